@@ -1,0 +1,5 @@
+"""Hop 4, decide: `apply(session, event) -> Decision`. Pure: no I/O, clock, randomness, logging or async.
+
+Read in this order: events (what can happen), commands (what comes out), config (the rules), rules (which instances a
+trigger fills, starts or abandons), engine (one event, one decision), session and rows (the state and its layout).
+"""
