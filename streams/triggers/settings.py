@@ -1,4 +1,4 @@
-"""Everything that can be set, in one place: `Settings.from_env()` reads `TRIGGERS_*`, nothing else reads the environment."""
+"""Everything that can be set: `Settings.from_env()` reads `TRIGGERS_*`; nothing else reads the environment."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     cached_sessions: int = 50_000
     """Decoded sessions a worker keeps in memory."""
     max_payload_bytes: int = 900_000
-    """Largest kwargs, result or configuration of one event; larger ones are refused at the API, dead-lettered at the worker."""
+    """Largest kwargs, result or configuration of one event: the API refuses larger ones, a worker dead-letters them."""
     dedupe_window: int = 1024
     """How many of a session's last event ids are remembered, at least."""
 

@@ -1,6 +1,6 @@
 """Keys of a session's rows in its partition's table, and the two things the core asks of a table.
 
-    s<uid>                                   header: hot, rewritten by nearly every event, small however long the session
+    s<uid>                                   header: hot, rewritten by nearly every event, always small
     r<len uid><uid>i<task>\\0<n>              instance: one per instance
     r<len uid><uid>p<n>                      payload: kwargs or a result, JSON, written once
     r<len uid><uid>l<trigger>                latest kwargs of a trigger that no rule uses
