@@ -1,0 +1,23 @@
+"""Hop 2: bytes ⇄ events, commands and dead letters. The schemas of `schemas/` are the public contract."""
+
+from triggers.codec.command_codec import decode_command, encode_command
+from triggers.codec.confluent_framing import SchemaSource
+from triggers.codec.dead_letter_codec import DeadLetter, decode_dead_letter, encode_dead_letter
+from triggers.codec.event_codec import EventDecoder, check_sizes, encode_event
+from triggers.codec.keys import decode_key, encode_key
+from triggers.codec.reasons import Reason
+
+__all__ = [
+    "DeadLetter",
+    "EventDecoder",
+    "Reason",
+    "SchemaSource",
+    "check_sizes",
+    "decode_command",
+    "decode_dead_letter",
+    "decode_key",
+    "encode_command",
+    "encode_dead_letter",
+    "encode_event",
+    "encode_key",
+]

@@ -1,0 +1,26 @@
+"""Bytes ⇄ commands of `<ns>.commands`."""
+
+from __future__ import annotations
+
+import msgspec
+
+from triggers.codec.avro_records import MARKER, records_of
+from triggers.codec.reasons import Reason
+from triggers.core.commands import RunTask
+from triggers.errors import Undecodable
+
+_COMMANDS = records_of("task_command")
+
+
+def encode_command(command: RunTask) -> bytes:
+    """The command in Avro single-object encoding."""
+    return _COMMANDS.encode(msgspec.structs.asdict(command))
+
+
+def decode_command(value: bytes | None) -> RunTask:
+    """Raises Undecodable."""
+    if not value:
+        raise Undecodable(Reason.EMPTY_VALUE)
+    if value[:2] != MARKER:
+        raise Undecodable(Reason.UNKNOWN_FORMAT, f"a command is Avro single-object, it starts with {value[:8]!r}")
+    return RunTask(**_COMMANDS.decode(value))

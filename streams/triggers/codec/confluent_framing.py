@@ -1,0 +1,105 @@
+"""Confluent framing: `00`, the schema's id in a registry (4 bytes, big-endian), an Avro record of that schema.
+
+The writer's schema must be able to evolve into ours: a record whose `event` is a union of some of our events, with
+whatever further fields of bounded size its owner likes.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Protocol
+
+import avro.schema
+from avro.compatibility import ReaderWriterCompatibilityChecker, SchemaCompatibilityType
+from avro.errors import AvroException
+
+from triggers.codec.avro_records import Record, Schema, parsed, read_record
+from triggers.codec.reasons import Reason
+from triggers.errors import Undecodable
+
+FRAME_BYTES = 5
+
+
+class SchemaSource(Protocol):
+    """A schema registry."""
+
+    def schema(self, schema_id: int) -> str:
+        """Text of the Avro schema. May block; called once per id and process as long as it succeeds.
+
+        Raises Undecodable when the registry has no such Avro schema, TryAgain when it does not answer.
+        """
+
+
+class ConfluentRecords:
+    """Reads framed records as records of one schema of ours."""
+
+    def __init__(self, reader: str, registry: SchemaSource | None) -> None:
+        self._reader_text = reader
+        self._reader = parsed(reader)
+        self._registry = registry
+        self._writers: dict[int, Schema | Undecodable] = {}
+
+    def decode(self, value: bytes) -> Record:
+        """Raises Undecodable, and TryAgain when the registry does not answer."""
+        if self._registry is None:
+            detail = "the event is in Confluent framing; set schema_registry_url (TRIGGERS_SCHEMA_REGISTRY_URL)"
+            raise Undecodable(Reason.NO_REGISTRY, detail)
+        if len(value) < FRAME_BYTES:
+            raise Undecodable(Reason.BAD_AVRO, "truncated in the schema id")
+        writer = self._writer(int.from_bytes(value[1:FRAME_BYTES], "big"), self._registry)
+        return read_record(value, FRAME_BYTES, writer, self._reader)
+
+    def _writer(self, schema_id: int, registry: SchemaSource) -> Schema:
+        writer = self._writers.get(schema_id)
+        if writer is None:
+            text = registry.schema(schema_id)
+            writer = self._writers[schema_id] = self._compatible(schema_id, text)
+        if isinstance(writer, Undecodable):
+            raise Undecodable(writer.reason, writer.detail)
+        return writer
+
+    def _compatible(self, schema_id: int, text: str) -> Schema | Undecodable:
+        try:
+            plain = json.dumps(json.loads(text, object_hook=_without_logical_type))
+            problem = _problem(avro.schema.parse(plain), avro.schema.parse(self._reader_text))
+            if not problem:
+                return parsed(plain)
+        except (AvroException, ValueError) as error:
+            problem = str(error)
+        return Undecodable(Reason.INCOMPATIBLE_SCHEMA, f"schema {schema_id}: {problem}")
+
+
+def _without_logical_type(node: dict[str, Any]) -> dict[str, Any]:
+    """Our fields are plain numbers; with a logical type the reader would return dates."""
+    node.pop("logicalType", None)
+    return node
+
+
+def _problem(writer: avro.schema.Schema, reader: avro.schema.Schema) -> str:
+    if unbounded := _unbounded(writer, ()):
+        return f"{unbounded} in it; a few bytes of it could keep a worker busy for ever"
+    checker = ReaderWriterCompatibilityChecker()  # type: ignore[no-untyped-call]  # avro leaves it unannotated
+    result = checker.get_compatibility(reader, writer)
+    if result.compatibility is not SchemaCompatibilityType.compatible:
+        return "; ".join(sorted(result.messages))
+    return "" if _has_union(writer) else "its field `event` must be a union of records"
+
+
+def _unbounded(schema: avro.schema.Schema, enclosing: tuple[avro.schema.Schema, ...]) -> str:
+    if any(schema is outer for outer in enclosing):
+        return "a recursive type"
+    if isinstance(schema, avro.schema.ArraySchema | avro.schema.MapSchema):
+        return f"an {schema.type}" if schema.type == "array" else "a map"
+    found = (_unbounded(member, (*enclosing, schema)) for member in _members(schema))
+    return next(filter(None, found), "")
+
+
+def _members(schema: avro.schema.Schema) -> list[avro.schema.Schema]:
+    if isinstance(schema, avro.schema.RecordSchema):
+        return [field.type for field in schema.fields]
+    return list(schema.schemas) if isinstance(schema, avro.schema.UnionSchema) else []
+
+
+def _has_union(writer: avro.schema.Schema) -> bool:
+    fields = writer.fields if isinstance(writer, avro.schema.RecordSchema) else []
+    return any(field.name == "event" and isinstance(field.type, avro.schema.UnionSchema) for field in fields)

@@ -1,0 +1,102 @@
+"""Bytes ⇄ events of `<ns>.events`: looks at a record and decodes whichever format it is in."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from triggers.codec.avro_records import MARKER, Record, records_of
+from triggers.codec.cloudevents import decode_cloudevent, is_cloudevent
+from triggers.codec.confluent_framing import ConfluentRecords, SchemaSource
+from triggers.codec.event_shapes import SHAPES, check_limits, milliseconds, payloads
+from triggers.codec.json_payloads import check_payload
+from triggers.codec.plain_json import decode_json
+from triggers.codec.reasons import Reason
+from triggers.codec.schema_files import schema_versions
+from triggers.core.events import Event
+from triggers.errors import TooLarge, Undecodable
+
+_NAMESPACE = "triggers."
+_EVENTS = records_of("trigger_event")
+_CLASSES = {_NAMESPACE + event.__name__: event for event in SHAPES}
+_NAMES = {event: name for name, event in _CLASSES.items()}
+
+
+class EventDecoder:
+    """Decodes Avro (single-object or Confluent framing), CloudEvents and plain JSON."""
+
+    def __init__(self, max_payload_bytes: int, registry: SchemaSource | None = None) -> None:
+        """`registry`: for Confluent framing; None refuses it."""
+        self._max_payload_bytes = max_payload_bytes
+        self._framed = ConfluentRecords(schema_versions("trigger_event")[0], registry)
+
+    def decode(
+        self,
+        value: bytes | None,
+        headers: Sequence[tuple[str, bytes | None]] | None,
+        position: int,
+        time: int,
+    ) -> Event:
+        """The record's event; `position` is its offset, `time` its timestamp.
+
+        Raises Undecodable; only Confluent framing may block, and raise TryAgain, when the registry does not answer.
+        """
+        time = max(time, 0)
+        if headers and is_cloudevent(headers):
+            event: Event = decode_cloudevent(value, headers, position, time)
+        else:
+            event = self._sniff(value or b"", position, time)
+        if value and len(value) > self._max_payload_bytes:
+            self._check_sizes(event)
+        return event
+
+    def _sniff(self, value: bytes, position: int, time: int) -> Event:
+        start = value[:1]
+        if start == b"{":
+            return decode_json(value, position, time)
+        if value[:2] == MARKER:
+            return _event(_EVENTS.decode(value), position, time)
+        if start == b"\0":
+            return _event(self._framed.decode(value), position, time)
+        if not value:
+            raise Undecodable(Reason.EMPTY_VALUE)
+        if start.isspace():
+            return decode_json(value, position, time)
+        raise Undecodable(Reason.UNKNOWN_FORMAT, f"the value starts with {value[:8]!r}")
+
+    def _check_sizes(self, event: Event) -> None:
+        for name, payload in payloads(event):
+            if len(payload) > self._max_payload_bytes:
+                raise Undecodable(Reason.TOO_LARGE, _too_large(name, payload, self._max_payload_bytes))
+
+
+def encode_event(event: Event, source: str = "") -> bytes:
+    """The event in Avro single-object encoding; its position is not part of it. `source`: who writes it, for people.
+
+    Raises CallError for text that is no Unicode.
+    """
+    fields = (_NAMES[type(event)], msgspec.structs.asdict(event))
+    return _EVENTS.encode({"id": event.id or "", "time": event.time, "source": source, "event": fields})
+
+
+def check_sizes(event: Event, max_payload_bytes: int) -> None:
+    """Raise TooLarge, before an event is published, for a payload that a worker would refuse."""
+    for name, payload in payloads(event):
+        if len(payload) > max_payload_bytes:
+            raise TooLarge(_too_large(name, payload, max_payload_bytes))
+
+
+def _event(record: Record, position: int, time: int) -> Event:
+    name, fields = record["event"]
+    shape = SHAPES[_CLASSES[name]]
+    event = shape.event(position=position, time=milliseconds(record["time"], time), id=record["id"] or None, **fields)
+    for field in shape.payloads:
+        if (payload := fields[field]) is not None:
+            check_payload(payload, field)
+    check_limits(event)
+    return event
+
+
+def _too_large(name: str, payload: bytes, limit: int) -> str:
+    return f"{name} has {len(payload)} bytes, the limit is {limit} (max_payload_bytes)"

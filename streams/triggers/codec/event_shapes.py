@@ -1,0 +1,88 @@
+"""Which fields of each event are payloads, numbers and names, and the limits that hold for all of them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from types import NoneType
+from typing import Final, get_args, get_type_hints
+
+from msgspec import Struct
+
+from triggers.codec.reasons import Reason
+from triggers.core.events import Event, SessionEvent
+from triggers.errors import Undecodable
+
+MAX_NAME_CHARACTERS: Final = 1024
+"""Of triggers, instances, statuses and event ids."""
+MAX_NUMBER: Final = 2**31 - 1
+"""Of attempts, log levels and cooldowns."""
+MAX_TIME: Final = 253_402_300_799_999
+"""The end of the year 9999 in milliseconds."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FREE_TEXT = {"exception_info"}
+_COMMON = set(SessionEvent.__struct_fields__)
+
+
+class Shape(Struct, frozen=True):
+    """The fields of one class of events, without the ones that every event has."""
+
+    event: type[Event]
+    fields: tuple[str, ...]
+    payloads: tuple[str, ...]
+    """JSON objects as bytes."""
+    numbers: tuple[str, ...]
+    names: tuple[str, ...]
+
+
+def wire_name(event: type[Event]) -> str:
+    """The `type` of the event in JSON."""
+    return str(event.__struct_config__.tag)
+
+
+def payloads(event: Event) -> list[tuple[str, bytes]]:
+    """Name and bytes of the event's payloads."""
+    values = ((name, getattr(event, name)) for name in SHAPES[type(event)].payloads)
+    return [(name, value) for name, value in values if value is not None]
+
+
+def check_limits(event: Event) -> None:
+    """Raise Undecodable for a time, number or name beyond its limit."""
+    shape = SHAPES[type(event)]
+    for name in shape.names:
+        if len(getattr(event, name) or "") > MAX_NAME_CHARACTERS:
+            raise Undecodable(Reason.OUT_OF_RANGE, f"{name} is longer than {MAX_NAME_CHARACTERS} characters")
+    for name in shape.numbers:
+        if not 0 <= (number := getattr(event, name)) <= MAX_NUMBER:
+            raise Undecodable(Reason.OUT_OF_RANGE, f"{name} must be 0 to {MAX_NUMBER}, it is {number}")
+
+
+def milliseconds(given: int | datetime | None, recorded: int) -> int:
+    """The event's time: what its producer gave, else the record's timestamp. Raises Undecodable."""
+    if not given:
+        return recorded
+    if isinstance(given, datetime):
+        if given.tzinfo is None:
+            raise Undecodable(Reason.WRONG_SHAPE, f"time needs a zone: {given.isoformat()}Z or an offset")
+        given = (given - _EPOCH) // timedelta(milliseconds=1)
+    if not 0 <= given <= MAX_TIME:
+        raise Undecodable(Reason.OUT_OF_RANGE, f"time must be milliseconds since 1970 up to {MAX_TIME}, it is {given}")
+    return given
+
+
+def _shape(event: type[Event]) -> Shape:
+    types = {name: hint for name, hint in get_type_hints(event).items() if name not in _COMMON}
+
+    def of(kind: type) -> tuple[str, ...]:
+        return tuple(name for name, hint in types.items() if kind in (hint, *_without_none(hint)))
+
+    names = tuple(name for name in of(str) if name not in _FREE_TEXT)
+    return Shape(event, tuple(types), payloads=of(bytes), numbers=of(int), names=("id", *names))
+
+
+def _without_none(hint: object) -> tuple[object, ...]:
+    return tuple(member for member in get_args(hint) if member is not NoneType)
+
+
+SHAPES: Final[dict[type[Event], Shape]] = {event: _shape(event) for event in get_args(Event)}
+WIRE_NAMES: Final = {wire_name(event): event for event in SHAPES}

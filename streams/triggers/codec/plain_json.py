@@ -1,0 +1,146 @@
+"""Events in plain JSON, as a service in any language writes them.
+
+    {"trigger": "pageReceived", "kwargs": {"page": 3}, "id": "a1", "time": "2024-03-01T10:20:30Z"}
+    {"configuration": {"t_import": {"after": ["pageReceived"], "run": "app.tasks.import_page"}}}
+    {"type": "finished", "instance": "t_import#0", "attempt": 1, "result": {"subject": 7}}
+
+`type` is the tag of a class of core/events.py and the other members are its fields, payloads as JSON objects. Without
+`type`, an object that has a `configuration` is a `configure`, anything else a `fire`. `id`, `time` (RFC 3339 or
+milliseconds) and `source` may stand in every event; null is the same as absent. A field that the event does not have is
+refused, not ignored: a misspelt `kwargs` would otherwise run tasks without their data.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from difflib import get_close_matches
+from typing import Any, Final, Literal, NoReturn, get_type_hints
+
+import msgspec
+from msgspec import Raw, Struct
+
+from triggers.codec.event_shapes import (
+    MAX_NAME_CHARACTERS,
+    SHAPES,
+    WIRE_NAMES,
+    Shape,
+    check_limits,
+    milliseconds,
+    wire_name,
+)
+from triggers.codec.json_payloads import check_json, refuse_non_object
+from triggers.codec.reasons import Reason
+from triggers.core.events import Event, TriggerFired
+from triggers.errors import Undecodable
+
+_NULL = (b"", b"null")
+
+
+class _Fire(Struct, frozen=True, forbid_unknown_fields=True):
+    """The hot one, spelled out."""
+
+    trigger: str
+    kwargs: Raw = Raw()
+    id: str | None = None
+    time: int | datetime | None = None
+    source: str | None = None
+    type: Literal["fire"] | None = None
+
+
+_decode_fire = msgspec.json.Decoder(_Fire).decode
+_decode_members = msgspec.json.Decoder(dict[str, Raw]).decode
+
+
+def decode_json(value: bytes, position: int, time: int) -> Event:
+    """Raises Undecodable. The payloads are slices of the value."""
+    check_json(value, "the value")
+    try:
+        fire = _decode_fire(value)
+    except msgspec.ValidationError:
+        return _decode_any(value, position, time)
+    kwargs = bytes(fire.kwargs)
+    if kwargs[:1] != b"{":
+        kwargs = payload(fire.kwargs, "kwargs") or b"{}"
+    at = time if fire.time is None else milliseconds(fire.time, time)
+    event = TriggerFired(position=position, time=at, id=fire.id or None, trigger=fire.trigger, kwargs=kwargs)
+    if len(value) > MAX_NAME_CHARACTERS:
+        check_limits(event)
+    return event
+
+
+def payload(raw: Raw, name: str) -> bytes:
+    """The payload as it was written, empty for an absent one. Raises Undecodable for what is no object."""
+    text = bytes(raw)
+    if text[:1] != b"{" and text not in _NULL:
+        refuse_non_object(text, name)
+    return b"" if text in _NULL else text
+
+
+def _decode_any(value: bytes, position: int, time: int) -> Event:
+    try:
+        members = _decode_members(value)
+    except msgspec.ValidationError:
+        refuse_non_object(value, "an event")
+    shape = SHAPES[_event_class(members)]
+    try:
+        wire = _DECODERS[shape.event].decode(value)
+    except msgspec.ValidationError as error:
+        _explain(error, members, shape)
+    return _event(wire, shape, position, time)
+
+
+def _event_class(members: dict[str, Raw]) -> type[Event]:
+    implied = b'"configure"' if "configuration" in members else b'"fire"'
+    given = members.get("type", Raw(implied))
+    name = msgspec.json.decode(implied if bytes(given) == b"null" else given)
+    if isinstance(name, str) and name in WIRE_NAMES:
+        return WIRE_NAMES[name]
+    raise Undecodable(Reason.UNKNOWN_EVENT, f"type {name!r:.60}{_nearest(str(name), list(WIRE_NAMES))}")
+
+
+def _event(wire: Any, shape: Shape, position: int, time: int) -> Event:  # noqa: ANN401  # a generated class
+    """An event of the wire's fields; an absent one is left to the default of the event's class."""
+    given = {name: value for name in shape.fields if (value := getattr(wire, name)) is not None}
+    for name in shape.payloads:
+        if text := payload(given.pop(name), name):
+            given[name] = text
+    try:
+        event = shape.event(position=position, time=milliseconds(wire.time, time), id=wire.id or None, **given)
+    except TypeError as error:
+        raise Undecodable(Reason.WRONG_SHAPE, f"{wire_name(shape.event)}: {error}") from error
+    check_limits(event)
+    return event
+
+
+def _explain(error: msgspec.ValidationError, members: dict[str, Raw], shape: Shape) -> NoReturn:
+    known = [*_DECODERS[shape.event].type.__struct_fields__]
+    kind = wire_name(shape.event)
+    if unknown := [name for name in members if name not in known]:
+        detail = f"{kind} has no field {unknown[0]!r:.60}{_nearest(unknown[0], known)}"
+        raise Undecodable(Reason.UNKNOWN_FIELD, detail) from error
+    raise Undecodable(Reason.WRONG_SHAPE, f"{kind}: {error}") from error
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    found = get_close_matches(name, known, n=1, cutoff=0.5)
+    return f"; did you mean {found[0]!r}?" if found else f"; there are {', '.join(sorted(known))}"
+
+
+def _wire_class(shape: Shape) -> type[Struct]:
+    """A class that decodes the event's JSON: payloads stay raw, and null stands for absent where there is a default."""
+    hints = get_type_hints(shape.event)
+    required = {field.name for field in msgspec.structs.fields(shape.event) if field.required}
+    own = [(name, *_member(hints[name], name in shape.payloads, name in required)) for name in shape.fields]
+    common = [("id", str | None, None), ("time", int | datetime | None, None), ("source", str | None, None)]
+    kind = ("type", Literal[wire_name(shape.event)] | None, None)
+    fields: Any = [*own, *common, kind]
+    return msgspec.defstruct(shape.event.__name__, fields, kw_only=True, forbid_unknown_fields=True)
+
+
+def _member(hint: Any, is_payload: bool, is_required: bool) -> tuple[Any, ...]:  # noqa: ANN401  # a type of any kind
+    if is_payload:
+        return (Raw,) if is_required else (Raw, Raw())
+    return (hint,) if is_required else (hint | None, None)
+
+
+_DECODERS: Final = {shape.event: msgspec.json.Decoder(_wire_class(shape)) for shape in SHAPES.values()}

@@ -1,0 +1,46 @@
+"""Why a record cannot be decoded: the short, stable half of `Undecodable`, for metrics and filters."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """The value is what `DeadLetter.reason` and the metric's label show."""
+
+    BAD_KEY = "bad key"
+    """The key is missing, empty, too long or not UTF-8: nobody can say which session is meant."""
+    EMPTY_VALUE = "empty value"
+    """A tombstone, or no byte at all."""
+    UNKNOWN_FORMAT = "unknown format"
+    """Neither Avro, nor Confluent framing, nor a CloudEvent, nor JSON."""
+    UNKNOWN_SCHEMA = "unknown schema"
+    """Avro of a schema that this version (or the registry) does not know."""
+    INCOMPATIBLE_SCHEMA = "incompatible schema"
+    """The registry's schema cannot be read as a TriggerEvent."""
+    NO_REGISTRY = "no schema registry"
+    """Confluent framing, and no registry is configured."""
+    BAD_AVRO = "bad avro"
+    """Truncated, too long, or not what its schema says."""
+    BAD_JSON = "bad json"
+    """Not JSON: syntax, NaN, invalid UTF-8, a lone surrogate, a number out of range."""
+    DUPLICATE_KEY = "duplicate key"
+    """A JSON object that has a key twice: readers would disagree about its meaning."""
+    TOO_DEEP = "too deep"
+    """JSON nested deeper than the limit."""
+    NOT_AN_OBJECT = "not an object"
+    """A payload (or a whole event) that is JSON, but not an object."""
+    UNKNOWN_EVENT = "unknown event"
+    """JSON whose `type` is no event."""
+    UNKNOWN_FIELD = "unknown field"
+    """JSON with a field that its event does not have, most likely a misspelt one."""
+    WRONG_SHAPE = "wrong shape"
+    """A field is missing or has the wrong type."""
+    OUT_OF_RANGE = "out of range"
+    """A time, a number or the length of a name is beyond its limit."""
+    BAD_CLOUDEVENT = "bad cloudevent"
+    """A CloudEvent without a required attribute, or of another version."""
+    CONTENT_TYPE = "content type"
+    """A CloudEvent whose data is not JSON."""
+    TOO_LARGE = "payload too large"
+    """A payload above `max_payload_bytes`."""
