@@ -55,7 +55,7 @@ def _check_depth(text: bytes, tree: object, name: str) -> None:
     if text.count(b"{") + text.count(b"[") <= MAX_DEPTH:
         return
     level = [tree]
-    for _ in range(MAX_DEPTH + 1):
+    for _ in range(MAX_DEPTH):
         level = [child for node in level for child in _children(node)]
     if level:
         raise Undecodable(Reason.TOO_DEEP, f"{name}: nested deeper than {MAX_DEPTH}")
