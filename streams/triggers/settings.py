@@ -82,13 +82,19 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         found = {f: environ[PREFIX + f.upper()] for f in cls.__struct_fields__ if PREFIX + f.upper() in environ}
         given = {name: value for name, value in overrides.items() if value is not None}
         try:
-            return msgspec.convert(found | given, cls, strict=False)
+            return msgspec.convert(found | given, cls, strict=False, dec_hook=_decode)
         except msgspec.ValidationError as error:
             raise SettingsError(_explain(error)) from error
 
     def worker(self, slot: int) -> str:
         """The stable id of a worker slot of this machine."""
         return self.worker_id or f"{socket.gethostname()}-{slot}"
+
+
+def _decode(kind: type, value: object) -> object:
+    if kind is Path and isinstance(value, str):
+        return Path(value)
+    raise NotImplementedError(kind)
 
 
 def _explain(error: msgspec.ValidationError) -> str:

@@ -1,0 +1,209 @@
+"""Wiring: settings in, a running worker out. One worker is one process, one slot, one Faust app."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import signal
+import socket
+from typing import cast
+from urllib.parse import quote
+
+import faust
+import structlog
+import uvloop
+
+from triggers.codec import EventDecoder
+from triggers.core.config import Plans
+from triggers.processing.agent import Agent
+from triggers.processing.batch import Batch, Processor
+from triggers.processing.exits import ExitCode, Stop, leave
+from triggers.processing.faust_private import check_faust
+from triggers.processing.kafka_options import member_options, probe_options, producer_options, restore_options
+from triggers.processing.logs import configure_logging
+from triggers.processing.member import Member
+from triggers.processing.metrics import Metrics
+from triggers.processing.ownership import Ownership
+from triggers.processing.partition_turn import Rules
+from triggers.processing.progress import Progress
+from triggers.processing.pump import Pump
+from triggers.processing.queries import Queries
+from triggers.processing.recovery import BulkTableManager, OwnedPartitions
+from triggers.processing.restore import Restorer
+from triggers.processing.sessions import SessionCache
+from triggers.processing.store import PartitionStore, session_table
+from triggers.processing.timers import Timers
+from triggers.processing.topics import Topics, wait_for_topics
+from triggers.processing.transaction import Transactions
+from triggers.processing.transport import AgentConsumer, AgentTransport, BatchChannel
+from triggers.processing.web_server import QueryServer, listen, url_of
+from triggers.settings import Settings
+from triggers.topology import Topology
+
+log = structlog.get_logger(__name__)
+
+_GOODBYE_S = 20.0
+
+
+def run_worker(settings: Settings, slot: int) -> int:
+    """Run the worker of a slot until SIGTERM or SIGINT; its exit code. Blocks; may end the process by itself.
+
+    Call it in the main thread of a process of its own.
+    """
+    worker_id = settings.worker(slot)
+    configure_logging(settings, worker=worker_id)
+    try:
+        check_faust()
+        with listen(settings.web_host, settings.web_port and settings.web_port + slot) as listening:
+            url = url_of(listening, settings.web_host, settings.advertised_url, slot)
+            log.info("worker starts", namespace=settings.namespace, brokers=settings.brokers, url=url)
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                runner.run(_serve(settings, worker_id, url, listening))
+    except Stop as stop:
+        leave(stop.code, stop.why, stop.__cause__)
+    log.info("worker stopped", code=0, meaning=ExitCode.OK.meaning)
+    return ExitCode.OK
+
+
+async def _serve(settings: Settings, worker_id: str, url: str, listening: socket.socket) -> None:
+    worker = Worker(settings, worker_id, url, listening)
+    asked = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, asked.set)
+    running = asyncio.create_task(worker.run())
+    stopping = asyncio.create_task(asked.wait())
+    await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    if running.done():
+        running.result()
+    log.info("worker stops")
+    try:
+        await asyncio.wait_for(worker.stop(), _GOODBYE_S)
+    except TimeoutError:
+        leave(ExitCode.OK, "the broker does not answer; left without goodbye")
+
+
+class WorkerApp(faust.App):
+    """Faust's app with our web server."""
+
+    query_server: QueryServer
+
+    def _new_web(self) -> QueryServer:
+        return self.query_server
+
+
+class Worker:
+    """One worker: everything that lives as long as its process."""
+
+    def __init__(self, settings: Settings, worker_id: str, url: str, listening: socket.socket) -> None:
+        self._settings = settings
+        self._worker_id = worker_id
+        self._url = url
+        self._names = Topology(settings.namespace)
+        self._metrics = Metrics()
+        self._ownership = Ownership()
+        self._progress = Progress()
+        self._app = _faust_app(settings, worker_id)
+        self._table = session_table(self._app, self._names.table, self._names.changelog)
+        self._store = cast("PartitionStore", self._table.data)
+        self._queries = Queries(self._ownership, self._progress, self._store.rows, self._metrics)
+        self._app.query_server = QueryServer(self._app, listening, self._queries.routes())
+        self._app.transport = AgentTransport(
+            self._app, names=self._names, ownership=self._ownership, new_pump=self._new_pump, on_lost=self._on_lost
+        )
+        self._restorer = Restorer(
+            restore_options(settings), probe_options(settings), self._names.changelog, self._store.rows, self._metrics
+        )
+        cast("BulkTableManager", self._app.tables).equip(self._ownership, self._restorer)
+        self._batches = BatchChannel(self._app, maxsize=1)
+        self._app.agent(self._batches, name="agent")(self._agent)
+        self._processor: Processor | None = None
+
+    async def run(self) -> None:
+        """Until `stop`; raises what Faust crashed with."""
+        await self._app.start()
+        await self._app.wait_until_stopped()
+        if self._app.crash_reason is not None:
+            raise self._app.crash_reason
+
+    async def stop(self) -> None:
+        """Finish the batch in flight, leave the group, close the files."""
+        consumer = cast("AgentConsumer", self._app.consumer)
+        await consumer.leave()
+        await self._app.stop()
+
+    async def _new_pump(self, consumer: AgentConsumer) -> Pump:
+        topics = await wait_for_topics(self._settings)
+        self._store.topics = topics
+        self._processor = self._new_agent(topics)
+        self._queries.partitions = topics.partitions
+        pump = Pump(
+            member=self._new_member(consumer),
+            transactions=self._new_transactions(topics),
+            processor=self._processor,
+            hand_over=self._batches.put_batch,
+            rows_of=self._store.rows,
+            progress=self._progress,
+            metrics=self._metrics,
+            most=self._settings.max_batch_records,
+            idle_s=self._settings.idle_poll_s,
+        )
+        _spare_the_collector()
+        return pump
+
+    def _new_member(self, consumer: AgentConsumer) -> Member:
+        options = member_options(self._settings, f"{self._worker_id}@{self._url}")
+        patience = self._settings.transaction_timeout_s * 2
+        return Member(options, self._names.events, self._ownership, consumer, patience_s=patience)
+
+    def _new_transactions(self, topics: Topics) -> Transactions:
+        options = producer_options(
+            self._settings, self._worker_id, min(topics.largest.values()), max(topics.largest.values())
+        )
+        timeout = self._settings.transaction_timeout_s
+        return Transactions(options, source=self._names.events, changelog=self._names.changelog, timeout_s=timeout)
+
+    def _new_agent(self, topics: Topics) -> Agent:
+        rules = Rules(
+            names=self._names,
+            topics=topics,
+            decoder=EventDecoder(self._settings.max_payload_bytes, None),
+            plans=Plans(),
+            cache=SessionCache(self._settings.cached_sessions),
+            rows_of=self._store.rows,
+            metrics=self._metrics,
+        )
+        return Agent(rules, Timers(self._names.events, self._store.rows, self._metrics), self._metrics)
+
+    async def _agent(self, batches: faust.StreamT[Batch]) -> None:
+        """The Faust agent: one batch in flight; how it ended is the pump's to judge."""
+        async for batch in batches:
+            batch.settle()
+
+    def _on_lost(self, partitions: frozenset[int]) -> None:
+        self._restorer.drop(partitions)
+        if self._processor is not None:
+            self._processor.forget(partitions)
+        self._store.release(partitions)
+
+
+def _faust_app(settings: Settings, worker_id: str) -> WorkerApp:
+    data = settings.data_dir.absolute() / quote(worker_id, safe="")
+    data.mkdir(parents=True, exist_ok=True)
+    return WorkerApp(
+        Topology(settings.namespace).agents,
+        datadir=str(data),
+        store="rocksdb://",
+        autodiscover=False,
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        table_standby_replicas=0,
+        TableManager=BulkTableManager,
+        PartitionAssignor=OwnedPartitions,
+    )
+
+
+def _spare_the_collector() -> None:
+    """Everything loaded so far stays: no collection needs to look at it again, and collections become rare."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 50)

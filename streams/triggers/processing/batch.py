@@ -1,0 +1,106 @@
+"""What travels between the transport and the agent: records in, rows and outputs out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+Header = tuple[str, bytes | None]
+
+
+class Record(Protocol):
+    """One consumed record: confluent-kafka's `Message`."""
+
+    def topic(self) -> str | None:
+        """Name of the topic."""
+
+    def partition(self) -> int | None:
+        """Partition it was read from."""
+
+    def offset(self) -> int | None:
+        """Its place in the partition."""
+
+    def timestamp(self) -> tuple[int, int]:
+        """(kind, milliseconds since 1970-01-01 UTC)."""
+
+    def key(self) -> bytes | None:
+        """The key's bytes."""
+
+    def value(self) -> bytes | None:
+        """The value's bytes; None is a tombstone."""
+
+    def headers(self) -> Sequence[Header] | None:
+        """Headers in order, or None."""
+
+
+class Output(NamedTuple):
+    """A record that the batch's transaction produces."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    partition: int = -1
+    """-1: the partition of the key."""
+    headers: list[Header] | None = None
+    time: int = 0
+    """Milliseconds; 0: now."""
+
+
+Changes = dict[bytes, bytes | None]
+"""Rows of one partition; None deletes."""
+
+
+class Batch:
+    """Records of one transaction. The agent fills `rows` and `outputs`; the transport commits them with `offsets`.
+
+    A batch without records is a tick: it gives the agent the chance to publish what is due.
+    """
+
+    __slots__ = ("_processor", "done", "offsets", "outputs", "ready", "records", "rows")
+
+    def __init__(self, records: dict[int, list[Record]], ready: frozenset[int], processor: Processor) -> None:
+        self.records = records
+        self.ready = ready
+        """Partitions that are owned and recovered."""
+        self.offsets: dict[int, int] = {p: next_offset(found[-1]) for p, found in records.items()}
+        """Partition -> offset of the next record to read."""
+        self.rows: dict[int, Changes] = {}
+        self.outputs: list[Output] = []
+        self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._processor = processor
+
+    def settle(self) -> None:
+        """Let the processor fill the batch; `done` gets what it raises. Called by the Faust agent."""
+        try:
+            self._processor.process(self)
+        except Exception as error:  # noqa: BLE001  # the pump ends the process or reads again
+            self.done.set_exception(error)
+        else:
+            self.done.set_result(None)
+
+    @property
+    def size(self) -> int:
+        """Number of consumed records."""
+        return sum(map(len, self.records.values()))
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is nothing to commit."""
+        return not (self.offsets or self.outputs)
+
+
+class Processor(Protocol):
+    """Turns the records of a batch into rows and outputs. Called on the event loop, one batch at a time."""
+
+    def process(self, batch: Batch) -> None:
+        """Fill the batch. Raises `Stop`, or anything else for a bug: the process ends then, nothing is skipped."""
+
+    def forget(self, partitions: frozenset[int] | None = None) -> None:
+        """Drop what is remembered of these partitions (revoked), or of all of them (the transaction was aborted)."""
+
+
+def next_offset(record: Record) -> int:
+    """The offset to commit once this record is done."""
+    offset = record.offset()
+    return 0 if offset is None else offset + 1

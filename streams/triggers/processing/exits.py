@@ -1,0 +1,73 @@
+"""How a worker ends: every exit code, what it means and what the supervisor does about it.
+
+A worker has no half-broken state: what it cannot wait out ends the process; the restart begins from what is committed.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from enum import IntEnum
+from typing import NoReturn
+
+import structlog
+
+log = structlog.get_logger(__name__)
+
+
+class ExitCode(IntEnum):
+    """Exit code of a worker process; `meaning` is its sentence in logs and docs."""
+
+    OK = 0
+    ENGINE_BUG = 70
+    STORAGE = 71
+    PORT_TAKEN = 73
+    BROKER = 74
+    FENCED = 75
+    MISFIT = 78
+
+    @property
+    def meaning(self) -> str:
+        """What happened, and what to do."""
+        return _MEANINGS[self]
+
+    @property
+    def restarts(self) -> bool:
+        """Whether a supervisor should start the worker again, after a pause."""
+        return self not in {ExitCode.OK, ExitCode.MISFIT}
+
+
+_MEANINGS = {
+    ExitCode.OK: "stopped as asked",
+    ExitCode.ENGINE_BUG: "a bug: nothing of the batch was written, the restart meets the same record; report the log",
+    ExitCode.STORAGE: "a RocksDB file failed; the restart sets it aside and rebuilds it from the changelog",
+    ExitCode.PORT_TAKEN: "another process listens on the worker's web port",
+    ExitCode.BROKER: "the broker refused or did not answer for longer than a transaction may take",
+    ExitCode.FENCED: "another process runs under this worker's id; give every slot an id of its own",
+    ExitCode.MISFIT: "topics, settings and this version do not fit together; a restart would not help",
+}
+
+
+def describe(code: int) -> str:
+    """The meaning of any exit code of a worker process, signals included."""
+    if code < 0:
+        return f"killed by signal {-code}"
+    return ExitCode(code).meaning if code in set(ExitCode) else "ended in an unknown way"
+
+
+class Stop(Exception):
+    """Ends the worker with a named code; raised where a process must not go on."""
+
+    def __init__(self, code: ExitCode, why: str) -> None:
+        super().__init__(why)
+        self.code = code
+        self.why = why
+
+
+def leave(code: ExitCode, why: str, error: BaseException | None = None) -> NoReturn:
+    """Log one line and end the process at once: no clean-up runs, so nothing half-done can be finished."""
+    log.error("worker exits", code=int(code), name=code.name, meaning=code.meaning, why=why, exc_info=error)
+    logging.shutdown()
+    sys.stderr.flush()
+    os._exit(code)

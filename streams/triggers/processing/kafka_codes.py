@@ -1,0 +1,22 @@
+"""librdkafka's own error codes: public, although their names begin with an underscore."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from confluent_kafka import KafkaError
+
+PARTITION_EOF: Final = KafkaError._PARTITION_EOF  # noqa: SLF001  # see above
+FENCING: Final = frozenset(
+    {
+        KafkaError._FENCED,  # noqa: SLF001
+        KafkaError.FENCED_INSTANCE_ID,
+        KafkaError.INVALID_PRODUCER_EPOCH,
+        KafkaError.PRODUCER_FENCED,
+    }
+)
+"""Another process runs under the same transactional id."""
+ALREADY_ABORTED: Final = frozenset(
+    {KafkaError._STATE, KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT}  # noqa: SLF001
+)
+"""The transaction is lost already; what is produced into it now is refused locally."""

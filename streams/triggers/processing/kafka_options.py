@@ -1,0 +1,69 @@
+"""librdkafka's options of the worker's clients, each with its reason."""
+
+from __future__ import annotations
+
+from triggers.settings import Settings
+from triggers.topology import Topology
+
+Options = dict[str, str | int | float | bool]
+
+
+def base_options(settings: Settings) -> Options:
+    """What every client has."""
+    return {"bootstrap.servers": settings.brokers, "log.connection.close": False}
+
+
+def member_options(settings: Settings, client_id: str) -> Options:
+    """The consumer of the events."""
+    return base_options(settings) | {
+        "client.id": client_id,
+        "group.id": Topology(settings.namespace).agents,
+        "enable.auto.commit": False,
+        "auto.offset.reset": "earliest",
+        "isolation.level": "read_committed",
+        "partition.assignment.strategy": "cooperative-sticky",
+        "session.timeout.ms": int(settings.session_timeout_s * 1000),
+        "heartbeat.interval.ms": int(settings.session_timeout_s * 250),
+        "fetch.wait.max.ms": 50,
+        "queued.min.messages": 20_000,
+        "queued.max.messages.kbytes": 65_536,
+    }
+
+
+def producer_options(settings: Settings, worker_id: str, smallest_limit: int, largest_limit: int) -> Options:
+    """The transactional producer.
+
+    A transaction begun right after the last one meets CONCURRENT_TRANSACTIONS while the broker writes its markers; with
+    librdkafka's default back-off (100 ms, doubling to 1 s) that turns small transactions into seconds of latency.
+    """
+    return base_options(settings) | {
+        "client.id": worker_id,
+        "transactional.id": f"{settings.namespace}-{worker_id}",
+        "transaction.timeout.ms": int(settings.transaction_timeout_s * 1000),
+        "partitioner": "murmur2_random",
+        "retry.backoff.ms": 5,
+        "retry.backoff.max.ms": 20,
+        "linger.ms": 0,
+        "compression.type": "lz4",
+        "batch.size": min(1_000_000, smallest_limit),
+        "message.max.bytes": max(1_000_000, largest_limit + 1000),
+        "queue.buffering.max.messages": 1_000_000,
+    }
+
+
+def restore_options(settings: Settings) -> Options:
+    """The consumer of the changelog; it never commits and is in no group's membership."""
+    return base_options(settings) | {
+        "group.id": f"{settings.namespace}.restore",
+        "enable.auto.commit": False,
+        "enable.partition.eof": True,
+        "auto.offset.reset": "earliest",
+        "isolation.level": "read_committed",
+        "queued.min.messages": 100_000,
+        "fetch.wait.max.ms": 50,
+    }
+
+
+def probe_options(settings: Settings) -> Options:
+    """Asks for the end of a changelog partition, decided or not."""
+    return base_options(settings) | {"group.id": f"{settings.namespace}.probe", "isolation.level": "read_uncommitted"}

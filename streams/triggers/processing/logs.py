@@ -1,0 +1,49 @@
+"""A worker's log: lines for people or for machines, Faust's own chatter only from warnings up."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Mapping
+
+import structlog
+from structlog.typing import EventDict, Processor
+
+from triggers.settings import Settings
+
+
+def configure_logging(settings: Settings, **context: object) -> None:
+    """Send everything to stderr in `settings.log_format`; `context` is part of every line. Once per process."""
+    shared: list[Processor] = [
+        _with(context),
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(structlog.stdlib.ProcessorFormatter(processors=_rendering(settings), foreign_pre_chain=shared))
+    handler.addFilter(_ours_or_serious)
+    logging.basicConfig(handlers=[handler], level=settings.log_level, force=True)
+
+
+def _with(context: Mapping[str, object]) -> Processor:
+    def add(_logger: object, _method: str, event: EventDict) -> EventDict:
+        return {**event, **context}
+
+    return add
+
+
+def _ours_or_serious(record: logging.LogRecord) -> bool:
+    """Faust's services log every start and stop, under our subclasses' names; our lines are dictionaries."""
+    return isinstance(record.msg, dict) or record.levelno >= logging.WARNING
+
+
+def _rendering(settings: Settings) -> list[Processor]:
+    strip = structlog.stdlib.ProcessorFormatter.remove_processors_meta
+    if settings.log_format == "json":
+        return [strip, structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+    return [strip, structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]

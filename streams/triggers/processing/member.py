@@ -1,0 +1,162 @@
+"""The worker's membership in the consumer group. Every method runs on the worker's one Kafka thread.
+
+Rebalance callbacks run only inside `fetch` and `leave`, never while a batch is in flight, so no batch outlives the
+ownership of its partitions.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+from typing import Protocol, TypeVar, cast
+
+import structlog
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from triggers.processing.batch import Record
+from triggers.processing.exits import ExitCode, Stop
+from triggers.processing.kafka_codes import PARTITION_EOF
+from triggers.processing.kafka_options import Options
+from triggers.processing.ownership import Ownership
+
+log = structlog.get_logger(__name__)
+T = TypeVar("T")
+
+
+class Rebalances(Protocol):
+    """Is told of rebalances, on the Kafka thread; fetching goes on when the call returns."""
+
+    def gained(self, partitions: frozenset[int]) -> None:
+        """These are ours, on top of what we have."""
+
+    def lost(self, partitions: frozenset[int]) -> None:
+        """These are ours no longer; others may be writing them already."""
+
+
+class Member:
+    """A cooperative-sticky member of the workers' group that reads the events."""
+
+    def __init__(
+        self, options: Options, topic: str, ownership: Ownership, rebalances: Rebalances, *, patience_s: float
+    ) -> None:
+        self._topic = topic
+        self._ownership = ownership
+        self._rebalances = rebalances
+        self._patience_s = patience_s
+        self.running: frozenset[int] = frozenset()
+        """Partitions that are read: owned, recovered, and set to what the group has committed."""
+        self.committed: dict[int, int] = {}
+        """Partition -> next offset of the group, of every ready partition."""
+        self._kafka = Consumer(options)
+
+    def join(self) -> None:
+        """Subscribe; the assignment follows in a `fetch`."""
+        self._kafka.subscribe(
+            [self._topic], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_revoke
+        )
+
+    def fetch(self, most: int, idle_s: float) -> dict[int, list[Record]]:
+        """Records of ready partitions, by partition; waits up to `idle_s` for the first one, for no other.
+
+        `consume(most, timeout)` alone would wait its whole timeout for the last record of a batch.
+        """
+        self._start_recovered()
+        first = self._kafka.poll(idle_s)
+        if first is None:
+            return {}
+        return self._by_partition([first, *self._kafka.consume(most - 1, 0)])
+
+    def rewind(self, partitions: Iterable[int] | None = None) -> None:
+        """Read on from what the group has committed; what was fetched beyond it is dropped."""
+        chosen = self._ownership.ready if partitions is None else partitions
+        asked = [TopicPartition(self._topic, p) for p in sorted(chosen)]
+        if not asked:
+            return
+        for found in self._insist(lambda: self._kafka.committed(asked, timeout=10)):
+            offset = found.offset if found.offset >= 0 else self._beginning(found.partition)
+            self._kafka.seek(TopicPartition(self._topic, found.partition, offset))
+            self.committed[found.partition] = offset
+
+    def _beginning(self, partition: int) -> int:
+        where = TopicPartition(self._topic, partition)
+        return self._insist(lambda: self._kafka.get_watermark_offsets(where, timeout=10))[0]
+
+    def advanced(self) -> dict[int, int]:
+        """Partition -> position, where it is past what is committed although no record is left to process.
+
+        Transaction markers take offsets: without committing them the group's lag would never read 0.
+        """
+        places = self._kafka.position([TopicPartition(self._topic, p) for p in self.running])
+        return {tp.partition: tp.offset for tp in places if tp.offset > self.committed.get(tp.partition, tp.offset)}
+
+    def lag(self) -> dict[int, int]:
+        """Partition -> records that are published and not processed, as far as the broker has told us."""
+        ends = {p: self._end(p) for p in self.running}
+        return {p: max(0, end - self.committed.get(p, end)) for p, end in ends.items()}
+
+    def _end(self, partition: int) -> int:
+        offsets = self._kafka.get_watermark_offsets(TopicPartition(self._topic, partition), cached=True)
+        return offsets[1] if offsets else 0
+
+    def group_metadata(self) -> object:
+        """Who we are in the group: the generation that fences a late transaction."""
+        return self._kafka.consumer_group_metadata()
+
+    def leave(self) -> None:
+        """Leave the group; partitions are given up in the ordinary way. The member cannot be used again."""
+        self._kafka.close()
+
+    def _on_assign(self, kafka: Consumer, partitions: list[TopicPartition]) -> None:
+        kafka.incremental_assign(partitions)
+        kafka.pause(partitions)
+        gained = frozenset(tp.partition for tp in partitions)
+        self._ownership.assign(gained)
+        self._rebalances.gained(gained)
+
+    def _on_revoke(self, kafka: Consumer, partitions: list[TopicPartition]) -> None:
+        gone = frozenset(tp.partition for tp in partitions)
+        self._ownership.revoke(gone)
+        self.running -= gone
+        self.committed = {p: offset for p, offset in self.committed.items() if p not in gone}
+        self._rebalances.lost(gone)
+        kafka.incremental_unassign(partitions)
+
+    def _start_recovered(self) -> None:
+        if fresh := self._ownership.ready - self.running:
+            self.rewind(fresh)
+            self._kafka.resume([TopicPartition(self._topic, p) for p in fresh])
+            self.running |= fresh
+
+    def _by_partition(self, messages: list[Message]) -> dict[int, list[Record]]:
+        records: defaultdict[int, list[Record]] = defaultdict(list)
+        for message in messages:
+            error = message.error()
+            if error is not None:
+                _survive(error)
+            else:
+                records[_partition(message)].append(cast("Record", message))
+        # A poll that ran a rebalance may also return records of the assignment before it.
+        return {p: found for p, found in records.items() if p in self.running}
+
+    def _insist(self, call: Callable[[], T]) -> T:
+        deadline = time.monotonic() + self._patience_s
+        while True:
+            try:
+                return call()
+            except KafkaException as error:
+                if time.monotonic() > deadline:
+                    raise Stop(ExitCode.BROKER, f"reading committed offsets: {error}") from error
+                time.sleep(0.2)
+
+
+def _partition(message: Message) -> int:
+    partition = message.partition()
+    return -1 if partition is None else partition
+
+
+def _survive(error: KafkaError) -> None:
+    if error.fatal():
+        raise Stop(ExitCode.FENCED, str(error))
+    if error.code() != PARTITION_EOF:
+        log.warning("the consumer reports", error=error.name(), detail=error.str())

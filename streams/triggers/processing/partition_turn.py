@@ -1,0 +1,197 @@
+"""One partition's part of a batch. The only place that calls the core.
+
+Each session that the batch touches is written once, after the last of its events. When that would write something too
+large for its topic, the session's events are decided again one by one, without the ones that cause it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from triggers.codec import EventDecoder, decode_key, encode_command
+from triggers.core.commands import Decision, Outcome, RunTask
+from triggers.core.config import Plans
+from triggers.core.engine import apply
+from triggers.core.events import Event
+from triggers.core.rows import Rows
+from triggers.core.session import Session
+from triggers.errors import CallError, NotFound, Undecodable
+from triggers.processing.batch import Batch, Changes, Output, Record
+from triggers.processing.dead_letters import DeadLetters, Refusal, place, time_of
+from triggers.processing.exits import ExitCode, Stop
+from triggers.processing.metrics import Metrics
+from triggers.processing.overlay import Overlay
+from triggers.processing.routing import forward, misplaced, size_of, was_forwarded
+from triggers.processing.sessions import SessionCache
+from triggers.processing.topics import Topics
+from triggers.topology import Topology
+
+Refused = (CallError, NotFound)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """What every turn needs."""
+
+    names: Topology
+    topics: Topics
+    decoder: EventDecoder
+    plans: Plans
+    cache: SessionCache
+    rows_of: Callable[[int], Rows]
+    metrics: Metrics
+
+    def dead_letters(self) -> DeadLetters:
+        """For one batch."""
+        return DeadLetters(self.names.dead_letters, self.topics.largest[self.names.dead_letters])
+
+    def commands(self, decision: Decision) -> list[Output]:
+        """The decision's records for the commands topic; its timers are rows already."""
+        return [
+            Output(self.names.commands, command.session.encode(), encode_command(command))
+            for command in decision.commands
+            if isinstance(command, RunTask)
+        ]
+
+    def too_large(self, changes: Changes, outputs: Iterable[Output]) -> str:
+        """What exceeds its topic's limit, in words; empty: nothing."""
+        limit = self.topics.largest[self.names.changelog]
+        for key, row in changes.items():
+            if row is not None and len(key) + len(row) > limit:
+                return f"a row of {len(key) + len(row)} bytes; {self.names.changelog} accepts {limit}"
+        limit = self.topics.largest[self.names.commands]
+        for output in outputs:
+            if size_of(output) > limit:
+                return f"a command of {size_of(output)} bytes; {self.names.commands} accepts {limit}"
+        return ""
+
+
+class _Touched:
+    """A session within one batch."""
+
+    __slots__ = ("key", "outputs", "session", "steps", "uid")
+
+    def __init__(self, uid: str, key: bytes, session: Session) -> None:
+        self.uid = uid
+        self.key = key
+        self.session = session
+        self.steps: list[tuple[Record, Event]] = []
+        self.outputs: list[Output] = []
+
+
+class PartitionTurn:
+    """Decides the records of one partition of a batch."""
+
+    def __init__(self, rules: Rules, batch: Batch, partition: int, letters: DeadLetters) -> None:
+        self.outcomes: Counter[Outcome] = Counter()
+        self._rules = rules
+        self._batch = batch
+        self._partition = partition
+        self._letters = letters
+        self._rows = rules.rows_of(partition)
+        self._changes: Changes = {}
+
+    def run(self, records: list[Record]) -> Changes:
+        """The partition's changed rows; outputs go to the batch."""
+        touched: dict[bytes | None, _Touched] = {}
+        for record in records:
+            session = touched.get(record.key()) or self._touch(record)
+            if session is not None:
+                touched[session.key] = session
+                self._step(session, record)
+        for session in touched.values():
+            self._finish(session)
+        return self._changes
+
+    def _touch(self, record: Record) -> _Touched | None:
+        """The record's session, from the cache or from its rows; None: the record is dealt with already."""
+        key = record.key() or b""
+        session = self._rules.cache.take(self._partition, key)
+        try:
+            uid = decode_key(record.key())
+        except Undecodable as error:
+            self._bury(record, error.reason, error.detail)
+            return None
+        if session is None and misplaced(record, key, self._rules.topics.partitions):
+            self._send_home(record, key)
+            return None
+        return _Touched(uid, key, session or self._load(uid))
+
+    def _load(self, uid: str) -> Session:
+        self._rules.metrics.loaded_sessions.inc()
+        return Session(uid, self._rows, self._rules.plans)
+
+    def _send_home(self, record: Record, key: bytes) -> None:
+        names, topics = self._rules.names, self._rules.topics
+        output = forward(record, key, names.events, topics.partitions)
+        if was_forwarded(record) or size_of(output) > topics.largest[names.events]:
+            self._bury(record, Refusal.WRONG_PARTITION, f"its key belongs on partition {output.partition}")
+        else:
+            self._rules.metrics.forwarded.inc()
+            self._batch.outputs.append(output)
+
+    def _step(self, touched: _Touched, record: Record) -> None:
+        try:
+            event = self._decode(record)
+        except Undecodable as error:
+            self._bury(record, error.reason, error.detail)
+            return
+        try:
+            decision = self._apply(touched.session, event, record)
+        except Refused as error:
+            self._bury(record, type(error).__name__, str(error))
+            return
+        touched.steps.append((record, event))
+        if decision.commands:
+            touched.outputs += self._rules.commands(decision)
+        self.outcomes[decision.outcome] += 1
+
+    def _decode(self, record: Record) -> Event:
+        return self._rules.decoder.decode(record.value(), record.headers(), place(record.offset()), time_of(record))
+
+    def _apply(self, session: Session, event: Event, record: Record) -> Decision:
+        try:
+            return apply(session, event)
+        except (*Refused, Stop):
+            raise
+        except Exception as error:
+            raise _engine_bug(record, error) from error
+
+    def _finish(self, touched: _Touched) -> None:
+        changes = touched.session.changes()
+        if self._rules.too_large(changes, touched.outputs):
+            self._decide_one_by_one(touched)
+            return
+        self._keep(changes, touched.outputs)
+        self._rules.cache.put(self._partition, touched.key, touched.session)
+
+    def _keep(self, changes: Changes, outputs: list[Output]) -> None:
+        self._changes.update(changes)
+        self._batch.outputs += outputs
+        self._rules.metrics.commands.inc(len(outputs))
+
+    def _decide_one_by_one(self, touched: _Touched) -> None:
+        rows = Overlay(self._rows)
+        for record, event in touched.steps:
+            session = Session(touched.uid, rows, self._rules.plans)
+            try:
+                outputs = self._rules.commands(self._apply(session, event, record))
+            except Refused as error:  # an event it relied on was left out
+                self._bury(record, type(error).__name__, str(error))
+                continue
+            changes = session.changes()
+            if what := self._rules.too_large(changes, outputs):
+                self._bury(record, Refusal.RESULT_TOO_LARGE, f"applying it would write {what}")
+            else:
+                rows.write(changes)
+                self._keep(changes, outputs)
+
+    def _bury(self, record: Record, reason: str, detail: str) -> None:
+        self._batch.outputs.append(self._letters.bury(record, reason, detail))
+
+
+def _engine_bug(record: Record, error: Exception) -> Stop:
+    where = f"{record.topic()} partition {record.partition()} offset {record.offset()}"
+    return Stop(ExitCode.ENGINE_BUG, f"{where}: {type(error).__name__}: {error}")

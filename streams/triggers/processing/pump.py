@@ -1,0 +1,149 @@
+"""The pump: fetch a batch, let the agent decide, commit, again. Every Kafka call runs on one thread.
+
+confluent-kafka blocks for seconds when a consumer is called from another thread than the one that polls it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+import structlog
+
+from triggers.errors import TryAgain
+from triggers.processing.batch import Batch, Processor
+from triggers.processing.exits import ExitCode, Stop, leave
+from triggers.processing.member import Member
+from triggers.processing.metrics import Metrics
+from triggers.processing.partition_rows import PartitionRows
+from triggers.processing.progress import Progress
+from triggers.processing.transaction import Aborted, Transactions
+
+log = structlog.get_logger(__name__)
+T = TypeVar("T")
+
+_RETRY_PAUSE_S = 1.0
+_LAG_EVERY_S = 1.0
+
+
+class Pump:
+    """Moves batches from the group's member through the agent into a transaction and RocksDB."""
+
+    def __init__(  # noqa: PLR0913  # everything the pump joins
+        self,
+        *,
+        member: Member,
+        transactions: Transactions,
+        processor: Processor,
+        hand_over: Callable[[Batch], Awaitable[None]],
+        rows_of: Callable[[int], PartitionRows],
+        progress: Progress,
+        metrics: Metrics,
+        most: int,
+        idle_s: float,
+    ) -> None:
+        self._member = member
+        self._transactions = transactions
+        self._processor = processor
+        self._hand_over = hand_over
+        self._rows_of = rows_of
+        self._progress = progress
+        self._metrics = metrics
+        self._most = most
+        self._idle_s = idle_s
+        self._thread = ThreadPoolExecutor(1, "kafka")
+        self._ready: frozenset[int] = frozenset()
+        self._leaving = False
+        self._left = asyncio.Event()
+        self._lag_at = 0.0
+
+    async def run(self) -> None:
+        """Join the group and work until `leave`; ends the process on whatever cannot be waited out."""
+        try:
+            await self._on_thread(self._transactions.start)
+            await self._on_thread(self._member.join)
+            while not self._leaving:
+                await self._turn()
+            await self._on_thread(self._member.leave)
+        except Stop as stop:
+            leave(stop.code, stop.why, stop.__cause__)
+        except Exception as error:  # noqa: BLE001  # one of the process loops
+            leave(ExitCode.ENGINE_BUG, f"{type(error).__name__}: {error}", error)
+        self._left.set()
+
+    async def leave(self) -> None:
+        """Finish the batch in flight and leave the group. Returns when both are done."""
+        self._leaving = True
+        await self._left.wait()
+
+    async def _turn(self) -> None:
+        records = await self._on_thread(lambda: self._member.fetch(self._most, self._idle_s))
+        batch = Batch(records, self._member.running, self._processor)
+        self._note(batch.ready)
+        try:
+            await self._decide(batch)
+            await self._complete(batch)
+            if not batch.empty:
+                await self._commit(batch)
+        except Aborted as aborted:
+            await self._read_again(str(aborted))
+        except TryAgain as error:
+            log.warning("batch waits", reason=str(error), records=batch.size)
+            await self._read_again(type(error).__name__)
+            await asyncio.sleep(_RETRY_PAUSE_S)
+
+    def _note(self, ready: frozenset[int]) -> None:
+        self._progress.beat()
+        if ready != self._ready:
+            self._ready = ready
+            self._progress.start({p: self._member.committed[p] for p in ready})
+
+    async def _decide(self, batch: Batch) -> None:
+        await self._hand_over(batch)
+        await batch.done
+
+    async def _complete(self, batch: Batch) -> None:
+        """Offsets for a batch without records."""
+        if batch.records:
+            return
+        if batch.outputs:  # the group's generation fences a transaction only through offsets
+            batch.offsets.update({p: self._member.committed[p] for p in batch.ready})
+        batch.offsets.update(await self._on_thread(self._idle))
+
+    def _idle(self) -> dict[int, int]:
+        if time.monotonic() - self._lag_at > _LAG_EVERY_S:
+            self._measure_lag()
+        return self._member.advanced()
+
+    def _measure_lag(self) -> None:
+        self._lag_at = time.monotonic()
+        self._metrics.lag.clear()
+        for partition, lag in self._member.lag().items():
+            self._metrics.lag.labels(partition).set(lag)
+
+    async def _commit(self, batch: Batch) -> None:
+        with self._metrics.transaction_seconds.time():
+            await self._on_thread(lambda: self._write(batch))
+        self._progress.committed(batch.offsets)
+        if batch.records:
+            self._metrics.batch_size.observe(batch.size)
+
+    def _write(self, batch: Batch) -> None:
+        reached = self._transactions.commit(batch, self._member.group_metadata())
+        for partition, rows in batch.rows.items():
+            if rows:
+                self._rows_of(partition).write(rows, reached.get(partition))
+        self._member.committed.update(batch.offsets)
+        if time.monotonic() - self._lag_at > _LAG_EVERY_S:
+            self._measure_lag()
+
+    async def _read_again(self, reason: str) -> None:
+        self._metrics.aborted_transactions.labels(reason).inc()
+        self._processor.forget()
+        await self._on_thread(self._member.rewind)
+
+    async def _on_thread(self, call: Callable[[], T]) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._thread, call)

@@ -1,0 +1,33 @@
+"""Records on the wrong partition: forwarded to the right one, once."""
+
+from __future__ import annotations
+
+from triggers.processing.batch import Output, Record
+from triggers.processing.dead_letters import time_of
+from triggers.topology import partition_of
+
+FORWARDED = "triggers-forwarded-from"
+"""Header of a forwarded record: the partition it was found on."""
+
+
+def misplaced(record: Record, key: bytes, partitions: int) -> bool:
+    """Whether the record is not on its key's partition; most likely its producer uses another partitioner."""
+    return record.partition() != partition_of(key, partitions)
+
+
+def was_forwarded(record: Record) -> bool:
+    """Whether a worker has put the record there."""
+    return any(name == FORWARDED for name, _ in record.headers() or ())
+
+
+def forward(record: Record, key: bytes, topic: str, partitions: int) -> Output:
+    """The same record on the right partition, with its own time."""
+    mark = (FORWARDED, str(record.partition()).encode())
+    headers = [*(record.headers() or ()), mark]
+    return Output(topic, key, record.value(), partition_of(key, partitions), headers, time_of(record))
+
+
+def size_of(output: Output) -> int:
+    """Bytes of key, value and headers."""
+    headers = sum(len(name) + len(value or b"") + 8 for name, value in output.headers or ())
+    return len(output.key or b"") + len(output.value or b"") + headers

@@ -1,0 +1,122 @@
+"""One batch, one Kafka transaction. Every method runs on the worker's one Kafka thread."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+import structlog
+from confluent_kafka import KafkaError, KafkaException, Message, Producer, TopicPartition
+
+from triggers.processing.batch import Batch, Changes, Output
+from triggers.processing.exits import ExitCode, Stop
+from triggers.processing.kafka_codes import ALREADY_ABORTED, FENCING
+from triggers.processing.kafka_options import Options
+
+log = structlog.get_logger(__name__)
+T = TypeVar("T")
+
+
+class Aborted(Exception):
+    """The transaction was refused and is aborted: nothing of the batch exists; its records are to be read again."""
+
+
+class Transactions:
+    """The worker's transactional producer."""
+
+    def __init__(self, options: Options, *, source: str, changelog: str, timeout_s: float) -> None:
+        self._producer = Producer(options)
+        self._source = source
+        self._changelog = changelog
+        self._timeout_s = timeout_s
+
+    def start(self) -> None:
+        """Fence whoever ran under this worker's id before, and abort what it left open. Blocks until that is done."""
+        try:
+            self._insist(self._producer.init_transactions)
+        except KafkaException as error:
+            raise _stop("starting", error) from error
+
+    def commit(self, batch: Batch, group: object) -> dict[int, int]:
+        """Commit the batch: partition -> changelog offset reached, for every partition with rows.
+
+        Waits out retriable errors for the transaction's timeout. Raises Aborted, or Stop for what cannot be waited out.
+        """
+        reached: dict[int, int] = {}
+        try:
+            self._producer.begin_transaction()
+            self._send(batch, reached)
+            if batch.offsets:
+                self._add_offsets(batch.offsets, group)
+            self._insist(self._producer.commit_transaction)
+        except KafkaException as error:
+            self._abort(error)
+        self._producer.poll(0)
+        return reached
+
+    def _send(self, batch: Batch, reached: dict[int, int]) -> None:
+        for partition, rows in batch.rows.items():
+            self._send_rows(partition, rows, reached)
+        for output in batch.outputs:
+            self._produce(output)
+
+    def _send_rows(self, partition: int, rows: Changes, reached: dict[int, int]) -> None:
+        def note(error: KafkaError | None, message: Message) -> None:
+            offset = message.offset()
+            if error is None and offset is not None:
+                reached[partition] = offset
+
+        last = len(rows) - 1
+        for i, (key, value) in enumerate(rows.items()):
+            output = Output(self._changelog, key, value, partition)
+            self._produce(output, note if i == last else None)
+
+    def _produce(self, output: Output, note: Callable[[KafkaError | None, Message], None] | None = None) -> None:
+        topic, key, value, partition, headers, time_ms = output
+        while True:
+            try:
+                return self._producer.produce(
+                    topic, value, key, partition, on_delivery=note, timestamp=time_ms, headers=list(headers or ())
+                )
+            except BufferError:  # librdkafka's queue is full: let it send
+                self._producer.poll(0.01)
+
+    def _add_offsets(self, offsets: Mapping[int, int], group: object) -> None:
+        places = [TopicPartition(self._source, p, offset) for p, offset in offsets.items()]
+        self._insist(lambda left: self._producer.send_offsets_to_transaction(places, group, left))
+
+    def _abort(self, cause: KafkaException) -> None:
+        error = _error(cause)
+        if error.fatal() or not (error.txn_requires_abort() or error.retriable() or error.code() in ALREADY_ABORTED):
+            raise _stop("committing", cause) from cause
+        log.warning("transaction aborted", reason=error.name(), detail=error.str())
+        try:
+            self._insist(self._producer.abort_transaction)
+        except KafkaException as again:
+            raise _stop("aborting", again) from again
+        raise Aborted(error.name()) from cause
+
+    def _insist(self, call: Callable[[float], T]) -> T:
+        """Repeat while the error is retriable: the outcome of a call that timed out is known only to the next one."""
+        deadline = time.monotonic() + self._timeout_s
+        while True:
+            left = deadline - time.monotonic()
+            try:
+                return call(max(left, 1))
+            except KafkaException as error:
+                if not _error(error).retriable() or left <= 0:
+                    raise
+
+
+def _error(exception: KafkaException) -> KafkaError:
+    error = exception.args[0]
+    if not isinstance(error, KafkaError):  # confluent-kafka always puts one there
+        raise exception
+    return error
+
+
+def _stop(doing: str, exception: KafkaException) -> Stop:
+    error = _error(exception)
+    code = ExitCode.FENCED if error.code() in FENCING else ExitCode.BROKER
+    return Stop(code, f"{doing} a transaction: {error.name()}: {error.str()}")
