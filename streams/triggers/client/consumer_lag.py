@@ -1,0 +1,99 @@
+"""How far the workers and the executors are behind."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
+from confluent_kafka.admin import AdminClient
+
+from triggers.client.connection import admin_client, unavailable
+from triggers.client.topic_range import read_range, watermarks
+from triggers.client.topics import partition_count
+from triggers.settings import Settings
+from triggers.topology import Topology
+
+_TIMEOUT_S = 20.0
+_NO_OFFSET = 0
+"""librdkafka's invalid offsets are negative."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartitionLag:
+    """One consumer group on one partition."""
+
+    group: str
+    topic: str
+    partition: int
+    committed: int
+    """Offset that the group reads next; the partition's first one while it has committed none."""
+    end: int
+    """Offset that the next record gets."""
+    records: int | None
+    """Records that are not processed yet; None: more than were to be counted, `lag` is the upper bound."""
+
+    @property
+    def lag(self) -> int:
+        """Distance in offsets, as Kafka's own tools show it: transaction markers count, too."""
+        return self.end - self.committed
+
+
+def consumer_lag(
+    settings: Settings, count_up_to: int = 10_000, finished: Callable[[str], int] | None = None
+) -> list[PartitionLag]:
+    """Lag of the workers on the events and of the executors on the commands, by group, topic and partition.
+
+    Of a partition that is at most `count_up_to` offsets behind, the records are read and counted, because offsets of
+    transaction markers are no work. `finished` says how many records beyond the committed offset are done already,
+    according to the commit's metadata. Blocks. Raises BrokerUnavailable.
+    """
+    names = Topology(settings.namespace)
+    admin = admin_client(settings)
+    try:
+        return [
+            row
+            for group, topic in ((names.agents, names.events), (names.executors, names.commands))
+            for row in _group_lag(_Reading(settings, admin, count_up_to, finished), group, topic)
+        ]
+    except KafkaException as error:
+        raise unavailable(settings, error) from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    settings: Settings
+    admin: AdminClient
+    count_up_to: int
+    finished: Callable[[str], int] | None
+
+
+def _group_lag(reading: _Reading, group: str, topic: str) -> list[PartitionLag]:
+    partitions = list(range(partition_count(reading.admin, topic)))
+    commits = _commits(reading.admin, group, topic, partitions)
+    ends = watermarks(reading.settings, topic, partitions)
+    committed = {p: commits[p].offset if commits[p].offset >= _NO_OFFSET else ends[p][0] for p in partitions}
+    near = {p: committed[p] for p in partitions if ends[p][1] - committed[p] <= reading.count_up_to}
+    counted = Counter(message.partition() for message in read_range(reading.settings, topic, near))
+    finished = reading.finished or (lambda _: 0)
+    done = {p: finished(commits[p].metadata or "") for p in near}
+    return [
+        PartitionLag(
+            group=group,
+            topic=topic,
+            partition=p,
+            committed=committed[p],
+            end=max(ends[p][1], committed[p]),
+            records=max(counted[p] - done[p], 0) if p in near else None,
+        )
+        for p in partitions
+    ]
+
+
+def _commits(admin: AdminClient, group: str, topic: str, partitions: list[int]) -> dict[int, TopicPartition]:
+    if not partitions:
+        return {}
+    asked = ConsumerGroupTopicPartitions(group, [TopicPartition(topic, partition) for partition in partitions])
+    answer = admin.list_consumer_group_offsets([asked], request_timeout=_TIMEOUT_S)[group].result()
+    return {commit.partition: commit for commit in answer.topic_partitions}

@@ -1,0 +1,84 @@
+"""Which worker owns which partition of the events, by what Kafka knows of their consumer group."""
+
+from __future__ import annotations
+
+import threading
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient, ConsumerGroupDescription
+
+from triggers.client.connection import admin_client, unavailable
+from triggers.client.per_process import PerProcess
+from triggers.client.topics import partition_count
+from triggers.codec import encode_key
+from triggers.errors import OwnerUnavailable
+from triggers.settings import Settings
+from triggers.topology import Topology, partition_of
+
+_TIMEOUT_S = 10.0
+
+
+class Owners:
+    """URLs of the workers by partition, remembered until `forget`. Thread-safe; usable before and after a fork."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._names = Topology(settings.namespace)
+        self._admins: PerProcess[AdminClient] = PerProcess(lambda: admin_client(settings))
+        self._partitions = 0
+        self._urls: dict[int, str] = {}
+        self._lock = threading.Lock()
+
+    def partition(self, uid: str) -> int:
+        """The partition the session lives on. Raises CallError, OwnerUnavailable, BrokerUnavailable."""
+        return partition_of(encode_key(uid), self._count())
+
+    def url(self, partition: int) -> str:
+        """URL of the worker that owns the partition. Raises OwnerUnavailable, BrokerUnavailable."""
+        urls = self._known()
+        if partition not in urls:
+            self.forget()
+            raise OwnerUnavailable(f"no worker of group {self._names.agents} owns partition {partition}")
+        return urls[partition]
+
+    def urls(self) -> list[str]:
+        """URLs of all workers. Raises OwnerUnavailable while a partition has no owner, BrokerUnavailable."""
+        return sorted({self.url(partition) for partition in range(self._count())})
+
+    def forget(self) -> None:
+        """Ask Kafka again at the next call."""
+        self._urls = {}
+
+    def _count(self) -> int:
+        if not self._partitions:
+            try:
+                self._partitions = partition_count(self._admins.get(), self._names.events)
+            except KafkaException as error:
+                raise unavailable(self._settings, error) from error
+        if not self._partitions:
+            raise OwnerUnavailable(f"there is no topic {self._names.events}; `triggers topics create` makes it")
+        return self._partitions
+
+    def _known(self) -> dict[int, str]:
+        urls = self._urls
+        if not urls:
+            urls = self._urls = self._ask()
+        return urls
+
+    def _ask(self) -> dict[int, str]:
+        group = self._names.agents
+        try:
+            described = self._admins.get().describe_consumer_groups([group], request_timeout=_TIMEOUT_S)
+            return _urls(described[group].result(), self._names.events)
+        except KafkaException as error:
+            raise unavailable(self._settings, error) from error
+
+
+def _urls(group: ConsumerGroupDescription, topic: str) -> dict[int, str]:
+    """A worker's client id is `<worker_id>@<url>`."""
+    return {
+        place.partition: member.client_id.partition("@")[2]
+        for member in group.members
+        for place in member.assignment.topic_partitions
+        if place.topic == topic and "@" in member.client_id
+    }

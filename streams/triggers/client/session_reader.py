@@ -1,0 +1,110 @@
+"""Reads sessions from the workers that own them."""
+
+from __future__ import annotations
+
+import http.client
+import time
+from collections.abc import Callable
+from typing import NamedTuple, TypeVar
+from urllib.parse import quote, urlencode, urlsplit
+
+import msgspec
+from msgspec import Struct
+
+from triggers.client.kafka_sender import Coordinates
+from triggers.client.owners import Owners
+from triggers.core.view import SessionSummary, SessionView
+from triggers.errors import CallError, OwnerUnavailable, SessionNotFound, TryAgain
+from triggers.settings import Settings
+
+T = TypeVar("T")
+
+_FIRST_PAUSE_S = 0.05
+_LONGEST_PAUSE_S = 0.5
+_SHORTEST_WAIT_S = 0.1
+
+
+class _Answer(NamedTuple):
+    status: int
+    body: bytes
+
+
+class _Listed(Struct):
+    sessions: list[SessionSummary]
+
+
+class _Refused(Struct):
+    error: str
+
+
+class SessionReader:
+    """Asks workers over HTTP, trying again while partitions move. Thread-safe; usable before and after a fork."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._timeout_s = settings.read_timeout_s
+        self._owners = Owners(settings)
+
+    def read(self, uid: str, after: Coordinates | None = None) -> SessionView:
+        """The session, with the record at `after` applied if that is given.
+
+        Blocks up to `read_timeout_s`. Raises SessionNotFound, OwnerUnavailable, BrokerUnavailable, CallError.
+        """
+        return self._until_answered(lambda left_s: self._read(uid, after, left_s))
+
+    def summaries(self, prefix: str = "", limit: int = 100) -> list[SessionSummary]:
+        """Headers of the first `limit` sessions by UID, of all workers. Blocks and raises like `read`."""
+        return self._until_answered(lambda left_s: self._summaries(prefix, limit, left_s))
+
+    def _read(self, uid: str, after: Coordinates | None, left_s: float) -> SessionView:
+        partition = self._owners.partition(uid) if after is None else after.partition
+        wait = {} if after is None else {"after": after.offset, "timeout": f"{left_s:.1f}"}
+        url = self._owners.url(partition)
+        answer = _get(url, f"/sessions/{quote(uid, safe='')}?{urlencode(wait)}", left_s)
+        if answer.status == http.client.NOT_FOUND:
+            raise SessionNotFound(f"there is no session {uid!r}")
+        return _decoded(answer, url, SessionView)
+
+    def _summaries(self, prefix: str, limit: int, left_s: float) -> list[SessionSummary]:
+        query = urlencode({"prefix": prefix, "limit": limit})
+        answers = [(url, _get(url, f"/sessions?{query}", left_s)) for url in self._owners.urls()]
+        found = [session for url, answer in answers for session in _decoded(answer, url, _Listed).sessions]
+        return sorted(found, key=lambda session: session.uid)[:limit]
+
+    def _until_answered(self, ask: Callable[[float], T]) -> T:
+        deadline, pause = time.monotonic() + self._timeout_s, _FIRST_PAUSE_S
+        while True:
+            try:
+                return ask(max(deadline - time.monotonic(), _SHORTEST_WAIT_S))
+            except TryAgain:
+                self._owners.forget()
+                if time.monotonic() + pause > deadline:
+                    raise
+            time.sleep(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE_S)
+
+
+def _get(url: str, path: str, timeout_s: float) -> _Answer:
+    """No proxy, no redirect: workers are neighbours. Raises OwnerUnavailable."""
+    parts = urlsplit(url)
+    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+    connection = kind(parts.hostname or "", parts.port, timeout=timeout_s)
+    try:
+        connection.request("GET", parts.path.rstrip("/") + path)
+        response = connection.getresponse()
+        return _Answer(response.status, response.read())
+    except (OSError, http.client.HTTPException) as error:
+        raise OwnerUnavailable(f"worker {url} does not answer: {error}") from error
+    finally:
+        connection.close()
+
+
+def _decoded(answer: _Answer, url: str, kind: type[T]) -> T:
+    try:
+        if answer.status == http.client.OK:
+            return msgspec.json.decode(answer.body, type=kind)
+        why = msgspec.json.decode(answer.body, type=_Refused).error
+    except msgspec.DecodeError as error:
+        raise OwnerUnavailable(f"{url} is no worker of this version: HTTP {answer.status}, {error}") from error
+    if answer.status == http.client.BAD_REQUEST:
+        raise CallError(why)
+    raise OwnerUnavailable(f"worker {url}: {why}")

@@ -1,0 +1,178 @@
+"""The topics of an installation: what they must be, making them, and finding what is wrong with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient, ConfigEntry, ConfigResource, NewTopic, ResourceType, TopicMetadata
+
+from triggers.client.connection import admin_client, unavailable
+from triggers.client.record_limits import dead_letter_bytes, derived_bytes, event_bytes
+from triggers.settings import Settings
+from triggers.topology import Topology
+
+DAY_MS = 86_400_000
+DEFAULT_RETENTION_DAYS = 30
+_DEAD_LETTER_DAYS = 90
+_TIMEOUT_S = 20.0
+_UNLIMITED = -1
+_AT_LEAST = {"max.message.bytes", "retention.ms", "min.insync.replicas", "delete.retention.ms"}
+"""What may be more than planned; anything else must be equal, or is not checked (`_ADVICE`)."""
+_ADVICE = {"segment.bytes", "min.cleanable.dirty.ratio"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TopicPlan:
+    """What a topic should be."""
+
+    name: str
+    partitions: int
+    replication_factor: int
+    config: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """What is wrong with a topic, and what to do about it."""
+
+    topic: str
+    problem: str
+    fix: str
+
+
+def plan_topics(settings: Settings, retention_days: int = DEFAULT_RETENTION_DAYS) -> list[TopicPlan]:
+    """The topics of an installation. `retention_days`: of the events; longer than any session lives."""
+    names = Topology(settings.namespace)
+    kept = str(retention_days * DAY_MS)
+    configs = {
+        names.events: {"cleanup.policy": "delete", "retention.ms": kept} | _size(event_bytes(settings)),
+        names.commands: {"cleanup.policy": "delete", "retention.ms": kept} | _size(derived_bytes(settings)),
+        names.dead_letters: {"cleanup.policy": "delete", "retention.ms": str(_DEAD_LETTER_DAYS * DAY_MS)}
+        | _size(dead_letter_bytes(settings)),
+        names.changelog: _CHANGELOG | _size(derived_bytes(settings)),
+    }
+    return [
+        TopicPlan(
+            name=name,
+            partitions=settings.partitions,
+            replication_factor=settings.replication_factor,
+            config=config | _durability(settings),
+        )
+        for name, config in configs.items()
+    ]
+
+
+def create_topics(settings: Settings, retention_days: int = DEFAULT_RETENTION_DAYS) -> list[str]:
+    """Make the topics that are missing and return their names; those that are there stay as they are.
+
+    Blocks. Raises BrokerUnavailable, also when the brokers refuse, with their reason.
+    """
+    plans = [
+        NewTopic(
+            plan.name,
+            num_partitions=plan.partitions,
+            replication_factor=plan.replication_factor,
+            config=dict(plan.config),
+        )
+        for plan in plan_topics(settings, retention_days)
+    ]
+    futures = admin_client(settings).create_topics(plans, operation_timeout=_TIMEOUT_S, request_timeout=_TIMEOUT_S)
+    made = []
+    for name, future in futures.items():
+        try:
+            future.result()
+            made.append(name)
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                raise unavailable(settings, error) from error
+    return made
+
+
+def check_topics(settings: Settings, retention_days: int = DEFAULT_RETENTION_DAYS) -> list[Problem]:
+    """Everything that is wrong with the topics; empty: nothing. Blocks. Raises BrokerUnavailable."""
+    plans = plan_topics(settings, retention_days)
+    admin = admin_client(settings)
+    try:
+        there = {name: topic for name, topic in admin.list_topics(timeout=_TIMEOUT_S).topics.items() if not topic.error}
+        configs = _configs(admin, [plan.name for plan in plans if plan.name in there])
+    except KafkaException as error:
+        raise unavailable(settings, error) from error
+    found = [problem for plan in plans for problem in _check(plan, there.get(plan.name), configs.get(plan.name, {}))]
+    return [*found, *_check_together(Topology(settings.namespace), there)]
+
+
+def partition_count(admin: AdminClient, topic: str) -> int:
+    """Number of partitions of a topic, 0 if it is not there. Raises KafkaException."""
+    found = admin.list_topics(topic, timeout=_TIMEOUT_S).topics[topic]
+    return 0 if found.error else len(found.partitions)
+
+
+_CHANGELOG = {
+    "cleanup.policy": "compact",
+    "segment.bytes": str(64 * 1024 * 1024),
+    "min.cleanable.dirty.ratio": "0.1",
+    "delete.retention.ms": str(7 * DAY_MS),
+}
+"""Small segments are compacted early, so that a restore reads little; a worker that comes back within a week still
+finds the deletions of that week."""
+
+
+def _size(limit: int) -> dict[str, str]:
+    return {"max.message.bytes": str(limit)}
+
+
+def _durability(settings: Settings) -> dict[str, str]:
+    """With three replicas, an acknowledged record is on two."""
+    return {"min.insync.replicas": "2"} if settings.replication_factor >= 3 else {}
+
+
+def _configs(admin: AdminClient, names: list[str]) -> dict[str, dict[str, str]]:
+    if not names:
+        return {}
+    resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
+    described = admin.describe_configs(resources, request_timeout=_TIMEOUT_S)
+    return {resource.name: _values(future.result()) for resource, future in described.items()}
+
+
+def _values(entries: dict[str, ConfigEntry]) -> dict[str, str]:
+    return {name: entry.value or "" for name, entry in entries.items()}
+
+
+def _check(plan: TopicPlan, topic: TopicMetadata | None, config: Mapping[str, str]) -> Iterator[Problem]:
+    if topic is None:
+        yield Problem(topic=plan.name, problem="is missing", fix="triggers topics create")
+        return
+    replicas = min((len(partition.replicas) for partition in topic.partitions.values()), default=0)
+    if replicas < plan.replication_factor:
+        problem = f"has {replicas} replicas, not {plan.replication_factor}"
+        yield Problem(topic=plan.name, problem=problem, fix="kafka-reassign-partitions.sh (more replicas)")
+    for key, wanted in plan.config.items():
+        if key not in _ADVICE and not _suffices(key, config.get(key, ""), wanted):
+            yield _misconfigured(plan.name, key, config.get(key, ""), wanted)
+
+
+def _suffices(key: str, actual: str, wanted: str) -> bool:
+    if key not in _AT_LEAST or actual == wanted:
+        return actual == wanted
+    return actual == str(_UNLIMITED) or (actual.isdigit() and int(actual) >= int(wanted))
+
+
+def _misconfigured(topic: str, key: str, actual: str, wanted: str) -> Problem:
+    least = "at least " if key in _AT_LEAST else ""
+    fix = f"kafka-configs.sh --alter --entity-type topics --entity-name {topic} --add-config {key}={wanted}"
+    return Problem(topic=topic, problem=f"has {key}={actual or 'unset'}, it must be {least}{wanted}", fix=fix)
+
+
+def _check_together(names: Topology, there: Mapping[str, TopicMetadata]) -> Iterator[Problem]:
+    """A session's rows live on the partition of its events."""
+    if names.events not in there or names.changelog not in there:
+        return
+    events, rows = len(there[names.events].partitions), len(there[names.changelog].partitions)
+    if rows == events:
+        return
+    fix = f"kafka-topics.sh --alter --topic {names.changelog} --partitions {events}"
+    if rows > events:
+        fix = "start a new namespace; partitions of events cannot grow without moving sessions away from their rows"
+    yield Problem(topic=names.changelog, problem=f"has {rows} partitions, {names.events} has {events}", fix=fix)
