@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -12,6 +13,9 @@ from triggers.settings import Settings
 
 _TIMEOUT_S = 20.0
 _AT_ONCE = 500
+_ELECTING = {KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE}
+"""A topic that was made a moment ago, or a broker that left."""
+_ELECTION_PAUSE_S = 0.1
 
 
 def read_range(settings: Settings, topic: str, starts: Mapping[int, int]) -> Iterator[Message]:
@@ -21,7 +25,8 @@ def read_range(settings: Settings, topic: str, starts: Mapping[int, int]) -> Ite
     """
     consumer = Consumer(_options(settings))
     try:
-        waiting = {p: end for p, start in starts.items() if (end := _end(consumer, topic, p)) > start}
+        ends = {partition: _watermarks(consumer, TopicPartition(topic, partition))[1] for partition in starts}
+        waiting = {partition: end for partition, end in ends.items() if end > starts[partition]}
         consumer.assign([TopicPartition(topic, partition, starts[partition]) for partition in waiting])
         while waiting:
             yield from _read_some(settings, consumer, waiting)
@@ -35,7 +40,7 @@ def watermarks(settings: Settings, topic: str, partitions: list[int]) -> dict[in
     """Partition -> (first offset, end of the committed records). Raises BrokerUnavailable."""
     consumer = Consumer(_options(settings))
     try:
-        return {p: consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=_TIMEOUT_S) for p in partitions}
+        return {partition: _watermarks(consumer, TopicPartition(topic, partition)) for partition in partitions}
     except KafkaException as error:
         raise unavailable(settings, error) from error
     finally:
@@ -56,9 +61,17 @@ def _read_some(settings: Settings, consumer: Consumer, waiting: dict[int, int]) 
             del waiting[partition]
 
 
-def _end(consumer: Consumer, topic: str, partition: int) -> int:
-    _, end = consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=_TIMEOUT_S)
-    return int(end)
+def _watermarks(consumer: Consumer, place: TopicPartition) -> tuple[int, int]:
+    deadline = time.monotonic() + _TIMEOUT_S
+    while True:
+        try:
+            low, high = consumer.get_watermark_offsets(place, timeout=_TIMEOUT_S)
+        except KafkaException as error:
+            if error.args[0].code() not in _ELECTING or time.monotonic() > deadline:
+                raise
+            time.sleep(_ELECTION_PAUSE_S)
+        else:
+            return low, high
 
 
 def _options(settings: Settings) -> dict[str, str | int | float | bool]:

@@ -78,7 +78,8 @@ def create_topics(settings: Settings, retention_days: int = DEFAULT_RETENTION_DA
         )
         for plan in plan_topics(settings, retention_days)
     ]
-    futures = admin_client(settings).create_topics(plans, operation_timeout=_TIMEOUT_S, request_timeout=_TIMEOUT_S)
+    admin = admin_client(settings)  # the futures do not keep it alive
+    futures = admin.create_topics(plans, operation_timeout=_TIMEOUT_S, request_timeout=_TIMEOUT_S)
     made = []
     for name, future in futures.items():
         try:

@@ -1,0 +1,105 @@
+"""Dead letters on a real Kafka: listing, showing, redriving."""
+
+from __future__ import annotations
+
+import pytest
+from confluent_kafka import Producer
+
+from triggers.client.dead_letters import REDRIVES, DeadLetters, redrives
+from triggers.client.topic_range import read_range
+from triggers.client.topics import create_topics
+from triggers.codec import DeadLetter, encode_dead_letter
+from triggers.errors import NotFound
+from triggers.settings import Settings
+from triggers.topology import Topology, partition_of
+
+pytestmark = pytest.mark.broker
+
+
+@pytest.fixture
+def letters(settings: Settings) -> DeadLetters:
+    create_topics(settings)
+    return DeadLetters(settings)
+
+
+def letter_of(settings: Settings, reason: str = "bad json", **fields: object) -> DeadLetter:
+    given = {"topic": Topology(settings.namespace).events, "partition": 1, "offset": 2, "time": 3, "key": b"s"} | fields
+    return DeadLetter(reason=reason, **given)  # type: ignore[arg-type]  # overridden by name
+
+
+def bury(settings: Settings, *values: bytes, partition: int = 1) -> None:
+    producer = Producer({"bootstrap.servers": settings.brokers, "message.max.bytes": 10_000_000})
+    for value in values:
+        producer.produce(Topology(settings.namespace).dead_letters, value, b"s", partition=partition)
+    assert producer.flush(30) == 0
+
+
+def test_an_empty_topic_has_no_dead_letters(letters: DeadLetters) -> None:
+    assert letters.newest() == []
+
+
+def test_the_newest_are_listed_and_can_be_filtered_by_reason(settings: Settings, letters: DeadLetters) -> None:
+    buried = [letter_of(settings, reason="empty value" if n % 2 else "bad json", offset=n) for n in range(6)]
+    bury(settings, *map(encode_dead_letter, buried))
+
+    assert [(s.partition, s.offset, s.letter) for s in letters.newest(2)] == [(1, 4, buried[4]), (1, 5, buried[5])]
+    assert [s.letter.offset for s in letters.newest(reason="bad json")] == [0, 2, 4]
+
+
+def test_one_is_shown_by_its_place(settings: Settings, letters: DeadLetters) -> None:
+    buried = [letter_of(settings, offset=n) for n in range(3)]
+    bury(settings, *map(encode_dead_letter, buried))
+
+    assert letters.get(1, 1).letter == buried[1]
+    for partition, offset in [(1, 3), (0, 0)]:
+        with pytest.raises(NotFound, match=f"{partition}/{offset}"):
+            letters.get(partition, offset)
+
+
+def test_a_record_that_is_no_dead_letter_hides_none(settings: Settings, letters: DeadLetters) -> None:
+    bury(settings, b"garbage", encode_dead_letter(letter_of(settings)))
+
+    assert len(letters.newest()) == 1
+    with pytest.raises(NotFound):
+        letters.get(1, 0)
+
+
+def test_a_redriven_record_is_the_original_byte_for_byte_and_counts_its_redrives(
+    settings: Settings, letters: DeadLetters
+) -> None:
+    headers: list[tuple[str, bytes | None]] = [("h", b"\0"), ("h", None), ("triggers-forwarded-from", b"2")]
+    letter = letter_of(settings, key=b"session \xff", value=b"\xff{", headers=headers)
+
+    first = letters.redrive(letter)
+    second = letters.redrive(letter_of(settings, value=b"", headers=[(REDRIVES, b"1"), ("h", b"\0")]))
+
+    starts = dict.fromkeys(range(settings.partitions), 0)
+    messages = read_range(settings, Topology(settings.namespace).events, starts)
+    found = {(m.partition(), m.offset()): (m.key(), m.value(), m.headers()) for m in messages}
+    assert first.partition == partition_of(b"session \xff", settings.partitions)
+    assert found == {
+        first: (b"session \xff", b"\xff{", [("h", b"\0"), ("h", None), (REDRIVES, b"1")]),
+        second: (b"s", b"", [("h", b"\0"), (REDRIVES, b"2")]),
+    }
+
+
+def test_what_has_no_value_is_redriven_without_one(settings: Settings, letters: DeadLetters) -> None:
+    letters.redrive(letter_of(settings, key=None, value=None))
+
+    [message] = read_range(settings, Topology(settings.namespace).events, dict.fromkeys(range(settings.partitions), 0))
+    assert (message.key(), message.value()) == (None, None)
+
+
+def test_a_dead_letter_of_the_largest_record_fits(settings: Settings, letters: DeadLetters) -> None:
+    value = bytes(settings.max_payload_bytes + 100_000)
+    bury(settings, encode_dead_letter(letter_of(settings, value=value, detail="x" * 4000)))
+
+    assert letters.get(1, 0).letter.value == value
+
+
+def test_redrives_are_counted_from_the_header() -> None:
+    def died(*values: bytes | None) -> DeadLetter:
+        headers = [(REDRIVES, value) for value in values]
+        return DeadLetter(reason="r", topic="t", partition=0, offset=0, time=0, headers=headers)
+
+    assert [redrives(died()), redrives(died(b"2")), redrives(died(b"x")), redrives(died(None))] == [0, 2, 0, 0]

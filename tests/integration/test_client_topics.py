@@ -1,0 +1,166 @@
+"""Topics of a real Kafka: making them, finding what is wrong, counting lag."""
+
+from __future__ import annotations
+
+import pytest
+from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka.admin import (
+    AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
+    ConfigResource,
+    NewTopic,
+    ResourceType,
+)
+from msgspec import structs
+
+from triggers.client.consumer_lag import PartitionLag, consumer_lag
+from triggers.client.topics import DAY_MS, check_topics, create_topics
+from triggers.errors import BrokerUnavailable
+from triggers.settings import Settings
+from triggers.topology import Topology
+
+pytestmark = pytest.mark.broker
+
+
+def alter(settings: Settings, topic: str, key: str, value: str) -> None:
+    entry = ConfigEntry(key, value, incremental_operation=AlterConfigOpType.SET)
+    resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])
+    admin = AdminClient({"bootstrap.servers": settings.brokers})
+    admin.incremental_alter_configs([resource])[resource].result(20)
+
+
+def test_topics_are_made_once_and_are_right(settings: Settings) -> None:
+    names = Topology(settings.namespace)
+
+    assert sorted(create_topics(settings)) == sorted(
+        [names.events, names.commands, names.dead_letters, names.changelog]
+    )
+    assert create_topics(settings) == []
+    assert check_topics(settings) == []
+
+
+def test_missing_topics_are_reported_with_the_command_that_makes_them(settings: Settings) -> None:
+    problems = check_topics(settings)
+
+    assert len(problems) == 4
+    assert {(problem.problem, problem.fix) for problem in problems} == {("is missing", "triggers topics create")}
+
+
+@pytest.mark.parametrize(
+    ("topic", "key", "value", "wanted"),
+    [
+        ("events", "cleanup.policy", "compact", "delete"),
+        ("events", "retention.ms", str(DAY_MS), "at least 2592000000"),
+        ("events", "max.message.bytes", "1000", "at least 1048588"),
+        ("changelog", "cleanup.policy", "compact,delete", "compact"),
+        ("dead_letters", "max.message.bytes", "1048588", "at least 4325424"),
+    ],
+)
+def test_a_topic_that_would_lose_data_is_reported_with_the_fix(
+    settings: Settings, topic: str, key: str, value: str, wanted: str
+) -> None:
+    create_topics(settings)
+    name = getattr(Topology(settings.namespace), topic)
+    alter(settings, name, key, value)
+
+    [problem] = check_topics(settings)
+
+    assert (problem.topic, problem.problem) == (name, f"has {key}={value}, it must be {wanted}")
+    assert f"--entity-name {name} --add-config {key}=" in problem.fix
+
+
+def test_more_than_is_needed_is_no_problem(settings: Settings) -> None:
+    create_topics(settings)
+    alter(settings, Topology(settings.namespace).events, "retention.ms", "-1")
+    alter(settings, Topology(settings.namespace).commands, "max.message.bytes", "9000000")
+    alter(settings, Topology(settings.namespace).changelog, "segment.bytes", "2000000")
+
+    assert check_topics(settings) == []
+
+
+@pytest.mark.parametrize(("rows", "fix"), [(2, "--partitions 4"), (6, "new namespace")])
+def test_a_changelog_with_another_number_of_partitions_is_reported(settings: Settings, rows: int, fix: str) -> None:
+    changelog = Topology(settings.namespace).changelog
+    made = NewTopic(changelog, rows, 1, config={"cleanup.policy": "compact", "max.message.bytes": "9000000"})
+    admin = AdminClient({"bootstrap.servers": settings.brokers})
+    admin.create_topics([made])[changelog].result(20)
+    create_topics(settings)
+
+    problems = [problem for problem in check_topics(settings) if "partitions" in problem.problem]
+
+    assert [problem.topic for problem in problems] == [changelog]
+    assert fix in problems[0].fix
+
+
+def test_too_few_replicas_are_reported(settings: Settings) -> None:
+    create_topics(settings)
+
+    problems = check_topics(structs.replace(settings, replication_factor=3))
+
+    assert {problem.problem for problem in problems} == {
+        "has 1 replicas, not 3",
+        "has min.insync.replicas=1, it must be at least 2",
+    }
+
+
+def test_a_broker_that_refuses_is_named_with_its_reason(settings: Settings) -> None:
+    with pytest.raises(BrokerUnavailable, match=r"(?i)replication factor"):
+        create_topics(structs.replace(settings, replication_factor=3))
+
+
+def produce(settings: Settings, topic: str, transactions: int, each: int) -> None:
+    producer = Producer({"bootstrap.servers": settings.brokers, "transactional.id": f"{settings.namespace}-test"})
+    producer.init_transactions(30)
+    for _ in range(transactions):
+        producer.begin_transaction()
+        for _ in range(each):
+            producer.produce(topic, b"x", b"s", partition=1)
+        producer.commit_transaction(30)
+
+
+def commit(settings: Settings, group: str, topic: str, offset: int, metadata: str = "") -> None:
+    consumer = Consumer({"bootstrap.servers": settings.brokers, "group.id": group})
+    consumer.commit(offsets=[TopicPartition(topic, 1, offset, metadata)], asynchronous=False)
+    consumer.close()
+
+
+def lag_of(rows: list[PartitionLag], topic: str) -> PartitionLag:
+    return next(row for row in rows if (row.topic, row.partition) == (topic, 1))
+
+
+def test_lag_counts_records_and_not_the_markers_of_transactions(settings: Settings) -> None:
+    create_topics(settings)
+    names = Topology(settings.namespace)
+    produce(settings, names.commands, transactions=3, each=2)
+
+    fresh = lag_of(consumer_lag(settings), names.commands)
+    commit(settings, names.executors, names.commands, 5)
+    behind = lag_of(consumer_lag(settings), names.commands)
+    commit(settings, names.executors, names.commands, 8)
+    done = lag_of(consumer_lag(settings), names.commands)
+
+    assert (fresh.committed, fresh.end, fresh.lag, fresh.records) == (0, 9, 9, 6)
+    assert (behind.lag, behind.records) == (4, 2)
+    assert (done.lag, done.records) == (1, 0)
+
+
+def test_records_that_the_commit_says_are_done_are_no_lag(settings: Settings) -> None:
+    create_topics(settings)
+    names = Topology(settings.namespace)
+    produce(settings, names.commands, transactions=1, each=5)
+    commit(settings, names.executors, names.commands, 0, metadata="3")
+
+    rows = consumer_lag(settings, finished=lambda metadata: int(metadata or 0))
+
+    assert lag_of(rows, names.commands).records == 2
+
+
+def test_a_lag_too_long_to_count_is_bounded_by_its_offsets(settings: Settings) -> None:
+    create_topics(settings)
+    names = Topology(settings.namespace)
+    produce(settings, names.events, transactions=1, each=5)
+
+    row = lag_of(consumer_lag(settings, count_up_to=3), names.events)
+
+    assert (row.group, row.lag, row.records) == (names.agents, 6, None)
