@@ -17,7 +17,7 @@ from triggers.core.engine import apply
 from triggers.core.events import Event
 from triggers.core.rows import Rows
 from triggers.core.session import Session
-from triggers.errors import CallError, NotFound, Undecodable
+from triggers.errors import CallError, NotFound, TryAgain, Undecodable
 from triggers.processing.batch import Batch, Changes, Output, Record
 from triggers.processing.dead_letters import DeadLetters, Refusal, place, time_of
 from triggers.processing.exits import ExitCode, Stop
@@ -97,13 +97,21 @@ class PartitionTurn:
         """The partition's changed rows; outputs go to the batch."""
         touched: dict[bytes | None, _Touched] = {}
         for record in records:
-            session = touched.get(record.key()) or self._touch(record)
-            if session is not None:
-                touched[session.key] = session
-                self._step(session, record)
+            try:
+                self._take(record, touched)
+            except (Stop, TryAgain):
+                raise
+            except Exception as error:
+                raise _engine_bug(record, error) from error
         for session in touched.values():
             self._finish(session)
         return self._changes
+
+    def _take(self, record: Record, touched: dict[bytes | None, _Touched]) -> None:
+        session = touched.get(record.key()) or self._touch(record)
+        if session is not None:
+            touched[session.key] = session
+            self._step(session, record)
 
     def _touch(self, record: Record) -> _Touched | None:
         """The record's session, from the cache or from its rows; None: the record is dealt with already."""
@@ -139,7 +147,7 @@ class PartitionTurn:
             self._bury(record, error.reason, error.detail)
             return
         try:
-            decision = self._apply(touched.session, event, record)
+            decision = apply(touched.session, event)
         except Refused as error:
             self._bury(record, type(error).__name__, str(error))
             return
@@ -150,14 +158,6 @@ class PartitionTurn:
 
     def _decode(self, record: Record) -> Event:
         return self._rules.decoder.decode(record.value(), record.headers(), place(record.offset()), time_of(record))
-
-    def _apply(self, session: Session, event: Event, record: Record) -> Decision:
-        try:
-            return apply(session, event)
-        except (*Refused, Stop):
-            raise
-        except Exception as error:
-            raise _engine_bug(record, error) from error
 
     def _finish(self, touched: _Touched) -> None:
         changes = touched.session.changes()
@@ -177,7 +177,7 @@ class PartitionTurn:
         for record, event in touched.steps:
             session = Session(touched.uid, rows, self._rules.plans)
             try:
-                outputs = self._rules.commands(self._apply(session, event, record))
+                outputs = self._rules.commands(apply(session, event))
             except Refused as error:  # an event it relied on was left out
                 self._bury(record, type(error).__name__, str(error))
                 continue

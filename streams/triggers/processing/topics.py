@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import structlog
 from confluent_kafka import KafkaException, TopicCollection
-from confluent_kafka.admin import (  # type: ignore[attr-defined]  # public, but not in its __all__
+from confluent_kafka.admin import (
     AdminClient,
     ConfigResource,
     ResourceType,

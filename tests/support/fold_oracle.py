@@ -1,0 +1,101 @@
+"""The oracle: what the events topic means, folded through the core in memory, against what the workers made of it."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import cast
+
+from confluent_kafka import Message
+from tests.support.topic_reader import read_topic
+
+from triggers.codec import EventDecoder, decode_key, encode_command
+from triggers.core.commands import RunTask
+from triggers.core.config import Plans
+from triggers.core.engine import apply
+from triggers.core.rows import MemoryRows
+from triggers.core.session import Session
+from triggers.errors import CallError, NotFound, Undecodable
+from triggers.processing.batch import Header
+from triggers.settings import Settings
+from triggers.topology import Topology, partition_of
+
+Coordinates = tuple[int, int]
+
+
+@dataclass
+class Fold:
+    """What a log of events means."""
+
+    rows: defaultdict[int, MemoryRows] = field(default_factory=lambda: defaultdict(MemoryRows))
+    """Partition -> its rows."""
+    commands: defaultdict[bytes, list[bytes]] = field(default_factory=lambda: defaultdict(list))
+    """Session key -> its commands, in order."""
+    refused: set[Coordinates] = field(default_factory=set)
+    """(partition, offset) of events that must be dead letters."""
+    events: int = 0
+
+
+def fold(messages: Iterable[Message], partitions: int, max_payload_bytes: int) -> Fold:
+    """Apply every event that lies on its own partition, in partition order."""
+    result, decoder, plans = Fold(), EventDecoder(max_payload_bytes, None), Plans()
+    for message in messages:
+        partition, offset = message.partition() or 0, message.offset() or 0
+        if partition_of(message.key() or b"", partitions) != partition:
+            continue
+        result.events += 1
+        rows = result.rows[partition]
+        try:
+            session = Session(decode_key(message.key()), rows, plans)
+            headers = cast("list[Header] | None", message.headers())
+            event = decoder.decode(message.value(), headers, offset, message.timestamp()[1])
+            decision = apply(session, event)
+        except (Undecodable, CallError, NotFound):
+            result.refused.add((partition, offset))
+            continue
+        rows.write(session.changes())
+        result.commands[message.key() or b""] += [
+            encode_command(c) for c in decision.commands if isinstance(c, RunTask)
+        ]
+    return result
+
+
+def changelog_rows(messages: Iterable[Message]) -> dict[int, dict[bytes, bytes]]:
+    """Partition -> the rows that compacting the changelog leaves."""
+    rows: defaultdict[int, MemoryRows] = defaultdict(MemoryRows)
+    for message in messages:
+        rows[message.partition() or 0].write({message.key() or b"": message.value()})
+    return dict(rows)
+
+
+def commands_by_session(messages: Iterable[Message]) -> dict[bytes, list[bytes]]:
+    """Session key -> its commands as they lie on the topic."""
+    commands: defaultdict[bytes, list[bytes]] = defaultdict(list)
+    for message in messages:
+        commands[message.key() or b""].append(message.value() or b"")
+    return dict(commands)
+
+
+def fold_events(settings: Settings) -> Fold:
+    """Fold the whole events topic."""
+    events = read_topic(settings, Topology(settings.namespace).events)
+    return fold(events, settings.partitions, settings.max_payload_bytes)
+
+
+def assert_equals_fold(settings: Settings) -> Fold:
+    """Fail unless changelog and commands are exactly the fold of the events: nothing lost, wrong or twice."""
+    names, expected = Topology(settings.namespace), fold_events(settings)
+    assert differing(changelog_rows(read_topic(settings, names.changelog)), expected.rows) == []
+    commands = commands_by_session(read_topic(settings, names.commands))
+    wanted = {key: made for key, made in expected.commands.items() if made}
+    assert [key for key in commands.keys() | wanted.keys() if commands.get(key) != wanted.get(key)] == []
+    return expected
+
+
+def differing(actual: dict[int, dict[bytes, bytes]], expected: dict[int, MemoryRows]) -> list[tuple[int, bytes]]:
+    """(partition, key) of every row that is missing, unexpected or different; the first twenty."""
+    partitions = sorted(actual.keys() | expected.keys())
+    pairs = [(p, actual.get(p, {}), expected.get(p, MemoryRows())) for p in partitions]
+    wrong = [(p, key) for p, a, b in pairs for key in sorted(a.keys() | b.keys()) if a.get(key) != b.get(key)]
+    return wrong[:20]

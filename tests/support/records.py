@@ -1,0 +1,41 @@
+"""Records as the consumer hands them out, made up."""
+
+from __future__ import annotations
+
+import json
+from typing import cast
+
+from confluent_kafka import Message
+
+from triggers.processing.batch import Header, Record
+from triggers.topology import partition_of
+
+PARTITIONS = 4
+
+
+def record(  # noqa: PLR0913  # each with a default
+    value: bytes | None = b"{}",
+    key: bytes | None = b"s1",
+    *,
+    partition: int | None = None,
+    offset: int = 0,
+    headers: list[Header] | None = None,
+    time: int = 1_000,
+) -> Record:
+    """A record of the events topic, on its key's partition unless another one is given."""
+    chosen = partition_of(key or b"", PARTITIONS) if partition is None else partition
+    message = Message(
+        topic="test.events",
+        partition=chosen,
+        offset=offset,
+        key=key,
+        value=value,
+        headers=None if headers is None else list(headers),
+        timestamp=(1, time),
+    )
+    return cast("Record", message)
+
+
+def fire(trigger: str, key: bytes = b"s1", *, offset: int = 0, **kwargs: object) -> Record:
+    """A fired trigger in plain JSON."""
+    return record(json.dumps({"trigger": trigger, "kwargs": kwargs}).encode(), key, offset=offset)

@@ -1,0 +1,27 @@
+"""Waiting until the workers have processed everything."""
+
+from __future__ import annotations
+
+from confluent_kafka import Consumer, TopicPartition
+from tests.support.topic_reader import wait_until
+
+from triggers.settings import Settings
+from triggers.topology import Topology
+
+
+def group_lag(settings: Settings) -> int:
+    """Records of the events topic beyond what the workers' group has committed, as `kafka-consumer-groups` shows it."""
+    names = Topology(settings.namespace)
+    asking = Consumer({"bootstrap.servers": settings.brokers, "group.id": names.agents})
+    try:
+        places = [TopicPartition(names.events, p) for p in range(settings.partitions)]
+        committed = asking.committed(places, timeout=30)
+        ends = {tp.partition: asking.get_watermark_offsets(tp, timeout=30)[1] for tp in places}
+        return sum(ends[tp.partition] - max(tp.offset, 0) for tp in committed)
+    finally:
+        asking.close()
+
+
+def wait_until_processed(settings: Settings, timeout_s: float = 90) -> None:
+    """Until the group's lag is 0."""
+    wait_until(lambda: group_lag(settings) == 0, "the lag is 0", timeout_s)

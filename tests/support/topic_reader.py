@@ -1,0 +1,51 @@
+"""Whole topics, as a read-committed consumer sees them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+
+from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
+
+from triggers.settings import Settings
+
+
+def read_topic(settings: Settings, topic: str) -> list[Message]:
+    """Every committed record from the beginning to the end as it is now, in order within each partition."""
+    consumer = Consumer(
+        {
+            "bootstrap.servers": settings.brokers,
+            "group.id": "test-reader",
+            "isolation.level": "read_committed",
+            "enable.partition.eof": True,
+            "enable.auto.commit": False,
+        }
+    )
+    try:
+        return list(_read(consumer, topic))
+    finally:
+        consumer.close()
+
+
+def _read(consumer: Consumer, topic: str) -> Iterator[Message]:
+    partitions = consumer.list_topics(topic, timeout=30).topics[topic].partitions
+    ends = {p: consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=30)[1] for p in partitions}
+    todo = {p for p, end in ends.items() if end > 0}
+    consumer.assign([TopicPartition(topic, p, 0) for p in todo])
+    while todo:
+        for message in consumer.consume(10_000, 0.2):
+            error = message.error()
+            if error is None:
+                yield message
+            elif (
+                error.code() == KafkaError._PARTITION_EOF and (message.offset() or 0) >= ends[message.partition() or 0]
+            ):
+                todo.discard(message.partition() or 0)
+
+
+def wait_until(condition: Callable[[], bool], what: str, timeout_s: float = 60) -> None:
+    """Poll the condition; fails the test when it does not come true in time."""
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {timeout_s} s: {what}"
+        time.sleep(0.05)

@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from triggers.processing.exits import ExitCode, describe
+
+
+@pytest.mark.parametrize("code", list(ExitCode))
+def test_every_exit_code_says_what_it_means(code: ExitCode) -> None:
+    assert describe(code) == code.meaning
+    assert len(code.meaning) > 10
+
+
+def test_a_signal_and_a_foreign_code_are_described_too() -> None:
+    assert describe(-9) == "killed by signal 9"
+    assert describe(3) == "ended in an unknown way"
+
+
+@pytest.mark.parametrize(
+    ("code", "restarts"),
+    [(ExitCode.OK, False), (ExitCode.MISFIT, False), (ExitCode.FENCED, True), (ExitCode.BROKER, True)],
+)
+def test_only_what_a_restart_may_cure_is_restarted(code: ExitCode, restarts: bool) -> None:
+    assert code.restarts is restarts
+
+
+def test_leaving_ends_the_process_with_the_code_and_says_why() -> None:
+    script = "from triggers.processing.exits import *; leave(ExitCode.STORAGE, 'the disk is gone')"
+
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+
+    assert ended.returncode == 71
+    assert "the disk is gone" in ended.stdout + ended.stderr
