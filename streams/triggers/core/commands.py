@@ -72,5 +72,5 @@ class Decision(Struct, kw_only=True):
     commands: list[Command] = []
     """In the order in which they are to be issued."""
     changed: list[tuple[str, str]] = []
-    """(instance, status after the event) of every instance created or moved, in the order it happened."""
+    """(instance, status) of every status that an instance took, in order; its last one is the one it has now."""
     fires: list[Fire] = []

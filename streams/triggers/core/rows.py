@@ -7,10 +7,10 @@
     r<len uid><uid>x<n>                      sealed chunk of the event index
     r<len uid><uid>d<n>                      sealed chunk of the dedupe window
     c<hash>                                  configuration, shared by the sessions of the partition
-    t<due><len uid><uid><instance>\\0<n>      timer
+    t<due><len uid><uid><instance><attempt>  timer
 
-Lengths, numbers and times are big-endian (2, 8 and 8 bytes), so that byte order is their order and all rows of a
-session are neighbours.
+Lengths, numbers and times are big-endian (2, 8 and 8 bytes; an attempt 4), so that byte order is their order and all
+rows of a session are neighbours.
 """
 
 from __future__ import annotations
@@ -54,3 +54,52 @@ def session_prefix(uid: str) -> bytes:
     """What the keys of all the session's other rows start with."""
     encoded = uid.encode()
     return b"r" + len(encoded).to_bytes(2, "big") + encoded
+
+
+def configuration_key(digest: bytes) -> bytes:
+    """Key of a configuration, by the hash of its bytes."""
+    return b"c" + digest
+
+
+def numbered(kind: bytes, number: int) -> bytes:
+    """Suffix of a payload (p), a chunk of the event index (x) or of the dedupe window (d)."""
+    return kind + number.to_bytes(8, "big")
+
+
+def instance_suffix(task: str, number: int) -> bytes:
+    """Suffix of an instance. Its number has a fixed length, so a task's name may hold any character."""
+    return b"i" + task.encode() + b"\0" + number.to_bytes(8, "big")
+
+
+def parse_instance_suffix(suffix: bytes) -> tuple[str, int]:
+    """Task and number of an instance's row."""
+    return suffix[1:-9].decode(), int.from_bytes(suffix[-8:], "big")
+
+
+def latest_suffix(trigger: str) -> bytes:
+    """Suffix of the latest kwargs of a trigger that no rule uses."""
+    return b"l" + trigger.encode()
+
+
+TIMERS = b"t"
+"""Prefix of all timers of a partition, in the order in which they are due."""
+
+
+def timer_key(due: int, uid: str, instance: str, attempt: int) -> bytes:
+    """Key of a timer."""
+    encoded = uid.encode()
+    return (
+        TIMERS
+        + due.to_bytes(8, "big")
+        + len(encoded).to_bytes(2, "big")
+        + encoded
+        + instance.encode()
+        + attempt.to_bytes(4, "big")
+    )
+
+
+def parse_timer_key(key: bytes) -> tuple[int, str, str, int]:
+    """Due time, session, instance and attempt of a timer."""
+    uid_end = 11 + int.from_bytes(key[9:11], "big")
+    attempt = int.from_bytes(key[-4:], "big")
+    return int.from_bytes(key[1:9], "big"), key[11:uid_end].decode(), key[uid_end:-4].decode(), attempt

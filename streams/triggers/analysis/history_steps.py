@@ -1,0 +1,158 @@
+"""Operations of a recorded history as events: what the application, an operator or a worker would publish."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+
+from triggers.core.events import (
+    CloneRequested,
+    ConfigurationUpdated,
+    Event,
+    MetadataUpdated,
+    ReplayRequested,
+    SkipRequested,
+    StatusSet,
+    TaskFailed,
+    TaskFinished,
+    TaskRetried,
+    TaskStarted,
+    TaskStatusChanged,
+    TriggerFired,
+)
+
+Step = Mapping[str, Any]
+
+_LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40, "critical": 50}
+_APPLICATION_ERRORS = frozenset({"ImportFailed", "Timeout"})
+_DEFAULT_RETRIES = 3
+_json = msgspec.json.Encoder().encode
+
+
+def event_of(step: Step, depth: Callable[[str], int]) -> tuple[Event, str | None]:
+    """The step's event, and the class of the exception that leaves the task, if one does.
+
+    `depth` tells how many replays are behind an instance. Raises KeyError for an operation that no history has.
+    """
+    if step["op"] == "retry":
+        return _retry(step, depth(step["instance"]))
+    return _MAKERS[step["op"]](step)
+
+
+def _fire(step: Step) -> tuple[Event, None]:
+    return TriggerFired(trigger=step["trigger"], kwargs=_json(step.get("kwargs") or {})), None
+
+
+def _configure(step: Step) -> tuple[Event, None]:
+    return ConfigurationUpdated(configuration=_json(step["configuration"])), None
+
+
+def _start(step: Step) -> tuple[Event, None]:
+    return TaskStarted(instance=step["instance"]), None
+
+
+def _finish(step: Step) -> tuple[Event, str | None]:
+    result, level = step["result"] or {}, _level(step)
+    if isinstance(result, dict):
+        return TaskFinished(instance=step["instance"], result=_json(result), log_level=level), None
+    context = _json({"actual_result": result})
+    return _failed(step, "builtins.ValueError", context, level), "ValueError"
+
+
+def _fail(step: Step) -> tuple[Event, str]:
+    level = max(_level(step), _LEVELS["error"]) if "logs" in step else 0
+    context = _json(step.get("context") or {})
+    return _failed(step, _qualified(step["exception"]), context, level), step["exception"]
+
+
+def _failed(step: Step, kind: str, context: bytes, level: int) -> TaskFailed:
+    return TaskFailed(
+        instance=step["instance"], exception_type=kind, exception_context=context, exception_info=kind, log_level=level
+    )
+
+
+def _status_change(step: Step) -> tuple[Event, None]:
+    metadata = _json(step.get("metadata") or {})
+    return TaskStatusChanged(instance=step["instance"], status=step["status"], metadata=metadata), None
+
+
+def _retry(step: Step, depth: int) -> tuple[Event, str | None]:
+    limit = step.get("max_retries", _DEFAULT_RETRIES)
+    if limit is not None and depth >= limit:
+        context = _json({"replay_metadata": _retry_metadata(step)})
+        return _failed(step, "triggers.task.MaxRetriesExceeded", context, 0), "MaxRetriesExceeded"
+    event = TaskRetried(
+        instance=step["instance"],
+        metadata=_json(step.get("metadata") or {}),
+        exception_type=_qualified(step["exception"]) if "exception" in step else None,
+        replacement_kwargs=_replacement(step),
+        cooldown_ms=round(step.get("cooldown", 0) * 1000),
+    )
+    return event, None
+
+
+def _retry_metadata(step: Step) -> dict[str, Any]:
+    exception = {"exceptionContext": {}, "exceptionType": _qualified(step["exception"])} if "exception" in step else {}
+    return exception | (step.get("metadata") or {})
+
+
+def _replay(step: Step) -> tuple[Event, None]:
+    return ReplayRequested(instance=step["instance"], replacement_kwargs=_replacement(step)), None
+
+
+def _skip(step: Step) -> tuple[Event, None]:
+    result = _json(step.get("result") or {})
+    return SkipRequested(instance=step["instance"], cascade=bool(step.get("cascade")), result=result), None
+
+
+def _set_status(step: Step) -> tuple[Event, None]:
+    event = StatusSet(
+        instance=step["instance"],
+        status=step["status"],
+        metadata=_json(step.get("metadata") or {}),
+        cascade=bool(step.get("cascade")),
+        cascade_kwargs=_json(step.get("cascade_kwargs") or {}),
+    )
+    return event, None
+
+
+def _set_metadata(step: Step) -> tuple[Event, None]:
+    return MetadataUpdated(instance=step["instance"], metadata=_json(step["metadata"])), None
+
+
+def _resolve_logs(step: Step) -> tuple[Event, None]:
+    return MetadataUpdated(instance=step["instance"], metadata=b'{"logsResolved":true}'), None
+
+
+def _clone(step: Step) -> tuple[Event, None]:
+    return CloneRequested(instance=step["instance"]), None
+
+
+def _replacement(step: Step) -> bytes | None:
+    return None if step.get("kwargs") is None else _json(step["kwargs"])
+
+
+def _level(step: Step) -> int:
+    return max((_LEVELS[name] for name in step.get("logs") or ()), default=0)
+
+
+def _qualified(exception: str) -> str:
+    return f"{'app.errors' if exception in _APPLICATION_ERRORS else 'builtins'}.{exception}"
+
+
+_MAKERS: Mapping[str, Callable[[Step], tuple[Event, str | None]]] = {
+    "fire": _fire,
+    "configure": _configure,
+    "start": _start,
+    "finish": _finish,
+    "fail": _fail,
+    "status_change": _status_change,
+    "replay": _replay,
+    "skip": _skip,
+    "set_status": _set_status,
+    "set_metadata": _set_metadata,
+    "resolve_logs": _resolve_logs,
+    "clone": _clone,
+}

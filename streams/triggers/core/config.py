@@ -1,0 +1,177 @@
+"""Rules: from the JSON of a configuration to what the engine looks up. The only place that knows the wire names."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from triggers.core.kwargs import members_of, object_of
+from triggers.core.rows import Rows, configuration_key
+from triggers.errors import InvalidConfiguration
+
+T = TypeVar("T")
+
+_AFTER, _AND_EVERY, _UNLESS = "after", "andEvery", "unless"
+_RUN, _USING, _WITH_PARAMS = "run", "using", "withParams"
+_NAMES = msgspec.json.Decoder(list[str])
+_TEXT = msgspec.json.Decoder(str)
+_KNOWN_PLANS: Final = 1000
+
+
+class TaskConfig(Struct, frozen=True, kw_only=True):
+    """One rule. Trigger names are sorted: their order in the JSON means nothing."""
+
+    name: str
+    run: str
+    after: tuple[str, ...]
+    """All of these; `and_every` is one of them."""
+    and_every: str | None = None
+    unless: tuple[str, ...] = ()
+    using: str | None = None
+    with_params: bytes = b"{}"
+    """JSON object."""
+    extra: dict[str, bytes] = {}
+    """The application's own keys, JSON values."""
+    after_set: frozenset[str] = frozenset()
+    unless_set: frozenset[str] = frozenset()
+
+    def uses_trigger(self, trigger: str) -> bool:
+        """Whether the trigger can change an instance of this task."""
+        return trigger in self.after_set or trigger in self.unless_set
+
+
+class Plan(Struct, frozen=True):
+    """A configuration, compiled once."""
+
+    digest: bytes
+    """Hash of `text`; empty: no configuration."""
+    text: bytes
+    """The whole configuration, JSON."""
+    tasks: dict[str, TaskConfig]
+    """In declaration order."""
+    by_trigger: dict[str, tuple[TaskConfig, ...]]
+    """Tasks that use the trigger, in declaration order."""
+
+
+NO_CONFIGURATION: Final = Plan(b"", b"{}", {}, {})
+
+
+class Plans:
+    """Compiled configurations by hash. A cache: it changes nothing but the time it takes."""
+
+    def __init__(self) -> None:
+        self._plans: dict[bytes, Plan] = {}
+        self._merged: dict[tuple[bytes, bytes], Plan] = {}
+
+    def load(self, digest: bytes, rows: Rows) -> Plan:
+        """The configuration that a header names."""
+        if not digest:
+            return NO_CONFIGURATION
+        plan = self._plans.get(digest)
+        if plan is None:
+            text = rows.get(configuration_key(digest))
+            if text is None:
+                raise RuntimeError(f"the table has no configuration {digest.hex()}")
+            plan = _remember(self._plans, digest, compile_plan(text))
+        return plan
+
+    def merge(self, base: Plan, update: bytes) -> Plan:
+        """The base with the update's tasks added, or replaced in place. Raises InvalidConfiguration."""
+        plan = self._merged.get((base.digest, update))
+        if plan is None:
+            merged = members_of(base.text) | _tasks_of(update)
+            plan = compile_plan(object_of(merged))
+            _remember(self._merged, (base.digest, update), plan)
+            _remember(self._plans, plan.digest, plan)
+        return plan
+
+
+def compile_plan(text: bytes) -> Plan:
+    """Raises InvalidConfiguration."""
+    tasks = {name: task_config(name, directives) for name, directives in _tasks_of(text).items()}
+    by_trigger: dict[str, list[TaskConfig]] = {}
+    for task in tasks.values():
+        for trigger in dict.fromkeys((*task.after, *task.unless)):
+            by_trigger.setdefault(trigger, []).append(task)
+    digest = hashlib.blake2b(text, digest_size=16).digest()
+    return Plan(digest, text, tasks, {trigger: tuple(users) for trigger, users in by_trigger.items()})
+
+
+def validate_configuration(text: bytes) -> None:
+    """Raise InvalidConfiguration, naming the task, the key and the fix."""
+    compile_plan(text)
+
+
+def task_config(name: str, directives: bytes) -> TaskConfig:
+    """One rule of its JSON. Raises InvalidConfiguration."""
+    own = _object(directives, name, "its directives")
+    if "name" in own:
+        raise InvalidConfiguration(f"task {name!r}: 'name' is not a key of its own; the task's name is {name!r}")
+    after = _required(own, name, _AFTER, _NAMES, "a list of trigger names")
+    run = _required(own, name, _RUN, _TEXT, "the name of a Celery task")
+    and_every = _optional(own, name, _AND_EVERY, _TEXT, "one trigger name")
+    after_set = frozenset(after if and_every is None else (*after, and_every))
+    unless = _optional(own, name, _UNLESS, _NAMES, "a list of trigger names") or []
+    return TaskConfig(
+        name=name,
+        run=run,
+        after=tuple(sorted(after_set)),
+        and_every=and_every,
+        unless=tuple(sorted(set(unless))),
+        using=_optional(own, name, _USING, _TEXT, "the name of a task runner"),
+        with_params=_with_params(own, name),
+        extra=own,
+        after_set=after_set,
+        unless_set=frozenset(unless),
+    )
+
+
+def _tasks_of(text: bytes) -> dict[str, bytes]:
+    try:
+        return members_of(text)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise InvalidConfiguration(f"a configuration is a JSON object, task name -> directives: {error}") from error
+
+
+def _object(text: bytes, task: str, what: str) -> dict[str, bytes]:
+    try:
+        return members_of(text)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise InvalidConfiguration(f"task {task!r}: {what} must be a JSON object: {error}") from error
+
+
+def _with_params(own: dict[str, bytes], task: str) -> bytes:
+    text = own.pop(_WITH_PARAMS, b"null")
+    if text == b"null":
+        return b"{}"
+    _object(text, task, repr(_WITH_PARAMS))
+    return text
+
+
+def _required(own: dict[str, bytes], task: str, key: str, decoder: msgspec.json.Decoder[T], what: str) -> T:
+    if key not in own:
+        raise InvalidConfiguration(f"task {task!r}: {key!r} is missing; it must be {what}")
+    return _decoded(own.pop(key), task, key, decoder.decode, what)
+
+
+def _optional(own: dict[str, bytes], task: str, key: str, decoder: msgspec.json.Decoder[T], what: str) -> T | None:
+    text = own.pop(key, b"null")
+    return None if text == b"null" else _decoded(text, task, key, decoder.decode, what)
+
+
+def _decoded(text: bytes, task: str, key: str, decode: Callable[[bytes], T], what: str) -> T:
+    try:
+        return decode(text)
+    except msgspec.ValidationError as error:
+        raise InvalidConfiguration(f"task {task!r}: {key!r} must be {what}, it is {text[:80].decode()}") from error
+
+
+def _remember(cache: dict[Any, Plan], key: object, plan: Plan) -> Plan:
+    while len(cache) >= _KNOWN_PLANS:
+        del cache[next(iter(cache))]
+    cache[key] = plan
+    return plan

@@ -1,0 +1,80 @@
+"""One event, one decision."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from triggers.core import operations, results
+from triggers.core.commands import Decision, Fire, Outcome
+from triggers.core.events import (
+    CloneRequested,
+    ConfigurationUpdated,
+    Event,
+    MetadataUpdated,
+    ReplayRequested,
+    SkipRequested,
+    StatusSet,
+    TaskFailed,
+    TaskFinished,
+    TaskRetried,
+    TaskStarted,
+    TaskStatusChanged,
+    TimerFired,
+    TriggerFired,
+)
+from triggers.core.rules import fire
+from triggers.core.session import Session
+from triggers.core.step import Step
+
+
+def apply(session: Session, event: Event) -> Decision:
+    """Change the session as the event says and return what follows from it.
+
+    Called by every driver (the agent, the in-memory storage, the analysis tools), once per event, in the order of the
+    log. Pure: the same session and event give the same decision. Raises InvalidConfiguration, WrongStatus, TaskNotFound
+    or InstanceNotFound before anything is changed. An event whose id is in the session's dedupe window, or a result of
+    an attempt that has one, changes nothing but the index of the session's events.
+    """
+    if event.id is not None and session.knows_id(event.id):
+        decision = Decision(outcome=Outcome.DUPLICATE)
+    else:
+        decision = _decide(session, event)
+        if event.id is not None:
+            session.note_id(event.id)
+    session.note_event(event.position, event.time)
+    return decision
+
+
+def _decide(session: Session, event: Event) -> Decision:  # noqa: C901, PLR0911  # one line for each kind of event
+    match event:
+        case TriggerFired():
+            return _fire(session, event)
+        case TaskStarted() | TaskFinished() | TaskFailed() | TaskStatusChanged() | TaskRetried():
+            return results.apply_result(session, event)
+        case ConfigurationUpdated():
+            return operations.configure(session, event)
+        case ReplayRequested():
+            return operations.replay(session, event)
+        case SkipRequested():
+            return operations.skip(session, event)
+        case StatusSet():
+            return operations.set_status(session, event)
+        case MetadataUpdated():
+            return operations.set_metadata(session, event)
+        case CloneRequested():
+            return operations.clone(session, event)
+        case TimerFired():
+            return results.run_due(session, event)
+        case _:
+            assert_never(event)
+
+
+def _fire(session: Session, event: TriggerFired) -> Decision:
+    used = event.trigger in session.plan.by_trigger
+    step = Step(session, event.time, Outcome.APPLIED if used else Outcome.UNUSED)
+    if used or event.trigger in session.header.latest:
+        fire(step, event.trigger, session.add_payload(event.kwargs))
+    else:
+        session.set_loose(event.trigger, event.kwargs)
+        step.decision.fires.append(Fire(event.trigger, ()))
+    return step.decision

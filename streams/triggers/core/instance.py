@@ -1,0 +1,83 @@
+"""One execution slot of a task, as it is stored."""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec import Struct, field
+
+from triggers.core.statuses import AWAITING_RESULT, RESOLVED, Status
+from triggers.errors import InstanceNotFound
+
+
+class Instance(
+    Struct,
+    omit_defaults=True,
+    rename={
+        "sequence": "q",
+        "status": "s",
+        "kwargs": "k",
+        "seen": "a",
+        "attempt": "n",
+        "configuration": "g",
+        "created": "c",
+        "modified": "m",
+        "stamps": "t",
+        "metadata": "d",
+        "result": "r",
+        "depth": "e",
+        "parent": "p",
+        "due": "u",
+    },
+):
+    """Its task and number are in the row's key."""
+
+    sequence: int
+    """Place among all instances of the session, from 0."""
+    created: int
+    status: str = Status.UNSTARTED
+    kwargs: dict[str, int] = field(default_factory=dict)
+    """Trigger -> payload. While the instance waits, its cohort may hold more."""
+    seen: list[str] = field(default_factory=list)
+    """Abandon state, sorted."""
+    attempt: int = 0
+    """Attempts issued so far."""
+    configuration: bytes = b""
+    """Hash of the configuration it was scheduled under."""
+    modified: int = 0
+    stamps: dict[str, int] = field(default_factory=dict)
+    """Status -> when it was set last."""
+    metadata: dict[str, bytes] = field(default_factory=dict)
+    """JSON values."""
+    result: int | None = None
+    """Payload that cascaded, or would have."""
+    depth: int = 0
+    parent: int = -1
+    """Number of the instance it replays; -1: none."""
+    due: int = 0
+    """When its timer is due; 0: it has none."""
+
+    @property
+    def resolved(self) -> bool:
+        """Whether nothing waits for it any more."""
+        return self.status in RESOLVED
+
+    def awaits(self, attempt: int) -> bool:
+        """Whether a result of that attempt (0: the current one) counts."""
+        return self.status in AWAITING_RESULT and attempt in (0, self.attempt)
+
+
+encode_instance = msgspec.msgpack.Encoder().encode
+decode_instance = msgspec.msgpack.Decoder(Instance).decode
+
+
+def instance_name(task: str, number: int) -> str:
+    """`<task>#<n>`."""
+    return f"{task}#{number}"
+
+
+def parse_instance_name(name: str) -> tuple[str, int]:
+    """Task and number. Raises InstanceNotFound for a text that names no instance."""
+    task, mark, digits = name.rpartition("#")
+    if not mark or not digits.isdecimal() or str(int(digits[:19])) != digits:
+        raise InstanceNotFound(f"{name!r:.200} is no instance; instances are named <task>#<number>")
+    return task, int(digits)

@@ -1,0 +1,34 @@
+"""Kwargs as JSON bytes, joined and merged without decoding the values: they reach the task as they were fired."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+_encode_name = msgspec.json.Encoder().encode
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
+
+
+def members_of(text: bytes) -> dict[str, bytes]:
+    """Members of a JSON object, their values verbatim. Raises msgspec.DecodeError for anything else."""
+    return {name: bytes(value) for name, value in _members(text).items()}
+
+
+def object_of(members: Mapping[str, bytes]) -> bytes:
+    """The JSON object of these members."""
+    return b"{" + b",".join([_encode_name(name) + b":" + value for name, value in members.items()]) + b"}"
+
+
+def merge(base: bytes, over: bytes) -> bytes:
+    """Two mappings merge at every depth; anything else is replaced by the fired value."""
+    if not (_is_object(base) and _is_object(over)):
+        return over
+    merged = members_of(base)
+    for name, value in members_of(over).items():
+        merged[name] = merge(merged[name], value) if name in merged else value
+    return object_of(merged)
+
+
+def _is_object(text: bytes) -> bool:
+    return text.lstrip()[:1] == b"{"

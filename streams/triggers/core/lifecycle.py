@@ -1,0 +1,120 @@
+"""The life of one instance: created, scheduled, moved from status to status, replayed."""
+
+from __future__ import annotations
+
+from triggers.core.commands import RunTask, SetTimer
+from triggers.core.config import TaskConfig
+from triggers.core.header import Cohort
+from triggers.core.instance import Instance, instance_name
+from triggers.core.kwargs import members_of, merge, object_of
+from triggers.core.rows import timer_key
+from triggers.core.session import Session
+from triggers.core.statuses import Status
+from triggers.core.step import Step
+from triggers.core.timers import TIMER_ROW
+from triggers.errors import TaskNotFound
+
+
+def create(step: Step, task: str, instance: Instance) -> int:
+    """Add an unstarted instance and let it wait in its cohort; its number."""
+    number = step.session.add_instance(task, instance)
+    step.session.task_state(task).cohort_of(sorted(instance.kwargs), instance.seen).add(number)
+    step.note(task, number, instance)
+    return number
+
+
+def settle(instance: Instance, cohort: Cohort) -> None:
+    """Give an instance that leaves its cohort what the cohort held for it."""
+    instance.kwargs |= cohort.fills
+    instance.seen = cohort.seen
+
+
+def move(step: Step, task: str, number: int, status: str) -> Instance:
+    """Set an instance's status: its time stamp, the count of unresolved instances, its cohort and its timer follow."""
+    instance = step.session.change(task, number)
+    state = step.session.task_state(task)
+    if instance.status == Status.UNSTARTED and (cohort := state.leave(number)):
+        settle(instance, cohort)
+    state.unresolved += instance.resolved
+    instance.status = status
+    state.unresolved -= instance.resolved
+    instance.modified = instance.stamps[status] = step.time
+    stop_timer(step.session, task, number, instance)
+    if status == Status.UNSTARTED:
+        state.cohort_of(sorted(instance.kwargs), instance.seen).add(number)
+    step.note(task, number, instance)
+    return instance
+
+
+def schedule(step: Step, task: str, number: int, delay: int = 0) -> None:
+    """Issue the instance's next attempt, at once or (a timer) after `delay` milliseconds. Raises TaskNotFound."""
+    session = step.session
+    rule = rule_of(session, task)
+    instance = move(step, task, number, Status.SCHEDULED)
+    instance.attempt += 1
+    instance.configuration = session.plan.digest
+    if delay <= 0:
+        step.decision.commands.append(run_task(step, rule, number, instance))
+        return
+    name, instance.due = instance_name(task, number), step.time + delay
+    session.write(timer_key(instance.due, session.uid, name, instance.attempt), TIMER_ROW)
+    timer = SetTimer(session=session.uid, instance=name, attempt=instance.attempt, due=instance.due)
+    step.decision.commands.append(timer)
+
+
+def run_task(step: Step, rule: TaskConfig, number: int, instance: Instance) -> RunTask:
+    """The command of the instance's current attempt."""
+    return RunTask(
+        session=step.session.uid,
+        instance=instance_name(rule.name, number),
+        attempt=instance.attempt,
+        run=rule.run,
+        kwargs=task_kwargs(step.session, rule, instance),
+        using=rule.using,
+        depth=instance.depth,
+        time=step.time,
+    )
+
+
+def task_kwargs(session: Session, rule: TaskConfig, instance: Instance) -> bytes:
+    """What the task receives: trigger -> kwargs, `withParams` merged in. Fired values win and stay verbatim."""
+    fired = object_of({trigger: session.payload(instance.kwargs[trigger]) for trigger in sorted(instance.kwargs)})
+    return fired if rule.with_params == b"{}" else merge(rule.with_params, fired)
+
+
+def replay(step: Step, task: str, number: int, kwargs: bytes | None, delay: int = 0) -> None:
+    """The instance becomes `replayed`, a copy of it is scheduled, whatever `after` and `unless` say."""
+    rule_of(step.session, task)
+    parent = move(step, task, number, Status.REPLAYED)
+    clone = copy_of(step, parent, number)
+    if kwargs is not None:
+        clone.kwargs = {trigger: step.session.add_payload(value) for trigger, value in members_of(kwargs).items()}
+    schedule(step, task, create(step, task, clone), delay)
+
+
+def copy_of(step: Step, parent: Instance, number: int) -> Instance:
+    """An unstarted copy: same kwargs and abandon state, one deeper."""
+    return Instance(
+        sequence=step.session.header.instances,
+        created=step.time,
+        kwargs=dict(parent.kwargs),
+        seen=list(parent.seen),
+        depth=parent.depth + 1,
+        parent=number,
+    )
+
+
+def stop_timer(session: Session, task: str, number: int, instance: Instance) -> None:
+    """Delete the instance's timer, if it has one."""
+    if instance.due:
+        name = instance_name(task, number)
+        session.write(timer_key(instance.due, session.uid, name, instance.attempt), None)
+        instance.due = 0
+
+
+def rule_of(session: Session, task: str) -> TaskConfig:
+    """The task's rule now. Raises TaskNotFound."""
+    rule = session.plan.tasks.get(task)
+    if rule is None:
+        raise TaskNotFound(f"session {session.uid!r} has no task {task!r}")
+    return rule

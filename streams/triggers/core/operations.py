@@ -1,0 +1,102 @@
+"""What an application or an operator does to a session besides firing triggers."""
+
+from __future__ import annotations
+
+import msgspec
+
+from triggers.core.commands import Decision, Outcome
+from triggers.core.events import (
+    CloneRequested,
+    ConfigurationUpdated,
+    MetadataUpdated,
+    ReplayRequested,
+    SkipRequested,
+    StatusSet,
+)
+from triggers.core.instance import Instance
+from triggers.core.kwargs import members_of
+from triggers.core.lifecycle import copy_of, create, move, settle
+from triggers.core.lifecycle import replay as replay_instance
+from triggers.core.rules import fire
+from triggers.core.session import Session
+from triggers.core.statuses import Status, may_be_set
+from triggers.core.step import Step
+from triggers.errors import WrongStatus
+
+_json = msgspec.json.Encoder().encode
+
+
+def configure(session: Session, event: ConfigurationUpdated) -> Decision:
+    """Add tasks, or replace tasks of the same name; nothing is removed and no instance changes."""
+    plan = session.merged(event.configuration)
+    if event.if_absent and session.header.configuration:
+        return Decision(outcome=Outcome.UNUSED)
+    session.configure(plan)
+    return Decision(outcome=Outcome.APPLIED)
+
+
+def replay(session: Session, event: ReplayRequested) -> Decision:
+    """Schedule a copy of a failed instance at once, whatever `after` and `unless` say."""
+    task, number, _ = _failed(session, event.instance, "replayed")
+    step = Step(session, event.time)
+    replay_instance(step, task, number, event.replacement_kwargs)
+    return step.decision
+
+
+def skip(session: Session, event: SkipRequested) -> Decision:
+    """Resolve a failed instance, optionally as if it had finished with a result."""
+    task, number, _ = _failed(session, event.instance, "skipped")
+    step = Step(session, event.time)
+    instance = move(step, task, number, Status.SKIPPED)
+    instance.metadata["cascade"] = _json(event.cascade)
+    instance.result = session.add_payload(event.result)
+    if event.cascade:
+        fire(step, task, instance.result, held=True)
+    return step.decision
+
+
+def set_status(session: Session, event: StatusSet) -> Decision:
+    """Set a status by hand, within the table of transitions unless forced."""
+    task, number, instance = session.find(event.instance)
+    if not event.force and not may_be_set(instance.status, event.status):
+        raise WrongStatus(
+            f'Instance "{_text(event.instance, instance)}" in {instance.status} state cannot be set to'
+            f" {event.status!r}; use force to do it all the same"
+        )
+    step, metadata = Step(session, event.time), members_of(event.metadata)
+    move(step, task, number, event.status).metadata |= metadata
+    if event.cascade:
+        fire(step, task, session.add_payload(event.cascade_kwargs))
+    return step.decision
+
+
+def set_metadata(session: Session, event: MetadataUpdated) -> Decision:
+    """Merge metadata; the status and its time stamp stay."""
+    task, number, _ = session.find(event.instance)
+    metadata = members_of(event.metadata)
+    instance = session.change(task, number)
+    instance.metadata |= metadata
+    instance.modified = event.time
+    return Decision(outcome=Outcome.APPLIED)
+
+
+def clone(session: Session, event: CloneRequested) -> Decision:
+    """Add an unstarted copy, which waits like any other instance."""
+    task, number, instance = session.find(event.instance)
+    step = Step(session, event.time)
+    copy = copy_of(step, instance, number)
+    if cohort := session.task_state(task).cohort_with(number):
+        settle(copy, cohort)
+    create(step, task, copy)
+    return step.decision
+
+
+def _failed(session: Session, name: str, wanted: str) -> tuple[str, int, Instance]:
+    task, number, instance = session.find(name)
+    if instance.status != Status.FAILED:
+        raise WrongStatus(f'Instance "{_text(name, instance)}" in {instance.status} state cannot be {wanted}!')
+    return task, number, instance
+
+
+def _text(name: str, instance: Instance) -> str:
+    return f"{name} ({instance.status})"

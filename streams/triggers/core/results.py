@@ -1,0 +1,90 @@
+"""What a worker reports of an attempt. The first result of the current attempt counts, every other one is stale."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+import msgspec
+
+from triggers.core.commands import Decision, Outcome
+from triggers.core.events import TaskFailed, TaskFinished, TaskRetried, TaskStarted, TaskStatusChanged, TimerFired
+from triggers.core.instance import Instance
+from triggers.core.kwargs import members_of
+from triggers.core.lifecycle import move, replay, rule_of, run_task, stop_timer
+from triggers.core.rules import fire
+from triggers.core.session import Session
+from triggers.core.statuses import Status
+from triggers.core.step import Step
+
+TaskResult = TaskStarted | TaskFinished | TaskFailed | TaskStatusChanged | TaskRetried
+
+_json = msgspec.json.Encoder().encode
+
+
+def apply_result(session: Session, event: TaskResult) -> Decision:
+    """See `apply`."""
+    task, number, instance = session.find(event.instance)
+    if not instance.awaits(event.attempt) or (_is_start(event) and instance.status != Status.SCHEDULED):
+        return Decision(outcome=Outcome.STALE)
+    step = Step(session, event.time)
+    match event:
+        case TaskStarted():
+            move(step, task, number, Status.RUNNING)
+        case TaskFinished():
+            _finish(step, task, number, event)
+        case TaskFailed():
+            _fail(move(step, task, number, Status.FAILED), event)
+        case TaskStatusChanged():
+            metadata = members_of(event.metadata)
+            move(step, task, number, event.status).metadata |= metadata
+        case TaskRetried():
+            _retry(step, task, number, event)
+        case _:
+            assert_never(event)
+    return step.decision
+
+
+def run_due(session: Session, event: TimerFired) -> Decision:
+    """The timer of an attempt is due: its command follows."""
+    task, number, instance = session.find(event.instance)
+    if not instance.due or event.attempt != instance.attempt:
+        return Decision(outcome=Outcome.STALE)
+    stop_timer(session, task, number, session.change(task, number))
+    step = Step(session, event.time)
+    step.decision.commands.append(run_task(step, rule_of(session, task), number, instance))
+    return step.decision
+
+
+def _is_start(event: TaskResult) -> bool:
+    return isinstance(event, TaskStarted)
+
+
+def _finish(step: Step, task: str, number: int, event: TaskFinished) -> None:
+    instance = move(step, task, number, Status.FINISHED)
+    instance.metadata["logLevel"] = _json(event.log_level)
+    instance.result = step.session.add_payload(event.result)
+    fire(step, task, instance.result, held=True)
+
+
+def _fail(instance: Instance, event: TaskFailed) -> None:
+    instance.metadata |= _exception(event.exception_type, event.exception_context, event.exception_info)
+    instance.metadata["logLevel"] = _json(event.log_level)
+
+
+def _retry(step: Step, task: str, number: int, event: TaskRetried) -> None:
+    rule_of(step.session, task)
+    metadata = members_of(event.metadata)
+    failed = move(step, task, number, Status.FAILED)
+    if event.exception_type is not None:
+        failed.metadata |= _exception(event.exception_type, event.exception_context, event.exception_info)
+    failed.metadata |= metadata
+    failed.metadata["cooldown"] = _json(_seconds(event.cooldown_ms))
+    replay(step, task, number, event.replacement_kwargs, event.cooldown_ms)
+
+
+def _seconds(milliseconds: int) -> int | float:
+    return milliseconds / 1000 if milliseconds % 1000 else milliseconds // 1000
+
+
+def _exception(kind: str, context: bytes, info: str) -> dict[str, bytes]:
+    return {"exceptionType": _json(kind), "exceptionContext": context, "exceptionInfo": _json(info)}

@@ -1,0 +1,52 @@
+"""Statuses of an instance and which of them may follow which.
+
+unstarted ─▶ scheduled ─▶ running ─▶ finished | failed | skipped | any status of the application's own
+    │                                            │
+    └─▶ abandoned                                └─▶ replayed | skipped
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Status(StrEnum):
+    """The framework's statuses; an application may set others."""
+
+    UNSTARTED = "unstarted"
+    SCHEDULED = "scheduled"
+    RUNNING = "running"
+    FINISHED = "finished"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    ABANDONED = "abandoned"
+    REPLAYED = "replayed"
+
+
+RESOLVED = frozenset({Status.ABANDONED, Status.FINISHED, Status.SKIPPED, Status.REPLAYED})
+"""Nothing is waiting for these any more. A failed instance is unresolved: somebody must replay or skip it."""
+
+AWAITING_RESULT = frozenset({Status.SCHEDULED, Status.RUNNING})
+"""The current attempt has no result yet."""
+
+_BY_HAND = {
+    Status.UNSTARTED: frozenset({Status.FINISHED, Status.FAILED, Status.SKIPPED, Status.ABANDONED}),
+    Status.SCHEDULED: frozenset({Status.RUNNING, Status.FINISHED, Status.FAILED, Status.SKIPPED}),
+    Status.RUNNING: frozenset({Status.FINISHED, Status.FAILED, Status.SKIPPED}),
+    Status.FAILED: frozenset({Status.FINISHED, Status.SKIPPED}),
+    Status.FINISHED: frozenset[Status](),
+    Status.SKIPPED: frozenset[Status](),
+    Status.ABANDONED: frozenset[Status](),
+    Status.REPLAYED: frozenset[Status](),
+}
+"""What the application may set without `force`."""
+
+
+def may_be_set(old: str, new: str) -> bool:
+    """Whether the application may set `new` on an instance that is `old`.
+
+    A status of the application's own may become anything; a resolved instance stays what it is.
+    """
+    if old not in _BY_HAND:
+        return True
+    return new in _BY_HAND[Status(old)] or (old not in RESOLVED and new not in _BY_HAND)

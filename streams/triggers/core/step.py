@@ -1,0 +1,22 @@
+"""One event being decided."""
+
+from __future__ import annotations
+
+from triggers.core.commands import Decision, Outcome
+from triggers.core.instance import Instance, instance_name
+from triggers.core.session import Session
+
+
+class Step:
+    """The session that an event changes, the event's time, and the decision so far."""
+
+    __slots__ = ("decision", "session", "time")
+
+    def __init__(self, session: Session, time: int, outcome: Outcome = Outcome.APPLIED) -> None:
+        self.session = session
+        self.time = time
+        self.decision = Decision(outcome=outcome)
+
+    def note(self, task: str, number: int, instance: Instance) -> None:
+        """The instance has taken a status."""
+        self.decision.changed.append((instance_name(task, number), instance.status))

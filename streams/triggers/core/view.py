@@ -1,0 +1,175 @@
+"""A session as people and programs look at it: everything, by name, with the payloads as JSON."""
+
+from __future__ import annotations
+
+from operator import attrgetter
+
+import msgspec
+from msgspec import Raw, Struct
+
+from triggers.core.config import TaskConfig
+from triggers.core.header import decode_header
+from triggers.core.instance import Instance, instance_name
+from triggers.core.lifecycle import settle, task_kwargs
+from triggers.core.session import Session
+from triggers.core.statuses import RESOLVED, Status
+
+_json = msgspec.json.Encoder().encode
+
+
+class TaskView(Struct, frozen=True, kw_only=True):
+    """A rule and how many instances it has."""
+
+    name: str
+    after: list[str]
+    and_every: str | None
+    unless: list[str]
+    run: str
+    using: str | None
+    with_params: Raw
+    extra: dict[str, Raw]
+    instances: int
+    unresolved: int
+
+
+class InstanceView(Struct, frozen=True, kw_only=True):
+    """An instance; times are milliseconds since 1970-01-01 UTC."""
+
+    name: str
+    task: str
+    status: str
+    kwargs: dict[str, Raw]
+    """Trigger -> kwargs it holds, without `withParams`."""
+    abandon_state: list[str]
+    metadata: dict[str, Raw]
+    depth: int
+    parent: str | None
+    attempt: int
+    created: int
+    modified: int
+    timestamps: dict[str, int]
+    """Status -> when it was set last."""
+    due: int | None = None
+    """When its command will be issued, while it waits for a cooldown."""
+
+    @property
+    def resolved(self) -> bool:
+        """Whether nothing waits for it any more."""
+        return self.status in RESOLVED
+
+
+class SessionView(Struct, frozen=True, kw_only=True):
+    """A whole session."""
+
+    uid: str
+    created: int
+    modified: int
+    events: int
+    """Number of its events so far."""
+    tasks: list[TaskView]
+    """In declaration order."""
+    instances: list[InstanceView]
+    """In creation order."""
+    latest_kwargs: dict[str, Raw]
+    unresolved_tasks: list[str]
+    """Tasks with no instance yet or with an unresolved one, in declaration order."""
+    unresolved_instances: list[str]
+
+
+class SessionSummary(Struct, frozen=True, kw_only=True):
+    """What a list shows of a session."""
+
+    uid: str
+    created: int
+    modified: int
+    events: int
+    instances: int
+    unresolved: int
+    """Unresolved instances."""
+
+
+def view(session: Session) -> SessionView:
+    """The session. Reads all its rows; its changes must have been written."""
+    stored = sorted(session.instances(), key=lambda found: found[2].sequence)
+    instances = [_instance_view(session, *found) for found in stored]
+    header = session.header
+    return SessionView(
+        uid=session.uid,
+        created=header.created,
+        modified=header.modified,
+        events=header.events,
+        tasks=[_task_view(session, task) for task in session.plan.tasks.values()],
+        instances=instances,
+        latest_kwargs=_latest(session),
+        unresolved_tasks=[name for name in session.plan.tasks if _unresolved(session, name)],
+        unresolved_instances=[instance.name for instance in instances if not instance.resolved],
+    )
+
+
+def summary(uid: str, row: bytes) -> SessionSummary:
+    """What a header row tells."""
+    header = decode_header(row)
+    return SessionSummary(
+        uid=uid,
+        created=header.created,
+        modified=header.modified,
+        events=header.events,
+        instances=header.instances,
+        unresolved=sum(map(attrgetter("unresolved"), header.tasks.values())),
+    )
+
+
+def _task_view(session: Session, task: TaskConfig) -> TaskView:
+    state = session.header.tasks.get(task.name)
+    return TaskView(
+        name=task.name,
+        after=list(task.after),
+        and_every=task.and_every,
+        unless=list(task.unless),
+        run=task.run,
+        using=task.using,
+        with_params=Raw(task.with_params),
+        extra={key: Raw(value) for key, value in task.extra.items()},
+        instances=state.count if state else 0,
+        unresolved=state.unresolved if state else 0,
+    )
+
+
+def _unresolved(session: Session, task: str) -> bool:
+    state = session.header.tasks.get(task)
+    return state is None or state.count == 0 or state.unresolved > 0
+
+
+def _instance_view(session: Session, task: str, number: int, instance: Instance) -> InstanceView:
+    state = session.header.tasks[task]
+    if instance.status == Status.UNSTARTED and (cohort := state.cohort_with(number)):
+        settle(instance, cohort)
+    return InstanceView(
+        name=instance_name(task, number),
+        task=task,
+        status=instance.status,
+        kwargs={trigger: Raw(session.payload(payload)) for trigger, payload in instance.kwargs.items()},
+        abandon_state=instance.seen,
+        metadata={key: Raw(value) for key, value in _metadata(session, task, instance).items()},
+        depth=instance.depth,
+        parent=None if instance.parent < 0 else instance_name(task, instance.parent),
+        attempt=instance.attempt,
+        created=instance.created,
+        modified=instance.modified or instance.created,
+        timestamps=instance.stamps,
+        due=instance.due or None,
+    )
+
+
+def _metadata(session: Session, task: str, instance: Instance) -> dict[str, bytes]:
+    found = dict(instance.metadata)
+    if Status.RUNNING in instance.stamps and (rule := session.task_as_scheduled(task, instance)):
+        found["actualKwargs"] = task_kwargs(session, rule, instance)
+    if instance.result is not None:
+        found["result"] = session.payload(instance.result)
+    return found
+
+
+def _latest(session: Session) -> dict[str, Raw]:
+    used = {trigger: Raw(session.payload(payload)) for trigger, payload in session.header.latest.items()}
+    return used | {trigger: Raw(kwargs) for trigger, kwargs in session.loose()}
