@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 
 from triggers.client.kafka_sender import Coordinates, Delivery, KafkaSender
-from triggers.codec import check_sizes, encode_event, encode_key
+from triggers.codec import check_event, encode_event, encode_key
 from triggers.core.events import Event
 from triggers.settings import Settings
 from triggers.topology import Topology
@@ -50,5 +50,5 @@ class KafkaPublisher:
 
     def _send(self, uid: str, event: Event) -> Delivery:
         key = encode_key(uid)
-        check_sizes(event, self._settings.max_payload_bytes)
+        check_event(event, self._settings.max_payload_bytes)
         return self._sender.send(self._topic, key, encode_event(event, self._source))

@@ -3,7 +3,8 @@
 from triggers.codec.command_codec import decode_command, encode_command
 from triggers.codec.confluent_framing import SchemaSource
 from triggers.codec.dead_letter_codec import DeadLetter, decode_dead_letter, encode_dead_letter
-from triggers.codec.event_codec import EventDecoder, check_sizes, encode_event
+from triggers.codec.event_codec import EventDecoder, check_event, encode_event
+from triggers.codec.json_encoding import encode_object
 from triggers.codec.keys import decode_key, encode_key
 from triggers.codec.reasons import Reason
 
@@ -12,7 +13,7 @@ __all__ = [
     "EventDecoder",
     "Reason",
     "SchemaSource",
-    "check_sizes",
+    "check_event",
     "decode_command",
     "decode_dead_letter",
     "decode_key",
@@ -20,4 +21,5 @@ __all__ = [
     "encode_dead_letter",
     "encode_event",
     "encode_key",
+    "encode_object",
 ]

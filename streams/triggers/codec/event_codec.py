@@ -15,7 +15,7 @@ from triggers.codec.plain_json import decode_json
 from triggers.codec.reasons import Reason
 from triggers.codec.schema_files import schema_versions
 from triggers.core.events import Event
-from triggers.errors import TooLarge, Undecodable
+from triggers.errors import CallError, TooLarge, Undecodable
 
 _NAMESPACE = "triggers."
 _EVENTS = records_of("trigger_event")
@@ -80,11 +80,15 @@ def encode_event(event: Event, source: str = "") -> bytes:
     return _EVENTS.encode({"id": event.id or "", "time": event.time, "source": source, "event": fields})
 
 
-def check_sizes(event: Event, max_payload_bytes: int) -> None:
-    """Raise TooLarge, before an event is published, for a payload that a worker would refuse."""
+def check_event(event: Event, max_payload_bytes: int) -> None:
+    """Raise, before an event is published, for what a worker would refuse: TooLarge for a payload, else CallError."""
     for name, payload in payloads(event):
         if len(payload) > max_payload_bytes:
             raise TooLarge(_too_large(name, payload, max_payload_bytes))
+    try:
+        check_limits(event)
+    except Undecodable as error:
+        raise CallError(error.detail) from error
 
 
 def _event(record: Record, position: int, time: int) -> Event:

@@ -13,14 +13,16 @@ from triggers.core.events import Event, SessionEvent
 from triggers.errors import Undecodable
 
 MAX_NAME_CHARACTERS: Final = 1024
-"""Of triggers, instances, statuses and event ids."""
+"""Of triggers, statuses and event ids."""
+_INSTANCE_NUMBER: Final = 24
+"""How much longer an instance's name may be than its task's."""
 MAX_NUMBER: Final = 2**31 - 1
 """Of attempts, log levels and cooldowns."""
 MAX_TIME: Final = 253_402_300_799_999
 """The end of the year 9999 in milliseconds."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_FREE_TEXT = {"exception_info"}
+_FREE_TEXT = {"exception_info", "exception_type"}
 _COMMON = set(SessionEvent.__struct_fields__)
 
 
@@ -50,8 +52,9 @@ def check_limits(event: Event) -> None:
     """Raise Undecodable for a time, number or name beyond its limit."""
     shape = SHAPES[type(event)]
     for name in shape.names:
-        if len(getattr(event, name) or "") > MAX_NAME_CHARACTERS:
-            raise Undecodable(Reason.OUT_OF_RANGE, f"{name} is longer than {MAX_NAME_CHARACTERS} characters")
+        limit = MAX_NAME_CHARACTERS + _INSTANCE_NUMBER if name == "instance" else MAX_NAME_CHARACTERS
+        if len(getattr(event, name) or "") > limit:
+            raise Undecodable(Reason.OUT_OF_RANGE, f"{name} is longer than {limit} characters")
     for name in shape.numbers:
         if not 0 <= (number := getattr(event, name)) <= MAX_NUMBER:
             raise Undecodable(Reason.OUT_OF_RANGE, f"{name} must be 0 to {MAX_NUMBER}, it is {number}")

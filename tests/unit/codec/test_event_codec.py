@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import structs
 
-from triggers.codec import EventDecoder, Reason, check_sizes, encode_event
+from triggers.codec import EventDecoder, Reason, check_event, encode_event
 from triggers.codec.avro_records import AvroRecords
 from triggers.codec.event_shapes import SHAPES, wire_name
 from triggers.codec.schema_files import schema_versions
@@ -196,9 +196,21 @@ def test_text_that_is_no_unicode_is_refused_before_it_is_published() -> None:
 def test_a_payload_that_a_worker_would_refuse_is_too_large_for_the_api() -> None:
     event = TaskFinished(instance="t#0", result=b'{"a": "12345"}')
 
-    check_sizes(event, 14)
+    check_event(event, 14)
     with pytest.raises(TooLarge, match="result has 14 bytes, the limit is 13"):
-        check_sizes(event, 13)
+        check_event(event, 13)
+
+
+@pytest.mark.parametrize("event", [TriggerFired(trigger="x" * 1025), TaskStarted(instance="t#0", attempt=2**31)])
+def test_a_name_or_number_that_a_worker_would_refuse_is_refused_by_the_api(event: Event) -> None:
+    with pytest.raises(CallError, match=r"trigger is longer|attempt must be"):
+        check_event(event, 1000)
+
+
+def test_the_instance_of_a_task_with_the_longest_name_is_no_name_too_long() -> None:
+    event = TaskStarted(position=7, time=5, instance="t" * 1024 + "#12345")
+
+    assert DECODER.decode(encode_event(event), None, 7, 5) == event
 
 
 def test_who_wrote_an_event_is_not_part_of_it() -> None:

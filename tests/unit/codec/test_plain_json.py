@@ -148,7 +148,7 @@ def test_a_retry_has_all_its_fields() -> None:
         ('{"type": "running", "instance": "t#0", "attempt": 4294967296}', Reason.OUT_OF_RANGE, "attempt"),
         ('{"trigger": "%s"}' % ("a" * 1025), Reason.OUT_OF_RANGE, "trigger"),
         ('{"trigger": "t", "id": "%s"}' % ("a" * 1025), Reason.OUT_OF_RANGE, "id"),
-        ('{"type": "clone", "instance": "%s"}' % ("a" * 1025), Reason.OUT_OF_RANGE, "instance"),
+        ('{"type": "clone", "instance": "%s"}' % ("a" * 1049), Reason.OUT_OF_RANGE, "instance"),
     ],
 )  # fmt: skip
 def test_an_event_of_the_wrong_shape_is_refused_with_the_reason(value: str, reason: Reason, detail: str) -> None:

@@ -1,0 +1,95 @@
+"""What an application may pass as kwargs."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import OrderedDict
+from datetime import UTC, datetime
+from decimal import Decimal
+from enum import IntEnum, StrEnum
+from types import MappingProxyType
+
+import pytest
+
+from triggers.codec import encode_object
+from triggers.codec.json_payloads import check_payload
+from triggers.errors import CallError
+
+
+class Kind(StrEnum):
+    PAGE = "page"
+
+
+class Level(IntEnum):
+    HIGH = 3
+
+
+class SafeText(str):
+    __slots__ = ()
+
+
+def test_nothing_is_an_empty_object() -> None:
+    assert encode_object(None, "kwargs") == encode_object({}, "kwargs") == b"{}"
+
+
+def test_what_json_has_comes_through_in_its_order() -> None:
+    kwargs = {"b": [1, 2.5, None, True, {"x": ""}], "a": "é\n\u2028😀", "": -(2**70), "n": -0.0}
+
+    encoded = encode_object(kwargs, "kwargs")
+
+    assert json.loads(encoded) == kwargs
+    assert list(json.loads(encoded)) == ["b", "a", "", "n"]
+    check_payload(encoded, "kwargs")
+
+
+@pytest.mark.parametrize(
+    ("value", "plain"),
+    [
+        ((1, (2,)), [1, [2]]),
+        (Kind.PAGE, "page"),
+        (Level.HIGH, 3),
+        (SafeText("<b>"), "<b>"),
+        (OrderedDict(a=1), {"a": 1}),
+        (MappingProxyType({Kind.PAGE: 1}), {"page": 1}),
+    ],
+)
+def test_relatives_of_json_s_types_become_them(value: object, plain: object) -> None:
+    assert json.loads(encode_object({"k": value}, "kwargs")) == {"k": plain}
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "message"),
+    [
+        ({"page": {"seen": {1, 2}}}, r"kwargs\['page'\]\['seen'\]: set cannot be JSON; use a list"),
+        ({"a": [0, math.nan]}, r"kwargs\['a'\]\[1\]: nan cannot be JSON"),
+        ({"a": -math.inf}, r"kwargs\['a'\]: -inf cannot be JSON"),
+        ({"a": {3: 1}}, r"kwargs\['a'\]\[3\]: int cannot be JSON; a key must be a str"),
+        ({None: 1}, r"kwargs\[None\]: NoneType cannot be JSON"),
+        ({"a": b"x"}, r"kwargs\['a'\]: bytes cannot be JSON; convert it first"),
+        ({"a": datetime(2024, 3, 1, tzinfo=UTC)}, r"kwargs\['a'\]: datetime"),
+        ({"a": Decimal(1)}, r"kwargs\['a'\]: Decimal"),
+        ({"a": object()}, r"kwargs\['a'\]: object"),
+        ({"a": "\ud800"}, r"kwargs\['a'\]: '\\ud800' is no Unicode text"),
+        ({"\udc00": 1}, r"kwargs: '\\udc00' is no Unicode text"),
+        ([("a", 1)], "kwargs: list cannot be JSON; it must be a mapping"),
+        ("text", "kwargs: str"),
+        ({"a": 10**5000}, "kwargs: "),
+    ],
+)
+def test_what_is_no_json_is_refused_with_its_place(kwargs: object, message: str) -> None:
+    with pytest.raises(CallError, match=message):
+        encode_object(kwargs, "kwargs")  # type: ignore[arg-type]  # wrong on purpose
+
+
+def test_the_deepest_nesting_is_what_a_worker_accepts() -> None:
+    kwargs: dict[str, object] = {}
+    for _ in range(127):
+        kwargs = {"a": kwargs}
+    check_payload(encode_object(kwargs, "kwargs"), "kwargs")
+
+    endless: dict[str, object] = {}
+    endless["a"] = endless
+    for deeper in ({"a": kwargs}, endless):
+        with pytest.raises(CallError, match="nested deeper than 128"):
+            encode_object(deeper, "kwargs")
