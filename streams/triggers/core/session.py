@@ -59,8 +59,8 @@ class Session:
         self.plan: Plan = plans.load(self.header.configuration, rows)
         self._touched = False
         self._writes: dict[bytes, bytes | None] = {}
-        self._instances: dict[bytes, Instance] = {}
-        self._changed: dict[bytes, Instance] = {}
+        self._instances: dict[tuple[str, int], Instance] = {}
+        self._changed: dict[tuple[str, int], Instance] = {}
         self._ids: set[bytes] | None = None
 
     # -- rows ---------------------------------------------------------------------------------------------------------
@@ -68,8 +68,8 @@ class Session:
     def changes(self) -> dict[bytes, bytes | None]:
         """Rows to write (None: to delete) since the last call; rows that are not hot are let go."""
         changes, self._writes = self._writes, {}
-        for suffix, instance in self._changed.items():
-            changes[self._prefix + suffix] = encode_instance(instance)
+        for (task, number), instance in self._changed.items():
+            changes[self._prefix + instance_suffix(task, number)] = encode_instance(instance)
         self._instances, self._changed = {}, {}
         if self._touched:
             changes[self._key] = encode_header(self.header)
@@ -98,19 +98,18 @@ class Session:
 
     def instance(self, task: str, number: int) -> Instance:
         """The instance, to read. Raises InstanceNotFound."""
-        suffix = instance_suffix(task, number)
-        instance = self._instances.get(suffix)
+        instance = self._instances.get((task, number))
         if instance is None:
-            row = self._own(suffix)
+            row = self._own(instance_suffix(task, number))
             if row is None:
                 raise InstanceNotFound(f"session {self.uid!r} has no instance {instance_name(task, number)!r}")
-            instance = self._instances[suffix] = decode_instance(row)
+            instance = self._instances[task, number] = decode_instance(row)
         return instance
 
     def change(self, task: str, number: int) -> Instance:
         """The instance, to change; it is written. Raises InstanceNotFound."""
         instance = self.instance(task, number)
-        self._changed[instance_suffix(task, number)] = instance
+        self._changed[task, number] = instance
         return instance
 
     def find(self, name: str) -> tuple[str, int, Instance]:
@@ -125,8 +124,7 @@ class Session:
         state.count += 1
         state.unresolved += 1
         self.header.instances += 1
-        suffix = instance_suffix(task, number)
-        self._instances[suffix] = self._changed[suffix] = instance
+        self._instances[task, number] = self._changed[task, number] = instance
         return number
 
     def instances(self) -> Iterator[tuple[str, int, Instance]]:
