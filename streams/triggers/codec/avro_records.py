@@ -37,13 +37,15 @@ class AvroRecords:
         self._writers = {fingerprint(text): parsed(text) for text in earlier} | {self.fingerprint: self.schema}
 
     def encode(self, record: Mapping[str, object]) -> bytes:
-        """Fields that the schema does not name are left out. Raises CallError for text that is no Unicode."""
+        """Fields that the schema does not name are left out. Raises CallError for a value that does not fit."""
         stream = BytesIO()
         stream.write(self._head)
         try:
             schemaless_writer(stream, self.schema, record)
         except UnicodeEncodeError as error:
             raise CallError(f"{error.object[:40]!r}: {error.reason}") from error
+        except (TypeError, ValueError, OverflowError) as error:
+            raise CallError(str(error)) from error
         return stream.getvalue()
 
     def decode(self, data: bytes) -> Record:

@@ -74,7 +74,7 @@ class EventDecoder:
 def encode_event(event: Event, source: str = "") -> bytes:
     """The event in Avro single-object encoding; its position is not part of it. `source`: who writes it, for people.
 
-    Raises CallError for text that is no Unicode.
+    Raises CallError for a value that does not fit its field, such as text that is no Unicode.
     """
     fields = (_NAMES[type(event)], msgspec.structs.asdict(event))
     return _EVENTS.encode({"id": event.id or "", "time": event.time, "source": source, "event": fields})
@@ -85,6 +85,9 @@ def check_event(event: Event, max_payload_bytes: int) -> None:
     for name, payload in payloads(event):
         if len(payload) > max_payload_bytes:
             raise TooLarge(_too_large(name, payload, max_payload_bytes))
+    for name in SHAPES[type(event)].names:
+        if not isinstance(text := getattr(event, name), str | None):
+            raise CallError(f"{name} must be a str, it is {type(text).__name__}")
     try:
         check_limits(event)
     except Undecodable as error:
