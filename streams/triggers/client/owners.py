@@ -15,8 +15,6 @@ from triggers.errors import OwnerUnavailable
 from triggers.settings import Settings
 from triggers.topology import Topology, partition_of
 
-_TIMEOUT_S = 10.0
-
 
 class Owners:
     """URLs of the workers by partition, remembered until `forget`. Thread-safe; usable before and after a fork."""
@@ -24,6 +22,7 @@ class Owners:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._names = Topology(settings.namespace)
+        self._timeout_s = settings.read_timeout_s
         self._admins: PerProcess[AdminClient] = PerProcess(lambda: admin_client(settings))
         self._partitions = 0
         self._urls: dict[int, str] = {}
@@ -52,7 +51,7 @@ class Owners:
     def _count(self) -> int:
         if not self._partitions:
             try:
-                self._partitions = partition_count(self._admins.get(), self._names.events)
+                self._partitions = partition_count(self._admins.get(), self._names.events, self._timeout_s)
             except KafkaException as error:
                 raise unavailable(self._settings, error) from error
         if not self._partitions:
@@ -68,7 +67,7 @@ class Owners:
     def _ask(self) -> dict[int, str]:
         group = self._names.agents
         try:
-            described = self._admins.get().describe_consumer_groups([group], request_timeout=_TIMEOUT_S)
+            described = self._admins.get().describe_consumer_groups([group], request_timeout=self._timeout_s)
             return _urls(described[group].result(), self._names.events)
         except KafkaException as error:
             raise unavailable(self._settings, error) from error

@@ -40,9 +40,9 @@ class _Refused(Struct):
 class SessionReader:
     """Asks workers over HTTP, trying again while partitions move. Thread-safe; usable before and after a fork."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, owners: Owners | None = None) -> None:
         self._timeout_s = settings.read_timeout_s
-        self._owners = Owners(settings)
+        self._owners = owners or Owners(settings)
 
     def read(self, uid: str, after: Coordinates | None = None) -> SessionView:
         """The session, with the record at `after` applied if that is given.
@@ -60,8 +60,6 @@ class SessionReader:
         wait = {} if after is None else {"after": after.offset, "timeout": f"{left_s:.1f}"}
         url = self._owners.url(partition)
         answer = _get(url, f"/sessions/{quote(uid, safe='')}?{urlencode(wait)}", left_s)
-        if answer.status == http.client.NOT_FOUND:
-            raise SessionNotFound(f"there is no session {uid!r}")
         return _decoded(answer, url, SessionView)
 
     def _summaries(self, prefix: str, limit: int, left_s: float) -> list[SessionSummary]:
@@ -105,6 +103,8 @@ def _decoded(answer: _Answer, url: str, kind: type[T]) -> T:
         why = msgspec.json.decode(answer.body, type=_Refused).error
     except msgspec.DecodeError as error:
         raise OwnerUnavailable(f"{url} is no worker of this version: HTTP {answer.status}, {error}") from error
+    if answer.status == http.client.NOT_FOUND:
+        raise SessionNotFound(why)
     if answer.status == http.client.BAD_REQUEST:
         raise CallError(why)
     raise OwnerUnavailable(f"worker {url}: {why}")

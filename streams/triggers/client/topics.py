@@ -104,9 +104,9 @@ def check_topics(settings: Settings, retention_days: int = DEFAULT_RETENTION_DAY
     return [*found, *_check_together(Topology(settings.namespace), there)]
 
 
-def partition_count(admin: AdminClient, topic: str) -> int:
-    """Number of partitions of a topic, 0 if it is not there. Raises KafkaException."""
-    found = admin.list_topics(topic, timeout=_TIMEOUT_S).topics[topic]
+def partition_count(admin: AdminClient, topic: str, timeout_s: float = _TIMEOUT_S) -> int:
+    """Number of partitions of a topic, 0 if it is not there. Blocks. Raises KafkaException."""
+    found = admin.list_topics(topic, timeout=timeout_s).topics[topic]
     return 0 if found.error else len(found.partitions)
 
 
