@@ -1,0 +1,29 @@
+"""Where the schemas are found."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from triggers.codec.schema_files import schema_folder, schema_versions
+
+
+def test_the_schemas_are_found_beside_the_sources_or_in_the_package() -> None:
+    assert sorted(path.name for path in schema_folder().glob("*.avsc") if path.name.count(".") == 1) == [
+        "dead_letter.avsc",
+        "task_command.avsc",
+        "trigger_event.avsc",
+    ]
+
+
+def test_earlier_versions_follow_the_current_one(tmp_path: Path) -> None:
+    for name in ("event.avsc", "event.1.avsc", "event.2.avsc", "event_log.avsc"):
+        (tmp_path / name).write_text(name)
+
+    assert schema_versions("event", tmp_path) == ["event.avsc", "event.1.avsc", "event.2.avsc"]
+
+
+def test_a_schema_that_is_not_there_is_a_broken_installation(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        schema_versions("event", tmp_path)
