@@ -25,17 +25,19 @@ class MemorySession:
     def __init__(self, configuration: Json | None = None, uid: str = "q-1") -> None:
         self.uid = uid
         self.rows = MemoryRows()
-        self.applied = 0
+        self.log: list[Event] = []
+        """What was applied, with position and time."""
         if configuration is not None:
             self.configure(configuration)
 
     def apply(self, event: Event) -> Decision:
         """Apply the event at the next position."""
         session = self.load()
-        at = self.applied + 1
-        decision = apply(session, replace(event, position=at, time=at * 1000))
+        at = len(self.log) + 1
+        placed = replace(event, position=at, time=at * 1000)
+        decision = apply(session, placed)
         self.rows.write(session.changes())
-        self.applied = at
+        self.log.append(placed)
         return decision
 
     def fire(self, trigger: str, **kwargs: object) -> Decision:
