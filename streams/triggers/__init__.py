@@ -11,3 +11,9 @@ The eight hops of an event, and where each lives:
     7 run       task.py
     8 result    celery/
 """
+
+from triggers.manager import TriggerManager
+from triggers.storages.memory import MemoryStorage
+from triggers.storages.stream import StreamStorage
+
+__all__ = ["MemoryStorage", "StreamStorage", "TriggerManager"]

@@ -1,0 +1,77 @@
+"""The application's web server, as far as Kafka sees it: plain JSON through a bare client, as any language would do it.
+
+    python -m questionnaire.producer BROKERS TOPIC COUNT SEED SHARE SHARES
+
+Publishes the questionnaires `SHARE` of `SHARES`, their events interleaved. Imports nothing of the package `triggers`.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from confluent_kafka import KafkaError, Message, Producer
+
+from questionnaire.questionnaires import Questionnaire, questionnaires
+
+RULES = json.loads(Path(__file__).with_name("rules.json").read_text())
+
+
+def main(brokers: str, topic: str, count: int, seed: int, *, share: int, shares: int) -> None:  # noqa: PLR0913
+    """Publish, wait for every acknowledgement, print the number of events."""
+    producer = Producer({"bootstrap.servers": brokers, "acks": "all", "partitioner": "murmur2_random", "linger.ms": 5})
+    published = 0
+    for uid, event in interleaved(questionnaires(count, seed)[share::shares], random.Random(seed + share)):  # noqa: S311
+        send(producer, topic, uid, event)
+        published += 1
+    if left := producer.flush(60):
+        raise SystemExit(f"{left} events were not acknowledged")
+    print(published)
+
+
+def send(producer: Producer, topic: str, uid: str, event: dict[str, object]) -> None:
+    """Queue one event; its session is the key."""
+    while True:
+        try:
+            producer.produce(topic, json.dumps(event).encode(), uid.encode(), on_delivery=delivered)
+            producer.poll(0)
+        except BufferError:
+            producer.poll(0.1)
+        else:
+            return
+
+
+def delivered(error: KafkaError | None, _message: Message) -> None:
+    """Called for every event."""
+    if error is not None:
+        raise SystemExit(f"an event was not delivered: {error}")
+
+
+def interleaved(sessions: list[Questionnaire], chance: random.Random) -> Iterator[tuple[str, dict[str, object]]]:
+    """Events of many sessions at once: some fifty people answer at the same time, each in their own order."""
+    waiting, answering = iter(sessions), []
+    while True:
+        while len(answering) < 50 and (found := next(waiting, None)):
+            answering.append((found.uid, events(found)))
+        if not answering:
+            return
+        chosen = chance.randrange(len(answering))
+        uid, left = answering[chosen]
+        if (event := next(left, None)) is None:
+            del answering[chosen]
+        else:
+            yield uid, event
+
+
+def events(session: Questionnaire) -> Iterator[dict[str, object]]:
+    """The session's rules, then what happens in it."""
+    yield {"configuration": RULES}
+    yield from session.triggers()
+
+
+if __name__ == "__main__":
+    _, brokers, topic, count, seed, share, shares = sys.argv
+    main(brokers, topic, int(count), int(seed), share=int(share), shares=int(shares))

@@ -1,0 +1,31 @@
+"""The application's Celery app, named as Celery's own command line names it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from triggers.errors import CallError
+
+if TYPE_CHECKING:
+    from celery import Celery
+
+app_option = click.option(
+    "-A", "--app", required=True, envvar="TRIGGERS_APP", show_envvar=True, help="The Celery app: module or module:name."
+)
+
+
+def load_app(name: str) -> Celery:
+    """Import the app. Raises CallError."""
+    from celery.app.utils import find_app  # noqa: PLC0415  # Celery is slow to import
+
+    if str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    try:
+        found: Celery = find_app(name)
+    except (ImportError, AttributeError) as error:
+        raise CallError(f"--app {name}: {error}") from error
+    return found

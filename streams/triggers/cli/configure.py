@@ -1,0 +1,32 @@
+"""`triggers configure`: rules for a session."""
+
+from __future__ import annotations
+
+import click
+
+from triggers.cli.output import json_option, print_json
+from triggers.cli.payload_option import JsonObject
+from triggers.cli.settings_options import settings_of
+from triggers.client import KafkaPublisher
+from triggers.core.config import validate_configuration
+from triggers.core.events import ConfigurationUpdated
+
+
+@click.command("configure")
+@click.argument("session")
+@click.argument("rules", type=JsonObject())
+@click.option("--if-absent", is_flag=True, help="Only while the session has no configuration.")
+@json_option
+@click.pass_context
+def configure_command(ctx: click.Context, session: str, rules: bytes, if_absent: bool, as_json: bool) -> None:
+    """Add tasks to SESSION's configuration, or replace tasks of the same name.
+
+    RULES is a JSON object, task name -> directives, or @FILE.
+    """
+    validate_configuration(rules)
+    event = ConfigurationUpdated(configuration=rules, if_absent=if_absent)
+    where = KafkaPublisher(settings_of(ctx), source="cli").publish(session, event)
+    if as_json:
+        print_json({"session": session, "partition": where.partition, "offset": where.offset})
+    else:
+        click.echo(f"Configured {session!r} (partition {where.partition}, offset {where.offset}).")

@@ -1,0 +1,125 @@
+"""`triggers dead-letters`: what could not be decoded or applied."""
+
+from __future__ import annotations
+
+import click
+
+from triggers.cli.output import json_option, moment, print_json, print_table
+from triggers.cli.settings_options import settings_of
+from triggers.client.dead_letters import DeadLetters, StoredLetter
+from triggers.errors import CallError
+
+reason_option = click.option("--reason", help="Only those of this reason.")
+
+
+class Place(click.ParamType):
+    """Where a dead letter lies."""
+
+    name = "PARTITION/OFFSET"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
+        """See click."""
+        partition, _, offset = value.partition("/")
+        if not (partition.isdecimal() and offset.isdecimal()):
+            self.fail(f"{value!r} is no place; `dead-letters list` shows them as 3/17", param, ctx)
+        return int(partition), int(offset)
+
+
+@click.group("dead-letters")
+def dead_letters_command() -> None:
+    """List, show and redrive records that could not be decoded or applied."""
+
+
+@dead_letters_command.command("list")
+@click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="At most so many, the newest.")
+@reason_option
+@json_option
+@click.pass_context
+def list_letters(ctx: click.Context, limit: int, reason: str | None, as_json: bool) -> None:
+    """List the newest dead letters."""
+    found = DeadLetters(settings_of(ctx)).newest(limit, reason)
+    if as_json:
+        print_json([_plain(stored) for stored in found])
+        return
+    rows = [
+        (f"{s.partition}/{s.offset}", s.letter.reason, _text(s.letter.key, 40), _origin(s), s.letter.detail[:80])
+        for s in found
+    ]
+    print_table(("place", "reason", "session", "came from", "detail"), rows)
+
+
+@dead_letters_command.command("show")
+@click.argument("place", type=Place())
+@json_option
+@click.pass_context
+def show_letter(ctx: click.Context, place: tuple[int, int], as_json: bool) -> None:
+    """Show the dead letter at PLACE (as `list` shows it), its original record included."""
+    stored = DeadLetters(settings_of(ctx)).get(*place)
+    if as_json:
+        print_json(_plain(stored))
+        return
+    letter = stored.letter
+    rows = [
+        ("reason", letter.reason),
+        ("detail", letter.detail),
+        ("came from", _origin(stored)),
+        ("time (UTC)", moment(letter.time)),
+        ("key", _text(letter.key)),
+        ("value", _text(letter.value)),
+        *((f"header {name}", _text(value)) for name, value in letter.headers),
+    ]
+    print_table(("", ""), rows, f"Dead letter {place[0]}/{place[1]}")
+
+
+@dead_letters_command.command("redrive")
+@click.argument("places", type=Place(), nargs=-1)
+@click.option("--all", "every", is_flag=True, help="All of them.")
+@reason_option
+@json_option
+@click.pass_context
+def redrive(
+    ctx: click.Context, places: tuple[tuple[int, int], ...], every: bool, reason: str | None, as_json: bool
+) -> None:
+    """Publish original records again: those at PLACES, all of a --reason, or --all.
+
+    Do it once the cause is gone; what still cannot be applied comes back as a new dead letter.
+    """
+    if not (places or every or reason):
+        raise CallError("say which: PLACES, --reason or --all")
+    letters = DeadLetters(settings_of(ctx))
+    chosen = [letters.get(*place) for place in places] if places else _matching(letters, reason)
+    for stored in chosen:
+        letters.redrive(stored.letter)
+    if as_json:
+        print_json({"redriven": [f"{stored.partition}/{stored.offset}" for stored in chosen]})
+    else:
+        click.echo(f"Redrove {len(chosen)} records.")
+
+
+def _matching(letters: DeadLetters, reason: str | None) -> list[StoredLetter]:
+    return [stored for stored in letters.every() if reason in {None, stored.letter.reason}]
+
+
+def _plain(stored: StoredLetter) -> dict[str, object]:
+    letter = stored.letter
+    return {
+        "place": f"{stored.partition}/{stored.offset}",
+        "reason": letter.reason,
+        "detail": letter.detail,
+        "topic": letter.topic,
+        "partition": letter.partition,
+        "offset": letter.offset,
+        "time": letter.time,
+        "key": _text(letter.key),
+        "value": _text(letter.value),
+        "headers": [[name, _text(value)] for name, value in letter.headers],
+    }
+
+
+def _origin(stored: StoredLetter) -> str:
+    return f"{stored.letter.topic} {stored.letter.partition}/{stored.letter.offset}"
+
+
+def _text(data: bytes | None, longest: int | None = None) -> str | None:
+    """Bytes for people: what is no UTF-8 is escaped."""
+    return None if data is None else data.decode(errors="backslashreplace")[:longest]

@@ -1,0 +1,90 @@
+"""`triggers dev`: the whole stack in one terminal."""
+
+from __future__ import annotations
+
+import signal
+import tempfile
+import time
+from contextlib import ExitStack
+from pathlib import Path
+
+import click
+
+from triggers.cli.settings_options import setting, settings_of
+from triggers.dev.broker import new_broker
+from triggers.dev.example import APP, BrowserService, example_environment, examples_folder
+from triggers.dev.ports import free_ports
+from triggers.dev.relay import Relay
+from triggers.dev.stack import Stack, celery_service, make_topics, worker_service
+from triggers.settings import Settings
+
+_LOOK_EVERY_S = 0.3
+
+
+@click.command("dev")
+@click.option("--broker", metavar="HOST:PORT", help="A broker you have; without it, one is started.")
+@click.option("--agents", type=click.IntRange(1), default=1, show_default=True, help="Workers.")
+@click.option("--celery-workers", type=click.IntRange(0), default=1, show_default=True, help="Celery workers.")
+@click.option("-A", "--app", envvar="TRIGGERS_APP", show_envvar=True, help="Your Celery app; without it, the example.")
+@click.option("--data", type=click.Path(path_type=Path), help="Folder to keep; without it, all is gone at the end.")
+@setting("partitions", "Partitions of the topics.")
+@click.pass_context
+def dev_command(  # noqa: PLR0913, PLR0917  # one for each option
+    ctx: click.Context, broker: str | None, agents: int, celery_workers: int, app: str | None, data: Path | None
+) -> None:
+    """Run a broker, the topics, workers and Celery workers on this machine until Ctrl-C."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    relay = Relay()
+    with ExitStack() as cleanup:
+        folder = data or Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="triggers-dev-")))
+        settings = settings_of(ctx, brokers=broker or _start_broker(relay, cleanup), data_dir=str(folder))
+        make_topics(settings, relay)
+        stack = Stack(relay)
+        cleanup.callback(stack.stop)
+        ports = _start_workers(stack, settings, agents)
+        _start_celery(stack, settings, app, celery_workers, cleanup)
+        _summarise(relay, settings, ports)
+        _watch(stack, relay)
+
+
+def _start_broker(relay: Relay, cleanup: ExitStack) -> str:
+    broker = new_broker()
+    cleanup.callback(broker.stop)
+    relay.write("broker", f"starting {broker.kind}")
+    broker.start()
+    return broker.address
+
+
+def _start_workers(stack: Stack, settings: Settings, count: int) -> list[int]:
+    ports = free_ports(count)
+    for slot, port in enumerate(ports):
+        stack.start(worker_service(settings, slot, port))
+    return ports
+
+
+def _start_celery(stack: Stack, settings: Settings, app: str | None, count: int, cleanup: ExitStack) -> None:
+    env: dict[str, str] = {}
+    folder = Path.cwd()
+    if app is None and count:
+        service = BrowserService()
+        cleanup.callback(service.stop)
+        env, folder = example_environment(settings.data_dir / "questionnaire", service.port), examples_folder()
+    for number in range(count):
+        stack.start(celery_service(settings, app or APP, number, env, folder))
+
+
+def _summarise(relay: Relay, settings: Settings, ports: list[int]) -> None:
+    urls = ", ".join(f"http://127.0.0.1:{port}" for port in ports)
+    relay.write(
+        "ready", f"Kafka {settings.brokers}, namespace {settings.namespace}, workers {urls}; Ctrl-C ends it all"
+    )
+    relay.write("ready", f"in another terminal: export TRIGGERS_BROKERS={settings.brokers}; triggers list")
+
+
+def _watch(stack: Stack, relay: Relay) -> None:
+    try:
+        while True:
+            stack.watch()
+            time.sleep(_LOOK_EVERY_S)
+    except KeyboardInterrupt:
+        relay.write("dev", "stopping")

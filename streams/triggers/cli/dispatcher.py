@@ -1,0 +1,25 @@
+"""`triggers dispatcher`: commands into the application's own Celery broker."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from triggers.cli.celery_app import app_option
+from triggers.cli.settings_options import settings_of
+
+
+@click.command("dispatcher")
+@app_option
+@click.pass_context
+def dispatcher_command(ctx: click.Context, app: str) -> None:
+    """Move commands from Kafka into the Celery app's own broker.
+
+    For fleets with more Celery workers than partitions, or with tasks so long that a rebalance must not restart them.
+    The app's workers need `triggers.celery.install(app, consume=False)` to report their results.
+    """
+    from triggers.celery.dispatcher import run_dispatcher  # noqa: PLC0415  # imports Celery
+    from triggers.cli.celery_app import load_app  # noqa: PLC0415
+
+    sys.exit(run_dispatcher(load_app(app), settings_of(ctx)))

@@ -1,0 +1,70 @@
+"""`triggers fire`: one trigger, or a file of them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+
+import click
+
+from triggers.cli.output import json_option, print_json
+from triggers.cli.payload_option import JsonObject
+from triggers.cli.settings_options import settings_of
+from triggers.client import KafkaPublisher
+from triggers.core.events import TriggerFired
+from triggers.settings import Settings
+
+_RFC_3339 = ["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S.%f%z"]
+
+
+@click.command("fire")
+@click.argument("session", required=False)
+@click.argument("trigger", required=False)
+@click.option("--kwargs", type=JsonObject(), default=b"{}", help="The trigger's kwargs.")
+@click.option("--id", "event_id", help="Repeated within the session's dedupe window, the event changes nothing.")
+@click.option(
+    "--time", type=click.DateTime(["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S.%f%z"]), help="When it happened."
+)
+@click.option(
+    "--from", "file", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="JSON lines, .gz too."
+)
+@click.option("--rules", type=JsonObject(), help="With --from: configure every session with these rules first.")
+@click.option("--start-line", type=click.IntRange(1), default=1, show_default=True, help="With --from: resume here.")
+@json_option
+@click.pass_context
+def fire_command(  # noqa: PLR0913, PLR0917  # one for each option
+    ctx: click.Context,
+    session: str | None,
+    trigger: str | None,
+    kwargs: bytes,
+    event_id: str | None,
+    time: datetime | None,
+    file: Path | None,
+    rules: bytes | None,
+    start_line: int,
+    as_json: bool,
+) -> None:
+    """Fire TRIGGER in SESSION, or every trigger of a file in its order.
+
+    A file has one JSON object a line: session, trigger, and optionally kwargs, time (RFC 3339 or milliseconds) and id.
+    Ends when the broker has acknowledged everything.
+    """
+    settings = settings_of(ctx)
+    if file is not None:
+        from triggers.cli.fire_file import fire_file  # noqa: PLC0415  # with its progress bar
+
+        fire_file(settings, file, rules, start_line, as_json)
+        return
+    if session is None or trigger is None:
+        raise click.UsageError("give SESSION and TRIGGER, or --from FILE")
+    milliseconds = int(time.timestamp() * 1000) if time else 0
+    event = TriggerFired(trigger=trigger, kwargs=kwargs, id=event_id, time=milliseconds)
+    _fire_one(settings, session, event, as_json=as_json)
+
+
+def _fire_one(settings: Settings, session: str, event: TriggerFired, *, as_json: bool) -> None:
+    where = KafkaPublisher(settings, source="cli").publish(session, event)
+    if as_json:
+        print_json({"session": session, "partition": where.partition, "offset": where.offset})
+    else:
+        click.echo(f"Fired {event.trigger!r} in {session!r} (partition {where.partition}, offset {where.offset}).")

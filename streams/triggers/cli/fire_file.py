@@ -1,0 +1,133 @@
+"""Publishing a recorded log: one JSON object a line, in the order of the file."""
+
+from __future__ import annotations
+
+import gzip
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import click
+import msgspec
+from msgspec import Raw, Struct
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TimeElapsedColumn
+
+from triggers.cli.output import print_json
+from triggers.client import KafkaPublisher
+from triggers.codec import check_event, encode_key
+from triggers.codec.event_shapes import milliseconds
+from triggers.codec.json_payloads import check_payload
+from triggers.core.config import validate_configuration
+from triggers.core.events import ConfigurationUpdated, Event, TriggerFired
+from triggers.errors import CallError, TriggersError, Undecodable
+from triggers.settings import Settings
+
+
+class BadLine(CallError):
+    """A line of the file is no trigger."""
+
+
+class _Line(Struct, forbid_unknown_fields=True):
+    session: str
+    trigger: str
+    kwargs: Raw = Raw(b"{}")
+    time: datetime | int | None = None
+    id: str | None = None
+
+
+_decode = msgspec.json.Decoder(_Line).decode
+
+
+def fire_file(settings: Settings, path: Path, rules: bytes | None, start_line: int, as_json: bool) -> None:
+    """Publish the lines from `start_line` on; returns when all are acknowledged.
+
+    Raises BadLine: everything before that line is published, nothing from it on.
+    """
+    if rules is not None:
+        validate_configuration(rules)
+    publisher, reading = KafkaPublisher(settings, source="cli"), _Reading(path, rules, start_line, settings)
+    started = time.monotonic()
+    with Progress(*_COLUMNS, console=Console(stderr=True)) as progress:
+        bar = progress.add_task(path.name, total=path.stat().st_size)
+        for number, _ in enumerate(publisher.publish_many(reading.events())):
+            if number % 500 == 0:
+                progress.update(bar, completed=reading.bytes_read)
+        publisher.close()
+        progress.update(bar, completed=path.stat().st_size)
+    if reading.bad is not None:
+        raise reading.bad
+    _report(reading, time.monotonic() - started, as_json)
+
+
+_COLUMNS = ("{task.description}", BarColumn(), TaskProgressColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+
+
+class _Reading:
+    """The file on its way to Kafka. A bad line ends it without an exception, so that what is before it gets out."""
+
+    def __init__(self, path: Path, rules: bytes | None, start_line: int, settings: Settings) -> None:
+        self._path = path
+        self._rules = rules
+        self._start_line = start_line
+        self._limit = settings.max_payload_bytes
+        self._sessions: set[str] = set()
+        self.bad: BadLine | None = None
+        self.triggers = 0
+        self.bytes_read = 0
+
+    @property
+    def sessions(self) -> int:
+        """Different sessions so far."""
+        return len(self._sessions)
+
+    def events(self) -> Iterator[tuple[str, Event]]:
+        """Events of the lines; a session's configuration comes before its first trigger."""
+        with ExitStack() as stack:
+            raw = stack.enter_context(self._path.open("rb"))
+            lines = gzip.GzipFile(fileobj=raw) if self._path.suffix == ".gz" else raw
+            for number, line in enumerate(cast("BinaryIO", lines), 1):
+                self.bytes_read = raw.tell()
+                if number < self._start_line or not line.strip():
+                    continue
+                try:
+                    found = self._event(line)
+                except (TriggersError, msgspec.DecodeError, UnicodeDecodeError) as error:
+                    self.bad = self._refuse(number, error)
+                    return
+                yield from found
+
+    def _event(self, line: bytes) -> list[tuple[str, Event]]:
+        found = _decode(line)
+        encode_key(found.session)
+        check_payload(bytes(found.kwargs), "kwargs")
+        at = milliseconds(found.time, 0)
+        event = TriggerFired(trigger=found.trigger, kwargs=bytes(found.kwargs), time=at, id=found.id)
+        check_event(event, self._limit)
+        events: list[tuple[str, Event]] = [(found.session, event)]
+        if self._rules is not None and found.session not in self._sessions:
+            configured = ConfigurationUpdated(configuration=self._rules, if_absent=True, time=at)
+            events.insert(0, (found.session, configured))
+        self._sessions.add(found.session)
+        self.triggers += 1
+        return events
+
+    def _refuse(self, number: int, error: Exception) -> BadLine:
+        why = f"{error.reason}: {error.detail}" if isinstance(error, Undecodable) else str(error)
+        return BadLine(
+            f"{self._path}, line {number}: {why}. {self.triggers} triggers before it are published, nothing from it on;"
+            f" mend the line and resume with --start-line {number}"
+        )
+
+
+def _report(reading: _Reading, seconds: float, as_json: bool) -> None:
+    rate = reading.triggers / max(seconds, 1e-9)
+    if as_json:
+        found = {"triggers": reading.triggers, "sessions": reading.sessions, "seconds": round(seconds, 3)}
+        print_json(found | {"triggers_per_s": round(rate)})
+        return
+    text = f"Fired {reading.triggers} triggers in {reading.sessions} sessions"
+    click.echo(f"{text} ({seconds:.1f} s, {rate:,.0f} a second); all are acknowledged.")

@@ -1,0 +1,25 @@
+"""`triggers list`: sessions."""
+
+from __future__ import annotations
+
+import click
+
+from triggers.cli.output import json_option, moment, print_json, print_table
+from triggers.cli.settings_options import settings_of
+from triggers.client import SessionReader
+
+
+@click.command("list")
+@click.option("--prefix", default="", help="Only sessions whose UID starts with this.")
+@click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="At most so many.")
+@json_option
+@click.pass_context
+def list_command(ctx: click.Context, prefix: str, limit: int, as_json: bool) -> None:
+    """List sessions by UID. Asks all workers."""
+    found = SessionReader(settings_of(ctx)).summaries(prefix, limit)
+    if as_json:
+        print_json(found)
+        return
+    columns = ("session", "events", "instances", "unresolved", "created (UTC)", "modified (UTC)")
+    rows = [(s.uid, s.events, s.instances, s.unresolved, moment(s.created), moment(s.modified)) for s in found]
+    print_table(columns, rows)

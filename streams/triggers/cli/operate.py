@@ -1,0 +1,51 @@
+"""`triggers replay` and `triggers skip`: what to do about a failed instance."""
+
+from __future__ import annotations
+
+import click
+import msgspec
+
+from triggers.cli.output import json_option, print_json
+from triggers.cli.payload_option import JsonObject
+from triggers.cli.settings_options import settings_of
+from triggers.core.view import InstanceView
+from triggers.manager import TriggerManager
+from triggers.storages.stream import StreamStorage
+
+
+@click.command("replay")
+@click.argument("session")
+@click.argument("instance")
+@click.option("--kwargs", type=JsonObject(), help="trigger -> kwargs; replaces all kwargs of the instance.")
+@json_option
+@click.pass_context
+def replay_command(ctx: click.Context, session: str, instance: str, kwargs: bytes | None, as_json: bool) -> None:
+    """Run a failed INSTANCE (task#n) of SESSION again, as a new instance."""
+    manager = TriggerManager(StreamStorage(session, settings_of(ctx)))
+    manager.replay_failed_instance(instance, None if kwargs is None else msgspec.json.decode(kwargs))
+    replays = [found for found in manager.storage.read().instances if found.parent == instance]
+    _report(instance, "replayed", replays, as_json=as_json)
+
+
+@click.command("skip")
+@click.argument("session")
+@click.argument("instance")
+@click.option("--cascade", is_flag=True, help="Fire the task's name, as if the task had finished.")
+@click.option("--result", type=JsonObject(), default=b"{}", help="The simulated result.")
+@json_option
+@click.pass_context
+def skip_command(  # noqa: PLR0913, PLR0917  # one for each option
+    ctx: click.Context, session: str, instance: str, cascade: bool, result: bytes, as_json: bool
+) -> None:
+    """Resolve a failed INSTANCE (task#n) of SESSION without running it."""
+    manager = TriggerManager(StreamStorage(session, settings_of(ctx)))
+    manager.skip_failed_instance(instance, cascade, msgspec.json.decode(result))
+    _report(instance, "skipped", [], as_json=as_json)
+
+
+def _report(instance: str, done: str, replays: list[InstanceView], *, as_json: bool) -> None:
+    if as_json:
+        print_json({"instance": instance, "status": done, "replays": [replay.name for replay in replays]})
+    else:
+        names = ", ".join(f"{replay.name} ({replay.status})" for replay in replays)
+        click.echo(f"{instance} is {done}{f': {names}' if names else ''}.")

@@ -1,0 +1,42 @@
+"""`triggers verify`: recorded histories against this engine."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from triggers.analysis.histories import HistoryResult, verify_files
+from triggers.cli.output import json_option, print_json
+
+
+@click.command("verify")
+@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@json_option
+def verify_command(files: tuple[Path, ...], as_json: bool) -> None:
+    """Replay recorded histories (.jsonl, .jsonl.gz) against the engine and print every difference.
+
+    A history that is not `firm` may differ in its details; it is told and does not fail. Exit code 1 on a failure.
+    """
+    passed: list[HistoryResult] = []
+    failed: list[HistoryResult] = []
+    for result in verify_files(files):
+        (failed if result.differences and result.gates else passed).append(result)
+        if result.differences and not as_json:
+            _tell(result)
+    if as_json:
+        print_json({"passed": len(passed), "failed": len(failed), "differences": _differences([*failed, *passed])})
+    else:
+        click.echo(f"{len(passed)} passed, {len(failed)} failed")
+    sys.exit(1 if failed else 0)
+
+
+def _tell(result: HistoryResult) -> None:
+    for line in result.differences:
+        click.echo(line if result.gates else f"{line} (not firm: no failure)")
+
+
+def _differences(results: list[HistoryResult]) -> list[dict[str, object]]:
+    found = [result for result in results if result.differences]
+    return [{"id": r.id, "title": r.title, "firm": r.gates, "differences": r.differences} for r in found]

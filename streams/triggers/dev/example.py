@@ -1,0 +1,48 @@
+"""Where the questionnaire example is, and how its processes are started."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from triggers.dev import child_process
+from triggers.errors import SettingsError
+
+APP = "questionnaire.app"
+
+
+def examples_folder() -> Path:
+    """Beside the package when installed, in the checkout otherwise. Raises SettingsError."""
+    package = Path(__file__).resolve().parents[1]
+    for folder in (package / "examples", package.parents[1] / "examples"):
+        if (folder / "questionnaire").is_dir():
+            return folder
+    raise SettingsError("the questionnaire example is not installed; run this in a checkout of the project")
+
+
+def example_environment(data: Path, browser_service: int) -> dict[str, str]:
+    """What the example's Celery app reads."""
+    search = os.pathsep.join([str(examples_folder()), *filter(None, [os.environ.get("PYTHONPATH")])])
+    return {
+        "PYTHONPATH": search,
+        "QUESTIONNAIRE_DATA": str(data),
+        "BROWSER_SERVICE": f"http://127.0.0.1:{browser_service}",
+    }
+
+
+class BrowserService:
+    """The example's third-party web service, on a free port."""
+
+    def __init__(self) -> None:
+        command = [sys.executable, "-m", "questionnaire.browser_service"]
+        self._process = child_process.start(command, output=subprocess.PIPE, cwd=examples_folder())
+        stdout = self._process.stdout
+        self.port = int(stdout.readline()) if stdout else 0
+
+    def stop(self) -> None:
+        """Stop it."""
+        child_process.stop(self._process, 5)
+        if self._process.stdout:
+            self._process.stdout.close()
