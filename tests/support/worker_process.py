@@ -52,6 +52,7 @@ class WorkerProcess:
 
     def start(self) -> None:
         self.log.parent.mkdir(parents=True, exist_ok=True)
+        self.log.touch()
         context = multiprocessing.get_context("spawn")
         self._process = context.Process(target=_live, args=(self.settings, str(self.log)), daemon=True)
         self._process.start()
@@ -85,6 +86,14 @@ class WorkerProcess:
             return error.code, json.loads(error.read())
         except (urllib.error.URLError, OSError):
             return 0, None
+
+    def raw(self, path: str) -> bytes:
+        """The body, whatever it is; an HTTP error's too."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.settings.web_port}{path}", timeout=30) as answer:
+                return bytes(answer.read())
+        except urllib.error.HTTPError as error:
+            return error.read()
 
     def session(self, uid: str, **query: object) -> tuple[int, Any]:
         """The session's view as the worker serves it."""

@@ -61,6 +61,8 @@ def run_worker(settings: Settings, slot: int) -> int:
                 runner.run(_serve(settings, worker_id, url, listening))
     except Stop as stop:
         leave(stop.code, stop.why, stop.__cause__)
+    except Exception as error:  # noqa: BLE001  # one of the process loops
+        leave(ExitCode.ENGINE_BUG, f"{type(error).__name__}: {error}", error)
     log.info("worker stopped", code=0, meaning=ExitCode.OK.meaning)
     return ExitCode.OK
 
@@ -120,8 +122,12 @@ class Worker:
 
     async def run(self) -> None:
         """Until `stop`; raises what Faust crashed with."""
-        await self._app.start()
-        await self._app.wait_until_stopped()
+        starting = asyncio.create_task(self._app.start())
+        watching = asyncio.create_task(self._app.wait_until_stopped())  # a crash does not end a start that waits
+        await asyncio.wait({starting, watching}, return_when=asyncio.FIRST_COMPLETED)
+        if starting.done():
+            starting.result()
+        await watching
         if self._app.crash_reason is not None:
             raise self._app.crash_reason
 

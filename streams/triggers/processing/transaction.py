@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import structlog
 from confluent_kafka import KafkaError, KafkaException, Message, Producer, TopicPartition
 
-from triggers.processing.batch import Batch, Changes, Output
+from triggers.processing.batch import Batch, Changes
 from triggers.processing.exits import ExitCode, Stop
 from triggers.processing.kafka_codes import ALREADY_ABORTED, FENCING
 from triggers.processing.kafka_options import Options
@@ -58,8 +58,11 @@ class Transactions:
     def _send(self, batch: Batch, reached: dict[int, int]) -> None:
         for partition, rows in batch.rows.items():
             self._send_rows(partition, rows, reached)
-        for output in batch.outputs:
-            self._produce(output)
+        for topic, key, value, partition, headers, time_ms in batch.outputs:
+            if headers or time_ms:
+                self._produce(topic, value, key, partition, None, time_ms, headers or [])
+            else:
+                self._produce(topic, value, key, partition)
 
     def _send_rows(self, partition: int, rows: Changes, reached: dict[int, int]) -> None:
         def note(error: KafkaError | None, message: Message) -> None:
@@ -69,16 +72,15 @@ class Transactions:
 
         last = len(rows) - 1
         for i, (key, value) in enumerate(rows.items()):
-            output = Output(self._changelog, key, value, partition)
-            self._produce(output, note if i == last else None)
+            if i < last:
+                self._produce(self._changelog, value, key, partition)
+            else:
+                self._produce(self._changelog, value, key, partition, note)
 
-    def _produce(self, output: Output, note: Callable[[KafkaError | None, Message], None] | None = None) -> None:
-        topic, key, value, partition, headers, time_ms = output
+    def _produce(self, *arguments: Any) -> None:  # noqa: ANN401  # positional throughout: keywords cost half as much again
         while True:
             try:
-                return self._producer.produce(
-                    topic, value, key, partition, on_delivery=note, timestamp=time_ms, headers=list(headers or ())
-                )
+                return self._producer.produce(*arguments)
             except BufferError:  # librdkafka's queue is full: let it send
                 self._producer.poll(0.01)
 

@@ -22,6 +22,7 @@ from mode.utils.queues import FlowControlEvent, ThrowableQueue
 from yarl import URL
 
 from triggers.processing.batch import Batch
+from triggers.processing.exits import Stop, leave
 from triggers.processing.ownership import Ownership
 from triggers.processing.pump import Pump
 from triggers.topology import Topology
@@ -48,7 +49,10 @@ class AgentConsumer(Consumer):
     @Service.task
     async def _run_pump(self) -> None:
         await self._subscribed.wait()
-        self._pump = await self._new_pump(self)
+        try:
+            self._pump = await self._new_pump(self)
+        except Stop as stop:
+            leave(stop.code, stop.why, stop.__cause__)
         await self._pump.run()
 
     async def leave(self) -> None:

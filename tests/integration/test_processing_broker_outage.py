@@ -1,0 +1,77 @@
+"""A broker that is killed and started again: workers wait, then go on where they were."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.support.fold_oracle import assert_equals_fold
+from tests.support.questionnaires import Application, Load, interleaved
+from tests.support.settled import wait_until_processed
+from tests.support.topic_reader import wait_until
+from tests.support.topic_setup import create_topics
+from tests.support.worker_process import WorkerProcess
+
+from triggers.dev.broker import Broker, new_broker
+from triggers.settings import Settings
+
+pytestmark = [pytest.mark.broker, pytest.mark.timeout(240)]
+
+
+@pytest.fixture
+def own_broker() -> Iterator[Broker]:
+    broker = new_broker()
+    broker.start()
+    yield broker
+    broker.stop()
+
+
+@pytest.fixture
+def settings(own_broker: Broker, namespace: str, tmp_path: Path) -> Settings:
+    return Settings(
+        brokers=own_broker.address,
+        namespace=namespace,
+        partitions=4,
+        data_dir=tmp_path / "data",
+        web_port=0,
+        session_timeout_s=6.0,
+    )
+
+
+def test_a_broker_killed_under_load_loses_nothing_and_ends_no_worker(settings: Settings, own_broker: Broker) -> None:
+    create_topics(settings)
+    with WorkerProcess(settings, "w0") as first, WorkerProcess(settings, "w1") as second:
+        wait_until(lambda: bool(first.partitions() and second.partitions()), "both workers own partitions")
+        with Load(settings, events_per_s=500) as application:
+            wait_until(lambda: application.published > 500, "some load")
+            own_broker.kill()
+            time.sleep(2)  # the length of the outage
+            own_broker.start()
+            before = application.published
+            wait_until(lambda: application.published > before + 500, "load after the outage")
+        wait_until_processed(settings)
+
+        assert first.running
+        assert second.running
+        assert_equals_fold(settings)
+
+
+def test_a_worker_started_before_its_broker_waits_for_it(settings: Settings, own_broker: Broker) -> None:
+    create_topics(settings)
+    application = Application(settings)
+    for uid, event in interleaved(sessions=10, pages=3):
+        application.fire(uid, event)
+    application.flush()
+    own_broker.kill()
+    with WorkerProcess(settings, "w0") as worker:
+        wait_until(lambda: "no broker answers" in worker.log_text(), "it says what it waits for")
+        assert worker.get("/live")[0] == 200
+        assert worker.get("/ready") == (503, {"error": "waiting for the broker and the topics"})
+
+        own_broker.start()
+        worker.wait_ready()
+
+        wait_until_processed(settings)
+        assert_equals_fold(settings)
