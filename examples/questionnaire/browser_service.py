@@ -6,6 +6,7 @@ python -m questionnaire.browser_service
 from __future__ import annotations
 
 import json
+import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, urlsplit
 
@@ -37,6 +38,7 @@ class Server(ThreadingHTTPServer):
 
 
 if __name__ == "__main__":
-    server = Server(("127.0.0.1", 0), BrowserService)
+    address = ("", int(sys.argv[1])) if len(sys.argv) > 1 else ("127.0.0.1", 0)
+    server = Server(address, BrowserService)
     print(server.server_port, flush=True)
     server.serve_forever()

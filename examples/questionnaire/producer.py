@@ -52,7 +52,8 @@ def delivered(error: KafkaError | None, _message: Message) -> None:
 
 def interleaved(sessions: list[Questionnaire], chance: random.Random) -> Iterator[tuple[str, dict[str, object]]]:
     """Events of many sessions at once: some fifty people answer at the same time, each in their own order."""
-    waiting, answering = iter(sessions), []
+    waiting = iter(sessions)
+    answering: list[tuple[str, Iterator[dict[str, object]]]] = []
     while True:
         while len(answering) < 50 and (found := next(waiting, None)):
             answering.append((found.uid, events(found)))

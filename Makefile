@@ -1,0 +1,73 @@
+# `make` alone prints what there is. Everything below works on a fresh machine: `setup` makes .venv from the lock first.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
+PYTEST := $(BIN)/pytest
+CODE := streams tests examples
+
+help:  ## Print this
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: $(STAMP)  ## Make the virtual environment from the lock
+
+$(STAMP): requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed, and none was found"; exit 1; }
+	@echo "== virtual environment ($(PYTHON))"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $(STAMP)
+
+demo: setup  ## Run the questionnaire on a real Kafka and check its databases
+	@$(BIN)/triggers demo $(ARGS)
+
+dev: setup  ## Run a broker, workers and a Celery worker until Ctrl-C
+	@$(BIN)/triggers dev $(ARGS)
+
+test: setup  ## Everything a release needs
+	@started=$$SECONDS; \
+	for step in lint types contracts fast integration e2e; do \
+		echo; echo "== make $$step"; $(MAKE) $$step; \
+	done; \
+	echo; echo "all passed in $$((SECONDS - started)) s"
+
+lint: setup  ## Style and formatting
+	@$(BIN)/ruff check $(CODE)
+	@$(BIN)/ruff format --check $(CODE)
+
+format: setup  ## Format the code
+	@$(BIN)/ruff check --fix $(CODE)
+	@$(BIN)/ruff format $(CODE)
+
+types: setup  ## mypy --strict over package and tests
+	@$(BIN)/mypy
+
+contracts: setup  ## Who may import whom
+	@$(BIN)/lint-imports
+
+fast: setup  ## Tests without a broker: unit, contract, property, conformance, docs
+	@$(PYTEST) tests/unit tests/contract tests/property tests/conformance tests/docs
+
+integration: setup  ## Tests on a real Kafka
+	@$(PYTEST) tests/integration
+
+e2e: setup  ## The whole stack, and what kills it
+	@$(PYTEST) tests/e2e
+
+lock: setup  ## Write requirements.lock anew from pyproject.toml
+	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-emit-find-links --no-header --group dev pyproject.toml -o requirements.lock
+
+clean:  ## Remove what was made here
+	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: help setup demo dev test lint format types contracts fast integration e2e lock clean
