@@ -1,0 +1,127 @@
+"""The step that makes a Celery worker take commands from Kafka."""
+
+from __future__ import annotations
+
+import logging
+import os
+from contextlib import suppress
+from typing import Any, Final
+
+from celery import bootsteps, signals
+from celery.worker import state
+
+from triggers.celery.brokers import check_worker_broker
+from triggers.celery.command_request import CommandRequest, request_for
+from triggers.celery.in_hand import CommandInHand
+from triggers.celery.reader import Reader
+from triggers.celery.result_publisher import ResultPublisher
+from triggers.celery.screening import Screening
+from triggers.topology import Topology
+
+PER_SLOT: Final = 2
+"""Commands that Celery is given per pool slot. The rest waits where a rebalance can take it back unrun."""
+EXIT_READER_DIED: Final = 74
+"""Exit code of a worker whose reader died; `os.EX_IOERR`."""
+_HANDOVER_S: Final = 30.0
+
+log = logging.getLogger(__name__)
+
+
+class CommandStep(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery carries no types
+    """Runs in the worker's main process; the reader's thread beside it owns the Kafka consumer."""
+
+    requires = ("celery.worker.consumer.tasks:Tasks",)
+    publisher: ResultPublisher
+    """Set by `install()` in a subclass of its own."""
+
+    def __init__(self, consumer: Any, **options: Any) -> None:
+        """Refuses, before the pool starts, an app whose broker loses tasks."""
+        super().__init__(consumer, **options)
+        self._consumer = consumer
+        self._topic = Topology(self.publisher.settings.namespace).commands
+        self._reader: Reader | None = None
+        self._running: dict[CommandInHand, CommandRequest] = {}
+        self._wake_up, self._ring = -1, -1
+        check_worker_broker(consumer.app, has_event_loop=consumer.hub is not None)
+
+    def start(self, consumer: Any) -> None:
+        """Called again whenever the app's own broker was away; Kafka was not."""
+        if self._reader is None:
+            self._reader = self._start_reader(consumer)
+        elif consumer.pool.uses_semaphore:
+            self._take_back(self._reader)
+        self._wake()
+
+    def register_with_event_loop(self, _consumer: Any, hub: Any) -> None:
+        """Celery's event loop calls `_submit` when there is something to do."""
+        hub.add_reader(self._wake_up, self._submit)
+
+    def close(self, _consumer: Any) -> None:
+        """A shutdown begins: what has not begun is left to others."""
+        if self._reader is not None:
+            self._reader.drain()
+
+    def shutdown(self, _consumer: Any) -> None:
+        """The pool has drained: settle, commit, leave the group."""
+        if self._reader is not None:
+            self._reader.stop(_HANDOVER_S)
+
+    def _start_reader(self, consumer: Any) -> Reader:
+        self._wake_up, self._ring = os.pipe()
+        os.set_blocking(self._wake_up, False)
+        os.set_blocking(self._ring, False)
+        screening = Screening(self.publisher, consumer.app.tasks)
+        settings = self.publisher.settings
+        reader = Reader(settings, screening, self._room(), wake=self._wake, on_death=self._stop_worker)
+        reader.start()
+        log.info("taking commands from %s of Kafka at %s", self._topic, settings.brokers)
+        return reader
+
+    def _take_back(self, reader: Reader) -> None:
+        """A reconnect to the app's broker makes a prefork pool drop what had not begun."""
+        for command, request in reversed(list(self._running.items())):
+            if request not in state.active_requests:
+                del self._running[command]
+                reader.ready.appendleft(command)
+
+    def _room(self) -> int:
+        return PER_SLOT * int(self._consumer.pool.num_processes)
+
+    def _wake(self) -> None:
+        with suppress(BlockingIOError):  # it is awake already
+            os.write(self._ring, b".")
+
+    def _stop_worker(self) -> None:
+        state.should_stop = EXIT_READER_DIED
+        self._wake()
+
+    def _submit(self) -> None:
+        with suppress(BlockingIOError):
+            os.read(self._wake_up, 65536)
+        state.maybe_shutdown()
+        reader = self._reader
+        while reader is not None and len(self._running) < self._room():
+            try:
+                command = reader.ready.popleft()
+            except IndexError:
+                return
+            self._run(reader, command)
+            state.maybe_shutdown()
+
+    def _run(self, reader: Reader, command: CommandInHand) -> None:
+        if not reader.owns(command):
+            reader.settle(command)
+            return
+        request = request_for(command.command, self._topic, self._consumer)
+        self._running[command] = request.bind(command, self._done, self.publisher)
+        request.send_event("task-received", name=request.name, args=request.argsrepr, kwargs=request.kwargsrepr)
+        signals.task_received.send(sender=self._consumer, request=request)
+        state.task_reserved(request)
+        self._consumer.on_task_request(request)
+
+    def _done(self, command: CommandInHand) -> None:
+        """Called from whichever thread the pool reports in."""
+        self._running.pop(command, None)
+        if self._reader is not None:
+            self._reader.settle(command)
+        self._wake()

@@ -1,0 +1,94 @@
+"""Every internal of Celery, kombu and billiard that the integration leans on, checked by `install()`.
+
+Celery has no public way to feed its worker from somewhere else than a message broker. The supported minor version is
+pinned; another one is refused before it can lose a task.
+"""
+
+from __future__ import annotations
+
+import inspect
+from types import ModuleType
+from typing import Any, Final
+
+import celery
+from billiard.einfo import ExceptionInfo, ExceptionWithTraceback
+from celery import bootsteps
+from celery.app import trace
+from celery.app.base import Celery
+from celery.app.task import Context, Task
+from celery.concurrency.base import BasePool
+from celery.worker import loops, state
+from celery.worker.consumer import Consumer
+from celery.worker.request import Request
+from kombu.asynchronous.hub import Hub
+from kombu.transport import memory
+
+from triggers.errors import TriggersError
+
+SUPPORTED: Final = (5, 7)
+
+_NAMES: Final[dict[type | ModuleType, tuple[str, ...]]] = {
+    Request: (
+        "__slots__",  # has __dict__: the subclass keeps its command there
+        "acknowledge",  # late or early, for the broker's message; there is none
+        "reject",
+        "cancel",  # called when the Celery broker goes away
+        "execute_using_pool",
+        "on_success",
+        "on_failure",
+        "on_timeout",
+        "revoked",
+        "_announce_revoked",  # the one place that every kind of revocation comes through
+        "_context",
+        "send_event",
+    ),
+    state: (
+        "task_reserved",
+        "task_ready",
+        "active_requests",  # what survives a reconnect to the Celery broker
+        "should_stop",  # an exit code stops the worker
+        "should_terminate",  # a cold shutdown: children are killed, nothing failed
+        "maybe_shutdown",
+    ),
+    trace: ("fast_trace_task", "trace_task_ret"),
+    loops: ("asynloop",),
+    Consumer: ("register_with_event_loop", "on_close"),
+    Hub: ("add_reader",),
+    bootsteps: ("StartStopStep",),
+    BasePool: ("num_processes", "uses_semaphore"),
+    Task: ("request_stack",),
+    Context: ("get", "update"),
+    Celery: ("add_defaults", "use_fast_trace_task", "steps"),
+    memory.Channel: ("_put", "queues"),
+    memory.Transport: ("implements",),
+}
+
+
+class UnsupportedCelery(TriggersError):
+    """This Celery is not the one whose worker the integration knows."""
+
+
+def check_celery() -> None:
+    """Raise UnsupportedCelery unless this is the Celery whose insides the integration knows."""
+    if tuple(celery.VERSION[:2]) != SUPPORTED:
+        needed = ".".join(map(str, SUPPORTED))
+        raise UnsupportedCelery(f"Celery {celery.__version__} is installed, {needed}.x is needed")
+    missing = [f"{_name(owner)}.{name}" for owner, names in _NAMES.items() for name in names if not _has(owner, name)]
+    if missing:
+        raise UnsupportedCelery(f"this Celery has no {', '.join(missing)}")
+
+
+def exception_of(info: ExceptionInfo) -> BaseException:
+    """The exception that a pool child sent, out of billiard's wrapping."""
+    exception: Any = info.exception
+    unwrapped: BaseException = exception.exc if isinstance(exception, ExceptionWithTraceback) else exception
+    return unwrapped
+
+
+def _name(owner: type | ModuleType) -> str:
+    return getattr(owner, "__qualname__", owner.__name__)
+
+
+def _has(owner: type | ModuleType, name: str) -> bool:
+    missing = object()
+    return inspect.getattr_static(owner, name, missing) is not missing

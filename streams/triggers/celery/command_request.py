@@ -1,0 +1,201 @@
+"""Celery's request for a command from Kafka: it settles the record once the outcome is reported."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import msgspec
+from billiard.einfo import ExceptionInfo
+from billiard.exceptions import Terminated, TimeLimitExceeded, WorkerLostError
+from celery.app.trace import fast_trace_task, trace_task_ret
+from celery.exceptions import TaskRevokedError
+from celery.utils.saferepr import saferepr
+from celery.worker import state
+from celery.worker.request import Request
+
+from triggers.celery.celery_private import exception_of
+from triggers.celery.command_headers import headers_of, name_of
+from triggers.celery.in_hand import CommandInHand
+from triggers.celery.outcomes import failed
+from triggers.celery.result_publisher import ResultPublisher
+from triggers.core.commands import RunTask
+
+_REPR_CHARACTERS: Final = 1024
+
+
+class CommandRequest(Request):  # type: ignore[misc]  # Celery carries no types
+    """Celery's acknowledgements mean nothing here, whatever the task's `acks_late` says.
+
+    `settle` is called once, after the outcome is on Kafka; never for a task that a shutdown interrupts, which is given
+    back. What Celery reports in the worker itself (a lost child, a hard limit) is reported once, too.
+    """
+
+    command: CommandInHand
+    is_settled = False
+    _settle: Callable[[CommandInHand], None]
+    _publisher: ResultPublisher
+
+    def bind(
+        self, command: CommandInHand, settle: Callable[[CommandInHand], None], publisher: ResultPublisher
+    ) -> CommandRequest:
+        """Say which command it is and who is told of its end."""
+        self.command, self._settle, self._publisher = command, settle, publisher
+        return self
+
+    def acknowledge(self) -> None:
+        """Celery does this before it has reported a lost child."""
+
+    def reject(self, requeue: bool = False) -> None:
+        """As above."""
+
+    def cancel(self, *_: object, **__: object) -> None:
+        """Celery gives up its tasks when its own broker goes away; this one came from Kafka and runs on."""
+
+    def execute_using_pool(self, pool: Any, **options: Any) -> Any:
+        """See Celery."""
+        return super().execute_using_pool(_Tracing(pool), **options)
+
+    def on_success(self, outcome: Any, **options: Any) -> Any:
+        """Celery's name for: the pool has an outcome. The child has reported it."""
+        if isinstance(outcome, ExceptionInfo):  # sys.exit in a pool without processes
+            return self.on_failure(outcome)
+        if outcome[0]:
+            return self.on_failure(outcome[1], return_ok=True)
+        try:
+            return super().on_success(outcome, **options)
+        finally:
+            self._close()
+
+    def on_failure(self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False) -> Any:
+        """See Celery. A child that died in a shutdown failed nothing."""
+        error = exception_of(exc_info)
+        if self.is_settled or (_is_stopping() and isinstance(error, WorkerLostError | Terminated | SystemExit)):
+            return state.task_ready(self)
+        with self._reporting(error, exc_info.traceback):
+            if isinstance(error, MemoryError):  # Celery would end the worker
+                raise _Unreportable
+            return super().on_failure(exc_info, send_failed_event=send_failed_event, return_ok=return_ok)
+
+    def on_timeout(self, soft: bool, timeout: float) -> None:
+        """See Celery, which reports a hard limit here and as a failure."""
+        if soft:
+            super().on_timeout(soft, timeout)
+        elif not self.is_settled and not state.should_terminate:
+            with self._reporting(TimeLimitExceeded(timeout)):
+                super().on_timeout(soft, timeout)
+
+    def _announce_revoked(self, *reason: Any) -> None:
+        if not self.is_settled:
+            with self._reporting(TaskRevokedError(self.id)):
+                super()._announce_revoked(*reason)
+
+    @contextmanager
+    def _reporting(self, error: BaseException, info: str | None = None) -> Iterator[None]:
+        """Receivers of the signals that Celery sends in here see the request; then the record is settled.
+
+        What Celery fails to report, for want of a result backend that answers, is reported without it.
+        """
+        self.task.request_stack.push(self._context)
+        try:
+            yield
+        except Exception as failure:
+            state.task_ready(self)
+            self._report(error, info)
+            self._close()
+            if not isinstance(failure, _Unreportable):
+                raise
+        else:
+            self._close()
+        finally:
+            self.task.request_stack.pop()
+
+    def _report(self, error: BaseException, info: str | None) -> None:
+        name = name_of(self.command.command)
+        limit = self._publisher.settings.max_payload_bytes
+        self._publisher.publish(name, failed(name, error, info, max_payload_bytes=limit))
+
+    def _close(self) -> None:
+        if not self.is_settled:
+            self.is_settled = True
+            self.acknowledged = True
+            self._settle(self.command)
+
+
+class _Unreportable(Exception):
+    """Celery has no way to report this."""
+
+
+class _Tracing:
+    """A pool that runs Celery's tracer inside of ours."""
+
+    def __init__(self, pool: Any) -> None:
+        self._pool = pool
+
+    def apply_async(self, trace: Any, **options: Any) -> Any:
+        tracer = fast_trace if trace is fast_trace_task else slow_trace
+        return self._pool.apply_async(tracer, **options)
+
+
+def fast_trace(*args: Any, **kwargs: Any) -> Any:
+    """Run a task; called in a pool child."""
+    return _traced(fast_trace_task, *args, **kwargs)
+
+
+def slow_trace(*args: Any, **kwargs: Any) -> Any:
+    """Run a task in a process that Celery did not set up; called in a pool child."""
+    return _traced(trace_task_ret, *args, **kwargs)
+
+
+def _traced(trace: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """What Celery's tracer lets out (MemoryError), a pool of threads would lose."""
+    began = time.monotonic()
+    try:
+        return trace(*args, **kwargs)
+    except Exception:  # noqa: BLE001  # whatever it is, it is this task's outcome
+        return 1, ExceptionInfo(), time.monotonic() - began
+
+
+class _Message:
+    """What Celery's Request wants to know of a broker's message."""
+
+    content_type = content_encoding = None
+
+    def __init__(self, headers: dict[str, Any], body: Any, topic: str) -> None:
+        self.headers, self.body, self.payload = headers, body, body
+        self.properties: dict[str, Any] = {}
+        self.delivery_info = {"routing_key": topic}
+
+
+def request_for(command: RunTask, topic: str, consumer: Any) -> CommandRequest:
+    """The request of a command, not yet bound. `consumer`: Celery's."""
+    kwargs = msgspec.json.decode(command.kwargs)
+    custom = headers_of(command)
+    headers = {
+        **custom,
+        "headers": custom,
+        "lang": "py",
+        "task": command.run,
+        "id": command.id,
+        "root_id": command.id,
+        "retries": command.depth,
+        "argsrepr": "()",
+        "kwargsrepr": saferepr(kwargs, _REPR_CHARACTERS),
+    }
+    body = ((), kwargs, {"callbacks": None, "errbacks": None, "chain": None, "chord": None})
+    return CommandRequest(
+        _Message(headers, body, topic),
+        app=consumer.app,
+        hostname=consumer.hostname,
+        eventer=consumer.event_dispatcher,
+        task=consumer.app.tasks[command.run],
+        body=body,
+        headers=headers,
+        decoded=True,
+    )
+
+
+def _is_stopping() -> bool:
+    return any(flag is not None and flag is not False for flag in (state.should_stop, state.should_terminate))

@@ -1,0 +1,240 @@
+"""The commands topic, as one member of the group reads it. Every method is called from one thread."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from typing import Final
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from triggers.celery.ledger import Checkpoint, Ledger
+from triggers.client.connection import Options, connection_options
+from triggers.settings import Settings
+from triggers.topology import Topology
+
+_MOST_AT_ONCE: Final = 500
+_FETCHED_KB: Final = 32_768
+_ANSWER_S: Final = 30.0
+_ATTEMPTS: Final = 8
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Delivery:
+    """A command record in hand."""
+
+    ledger: Ledger
+    message: Message = field(repr=False)
+    partition: int
+    offset: int
+    size: int
+
+    @property
+    def runs(self) -> int:
+        """How often it was begun as a suspect; 0 once it is settled."""
+        return self.ledger.pending.get(self.offset, 0)
+
+    @property
+    def is_suspect(self) -> bool:
+        """Whether it was in the hands of a worker that vanished."""
+        return self.ledger.is_suspect(self.offset)
+
+    def begin(self) -> None:
+        """Count a run of a suspect."""
+        self.ledger.begin(self.offset)
+
+
+class CommandSource:
+    """A consumer and the ledgers of its partitions."""
+
+    def __init__(self, settings: Settings, before_handover: Callable[[], None] = lambda: None) -> None:
+        """`before_handover`: last chance to settle, before a partition goes to another member."""
+        self._topic = Topology(settings.namespace).commands
+        self._before_handover = before_handover
+        self._ledgers: dict[int, Ledger] = {}
+        self._bytes: dict[int, int] = {}
+        self._covered: set[int] = set()
+        self._held_back: bool | None = None
+        self._consumer = Consumer({**_options(settings), "on_commit": self._on_commit, "error_cb": _on_error})
+
+    def join(self) -> None:
+        """Become a member of the group. Partitions come, and go, inside `poll`."""
+        self._consumer.subscribe([self._topic], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost)
+
+    @property
+    def in_hand(self) -> int:
+        """Number of unfinished commands."""
+        return sum(len(ledger.pending) for ledger in self._ledgers.values())
+
+    @property
+    def bytes_in_hand(self) -> int:
+        """Their size."""
+        return sum(self._bytes.values())
+
+    def owns(self, delivery: Delivery) -> bool:
+        """Whether the delivery's partition is still ours. May be asked from any thread."""
+        return self._ledgers.get(delivery.partition) is delivery.ledger
+
+    def hold_back(self, full: bool) -> None:
+        """Stop or resume fetching. Switching costs about half a second of Kafka's time: leave a wide margin."""
+        if full != self._held_back:
+            assignment = self._consumer.assignment()
+            (self._consumer.pause if full else self._consumer.resume)(assignment)
+            self._held_back = full
+
+    def poll(self, timeout_s: float) -> list[Delivery]:
+        """The next unfinished commands, as soon as there is one. Rebalances happen in here.
+
+        Raises KafkaException for what does not pass.
+        """
+        first = self._consumer.poll(timeout_s)
+        if first is None:
+            return []
+        messages = [first, *self._consumer.consume(_MOST_AT_ONCE, 0)]
+        return [delivery for message in messages if (delivery := self._admit(message))]
+
+    def settle(self, delivery: Delivery) -> None:
+        """The command's outcome is on Kafka. Twice is once."""
+        if delivery.offset in delivery.ledger.pending and self.owns(delivery):
+            self._bytes[delivery.partition] -= delivery.size
+        delivery.ledger.settle(delivery.offset)
+
+    def cover(self, deliveries: Collection[Delivery]) -> bool:
+        """Commit what must be known before these may run; False: not possible now, ask again.
+
+        The first command of an assignment says that the partition is in somebody's hands. After a loss every batch is
+        committed, so that a task which takes the worker down again is recognised.
+        """
+        risky = {delivery.partition for delivery in deliveries if self._is_risky(delivery)}
+        if not risky:
+            return True
+        done = self.commit(wait=True)
+        self._covered |= risky if done else set()
+        return done
+
+    def _is_risky(self, delivery: Delivery) -> bool:
+        uncovered = delivery.partition not in self._covered
+        return self.owns(delivery) and (uncovered or delivery.ledger.after_loss or delivery.is_suspect)
+
+    def commit(self, *, wait: bool = False, handover: bool = False, only: Collection[int] | None = None) -> bool:
+        """Commit what changed; False: it failed and will be part of the next commit."""
+        checkpoints = self._checkpoints(handover, self._ledgers if only is None else only)
+        if not checkpoints:
+            return True
+        offsets = [TopicPartition(self._topic, p, at.offset, metadata=at.metadata) for p, at in checkpoints.items()]
+        for partition in checkpoints:
+            self._ledgers[partition].dirty = False
+        try:
+            return self._commit_and_check(offsets, wait=wait)
+        except KafkaException as error:
+            log.warning("a commit failed and is repeated: %s", error)
+            self._mark_dirty(checkpoints)
+            return False
+
+    def close(self) -> None:
+        """Hand everything over and leave the group."""
+        self._consumer.close()
+
+    def _commit_and_check(self, offsets: list[TopicPartition], *, wait: bool) -> bool:
+        if not wait:
+            self._consumer.commit(offsets=offsets, asynchronous=True)
+            return True
+        answer = self._consumer.commit(offsets=offsets, asynchronous=False)
+        refused = [tp.partition for tp in answer or () if tp.error]
+        self._mark_dirty(refused)
+        return not refused
+
+    def _checkpoints(self, handover: bool, partitions: Collection[int]) -> dict[int, Checkpoint]:
+        ledgers = {p: self._ledgers[p] for p in partitions if p in self._ledgers}
+        taken = {p: ledger.checkpoint(handover=handover) for p, ledger in ledgers.items() if handover or ledger.dirty}
+        return {p: checkpoint for p, checkpoint in taken.items() if checkpoint is not None}
+
+    def _admit(self, message: Message) -> Delivery | None:
+        partition, offset = message.partition(), message.offset()
+        ledger = self._ledgers.get(-1 if partition is None else partition)
+        error = message.error()
+        if error is not None:
+            _handle(error, ledger, offset)
+            return None
+        if ledger is None or partition is None or offset is None or not ledger.admit(offset):
+            return None
+        size = len(message.value() or b"")
+        self._bytes[partition] += size
+        return Delivery(ledger, message, partition, offset, size)
+
+    def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        for committed in _committed(consumer, partitions):
+            self._ledgers[committed.partition] = Ledger(max(committed.offset, 0), committed.metadata)
+            self._bytes[committed.partition] = 0
+        consumer.incremental_assign(partitions)
+        self._held_back = None
+
+    def _revoked(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        self._before_handover()
+        self.commit(wait=True, handover=True, only={tp.partition for tp in partitions})
+        self._lost(consumer, partitions)
+        consumer.incremental_unassign(partitions)
+
+    def _lost(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        for tp in partitions:
+            self._ledgers.pop(tp.partition, None)
+            self._bytes.pop(tp.partition, None)
+            self._covered.discard(tp.partition)
+
+    def _on_commit(self, error: KafkaError | None, partitions: list[TopicPartition]) -> None:
+        """An asynchronous commit that was refused in a rebalance is repeated, also when nothing else happens."""
+        self._mark_dirty([tp.partition for tp in partitions if error or tp.error])
+
+    def _mark_dirty(self, partitions: Collection[int]) -> None:
+        for partition in partitions:
+            if partition in self._ledgers:
+                self._ledgers[partition].dirty = True
+
+
+def _options(settings: Settings) -> Options:
+    session_ms = int(settings.celery_session_timeout_s * 1000)
+    return connection_options(settings) | {
+        "group.id": Topology(settings.namespace).executors,
+        "enable.auto.commit": False,
+        "auto.offset.reset": "earliest",
+        "isolation.level": "read_committed",
+        "partition.assignment.strategy": "cooperative-sticky",
+        "session.timeout.ms": session_ms,
+        "heartbeat.interval.ms": min(3000, session_ms // 3),
+        "enable.partition.eof": True,
+        "queued.max.messages.kbytes": _FETCHED_KB,
+    }
+
+
+def _committed(consumer: Consumer, partitions: list[TopicPartition]) -> list[TopicPartition]:
+    """What the last holders committed; a broker that does not answer at this moment is asked again."""
+    for _ in range(_ATTEMPTS):
+        try:
+            found = consumer.committed(partitions, timeout=_ANSWER_S) if partitions else []
+        except KafkaException as error:
+            log.warning("the committed offsets are not known yet: %s", error)
+            time.sleep(1)
+            continue
+        if not any(tp.error for tp in found):
+            return found
+    raise KafkaException(KafkaError(KafkaError._TIMED_OUT, "the committed offsets are not known"))  # noqa: SLF001  # librdkafka's own code, published so
+
+
+def _handle(error: KafkaError, ledger: Ledger | None, offset: int | None) -> None:
+    if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001  # as above
+        if ledger is not None and offset is not None:
+            ledger.skip_to(offset)
+    elif error.fatal():
+        raise KafkaException(error)
+    else:
+        log.warning("the commands topic: %s", error.str())
+
+
+def _on_error(error: KafkaError) -> None:
+    if error.fatal():
+        raise KafkaException(error)
+    log.warning("Kafka: %s", error.str())

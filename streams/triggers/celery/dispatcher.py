@@ -1,0 +1,151 @@
+"""`triggers dispatcher`: moves commands from Kafka into the application's own durable Celery broker.
+
+The alternative to workers that take the commands from Kafka themselves: for fleets with more workers than partitions,
+and for tasks so long that a rebalance must not start them again. From there on the broker's guarantees hold.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import msgspec
+from celery.exceptions import CeleryError
+from kombu.exceptions import OperationalError
+
+from triggers.celery import no_broker
+from triggers.celery.brokers import check_durable_broker
+from triggers.celery.celery_private import check_celery
+from triggers.celery.command_headers import headers_of, name_of
+from triggers.celery.command_source import CommandSource
+from triggers.celery.in_hand import CommandInHand
+from triggers.celery.outcomes import failed
+from triggers.celery.result_publisher import ResultPublisher
+from triggers.celery.screening import Screening
+from triggers.core.commands import RunTask
+from triggers.settings import Settings
+
+_POLL_S: Final = 0.1
+_COMMIT_EVERY_S: Final = 0.2
+_SHORTEST_PAUSE_S: Final = 0.5
+_LONGEST_PAUSE_S: Final = 10.0
+_MOST_BYTES: Final = 64_000_000
+
+log = logging.getLogger(__name__)
+
+
+def run_dispatcher(app: Any, settings: Settings | None = None) -> int:
+    """Dispatch until SIGTERM or SIGINT; the exit code. Blocks; to be called from the main thread.
+
+    Backs off while the app's broker is away. Raises UnsuitableBroker for one that loses tasks, UnsupportedCelery, and
+    KafkaException for what does not pass.
+    """
+    check_celery()
+    no_broker.register()
+    check_durable_broker(app)
+    _confirm_publishing(app)
+    with _stop_signals() as stopping:
+        Dispatcher(app, settings or Settings.from_env()).run(stopping)
+    return 0
+
+
+class Dispatcher:
+    """One member of the group of executors. Everything happens in the thread that calls `run`."""
+
+    def __init__(self, app: Any, settings: Settings) -> None:
+        self._app = app
+        self._settings = settings
+        self._publisher = ResultPublisher(settings)
+        self._screening = Screening(self._publisher, tasks=None)
+        self._source = CommandSource(settings)
+        self._backlog: deque[CommandInHand] = deque()
+        self._pause_s = 0.0
+        self._resume_at = 0.0
+        self._committed_at = 0.0
+
+    def run(self, stopping: threading.Event) -> None:
+        """Move commands until told to stop; then commit and leave the group."""
+        self._source.join()
+        log.info(
+            "dispatching commands of %s into %s", self._settings.brokers, self._app.connection_for_write().as_uri()
+        )
+        try:
+            while not stopping.is_set():
+                self._turn(stopping)
+        finally:
+            self._source.close()
+
+    def _turn(self, stopping: threading.Event) -> None:
+        full = len(self._backlog) >= self._settings.celery_prefetch or self._source.bytes_in_hand >= _MOST_BYTES
+        self._source.hold_back(full)
+        for delivery in self._source.poll(_POLL_S):
+            command = self._screening.pass_on(delivery)
+            if command is None:
+                self._source.settle(delivery)
+            else:
+                self._backlog.append(CommandInHand(delivery, command))
+        while self._backlog and time.monotonic() >= self._resume_at and not stopping.is_set():
+            self._dispatch(self._backlog[0])
+        self._commit()
+
+    def _dispatch(self, command: CommandInHand) -> None:
+        if self._source.owns(command.delivery):
+            try:
+                self._send(command.command)
+            except (OSError, OperationalError) as error:
+                self._back_off(error)
+                return
+        self._pause_s = 0.0
+        self._backlog.popleft()
+        self._source.settle(command.delivery)
+
+    def _send(self, command: RunTask) -> None:
+        try:
+            self._app.send_task(
+                command.run,
+                kwargs=msgspec.json.decode(command.kwargs),
+                task_id=command.id,
+                headers=headers_of(command),
+                retries=command.depth,
+                retry=False,
+            )
+        except (OSError, OperationalError):
+            raise
+        except (CeleryError, ValueError, TypeError) as error:  # what no broker would take; the next one may be fine
+            limit = self._settings.max_payload_bytes
+            self._publisher.publish(name_of(command), failed(name_of(command), error, max_payload_bytes=limit))
+
+    def _back_off(self, error: Exception) -> None:
+        self._pause_s = min(max(self._pause_s * 2, _SHORTEST_PAUSE_S), _LONGEST_PAUSE_S)
+        self._resume_at = time.monotonic() + self._pause_s
+        log.warning("the Celery broker is away, trying again in %.1f s: %s", self._pause_s, error)
+
+    def _commit(self) -> None:
+        if time.monotonic() - self._committed_at > _COMMIT_EVERY_S:
+            self._source.commit()
+            self._committed_at = time.monotonic()
+
+
+def _confirm_publishing(app: Any) -> None:
+    """RabbitMQ says when a message is safe only if it is asked to."""
+    if app.connection_for_write().transport.driver_type == "amqp":
+        options = app.conf.broker_transport_options or {}
+        app.conf.broker_transport_options = {"confirm_publish": True, **options}
+
+
+@contextmanager
+def _stop_signals() -> Iterator[threading.Event]:
+    stopping = threading.Event()
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    before = [signal.signal(number, lambda *_: stopping.set()) for number in numbers]
+    try:
+        yield stopping
+    finally:
+        for number, handler in zip(numbers, before, strict=True):
+            signal.signal(number, handler)

@@ -1,0 +1,64 @@
+"""`install()`: the one line an application adds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from triggers.celery import no_broker
+from triggers.celery.bootstep import CommandStep
+from triggers.celery.celery_private import check_celery
+from triggers.celery.result_publisher import ResultPublisher
+from triggers.celery.result_signals import ResultSignals
+from triggers.errors import CallError
+from triggers.settings import Settings
+
+_STEP: Final = "triggers-commands"
+
+
+@dataclass(frozen=True, slots=True)
+class Installation:
+    """What all apps of this process share: Celery's signals are the process's, not an app's."""
+
+    settings: Settings
+    publisher: ResultPublisher
+
+
+_installed: list[Installation] = []
+
+
+def install(app: Any, settings: Settings | None = None, *, consume: bool = True) -> None:
+    """Make the workers of a Celery app run the commands of `<ns>.commands` and publish what becomes of them.
+
+    Call it where the app is made, at import, so that every worker and its children do. It connects to nothing; without
+    settings those of the environment are taken. An app that has no `broker_url` gets `none://`, that is none at all;
+    with one, the app's own `.delay()` keeps using it. `consume=False` is for the workers of an app whose commands come
+    from `triggers dispatcher`: they publish results only, and acknowledge late.
+
+    Twice is once. Raises UnsupportedCelery, SettingsError, and CallError for a second call with other settings.
+    """
+    check_celery()
+    no_broker.register()
+    publisher = _of_this_process(settings).publisher
+    if not consume:
+        app.add_defaults({"task_acks_late": True})
+        return
+    app.add_defaults({"broker_url": no_broker.URL})
+    if not any(getattr(step, "name", "") == _STEP for step in app.steps["consumer"]):
+        app.steps["consumer"].add(type("CommandStep", (CommandStep,), {"publisher": publisher, "name": _STEP}))
+
+
+def installed_settings() -> Settings:
+    """Settings of the installation in this process, else those of the environment. Raises SettingsError."""
+    return _installed[0].settings if _installed else Settings.from_env()
+
+
+def _of_this_process(settings: Settings | None) -> Installation:
+    if not _installed:
+        settings = settings or Settings.from_env()
+        publisher = ResultPublisher(settings)
+        ResultSignals(publisher).connect()
+        _installed.append(Installation(settings, publisher))
+    elif settings is not None and settings != _installed[0].settings:
+        raise CallError("install() was called in this process with other settings already")
+    return _installed[0]

@@ -1,0 +1,92 @@
+"""Which commands are not run at all: each of them is answered here, so that none is lost and none comes back."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Collection
+from typing import Any, Final, cast
+
+from billiard.exceptions import WorkerLostError
+from celery.exceptions import NotRegistered
+
+from triggers.celery.command_headers import name_of
+from triggers.celery.command_source import Delivery
+from triggers.celery.outcomes import failed
+from triggers.celery.result_publisher import ResultPublisher
+from triggers.client.kafka_sender import Header
+from triggers.codec import DeadLetter, decode_command, encode_key
+from triggers.codec.json_payloads import check_payload
+from triggers.core.commands import RunTask
+from triggers.errors import CallError, NotFound, Undecodable
+
+RUNNER: Final = "celery"
+"""The task runner that executes here; also the default one."""
+_BAD_SESSION: Final = "bad session"
+
+
+class RunnerNotFound(NotFound):
+    """There is no task runner of that name."""
+
+
+class Screening:
+    """Decides for each command whether it is run, and reports those that are not. Blocks until the report is safe."""
+
+    def __init__(self, publisher: ResultPublisher, tasks: Collection[str] | None) -> None:
+        """`tasks`: None leaves the question whether a task is registered to whoever runs it."""
+        self._publisher = publisher
+        self._tasks = tasks
+        self._most_losses = max(1, publisher.settings.celery_max_deliveries - 1)
+
+    def pass_on(self, delivery: Delivery) -> RunTask | None:
+        """The command to run; None: its outcome is on Kafka already, settle it."""
+        try:
+            command = _decoded(delivery)
+        except (Undecodable, CallError) as error:
+            self._publisher.bury(_letter(delivery, error))
+            return None
+        refusal = self._refusal(command, delivery)
+        if refusal is None:
+            return command
+        limit = self._publisher.settings.max_payload_bytes
+        self._publisher.publish(name_of(command), failed(name_of(command), refusal, max_payload_bytes=limit))
+        return None
+
+    def _refusal(self, command: RunTask, delivery: Delivery) -> Any:
+        """Counted are the runs of a suspect; the run before those, in which nobody suspected it, makes one more."""
+        if delivery.runs >= self._most_losses:
+            return WorkerLostError(f"worker lost {delivery.runs + 1} times while it ran {command.run}")
+        if command.using not in {None, RUNNER}:
+            return RunnerNotFound(f"there is no task runner {command.using!r} here, only {RUNNER!r}")
+        if self._tasks is not None and command.run not in self._tasks:
+            return NotRegistered(_unknown(command.run, self._tasks))
+        return None
+
+
+def _decoded(delivery: Delivery) -> RunTask:
+    command = decode_command(delivery.message.value())
+    encode_key(command.session)
+    check_payload(command.kwargs, "kwargs")
+    return command
+
+
+def _unknown(name: str, tasks: Collection[str]) -> str:
+    own = [task for task in tasks if not task.startswith("celery.")]
+    near = difflib.get_close_matches(name, own, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"{len(own)} tasks are; is its module imported?"
+    return f"{name!r} is not registered with this Celery app; {hint}"
+
+
+def _letter(delivery: Delivery, error: Undecodable | CallError) -> DeadLetter:
+    message = delivery.message
+    reason, detail = (error.reason, error.detail) if isinstance(error, Undecodable) else (_BAD_SESSION, str(error))
+    return DeadLetter(
+        reason=reason,
+        detail=detail,
+        topic=message.topic() or "",
+        partition=delivery.partition,
+        offset=delivery.offset,
+        time=max(message.timestamp()[1], 0),
+        key=message.key(),
+        value=message.value(),
+        headers=cast("list[Header]", message.headers() or []),
+    )
