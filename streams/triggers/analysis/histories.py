@@ -64,9 +64,7 @@ def verify_history(history: Mapping[str, Any], driver: HistoryDriver) -> History
 def _verify_line(line: bytes, where: str, driver: HistoryDriver) -> HistoryResult:
     try:
         return verify_history(msgspec.json.decode(line), driver)
-    except (msgspec.DecodeError, KeyError, TypeError, AttributeError) as error:
-        if isinstance(error, TriggersError):
-            raise
+    except (msgspec.DecodeError, TriggersError, KeyError, TypeError, AttributeError) as error:
         raise BadHistory(f"{where}: not a recorded history: {type(error).__name__}: {error}") from error
 
 
@@ -74,7 +72,7 @@ def _lines(path: Path) -> Iterator[bytes]:
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
             yield from file
-    except OSError as error:
+    except (OSError, EOFError) as error:
         raise BadHistory(f"{path}: {error}") from error
 
 
@@ -163,7 +161,12 @@ def _agrees(key: str, expected: Any, found: Any) -> bool:  # noqa: ANN401  # any
         found = [_without_optional(hook, expected) for hook in found]
     if key == "scheduled":
         found = [_without_countdown(command, expected) for command in found]
-    return bool(expected == found)
+    return _canonical(expected) == _canonical(found)
+
+
+def _canonical(value: object) -> bytes:
+    """Bytes that are equal for equal JSON only: for Python `true` equals 1."""
+    return msgspec.json.encode(value, order="deterministic")
 
 
 def _without_optional(hook: list[Any], expected: list[list[Any]]) -> list[Any]:

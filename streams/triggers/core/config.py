@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
@@ -11,7 +12,7 @@ from msgspec import Struct
 
 from triggers.core.kwargs import members_of, object_of
 from triggers.core.rows import Rows, configuration_key
-from triggers.errors import InvalidConfiguration
+from triggers.errors import CallError, InvalidConfiguration
 
 T = TypeVar("T")
 
@@ -83,6 +84,7 @@ class Plans:
         """The base with the update's tasks added, or replaced in place. Raises InvalidConfiguration."""
         plan = self._merged.get((base.digest, update))
         if plan is None:
+            _check_keys(update)
             merged = members_of(base.text) | _tasks_of(update)
             plan = compile_plan(object_of(merged))
             _remember(self._merged, (base.digest, update), plan)
@@ -103,6 +105,7 @@ def compile_plan(text: bytes) -> Plan:
 
 def validate_configuration(text: bytes) -> None:
     """Raise InvalidConfiguration, naming the task, the key and the fix."""
+    _check_keys(text)
     compile_plan(text)
 
 
@@ -133,15 +136,33 @@ def task_config(name: str, directives: bytes) -> TaskConfig:
 def _tasks_of(text: bytes) -> dict[str, bytes]:
     try:
         return members_of(text)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise InvalidConfiguration(f"a configuration is a JSON object, task name -> directives: {error}") from error
+    except CallError as error:
+        raise InvalidConfiguration(f"a configuration is task name -> directives; {error}") from error
 
 
 def _object(text: bytes, task: str, what: str) -> dict[str, bytes]:
     try:
         return members_of(text)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise InvalidConfiguration(f"task {task!r}: {what} must be a JSON object: {error}") from error
+    except CallError as error:
+        raise InvalidConfiguration(f"task {task!r}: {what}: {error}") from error
+
+
+def _check_keys(text: bytes) -> None:
+    """Refuse a key that stands twice, of which readers would take different ones, and what is nested too deep."""
+    try:
+        json.loads(text, object_pairs_hook=_unique)
+    except (ValueError, RecursionError) as error:
+        if isinstance(error, InvalidConfiguration):
+            raise
+        raise InvalidConfiguration(f"a configuration is a JSON object, task name -> directives: {error}") from error
+
+
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    members = dict(pairs)
+    if len(members) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise InvalidConfiguration(f"the key {next(name for name in names if names.count(name) > 1)!r} stands twice")
+    return members
 
 
 def _with_params(own: dict[str, bytes], task: str) -> bytes:
@@ -166,12 +187,13 @@ def _optional(own: dict[str, bytes], task: str, key: str, decoder: msgspec.json.
 def _decoded(text: bytes, task: str, key: str, decode: Callable[[bytes], T], what: str) -> T:
     try:
         return decode(text)
-    except msgspec.ValidationError as error:
-        raise InvalidConfiguration(f"task {task!r}: {key!r} must be {what}, it is {text[:80].decode()}") from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        found = text[:80].decode(errors="replace")
+        raise InvalidConfiguration(f"task {task!r}: {key!r} must be {what}, it is {found}") from error
 
 
 def _remember(cache: dict[Any, Plan], key: object, plan: Plan) -> Plan:
     while len(cache) >= _KNOWN_PLANS:
-        del cache[next(iter(cache))]
+        cache.pop(next(iter(cache)), None)
     cache[key] = plan
     return plan

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import assert_never
 
 from triggers.core import operations, results
-from triggers.core.commands import Decision, Fire, Outcome
+from triggers.core.commands import Decision, Outcome
 from triggers.core.events import (
     CloneRequested,
     ConfigurationUpdated,
@@ -26,6 +26,8 @@ from triggers.core.rules import fire
 from triggers.core.session import Session
 from triggers.core.step import Step
 
+_CHANGING = frozenset({Outcome.APPLIED, Outcome.UNUSED})
+
 
 def apply(session: Session, event: Event) -> Decision:
     """Change the session as the event says and return what follows from it.
@@ -41,7 +43,7 @@ def apply(session: Session, event: Event) -> Decision:
         decision = _decide(session, event)
         if event.id is not None:
             session.note_id(event.id)
-    session.note_event(event.position, event.time)
+    session.note_event(event.position, event.time, changed=decision.outcome in _CHANGING)
     return decision
 
 
@@ -72,9 +74,5 @@ def _decide(session: Session, event: Event) -> Decision:  # noqa: C901, PLR0911 
 def _fire(session: Session, event: TriggerFired) -> Decision:
     used = event.trigger in session.plan.by_trigger
     step = Step(session, event.time, Outcome.APPLIED if used else Outcome.UNUSED)
-    if used or event.trigger in session.header.latest:
-        fire(step, event.trigger, session.add_payload(event.kwargs))
-    else:
-        session.set_loose(event.trigger, event.kwargs)
-        step.decision.fires.append(Fire(event.trigger, ()))
+    fire(step, event.trigger, session.add_kwargs(event.trigger, event.kwargs))
     return step.decision

@@ -79,21 +79,24 @@ class TaskState(Struct, array_like=True):
         return cohort
 
 
-class Header(Struct, omit_defaults=True, rename={"version": "v", "configuration": "g", "id_chunks": "j", "ids": "k"}):
+class Header(Struct, omit_defaults=True):
     """What nearly every event needs, and nothing that grows with the session."""
 
     version: int = VERSION
     configuration: bytes = b""
     """Hash of the configuration; empty: none."""
     tasks: dict[str, TaskState] = {}
+    """The hot ones; the others are rows."""
+    tasks_spilled: bool = False
     latest: dict[str, int] = {}
-    """Latest kwargs (payload) of triggers in use; a negative number: no instance holds that payload."""
-    loose: int = 0
-    """Rows of latest kwargs of triggers that no rule uses."""
+    """Latest kwargs, trigger -> payload, of the hot ones; the others are rows."""
+    latest_spilled: bool = False
     payloads: int = 0
     """Number of the last payload row."""
     instances: int = 0
     """Instances of all tasks together."""
+    unresolved: int = 0
+    """Unresolved ones of all tasks together."""
     created: int = 0
     modified: int = 0
     events: int = 0

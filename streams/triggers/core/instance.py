@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 from msgspec import Struct, field
 
-from triggers.core.statuses import AWAITING_RESULT, RESOLVED, Status
+from triggers.core.statuses import RESOLVED, Status
 from triggers.errors import InstanceNotFound
 
 
@@ -27,6 +27,7 @@ class Instance(
         "depth": "e",
         "parent": "p",
         "due": "u",
+        "settled": "f",
     },
 ):
     """Its task and number are in the row's key."""
@@ -41,8 +42,10 @@ class Instance(
     """Abandon state, sorted."""
     attempt: int = 0
     """Attempts issued so far."""
+    settled: bool = False
+    """Whether the current attempt has its result, or nobody waits for it any more."""
     configuration: bytes = b""
-    """Hash of the configuration it was scheduled under."""
+    """Hash of the configuration that its command was made under."""
     modified: int = 0
     stamps: dict[str, int] = field(default_factory=dict)
     """Status -> when it was set last."""
@@ -63,7 +66,7 @@ class Instance(
 
     def awaits(self, attempt: int) -> bool:
         """Whether a result of that attempt (0: the current one) counts."""
-        return self.status in AWAITING_RESULT and attempt in (0, self.attempt)
+        return self.attempt > 0 and not self.settled and attempt in (0, self.attempt)
 
 
 encode_instance = msgspec.msgpack.Encoder().encode

@@ -6,13 +6,18 @@ from collections.abc import Mapping
 
 import msgspec
 
+from triggers.errors import CallError
+
 _encode_name = msgspec.json.Encoder().encode
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 def members_of(text: bytes) -> dict[str, bytes]:
-    """Members of a JSON object, their values verbatim. Raises msgspec.DecodeError for anything else."""
-    return {name: bytes(value) for name, value in _members(text).items()}
+    """Members of a JSON object, their values verbatim. Raises CallError for anything else."""
+    try:
+        return {name: bytes(value) for name, value in _members(text).items()}
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise CallError(f"it must be a JSON object: {error}") from error
 
 
 def object_of(members: Mapping[str, bytes]) -> bytes:

@@ -16,11 +16,15 @@ from triggers.errors import TaskNotFound
 
 
 def create(step: Step, task: str, instance: Instance) -> int:
-    """Add an unstarted instance and let it wait in its cohort; its number."""
+    """Add an unstarted instance, which nothing knows to wait yet (`join_cohort`); its number."""
     number = step.session.add_instance(task, instance)
-    step.session.task_state(task).cohort_of(sorted(instance.kwargs), instance.seen).add(number)
     step.note(task, number, instance)
     return number
+
+
+def join_cohort(step: Step, task: str, number: int, instance: Instance) -> None:
+    """Let an unstarted instance wait."""
+    step.session.task_state(task).cohort_of(sorted(instance.kwargs), instance.seen).add(number)
 
 
 def settle(instance: Instance, cohort: Cohort) -> None:
@@ -31,17 +35,18 @@ def settle(instance: Instance, cohort: Cohort) -> None:
 
 def move(step: Step, task: str, number: int, status: str) -> Instance:
     """Set an instance's status: its time stamp, the count of unresolved instances, its cohort and its timer follow."""
-    instance = step.session.change(task, number)
-    state = step.session.task_state(task)
-    if instance.status == Status.UNSTARTED and (cohort := state.leave(number)):
+    session = step.session
+    instance = session.change(task, number)
+    if instance.status == Status.UNSTARTED and (cohort := session.task_state(task).leave(number)):
         settle(instance, cohort)
-    state.unresolved += instance.resolved
+    was_resolved = instance.resolved
     instance.status = status
-    state.unresolved -= instance.resolved
+    if instance.resolved != was_resolved:
+        session.count_resolved(task, instance.resolved - was_resolved)
     instance.modified = instance.stamps[status] = step.time
-    stop_timer(step.session, task, number, instance)
+    stop_timer(session, task, number, instance)
     if status == Status.UNSTARTED:
-        state.cohort_of(sorted(instance.kwargs), instance.seen).add(number)
+        join_cohort(step, task, number, instance)
     step.note(task, number, instance)
     return instance
 
@@ -52,12 +57,13 @@ def schedule(step: Step, task: str, number: int, delay: int = 0) -> None:
     rule = rule_of(session, task)
     instance = move(step, task, number, Status.SCHEDULED)
     instance.attempt += 1
+    instance.settled = False
     instance.configuration = session.plan.digest
     if delay <= 0:
         step.decision.commands.append(run_task(step, rule, number, instance))
         return
     name, instance.due = instance_name(task, number), step.time + delay
-    session.write(timer_key(instance.due, session.uid, name, instance.attempt), TIMER_ROW)
+    session.write_shared(timer_key(instance.due, session.uid, name, instance.attempt), TIMER_ROW)
     timer = SetTimer(session=session.uid, instance=name, attempt=instance.attempt, due=instance.due)
     step.decision.commands.append(timer)
 
@@ -83,12 +89,16 @@ def task_kwargs(session: Session, rule: TaskConfig, instance: Instance) -> bytes
 
 
 def replay(step: Step, task: str, number: int, kwargs: bytes | None, delay: int = 0) -> None:
-    """The instance becomes `replayed`, a copy of it is scheduled, whatever `after` and `unless` say."""
+    """The instance becomes `replayed`, a copy of it is scheduled, whatever `after` and `unless` say.
+
+    Raises TaskNotFound, or CallError for kwargs that are no JSON object, before anything is changed.
+    """
     rule_of(step.session, task)
+    replacement = None if kwargs is None else members_of(kwargs)
     parent = move(step, task, number, Status.REPLAYED)
     clone = copy_of(step, parent, number)
-    if kwargs is not None:
-        clone.kwargs = {trigger: step.session.add_payload(value) for trigger, value in members_of(kwargs).items()}
+    if replacement is not None:
+        clone.kwargs = {trigger: step.session.add_payload(value) for trigger, value in replacement.items()}
     schedule(step, task, create(step, task, clone), delay)
 
 
@@ -108,7 +118,7 @@ def stop_timer(session: Session, task: str, number: int, instance: Instance) -> 
     """Delete the instance's timer, if it has one."""
     if instance.due:
         name = instance_name(task, number)
-        session.write(timer_key(instance.due, session.uid, name, instance.attempt), None)
+        session.write_shared(timer_key(instance.due, session.uid, name, instance.attempt), None)
         instance.due = 0
 
 

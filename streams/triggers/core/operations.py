@@ -15,11 +15,11 @@ from triggers.core.events import (
 )
 from triggers.core.instance import Instance
 from triggers.core.kwargs import members_of
-from triggers.core.lifecycle import copy_of, create, move, settle
+from triggers.core.lifecycle import copy_of, create, join_cohort, move, settle
 from triggers.core.lifecycle import replay as replay_instance
 from triggers.core.rules import fire
 from triggers.core.session import Session
-from triggers.core.statuses import Status, may_be_set
+from triggers.core.statuses import SETTLED, Status, may_be_set
 from triggers.core.step import Step
 from triggers.errors import WrongStatus
 
@@ -49,6 +49,7 @@ def skip(session: Session, event: SkipRequested) -> Decision:
     step = Step(session, event.time)
     instance = move(step, task, number, Status.SKIPPED)
     instance.metadata["cascade"] = _json(event.cascade)
+    instance.metadata.pop("result", None)
     instance.result = session.add_payload(event.result)
     if event.cascade:
         fire(step, task, instance.result, held=True)
@@ -64,7 +65,9 @@ def set_status(session: Session, event: StatusSet) -> Decision:
             f" {event.status!r}; use force to do it all the same"
         )
     step, metadata = Step(session, event.time), members_of(event.metadata)
-    move(step, task, number, event.status).metadata |= metadata
+    changed = move(step, task, number, event.status)
+    changed.metadata |= metadata
+    changed.settled |= event.status in SETTLED
     if event.cascade:
         fire(step, task, session.add_payload(event.cascade_kwargs))
     return step.decision
@@ -87,7 +90,7 @@ def clone(session: Session, event: CloneRequested) -> Decision:
     copy = copy_of(step, instance, number)
     if cohort := session.task_state(task).cohort_with(number):
         settle(copy, cohort)
-    create(step, task, copy)
+    join_cohort(step, task, create(step, task, copy), copy)
     return step.decision
 
 

@@ -27,6 +27,8 @@ def apply_result(session: Session, event: TaskResult) -> Decision:
     if not instance.awaits(event.attempt) or (_is_start(event) and instance.status != Status.SCHEDULED):
         return Decision(outcome=Outcome.STALE)
     step = Step(session, event.time)
+    metadata = members_of(event.metadata) if isinstance(event, TaskStatusChanged | TaskRetried) else {}
+    session.change(task, number).settled = not isinstance(event, TaskStarted)
     match event:
         case TaskStarted():
             move(step, task, number, Status.RUNNING)
@@ -35,10 +37,9 @@ def apply_result(session: Session, event: TaskResult) -> Decision:
         case TaskFailed():
             _fail(move(step, task, number, Status.FAILED), event)
         case TaskStatusChanged():
-            metadata = members_of(event.metadata)
             move(step, task, number, event.status).metadata |= metadata
         case TaskRetried():
-            _retry(step, task, number, event)
+            _retry(step, (task, number), event, metadata)
         case _:
             assert_never(event)
     return step.decision
@@ -50,6 +51,7 @@ def run_due(session: Session, event: TimerFired) -> Decision:
     if not instance.due or event.attempt != instance.attempt:
         return Decision(outcome=Outcome.STALE)
     stop_timer(session, task, number, session.change(task, number))
+    instance.configuration = session.plan.digest
     step = Step(session, event.time)
     step.decision.commands.append(run_task(step, rule_of(session, task), number, instance))
     return step.decision
@@ -62,6 +64,7 @@ def _is_start(event: TaskResult) -> bool:
 def _finish(step: Step, task: str, number: int, event: TaskFinished) -> None:
     instance = move(step, task, number, Status.FINISHED)
     instance.metadata["logLevel"] = _json(event.log_level)
+    instance.metadata.pop("result", None)
     instance.result = step.session.add_payload(event.result)
     fire(step, task, instance.result, held=True)
 
@@ -71,15 +74,13 @@ def _fail(instance: Instance, event: TaskFailed) -> None:
     instance.metadata["logLevel"] = _json(event.log_level)
 
 
-def _retry(step: Step, task: str, number: int, event: TaskRetried) -> None:
-    rule_of(step.session, task)
-    metadata = members_of(event.metadata)
-    failed = move(step, task, number, Status.FAILED)
+def _retry(step: Step, of: tuple[str, int], event: TaskRetried, metadata: dict[str, bytes]) -> None:
+    failed = move(step, *of, Status.FAILED)
     if event.exception_type is not None:
         failed.metadata |= _exception(event.exception_type, event.exception_context, event.exception_info)
     failed.metadata |= metadata
     failed.metadata["cooldown"] = _json(_seconds(event.cooldown_ms))
-    replay(step, task, number, event.replacement_kwargs, event.cooldown_ms)
+    replay(step, *of, event.replacement_kwargs, event.cooldown_ms)
 
 
 def _seconds(milliseconds: int) -> int | float:

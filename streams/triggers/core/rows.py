@@ -3,7 +3,8 @@
     s<uid>                                   header: hot, rewritten by nearly every event, always small
     r<len uid><uid>i<task>\\0<n>              instance: one per instance
     r<len uid><uid>p<n>                      payload: kwargs or a result, JSON, written once
-    r<len uid><uid>l<trigger>                latest kwargs of a trigger that no rule uses
+    r<len uid><uid>k<task>                   what the session knows of a task, beyond the hot ones in the header
+    r<len uid><uid>l<trigger>                latest kwargs of a trigger (payload), likewise
     r<len uid><uid>x<n>                      sealed chunk of the event index
     r<len uid><uid>d<n>                      sealed chunk of the dedupe window
     c<hash>                                  configuration, shared by the sessions of the partition
@@ -74,11 +75,6 @@ def instance_suffix(task: str, number: int) -> bytes:
 def parse_instance_suffix(suffix: bytes) -> tuple[str, int]:
     """Task and number of an instance's row."""
     return suffix[1:-9].decode(), int.from_bytes(suffix[-8:], "big")
-
-
-def latest_suffix(trigger: str) -> bytes:
-    """Suffix of the latest kwargs of a trigger that no rule uses."""
-    return b"l" + trigger.encode()
 
 
 TIMERS = b"t"

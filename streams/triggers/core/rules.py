@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from triggers.core.commands import Fire
 from triggers.core.config import TaskConfig
 from triggers.core.header import Cohort, TaskState
 from triggers.core.instance import Instance, instance_name
-from triggers.core.lifecycle import create, move, schedule, settle
-from triggers.core.session import Session
+from triggers.core.lifecycle import create, join_cohort, move, schedule, settle
 from triggers.core.statuses import Status
 from triggers.core.step import Step
 
@@ -19,86 +20,100 @@ def fire(step: Step, trigger: str, payload: int, *, held: bool = False) -> None:
     """
     ready: list[tuple[str, int]] = []
     for task in step.session.plan.by_trigger.get(trigger, ()):
-        held |= _offer(step, task, trigger, payload)
-        ready += [(task.name, number) for number in _settle_task(step, task)]
+        offer = _Offer(step, task, trigger, payload)
+        ready += [(task.name, number) for number in offer.make()]
+        held |= offer.held
     step.session.set_latest(trigger, payload, held=held)
     for name, number in ready:
         schedule(step, name, number)
     step.decision.fires.append(Fire(trigger, tuple([instance_name(*of) for of in ready])))
 
 
-def can_run(task: TaskConfig, have: frozenset[str]) -> bool:
+def can_run(task: TaskConfig, have: Collection[str]) -> bool:
     """All of `after` is there. A task that waits for nothing never runs by itself."""
-    return bool(task.after_set) and task.after_set <= have
+    return bool(task.after_set) and task.after_set.issubset(have)
 
 
-def can_abandon(task: TaskConfig, seen: frozenset[str]) -> bool:
+def can_abandon(task: TaskConfig, seen: Collection[str]) -> bool:
     """All of `unless` has fired."""
-    return bool(task.unless_set) and task.unless_set <= seen
+    return bool(task.unless_set) and task.unless_set.issubset(seen)
 
 
-def _offer(step: Step, task: TaskConfig, trigger: str, payload: int) -> bool:
-    """Give the trigger to the task's waiting instances, or to a new one. True: an instance holds the payload now."""
-    state = step.session.task_state(task.name)
-    create_one = state.count == 0 or trigger == task.and_every
-    held = False
-    for cohort in state.cohorts:
-        took, filled = _give(cohort, task, trigger, payload)
-        held |= filled
-        create_one = create_one and not took
-    if create_one:
-        _create_with(step, task, trigger, payload)
-        held |= trigger in task.after_set
-    return held
+class _Offer:
+    """One trigger offered to one task that uses it."""
 
+    __slots__ = ("_fills", "_payload", "_ready", "_sees", "_state", "_step", "_task", "_trigger", "held")
 
-def _give(cohort: Cohort, task: TaskConfig, trigger: str, payload: int) -> tuple[bool, bool]:
-    """(the cohort took the trigger, it took its kwargs); the first kwargs stay."""
-    fills = trigger in task.after_set and trigger not in cohort.have
-    if fills:
-        cohort.fills[trigger] = payload
-        cohort.have = sorted((*cohort.have, trigger))
-    sees = trigger in task.unless_set and trigger not in cohort.seen
-    if sees:
-        cohort.seen = sorted((*cohort.seen, trigger))
-    return fills or sees, fills
+    def __init__(self, step: Step, task: TaskConfig, trigger: str, payload: int) -> None:
+        self._step = step
+        self._task = task
+        self._trigger = trigger
+        self._payload = payload
+        self._state: TaskState = step.session.task_state(task.name)
+        self._fills = trigger in task.after_set
+        self._sees = trigger in task.unless_set
+        self._ready: list[int] = []
+        self.held = False
+        """Whether an instance holds the payload now."""
 
+    def make(self) -> list[int]:
+        """Give the trigger to the waiting instances, or to a new one; numbers of what is ready, in creation order."""
+        create_one = self._state.count == 0 or self._trigger == self._task.and_every
+        for cohort in self._state.cohorts:
+            create_one = not self._give(cohort) and create_one
+        for cohort in list(self._state.cohorts):
+            self._settle(cohort)
+        if create_one:
+            self._create()
+        return sorted(self._ready)
 
-def _create_with(step: Step, task: TaskConfig, trigger: str, payload: int) -> None:
-    """A new instance takes the latest kwargs of everything that fired before, and the trigger's own."""
-    session, fired = step.session, step.session.header.latest
-    kwargs = {name: session.take_latest(name) for name in task.after if name != trigger and name in fired}
-    if trigger in task.after_set:
-        kwargs[trigger] = payload
-    seen = [name for name in task.unless if name == trigger or name in fired]
-    instance = Instance(sequence=session.header.instances, created=step.time, kwargs=kwargs, seen=seen)
-    create(step, task.name, instance)
+    def _give(self, cohort: Cohort) -> bool:
+        """Whether the cohort took the trigger; the first kwargs stay."""
+        fills = self._fills and self._trigger not in cohort.have
+        if fills:
+            cohort.fills[self._trigger] = self._payload
+            cohort.have = sorted((*cohort.have, self._trigger))
+            self.held = True
+        sees = self._sees and self._trigger not in cohort.seen
+        if sees:
+            cohort.seen = sorted((*cohort.seen, self._trigger))
+        return fills or sees
 
+    def _settle(self, cohort: Cohort) -> None:
+        """Abandon or start its members. Any cohort: a changed configuration may have made it ready untouched."""
+        if can_abandon(self._task, cohort.seen):
+            for number in self._dissolve(cohort):
+                move(self._step, self._task.name, number, Status.ABANDONED)
+        elif can_run(self._task, cohort.have):
+            self._ready += self._dissolve(cohort)
 
-def _settle_task(step: Step, task: TaskConfig) -> list[int]:
-    """Abandon what must be abandoned; numbers of what is ready, in creation order.
+    def _dissolve(self, cohort: Cohort) -> list[int]:
+        """Write into the members' rows what the cohort held for them."""
+        self._state.cohorts.remove(cohort)
+        members = list(cohort)
+        for number in members:
+            settle(self._step.session.change(self._task.name, number), cohort)
+        return members
 
-    Looks at all cohorts: a changed configuration may have made ones ready that this trigger did not touch.
-    """
-    state = step.session.task_state(task.name)
-    ready: list[int] = []
-    for cohort in list(state.cohorts):
-        if can_abandon(task, frozenset(cohort.seen)):
-            _abandon(step, task.name, _dissolve(step.session, task.name, state, cohort))
-        elif can_run(task, frozenset(cohort.have)):
-            ready += _dissolve(step.session, task.name, state, cohort)
-    return sorted(ready)
+    def _create(self) -> None:
+        """A new instance takes the latest kwargs of everything that fired before, and the trigger's own."""
+        instance = self._new_instance()
+        number = create(self._step, self._task.name, instance)
+        if can_abandon(self._task, instance.seen):
+            move(self._step, self._task.name, number, Status.ABANDONED)
+        elif can_run(self._task, instance.kwargs):
+            self._ready.append(number)
+        else:
+            join_cohort(self._step, self._task.name, number, instance)
 
-
-def _dissolve(session: Session, task: str, state: TaskState, cohort: Cohort) -> list[int]:
-    """Write into the members' rows what the cohort held for them."""
-    state.cohorts.remove(cohort)
-    members = list(cohort)
-    for number in members:
-        settle(session.change(task, number), cohort)
-    return members
-
-
-def _abandon(step: Step, task: str, numbers: list[int]) -> None:
-    for number in numbers:
-        move(step, task, number, Status.ABANDONED)
+    def _new_instance(self) -> Instance:
+        session, trigger = self._step.session, self._trigger
+        kwargs: dict[str, int] = {}
+        for name in self._task.after:
+            payload = self._payload if name == trigger else session.take_latest(name)
+            if payload is not None:
+                kwargs[name] = payload
+        self.held |= self._fills
+        fired = session.latest.get
+        seen = [name for name in self._task.unless if name == trigger or fired(name) is not None]
+        return Instance(sequence=session.header.instances, created=self._step.time, kwargs=kwargs, seen=seen)

@@ -11,22 +11,16 @@ import msgspec
 from triggers.core.config import Plan, Plans, TaskConfig
 from triggers.core.header import VERSION, Header, TaskState, decode_header, encode_header
 from triggers.core.instance import Instance, decode_instance, encode_instance, instance_name, parse_instance_name
-from triggers.core.rows import (
-    Rows,
-    configuration_key,
-    header_key,
-    instance_suffix,
-    latest_suffix,
-    numbered,
-    parse_instance_suffix,
-    session_prefix,
-)
+from triggers.core.own_rows import HotMap, OwnRows
+from triggers.core.rows import Rows, configuration_key, header_key, instance_suffix, numbered, parse_instance_suffix
 from triggers.errors import InstanceNotFound
 
 EMPTY: Final = b"{}"
 NO_PAYLOAD: Final = 0
 """The payload `{}`, which has no row."""
 
+_HOT_TASKS = 32
+_HOT_TRIGGERS = 64
 _INDEX_CHUNK = 32
 _DIGEST_BYTES = 8
 _ID_CHUNK_BYTES = 32 * _DIGEST_BYTES
@@ -35,6 +29,8 @@ _ID_CHUNKS = 32
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode_positions = msgspec.msgpack.Decoder(list[int]).decode
+_decode_number = msgspec.msgpack.Decoder(int).decode
+_decode_task = msgspec.msgpack.Decoder(TaskState).decode
 
 
 class Session:
@@ -48,59 +44,79 @@ class Session:
         self.uid = uid
         self._rows = rows
         self._plans = plans
-        self._prefix = session_prefix(uid)
+        self._own = OwnRows(uid, rows)
         self._key = header_key(uid)
         stored = rows.get(self._key)
         self.exists = stored is not None
         """Whether anything has happened in it."""
-        self.header = decode_header(stored) if stored else Header()
-        if self.header.version != VERSION:
-            raise RuntimeError(f"session {uid!r} is stored in version {self.header.version}, this is {VERSION}")
+        self.header = _header(uid, stored)
         self.plan: Plan = plans.load(self.header.configuration, rows)
+        self.tasks = self._hot_tasks()
+        self.latest = self._hot_latest()
+        """Latest kwargs: trigger -> payload; a negative number: no instance holds that payload."""
         self._touched = False
-        self._writes: dict[bytes, bytes | None] = {}
+        self._shared: dict[bytes, bytes | None] = {}
         self._instances: dict[tuple[str, int], Instance] = {}
         self._changed: dict[tuple[str, int], Instance] = {}
         self._ids: set[bytes] | None = None
+
+    def _hot_tasks(self) -> HotMap[TaskState]:
+        header = self.header
+        return HotMap(
+            header.tasks,
+            self._own,
+            b"k",
+            most=_HOT_TASKS,
+            spilled=header.tasks_spilled,
+            encode=_encode,
+            decode=_decode_task,
+        )
+
+    def _hot_latest(self) -> HotMap[int]:
+        header = self.header
+        return HotMap(
+            header.latest,
+            self._own,
+            b"l",
+            most=_HOT_TRIGGERS,
+            spilled=header.latest_spilled,
+            encode=_encode,
+            decode=_decode_number,
+        )
 
     # -- rows ---------------------------------------------------------------------------------------------------------
 
     def changes(self) -> dict[bytes, bytes | None]:
         """Rows to write (None: to delete) since the last call; rows that are not hot are let go."""
-        changes, self._writes = self._writes, {}
         for (task, number), instance in self._changed.items():
-            changes[self._prefix + instance_suffix(task, number)] = encode_instance(instance)
+            self._own.put(instance_suffix(task, number), encode_instance(instance))
+        changes, self._shared = self._shared, {}
+        changes.update(self._own.take_changes())
         self._instances, self._changed = {}, {}
         if self._touched:
             changes[self._key] = encode_header(self.header)
             self._touched = False
         return changes
 
-    def write(self, key: bytes, row: bytes | None) -> None:
+    def write_shared(self, key: bytes, row: bytes | None) -> None:
         """Write, or delete, a row that is the partition's."""
-        self._writes[key] = row
-
-    def _write_own(self, suffix: bytes, row: bytes | None) -> None:
-        self._writes[self._prefix + suffix] = row
-
-    def _own(self, suffix: bytes) -> bytes | None:
-        key = self._prefix + suffix
-        return self._writes[key] if key in self._writes else self._rows.get(key)
+        self._shared[key] = row
 
     # -- instances ----------------------------------------------------------------------------------------------------
 
     def task_state(self, task: str) -> TaskState:
-        """The task's part of the header, made if it is not there."""
-        state = self.header.tasks.get(task)
+        """What the session knows of the task, to read or to change."""
+        state = self.tasks.get(task)
         if state is None:
-            state = self.header.tasks[task] = TaskState()
+            state = TaskState()
+            self.tasks.put(task, state)
         return state
 
     def instance(self, task: str, number: int) -> Instance:
         """The instance, to read. Raises InstanceNotFound."""
         instance = self._instances.get((task, number))
         if instance is None:
-            row = self._own(instance_suffix(task, number))
+            row = self._own.get(instance_suffix(task, number))
             if row is None:
                 raise InstanceNotFound(f"session {self.uid!r} has no instance {instance_name(task, number)!r}")
             instance = self._instances[task, number] = decode_instance(row)
@@ -124,13 +140,19 @@ class Session:
         state.count += 1
         state.unresolved += 1
         self.header.instances += 1
+        self.header.unresolved += 1
         self._instances[task, number] = self._changed[task, number] = instance
         return number
 
+    def count_resolved(self, task: str, change: int) -> None:
+        """So many instances of the task became resolved (1), or are no longer (-1)."""
+        self.task_state(task).unresolved -= change
+        self.header.unresolved -= change
+
     def instances(self) -> Iterator[tuple[str, int, Instance]]:
         """Every instance, as stored; a query, not for the hot path. Changes must have been written."""
-        for key, row in self._rows.scan(self._prefix + b"i"):
-            yield *parse_instance_suffix(key[len(self._prefix) :]), decode_instance(row)
+        for suffix, row in self._own.scan(b"i"):
+            yield *parse_instance_suffix(suffix), decode_instance(row)
 
     # -- payloads -----------------------------------------------------------------------------------------------------
 
@@ -139,48 +161,40 @@ class Session:
         if payload == EMPTY:
             return NO_PAYLOAD
         self.header.payloads += 1
-        self._write_own(numbered(b"p", self.header.payloads), payload)
+        self._own.put(numbered(b"p", self.header.payloads), payload)
         return self.header.payloads
+
+    def add_kwargs(self, trigger: str, kwargs: bytes) -> int:
+        """Keep what the trigger is fired with, in the place of its latest kwargs if no instance holds those."""
+        before = self.latest.get(trigger) or NO_PAYLOAD
+        if before >= 0 or kwargs == EMPTY:
+            return self.add_payload(kwargs)
+        self._own.put(numbered(b"p", -before), kwargs)
+        return -before
 
     def payload(self, number: int) -> bytes:
         """The payload's JSON."""
         if number == NO_PAYLOAD:
             return EMPTY
-        payload = self._own(numbered(b"p", abs(number)))
+        payload = self._own.get(numbered(b"p", abs(number)))
         if payload is None:
             raise RuntimeError(f"session {self.uid!r} has no payload {number}")
         return payload
 
-    # -- latest kwargs ------------------------------------------------------------------------------------------------
-
     def set_latest(self, trigger: str, payload: int, *, held: bool) -> None:
-        """Note the latest kwargs of a trigger in use. `held`: an instance has this payload too.
+        """Note the trigger's latest kwargs. `held`: an instance has them too; otherwise they go with the next ones."""
+        before = self.latest.get(trigger) or NO_PAYLOAD
+        if before < 0 and -before != payload:
+            self._own.put(numbered(b"p", -before), None)
+        self.latest.put(trigger, payload if held else -payload)
 
-        A payload that nobody holds goes when its trigger fires again.
-        """
-        before = self.header.latest.get(trigger, NO_PAYLOAD)
-        if before < 0:
-            self._write_own(numbered(b"p", -before), None)
-        self.header.latest[trigger] = payload if held else -payload
-
-    def take_latest(self, trigger: str) -> int:
-        """The trigger's latest payload, for an instance to hold. The trigger must have fired."""
-        payload = abs(self.header.latest[trigger])
-        self.header.latest[trigger] = payload
+    def take_latest(self, trigger: str) -> int | None:
+        """The trigger's latest payload, for an instance to hold; None: it never fired."""
+        payload = self.latest.get(trigger)
+        if payload is not None and payload < 0:
+            payload = -payload
+            self.latest.put(trigger, payload)
         return payload
-
-    def set_loose(self, trigger: str, kwargs: bytes) -> None:
-        """Note the latest kwargs of a trigger that no rule uses, in a row of its own."""
-        suffix = latest_suffix(trigger)
-        if self._own(suffix) is None:
-            self.header.loose += 1
-        self._write_own(suffix, kwargs)
-
-    def loose(self) -> Iterator[tuple[str, bytes]]:
-        """Latest kwargs of triggers that no rule uses; a query. Changes must have been written."""
-        start = len(self._prefix) + 1
-        for key, kwargs in self._rows.scan(self._prefix + b"l"):
-            yield key[start:].decode(), kwargs
 
     # -- configuration ------------------------------------------------------------------------------------------------
 
@@ -189,22 +203,11 @@ class Session:
         return self._plans.merge(self.plan, configuration)
 
     def configure(self, plan: Plan) -> None:
-        """Take a configuration over; triggers that it begins to use move into the header."""
+        """Take a configuration over."""
         self.plan = plan
         self.header.configuration = plan.digest
         if self._rows.get(configuration_key(plan.digest)) is None:
-            self.write(configuration_key(plan.digest), plan.text)
-        if self.header.loose:
-            for trigger in plan.by_trigger:
-                self._move_into_header(trigger)
-
-    def _move_into_header(self, trigger: str) -> None:
-        suffix = latest_suffix(trigger)
-        kwargs = None if trigger in self.header.latest else self._own(suffix)
-        if kwargs is not None:
-            self.header.latest[trigger] = -self.add_payload(kwargs)
-            self._write_own(suffix, None)
-            self.header.loose -= 1
+            self.write_shared(configuration_key(plan.digest), plan.text)
 
     def task_as_scheduled(self, task: str, instance: Instance) -> TaskConfig | None:
         """The rule under which the instance was scheduled; None: it never was."""
@@ -214,25 +217,32 @@ class Session:
 
     # -- events -------------------------------------------------------------------------------------------------------
 
-    def note_event(self, position: int, time: int) -> None:
-        """Put an event into the index of the session."""
+    def note_event(self, position: int, time: int, *, changed: bool) -> None:
+        """Put an event into the index of the session. `changed`: it did something."""
         header = self.header
         if not self.exists:
             self.exists = True
             header.created = time
-        header.modified = max(header.modified, time)
+        if changed:
+            header.modified = max(header.modified, time)
         header.events += 1
         header.tail.append(position)
         if len(header.tail) == _INDEX_CHUNK:
-            self._write_own(numbered(b"x", header.chunks), _encode(header.tail))
+            self._own.put(numbered(b"x", header.chunks), _encode(header.tail))
             header.chunks += 1
             header.tail = []
+        self._spill()
         self._touched = True
+
+    def _spill(self) -> None:
+        self.tasks.spill()
+        self.latest.spill()
+        self.header.tasks_spilled, self.header.latest_spilled = self.tasks.spilled, self.latest.spilled
 
     def positions(self) -> Iterator[int]:
         """Positions of all the session's events; a query."""
         for number in range(self.header.chunks):
-            if row := self._own(numbered(b"x", number)):
+            if row := self._own.get(numbered(b"x", number)):
                 yield from _decode_positions(row)
         yield from self.header.tail
 
@@ -249,16 +259,23 @@ class Session:
         if self._ids is not None:
             self._ids.add(digest)
         if len(header.ids) == _ID_CHUNK_BYTES:
-            self._write_own(numbered(b"d", header.id_chunks % _ID_CHUNKS), header.ids)
+            self._own.put(numbered(b"d", header.id_chunks % _ID_CHUNKS), header.ids)
             header.id_chunks += 1
             header.ids = b""
             self._ids = None
 
     def _stored_ids(self) -> Iterator[bytes]:
-        rows = [self._own(numbered(b"d", n)) for n in range(min(self.header.id_chunks, _ID_CHUNKS))]
+        rows = [self._own.get(numbered(b"d", n)) for n in range(min(self.header.id_chunks, _ID_CHUNKS))]
         for chunk in (*rows, self.header.ids):
             for start in range(0, len(chunk or b""), _DIGEST_BYTES):
                 yield (chunk or b"")[start : start + _DIGEST_BYTES]
+
+
+def _header(uid: str, row: bytes | None) -> Header:
+    header = decode_header(row) if row else Header()
+    if header.version != VERSION:
+        raise RuntimeError(f"session {uid!r} is stored in version {header.version}, this is {VERSION}")
+    return header
 
 
 def _digest(event_id: str) -> bytes:

@@ -26,8 +26,8 @@ class Status(StrEnum):
 RESOLVED = frozenset({Status.ABANDONED, Status.FINISHED, Status.SKIPPED, Status.REPLAYED})
 """Nothing is waiting for these any more. A failed instance is unresolved: somebody must replay or skip it."""
 
-AWAITING_RESULT = frozenset({Status.SCHEDULED, Status.RUNNING})
-"""The current attempt has no result yet."""
+SETTLED = RESOLVED | {Status.FAILED}
+"""Set by hand, these end the current attempt: a result that comes later is stale."""
 
 _BY_HAND = {
     Status.UNSTARTED: frozenset({Status.FINISHED, Status.FAILED, Status.SKIPPED, Status.ABANDONED}),
@@ -42,11 +42,15 @@ _BY_HAND = {
 """What the application may set without `force`."""
 
 
+_ENGINE_ONLY = frozenset({Status.UNSTARTED, Status.SCHEDULED, Status.REPLAYED})
+"""These come with more than a word: a cohort, a command, another instance."""
+
+
 def may_be_set(old: str, new: str) -> bool:
     """Whether the application may set `new` on an instance that is `old`.
 
-    A status of the application's own may become anything; a resolved instance stays what it is.
+    A status of the application's own may become anything that needs no engine; a resolved instance stays what it is.
     """
     if old not in _BY_HAND:
-        return True
+        return new not in _ENGINE_ONLY
     return new in _BY_HAND[Status(old)] or (old not in RESOLVED and new not in _BY_HAND)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from operator import attrgetter
-
 import msgspec
 from msgspec import Raw, Struct
 
 from triggers.core.config import TaskConfig
-from triggers.core.header import decode_header
+from triggers.core.header import TaskState, decode_header
 from triggers.core.instance import Instance, instance_name
 from triggers.core.lifecycle import settle, task_kwargs
 from triggers.core.session import Session
@@ -91,17 +89,17 @@ class SessionSummary(Struct, frozen=True, kw_only=True):
 def view(session: Session) -> SessionView:
     """The session. Reads all its rows; its changes must have been written."""
     stored = sorted(session.instances(), key=lambda found: found[2].sequence)
-    instances = [_instance_view(session, *found) for found in stored]
-    header = session.header
+    header, states = session.header, session.tasks.all()
+    instances = [_instance_view(session, states[found[0]], *found) for found in stored]
     return SessionView(
         uid=session.uid,
         created=header.created,
         modified=header.modified,
         events=header.events,
-        tasks=[_task_view(session, task) for task in session.plan.tasks.values()],
+        tasks=[_task_view(task, states.get(task.name)) for task in session.plan.tasks.values()],
         instances=instances,
         latest_kwargs=_latest(session),
-        unresolved_tasks=[name for name in session.plan.tasks if _unresolved(session, name)],
+        unresolved_tasks=[name for name in session.plan.tasks if _unresolved(states.get(name))],
         unresolved_instances=[instance.name for instance in instances if not instance.resolved],
     )
 
@@ -115,12 +113,11 @@ def summary(uid: str, row: bytes) -> SessionSummary:
         modified=header.modified,
         events=header.events,
         instances=header.instances,
-        unresolved=sum(map(attrgetter("unresolved"), header.tasks.values())),
+        unresolved=header.unresolved,
     )
 
 
-def _task_view(session: Session, task: TaskConfig) -> TaskView:
-    state = session.header.tasks.get(task.name)
+def _task_view(task: TaskConfig, state: TaskState | None) -> TaskView:
     return TaskView(
         name=task.name,
         after=list(task.after),
@@ -135,13 +132,11 @@ def _task_view(session: Session, task: TaskConfig) -> TaskView:
     )
 
 
-def _unresolved(session: Session, task: str) -> bool:
-    state = session.header.tasks.get(task)
+def _unresolved(state: TaskState | None) -> bool:
     return state is None or state.count == 0 or state.unresolved > 0
 
 
-def _instance_view(session: Session, task: str, number: int, instance: Instance) -> InstanceView:
-    state = session.header.tasks[task]
+def _instance_view(session: Session, state: TaskState, task: str, number: int, instance: Instance) -> InstanceView:
     if instance.status == Status.UNSTARTED and (cohort := state.cohort_with(number)):
         settle(instance, cohort)
     return InstanceView(
@@ -165,11 +160,10 @@ def _metadata(session: Session, task: str, instance: Instance) -> dict[str, byte
     found = dict(instance.metadata)
     if Status.RUNNING in instance.stamps and (rule := session.task_as_scheduled(task, instance)):
         found["actualKwargs"] = task_kwargs(session, rule, instance)
-    if instance.result is not None:
+    if instance.result is not None and "result" not in found:
         found["result"] = session.payload(instance.result)
     return found
 
 
 def _latest(session: Session) -> dict[str, Raw]:
-    used = {trigger: Raw(session.payload(payload)) for trigger, payload in session.header.latest.items()}
-    return used | {trigger: Raw(kwargs) for trigger, kwargs in session.loose()}
+    return {trigger: Raw(session.payload(payload)) for trigger, payload in session.latest.all().items()}

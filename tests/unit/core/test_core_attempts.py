@@ -171,7 +171,6 @@ def test_force_overrides_the_table() -> None:
     assert session.statuses()["t_a#0"] == "failed"
 
 
-@pytest.mark.xfail(strict=True, reason="a status of the application's own, set while the task runs, loses its result")
 def test_a_task_may_set_a_status_of_its_own_on_the_way_to_its_result() -> None:
     session = _session(TaskStarted(instance="t_a#0"), StatusSet(instance="t_a#0", status="half way"))
 
@@ -180,7 +179,6 @@ def test_a_task_may_set_a_status_of_its_own_on_the_way_to_its_result() -> None:
     assert scheduled(decision) == [("t_b#0", {"t_a": {"r": 1}})]
 
 
-@pytest.mark.xfail(strict=True, reason="`running` set by hand makes an attempt that has its result wait for another")
 def test_an_attempt_that_has_its_result_gets_no_second_one_by_a_status_set_by_hand() -> None:
     session = _session(TaskStatusChanged(instance="t_a#0", status="parked"))
     session.apply(StatusSet(instance="t_a#0", status="running"))
@@ -188,13 +186,11 @@ def test_an_attempt_that_has_its_result_gets_no_second_one_by_a_status_set_by_ha
     assert session.apply(TaskFinished(instance="t_a#0")).outcome is Outcome.STALE
 
 
-@pytest.mark.xfail(strict=True, reason="an own status may be followed by `scheduled`, which issues nothing")
 @pytest.mark.parametrize("status", [Status.UNSTARTED, Status.SCHEDULED, Status.REPLAYED])
 def test_what_comes_with_more_than_a_word_is_not_set_on_an_own_status_either(status: str) -> None:
     assert not may_be_set("parked", status)
 
 
-@pytest.mark.xfail(strict=True, reason="the configuration is noted when the timer is set, the command uses today's")
 def test_actual_kwargs_are_what_the_command_carried() -> None:
     session = _session(TaskRetried(instance="t_a#0", cooldown_ms=1))
     session.configure({"t_a": {"after": ["a"], "run": "app.A", "withParams": {"p": {"v": 2}}}})
@@ -205,7 +201,6 @@ def test_actual_kwargs_are_what_the_command_carried() -> None:
     assert bytes(session.view().instances[1].metadata["actualKwargs"]) == getattr(command, "kwargs", None)
 
 
-@pytest.mark.xfail(strict=True, reason="the engine's result always hides the application's")
 def test_metadata_set_later_replaces_the_result() -> None:
     session = _session(TaskFinished(instance="t_a#0", result=b'{"r":1}'))
 

@@ -61,7 +61,6 @@ def test_a_duplicate_is_in_the_index_and_nothing_else_changes() -> None:
     assert list(session.load().positions()) == [1, 2, 3]
 
 
-@pytest.mark.xfail(strict=True, reason="every event of the index moves the time of the last change")
 def test_a_duplicate_does_not_move_the_time_of_the_last_change() -> None:
     session = MemorySession()
     session.apply(TriggerFired(trigger="a", id="one"))

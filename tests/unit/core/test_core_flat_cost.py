@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
 from tests.support.memory_session import MemorySession
 
 from triggers.core.rows import header_key
@@ -24,7 +23,6 @@ def test_rules_that_nothing_has_touched_take_no_room_in_the_header() -> None:
     assert _header_bytes(with_others) == _header_bytes(alone)
 
 
-@pytest.mark.xfail(strict=True, reason="tasks and latest kwargs stay in the header once a trigger has touched them")
 def test_rules_that_other_triggers_have_touched_do_not_make_the_header_grow() -> None:
     session = MemorySession(RULES | OTHERS)
 

@@ -1,0 +1,90 @@
+"""Rows of one session, and maps of which only the hot part is in the header."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Generic, TypeVar
+
+from triggers.core.rows import Rows, session_prefix
+
+T = TypeVar("T")
+
+
+class OwnRows:
+    """The session's rows by suffix: what was changed over what is committed."""
+
+    def __init__(self, uid: str, rows: Rows) -> None:
+        self._rows = rows
+        self._prefix = session_prefix(uid)
+        self._changes: dict[bytes, bytes | None] = {}
+
+    def get(self, suffix: bytes) -> bytes | None:
+        """The row, or None."""
+        key = self._prefix + suffix
+        return self._changes[key] if key in self._changes else self._rows.get(key)
+
+    def put(self, suffix: bytes, row: bytes | None) -> None:
+        """Write the row; None deletes it."""
+        self._changes[self._prefix + suffix] = row
+
+    def scan(self, kind: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """(suffix, row) of all committed rows of a kind; a query: changes must have been written."""
+        start = len(self._prefix)
+        for key, row in self._rows.scan(self._prefix + kind):
+            yield key[start:], row
+
+    def take_changes(self) -> dict[bytes, bytes | None]:
+        """Changes since the last call, by key."""
+        changes, self._changes = self._changes, {}
+        return changes
+
+
+class HotMap(Generic[T]):
+    """Name -> value, at most so many of them in the header, the others in a row each.
+
+    What is in the header counts; a row of the same name is older.
+    """
+
+    def __init__(  # noqa: PLR0913  # wiring
+        self,
+        hot: dict[str, T],
+        own: OwnRows,
+        kind: bytes,
+        *,
+        most: int,
+        spilled: bool,
+        encode: Callable[[T], bytes],
+        decode: Callable[[bytes], T],
+    ) -> None:
+        self.hot = hot
+        self.spilled = spilled
+        """Whether any row was ever written."""
+        self._own = own
+        self._kind = kind
+        self._most = most
+        self._encode = encode
+        self._decode = decode
+
+    def get(self, name: str) -> T | None:
+        """The value, or None. It may be changed in place: it is hot now."""
+        value = self.hot.get(name)
+        if value is None and self.spilled and (row := self._own.get(self._kind + name.encode())):
+            value = self.hot[name] = self._decode(row)
+        return value
+
+    def put(self, name: str, value: T) -> None:
+        """Set it."""
+        self.hot[name] = value
+
+    def spill(self) -> None:
+        """Move what has been hot for longest into rows. Once an event, so that batches make no difference."""
+        while len(self.hot) > self._most:
+            name = next(iter(self.hot))
+            self._own.put(self._kind + name.encode(), self._encode(self.hot.pop(name)))
+            self.spilled = True
+
+    def all(self) -> dict[str, T]:
+        """Everything; a query: changes must have been written."""
+        start = len(self._kind)
+        rows = self._own.scan(self._kind) if self.spilled else iter(())
+        return {suffix[start:].decode(): self._decode(row) for suffix, row in rows} | self.hot
