@@ -13,10 +13,10 @@ from urllib.parse import quote
 from urllib.request import urlopen
 
 from celery import Celery, Task
-from triggers.task import TaskContext, TriggerTask
 
 import triggers.celery
 from questionnaire.databases import Databases
+from triggers.task import TaskContext, TriggerTask
 
 app = Celery("questionnaire", broker="none://")
 triggers.celery.install(app)

@@ -84,7 +84,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         try:
             return msgspec.convert(found | given, cls, strict=False, dec_hook=_decode)
         except msgspec.ValidationError as error:
-            raise SettingsError(_explain(error)) from error
+            raise SettingsError(_explain(error, found | given)) from error
 
     def worker(self, slot: int) -> str:
         """The stable id of a worker slot of this machine."""
@@ -103,7 +103,9 @@ def _decode(kind: type, value: object) -> object:
     raise NotImplementedError(kind)
 
 
-def _explain(error: msgspec.ValidationError) -> str:
+def _explain(error: msgspec.ValidationError, values: Mapping[str, object]) -> str:
+    """Name the variable, its value and what it must be."""
     what, _, where = str(error).partition(" - at `$.")
     field = where.rstrip("`")
-    return f"{PREFIX}{field.upper()}: {what}" if field else what
+    wanted = what.replace("Expected `", "a value of the type `").replace(", got `str`", "")
+    return f"{PREFIX}{field.upper()} is {values[field]!r}, it must be {wanted}" if field in values else what

@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from triggers.client.connection import admin_client, unavailable
+from triggers.client.connection import admin_client, connection_options, unavailable
 from triggers.client.topic_range import read_range, watermarks
 from triggers.client.topics import partition_count
 from triggers.settings import Settings
@@ -71,7 +71,7 @@ class _Reading:
 
 def _group_lag(reading: _Reading, group: str, topic: str) -> list[PartitionLag]:
     partitions = list(range(partition_count(reading.admin, topic)))
-    commits = _commits(reading.admin, group, topic, partitions)
+    commits = _commits(reading.settings, group, topic, partitions)
     ends = watermarks(reading.settings, topic, partitions)
     committed = {p: commits[p].offset if commits[p].offset >= _NO_OFFSET else ends[p][0] for p in partitions}
     near = {p: committed[p] for p in partitions if ends[p][1] - committed[p] <= reading.count_up_to}
@@ -91,9 +91,17 @@ def _group_lag(reading: _Reading, group: str, topic: str) -> list[PartitionLag]:
     ]
 
 
-def _commits(admin: AdminClient, group: str, topic: str, partitions: list[int]) -> dict[int, TopicPartition]:
+def _commits(settings: Settings, group: str, topic: str, partitions: list[int]) -> dict[int, TopicPartition]:
+    """What the group has committed, asked by a consumer that never joins it.
+
+    librdkafka 2.16 has an admin call for this, which takes the process down (NULL consumer group in
+    `rd_kafka_handle_OffsetFetch`) when the group's coordinator is still loading or has moved.
+    """
     if not partitions:
         return {}
-    asked = ConsumerGroupTopicPartitions(group, [TopicPartition(topic, partition) for partition in partitions])
-    answer = admin.list_consumer_group_offsets([asked], request_timeout=_TIMEOUT_S)[group].result()
-    return {commit.partition: commit for commit in answer.topic_partitions}
+    asked = [TopicPartition(topic, partition) for partition in partitions]
+    consumer = Consumer(connection_options(settings) | {"group.id": group, "enable.auto.commit": False})
+    try:
+        return {commit.partition: commit for commit in consumer.committed(asked, timeout=_TIMEOUT_S)}
+    finally:
+        consumer.close()

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 from triggers.errors import SettingsError
@@ -26,14 +26,26 @@ _POM = f"""<project xmlns="http://maven.apache.org/POM/4.0.0">
 
 def kafka_jars() -> Path:
     """Folder of the jars; downloads them the first time (some 43 MB). Raises SettingsError."""
-    folder = cache_dir() / f"kafka-{KAFKA_VERSION}"
+    folder = _folder()
     if not folder.exists():
         _download(folder)
     return folder
 
 
+def kafka_jars_are_here() -> bool:
+    """Whether no download is needed any more."""
+    return _folder().exists()
+
+
+def _folder() -> Path:
+    return cache_dir() / f"kafka-{KAFKA_VERSION}"
+
+
 def _download(folder: Path) -> None:
-    """Into a folder beside it, renamed when complete: an interrupted or a second download leaves nothing half-done."""
+    """Into a folder beside it, renamed when complete: an interrupted download leaves nothing half-done.
+
+    When two processes download at once, the second finds the folder of the first and throws its own away.
+    """
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
         jars, pom = Path(scratch, "jars"), Path(scratch, "pom.xml")
@@ -42,5 +54,7 @@ def _download(folder: Path) -> None:
         done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  # our own command
         if done.returncode:
             raise SettingsError(f"Maven could not fetch Kafka {KAFKA_VERSION}:\n{(done.stdout + done.stderr)[-2000:]}")
-        if not folder.exists():
-            shutil.move(jars, folder)
+        with suppress(OSError):
+            jars.rename(folder)
+    if not folder.exists():
+        raise SettingsError(f"the jars of Kafka {KAFKA_VERSION} could not be put at {folder}")

@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
 
@@ -15,7 +15,7 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from triggers.dev import child_process
-from triggers.dev.artifacts import KAFKA_VERSION, kafka_jars
+from triggers.dev.artifacts import KAFKA_VERSION, kafka_jars, kafka_jars_are_here
 from triggers.dev.ports import free_ports
 from triggers.errors import BrokerUnavailable, SettingsError
 
@@ -70,6 +70,9 @@ class Broker(Protocol):
     def kill(self) -> None:
         """SIGKILL, as a crash would."""
 
+    def restart(self) -> None:
+        """Kill it and start it again: the same port, the same data."""
+
     def stop(self) -> None:
         """Stop it and remove its data."""
 
@@ -79,19 +82,20 @@ class LocalKafka:
 
     kind = f"Apache Kafka {KAFKA_VERSION} on this machine's Java"
 
-    def __init__(self, heap: str = "1g") -> None:
-        """Downloads Kafka the first time. Raises SettingsError."""
+    def __init__(self, log: Path | None = None, heap: str = "1g") -> None:
+        """Downloads Kafka the first time; its log goes to the given file, or is gone with it. Raises SettingsError."""
         self._jars = kafka_jars()
         self._heap = heap
         self._port, self._controller = free_ports(2)
         self._home = Path(tempfile.mkdtemp(prefix="triggers-kafka-"))
+        self._log = log or self._home / "broker.log"
         self._process: subprocess.Popen[bytes] | None = None
         self.address = f"127.0.0.1:{self._port}"
         self._configure()
 
     def start(self) -> None:
         """See `Broker`."""
-        with (self._home / "broker.log").open("ab") as log:
+        with self._log.open("ab") as log:
             self._process = child_process.start(self._java("kafka.Kafka", self._properties), output=log)
         _wait_until_it_answers(self.address, self._died, self._tail)
 
@@ -102,7 +106,8 @@ class LocalKafka:
             self._process.wait()
 
     def restart(self) -> None:
-        """Start again after `kill`."""
+        """See `Broker`."""
+        self.kill()
         self.start()
 
     def stop(self) -> None:
@@ -127,17 +132,18 @@ class LocalKafka:
         command = self._java("kafka.tools.StorageTool", "format", "-t", _CLUSTER_ID, "-c", self._properties)
         done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  # our own command
         if done.returncode:
-            raise SettingsError(f"Kafka's storage could not be formatted:\n{(done.stdout + done.stderr)[-2000:]}")
+            raise SettingsError(f"Kafka needs Java 17 and a disk; it says:\n{(done.stdout + done.stderr)[-2000:]}")
 
     def _java(self, *arguments: str | Path) -> list[str | Path]:
         logging = f"-Dlog4j2.configurationFile={self._home / 'log4j2.yaml'}"
-        return ["java", f"-Xmx{self._heap}", logging, "-cp", f"{self._jars}/*", *arguments]
+        scratch = f"-Djava.io.tmpdir={self._home}"  # a killed broker leaves its unpacked libraries there
+        return ["java", f"-Xmx{self._heap}", logging, scratch, "-cp", f"{self._jars}/*", *arguments]
 
     def _died(self) -> bool:
         return self._process is None or self._process.poll() is not None
 
     def _tail(self) -> str:
-        return (self._home / "broker.log").read_text(errors="replace")[-2000:]
+        return self._log.read_text(errors="replace")[-2000:]
 
 
 class DockerKafka:
@@ -153,14 +159,22 @@ class DockerKafka:
     def start(self) -> None:
         """See `Broker`."""
         if _docker("container", "inspect", self._name).returncode == 0:
-            _docker("start", self._name)
+            done = _docker("start", self._name)
         else:
-            _docker("run", "-d", "--name", self._name, "-p", f"{self.address}:{self._port}", *self._environment())
+            published = f"{self.address}:{self._port}"
+            done = _docker("run", "-d", "--name", self._name, "-p", published, *self._environment())
+        if done.returncode:
+            raise BrokerUnavailable(f"Docker could not start {self.kind}:\n{done.stderr[-2000:]}")
         _wait_until_it_answers(self.address, self._died, self._tail)
 
     def kill(self) -> None:
         """See `Broker`."""
         _docker("kill", self._name)
+
+    def restart(self) -> None:
+        """See `Broker`."""
+        self.kill()
+        self.start()
 
     def stop(self) -> None:
         """See `Broker`."""
@@ -187,13 +201,13 @@ class DockerKafka:
         return _docker("logs", "--tail", "30", self._name).stdout
 
 
-def new_broker() -> Broker:
-    """The best broker that this machine can run, not started yet.
+def new_broker(log: Path | None = None) -> Broker:
+    """The best broker that this machine can run, not started yet. Java's writes its log to the given file.
 
     Raises SettingsError that says what to install.
     """
-    if shutil.which("java") and shutil.which("mvn"):
-        return LocalKafka()
+    if shutil.which("java") and (kafka_jars_are_here() or shutil.which("mvn")):
+        return LocalKafka(log)
     if shutil.which("docker") and _docker("info").returncode == 0:
         return DockerKafka()
     raise SettingsError(
@@ -203,9 +217,12 @@ def new_broker() -> Broker:
 
 
 @contextmanager
-def running_broker() -> Iterator[str]:
-    """The address of a broker of one's own, gone when the block ends. Raises SettingsError, BrokerUnavailable."""
-    broker = new_broker()
+def running_broker(log_dir: Path | None = None) -> Iterator[str]:
+    """The address of a broker of one's own, gone when the block ends; `log_dir` keeps its `broker.log`.
+
+    Raises SettingsError, BrokerUnavailable.
+    """
+    broker = new_broker(log_dir / "broker.log" if log_dir else None)
     try:
         broker.start()
         yield broker.address
@@ -217,11 +234,10 @@ def _wait_until_it_answers(address: str, died: Callable[[], bool], tail: Callabl
     admin = AdminClient({"bootstrap.servers": address, "log_level": 0})
     deadline = time.monotonic() + _START_S
     while time.monotonic() < deadline and not died():
-        try:
+        with suppress(KafkaException):
             if admin.list_topics(timeout=2).brokers:
                 return
-        except KafkaException:
-            time.sleep(0.1)
+        time.sleep(0.1)
     raise BrokerUnavailable(f"the broker did not come up at {address}:\n{tail()}")
 
 

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 import msgspec
@@ -17,7 +18,7 @@ from triggers.dev import child_process
 from triggers.dev.example import APP, example_environment, examples_folder
 from triggers.dev.ports import free_ports
 from triggers.dev.stack import Stack, celery_service, worker_service
-from triggers.errors import TriggersError
+from triggers.errors import TriggersError, TryAgain
 from triggers.settings import Settings
 from triggers.topology import Topology
 
@@ -127,7 +128,8 @@ class Demo:
     def _look(self, producers: list[subprocess.Popen[bytes]], started: float) -> None:
         self._stack.watch()
         now, progress = time.monotonic() - started, self.progress
-        progress.lag = self.lag()
+        with suppress(TryAgain):  # a broker under load may answer the next time
+            progress.lag = self.lag()
         progress.largest = Lag(
             max(progress.largest.events, progress.lag.events), max(progress.largest.commands, progress.lag.commands)
         )
