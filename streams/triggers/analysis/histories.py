@@ -121,9 +121,10 @@ class _Replay:
 
     def _scheduled(self, session: str, command: RunTask | SetTimer, event: Event) -> dict[str, Any]:
         """A command with the seconds that it waits; what waits for a timer is issued here and now."""
-        countdown = 0.0
+        countdown: float = 0
         while isinstance(command, SetTimer):
-            countdown = (command.due - event.time) / 1000
+            waits = command.due - event.time
+            countdown = waits / 1000 if waits % 1000 else waits // 1000
             due = TimerFired(instance=command.instance, attempt=command.attempt)
             command = self._driver.apply(self._prefix + session, due).commands[0]
         shown = {"instance": command.instance, "run": command.run, "kwargs": msgspec.json.decode(command.kwargs)}
