@@ -50,7 +50,7 @@ _NAMES: Final[dict[type | ModuleType, tuple[str, ...]]] = {
         "should_terminate",  # a cold shutdown: children are killed, nothing failed
         "maybe_shutdown",
     ),
-    trace: ("fast_trace_task", "trace_task_ret"),
+    trace: ("build_tracer", "fast_trace_task", "trace_task_ret"),
     loops: ("asynloop",),
     Consumer: ("register_with_event_loop", "on_close"),
     Hub: ("add_reader",),
@@ -58,7 +58,7 @@ _NAMES: Final[dict[type | ModuleType, tuple[str, ...]]] = {
     BasePool: ("num_processes", "uses_semaphore"),
     Task: ("request_stack",),
     Context: ("get", "update"),
-    Celery: ("add_defaults", "use_fast_trace_task", "steps"),
+    Celery: ("add_defaults", "steps"),
     memory.Channel: ("_put", "queues"),
     memory.Transport: ("implements",),
 }

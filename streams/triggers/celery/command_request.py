@@ -24,6 +24,8 @@ from triggers.celery.result_publisher import ResultPublisher
 from triggers.core.commands import RunTask
 
 _REPR_CHARACTERS: Final = 1024
+_ESCAPED: Final = 2
+"""In the place of Celery's 0 (success) and 1 (failure, reported): an exception that Celery's tracer let out."""
 
 
 class CommandRequest(Request):  # type: ignore[misc]  # Celery carries no types
@@ -63,7 +65,7 @@ class CommandRequest(Request):  # type: ignore[misc]  # Celery carries no types
         if isinstance(outcome, ExceptionInfo):  # sys.exit in a pool without processes
             return self.on_failure(outcome)
         if outcome[0]:
-            return self.on_failure(outcome[1], return_ok=True)
+            return self.on_failure(outcome[1], return_ok=outcome[0] != _ESCAPED)
         try:
             return super().on_success(outcome, **options)
         finally:
@@ -76,8 +78,13 @@ class CommandRequest(Request):  # type: ignore[misc]  # Celery carries no types
             return state.task_ready(self)
         with self._reporting(error, exc_info.traceback):
             if isinstance(error, MemoryError):  # Celery would end the worker
-                raise _Unreportable
+                return self._memory_error(reported=return_ok)
             return super().on_failure(exc_info, send_failed_event=send_failed_event, return_ok=return_ok)
+
+    def _memory_error(self, *, reported: bool) -> None:
+        if not reported:
+            raise _Unreportable
+        state.task_ready(self)
 
     def on_timeout(self, soft: bool, timeout: float) -> None:
         """See Celery, which reports a hard limit here and as a failure."""
@@ -155,7 +162,7 @@ def _traced(trace: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     try:
         return trace(*args, **kwargs)
     except Exception:  # noqa: BLE001  # whatever it is, it is this task's outcome
-        return 1, ExceptionInfo(), time.monotonic() - began
+        return _ESCAPED, ExceptionInfo(), time.monotonic() - began
 
 
 class _Message:

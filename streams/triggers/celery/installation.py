@@ -8,6 +8,7 @@ from typing import Any, Final
 from triggers.celery import no_broker
 from triggers.celery.bootstep import CommandStep
 from triggers.celery.celery_private import check_celery
+from triggers.celery.spawned_children import share_tasks_with_children
 from triggers.celery.result_publisher import ResultPublisher
 from triggers.celery.result_signals import ResultSignals
 from triggers.errors import CallError
@@ -40,10 +41,11 @@ def install(app: Any, settings: Settings | None = None, *, consume: bool = True)
     check_celery()
     no_broker.register()
     publisher = _of_this_process(settings).publisher
+    share_tasks_with_children(app)
     if not consume:
         app.add_defaults({"task_acks_late": True})
         return
-    app.add_defaults({"broker_url": no_broker.URL})
+    _without_broker_by_default(app)
     if not any(getattr(step, "name", "") == _STEP for step in app.steps["consumer"]):
         app.steps["consumer"].add(type("CommandStep", (CommandStep,), {"publisher": publisher, "name": _STEP}))
 
@@ -51,6 +53,19 @@ def install(app: Any, settings: Settings | None = None, *, consume: bool = True)
 def installed_settings() -> Settings:
     """Settings of the installation in this process, else those of the environment. Raises SettingsError."""
     return _installed[0].settings if _installed else Settings.from_env()
+
+
+def _without_broker_by_default(app: Any) -> None:
+    """Written into the app's own configuration: that is what a spawned child gets."""
+
+    def choose(source: Any, **_: object) -> None:
+        if not source.broker_url:
+            source.broker_url = no_broker.URL
+
+    if app.configured:
+        choose(app.conf)
+    else:
+        app.on_after_configure.connect(choose, weak=False)
 
 
 def _of_this_process(settings: Settings | None) -> Installation:

@@ -1,0 +1,191 @@
+"""Every way in which a task can end becomes exactly one outcome, in every pool, and the worker lives on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from tests.support.celery_process import celery_worker
+from tests.support.commands import Results, command, events, issue, wait_for_results
+from tests.support.topic_setup import create_topics
+
+from triggers.core.commands import RunTask
+from triggers.core.events import TaskFailed, TaskFinished, TaskRetried, TaskStarted, TaskStatusChanged, TriggerFired
+from triggers.settings import Settings
+
+pytestmark = pytest.mark.broker
+
+TASKS = "tests.support.celery_tasks"
+ODD_SESSION = "a/b#1/2 \n über/"
+PAGE: Mapping[str, Any] = {"page": {"n": 1}}
+
+FAILURES = {
+    "raises": ("builtins.ValueError", "no such page"),
+    "raises_unpicklable": (f"{TASKS}.UnpicklableError", "has a lock"),
+    "raises_odd_text": ("builtins.ValueError", "characters left out"),
+    "out_of_memory": ("builtins.MemoryError", "too much"),
+    "returns_object": ("triggers.errors.CallError", "result['subject']: BadText cannot be JSON"),
+    "returns_large": ("triggers.errors.TooLarge", "max_payload_bytes"),
+    "rejects": ("celery.exceptions.Reject", "do not want"),
+    "requeues": ("celery.exceptions.Reject", "not now"),
+    "ignores": ("celery.exceptions.Ignore", "Ignore"),
+    "retries": ("triggers.celery.no_broker.NoCeleryBroker", "no Celery broker"),
+    "sends": ("triggers.celery.no_broker.NoCeleryBroker", "no Celery broker"),
+    "echoo": ("celery.exceptions.NotRegistered", f"did you mean '{TASKS}.echo'?"),
+    "plain": ("builtins.TypeError", "unexpected keyword argument 'other'"),
+}
+"""Task -> class and part of the traceback, in every pool."""
+FAILURES_OF_CHILDREN = {
+    "too_long_softly": ("billiard.exceptions.SoftTimeLimitExceeded", "SoftTimeLimitExceeded"),
+    "too_long": ("billiard.exceptions.TimeLimitExceeded", "TimeLimitExceeded"),
+    "exits_hard": ("billiard.exceptions.WorkerLostError", "exitcode 7"),
+    "crashes": ("billiard.exceptions.WorkerLostError", "SIGSEGV"),
+    "kills_itself": ("billiard.exceptions.WorkerLostError", "SIGKILL"),
+}
+"""Only a pool of processes survives these."""
+CLASSIC = {
+    "nothing": {"do": "return"},
+    "mapping": {"do": "return", "returns": {"subjectId": 42}},
+    "list": {"do": "return", "returns": [1]},
+    "skip": {"do": "skip"},
+    "status": {"do": "status"},
+    "retry": {"do": "retry"},
+    "raise": {"do": "log and raise"},
+    "fire": {"do": "fire"},
+}
+
+
+def _named(name: str, number: int = 0, **fields: Any) -> RunTask:
+    return command(f"{TASKS}.{name}", ODD_SESSION, number, **fields)
+
+
+def _commands(*, children: bool) -> dict[str, RunTask]:
+    failures = FAILURES | (FAILURES_OF_CHILDREN if children else {})
+    failing = {name: _named(name, kwargs={"other": {}} if name == "plain" else {}) for name in failures}
+    plain = {
+        f"plain {value}": _named("plain", n, kwargs={"page": {"returns": value}})
+        for n, value in enumerate([None, 0, [], {"a": 1}, [7], "text"], start=1)
+    }
+    classic = {
+        f"classic {name}": command("tests.Classic", ODD_SESSION, n, kwargs={"page": page})
+        for n, (name, page) in enumerate(CLASSIC.items())
+    }
+    others = {
+        "exits": _named("exits"),
+        "echo": _named("echo", attempt=3, depth=2, kwargs=PAGE, using="celery"),
+        "ignores_result": _named("ignores_result"),
+        "runner": _named("echo", 1, using="threading"),
+        "exhausted": command("tests.Classic", ODD_SESSION, 99, depth=2, kwargs={"page": {"do": "retry"}}),
+    }
+    return failing | plain | classic | others
+
+
+@pytest.mark.parametrize(
+    ("options", "environment"),
+    [
+        pytest.param(["--pool=prefork", "-c2"], {}, id="prefork, fork"),
+        pytest.param(["--pool=prefork", "-c2"], {"TEST_START_METHOD": "spawn"}, id="prefork, spawn"),
+        pytest.param(["--pool=threads", "-c3"], {}, id="threads"),
+        pytest.param(["--pool=solo"], {}, id="solo"),
+    ],
+)
+def test_every_end_of_a_task_is_one_outcome(
+    settings: Settings, options: list[str], environment: dict[str, str]
+) -> None:
+    create_topics(settings)
+    commands = _commands(children="prefork" in options[0])
+    issue(settings, commands.values())
+
+    with celery_worker(settings, *options, **environment) as worker:
+        found = wait_for_results(settings, commands.values(), worker)
+        issue(settings, [last := _named("quick")])
+        found = wait_for_results(settings, [last], worker)
+        code = worker.terminate()
+
+    assert code == 0
+    assert {name: len(found[one.id]) for name, one in commands.items() if len(found[one.id]) != 1} == {}
+    _check_failures(commands, found)
+    _check_plain(commands, found)
+    _check_classic(commands, found)
+    _check_starts(settings, commands)
+
+
+def _check_failures(commands: dict[str, RunTask], found: Results) -> None:
+    for name, (kind, text) in (FAILURES | FAILURES_OF_CHILDREN).items():
+        if name in commands:
+            event = _failure(found, commands[name])
+            assert event.exception_type == kind, name
+            assert text in event.exception_info, name
+            assert "Traceback" in event.exception_info or name in {"too_long", "echoo", "returns_large"}, name
+    assert json.loads(_failure(found, commands["raises"]).exception_context)["page"] == 7
+    assert "lock" in json.loads(_failure(found, commands["raises_unpicklable"]).exception_context)
+    assert "threading" in _failure(found, commands["runner"]).exception_info
+    assert "3" in _failure(found, commands["exits"]).exception_info
+
+
+def _check_plain(commands: dict[str, RunTask], found: Results) -> None:
+    expected = {"None": {}, "0": {}, "[]": {}, "{'a': 1}": {"a": 1}, "[7]": {"result": [7]}, "text": {"result": "text"}}
+    assert {name: _result(found, commands[f"plain {name}"]) for name in expected} == expected
+    assert _result(found, commands["ignores_result"]) == {"n": 1}
+    echo = commands["echo"]
+    assert _result(found, echo) == {"kwargs": PAGE, "id": echo.id, "session": ODD_SESSION, "attempt": 3}
+
+
+def _check_classic(commands: dict[str, RunTask], found: Results) -> None:
+    def classic(name: str) -> Any:
+        return found[commands[name if name == "exhausted" else f"classic {name}"].id][0]
+
+    assert _result(found, commands["classic nothing"]) == {}
+    assert _result(found, commands["classic mapping"]) == {"subjectId": 42}
+    assert classic("mapping").log_level == 30
+    assert json.loads(classic("list").exception_context) == {"actual_result": [1]}
+    assert classic("list").exception_type == "builtins.ValueError"
+    assert isinstance(classic("skip"), TaskStatusChanged)
+    assert (classic("skip").status, json.loads(classic("skip").metadata)) == ("skipped", {"why": "empty"})
+    assert (classic("status").status, json.loads(classic("status").metadata)) == ("parked", {"bay": 4})
+    _check_retry(classic("retry"))
+    assert (classic("raise").exception_type, classic("raise").log_level) == ("builtins.KeyError", 40)
+    assert classic("exhausted").exception_type == "triggers.task.MaxRetriesExceeded"
+    assert "Attempting retry #3, but `self.max_retries` = 2." in classic("exhausted").exception_info
+    replay = json.loads(classic("exhausted").exception_context)["replay_metadata"]
+    assert (replay["n"], replay["exceptionType"]) == (1, "builtins.OSError")
+
+
+def _check_retry(event: TaskRetried) -> None:
+    assert isinstance(event, TaskRetried)
+    assert event.exception_type == "builtins.OSError"
+    assert json.loads(event.metadata) == {"n": 1}
+    assert json.loads(event.replacement_kwargs or b"") == {"page": {"do": "return"}}
+    assert event.cooldown_ms == 1500
+    assert event.log_level == 30
+
+
+def _check_starts(settings: Settings, commands: dict[str, RunTask]) -> None:
+    """Whatever ran was announced before its result, and a task may fire."""
+    seen: set[str] = set()
+    fired = []
+    for session, event in events(settings):
+        if isinstance(event, TaskStarted):
+            seen.add(f"{session}/{event.instance}/{event.attempt}")
+        elif isinstance(event, TriggerFired):
+            fired.append(event.trigger)
+        elif isinstance(event, TaskFinished):
+            assert f"{session}/{event.instance}/{event.attempt}" in seen
+    never = {"echoo", "runner"}
+    at_once = {"crashes", "exits_hard", "kills_itself"}  # the process is gone before its announcement
+    assert {name for name, one in commands.items() if one.id not in seen} - at_once == never
+    assert fired == ["fired"]
+
+
+def _failure(found: Results, one: RunTask) -> TaskFailed:
+    event = found[one.id][0]
+    assert isinstance(event, TaskFailed), event
+    return event
+
+
+def _result(found: Results, one: RunTask) -> Any:
+    event = found[one.id][0]
+    assert isinstance(event, TaskFinished), event
+    return json.loads(event.result)

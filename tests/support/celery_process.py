@@ -1,0 +1,121 @@
+"""Real Celery workers and dispatchers for tests: processes that are started, asked, killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from types import TracebackType
+
+from tests.support.topic_reader import wait_until
+
+from triggers.settings import Settings
+
+APP = "tests.support.celery_tasks"
+_ROOT = Path(__file__).parents[2]
+
+
+class CeleryProcess:
+    """`python -m …` with the settings in its environment; `with` starts it and leaves nothing behind."""
+
+    def __init__(self, settings: Settings, name: str, *arguments: str, **environment: str) -> None:
+        self.folder = Path(settings.data_dir)
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.log = self.folder / f"{name}.log"
+        self.notes_file = self.folder / "notes"
+        self._arguments = arguments
+        self._environment = _environment(settings) | {"TEST_NOTES": str(self.notes_file)} | environment
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> CeleryProcess:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.kill()
+
+    @property
+    def running(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    def start(self) -> None:
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", *self._arguments],
+                env=self._environment,
+                cwd=_ROOT,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def signal(self, number: int) -> None:
+        os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        """SIGKILL to the process and all of its children, at whatever moment. Twice is once."""
+        if self._process is None:
+            return
+        try:
+            os.killpg(self._process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        self._process.wait()
+
+    def terminate(self, timeout_s: float = 60) -> int:
+        """SIGTERM; the exit code."""
+        self.signal(signal.SIGTERM)
+        return self.join(timeout_s)
+
+    def join(self, timeout_s: float = 60) -> int:
+        """Wait for the end; the exit code."""
+        assert self._process is not None
+        try:
+            return self._process.wait(timeout_s)
+        except subprocess.TimeoutExpired as error:
+            raise AssertionError(f"does not end; {self.log}:\n{self.log_text()[-3000:]}") from error
+
+    def wait_ready(self, timeout_s: float = 30) -> None:
+        wait_until(lambda: "commands from" in self.log_text() or not self.running, f"ready; see {self.log}", timeout_s)
+        assert self.running, self.log_text()[-3000:]
+
+    def log_text(self) -> str:
+        return self.log.read_text(errors="replace") if self.log.exists() else ""
+
+    def notes(self) -> list[str]:
+        """Lines that tasks have left."""
+        return self.notes_file.read_text().splitlines() if self.notes_file.exists() else []
+
+
+def celery_worker(settings: Settings, *options: str, name: str = "celery", **environment: str) -> CeleryProcess:
+    """A real `celery -A … worker`."""
+    quiet = ("--without-gossip", "--without-mingle", "--loglevel=INFO", f"--hostname={name}@%h")
+    return CeleryProcess(settings, name, "celery", "-A", APP, "worker", *quiet, *options, **environment)
+
+
+def dispatcher(settings: Settings, broker_url: str, name: str = "dispatcher") -> CeleryProcess:
+    """A real dispatcher."""
+    environment = {"TEST_BROKER_URL": broker_url, "TEST_DISPATCHED": "1"}
+    return CeleryProcess(settings, name, "tests.support.celery_dispatcher", **environment)
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    given = {
+        "TRIGGERS_BROKERS": settings.brokers,
+        "TRIGGERS_NAMESPACE": settings.namespace,
+        "TRIGGERS_DATA_DIR": str(settings.data_dir),
+        "TRIGGERS_CELERY_SESSION_TIMEOUT_S": "6",
+        "TRIGGERS_MAX_PAYLOAD_BYTES": str(settings.max_payload_bytes),
+        "TRIGGERS_CELERY_PREFETCH": str(settings.celery_prefetch),
+    }
+    clean = {key: value for key, value in os.environ.items() if not key.startswith(("TRIGGERS_", "CELERY_"))}
+    return clean | given | {"PYTHONUNBUFFERED": "1", "PYTHONWARNINGS": "ignore"}

@@ -1,0 +1,220 @@
+"""The Celery app of the tests: one task for each way in which a task can end. Its process is a real worker."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from celery import Celery
+from celery.exceptions import Ignore, Reject
+
+from triggers.celery import install
+from triggers.task import StatusChange, TaskContext, TriggerTask, current_command
+
+app = Celery("tests")
+app.conf.update(
+    worker_pool_start_method=os.environ.get("TEST_START_METHOD", "fork"),
+    broker_connection_retry_on_startup=True,
+)
+if os.environ.get("TEST_BROKER_URL"):
+    app.conf.broker_url = os.environ["TEST_BROKER_URL"]
+install(app, consume=not os.environ.get("TEST_DISPATCHED"))
+
+
+def note(text: str) -> None:
+    """Leave a line that the test can count, whatever becomes of the process."""
+    with Path(os.environ["TEST_NOTES"]).open("a") as notes:
+        notes.write(text + "\n")
+
+
+class UnpicklableError(Exception):
+    """Cannot travel from a pool child to its parent."""
+
+    def __init__(self) -> None:
+        super().__init__("has a lock")
+        self.lock = threading.Lock()
+        self.context = {"lock": self.lock, "page": 7}
+
+
+class BadText:
+    """An object whose methods all fail."""
+
+    def __repr__(self) -> str:
+        raise RuntimeError("no repr")
+
+
+@app.task(bind=True)
+def echo(self: Any, **triggers: Mapping[str, object]) -> dict[str, object]:
+    """Returns what it was called with."""
+    command = current_command()
+    note(self.request.id)
+    return {"kwargs": triggers, "id": self.request.id, "session": command.session, "attempt": command.attempt}
+
+
+@app.task
+def plain(page: Mapping[str, object]) -> object:
+    """Returns whatever its kwargs say."""
+    return page.get("returns")
+
+
+@app.task
+def quick(**triggers: object) -> None:
+    """Does nothing."""
+
+
+@app.task(bind=True)
+def slow(self: Any, page: Mapping[str, float]) -> dict[str, object]:
+    """Takes its time."""
+    note(f"begin {self.request.id}")
+    time.sleep(page["seconds"])
+    note(f"end {self.request.id}")
+    return {"slept": page["seconds"]}
+
+
+@app.task(ignore_result=True)
+def ignores_result() -> dict[str, int]:
+    """Whose result Celery would throw away."""
+    return {"n": 1}
+
+
+@app.task
+def raises() -> None:
+    """Raises an exception with a context."""
+    error = ValueError("no such page")
+    error.context = {"page": 7, "lock": threading.Lock()}  # type: ignore[attr-defined]
+    raise error
+
+
+@app.task
+def raises_unpicklable() -> None:
+    """Raises what cannot be pickled."""
+    raise UnpicklableError
+
+
+@app.task
+def raises_odd_text() -> None:
+    """Raises with text that is no Unicode and very long."""
+    raise ValueError("\ud800" + "x" * 2_000_000)
+
+
+@app.task
+def out_of_memory() -> None:
+    """Raises what Celery lets through."""
+    raise MemoryError("too much")
+
+
+@app.task
+def returns_object() -> dict[str, object]:
+    """Returns what is no JSON."""
+    return {"subject": BadText()}
+
+
+@app.task
+def returns_large() -> dict[str, str]:
+    """Returns more than the limit."""
+    return {"text": "x" * 950_000}
+
+
+@app.task
+def rejects() -> None:
+    """Celery's Reject."""
+    raise Reject("do not want", requeue=False)
+
+
+@app.task
+def requeues() -> None:
+    """Celery's Reject that asks for another run."""
+    raise Reject("not now", requeue=True)
+
+
+@app.task
+def ignores() -> None:
+    """Celery's Ignore."""
+    raise Ignore
+
+
+@app.task(bind=True, max_retries=1, default_retry_delay=0)
+def retries(self: Any) -> dict[str, int]:
+    """Celery's own retry, once."""
+    note(self.request.id)
+    if self.request.retries == 0:
+        raise self.retry(exc=OSError("busy"))
+    return {"retries": self.request.retries}
+
+
+@app.task
+def sends() -> None:
+    """Sends another task."""
+    quick.delay()
+
+
+@app.task(soft_time_limit=0.5)
+def too_long_softly() -> None:
+    """Exceeds its soft time limit."""
+    time.sleep(30)
+
+
+@app.task(time_limit=1)
+def too_long() -> None:
+    """Exceeds its hard time limit."""
+    time.sleep(30)
+
+
+@app.task
+def exits() -> None:
+    """Leaves the process."""
+    sys.exit(3)
+
+
+@app.task(bind=True)
+def exits_hard(self: Any) -> None:
+    """Leaves the process at once."""
+    note(self.request.id)
+    os._exit(7)
+
+
+@app.task
+def crashes() -> None:
+    """A segmentation fault."""
+    ctypes.string_at(0)
+
+
+@app.task
+def kills_itself() -> None:
+    """As the kernel does when memory runs out."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Classic(TriggerTask):
+    """A class-based task; the kwargs of `page` say what it does."""
+
+    name = "tests.Classic"
+    max_retries = 2
+
+    def _run(self, context: TaskContext) -> Any:
+        page: Mapping[str, Any] = context.trigger_kwargs["page"]
+        with context.get_logger_context({"page": 1}) as logger:
+            logger.warning("careful")
+        match page["do"]:
+            case "skip":
+                raise self.skip({"why": "empty"})
+            case "status":
+                raise StatusChange("parked", {"bay": 4})
+            case "retry":
+                raise self.retry(OSError("busy"), {"n": 1}, {"page": {"do": "return"}}, cooldown=1.5)
+            case "log and raise":
+                with context.get_logger_context():
+                    raise KeyError("nothing")
+            case "fire":
+                context.manager.fire("fired", {"by": context.instance_name, "uid": context.storage_uid})
+        return page.get("returns")
+
+
+app.register_task(Classic())

@@ -1,0 +1,102 @@
+"""Commands as an agent writes them, and the results that come back."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any
+
+from confluent_kafka import KafkaException, Producer
+from tests.support.celery_process import CeleryProcess
+from tests.support.topic_reader import read_topic, wait_until
+
+from triggers.codec import EventDecoder, encode_command
+from triggers.core.commands import RunTask
+from triggers.core.events import Event, TaskEvent, TaskStarted
+from triggers.settings import Settings
+from triggers.topology import Topology
+
+Results = dict[str, list[TaskEvent]]
+"""Task id -> its results in order."""
+
+
+def command(run: str, session: str = "s1", number: int = 0, *, attempt: int = 1, **fields: Any) -> RunTask:
+    """A command for an instance named after its task."""
+    kwargs = json.dumps(fields.pop("kwargs", {})).encode()
+    name = run.rpartition(".")[2]
+    return RunTask(session=session, instance=f"t_{name}#{number}", attempt=attempt, run=run, kwargs=kwargs, **fields)
+
+
+def issue(settings: Settings, commands: Iterable[RunTask], *, partition: int | None = None) -> None:
+    """Put commands on their topic in one transaction, as an agent does."""
+    producer = _transactional(settings)
+    topic = Topology(settings.namespace).commands
+    for one in commands:
+        place = {} if partition is None else {"partition": partition}
+        producer.produce(topic, encode_command(one), one.session.encode(), **place)
+        producer.poll(0)
+    producer.commit_transaction(60)
+
+
+def issue_bytes(settings: Settings, value: bytes | None, key: bytes | None = b"s1") -> None:
+    """Put anything on the topic."""
+    producer = _transactional(settings)
+    producer.produce(Topology(settings.namespace).commands, value, key, headers={"h": b"1"})
+    producer.commit_transaction(60)
+
+
+def _transactional(settings: Settings) -> Producer:
+    producer = Producer(
+        {
+            "bootstrap.servers": settings.brokers,
+            "partitioner": "murmur2_random",
+            "transactional.id": f"{settings.namespace}-test",
+            "queue.buffering.max.messages": 1_000_000,
+        }
+    )
+    producer.init_transactions(60)
+    producer.begin_transaction()
+    return producer
+
+
+def events(settings: Settings) -> list[tuple[str, Event]]:
+    """Every event of the topic with its session."""
+    decoder = EventDecoder(settings.max_payload_bytes)
+    messages = read_topic(settings, Topology(settings.namespace).events)
+    return [
+        ((m.key() or b"").decode(), decoder.decode(m.value(), m.headers(), m.offset() or 0, m.timestamp()[1]))
+        for m in messages
+    ]
+
+
+def results(settings: Settings) -> Results:
+    """Every result, by task id; the announcements that a task begins are left out."""
+    found: Results = defaultdict(list)
+    for session, event in events(settings):
+        if isinstance(event, TaskEvent) and not isinstance(event, TaskStarted):
+            found[f"{session}/{event.instance}/{event.attempt}"].append(event)
+    return found
+
+
+def wait_for_results(
+    settings: Settings, commands: Iterable[RunTask], worker: CeleryProcess | None = None, timeout_s: float = 60
+) -> Results:
+    """Wait until every command has a result; gives up when the worker is gone."""
+    wanted = {one.id for one in commands}
+    found: Results = {}
+
+    def complete() -> bool:
+        nonlocal found
+        assert worker is None or worker.running, worker.log_text()[-3000:]
+        try:
+            found = results(settings)
+        except KafkaException:  # a topic that was made a moment ago may have no leader yet
+            return False
+        return wanted <= found.keys()
+
+    try:
+        wait_until(complete, "every command has a result", timeout_s)
+    finally:
+        print("without a result:", sorted(wanted - found.keys())[:20])  # noqa: T201  # pytest shows it on failure
+    return found
