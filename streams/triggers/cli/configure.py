@@ -21,7 +21,7 @@ from triggers.core.events import ConfigurationUpdated
 def configure_command(ctx: click.Context, session: str, rules: bytes, if_absent: bool, as_json: bool) -> None:
     """Add tasks to SESSION's configuration, or replace tasks of the same name.
 
-    RULES is a JSON object, task name -> directives, or @FILE.
+    RULES is a file with a JSON object, task name -> directives, or that object itself.
     """
     validate_configuration(rules)
     event = ConfigurationUpdated(configuration=rules, if_absent=if_absent)
@@ -29,4 +29,4 @@ def configure_command(ctx: click.Context, session: str, rules: bytes, if_absent:
     if as_json:
         print_json({"session": session, "partition": where.partition, "offset": where.offset})
     else:
-        click.echo(f"Configured {session!r} (partition {where.partition}, offset {where.offset}).")
+        click.echo(f"Configured {session!r} at {where.partition}/{where.offset}.")

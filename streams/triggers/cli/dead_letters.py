@@ -5,27 +5,16 @@ from __future__ import annotations
 import click
 
 from triggers.cli.output import json_option, moment, print_json, print_table
+from triggers.cli.place_option import Place
 from triggers.cli.settings_options import settings_of
+from triggers.cli.suggesting_group import SuggestingGroup
 from triggers.client.dead_letters import DeadLetters, StoredLetter
 from triggers.errors import CallError
 
 reason_option = click.option("--reason", help="Only those of this reason.")
 
 
-class Place(click.ParamType):
-    """Where a dead letter lies."""
-
-    name = "PARTITION/OFFSET"
-
-    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
-        """See click."""
-        partition, _, offset = value.partition("/")
-        if not (partition.isdecimal() and offset.isdecimal()):
-            self.fail(f"{value!r} is no place; `dead-letters list` shows them as 3/17", param, ctx)
-        return int(partition), int(offset)
-
-
-@click.group("dead-letters")
+@click.group("dead-letters", cls=SuggestingGroup)
 def dead_letters_command() -> None:
     """List, show and redrive records that could not be decoded or applied."""
 

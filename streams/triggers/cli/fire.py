@@ -67,4 +67,4 @@ def _fire_one(settings: Settings, session: str, event: TriggerFired, *, as_json:
     if as_json:
         print_json({"session": session, "partition": where.partition, "offset": where.offset})
     else:
-        click.echo(f"Fired {event.trigger!r} in {session!r} (partition {where.partition}, offset {where.offset}).")
+        click.echo(f"Fired {event.trigger!r} in {session!r} at {where.partition}/{where.offset}.")

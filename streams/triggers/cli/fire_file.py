@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gzip
 import time
-from collections.abc import Iterator
+import zlib
+from collections import deque
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
@@ -23,7 +25,7 @@ from triggers.codec.event_shapes import milliseconds
 from triggers.codec.json_payloads import check_payload
 from triggers.core.config import validate_configuration
 from triggers.core.events import ConfigurationUpdated, Event, TriggerFired
-from triggers.errors import CallError, TriggersError, Undecodable
+from triggers.errors import BrokerUnavailable, CallError, TriggersError, TryAgain, Undecodable
 from triggers.settings import Settings
 
 
@@ -45,7 +47,8 @@ _decode = msgspec.json.Decoder(_Line).decode
 def fire_file(settings: Settings, path: Path, rules: bytes | None, start_line: int, as_json: bool) -> None:
     """Publish the lines from `start_line` on; returns when all are acknowledged.
 
-    Raises BadLine: everything before that line is published, nothing from it on.
+    Raises BadLine: everything before that line is published, nothing from it on. Raises BrokerUnavailable, naming the
+    line to resume with; some lines from it on may be published already.
     """
     if rules is not None:
         validate_configuration(rules)
@@ -53,16 +56,25 @@ def fire_file(settings: Settings, path: Path, rules: bytes | None, start_line: i
     started = time.monotonic()
     with Progress(*_COLUMNS, console=Console(stderr=True)) as progress:
         bar = progress.add_task(path.name, total=path.stat().st_size)
-        for number, _ in enumerate(publisher.publish_many(reading.events())):
-            if number % 500 == 0:
-                progress.update(bar, completed=reading.bytes_read)
-        publisher.close()
+        _publish(publisher, reading, lambda: progress.update(bar, completed=reading.bytes_read))
         progress.update(bar, completed=path.stat().st_size)
     if reading.bad is not None:
         raise reading.bad
     _report(reading, time.monotonic() - started, as_json)
 
 
+def _publish(publisher: KafkaPublisher, reading: _Reading, tell: Callable[[], None]) -> None:
+    try:
+        for number, _ in enumerate(publisher.publish_many(reading.events()), 1):
+            reading.acknowledged()
+            if number % _TELL_EVERY == 0:
+                tell()
+        publisher.close()
+    except TryAgain as error:
+        raise BrokerUnavailable(f"{error}. {reading.resume()}") from error
+
+
+_TELL_EVERY = 500
 _COLUMNS = ("{task.description}", BarColumn(), TaskProgressColumn(), MofNCompleteColumn(), TimeElapsedColumn())
 
 
@@ -75,6 +87,8 @@ class _Reading:
         self._start_line = start_line
         self._limit = settings.max_payload_bytes
         self._sessions: set[str] = set()
+        self._under_way: deque[int] = deque()
+        """Line of each event that is not acknowledged yet, in order."""
         self.bad: BadLine | None = None
         self.triggers = 0
         self.bytes_read = 0
@@ -84,21 +98,40 @@ class _Reading:
         """Different sessions so far."""
         return len(self._sessions)
 
+    def acknowledged(self) -> None:
+        """The oldest event that is under way is safe."""
+        self._under_way.popleft()
+
+    def resume(self) -> str:
+        """How to go on after the broker has failed."""
+        first = self._under_way[0] if self._under_way else self._start_line
+        return f"Every line before {first} is acknowledged; resume with --start-line {first}"
+
     def events(self) -> Iterator[tuple[str, Event]]:
         """Events of the lines; a session's configuration comes before its first trigger."""
+        for number, line in self._lines():
+            if number < self._start_line or not line.strip():
+                continue
+            try:
+                found = self._event(line)
+            except (TriggersError, msgspec.DecodeError, UnicodeDecodeError) as error:
+                self.bad = self._refuse(number, error)
+                return
+            self._under_way.extend([number] * len(found))
+            yield from found
+
+    def _lines(self) -> Iterator[tuple[int, bytes]]:
+        """Number and text of each; a damaged .gz ends them."""
+        number = 0
         with ExitStack() as stack:
             raw = stack.enter_context(self._path.open("rb"))
             lines = gzip.GzipFile(fileobj=raw) if self._path.suffix == ".gz" else raw
-            for number, line in enumerate(cast("BinaryIO", lines), 1):
-                self.bytes_read = raw.tell()
-                if number < self._start_line or not line.strip():
-                    continue
-                try:
-                    found = self._event(line)
-                except (TriggersError, msgspec.DecodeError, UnicodeDecodeError) as error:
-                    self.bad = self._refuse(number, error)
-                    return
-                yield from found
+            try:
+                for number, line in enumerate(cast("BinaryIO", lines), 1):
+                    self.bytes_read = raw.tell()
+                    yield number, line
+            except (OSError, EOFError, zlib.error) as error:
+                self.bad = self._refuse(number + 1, error)
 
     def _event(self, line: bytes) -> list[tuple[str, Event]]:
         found = _decode(line)

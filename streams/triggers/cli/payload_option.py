@@ -1,4 +1,4 @@
-"""JSON given on the command line, or in a file as `@FILE`."""
+"""JSON given on the command line, or in a file."""
 
 from __future__ import annotations
 
@@ -12,17 +12,23 @@ from triggers.errors import Undecodable
 
 
 class JsonObject(click.ParamType):
-    """A JSON object, verbatim: its bytes are not encoded again."""
+    """A JSON object, verbatim: its bytes are not encoded again. What does not begin with `{` names a file."""
 
-    name = "JSON|@FILE"
+    name = "JSON|[@]FILE"
 
     def convert(self, value: str | bytes, param: click.Parameter | None, ctx: click.Context | None) -> bytes:
         """See click."""
         if isinstance(value, bytes):
             return value
         try:
-            text = Path(value[1:]).read_bytes() if value.startswith("@") else value.encode()
-            check_payload(text.strip(), "the value")
-        except (OSError, Undecodable, msgspec.DecodeError, UnicodeEncodeError) as error:
+            text = _bytes(value).strip()
+            check_payload(text, "the value")
+        except OSError as error:
+            self.fail(f"{value!r} is neither a JSON object nor a file ({error.strerror})", param, ctx)
+        except (ValueError, Undecodable, msgspec.DecodeError) as error:
             self.fail(str(error), param, ctx)
-        return text.strip()
+        return text
+
+
+def _bytes(value: str) -> bytes:
+    return value.encode() if value.lstrip().startswith("{") else Path(value.removeprefix("@")).read_bytes()

@@ -4,37 +4,50 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Sequence
-from difflib import get_close_matches
+from dataclasses import dataclass
 from typing import Any
 
 import click
 
+from triggers.cli.suggesting_group import SuggestingGroup
 from triggers.errors import CallError, NotFound, TriggersError, TryAgain
+from triggers.settings import PREFIX
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A command: the module that has it as `<name>_command`, and its line in the list of commands."""
+
+    module: str
+    text: str
+
 
 COMMANDS = {
-    "dev": "triggers.cli.dev",
-    "demo": "triggers.cli.demo",
-    "worker": "triggers.cli.worker",
-    "dispatcher": "triggers.cli.dispatcher",
-    "topics": "triggers.cli.topics",
-    "fire": "triggers.cli.fire",
-    "configure": "triggers.cli.configure",
-    "show": "triggers.cli.show",
-    "list": "triggers.cli.list",
-    "replay": "triggers.cli.operate",
-    "skip": "triggers.cli.operate",
-    "dead-letters": "triggers.cli.dead_letters",
-    "verify": "triggers.cli.verify",
-    "completion": "triggers.cli.completion",
+    "dev": Entry("triggers.cli.dev", "The whole stack on this machine, until Ctrl-C."),
+    "demo": Entry("triggers.cli.demo", "The questionnaire on a real Kafka, checked from its databases."),
+    "worker": Entry("triggers.cli.worker", "Agents: keep sessions, evaluate rules, emit commands."),
+    "dispatcher": Entry("triggers.cli.dispatcher", "Move commands into a Celery app's own broker."),
+    "topics": Entry("triggers.cli.topics", "Make and check the topics, measure consumer lag."),
+    "fire": Entry("triggers.cli.fire", "Fire a trigger, or a file of them."),
+    "configure": Entry("triggers.cli.configure", "Add rules to a session."),
+    "show": Entry("triggers.cli.show", "One session: tasks, instances, statuses, kwargs."),
+    "list": Entry("triggers.cli.list", "Sessions by UID."),
+    "replay": Entry("triggers.cli.operate", "Run a failed instance again."),
+    "skip": Entry("triggers.cli.operate", "Resolve a failed instance without running it."),
+    "dead-letters": Entry("triggers.cli.dead_letters", "Records that could not be decoded or applied."),
+    "verify": Entry("triggers.cli.verify", "Recorded histories against this engine."),
+    "completion": Entry("triggers.cli.completion", "Completion for bash, zsh or fish."),
 }
-"""Command -> module; the module has it under its own name, with `_` for `-` and `_command` behind."""
+"""In the order of `--help`, which imports none of the modules."""
 
 EXIT_CODES = {CallError: 2, NotFound: 3, TryAgain: 4}
-"""1 is for a check that failed, 130 for Ctrl-C."""
+"""1 is for a check that failed."""
+INTERRUPTED = 130
+"""After Ctrl-C, as shells have it."""
 
 
-class Program(click.Group):
-    """Imports a command's module when the command is used; knows the nearest command to a misspelt one."""
+class Program(SuggestingGroup):
+    """Imports a command's module when the command is used."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
         """See click."""
@@ -44,20 +57,22 @@ class Program(click.Group):
         """See click."""
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(COMMANDS[cmd_name])
+        module = importlib.import_module(COMMANDS[cmd_name].module)
         command: click.Command = getattr(module, cmd_name.replace("-", "_") + "_command")
         return command
 
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """See click."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, entry.text) for name, entry in COMMANDS.items()])
+
+    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401  # click's signature
+        """See click, whose own code for Ctrl-C is that of a check that failed."""
         try:
-            return super().resolve_command(ctx, args)
-        except click.UsageError as error:
-            if near := get_close_matches(args[0], COMMANDS, n=1):
-                error.message += f" Did you mean {near[0]!r}?"
-            raise
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            click.echo("Interrupted.", err=True)
+            ctx.exit(INTERRUPTED)
 
     def main(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  # click's signature
         """See click; our errors are one line and an exit code, never a traceback."""
@@ -73,15 +88,27 @@ def exit_code(error: TriggersError) -> int:
     return next((code for kind, code in EXIT_CODES.items() if isinstance(error, kind)), 1)
 
 
-@click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=Program,
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        "max_content_width": 100,
+        "auto_envvar_prefix": PREFIX.rstrip("_"),
+    },
+)
 @click.option("--brokers", envvar="TRIGGERS_BROKERS", show_envvar=True, help="Kafka bootstrap servers, host:port,…")
 @click.option("--namespace", envvar="TRIGGERS_NAMESPACE", show_envvar=True, help="Prefix of all topics and groups.")
-@click.version_option(package_name="kafka-triggers", prog_name="triggers")
+@click.version_option(package_name="kafka-triggers", prog_name="triggers", allow_from_autoenv=False)
 @click.pass_context
 def main(ctx: click.Context, brokers: str | None, namespace: str | None) -> None:
     """Session-scoped rules that run Celery tasks, on Kafka.
 
-    Every setting has an environment variable TRIGGERS_*; docs/settings.md lists them.
+    Every setting has an environment variable TRIGGERS_*; docs/settings.md lists them. So has every other option:
+    TRIGGERS_<COMMAND>_<OPTION>, for example TRIGGERS_LIST_LIMIT.
+
+    \b
+    Exit codes: 0 done, 1 a check failed, 2 fix the call, 3 there is nothing of that name,
+    4 try again, 130 Ctrl-C.
     """
     ctx.obj = {"brokers": brokers, "namespace": namespace}
 

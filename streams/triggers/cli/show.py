@@ -5,9 +5,11 @@ from __future__ import annotations
 import click
 from msgspec import Raw
 
-from triggers.cli.output import console, json_option, moment, print_json, print_table
+from triggers.cli.output import cell, console, json_option, moment, print_json, print_table
+from triggers.cli.place_option import Place
 from triggers.cli.settings_options import settings_of
 from triggers.client import SessionReader
+from triggers.client.kafka_sender import Coordinates
 from triggers.core.view import InstanceView, SessionView
 
 _WIDEST = 60
@@ -15,11 +17,12 @@ _WIDEST = 60
 
 @click.command("show")
 @click.argument("session")
+@click.option("--after", type=Place(), help="Wait until this record is applied: the place that `fire` printed.")
 @json_option
 @click.pass_context
-def show_command(ctx: click.Context, session: str, as_json: bool) -> None:
+def show_command(ctx: click.Context, session: str, after: Coordinates | None, as_json: bool) -> None:
     """Show SESSION: tasks, instances, statuses, kwargs, timestamps. Asks the worker that owns it."""
-    found = SessionReader(settings_of(ctx)).read(session)
+    found = SessionReader(settings_of(ctx)).read(session, after)
     if as_json:
         print_json(found)
     else:
@@ -28,7 +31,7 @@ def show_command(ctx: click.Context, session: str, as_json: bool) -> None:
 
 def print_session(session: SessionView) -> None:
     """The session as tables."""
-    console().print(f"Session [bold]{session.uid}[/]", highlight=False)
+    console().print(f"Session [bold]{cell(session.uid)}[/]")
     click.echo(
         f"{session.events} events, from {moment(session.created)} to {moment(session.modified)} (UTC);"
         f" unresolved tasks: {', '.join(session.unresolved_tasks) or 'none'}"

@@ -10,6 +10,7 @@ import click
 
 from triggers.cli.output import json_option, print_json, print_table
 from triggers.cli.settings_options import setting, settings_of
+from triggers.cli.suggesting_group import SuggestingGroup
 from triggers.client.consumer_lag import consumer_lag
 from triggers.client.topics import DEFAULT_RETENTION_DAYS, check_topics, create_topics, plan_topics
 
@@ -24,7 +25,7 @@ retention_option = click.option(
 )
 
 
-@click.group("topics")
+@click.group("topics", cls=SuggestingGroup)
 def topics_command() -> None:
     """Make and check the topics, and measure consumer lag."""
 
