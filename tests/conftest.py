@@ -8,14 +8,23 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.support.left_processes import MARK, wait_until_none_is_left
 
 from triggers.dev.broker import running_broker
 from triggers.errors import SettingsError
 from triggers.settings import Settings
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_process_is_left() -> Iterator[None]:
+    """Fails the run when a process that a test started is still there at the end."""
+    run = os.environ[MARK] = uuid.uuid4().hex
+    yield
+    wait_until_none_is_left(run)
+
+
 @pytest.fixture(scope="session")
-def broker() -> Iterator[str]:
+def broker(no_process_is_left: None) -> Iterator[str]:  # noqa: ARG001  # this one ends first
     """Address of a real Kafka; `TRIGGERS_TEST_BROKERS` names one that is running already.
 
     A machine that can run none skips these tests; in CI that is a failure.

@@ -11,6 +11,8 @@ from triggers.errors import SettingsError
 from triggers.settings import cache_dir
 
 KAFKA_VERSION = "4.1.0"
+_LOG4J_VERSION = "2.24.3"
+"""As Kafka's own; without the binding below it writes no log at all."""
 
 _POM = f"""<project xmlns="http://maven.apache.org/POM/4.0.0">
   <modelVersion>4.0.0</modelVersion>
@@ -18,6 +20,10 @@ _POM = f"""<project xmlns="http://maven.apache.org/POM/4.0.0">
   <dependencies>
     <dependency>
       <groupId>org.apache.kafka</groupId><artifactId>kafka_2.13</artifactId><version>{KAFKA_VERSION}</version>
+    </dependency>
+    <dependency>
+      <groupId>org.apache.logging.log4j</groupId><artifactId>log4j-slf4j-impl</artifactId>
+      <version>{_LOG4J_VERSION}</version>
     </dependency>
   </dependencies>
 </project>

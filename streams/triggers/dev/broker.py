@@ -39,20 +39,16 @@ transaction.state.log.min.isr=1
 transaction.state.log.num.partitions=8
 group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=1000
+broker.session.timeout.ms=5000
+broker.heartbeat.interval.ms=500
 """
 
 _LOG4J = """
-status: warn
-name: kafka
-Configuration:
-  appenders:
-    Console:
-      name: out
-      PatternLayout: {pattern: "%d %p %c: %m%n"}
-  Loggers:
-    Root:
-      level: warn
-      AppenderRef: {ref: out}
+appender.out.type=Console
+appender.out.name=out
+appender.out.layout.type=PatternLayout
+appender.out.layout.pattern=%d %p %c: %m%n
+rootLogger=WARN, out
 """
 
 
@@ -128,14 +124,14 @@ class LocalKafka:
             data=self._home / "data",
         )
         self._properties.write_text(properties)
-        (self._home / "log4j2.yaml").write_text(_LOG4J)
+        (self._home / "log4j2.properties").write_text(_LOG4J)
         command = self._java("kafka.tools.StorageTool", "format", "-t", _CLUSTER_ID, "-c", self._properties)
         done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  # our own command
         if done.returncode:
             raise SettingsError(f"Kafka needs Java 17 and a disk; it says:\n{(done.stdout + done.stderr)[-2000:]}")
 
     def _java(self, *arguments: str | Path) -> list[str | Path]:
-        logging = f"-Dlog4j2.configurationFile={self._home / 'log4j2.yaml'}"
+        logging = f"-Dlog4j2.configurationFile={self._home / 'log4j2.properties'}"
         scratch = f"-Djava.io.tmpdir={self._home}"  # a killed broker leaves its unpacked libraries there
         return ["java", f"-Xmx{self._heap}", logging, scratch, "-cp", f"{self._jars}/*", *arguments]
 
