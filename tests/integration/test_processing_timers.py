@@ -30,7 +30,7 @@ def ask_for_a_retry(settings: Settings, uid: str) -> None:
     application = Application(settings)
     application.fire(uid, {"configuration": {"t_slow": {"after": ["go"], "run": "app.slow"}}})
     application.fire(uid, {"trigger": "go"})
-    application.fire(uid, {"type": "retry", "instance": "t_slow#0", "attempt": 1, "cooldownMs": COOLDOWN_MS})
+    application.fire(uid, {"type": "retry", "instance": "t_slow#0", "attempt": 1, "cooldown_ms": COOLDOWN_MS})
     application.flush()
 
 

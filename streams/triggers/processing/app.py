@@ -119,6 +119,7 @@ class Worker:
         self._batches = BatchChannel(self._app, maxsize=1)
         self._app.agent(self._batches, name="agent")(self._agent)
         self._processor: Processor | None = None
+        self._transactions: Transactions | None = None
 
     async def run(self) -> None:
         """Until `stop`; raises what Faust crashed with."""
@@ -136,15 +137,18 @@ class Worker:
         consumer = cast("AgentConsumer", self._app.consumer)
         await consumer.leave()
         await self._app.stop()
+        if self._transactions is not None and self._transactions.tainted:
+            leave(ExitCode.OK, "stopped as asked, beside a call that hangs")
 
     async def _new_pump(self, consumer: AgentConsumer) -> Pump:
         topics = await wait_for_topics(self._settings)
         self._store.topics = topics
         self._processor = self._new_agent(topics)
         self._queries.partitions = topics.partitions
+        self._transactions = self._new_transactions(topics)
         pump = Pump(
             member=self._new_member(consumer),
-            transactions=self._new_transactions(topics),
+            transactions=self._transactions,
             processor=self._processor,
             hand_over=self._batches.put_batch,
             rows_of=self._store.rows,

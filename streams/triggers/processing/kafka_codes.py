@@ -7,6 +7,7 @@ from typing import Final
 from confluent_kafka import KafkaError
 
 PARTITION_EOF: Final = KafkaError._PARTITION_EOF  # noqa: SLF001  # see above
+ALL_BROKERS_DOWN: Final = KafkaError._ALL_BROKERS_DOWN  # noqa: SLF001
 FENCING: Final = frozenset(
     {
         KafkaError._FENCED,  # noqa: SLF001

@@ -9,8 +9,8 @@ Options = dict[str, str | int | float | bool]
 
 
 def base_options(settings: Settings) -> Options:
-    """What every client has."""
-    return {"bootstrap.servers": settings.brokers, "log.connection.close": False}
+    """What every client has. librdkafka's own lines, one per attempt to connect, are left to our callbacks to say."""
+    return {"bootstrap.servers": settings.brokers, "log.connection.close": False, "log_level": 2}
 
 
 def member_options(settings: Settings, client_id: str) -> Options:

@@ -16,7 +16,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from triggers.processing.batch import Record
 from triggers.processing.exits import ExitCode, Stop
-from triggers.processing.kafka_codes import PARTITION_EOF
+from triggers.processing.kafka_codes import ALL_BROKERS_DOWN, PARTITION_EOF
 from triggers.processing.kafka_options import Options
 from triggers.processing.ownership import Ownership
 
@@ -48,7 +48,7 @@ class Member:
         """Partitions that are read: owned, recovered, and set to what the group has committed."""
         self.committed: dict[int, int] = {}
         """Partition -> next offset of the group, of every ready partition."""
-        self._kafka = Consumer(options)
+        self._kafka = Consumer({**options, "error_cb": _say})
 
     def join(self) -> None:
         """Subscribe; the assignment follows in a `fetch`."""
@@ -153,6 +153,11 @@ class Member:
 def _partition(message: Message) -> int:
     partition = message.partition()
     return -1 if partition is None else partition
+
+
+def _say(error: KafkaError) -> None:
+    if error.fatal() or error.code() == ALL_BROKERS_DOWN:
+        log.warning("the consumer lost its brokers", error=error.name(), detail=error.str())
 
 
 def _survive(error: KafkaError) -> None:

@@ -63,7 +63,7 @@ async def wait_for_topics(settings: Settings) -> Topics:
 
 def _look(settings: Settings) -> Topics:
     names = Topology(settings.namespace)
-    admin = AdminClient(base_options(settings) | {"log_level": 0})
+    admin = AdminClient(base_options(settings))
     try:
         partitions = _partitions(admin, names)
         configs = _configs(admin, sorted(partitions))

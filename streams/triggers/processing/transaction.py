@@ -10,6 +10,7 @@ import structlog
 from confluent_kafka import KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from triggers.processing.batch import Batch, Changes
+from triggers.processing.bounded_call import Hung, call_within
 from triggers.processing.exits import ExitCode, Stop
 from triggers.processing.kafka_codes import ALREADY_ABORTED, FENCING
 from triggers.processing.kafka_options import Options
@@ -22,11 +23,24 @@ class Aborted(Exception):
     """The transaction was refused and is aborted: nothing of the batch exists; its records are to be read again."""
 
 
+_OFFSETS_S = 8.0
+"""How long adding the offsets may take; some milliseconds are usual, and a call that hangs never ends."""
+
+
 class Transactions:
-    """The worker's transactional producer."""
+    """The worker's transactional producer.
+
+    librdkafka caches the group's coordinator, and after a restart of that broker `send_offsets_to_transaction` may wait
+    for a connection that no longer exists, whatever its time-out says (librdkafka issues 5511 and 5456). So a producer
+    that has lost a connection is replaced before the next transaction, and one that hangs is left behind: the new one
+    fences it.
+    """
 
     def __init__(self, options: Options, *, source: str, changelog: str, timeout_s: float) -> None:
-        self._producer = Producer(options)
+        self._options = {**options, "error_cb": self._note_error}
+        self._producer = Producer(self._options)
+        self._disturbed = False
+        self._left_behind: list[Producer] = []
         self._source = source
         self._changelog = changelog
         self._timeout_s = timeout_s
@@ -38,11 +52,18 @@ class Transactions:
         except KafkaException as error:
             raise _stop("starting", error) from error
 
+    @property
+    def tainted(self) -> bool:
+        """Whether a call hangs in this process for ever; it must end without cleaning up then."""
+        return bool(self._left_behind)
+
     def commit(self, batch: Batch, group: object) -> dict[int, int]:
         """Commit the batch: partition -> changelog offset reached, for every partition with rows.
 
         Waits out retriable errors for the transaction's timeout. Raises Aborted, or Stop for what cannot be waited out.
         """
+        if self._disturbed:
+            self._renew()
         reached: dict[int, int] = {}
         try:
             self._producer.begin_transaction()
@@ -52,8 +73,23 @@ class Transactions:
             self._insist(self._producer.commit_transaction)
         except KafkaException as error:
             self._abort(error)
+        except Hung:
+            self._left_behind.append(self._producer)
+            self._renew()
+            raise Aborted("send_offsets_to_transaction hung") from None
         self._producer.poll(0)
         return reached
+
+    def _note_error(self, error: KafkaError) -> None:
+        if not self._disturbed:
+            log.warning("the producer lost a broker", error=error.name(), detail=error.str())
+        self._disturbed = True
+
+    def _renew(self) -> None:
+        log.info("transactional producer renewed", hung=len(self._left_behind))
+        self._disturbed = False
+        self._producer = Producer(self._options)
+        self.start()
 
     def _send(self, batch: Batch, reached: dict[int, int]) -> None:
         for partition, rows in batch.rows.items():
@@ -86,7 +122,8 @@ class Transactions:
 
     def _add_offsets(self, offsets: Mapping[int, int], group: object) -> None:
         places = [TopicPartition(self._source, p, offset) for p, offset in offsets.items()]
-        self._insist(lambda left: self._producer.send_offsets_to_transaction(places, group, left))
+        producer = self._producer
+        call_within(_OFFSETS_S, lambda: producer.send_offsets_to_transaction(places, group, _OFFSETS_S / 2))
 
     def _abort(self, cause: KafkaException) -> None:
         error = _error(cause)

@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from triggers.processing.bounded_call import Hung, call_within
+
+
+def test_a_call_that_returns_is_done() -> None:
+    done: list[int] = []
+
+    call_within(5, lambda: done.append(1))
+
+    assert done == [1]
+
+
+def test_what_the_call_raises_is_raised() -> None:
+    with pytest.raises(ZeroDivisionError):
+        call_within(5, lambda: 1 // 0)
+
+
+def test_a_call_that_hangs_is_left_behind_in_a_thread_that_keeps_nobody() -> None:
+    release = threading.Event()
+
+    with pytest.raises(Hung):
+        call_within(0.01, release.wait)
+
+    (left,) = [thread for thread in threading.enumerate() if thread.name == "bounded-call"]
+    assert left.daemon
+    release.set()
+    left.join()

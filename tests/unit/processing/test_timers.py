@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import pytest
+
+from triggers.codec import EventDecoder
+from triggers.core.events import TimerFired
+from triggers.core.rows import MemoryRows, timer_key
+from triggers.core.timers import TIMER_ROW
+from triggers.processing import timers
+from triggers.processing.batch import Batch, Output
+from triggers.processing.metrics import Metrics
+from triggers.processing.timers import Timers
+
+PAST, FUTURE = 1_000, 2**62
+
+
+@pytest.fixture
+def rows() -> MemoryRows:
+    return MemoryRows()
+
+
+@pytest.fixture
+def watch(rows: MemoryRows, monkeypatch: pytest.MonkeyPatch) -> Timers:
+    monkeypatch.setattr(timers, "_EVERY_S", 0)
+    return Timers("test.events", lambda _partition: rows, Metrics())
+
+
+class NoProcessor:
+    def process(self, batch: Batch) -> None: ...
+
+    def forget(self, partitions: frozenset[int] | None = None) -> None: ...
+
+
+def look(watch: Timers, *ready: int) -> list[Output]:
+    return watch.due(Batch({}, frozenset(ready), NoProcessor()))
+
+
+def set_timer(rows: MemoryRows, due: int, instance: str = "t#0") -> None:
+    rows[timer_key(due, "s1", instance, 2)] = TIMER_ROW
+
+
+async def test_a_due_timer_becomes_an_event_on_the_partition_of_its_session(rows: MemoryRows, watch: Timers) -> None:
+    set_timer(rows, PAST)
+
+    (output,) = look(watch, 3)
+
+    assert (output.topic, output.key, output.partition) == ("test.events", b"s1", 3)
+    event = EventDecoder(1_000, None).decode(output.value, None, 7, 99)
+    assert event == TimerFired(instance="t#0", attempt=2, position=7, time=99)
+
+
+async def test_a_timer_of_the_future_and_one_of_another_worker_stay(rows: MemoryRows, watch: Timers) -> None:
+    set_timer(rows, FUTURE)
+    assert look(watch, 0) == []
+
+    set_timer(rows, PAST)
+    assert look(watch) == []
+
+
+async def test_a_timer_is_published_once_while_its_event_is_on_the_way(rows: MemoryRows, watch: Timers) -> None:
+    set_timer(rows, PAST)
+
+    assert len(look(watch, 0)) == 1
+    assert look(watch, 0) == []
+
+
+async def test_a_timer_is_published_again_after_an_abort_or_a_new_assignment(rows: MemoryRows, watch: Timers) -> None:
+    set_timer(rows, PAST)
+    look(watch, 0)
+
+    watch.forget()
+    assert len(look(watch, 0)) == 1
+
+    watch.forget(frozenset({0}))
+    assert len(look(watch, 0)) == 1
+
+
+async def test_timers_beyond_one_go_follow_in_the_next(
+    rows: MemoryRows, watch: Timers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(timers, "_MOST", 2)
+    for n in range(5):
+        set_timer(rows, PAST + n, f"t#{n}")
+
+    assert [len(look(watch, 0)) for _ in range(4)] == [2, 2, 1, 0]
+
+
+async def test_looking_is_rationed(rows: MemoryRows) -> None:
+    watch = Timers("test.events", lambda _partition: rows, Metrics())
+    look(watch, 0)
+    set_timer(rows, PAST)
+
+    assert look(watch, 0) == []
