@@ -1,0 +1,29 @@
+"""Every promise names a test, and the test is there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_every_test_that_a_promise_names_exists() -> None:
+    named = set(re.findall(r"`(test_\w+)`", (ROOT / "docs" / "guarantees.md").read_text()))
+
+    written = {
+        name
+        for file in (ROOT / "tests").rglob("test_*.py")
+        for name in re.findall(r"^(?:async )?def (test_\w+)", file.read_text(), re.MULTILINE)
+    }
+
+    assert named
+    assert sorted(named - written) == []
+
+
+def test_every_promise_names_a_test() -> None:
+    sections = (ROOT / "docs" / "guarantees.md").read_text().split("\n## ")[1:]
+
+    silent = [section.splitlines()[0] for section in sections if "`test_" not in section]
+
+    assert silent == ["Not promised"]
