@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-MARK = "TRIGGERS_TEST_RUN"
+MARK = "LEFT_BY_TEST_RUN"
 """Every process that a test starts inherits this variable, whoever its parent is by now."""
 
 

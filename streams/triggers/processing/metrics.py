@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 
@@ -9,60 +11,39 @@ class Metrics:
     """The worker's metrics, in a registry of their own."""
 
     def __init__(self) -> None:
-        self.registry = registry = CollectorRegistry()
-        self.events = Counter(
-            "triggers_events",
-            "Events processed, by outcome (applied, unused, duplicate, stale)",
-            ["outcome"],
-            registry=registry,
+        self.registry = CollectorRegistry()
+        counter = partial(Counter, registry=self.registry)
+        gauge = partial(Gauge, registry=self.registry)
+        histogram = partial(Histogram, registry=self.registry)
+        self.events = counter(
+            "triggers_events", "Events processed, by outcome (applied, unused, duplicate, stale)", ["outcome"]
         )
-        self.dead_letters = Counter(
-            "triggers_dead_letters", "Records sent to the dead letters, by reason", ["reason"], registry=registry
+        self.dead_letters = counter("triggers_dead_letters", "Records sent to the dead letters, by reason", ["reason"])
+        self.forwarded = counter(
+            "triggers_forwarded_events", "Events found on a wrong partition and sent to the right one"
         )
-        self.forwarded = Counter(
-            "triggers_forwarded_events",
-            "Events found on a wrong partition and sent to the right one",
-            registry=registry,
+        self.commands = counter("triggers_commands", "Commands published")
+        self.timers = counter("triggers_timers_fired", "Timers that were due and published as events")
+        self.rows = counter("triggers_changelog_rows", "Rows written to the changelog")
+        self.batch_size = histogram(
+            "triggers_batch_events", "Records per transaction", buckets=(1, 3, 10, 30, 100, 300, 1000, 3000, 10000)
         )
-        self.commands = Counter("triggers_commands", "Commands published", registry=registry)
-        self.timers = Counter(
-            "triggers_timers_fired", "Timers that were due and published as events", registry=registry
+        self.decide_seconds = histogram("triggers_decide_seconds", "Seconds the agent spends on one batch")
+        self.transaction_seconds = histogram(
+            "triggers_transaction_seconds", "Seconds of one Kafka transaction and its RocksDB write"
         )
-        self.rows = Counter("triggers_changelog_rows", "Rows written to the changelog", registry=registry)
-        self.batch_size = Histogram(
-            "triggers_batch_events",
-            "Records per transaction",
-            buckets=(1, 3, 10, 30, 100, 300, 1000, 3000, 10000),
-            registry=registry,
+        self.aborted_transactions = counter(
+            "triggers_aborted_transactions", "Transactions aborted and read again, by reason", ["reason"]
         )
-        self.decide_seconds = Histogram(
-            "triggers_decide_seconds", "Seconds the agent spends on one batch", registry=registry
+        self.restored_rows = counter("triggers_restored_rows", "Rows restored from the changelog")
+        self.restore_seconds = histogram("triggers_restore_seconds", "Seconds of one restore")
+        self.recovering_partitions = gauge(
+            "triggers_recovering_partitions", "Partitions of the running restore that are not done"
         )
-        self.transaction_seconds = Histogram(
-            "triggers_transaction_seconds", "Seconds of one Kafka transaction and its RocksDB write", registry=registry
-        )
-        self.aborted_transactions = Counter(
-            "triggers_aborted_transactions",
-            "Transactions aborted and read again, by reason",
-            ["reason"],
-            registry=registry,
-        )
-        self.restored_rows = Counter("triggers_restored_rows", "Rows restored from the changelog", registry=registry)
-        self.restore_seconds = Histogram("triggers_restore_seconds", "Seconds of one restore", registry=registry)
-        self.recovering_partitions = Gauge(
-            "triggers_recovering_partitions", "Partitions of the running restore that are not done", registry=registry
-        )
-        self.partitions = Gauge("triggers_partitions", "Partitions owned by this worker", registry=registry)
-        self.cached_sessions = Gauge("triggers_cached_sessions", "Decoded sessions in memory", registry=registry)
-        self.loaded_sessions = Counter(
-            "triggers_loaded_sessions", "Sessions decoded because they were not in memory", registry=registry
-        )
-        self.lag = Gauge(
-            "triggers_lag_events",
-            "Published events that are not processed, by partition",
-            ["partition"],
-            registry=registry,
-        )
+        self.partitions = gauge("triggers_partitions", "Partitions owned by this worker")
+        self.cached_sessions = gauge("triggers_cached_sessions", "Decoded sessions in memory")
+        self.loaded_sessions = counter("triggers_loaded_sessions", "Sessions decoded because they were not in memory")
+        self.lag = gauge("triggers_lag_events", "Published events that are not processed, by partition", ["partition"])
 
     def text(self) -> bytes:
         """All of them in Prometheus' text format."""
