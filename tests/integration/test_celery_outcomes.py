@@ -57,7 +57,7 @@ CLASSIC = {
 }
 
 
-def _named(name: str, number: int = 0, **fields: Any) -> RunTask:
+def _named(name: str, number: int = 0, **fields: Any) -> RunTask:  # noqa: ANN401  # of RunTask
     return command(f"{TASKS}.{name}", ODD_SESSION, number, **fields)
 
 
@@ -134,7 +134,7 @@ def _check_plain(commands: dict[str, RunTask], found: Results) -> None:
 
 
 def _check_classic(commands: dict[str, RunTask], found: Results) -> None:
-    def classic(name: str) -> Any:
+    def classic(name: str) -> Any:  # noqa: ANN401  # whichever event the test expects
         return found[commands[name if name == "exhausted" else f"classic {name}"].id][0]
 
     assert _result(found, commands["classic nothing"]) == {}
@@ -185,7 +185,8 @@ def _failure(found: Results, one: RunTask) -> TaskFailed:
     return event
 
 
-def _result(found: Results, one: RunTask) -> Any:
+def _result(found: Results, one: RunTask) -> object:
     event = found[one.id][0]
     assert isinstance(event, TaskFinished), event
-    return json.loads(event.result)
+    result: object = json.loads(event.result)
+    return result

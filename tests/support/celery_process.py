@@ -6,8 +6,10 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 from tests.support.topic_reader import wait_until
 
@@ -29,7 +31,7 @@ class CeleryProcess:
         self._environment = _environment(settings) | {"TEST_NOTES": str(self.notes_file)} | environment
         self._process: subprocess.Popen[bytes] | None = None
 
-    def __enter__(self) -> CeleryProcess:
+    def __enter__(self) -> Self:
         self.start()
         return self
 
@@ -65,10 +67,8 @@ class CeleryProcess:
         """SIGKILL to the process and all of its children, at whatever moment. Twice is once."""
         if self._process is None:
             return
-        try:
+        with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
         self._process.wait()
 
     def terminate(self, timeout_s: float = 60) -> int:
@@ -113,7 +113,7 @@ def _environment(settings: Settings) -> dict[str, str]:
         "TRIGGERS_BROKERS": settings.brokers,
         "TRIGGERS_NAMESPACE": settings.namespace,
         "TRIGGERS_DATA_DIR": str(settings.data_dir),
-        "TRIGGERS_CELERY_SESSION_TIMEOUT_S": "6",
+        "TRIGGERS_CELERY_SESSION_TIMEOUT_S": str(settings.celery_session_timeout_s),
         "TRIGGERS_MAX_PAYLOAD_BYTES": str(settings.max_payload_bytes),
         "TRIGGERS_CELERY_PREFETCH": str(settings.celery_prefetch),
     }

@@ -1,3 +1,4 @@
+# ruff: noqa: ANN401  # a bound Celery task is untyped
 """The Celery app of the tests: one task for each way in which a task can end. Its process is a real worker."""
 
 from __future__ import annotations

@@ -17,11 +17,14 @@ from triggers.core.events import Event, TaskEvent, TaskStarted
 from triggers.settings import Settings
 from triggers.topology import Topology
 
+_ANY = -1
+"""librdkafka: where the key belongs."""
+
 Results = dict[str, list[TaskEvent]]
 """Task id -> its results in order."""
 
 
-def command(run: str, session: str = "s1", number: int = 0, *, attempt: int = 1, **fields: Any) -> RunTask:
+def command(run: str, session: str = "s1", number: int = 0, *, attempt: int = 1, **fields: Any) -> RunTask:  # noqa: ANN401  # of RunTask
     """A command for an instance named after its task."""
     kwargs = json.dumps(fields.pop("kwargs", {})).encode()
     name = run.rpartition(".")[2]
@@ -33,8 +36,7 @@ def issue(settings: Settings, commands: Iterable[RunTask], *, partition: int | N
     producer = _transactional(settings)
     topic = Topology(settings.namespace).commands
     for one in commands:
-        place = {} if partition is None else {"partition": partition}
-        producer.produce(topic, encode_command(one), one.session.encode(), **place)
+        producer.produce(topic, encode_command(one), one.session.encode(), _ANY if partition is None else partition)
         producer.poll(0)
     producer.commit_transaction(60)
 
@@ -65,7 +67,7 @@ def events(settings: Settings) -> list[tuple[str, Event]]:
     decoder = EventDecoder(settings.max_payload_bytes)
     messages = read_topic(settings, Topology(settings.namespace).events)
     return [
-        ((m.key() or b"").decode(), decoder.decode(m.value(), m.headers(), m.offset() or 0, m.timestamp()[1]))
+        ((m.key() or b"").decode(), decoder.decode(m.value(), None, m.offset() or 0, m.timestamp()[1]))
         for m in messages
     ]
 

@@ -45,5 +45,7 @@ def check_durable_broker(app: Any) -> None:
 
 
 def _scheme(app: Any) -> str:
-    url: str = app.connection_for_write().as_uri()
-    return url.partition(":")[0].partition("+")[0]
+    """Of the first URL, if there are several; a transport's own name counts as well."""
+    configured = app.conf.broker_write_url
+    first: str = configured if isinstance(configured, str) else next(iter(configured or ()), "amqp")
+    return first.partition(";")[0].partition(":")[0].partition("+")[0]

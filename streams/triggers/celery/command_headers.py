@@ -27,7 +27,7 @@ class CommandName:
 class Request(Protocol):
     """What Celery knows of a running task."""
 
-    def get(self, key: str, default: object = None) -> object:
+    def get(self, key: str, /) -> object:
         """A header, or a field that Celery put beside them."""
 
 

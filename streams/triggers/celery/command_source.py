@@ -20,6 +20,18 @@ _FETCHED_KB: Final = 32_768
 _ANSWER_S: Final = 30.0
 _ATTEMPTS: Final = 8
 
+_PASSING: Final = {
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+    KafkaError._MAX_POLL_EXCEEDED,  # noqa: SLF001  # librdkafka's own codes, published so
+    KafkaError._TRANSPORT,  # noqa: SLF001
+    KafkaError._ALL_BROKERS_DOWN,  # noqa: SLF001
+    KafkaError._TIMED_OUT,  # noqa: SLF001
+    KafkaError._AUTO_OFFSET_RESET,  # noqa: SLF001
+    KafkaError._RESOLVE,  # noqa: SLF001
+}
+"""Errors that the consumer itself outlives, beside those that Kafka calls retriable. With any other one it would sit
+in the group for ever without being given a command."""
+
 log = logging.getLogger(__name__)
 
 
@@ -228,7 +240,7 @@ def _handle(error: KafkaError, ledger: Ledger | None, offset: int | None) -> Non
     if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001  # as above
         if ledger is not None and offset is not None:
             ledger.skip_to(offset)
-    elif error.fatal():
+    elif error.fatal() or not (error.retriable() or error.code() in _PASSING):
         raise KafkaException(error)
     else:
         log.warning("the commands topic: %s", error.str())

@@ -1,0 +1,225 @@
+"""Workers are killed, stopped and misconfigured: no command is lost, none blocks the others, no worker idles."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections import Counter
+
+import msgspec
+import pytest
+from tests.support.celery_process import CeleryProcess, celery_worker
+from tests.support.commands import command, issue, issue_bytes, results, wait_for_results
+from tests.support.executors import lag
+from tests.support.topic_reader import read_topic, wait_until
+from tests.support.topic_setup import create_topics
+
+from triggers.codec import decode_dead_letter
+from triggers.core.commands import RunTask
+from triggers.core.events import TaskFailed, TaskFinished
+from triggers.settings import Settings
+
+pytestmark = pytest.mark.broker
+
+TASKS = "tests.support.celery_tasks"
+
+
+@pytest.fixture
+def quick_settings(settings: Settings) -> Settings:
+    """A lost worker is noticed soon."""
+    return msgspec.structs.replace(settings, celery_session_timeout_s=3.0)
+
+
+def _slow(seconds: float, number: int, session: str = "s1") -> RunTask:
+    return command(f"{TASKS}.slow", session, number, kwargs={"page": {"seconds": seconds}})
+
+
+def _quick(number: int) -> RunTask:
+    return command(f"{TASKS}.echo", f"q{number}", number)
+
+
+def _begun(worker: CeleryProcess) -> Counter[str]:
+    return Counter(line.removeprefix("begin ") for line in worker.notes() if line.startswith("begin "))
+
+
+def test_a_killed_worker_loses_nothing(quick_settings: Settings) -> None:
+    settings = quick_settings
+    create_topics(settings)
+    commands = [_slow(0.02, n, f"s{n}") for n in range(600)]
+    issue(settings, commands)
+
+    with celery_worker(settings, "-c2", name="first") as first, celery_worker(settings, "-c2", name="second") as second:
+        wait_until(lambda: len(_begun(first)) > 150, "a quarter is begun", 60)
+        first.kill()
+        with celery_worker(settings, "-c2", name="third"):
+            found = wait_for_results(settings, commands, second)
+
+    assert all(isinstance(found[one.id][0], TaskFinished) for one in commands)
+    repeated = sum(_begun(second).values()) - len(commands)
+    assert repeated < 150, "only what finished since the last commit runs again"
+
+
+def test_a_task_that_takes_its_worker_down_is_found_and_nobody_else_is_blamed(quick_settings: Settings) -> None:
+    settings = quick_settings
+    create_topics(settings)
+    culprit = command(f"{TASKS}.exits_hard", "c1")
+    bystanders = [_quick(n) for n in range(40)]
+    issue(settings, [*bystanders[:5], culprit, *bystanders[5:]], partition=0)
+
+    deaths = 0
+    while culprit.id not in results(settings):
+        with celery_worker(settings, "--pool=solo") as worker:
+            wait_until(lambda: not worker.running or culprit.id in results(settings), "the worker died", 30)
+            deaths += not worker.running
+        assert deaths <= 5
+    with celery_worker(settings, "--pool=solo") as worker:
+        found = wait_for_results(settings, [culprit, *bystanders], worker)
+
+    failure = found[culprit.id][0]
+    assert isinstance(failure, TaskFailed)
+    assert failure.exception_type == "billiard.exceptions.WorkerLostError"
+    assert "worker lost 3 times" in failure.exception_info
+    assert worker.notes().count(culprit.id) == deaths
+    assert deaths in {3, 4}
+    assert all(isinstance(found[one.id][0], TaskFinished) for one in bystanders)
+
+
+def test_a_long_task_blocks_nobody_and_a_shutdown_waits_for_it(settings: Settings) -> None:
+    create_topics(settings)
+    long, short = _slow(4, 0), [_quick(n) for n in range(200)]
+    issue(settings, [long, *short], partition=1)
+
+    with celery_worker(settings, "-c2") as worker:
+        found = wait_for_results(settings, short, worker)
+        assert long.id not in found, "the short ones overtake the long one"
+        assert worker.terminate() == 0
+    assert isinstance(results(settings)[long.id][0], TaskFinished)
+    assert lag(settings) <= 1
+    with celery_worker(settings, "-c2", name="next") as worker:
+        issue(settings, [last := _quick(999)])
+        wait_for_results(settings, [last], worker)
+
+    assert set(Counter(worker.notes()).values()) == {1}, "nothing ran twice"
+
+
+def test_a_shutdown_gives_back_what_has_not_begun(settings: Settings) -> None:
+    create_topics(settings)
+    commands = [_slow(0.2, n) for n in range(40)]
+    issue(settings, commands)
+
+    with celery_worker(settings, "-c1", name="first") as worker:
+        wait_until(lambda: len(_begun(worker)) >= 3, "some have begun", 30)
+        assert worker.terminate() == 0
+        begun = len(_begun(worker))
+    with celery_worker(settings, "-c4", name="second") as worker:
+        found = wait_for_results(settings, commands, worker)
+
+    assert begun < 20
+    assert set(_begun(worker).values()) == {1}
+    assert {len(found[one.id]) for one in commands} == {1}
+
+
+def test_a_killed_worker_with_a_long_task_repeats_only_that_one(quick_settings: Settings) -> None:
+    settings = quick_settings
+    create_topics(settings)
+    long, short = _slow(6, 0), [_quick(n) for n in range(100)]
+    issue(settings, [long, *short], partition=2)
+    with celery_worker(settings, "-c2", name="first") as worker:
+        wait_for_results(settings, short, worker)
+        wait_until(lambda: lag(settings) <= 102 and len(worker.notes()) == 101, "all is committed", 10)
+        issue(settings, [marker := _quick(500)], partition=2)
+        wait_for_results(settings, [marker], worker)
+        os.kill(worker.pid, 0)
+        _wait_for_commit(worker)
+        worker.kill()
+
+    with celery_worker(settings, "-c2", name="second") as worker:
+        wait_for_results(settings, [long], worker)
+
+    counts = Counter(worker.notes())
+    assert counts[f"begin {long.id}"] == 2
+    assert {counts[one.id] for one in short} == {1}
+
+
+def _wait_for_commit(worker: CeleryProcess) -> None:
+    """Twice the reader's commit interval, measured by the worker's own clock ticks."""
+    import time
+
+    time.sleep(0.6)
+    assert worker.running
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [(b"garbage", "unknown format"), (None, "empty value"), (b"\xc3\x01" + b"x" * 20, "unknown schema")],
+)
+def test_a_malformed_command_becomes_a_dead_letter_and_is_settled(
+    settings: Settings, value: bytes | None, reason: str
+) -> None:
+    names = create_topics(settings)
+    issue_bytes(settings, value)
+    issue(settings, [good := _quick(1)])
+
+    with celery_worker(settings, "--pool=solo") as worker:
+        wait_for_results(settings, [good], worker)
+        wait_until(lambda: len(read_topic(settings, names.dead_letters)) == 1, "one dead letter", 20)
+        wait_until(lambda: lag(settings) == 0, "the lag is 0", 20)
+
+    letter = decode_dead_letter(read_topic(settings, names.dead_letters)[0].value())
+    assert (letter.reason, letter.value, letter.key, letter.topic) == (reason, value, b"s1", names.commands)
+    assert dict(letter.headers) == {"h": b"1"}
+
+
+def test_a_worker_whose_reader_dies_stops(settings: Settings) -> None:
+    create_topics(settings)
+    impossible = msgspec.structs.replace(settings, celery_session_timeout_s=0.4)
+
+    with celery_worker(impossible, "-c1") as worker:
+        code = worker.join(30)
+
+    assert code == 74
+    assert "the reader of the commands topic died" in worker.log_text()
+
+
+@pytest.mark.parametrize("broker_url", ["memory://", "filesystem://"])
+def test_a_worker_with_a_broker_that_loses_tasks_does_not_start(settings: Settings, broker_url: str) -> None:
+    with celery_worker(settings, "-c1", TEST_BROKER_URL=broker_url) as worker:
+        code = worker.join(30)
+
+    assert code != 0
+    assert f"broker_url is {broker_url}" in worker.log_text()
+
+
+def test_a_second_worker_joins_and_nothing_is_lost_or_repeated(settings: Settings) -> None:
+    create_topics(settings)
+    commands = [_slow(0.05, n, f"s{n}") for n in range(300)]
+    issue(settings, commands)
+
+    with celery_worker(settings, "-c2", name="first") as first:
+        wait_until(lambda: len(_begun(first)) > 30, "some have begun", 30)
+        with celery_worker(settings, "-c2", name="second") as second:
+            wait_for_results(settings, commands, second)
+            assert second.terminate() == 0
+        assert first.terminate() == 0
+
+    repeated = sum(_begun(first).values()) - len(commands)
+    assert repeated <= 8, "at most what was running or about to"
+    assert "second@" in second.log_text()
+
+
+def test_a_cold_shutdown_leaves_the_running_task_to_the_next_worker(quick_settings: Settings) -> None:
+    settings = quick_settings
+    create_topics(settings)
+    issue(settings, [long := _slow(8, 0)])
+    with celery_worker(settings, "-c1", name="first") as worker:
+        wait_until(lambda: len(_begun(worker)) == 1, "it has begun", 30)
+        worker.signal(signal.SIGQUIT)
+        worker.join(30)
+        assert long.id not in results(settings)
+
+    with celery_worker(settings, "-c1", name="second") as worker:
+        found = wait_for_results(settings, [long], worker)
+
+    assert isinstance(found[long.id][0], TaskFinished)
+    assert json.loads(found[long.id][0].result) == {"slept": 8}

@@ -1,0 +1,137 @@
+"""Whatever crashes, rebalances, gaps and lost commits do to a partition: nothing is lost and commits stay small."""
+
+from __future__ import annotations
+
+import json
+import random
+from dataclasses import dataclass, field
+
+import pytest
+
+from triggers.celery.ledger import MAX_METADATA_BYTES, Ledger
+
+SEEDS = 2000
+CHUNKS = 16
+
+
+@dataclass
+class Partition:
+    """A log with gaps, and what its group has committed."""
+
+    offsets: list[int]
+    end: int
+    committed: tuple[int, str | None] = (0, None)
+    finished: set[int] = field(default_factory=set)
+    runs: dict[int, int] = field(default_factory=dict)
+    longest_metadata: int = 0
+
+    def commit(self, ledger: Ledger, *, handover: bool = False) -> None:
+        checkpoint = ledger.checkpoint(handover=handover)
+        if checkpoint is not None:
+            self.longest_metadata = max(self.longest_metadata, len(checkpoint.metadata.encode()))
+            json.loads(checkpoint.metadata)
+            self.committed = checkpoint
+
+
+class Holder:
+    """A worker that has the partition for a while."""
+
+    def __init__(self, partition: Partition, chance: random.Random) -> None:
+        self.partition, self.chance = partition, chance
+        self.ledger = Ledger(*partition.committed)
+        self.next = partition.committed[0]
+        self.running: list[int] = []
+
+    def step(self) -> None:
+        action = self.chance.choice([self.read, self.finish, self.finish, self.commit])
+        action()
+
+    def read(self) -> None:
+        """Some records, with what a reader does about them; at the end the markers are passed, too."""
+        ready = [offset for offset in self.partition.offsets if offset >= self.next][: self.chance.choice([5, 40, 400])]
+        for offset in ready:
+            self.next = offset + 1
+            if not self.ledger.admit(offset):
+                assert offset in self.partition.finished, f"{offset} is taken for finished"
+                continue
+            if self.ledger.is_suspect(offset):
+                self.ledger.begin(offset)
+            self.running.append(offset)
+        if not ready:
+            self.next = self.partition.end
+            self.ledger.skip_to(self.partition.end)
+
+    def finish(self) -> None:
+        """Some of those in hand, in any order."""
+        self.chance.shuffle(self.running)
+        for _ in range(self.chance.randint(0, len(self.running))):
+            offset = self.running.pop()
+            self.partition.finished.add(offset)
+            self.partition.runs[offset] = self.partition.runs.get(offset, 0) + 1
+            self.ledger.settle(offset)
+
+    def commit(self) -> None:
+        """A commit that may never arrive."""
+        if self.chance.random() < 0.8:
+            self.partition.commit(self.ledger)
+
+    def leave(self) -> None:
+        """In an orderly way or not; tasks of a partition that went away run to their end all the same."""
+        end = self.chance.choice(["crash", "handover", "lost"])
+        if end == "handover":
+            self.partition.commit(self.ledger, handover=True)
+        if end != "crash":
+            self.finish()
+
+
+def _partition(chance: random.Random) -> Partition:
+    """Transaction markers and compaction leave gaps, small ones and large ones."""
+    offsets, offset = [], chance.randint(0, 3) * 10**9
+    for _ in range(chance.randint(1, 600)):
+        offset += chance.choice([1, 1, 1, 1, 2, 3, chance.choice([1, 500, 10**7])])
+        offsets.append(offset)
+    return Partition(offsets, offset + 1 + chance.randint(0, 2), committed=(chance.choice([0, offsets[0]]), None))
+
+
+def _live(seed: int) -> Partition:
+    chance = random.Random(seed)  # noqa: S311  # repeatable
+    partition = _partition(chance)
+    for _ in range(chance.randint(1, 12)):
+        holder = Holder(partition, chance)
+        for _ in range(chance.randint(0, 30)):
+            holder.step()
+        holder.leave()
+    last = Holder(partition, chance)
+    while last.next < partition.end or last.running:
+        last.step()
+    partition.commit(last.ledger, handover=True)
+    return partition
+
+
+@pytest.mark.parametrize("chunk", range(CHUNKS))
+def test_nothing_is_lost_and_the_end_is_reached(chunk: int) -> None:
+    for seed in range(chunk, SEEDS, CHUNKS):
+        partition = _live(seed)
+
+        assert partition.finished == set(partition.offsets), f"seed {seed}"
+        assert partition.committed[0] == partition.end, f"seed {seed}"
+        assert partition.longest_metadata <= MAX_METADATA_BYTES, f"seed {seed}"
+
+
+def test_a_fragmented_partition_behind_a_long_task_still_fits_into_a_commit() -> None:
+    start = 10**10
+    ledger, offsets = Ledger(start), range(start, start + 10**10, 10**7)
+    for offset in offsets:
+        ledger.admit(offset)
+        ledger.begin(offset)
+    for offset in offsets[1::2]:
+        ledger.settle(offset)
+
+    checkpoint = ledger.checkpoint()
+
+    assert checkpoint is not None
+    assert checkpoint.offset == start
+    assert 1500 < len(checkpoint.metadata.encode()) <= MAX_METADATA_BYTES
+    again = Ledger(*checkpoint)
+    assert [offset for offset in offsets[:200] if again.admit(offset)] == list(offsets[:200:2])
+    assert {offset for offset in offsets[200:] if again.admit(offset)} >= set(offsets[200::2])

@@ -1,0 +1,20 @@
+"""How far the executors are, as Kafka's own tools show it."""
+
+from __future__ import annotations
+
+from confluent_kafka import Consumer, TopicPartition
+
+from triggers.settings import Settings
+from triggers.topology import Topology
+
+
+def lag(settings: Settings) -> int:
+    """Offsets of the commands topic beyond what the executors have committed; transaction markers count, too."""
+    names = Topology(settings.namespace)
+    asking = Consumer({"bootstrap.servers": settings.brokers, "group.id": names.executors})
+    try:
+        places = [TopicPartition(names.commands, p) for p in range(settings.partitions)]
+        ends = {tp.partition: asking.get_watermark_offsets(tp, timeout=30)[1] for tp in places}
+        return sum(ends[tp.partition] - max(tp.offset, 0) for tp in asking.committed(places, timeout=30))
+    finally:
+        asking.close()

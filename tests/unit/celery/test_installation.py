@@ -1,0 +1,43 @@
+"""`install()` adds a step, once, and refuses what it cannot work with."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+from celery import Celery
+from tests.unit.celery.test_no_broker import SETTINGS
+
+from triggers.celery import install
+from triggers.celery.installation import installed_settings
+from triggers.errors import CallError
+
+
+def _steps(app: Celery) -> list[str]:
+    return [step.name for step in app.steps["consumer"]]
+
+
+def test_installing_twice_is_once() -> None:
+    app = Celery("unit", set_as_current=False)
+
+    install(app, SETTINGS)
+    install(app)
+
+    assert _steps(app) == ["triggers-commands"]
+    assert installed_settings() == SETTINGS
+
+
+def test_two_apps_of_a_process_share_the_settings() -> None:
+    install(Celery("unit", set_as_current=False), SETTINGS)
+    other = msgspec.structs.replace(SETTINGS, namespace="other")
+
+    with pytest.raises(CallError, match="other settings"):
+        install(Celery("unit", set_as_current=False), other)
+
+
+def test_workers_behind_a_dispatcher_read_nothing_and_acknowledge_late() -> None:
+    app = Celery("unit", set_as_current=False, broker="redis://")
+
+    install(app, SETTINGS, consume=False)
+
+    assert _steps(app) == []
+    assert app.conf.task_acks_late is True

@@ -1,0 +1,154 @@
+"""What a ledger remembers from one holder of a partition to the next."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from triggers.celery.ledger import Checkpoint, Ledger, finished_beyond
+
+
+def _holding(*offsets: int, after: Checkpoint | None = None) -> Ledger:
+    ledger = Ledger(*after) if after else Ledger()
+    for offset in offsets:
+        ledger.admit(offset)
+    return ledger
+
+
+def _committed(ledger: Ledger, *, handover: bool = False) -> Checkpoint:
+    checkpoint = ledger.checkpoint(handover=handover)
+    assert checkpoint is not None
+    return checkpoint
+
+
+def test_the_committed_offset_is_the_oldest_unfinished_one() -> None:
+    ledger = _holding(0, 1, 2)
+
+    ledger.settle(1)
+    ledger.settle(0)
+
+    assert _committed(ledger).offset == 2
+
+
+def test_what_finished_behind_a_long_task_is_not_repeated() -> None:
+    ledger = _holding(*range(10))
+    for offset in range(1, 10):
+        ledger.settle(offset)
+
+    checkpoint = _committed(ledger)
+
+    assert checkpoint.offset == 0
+    assert finished_beyond(checkpoint.metadata) == 9
+    again = Ledger(*checkpoint)
+    assert [offset for offset in range(12) if again.admit(offset)] == [0, 10, 11]
+
+
+def test_a_holder_that_reads_only_a_part_again_passes_the_rest_on() -> None:
+    first = _holding(*range(10))
+    for offset in (1, 3, 4, 8):
+        first.settle(offset)
+    second = _holding(0, 1, 2, after=_committed(first))
+    second.settle(2)
+
+    third = Ledger(*_committed(second, handover=True))
+
+    assert [offset for offset in range(10) if third.admit(offset)] == [0, 5, 6, 7, 9]
+
+
+def test_nothing_delivered_is_nothing_to_commit() -> None:
+    assert Ledger(7, None).checkpoint() is None
+
+
+def test_markers_at_the_end_count_as_read() -> None:
+    ledger = _holding(0)
+    ledger.settle(0)
+
+    ledger.skip_to(2)
+
+    assert _committed(ledger).offset == 2
+
+
+def test_markers_before_a_command_in_hand_do_not_skip_it() -> None:
+    ledger = _holding(0)
+
+    ledger.skip_to(2)
+
+    assert _committed(ledger).offset == 0
+
+
+def test_commands_of_a_holder_that_vanished_are_suspects() -> None:
+    lost = _committed(_holding(0, 1))
+
+    ledger = _holding(0, 1, 2, after=lost)
+
+    assert [ledger.is_suspect(offset) for offset in (0, 1, 2)] == [True, True, False]
+    assert ledger.after_loss
+
+
+def test_commands_that_were_handed_over_are_no_suspects() -> None:
+    given = _committed(_holding(0, 1), handover=True)
+
+    ledger = _holding(0, 1, after=given)
+
+    assert not ledger.is_suspect(0)
+    assert not ledger.after_loss
+
+
+def test_the_runs_of_a_suspect_are_counted_from_loss_to_loss() -> None:
+    checkpoint = _committed(_holding(0, 1))
+    for run in (1, 2, 3):
+        ledger = _holding(0, 1, after=checkpoint)
+        ledger.begin(0)
+        assert ledger.pending == {0: run, 1: 0}
+        checkpoint = _committed(ledger)
+
+
+def test_an_orderly_handover_of_a_running_suspect_is_no_loss() -> None:
+    ledger = _holding(0, after=_committed(_holding(0)))
+    ledger.begin(0)
+
+    after = _holding(0, after=_committed(ledger, handover=True))
+
+    assert after.pending == {0: 0}
+
+
+def test_counted_runs_survive_a_holder_that_never_saw_the_command() -> None:
+    ledger = _holding(0, 1, after=_committed(_holding(0, 1)))
+    ledger.begin(1)
+    in_between = _holding(0, after=_committed(ledger))
+
+    after = _holding(0, 1, after=_committed(in_between, handover=True))
+
+    assert after.pending == {0: 0, 1: 1}
+
+
+def test_settling_twice_is_once() -> None:
+    ledger = _holding(0, 1)
+
+    ledger.settle(0)
+    ledger.settle(0)
+
+    assert ledger.pending == {1: 0}
+
+
+@pytest.mark.parametrize(
+    "metadata", ["", "something else", "{}", "[1]", "null", '{"high":"x","todo":[],"runs":{},"open":1}', '{"todo":[1]}']
+)
+def test_metadata_of_somebody_else_counts_as_none(metadata: str) -> None:
+    ledger = Ledger(5, metadata)
+
+    assert [ledger.admit(offset) for offset in (5, 6)] == [True, True]
+    assert finished_beyond(metadata) == 0
+
+
+def test_metadata_is_json_that_names_offsets_relative_to_the_commit() -> None:
+    ledger = Ledger(1000, None)
+    for offset in (1000, 1001, 1002):
+        ledger.admit(offset)
+    ledger.settle(1001)
+
+    checkpoint = _committed(ledger)
+
+    assert checkpoint.offset == 1000
+    assert json.loads(checkpoint.metadata) == {"high": 3, "todo": [[0, 1], [2, 1]], "runs": {}, "open": 1}

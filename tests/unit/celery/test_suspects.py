@@ -1,0 +1,64 @@
+"""Which suspects run together, and which alone."""
+
+from __future__ import annotations
+
+from confluent_kafka import Message
+
+from triggers.celery.command_source import Delivery
+from triggers.celery.in_hand import CommandInHand
+from triggers.celery.ledger import Ledger
+from triggers.celery.suspects import Suspects
+from triggers.core.commands import RunTask
+
+ROOM = 3
+
+
+def _lost(count: int, *running: int) -> tuple[Ledger, list[CommandInHand]]:
+    """`count` commands of a worker that vanished; those that were `running` as suspects before that."""
+    ledger = Ledger()
+    for _ in range(2):
+        for offset in range(count):
+            ledger.admit(offset)
+        for offset in running:
+            ledger.begin(offset)
+        checkpoint = ledger.checkpoint()
+        assert checkpoint is not None
+        ledger = Ledger(*checkpoint)
+        if not running:
+            break
+    for offset in range(count):
+        ledger.admit(offset)
+    return ledger, [_command(ledger, offset) for offset in range(count)]
+
+
+def _command(ledger: Ledger, offset: int) -> CommandInHand:
+    command = RunTask(session="s", instance=f"t#{offset}", attempt=1, run="x")
+    return CommandInHand(Delivery(ledger, Message(), 0, offset, 1), command)
+
+
+def _offsets(commands: list[CommandInHand]) -> list[int]:
+    return [command.delivery.offset for command in commands]
+
+
+def test_those_that_may_not_have_begun_share_the_room() -> None:
+    ledger, commands = _lost(5)
+    suspects = Suspects(ROOM)
+    for command in commands:
+        suspects.add(command)
+
+    assert _offsets(suspects.begin()) == [0, 1, 2]
+    assert _offsets(suspects.begin()) == []
+    suspects.let_go(commands[1].delivery)
+    assert _offsets(suspects.begin()) == [3]
+    assert ledger.pending == {0: 1, 1: 1, 2: 1, 3: 1, 4: 0}
+
+
+def test_those_that_were_running_at_a_loss_run_one_after_the_other() -> None:
+    _, commands = _lost(4, 0, 1)
+    suspects = Suspects(ROOM)
+    for command in commands:
+        suspects.add(command)
+
+    assert _offsets(suspects.begin()) == [0]
+    suspects.let_go(commands[0].delivery)
+    assert _offsets(suspects.begin()) == [1, 2, 3]
