@@ -85,7 +85,6 @@ class Check:
             "table": self.table(),
             "problems": self.problems(),
             "repeated": self.repeated,
-            "tasks": len(self.executions),
             "sample": next(before_and_after, self._answered[0].uid),
         }
 

@@ -1,4 +1,11 @@
-"""What people answer: the same seed always gives the same questionnaires, so that the check knows what to expect."""
+"""What people answer: the same seed always gives the same questionnaires, so that the check knows what to expect.
+
+Which sessions must import the browser's metadata follows from the rules and from the order of the events, and the order
+within a session is kept by its key. `isEmbeddedApplication` must come first to prevent the task, and the task waits for
+`t_importSubject`, which cannot finish before `questionnaireComplete`. So wherever it fires before that, the task must
+not run. Fired later, it would race with the import of the subject, and the task might run or not: no application should
+rely on that, and none here does.
+"""
 
 from __future__ import annotations
 
@@ -20,14 +27,20 @@ class Questionnaire:
     pages: int
     pages_before: int
     """Pages that arrive before the questionnaire is complete; the others arrive after that."""
-    embedded: bool
+    embedded_before: int | None
+    """Page before which the application says that it is embedded, one of those before completion; None: it is not."""
+
+    @property
+    def embedded(self) -> bool:
+        """Whether the browser's metadata must not be imported."""
+        return self.embedded_before is not None
 
     def triggers(self) -> Iterator[dict[str, object]]:
         """What the application fires, in order."""
-        if self.embedded:
-            yield {"trigger": "isEmbeddedApplication"}
         yield {"trigger": "firstPageReceived", "kwargs": {"name": self.name}}
         for page in range(1, self.pages_before + 1):
+            if page == self.embedded_before:
+                yield {"trigger": "isEmbeddedApplication"}
             yield self._page(page)
         yield {"trigger": "questionnaireComplete"}
         for page in range(self.pages_before + 1, self.pages + 1):
@@ -46,11 +59,12 @@ def questionnaires(count: int, seed: int) -> list[Questionnaire]:
 
 def _questionnaire(number: int, seed: int, chance: random.Random) -> Questionnaire:
     pages = chance.randint(5, 12)
+    pages_before = chance.randint(1, pages)
     return Questionnaire(
         uid=f"questionnaire-{seed}-{number:05d}",
         name=chance.choice(NAMES),
         browser=chance.choice(BROWSERS),
         pages=pages,
-        pages_before=chance.randint(1, pages),
-        embedded=chance.random() < 0.2,
+        pages_before=pages_before,
+        embedded_before=chance.randint(1, pages_before) if chance.random() < 0.2 else None,
     )

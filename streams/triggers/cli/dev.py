@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import tempfile
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from triggers.cli.settings_options import setting, settings_of
 from triggers.dev.broker import new_broker
 from triggers.dev.example import APP, BrowserService, example_environment, examples_folder
 from triggers.dev.ports import free_ports
+from triggers.dev.readiness import Readiness
 from triggers.dev.relay import Relay
 from triggers.dev.stack import Stack, celery_service, make_topics, worker_service
 from triggers.settings import Settings
@@ -23,14 +25,14 @@ _LOOK_EVERY_S = 0.3
 
 @click.command("dev")
 @click.option("--broker", metavar="HOST:PORT", help="A broker you have; without it, one is started.")
-@click.option("--agents", type=click.IntRange(1), default=1, show_default=True, help="Workers.")
+@click.option("--processes", type=click.IntRange(1), default=1, show_default=True, help="Workers.")
 @click.option("--celery-workers", type=click.IntRange(0), default=1, show_default=True, help="Celery workers.")
 @click.option("-A", "--app", envvar="TRIGGERS_APP", show_envvar=True, help="Your Celery app; without it, the example.")
 @click.option("--data", type=click.Path(path_type=Path), help="Folder to keep; without it, all is gone at the end.")
 @setting("partitions", "Partitions of the topics.")
 @click.pass_context
 def dev_command(  # noqa: PLR0913, PLR0917  # one for each option
-    ctx: click.Context, broker: str | None, agents: int, celery_workers: int, app: str | None, data: Path | None
+    ctx: click.Context, broker: str | None, processes: int, celery_workers: int, app: str | None, data: Path | None
 ) -> None:
     """Run a broker, the topics, workers and Celery workers on this machine until Ctrl-C."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -41,10 +43,10 @@ def dev_command(  # noqa: PLR0913, PLR0917  # one for each option
         make_topics(settings, relay)
         stack = Stack(relay)
         cleanup.callback(stack.stop)
-        ports = _start_workers(stack, settings, agents)
+        ports = _start_workers(stack, settings, processes)
         _start_celery(stack, settings, app, celery_workers, cleanup)
-        _summarise(relay, settings, ports)
-        _watch(stack, relay)
+        readiness = Readiness(settings, ports, celery_workers)
+        _watch(stack, relay, readiness, lambda: _summarise(relay, settings, ports))
 
 
 def _start_broker(relay: Relay, cleanup: ExitStack) -> str:
@@ -76,15 +78,21 @@ def _start_celery(stack: Stack, settings: Settings, app: str | None, count: int,
 def _summarise(relay: Relay, settings: Settings, ports: list[int]) -> None:
     urls = ", ".join(f"http://127.0.0.1:{port}" for port in ports)
     relay.write(
-        "ready", f"Kafka {settings.brokers}, namespace {settings.namespace}, workers {urls}; Ctrl-C ends it all"
+        "ready",
+        f"Kafka {settings.brokers}, namespace {settings.namespace}, workers {urls}; Ctrl-C ends it all;"
+        f" elsewhere: triggers --brokers {settings.brokers} --namespace {settings.namespace} list",
     )
-    relay.write("ready", f"in another terminal: export TRIGGERS_BROKERS={settings.brokers}; triggers list")
 
 
-def _watch(stack: Stack, relay: Relay) -> None:
+def _watch(stack: Stack, relay: Relay, readiness: Readiness, summarise: Callable[[], None]) -> None:
+    """Until Ctrl-C; the summary comes once, when all is up."""
+    told = False
     try:
         while True:
             stack.watch()
+            if not told and readiness.complete:
+                told = True
+                summarise()
             time.sleep(_LOOK_EVERY_S)
     except KeyboardInterrupt:
         relay.write("dev", "stopping")

@@ -6,7 +6,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 
 import msgspec
@@ -17,12 +16,14 @@ from triggers.client.consumer_lag import consumer_lag
 from triggers.dev import child_process
 from triggers.dev.example import APP, example_environment, examples_folder
 from triggers.dev.ports import free_ports
+from triggers.dev.readiness import Readiness
 from triggers.dev.stack import Stack, celery_service, worker_service
 from triggers.errors import TriggersError, TryAgain
 from triggers.settings import Settings
 from triggers.topology import Topology
 
-_LOOK_EVERY_S = 0.5
+LOOK_EVERY_S = 0.5
+_STARTED_WITHIN_S = 90.0
 _STALLED_S = 90.0
 _QUIET_LOOKS = 3
 _COUNT_UP_TO = 500
@@ -38,19 +39,23 @@ class Plan:
 
     sessions: int = 200
     seed: int = 1
-    agents: int = 2
+    processes: int = 2
+    """Workers."""
     celery_workers: int = 1
     producers: int = 2
     kill: bool = False
-    """SIGKILL one of the agents in the middle."""
+    """SIGKILL one of the workers in the middle."""
 
 
-@dataclass(frozen=True, slots=True)
-class Lag:
+class Lag(Struct, frozen=True):
     """Records that are not processed yet."""
 
     events: int = 0
     commands: int = 0
+
+    def __str__(self) -> str:
+        """For people."""
+        return f"{self.events} events, {self.commands} commands"
 
 
 class Report(Struct):
@@ -61,25 +66,33 @@ class Report(Struct):
     problems: list[str]
     repeated: int
     """Executions beyond the first of a task."""
-    tasks: int
     sample: str
     """UID of a session worth looking at."""
 
 
-@dataclass(slots=True)
-class Progress:
-    """What is known while it runs."""
+class Progress(Struct):
+    """What has been measured so far."""
 
-    published: int = 0
-    publish_s: float = 0.0
+    published: int | None = None
+    """Events of the application, all acknowledged; None while the producers are at work."""
     seconds: float = 0.0
-    lag: Lag = Lag()
+    """From the start of the producers to the first look that found nothing left to do."""
+    events: int = 0
+    """Records that the topic of the events got, the results of the tasks included."""
+    before: Lag | None = None
+    lag: Lag | None = None
+    """At the last look; None: the brokers did not answer."""
     largest: Lag = Lag()
-    killed: bool = False
+    killed: int = 0
+
+    @property
+    def events_per_s(self) -> float:
+        """Of the whole loop, tasks included."""
+        return self.events / self.seconds if self.seconds else 0.0
 
 
 class Demo:
-    """One run on a broker that is there. Use it from one thread."""
+    """One run in a fresh namespace. Use it from one thread."""
 
     def __init__(self, plan: Plan, settings: Settings, stack: Stack, browser_service: int) -> None:
         self.plan = plan
@@ -91,60 +104,84 @@ class Demo:
         self._env = example_environment(self._data, browser_service)
 
     def start(self) -> None:
-        """Workers and Celery workers."""
-        for slot, port in enumerate(free_ports(self.plan.agents)):
+        """Start workers and Celery workers and wait until they can work. Raises DemoFailed."""
+        ports = free_ports(self.plan.processes)
+        for slot, port in enumerate(ports):
             self._stack.start(worker_service(self._settings, slot, port))
         for number in range(self.plan.celery_workers):
             self._stack.start(celery_service(self._settings, APP, number, self._env, examples_folder()))
+        self._wait_until_ready(Readiness(self._settings, ports, self.plan.celery_workers))
 
     def run(self, tell: Callable[[Progress], None]) -> None:
         """Publish, and wait until nothing is left to do. Raises DemoFailed when nothing moves any more."""
         started = moved = time.monotonic()
         producers = [self._producer(share) for share in range(self.plan.producers)]
-        quiet = 0
+        quiet, known = 0, self.progress.before
         while quiet < _QUIET_LOOKS:
-            before = self.progress.lag
-            time.sleep(_LOOK_EVERY_S)
-            self._look(producers, started)
+            time.sleep(LOOK_EVERY_S)
+            self._look(producers)
             tell(self.progress)
-            quiet = quiet + 1 if self.progress.publish_s and self.progress.lag == Lag() else 0
-            moved = time.monotonic() if self.progress.lag != before or not self.progress.publish_s else moved
-            if time.monotonic() - moved > _STALLED_S:
-                raise DemoFailed(f"nothing has moved for {_STALLED_S:.0f} s; lag {self.progress.lag}")
-
-    def lag(self) -> Lag:
-        """Of the workers on the events, and of the Celery workers on the commands."""
-        rows = consumer_lag(self._settings, _COUNT_UP_TO, finished_beyond)
-        events = Topology(self._settings.namespace).events
-        behind = [(row.topic == events, row.lag if row.records is None else row.records) for row in rows]
-        return Lag(sum(n for is_event, n in behind if is_event), sum(n for is_event, n in behind if not is_event))
+            now, lag = time.monotonic(), self.progress.lag
+            quiet = quiet + 1 if self.progress.published is not None and lag == Lag() else 0
+            if quiet == 1:
+                self.progress.seconds = now - started
+            if lag not in {None, known}:
+                moved, known = now, lag
+            if now - moved > _STALLED_S:
+                raise DemoFailed(f"nothing has moved for {_STALLED_S:.0f} s; lag: {known}")
 
     def check(self) -> Report:
-        """Ask the databases."""
+        """Ask the databases. Raises DemoFailed when they cannot be asked."""
         arguments = [str(self._data), str(self.plan.sessions), str(self.plan.seed)]
-        done = self._python("questionnaire.check", *arguments).communicate()[0]
-        return msgspec.json.decode(done, type=Report)
+        output = self._python("questionnaire.check", *arguments).communicate()[0].strip()
+        try:
+            report = msgspec.json.decode(output.rpartition(b"\n")[2], type=Report)
+        except msgspec.DecodeError as error:
+            raise DemoFailed(f"the check failed: {output.decode(errors='replace')[-2000:]}") from error
+        if self.plan.kill and not self.progress.killed:
+            report.problems.append("no worker was killed: all was done too soon; take more --sessions")
+        return report
 
-    def _look(self, producers: list[subprocess.Popen[bytes]], started: float) -> None:
+    def _wait_until_ready(self, readiness: Readiness) -> None:
+        deadline = time.monotonic() + _STARTED_WITHIN_S
+        while not (readiness.complete and self._measure() is not None):
+            self._stack.watch()
+            if time.monotonic() > deadline:
+                raise DemoFailed(f"workers and Celery workers are not ready after {_STARTED_WITHIN_S:.0f} s")
+            time.sleep(LOOK_EVERY_S)
+        self.progress.before = self.progress.lag
+
+    def _look(self, producers: list[subprocess.Popen[bytes]]) -> None:
         self._stack.watch()
-        now, progress = time.monotonic() - started, self.progress
-        with suppress(TryAgain):  # a broker under load may answer the next time
-            progress.lag = self.lag()
-        progress.largest = Lag(
-            max(progress.largest.events, progress.lag.events), max(progress.largest.commands, progress.lag.commands)
-        )
-        if not progress.publish_s and all(producer.poll() is not None for producer in producers):
-            progress.published, progress.publish_s = sum(map(_published, producers)), now
-        if progress.lag != Lag():
-            progress.seconds = now
-        if self.plan.kill and not progress.killed and progress.lag.commands:
-            progress.killed = self._kill_an_agent()
+        progress, lag = self.progress, self._measure()
+        if progress.published is None and all(producer.poll() is not None for producer in producers):
+            progress.published = sum(map(_published, producers))
+        if lag is None:
+            return
+        largest = progress.largest
+        progress.largest = Lag(max(largest.events, lag.events), max(largest.commands, lag.commands))
+        if self.plan.kill and not progress.killed and lag.commands:
+            self._kill_a_worker()
 
-    def _kill_an_agent(self) -> bool:
+    def _measure(self) -> Lag | None:
+        """Lag of the workers on the events and of the Celery workers on the commands."""
+        try:
+            rows = consumer_lag(self._settings, _COUNT_UP_TO, finished_beyond)
+        except TryAgain:  # a broker under load may answer the next time
+            self.progress.lag = None
+            return None
+        topic = Topology(self._settings.namespace).events
+        behind = [(row.topic == topic, row.lag if row.records is None else row.records) for row in rows]
+        events, commands = (sum(n for is_event, n in behind if is_event is wanted) for wanted in (True, False))
+        self.progress.events = sum(row.end for row in rows if row.topic == topic)
+        self.progress.lag = Lag(events, commands)
+        return self.progress.lag
+
+    def _kill_a_worker(self) -> None:
         victim = self._stack.services[0].process
-        if victim is not None:
+        if victim is not None and victim.poll() is None:
             child_process.kill(victim)
-        return victim is not None
+            self.progress.killed += 1
 
     def _producer(self, share: int) -> subprocess.Popen[bytes]:
         topic = Topology(self._settings.namespace).events

@@ -1,0 +1,48 @@
+"""Is the stack up? Asks the workers themselves, and Kafka about the executors."""
+
+from __future__ import annotations
+
+import urllib.request
+from collections.abc import Sequence
+
+from confluent_kafka import KafkaException
+from confluent_kafka.admin import AdminClient
+
+from triggers.client.connection import admin_client
+from triggers.settings import Settings
+from triggers.topology import Topology
+
+_ANSWER_S = 2.0
+
+
+class Readiness:
+    """Of workers on these ports of this machine and of so many Celery workers."""
+
+    def __init__(self, settings: Settings, ports: Sequence[int], celery_workers: int) -> None:
+        self._settings = settings
+        self._ports = ports
+        self._celery_workers = celery_workers
+        self._admin: AdminClient = admin_client(settings)
+
+    @property
+    def complete(self) -> bool:
+        """All workers can be asked, and all Celery workers are members of their group. Blocks for moments."""
+        return all(map(_ready, self._ports)) and self._executors() >= self._celery_workers
+
+    def _executors(self) -> int:
+        if not self._celery_workers:
+            return 0
+        group = Topology(self._settings.namespace).executors
+        try:
+            described = self._admin.describe_consumer_groups([group], request_timeout=_ANSWER_S)[group].result()
+        except KafkaException:  # the group's coordinator is not elected yet
+            return 0
+        return sum(bool(member.assignment.topic_partitions) for member in described.members)
+
+
+def _ready(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/ready", timeout=_ANSWER_S) as answer:
+            return bool(answer.status == 200)
+    except OSError:
+        return False
