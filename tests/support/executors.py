@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from confluent_kafka import Consumer, TopicPartition
 
+from triggers.celery.ledger import finished_beyond
 from triggers.settings import Settings
 from triggers.topology import Topology
 
@@ -16,5 +17,16 @@ def lag(settings: Settings) -> int:
         places = [TopicPartition(names.commands, p) for p in range(settings.partitions)]
         ends = {tp.partition: asking.get_watermark_offsets(tp, timeout=30)[1] for tp in places}
         return sum(ends[tp.partition] - max(tp.offset, 0) for tp in asking.committed(places, timeout=30))
+    finally:
+        asking.close()
+
+
+def finished_beyond_the_commit(settings: Settings, partition: int) -> int:
+    """Commands that the last commit of a partition knows to be finished, behind one that is not."""
+    names = Topology(settings.namespace)
+    asking = Consumer({"bootstrap.servers": settings.brokers, "group.id": names.executors})
+    try:
+        commit = asking.committed([TopicPartition(names.commands, partition)], timeout=30)[0]
+        return finished_beyond(commit.metadata or "")
     finally:
         asking.close()

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 
 import msgspec
+from billiard.common import TERM_SIGNAME
 from billiard.einfo import ExceptionInfo
 from billiard.exceptions import Terminated, TimeLimitExceeded, WorkerLostError
 from celery.app.trace import fast_trace_task, trace_task_ret
 from celery.exceptions import TaskRevokedError
+from celery.platforms import signals as process_signals
 from celery.utils.saferepr import saferepr
 from celery.worker import state
 from celery.worker.request import Request
@@ -37,6 +39,7 @@ class CommandRequest(Request):  # type: ignore[misc]  # Celery carries no types
 
     command: CommandInHand
     is_settled = False
+    is_given_back = False
     _settle: Callable[[CommandInHand], None]
     _publisher: ResultPublisher
 
@@ -53,8 +56,16 @@ class CommandRequest(Request):  # type: ignore[misc]  # Celery carries no types
     def reject(self, requeue: bool = False) -> None:
         """As above."""
 
-    def cancel(self, *_: object, **__: object) -> None:
-        """Celery gives up its tasks when its own broker goes away; this one came from Kafka and runs on."""
+    def cancel(self, pool: Any, signal: object = None, emit_retry: bool | None = None) -> None:
+        """A cold shutdown kills the child, and the command is given back.
+
+        Celery also gives up its tasks when its own broker goes away, then without `emit_retry`; this one came from
+        Kafka and runs on.
+        """
+        if emit_retry is not None and self.time_start:
+            self.is_given_back = True
+            with suppress(NotImplementedError):  # a pool without processes
+                pool.terminate_job(self.worker_pid, process_signals.signum(signal or TERM_SIGNAME))
 
     def execute_using_pool(self, pool: Any, **options: Any) -> Any:
         """See Celery."""
@@ -74,7 +85,7 @@ class CommandRequest(Request):  # type: ignore[misc]  # Celery carries no types
     def on_failure(self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False) -> Any:
         """See Celery. A child that died in a shutdown failed nothing."""
         error = exception_of(exc_info)
-        if self.is_settled or (_is_stopping() and isinstance(error, WorkerLostError | Terminated | SystemExit)):
+        if self.is_settled or (self._is_stopping() and isinstance(error, WorkerLostError | Terminated | SystemExit)):
             return state.task_ready(self)
         with self._reporting(error, exc_info.traceback):
             if isinstance(error, MemoryError):  # Celery would end the worker
@@ -118,6 +129,10 @@ class CommandRequest(Request):  # type: ignore[misc]  # Celery carries no types
             self._close()
         finally:
             self.task.request_stack.pop()
+
+    def _is_stopping(self) -> bool:
+        flags = (state.should_stop, state.should_terminate)
+        return self.is_given_back or any(flag is not None and flag is not False for flag in flags)
 
     def _report(self, error: BaseException, info: str | None) -> None:
         name = name_of(self.command.command)
@@ -202,7 +217,3 @@ def request_for(command: RunTask, topic: str, consumer: Any) -> CommandRequest:
         headers=headers,
         decoded=True,
     )
-
-
-def _is_stopping() -> bool:
-    return any(flag is not None and flag is not False for flag in (state.should_stop, state.should_terminate))
