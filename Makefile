@@ -8,9 +8,12 @@ MAKEFLAGS += --no-print-directory
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
-	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
+	$$p -c 'import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
+PIP := $(BIN)/python -m pip install -q --disable-pip-version-check
 PYTEST := $(BIN)/pytest
+LOCK := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-emit-find-links --custom-compile-command "make lock" pyproject.toml
 CODE := streams tests examples
 
 help:  ## Print this
@@ -19,14 +22,14 @@ help:  ## Print this
 setup: $(STAMP)  ## Make the virtual environment from the lock
 
 $(STAMP): requirements.lock pyproject.toml
-	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed, and none was found"; exit 1; }
-	@echo "== virtual environment ($(PYTHON))"
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
-	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer with venv is needed, and none was found" >&2; exit 1; }
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
+	@echo "== installing $$(grep -c == requirements.lock) packages into $(VENV) ($$($(BIN)/python --version)); this takes a minute"
+	@$(PIP) --require-hashes -r requirements.lock
+	@$(PIP) --no-deps --no-build-isolation -e .
 	@touch $(STAMP)
 
-demo: setup  ## Run the questionnaire on a real Kafka and check its databases
+demo: setup  ## Run the questionnaire on a real Kafka and check its databases (ARGS="--sessions 2000")
 	@$(BIN)/triggers demo $(ARGS)
 
 dev: setup  ## Run a broker, workers and a Celery worker until Ctrl-C
@@ -34,10 +37,10 @@ dev: setup  ## Run a broker, workers and a Celery worker until Ctrl-C
 
 test: setup  ## Everything a release needs
 	@started=$$SECONDS; \
-	for step in lint types contracts fast integration e2e; do \
-		echo; echo "== make $$step"; $(MAKE) $$step; \
+	for step in lint types contracts unit integration e2e; do \
+		echo; echo "== make $$step ($$((SECONDS - started)) s so far)"; $(MAKE) $$step; \
 	done; \
-	echo; echo "all passed in $$((SECONDS - started)) s"
+	echo; echo "== all is well after $$((SECONDS - started)) s"
 
 lint: setup  ## Style and formatting
 	@$(BIN)/ruff check $(CODE)
@@ -53,21 +56,21 @@ types: setup  ## mypy --strict over package and tests
 contracts: setup  ## Who may import whom
 	@$(BIN)/lint-imports
 
-fast: setup  ## Tests without a broker: unit, contract, property, conformance, docs
-	@$(PYTEST) tests/unit tests/contract tests/property tests/conformance tests/docs
+unit: setup  ## Every test that needs no broker: unit, contract, property, conformance, docs
+	@$(PYTEST) tests --ignore tests/integration --ignore tests/e2e $(ARGS)
 
 integration: setup  ## Tests on a real Kafka
-	@$(PYTEST) tests/integration
+	@$(PYTEST) tests/integration --durations 10 $(ARGS)
 
 e2e: setup  ## The whole stack, and what kills it
-	@$(PYTEST) tests/e2e
+	@$(PYTEST) tests/e2e --durations 10 $(ARGS)
 
-lock: setup  ## Write requirements.lock anew from pyproject.toml
-	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-		--no-emit-find-links --no-header --group dev pyproject.toml -o requirements.lock
+lock: setup  ## Write the locks anew from pyproject.toml (ARGS=--upgrade for newer versions)
+	@$(LOCK) --group dev -o requirements.lock $(ARGS)
+	@$(LOCK) --group build -c requirements.lock -o deploy/requirements.lock
 
 clean:  ## Remove what was made here
 	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup demo dev test lint format types contracts fast integration e2e lock clean
+.PHONY: help setup demo dev test lint format types contracts unit integration e2e lock clean

@@ -71,6 +71,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     log_format: str = "console"
     """`console` for people, `json` for machines."""
     log_level: str = "INFO"
+    """Least severe level that is logged: DEBUG, INFO, WARNING, ERROR or CRITICAL."""
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None, **overrides: object) -> Settings:

@@ -13,7 +13,9 @@ from rich.table import Table
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-json_option: Callable[[F], F] = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+json_option: Callable[[F], F] = click.option(
+    "--json", "as_json", is_flag=True, envvar="TRIGGERS_JSON", help="Print one JSON document."
+)
 
 
 def print_json(value: object) -> None:

@@ -1,0 +1,165 @@
+"""Writes docs/cli.md and docs/settings.md from the code: python -m tests.docs.reference_pages."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from inspect import cleandoc
+from itertools import pairwise
+from pathlib import Path
+
+import click
+
+import triggers.settings
+from triggers.cli import main
+from triggers.settings import PREFIX, Settings
+
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+WRITTEN_BY = "<!-- Written by `python -m tests.docs.reference_pages`; do not edit. -->"
+
+JSON_SHAPES = {
+    "demo": "`{sessions, table: [{what, expected, found}], problems: [text], published, events, seconds, events_per_s,"
+    " repeated, killed, lag: {before, largest, after: {events, commands}}, session}`; `session` as `show` prints it",
+    "topics create": "`{created: [topic], topics: [topic]}`",
+    "topics check": "`[{topic, problem, fix}]`, empty when all is well",
+    "topics lag": "`[{group, topic, partition, committed, end, records, lag}]`; `records` is null when there are too"
+    " many to count, `lag` is the distance in offsets",
+    "fire": "`{session, partition, offset}`; with `--from`: `{triggers, sessions, seconds, triggers_per_s}`",
+    "configure": "`{session, partition, offset}`",
+    "show": "`{uid, created, modified, events, tasks, instances, latest_kwargs, unresolved_tasks,"
+    " unresolved_instances}`; times are milliseconds since 1970-01-01 UTC, kwargs and metadata are JSON as given",
+    "list": "`[{uid, created, modified, events, instances, unresolved}]`",
+    "replay": "`{instance, status, replays: [instance]}`",
+    "skip": "`{instance, status, replays: []}`",
+    "dead-letters list": "`[{place, reason, detail, topic, partition, offset, time, key, value, headers: [[name,"
+    " value]]}]`",
+    "dead-letters show": "one element of what `dead-letters list` prints",
+    "dead-letters redrive": "`{redriven: [place]}`",
+    "verify": "`{passed, failed, differences: [{id, title, firm, differences: [text]}]}`",
+}
+"""What `--json` prints. A key that is there stays, with its meaning; new ones may come."""
+
+_CLI_HEAD = f"""# The command line
+
+{WRITTEN_BY}
+
+`triggers COMMAND --help` says the same. Every option can be set in the environment instead;
+what the command line says wins.
+
+Every command that prints data has `--json`: one JSON document on standard output, whose keys stay; new ones may come.
+Errors are one line on standard error. Exit codes:
+
+| code | meaning |
+|---|---|
+| 0 | done |
+| 1 | a check failed: `verify`, `topics check`, `demo` |
+| 2 | fix the call: an option, a setting, a configuration, the status of an instance |
+| 3 | there is nothing of that name |
+| 4 | try again: a broker or the worker that owns the session does not answer |
+| 130 | Ctrl-C |
+
+Completion: `eval "$(triggers completion bash)"`, and the same for `zsh` and `fish`.
+
+## Global options
+"""
+
+_SETTINGS_HEAD = f"""# Settings
+
+{WRITTEN_BY}
+
+Every process reads these variables when it starts; a wrong value ends it with a line that names the variable.
+The unit is in the name.
+
+| variable | default | |
+|---|---|---|
+"""
+
+
+def cli_page() -> str:
+    """docs/cli.md."""
+    parts = [_CLI_HEAD, _options(main, ())]
+    parts += [_section(command, path) for path, command in commands()]
+    return "\n".join(parts)
+
+
+def settings_page() -> str:
+    """docs/settings.md."""
+    rows = [
+        f"| `{PREFIX}{name.upper()}` | {_default(name)} | {text.replace(chr(10), ' ')} |"
+        for name, text in setting_texts().items()
+    ]
+    return _SETTINGS_HEAD + "\n".join(rows) + "\n"
+
+
+def commands() -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    """Every command that does something, with its path."""
+    yield from _below(main, ())
+
+
+def variable(path: tuple[str, ...], option: click.Option) -> str:
+    """The environment variable of an option."""
+    own = option.envvar
+    if isinstance(own, str):
+        return own
+    return PREFIX + "_".join((*path, option.name or "")).upper().replace("-", "_")
+
+
+def options(command: click.Command) -> list[click.Option]:
+    """The command's options; help and version have no variable."""
+    return [p for p in command.params if isinstance(p, click.Option) and p.name not in {"help", "version"}]
+
+
+def setting_texts() -> dict[str, str]:
+    """Setting -> its docstring, in the order of the code."""
+    tree = ast.parse(Path(triggers.settings.__file__).read_text())
+    (body,) = (node.body for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "Settings")
+    fields = [(node, after) for node, after in pairwise([*body, ast.Pass()]) if isinstance(node, ast.AnnAssign)]
+    return {node.target.id: _docstring(after) for node, after in fields if isinstance(node.target, ast.Name)}
+
+
+def _docstring(node: ast.stmt) -> str:
+    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
+        return cleandoc(node.value.value)
+    return ""
+
+
+def _default(name: str) -> str:
+    value = getattr(Settings(), name)
+    return "(empty)" if value == "" else f"`{value}`"
+
+
+def _below(group: click.Group, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    context = click.Context(group)
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        if isinstance(command, click.Group):
+            yield from _below(command, (*path, name))
+        elif command is not None:
+            yield (*path, name), command
+
+
+def _section(command: click.Command, path: tuple[str, ...]) -> str:
+    name = " ".join(path)
+    arguments = [p.make_metavar(click.Context(command)) for p in command.params if isinstance(p, click.Argument)]
+    usage = " ".join(("triggers", name, *arguments))
+    shape = f"\n`--json`: {JSON_SHAPES[name]}\n" if name in JSON_SHAPES else ""
+    return f"## {name}\n\n`{usage}`\n\n{cleandoc(command.help or '')}\n{shape}\n{_options(command, path)}"
+
+
+def _options(command: click.Command, path: tuple[str, ...]) -> str:
+    rows = [f"| {_flags(option)} | `{variable(path, option)}` | {_help(option)} |" for option in options(command)]
+    return "\n".join(("| option | variable | |", "|---|---|---|", *rows, "")) if rows else ""
+
+
+def _flags(option: click.Option) -> str:
+    return ", ".join(f"`{flag}`" for flag in option.opts)
+
+
+def _help(option: click.Option) -> str:
+    shown = bool(option.show_default) and option.default is not None
+    return f"{option.help or ''} Default: {option.default}." if shown else option.help or ""
+
+
+if __name__ == "__main__":
+    (DOCS / "cli.md").write_text(cli_page())
+    (DOCS / "settings.md").write_text(settings_page())

@@ -1,0 +1,129 @@
+"""What the compose file and the image promise is there: commands, settings, paths, pins. No Docker needed."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from click.testing import CliRunner
+from packaging.requirements import Requirement
+
+from triggers.cli import main
+from triggers.settings import PREFIX, Settings
+
+ROOT = Path(__file__).parents[2]
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+COMMANDS: list[list[str]] = [one["command"] for one in SERVICES.values() if "command" in one]
+DOCKERFILE = (ROOT / "deploy/Dockerfile").read_text().replace("\\\n", " ")
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+
+def test_the_compose_file_runs_a_broker_topics_agents_and_celery_workers() -> None:
+    assert {"kafka", "topics", "agent", "celery"} <= set(SERVICES)
+
+
+@pytest.mark.parametrize(
+    "service", [name for name, one in SERVICES.items() if one.get("command", [""])[0] == "triggers"]
+)
+def test_a_command_of_the_compose_file_is_one_of_ours(service: str) -> None:
+    assert _accepted(SERVICES[service]["command"][1:])
+
+
+def test_the_command_of_the_image_is_one_of_ours() -> None:
+    (command,) = re.findall(r"^CMD (.*)$", DOCKERFILE, re.MULTILINE)
+    program, *arguments = yaml.safe_load(command)
+
+    assert program in PROJECT["project"]["scripts"]
+    assert _accepted(arguments)
+
+
+def test_a_module_that_the_compose_file_runs_is_in_the_examples() -> None:
+    modules = [
+        word for one in SERVICES.values() for word in one.get("command", []) if word.startswith("questionnaire.")
+    ]
+
+    assert modules
+    assert [name for name in modules if not (ROOT / "examples" / f"{name.replace('.', '/')}.py").is_file()] == []
+
+
+def test_every_setting_of_the_compose_file_and_the_image_exists_and_is_valid() -> None:
+    for service in SERVICES.values():
+        environment = {name: value for name, value in service.get("environment", {}).items() if name.startswith(PREFIX)}
+        unknown = {name for name in environment if name.removeprefix(PREFIX).lower() not in Settings.__struct_fields__}
+
+        assert unknown == set()
+        assert Settings.from_env(environment)
+    assert PREFIX not in DOCKERFILE
+
+
+def test_every_volume_of_the_compose_file_is_declared_and_used() -> None:
+    used = {volume.split(":")[0] for service in SERVICES.values() for volume in service.get("volumes", [])}
+
+    assert used == set(COMPOSE["volumes"])
+
+
+def test_every_service_waits_for_one_that_tells_when_it_is_well() -> None:
+    for service in SERVICES.values():
+        for name, wanted in service.get("depends_on", {}).items():
+            is_healthy = wanted["condition"] == "service_healthy"
+            assert is_healthy == ("healthcheck" in SERVICES[name])
+
+
+def test_a_health_check_of_python_is_python() -> None:
+    checks = [one["healthcheck"]["test"] for one in SERVICES.values() if "healthcheck" in one]
+    programs = [check[3] for check in checks if check[1:3] == ["python", "-c"]]
+
+    assert programs
+    for program in programs:
+        compile(program, "healthcheck", "exec")
+    agent = SERVICES["agent"]["healthcheck"]["test"][3]
+    assert f"{Settings().web_port}" in agent
+    assert "/ready" in agent
+
+
+def test_every_path_that_the_image_copies_is_there_and_not_ignored() -> None:
+    copies = [shlex.split(line)[1:-1] for line in re.findall(r"^COPY .*$", DOCKERFILE, re.MULTILINE)]
+    ours = {
+        path for words in copies if not words[0].startswith("--from") for path in words if not path.startswith("--")
+    }
+    sent = {line[1:] for line in (ROOT / ".dockerignore").read_text().split() if line.startswith("!")}
+
+    assert "streams" in ours
+    assert {path for path in ours if not (ROOT / path).exists()} == set()
+    assert ours == sent
+
+
+@pytest.mark.parametrize(
+    ("lock", "groups"), [("requirements.lock", ["dev", "build"]), ("deploy/requirements.lock", ["build"])]
+)
+def test_a_lock_pins_everything_that_the_project_asks_for(lock: str, groups: list[str]) -> None:
+    pins = dict(re.findall(r"^([a-z0-9.-]+)==([^ ;\\]+)", (ROOT / lock).read_text(), re.MULTILINE))
+    wanted = [Requirement(line) for line in PROJECT["project"]["dependencies"]]
+    wanted += [Requirement(x) for group in groups for x in PROJECT["dependency-groups"][group] if isinstance(x, str)]
+
+    assert [str(one) for one in wanted if pins.get(one.name, "") not in one.specifier] == []
+
+
+def test_the_image_has_the_versions_that_the_tests_ran_with() -> None:
+    tested, deployed = ((ROOT / lock).read_text() for lock in ("requirements.lock", "deploy/requirements.lock"))
+    pins = re.findall(r"^[a-z0-9.-]+==[^ ;\\]+", deployed, re.MULTILINE)
+
+    assert pins
+    assert [pin for pin in pins if f"{pin} " not in tested] == []
+
+
+@pytest.mark.parametrize("lock", ["requirements.lock", "deploy/requirements.lock"])
+def test_a_lock_names_no_host(lock: str) -> None:
+    assert "://" not in (ROOT / lock).read_text()
+    assert "--find-links" not in (ROOT / lock).read_text()
+
+
+def _accepted(arguments: list[str]) -> bool:
+    """Whether command and options exist; click reads them all before it prints the help."""
+    return CliRunner().invoke(main, [*arguments, "--help"]).exit_code == 0
