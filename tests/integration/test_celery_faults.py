@@ -208,5 +208,6 @@ def test_a_cold_shutdown_leaves_the_running_task_to_the_next_worker(quick_settin
     with celery_worker(settings, "-c1", name="second") as worker:
         found = wait_for_results(settings, [long], worker)
 
-    assert isinstance(found[long.id][0], TaskFinished)
-    assert json.loads(found[long.id][0].result) == {"slept": 8}
+    finished = found[long.id][0]
+    assert isinstance(finished, TaskFinished)
+    assert json.loads(finished.result) == {"slept": 8}

