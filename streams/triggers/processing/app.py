@@ -156,6 +156,7 @@ class Worker:
             metrics=self._metrics,
             most=self._settings.max_batch_records,
             idle_s=self._settings.idle_poll_s,
+            patience_s=5 * self._settings.transaction_timeout_s,
         )
         _spare_the_collector()
         return pump

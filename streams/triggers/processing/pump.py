@@ -44,6 +44,7 @@ class Pump:
         metrics: Metrics,
         most: int,
         idle_s: float,
+        patience_s: float,
     ) -> None:
         self._member = member
         self._transactions = transactions
@@ -54,6 +55,7 @@ class Pump:
         self._metrics = metrics
         self._most = most
         self._idle_s = idle_s
+        self._patience_s = patience_s
         self._thread = ThreadPoolExecutor(1, "kafka")
         self._ready: frozenset[int] = frozenset()
         self._leaving = False
@@ -146,4 +148,9 @@ class Pump:
         await self._on_thread(self._member.rewind)
 
     async def _on_thread(self, call: Callable[[], T]) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self._thread, call)
+        """Run it on the Kafka thread. Raises Stop when it outlasts everything it may wait for: it hangs."""
+        running = asyncio.get_running_loop().run_in_executor(self._thread, call)
+        try:
+            return await asyncio.wait_for(running, self._patience_s)
+        except TimeoutError as error:
+            raise Stop(ExitCode.BROKER, f"a call to Kafka takes longer than {self._patience_s:.0f} s") from error
