@@ -9,7 +9,8 @@
     ├── NotFound                     fix the name; also a LookupError
     │   ├── SessionNotFound
     │   ├── TaskNotFound
-    │   └── InstanceNotFound
+    │   ├── InstanceNotFound
+    │   └── EventsExpired                the topic has let go of events that the question needs
     ├── TryAgain                     nothing is wrong with the call; the same call may succeed later
     │   ├── BrokerUnavailable
     │   └── OwnerUnavailable             the worker that owns the session is away or recovering
@@ -66,6 +67,10 @@ class InstanceNotFound(NotFound, KeyError):
     """The session has no instance of that name."""
 
     __str__ = Exception.__str__
+
+
+class EventsExpired(NotFound):
+    """The topic no longer has these events; its retention must be longer than sessions live."""
 
 
 class TryAgain(TriggersError):

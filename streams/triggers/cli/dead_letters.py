@@ -8,7 +8,8 @@ from triggers.cli.output import json_option, moment, print_json, print_table
 from triggers.cli.place_option import Place
 from triggers.cli.settings_options import settings_of
 from triggers.cli.suggesting_group import SuggestingGroup
-from triggers.client.dead_letters import DeadLetters, StoredLetter
+from triggers.client.dead_letters import DeadLetters
+from triggers.client.stored_letters import StoredLetter
 from triggers.errors import CallError
 
 reason_option = click.option("--reason", help="Only those of this reason.")

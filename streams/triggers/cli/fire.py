@@ -46,8 +46,8 @@ def fire_command(  # noqa: PLR0913, PLR0917  # one for each option
 ) -> None:
     """Fire TRIGGER in SESSION, or every trigger of a file in its order.
 
-    A file has one JSON object a line: session, trigger, and optionally kwargs, time (RFC 3339 or milliseconds) and id.
-    Ends when the broker has acknowledged everything.
+    A file has one JSON object a line: session, trigger, and optionally kwargs, time (RFC 3339 or milliseconds) and id;
+    or any other event, as `triggers export` writes it. Ends when the broker has acknowledged everything.
     """
     settings = settings_of(ctx)
     if file is not None:

@@ -8,40 +8,26 @@ import zlib
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from datetime import datetime
 from pathlib import Path
 from typing import BinaryIO, cast
 
 import click
 import msgspec
-from msgspec import Raw, Struct
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TimeElapsedColumn
 
 from triggers.cli.output import print_json
 from triggers.client import KafkaPublisher
-from triggers.codec import check_event, encode_key
-from triggers.codec.event_shapes import milliseconds
-from triggers.codec.json_payloads import check_payload
+from triggers.codec import check_event
+from triggers.codec.event_lines import decode_line
 from triggers.core.config import validate_configuration
-from triggers.core.events import ConfigurationUpdated, Event, TriggerFired
+from triggers.core.events import ConfigurationUpdated, Event
 from triggers.errors import BrokerUnavailable, CallError, TriggersError, TryAgain, Undecodable
 from triggers.settings import Settings
 
 
 class BadLine(CallError):
     """A line of the file is no trigger."""
-
-
-class _Line(Struct, forbid_unknown_fields=True):
-    session: str
-    trigger: str
-    kwargs: Raw = Raw(b"{}")
-    time: datetime | int | None = None
-    id: str | None = None
-
-
-_decode = msgspec.json.Decoder(_Line).decode
 
 
 def fire_file(settings: Settings, path: Path, rules: bytes | None, start_line: int, as_json: bool) -> None:
@@ -134,17 +120,13 @@ class _Reading:
                 self.bad = self._refuse(number + 1, error)
 
     def _event(self, line: bytes) -> list[tuple[str, Event]]:
-        found = _decode(line)
-        encode_key(found.session)
-        check_payload(bytes(found.kwargs), "kwargs")
-        at = milliseconds(found.time, 0)
-        event = TriggerFired(trigger=found.trigger, kwargs=bytes(found.kwargs), time=at, id=found.id)
+        session, event = decode_line(line, 0)
         check_event(event, self._limit)
-        events: list[tuple[str, Event]] = [(found.session, event)]
-        if self._rules is not None and found.session not in self._sessions:
-            configured = ConfigurationUpdated(configuration=self._rules, if_absent=True, time=at)
-            events.insert(0, (found.session, configured))
-        self._sessions.add(found.session)
+        events: list[tuple[str, Event]] = [(session, event)]
+        if self._rules is not None and session not in self._sessions and not isinstance(event, ConfigurationUpdated):
+            configured = ConfigurationUpdated(configuration=self._rules, if_absent=True, time=event.time)
+            events.insert(0, (session, configured))
+        self._sessions.add(session)
         self.triggers += 1
         return events
 

@@ -35,6 +35,7 @@ COMMANDS = {
     "replay": Entry("triggers.cli.operate", "Run a failed instance again."),
     "skip": Entry("triggers.cli.operate", "Resolve a failed instance without running it."),
     "dead-letters": Entry("triggers.cli.dead_letters", "Records that could not be decoded or applied."),
+    "export": Entry("triggers.cli.export", "Events as JSON lines."),
     "verify": Entry("triggers.cli.verify", "Recorded histories against this engine."),
     "completion": Entry("triggers.cli.completion", "Completion for bash, zsh or fish."),
 }

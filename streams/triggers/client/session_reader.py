@@ -33,6 +33,14 @@ class _Listed(Struct):
     sessions: list[SessionSummary]
 
 
+class EventPlaces(Struct, frozen=True):
+    """Where a session's events are on the topic."""
+
+    partition: int
+    offsets: list[int]
+    """In the order in which they were applied. What was refused is not among them."""
+
+
 class _Refused(Struct):
     error: str
 
@@ -55,12 +63,20 @@ class SessionReader:
         """Headers of the first `limit` sessions by UID, of all workers. Blocks and raises like `read`."""
         return self._until_answered(lambda left_s: self._summaries(prefix, limit, left_s))
 
+    def event_places(self, uid: str) -> EventPlaces:
+        """Where the session's events are, by the owner's index. Blocks and raises like `read`."""
+        return self._until_answered(lambda left_s: self._event_places(uid, left_s))
+
     def _read(self, uid: str, after: Coordinates | None, left_s: float) -> SessionView:
         partition = self._owners.partition(uid) if after is None else after.partition
         wait = {} if after is None else {"after": after.offset, "timeout": f"{left_s:.1f}"}
         url = self._owners.url(partition)
         answer = _get(url, f"/sessions/{quote(uid, safe='')}?{urlencode(wait)}", left_s)
         return _decoded(answer, url, SessionView)
+
+    def _event_places(self, uid: str, left_s: float) -> EventPlaces:
+        url = self._owners.url(self._owners.partition(uid))
+        return _decoded(_get(url, f"/events/{quote(uid, safe='')}", left_s), url, EventPlaces)
 
     def _summaries(self, prefix: str, limit: int, left_s: float) -> list[SessionSummary]:
         query = urlencode({"prefix": prefix, "limit": limit})

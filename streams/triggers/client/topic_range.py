@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from triggers.client.connection import connection_options, unavailable
+from triggers.client.connection import Options, admin_client, connection_options, unavailable
+from triggers.client.topics import partition_count
 from triggers.errors import BrokerUnavailable
 from triggers.settings import Settings
 
@@ -23,7 +24,7 @@ def read_range(settings: Settings, topic: str, starts: Mapping[int, int]) -> Ite
 
     Blocks. Raises BrokerUnavailable when nothing arrives for 20 s.
     """
-    consumer = Consumer(_options(settings))
+    consumer = Consumer(reader_options(settings))
     try:
         ends = {partition: _watermarks(consumer, TopicPartition(topic, partition))[1] for partition in starts}
         waiting = {partition: end for partition, end in ends.items() if end > starts[partition]}
@@ -36,9 +37,18 @@ def read_range(settings: Settings, topic: str, starts: Mapping[int, int]) -> Ite
         consumer.close()
 
 
+def partition_starts(settings: Settings, topic: str) -> dict[int, int]:
+    """Partition -> its first offset, of all partitions; empty if there is no such topic. Raises BrokerUnavailable."""
+    try:
+        partitions = range(partition_count(admin_client(settings), topic))
+    except KafkaException as error:
+        raise unavailable(settings, error) from error
+    return {partition: low for partition, (low, _) in watermarks(settings, topic, list(partitions)).items()}
+
+
 def watermarks(settings: Settings, topic: str, partitions: list[int]) -> dict[int, tuple[int, int]]:
     """Partition -> (first offset, end of the committed records). Raises BrokerUnavailable."""
-    consumer = Consumer(_options(settings))
+    consumer = Consumer(reader_options(settings))
     try:
         return {partition: _watermarks(consumer, TopicPartition(topic, partition)) for partition in partitions}
     except KafkaException as error:
@@ -74,7 +84,8 @@ def _watermarks(consumer: Consumer, place: TopicPartition) -> tuple[int, int]:
             return low, high
 
 
-def _options(settings: Settings) -> dict[str, str | int | float | bool]:
+def reader_options(settings: Settings) -> Options:
+    """Options of a consumer that reads committed records and never commits."""
     return connection_options(settings) | {
         "group.id": f"{settings.namespace}.readers",
         "enable.auto.commit": False,

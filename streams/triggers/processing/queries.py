@@ -50,6 +50,7 @@ class Queries:
         return [
             web.get("/sessions", self.list_sessions),
             web.get("/sessions/{uid:.+}", self.show_session),
+            web.get("/events/{uid:.+}", self.list_events),
             web.get("/ready", self.ready),
             web.get("/live", self.live),
             web.get("/metrics", self.metrics),
@@ -65,6 +66,15 @@ class Queries:
         if found is None:
             raise problem(web.HTTPNotFound, f"there is no session {uid!r}")
         return json(found)
+
+    async def list_events(self, request: web.Request) -> web.Response:
+        """Where the session's events are: `{partition, offsets}`, in the order in which they were applied."""
+        uid = request.match_info["uid"]
+        partition = self._owned_partition(uid)
+        offsets = await _off_loop(lambda: self._offsets(partition, uid))
+        if not offsets:
+            raise problem(web.HTTPNotFound, f"there is no session {uid!r}")
+        return json({"partition": partition, "offsets": offsets})
 
     async def list_sessions(self, request: web.Request) -> web.Response:
         """`?prefix=&limit=`: headers of sessions of this worker's partitions, by UID."""
@@ -113,6 +123,9 @@ class Queries:
     def _read(self, partition: int, uid: str) -> SessionView | None:
         session = Session(uid, self._rows_of(partition).session(uid), self._plans)
         return view(session) if session.exists else None
+
+    def _offsets(self, partition: int, uid: str) -> list[int]:
+        return list(Session(uid, self._rows_of(partition).session(uid), self._plans).positions())
 
     def _list(self, prefix: str, limit: int) -> list[SessionSummary]:
         start = header_key(prefix)

@@ -1,0 +1,52 @@
+"""A log of many sessions, session by session: kept in a temporary file, so that memory does not grow with the log."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from itertools import groupby
+from operator import itemgetter
+from types import TracebackType
+from typing import Self
+
+import msgspec
+
+from triggers.core.events import Event
+
+_CACHE_KIB = 32_768
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(Event).decode
+
+
+class GroupedLog:
+    """Takes events as they come and gives them back session by session. `with` deletes the file at the end.
+
+    A private SQLite database in the folder for temporary files, of about the size of the log; its sort is external.
+    """
+
+    def __init__(self, events: Iterable[tuple[str, Event]] = ()) -> None:
+        self._database = sqlite3.connect("")
+        self._database.executescript(
+            f"PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-{_CACHE_KIB}; PRAGMA temp_store=FILE;"
+            "CREATE TABLE events (session TEXT NOT NULL, event BLOB NOT NULL)"
+        )
+        self.add(events)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._database.close()
+
+    def add(self, events: Iterable[tuple[str, Event]]) -> None:
+        """Take these events too; those of one session in their order."""
+        rows = ((session, _encode(event)) for session, event in events)
+        self._database.executemany("INSERT INTO events VALUES (?, ?)", rows)
+
+    def sessions(self) -> Iterator[tuple[str, Iterator[Event]]]:
+        """Every session by UID, with its events in their order, to be read before the next session is asked for."""
+        rows = self._database.execute("SELECT session, event FROM events ORDER BY session, rowid")
+        for session, group in groupby(rows, key=itemgetter(0)):
+            yield session, (_decode(event) for _, event in group)

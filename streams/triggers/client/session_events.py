@@ -1,0 +1,84 @@
+"""Reads events back from the topic: one session's by its owner's index, or everybody's."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from typing import cast
+
+from confluent_kafka import Message
+
+from triggers.client.kafka_sender import Header
+from triggers.client.owners import Owners
+from triggers.client.session_reader import SessionReader
+from triggers.client.stored_letters import stored_letters
+from triggers.client.topic_places import read_places
+from triggers.client.topic_range import partition_starts, read_range, watermarks
+from triggers.codec import EventDecoder, decode_key, encode_key
+from triggers.core.events import Event
+from triggers.errors import OwnerUnavailable, SessionNotFound, Undecodable
+from triggers.settings import Settings
+from triggers.topology import Topology, partition_of
+
+Place = tuple[int, int]
+"""Partition and offset."""
+
+
+class SessionEvents:
+    """A consumer and nothing else: it changes no session and commits no offset.
+
+    What lies on another partition than its session's, and what became a dead letter, has changed no session and is
+    left out. Blocks; raises BrokerUnavailable.
+    """
+
+    def __init__(self, settings: Settings, reader: SessionReader | None = None) -> None:
+        self._settings = settings
+        self._topic = Topology(settings.namespace).events
+        self._owners = Owners(settings)
+        self._reader = reader or SessionReader(settings, self._owners)
+        self._decoder = EventDecoder(settings.max_payload_bytes, None)
+
+    def of(self, uid: str) -> list[Event]:
+        """The session's events, as they were applied; read at their offsets, or (no worker answers) by `scan`.
+
+        Raises SessionNotFound, EventsExpired.
+        """
+        try:
+            places = self._reader.event_places(uid)
+        except OwnerUnavailable:
+            return self.scan(uid)
+        found = read_places(self._settings, self._topic, places.partition, places.offsets)
+        return [event for _, event in self._decoded(found, ())]
+
+    def scan(self, uid: str) -> list[Event]:
+        """The session's events from its whole partition, without asking a worker. Raises SessionNotFound."""
+        key, partition = encode_key(uid), self._owners.partition(uid)
+        start = watermarks(self._settings, self._topic, [partition])[partition][0]
+        messages = (m for m in read_range(self._settings, self._topic, {partition: start}) if m.key() == key)
+        events = [event for _, event in self._decoded(messages, self._dead())]
+        if not events:
+            raise SessionNotFound(f"there is no event of session {uid!r} on {self._topic}")
+        return events
+
+    def every(self) -> Iterator[tuple[str, Event]]:
+        """Session and event of all that is on the topic now; those of one session are in their order."""
+        starts = partition_starts(self._settings, self._topic)
+        messages = read_range(self._settings, self._topic, starts)
+        mine = (m for m in messages if partition_of(m.key() or b"", len(starts)) == m.partition())
+        return self._decoded(mine, self._dead())
+
+    def _decoded(self, messages: Iterable[Message], dead: Collection[Place]) -> Iterator[tuple[str, Event]]:
+        for message in messages:
+            place = message.partition() or 0, message.offset() or 0
+            if place in dead:
+                continue
+            try:
+                session = decode_key(message.key())
+                headers = cast("list[Header] | None", message.headers())
+                event = self._decoder.decode(message.value(), headers, place[1], message.timestamp()[1])
+            except Undecodable:
+                continue
+            yield session, event
+
+    def _dead(self) -> set[Place]:
+        letters = (stored.letter for stored in stored_letters(self._settings))
+        return {(letter.partition, letter.offset) for letter in letters if letter.topic == self._topic}

@@ -1,0 +1,72 @@
+"""Events of many sessions as JSON lines: what `triggers fire --from` reads and `triggers export` writes.
+
+    {"session": "q-17", "trigger": "pageReceived", "kwargs": {"page": 3}, "time": "2024-03-01T10:20:30Z"}
+    {"session": "q-17", "type": "finished", "instance": "t_import#0", "attempt": 1, "offset": 4711}
+
+A line is an event in plain JSON (`plain_json`) with its `session` and, if it was in a topic, its `offset` there.
+"""
+
+from __future__ import annotations
+
+import msgspec
+from msgspec import Raw
+
+from triggers.codec.event_shapes import SHAPES, wire_name
+from triggers.codec.keys import encode_key
+from triggers.codec.plain_json import decode_json
+from triggers.codec.reasons import Reason
+from triggers.core.events import ConfigurationUpdated, Event, TriggerFired
+from triggers.core.kwargs import object_of
+from triggers.errors import Undecodable
+
+_IMPLIED = (TriggerFired, ConfigurationUpdated)
+"""Their lines need no `type`."""
+_members = msgspec.json.Decoder(dict[str, Raw]).decode
+_text = msgspec.json.Decoder(str).decode
+_number = msgspec.json.Decoder(int).decode
+
+
+def decode_line(line: bytes, position: int) -> tuple[str, Event]:
+    """Session and event of a line; `position` counts if it has no `offset`.
+
+    Raises Undecodable, or CallError for a session that no worker would accept.
+    """
+    try:
+        members = _members(line)
+        session = _text(members.pop("session", Raw(b"null")))
+        position = _number(members.pop("offset", Raw(str(position).encode())))
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Undecodable(Reason.WRONG_SHAPE, f"a line is a JSON object with a session: {error}") from error
+    encode_key(session)
+    event = object_of({name: bytes(value) for name, value in members.items()})
+    return session, decode_json(event, position, 0)
+
+
+def encode_line(session: str, event: Event) -> bytes:
+    """The line, without its end. Payloads stay as they were written; fields that have their default are left out."""
+    return msgspec.json.encode({"session": session} | event_members(event))
+
+
+def event_members(event: Event) -> dict[str, object]:
+    """Members of the event in plain JSON, and its `offset`."""
+    kind, fields, payloads = _LINES[type(event)]
+    members: dict[str, object] = {} if kind is None else {"type": kind}
+    for name, default in fields:
+        if (value := getattr(event, name)) != default:
+            members[name] = Raw(_one_line(value)) if name in payloads else value
+    members["offset"] = event.position
+    return members
+
+
+def _one_line(payload: bytes) -> bytes:
+    """JSON without line ends. They can only stand between its tokens."""
+    return payload.replace(b"\r", b" ").replace(b"\n", b" ") if b"\n" in payload or b"\r" in payload else payload
+
+
+def _shape_of_line(kind: type[Event]) -> tuple[str | None, list[tuple[str, object]], tuple[str, ...]]:
+    """Its `type`, its fields with their defaults (a required one has none that equals a value), its payloads."""
+    fields = [(field.name, field.default) for field in msgspec.structs.fields(kind) if field.name != "position"]
+    return None if kind in _IMPLIED else wire_name(kind), fields, SHAPES[kind].payloads
+
+
+_LINES = {kind: _shape_of_line(kind) for kind in SHAPES}

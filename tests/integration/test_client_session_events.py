@@ -1,0 +1,125 @@
+"""Events read back from a real Kafka: what they fold to is the session that the worker has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from confluent_kafka import TopicPartition
+from confluent_kafka.admin import AdminClient
+from msgspec import structs
+from tests.support.questionnaires import Application, interleaved, questionnaire
+from tests.support.topic_reader import wait_until
+from tests.support.topic_setup import create_topics
+from tests.support.worker_process import WorkerProcess
+
+from triggers.analysis.driver import MemoryDriver
+from triggers.client import SessionReader
+from triggers.client.consumer_lag import consumer_lag
+from triggers.client.session_events import SessionEvents
+from triggers.client.session_reader import EventPlaces
+from triggers.codec import encode_key
+from triggers.core.events import Event
+from triggers.core.view import SessionView
+from triggers.errors import EventsExpired, SessionNotFound
+from triggers.settings import Settings
+from triggers.topology import Topology, partition_of
+
+pytestmark = pytest.mark.broker
+
+
+@pytest.fixture
+def worker(settings: Settings) -> Iterator[WorkerProcess]:
+    create_topics(settings)
+    with WorkerProcess(settings, "w0") as worker:
+        worker.wait_ready()
+        yield worker
+
+
+def published(settings: Settings, sessions: int = 20) -> list[str]:
+    """Sessions of a dozen events, one of them with a dead letter, one with an event on a wrong partition."""
+    application = Application(settings)
+    for uid, event in interleaved(sessions, pages=9):
+        application.fire(uid, event)
+    application.fire("s1", {"type": "finished", "instance": "t_importSubject#7"})
+    wrong = (partition_of(b"s2", settings.partitions) + 1) % settings.partitions
+    application.fire("s2", {"trigger": "isEmbeddedApplication"}, partition=wrong)
+    application.flush()
+    wait_until(
+        lambda: all(row.records == 0 for row in consumer_lag(settings) if "agents" in row.group), "all is applied"
+    )
+    return [f"s{n}" for n in range(sessions)]
+
+
+def folded(uid: str, events: list[Event]) -> SessionView:
+    driver = MemoryDriver()
+    for event in events:
+        driver.apply(uid, event)
+    return driver.view(uid)
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_sessions_events_fold_to_what_its_worker_shows(settings: Settings) -> None:
+    uids = published(settings)
+    reader, source = SessionReader(settings), SessionEvents(settings)
+
+    by_index = {uid: source.of(uid) for uid in uids}
+    by_scan = {uid: source.scan(uid) for uid in uids}
+    everything: dict[str, list[Event]] = {}
+    for uid, event in source.every():
+        everything.setdefault(uid, []).append(event)
+
+    assert {uid: folded(uid, events) for uid, events in by_index.items()} == {uid: reader.read(uid) for uid in uids}
+    assert by_scan == by_index
+    assert everything == by_index
+    assert len(by_index["s2"]) == len(by_index["s3"]) + 1
+
+
+def test_without_a_worker_the_partition_is_read(settings: Settings) -> None:
+    create_topics(settings)
+    application = Application(settings)
+    for event in questionnaire(pages=3):
+        application.fire("s1", event)
+    application.fire("s2", {"trigger": "pageReceived"})
+    application.flush()
+    source = SessionEvents(structs.replace(settings, read_timeout_s=0.2))
+
+    assert folded("s1", source.of("s1")).events == 7
+    with pytest.raises(SessionNotFound, match="s3"):
+        source.of("s3")
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_session_that_nobody_knows_is_not_found(settings: Settings) -> None:
+    with pytest.raises(SessionNotFound, match="nobody"):
+        SessionEvents(settings).of("nobody")
+
+
+class KnownPlaces(SessionReader):
+    """An index that a test makes up."""
+
+    def __init__(self, settings: Settings, places: EventPlaces) -> None:
+        super().__init__(settings)
+        self._places = places
+
+    def event_places(self, uid: str) -> EventPlaces:  # noqa: ARG002  # the reader's signature
+        return self._places
+
+
+def test_offsets_far_apart_are_read_one_by_one_and_expired_ones_are_named(settings: Settings) -> None:
+    create_topics(settings)
+    topic, partition = Topology(settings.namespace).events, partition_of(encode_key("s1"), settings.partitions)
+    application = Application(settings)
+    for number in range(9_000):
+        application.fire("s1", {"trigger": f"page{number}"})
+    application.flush()
+    offsets = [1_000, 1_001, 4_000, 8_999]
+    source = SessionEvents(settings, KnownPlaces(settings, EventPlaces(partition, offsets)))
+
+    assert [event.position for event in source.of("s1")] == offsets
+
+    admin = AdminClient({"bootstrap.servers": settings.brokers})
+    for future in admin.delete_records([TopicPartition(topic, partition, 1_001)]).values():
+        future.result(timeout=30)
+    with pytest.raises(EventsExpired, match=f"{topic}/{partition}/1000 is not there any more"):
+        source.of("s1")
