@@ -14,7 +14,7 @@ PIP := $(BIN)/python -m pip install -q --disable-pip-version-check
 PYTEST := $(BIN)/pytest
 LOCK := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --custom-compile-command "make lock" pyproject.toml
-CODE := streams tests examples
+CODE := streams tests examples benchmarks
 
 help:  ## Print this
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -65,6 +65,9 @@ integration: setup  ## Tests on a real Kafka
 e2e: setup  ## The whole stack, and what kills it
 	@$(PYTEST) tests/e2e --durations 10 $(ARGS)
 
+bench: setup  ## Measure beside other ways of doing it, in a few minutes (OLD_FRAMEWORK=path, ARGS=...)
+	@$(BIN)/python -m benchmarks $(ARGS)
+
 lock: setup  ## Write the locks anew from pyproject.toml (ARGS=--upgrade for newer versions)
 	@$(LOCK) --group dev -o requirements.lock $(ARGS)
 	@$(LOCK) --group build -c requirements.lock -o deploy/requirements.lock
@@ -73,4 +76,4 @@ clean:  ## Remove what was made here
 	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup demo dev test lint format types contracts unit integration e2e lock clean
+.PHONY: help setup demo dev test lint format types contracts unit integration e2e bench lock clean

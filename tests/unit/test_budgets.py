@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-MODULES = sorted(path for folder in ("streams", "tests", "examples") for path in (ROOT / folder).rglob("*.py"))
+FOLDERS = ("streams", "tests", "examples", "benchmarks")
+MODULES = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))
 MAX_LINES_OF_MODULE = 300
 MAX_LINES_OF_FUNCTION = 40
 SAY_NOTHING = {"base", "common", "helper", "helpers", "misc", "shared", "tools", "types", "util", "utils"}

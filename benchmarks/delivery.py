@@ -1,0 +1,126 @@
+"""What has arrived: records as a consumer sees them that reads committed ones only, by the broker's own clock."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
+
+from benchmarks.processes import Running
+from benchmarks.programs.client_options import producer_options
+from benchmarks.workload import Published
+from triggers.client.connection import admin_client
+from triggers.dev.own_namespace import own_namespace
+from triggers.settings import Settings
+from triggers.topology import Topology
+
+_STALLED_S = 120.0
+_LOOK_EVERY_S = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """When each counted record reached the broker, in order; seconds since 1970."""
+
+    times: list[float]
+    others: int
+    """Records that were delivered and not counted."""
+
+
+@contextmanager
+def installation(brokers: str, partitions: int = 8) -> Iterator[Settings]:
+    """Topics of one's own, gone at the end; the broker stamps every command with its own clock."""
+    with own_namespace(Settings(brokers=brokers, partitions=partitions), "bench") as settings:
+        topic = Topology(settings.namespace).commands
+        change = ConfigEntry("message.timestamp.type", "LogAppendTime", incremental_operation=AlterConfigOpType.SET)
+        resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[change])
+        admin = admin_client(settings)  # the futures do not keep it alive
+        for future in admin.incremental_alter_configs([resource]).values():
+            future.result(timeout=30)
+        yield settings
+
+
+def publish(settings: Settings, events: Iterable[Published]) -> None:
+    """Put the events on their topic and wait until they are there. Raises RuntimeError."""
+    producer = Producer(producer_options(settings.brokers) | {"enable.idempotence": True, "linger.ms": 20})
+    topic = Topology(settings.namespace).events
+    for key, value in events:
+        _produce(producer, topic, key, value)
+    if left := producer.flush(60):
+        raise RuntimeError(f"{left} events were not acknowledged")
+
+
+def _produce(producer: Producer, topic: str, key: bytes, value: bytes) -> None:
+    while True:
+        try:
+            return producer.produce(topic, value, key)
+        except BufferError:
+            producer.poll(0.05)
+
+
+def await_commands(
+    settings: Settings, program: Running, expected: int, counted: Callable[[bytes], bool] = bool
+) -> Delivered:
+    """Wait for so many counted commands, and look when they came.
+
+    The wait asks for the topic's size and reads nothing, so that it does not compete with what is measured. Raises
+    RuntimeError when the program ends or stands still.
+    """
+    reader = Consumer(
+        {
+            "bootstrap.servers": settings.brokers,
+            "group.id": f"{settings.namespace}-reader",
+            "isolation.level": "read_committed",
+            "enable.auto.commit": False,
+            "auto.offset.reset": "earliest",
+        }
+    )
+    topic = Topology(settings.namespace).commands
+    try:
+        _await_size(reader, topic, settings.partitions, program, expected)
+        reader.assign([TopicPartition(topic, partition, 0) for partition in range(settings.partitions)])
+        return _read(reader, program, expected, counted)
+    finally:
+        reader.close()
+
+
+def _await_size(reader: Consumer, topic: str, partitions: int, program: Running, expected: int) -> None:
+    size, grown_at = 0, time.monotonic()
+    while size < expected:
+        time.sleep(_LOOK_EVERY_S)
+        program.check()
+        ends = [reader.get_watermark_offsets(TopicPartition(topic, p), timeout=30)[1] for p in range(partitions)]
+        if sum(ends) > size:
+            size, grown_at = sum(ends), time.monotonic()
+        _must_move(program, grown_at, size, expected)
+
+
+def _read(reader: Consumer, program: Running, expected: int, counted: Callable[[bytes], bool]) -> Delivered:
+    times: list[float] = []
+    others, grown_at = 0, time.monotonic()
+    while len(times) < expected:
+        for message in reader.consume(10_000, 0.2):
+            grown_at = time.monotonic()
+            if counted(_value(message)):
+                times.append(message.timestamp()[1] / 1000)
+            else:
+                others += 1
+        program.check()
+        _must_move(program, grown_at, len(times), expected)
+    return Delivered(sorted(times), others)
+
+
+def _value(message: Message) -> bytes:
+    if (error := message.error()) and error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001  # public by use
+        raise KafkaException(error)
+    return message.value() or b""
+
+
+def _must_move(program: Running, grown_at: float, have: int, expected: int) -> None:
+    if time.monotonic() - grown_at > _STALLED_S:
+        log = program.log.read_text(errors="replace")[-2000:]
+        raise RuntimeError(f"{program.name} stands still after {have} of {expected} records:\n{log}")

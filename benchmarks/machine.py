@@ -1,0 +1,47 @@
+"""Where it was measured."""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import subprocess
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+import confluent_kafka
+
+from triggers.dev.artifacts import KAFKA_VERSION
+
+_PACKAGES = ("faust-streaming", "confluent-kafka", "rocksdict", "msgspec", "fastavro", "celery", "uvloop")
+_MODEL = r"model name\s*: (.*)"
+_MEMORY = r"MemTotal:\s*(\d+)"
+
+
+def machine() -> dict[str, str]:
+    """Processor, memory, system and versions, for people."""
+    return {
+        "date": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
+        "commit": _commit(),
+        "processor": f"{os.cpu_count()} of {_first(_MODEL, '/proc/cpuinfo')}",
+        "memory": f"{int(_first(_MEMORY, '/proc/meminfo') or 0) / 2**20:.0f} GiB",
+        "load before": f"{os.getloadavg()[0]:.1f}",
+        "system": f"{platform.system()} {platform.release()}",
+        "python": platform.python_version(),
+        "kafka": KAFKA_VERSION,
+        "librdkafka": confluent_kafka.libversion()[0],
+        **{package: version(package) for package in _PACKAGES},
+    }
+
+
+def _commit() -> str:
+    command = ["git", "describe", "--always", "--dirty"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.stdout.strip()
+
+
+def _first(pattern: str, file: str) -> str:
+    path = Path(file)
+    found = re.search(pattern, path.read_text()) if path.exists() else None
+    return found.group(1) if found else ""
