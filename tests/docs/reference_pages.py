@@ -1,4 +1,4 @@
-"""Writes docs/cli.md and docs/settings.md from the code: python -m tests.docs.reference_pages."""
+"""Writes what docs/{cli,settings,analysis}.md say of the code: python -m tests.docs.reference_pages."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 import triggers.settings
+from triggers.analysis.check.findings import KINDS
 from triggers.cli import main
 from triggers.settings import PREFIX, Settings
 
@@ -35,9 +36,14 @@ JSON_SHAPES = {
     " value]]}]`",
     "dead-letters show": "one element of what `dead-letters list` prints",
     "dead-letters redrive": "`{redriven: [place]}`",
+    "check": "`[{file, findings: [{rule, severity, task, directive, place: {line, column, end_line, end_column},"
+    " message, fix}]}]`",
     "verify": "`{passed, failed, differences: [{id, title, firm, differences: [text]}]}`",
 }
 """What `--json` prints. A key that is there stays, with its meaning; new ones may come."""
+
+_KINDS_START = "| rule | severity | |\n|---|---|---|\n"
+_KINDS_END = "<!-- end of findings -->\n"
 
 _CLI_HEAD = f"""# The command line
 
@@ -52,7 +58,7 @@ Errors are one line on standard error. Exit codes:
 | code | meaning |
 |---|---|
 | 0 | done |
-| 1 | a check failed: `verify`, `topics check`, `demo` |
+| 1 | a check failed: `check`, `verify`, `topics check`, `demo` |
 | 2 | fix the call: an option, a setting, a configuration, the status of an instance |
 | 3 | there is nothing of that name |
 | 4 | try again: a broker or the worker that owns the session does not answer |
@@ -89,6 +95,13 @@ def settings_page() -> str:
         for name, text in setting_texts().items()
     ]
     return _SETTINGS_HEAD + "\n".join(rows) + "\n"
+
+
+def analysis_page() -> str:
+    """docs/analysis.md with the findings of `triggers check` as the code has them."""
+    before, rest = (DOCS / "analysis.md").read_text().split(_KINDS_START)
+    rows = "".join(f"| `{name}` | {kind.severity} | {kind.summary} |\n" for name, kind in KINDS.items())
+    return f"{before}{_KINDS_START}{rows}{_KINDS_END}{rest.split(_KINDS_END)[1]}"
 
 
 def commands() -> Iterator[tuple[tuple[str, ...], click.Command]]:
@@ -163,3 +176,4 @@ def _help(option: click.Option) -> str:
 if __name__ == "__main__":
     (DOCS / "cli.md").write_text(cli_page())
     (DOCS / "settings.md").write_text(settings_page())
+    (DOCS / "analysis.md").write_text(analysis_page())

@@ -7,6 +7,7 @@ from pathlib import Path
 from tests.docs.reference_pages import (
     DOCS,
     JSON_SHAPES,
+    analysis_page,
     cli_page,
     commands,
     options,
@@ -27,6 +28,10 @@ def test_the_page_of_the_command_line_is_current() -> None:
 
 def test_the_page_of_the_settings_is_current() -> None:
     assert (DOCS / "settings.md").read_text() == settings_page(), WRITE
+
+
+def test_the_table_of_findings_is_current() -> None:
+    assert (DOCS / "analysis.md").read_text() == analysis_page(), WRITE
 
 
 def test_every_setting_has_a_docstring() -> None:

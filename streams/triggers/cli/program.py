@@ -36,6 +36,7 @@ COMMANDS = {
     "skip": Entry("triggers.cli.operate", "Resolve a failed instance without running it."),
     "dead-letters": Entry("triggers.cli.dead_letters", "Records that could not be decoded or applied."),
     "export": Entry("triggers.cli.export", "Events as JSON lines."),
+    "check": Entry("triggers.cli.check", "What is wrong with rules, before anything runs."),
     "verify": Entry("triggers.cli.verify", "Recorded histories against this engine."),
     "completion": Entry("triggers.cli.completion", "Completion for bash, zsh or fish."),
 }

@@ -18,6 +18,8 @@ T = TypeVar("T")
 
 _AFTER, _AND_EVERY, _UNLESS = "after", "andEvery", "unless"
 _RUN, _USING, _WITH_PARAMS = "run", "using", "withParams"
+DIRECTIVES: Final = (_AFTER, _AND_EVERY, _UNLESS, _RUN, _USING, _WITH_PARAMS)
+"""Every key of a rule that the engine reads; any other one is the application's own."""
 _NAMES = msgspec.json.Decoder(list[str])
 _TEXT = msgspec.json.Decoder(str)
 _KNOWN_PLANS: Final = 1000

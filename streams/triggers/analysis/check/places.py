@@ -1,0 +1,104 @@
+"""Where in a file of rules its tasks, directives and trigger names stand."""
+
+from __future__ import annotations
+
+import json
+import re
+from bisect import bisect_right
+from collections.abc import Iterator
+
+from msgspec import Struct
+
+Path = tuple[str, ...]
+"""(task), (task, directive) or (task, directive, trigger in its list)."""
+
+_decode = json.JSONDecoder().raw_decode
+_space = re.compile(r"[ \t\n\r]*")
+
+
+class Place(Struct, frozen=True, order=True):
+    """A piece of the text. Lines and columns count from 1, columns in characters; the end is exclusive."""
+
+    line: int = 1
+    column: int = 1
+    end_line: int = 1
+    end_column: int = 1
+
+
+START = Place()
+"""Of the file as a whole."""
+
+
+class Places:
+    """Places by path; of a member, that of its key."""
+
+    def __init__(self, text: str) -> None:
+        """Takes JSON that `json.loads` accepts."""
+        self.repeated: list[tuple[Path, Place]] = []
+        """What stands there again."""
+        self._lines = [0, *(found.end() for found in re.finditer("\n", text))]
+        self._found: dict[Path, Place] = {}
+        self._scan(text)
+
+    def of(self, *path: str | None) -> Place:
+        """The nearest thing of that path that has a place: a task that is not there is the file."""
+        known = tuple(part for part in path if part is not None)
+        while known and known not in self._found:
+            known = known[:-1]
+        return self._found.get(known, START)
+
+    def _scan(self, text: str) -> None:
+        tasks: set[str] = set()
+        for task, start, end, value in _members(text, _skip(text, 0)):
+            self._note((task,), start, end, tasks)
+            directives: set[str] = set()
+            for directive, key_start, key_end, names in _members(text, value):
+                self._note((task, directive), key_start, key_end, directives)
+                triggers: set[str] = set()
+                for trigger, item_start, item_end in _names(text, names):
+                    self._note((task, directive, trigger), item_start, item_end, triggers)
+
+    def _note(self, path: Path, start: int, end: int, seen: set[str]) -> None:
+        place = self._found[path] = Place(*self._position(start), *self._position(end))
+        if path[-1] in seen:
+            self.repeated.append((path, place))
+        seen.add(path[-1])
+
+    def _position(self, offset: int) -> tuple[int, int]:
+        line = bisect_right(self._lines, offset)
+        return line, offset - self._lines[line - 1] + 1
+
+
+def _members(text: str, at: int) -> Iterator[tuple[str, int, int, int]]:
+    """Key, its start and end, and the start of its value, of the object that starts there; nothing if none does."""
+    if not text.startswith("{", at):
+        return
+    at = _skip(text, at + 1)
+    while text[at] != "}":
+        key, end = _decode(text, at)
+        value = _skip(text, _skip(text, end) + 1)
+        yield key, at, end, value
+        at = _next(text, value)
+
+
+def _names(text: str, at: int) -> Iterator[tuple[str, int, int]]:
+    """Every string, its start and end, of the list that starts there."""
+    if not text.startswith("[", at):
+        return
+    at = _skip(text, at + 1)
+    while text[at] != "]":
+        item, end = _decode(text, at)
+        if isinstance(item, str):
+            yield item, at, end
+        at = _next(text, at)
+
+
+def _next(text: str, value: int) -> int:
+    """Start of what follows a value and its comma."""
+    at = _skip(text, _decode(text, value)[1])
+    return _skip(text, at + 1) if text[at] == "," else at
+
+
+def _skip(text: str, at: int) -> int:
+    found = _space.match(text, at)
+    return found.end() if found else at

@@ -1,0 +1,132 @@
+"""Everything for which the engine would refuse the rules, not only the first, each at its place."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from difflib import get_close_matches
+from typing import Final
+
+from triggers.analysis.check.findings import Finding, finding
+from triggers.analysis.check.places import START, Path, Place, Places
+from triggers.core.config import DIRECTIVES, TaskConfig, compile_plan, validate_configuration
+from triggers.core.kwargs import members_of, object_of
+from triggers.errors import CallError, InvalidConfiguration
+
+_LEAST: Final = {"after": b"[]", "run": b'"run"'}
+"""A rule that is accepted, beside which each directive is tried alone."""
+_NEAR: Final = 0.8
+
+
+class Reading:
+    """A file of rules, read as far as it can be: findings, and the tasks that the engine would accept."""
+
+    def __init__(self, text: bytes) -> None:
+        self.findings: list[Finding] = []
+        self.places = Places("{}")
+        self.names: list[str] = []
+        """Of all tasks, accepted or not."""
+        self.tasks: dict[str, TaskConfig] = {}
+        try:
+            decoded = text.decode()
+            found = json.loads(decoded)
+        except (ValueError, RecursionError) as error:
+            self.findings.append(_no_json(error))
+            return
+        if not isinstance(found, dict):
+            self.findings.append(_no_object(START))
+            return
+        self.places = Places(decoded)
+        self._read(text)
+
+    def _read(self, text: bytes) -> None:
+        self.findings += [_repeated(path, place) for path, place in self.places.repeated if len(path) < 3]
+        for name, directives in _members(text).items():
+            self.names.append(name)
+            found = list(_refused(name, directives, self.places))
+            self.findings += found
+            if not found:
+                self.tasks |= compile_plan(object_of({name: directives})).tasks
+        if not self.findings:
+            self.findings += _otherwise(text)
+
+
+def _members(text: bytes) -> dict[str, bytes]:
+    try:
+        return members_of(text)
+    except CallError:
+        return {}
+
+
+def _no_json(error: Exception) -> Finding:
+    if isinstance(error, json.JSONDecodeError):
+        place = Place(error.lineno, error.colno, error.lineno, error.colno + 1)
+        return finding("invalid-json", place, f"this is no JSON: {error.msg}", "mend the JSON at this place")
+    return finding("invalid-json", START, f"this is no JSON: {error}", "save the rules as JSON in UTF-8")
+
+
+def _no_object(place: Place) -> Finding:
+    fix = 'write {"<task>": {"after": [...], "run": "..."}, ...}'
+    return finding("invalid-json", place, "a configuration is a JSON object, task name -> directives", fix)
+
+
+def _repeated(path: Path, place: Place) -> Finding:
+    task, directive = path[0], path[1] if len(path) > 1 else None
+    message = f"the key {path[-1]!r} stands twice; readers would take different ones"
+    return finding("duplicate-key", place, message, "delete one of them", task=task, directive=directive)
+
+
+def _refused(task: str, directives: bytes, places: Places) -> Iterator[Finding]:
+    try:
+        own = members_of(directives)
+    except CallError as error:
+        yield _invalid(places, task, None, f"task {task!r}: its directives: {error}", "write an object of directives")
+        return
+    yield from _missing(task, own, places)
+    for key, value in own.items():
+        if message := _refusal(task, _LEAST | {key: value}):
+            yield _invalid(places, task, key, message, _fix(message, key))
+
+
+def _missing(task: str, own: dict[str, bytes], places: Places) -> Iterator[Finding]:
+    for key in _LEAST:
+        if key not in own:
+            message = _refusal(task, {name: value for name, value in _LEAST.items() if name != key})
+            meant = get_close_matches(key, [name for name in own if name not in DIRECTIVES], n=1, cutoff=0.6)
+            fix = f"rename {meant[0]!r} to {key!r}" if meant else f"add {key!r}"
+            yield _invalid(places, task, meant[0] if meant else None, message, fix)
+
+
+def _refusal(task: str, directives: dict[str, bytes]) -> str:
+    """Why the engine refuses a task of these directives; empty: it does not."""
+    try:
+        validate_configuration(object_of({task: object_of(directives)}))
+    except InvalidConfiguration as error:
+        return str(error)
+    return ""
+
+
+def _invalid(places: Places, task: str, directive: str | None, message: str, fix: str) -> Finding:
+    place = places.of(task, directive)
+    return finding("invalid-directive", place, message, fix, task=task, directive=directive)
+
+
+def _fix(message: str, key: str) -> str:
+    wanted = message.partition("must be ")[2].partition(", it is ")[0]
+    return f"make {key!r} {wanted}" if wanted else f"change or delete {key!r}"
+
+
+def _otherwise(text: bytes) -> Iterator[Finding]:
+    """What is refused for a reason that is in no single directive."""
+    try:
+        validate_configuration(text)
+    except InvalidConfiguration as error:
+        yield finding("invalid-json", START, str(error), "mend what the message names")
+
+
+def misspelt(key: str) -> str | None:
+    """The directive that a key of the application's own resembles so much that it is surely meant."""
+    lower = {directive.lower(): directive for directive in DIRECTIVES}
+    plain = key.lower().replace("_", "").replace("-", "")
+    near = get_close_matches(plain, lower, n=1, cutoff=_NEAR)
+    return lower[near[0]] if near else None

@@ -1,0 +1,123 @@
+"""`triggers check`: what it prints, and what the shell is told."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from triggers.analysis.check.findings import KINDS
+from triggers.cli import main
+
+DEADLOCK = {"t_a": {"after": ["t_b"], "run": "r"}, "t_b": {"after": ["t_a"], "run": "r"}}
+NOTE = {"a": {"after": ["x"], "run": "r"}}
+WARNING = {"t_a": {"after": ["x"], "run": "r", "unless": ["t_a"]}}
+
+
+@pytest.fixture
+def rules(tmp_path: Path) -> Path:
+    return tmp_path / "rules.json"
+
+
+def _check(rules: Path, configuration: object, *arguments: str) -> Result:
+    rules.write_text(json.dumps(configuration))
+    return CliRunner().invoke(main, ["check", str(rules), *arguments])
+
+
+@pytest.mark.parametrize(
+    ("configuration", "fail_on", "code"),
+    [
+        ({}, "note", 0),
+        (NOTE, "warning", 0),
+        (NOTE, "note", 1),
+        (WARNING, "warning", 1),
+        (WARNING, "error", 0),
+        (DEADLOCK, "error", 1),
+        (DEADLOCK, "never", 0),
+    ],
+)
+def test_the_exit_code_is_1_if_a_finding_counts(rules: Path, configuration: object, fail_on: str, code: int) -> None:
+    assert _check(rules, configuration, "--fail-on", fail_on).exit_code == code
+
+
+def test_people_read_file_line_and_column_the_message_and_the_fix(rules: Path) -> None:
+    output = _check(rules, DEADLOCK).output
+
+    assert f"{rules}:1:20: error deadlock\n" in output
+    assert "  t_a waits for t_b, t_b waits for t_a: so none of them ever runs\n  fix: take one" in output
+    assert output.endswith("1 error, 0 warnings, 0 notes\n")
+
+
+@pytest.mark.parametrize(("ignored", "count"), [("deadlock", 0), ("deadlock:t_a", 0), ("deadlock:t_b", 1)])
+def test_what_is_ignored_is_not_told(rules: Path, ignored: str, count: int) -> None:
+    found = json.loads(_check(rules, DEADLOCK, "--json", "--ignore", ignored).output)
+
+    assert len(found[0]["findings"]) == count
+
+
+def test_an_unknown_rule_is_refused_naming_those_there_are(rules: Path) -> None:
+    result = _check(rules, {}, "--ignore", "deadlok")
+
+    assert result.exit_code == 2
+    assert "deadlock" in result.output
+
+
+def test_sarif_has_each_finding_with_its_rule_level_and_region(rules: Path) -> None:
+    log = json.loads(_check(rules, DEADLOCK, "--sarif").output)
+
+    (run,) = log["runs"]
+    (result,) = run["results"]
+    described = run["tool"]["driver"]["rules"]
+    (location,) = result["locations"]
+    assert (log["version"], run["columnKind"]) == ("2.1.0", "unicodeCodePoints")
+    assert [rule["id"] for rule in described] == list(KINDS)
+    assert described[result["ruleIndex"]]["id"] == result["ruleId"] == "deadlock"
+    assert result["level"] == "error"
+    assert location["physicalLocation"] == {
+        "artifactLocation": {"uri": str(rules)},
+        "region": {"startLine": 1, "startColumn": 20, "endLine": 1, "endColumn": 25},
+    }
+    assert location["logicalLocations"][0]["fullyQualifiedName"] == "t_a/after"
+
+
+LOG = ['{"session": "s", "trigger": "x"}', '{"session": "s", "trigger": "y", "kwargs": {"n": 1}}']
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "unproduced"),
+    [
+        ("names.json", '["x"]', ["t_b"]),
+        ("log.jsonl", LOG[0], ["t_b"]),
+        ("log.jsonl", "\n".join(LOG), []),
+    ],
+)
+def test_declared_triggers_come_from_a_list_or_a_log(rules: Path, name: str, text: str, unproduced: list[str]) -> None:
+    (rules.parent / name).write_text(text)
+    configuration = {task: {"after": [trigger], "run": "r"} for task, trigger in [("t_a", "x"), ("t_b", "y")]}
+
+    found = _findings(_check(rules, configuration, "--json", "--triggers", str(rules.parent / name)))
+
+    assert [one["task"] for one in found if one["rule"] == "unproduced-trigger"] == unproduced
+
+
+def test_a_declared_trigger_may_be_named_itself(rules: Path) -> None:
+    found = _findings(_check(rules, WARNING, "--json", "--triggers", "y"))
+
+    assert [one["rule"] for one in found] == ["unused-trigger", "unproduced-trigger", "unless-never-wins"]
+
+
+def test_a_list_of_something_else_is_refused_naming_the_file(rules: Path) -> None:
+    (rules.parent / "names.json").write_text("[1]")
+
+    result = _check(rules, {}, "--triggers", str(rules.parent / "names.json"))
+
+    assert result.exit_code == 2
+    assert "names.json must be a JSON list of trigger names" in result.output
+
+
+def _findings(result: Result) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(result.output)[0]["findings"]
+    return found

@@ -1,0 +1,219 @@
+"""Static checks: everything that is found, where it is, and that what is told is true of the engine."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tests.support.small_rules import EndlessCascade, Rules, directives, encoded, play, rules, statuses, triggers
+
+from triggers.analysis.check.findings import KINDS, Finding, Severity
+from triggers.analysis.check.rules import check_rules
+from triggers.core.config import DIRECTIVES, validate_configuration
+from triggers.errors import InvalidConfiguration
+
+REFUSED = {"invalid-json", "duplicate-key", "invalid-directive"}
+NEVER_RUN = {"empty-after", "deadlock", "never-runs", "unless-always-wins"}
+
+
+def _task(*after: str, **other: object) -> dict[str, Any]:
+    return {"after": list(after), "run": "app.run"} | other
+
+
+FINDINGS: list[tuple[str, object, tuple[str | None, str | None]]] = [
+    ("invalid-json", [], (None, None)),
+    ("invalid-directive", {"t_a": []}, ("t_a", None)),
+    ("invalid-directive", {"t_a": {"run": "r"}}, ("t_a", None)),
+    ("invalid-directive", {"t_a": {"afterr": ["x"], "run": "r"}}, ("t_a", "afterr")),
+    ("invalid-directive", {"t_a": {"after": ["x"]}}, ("t_a", None)),
+    ("invalid-directive", {"t_a": _task("x") | {"run": 1}}, ("t_a", "run")),
+    ("invalid-directive", {"t_a": {"after": "x", "run": "r"}}, ("t_a", "after")),
+    ("invalid-directive", {"t_a": _task("x", andEvery=["p"])}, ("t_a", "andEvery")),
+    ("invalid-directive", {"t_a": _task("x", unless="y")}, ("t_a", "unless")),
+    ("invalid-directive", {"t_a": _task("x", using=1)}, ("t_a", "using")),
+    ("invalid-directive", {"t_a": _task("x", withParams=[])}, ("t_a", "withParams")),
+    ("invalid-directive", {"t_a": _task("x", name="n")}, ("t_a", "name")),
+    ("misspelt-directive", {"t_a": _task("x", andevery="p")}, ("t_a", "andevery")),
+    ("misspelt-directive", {"t_a": _task("x", and_every="p")}, ("t_a", "and_every")),
+    ("misspelt-directive", {"t_a": _task("x", unles=["p"])}, ("t_a", "unles")),
+    ("empty-after", {"t_a": _task()}, ("t_a", "after")),
+    ("empty-after", {"t_a": _task(unless=["x", "y"])}, ("t_a", "after")),
+    ("deadlock", {"t_a": _task("t_b"), "t_b": _task("t_a")}, ("t_a", "after")),
+    ("deadlock", {"t_a": _task("t_a", "x")}, ("t_a", "after")),
+    ("deadlock", {"t_a": _task("t_b"), "t_b": _task(andEvery="t_a")}, ("t_a", "after")),
+    ("endless-cascade", {"t_a": _task("x", andEvery="t_a")}, ("t_a", "andEvery")),
+    ("endless-cascade", {"t_a": _task(andEvery="t_b"), "t_b": _task(andEvery="t_a")}, ("t_a", "andEvery")),
+    ("never-runs", {"t_a": _task("t_a"), "t_b": _task("t_a")}, ("t_b", "after")),
+    ("never-runs", {"t_a": _task(), "t_b": _task("t_a")}, ("t_b", "after")),
+    ("unless-always-wins", {"t_a": _task("x", "y", unless=["y"])}, ("t_a", "unless")),
+    ("unless-always-wins", {"t_a": _task("x", andEvery="p", unless=["p"])}, ("t_a", "unless")),
+    ("unless-always-wins", {"t_a": _task("x"), "t_b": _task("t_a", unless=["x"])}, ("t_b", "unless")),
+    ("unless-never-wins", {"t_a": _task("x", unless=["t_b"]), "t_b": _task()}, ("t_a", "unless")),
+    ("unless-never-wins", {"t_a": _task("x", unless=["t_a"])}, ("t_a", "unless")),
+    ("unless-never-wins", {"t_a": _task("x", unless=["t_b"]), "t_b": _task("t_a")}, ("t_a", "unless")),
+    ("unknown-task", {"t_a": _task("t_b")}, ("t_a", "after")),
+    ("unknown-task", {"t_a": _task("x"), "t_b": _task(andEvery="t_a#0")}, ("t_b", "andEvery")),
+    ("similar-names", {"t_a": _task("pageReceived"), "t_b": _task("pageRecieved")}, ("t_a", "after")),
+    ("similar-names", {"t_a": _task("Paid"), "t_b": _task("paid")}, ("t_a", "after")),
+    ("misspelt-param", {"t_a": _task("paid", withParams={"Paid": {"n": 1}})}, ("t_a", "withParams")),
+    ("unless-repeats-after", {"t_a": _task("x", unless=["x", "y"])}, ("t_a", "unless")),
+    ("repeated-trigger", {"t_a": _task("x", "x")}, ("t_a", "after")),
+    ("unbounded-and-every", {"t_a": _task(andEvery="p")}, ("t_a", "andEvery")),
+    ("task-prefix", {"a": _task("x")}, ("a", None)),
+]
+
+
+@pytest.mark.parametrize(("rule", "configuration", "where"), FINDINGS)
+def test_what_is_wrong_is_found_at_its_task_and_directive(
+    rule: str, configuration: object, where: tuple[str | None, str | None]
+) -> None:
+    found = check_rules(json.dumps(configuration).encode())
+
+    assert (rule, *where) in [(one.rule, one.task, one.directive) for one in found]
+
+
+DECLARED: list[tuple[str, Rules, list[str]]] = [
+    ("unproduced-trigger", {"t_a": _task("x", "y")}, ["x"]),
+    ("unless-never-wins", {"t_a": _task("x", unless=["y"])}, ["x"]),
+    ("name-clash", {"t_a": _task("x")}, ["x", "t_a"]),
+    ("unused-trigger", {"t_a": _task("x")}, ["x", "y"]),
+    ("similar-names", {"t_a": _task("pageRecieved")}, ["pageReceived"]),
+    ("endless-cascade", {"t_a": _task(andEvery="t_a")}, ["t_a"]),
+]
+
+
+@pytest.mark.parametrize(("rule", "configuration", "declared"), DECLARED)
+def test_what_the_application_fires_decides_what_is_wrong(rule: str, configuration: Rules, declared: list[str]) -> None:
+    assert rule in _rules(check_rules(encoded(configuration), declared))
+
+
+def test_every_kind_of_finding_has_a_test() -> None:
+    elsewhere = {"duplicate-key", "order-sensitive"}
+
+    assert {rule for rule, *_ in [*FINDINGS, *DECLARED]} | elsewhere == set(KINDS)
+
+
+@pytest.mark.parametrize(
+    "configuration",
+    [
+        {"t_a": _task("x", andEvery="p", unless=["done"]), "t_b": _task("t_a", owner="me", withParams={"x": {}})},
+        {"t_a": _task("x"), "t_b": _task("y", andEvery="t_a")},
+        {"t_a": _task("page1Received", "page2Received")},
+        {"t_a": _task("x", andEvery="p", unless=["t_b"]), "t_b": _task("t_a")},
+        {},
+    ],
+)
+def test_rules_that_work_are_not_blamed(configuration: Rules) -> None:
+    assert check_rules(encoded(configuration)) == []
+
+
+def test_a_finding_points_at_what_it_is_about() -> None:
+    lines = ['{"t_ü😀": {', '\t"after": ["x",', '  "x"], "run": "a",', '  "andevery": "p", "andevery": "q"}}']
+    found = check_rules("\n".join(lines).encode())
+
+    places = {(one.rule, lines[one.place.line - 1][one.place.column - 1 : one.place.end_column - 1]) for one in found}
+
+    assert places == {
+        ("repeated-trigger", '"x"'),
+        ("misspelt-directive", '"andevery"'),
+        ("duplicate-key", '"andevery"'),
+    }
+
+
+@pytest.mark.parametrize(("text", "line", "column"), [(b'{\n "t_a": {]}', 2, 10), (b"", 1, 1), (b"\xff", 1, 1)])
+def test_what_is_no_json_is_told_at_the_place_where_it_ends(text: bytes, line: int, column: int) -> None:
+    (one,) = check_rules(text)
+
+    assert (one.rule, one.place.line, one.place.column) == ("invalid-json", line, column)
+
+
+def test_the_tasks_beside_a_refused_one_are_checked() -> None:
+    found = check_rules(encoded({"t_a": {"run": "r"}, "t_b": _task(), "t_c": _task("t_a")}))
+
+    assert _rules(found) == ["invalid-directive", "empty-after"]
+
+
+def test_a_nearly_right_directive_names_the_one_that_is_meant() -> None:
+    (one,) = check_rules(encoded({"t_a": {"After": ["x"], "run": "r"}}))
+
+    assert one.fix == "rename 'After' to 'after'"
+
+
+KEYS = st.one_of(st.sampled_from([*DIRECTIVES, "name", "After", "owner"]), st.text(max_size=3))
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=3),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner, max_size=2),
+    max_leaves=4,
+)
+
+
+@given(st.dictionaries(st.text(max_size=4), st.one_of(directives(), st.dictionaries(KEYS, VALUES)), max_size=3))
+def test_an_error_that_refuses_is_told_exactly_when_the_engine_refuses(configuration: Rules) -> None:
+    text = encoded(configuration)
+
+    told = REFUSED & set(_rules(check_rules(text)))
+
+    assert bool(told) == _refused(text)
+
+
+@given(st.text(alphabet='{}[]":,ab \n', max_size=12))
+def test_any_text_is_refused_exactly_when_the_engine_refuses_it(text: str) -> None:
+    told = REFUSED & set(_rules(check_rules(text.encode())))
+
+    assert bool(told) == _refused(text.encode())
+
+
+@settings(max_examples=150)
+@given(rules(), st.lists(triggers(), max_size=8))
+def test_a_task_that_is_said_never_to_run_does_not_whatever_the_application_fires(
+    configuration: Rules, order: list[str]
+) -> None:
+    order = [trigger for trigger in order if trigger not in configuration]
+    found = check_rules(encoded(configuration))
+    dead = {one.task for one in found if one.rule in NEVER_RUN}
+
+    ran = {task for task, own in statuses(play(configuration, order)).items() if "finished" in own}
+
+    assert not ran & dead
+
+
+@settings(max_examples=150)
+@given(rules(), st.lists(triggers(), max_size=8))
+def test_a_task_whose_unless_is_said_never_to_win_is_not_abandoned(configuration: Rules, order: list[str]) -> None:
+    order = [trigger for trigger in order if trigger not in configuration]
+    safe = {one.task for one in check_rules(encoded(configuration)) if one.rule == "unless-never-wins"}
+
+    lost = {task for task, own in statuses(play(configuration, order)).items() if "abandoned" in own}
+
+    assert not lost & safe
+
+
+@settings(max_examples=150)
+@given(rules(), st.lists(triggers(), max_size=8))
+def test_a_cascade_never_ends_only_where_that_is_told(configuration: Rules, order: list[str]) -> None:
+    found = _rules(check_rules(encoded(configuration), declared={*order}))
+
+    try:
+        play(configuration, order)
+    except EndlessCascade:
+        assert "endless-cascade" in found
+
+
+def test_severities_are_ordered() -> None:
+    assert Severity.ERROR.at_least(Severity.WARNING)
+    assert not Severity.NOTE.at_least(Severity.WARNING)
+
+
+def _rules(found: list[Finding]) -> list[str]:
+    return [one.rule for one in found]
+
+
+def _refused(text: bytes) -> bool:
+    try:
+        validate_configuration(text)
+    except InvalidConfiguration:
+        return True
+    return False
