@@ -4,23 +4,35 @@ from __future__ import annotations
 
 import os
 import time
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 MARK = "LEFT_BY_TEST_RUN"
 """Every process that a test starts inherits this variable, whoever its parent is by now."""
+_OWN_MARK = "LEFT_BY_PROGRAM"
 
 
 def wait_until_none_is_left(run: str, patience_s: float = 10) -> None:
     """Fails with the command lines of those that do not end by themselves."""
     deadline = time.monotonic() + patience_s
-    while left := list(_of_run(run)):
+    while left := list(_with(f"{MARK}={run}")):
         assert time.monotonic() < deadline, "left behind:\n" + "\n".join(left)
         time.sleep(0.1)
 
 
-def _of_run(run: str) -> Iterator[str]:
-    mark = f"{MARK}={run}".encode()
+def run_mark() -> dict[str, str]:
+    """An environment variable by which `processes_of` finds a program and all that comes of it."""
+    return {_OWN_MARK: uuid.uuid4().hex}
+
+
+def processes_of(mark: dict[str, str]) -> Iterator[str]:
+    """Process id and command line of each."""
+    return _with(f"{_OWN_MARK}={mark[_OWN_MARK]}")
+
+
+def _with(variable: str) -> Iterator[str]:
+    mark = variable.encode()
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             inherited = mark in (folder / "environ").read_bytes().split(b"\0")
