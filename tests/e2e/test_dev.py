@@ -1,0 +1,63 @@
+"""`triggers dev`: a stack of one's own in one terminal, gone without a trace."""
+
+from __future__ import annotations
+
+import json
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.support.left_processes import processes_of, run_mark
+from tests.support.program import Program, environment
+from tests.support.topic_reader import wait_until
+
+pytestmark = [pytest.mark.broker, pytest.mark.timeout(300)]
+
+RULES = {"t_echo": {"after": ["a", "b"], "run": "questionnaire.import_subject"}}
+
+
+def test_the_stack_answers_the_command_line_and_is_gone_after_ctrl_c(tmp_path: Path) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    mark = run_mark()
+
+    with Program(tmp_path, "dev", env=environment(TMPDIR=str(temporary), **mark)) as dev:
+        dev.wait_for("Ctrl-C ends it all")
+        address = _told(dev.text)
+        _triggers(address, "configure", "s1", json.dumps(RULES))
+        _triggers(address, "fire", "s1", "a")
+        fired = _triggers(address, "fire", "s1", "b", "--json")
+        after = f"{fired['partition']}/{fired['offset']}"
+        session = _triggers(address, "show", "s1", "--after", after, "--json")
+        assert dev.interrupt() == 0
+
+    assert [one["name"] for one in session["instances"]] == ["t_echo#0"]
+    wait_until(lambda: not list(processes_of(mark)), "no process is left", 10)
+    assert list(temporary.iterdir()) == []
+
+
+def test_a_stack_that_is_killed_takes_its_processes_with_it(tmp_path: Path) -> None:
+    mark = run_mark()
+
+    with Program(tmp_path, "dev", "--celery-workers", "0", env=environment(**mark)) as dev:
+        dev.wait_for("Ctrl-C ends it all")
+        assert len(list(processes_of(mark))) >= 3, "the program itself, a broker and a worker"
+        dev.end(signal.SIGKILL)
+
+    wait_until(lambda: not list(processes_of(mark)), "no process is left", 20)
+
+
+def _told(text: str) -> list[str]:
+    (found,) = re.findall(r"elsewhere: triggers (--brokers \S+ --namespace \S+) list", text)
+    return str(found).split()
+
+
+def _triggers(address: list[str], *arguments: str) -> Any:  # noqa: ANN401  # JSON
+    command = [sys.executable, "-m", "triggers.cli", *address, *arguments]
+    done = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout) if "--json" in arguments else done.stdout

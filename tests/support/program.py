@@ -1,0 +1,88 @@
+"""The program `triggers` in a process of its own, as a user runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from tests.support.topic_reader import wait_until
+
+from triggers.settings import Settings
+
+
+def environment(settings: Settings | None = None, **more: str) -> dict[str, str]:
+    """This process's, without settings of its own; the broker and the namespace of `settings`."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("TRIGGERS_")}
+    ours = {"TRIGGERS_BROKERS": settings.brokers, "TRIGGERS_NAMESPACE": settings.namespace} if settings else {}
+    return clean | ours | more
+
+
+def run(settings: Settings, *arguments: str, timeout_s: float = 60) -> subprocess.CompletedProcess[str]:
+    """Run it to its end."""
+    return subprocess.run(
+        [sys.executable, "-m", "triggers.cli", *arguments],
+        env=environment(settings),
+        capture_output=True,
+        text=True,
+        timeout=timeout_s,
+        check=False,
+    )
+
+
+def run_json(settings: Settings, *arguments: str) -> Any:  # noqa: ANN401  # JSON
+    """What it prints with --json. Fails the test unless it ends with 0."""
+    done = run(settings, *arguments, "--json")
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+class Program:
+    """A run that the test watches and ends; `with` starts it, and kills only it, none of its children."""
+
+    def __init__(self, folder: Path, *arguments: str, env: Mapping[str, str] | None = None) -> None:
+        self._command = [sys.executable, "-m", "triggers.cli", *arguments]
+        self._env = dict(env) if env is not None else environment()
+        self._log = folder / "program.log"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(self._command, env=self._env, stdout=log, stderr=log)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+
+    @property
+    def text(self) -> str:
+        """What it has printed."""
+        return self._log.read_text(errors="replace")
+
+    def wait_for(self, text: str, timeout_s: float = 120) -> None:
+        """Wait until it has printed this."""
+        wait_until(lambda: text in self.text or self._ended(), f"{text!r} is printed", timeout_s)
+        assert text in self.text, self.text[-3000:]
+
+    def interrupt(self, timeout_s: float = 90) -> int:
+        """Ctrl-C; the exit code."""
+        return self.end(signal.SIGINT, timeout_s)
+
+    def end(self, number: int, timeout_s: float = 90) -> int:
+        """Send a signal and wait for the end; the exit code."""
+        assert self._process is not None
+        self._process.send_signal(number)
+        return self._process.wait(timeout_s)
+
+    def _ended(self) -> bool:
+        return self._process is not None and self._process.poll() is not None
