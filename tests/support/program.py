@@ -24,11 +24,13 @@ def environment(settings: Settings | None = None, **more: str) -> dict[str, str]
     return clean | ours | more
 
 
-def run(settings: Settings, *arguments: str, timeout_s: float = 60) -> subprocess.CompletedProcess[str]:
-    """Run it to its end."""
+def run(
+    settings: Settings, *arguments: str, timeout_s: float = 60, **variables: str
+) -> subprocess.CompletedProcess[str]:
+    """Run it to its end, with more variables in its environment."""
     return subprocess.run(
         [sys.executable, "-m", "triggers.cli", *arguments],
-        env=environment(settings),
+        env=environment(settings, **variables),
         capture_output=True,
         text=True,
         timeout=timeout_s,
