@@ -25,7 +25,7 @@ def test_the_stack_answers_the_command_line_and_is_gone_after_ctrl_c(tmp_path: P
     temporary.mkdir()
     mark = run_mark()
 
-    with Program(tmp_path, "dev", env=environment(TMPDIR=str(temporary), **mark)) as dev:
+    with Program(tmp_path, "dev", env=environment(None, TMPDIR=str(temporary), **mark)) as dev:
         dev.wait_for("Ctrl-C ends it all")
         address = _told(dev.text)
         _triggers(address, "configure", "s1", json.dumps(RULES))
@@ -43,7 +43,7 @@ def test_the_stack_answers_the_command_line_and_is_gone_after_ctrl_c(tmp_path: P
 def test_a_stack_that_is_killed_takes_its_processes_with_it(tmp_path: Path) -> None:
     mark = run_mark()
 
-    with Program(tmp_path, "dev", "--celery-workers", "0", env=environment(**mark)) as dev:
+    with Program(tmp_path, "dev", "--celery-workers", "0", env=environment(None, **mark)) as dev:
         dev.wait_for("Ctrl-C ends it all")
         assert len(list(processes_of(mark))) >= 3, "the program itself, a broker and a worker"
         dev.end(signal.SIGKILL)
