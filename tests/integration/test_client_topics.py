@@ -13,6 +13,7 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 from msgspec import structs
+from tests.support.topic_reader import wait_until
 
 from triggers.client.consumer_lag import PartitionLag, consumer_lag
 from triggers.client.topics import DAY_MS, check_topics, create_topics
@@ -28,6 +29,7 @@ def alter(settings: Settings, topic: str, key: str, value: str) -> None:
     resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])
     admin = AdminClient({"bootstrap.servers": settings.brokers})
     admin.incremental_alter_configs([resource])[resource].result(20)
+    wait_until(lambda: admin.describe_configs([resource])[resource].result(20)[key].value == value, f"{key} is {value}")
 
 
 def test_topics_are_made_once_and_are_right(settings: Settings) -> None:

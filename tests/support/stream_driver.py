@@ -38,7 +38,7 @@ class OutputFeed:
         self._thread = threading.Thread(target=self._run, name="output-feed")
 
     def __enter__(self) -> Self:
-        self._probe = Consumer({**self._options, "group.id": "probe"})
+        self._probe = Consumer({**self._options, "group.id": "probe", "isolation.level": "read_uncommitted"})
         self._places = [
             TopicPartition(t, p, 0) for t in self._topics for p in self._probe.list_topics(t).topics[t].partitions
         ]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from triggers.client.connection import admin_client, connection_options, unavailable
@@ -16,6 +17,10 @@ from triggers.settings import Settings
 from triggers.topology import Topology
 
 _TIMEOUT_S = 20.0
+_PAUSE_S = 0.2
+_ELECTING = frozenset(
+    {KafkaError.NOT_COORDINATOR, KafkaError.COORDINATOR_NOT_AVAILABLE, KafkaError.COORDINATOR_LOAD_IN_PROGRESS}
+)
 _NO_OFFSET = 0
 """librdkafka's invalid offsets are negative."""
 
@@ -102,6 +107,18 @@ def _commits(settings: Settings, group: str, topic: str, partitions: list[int]) 
     asked = [TopicPartition(topic, partition) for partition in partitions]
     consumer = Consumer(connection_options(settings) | {"group.id": group, "enable.auto.commit": False})
     try:
-        return {commit.partition: commit for commit in consumer.committed(asked, timeout=_TIMEOUT_S)}
+        return {commit.partition: commit for commit in _insist(lambda: consumer.committed(asked, timeout=_TIMEOUT_S))}
     finally:
         consumer.close()
+
+
+def _insist(ask: Callable[[], list[TopicPartition]]) -> list[TopicPartition]:
+    """Ask again while the group's coordinator is being elected or loads, as it is when a group is young."""
+    deadline = time.monotonic() + _TIMEOUT_S
+    while True:
+        try:
+            return ask()
+        except KafkaException as error:
+            if error.args[0].code() not in _ELECTING or time.monotonic() > deadline:
+                raise
+            time.sleep(_PAUSE_S)
