@@ -85,8 +85,10 @@ def test_a_worker_told_to_stop_hands_over_at_once(settings: Settings) -> None:
 def test_a_wiped_disk_is_restored_from_the_changelog(settings: Settings) -> None:
     create_topics(settings)
     with WorkerProcess(settings, "w0") as worker:
+        worker.wait_ready()
         with Load(settings, events_per_s=RATE) as application:
             wait_until(lambda: application.published > 2 * RATE, "some load")
+            wait_until(lambda: worker.metric("triggers_events_total") > RATE, "much of it is processed")
             worker.kill()
             shutil.rmtree(worker.data)
             worker.start()
