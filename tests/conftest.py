@@ -8,11 +8,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 from tests.support.left_processes import MARK, wait_until_none_is_left
 
 from triggers.dev.broker import running_broker
 from triggers.errors import SettingsError
 from triggers.settings import Settings
+
+# A busy machine is no defect; and CI tries the same examples every time, so that it fails for what a commit has changed.
+hypothesis_settings.register_profile(
+    "triggers", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=bool(os.environ.get("CI"))
+)
+hypothesis_settings.load_profile("triggers")
 
 
 @pytest.fixture(scope="session", autouse=True)
