@@ -16,7 +16,7 @@ from triggers.dev.broker import running_broker
 from triggers.errors import SettingsError
 from triggers.settings import Settings
 
-# A busy machine is no defect; and CI tries the same examples every time, so that it fails for what a commit has changed.
+# A busy machine is no defect. CI tries the same examples every time, so that it fails for what a commit has changed.
 hypothesis_settings.register_profile(
     "triggers", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=bool(os.environ.get("CI"))
 )
