@@ -51,6 +51,8 @@ class Outcome(StrEnum):
     APPLIED = "applied"
     UNUSED = "unused"
     """No rule of the session uses the trigger; only its latest kwargs were noted."""
+    STOPPED = "stopped"
+    """Applied, but a cascade went deeper than `maxCascadeDepth`: what it would have scheduled has failed."""
     DUPLICATE = "duplicate"
     """The event's id was seen before in the dedupe window; nothing changed."""
     STALE = "stale"

@@ -11,13 +11,14 @@ import msgspec
 from msgspec import Struct
 
 from triggers.core.kwargs import members_of, object_of
+from triggers.core.limits import DEFAULT_LIMITS, LIMITS_NAME, Limits, Timeouts, limits_of, timeouts_of
 from triggers.core.rows import Rows, configuration_key
 from triggers.errors import CallError, InvalidConfiguration
 
 T = TypeVar("T")
 
 _AFTER, _AND_EVERY, _UNLESS = "after", "andEvery", "unless"
-_RUN, _USING, _WITH_PARAMS = "run", "using", "withParams"
+_RUN, _USING, _WITH_PARAMS, _TIMEOUTS = "run", "using", "withParams", "timeouts"
 DIRECTIVES: Final = (_AFTER, _AND_EVERY, _UNLESS, _RUN, _USING, _WITH_PARAMS)
 """Every key of a rule that the engine reads; any other one is the application's own."""
 _NAMES = msgspec.json.Decoder(list[str])
@@ -37,6 +38,7 @@ class TaskConfig(Struct, frozen=True, kw_only=True):
     using: str | None = None
     with_params: bytes = b"{}"
     """JSON object."""
+    timeouts: Timeouts = DEFAULT_LIMITS.timeouts
     extra: dict[str, bytes] = {}
     """The application's own keys, JSON values."""
     after_set: frozenset[str] = frozenset()
@@ -58,6 +60,7 @@ class Plan(Struct, frozen=True):
     """In declaration order."""
     by_trigger: dict[str, tuple[TaskConfig, ...]]
     """Tasks that use the trigger, in declaration order."""
+    limits: Limits = DEFAULT_LIMITS
 
 
 NO_CONFIGURATION: Final = Plan(b"", b"{}", {}, {})
@@ -96,13 +99,15 @@ class Plans:
 
 def compile_plan(text: bytes) -> Plan:
     """Raises InvalidConfiguration."""
-    tasks = {name: task_config(name, directives) for name, directives in _tasks_of(text).items()}
+    directives = _tasks_of(text)
+    limits = limits_of(directives.pop(LIMITS_NAME, b"{}"))
+    tasks = {name: task_config(name, own, limits.timeouts) for name, own in directives.items()}
     by_trigger: dict[str, list[TaskConfig]] = {}
     for task in tasks.values():
         for trigger in dict.fromkeys((*task.after, *task.unless)):
             by_trigger.setdefault(trigger, []).append(task)
     digest = hashlib.blake2b(text, digest_size=16).digest()
-    return Plan(digest, text, tasks, {trigger: tuple(users) for trigger, users in by_trigger.items()})
+    return Plan(digest, text, tasks, {trigger: tuple(users) for trigger, users in by_trigger.items()}, limits)
 
 
 def validate_configuration(text: bytes) -> None:
@@ -111,8 +116,8 @@ def validate_configuration(text: bytes) -> None:
     compile_plan(text)
 
 
-def task_config(name: str, directives: bytes) -> TaskConfig:
-    """One rule of its JSON. Raises InvalidConfiguration."""
+def task_config(name: str, directives: bytes, timeouts: Timeouts = DEFAULT_LIMITS.timeouts) -> TaskConfig:
+    """One rule of its JSON; `timeouts` if it has none of its own. Raises InvalidConfiguration."""
     own = _object(directives, name, "its directives")
     if "name" in own:
         raise InvalidConfiguration(f"task {name!r}: 'name' is not a key of its own; the task's name is {name!r}")
@@ -129,6 +134,7 @@ def task_config(name: str, directives: bytes) -> TaskConfig:
         unless=tuple(sorted(set(unless))),
         using=_optional(own, name, _USING, _TEXT, "the name of a task runner"),
         with_params=_with_params(own, name),
+        timeouts=timeouts_of(own.pop(_TIMEOUTS, b"null"), name) or timeouts,
         extra=own,
         after_set=after_set,
         unless_set=frozenset(unless),

@@ -26,7 +26,7 @@ from triggers.core.rules import fire
 from triggers.core.session import Session
 from triggers.core.step import Step
 
-_CHANGING = frozenset({Outcome.APPLIED, Outcome.UNUSED})
+_CHANGING = frozenset({Outcome.APPLIED, Outcome.UNUSED, Outcome.STOPPED})
 
 
 def apply(session: Session, event: Event) -> Decision:

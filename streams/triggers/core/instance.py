@@ -28,6 +28,7 @@ class Instance(
         "parent": "p",
         "due": "u",
         "settled": "f",
+        "cascade_depth": "o",
     },
 ):
     """Its task and number are in the row's key."""
@@ -58,6 +59,8 @@ class Instance(
     """Number of the instance it replays; -1: none."""
     due: int = 0
     """When its timer is due; 0: it has none."""
+    cascade_depth: int = 0
+    """How many results in a row, without an event from outside, led to its being scheduled."""
 
     @property
     def resolved(self) -> bool:

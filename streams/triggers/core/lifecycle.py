@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from triggers.core.commands import RunTask, SetTimer
+from typing import Final
+
+import msgspec
+
+from triggers.core.commands import Outcome, RunTask, SetTimer
 from triggers.core.config import TaskConfig
 from triggers.core.header import Cohort
 from triggers.core.instance import Instance, instance_name
@@ -13,6 +17,11 @@ from triggers.core.statuses import Status
 from triggers.core.step import Step
 from triggers.core.timers import TIMER_ROW
 from triggers.errors import TaskNotFound
+
+CASCADE_TOO_DEEP: Final = "triggers.CascadeTooDeep"
+"""`exceptionType` of an instance that a cascade was not allowed to schedule."""
+
+_json = msgspec.json.Encoder().encode
 
 
 def create(step: Step, task: str, instance: Instance) -> int:
@@ -52,12 +61,19 @@ def move(step: Step, task: str, number: int, status: str) -> Instance:
 
 
 def schedule(step: Step, task: str, number: int, delay: int = 0) -> None:
-    """Issue the instance's next attempt, at once or (a timer) after `delay` milliseconds. Raises TaskNotFound."""
+    """Issue the instance's next attempt, at once or (a timer) after `delay` milliseconds. Raises TaskNotFound.
+
+    Beyond the session's `maxCascadeDepth` it fails instead.
+    """
     session = step.session
     rule = rule_of(session, task)
+    if step.cascade_depth > session.plan.limits.max_cascade_depth:
+        _stop_cascade(step, task, number)
+        return
     instance = move(step, task, number, Status.SCHEDULED)
     instance.attempt += 1
     instance.settled = False
+    instance.cascade_depth = step.cascade_depth
     instance.configuration = session.plan.digest
     if delay <= 0:
         step.decision.commands.append(run_task(step, rule, number, instance))
@@ -66,6 +82,20 @@ def schedule(step: Step, task: str, number: int, delay: int = 0) -> None:
     session.write_shared(timer_key(instance.due, session.uid, name, instance.attempt), TIMER_ROW)
     timer = SetTimer(session=session.uid, instance=name, attempt=instance.attempt, due=instance.due)
     step.decision.commands.append(timer)
+
+
+def _stop_cascade(step: Step, task: str, number: int) -> None:
+    """Whatever led here goes round in circles, or so it seems: an operator may replay the instance, or skip it."""
+    limit = step.session.plan.limits.max_cascade_depth
+    instance = move(step, task, number, Status.FAILED)
+    text = f"{limit} results in a row led to this instance without an event from outside (maxCascadeDepth)"
+    instance.metadata |= exception_metadata(CASCADE_TOO_DEEP, _json({"maxCascadeDepth": limit}), text)
+    step.decision.outcome = Outcome.STOPPED
+
+
+def exception_metadata(kind: str, context: bytes, info: str) -> dict[str, bytes]:
+    """What a failed instance tells of its exception; `kind` is `module.Class`, `context` a JSON object."""
+    return {"exceptionType": _json(kind), "exceptionContext": context, "exceptionInfo": _json(info)}
 
 
 def run_task(step: Step, rule: TaskConfig, number: int, instance: Instance) -> RunTask:

@@ -10,7 +10,7 @@ from triggers.core.commands import Decision, Outcome
 from triggers.core.events import TaskFailed, TaskFinished, TaskRetried, TaskStarted, TaskStatusChanged, TimerFired
 from triggers.core.instance import Instance
 from triggers.core.kwargs import members_of
-from triggers.core.lifecycle import move, replay, rule_of, run_task, stop_timer
+from triggers.core.lifecycle import exception_metadata, move, replay, rule_of, run_task, stop_timer
 from triggers.core.rules import fire
 from triggers.core.session import Session
 from triggers.core.statuses import Status
@@ -66,26 +66,24 @@ def _finish(step: Step, task: str, number: int, event: TaskFinished) -> None:
     instance.metadata["logLevel"] = _json(event.log_level)
     instance.metadata.pop("result", None)
     instance.result = step.session.add_payload(event.result)
+    step.cascade_depth = instance.cascade_depth + 1
     fire(step, task, instance.result, held=True)
 
 
 def _fail(instance: Instance, event: TaskFailed) -> None:
-    instance.metadata |= _exception(event.exception_type, event.exception_context, event.exception_info)
+    instance.metadata |= exception_metadata(event.exception_type, event.exception_context, event.exception_info)
     instance.metadata["logLevel"] = _json(event.log_level)
 
 
 def _retry(step: Step, of: tuple[str, int], event: TaskRetried, metadata: dict[str, bytes]) -> None:
     failed = move(step, *of, Status.FAILED)
     if event.exception_type is not None:
-        failed.metadata |= _exception(event.exception_type, event.exception_context, event.exception_info)
+        failed.metadata |= exception_metadata(event.exception_type, event.exception_context, event.exception_info)
     failed.metadata |= metadata
+    step.cascade_depth = failed.cascade_depth
     failed.metadata["cooldown"] = _json(_seconds(event.cooldown_ms))
     replay(step, *of, event.replacement_kwargs, event.cooldown_ms)
 
 
 def _seconds(milliseconds: int) -> int | float:
     return milliseconds / 1000 if milliseconds % 1000 else milliseconds // 1000
-
-
-def _exception(kind: str, context: bytes, info: str) -> dict[str, bytes]:
-    return {"exceptionType": _json(kind), "exceptionContext": context, "exceptionInfo": _json(info)}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from triggers.core.commands import Fire
+from triggers.core.commands import Fire, Outcome
 from triggers.core.config import TaskConfig
 from triggers.core.header import Cohort, TaskState
 from triggers.core.instance import Instance, instance_name
@@ -26,7 +26,8 @@ def fire(step: Step, trigger: str, payload: int, *, held: bool = False) -> None:
     step.session.set_latest(trigger, payload, held=held)
     for name, number in ready:
         schedule(step, name, number)
-    step.decision.fires.append(Fire(trigger, tuple([instance_name(*of) for of in ready])))
+    scheduled = () if step.decision.outcome is Outcome.STOPPED else tuple([instance_name(*of) for of in ready])
+    step.decision.fires.append(Fire(trigger, scheduled))
 
 
 def can_run(task: TaskConfig, have: Collection[str]) -> bool:

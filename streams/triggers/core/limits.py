@@ -1,0 +1,104 @@
+"""Limits that a configuration sets: of a session under the reserved name `$limits`, of a task as its `timeouts`.
+
+    {"$limits": {"maxCascadeDepth": 50, "sessionTtl": 2592000, "timeouts": {"running": 3600}},
+     "t_import": {"after": ["page"], "run": "app.Import", "timeouts": {"scheduled": 600, "running": 60, "attempts": 2}}}
+
+Times are seconds there and milliseconds here. They are part of the log, not settings of a worker: two workers with
+different settings, or an analysis on a laptop, must decide alike.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, TypeVar
+
+import msgspec
+from msgspec import Meta, Struct
+
+from triggers.errors import InvalidConfiguration
+
+T = TypeVar("T")
+
+LIMITS_NAME: Final = "$limits"
+"""No task can have this name."""
+DEFAULT_CASCADE_DEPTH: Final = 1000
+DEFAULT_ATTEMPTS: Final = 3
+_MOST: Final = 1_000_000
+
+_Seconds = Annotated[float, Meta(gt=0, le=100 * 365 * 86_400)]
+_Count = Annotated[int, Meta(ge=1, le=_MOST)]
+
+
+class Timeouts(Struct, frozen=True, kw_only=True):
+    """How long an attempt may be `scheduled` and `running`, in milliseconds; 0: for ever."""
+
+    scheduled: int = 0
+    running: int = 0
+    attempts: int = DEFAULT_ATTEMPTS
+    """How often an instance is issued at most, before it fails."""
+
+
+class Limits(Struct, frozen=True, kw_only=True):
+    """Of one session."""
+
+    max_cascade_depth: int = DEFAULT_CASCADE_DEPTH
+    """How many results may follow from one another without an event from outside."""
+    session_ttl: int = 0
+    """Milliseconds without an event after which the session is deleted; 0: never."""
+    timeouts: Timeouts = Timeouts()
+    """Of tasks that have none of their own."""
+
+
+DEFAULT_LIMITS: Final = Limits()
+
+
+class _Timeouts(Struct, forbid_unknown_fields=True):
+    scheduled: _Seconds | None = None
+    running: _Seconds | None = None
+    attempts: _Count | None = None
+
+
+class _Limits(Struct, forbid_unknown_fields=True, rename="camel"):
+    max_cascade_depth: _Count | None = None
+    session_ttl: _Seconds | None = None
+    timeouts: _Timeouts | None = None
+
+
+_decode_limits = msgspec.json.Decoder(_Limits)
+_decode_timeouts = msgspec.json.Decoder(_Timeouts | None)
+
+
+def limits_of(text: bytes) -> Limits:
+    """The value of `$limits`. Raises InvalidConfiguration."""
+    wire = _decoded(_decode_limits, text, repr(LIMITS_NAME), "maxCascadeDepth, sessionTtl, timeouts")
+    return Limits(
+        max_cascade_depth=wire.max_cascade_depth or DEFAULT_CASCADE_DEPTH,
+        session_ttl=_milliseconds(wire.session_ttl),
+        timeouts=_timeouts(wire.timeouts),
+    )
+
+
+def timeouts_of(text: bytes, task: str) -> Timeouts | None:
+    """The value of a task's `timeouts`; None: it has none of its own. Raises InvalidConfiguration."""
+    wire = _decoded(_decode_timeouts, text, f"task {task!r}: 'timeouts'", "scheduled, running, attempts")
+    return None if wire is None else _timeouts(wire)
+
+
+def _decoded(decoder: msgspec.json.Decoder[T], text: bytes, whose: str, keys: str) -> T:
+    try:
+        return decoder.decode(text)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise InvalidConfiguration(f"{whose}: {error}; its keys are {keys}, times are seconds") from error
+
+
+def _timeouts(wire: _Timeouts | None) -> Timeouts:
+    if wire is None:
+        return DEFAULT_LIMITS.timeouts
+    return Timeouts(
+        scheduled=_milliseconds(wire.scheduled),
+        running=_milliseconds(wire.running),
+        attempts=wire.attempts or DEFAULT_ATTEMPTS,
+    )
+
+
+def _milliseconds(seconds: float | None) -> int:
+    return 0 if seconds is None else max(1, round(seconds * 1000))
