@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
@@ -78,28 +78,47 @@ class LocalKafka:
 
     kind = f"Apache Kafka {KAFKA_VERSION} on this machine's Java"
 
-    def __init__(self, log: Path | None = None, heap: str = "1g") -> None:
-        """Downloads Kafka the first time; its log goes to the given file, or is gone with it. Raises SettingsError."""
+    def __init__(
+        self,
+        log: Path | None = None,
+        heap: str = "1g",
+        ports: tuple[int, int] | None = None,
+        properties: Mapping[str, str] | None = None,
+    ) -> None:
+        """Downloads Kafka the first time; its log goes to the given file, or is gone with it. Raises SettingsError.
+
+        `ports`: for clients and for the controller, free ones otherwise. `properties`: more of `server.properties`.
+        """
         self._jars = kafka_jars()
         self._heap = heap
-        self._port, self._controller = free_ports(2)
+        self._port, self._controller = ports or free_ports(2)
+        self._more = dict(properties or {})
         self._home = Path(tempfile.mkdtemp(prefix="triggers-kafka-"))
         self._log = log or self._home / "broker.log"
-        self._process: subprocess.Popen[bytes] | None = None
+        self.process: subprocess.Popen[bytes] | None = None
+        """Once it was started."""
         self.address = f"127.0.0.1:{self._port}"
         self._configure()
 
     def start(self) -> None:
         """See `Broker`."""
+        self.launch()
+        self.wait_until_it_answers()
+
+    def launch(self) -> None:
+        """Start it and do not wait: one of several brokers answers only when the others are there."""
         with self._log.open("ab") as log:
-            self._process = child_process.start(self._java("kafka.Kafka", self._properties), output=log)
+            self.process = child_process.start(self._java("kafka.Kafka", self._properties), output=log)
+
+    def wait_until_it_answers(self) -> None:
+        """Raises BrokerUnavailable with the end of its log."""
         _wait_until_it_answers(self.address, self._died, self._tail)
 
     def kill(self) -> None:
         """See `Broker`."""
-        if self._process is not None:
-            child_process.kill(self._process)
-            self._process.wait()
+        if self.process is not None:
+            child_process.kill(self.process)
+            self.process.wait()
 
     def restart(self) -> None:
         """See `Broker`."""
@@ -123,7 +142,8 @@ class LocalKafka:
             bind="127.0.0.1",
             data=self._home / "data",
         )
-        self._properties.write_text(properties)
+        more = "".join(f"{key}={value}\n" for key, value in self._more.items())
+        self._properties.write_text(properties + more)  # of two lines with one key, the last one holds
         (self._home / "log4j2.properties").write_text(_LOG4J)
         command = self._java("kafka.tools.StorageTool", "format", "-t", _CLUSTER_ID, "-c", self._properties)
         done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  # our own command
@@ -136,7 +156,7 @@ class LocalKafka:
         return ["java", f"-Xmx{self._heap}", logging, scratch, "-cp", f"{self._jars}/*", *arguments]
 
     def _died(self) -> bool:
-        return self._process is None or self._process.poll() is not None
+        return self.process is None or self.process.poll() is not None
 
     def _tail(self) -> str:
         return self._log.read_text(errors="replace")[-2000:]

@@ -1,0 +1,159 @@
+"""Faults of workers: what happens to them, to their disks, their clocks and their network."""
+
+from __future__ import annotations
+
+import resource
+import shutil
+import signal
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from random import Random
+
+from tests.chaos.schedule import Shot
+from tests.chaos.world import SMALL_DISK, World
+
+Steps = Iterator[float]
+"""A fault in steps: how many seconds to wait before the next one."""
+
+_LIVES_ELSEWHERE_S = 8.0
+"""Longer than a session timeout: others have taken over and gone on."""
+
+
+def killed(world: World, shot: Shot) -> Steps:
+    """SIGKILL of a worker; its supervisor starts it again."""
+    world.agents[shot.target].signal(signal.SIGKILL)
+    yield 0
+
+
+def machine_lost(world: World, shot: Shot) -> Steps:
+    """SIGKILL of worker and supervisor, which come back later."""
+    world.agents[shot.target].crash()
+    yield shot.hold_s
+    world.agents[shot.target].up()
+
+
+def stopped(world: World, shot: Shot) -> Steps:
+    """SIGTERM; started again later."""
+    agent = world.agents[shot.target]
+    agent.ask_to_stop()
+    yield 3.0
+    agent.stop()
+    yield shot.hold_s
+    agent.up()
+
+
+def frozen(world: World, shot: Shot) -> Steps:
+    """SIGSTOP for longer than the session timeout, then SIGCONT: a zombie."""
+    agent = world.agents[shot.target]
+    agent.signal(signal.SIGSTOP)
+    yield shot.hold_s
+    agent.signal(signal.SIGCONT)
+
+
+def all_killed(world: World, shot: Shot) -> Steps:  # noqa: ARG001  # a fault's signature
+    """SIGKILL of all workers at once."""
+    for agent in world.agents:
+        agent.signal(signal.SIGKILL)
+    yield 0
+
+
+def scaled(world: World, shot: Shot) -> Steps:
+    """Down to one agent, up to all, down to another one, up again."""
+    for left in (shot.target, (shot.target + 1) % len(world.agents)):
+        leaving = [agent for slot, agent in enumerate(world.agents) if slot != left]
+        for agent in leaving:
+            agent.ask_to_stop()
+        yield shot.hold_s / 4
+        for agent in leaving:
+            agent.stop()
+            agent.up()
+        yield shot.hold_s / 4
+
+
+def disk_wiped(world: World, shot: Shot) -> Steps:
+    """The worker comes back without its data."""
+    agent = world.agents[shot.target]
+    agent.crash()
+    _empty(agent.folder)
+    yield shot.hold_s
+    agent.up()
+
+
+def disk_stale(world: World, shot: Shot) -> Steps:
+    """The worker comes back with data from before its partitions lived elsewhere, twice."""
+    agent, copy = world.agents[shot.target], world.plan.folder / f"stale-{shot.target}"
+    agent.crash()
+    shutil.rmtree(copy, ignore_errors=True)
+    shutil.copytree(agent.folder, copy)
+    yield _LIVES_ELSEWHERE_S
+    agent.up()
+    yield shot.hold_s
+    agent.crash()
+    _empty(agent.folder)
+    shutil.copytree(copy, agent.folder, dirs_exist_ok=True)
+    yield 1.0
+    agent.up()
+
+
+def disk_corrupt(world: World, shot: Shot) -> Steps:
+    """Bytes of the worker's files turn into others while it is down."""
+    agent, chance = world.agents[shot.target], Random(shot.seed)  # noqa: S311  # repeatable
+    agent.crash()
+    for file in sorted(agent.folder.glob("**/*.db/*")):
+        if file.name[:4] not in {"LOCK", "LOG"} and chance.random() < 0.5 and file.stat().st_size:
+            _scratch(file, chance)
+    yield 0.5
+    agent.up()
+
+
+def disk_full(world: World, shot: Shot) -> Steps:
+    """Nothing more can be written where the worker's data are; without privileges, no file can grow."""
+    if world.disk is not None:
+        world.disk.fill()
+        yield shot.hold_s
+        world.disk.free()
+        return
+    agent = world.agents[SMALL_DISK]
+    for pid in agent.working():
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))
+    yield shot.hold_s
+    for pid in agent.working():
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+
+
+def clock_jumps(world: World, shot: Shot) -> Steps:
+    """The worker's clock is an hour ahead, then an hour behind, then right."""
+    for offset in ("+3600", "-3600", "+0"):
+        world.clock_file.write_text(offset)
+        yield shot.hold_s / 2 if offset != "+0" else 0.0
+
+
+def network_slow(world: World, shot: Shot) -> Steps:
+    """Everything between the worker and the brokers takes a second or two more, each way."""
+    door = world.brokers.doors[f"agent-{shot.target}"]
+    door.delay_s = Random(shot.seed).uniform(0.5, 2.0)  # noqa: S311  # repeatable
+    yield shot.hold_s
+    door.open()
+
+
+def network_cut(world: World, shot: Shot) -> Steps:
+    """The worker does not reach the brokers; what it has sent arrives later."""
+    door = world.brokers.doors[f"agent-{shot.target}"]
+    door.shut()
+    yield shot.hold_s
+    door.open()
+
+
+def _empty(folder: Path) -> None:
+    for found in folder.iterdir() if folder.exists() else ():
+        if found.is_dir():
+            shutil.rmtree(found)
+        else:
+            found.unlink()
+
+
+def _scratch(file: Path, chance: Random) -> None:
+    with suppress(OSError), file.open("r+b") as target:
+        target.seek(chance.randrange(file.stat().st_size))
+        target.write(chance.randbytes(64))

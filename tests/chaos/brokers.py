@@ -1,0 +1,120 @@
+"""The campaign's brokers: one, or three with every record on all of them, with a door for each client."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Sequence
+from pathlib import Path
+
+from confluent_kafka import ElectionType
+from confluent_kafka.admin import AdminClient
+from tests.chaos.doors import Door, Doorman
+
+from triggers.dev import child_process
+from triggers.dev.broker import LocalKafka
+from triggers.dev.ports import free_ports
+
+_STOP_S = 20.0
+
+
+class Brokers:
+    """Real Kafka brokers of this machine. Start and stop them from one thread."""
+
+    def __init__(self, count: int, clients: Sequence[str], log_dir: Path) -> None:
+        """`clients`: names of those that get a door of their own."""
+        free = iter(free_ports(2 * count * (1 + len(clients))))
+        ports = [(next(free), next(free)) for _ in range(count)]
+        doors = {name: {next(free): next(free) for _ in range(count)} for name in clients}
+        doorman = Doorman()
+        self._nodes = [
+            LocalKafka(
+                log_dir / f"broker-{n}.log",
+                "512m",
+                ports[n],
+                _cluster(n, ports) | _listeners(ports[n], {name: list(d.items())[n] for name, d in doors.items()}),
+            )
+            for n in range(count)
+        ]
+        self.addresses = ",".join(node.address for node in self._nodes)
+        """Past all doors."""
+        self.doors = {name: Door(doorman, found) for name, found in doors.items()}
+        self._door_addresses = {
+            name: ",".join(f"127.0.0.1:{listening}" for listening in found) for name, found in doors.items()
+        }
+
+    def addresses_behind(self, client: str) -> str:
+        """What the client with a door is to connect to."""
+        return self._door_addresses[client]
+
+    def __len__(self) -> int:
+        return len(self._nodes)
+
+    def start(self) -> None:
+        """All of them; returns when they answer."""
+        for node in self._nodes:
+            node.launch()
+        for node in self._nodes:
+            node.wait_until_it_answers()
+
+    def kill(self, number: int) -> None:
+        """SIGKILL."""
+        self._nodes[number].kill()
+
+    def launch(self, number: int) -> None:
+        """Start one again, without waiting for it."""
+        self._nodes[number].launch()
+
+    def leave(self, number: int) -> None:
+        """SIGTERM: it hands its leaderships over first."""
+        if (process := self._nodes[number].process) is not None:
+            child_process.stop(process, _STOP_S)
+
+    def freeze(self, number: int) -> None:
+        """SIGSTOP: connections stay, nobody answers."""
+        self._signal(number, signal.SIGSTOP)
+
+    def thaw(self, number: int) -> None:
+        """SIGCONT."""
+        self._signal(number, signal.SIGCONT)
+
+    def elect_preferred_leaders(self) -> None:
+        """Leaderships go back to where they were at first; nothing else happens."""
+        admin = AdminClient({"bootstrap.servers": self.addresses, "log_level": 0})
+        admin.elect_leaders(ElectionType.PREFERRED, request_timeout=10)
+
+    def stop(self) -> None:
+        """All of them, data included."""
+        for node in self._nodes:
+            node.stop()
+
+    def _signal(self, number: int, which: signal.Signals) -> None:
+        if (process := self._nodes[number].process) is not None:
+            os.kill(process.pid, which)
+
+
+def _cluster(number: int, ports: Sequence[tuple[int, int]]) -> dict[str, str]:
+    replicas = str(min(len(ports), 3))
+    return {
+        "node.id": str(number + 1),
+        "controller.quorum.voters": ",".join(f"{n + 1}@127.0.0.1:{c}" for n, (_, c) in enumerate(ports)),
+        "offsets.topic.replication.factor": replicas,
+        "transaction.state.log.replication.factor": replicas,
+        "transaction.state.log.min.isr": str((len(ports) + 1) // 2),
+        "auto.leader.rebalance.enable": "false",
+        "controlled.shutdown.enable": "true",
+    }
+
+
+def _listeners(own: tuple[int, int], doors: dict[str, tuple[int, int]]) -> dict[str, str]:
+    """The broker tells every client to come through the door that it came through first."""
+    port, controller = own
+    names = {name: name.upper().replace("-", "") for name in doors}
+    inner = [f"{names[name]}://127.0.0.1:{behind}" for name, (_, behind) in doors.items()]
+    outer = [f"{names[name]}://127.0.0.1:{listening}" for name, (listening, _) in doors.items()]
+    plain = [f"{name}:PLAINTEXT" for name in ("PLAINTEXT", "CONTROLLER", *names.values())]
+    return {
+        "listeners": ",".join([f"PLAINTEXT://127.0.0.1:{port}", f"CONTROLLER://127.0.0.1:{controller}", *inner]),
+        "advertised.listeners": ",".join([f"PLAINTEXT://127.0.0.1:{port}", *outer]),
+        "listener.security.protocol.map": ",".join(plain),
+    }

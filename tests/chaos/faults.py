@@ -1,0 +1,63 @@
+"""Every kind of fault, by name: what it strikes, for how long, and how."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from tests.chaos import agent_faults, other_faults
+from tests.chaos.agent_faults import Steps
+from tests.chaos.schedule import Kind, Shot
+from tests.chaos.world import World
+
+Strike = Callable[[World, Shot], Steps]
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A kind and what it does."""
+
+    kind: Kind
+    strike: Strike
+
+    @property
+    def meaning(self) -> str:
+        """One sentence for people."""
+        return (self.strike.__doc__ or "").strip()
+
+
+def _fault(name: str, on: str, strike: Strike, shortest_s: float = 0.0, longest_s: float = 0.0, **more: float) -> Fault:
+    return Fault(Kind(name=name, on=on, shortest_s=shortest_s, longest_s=longest_s or shortest_s, **more), strike)
+
+
+_ALL: Sequence[Fault] = (
+    _fault("agent killed", "agent", agent_faults.killed),
+    _fault("agent's machine lost", "agent", agent_faults.machine_lost, 0, 15),
+    _fault("agent stopped", "agent", agent_faults.stopped, 3, 8),
+    _fault("agent frozen", "agent", agent_faults.frozen, 8, 18),
+    _fault("all agents killed", "agents", agent_faults.all_killed),
+    _fault("scaled 1-3-1", "agents", agent_faults.scaled, 24, 36, after_s=10),
+    _fault("disk wiped", "agent", agent_faults.disk_wiped, 0, 8),
+    _fault("disk stale", "agent", agent_faults.disk_stale, 8, 12, after_s=18),
+    _fault("disk corrupt", "agent", agent_faults.disk_corrupt),
+    _fault("disk full", "disk", agent_faults.disk_full, 3, 10),
+    _fault("clock jumps", "clock", agent_faults.clock_jumps, 8, 16),
+    _fault("agent's network slow", "agent", agent_faults.network_slow, 8, 20),
+    _fault("agent's network cut", "agent", agent_faults.network_cut, 3, 20),
+    _fault("broker killed", "broker", other_faults.broker_killed, 0, 6, after_s=25),
+    _fault("broker frozen", "broker", other_faults.broker_frozen, 5, 60, after_s=20),
+    _fault("leader changes", "cluster", other_faults.leader_changes, 2, 8, after_s=25),
+    _fault("brokers slow", "broker", other_faults.brokers_slow, 10, 20, after_s=10),
+    _fault("brokers unreachable", "broker", other_faults.brokers_unreachable, 5, 30, after_s=15),
+    _fault("Celery worker killed", "celery", other_faults.celery_killed, 0, 10),
+    _fault("Celery worker stopped", "celery", other_faults.celery_stopped, 2, 6),
+    _fault("Celery worker frozen", "celery", other_faults.celery_frozen, 8, 15),
+    _fault("pool child killed", "celery", other_faults.pool_child_killed),
+    _fault("all Celery workers down", "celeries", other_faults.celery_all_down, 10, 30),
+    _fault("Celery's network cut", "celeries", other_faults.celery_cut, 5, 20),
+    _fault("flood", "producers", other_faults.flood, 5, 15),
+    _fault("Redis killed", "redis", other_faults.redis_killed, 0, 5),
+)
+
+FAULTS = {fault.kind.name: fault for fault in _ALL}
+"""Name -> fault."""

@@ -1,0 +1,127 @@
+"""The campaign's workers and Celery workers: whole process trees that a supervisor keeps alive, and what kills them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from triggers.dev import child_process
+from triggers.dev.stack import Service, Stack
+
+_STOP_S = 45.0
+
+
+class Machine:
+    """One service of the stack with everything it starts; up or down as the campaign wishes."""
+
+    def __init__(self, stack: Stack, service: Service) -> None:
+        self.service = service
+        self.peak_mb = 0
+        """The most memory one of its processes had."""
+        self._stack = stack
+
+    @property
+    def is_up(self) -> bool:
+        """Whether it is meant to run."""
+        return self.service in self._stack.services
+
+    def up(self) -> None:
+        """Start it, and again whenever it ends by itself. Twice is once."""
+        if not self.is_up:
+            self._stack.start(self.service)
+
+    def crash(self) -> None:
+        """SIGKILL to all of its processes at once; it stays down."""
+        self._forget()
+        if self.service.process is not None:
+            child_process.kill(self.service.process)
+            self.service.process.wait()
+
+    def stop(self) -> int:
+        """SIGTERM; the exit code. It stays down."""
+        self._forget()
+        return 0 if self.service.process is None else child_process.stop(self.service.process, _STOP_S)
+
+    def ask_to_stop(self) -> None:
+        """SIGTERM without waiting; it stays down."""
+        self._forget()
+        if self.service.process is not None and self.service.process.poll() is None:
+            self.service.process.terminate()
+
+    def children(self) -> list[int]:
+        """Process ids of what its first process has started, the oldest first."""
+        return [] if self.service.process is None else list(_children(self.service.process.pid))
+
+    def working(self) -> list[int]:
+        """The processes that do the work."""
+        return self.children()
+
+    def signal(self, number: signal.Signals) -> None:
+        """To all working processes."""
+        for pid in self.working():
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
+
+    def measure(self) -> None:
+        """Note the memory of its processes."""
+        self.peak_mb = max([self.peak_mb, *map(_resident_mb, self.working())])
+
+    def _forget(self) -> None:
+        if self.is_up:
+            self._stack.services.remove(self.service)
+
+
+class AgentMachine(Machine):
+    """`triggers worker`: a supervisor and the worker that it restarts."""
+
+    def __init__(self, stack: Stack, service: Service, port: int, folder: Path) -> None:
+        super().__init__(stack, service)
+        self.folder = folder
+        """Its data."""
+        self._port = port
+
+    def working(self) -> list[int]:
+        return [pid for pid in self.children() if b"spawn_main" in _command(pid)]
+
+    def partitions(self) -> list[int] | None:
+        """What it owns; None when it is not ready or does not answer."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/ready", timeout=5) as answer:
+                owned: list[int] = json.loads(answer.read())["partitions"]
+                return owned
+        except (urllib.error.URLError, OSError):
+            return None
+
+
+class CeleryMachine(Machine):
+    """`celery worker` with a prefork pool."""
+
+    def working(self) -> list[int]:
+        return [] if self.service.process is None else [self.service.process.pid]
+
+
+def _children(pid: int) -> Iterator[int]:
+    for folder in Path(f"/proc/{pid}/task").glob("*"):
+        with suppress(OSError):
+            yield from map(int, (folder / "children").read_text().split())
+
+
+def _command(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return b""
+
+
+def _resident_mb(pid: int) -> int:
+    try:
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    except OSError:
+        return 0
+    return pages * os.sysconf("SC_PAGE_SIZE") >> 20

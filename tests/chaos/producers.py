@@ -1,0 +1,156 @@
+"""Services that publish events: plain JSON from bare Kafka producers that know the topic and the key, nothing else."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from random import Random
+from zlib import crc32
+
+from confluent_kafka import KafkaError, Message, Producer
+from tests.chaos.questionnaire import GARBAGE, Fields, endless, session
+
+from triggers.settings import Settings
+from triggers.topology import Topology, partition_of
+
+Place = tuple[int, int]
+"""Partition and offset."""
+
+_FLUSH_S = 120.0
+_OPEN_SESSIONS = 60
+
+
+class Published:
+    """What the brokers have acknowledged."""
+
+    def __init__(self) -> None:
+        self.places: dict[Place, int] = {}
+        """Where each record is -> checksum of its value."""
+        self.garbage: set[Place] = set()
+        self.misplaced: set[Place] = set()
+        self.repeated = 0
+        """Records that carry the id of an earlier one."""
+        self.failed: list[str] = []
+        """What a producer gave up; it should not."""
+
+
+class Service(threading.Thread):
+    """One producer, in a thread of its own, until it is told to finish."""
+
+    def __init__(self, name: str, settings: Settings, seed: int, rate: float) -> None:
+        """`rate`: events a second."""
+        super().__init__(name=name)
+        self.published = Published()
+        self.haste = 1.0
+        """How many times faster than usual."""
+        self.chance = Random(f"{seed}/{name}")  # noqa: S311  # repeatable
+        self._topic = Topology(settings.namespace).events
+        self._partitions = settings.partitions
+        self._rate = rate
+        self._finishing = threading.Event()
+        self._count = 0
+        self._producer = Producer(
+            {
+                "bootstrap.servers": settings.brokers,
+                "partitioner": "murmur2_random",
+                "enable.idempotence": True,
+                "linger.ms": 5,
+                "message.timeout.ms": 0,
+                "queue.buffering.max.messages": 1_000_000,
+                "log_level": 0,
+            }
+        )
+
+    def events(self) -> Iterator[list[tuple[str, Fields]]]:
+        """What to publish, a handful at a time."""
+        raise NotImplementedError
+
+    def run(self) -> None:
+        due = time.monotonic()
+        for handful in self.events():
+            for uid, event in handful:
+                self._fire(uid, event)
+            due = max(due + len(handful) / (self._rate * self.haste), time.monotonic() - 1)
+            while (wait := due - time.monotonic()) > 0 and not self._finishing.is_set():
+                self._producer.poll(min(wait, 0.05))
+            self._producer.poll(0)
+            if self._finishing.is_set():
+                break
+        if left := self._producer.flush(_FLUSH_S):
+            self.published.failed.append(f"{self.name}: {left} events are not acknowledged")
+
+    def finish(self) -> None:
+        """Publish nothing new and wait until everything is acknowledged."""
+        self._finishing.set()
+        self.join()
+
+    def _fire(self, uid: str, event: Fields) -> None:
+        self._count += 1
+        key, value = uid.encode(), json.dumps(event | {"id": f"{self.name}-{self._count}"}).encode()
+        lot = self.chance.random()
+        if lot < 0.005:
+            self._send(key, self.chance.choice(GARBAGE), self.published.garbage)
+        elif lot < 0.01:
+            self._send(key, value, self.published.misplaced, elsewhere=True)
+            return
+        elif lot < 0.02:
+            self._send(key, value)
+            self.published.repeated += 1
+        self._send(key, value)
+
+    def _send(self, key: bytes, value: bytes, note: set[Place] | None = None, *, elsewhere: bool = False) -> None:
+        checksum = crc32(value)
+
+        def acknowledged(error: KafkaError | None, message: Message) -> None:
+            if error is not None:
+                self.published.failed.append(f"{self.name}: {error.str()}")
+                return
+            place = (message.partition() or 0, message.offset() or 0)
+            self.published.places[place] = checksum
+            if note is not None:
+                note.add(place)
+
+        own = partition_of(key, self._partitions)
+        partition = (own + 1) % self._partitions if elsewhere else own
+        self._producer.produce(self._topic, value, key, partition, on_delivery=acknowledged)
+
+
+class Steady(Service):
+    """Many sessions at once, event by event."""
+
+    def events(self) -> Iterator[list[tuple[str, Fields]]]:
+        running: dict[str, Iterator[Fields]] = {}
+        started = 0
+        while True:
+            while len(running) < _OPEN_SESSIONS:
+                running[f"steady-{started}"] = session(self.chance)
+                started += 1
+            uid = self.chance.choice(list(running))
+            event = next(running[uid], None)
+            if event is None:
+                del running[uid]
+            else:
+                yield [(uid, event)]
+
+
+class Bursty(Service):
+    """Whole sessions, hundreds of events at once, then silence."""
+
+    def events(self) -> Iterator[list[tuple[str, Fields]]]:
+        number = 0
+        while True:
+            burst: list[tuple[str, Fields]] = []
+            for _ in range(self.chance.randrange(20, 80)):
+                burst += [(f"bursty-{number}", event) for event in session(self.chance)]
+                number += 1
+            yield burst
+
+
+class Giant(Service):
+    """One session that only grows."""
+
+    def events(self) -> Iterator[list[tuple[str, Fields]]]:
+        for event in endless(self.chance):
+            yield [("giant", event)]

@@ -1,0 +1,63 @@
+"""What the campaign's sessions are: rules that use every way in which events cause commands, and the events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from random import Random
+from typing import Any
+
+Fields = dict[str, Any]
+
+TASKS = "tests.chaos.tasks"
+
+RULES: Fields = {
+    "t_import": {"after": ["opened", "complete"], "run": f"{TASKS}.work"},
+    "t_page": {"after": ["t_import"], "andEvery": "page", "run": f"{TASKS}.work"},
+    "t_browser": {"after": ["t_import", "page"], "unless": ["embedded"], "run": f"{TASKS}.work"},
+    "t_twice": {"after": ["t_import"], "run": f"{TASKS}.reports_twice"},
+    "t_retry": {"after": ["complete"], "run": f"{TASKS}.Retries"},
+    "t_fail": {"after": ["t_retry"], "run": f"{TASKS}.fails"},
+    "t_report": {"after": ["t_twice", "t_retry"], "run": f"{TASKS}.work"},
+}
+"""Joins, repetitions, cascades, an `unless`, a result that comes twice, a retry with a timer, a failure."""
+
+ENDLESS: Fields = {"t_page": {"after": ["opened"], "andEvery": "page", "run": f"{TASKS}.work"}}
+
+
+def session(chance: Random) -> Iterator[Fields]:
+    """The events of one ordinary session."""
+    yield {"configuration": RULES}
+    yield {"trigger": "opened", "kwargs": {"name": f"person {chance.randrange(1000)}"}}
+    pages = chance.randrange(1, 6)
+    for number in range(pages):
+        yield _page(chance, number)
+    if chance.random() < 0.3:
+        yield {"trigger": "embedded"}
+    yield {"trigger": "complete"}
+    for number in range(pages, pages + chance.randrange(3)):
+        yield _page(chance, number)
+
+
+def endless(chance: Random) -> Iterator[Fields]:
+    """The events of a session that never ends and only grows."""
+    yield {"configuration": ENDLESS}
+    yield {"trigger": "opened"}
+    number = 0
+    while True:
+        yield _page(chance, number)
+        number += 1
+
+
+def _page(chance: Random, number: int) -> Fields:
+    return {"trigger": "page", "kwargs": {"page": number, "responses": {"q": "x" * chance.randrange(10, 200)}}}
+
+
+GARBAGE = (
+    b"not JSON",
+    b'{"trigger": 3}',
+    b'{"triger": "page"}',
+    b"",
+    b"\xc3\x01garbage",
+    b'{"trigger": "a", "kwargs": []}',
+)
+"""Values that no worker can decode: each must become one dead letter, and nothing else."""

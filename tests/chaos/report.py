@@ -1,0 +1,104 @@
+"""The table of a campaign, for people and as JSON."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from tests.chaos.campaign import Outcome
+
+
+def as_json(outcome: Outcome) -> dict[str, Any]:
+    """Everything, by name."""
+    plan, verdict = outcome.plan, outcome.verdict
+    return {
+        "seed": plan.seed,
+        "duration_s": plan.duration_s,
+        "agents": plan.agents,
+        "celery_workers": plan.celery_workers,
+        "brokers": plan.brokers,
+        "dispatcher": plan.dispatcher,
+        "schedule": [{"at_s": s.at_s, "fault": s.kind, "target": s.target, "hold_s": s.hold_s} for s in outcome.shots],
+        "faults": dict(outcome.struck),
+        "stalls_s": outcome.stalls,
+        "published": outcome.published,
+        "repeated": outcome.repeated,
+        "events": verdict.events,
+        "sessions": verdict.sessions,
+        "rows": verdict.rows,
+        "commands": verdict.commands,
+        "executions": verdict.executions,
+        "duplicates": verdict.duplicates,
+        "lost_with_their_process": verdict.lost_tasks,
+        "dead_letters": verdict.dead_letters,
+        "forwarded": verdict.forwarded,
+        "drained": outcome.is_drained,
+        "drain_s": round(outcome.drain_s, 1),
+        "peak_mb": outcome.peak_mb,
+        "worker_exits": dict(outcome.ends),
+        "lost": dict(verdict.lost),
+        "wrong": dict(verdict.wrong),
+        "samples": verdict.samples,
+        "clean": outcome.is_clean,
+    }
+
+
+def dumped(outcome: Outcome) -> str:
+    """As indented JSON."""
+    return json.dumps(as_json(outcome), indent=2)
+
+
+def show(outcome: Outcome, console: Console) -> None:
+    """Two tables, and what went wrong."""
+    console.print(_faults(outcome))
+    console.print(_counts(outcome))
+    for what, samples in outcome.verdict.samples.items():
+        console.print(f"[red]{what}[/]", *samples, sep="\n  ", markup=True, highlight=False)
+    if not outcome.is_drained:
+        console.print(f"[red]not everything was done {outcome.drain_s:.0f} s after the last fault[/]")
+
+
+def _faults(outcome: Outcome) -> Table:
+    table = Table(title=f"Faults, seed {outcome.plan.seed}, {outcome.plan.duration_s:.0f} s", title_justify="left")
+    table.add_column("fault")
+    for column in ("times", "longest stall of state, s", "of tasks, s"):
+        table.add_column(column, justify="right")
+    for name in sorted(outcome.struck.keys() | outcome.stalls.keys()):
+        stalls = outcome.stalls.get(name, {})
+        table.add_row(name, str(outcome.struck[name]), *(_seconds(stalls.get(what)) for what in ("state", "tasks")))
+    return table
+
+
+def _seconds(stall: float | None) -> str:
+    return "-" if stall is None else f"{stall:.1f}"
+
+
+def _counts(outcome: Outcome) -> Table:
+    verdict, table = outcome.verdict, Table(show_header=False)
+    table.add_column("what")
+    table.add_column("number", justify="right")
+    rows = (
+        ("faults", outcome.struck.total()),
+        ("events published", outcome.published),
+        ("events on the topic, results included", verdict.events),
+        ("sessions", verdict.sessions),
+        ("rows", verdict.rows),
+        ("commands", verdict.commands),
+        ("executions of tasks", verdict.executions),
+        ("duplicates at the task", verdict.duplicates),
+        ("tasks reported as lost with their process", verdict.lost_tasks),
+        ("dead letters, all planted", verdict.dead_letters),
+        ("events forwarded to their partition", verdict.forwarded),
+        (
+            "most memory of an agent, MB",
+            max((mb for name, mb in outcome.peak_mb.items() if "worker-" in name), default=0),
+        ),
+        ("seconds to drain", round(outcome.drain_s)),
+        ("lost", verdict.lost.total()),
+        ("wrong", verdict.wrong.total()),
+    )
+    for what, number in rows:
+        table.add_row(what, f"{number:,}")
+    return table

@@ -1,0 +1,85 @@
+"""Results by attempt: what the events topic says of each command."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from functools import cached_property
+from typing import cast
+
+import msgspec
+from tests.chaos.evidence import Evidence
+
+from triggers.codec import EventDecoder, decode_command
+from triggers.core.commands import RunTask
+from triggers.core.events import TaskEvent, TaskFailed, TaskFinished, TaskRetried, TaskStarted
+from triggers.errors import Undecodable
+from triggers.processing.batch import Header
+
+_LOST = "WorkerLostError"
+
+
+class ResultsOfAttempts:
+    """Commands and results of a campaign, compared without the core."""
+
+    def __init__(self, evidence: Evidence) -> None:
+        self._evidence = evidence
+        found = (decode_command(message.value()) for message in evidence.commands)
+        self.commands: dict[str, RunTask] = {command.id: command for command in found}
+        """Task id -> command."""
+
+    @cached_property
+    def results(self) -> dict[str, list[TaskEvent]]:
+        """Task id -> its results in order."""
+        decoder = EventDecoder(self._evidence.settings.max_payload_bytes, None)
+        results: defaultdict[str, list[TaskEvent]] = defaultdict(list)
+        for message in self._evidence.events:
+            headers = cast("list[Header] | None", message.headers())
+            try:
+                event = decoder.decode(message.value(), headers, message.offset() or 0, message.timestamp()[1])
+            except Undecodable:
+                continue
+            if isinstance(event, TaskEvent) and not isinstance(event, TaskStarted):
+                results[f"{(message.key() or b'').decode()}/{event.instance}/{event.attempt}"].append(event)
+        return results
+
+    @property
+    def missing(self) -> list[str]:
+        """Commands of which nobody has heard again."""
+        return [task_id for task_id in self.commands if task_id not in self.results]
+
+    @property
+    def unasked(self) -> list[str]:
+        """Results without a command."""
+        return [task_id for task_id in self.results if task_id not in self.commands]
+
+    @property
+    def surprising(self) -> list[str]:
+        """Results that are not what the task does."""
+        return [
+            f"{task_id}: {result}"
+            for task_id, results in self.results.items()
+            for result in results
+            if task_id in self.commands and not _is_planned(self.commands[task_id], result)
+        ]
+
+    @property
+    def lost_with_their_process(self) -> list[str]:
+        """Attempts that were reported as failed because the process that ran them died."""
+        return [task_id for task_id, results in self.results.items() if _is_lost(results[0])]
+
+
+def _is_lost(result: TaskEvent) -> bool:
+    return isinstance(result, TaskFailed) and result.exception_type.endswith(_LOST)
+
+
+def _is_planned(command: RunTask, result: TaskEvent) -> bool:
+    """Whether the command's task ends like this."""
+    if _is_lost(result):
+        return True
+    kind = command.run.rpartition(".")[2]
+    if kind == "fails":
+        return isinstance(result, TaskFailed) and result.exception_type == "builtins.ValueError"
+    if kind == "Retries":
+        return isinstance(result, TaskRetried if command.depth == 0 else TaskFinished)
+    triggers = sorted(msgspec.json.decode(command.kwargs, type=dict[str, msgspec.Raw]))
+    return isinstance(result, TaskFinished) and msgspec.json.decode(result.result) == {"triggers": triggers}

@@ -1,0 +1,84 @@
+# ruff: noqa: ANN401  # a bound Celery task is untyped
+"""The Celery app of the campaign. Its process is a real Celery worker; every execution leaves a line."""
+
+from __future__ import annotations
+
+import os
+import time
+from typing import Any
+
+from celery import Celery
+
+from triggers.celery import install
+from triggers.celery.installation import installed_settings
+from triggers.client.kafka_sender import KafkaSender
+from triggers.codec import encode_event
+from triggers.core.events import TaskFinished
+from triggers.task import TaskContext, TriggerTask, current_command
+from triggers.topology import Topology
+
+app = Celery("chaos", broker=os.environ.get("CHAOS_BROKER_URL", "none://"))
+app.conf.update(task_ignore_result=True, worker_hijack_root_logger=False, broker_connection_retry_on_startup=True)
+if os.environ.get("CHAOS_BROKER_URL"):  # behind a dispatcher: a task whose worker dies is delivered again
+    app.conf.update(
+        task_acks_late=True,
+        task_reject_on_worker_lost=True,
+        broker_transport_options={"visibility_timeout": 10},
+        worker_prefetch_multiplier=4,
+    )
+install(app, consume="CHAOS_BROKER_URL" not in os.environ)
+
+_SECONDS = 0.002
+
+
+def note(task_id: str) -> None:
+    """One line for one execution, whatever becomes of the process."""
+    executions = os.open(os.environ["CHAOS_EXECUTIONS"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+    try:
+        os.write(executions, f"{task_id}\n".encode())
+    finally:
+        os.close(executions)
+
+
+@app.task(bind=True)
+def work(self: Any, **triggers: object) -> dict[str, object]:
+    """Takes a moment; its result says which triggers it got."""
+    note(self.request.id)
+    time.sleep(_SECONDS)
+    return {"triggers": sorted(triggers)}
+
+
+@app.task(bind=True)
+def reports_twice(self: Any, **triggers: object) -> dict[str, object]:
+    """Its result is on the topic twice for every execution, as from a worker that lost its acknowledgement."""
+    note(self.request.id)
+    command = current_command()
+    event = TaskFinished(instance=command.instance, attempt=command.attempt, result=b'{"triggers": ["t_import"]}')
+    sender = KafkaSender(installed_settings())
+    topic = Topology(installed_settings().namespace).events
+    sender.wait(sender.send(topic, command.session.encode(), encode_event(event, source="celery")))
+    sender.close()
+    return {"triggers": sorted(triggers)}
+
+
+@app.task(bind=True)
+def fails(self: Any, **_triggers: object) -> None:
+    """Raises."""
+    note(self.request.id)
+    raise ValueError("as planned")
+
+
+class Retries(TriggerTask):
+    """Asks for one more run, half a second later: a timer."""
+
+    name = "tests.chaos.tasks.Retries"
+    max_retries = 1
+
+    def _run(self, context: TaskContext) -> dict[str, object]:  # noqa: ARG002  # the framework's
+        note(self.request.id)
+        if self.request.retries == 0:
+            raise self.retry(OSError("not yet"), cooldown=0.5)
+        return {"retries": self.request.retries}
+
+
+app.register_task(Retries())

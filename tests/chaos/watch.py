@@ -1,0 +1,108 @@
+"""Looks on while a campaign runs: what is under way, and for how long nothing moves."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from confluent_kafka import Consumer, Message, TopicPartition
+
+from triggers.codec import EventDecoder, decode_command
+from triggers.core.events import TaskEvent, TaskStarted
+from triggers.errors import Undecodable
+from triggers.settings import Settings
+from triggers.topology import Topology
+
+_LONGEST_PAUSE_S = 1.0
+"""Without a fault, something happens on every partition more often than that."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stall:
+    """Nothing arrived on a partition. Times are `time.monotonic()`."""
+
+    what: str
+    """`state` (changelog) or `tasks` (results)."""
+    partition: int
+    began: float
+    ended: float
+
+    @property
+    def seconds(self) -> float:
+        """How long it was."""
+        return self.ended - self.began
+
+
+class Watch(threading.Thread):
+    """A read-committed reader of all topics, past the doors. `commands` and `results` only ever grow."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(name="watch", daemon=True)
+        self.stalls: list[Stall] = []
+        self.commands: set[str] = set()
+        self.results: set[str] = set()
+        self.events = 0
+        self._settings = settings
+        self._names = Topology(settings.namespace)
+        self._decoder = EventDecoder(settings.max_payload_bytes, None)
+        self._last: dict[tuple[str, int], float] = {}
+        self._ending = threading.Event()
+
+    def outstanding(self) -> int:
+        """Commands without a result."""
+        return len(self.commands - self.results)
+
+    def finish(self) -> None:
+        """Stop looking."""
+        self._ending.set()
+        self.join()
+
+    def run(self) -> None:
+        consumer = Consumer(
+            {
+                "bootstrap.servers": self._settings.brokers,
+                "group.id": "watch",
+                "enable.auto.commit": False,
+                "isolation.level": "read_committed",
+                "fetch.wait.max.ms": 50,
+                "log_level": 0,
+            }
+        )
+        consumer.assign(list(self._places()))
+        while not self._ending.is_set():
+            for message in consumer.consume(1000, 0.1):
+                if message.error() is None:
+                    self._look(message, time.monotonic())
+        consumer.close()
+
+    def _places(self) -> Iterator[TopicPartition]:
+        for topic in (self._names.events, self._names.commands, self._names.changelog):
+            for partition in range(self._settings.partitions):
+                yield TopicPartition(topic, partition, 0)
+
+    def _look(self, message: Message, now: float) -> None:
+        partition = message.partition() or 0
+        if message.topic() == self._names.changelog:
+            self._moved("state", partition, now)
+        elif message.topic() == self._names.commands:
+            self.commands.add(decode_command(message.value()).id)
+        else:
+            self.events += 1
+            self._look_at_event(message, partition, now)
+
+    def _look_at_event(self, message: Message, partition: int, now: float) -> None:
+        try:
+            event = self._decoder.decode(message.value(), None, message.offset() or 0, 0)
+        except Undecodable:
+            return
+        if isinstance(event, TaskEvent) and not isinstance(event, TaskStarted):
+            self._moved("tasks", partition, now)
+            self.results.add(f"{(message.key() or b'').decode()}/{event.instance}/{event.attempt}")
+
+    def _moved(self, what: str, partition: int, now: float) -> None:
+        last = self._last.get((what, partition))
+        if last is not None and now - last > _LONGEST_PAUSE_S:
+            self.stalls.append(Stall(what, partition, last, now))
+        self._last[what, partition] = now

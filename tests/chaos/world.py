@@ -1,0 +1,226 @@
+"""Everything that a campaign starts: brokers, agents, Celery workers, Redis, producers."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+
+import msgspec
+from tests.chaos.brokers import Brokers
+from tests.chaos.disks import Disk
+from tests.chaos.plan import Plan
+from tests.chaos.processes import AgentMachine, CeleryMachine, Machine
+from tests.chaos.producers import Bursty, Giant, Service, Steady
+from tests.support.redis_server import RedisServer
+
+from triggers.client.topics import create_topics
+from triggers.dev.ports import free_ports
+from triggers.dev.relay import Relay
+from triggers.dev.stack import Service as Process
+from triggers.dev.stack import Stack, celery_service, environment, worker_service
+from triggers.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+CELERY = "celery"
+"""The one door of all Celery workers and the dispatcher."""
+CLOCKED = 0
+"""The agent whose clock can be set."""
+SMALL_DISK = 1
+"""The agent whose disk is small."""
+_STARTED_WITHIN_S = 90.0
+
+
+class NotStarted(Exception):
+    """The installation did not come up; see the logs."""
+
+
+@dataclass
+class World:
+    """The installation under test. Used from one thread."""
+
+    plan: Plan
+    settings: Settings
+    """As the campaign itself connects: past all doors."""
+    brokers: Brokers
+    stack: Stack
+    relay: Relay
+    agents: list[AgentMachine] = field(default_factory=list)
+    executors: list[CeleryMachine] = field(default_factory=list)
+    others: list[Machine] = field(default_factory=list)
+    """The dispatcher, if there is one."""
+    producers: list[Service] = field(default_factory=list)
+    redis: RedisServer | None = None
+    disk: Disk | None = None
+
+    @property
+    def clock_file(self) -> Path:
+        """What libfaketime reads: an offset."""
+        return self.plan.folder / "clock"
+
+    @property
+    def executions_file(self) -> Path:
+        """One line for each execution of a task."""
+        return self.plan.folder / "executions"
+
+    def things(self) -> dict[str, int]:
+        """How many of everything that can be struck."""
+        return {
+            "agent": len(self.agents),
+            "agents": 1,
+            "celery": len(self.executors),
+            "celeries": 1,
+            "broker": len(self.brokers),
+            "cluster": int(len(self.brokers) > 2),
+            "producers": 1,
+            "redis": int(self.redis is not None),
+            "clock": int(fake_clock() is not None),
+            "disk": int(len(self.agents) > SMALL_DISK),
+        }
+
+    def machines(self) -> list[Machine]:
+        """Everything that the stack keeps alive."""
+        return [*self.agents, *self.executors, *self.others]
+
+    def tend(self) -> None:
+        """Start what has died again; to be called several times a second."""
+        self.stack.watch()
+        for machine in self.machines():
+            machine.measure()
+
+    def wait_until_ready(self) -> None:
+        """All agents own something and everything is owned. Raises NotStarted."""
+        deadline = time.monotonic() + _STARTED_WITHIN_S
+        while not self.is_complete():
+            if time.monotonic() > deadline:
+                raise NotStarted(f"see {self.plan.folder}")
+            self.tend()
+            time.sleep(0.2)
+
+    def is_complete(self) -> bool:
+        """Whether every partition is owned and ready."""
+        owned = [partitions for agent in self.agents if (partitions := agent.partitions()) is not None]
+        return sum(map(len, owned)) == self.plan.partitions and len(owned) == len(self.agents)
+
+
+@contextmanager
+def started(plan: Plan) -> Iterator[World]:
+    """The whole installation, gone at the end."""
+    plan.folder.mkdir(parents=True, exist_ok=True)
+    clients = [*(f"agent-{slot}" for slot in range(plan.agents)), CELERY]
+    brokers = Brokers(plan.brokers, clients, plan.folder)
+    with (plan.folder / "processes.log").open("w") as log, Disk.mounted(plan.folder / "small-disk") as disk:
+        relay = Relay(log)
+        world = World(plan, _settings(plan, brokers), brokers, Stack(relay), relay, disk=disk)
+        try:
+            _start(world)
+            yield world
+        finally:
+            _stop(world)
+
+
+def _settings(plan: Plan, brokers: Brokers) -> Settings:
+    return Settings(
+        brokers=brokers.addresses,
+        namespace="chaos",
+        partitions=plan.partitions,
+        replication_factor=min(plan.brokers, 3),
+        data_dir=plan.folder / "data",
+        session_timeout_s=plan.session_timeout_s,
+        celery_session_timeout_s=plan.session_timeout_s,
+        read_timeout_s=30.0,
+        log_level="INFO",
+    )
+
+
+def _start(world: World) -> None:
+    world.brokers.start()
+    create_topics(world.settings)
+    world.executions_file.touch()
+    world.clock_file.write_text("+0")
+    if world.plan.dispatcher:
+        world.redis = RedisServer(world.plan.folder / "redis")
+        world.redis.start()
+        world.others.append(_dispatcher(world, world.redis.url))
+    for slot, port in enumerate(free_ports(world.plan.agents)):
+        world.agents.append(_agent(world, slot, port))
+    world.executors += [_executor(world, number) for number in range(world.plan.celery_workers)]
+    for machine in world.machines():
+        machine.up()
+    world.producers += _producers(world)
+
+
+def _stop(world: World) -> None:
+    for producer in world.producers:
+        if producer.is_alive():
+            producer.finish()
+    world.stack.stop()
+    for machine in world.machines():
+        machine.crash()
+    if world.redis is not None:
+        world.redis.kill()
+    world.brokers.stop()
+
+
+def _agent(world: World, slot: int, port: int) -> AgentMachine:
+    settings = _behind(world, f"agent-{slot}")
+    if slot == SMALL_DISK and world.disk is not None:
+        settings = msgspec.structs.replace(settings, data_dir=world.disk.folder)
+    service = worker_service(settings, slot, port)
+    service.env = {**service.env, **_code(world), **(_clock(world) if slot == CLOCKED else {})}
+    return AgentMachine(world.stack, service, port, settings.data_dir / service.name)
+
+
+def _executor(world: World, number: int) -> CeleryMachine:
+    env = {"CHAOS_EXECUTIONS": str(world.executions_file), "PYTHONPATH": f"{ROOT / 'streams'}:{ROOT}"}
+    if world.redis is not None:
+        env["CHAOS_BROKER_URL"] = world.redis.url
+    return CeleryMachine(world.stack, celery_service(_behind(world, CELERY), "tests.chaos.tasks", number, env, ROOT))
+
+
+def _dispatcher(world: World, redis_url: str) -> Machine:
+    command = [sys.executable, "-m", "triggers.cli", "dispatcher", "-A", "tests.chaos.tasks"]
+    env = environment(_behind(world, CELERY), CHAOS_BROKER_URL=redis_url, PYTHONPATH=f"{ROOT / 'streams'}:{ROOT}")
+    return CeleryMachine(world.stack, Process("dispatcher", command, env, ROOT))
+
+
+def _producers(world: World) -> list[Service]:
+    shares = ((Steady, "steady", 0.5), (Bursty, "bursty", 0.3), (Giant, "giant", 0.2))
+    plan = world.plan
+    return [kind(name, world.settings, plan.seed, plan.events_per_s * share) for kind, name, share in shares]
+
+
+def _behind(world: World, client: str) -> Settings:
+    return msgspec.structs.replace(world.settings, brokers=world.brokers.addresses_behind(client))
+
+
+def _code(world: World) -> dict[str, str]:
+    return {"PYTHONPATH": str(world.plan.package or ROOT / "streams")}
+
+
+def _clock(world: World) -> dict[str, str]:
+    library = fake_clock()
+    if library is None:
+        return {}
+    return {
+        "LD_PRELOAD": str(library),
+        "FAKETIME_TIMESTAMP_FILE": str(world.clock_file),
+        "FAKETIME_CACHE_DURATION": "1",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        "DONT_FAKE_MONOTONIC": "1",
+    }
+
+
+def fake_clock() -> Path | None:
+    """libfaketime of the wheel of that name, where it is installed."""
+    found = find_spec("libfaketime")
+    libraries = (
+        sorted(Path(found.origin).parent.glob("vendor/libfaketime/src/libfaketime.so*"))
+        if found and found.origin
+        else []
+    )
+    return libraries[0] if libraries else None
