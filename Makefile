@@ -68,6 +68,9 @@ e2e: setup  ## The whole stack, and what kills it
 bench: setup  ## Measure beside other ways of doing it, in a few minutes (OLD_FRAMEWORK=path, ARGS=...)
 	@$(BIN)/python -m benchmarks $(ARGS)
 
+chaos: setup  ## Break everything by a seeded schedule and check the outcome (SEED=1 DURATION=120 ARGS="--brokers 3")
+	@PYTHONPATH=. $(BIN)/python -m tests.chaos --seed $(or $(SEED),1) --duration $(or $(DURATION),120) $(ARGS)
+
 lock: setup  ## Write the locks anew from pyproject.toml (ARGS=--upgrade for newer versions)
 	@$(LOCK) --group dev -o requirements.lock $(ARGS)
 	@$(LOCK) --group build -c requirements.lock -o deploy/requirements.lock
@@ -76,4 +79,4 @@ clean:  ## Remove what was made here
 	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup demo dev test lint format types contracts unit integration e2e bench lock clean
+.PHONY: help setup demo dev test lint format types contracts unit integration e2e bench chaos lock clean

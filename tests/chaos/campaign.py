@@ -13,7 +13,7 @@ from tests.chaos.oracle import Verdict, judge
 from tests.chaos.plan import Plan
 from tests.chaos.schedule import Kind, Shot, schedule
 from tests.chaos.watch import Stall, Watch
-from tests.chaos.world import World, started
+from tests.chaos.world import LOG, World, started
 
 from triggers.client.consumer_lag import consumer_lag
 from triggers.errors import TryAgain
@@ -161,6 +161,6 @@ def _blame(stall: Stall, hits: list[_Hit]) -> str:
 
 
 def _ends(world: World) -> Counter[str]:
-    lines = (world.plan.folder / "processes.log").read_text(errors="replace").splitlines()
+    lines = (world.plan.folder / LOG).read_text(errors="replace").splitlines()
     ended = [line for line in lines if "worker ended" in line]
     return Counter(line.partition("code=")[2].split()[0] for line in ended if "code=" in line)

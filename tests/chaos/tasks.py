@@ -11,11 +11,9 @@ from celery import Celery
 
 from triggers.celery import install
 from triggers.celery.installation import installed_settings
-from triggers.client.kafka_sender import KafkaSender
-from triggers.codec import encode_event
+from triggers.celery.result_publisher import ResultPublisher
 from triggers.core.events import TaskFinished
 from triggers.task import TaskContext, TriggerTask, current_command
-from triggers.topology import Topology
 
 app = Celery("chaos", broker=os.environ.get("CHAOS_BROKER_URL", "none://"))
 app.conf.update(task_ignore_result=True, worker_hijack_root_logger=False, broker_connection_retry_on_startup=True)
@@ -28,6 +26,7 @@ if os.environ.get("CHAOS_BROKER_URL"):  # behind a dispatcher: a task whose work
     )
 install(app, consume="CHAOS_BROKER_URL" not in os.environ)
 
+publisher = ResultPublisher(installed_settings())
 _SECONDS = 0.002
 
 
@@ -54,10 +53,7 @@ def reports_twice(self: Any, **triggers: object) -> dict[str, object]:
     note(self.request.id)
     command = current_command()
     event = TaskFinished(instance=command.instance, attempt=command.attempt, result=b'{"triggers": ["t_import"]}')
-    sender = KafkaSender(installed_settings())
-    topic = Topology(installed_settings().namespace).events
-    sender.wait(sender.send(topic, command.session.encode(), encode_event(event, source="celery")))
-    sender.close()
+    publisher.publish(command, event)
     return {"triggers": sorted(triggers)}
 
 

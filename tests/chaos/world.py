@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 from collections.abc import Iterator
@@ -33,6 +34,8 @@ CLOCKED = 0
 SMALL_DISK = 1
 """The agent whose disk is small."""
 _STARTED_WITHIN_S = 90.0
+LOG = "processes.log"
+"""What all processes have written."""
 
 
 class NotStarted(Exception):
@@ -110,10 +113,12 @@ class World:
 @contextmanager
 def started(plan: Plan) -> Iterator[World]:
     """The whole installation, gone at the end."""
+    if (plan.folder / LOG).exists():  # an earlier campaign's
+        shutil.rmtree(plan.folder)
     plan.folder.mkdir(parents=True, exist_ok=True)
     clients = [*(f"agent-{slot}" for slot in range(plan.agents)), CELERY]
     brokers = Brokers(plan.brokers, clients, plan.folder)
-    with (plan.folder / "processes.log").open("w") as log, Disk.mounted(plan.folder / "small-disk") as disk:
+    with (plan.folder / LOG).open("w") as log, Disk.mounted(plan.folder / "small-disk") as disk:
         relay = Relay(log)
         world = World(plan, _settings(plan, brokers), brokers, Stack(relay), relay, disk=disk)
         try:

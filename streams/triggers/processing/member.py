@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import Protocol, TypeVar, cast
 
 import structlog
@@ -67,16 +67,9 @@ class Member:
             return {}
         return self._by_partition([first, *self._kafka.consume(most - 1, 0)])
 
-    def rewind(self, partitions: Iterable[int] | None = None) -> None:
-        """Read on from what the group has committed; what was fetched beyond it is dropped."""
-        chosen = self._ownership.ready if partitions is None else partitions
-        asked = [TopicPartition(self._topic, p) for p in sorted(chosen)]
-        if not asked:
-            return
-        for found in self._insist(lambda: self._kafka.committed(asked, timeout=10)):
-            offset = found.offset if found.offset >= 0 else self._beginning(found.partition)
-            self._kafka.seek(TopicPartition(self._topic, found.partition, offset))
-            self.committed[found.partition] = offset
+    def rewind(self) -> None:
+        """Read on from what the group has committed: the next `fetch` sees to it, and drops what was fetched beyond."""
+        self.running = frozenset()
 
     def _beginning(self, partition: int) -> int:
         where = TopicPartition(self._topic, partition)
@@ -124,9 +117,31 @@ class Member:
 
     def _start_recovered(self) -> None:
         if fresh := self._ownership.ready - self.running:
-            self.rewind(fresh)
-            self._kafka.resume([TopicPartition(self._topic, p) for p in fresh])
-            self.running |= fresh
+            asked = [TopicPartition(self._topic, p) for p in sorted(fresh)]
+            found = self._insist(lambda: self._committed(asked))
+            self.running |= frozenset(tp.partition for tp in found if self._start(tp))
+
+    def _committed(self, asked: list[TopicPartition]) -> list[TopicPartition]:
+        """An offset that is not known is no offset: reading from the beginning would apply everything twice."""
+        found = self._kafka.committed(asked, timeout=10)
+        for partition in found:
+            if partition.error is not None:
+                raise KafkaException(partition.error)
+        return found
+
+    def _start(self, committed: TopicPartition) -> bool:
+        """Read a partition from here; False: not possible yet, its assignment is still on the way inside librdkafka."""
+        partition = committed.partition
+        offset = committed.offset if committed.offset >= 0 else self._beginning(partition)
+        where = TopicPartition(self._topic, partition, offset)
+        try:
+            self._kafka.seek(where)
+        except KafkaException as error:
+            log.info("partition cannot be read yet", partition=partition, reason=error.args[0].str())
+            return False
+        self._kafka.resume([where])
+        self.committed[partition] = offset
+        return True
 
     def _by_partition(self, messages: list[Message]) -> dict[int, list[Record]]:
         records: defaultdict[int, list[Record]] = defaultdict(list)

@@ -27,6 +27,11 @@ _OFFSETS_S = 8.0
 """How long adding the offsets may take; some milliseconds are usual, and a call that hangs never ends."""
 
 
+_COMMIT_PATIENCE = 4
+"""Transaction timeouts that a commit may take. One that was asked for cannot be aborted any more: either its outcome
+becomes known, or the process ends and its successor finds out."""
+
+
 class Transactions:
     """The worker's transactional producer.
 
@@ -70,7 +75,7 @@ class Transactions:
             self._send(batch, reached)
             if batch.offsets:
                 self._add_offsets(batch.offsets, group)
-            self._insist(self._producer.commit_transaction)
+            self._insist(self._producer.commit_transaction, _COMMIT_PATIENCE * self._timeout_s)
         except KafkaException as error:
             self._abort(error)
         except Hung:
@@ -136,9 +141,9 @@ class Transactions:
             raise _stop("aborting", again) from again
         raise Aborted(error.name()) from cause
 
-    def _insist(self, call: Callable[[float], T]) -> T:
+    def _insist(self, call: Callable[[float], T], patience_s: float | None = None) -> T:
         """Repeat while the error is retriable: the outcome of a call that timed out is known only to the next one."""
-        deadline = time.monotonic() + self._timeout_s
+        deadline = time.monotonic() + (patience_s or self._timeout_s)
         while True:
             left = deadline - time.monotonic()
             try:

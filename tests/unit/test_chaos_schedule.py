@@ -1,0 +1,48 @@
+"""The schedule of a fault campaign."""
+
+from __future__ import annotations
+
+from collections import Counter
+from itertools import combinations
+
+from tests.chaos.schedule import Kind, Shot, schedule
+
+KINDS = (
+    Kind(name="killed", on="agent"),
+    Kind(name="frozen", on="agent", shortest_s=3, longest_s=9),
+    Kind(name="all killed", on="agents"),
+    Kind(name="cut", on="broker", shortest_s=1, longest_s=5),
+    Kind(name="Redis killed", on="redis"),
+)
+THINGS = {"agent": 3, "agents": 1, "broker": 1, "redis": 0}
+
+
+def planned(seed: int, duration_s: float = 300) -> list[Shot]:
+    return schedule(seed, duration_s, KINDS, THINGS)
+
+
+def test_one_seed_is_one_schedule() -> None:
+    assert planned(1) == planned(1) != planned(2)
+
+
+def test_every_kind_strikes_but_what_is_not_there() -> None:
+    times = Counter(shot.kind for shot in planned(3))
+
+    assert times.keys() == {"killed", "frozen", "all killed", "cut"}
+    assert max(times.values()) - min(times.values()) <= 3
+
+
+def test_every_fault_is_over_before_the_end() -> None:
+    assert all(shot.at_s + shot.hold_s <= 300 for shot in planned(4))
+
+
+def test_nothing_is_struck_twice_at_a_time() -> None:
+    same = [
+        (first, second)
+        for seed in range(20)
+        for first, second in combinations(planned(seed), 2)
+        if (first.on, first.target) == (second.on, second.target) or {first.on, second.on} == {"agent", "agents"}
+    ]
+
+    assert same
+    assert [pair for pair in same if pair[1].at_s < pair[0].until_s] == []
