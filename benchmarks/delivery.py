@@ -45,8 +45,12 @@ def installation(brokers: str, partitions: int = 8) -> Iterator[Settings]:
 
 
 def publish(settings: Settings, events: Iterable[Published]) -> None:
-    """Put the events on their topic and wait until they are there. Raises RuntimeError."""
-    producer = Producer(producer_options(settings.brokers) | {"enable.idempotence": True, "linger.ms": 20})
+    """Put the events on their topic and wait until they are there; uncompressed, as every client can read them.
+
+    Raises RuntimeError.
+    """
+    options = {"enable.idempotence": True, "linger.ms": 20, "compression.type": "none"}
+    producer = Producer(producer_options(settings.brokers) | options)
     topic = Topology(settings.namespace).events
     for key, value in events:
         _produce(producer, topic, key, value)

@@ -91,11 +91,18 @@ class Running:
 def running(
     name: str, arguments: Sequence[str], folder: Path, *, python: Path | None = None, **env: str
 ) -> Iterator[Running]:
-    """`python -m …` from the root of the project, killed when the block ends; its output goes to a file."""
+    """`python …` from the root of the project; see `running_command`."""
+    with running_command(name, [str(python or sys.executable), *arguments], folder, **env) as program:
+        yield program
+
+
+@contextmanager
+def running_command(name: str, command: Sequence[str], folder: Path, **env: str) -> Iterator[Running]:
+    """A command, killed when the block ends; its output goes to a file in the folder."""
     log = folder / f"{name}.log"
     environment = psutil.Process().environ() | {"PYTHONWARNINGS": "ignore"} | env
     with log.open("ab") as output:
-        child = child_process.start([python or sys.executable, *arguments], output=output, env=environment, cwd=ROOT)
+        child = child_process.start(command, output=output, env=environment, cwd=ROOT)
     try:
         yield Running(name, psutil.Process(child.pid), child, log)
     finally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -49,12 +50,12 @@ class Program:
         return workload.all_events() if self.rules else workload.only_pages(self.share)
 
     def expects(self, workload: Workload) -> int:
-        """How many pages, and therefore how many counted records out."""
-        return int(workload.page_events * (1 if self.rules else self.share))
+        """How many counted records out."""
+        return workload.commands if self.rules else int(workload.page_events * self.share)
 
-    def counted(self, value: bytes) -> bool:
-        """Whether a command belongs to a page."""
-        return not self.rules or b"t_importResponses" in value
+    def counted(self, value: bytes, *, whole: bool) -> bool:
+        """Whether a command belongs to a page, if only pages are measured."""
+        return whole or not self.rules or b"t_importResponses" in value
 
 
 def measure(program: Program, workload: Workload, brokers: str) -> Rate:
@@ -67,21 +68,22 @@ def measure(program: Program, workload: Workload, brokers: str) -> Rate:
         process = stack.enter_context(running(program.name, arguments, folder, python=program.python))
         processes = [process.process, *filter(None, [broker_process()])]
         costs = stack.enter_context(watched(*processes))
-        delivered = await_commands(settings, process, program.expects(workload), program.counted)
-    return rate_of(delivered, costs)
+        counted = partial(program.counted, whole=workload.whole)
+        delivered = await_commands(settings, process, program.expects(workload), counted)
+    return rate_of(delivered, costs, workload.events_per_command if program.rules else 1.0)
 
 
-def rate_of(delivered: Delivered, costs: list[Cost]) -> Rate:
+def rate_of(delivered: Delivered, costs: list[Cost], events_per_record: float = 1.0) -> Rate:
     """What the times of the records and the samples of the processes (the program, then the broker) come to."""
     times = delivered.times
     first = int(len(times) * _WARM_UP)
-    start, end, events = times[first], times[-1], len(times) - first
+    start, end, events = times[first], times[-1], (len(times) - first) * events_per_record
     own, *broker = [cost.cpu_between(start, end) / events * 1e6 for cost in costs]
     return Rate(
         events_per_s=events / max(end - start, 0.001),
         cpu_us_per_event=own,
         broker_cpu_us_per_event=broker[0] if broker else None,
         resident_mb=max(costs[0].resident) / 2**20,
-        events=events,
+        events=round(events),
         records_out=len(times) + delivered.others,
     )

