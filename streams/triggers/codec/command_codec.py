@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from triggers.codec.avro_records import MARKER, records_of
+from triggers.codec.hot_records import write_command
 from triggers.codec.reasons import Reason
 from triggers.core.commands import RunTask
 from triggers.errors import Undecodable
 
 _COMMANDS = records_of("task_command")
+_HEAD = MARKER + _COMMANDS.fingerprint
 
 
 def encode_command(command: RunTask) -> bytes:
     """The command in Avro single-object encoding."""
-    return _COMMANDS.encode(msgspec.structs.asdict(command))
+    return write_command(command, _HEAD)
 
 
 def decode_command(value: bytes | None) -> RunTask:
