@@ -17,7 +17,7 @@ LOCK := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-ha
 CODE := streams tests examples benchmarks
 
 help:  ## Print this
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(STAMP)  ## Make the virtual environment from the lock
 
@@ -71,6 +71,9 @@ bench: setup  ## Measure beside other ways of doing it, in a few minutes (OLD_FR
 chaos: setup  ## Break everything by a seeded schedule and check the outcome (SEED=1 DURATION=120 ARGS="--brokers 3")
 	@PYTHONPATH=. $(BIN)/python -m tests.chaos --seed $(or $(SEED),1) --duration $(or $(DURATION),120) $(ARGS)
 
+chaos-mutations: setup  ## Plant faults in the agents, one at a time: a campaign must catch each of them
+	@PYTHONPATH=. $(BIN)/python -m tests.chaos.mutate $(ARGS)
+
 lock: setup  ## Write the locks anew from pyproject.toml (ARGS=--upgrade for newer versions)
 	@$(LOCK) --group dev -o requirements.lock $(ARGS)
 	@$(LOCK) --group build -c requirements.lock -o deploy/requirements.lock
@@ -79,4 +82,4 @@ clean:  ## Remove what was made here
 	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup demo dev test lint format types contracts unit integration e2e bench chaos lock clean
+.PHONY: help setup demo dev test lint format types contracts unit integration e2e bench chaos chaos-mutations lock clean

@@ -102,6 +102,8 @@ def _cluster(number: int, ports: Sequence[tuple[int, int]]) -> dict[str, str]:
         "transaction.state.log.replication.factor": replicas,
         "transaction.state.log.min.isr": str((len(ports) + 1) // 2),
         "auto.leader.rebalance.enable": "false",
+        "broker.session.timeout.ms": "12000",
+        "broker.heartbeat.interval.ms": "1000",
         "controlled.shutdown.enable": "true",
     }
 

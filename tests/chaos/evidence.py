@@ -6,21 +6,21 @@ from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 
 import msgspec
 from confluent_kafka import Message
 from tests.chaos.producers import Published
 from tests.chaos.world import World
+from tests.support.partition_files import rows_of_partition
 from tests.support.topic_reader import read_topic
 
 from triggers.client.session_reader import SessionReader
 from triggers.errors import SessionNotFound, TryAgain
-from triggers.processing.partition_rows import OFFSET_KEY, STAMP_KEY, PartitionRows
 from triggers.settings import Settings
 from triggers.topology import Topology
 
 _READERS = 4
+_NOBODY = b"not asked: somebody is not ready"
 
 Rows = dict[int, dict[bytes, bytes]]
 """Partition -> its rows."""
@@ -49,7 +49,7 @@ def gather(world: World) -> Evidence:
     settings, names = world.settings, Topology(world.settings.namespace)
     events = read_topic(settings, names.events)
     sessions = sorted({(message.key() or b"").decode() for message in events})
-    views = _views(settings, sessions)
+    views = _views(settings, sessions) if world.is_complete() else dict.fromkeys(sessions, _NOBODY)
     return Evidence(
         settings=settings,
         published=[producer.published for producer in world.producers],
@@ -82,15 +82,4 @@ def _files(world: World) -> Rows:
     owned = [(agent.folder, agent.partitions() or []) for agent in world.agents]
     for agent in world.agents:
         agent.stop()
-    return {partition: _rows(folder, partition) for folder, partitions in owned for partition in partitions}
-
-
-def _rows(folder: Path, partition: int) -> dict[bytes, bytes]:
-    found = sorted(folder.glob(f"**/*-{partition}.db"))
-    if not found:
-        return {}
-    rows = PartitionRows(found[0], "")
-    try:
-        return {key: row for key, row in rows.scan(b"") if key not in {OFFSET_KEY, STAMP_KEY}}
-    finally:
-        rows.close()
+    return {partition: rows_of_partition(folder, partition) for folder, partitions in owned for partition in partitions}

@@ -15,6 +15,7 @@ from triggers.dev import child_process
 from triggers.dev.stack import Service, Stack
 
 _STOP_S = 45.0
+_NOTABLE_MB = 20
 
 
 class Machine:
@@ -68,9 +69,11 @@ class Machine:
             with suppress(ProcessLookupError):
                 os.kill(pid, number)
 
-    def measure(self) -> None:
-        """Note the memory of its processes."""
-        self.peak_mb = max([self.peak_mb, *map(_resident_mb, self.working())])
+    def measure(self) -> bool:
+        """Note the memory of its processes; whether it is notably more than ever before."""
+        before, now = self.peak_mb, max(map(_resident_mb, self.working()), default=0)
+        self.peak_mb = max(before, now)
+        return now > before + _NOTABLE_MB
 
     def _forget(self) -> None:
         if self.is_up:

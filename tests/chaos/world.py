@@ -93,7 +93,8 @@ class World:
         """Start what has died again; to be called several times a second."""
         self.stack.watch()
         for machine in self.machines():
-            machine.measure()
+            if machine.measure():
+                self.relay.write("chaos", f"{machine.service.name} has {machine.peak_mb} MB of memory")
 
     def wait_until_ready(self) -> None:
         """All agents own something and everything is owned. Raises NotStarted."""

@@ -8,7 +8,8 @@ from pathlib import Path
 import msgspec
 import pytest
 from confluent_kafka import Producer
-from tests.support.fold_oracle import assert_equals_fold, differing, fold_events
+from tests.support.fold_oracle import assert_equals_fold
+from tests.support.partition_files import assert_files_equal_fold
 from tests.support.questionnaires import Application, Load, interleaved
 from tests.support.settled import wait_until_processed
 from tests.support.topic_reader import wait_until
@@ -16,7 +17,6 @@ from tests.support.topic_setup import create_topics
 from tests.support.worker_process import WorkerProcess
 
 from triggers.core.rows import header_key
-from triggers.processing.partition_rows import OFFSET_KEY, STAMP_KEY, PartitionRows
 from triggers.settings import Settings
 from triggers.topology import Topology, partition_of
 
@@ -31,23 +31,6 @@ def wait_until_shared(first: WorkerProcess, second: WorkerProcess) -> None:
 
 def wait_until_alone(worker: WorkerProcess, settings: Settings) -> None:
     wait_until(lambda: len(worker.partitions()) == settings.partitions, f"{worker.name} owns everything")
-
-
-def assert_files_equal_fold(settings: Settings, *workers: WorkerProcess) -> None:
-    """The RocksDB of stopped workers, partition by partition, against the fold."""
-    expected = fold_events(settings).rows
-    for worker, partitions in ((w, w.partitions()) for w in workers):
-        worker.terminate()
-        actual = {p: _rows(worker.data, p) for p in partitions}
-        assert differing(actual, {p: expected[p] for p in partitions}) == []
-
-
-def _rows(folder: Path, partition: int) -> dict[bytes, bytes]:
-    (path,) = folder.glob(f"**/*-{partition}.db")
-    rows = PartitionRows(path, "")
-    found = dict(rows.scan(b""))
-    rows.close()
-    return {key: row for key, row in found.items() if key not in {OFFSET_KEY, STAMP_KEY}}
 
 
 def test_a_killed_worker_loses_nothing_and_repeats_nothing(settings: Settings) -> None:

@@ -41,7 +41,7 @@ class ExitCode(IntEnum):
 _MEANINGS = {
     ExitCode.OK: "stopped as asked",
     ExitCode.ENGINE_BUG: "a bug: nothing of the batch was written, the restart meets the same record; report the log",
-    ExitCode.STORAGE: "a RocksDB file failed; the restart sets it aside and rebuilds it from the changelog",
+    ExitCode.STORAGE: "a RocksDB file failed; the restart rebuilds it from the changelog; a full disk needs room first",
     ExitCode.PORT_TAKEN: "another process listens on the worker's web port",
     ExitCode.BROKER: "the broker refused or did not answer for longer than a transaction may take",
     ExitCode.FENCED: "another process runs under this worker's id; give every slot an id of its own",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from threading import Lock
@@ -32,10 +34,12 @@ _SHARED_WRITE_BUFFERS = 64 << 20
 
 
 class StorageFailed(Stop):
-    """A RocksDB file cannot be read or written; the partition's folder is condemned."""
+    """A RocksDB file cannot be read or written. Unless there was no room, the partition's folder is condemned."""
 
     def __init__(self, path: Path, error: Exception) -> None:
-        (path / CONDEMNED).touch()
+        if not _lacks_room(error):
+            with suppress(OSError):
+                (path / CONDEMNED).touch()
         super().__init__(ExitCode.STORAGE, f"{path}: {error}")
 
 
@@ -142,7 +146,7 @@ class SessionRows:
 def open_rows(path: Path, topic_id: str, oldest_s: float) -> PartitionRows:
     """Open a partition's folder; one that is broken or out of date is set aside or removed, and begun anew.
 
-    Raises an exception with "lock" in its text while another process has it open.
+    Raises an exception with "lock" in its text while another process has it open, StorageFailed when there is no room.
     """
     if (path / CONDEMNED).exists():
         _set_aside(path, "it was condemned by the worker before")
@@ -161,8 +165,15 @@ def _open_or_set_aside(path: Path, topic_id: str) -> PartitionRows:
     except Exception as error:
         if "lock" in str(error).lower():
             raise
+        if _lacks_room(error):
+            raise StorageFailed(path, error) from error
         _set_aside(path, str(error))
     return PartitionRows(path, topic_id)
+
+
+def _lacks_room(error: Exception) -> bool:
+    """A full disk breaks nothing: what a file lacks is in the changelog. Setting it aside would need more room."""
+    return any(os.strerror(code) in str(error) for code in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
 
 
 def _set_aside(path: Path, why: str) -> None:

@@ -1,0 +1,60 @@
+"""`python -m tests.chaos.mutate`: a campaign against agents with a fault planted must fail, one without must not."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import click
+import msgspec
+from tests.chaos.mutations import MUTATIONS, Mutation
+
+_NONE = Mutation("none", (), ("agent killed", "agent stopped", "disk wiped", "Celery worker killed"))
+
+
+class _Report(msgspec.Struct):
+    lost: dict[str, int]
+    wrong: dict[str, int]
+    drained: bool
+
+
+@click.command()
+@click.option("--seed", type=int, default=1, show_default=True)
+@click.option("--duration", type=float, default=40, show_default=True, help="Seconds of faults in each campaign.")
+@click.option("--only", multiple=True, help="Mutations whose name contains this.")
+def main(seed: int, duration: float, only: tuple[str, ...]) -> None:
+    """Plant a fault, run a campaign, and say what it caught."""
+    chosen = [m for m in (_NONE, *MUTATIONS) if not only or any(part in m.name for part in only)]
+    missed = [mutation.name for mutation in chosen if not _is_as_it_must_be(mutation, seed, duration)]
+    click.echo(f"not caught: {', '.join(missed)}" if missed else "every planted fault was caught, and nothing else")
+    sys.exit(bool(missed))
+
+
+def _is_as_it_must_be(mutation: Mutation, seed: int, duration: float) -> bool:
+    with tempfile.TemporaryDirectory(prefix="chaos-mutation-") as folder:
+        report = _campaign(mutation, seed, duration, Path(folder))
+    found = " ".join(
+        f"{count} {what} {how}," for how in ("lost", "wrong") for what, count in getattr(report, how).items()
+    )
+    click.echo(f"{mutation.name}: {found.rstrip(',') or 'nothing lost, nothing wrong'}")
+    is_clean = not (report.lost or report.wrong)
+    return is_clean is (mutation is _NONE)
+
+
+def _campaign(mutation: Mutation, seed: int, duration: float, folder: Path) -> _Report:
+    package, report = mutation.plant(folder / "copy"), folder / "report"
+    options = [f"--seed={seed}", f"--duration={duration}", f"--folder={report}", f"--package={package}", "--drain=40"]
+    faults = [f"--fault={name}" for name in mutation.faults]
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.chaos", *options, *faults], capture_output=True, text=True, check=False
+    )
+    written = report / "report.json"
+    if not written.exists():
+        raise click.ClickException(f"the campaign with {mutation.name!r} did not end:\n{done.stderr[-3000:]}")
+    return msgspec.json.decode(written.read_bytes(), type=_Report)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,106 @@
+"""Faults planted in a copy of the package: what a campaign must catch, or its verdict is worth nothing."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+PACKAGE = Path(__file__).parents[2] / "streams"
+
+Change = tuple[str, str, str]
+"""File below the package, text in it, text instead."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mutation:
+    """A planted fault."""
+
+    name: str
+    changes: tuple[Change, ...]
+    faults: tuple[str, ...]
+    """What brings it to light."""
+
+    def plant(self, folder: Path) -> Path:
+        """A copy of the package with the fault in it; the folder to import from. Raises ValueError: it does not fit."""
+        copy = folder / "streams"
+        shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
+        shutil.copytree(PACKAGE.parent / "schemas", folder / "schemas")
+        for file, old, new in self.changes:
+            path = copy / "triggers" / file
+            text = path.read_text()
+            if text.count(old) != 1:
+                raise ValueError(f"{self.name}: {file} has this text {text.count(old)} times, not once:\n{old}")
+            path.write_text(text.replace(old, new))
+        return copy
+
+
+_TRANSACTION = "reached = self._transactions.commit(batch, self._member.group_metadata())"
+_COMMIT_ALONE = """    def commit_alone(self, offsets: dict[int, int]) -> None:
+        places = [TopicPartition(self._topic, p, offset) for p, offset in offsets.items()]
+        self._kafka.commit(offsets=places, asynchronous=False)
+
+"""
+_ROWS_FIRST = """for early, found in batch.rows.items():
+            self._rows_of(early).write(found, None)
+        """
+_KILLS = ("agent killed", "all agents killed")
+
+MUTATIONS = (
+    Mutation(
+        "offsets committed outside of the transaction",
+        (
+            ("processing/pump.py", _TRANSACTION, f"self._member.commit_alone(batch.offsets)\n        {_TRANSACTION}"),
+            (
+                "processing/member.py",
+                "    def group_metadata(self)",
+                _COMMIT_ALONE + "    def group_metadata(self)",
+            ),
+            ("processing/transaction.py", "            if batch.offsets:\n", "            if not batch.offsets:\n"),
+        ),
+        _KILLS,
+    ),
+    Mutation(
+        "RocksDB written before the commit",
+        (
+            (
+                "processing/pump.py",
+                _TRANSACTION,
+                _ROWS_FIRST + _TRANSACTION,
+            ),
+        ),
+        _KILLS,
+    ),
+    Mutation(
+        "nothing restored on assignment",
+        (
+            (
+                "processing/recovery.py",
+                "done = await asyncio.to_thread(self.restorer.restore, sorted(epochs), stop)",
+                "done = frozenset(epochs)",
+            ),
+        ),
+        ("agent stopped", "disk wiped"),
+    ),
+    Mutation(
+        "session cache kept across a revoke",
+        (("processing/app.py", "            self._processor.forget(partitions)\n", "            pass\n"),),
+        ("agent stopped", "agent killed"),
+    ),
+    Mutation(
+        "applied on the wrong partition",
+        (
+            (
+                "processing/routing.py",
+                "return record.partition() != partition_of(key, partitions)",
+                "return False",
+            ),
+        ),
+        ("agent killed",),
+    ),
+    Mutation(
+        "a result counted twice",
+        (("core/results.py", "if not instance.awaits(event.attempt) or", "if not instance.attempt or"),),
+        ("Celery worker killed",),
+    ),
+)

@@ -1,0 +1,29 @@
+"""The RocksDB files of stopped workers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.support.fold_oracle import differing, fold_events
+from tests.support.worker_process import WorkerProcess
+
+from triggers.processing.partition_rows import OFFSET_KEY, STAMP_KEY, PartitionRows
+from triggers.settings import Settings
+
+
+def assert_files_equal_fold(settings: Settings, *workers: WorkerProcess) -> None:
+    """The RocksDB of stopped workers, partition by partition, against the fold."""
+    expected = fold_events(settings).rows
+    for worker, partitions in ((w, w.partitions()) for w in workers):
+        worker.terminate()
+        actual = {p: rows_of_partition(worker.data, p) for p in partitions}
+        assert differing(actual, {p: expected[p] for p in partitions}) == []
+
+
+def rows_of_partition(folder: Path, partition: int) -> dict[bytes, bytes]:
+    """All rows but the worker's own notes."""
+    (path,) = folder.glob(f"**/*-{partition}.db")
+    rows = PartitionRows(path, "")
+    found = dict(rows.scan(b""))
+    rows.close()
+    return {key: row for key, row in found.items() if key not in {OFFSET_KEY, STAMP_KEY}}

@@ -1,0 +1,59 @@
+"""RocksDB files of one partition on a disk without room."""
+
+from __future__ import annotations
+
+import resource
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from triggers.processing.batch import Changes
+from triggers.processing.exits import ExitCode
+from triggers.processing.partition_rows import CONDEMNED, StorageFailed, open_rows
+
+SOME: Changes = {b"k%d" % n: bytes(1000) for n in range(100)}
+
+
+@contextmanager
+def full_disk() -> Iterator[None]:
+    """No file can grow."""
+    before, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (before, hard))
+
+
+def test_a_full_disk_ends_the_worker_and_condemns_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "sessions-0.db"
+    rows = open_rows(path, "topic", 0)
+    rows.write({b"k": b"v"}, 7)
+
+    with full_disk(), pytest.raises(StorageFailed) as failed:
+        rows.write(SOME, 8)
+    with pytest.raises(Exception, match="previous error"):
+        rows.close()  # as the end of the process would
+
+    assert failed.value.code == ExitCode.STORAGE
+    assert not (path / CONDEMNED).exists()
+    again = open_rows(path, "topic", 0)
+    assert (again.get(b"k"), again.get(b"k1"), again.reached()) == (b"v", None, 7)
+    again.close()
+
+
+def test_a_file_that_cannot_be_opened_for_want_of_room_is_not_set_aside(tmp_path: Path) -> None:
+    path = tmp_path / "sessions-0.db"
+    rows = open_rows(path, "topic", 0)
+    rows.write({b"k": b"v"}, 7)
+    rows.close()
+
+    with full_disk(), pytest.raises(StorageFailed):
+        open_rows(path, "topic", 0)
+
+    assert list(tmp_path.iterdir()) == [path]
+    again = open_rows(path, "topic", 0)
+    assert again.get(b"k") == b"v"
+    again.close()
