@@ -53,6 +53,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     dedupe_window: int = 1024
     """How many of a session's last event ids are remembered, at least."""
 
+    decisions: bool = False
+    """Publish what each event did to `<ns>.decisions`, for hooks and audits. The topic must be there:
+    `triggers topics create` makes it when this is set."""
+
     schema_registry_url: str = ""
     """Confluent schema registry for events in Confluent framing; empty: such events are dead-lettered."""
 

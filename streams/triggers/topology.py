@@ -27,6 +27,11 @@ class Topology:
         return f"{self.namespace}.dead-letters"
 
     @property
+    def decisions(self) -> str:
+        """What each event did, when the decision feed is on; key = session UID."""
+        return f"{self.namespace}.decisions"
+
+    @property
     def table(self) -> str:
         """Name of the Faust table."""
         return "sessions"

@@ -14,13 +14,13 @@ from fastavro.schema import fingerprint as independent_fingerprint
 from fastavro.schema import to_parsing_canonical_form
 from msgspec import structs
 
-from triggers.codec import DeadLetter
+from triggers.codec import DeadLetter, DecisionRecord
 from triggers.codec.avro_records import fingerprint
 from triggers.codec.schema_files import schema_folder, schema_versions
 from triggers.core.commands import RunTask
 from triggers.core.events import Event, SessionEvent
 
-NAMES = ["trigger_event", "task_command", "dead_letter"]
+NAMES = ["trigger_event", "task_command", "dead_letter", "decision"]
 RELEASED = Path(__file__).with_name("released")
 AVRO_TYPES = {
     "string": str,
@@ -115,6 +115,15 @@ def test_a_command_and_a_dead_letter_have_the_fields_of_their_classes() -> None:
 
     assert python_fields(current("task_command")) == class_fields(RunTask)
     assert [field for field in python_fields(current("dead_letter")) if field[0] != "headers"] == letter
+
+
+def test_a_decision_has_the_fields_of_its_class() -> None:
+    schema = current("decision")["fields"]
+
+    assert [field["name"] for field in schema] == list(DecisionRecord.__struct_fields__)
+    assert [field["name"] for field in schema if "default" not in field] == [
+        field.name for field in structs.fields(DecisionRecord) if field.required
+    ]
 
 
 def python_fields(record: dict[str, Any]) -> list[tuple[str, object, object]]:

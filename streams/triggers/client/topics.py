@@ -53,6 +53,8 @@ def plan_topics(settings: Settings, retention_days: int = DEFAULT_RETENTION_DAYS
         | _size(dead_letter_bytes(settings)),
         names.changelog: _CHANGELOG | _size(derived_bytes(settings)),
     }
+    if settings.decisions:
+        configs[names.decisions] = dict(configs[names.commands])
     return [
         TopicPlan(
             name=name,

@@ -3,6 +3,7 @@
 from triggers.codec.command_codec import decode_command, encode_command
 from triggers.codec.confluent_framing import SchemaSource
 from triggers.codec.dead_letter_codec import DeadLetter, decode_dead_letter, encode_dead_letter
+from triggers.codec.decision_codec import DecisionRecord, decode_decision, describe, encode_decision
 from triggers.codec.event_codec import EventDecoder, check_event, encode_event
 from triggers.codec.json_encoding import encode_object
 from triggers.codec.keys import decode_key, encode_key
@@ -10,15 +11,19 @@ from triggers.codec.reasons import Reason
 
 __all__ = [
     "DeadLetter",
+    "DecisionRecord",
     "EventDecoder",
     "Reason",
     "SchemaSource",
     "check_event",
     "decode_command",
     "decode_dead_letter",
+    "decode_decision",
     "decode_key",
+    "describe",
     "encode_command",
     "encode_dead_letter",
+    "encode_decision",
     "encode_event",
     "encode_key",
     "encode_object",

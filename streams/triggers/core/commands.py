@@ -59,6 +59,10 @@ class Outcome(StrEnum):
     """A result of an attempt that already has one, or that is superseded; nothing changed, nothing cascades."""
 
 
+CHANGING = frozenset({Outcome.APPLIED, Outcome.UNUSED, Outcome.STOPPED})
+"""Outcomes of events that did something."""
+
+
 class Fire(Struct, frozen=True):
     """One trigger that fired within a decision: the event's own, or a cascade."""
 

@@ -21,6 +21,8 @@ _AFTER, _AND_EVERY, _UNLESS = "after", "andEvery", "unless"
 _RUN, _USING, _WITH_PARAMS, _TIMEOUTS = "run", "using", "withParams", "timeouts"
 DIRECTIVES: Final = (_AFTER, _AND_EVERY, _UNLESS, _RUN, _USING, _WITH_PARAMS)
 """Every key of a rule that the engine reads; any other one is the application's own."""
+MANAGER_NAME: Final = "$manager"
+"""Names the manager whose hooks run for the session; no task can have this name."""
 _NAMES = msgspec.json.Decoder(list[str])
 _TEXT = msgspec.json.Decoder(str)
 _KNOWN_PLANS: Final = 1000
@@ -61,6 +63,8 @@ class Plan(Struct, frozen=True):
     by_trigger: dict[str, tuple[TaskConfig, ...]]
     """Tasks that use the trigger, in declaration order."""
     limits: Limits = DEFAULT_LIMITS
+    manager: str = ""
+    """Key of the manager whose hooks run; empty: the configuration names none."""
 
 
 NO_CONFIGURATION: Final = Plan(b"", b"{}", {}, {})
@@ -101,13 +105,14 @@ def compile_plan(text: bytes) -> Plan:
     """Raises InvalidConfiguration."""
     directives = _tasks_of(text)
     limits = limits_of(directives.pop(LIMITS_NAME, b"{}"))
+    manager = _manager_of(directives.pop(MANAGER_NAME, b"null"))
     tasks = {name: task_config(name, own, limits.timeouts) for name, own in directives.items()}
     by_trigger: dict[str, list[TaskConfig]] = {}
     for task in tasks.values():
         for trigger in dict.fromkeys((*task.after, *task.unless)):
             by_trigger.setdefault(trigger, []).append(task)
     digest = hashlib.blake2b(text, digest_size=16).digest()
-    return Plan(digest, text, tasks, {trigger: tuple(users) for trigger, users in by_trigger.items()}, limits)
+    return Plan(digest, text, tasks, {trigger: tuple(users) for trigger, users in by_trigger.items()}, limits, manager)
 
 
 def validate_configuration(text: bytes) -> None:
@@ -146,6 +151,13 @@ def _tasks_of(text: bytes) -> dict[str, bytes]:
         return members_of(text)
     except CallError as error:
         raise InvalidConfiguration(f"a configuration is task name -> directives; {error}") from error
+
+
+def _manager_of(text: bytes) -> str:
+    try:
+        return "" if text == b"null" else _TEXT.decode(text)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise InvalidConfiguration(f"{MANAGER_NAME!r} must be the key of a manager: {error}") from error
 
 
 def _object(text: bytes, task: str, what: str) -> dict[str, bytes]:

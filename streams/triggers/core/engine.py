@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import assert_never
 
 from triggers.core import operations, results
-from triggers.core.commands import Decision, Outcome
+from triggers.core.commands import CHANGING, Decision, Outcome
 from triggers.core.events import (
     CloneRequested,
     ConfigurationUpdated,
@@ -26,8 +26,6 @@ from triggers.core.rules import fire
 from triggers.core.session import Session
 from triggers.core.step import Step
 
-_CHANGING = frozenset({Outcome.APPLIED, Outcome.UNUSED, Outcome.STOPPED})
-
 
 def apply(session: Session, event: Event) -> Decision:
     """Change the session as the event says and return what follows from it.
@@ -43,7 +41,7 @@ def apply(session: Session, event: Event) -> Decision:
         decision = _decide(session, event)
         if event.id is not None:
             session.note_id(event.id)
-    session.note_event(event.position, event.time, changed=decision.outcome in _CHANGING)
+    session.note_event(event.position, event.time, changed=decision.outcome in CHANGING)
     return decision
 
 

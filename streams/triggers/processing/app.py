@@ -17,6 +17,7 @@ from triggers.codec import EventDecoder
 from triggers.core.config import Plans
 from triggers.processing.agent import Agent
 from triggers.processing.batch import Batch, Processor
+from triggers.processing.decision_feed import DecisionFeed
 from triggers.processing.exits import ExitCode, Stop, leave
 from triggers.processing.faust_private import check_faust
 from triggers.processing.kafka_options import member_options, probe_options, producer_options, restore_options
@@ -182,6 +183,7 @@ class Worker:
             cache=SessionCache(self._settings.cached_sessions),
             rows_of=self._store.rows,
             metrics=self._metrics,
+            feed=DecisionFeed(self._names.decisions) if self._settings.decisions else None,
         )
         return Agent(rules, Timers(self._names.events, self._store.rows, self._metrics), self._metrics)
 

@@ -20,6 +20,7 @@ from triggers.core.session import Session
 from triggers.errors import CallError, NotFound, TryAgain, Undecodable
 from triggers.processing.batch import Batch, Changes, Output, Record
 from triggers.processing.dead_letters import DeadLetters, Refusal, place, time_of
+from triggers.processing.decision_feed import DecisionFeed
 from triggers.processing.exits import ExitCode, Stop
 from triggers.processing.metrics import Metrics
 from triggers.processing.overlay import Overlay
@@ -42,6 +43,8 @@ class Rules:
     cache: SessionCache
     rows_of: Callable[[int], Rows]
     metrics: Metrics
+    feed: DecisionFeed | None = None
+    """None: decisions are not published."""
 
     def dead_letters(self) -> DeadLetters:
         """For one batch."""
@@ -61,11 +64,13 @@ class Rules:
         for key, row in changes.items():
             if row is not None and len(key) + len(row) > limit:
                 return f"a row of {len(key) + len(row)} bytes; {self.names.changelog} accepts {limit}"
-        limit = self.topics.largest[self.names.commands]
         for output in outputs:
-            if size_of(output) > limit:
-                return f"a command of {size_of(output)} bytes; {self.names.commands} accepts {limit}"
+            if (size := size_of(output)) > (limit := self.topics.largest[output.topic]):
+                return f"{self._called(output)} of {size} bytes; {output.topic} accepts {limit}"
         return ""
+
+    def _called(self, output: Output) -> str:
+        return "a command" if output.topic == self.names.commands else "a decision"
 
 
 class _Touched:
@@ -154,6 +159,8 @@ class PartitionTurn:
         touched.steps.append((record, event))
         if decision.commands:
             touched.outputs += self._rules.commands(decision)
+        if self._rules.feed is not None:
+            touched.outputs += self._rules.feed.outputs(touched.session, self._partition, event, decision)
         self.outcomes[decision.outcome] += 1
 
     def _decode(self, record: Record) -> Event:
@@ -170,14 +177,14 @@ class PartitionTurn:
     def _keep(self, changes: Changes, outputs: list[Output]) -> None:
         self._changes.update(changes)
         self._batch.outputs += outputs
-        self._rules.metrics.commands.inc(len(outputs))
+        self._rules.metrics.commands.inc(sum(output.topic == self._rules.names.commands for output in outputs))
 
     def _decide_one_by_one(self, touched: _Touched) -> None:
         rows = Overlay(self._rows)
         for record, event in touched.steps:
             session = Session(touched.uid, rows, self._rules.plans)
             try:
-                outputs = self._rules.commands(apply(session, event))
+                outputs = self._outputs(session, event, apply(session, event))
             except Refused as error:  # an event it relied on was left out
                 self._bury(record, type(error).__name__, str(error))
                 continue
@@ -187,6 +194,11 @@ class PartitionTurn:
             else:
                 rows.write(changes)
                 self._keep(changes, outputs)
+
+    def _outputs(self, session: Session, event: Event, decision: Decision) -> list[Output]:
+        feed = self._rules.feed
+        report = feed.outputs(session, self._partition, event, decision) if feed else []
+        return [*self._rules.commands(decision), *report]
 
     def _bury(self, record: Record, reason: str, detail: str) -> None:
         self._batch.outputs.append(self._letters.bury(record, reason, detail))

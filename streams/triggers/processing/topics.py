@@ -65,7 +65,7 @@ def _look(settings: Settings) -> Topics:
     names = Topology(settings.namespace)
     admin = AdminClient(base_options(settings))
     try:
-        partitions = _partitions(admin, names)
+        partitions = _partitions(admin, needed_topics(settings))
         configs = _configs(admin, sorted(partitions))
         described = admin.describe_topics(TopicCollection([names.changelog]), request_timeout=_TIMEOUT_S)
         changelog_id = str(described[names.changelog].result().topic_id)
@@ -81,8 +81,14 @@ def _look(settings: Settings) -> Topics:
     )
 
 
-def _partitions(admin: AdminClient, names: Topology) -> dict[str, int]:
-    needed = (names.events, names.changelog, names.commands, names.dead_letters)
+def needed_topics(settings: Settings) -> list[str]:
+    """What must be there before a worker can work."""
+    names = Topology(settings.namespace)
+    feed = [names.decisions] if settings.decisions else []
+    return [names.events, names.changelog, names.commands, names.dead_letters, *feed]
+
+
+def _partitions(admin: AdminClient, needed: list[str]) -> dict[str, int]:
     there = admin.list_topics(timeout=_TIMEOUT_S).topics
     if missing := [topic for topic in needed if topic not in there or there[topic].error is not None]:
         raise Waiting(f"no topic {', '.join(missing)}: create the topics with `triggers topics create`")
