@@ -67,6 +67,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     celery_max_deliveries: int = 3
     """A task that takes its whole worker down this often is reported as failed."""
 
+    hook_attempts: int = 5
+    """How often a hook that raises is run before its decision goes to the dead letters."""
+
     publish_timeout_s: float = 30.0
     """How long `fire()` waits for the broker's acknowledgement before it raises `BrokerUnavailable`."""
     read_timeout_s: float = 10.0

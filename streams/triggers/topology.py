@@ -51,6 +51,10 @@ class Topology:
         """Consumer group of whatever runs the commands: Celery workers or the dispatcher."""
         return f"{self.namespace}.executors"
 
+    def reader_group(self, name: str) -> str:
+        """Consumer group of readers of the decision feed; `hooks` for one."""
+        return f"{self.namespace}.{name}"
+
 
 def partition_of(key: bytes, partitions: int) -> int:
     """Partition of a key, as Java's default partitioner and librdkafka's `murmur2_random` choose it.

@@ -1,0 +1,55 @@
+"""Runs hooks that note what they are told: `python -m tests.support.hook_program`, for tests that kill it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+from pathlib import Path
+
+from triggers.hooks import HookRunner
+from triggers.manager import TriggerManager
+from triggers.settings import Settings
+from triggers.storages.stream import StreamStorage
+
+
+class NotingHooks:
+    """Notes every call with the statuses as the hook sees them; `echo` fires back, `bad` and `flaky` raise."""
+
+    def __init__(self, key: str, storage: StreamStorage) -> None:
+        self._key = key
+        self._manager = TriggerManager(storage)
+        self._notes = Path(os.environ["TEST_NOTES"])
+
+    def after_fire(self, trigger_name: str, scheduled: tuple[str, ...]) -> None:
+        if trigger_name == "bad" or (trigger_name == "flaky" and "flaky" not in self._notes.read_text()):
+            self._note("raised", trigger_name)
+            raise RuntimeError(f"the hook of {trigger_name} is broken")
+        if trigger_name.startswith("echo"):
+            self._manager.fire("back", {"to": trigger_name})
+        if scheduled:
+            statuses = {i.name: i.status for i in self._manager.storage.read().instances}
+            assert all(statuses[name] != "unstarted" for name in scheduled), statuses
+        self._note("fire", trigger_name, *scheduled)
+
+    def after_replay(self, original: str, replay: str) -> None:
+        self._note("replay", original, replay)
+
+    def after_skip(self, instance: str, cascade: bool) -> None:
+        self._note("skip", instance, str(cascade))
+
+    def _note(self, *words: str) -> None:
+        with self._notes.open("a") as notes:
+            print(self._manager.storage.uid, self._key or "-", *words, file=notes)
+
+
+def main() -> None:
+    stopping = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stopping.set())
+    HookRunner(Settings.from_env(), NotingHooks).run(stopping)
+
+
+if __name__ == "__main__":
+    main()
+    sys.exit(0)
