@@ -38,6 +38,7 @@ JSON_SHAPES = {
     "dead-letters redrive": "`{redriven: [place]}`",
     "check": "`[{file, findings: [{rule, severity, task, directive, place: {line, column, end_line, end_column},"
     " message, fix}]}]`",
+    "explain": "`{session, events, tasks}` as `schemas/explanation.schema.json` says",
     "verify": "`{passed, failed, differences: [{id, title, firm, differences: [text]}]}`",
 }
 """What `--json` prints. A key that is there stays, with its meaning; new ones may come."""

@@ -35,6 +35,7 @@ COMMANDS = {
     "replay": Entry("triggers.cli.operate", "Run a failed instance again."),
     "skip": Entry("triggers.cli.operate", "Resolve a failed instance without running it."),
     "dead-letters": Entry("triggers.cli.dead_letters", "Records that could not be decoded or applied."),
+    "explain": Entry("triggers.cli.explain", "Why a session is where it is, and what each event did."),
     "export": Entry("triggers.cli.export", "Events as JSON lines."),
     "check": Entry("triggers.cli.check", "What is wrong with rules, before anything runs."),
     "verify": Entry("triggers.cli.verify", "Recorded histories against this engine."),

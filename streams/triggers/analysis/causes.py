@@ -1,0 +1,72 @@
+"""What a missing trigger waits for: an application, or a task of that name and what that waits for in turn."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+
+from triggers.analysis.explanation import Cause
+from triggers.core.config import TaskConfig
+from triggers.core.instance import Instance, instance_name
+from triggers.core.statuses import RESOLVED, Status
+
+Numbered = tuple[int, Instance]
+
+_UNDER_WAY = frozenset({Status.SCHEDULED, Status.RUNNING})
+_WHY = {
+    Status.SCHEDULED: "is scheduled and has not finished",
+    Status.RUNNING: "is running and has not finished",
+    Status.FAILED: "failed; replay it, or skip it with a result",
+    Status.ABANDONED: "is abandoned, so it will not finish",
+    Status.SKIPPED: "was skipped without firing",
+    Status.REPLAYED: "was replayed",
+    Status.FINISHED: "finished before, without firing it for this one",
+}
+
+
+class Causes:
+    """Answers about one session as it is now."""
+
+    def __init__(
+        self, rules: Mapping[str, TaskConfig], instances: Mapping[str, Sequence[Numbered]], fired: Collection[str]
+    ) -> None:
+        """`instances`: of each task in creation order, with what they hold. `fired`: triggers that fired ever."""
+        self._rules = rules
+        self._instances = instances
+        self._fired = fired
+
+    def of(self, trigger: str, task: str) -> list[Cause]:
+        """What has to happen before the trigger fires for the task; every cause once."""
+        return list(dict.fromkeys(self._of(trigger, (task,))))
+
+    def _of(self, trigger: str, chain: tuple[str, ...]) -> Iterator[Cause]:
+        rule = self._rules.get(trigger)
+        if rule is None:
+            yield Cause(kind="fire", name=trigger, why="an application has to fire it")
+        elif trigger in chain:
+            yield Cause(kind="cycle", name=trigger, why=f"{' → '.join((*chain, trigger))}: they wait for each other")
+        else:
+            yield from self._of_task(rule, (*chain, trigger))
+
+    def _of_task(self, rule: TaskConfig, chain: tuple[str, ...]) -> Iterator[Cause]:
+        number, instance = self._nearest(rule.name)
+        if instance is not None and instance.status != Status.UNSTARTED:
+            why = _WHY.get(Status(instance.status)) if instance.status in _WHY else f"is {instance.status}"
+            yield Cause(kind="instance", name=instance_name(rule.name, number), why=why or "")
+            return
+        have = {trigger for trigger in rule.after if trigger in self._fired} if instance is None else instance.kwargs
+        for trigger in rule.after:
+            if trigger not in have:
+                yield from self._of(trigger, chain)
+
+    def _nearest(self, task: str) -> tuple[int, Instance | None]:
+        """The instance that will finish first: under way, failed, waiting, and only then one that has ended."""
+        found = self._instances.get(task, ())
+        return min(found, key=lambda one: _distance(one[1]), default=(0, None))
+
+
+def _distance(instance: Instance) -> int:
+    if instance.status in _UNDER_WAY:
+        return 0
+    if instance.status == Status.UNSTARTED:
+        return 2
+    return 3 if instance.status in RESOLVED else 1

@@ -1,0 +1,177 @@
+"""What each event did, seen by comparing what waited before and after it; or why it did nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from typing import NamedTuple
+
+from triggers.analysis.event_words import tasks_of, trigger_of
+from triggers.analysis.explanation import Does, Effect, EventProof, Idle, Reason
+from triggers.analysis.idle_reasons import why_nothing, why_rule_stood_still, why_stale
+from triggers.analysis.trace import Trace
+from triggers.core.commands import Decision, Outcome, RunTask, SetTimer
+from triggers.core.config import TaskConfig
+from triggers.core.events import ConfigurationUpdated, Event, MetadataUpdated, StatusSet
+from triggers.core.header import Cohort
+from triggers.core.instance import parse_instance_name
+from triggers.core.kwargs import members_of
+from triggers.core.statuses import Status
+from triggers.errors import CallError, NotFound
+
+Ranges = list[tuple[int, int]]
+"""First and last number of each row of instances."""
+
+
+class _Group(NamedTuple):
+    """Instances of a task that waited for the same triggers before the event."""
+
+    have: frozenset[str]
+    seen: frozenset[str]
+    ranges: Ranges
+
+
+class _Offer(NamedTuple):
+    """A rule that uses the trigger, and what waited under it before the event."""
+
+    rule: TaskConfig
+    groups: list[_Group]
+
+
+def prove_event(trace: Trace, event: Event) -> EventProof:
+    """Apply the event to the trace, and say what it did or why it did nothing."""
+    offers = [_Offer(rule, _groups(trace, event, rule.name)) for rule in _users(trace, event)]
+    stale = why_stale(trace, event)
+    try:
+        decision = trace.apply(event)
+    except (CallError, NotFound) as error:
+        refused = Idle(reason=Reason.REFUSED, detail=f"{type(error).__name__}: {error}")
+        return EventProof(event=trace.refs[-1], outcome=None, fires=[], effects=[], idle=[refused])
+    offers = offers if decision.fires else []
+    return EventProof(
+        event=trace.refs[-1],
+        outcome=decision.outcome,
+        fires=[fire.trigger for fire in decision.fires],
+        effects=[*_waits_on(trace, event, offers), *_became(trace, event, decision), *_asked(event, decision)],
+        idle=[*why_nothing(trace, event, decision.outcome, stale), *_idle_rules(trace, event, decision, offers)],
+    )
+
+
+def _users(trace: Trace, event: Event) -> Sequence[TaskConfig]:
+    trigger = trigger_of(event)
+    return () if trigger is None else trace.session.plan.by_trigger.get(trigger, ())
+
+
+def _groups(trace: Trace, event: Event, task: str) -> list[_Group]:
+    """What waits, without the instance that the event itself is about: that one moves for another reason."""
+    state, own = trace.session.tasks.get(task), _own_number(event, task)
+    cohorts = [] if state is None else state.cohorts
+    groups = [_Group(frozenset(one.have), frozenset(one.seen), list(_ranges_of(one, own))) for one in cohorts]
+    return [group for group in groups if group.ranges]
+
+
+def _ranges_of(cohort: Cohort, without: int) -> Iterator[tuple[int, int]]:
+    for start, stop in zip(cohort.members[::2], cohort.members[1::2], strict=True):
+        cuts = ((start, without), (without + 1, stop)) if start <= without < stop else ((start, stop),)
+        yield from ((first, end - 1) for first, end in cuts if first < end)
+
+
+def _waits_on(trace: Trace, event: Event, offers: Iterable[_Offer]) -> Iterator[Effect]:
+    """What took the trigger, or counts it, and goes on waiting."""
+    trigger = trigger_of(event) or ""
+    for rule, groups in offers:
+        for group in groups:
+            now = _cohort_now(trace, rule.name, group)
+            if now is not None and trigger in now.have and trigger not in group.have:
+                yield Effect(does=Does.TOOK, task=rule.name, numbers=group.ranges, detail=_progress(rule, now))
+            if now is not None and trigger in now.seen and trigger not in group.seen:
+                yield Effect(does=Does.COUNTED, task=rule.name, numbers=group.ranges, detail=_unless(rule, now))
+
+
+def _cohort_now(trace: Trace, task: str, group: _Group) -> Cohort | None:
+    """Where the group waits now, if it does; it moves as a whole."""
+    state = trace.session.tasks.get(task)
+    return None if state is None else state.cohort_with(group.ranges[0][0])
+
+
+def _own_number(event: Event, task: str) -> int:
+    own, number = _instance_of(event)
+    return number if own == task else -1
+
+
+def _instance_of(event: Event) -> tuple[str, int]:
+    name = getattr(event, "instance", None)
+    return ("", -1) if name is None else parse_instance_name(name)
+
+
+def _progress_of(trace: Trace, task: str, number: int) -> str:
+    """What a new instance waits for; nothing if it went on at once."""
+    state, rule = trace.session.tasks.get(task), trace.session.plan.tasks.get(task)
+    cohort = None if state is None else state.cohort_with(number)
+    return "" if rule is None or cohort is None else _progress(rule, cohort)
+
+
+def _progress(rule: TaskConfig, cohort: Cohort) -> str:
+    missing = [trigger for trigger in rule.after if trigger not in cohort.have]
+    return f"still missing: {', '.join(missing)}" if missing else ""
+
+
+def _unless(rule: TaskConfig, cohort: Cohort) -> str:
+    missing = [trigger for trigger in rule.unless if trigger not in cohort.seen]
+    return f"unless still missing: {', '.join(missing)}" if missing else ""
+
+
+def _became(trace: Trace, event: Event, decision: Decision) -> Iterator[Effect]:
+    """New statuses in their order, instances of one task together."""
+    last = len(trace.refs) - 1
+    steps = [(*parse_instance_name(name), status, trace.began(name, last)) for name, status in decision.changed]
+    for (task, status, is_new), group in groupby(steps, key=lambda step: (step[0], step[2], step[3])):
+        does = Does.CREATED if is_new and status == Status.UNSTARTED else Does.BECAME
+        numbers = ranges(step[1] for step in group)
+        detail = _progress_of(trace, task, numbers[0][0]) if does is Does.CREATED else ""
+        yield Effect(does=does, task=task, numbers=numbers, status=status, detail=detail)
+    if isinstance(event, MetadataUpdated):
+        task, number = _instance_of(event)
+        names = ", ".join(members_of(event.metadata))
+        yield Effect(does=Does.METADATA, task=task, numbers=[(number, number)], detail=names)
+    if isinstance(event, ConfigurationUpdated) and decision.outcome is Outcome.APPLIED:
+        for name in tasks_of(event):
+            yield Effect(does=Does.CONFIGURED, task=name)
+
+
+def _asked(event: Event, decision: Decision) -> Iterator[Effect]:
+    for command in decision.commands:
+        task, number = parse_instance_name(command.instance)
+        does, wait = (Does.ISSUED, "") if isinstance(command, RunTask) else (Does.COOLS, _wait(command, event))
+        detail = f"attempt {command.attempt}{wait}"
+        yield Effect(does=does, task=task, numbers=[(number, number)], detail=detail)
+
+
+def _wait(timer: SetTimer, event: Event) -> str:
+    return f", in {(timer.due - event.time) / 1000:g} s"
+
+
+def _idle_rules(trace: Trace, event: Event, decision: Decision, offers: Iterable[_Offer]) -> Iterator[Idle]:
+    """Rules that use the trigger, and whose instances are as before."""
+    own = None if _waits_again(event) else getattr(event, "instance", None)
+    moved = {parse_instance_name(name)[0] for name, _ in decision.changed if name != own}
+    moved |= {effect.task for effect in _waits_on(trace, event, offers)}
+    for rule, groups in offers:
+        if rule.name not in moved:
+            yield why_rule_stood_still(trace, rule, trigger_of(event) or "", waiting=bool(groups))
+
+
+def _waits_again(event: Event) -> bool:
+    """Whether the instance that the event is about waits before its trigger fires, and so may take it."""
+    return isinstance(event, StatusSet) and event.status == Status.UNSTARTED
+
+
+def ranges(numbers: Iterable[int]) -> Ranges:
+    """The numbers, in rows without gaps."""
+    rows: Ranges = []
+    for number in numbers:
+        if rows and rows[-1][1] == number - 1:
+            rows[-1] = (rows[-1][0], number)
+        else:
+            rows.append((number, number))
+    return rows

@@ -1,0 +1,97 @@
+"""Events in words, and what they carry."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from triggers.analysis.explanation import EventRef
+from triggers.core.events import (
+    CloneRequested,
+    ConfigurationUpdated,
+    Event,
+    MetadataUpdated,
+    ReplayRequested,
+    SkipRequested,
+    StatusSet,
+    TaskFailed,
+    TaskFinished,
+    TaskRetried,
+    TaskStarted,
+    TaskStatusChanged,
+    TimerFired,
+    TriggerFired,
+)
+from triggers.core.instance import parse_instance_name
+from triggers.core.kwargs import members_of
+from triggers.core.limits import LIMITS_NAME
+from triggers.errors import NotFound
+
+
+def refer_to(event: Event) -> EventRef:
+    """The event, to be looked up."""
+    return EventRef(offset=event.position, time=event.time, id=event.id, what=words_of(event))
+
+
+def words_of(event: Event) -> str:  # noqa: C901, PLR0911, PLR0912  # one line for each kind of event
+    """What happened, in the past tense."""
+    match event:
+        case TriggerFired():
+            return f"{event.trigger} fired"
+        case ConfigurationUpdated():
+            return f"rules were given for {', '.join(tasks_of(event)) or 'no task'}"
+        case TaskStarted():
+            return f"{event.instance} started"
+        case TaskFinished():
+            return f"{event.instance} finished"
+        case TaskFailed():
+            return f"{event.instance} failed with {event.exception_type}"
+        case TaskStatusChanged():
+            return f"{event.instance} reported {event.status}"
+        case TaskRetried():
+            return f"{event.instance} asked for a retry"
+        case ReplayRequested():
+            return f"an operator replayed {event.instance}"
+        case SkipRequested():
+            return f"an operator skipped {event.instance}"
+        case StatusSet():
+            return f"the application set {event.instance} to {event.status}"
+        case MetadataUpdated():
+            return f"the application noted metadata of {event.instance}"
+        case CloneRequested():
+            return f"the application cloned {event.instance}"
+        case TimerFired():
+            return f"the cooldown of {event.instance} was over"
+        case _:
+            assert_never(event)
+
+
+def tasks_of(event: ConfigurationUpdated) -> list[str]:
+    """Tasks that the configuration adds or replaces."""
+    return [name for name in members_of(event.configuration) if name != LIMITS_NAME]
+
+
+def trigger_of(event: Event) -> str | None:
+    """The trigger that the event fires if it is applied; None: none."""
+    match event:
+        case TriggerFired():
+            return event.trigger
+        case TaskFinished():
+            return _task_of(event.instance)
+        case SkipRequested() | StatusSet() if event.cascade:
+            return _task_of(event.instance)
+        case _:
+            return None
+
+
+def replaced_kwargs(event: Event) -> frozenset[str] | None:
+    """Triggers whose kwargs a replay or retry gives anew; None: it keeps those of the parent."""
+    if isinstance(event, ReplayRequested | TaskRetried) and event.replacement_kwargs is not None:
+        return frozenset(members_of(event.replacement_kwargs))
+    return None
+
+
+def _task_of(instance: str) -> str | None:
+    try:
+        return parse_instance_name(instance)[0]
+    except NotFound:
+        return None

@@ -1,0 +1,35 @@
+"""`triggers explain`: why a session is where it is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from triggers.analysis.explain import explain
+from triggers.cli.explanation_text import explanation_lines
+from triggers.cli.log_options import events_of, log_options
+from triggers.cli.output import json_option, print_json
+from triggers.cli.settings_options import settings_of
+
+
+@click.command("explain")
+@click.argument("session")
+@click.argument("task", required=False)
+@log_options
+@json_option
+@click.pass_context
+def explain_command(  # noqa: PLR0913, PLR0917  # one for each option
+    ctx: click.Context, session: str, task: str | None, file: Path | None, rules: bytes | None, as_json: bool
+) -> None:
+    """Explain SESSION, or one TASK of it: why each instance runs, waits or does not run, and what each event did.
+
+    Reads the session's events and folds them again; asks the worker that owns it where they are, and reads the whole
+    partition if none answers. Changes nothing.
+    """
+    found = explain(session, events_of(settings_of(ctx), session, file, rules), task)
+    if as_json:
+        print_json(found)
+    else:
+        for line in explanation_lines(found):
+            click.echo(line)

@@ -1,0 +1,190 @@
+"""An explanation in sentences that can be read aloud."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import groupby, islice
+
+from triggers.analysis.explanation import (
+    Does,
+    Effect,
+    EventProof,
+    EventRef,
+    Explanation,
+    Held,
+    Idle,
+    InstanceProof,
+    Missing,
+    Reason,
+    TaskProof,
+    Verdict,
+)
+from triggers.cli.output import moment
+from triggers.core.commands import Outcome
+
+_WHY = {
+    Reason.UNUSED: "no rule uses it",
+    Reason.HAS_IT: "every instance that waits has it already, and the first kwargs stay",
+    Reason.STARTED: "it has started before ({statuses}), and this is not the trigger that makes it run again",
+    Reason.ABANDONED: "it is abandoned already",
+    Reason.TOO_LATE: "it comes too late to keep it from running ({statuses})",
+    Reason.DUPLICATE: "an event with the id {detail} was applied before",
+    Reason.SETTLED: "the result is stale; the attempt has its result ({detail})",
+    Reason.SUPERSEDED: "the result is stale; another attempt is current ({detail})",
+    Reason.NOT_ISSUED: "the result is stale; the instance was never started ({detail})",
+    Reason.RUNNING: "the attempt is known to have started ({detail})",
+    Reason.NO_TIMER: "the cooldown is not waited for any more ({detail})",
+    Reason.CONFIGURED: "these are default rules, and the session has rules",
+    Reason.REFUSED: "the session cannot do it, so it is a dead letter ({detail})",
+}
+_DOES = {
+    Does.CONFIGURED: "the session has these rules now",
+    Does.CREATED: "{names} is created",
+    Does.TOOK: "{names} takes it and waits on",
+    Does.COUNTED: "{names} counts it and waits on",
+    Does.BECAME: "{names} becomes {status}",
+    Does.ISSUED: "the command of {names} goes out",
+    Does.COOLS: "{names} cools down",
+    Does.METADATA: "{names} has new metadata",
+}
+_END = {
+    Verdict.RUNS_AT_NEXT: "Nothing is missing: it runs as soon as one of its triggers fires again.",
+    Verdict.ABANDONED_AT_NEXT: "All of its unless has fired: it is abandoned as soon as one of its triggers fires.",
+    Verdict.NEVER: "It waits for no trigger, so nothing will start it.",
+}
+
+
+def explanation_lines(explanation: Explanation) -> Iterator[str]:
+    """The whole text: tasks first, then the events."""
+    yield f"Session {explanation.session}"
+    for task in explanation.tasks:
+        yield ""
+        yield from _task(task)
+    yield ""
+    yield "What each event did, in their order (times are UTC):"
+    for proof in explanation.events:
+        yield f"  {_where(proof.event)}: {proof.event.what}"
+        yield from (f"      {sentence}" for sentence in _sentences(proof))
+
+
+def _task(task: TaskProof) -> Iterator[str]:
+    every = f", and every time {task.and_every} fires" if task.and_every else ""
+    unless = f", unless {_and(task.unless)} fired first" if task.unless else ""
+    yield f"{task.name} runs {task.run} after {_and(task.after) or 'nothing'}{every}{unless}."
+    for _, alike in groupby(task.instances, key=_likeness):
+        yield from _instances(task, list(alike))
+
+
+def _likeness(proof: InstanceProof) -> tuple[object, ...]:
+    missing = tuple(missing.trigger for missing in proof.missing)
+    return proof.status, proof.verdict, missing, tuple(proof.unless_missing), proof.attempt, proof.due is None
+
+
+def _instances(task: TaskProof, alike: list[InstanceProof]) -> Iterator[str]:
+    first = alike[0]
+    yield f"  {_subject(task, alike)}"
+    if len(alike) > 1 and (first.satisfied or first.unless_fired):
+        yield f"    For example {first.name}:"
+    yield from (f"    + {_held(held)}" for held in first.satisfied)
+    if first.verdict is not Verdict.STARTED:
+        yield from (f"    - {_missing(missing)}" for missing in first.missing)
+    yield from (f"    + unless: {_held(held)}" for held in first.unless_fired)
+    if task.unless and first.verdict is not Verdict.STARTED:
+        count = f"{len(first.unless_fired)} of {len(task.unless)}"
+        yield f"    - unless: {count}; not fired: {_and(first.unless_missing) or 'none'}"
+    if end := _end(first):
+        yield f"    {end}"
+
+
+def _subject(task: TaskProof, alike: list[InstanceProof]) -> str:
+    first, last = alike[0], alike[-1]
+    if first.name is None:
+        return f"{task.name} has no instance yet; one is made when one of its triggers fires."
+    names = first.name if first is last else f"{first.name} to {last.name} ({len(alike)} instances)"
+    verb = "is" if first is last else "are"
+    if first.due is not None:
+        return f"{names} {verb} scheduled; attempt {first.attempt} is issued at {moment(first.due)}, after a cooldown."
+    attempt = f", attempt {first.attempt}" if first.attempt else ""
+    state = "waiting" if first.verdict is not Verdict.STARTED else first.status
+    since = f" since {moment(first.since)}{_by(first.last)}" if first is last else ""
+    return f"{names} {verb} {state}{attempt}{since}."
+
+
+def _held(held: Held) -> str:
+    if held.by is None:
+        return f"{held.trigger}, given by a replay"
+    return _event(held.by) if held.by.what == f"{held.trigger} fired" else f"{held.trigger}, as {_event(held.by)}"
+
+
+def _missing(missing: Missing) -> str:
+    causes = "; ".join(
+        f"{cause.name} {cause.why}" if cause.kind == "instance" else _cause(missing, cause.name, cause.why)
+        for cause in missing.causes
+    )
+    return f"{missing.trigger} is missing: {causes}" if causes else f"{missing.trigger} is missing"
+
+
+def _cause(missing: Missing, name: str, why: str) -> str:
+    return why if name == missing.trigger else f"it waits for {name}, and {why}"
+
+
+def _end(proof: InstanceProof) -> str:
+    missing = _and([missing.trigger for missing in proof.missing])
+    if proof.verdict is Verdict.RUNS:
+        return f"When {missing} fires, it runs." if len(proof.missing) == 1 else f"When {missing} have fired, it runs."
+    if proof.verdict is Verdict.ABANDONED:
+        return f"It cannot run: {missing} would complete its unless, and abandon it."
+    if proof.status == "failed":
+        return "Somebody must replay or skip it."
+    return _END.get(proof.verdict, "")
+
+
+def _sentences(proof: EventProof) -> Iterator[str]:
+    yield from (_effect(effect) for effect in _together(proof.effects))
+    if proof.outcome is Outcome.STOPPED:
+        yield "the cascade is stopped here: it is deeper than maxCascadeDepth"
+    yield from (f"nothing{_for(idle)}: {_idle(idle)}" for idle in proof.idle)
+    if not proof.effects and not proof.idle:
+        yield "nothing changes"
+
+
+def _for(idle: Idle) -> str:
+    return f" for {idle.task}" if idle.task else ""
+
+
+def _together(effects: Iterable[Effect]) -> Iterator[Effect]:
+    """The rules that a configuration brings are one sentence; its event names them."""
+    for does, group in groupby(effects, key=lambda effect: effect.does):
+        yield from islice(group, 1 if does is Does.CONFIGURED else None)
+
+
+def _effect(effect: Effect) -> str:
+    names = ", ".join(_row(effect.task, *row) for row in effect.numbers)
+    detail = f" ({effect.detail})" if effect.detail else ""
+    return _DOES[effect.does].format(names=names, status=effect.status) + detail
+
+
+def _idle(idle: Idle) -> str:
+    statuses = ", ".join(f"{count} {status}" for status, count in idle.statuses.items())
+    why = _WHY[idle.reason].format(statuses=statuses, detail=idle.detail)
+    return why if idle.by is None else f"{why}; see {_event(idle.by)}"
+
+
+def _event(ref: EventRef) -> str:
+    return f"{ref.what} (offset {ref.offset}, {moment(ref.time)}{f', id {ref.id}' if ref.id else ''})"
+
+
+def _by(ref: EventRef | None) -> str:
+    return "" if ref is None else f" (offset {ref.offset})"
+
+
+def _where(ref: EventRef) -> str:
+    return f"offset {ref.offset}, {moment(ref.time)}{f', id {ref.id}' if ref.id else ''}"
+
+
+def _row(task: str, first: int, last: int) -> str:
+    return f"{task}#{first}" if first == last else f"{task}#{first} to #{last}"
+
+
+def _and(names: list[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

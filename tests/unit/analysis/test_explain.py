@@ -1,0 +1,211 @@
+"""What explain says of events and tasks, case by case."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import msgspec
+import pytest
+from msgspec.structs import replace
+from tests.support.memory_session import Json, MemorySession
+
+from triggers.analysis.explain import explain
+from triggers.analysis.explanation import Cause, Does, EventProof, Explanation, Idle, InstanceProof, Reason, Verdict
+from triggers.core.events import (
+    ConfigurationUpdated,
+    Event,
+    ReplayRequested,
+    TaskFailed,
+    TaskFinished,
+    TaskRetried,
+    TaskStarted,
+    TimerFired,
+    TriggerFired,
+)
+from triggers.errors import TaskNotFound
+
+SCHEMA = Path(__file__).parents[3] / "schemas" / "explanation.schema.json"
+RULES: Json = {
+    "t_subject": {"after": ["page", "complete"], "run": "app.subject"},
+    "t_mail": {"after": ["t_subject", "address"], "run": "app.mail", "unless": ["embedded"]},
+}
+
+
+def session(*events: Event, rules: Json = RULES) -> MemorySession:
+    found = MemorySession(rules)
+    for event in events:
+        found.apply(event)
+    return found
+
+
+def fire(trigger: str, event_id: str | None = None) -> Event:
+    return TriggerFired(trigger=trigger, id=event_id)
+
+
+def explained(found: MemorySession, task: str | None = None) -> Explanation:
+    return explain(found.uid, found.log, task)
+
+
+def last(found: MemorySession) -> EventProof:
+    return explained(found).events[-1]
+
+
+def why(found: MemorySession) -> list[tuple[Reason, str | None]]:
+    return [(idle.reason, idle.task) for idle in last(found).idle]
+
+
+def instance(found: MemorySession, task: str) -> InstanceProof:
+    return explained(found, task).tasks[0].instances[0]
+
+
+def test_an_instance_that_waits_names_what_it_has_and_what_it_misses() -> None:
+    proof = instance(session(fire("page", "p1")), "t_subject")
+
+    assert (proof.name, proof.status, proof.verdict) == ("t_subject#0", "unstarted", Verdict.RUNS)
+    assert [(held.trigger, held.by and (held.by.offset, held.by.time, held.by.id)) for held in proof.satisfied] == [
+        ("page", (2, 2000, "p1"))
+    ]
+    assert [missing.trigger for missing in proof.missing] == ["complete"]
+
+
+def test_a_missing_task_is_followed_to_what_it_waits_for_itself() -> None:
+    proof = instance(session(fire("page"), fire("address")), "t_mail")
+
+    assert {m.trigger: m.causes for m in proof.missing} == {
+        "t_subject": [Cause(kind="fire", name="complete", why="an application has to fire it")]
+    }
+
+
+@pytest.mark.parametrize(
+    ("event", "reason"),
+    [
+        (TaskStarted(instance="t_subject#0"), "is running and has not finished"),
+        (TaskFailed(instance="t_subject#0", exception_type="app.E"), "failed; replay it, or skip it with a result"),
+    ],
+)
+def test_a_missing_task_that_was_started_is_named_with_its_state(event: Event, reason: str) -> None:
+    proof = instance(session(fire("page"), fire("complete"), fire("address"), event), "t_mail")
+
+    assert proof.missing[0].causes == [Cause(kind="instance", name="t_subject#0", why=reason)]
+
+
+def test_tasks_that_wait_for_each_other_are_a_cycle() -> None:
+    rules = {name: {"after": [other], "run": "app.x"} for name, other in (("t_a", "t_b"), ("t_b", "t_a"))}
+
+    (cause,) = instance(session(rules=rules), "t_a").missing[0].causes
+
+    assert (cause.kind, cause.name) == ("cycle", "t_a")
+
+
+def test_firing_what_is_missing_may_abandon_instead() -> None:
+    rules = {"t_a": {"after": ["a", "b"], "run": "app.a", "unless": ["b"]}}
+
+    assert instance(session(fire("a"), rules=rules), "t_a").verdict is Verdict.ABANDONED
+
+
+def test_an_event_that_no_rule_uses() -> None:
+    assert why(session(fire("weather"))) == [(Reason.UNUSED, None)]
+
+
+def test_an_event_again() -> None:
+    found = session(fire("page"), fire("page"))
+
+    assert why(found) == [(Reason.HAS_IT, "t_subject")]
+
+
+def test_an_event_whose_id_was_applied_before() -> None:
+    found = session(fire("page", "p1"), fire("complete"), fire("page", "p1"))
+
+    (idle,) = last(found).idle
+
+    assert (idle.reason, idle.by and idle.by.offset) == (Reason.DUPLICATE, 2)
+
+
+def test_an_unless_that_comes_too_late_names_the_event_that_was_first() -> None:
+    found = session(fire("page"), fire("complete"), TaskFinished(instance="t_subject#0"), fire("address"))
+    found.apply(fire("embedded"))
+
+    (idle,) = last(found).idle
+
+    assert (idle.reason, idle.task, idle.by and idle.by.what) == (Reason.TOO_LATE, "t_mail", "address fired")
+
+
+def test_an_event_for_an_abandoned_task() -> None:
+    found = session(fire("embedded"), fire("address"))
+
+    assert why(found) == [(Reason.ABANDONED, "t_mail")]
+
+
+def test_a_second_result_names_the_first() -> None:
+    found = session(fire("page"), fire("complete"), TaskFinished(instance="t_subject#0", attempt=1))
+    found.apply(TaskFailed(instance="t_subject#0", attempt=1, exception_type="app.E"))
+
+    (idle,) = last(found).idle
+
+    assert (idle.reason, idle.by and idle.by.what) == (Reason.SETTLED, "t_subject#0 finished")
+
+
+def test_a_timer_that_nobody_waits_for() -> None:
+    found = session(fire("page"), fire("complete"), TaskRetried(instance="t_subject#0", cooldown_ms=1500))
+    assert [effect.does for effect in last(found).effects][-1] is Does.COOLS
+    found.apply(TimerFired(instance="t_subject#1", attempt=1))
+    assert [effect.does for effect in last(found).effects] == [Does.ISSUED]
+
+    found.apply(TimerFired(instance="t_subject#1", attempt=1))
+
+    assert why(found) == [(Reason.NO_TIMER, "t_subject")]
+
+
+def test_default_rules_of_a_session_that_has_rules() -> None:
+    found = session(ConfigurationUpdated(configuration=b'{"t_x": {"after": ["x"], "run": "app.x"}}', if_absent=True))
+
+    assert why(found) == [(Reason.CONFIGURED, None)]
+
+
+def test_what_the_engine_refuses_says_so_and_harms_nothing() -> None:
+    found = session(fire("page"))
+    refused = replace(ReplayRequested(instance="t_subject#0"), position=90)
+
+    explanation = explain(found.uid, [*found.log, refused, *session(fire("complete")).log[1:]])
+
+    assert explanation.events[2].idle == [
+        Idle(
+            reason=Reason.REFUSED,
+            detail='WrongStatus: Instance "t_subject#0 (unstarted)" in unstarted state cannot be replayed!',
+        )
+    ]
+    assert explanation.tasks[0].instances[0].status == "scheduled"
+
+
+def test_replayed_kwargs_are_of_the_replay() -> None:
+    found = session(fire("page"), fire("complete"), TaskFailed(instance="t_subject#0", exception_type="app.E"))
+    found.apply(ReplayRequested(instance="t_subject#0", replacement_kwargs=b'{"page": {"n": 2}}'))
+
+    replayed = explained(found, "t_subject").tasks[0].instances[1]
+
+    assert [(held.trigger, held.by and held.by.offset) for held in replayed.satisfied] == [("page", 5)]
+
+
+def test_one_task_has_the_events_that_are_about_it() -> None:
+    found = session(fire("page"), fire("weather"), fire("address"))
+
+    assert [proof.event.what for proof in explained(found, "t_mail").events][1:] == ["address fired"]
+    with pytest.raises(TaskNotFound, match=r"t_mial.*t_subject, t_mail"):
+        explained(found, "t_mial")
+
+
+def test_the_json_schema_is_what_the_code_says() -> None:
+    """Written by `python -m tests.docs.json_schemas`."""
+    assert json.loads(SCHEMA.read_text()) == msgspec.json.schema(Explanation)
+
+
+def test_a_cascade_that_is_stopped_fails_what_it_would_have_scheduled() -> None:
+    rules: Json = {"$limits": {"maxCascadeDepth": 1}, "t_a": {"after": ["t_a"], "andEvery": "t_a", "run": "app.a"}}
+    found = session(fire("t_a"), TaskFinished(instance="t_a#0"), TaskFinished(instance="t_a#1"), rules=rules)
+
+    proof = last(found)
+
+    assert (proof.outcome, proof.effects[-1].status) == ("stopped", "failed")
+    assert explained(found).events[0].event.what == "rules were given for t_a"
+    assert instance(found, "t_a").status == "finished"
