@@ -26,7 +26,7 @@ class Status(StrEnum):
 RESOLVED = frozenset({Status.ABANDONED, Status.FINISHED, Status.SKIPPED, Status.REPLAYED})
 """Nothing is waiting for these any more. A failed instance is unresolved: somebody must replay or skip it."""
 
-SETTLED = RESOLVED | {Status.FAILED}
+SETTLED = RESOLVED | {Status.FAILED, Status.UNSTARTED}
 """Set by hand, these end the current attempt: a result that comes later is stale."""
 
 _BY_HAND = {

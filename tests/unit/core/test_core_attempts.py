@@ -57,6 +57,16 @@ def test_only_the_first_result_of_an_attempt_counts(first: Event, second: Event)
 
 
 @pytest.mark.parametrize("result", RESULTS)
+def test_a_result_of_an_instance_that_was_set_back_to_waiting_is_stale(result: Event) -> None:
+    session = _session(StatusSet(instance="t_a#0", status="unstarted", force=True))
+
+    decision = session.apply(result)
+
+    assert decision.outcome is Outcome.STALE
+    assert session.statuses() == {"t_a#0": "unstarted"}
+
+
+@pytest.mark.parametrize("result", RESULTS)
 def test_a_result_counts_although_the_start_was_lost(result: Event) -> None:
     assert _session().apply(result).outcome is Outcome.APPLIED
 
