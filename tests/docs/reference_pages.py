@@ -37,7 +37,9 @@ JSON_SHAPES = {
     "dead-letters show": "one element of what `dead-letters list` prints",
     "dead-letters redrive": "`{redriven: [place]}`",
     "check": "`[{file, findings: [{rule, severity, task, directive, place: {line, column, end_line, end_column},"
-    " message, fix}]}]`",
+    " message, fix, details}], orders: [{task, events, exhaustive, explored, orders, worlds, outcomes: [{runs,"
+    " abandoned, waiting, orders, example}], witnesses: [{order, runs}], shortest}]}]`; `orders` is null where nobody"
+    " can count them",
     "explain": "`{session, events, tasks}` as `schemas/explanation.schema.json` says",
     "verify": "`{passed, failed, differences: [{id, title, firm, differences: [text]}]}`",
 }

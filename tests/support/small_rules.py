@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.support.memory_session import MemorySession
 
 from triggers.core.commands import RunTask
-from triggers.core.events import TaskFinished
+from triggers.core.events import TaskFinished, TriggerFired
 
 Rules = dict[str, dict[str, Any]]
 
@@ -36,16 +36,19 @@ def directives() -> st.SearchStrategy[dict[str, Any]]:
     )
 
 
-def rules() -> st.SearchStrategy[Rules]:
-    """Up to four tasks."""
-    return st.dictionaries(st.sampled_from(TASKS), directives(), min_size=1, max_size=4)
+def rules(most: int = 4) -> st.SearchStrategy[Rules]:
+    """Up to so many tasks."""
+    return st.dictionaries(st.sampled_from(TASKS), directives(), min_size=1, max_size=most)
 
 
 def play(rules: Rules, order: Sequence[str]) -> MemorySession:
-    """Fire the triggers one after the other; what each starts has finished before the next. Raises EndlessCascade."""
+    """Fire the triggers one after the other; what each starts has finished before the next. Raises EndlessCascade.
+
+    `a:1` fires `a` with kwargs.
+    """
     session = MemorySession(rules)
-    for trigger in order:
-        started = [c for c in session.fire(trigger).commands if isinstance(c, RunTask)]
+    for event in order:
+        started = [c for c in session.apply(fired(event)).commands if isinstance(c, RunTask)]
         runs = 0
         while started:
             runs += 1
@@ -54,6 +57,12 @@ def play(rules: Rules, order: Sequence[str]) -> MemorySession:
             done = TaskFinished(instance=started.pop(0).instance, attempt=1)
             started += [c for c in session.apply(done).commands if isinstance(c, RunTask)]
     return session
+
+
+def fired(event: str) -> TriggerFired:
+    """The event of a short text: `a`, or `a:1` for one with kwargs."""
+    trigger, _, number = event.partition(":")
+    return TriggerFired(trigger=trigger, kwargs=json.dumps({"n": int(number)} if number else {}).encode())
 
 
 def statuses(session: MemorySession) -> dict[str, list[str]]:

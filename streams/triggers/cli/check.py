@@ -8,11 +8,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
+import msgspec
 
-from triggers.analysis.check.declared import declared_triggers
+from triggers.analysis.check.declared import declared_events, declared_triggers
 from triggers.analysis.check.findings import KINDS, Finding, Severity
-from triggers.analysis.check.rules import check_rules
+from triggers.analysis.check.orders import MOST_WORLDS, WALKS, Budget, TaskOrders
+from triggers.analysis.check.rules import Arrivals, Checked, check_rules
 from triggers.analysis.check.sarif import sarif
+from triggers.analysis.check.worlds import Results
 from triggers.cli.output import json_option, print_json
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -53,6 +56,23 @@ class Ignored(click.ParamType):
     show_default=True,
     help="The least severity that makes the exit code 1.",
 )
+@click.option("--orders/--no-orders", default=True, help="Explore the orders in which events can arrive. Default: do.")
+@click.option(
+    "--events",
+    multiple=True,
+    metavar="NAME|JSON|FILE",
+    help="Events whose orders are explored: a trigger, an event in JSON, or a log of one session. Repeatable."
+    " Default: every trigger once, one of an `andEvery` twice.",
+)
+@click.option(
+    "--results",
+    type=click.Choice([str(when) for when in Results]),
+    default=str(Results.AT_ONCE),
+    show_default=True,
+    help="When tasks finish: before the next event, or between any two of them.",
+)
+@click.option("--worlds", default=MOST_WORLDS, show_default=True, help="States of a task to explore before sampling.")
+@click.option("--walks", default=WALKS, show_default=True, help="Orders of a sample.")
 @click.option("--sarif", "as_sarif", is_flag=True, help="Print SARIF 2.1.0, for code hosts and editors.")
 @json_option
 def check_command(  # noqa: PLR0913, PLR0917  # one for each option
@@ -60,40 +80,71 @@ def check_command(  # noqa: PLR0913, PLR0917  # one for each option
     declarations: tuple[str, ...],
     ignored: tuple[tuple[str, str], ...],
     fail_on: str,
+    orders: bool,
+    events: tuple[str, ...],
+    results: str,
+    worlds: int,
+    walks: int,
     as_sarif: bool,
     as_json: bool,
 ) -> None:
     """Check rules without running them: RULES.json as `configure` takes it.
 
-    Tells what the engine would refuse, tasks that can never run, never end or are never abandoned as they say, and
-    names that look misspelt. docs/analysis.md lists all findings. Exit code 1 if there is one that counts.
+    Tells what the engine would refuse, tasks that can never run, never end or are never abandoned as they say, names
+    that look misspelt, and tasks for which the order of arrival decides whether, how often or with what they run.
+    docs/analysis.md lists all findings. Exit code 1 if there is one that counts.
     """
     declared = declared_triggers(declarations) if declarations else None
-    found = {str(path): _told(check_rules(path.read_bytes(), declared), ignored) for path in files}
+    given = declared_events(events) if events else None
+    arrivals = Arrivals(events=given, results=Results(results), budget=Budget(worlds, walks)) if orders else None
+    found = {str(path): _told(check_rules(path.read_bytes(), declared, arrivals), ignored) for path in files}
     if as_sarif:
-        print_json(sarif(found, importlib.metadata.version("kafka-triggers")))
+        findings = {file: checked.findings for file, checked in found.items()}
+        print_json(sarif(findings, importlib.metadata.version("kafka-triggers")))
     elif as_json:
-        print_json([{"file": file, "findings": findings} for file, findings in found.items()])
+        print_json([{"file": file, **msgspec.structs.asdict(checked)} for file, checked in found.items()])
     else:
         _print(found)
-    counted = [one for findings in found.values() for one in findings if _counts(one, fail_on)]
+    counted = [one for checked in found.values() for one in checked.findings if _counts(one, fail_on)]
     sys.exit(1 if counted else 0)
 
 
-def _told(found: list[Finding], ignored: Sequence[tuple[str, str]]) -> list[Finding]:
-    return [one for one in found if (one.rule, "") not in ignored and (one.rule, one.task or "") not in ignored]
+def _told(checked: Checked, ignored: Sequence[tuple[str, str]]) -> Checked:
+    found = checked.findings
+    told = [one for one in found if (one.rule, "") not in ignored and (one.rule, one.task or "") not in ignored]
+    return Checked(findings=told, orders=checked.orders)
 
 
 def _counts(one: Finding, fail_on: str) -> bool:
     return fail_on != "never" and one.severity.at_least(Severity(fail_on))
 
 
-def _print(found: dict[str, list[Finding]]) -> None:
-    for file, findings in found.items():
-        for one in findings:
-            where = click.style(f"{file}:{one.place.line}:{one.place.column}", bold=True)
-            click.echo(f"{where}: {click.style(one.severity, fg=_COLOURS[one.severity])} {one.rule}")
-            click.echo(f"  {one.message}\n  fix: {one.fix}")
-    everything = [one for findings in found.values() for one in findings]
+def _print(found: dict[str, Checked]) -> None:
+    for file, checked in found.items():
+        for one in checked.findings:
+            _print_finding(file, one)
+        if checked.orders:
+            click.echo(f"{file}: {_explored(checked.orders)}")
+    everything = [one for checked in found.values() for one in checked.findings]
     counts = {severity: sum(one.severity == severity for one in everything) for severity in Severity}
     click.echo(", ".join(f"{count} {severity}{'' if count == 1 else 's'}" for severity, count in counts.items()))
+
+
+def _print_finding(file: str, one: Finding) -> None:
+    where = click.style(f"{file}:{one.place.line}:{one.place.column}", bold=True)
+    click.echo(f"{where}: {click.style(one.severity, fg=_COLOURS[one.severity])} {one.rule}")
+    for line in (one.message, *(f"  {detail}" for detail in one.details), f"fix: {one.fix}"):
+        click.echo(f"  {line}")
+
+
+def _explored(orders: list[TaskOrders]) -> str:
+    """How much of the orders was looked at."""
+    sampled = [found for found in orders if not found.exhaustive]
+    whole = len(orders) - len(sampled)
+    parts = [f"every order of arrival explored for {whole} of {len(orders)} tasks"] if whole else []
+    return "; ".join([*parts, *(_share(found) for found in sampled)])
+
+
+def _share(found: TaskOrders) -> str:
+    share = "" if found.orders is None else f" of {found.orders:,} ({found.explored / found.orders:.2g} of all)"
+    return f"a sample for {found.task}: {found.explored:,} orders{share}"

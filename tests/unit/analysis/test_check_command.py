@@ -51,6 +51,71 @@ def test_people_read_file_line_and_column_the_message_and_the_fix(rules: Path) -
     assert output.endswith("1 error, 0 warnings, 0 notes\n")
 
 
+ORDERED = {"t_a": {"after": ["x"], "run": "r", "unless": ["y"]}}
+
+
+def test_two_orders_with_different_results_are_shown(rules: Path) -> None:
+    output = _check(rules, ORDERED).output
+
+    assert "  t_a runs in 1 of 2 orders although 'y' fires\n    events: x, y\n    x → y: it runs once\n" in output
+    assert f"{rules}: every order of arrival explored for 1 of 1 tasks\n" in output
+
+
+@pytest.mark.parametrize(
+    ("events", "told"),
+    [
+        (["x"], {"x": 1}),
+        (["x", "x", "y"], {"x": 2, "y": 1}),
+        (['{"trigger": "x", "kwargs": {"n": 1}}', "x"], {"x": 1, 'x {"n": 1}': 1}),
+    ],
+)
+def test_the_events_may_be_given(rules: Path, events: list[str], told: dict[str, int]) -> None:
+    arguments = [word for event in events for word in ("--events", event)]
+
+    (found,) = json.loads(_check(rules, ORDERED, "--json", *arguments).output)[0]["orders"]
+
+    assert found["events"] == told
+
+
+def test_the_events_may_be_a_log_of_one_session(rules: Path) -> None:
+    log = rules.parent / "log.jsonl"
+    log.write_text('{"session": "s", "trigger": "x"}\n{"session": "s", "type": "running", "instance": "t_a#0"}\n')
+
+    (found,) = json.loads(_check(rules, ORDERED, "--json", "--events", str(log)).output)[0]["orders"]
+
+    assert found["events"] == {"x": 1}
+
+
+@pytest.mark.parametrize(
+    ("event", "problem"),
+    [
+        ('{"trigger": 1}', "is no event"),
+        ('{"type": "running", "instance": "t_a#0"}', "fires no trigger"),
+        ("two.jsonl", "has events of 's' and of 'z'"),
+    ],
+)
+def test_events_that_cannot_be_ordered_are_refused(rules: Path, event: str, problem: str) -> None:
+    log = rules.parent / "two.jsonl"
+    log.write_text('{"session": "s", "trigger": "x"}\n{"session": "z", "trigger": "x"}\n')
+
+    result = _check(rules, ORDERED, "--events", str(log) if event == log.name else event)
+
+    assert result.exit_code == 2
+    assert problem in result.output
+
+
+def test_a_sample_says_how_much_of_all_orders_it_is(rules: Path) -> None:
+    output = _check(rules, ORDERED, "--worlds", "1", "--walks", "1").output
+
+    assert "a sample for t_a: 1 orders of 2 (0.5 of all)" in output
+
+
+def test_orders_need_not_be_explored(rules: Path) -> None:
+    (checked,) = json.loads(_check(rules, ORDERED, "--json", "--no-orders").output)
+
+    assert (checked["findings"], checked["orders"]) == ([], [])
+
+
 @pytest.mark.parametrize(("ignored", "count"), [("deadlock", 0), ("deadlock:t_a", 0), ("deadlock:t_b", 1)])
 def test_what_is_ignored_is_not_told(rules: Path, ignored: str, count: int) -> None:
     found = json.loads(_check(rules, DEADLOCK, "--json", "--ignore", ignored).output)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from typing import Any
 
 import pytest
@@ -70,7 +71,7 @@ FINDINGS: list[tuple[str, object, tuple[str | None, str | None]]] = [
 def test_what_is_wrong_is_found_at_its_task_and_directive(
     rule: str, configuration: object, where: tuple[str | None, str | None]
 ) -> None:
-    found = check_rules(json.dumps(configuration).encode())
+    found = check_rules(json.dumps(configuration).encode()).findings
 
     assert (rule, *where) in [(one.rule, one.task, one.directive) for one in found]
 
@@ -87,7 +88,7 @@ DECLARED: list[tuple[str, Rules, list[str]]] = [
 
 @pytest.mark.parametrize(("rule", "configuration", "declared"), DECLARED)
 def test_what_the_application_fires_decides_what_is_wrong(rule: str, configuration: Rules, declared: list[str]) -> None:
-    assert rule in _rules(check_rules(encoded(configuration), declared))
+    assert rule in _rules(_found(encoded(configuration), declared))
 
 
 def test_every_kind_of_finding_has_a_test() -> None:
@@ -107,12 +108,12 @@ def test_every_kind_of_finding_has_a_test() -> None:
     ],
 )
 def test_rules_that_work_are_not_blamed(configuration: Rules) -> None:
-    assert check_rules(encoded(configuration)) == []
+    assert _found(encoded(configuration)) == []
 
 
 def test_a_finding_points_at_what_it_is_about() -> None:
     lines = ['{"t_ü😀": {', '\t"after": ["x",', '  "x"], "run": "a",', '  "andevery": "p", "andevery": "q"}}']
-    found = check_rules("\n".join(lines).encode())
+    found = check_rules("\n".join(lines).encode()).findings
 
     places = {(one.rule, lines[one.place.line - 1][one.place.column - 1 : one.place.end_column - 1]) for one in found}
 
@@ -125,19 +126,19 @@ def test_a_finding_points_at_what_it_is_about() -> None:
 
 @pytest.mark.parametrize(("text", "line", "column"), [(b'{\n "t_a": {]}', 2, 10), (b"", 1, 1), (b"\xff", 1, 1)])
 def test_what_is_no_json_is_told_at_the_place_where_it_ends(text: bytes, line: int, column: int) -> None:
-    (one,) = check_rules(text)
+    (one,) = check_rules(text).findings
 
     assert (one.rule, one.place.line, one.place.column) == ("invalid-json", line, column)
 
 
 def test_the_tasks_beside_a_refused_one_are_checked() -> None:
-    found = check_rules(encoded({"t_a": {"run": "r"}, "t_b": _task(), "t_c": _task("t_a")}))
+    found = _found(encoded({"t_a": {"run": "r"}, "t_b": _task(), "t_c": _task("t_a")}))
 
     assert _rules(found) == ["invalid-directive", "empty-after"]
 
 
 def test_a_nearly_right_directive_names_the_one_that_is_meant() -> None:
-    (one,) = check_rules(encoded({"t_a": {"After": ["x"], "run": "r"}}))
+    (one,) = _found(encoded({"t_a": {"After": ["x"], "run": "r"}}))
 
     assert one.fix == "rename 'After' to 'after'"
 
@@ -150,29 +151,31 @@ VALUES = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.text(max_size=4), st.one_of(directives(), st.dictionaries(KEYS, VALUES)), max_size=3))
 def test_an_error_that_refuses_is_told_exactly_when_the_engine_refuses(configuration: Rules) -> None:
     text = encoded(configuration)
 
-    told = REFUSED & set(_rules(check_rules(text)))
+    told = REFUSED & set(_rules(check_rules(text).findings))
 
     assert bool(told) == _refused(text)
 
 
+@settings(deadline=None)
 @given(st.text(alphabet='{}[]":,ab \n', max_size=12))
 def test_any_text_is_refused_exactly_when_the_engine_refuses_it(text: str) -> None:
-    told = REFUSED & set(_rules(check_rules(text.encode())))
+    told = REFUSED & set(_rules(check_rules(text.encode()).findings))
 
     assert bool(told) == _refused(text.encode())
 
 
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 @given(rules(), st.lists(triggers(), max_size=8))
 def test_a_task_that_is_said_never_to_run_does_not_whatever_the_application_fires(
     configuration: Rules, order: list[str]
 ) -> None:
     order = [trigger for trigger in order if trigger not in configuration]
-    found = check_rules(encoded(configuration))
+    found = _found(encoded(configuration))
     dead = {one.task for one in found if one.rule in NEVER_RUN}
 
     ran = {task for task, own in statuses(play(configuration, order)).items() if "finished" in own}
@@ -180,21 +183,21 @@ def test_a_task_that_is_said_never_to_run_does_not_whatever_the_application_fire
     assert not ran & dead
 
 
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 @given(rules(), st.lists(triggers(), max_size=8))
 def test_a_task_whose_unless_is_said_never_to_win_is_not_abandoned(configuration: Rules, order: list[str]) -> None:
     order = [trigger for trigger in order if trigger not in configuration]
-    safe = {one.task for one in check_rules(encoded(configuration)) if one.rule == "unless-never-wins"}
+    safe = {one.task for one in _found(encoded(configuration)) if one.rule == "unless-never-wins"}
 
     lost = {task for task, own in statuses(play(configuration, order)).items() if "abandoned" in own}
 
     assert not lost & safe
 
 
-@settings(max_examples=150)
+@settings(max_examples=150, deadline=None)
 @given(rules(), st.lists(triggers(), max_size=8))
 def test_a_cascade_never_ends_only_where_that_is_told(configuration: Rules, order: list[str]) -> None:
-    found = _rules(check_rules(encoded(configuration), declared={*order}))
+    found = _rules(_found(encoded(configuration), {*order}))
 
     try:
         play(configuration, order)
@@ -205,6 +208,10 @@ def test_a_cascade_never_ends_only_where_that_is_told(configuration: Rules, orde
 def test_severities_are_ordered() -> None:
     assert Severity.ERROR.at_least(Severity.WARNING)
     assert not Severity.NOTE.at_least(Severity.WARNING)
+
+
+def _found(text: bytes, declared: Collection[str] | None = None) -> list[Finding]:
+    return check_rules(text, declared).findings
 
 
 def _rules(found: list[Finding]) -> list[str]:

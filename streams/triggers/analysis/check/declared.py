@@ -1,15 +1,18 @@
-"""Which triggers the application fires, as it declares them."""
+"""What the application fires, as it declares it: names, events, or files of them."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import msgspec
 
+from triggers.analysis.check.worlds import Fired
 from triggers.analysis.event_log import read_log
-from triggers.core.events import TriggerFired
-from triggers.errors import CallError
+from triggers.codec.plain_json import decode_json
+from triggers.core.events import Event, TriggerFired
+from triggers.errors import CallError, Undecodable
 
 _names = msgspec.json.Decoder(list[str]).decode
 
@@ -20,6 +23,14 @@ def declared_triggers(declarations: Iterable[str]) -> set[str]:
     Raises BadLog or CallError for a file that is neither.
     """
     return {name for declaration in declarations for name in _declared(declaration)}
+
+
+def declared_events(declarations: Iterable[str]) -> Counter[Fired]:
+    """Events of declarations: each is a trigger's name, an event in plain JSON, or a log of one session's events.
+
+    A log's results are left out: tasks finish when the exploration lets them. Raises BadLog, CallError.
+    """
+    return Counter(event for declaration in declarations for event in _events(declaration))
 
 
 def _declared(declaration: str) -> Iterator[str]:
@@ -37,3 +48,38 @@ def _list(path: Path) -> list[str]:
         return _names(path.read_bytes())
     except msgspec.DecodeError as error:
         raise CallError(f"{path} must be a JSON list of trigger names: {error}") from error
+
+
+def _events(declaration: str) -> Iterator[Fired]:
+    path = Path(declaration)
+    if declaration.lstrip().startswith("{"):
+        yield _fired(_decoded(declaration), declaration)
+    elif path.is_file():
+        yield from _session(path)
+    else:
+        yield Fired(declaration)
+
+
+def _decoded(declaration: str) -> Event:
+    try:
+        return decode_json(declaration.encode(), 0, 0)
+    except Undecodable as error:
+        raise CallError(f"{declaration} is no event: {error}") from error
+
+
+def _fired(event: Event, declaration: str) -> Fired:
+    if not isinstance(event, TriggerFired):
+        raise CallError(f"{declaration} fires no trigger; only what the application fires has an order of its own")
+    return Fired(event.trigger, event.kwargs)
+
+
+def _session(path: Path) -> Iterator[Fired]:
+    first: str | None = None
+    for session, event in read_log(path):
+        first = first or session
+        if session != first:
+            raise CallError(
+                f"{path} has events of {first!r} and of {session!r}; the orders of one session are explored"
+            )
+        if isinstance(event, TriggerFired):
+            yield Fired(event.trigger, event.kwargs)

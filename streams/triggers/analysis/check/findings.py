@@ -74,11 +74,28 @@ class Finding(Struct, frozen=True, kw_only=True):
     message: str
     fix: str
     """What to do about it."""
+    details: tuple[str, ...] = ()
+    """Lines that show it: for `order-sensitive`, two orders and what becomes of the task."""
 
 
 def finding(  # noqa: PLR0913  # a finding has this many parts
-    rule: str, place: Place, message: str, fix: str, *, task: str | None = None, directive: str | None = None
+    rule: str,
+    place: Place,
+    message: str,
+    fix: str,
+    *,
+    task: str | None = None,
+    directive: str | None = None,
+    details: tuple[str, ...] = (),
 ) -> Finding:
     """A finding of the catalogue, with the severity it has there."""
-    severity = KINDS[rule].severity
-    return Finding(rule=rule, severity=severity, task=task, directive=directive, place=place, message=message, fix=fix)
+    return Finding(
+        rule=rule,
+        severity=KINDS[rule].severity,
+        task=task,
+        directive=directive,
+        place=place,
+        message=message,
+        fix=fix,
+        details=details,
+    )

@@ -1,24 +1,67 @@
-"""Rules checked without running them."""
+"""Rules checked without running them, and in every order of their events."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
+
+from msgspec import Struct
 
 from triggers.analysis.check.findings import Finding
 from triggers.analysis.check.liveness import Supply
 from triggers.analysis.check.name_lints import NameLints
+from triggers.analysis.check.order_findings import order_findings
+from triggers.analysis.check.orders import Budget, TaskOrders, explore_orders, usual_events
 from triggers.analysis.check.task_lints import TaskLints
 from triggers.analysis.check.validity import Reading
+from triggers.analysis.check.worlds import EndlessCascade, Fired, Results
+from triggers.core.config import Plan, compile_plan
 
 
-def check_rules(text: bytes, declared: Collection[str] | None = None) -> list[Finding]:
-    """Findings in the order of the file. `declared`: all triggers that the application fires, if that is known.
+class Arrivals(Struct, frozen=True, kw_only=True):
+    """What is assumed of the events whose orders are explored."""
+
+    events: Mapping[Fired, int] | None = None
+    """Each with how often it comes; None: `usual_events`."""
+    results: Results = Results.AT_ONCE
+    budget: Budget = Budget()
+
+
+class Checked(Struct, frozen=True, kw_only=True):
+    """What was found in a file of rules."""
+
+    findings: list[Finding]
+    """In the order of the file."""
+    orders: list[TaskOrders]
+    """What became of each task in different orders of arrival; empty if that was not looked at."""
+
+
+def check_rules(text: bytes, declared: Collection[str] | None = None, arrivals: Arrivals | None = None) -> Checked:
+    """`declared`: all triggers that the application fires, if that is known. `arrivals` None: orders are not explored.
 
     What the engine refuses is an error finding, so that without one `update_configuration` accepts the rules. A task
-    that is refused is not looked at further; the others are.
+    that is refused is not looked at further, and then no orders are explored; the other tasks are checked.
     """
     reading = Reading(text)
-    supply = Supply(reading.tasks, declared, [name for name in reading.names if name not in reading.tasks])
-    found = [*reading.findings, *NameLints(reading.names, reading.tasks, reading.places).find(declared)]
-    found += TaskLints(reading.tasks, reading.places, supply).find()
-    return sorted(found, key=lambda one: (one.place, one.rule, one.message))
+    refused = [name for name in reading.names if name not in reading.tasks]
+    lints = TaskLints(reading.tasks, reading.places, Supply(reading.tasks, declared, refused))
+    names = NameLints(reading.names, reading.tasks, reading.places)
+    found = [*reading.findings, *names.find(declared), *lints.find()]
+    orders: list[TaskOrders] = []
+    if arrivals is not None and not reading.findings:
+        orders = list(_explored(compile_plan(text), declared, arrivals, lints.live))
+        for explored in orders:
+            task = reading.tasks[explored.task]
+            found += order_findings(explored, task, reading.places, everything=arrivals.events is None)
+    return Checked(findings=sorted(found, key=lambda one: (one.place, one.rule, one.message)), orders=orders)
+
+
+def _explored(
+    plan: Plan, declared: Collection[str] | None, arrivals: Arrivals, live: Collection[str]
+) -> Iterator[TaskOrders]:
+    """Tasks that never run, or never end, are left out: that is told of them already."""
+    events = usual_events(plan, declared) if arrivals.events is None else arrivals.events
+    for task in plan.tasks.values():
+        if task.name in live or arrivals.events is not None:
+            with suppress(EndlessCascade):
+                yield explore_orders(plan, task, events, arrivals.results, arrivals.budget)

@@ -46,7 +46,7 @@ def _result(uri: str, one: Finding) -> dict[str, object]:
         "ruleId": one.rule,
         "ruleIndex": list(KINDS).index(one.rule),
         "level": one.severity,
-        "message": {"text": f"{one.message}. {one.fix[:1].upper()}{one.fix[1:]}."},
+        "message": {"text": "\n".join((f"{one.message}. {one.fix[:1].upper()}{one.fix[1:]}.", *one.details))},
         "locations": [location],
     }
 

@@ -20,7 +20,8 @@ class TaskLints:
         beaten = {name: supply.always_before(task) for name, task in tasks.items()}
         self._beaten = {name for name, task in tasks.items() if task.unless and task.unless_set <= beaten[name]}
         self._idle = {name for name, task in tasks.items() if not task.after}
-        self._live = supply.runnable(self._beaten | self._idle)
+        self.live = supply.runnable(self._beaten | self._idle)
+        """Tasks that run if everything fires that can."""
 
     def find(self) -> Iterator[Finding]:
         """All of them, a task at a time."""
@@ -63,14 +64,14 @@ class TaskLints:
                 yield finding("unproduced-trigger", place, message, fix, task=name, directive=directive)
 
     def _waits_for_the_dead(self, name: str, task: TaskConfig) -> Iterator[Finding]:
-        dead = [t for t in task.after if t in self._tasks and t not in self._live and not self._supply.fired_by_hand(t)]
+        dead = [t for t in task.after if t in self._tasks and t not in self.live and not self._supply.fired_by_hand(t)]
         if dead:
             message = f"{name} waits for {dead[0]}, which never runs"
             place = self._places.of(name, "after", dead[0])
             yield finding("never-runs", place, message, f"mend {dead[0]}", task=name, directive="after")
 
     def _locked_rings(self, endless: set[str]) -> list[list[str]]:
-        stuck = {n: t.after for n, t in self._tasks.items() if n not in self._live | self._idle | self._beaten}
+        stuck = {n: t.after for n, t in self._tasks.items() if n not in self.live | self._idle | self._beaten}
         return cycles({name: after for name, after in stuck.items() if name not in endless})
 
     def _locked(self, ring: list[str]) -> Finding:
@@ -87,7 +88,7 @@ class TaskLints:
 
     def _endless(self, ring: list[str]) -> Finding:
         chain = ", ".join(f"{name} runs each time that {of} finishes" for name, of in _turns(ring))
-        starts = any(name in self._live for name in ring)
+        starts = any(name in self.live for name in ring)
         when = "as soon as one has run" if starts else "so none begins; fired once by hand"
         message = f"{chain}: {when}, it never ends"
         fix = "let one of them wait in `after` instead of `andEvery`, or for a trigger that the application fires"
@@ -137,7 +138,7 @@ class TaskLints:
             return ""
         if trigger not in self._tasks:
             return f"nobody fires {trigger!r}"
-        if trigger not in self._live:
+        if trigger not in self.live:
             return f"{trigger} never runs"
         after_it = trigger == name or name in self._supply.always_before(self._tasks[trigger])
         return f"{trigger} fires only after {name} has run" if after_it and task.and_every is None else ""

@@ -1,0 +1,151 @@
+"""The states that a session can be in while events are still to come, and what leads from one to another."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Final
+
+from msgspec import Struct
+
+from triggers.core.commands import Decision, RunTask
+from triggers.core.config import Plans
+from triggers.core.engine import apply
+from triggers.core.events import ConfigurationUpdated, Event, TaskFinished, TriggerFired
+from triggers.core.rows import MemoryRows
+from triggers.core.session import Session
+from triggers.core.view import InstanceView, view
+from triggers.errors import CallError
+
+_UID: Final = "session"
+_MOST_CASCADES: Final = 1_000
+"""Runs that one event may cause, one after the other, before it counts as endless."""
+
+
+class EndlessCascade(CallError):
+    """Tasks start each other without end."""
+
+
+class Results(StrEnum):
+    """When a task's result comes."""
+
+    AT_ONCE = "at-once"
+    """Before the next event of the application."""
+    ANY_TIME = "any-time"
+    """Before, between and after the events that follow."""
+
+
+class Fired(Struct, frozen=True, order=True):
+    """One event of the application."""
+
+    trigger: str
+    kwargs: bytes = b"{}"
+
+    def __str__(self) -> str:
+        return self.trigger if self.kwargs == b"{}" else f"{self.trigger} {self.kwargs.decode()}"
+
+
+class Finished(Struct, frozen=True, order=True):
+    """The result of a task that ran with these kwargs."""
+
+    task: str
+    kwargs: bytes
+
+    def __str__(self) -> str:
+        return f"{self.task} finishes"
+
+
+Move = Fired | Finished
+
+
+class World(Struct, frozen=True):
+    """A session, and what is still to come."""
+
+    rows: MemoryRows
+    left: tuple[int, ...]
+    """How often each kind of event is still to come."""
+    pending: tuple[tuple[Finished, str], ...]
+    """Results that are still to come, with their instances; sorted."""
+    key: tuple[object, ...]
+    """Equal for worlds with equal futures. Numbers and times of instances make none; abandon states and pending results
+    follow from what is in it."""
+    instances: tuple[InstanceView, ...]
+
+    @property
+    def quiet(self) -> bool:
+        """Whether every task that was started has finished."""
+        return not self.pending
+
+
+class Worlds:
+    """The worlds of some rules and some events."""
+
+    def __init__(self, rules: bytes, events: Sequence[tuple[Fired, int]], results: Results) -> None:
+        """`events`: each kind with how often it comes. Raises InvalidConfiguration."""
+        self._rules = rules
+        self._plans = Plans()
+        self._kinds = [kind for kind, _ in events]
+        self._counts = tuple(count for _, count in events)
+        self._results = results
+
+    def first(self) -> World:
+        """Nothing has come yet."""
+        rows = MemoryRows()
+        session = Session(_UID, rows, self._plans)
+        apply(session, ConfigurationUpdated(configuration=self._rules))
+        rows.write(session.changes())
+        return self._world(rows, self._counts, ())
+
+    def moves(self, world: World) -> list[tuple[Move, int]]:
+        """What can come next, with how many such events there are; results of equal runs are one."""
+        events: list[tuple[Move, int]] = [
+            (kind, count) for kind, count in zip(self._kinds, world.left, strict=True) if count
+        ]
+        results = [finished for finished, _ in world.pending]
+        return events + [(finished, results.count(finished)) for finished in dict.fromkeys(results)]
+
+    def after(self, world: World, move: Move) -> World:
+        """The world after one of its moves. Raises EndlessCascade."""
+        rows = MemoryRows(world.rows)
+        if isinstance(move, Finished):
+            instance = next(name for finished, name in world.pending if finished == move)
+            rest = [one for one in world.pending if one[1] != instance]
+            return self._world(rows, world.left, [*rest, *self._finish(rows, instance)])
+        at = self._kinds.index(move)
+        left = (*world.left[:at], world.left[at] - 1, *world.left[at + 1 :])
+        started = self._apply(rows, TriggerFired(trigger=move.trigger, kwargs=move.kwargs))
+        if self._results is Results.AT_ONCE:
+            self._finish_all(rows, started)
+            started = []
+        return self._world(rows, left, [*world.pending, *started])
+
+    def _finish_all(self, rows: MemoryRows, started: list[tuple[Finished, str]]) -> None:
+        for number, (_, instance) in enumerate(started):
+            if number == _MOST_CASCADES:
+                raise EndlessCascade(f"{instance.partition('#')[0]} and what it starts run on and on")
+            started += self._finish(rows, instance)
+
+    def _finish(self, rows: MemoryRows, instance: str) -> list[tuple[Finished, str]]:
+        return self._apply(rows, TaskFinished(instance=instance))
+
+    def _apply(self, rows: MemoryRows, event: Event) -> list[tuple[Finished, str]]:
+        session = Session(_UID, rows, self._plans)
+        decision = apply(session, event)
+        rows.write(session.changes())
+        return _started(decision)
+
+    def _world(self, rows: MemoryRows, left: tuple[int, ...], pending: Sequence[tuple[Finished, str]]) -> World:
+        shown = view(Session(_UID, rows, self._plans))
+        latest = tuple(sorted((trigger, bytes(kwargs)) for trigger, kwargs in shown.latest_kwargs.items()))
+        instances = tuple(sorted((i.task, i.status, runs_with(i)) for i in shown.instances))
+        return World(rows, left, tuple(sorted(pending)), (left, instances, latest), tuple(shown.instances))
+
+
+def _started(decision: Decision) -> list[tuple[Finished, str]]:
+    runs = [command for command in decision.commands if isinstance(command, RunTask)]
+    return [(Finished(run.instance.rpartition("#")[0], run.kwargs), run.instance) for run in runs]
+
+
+def runs_with(instance: InstanceView) -> tuple[tuple[str, bytes], ...]:
+    """The kwargs that an instance holds."""
+    return tuple(sorted((trigger, bytes(kwargs)) for trigger, kwargs in instance.kwargs.items()))
