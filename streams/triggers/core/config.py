@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 _AFTER, _AND_EVERY, _UNLESS = "after", "andEvery", "unless"
 _RUN, _USING, _WITH_PARAMS, _TIMEOUTS = "run", "using", "withParams", "timeouts"
-DIRECTIVES: Final = (_AFTER, _AND_EVERY, _UNLESS, _RUN, _USING, _WITH_PARAMS)
+DIRECTIVES: Final = (_AFTER, _AND_EVERY, _UNLESS, _RUN, _USING, _WITH_PARAMS, _TIMEOUTS)
 """Every key of a rule that the engine reads; any other one is the application's own."""
 MANAGER_NAME: Final = "$manager"
 """Names the manager whose hooks run for the session; no task can have this name."""

@@ -37,6 +37,8 @@ FINDINGS: list[tuple[str, object, tuple[str | None, str | None]]] = [
     ("invalid-directive", {"t_a": _task("x", using=1)}, ("t_a", "using")),
     ("invalid-directive", {"t_a": _task("x", withParams=[])}, ("t_a", "withParams")),
     ("invalid-directive", {"t_a": _task("x", name="n")}, ("t_a", "name")),
+    ("invalid-directive", {"t_a": _task("x", timeouts={"runing": 1})}, ("t_a", "timeouts")),
+    ("invalid-directive", {"$limits": {"maxCascade": 1}, "t_a": _task("x")}, ("$limits", None)),
     ("misspelt-directive", {"t_a": _task("x", andevery="p")}, ("t_a", "andevery")),
     ("misspelt-directive", {"t_a": _task("x", and_every="p")}, ("t_a", "and_every")),
     ("misspelt-directive", {"t_a": _task("x", unles=["p"])}, ("t_a", "unles")),
@@ -104,6 +106,7 @@ def test_every_kind_of_finding_has_a_test() -> None:
         {"t_a": _task("x"), "t_b": _task("y", andEvery="t_a")},
         {"t_a": _task("page1Received", "page2Received")},
         {"t_a": _task("x", andEvery="p", unless=["t_b"]), "t_b": _task("t_a")},
+        {"$limits": {"maxCascadeDepth": 5}, "t_a": _task("x", timeouts={"running": 60})},
         {},
     ],
 )
@@ -143,6 +146,7 @@ def test_a_nearly_right_directive_names_the_one_that_is_meant() -> None:
     assert one.fix == "rename 'After' to 'after'"
 
 
+NAMES = st.one_of(st.just("$limits"), st.text(max_size=4))
 KEYS = st.one_of(st.sampled_from([*DIRECTIVES, "name", "After", "owner"]), st.text(max_size=3))
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=3),
@@ -152,7 +156,7 @@ VALUES = st.recursive(
 
 
 @settings(deadline=None)
-@given(st.dictionaries(st.text(max_size=4), st.one_of(directives(), st.dictionaries(KEYS, VALUES)), max_size=3))
+@given(st.dictionaries(NAMES, st.one_of(directives(), st.dictionaries(KEYS, VALUES)), max_size=3))
 def test_an_error_that_refuses_is_told_exactly_when_the_engine_refuses(configuration: Rules) -> None:
     text = encoded(configuration)
 

@@ -44,7 +44,7 @@ KINDS: Final = {
     "empty-after": Kind(Severity.ERROR, "A task that waits for nothing never runs."),
     "unproduced-trigger": Kind(Severity.ERROR, "Nobody fires a trigger that a task waits for."),
     "deadlock": Kind(Severity.ERROR, "Tasks wait for each other, so none of them ever runs."),
-    "endless-cascade": Kind(Severity.ERROR, "Tasks run again each time the other finishes; once fired, without end."),
+    "endless-cascade": Kind(Severity.ERROR, "Tasks run again each time that the other finishes, without end."),
     "never-runs": Kind(Severity.ERROR, "A task waits for one that never runs."),
     "unless-always-wins": Kind(Severity.ERROR, "What abandons the task has always fired before it can run."),
     "unless-never-wins": Kind(Severity.WARNING, "What should abandon the task never fires in time."),

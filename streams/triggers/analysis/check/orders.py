@@ -18,6 +18,7 @@ from triggers.analysis.check.exploration import All, Exploration, Reached, Sampl
 from triggers.analysis.check.worlds import Fired, Results, World, Worlds, runs_with
 from triggers.core.config import Plan, TaskConfig
 from triggers.core.kwargs import members_of, object_of
+from triggers.core.limits import LIMITS_NAME
 from triggers.core.statuses import Status
 
 MOST_WORLDS: Final = 20_000
@@ -105,7 +106,7 @@ def explore_orders(
 
 def _matters(plan: Plan, task: TaskConfig) -> set[str]:
     """The task, its triggers, and if they are tasks theirs."""
-    found: set[str] = set()
+    found = {LIMITS_NAME}
     ahead = [task.name]
     while ahead:
         name = ahead.pop()

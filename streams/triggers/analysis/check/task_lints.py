@@ -90,7 +90,7 @@ class TaskLints:
         chain = ", ".join(f"{name} runs each time that {of} finishes" for name, of in _turns(ring))
         starts = any(name in self.live for name in ring)
         when = "as soon as one has run" if starts else "so none begins; fired once by hand"
-        message = f"{chain}: {when}, it never ends"
+        message = f"{chain}: {when}, nothing but maxCascadeDepth ends it"
         fix = "let one of them wait in `after` instead of `andEvery`, or for a trigger that the application fires"
         place = self._places.of(ring[0], "andEvery")
         return finding("endless-cascade", place, message, fix, task=ring[0], directive="andEvery")

@@ -11,6 +11,7 @@ from triggers.analysis.check.findings import Finding, finding
 from triggers.analysis.check.places import START, Path, Place, Places
 from triggers.core.config import DIRECTIVES, TaskConfig, compile_plan, validate_configuration
 from triggers.core.kwargs import members_of, object_of
+from triggers.core.limits import LIMITS_NAME
 from triggers.errors import CallError, InvalidConfiguration
 
 _LEAST: Final = {"after": b"[]", "run": b'"run"'}
@@ -41,7 +42,10 @@ class Reading:
 
     def _read(self, text: bytes) -> None:
         self.findings += [_repeated(path, place) for path, place in self.places.repeated if len(path) < 3]
-        for name, directives in _members(text).items():
+        members = _members(text)
+        if message := _refusal({LIMITS_NAME: members.pop(LIMITS_NAME, b"{}")}):
+            self.findings.append(_invalid(self.places, LIMITS_NAME, None, message, "write limits that there are"))
+        for name, directives in members.items():
             self.names.append(name)
             found = list(_refused(name, directives, self.places))
             self.findings += found
@@ -84,23 +88,23 @@ def _refused(task: str, directives: bytes, places: Places) -> Iterator[Finding]:
         return
     yield from _missing(task, own, places)
     for key, value in own.items():
-        if message := _refusal(task, _LEAST | {key: value}):
+        if message := _refusal({task: object_of(_LEAST | {key: value})}):
             yield _invalid(places, task, key, message, _fix(message, key))
 
 
 def _missing(task: str, own: dict[str, bytes], places: Places) -> Iterator[Finding]:
     for key in _LEAST:
         if key not in own:
-            message = _refusal(task, {name: value for name, value in _LEAST.items() if name != key})
+            message = _refusal({task: object_of({name: value for name, value in _LEAST.items() if name != key})})
             meant = get_close_matches(key, [name for name in own if name not in DIRECTIVES], n=1, cutoff=0.6)
             fix = f"rename {meant[0]!r} to {key!r}" if meant else f"add {key!r}"
             yield _invalid(places, task, meant[0] if meant else None, message, fix)
 
 
-def _refusal(task: str, directives: dict[str, bytes]) -> str:
-    """Why the engine refuses a task of these directives; empty: it does not."""
+def _refusal(configuration: dict[str, bytes]) -> str:
+    """Why the engine refuses it; empty: it does not."""
     try:
-        validate_configuration(object_of({task: object_of(directives)}))
+        validate_configuration(object_of(configuration))
     except InvalidConfiguration as error:
         return str(error)
     return ""
