@@ -1,0 +1,104 @@
+"""The exploration of arrival orders, against every order played out one by one."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from tests.support.every_order import (
+    TooMany,
+    as_fired,
+    differ,
+    explore,
+    interleavings,
+    key_of,
+    orders_of,
+    runs_after,
+    shares,
+    smaller,
+    task,
+)
+from tests.support.small_rules import EndlessCascade, Rules, rules
+
+from triggers.analysis.check.orders import Budget
+from triggers.analysis.check.worlds import EndlessCascade as NoEnd
+from triggers.analysis.check.worlds import Results
+
+SAMPLE = Budget(worlds=0, walks=40)
+EVENTS = ["a", "a:1", "a:2", "b", "b:1", "c", "d", "t_0:1"]
+SHORT = {str(as_fired(event)): event for event in EVENTS}
+"""What a report says -> what `play` takes."""
+BAGS = st.lists(st.sampled_from(EVENTS), min_size=3, max_size=5)
+
+
+@settings(max_examples=60, deadline=None)
+@example({"t_0": task("a", "b")}, ["a", "a:1", "a:2", "b"])
+@example({"t_0": task("a", andEvery="b")}, ["a", "a:1", "a:2", "b", "b"])
+@given(rules(), BAGS)
+def test_every_outcome_has_the_share_that_playing_every_order_gives(configuration: Rules, events: list[str]) -> None:
+    for name in configuration:
+        try:
+            expected = Counter(runs_after(configuration, name, order) for order in orders_of(events))
+        except EndlessCascade:
+            return
+        found = explore(configuration, name, Counter(events))
+
+        assert shares({key_of(o.runs): o.orders for o in found.outcomes}) == shares(expected)
+        assert found.exhaustive
+        assert found.orders == found.explored == sum(outcome.orders for outcome in found.outcomes)
+
+
+@settings(max_examples=60, deadline=None)
+@given(rules(), BAGS)
+def test_witnesses_differ_and_no_fewer_events_make_a_difference(configuration: Rules, events: list[str]) -> None:
+    for name in configuration:
+        try:
+            found = explore(configuration, name, Counter(events))
+        except NoEnd:
+            return
+        if found.witnesses is not None:
+            one, other = found.witnesses
+            assert sorted(one.order) == sorted(other.order)
+            assert runs_after(configuration, name, _short(one.order)) == key_of(one.runs)
+            assert runs_after(configuration, name, _short(other.order)) == key_of(other.runs)
+            assert key_of(one.runs) != key_of(other.runs)
+            assert not any(differ(configuration, name, few) for few in smaller(_short(one.order)))
+
+
+@settings(max_examples=60, deadline=None)
+@given(rules(), BAGS)
+def test_a_sample_finds_only_what_playing_gives(configuration: Rules, events: list[str]) -> None:
+    for name in configuration:
+        try:
+            expected = {runs_after(configuration, name, order) for order in orders_of(events)}
+        except EndlessCascade:
+            return
+        found = explore(configuration, name, Counter(events), budget=SAMPLE)
+
+        assert {key_of(outcome.runs) for outcome in found.outcomes} <= expected
+        assert not found.exhaustive
+        assert found.explored == sum(outcome.orders for outcome in found.outcomes)
+        assert found.explored <= (found.orders or 0)
+        if found.witnesses is not None:
+            one, other = found.witnesses
+            assert runs_after(configuration, name, _short(one.order)) == key_of(one.runs) != key_of(other.runs)
+
+
+@settings(max_examples=40, deadline=None)
+@example({"t_0": task("a"), "t_1": task("a"), "t_2": task("t_0", unless=["t_1"])}, ["a"])
+@given(rules(most=2), st.lists(st.sampled_from(["a", "a:1", "b", "c"]), min_size=1, max_size=3))
+def test_results_at_any_time_give_the_outcomes_of_every_interleaving(configuration: Rules, events: list[str]) -> None:
+    for name in configuration:
+        try:
+            expected = interleavings(configuration, events, name)
+        except TooMany:
+            return
+        found = explore(configuration, name, Counter(events), Results.ANY_TIME)
+
+        assert {key_of(outcome.runs) for outcome in found.outcomes} == expected
+
+
+def _short(order: Sequence[str]) -> list[str]:
+    return [SHORT[event] for event in order]
