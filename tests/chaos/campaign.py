@@ -17,6 +17,7 @@ from tests.chaos.world import LOG, World, started
 
 from triggers.client.consumer_lag import consumer_lag
 from triggers.errors import TryAgain
+from triggers.processing.exits import ExitCode
 from triggers.settings import Settings
 from triggers.topology import Topology
 
@@ -149,6 +150,8 @@ def _note(world: World, outcome: Outcome, stalls: list[Stall], hits: list[_Hit])
     outcome.repeated = sum(producer.published.repeated for producer in world.producers)
     outcome.peak_mb = {machine.service.name: machine.peak_mb for machine in world.machines()}
     outcome.ends = _ends(world)
+    bugs = outcome.ends[str(int(ExitCode.ENGINE_BUG))]
+    outcome.verdict.charge(outcome.verdict.wrong, "workers ended by a bug", ["see processes.log"] * bugs)
     for stall in stalls:
         worst = outcome.stalls.setdefault(_blame(stall, hits), {})
         worst[stall.what] = round(max(worst.get(stall.what, 0.0), stall.seconds), 1)

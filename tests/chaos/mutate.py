@@ -22,7 +22,7 @@ class _Report(msgspec.Struct):
 
 @click.command()
 @click.option("--seed", type=int, default=1, show_default=True)
-@click.option("--duration", type=float, default=40, show_default=True, help="Seconds of faults in each campaign.")
+@click.option("--duration", type=float, default=45, show_default=True, help="Seconds of faults in each campaign.")
 @click.option("--only", multiple=True, help="Mutations whose name contains this.")
 def main(seed: int, duration: float, only: tuple[str, ...]) -> None:
     """Plant a fault, run a campaign, and say what it caught."""
@@ -45,7 +45,14 @@ def _is_as_it_must_be(mutation: Mutation, seed: int, duration: float) -> bool:
 
 def _campaign(mutation: Mutation, seed: int, duration: float, folder: Path) -> _Report:
     package, report = mutation.plant(folder / "copy"), folder / "report"
-    options = [f"--seed={seed}", f"--duration={duration}", f"--folder={report}", f"--package={package}", "--drain=40"]
+    options = [
+        f"--seed={seed}",
+        f"--duration={duration}",
+        f"--folder={report}",
+        f"--package={package}",
+        "--drain=40",
+        "--agents=2",
+    ]
     faults = [f"--fault={name}" for name in mutation.faults]
     done = subprocess.run(
         [sys.executable, "-m", "tests.chaos", *options, *faults], capture_output=True, text=True, check=False

@@ -20,6 +20,8 @@ class Mutation:
     changes: tuple[Change, ...]
     faults: tuple[str, ...]
     """What brings it to light."""
+    events_per_s: float = 80
+    """A few keep sessions open for longer, and let a rebalance pass without an aborted transaction."""
 
     def plant(self, folder: Path) -> Path:
         """A copy of the package with the fault in it; the folder to import from. Raises ValueError: it does not fit."""
@@ -85,7 +87,8 @@ MUTATIONS = (
     Mutation(
         "session cache kept across a revoke",
         (("processing/app.py", "            self._processor.forget(partitions)\n", "            pass\n"),),
-        ("agent stopped", "agent killed"),
+        ("agent stopped",),
+        events_per_s=30,
     ),
     Mutation(
         "applied on the wrong partition",

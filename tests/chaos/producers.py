@@ -19,7 +19,7 @@ Place = tuple[int, int]
 """Partition and offset."""
 
 _FLUSH_S = 120.0
-_OPEN_SESSIONS = 60
+_OPEN_SESSIONS = 150
 
 
 class Published:
