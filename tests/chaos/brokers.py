@@ -7,8 +7,6 @@ import signal
 from collections.abc import Sequence
 from pathlib import Path
 
-from confluent_kafka import ElectionType
-from confluent_kafka.admin import AdminClient
 from tests.chaos.doors import Door, Doorman
 
 from triggers.dev import child_process
@@ -78,11 +76,6 @@ class Brokers:
         """SIGCONT."""
         self._signal(number, signal.SIGCONT)
 
-    def elect_preferred_leaders(self) -> None:
-        """Leaderships go back to where they were at first; nothing else happens."""
-        admin = AdminClient({"bootstrap.servers": self.addresses, "log_level": 0})
-        admin.elect_leaders(ElectionType.PREFERRED, request_timeout=10)
-
     def stop(self) -> None:
         """All of them, data included."""
         for node in self._nodes:
@@ -101,7 +94,8 @@ def _cluster(number: int, ports: Sequence[tuple[int, int]]) -> dict[str, str]:
         "offsets.topic.replication.factor": replicas,
         "transaction.state.log.replication.factor": replicas,
         "transaction.state.log.min.isr": str((len(ports) + 1) // 2),
-        "auto.leader.rebalance.enable": "false",
+        "leader.imbalance.check.interval.seconds": "5",
+        "leader.imbalance.per.broker.percentage": "0",
         "broker.session.timeout.ms": "12000",
         "broker.heartbeat.interval.ms": "1000",
         "controlled.shutdown.enable": "true",

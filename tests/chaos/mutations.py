@@ -86,7 +86,10 @@ MUTATIONS = (
     ),
     Mutation(
         "session cache kept across a revoke",
-        (("processing/app.py", "            self._processor.forget(partitions)\n", "            pass\n"),),
+        (
+            ("processing/app.py", "            self._processor.forget(partitions)\n", "            pass\n"),
+            ("processing/pump.py", "self._processor.forget()\n", "self._processor.forget(self._ready)\n"),
+        ),
         ("agent stopped",),
         events_per_s=30,
     ),

@@ -29,12 +29,10 @@ def broker_frozen(world: World, shot: Shot) -> Steps:
 
 
 def leader_changes(world: World, shot: Shot) -> Steps:
-    """A broker hands its leaderships over and leaves; it comes back; they go back to it."""
+    """A broker hands its leaderships over and leaves; it comes back, and soon they go back to it."""
     world.brokers.leave(shot.target)
     yield shot.hold_s
     world.brokers.launch(shot.target)
-    yield 8.0
-    world.brokers.elect_preferred_leaders()
 
 
 def brokers_slow(world: World, shot: Shot) -> Steps:

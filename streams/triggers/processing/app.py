@@ -26,6 +26,7 @@ from triggers.processing.member import Member
 from triggers.processing.metrics import Metrics
 from triggers.processing.ownership import Ownership
 from triggers.processing.partition_turn import Rules
+from triggers.processing.predecessors import Predecessors
 from triggers.processing.progress import Progress
 from triggers.processing.pump import Pump
 from triggers.processing.queries import Queries
@@ -114,7 +115,12 @@ class Worker:
             self._app, names=self._names, ownership=self._ownership, new_pump=self._new_pump, on_lost=self._on_lost
         )
         self._restorer = Restorer(
-            restore_options(settings), probe_options(settings), self._names.changelog, self._store.rows, self._metrics
+            options=restore_options(settings),
+            probe_options=probe_options(settings),
+            topic=self._names.changelog,
+            rows_of=self._store.rows,
+            metrics=self._metrics,
+            unblock=Predecessors(settings, worker_id).fence,
         )
         cast("BulkTableManager", self._app.tables).equip(self._ownership, self._restorer)
         self._batches = BatchChannel(self._app, maxsize=1)

@@ -20,6 +20,7 @@ log = structlog.get_logger(__name__)
 
 _MOST = 5000
 _PROGRESS_S = 5.0
+_STUCK_S = 1.5
 
 
 class Restorer:
@@ -29,19 +30,23 @@ class Restorer:
     putting older rows again would turn its state back silently.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # everything a restore needs
         self,
+        *,
         options: Options,
         probe_options: Options,
         topic: str,
         rows_of: Callable[[int], PartitionRows],
         metrics: Metrics,
+        unblock: Callable[[Iterable[int]], None],
     ) -> None:
+        """`unblock`: called when rows of these partitions do not come; an undecided transaction may be before them."""
         self._options = options
         self._probe_options = probe_options
         self._topic = topic
         self._rows_of = rows_of
         self._metrics = metrics
+        self._unblock = unblock
         self._one_at_a_time = Lock()
         self._writing = Lock()
         self._wanted: set[int] = set()
@@ -100,6 +105,8 @@ class Restorer:
             while self._wanted & run.todo.keys() and not stop.is_set():
                 self._write(run.sort(kafka.consume(_MOST, 0.05)), stop)
                 run.progress()
+                if run.is_stuck():
+                    self._unblock(sorted(run.todo))
         finally:
             kafka.close()
 
@@ -120,7 +127,7 @@ class _Run:
         self._topic = topic
         self._metrics = metrics
         self._rows = 0
-        self._started = self._said = time.monotonic()
+        self._started = self._said = self._moved = time.monotonic()
 
     def sort(self, messages: list[Message]) -> dict[int, list[Message]]:
         """Rows by partition; takes a partition whose end was passed off the list."""
@@ -132,6 +139,8 @@ class _Run:
             else:
                 self._note(error, message)
         self._rows += sum(map(len, rows.values()))
+        if messages:
+            self._moved = time.monotonic()
         return rows
 
     def _note(self, error: KafkaError, message: Message) -> None:
@@ -143,6 +152,13 @@ class _Run:
             raise Stop(ExitCode.BROKER, f"restoring: {error.str()}")
         else:
             log.warning("restore", error=error.name(), detail=error.str())
+
+    def is_stuck(self) -> bool:
+        """Whether nothing has come for a while; says so once in that time."""
+        if time.monotonic() - self._moved < _STUCK_S:
+            return False
+        self._moved = time.monotonic()
+        return True
 
     def progress(self) -> None:
         """Say how far it is, from time to time."""

@@ -49,6 +49,7 @@ class Transactions:
         self._source = source
         self._changelog = changelog
         self._timeout_s = timeout_s
+        self._worker_id = str(options["client.id"])
 
     def start(self) -> None:
         """Fence whoever ran under this worker's id before, and abort what it left open. Blocks until that is done."""
@@ -126,7 +127,7 @@ class Transactions:
                 self._producer.poll(0.01)
 
     def _add_offsets(self, offsets: Mapping[int, int], group: object) -> None:
-        places = [TopicPartition(self._source, p, offset) for p, offset in offsets.items()]
+        places = [TopicPartition(self._source, p, offset, self._worker_id) for p, offset in offsets.items()]
         producer = self._producer
         call_within(_OFFSETS_S, lambda: producer.send_offsets_to_transaction(places, group, _OFFSETS_S / 2))
 

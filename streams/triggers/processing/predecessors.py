@@ -1,0 +1,59 @@
+"""Workers that are gone and left a transaction open on partitions that are ours now.
+
+Nobody may read past an undecided transaction: neither the restore of the partition nor any consumer of its topics. Its
+own worker ends it when it comes back under the same id; until then, or until the transaction's timeout, the partition
+would stand still. Every commit names its worker, so that the next owner can end the transaction in its place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import structlog
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
+
+from triggers.processing.kafka_options import base_options, probe_options, producer_options
+from triggers.settings import Settings
+from triggers.topology import Topology
+
+log = structlog.get_logger(__name__)
+
+_ANSWER_S = 5.0
+_LARGEST = 1_000_000
+"""Nothing is sent; the options want a limit."""
+
+
+class Predecessors:
+    """Ends what they have left open. Any thread."""
+
+    def __init__(self, settings: Settings, worker_id: str) -> None:
+        self._settings = settings
+        self._worker_id = worker_id
+        self._names = Topology(settings.namespace)
+
+    def fence(self, partitions: Iterable[int]) -> None:
+        """Abort the open transactions of the last writers of these partitions, unless they are alive.
+
+        Blocks for seconds at most. Does nothing when the brokers do not answer: the transaction's timeout remains.
+        """
+        try:
+            for worker in sorted(self._last_writers(partitions) - self._members() - {self._worker_id, ""}):
+                log.warning("a worker that is gone left a transaction open; it is aborted", gone=worker)
+                Producer(producer_options(self._settings, worker, _LARGEST, _LARGEST)).init_transactions(_ANSWER_S)
+        except KafkaException as error:
+            log.warning("an open transaction cannot be aborted now", error=str(error))
+
+    def _last_writers(self, partitions: Iterable[int]) -> set[str]:
+        """A reader of committed records would wait for the very transaction."""
+        asking = Consumer({**probe_options(self._settings), "group.id": self._names.agents})
+        try:
+            places = [TopicPartition(self._names.events, partition) for partition in partitions]
+            return {place.metadata or "" for place in asking.committed(places, timeout=_ANSWER_S)}
+        finally:
+            asking.close()
+
+    def _members(self) -> set[str]:
+        admin = AdminClient(base_options(self._settings))
+        group = admin.describe_consumer_groups([self._names.agents], request_timeout=_ANSWER_S)[self._names.agents]
+        return {member.client_id.partition("@")[0] for member in group.result().members}

@@ -1,0 +1,49 @@
+"""A worker that is gone for good, in the middle of a transaction."""
+
+from __future__ import annotations
+
+import pytest
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from tests.support.fold_oracle import assert_equals_fold
+from tests.support.questionnaires import Application, interleaved
+from tests.support.settled import wait_until_processed
+from tests.support.topic_setup import create_topics
+from tests.support.worker_process import WorkerProcess
+
+from triggers.processing.kafka_options import producer_options
+from triggers.settings import Settings
+from triggers.topology import Topology
+
+pytestmark = pytest.mark.broker
+
+
+def leave_open(settings: Settings, worker: str, partition: int) -> Producer:
+    """What a worker leaves behind that was killed before its commit, and whose machine does not come back."""
+    names = Topology(settings.namespace)
+    before = Consumer({"bootstrap.servers": settings.brokers, "group.id": names.agents, "enable.auto.commit": False})
+    before.commit(offsets=[TopicPartition(names.events, partition, 0, worker)], asynchronous=False)
+    before.close()
+    producer = Producer(producer_options(settings, worker, 1_000_000, 1_000_000))
+    producer.init_transactions(30)
+    producer.begin_transaction()
+    producer.produce(names.changelog, b"never committed", b"sghost", partition)
+    producer.flush(30)
+    return producer
+
+
+def test_a_transaction_that_a_dead_worker_left_open_holds_nobody_up(settings: Settings) -> None:
+    create_topics(settings)
+    ghost = leave_open(settings, "ghost", partition=1)
+    application = Application(settings)
+    for uid, event in interleaved(sessions=20, pages=3):
+        application.fire(uid, event)
+    application.flush()
+
+    with WorkerProcess(settings, "w0") as worker:
+        wait_until_processed(settings, timeout_s=settings.transaction_timeout_s / 2)
+
+        assert "gone=ghost" in worker.log_text()
+        assert_equals_fold(settings)
+    with pytest.raises(KafkaException) as refused:
+        ghost.commit_transaction(30)
+    assert refused.value.args[0].code() in {KafkaError._FENCED, KafkaError.INVALID_PRODUCER_EPOCH}
