@@ -5,7 +5,8 @@
     │   ├── SettingsError                a setting or TRIGGERS_* variable is wrong
     │   ├── InvalidConfiguration         a rule is wrong; names the task, the key and the fix
     │   ├── WrongStatus                  the instance's status does not allow the operation
-    │   └── TooLarge                     the record would exceed the topic's limit
+    │   ├── TooLarge                     the record would exceed the topic's limit
+    │   └── BeingDeleted                 the session goes in steps; the event may come again when it is gone
     ├── NotFound                     fix the name; also a LookupError
     │   ├── SessionNotFound
     │   ├── TaskNotFound
@@ -47,6 +48,10 @@ class WrongStatus(CallError):
 
 class TooLarge(CallError):
     """The record is larger than the topic accepts."""
+
+
+class BeingDeleted(CallError):
+    """The session is being deleted; send the event again a moment later."""
 
 
 class NotFound(TriggersError, LookupError):

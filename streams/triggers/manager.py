@@ -9,6 +9,7 @@ from triggers.codec import encode_object
 from triggers.core.config import validate_configuration
 from triggers.core.events import (
     ConfigurationUpdated,
+    DeletionRequested,
     MetadataUpdated,
     ReplayRequested,
     SkipRequested,
@@ -58,6 +59,13 @@ class TriggerManager:
         encoded = encode_object(_with_lists(configuration), "configuration")
         validate_configuration(encoded)
         self.storage.write(ConfigurationUpdated(configuration=encoded))
+
+    def delete_session(self) -> None:
+        """Delete the session: everything in it, whatever runs. Results that come later change nothing.
+
+        Twice does no more than once; a later event begins a new session of the same UID.
+        """
+        self.storage.write(DeletionRequested())
 
     def replay_failed_instance(
         self, failed_instance: str | Named, replacement_kwargs: Mapping[str, Kwargs] | None = None

@@ -50,8 +50,6 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Decoded sessions a worker keeps in memory."""
     max_payload_bytes: int = 900_000
     """Largest kwargs, result or configuration of one event: the API refuses larger ones, a worker dead-letters them."""
-    dedupe_window: int = 1024
-    """How many of a session's last event ids are remembered, at least."""
 
     decisions: bool = False
     """Publish what each event did to `<ns>.decisions`, for hooks and audits. The topic must be there:

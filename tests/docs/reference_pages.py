@@ -32,6 +32,7 @@ JSON_SHAPES = {
     "list": "`[{uid, created, modified, events, instances, unresolved}]`",
     "replay": "`{instance, status, replays: [instance]}`",
     "skip": "`{instance, status, replays: []}`",
+    "delete": "`{session, partition, offset}`",
     "dead-letters list": "`[{place, reason, detail, topic, partition, offset, time, key, value, headers: [[name,"
     " value]]}]`",
     "dead-letters show": "one element of what `dead-letters list` prints",

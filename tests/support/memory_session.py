@@ -32,9 +32,16 @@ class MemorySession:
 
     def apply(self, event: Event) -> Decision:
         """Apply the event at the next position."""
+        return self._place(replace(event, time=(len(self.log) + 1) * 1000))
+
+    def apply_at(self, event: Event, now: int) -> Decision:
+        """Apply the event, which has its own time or none, as if its record were of the time `now`."""
+        placed = replace(event, recorded=now) if event.time else replace(event, time=now)
+        return self._place(placed)
+
+    def _place(self, event: Event) -> Decision:
         session = self.load()
-        at = len(self.log) + 1
-        placed = replace(event, position=at, time=at * 1000)
+        placed = replace(event, position=len(self.log) + 1)
         decision = apply(session, placed)
         self.rows.write(session.changes())
         self.log.append(placed)

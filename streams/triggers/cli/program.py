@@ -34,6 +34,7 @@ COMMANDS = {
     "list": Entry("triggers.cli.list", "Sessions by UID."),
     "replay": Entry("triggers.cli.operate", "Run a failed instance again."),
     "skip": Entry("triggers.cli.operate", "Resolve a failed instance without running it."),
+    "delete": Entry("triggers.cli.delete", "Delete a session."),
     "dead-letters": Entry("triggers.cli.dead_letters", "Records that could not be decoded or applied."),
     "explain": Entry("triggers.cli.explain", "Why a session is where it is, and what each event did."),
     "export": Entry("triggers.cli.export", "Events as JSON lines."),

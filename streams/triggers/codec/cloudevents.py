@@ -17,7 +17,7 @@ from datetime import datetime
 import msgspec
 from msgspec import Raw, Struct
 
-from triggers.codec.event_shapes import check_limits, milliseconds
+from triggers.codec.event_shapes import check_limits, times
 from triggers.codec.json_payloads import check_json, check_payload
 from triggers.codec.plain_json import payload
 from triggers.codec.reasons import Reason
@@ -96,9 +96,11 @@ def _fire(attributes: _Attributes, data: bytes, position: int, time: int) -> Tri
         raise Undecodable(Reason.BAD_CLOUDEVENT, "id and source must not be empty")
     if not _is_json(_media_type(attributes.datacontenttype)):
         raise Undecodable(Reason.CONTENT_TYPE, f"the data must be JSON, it is {attributes.datacontenttype!r:.60}")
+    at, recorded = times(attributes.time, time)
     event = TriggerFired(
         position=position,
-        time=milliseconds(attributes.time, time),
+        time=at,
+        recorded=recorded,
         id=f"{attributes.source} {attributes.id}",
         trigger=attributes.type if attributes.trigger is None else attributes.trigger,
         kwargs=_kwargs(data),

@@ -9,7 +9,7 @@ import msgspec
 from triggers.codec.avro_records import HEADER_BYTES, MARKER, Record, records_of
 from triggers.codec.cloudevents import decode_cloudevent, is_cloudevent
 from triggers.codec.confluent_framing import ConfluentRecords, SchemaSource
-from triggers.codec.event_shapes import SHAPES, check_limits, milliseconds, payloads
+from triggers.codec.event_shapes import SHAPES, check_limits, payloads, times
 from triggers.codec.hot_records import read_fire
 from triggers.codec.json_payloads import check_payload
 from triggers.codec.plain_json import decode_json
@@ -103,14 +103,17 @@ def _fire(value: bytes, position: int, time: int) -> Event | None:
         return None
     event_id, given, trigger, kwargs = found
     check_payload(kwargs, "kwargs")
-    at = milliseconds(given, time) if given else time
-    return TriggerFired(position=position, time=at, id=event_id or None, trigger=trigger, kwargs=kwargs)
+    at, recorded = times(given, time)
+    return TriggerFired(
+        position=position, time=at, recorded=recorded, id=event_id or None, trigger=trigger, kwargs=kwargs
+    )
 
 
 def _event(record: Record, position: int, time: int) -> Event:
     name, fields = record["event"]
     shape = SHAPES[_CLASSES[name]]
-    event = shape.event(position=position, time=milliseconds(record["time"], time), id=record["id"] or None, **fields)
+    at, recorded = times(record["time"], time)
+    event = shape.event(position=position, time=at, recorded=recorded, id=record["id"] or None, **fields)
     for field in shape.payloads:
         if (payload := fields[field]) is not None:
             check_payload(payload, field)

@@ -3,7 +3,8 @@
     {"session": "q-17", "trigger": "pageReceived", "kwargs": {"page": 3}, "time": "2024-03-01T10:20:30Z"}
     {"session": "q-17", "type": "finished", "instance": "t_import#0", "attempt": 1, "offset": 4711}
 
-A line is an event in plain JSON (`plain_json`) with its `session` and, if it was in a topic, its `offset` there.
+A line is an event in plain JSON (`plain_json`) with its `session` and, if it was in a topic, its `offset` there, and
+as `recorded` the record's timestamp where `time` is the event's own.
 """
 
 from __future__ import annotations
@@ -35,11 +36,12 @@ def decode_line(line: bytes, position: int) -> tuple[str, Event]:
         members = _members(line)
         session = _text(members.pop("session", Raw(b"null")))
         position = _number(members.pop("offset", Raw(str(position).encode())))
+        recorded = _number(members.pop("recorded", Raw(b"0")))
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Undecodable(Reason.WRONG_SHAPE, f"a line is a JSON object with a session: {error}") from error
     encode_key(session)
     event = object_of({name: bytes(value) for name, value in members.items()})
-    return session, decode_json(event, position, 0)
+    return session, decode_json(event, position, recorded)
 
 
 def encode_line(session: str, event: Event) -> bytes:

@@ -23,6 +23,7 @@ MAX_TIME: Final = 253_402_300_799_999
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FREE_TEXT = {"exception_info", "exception_type"}
+_TIMES = {"due"}
 _COMMON = set(SessionEvent.__struct_fields__)
 
 
@@ -56,21 +57,22 @@ def check_limits(event: Event) -> None:
         if len(getattr(event, name) or "") > limit:
             raise Undecodable(Reason.OUT_OF_RANGE, f"{name} is longer than {limit} characters")
     for name in shape.numbers:
-        if not 0 <= (number := getattr(event, name)) <= MAX_NUMBER:
-            raise Undecodable(Reason.OUT_OF_RANGE, f"{name} must be 0 to {MAX_NUMBER}, it is {number}")
+        limit = MAX_TIME if name in _TIMES else MAX_NUMBER
+        if not 0 <= (number := getattr(event, name)) <= limit:
+            raise Undecodable(Reason.OUT_OF_RANGE, f"{name} must be 0 to {limit}, it is {number}")
 
 
-def milliseconds(given: int | datetime | None, recorded: int) -> int:
-    """The event's time: what its producer gave, else the record's timestamp. Raises Undecodable."""
+def times(given: int | datetime | None, recorded: int) -> tuple[int, int]:
+    """`time` and `recorded` of an event: what its producer gave, else the record's timestamp. Raises Undecodable."""
     if not given:
-        return recorded
+        return recorded, 0
     if isinstance(given, datetime):
         if given.tzinfo is None:
             raise Undecodable(Reason.WRONG_SHAPE, f"time needs a zone: {given.isoformat()}Z or an offset")
         given = (given - _EPOCH) // timedelta(milliseconds=1)
     if not 0 <= given <= MAX_TIME:
         raise Undecodable(Reason.OUT_OF_RANGE, f"time must be milliseconds since 1970 up to {MAX_TIME}, it is {given}")
-    return given
+    return given, recorded if given != recorded else 0
 
 
 def _shape(event: type[Event]) -> Shape:

@@ -25,7 +25,7 @@ from triggers.codec.event_shapes import (
     WIRE_NAMES,
     Shape,
     check_limits,
-    milliseconds,
+    times,
     wire_name,
 )
 from triggers.codec.json_payloads import check_json, refuse_non_object
@@ -61,8 +61,10 @@ def decode_json(value: bytes, position: int, time: int) -> Event:
     kwargs = bytes(fire.kwargs)
     if kwargs[:1] != b"{":
         kwargs = payload(fire.kwargs, "kwargs") or b"{}"
-    at = time if fire.time is None else milliseconds(fire.time, time)
-    event = TriggerFired(position=position, time=at, id=fire.id or None, trigger=fire.trigger, kwargs=kwargs)
+    at, recorded = (time, 0) if fire.time is None else times(fire.time, time)
+    event = TriggerFired(
+        position=position, time=at, recorded=recorded, id=fire.id or None, trigger=fire.trigger, kwargs=kwargs
+    )
     if len(value) > MAX_NAME_CHARACTERS:
         check_limits(event)
     return event
@@ -104,8 +106,9 @@ def _event(wire: Any, shape: Shape, position: int, time: int) -> Event:  # noqa:
     for name in shape.payloads:
         if text := payload(given.pop(name), name):
             given[name] = text
+    at, recorded = times(wire.time, time)
     try:
-        event = shape.event(position=position, time=milliseconds(wire.time, time), id=wire.id or None, **given)
+        event = shape.event(position=position, time=at, recorded=recorded, id=wire.id or None, **given)
     except TypeError as error:
         raise Undecodable(Reason.WRONG_SHAPE, f"{wire_name(shape.event)}: {error}") from error
     check_limits(event)

@@ -33,10 +33,11 @@ class RunTask(Struct, frozen=True, kw_only=True):
 
 
 class SetTimer(Struct, frozen=True, kw_only=True):
-    """Fire `TimerFired(instance, attempt)` at `due`; the attempt's `RunTask` follows from that event."""
+    """Fire `TimerFired(instance, attempt, due)` at `due`: a cooldown is over, an attempt overdue, a session idle."""
 
     session: str
     instance: str
+    """Empty: the session's own timer."""
     attempt: int
     due: int
     """Milliseconds since 1970-01-01 UTC."""
@@ -56,10 +57,13 @@ class Outcome(StrEnum):
     DUPLICATE = "duplicate"
     """The event's id was seen before in the dedupe window; nothing changed."""
     STALE = "stale"
-    """A result of an attempt that already has one, or that is superseded; nothing changed, nothing cascades."""
+    """A result or timer of an attempt that has its result, is superseded, or whose session is deleted; nothing changed,
+    nothing cascades."""
+    DELETED = "deleted"
+    """The session is deleted; the rows of a large one go in several steps."""
 
 
-CHANGING = frozenset({Outcome.APPLIED, Outcome.UNUSED, Outcome.STOPPED})
+CHANGING = frozenset({Outcome.APPLIED, Outcome.UNUSED, Outcome.STOPPED, Outcome.DELETED})
 """Outcomes of events that did something."""
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from triggers.core import operations, results
+from triggers.core import deletion, operations, results
 from triggers.core.commands import CHANGING, Decision, Outcome
 from triggers.core.events import (
     CloneRequested,
     ConfigurationUpdated,
+    DeletionRequested,
     Event,
     MetadataUpdated,
     ReplayRequested,
@@ -26,26 +27,36 @@ from triggers.core.rules import fire
 from triggers.core.session import Session
 from triggers.core.step import Step
 
+_BEGINNING_NOTHING = frozenset({Outcome.STALE, Outcome.DELETED})
+
 
 def apply(session: Session, event: Event) -> Decision:
     """Change the session as the event says and return what follows from it.
 
     Called by every driver (the agent, the in-memory storage, the analysis tools), once per event, in the order of the
-    log. Pure: the same session and event give the same decision. Raises InvalidConfiguration, WrongStatus, TaskNotFound
-    or InstanceNotFound before anything is changed. An event whose id is in the session's dedupe window, or a result of
-    an attempt that has one, changes nothing but the index of the session's events.
+    log. Pure: the same session and event give the same decision. Raises BeingDeleted, InvalidConfiguration,
+    WrongStatus, TaskNotFound or InstanceNotFound before anything is changed. An event whose id is in the session's
+    dedupe window, or a result of an attempt that has one, changes nothing but the index of the session's events.
     """
-    if event.id is not None and session.knows_id(event.id):
+    if event.id is not None and session.ids.knows(event.id):
         decision = Decision(outcome=Outcome.DUPLICATE)
     else:
         decision = _decide(session, event)
+        if not session.exists:
+            if decision.outcome in _BEGINNING_NOTHING:
+                return decision
+            deletion.begin(session)
         if event.id is not None:
-            session.note_id(event.id)
+            session.ids.note(event.id)
     session.note_event(event.position, event.time, changed=decision.outcome in CHANGING)
+    if session.plan.limits.session_ttl:
+        deletion.keep_alive(session, event, decision)
     return decision
 
 
 def _decide(session: Session, event: Event) -> Decision:  # noqa: C901, PLR0911  # one line for each kind of event
+    if session.header.deleted and (decision := deletion.after_the_end(session, event)):
+        return decision
     match event:
         case TriggerFired():
             return _fire(session, event)
@@ -64,13 +75,15 @@ def _decide(session: Session, event: Event) -> Decision:  # noqa: C901, PLR0911 
         case CloneRequested():
             return operations.clone(session, event)
         case TimerFired():
-            return results.run_due(session, event)
+            return results.run_due(session, event) if event.instance else deletion.wake(session, event)
+        case DeletionRequested():
+            return deletion.delete(session, event)
         case _:
             assert_never(event)
 
 
 def _fire(session: Session, event: TriggerFired) -> Decision:
     used = event.trigger in session.plan.by_trigger
-    step = Step(session, event.time, Outcome.APPLIED if used else Outcome.UNUSED)
+    step = Step(session, event, Outcome.APPLIED if used else Outcome.UNUSED)
     fire(step, event.trigger, session.add_kwargs(event.trigger, event.kwargs))
     return step.decision

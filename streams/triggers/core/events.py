@@ -16,6 +16,8 @@ class SessionEvent(Struct, frozen=True, kw_only=True):
     """Kafka offset of the record, or its number in an in-memory log; grows within a session."""
     time: int = 0
     """Milliseconds since 1970-01-01 UTC: the event's own time if its producer gave one, else the record's timestamp."""
+    recorded: int = 0
+    """The record's timestamp where `time` is the event's own; 0: `time` is that. Timers go by it."""
     id: str | None = None
     """The caller's id. Repeated within the session's dedupe window, the event changes nothing."""
 
@@ -136,7 +138,14 @@ class TimerFired(SessionEvent, frozen=True, kw_only=True, tag="timer"):
     """A timer that a decision has set is due."""
 
     instance: str
+    """Empty: the session's own timer."""
     attempt: int
+    due: int = 0
+    """Which timer it is, by its due time; 0: the cooldown's (before timers had names)."""
+
+
+class DeletionRequested(SessionEvent, frozen=True, kw_only=True, tag="delete"):
+    """The application, or an operator, deletes the session: all of its state, not its past events."""
 
 
 Event = (
@@ -153,5 +162,6 @@ Event = (
     | MetadataUpdated
     | CloneRequested
     | TimerFired
+    | DeletionRequested
 )
 """The closed union of everything that changes a session; the tag is the wire name (`type`) of the event."""

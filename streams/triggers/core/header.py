@@ -106,6 +106,16 @@ class Header(Struct, omit_defaults=True):
     ids: bytes = b""
     """Digests of the latest event ids; full chunks are sealed into rows."""
     id_chunks: int = 0
+    last: int = 0
+    """When the latest event came into the log; kept only with a `sessionTtl`."""
+    wake: int = 0
+    """When the session's own timer is due; 0: it has none."""
+    deleted: bool = False
+    """What is left of a deleted session: enough to know its late results."""
+    sweeping: bool = False
+    """Deleted, and some of its rows are still there."""
+    past_attempts: int = 0
+    """No attempt of an earlier session of this UID is above it."""
 
 
 encode_header = msgspec.msgpack.Encoder().encode

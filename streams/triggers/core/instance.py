@@ -29,6 +29,7 @@ class Instance(
         "due": "u",
         "settled": "f",
         "cascade_depth": "o",
+        "deadline": "l",
     },
 ):
     """Its task and number are in the row's key."""
@@ -58,9 +59,12 @@ class Instance(
     parent: int = -1
     """Number of the instance it replays; -1: none."""
     due: int = 0
-    """When its timer is due; 0: it has none."""
+    """When its cooldown is over and its command issued; 0: it waits for none."""
     cascade_depth: int = 0
     """How many results in a row, without an event from outside, led to its being scheduled."""
+
+    deadline: int = 0
+    """When its attempt is overdue; 0: never."""
 
     @property
     def resolved(self) -> bool:

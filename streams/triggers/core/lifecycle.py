@@ -71,17 +71,36 @@ def schedule(step: Step, task: str, number: int, delay: int = 0) -> None:
         _stop_cascade(step, task, number)
         return
     instance = move(step, task, number, Status.SCHEDULED)
+    if past := session.header.past_attempts:
+        instance.attempt = max(instance.attempt, past)
     instance.attempt += 1
     instance.settled = False
     instance.cascade_depth = step.cascade_depth
     instance.configuration = session.plan.digest
     if delay <= 0:
-        step.decision.commands.append(run_task(step, rule, number, instance))
+        issue(step, rule, number, instance)
         return
-    name, instance.due = instance_name(task, number), step.time + delay
-    session.write_shared(timer_key(instance.due, session.uid, name, instance.attempt), TIMER_ROW)
-    timer = SetTimer(session=session.uid, instance=name, attempt=instance.attempt, due=instance.due)
-    step.decision.commands.append(timer)
+    instance.due = step.now + delay
+    _set_timer(step, instance_name(task, number), instance.attempt, instance.due)
+
+
+def issue(step: Step, rule: TaskConfig, number: int, instance: Instance) -> None:
+    """The command of the current attempt; it must be `running` within the task's time-out."""
+    step.decision.commands.append(run_task(step, rule, number, instance))
+    if rule.timeouts.scheduled:
+        watch(step, instance_name(rule.name, number), instance, rule.timeouts.scheduled)
+
+
+def watch(step: Step, name: str, instance: Instance, limit: int) -> None:
+    """The attempt is overdue when it has the same status after `limit` milliseconds."""
+    instance.deadline = step.now + limit
+    _set_timer(step, name, instance.attempt, instance.deadline)
+
+
+def _set_timer(step: Step, name: str, attempt: int, due: int) -> None:
+    session = step.session
+    session.write_shared(timer_key(due, session.uid, name, attempt), TIMER_ROW)
+    step.decision.commands.append(SetTimer(session=session.uid, instance=name, attempt=attempt, due=due))
 
 
 def _stop_cascade(step: Step, task: str, number: int) -> None:
@@ -146,10 +165,10 @@ def copy_of(step: Step, parent: Instance, number: int) -> Instance:
 
 def stop_timer(session: Session, task: str, number: int, instance: Instance) -> None:
     """Delete the instance's timer, if it has one."""
-    if instance.due:
+    if due := instance.due or instance.deadline:
         name = instance_name(task, number)
-        session.write_shared(timer_key(instance.due, session.uid, name, instance.attempt), None)
-        instance.due = 0
+        session.write_shared(timer_key(due, session.uid, name, instance.attempt), None)
+        instance.due = instance.deadline = 0
 
 
 def rule_of(session: Session, task: str) -> TaskConfig:

@@ -38,7 +38,7 @@ def configure(session: Session, event: ConfigurationUpdated) -> Decision:
 def replay(session: Session, event: ReplayRequested) -> Decision:
     """Schedule a copy of a failed instance at once, whatever `after` and `unless` say."""
     task, number, _ = _failed(session, event.instance, "replayed")
-    step = Step(session, event.time)
+    step = Step(session, event)
     replay_instance(step, task, number, event.replacement_kwargs)
     return step.decision
 
@@ -46,7 +46,7 @@ def replay(session: Session, event: ReplayRequested) -> Decision:
 def skip(session: Session, event: SkipRequested) -> Decision:
     """Resolve a failed instance, optionally as if it had finished with a result."""
     task, number, _ = _failed(session, event.instance, "skipped")
-    step = Step(session, event.time)
+    step = Step(session, event)
     instance = move(step, task, number, Status.SKIPPED)
     instance.metadata["cascade"] = _json(event.cascade)
     instance.metadata.pop("result", None)
@@ -64,7 +64,7 @@ def set_status(session: Session, event: StatusSet) -> Decision:
             f'Instance "{_text(event.instance, instance)}" in {instance.status} state cannot be set to'
             f" {event.status!r}; use force to do it all the same"
         )
-    step, metadata = Step(session, event.time), members_of(event.metadata)
+    step, metadata = Step(session, event), members_of(event.metadata)
     changed = move(step, task, number, event.status)
     changed.metadata |= metadata
     changed.settled |= event.status in SETTLED
@@ -86,7 +86,7 @@ def set_metadata(session: Session, event: MetadataUpdated) -> Decision:
 def clone(session: Session, event: CloneRequested) -> Decision:
     """Add an unstarted copy, which waits like any other instance."""
     task, number, instance = session.find(event.instance)
-    step = Step(session, event.time)
+    step = Step(session, event)
     copy = copy_of(step, instance, number)
     if cohort := session.task_state(task).cohort_with(number):
         settle(copy, cohort)

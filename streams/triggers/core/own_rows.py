@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from heapq import merge
+from itertools import islice
 from typing import Generic, TypeVar
 
 from triggers.core.rows import Rows, session_prefix
@@ -32,6 +34,13 @@ class OwnRows:
         start = len(self._prefix)
         for key, row in self._rows.scan(self._prefix + kind):
             yield key[start:], row
+
+    def first(self, most: int) -> list[tuple[bytes, bytes]]:
+        """At most so many (suffix, row) pairs of whatever is there, changes included, in the order of the suffixes."""
+        committed = (found for found in self._rows.scan(self._prefix) if found[0] not in self._changes)
+        changed = sorted((key, row) for key, row in self._changes.items() if row is not None)
+        start = len(self._prefix)
+        return [(key[start:], row) for key, row in islice(merge(committed, changed), most)]
 
     def take_changes(self) -> dict[bytes, bytes | None]:
         """Changes since the last call, by key."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import assert_never
+from typing import Final, assert_never
 
 import msgspec
 
@@ -10,13 +10,16 @@ from triggers.core.commands import Decision, Outcome
 from triggers.core.events import TaskFailed, TaskFinished, TaskRetried, TaskStarted, TaskStatusChanged, TimerFired
 from triggers.core.instance import Instance
 from triggers.core.kwargs import members_of
-from triggers.core.lifecycle import exception_metadata, move, replay, rule_of, run_task, stop_timer
+from triggers.core.lifecycle import exception_metadata, issue, move, replay, rule_of, schedule, stop_timer, watch
 from triggers.core.rules import fire
 from triggers.core.session import Session
 from triggers.core.statuses import Status
 from triggers.core.step import Step
 
 TaskResult = TaskStarted | TaskFinished | TaskFailed | TaskStatusChanged | TaskRetried
+
+TIMED_OUT: Final = "triggers.TimedOut"
+"""`exceptionType` of an instance whose attempts were all overdue."""
 
 _json = msgspec.json.Encoder().encode
 
@@ -26,12 +29,14 @@ def apply_result(session: Session, event: TaskResult) -> Decision:
     task, number, instance = session.find(event.instance)
     if not instance.awaits(event.attempt) or (_is_start(event) and instance.status != Status.SCHEDULED):
         return Decision(outcome=Outcome.STALE)
-    step = Step(session, event.time)
+    step = Step(session, event)
     metadata = members_of(event.metadata) if isinstance(event, TaskStatusChanged | TaskRetried) else {}
     session.change(task, number).settled = not isinstance(event, TaskStarted)
     match event:
         case TaskStarted():
-            move(step, task, number, Status.RUNNING)
+            started = move(step, task, number, Status.RUNNING)
+            if limit := rule_of(session, task).timeouts.running:
+                watch(step, event.instance, started, limit)
         case TaskFinished():
             _finish(step, task, number, event)
         case TaskFailed():
@@ -46,15 +51,31 @@ def apply_result(session: Session, event: TaskResult) -> Decision:
 
 
 def run_due(session: Session, event: TimerFired) -> Decision:
-    """The timer of an attempt is due: its command follows."""
+    """A timer of the current attempt: its cooldown is over and its command follows, or it is overdue."""
     task, number, instance = session.find(event.instance)
-    if not instance.due or event.attempt != instance.attempt:
+    current, step = event.attempt == instance.attempt, Step(session, event)
+    if current and instance.due and event.due in {0, instance.due}:
+        stop_timer(session, task, number, session.change(task, number))
+        instance.configuration = session.plan.digest
+        issue(step, rule_of(session, task), number, instance)
+    elif current and instance.deadline and event.due == instance.deadline:
+        _give_up(step, task, number)
+    else:
         return Decision(outcome=Outcome.STALE)
-    stop_timer(session, task, number, session.change(task, number))
-    instance.configuration = session.plan.digest
-    step = Step(session, event.time)
-    step.decision.commands.append(run_task(step, rule_of(session, task), number, instance))
     return step.decision
+
+
+def _give_up(step: Step, task: str, number: int) -> None:
+    """Nobody waits for the attempt any longer: the next one follows, or the instance fails."""
+    session = step.session
+    instance, most = session.change(task, number), rule_of(session, task).timeouts.attempts
+    if instance.attempt - session.header.past_attempts < most:
+        step.cascade_depth = instance.cascade_depth
+        schedule(step, task, number)
+        return
+    facts, text = {"status": instance.status, "attempts": most}, f"{instance.status} for too long, {most} times"
+    instance.settled = True
+    move(step, task, number, Status.FAILED).metadata |= exception_metadata(TIMED_OUT, _json(facts), text)
 
 
 def _is_start(event: TaskResult) -> bool:

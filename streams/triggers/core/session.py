@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from hashlib import blake2b
 from typing import Final
 
 import msgspec
 
 from triggers.core.config import Plan, Plans, TaskConfig
+from triggers.core.dedupe_window import DedupeWindow
 from triggers.core.header import VERSION, Header, TaskState, decode_header, encode_header
 from triggers.core.instance import Instance, decode_instance, encode_instance, instance_name, parse_instance_name
 from triggers.core.own_rows import HotMap, OwnRows
@@ -22,10 +22,6 @@ NO_PAYLOAD: Final = 0
 _HOT_TASKS = 32
 _HOT_TRIGGERS = 64
 _INDEX_CHUNK = 32
-_DIGEST_BYTES = 8
-_ID_CHUNK_BYTES = 32 * _DIGEST_BYTES
-_ID_CHUNKS = 32
-"""Sealed chunks that are kept: 1,024 ids, and up to 32 more in the header."""
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode_positions = msgspec.msgpack.Decoder(list[int]).decode
@@ -44,27 +40,40 @@ class Session:
         self.uid = uid
         self._rows = rows
         self._plans = plans
-        self._own = OwnRows(uid, rows)
+        self.own = OwnRows(uid, rows)
+        """The rows beside the header."""
         self._key = header_key(uid)
+        self._shared: dict[bytes, bytes | None] = {}
+        self._instances: dict[tuple[str, int], Instance] = {}
+        self._changed: dict[tuple[str, int], Instance] = {}
         stored = rows.get(self._key)
-        self.exists = stored is not None
+        self._open(_header(uid, stored), there=stored is not None)
+
+    def _open(self, header: Header, *, there: bool) -> None:
+        self.header = header
+        self.exists = there and not header.deleted
         """Whether anything has happened in it."""
-        self.header = _header(uid, stored)
-        self.plan: Plan = plans.load(self.header.configuration, rows)
+        self.plan: Plan = self._plans.load(header.configuration, self._rows)
         self.tasks = self._hot_tasks()
         self.latest = self._hot_latest()
         """Latest kwargs: trigger -> payload; a negative number: no instance holds that payload."""
         self._touched = False
-        self._shared: dict[bytes, bytes | None] = {}
-        self._instances: dict[tuple[str, int], Instance] = {}
-        self._changed: dict[tuple[str, int], Instance] = {}
-        self._ids: set[bytes] | None = None
+        self.ids = DedupeWindow(header, self.own)
+
+    def reopen(self, header: Header) -> None:
+        """Go on as a session that is not there; what was changed is among the rows by then."""
+        self._keep_instances()
+        self._open(header, there=False)
+
+    def touch(self) -> None:
+        """The header has changed."""
+        self._touched = True
 
     def _hot_tasks(self) -> HotMap[TaskState]:
         header = self.header
         return HotMap(
             header.tasks,
-            self._own,
+            self.own,
             b"k",
             most=_HOT_TASKS,
             spilled=header.tasks_spilled,
@@ -76,7 +85,7 @@ class Session:
         header = self.header
         return HotMap(
             header.latest,
-            self._own,
+            self.own,
             b"l",
             most=_HOT_TRIGGERS,
             spilled=header.latest_spilled,
@@ -88,15 +97,18 @@ class Session:
 
     def changes(self) -> dict[bytes, bytes | None]:
         """Rows to write (None: to delete) since the last call; rows that are not hot are let go."""
-        for (task, number), instance in self._changed.items():
-            self._own.put(instance_suffix(task, number), encode_instance(instance))
+        self._keep_instances()
         changes, self._shared = self._shared, {}
-        changes.update(self._own.take_changes())
-        self._instances, self._changed = {}, {}
+        changes.update(self.own.take_changes())
         if self._touched:
             changes[self._key] = encode_header(self.header)
             self._touched = False
         return changes
+
+    def _keep_instances(self) -> None:
+        for (task, number), instance in self._changed.items():
+            self.own.put(instance_suffix(task, number), encode_instance(instance))
+        self._instances, self._changed = {}, {}
 
     def write_shared(self, key: bytes, row: bytes | None) -> None:
         """Write, or delete, a row that is the partition's."""
@@ -116,7 +128,7 @@ class Session:
         """The instance, to read. Raises InstanceNotFound."""
         instance = self._instances.get((task, number))
         if instance is None:
-            row = self._own.get(instance_suffix(task, number))
+            row = self.own.get(instance_suffix(task, number))
             if row is None:
                 raise InstanceNotFound(f"session {self.uid!r} has no instance {instance_name(task, number)!r}")
             instance = self._instances[task, number] = decode_instance(row)
@@ -151,7 +163,7 @@ class Session:
 
     def instances(self) -> Iterator[tuple[str, int, Instance]]:
         """Every instance, as stored; a query, not for the hot path. Changes must have been written."""
-        for suffix, row in self._own.scan(b"i"):
+        for suffix, row in self.own.scan(b"i"):
             yield *parse_instance_suffix(suffix), decode_instance(row)
 
     # -- payloads -----------------------------------------------------------------------------------------------------
@@ -161,7 +173,7 @@ class Session:
         if payload == EMPTY:
             return NO_PAYLOAD
         self.header.payloads += 1
-        self._own.put(numbered(b"p", self.header.payloads), payload)
+        self.own.put(numbered(b"p", self.header.payloads), payload)
         return self.header.payloads
 
     def add_kwargs(self, trigger: str, kwargs: bytes) -> int:
@@ -169,14 +181,14 @@ class Session:
         before = self.latest.get(trigger) or NO_PAYLOAD
         if before >= 0 or kwargs == EMPTY:
             return self.add_payload(kwargs)
-        self._own.put(numbered(b"p", -before), kwargs)
+        self.own.put(numbered(b"p", -before), kwargs)
         return -before
 
     def payload(self, number: int) -> bytes:
         """The payload's JSON."""
         if number == NO_PAYLOAD:
             return EMPTY
-        payload = self._own.get(numbered(b"p", abs(number)))
+        payload = self.own.get(numbered(b"p", abs(number)))
         if payload is None:
             raise RuntimeError(f"session {self.uid!r} has no payload {number}")
         return payload
@@ -185,7 +197,7 @@ class Session:
         """Note the trigger's latest kwargs. `held`: an instance has them too; otherwise they go with the next ones."""
         before = self.latest.get(trigger) or NO_PAYLOAD
         if before < 0 and -before != payload:
-            self._own.put(numbered(b"p", -before), None)
+            self.own.put(numbered(b"p", -before), None)
         self.latest.put(trigger, payload if held else -payload)
 
     def take_latest(self, trigger: str) -> int | None:
@@ -228,7 +240,7 @@ class Session:
         header.events += 1
         header.tail.append(position)
         if len(header.tail) == _INDEX_CHUNK:
-            self._own.put(numbered(b"x", header.chunks), _encode(header.tail))
+            self.own.put(numbered(b"x", header.chunks), _encode(header.tail))
             header.chunks += 1
             header.tail = []
         self._spill()
@@ -242,33 +254,9 @@ class Session:
     def positions(self) -> Iterator[int]:
         """Positions of all the session's events; a query."""
         for number in range(self.header.chunks):
-            if row := self._own.get(numbered(b"x", number)):
+            if row := self.own.get(numbered(b"x", number)):
                 yield from _decode_positions(row)
         yield from self.header.tail
-
-    def knows_id(self, event_id: str) -> bool:
-        """Whether an event of that id is in the dedupe window."""
-        if self._ids is None:
-            self._ids = set(self._stored_ids())
-        return _digest(event_id) in self._ids
-
-    def note_id(self, event_id: str) -> None:
-        """Put an id into the dedupe window; ask `knows_id` first."""
-        header, digest = self.header, _digest(event_id)
-        header.ids += digest
-        if self._ids is not None:
-            self._ids.add(digest)
-        if len(header.ids) == _ID_CHUNK_BYTES:
-            self._own.put(numbered(b"d", header.id_chunks % _ID_CHUNKS), header.ids)
-            header.id_chunks += 1
-            header.ids = b""
-            self._ids = None
-
-    def _stored_ids(self) -> Iterator[bytes]:
-        rows = [self._own.get(numbered(b"d", n)) for n in range(min(self.header.id_chunks, _ID_CHUNKS))]
-        for chunk in (*rows, self.header.ids):
-            for start in range(0, len(chunk or b""), _DIGEST_BYTES):
-                yield (chunk or b"")[start : start + _DIGEST_BYTES]
 
 
 def _header(uid: str, row: bytes | None) -> Header:
@@ -276,7 +264,3 @@ def _header(uid: str, row: bytes | None) -> Header:
     if header.version != VERSION:
         raise RuntimeError(f"session {uid!r} is stored in version {header.version}, this is {VERSION}")
     return header
-
-
-def _digest(event_id: str) -> bytes:
-    return blake2b(event_id.encode(), digest_size=_DIGEST_BYTES).digest()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from triggers.core.commands import Decision, Outcome
+from triggers.core.events import SessionEvent
 from triggers.core.instance import Instance, instance_name
 from triggers.core.session import Session
 
@@ -10,14 +11,20 @@ from triggers.core.session import Session
 class Step:
     """The session that an event changes, the event's time, and the decision so far."""
 
-    __slots__ = ("cascade_depth", "decision", "session", "time")
+    __slots__ = ("_event", "cascade_depth", "decision", "session", "time")
 
-    def __init__(self, session: Session, time: int, outcome: Outcome = Outcome.APPLIED) -> None:
+    def __init__(self, session: Session, event: SessionEvent, outcome: Outcome = Outcome.APPLIED) -> None:
         self.session = session
-        self.time = time
+        self.time = event.time
+        self._event = event
         self.cascade_depth = 0
         """How many results in a row led to what this event schedules; 0: it comes from outside."""
         self.decision = Decision(outcome=outcome)
+
+    @property
+    def now(self) -> int:
+        """When the event came into the log: what timers count from, whatever time its producer gave it."""
+        return self._event.recorded or self._event.time
 
     def note(self, task: str, number: int, instance: Instance) -> None:
         """The instance has taken a status."""

@@ -49,6 +49,10 @@ class InstanceView(Struct, frozen=True, kw_only=True):
     """Status -> when it was set last."""
     due: int | None = None
     """When its command will be issued, while it waits for a cooldown."""
+    deadline: int | None = None
+    """When its attempt is overdue, if its task has `timeouts`."""
+    cascade_depth: int = 0
+    """How many results in a row, without an event from outside, led to it."""
 
     @property
     def resolved(self) -> bool:
@@ -104,9 +108,11 @@ def view(session: Session) -> SessionView:
     )
 
 
-def summary(uid: str, row: bytes) -> SessionSummary:
-    """What a header row tells."""
+def summary(uid: str, row: bytes) -> SessionSummary | None:
+    """What a header row tells; None: the session is deleted."""
     header = decode_header(row)
+    if header.deleted:
+        return None
     return SessionSummary(
         uid=uid,
         created=header.created,
@@ -153,6 +159,8 @@ def _instance_view(session: Session, state: TaskState, task: str, number: int, i
         modified=instance.modified or instance.created,
         timestamps=instance.stamps,
         due=instance.due or None,
+        deadline=instance.deadline or None,
+        cascade_depth=instance.cascade_depth,
     )
 
 

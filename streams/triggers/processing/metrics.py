@@ -16,7 +16,9 @@ class Metrics:
         gauge = partial(Gauge, registry=self.registry)
         histogram = partial(Histogram, registry=self.registry)
         self.events = counter(
-            "triggers_events", "Events processed, by outcome (applied, unused, stopped, duplicate, stale)", ["outcome"]
+            "triggers_events",
+            "Events processed, by outcome (applied, unused, stopped, duplicate, stale, deleted)",
+            ["outcome"],
         )
         self.dead_letters = counter("triggers_dead_letters", "Records sent to the dead letters, by reason", ["reason"])
         self.forwarded = counter(

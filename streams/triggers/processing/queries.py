@@ -125,12 +125,14 @@ class Queries:
         return view(session) if session.exists else None
 
     def _offsets(self, partition: int, uid: str) -> list[int]:
-        return list(Session(uid, self._rows_of(partition).session(uid), self._plans).positions())
+        session = Session(uid, self._rows_of(partition).session(uid), self._plans)
+        return list(session.positions()) if session.exists else []
 
     def _list(self, prefix: str, limit: int) -> list[SessionSummary]:
         start = header_key(prefix)
         parts = [self._rows_of(p).scan(start) for p in sorted(self._progress.partitions)]
-        return [summary(key[1:].decode(), row) for key, row in islice(heapq.merge(*parts), limit)]
+        found = (summary(key[1:].decode(), row) for key, row in heapq.merge(*parts))
+        return list(islice((session for session in found if session is not None), limit))
 
 
 async def _off_loop(call: Callable[[], T]) -> T:

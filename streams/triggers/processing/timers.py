@@ -20,6 +20,8 @@ from triggers.processing.metrics import Metrics
 _EVERY_S = 0.2
 _MOST = 1000
 """Timers fired at one go for one partition; the rest follow in the next one."""
+_MOST_UNDER_WAY = 10 * _MOST
+"""So many may be published and not applied yet: a storm of timers waits in its rows, not in the topic."""
 
 
 class Timers:
@@ -30,7 +32,7 @@ class Timers:
         self._rows_of = rows_of
         self._metrics = metrics
         self._looked_at = 0.0
-        self._published: dict[int, set[tuple[str, str, int]]] = {}
+        self._published: dict[int, set[SetTimer]] = {}
 
     def due(self, batch: Batch) -> list[Output]:
         """See `Ticks`: at most every 200 ms."""
@@ -47,16 +49,12 @@ class Timers:
 
     def _fire(self, partition: int, now: int) -> list[Output]:
         before = self._published.get(partition, set())
-        due = list(islice(due_timers(self._rows_of(partition), now), _MOST + len(before)))
-        self._published[partition] = {_name(timer) for timer in due}
-        fresh = [timer for timer in due if _name(timer) not in before]
+        due = list(islice(due_timers(self._rows_of(partition), now), _MOST_UNDER_WAY))
+        fresh = [timer for timer in due if timer not in before][:_MOST]
+        self._published[partition] = before.intersection(due).union(fresh)
         self._metrics.timers.inc(len(fresh))
         return [self._event(partition, timer) for timer in fresh]
 
     def _event(self, partition: int, timer: SetTimer) -> Output:
-        event = TimerFired(instance=timer.instance, attempt=timer.attempt)
+        event = TimerFired(instance=timer.instance, attempt=timer.attempt, due=timer.due)
         return Output(self._topic, timer.session.encode(), encode_event(event, source="worker"), partition)
-
-
-def _name(timer: SetTimer) -> tuple[str, str, int]:
-    return timer.session, timer.instance, timer.attempt

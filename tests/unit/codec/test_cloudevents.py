@@ -24,7 +24,9 @@ BINARY: Headers = [
 ]
 STRUCTURED: Headers = [("content-type", b"application/cloudevents+json; charset=UTF-8")]
 ENVELOPE = {"specversion": "1.0", "type": "pageReceived", "source": "/pages", "id": "a1"}
-FIRED = TriggerFired(position=7, time=1_709_288_430_000, id="/pages a1", trigger="pageReceived", kwargs=b'{"page": 3}')
+FIRED = TriggerFired(
+    position=7, time=1_709_288_430_000, recorded=5, id="/pages a1", trigger="pageReceived", kwargs=b'{"page": 3}'
+)
 
 
 def decode(value: bytes | None, headers: Headers) -> Event:

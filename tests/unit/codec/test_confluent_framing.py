@@ -67,7 +67,9 @@ def test_a_record_of_our_own_schema_is_decoded_and_its_schema_fetched_once() -> 
     asked = registry.asked
     again = [decoder.decode(value, None, 7, 5) for _ in range(3)]
 
-    assert events + again == [TriggerFired(position=7, time=9, id="a1", trigger="t", kwargs=b'{"a": 1}')] * 5
+    assert (
+        events + again == [TriggerFired(position=7, time=9, recorded=5, id="a1", trigger="t", kwargs=b'{"a": 1}')] * 5
+    )
     assert registry.asked == asked + 1
 
 
@@ -82,7 +84,7 @@ def test_an_older_and_richer_schema_is_resolved_into_ours() -> None:
     value = framed(schema, {"region": "eu", "time": 1234, "event": ("triggers.TriggerFired", FIRE)})
 
     assert decode(value, MemoryRegistry(id1=schema)) == TriggerFired(
-        position=7, time=1234, trigger="t", kwargs=b'{"a": 1}'
+        position=7, time=1234, recorded=5, trigger="t", kwargs=b'{"a": 1}'
     )
 
 

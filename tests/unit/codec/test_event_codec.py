@@ -46,7 +46,7 @@ def event_of(kind: type[Event]) -> st.SearchStrategy[Event]:
     fields = {
         field.name: BY_TYPE[field.type]
         for field in structs.fields(kind)
-        if field.name not in {"position", "time", "id"}
+        if field.name not in {"position", "time", "recorded", "id"}
     }
     common = {
         "position": st.just(7),

@@ -46,7 +46,7 @@ async def test_a_due_timer_becomes_an_event_on_the_partition_of_its_session(rows
 
     assert (output.topic, output.key, output.partition) == ("test.events", b"s1", 3)
     event = EventDecoder(1_000, None).decode(output.value, None, 7, 99)
-    assert event == TimerFired(instance="t#0", attempt=2, position=7, time=99)
+    assert event == TimerFired(instance="t#0", attempt=2, due=PAST, position=7, time=99)
 
 
 async def test_a_timer_of_the_future_and_one_of_another_worker_stay(rows: MemoryRows, watch: Timers) -> None:

@@ -1,0 +1,54 @@
+"""The latest ids of a session's events: the newest in the header, full chunks in rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from hashlib import blake2b
+
+from triggers.core.header import Header
+from triggers.core.own_rows import OwnRows
+from triggers.core.rows import numbered
+
+_DIGEST_BYTES = 8
+_CHUNK_BYTES = 32 * _DIGEST_BYTES
+_CHUNKS = 32
+"""Sealed chunks that are kept: 1,024 ids, and up to 32 more in the header."""
+
+
+class DedupeWindow:
+    """Ids as digests. Read when the first one is asked for."""
+
+    __slots__ = ("_header", "_known", "_own")
+
+    def __init__(self, header: Header, own: OwnRows) -> None:
+        self._header = header
+        self._own = own
+        self._known: set[bytes] | None = None
+
+    def knows(self, event_id: str) -> bool:
+        """Whether an event of that id is in the window."""
+        if self._known is None:
+            self._known = set(self._stored())
+        return _digest(event_id) in self._known
+
+    def note(self, event_id: str) -> None:
+        """Put an id into the window; ask `knows` first."""
+        header, digest = self._header, _digest(event_id)
+        header.ids += digest
+        if self._known is not None:
+            self._known.add(digest)
+        if len(header.ids) == _CHUNK_BYTES:
+            self._own.put(numbered(b"d", header.id_chunks % _CHUNKS), header.ids)
+            header.id_chunks += 1
+            header.ids = b""
+            self._known = None
+
+    def _stored(self) -> Iterator[bytes]:
+        rows = [self._own.get(numbered(b"d", n)) for n in range(min(self._header.id_chunks, _CHUNKS))]
+        for chunk in (*rows, self._header.ids):
+            for start in range(0, len(chunk or b""), _DIGEST_BYTES):
+                yield (chunk or b"")[start : start + _DIGEST_BYTES]
+
+
+def _digest(event_id: str) -> bytes:
+    return blake2b(event_id.encode(), digest_size=_DIGEST_BYTES).digest()
