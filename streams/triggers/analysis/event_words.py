@@ -8,6 +8,7 @@ from triggers.analysis.explanation import EventRef
 from triggers.core.events import (
     CloneRequested,
     ConfigurationUpdated,
+    DeletionRequested,
     Event,
     MetadataUpdated,
     ReplayRequested,
@@ -60,7 +61,9 @@ def words_of(event: Event) -> str:  # noqa: C901, PLR0911, PLR0912  # one line f
         case CloneRequested():
             return f"the application cloned {event.instance}"
         case TimerFired():
-            return f"the cooldown of {event.instance} was over"
+            return f"a timer of {event.instance or 'the session'} was due"
+        case DeletionRequested():
+            return "the session was deleted"
         case _:
             assert_never(event)
 
