@@ -68,6 +68,12 @@ e2e: setup  ## The whole stack, and what kills it
 bench: setup  ## Measure beside other ways of doing it, in a few minutes (OLD_FRAMEWORK=path, ARGS=...)
 	@$(BIN)/python -m benchmarks $(ARGS)
 
+bench-full: setup  ## The same with five rounds and a million sessions; an hour
+	@$(BIN)/python -m benchmarks --full $(ARGS)
+
+profile: setup  ## Where the CPU time of an event goes, appended to benchmarks/profile.md (ARGS="--note ...")
+	@$(BIN)/python -m benchmarks.profiler $(ARGS)
+
 chaos: setup  ## Break everything by a seeded schedule and check the outcome (SEED=1 DURATION=120 ARGS="--brokers 3")
 	@PYTHONPATH=. $(BIN)/python -m tests.chaos --seed $(or $(SEED),1) --duration $(or $(DURATION),120) $(ARGS)
 
@@ -82,4 +88,4 @@ clean:  ## Remove what was made here
 	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup demo dev test lint format types contracts unit integration e2e bench chaos chaos-mutations lock clean
+.PHONY: help setup demo dev test lint format types contracts unit integration e2e bench chaos chaos-mutations bench-full profile lock clean

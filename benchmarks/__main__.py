@@ -2,45 +2,55 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
 import msgspec
 
-from benchmarks.contenders import AGENT, FEW, MANY, PASSTHROUGH, TRANSACTIONAL
-from benchmarks.machine import machine
-from benchmarks.report import rates
-from benchmarks.side_by_side import Runs, cpu_ratio, side_by_side, speed_ratio
+from benchmarks.plan import FULL, QUICK
+from benchmarks.report import report
+from benchmarks.suite import SECTIONS, Figures, Suite
+from benchmarks.summary import Summary, summarise
 from triggers.dev.broker import running_broker
 
-RESULTS = Path(__file__).parent / "results" / "latest.json"
+RESULTS = Path(__file__).parent / "results"
+
+
+class Document(Figures, kw_only=True):
+    """The figures with their summary: `latest.json`."""
+
+    summary: Summary
 
 
 @click.command()
-@click.option("--rounds", type=click.IntRange(1), default=2, show_default=True, help="Interleaved runs of everything.")
-@click.option("--results", type=click.Path(path_type=Path), default=RESULTS, help="Where the figures go.")
-def main(rounds: int, results: Path) -> None:
+@click.option("--full", is_flag=True, help="Five rounds, a million sessions: an hour instead of minutes.")
+@click.option("--only", "sections", type=click.Choice(list(SECTIONS)), multiple=True, help="Only these sections.")
+@click.option("--rounds", type=click.IntRange(1), help="Interleaved runs of everything.")
+@click.option(
+    "--results", type=click.Path(path_type=Path), default=RESULTS, help="Folder of latest.json and latest.md."
+)
+@click.option("--old-framework", type=click.Path(path_type=Path), envvar="OLD_FRAMEWORK", help="A checkout of it.")
+def main(
+    *, full: bool, sections: tuple[str, ...], rounds: int | None, results: Path, old_framework: Path | None
+) -> None:
     """Measure on a Kafka of its own."""
-    found = {"machine": machine()}
+    plan = FULL if full else QUICK
+    if rounds:
+        plan = replace(plan, rounds=rounds, latency_rounds=rounds, celery_rounds=rounds)
     with running_broker() as brokers:
-        throughput = {
-            workload.name: side_by_side((PASSTHROUGH, TRANSACTIONAL, AGENT), workload, rounds, brokers, click.echo)
-            for workload in (FEW, MANY)
-        }
-    for name, runs in throughput.items():
-        click.echo(f"\n{name}\n\n{rates(runs)}")
-    document = {**found, "summary": _summary(throughput), "throughput": throughput}
-    results.parent.mkdir(exist_ok=True)
-    results.write_bytes(msgspec.json.format(msgspec.json.encode(document), indent=1) + b"\n")
+        figures = Suite(plan, brokers, old_framework, click.echo).run(sections or list(SECTIONS))
+    write(figures, results)
+    click.echo("\n" + (results / "latest.md").read_text())
 
 
-def _summary(throughput: dict[str, Runs]) -> dict[str, float]:
-    return {
-        "ratio_to_passthrough": speed_ratio(throughput[MANY.name], AGENT.name, PASSTHROUGH.name),
-        "ratio_to_passthrough_1000_in_flight": speed_ratio(throughput[FEW.name], AGENT.name, PASSTHROUGH.name),
-        "cpu_ratio_to_passthrough": cpu_ratio(throughput[MANY.name], AGENT.name, PASSTHROUGH.name),
-        "cpu_ratio_to_passthrough_1000_in_flight": cpu_ratio(throughput[FEW.name], AGENT.name, PASSTHROUGH.name),
-    }
+def write(figures: Figures, results: Path) -> None:
+    """The summary, the figures and the tables."""
+    document = Document(summary=summarise(figures), **msgspec.structs.asdict(figures))
+    results.mkdir(parents=True, exist_ok=True)
+    encoded = msgspec.json.format(msgspec.json.encode(document), indent=1)
+    (results / "latest.json").write_bytes(encoded + b"\n")
+    (results / "latest.md").write_text(report(figures, document.summary))
 
 
 if __name__ == "__main__":

@@ -9,13 +9,13 @@ from benchmarks.workload import Workload
 PASSTHROUGH = Program(name="pass-through", module="benchmarks.programs.passthrough")
 TRANSACTIONAL = Program(name="transactional pass-through", module="benchmarks.programs.transactional_passthrough")
 AGENT = Program(name="triggers agent", module="benchmarks.programs.agent", rules=True)
-FAUST = Program(name="stock Faust", module="benchmarks.programs.stock_faust", share=0.05)
+FAUST = Program(name="stock Faust", module="benchmarks.programs.stock_faust", share=0.1)
 
-FEW = Workload(name="1,000 sessions in flight", in_flight=1000, pages=200)
-MANY = Workload(name="100,000 sessions in flight", in_flight=100_000, pages=2)
+FEW = Workload(name="1,000 sessions in flight", in_flight=1000, pages=100)
+MANY = Workload(name="100,000 sessions in flight", in_flight=100_000, pages=1)
 
-SHORT = Workload(name="whole sessions of 5 pages", in_flight=1000, pages=5, waves=15, whole=True)
-LONG = Workload(name="whole sessions of 500 pages", in_flight=100, pages=500, waves=2, whole=True)
+SHORT = Workload(name="whole sessions of 5 pages", in_flight=1000, pages=5, waves=10, whole=True)
+LONG = Workload(name="whole sessions of 500 pages", in_flight=100, pages=500, whole=True)
 
 
 def quix() -> Program:

@@ -33,15 +33,19 @@ class Delivered:
 
 @contextmanager
 def installation(brokers: str, partitions: int = 8) -> Iterator[Settings]:
-    """Topics of one's own, gone at the end; the broker stamps every command with its own clock."""
+    """Topics of one's own, gone at the end; the broker stamps events and commands with its own clock."""
     with own_namespace(Settings(brokers=brokers, partitions=partitions), "bench") as settings:
-        topic = Topology(settings.namespace).commands
-        change = ConfigEntry("message.timestamp.type", "LogAppendTime", incremental_operation=AlterConfigOpType.SET)
-        resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[change])
+        names = Topology(settings.namespace)
         admin = admin_client(settings)  # the futures do not keep it alive
-        for future in admin.incremental_alter_configs([resource]).values():
+        resources = [_stamped(topic) for topic in (names.events, names.commands)]
+        for future in admin.incremental_alter_configs(resources).values():
             future.result(timeout=30)
         yield settings
+
+
+def _stamped(topic: str) -> ConfigResource:
+    change = ConfigEntry("message.timestamp.type", "LogAppendTime", incremental_operation=AlterConfigOpType.SET)
+    return ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[change])
 
 
 def publish(settings: Settings, events: Iterable[Published]) -> None:
@@ -66,24 +70,15 @@ def _produce(producer: Producer, topic: str, key: bytes, value: bytes) -> None:
             producer.poll(0.05)
 
 
-def await_commands(
-    settings: Settings, program: Running, expected: int, counted: Callable[[bytes], bool] = bool
+def await_records(
+    settings: Settings, topic: str, program: Running, expected: int, counted: Callable[[bytes], bool] = bool
 ) -> Delivered:
-    """Wait for so many counted commands, and look when they came.
+    """Wait for so many counted records on a topic, and look when they came.
 
     The wait asks for the topic's size and reads nothing, so that it does not compete with what is measured. Raises
     RuntimeError when the program ends or stands still.
     """
-    reader = Consumer(
-        {
-            "bootstrap.servers": settings.brokers,
-            "group.id": f"{settings.namespace}-reader",
-            "isolation.level": "read_committed",
-            "enable.auto.commit": False,
-            "auto.offset.reset": "earliest",
-        }
-    )
-    topic = Topology(settings.namespace).commands
+    reader = Consumer(reader_options(settings))
     try:
         _await_size(reader, topic, settings.partitions, program, expected)
         reader.assign([TopicPartition(topic, partition, 0) for partition in range(settings.partitions)])
@@ -92,15 +87,37 @@ def await_commands(
         reader.close()
 
 
+def reader_options(settings: Settings) -> dict[str, str | int | float | bool]:
+    """Of a consumer that sees what is committed, and belongs to no group."""
+    return {
+        "bootstrap.servers": settings.brokers,
+        "group.id": f"{settings.namespace}-reader",
+        "isolation.level": "read_committed",
+        "enable.auto.commit": False,
+        "auto.offset.reset": "earliest",
+    }
+
+
 def _await_size(reader: Consumer, topic: str, partitions: int, program: Running, expected: int) -> None:
     size, grown_at = 0, time.monotonic()
     while size < expected:
         time.sleep(_LOOK_EVERY_S)
         program.check()
-        ends = [reader.get_watermark_offsets(TopicPartition(topic, p), timeout=30)[1] for p in range(partitions)]
-        if sum(ends) > size:
-            size, grown_at = sum(ends), time.monotonic()
+        now = sum(_end(reader, TopicPartition(topic, partition)) for partition in range(partitions))
+        if now > size:
+            size, grown_at = now, time.monotonic()
         _must_move(program, grown_at, size, expected)
+
+
+def _end(reader: Consumer, place: TopicPartition) -> int:
+    """The partition's next offset; 0 while a new topic is not known everywhere."""
+    try:
+        end: int = reader.get_watermark_offsets(place, timeout=30)[1]
+    except KafkaException as error:
+        if not error.args[0].retriable():
+            raise
+        return 0
+    return end
 
 
 def _read(reader: Consumer, program: Running, expected: int, counted: Callable[[bytes], bool]) -> Delivered:

@@ -7,10 +7,11 @@ import sys
 import threading
 import time
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 import psutil
 
@@ -89,18 +90,25 @@ class Running:
 
 @contextmanager
 def running(
-    name: str, arguments: Sequence[str], folder: Path, *, python: Path | None = None, **env: str
+    name: str,
+    arguments: Sequence[str],
+    folder: Path,
+    *,
+    python: Path | None = None,
+    env: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[Running]:
     """`python …` from the root of the project; see `running_command`."""
-    with running_command(name, [str(python or sys.executable), *arguments], folder, **env) as program:
+    with running_command(name, [str(python or sys.executable), *arguments], folder, env) as program:
         yield program
 
 
 @contextmanager
-def running_command(name: str, command: Sequence[str], folder: Path, **env: str) -> Iterator[Running]:
+def running_command(
+    name: str, command: Sequence[str], folder: Path, env: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[Running]:
     """A command, killed when the block ends; its output goes to a file in the folder."""
     log = folder / f"{name}.log"
-    environment = psutil.Process().environ() | {"PYTHONWARNINGS": "ignore"} | env
+    environment = psutil.Process().environ() | {"PYTHONWARNINGS": "ignore"} | dict(env)
     with log.open("ab") as output:
         child = child_process.start(command, output=output, env=environment, cwd=ROOT)
     try:

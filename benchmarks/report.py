@@ -1,11 +1,37 @@
-"""Tables for people, in Markdown."""
+"""The figures as tables for people, in Markdown."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from statistics import median
 
+from benchmarks.latency import Latency
+from benchmarks.suite import Figures
+from benchmarks.summary import TARGETS, Summary
 from benchmarks.throughput import Rate
+
+
+def report(figures: Figures, summary: Summary) -> str:
+    """All tables; a section that was not measured is not there."""
+    return "\n\n".join(_sections(figures, summary)) + "\n"
+
+
+def _sections(figures: Figures, summary: Summary) -> Iterator[str]:
+    yield "### Targets\n\n" + targets(summary)
+    for name, runs in figures.throughput.items():
+        yield f"### Throughput: {name}\n\n" + rates(runs)
+    if figures.steps:
+        rows = ((name, f"{step.min}", f"{step.median}", f"{step.max}") for name, step in figures.steps.items())
+        yield "### Steps, µs of CPU for one event\n\n" + table(("", "minimum", "median", "maximum"), rows)
+    if figures.latency:
+        yield "### Latency at 500 events/s, ms\n\n" + latencies(figures.latency)
+    for pool, runs in figures.celery.items():
+        yield f"### Celery, {pool}: tasks\n\n" + rates(runs)
+    if figures.cold_start_s or figures.recovery:
+        yield "### A worker's start\n\n" + _starts(figures)
+    yield "### Where\n\n" + table(("", ""), figures.machine.items())
+    if figures.left_out:
+        yield "Left out: " + "; ".join(figures.left_out)
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -19,21 +45,55 @@ def spread(values: Sequence[float], digits: int = 0) -> str:
     return " / ".join(f"{value:,.{digits}f}" for value in (min(values), median(values), max(values)))
 
 
+def targets(summary: Summary) -> str:
+    """Each target that was measured, and whether it is met."""
+    rows = [
+        (target.text, f"{summary[target.figure]:,g}", "met" if target.met(summary[target.figure]) else "**not met**")
+        for target in TARGETS
+        if target.figure in summary
+    ]
+    return table(("target", "measured", ""), rows)
+
+
 def rates(runs: Mapping[str, Sequence[Rate]]) -> str:
-    """The runs of programs side by side; ratios are medians of the rounds' ratios to the first program."""
+    """Who did how much; ratios are medians of the rounds' ratios to the first."""
     anchor = next(iter(runs.values()))
-    header = ("", "events/s (min / median / max)", "CPU µs/event", "broker CPU µs/event", "speed ÷ first", "MB")
+    header = ("", "per s: min / median / max", "CPU µs each", "server CPU µs each", "÷ first", "CPU: first ÷", "MB")
     return table(header, (_row(name, found, anchor) for name, found in runs.items()))
 
 
 def _row(name: str, found: Sequence[Rate], anchor: Sequence[Rate]) -> Sequence[str]:
-    broker = [rate.broker_cpu_us_per_event for rate in found if rate.broker_cpu_us_per_event is not None]
-    ratio = median(a.events_per_s / b.events_per_s for a, b in zip(found, anchor, strict=True))
+    server = [rate.broker_cpu_us_per_event for rate in found if rate.broker_cpu_us_per_event is not None]
+    speed = median(a.events_per_s / b.events_per_s for a, b in zip(found, anchor, strict=False))
+    cpu = median(b.cpu_us_per_event / a.cpu_us_per_event for a, b in zip(found, anchor, strict=False))
     return (
         name,
         spread([rate.events_per_s for rate in found]),
         spread([rate.cpu_us_per_event for rate in found], 1),
-        spread(broker, 1) if broker else "not ours",
-        f"{ratio:.2g}",
+        spread(server, 1) if server else "",
+        f"{speed:.2g}",
+        f"{cpu:.2g}",
         f"{max(rate.resident_mb for rate in found):,.0f}",
     )
+
+
+def latencies(found: Mapping[str, Sequence[Latency]]) -> str:
+    """Median of the runs."""
+    names = ("p50", "p90", "p99", "most")
+    rows = (
+        (what, *(f"{median(getattr(run, name) for run in runs):,.1f}" for name in names))
+        for what, runs in found.items()
+    )
+    return table(("from fire to", *names), rows)
+
+
+def _starts(figures: Figures) -> str:
+    rows = [("cold start, s", spread(figures.cold_start_s, 1))] if figures.cold_start_s else []
+    for run in figures.recovery:
+        rows += [
+            (f"recovery of {run.sessions:,} sessions, {run.partitions} partitions, rows/s", f"{run.rows_per_s:,.0f}"),
+            ("CPU µs a row", f"{run.cpu_us_per_row:.1f}"),
+            ("resident after recovery, MB", f"{run.resident_mb:,.0f}"),
+            ("RocksDB on disk, MB", f"{run.disk_mb:,.0f}"),
+        ]
+    return table(("", ""), rows)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import msgspec
 
-from benchmarks.delivery import Delivered, await_commands, installation, publish
+from benchmarks.delivery import Delivered, await_records, installation, publish
 from benchmarks.processes import Cost, broker_process, running, watched
-from benchmarks.workload import Published, Workload
+from benchmarks.seeding import seed
+from benchmarks.workload import Workload
+from triggers.settings import Settings
+from triggers.topology import Topology
 
 _WARM_UP = 0.1
 """Share of the records before the clock starts."""
@@ -41,36 +42,34 @@ class Program:
     python: Path | None = None
     """Interpreter of an environment of its own; None: ours."""
     rules: bool = False
-    """It knows the rules, so sessions must be opened before their pages run tasks."""
+    """It knows the rules, so sessions must be open before their pages run tasks."""
     share: float = 1.0
     """Of the sessions' pages: a slow one need not take minutes."""
 
-    def events(self, workload: Workload) -> Iterator[Published]:
-        """What it gets."""
-        return workload.all_events() if self.rules else workload.only_pages(self.share)
+    def prepare(self, workload: Workload, settings: Settings) -> None:
+        """Put on the broker what it starts with."""
+        if self.rules and not workload.whole:
+            seed(settings, workload.keys(), pages=0)
+        publish(settings, workload.all_events() if workload.whole else workload.only_pages(self.share))
 
     def expects(self, workload: Workload) -> int:
-        """How many counted records out."""
-        return workload.commands if self.rules else int(workload.page_events * self.share)
-
-    def counted(self, value: bytes, *, whole: bool) -> bool:
-        """Whether a command belongs to a page, if only pages are measured."""
-        return whole or not self.rules or b"t_importResponses" in value
+        """How many records out."""
+        return int(workload.commands * self.share)
 
 
 def measure(program: Program, workload: Workload, brokers: str) -> Rate:
-    """One run in a fresh installation: everything is published before the program starts. Raises RuntimeError."""
+    """One run in a fresh installation: everything is on the broker before the program starts. Raises RuntimeError."""
     with ExitStack() as stack:
         settings = stack.enter_context(installation(brokers))
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="triggers-bench-")))
-        publish(settings, program.events(workload))
+        program.prepare(workload, settings)
         arguments = ["-m", program.module, settings.brokers, settings.namespace, str(folder)]
         process = stack.enter_context(running(program.name, arguments, folder, python=program.python))
         processes = [process.process, *filter(None, [broker_process()])]
         costs = stack.enter_context(watched(*processes))
-        counted = partial(program.counted, whole=workload.whole)
-        delivered = await_commands(settings, process, program.expects(workload), counted)
-    return rate_of(delivered, costs, workload.events_per_command if program.rules else 1.0)
+        commands = Topology(settings.namespace).commands
+        delivered = await_records(settings, commands, process, program.expects(workload))
+    return rate_of(delivered, costs, workload.events_per_command)
 
 
 def rate_of(delivered: Delivered, costs: list[Cost], events_per_record: float = 1.0) -> Rate:

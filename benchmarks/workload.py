@@ -2,7 +2,7 @@
 
 A session is opened by five events (its rules, `isEmbeddedApplication`, the first page, completion, and the result of
 the one task that completion runs); from then on each page runs one task. So a page is one record in and one out, for
-the agent and for whoever is measured beside it.
+the agent and for whoever is measured beside it. Where only pages are measured, the agent finds the sessions open.
 """
 
 from __future__ import annotations
@@ -50,12 +50,16 @@ class Workload:
     pages: int
     waves: int = 1
     whole: bool = False
-    """Openings are measured too; otherwise only pages are."""
+    """Openings are measured too; otherwise sessions are open already, and only pages are."""
 
     @property
     def sessions(self) -> int:
         """Of all waves."""
         return self.in_flight * self.waves
+
+    def keys(self) -> list[bytes]:
+        """Of all sessions."""
+        return [key for wave in range(self.waves) for key in self._keys(wave)]
 
     @property
     def events(self) -> int:
@@ -86,7 +90,7 @@ class Workload:
             yield from self._pages(keys)
 
     def only_pages(self, share: float = 1.0) -> Iterator[Published]:
-        """For those who have no rules that a session must be opened for; a share of them, from the start."""
+        """The pages without the openings; a share of them, from the start."""
         waves = (self._pages(self._keys(wave)) for wave in range(self.waves))
         return islice(chain.from_iterable(waves), int(self.page_events * share))
 

@@ -51,4 +51,5 @@ def _measure(benchmark: BenchmarkFixture, steps: Callable[[], Steps]) -> None:
         for step in prepared:
             step()
 
+    benchmark.extra_info["events"] = EVENTS
     benchmark.pedantic(run, setup=lambda: ((steps(),), {}), rounds=ROUNDS)

@@ -31,11 +31,13 @@ def test_decode_plain_json(benchmark: BenchmarkFixture) -> None:
 
 def test_encode_event(benchmark: BenchmarkFixture) -> None:
     events = page_events()
+    benchmark.extra_info["events"] = EVENTS
     benchmark.pedantic(lambda: [encode_event(event) for event in events], rounds=ROUNDS, warmup_rounds=1)
 
 
 def test_load(benchmark: BenchmarkFixture) -> None:
     rows = stored_session(5).rows
+    benchmark.extra_info["events"] = EVENTS
     benchmark.pedantic(lambda: [load(rows) for _ in range(EVENTS)], rounds=ROUNDS, warmup_rounds=1)
 
 
@@ -47,6 +49,7 @@ def test_apply(benchmark: BenchmarkFixture) -> None:
         for session, event in pairs:
             apply(session, event)
 
+    benchmark.extra_info["events"] = EVENTS
     benchmark.pedantic(run, setup=setup, rounds=ROUNDS)
 
 
@@ -57,11 +60,13 @@ def test_rows(benchmark: BenchmarkFixture) -> None:
             apply(session, event)
         return ([session for session, _ in pairs],), {}
 
+    benchmark.extra_info["events"] = EVENTS
     benchmark.pedantic(lambda found: [session.changes() for session in found], setup=setup, rounds=ROUNDS)
 
 
 def test_encode_commands(benchmark: BenchmarkFixture) -> None:
     decisions: list[Decision] = [apply(session, event) for session, event in _pairs()]
+    benchmark.extra_info["events"] = EVENTS
     benchmark.pedantic(lambda: [encode(decision) for decision in decisions], rounds=ROUNDS, warmup_rounds=1)
 
 
@@ -72,6 +77,7 @@ def _pairs() -> list[tuple[Session, Event]]:
 
 def _measure_decoding(benchmark: BenchmarkFixture, values: tuple[bytes, ...]) -> None:
     decode = _decoder.decode
+    benchmark.extra_info["events"] = EVENTS
     benchmark.pedantic(lambda: [decode(value, None, 7, 1) for value in values], rounds=ROUNDS, warmup_rounds=1)
 
 

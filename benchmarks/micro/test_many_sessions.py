@@ -36,6 +36,7 @@ def test_stored_sessions(benchmark: BenchmarkFixture, tmp_path: Path, sessions: 
     def setup() -> tuple[tuple[list[str]], dict[str, object]]:
         return ([_uid(chance.randrange(sessions)) for _ in range(EVENTS)],), {}
 
+    benchmark.extra_info["events"] = EVENTS
     benchmark.pedantic(partial(_run, rows, events), setup=setup, rounds=ROUNDS, warmup_rounds=2)
     rows.close()
 

@@ -11,7 +11,7 @@ import pytest
 from benchmarks.delivery import Delivered
 from benchmarks.processes import Cost, running
 from benchmarks.report import rates, spread
-from benchmarks.side_by_side import cpu_ratio, speed_ratio
+from benchmarks.summary import cpu_ratio, speed_ratio
 from benchmarks.throughput import Rate, rate_of
 
 
@@ -55,7 +55,7 @@ def test_a_program_that_ends_says_why(tmp_path: Path) -> None:
 
 def test_the_table_shows_minimum_median_and_maximum() -> None:
     assert spread([3, 1, 2]) == "1 / 2 / 3"
-    assert "| slow | 10 / 10 / 10 | 5.0 / 5.0 / 5.0 | not ours | 0.1 | 50 |" in rates(
+    assert "| slow | 10 / 10 / 10 | 5.0 / 5.0 / 5.0 |  | 0.1 | 0.2 | 50 |" in rates(
         {"fast": [_rate(100, 1)], "slow": [_rate(10, 5)]}
     )
 

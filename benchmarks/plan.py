@@ -1,0 +1,47 @@
+"""How much is measured: `make bench` takes minutes, `make bench-full` an hour."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Sizes of one run of everything."""
+
+    rounds: int
+    """Interleaved runs of every program."""
+    latency_rounds: int
+    latency_s: float
+    celery_rounds: int
+    celery_tasks: int
+    recovered_sessions: int
+    recovered_partitions: int
+    old_short_sessions: int
+    """Sessions of 5 pages that the old framework gets."""
+    old_long_sessions: int
+    """Sessions of 500 pages that it gets."""
+
+
+QUICK = Plan(
+    rounds=2,
+    latency_rounds=1,
+    latency_s=10,
+    celery_rounds=1,
+    celery_tasks=2000,
+    recovered_sessions=20_000,
+    recovered_partitions=8,
+    old_short_sessions=100,
+    old_long_sessions=1,
+)
+FULL = Plan(
+    rounds=5,
+    latency_rounds=3,
+    latency_s=30,
+    celery_rounds=3,
+    celery_tasks=3000,
+    recovered_sessions=1_000_000,
+    recovered_partitions=64,
+    old_short_sessions=200,
+    old_long_sessions=2,
+)

@@ -1,0 +1,36 @@
+"""A Celery app whose tasks do nothing: fed from Kafka by the bootstep, or, with `BENCH_REDIS`, plainly from Redis."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+from celery import Celery
+
+from triggers.celery import install
+
+REDIS = os.environ.get("BENCH_REDIS")
+NOTES = os.environ.get("BENCH_NOTES")
+
+app = Celery("bench", broker=REDIS, backend=REDIS)
+app.conf.update(task_ignore_result="BENCH_IGNORE_RESULTS" in os.environ)
+app.conf.update(worker_prefetch_multiplier=100, broker_connection_retry_on_startup=True)
+if not REDIS:
+    install(app)
+
+
+@app.task(name="app.tasks.ImportSubject")
+def import_subject(**_kwargs: Any) -> dict[str, int]:  # noqa: ANN401  # Celery's
+    """What completion runs."""
+    return {"subjectId": 42}
+
+
+@app.task(name="app.tasks.ImportResponses")
+def import_responses(pageReceived: dict[str, Any], **_kwargs: Any) -> dict[str, int]:  # noqa: ANN401, N803  # a trigger
+    """What every page runs; notes how long ago the page was fired."""
+    if NOTES:
+        with Path(NOTES).open("a") as notes:
+            notes.write(f"{time.time() - pageReceived['at']}\n")
+    return {}

@@ -1,0 +1,145 @@
+"""Everything that is measured, in one run on one broker."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from benchmarks import celery_rates, old_framework
+from benchmarks.contenders import AGENT, FAUST, FEW, LONG, MANY, PASSTHROUGH, SHORT, TRANSACTIONAL, quix
+from benchmarks.latency import Latency, measure_latency
+from benchmarks.machine import machine
+from benchmarks.micro_level import Steps, measure_steps
+from benchmarks.old_framework import OldFramework
+from benchmarks.plan import Plan
+from benchmarks.throughput import Program, Rate, measure
+from benchmarks.worker_costs import Recovery, cold_start, recovery
+from benchmarks.workload import Workload
+from triggers.errors import SettingsError
+
+Runs = dict[str, list[Rate]]
+"""Who -> its runs, in the order of the rounds."""
+Say = Callable[[str], None]
+
+
+class Figures(msgspec.Struct, kw_only=True):
+    """What was measured. An empty section was not."""
+
+    machine: dict[str, str] = msgspec.field(default_factory=machine)
+    left_out: list[str] = []
+    """What could not be measured here, and why."""
+    throughput: dict[str, Runs] = {}
+    latency: dict[str, list[Latency]] = {}
+    celery: dict[str, Runs] = {}
+    steps: dict[str, Steps] = {}
+    cold_start_s: list[float] = []
+    recovery: list[Recovery] = []
+
+
+@dataclass(slots=True)
+class Suite:
+    """The sections; each can be run alone."""
+
+    plan: Plan
+    brokers: str
+    old_checkout: Path | None
+    say: Say
+    figures: Figures = field(default_factory=Figures)
+
+    def run(self, sections: Sequence[str]) -> Figures:
+        """The sections of these names, in this order; one whose program fails is cut short, and says so."""
+        for section in sections:
+            try:
+                SECTIONS[section](self)
+            except RuntimeError as error:
+                self._leave_out(f"the rest of {section}: {error}")
+        return self.figures
+
+    def steps(self) -> None:
+        """Step by step, without Kafka."""
+        self.figures.steps = measure_steps()
+        for name, step in self.figures.steps.items():
+            self.say(f"{name}: {step.median} µs")
+
+    def throughput(self) -> None:
+        """Pages at full speed."""
+        others = [PASSTHROUGH, TRANSACTIONAL, FAUST, *self._quix()]
+        self._side_by_side(FEW, [*others, AGENT])
+        self._side_by_side(MANY, [PASSTHROUGH, TRANSACTIONAL, AGENT])
+
+    def sessions(self) -> None:
+        """Whole sessions, beside the old framework."""
+        old = self._old_framework()
+        for workload, count in ((SHORT, self.plan.old_short_sessions), (LONG, self.plan.old_long_sessions)):
+            runs = self.figures.throughput.setdefault(workload.name, {})
+            for number in range(1, self.plan.rounds + 1):
+                if old:
+                    self._note(runs, workload.name, number, old_framework.NAME, old.measure(workload.pages, count))
+                self._note(runs, workload.name, number, AGENT.name, measure(AGENT, workload, self.brokers))
+
+    def latency(self) -> None:
+        """At 500 events a second."""
+        for celery in (False, True):
+            for _ in range(self.plan.latency_rounds):
+                for what, found in measure_latency(self.brokers, self.plan.latency_s, celery=celery).items():
+                    name = f"{what}, with Celery on the machine" if celery else what
+                    self.figures.latency.setdefault(name, []).append(found)
+                    self.say(f"{name}: p50 {found.p50} ms, p99 {found.p99} ms")
+
+    def celery(self) -> None:
+        """Tasks from Kafka and from Redis."""
+        for pool, options in celery_rates.POOLS.items():
+            runs = self.figures.celery.setdefault(pool, {})
+            for number in range(1, self.plan.celery_rounds + 1):
+                for name, rate in celery_rates.measure(self.brokers, options, self.plan.celery_tasks):
+                    self._note(runs, pool, number, name, rate)
+
+    def worker(self) -> None:
+        """Start, recovery, memory."""
+        for _ in range(self.plan.rounds):
+            self.figures.cold_start_s.append(round(cold_start(self.brokers), 2))
+        self.say(f"cold start: {self.figures.cold_start_s} s")
+        found = recovery(self.brokers, self.plan.recovered_sessions, self.plan.recovered_partitions)
+        self.figures.recovery.append(found)
+        self.say(f"recovery: {found.rows_per_s:,.0f} rows/s, then {found.resident_mb:,.0f} MB")
+
+    def _side_by_side(self, workload: Workload, programs: Sequence[Program]) -> None:
+        """Programs take turns: whatever else the machine does, it does to all of them."""
+        runs = self.figures.throughput.setdefault(workload.name, {})
+        for number in range(1, self.plan.rounds + 1):
+            for program in programs:
+                self._note(runs, workload.name, number, program.name, measure(program, workload, self.brokers))
+
+    def _note(self, runs: Runs, of: str, number: int, name: str, rate: Rate) -> None:
+        runs.setdefault(name, []).append(rate)
+        self.say(f"{of}, {number}: {name} {rate.events_per_s:,.0f}/s, {rate.cpu_us_per_event:,.1f} µs CPU each")
+
+    def _quix(self) -> list[Program]:
+        try:
+            return [quix()]
+        except SettingsError as error:
+            self._leave_out(f"Quix Streams: {error}")
+            return []
+
+    def _old_framework(self) -> OldFramework | None:
+        if self.old_checkout is None:
+            self._leave_out("the old framework: OLD_FRAMEWORK names no checkout of eflglobal/triggers")
+            return None
+        return OldFramework.at(self.old_checkout)
+
+    def _leave_out(self, why: str) -> None:
+        self.figures.left_out.append(why)
+        self.say(f"left out: {why}")
+
+
+SECTIONS: dict[str, Callable[[Suite], None]] = {
+    "steps": Suite.steps,
+    "throughput": Suite.throughput,
+    "sessions": Suite.sessions,
+    "celery": Suite.celery,
+    "latency": Suite.latency,
+    "worker": Suite.worker,
+}

@@ -1,0 +1,139 @@
+"""The figures that decide things, and the targets they are held against."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from benchmarks.contenders import AGENT, FAUST, FEW, LONG, MANY, PASSTHROUGH, SHORT, TRANSACTIONAL
+from benchmarks.old_framework import NAME as OLD
+from benchmarks.suite import Figures, Runs
+from benchmarks.throughput import Rate
+
+Summary = dict[str, float]
+
+
+def speed_ratio(runs: Mapping[str, Sequence[Rate]], ours: str, theirs: str) -> float:
+    """How many times as many events per second: the median of the rounds' ratios."""
+    pairs = zip(runs[ours], runs[theirs], strict=False)  # a run that was cut short has fewer
+    return median(a.events_per_s / b.events_per_s for a, b in pairs)
+
+
+def cpu_ratio(runs: Mapping[str, Sequence[Rate]], ours: str, theirs: str) -> float:
+    """How many times as many events per second of CPU: the median of the rounds' ratios."""
+    pairs = zip(runs[ours], runs[theirs], strict=False)  # a run that was cut short has fewer
+    return median(b.cpu_us_per_event / a.cpu_us_per_event for a, b in pairs)
+
+
+def summarise(figures: Figures) -> Summary:
+    """Everything that its section was measured for, rounded to three digits."""
+    found = _throughput(figures) | _steps(figures) | _latency(figures) | _celery(figures) | _worker(figures)
+    return {name: float(f"{value:.3g}") for name, value in found.items()}
+
+
+_COMPARED = {
+    "passthrough": (MANY.name, PASSTHROUGH.name),
+    "passthrough_1000_in_flight": (FEW.name, PASSTHROUGH.name),
+    "transactional_passthrough": (MANY.name, TRANSACTIONAL.name),
+    "transactional_passthrough_1000_in_flight": (FEW.name, TRANSACTIONAL.name),
+    "stock_faust": (FEW.name, FAUST.name),
+    "quix_streams": (FEW.name, "Quix Streams"),
+    "old_framework_5_pages": (SHORT.name, OLD),
+    "old_framework_500_pages": (LONG.name, OLD),
+}
+
+
+def _throughput(figures: Figures) -> Summary:
+    found: Summary = {}
+    for name, (workload, other) in _COMPARED.items():
+        runs: Runs = figures.throughput.get(workload, {})
+        if other in runs and AGENT.name in runs:
+            found[f"ratio_to_{name}"] = speed_ratio(runs, AGENT.name, other)
+            found[f"cpu_ratio_to_{name}"] = cpu_ratio(runs, AGENT.name, other)
+    short, long = (figures.throughput.get(of.name, {}).get(AGENT.name) for of in (SHORT, LONG))
+    if short and long:
+        grown = [b.cpu_us_per_event / a.cpu_us_per_event for a, b in zip(short, long, strict=False)]
+        found["cpu_500_over_5_pages_on_kafka"] = median(grown)
+    return found
+
+
+def _steps(figures: Figures) -> Summary:
+    steps = figures.steps
+    if not steps:
+        return {}
+    return {
+        "cost_500_over_5_pages": _grows(figures, "session_from_its_rows", 5, 500),
+        "cost_5000_over_5_pages": _grows(figures, "session_from_its_rows", 5, 5000),
+        "cost_200_ignoring_rules": _grows(figures, "rules_that_ignore_the_event", 0, 200),
+        "cost_1m_over_10k_stored": _grows(figures, "stored_sessions", 10_000, 1_000_000),
+    }
+
+
+def _grows(figures: Figures, name: str, small: int, large: int) -> float:
+    return figures.steps[f"{name}[{large}]"].median / figures.steps[f"{name}[{small}]"].median
+
+
+def _latency(figures: Figures) -> Summary:
+    found: Summary = {}
+    for name, short in (("command visible", "visible"), ("task started, with Celery on the machine", "started")):
+        if runs := figures.latency.get(name):
+            found[f"{short}_p50_ms"] = median(run.p50 for run in runs)
+            found[f"{short}_p99_ms"] = median(run.p99 for run in runs)
+    return found
+
+
+def _celery(figures: Figures) -> Summary:
+    found: Summary = {}
+    for pool, runs in figures.celery.items():
+        ours, theirs, *_ = runs
+        found[f"celery_{pool.split()[0]}_ratio_to_redis"] = speed_ratio(runs, ours, theirs)
+        found[f"celery_{pool.split()[0]}_cpu_ratio_to_redis"] = cpu_ratio(runs, ours, theirs)
+    return found
+
+
+def _worker(figures: Figures) -> Summary:
+    found: Summary = {"cold_start_s": median(figures.cold_start_s)} if figures.cold_start_s else {}
+    for run in figures.recovery:
+        found |= {"recovery_rows_per_s": run.rows_per_s, "recovered_resident_mb": run.resident_mb}
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a figure should be."""
+
+    figure: str
+    text: str
+    met: Callable[[float], bool]
+
+
+def at_least(limit: float) -> Callable[[float], bool]:
+    """Higher is better."""
+    return lambda value: value >= limit
+
+
+def at_most(limit: float) -> Callable[[float], bool]:
+    """Lower is better."""
+    return lambda value: value <= limit
+
+
+TARGETS = (
+    Target("ratio_to_passthrough", "≥ 0.6 of the pass-through, 100,000 sessions in flight", at_least(0.6)),
+    Target("ratio_to_passthrough_1000_in_flight", "≥ 0.8 of the pass-through, 1,000 in flight", at_least(0.8)),
+    Target("ratio_to_stock_faust", "≥ 30 times stock Faust", at_least(30)),
+    Target("ratio_to_old_framework_5_pages", "≥ 40 times the old framework, 5 pages a session", at_least(40)),
+    Target("ratio_to_old_framework_500_pages", "≥ 200 times the old framework, 500 pages a session", at_least(200)),
+    Target("cost_500_over_5_pages", "≤ 1.5 times the cost of 5 pages at 500", at_most(1.5)),
+    Target("cost_5000_over_5_pages", "≤ 1.5 times the cost of 5 pages at 5,000", at_most(1.5)),
+    Target("cost_200_ignoring_rules", "≤ 1.2 times with 200 rules that ignore the trigger", at_most(1.2)),
+    Target("cost_1m_over_10k_stored", "≤ 1.5 times with 1 M sessions stored instead of 10 k", at_most(1.5)),
+    Target("visible_p50_ms", "p50 ≤ 10 ms from fire to command at 500/s", at_most(10)),
+    Target("visible_p99_ms", "p99 ≤ 30 ms from fire to command at 500/s", at_most(30)),
+    Target("started_p50_ms", "p50 ≤ 40 ms from fire to task at 500/s", at_most(40)),
+    Target("recovered_resident_mb", "≤ 400 MB with 64 partitions and 1 M five-page sessions", at_most(400)),
+    Target("recovery_rows_per_s", "≥ 250,000 changelog rows/s recovered", at_least(250_000)),
+    Target("cold_start_s", "≤ 3 s to the first command with an empty table", at_most(3)),
+    Target("celery_prefork_ratio_to_redis", "prefork: tasks/s no less than over Redis", at_least(1)),
+    Target("celery_solo_ratio_to_redis", "solo: tasks/s no less than over Redis", at_least(1)),
+)

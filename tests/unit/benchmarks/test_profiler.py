@@ -1,0 +1,40 @@
+"""What the profiler makes of the samples."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmarks.profiler import budget, by_thread, hop_of
+
+DECODE = "_take (triggers/processing/partition_turn.py:111);EventDecoder.decode (triggers/codec/event_codec.py:49)"
+READ = "apply (triggers/core/engine.py:43);OwnRows.get (triggers/core/own_rows.py:24);PartitionRows.get (rows.py:5)"
+
+
+@pytest.mark.parametrize(
+    ("stack", "hop"),
+    [
+        (DECODE, "decode the event"),
+        (READ, "RocksDB: read"),
+        ("apply (triggers/core/engine.py:43);_fire (triggers/core/engine.py:77)", "apply"),
+        ("Transactions.commit (triggers/processing/transaction.py:60);Transactions._send (x)", "produce"),
+        ("Transactions.commit (triggers/processing/transaction.py:60)", "commit"),
+        ("_take (triggers/processing/partition_turn.py:111)", "the turn around them"),
+        ("Runner.run (asyncio/runners.py:118)", "pump, Faust, event loop"),
+    ],
+)
+def test_a_stack_belongs_to_the_most_special_hop(stack: str, hop: str) -> None:
+    assert hop_of(stack) == hop
+
+
+def test_samples_are_counted_by_thread() -> None:
+    found = by_thread(
+        [f"process 1:python;thread (7): MainThread;{DECODE} 3", "process 1:python;thread (8): kafka_0;x (y) 2"]
+    )
+
+    assert {thread: sum(stacks.values()) for thread, stacks in found.items()} == {"7": 3, "8": 2}
+
+
+def test_a_thread_s_cpu_is_shared_out_and_nothing_is_lost() -> None:
+    shares = budget({"7": {DECODE: 3, READ: 1}}, {"7": 20.0, "9": 5.0})
+
+    assert shares == {"decode the event": 15.0, "RocksDB: read": 5.0, "threads of librdkafka and RocksDB": 5.0}
