@@ -4,6 +4,7 @@
     ├── CallError                    fix the call; also a ValueError
     │   ├── SettingsError                a setting or TRIGGERS_* variable is wrong
     │   ├── InvalidConfiguration         a rule is wrong; names the task, the key and the fix
+    │   ├── SessionExists                an import found its session there already
     │   ├── WrongStatus                  the instance's status does not allow the operation
     │   ├── TooLarge                     the record would exceed the topic's limit
     │   └── BeingDeleted                 the session goes in steps; the event may come again when it is gone
@@ -40,6 +41,10 @@ class SettingsError(CallError):
 
 class InvalidConfiguration(CallError):
     """The configuration is not valid."""
+
+
+class SessionExists(CallError):
+    """The session is there already."""
 
 
 class WrongStatus(CallError):

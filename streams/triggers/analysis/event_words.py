@@ -12,6 +12,7 @@ from triggers.core.events import (
     Event,
     MetadataUpdated,
     ReplayRequested,
+    SessionImported,
     SkipRequested,
     StatusSet,
     TaskFailed,
@@ -64,6 +65,8 @@ def words_of(event: Event) -> str:  # noqa: C901, PLR0911, PLR0912  # one line f
             return f"a timer of {event.instance or 'the session'} was due"
         case DeletionRequested():
             return "the session was deleted"
+        case SessionImported():
+            return "the session was imported"
         case _:
             assert_never(event)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from triggers.core import deletion, operations, results
+from triggers.core import deletion, importing, operations, results
 from triggers.core.commands import CHANGING, Decision, Outcome
 from triggers.core.events import (
     CloneRequested,
@@ -13,6 +13,7 @@ from triggers.core.events import (
     Event,
     MetadataUpdated,
     ReplayRequested,
+    SessionImported,
     SkipRequested,
     StatusSet,
     TaskFailed,
@@ -54,7 +55,7 @@ def apply(session: Session, event: Event) -> Decision:
     return decision
 
 
-def _decide(session: Session, event: Event) -> Decision:  # noqa: C901, PLR0911  # one line for each kind of event
+def _decide(session: Session, event: Event) -> Decision:  # noqa: C901, PLR0911, PLR0912  # one line for each kind of event
     if session.header.deleted and (decision := deletion.after_the_end(session, event)):
         return decision
     match event:
@@ -78,6 +79,8 @@ def _decide(session: Session, event: Event) -> Decision:  # noqa: C901, PLR0911 
             return results.run_due(session, event) if event.instance else deletion.wake(session, event)
         case DeletionRequested():
             return deletion.delete(session, event)
+        case SessionImported():
+            return importing.import_session(session, event)
         case _:
             assert_never(event)
 

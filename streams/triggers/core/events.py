@@ -148,6 +148,15 @@ class DeletionRequested(SessionEvent, frozen=True, kw_only=True, tag="delete"):
     """The application, or an operator, deletes the session: all of its state, not its past events."""
 
 
+class SessionImported(SessionEvent, frozen=True, kw_only=True, tag="import"):
+    """A session that was kept somewhere else goes on here; only one that is not there can be imported."""
+
+    state: bytes
+    """JSON object: its configuration, instances and latest kwargs (`importing`)."""
+    reissue: bool = False
+    """Issue the commands of scheduled and running instances again: nobody will report their results."""
+
+
 Event = (
     TriggerFired
     | ConfigurationUpdated
@@ -163,5 +172,6 @@ Event = (
     | CloneRequested
     | TimerFired
     | DeletionRequested
+    | SessionImported
 )
 """The closed union of everything that changes a session; the tag is the wire name (`type`) of the event."""

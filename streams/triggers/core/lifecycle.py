@@ -81,7 +81,7 @@ def schedule(step: Step, task: str, number: int, delay: int = 0) -> None:
         issue(step, rule, number, instance)
         return
     instance.due = step.now + delay
-    _set_timer(step, instance_name(task, number), instance.attempt, instance.due)
+    set_timer(step, instance_name(task, number), instance.attempt, instance.due)
 
 
 def issue(step: Step, rule: TaskConfig, number: int, instance: Instance) -> None:
@@ -94,10 +94,11 @@ def issue(step: Step, rule: TaskConfig, number: int, instance: Instance) -> None
 def watch(step: Step, name: str, instance: Instance, limit: int) -> None:
     """The attempt is overdue when it has the same status after `limit` milliseconds."""
     instance.deadline = step.now + limit
-    _set_timer(step, name, instance.attempt, instance.deadline)
+    set_timer(step, name, instance.attempt, instance.deadline)
 
 
-def _set_timer(step: Step, name: str, attempt: int, due: int) -> None:
+def set_timer(step: Step, name: str, attempt: int, due: int) -> None:
+    """Let a `TimerFired` for the instance come at `due`."""
     session = step.session
     session.write_shared(timer_key(due, session.uid, name, attempt), TIMER_ROW)
     step.decision.commands.append(SetTimer(session=session.uid, instance=name, attempt=attempt, due=due))

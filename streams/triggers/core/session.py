@@ -234,7 +234,7 @@ class Session:
         header = self.header
         if not self.exists:
             self.exists = True
-            header.created = time
+            header.created = header.created or time
         if changed:
             header.modified = max(header.modified, time)
         header.events += 1

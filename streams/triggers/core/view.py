@@ -7,6 +7,7 @@ from msgspec import Raw, Struct
 
 from triggers.core.config import TaskConfig
 from triggers.core.header import TaskState, decode_header
+from triggers.core.importing import ImportedInstance
 from triggers.core.instance import Instance, instance_name
 from triggers.core.lifecycle import settle, task_kwargs
 from triggers.core.session import Session
@@ -106,6 +107,23 @@ def view(session: Session) -> SessionView:
         unresolved_tasks=[name for name in session.plan.tasks if _unresolved(states.get(name))],
         unresolved_instances=[instance.name for instance in instances if not instance.resolved],
     )
+
+
+def state_of(session: SessionView) -> bytes:
+    """The state that imports the session somewhere else (`SessionImported.state`)."""
+    fields = msgspec.structs.fields(ImportedInstance)
+    state = {
+        "configuration": {task.name: _directives(task) for task in session.tasks},
+        "instances": [{f.name: getattr(instance, f.name) for f in fields} for instance in session.instances],
+        "latest_kwargs": session.latest_kwargs,
+        "created": session.created,
+    }
+    return _json(state)
+
+
+def _directives(task: TaskView) -> dict[str, object]:
+    own: dict[str, object] = {"after": task.after, "andEvery": task.and_every, "unless": task.unless}
+    return own | {"run": task.run, "using": task.using, "withParams": task.with_params} | dict(task.extra)
 
 
 def summary(uid: str, row: bytes) -> SessionSummary | None:

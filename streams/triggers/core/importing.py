@@ -1,0 +1,177 @@
+"""A session that was kept somewhere else goes on here: one event brings all of its state.
+
+    {"configuration": {"t_import": {"after": ["page"], "run": "app.Import"}},
+     "instances": [{"name": "t_import#0", "status": "unstarted", "kwargs": {}, "abandon_state": [], "metadata": {}}],
+     "latest_kwargs": {"page": {"n": 3}}, "created": 1700000000000}
+
+Instances stand in the order in which they were created; their fields are those of `InstanceView`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Annotated, Final
+
+import msgspec
+from msgspec import Meta, Raw, Struct
+
+from triggers.core.commands import Decision
+from triggers.core.config import Plan
+from triggers.core.events import SessionImported
+from triggers.core.instance import Instance, instance_name, parse_instance_name
+from triggers.core.lifecycle import join_cohort, schedule, set_timer
+from triggers.core.session import Session
+from triggers.core.statuses import Status
+from triggers.core.step import Step
+from triggers.errors import CallError, InstanceNotFound, SessionExists
+
+_Count = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+_Time = Annotated[int, Meta(ge=0, le=253_402_300_799_999)]
+_IN_FLIGHT: Final = frozenset({Status.SCHEDULED, Status.RUNNING})
+_ACTUAL_KWARGS: Final = "actualKwargs"
+
+
+class ImportedInstance(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """See `InstanceView`."""
+
+    name: str
+    status: str = Status.UNSTARTED
+    kwargs: dict[str, Raw] = {}
+    abandon_state: list[str] = []
+    metadata: dict[str, Raw] = {}
+    depth: _Count = 0
+    parent: str | None = None
+    attempt: _Count = 0
+    created: _Time = 0
+    modified: _Time = 0
+    timestamps: dict[str, _Time] = {}
+    due: _Time | None = None
+    deadline: _Time | None = None
+    cascade_depth: _Count = 0
+
+
+class ImportedSession(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """See `SessionView`."""
+
+    configuration: Raw
+    instances: list[ImportedInstance] = []
+    latest_kwargs: dict[str, Raw] = {}
+    created: _Time = 0
+
+
+_decode_state = msgspec.json.Decoder(ImportedSession).decode
+
+
+def import_session(session: Session, event: SessionImported) -> Decision:
+    """Take the state over; with `reissue`, issue the commands of instances that were scheduled or running again.
+
+    Raises SessionExists, InvalidConfiguration, or CallError that names the instance, before anything is changed.
+    """
+    if session.exists:
+        raise SessionExists(f"session {session.uid!r} is there already; an import only makes a new one")
+    state = _decoded(event.state)
+    plan = session.merged(bytes(state.configuration))
+    _check(state, plan)
+    step, payloads = Step(session, event), _Payloads(session)
+    if plan.tasks:
+        session.configure(plan)
+    session.header.created = state.created
+    for imported in state.instances:
+        _add(step, imported, payloads)
+    for trigger, kwargs in state.latest_kwargs.items():
+        payloads.set_latest(trigger, bytes(kwargs))
+    for imported in state.instances:
+        _go_on(step, imported, reissue=event.reissue)
+    return step.decision
+
+
+class _Payloads:
+    """Keeps equal payloads once."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._numbers: dict[bytes, int] = {}
+
+    def number_of(self, payload: bytes) -> int:
+        """The number under which an instance holds it."""
+        if payload not in self._numbers:
+            self._numbers[payload] = self._session.add_payload(payload)
+        return self._numbers[payload]
+
+    def set_latest(self, trigger: str, payload: bytes) -> None:
+        """See `Session.set_latest`."""
+        held = payload in self._numbers
+        number = self._numbers[payload] if held else self._session.add_payload(payload)
+        self._session.set_latest(trigger, number, held=held)
+
+
+def _decoded(text: bytes) -> ImportedSession:
+    try:
+        return _decode_state(text)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise CallError(f"the state of an imported session: {error}") from error
+
+
+def _check(state: ImportedSession, plan: Plan) -> None:
+    counts: Counter[str] = Counter()
+    for imported in state.instances:
+        task, number = _parsed(imported.name)
+        if task not in plan.tasks:
+            raise CallError(f"instance {imported.name!r}: the configuration has no task {task!r}")
+        if number != counts[task]:
+            raise CallError(f"instance {imported.name!r} stands where {instance_name(task, counts[task])!r} must")
+        if imported.parent is not None and not _parsed(imported.parent)[1] < number:
+            raise CallError(f"instance {imported.name!r}: its parent {imported.parent!r} is not before it")
+        counts[task] += 1
+
+
+def _parsed(name: str) -> tuple[str, int]:
+    try:
+        return parse_instance_name(name)
+    except InstanceNotFound as error:
+        raise CallError(str(error)) from error
+
+
+def _add(step: Step, imported: ImportedInstance, payloads: _Payloads) -> None:
+    session = step.session
+    task, _ = parse_instance_name(imported.name)
+    instance = _instance(session, imported, payloads)
+    number = session.add_instance(task, instance)
+    if instance.resolved:
+        session.count_resolved(task, 1)
+    if instance.status == Status.UNSTARTED:
+        join_cohort(step, task, number, instance)
+    step.note(task, number, instance)
+
+
+def _instance(session: Session, imported: ImportedInstance, payloads: _Payloads) -> Instance:
+    knows_kwargs = imported.attempt == 0 or _ACTUAL_KWARGS in imported.metadata
+    return Instance(
+        sequence=session.header.instances,
+        created=imported.created,
+        modified=imported.modified,
+        status=imported.status,
+        kwargs={trigger: payloads.number_of(bytes(kwargs)) for trigger, kwargs in imported.kwargs.items()},
+        seen=sorted(imported.abandon_state),
+        attempt=imported.attempt,
+        settled=imported.attempt > 0 and imported.status not in _IN_FLIGHT,
+        configuration=b"" if knows_kwargs else session.plan.digest,
+        stamps=dict(imported.timestamps),
+        metadata={key: bytes(value) for key, value in imported.metadata.items()},
+        depth=imported.depth,
+        cascade_depth=imported.cascade_depth,
+        parent=-1 if imported.parent is None else parse_instance_name(imported.parent)[1],
+    )
+
+
+def _go_on(step: Step, imported: ImportedInstance, *, reissue: bool) -> None:
+    """What was in flight, or waited for a cooldown, and what it is watched for."""
+    if imported.status not in _IN_FLIGHT:
+        return
+    task, number = parse_instance_name(imported.name)
+    if reissue:
+        schedule(step, task, number, max(0, (imported.due or 0) - step.now))
+    elif imported.due or imported.deadline:
+        instance = step.session.change(task, number)
+        instance.due, instance.deadline = imported.due or 0, imported.deadline or 0
+        set_timer(step, imported.name, instance.attempt, instance.due or instance.deadline)

@@ -1,0 +1,63 @@
+"""What an import refuses, and that it refuses it before anything is changed."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from tests.support.memory_session import MemorySession, scheduled
+
+from triggers.core.commands import Outcome
+from triggers.core.events import SessionImported
+from triggers.errors import CallError, InvalidConfiguration, SessionExists
+
+RULES = {"t_a": {"after": ["go", "late"], "run": "app.a"}}
+
+
+def an_import(instances: list[dict[str, Any]] | None = None, **more: Any) -> SessionImported:  # noqa: ANN401  # JSON
+    state = {"configuration": RULES, "instances": instances or [], "latest_kwargs": {"go": {"n": 1}}} | more
+    return SessionImported(state=json.dumps(state).encode(), id="import/q-1")
+
+
+def test_an_imported_instance_waits_for_what_is_missing() -> None:
+    session = MemorySession()
+    session.apply(an_import([{"name": "t_a#0", "kwargs": {"go": {"n": 1}}}]))
+
+    assert scheduled(session.fire("late")) == [("t_a#0", {"go": {"n": 1}, "late": {}})]
+
+
+def test_a_second_import_with_the_same_id_changes_nothing() -> None:
+    session = MemorySession()
+    session.apply(an_import())
+
+    assert session.apply(an_import()).outcome is Outcome.DUPLICATE
+
+
+def test_a_session_that_is_there_is_not_imported_over() -> None:
+    session = MemorySession(RULES)
+
+    with pytest.raises(SessionExists, match="q-1"):
+        session.apply(an_import())
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (an_import([{"name": "t_a#1"}]), "'t_a#1' stands where 't_a#0' must"),
+        (an_import([{"name": "t_b#0"}]), "has no task 't_b'"),
+        (an_import([{"name": "t_a"}]), "'t_a' is no instance"),
+        (an_import([{"name": "t_a#0", "parent": "t_a#0"}]), "its parent 't_a#0' is not before it"),
+        (an_import([{"name": "t_a#0", "attempt": -1}]), "attempt"),
+        (an_import([{"name": "t_a#0", "colour": 1}]), "colour"),
+        (an_import(configuration=[]), "JSON object"),
+        (SessionImported(state=b"[]"), "the state of an imported session"),
+    ],
+)
+def test_a_state_that_is_none_is_refused_and_changes_nothing(wrong: SessionImported, message: str) -> None:
+    session = MemorySession()
+
+    with pytest.raises((CallError, InvalidConfiguration), match=message):
+        session.apply(wrong)
+
+    assert session.rows == {}
