@@ -27,7 +27,7 @@ _FOLDER = click.Path(path_type=Path, resolve_path=True)
 @click.option("--dispatcher", is_flag=True, help="Through a dispatcher and Redis.")
 @click.option("--fault", "faults", multiple=True, type=click.Choice(list(FAULTS)), help="Only these, repeatable.")
 @click.option("--package", type=_FOLDER, help="Folder with a copy of the package for the agents.")
-@click.option("--drain", "drain_s", type=float, default=150, help="Most seconds of waiting for the rest.")
+@click.option("--drain", "drain_s", type=float, default=240, help="Most seconds of waiting for the rest.")
 @click.option("--folder", type=_FOLDER, default=Path("chaos-report"), help="For logs, data and report.json.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 def main(as_json: bool, **options: Any) -> None:  # noqa: ANN401  # the fields of a plan

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import cast
 from zlib import crc32
@@ -133,9 +133,8 @@ def _compare(actual: Rows, expected: Fold, verdict: Verdict, what: str) -> None:
 
 def _views(evidence: Evidence, expected: Fold, verdict: Verdict) -> None:
     """The query API shows what the rows say."""
-    partitions = _partition_of_each(evidence)
     for uid, answer in evidence.views.items():
-        session = Session(uid, expected.rows[partitions[uid]], Plans())
+        session = Session(uid, expected.sessions[uid.encode()], Plans())
         want = msgspec.json.encode(view(session)) if session.exists else b""
         if answer != want:
             book = verdict.wrong if answer else verdict.lost
@@ -150,12 +149,6 @@ def _results(evidence: Evidence, _: Fold, verdict: Verdict) -> None:
     verdict.charge(verdict.wrong, "results", results.unasked)
     verdict.charge(verdict.wrong, "outcomes", results.surprising)
     verdict.charge(verdict.wrong, "executions", evidence.executions.keys() - results.commands.keys())
-
-
-def _partition_of_each(evidence: Evidence) -> dict[str, int]:
-    misplaced = {place for published in evidence.published for place in published.misplaced}
-    homes: Iterator[Message] = (message for message in evidence.events if _place(message) not in misplaced)
-    return {(message.key() or b"").decode(): message.partition() or 0 for message in homes}
 
 
 def _place(message: Message) -> tuple[int, int]:

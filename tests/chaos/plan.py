@@ -27,5 +27,5 @@ class Plan:
     package: Path | None = None
     """A copy of the package that the agents run instead of this one."""
     session_timeout_s: float = 6.0
-    drain_s: float = 150.0
+    drain_s: float = 240.0
     """How long the rest may take when the faults are over."""

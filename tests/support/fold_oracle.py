@@ -30,6 +30,8 @@ class Fold:
 
     rows: defaultdict[int, MemoryRows] = field(default_factory=lambda: defaultdict(MemoryRows))
     """Partition -> its rows."""
+    sessions: defaultdict[bytes, MemoryRows] = field(default_factory=lambda: defaultdict(MemoryRows))
+    """Session key -> its rows, and the configurations it has used."""
     commands: defaultdict[bytes, list[bytes]] = field(default_factory=lambda: defaultdict(list))
     """Session key -> its commands, in order."""
     refused: set[Coordinates] = field(default_factory=set)
@@ -45,7 +47,7 @@ def fold(messages: Iterable[Message], partitions: int, max_payload_bytes: int) -
         if partition_of(message.key() or b"", partitions) != partition:
             continue
         result.events += 1
-        rows = result.rows[partition]
+        rows = result.sessions[message.key() or b""]
         try:
             session = Session(decode_key(message.key()), rows, plans)
             headers = cast("list[Header] | None", message.headers())
@@ -54,7 +56,9 @@ def fold(messages: Iterable[Message], partitions: int, max_payload_bytes: int) -
         except (Undecodable, CallError, NotFound):
             result.refused.add((partition, offset))
             continue
-        rows.write(session.changes())
+        changes = session.changes()
+        rows.write(changes)
+        result.rows[partition].write(changes)
         result.commands[message.key() or b""] += [
             encode_command(c) for c in decision.commands if isinstance(c, RunTask)
         ]
