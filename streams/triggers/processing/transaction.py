@@ -27,6 +27,8 @@ _OFFSETS_S = 8.0
 """How long adding the offsets may take; some milliseconds are usual, and a call that hangs never ends."""
 
 
+_RETRY_PAUSE_S = 0.1
+"""A call that is refused at once would otherwise be made a million times, and each refusal takes memory."""
 _COMMIT_PATIENCE = 4
 """Transaction timeouts that a commit may take. One that was asked for cannot be aborted any more: either its outcome
 becomes known, or the process ends and its successor finds out."""
@@ -152,6 +154,7 @@ class Transactions:
             except KafkaException as error:
                 if not _error(error).retriable() or left <= 0:
                     raise
+                time.sleep(_RETRY_PAUSE_S)
 
 
 def _error(exception: KafkaException) -> KafkaError:
