@@ -42,8 +42,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Most records of one transaction: larger is more throughput, smaller is less latency under load."""
     idle_poll_s: float = 0.1
     """How long a poll waits for a first record."""
-    session_timeout_s: float = 10.0
-    """After how long without a heartbeat a worker's partitions go to another."""
+    session_timeout_s: float = 6.0
+    """After how long without a heartbeat a worker's partitions go to another; brokers accept no less than 6 s unless
+    `group.min.session.timeout.ms` says so."""
     transaction_timeout_s: float = 45.0
     """How long a broker restart may take before an open transaction is given up."""
     cached_sessions: int = 50_000
