@@ -10,7 +10,7 @@ import msgspec
 
 from benchmarks.plan import FULL, QUICK
 from benchmarks.report import report
-from benchmarks.suite import SECTIONS, Figures, Suite
+from benchmarks.suite import SECTIONS, Figures, Suite, keep
 from benchmarks.summary import Summary, summarise
 from triggers.dev.broker import running_broker
 
@@ -34,12 +34,15 @@ class Document(Figures, kw_only=True):
 def main(
     *, full: bool, sections: tuple[str, ...], rounds: int | None, results: Path, old_framework: Path | None
 ) -> None:
-    """Measure on a Kafka of its own."""
+    """Measure on a Kafka of its own. Sections that are left out keep the figures of their last run."""
     plan = FULL if full else QUICK
     if rounds:
         plan = replace(plan, rounds=rounds, latency_rounds=rounds, celery_rounds=rounds)
     with running_broker() as brokers:
         figures = Suite(plan, brokers, old_framework, click.echo).run(sections or list(SECTIONS))
+    latest = results / "latest.json"
+    if sections and latest.exists():
+        keep(msgspec.json.decode(latest.read_bytes(), type=Figures), figures)
     write(figures, results)
     click.echo("\n" + (results / "latest.md").read_text())
 

@@ -22,17 +22,19 @@ _MEMORY = r"MemTotal:\s*(\d+)"
 def machine() -> dict[str, str]:
     """Processor, memory, system and versions, for people."""
     return {
-        "date": f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
-        "commit": _commit(),
         "processor": f"{os.cpu_count()} of {_first(_MODEL, '/proc/cpuinfo')}",
         "memory": f"{int(_first(_MEMORY, '/proc/meminfo') or 0) / 2**20:.0f} GiB",
-        "load before": f"{os.getloadavg()[0]:.1f}",
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
         "kafka": KAFKA_VERSION,
         "librdkafka": confluent_kafka.libversion()[0],
         **{package: version(package) for package in _PACKAGES},
     }
+
+
+def moment() -> str:
+    """Now: the date, the commit, and how busy the machine is."""
+    return f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {_commit()}, load {os.getloadavg()[0]:.1f}"
 
 
 def _commit() -> str:

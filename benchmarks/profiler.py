@@ -19,7 +19,7 @@ import click
 
 from benchmarks.contenders import AGENT, FEW, MANY
 from benchmarks.delivery import await_records, installation
-from benchmarks.machine import machine
+from benchmarks.machine import moment
 from benchmarks.processes import Running, running
 from benchmarks.report import table
 from benchmarks.workload import Workload
@@ -120,8 +120,7 @@ def main(note: str) -> None:
     """Append a table for 1,000 and one for 100,000 sessions in flight."""
     with running_broker() as brokers:
         found = [profile(replace(of, pages=of.pages * _LONGER), brokers) for of in (FEW, MANY)]
-    where = machine()
-    heading = f"## {where['date']}, {where['commit']}, load {where['load before']}" + (f": {note}" if note else "")
+    heading = f"## {moment()}" + (f": {note}" if note else "")
     hops = sorted(set().union(*found), key=lambda hop: -found[-1].get(hop, 0.0))
     rows = [(hop, *(f"{each.get(hop, 0.0):.1f}" for each in found)) for hop in hops]
     rows.append(("**all**", *(f"**{sum(each.values()):.1f}**" for each in found)))

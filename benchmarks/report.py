@@ -29,7 +29,7 @@ def _sections(figures: Figures, summary: Summary) -> Iterator[str]:
         yield f"### Celery, {pool}: tasks\n\n" + rates(runs)
     if figures.cold_start_s or figures.recovery:
         yield "### A worker's start\n\n" + _starts(figures)
-    yield "### Where\n\n" + table(("", ""), figures.machine.items())
+    yield "### Where and when\n\n" + table(("", ""), [*figures.machine.items(), *figures.measured.items()])
     if figures.left_out:
         yield "Left out: " + "; ".join(figures.left_out)
 

@@ -11,7 +11,7 @@ import msgspec
 from benchmarks import celery_rates, old_framework
 from benchmarks.contenders import AGENT, FAUST, FEW, LONG, MANY, PASSTHROUGH, SHORT, TRANSACTIONAL, quix
 from benchmarks.latency import Latency, measure_latency
-from benchmarks.machine import machine
+from benchmarks.machine import machine, moment
 from benchmarks.micro_level import Steps, measure_steps
 from benchmarks.old_framework import OldFramework
 from benchmarks.plan import Plan
@@ -29,6 +29,8 @@ class Figures(msgspec.Struct, kw_only=True):
     """What was measured. An empty section was not."""
 
     machine: dict[str, str] = msgspec.field(default_factory=machine)
+    measured: dict[str, str] = {}
+    """Section -> when, from which commit, beside how much other work (the load average)."""
     left_out: list[str] = []
     """What could not be measured here, and why."""
     throughput: dict[str, Runs] = {}
@@ -52,6 +54,7 @@ class Suite:
     def run(self, sections: Sequence[str]) -> Figures:
         """The sections of these names, in this order; one whose program fails is cut short, and says so."""
         for section in sections:
+            self.figures.measured[section] = moment()
             try:
                 SECTIONS[section](self)
             except RuntimeError as error:
@@ -143,3 +146,23 @@ SECTIONS: dict[str, Callable[[Suite], None]] = {
     "latency": Suite.latency,
     "worker": Suite.worker,
 }
+
+FIELDS = {
+    "steps": ("steps",),
+    "throughput": ("throughput",),
+    "sessions": ("throughput",),
+    "celery": ("celery",),
+    "latency": ("latency",),
+    "worker": ("cold_start_s", "recovery"),
+}
+"""What each section measures."""
+
+
+def keep(before: Figures, now: Figures) -> None:
+    """Take over from an earlier run the sections that were not measured in this one."""
+    now.throughput = {**before.throughput, **now.throughput}
+    for section, when in before.measured.items():
+        if section not in now.measured:
+            now.measured[section] = when
+            for field in set(FIELDS[section]) - {"throughput"}:
+                setattr(now, field, getattr(before, field))
