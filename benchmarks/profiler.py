@@ -18,7 +18,7 @@ from tempfile import TemporaryDirectory
 import click
 
 from benchmarks.contenders import AGENT, FEW, MANY
-from benchmarks.delivery import await_records, installation
+from benchmarks.delivery import await_records, installation, size_of
 from benchmarks.machine import moment
 from benchmarks.processes import Running, running
 from benchmarks.report import table
@@ -54,17 +54,19 @@ def hop_of(stack: str) -> str:
     return next(hop for hop, marks in _HOPS if any(mark in stack for mark in marks))
 
 
-def budget(samples: Mapping[str, Mapping[str, int]], cpu_us: Mapping[str, float]) -> dict[str, float]:
+def budget(
+    samples: Mapping[str, Mapping[str, int]], cpu_us: Mapping[str, float], names: Mapping[str, str]
+) -> dict[str, float]:
     """Microseconds an event by hop: each thread's CPU shared out by what its samples show.
 
     `samples`: thread -> stack -> how often; `cpu_us`: thread -> CPU microseconds an event. Threads without samples are
-    a hop of their own.
+    hops by their names.
     """
     found: defaultdict[str, float] = defaultdict(float)
     for thread, used in cpu_us.items():
         stacks = samples.get(thread)
         if not stacks:
-            found["threads of librdkafka and RocksDB"] += used
+            found[names[thread]] += used
             continue
         total = sum(stacks.values())
         for stack, count in stacks.items():
@@ -82,17 +84,23 @@ def profile(workload: Workload, brokers: str) -> dict[str, float]:
         agent = stack.enter_context(running("agent", arguments, folder))
         commands = Topology(settings.namespace).commands
         await_records(settings, commands, agent, workload.commands // 10)
-        start, before = time.time(), _cpu_of_threads(agent)
+        size, before = size_of(settings, commands), _cpu_of_threads(agent)
+        time.sleep(_SECONDS)  # without the profiler, which costs CPU itself
+        after, events = _cpu_of_threads(agent), size_of(settings, commands) - size
+        names = {thread: _name(agent, thread) for thread in after}
         recorded = _record(agent, folder / "stacks")
-        end, after = time.time(), _cpu_of_threads(agent)
-        times = await_records(settings, commands, agent, workload.commands).times
-    events = sum(start <= moment < end for moment in times)
     used = {thread: (after[thread] - before.get(thread, 0.0)) / max(events, 1) * 1e6 for thread in after}
-    return budget(recorded, used)
+    return budget(recorded, used, names)
 
 
 def _cpu_of_threads(agent: Running) -> dict[str, float]:
     return {str(thread.id): thread.user_time + thread.system_time for thread in agent.process.threads()}
+
+
+def _name(agent: Running, thread: str) -> str:
+    """Whose a thread is that runs no Python."""
+    comm = Path(f"/proc/{agent.process.pid}/task/{thread}/comm").read_text()
+    return "threads of librdkafka" if comm.startswith("rdk:") else "threads of RocksDB and others"
 
 
 def _record(agent: Running, file: Path) -> dict[str, Counter[str]]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
+from confluent_kafka import KafkaException
 
 from benchmarks import celery_rates, old_framework
 from benchmarks.contenders import AGENT, FAUST, FEW, LONG, MANY, PASSTHROUGH, SHORT, TRANSACTIONAL, quix
@@ -57,7 +58,7 @@ class Suite:
             self.figures.measured[section] = moment()
             try:
                 SECTIONS[section](self)
-            except RuntimeError as error:
+            except (RuntimeError, KafkaException) as error:
                 self._leave_out(f"the rest of {section}: {error}")
         return self.figures
 
