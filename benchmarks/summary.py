@@ -95,8 +95,15 @@ def _celery(figures: Figures) -> Summary:
 def _worker(figures: Figures) -> Summary:
     found: Summary = {"cold_start_s": median(figures.cold_start_s)} if figures.cold_start_s else {}
     for run in figures.recovery:
-        found |= {"recovery_rows_per_s": run.rows_per_s, "recovered_resident_mb": run.resident_mb}
+        of_the_target = run.sessions >= _MANY_SESSIONS and run.partitions >= _MANY_PARTITIONS
+        size = "" if of_the_target else f"_of_{run.sessions}_sessions_on_{run.partitions}_partitions"
+        found |= {"recovery_rows_per_s": run.rows_per_s, f"resident_mb{size}": run.resident_mb}
     return found
+
+
+_MANY_SESSIONS = 1_000_000
+_MANY_PARTITIONS = 64
+"""What the target for memory is about; a smaller run says nothing of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +138,7 @@ TARGETS = (
     Target("visible_p50_ms", "p50 ≤ 10 ms from fire to command at 500/s", at_most(10)),
     Target("visible_p99_ms", "p99 ≤ 30 ms from fire to command at 500/s", at_most(30)),
     Target("started_p50_ms", "p50 ≤ 40 ms from fire to task at 500/s", at_most(40)),
-    Target("recovered_resident_mb", "≤ 400 MB with 64 partitions and 1 M five-page sessions", at_most(400)),
+    Target("resident_mb", "≤ 400 MB with 64 partitions and 1 M five-page sessions", at_most(400)),
     Target("recovery_rows_per_s", "≥ 250,000 changelog rows/s recovered", at_least(250_000)),
     Target("cold_start_s", "≤ 3 s to the first command with an empty table", at_most(3)),
     Target("celery_prefork_ratio_to_redis", "prefork: tasks/s no less than over Redis", at_least(1)),

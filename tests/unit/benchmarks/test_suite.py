@@ -14,6 +14,7 @@ from benchmarks.plan import QUICK
 from benchmarks.suite import SECTIONS, Figures, Suite, keep
 from benchmarks.summary import TARGETS, summarise
 from benchmarks.throughput import Rate
+from benchmarks.worker_costs import Recovery
 
 PASSED, OURS, SLOW = (
     Rate(events_per_s=speed, cpu_us_per_event=cpu, broker_cpu_us_per_event=1, resident_mb=1, events=1, records_out=1)
@@ -42,6 +43,23 @@ def test_the_cost_of_a_long_session_is_compared_with_a_short_one() -> None:
 
     assert summarise(figures)["cost_500_over_5_pages"] == 2
     assert summarise(figures)["cost_5000_over_5_pages"] == 3
+
+
+def test_memory_of_a_small_run_is_not_held_against_the_target_for_a_million_sessions() -> None:
+    small = Recovery(
+        sessions=20_000,
+        partitions=8,
+        rows=300_000,
+        seconds=1,
+        rows_per_s=300_000,
+        cpu_us_per_row=3,
+        resident_mb=300,
+        disk_mb=40,
+    )
+    large = msgspec.structs.replace(small, sessions=1_000_000, partitions=64)
+
+    assert "resident_mb" not in summarise(Figures(recovery=[small]))
+    assert summarise(Figures(recovery=[large]))["resident_mb"] == 300
 
 
 def test_every_target_names_a_figure_once() -> None:
