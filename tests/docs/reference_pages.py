@@ -42,7 +42,8 @@ JSON_SHAPES = {
     " abandoned, waiting, orders, example}], witnesses: [{order, runs}], shortest}]}]`; `orders` is null where nobody"
     " can count them",
     "explain": "`{session, events, tasks}` as `schemas/explanation.schema.json` says",
-    "verify": "`{passed, failed, differences: [{id, title, firm, differences: [text]}]}`",
+    "verify": "`{passed, failed, differences: [{id, title, firm, differences: [text]}]}`; of a capsule `id` is the"
+    " session, `title` the file",
 }
 """What `--json` prints. A key that is there stays, with its meaning; new ones may come."""
 

@@ -39,7 +39,8 @@ COMMANDS = {
     "explain": Entry("triggers.cli.explain", "Why a session is where it is, and what each event did."),
     "export": Entry("triggers.cli.export", "Events as JSON lines."),
     "check": Entry("triggers.cli.check", "What is wrong with rules, before anything runs."),
-    "verify": Entry("triggers.cli.verify", "Recorded histories against this engine."),
+    "capture": Entry("triggers.cli.capture", "Sessions as files that replay anywhere."),
+    "verify": Entry("triggers.cli.verify", "Capsules and recorded histories against this engine."),
     "completion": Entry("triggers.cli.completion", "Completion for bash, zsh or fish."),
 }
 """In the order of `--help`, which imports none of the modules."""

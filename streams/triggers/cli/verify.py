@@ -1,12 +1,14 @@
-"""`triggers verify`: recorded histories against this engine."""
+"""`triggers verify`: capsules and recorded histories against this engine."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import click
 
+from triggers.analysis.capsules import is_capsule, load_capsule, replay_capsule
 from triggers.analysis.histories import HistoryResult, verify_files
 from triggers.cli.output import json_option, print_json
 
@@ -15,13 +17,13 @@ from triggers.cli.output import json_option, print_json
 @click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @json_option
 def verify_command(files: tuple[Path, ...], as_json: bool) -> None:
-    """Replay recorded histories (.jsonl, .jsonl.gz) against the engine and print every difference.
+    """Replay capsules (of `triggers capture`) and recorded histories (.jsonl, .jsonl.gz); print every difference.
 
     A history that is not `firm` may differ in its details; it is told and does not fail. Exit code 1 on a failure.
     """
     passed: list[HistoryResult] = []
     failed: list[HistoryResult] = []
-    for result in verify_files(files):
+    for result in _results(files):
         (failed if result.differences and result.gates else passed).append(result)
         if result.differences and not as_json:
             _tell(result)
@@ -30,6 +32,15 @@ def verify_command(files: tuple[Path, ...], as_json: bool) -> None:
     else:
         click.echo(f"{len(passed)} passed, {len(failed)} failed")
     sys.exit(1 if failed else 0)
+
+
+def _results(files: Iterable[Path]) -> Iterator[HistoryResult]:
+    for file in files:
+        if is_capsule(file):
+            capsule = load_capsule(file)
+            yield HistoryResult(capsule.session, file.name, True, replay_capsule(capsule).differences)
+        else:
+            yield from verify_files([file])
 
 
 def _tell(result: HistoryResult) -> None:

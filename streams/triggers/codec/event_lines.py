@@ -9,6 +9,9 @@ as `recorded` the record's timestamp where `time` is the event's own.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeVar
+
 import msgspec
 from msgspec import Raw
 
@@ -19,6 +22,8 @@ from triggers.codec.reasons import Reason
 from triggers.core.events import ConfigurationUpdated, Event, TriggerFired
 from triggers.core.kwargs import object_of
 from triggers.errors import Undecodable
+
+T = TypeVar("T")
 
 _IMPLIED = (TriggerFired, ConfigurationUpdated)
 """Their lines need no `type`."""
@@ -32,21 +37,20 @@ def decode_line(line: bytes, position: int) -> tuple[str, Event]:
 
     Raises Undecodable, or CallError for a session that no worker would accept.
     """
-    try:
-        members = _members(line)
-        session = _text(members.pop("session", Raw(b"null")))
-        position = _number(members.pop("offset", Raw(str(position).encode())))
-        recorded = _number(members.pop("recorded", Raw(b"0")))
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Undecodable(Reason.WRONG_SHAPE, f"a line is a JSON object with a session: {error}") from error
+    members = _object(line)
+    session = _member(members, "session", _text, b"null")
     encode_key(session)
-    event = object_of({name: bytes(value) for name, value in members.items()})
-    return session, decode_json(event, position, recorded)
+    return session, _event(members, position)
 
 
 def encode_line(session: str, event: Event) -> bytes:
     """The line, without its end. Payloads stay as they were written; fields that have their default are left out."""
-    return msgspec.json.encode({"session": session} | event_members(event))
+    return _one_line(msgspec.json.encode({"session": session} | event_members(event)))
+
+
+def decode_members(text: bytes) -> Event:
+    """The event of `event_members`, as JSON. Raises Undecodable."""
+    return _event(_object(text), 0)
 
 
 def event_members(event: Event) -> dict[str, object]:
@@ -55,14 +59,34 @@ def event_members(event: Event) -> dict[str, object]:
     members: dict[str, object] = {} if kind is None else {"type": kind}
     for name, default in fields:
         if (value := getattr(event, name)) != default:
-            members[name] = Raw(_one_line(value)) if name in payloads else value
+            members[name] = Raw(value) if name in payloads else value
     members["offset"] = event.position
     return members
 
 
-def _one_line(payload: bytes) -> bytes:
+def _object(text: bytes) -> dict[str, Raw]:
+    try:
+        return _members(text)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Undecodable(Reason.WRONG_SHAPE, f"it is no JSON object: {error}") from error
+
+
+def _member(members: dict[str, Raw], name: str, decode: Callable[[Raw], T], default: bytes) -> T:
+    try:
+        return decode(members.pop(name, Raw(default)))
+    except msgspec.DecodeError as error:
+        raise Undecodable(Reason.WRONG_SHAPE, f"{name}: {error}") from error
+
+
+def _event(members: dict[str, Raw], position: int) -> Event:
+    position = _member(members, "offset", _number, b"%d" % position)
+    recorded = _member(members, "recorded", _number, b"0")
+    return decode_json(object_of({name: bytes(value) for name, value in members.items()}), position, recorded)
+
+
+def _one_line(text: bytes) -> bytes:
     """JSON without line ends. They can only stand between its tokens."""
-    return payload.replace(b"\r", b" ").replace(b"\n", b" ") if b"\n" in payload or b"\r" in payload else payload
+    return text.replace(b"\r", b" ").replace(b"\n", b" ") if b"\n" in text or b"\r" in text else text
 
 
 def _shape_of_line(kind: type[Event]) -> tuple[str | None, list[tuple[str, object]], tuple[str, ...]]:

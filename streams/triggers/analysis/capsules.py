@@ -1,0 +1,157 @@
+"""Capsules: one session in one file, its events and what each was decided to do, to be replayed anywhere.
+
+    {"capsule": 1, "session": "q-17", "masked": ["email"],
+     "steps": [{"event": {"trigger": "page", "offset": 12, …}, "decision": {"outcome": "applied", …}}, …],
+     "view": {…}}
+
+The same events give the same bytes: nothing in a capsule says when or where it was captured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from pathlib import Path
+
+import msgspec
+from msgspec import Raw, Struct
+
+from triggers.analysis.driver import MemoryDriver
+from triggers.analysis.masking import mask_event
+from triggers.analysis.view_changes import Change, changes_between
+from triggers.codec.event_lines import decode_members, event_members
+from triggers.core.commands import Command, Decision
+from triggers.core.config import validate_configuration
+from triggers.core.events import ConfigurationUpdated, Event
+from triggers.core.view import SessionView
+from triggers.errors import CallError, NotFound, TriggersError
+
+FORMAT = 1
+SUFFIX = ".capsule.json"
+_START = b'{"capsule":'
+_json = msgspec.json.Encoder().encode
+_members = msgspec.json.Decoder(dict[str, Raw]).decode
+
+
+class BadCapsule(CallError):
+    """The file is no capsule."""
+
+
+class Step(Struct, forbid_unknown_fields=True):
+    """An event, and what was decided."""
+
+    event: Raw
+    decision: Raw
+
+
+class Capsule(Struct, forbid_unknown_fields=True):
+    """A captured session."""
+
+    capsule: int
+    """Version of the format."""
+    session: str
+    masked: list[str]
+    """Names whose values are masked."""
+    steps: list[Step]
+    view: Raw
+    """The session after the last step, as `show --json` prints it."""
+
+
+class Replayed(Struct, frozen=True):
+    """What a capsule's events do in this engine."""
+
+    view: SessionView
+    decisions: list[dict[str, object]]
+    """What each event was decided to do, as in a capsule."""
+    differences: list[str]
+    """One line for everything that is not as captured."""
+
+
+def capture(session: str, events: Iterable[Event], masked: Collection[str] = ()) -> bytes:
+    """The capsule of a session that the events, in their order, are all of."""
+    driver, steps = MemoryDriver(), list[bytes]()
+    for event in events:
+        kept = mask_event(event, masked)
+        steps.append(_json({"event": event_members(kept), "decision": _decide(driver, session, kept)}))
+    head = _json({"capsule": FORMAT, "session": session, "masked": sorted(masked)})[:-1]
+    view = _json(driver.view(session))
+    return b'%s,\n"steps":[\n%s\n],\n"view":%s}\n' % (head, b",\n".join(steps), view)
+
+
+def is_capsule(path: Path) -> bool:
+    """Whether the file is meant to be a capsule: by its name, or by its beginning."""
+    if path.name.endswith(SUFFIX):
+        return True
+    with path.open("rb") as file:
+        return b"".join(file.read(100).split()).startswith(_START)
+
+
+def load_capsule(path: Path) -> Capsule:
+    """Raises BadCapsule."""
+    try:
+        found = msgspec.json.decode(path.read_bytes(), type=Capsule)
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BadCapsule(f"{path}: no capsule: {error}") from error
+    if found.capsule != FORMAT:
+        raise BadCapsule(f"{path}: a capsule of format {found.capsule}; this version reads format {FORMAT}")
+    return found
+
+
+def replay_capsule(capsule: Capsule, rules: bytes | None = None) -> Replayed:
+    """Apply the capsule's events and compare. `rules` take the place of every configuration in it.
+
+    Raises BadCapsule for an event that cannot be decoded, InvalidConfiguration.
+    """
+    driver, decisions, differences = MemoryDriver(), list[dict[str, object]](), list[str]()
+    for number, (event, expected) in enumerate(_steps(capsule, rules), 1):
+        decisions.append(_decide(driver, capsule.session, event))
+        changes = changes_between(expected, decisions[-1])
+        differences += [f"step {number} (offset {event.position}): {_text(change)}" for change in changes]
+    view = driver.view(capsule.session)
+    differences += [f"view: {_text(change)}" for change in changes_between(capsule.view, _known(capsule.view, view))]
+    return Replayed(view, decisions, differences)
+
+
+def _steps(capsule: Capsule, rules: bytes | None) -> Iterator[tuple[Event, Raw]]:
+    if rules is not None:
+        validate_configuration(rules)
+    for number, step in enumerate(capsule.steps, 1):
+        try:
+            event = decode_members(bytes(step.event))
+        except TriggersError as error:
+            raise BadCapsule(f"capsule of {capsule.session!r}, step {number}: {error}") from error
+        if rules is not None and isinstance(event, ConfigurationUpdated):
+            event = msgspec.structs.replace(event, configuration=rules)
+        yield event, step.decision
+
+
+def _decide(driver: MemoryDriver, session: str, event: Event) -> dict[str, object]:
+    try:
+        return decision_members(driver.apply(session, event))
+    except (CallError, NotFound) as error:
+        return {"refused": f"{type(error).__name__}: {error}"}
+
+
+def decision_members(decision: Decision) -> dict[str, object]:
+    """The decision as JSON: payloads as they are, everything that is there."""
+    fires = [{"trigger": fire.trigger, "ready": fire.ready} for fire in decision.fires]
+    commands = [_command(command) for command in decision.commands]
+    return {"outcome": decision.outcome, "fires": fires, "changed": decision.changed, "commands": commands}
+
+
+def _command(command: Command) -> dict[str, object]:
+    fields = msgspec.structs.asdict(command)
+    members = {name: Raw(value) if isinstance(value, bytes) else value for name, value in fields.items()}
+    return {"command": type(command).__name__} | members
+
+
+def _known(expected: Raw, view: SessionView) -> dict[str, Raw]:
+    """What the capsule's version knew of a session; a later one may tell more."""
+    return {name: value for name, value in _members(_json(view)).items() if name in _members(expected)}
+
+
+def _text(change: Change) -> str:
+    return f"{change.place}: expected {_show(change.before)}, got {_show(change.after)}"
+
+
+def _show(value: object) -> str:
+    return _json(value).decode()

@@ -1,0 +1,61 @@
+"""Values that nobody else may see, replaced in events before they leave; rules look at no value, so decisions stay."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import msgspec
+from msgspec import Raw
+from msgspec.structs import replace
+
+from triggers.codec.event_shapes import SHAPES
+from triggers.core.config import compile_plan
+from triggers.core.events import ConfigurationUpdated, Event
+from triggers.core.kwargs import members_of, object_of
+
+MASK = b'"***"'
+_WITH_PARAMS = "withParams"
+_list = msgspec.json.Decoder(list[Raw]).decode
+
+
+def mask_event(event: Event, names: Collection[str]) -> Event:
+    """The event with the values of these names masked, at any depth of its payloads.
+
+    Of a configuration only `withParams` and the application's own keys. A field of the event itself that is text for
+    people (`exception_info`) is masked if it is named.
+    """
+    if not names:
+        return event
+    shape = SHAPES[type(event)]
+    mask = _mask_configuration if isinstance(event, ConfigurationUpdated) else _mask
+    given = {name: getattr(event, name) for name in shape.payloads}
+    changed: dict[str, object] = {name: mask(value, names) for name, value in given.items() if value is not None}
+    changed |= {name: "***" for name in ("exception_info",) if name in names and name in shape.fields}
+    return replace(event, **changed)
+
+
+def _mask(text: bytes, names: Collection[str]) -> bytes:
+    """JSON; what is not masked stays as it was written."""
+    start = text.lstrip()[:1]
+    if start == b"{":
+        members = members_of(text).items()
+        return object_of({name: MASK if name in names else _mask(value, names) for name, value in members})
+    if start == b"[":
+        return b"[" + b",".join([_mask(bytes(value), names) for value in _list(text)]) + b"]"
+    return text
+
+
+def _mask_configuration(text: bytes, names: Collection[str]) -> bytes:
+    rules = compile_plan(text).tasks
+    members = members_of(text).items()
+    return object_of(
+        {task: _mask_rule(value, names, rules[task].extra) if task in rules else value for task, value in members}
+    )
+
+
+def _mask_rule(text: bytes, names: Collection[str], extra: Collection[str]) -> bytes:
+    members = members_of(text)
+    for key in (*extra, _WITH_PARAMS):
+        if key in members:
+            members[key] = MASK if key in names and key in extra else _mask(members[key], names)
+    return object_of(members)

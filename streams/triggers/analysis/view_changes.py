@@ -1,0 +1,62 @@
+"""What is different between two states of a session, place by place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+
+class Change(Struct, frozen=True, kw_only=True):
+    """One value that is not what it was."""
+
+    place: str
+    """Names from the outside in: `instances t_import#0 status`."""
+    before: Any
+    """None: there was none."""
+    after: Any
+    """None: there is none."""
+
+
+def changes_between(before: object, after: object) -> list[Change]:
+    """Every difference of two values that are JSON, or become it.
+
+    Objects are compared member by member, and so are lists of objects with a `name`; other lists as a whole.
+    """
+    return list(_changes("", _plain(before), _plain(after)))
+
+
+def _plain(value: object) -> Any:  # noqa: ANN401  # any JSON
+    return msgspec.json.decode(msgspec.json.encode(value))
+
+
+def _changes(place: str, before: Any, after: Any) -> Iterator[Change]:  # noqa: ANN401  # any JSON
+    if _is_named(before) and _is_named(after):
+        before, after = _by_name(before), _by_name(after)
+    if isinstance(before, dict) and isinstance(after, dict):
+        for name in [*before, *(name for name in after if name not in before)]:
+            yield from _member(f"{place} {name}".lstrip(), name, before, after)
+    elif _canonical(before) != _canonical(after):
+        yield Change(place=place, before=before, after=after)
+
+
+def _member(place: str, name: str, before: dict[str, Any], after: dict[str, Any]) -> Iterator[Change]:
+    if name in before and name in after:
+        yield from _changes(place, before[name], after[name])
+    else:
+        yield Change(place=place, before=before.get(name), after=after.get(name))
+
+
+def _is_named(value: Any) -> bool:  # noqa: ANN401  # any JSON
+    return isinstance(value, list) and all(isinstance(one, dict) and "name" in one for one in value)
+
+
+def _by_name(objects: list[dict[str, Any]]) -> dict[str, Any]:
+    return {one["name"]: {key: member for key, member in one.items() if key != "name"} for one in objects}
+
+
+def _canonical(value: object) -> bytes:
+    """Bytes that are equal for equal JSON only: for Python `true` equals 1."""
+    return msgspec.json.encode(value, order="deterministic")

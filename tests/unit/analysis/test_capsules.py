@@ -1,0 +1,161 @@
+"""Capsules: deterministic, replayable, and without what was masked."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from msgspec import Raw
+from tests.property.test_replayed_logs import random_log
+from tests.support.memory_session import MemorySession
+
+from triggers.analysis.capsules import BadCapsule, capture, is_capsule, load_capsule, replay_capsule
+from triggers.analysis.driver import MemoryDriver
+from triggers.analysis.masking import mask_event
+from triggers.core.events import ConfigurationUpdated, Event, ReplayRequested, TaskFailed, TaskFinished, TriggerFired
+
+RULES = {
+    "t_mail": {"after": ["address"], "run": "app.mail", "withParams": {"address": {"sender": "me"}}, "owner": "Ann"}
+}
+
+
+def log_of(*events: Event) -> list[Event]:
+    session = MemorySession(RULES)
+    for event in events:
+        session.apply(event)
+    return session.log
+
+
+def captured(tmp_path: Path, events: list[Event], *masked: str) -> Path:
+    path = tmp_path / "s.capsule.json"
+    path.write_bytes(capture("q-1", events, masked))
+    return path
+
+
+def changed(path: Path, change: str, value: object) -> Path:
+    """The capsule with the value at `a.0.b`."""
+    capsule: Any = json.loads(path.read_bytes())
+    *way, last = [int(step) if step.isdecimal() else step for step in change.split(".")]
+    place = capsule
+    for step in way:
+        place = place[step]
+    place[last] = value
+    path.write_text(json.dumps(capsule))
+    return path
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_capsule_replays_to_the_same_session(tmp_path: Path, seed: int) -> None:
+    log, driver = random_log(seed), MemoryDriver()
+    for event in log:
+        driver.apply("q-1", event)
+    path = captured(tmp_path, log)
+
+    replayed = replay_capsule(load_capsule(path))
+
+    assert replayed.differences == []
+    assert msgspec.json.encode(replayed.view) == msgspec.json.encode(driver.view("q-1"))
+    assert path.read_bytes() == capture("q-1", log)
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "line"),
+    [
+        ("steps.1.decision.outcome", "unused", 'step 2 (offset 2): outcome: expected "unused", got "applied"'),
+        ("steps.1.decision.changed", [], 'step 2 (offset 2): changed: expected [], got [["t_mail#0","unstarted"],'),
+        ("steps.1.decision.commands", [], "step 2 (offset 2): commands: expected [], got [{"),
+        ("view.events", 7, "view: events: expected 7, got 3"),
+        ("view.instances.0.status", "failed", 'view: instances t_mail#0 status: expected "failed", got "finished"'),
+        ("view.instances", [], "view: instances t_mail#0: expected null, got {"),
+    ],
+)
+def test_what_is_not_as_captured_is_named(tmp_path: Path, place: str, value: object, line: str) -> None:
+    path = captured(tmp_path, log_of(TriggerFired(trigger="address"), TaskFinished(instance="t_mail#0")))
+
+    (difference,) = replay_capsule(load_capsule(changed(path, place, value))).differences
+
+    assert difference.startswith(line)
+
+
+def test_other_rules_take_the_place_of_the_captured_ones(tmp_path: Path) -> None:
+    path = captured(tmp_path, log_of(TriggerFired(trigger="address")))
+
+    replayed = replay_capsule(load_capsule(path), b'{"t_card": {"after": ["address"], "run": "app.card"}}')
+
+    assert [instance.name for instance in replayed.view.instances] == ["t_card#0"]
+    assert replayed.differences
+
+
+def test_what_the_session_refused_is_captured_as_refused(tmp_path: Path) -> None:
+    log = [*log_of(), ReplayRequested(instance="t_mail#0", position=9)]
+
+    replayed = replay_capsule(load_capsule(captured(tmp_path, log)))
+
+    assert replayed.differences == []
+    assert "InstanceNotFound" in str(replayed.decisions[-1]["refused"])
+
+
+def test_masked_values_are_nowhere_in_the_capsule_and_what_is_decided_is_the_same(tmp_path: Path) -> None:
+    kwargs = b'{"email": {"of": "SECRET"}, "list": [{"email": "SECRET"}, 1], "name": "kept", "n": 1.50}'
+    failed = TaskFailed(instance="t_mail#0", exception_type="app.E", exception_info="SECRET")
+    log = log_of(TriggerFired(trigger="address", kwargs=kwargs), failed)
+
+    path = captured(tmp_path, log, "email", "sender", "owner", "exception_info", "run")
+
+    text = path.read_text()
+    assert "SECRET" not in text
+    assert '"me"' not in text
+    assert '"Ann"' not in text
+    assert '{"email":"***","list":[{"email":"***"},1],"name":"kept","n":1.50}' in text
+    replayed = replay_capsule(load_capsule(path))
+    assert replayed.differences == []
+    assert [(i.name, i.status) for i in replayed.view.instances] == [("t_mail#0", "failed")]
+
+
+def test_without_names_nothing_is_touched() -> None:
+    event = ConfigurationUpdated(configuration=b'{ "t_a": {"after": ["a"], "run": "x"} }')
+
+    assert mask_event(event, []) is event
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (b"", "no capsule"),
+        (b'{"capsule": 2, "session": "s", "masked": [], "steps": [], "view": {}}', "format 2"),
+        (b'{"capsule": 1, "session": "s", "masked": [], "steps": []}', "view"),
+    ],
+)
+def test_a_file_that_is_no_capsule_says_why(tmp_path: Path, text: bytes, why: str) -> None:
+    path = tmp_path / "s.capsule.json"
+    path.write_bytes(text)
+
+    with pytest.raises(BadCapsule, match=why):
+        load_capsule(path)
+
+
+def test_an_event_that_nobody_can_read_is_named(tmp_path: Path) -> None:
+    path = changed(captured(tmp_path, log_of()), "steps.0.event", {"triger": "x"})
+
+    with pytest.raises(BadCapsule, match=r"'q-1', step 1: .*did you mean 'trigger'"):
+        replay_capsule(load_capsule(path))
+
+
+def test_a_capsule_is_known_by_its_name_or_its_beginning(tmp_path: Path) -> None:
+    named, started, other = tmp_path / "a.capsule.json", tmp_path / "b.json", tmp_path / "c.jsonl"
+    named.write_bytes(b"")
+    started.write_bytes(b'{\n  "capsule": 1}')
+    other.write_bytes(b'{"id": "one"}')
+
+    assert [is_capsule(path) for path in (named, started, other)] == [True, True, False]
+
+
+def test_a_later_version_may_tell_more_of_a_session(tmp_path: Path) -> None:
+    path = captured(tmp_path, log_of())
+    capsule = load_capsule(path)
+    view = {name: value for name, value in json.loads(bytes(capsule.view)).items() if name != "latest_kwargs"}
+
+    assert replay_capsule(msgspec.structs.replace(capsule, view=Raw(json.dumps(view).encode()))).differences == []
