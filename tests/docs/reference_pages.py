@@ -28,7 +28,8 @@ JSON_SHAPES = {
     "fire": "`{session, partition, offset}`; with `--from`: `{triggers, sessions, seconds, triggers_per_s}`",
     "configure": "`{session, partition, offset}`",
     "show": "`{uid, created, modified, events, tasks, instances, latest_kwargs, unresolved_tasks,"
-    " unresolved_instances}`; times are milliseconds since 1970-01-01 UTC, kwargs and metadata are JSON as given",
+    " unresolved_instances}`; times are milliseconds since 1970-01-01 UTC, kwargs and metadata are JSON as given;"
+    " with `--diff`: `[{place, before, after}]`",
     "list": "`[{uid, created, modified, events, instances, unresolved}]`",
     "replay": "`{instance, status, replays: [instance]}`",
     "skip": "`{instance, status, replays: []}`",

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
+import msgspec
 from msgspec import Raw
 
+from triggers.analysis.time_travel import NOW, Moment, view_at
+from triggers.analysis.view_changes import Change, changes_between
+from triggers.cli.log_options import events_of, log_options
+from triggers.cli.moment_option import MomentType
 from triggers.cli.output import cell, console, json_option, moment, print_json, print_table
 from triggers.cli.place_option import Place
 from triggers.cli.settings_options import settings_of
@@ -13,20 +20,71 @@ from triggers.client.kafka_sender import Coordinates
 from triggers.core.view import InstanceView, SessionView
 
 _WIDEST = 60
+_TIMES = {"created", "modified", "due"}
 
 
 @click.command("show")
 @click.argument("session")
 @click.option("--after", type=Place(), help="Wait until this record is applied: the place that `fire` printed.")
+@click.option("--at", type=MomentType(), help="As it was after this offset, or at this time.")
+@click.option("--diff", type=MomentType(), nargs=2, help="What changed between two offsets or times.")
+@log_options
 @json_option
 @click.pass_context
-def show_command(ctx: click.Context, session: str, after: Coordinates | None, as_json: bool) -> None:
-    """Show SESSION: tasks, instances, statuses, kwargs, timestamps. Asks the worker that owns it."""
-    found = SessionReader(settings_of(ctx)).read(session, after)
+def show_command(  # noqa: PLR0913, PLR0917  # one for each option
+    ctx: click.Context,
+    session: str,
+    after: Coordinates | None,
+    at: Moment | None,
+    diff: tuple[Moment, Moment] | None,
+    file: Path | None,
+    rules: bytes | None,
+    as_json: bool,
+) -> None:
+    """Show SESSION: tasks, instances, statuses, kwargs, timestamps. Asks the worker that owns it.
+
+    With --at, --diff or --from its events are read and folded again.
+    """
+    settings = settings_of(ctx)
+    if at is None and diff is None and file is None:
+        _print(SessionReader(settings).read(session, after), as_json)
+        return
+    events = events_of(settings, session, file, rules)
+    if diff is None:
+        _print(view_at(session, events, at or NOW), as_json)
+    else:
+        before, later = (view_at(session, events, moment) for moment in diff)
+        print_changes(changes_between(before, later), as_json)
+
+
+def _print(found: SessionView, as_json: bool) -> None:
     if as_json:
         print_json(found)
     else:
         print_session(found)
+
+
+def print_changes(changes: list[Change], as_json: bool) -> None:
+    """A line each: what is new, what is gone, what is something else."""
+    if as_json:
+        print_json(changes)
+        return
+    for change in changes:
+        click.echo(_change(change))
+    if not changes:
+        click.echo("Nothing changed.")
+
+
+def _change(change: Change) -> str:
+    before, after = _value(change.place, change.before), _value(change.place, change.after)
+    if change.before is None:
+        return f"+ {change.place}: {after}"
+    return f"- {change.place}: {before}" if change.after is None else f"  {change.place}: {before} → {after}"
+
+
+def _value(place: str, value: object) -> str:
+    is_time = isinstance(value, int) and (place.rsplit(maxsplit=1)[-1] in _TIMES or " timestamps " in place)
+    return moment(value) if is_time and isinstance(value, int) else _short(Raw(msgspec.json.encode(value)), 2 * _WIDEST)
 
 
 def print_session(session: SessionView) -> None:
@@ -62,6 +120,6 @@ def _names(triggers: list[str]) -> str:
     return "\n".join(triggers)
 
 
-def _short(value: Raw) -> str:
+def _short(value: Raw, widest: int = _WIDEST) -> str:
     text = bytes(value).decode()
-    return text if len(text) <= _WIDEST else text[: _WIDEST - 1] + "…"
+    return text if len(text) <= widest else text[: widest - 1] + "…"

@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from msgspec.structs import replace
 from tests.property.test_replayed_logs import random_log
 
@@ -15,9 +13,9 @@ from triggers.core.events import ConfigurationUpdated, TaskFinished, TriggerFire
 from triggers.errors import CallError, Undecodable
 
 
-@given(st.integers(0, 40), st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20))
-def test_every_event_of_a_random_session_comes_back(seed: int, session: str) -> None:
-    log = random_log(seed)
+@pytest.mark.parametrize("seed", range(8))
+def test_every_event_of_a_random_session_comes_back(seed: int) -> None:
+    log, session = random_log(seed), 'ü "/#'
 
     assert [decode_line(encode_line(session, event), 0) for event in log] == [(session, event) for event in log]
 
