@@ -42,6 +42,10 @@ JSON_SHAPES = {
     " message, fix, details}], orders: [{task, events, exhaustive, explored, orders, worlds, outcomes: [{runs,"
     " abandoned, waiting, orders, example}], witnesses: [{order, runs}], shortest}]}]`; `orders` is null where nobody"
     " can count them",
+    "stats": "`{period: {since, until, stuck_since}, sessions, events, refused, stuck_sessions, rules: [{task, run,"
+    " sessions, instances, runs, finished, failed, abandoned, waiting, wait_p50_ms, wait_p90_ms, wait_p99_ms,"
+    " wait_longest_ms}], triggers: [{trigger, fires, sessions, unused, used_by, is_task}], stuck: [{task, missing,"
+    " sessions, instances, oldest, examples}]}`; the CSV and Parquet tables have the same columns",
     "explain": "`{session, events, tasks}` as `schemas/explanation.schema.json` says",
     "verify": "`{passed, failed, differences: [{id, title, firm, differences: [text]}]}`; of a capsule `id` is the"
     " session, `title` the file",

@@ -30,6 +30,8 @@ class GroupedLog:
             f"PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-{_CACHE_KIB}; PRAGMA temp_store=FILE;"
             "CREATE TABLE events (session TEXT NOT NULL, event BLOB NOT NULL)"
         )
+        self.newest = 0
+        """The latest time of an event, in milliseconds since 1970-01-01 UTC."""
         self.add(events)
 
     def __enter__(self) -> Self:
@@ -42,11 +44,15 @@ class GroupedLog:
 
     def add(self, events: Iterable[tuple[str, Event]]) -> None:
         """Take these events too; those of one session in their order."""
-        rows = ((session, _encode(event)) for session, event in events)
-        self._database.executemany("INSERT INTO events VALUES (?, ?)", rows)
+        self._database.executemany("INSERT INTO events VALUES (?, ?)", self._rows(events))
 
     def sessions(self) -> Iterator[tuple[str, Iterator[Event]]]:
         """Every session by UID, with its events in their order, to be read before the next session is asked for."""
         rows = self._database.execute("SELECT session, event FROM events ORDER BY session, rowid")
         for session, group in groupby(rows, key=itemgetter(0)):
             yield session, (_decode(event) for _, event in group)
+
+    def _rows(self, events: Iterable[tuple[str, Event]]) -> Iterator[tuple[str, bytes]]:
+        for session, event in events:
+            self.newest = max(self.newest, event.time)
+            yield session, _encode(event)

@@ -37,6 +37,7 @@ COMMANDS = {
     "delete": Entry("triggers.cli.delete", "Delete a session."),
     "dead-letters": Entry("triggers.cli.dead_letters", "Records that could not be decoded or applied."),
     "explain": Entry("triggers.cli.explain", "Why a session is where it is, and what each event did."),
+    "stats": Entry("triggers.cli.stats", "What rules and triggers came to, and what stuck sessions miss."),
     "export": Entry("triggers.cli.export", "Events as JSON lines."),
     "check": Entry("triggers.cli.check", "What is wrong with rules, before anything runs."),
     "capture": Entry("triggers.cli.capture", "Sessions as files that replay anywhere."),

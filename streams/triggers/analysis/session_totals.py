@@ -1,0 +1,105 @@
+"""What statistics count of one session."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from triggers.core.commands import Decision, Outcome
+from triggers.core.config import Plans, TaskConfig
+from triggers.core.engine import apply
+from triggers.core.events import Event, ReplayRequested, TaskRetried
+from triggers.core.instance import parse_instance_name
+from triggers.core.rows import MemoryRows
+from triggers.core.session import Session
+from triggers.core.statuses import Status
+from triggers.errors import CallError, NotFound
+
+
+@dataclass
+class SessionTotals:
+    """Of the events in the period, unless it says otherwise."""
+
+    events: int = 0
+    refused: int = 0
+    last: int = 0
+    """Time of the last event that was applied."""
+    rules: dict[str, TaskConfig] = field(default_factory=dict)
+    """At the end."""
+    became: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """(task, status) -> instances that took it; `unstarted` are new ones."""
+    waits: list[tuple[str, int]] = field(default_factory=list)
+    """Task, and milliseconds from the creation of an instance to its run."""
+    fires: Counter[str] = field(default_factory=Counter)
+    unused: Counter[str] = field(default_factory=Counter)
+    waiting: dict[str, dict[tuple[str, ...], int]] = field(default_factory=dict)
+    """Task -> missing triggers -> instances that wait at the end."""
+
+
+def total(uid: str, events: Iterable[Event], plans: Plans, *, since: int, until: int) -> SessionTotals:
+    """Fold the events up to `until`, and count those from `since` on (milliseconds)."""
+    fold = _Fold(uid, plans)
+    for event in events:
+        if event.time <= until:
+            fold.apply(event, counts=event.time >= since)
+    return fold.result()
+
+
+class _Fold:
+    def __init__(self, uid: str, plans: Plans) -> None:
+        self._uid = uid
+        self._plans = plans
+        self._rows = MemoryRows()
+        self._session = Session(uid, self._rows, plans)
+        self._totals = SessionTotals()
+        self._created: dict[str, int] = {}
+        """When instances that wait for their first run were created."""
+
+    def apply(self, event: Event, *, counts: bool) -> None:
+        """Apply and, if it is in the period, count."""
+        totals = self._totals
+        totals.events += counts
+        try:
+            decision = apply(self._session, event)
+        except (CallError, NotFound):
+            totals.refused += counts
+            self._session = Session(self._uid, self._rows, self._plans)
+            return
+        self._rows.write(self._session.changes())
+        totals.last = max(totals.last, event.time)
+        self._note(event, decision, counts=counts)
+
+    def result(self) -> SessionTotals:
+        """What was counted, and what waits."""
+        totals, plan = self._totals, self._session.plan
+        totals.rules = plan.tasks
+        for name, state in self._session.tasks.all().items():
+            if state.cohorts and name in plan.tasks:
+                groups: Counter[tuple[str, ...]] = Counter()
+                for cohort in state.cohorts:
+                    missing = tuple(trigger for trigger in plan.tasks[name].after if trigger not in cohort.have)
+                    groups[missing] += sum(1 for _ in cohort)
+                totals.waiting[name] = dict(groups)
+        return totals
+
+    def _note(self, event: Event, decision: Decision, *, counts: bool) -> None:
+        is_replay = isinstance(event, ReplayRequested | TaskRetried)
+        for name, status in decision.changed:
+            self._note_status(name, status, event.time, is_replay=is_replay, counts=counts)
+        for fire in decision.fires if counts else ():
+            self._totals.fires[fire.trigger] += 1
+            self._totals.unused[fire.trigger] += self._is_unused(decision, fire.trigger)
+
+    def _note_status(self, name: str, status: str, time: int, *, is_replay: bool, counts: bool) -> None:
+        task, _ = parse_instance_name(name)
+        if counts:
+            self._totals.became[task, status] += 1
+        if status == Status.UNSTARTED and not is_replay:
+            self._created.setdefault(name, time)
+        created = self._created.pop(name, None) if status == Status.SCHEDULED else None
+        if created is not None and counts:
+            self._totals.waits.append((task, time - created))
+
+    def _is_unused(self, decision: Decision, trigger: str) -> bool:
+        return decision.outcome is Outcome.UNUSED or trigger not in self._session.plan.by_trigger

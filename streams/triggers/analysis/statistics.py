@@ -1,0 +1,199 @@
+"""What rules and triggers came to in many sessions over a period: the tables, and how they are counted.
+
+One session is folded at a time; what is kept of it is added to counters, so memory grows with the number of rules and
+triggers, and not with that of sessions.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+
+from msgspec import Struct
+
+from triggers.analysis.durations import Durations
+from triggers.analysis.session_totals import SessionTotals, total
+from triggers.core.config import Plans, TaskConfig
+from triggers.core.events import Event
+
+DAY_MS = 86_400_000
+_EXAMPLES = 5
+
+
+class Period(Struct, frozen=True, kw_only=True):
+    """Milliseconds since 1970-01-01 UTC. Events before it are applied and not counted, later ones are not applied."""
+
+    since: int
+    until: int
+    """What is at this time is still in it."""
+    stuck_since: int
+    """A session is stuck if something in it waits and its last event is not later than this."""
+
+
+class RuleRow(Struct, kw_only=True):
+    """A task; rules of one name count together."""
+
+    task: str
+    run: str
+    sessions: int = 0
+    """That had the rule."""
+    instances: int = 0
+    runs: int = 0
+    """Instances that became scheduled, replays too. 0: the rule never fired."""
+    finished: int = 0
+    failed: int = 0
+    abandoned: int = 0
+    waiting: int = 0
+    """Instances that still wait at the end."""
+    wait_p50_ms: int | None = None
+    """From the first trigger of an instance to its run, without replays; to within 1 %."""
+    wait_p90_ms: int | None = None
+    wait_p99_ms: int | None = None
+    wait_longest_ms: int | None = None
+
+
+class TriggerRow(Struct, kw_only=True):
+    """A trigger that fired, or that a rule waits for."""
+
+    trigger: str
+    fires: int = 0
+    sessions: int = 0
+    """In which it fired."""
+    unused: int = 0
+    """Fires that no rule of their session used. As many as `fires`: nobody uses it."""
+    used_by: list[str] = []
+    """Tasks."""
+    is_task: bool = False
+    """Whether a task of this name fires it when it finishes."""
+
+
+class StuckRow(Struct, kw_only=True):
+    """Stuck sessions in which instances of one task wait for the same triggers."""
+
+    task: str
+    missing: list[str]
+    sessions: int = 0
+    instances: int = 0
+    oldest: int = 0
+    """When the session that has been silent for longest had its last event."""
+    examples: list[str] = []
+
+
+class Statistics(Struct, kw_only=True):
+    """All tables."""
+
+    period: Period
+    sessions: int
+    """With an event in the period."""
+    events: int
+    """In the period."""
+    refused: int
+    """Events that their session could not apply."""
+    stuck_sessions: int
+    rules: list[RuleRow]
+    """Those that never fired first, then by name."""
+    triggers: list[TriggerRow]
+    """Those that nobody uses first, then by name."""
+    stuck: list[StuckRow]
+    """The most frequent first."""
+
+
+class Counting:
+    """Adds sessions up."""
+
+    def __init__(self, period: Period) -> None:
+        self._period = period
+        self._plans = Plans()
+        self._rules: dict[str, RuleRow] = {}
+        self._waits: defaultdict[str, Durations] = defaultdict(Durations)
+        self._triggers: dict[str, TriggerRow] = {}
+        self._users: defaultdict[str, set[str]] = defaultdict(set)
+        self._stuck: dict[tuple[str, tuple[str, ...]], StuckRow] = {}
+        self._counts: Counter[str] = Counter()
+
+    def add(self, session: str, events: Iterable[Event]) -> None:
+        """Count a session; the events, in their order, are all of it."""
+        period = self._period
+        found = total(session, events, self._plans, since=period.since, until=period.until)
+        if found.events:
+            self._counts.update(sessions=1, events=found.events, refused=found.refused)
+            self._add_rules(found)
+            self._add_triggers(found)
+            if found.last <= period.stuck_since and found.waiting:
+                self._add_stuck(session, found)
+
+    def result(self) -> Statistics:
+        """The tables so far."""
+        rules = [self._finished(row) for row in self._rules.values()]
+        triggers = [self._with_uses(row) for row in self._triggers.values()]
+        return Statistics(
+            period=self._period,
+            sessions=self._counts["sessions"],
+            events=self._counts["events"],
+            refused=self._counts["refused"],
+            stuck_sessions=self._counts["stuck"],
+            rules=sorted(rules, key=lambda row: (row.runs > 0, row.task)),
+            triggers=sorted(triggers, key=lambda row: (row.unused < row.fires or not row.fires, row.trigger)),
+            stuck=sorted(self._stuck.values(), key=lambda row: (-row.sessions, row.task, row.missing)),
+        )
+
+    def _add_rules(self, found: SessionTotals) -> None:
+        for rule in found.rules.values():
+            row = self._rule(rule)
+            row.sessions += 1
+            row.waiting += sum(found.waiting.get(rule.name, {}).values())
+        for task, status in found.became.elements():
+            _count_status(self._rules[task], status)
+        for task, wait in found.waits:
+            self._waits[task].add(wait)
+
+    def _rule(self, rule: TaskConfig) -> RuleRow:
+        row = self._rules.setdefault(rule.name, RuleRow(task=rule.name, run=rule.run))
+        for trigger in (*rule.after, *rule.unless):
+            self._users[trigger].add(rule.name)
+            self._triggers.setdefault(trigger, TriggerRow(trigger=trigger))
+        return row
+
+    def _add_triggers(self, found: SessionTotals) -> None:
+        for trigger, fires in found.fires.items():
+            row = self._triggers.setdefault(trigger, TriggerRow(trigger=trigger))
+            row.fires += fires
+            row.unused += found.unused[trigger]
+            row.sessions += 1
+
+    def _add_stuck(self, session: str, found: SessionTotals) -> None:
+        self._counts["stuck"] += 1
+        for task, groups in found.waiting.items():
+            for missing, instances in groups.items():
+                row = self._stuck.setdefault((task, missing), StuckRow(task=task, missing=list(missing)))
+                row.sessions += 1
+                row.instances += instances
+                row.oldest = min(row.oldest or found.last, found.last)
+                if len(row.examples) < _EXAMPLES:
+                    row.examples = [*row.examples, session]
+
+    def _finished(self, row: RuleRow) -> RuleRow:
+        waits = self._waits[row.task]
+        row.wait_p50_ms, row.wait_p90_ms, row.wait_p99_ms = (waits.percentile(percent) for percent in (50, 90, 99))
+        row.wait_longest_ms = waits.longest if waits.count else None
+        return row
+
+    def _with_uses(self, row: TriggerRow) -> TriggerRow:
+        row.used_by, row.is_task = sorted(self._users[row.trigger]), row.trigger in self._rules
+        return row
+
+
+def _count_status(row: RuleRow, status: str) -> None:
+    match status:
+        case "unstarted":
+            row.instances += 1
+        case "scheduled":
+            row.runs += 1
+        case "finished":
+            row.finished += 1
+        case "failed":
+            row.failed += 1
+        case "abandoned":
+            row.abandoned += 1
+        case _:
+            pass

@@ -1,0 +1,104 @@
+"""`triggers stats`: what rules and triggers came to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from triggers.analysis.grouped_log import GroupedLog
+from triggers.analysis.statistics import DAY_MS, Counting, Period, RuleRow, Statistics
+from triggers.cli.duration_option import Duration, PointInTime
+from triggers.cli.log_options import every_event, log_options
+from triggers.cli.output import json_option, moment, print_json, print_table
+from triggers.cli.settings_options import settings_of
+from triggers.cli.table_files import Tables, write_csv, write_parquet
+
+_SHOWN = 20
+
+
+@click.command("stats")
+@click.option("--since", type=PointInTime(), help="Count from this time on, or so long before the newest event.")
+@click.option("--until", type=PointInTime(), help="Up to this time, or so long before the newest event.")
+@click.option("--stuck-after", type=Duration(), default=DAY_MS, help="Silent for so long, a session is stuck. [1d]")
+@click.option("--csv", "csv_into", type=click.Path(path_type=Path, file_okay=False), help="A folder for CSV files.")
+@click.option("--parquet", type=click.Path(path_type=Path, file_okay=False), help="A folder for Parquet files.")
+@log_options
+@json_option
+@click.pass_context
+def stats_command(  # noqa: PLR0913, PLR0917  # one for each option
+    ctx: click.Context,
+    since: int | None,
+    until: int | None,
+    stuck_after: int,
+    csv_into: Path | None,
+    parquet: Path | None,
+    file: Path | None,
+    rules: bytes | None,
+    as_json: bool,
+) -> None:
+    """Count over all sessions: rules that never fire, triggers nobody uses, how long tasks wait, what stuck ones miss.
+
+    Reads every event there is, keeps them in a temporary file, and folds session by session.
+    """
+    with GroupedLog(every_event(settings_of(ctx), file, rules)) as log:
+        found = _count(log, since, until, stuck_after)
+    tables: Tables = {"rules": found.rules, "triggers": found.triggers, "stuck": found.stuck}
+    if csv_into is not None:
+        write_csv(csv_into, tables)
+    if parquet is not None:
+        write_parquet(parquet, tables)
+    if as_json:
+        print_json(found)
+    else:
+        print_statistics(found)
+
+
+def _count(log: GroupedLog, since: int | None, until: int | None, stuck_after: int) -> Statistics:
+    end = log.newest if until is None else _absolute(until, log.newest)
+    start = 0 if since is None else _absolute(since, log.newest)
+    counting = Counting(Period(since=start, until=end, stuck_since=end - stuck_after))
+    for session, events in log.sessions():
+        counting.add(session, events)
+    return counting.result()
+
+
+def _absolute(time: int, newest: int) -> int:
+    return max(newest + time, 0) if time < 0 else time
+
+
+def print_statistics(found: Statistics) -> None:
+    """The tables, the longest ones cut."""
+    click.echo(
+        f"{found.events} events in {found.sessions} sessions, up to {moment(found.period.until)} (UTC);"
+        f" {found.refused} refused; {found.stuck_sessions} sessions are stuck"
+    )
+    columns = ("task", "sessions", "instances", "runs", "finished", "failed", "abandoned", "waiting")
+    print_table((*columns, "wait p50", "p90", "p99", "longest"), map(_rule, found.rules), "Rules")
+    unused = [row for row in found.triggers if row.fires == row.unused and row.fires and not row.is_task]
+    rows = [(row.trigger, row.fires, row.sessions) for row in unused[:_SHOWN]]
+    print_table(("trigger", "fires", "sessions"), rows, f"Triggers nobody uses ({len(unused)})")
+    silent = [(row.trigger, ", ".join(row.used_by)) for row in found.triggers if not row.fires and not row.is_task]
+    print_table(("trigger", "used by"), silent[:_SHOWN], f"Triggers that never fired ({len(silent)})")
+    stuck = [
+        (row.task, "\n".join(row.missing), row.sessions, row.instances, moment(row.oldest), ", ".join(row.examples[:2]))
+        for row in found.stuck[:_SHOWN]
+    ]
+    stuck_columns = ("task", "missing", "sessions", "instances", "oldest", "for example")
+    print_table(stuck_columns, stuck, f"Stuck sessions ({found.stuck_sessions})")
+
+
+def _rule(row: RuleRow) -> tuple[object, ...]:
+    counts = (row.sessions, row.instances, row.runs, row.finished, row.failed, row.abandoned, row.waiting)
+    waits = (row.wait_p50_ms, row.wait_p90_ms, row.wait_p99_ms, row.wait_longest_ms)
+    return (row.task, *counts, *map(_length, waits))
+
+
+def _length(milliseconds: int | None) -> str:
+    """For people: the largest unit in which it is at least 1."""
+    if milliseconds is None:
+        return ""
+    for unit, size in (("d", DAY_MS), ("h", 3_600_000), ("m", 60_000), ("s", 1_000)):
+        if milliseconds >= size:
+            return f"{milliseconds / size:.1f} {unit}"
+    return f"{milliseconds} ms"

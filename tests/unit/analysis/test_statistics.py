@@ -1,0 +1,163 @@
+"""Statistics, counted a second time in a plainer way."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from pathlib import Path
+
+import pyarrow.parquet
+import pytest
+from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec.structs import replace
+from tests.property.test_replayed_logs import random_log
+
+from triggers.analysis.driver import MemoryDriver
+from triggers.analysis.durations import Durations
+from triggers.analysis.statistics import Counting, Period, Statistics
+from triggers.cli import main
+from triggers.core.events import ConfigurationUpdated, Event, TaskFailed, TaskFinished, TriggerFired
+from triggers.core.view import SessionView
+
+EVER = Period(since=0, until=10**15, stuck_since=10**15)
+RULES = {
+    "t_mail": {"after": ["address", "text"], "run": "app.mail"},
+    "t_card": {"after": ["wish", "text"], "run": "app.card", "unless": ["stop"]},
+}
+
+
+def counted(logs: dict[str, list[Event]], period: Period = EVER) -> Statistics:
+    counting = Counting(period)
+    for session, events in logs.items():
+        counting.add(session, events)
+    return counting.result()
+
+
+def view_of(events: list[Event]) -> SessionView:
+    driver = MemoryDriver()
+    for event in events:
+        driver.apply("s", event)
+    return driver.view("s")
+
+
+@given(st.lists(st.integers(0, 10**10), min_size=1, max_size=200), st.sampled_from([1, 50, 90, 99, 100]))
+def test_a_percentile_is_right_to_within_a_percent(durations: list[int], percent: int) -> None:
+    counted = Durations()
+    for duration in durations:
+        counted.add(duration)
+
+    exact = sorted(durations)[math.ceil(len(durations) * percent / 100) - 1]
+
+    assert counted.percentile(percent) == pytest.approx(exact, rel=0.01, abs=1)
+    assert counted.longest == max(durations)
+
+
+def test_of_nothing_there_is_no_percentile() -> None:
+    assert Durations().percentile(50) is None
+
+
+def test_random_sessions_are_counted_as_their_views_show_them() -> None:
+    logs = {f"s{seed}": random_log(seed) for seed in range(12)}
+
+    found = counted(logs)
+
+    views = [view_of(log) for log in logs.values()]
+    fires = [event.trigger for log in logs.values() for event in log if isinstance(event, TriggerFired)]
+    assert (found.sessions, found.events, found.refused) == (12, sum(map(len, logs.values())), 0)
+    for row in found.rules:
+        mine = [i for view in views for i in view.instances if i.task == row.task]
+        assert row.sessions == sum(any(task.name == row.task for task in view.tasks) for view in views)
+        assert row.instances >= len(mine)
+        assert row.waiting == sum(i.status == "unstarted" for i in mine)
+    for trigger in found.triggers:
+        assert trigger.is_task or trigger.fires == fires.count(trigger.trigger)
+
+
+def log_of(*steps: tuple[int, Event]) -> list[Event]:
+    first = ConfigurationUpdated(configuration=json.dumps(RULES).encode(), time=steps[0][0])
+    return [first, *(replace(event, time=time, position=n) for n, (time, event) in enumerate(steps, 1))]
+
+
+def fire(trigger: str) -> Event:
+    return TriggerFired(trigger=trigger)
+
+
+def test_runs_waits_and_ends_are_counted_by_rule() -> None:
+    ran = log_of((100, fire("address")), (400, fire("text")), (500, TaskFinished(instance="t_mail#0")))
+    slow = log_of((100, fire("address")), (2100, fire("text")))
+    slow.append(TaskFailed(instance="t_mail#0", exception_type="app.E", time=3000))
+
+    mail, card = sorted(counted({"a": ran, "b": slow}).rules, key=lambda row: row.task != "t_mail")
+
+    assert (mail.sessions, mail.instances, mail.runs, mail.finished, mail.failed) == (2, 2, 2, 1, 1)
+    assert mail.wait_p50_ms == pytest.approx(300, rel=0.01)
+    assert mail.wait_longest_ms == 2000
+    assert (card.runs, card.instances, card.waiting) == (0, 2, 2)
+
+
+def test_triggers_that_nobody_uses_come_first_and_silent_ones_are_named() -> None:
+    rows = {row.trigger: row for row in counted({"a": log_of((1, fire("weather")), (2, fire("text")))}).triggers}
+
+    assert next(iter(rows)) == "weather"
+    assert (rows["weather"].fires, rows["weather"].unused, rows["weather"].used_by) == (1, 1, [])
+    assert (rows["text"].unused, rows["text"].used_by) == (0, ["t_card", "t_mail"])
+    assert rows["stop"].fires == 0
+
+
+def test_stuck_sessions_are_counted_by_what_they_miss() -> None:
+    logs = {f"s{n}": log_of((1000, fire("address"))) for n in range(7)} | {"late": log_of((5000, fire("address")))}
+
+    (row,) = counted(logs, Period(since=0, until=10_000, stuck_since=4999)).stuck
+
+    assert (row.task, row.missing, row.sessions, row.instances, row.oldest) == ("t_mail", ["text"], 7, 7, 1000)
+    assert row.examples == ["s0", "s1", "s2", "s3", "s4"]
+
+
+def test_events_before_the_period_are_applied_and_not_counted_and_later_ones_have_not_happened() -> None:
+    log = log_of((100, fire("address")), (400, fire("text")), (900, TaskFinished(instance="t_mail#0")))
+
+    found = counted({"a": log}, Period(since=200, until=500, stuck_since=0))
+
+    mail = next(row for row in found.rules if row.task == "t_mail")
+    assert (found.events, mail.instances, mail.runs, mail.finished) == (1, 0, 1, 0)
+    assert mail.wait_longest_ms == 300
+    assert counted({"a": log}, Period(since=1000, until=2000, stuck_since=0)).sessions == 0
+
+
+@pytest.fixture
+def log(tmp_path: Path) -> Path:
+    lines = [{"session": f"s{n % 5}", "trigger": "address", "time": 1000 * n} for n in range(1, 20)]
+    path = tmp_path / "log.jsonl"
+    path.write_text("\n".join(map(json.dumps, lines)))
+    return path
+
+
+def test_the_command_reads_a_file_and_writes_tables(log: Path, tmp_path: Path) -> None:
+    files = ["--csv", str(tmp_path / "csv"), "--parquet", str(tmp_path / "parquet")]
+    options = ["--from", str(log), "--rules", json.dumps(RULES), "--stuck-after", "1s", "--json", *files]
+
+    result = CliRunner().invoke(main, ["stats", *options])
+
+    found = json.loads(result.stdout)
+    assert (found["sessions"], found["events"], found["stuck_sessions"]) == (5, 24, 4)
+    for table in ("rules", "triggers", "stuck"):
+        assert pyarrow.parquet.read_table(tmp_path / "parquet" / f"{table}.parquet").to_pylist() == found[table]
+    with (tmp_path / "csv" / "stuck.csv").open() as file:
+        assert [row["missing"] for row in csv.DictReader(file)] == ['["text"]']
+
+
+@pytest.mark.parametrize(("since", "events"), [("10s", 11), ("1970-01-01T00:00:10Z", 10)])
+def test_a_period_is_a_time_or_a_length_back_from_the_newest_event(log: Path, since: str, events: int) -> None:
+    result = CliRunner().invoke(main, ["stats", "--from", str(log), "--since", since, "--json"])
+
+    assert json.loads(result.stdout)["events"] == events
+
+
+@pytest.mark.parametrize("since", ["10", "x", "2024-01-01T00:00:00", "-3d"])
+def test_what_is_no_time_is_refused(log: Path, since: str) -> None:
+    result = CliRunner().invoke(main, ["stats", "--from", str(log), f"--since={since}"])
+
+    assert result.exit_code == 2
