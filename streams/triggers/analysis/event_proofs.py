@@ -10,7 +10,7 @@ from triggers.analysis.event_words import tasks_of, trigger_of
 from triggers.analysis.explanation import Does, Effect, EventProof, Idle, Reason
 from triggers.analysis.idle_reasons import why_nothing, why_rule_stood_still, why_stale
 from triggers.analysis.trace import Trace
-from triggers.core.commands import Decision, Outcome, RunTask, SetTimer
+from triggers.core.commands import Decision, Outcome, SetTimer
 from triggers.core.config import TaskConfig
 from triggers.core.events import ConfigurationUpdated, Event, MetadataUpdated, StatusSet
 from triggers.core.header import Cohort
@@ -52,7 +52,7 @@ def prove_event(trace: Trace, event: Event) -> EventProof:
         event=trace.refs[-1],
         outcome=decision.outcome,
         fires=[fire.trigger for fire in decision.fires],
-        effects=[*_waits_on(trace, event, offers), *_became(trace, event, decision), *_asked(event, decision)],
+        effects=[*_waits_on(trace, event, offers), *_became(trace, event, decision), *_asked(trace, event, decision)],
         idle=[*why_nothing(trace, event, decision.outcome, stale), *_idle_rules(trace, event, decision, offers)],
     )
 
@@ -139,16 +139,23 @@ def _became(trace: Trace, event: Event, decision: Decision) -> Iterator[Effect]:
             yield Effect(does=Does.CONFIGURED, task=name)
 
 
-def _asked(event: Event, decision: Decision) -> Iterator[Effect]:
+def _asked(trace: Trace, event: Event, decision: Decision) -> Iterator[Effect]:
+    """Commands and timers; the session's own timer is nobody's matter."""
     for command in decision.commands:
+        if not command.instance:
+            continue
         task, number = parse_instance_name(command.instance)
-        does, wait = (Does.ISSUED, "") if isinstance(command, RunTask) else (Does.COOLS, _wait(command, event))
-        detail = f"attempt {command.attempt}{wait}"
-        yield Effect(does=does, task=task, numbers=[(number, number)], detail=detail)
+        does, wait = Does.ISSUED, ""
+        if isinstance(command, SetTimer):
+            cools = trace.session.instance(task, number).due == command.due
+            does, wait = Does.COOLS if cools else Does.WATCHED, _wait(command, event)
+        yield Effect(does=does, task=task, numbers=[(number, number)], detail=f"attempt {command.attempt}{wait}")
+    if decision.outcome is Outcome.DELETED:
+        yield Effect(does=Does.DELETED, task="")
 
 
 def _wait(timer: SetTimer, event: Event) -> str:
-    return f", in {(timer.due - event.time) / 1000:g} s"
+    return f", in {(timer.due - (event.recorded or event.time)) / 1000:g} s"
 
 
 def _idle_rules(trace: Trace, event: Event, decision: Decision, offers: Iterable[_Offer]) -> Iterator[Idle]:

@@ -14,8 +14,12 @@ from triggers.errors import NotFound
 
 def why_stale(trace: Trace, event: Event) -> Idle | None:
     """Why the result or timer will be stale, if it will; to be asked before it is applied."""
+    if trace.session.header.deleted:
+        return Idle(reason=Reason.GONE)
     if not isinstance(event, TaskEvent | TimerFired):
         return None
+    if not event.instance:
+        return Idle(reason=Reason.NO_TIMER, detail="of the session")
     try:
         instance = trace.session.instance(*parse_instance_name(event.instance))
     except NotFound:
@@ -31,7 +35,7 @@ def why_nothing(trace: Trace, event: Event, outcome: Outcome, stale: Idle | None
             return [Idle(reason=Reason.DUPLICATE, by=_ref(trace, trace.ids.get(event.id or "")), detail=event.id or "")]
         case Outcome.STALE:
             return [] if stale is None else [stale]
-        case Outcome.UNUSED:
+        case Outcome.UNUSED if not isinstance(event, TimerFired):
             reason = Reason.CONFIGURED if isinstance(event, ConfigurationUpdated) else Reason.UNUSED
             return [Idle(reason=reason)]
         case _:

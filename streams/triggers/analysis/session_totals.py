@@ -26,7 +26,7 @@ class SessionTotals:
     last: int = 0
     """Time of the last event that was applied."""
     rules: dict[str, TaskConfig] = field(default_factory=dict)
-    """At the end."""
+    """At the end, or before it was deleted."""
     became: Counter[tuple[str, str]] = field(default_factory=Counter)
     """(task, status) -> instances that took it; `unstarted` are new ones."""
     waits: list[tuple[str, int]] = field(default_factory=list)
@@ -68,12 +68,12 @@ class _Fold:
             return
         self._rows.write(self._session.changes())
         totals.last = max(totals.last, event.time)
+        totals.rules = self._session.plan.tasks or totals.rules
         self._note(event, decision, counts=counts)
 
     def result(self) -> SessionTotals:
         """What was counted, and what waits."""
         totals, plan = self._totals, self._session.plan
-        totals.rules = plan.tasks
         for name, state in self._session.tasks.all().items():
             if state.cohorts and name in plan.tasks:
                 groups: Counter[tuple[str, ...]] = Counter()
@@ -84,6 +84,8 @@ class _Fold:
         return totals
 
     def _note(self, event: Event, decision: Decision, *, counts: bool) -> None:
+        if decision.outcome is Outcome.DELETED:
+            self._created = {}
         is_replay = isinstance(event, ReplayRequested | TaskRetried)
         for name, status in decision.changed:
             self._note_status(name, status, event.time, is_replay=is_replay, counts=counts)

@@ -12,7 +12,7 @@ from triggers.analysis.explanation import EventRef, Held
 from triggers.core.commands import Decision, Outcome
 from triggers.core.config import Plans
 from triggers.core.engine import apply
-from triggers.core.events import Event, StatusSet, TaskFailed, TaskFinished, TaskRetried, TaskStatusChanged
+from triggers.core.events import Event, StatusSet, TaskFailed, TaskFinished, TaskRetried, TaskStatusChanged, TimerFired
 from triggers.core.instance import instance_name, parse_instance_name
 from triggers.core.rows import MemoryRows
 from triggers.core.session import Session
@@ -42,6 +42,10 @@ class Trace:
         self.session = self._load()
         self.refs: list[EventRef] = []
         self._about: list[str | None] = []
+        self._forget()
+
+    def _forget(self) -> None:
+        """Nothing has happened yet; a deleted session begins anew."""
         self.ids: dict[str, int] = {}
         """Event id -> the event that was applied under it last."""
         self.settled: dict[str, int] = {}
@@ -109,12 +113,22 @@ class Trace:
             self.ids[event.id] = number
         if decision.outcome in (Outcome.DUPLICATE, Outcome.STALE):
             return
+        if decision.outcome is Outcome.DELETED:
+            self._forget()
+            return
         for name, status in decision.changed:
             self._note_status(number, event, name, status)
-        if isinstance(event, _RESULTS) or (isinstance(event, StatusSet) and event.status in SETTLED):
-            self.settled[event.instance] = number
+        if (about := self._about[number]) and self._settles(event, decision):
+            self.settled[about] = number
         if trigger := trigger_of(event):
             self._note_fire(number, trigger)
+
+    @staticmethod
+    def _settles(event: Event, decision: Decision) -> bool:
+        """Whether the attempt of the instance that the event is about has its result now."""
+        if isinstance(event, TimerFired):
+            return (event.instance, Status.FAILED) in decision.changed
+        return isinstance(event, _RESULTS) or (isinstance(event, StatusSet) and event.status in SETTLED)
 
     def _note_status(self, number: int, event: Event, name: str, status: str) -> None:
         task, _ = parse_instance_name(name)

@@ -33,7 +33,8 @@ _WHY = {
     Reason.SUPERSEDED: "the result is stale; another attempt is current ({detail})",
     Reason.NOT_ISSUED: "the result is stale; the instance was never started ({detail})",
     Reason.RUNNING: "the attempt is known to have started ({detail})",
-    Reason.NO_TIMER: "the cooldown is not waited for any more ({detail})",
+    Reason.NO_TIMER: "that timer is not waited for any more ({detail})",
+    Reason.GONE: "the session is deleted",
     Reason.CONFIGURED: "these are default rules, and the session has rules",
     Reason.REFUSED: "the session cannot do it, so it is a dead letter ({detail})",
 }
@@ -45,6 +46,8 @@ _DOES = {
     Does.BECAME: "{names} becomes {status}",
     Does.ISSUED: "the command of {names} goes out",
     Does.COOLS: "{names} cools down",
+    Does.WATCHED: "{names} is overdue if nothing is heard of it",
+    Does.DELETED: "the session is gone, with all its instances",
     Does.METADATA: "{names} has new metadata",
 }
 _END = {

@@ -14,6 +14,7 @@ from triggers.analysis.explain import explain
 from triggers.analysis.explanation import Cause, Does, EventProof, Explanation, Idle, InstanceProof, Reason, Verdict
 from triggers.core.events import (
     ConfigurationUpdated,
+    DeletionRequested,
     Event,
     ReplayRequested,
     TaskFailed,
@@ -209,3 +210,35 @@ def test_a_cascade_that_is_stopped_fails_what_it_would_have_scheduled() -> None:
     assert (proof.outcome, proof.effects[-1].status) == ("stopped", "failed")
     assert explained(found).events[0].event.what == "rules were given for t_a"
     assert instance(found, "t_a").status == "finished"
+
+
+def test_a_deleted_session_begins_anew_and_late_results_find_nobody() -> None:
+    found = session(fire("page"), fire("complete"), DeletionRequested())
+    assert [effect.does for effect in last(found).effects] == [Does.DELETED]
+    found.apply(TaskFinished(instance="t_subject#0", attempt=1))
+    assert why(found) == [(Reason.GONE, None)]
+    found.configure(RULES)
+    found.apply(fire("page"))
+
+    proof = instance(found, "t_subject")
+
+    assert (proof.name, proof.status, [m.trigger for m in proof.missing]) == ("t_subject#0", "unstarted", ["complete"])
+    assert [held.by and held.by.offset for held in proof.satisfied] == [found.log[-1].position]
+
+
+def test_timers_of_attempts_and_of_the_session_are_told_apart() -> None:
+    rules: Json = {
+        "$limits": {"sessionTtl": 3600},
+        "t_a": {"after": ["a"], "run": "app.a", "timeouts": {"scheduled": 60, "attempts": 1}},
+    }
+    found = session(fire("a"), rules=rules)
+    assert [effect.does for effect in last(found).effects] == [Does.CREATED, Does.BECAME, Does.ISSUED, Does.WATCHED]
+    found.apply(TimerFired(instance="", attempt=0, due=1))
+    assert why(found) == [(Reason.NO_TIMER, None)]
+    found.apply(TimerFired(instance="t_a#0", attempt=1, due=62_000))
+    assert [effect.status for effect in last(found).effects] == ["failed"]
+
+    found.apply(TaskFinished(instance="t_a#0", attempt=1))
+
+    (idle,) = last(found).idle
+    assert (idle.reason, idle.by and idle.by.what) == (Reason.SETTLED, "a timer of t_a#0 was due")
