@@ -7,7 +7,7 @@ with its result stored in Redis and without.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -38,11 +38,13 @@ _STALLED_S = 120.0
 _decoder = EventDecoder(max_payload_bytes=900_000)
 
 
-def measure(brokers: str, options: tuple[str, ...], tasks: int) -> Iterator[tuple[str, Rate]]:
-    """One run of each, one after the other. Raises RuntimeError."""
-    yield "commands on Kafka", from_kafka(brokers, options, tasks)
-    yield "send_task over Redis", from_redis(options, tasks)
-    yield "send_task over Redis, results ignored", from_redis(options, tasks, BENCH_IGNORE_RESULTS="1")
+def programs(brokers: str, options: tuple[str, ...], tasks: int) -> dict[str, Callable[[], Rate]]:
+    """What is compared, each to be run once a round."""
+    return {
+        "commands on Kafka": lambda: from_kafka(brokers, options, tasks),
+        "send_task over Redis": lambda: from_redis(options, tasks),
+        "send_task over Redis, results ignored": lambda: from_redis(options, tasks, BENCH_IGNORE_RESULTS="1"),
+    }
 
 
 def from_kafka(brokers: str, options: tuple[str, ...], tasks: int) -> Rate:

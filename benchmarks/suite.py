@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -81,8 +82,11 @@ class Suite:
             runs = self.figures.throughput.setdefault(workload.name, {})
             for number in range(1, self.plan.rounds + 1):
                 if old:
-                    self._note(runs, workload.name, number, old_framework.NAME, old.measure(workload.pages, count))
-                self._note(runs, workload.name, number, AGENT.name, measure(AGENT, workload, self.brokers))
+                    measured = partial(old.measure, workload.pages, count)
+                    self._try(runs, f"{workload.name}, {number}", old_framework.NAME, measured)
+                self._try(
+                    runs, f"{workload.name}, {number}", AGENT.name, partial(measure, AGENT, workload, self.brokers)
+                )
 
     def latency(self) -> None:
         """At 500 events a second."""
@@ -98,8 +102,8 @@ class Suite:
         for pool, options in celery_rates.POOLS.items():
             runs = self.figures.celery.setdefault(pool, {})
             for number in range(1, self.plan.celery_rounds + 1):
-                for name, rate in celery_rates.measure(self.brokers, options, self.plan.celery_tasks):
-                    self._note(runs, pool, number, name, rate)
+                for name, measured in celery_rates.programs(self.brokers, options, self.plan.celery_tasks).items():
+                    self._try(runs, f"{pool}, {number}", name, measured)
 
     def worker(self) -> None:
         """Start, recovery, memory."""
@@ -115,11 +119,18 @@ class Suite:
         runs = self.figures.throughput.setdefault(workload.name, {})
         for number in range(1, self.plan.rounds + 1):
             for program in programs:
-                self._note(runs, workload.name, number, program.name, measure(program, workload, self.brokers))
+                measured = partial(measure, program, workload, self.brokers)
+                self._try(runs, f"{workload.name}, {number}", program.name, measured)
 
-    def _note(self, runs: Runs, of: str, number: int, name: str, rate: Rate) -> None:
+    def _try(self, runs: Runs, of: str, name: str, measured: Callable[[], Rate]) -> None:
+        """One run of a program; one that fails does not take the others' figures with it."""
+        try:
+            rate = measured()
+        except (RuntimeError, KafkaException) as error:
+            self._leave_out(f"{name} on {of}: {error}")
+            return
         runs.setdefault(name, []).append(rate)
-        self.say(f"{of}, {number}: {name} {rate.events_per_s:,.0f}/s, {rate.cpu_us_per_event:,.1f} µs CPU each")
+        self.say(f"{of}: {name} {rate.events_per_s:,.0f}/s, {rate.cpu_us_per_event:,.1f} µs CPU each")
 
     def _quix(self) -> list[Program]:
         try:

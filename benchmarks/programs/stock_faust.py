@@ -22,7 +22,6 @@ def main(brokers: str, namespace: str, folder: str) -> None:
         topic_partitions=_PARTITIONS,
         consumer_auto_offset_reset="earliest",
         producer_acks=-1,
-        web_enabled=False,
     )
     source = app.topic(names.events, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
     commands = app.topic(names.commands, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw")
@@ -35,7 +34,7 @@ def main(brokers: str, namespace: str, folder: str) -> None:
             latest[session] = number.to_bytes(4, "big") + page
             await commands.send(key=session, value=page)
 
-    sys.argv[1:] = ["worker", "--loglevel=warn"]
+    sys.argv[1:] = ["worker", "--loglevel=warn", "--without-web"]
     app.main()
 
 
