@@ -23,22 +23,22 @@ RATES = (100_000, 1_000_000, 10_000_000)
 class Inputs:
     """Per event, per task, per row: measured with `make bench` unless it says assumed."""
 
-    agent_cpu_us: float = 100.0
-    """CPU of an agent for one event, sessions coming from disk."""
-    broker_cpu_us: float = 15.0
+    agent_cpu_us: float = 180.0
+    """CPU of an agent for one event, sessions coming from disk; half of that where they are in memory."""
+    broker_cpu_us: float = 20.0
     """CPU of a broker for one event: read, and its command and rows written, by a leader."""
-    celery_cpu_us: float = 800.0
-    """CPU of a Celery worker for one task that does nothing, its results included."""
+    celery_cpu_us: float = 1200.0
+    """CPU of a Celery worker (prefork) for one task that does nothing, its results included; solo: half."""
     utilisation: float = 0.5
     """Assumed: share of its capacity that anything uses on average, so that peaks and catching up fit."""
 
     events_per_task: float = 3.0
     """A trigger that runs a task, `running` and `finished`."""
     event_bytes: int = 280
-    command_bytes: int = 420
-    rows_per_event: float = 1.7
-    """A page writes three, a result two or none."""
-    row_bytes: int = 240
+    command_bytes: int = 390
+    rows_per_event: float = 2.3
+    """A page writes three, a result two."""
+    row_bytes: int = 230
     compression: float = 0.6
     """Assumed: stored bytes by produced bytes, lz4."""
     replicas: int = 3
