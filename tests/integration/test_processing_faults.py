@@ -7,7 +7,7 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from confluent_kafka import Producer
+from confluent_kafka import Consumer, Producer, TopicPartition
 from tests.support.fold_oracle import assert_equals_fold
 from tests.support.partition_files import assert_files_equal_fold
 from tests.support.questionnaires import Application, Load, interleaved
@@ -17,6 +17,7 @@ from tests.support.topic_setup import create_topics
 from tests.support.worker_process import WorkerProcess
 
 from triggers.core.rows import header_key
+from triggers.processing.exits import ExitCode
 from triggers.settings import Settings
 from triggers.topology import Topology, partition_of
 
@@ -110,6 +111,24 @@ def write_row(settings: Settings, changelog: str, key: bytes, row: bytes) -> Non
     assert producer.flush(30) == 0
 
 
+def commit_offsets(settings: Settings, offset: int) -> None:
+    names = Topology(settings.namespace)
+    consumer = Consumer({"bootstrap.servers": settings.brokers, "group.id": names.agents, "enable.auto.commit": False})
+    places = [TopicPartition(names.events, p, offset) for p in range(settings.partitions)]
+    consumer.commit(offsets=places, asynchronous=False)
+    consumer.close()
+
+
+def test_sessions_whose_offsets_are_gone_are_not_applied_again(settings: Settings) -> None:
+    create_topics(settings)
+    write_row(settings, Topology(settings.namespace).changelog, b"sghost", b"row")
+
+    with WorkerProcess(settings, "w0") as worker:
+        assert worker.join() == ExitCode.MISFIT
+
+    assert "kafka-consumer-groups.sh --reset-offsets" in worker.log_text()
+
+
 def test_a_broken_file_is_set_aside_and_rebuilt(settings: Settings) -> None:
     create_topics(settings)
     application = Application(settings)
@@ -152,6 +171,7 @@ def test_a_bug_in_the_engine_ends_the_worker_and_skips_nothing(settings: Setting
     names = Topology(settings.namespace)
     create_topics(settings)
     write_row(settings, names.changelog, header_key("s1"), b"\xc1")
+    commit_offsets(settings, 0)
     application = Application(settings)
     application.fire("s1", {"trigger": "a"})
     application.flush()

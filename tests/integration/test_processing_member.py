@@ -35,7 +35,9 @@ def ownership() -> Ownership:
 @pytest.fixture
 def member(settings: Settings, ownership: Ownership) -> Iterator[Member]:
     topic = create_topics(settings).events
-    member = Member(member_options(settings, "m"), topic, ownership, NoRebalances(), patience_s=30)
+    member = Member(
+        member_options(settings, "m"), topic, ownership, NoRebalances(), is_empty=lambda _: True, patience_s=30
+    )
     yield member
     member.leave()
 

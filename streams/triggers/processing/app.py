@@ -171,7 +171,14 @@ class Worker:
     def _new_member(self, consumer: AgentConsumer) -> Member:
         options = member_options(self._settings, f"{self._worker_id}@{self._url}")
         patience = self._settings.transaction_timeout_s * 2
-        return Member(options, self._names.events, self._ownership, consumer, patience_s=patience)
+        return Member(
+            options,
+            self._names.events,
+            self._ownership,
+            consumer,
+            is_empty=lambda partition: self._store.rows(partition).reached() < 0,
+            patience_s=patience,
+        )
 
     def _new_transactions(self, topics: Topics) -> Transactions:
         options = producer_options(

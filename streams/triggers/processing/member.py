@@ -34,15 +34,32 @@ class Rebalances(Protocol):
         """These are ours no longer; others may be writing them already."""
 
 
+_OFFSET_LOST = (
+    "the group has no offset for partition {partition} of {topic}, but its sessions are there: reading it from the"
+    " beginning would apply its events twice. Kafka forgets the offsets of a group that was away for longer than"
+    " offsets.retention.minutes; set them with kafka-consumer-groups.sh --reset-offsets to the first event that is not"
+    " in the sessions yet"
+)
+
+
 class Member:
     """A cooperative-sticky member of the workers' group that reads the events."""
 
-    def __init__(
-        self, options: Options, topic: str, ownership: Ownership, rebalances: Rebalances, *, patience_s: float
+    def __init__(  # noqa: PLR0913  # everything a member needs
+        self,
+        options: Options,
+        topic: str,
+        ownership: Ownership,
+        rebalances: Rebalances,
+        *,
+        is_empty: Callable[[int], bool],
+        patience_s: float,
     ) -> None:
+        """`is_empty`: whether a recovered partition has no rows at all."""
         self._topic = topic
         self._ownership = ownership
         self._rebalances = rebalances
+        self._is_empty = is_empty
         self._patience_s = patience_s
         self.running: frozenset[int] = frozenset()
         """Partitions that are read: owned, recovered, and set to what the group has committed."""
@@ -72,6 +89,8 @@ class Member:
         self.running = frozenset()
 
     def _beginning(self, partition: int) -> int:
+        if not self._is_empty(partition):  # rows and offsets are committed together: somebody has removed the offset
+            raise Stop(ExitCode.MISFIT, _OFFSET_LOST.format(topic=self._topic, partition=partition))
         where = TopicPartition(self._topic, partition)
         return self._insist(lambda: self._kafka.get_watermark_offsets(where, timeout=10))[0]
 
