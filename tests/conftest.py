@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import uuid
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,13 @@ def broker(no_process_is_left: None) -> Iterator[str]:  # noqa: ARG001  # this o
         if os.environ.get("CI"):
             raise
         pytest.skip(str(error))
+
+
+@pytest.fixture(scope="session")
+def django() -> None:
+    """Django, set up as tests/support/django_settings.py says."""
+    os.environ["DJANGO_SETTINGS_MODULE"] = "tests.support.django_settings"
+    import_module("django").setup()
 
 
 @pytest.fixture

@@ -12,8 +12,36 @@ The eight hops of an event, and where each lives:
     8 result    celery/
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 from triggers.manager import TriggerManager
-from triggers.storages.memory import MemoryStorage
+from triggers.registry import storage_backends, trigger_managers
+from triggers.storages.base import BaseStorageBackend, BaseTriggerStorage
+from triggers.storages.memory import MemoryStorage, MemoryStorageBackend
 from triggers.storages.stream import StreamStorage
 
-__all__ = ["MemoryStorage", "StreamStorage", "TriggerManager"]
+if TYPE_CHECKING:
+    from triggers.storages.cache import CacheStorageBackend
+
+__all__ = [
+    "BaseStorageBackend",
+    "BaseTriggerStorage",
+    "CacheStorageBackend",
+    "MemoryStorage",
+    "MemoryStorageBackend",
+    "StreamStorage",
+    "TriggerManager",
+    "storage_backends",
+    "trigger_managers",
+]
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401  # a class that is not imported yet
+    """CacheStorageBackend brings Django with it, so it is imported when it is asked for."""
+    if name != "CacheStorageBackend":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from triggers.storages.cache import CacheStorageBackend  # noqa: PLC0415  # it brings Django
+
+    return CacheStorageBackend

@@ -2,26 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Protocol
+import inspect
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import ClassVar, Protocol
 
-from triggers.codec import encode_object
+from triggers.codec import encode_configuration, encode_object
+from triggers.core.commands import Decision
 from triggers.core.config import validate_configuration
 from triggers.core.events import (
     ConfigurationUpdated,
     DeletionRequested,
+    Event,
     MetadataUpdated,
     ReplayRequested,
     SkipRequested,
     StatusSet,
+    TaskRetried,
     TriggerFired,
 )
 from triggers.core.statuses import Status, may_be_set
-from triggers.core.view import InstanceView, TaskView
-from triggers.errors import InstanceNotFound, WrongStatus
+from triggers.errors import InstanceNotFound, InvalidConfiguration, WrongStatus
+from triggers.registry import default_runner_name, task_runners, trigger_managers
+from triggers.storages.base import BaseStorageBackend
 from triggers.storages.contract import Storage
+from triggers.types import TaskConfig, TaskInstance
+
+__all__ = ["TriggerManager", "trigger_managers"]
 
 Kwargs = Mapping[str, object]
+
+log = logging.getLogger(__name__)
 
 
 class Named(Protocol):
@@ -35,37 +46,51 @@ class Named(Protocol):
 class TriggerManager:
     """The API of one session.
 
-    Every call that changes something writes one event and returns when the storage has it; what it leads to happens
-    after that. Beside the errors named here, every call raises what its storage raises (`Storage`).
+    Every call that changes something writes one event and returns when the storage has it. An embedded storage decides
+    at once: what became ready is handed to its runner and the hooks run before the call returns. On the stream both
+    happen after that. Beside the errors named here, every call raises what its storage raises (`Storage`).
     """
+
+    triggers__registry_key: ClassVar[str] = "default"
+    """Set by the registry."""
 
     def __init__(self, storage: Storage) -> None:
         self.storage = storage
-        """For inspection: `storage.read()`."""
+        """For inspection: `storage.instances`, `storage.tasks`, `storage.read()`."""
+
+    @property
+    def default_task_runner_name(self) -> str:
+        """Runner of rules without `using`, in embedded storages. A class attribute of a subclass that is registered:
+        workers make the manager again.
+        """
+        return default_runner_name()
 
     def fire(self, trigger_name: str, trigger_kwargs: Kwargs | None = None, *, event_id: str | None = None) -> None:
         """Fire a trigger. With an `event_id`, firing again with the same one changes nothing.
 
-        Raises CallError for kwargs that are no JSON.
+        Raises CallError for kwargs that are no JSON. A runner that is down raises nothing: see `deliver`.
         """
         kwargs = encode_object(trigger_kwargs, "trigger_kwargs")
-        self.storage.write(TriggerFired(trigger=trigger_name, kwargs=kwargs, id=event_id))
+        self._happen(TriggerFired(trigger=trigger_name, kwargs=kwargs, id=event_id))
 
     def update_configuration(self, configuration: Mapping[str, Mapping[str, object]]) -> None:
         """Add tasks, or replace tasks of the same name; `after` and `unless` may be sets.
 
-        Raises InvalidConfiguration that names the task and the key.
+        Raises InvalidConfiguration that names the task and the key; for an embedded storage also when `using` names a
+        runner that nobody registered.
         """
-        encoded = encode_object(_with_lists(configuration), "configuration")
+        encoded = encode_configuration(configuration)
         validate_configuration(encoded)
-        self.storage.write(ConfigurationUpdated(configuration=encoded))
+        if isinstance(self.storage, BaseStorageBackend):
+            _check_runners(configuration)
+        self._happen(ConfigurationUpdated(configuration=encoded))
 
     def delete_session(self) -> None:
         """Delete the session: everything in it, whatever runs. Results that come later change nothing.
 
         Twice does no more than once; a later event begins a new session of the same UID.
         """
-        self.storage.write(DeletionRequested())
+        self._happen(DeletionRequested())
 
     def replay_failed_instance(
         self, failed_instance: str | Named, replacement_kwargs: Mapping[str, Kwargs] | None = None
@@ -76,7 +101,7 @@ class TriggerManager:
         """
         kwargs = None if replacement_kwargs is None else encode_object(replacement_kwargs, "replacement_kwargs")
         name = self._failed(failed_instance, "replayed")
-        self.storage.write(ReplayRequested(instance=name, replacement_kwargs=kwargs))
+        self._happen(ReplayRequested(instance=name, replacement_kwargs=kwargs))
 
     def skip_failed_instance(
         self, failed_instance: str | Named, cascade: bool = False, result: Kwargs | None = None
@@ -87,23 +112,23 @@ class TriggerManager:
         """
         encoded = encode_object(result, "result")
         name = self._failed(failed_instance, "skipped")
-        self.storage.write(SkipRequested(instance=name, cascade=cascade, result=encoded))
+        self._happen(SkipRequested(instance=name, cascade=cascade, result=encoded))
 
     def update_instance_status(  # noqa: PLR0913  # the signature that applications of the old framework call
         self,
-        instance: str | Named,
+        task_instance: str | Named,
         status: str,
         metadata: Kwargs | None = None,
         cascade: bool = False,
         cascade_kwargs: Kwargs | None = None,
         *,
         force: bool = False,
-    ) -> InstanceView:
+    ) -> TaskInstance:
         """Set a status by hand and return the instance after that; with `cascade`, fire the task's name as well.
 
         Raises WrongStatus for a change that only `force` allows, InstanceNotFound.
         """
-        found = self._find(instance)
+        found = self._find(task_instance)
         if not force and not may_be_set(found.status, status):
             raise WrongStatus(f'{_told(found)} cannot be set to "{status}" without force!')
         event = StatusSet(
@@ -114,26 +139,131 @@ class TriggerManager:
             cascade_kwargs=encode_object(cascade_kwargs, "cascade_kwargs"),
             force=force,
         )
-        self.storage.write(event)
+        self._happen(event)
         return self._find(found)
 
-    def update_instance_metadata(self, instance: str | Named, metadata: Kwargs) -> None:
+    def update_instance_metadata(self, task_instance: str | Named, metadata: Kwargs) -> None:
         """Merge metadata into an instance. Raises InstanceNotFound."""
         encoded = encode_object(metadata, "metadata")
-        self.storage.write(MetadataUpdated(instance=self._find(instance).name, metadata=encoded))
+        self._happen(MetadataUpdated(instance=self._find(task_instance).name, metadata=encoded))
 
-    def mark_instance_logs_resolved(self, instance: str | Named) -> None:
+    def mark_instance_logs_resolved(self, task_instance: str | Named) -> None:
         """Note that somebody has seen what the instance logged. Raises InstanceNotFound."""
-        self.update_instance_metadata(instance, {"logsResolved": True})
+        self.update_instance_metadata(task_instance, {"logsResolved": True})
 
-    def get_unresolved_tasks(self) -> list[TaskView]:
-        """Tasks with no instance yet, or with an unresolved one, in declaration order."""
-        session = self.storage.read()
-        return [task for task in session.tasks if task.name in session.unresolved_tasks]
+    def get_unresolved_tasks(self) -> list[TaskConfig]:
+        """Tasks with no instance yet, or with an unresolved one, in declaration order, as of now."""
+        self.storage.refresh()
+        return self.storage.get_unresolved_tasks()
 
-    def get_unresolved_instances(self) -> list[InstanceView]:
-        """Instances that something still waits for, failed ones included, in creation order."""
-        return [instance for instance in self.storage.read().instances if not instance.resolved]
+    def get_unresolved_instances(self) -> list[TaskInstance]:
+        """Instances that something still waits for, failed ones included, in creation order, as of now."""
+        self.storage.refresh()
+        return self.storage.get_unresolved_instances()
+
+    # -- what follows from an event -----------------------------------------------------------------------------------
+
+    def record(self, event: Event) -> Decision | None:
+        """Write an event and, where the storage decides at once, hand over what became ready; hooks do not run.
+
+        For workers of embedded storages, whose reports no hook can undo; the other methods run the hooks as well.
+        """
+        with self.storage.acquire_lock():
+            decision = self.storage.write(event)
+            self.deliver()
+        return decision
+
+    def run_hooks(self, event: Event, decision: Decision) -> None:
+        """Run the hooks for an event that has happened. Raises what they raise."""
+        for fire in decision.fires:
+            self.after_fire(fire.trigger, fire.ready)
+        match event:
+            case ReplayRequested() | TaskRetried() if decision.commands:
+                self.after_replay(event.instance, decision.commands[0].instance)
+            case SkipRequested():
+                self.after_skip(event.instance, event.cascade)
+            case _:
+                pass
+
+    def deliver(self) -> list[str]:
+        """Hand every command of an embedded storage's outbox to its runner; names of the instances that stay there.
+
+        Every call that changes the session does this. What a runner refuses is logged, kept and tried again by the
+        next call: call this yourself to have it sooner.
+        """
+        storage = self.storage
+        if not isinstance(storage, BaseStorageBackend) or (not storage.has_lock and not storage.outbox):
+            return []
+        with storage.acquire_lock():
+            if not storage.outbox:
+                return []
+            self._empty(storage)
+            storage.save()
+            return [entry["instance"] for entry in storage.outbox]
+
+    def after_fire(self, trigger_name: str, scheduled: Sequence[str]) -> None:
+        """Run `_post_fire` for a trigger that has fired and the instances that it scheduled."""
+        if _is_overridden(self._post_fire, TriggerManager._post_fire):
+            self._post_fire(trigger_name, self._named(scheduled))
+
+    def after_replay(self, original: str, replay: str) -> None:
+        """Run `_post_replay`; the new instance is given to a hook that has an argument `replay`."""
+        if not _is_overridden(self._post_replay, TriggerManager._post_replay):
+            return
+        old, new = self._named([original, replay])
+        if _takes_replay(self._post_replay):
+            self._post_replay(old, replay=new)
+        else:
+            self._post_replay(old)
+
+    def after_skip(self, instance: str, cascade: bool) -> None:
+        """Run `_post_skip`."""
+        if _is_overridden(self._post_skip, TriggerManager._post_skip):
+            self._post_skip(self._named([instance])[0], cascade)
+
+    def _post_fire(self, trigger_name: str, tasks_scheduled: list[TaskInstance]) -> None:
+        """Hook: a trigger has fired, also by a cascade. Not under the session's lock."""
+
+    def _post_replay(self, task_instance: TaskInstance, *, replay: TaskInstance | None = None) -> None:
+        """Hook: `task_instance` was replayed, as `replay`. An override may leave `replay` out."""
+
+    def _post_skip(self, task_instance: TaskInstance, cascade: bool) -> None:
+        """Hook: a failed instance was skipped, after the `_post_fire` of its cascade."""
+
+    def _happen(self, event: Event) -> None:
+        decision = self.record(event)
+        if decision is not None:
+            self.run_hooks(event, decision)
+
+    def _empty(self, storage: BaseStorageBackend) -> None:
+        """Once through the outbox; an entry that is of no use any more goes as well."""
+        outbox = storage.outbox
+        for entry in outbox:
+            instance = storage.instances.get(entry["instance"])
+            wanted = instance is not None and instance.attempt == entry["attempt"]
+            if (
+                instance is None
+                or not wanted
+                or instance.status != Status.SCHEDULED
+                or self._hand_over(instance, entry)
+            ):
+                outbox.remove(entry)
+
+    def _hand_over(self, instance: TaskInstance, entry: dict[str, object]) -> bool:
+        key = instance.config.using or self.default_task_runner_name
+        try:
+            task_runners.get(key).run(self, instance)
+        except Exception as error:
+            entry["error"] = f"{type(error).__name__}: {error}"
+            log.exception(
+                "session %s: runner %r did not take %s; it stays in the outbox", self.storage.uid, key, instance
+            )
+            return False
+        return True
+
+    def _named(self, names: Sequence[str]) -> list[TaskInstance]:
+        self.storage.refresh()
+        return [self.storage[name] for name in names]
 
     def _failed(self, instance: str | Named, wanted: str) -> str:
         found = self._find(instance)
@@ -141,30 +271,32 @@ class TriggerManager:
             raise WrongStatus(f"{_told(found)} cannot be {wanted}!")
         return found.name
 
-    def _find(self, instance: str | Named) -> InstanceView:
-        """By name: what the caller holds may be older than the session."""
+    def _find(self, instance: str | Named) -> TaskInstance:
+        """By name, as it is now: what the caller holds may be older than the session."""
         name = instance if isinstance(instance, str) else instance.name
-        for found in self.storage.read().instances:
-            if found.name == name:
-                return found
-        raise InstanceNotFound(f"session {self.storage.uid!r} has no instance {name!r}")
+        self.storage.refresh()
+        found = self.storage.instances.get(name)
+        if found is None:
+            raise InstanceNotFound(f"session {self.storage.uid!r} has no instance {name!r}")
+        return found
 
 
-def _told(instance: InstanceView) -> str:
-    return f'Instance "{instance.name} ({instance.status})" in {instance.status} state'
+def _told(instance: TaskInstance) -> str:
+    return f'Instance "{instance}" in {instance.status} state'
 
 
-def _with_lists(configuration: Mapping[str, Mapping[str, object]]) -> dict[str, object]:
-    """The configuration with sorted lists in the place of sets, whose order is not the same in every process."""
-    return {task: _each_listed(directives) for task, directives in configuration.items()}
+def _check_runners(configuration: Mapping[str, Mapping[str, object]]) -> None:
+    for task, directives in configuration.items():
+        using = directives.get("using") if isinstance(directives, Mapping) else None
+        if using is not None and using not in task_runners:
+            known = ", ".join(task_runners)
+            raise InvalidConfiguration(f"task {task!r}: 'using' names the runner {using!r}; registered are {known}")
 
 
-def _each_listed(directives: object) -> object:
-    if not isinstance(directives, Mapping):
-        return directives
-    return {key: _listed(value) for key, value in directives.items()}
+def _is_overridden(hook: Callable[..., object], own: Callable[..., object]) -> bool:
+    return getattr(hook, "__func__", hook) is not own
 
 
-def _listed(value: object) -> object:
-    are_names = isinstance(value, set | frozenset) and all(isinstance(name, str) for name in value)
-    return sorted(value) if are_names else value  # type: ignore[call-overload]  # checked in the line above
+def _takes_replay(hook: Callable[..., object]) -> bool:
+    parameters = inspect.signature(hook).parameters.values()
+    return any(each.name == "replay" or each.kind is each.VAR_KEYWORD for each in parameters)

@@ -13,10 +13,9 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
-from functools import cached_property
+import sys
+from collections.abc import Callable, Mapping
+from functools import wraps
 from typing import Any
 
 import celery
@@ -26,12 +25,21 @@ from triggers.celery.command_headers import CommandName, command_of
 from triggers.celery.installation import installed_settings
 from triggers.celery.outcomes import RetryAsked, StatusSetByTask, class_name, context_of, traceback_of
 from triggers.celery.result_signals import LOG_LEVEL, VERDICT
+from triggers.celery.task_registration import register_in_every_app
 from triggers.core.statuses import Status
-from triggers.core.view import InstanceView
-from triggers.errors import InstanceNotFound
-from triggers.logging import ContextLogger, logging_to
-from triggers.manager import TriggerManager
-from triggers.storages.stream import StreamStorage
+from triggers.embedded_task import run_embedded
+from triggers.exceptions import with_context
+from triggers.task_context import TaskContext
+
+__all__ = [
+    "MaxRetriesExceeded",
+    "Retry",
+    "StatusChange",
+    "TaskContext",
+    "TriggerTask",
+    "current_command",
+    "task_body",
+]
 
 Kwargs = Mapping[str, Any]
 
@@ -66,78 +74,30 @@ class MaxRetriesExceeded(MaxRetriesExceededError):  # type: ignore[misc]  # Cele
         self.context = dict(context or {})
 
 
-class TaskContext:
-    """What a `TriggerTask` knows about the run it is in."""
-
-    def __init__(self, command: CommandName, trigger_kwargs: Mapping[str, Kwargs], logger_name: str) -> None:
-        self._command = command
-        self._logger_name = logger_name
-        self.trigger_kwargs = trigger_kwargs
-        """Trigger -> the kwargs it was fired with."""
-        self.log_level = logging.NOTSET
-        """Highest level that was logged through `get_logger_context`."""
-
-    @property
-    def instance_name(self) -> str:
-        """`<task>#<n>`."""
-        return self._command.instance
-
-    @property
-    def storage_uid(self) -> str:
-        """UID of the session."""
-        return self._command.session
-
-    @property
-    def attempt(self) -> int:
-        """The how-manieth command of the instance this is, from 1."""
-        return self._command.attempt
-
-    @cached_property
-    def manager(self) -> TriggerManager:
-        """The session's manager: a task may fire triggers. Made on first use."""
-        return TriggerManager(StreamStorage(self.storage_uid, installed_settings()))
-
-    @cached_property
-    def task_instance(self) -> InstanceView:
-        """This instance, as the session's worker sees it now. Blocks; raises what reading a session raises."""
-        for instance in self.manager.storage.read().instances:
-            if instance.name == self.instance_name:
-                return instance
-        raise InstanceNotFound(f"session {self.storage_uid!r} has no instance {self.instance_name!r}")
-
-    def get_logger_context(
-        self, logger: logging.Logger | Kwargs | None = None, context: Kwargs | None = None
-    ) -> AbstractContextManager[ContextLogger]:
-        """A logger for a `with` block, the one of the task's name unless another is given.
-
-        The highest level logged becomes the `logLevel` of the result; an exception that leaves the block is logged, so
-        it counts as an error. A mapping as the only argument is the context.
-        """
-        if isinstance(logger, Mapping):
-            logger, context = None, logger
-        return logging_to(logger or logging.getLogger(self._logger_name), context or {}, self._note)
-
-    def _note(self, level: int) -> None:
-        self.log_level = max(self.log_level, level)
-
-
 class TriggerTask(celery.Task):  # type: ignore[misc]  # as above
-    """Base class of tasks: override `_run`."""
+    """Base class of tasks: override `_run`. A subclass that does is a task of every Celery app of its process."""
 
     abstract = True
 
-    def run(self, /, **trigger_kwargs: Kwargs) -> Any:
-        """Called by Celery, with one keyword argument per trigger."""
-        context = TaskContext(current_command(self.request), trigger_kwargs, self.name)
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "_run" in vars(cls) and not vars(cls).get("abstract"):
+            register_in_every_app(cls)
+
+    def run(self, /, *args: Any, **kwargs: Any) -> Any:
+        """Called by Celery: for a command of the stream with an argument per trigger, else as a runner sends it."""
+        request = self.request
+        command = command_of(request, request.id)
+        if command is None:
+            return task_body(self._run)(*args, **{"logger_name": self.name, **kwargs})
+        context = _context_of_command(command, kwargs, self.name)
         try:
-            return _checked(self._run(context) or {})
-        except StatusChange as change:
-            verdict = StatusSetByTask(status=str(change.status), metadata=change.metadata)
-            self.request.update({VERDICT: verdict})
-        except Retry as retry:
-            self.request.update({VERDICT: _asked(retry, context.log_level)})
+            outcome = _outcome(self._run, context)
         finally:
-            self.request.update({LOG_LEVEL: context.log_level})
+            request.update({LOG_LEVEL: context.log_level})
+        if isinstance(outcome, Mapping):
+            return outcome
+        request.update({VERDICT: outcome})
         return None
 
     def _run(self, context: TaskContext) -> Kwargs | None:
@@ -147,6 +107,12 @@ class TriggerTask(celery.Task):  # type: ignore[misc]  # as above
     def skip(self, metadata: Kwargs | None = None) -> StatusChange:
         """`raise self.skip()`: resolve the instance without a result and without a cascade."""
         return StatusChange(Status.SKIPPED, metadata)
+
+    def cleanup_thread(self) -> None:
+        """Called after a run in a thread of the threading runner: closes what Django has opened for that thread."""
+        django_db = sys.modules.get("django.db")
+        if django_db is not None:
+            django_db.connections.close_all()
 
     def retry(  # type: ignore[override, unused-ignore]  # Celery's own has other arguments
         self,
@@ -170,6 +136,39 @@ class TriggerTask(celery.Task):  # type: ignore[misc]  # as above
         return Retry(exc, metadata or {}, replacement_kwargs, cooldown or 0)
 
 
+def task_body(target: Callable[[TaskContext], Kwargs | None]) -> Callable[..., Kwargs | None]:
+    """A function of a context as what a task runner calls: it reports to the session what becomes of the function."""
+
+    @wraps(target)
+    def body(  # noqa: PLR0913  # what the runner sends
+        instance_name: str,
+        manager_type: str,
+        storage_type: str,
+        storage_uid: str,
+        trigger_kwargs: Mapping[str, Kwargs],
+        *args: Any,
+        attempt: int = 0,
+        storage_arguments: Kwargs | None = None,
+        logger_name: str = __name__,
+        **kwargs: Any,
+    ) -> Kwargs | None:
+        context = TaskContext(
+            instance_name,
+            manager_type,
+            storage_type,
+            storage_uid,
+            trigger_kwargs,
+            args,
+            kwargs,
+            attempt=attempt,
+            storage_arguments=storage_arguments,
+            logger_name=logger_name,
+        )
+        return run_embedded(context, lambda found: _outcome(target, found))
+
+    return body
+
+
 def current_command(request: Any = None) -> CommandName:
     """Session, instance and attempt of the running task; `request`: Celery's, where it is at hand.
 
@@ -182,12 +181,35 @@ def current_command(request: Any = None) -> CommandName:
     return command
 
 
-def _checked(result: Any) -> Any:
+def _context_of_command(command: CommandName, trigger_kwargs: Mapping[str, Kwargs], logger_name: str) -> TaskContext:
+    return TaskContext(
+        command.instance,
+        "default",
+        "stream",
+        command.session,
+        trigger_kwargs,
+        attempt=command.attempt,
+        storage_arguments={"settings": installed_settings()},
+        logger_name=logger_name,
+    )
+
+
+def _outcome(
+    run: Callable[[TaskContext], Kwargs | None], context: TaskContext
+) -> Kwargs | StatusSetByTask | RetryAsked:
+    try:
+        return _checked(run(context) or {})
+    except StatusChange as change:
+        return StatusSetByTask(status=str(change.status), metadata=change.metadata)
+    except Retry as retry:
+        return _asked(retry, context.log_level)
+
+
+def _checked(result: Any) -> Kwargs:
     if isinstance(result, Mapping):
         return result
     error = ValueError(f"a task must return a mapping, this one returned a {type(result).__name__}")
-    error.context = {"actual_result": result}  # type: ignore[attr-defined]  # what results carry, see `outcomes`
-    raise error
+    raise with_context(error, {"actual_result": result})
 
 
 def _asked(retry: Retry, log_level: int) -> RetryAsked:

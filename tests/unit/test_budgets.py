@@ -9,6 +9,8 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 FOLDERS = ("streams", "tests", "examples", "benchmarks")
 MODULES = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))
+PUBLIC_FOR_EVER = {"streams/triggers/types.py", "streams/triggers/storages/base.py"}
+"""Applications import these."""
 MAX_LINES_OF_MODULE = 300
 MAX_LINES_OF_FUNCTION = 40
 SAY_NOTHING = {"base", "common", "helper", "helpers", "misc", "shared", "tools", "types", "util", "utils"}
@@ -27,7 +29,9 @@ def test_a_function_has_at_most_40_lines() -> None:
 
 
 def test_names_of_modules_and_folders_say_what_is_in_them() -> None:
-    names = {part.lstrip("_") for module in MODULES for part in module.relative_to(ROOT).with_suffix("").parts}
+    paths = [module.relative_to(ROOT) for module in MODULES]
+    chosen = [path for path in paths if str(path) not in PUBLIC_FOR_EVER]
+    names = {part.lstrip("_") for path in chosen for part in path.with_suffix("").parts}
 
     assert names & SAY_NOTHING == set()
 

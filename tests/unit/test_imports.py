@@ -17,3 +17,31 @@ def test_an_import_pulls_in_neither_faust_nor_celery_nor_django(module: str) -> 
     found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
 
     assert found == []
+
+
+@pytest.mark.parametrize(
+    ("absent", "program", "extra"),
+    [
+        ("django", "from triggers import CacheStorageBackend", "kafka-triggers[django]"),
+        ("django", "from triggers.locking import acquire_lock", "kafka-triggers[django]"),
+        ("filters", "import triggers.kwargs_filters", "kafka-triggers[filters]"),
+    ],
+)
+def test_a_library_that_is_not_installed_is_named_with_the_extra_that_brings_it(
+    absent: str, program: str, extra: str
+) -> None:
+    hidden = f"import sys; sys.modules[{absent!r}] = None; {program}"
+
+    found = subprocess.run([sys.executable, "-c", hidden], capture_output=True, text=True, check=False)
+
+    assert found.returncode == 1
+    assert extra in found.stderr
+
+
+def test_other_storages_are_there_without_django() -> None:
+    found_without = "import triggers; print(triggers.storage_backends.get_class('stream'))"
+    program = f"import sys; sys.modules['django'] = None; {found_without}"
+
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert "StreamStorage" in found.stdout

@@ -45,11 +45,16 @@ class HistoryResult:
     """One line each; empty: passed."""
 
 
-def verify_files(paths: Iterable[Path], driver: Callable[[], HistoryDriver] = MemoryDriver) -> Iterator[HistoryResult]:
-    """Replay every history of the files (.jsonl, .jsonl.gz), each through a driver of its own. Raises BadHistory."""
+def verify_files(
+    paths: Iterable[Path], driver: Callable[[], HistoryDriver] = MemoryDriver, *, every: int = 1
+) -> Iterator[HistoryResult]:
+    """Replay the histories of the files (.jsonl, .jsonl.gz), each through a driver of its own: all, or every n-th.
+
+    Raises BadHistory.
+    """
     for path in paths:
         for number, line in enumerate(_lines(path), 1):
-            if line.strip():
+            if line.strip() and number % every == 0:
                 yield _verify_line(line, f"{path}:{number}", driver())
 
 

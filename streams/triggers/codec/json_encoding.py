@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
 import msgspec
 
 from triggers.codec.json_payloads import MAX_DEPTH
 from triggers.errors import CallError
 
+_NAME_LISTS: Final = frozenset({"after", "unless"})
 _encode = msgspec.json.Encoder().encode
 
 
@@ -29,6 +31,29 @@ def encode_object(value: Mapping[str, object] | None, name: str) -> bytes:
         if isinstance(error, CallError):
             raise
         raise CallError(f"{name}: {error}") from error
+
+
+def encode_configuration(configuration: Mapping[str, object]) -> bytes:
+    """A configuration as JSON; `after` and `unless` may be any iterables of names. Sets are sorted.
+
+    Their own order is not the same in every process. Raises CallError as `encode_object` does.
+    """
+    return encode_object({task: _listed(directives) for task, directives in configuration.items()}, "configuration")
+
+
+def _listed(directives: object) -> object:
+    if not isinstance(directives, Mapping):
+        return directives
+    return {key: _names(value) if key in _NAME_LISTS else value for key, value in directives.items()}
+
+
+def _names(value: object) -> object:
+    if isinstance(value, str | Mapping) or not isinstance(value, Iterable):
+        return value
+    names = list(value)
+    if isinstance(value, set | frozenset):
+        return sorted(names) if all(isinstance(name, str) for name in names) else value
+    return names
 
 
 def _plain(value: object, path: str, depth: int) -> object:

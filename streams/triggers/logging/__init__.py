@@ -1,5 +1,7 @@
 """What a task logs, and how serious it was."""
 
 from triggers.logging.context_logger import ContextLogger, logging_to
+from triggers.logging.handlers import LogLevelHandler, MemoryHandler
+from triggers.logging.loggers import LocalLogger, LoggerAdapter
 
-__all__ = ["ContextLogger", "logging_to"]
+__all__ = ["ContextLogger", "LocalLogger", "LogLevelHandler", "LoggerAdapter", "MemoryHandler", "logging_to"]

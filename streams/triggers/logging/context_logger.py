@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Mapping, MutableMapping
 from contextlib import contextmanager
 from typing import Any, TypeAlias
 
+from triggers.itertools import merge_dict_recursive
+
 Note: TypeAlias = Callable[[int], None]
 """Called with the level of every message."""
 
@@ -19,6 +21,9 @@ class ContextLogger(logging.LoggerAdapter[logging.Logger]):
         self.context = dict(context)
         self._note = note
 
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401  # handlers and filters are the logger's
+        return getattr(self.logger, name)
+
     def log(self, level: int, msg: object, *args: object, **kwargs: Any) -> None:  # noqa: ANN401  # as in logging
         """Every other method of a logger ends here. The level counts even where nobody listens."""
         self._note(level)
@@ -28,7 +33,7 @@ class ContextLogger(logging.LoggerAdapter[logging.Logger]):
     def process(self, msg: object, kwargs: MutableMapping[str, Any]) -> tuple[object, MutableMapping[str, Any]]:
         """Put the merged context into the record."""
         extra = dict(kwargs.get("extra") or {})
-        extra["context"] = _merged(self.context, extra.get("context") or {})
+        extra["context"] = merge_dict_recursive(self.context, extra.get("context") or {})
         return msg, {**kwargs, "extra": extra}
 
 
@@ -42,14 +47,3 @@ def logging_to(logger: logging.Logger, context: Mapping[str, Any], note: Note) -
         own = getattr(error, "context", None)
         adapter.exception(str(error), extra={"context": own if isinstance(own, Mapping) else {}})
         raise
-
-
-def _merged(left: Mapping[str, Any], right: Mapping[str, Any]) -> dict[str, Any]:
-    """Mappings are merged, anything else is replaced by what is on the right."""
-    both = left.keys() & right.keys()
-    deep = {
-        key: _merged(left[key], right[key])
-        for key in both
-        if isinstance(left[key], Mapping) and isinstance(right[key], Mapping)
-    }
-    return {**left, **right, **deep}

@@ -1,1 +1,6 @@
-"""Where sessions live, as far as a `TriggerManager` is concerned: a folder for the contract and its adapters."""
+"""Where sessions live, as far as a `TriggerManager` is concerned: the contract and its adapters."""
+
+from triggers.registry import storage_backends
+from triggers.storages.base import BaseStorageBackend, BaseTriggerStorage
+
+__all__ = ["BaseStorageBackend", "BaseTriggerStorage", "storage_backends"]

@@ -1,14 +1,19 @@
-"""A session in memory, for tests: the same rules, no Kafka, no worker."""
+"""Sessions in memory, for tests: the same rules, no Kafka, no cache."""
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, ClassVar
 
+import msgspec
 from msgspec import structs
 
 from triggers.codec import check_event, encode_event, encode_key
-from triggers.core.commands import Command
+from triggers.core.commands import Command, Decision
 from triggers.core.config import Plans
 from triggers.core.engine import apply
 from triggers.core.events import Event
@@ -17,13 +22,16 @@ from triggers.core.session import Session
 from triggers.core.view import SessionView, view
 from triggers.errors import SessionNotFound
 from triggers.settings import Settings
+from triggers.storages.base import BaseStorageBackend, Stored
+from triggers.storages.lockable import LockAcquisitionFailed
+from triggers.storages.viewed import ViewedStorage
 
 
 def _milliseconds() -> int:
     return time.time_ns() // 1_000_000
 
 
-class MemoryStorage:
+class MemoryStorage(ViewedStorage):
     """Applies every event at once and collects the commands; a test plays the worker by writing results.
 
     Unlike a stream, `write` itself raises what the engine refuses: InvalidConfiguration, WrongStatus, TaskNotFound,
@@ -32,8 +40,9 @@ class MemoryStorage:
 
     def __init__(self, uid: str, now: Callable[[], int] = _milliseconds) -> None:
         """`now`: milliseconds since 1970, for events without a time."""
+        super().__init__()
         encode_key(uid)
-        self._uid = uid
+        self.uid = uid
         self._now = now
         self._rows = MemoryRows()
         self._plans = Plans()
@@ -42,25 +51,58 @@ class MemoryStorage:
         self.commands: list[Command] = []
         """What the outside world was asked to do, in order."""
 
-    @property
-    def uid(self) -> str:
-        """See `Storage`."""
-        return self._uid
-
-    def write(self, event: Event) -> None:
+    def write(self, event: Event) -> Decision:
         """See `Storage`."""
         check_event(event, Settings().max_payload_bytes)
         encode_event(event)  # refuses what could not be published
         placed = structs.replace(event, position=len(self.events), time=event.time or self._now())
-        session = Session(self._uid, self._rows, self._plans)
+        session = Session(self.uid, self._rows, self._plans)
         decision = apply(session, placed)
         self._rows.write(session.changes())
         self.events.append(placed)
         self.commands += decision.commands
+        self.invalidate_cache()
+        return decision
 
     def read(self, *, wait: bool = True) -> SessionView:  # noqa: ARG002  # there is nothing to wait for
         """See `Storage`."""
-        session = Session(self._uid, self._rows, self._plans)
+        session = Session(self.uid, self._rows, self._plans)
         if not session.exists:
-            raise SessionNotFound(f"there is no session {self._uid!r}")
+            raise SessionNotFound(f"there is no session {self.uid!r}")
         return view(session)
+
+
+class MemoryStorageBackend(BaseStorageBackend):
+    """Sessions of this process by UID, with runners that run their tasks; gone when the process ends.
+
+    For tests of an application's own tasks, with the threading runner.
+    """
+
+    name: ClassVar[str | None] = "memory"
+    triggers__registry_key: ClassVar[str] = "memory"
+
+    _sessions: ClassVar[dict[str, bytes]] = {}
+    _locks: ClassVar[defaultdict[str, threading.Lock]] = defaultdict(threading.Lock)
+
+    @classmethod
+    def clear(cls) -> None:
+        """Forget every session."""
+        cls._sessions.clear()
+
+    def _load_from_backend(self) -> tuple[Stored, Stored, Mapping[str, Any]]:
+        tasks, instances, metas = msgspec.json.decode(self._sessions.get(self.uid, b"[{},{},{}]"))
+        return tasks, instances, metas
+
+    def _save(self) -> None:
+        state = (self._serialize(self._configs), self._serialize(self._instances), self._metas)
+        self._sessions[self.uid] = msgspec.json.encode(state)
+
+    @contextmanager
+    def _lock(self, ttl: bool | float | None, block: bool) -> Iterator[None]:  # noqa: ARG002  # ends with its process
+        lock = self._locks[self.uid]
+        if not lock.acquire(blocking=block):
+            raise LockAcquisitionFailed(f"another thread writes session {self.uid!r}")
+        try:
+            yield
+        finally:
+            lock.release()

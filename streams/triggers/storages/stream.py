@@ -10,6 +10,7 @@ from triggers.codec import encode_key
 from triggers.core.events import Event
 from triggers.core.view import SessionView
 from triggers.settings import Settings
+from triggers.storages.viewed import ViewedStorage
 
 
 class EventPublisher(Protocol):
@@ -26,7 +27,7 @@ class SessionSource(Protocol):
         """The session, with the record at `after` applied."""
 
 
-class StreamStorage:
+class StreamStorage(ViewedStorage):
     """Writes are safe on Kafka when `write` returns; the engine applies them a moment later, and `read` waits for that.
 
     Cheap to make: all of a process share one connection per settings, which is made at the first use.
@@ -41,8 +42,9 @@ class StreamStorage:
         source: SessionSource | None = None,
     ) -> None:
         """Without settings, those of the environment. Raises CallError for an impossible UID, SettingsError."""
+        super().__init__()
         encode_key(uid)
-        self._uid = uid
+        self.uid = uid
         if publisher is None or source is None:
             shared_publisher, shared_source = _connection(settings or Settings.from_env())
             publisher, source = publisher or shared_publisher, source or shared_source
@@ -50,18 +52,14 @@ class StreamStorage:
         self._source: SessionSource = source
         self._written: Coordinates | None = None
 
-    @property
-    def uid(self) -> str:
-        """See `Storage`."""
-        return self._uid
-
     def write(self, event: Event) -> None:
         """See `Storage`. Blocks up to `publish_timeout_s`."""
-        self._written = self._publisher.publish(self._uid, event)
+        self._written = self._publisher.publish(self.uid, event)
+        self.invalidate_cache()
 
     def read(self, *, wait: bool = True) -> SessionView:
         """See `Storage`. Blocks up to `read_timeout_s`."""
-        return self._source.read(self._uid, self._written if wait else None)
+        return self._source.read(self.uid, self._written if wait else None)
 
 
 @cache

@@ -1,1 +1,38 @@
-"""For tests of applications."""
+"""For tests of applications: assertions, tasks, recorded sessions, and suites for storages and runners of one's own.
+
+What needs Celery or pytest is imported when it is asked for.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from triggers.testing.assertions import TriggerManagerTestCaseMixin
+    from triggers.testing.tasks import (
+        DevNullTask,
+        FailingTask,
+        PassThruTask,
+        SelfRetryingTask,
+        SelfSkippingTask,
+        name_matches_classpath,
+    )
+
+__all__ = [
+    "DevNullTask",
+    "FailingTask",
+    "PassThruTask",
+    "SelfRetryingTask",
+    "SelfSkippingTask",
+    "TriggerManagerTestCaseMixin",
+    "name_matches_classpath",
+]
+
+_ELSEWHERE: Final = {"TriggerManagerTestCaseMixin": "assertions"}
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401  # classes that are not imported yet
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_ELSEWHERE.get(name, 'tasks')}"), name)

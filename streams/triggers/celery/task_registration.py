@@ -1,0 +1,25 @@
+"""Task classes register themselves, as those of the Triggers framework did."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from celery import _state
+
+
+def register_in_every_app(task_class: Any) -> None:
+    """Let every Celery app of this process have the task, as Celery's `shared_task` does for functions.
+
+    An app that has a task of this class under its name keeps that one.
+    """
+
+    def register(app: Any) -> None:
+        task = task_class()
+        name = task.name or app.gen_task_name(task_class.__name__, task_class.__module__)
+        if type(app._tasks.get(name)) is not task_class:  # noqa: SLF001  # `tasks` would finalize the app again
+            app.register_task(task)
+
+    _state.connect_on_app_finalize(register)
+    for app in _state._get_active_apps():  # noqa: SLF001  # Celery's own way to reach apps that are ready
+        if app.finalized:
+            register(app)

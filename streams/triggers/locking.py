@@ -1,0 +1,17 @@
+"""Locks of embedded sessions. The stream needs none: a session has one writer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from triggers.storages.lockable import Lockable, LockAcquisitionFailed, NotSupported
+
+__all__ = ["LockAcquisitionFailed", "Lockable", "NotSupported", "acquire_lock", "resolve_cache"]  # noqa: F822  # see below
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401  # functions of a module that needs Django
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from triggers.storages import cache_locks  # noqa: PLC0415
+
+    return getattr(cache_locks, name)

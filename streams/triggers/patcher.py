@@ -1,0 +1,42 @@
+"""Attributes, changed for a while."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import Any
+
+__all__ = ["AttrPatcher"]
+
+
+class AttrPatcher(AbstractContextManager[None]):
+    """Sets attributes of an object for a `with` block, or between `apply` and `restore`."""
+
+    class DoesNotExist:
+        """As a value: the attribute is deleted."""
+
+    def __init__(self, target: Any, /, **attributes: Any) -> None:  # noqa: ANN401  # any object, any values
+        self._target = target
+        self._new = attributes
+        self._old: dict[str, Any] = {}
+
+    def __enter__(self) -> None:
+        self.apply()
+
+    def __exit__(self, *_: object) -> None:
+        self.restore()
+
+    def apply(self) -> None:
+        """Set them."""
+        self._old = {name: getattr(self._target, name, self.DoesNotExist) for name in self._new}
+        self._set(self._new)
+
+    def restore(self) -> None:
+        """Set them as they were."""
+        self._set(self._old)
+
+    def _set(self, values: dict[str, Any]) -> None:
+        for name, value in values.items():
+            if value is self.DoesNotExist:
+                delattr(self._target, name)
+            else:
+                setattr(self._target, name, value)

@@ -1,0 +1,20 @@
+"""What runs the tasks of embedded storages: Celery workers, threads, or something of the application's own."""
+
+from triggers.registry import task_runners
+from triggers.runners.celery_runner import CeleryTaskRunner
+from triggers.runners.contract import BaseTaskRunner
+from triggers.runners.task_lookup import autodiscover_celery_tasks, resolve_celery_task
+from triggers.runners.threading_runner import ThreadingTaskRunner
+
+DEFAULT_TASK_RUNNER: type[BaseTaskRunner] = CeleryTaskRunner
+"""For rules without `using` and managers without `default_task_runner_name`."""
+
+__all__ = [
+    "DEFAULT_TASK_RUNNER",
+    "BaseTaskRunner",
+    "CeleryTaskRunner",
+    "ThreadingTaskRunner",
+    "autodiscover_celery_tasks",
+    "resolve_celery_task",
+    "task_runners",
+]

@@ -1,0 +1,30 @@
+"""Celery tasks by name."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from celery import current_app
+
+
+def resolve_celery_task(target: str, autoload: bool = True) -> Any:  # noqa: ANN401  # Celery carries no types
+    """The task of the current app; with `autoload`, after looking for tasks in Django's applications.
+
+    Raises ValueError for a name that no task has.
+    """
+    if autoload:
+        current_app.finalize()
+        if target not in current_app.tasks:
+            autodiscover_celery_tasks()
+    if target not in current_app.tasks:
+        raise ValueError(f"{target!r} is not a registered Celery task.")
+    return current_app.tasks[target]
+
+
+def autodiscover_celery_tasks() -> None:
+    """Import the `tasks` modules of Django's applications, where Django is used."""
+    django_apps = sys.modules.get("django.apps")
+    if django_apps is not None and django_apps.apps.ready:
+        packages = [config.name for config in django_apps.apps.get_app_configs()]
+        current_app.loader.autodiscover_tasks(packages)

@@ -1,0 +1,258 @@
+"""Storages that a process keeps itself: load the whole session, let the engine decide, save it, under a lock.
+
+To write one, subclass `BaseStorageBackend` with `_load_from_backend` and `_save` (docs/storages.md has an example, and
+`triggers.testing.StorageSuite` checks it). The engine is the stream's; only who keeps the session differs.
+"""
+
+from __future__ import annotations
+
+import time
+from abc import abstractmethod
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, ClassVar, Final, Self
+
+import msgspec
+from msgspec import structs
+
+from triggers.codec import check_event, encode_configuration, encode_key
+from triggers.core.commands import Decision
+from triggers.core.engine import apply
+from triggers.core.events import CloneRequested, ConfigurationUpdated, Event
+from triggers.core.statuses import Status
+from triggers.core.view import SessionView, view
+from triggers.errors import InstanceNotFound, SessionNotFound
+from triggers.registry import storage_backends
+from triggers.storages.contract import Storage
+from triggers.storages.instance_collection import TaskInstanceCollection
+from triggers.storages.lockable import Lockable
+from triggers.storages.outbox import Outbox
+from triggers.storages.session_objects import SessionObjects, milliseconds, moment
+from triggers.storages.stored_state import ENGINE, LiveSession, finish_deletion, freeze, thaw
+from triggers.types import TaskConfig, TaskInstance
+
+__all__ = ["BaseStorageBackend", "BaseTriggerStorage", "TaskInstanceCollection", "storage_backends"]
+
+Stored = Mapping[str, Mapping[str, Any]]
+
+_MAX_PAYLOAD_BYTES: Final = 1 << 30
+"""No limit: it is the topic's, and here is none."""
+
+_plain = msgspec.json.Decoder().decode
+_as_json = msgspec.json.Encoder(enc_hook=str).encode
+
+
+class BaseStorageBackend(Lockable, Storage):
+    """One session, loaded and saved whole.
+
+    What is inspected (`tasks`, `instances`, …) may be as old as this object's last look; acquiring the lock reloads.
+    Objects that were changed by hand, inside `acquire_lock()`, are kept by `save()`.
+    """
+
+    name: ClassVar[str | None] = None
+    """The key it is registered under, for people; workers go by the registry."""
+
+    def __init__(self, uid: str) -> None:
+        """Raises CallError for an impossible UID. Workers make another one with the UID and `worker_arguments`."""
+        super().__init__()
+        encode_key(uid)
+        self.uid = uid
+        self._loaded = False
+        self._configs: dict[str, TaskConfig] = {}
+        self._instances = TaskInstanceCollection()
+        self._metas: dict[str, Any] = {}
+
+    # -- what a subclass gives ----------------------------------------------------------------------------------------
+
+    @abstractmethod
+    def _load_from_backend(self) -> tuple[Stored, Stored, Mapping[str, Any]]:
+        """Tasks, instances and metadata as `_save` found them in `_serialize`, or three empty mappings."""
+
+    @abstractmethod
+    def _save(self) -> None:
+        """Keep `self._serialize(self._configs)`, `self._serialize(self._instances)` and `self._metas`: JSON, all three.
+
+        Called with the lock held.
+        """
+
+    def _load_default_configuration(self) -> Mapping[str, Mapping[str, Any]] | None:
+        """The configuration of a session that has none."""
+        return None
+
+    def worker_arguments(self) -> dict[str, Any]:
+        """Arguments, beside the UID, with which a worker makes this storage again. JSON."""
+        return {}
+
+    def _now(self) -> int:
+        """Milliseconds since 1970, for events without a time."""
+        return time.time_ns() // 1_000_000
+
+    def get_lock_name(self) -> str:
+        """See `Lockable`."""
+        return f"triggers:{self.uid}:lock"
+
+    # -- events -------------------------------------------------------------------------------------------------------
+
+    def write(self, event: Event) -> Decision:
+        """See `Storage`."""
+        check_event(event, _MAX_PAYLOAD_BYTES)
+        with self.acquire_lock():
+            decision = self._apply(event)
+            self.save()
+        return decision
+
+    def read(self, *, wait: bool = True) -> SessionView:  # noqa: ARG002  # there is nothing to wait for
+        """See `Storage`."""
+        self.refresh()
+        session = self._live().session
+        if not session.exists:
+            raise SessionNotFound(f"there is no session {self.uid!r}")
+        return view(session)
+
+    @property
+    def outbox(self) -> Outbox:
+        """Commands that are saved and were not handed to their runner yet."""
+        self._load()
+        return Outbox(self._metas.setdefault("outbox", []))
+
+    def _apply(self, event: Event) -> Decision:
+        """Decide and take the new state over, in memory."""
+        live = self._live()
+        position = self._metas.get("events", live.session.header.events)
+        placed = structs.replace(event, position=position, time=event.time or self._now())
+        decision = apply(live.session, placed)
+        finish_deletion(live, placed.time)
+        objects, engine = freeze(live)
+        self._configs, self._instances = objects.tasks, objects.instances
+        self._metas |= {"latest_kwargs": objects.latest_kwargs, "events": position + 1, ENGINE: engine}
+        self.outbox.add(decision.commands, self._instances)
+        return decision
+
+    def _live(self) -> LiveSession:
+        self._load()
+        objects = SessionObjects(self._configs, self._instances, self.latest_kwargs)
+        return thaw(self.uid, objects, self._metas.get(ENGINE) or {})
+
+    # -- what applications inspect ------------------------------------------------------------------------------------
+
+    @property
+    def tasks(self) -> dict[str, TaskConfig]:
+        """See `Storage`."""
+        self._load()
+        return self._configs
+
+    @property
+    def instances(self) -> TaskInstanceCollection:
+        """See `Storage`."""
+        self._load()
+        return self._instances
+
+    @property
+    def latest_kwargs(self) -> dict[str, Any]:
+        """See `Storage`."""
+        latest: dict[str, Any] = self.metadata.setdefault("latest_kwargs", {})
+        return latest
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """What the session knows beside tasks and instances; a storage or a manager may keep more there."""
+        self._load()
+        return self._metas
+
+    # -- changes by hand ----------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def acquire_lock(self, ttl: bool | float | None = True, block: bool = True) -> Iterator[Self]:
+        """See `Lockable`; the session is loaded again."""
+        outermost = not self.has_lock
+        with super().acquire_lock(ttl, block):
+            if outermost:
+                self.invalidate_cache()
+            yield self
+
+    def update_configuration(self, config_dict: Mapping[str, Mapping[str, Any]]) -> None:
+        """Add tasks, or replace tasks of the same name; call `save` after. Raises InvalidConfiguration."""
+        self._apply(ConfigurationUpdated(configuration=encode_configuration(config_dict)))
+
+    def create_instance(self, task_config: TaskConfig | str, **kwargs: Any) -> TaskInstance:  # noqa: ANN401  # fields
+        """A new unstarted instance; `kwargs` are fields of `TaskInstance`; call `save` after. Raises KeyError."""
+        config = task_config if isinstance(task_config, TaskConfig) else self.tasks[task_config]
+        return self.instances.create_instance(config, status=str(Status.UNSTARTED), **kwargs)
+
+    def clone_instance(self, task_instance: TaskInstance | str) -> TaskInstance:
+        """A new unstarted instance with the same kwargs; call `save` after. Raises InstanceNotFound."""
+        name = str(getattr(task_instance, "name", task_instance))
+        if name not in self.instances:
+            raise InstanceNotFound(f"session {self.uid!r} has no instance {name!r}")
+        self._apply(CloneRequested(instance=name))
+        return next(reversed(self.instances.values()))
+
+    def save(self) -> None:
+        """Keep everything. Raises RuntimeError without the lock, LockAcquisitionFailed when it has ended meanwhile."""
+        self.check_lock()
+        if self._loaded:
+            self._save()
+
+    def refresh(self) -> None:
+        """See `Storage`."""
+        if not self.has_lock:
+            self.invalidate_cache()
+
+    def invalidate_cache(self) -> None:
+        """See `Storage`."""
+        self._loaded = False
+        self._configs, self._instances, self._metas = {}, TaskInstanceCollection(), {}
+
+    def _serialize(
+        self,
+        objects: Mapping[str, TaskConfig] | Mapping[str, TaskInstance],
+        optimize_for_backend: bool = True,  # known to subclasses by place
+    ) -> dict[str, Any]:
+        """Name -> plain data: for a backend JSON throughout, with what the engine needs; else for people."""
+        if not optimize_for_backend:
+            return {name: each.serialize() for name, each in objects.items()}
+        return {name: _stored(each) for name, each in objects.items()}
+
+    def _load(self) -> None:
+        if self._loaded:
+            return
+        tasks, instances, metas = self._load_from_backend()
+        metas = dict(metas)
+        if not tasks:
+            tasks = self._load_default_configuration() or {}
+            hidden = {name: value for name, value in tasks.items() if name.startswith("$")}
+            metas = ({ENGINE: {"hidden": hidden}} if hidden else {}) | metas
+        names = [name for name in (metas.get(ENGINE) or {}).get("tasks") or () if name in tasks]
+        names = list(dict.fromkeys([*names, *tasks]))  # not every backend keeps the order of a mapping
+        self._configs = {name: TaskConfig(name, **tasks[name]) for name in names if not name.startswith("$")}
+        self._instances = TaskInstanceCollection()
+        for name in sorted(instances, key=lambda each: _sequence(instances[each])):
+            self._instances.add(self._loaded_instance(name, instances[name]))
+        self._metas = metas
+        self._loaded = True
+
+    def _loaded_instance(self, name: str, stored: Mapping[str, Any]) -> TaskInstance:
+        metadata = dict(stored.get("metadata") or {})
+        engine = metadata.pop(ENGINE, None)
+        if stamps := metadata.get("timestamps"):
+            metadata["timestamps"] = {name: moment(milliseconds(when)) for name, when in stamps.items()}
+        fields = {key: stored.get(key) for key in ("status", "kwargs", "abandonState")}
+        return TaskInstance(name, self._configs[stored["task"]], metadata=metadata, engine=engine, **fields)
+
+
+BaseTriggerStorage = BaseStorageBackend
+"""Its name in the Triggers framework."""
+
+
+def _stored(each: TaskConfig | TaskInstance) -> dict[str, Any]:
+    serialized = each.serialize()
+    if isinstance(each, TaskInstance):
+        serialized["metadata"] = serialized["metadata"] | {ENGINE: each.engine}
+    plain: dict[str, Any] = _plain(_as_json(serialized))
+    return plain
+
+
+def _sequence(stored: Mapping[str, Any]) -> int:
+    """Its place in the session: not every backend keeps the order of a mapping."""
+    engine = (stored.get("metadata") or {}).get(ENGINE) or {}
+    return int(engine.get("sequence", 1 << 62))

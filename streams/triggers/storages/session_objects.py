@@ -1,0 +1,90 @@
+"""A session's view as the objects that applications inspect."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import msgspec
+from msgspec import Raw
+
+from triggers.core.statuses import Status
+from triggers.core.view import InstanceView, SessionView, TaskView
+from triggers.storages.instance_collection import TaskInstanceCollection
+from triggers.types import TaskConfig, TaskInstance
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC).replace(tzinfo=None)
+_decode = msgspec.json.Decoder().decode
+
+
+class SessionObjects:
+    """Tasks, instances and latest kwargs of one session at one moment."""
+
+    def __init__(
+        self, tasks: dict[str, TaskConfig], instances: TaskInstanceCollection, latest_kwargs: dict[str, Any]
+    ) -> None:
+        self.tasks = tasks
+        self.instances = instances
+        self.latest_kwargs = latest_kwargs
+
+
+def objects_of(session: SessionView) -> SessionObjects:
+    """Every task and instance of the view."""
+    tasks = {task.name: _task(task) for task in session.tasks}
+    instances = TaskInstanceCollection()
+    for sequence, instance in enumerate(session.instances):
+        instances.add(_instance(instance, tasks[instance.task], sequence))
+    return SessionObjects(tasks, instances, _plain(session.latest_kwargs))
+
+
+def moment(milliseconds: int) -> datetime:
+    """UTC without a time zone, as the framework always kept its timestamps."""
+    return _EPOCH + timedelta(milliseconds=milliseconds)
+
+
+def milliseconds(when: object) -> int:
+    """Of a `moment`, or its text. Raises ValueError, TypeError for anything else."""
+    found = when if isinstance(when, datetime) else datetime.fromisoformat(str(when))
+    naive = found if found.tzinfo is None else found.astimezone(UTC).replace(tzinfo=None)
+    return (naive - _EPOCH) // timedelta(milliseconds=1)
+
+
+def _task(task: TaskView) -> TaskConfig:
+    return TaskConfig(
+        task.name,
+        task.after,
+        task.run,
+        task.unless,
+        task.using,
+        _decode(task.with_params),
+        task.and_every,
+        **_plain(task.extra),
+    )
+
+
+def _instance(instance: InstanceView, config: TaskConfig, sequence: int) -> TaskInstance:
+    scheduled = instance.timestamps.get(Status.SCHEDULED, instance.created)
+    engine = {
+        "sequence": sequence,
+        "attempt": instance.attempt,
+        "cooldown": (instance.due - scheduled) / 1000 if instance.due else 0,
+    }
+    return TaskInstance(
+        instance.name,
+        config,
+        instance.status,
+        _metadata(instance),
+        _plain(instance.kwargs),
+        instance.abandon_state,
+        engine=engine,
+    )
+
+
+def _metadata(instance: InstanceView) -> dict[str, Any]:
+    ancestors = {"depth": instance.depth, "parent": instance.parent} if instance.depth else {}
+    stamps = {"created": instance.created, "lastModified": instance.modified} | instance.timestamps
+    return _plain(instance.metadata) | ancestors | {"timestamps": {key: moment(stamps[key]) for key in stamps}}
+
+
+def _plain(payloads: dict[str, Raw]) -> dict[str, Any]:
+    return {name: _decode(payload) for name, payload in payloads.items()}

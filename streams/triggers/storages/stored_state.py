@@ -1,0 +1,195 @@
+"""Between what an embedded storage keeps (tasks, instances, metadata) and the session that the engine works on.
+
+What the engine needs beyond the objects that applications see travels in `instance.engine` and in the metadata's
+`engine`. Where it is missing, a session of the Triggers framework itself is read: it is continued as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+from msgspec import structs
+
+from triggers.core.config import Plan, Plans, compile_plan
+from triggers.core.engine import apply
+from triggers.core.events import TimerFired
+from triggers.core.header import Header, encode_header
+from triggers.core.instance import Instance, instance_name, parse_instance_name
+from triggers.core.rows import MemoryRows, configuration_key, header_key, session_prefix
+from triggers.core.session import Session
+from triggers.core.statuses import SETTLED, Status
+from triggers.core.view import view
+from triggers.errors import CallError
+from triggers.storages.session_objects import SessionObjects, milliseconds, objects_of
+from triggers.types import TaskConfig, TaskInstance
+
+ENGINE: Final = "engine"
+"""Key of a session's and of an instance's metadata as they are stored."""
+
+_RESERVED: Final = "$"
+"""What names of a configuration that are no tasks begin with."""
+_OBJECTS_ONLY: Final = frozenset({"timestamps", "depth", "parent"})
+"""Metadata that the engine has in fields of its own."""
+_STAMPS_ONLY: Final = frozenset({"created", "lastModified"})
+_IN_OBJECTS: Final = frozenset(
+    {"status", "kwargs", "seen", "stamps", "metadata", "result", "configuration", "sequence"}
+)
+"""Fields of an engine's instance that its object has, or that are found again; the others are kept as they are."""
+
+_FOUND_AGAIN: Final = frozenset(
+    {
+        *("version", "configuration", "tasks", "tasks_spilled", "latest", "latest_spilled"),
+        *("payloads", "instances", "unresolved", "tail", "chunks"),
+    }
+)
+"""Fields of an engine's header that are made anew; the others are kept as they are."""
+
+_encode = msgspec.json.Encoder(enc_hook=str).encode
+
+
+@dataclass(frozen=True, slots=True)
+class LiveSession:
+    """The engine's session over rows in memory."""
+
+    session: Session
+    rows: MemoryRows
+
+
+def thaw(uid: str, stored: SessionObjects, engine: Mapping[str, Any]) -> LiveSession:
+    """The session that the objects describe. Raises InvalidConfiguration, CallError for objects of another order."""
+    rows = MemoryRows()
+    if engine.get("header"):
+        rows[header_key(uid)] = encode_header(_header(engine["header"]))
+    prefix = session_prefix(uid) + b"d"
+    rows.update({prefix + bytes.fromhex(n): bytes.fromhex(row) for n, row in engine.get("idChunks", {}).items()})
+    session = Session(uid, rows, Plans())
+    session.exists = session.exists or (not engine.get("header") and bool(stored.tasks))
+    _thaw_configurations(LiveSession(session, rows), stored.tasks, engine)
+    for instance in sorted(stored.instances.values(), key=_creation):
+        _thaw_instance(session, instance)
+    for trigger, kwargs in stored.latest_kwargs.items():
+        session.set_latest(trigger, session.add_payload(_encode(kwargs)), held=False)
+    rows.write(session.changes())
+    return LiveSession(session, rows)
+
+
+def freeze(live: LiveSession) -> tuple[SessionObjects, dict[str, Any]]:
+    """The session's objects, and what the metadata keeps for the engine."""
+    session, rows = live.session, live.rows
+    rows.write(session.changes())
+    objects = objects_of(view(session))
+    needed = _freeze_instances(session, objects)
+    prefix = session_prefix(session.uid) + b"d"
+    kept = {name: value for name, value in structs.asdict(session.header).items() if name not in _FOUND_AGAIN}
+    engine = {
+        "header": {name: value for name, value in kept.items() if value} | {"ids": session.header.ids.hex()},
+        "hidden": _hidden(session.plan, objects.tasks),
+        "tasks": list(objects.tasks),
+        "idChunks": {key[len(prefix) :].hex(): row.hex() for key, row in rows.scan(prefix)},
+        "configurations": {digest.hex(): rows[configuration_key(digest)].decode() for digest in sorted(needed)},
+    }
+    return objects, {key: value for key, value in engine.items() if value}
+
+
+def _header(kept: Mapping[str, Any]) -> Header:
+    known = {name: value for name, value in kept.items() if name in Header.__struct_fields__}
+    return Header(**known | {"ids": bytes.fromhex(kept["ids"])})
+
+
+def finish_deletion(live: LiveSession, now: int) -> None:
+    """Delete what is left of a large session that is being deleted: here is no timer that would."""
+    while live.session.header.sweeping:
+        live.rows.write(live.session.changes())
+        apply(live.session, TimerFired(instance="", attempt=0, due=live.session.header.wake, time=now))
+
+
+def _creation(instance: TaskInstance) -> tuple[int, int]:
+    """By place in the session where it is known; a task's own instances always by number."""
+    return int(instance.engine.get("sequence", 1 << 62)), parse_instance_name(instance.name)[1]
+
+
+def _thaw_configurations(live: LiveSession, tasks: Mapping[str, TaskConfig], engine: Mapping[str, Any]) -> None:
+    """The configuration that is in force, and those that scheduled instances were given their kwargs under."""
+    for digest, text in engine.get("configurations", {}).items():
+        live.rows[configuration_key(bytes.fromhex(digest))] = text.encode()
+    hidden = engine.get("hidden", {})
+    if tasks:
+        reserved = {name: value for name, value in hidden.items() if name.startswith(_RESERVED)}
+        rules = {name: hidden.get(name, {}) | task.serialize() for name, task in tasks.items()}
+        live.session.configure(compile_plan(_encode(reserved | rules)))
+
+
+def _hidden(plan: Plan, tasks: Mapping[str, TaskConfig]) -> dict[str, Any]:
+    """What the configuration says beyond its tasks' objects: limits, timeouts."""
+    whole: dict[str, Any] = msgspec.json.decode(plan.text)
+    hidden = {name: value for name, value in whole.items() if name not in tasks}
+    for name, task in tasks.items():
+        shown = task.serialize()
+        if more := {key: value for key, value in whole[name].items() if key not in shown}:
+            hidden[name] = more
+    return hidden
+
+
+def _thaw_instance(session: Session, stored: TaskInstance) -> None:
+    task, number = parse_instance_name(stored.name)
+    instance = _engine_instance(session, stored, number)
+    if session.add_instance(task, instance) != number or task != stored.config.name:
+        raise CallError(f"session {session.uid!r}: {stored.name!r} is not the next instance of {stored.config.name!r}")
+    if instance.resolved:
+        session.count_resolved(task, 1)
+    if instance.status == Status.UNSTARTED:
+        session.task_state(task).cohort_of(sorted(instance.kwargs), instance.seen).add(number)
+
+
+def _engine_instance(session: Session, stored: TaskInstance, number: int) -> Instance:
+    instance = _as_known(session, stored, number)
+    for field in Instance.__struct_fields__:
+        if field in stored.engine and field not in _IN_OBJECTS:
+            setattr(instance, field, stored.engine[field])
+    return instance
+
+
+def _as_known(session: Session, stored: TaskInstance, number: int) -> Instance:
+    """What its object alone tells: all there is of an instance of the Triggers framework itself."""
+    metadata = stored.metadata
+    stamps = {name: milliseconds(when) for name, when in (metadata.get("timestamps") or {}).items()}
+    waits = stored.status in {Status.UNSTARTED, Status.ABANDONED}
+    parent = metadata.get("parent")
+    return Instance(
+        sequence=session.header.instances,
+        created=stamps.get("created", 0),
+        modified=stamps.get("lastModified", 0),
+        status=stored.status,
+        kwargs={trigger: session.add_payload(_encode(kwargs)) for trigger, kwargs in sorted(stored.kwargs.items())},
+        seen=sorted(stored.abandon_state),
+        attempt=0 if waits else 1,
+        settled=not waits and stored.status in SETTLED,
+        configuration=_configuration(session, stored),
+        stamps={name: when for name, when in stamps.items() if name not in _STAMPS_ONLY},
+        metadata={key: _encode(value) for key, value in metadata.items() if key not in _OBJECTS_ONLY},
+        depth=stored.depth,
+        parent=parse_instance_name(parent)[1] if parent else (number - 1 if stored.depth else -1),
+    )
+
+
+def _configuration(session: Session, stored: TaskInstance) -> bytes:
+    """What its kwargs were made under; an instance that has run knows its kwargs themselves."""
+    if TaskInstance.META_ACTUAL_KWARGS in stored.metadata:
+        return b""
+    digest: str | None = stored.engine.get("configuration")
+    return bytes.fromhex(digest) if digest else session.header.configuration
+
+
+def _freeze_instances(session: Session, objects: SessionObjects) -> set[bytes]:
+    """Give the objects what they do not have of the engine; configurations that are still needed."""
+    needed = set()
+    for task, number, instance in session.instances():
+        stored = objects.instances[instance_name(task, number)]
+        stored.engine |= {key: value for key, value in structs.asdict(instance).items() if key not in _IN_OBJECTS}
+        if instance.status == Status.SCHEDULED and instance.configuration not in {b"", session.header.configuration}:
+            stored.engine["configuration"] = instance.configuration.hex()
+            needed.add(instance.configuration)
+    return needed

@@ -1,0 +1,59 @@
+"""Tasks for tests of rules: each ends in its own way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+from triggers.task import TaskContext, TriggerTask
+
+T = TypeVar("T", bound=type[TriggerTask])
+
+
+def name_matches_classpath(cls: T) -> T:
+    """Decorator: name the task after its class's path, so that a rule's `run` can be `cls.name`."""
+    cls.name = f"{cls.__module__}.{cls.__name__}"
+    return cls
+
+
+@name_matches_classpath
+class PassThruTask(TriggerTask):
+    """Returns the kwargs it was given."""
+
+    def _run(self, context: TaskContext) -> dict[str, Any]:
+        return {"kwargs": context.trigger_kwargs}
+
+
+@name_matches_classpath
+class DevNullTask(TriggerTask):
+    """Returns nothing."""
+
+    def _run(self, context: TaskContext) -> dict[str, Any]:  # noqa: ARG002  # it needs nothing
+        return {}
+
+
+@name_matches_classpath
+class FailingTask(TriggerTask):
+    """Raises RuntimeError."""
+
+    def _run(self, context: TaskContext) -> None:  # noqa: ARG002  # it needs nothing
+        raise RuntimeError("this task always fails")
+
+
+@name_matches_classpath
+class SelfSkippingTask(TriggerTask):
+    """Skips itself, with its kwargs as metadata."""
+
+    def _run(self, context: TaskContext) -> None:
+        raise self.skip({"kwargs": context.trigger_kwargs})
+
+
+@name_matches_classpath
+class SelfRetryingTask(TriggerTask):
+    """Retries itself as often as `withParams: {"retries": {"max": …}}` says, by default `max_retries` times."""
+
+    def _run(self, context: TaskContext) -> dict[str, Any]:
+        retries: Mapping[str, Any] = context.trigger_kwargs.get("retries") or {}
+        if self.request.retries < retries.get("max", self.max_retries):
+            raise self.retry()
+        return {"count": self.request.retries}

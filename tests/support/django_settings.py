@@ -1,0 +1,20 @@
+"""Django's settings for tests of the cache storage: memory caches, and Redis where a test has started one."""
+
+from __future__ import annotations
+
+import os
+
+SECRET_KEY = "tests"  # noqa: S105  # nothing is secret here
+USE_TZ = True
+INSTALLED_APPS: list[str] = []
+
+_LOCAL = "django.core.cache.backends.locmem.LocMemCache"
+CACHES: dict[str, dict[str, object]] = {
+    "default": {"BACKEND": _LOCAL, "LOCATION": "default"},
+    "short": {"BACKEND": _LOCAL, "LOCATION": "short", "TIMEOUT": 60},
+    "files": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"},
+}
+
+if _URL := os.environ.get("TEST_REDIS_URL"):
+    CACHES["django"] = {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": _URL}
+    CACHES["django_redis"] = {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": _URL}

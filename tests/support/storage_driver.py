@@ -1,0 +1,32 @@
+"""Replays recorded histories through an embedded storage: a new storage object for every step, as real processes do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from triggers.core.commands import Decision
+from triggers.core.config import Plans
+from triggers.core.events import Event
+from triggers.core.rows import MemoryRows
+from triggers.core.session import Session
+from triggers.core.view import SessionView, view
+from triggers.errors import SessionNotFound
+from triggers.storages.base import BaseStorageBackend
+
+
+class StorageDriver:
+    """A `HistoryDriver` over storages that `make` makes for a UID."""
+
+    def __init__(self, make: Callable[[str], BaseStorageBackend]) -> None:
+        self._make = make
+
+    def apply(self, uid: str, event: Event) -> Decision:
+        storage = self._make(uid)
+        storage._now = lambda: 0  # type: ignore[method-assign]  # histories know no time
+        return storage.write(event)
+
+    def view(self, uid: str) -> SessionView:
+        try:
+            return self._make(uid).read()
+        except SessionNotFound:
+            return view(Session(uid, MemoryRows(), Plans()))
