@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import logging
 from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar, Protocol
 
@@ -22,6 +21,7 @@ from triggers.core.events import (
     TriggerFired,
 )
 from triggers.core.statuses import Status, may_be_set
+from triggers.delivery import empty_outbox
 from triggers.errors import InstanceNotFound, InvalidConfiguration, WrongStatus
 from triggers.registry import default_runner_name, task_runners, trigger_managers
 from triggers.storages.base import BaseStorageBackend
@@ -31,8 +31,6 @@ from triggers.types import TaskConfig, TaskInstance
 __all__ = ["TriggerManager", "trigger_managers"]
 
 Kwargs = Mapping[str, object]
-
-log = logging.getLogger(__name__)
 
 
 class Named(Protocol):
@@ -195,11 +193,7 @@ class TriggerManager:
         if not isinstance(storage, BaseStorageBackend) or (not storage.has_lock and not storage.outbox):
             return []
         with storage.acquire_lock():
-            if not storage.outbox:
-                return []
-            self._empty(storage)
-            storage.save()
-            return [entry["instance"] for entry in storage.outbox]
+            return empty_outbox(storage, self._run)
 
     def after_fire(self, trigger_name: str, scheduled: Sequence[str]) -> None:
         """Run `_post_fire` for a trigger that has fired and the instances that it scheduled."""
@@ -235,31 +229,8 @@ class TriggerManager:
         if decision is not None:
             self.run_hooks(event, decision)
 
-    def _empty(self, storage: BaseStorageBackend) -> None:
-        """Once through the outbox; an entry that is of no use any more goes as well."""
-        outbox = storage.outbox
-        for entry in outbox:
-            instance = storage.instances.get(entry["instance"])
-            wanted = instance is not None and instance.attempt == entry["attempt"]
-            if (
-                instance is None
-                or not wanted
-                or instance.status != Status.SCHEDULED
-                or self._hand_over(instance, entry)
-            ):
-                outbox.remove(entry)
-
-    def _hand_over(self, instance: TaskInstance, entry: dict[str, object]) -> bool:
-        key = instance.config.using or self.default_task_runner_name
-        try:
-            task_runners.get(key).run(self, instance)
-        except Exception as error:
-            entry["error"] = f"{type(error).__name__}: {error}"
-            log.exception(
-                "session %s: runner %r did not take %s; it stays in the outbox", self.storage.uid, key, instance
-            )
-            return False
-        return True
+    def _run(self, instance: TaskInstance) -> None:
+        task_runners.get(instance.config.using or self.default_task_runner_name).run(self, instance)
 
     def _named(self, names: Sequence[str]) -> list[TaskInstance]:
         self.storage.refresh()

@@ -76,22 +76,25 @@ class ClassRegistry:
         self._loaded.clear()
 
     def __contains__(self, key: object) -> bool:
-        return key in list(self)
+        return key in self._keys()
 
     def __iter__(self) -> Iterator[str]:
-        return iter(sorted({*self._registered, *(entry.name for entry in self._entry_points())}))
+        return iter(self._keys())
 
     def __len__(self) -> int:
-        return len(list(self))
+        return len(self._keys())
 
     def __getitem__(self, key: str) -> Any:  # noqa: ANN401  # as `get`
         return self.get(key)
+
+    def _keys(self) -> list[str]:
+        return sorted({*self._registered, *(entry.name for entry in self._entry_points())})
 
     def _entry_point(self, key: str) -> EntryPoint:
         for entry in self._entry_points():
             if entry.name == key:
                 return entry
-        raise UnknownKey(f"{self.group} has no {key!r}, it has {', '.join(self) or 'nothing'}")
+        raise UnknownKey(f"{self.group} has no {key!r}, it has {', '.join(self._keys()) or 'nothing'}")
 
     def _entry_points(self) -> list[EntryPoint]:
         if self._found is None:  # looked for once: it reads the metadata of every installed package

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from triggers.testing.assertions import TriggerManagerTestCaseMixin
+    from triggers.testing.runner_suite import RunnerSuite
+    from triggers.testing.storage_suite import StorageSuite
     from triggers.testing.tasks import (
         DevNullTask,
         FailingTask,
@@ -23,13 +25,19 @@ __all__ = [
     "DevNullTask",
     "FailingTask",
     "PassThruTask",
+    "RunnerSuite",
     "SelfRetryingTask",
     "SelfSkippingTask",
+    "StorageSuite",
     "TriggerManagerTestCaseMixin",
     "name_matches_classpath",
 ]
 
-_ELSEWHERE: Final = {"TriggerManagerTestCaseMixin": "assertions"}
+_ELSEWHERE: Final = {
+    "RunnerSuite": "runner_suite",
+    "StorageSuite": "storage_suite",
+    "TriggerManagerTestCaseMixin": "assertions",
+}
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401  # classes that are not imported yet

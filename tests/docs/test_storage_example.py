@@ -1,0 +1,45 @@
+"""The storage of docs/storages.md is a storage."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from triggers.registry import storage_backends
+from triggers.storages.base import BaseStorageBackend
+from triggers.testing import StorageSuite
+
+PAGE = Path(__file__).parents[2] / "docs/storages.md"
+
+
+@pytest.fixture(scope="module")
+def example(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
+    storage, check = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    names: dict[str, Any] = {"__name__": "example"}
+    before = Path.cwd()
+    os.chdir(tmp_path_factory.mktemp("sql"))
+    try:
+        exec(compile(storage + check, str(PAGE), "exec"), names)  # noqa: S102  # that is what is tested
+        names["engine"].connect().close()
+        yield names
+    finally:
+        names["engine"].dispose()
+        os.chdir(before)
+
+
+class TestExample(StorageSuite):
+    @pytest.fixture(autouse=True)
+    def of_the_page(self, example: dict[str, Any]) -> None:
+        self.suite = example["TestSqlStorage"]()
+
+    def make_storage(self, uid: str) -> BaseStorageBackend:
+        storage: BaseStorageBackend = self.suite.make_storage(uid)
+        return storage
+
+    def test_it_is_registered(self, uid: str) -> None:
+        assert type(storage_backends.get("sqlalchemy", uid)) is type(self.make_storage(uid))

@@ -1,0 +1,159 @@
+"""Sessions in Django's cache on a real Redis: real processes, a real Celery worker."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from tests.support.redis_server import RedisServer
+from tests.support.storage_driver import StorageDriver
+from tests.support.topic_reader import wait_until
+
+from triggers import CacheStorageBackend, TriggerManager
+from triggers.analysis.histories import verify_files
+from triggers.locking import LockAcquisitionFailed
+from triggers.types import TaskInstance
+
+ROOT = Path(__file__).parents[2]
+HISTORIES = ROOT / "tests/conformance/data"
+ALIASES = ["django", "django_redis"]
+PAGES = {"t_page": {"after": ["never"], "andEvery": "page", "run": "app.Page"}}
+
+
+@pytest.fixture(scope="module")
+def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    server = RedisServer(tmp_path_factory.mktemp("redis"))
+    server.start()
+    yield server.url
+    server.kill()
+
+
+@pytest.fixture(params=ALIASES)
+def cache(request: pytest.FixtureRequest, redis_url: str, django: None) -> Iterator[object]:  # noqa: ARG001  # set up first
+    module, name = {
+        "django": ("django.core.cache.backends.redis", "RedisCache"),
+        "django_redis": ("django_redis.cache", "RedisCache"),
+    }[request.param]
+    made = getattr(import_module(module), name)(redis_url, {})
+    yield made
+    made.close()
+
+
+def environment(redis_url: str, **more: str) -> dict[str, str]:
+    ours = {"DJANGO_SETTINGS_MODULE": "tests.support.django_settings", "TEST_REDIS_URL": redis_url}
+    return os.environ | ours | {"PYTHONPATH": str(ROOT)} | more
+
+
+def test_processes_that_hammer_one_session_lose_no_update(
+    cache: object, redis_url: str, request: pytest.FixtureRequest
+) -> None:
+    uid, alias = uuid4().hex, request.node.callspec.params["cache"]
+    TriggerManager(CacheStorageBackend(uid, cache)).update_configuration(PAGES)
+    command = [sys.executable, "-m", "tests.support.cache_hammer", alias, uid]
+    writers = [
+        subprocess.Popen([*command, writer, "20"], env=environment(redis_url), cwd=ROOT) for writer in ("a", "b", "c")
+    ]
+
+    assert [process.wait(120) for process in writers] == [0, 0, 0]
+
+    written = {instance.kwargs["page"]["of"] for instance in CacheStorageBackend(uid, cache)}
+    assert written == {f"{writer}{number}" for writer in "abc" for number in range(20)}
+
+
+def test_recorded_histories_are_reproduced_through_redis(cache: object) -> None:
+    prefix = uuid4().hex
+    files = [HISTORIES / "curated.jsonl", HISTORIES / "random_public.jsonl.gz"]
+
+    results = list(
+        verify_files(files, lambda: StorageDriver(lambda uid: CacheStorageBackend(prefix + uid, cache)), every=10)
+    )
+
+    assert len(results) == 4 + 40
+    assert [line for result in results for line in result.differences] == []
+
+
+def test_a_lock_that_another_process_holds_can_be_refused_at_once(cache: object) -> None:
+    holder, other = CacheStorageBackend("locked", cache), CacheStorageBackend("locked", cache)
+
+    with holder.acquire_lock(), pytest.raises(LockAcquisitionFailed), other.acquire_lock(block=False):
+        pass
+
+    with other.acquire_lock(block=False):
+        assert other.has_lock
+
+
+def test_a_holder_whose_lock_has_ended_does_not_overwrite(cache: object) -> None:
+    late, other = CacheStorageBackend("slow", cache), CacheStorageBackend("slow", cache)
+
+    with late.acquire_lock(ttl=0.05):
+        late.update_configuration(PAGES)
+        with other.acquire_lock():
+            other.update_configuration({"t_other": {"after": ["a"], "run": "app.Other"}})
+            other.save()
+        with pytest.raises(LockAcquisitionFailed, match="longer than its time"):
+            late.save()
+
+    assert list(CacheStorageBackend("slow", cache).tasks) == ["t_other"]
+
+
+def test_a_session_without_a_timeout_does_not_expire(cache: object, redis_url: str) -> None:
+    for uid, timeout in (("kept", None), ("hour", 3600)):
+        TriggerManager(CacheStorageBackend(uid, cache, timeout)).update_configuration(PAGES)
+
+    client = import_module("redis").Redis.from_url(redis_url)
+    seconds = {key.decode().rsplit(":", 1)[1]: client.ttl(key) for key in client.keys("*triggers.storages.cache:*")}
+    client.close()
+
+    assert seconds["kept"] == -1
+    assert 3500 < seconds["hour"] <= 3600
+
+
+@pytest.mark.parametrize("embedded", [False, True])
+def test_the_guide_works_as_printed_with_a_celery_worker(redis_url: str, embedded: bool) -> None:
+    queue, uid = uuid4().hex, uuid4().hex
+    env = environment(redis_url, TEST_QUEUE=queue, TEST_CACHE="django")
+    worker = subprocess.Popen(
+        [sys.executable, "-m", "celery", "-A", "tests.support.guide_app", "worker", "-c", "2", "-l", "warning"],
+        env=env,
+        cwd=ROOT,
+    )
+    try:
+        visit = [sys.executable, "-m", "tests.support.guide_visit", uid, *(["embedded"] if embedded else [])]
+        subprocess.run(visit, env=env, cwd=ROOT, check=True, timeout=60)
+        cache = import_module("django.core.cache.backends.redis").RedisCache(redis_url, {})
+        expected = {
+            "t_importSubject#0": "finished",
+            "t_importResponses#0": "finished",
+            "t_importResponses#1": "finished",
+        }
+        browser = {"t_importBrowserMetadata#0": "abandoned"}
+        if not embedded:
+            browser = {"t_importBrowserMetadata#0": "replayed", "t_importBrowserMetadata#1": "finished"}
+        wait_until(lambda: statuses(uid, cache) == expected | browser, "the tasks have run", 60)
+    finally:
+        worker.terminate()
+        worker.wait(30)
+
+    storage = CacheStorageBackend(uid, cache)
+    assert storage["t_importResponses#1"].metadata["result"] == {"page": 2, "subject": 6}
+    assert storage["t_importResponses#1"].log_level_name == "WARNING"
+    assert ("browserKnown" in storage.latest_kwargs) is not embedded
+    if not embedded:
+        waited(storage["t_importBrowserMetadata#1"])
+    cache.close()
+
+
+def statuses(uid: str, cache: object) -> dict[str, str]:
+    return {instance.name: instance.status for instance in CacheStorageBackend(uid, cache)}
+
+
+def waited(instance: TaskInstance) -> None:
+    """The attempt began a cooldown after it was scheduled."""
+    stamps = instance.metadata["timestamps"]
+    assert (stamps["running"] - stamps["scheduled"]).total_seconds() >= 1
