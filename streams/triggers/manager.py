@@ -6,9 +6,11 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar, Protocol
 
+import msgspec
+
 from triggers.codec import encode_configuration, encode_object
 from triggers.core.commands import Decision
-from triggers.core.config import validate_configuration
+from triggers.core.config import MANAGER_NAME, validate_configuration
 from triggers.core.events import (
     ConfigurationUpdated,
     DeletionRequested,
@@ -20,6 +22,7 @@ from triggers.core.events import (
     TaskRetried,
     TriggerFired,
 )
+from triggers.core.kwargs import members_of, object_of
 from triggers.core.statuses import Status, may_be_set
 from triggers.delivery import empty_outbox
 from triggers.errors import InstanceNotFound, InvalidConfiguration, WrongStatus
@@ -31,6 +34,8 @@ from triggers.types import TaskConfig, TaskInstance
 __all__ = ["TriggerManager", "trigger_managers"]
 
 Kwargs = Mapping[str, object]
+
+_json = msgspec.json.Encoder().encode
 
 
 class Named(Protocol):
@@ -75,9 +80,9 @@ class TriggerManager:
         """Add tasks, or replace tasks of the same name; `after` and `unless` may be sets.
 
         Raises InvalidConfiguration that names the task and the key; for an embedded storage also when `using` names a
-        runner that nobody registered.
+        runner that nobody registered. For the stream, a manager with hooks must be registered: raises UnknownKey.
         """
-        encoded = encode_configuration(configuration)
+        encoded = self._with_manager(encode_configuration(configuration))
         validate_configuration(encoded)
         if isinstance(self.storage, BaseStorageBackend):
             _check_runners(configuration)
@@ -223,6 +228,21 @@ class TriggerManager:
 
     def _post_skip(self, task_instance: TaskInstance, cascade: bool) -> None:
         """Hook: a failed instance was skipped, after the `_post_fire` of its cascade."""
+
+    def _with_manager(self, configuration: bytes) -> bytes:
+        """On the stream the configuration names the manager, if it has hooks: another process will run them."""
+        if isinstance(self.storage, BaseStorageBackend) or not self._has_hooks():
+            return configuration
+        key = _json(trigger_managers.key_of(type(self)))
+        return object_of({MANAGER_NAME: key} | members_of(configuration))
+
+    def _has_hooks(self) -> bool:
+        pairs = (
+            (self._post_fire, TriggerManager._post_fire),
+            (self._post_replay, TriggerManager._post_replay),
+            (self._post_skip, TriggerManager._post_skip),
+        )
+        return any(_is_overridden(hook, own) for hook, own in pairs)
 
     def _happen(self, event: Event) -> None:
         decision = self.record(event)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import assert_never
 
 from triggers.analysis.explanation import EventRef
+from triggers.core.config import MANAGER_NAME
 from triggers.core.events import (
     CloneRequested,
     ConfigurationUpdated,
@@ -73,7 +74,7 @@ def words_of(event: Event) -> str:  # noqa: C901, PLR0911, PLR0912  # one line f
 
 def tasks_of(event: ConfigurationUpdated) -> list[str]:
     """Tasks that the configuration adds or replaces."""
-    return [name for name in members_of(event.configuration) if name != LIMITS_NAME]
+    return [name for name in members_of(event.configuration) if name not in {LIMITS_NAME, MANAGER_NAME}]
 
 
 def trigger_of(event: Event) -> str | None:

@@ -9,7 +9,7 @@ from typing import Final
 
 from triggers.analysis.check.findings import Finding, finding
 from triggers.analysis.check.places import START, Path, Place, Places
-from triggers.core.config import DIRECTIVES, TaskConfig, compile_plan, validate_configuration
+from triggers.core.config import DIRECTIVES, MANAGER_NAME, TaskConfig, compile_plan, validate_configuration
 from triggers.core.kwargs import members_of, object_of
 from triggers.core.limits import LIMITS_NAME
 from triggers.errors import CallError, InvalidConfiguration
@@ -45,6 +45,8 @@ class Reading:
         members = _members(text)
         if message := _refusal({LIMITS_NAME: members.pop(LIMITS_NAME, b"{}")}):
             self.findings.append(_invalid(self.places, LIMITS_NAME, None, message, "write limits that there are"))
+        if message := _refusal({MANAGER_NAME: members.pop(MANAGER_NAME, b"null")}):
+            self.findings.append(_invalid(self.places, MANAGER_NAME, None, message, "write a manager's key"))
         for name, directives in members.items():
             self.names.append(name)
             found = list(_refused(name, directives, self.places))
