@@ -1,0 +1,42 @@
+"""`triggers hooks`: a manager's hooks, behind the decision feed."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from typing import TYPE_CHECKING
+
+import click
+
+from triggers.cli.celery_app import app_option
+from triggers.cli.settings_options import settings_of
+
+if TYPE_CHECKING:
+    from triggers.hooks import MakeManager
+
+
+@click.command("hooks")
+@app_option
+@click.option("--manager", default="default", show_default=True, help="Manager of sessions that name none ($manager).")
+@click.option("--group", default="hooks", show_default=True, help="Consumer group; each group runs its hooks.")
+@click.pass_context
+def hooks_command(ctx: click.Context, app: str, manager: str, group: str) -> None:
+    """Run `_post_fire`, `_post_replay` and `_post_skip` of registered managers, until SIGTERM.
+
+    The workers must publish their decisions (TRIGGERS_DECISIONS). Any number of these processes share the sessions.
+    """
+    from triggers.cli.celery_app import load_app  # noqa: PLC0415  # imports Celery
+    from triggers.hooks import HookRunner  # noqa: PLC0415  # imports Kafka's client
+
+    load_app(app).loader.import_default_modules()  # also sets Django up
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    HookRunner(settings_of(ctx), _maker(manager), group).run(stopping)
+
+
+def _maker(default: str) -> MakeManager:
+    from triggers.registry import trigger_managers  # noqa: PLC0415  # the application has registered its own by now
+
+    trigger_managers.get_class(default)  # a misspelt name ends the process now, not at the first decision
+    return lambda key, storage: trigger_managers.get(key or default, storage)
