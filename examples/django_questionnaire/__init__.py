@@ -1,0 +1,1 @@
+"""The guide's questionnaire as a Django application; TRIGGER_STORAGE_TYPE says where it runs."""

@@ -1,0 +1,33 @@
+"""The trigger session of a questionnaire, where the settings want it."""
+
+from __future__ import annotations
+
+from django.conf import settings
+
+from triggers import TriggerManager
+from triggers.manager import trigger_managers
+from triggers.storages import storage_backends
+
+CONFIGURATION = {
+    "t_importSubject": {
+        "after": ["firstPageReceived", "questionnaireComplete"],
+        "run": "app.tasks.ImportSubject",
+    },
+    "t_importResponses": {
+        "after": ["t_importSubject"],
+        "andEvery": "pageReceived",
+        "run": "app.tasks.ImportResponses",
+    },
+    "t_importBrowserMetadata": {
+        "after": ["t_importSubject", "pageReceived"],
+        "unless": ["isEmbeddedApplication"],
+        "run": "app.tasks.ImportBrowserMetadata",
+    },
+}
+
+
+def get_trigger_manager(uid: str) -> TriggerManager:
+    """The session's manager."""
+    storage = storage_backends.get(settings.TRIGGER_STORAGE_TYPE, uid)
+    manager: TriggerManager = trigger_managers.get(settings.TRIGGER_MANAGER_TYPE, storage)
+    return manager
