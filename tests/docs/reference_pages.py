@@ -34,6 +34,8 @@ JSON_SHAPES = {
     "replay": "`{instance, status, replays: [instance]}`",
     "skip": "`{instance, status, replays: []}`",
     "delete": "`{session, partition, offset}`",
+    "migrate": "`[{session, result, instances, unresolved, detail}]`; `result` is `would be moved`, `moved`,"
+    " `there already`, `there already, and has gone on`, `differs`, `in flight`, `refused` or `missing`",
     "dead-letters list": "`[{place, reason, detail, topic, partition, offset, time, key, value, headers: [[name,"
     " value]]}]`",
     "dead-letters show": "one element of what `dead-letters list` prints",
@@ -68,7 +70,7 @@ Errors are one line on standard error. Exit codes:
 | code | meaning |
 |---|---|
 | 0 | done |
-| 1 | a check failed: `check`, `verify`, `topics check`, `demo` |
+| 1 | a check failed: `check`, `verify`, `topics check`, `demo`, `migrate` |
 | 2 | fix the call: an option, a setting, a configuration, the status of an instance |
 | 3 | there is nothing of that name |
 | 4 | try again: a broker or the worker that owns the session does not answer |

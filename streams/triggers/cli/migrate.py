@@ -1,0 +1,82 @@
+"""`triggers migrate`: sessions of the old framework's cache into the stream."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+import click
+
+from triggers.cli.output import json_option, print_json, print_table
+from triggers.cli.settings_options import settings_of
+from triggers.errors import CallError, NotFound
+
+if TYPE_CHECKING:
+    from triggers.migration import Moved, Readable
+
+
+@click.command("migrate")
+@click.argument("sessions", nargs=-1)
+@click.option("--from", "source", type=click.File(), help="File of UIDs, one a line; - is standard input.")
+@click.option("--storage", default="cache", show_default=True, help="Key of the storage that has the sessions.")
+@click.option("--cache", default="default", show_default=True, help="Its cache, as Django's CACHES names it.")
+@click.option("--apply", "really", is_flag=True, help="Move them. Without it, only say what would happen.")
+@click.option("--reissue", is_flag=True, help="Run scheduled and running instances again instead of refusing them.")
+@json_option
+@click.pass_context
+def migrate_command(  # noqa: PLR0913, PLR0917  # its options
+    ctx: click.Context,
+    sessions: tuple[str, ...],
+    source: TextIO | None,
+    storage: str,
+    cache: str,
+    really: bool,
+    reissue: bool,
+    as_json: bool,
+) -> None:
+    """Move live sessions from a Django cache into the stream: a dry run, unless told to --apply.
+
+    SESSIONS are UIDs. Django finds its settings by DJANGO_SETTINGS_MODULE. Stop everything that writes to the sessions
+    first. Nothing is deleted, and moving twice changes nothing: interrupted, run it again.
+    """
+    from triggers.migration import DONE, Migration  # noqa: PLC0415
+
+    uids = list(dict.fromkeys([*sessions, *_lines(source)]))
+    if not uids:
+        raise CallError("say which sessions: UIDs, or --from a file of them")
+    migration = Migration(settings_of(ctx), lambda uid: _open(storage, uid, cache), reissue=reissue)
+    report = [migration.move(uid, dry_run=not really) for uid in uids]
+    _print(report, really=really, as_json=as_json)
+    if any(moved.result not in DONE for moved in report):
+        ctx.exit(1)
+
+
+def _lines(source: Iterable[str] | None) -> Iterator[str]:
+    yield from (line.strip() for line in source or () if line.strip())
+
+
+def _open(storage: str, uid: str, cache: str) -> Readable:
+    from triggers.registry import storage_backends  # noqa: PLC0415  # after Django's settings can be found
+
+    if str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
+    arguments = {"cache": cache} if storage == "cache" else {}
+    try:
+        opened: Readable = storage_backends.get(storage, uid, **arguments)
+    except NotFound:
+        raise
+    except Exception as error:
+        raise CallError(f"--storage {storage} --cache {cache}: {error}") from error
+    return opened
+
+
+def _print(report: list[Moved], *, really: bool, as_json: bool) -> None:
+    if as_json:
+        print_json(report)
+        return
+    rows = [(m.session, m.result, m.instances, m.unresolved, m.detail) for m in report]
+    print_table(("session", "result", "instances", "unresolved", "detail"), rows)
+    if not really:
+        click.echo("Nothing was moved: this was a dry run. Move them with --apply.")
