@@ -6,7 +6,8 @@ What the engine needs beyond the objects that applications see travels in `insta
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -68,7 +69,7 @@ def thaw(uid: str, stored: SessionObjects, engine: Mapping[str, Any]) -> LiveSes
     session = Session(uid, rows, Plans())
     session.exists = session.exists or (not engine.get("header") and bool(stored.tasks))
     _thaw_configurations(LiveSession(session, rows), stored.tasks, engine)
-    for instance in sorted(stored.instances.values(), key=_creation):
+    for instance in _in_order(stored.instances):
         _thaw_instance(session, instance)
     for trigger, kwargs in stored.latest_kwargs.items():
         session.set_latest(trigger, session.add_payload(_encode(kwargs)), held=False)
@@ -106,9 +107,24 @@ def finish_deletion(live: LiveSession, now: int) -> None:
         apply(live.session, TimerFired(instance="", attempt=0, due=live.session.header.wake, time=now))
 
 
-def _creation(instance: TaskInstance) -> tuple[int, int]:
-    """By place in the session where it is known; a task's own instances always by number."""
-    return int(instance.engine.get("sequence", 1 << 62)), parse_instance_name(instance.name)[1]
+def _in_order(instances: Mapping[str, TaskInstance]) -> list[TaskInstance]:
+    """As they were created; where nobody noted that and the backend has lost it, by number."""
+    ordered = sorted(instances.values(), key=_sequence)
+    numbers = [(instance.config.name, parse_instance_name(instance.name)[1]) for instance in ordered]
+    lost = any(numbers[index] != of for index, of in _by_number(numbers))
+    return sorted(ordered, key=lambda each: (_sequence(each), parse_instance_name(each.name)[1])) if lost else ordered
+
+
+def _by_number(numbers: list[tuple[str, int]]) -> Iterator[tuple[int, tuple[str, int]]]:
+    """(index, what should be there) for every instance, if those of a task are to be in the order of their numbers."""
+    count: Counter[str] = Counter()
+    for index, (task, _) in enumerate(numbers):
+        yield index, (task, count[task])
+        count[task] += 1
+
+
+def _sequence(instance: TaskInstance) -> int:
+    return int(instance.engine.get("sequence", 1 << 62))
 
 
 def _thaw_configurations(live: LiveSession, tasks: Mapping[str, TaskConfig], engine: Mapping[str, Any]) -> None:
