@@ -7,6 +7,7 @@
     │   ├── SessionExists                an import found its session there already
     │   ├── WrongStatus                  the instance's status does not allow the operation
     │   ├── TooLarge                     the record would exceed the topic's limit
+    │   │   └── TooManyCommands              one event would cause more commands than a worker can hold
     │   └── BeingDeleted                 the session goes in steps; the event may come again when it is gone
     ├── NotFound                     fix the name; also a LookupError
     │   ├── SessionNotFound
@@ -53,6 +54,10 @@ class WrongStatus(CallError):
 
 class TooLarge(CallError):
     """The record is larger than the topic accepts."""
+
+
+class TooManyCommands(TooLarge):
+    """One event may not cause so many commands. The session object that raised it must be thrown away."""
 
 
 class BeingDeleted(CallError):

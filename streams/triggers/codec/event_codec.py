@@ -19,6 +19,8 @@ from triggers.core.events import Event, TriggerFired
 from triggers.errors import CallError, TooLarge, Undecodable
 
 _NAMESPACE = "triggers."
+_PAYLOADS = 4
+"""An event has at most three payloads, and text. What is larger was compressed on its way: it is not even looked at."""
 _EVENTS = records_of("trigger_event")
 _CLASSES = {_NAMESPACE + event.__name__: event for event in SHAPES}
 _NAMES = {event: name for name, event in _CLASSES.items()}
@@ -44,6 +46,9 @@ class EventDecoder:
 
         Raises Undecodable; only Confluent framing may block, and raise TryAgain, when the registry does not answer.
         """
+        if value and len(value) > _PAYLOADS * self._max_payload_bytes:
+            detail = f"{len(value)} bytes, the limit is {_PAYLOADS} times max_payload_bytes"
+            raise Undecodable(Reason.TOO_LARGE, detail)
         time = max(time, 0)
         if headers and is_cloudevent(headers):
             event: Event = decode_cloudevent(value, headers, position, time)

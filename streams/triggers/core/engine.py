@@ -38,6 +38,7 @@ def apply(session: Session, event: Event) -> Decision:
     log. Pure: the same session and event give the same decision. Raises BeingDeleted, InvalidConfiguration,
     WrongStatus, TaskNotFound or InstanceNotFound before anything is changed. An event whose id is in the session's
     dedupe window, or a result of an attempt that has one, changes nothing but the index of the session's events.
+    TooManyCommands comes when the session has changed already: throw the object away.
     """
     if event.id is not None and session.ids.knows(event.id):
         decision = Decision(outcome=Outcome.DUPLICATE)

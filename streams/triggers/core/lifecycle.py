@@ -16,10 +16,16 @@ from triggers.core.session import Session
 from triggers.core.statuses import Status
 from triggers.core.step import Step
 from triggers.core.timers import TIMER_ROW
-from triggers.errors import TaskNotFound
+from triggers.errors import TaskNotFound, TooManyCommands
 
 CASCADE_TOO_DEEP: Final = "triggers.CascadeTooDeep"
 """`exceptionType` of an instance that a cascade was not allowed to schedule."""
+
+MAX_COMMAND_BYTES: Final = 32 << 20
+"""Of all the commands that one event causes: a large payload that thousands of instances wait for would not fit into
+any worker's memory, and the worker that reads the event after the crash is the next."""
+_COMMAND_BYTES = 512
+"""What a command takes beside its kwargs."""
 
 _json = msgspec.json.Encoder().encode
 
@@ -85,8 +91,12 @@ def schedule(step: Step, task: str, number: int, delay: int = 0) -> None:
 
 
 def issue(step: Step, rule: TaskConfig, number: int, instance: Instance) -> None:
-    """The command of the current attempt; it must be `running` within the task's time-out."""
-    step.decision.commands.append(run_task(step, rule, number, instance))
+    """The command of the current attempt; it must be `running` within the task's time-out. Raises TooManyCommands."""
+    command = run_task(step, rule, number, instance)
+    step.decision.commands.append(command)
+    step.command_bytes += len(command.kwargs) + _COMMAND_BYTES
+    if step.command_bytes > MAX_COMMAND_BYTES:
+        raise TooManyCommands(f"one event would cause more than {MAX_COMMAND_BYTES >> 20} MiB of commands")
     if rule.timeouts.scheduled:
         watch(step, instance_name(rule.name, number), instance, rule.timeouts.scheduled)
 

@@ -11,11 +11,12 @@ from triggers.core.session import Session
 class Step:
     """The session that an event changes, the event's time, and the decision so far."""
 
-    __slots__ = ("_event", "cascade_depth", "decision", "session", "time")
+    __slots__ = ("_event", "cascade_depth", "command_bytes", "decision", "session", "time")
 
     def __init__(self, session: Session, event: SessionEvent, outcome: Outcome = Outcome.APPLIED) -> None:
         self.session = session
         self.time = event.time
+        self.command_bytes = 0
         self._event = event
         self.cascade_depth = 0
         """How many results in a row led to what this event schedules; 0: it comes from outside."""

@@ -17,7 +17,7 @@ from triggers.core.engine import apply
 from triggers.core.events import Event
 from triggers.core.rows import Rows
 from triggers.core.session import Session
-from triggers.errors import CallError, NotFound, TryAgain, Undecodable
+from triggers.errors import CallError, NotFound, TooManyCommands, TryAgain, Undecodable
 from triggers.processing.batch import Batch, Changes, Output, Record
 from triggers.processing.dead_letters import DeadLetters, Refusal, place, time_of
 from triggers.processing.decision_feed import DecisionFeed
@@ -76,7 +76,7 @@ class Rules:
 class _Touched:
     """A session within one batch."""
 
-    __slots__ = ("key", "outputs", "session", "steps", "uid")
+    __slots__ = ("key", "outcomes", "outputs", "session", "spoilt", "steps", "uid")
 
     def __init__(self, uid: str, key: bytes, session: Session) -> None:
         self.uid = uid
@@ -84,6 +84,9 @@ class _Touched:
         self.session = session
         self.steps: list[tuple[Record, Event]] = []
         self.outputs: list[Output] = []
+        self.outcomes: list[Outcome] = []
+        self.spoilt = False
+        """The session object is not what its events make of it: they must be decided again, one by one."""
 
 
 class PartitionTurn:
@@ -152,26 +155,33 @@ class PartitionTurn:
             self._bury(record, error.reason, error.detail)
             return
         try:
-            decision = apply(touched.session, event)
+            if not touched.spoilt:
+                self._apply(touched, event)
+        except TooManyCommands:
+            touched.spoilt = True
         except Refused as error:
             self._bury(record, type(error).__name__, str(error))
             return
         touched.steps.append((record, event))
+
+    def _apply(self, touched: _Touched, event: Event) -> None:
+        decision = apply(touched.session, event)
         if decision.commands:
             touched.outputs += self._rules.commands(decision)
         if self._rules.feed is not None:
             touched.outputs += self._rules.feed.outputs(touched.session, self._partition, event, decision)
-        self.outcomes[decision.outcome] += 1
+        touched.outcomes.append(decision.outcome)
 
     def _decode(self, record: Record) -> Event:
         return self._rules.decoder.decode(record.value(), record.headers(), place(record.offset()), time_of(record))
 
     def _finish(self, touched: _Touched) -> None:
-        changes = touched.session.changes()
-        if self._rules.too_large(changes, touched.outputs):
+        changes = {} if touched.spoilt else touched.session.changes()
+        if touched.spoilt or self._rules.too_large(changes, touched.outputs):
             self._decide_one_by_one(touched)
             return
         self._keep(changes, touched.outputs)
+        self.outcomes.update(touched.outcomes)
         self._rules.cache.put(self._partition, touched.key, touched.session)
 
     def _keep(self, changes: Changes, outputs: list[Output]) -> None:
@@ -184,16 +194,20 @@ class PartitionTurn:
         for record, event in touched.steps:
             session = Session(touched.uid, rows, self._rules.plans)
             try:
-                outputs = self._outputs(session, event, apply(session, event))
+                decision = apply(session, event)
+            except TooManyCommands as error:
+                self._bury(record, Refusal.RESULT_TOO_LARGE, str(error))
+                continue
             except Refused as error:  # an event it relied on was left out
                 self._bury(record, type(error).__name__, str(error))
                 continue
-            changes = session.changes()
+            changes, outputs = session.changes(), self._outputs(session, event, decision)
             if what := self._rules.too_large(changes, outputs):
                 self._bury(record, Refusal.RESULT_TOO_LARGE, f"applying it would write {what}")
             else:
                 rows.write(changes)
                 self._keep(changes, outputs)
+                self.outcomes[decision.outcome] += 1
 
     def _outputs(self, session: Session, event: Event, decision: Decision) -> list[Output]:
         feed = self._rules.feed
