@@ -17,7 +17,7 @@ from triggers.core.engine import apply
 from triggers.core.rows import MemoryRows
 from triggers.core.session import Session
 from triggers.errors import CallError, NotFound, Undecodable
-from triggers.processing.batch import Header
+from triggers.processing.batch import Record, headers_of
 from triggers.settings import Settings
 from triggers.topology import Topology, partition_of
 
@@ -55,7 +55,7 @@ def fold(
         rows = result.sessions[message.key() or b""]
         try:
             session = Session(decode_key(message.key()), rows, plans)
-            headers = cast("list[Header] | None", message.headers())
+            headers = headers_of(cast("Record", message))
             event = decoder.decode(message.value(), headers, offset, message.timestamp()[1])
             decision = apply(session, event)
         except (Undecodable, CallError, NotFound):

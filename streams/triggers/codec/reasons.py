@@ -10,6 +10,8 @@ class Reason(StrEnum):
 
     BAD_KEY = "bad key"
     """The key is missing, empty, too long or not UTF-8: nobody can say which session is meant."""
+    BAD_HEADERS = "bad headers"
+    """A header's name is not UTF-8; the dead letter has none of the record's headers."""
     EMPTY_VALUE = "empty value"
     """A tombstone, or no byte at all."""
     UNKNOWN_FORMAT = "unknown format"

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from operator import methodcaller
 from typing import NamedTuple, Protocol
 
+from triggers.codec import Reason
+from triggers.errors import Undecodable
+
 Header = tuple[str, bytes | None]
+
+
+_read_headers: Callable[[Record], Sequence[Header] | None] = methodcaller("headers")
 
 
 class Record(Protocol):
@@ -98,6 +105,18 @@ class Processor(Protocol):
 
     def forget(self, partitions: frozenset[int] | None = None) -> None:
         """Drop what is remembered of these partitions (revoked), or of all of them (the transaction was aborted)."""
+
+
+def headers_of(record: Record) -> Sequence[Header] | None:
+    """The record's headers. Raises Undecodable for a name that is no UTF-8, on which confluent-kafka fails.
+
+    It returns a result with the exception pending, which surfaces at a later call: CPython's specialised method calls
+    do not look for one. A call from C does.
+    """
+    try:
+        return _read_headers(record)
+    except (SystemError, UnicodeDecodeError) as error:
+        raise Undecodable(Reason.BAD_HEADERS, "the name of a header is not UTF-8; the headers are lost") from error
 
 
 def next_offset(record: Record) -> int:

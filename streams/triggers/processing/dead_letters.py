@@ -7,7 +7,8 @@ from enum import StrEnum
 
 from triggers.codec import DeadLetter, encode_dead_letter
 from triggers.codec.dead_letter_codec import MAX_DETAIL_CHARACTERS
-from triggers.processing.batch import Header, Output, Record
+from triggers.errors import Undecodable
+from triggers.processing.batch import Header, Output, Record, headers_of
 
 
 class Refusal(StrEnum):
@@ -47,8 +48,15 @@ def _letter(record: Record, reason: str, detail: str) -> DeadLetter:
         time=time_of(record),
         key=record.key(),
         value=record.value(),
-        headers=list(record.headers() or []),
+        headers=_headers(record),
     )
+
+
+def _headers(record: Record) -> list[Header]:
+    try:
+        return list(headers_of(record) or [])
+    except Undecodable:
+        return []
 
 
 def _cut(letter: DeadLetter, excess: int) -> DeadLetter:

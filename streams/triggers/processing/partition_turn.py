@@ -18,7 +18,7 @@ from triggers.core.events import Event
 from triggers.core.rows import Rows
 from triggers.core.session import Session
 from triggers.errors import CallError, NotFound, TooManyCommands, TryAgain, Undecodable
-from triggers.processing.batch import Batch, Changes, Output, Record
+from triggers.processing.batch import Batch, Changes, Output, Record, headers_of
 from triggers.processing.dead_letters import DeadLetters, Refusal, place, time_of
 from triggers.processing.decision_feed import DecisionFeed
 from triggers.processing.exits import ExitCode, Stop
@@ -127,11 +127,11 @@ class PartitionTurn:
         session = self._rules.cache.take(self._partition, key)
         try:
             uid = decode_key(record.key())
+            if session is None and misplaced(record, key, self._rules.topics.partitions):
+                self._send_home(record, key)
+                return None
         except Undecodable as error:
             self._bury(record, error.reason, error.detail)
-            return None
-        if session is None and misplaced(record, key, self._rules.topics.partitions):
-            self._send_home(record, key)
             return None
         return _Touched(uid, key, session or self._load(uid))
 
@@ -173,7 +173,7 @@ class PartitionTurn:
         touched.outcomes.append(decision.outcome)
 
     def _decode(self, record: Record) -> Event:
-        return self._rules.decoder.decode(record.value(), record.headers(), place(record.offset()), time_of(record))
+        return self._rules.decoder.decode(record.value(), headers_of(record), place(record.offset()), time_of(record))
 
     def _finish(self, touched: _Touched) -> None:
         changes = {} if touched.spoilt else touched.session.changes()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from triggers.processing.batch import Output, Record
+from triggers.processing.batch import Output, Record, headers_of
 from triggers.processing.dead_letters import time_of
 from triggers.topology import partition_of
 
@@ -16,14 +16,14 @@ def misplaced(record: Record, key: bytes, partitions: int) -> bool:
 
 
 def was_forwarded(record: Record) -> bool:
-    """Whether a worker has put the record there."""
-    return any(name == FORWARDED for name, _ in record.headers() or ())
+    """Whether a worker has put the record there. Raises Undecodable."""
+    return any(name == FORWARDED for name, _ in headers_of(record) or ())
 
 
 def forward(record: Record, key: bytes, topic: str, partitions: int) -> Output:
-    """The same record on the right partition, with its own time."""
+    """The same record on the right partition, with its own time. Raises Undecodable."""
     mark = (FORWARDED, str(record.partition()).encode())
-    headers = [*(record.headers() or ()), mark]
+    headers = [*(headers_of(record) or ()), mark]
     return Output(topic, key, record.value(), partition_of(key, partitions), headers, time_of(record))
 
 
