@@ -80,6 +80,10 @@ chaos: setup  ## Break everything by a seeded schedule and check the outcome (SE
 chaos-mutations: setup  ## Plant faults in the agents, one at a time: a campaign must catch each of them
 	@PYTHONPATH=. $(BIN)/python -m tests.chaos.mutate $(ARGS)
 
+fuzz: setup  ## Mutated records and configurations for a while (DURATION=60, in seconds)
+	@end=$$((SECONDS + $${DURATION:-60})); while [ $$SECONDS -lt $$end ]; do \
+		$(PYTEST) -q tests/property/test_fuzzed_input.py --hypothesis-seed=$$RANDOM$$RANDOM || exit 1; done
+
 lock: setup  ## Write the locks anew from pyproject.toml (ARGS=--upgrade for newer versions)
 	@$(LOCK) --group dev -o requirements.lock $(ARGS)
 	@$(LOCK) --group build -c requirements.lock -o deploy/requirements.lock
@@ -88,4 +92,4 @@ clean:  ## Remove what was made here
 	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup demo dev test lint format types contracts unit integration e2e bench chaos chaos-mutations bench-full profile lock clean
+.PHONY: help setup demo dev test lint format types contracts unit integration e2e bench chaos chaos-mutations bench-full profile fuzz lock clean

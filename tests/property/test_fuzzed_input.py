@@ -1,0 +1,96 @@
+"""Whatever bytes arrive, an event, a command, a dead letter or a configuration is read or refused, never worse.
+
+A few hundred examples here; `make fuzz DURATION=600` goes on with new ones for as long as it is told to.
+"""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from typing import Any
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.support.hostile_values import CODEC, JSON
+
+from triggers.codec import EventDecoder, Reason, decode_command, decode_dead_letter, encode_event
+from triggers.core.config import Plans, compile_plan, validate_configuration
+from triggers.core.engine import apply
+from triggers.core.events import ConfigurationUpdated, Event, TaskRetried, TriggerFired
+from triggers.core.rows import MemoryRows
+from triggers.core.session import Session
+from triggers.errors import CallError, InvalidConfiguration, NotFound, Undecodable
+
+BOUNDED = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+DECODER = EventDecoder(10_000)
+SEEDS = [
+    encode_event(TriggerFired(trigger="go", kwargs=b'{"page": [1, {"a": null}]}', id="a1", time=5)),
+    encode_event(TaskRetried(instance="t#0", attempt=1, metadata=b'{"a": 1}', cooldown_ms=9)),
+    encode_event(ConfigurationUpdated(configuration=b'{"t": {"after": ["go"], "run": "r"}}')),
+    *(sent.value for case in [*CODEC, *JSON] for sent in case.sent if sent.value),
+]
+NAMES = st.sampled_from(
+    ["after", "andEvery", "unless", "run", "withParams", "using", "timeouts", "x", "$limits", "name"]
+)
+ANY = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(NAMES | st.text(max_size=4), inner, max_size=4),
+    max_leaves=12,
+)
+DIRECTIVES = st.fixed_dictionaries(
+    {"after": st.lists(st.text(max_size=3), max_size=3), "run": st.text(max_size=5)},
+    optional={"andEvery": ANY, "unless": ANY, "withParams": ANY, "timeouts": ANY, "using": ANY, "x": ANY},
+)
+LIMITS = st.dictionaries(st.sampled_from(["maxCascadeDepth", "sessionTtl", "timeouts"]), ANY, max_size=3)
+
+
+@st.composite
+def mutated(draw: st.DrawFn) -> bytes:
+    """A record of the table, or a good one, with some bytes changed, taken out or put in."""
+    value = bytearray(draw(st.sampled_from(SEEDS))[:2000])
+    for _ in range(draw(st.integers(1, 6))):
+        place = draw(st.integers(0, len(value)))
+        value[place : place + draw(st.integers(0, 4))] = draw(st.binary(max_size=4))
+    return bytes(value)
+
+
+@BOUNDED
+@given(mutated() | st.binary(max_size=200))
+def test_a_mutated_record_is_an_event_or_is_refused_with_a_reason(value: bytes) -> None:
+    try:
+        outcome: object = DECODER.decode(value, None, 7, 5)
+    except Undecodable as error:
+        outcome = error
+    assert isinstance(outcome, Event) or (isinstance(outcome, Undecodable) and outcome.reason in set(Reason))
+
+
+@BOUNDED
+@given(mutated() | st.binary(max_size=200))
+def test_a_mutated_command_or_dead_letter_is_read_or_refused(value: bytes) -> None:
+    for decode in (decode_command, decode_dead_letter):
+        with suppress(Undecodable):
+            decode(value)
+
+
+@BOUNDED
+@given(st.dictionaries(st.text(max_size=4), DIRECTIVES | ANY, max_size=3), LIMITS | ANY)
+def test_a_configuration_is_compiled_to_the_same_plan_again_or_refused(tasks: dict[str, Any], limits: object) -> None:
+    text = json.dumps({**tasks, "$limits": limits}).encode()
+    try:
+        validate_configuration(text)
+    except InvalidConfiguration:
+        return
+    assert compile_plan(text) == compile_plan(text)
+
+
+@BOUNDED
+@given(st.lists(mutated(), max_size=12))
+def test_events_that_are_decoded_are_applied_or_refused_whatever_they_say(values: list[bytes]) -> None:
+    rows = MemoryRows()
+    for position, value in enumerate(values):
+        session = Session("q-1", rows, Plans())
+        try:
+            apply(session, DECODER.decode(value, None, position, 1_000 + position))
+        except (Undecodable, CallError, NotFound):
+            continue
+        rows.write(session.changes())
