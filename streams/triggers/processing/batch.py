@@ -108,10 +108,10 @@ class Processor(Protocol):
 
 
 def headers_of(record: Record) -> Sequence[Header] | None:
-    """The record's headers. Raises Undecodable for a name that is no UTF-8, on which confluent-kafka fails.
+    """The record's headers. Raises Undecodable for a name that is no UTF-8; do not read them again then.
 
-    It returns a result with the exception pending, which surfaces at a later call: CPython's specialised method calls
-    do not look for one. A call from C does.
+    confluent-kafka returns a result with the exception pending, which CPython's specialised method calls do not look
+    for and a call from C does; a second call returns a tuple with a null pointer in it.
     """
     try:
         return _read_headers(record)

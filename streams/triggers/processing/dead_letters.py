@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from enum import StrEnum
 
-from triggers.codec import DeadLetter, encode_dead_letter
+from triggers.codec import DeadLetter, Reason, encode_dead_letter
 from triggers.codec.dead_letter_codec import MAX_DETAIL_CHARACTERS
 from triggers.errors import Undecodable
 from triggers.processing.batch import Header, Output, Record, headers_of
@@ -48,7 +48,7 @@ def _letter(record: Record, reason: str, detail: str) -> DeadLetter:
         time=time_of(record),
         key=record.key(),
         value=record.value(),
-        headers=_headers(record),
+        headers=[] if reason == Reason.BAD_HEADERS else _headers(record),
     )
 
 
