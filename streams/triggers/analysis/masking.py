@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from typing import Final
 
 import msgspec
 from msgspec import Raw
@@ -10,7 +11,7 @@ from msgspec.structs import replace
 
 from triggers.codec.event_shapes import SHAPES
 from triggers.core.config import compile_plan
-from triggers.core.events import ConfigurationUpdated, Event
+from triggers.core.events import ConfigurationUpdated, Event, SessionImported
 from triggers.core.kwargs import members_of, object_of
 
 MASK = b'"***"'
@@ -27,7 +28,7 @@ def mask_event(event: Event, names: Collection[str]) -> Event:
     if not names:
         return event
     shape = SHAPES[type(event)]
-    mask = _mask_configuration if isinstance(event, ConfigurationUpdated) else _mask
+    mask = _MASKS.get(type(event), _mask)
     given = {name: getattr(event, name) for name in shape.payloads}
     changed: dict[str, object] = {name: mask(value, names) for name, value in given.items() if value is not None}
     changed |= {name: "***" for name in ("exception_info",) if name in names and name in shape.fields}
@@ -59,3 +60,24 @@ def _mask_rule(text: bytes, names: Collection[str], extra: Collection[str]) -> b
         if key in members:
             members[key] = MASK if key in names and key in extra else _mask(members[key], names)
     return object_of(members)
+
+
+def _mask_state(text: bytes, names: Collection[str]) -> bytes:
+    """Of an imported session: its configuration, and what instances and triggers hold."""
+    masks = {"configuration": _mask_configuration, "latest_kwargs": _mask, "instances": _mask_instances}
+    members = members_of(text).items()
+    return object_of({key: masks[key](value, names) if key in masks else value for key, value in members})
+
+
+def _mask_instances(text: bytes, names: Collection[str]) -> bytes:
+    return b"[" + b",".join([_mask_instance(bytes(value), names) for value in _list(text)]) + b"]"
+
+
+def _mask_instance(text: bytes, names: Collection[str]) -> bytes:
+    members = members_of(text).items()
+    return object_of({key: _mask(value, names) if key in {"kwargs", "metadata"} else value for key, value in members})
+
+
+_MASKS: Final[dict[type, Callable[[bytes, Collection[str]], bytes]]] = {
+    ConfigurationUpdated: _mask_configuration, SessionImported: _mask_state,
+}

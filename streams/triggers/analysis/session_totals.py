@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from triggers.core.commands import Decision, Outcome
 from triggers.core.config import Plans, TaskConfig
 from triggers.core.engine import apply
-from triggers.core.events import Event, ReplayRequested, TaskRetried
+from triggers.core.events import Event, ReplayRequested, SessionImported, TaskRetried
 from triggers.core.instance import parse_instance_name
 from triggers.core.rows import MemoryRows
 from triggers.core.session import Session
@@ -86,7 +86,7 @@ class _Fold:
     def _note(self, event: Event, decision: Decision, *, counts: bool) -> None:
         if decision.outcome is Outcome.DELETED:
             self._created = {}
-        is_replay = isinstance(event, ReplayRequested | TaskRetried)
+        is_replay, counts = isinstance(event, ReplayRequested | TaskRetried), counts and not _is_import(event)
         for name, status in decision.changed:
             self._note_status(name, status, event.time, is_replay=is_replay, counts=counts)
         for fire in decision.fires if counts else ():
@@ -105,3 +105,8 @@ class _Fold:
 
     def _is_unused(self, decision: Decision, trigger: str) -> bool:
         return decision.outcome is Outcome.UNUSED or trigger not in self._session.plan.by_trigger
+
+
+def _is_import(event: Event) -> bool:
+    """What an imported session did before is not what happened here."""
+    return isinstance(event, SessionImported)

@@ -12,7 +12,16 @@ from triggers.analysis.explanation import EventRef, Held
 from triggers.core.commands import Decision, Outcome
 from triggers.core.config import Plans
 from triggers.core.engine import apply
-from triggers.core.events import Event, StatusSet, TaskFailed, TaskFinished, TaskRetried, TaskStatusChanged, TimerFired
+from triggers.core.events import (
+    Event,
+    SessionImported,
+    StatusSet,
+    TaskFailed,
+    TaskFinished,
+    TaskRetried,
+    TaskStatusChanged,
+    TimerFired,
+)
 from triggers.core.instance import instance_name, parse_instance_name
 from triggers.core.rows import MemoryRows
 from triggers.core.session import Session
@@ -30,6 +39,8 @@ class Beginning(NamedTuple):
     parent: str | None
     replaced: bool
     """Whether the event gave it its kwargs, instead of its parent."""
+    imported: bool
+    """Whether it came from somewhere else as it was."""
 
 
 class Trace:
@@ -72,6 +83,9 @@ class Trace:
             raise
         self._note(number, event, decision)
         self._rows.write(self.session.changes())
+        if isinstance(event, SessionImported):
+            for trigger in self.session.latest.all():
+                self._fires[trigger].append(number)
         return decision
 
     def status_of(self, name: str) -> str | None:
@@ -145,8 +159,8 @@ class Trace:
         task, instance_number = parse_instance_name(name)
         instance = self.session.instance(task, instance_number)
         parent = None if instance.parent < 0 else instance_name(task, instance.parent)
-        replaced = replaced_kwargs(event) is not None
-        return Beginning(number, frozenset(instance.kwargs), frozenset(instance.seen), parent, replaced)
+        replaced, imported = replaced_kwargs(event) is not None, isinstance(event, SessionImported)
+        return Beginning(number, frozenset(instance.kwargs), frozenset(instance.seen), parent, replaced, imported)
 
     def _note_fire(self, number: int, trigger: str) -> None:
         self._fires[trigger].append(number)
@@ -160,7 +174,7 @@ class Trace:
         beginning = self._beginnings[name]
         if trigger not in beginning.have:
             return self._offered(name, "after", trigger)
-        if beginning.replaced:
+        if beginning.replaced or beginning.imported:
             return beginning.event
         if beginning.parent is not None:
             return self._giver(beginning.parent, trigger)
@@ -171,6 +185,8 @@ class Trace:
         beginning = self._beginnings[name]
         if trigger not in beginning.seen:
             return self._offered(name, "unless", trigger)
+        if beginning.imported:
+            return beginning.event
         if beginning.parent is not None:
             return self._witness(beginning.parent, trigger)
         return self._fires[trigger][0]

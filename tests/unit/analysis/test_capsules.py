@@ -15,7 +15,15 @@ from tests.support.memory_session import MemorySession
 from triggers.analysis.capsules import BadCapsule, capture, is_capsule, load_capsule, replay_capsule
 from triggers.analysis.driver import MemoryDriver
 from triggers.analysis.masking import mask_event
-from triggers.core.events import ConfigurationUpdated, Event, ReplayRequested, TaskFailed, TaskFinished, TriggerFired
+from triggers.core.events import (
+    ConfigurationUpdated,
+    Event,
+    ReplayRequested,
+    SessionImported,
+    TaskFailed,
+    TaskFinished,
+    TriggerFired,
+)
 
 RULES = {
     "t_mail": {"after": ["address"], "run": "app.mail", "withParams": {"address": {"sender": "me"}}, "owner": "Ann"}
@@ -159,3 +167,17 @@ def test_a_later_version_may_tell_more_of_a_session(tmp_path: Path) -> None:
     view = {name: value for name, value in json.loads(bytes(capsule.view)).items() if name != "latest_kwargs"}
 
     assert replay_capsule(msgspec.structs.replace(capsule, view=Raw(json.dumps(view).encode()))).differences == []
+
+
+def test_an_imported_state_keeps_its_names_when_its_values_are_masked() -> None:
+    state = {
+        "configuration": RULES,
+        "instances": [{"name": "t_mail#0", "status": "unstarted", "kwargs": {"address": {"name": "SECRET"}}}],
+        "latest_kwargs": {"address": {"name": "SECRET"}},
+    }
+
+    masked = mask_event(SessionImported(state=json.dumps(state).encode()), ["name", "status"])
+
+    assert isinstance(masked, SessionImported)
+    assert b"SECRET" not in masked.state
+    assert json.loads(masked.state)["instances"][0]["name"] == "t_mail#0"

@@ -17,6 +17,7 @@ from triggers.core.events import (
     DeletionRequested,
     Event,
     ReplayRequested,
+    SessionImported,
     TaskFailed,
     TaskFinished,
     TaskRetried,
@@ -242,3 +243,18 @@ def test_timers_of_attempts_and_of_the_session_are_told_apart() -> None:
 
     (idle,) = last(found).idle
     assert (idle.reason, idle.by and idle.by.what) == (Reason.SETTLED, "a timer of t_a#0 was due")
+
+
+def test_an_imported_session_has_what_it_brought_from_the_import() -> None:
+    brought = {"name": "t_mail#0", "kwargs": {"address": {"n": 1}}, "abandon_state": []}
+    state = {"configuration": RULES, "instances": [brought], "latest_kwargs": {"address": {"n": 1}, "page": {}}}
+    found = MemorySession()
+    found.apply(SessionImported(state=json.dumps(state).encode()))
+
+    waiting, following = instance(found, "t_mail"), instance(found, "t_subject")
+
+    assert [(held.trigger, held.by and held.by.what) for held in waiting.satisfied] == [
+        ("address", "the session was imported")
+    ]
+    assert (following.name, [held.trigger for held in following.satisfied]) == (None, ["page"])
+    assert [(effect.does, effect.task) for effect in last(found).effects] == [(Does.CREATED, "t_mail")]
