@@ -79,5 +79,6 @@ def _mask_instance(text: bytes, names: Collection[str]) -> bytes:
 
 
 _MASKS: Final[dict[type, Callable[[bytes, Collection[str]], bytes]]] = {
-    ConfigurationUpdated: _mask_configuration, SessionImported: _mask_state,
+    ConfigurationUpdated: _mask_configuration,
+    SessionImported: _mask_state,
 }

@@ -16,6 +16,7 @@ _TIMEOUT_S = 20.0
 _AT_ONCE = 500
 _ELECTING = {KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE}
 """A topic that was made a moment ago, or a broker that left."""
+_FETCHED_AHEAD_KB = 16_384
 _ELECTION_PAUSE_S = 0.1
 
 
@@ -94,4 +95,5 @@ def reader_options(settings: Settings) -> Options:
         "auto.offset.reset": "earliest",
         "isolation.level": "read_committed",
         "allow.auto.create.topics": False,
+        "queued.max.messages.kbytes": _FETCHED_AHEAD_KB,
     }
