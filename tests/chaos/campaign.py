@@ -63,7 +63,7 @@ def run(plan: Plan) -> Outcome:
         hits = _strike_all(world, outcome)
         _drain(world, watch, outcome)
         watch.finish()
-        outcome.verdict = judge(gather(world))
+        outcome.verdict = judge(gather(world, is_drained=outcome.is_drained))
         _note(world, outcome, watch.stalls, hits)
     return outcome
 

@@ -6,11 +6,13 @@ from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 
 import msgspec
-from confluent_kafka import Message
+from confluent_kafka import Consumer, Message, TopicPartition
 from tests.chaos.producers import Published
 from tests.chaos.world import World
+from tests.support.fold_oracle import Coordinates
 from tests.support.partition_files import rows_of_partition
 from tests.support.topic_reader import read_topic
 
@@ -20,19 +22,22 @@ from triggers.settings import Settings
 from triggers.topology import Topology
 
 _READERS = 4
-_NOBODY = b"not asked: somebody is not ready"
 
 Rows = dict[int, dict[bytes, bytes]]
 """Partition -> its rows."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Evidence:
     """Everything that the oracle judges."""
 
     settings: Settings
     published: Sequence[Published]
+    is_drained: bool
+    """Whether everything was done before the agents were stopped."""
     events: Sequence[Message]
+    done: dict[int, int]
+    """Partition -> the first event that is not processed."""
     commands: Sequence[Message]
     changelog: Sequence[Message]
     dead_letters: Sequence[Message]
@@ -43,24 +48,50 @@ class Evidence:
     executions: Counter[str]
     """Task id -> how often it was executed."""
 
+    def is_done(self, place: Coordinates) -> bool:
+        """Whether the event there was processed: only what follows from such events can be asked for."""
+        return place[1] < self.done.get(place[0], 0)
 
-def gather(world: World) -> Evidence:
+    @cached_property
+    def processed(self) -> list[Message]:
+        """The events that were processed."""
+        return [m for m in self.events if self.is_done((m.partition() or 0, m.offset() or 0))]
+
+
+def gather(world: World, *, is_drained: bool) -> Evidence:
     """Ask everybody, stop the agents, read everything."""
     settings, names = world.settings, Topology(world.settings.namespace)
+    views = _views(settings, _sessions(settings)) if is_drained else {}
+    files = _files(world)
     events = read_topic(settings, names.events)
-    sessions = sorted({(message.key() or b"").decode() for message in events})
-    views = _views(settings, sessions) if world.is_complete() else dict.fromkeys(sessions, _NOBODY)
     return Evidence(
         settings=settings,
+        is_drained=is_drained,
+        done=_done(settings),
         published=[producer.published for producer in world.producers],
         events=events,
         commands=read_topic(settings, names.commands),
         changelog=read_topic(settings, names.changelog),
         dead_letters=read_topic(settings, names.dead_letters),
-        files=_files(world),
+        files=files,
         views=views,
         executions=Counter(world.executions_file.read_text().splitlines()),
     )
+
+
+def _sessions(settings: Settings) -> list[str]:
+    events = read_topic(settings, Topology(settings.namespace).events)
+    return sorted({(message.key() or b"").decode() for message in events})
+
+
+def _done(settings: Settings) -> dict[int, int]:
+    names = Topology(settings.namespace)
+    asking = Consumer({"bootstrap.servers": settings.brokers, "group.id": names.agents, "enable.auto.commit": False})
+    try:
+        places = [TopicPartition(names.events, partition) for partition in range(settings.partitions)]
+        return {place.partition: max(place.offset, 0) for place in asking.committed(places, timeout=60)}
+    finally:
+        asking.close()
 
 
 def _views(settings: Settings, sessions: Sequence[str]) -> dict[str, bytes]:
