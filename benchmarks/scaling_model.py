@@ -23,7 +23,7 @@ RATES = (100_000, 1_000_000, 10_000_000)
 class Inputs:
     """Per event, per task, per row: measured with `make bench` unless it says assumed."""
 
-    agent_cpu_us: float = 180.0
+    agent_cpu_us: float = 150.0
     """CPU of an agent for one event, sessions coming from disk; half of that where they are in memory."""
     broker_cpu_us: float = 20.0
     """CPU of a broker for one event: read, and its command and rows written, by a leader."""
