@@ -24,10 +24,12 @@ def run(settings: Settings, *arguments: str) -> str:
 
 
 def events_of(exported: str) -> dict[str, list[object]]:
+    """Events by session, without what belongs to the log that they stand on: offsets and times of recording."""
     sessions: dict[str, list[object]] = {}
     for line in exported.splitlines():
         event = json.loads(line)
         del event["offset"]
+        event.pop("recorded", None)
         sessions.setdefault(event.pop("session"), []).append(event)
     return sessions
 

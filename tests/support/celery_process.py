@@ -16,6 +16,8 @@ from tests.support.topic_reader import wait_until
 from triggers.settings import Settings
 
 APP = "tests.support.celery_tasks"
+FOREIGN = ("TRIGGERS_", "CELERY_", "DJANGO_")
+"""Prefixes of variables that another test or the shell may have set and that change what a worker does."""
 _ROOT = Path(__file__).parents[2]
 
 
@@ -117,5 +119,5 @@ def _environment(settings: Settings) -> dict[str, str]:
         "TRIGGERS_MAX_PAYLOAD_BYTES": str(settings.max_payload_bytes),
         "TRIGGERS_CELERY_PREFETCH": str(settings.celery_prefetch),
     }
-    clean = {key: value for key, value in os.environ.items() if not key.startswith(("TRIGGERS_", "CELERY_"))}
+    clean = {key: value for key, value in os.environ.items() if not key.startswith(FOREIGN)}
     return clean | given | {"PYTHONUNBUFFERED": "1", "PYTHONWARNINGS": "ignore"}
