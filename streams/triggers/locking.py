@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from triggers.storages.lockable import Lockable, LockAcquisitionFailed, NotSupported
+from triggers.storages.lock_errors import LockAcquisitionFailed, NotSupported
+from triggers.storages.lockable import Lockable
 
 __all__ = ["LockAcquisitionFailed", "Lockable", "NotSupported", "acquire_lock", "resolve_cache"]  # noqa: F822  # see below
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
-from triggers.storages.lockable import LockAcquisitionFailed, NotSupported
+from triggers.storages.lock_errors import LockAcquisitionFailed, NotSupported
 
 try:
     from django.core.cache import DEFAULT_CACHE_ALIAS, BaseCache, caches

@@ -8,15 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Self
 
-from triggers.errors import CallError, TryAgain
-
-
-class LockAcquisitionFailed(TryAgain, RuntimeError):
-    """Somebody else holds the lock."""
-
-
-class NotSupported(CallError, TypeError):
-    """This cache has no locks that other processes see."""
+from triggers.storages.lock_errors import LockAcquisitionFailed
 
 
 class Lockable(ABC):

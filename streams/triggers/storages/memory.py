@@ -23,7 +23,7 @@ from triggers.core.view import SessionView, view
 from triggers.errors import SessionNotFound
 from triggers.settings import Settings
 from triggers.storages.base import BaseStorageBackend, Stored
-from triggers.storages.lockable import LockAcquisitionFailed
+from triggers.storages.lock_errors import LockAcquisitionFailed
 from triggers.storages.viewed import ViewedStorage
 
 

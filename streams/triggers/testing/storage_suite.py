@@ -18,7 +18,7 @@ from triggers.codec import encode_object
 from triggers.core.events import TaskFailed, TaskFinished, TaskStarted, TriggerFired
 from triggers.manager import TriggerManager
 from triggers.storages.base import BaseStorageBackend
-from triggers.storages.lockable import LockAcquisitionFailed
+from triggers.storages.lock_errors import LockAcquisitionFailed
 
 _WRITERS = 4
 _WRITES = 10

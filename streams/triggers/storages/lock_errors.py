@@ -1,0 +1,13 @@
+"""Why a lock could not be had."""
+
+from __future__ import annotations
+
+from triggers.errors import CallError, TryAgain
+
+
+class LockAcquisitionFailed(TryAgain, RuntimeError):
+    """Somebody else holds the lock."""
+
+
+class NotSupported(CallError, TypeError):
+    """This cache has no locks that other processes see."""
