@@ -45,11 +45,15 @@ def run_json(settings: Settings, *arguments: str) -> Any:  # noqa: ANN401  # JSO
     return json.loads(done.stdout)
 
 
+_IN_THE_BACKGROUND = ("sh", "-c", 'trap "" INT; exec "$@"', "sh")
+"""How a script starts what it puts into the background: with SIGINT ignored. Ctrl-C must end it nevertheless."""
+
+
 class Program:
     """A run that the test watches and ends; `with` starts it, and kills only it, none of its children."""
 
     def __init__(self, folder: Path, *arguments: str, env: Mapping[str, str] | None = None) -> None:
-        self._command = [sys.executable, "-m", "triggers.cli", *arguments]
+        self._command = [*_IN_THE_BACKGROUND, sys.executable, "-m", "triggers.cli", *arguments]
         self._env = dict(env) if env is not None else environment()
         self._log = folder / "program.log"
         self._process: subprocess.Popen[bytes] | None = None

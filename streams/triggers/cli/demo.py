@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import tempfile
 from contextlib import ExitStack
@@ -12,6 +11,7 @@ import click
 from rich.console import Console
 from rich.status import Status
 
+from triggers.cli.interruption import end_by_signals
 from triggers.cli.output import json_option, print_json, print_table
 from triggers.cli.settings_options import setting, settings_of
 from triggers.cli.show import print_session
@@ -51,7 +51,7 @@ def demo_command(  # noqa: PLR0913, PLR0917  # one for each option
     as_json: bool,
 ) -> None:
     """Run the questionnaire application on a real Kafka and check its databases. Exit code 1 if anything is off."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    end_by_signals()
     plan = Plan(sessions=sessions, seed=seed, processes=processes, celery_workers=celery_workers, kill=kill)
     console = Console(stderr=True)
     with ExitStack() as cleanup, console.status("starting") as status:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import tempfile
 import time
 from collections.abc import Callable
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from triggers.cli.interruption import end_by_signals
 from triggers.cli.settings_options import setting, settings_of
 from triggers.dev.broker import new_broker
 from triggers.dev.example import APP, BrowserService, example_environment, examples_folder
@@ -35,7 +35,7 @@ def dev_command(  # noqa: PLR0913, PLR0917  # one for each option
     ctx: click.Context, broker: str | None, processes: int, celery_workers: int, app: str | None, data: Path | None
 ) -> None:
     """Run a broker, the topics, workers and Celery workers on this machine until Ctrl-C."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    end_by_signals()
     relay = Relay()
     with ExitStack() as cleanup:
         folder = data or Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="triggers-dev-")))
