@@ -49,6 +49,10 @@ JSON_SHAPES = {
     " wait_longest_ms}], triggers: [{trigger, fires, sessions, unused, used_by, is_task}], stuck: [{task, missing,"
     " sessions, instances, oldest, examples}]}`; the CSV and Parquet tables have the same columns",
     "explain": "`{session, events, tasks}` as `schemas/explanation.schema.json` says",
+    "backtest": "`{sessions, events, changed, doubtful, changes: {change: {sessions, runs}},"
+    " tasks: {task: {change: runs}}, results: {known: runs}, refused, samples: [{session, changes: [{change, task, old,"
+    " new, judged}], results, unjudged, refused}]}`; `old` and `new` are `{instance, attempt, run, using, kwargs, time,"
+    " event, result}` or null",
     "verify": "`{passed, failed, differences: [{id, title, firm, differences: [text]}]}`; of a capsule `id` is the"
     " session, `title` the file",
 }
@@ -70,7 +74,7 @@ Errors are one line on standard error. Exit codes:
 | code | meaning |
 |---|---|
 | 0 | done |
-| 1 | a check failed: `check`, `verify`, `topics check`, `demo`, `migrate` |
+| 1 | a check failed: `check`, `backtest`, `verify`, `topics check`, `demo`, `migrate` |
 | 2 | fix the call: an option, a setting, a configuration, the status of an instance |
 | 3 | there is nothing of that name |
 | 4 | try again: a broker or the worker that owns the session does not answer |

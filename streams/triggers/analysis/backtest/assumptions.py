@@ -1,0 +1,64 @@
+"""What a back-test takes for granted: the rules it tries, and results of runs that never were."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from enum import StrEnum
+
+from msgspec import Struct, field
+from msgspec.structs import replace
+
+from triggers.core.events import ConfigurationUpdated, Event
+
+
+class Known(StrEnum):
+    """How the result of a run under the new rules is known."""
+
+    RECORDED = "recorded"
+    """The same run, with the same kwargs and by the same event, is in the log; its results stand where they stood."""
+    MOVED = "recorded, at another time"
+    """The same run, with the same kwargs, came at another time; its results are as long after it as they were."""
+    STUB = "stub"
+    """A result that was declared, at once."""
+    REUSED = "reused"
+    """Another run of the task, with other kwargs, had this result; as long after it as it was."""
+    UNKNOWN = "unknown"
+    """Nobody knows. What waits for it is not judged."""
+
+
+class Assumptions(Struct, frozen=True, kw_only=True):
+    """How to fill in what was not recorded. Nothing given: stop at the unknown."""
+
+    stubs: Mapping[str, bytes] = field(default_factory=dict)
+    """Task -> the result (a JSON object) of its runs that are not in the log."""
+    reuse: bool = False
+    """Take the result of another run of the same task in the session."""
+
+
+class NewRules(Struct, frozen=True, kw_only=True):
+    """The rules that are tried."""
+
+    rules: bytes
+    added: bool = False
+    """Whether they are added to the recorded ones, as by `update_configuration`; else they stand in their place."""
+
+    def instead(self, events: list[Event]) -> Iterator[tuple[int, Event]]:
+        """The events with these rules, each with the number of the recorded event that it comes from, or is.
+
+        They come where the session's first configuration is, or, if it has none, first of all.
+        """
+        places = [number for number, event in enumerate(events) if isinstance(event, ConfigurationUpdated)]
+        if not places and events:
+            yield 0, self._event(events[0])
+        for number, event in enumerate(events):
+            if not isinstance(event, ConfigurationUpdated):
+                yield number, event
+            elif self.added:
+                yield number, event
+                yield number, self._event(event)
+            elif number == places[0]:
+                yield number, self._event(event)
+
+    def _event(self, where: Event) -> Event:
+        event = ConfigurationUpdated(configuration=self.rules)
+        return replace(event, position=where.position, time=where.time)

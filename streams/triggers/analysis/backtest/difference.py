@@ -1,0 +1,158 @@
+"""What is different between the runs of a session then and now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from enum import StrEnum
+from itertools import pairwise
+
+from msgspec import Raw, Struct
+
+from triggers.analysis.backtest.assumptions import Assumptions, Known, NewRules
+from triggers.analysis.backtest.recorded import Recorded, Run
+from triggers.analysis.backtest.rerun import NewRun, Rerun
+from triggers.core.config import Plans
+from triggers.core.events import Event
+
+
+class Change(StrEnum):
+    """How a run differs."""
+
+    ADDED = "added"
+    REMOVED = "removed"
+    KWARGS = "kwargs"
+    TARGET = "target"
+    """Another Celery task, or another runner."""
+    TIMING = "timing"
+    ORDER = "order"
+    """It comes before a run that it came after."""
+
+
+class ShownRun(Struct, frozen=True, kw_only=True):
+    """A run; times are milliseconds since 1970-01-01 UTC."""
+
+    instance: str
+    attempt: int
+    run: str
+    using: str | None
+    kwargs: Raw
+    time: int
+    event: int | None
+    """Offset, or line, of the event that caused it; None: it is assumed."""
+    result: Known | None
+    """Under the new rules: how its result is known."""
+
+
+class RunDifference(Struct, frozen=True, kw_only=True):
+    """One run that differs, in one way."""
+
+    change: Change
+    task: str
+    old: ShownRun | None
+    new: ShownRun | None
+    judged: bool
+    """False: it depends on a result that nobody knows, so it may not be so."""
+
+
+class SessionDifference(Struct, frozen=True, kw_only=True):
+    """What other rules would have done to a session."""
+
+    session: str
+    changes: list[RunDifference]
+    """By time; empty: nothing."""
+    results: dict[str, int]
+    """How the results of the runs are known -> how many are (`Known`)."""
+    unjudged: list[str]
+    """Tasks that depend on a result that nobody knows."""
+    refused: int
+    """What operators did then and could not have done."""
+
+
+def compare(
+    uid: str, events: Sequence[Event], rules: NewRules, assumptions: Assumptions, plans: Plans
+) -> SessionDifference:
+    """Fold the session's events, all of them, under the recorded rules and under the new ones."""
+    recorded = Recorded(uid, events, plans)
+    rerun = Rerun(uid, recorded, assumptions, plans)
+    rerun.fold(events, rules)
+    unjudged = rerun.unjudged()
+    changes = [
+        RunDifference(change=change, task=task, old=_shown(old), new=_shown_new(new), judged=task not in unjudged)
+        for change, task, old, new in _changes(recorded.runs, rerun.runs)
+    ]
+    return SessionDifference(
+        session=uid,
+        changes=sorted(changes, key=_when),
+        results=rerun.results(),
+        unjudged=sorted(unjudged),
+        refused=rerun.refused,
+    )
+
+
+Difference = tuple[Change, str, Run | None, NewRun | None]
+
+
+def _changes(old: Sequence[Run], new: Sequence[NewRun]) -> Iterator[Difference]:
+    pairs = [(old[one.same], one) for one in new if one.same is not None]
+    same = {one.same for one in new}
+    gone = [run for number, run in enumerate(old) if number not in same]
+    for run in (one for one in new if one.same is None):
+        like = _like(run.run, gone)
+        if like is None:
+            yield Change.ADDED, run.run.task, None, run
+        else:
+            gone.remove(like)
+            pairs.append((like, run))
+    for lost in gone:
+        yield Change.REMOVED, lost.task, lost, None
+    for before, after in pairs:
+        yield from _of_pair(before, after)
+    yield from _reordered(old, new)
+
+
+def _like(run: Run, gone: Sequence[Run]) -> Run | None:
+    """The recorded run in whose place it comes: the same instance's, else the first of the task."""
+    found = [one for one in gone if one.task == run.task]
+    return min(found, key=lambda one: one.key != run.key, default=None)
+
+
+def _of_pair(old: Run, new: NewRun) -> Iterator[Difference]:
+    run = new.run
+    if old.kwargs != run.kwargs:
+        yield Change.KWARGS, run.task, old, new
+    if (old.run, old.using) != (run.run, run.using):
+        yield Change.TARGET, run.task, old, new
+    if old.time != run.time:
+        yield Change.TIMING, run.task, old, new
+
+
+def _reordered(old: Sequence[Run], new: Sequence[NewRun]) -> Iterator[Difference]:
+    """Runs that come before the one that they came right after, among those that are the same."""
+    kept = [one for one in new if one.same is not None]
+    for first, second in pairwise(kept):
+        if first.same is not None and second.same is not None and first.same > second.same:
+            yield Change.ORDER, first.run.task, old[first.same], first
+
+
+def _shown(run: Run | None, known: Known | None = None) -> ShownRun | None:
+    if run is None:
+        return None
+    return ShownRun(
+        instance=run.instance,
+        attempt=run.attempt,
+        run=run.run,
+        using=run.using,
+        kwargs=Raw(run.kwargs),
+        time=run.time,
+        event=run.position,
+        result=known,
+    )
+
+
+def _shown_new(new: NewRun | None) -> ShownRun | None:
+    return None if new is None else _shown(new.run, new.known)
+
+
+def _when(difference: RunDifference) -> tuple[int, str]:
+    runs = [run for run in (difference.old, difference.new) if run is not None]
+    return min(run.time for run in runs), runs[0].instance

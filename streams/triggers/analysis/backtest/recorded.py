@@ -1,0 +1,129 @@
+"""A recorded session folded as it was: its runs, and which events were their results."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import msgspec
+from msgspec import Struct
+
+from triggers.core.commands import Decision, Outcome, RunTask, SetTimer
+from triggers.core.config import Plans
+from triggers.core.engine import apply
+from triggers.core.events import Event, TimerFired
+from triggers.core.instance import parse_instance_name
+from triggers.core.results import TaskResult
+from triggers.core.rows import MemoryRows
+from triggers.core.session import Session
+from triggers.errors import CallError, NotFound
+
+
+class Attempt(NamedTuple):
+    """One attempt of an instance."""
+
+    instance: str
+    number: int
+
+    @property
+    def task(self) -> str:
+        """The instance's task."""
+        return parse_instance_name(self.instance)[0]
+
+
+class Run(Struct, frozen=True, kw_only=True):
+    """One command that a session gave."""
+
+    task: str
+    instance: str
+    attempt: int
+    run: str
+    using: str | None
+    kwargs: bytes
+    """JSON with its keys in order: equal for equal kwargs."""
+    time: int
+    position: int | None
+    """Of the recorded event that caused it; None: an event that is assumed."""
+
+    @property
+    def key(self) -> Attempt:
+        """What its results name."""
+        return Attempt(self.instance, self.attempt)
+
+
+class Fold:
+    """A session in memory, event by event."""
+
+    def __init__(self, uid: str, plans: Plans) -> None:
+        self.session = Session(uid, MemoryRows(), plans)
+
+    def apply(self, event: Event) -> Decision | None:
+        """None: refused, as the engine refuses it; nothing has changed."""
+        try:
+            return apply(self.session, event)
+        except (CallError, NotFound):
+            return None
+
+    def current(self, instance: str) -> int:
+        """The instance's attempt; 0: there is no such instance."""
+        try:
+            return self.session.find(instance)[2].attempt
+        except NotFound:
+            return 0
+
+
+class Recorded:
+    """What happened."""
+
+    def __init__(self, uid: str, events: Sequence[Event], plans: Plans) -> None:
+        self.runs: list[Run] = []
+        self.timers: defaultdict[int, list[Attempt]] = defaultdict(list)
+        """Position of an event -> attempts that it made wait for a cooldown."""
+        self.owners: list[Attempt | None] = []
+        """Of each event: the attempt whose result or timer it was; None: of none, or it did not count."""
+        self.results: defaultdict[Attempt, list[TaskResult]] = defaultdict(list)
+        """The events that counted as an attempt's results, in order."""
+        self.refused: set[int] = set()
+        """Numbers of events that were refused."""
+        self._fold = Fold(uid, plans)
+        for number, event in enumerate(events):
+            self._apply(number, event)
+
+    def _apply(self, number: int, event: Event) -> None:
+        owner = self._owner(event)
+        decision = self._fold.apply(event)
+        counted = decision is not None and decision.outcome not in {Outcome.STALE, Outcome.DUPLICATE}
+        self.owners.append(owner if counted else None)
+        if decision is None:
+            self.refused.add(number)
+            return
+        if counted and owner is not None and isinstance(event, TaskResult):
+            self.results[owner].append(event)
+        for command in decision.commands:
+            self._note(command, event)
+
+    def _owner(self, event: Event) -> Attempt | None:
+        if isinstance(event, TaskResult):
+            return Attempt(event.instance, event.attempt or self._fold.current(event.instance))
+        return Attempt(event.instance, event.attempt) if isinstance(event, TimerFired) else None
+
+    def _note(self, command: RunTask | SetTimer, event: Event) -> None:
+        if isinstance(command, SetTimer):
+            self.timers[event.position].append(Attempt(command.instance, command.attempt))
+        else:
+            self.runs.append(run_of(command, event.time, event.position))
+
+
+def run_of(command: RunTask, time: int, position: int | None) -> Run:
+    """The command as a run."""
+    return Run(
+        task=parse_instance_name(command.instance)[0],
+        instance=command.instance,
+        attempt=command.attempt,
+        run=command.run,
+        using=command.using,
+        kwargs=msgspec.json.encode(msgspec.json.decode(command.kwargs), order="deterministic"),
+        time=time,
+        position=position,
+    )

@@ -1,0 +1,160 @@
+"""A back-test over many sessions: counts, and a few sessions of each kind of change. Memory does not grow with them."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from hashlib import blake2b
+from heapq import heappush, heappushpop
+from typing import Final
+
+from msgspec import Struct
+
+from triggers.analysis.backtest.assumptions import Assumptions, NewRules
+from triggers.analysis.backtest.difference import Change, SessionDifference, compare
+from triggers.analysis.grouped_log import GroupedLog
+from triggers.core.config import Plans
+from triggers.core.events import Event
+
+SHOWN: Final = 3
+_DIGEST_BYTES: Final = 8
+
+
+class Scope(Struct, frozen=True, kw_only=True):
+    """Which sessions of the log are folded."""
+
+    since: int | None = None
+    """Milliseconds: those with an event at this time or later."""
+    within: int | None = None
+    """Milliseconds: those with an event in so long a time before the log's last one."""
+    sample: int | None = None
+    """So many at most: those whose UIDs have the least hashes, the same ones in every run."""
+
+
+class ChangeCount(Struct):
+    """How much of one kind of change there is."""
+
+    sessions: int = 0
+    runs: int = 0
+
+
+class Report(Struct, kw_only=True):
+    """What other rules would have done to the sessions of a log."""
+
+    sessions: int = 0
+    """That were folded."""
+    events: int = 0
+    changed: int = 0
+    """Sessions with a change that is judged."""
+    doubtful: int = 0
+    """Sessions with tasks that are not judged, because they depend on a result that nobody knows."""
+    changes: dict[Change, ChangeCount]
+    """Those that are judged."""
+    tasks: dict[str, dict[Change, int]]
+    """Task -> runs that changed."""
+    results: dict[str, int]
+    """How the results of the new runs are known -> how many are."""
+    refused: int = 0
+    """What operators did then and could not have done."""
+    samples: list[SessionDifference]
+    """A few sessions for each kind of change, in the order of their UIDs."""
+
+
+class Backtest:
+    """One back-test, on its way through a log."""
+
+    def __init__(self, rules: NewRules, assumptions: Assumptions, scope: Scope, shown: int = SHOWN) -> None:
+        """`shown`: sessions to keep for each kind of change."""
+        self._rules = rules
+        self._assumptions = assumptions
+        self._scope = scope
+        self._shown = shown
+        self._plans = Plans()
+        self._newest = 0
+        self._sample = None if scope.sample is None else _Least(scope.sample)
+        self._changes: defaultdict[Change, ChangeCount] = defaultdict(ChangeCount)
+        self._tasks: defaultdict[str, Counter[Change]] = defaultdict(Counter)
+        self._results: Counter[str] = Counter()
+        self._kept: Counter[Change] = Counter()
+        self._report = Report(changes={}, tasks={}, results={}, samples=[])
+
+    def gather(self, events: Iterable[tuple[str, Event]], log: GroupedLog) -> None:
+        """Take the log in. Raises what reading it raises."""
+        log.add(self._noted(events))
+
+    def differences(self, log: GroupedLog, tell: Callable[[int], None] = lambda _: None) -> Iterator[SessionDifference]:
+        """Fold session by session; every one that was folded, changed or not. `tell` hears how many events are done."""
+        for uid, group in log.sessions():
+            events = list(group)
+            if self._wanted(uid, events):
+                difference = compare(uid, events, self._rules, self._assumptions, self._plans)
+                self._count(difference, len(events))
+                yield difference
+            tell(len(events))
+
+    def report(self) -> Report:
+        """What there is so far."""
+        self._report.changes = dict(sorted(self._changes.items()))
+        self._report.tasks = {task: dict(sorted(counts.items())) for task, counts in sorted(self._tasks.items())}
+        self._report.results = dict(self._results)
+        return self._report
+
+    def _noted(self, events: Iterable[tuple[str, Event]]) -> Iterator[tuple[str, Event]]:
+        for uid, event in events:
+            self._newest = max(self._newest, event.time)
+            if self._sample is not None:
+                self._sample.offer(uid)
+            yield uid, event
+
+    def _wanted(self, uid: str, events: list[Event]) -> bool:
+        if self._sample is not None and not self._sample.has(uid):
+            return False
+        since = self._scope.since or 0
+        if self._scope.within is not None:
+            since = max(since, self._newest - self._scope.within)
+        return max(event.time for event in events) >= since
+
+    def _count(self, difference: SessionDifference, events: int) -> None:
+        report = self._report
+        judged = [change for change in difference.changes if change.judged]
+        report.sessions += 1
+        report.events += events
+        report.changed += bool(judged)
+        report.doubtful += bool(difference.unjudged)
+        report.refused += difference.refused
+        self._results.update(difference.results)
+        for change in judged:
+            self._changes[change.change].runs += 1
+            self._tasks[change.task][change.change] += 1
+        kinds = {change.change for change in judged}
+        for kind in kinds:
+            self._changes[kind].sessions += 1
+        if any(self._kept[kind] < self._shown for kind in kinds):
+            self._kept.update(kinds)
+            report.samples.append(difference)
+
+
+class _Least:
+    """The session UIDs with the least hashes, so many at most."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._heap: list[tuple[int, str]] = []
+        self._chosen: set[str] = set()
+
+    def offer(self, uid: str) -> None:
+        if uid in self._chosen:
+            return
+        entry = -_hash(uid), uid
+        self._chosen.add(uid)
+        if len(self._heap) < self._most:
+            heappush(self._heap, entry)
+        else:
+            self._chosen.discard(heappushpop(self._heap, entry)[1])
+
+    def has(self, uid: str) -> bool:
+        return uid in self._chosen
+
+
+def _hash(uid: str) -> int:
+    return int.from_bytes(blake2b(uid.encode(), digest_size=_DIGEST_BYTES).digest(), "big")

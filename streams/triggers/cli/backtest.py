@@ -1,0 +1,142 @@
+"""`triggers backtest`: what other rules would have done to recorded sessions."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import click
+import msgspec
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from triggers.analysis.backtest.assumptions import Assumptions, NewRules
+from triggers.analysis.backtest.difference import SessionDifference
+from triggers.analysis.backtest.report import SHOWN, Backtest, Report, Scope
+from triggers.analysis.grouped_log import GroupedLog
+from triggers.cli.backtest_text import print_report
+from triggers.cli.log_options import every_event, log_options
+from triggers.cli.output import json_option, print_json
+from triggers.cli.payload_option import JsonObject
+from triggers.cli.period_option import Period, Since
+from triggers.cli.settings_options import settings_of
+from triggers.codec.json_payloads import check_payload
+from triggers.core.config import validate_configuration
+from triggers.core.events import Event
+from triggers.errors import Undecodable
+
+_COLUMNS = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+_TELL_EVERY = 1_000
+
+
+class Stub(click.ParamType):
+    """TASK=JSON."""
+
+    name = "TASK=JSON"
+
+    def convert(
+        self, value: str | tuple[str, bytes], param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, bytes]:
+        """See click."""
+        if isinstance(value, tuple):
+            return value
+        task, sign, result = value.partition("=")
+        try:
+            check_payload(result.encode(), f"the result of {task}")
+        except (Undecodable, msgspec.DecodeError) as error:
+            self.fail(f"{value!r}: {error}", param, ctx)
+        if not sign or not result:
+            self.fail(f"{value!r} must be a task and its result, like t_import='{{\"rows\": 3}}'", param, ctx)
+        return task, result.encode()
+
+
+@click.command("backtest")
+@click.argument("new_rules", metavar="NEW_RULES.json", type=JsonObject())
+@click.option(
+    "--since", type=Period(), help="Sessions with an event in this period before the last one: 30d, or a time."
+)
+@click.option("--sample", type=click.IntRange(1), help="So many sessions at most, the same ones every time.")
+@click.option("--add", "added", is_flag=True, help="Add the rules to the recorded ones instead of replacing those.")
+@click.option("--stub", "stubs", multiple=True, type=Stub(), help="Result of runs that are not in the log. Repeatable.")
+@click.option("--reuse", is_flag=True, help="Take results of other runs of the task for runs that are not in the log.")
+@click.option("--show", default=SHOWN, show_default=True, help="Sessions to show for each kind of change.")
+@click.option("--out", type=click.File("wb"), help="Write every session that changes here, one JSON object a line.")
+@log_options
+@json_option
+@click.pass_context
+def backtest_command(  # noqa: PLR0913, PLR0917  # one for each option
+    ctx: click.Context,
+    new_rules: bytes,
+    since: Since | None,
+    sample: int | None,
+    added: bool,
+    stubs: tuple[tuple[str, bytes], ...],
+    reuse: bool,
+    show: int,
+    out: click.utils.LazyFile | None,
+    file: Path | None,
+    rules: bytes | None,
+    as_json: bool,
+) -> None:
+    """Fold recorded sessions with their own rules and with NEW_RULES.json, and tell what would be different.
+
+    Applications and operators do what they did. Results are those of the log where the same run is in it; what else
+    would have run is not known: the tasks that wait for it are not judged, unless --stub or --reuse says what to
+    assume. Nothing is published. Exit code 1 if a session would change.
+    """
+    validate_configuration(new_rules)
+    period = since or Since()
+    scope = Scope(since=period.moment, within=period.within, sample=sample)
+    backtest = Backtest(
+        NewRules(rules=new_rules, added=added), Assumptions(stubs=dict(stubs), reuse=reuse), scope, show
+    )
+    _run(backtest, every_event(settings_of(ctx), file, rules), out)
+    _tell(backtest.report(), as_json)
+
+
+def _run(backtest: Backtest, events: Iterable[tuple[str, Event]], out: click.utils.LazyFile | None) -> None:
+    with ExitStack() as stack:
+        progress = stack.enter_context(Progress(*_COLUMNS, console=Console(stderr=True), transient=True))
+        log = stack.enter_context(GroupedLog())
+        reading = _Counted(progress, "reading", None)
+        backtest.gather(reading.through(events), log)
+        folding = _Counted(progress, "folding", reading.count)
+        for difference in backtest.differences(log, folding.add):
+            if out is not None and difference.changes:
+                out.write(_line(difference))
+
+
+class _Counted:
+    """A progress bar, redrawn now and then."""
+
+    def __init__(self, progress: Progress, name: str, total: int | None) -> None:
+        self._progress = progress
+        self._bar = progress.add_task(name, total=total)
+        self.count = 0
+
+    def add(self, events: int) -> None:
+        """So many more are done."""
+        before, self.count = self.count, self.count + events
+        if self.count // _TELL_EVERY > before // _TELL_EVERY:
+            self._progress.update(self._bar, completed=self.count)
+
+    def through(self, events: Iterable[tuple[str, Event]]) -> Iterator[tuple[str, Event]]:
+        """Count them as they pass."""
+        for event in events:
+            self.add(1)
+            yield event
+        self._progress.update(self._bar, total=self.count, completed=self.count)
+
+
+def _line(difference: SessionDifference) -> bytes:
+    return msgspec.json.encode(difference) + b"\n"
+
+
+def _tell(report: Report, as_json: bool) -> None:
+    if as_json:
+        print_json(report)
+    else:
+        print_report(report)
+    sys.exit(1 if report.changed else 0)

@@ -1,0 +1,79 @@
+"""A back-test as people read it."""
+
+from __future__ import annotations
+
+import click
+
+from triggers.analysis.backtest.assumptions import Known
+from triggers.analysis.backtest.difference import Change, RunDifference, SessionDifference, ShownRun
+from triggers.analysis.backtest.report import Report
+from triggers.cli.output import moment, print_table
+
+_WIDEST = 400
+_SIGNS = {Change.ADDED: "+", Change.REMOVED: "-"}
+_COLOURS = {Change.ADDED: "green", Change.REMOVED: "red"}
+
+
+def print_report(report: Report) -> None:
+    """Counts, then the sessions that are shown."""
+    click.echo(f"{report.sessions:,} sessions folded ({report.events:,} events): {report.changed:,} would change.")
+    if report.changed:
+        rows = [(change, count.sessions, count.runs) for change, count in report.changes.items()]
+        print_table(("change", "sessions", "runs"), rows)
+        kinds = list(report.changes)
+        tasks = [(task, *(counts.get(kind, 0) for kind in kinds)) for task, counts in report.tasks.items()]
+        print_table(("task", *kinds), tasks)
+    _print_assumptions(report)
+    for sample in report.samples:
+        print_difference(sample)
+
+
+def _print_assumptions(report: Report) -> None:
+    known = [f"{count:,} {how}" for how, count in sorted(report.results.items(), key=lambda one: -one[1])]
+    click.echo(f"Results of the runs under the new rules: {', '.join(known) or 'there are none'}.")
+    if report.doubtful:
+        click.echo(f"In {report.doubtful:,} sessions, tasks wait for an unknown result; they are not judged.")
+    if report.refused:
+        click.echo(f"{report.refused:,} operations of operators would have been refused.")
+
+
+def print_difference(difference: SessionDifference) -> None:
+    """A session, a line for each run that changes."""
+    click.secho(f"\nsession {difference.session}", bold=True)
+    for change in difference.changes:
+        text = f"  {_SIGNS.get(change.change, '~')} {_words(change)}{'' if change.judged else ' (not judged)'}"
+        click.secho(text, fg=_COLOURS.get(change.change, "yellow"))
+    if difference.unjudged:
+        click.echo(f"  not judged, for they wait for an unknown result: {', '.join(difference.unjudged)}")
+
+
+def _words(change: RunDifference) -> str:
+    old, new = change.old, change.new
+    if old is None or new is None:
+        return _run(new or old)
+    match change.change:
+        case Change.KWARGS:
+            return f"{new.instance} kwargs {_short(old)} → {_short(new)}{_known(new)}"
+        case Change.TARGET:
+            return f"{new.instance} runs {_target(new)} instead of {_target(old)}"
+        case Change.TIMING:
+            return f"{new.instance} at {moment(new.time)} instead of {moment(old.time)}"
+        case _:
+            return f"{new.instance} comes before a run that it came after"
+
+
+def _run(run: ShownRun | None) -> str:
+    return "" if run is None else f"{run.instance} at {moment(run.time)} {_short(run)}{_known(run)}"
+
+
+def _known(run: ShownRun) -> str:
+    return "" if run.result in {None, Known.RECORDED} else f" (result: {run.result})"
+
+
+def _target(run: ShownRun) -> str:
+    return run.run if run.using is None else f"{run.run} using {run.using}"
+
+
+def _short(run: ShownRun) -> str:
+    text = bytes(run.kwargs).decode()
+    return text if len(text) <= _WIDEST else text[: _WIDEST - 1] + "…"
