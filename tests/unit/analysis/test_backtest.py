@@ -148,13 +148,31 @@ def test_a_later_configuration_of_the_session_does_not_count_when_the_rules_are_
     assert _told(_compare(OLD, log, added=True)) == []
 
 
-def test_a_retry_with_a_cooldown_comes_back_where_its_timer_fired() -> None:
+@pytest.mark.parametrize("due", [7000, 0])
+def test_a_retry_with_a_cooldown_comes_back_where_its_timer_fired(due: int) -> None:
     retried = TaskRetried(position=2, time=2000, instance="t_a#0", attempt=1, cooldown_ms=5000)
-    timer = TimerFired(position=3, time=9000, instance="t_a#1", attempt=1)
+    timer = TimerFired(position=3, time=9000, instance="t_a#1", attempt=1, due=due)
     log = _log(OLD, _fire(1, "x"), retried, timer, _finish(10, "t_a#1"))
 
     assert _compare(OLD, log).changes == []
     assert _compare(OLD | {"t_c": _task("never")}, log).results == {"recorded": 3}
+
+
+def test_timers_of_limits_fire_where_they_fired_and_never_after_the_log() -> None:
+    limits: Rules = {"$limits": {"sessionTtl": 3600, "timeouts": {"running": 60, "scheduled": 60}}}
+    log = _log(OLD | limits, _fire(1, "x"), _fire(2, "y"))
+
+    assert _compare(OLD | limits, log).changes == []
+    assert _compare(OLD, log).changes == []
+    assert _compare(OLD | limits, _log(OLD, _fire(1, "x"), _fire(2, "y"))).changes == []
+
+
+def test_an_attempt_that_is_overdue_under_the_new_rules_is_issued_again() -> None:
+    limits: Rules = {"$limits": {"timeouts": {"scheduled": 60}}}
+
+    found = _compare(OLD | limits, _log(OLD, _fire(1, "x"), _fire(100, "y")))
+
+    assert _told(found) == [(Change.ADDED, "t_a", True)]
 
 
 def test_what_an_operator_did_to_a_run_is_done_to_the_run_that_is_the_same() -> None:
@@ -186,7 +204,7 @@ def test_an_assumed_result_comes_before_an_event_of_the_same_time() -> None:
     assert (Change.ADDED, "t_b", True) in _told(found)
 
 
-# -- the command --------------------------------------------------------------------------------------------------------
+# -- the command ------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture

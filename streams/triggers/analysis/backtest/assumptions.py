@@ -8,7 +8,7 @@ from enum import StrEnum
 from msgspec import Struct, field
 from msgspec.structs import replace
 
-from triggers.core.events import ConfigurationUpdated, Event
+from triggers.core.events import ConfigurationUpdated, Event, SessionImported
 
 
 class Known(StrEnum):
@@ -45,15 +45,17 @@ class NewRules(Struct, frozen=True, kw_only=True):
     def instead(self, events: list[Event]) -> Iterator[tuple[int, Event]]:
         """The events with these rules, each with the number of the recorded event that it comes from, or is.
 
-        They come where the session's first configuration is, or, if it has none, first of all.
+        They come where the session's first configuration is, or, if it has none, first of all. The rules of an imported
+        session come with it, so to them they are added.
         """
-        places = [number for number, event in enumerate(events) if isinstance(event, ConfigurationUpdated)]
+        configures = (ConfigurationUpdated, SessionImported)
+        places = [number for number, event in enumerate(events) if isinstance(event, configures)]
         if not places and events:
             yield 0, self._event(events[0])
         for number, event in enumerate(events):
-            if not isinstance(event, ConfigurationUpdated):
+            if not isinstance(event, configures):
                 yield number, event
-            elif self.added:
+            elif self.added or isinstance(event, SessionImported):
                 yield number, event
                 yield number, self._event(event)
             elif number == places[0]:

@@ -32,6 +32,19 @@ class Attempt(NamedTuple):
         return parse_instance_name(self.instance)[0]
 
 
+class Timer(NamedTuple):
+    """A timer that a session has set: a cooldown, an attempt that may be overdue, or (no instance) its own."""
+
+    instance: str
+    attempt: int
+    due: int
+
+    @property
+    def task(self) -> str:
+        """The instance's task; empty: it is the session's own."""
+        return self.instance.rpartition("#")[0]
+
+
 class Run(Struct, frozen=True, kw_only=True):
     """One command that a session gave."""
 
@@ -56,14 +69,23 @@ class Fold:
     """A session in memory, event by event."""
 
     def __init__(self, uid: str, plans: Plans) -> None:
-        self.session = Session(uid, MemoryRows(), plans)
+        self._uid = uid
+        self._rows = MemoryRows()
+        self._plans = plans
+        self.session = self._load()
 
     def apply(self, event: Event) -> Decision | None:
         """None: refused, as the engine refuses it; nothing has changed."""
         try:
-            return apply(self.session, event)
+            decision = apply(self.session, event)
         except (CallError, NotFound):
+            self.session = self._load()
             return None
+        self._rows.write(self.session.changes())
+        return decision
+
+    def _load(self) -> Session:
+        return Session(self._uid, self._rows, self._plans)
 
     def current(self, instance: str) -> int:
         """The instance's attempt; 0: there is no such instance."""
@@ -78,10 +100,10 @@ class Recorded:
 
     def __init__(self, uid: str, events: Sequence[Event], plans: Plans) -> None:
         self.runs: list[Run] = []
-        self.timers: defaultdict[int, list[Attempt]] = defaultdict(list)
-        """Position of an event -> attempts that it made wait for a cooldown."""
-        self.owners: list[Attempt | None] = []
-        """Of each event: the attempt whose result or timer it was; None: of none, or it did not count."""
+        self.timers: defaultdict[int, list[Timer]] = defaultdict(list)
+        """Position of an event -> the timers that it set."""
+        self.owners: list[Attempt | Timer | None] = []
+        """Of each event: the attempt whose result it was, or its timer; None: of none, or it did not count."""
         self.results: defaultdict[Attempt, list[TaskResult]] = defaultdict(list)
         """The events that counted as an attempt's results, in order."""
         self.refused: set[int] = set()
@@ -98,19 +120,19 @@ class Recorded:
         if decision is None:
             self.refused.add(number)
             return
-        if counted and owner is not None and isinstance(event, TaskResult):
+        if counted and isinstance(owner, Attempt) and isinstance(event, TaskResult):
             self.results[owner].append(event)
         for command in decision.commands:
             self._note(command, event)
 
-    def _owner(self, event: Event) -> Attempt | None:
+    def _owner(self, event: Event) -> Attempt | Timer | None:
         if isinstance(event, TaskResult):
             return Attempt(event.instance, event.attempt or self._fold.current(event.instance))
-        return Attempt(event.instance, event.attempt) if isinstance(event, TimerFired) else None
+        return Timer(event.instance, event.attempt, event.due) if isinstance(event, TimerFired) else None
 
     def _note(self, command: RunTask | SetTimer, event: Event) -> None:
         if isinstance(command, SetTimer):
-            self.timers[event.position].append(Attempt(command.instance, command.attempt))
+            self.timers[event.position].append(Timer(command.instance, command.attempt, command.due))
         else:
             self.runs.append(run_of(command, event.time, event.position))
 

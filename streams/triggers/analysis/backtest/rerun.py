@@ -10,7 +10,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from triggers.analysis.backtest.assumptions import Assumptions, Known, NewRules
-from triggers.analysis.backtest.recorded import Attempt, Fold, Recorded, Run, run_of
+from triggers.analysis.backtest.recorded import Attempt, Fold, Recorded, Run, Timer, run_of
 from triggers.core.commands import RunTask, SetTimer
 from triggers.core.config import Plan, Plans
 from triggers.core.events import (
@@ -56,11 +56,15 @@ class Rerun:
         self._position: int | None = None
         self._in_place: dict[Attempt, Attempt] = {}
         """Recorded attempt -> the one that takes its results."""
+        self._timers: dict[Timer, Timer] = {}
+        """Recorded timer -> the one that fires where it fired."""
         self._names: dict[str, str] = {}
         """Recorded instance -> the one that is the same now."""
         self._due: list[tuple[int, int, Event]] = []
         """Assumed events by time, then as they came up."""
         self._assumed = 0
+        self._last = 0
+        """Time of the latest recorded event: nobody knows which timers fired after it."""
         self._free = _Free(recorded.runs)
 
     @property
@@ -71,6 +75,7 @@ class Rerun:
     def fold(self, events: Sequence[Event], rules: NewRules) -> None:
         """Apply the recorded events under the new rules, and what is assumed between them."""
         for number, event in rules.instead(list(events)):
+            self._last = max(self._last, event.time)
             self._catch_up(event.time)
             self._number, self._position = number, event.position
             mine = self._mine(number, event)
@@ -96,10 +101,13 @@ class Rerun:
 
     def _mine(self, number: int, event: Event) -> Event | None:
         """The event as it happens under the new rules; None: it does not, or it comes at another time."""
-        if isinstance(event, TaskResult | TimerFired):
-            owner = self._recorded.owners[number]
-            mine = None if owner is None else self._in_place.get(owner)
+        owner = self._recorded.owners[number]
+        if isinstance(event, TaskResult):
+            mine = self._in_place.get(owner) if isinstance(owner, Attempt) else None
             return None if mine is None else replace(event, instance=mine.instance, attempt=mine.number)
+        if isinstance(event, TimerFired):
+            timer = self._fires(owner) if isinstance(owner, Timer) else None
+            return None if timer is None else _fired(timer, event.time, event.position)
         if isinstance(event, _OPERATIONS):
             return replace(event, instance=self._names.get(event.instance, event.instance))
         return event
@@ -118,9 +126,10 @@ class Rerun:
     def _catch_up(self, time: int | None) -> None:
         """Apply what is assumed to have come by that time; None: all of it."""
         while self._due and (time is None or self._due[0][0] <= time):
-            _, _, event = heappop(self._due)
+            due, _, event = heappop(self._due)
             self._number = self._position = None
-            self._apply(event)
+            if due <= self._last or not isinstance(event, TimerFired):
+                self._apply(event)
 
     def _assume(self, event: Event) -> None:
         self._assumed += 1
@@ -128,17 +137,21 @@ class Rerun:
 
     # -- commands -----------------------------------------------------------------------------------------------------
 
-    def _wait(self, timer: SetTimer) -> None:
-        """Let the timer fire where it did, if it was set by the same event; else when it is due."""
-        mine = Attempt(timer.instance, timer.attempt)
-        same = [a for a in self._timers() if a.task == mine.task and a not in self._in_place]
+    def _wait(self, command: SetTimer) -> None:
+        """Let the timer fire where it did, if at all, if it was set by the same event; else when it is due."""
+        timer = Timer(command.instance, command.attempt, command.due)
+        found = [] if self._position is None else self._recorded.timers.get(self._position, [])
+        same = [old for old in found if (old.task, old.due) == (timer.task, timer.due) and old not in self._timers]
         if same:
-            self._in_place[mine if mine in same else same[0]] = mine
+            self._timers[timer if timer in same else same[0]] = timer
         else:
-            self._assume(TimerFired(instance=mine.instance, attempt=mine.number, time=timer.due, position=-1))
+            self._assume(_fired(timer, timer.due, -1))
 
-    def _timers(self) -> list[Attempt]:
-        return [] if self._position is None else self._recorded.timers.get(self._position, [])
+    def _fires(self, fired: Timer) -> Timer | None:
+        """The timer that fires in the place of a recorded one, which may not name its due time."""
+        if fired.due:
+            return self._timers.get(fired)
+        return next((new for old, new in self._timers.items() if old[:2] == fired[:2]), None)
 
     def _run(self, command: RunTask, time: int) -> None:
         run = run_of(command, time, self._position)
@@ -177,6 +190,10 @@ class Rerun:
         found = [one for one in self._recorded.runs if (one.task, one.run) == (run.task, run.run)]
         finished = [one for one in found if _finished(self._recorded.results.get(one.key, ()))]
         return min(finished, key=lambda one: one.instance != run.instance, default=None)
+
+
+def _fired(timer: Timer, time: int, position: int) -> TimerFired:
+    return TimerFired(instance=timer.instance, attempt=timer.attempt, due=timer.due, time=time, position=position)
 
 
 def _finished(results: Sequence[TaskResult]) -> bool:
