@@ -7,6 +7,9 @@ import sys
 
 import pytest
 
+CONTEXT = "import triggers.task; triggers.task.TaskContext('t#0', 'default', 'memory', 's', dict())"
+SETTINGS = "import os; os.environ['DJANGO_SETTINGS_MODULE'] = 'tests.support.django_settings'"
+CACHE = "os.environ['TEST_REDIS_URL'] = 'redis://nowhere'; import triggers; triggers.CacheStorageBackend"
 HEAVY = ["celery", "django", "faust", "kombu", "rocksdict"]
 
 
@@ -24,7 +27,9 @@ def test_an_import_pulls_in_neither_faust_nor_celery_nor_django(module: str) -> 
     [
         ("django", "from triggers import CacheStorageBackend", "kafka-triggers[django]"),
         ("django", "from triggers.locking import acquire_lock", "kafka-triggers[django]"),
-        ("filters", "import triggers.kwargs_filters", "kafka-triggers[filters]"),
+        ("filters", f"{CONTEXT}.filter_kwargs(dict())", "kafka-triggers[filters]"),
+        ("redis", f"{SETTINGS}; {CACHE}('s', 'django')", "kafka-triggers[redis]"),
+        ("django_redis", f"{SETTINGS}; {CACHE}('s', 'django_redis')", "kafka-triggers[django-redis]"),
     ],
 )
 def test_a_library_that_is_not_installed_is_named_with_the_extra_that_brings_it(

@@ -11,12 +11,13 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import Any, Final
 
 from triggers.storages.lock_errors import LockAcquisitionFailed, NotSupported
 
 try:
-    from django.core.cache import DEFAULT_CACHE_ALIAS, BaseCache, caches
+    from django.core.cache import DEFAULT_CACHE_ALIAS, BaseCache, InvalidCacheBackendError, caches
     from django.core.cache.backends.locmem import LocMemCache
 except ImportError as error:  # pragma: no cover  # the message is tested in a process of its own
     raise ImportError("Django's cache needs Django: pip install 'kafka-triggers[django]'") from error
@@ -26,13 +27,28 @@ log = logging.getLogger(__name__)
 _DEFAULT_TTL_S: Final = 300
 """Of a cache whose entries do not expire: a lock whose holder died must."""
 _POLL_S: Final = 0.005
+_DJANGO_REDIS: Final = "django.core.cache.backends.redis.RedisCache"
 
 _local: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
 
 def resolve_cache(backend: str | BaseCache) -> BaseCache:
-    """The cache of that name in Django's settings, or the cache itself."""
-    return backend if isinstance(backend, BaseCache) else caches[backend]
+    """The cache of that name in Django's settings, or the cache itself.
+
+    Raises ImportError that names the extra, for a Redis cache whose library is not installed.
+    """
+    if isinstance(backend, BaseCache):
+        return backend
+    missing = "the cache {!r} needs {}: pip install 'kafka-triggers[{}]'"
+    try:
+        cache = caches[backend]
+    except InvalidCacheBackendError as error:
+        if find_spec("django_redis") is None and "django_redis" in str(error):
+            raise ImportError(missing.format(backend, "django-redis", "django-redis")) from error
+        raise
+    if _DJANGO_REDIS in _kinds(cache) and find_spec("redis") is None:
+        raise ImportError(missing.format(backend, "redis", "redis"))
+    return cache
 
 
 @contextmanager
@@ -114,9 +130,14 @@ def _seconds(cache: BaseCache, ttl: bool | float | None) -> float | None:
 
 def _redis_client(cache: BaseCache) -> Any:  # noqa: ANN401  # redis is optional
     """A client of the server behind the cache; None: there is no Redis."""
-    kinds = {f"{kind.__module__}.{kind.__name__}" for kind in type(cache).__mro__}
-    if "django.core.cache.backends.redis.RedisCache" in kinds:
+    kinds = _kinds(cache)
+    if _DJANGO_REDIS in kinds:
         return cache._cache.get_client(None, write=True)  # noqa: SLF001  # its only way to the client
     if "django_redis.cache.RedisCache" in kinds:
         return cache.client.get_client(write=True)
     return None
+
+
+def _kinds(cache: BaseCache) -> set[str]:
+    """By name: their libraries are optional."""
+    return {f"{kind.__module__}.{kind.__name__}" for kind in type(cache).__mro__}
