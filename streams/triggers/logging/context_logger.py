@@ -31,10 +31,11 @@ class ContextLogger(logging.LoggerAdapter[logging.Logger]):
         super().log(level, msg, *args, **kwargs)
 
     def process(self, msg: object, kwargs: MutableMapping[str, Any]) -> tuple[object, MutableMapping[str, Any]]:
-        """Put the merged context into the record."""
-        extra = dict(kwargs.get("extra") or {})
+        """Put the merged context into the record; `extras` is what the framework's own guide calls `extra`."""
+        rest = dict(kwargs)
+        extra = {**(rest.pop("extras", None) or {}), **(rest.pop("extra", None) or {})}
         extra["context"] = merge_dict_recursive(self.context, extra.get("context") or {})
-        return msg, {**kwargs, "extra": extra}
+        return msg, {**rest, "extra": extra}
 
 
 @contextmanager

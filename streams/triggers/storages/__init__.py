@@ -1,6 +1,28 @@
 """Where sessions live, as far as a `TriggerManager` is concerned: the contract and its adapters."""
 
-from triggers.registry import storage_backends
-from triggers.storages.base import BaseStorageBackend, BaseTriggerStorage
+from __future__ import annotations
 
-__all__ = ["BaseStorageBackend", "BaseTriggerStorage", "storage_backends"]
+from typing import TYPE_CHECKING, Any
+
+from triggers.registry import storage_backends
+from triggers.storages.base import BaseStorageBackend, BaseTriggerStorage, TaskInstanceCollection
+
+if TYPE_CHECKING:
+    from triggers.storages.cache import CacheStorageBackend
+
+__all__ = [
+    "BaseStorageBackend",
+    "BaseTriggerStorage",
+    "CacheStorageBackend",
+    "TaskInstanceCollection",
+    "storage_backends",
+]
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401  # a class that is not imported yet
+    """CacheStorageBackend brings Django with it, so it is imported when it is asked for."""
+    if name != "CacheStorageBackend":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from triggers.storages.cache import CacheStorageBackend  # noqa: PLC0415  # it brings Django
+
+    return CacheStorageBackend
