@@ -1,4 +1,4 @@
-"""Where an embedded storage differs from the Triggers framework on purpose: each topic of docs/differences.md."""
+"""Where an embedded storage differs from the Triggers framework on purpose: topics of docs/migrating.md."""
 
 from __future__ import annotations
 

@@ -10,4 +10,4 @@ class LockAcquisitionFailed(TryAgain, RuntimeError):
 
 
 class NotSupported(CallError, TypeError):
-    """This cache has no locks that other processes see."""
+    """This storage cannot do that: its cache has no locks, or it changes by events only."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NoReturn
 
 from triggers.errors import SessionNotFound
 from triggers.storages.contract import Storage
 from triggers.storages.instance_collection import TaskInstanceCollection
+from triggers.storages.lock_errors import NotSupported
 from triggers.storages.session_objects import SessionObjects, objects_of
 from triggers.types import TaskConfig
 
@@ -35,6 +36,22 @@ class ViewedStorage(Storage):
     def invalidate_cache(self) -> None:
         """See `Storage`."""
         self._objects = None
+
+    def create_instance(self, *_: object, **__: object) -> NoReturn:
+        """Only embedded storages are changed by hand. Raises NotSupported."""
+        raise NotSupported(f"session {self.uid!r} changes by events only: fire a trigger")
+
+    def clone_instance(self, *_: object, **__: object) -> NoReturn:
+        """As `create_instance`."""
+        raise NotSupported(f"session {self.uid!r} changes by events only: manager.replay_failed_instance()")
+
+    def update_configuration(self, *_: object, **__: object) -> NoReturn:
+        """As `create_instance`."""
+        raise NotSupported(f"session {self.uid!r} changes by events only: manager.update_configuration()")
+
+    def save(self) -> NoReturn:
+        """As `create_instance`."""
+        raise NotSupported(f"session {self.uid!r} changes by events only, there is nothing to save: use the manager")
 
     def _looked_at(self) -> SessionObjects:
         if self._objects is None:

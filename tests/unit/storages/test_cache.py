@@ -12,7 +12,10 @@ from triggers import CacheStorageBackend
 from triggers.core.events import TaskFailed, TaskFinished, TaskStarted
 from triggers.errors import CallError
 from triggers.locking import NotSupported
+from triggers.registry import trigger_managers
+from triggers.task import task_body
 
+trigger_managers.register("recording")(RecordingManager)
 pytestmark = pytest.mark.usefixtures("django")
 
 WHEN = datetime(2020, 5, 1, 12, 30, 0, 123456, tzinfo=UTC).replace(tzinfo=None)
@@ -92,6 +95,24 @@ def test_a_session_of_the_framework_itself_goes_on(runner: type[RecordingRunner]
     assert again["t_b#1"].kwargs == {"b": {"page": 2}, "t_a": {"id": 7}}
     assert again["t_a#1"].metadata["actualKwargs"] == {"a": {"n": 1, "x": 1}}
     assert again.metadata["ours"] == "kept"
+
+
+def test_a_task_that_the_framework_has_queued_runs_and_cascades(runner: type[RecordingRunner]) -> None:
+    left_behind("queued")
+    as_it_was_sent = {
+        "instance_name": "t_a#1",
+        "manager_type": "recording",
+        "storage_type": "cache",
+        "storage_uid": "queued",
+        "trigger_kwargs": {"a": {"n": 1, "x": 1}},
+    }
+
+    task_body(lambda context: {"seen": context.trigger_kwargs["a"]})(**as_it_was_sent)
+
+    again = CacheStorageBackend("queued")
+    assert again["t_a#1"].metadata["result"] == {"seen": {"n": 1, "x": 1}}
+    assert again["t_b#0"].kwargs["t_a"] == {"seen": {"n": 1, "x": 1}}
+    assert runner.taken == ["t_b#0"]
 
 
 def test_a_late_result_of_an_attempt_that_the_framework_replayed_is_stale(runner: type[RecordingRunner]) -> None:
