@@ -6,6 +6,8 @@ fastavro goes by way of a stream and a dict: an event took 7.6 µs with its chec
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from triggers.core.commands import RunTask
 
 _MORE = 0x80
@@ -67,26 +69,20 @@ def write_command(command: RunTask, head: bytes) -> bytes:
             run,
             _long(len(kwargs)),
             kwargs,
-            b"\0" if using is None else _some(using),
+            b"\0" if using is None else _some(using.encode()),
             _long(command.depth),
             _long(command.time),
         )
     )
 
 
-def _some(text: str) -> bytes:
-    encoded = text.encode()
-    return b"\x02" + _long(len(encoded)) + encoded
+def _some(text: bytes) -> bytes:
+    return b"\x02" + _long(len(text)) + text
 
 
+@lru_cache(8192)  # lengths and times repeat: 0.1 µs instead of 0.3 to 0.9
 def _long(number: int) -> bytes:
     """Avro's variable-length zig-zag number."""
-    if 0 <= number < len(_SMALL):
-        return _SMALL[number]
-    return _long_of(number)
-
-
-def _long_of(number: int) -> bytes:
     zigzag = (number << 1) ^ (number >> 63)
     digits = bytearray()
     while zigzag >= _MORE:
@@ -94,6 +90,3 @@ def _long_of(number: int) -> bytes:
         zigzag >>= 7
     digits.append(zigzag)
     return bytes(digits)
-
-
-_SMALL = tuple(map(_long_of, range(1024)))

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 import msgspec
 from msgspec import Struct
 
-VERSION = 1
+from triggers.core.instance import Payload
+
+VERSION = 2
 
 
 class Cohort(Struct, array_like=True):
@@ -17,7 +19,7 @@ class Cohort(Struct, array_like=True):
     """Triggers of which they hold kwargs, sorted."""
     seen: list[str]
     """Their abandon state, sorted."""
-    fills: dict[str, int]
+    fills: dict[str, Payload]
     """Kwargs (trigger -> payload) given to all of them since they came here; not in their own rows yet."""
     members: list[int]
     """Their numbers as ranges: start, stop, start, stop, …"""
@@ -79,8 +81,8 @@ class TaskState(Struct, array_like=True):
         return cohort
 
 
-class Header(Struct, omit_defaults=True):
-    """What nearly every event needs, and nothing that grows with the session."""
+class Header(Struct, array_like=True):
+    """What nearly every event needs, and nothing that grows with the session. New fields go to the end."""
 
     version: int = VERSION
     configuration: bytes = b""
@@ -88,7 +90,7 @@ class Header(Struct, omit_defaults=True):
     tasks: dict[str, TaskState] = {}
     """The hot ones; the others are rows."""
     tasks_spilled: bool = False
-    latest: dict[str, int] = {}
+    latest: dict[str, Payload] = {}
     """Latest kwargs, trigger -> payload, of the hot ones; the others are rows."""
     latest_spilled: bool = False
     payloads: int = 0

@@ -18,7 +18,7 @@ from msgspec import Meta, Raw, Struct
 from triggers.core.commands import Decision
 from triggers.core.config import Plan
 from triggers.core.events import SessionImported
-from triggers.core.instance import Instance, instance_name, parse_instance_name
+from triggers.core.instance import Instance, Payload, instance_name, parse_instance_name
 from triggers.core.lifecycle import join_cohort, schedule, set_timer
 from triggers.core.session import Session
 from triggers.core.statuses import Status
@@ -90,19 +90,19 @@ class _Payloads:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._numbers: dict[bytes, int] = {}
+        self._held: dict[bytes, Payload] = {}
 
-    def number_of(self, payload: bytes) -> int:
-        """The number under which an instance holds it."""
-        if payload not in self._numbers:
-            self._numbers[payload] = self._session.add_payload(payload)
-        return self._numbers[payload]
+    def held(self, payload: bytes) -> Payload:
+        """As an instance holds it."""
+        if payload not in self._held:
+            self._held[payload] = self._session.add_payload(payload)
+        return self._held[payload]
 
     def set_latest(self, trigger: str, payload: bytes) -> None:
         """See `Session.set_latest`."""
-        held = payload in self._numbers
-        number = self._numbers[payload] if held else self._session.add_payload(payload)
-        self._session.set_latest(trigger, number, held=held)
+        held = payload in self._held
+        kept = self._held[payload] if held else self._session.add_payload(payload)
+        self._session.set_latest(trigger, kept, held=held)
 
 
 def _decoded(text: bytes) -> ImportedSession:
@@ -136,12 +136,12 @@ def _add(step: Step, imported: ImportedInstance, payloads: _Payloads) -> None:
     session = step.session
     task, _ = parse_instance_name(imported.name)
     instance = _instance(session, imported, payloads)
-    number = session.add_instance(task, instance)
+    number = session.add_instance(task, session.task_state(task), instance)
     if instance.resolved:
         session.count_resolved(task, 1)
     if instance.status == Status.UNSTARTED:
         join_cohort(step, task, number, instance)
-    step.note(task, number, instance)
+    step.note(imported.name, instance.status)
 
 
 def _instance(session: Session, imported: ImportedInstance, payloads: _Payloads) -> Instance:
@@ -151,7 +151,7 @@ def _instance(session: Session, imported: ImportedInstance, payloads: _Payloads)
         created=imported.created,
         modified=imported.modified,
         status=imported.status,
-        kwargs={trigger: payloads.number_of(bytes(kwargs)) for trigger, kwargs in imported.kwargs.items()},
+        kwargs={trigger: payloads.held(bytes(kwargs)) for trigger, kwargs in imported.kwargs.items()},
         seen=sorted(imported.abandon_state),
         attempt=imported.attempt,
         settled=imported.attempt > 0 and imported.status not in _IN_FLIGHT,

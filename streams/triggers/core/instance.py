@@ -5,8 +5,11 @@ from __future__ import annotations
 import msgspec
 from msgspec import Struct, field
 
-from triggers.core.statuses import RESOLVED, Status
+from triggers.core.statuses import RESOLVED, UNSTARTED
 from triggers.errors import InstanceNotFound
+
+Payload = int | bytes
+"""A payload as headers and instances hold it: a small one itself, of a larger one the number of its row."""
 
 
 class Instance(
@@ -37,8 +40,8 @@ class Instance(
     sequence: int
     """Place among all instances of the session, from 0."""
     created: int
-    status: str = Status.UNSTARTED
-    kwargs: dict[str, int] = field(default_factory=dict)
+    status: str = UNSTARTED
+    kwargs: dict[str, Payload] = field(default_factory=dict)
     """Trigger -> payload. While the instance waits, its cohort may hold more."""
     seen: list[str] = field(default_factory=list)
     """Abandon state, sorted."""
@@ -53,7 +56,7 @@ class Instance(
     """Status -> when it was set last."""
     metadata: dict[str, bytes] = field(default_factory=dict)
     """JSON values."""
-    result: int | None = None
+    result: Payload | None = None
     """Payload that cascaded, or would have."""
     depth: int = 0
     parent: int = -1

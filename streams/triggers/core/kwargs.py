@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 import msgspec
 
@@ -22,7 +23,12 @@ def members_of(text: bytes) -> dict[str, bytes]:
 
 def object_of(members: Mapping[str, bytes]) -> bytes:
     """The JSON object of these members."""
-    return b"{" + b",".join([_encode_name(name) + b":" + value for name, value in members.items()]) + b"}"
+    return b"{" + b",".join([_start(name) + value for name, value in members.items()]) + b"}"
+
+
+@lru_cache(10_000)
+def _start(name: str) -> bytes:
+    return _encode_name(name) + b":"
 
 
 def merge(base: bytes, over: bytes) -> bytes:

@@ -13,7 +13,7 @@ from triggers.core.instance import Instance, instance_name
 from triggers.core.kwargs import members_of, merge, object_of
 from triggers.core.rows import timer_key
 from triggers.core.session import Session
-from triggers.core.statuses import Status
+from triggers.core.statuses import RESOLVED, SCHEDULED, UNSTARTED, Status
 from triggers.core.step import Step
 from triggers.core.timers import TIMER_ROW
 from triggers.errors import TaskNotFound, TooManyCommands
@@ -32,8 +32,8 @@ _json = msgspec.json.Encoder().encode
 
 def create(step: Step, task: str, instance: Instance) -> int:
     """Add an unstarted instance, which nothing knows to wait yet (`join_cohort`); its number."""
-    number = step.session.add_instance(task, instance)
-    step.note(task, number, instance)
+    number = step.session.add_instance(task, step.session.task_state(task), instance)
+    step.note(instance_name(task, number), UNSTARTED)
     return number
 
 
@@ -52,18 +52,35 @@ def move(step: Step, task: str, number: int, status: str) -> Instance:
     """Set an instance's status: its time stamp, the count of unresolved instances, its cohort and its timer follow."""
     session = step.session
     instance = session.change(task, number)
-    if instance.status == Status.UNSTARTED and (cohort := session.task_state(task).leave(number)):
+    if instance.status == UNSTARTED and (cohort := session.task_state(task).leave(number)):
         settle(instance, cohort)
-    was_resolved = instance.resolved
+    was_resolved = instance.status in RESOLVED
     instance.status = status
-    if instance.resolved != was_resolved:
-        session.count_resolved(task, instance.resolved - was_resolved)
+    if (status in RESOLVED) != was_resolved:
+        session.count_resolved(task, -1 if was_resolved else 1)
     instance.modified = instance.stamps[status] = step.time
     stop_timer(session, task, number, instance)
-    if status == Status.UNSTARTED:
+    if status == UNSTARTED:
         join_cohort(step, task, number, instance)
-    step.note(task, number, instance)
+    step.note(instance_name(task, number), status)
     return instance
+
+
+def start(step: Step, rule: TaskConfig, number: int, instance: Instance) -> str:
+    """Issue the first attempt of an instance that waits in no cohort (any more); the instance's name.
+
+    The hot half of `schedule`: it does not look for the cohort and the timer that such an instance has not (2 µs less).
+    """
+    name = instance_name(rule.name, number)
+    if step.cascade_depth > step.session.plan.limits.max_cascade_depth:
+        _stop_cascade(step, rule.name, number)
+        return name
+    instance.status = SCHEDULED
+    instance.modified = instance.stamps[SCHEDULED] = step.time
+    step.note(name, SCHEDULED)
+    _count_attempt(step, instance)
+    issue(step, rule, name, instance)
+    return name
 
 
 def schedule(step: Step, task: str, number: int, delay: int = 0) -> None:
@@ -71,34 +88,39 @@ def schedule(step: Step, task: str, number: int, delay: int = 0) -> None:
 
     Beyond the session's `maxCascadeDepth` it fails instead.
     """
-    session = step.session
+    session, name = step.session, instance_name(task, number)
     rule = rule_of(session, task)
     if step.cascade_depth > session.plan.limits.max_cascade_depth:
         _stop_cascade(step, task, number)
         return
-    instance = move(step, task, number, Status.SCHEDULED)
+    instance = move(step, task, number, SCHEDULED)
+    _count_attempt(step, instance)
+    if delay <= 0:
+        issue(step, rule, name, instance)
+        return
+    instance.due = step.now + delay
+    set_timer(step, name, instance.attempt, instance.due)
+
+
+def _count_attempt(step: Step, instance: Instance) -> None:
+    session = step.session
     if past := session.header.past_attempts:
         instance.attempt = max(instance.attempt, past)
     instance.attempt += 1
     instance.settled = False
     instance.cascade_depth = step.cascade_depth
     instance.configuration = session.plan.digest
-    if delay <= 0:
-        issue(step, rule, number, instance)
-        return
-    instance.due = step.now + delay
-    set_timer(step, instance_name(task, number), instance.attempt, instance.due)
 
 
-def issue(step: Step, rule: TaskConfig, number: int, instance: Instance) -> None:
+def issue(step: Step, rule: TaskConfig, name: str, instance: Instance) -> None:
     """The command of the current attempt; it must be `running` within the task's time-out. Raises TooManyCommands."""
-    command = run_task(step, rule, number, instance)
+    command = run_task(step, rule, name, instance)
     step.decision.commands.append(command)
     step.command_bytes += len(command.kwargs) + _COMMAND_BYTES
     if step.command_bytes > MAX_COMMAND_BYTES:
         raise TooManyCommands(f"one event would cause more than {MAX_COMMAND_BYTES >> 20} MiB of commands")
     if rule.timeouts.scheduled:
-        watch(step, instance_name(rule.name, number), instance, rule.timeouts.scheduled)
+        watch(step, name, instance, rule.timeouts.scheduled)
 
 
 def watch(step: Step, name: str, instance: Instance, limit: int) -> None:
@@ -128,11 +150,11 @@ def exception_metadata(kind: str, context: bytes, info: str) -> dict[str, bytes]
     return {"exceptionType": _json(kind), "exceptionContext": context, "exceptionInfo": _json(info)}
 
 
-def run_task(step: Step, rule: TaskConfig, number: int, instance: Instance) -> RunTask:
+def run_task(step: Step, rule: TaskConfig, name: str, instance: Instance) -> RunTask:
     """The command of the instance's current attempt."""
     return RunTask(
         session=step.session.uid,
-        instance=instance_name(rule.name, number),
+        instance=name,
         attempt=instance.attempt,
         run=rule.run,
         kwargs=task_kwargs(step.session, rule, instance),
@@ -144,7 +166,8 @@ def run_task(step: Step, rule: TaskConfig, number: int, instance: Instance) -> R
 
 def task_kwargs(session: Session, rule: TaskConfig, instance: Instance) -> bytes:
     """What the task receives: trigger -> kwargs, `withParams` merged in. Fired values win and stay verbatim."""
-    fired = object_of({trigger: session.payload(instance.kwargs[trigger]) for trigger in sorted(instance.kwargs)})
+    members = sorted(instance.kwargs.items())
+    fired = object_of({name: held if isinstance(held, bytes) else session.payload(held) for name, held in members})
     return fired if rule.with_params == b"{}" else merge(rule.with_params, fired)
 
 

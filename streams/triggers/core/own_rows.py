@@ -7,13 +7,19 @@ from heapq import merge
 from itertools import islice
 from typing import Generic, TypeVar
 
+import msgspec
+
 from triggers.core.rows import Rows, session_prefix
 
 T = TypeVar("T")
 
+_encode = msgspec.msgpack.Encoder().encode
+
 
 class OwnRows:
     """The session's rows by suffix: what was changed over what is committed."""
+
+    __slots__ = ("_changes", "_prefix", "_rows")
 
     def __init__(self, uid: str, rows: Rows) -> None:
         self._rows = rows
@@ -48,52 +54,51 @@ class OwnRows:
         return changes
 
 
+class HotKind(Generic[T]):
+    """What the maps of one kind have in common."""
+
+    __slots__ = ("decode", "encode", "kind", "most")
+
+    def __init__(self, kind: bytes, most: int, decode: Callable[[bytes], T]) -> None:
+        self.kind = kind
+        self.most = most
+        """So many of them are hot."""
+        self.encode = _encode
+        self.decode = decode
+
+
 class HotMap(Generic[T]):
     """Name -> value, at most so many of them in the header, the others in a row each.
 
-    What is in the header counts; a row of the same name is older.
+    What is in the header (`hot`) counts; a row of the same name is older. To set a value is to put it there.
     """
 
-    def __init__(  # noqa: PLR0913  # wiring
-        self,
-        hot: dict[str, T],
-        own: OwnRows,
-        kind: bytes,
-        *,
-        most: int,
-        spilled: bool,
-        encode: Callable[[T], bytes],
-        decode: Callable[[bytes], T],
-    ) -> None:
+    __slots__ = ("_kind", "_own", "hot", "spilled")
+
+    def __init__(self, hot: dict[str, T], own: OwnRows, kind: HotKind[T], *, spilled: bool) -> None:
         self.hot = hot
         self.spilled = spilled
         """Whether any row was ever written."""
         self._own = own
         self._kind = kind
-        self._most = most
-        self._encode = encode
-        self._decode = decode
 
     def get(self, name: str) -> T | None:
         """The value, or None. It may be changed in place: it is hot now."""
         value = self.hot.get(name)
-        if value is None and self.spilled and (row := self._own.get(self._kind + name.encode())):
-            value = self.hot[name] = self._decode(row)
+        if value is None and self.spilled and (row := self._own.get(self._kind.kind + name.encode())):
+            value = self.hot[name] = self._kind.decode(row)
         return value
-
-    def put(self, name: str, value: T) -> None:
-        """Set it."""
-        self.hot[name] = value
 
     def spill(self) -> None:
         """Move what has been hot for longest into rows. Once an event, so that batches make no difference."""
-        while len(self.hot) > self._most:
+        kind = self._kind
+        while len(self.hot) > kind.most:
             name = next(iter(self.hot))
-            self._own.put(self._kind + name.encode(), self._encode(self.hot.pop(name)))
+            self._own.put(kind.kind + name.encode(), kind.encode(self.hot.pop(name)))
             self.spilled = True
 
     def all(self) -> dict[str, T]:
         """Everything; a query: changes must have been written."""
-        start = len(self._kind)
-        rows = self._own.scan(self._kind) if self.spilled else iter(())
-        return {suffix[start:].decode(): self._decode(row) for suffix, row in rows} | self.hot
+        start = len(self._kind.kind)
+        rows = self._own.scan(self._kind.kind) if self.spilled else iter(())
+        return {suffix[start:].decode(): self._kind.decode(row) for suffix, row in rows} | self.hot

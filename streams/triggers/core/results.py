@@ -57,7 +57,7 @@ def run_due(session: Session, event: TimerFired) -> Decision:
     if current and instance.due and event.due in {0, instance.due}:
         stop_timer(session, task, number, session.change(task, number))
         instance.configuration = session.plan.digest
-        issue(step, rule_of(session, task), number, instance)
+        issue(step, rule_of(session, task), event.instance, instance)
     elif current and instance.deadline and event.due == instance.deadline:
         _give_up(step, task, number)
     else:

@@ -2,7 +2,7 @@
 
     s<uid>                                   header: hot, rewritten by nearly every event, always small
     r<len uid><uid>i<task>\\0<n>              instance: one per instance
-    r<len uid><uid>p<n>                      payload: kwargs or a result, JSON, written once
+    r<len uid><uid>p<n>                      payload: kwargs or a result, JSON, written once (small ones have none)
     r<len uid><uid>k<task>                   what the session knows of a task, beyond the hot ones in the header
     r<len uid><uid>l<trigger>                latest kwargs of a trigger (payload), likewise
     r<len uid><uid>x<n>                      sealed chunk of the event index

@@ -3,31 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from operator import itemgetter
 
 from triggers.core.commands import Fire, Outcome
 from triggers.core.config import TaskConfig
 from triggers.core.header import Cohort, TaskState
-from triggers.core.instance import Instance, instance_name
-from triggers.core.lifecycle import create, join_cohort, move, schedule, settle
-from triggers.core.statuses import Status
+from triggers.core.instance import Instance, Payload, instance_name
+from triggers.core.lifecycle import join_cohort, move, settle, start
+from triggers.core.statuses import UNSTARTED, Status
 from triggers.core.step import Step
 
 
-def fire(step: Step, trigger: str, payload: int, *, held: bool = False) -> None:
+def fire(step: Step, trigger: str, payload: Payload, *, held: bool = False) -> None:
     """Fire a trigger, `payload` being its kwargs, and schedule what became ready.
 
     Tasks in declaration order, instances in creation order. `held`: an instance has the payload already, as its result.
     """
-    ready: list[tuple[str, int]] = []
-    for task in step.session.plan.by_trigger.get(trigger, ()):
-        offer = _Offer(step, task, trigger, payload)
-        ready += [(task.name, number) for number in offer.make()]
-        held |= offer.held
-    step.session.set_latest(trigger, payload, held=held)
-    for name, number in ready:
-        schedule(step, name, number)
-    scheduled = () if step.decision.outcome is Outcome.STOPPED else tuple([instance_name(*of) for of in ready])
-    step.decision.fires.append(Fire(trigger, scheduled))
+    session = step.session
+    ready: list[_Ready] = []
+    for task in session.plan.by_trigger.get(trigger, ()):
+        state = session.task_state(task.name)
+        creates = state.count == 0 or trigger == task.and_every
+        if state.cohorts:
+            offer = _Offer(step, task, state, trigger, payload)
+            creates = offer.make() and creates
+            ready += offer.ready
+            held |= offer.held
+        if creates:
+            ready += _create(step, task, state, trigger, payload)
+            held |= trigger in task.after_set
+    session.set_latest(trigger, payload, held=held)
+    scheduled = [start(step, task, number, instance) for task, number, instance in ready]
+    if scheduled and step.decision.outcome is Outcome.STOPPED:
+        scheduled = []
+    step.decision.fires.append(Fire(trigger, tuple(scheduled)))
 
 
 def can_run(task: TaskConfig, have: Collection[str]) -> bool:
@@ -40,33 +49,33 @@ def can_abandon(task: TaskConfig, seen: Collection[str]) -> bool:
     return bool(task.unless_set) and task.unless_set.issubset(seen)
 
 
+_Ready = tuple[TaskConfig, int, Instance]
+_number = itemgetter(1)
+
+
 class _Offer:
-    """One trigger offered to one task that uses it."""
+    """One trigger offered to the waiting instances of one task that uses it."""
 
-    __slots__ = ("_fills", "_payload", "_ready", "_sees", "_state", "_step", "_task", "_trigger", "held")
-
-    def __init__(self, step: Step, task: TaskConfig, trigger: str, payload: int) -> None:
+    def __init__(self, step: Step, task: TaskConfig, state: TaskState, trigger: str, payload: Payload) -> None:
         self._step = step
         self._task = task
+        self._state = state
         self._trigger = trigger
         self._payload = payload
-        self._state: TaskState = step.session.task_state(task.name)
         self._fills = trigger in task.after_set
         self._sees = trigger in task.unless_set
-        self._ready: list[int] = []
+        self.ready: list[_Ready] = []
+        """What became ready, in creation order."""
         self.held = False
         """Whether an instance holds the payload now."""
 
-    def make(self) -> list[int]:
-        """Give the trigger to the waiting instances, or to a new one; numbers of what is ready, in creation order."""
-        create_one = self._state.count == 0 or self._trigger == self._task.and_every
-        for cohort in self._state.cohorts:
-            create_one = not self._give(cohort) and create_one
+    def make(self) -> bool:
+        """Give the trigger to them; whether none took it."""
+        taken = [self._give(cohort) for cohort in self._state.cohorts]
         for cohort in list(self._state.cohorts):
             self._settle(cohort)
-        if create_one:
-            self._create()
-        return sorted(self._ready)
+        self.ready.sort(key=_number)
+        return not any(taken)
 
     def _give(self, cohort: Cohort) -> bool:
         """Whether the cohort took the trigger; the first kwargs stay."""
@@ -83,38 +92,42 @@ class _Offer:
     def _settle(self, cohort: Cohort) -> None:
         """Abandon or start its members. Any cohort: a changed configuration may have made it ready untouched."""
         if can_abandon(self._task, cohort.seen):
-            for number in self._dissolve(cohort):
+            for _, number, _ in self._dissolve(cohort):
                 move(self._step, self._task.name, number, Status.ABANDONED)
         elif can_run(self._task, cohort.have):
-            self._ready += self._dissolve(cohort)
+            self.ready += self._dissolve(cohort)
 
-    def _dissolve(self, cohort: Cohort) -> list[int]:
+    def _dissolve(self, cohort: Cohort) -> list[_Ready]:
         """Write into the members' rows what the cohort held for them."""
         self._state.cohorts.remove(cohort)
-        members = list(cohort)
-        for number in members:
-            settle(self._step.session.change(self._task.name, number), cohort)
+        change, task = self._step.session.change, self._task
+        members = [(task, number, change(task.name, number)) for number in cohort]
+        for _, _, instance in members:
+            settle(instance, cohort)
         return members
 
-    def _create(self) -> None:
-        """A new instance takes the latest kwargs of everything that fired before, and the trigger's own."""
-        instance = self._new_instance()
-        number = create(self._step, self._task.name, instance)
-        if can_abandon(self._task, instance.seen):
-            move(self._step, self._task.name, number, Status.ABANDONED)
-        elif can_run(self._task, instance.kwargs):
-            self._ready.append(number)
-        else:
-            join_cohort(self._step, self._task.name, number, instance)
 
-    def _new_instance(self) -> Instance:
-        session, trigger = self._step.session, self._trigger
-        kwargs: dict[str, int] = {}
-        for name in self._task.after:
-            payload = self._payload if name == trigger else session.take_latest(name)
-            if payload is not None:
-                kwargs[name] = payload
-        self.held |= self._fills
-        fired = session.latest.get
-        seen = [name for name in self._task.unless if name == trigger or fired(name) is not None]
-        return Instance(sequence=session.header.instances, created=self._step.time, kwargs=kwargs, seen=seen)
+def _create(step: Step, task: TaskConfig, state: TaskState, trigger: str, payload: Payload) -> tuple[_Ready, ...]:
+    """A new instance takes the latest kwargs of everything that fired before, and the trigger's own; if it is ready."""
+    instance = _new_instance(step, task, trigger, payload)
+    number = step.session.add_instance(task.name, state, instance)
+    step.note(instance_name(task.name, number), UNSTARTED)
+    if can_abandon(task, instance.seen):
+        move(step, task.name, number, Status.ABANDONED)
+    elif can_run(task, instance.kwargs):
+        return ((task, number, instance),)
+    else:
+        join_cohort(step, task.name, number, instance)
+    return ()
+
+
+def _new_instance(step: Step, task: TaskConfig, trigger: str, payload: Payload) -> Instance:
+    session = step.session
+    kwargs: dict[str, Payload] = {}
+    for name in task.after:
+        found = payload if name == trigger else session.take_latest(name)
+        if found is not None:
+            kwargs[name] = found
+    unless, fired = task.unless, session.latest.get
+    seen = [name for name in unless if name == trigger or fired(name) is not None] if unless else []
+    return Instance(sequence=session.header.instances, created=step.time, kwargs=kwargs, seen=seen)

@@ -10,23 +10,35 @@ import msgspec
 from triggers.core.config import Plan, Plans, TaskConfig
 from triggers.core.dedupe_window import DedupeWindow
 from triggers.core.header import VERSION, Header, TaskState, decode_header, encode_header
-from triggers.core.instance import Instance, decode_instance, encode_instance, instance_name, parse_instance_name
-from triggers.core.own_rows import HotMap, OwnRows
-from triggers.core.rows import Rows, configuration_key, header_key, instance_suffix, numbered, parse_instance_suffix
+from triggers.core.instance import (
+    Instance,
+    Payload,
+    decode_instance,
+    encode_instance,
+    instance_name,
+    parse_instance_name,
+)
+from triggers.core.own_rows import HotKind, HotMap, OwnRows
+from triggers.core.rows import (
+    Rows,
+    configuration_key,
+    header_key,
+    instance_suffix,
+    numbered,
+    parse_instance_suffix,
+)
 from triggers.errors import InstanceNotFound
 
-EMPTY: Final = b"{}"
-NO_PAYLOAD: Final = 0
-"""The payload `{}`, which has no row."""
-
+_SMALL: Final = 64
+"""Bytes of a payload that needs no row of its own: a row costs the agent about 3 µs (see docs/performance.md)."""
 _HOT_TASKS = 32
 _HOT_TRIGGERS = 64
 _INDEX_CHUNK = 32
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode_positions = msgspec.msgpack.Decoder(list[int]).decode
-_decode_number = msgspec.msgpack.Decoder(int).decode
-_decode_task = msgspec.msgpack.Decoder(TaskState).decode
+_TASKS: Final = HotKind(b"k", _HOT_TASKS, msgspec.msgpack.Decoder(TaskState).decode)
+_LATEST: Final = HotKind[Payload](b"l", _HOT_TRIGGERS, msgspec.msgpack.Decoder(Payload).decode)
 
 
 class Session:
@@ -35,6 +47,25 @@ class Session:
     It may be kept from batch to batch as long as nobody else writes the session's rows and its `changes` are written;
     after an aborted transaction it must be dropped. Not thread-safe.
     """
+
+    __slots__ = (
+        "_changed",
+        "_instances",
+        "_key",
+        "_payloads",
+        "_plans",
+        "_rows",
+        "_shared",
+        "_touched",
+        "exists",
+        "header",
+        "ids",
+        "latest",
+        "own",
+        "plan",
+        "tasks",
+        "uid",
+    )
 
     def __init__(self, uid: str, rows: Rows, plans: Plans) -> None:
         self.uid = uid
@@ -46,6 +77,8 @@ class Session:
         self._shared: dict[bytes, bytes | None] = {}
         self._instances: dict[tuple[str, int], Instance] = {}
         self._changed: dict[tuple[str, int], Instance] = {}
+        self._payloads: dict[int, bytes] = {}
+        """Payload rows to write, by number."""
         stored = rows.get(self._key)
         self._open(_header(uid, stored), there=stored is not None)
 
@@ -54,61 +87,42 @@ class Session:
         self.exists = there and not header.deleted
         """Whether anything has happened in it."""
         self.plan: Plan = self._plans.load(header.configuration, self._rows)
-        self.tasks = self._hot_tasks()
-        self.latest = self._hot_latest()
+        self.tasks = HotMap(header.tasks, self.own, _TASKS, spilled=header.tasks_spilled)
+        self.latest = HotMap(header.latest, self.own, _LATEST, spilled=header.latest_spilled)
         """Latest kwargs: trigger -> payload; a negative number: no instance holds that payload."""
         self._touched = False
         self.ids = DedupeWindow(header, self.own)
 
     def reopen(self, header: Header) -> None:
         """Go on as a session that is not there; what was changed is among the rows by then."""
-        self._keep_instances()
+        self._keep_rows()
         self._open(header, there=False)
 
     def touch(self) -> None:
         """The header has changed."""
         self._touched = True
 
-    def _hot_tasks(self) -> HotMap[TaskState]:
-        header = self.header
-        return HotMap(
-            header.tasks,
-            self.own,
-            b"k",
-            most=_HOT_TASKS,
-            spilled=header.tasks_spilled,
-            encode=_encode,
-            decode=_decode_task,
-        )
-
-    def _hot_latest(self) -> HotMap[int]:
-        header = self.header
-        return HotMap(
-            header.latest,
-            self.own,
-            b"l",
-            most=_HOT_TRIGGERS,
-            spilled=header.latest_spilled,
-            encode=_encode,
-            decode=_decode_number,
-        )
-
     # -- rows ---------------------------------------------------------------------------------------------------------
 
     def changes(self) -> dict[bytes, bytes | None]:
         """Rows to write (None: to delete) since the last call; rows that are not hot are let go."""
-        self._keep_instances()
-        changes, self._shared = self._shared, {}
-        changes.update(self.own.take_changes())
+        self._keep_rows()
+        changes = self.own.take_changes()
+        if self._shared:
+            changes.update(self._shared)
+            self._shared = {}
         if self._touched:
             changes[self._key] = encode_header(self.header)
             self._touched = False
         return changes
 
-    def _keep_instances(self) -> None:
+    def _keep_rows(self) -> None:
+        put = self.own.put
         for (task, number), instance in self._changed.items():
-            self.own.put(instance_suffix(task, number), encode_instance(instance))
-        self._instances, self._changed = {}, {}
+            put(instance_suffix(task, number), encode_instance(instance))
+        for number, payload in self._payloads.items():
+            put(numbered(b"p", number), payload)
+        self._instances, self._changed, self._payloads = {}, {}, {}
 
     def write_shared(self, key: bytes, row: bytes | None) -> None:
         """Write, or delete, a row that is the partition's."""
@@ -118,10 +132,9 @@ class Session:
 
     def task_state(self, task: str) -> TaskState:
         """What the session knows of the task, to read or to change."""
-        state = self.tasks.get(task)
+        state = self.tasks.hot.get(task) or self.tasks.get(task)
         if state is None:
-            state = TaskState()
-            self.tasks.put(task, state)
+            state = self.tasks.hot[task] = TaskState()
         return state
 
     def instance(self, task: str, number: int) -> Instance:
@@ -145,14 +158,14 @@ class Session:
         task, number = parse_instance_name(name)
         return task, number, self.instance(task, number)
 
-    def add_instance(self, task: str, instance: Instance) -> int:
-        """Add it to the task; its number."""
-        state = self.task_state(task)
+    def add_instance(self, task: str, state: TaskState, instance: Instance) -> int:
+        """Add it to the task, which is in that state; its number."""
+        header = self.header
         number = state.count
-        state.count += 1
+        state.count = number + 1
         state.unresolved += 1
-        self.header.instances += 1
-        self.header.unresolved += 1
+        header.instances += 1
+        header.unresolved += 1
         self._instances[task, number] = self._changed[task, number] = instance
         return number
 
@@ -168,44 +181,45 @@ class Session:
 
     # -- payloads -----------------------------------------------------------------------------------------------------
 
-    def add_payload(self, payload: bytes) -> int:
-        """Keep a payload; its number."""
-        if payload == EMPTY:
-            return NO_PAYLOAD
-        self.header.payloads += 1
-        self.own.put(numbered(b"p", self.header.payloads), payload)
-        return self.header.payloads
+    def add_payload(self, payload: bytes) -> Payload:
+        """Keep a payload; what to hold of it."""
+        if len(payload) <= _SMALL:
+            return payload
+        header = self.header
+        header.payloads = number = header.payloads + 1
+        self._payloads[number] = payload
+        return number
 
-    def add_kwargs(self, trigger: str, kwargs: bytes) -> int:
+    def add_kwargs(self, trigger: str, kwargs: bytes) -> Payload:
         """Keep what the trigger is fired with, in the place of its latest kwargs if no instance holds those."""
-        before = self.latest.get(trigger) or NO_PAYLOAD
-        if before >= 0 or kwargs == EMPTY:
+        before = self.latest.hot.get(trigger) or self.latest.get(trigger)
+        if not isinstance(before, int) or before > 0 or len(kwargs) <= _SMALL:
             return self.add_payload(kwargs)
-        self.own.put(numbered(b"p", -before), kwargs)
+        self._payloads[-before] = kwargs
         return -before
 
-    def payload(self, number: int) -> bytes:
+    def payload(self, held: Payload) -> bytes:
         """The payload's JSON."""
-        if number == NO_PAYLOAD:
-            return EMPTY
-        payload = self.own.get(numbered(b"p", abs(number)))
+        if isinstance(held, bytes):
+            return held
+        payload = self._payloads.get(abs(held)) or self.own.get(numbered(b"p", abs(held)))
         if payload is None:
-            raise RuntimeError(f"session {self.uid!r} has no payload {number}")
+            raise RuntimeError(f"session {self.uid!r} has no payload {held}")
         return payload
 
-    def set_latest(self, trigger: str, payload: int, *, held: bool) -> None:
+    def set_latest(self, trigger: str, payload: Payload, *, held: bool) -> None:
         """Note the trigger's latest kwargs. `held`: an instance has them too; otherwise they go with the next ones."""
-        before = self.latest.get(trigger) or NO_PAYLOAD
-        if before < 0 and -before != payload:
+        before = self.latest.hot.get(trigger) or self.latest.get(trigger)
+        if isinstance(before, int) and before < 0 and -before != payload:
+            self._payloads.pop(-before, None)
             self.own.put(numbered(b"p", -before), None)
-        self.latest.put(trigger, payload if held else -payload)
+        self.latest.hot[trigger] = payload if held or isinstance(payload, bytes) else -payload
 
-    def take_latest(self, trigger: str) -> int | None:
+    def take_latest(self, trigger: str) -> Payload | None:
         """The trigger's latest payload, for an instance to hold; None: it never fired."""
-        payload = self.latest.get(trigger)
-        if payload is not None and payload < 0:
-            payload = -payload
-            self.latest.put(trigger, payload)
+        payload = self.latest.hot.get(trigger) or self.latest.get(trigger)
+        if isinstance(payload, int) and payload < 0:
+            self.latest.hot[trigger] = payload = -payload
         return payload
 
     # -- configuration ------------------------------------------------------------------------------------------------
@@ -235,15 +249,16 @@ class Session:
         if not self.exists:
             self.exists = True
             header.created = header.created or time
-        if changed:
-            header.modified = max(header.modified, time)
+        if changed and time > header.modified:
+            header.modified = time
         header.events += 1
         header.tail.append(position)
         if len(header.tail) == _INDEX_CHUNK:
             self.own.put(numbered(b"x", header.chunks), _encode(header.tail))
             header.chunks += 1
             header.tail = []
-        self._spill()
+        if len(header.tasks) > _HOT_TASKS or len(header.latest) > _HOT_TRIGGERS:
+            self._spill()
         self._touched = True
 
     def _spill(self) -> None:

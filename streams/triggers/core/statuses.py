@@ -8,6 +8,7 @@ unstarted ─▶ scheduled ─▶ running ─▶ finished | failed | skipped | a
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
 
 
 class Status(StrEnum):
@@ -22,6 +23,10 @@ class Status(StrEnum):
     ABANDONED = "abandoned"
     REPLAYED = "replayed"
 
+
+UNSTARTED: Final[str] = Status.UNSTARTED.value
+SCHEDULED: Final[str] = Status.SCHEDULED.value
+"""The ones of the hot path: plain texts, since a member of an enumeration takes 0.1 µs to look up."""
 
 RESOLVED = frozenset({Status.ABANDONED, Status.FINISHED, Status.SKIPPED, Status.REPLAYED})
 """Nothing is waiting for these any more. A failed instance is unresolved: somebody must replay or skip it."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from triggers.core.commands import Decision, Outcome
 from triggers.core.events import SessionEvent
-from triggers.core.instance import Instance, instance_name
 from triggers.core.session import Session
 
 
@@ -27,6 +26,6 @@ class Step:
         """When the event came into the log: what timers count from, whatever time its producer gave it."""
         return self._event.recorded or self._event.time
 
-    def note(self, task: str, number: int, instance: Instance) -> None:
+    def note(self, instance: str, status: str) -> None:
         """The instance has taken a status."""
-        self.decision.changed.append((instance_name(task, number), instance.status))
+        self.decision.changed.append((instance, status))

@@ -29,6 +29,7 @@ class Agent:
         self._rules = rules
         self._timers = timers
         self._metrics = metrics
+        self._commands = rules.names.commands
 
     def process(self, batch: Batch) -> None:
         """See `Processor`. Raises TryAgain when the batch must be decided later (no schema registry answers)."""
@@ -53,5 +54,6 @@ class Agent:
             self._metrics.events.labels(outcome.value).inc(number)
         for reason, number in letters.reasons.items():
             self._metrics.dead_letters.labels(reason).inc(number)
+        self._metrics.commands.inc(sum([output.topic == self._commands for output in batch.outputs]))
         self._metrics.rows.inc(sum(map(len, batch.rows.values())))
         self._metrics.cached_sessions.set(len(self._rules.cache))

@@ -58,9 +58,11 @@ class PartitionRows:
 
     def get(self, key: bytes) -> bytes | None:
         """See `Rows`. Raises StorageFailed."""
-        with self._condemning():
+        try:  # the context manager takes 1 µs, which is a quarter of the whole
             row: bytes | None = self._db.get(key)
-            return row
+        except Exception as error:  # rocksdict raises plain Exceptions
+            raise self._condemned(error) from error
+        return row
 
     def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
         """See `Rows`. Raises StorageFailed."""
@@ -116,10 +118,11 @@ class PartitionRows:
     def _condemning(self) -> Iterator[None]:
         try:
             yield
-        except rocksdict.DbClosedError:
-            raise
         except Exception as error:  # rocksdict raises plain Exceptions
-            raise StorageFailed(self._path, error) from error
+            raise self._condemned(error) from error
+
+    def _condemned(self, error: Exception) -> Exception:
+        return error if isinstance(error, rocksdict.DbClosedError) else StorageFailed(self._path, error)
 
     def close(self) -> None:
         """Release the files. Reading or writing afterwards fails."""

@@ -50,14 +50,6 @@ class Rules:
         """For one batch."""
         return DeadLetters(self.names.dead_letters, self.topics.largest[self.names.dead_letters])
 
-    def commands(self, decision: Decision) -> list[Output]:
-        """The decision's records for the commands topic; its timers are rows already."""
-        return [
-            Output(self.names.commands, command.session.encode(), encode_command(command))
-            for command in decision.commands
-            if isinstance(command, RunTask)
-        ]
-
     def too_large(self, changes: Changes, outputs: Iterable[Output]) -> str:
         """What exceeds its topic's limit, in words; empty: nothing."""
         limit = self.topics.largest[self.names.changelog]
@@ -71,6 +63,12 @@ class Rules:
 
     def _called(self, output: Output) -> str:
         return "a command" if output.topic == self.names.commands else "a decision"
+
+
+def _size(rows: Changes, outputs: Iterable[Output]) -> int:
+    """Bytes of everything together: within the limit of one record, nearly always, and nothing needs a closer look."""
+    keys_and_rows = sum(map(len, rows)) + sum(map(len, filter(None, rows.values())))
+    return keys_and_rows + sum([size_of(output) for output in outputs])
 
 
 class _Touched:
@@ -99,6 +97,8 @@ class PartitionTurn:
         self._partition = partition
         self._letters = letters
         self._rows = rules.rows_of(partition)
+        self._commands = rules.names.commands
+        self._limit = min(rules.topics.largest.values())
         self._changes: Changes = {}
 
     def run(self, records: list[Record]) -> Changes:
@@ -127,13 +127,15 @@ class PartitionTurn:
         session = self._rules.cache.take(self._partition, key)
         try:
             uid = decode_key(record.key())
-            if session is None and misplaced(record, key, self._rules.topics.partitions):
-                self._send_home(record, key)
-                return None
+            if session is None:
+                session = self._load(uid)
+                if not session.exists and misplaced(record, key, self._rules.topics.partitions):
+                    self._send_home(record, key)
+                    return None
         except Undecodable as error:
             self._bury(record, error.reason, error.detail)
             return None
-        return _Touched(uid, key, session or self._load(uid))
+        return _Touched(uid, key, session)
 
     def _load(self, uid: str) -> Session:
         self._rules.metrics.loaded_sessions.inc()
@@ -166,10 +168,8 @@ class PartitionTurn:
 
     def _apply(self, touched: _Touched, event: Event) -> None:
         decision = apply(touched.session, event)
-        if decision.commands:
-            touched.outputs += self._rules.commands(decision)
-        if self._rules.feed is not None:
-            touched.outputs += self._rules.feed.outputs(touched.session, self._partition, event, decision)
+        if decision.commands or self._rules.feed is not None:
+            touched.outputs += self._outputs(touched.session, touched.key, event, decision)
         touched.outcomes.append(decision.outcome)
 
     def _decode(self, record: Record) -> Event:
@@ -177,17 +177,19 @@ class PartitionTurn:
 
     def _finish(self, touched: _Touched) -> None:
         changes = {} if touched.spoilt else touched.session.changes()
-        if touched.spoilt or self._rules.too_large(changes, touched.outputs):
+        if touched.spoilt or self._is_too_large(changes, touched.outputs):
             self._decide_one_by_one(touched)
             return
         self._keep(changes, touched.outputs)
         self.outcomes.update(touched.outcomes)
         self._rules.cache.put(self._partition, touched.key, touched.session)
 
+    def _is_too_large(self, changes: Changes, outputs: list[Output]) -> bool:
+        return _size(changes, outputs) > self._limit and bool(self._rules.too_large(changes, outputs))
+
     def _keep(self, changes: Changes, outputs: list[Output]) -> None:
         self._changes.update(changes)
         self._batch.outputs += outputs
-        self._rules.metrics.commands.inc(sum(output.topic == self._rules.names.commands for output in outputs))
 
     def _decide_one_by_one(self, touched: _Touched) -> None:
         rows = Overlay(self._rows)
@@ -201,7 +203,7 @@ class PartitionTurn:
             except Refused as error:  # an event it relied on was left out
                 self._bury(record, type(error).__name__, str(error))
                 continue
-            changes, outputs = session.changes(), self._outputs(session, event, decision)
+            changes, outputs = session.changes(), self._outputs(session, touched.key, event, decision)
             if what := self._rules.too_large(changes, outputs):
                 self._bury(record, Refusal.RESULT_TOO_LARGE, f"applying it would write {what}")
             else:
@@ -209,10 +211,11 @@ class PartitionTurn:
                 self._keep(changes, outputs)
                 self.outcomes[decision.outcome] += 1
 
-    def _outputs(self, session: Session, event: Event, decision: Decision) -> list[Output]:
-        feed = self._rules.feed
-        report = feed.outputs(session, self._partition, event, decision) if feed else []
-        return [*self._rules.commands(decision), *report]
+    def _outputs(self, session: Session, key: bytes, event: Event, decision: Decision) -> list[Output]:
+        """The decision's records; its timers are rows already."""
+        feed, topic = self._rules.feed, self._commands
+        commands = [Output(topic, key, encode_command(c)) for c in decision.commands if isinstance(c, RunTask)]
+        return commands + feed.outputs(session, self._partition, event, decision) if feed else commands
 
     def _bury(self, record: Record, reason: str, detail: str) -> None:
         self._batch.outputs.append(self._letters.bury(record, reason, detail))

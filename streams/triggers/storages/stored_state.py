@@ -152,7 +152,7 @@ def _hidden(plan: Plan, tasks: Mapping[str, TaskConfig]) -> dict[str, Any]:
 def _thaw_instance(session: Session, stored: TaskInstance) -> None:
     task, number = parse_instance_name(stored.name)
     instance = _engine_instance(session, stored, number)
-    if session.add_instance(task, instance) != number or task != stored.config.name:
+    if session.add_instance(task, session.task_state(task), instance) != number or task != stored.config.name:
         raise CallError(f"session {session.uid!r}: {stored.name!r} is not the next instance of {stored.config.name!r}")
     if instance.resolved:
         session.count_resolved(task, 1)

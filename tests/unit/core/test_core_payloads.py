@@ -17,27 +17,39 @@ def _rows_of(session: MemorySession, kind: bytes) -> int:
     return sum(key.startswith(session_prefix(session.uid) + kind) for key in session.rows)
 
 
+@pytest.mark.parametrize("large", ["", 100 * "x"])
 @pytest.mark.parametrize("trigger", ["a", "nobody uses this"])
-def test_a_trigger_fired_again_and_again_leaves_no_payloads_behind(trigger: str) -> None:
+def test_a_trigger_fired_again_and_again_leaves_no_payloads_behind(trigger: str, large: str) -> None:
     session = MemorySession(RULES)
-    session.fire("a", first=True)
+    session.fire("a", first=large)
     before = _rows_of(session, b"p") + _rows_of(session, b"l")
 
     for number in range(500):
-        session.fire(trigger, n=number)
+        session.fire(trigger, n=number, filler=large)
 
     assert _rows_of(session, b"p") + _rows_of(session, b"l") <= before + 1
-    assert session.latest() == {"a": {"first": True}} | {trigger: {"n": 499}}
+    assert session.latest() == {"a": {"first": large}} | {trigger: {"n": 499, "filler": large}}
 
 
 def test_a_result_and_the_kwargs_of_its_cascade_are_one_payload() -> None:
     session = MemorySession({"t_a": {"after": ["a"], "run": "r"}, "t_b": {"after": ["t_a", "z"], "run": "r"}})
     session.fire("a")
 
-    session.apply(TaskFinished(instance="t_a#0", result=b'{"r": 1}'))
+    result = b'{"r": "' + 100 * b"x" + b'"}'
+
+    session.apply(TaskFinished(instance="t_a#0", result=result))
 
     assert _rows_of(session, b"p") == 1
-    assert bytes(session.view().instances[0].metadata["result"]) == b'{"r": 1}'
+    assert bytes(session.view().instances[0].metadata["result"]) == result
+
+
+def test_a_small_payload_takes_no_row() -> None:
+    session = MemorySession(RULES)
+
+    session.fire("a", n=1)
+
+    assert _rows_of(session, b"p") == 0
+    assert session.latest() == {"a": {"n": 1}}
 
 
 @pytest.mark.parametrize(
