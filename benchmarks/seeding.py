@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from confluent_kafka import Producer
+from confluent_kafka import Consumer, Producer, TopicPartition
 
 from benchmarks.micro.stored_session import UID, stored_session
 from benchmarks.programs.client_options import producer_options
@@ -33,6 +33,16 @@ def seed(settings: Settings, keys: Iterable[bytes], pages: int) -> None:
         _produce(producer, topic, partition_of(uid, settings.partitions), rows)
     if left := producer.flush(120):
         raise RuntimeError(f"{left} rows were not acknowledged")
+    _commit_nothing_read(settings)
+
+
+def _commit_nothing_read(settings: Settings) -> None:
+    """The group's offsets, without which a worker refuses to read events beside rows that may contain them."""
+    names = Topology(settings.namespace)
+    consumer = Consumer({"bootstrap.servers": settings.brokers, "group.id": names.agents})
+    offsets = [TopicPartition(names.events, partition, 0) for partition in range(settings.partitions)]
+    consumer.commit(offsets=offsets, asynchronous=False)
+    consumer.close()
 
 
 def _produce(producer: Producer, topic: str, partition: int, rows: Iterable[Row]) -> None:
