@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.support.session_hammer import assert_no_update_is_lost
 
 from triggers.registry import storage_backends
 from triggers.storages.base import BaseStorageBackend
@@ -40,6 +41,14 @@ class TestExample(StorageSuite):
     def make_storage(self, uid: str) -> BaseStorageBackend:
         storage: BaseStorageBackend = self.suite.make_storage(uid)
         return storage
+
+    def test_processes_that_hammer_one_session_lose_no_update(self, uid: str) -> None:
+        code = re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)[0]
+        Path("sql_example.py").write_text(f"{code}\n\nmake_storage = SqlStorage\n")
+        folder = Path.cwd()
+        env = os.environ | {"PYTHONPATH": os.pathsep.join([str(PAGE.parents[1]), str(folder)])}
+
+        assert_no_update_is_lost("sql_example", self.make_storage(uid), 20, env, folder)
 
     def test_it_is_registered(self, uid: str) -> None:
         assert type(storage_backends.get("sqlalchemy", uid)) is type(self.make_storage(uid))

@@ -12,6 +12,7 @@ from uuid import uuid4
 
 import pytest
 from tests.support.redis_server import RedisServer
+from tests.support.session_hammer import PAGES, assert_no_update_is_lost
 from tests.support.storage_driver import StorageDriver
 from tests.support.topic_reader import wait_until
 
@@ -22,8 +23,10 @@ from triggers.types import TaskInstance
 
 ROOT = Path(__file__).parents[2]
 HISTORIES = ROOT / "tests/conformance/data"
-ALIASES = ["django", "django_redis"]
-PAGES = {"t_page": {"after": ["never"], "andEvery": "page", "run": "app.Page"}}
+BACKENDS = {
+    "django": ("django.core.cache.backends.redis", "RedisCache"),
+    "django_redis": ("django_redis.cache", "RedisCache"),
+}
 
 
 @pytest.fixture(scope="module")
@@ -34,12 +37,9 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     server.kill()
 
 
-@pytest.fixture(params=ALIASES)
+@pytest.fixture(params=BACKENDS)
 def cache(request: pytest.FixtureRequest, redis_url: str, django: None) -> Iterator[object]:  # noqa: ARG001  # set up first
-    module, name = {
-        "django": ("django.core.cache.backends.redis", "RedisCache"),
-        "django_redis": ("django_redis.cache", "RedisCache"),
-    }[request.param]
+    module, name = BACKENDS[request.param]
     made = getattr(import_module(module), name)(redis_url, {})
     yield made
     made.close()
@@ -53,17 +53,11 @@ def environment(redis_url: str, **more: str) -> dict[str, str]:
 def test_processes_that_hammer_one_session_lose_no_update(
     cache: object, redis_url: str, request: pytest.FixtureRequest
 ) -> None:
-    uid, alias = uuid4().hex, request.node.callspec.params["cache"]
-    TriggerManager(CacheStorageBackend(uid, cache)).update_configuration(PAGES)
-    command = [sys.executable, "-m", "tests.support.cache_hammer", alias, uid]
-    writers = [
-        subprocess.Popen([*command, writer, "20"], env=environment(redis_url), cwd=ROOT) for writer in ("a", "b", "c")
-    ]
+    env = environment(redis_url, TEST_CACHE=request.node.callspec.params["cache"])
 
-    assert [process.wait(120) for process in writers] == [0, 0, 0]
-
-    written = {instance.kwargs["page"]["of"] for instance in CacheStorageBackend(uid, cache)}
-    assert written == {f"{writer}{number}" for writer in "abc" for number in range(20)}
+    assert_no_update_is_lost(
+        "tests.support.cache_of_environment", CacheStorageBackend(uuid4().hex, cache), 20, env, ROOT
+    )
 
 
 def test_recorded_histories_are_reproduced_through_redis(cache: object) -> None:
@@ -114,10 +108,10 @@ def test_a_session_without_a_timeout_does_not_expire(cache: object, redis_url: s
     assert 3500 < seconds["hour"] <= 3600
 
 
-@pytest.mark.parametrize("embedded", [False, True])
-def test_the_guide_works_as_printed_with_a_celery_worker(redis_url: str, embedded: bool) -> None:
+@pytest.mark.parametrize(("embedded", "alias"), [(False, "django"), (True, "django_redis")])
+def test_the_guide_works_as_printed_with_a_celery_worker(redis_url: str, embedded: bool, alias: str) -> None:
     queue, uid = uuid4().hex, uuid4().hex
-    env = environment(redis_url, TEST_QUEUE=queue, TEST_CACHE="django")
+    env = environment(redis_url, TEST_QUEUE=queue, TEST_CACHE=alias)
     worker = subprocess.Popen(
         [sys.executable, "-m", "celery", "-A", "tests.support.guide_app", "worker", "-c", "2", "-l", "warning"],
         env=env,
@@ -126,7 +120,8 @@ def test_the_guide_works_as_printed_with_a_celery_worker(redis_url: str, embedde
     try:
         visit = [sys.executable, "-m", "tests.support.guide_visit", uid, *(["embedded"] if embedded else [])]
         subprocess.run(visit, env=env, cwd=ROOT, check=True, timeout=60)
-        cache = import_module("django.core.cache.backends.redis").RedisCache(redis_url, {})
+        module, name = BACKENDS[alias]
+        cache = getattr(import_module(module), name)(redis_url, {})
         expected = {
             "t_importSubject#0": "finished",
             "t_importResponses#0": "finished",

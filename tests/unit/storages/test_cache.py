@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from django.core.cache import caches
@@ -184,6 +186,19 @@ def test_a_default_configuration_is_there_until_something_is_stored_and_the_base
         "t_a": "app.X",
         "t_b": "app.B",
     }
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kept"), [((), 300), (("short",), 60), (("default", 5), 5), (("default", None), None)]
+)
+def test_a_session_expires_as_it_is_told_or_as_its_cache_does(arguments: tuple[Any, ...], kept: float | None) -> None:
+    storage = CacheStorageBackend("expires", *arguments)
+    RecordingManager(storage).update_configuration({"t_a": {"after": ["a"], "run": "app.A"}})
+
+    ends = storage.cache._expire_info[storage.cache.make_key(storage.cache_key)]
+
+    assert (ends is None) == (kept is None)
+    assert kept is None or kept - 60 < ends - time.time() <= kept
 
 
 def test_a_cache_without_locks_is_refused() -> None:
