@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+from tests.support.histories import EVERY, expected
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -27,3 +30,13 @@ def test_every_promise_names_a_test() -> None:
     silent = [section.splitlines()[0] for section in sections if "`test_" not in section]
 
     assert silent == ["Not promised"]
+
+
+def test_the_table_of_recorded_histories_tells_how_many_each_driver_reproduces(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HISTORIES", raising=False)
+
+    rows = re.findall(r"^\| ([\w-]+)[^|]*\| ([\d,]+) \|", (ROOT / "docs" / "guarantees.md").read_text(), re.MULTILINE)
+
+    counted = {driver: f"{sum(expected(driver, file) for file in files):,}" for driver, files in EVERY.items()}
+
+    assert dict(rows) == counted

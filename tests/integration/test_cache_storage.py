@@ -11,6 +11,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
+from tests.support.histories import CURATED, DATA, RANDOM, assert_reproduced, every
 from tests.support.redis_server import RedisServer
 from tests.support.session_hammer import PAGES, assert_no_update_is_lost
 from tests.support.storage_driver import StorageDriver
@@ -22,7 +23,6 @@ from triggers.locking import LockAcquisitionFailed
 from triggers.types import TaskInstance
 
 ROOT = Path(__file__).parents[2]
-HISTORIES = ROOT / "tests/conformance/data"
 BACKENDS = {
     "django": ("django.core.cache.backends.redis", "RedisCache"),
     "django_redis": ("django_redis.cache", "RedisCache"),
@@ -31,7 +31,7 @@ BACKENDS = {
 
 @pytest.fixture(scope="module")
 def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    server = RedisServer(tmp_path_factory.mktemp("redis"))
+    server = RedisServer(tmp_path_factory.mktemp("redis"), durable=False)
     server.start()
     yield server.url
     server.kill()
@@ -60,16 +60,19 @@ def test_processes_that_hammer_one_session_lose_no_update(
     )
 
 
-def test_recorded_histories_are_reproduced_through_redis(cache: object) -> None:
-    prefix = uuid4().hex
-    files = [HISTORIES / "curated.jsonl", HISTORIES / "random_public.jsonl.gz"]
+@pytest.mark.parametrize("file", [CURATED, RANDOM])
+def test_recorded_histories_are_reproduced_through_redis(
+    cache: object, file: str, request: pytest.FixtureRequest
+) -> None:
+    name, prefix = f"redis-{request.node.callspec.params['cache']}", uuid4().hex
 
-    results = list(
-        verify_files(files, lambda: StorageDriver(lambda uid: CacheStorageBackend(prefix + uid, cache)), every=10)
+    results = verify_files(
+        [DATA / file],
+        lambda: StorageDriver(lambda uid: CacheStorageBackend(prefix + uid, cache)),
+        every=every(name, file),
     )
 
-    assert len(results) == 231 // 10 + 2_000 // 10
-    assert [line for result in results for line in result.differences] == []
+    assert_reproduced(name, file, results)
 
 
 def test_a_lock_that_another_process_holds_can_be_refused_at_once(cache: object) -> None:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.support.fold_oracle import assert_equals_fold
+from tests.support.histories import CURATED, RANDOM, assert_reproduced, lines
 from tests.support.stream_driver import OutputFeed, StreamDriver
 from tests.support.topic_setup import create_topics
 from tests.support.worker_process import WorkerProcess
@@ -20,15 +19,6 @@ from triggers.settings import Settings
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(240)]
 
-DATA = Path(__file__).parents[1] / "conformance" / "data"
-CURATED_STEP, RANDOM_STEP = 3, 60
-
-
-def _histories() -> list[dict[str, Any]]:
-    curated = (DATA / "curated.jsonl").read_bytes().splitlines()[::CURATED_STEP]
-    random = gzip.decompress((DATA / "random_public.jsonl.gz").read_bytes()).splitlines()[::RANDOM_STEP]
-    return [_without_hooks(json.loads(line)) for line in (*curated, *random)]
-
 
 def _without_hooks(history: dict[str, Any]) -> dict[str, Any]:
     for step in history["steps"]:
@@ -38,13 +28,15 @@ def _without_hooks(history: dict[str, Any]) -> dict[str, Any]:
 
 def test_recorded_histories_are_reproduced_through_kafka(settings: Settings) -> None:
     create_topics(settings)
-    with WorkerProcess(settings, "w0") as worker, OutputFeed(settings) as feed, ThreadPoolExecutor(12) as threads:
+    with WorkerProcess(settings, "w0") as worker, OutputFeed(settings) as feed, ThreadPoolExecutor(32) as threads:
         worker.wait_ready()
         publisher, reader = KafkaPublisher(settings), SessionReader(settings)
 
-        results = threads.map(
-            lambda history: verify_history(history, StreamDriver(publisher, reader, feed)), _histories()
-        )
+        for file in (CURATED, RANDOM):
+            histories = [_without_hooks(json.loads(line)) for line in lines("stream", file)]
+            results = threads.map(
+                lambda history: verify_history(history, StreamDriver(publisher, reader, feed)), histories
+            )
+            assert_reproduced("stream", file, results)
 
-        assert [line for result in results for line in result.differences] == []
     assert_equals_fold(settings)

@@ -14,10 +14,11 @@ from triggers.dev.ports import free_ports
 
 
 class RedisServer:
-    """Keeps every write on disk, so that it can be killed and started again."""
+    """Keeps every write on disk, if it is durable, so that it can be killed and started again."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, durable: bool = True) -> None:
         """Raises FileNotFoundError when there is no such server on this machine."""
+        self._durable = durable
         self._binary = _binary()
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
@@ -30,9 +31,9 @@ class RedisServer:
     def start(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
         options = ["--port", str(self._port), "--bind", "127.0.0.1", "--dir", str(self._folder)]
-        durable = ["--appendonly", "yes", "--appendfsync", "always", "--save", ""]
+        kept = ["--save", "", *(["--appendonly", "yes", "--appendfsync", "always"] if self._durable else [])]
         with (self._folder / "redis.log").open("ab") as log:
-            self._process = subprocess.Popen([self._binary, *options, *durable], stdout=log, stderr=log)
+            self._process = subprocess.Popen([self._binary, *options, *kept], stdout=log, stderr=log)
         wait_until(self._answers, "the Redis server answers", 20)
 
     def kill(self) -> None:

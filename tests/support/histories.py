@@ -1,0 +1,54 @@
+"""Which recorded histories go through which driver, and how many were reproduced."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+
+from triggers.analysis.histories import HistoryResult
+
+DATA = Path(__file__).parents[1] / "conformance" / "data"
+CURATED, RANDOM, DIFFERENCES = "curated.jsonl", "random_public.jsonl.gz", "deliberate_differences.jsonl"
+
+EVERY: dict[str, dict[str, int]] = {
+    "core": {CURATED: 1, RANDOM: 1, DIFFERENCES: 1},
+    "memory": {CURATED: 1, RANDOM: 10, DIFFERENCES: 1},
+    "cache": {CURATED: 1, RANDOM: 10, DIFFERENCES: 1},
+    "redis-django": {CURATED: 5, RANDOM: 20},
+    "redis-django_redis": {CURATED: 5, RANDOM: 20},
+    "stream": {CURATED: 1, RANDOM: 40},
+}
+"""Driver -> file -> every how-manieth of its histories; `HISTORIES=all` in the environment: every one."""
+
+reproduced: Counter[str] = Counter()
+"""Driver -> histories of this run; printed at its end."""
+
+
+def every(driver: str, file: str) -> int:
+    """Every how-manieth history of the file the driver gets."""
+    return 1 if os.environ.get("HISTORIES") == "all" else EVERY[driver][file]
+
+
+def lines(driver: str, file: str) -> list[bytes]:
+    """The driver's histories of the file."""
+    content = (DATA / file).read_bytes()
+    all_lines = (gzip.decompress(content) if file.endswith(".gz") else content).splitlines()
+    step = every(driver, file)
+    return all_lines[step - 1 :: step]
+
+
+def expected(driver: str, file: str) -> int:
+    """How many of them must be reproduced; the others are decided in their direction only."""
+    return sum(json.loads(line).get("firm", True) for line in lines(driver, file))
+
+
+def assert_reproduced(driver: str, file: str, results: Iterable[HistoryResult]) -> None:
+    """All of the driver's histories of the file are there, and none differs."""
+    gating = [result for result in results if result.gates]
+    assert [line for result in gating for line in result.differences] == []
+    assert len(gating) == expected(driver, file) > 0
+    reproduced[driver] += len(gating)
