@@ -18,10 +18,13 @@ from tests.support.topic_reader import read_topic
 
 from triggers.client.session_reader import SessionReader
 from triggers.errors import SessionNotFound, TryAgain
+from triggers.processing.partition_rows import StorageFailed
 from triggers.settings import Settings
 from triggers.topology import Topology
 
 _READERS = 4
+_REBUILDS = 8
+"""Corrupt files that a campaign may leave behind unread."""
 
 Rows = dict[int, dict[bytes, bytes]]
 """Partition -> its rows."""
@@ -110,6 +113,19 @@ def _views(settings: Settings, sessions: Sequence[str]) -> dict[str, bytes]:
 
 
 def _files(world: World) -> Rows:
+    """The owners' rows. Workers rebuild what they cannot read; what none has read yet is met, and rebuilt, here."""
+    for _ in range(_REBUILDS):
+        try:
+            return _read_files(world)
+        except StorageFailed as error:
+            world.relay.write("chaos", f"corrupt, and not read until now: {error}")
+            for agent in world.agents:
+                agent.up()
+            world.wait_until_ready()
+    return _read_files(world)
+
+
+def _read_files(world: World) -> Rows:
     owned = [(agent.folder, agent.partitions() or []) for agent in world.agents]
     for agent in world.agents:
         agent.stop()

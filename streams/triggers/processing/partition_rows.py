@@ -66,12 +66,22 @@ class PartitionRows:
 
     def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
         """See `Rows`. Raises StorageFailed."""
+        key = prefix
         with self._condemning():
             items = cast("Iterator[tuple[bytes, bytes]]", self._db.items(from_key=prefix))  # raw mode
             for key, row in items:
                 if not key.startswith(prefix):
                     return
                 yield key, row
+            self._check_end(key)
+
+    def _check_end(self, key: bytes) -> None:
+        """Whether this is the last key: `items` ends at a block that it cannot read, and does not tell."""
+        rest = self._db.iter()
+        rest.seek(key)
+        while rest.valid():
+            rest.next()
+        rest.status()
 
     def write(self, rows: Changes, reached: int | None) -> None:
         """Write all rows, or none, and the changelog offset they bring the file to (None: unchanged)."""
@@ -125,8 +135,9 @@ class PartitionRows:
         return error if isinstance(error, rocksdict.DbClosedError) else StorageFailed(self._path, error)
 
     def close(self) -> None:
-        """Release the files. Reading or writing afterwards fails."""
-        self._db.close()
+        """Release the files. Reading or writing afterwards fails. Raises StorageFailed for what broke before."""
+        with self._condemning():
+            self._db.close()
 
 
 class SessionRows:

@@ -1,4 +1,4 @@
-"""RocksDB files of one partition on a disk without room."""
+"""RocksDB files of one partition on a disk without room, and on one that changes bytes."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from random import Random
 
 import pytest
 
@@ -57,3 +58,40 @@ def test_a_file_that_cannot_be_opened_for_want_of_room_is_not_set_aside(tmp_path
     again = open_rows(path, "topic", 0)
     assert again.get(b"k") == b"v"
     again.close()
+
+
+def test_a_scan_that_meets_a_corrupt_block_fails_and_condemns_the_files(tmp_path: Path) -> None:
+    path = tmp_path / "sessions-0.db"
+    rows = open_rows(path, "topic", 0)
+    for start in range(0, 20_000, 1000):
+        rows.write({b"k%06d" % n: Random(n).randbytes(300) for n in range(start, start + 1000)}, start)  # noqa: S311  # no secret
+    rows.close()
+    for file in path.glob("*.sst"):
+        _scratch(file)
+
+    again = open_rows(path, "topic", 0)
+    with pytest.raises(StorageFailed):
+        list(again.scan(b"k"))
+
+    assert (path / CONDEMNED).exists()
+    again.close()
+
+
+def _scratch(file: Path) -> None:
+    """Turn bytes in the middle into others."""
+    content = bytearray(file.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 20] = bytes(20)
+    file.write_bytes(content)
+
+
+def test_a_scan_sees_what_is_written_while_it_runs_or_not_but_ends_well(tmp_path: Path) -> None:
+    rows = open_rows(tmp_path / "sessions-0.db", "topic", 0)
+    rows.write({b"k1": b"1", b"k2": b"2"}, 1)
+
+    scan = rows.scan(b"k")
+    first = next(scan)
+    rows.write({b"k3": b"3"}, 2)
+
+    assert [first, *scan][:2] == [(b"k1", b"1"), (b"k2", b"2")]
+    rows.close()
