@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -19,6 +20,8 @@ from tests.support.worker_process import WorkerProcess
 from triggers.client.topics import create_topics
 from triggers.settings import Settings
 
+ROOT = Path(__file__).parents[2]
+DJANGO = {"DJANGO_SETTINGS_MODULE": "tests.support.django_settings"}
 CONFIGURATION = {
     "t_import": {"after": ["pageReceived"], "run": "my_app.tasks.Import"},
     "t_done": {"after": ["sessionFinalized"], "run": "my_app.tasks.Done"},
@@ -62,7 +65,7 @@ COMPARED = [
 
 def run(folder: Path, code: str, settings: Settings | None = None) -> Any:  # noqa: ANN401  # JSON
     """What the program prints last."""
-    variables = environment(settings, PYTHONPATH=str(folder))
+    variables = environment(settings, PYTHONPATH=os.pathsep.join([str(folder), str(ROOT)]), **DJANGO)
     done = subprocess.run([sys.executable, "-c", code], env=variables, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
@@ -82,8 +85,9 @@ def stream(settings: Settings, tmp_path: Path) -> Iterator[Settings]:
             assert hooks.end(15) == 0, hooks.text
 
 
-def test_an_embedded_session_is_finalized(tmp_path: Path) -> None:
-    write_cookbook(tmp_path, "memory")
+@pytest.mark.parametrize("storage", ["memory", "cache"])
+def test_an_embedded_session_is_finalized(tmp_path: Path, storage: str) -> None:
+    write_cookbook(tmp_path, storage)
 
     before, after, instances = run(tmp_path, FINALIZE)
 
@@ -101,8 +105,9 @@ def test_a_session_on_kafka_is_finalized_once(stream: Settings, tmp_path: Path) 
     assert run(tmp_path, INSTANCES, stream) == ["t_done#0", "t_import#0"]
 
 
-def test_an_embedded_super_session_waits_for_both_questionnaires(tmp_path: Path) -> None:
-    write_cookbook(tmp_path, "memory")
+@pytest.mark.parametrize("storage", ["memory", "cache"])
+def test_an_embedded_super_session_waits_for_both_questionnaires(tmp_path: Path, storage: str) -> None:
+    write_cookbook(tmp_path, storage)
 
     assert run(tmp_path, SUPER + COMPARISON) == [COMPARED]
 
