@@ -19,8 +19,12 @@ from tests.support.topic_reader import read_topic
 from tests.support.topic_setup import create_topics
 from tests.support.worker_process import WorkerProcess
 
+from triggers import MemoryStorage, TriggerManager
+from triggers.client import Coordinates, KafkaPublisher
 from triggers.client.session_reader import SessionReader
 from triggers.codec import decode_command
+from triggers.core.events import Event, TriggerFired
+from triggers.migration import Migration, Result
 from triggers.settings import Settings
 from triggers.topology import Topology
 
@@ -124,3 +128,48 @@ def test_another_session_of_the_same_uid_is_told_and_left_alone(settings: Settin
 
         assert migrate(settings, old, "q-1", "--apply") == (1, [("q-1", "differs")])
         assert SessionReader(settings).read("q-1").events == 1
+
+
+def test_a_session_that_has_changed_in_the_cache_since_it_was_moved_is_told(
+    settings: Settings, old: dict[str, str]
+) -> None:
+    create_topics(settings)
+    with WorkerProcess(settings, "w0") as worker:
+        worker.wait_ready()
+        assert migrate(settings, old, "q-1", "--apply") == (0, [("q-1", "moved")])
+
+        changed = stored()
+        changed["metas"] = {"latest_kwargs": {"first": {"n": 1}, "page": {"n": 3}, "embedded": {}}}
+        with Redis.from_url(old["TEST_REDIS_URL"]) as redis:
+            redis.set(":1:triggers.storages.cache:q-1", pickle.dumps(changed))
+
+        assert migrate(settings, old, "q-1", "--apply") == (1, [("q-1", "differs")])
+        assert len(read_topic(settings, Topology(settings.namespace).events)) == 1
+
+
+class Meddling:
+    """A publisher that is followed at once by somebody who fires into the session."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._publisher = KafkaPublisher(settings)
+
+    def publish(self, uid: str, event: Event) -> Coordinates:
+        self._publisher.publish(uid, event)
+        return self._publisher.publish(uid, TriggerFired(trigger="page"))
+
+
+def test_a_session_that_is_not_in_the_stream_as_it_was_decided_here_is_told(settings: Settings) -> None:
+    create_topics(settings)
+    left = MemoryStorage("q-1")
+    TriggerManager(left).update_configuration({"t_page": directives(["page"])})
+    with WorkerProcess(settings, "w0") as worker:
+        worker.wait_ready()
+        migration = Migration(settings, lambda _: left)
+        migration._publisher = Meddling(settings)  # type: ignore[assignment]  # it publishes all the same
+
+        moved = migration.move("q-1", dry_run=False)
+
+    assert moved.result == Result.DIFFERS
+    assert moved.detail == (
+        "moved, but its tasks, instances, latest_kwargs, unresolved_instances are not the same in the stream"
+    )
