@@ -53,22 +53,17 @@ class HookRunner:
         self._settings = settings
         self._make_manager = make_manager
         self._group = group
-        self._publisher = KafkaPublisher(settings, source=group)
-        self._reader = SessionReader(settings)
-        self._reached: dict[int, int] = {}
-        """Partition of the events -> offset that every look at a session must include."""
+        publisher, reader = KafkaPublisher(settings, source=group), SessionReader(settings)
+        self._storages = HookStorages(settings, group, publisher, reader, self._last_event)
 
     def run(self, stopping: threading.Event) -> None:
         """Run hooks until `stopping` is set. Blocks. Raises KafkaException for what does not pass."""
-        DecisionConsumer(self._settings, self.handle, group=self._group, on_assigned=self.forget).run(stopping)
-
-    def forget(self) -> None:
-        """Another member may have run hooks meanwhile: what they wrote must be seen."""
-        self._reached.clear()
+        forget = self._storages.forget
+        DecisionConsumer(self._settings, self.handle, group=self._group, on_assigned=forget).run(stopping)
 
     def handle(self, record: DecisionRecord) -> None:
         """Run the hooks of one decision. Raises what they raise, and TryAgain when the session cannot be reached."""
-        manager = self._make_manager(record.manager, self._storage(record))
+        manager = self._make_manager(record.manager, self._storages.of(record))
         for fire in record.fires:
             manager.after_fire(fire.trigger, fire.ready)
         if record.replay is not None:
@@ -76,19 +71,49 @@ class HookRunner:
         if record.kind == _SKIP:
             manager.after_skip(record.instance, record.cascade)
 
-    def _storage(self, record: DecisionRecord) -> StreamStorage:
+    def _last_event(self, partition: int) -> int:
+        topic = Topology(self._settings.namespace).events
+        _, end = watermarks(self._settings, topic, [partition])[partition]
+        return end - 1
+
+
+class HookStorages:
+    """The storages of hooks' managers: they read what the decision and earlier hooks have led to, and write once."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        group: str,
+        publisher: EventPublisher,
+        source: SessionSource,
+        last_event: Callable[[int], int],
+    ) -> None:
+        """`last_event`: partition of the events -> offset of the last one there."""
+        self._settings = settings
+        self._group = group
+        self._publisher = publisher
+        self._source = source
+        self._last_event = last_event
+        self._reached: dict[int, int] = {}
+        """Partition of the events -> offset that every look at a session must include."""
+
+    def of(self, record: DecisionRecord) -> StreamStorage:
+        """The storage of the decision's session."""
         reached = self._reached_by(record)
         publisher = _Repeatable(self._publisher, self._group, record, reached)
-        return StreamStorage(
-            record.session, self._settings, publisher=publisher, source=_Current(self._reader, reached)
-        )
+        current = _Current(self._source, reached)
+        return StreamStorage(record.session, self._settings, publisher=publisher, source=current)
+
+    def forget(self) -> None:
+        """Another member may have run hooks meanwhile: what they wrote must be seen."""
+        self._reached.clear()
 
     def _reached_by(self, record: DecisionRecord) -> _Reached:
         if record.partition not in self._reached:
-            topic = Topology(self._settings.namespace).events
-            _, end = watermarks(self._settings, topic, [record.partition])[record.partition]
-            self._reached[record.partition] = end - 1
-        return _Reached(self._reached, record.partition)
+            self._reached[record.partition] = self._last_event(record.partition)
+        reached = _Reached(self._reached, record.partition)
+        reached.include(Coordinates(record.partition, record.offset))
+        return reached
 
 
 class _Reached:

@@ -65,8 +65,10 @@ def test_hooks_are_told_of_fires_replays_and_skips_in_order(with_feed: Settings)
         application.fire("s1", event)
     application.flush()
 
-    with WorkerProcess(with_feed, "w0"), hook_process(with_feed) as hooks:
-        wait_until(lambda: len(notes(hooks, "s1")) >= 6, f"the hooks have run; see {hooks.log}")
+    with WorkerProcess(with_feed, "w0"):
+        wait_until_processed(with_feed)
+        with hook_process(with_feed) as hooks:  # what was decided before it began is told too
+            wait_until(lambda: len(notes(hooks, "s1")) >= 6, f"the hooks have run; see {hooks.log}")
 
     assert once(notes(hooks, "s1")) == [
         "noting fire go",
