@@ -49,6 +49,9 @@ JSON_SHAPES = {
     " wait_longest_ms}], triggers: [{trigger, fires, sessions, unused, used_by, is_task}], stuck: [{task, missing,"
     " sessions, instances, oldest, examples}]}`; the CSV and Parquet tables have the same columns",
     "explain": "`{session, events, tasks}` as `schemas/explanation.schema.json` says",
+    "graph": "`{title, nodes: [{id, shape, lines, status}], edges: [{source, target, line, label}]}`; with `--session`:"
+    " `{session, instances: [{name, status, attempt, causes: [{by, event, trigger, instance, unless}], roots:"
+    " [event]}]}`, an event being `{offset, time, id, what}`",
     "backtest": "`{sessions, events, changed, doubtful, changes: {change: {sessions, runs}},"
     " tasks: {task: {change: runs}}, results: {known: runs}, refused, samples: [{session, changes: [{change, task, old,"
     " new, judged}], results, unjudged, refused}]}`; `old` and `new` are `{instance, attempt, run, using, kwargs, time,"

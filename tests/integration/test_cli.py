@@ -91,6 +91,27 @@ def test_a_failed_instance_is_replayed_and_then_skipped(installation: Settings) 
     assert all(word in text for word in ("t_import#1", "skipped", "app.tasks.import", "builtins.ValueError"))
 
 
+def test_a_graph_shows_what_caused_each_run(installation: Settings) -> None:
+    settings = installation
+    run_json(settings, "configure", "q-1", json.dumps(RULES | {"t_mail": {"after": ["t_import"], "run": "app.mail"}}))
+    places = [_place(run_json(settings, "fire", "q-1", trigger)) for trigger in ("page", "complete")]
+    run_json(settings, "show", "q-1", "--after", places[-1])
+    _report(settings, "q-1", type="failed", instance="t_import#0", attempt=1, exception_type="builtins.ValueError")
+    wait_until(lambda: _status(settings, "q-1", "t_import#0") == "failed", "it has failed")
+    run_json(settings, "replay", "q-1", "t_import#0")
+    _report(settings, "q-1", type="finished", instance="t_import#1", attempt=1)
+    wait_until(lambda: _status(settings, "q-1", "t_mail#0") == "scheduled", "the result has cascaded")
+
+    (_, replay, mail) = run_json(settings, "graph", "--session", "q-1", "--instance", "t_mail#0")["instances"]
+
+    assert [(one["by"], one["instance"]) for one in mail["causes"]] == [("result", "t_import#1")]
+    assert [(one["by"], one["instance"]) for one in replay["causes"]] == [("parent", "t_import#0"), ("operator", None)]
+    whats = ["page fired", "complete fired", "an operator replayed t_import#0"]
+    assert [event["what"] for event in mail["roots"]] == whats
+    assert [str(event["offset"]) for event in mail["roots"]][:2] == [place.split("/")[1] for place in places]
+    assert run(settings, "graph", "--session", "q-1", "--format", "svg").stdout.count("<polygon") == 1
+
+
 def test_what_cannot_be_done_is_one_line_and_an_exit_code(installation: Settings) -> None:
     settings = installation
     fired = run_json(settings, "fire", "s1", "page")

@@ -96,6 +96,12 @@ def load_capsule(path: Path) -> Capsule:
     return found
 
 
+def events_of_capsule(capsule: Capsule) -> Iterator[tuple[str, Event]]:
+    """Session and event of every step, in order. Raises BadCapsule for an event that cannot be decoded."""
+    for event, _ in _steps(capsule, None):
+        yield capsule.session, event
+
+
 def replay_capsule(capsule: Capsule, rules: bytes | None = None) -> Replayed:
     """Apply the capsule's events and compare. `rules` take the place of every configuration in it.
 

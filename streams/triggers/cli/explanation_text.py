@@ -50,6 +50,17 @@ _DOES = {
     Does.DELETED: "the session is gone, with all its instances",
     Does.METADATA: "{names} has new metadata",
 }
+_DO = {
+    Does.CREATED: "{names} are created",
+    Does.TOOK: "{names} take it and wait on",
+    Does.COUNTED: "{names} count it and wait on",
+    Does.BECAME: "{names} become {status}",
+    Does.ISSUED: "the commands of {names} go out",
+    Does.COOLS: "{names} cool down",
+    Does.WATCHED: "{names} are overdue if nothing is heard of them",
+    Does.METADATA: "{names} have new metadata",
+}
+"""Of several instances."""
 _END = {
     Verdict.RUNS_AT_NEXT: "Nothing is missing: it runs as soon as one of its triggers fires again.",
     Verdict.ABANDONED_AT_NEXT: "All of its unless has fired: it is abandoned as soon as one of its triggers fires.",
@@ -164,7 +175,9 @@ def _together(effects: Iterable[Effect]) -> Iterator[Effect]:
 def _effect(effect: Effect) -> str:
     names = ", ".join(_row(effect.task, *row) for row in effect.numbers)
     detail = f" ({effect.detail})" if effect.detail else ""
-    return _DOES[effect.does].format(names=names, status=effect.status) + detail
+    several = len(effect.numbers) > 1 or any(first != last for first, last in effect.numbers)
+    words = (_DOES | _DO if several else _DOES)[effect.does]
+    return words.format(names=names, status=effect.status) + detail
 
 
 def _idle(idle: Idle) -> str:

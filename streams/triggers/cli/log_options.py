@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
+from triggers.analysis.capsules import events_of_capsule, is_capsule, load_capsule
 from triggers.analysis.event_log import read_log
 from triggers.cli.payload_option import JsonObject
 from triggers.client.session_events import SessionEvents
@@ -17,29 +18,39 @@ from triggers.settings import Settings
 
 F = TypeVar("F", bound=Callable[..., Any])
 
+_FROM = "A log of events instead of Kafka: JSON lines, .gz too. Or a capsule."
+
 
 def log_options(command: F) -> F:
     """`--from FILE` and `--rules`, the parameters `file` and `rules`."""
     kind = click.Path(path_type=Path, exists=True, dir_okay=False)
-    from_file = click.option("--from", "file", type=kind, help="A log of events instead of Kafka: JSON lines, .gz too.")
+    from_file = click.option("--from", "file", type=kind, help=_FROM)
     rules = click.option("--rules", type=JsonObject(), help="With --from: rules of sessions that have none.")
     return from_file(rules(command))
 
 
 def every_event(settings: Settings, file: Path | None, rules: bytes | None) -> Iterator[tuple[str, Event]]:
-    """Session and event of the file, or of all that is on the topic now. Raises BadLog, BrokerUnavailable."""
+    """Session and event of the file, or of all that is on the topic now. Raises CallError, BrokerUnavailable."""
     _check(file, rules)
-    return SessionEvents(settings).every() if file is None else read_log(file, rules)
+    return SessionEvents(settings).every() if file is None else _read(file, rules)
 
 
 def events_of(settings: Settings, session: str, file: Path | None, rules: bytes | None) -> list[Event]:
-    """The session's events. Raises SessionNotFound, EventsExpired, BadLog, BrokerUnavailable."""
+    """The session's events. Raises SessionNotFound, EventsExpired, BadLog, BadCapsule, BrokerUnavailable."""
     _check(file, rules)
     if file is None:
         return SessionEvents(settings).of(session)
-    if found := [event for uid, event in read_log(file, rules) if uid == session]:
+    if found := [event for uid, event in _read(file, rules) if uid == session]:
         return found
     raise SessionNotFound(f"there is no event of session {session!r} in {file}")
+
+
+def _read(file: Path, rules: bytes | None) -> Iterator[tuple[str, Event]]:
+    if not is_capsule(file):
+        return read_log(file, rules)
+    if rules is not None:
+        raise click.UsageError("a capsule has the rules of its session; --rules goes with a log")
+    return events_of_capsule(load_capsule(file))
 
 
 def _check(file: Path | None, rules: bytes | None) -> None:

@@ -42,6 +42,7 @@ COMMANDS = {
     "stats": Entry("triggers.cli.stats", "What rules and triggers came to, and what stuck sessions miss."),
     "export": Entry("triggers.cli.export", "Events as JSON lines."),
     "check": Entry("triggers.cli.check", "What is wrong with rules, before anything runs."),
+    "graph": Entry("triggers.cli.graph", "Rules, or what caused what in a session, as a picture."),
     "backtest": Entry("triggers.cli.backtest", "What other rules would have done to recorded sessions."),
     "capture": Entry("triggers.cli.capture", "Sessions as files that replay anywhere."),
     "verify": Entry("triggers.cli.verify", "Capsules and recorded histories against this engine."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -75,17 +76,25 @@ def print_statistics(found: Statistics) -> None:
     )
     columns = ("task", "sessions", "instances", "runs", "finished", "failed", "abandoned", "waiting")
     print_table((*columns, "wait p50", "p90", "p99", "longest"), map(_rule, found.rules), "Rules")
+    click.echo(f"Rules that never ran: {', '.join(row.task for row in found.rules if not row.runs) or 'none'}")
     unused = [row for row in found.triggers if row.fires == row.unused and row.fires and not row.is_task]
     rows = [(row.trigger, row.fires, row.sessions) for row in unused[:_SHOWN]]
-    print_table(("trigger", "fires", "sessions"), rows, f"Triggers nobody uses ({len(unused)})")
+    _print_any(("trigger", "fires", "sessions"), rows, "Triggers nobody uses", len(unused))
     silent = [(row.trigger, ", ".join(row.used_by)) for row in found.triggers if not row.fires and not row.is_task]
-    print_table(("trigger", "used by"), silent[:_SHOWN], f"Triggers that never fired ({len(silent)})")
+    _print_any(("trigger", "used by"), silent[:_SHOWN], "Triggers that never fired", len(silent))
     stuck = [
         (row.task, "\n".join(row.missing), row.sessions, row.instances, moment(row.oldest), ", ".join(row.examples[:2]))
         for row in found.stuck[:_SHOWN]
     ]
     stuck_columns = ("task", "missing", "sessions", "instances", "oldest", "for example")
-    print_table(stuck_columns, stuck, f"Stuck sessions ({found.stuck_sessions})")
+    _print_any(stuck_columns, stuck, "Stuck sessions", found.stuck_sessions)
+
+
+def _print_any(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str, count: int) -> None:
+    if rows:
+        print_table(columns, rows, f"{title} ({count})")
+    else:
+        click.echo(f"{title}: none")
 
 
 def _rule(row: RuleRow) -> tuple[object, ...]:

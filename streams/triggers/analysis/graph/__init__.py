@@ -1,0 +1,1 @@
+"""Pictures of rules and of sessions: what runs after what, and what caused each run."""

@@ -1,0 +1,133 @@
+"""What caused each instance of a session: events of applications, operators, and other instances before it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from enum import StrEnum
+
+from msgspec import Struct
+
+from triggers.analysis.explanation import EventRef
+from triggers.analysis.trace import Trace
+from triggers.core.events import (
+    CloneRequested,
+    Event,
+    ReplayRequested,
+    SkipRequested,
+    StatusSet,
+    TaskFinished,
+    TaskRetried,
+    TriggerFired,
+)
+from triggers.core.view import InstanceView, view
+from triggers.errors import CallError, InstanceNotFound, NotFound
+
+_OPERATIONS = (ReplayRequested, SkipRequested, StatusSet, CloneRequested)
+
+
+class By(StrEnum):
+    """Who or what a cause is."""
+
+    APPLICATION = "application"
+    RESULT = "result"
+    """Another instance finished: a cascade."""
+    OPERATOR = "operator"
+    PARENT = "parent"
+    """The instance is a replay, a retry or a copy of another one."""
+
+
+class Cause(Struct, frozen=True, kw_only=True):
+    """One thing without which the instance would not be as it is."""
+
+    by: By
+    event: EventRef
+    trigger: str | None
+    """What it gave; None: a status or the instance itself."""
+    instance: str | None
+    """The instance upstream."""
+    unless: bool = False
+    """Whether it counts towards the instance's abandonment."""
+
+
+class CausedInstance(Struct, frozen=True, kw_only=True):
+    """An instance and its causes."""
+
+    name: str
+    status: str
+    attempt: int
+    """0: it never ran."""
+    causes: list[Cause]
+    roots: list[EventRef]
+    """Events of applications and operators that led to it, across cascades, in their order."""
+
+
+def causes_of(uid: str, events: Iterable[Event], instance: str | None = None) -> list[CausedInstance]:
+    """Every instance, in creation order, or one and what led to it. Raises InstanceNotFound."""
+    trace, by_offset = Trace(uid), dict[int, Event]()
+    for event in events:
+        by_offset[event.position] = event
+        _apply(trace, event)
+    shown = view(trace.session).instances
+    direct = {one.name: _direct(trace, one, by_offset) for one in shown}
+    if instance is not None and instance not in direct:
+        raise InstanceNotFound(f"session {uid!r} has no instance {instance!r}")
+    wanted = direct.keys() if instance is None else _upstream(instance, direct)
+    return [_caused(one, direct) for one in shown if one.name in wanted]
+
+
+def _apply(trace: Trace, event: Event) -> None:
+    """What the session refused has caused nothing."""
+    try:
+        trace.apply(event)
+    except (CallError, NotFound):
+        return
+
+
+def _direct(trace: Trace, one: InstanceView, by_offset: Mapping[int, Event]) -> list[Cause]:
+    number, _ = trace.history[one.name][0]
+    born = trace.refs[number]
+    found = [] if one.parent is None else _birth(born, one.parent, by_offset[born.offset])
+    held = [(trace.giver(one.name, trigger), False) for trigger in one.kwargs]
+    held += [(trace.witness(one.name, trigger), True) for trigger in one.abandon_state]
+    for given, unless in held:
+        if given.by is not None and (one.parent is None or given.by.offset > born.offset):
+            found.append(_cause(given.by, given.trigger, by_offset[given.by.offset], unless=unless))
+    return found
+
+
+def _birth(born: EventRef, parent: str, event: Event) -> list[Cause]:
+    """Causes of a replay, a retry or a copy: what its parent had, it has from its parent."""
+    operated = isinstance(event, _OPERATIONS)
+    causes = [Cause(by=By.PARENT, event=born, trigger=None, instance=parent)]
+    return [*causes, Cause(by=By.OPERATOR, event=born, trigger=None, instance=None)] if operated else causes
+
+
+def _cause(ref: EventRef, trigger: str, event: Event, *, unless: bool = False) -> Cause:
+    by = By.APPLICATION if isinstance(event, TriggerFired) else By.OPERATOR
+    if isinstance(event, TaskFinished | TaskRetried):
+        by = By.RESULT
+    return Cause(by=by, event=ref, trigger=trigger, instance=getattr(event, "instance", None), unless=unless)
+
+
+def _upstream(name: str, direct: Mapping[str, list[Cause]]) -> set[str]:
+    """The instance and all before it."""
+    found: set[str] = set()
+    ahead = [name]
+    while ahead:
+        one = ahead.pop()
+        if one not in found:
+            found.add(one)
+            ahead += [cause.instance for cause in direct.get(one, ()) if cause.instance is not None]
+    return found
+
+
+def _caused(one: InstanceView, direct: Mapping[str, list[Cause]]) -> CausedInstance:
+    before = [cause for name in _upstream(one.name, direct) for cause in direct.get(name, ())]
+    outside = {cause.event.offset: cause.event for cause in before if cause.by in {By.APPLICATION, By.OPERATOR}}
+    return CausedInstance(
+        name=one.name,
+        status=one.status,
+        attempt=one.attempt,
+        causes=direct[one.name],
+        roots=[outside[offset] for offset in sorted(outside)],
+    )

@@ -1,0 +1,53 @@
+"""Pictures in DOT, the language of Graphviz."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from triggers.analysis.graph.colours import colour
+from triggers.analysis.graph.picture import Edge, Line, Node, Picture, Shape
+
+_SHAPES: Final = {Shape.TRIGGER: "ellipse", Shape.TASK: "box", Shape.OPERATOR: "hexagon"}
+_STYLES: Final = {
+    Line.AFTER: {},
+    Line.EVERY: {"style": "bold"},
+    Line.UNLESS: {"style": "dashed", "color": "#b3261e", "fontcolor": "#b3261e", "arrowhead": "tee"},
+    Line.AGAIN: {"style": "dotted"},
+}
+
+
+def dot(picture: Picture) -> str:
+    """The picture, from left to right."""
+    return "\n".join(("digraph {", *(f"  {line}" for line in _lines(picture)), "}", ""))
+
+
+def _lines(picture: Picture) -> Iterator[str]:
+    yield f"graph [{_attributes({'rankdir': 'LR', 'label': picture.title, 'labelloc': 't', 'fontname': 'Helvetica'})}]"
+    yield 'node [fontname="Helvetica" fontsize="11"]'
+    yield 'edge [fontname="Helvetica" fontsize="9"]'
+    for node in picture.nodes:
+        yield _node(node)
+    for edge in picture.edges:
+        yield _edge(edge)
+
+
+def _node(node: Node) -> str:
+    look = {"label": "\n".join(node.lines), "shape": _SHAPES[node.shape]}
+    if node.status is not None:
+        look |= {"style": "filled", "fillcolor": colour(node.status)}
+    return f"{_quoted(node.id)} [{_attributes(look)}]"
+
+
+def _edge(edge: Edge) -> str:
+    look = {"label": edge.label} | _STYLES[edge.line]
+    return f"{_quoted(edge.source)} -> {_quoted(edge.target)} [{_attributes(look)}]"
+
+
+def _attributes(values: dict[str, str]) -> str:
+    return " ".join(f"{name}={_quoted(value)}" for name, value in values.items() if value)
+
+
+def _quoted(text: str) -> str:
+    """A string in which nothing is an escape but the end of a line."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'

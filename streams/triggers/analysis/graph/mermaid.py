@@ -1,0 +1,54 @@
+"""Pictures in Mermaid, which code hosts and wikis draw."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from triggers.analysis.graph.colours import colour
+from triggers.analysis.graph.picture import Edge, Line, Node, Picture, Shape
+
+MOST_EDGES: Final = 500
+"""What Mermaid draws unless its `maxEdges` says otherwise."""
+
+_BRACKETS: Final = {Shape.TRIGGER: ("([", "])"), Shape.TASK: ("[", "]"), Shape.OPERATOR: ("{{", "}}")}
+_ARROWS: Final = {Line.AFTER: "-->", Line.EVERY: "==>", Line.UNLESS: "-.-x", Line.AGAIN: "-.->"}
+_ENTITIES: Final = {ord(char): f"#{ord(char)};" for char in '"#&<>`\\|'}
+
+
+def mermaid(picture: Picture) -> str:
+    """The picture, from left to right."""
+    return "\n".join((*_lines(picture), ""))
+
+
+def _lines(picture: Picture) -> Iterator[str]:
+    ids = {node.id: f"n{number}" for number, node in enumerate(picture.nodes)}
+    yield "flowchart LR"
+    yield f"  accTitle: {_plain(picture.title)}"
+    for node in picture.nodes:
+        yield f"  {ids[node.id]}{_node(node)}"
+    for edge in picture.edges:
+        yield f"  {ids[edge.source]} {_arrow(edge)} {ids[edge.target]}"
+    for number, status in enumerate(dict.fromkeys(node.status for node in picture.nodes if node.status is not None)):
+        drawn = ",".join(ids[node.id] for node in picture.nodes if node.status == status)
+        yield f"  classDef s{number} fill:{colour(status)},stroke:#555,color:#000"
+        yield f"  class {drawn} s{number}"
+
+
+def _node(node: Node) -> str:
+    start, end = _BRACKETS[node.shape]
+    return f'{start}"{"<br/>".join(map(_text, node.lines))}"{end}'
+
+
+def _arrow(edge: Edge) -> str:
+    return f'{_ARROWS[edge.line]}|"{_text(edge.label)}"|' if edge.label else _ARROWS[edge.line]
+
+
+def _text(text: str) -> str:
+    """What Mermaid shows as it is."""
+    return " ".join(text.split()).translate(_ENTITIES)
+
+
+def _plain(text: str) -> str:
+    """A title: the rest of its line, without what would begin something else."""
+    return " ".join(text.translate({ord(char): " " for char in ";{}"}).split())

@@ -1,0 +1,72 @@
+"""`triggers graph`: rules, or one session, as a picture."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from triggers.analysis.graph.causes import causes_of
+from triggers.analysis.graph.dot import dot
+from triggers.analysis.graph.mermaid import MOST_EDGES, mermaid
+from triggers.analysis.graph.picture import Picture
+from triggers.analysis.graph.rules import picture_of_rules
+from triggers.analysis.graph.session import picture_of_session
+from triggers.analysis.graph.svg import svg
+from triggers.cli.log_options import events_of, log_options
+from triggers.cli.output import json_option, print_json
+from triggers.cli.payload_option import JsonObject
+from triggers.cli.settings_options import settings_of
+from triggers.core.config import compile_plan, validate_configuration
+
+_LANGUAGES = {"mermaid": mermaid, "dot": dot, "svg": svg}
+
+
+@click.command("graph")
+@click.argument("new_rules", metavar="[RULES.json]", type=JsonObject(), required=False)
+@click.option("--session", help="Draw what caused each instance of this session, instead of rules.")
+@click.option("--instance", help="With --session: only this instance and what led to it.")
+@click.option(
+    "--format", "language", type=click.Choice(list(_LANGUAGES)), default="mermaid", show_default=True,
+    help="mermaid, dot or svg.",
+)  # fmt: skip
+@log_options
+@json_option
+@click.pass_context
+def graph_command(  # noqa: PLR0913, PLR0917  # one for each option
+    ctx: click.Context,
+    new_rules: bytes | None,
+    session: str | None,
+    instance: str | None,
+    language: str,
+    file: Path | None,
+    rules: bytes | None,
+    as_json: bool,
+) -> None:
+    """Draw RULES.json: triggers, tasks, and what waits for what. Or a session: what caused each of its instances.
+
+    A session's picture has the events and operations that counted, and the results that went from task to task;
+    --json tells the same, with the events that led to each instance across all cascades.
+    """
+    if (new_rules is None) == (session is None):
+        raise click.UsageError("give either RULES.json or --session")
+    if instance is not None and session is None:
+        raise click.UsageError("--instance goes with --session")
+    if new_rules is not None:
+        validate_configuration(new_rules)
+        picture = picture_of_rules(compile_plan(new_rules), "rules")
+        _print(picture, language, picture if as_json else None)
+    elif session is not None:
+        found = causes_of(session, events_of(settings_of(ctx), session, file, rules), instance)
+        _print(
+            picture_of_session(found, session), language, {"session": session, "instances": found} if as_json else None
+        )
+
+
+def _print(picture: Picture, language: str, data: object) -> None:
+    if data is not None:
+        print_json(data)
+        return
+    if language == "mermaid" and len(picture.edges) > MOST_EDGES:
+        click.echo(f"{len(picture.edges)} edges: Mermaid draws {MOST_EDGES} unless its maxEdges is more.", err=True)
+    click.echo(_LANGUAGES[language](picture), nl=False)
