@@ -22,7 +22,7 @@ import celery
 from celery.exceptions import MaxRetriesExceededError
 
 from triggers.celery.command_headers import CommandName, command_of
-from triggers.celery.installation import installed_settings
+from triggers.celery.installation import installed_manager, installed_settings
 from triggers.celery.outcomes import RetryAsked, StatusSetByTask, class_name, context_of, traceback_of
 from triggers.celery.result_signals import LOG_LEVEL, VERDICT
 from triggers.celery.task_registration import register_in_every_app
@@ -184,7 +184,7 @@ def current_command(request: Any = None) -> CommandName:
 def _context_of_command(command: CommandName, trigger_kwargs: Mapping[str, Kwargs], logger_name: str) -> TaskContext:
     return TaskContext(
         command.instance,
-        "default",
+        installed_manager(),
         "stream",
         command.session,
         trigger_kwargs,

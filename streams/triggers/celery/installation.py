@@ -15,6 +15,7 @@ from triggers.errors import CallError
 from triggers.settings import Settings
 
 _STEP: Final = "triggers-commands"
+_DEFAULT_MANAGER: Final = "default"
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,24 +24,26 @@ class Installation:
 
     settings: Settings
     publisher: ResultPublisher
+    manager: str
 
 
 _installed: list[Installation] = []
 
 
-def install(app: Any, settings: Settings | None = None, *, consume: bool = True) -> None:
+def install(app: Any, settings: Settings | None = None, *, consume: bool = True, manager: str | None = None) -> None:
     """Make the workers of a Celery app run the commands of `<ns>.commands` and publish what becomes of them.
 
     Call it where the app is made, at import, so that every worker and its children do. It connects to nothing; without
     settings those of the environment are taken. An app that has no `broker_url` gets `none://`, that is none at all;
     with one, the app's own `.delay()` keeps using it. `consume=False` is for the workers of an app whose commands come
-    from `triggers dispatcher`: they publish results only, and acknowledge late.
+    from `triggers dispatcher`: they publish results only, and acknowledge late. `manager` is the key, in
+    `trigger_managers`, of what tasks find as `context.manager`.
 
     Twice is once. Raises UnsupportedCelery, SettingsError, and CallError for a second call with other settings.
     """
     check_celery()
     no_broker.register()
-    publisher = _of_this_process(settings).publisher
+    publisher = _of_this_process(settings, manager).publisher
     share_tasks_with_children(app)
     if not consume:
         app.add_defaults({"task_acks_late": True})
@@ -53,6 +56,11 @@ def install(app: Any, settings: Settings | None = None, *, consume: bool = True)
 def installed_settings() -> Settings:
     """Settings of the installation in this process, else those of the environment. Raises SettingsError."""
     return _installed[0].settings if _installed else Settings.from_env()
+
+
+def installed_manager() -> str:
+    """Key of the manager that tasks of this process find in their context."""
+    return _installed[0].manager if _installed else _DEFAULT_MANAGER
 
 
 def _without_broker_by_default(app: Any) -> None:
@@ -68,12 +76,13 @@ def _without_broker_by_default(app: Any) -> None:
         app.on_after_configure.connect(choose, weak=False)
 
 
-def _of_this_process(settings: Settings | None) -> Installation:
+def _of_this_process(settings: Settings | None, manager: str | None) -> Installation:
     if not _installed:
         settings = settings or Settings.from_env()
         publisher = ResultPublisher(settings)
         ResultSignals(publisher).connect()
-        _installed.append(Installation(settings, publisher))
-    elif settings is not None and settings != _installed[0].settings:
+        _installed.append(Installation(settings, publisher, manager or _DEFAULT_MANAGER))
+    first = _installed[0]
+    if (settings or first.settings, manager or first.manager) != (first.settings, first.manager):
         raise CallError("install() was called in this process with other settings already")
-    return _installed[0]
+    return first

@@ -7,9 +7,25 @@ import pytest
 from celery import Celery
 from tests.unit.celery.test_no_broker import SETTINGS
 
-from triggers.celery import install
+from triggers import TriggerManager, trigger_managers
+from triggers.celery import install, installation
 from triggers.celery.installation import installed_settings
 from triggers.errors import CallError
+from triggers.task import TaskContext, TriggerTask
+
+
+@trigger_managers.register("counting")
+class Counting(TriggerManager):
+    """An application's own."""
+
+
+class Asking(TriggerTask):
+    """Looks at its context."""
+
+    abstract = True
+
+    def _run(self, context: TaskContext) -> dict[str, object]:
+        return {"kind": type(context.manager).__name__, "uid": context.manager.storage.uid}
 
 
 def _steps(app: Celery) -> list[str]:
@@ -32,6 +48,19 @@ def test_two_apps_of_a_process_share_the_settings() -> None:
 
     with pytest.raises(CallError, match="other settings"):
         install(Celery("unit", set_as_current=False), other)
+
+
+def test_a_task_finds_the_manager_that_was_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(installation, "_installed", [])
+    install(Celery("unit", set_as_current=False), SETTINGS, manager="counting")
+    task = Asking()
+    task.bind(Celery("unit", set_as_current=False))
+    task.push_request(id="s1/t_a#0/1")
+
+    assert task.run(page={}) == {"kind": "Counting", "uid": "s1"}
+
+    with pytest.raises(CallError, match="other settings"):
+        install(Celery("unit", set_as_current=False), manager="default")
 
 
 def test_workers_behind_a_dispatcher_read_nothing_and_acknowledge_late() -> None:
