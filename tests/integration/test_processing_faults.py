@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from tests.support.fold_oracle import assert_equals_fold
-from tests.support.partition_files import assert_files_equal_fold
+from tests.support.partition_files import assert_files_equal_fold, scratch
 from tests.support.questionnaires import Application, Load, interleaved
 from tests.support.settled import wait_until_processed
 from tests.support.topic_reader import wait_until
@@ -145,6 +145,33 @@ def test_a_broken_file_is_set_aside_and_rebuilt(settings: Settings) -> None:
         worker.wait_ready()
 
         assert len(list(worker.data.glob("**/*.broken"))) == len(broken)
+        assert_files_equal_fold(settings, worker)
+
+
+def test_a_block_that_a_query_cannot_read_ends_the_worker_and_is_rebuilt(settings: Settings) -> None:
+    create_topics(settings)
+    application = Application(settings)
+    for uid, event in interleaved(sessions=50, pages=5):
+        application.fire(uid, event)
+    application.flush()
+    with WorkerProcess(settings, "w0") as worker:
+        wait_until_processed(settings)
+        for _ in range(2):  # the second start moves the rows from RocksDB's log into its tables
+            assert worker.terminate() == 0
+            worker.start()
+            worker.wait_ready()
+        worker.kill()
+        scratch(next(worker.data.glob("**/*.sst")))
+        worker.start()
+        worker.wait_ready()
+
+        for number in range(50):
+            worker.session(f"s{number}")
+
+        assert worker.join() == ExitCode.STORAGE
+        worker.start()
+        worker.wait_ready()
+        assert all(worker.session(f"s{number}")[0] == 200 for number in range(50))
         assert_files_equal_fold(settings, worker)
 
 

@@ -20,6 +20,14 @@ def assert_files_equal_fold(settings: Settings, *workers: WorkerProcess) -> None
         assert differing(actual, {p: expected[p] for p in partitions}) == []
 
 
+def scratch(file: Path) -> None:
+    """Turn bytes in the middle of a file into others."""
+    content = bytearray(file.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 20] = bytes(20)
+    file.write_bytes(content)
+
+
 def rows_of_partition(folder: Path, partition: int) -> dict[bytes, bytes]:
     """All rows but the worker's own notes."""
     (path,) = folder.glob(f"**/*-{partition}.db")

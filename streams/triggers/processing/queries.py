@@ -17,6 +17,7 @@ from triggers.core.config import Plans
 from triggers.core.rows import header_key
 from triggers.core.session import Session
 from triggers.core.view import SessionSummary, SessionView, summary, view
+from triggers.processing.exits import Stop, leave
 from triggers.processing.metrics import Metrics
 from triggers.processing.ownership import Ownership
 from triggers.processing.partition_rows import PartitionClosed, PartitionRows
@@ -136,9 +137,11 @@ class Queries:
 
 
 async def _off_loop(call: Callable[[], T]) -> T:
-    """Run a read beside the pump; a partition that is revoked meanwhile is unavailable."""
+    """Run a read beside the pump; a revoked partition is unavailable, a broken file ends the worker."""
     try:
         return await asyncio.to_thread(call)
+    except Stop as stop:
+        leave(stop.code, stop.why, stop.__cause__)
     except (PartitionClosed, rocksdict.DbClosedError) as error:
         raise problem(web.HTTPServiceUnavailable, "the partition is moving to another worker") from error
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from tests.support.partition_files import scratch
 
 from triggers.processing.batch import Changes
 from triggers.processing.exits import ExitCode
@@ -67,7 +68,7 @@ def test_a_scan_that_meets_a_corrupt_block_fails_and_condemns_the_files(tmp_path
         rows.write({b"k%06d" % n: Random(n).randbytes(300) for n in range(start, start + 1000)}, start)  # noqa: S311  # no secret
     rows.close()
     for file in path.glob("*.sst"):
-        _scratch(file)
+        scratch(file)
 
     again = open_rows(path, "topic", 0)
     with pytest.raises(StorageFailed):
@@ -75,14 +76,6 @@ def test_a_scan_that_meets_a_corrupt_block_fails_and_condemns_the_files(tmp_path
 
     assert (path / CONDEMNED).exists()
     again.close()
-
-
-def _scratch(file: Path) -> None:
-    """Turn bytes in the middle into others."""
-    content = bytearray(file.read_bytes())
-    middle = len(content) // 2
-    content[middle : middle + 20] = bytes(20)
-    file.write_bytes(content)
 
 
 def test_a_scan_sees_what_is_written_while_it_runs_or_not_but_ends_well(tmp_path: Path) -> None:
