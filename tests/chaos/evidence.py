@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 
 import msgspec
 from confluent_kafka import Consumer, Message, TopicPartition
 from tests.chaos.producers import Published
 from tests.chaos.world import World
 from tests.support.fold_oracle import Coordinates
-from tests.support.partition_files import rows_of_partition
+from tests.support.partition_files import reached_by, rows_of_partition
 from tests.support.topic_reader import read_topic
 
 from triggers.client.session_reader import SessionReader
@@ -126,7 +127,17 @@ def _files(world: World) -> Rows:
 
 
 def _read_files(world: World) -> Rows:
+    """With work left, a worker that stops hands its partitions to another, which goes on: the latest file counts."""
     owned = [(agent.folder, agent.partitions() or []) for agent in world.agents]
     for agent in world.agents:
         agent.stop()
-    return {partition: rows_of_partition(folder, partition) for folder, partitions in owned for partition in partitions}
+    return {
+        partition: rows_of_partition(_latest([owner, *(folder for folder, _ in owned)], partition), partition)
+        for owner, partitions in owned
+        for partition in partitions
+    }
+
+
+def _latest(folders: Sequence[Path], partition: int) -> Path:
+    """Whose file has got furthest; of several the first."""
+    return max(folders, key=lambda folder: reached_by(folder, partition))

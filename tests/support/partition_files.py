@@ -28,6 +28,16 @@ def scratch(file: Path) -> None:
     file.write_bytes(content)
 
 
+def reached_by(folder: Path, partition: int) -> int:
+    """Last changelog offset in the file of a stopped worker; -1: none, or no file."""
+    for path in folder.glob(f"**/*-{partition}.db"):
+        rows = PartitionRows(path, "")
+        reached = rows.reached()
+        rows.close()
+        return reached
+    return -1
+
+
 def rows_of_partition(folder: Path, partition: int) -> dict[bytes, bytes]:
     """All rows but the worker's own notes."""
     (path,) = folder.glob(f"**/*-{partition}.db")
