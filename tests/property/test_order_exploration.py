@@ -98,7 +98,16 @@ def test_results_at_any_time_give_the_outcomes_of_every_interleaving(configurati
         found = explore(configuration, name, Counter(events), Results.ANY_TIME)
 
         assert {key_of(outcome.runs) for outcome in found.outcomes} == expected
+        assert (found.witnesses is not None) == found.sensitive
+        if found.witnesses is not None:
+            one, other = found.witnesses
+            assert _events(one.order) == _events(other.order)
+            assert key_of(one.runs) != key_of(other.runs)
 
 
 def _short(order: Sequence[str]) -> list[str]:
     return [SHORT[event] for event in order]
+
+
+def _events(order: Sequence[str]) -> list[str]:
+    return sorted(move for move in order if not move.endswith(" finishes"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import click
@@ -15,7 +15,7 @@ from triggers.analysis.check.findings import KINDS, Finding, Severity
 from triggers.analysis.check.orders import MOST_WORLDS, WALKS, Budget, TaskOrders
 from triggers.analysis.check.rules import Arrivals, Checked, check_rules
 from triggers.analysis.check.sarif import sarif
-from triggers.analysis.check.worlds import Results
+from triggers.analysis.check.worlds import Fired, Results
 from triggers.cli.output import json_option, print_json
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -98,6 +98,7 @@ def check_command(  # noqa: PLR0913, PLR0917  # one for each option
     given = declared_events(events) if events else None
     arrivals = Arrivals(events=given, results=Results(results), budget=Budget(worlds, walks)) if orders else None
     found = {str(path): _told(check_rules(path.read_bytes(), declared, arrivals), ignored) for path in files}
+    _tell_unused(found, given or ())
     if as_sarif:
         findings = {file: checked.findings for file, checked in found.items()}
         print_json(sarif(findings, importlib.metadata.version("kafka-triggers")))
@@ -113,6 +114,14 @@ def _told(checked: Checked, ignored: Sequence[tuple[str, str]]) -> Checked:
     found = checked.findings
     told = [one for one in found if (one.rule, "") not in ignored and (one.rule, one.task or "") not in ignored]
     return Checked(findings=told, orders=checked.orders)
+
+
+def _tell_unused(found: dict[str, Checked], events: Iterable[Fired]) -> None:
+    for file, checked in found.items():
+        used = {event for orders in checked.orders for event in orders.events}
+        unused = [repr(str(event)) for event in events if str(event) not in used]
+        if checked.orders and unused:
+            click.echo(f"{file}: no rule uses {', '.join(unused)}, given with --events", err=True)
 
 
 def _counts(one: Finding, fail_on: str) -> bool:

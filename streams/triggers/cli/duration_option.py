@@ -37,5 +37,5 @@ class PointInTime(click.ParamType):
         except ValueError:
             return -Duration().convert(value, param, ctx)
         if time.tzinfo is None:
-            self.fail(f"{value!r} needs a zone: {value}Z, or an offset such as +02:00", param, ctx)
+            self.fail(f"{value!r} needs a zone: {time.isoformat()}Z, or an offset such as +02:00", param, ctx)
         return round(time.timestamp() * 1000)

@@ -26,5 +26,5 @@ class MomentType(click.ParamType):
         except ValueError:
             self.fail(f"{value!r} is neither an offset nor a time such as 2024-03-01T10:20:30Z", param, ctx)
         if time.tzinfo is None:
-            self.fail(f"{value!r} needs a zone: {value}Z, or an offset such as +02:00", param, ctx)
+            self.fail(f"{value!r} needs a zone: {time.isoformat()}Z, or an offset such as +02:00", param, ctx)
         return Moment(time=round(time.timestamp() * 1000))

@@ -186,3 +186,17 @@ def test_a_list_of_something_else_is_refused_naming_the_file(rules: Path) -> Non
 def _findings(result: Result) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = json.loads(result.output)[0]["findings"]
     return found
+
+
+def test_an_event_that_no_rule_uses_is_told_beside_the_report(rules: Path) -> None:
+    result = _check(rules, ORDERED, "--events", "x,y", "--events", "x", "--json")
+
+    assert result.stderr == f"{rules}: no rule uses 'x,y', given with --events\n"
+    assert json.loads(result.stdout)[0]["orders"][0]["events"] == {"x": 1}
+
+
+def test_results_at_any_time_have_witnesses_too(rules: Path) -> None:
+    output = _check(rules, ORDERED, "--results", "any-time").output
+
+    assert "    x → t_a finishes → y: it runs once\n" in output or "    x → y → t_a finishes: it runs once\n" in output
+    assert "    y → x: it does not run\n" in output

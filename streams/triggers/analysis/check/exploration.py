@@ -75,6 +75,7 @@ class All:
         self._outcome = outcome
         self._seen = 0
         self._outcomes: dict[Hashable, Reached] = {}
+        self._by_events: dict[tuple[int, ...], tuple[Hashable, _Node]] = {}
         self._witnesses: tuple[Reached, Reached] | None = None
 
     def explore(self, most: int) -> Exploration | None:
@@ -99,16 +100,18 @@ class All:
         return list(found.values())
 
     def _look(self, level: Iterable[_Node]) -> None:
-        """Levels grow by one event, so the first two worlds that differ have the fewest events."""
-        by_events: dict[tuple[int, ...], tuple[Hashable, _Node]] = {}
         for node in level:
             if node.world.quiet:
                 outcome = self._outcome(node.world)
                 if not any(node.world.left):
                     self._end(outcome, node)
-                first, other = by_events.setdefault(node.world.left, (outcome, node))
-                if first != outcome and self._witnesses is None:
+                first, other = self._by_events.setdefault(node.world.left, (outcome, node))
+                if first != outcome and self._has_fewer_events(node.world):
                     self._witnesses = other.reached(), node.reached()
+
+    def _has_fewer_events(self, world: World) -> bool:
+        """Than the witnesses so far. Orders of the same events differ in length, for results are moves too."""
+        return self._witnesses is None or sum(world.left) > sum(self._witnesses[0].world.left)
 
     def _end(self, outcome: Hashable, node: _Node) -> None:
         known = self._outcomes.setdefault(outcome, Reached(node.world, 0, node.reached().example))
