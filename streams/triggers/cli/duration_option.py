@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 import click
+
+from triggers.cli.utc_time import utc_milliseconds
 
 _UNITS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 
@@ -24,7 +24,7 @@ class Duration(click.ParamType):
 
 
 class PointInTime(click.ParamType):
-    """Milliseconds: since 1970 for a time (RFC 3339); negative, back from the end of the log, for a duration."""
+    """Milliseconds: since 1970 for a time; negative, back from the end of the log, for a duration."""
 
     name = "TIME|DURATION"
 
@@ -33,9 +33,6 @@ class PointInTime(click.ParamType):
         if isinstance(value, int):
             return value
         try:
-            time = datetime.fromisoformat(value)
+            return utc_milliseconds(value)
         except ValueError:
             return -Duration().convert(value, param, ctx)
-        if time.tzinfo is None:
-            self.fail(f"{value!r} needs a zone: {time.isoformat()}Z, or an offset such as +02:00", param, ctx)
-        return round(time.timestamp() * 1000)

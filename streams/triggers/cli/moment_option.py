@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import datetime
-
 import click
 
 from triggers.analysis.time_travel import Moment
+from triggers.cli.utc_time import utc_milliseconds
 
 
 class MomentType(click.ParamType):
-    """After the event of this offset (17, or 3/17 as commands print it), or at this time (RFC 3339)."""
+    """After the event of this offset (17, or 3/17 as commands print it), or at this time (`utc_milliseconds`)."""
 
     name = "OFFSET|TIME"
 
@@ -22,9 +21,6 @@ class MomentType(click.ParamType):
         if offset.isdecimal() and value.count("/") <= 1:
             return Moment(offset=int(offset))
         try:
-            time = datetime.fromisoformat(value)
+            return Moment(time=utc_milliseconds(value))
         except ValueError:
             self.fail(f"{value!r} is neither an offset nor a time such as 2024-03-01T10:20:30Z", param, ctx)
-        if time.tzinfo is None:
-            self.fail(f"{value!r} needs a zone: {time.isoformat()}Z, or an offset such as +02:00", param, ctx)
-        return Moment(time=round(time.timestamp() * 1000))

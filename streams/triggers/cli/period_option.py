@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
 from typing import Final
 
 import click
 from msgspec import Struct
+
+from triggers.cli.utc_time import utc_milliseconds
 
 _UNITS: Final = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 7 * 86_400_000}
 _LENGTH: Final = re.compile(r"(\d+)([smhdw])")
@@ -34,9 +35,6 @@ class Period(click.ParamType):
         if found := _LENGTH.fullmatch(value):
             return Since(within=int(found[1]) * _UNITS[found[2]])
         try:
-            moment = datetime.fromisoformat(value)
+            return Since(moment=utc_milliseconds(value))
         except ValueError:
             self.fail(f"{value!r} is neither a period like 30d, 12h or 90m nor a time like 2024-03-01", param, ctx)
-        if moment.tzinfo is None:
-            moment = moment.replace(tzinfo=UTC)
-        return Since(moment=int(moment.timestamp() * 1000))

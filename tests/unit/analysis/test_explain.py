@@ -258,3 +258,12 @@ def test_an_imported_session_has_what_it_brought_from_the_import() -> None:
     ]
     assert (following.name, [held.trigger for held in following.satisfied]) == (None, ["page"])
     assert [(effect.does, effect.task) for effect in last(found).effects] == [(Does.CREATED, "t_mail")]
+
+
+def test_of_several_fires_the_first_one_counts_towards_unless() -> None:
+    found = session(fire("embedded"), fire("embedded"), fire("address"), fire("embedded"))
+
+    (held,) = instance(found, "t_mail").unless_fired
+
+    assert held.by is not None
+    assert held.by.offset == 2
