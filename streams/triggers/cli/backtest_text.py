@@ -34,7 +34,7 @@ def print_report(report: Report) -> None:
 
 def _print_assumptions(report: Report) -> None:
     known = [f"{count:,} {how}" for how, count in sorted(report.results.items(), key=lambda one: -one[1])]
-    click.echo(f"Results of the runs under the new rules: {', '.join(known) or 'there are none'}.")
+    click.echo(f"Results of the runs under the new rules: {'; '.join(known) or 'there are none'}.")
     if report.doubtful:
         click.echo(f"In {report.doubtful:,} sessions, tasks wait for an unknown result; they are not judged.")
     if report.refused:
