@@ -18,7 +18,7 @@ from triggers.core.config import Plans
 from triggers.processing.agent import Agent
 from triggers.processing.batch import Batch, Processor
 from triggers.processing.decision_feed import DecisionFeed
-from triggers.processing.exits import ExitCode, Stop, leave
+from triggers.processing.exits import ExitCode, crash_only, leave
 from triggers.processing.faust_private import check_faust
 from triggers.processing.kafka_options import member_options, probe_options, producer_options, restore_options
 from triggers.processing.logs import configure_logging
@@ -54,17 +54,13 @@ def run_worker(settings: Settings, slot: int) -> int:
     """
     worker_id = settings.worker(slot)
     configure_logging(settings, worker=worker_id)
-    try:
+    with crash_only():
         check_faust()
         with listen(settings.web_host, settings.web_port and settings.web_port + slot) as listening:
             url = url_of(listening, settings.web_host, settings.advertised_url, slot)
             log.info("worker starts", namespace=settings.namespace, brokers=settings.brokers, url=url)
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                 runner.run(_serve(settings, worker_id, url, listening))
-    except Stop as stop:
-        leave(stop.code, stop.why, stop.__cause__)
-    except Exception as error:  # noqa: BLE001  # one of the process loops
-        leave(ExitCode.ENGINE_BUG, f"{type(error).__name__}: {error}", error)
     log.info("worker stopped", code=0, meaning=ExitCode.OK.meaning)
     return ExitCode.OK
 
@@ -77,13 +73,14 @@ async def _serve(settings: Settings, worker_id: str, url: str, listening: socket
     running = asyncio.create_task(worker.run())
     stopping = asyncio.create_task(asked.wait())
     await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    if running.done():
-        running.result()
-    log.info("worker stops")
-    try:
-        await asyncio.wait_for(worker.stop(), _GOODBYE_S)
-    except TimeoutError:
-        leave(ExitCode.OK, "the broker does not answer; left without goodbye")
+    with crash_only():  # here: a runner that closes waits for threads, and one of them may hang
+        if running.done():
+            running.result()
+        log.info("worker stops")
+        try:
+            await asyncio.wait_for(worker.stop(), _GOODBYE_S)
+        except TimeoutError:
+            leave(ExitCode.OK, "the broker does not answer; left without goodbye")
 
 
 class WorkerApp(faust.App):

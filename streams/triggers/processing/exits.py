@@ -8,6 +8,8 @@ from __future__ import annotations
 import logging
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import IntEnum
 from typing import NoReturn
 
@@ -71,3 +73,14 @@ def leave(code: ExitCode, why: str, error: BaseException | None = None) -> NoRet
     logging.shutdown()
     sys.stderr.flush()
     os._exit(code)
+
+
+@contextmanager
+def crash_only() -> Iterator[None]:
+    """Whatever is raised in the block ends the process at once: nothing that cleans up could wait for what hangs."""
+    try:
+        yield
+    except Stop as stop:
+        leave(stop.code, stop.why, stop.__cause__)
+    except Exception as error:  # noqa: BLE001  # of a process, or of one of its loops
+        leave(ExitCode.ENGINE_BUG, f"{type(error).__name__}: {error}", error)

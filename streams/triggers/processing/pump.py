@@ -15,7 +15,7 @@ import structlog
 
 from triggers.errors import TryAgain
 from triggers.processing.batch import Batch, Processor
-from triggers.processing.exits import ExitCode, Stop, leave
+from triggers.processing.exits import ExitCode, Stop
 from triggers.processing.member import Member
 from triggers.processing.metrics import Metrics
 from triggers.processing.partition_rows import PartitionRows
@@ -63,17 +63,12 @@ class Pump:
         self._lag_at = 0.0
 
     async def run(self) -> None:
-        """Join the group and work until `leave`; ends the process on whatever cannot be waited out."""
-        try:
-            await self._on_thread(self._transactions.start)
-            await self._on_thread(self._member.join)
-            while not self._leaving:
-                await self._turn()
-            await self._on_thread(self._member.leave)
-        except Stop as stop:
-            leave(stop.code, stop.why, stop.__cause__)
-        except Exception as error:  # noqa: BLE001  # one of the process loops
-            leave(ExitCode.ENGINE_BUG, f"{type(error).__name__}: {error}", error)
+        """Join the group and work until `leave`. Raises whatever cannot be waited out: the process must end."""
+        await self._on_thread(self._transactions.start)
+        await self._on_thread(self._member.join)
+        while not self._leaving:
+            await self._turn()
+        await self._on_thread(self._member.leave)
         self._left.set()
 
     async def leave(self) -> None:

@@ -11,6 +11,7 @@ from faust.tables.recovery import RebalanceAgain, Recovery, ServiceStopped
 from faust.types import TP, AppT
 from mode import Service
 
+from triggers.processing.exits import crash_only
 from triggers.processing.ownership import Ownership
 from triggers.processing.restore import Restorer
 
@@ -43,7 +44,8 @@ class BulkRecovery(Recovery):
             return
         stop = Event()
         try:
-            done = await asyncio.to_thread(self.restorer.restore, sorted(epochs), stop)
+            with crash_only():
+                done = await asyncio.to_thread(self.restorer.restore, sorted(epochs), stop)
         finally:
             stop.set()  # cancelled by another rebalance: the thread must not write on
         self.ownership.recovered({p: epochs[p] for p in done})

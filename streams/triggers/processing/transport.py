@@ -22,7 +22,7 @@ from mode.utils.queues import FlowControlEvent, ThrowableQueue
 from yarl import URL
 
 from triggers.processing.batch import Batch
-from triggers.processing.exits import Stop, leave
+from triggers.processing.exits import crash_only
 from triggers.processing.ownership import Ownership
 from triggers.processing.pump import Pump
 from triggers.topology import Topology
@@ -49,11 +49,9 @@ class AgentConsumer(Consumer):
     @Service.task
     async def _run_pump(self) -> None:
         await self._subscribed.wait()
-        try:
+        with crash_only():
             self._pump = await self._new_pump(self)
-        except Stop as stop:
-            leave(stop.code, stop.why, stop.__cause__)
-        await self._pump.run()
+            await self._pump.run()
 
     async def leave(self) -> None:
         """Finish what is in flight and leave the group, before Faust closes the tables."""

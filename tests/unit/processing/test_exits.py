@@ -34,3 +34,30 @@ def test_leaving_ends_the_process_with_the_code_and_says_why() -> None:
 
     assert ended.returncode == 71
     assert "the disk is gone" in ended.stdout + ended.stderr
+
+
+_A_THREAD_HANGS = """
+import asyncio, time
+from triggers.processing.exits import *
+
+async def serve():
+    asyncio.get_running_loop().run_in_executor(None, time.sleep, 600)
+    await asyncio.sleep(0.1)
+    with crash_only():
+        raise {error}
+
+with asyncio.Runner() as runner:
+    runner.run(serve())
+"""
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [("Stop(ExitCode.STORAGE, 'corrupt')", ExitCode.STORAGE), ("KeyError('a bug')", ExitCode.ENGINE_BUG)],
+)
+def test_a_crash_ends_the_process_even_if_a_thread_hangs(error: str, code: ExitCode) -> None:
+    script = _A_THREAD_HANGS.format(error=error)
+
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=60)
+
+    assert ended.returncode == code
