@@ -83,9 +83,10 @@ class _Columns:
 
     def sort(self) -> None:
         """Each vertex near the middle of its neighbours, to and fro, until few edges cross."""
+        place = {vertex: float(row) for column in self._columns for row, vertex in enumerate(column)}
         for column, neighbours in self._sweeps():
-            place = {vertex: row for near in self._columns for row, vertex in enumerate(near)}
             column.sort(key=_middle(neighbours, place.__getitem__))
+            place.update((vertex, float(row)) for row, vertex in enumerate(column))
 
     def settle(self) -> None:
         """Heights: as near to the neighbours' as the column leaves room."""
