@@ -128,10 +128,10 @@ class PartitionTurn:
         try:
             uid = decode_key(record.key())
             if session is None:
-                session = self._load(uid)
-                if not session.exists and misplaced(record, key, self._rules.topics.partitions):
+                if misplaced(record, key, self._rules.topics.partitions):
                     self._send_home(record, key)
                     return None
+                session = self._load(uid)
         except Undecodable as error:
             self._bury(record, error.reason, error.detail)
             return None

@@ -155,6 +155,17 @@ async def test_a_record_on_the_wrong_partition_is_sent_home_and_not_applied(benc
     assert not any(batch.rows.values())
 
 
+async def test_a_record_on_the_wrong_partition_is_not_applied_to_rows_that_lie_there_too(bench: Bench) -> None:
+    elsewhere = (HOME + 1) % PARTITIONS
+    bench.commit(configure())
+    bench.rows[elsewhere].write(dict(bench.rows[HOME].scan(b"")))
+
+    batch = bench.decide(record(b'{"trigger": "a"}', b"s1", partition=elsewhere, offset=1))
+
+    assert [(output.topic, output.partition) for output in batch.outputs] == [(NAMES.events, HOME)]
+    assert not any(batch.rows.values())
+
+
 async def test_an_event_whose_command_would_be_too_large_is_left_out_alone() -> None:
     bench = Bench(largest_command=2_000)
     rules = record(
