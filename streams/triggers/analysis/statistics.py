@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from msgspec import Struct
 
 from triggers.analysis.durations import Durations
+from triggers.analysis.grouped_log import GroupedLog
 from triggers.analysis.session_totals import SessionTotals, total
 from triggers.core.config import Plans, TaskConfig
 from triggers.core.events import Event
@@ -181,6 +182,20 @@ class Counting:
     def _with_uses(self, row: TriggerRow) -> TriggerRow:
         row.used_by, row.is_task = sorted(self._users[row.trigger]), row.trigger in self._rules
         return row
+
+
+def count(log: GroupedLog, since: int | None, until: int | None, stuck_after: int) -> Statistics:
+    """The tables of a log. Times that are negative are so long before its newest event; `stuck_after` is a length."""
+    end = log.newest if until is None else _absolute(until, log.newest)
+    start = 0 if since is None else _absolute(since, log.newest)
+    counting = Counting(Period(since=start, until=end, stuck_since=end - stuck_after))
+    for session, events in log.sessions():
+        counting.add(session, events)
+    return counting.result()
+
+
+def _absolute(time: int, newest: int) -> int:
+    return max(newest + time, 0) if time < 0 else time
 
 
 def _count_status(row: RuleRow, status: str) -> None:

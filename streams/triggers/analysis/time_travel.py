@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import NamedTuple
 
 from triggers.analysis.driver import MemoryDriver
+from triggers.analysis.times import utc_milliseconds
 from triggers.core.events import Event
 from triggers.core.view import SessionView
 from triggers.errors import CallError, NotFound, SessionNotFound
@@ -29,10 +30,21 @@ class Moment(NamedTuple):
 NOW = Moment()
 
 
+def parse_moment(text: str) -> Moment:
+    """After the event of an offset (17, or 3/17 with its partition), or at a time. Raises ValueError."""
+    offset = text.rpartition("/")[2]
+    if offset.isascii() and offset.isdecimal() and text.count("/") <= 1:
+        return Moment(offset=int(offset))
+    try:
+        return Moment(time=utc_milliseconds(text))
+    except ValueError:
+        raise ValueError(f"{text!r} is neither an offset nor a time such as 2024-03-01T10:20:30Z") from None
+
+
 def view_at(uid: str, events: Iterable[Event], moment: Moment = NOW) -> SessionView:
     """The session at the moment. What it refused counts for nothing. Raises SessionNotFound: it began later."""
     driver = MemoryDriver()
-    for event in _until(events, moment):
+    for event in until(events, moment):
         with suppress(CallError, NotFound):
             driver.apply(uid, event)
     found = driver.view(uid)
@@ -41,7 +53,8 @@ def view_at(uid: str, events: Iterable[Event], moment: Moment = NOW) -> SessionV
     return found
 
 
-def _until(events: Iterable[Event], moment: Moment) -> Iterator[Event]:
+def until(events: Iterable[Event], moment: Moment) -> Iterator[Event]:
+    """The events up to the moment."""
     for event in events:
         if moment.is_before(event):
             return

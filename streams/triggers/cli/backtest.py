@@ -14,13 +14,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from triggers.analysis.backtest.assumptions import Assumptions, NewRules
 from triggers.analysis.backtest.difference import SessionDifference
-from triggers.analysis.backtest.report import SHOWN, Backtest, Report, Scope
+from triggers.analysis.backtest.report import SHOWN, Backtest, Report, scope_of
 from triggers.analysis.grouped_log import GroupedLog
 from triggers.cli.backtest_text import print_report
+from triggers.cli.duration_option import PointInTime
 from triggers.cli.log_options import every_event, log_options
 from triggers.cli.output import json_option, print_json
 from triggers.cli.payload_option import JsonObject
-from triggers.cli.period_option import Period, Since
 from triggers.cli.settings_options import settings_of
 from triggers.codec.json_payloads import check_payload
 from triggers.core.config import validate_configuration
@@ -55,7 +55,7 @@ class Stub(click.ParamType):
 @click.command("backtest")
 @click.argument("new_rules", metavar="NEW_RULES.json", type=JsonObject())
 @click.option(
-    "--since", type=Period(), help="Sessions with an event in this period before the last one: 30d, or a time."
+    "--since", type=PointInTime(), help="Sessions with an event in this period before the last one: 30d, or a time."
 )
 @click.option("--sample", type=click.IntRange(1), help="So many sessions at most, the same ones every time.")
 @click.option("--add", "added", is_flag=True, help="Add the rules to the recorded ones instead of replacing those.")
@@ -69,7 +69,7 @@ class Stub(click.ParamType):
 def backtest_command(  # noqa: PLR0913, PLR0917  # one for each option
     ctx: click.Context,
     new_rules: bytes,
-    since: Since | None,
+    since: int | None,
     sample: int | None,
     added: bool,
     stubs: tuple[tuple[str, bytes], ...],
@@ -87,8 +87,7 @@ def backtest_command(  # noqa: PLR0913, PLR0917  # one for each option
     assume. Nothing is published. Exit code 1 if a session would change.
     """
     validate_configuration(new_rules)
-    period = since or Since()
-    scope = Scope(since=period.moment, within=period.within, sample=sample)
+    scope = scope_of(since, sample)
     backtest = Backtest(
         NewRules(rules=new_rules, added=added), Assumptions(stubs=dict(stubs), reuse=reuse), scope, show
     )

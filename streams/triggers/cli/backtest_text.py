@@ -10,8 +10,9 @@ import msgspec
 from triggers.analysis.backtest.assumptions import Known
 from triggers.analysis.backtest.difference import Change, RunDifference, SessionDifference, ShownRun
 from triggers.analysis.backtest.report import Report
+from triggers.analysis.times import moment
 from triggers.analysis.view_changes import changes_between
-from triggers.cli.output import moment, print_table
+from triggers.cli.output import print_table
 
 _WIDEST = 400
 _SIGNS = {Change.ADDED: "+", Change.REMOVED: "-"}

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import click
 
-from triggers.cli.output import json_option, moment, print_json, print_table
+from triggers.analysis.times import moment
+from triggers.cli.output import json_option, print_json, print_table
 from triggers.cli.place_option import Place
 from triggers.cli.settings_options import settings_of
 from triggers.cli.suggesting_group import SuggestingGroup

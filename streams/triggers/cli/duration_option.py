@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import click
 
-from triggers.cli.utc_time import utc_milliseconds
-
-_UNITS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+from triggers.analysis.times import duration_ms, point_in_time
 
 
 class Duration(click.ParamType):
@@ -18,9 +16,10 @@ class Duration(click.ParamType):
         """See click."""
         if isinstance(value, int):
             return value
-        if not (value[:-1].isdecimal() and value[-1:] in _UNITS):
-            self.fail(f"{value!r} is no length of time such as 90s, 15m, 12h or 30d", param, ctx)
-        return int(value[:-1]) * _UNITS[value[-1]]
+        try:
+            return duration_ms(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 class PointInTime(click.ParamType):
@@ -33,6 +32,6 @@ class PointInTime(click.ParamType):
         if isinstance(value, int):
             return value
         try:
-            return utc_milliseconds(value)
-        except ValueError:
-            return -Duration().convert(value, param, ctx)
+            return point_in_time(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)

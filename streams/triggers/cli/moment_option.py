@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import click
 
-from triggers.analysis.time_travel import Moment
-from triggers.cli.utc_time import utc_milliseconds
+from triggers.analysis.time_travel import Moment, parse_moment
 
 
 class MomentType(click.ParamType):
-    """After the event of this offset (17, or 3/17 as commands print it), or at this time (`utc_milliseconds`)."""
+    """After the event of this offset (17, or 3/17 as commands print it), or at this time (`parse_moment`)."""
 
     name = "OFFSET|TIME"
 
@@ -17,10 +16,7 @@ class MomentType(click.ParamType):
         """See click."""
         if isinstance(value, Moment):
             return value
-        offset = value.rpartition("/")[2]
-        if offset.isdecimal() and value.count("/") <= 1:
-            return Moment(offset=int(offset))
         try:
-            return Moment(time=utc_milliseconds(value))
-        except ValueError:
-            self.fail(f"{value!r} is neither an offset nor a time such as 2024-03-01T10:20:30Z", param, ctx)
+            return parse_moment(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)

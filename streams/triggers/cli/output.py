@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 import click
@@ -44,13 +43,3 @@ def cell(value: object) -> str:
     from rich.markup import escape  # noqa: PLC0415  # only here
 
     return escape("" if value is None else str(value))
-
-
-def moment(milliseconds: int | None) -> str:
-    """A time of the log, for people."""
-    if not milliseconds:
-        return ""
-    try:
-        return datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
-    except (OverflowError, ValueError, OSError):
-        return f"{milliseconds} ms"

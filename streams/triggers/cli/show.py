@@ -9,10 +9,11 @@ import msgspec
 from msgspec import Raw
 
 from triggers.analysis.time_travel import NOW, Moment, view_at
+from triggers.analysis.times import moment
 from triggers.analysis.view_changes import Change, changes_between
 from triggers.cli.log_options import events_of, log_options
 from triggers.cli.moment_option import MomentType
-from triggers.cli.output import cell, console, json_option, moment, print_json, print_table
+from triggers.cli.output import cell, console, json_option, print_json, print_table
 from triggers.cli.place_option import Place
 from triggers.cli.settings_options import settings_of
 from triggers.client import SessionReader

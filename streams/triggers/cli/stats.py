@@ -8,10 +8,11 @@ from pathlib import Path
 import click
 
 from triggers.analysis.grouped_log import GroupedLog
-from triggers.analysis.statistics import DAY_MS, Counting, Period, RuleRow, Statistics
+from triggers.analysis.statistics import DAY_MS, RuleRow, Statistics, count
+from triggers.analysis.times import moment
 from triggers.cli.duration_option import Duration, PointInTime
 from triggers.cli.log_options import every_event, log_options
-from triggers.cli.output import json_option, moment, print_json, print_table
+from triggers.cli.output import json_option, print_json, print_table
 from triggers.cli.settings_options import settings_of
 from triggers.cli.table_files import Tables, write_csv, write_parquet
 
@@ -43,7 +44,7 @@ def stats_command(  # noqa: PLR0913, PLR0917  # one for each option
     Reads every event there is, keeps them in a temporary file, and folds session by session.
     """
     with GroupedLog(every_event(settings_of(ctx), file, rules)) as log:
-        found = _count(log, since, until, stuck_after)
+        found = count(log, since, until, stuck_after)
     tables: Tables = {"rules": found.rules, "triggers": found.triggers, "stuck": found.stuck}
     if csv_into is not None:
         write_csv(csv_into, tables)
@@ -53,19 +54,6 @@ def stats_command(  # noqa: PLR0913, PLR0917  # one for each option
         print_json(found)
     else:
         print_statistics(found)
-
-
-def _count(log: GroupedLog, since: int | None, until: int | None, stuck_after: int) -> Statistics:
-    end = log.newest if until is None else _absolute(until, log.newest)
-    start = 0 if since is None else _absolute(since, log.newest)
-    counting = Counting(Period(since=start, until=end, stuck_since=end - stuck_after))
-    for session, events in log.sessions():
-        counting.add(session, events)
-    return counting.result()
-
-
-def _absolute(time: int, newest: int) -> int:
-    return max(newest + time, 0) if time < 0 else time
 
 
 def print_statistics(found: Statistics) -> None:

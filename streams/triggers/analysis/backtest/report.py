@@ -31,6 +31,13 @@ class Scope(Struct, frozen=True, kw_only=True):
     """So many at most: those whose UIDs have the least hashes, the same ones in every run."""
 
 
+def scope_of(since: int | None, sample: int | None) -> Scope:
+    """`since`: a time, or, if it is negative, so long before the log's last event (`times.point_in_time`)."""
+    if since is not None and since < 0:
+        return Scope(within=-since, sample=sample)
+    return Scope(since=since, sample=sample)
+
+
 class ChangeCount(Struct):
     """How much of one kind of change there is."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import groupby, islice
+from typing import NamedTuple
 
 from triggers.analysis.explanation import (
     Does,
@@ -19,7 +20,7 @@ from triggers.analysis.explanation import (
     TaskProof,
     Verdict,
 )
-from triggers.cli.output import moment
+from triggers.analysis.times import moment
 from triggers.core.commands import Outcome
 
 _WHY = {
@@ -68,25 +69,76 @@ _END = {
 }
 
 
+class Paragraph(NamedTuple):
+    """What is to be said of an instance, or of several in a row that are alike."""
+
+    subject: str
+    example: str | None
+    """The instance whose triggers are told, if there are several."""
+    fired: list[str]
+    """What it has of `after`."""
+    missing: list[str]
+    unless_fired: list[str]
+    unless: str | None
+    """How far `unless` is; None: there is none, or it does not matter any more."""
+    end: str
+    """What will become of it; empty: nothing to add."""
+
+
 def explanation_lines(explanation: Explanation) -> Iterator[str]:
     """The whole text: tasks first, then the events."""
     yield f"Session {explanation.session}"
     for task in explanation.tasks:
         yield ""
-        yield from _task(task)
+        yield rule_sentence(task)
+        for paragraph in paragraphs(task):
+            yield from (f"  {line}" for line in _lines(paragraph))
     yield ""
     yield "What each event did, in their order (times are UTC):"
     for proof in explanation.events:
-        yield f"  {_where(proof.event)}: {proof.event.what}"
-        yield from (f"      {sentence}" for sentence in _sentences(proof))
+        yield f"  {where(proof.event)}: {proof.event.what}"
+        yield from (f"      {sentence}" for sentence in event_sentences(proof))
 
 
-def _task(task: TaskProof) -> Iterator[str]:
+def rule_sentence(task: TaskProof) -> str:
+    """The rule, read aloud."""
     every = f", and every time {task.and_every} fires" if task.and_every else ""
     unless = f", unless {_and(task.unless)} fired first" if task.unless else ""
-    yield f"{task.name} runs {task.run} after {_and(task.after) or 'nothing'}{every}{unless}."
+    return f"{task.name} runs {task.run} after {_and(task.after) or 'nothing'}{every}{unless}."
+
+
+def paragraphs(task: TaskProof) -> Iterator[Paragraph]:
+    """The task's instances, in their order."""
     for _, alike in groupby(task.instances, key=_likeness):
-        yield from _instances(task, list(alike))
+        yield _paragraph(task, list(alike))
+
+
+def event_sentences(proof: EventProof) -> Iterator[str]:
+    """What an event did, or why it did nothing."""
+    yield from (_effect(effect) for effect in _together(proof.effects))
+    if proof.outcome is Outcome.STOPPED:
+        yield "the cascade is stopped here: it is deeper than maxCascadeDepth"
+    yield from (f"nothing{_for(idle)}: {_idle(idle)}" for idle in proof.idle)
+    if not proof.effects and not proof.idle:
+        yield "nothing changes"
+
+
+def where(ref: EventRef) -> str:
+    """Where an event is."""
+    return f"offset {ref.offset}, {moment(ref.time)}{f', id {ref.id}' if ref.id else ''}"
+
+
+def _lines(paragraph: Paragraph) -> Iterator[str]:
+    yield paragraph.subject
+    if paragraph.example:
+        yield f"  For example {paragraph.example}:"
+    yield from (f"  + {fired}" for fired in paragraph.fired)
+    yield from (f"  - {missing}" for missing in paragraph.missing)
+    yield from (f"  + unless: {fired}" for fired in paragraph.unless_fired)
+    if paragraph.unless:
+        yield f"  - unless: {paragraph.unless}"
+    if paragraph.end:
+        yield f"  {paragraph.end}"
 
 
 def _likeness(proof: InstanceProof) -> tuple[object, ...]:
@@ -94,20 +146,24 @@ def _likeness(proof: InstanceProof) -> tuple[object, ...]:
     return proof.status, proof.verdict, missing, tuple(proof.unless_missing), proof.attempt, proof.due is None
 
 
-def _instances(task: TaskProof, alike: list[InstanceProof]) -> Iterator[str]:
+def _paragraph(task: TaskProof, alike: list[InstanceProof]) -> Paragraph:
     first = alike[0]
-    yield f"  {_subject(task, alike)}"
-    if len(alike) > 1 and (first.satisfied or first.unless_fired):
-        yield f"    For example {first.name}:"
-    yield from (f"    + {_held(held)}" for held in first.satisfied)
-    if first.verdict is not Verdict.STARTED:
-        yield from (f"    - {_missing(missing)}" for missing in first.missing)
-    yield from (f"    + unless: {_held(held)}" for held in first.unless_fired)
-    if task.unless and first.verdict is not Verdict.STARTED:
-        count = f"{len(first.unless_fired)} of {len(task.unless)}"
-        yield f"    - unless: {count}; not fired: {_and(first.unless_missing) or 'none'}"
-    if end := _end(first):
-        yield f"    {end}"
+    waits = first.verdict is not Verdict.STARTED
+    has_more = len(alike) > 1 and (first.satisfied or first.unless_fired)
+    return Paragraph(
+        subject=_subject(task, alike),
+        example=first.name if has_more else None,
+        fired=[_held(held) for held in first.satisfied],
+        missing=[_missing(missing) for missing in first.missing] if waits else [],
+        unless_fired=[_held(held) for held in first.unless_fired],
+        unless=_unless(task, first) if task.unless and waits else None,
+        end=_end(first),
+    )
+
+
+def _unless(task: TaskProof, proof: InstanceProof) -> str:
+    count = f"{len(proof.unless_fired)} of {len(task.unless)}"
+    return f"{count}; not fired: {_and(proof.unless_missing) or 'none'}"
 
 
 def _subject(task: TaskProof, alike: list[InstanceProof]) -> str:
@@ -153,15 +209,6 @@ def _end(proof: InstanceProof) -> str:
     return _END.get(proof.verdict, "")
 
 
-def _sentences(proof: EventProof) -> Iterator[str]:
-    yield from (_effect(effect) for effect in _together(proof.effects))
-    if proof.outcome is Outcome.STOPPED:
-        yield "the cascade is stopped here: it is deeper than maxCascadeDepth"
-    yield from (f"nothing{_for(idle)}: {_idle(idle)}" for idle in proof.idle)
-    if not proof.effects and not proof.idle:
-        yield "nothing changes"
-
-
 def _for(idle: Idle) -> str:
     return f" for {idle.task}" if idle.task else ""
 
@@ -187,15 +234,11 @@ def _idle(idle: Idle) -> str:
 
 
 def _event(ref: EventRef) -> str:
-    return f"{ref.what} (offset {ref.offset}, {moment(ref.time)}{f', id {ref.id}' if ref.id else ''})"
+    return f"{ref.what} ({where(ref)})"
 
 
 def _by(ref: EventRef | None) -> str:
     return "" if ref is None else f" (offset {ref.offset})"
-
-
-def _where(ref: EventRef) -> str:
-    return f"offset {ref.offset}, {moment(ref.time)}{f', id {ref.id}' if ref.id else ''}"
 
 
 def _row(task: str, first: int, last: int) -> str:
