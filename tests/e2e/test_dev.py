@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +34,10 @@ def test_the_stack_answers_the_command_line_and_is_gone_after_ctrl_c(tmp_path: P
         fired = _triggers(address, "fire", "s1", "b", "--json")
         after = f"{fired['partition']}/{fired['offset']}"
         session = _triggers(address, "show", "s1", "--after", after, "--json")
+        in_console = _in_console(dev.text, "s1")
         assert dev.interrupt() == 0
 
+    assert in_console == session
     assert [one["name"] for one in session["instances"]] == ["t_echo#0"]
     wait_until(lambda: not list(processes_of(mark)), "no process is left", 10)
     assert list(temporary.iterdir()) == []
@@ -49,6 +52,12 @@ def test_a_stack_that_is_killed_takes_its_processes_with_it(tmp_path: Path) -> N
         dev.end(signal.SIGKILL)
 
     wait_until(lambda: not list(processes_of(mark)), "no process is left", 20)
+
+
+def _in_console(text: str, session: str) -> object:
+    (url,) = re.findall(r"console (http://\S+),", text)
+    with urllib.request.urlopen(f"{url}/api/sessions/{session}", timeout=20) as response:  # noqa: S310  # the console's
+        return json.load(response)
 
 
 def _told(text: str) -> list[str]:

@@ -88,11 +88,19 @@ def is_capsule(path: Path) -> bool:
 def load_capsule(path: Path) -> Capsule:
     """Raises BadCapsule."""
     try:
-        found = msgspec.json.decode(path.read_bytes(), type=Capsule)
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
+        return decode_capsule(path.read_bytes(), str(path))
+    except OSError as error:
         raise BadCapsule(f"{path}: no capsule: {error}") from error
+
+
+def decode_capsule(text: bytes, name: str) -> Capsule:
+    """`name` is for the error. Raises BadCapsule."""
+    try:
+        found = msgspec.json.decode(text, type=Capsule)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BadCapsule(f"{name}: no capsule: {error}") from error
     if found.capsule != FORMAT:
-        raise BadCapsule(f"{path}: a capsule of format {found.capsule}; this version reads format {FORMAT}")
+        raise BadCapsule(f"{name}: a capsule of format {found.capsule}; this version reads format {FORMAT}")
     return found
 
 

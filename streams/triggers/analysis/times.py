@@ -20,6 +20,14 @@ def moment(milliseconds: int | None) -> str:
         return f"{milliseconds} ms"
 
 
+def length_of_time(milliseconds: int | None) -> str:
+    """For people: in the largest unit, up to days, of which it has at least one."""
+    if milliseconds is None:
+        return ""
+    unit = next((name for name in "dhms" if milliseconds >= _UNITS[name]), None)
+    return f"{milliseconds} ms" if unit is None else f"{milliseconds / _UNITS[unit]:.1f} {unit}"
+
+
 def utc_milliseconds(text: str) -> int:
     """RFC 3339, or as `moment` writes it; without a zone it is UTC, a date is its first moment. Raises ValueError."""
     time = datetime.fromisoformat(text)

@@ -17,7 +17,7 @@ from triggers.dev.example import APP, BrowserService, example_environment, examp
 from triggers.dev.ports import free_ports
 from triggers.dev.readiness import Readiness
 from triggers.dev.relay import Relay
-from triggers.dev.stack import Stack, celery_service, make_topics, worker_service
+from triggers.dev.stack import Stack, celery_service, console_service, make_topics, worker_service
 from triggers.settings import Settings
 
 _LOOK_EVERY_S = 0.3
@@ -34,7 +34,7 @@ _LOOK_EVERY_S = 0.3
 def dev_command(  # noqa: PLR0913, PLR0917  # one for each option
     ctx: click.Context, broker: str | None, processes: int, celery_workers: int, app: str | None, data: Path | None
 ) -> None:
-    """Run a broker, the topics, workers and Celery workers on this machine until Ctrl-C."""
+    """Run a broker, the topics, workers, Celery workers and the console on this machine until Ctrl-C."""
     end_by_signals()
     relay = Relay()
     with ExitStack() as cleanup:
@@ -43,10 +43,13 @@ def dev_command(  # noqa: PLR0913, PLR0917  # one for each option
         make_topics(settings, relay)
         stack = Stack(relay)
         cleanup.callback(stack.stop)
-        ports = _start_workers(stack, settings, processes)
+        *ports, console = free_ports(processes + 1)
+        for slot, port in enumerate(ports):
+            stack.start(worker_service(settings, slot, port))
+        stack.start(console_service(settings, console))
         _start_celery(stack, settings, app, celery_workers, cleanup)
-        readiness = Readiness(settings, ports, celery_workers)
-        _watch(stack, relay, readiness, lambda: _summarise(relay, settings, ports))
+        readiness = Readiness(settings, [*ports, console], celery_workers)
+        _watch(stack, relay, readiness, lambda: _summarise(relay, settings, ports, console))
 
 
 def _start_broker(relay: Relay, cleanup: ExitStack) -> str:
@@ -55,13 +58,6 @@ def _start_broker(relay: Relay, cleanup: ExitStack) -> str:
     relay.write("broker", f"starting {broker.kind}")
     broker.start()
     return broker.address
-
-
-def _start_workers(stack: Stack, settings: Settings, count: int) -> list[int]:
-    ports = free_ports(count)
-    for slot, port in enumerate(ports):
-        stack.start(worker_service(settings, slot, port))
-    return ports
 
 
 def _start_celery(stack: Stack, settings: Settings, app: str | None, count: int, cleanup: ExitStack) -> None:
@@ -75,11 +71,12 @@ def _start_celery(stack: Stack, settings: Settings, app: str | None, count: int,
         stack.start(celery_service(settings, app or APP, number, env, folder))
 
 
-def _summarise(relay: Relay, settings: Settings, ports: list[int]) -> None:
+def _summarise(relay: Relay, settings: Settings, ports: list[int], console: int) -> None:
     urls = ", ".join(f"http://127.0.0.1:{port}" for port in ports)
     relay.write(
         "ready",
-        f"Kafka {settings.brokers}, namespace {settings.namespace}, workers {urls}; Ctrl-C ends it all;"
+        f"console http://127.0.0.1:{console}, Kafka {settings.brokers}, namespace {settings.namespace}, workers {urls};"
+        " Ctrl-C ends it all;"
         f" elsewhere: triggers --brokers {settings.brokers} --namespace {settings.namespace} list",
     )
 

@@ -44,6 +44,7 @@ COMMANDS = {
     "check": Entry("triggers.cli.check", "What is wrong with rules, before anything runs."),
     "graph": Entry("triggers.cli.graph", "Rules, or what caused what in a session, as a picture."),
     "backtest": Entry("triggers.cli.backtest", "What other rules would have done to recorded sessions."),
+    "console": Entry("triggers.cli.console", "Sessions and analyses in a browser and over HTTP."),
     "capture": Entry("triggers.cli.capture", "Sessions as files that replay anywhere."),
     "verify": Entry("triggers.cli.verify", "Capsules and recorded histories against this engine."),
     "completion": Entry("triggers.cli.completion", "Completion for bash, zsh or fish."),

@@ -9,7 +9,7 @@ import click
 
 from triggers.analysis.grouped_log import GroupedLog
 from triggers.analysis.statistics import DAY_MS, RuleRow, Statistics, count
-from triggers.analysis.times import moment
+from triggers.analysis.times import length_of_time, moment
 from triggers.cli.duration_option import Duration, PointInTime
 from triggers.cli.log_options import every_event, log_options
 from triggers.cli.output import json_option, print_json, print_table
@@ -88,14 +88,4 @@ def _print_any(columns: Sequence[str], rows: Sequence[Sequence[object]], title: 
 def _rule(row: RuleRow) -> tuple[object, ...]:
     counts = (row.sessions, row.instances, row.runs, row.finished, row.failed, row.abandoned, row.waiting)
     waits = (row.wait_p50_ms, row.wait_p90_ms, row.wait_p99_ms, row.wait_longest_ms)
-    return (row.task, *counts, *map(_length, waits))
-
-
-def _length(milliseconds: int | None) -> str:
-    """For people: the largest unit in which it is at least 1."""
-    if milliseconds is None:
-        return ""
-    for unit, size in (("d", DAY_MS), ("h", 3_600_000), ("m", 60_000), ("s", 1_000)):
-        if milliseconds >= size:
-            return f"{milliseconds / size:.1f} {unit}"
-    return f"{milliseconds} ms"
+    return (row.task, *counts, *map(length_of_time, waits))

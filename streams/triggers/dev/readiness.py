@@ -1,4 +1,4 @@
-"""Is the stack up? Asks the workers themselves, and Kafka about the executors."""
+"""Is the stack up? Asks the workers and the console themselves, and Kafka about the executors."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _ANSWER_S = 2.0
 
 
 class Readiness:
-    """Of workers on these ports of this machine and of so many Celery workers."""
+    """Of workers and a console on these ports of this machine, and of so many Celery workers."""
 
     def __init__(self, settings: Settings, ports: Sequence[int], celery_workers: int) -> None:
         self._settings = settings
@@ -26,7 +26,7 @@ class Readiness:
 
     @property
     def complete(self) -> bool:
-        """All workers can be asked, and all Celery workers are members of their group. Blocks for moments."""
+        """All of the ports answer, and all Celery workers are members of their group. Blocks for moments."""
         return all(map(_ready, self._ports)) and self._executors() >= self._celery_workers
 
     def _executors(self) -> int:

@@ -89,6 +89,13 @@ def worker_service(settings: Settings, slot: int, port: int) -> Service:
     return Service(f"worker-{slot}", command, environment(settings) | own)
 
 
+def console_service(settings: Settings, port: int) -> Service:
+    """The console, for this machine's browsers."""
+    return Service(
+        "console", [sys.executable, "-m", "triggers.cli", "console", "--port", str(port)], environment(settings)
+    )
+
+
 def celery_service(settings: Settings, app: str, number: int, env: Mapping[str, str], cwd: Path) -> Service:
     """A Celery worker of the app."""
     name = f"celery-{number}"

@@ -1,0 +1,38 @@
+"""`triggers console`: sessions and analyses in a browser."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import click
+
+from triggers.cli.log_options import every_event, log_options
+from triggers.cli.settings_options import settings_of
+from triggers.console import FileSource, KafkaSource, Source, serve
+from triggers.settings import Settings
+
+
+@click.command("console")
+@click.option("--host", default="127.0.0.1", show_default=True, help="Interface. The console asks nobody who they are.")
+@click.option("--port", type=click.IntRange(0, 65535), default=6080, show_default=True, help="0: a free one.")
+@log_options
+@click.pass_context
+def console_command(ctx: click.Context, host: str, port: int, file: Path | None, rules: bytes | None) -> None:
+    """Serve pages and an HTTP API about sessions and rules, until Ctrl-C. Reads only; changes nothing.
+
+    With --from, the sessions of a recorded log or a capsule, without Kafka.
+    """
+    source = _source(settings_of(ctx), file, rules)
+    try:
+        listening = socket.create_server((host, port))
+    except OSError as error:
+        raise click.UsageError(f"cannot listen on {host}:{port}: {error.strerror}; choose another --port") from error
+    click.echo(f"Console at http://{host}:{listening.getsockname()[1]}/ (Ctrl-C ends it)")
+    serve(source, listening)
+
+
+def _source(settings: Settings, file: Path | None, rules: bytes | None) -> Source:
+    if file is None and rules is None:
+        return KafkaSource(settings)
+    return FileSource(every_event(settings, file, rules))

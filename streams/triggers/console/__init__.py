@@ -1,0 +1,8 @@
+"""Sessions and analyses in a browser and over HTTP. It reads; nothing here can publish."""
+
+from triggers.console.file_source import FileSource
+from triggers.console.kafka_source import KafkaSource
+from triggers.console.server import application, serve
+from triggers.console.source import Source
+
+__all__ = ["FileSource", "KafkaSource", "Source", "application", "serve"]

@@ -1,0 +1,105 @@
+"""What can be asked, of one session and of all of them. Everything here blocks, and folds events; nothing acts."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from msgspec import Struct
+
+from triggers.analysis.backtest.assumptions import Assumptions, NewRules
+from triggers.analysis.backtest.report import Backtest, Report, scope_of
+from triggers.analysis.capsules import capture
+from triggers.analysis.check.rules import Arrivals, Checked, check_rules
+from triggers.analysis.explain import explain
+from triggers.analysis.explanation import Explanation
+from triggers.analysis.graph.causes import CausedInstance, causes_of
+from triggers.analysis.graph.picture import Picture
+from triggers.analysis.graph.rules import picture_of_rules
+from triggers.analysis.graph.session import picture_of_session
+from triggers.analysis.grouped_log import GroupedLog
+from triggers.analysis.statistics import Statistics, count
+from triggers.analysis.time_travel import NOW, Moment, view_at
+from triggers.analysis.view_changes import Change, changes_between
+from triggers.console.recent_logs import RecentLogs
+from triggers.console.source import Source
+from triggers.core.config import compile_plan, validate_configuration
+from triggers.core.events import Event
+from triggers.core.view import SessionSummary, SessionView
+
+
+class Trial(Struct, frozen=True, kw_only=True):
+    """A back-test that is asked for."""
+
+    rules: bytes
+    added: bool = False
+    since: int | None = None
+    """See `times.point_in_time`."""
+    sample: int | None = None
+    reuse: bool = False
+
+
+class Questions:
+    """Thread-safe. Raises what the source raises, and CallError or NotFound for a question that makes no sense."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._logs = RecentLogs(source)
+
+    def summaries(self, prefix: str, limit: int) -> list[SessionSummary]:
+        """Sessions by UID."""
+        return self._source.summaries(prefix, limit)
+
+    def log(self, uid: str, moment: Moment = NOW) -> list[Event]:
+        """The session's events up to the moment at least."""
+        return self._logs.whole(uid, moment)
+
+    def view(self, uid: str, moment: Moment = NOW) -> SessionView:
+        """The session as it was."""
+        return view_at(uid, self._logs.events(uid, moment))
+
+    def explanation(self, uid: str, moment: Moment = NOW, task: str | None = None) -> Explanation:
+        """Why it was where it was."""
+        return explain(uid, self._logs.events(uid, moment), task)
+
+    def changes(self, uid: str, before: Moment, after: Moment) -> list[Change]:
+        """What is different between two moments."""
+        return changes_between(self.view(uid, before), self.view(uid, after))
+
+    def causes(self, uid: str, moment: Moment = NOW, instance: str | None = None) -> list[CausedInstance]:
+        """What caused each instance."""
+        return list(causes_of(uid, self._logs.events(uid, moment), instance))
+
+    def picture(self, uid: str, moment: Moment = NOW) -> Picture:
+        """The same, drawn."""
+        return picture_of_session(self.causes(uid, moment), uid)
+
+    def capsule(self, uid: str, masked: Collection[str] = ()) -> bytes:
+        """The session in one file."""
+        return capture(uid, self._logs.events(uid, NOW), masked)
+
+    def statistics(self, since: int | None, until: int | None, stuck_after: int) -> Statistics:
+        """Reads every event there is."""
+        with GroupedLog(self._source.every()) as log:
+            return count(log, since, until, stuck_after)
+
+    def backtest(self, trial: Trial) -> Report:
+        """Reads every event there is, and folds the sessions that are asked for twice."""
+        validate_configuration(trial.rules)
+        new = NewRules(rules=trial.rules, added=trial.added)
+        backtest = Backtest(new, Assumptions(reuse=trial.reuse), scope_of(trial.since, trial.sample))
+        with GroupedLog() as log:
+            backtest.gather(self._source.every(), log)
+            for _ in backtest.differences(log):
+                pass
+        return backtest.report()
+
+
+def check(rules: bytes, declared: Collection[str]) -> Checked:
+    """`declared`: all that the application fires; empty: not known."""
+    return check_rules(rules, declared or None, Arrivals())
+
+
+def picture_of(rules: bytes) -> Picture:
+    """Rules, drawn. Raises InvalidConfiguration."""
+    validate_configuration(rules)
+    return picture_of_rules(compile_plan(rules), "rules")

@@ -1,0 +1,146 @@
+"""What the page of a session shows: the session as it was after one of its events, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import msgspec
+from msgspec import Raw
+
+from triggers.analysis.event_words import words_of
+from triggers.analysis.explain import explain
+from triggers.analysis.explanation import EventProof
+from triggers.analysis.explanation_text import Paragraph, event_sentences, paragraphs, rule_sentence
+from triggers.analysis.time_travel import NOW, Moment, until, view_at
+from triggers.analysis.times import moment as time_text
+from triggers.analysis.view_changes import Change, changes_between
+from triggers.core.events import Event
+from triggers.core.view import InstanceView, SessionView
+from triggers.errors import SessionNotFound
+
+MOST_EVENTS = 300
+"""Events of the timeline that are shown around the chosen one."""
+MOST_DRAWN = 200
+"""Instances of a picture that is shown without being asked for."""
+MOST_INSTANCES = 500
+_BESIDE_INSTANCES = {"modified", "events"}
+
+
+class TimelineRow(NamedTuple):
+    """An event of the timeline."""
+
+    offset: int
+    time: str
+    id: str | None
+    what: str
+    sentences: list[str]
+    """Empty: it comes after the chosen event."""
+    is_chosen: bool
+
+
+class TaskCard(NamedTuple):
+    """A rule and its instances."""
+
+    name: str
+    rule: str
+    paragraphs: list[Paragraph]
+
+
+class InstanceRow(NamedTuple):
+    """An instance, as a row of a table."""
+
+    name: str
+    status: str
+    kwargs: list[tuple[str, str]]
+    outcome: list[tuple[str, str]]
+    times: list[tuple[str, str]]
+
+
+class SessionPage(NamedTuple):
+    """Everything the template needs."""
+
+    uid: str
+    offsets: list[int]
+    step: int
+    """Number of the chosen event, from 0."""
+    chosen: TimelineRow
+    view: SessionView
+    created: str
+    modified: str
+    tasks: list[TaskCard]
+    instances: list[InstanceRow]
+    more_instances: int
+    latest: list[tuple[str, str]]
+    changes: list[Change]
+    timeline: list[TimelineRow]
+    is_latest: bool
+    is_drawn: bool
+
+    @property
+    def before(self) -> int | None:
+        """The offset of the event before the chosen one."""
+        return self.offsets[self.step - 1] if self.step else None
+
+    @property
+    def after(self) -> int | None:
+        """The offset of the event after it."""
+        return self.offsets[self.step + 1] if self.step + 1 < len(self.offsets) else None
+
+
+def session_page(uid: str, log: list[Event], moment: Moment = NOW) -> SessionPage:
+    """The page at a moment. Raises SessionNotFound: the session began later."""
+    past = list(until(log, moment))
+    if not past:
+        raise SessionNotFound(f"session {uid!r} had no event at that moment")
+    found, proofs = view_at(uid, past), explain(uid, past)
+    timeline = list(_timeline(log, proofs.events))
+    step = len(past) - 1
+    return SessionPage(
+        uid=uid,
+        offsets=[event.position for event in log],
+        step=step,
+        chosen=timeline[step],
+        view=found,
+        created=time_text(found.created),
+        modified=time_text(found.modified),
+        tasks=[TaskCard(task.name, rule_sentence(task), list(paragraphs(task))) for task in proofs.tasks],
+        instances=[_row(instance) for instance in found.instances[-MOST_INSTANCES:]],
+        more_instances=max(len(found.instances) - MOST_INSTANCES, 0),
+        latest=_texts(found.latest_kwargs),
+        changes=_changes(uid, past, found),
+        timeline=timeline[max(step - MOST_EVENTS // 2, 0) : step + MOST_EVENTS // 2],
+        is_latest=step == len(log) - 1,
+        is_drawn=0 < len(found.instances) <= MOST_DRAWN,
+    )
+
+
+def _timeline(log: list[Event], proofs: list[EventProof]) -> Iterator[TimelineRow]:
+    for number, event in enumerate(log):
+        sentences = list(event_sentences(proofs[number])) if number < len(proofs) else []
+        chosen = number == len(proofs) - 1
+        yield TimelineRow(event.position, time_text(event.time), event.id, words_of(event), sentences, chosen)
+
+
+def _changes(uid: str, past: list[Event], found: SessionView) -> list[Change]:
+    """What the last event changed, without what every event changes."""
+    if len(past) == 1:
+        return []
+    changes = changes_between(view_at(uid, past[:-1]), found)
+    return [change for change in changes if change.place not in _BESIDE_INSTANCES]
+
+
+def _row(instance: InstanceView) -> InstanceRow:
+    outcome = {name: value for name, value in instance.metadata.items() if name != "actualKwargs"}
+    stamps = sorted(instance.timestamps.items(), key=lambda stamp: stamp[1])
+    return InstanceRow(
+        name=instance.name,
+        status=instance.status,
+        kwargs=_texts(instance.kwargs),
+        outcome=_texts(outcome),
+        times=[("created", time_text(instance.created)), *((status, time_text(at)) for status, at in stamps)],
+    )
+
+
+def _texts(values: dict[str, Raw]) -> list[tuple[str, str]]:
+    return [(name, msgspec.json.encode(value).decode()) for name, value in values.items()]

@@ -1,0 +1,47 @@
+// The slider: asks for the page at another event and shows its lower part. Without it the links do the same.
+"use strict";
+
+const form = document.getElementById("travel");
+
+if (form) {
+  const slider = document.getElementById("step");
+  const number = document.getElementById("number");
+  const offsets = JSON.parse(form.dataset.offsets);
+  let asked = null;
+  let waiting = 0;
+
+  const show = async (url) => {
+    asked?.abort();
+    asked = new AbortController();
+    try {
+      const response = await fetch(url, { signal: asked.signal });
+      const page = new DOMParser().parseFromString(await response.text(), "text/html");
+      const found = page.getElementById("moment") ?? page.querySelector("main");
+      document.getElementById("moment").replaceChildren(...found.childNodes);
+      history.replaceState(null, "", url);
+    } catch (error) {
+      if (error.name !== "AbortError") document.getElementById("moment").textContent = `No answer: ${error.message}`;
+    }
+  };
+
+  const travel = (step) => {
+    slider.value = step;
+    number.textContent = step;
+    const url = new URL(form.action);
+    url.searchParams.set("at", offsets[step - 1]);
+    clearTimeout(waiting);
+    waiting = setTimeout(show, 60, url);
+  };
+
+  slider.addEventListener("input", () => travel(Number(slider.value)));
+
+  document.addEventListener("click", (click) => {
+    const link = click.target.closest?.("#moment a[href*='?at=']");
+    const step = link && link.pathname === new URL(form.action).pathname
+      ? offsets.indexOf(Number(new URL(link.href).searchParams.get("at"))) + 1 : 0;
+    if (step && !click.ctrlKey && !click.metaKey && !click.shiftKey && click.button === 0) {
+      click.preventDefault();
+      travel(step);
+    }
+  });
+}

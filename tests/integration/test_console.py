@@ -1,0 +1,163 @@
+"""The console on a real Kafka: the API beside the command line, the pages in a real browser."""
+
+from __future__ import annotations
+
+import json
+import re
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+from tests.support.browser import Complaints, running_browser
+from tests.support.console_log import HOSTILE, log_lines
+from tests.support.program import Program, environment, run, run_json
+from tests.support.worker_process import WorkerProcess
+
+from triggers.settings import Settings
+
+pytestmark = pytest.mark.broker
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with running_browser() as browser:
+        yield browser
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    page = browser.new_page()
+    page.set_default_timeout(20_000)
+    yield page
+    page.close()
+
+
+@pytest.fixture
+def console(settings: Settings, tmp_path: Path) -> Iterator[str]:
+    """Its URL, over an installation with the sessions of the log."""
+    log = tmp_path / "log.jsonl"
+    log.write_text("\n".join(log_lines()))
+    assert run(settings, "topics", "create", "--partitions", "2").returncode == 0
+    with WorkerProcess(settings, "console") as worker:
+        worker.wait_ready()
+        fired = run(settings, "fire", "--from", str(log))
+        assert fired.returncode == 0, fired.stderr
+        with Program(tmp_path, "console", "--port", "0", env=environment(settings)) as program:
+            program.wait_for("Console at ")
+            yield re.findall(r"http://\S+:\d+", program.text)[0]
+            assert program.interrupt() == 0
+
+
+@pytest.fixture
+def of_a_file(tmp_path: Path) -> Iterator[str]:
+    """Its URL, over a recorded log, without Kafka."""
+    log = tmp_path / "log.jsonl"
+    log.write_text("\n".join(log_lines()))
+    with Program(tmp_path, "console", "--port", "0", "--from", str(log)) as program:
+        program.wait_for("Console at ")
+        yield re.findall(r"http://\S+:\d+", program.text)[0]
+
+
+def _json(url: str) -> Any:  # noqa: ANN401  # any JSON
+    with urllib.request.urlopen(url, timeout=30) as response:  # noqa: S310  # the console's
+        return json.load(response)
+
+
+def test_it_says_what_the_command_line_says(settings: Settings, console: str) -> None:
+    assert _json(f"{console}/api/sessions")["sessions"] == run_json(settings, "list")
+    for uid in ("s-done", HOSTILE):
+        path = f"{console}/api/sessions/{quote(uid, safe='')}"
+        assert _json(path) == run_json(settings, "show", uid)
+        assert _json(f"{path}/explanation") == run_json(settings, "explain", uid)
+        assert _json(f"{path}/capsule") == json.loads(run(settings, "capture", uid).stdout)
+    assert _json(f"{console}/api/statistics") == run_json(settings, "stats")
+
+
+def test_a_session_is_found_and_followed_through_time(console: str, page: Page) -> None:
+    complaints = Complaints(page)
+    page.goto(console)
+    page.get_by_label("UID begins with").fill("s-d")
+    page.get_by_role("button", name="Find").click()
+    page.get_by_role("link", name="s-done").click()
+    expect(page.locator("#number")).to_have_text("7")
+    expect(page.locator("#task-t_report")).to_contain_text("is scheduled, attempt 1")
+    expect(page.get_by_alt_text("The causes of each instance")).to_have_js_property("complete", True)
+
+    slider = page.get_by_role("slider")
+    for _ in range(5):
+        slider.press("ArrowLeft")
+
+    expect(page.locator("section.chosen")).to_contain_text("page fired")
+    expect(page.locator("#task-t_import")).to_contain_text("complete is missing: an application has to fire it")
+    assert "at=" in page.url
+    page.get_by_role("link", name="after").click()
+    expect(page.locator("#number")).to_have_text("3")
+    slider.press("End")
+    expect(page.locator("#number")).to_have_text("7")
+    expect(page.locator("section.chosen")).to_contain_text("approved fired")
+    assert complaints.found == []
+
+
+def test_a_moment_has_an_address(of_a_file: str, page: Page) -> None:
+    page.goto(f"{of_a_file}/sessions/s-done?at=13")
+
+    expect(page.locator("#number")).to_have_text("4")
+    expect(page.get_by_role("slider")).to_have_value("4")
+    expect(page.locator("[aria-current=step]")).to_contain_text("complete fired")
+
+
+def test_it_works_without_scripts(of_a_file: str, browser: Browser) -> None:
+    page = browser.new_page(java_script_enabled=False)
+    page.goto(f"{of_a_file}/sessions/s-done")
+    page.get_by_role("link", name="before").click()
+    page.get_by_role("link", name="before").click()
+
+    expect(page.locator("section.chosen")).to_contain_text("t_import#0 started")
+    page.close()
+
+
+def test_what_users_have_named_runs_nothing(of_a_file: str, page: Page) -> None:
+    complaints = Complaints(page)
+    page.on("dialog", lambda dialog: complaints.found.append(f"dialog {dialog.message}"))
+    page.goto(of_a_file)
+    page.get_by_role("link", name=HOSTILE).click()
+
+    expect(page.get_by_role("heading", level=1)).to_have_text(HOSTILE)
+    expect(page.get_by_alt_text("The causes of each instance")).to_have_js_property("complete", True)
+    page.get_by_role("link", name="before").click()
+    expect(page.locator("#number")).to_have_text("2")
+    assert complaints.found == []
+
+
+def test_a_captured_session_is_a_timeline_elsewhere(of_a_file: str, page: Page, tmp_path: Path) -> None:
+    complaints = Complaints(page)
+    page.goto(f"{of_a_file}/sessions/s-done")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Capsule", exact=True).last.click()
+    capsule = tmp_path / "s.capsule.json"
+    download.value.save_as(capsule)
+
+    page.goto(f"{of_a_file}/capsule")
+    page.get_by_label("A file that").set_input_files(capsule)
+    page.get_by_role("button", name="Open").click()
+
+    expect(page.locator("#verdict")).to_contain_text("It comes to the same here")
+    expect(page.locator("ol.timeline > li")).to_have_count(7)
+    assert complaints.found == []
+
+
+def test_rules_are_checked_and_drawn(of_a_file: str, page: Page) -> None:
+    complaints = Complaints(page)
+    page.goto(f"{of_a_file}/rules")
+    rules = {"t_a": {"after": ["x"], "unless": ["stop"], "run": "app.A"}}
+    page.get_by_label("A configuration").fill(json.dumps(rules))
+    page.get_by_role("button", name="Check").click()
+
+    expect(page.locator(".finding.warning")).to_contain_text("t_a runs in 1 of 2 orders although 'stop' fires")
+    picture = page.get_by_alt_text("Triggers, tasks, and what waits for what")
+    assert picture.evaluate("image => image.naturalWidth") > 100
+    assert complaints.found == []

@@ -1,0 +1,168 @@
+"""The HTTP API over a recorded log: what it answers is what the analyses say."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+from urllib.parse import quote
+
+import msgspec
+import pytest
+from aiohttp.test_utils import TestClient, TestServer
+from tests.support.console_log import HOSTILE, MADE_MS, RULES, log_events
+
+from triggers.analysis.capsules import capture
+from triggers.analysis.explain import explain
+from triggers.analysis.time_travel import Moment, view_at
+from triggers.console import FileSource, application
+from triggers.core.events import Event
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[TestClient[Any, Any]]:
+    async with TestClient(TestServer(application(FileSource(log_events())))) as client:
+        yield client
+
+
+def _log(uid: str) -> list[Event]:
+    return [event for session, event in log_events() if session == uid]
+
+
+def _plain(value: object) -> Any:  # noqa: ANN401  # any JSON
+    return msgspec.json.decode(msgspec.json.encode(value))
+
+
+async def _get(client: TestClient[Any, Any], path: str, status: int = 200) -> Any:  # noqa: ANN401  # any JSON
+    async with client.get(path) as response:
+        assert response.status == status, await response.text()
+        return await response.json()
+
+
+async def _post(client: TestClient[Any, Any], path: str, body: object, status: int = 200) -> Any:  # noqa: ANN401
+    async with client.post(path, data=json.dumps(body).encode()) as response:
+        assert response.status == status, await response.text()
+        return await response.json()
+
+
+async def test_sessions_are_listed_by_uid_and_prefix(client: TestClient[Any, Any]) -> None:
+    every = (await _get(client, "/api/sessions"))["sessions"]
+    some = (await _get(client, "/api/sessions?prefix=s-&limit=1"))["sessions"]
+
+    assert [one["uid"] for one in every] == [HOSTILE, "s-done", "s-stuck"]
+    assert [one["uid"] for one in some] == ["s-done"]
+    assert (every[1]["created"], every[1]["modified"]) == (MADE_MS + 10_000, MADE_MS + 16_000)
+    assert [every[1][name] for name in ("events", "instances", "unresolved")] == [7, 2, 1]
+
+
+@pytest.mark.parametrize("uid", ["s-done", "s-stuck", HOSTILE])
+async def test_a_session_and_its_explanation_are_those_of_the_fold(client: TestClient[Any, Any], uid: str) -> None:
+    path = f"/api/sessions/{quote(uid, safe='')}"
+
+    assert await _get(client, path) == _plain(view_at(uid, _log(uid)))
+    assert await _get(client, f"{path}/explanation") == _plain(explain(uid, _log(uid)))
+    assert await _get(client, f"{path}/explanation?task=t_report") == _plain(explain(uid, _log(uid), "t_report"))
+
+
+async def test_the_past_is_the_fold_up_to_there(client: TestClient[Any, Any]) -> None:
+    log = _log("s-done")
+
+    at_offset = await _get(client, "/api/sessions/s-done?at=12")
+    at_time = await _get(client, f"/api/sessions/s-done?at={quote('2026-09-21T14:13:32Z')}")
+    changes = (await _get(client, "/api/sessions/s-done/changes?from=12&to=13"))["changes"]
+
+    assert at_offset == _plain(view_at("s-done", log, Moment(offset=12)))
+    assert at_time == _plain(view_at("s-done", log, Moment(time=MADE_MS + 12_000)))
+    status = next(change for change in changes if change["place"] == "instances t_import#0 status")
+    assert status == {"place": "instances t_import#0 status", "before": "unstarted", "after": "scheduled"}
+
+
+async def test_causes_are_told_and_drawn(client: TestClient[Any, Any]) -> None:
+    found = await _get(client, "/api/sessions/s-done/causes?instance=t_report%230")
+    drawn = {
+        name: await (await client.get(f"/api/sessions/s-done/graph?format={name}")).text()
+        for name in ("svg", "mermaid", "dot")
+    }
+
+    assert [one["name"] for one in found["instances"]] == ["t_import#0", "t_report#0"]
+    assert drawn["svg"].startswith("<svg ")
+    assert drawn["mermaid"].startswith("flowchart ")
+    assert drawn["dot"].startswith("digraph ")
+
+
+async def test_a_capsule_comes_as_capture_writes_it_and_verifies(client: TestClient[Any, Any]) -> None:
+    async with client.get("/api/sessions/s-done/capsule?mask=by&mask=rows") as response:
+        body = await response.read()
+    assert body == capture("s-done", _log("s-done"), ["by", "rows"])
+
+    capsule = json.loads(body)
+    assert (await _post(client, "/api/verify", capsule))["differences"] == []
+    capsule["steps"][3]["decision"]["outcome"] = "ignored"
+    assert len((await _post(client, "/api/verify", capsule))["differences"]) == 1
+
+
+async def test_statistics_count_the_whole_log(client: TestClient[Any, Any]) -> None:
+    found = await _get(client, "/api/statistics?stuck_after=1s")
+
+    assert {row["task"]: row["runs"] for row in found["rules"]} == {"t_import": 1, "t_report": 1}
+    assert [(row["task"], row["missing"]) for row in found["stuck"]] == [("t_import", ["complete"])]
+
+
+async def test_rules_are_checked_and_drawn(client: TestClient[Any, Any]) -> None:
+    rules = {"t_a": {"afer": ["x"], "run": "app.A"}}
+    found = await _post(client, "/api/check", rules)
+    declared = await _post(client, "/api/check?trigger=page", RULES)
+    async with client.post("/api/graph?format=dot", data=json.dumps(RULES)) as response:
+        drawn = await response.text()
+
+    assert "rename 'afer' to 'after'" in {one["fix"] for one in found["findings"]}
+    assert "unproduced-trigger" in {one["rule"] for one in declared["findings"]}
+    assert "app.Import" in drawn
+
+
+async def test_a_file_on_the_server_cannot_be_named_as_a_trigger(client: TestClient[Any, Any]) -> None:
+    found = await _post(client, "/api/check?trigger=/etc/passwd", RULES)
+
+    assert not any("root" in one["message"] for one in found["findings"])
+
+
+async def test_a_back_test_tells_what_would_change(client: TestClient[Any, Any]) -> None:
+    rules = RULES | {"t_import": {"after": ["page"], "run": "app.Import"}}
+    found = await _post(client, "/api/backtest?since=30d", rules)
+    same = await _post(client, "/api/backtest?sample=1", RULES)
+
+    assert (found["sessions"], found["changed"]) == (3, 3)
+    assert (same["sessions"], same["changed"]) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "why"),
+    [
+        ("/api/sessions/none", 404, "session 'none'"),
+        ("/api/sessions/s-done/explanation?task=t_none", 404, "it has t_import, t_report"),
+        ("/api/sessions/s-done/causes?instance=t_none%230", 404, "t_none#0"),
+        ("/api/sessions/s-done?at=9", 404, "had no event at that moment"),
+        ("/api/sessions/s-done?at=soon", 400, "at: 'soon' is neither an offset nor a time"),
+        ("/api/sessions/s-done/changes", 400, "from is missing"),
+        ("/api/sessions/s-done/graph?format=png", 400, "'png', it must be svg, mermaid or dot"),
+        ("/api/sessions?limit=0", 400, "limit is 0, it must be from 1 to 1000"),
+        ("/api/sessions?limit=x", 400, "limit: invalid literal"),
+        ("/api/statistics?stuck_after=5", 400, "stuck_after: '5' is no length of time"),
+        ("/api/nothing", 404, "Not Found"),
+    ],
+)
+async def test_what_is_wrong_is_said(client: TestClient[Any, Any], path: str, status: int, why: str) -> None:
+    assert why in (await _get(client, path, status))["error"]
+
+
+@pytest.mark.parametrize("path", ["/api/backtest", "/api/graph", "/api/verify"])
+async def test_a_body_that_is_no_json_is_refused(client: TestClient[Any, Any], path: str) -> None:
+    async with client.post(path, data=b"{nothing") as response:
+        assert response.status == 400
+        assert (await response.json())["error"]
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
+async def test_nothing_can_be_changed(client: TestClient[Any, Any], method: str) -> None:
+    async with client.request(method, "/api/sessions/s-done") as response:
+        assert response.status == 405

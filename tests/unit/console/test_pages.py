@@ -1,0 +1,193 @@
+"""The pages as a browser without scripts gets them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Iterator
+from html.parser import HTMLParser
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+from aiohttp import FormData
+from aiohttp.test_utils import TestClient, TestServer
+from tests.support.console_log import HOSTILE, RULES, log_events
+
+from triggers.analysis.capsules import capture
+from triggers.analysis.explain import explain
+from triggers.analysis.explanation_text import explanation_lines
+from triggers.console import FileSource, application
+from triggers.core.events import Event
+from triggers.core.view import SessionSummary
+from triggers.errors import OwnerUnavailable
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[TestClient[Any, Any]]:
+    async with TestClient(TestServer(application(FileSource(log_events())))) as client:
+        yield client
+
+
+class _Text(HTMLParser):
+    """Its words, its links, and the elements that run something."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.words: list[str] = []
+        self.links: list[str] = []
+        self.scripts: list[str | None] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        assert not any(name.startswith("on") for name in given), f"{tag} has a handler: {given}"
+        if tag == "script":
+            self.scripts.append(given.get("src"))
+        if tag == "a":
+            self.links.append(given["href"] or "")
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data.strip())
+
+    @property
+    def text(self) -> str:
+        return " ".join(" ".join(self.words).split())
+
+
+async def _page(client: TestClient[Any, Any], path: str, status: int = 200) -> _Text:
+    async with client.get(path) as response:
+        assert response.status == status
+        assert response.content_type == "text/html"
+        assert "default-src 'none'" in response.headers["Content-Security-Policy"]
+        return _Text(await response.text())
+
+
+async def _sent(client: TestClient[Any, Any], path: str, form: FormData | dict[str, str]) -> _Text:
+    async with client.post(path, data=form) as response:
+        assert response.status == 200, await response.text()
+        return _Text(await response.text())
+
+
+async def test_a_session_is_found_by_the_beginning_of_its_name(client: TestClient[Any, Any]) -> None:
+    page = await _page(client, "/?prefix=s-")
+
+    assert [link for link in page.links if link.startswith("/sessions/")] == ["/sessions/s-done", "/sessions/s-stuck"]
+    assert "begins with “q-”" in (await _page(client, "/?prefix=q-")).text
+
+
+@pytest.mark.parametrize("uid", ["s-done", "s-stuck", HOSTILE])
+async def test_a_session_s_page_says_all_that_explain_says(client: TestClient[Any, Any], uid: str) -> None:
+    page = await _page(client, f"/sessions/{quote(uid, safe='')}")
+
+    assert [line for line in _said(uid) if line not in page.text] == []
+    assert page.scripts == ["/static/console.js"]
+
+
+def _said(uid: str) -> Iterator[str]:
+    found = explain(uid, [event for session, event in log_events() if session == uid])
+    for line in explanation_lines(found):
+        text = " ".join(line.strip().removeprefix("+ ").removeprefix("- ").split())
+        if text and not text.startswith(("Session ", "What each event did", "offset ")):
+            yield text
+
+
+async def test_every_link_of_every_session_leads_somewhere(client: TestClient[Any, Any]) -> None:
+    todo, seen = ["/"], set[str]()
+    while todo:
+        path = todo.pop()
+        async with client.get(path) as response:
+            assert response.status == 200, path
+            found = _Text(await response.text()).links if response.content_type == "text/html" else []
+        seen.add(path)
+        todo += [link for link in found if link not in seen and link not in todo]
+
+    assert sum(path.startswith("/sessions/") for path in seen) >= 3 + 12  # a page for each session and event
+    assert f"/api/sessions/{quote(HOSTILE, safe='')}/capsule" in seen
+
+
+async def test_the_page_of_a_moment_shows_what_was_and_what_came_later(client: TestClient[Any, Any]) -> None:
+    page = await _page(client, "/sessions/s-done?at=13")
+
+    assert "the command of t_import#0 goes out" in page.text
+    assert "approved fired offset 16" in page.text, "what came later is named"
+    assert "approved is missing: an application has to fire it" in page.text
+    assert {"/sessions/s-done?at=12", "/sessions/s-done?at=14", "/sessions/s-done"} <= set(page.links)
+
+
+async def test_rules_are_checked(client: TestClient[Any, Any]) -> None:
+    wrong = await _sent(client, "/rules", {"rules": '{"t_a": {"afer": ["x"], "run": "app.A"}}'})
+    right = await _sent(client, "/rules", {"rules": json.dumps({"t_a": {"after": ["x"], "run": "app.A"}})})
+
+    assert "Fix: rename 'afer' to 'after'" in wrong.text
+    assert "Nothing is wrong with these rules." in right.text
+
+
+async def test_statistics_are_counted_when_asked_for(client: TestClient[Any, Any]) -> None:
+    assert "sessions are stuck" not in (await _page(client, "/statistics")).text
+    assert "12 events in 3 sessions" in (await _page(client, "/statistics?since=all")).text
+    assert "no length of time" in (await _page(client, "/statistics?since=x", 400)).text
+
+
+async def test_a_back_test_shows_what_would_change(client: TestClient[Any, Any]) -> None:
+    rules = json.dumps(RULES | {"t_import": {"after": ["page"], "run": "app.Import"}})
+    page = await _sent(client, "/backtest", {"rules": rules, "since": "30d", "sample": "1000"})
+
+    assert "3 sessions folded (12 events): 3 would change" in page.text
+
+
+async def test_a_capsule_is_a_timeline(client: TestClient[Any, Any]) -> None:
+    events: list[Event] = [event for session, event in log_events() if session == "s-done"]
+    body = capture("s-done", events)
+
+    good = await _sent(client, "/capsule", _upload(body))
+    bad = await _sent(client, "/capsule", _upload(body.replace(b'"outcome":"applied"', b'"outcome":"ignored"', 1)))
+
+    assert "It comes to the same here, at each of its 7 events." in good.text
+    assert "t_import#0 becomes finished" in good.text
+    assert "1 difference" in bad.text
+
+
+def _upload(body: bytes) -> FormData:
+    form = FormData()
+    form.add_field("capsule", body, filename="s.capsule.json", content_type="application/json")
+    return form
+
+
+@pytest.mark.parametrize(
+    ("path", "form", "why"),
+    [
+        ("/rules", {"rules": " "}, "rules is missing"),
+        ("/backtest", {"rules": "{}", "since": "soon"}, "'soon' is no length of time"),
+        ("/backtest", {"rules": "{}", "sample": "0"}, "sample is 0, it must be from 1"),
+        ("/backtest", {"rules": "{"}, "JSON"),
+        ("/capsule", {"capsule": "text"}, "capsule is missing"),
+    ],
+)
+async def test_a_form_that_is_wrong_says_so(
+    client: TestClient[Any, Any], path: str, form: dict[str, str], why: str
+) -> None:
+    async with client.post(path, data=form) as response:
+        assert response.status == 400
+        assert why in _Text(await response.text()).text
+
+
+class _Away:
+    """Workers that do not answer."""
+
+    def summaries(self, prefix: str, limit: int) -> list[SessionSummary]:  # noqa: ARG002
+        raise OwnerUnavailable("worker http://w:1 does not answer")
+
+    def events(self, uid: str) -> list[Event]:
+        raise OwnerUnavailable(uid)
+
+    def every(self) -> Iterator[tuple[str, Event]]:
+        raise OwnerUnavailable
+
+
+async def test_workers_that_are_away_are_worth_another_try() -> None:
+    async with TestClient(TestServer(application(_Away()))) as client:
+        for path, kind in (("/", "text/html"), ("/api/sessions", "application/json")):
+            async with client.get(path) as response:
+                assert (response.status, response.content_type) == (503, kind)
+                assert response.headers["Retry-After"] == "1"
+                assert "worker http://w:1 does not answer" in await response.text()
