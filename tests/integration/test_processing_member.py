@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
+from confluent_kafka import Consumer, KafkaError, TopicPartition
 from tests.support.questionnaires import Application
 from tests.support.topic_reader import wait_until
 from tests.support.topic_setup import create_topics
@@ -13,6 +16,7 @@ from triggers.processing.kafka_options import member_options
 from triggers.processing.member import Member
 from triggers.processing.ownership import Ownership
 from triggers.settings import Settings
+from triggers.topology import Topology
 
 pytestmark = pytest.mark.broker
 
@@ -89,3 +93,46 @@ def test_after_a_rewind_the_same_records_come_again(member: Member, ownership: O
     member.rewind()
 
     assert read_on(member, ownership, settings) == [0]
+
+
+class _FailsInOnePartition:
+    """The real consumer, whose first answer about the offsets of an assignment has an error in one partition.
+
+    A broker that is moving the group's coordinator answers so; none can be made to at a given moment.
+    """
+
+    def __init__(self, real: Consumer) -> None:
+        self._real = real
+        self.asked = 0
+
+    def committed(self, partitions: list[TopicPartition], timeout: float) -> list[Any]:
+        found = self._real.committed(partitions, timeout=timeout)
+        self.asked += bool(self._real.assignment())
+        if self.asked != 1:
+            return found
+        unknown = SimpleNamespace(partition=0, offset=-1001, error=KafkaError(KafkaError.NOT_COORDINATOR))
+        return [unknown if place.partition == 0 else place for place in found]
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401  # whatever the consumer has
+        return getattr(self._real, name)
+
+
+def test_an_offset_that_the_broker_could_not_tell_is_asked_for_again(
+    member: Member, ownership: Ownership, settings: Settings
+) -> None:
+    topic = Topology(settings.namespace).events
+    committing = Consumer({"bootstrap.servers": settings.brokers, "group.id": Topology(settings.namespace).agents})
+    committing.commit(offsets=[TopicPartition(topic, p, 7) for p in range(settings.partitions)], asynchronous=False)
+    committing.close()
+    answers = _FailsInOnePartition(member._kafka)
+    member._kafka = answers  # type: ignore[assignment]  # it answers as a consumer does
+    member.join()
+
+    def runs() -> bool:
+        own_everything(ownership, settings.partitions)
+        member.fetch(10, 0.1)
+        return len(member.running) == settings.partitions
+
+    wait_until(runs, "all partitions are read")
+    assert member.committed == dict.fromkeys(range(settings.partitions), 7)
+    assert answers.asked > 1
