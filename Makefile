@@ -13,8 +13,11 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
 PIP := $(BIN)/python -m pip install -q --disable-pip-version-check
 PYTEST := $(BIN)/pytest
 LOCK := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	--no-emit-find-links --custom-compile-command "make lock" pyproject.toml
-CODE := streams tests examples benchmarks
+	--no-emit-find-links --custom-compile-command "make lock"
+CODE := streams tests examples benchmarks deploy
+COMPILED := build/compiled
+CAN_COMPILE = command -v cc >/dev/null && \
+	$(BIN)/python -c 'import os, sys, sysconfig; sys.exit(not os.path.exists(sysconfig.get_path("include") + "/Python.h"))'
 
 help:  ## Print this
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,7 +40,7 @@ dev: setup  ## Run a broker, workers and a Celery worker until Ctrl-C
 
 test: setup  ## Everything a release needs
 	@started=$$SECONDS; \
-	for step in lint types contracts unit integration e2e; do \
+	for step in lint types contracts unit unit-compiled integration e2e; do \
 		echo; echo "== make $$step ($$((SECONDS - started)) s so far)"; $(MAKE) $$step; \
 	done; \
 	echo; echo "== all is well after $$((SECONDS - started)) s"
@@ -59,6 +62,20 @@ contracts: setup  ## Who may import whom
 unit: setup  ## Every test that needs no broker: unit, contract, property, conformance, docs
 	@$(PYTEST) tests --ignore tests/integration --ignore tests/e2e $(ARGS)
 
+unit-compiled: setup  ## Those of the core and the agent again, compiled; nothing without a C compiler
+	@if $(CAN_COMPILE); then $(MAKE) compiled && PYTHONPATH=$(COMPILED) $(PYTEST) tests/conformance tests/unit/codec \
+		tests/unit/core tests/unit/processing tests/property/test_core_against_naive_model.py $(ARGS); \
+	else echo "not compiled: there is no C compiler, or Python's headers are missing"; test -z "$${CI:-}"; fi
+
+compiled: setup $(COMPILED)/.built  ## The package with its hot modules compiled to C, in build/; needs a C compiler
+
+$(COMPILED)/.built: $(STAMP) deploy/compiled_wheel.py $(shell find streams/triggers -name '*.py')
+	@echo "== compiling the core and the agent; this takes a minute"
+	@rm -rf build/wheel $(COMPILED)
+	@HATCH_BUILD_HOOKS_ENABLE=1 $(BIN)/python -m hatchling build -t wheel -d build/wheel >/dev/null
+	@$(BIN)/python -m zipfile -e build/wheel/*.whl $(COMPILED)
+	@touch $(COMPILED)/.built
+
 integration: setup  ## Tests on a real Kafka
 	@$(PYTEST) tests/integration --durations 10 $(ARGS)
 
@@ -66,9 +83,11 @@ e2e: setup  ## The whole stack, and what kills it
 	@$(PYTEST) tests/e2e --durations 10 $(ARGS)
 
 bench: setup  ## Measure beside other ways of doing it, in a few minutes (OLD_FRAMEWORK=path, ARGS=...)
+	@if $(CAN_COMPILE); then $(MAKE) compiled; fi
 	@$(BIN)/python -m benchmarks $(ARGS)
 
 bench-full: setup  ## The same with five rounds and a million sessions; an hour
+	@if $(CAN_COMPILE); then $(MAKE) compiled; fi
 	@$(BIN)/python -m benchmarks --full $(ARGS)
 
 profile: setup  ## Where the CPU time of an event goes, appended to benchmarks/profile.md (ARGS="--note ...")
@@ -85,11 +104,12 @@ fuzz: setup  ## Mutated records and configurations for a while (DURATION=60, in 
 		$(PYTEST) -q tests/property/test_fuzzed_input.py --hypothesis-seed=$$RANDOM$$RANDOM || exit 1; done
 
 lock: setup  ## Write the locks anew from pyproject.toml (ARGS=--upgrade for newer versions)
-	@$(LOCK) --group dev -o requirements.lock $(ARGS)
-	@$(LOCK) --group build -c requirements.lock -o deploy/requirements.lock
+	@$(LOCK) pyproject.toml --group dev -o requirements.lock $(ARGS)
+	@$(LOCK) pyproject.toml -c requirements.lock -o deploy/requirements.lock
+	@$(LOCK) --group build -c requirements.lock -o deploy/build.lock
 
 clean:  ## Remove what was made here
 	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup demo dev test lint format types contracts unit integration e2e bench chaos chaos-mutations bench-full profile fuzz lock clean
+.PHONY: help setup demo dev test lint format types contracts unit integration e2e bench chaos chaos-mutations bench-full profile fuzz lock clean compiled unit-compiled

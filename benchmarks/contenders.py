@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from benchmarks.compiled import agent_environment
 from benchmarks.environments import python_of
 from benchmarks.throughput import Program
 from benchmarks.workload import Workload
 
 PASSTHROUGH = Program(name="pass-through", module="benchmarks.programs.passthrough")
 TRANSACTIONAL = Program(name="transactional pass-through", module="benchmarks.programs.transactional_passthrough")
-AGENT = Program(name="triggers agent", module="benchmarks.programs.agent", rules=True)
+AGENT = Program(name="triggers agent", module="benchmarks.programs.agent", env=agent_environment(), rules=True)
 FAUST = Program(name="stock Faust", module="benchmarks.programs.stock_faust", share=0.1)
 
 FEW = Workload(name="1,000 sessions in flight", in_flight=1000, pages=100)

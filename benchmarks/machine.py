@@ -12,6 +12,7 @@ from pathlib import Path
 
 import confluent_kafka
 
+from benchmarks.compiled import kind
 from triggers.dev.artifacts import KAFKA_VERSION
 
 _PACKAGES = ("faust-streaming", "confluent-kafka", "rocksdict", "msgspec", "fastavro", "celery", "uvloop")
@@ -26,6 +27,7 @@ def machine() -> dict[str, str]:
         "memory": f"{int(_first(_MEMORY, '/proc/meminfo') or 0) / 2**20:.0f} GiB",
         "system": f"{platform.system()} {platform.release()}",
         "python": platform.python_version(),
+        "agents": kind(),
         "kafka": KAFKA_VERSION,
         "librdkafka": confluent_kafka.libversion()[0],
         **{package: version(package) for package in _PACKAGES},

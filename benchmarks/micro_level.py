@@ -8,7 +8,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import msgspec
+import psutil
 
+from benchmarks.compiled import agent_environment
 from benchmarks.processes import ROOT
 
 _FOLDER = "benchmarks/micro"
@@ -38,7 +40,8 @@ def measure_steps() -> dict[str, Steps]:
         report = Path(folder) / "report.json"
         options = ["--benchmark-timer=time.process_time", f"--benchmark-json={report}", "-q", "-p", "no:cacheprovider"]
         command = [sys.executable, "-m", "pytest", _FOLDER, *options]
-        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+        env = psutil.Process().environ() | agent_environment()
+        done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
         if done.returncode:
             raise RuntimeError(f"the micro level failed:\n{done.stdout[-3000:]}")
         found = msgspec.json.decode(report.read_bytes(), type=_Report).benchmarks

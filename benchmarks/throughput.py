@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import MappingProxyType
 
 import msgspec
 
@@ -43,6 +45,7 @@ class Program:
     """Interpreter of an environment of its own; None: ours."""
     rules: bool = False
     """It knows the rules, so sessions must be open before their pages run tasks."""
+    env: Mapping[str, str] = MappingProxyType({})
     share: float = 1.0
     """Of the sessions' pages: a slow one need not take minutes."""
 
@@ -64,7 +67,7 @@ def measure(program: Program, workload: Workload, brokers: str) -> Rate:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="triggers-bench-")))
         program.prepare(workload, settings)
         arguments = ["-m", program.module, settings.brokers, settings.namespace, str(folder)]
-        process = stack.enter_context(running(program.name, arguments, folder, python=program.python))
+        process = stack.enter_context(running(program.name, arguments, folder, python=program.python, env=program.env))
         processes = [process.process, *filter(None, [broker_process()])]
         costs = stack.enter_context(watched(*processes))
         commands = Topology(settings.namespace).commands

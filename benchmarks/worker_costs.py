@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 
 import msgspec
 
+from benchmarks.compiled import agent_environment
 from benchmarks.delivery import await_records, installation, publish
 from benchmarks.processes import Cost, Running, running, watched
 from benchmarks.seeding import seed
@@ -85,7 +86,7 @@ def _recovery(restored: list[_Restored], cost: Cost, cpu_s: float, sessions: int
 
 def _agent(settings: Settings, folder: Path) -> AbstractContextManager[Running]:
     arguments = ["-m", "benchmarks.programs.agent", settings.brokers, settings.namespace, str(folder)]
-    return running("agent", arguments, folder)
+    return running("agent", arguments, folder, env=agent_environment())
 
 
 def _uid(number: int) -> bytes:

@@ -22,6 +22,9 @@ SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 COMMANDS: list[list[str]] = [one["command"] for one in SERVICES.values() if "command" in one]
 DOCKERFILE = (ROOT / "deploy/Dockerfile").read_text().replace("\\\n", " ")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+DEPENDENCIES: list[str | dict[str, str]] = PROJECT["project"]["dependencies"]
+GROUPS: dict[str, list[str | dict[str, str]]] = PROJECT["dependency-groups"]
+LOCKS = ["requirements.lock", "deploy/requirements.lock", "deploy/build.lock"]
 
 
 def test_the_compose_file_runs_a_broker_topics_agents_and_celery_workers() -> None:
@@ -100,25 +103,39 @@ def test_every_path_that_the_image_copies_is_there_and_not_ignored() -> None:
 
 
 @pytest.mark.parametrize(
-    ("lock", "groups"), [("requirements.lock", ["dev", "build"]), ("deploy/requirements.lock", ["build"])]
+    ("lock", "wanted"),
+    [
+        ("requirements.lock", DEPENDENCIES + GROUPS["dev"] + GROUPS["build"]),
+        ("deploy/requirements.lock", DEPENDENCIES),
+        ("deploy/build.lock", GROUPS["build"]),
+    ],
 )
-def test_a_lock_pins_everything_that_the_project_asks_for(lock: str, groups: list[str]) -> None:
+def test_a_lock_pins_everything_that_is_asked_for(lock: str, wanted: list[str | dict[str, str]]) -> None:
     pins = dict(re.findall(r"^([a-z0-9.-]+)==([^ ;\\]+)", (ROOT / lock).read_text(), re.MULTILINE))
-    wanted = [Requirement(line) for line in PROJECT["project"]["dependencies"]]
-    wanted += [Requirement(x) for group in groups for x in PROJECT["dependency-groups"][group] if isinstance(x, str)]
+    requirements = [Requirement(line) for line in wanted if isinstance(line, str)]
 
-    assert [str(one) for one in wanted if pins.get(one.name, "") not in one.specifier] == []
+    assert requirements
+    assert [str(one) for one in requirements if pins.get(one.name, "") not in one.specifier] == []
 
 
-def test_the_image_has_the_versions_that_the_tests_ran_with() -> None:
-    tested, deployed = ((ROOT / lock).read_text() for lock in ("requirements.lock", "deploy/requirements.lock"))
+def test_what_is_compiled_is_there_and_is_what_every_event_passes_through() -> None:
+    modules = set(PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["hooks"]["custom"]["modules"])
+
+    assert {module for module in modules if not (ROOT / "streams" / module).is_file()} == set()
+    assert {f"triggers/core/{name}.py" for name in ("step", "engine", "session")} <= modules
+    assert "triggers/processing/partition_turn.py" in modules
+
+
+@pytest.mark.parametrize("lock", LOCKS[1:])
+def test_the_image_has_the_versions_that_the_tests_ran_with(lock: str) -> None:
+    tested, deployed = ((ROOT / one).read_text() for one in (LOCKS[0], lock))
     pins = re.findall(r"^[a-z0-9.-]+==[^ ;\\]+", deployed, re.MULTILINE)
 
     assert pins
     assert [pin for pin in pins if f"{pin} " not in tested] == []
 
 
-@pytest.mark.parametrize("lock", ["requirements.lock", "deploy/requirements.lock"])
+@pytest.mark.parametrize("lock", LOCKS)
 def test_a_lock_names_no_host(lock: str) -> None:
     assert "://" not in (ROOT / lock).read_text()
     assert "--find-links" not in (ROOT / lock).read_text()

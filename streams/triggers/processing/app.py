@@ -15,6 +15,7 @@ import uvloop
 
 from triggers.codec import EventDecoder
 from triggers.core.config import Plans
+from triggers.processing import partition_turn
 from triggers.processing.agent import Agent
 from triggers.processing.batch import Batch, Processor
 from triggers.processing.decision_feed import DecisionFeed
@@ -45,6 +46,8 @@ from triggers.topology import Topology
 log = structlog.get_logger(__name__)
 
 _GOODBYE_S = 20.0
+_IS_COMPILED = not (partition_turn.__file__ or "").endswith(".py")
+"""As in the image's wheel (docs/decisions/0017-compiled-wheels.md)."""
 
 
 def run_worker(settings: Settings, slot: int) -> int:
@@ -58,7 +61,9 @@ def run_worker(settings: Settings, slot: int) -> int:
         check_faust()
         with listen(settings.web_host, settings.web_port and settings.web_port + slot) as listening:
             url = url_of(listening, settings.web_host, settings.advertised_url, slot)
-            log.info("worker starts", namespace=settings.namespace, brokers=settings.brokers, url=url)
+            log.info(
+                "worker starts", namespace=settings.namespace, brokers=settings.brokers, url=url, compiled=_IS_COMPILED
+            )
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                 runner.run(_serve(settings, worker_id, url, listening))
     log.info("worker stopped", code=0, meaning=ExitCode.OK.meaning)

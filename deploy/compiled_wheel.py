@@ -1,0 +1,53 @@
+"""A build hook of Hatch: a wheel in which what every event passes through is compiled to C, by mypyc.
+
+The sources are compiled as they are; each module goes into the wheel twice, and Python prefers the compiled one.
+Off by default: `HATCH_BUILD_HOOKS_ENABLE=1` turns it on. Needs a C compiler and Python's headers.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+
+_SETUP = """
+import sys
+from mypyc.build import mypycify
+from setuptools import setup
+
+setup(
+    name="triggers",
+    packages=[],
+    ext_modules=mypycify(["--config-file=mypy.ini", *sys.argv[1:]], opt_level="3", debug_level="0"),
+    script_args=["--quiet", "build_ext", "--inplace"],
+)
+"""
+_MYPY = "[mypy]\nexplicit_package_bases = true\nignore_missing_imports = true\n"
+
+
+class CompiledWheel(BuildHookInterface[Any]):
+    """Hatch calls `initialize` before a wheel is written, and `finalize` afterwards."""
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        """Compile a copy of the package, and add what came of it. Raises CalledProcessError, with mypyc's words."""
+        if version == "editable":
+            return
+        self._folder = Path(mkdtemp(prefix="triggers-compiled-"))
+        shutil.copytree(Path(self.root) / "streams/triggers", self._folder / "triggers")
+        (self._folder / "mypy.ini").write_text(_MYPY)
+        subprocess.run([sys.executable, "-c", _SETUP, *self.config["modules"]], cwd=self._folder, check=True)
+        compiled = [path for path in self._folder.rglob("*") if path.suffix in {".so", ".pyd"}]
+        build_data["force_include"].update({
+            str(path): str(path.relative_to(self._folder)) for path in compiled if "build" not in path.parts
+        })  # fmt: skip
+        build_data["pure_python"], build_data["infer_tag"] = False, True
+
+    def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:  # noqa: ARG002  # Hatch's
+        """Remove what was compiled."""
+        if version != "editable":
+            shutil.rmtree(self._folder)
