@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from types import MappingProxyType
 
 import msgspec
 
@@ -45,7 +44,7 @@ class Program:
     """Interpreter of an environment of its own; None: ours."""
     rules: bool = False
     """It knows the rules, so sessions must be open before their pages run tasks."""
-    env: Mapping[str, str] = MappingProxyType({})
+    env: Mapping[str, str] = field(default_factory=dict)
     share: float = 1.0
     """Of the sessions' pages: a slow one need not take minutes."""
 
