@@ -64,12 +64,14 @@ def test_a_sessions_events_fold_to_what_its_worker_shows(settings: Settings) -> 
     reader, source = SessionReader(settings), SessionEvents(settings)
 
     by_index = {uid: source.of(uid) for uid in uids}
-    by_scan = {uid: source.scan(uid) for uid in uids}
+    at_once = source.of_each([*uids, "s3"])
+    by_scan = source.scan(uids)
     everything: dict[str, list[Event]] = {}
     for uid, event in source.every():
         everything.setdefault(uid, []).append(event)
 
     assert {uid: folded(uid, events) for uid, events in by_index.items()} == {uid: reader.read(uid) for uid in uids}
+    assert at_once == by_index
     assert by_scan == by_index
     assert everything == by_index
     assert len(by_index["s2"]) == len(by_index["s3"]) + 1
@@ -85,6 +87,7 @@ def test_without_a_worker_the_partition_is_read(settings: Settings) -> None:
     source = SessionEvents(structs.replace(settings, read_timeout_s=0.2))
 
     assert folded("s1", source.of("s1")).events == 7
+    assert [len(events) for events in source.of_each(["s2", "s1"]).values()] == [1, 7]
     with pytest.raises(SessionNotFound, match="s3"):
         source.of("s3")
 

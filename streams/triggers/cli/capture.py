@@ -9,7 +9,7 @@ from urllib.parse import quote
 import click
 
 from triggers.analysis.capsules import SUFFIX, capture
-from triggers.cli.log_options import events_of, log_options
+from triggers.cli.log_options import events_of_each, log_options
 from triggers.cli.settings_options import settings_of
 
 _LONGEST_NAME = 200
@@ -35,9 +35,8 @@ def capture_command(  # noqa: PLR0913, PLR0917  # one for each option
     """
     if into is None and len(sessions) > 1:
         raise click.UsageError("--into FOLDER for more than one session")
-    settings = settings_of(ctx)
-    for session in sessions:
-        capsule = capture(session, events_of(settings, session, file, rules), masked)
+    for session, events in events_of_each(settings_of(ctx), sessions, file, rules).items():
+        capsule = capture(session, events, masked)
         if into is None:
             click.get_binary_stream("stdout").write(capsule)
         else:

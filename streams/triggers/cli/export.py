@@ -19,7 +19,8 @@ def export_command(ctx: click.Context, sessions: tuple[str, ...]) -> None:
     with --from read such a file; what became a dead letter is not in it.
     """
     source, out = SessionEvents(settings_of(ctx)), click.get_binary_stream("stdout")
-    wanted = ((uid, event) for uid in sessions for event in source.of(uid)) if sessions else source.every()
+    named = source.of_each(sessions).items() if sessions else ()
+    wanted = ((uid, event) for uid, events in named for event in events) if sessions else source.every()
     for session, event in wanted:
         out.write(encode_line(session, event) + b"\n")
     out.flush()

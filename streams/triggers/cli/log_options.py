@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -37,12 +37,24 @@ def every_event(settings: Settings, file: Path | None, rules: bytes | None) -> I
 
 def events_of(settings: Settings, session: str, file: Path | None, rules: bytes | None) -> list[Event]:
     """The session's events. Raises SessionNotFound, EventsExpired, BadLog, BadCapsule, BrokerUnavailable."""
+    return events_of_each(settings, [session], file, rules)[session]
+
+
+def events_of_each(
+    settings: Settings, sessions: Sequence[str], file: Path | None, rules: bytes | None
+) -> dict[str, list[Event]]:
+    """The events of several sessions, read in one go. Raises like `events_of`, if one of them is not there."""
     _check(file, rules)
     if file is None:
-        return SessionEvents(settings).of(session)
-    if found := [event for uid, event in _read(file, rules) if uid == session]:
-        return found
-    raise SessionNotFound(f"there is no event of session {session!r} in {file}")
+        return SessionEvents(settings).of_each(sessions)
+    found: dict[str, list[Event]] = {uid: [] for uid in sessions}
+    for uid, event in _read(file, rules):
+        if uid in found:
+            found[uid].append(event)
+    for uid, events in found.items():
+        if not events:
+            raise SessionNotFound(f"there is no event of session {uid!r} in {file}")
+    return found
 
 
 def _read(file: Path, rules: bytes | None) -> Iterator[tuple[str, Event]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator
 from typing import cast
 
@@ -42,22 +43,31 @@ class SessionEvents:
 
         Raises SessionNotFound, EventsExpired.
         """
-        try:
-            places = self._reader.event_places(uid)
-        except OwnerUnavailable:
-            return self.scan(uid)
-        found = read_places(self._settings, self._topic, places.partition, places.offsets)
-        return [event for _, event in self._decoded(found, ())]
+        return self.of_each([uid])[uid]
 
-    def scan(self, uid: str) -> list[Event]:
-        """The session's events from its whole partition, without asking a worker. Raises SessionNotFound."""
-        key, partition = encode_key(uid), self._owners.partition(uid)
-        start = watermarks(self._settings, self._topic, [partition])[partition][0]
-        messages = (m for m in read_range(self._settings, self._topic, {partition: start}) if m.key() == key)
-        events = [event for _, event in self._decoded(messages, self._dead())]
-        if not events:
-            raise SessionNotFound(f"there is no event of session {uid!r} on {self._topic}")
-        return events
+    def of_each(self, uids: Iterable[str]) -> dict[str, list[Event]]:
+        """The events of several sessions, by one consumer that passes over each partition once at most.
+
+        Raises SessionNotFound, EventsExpired.
+        """
+        wanted = list(dict.fromkeys(uids))
+        try:
+            places = self._places(wanted)
+        except OwnerUnavailable:
+            return self.scan(wanted)
+        return _by_session(wanted, self._decoded(read_places(self._settings, self._topic, places), ()))
+
+    def scan(self, uids: Iterable[str]) -> dict[str, list[Event]]:
+        """The sessions' events from their whole partitions, without asking a worker. Raises SessionNotFound."""
+        homes = {encode_key(uid): self._owners.partition(uid) for uid in uids}
+        marks = watermarks(self._settings, self._topic, sorted(set(homes.values())))
+        messages = read_range(self._settings, self._topic, {partition: low for partition, (low, _) in marks.items()})
+        mine = (m for m in messages if homes.get(m.key() or b"") == m.partition())
+        found = _by_session(map(decode_key, homes), self._decoded(mine, self._dead()))
+        for uid, events in found.items():
+            if not events:
+                raise SessionNotFound(f"there is no event of session {uid!r} on {self._topic}")
+        return found
 
     def every(self) -> Iterator[tuple[str, Event]]:
         """Session and event of all that is on the topic now; those of one session are in their order."""
@@ -65,6 +75,14 @@ class SessionEvents:
         messages = read_range(self._settings, self._topic, starts)
         mine = (m for m in messages if partition_of(m.key() or b"", len(starts)) == m.partition())
         return self._decoded(mine, self._dead())
+
+    def _places(self, uids: Iterable[str]) -> dict[int, list[int]]:
+        """Partition -> offsets."""
+        found: defaultdict[int, list[int]] = defaultdict(list)
+        for uid in uids:
+            places = self._reader.event_places(uid)
+            found[places.partition] += places.offsets
+        return {partition: sorted(offsets) for partition, offsets in found.items()}
 
     def _decoded(self, messages: Iterable[Message], dead: Collection[Place]) -> Iterator[tuple[str, Event]]:
         for message in messages:
@@ -82,3 +100,11 @@ class SessionEvents:
     def _dead(self) -> set[Place]:
         letters = (stored.letter for stored in stored_letters(self._settings))
         return {(letter.partition, letter.offset) for letter in letters if letter.topic == self._topic}
+
+
+def _by_session(uids: Iterable[str], events: Iterable[tuple[str, Event]]) -> dict[str, list[Event]]:
+    found: dict[str, list[Event]] = {uid: [] for uid in uids}
+    for uid, event in events:
+        if uid in found:
+            found[uid].append(event)
+    return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
@@ -19,16 +19,17 @@ _FETCH_BYTES = 131_072
 """What a seek brings along: most of it belongs to other sessions."""
 
 
-def read_places(settings: Settings, topic: str, partition: int, offsets: Sequence[int]) -> Iterator[Message]:
-    """The records at these offsets, which must grow. Blocks.
+def read_places(settings: Settings, topic: str, places: Mapping[int, Sequence[int]]) -> Iterator[Message]:
+    """The records at these offsets of each partition, which must grow; in that order. One consumer reads all. Blocks.
 
     Raises EventsExpired if one is not there any more, BrokerUnavailable when nothing arrives for 20 s.
     """
     consumer = Consumer(_options(settings))
     try:
-        for near in _runs(offsets):
-            consumer.assign([TopicPartition(topic, partition, near[0])])
-            yield from _read_run(settings, consumer, near)
+        for partition, offsets in places.items():
+            for near in _runs(offsets):
+                consumer.assign([TopicPartition(topic, partition, near[0])])
+                yield from _read_run(settings, consumer, near)
     except KafkaException as error:
         raise unavailable(settings, error) from error
     finally:
@@ -61,9 +62,10 @@ def _read_run(settings: Settings, consumer: Consumer, offsets: list[int]) -> Ite
 
 
 def _some(settings: Settings, consumer: Consumer) -> list[Message]:
-    messages = consumer.consume(_AT_ONCE, 0.05) or consumer.consume(1, _TIMEOUT_S)
+    messages = consumer.consume(1, _TIMEOUT_S)
     if not messages:
         raise BrokerUnavailable(f"Kafka at {settings.brokers}: nothing arrives")
+    messages += consumer.consume(_AT_ONCE, 0)
     for message in messages:
         if (error := message.error()) is not None:
             raise KafkaException(error)

@@ -8,13 +8,17 @@ from typing import Any
 
 import msgspec
 import pytest
+from click.testing import CliRunner
 from msgspec import Raw
 from tests.property.test_replayed_logs import random_log
+from tests.support.console_log import HOSTILE, log_events, log_lines
 from tests.support.memory_session import MemorySession
 
 from triggers.analysis.capsules import BadCapsule, capture, is_capsule, load_capsule, replay_capsule
 from triggers.analysis.driver import MemoryDriver
 from triggers.analysis.masking import mask_event
+from triggers.cli import main
+from triggers.cli.capture import file_name
 from triggers.core.events import (
     ConfigurationUpdated,
     Event,
@@ -67,6 +71,28 @@ def test_a_capsule_replays_to_the_same_session(tmp_path: Path, seed: int) -> Non
     assert replayed.differences == []
     assert msgspec.json.encode(replayed.view) == msgspec.json.encode(driver.view("q-1"))
     assert path.read_bytes() == capture("q-1", log)
+
+
+def test_several_sessions_are_captured_each_into_its_own_file(tmp_path: Path) -> None:
+    (tmp_path / "log.jsonl").write_text("\n".join(log_lines()))
+    wanted, into = [HOSTILE, "s-done"], tmp_path / "out"
+    command = ["capture", *wanted, "--from", str(tmp_path / "log.jsonl"), "--into", str(into)]
+
+    done = CliRunner().invoke(main, command)
+
+    assert done.exit_code == 0, done.output
+    written = {path.name: path.read_bytes() for path in into.iterdir()}
+    assert written == {file_name(uid): capture(uid, (e for s, e in log_events() if s == uid)) for uid in wanted}
+
+
+def test_if_one_of_several_sessions_is_not_there_none_is_captured(tmp_path: Path) -> None:
+    (tmp_path / "log.jsonl").write_text("\n".join(log_lines()))
+    command = ["capture", "s-done", "s-dne", "--from", str(tmp_path / "log.jsonl"), "--into", str(tmp_path / "out")]
+
+    done = CliRunner().invoke(main, command)
+
+    assert (done.exit_code, "'s-dne'" in done.output) == (3, True)
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize(
