@@ -17,6 +17,10 @@ _NEAR = 2_000
 """A record so far ahead is sooner reached by reading on than by seeking."""
 _FETCH_BYTES = 131_072
 """What a seek brings along: most of it belongs to other sessions."""
+_BACKOFF_MS = 5
+"""Of a fetch while the small queue is full; librdkafka's own second is longer than all the rest."""
+_FETCH_WAIT_MS = 10
+"""How long a fetch past the end, of what is read no more, holds up the next place on the same connection."""
 
 
 def read_places(settings: Settings, topic: str, places: Mapping[int, Sequence[int]]) -> Iterator[Message]:
@@ -79,4 +83,5 @@ def _expired(message: Message, offset: int) -> str:
 
 def _options(settings: Settings) -> Options:
     small = {"fetch.message.max.bytes": _FETCH_BYTES, "queued.max.messages.kbytes": 2 * _FETCH_BYTES // 1024}
-    return reader_options(settings) | small | {"enable.partition.eof": False}
+    prompt = {"fetch.queue.backoff.ms": _BACKOFF_MS, "fetch.wait.max.ms": _FETCH_WAIT_MS}
+    return reader_options(settings) | small | prompt | {"enable.partition.eof": False}
