@@ -11,8 +11,10 @@ from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.support.console_log import log_events
 from tests.support.hostile_values import CODEC, JSON
 
+from triggers.analysis.capsules import BadCapsule, Replayed, capture, decode_capsule, replay_capsule
 from triggers.codec import EventDecoder, Reason, decode_command, decode_dead_letter, encode_event
 from triggers.core.config import Plans, compile_plan, validate_configuration
 from triggers.core.engine import apply
@@ -41,6 +43,7 @@ DIRECTIVES = st.fixed_dictionaries(
     {"after": st.lists(st.text(max_size=3), max_size=3), "run": st.text(max_size=5)},
     optional={"andEvery": ANY, "unless": ANY, "withParams": ANY, "timeouts": ANY, "using": ANY, "x": ANY},
 )
+CAPSULE = capture("s-done", [event for uid, event in log_events() if uid == "s-done"])
 LIMITS = st.dictionaries(st.sampled_from(["maxCascadeDepth", "sessionTtl", "timeouts"]), ANY, max_size=3)
 
 
@@ -94,3 +97,22 @@ def test_events_that_are_decoded_are_applied_or_refused_whatever_they_say(values
         except (Undecodable, CallError, NotFound):
             continue
         rows.write(session.changes())
+
+
+@BOUNDED
+@given(st.data())
+def test_a_capsule_with_any_value_in_any_place_is_replayed_or_refused(data: st.DataObject) -> None:
+    capsule = place = json.loads(CAPSULE)
+    while True:
+        keys = sorted(place) if isinstance(place, dict) else list(range(len(place)))
+        key = data.draw(st.sampled_from(keys))
+        if not isinstance(place[key], dict | list) or not place[key] or data.draw(st.booleans()):
+            break
+        place = place[key]
+    place[key] = data.draw(ANY)
+
+    try:
+        outcome: object = replay_capsule(decode_capsule(json.dumps(capsule).encode(), "a capsule"))
+    except BadCapsule as error:
+        outcome = error
+    assert isinstance(outcome, Replayed | BadCapsule)

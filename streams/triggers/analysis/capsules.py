@@ -52,7 +52,7 @@ class Capsule(Struct, forbid_unknown_fields=True):
     masked: list[str]
     """Names whose values are masked."""
     steps: list[Step]
-    view: Raw
+    view: dict[str, Raw]
     """The session after the last step, as `show --json` prints it."""
 
 
@@ -158,9 +158,9 @@ def _command(command: Command) -> dict[str, object]:
     return {"command": type(command).__name__} | members
 
 
-def _known(expected: Raw, view: SessionView) -> dict[str, Raw]:
+def _known(expected: Collection[str], view: SessionView) -> dict[str, Raw]:
     """What the capsule's version knew of a session; a later one may tell more."""
-    return {name: value for name, value in _members(_json(view)).items() if name in _members(expected)}
+    return {name: value for name, value in _members(_json(view)).items() if name in expected}
 
 
 def _text(change: Change) -> str:

@@ -50,7 +50,7 @@ def _member(place: str, name: str, before: dict[str, Any], after: dict[str, Any]
 
 
 def _is_named(value: Any) -> bool:  # noqa: ANN401  # any JSON
-    return isinstance(value, list) and all(isinstance(one, dict) and "name" in one for one in value)
+    return isinstance(value, list) and all(isinstance(one, dict) and isinstance(one.get("name"), str) for one in value)
 
 
 def _by_name(objects: list[dict[str, Any]]) -> dict[str, Any]:
