@@ -102,6 +102,39 @@ def test_a_session_is_found_and_followed_through_time(console: str, page: Page) 
     assert complaints.found == []
 
 
+def test_two_moments_are_compared_while_the_slider_moves(of_a_file: str, page: Page) -> None:
+    complaints = Complaints(page)
+    page.goto(f"{of_a_file}/sessions/s-done")
+    page.get_by_label("Compare with how it was at").fill("12")
+    page.get_by_role("button", name="Compare").click()
+    expect(page.locator("details[open] summary")).to_contain_text("values changed since 12")
+    expect(page.get_by_role("rowheader", name="instances t_report#0")).to_be_visible()
+
+    page.get_by_role("slider").press("ArrowLeft")
+
+    expect(page.locator("#number")).to_have_text("6")
+    expect(page.get_by_role("rowheader", name="instances t_import#0 status")).to_be_visible()
+    assert "from=12" in page.url
+    page.get_by_role("link", name="only this event").click()
+    expect(page.locator("details[open]")).to_have_count(0)
+    assert complaints.found == []
+
+
+def test_a_back_test_is_filled_in_and_answered(of_a_file: str, page: Page) -> None:
+    complaints = Complaints(page)
+    page.goto(f"{of_a_file}/backtest")
+    page.get_by_label("New rules").fill(json.dumps({"t_import": {"after": ["page"], "run": "app.Import"}}))
+    page.get_by_label("Results of runs").fill('t_import={"rows": 9}')
+    page.get_by_role("button", name="Try").click()
+
+    expect(page.locator("#verdict")).to_contain_text("3 would change")
+    expect(page.locator("li.change.added").first).to_contain_text("(result: stub)")
+    expect(page.get_by_label("Results of runs")).to_have_value('t_import={"rows": 9}')
+    page.get_by_role("link", name="s-done").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("s-done")
+    assert complaints.found == []
+
+
 def test_a_moment_has_an_address(of_a_file: str, page: Page) -> None:
     page.goto(f"{of_a_file}/sessions/s-done?at=13")
 
@@ -134,18 +167,21 @@ def test_what_users_have_named_runs_nothing(of_a_file: str, page: Page) -> None:
 
 
 def test_a_captured_session_is_a_timeline_elsewhere(of_a_file: str, page: Page, tmp_path: Path) -> None:
-    complaints = Complaints(page)
     page.goto(f"{of_a_file}/sessions/s-done")
+    page.get_by_label("Names whose values nobody else may see").fill("by")
     with page.expect_download() as download:
-        page.get_by_role("link", name="Capsule", exact=True).last.click()
+        page.get_by_role("button", name="Capsule").click()
     capsule = tmp_path / "s.capsule.json"
     download.value.save_as(capsule)
+    complaints = Complaints(page)
 
     page.goto(f"{of_a_file}/capsule")
     page.get_by_label("A file that").set_input_files(capsule)
     page.get_by_role("button", name="Open").click()
 
     expect(page.locator("#verdict")).to_contain_text("It comes to the same here")
+    expect(page.get_by_text("Masked: by")).to_be_visible()
+    assert "<b>me</b>" not in capsule.read_text()
     expect(page.locator("ol.timeline > li")).to_have_count(7)
     assert complaints.found == []
 

@@ -10,7 +10,9 @@ The same events give the same bytes: nothing in a capsule says when or where it 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
+from hashlib import blake2b
 from pathlib import Path
+from urllib.parse import quote
 
 import msgspec
 from msgspec import Raw, Struct
@@ -27,6 +29,7 @@ from triggers.errors import CallError, NotFound, TriggersError
 
 FORMAT = 1
 SUFFIX = ".capsule.json"
+_LONGEST_NAME = 200
 _START = b'{"capsule":'
 _json = msgspec.json.Encoder().encode
 _members = msgspec.json.Decoder(dict[str, Raw]).decode
@@ -75,6 +78,14 @@ def capture(session: str, events: Iterable[Event], masked: Collection[str] = ())
     head = _json({"capsule": FORMAT, "session": session, "masked": sorted(masked)})[:-1]
     view = _json(driver.view(session))
     return b'%s,\n"steps":[\n%s\n],\n"view":%s}\n' % (head, b",\n".join(steps), view)
+
+
+def file_name(session: str) -> str:
+    """A name for the capsule's file, of its own for every session."""
+    name = quote(session, safe=" ")
+    if len(name) > _LONGEST_NAME:
+        name = f"{name[:_LONGEST_NAME]}-{blake2b(session.encode(), digest_size=8).hexdigest()}"
+    return name + SUFFIX
 
 
 def is_capsule(path: Path) -> bool:

@@ -45,6 +45,8 @@ def duration_ms(text: str) -> int:
 def point_in_time(text: str) -> int:
     """A time; negative for a length of time back from the end of the log. Raises ValueError that names both."""
     try:
-        return utc_milliseconds(text)
+        return -duration_ms(text) if _LENGTH.fullmatch(text) else utc_milliseconds(text)
     except ValueError:
-        return -duration_ms(text)
+        raise ValueError(
+            f"{text!r} is neither a time such as 2024-03-01 nor a length of time such as 12h or 30d"
+        ) from None

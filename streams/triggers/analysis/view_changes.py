@@ -8,6 +8,10 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from triggers.analysis.times import moment
+
+_TIMES = {"created", "modified", "due"}
+
 
 class Change(Struct, frozen=True, kw_only=True):
     """One value that is not what it was."""
@@ -26,6 +30,12 @@ def changes_between(before: object, after: object) -> list[Change]:
     Objects are compared member by member, and so are lists of objects with a `name`; other lists as a whole.
     """
     return list(_changes("", _plain(before), _plain(after)))
+
+
+def value_words(place: str, value: object) -> str:
+    """A value at a place, for people: JSON, and of a time what `moment` makes of it."""
+    is_time = place.rpartition(" ")[2] in _TIMES or " timestamps " in place
+    return moment(value) if is_time and isinstance(value, int) else msgspec.json.encode(value).decode()
 
 
 def _plain(value: object) -> Any:  # noqa: ANN401  # any JSON

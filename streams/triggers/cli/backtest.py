@@ -12,7 +12,7 @@ import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from triggers.analysis.backtest.assumptions import Assumptions, NewRules
+from triggers.analysis.backtest.assumptions import Assumptions, NewRules, parse_stub
 from triggers.analysis.backtest.difference import SessionDifference
 from triggers.analysis.backtest.report import SHOWN, Backtest, Report, scope_of
 from triggers.analysis.grouped_log import GroupedLog
@@ -22,10 +22,9 @@ from triggers.cli.log_options import every_event, log_options
 from triggers.cli.output import json_option, print_json
 from triggers.cli.payload_option import JsonObject
 from triggers.cli.settings_options import settings_of
-from triggers.codec.json_payloads import check_payload
 from triggers.core.config import validate_configuration
 from triggers.core.events import Event
-from triggers.errors import Undecodable
+from triggers.errors import CallError
 
 _COLUMNS = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
 _TELL_EVERY = 1_000
@@ -42,14 +41,10 @@ class Stub(click.ParamType):
         """See click."""
         if isinstance(value, tuple):
             return value
-        task, sign, result = value.partition("=")
         try:
-            check_payload(result.encode(), f"the result of {task}")
-        except (Undecodable, msgspec.DecodeError) as error:
-            self.fail(f"{value!r}: {error}", param, ctx)
-        if not sign or not result:
-            self.fail(f"{value!r} must be a task and its result, like t_import='{{\"rows\": 3}}'", param, ctx)
-        return task, result.encode()
+            return parse_stub(value)
+        except CallError as error:
+            self.fail(str(error), param, ctx)
 
 
 @click.command("backtest")

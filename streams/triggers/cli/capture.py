@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from hashlib import blake2b
 from pathlib import Path
-from urllib.parse import quote
 
 import click
 
-from triggers.analysis.capsules import SUFFIX, capture
+from triggers.analysis.capsules import capture, file_name
 from triggers.cli.log_options import events_of_each, log_options
 from triggers.cli.settings_options import settings_of
-
-_LONGEST_NAME = 200
 
 
 @click.command("capture")
@@ -42,11 +38,3 @@ def capture_command(  # noqa: PLR0913, PLR0917  # one for each option
         else:
             into.mkdir(parents=True, exist_ok=True)
             (into / file_name(session)).write_bytes(capsule)
-
-
-def file_name(session: str) -> str:
-    """A name for the capsule's file, of its own for every session."""
-    name = quote(session, safe=" ")
-    if len(name) > _LONGEST_NAME:
-        name = f"{name[:_LONGEST_NAME]}-{blake2b(session.encode(), digest_size=8).hexdigest()}"
-    return name + SUFFIX

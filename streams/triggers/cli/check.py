@@ -12,7 +12,8 @@ import msgspec
 
 from triggers.analysis.check.declared import declared_events, declared_triggers
 from triggers.analysis.check.findings import KINDS, Finding, Severity
-from triggers.analysis.check.orders import MOST_WORLDS, WALKS, Budget, TaskOrders
+from triggers.analysis.check.order_findings import explored_words
+from triggers.analysis.check.orders import MOST_WORLDS, WALKS, Budget
 from triggers.analysis.check.rules import Arrivals, Checked, check_rules
 from triggers.analysis.check.sarif import sarif
 from triggers.analysis.check.worlds import Fired, Results
@@ -133,7 +134,7 @@ def _print(found: dict[str, Checked]) -> None:
         for one in checked.findings:
             _print_finding(file, one)
         if checked.orders:
-            click.echo(f"{file}: {_explored(checked.orders)}")
+            click.echo(f"{file}: {explored_words(checked.orders)}")
     everything = [one for checked in found.values() for one in checked.findings]
     counts = {severity: sum(one.severity == severity for one in everything) for severity in Severity}
     click.echo(", ".join(f"{count} {severity}{'' if count == 1 else 's'}" for severity, count in counts.items()))
@@ -144,16 +145,3 @@ def _print_finding(file: str, one: Finding) -> None:
     click.echo(f"{where}: {click.style(one.severity, fg=_COLOURS[one.severity])} {one.rule}")
     for line in (one.message, *(f"  {detail}" for detail in one.details), f"fix: {one.fix}"):
         click.echo(f"  {line}")
-
-
-def _explored(orders: list[TaskOrders]) -> str:
-    """How much of the orders was looked at."""
-    sampled = [found for found in orders if not found.exhaustive]
-    whole = len(orders) - len(sampled)
-    parts = [f"every order of arrival explored for {whole} of {len(orders)} tasks"] if whole else []
-    return "; ".join([*parts, *(_share(found) for found in sampled)])
-
-
-def _share(found: TaskOrders) -> str:
-    share = "" if found.orders is None else f" of {found.orders:,} ({found.explored / found.orders:.2g} of all)"
-    return f"a sample for {found.task}: {found.explored:,} orders{share}"

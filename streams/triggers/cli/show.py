@@ -5,12 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-import msgspec
 from msgspec import Raw
 
 from triggers.analysis.time_travel import NOW, Moment, view_at
 from triggers.analysis.times import moment
-from triggers.analysis.view_changes import Change, changes_between
+from triggers.analysis.view_changes import Change, changes_between, value_words
 from triggers.cli.log_options import events_of, log_options
 from triggers.cli.moment_option import MomentType
 from triggers.cli.output import cell, console, json_option, print_json, print_table
@@ -21,7 +20,6 @@ from triggers.client.kafka_sender import Coordinates
 from triggers.core.view import InstanceView, SessionView
 
 _WIDEST = 60
-_TIMES = {"created", "modified", "due"}
 
 
 @click.command("show")
@@ -77,15 +75,10 @@ def print_changes(changes: list[Change], as_json: bool) -> None:
 
 
 def _change(change: Change) -> str:
-    before, after = _value(change.place, change.before), _value(change.place, change.after)
+    before, after = (_cut(value_words(change.place, value), 2 * _WIDEST) for value in (change.before, change.after))
     if change.before is None:
         return f"+ {change.place}: {after}"
     return f"- {change.place}: {before}" if change.after is None else f"  {change.place}: {before} → {after}"
-
-
-def _value(place: str, value: object) -> str:
-    is_time = isinstance(value, int) and (place.rsplit(maxsplit=1)[-1] in _TIMES or " timestamps " in place)
-    return moment(value) if is_time and isinstance(value, int) else _short(Raw(msgspec.json.encode(value)), 2 * _WIDEST)
 
 
 def print_session(session: SessionView) -> None:
@@ -121,6 +114,9 @@ def _names(triggers: list[str]) -> str:
     return "\n".join(triggers)
 
 
-def _short(value: Raw, widest: int = _WIDEST) -> str:
-    text = bytes(value).decode()
+def _short(value: Raw) -> str:
+    return _cut(bytes(value).decode(), _WIDEST)
+
+
+def _cut(text: str, widest: int) -> str:
     return text if len(text) <= widest else text[: widest - 1] + "…"

@@ -6,33 +6,39 @@ import asyncio
 
 from aiohttp import web
 
-from triggers.analysis.capsules import decode_capsule, replay_capsule
+from triggers.analysis.capsules import decode_capsule, file_name, replay_capsule
 from triggers.analysis.graph.dot import dot
 from triggers.analysis.graph.mermaid import mermaid
 from triggers.analysis.graph.picture import Picture
 from triggers.analysis.graph.svg import svg
+from triggers.analysis.time_travel import Moment
 from triggers.console.answers import as_json, as_svg
 from triggers.console.asked import (
-    flag_of,
+    arrivals_of,
+    lines_of,
     moment_of,
     needed_moment,
     number_of,
     point_of,
+    query_of,
     stuck_after,
+    text_of,
+    trial_of,
     uid_of,
 )
-from triggers.console.questions import Questions, Trial, check, picture_of
+from triggers.console.questions import Questions, check, picture_of
 from triggers.errors import CallError
 
 MOST_LISTED = 1_000
-MOST_SAMPLED = 1_000_000
 
 
 class Api:
     """Handlers. Each question is answered in a thread of its own."""
 
-    def __init__(self, questions: Questions) -> None:
+    def __init__(self, questions: Questions, whole_log: asyncio.Lock) -> None:
+        """`whole_log`: held while a question reads every event there is, so that such do not take all threads."""
         self._ask = questions
+        self._whole_log = whole_log
 
     def routes(self) -> list[web.RouteDef]:
         """All of them."""
@@ -58,67 +64,64 @@ class Api:
 
     async def sessions(self, request: web.Request) -> web.Response:
         """`?prefix=&limit=`: headers of sessions, by UID."""
-        limit = number_of(request, "limit", 100, MOST_LISTED) or MOST_LISTED
-        found = await asyncio.to_thread(self._ask.summaries, request.query.get("prefix", ""), limit)
+        given = query_of(request)
+        limit = number_of(given, "limit", 100, MOST_LISTED) or MOST_LISTED
+        found = await asyncio.to_thread(self._ask.summaries, text_of(given, "prefix"), limit)
         return as_json({"sessions": found})
 
     async def session(self, request: web.Request) -> web.Response:
         """`?at=`: the session."""
-        return as_json(await asyncio.to_thread(self._ask.view, uid_of(request), moment_of(request)))
+        return as_json(await asyncio.to_thread(self._ask.view, uid_of(request), moment_of(query_of(request))))
 
     async def explanation(self, request: web.Request) -> web.Response:
         """`?at=&task=`: `schemas/explanation.schema.json`."""
-        task = request.query.get("task") or None
-        return as_json(await asyncio.to_thread(self._ask.explanation, uid_of(request), moment_of(request), task))
+        given = query_of(request)
+        asked = uid_of(request), moment_of(given), text_of(given, "task") or None
+        return as_json(await asyncio.to_thread(self._ask.explanation, *asked))
 
     async def changes(self, request: web.Request) -> web.Response:
         """`?from=&to=`: places of the session with their values before and after."""
-        before, after = needed_moment(request, "from"), moment_of(request, "to")
-        found = await asyncio.to_thread(self._ask.changes, uid_of(request), before, after)
-        return as_json({"changes": found})
+        given = query_of(request)
+        asked = uid_of(request), needed_moment(given, "from"), moment_of(given, "to")
+        return as_json({"changes": await asyncio.to_thread(self._ask.changes, *asked)})
 
     async def causes(self, request: web.Request) -> web.Response:
         """`?at=&instance=`: the causes of each instance, and the events that led to it across all cascades."""
-        instance = request.query.get("instance") or None
-        found = await asyncio.to_thread(self._ask.causes, uid_of(request), moment_of(request), instance)
-        return as_json({"session": uid_of(request), "instances": found})
+        asked = _instance_asked(request)
+        return as_json({"session": uid_of(request), "instances": await asyncio.to_thread(self._ask.causes, *asked)})
 
     async def graph(self, request: web.Request) -> web.Response:
-        """`?at=&format=svg|mermaid|dot`: the causes as a picture."""
-        found = await asyncio.to_thread(self._ask.picture, uid_of(request), moment_of(request))
-        return await _drawn(request, found)
+        """`?at=&instance=&format=svg|mermaid|dot`: the causes as a picture."""
+        return await _drawn(request, await asyncio.to_thread(self._ask.picture, *_instance_asked(request)))
 
     async def capsule(self, request: web.Request) -> web.Response:
         """`?mask=` as often as needed: the session in a file."""
-        masked = request.query.getall("mask", [])
-        body = await asyncio.to_thread(self._ask.capsule, uid_of(request), masked)
-        headers = {"Content-Disposition": 'attachment; filename="session.capsule.json"'}
+        uid, masked = uid_of(request), lines_of(query_of(request), "mask")
+        body = await asyncio.to_thread(self._ask.capsule, uid, masked)
+        headers = {"Content-Disposition": f'attachment; filename="{file_name(uid)}"'}
         return web.Response(body=body, content_type="application/json", headers=headers)
 
     async def statistics(self, request: web.Request) -> web.Response:
         """`?since=&until=&stuck_after=`: rules, triggers and stuck sessions, counted over the whole log."""
-        period = point_of(request, "since"), point_of(request, "until"), stuck_after(request)
-        return as_json(await asyncio.to_thread(self._ask.statistics, *period))
+        given = query_of(request)
+        period = point_of(given, "since"), point_of(given, "until"), stuck_after(given)
+        async with self._whole_log:
+            return as_json(await asyncio.to_thread(self._ask.statistics, *period))
 
     async def check(self, request: web.Request) -> web.Response:
-        """Rules -> findings. `?trigger=` as often as needed: all that the application fires."""
-        rules = await request.read()
-        return as_json(await asyncio.to_thread(check, rules, request.query.getall("trigger", [])))
+        """Rules -> findings. `?trigger=` as often as needed: all that the application fires; `&event=&results=`."""
+        given, rules = query_of(request), await request.read()
+        return as_json(await asyncio.to_thread(check, rules, lines_of(given, "trigger"), arrivals_of(given)))
 
     async def rules_graph(self, request: web.Request) -> web.Response:
         """Rules -> `?format=svg|mermaid|dot`."""
         return await _drawn(request, await asyncio.to_thread(picture_of, await request.read()))
 
     async def backtest(self, request: web.Request) -> web.Response:
-        """Rules -> what they would have done. `?since=&sample=&add=&reuse=`."""
-        trial = Trial(
-            rules=await request.read(),
-            added=flag_of(request, "add"),
-            since=point_of(request, "since"),
-            sample=number_of(request, "sample", None, MOST_SAMPLED),
-            reuse=flag_of(request, "reuse"),
-        )
-        return as_json(await asyncio.to_thread(self._ask.backtest, trial))
+        """Rules -> what they would have done. `?since=&sample=&add=&reuse=`, and `stub=` as often as needed."""
+        trial = trial_of(query_of(request), await request.read())
+        async with self._whole_log:
+            return as_json(await asyncio.to_thread(self._ask.backtest, trial))
 
     async def verify(self, request: web.Request) -> web.Response:
         """A capsule -> what is different when it is replayed, and the session it comes to."""
@@ -127,8 +130,13 @@ class Api:
         return as_json({"session": capsule.session, "differences": found.differences, "view": found.view})
 
 
+def _instance_asked(request: web.Request) -> tuple[str, Moment, str | None]:
+    given = query_of(request)
+    return uid_of(request), moment_of(given), text_of(given, "instance") or None
+
+
 async def _drawn(request: web.Request, picture: Picture) -> web.Response:
-    match request.query.get("format", "svg"):
+    match text_of(query_of(request), "format") or "svg":
         case "svg":
             return as_svg(await asyncio.to_thread(svg, picture))
         case "mermaid":

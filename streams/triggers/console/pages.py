@@ -10,18 +10,35 @@ import msgspec
 from aiohttp import web
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
+from triggers.analysis.backtest.change_words import change_details, change_words, sign_of
 from triggers.analysis.capsules import Capsule, Replayed, decode_capsule, events_of_capsule, replay_capsule
+from triggers.analysis.check.order_findings import explored_words
 from triggers.analysis.graph.svg import svg
-from triggers.analysis.times import length_of_time, moment, point_in_time
-from triggers.console.api import MOST_LISTED, MOST_SAMPLED
-from triggers.console.asked import moment_of, number_of, point_of, stuck_after, uid_of
-from triggers.console.questions import Questions, Trial, check, picture_of
+from triggers.analysis.times import length_of_time, moment
+from triggers.analysis.view_changes import value_words
+from triggers.console.api import MOST_LISTED
+from triggers.console.asked import (
+    Given,
+    arrivals_of,
+    form_of,
+    lines_of,
+    moment_of,
+    needed_text,
+    number_of,
+    point_of,
+    query_of,
+    stuck_after,
+    text_of,
+    trial_of,
+    uid_of,
+)
+from triggers.console.questions import Questions, check, picture_of
 from triggers.console.session_page import SessionPage, session_page
 from triggers.errors import CallError
 
-_SIGNS = {"added": "+", "removed": "-"}
 _LISTED = 100
-_FIRST_TRIAL = {"rules": "", "since": "30d", "sample": "1000", "added": False, "reuse": False}
+_FIRST_TRIAL = {"since": ["30d"], "sample": ["1000"]}
+_FIRST_COUNT = {"since": ["7d"], "stuck_after": ["1d"]}
 
 
 def environment() -> Environment:
@@ -30,16 +47,21 @@ def environment() -> Environment:
         loader=PackageLoader("triggers.console"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
-    found.globals["signs"] = _SIGNS
     found.filters.update(moment=moment, as_json=_as_json, short=_short, length_of_time=length_of_time, in_path=_in_path)
+    found.globals.update(
+        sign_of=sign_of, change_words=change_words, change_details=change_details, value_words=value_words,
+        text_of=text_of,
+    )  # fmt: skip
     return found
 
 
 class Pages:
     """Handlers. Each question is answered in a thread of its own."""
 
-    def __init__(self, questions: Questions, templates: Environment) -> None:
+    def __init__(self, questions: Questions, whole_log: asyncio.Lock, templates: Environment) -> None:
+        """`whole_log`: see `Api`."""
         self._ask = questions
+        self._whole_log = whole_log
         self._templates = templates
 
     def routes(self) -> list[web.RouteDef]:
@@ -58,53 +80,58 @@ class Pages:
 
     async def sessions(self, request: web.Request) -> web.Response:
         """`?prefix=&limit=`: sessions by UID."""
-        prefix = request.query.get("prefix", "")
-        limit = number_of(request, "limit", _LISTED, MOST_LISTED) or _LISTED
+        given = query_of(request)
+        prefix, limit = text_of(given, "prefix"), number_of(given, "limit", _LISTED, MOST_LISTED) or _LISTED
         found = await asyncio.to_thread(self._ask.summaries, prefix, limit)
         return self._page("sessions.html", {"sessions": found, "prefix": prefix, "limit": limit})
 
     async def session(self, request: web.Request) -> web.Response:
-        """`?at=`: the session after one of its events, and why it is as it is."""
-        page = await asyncio.to_thread(self._session, uid_of(request), request)
-        return self._page("session.html", {"page": page})
+        """`?at=&from=`: the session after one of its events, why it is as it is, and what is different since `from`."""
+        given = query_of(request)
+        page = await asyncio.to_thread(self._session, uid_of(request), given)
+        return self._page("session.html", {"page": page, "since": text_of(given, "from")})
 
-    def _session(self, uid: str, request: web.Request) -> SessionPage:
-        moment = moment_of(request)
-        return session_page(uid, self._ask.log(uid, moment), moment)
+    def _session(self, uid: str, given: Given) -> SessionPage:
+        at = moment_of(given)
+        since = moment_of(given, "from") if text_of(given, "from") else None
+        return session_page(uid, self._ask.log(uid, at), at, since)
 
     async def rules(self, request: web.Request) -> web.Response:  # noqa: ARG002  # aiohttp's signature
         """A form."""
-        return self._page("rules.html", {"rules": "", "checked": None, "picture": None})
+        return self._page("rules.html", {"given": {}, "checked": None, "explored": "", "picture": None})
 
     async def check_rules(self, request: web.Request) -> web.Response:
         """Findings and a picture."""
-        text = await _text(request, "rules")
-        checked = await asyncio.to_thread(check, text.encode(), ())
+        given = await form_of(request)
+        rules, declared, arrivals = needed_text(given, "rules").encode(), lines_of(given, "trigger"), arrivals_of(given)
+        checked = await asyncio.to_thread(check, rules, declared, arrivals)
         broken = any(finding.severity == "error" for finding in checked.findings)
-        picture = None if broken else await asyncio.to_thread(lambda: svg(picture_of(text.encode())))
-        return self._page("rules.html", {"rules": text, "checked": checked, "picture": picture})
+        picture = None if broken else await asyncio.to_thread(lambda: svg(picture_of(rules)))
+        values = {"given": given, "checked": checked, "explored": explored_words(checked.orders), "picture": picture}
+        return self._page("rules.html", values)
 
     async def statistics(self, request: web.Request) -> web.Response:
         """A form; with `?since=`, which may be `all`, the tables."""
-        since = request.query.get("since", "")
-        if not since:
-            return self._page("statistics.html", {"found": None, "since": "7d"})
-        period = None if since == "all" else point_of(request, "since")
-        found = await asyncio.to_thread(self._ask.statistics, period, point_of(request, "until"), stuck_after(request))
-        return self._page("statistics.html", {"found": found, "since": since})
+        given = query_of(request)
+        if not text_of(given, "since"):
+            return self._page("statistics.html", {"found": None, "given": _FIRST_COUNT})
+        since = None if text_of(given, "since") == "all" else point_of(given, "since")
+        period = since, point_of(given, "until"), stuck_after(given)
+        async with self._whole_log:
+            found = await asyncio.to_thread(self._ask.statistics, *period)
+        return self._page("statistics.html", {"found": found, "given": given})
 
     async def backtest(self, request: web.Request) -> web.Response:  # noqa: ARG002
         """A form."""
-        return self._page("backtest.html", {"report": None, **_FIRST_TRIAL})
+        return self._page("backtest.html", {"report": None, "given": _FIRST_TRIAL})
 
     async def run_backtest(self, request: web.Request) -> web.Response:
         """What the rules would have done."""
-        form = await request.post()
-        given = {name: str(form.get(name, "")) for name in ("rules", "since", "sample")}
-        added, reuse = "add" in form, "reuse" in form
-        trial = _trial(given, added=added, reuse=reuse)
-        report = await asyncio.to_thread(self._ask.backtest, trial)
-        return self._page("backtest.html", given | {"report": report, "added": added, "reuse": reuse})
+        given = await form_of(request)
+        trial = trial_of(given, needed_text(given, "rules").encode())
+        async with self._whole_log:
+            report = await asyncio.to_thread(self._ask.backtest, trial)
+        return self._page("backtest.html", {"report": report, "given": given})
 
     async def capsule(self, request: web.Request) -> web.Response:  # noqa: ARG002
         """A form."""
@@ -131,24 +158,6 @@ def _opened(body: bytes, name: str) -> tuple[Capsule, Replayed, SessionPage]:
     capsule = decode_capsule(body, name)
     events = [event for _, event in events_of_capsule(capsule)]
     return capsule, replay_capsule(capsule), session_page(capsule.session, events)
-
-
-def _trial(given: dict[str, str], *, added: bool, reuse: bool) -> Trial:
-    try:
-        since = point_in_time(given["since"]) if given["since"] else None
-        sample = int(given["sample"]) if given["sample"] else None
-    except ValueError as error:
-        raise CallError(f"the period or the sample: {error}") from error
-    if sample is not None and not 1 <= sample <= MOST_SAMPLED:
-        raise CallError(f"sample is {sample}, it must be from 1 to {MOST_SAMPLED}")
-    return Trial(rules=given["rules"].encode(), added=added, since=since, sample=sample, reuse=reuse)
-
-
-async def _text(request: web.Request, name: str) -> str:
-    found = (await request.post()).get(name)
-    if not isinstance(found, str) or not found.strip():
-        raise CallError(f"{name} is missing")
-    return found
 
 
 def _in_path(uid: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from msgspec import Struct
 
@@ -35,6 +35,8 @@ class Trial(Struct, frozen=True, kw_only=True):
     since: int | None = None
     """See `times.point_in_time`."""
     sample: int | None = None
+    stubs: Mapping[str, bytes] = {}
+    """See `Assumptions`."""
     reuse: bool = False
 
 
@@ -69,9 +71,9 @@ class Questions:
         """What caused each instance."""
         return list(causes_of(uid, self._logs.events(uid, moment), instance))
 
-    def picture(self, uid: str, moment: Moment = NOW) -> Picture:
+    def picture(self, uid: str, moment: Moment = NOW, instance: str | None = None) -> Picture:
         """The same, drawn."""
-        return picture_of_session(self.causes(uid, moment), uid)
+        return picture_of_session(self.causes(uid, moment, instance), uid)
 
     def capsule(self, uid: str, masked: Collection[str] = ()) -> bytes:
         """The session in one file."""
@@ -86,7 +88,7 @@ class Questions:
         """Reads every event there is, and folds the sessions that are asked for twice."""
         validate_configuration(trial.rules)
         new = NewRules(rules=trial.rules, added=trial.added)
-        backtest = Backtest(new, Assumptions(reuse=trial.reuse), scope_of(trial.since, trial.sample))
+        backtest = Backtest(new, Assumptions(stubs=trial.stubs, reuse=trial.reuse), scope_of(trial.since, trial.sample))
         with GroupedLog() as log:
             backtest.gather(self._source.every(), log)
             for _ in backtest.differences(log):
@@ -94,9 +96,9 @@ class Questions:
         return backtest.report()
 
 
-def check(rules: bytes, declared: Collection[str]) -> Checked:
+def check(rules: bytes, declared: Collection[str], arrivals: Arrivals) -> Checked:
     """`declared`: all that the application fires; empty: not known."""
-    return check_rules(rules, declared or None, Arrivals())
+    return check_rules(rules, declared or None, arrivals)
 
 
 def picture_of(rules: bytes) -> Picture:

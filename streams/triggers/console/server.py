@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from importlib.resources import files
 from pathlib import Path
@@ -21,9 +22,10 @@ _LARGEST_UPLOAD = 64 * 1024 * 1024
 def application(source: Source) -> web.Application:
     """Pages and API over the source."""
     questions = Questions(source)
-    pages = Pages(questions, environment())
+    whole_log = asyncio.Lock()
+    pages = Pages(questions, whole_log, environment())
     app = web.Application(middlewares=[guard(pages.problem)], client_max_size=_LARGEST_UPLOAD)
-    app.add_routes(Api(questions).routes())
+    app.add_routes(Api(questions, whole_log).routes())
     app.add_routes(pages.routes())
     app.router.add_static("/static", Path(str(files("triggers.console") / "static")))
     return app

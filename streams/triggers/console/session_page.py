@@ -73,6 +73,7 @@ class SessionPage(NamedTuple):
     more_instances: int
     latest: list[tuple[str, str]]
     changes: list[Change]
+    """Since the event before the chosen one, or since the moment that was asked for."""
     timeline: list[TimelineRow]
     is_latest: bool
     is_drawn: bool
@@ -88,8 +89,8 @@ class SessionPage(NamedTuple):
         return self.offsets[self.step + 1] if self.step + 1 < len(self.offsets) else None
 
 
-def session_page(uid: str, log: list[Event], moment: Moment = NOW) -> SessionPage:
-    """The page at a moment. Raises SessionNotFound: the session began later."""
+def session_page(uid: str, log: list[Event], moment: Moment = NOW, since: Moment | None = None) -> SessionPage:
+    """The page at a moment. Raises SessionNotFound: the session began later, or after `since`."""
     past = list(until(log, moment))
     if not past:
         raise SessionNotFound(f"session {uid!r} had no event at that moment")
@@ -108,7 +109,7 @@ def session_page(uid: str, log: list[Event], moment: Moment = NOW) -> SessionPag
         instances=[_row(instance) for instance in found.instances[-MOST_INSTANCES:]],
         more_instances=max(len(found.instances) - MOST_INSTANCES, 0),
         latest=_texts(found.latest_kwargs),
-        changes=_changes(uid, past, found),
+        changes=_last_changes(uid, past, found) if since is None else _changes(view_at(uid, until(log, since)), found),
         timeline=timeline[max(step - MOST_EVENTS // 2, 0) : step + MOST_EVENTS // 2],
         is_latest=step == len(log) - 1,
         is_drawn=0 < len(found.instances) <= MOST_DRAWN,
@@ -122,12 +123,14 @@ def _timeline(log: list[Event], proofs: list[EventProof]) -> Iterator[TimelineRo
         yield TimelineRow(event.position, time_text(event.time), event.id, words_of(event), sentences, chosen)
 
 
-def _changes(uid: str, past: list[Event], found: SessionView) -> list[Change]:
-    """What the last event changed, without what every event changes."""
-    if len(past) == 1:
-        return []
-    changes = changes_between(view_at(uid, past[:-1]), found)
-    return [change for change in changes if change.place not in _BESIDE_INSTANCES]
+def _last_changes(uid: str, past: list[Event], found: SessionView) -> list[Change]:
+    """What the last event changed; of the first one that is everything, and not told."""
+    return _changes(view_at(uid, past[:-1]), found) if len(past) > 1 else []
+
+
+def _changes(before: SessionView, after: SessionView) -> list[Change]:
+    """What is different, without what every event changes."""
+    return [change for change in changes_between(before, after) if change.place not in _BESIDE_INSTANCES]
 
 
 def _row(instance: InstanceView) -> InstanceRow:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 from urllib.parse import quote
 
@@ -86,14 +88,17 @@ async def test_causes_are_told_and_drawn(client: TestClient[Any, Any]) -> None:
 
     assert [one["name"] for one in found["instances"]] == ["t_import#0", "t_report#0"]
     assert drawn["svg"].startswith("<svg ")
+    assert "t_report" not in await (await client.get("/api/sessions/s-done/graph?instance=t_import%230")).text()
     assert drawn["mermaid"].startswith("flowchart ")
     assert drawn["dot"].startswith("digraph ")
 
 
 async def test_a_capsule_comes_as_capture_writes_it_and_verifies(client: TestClient[Any, Any]) -> None:
-    async with client.get("/api/sessions/s-done/capsule?mask=by&mask=rows") as response:
-        body = await response.read()
-    assert body == capture("s-done", _log("s-done"), ["by", "rows"])
+    for asked in ("mask=by&mask=rows", "mask=by%0D%0Arows%0D%0A"):
+        async with client.get(f"/api/sessions/s-done/capsule?{asked}") as response:
+            body = await response.read()
+            assert response.headers["Content-Disposition"] == 'attachment; filename="s-done.capsule.json"'
+        assert body == capture("s-done", _log("s-done"), ["by", "rows"])
 
     capsule = json.loads(body)
     assert (await _post(client, "/api/verify", capsule))["differences"] == []
@@ -120,10 +125,21 @@ async def test_rules_are_checked_and_drawn(client: TestClient[Any, Any]) -> None
     assert "app.Import" in drawn
 
 
-async def test_a_file_on_the_server_cannot_be_named_as_a_trigger(client: TestClient[Any, Any]) -> None:
-    found = await _post(client, "/api/check?trigger=/etc/passwd", RULES)
+async def test_the_orders_of_given_events_are_explored(client: TestClient[Any, Any]) -> None:
+    given = [{"trigger": "page", "kwargs": {"n": 2}}, {"trigger": "page", "kwargs": {"n": 1}}]
+    events = "&".join(f"event={quote(json.dumps(event))}" for event in given)
+    found = await _post(client, f"/api/check?{events}&event=complete&results=any-time", RULES)
 
-    assert not any("root" in one["message"] for one in found["findings"])
+    (explored,) = [one for one in found["orders"] if one["task"] == "t_import"]
+    assert (len(explored["events"]), explored["exhaustive"]) == (3, True)
+    assert "order-sensitive" in {one["rule"] for one in found["findings"] if one["task"] == "t_import"}
+
+
+async def test_a_file_on_the_server_cannot_be_named_as_a_trigger(client: TestClient[Any, Any]) -> None:
+    for name in ("trigger", "event"):
+        found = await _post(client, f"/api/check?{name}=/etc/passwd", RULES)
+
+        assert not any("root" in one["message"] for one in found["findings"])
 
 
 async def test_a_back_test_tells_what_would_change(client: TestClient[Any, Any]) -> None:
@@ -133,6 +149,16 @@ async def test_a_back_test_tells_what_would_change(client: TestClient[Any, Any])
 
     assert (found["sessions"], found["changed"]) == (3, 3)
     assert (same["sessions"], same["changed"]) == (1, 0)
+
+
+async def test_a_back_test_takes_the_results_that_it_is_given(client: TestClient[Any, Any]) -> None:
+    rules = RULES | {"t_import": {"after": ["page"], "run": "app.Import"}}
+    stub = quote('t_import={"rows": 9}')
+    unknown = await _post(client, "/api/backtest", rules)
+    stubbed = await _post(client, f"/api/backtest?stub={stub}", rules)
+
+    assert (unknown["results"].get("unknown"), unknown["doubtful"]) == (3, 3)
+    assert (stubbed["results"]["stub"], stubbed["doubtful"]) == (3, 0)
 
 
 @pytest.mark.parametrize(
@@ -155,6 +181,28 @@ async def test_what_is_wrong_is_said(client: TestClient[Any, Any], path: str, st
     assert why in (await _get(client, path, status))["error"]
 
 
+@pytest.mark.parametrize(
+    ("path", "why"),
+    [
+        ("/api/backtest?stub=t_import", "'t_import' must be a task and its result"),
+        ("/api/backtest?stub=t_import=[]", "the result of t_import"),
+        ("/api/backtest?since=soon", "since: 'soon' is neither a time such as 2024-03-01 nor a length of time"),
+        ("/api/backtest?sample=0", "sample is 0, it must be from 1"),
+        ("/api/check?results=never", "results: 'never' must be at-once or any-time"),
+        ("/api/check?event={x", "{x is no event"),
+        ("/api/check?event={%22type%22:%22delete%22}", "fires no trigger"),
+    ],
+)
+async def test_what_is_wrong_beside_the_body_is_said(client: TestClient[Any, Any], path: str, why: str) -> None:
+    assert why in (await _post(client, path, RULES, 400))["error"]
+
+
+async def test_a_capsule_whose_state_is_none_is_refused(client: TestClient[Any, Any]) -> None:
+    capsule = {"capsule": 1, "session": "s", "masked": [], "steps": [], "view": []}
+
+    assert "$.view" in (await _post(client, "/api/verify", capsule, 400))["error"]
+
+
 @pytest.mark.parametrize("path", ["/api/backtest", "/api/graph", "/api/verify"])
 async def test_a_body_that_is_no_json_is_refused(client: TestClient[Any, Any], path: str) -> None:
     async with client.post(path, data=b"{nothing") as response:
@@ -166,3 +214,31 @@ async def test_a_body_that_is_no_json_is_refused(client: TestClient[Any, Any], p
 async def test_nothing_can_be_changed(client: TestClient[Any, Any], method: str) -> None:
     async with client.request(method, "/api/sessions/s-done") as response:
         assert response.status == 405
+
+
+class _Watched(FileSource):
+    """How many read the whole log at once, at most."""
+
+    def __init__(self) -> None:
+        super().__init__(log_events())
+        self.reading = self.most = 0
+
+    def every(self) -> Iterator[tuple[str, Event]]:
+        self.reading += 1
+        self.most = max(self.most, self.reading)
+        for item in super().every():
+            time.sleep(0.002)
+            yield item
+        self.reading -= 1
+
+
+async def test_one_question_at_a_time_reads_the_whole_log_and_others_are_answered_meanwhile() -> None:
+    source = _Watched()
+    async with TestClient(TestServer(application(source))) as client:
+        whole = [asyncio.create_task(_get(client, "/api/statistics")) for _ in range(20)]
+        whole += [asyncio.create_task(_post(client, "/api/backtest", RULES)) for _ in range(20)]
+        await _get(client, "/api/sessions/s-done")
+        waiting = sum(not task.done() for task in whole)
+        await asyncio.gather(*whole)
+
+    assert (source.most, waiting > 0) == (1, True)

@@ -102,7 +102,7 @@ async def test_every_link_of_every_session_leads_somewhere(client: TestClient[An
         todo += [link for link in found if link not in seen and link not in todo]
 
     assert sum(path.startswith("/sessions/") for path in seen) >= 3 + 12  # a page for each session and event
-    assert f"/api/sessions/{quote(HOSTILE, safe='')}/capsule" in seen
+    assert f"/api/sessions/{quote(HOSTILE, safe='')}/causes?at=21" in seen
 
 
 async def test_the_page_of_a_moment_shows_what_was_and_what_came_later(client: TestClient[Any, Any]) -> None:
@@ -114,18 +114,37 @@ async def test_the_page_of_a_moment_shows_what_was_and_what_came_later(client: T
     assert {"/sessions/s-done?at=12", "/sessions/s-done?at=14", "/sessions/s-done"} <= set(page.links)
 
 
+async def test_two_moments_are_compared(client: TestClient[Any, Any]) -> None:
+    page = await _page(client, "/sessions/s-done?from=12&at=15")
+
+    assert "values changed since 12" in page.text
+    assert "instances t_import#0 status" in page.text
+    assert "instances t_import#0 timestamps finished 2026-09-21 14:13:35.000" in page.text
+    assert "/sessions/s-done?at=14&from=12" in page.links, "a step through the past keeps what it is compared with"
+    assert "had no event at that moment" in (await _page(client, "/sessions/s-done?from=3", 404)).text
+
+
 async def test_rules_are_checked(client: TestClient[Any, Any]) -> None:
     wrong = await _sent(client, "/rules", {"rules": '{"t_a": {"afer": ["x"], "run": "app.A"}}'})
     right = await _sent(client, "/rules", {"rules": json.dumps({"t_a": {"after": ["x"], "run": "app.A"}})})
 
     assert "Fix: rename 'afer' to 'after'" in wrong.text
-    assert "Nothing is wrong with these rules." in right.text
+    assert "Nothing is wrong with these rules. Every order of arrival explored for 1 of 1 tasks." in right.text
+
+
+async def test_rules_are_checked_beside_what_the_application_fires(client: TestClient[Any, Any]) -> None:
+    page = await _sent(
+        client, "/rules", {"rules": json.dumps(RULES), "trigger": "page\r\napproved", "results": "any-time"}
+    )
+
+    assert "unproduced-trigger" in page.text
+    assert "'complete'" in page.text
 
 
 async def test_statistics_are_counted_when_asked_for(client: TestClient[Any, Any]) -> None:
     assert "sessions are stuck" not in (await _page(client, "/statistics")).text
     assert "12 events in 3 sessions" in (await _page(client, "/statistics?since=all")).text
-    assert "no length of time" in (await _page(client, "/statistics?since=x", 400)).text
+    assert "nor a length of time" in (await _page(client, "/statistics?since=x", 400)).text
 
 
 async def test_a_back_test_shows_what_would_change(client: TestClient[Any, Any]) -> None:
@@ -133,6 +152,15 @@ async def test_a_back_test_shows_what_would_change(client: TestClient[Any, Any])
     page = await _sent(client, "/backtest", {"rules": rules, "since": "30d", "sample": "1000"})
 
     assert "3 sessions folded (12 events): 3 would change" in page.text
+    assert "t_import#0 has other kwargs (result: unknown) - complete: {}" in page.text
+
+
+async def test_a_back_test_tells_which_result_it_was_given(client: TestClient[Any, Any]) -> None:
+    rules = json.dumps(RULES | {"t_import": {"after": ["page"], "run": "app.Import"}})
+    page = await _sent(client, "/backtest", {"rules": rules, "stub": 't_import={"rows": 9}', "reuse": "on"})
+
+    assert "(result: stub)" in page.text
+    assert "they are not judged" not in page.text
 
 
 async def test_a_capsule_is_a_timeline(client: TestClient[Any, Any]) -> None:
@@ -157,7 +185,7 @@ def _upload(body: bytes) -> FormData:
     ("path", "form", "why"),
     [
         ("/rules", {"rules": " "}, "rules is missing"),
-        ("/backtest", {"rules": "{}", "since": "soon"}, "'soon' is no length of time"),
+        ("/backtest", {"rules": "{}", "since": "soon"}, "since: 'soon' is neither a time such as"),
         ("/backtest", {"rules": "{}", "sample": "0"}, "sample is 0, it must be from 1"),
         ("/backtest", {"rules": "{"}, "JSON"),
         ("/capsule", {"capsule": "text"}, "capsule is missing"),

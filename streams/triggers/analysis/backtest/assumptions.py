@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
 
+import msgspec
 from msgspec import Struct, field
 from msgspec.structs import replace
 
+from triggers.codec.json_payloads import check_payload
 from triggers.core.events import ConfigurationUpdated, Event, SessionImported
+from triggers.errors import CallError, Undecodable
 
 
 class Known(StrEnum):
@@ -33,6 +36,18 @@ class Assumptions(Struct, frozen=True, kw_only=True):
     """Task -> the result (a JSON object) of its runs that are not in the log."""
     reuse: bool = False
     """Take the result of another run of the same task in the session."""
+
+
+def parse_stub(text: str) -> tuple[str, bytes]:
+    """Task and result of `t_import={"rows": 3}`. Raises CallError."""
+    task, _, result = (part.strip() for part in text.partition("="))
+    if not task or not result:
+        raise CallError(f'{text!r} must be a task and its result, like t_import={{"rows": 3}}')
+    try:
+        check_payload(result.encode(), f"the result of {task}")
+    except (Undecodable, msgspec.DecodeError) as error:
+        raise CallError(f"{text!r}: {error}") from error
+    return task, result.encode()
 
 
 class NewRules(Struct, frozen=True, kw_only=True):

@@ -33,6 +33,11 @@ def declared_events(declarations: Iterable[str]) -> Counter[Fired]:
     return Counter(event for declaration in declarations for event in _events(declaration))
 
 
+def declared_event(text: str) -> Fired:
+    """A trigger's name, or an event in plain JSON. Raises CallError."""
+    return _fired(_decoded(text), text) if text.lstrip().startswith("{") else Fired(text)
+
+
 def _declared(declaration: str) -> Iterator[str]:
     path = Path(declaration)
     if not path.is_file():
@@ -51,13 +56,10 @@ def _list(path: Path) -> list[str]:
 
 
 def _events(declaration: str) -> Iterator[Fired]:
-    path = Path(declaration)
-    if declaration.lstrip().startswith("{"):
-        yield _fired(_decoded(declaration), declaration)
-    elif path.is_file():
-        yield from _session(path)
+    if not declaration.lstrip().startswith("{") and Path(declaration).is_file():
+        yield from _session(Path(declaration))
     else:
-        yield Fired(declaration)
+        yield declared_event(declaration)
 
 
 def _decoded(declaration: str) -> Event:

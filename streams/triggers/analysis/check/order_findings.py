@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from triggers.analysis.check.findings import Finding, finding
 from triggers.analysis.check.orders import TaskOrders, Witness
@@ -32,6 +32,19 @@ def order_findings(found: TaskOrders, task: TaskConfig, places: Places, *, every
         message = f"{task.name} runs in none of the {found.explored:,} orders in which its triggers can fire"
         fix = "look at what abandons it, or the tasks it waits for"
         yield finding("never-runs", places.of(task.name), message, fix, task=task.name)
+
+
+def explored_words(orders: Sequence[TaskOrders]) -> str:
+    """How much of the orders was looked at, and for which tasks it was a sample."""
+    sampled = [found for found in orders if not found.exhaustive]
+    whole = len(orders) - len(sampled)
+    parts = [f"every order of arrival explored for {whole} of {len(orders)} tasks"] if whole else []
+    return "; ".join([*parts, *(_share(found) for found in sampled)])
+
+
+def _share(found: TaskOrders) -> str:
+    share = "" if found.orders is None else f" of {found.orders:,} ({found.explored / found.orders:.2g} of all)"
+    return f"a sample for {found.task}: {found.explored:,} orders{share}"
 
 
 def _message(found: TaskOrders, task: TaskConfig) -> str:

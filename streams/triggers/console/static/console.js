@@ -28,7 +28,9 @@ if (form) {
     slider.value = step;
     number.textContent = step;
     const url = new URL(form.action);
+    const since = new URL(location).searchParams.get("from");
     url.searchParams.set("at", offsets[step - 1]);
+    if (since) url.searchParams.set("from", since);
     clearTimeout(waiting);
     waiting = setTimeout(show, 60, url);
   };

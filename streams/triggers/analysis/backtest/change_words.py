@@ -1,0 +1,67 @@
+"""One run that a back-test finds different, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from triggers.analysis.backtest.assumptions import Known
+from triggers.analysis.backtest.difference import Change, RunDifference, ShownRun
+from triggers.analysis.times import moment
+from triggers.analysis.view_changes import changes_between
+
+_WIDEST = 400
+_SIGNS = {Change.ADDED: "+", Change.REMOVED: "-"}
+
+
+def sign_of(change: RunDifference) -> str:
+    """+, - or ~."""
+    return _SIGNS.get(change.change, "~")
+
+
+def change_words(change: RunDifference) -> str:
+    """What is different, and how far it is known."""
+    return f"{_words(change)}{'' if change.judged else ' (not judged)'}"
+
+
+def _words(change: RunDifference) -> str:
+    old, new = change.old, change.new
+    if old is None or new is None:
+        return _run(new or old)
+    match change.change:
+        case Change.KWARGS:
+            return f"{new.instance} has other kwargs{_known(new)}"
+        case Change.TARGET:
+            return f"{new.instance} runs {_target(new)} instead of {_target(old)}"
+        case Change.TIMING:
+            return f"{new.instance} at {moment(new.time)} instead of {moment(old.time)}"
+        case _:
+            return f"{new.instance} comes before a run that it came after"
+
+
+def change_details(change: RunDifference) -> Iterator[str]:
+    """A line each, of kwargs that are different: what is new, what is gone, what is something else."""
+    if change.change is Change.KWARGS and change.old is not None and change.new is not None:
+        for one in changes_between(change.old.kwargs, change.new.kwargs):
+            if one.before is None or one.after is None:
+                yield f"{'+' if one.before is None else '-'} {one.place}: {_short(one.after or one.before)}"
+            else:
+                yield f"  {one.place}: {_short(one.before)} → {_short(one.after)}"
+
+
+def _run(run: ShownRun | None) -> str:
+    return "" if run is None else f"{run.instance} at {moment(run.time)} {_short(run.kwargs)}{_known(run)}"
+
+
+def _known(run: ShownRun) -> str:
+    return "" if run.result in {None, Known.RECORDED} else f" (result: {run.result})"
+
+
+def _target(run: ShownRun) -> str:
+    return run.run if run.using is None else f"{run.run} using {run.using}"
+
+
+def _short(value: object) -> str:
+    text = msgspec.json.encode(value).decode()
+    return text if len(text) <= _WIDEST else text[: _WIDEST - 1] + "…"
