@@ -3,19 +3,41 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Final
 
 import msgspec
 
+from triggers.analysis.backtest.report import Report
+from triggers.analysis.capsules import Capsule
+from triggers.analysis.check.rules import Checked
 from triggers.analysis.explanation import Explanation
+from triggers.analysis.graph.causes import SessionCauses
+from triggers.analysis.statistics import Statistics
+from triggers.core.view import SessionView
 
-SCHEMAS = Path(__file__).resolve().parents[2] / "schemas"
+FOLDER = Path(__file__).resolve().parents[2] / "schemas"
+SCHEMAS: Final[dict[str, type[msgspec.Struct]]] = {
+    "backtest": Report,
+    "capsule": Capsule,
+    "causes": SessionCauses,
+    "check": Checked,
+    "explanation": Explanation,
+    "session": SessionView,
+    "statistics": Statistics,
+}
+"""File in `schemas` -> whose JSON it describes."""
 
 
-def write_schema(name: str, kind: type[msgspec.Struct]) -> None:
-    """The schema of the struct's JSON."""
-    text = msgspec.json.format(msgspec.json.encode(msgspec.json.schema(kind)), indent=2)
-    (SCHEMAS / f"{name}.schema.json").write_bytes(text + b"\n")
+def path_of(name: str) -> Path:
+    """The file."""
+    return FOLDER / f"{name}.schema.json"
+
+
+def text_of(name: str) -> bytes:
+    """What must be in it."""
+    return msgspec.json.format(msgspec.json.encode(msgspec.json.schema(SCHEMAS[name])), indent=2) + b"\n"
 
 
 if __name__ == "__main__":
-    write_schema("explanation", Explanation)
+    for schema in SCHEMAS:
+        path_of(schema).write_bytes(text_of(schema))

@@ -27,9 +27,7 @@ JSON_SHAPES = {
     " many to count, `lag` is the distance in offsets",
     "fire": "`{session, partition, offset}`; with `--from`: `{triggers, sessions, seconds, triggers_per_s}`",
     "configure": "`{session, partition, offset}`",
-    "show": "`{uid, created, modified, events, tasks, instances, latest_kwargs, unresolved_tasks,"
-    " unresolved_instances}`; times are milliseconds since 1970-01-01 UTC, kwargs and metadata are JSON as given;"
-    " with `--diff`: `[{place, before, after}]`",
+    "show": "`schemas/session.schema.json`; with `--diff`: `[{place, before, after}]`",
     "list": "`[{uid, created, modified, events, instances, unresolved}]`",
     "replay": "`{instance, status, replays: [instance]}`",
     "skip": "`{instance, status, replays: []}`",
@@ -40,22 +38,13 @@ JSON_SHAPES = {
     " value]]}]`",
     "dead-letters show": "one element of what `dead-letters list` prints",
     "dead-letters redrive": "`{redriven: [place]}`",
-    "check": "`[{file, findings: [{rule, severity, task, directive, place: {line, column, end_line, end_column},"
-    " message, fix, details}], orders: [{task, events, exhaustive, explored, orders, worlds, outcomes: [{runs,"
-    " abandoned, waiting, orders, example}], witnesses: [{order, runs}], shortest}]}]`; `orders` is null where nobody"
-    " can count them",
-    "stats": "`{period: {since, until, stuck_since}, sessions, events, refused, stuck_sessions, rules: [{task, run,"
-    " sessions, instances, runs, finished, failed, abandoned, waiting, wait_p50_ms, wait_p90_ms, wait_p99_ms,"
-    " wait_longest_ms}], triggers: [{trigger, fires, sessions, unused, used_by, is_task}], stuck: [{task, missing,"
-    " sessions, instances, oldest, examples}]}`; the CSV and Parquet tables have the same columns",
-    "explain": "`{session, events, tasks}` as `schemas/explanation.schema.json` says",
+    "check": "`[{file, findings, orders}]`, the latter two as `schemas/check.schema.json` says; the number of `orders`"
+    " is null where nobody can count them",
+    "stats": "`schemas/statistics.schema.json`; the CSV and Parquet tables have the columns of its lists",
+    "explain": "`schemas/explanation.schema.json`",
     "graph": "`{title, nodes: [{id, shape, lines, status}], edges: [{source, target, line, label}]}`; with `--session`:"
-    " `{session, instances: [{name, status, attempt, causes: [{by, event, trigger, instance, unless}], roots:"
-    " [event]}]}`, an event being `{offset, time, id, what}`",
-    "backtest": "`{sessions, events, changed, doubtful, changes: {change: {sessions, runs}},"
-    " tasks: {task: {change: runs}}, results: {known: runs}, refused, samples: [{session, changes: [{change, task, old,"
-    " new, judged}], results, unjudged, refused}]}`; `old` and `new` are `{instance, attempt, run, using, kwargs, time,"
-    " event, result}` or null",
+    " `schemas/causes.schema.json`",
+    "backtest": "`schemas/backtest.schema.json`; each line of `--out` is one of its `samples`",
     "verify": "`{passed, failed, differences: [{id, title, firm, differences: [text]}]}`; of a capsule `id` is the"
     " session, `title` the file",
 }

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from triggers.analysis.graph.causes import causes_of
+from triggers.analysis.graph.causes import SessionCauses, causes_of
 from triggers.analysis.graph.dot import dot
 from triggers.analysis.graph.mermaid import MOST_EDGES, mermaid
 from triggers.analysis.graph.picture import Picture
@@ -59,7 +59,9 @@ def graph_command(  # noqa: PLR0913, PLR0917  # one for each option
     elif session is not None:
         found = causes_of(session, events_of(settings_of(ctx), session, file, rules), instance)
         _print(
-            picture_of_session(found, session), language, {"session": session, "instances": found} if as_json else None
+            picture_of_session(found, session),
+            language,
+            SessionCauses(session=session, instances=found) if as_json else None,
         )
 
 

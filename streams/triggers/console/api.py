@@ -7,6 +7,7 @@ import asyncio
 from aiohttp import web
 
 from triggers.analysis.capsules import decode_capsule, file_name, replay_capsule
+from triggers.analysis.graph.causes import SessionCauses
 from triggers.analysis.graph.dot import dot
 from triggers.analysis.graph.mermaid import mermaid
 from triggers.analysis.graph.picture import Picture
@@ -88,7 +89,8 @@ class Api:
     async def causes(self, request: web.Request) -> web.Response:
         """`?at=&instance=`: the causes of each instance, and the events that led to it across all cascades."""
         asked = _instance_asked(request)
-        return as_json({"session": uid_of(request), "instances": await asyncio.to_thread(self._ask.causes, *asked)})
+        found = await asyncio.to_thread(self._ask.causes, *asked)
+        return as_json(SessionCauses(session=uid_of(request), instances=found))
 
     async def graph(self, request: web.Request) -> web.Response:
         """`?at=&instance=&format=svg|mermaid|dot`: the causes as a picture."""

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
-import msgspec
 import pytest
 from msgspec.structs import replace
 from tests.support.memory_session import Json, MemorySession
@@ -27,7 +25,6 @@ from triggers.core.events import (
 )
 from triggers.errors import TaskNotFound
 
-SCHEMA = Path(__file__).parents[3] / "schemas" / "explanation.schema.json"
 RULES: Json = {
     "t_subject": {"after": ["page", "complete"], "run": "app.subject"},
     "t_mail": {"after": ["t_subject", "address"], "run": "app.mail", "unless": ["embedded"]},
@@ -195,11 +192,6 @@ def test_one_task_has_the_events_that_are_about_it() -> None:
     assert [proof.event.what for proof in explained(found, "t_mail").events][1:] == ["address fired"]
     with pytest.raises(TaskNotFound, match=r"t_mial.*t_subject, t_mail"):
         explained(found, "t_mial")
-
-
-def test_the_json_schema_is_what_the_code_says() -> None:
-    """Written by `python -m tests.docs.json_schemas`."""
-    assert json.loads(SCHEMA.read_text()) == msgspec.json.schema(Explanation)
 
 
 def test_a_cascade_that_is_stopped_fails_what_it_would_have_scheduled() -> None:

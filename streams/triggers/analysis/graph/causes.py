@@ -61,6 +61,13 @@ class CausedInstance(Struct, frozen=True, kw_only=True):
     """Events of applications and operators that led to it, across cascades, in their order."""
 
 
+class SessionCauses(Struct, frozen=True, kw_only=True):
+    """What `graph --session --json` prints."""
+
+    session: str
+    instances: list[CausedInstance]
+
+
 def causes_of(uid: str, events: Iterable[Event], instance: str | None = None) -> list[CausedInstance]:
     """Every instance, in creation order, or one and what led to it. Raises InstanceNotFound."""
     trace, by_offset = Trace(uid), dict[int, Event]()

@@ -1,0 +1,21 @@
+"""The JSON schemas are what the code says, and known."""
+
+from __future__ import annotations
+
+import pytest
+from tests.docs.json_schemas import FOLDER, SCHEMAS, path_of, text_of
+
+
+@pytest.mark.parametrize("name", SCHEMAS)
+def test_a_json_schema_is_what_the_code_says(name: str) -> None:
+    """Written by `python -m tests.docs.json_schemas`."""
+    assert path_of(name).read_bytes() == text_of(name)
+
+
+def test_every_json_schema_is_named_where_people_look() -> None:
+    readme = (FOLDER / "README.md").read_text()
+
+    files = sorted(path.name for path in FOLDER.glob("*.schema.json"))
+
+    assert files == [path_of(name).name for name in SCHEMAS]
+    assert [file for file in files if f"`{file}`" not in readme] == []
