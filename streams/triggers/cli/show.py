@@ -44,6 +44,8 @@ def show_command(  # noqa: PLR0913, PLR0917  # one for each option
 
     With --at, --diff or --from its events are read and folded again.
     """
+    if sum(given is not None for given in (after, at, diff)) > 1:
+        raise click.UsageError("--after, --at and --diff exclude each other")
     settings = settings_of(ctx)
     if at is None and diff is None and file is None:
         _print(SessionReader(settings).read(session, after), as_json)

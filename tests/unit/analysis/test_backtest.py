@@ -275,3 +275,11 @@ def test_every_session_that_changes_can_be_written_to_a_file(log_file: Path, tmp
 )
 def test_options_that_make_no_sense_are_refused(log_file: Path, arguments: list[str]) -> None:
     assert _backtest(log_file, OLD, *arguments).exit_code == 2
+
+
+def test_a_stub_of_a_task_that_nobody_has_is_refused_with_the_nearest_name(log_file: Path) -> None:
+    wrong = _backtest(log_file, OLD, "--stub", "t_bb={}")
+    recorded = _backtest(log_file, {"t_c": _task("x")}, "--add", "--stub", "t_b={}")
+
+    assert (wrong.exit_code, "did you mean 't_b'?" in wrong.output) == (2, True)
+    assert recorded.exit_code == 1

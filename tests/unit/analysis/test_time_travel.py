@@ -77,6 +77,12 @@ def test_show_prints_a_moment_and_a_difference(log: str) -> None:
     assert "  events: 1 → 10\n" in diff.stdout
 
 
+def test_a_moment_and_a_difference_are_not_asked_for_at_once(log: str) -> None:
+    both = CliRunner().invoke(main, ["show", "s", "--from", log, "--at", "1", "--diff", "1", "2"])
+
+    assert (both.exit_code, "--at and --diff exclude each other" in both.output) == (2, True)
+
+
 @pytest.mark.parametrize("moment", ["x", "-1", "1/2/3", "2024-03-01T", "2024-13-01T10:20:30Z"])
 def test_what_is_no_moment_is_refused(log: str, moment: str) -> None:
     result = CliRunner().invoke(main, ["show", "s", "--from", log, "--at", moment])

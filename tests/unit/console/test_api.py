@@ -186,6 +186,7 @@ async def test_what_is_wrong_is_said(client: TestClient[Any, Any], path: str, st
     [
         ("/api/backtest?stub=t_import", "'t_import' must be a task and its result"),
         ("/api/backtest?stub=t_import=[]", "the result of t_import"),
+        ("/api/backtest?stub=t_imprt={}", "no task 't_imprt' whose result could be assumed; did you mean 't_import'?"),
         ("/api/backtest?since=soon", "since: 'soon' is neither a time such as 2024-03-01 nor a length of time"),
         ("/api/backtest?sample=0", "sample is 0, it must be from 1"),
         ("/api/check?results=never", "results: 'never' must be at-once or any-time"),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from difflib import get_close_matches
 from enum import StrEnum
 
 import msgspec
@@ -48,6 +49,15 @@ def parse_stub(text: str) -> tuple[str, bytes]:
     except (Undecodable, msgspec.DecodeError) as error:
         raise CallError(f"{text!r}: {error}") from error
     return task, result.encode()
+
+
+def check_stubs(stubs: Iterable[str], tasks: Collection[str]) -> None:
+    """Refuse a stub of a task that is not among these. Raises CallError."""
+    for task in stubs:
+        if task not in tasks:
+            near = get_close_matches(task, tasks, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"they have {', '.join(tasks)}"
+            raise CallError(f"the new rules have no task {task!r} whose result could be assumed; {hint}")
 
 
 class NewRules(Struct, frozen=True, kw_only=True):

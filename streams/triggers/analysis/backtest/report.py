@@ -10,10 +10,10 @@ from typing import Final
 
 from msgspec import Struct
 
-from triggers.analysis.backtest.assumptions import Assumptions, NewRules
+from triggers.analysis.backtest.assumptions import Assumptions, NewRules, check_stubs
 from triggers.analysis.backtest.difference import Change, SessionDifference, compare
 from triggers.analysis.grouped_log import GroupedLog
-from triggers.core.config import Plans
+from triggers.core.config import Plans, compile_plan
 from triggers.core.events import Event
 
 SHOWN: Final = 3
@@ -71,7 +71,12 @@ class Backtest:
     """One back-test, on its way through a log."""
 
     def __init__(self, rules: NewRules, assumptions: Assumptions, scope: Scope, shown: int = SHOWN) -> None:
-        """`shown`: sessions to keep for each kind of change."""
+        """`shown`: sessions to keep for each kind of change.
+
+        Raises CallError for a stub of a task that the new rules do not have, unless they are added to recorded ones.
+        """
+        if not rules.added:
+            check_stubs(assumptions.stubs, compile_plan(rules.rules).tasks)
         self._rules = rules
         self._assumptions = assumptions
         self._scope = scope
