@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 import msgspec
 from aiohttp import web
@@ -18,6 +19,8 @@ _HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
 }
+_OWN_NAMES = {"localhost", "127.0.0.1", "::1"}
+_FOREIGN = "the console answers as localhost only, not as {!r}: use that name, or have your proxy send it as Host"
 _PICTURE = "default-src 'none'; style-src 'unsafe-inline'"
 """Of an SVG, which carries its own style and must run nothing."""
 
@@ -32,13 +35,20 @@ def as_svg(text: str) -> web.Response:
     return web.Response(text=text, content_type="image/svg+xml", headers={"Content-Security-Policy": _PICTURE})
 
 
-def guard(problem_page: Callable[[int, str], web.Response]) -> Middleware:
-    """A middleware: headers for every answer, and errors as a page or, of the API, as `{"error": …}`."""
+def guard(problem_page: Callable[[int, str], web.Response], *, is_local: bool) -> Middleware:
+    """A middleware: headers for every answer, and errors as a page or, of the API, as `{"error": …}`.
+
+    `is_local`: answer to this machine's own names only. A page elsewhere can have its name lead to this machine, and
+    read in its visitor's browser what is answered to that name.
+    """
 
     @web.middleware
     async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
         tell = _problem if request.path.startswith("/api/") else problem_page
-        response = await _answer(request, handler, tell)
+        if is_local and _name_of(request) not in _OWN_NAMES:
+            response: web.StreamResponse = tell(403, _FOREIGN.format(request.host))
+        else:
+            response = await _answer(request, handler, tell)
         for name, value in _HEADERS.items():
             response.headers.setdefault(name, value)
         return response
@@ -65,6 +75,13 @@ async def _answer(
 
 def _status_of(error: TriggersError) -> int:
     return next((status for kind, status in _STATUS.items() if isinstance(error, kind)), 500)
+
+
+def _name_of(request: web.Request) -> str | None:
+    try:
+        return urlsplit(f"//{request.host}").hostname
+    except ValueError:
+        return None
 
 
 def _problem(status: int, why: str) -> web.Response:

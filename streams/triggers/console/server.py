@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from importlib.resources import files
+from ipaddress import ip_address
 from pathlib import Path
 
 from aiohttp import web
@@ -19,12 +20,12 @@ _LARGEST_UPLOAD = 64 * 1024 * 1024
 """Bytes of a capsule or of rules."""
 
 
-def application(source: Source) -> web.Application:
-    """Pages and API over the source."""
+def application(source: Source, *, is_local: bool = True) -> web.Application:
+    """Pages and API over the source. `is_local`: see `guard`."""
     questions = Questions(source)
     whole_log = asyncio.Lock()
     pages = Pages(questions, whole_log, environment())
-    app = web.Application(middlewares=[guard(pages.problem)], client_max_size=_LARGEST_UPLOAD)
+    app = web.Application(middlewares=[guard(pages.problem, is_local=is_local)], client_max_size=_LARGEST_UPLOAD)
     app.add_routes(Api(questions, whole_log).routes())
     app.add_routes(pages.routes())
     app.router.add_static("/static", Path(str(files("triggers.console") / "static")))
@@ -33,4 +34,5 @@ def application(source: Source) -> web.Application:
 
 def serve(source: Source, listening: socket.socket) -> None:
     """Serve on a bound socket until SIGINT or SIGTERM. Blocks."""
-    web.run_app(application(source), sock=listening, print=None, access_log=None)
+    is_local = ip_address(listening.getsockname()[0]).is_loopback
+    web.run_app(application(source, is_local=is_local), sock=listening, print=None, access_log=None)

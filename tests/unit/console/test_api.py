@@ -217,6 +217,24 @@ async def test_nothing_can_be_changed(client: TestClient[Any, Any], method: str)
         assert response.status == 405
 
 
+@pytest.mark.parametrize(
+    ("name", "status"), [("localhost:1", 200), ("[::1]:1", 200), ("rebound.example", 403), ("[", 403), ("", 403)]
+)
+async def test_a_console_on_this_machine_answers_to_its_own_names_only(
+    client: TestClient[Any, Any], name: str, status: int
+) -> None:
+    for path in ("/", "/api/sessions"):
+        async with client.get(path, headers={"Host": name}) as response:
+            assert response.status == status
+            assert "s-done" in await response.text() if status == 200 else "s-done" not in await response.text()
+
+
+async def test_a_console_on_another_interface_answers_to_every_name() -> None:
+    server = TestServer(application(FileSource(log_events()), is_local=False))
+    async with TestClient(server) as client, client.get("/", headers={"Host": "triggers.example"}) as response:
+        assert response.status == 200
+
+
 class _Watched(FileSource):
     """How many read the whole log at once, at most."""
 
