@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from triggers.analysis.grouped_log import GroupedLog
-from triggers.analysis.statistics import DAY_MS, RuleRow, Statistics, count
+from triggers.analysis.statistics import DAY_MS, RuleRow, Statistics, StuckRow, TriggerRow, count
 from triggers.analysis.times import length_of_time, moment
 from triggers.cli.duration_option import Duration, PointInTime
 from triggers.cli.log_options import every_event, log_options
@@ -45,7 +45,9 @@ def stats_command(  # noqa: PLR0913, PLR0917  # one for each option
     """
     with GroupedLog(every_event(settings_of(ctx), file, rules)) as log:
         found = count(log, since, until, stuck_after)
-    tables: Tables = {"rules": found.rules, "triggers": found.triggers, "stuck": found.stuck}
+    tables: Tables = {
+        RuleRow: ("rules", found.rules), TriggerRow: ("triggers", found.triggers), StuckRow: ("stuck", found.stuck)
+    }  # fmt: skip
     if csv_into is not None:
         write_csv(csv_into, tables)
     if parquet is not None:

@@ -127,6 +127,21 @@ def test_events_before_the_period_are_applied_and_not_counted_and_later_ones_hav
     assert counted({"a": log}, Period(since=1000, until=2000, stuck_since=0)).sessions == 0
 
 
+def test_a_table_without_rows_has_the_same_columns(tmp_path: Path) -> None:
+    log = tmp_path / "log.jsonl"
+    log.write_text('{"session": "s", "trigger": "address", "time": 1000}')
+    into = {"csv": tmp_path / "csv", "parquet": tmp_path / "parquet"}
+    files = [text for kind, folder in into.items() for text in (f"--{kind}", str(folder))]
+
+    for rules in ([], ["--rules", json.dumps(RULES)]):
+        assert CliRunner().invoke(main, ["stats", "--from", str(log), *rules, *files]).exit_code == 0
+        schema = pyarrow.parquet.read_schema(into["parquet"] / "rules.parquet")
+        assert {name: str(schema.field(name).type) for name in ("task", "runs", "wait_p50_ms")} == {
+            "task": "string", "runs": "int64", "wait_p50_ms": "int64"
+        }  # fmt: skip
+        assert (into["csv"] / "rules.csv").read_text().splitlines()[0] == ",".join(schema.names)
+
+
 @pytest.fixture
 def log(tmp_path: Path) -> Path:
     lines = [{"session": f"s{n % 5}", "trigger": "address", "time": 1000 * n} for n in range(1, 20)]
