@@ -141,6 +141,11 @@ def test_a_moment_has_an_address(of_a_file: str, page: Page) -> None:
     expect(page.locator("#number")).to_have_text("4")
     expect(page.get_by_role("slider")).to_have_value("4")
     expect(page.locator("[aria-current=step]")).to_contain_text("complete fired")
+    page.get_by_label("offset or time").fill("2026-09-21T14:13:32Z")
+    page.get_by_role("button", name="Go").click()
+    expect(page.locator("#number")).to_have_text("3")
+    page.get_by_role("slider").press("ArrowRight")
+    expect(page.get_by_label("offset or time")).to_have_value("13")
 
 
 def test_it_works_without_scripts(of_a_file: str, browser: Browser) -> None:

@@ -27,6 +27,7 @@ if (form) {
   const travel = (step) => {
     slider.value = step;
     number.textContent = step;
+    form.elements.at.value = offsets[step - 1];
     const url = new URL(form.action);
     const since = new URL(location).searchParams.get("from");
     url.searchParams.set("at", offsets[step - 1]);
