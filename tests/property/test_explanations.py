@@ -16,6 +16,7 @@ from tests.property.stories import story_of
 
 from triggers.analysis.explain import explain
 from triggers.analysis.explanation import EventProof, Explanation, InstanceProof, Reason, TaskProof, Verdict
+from triggers.core.events import TriggerFired
 
 NOT_TASKS = [trigger for trigger in TRIGGERS if not trigger.startswith("t_")]
 
@@ -36,6 +37,26 @@ def test_what_is_missing_once_fired_runs_the_task(random: Random) -> None:
         reject()  # where model and core differ is another test's matter
 
     check_explanation(explain(story.core.uid, story.log), story)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_an_event_that_comes_twice_is_a_duplicate_of_the_first_and_nothing_else_is_otherwise(seed: int) -> None:
+    random = Random(seed)  # noqa: S311  # a repeatable script
+    story = story_of(random, 40, TRIGGERS)
+    log = [replace(event, position=2 * event.position) for event in story.log]
+    number = random.choice([number for number, event in enumerate(log) if isinstance(event, TriggerFired)])
+    log[number] = first = replace(log[number], id="twice")
+    where = random.randrange(number, len(log)) + 1
+    again = replace(first, position=log[where - 1].position + 1)
+
+    found = explain(story.core.uid, [*log[:where], again, *log[where:]])
+    without = explain(story.core.uid, log)
+
+    (idle,) = found.events[where].idle
+    assert (idle.reason, idle.by and idle.by.offset, idle.detail) == (Reason.DUPLICATE, first.position, "twice")
+    assert (found.events[where].fires, found.events[where].effects) == ([], [])
+    assert [*found.events[:where], *found.events[where + 1 :]] == without.events
+    assert found.tasks == without.tasks
 
 
 SEEDS_OF_LIES = range(12)
