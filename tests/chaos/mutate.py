@@ -52,6 +52,7 @@ def _campaign(mutation: Mutation, seed: int, duration: float, folder: Path) -> _
         f"--package={package}",
         "--drain=40",
         "--agents=2",
+        f"--rate={mutation.events_per_s}",
     ]
     faults = [f"--fault={name}" for name in mutation.faults]
     done = subprocess.run(
