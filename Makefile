@@ -96,6 +96,9 @@ profile: setup  ## Where the CPU time of an event goes, appended to benchmarks/p
 chaos: setup  ## Break everything by a seeded schedule and check the outcome (SEED=1 DURATION=120 ARGS="--brokers 3")
 	@PYTHONPATH=. $(BIN)/python -m tests.chaos --seed $(or $(SEED),1) --duration $(or $(DURATION),120) $(ARGS)
 
+chaos-compare: setup  ## Markdown tables of several campaigns (ARGS="a/report.json b/report.json")
+	@PYTHONPATH=. $(BIN)/python -m tests.chaos.compare $(ARGS)
+
 chaos-mutations: setup  ## Plant faults in the agents, one at a time: a campaign must catch each of them
 	@PYTHONPATH=. $(BIN)/python -m tests.chaos.mutate $(ARGS)
 
@@ -112,4 +115,4 @@ clean:  ## Remove what was made here
 	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup demo dev test lint format types contracts unit integration e2e bench chaos chaos-mutations bench-full profile fuzz lock clean compiled unit-compiled
+.PHONY: help setup demo dev test lint format types contracts unit integration e2e bench chaos chaos-compare chaos-mutations bench-full profile fuzz lock clean compiled unit-compiled

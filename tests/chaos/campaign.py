@@ -35,7 +35,8 @@ class Outcome:
     verdict: Verdict = field(default_factory=Verdict)
     struck: Counter[str] = field(default_factory=Counter)
     stalls: dict[str, dict[str, float]] = field(default_factory=dict)
-    """Fault -> `state` and `tasks` -> longest stall in seconds."""
+    """Fault -> `state`, `tasks` and `others` (state of partitions whose owner it did not strike) -> longest stall in
+    seconds."""
     peak_mb: dict[str, int] = field(default_factory=dict)
     """Service -> the most memory one of its processes had."""
     published: int = 0
@@ -55,7 +56,7 @@ def run(plan: Plan) -> Outcome:
     """Run the campaign of a plan. Blocks for its duration and some minutes more. Raises NotStarted."""
     with started(plan) as world:
         world.wait_until_ready()
-        outcome = Outcome(plan, schedule(plan.seed, plan.duration_s, _kinds(plan), world.things()))
+        outcome = Outcome(plan, schedule(plan.seed, plan.duration_s, _kinds(plan), world.things(), plan.calm_s))
         watch = Watch(world.settings)
         watch.start()
         for producer in world.producers:
@@ -76,6 +77,8 @@ class _Hit:
     steps: Iterator[float]
     began: float
     next_at: float
+    struck: frozenset[int]
+    """Partitions of the agent that it strikes."""
     is_over: bool = False
 
 
@@ -102,7 +105,8 @@ def _strike_all(world: World, outcome: Outcome) -> list[_Hit]:
 
 
 def _begin(world: World, shot: Shot, now: float) -> _Hit:
-    return _Hit(shot, FAULTS[shot.kind].strike(world, shot), now, now)
+    struck = (world.agents[shot.target].partitions() or ()) if shot.on == "agent" else range(world.plan.partitions)
+    return _Hit(shot, FAULTS[shot.kind].strike(world, shot), now, now, frozenset(struck))
 
 
 def _go_on(world: World, hit: _Hit) -> None:
@@ -149,21 +153,30 @@ def _note(world: World, outcome: Outcome, stalls: list[Stall], hits: list[_Hit])
     outcome.published = sum(len(producer.published.places) for producer in world.producers)
     outcome.repeated = sum(producer.published.repeated for producer in world.producers)
     outcome.peak_mb = {machine.service.name: machine.peak_mb for machine in world.machines()}
-    outcome.ends = _ends(world)
+    outcome.ends = ends_of_workers(world)
     bugs = outcome.ends[str(int(ExitCode.ENGINE_BUG))]
     outcome.verdict.charge(outcome.verdict.wrong, "workers ended by a bug", ["see processes.log"] * bugs)
     for stall in stalls:
-        worst = outcome.stalls.setdefault(_blame(stall, hits), {})
-        worst[stall.what] = round(max(worst.get(stall.what, 0.0), stall.seconds), 1)
+        hit = _blame(stall, hits)
+        worst = outcome.stalls.setdefault(hit.shot.kind if hit else "none", {})
+        for what in (stall.what, *_of_others(stall, hit)):
+            worst[what] = round(max(worst.get(what, 0.0), stall.seconds), 1)
 
 
-def _blame(stall: Stall, hits: list[_Hit]) -> str:
+def _blame(stall: Stall, hits: list[_Hit]) -> _Hit | None:
     """The fault that began last before nothing moved any more."""
     before = [hit for hit in hits if hit.began <= stall.began + 1.5]
-    return before[-1].shot.kind if before else "none"
+    return before[-1] if before else None
 
 
-def _ends(world: World) -> Counter[str]:
+def _of_others(stall: Stall, hit: _Hit | None) -> tuple[str, ...]:
+    """Survivors keep working: what their partitions wait for is told apart."""
+    is_others = hit is not None and stall.what == "state" and stall.partition not in hit.struck
+    return ("others",) if is_others else ()
+
+
+def ends_of_workers(world: World) -> Counter[str]:
+    """Exit code -> how many workers ended with it, as their supervisors say."""
     lines = (world.plan.folder / LOG).read_text(errors="replace").splitlines()
     ended = [line for line in lines if "worker ended" in line]
     return Counter(line.partition("code=")[2].split()[0] for line in ended if "code=" in line)

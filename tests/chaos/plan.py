@@ -22,6 +22,8 @@ class Plan:
     """Of the applications, on average; results and timers come on top."""
     dispatcher: bool = False
     """Commands travel through a dispatcher and Redis instead of straight from Kafka."""
+    calm_s: float = 0.0
+    """How long nothing else happens after each fault; 0: they come as they come."""
     faults: tuple[str, ...] = ()
     """Kinds of faults; none: all that fit."""
     package: Path | None = None

@@ -63,11 +63,13 @@ def show(outcome: Outcome, console: Console) -> None:
 def _faults(outcome: Outcome) -> Table:
     table = Table(title=f"Faults, seed {outcome.plan.seed}, {outcome.plan.duration_s:.0f} s", title_justify="left")
     table.add_column("fault")
-    for column in ("times", "longest stall of state, s", "of tasks, s"):
+    for column in ("times", "longest stall of state, s", "of it, of the others, s", "of tasks, s"):
         table.add_column(column, justify="right")
     for name in sorted(outcome.struck.keys() | outcome.stalls.keys()):
         stalls = outcome.stalls.get(name, {})
-        table.add_row(name, str(outcome.struck[name]), *(_seconds(stalls.get(what)) for what in ("state", "tasks")))
+        table.add_row(
+            name, str(outcome.struck[name]), *(_seconds(stalls.get(what)) for what in ("state", "others", "tasks"))
+        )
     return table
 
 

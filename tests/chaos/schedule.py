@@ -39,15 +39,21 @@ class Shot:
     """Nothing else strikes the same thing before."""
 
 
-def schedule(seed: int, duration_s: float, kinds: Sequence[Kind], things: Mapping[str, int]) -> list[Shot]:
+def schedule(
+    seed: int, duration_s: float, kinds: Sequence[Kind], things: Mapping[str, int], calm_s: float = 0.0
+) -> list[Shot]:
     """Shots in order of time, all over by the end of the duration; every kind once before any kind comes again.
 
     `things`: how many of each there are; a kind that strikes something of which there is none is left out.
+    `calm_s`: how long nothing else happens after each fault; 0: some follow soon, some do not wait for the end.
     """
-    return sorted(_shots(Random(seed), duration_s, kinds, things), key=lambda shot: shot.at_s)  # noqa: S311  # repeatable
+    shots = _shots(Random(seed), duration_s, kinds, things, calm_s)  # noqa: S311  # repeatable
+    return sorted(shots, key=lambda shot: shot.at_s)
 
 
-def _shots(chance: Random, duration_s: float, kinds: Sequence[Kind], things: Mapping[str, int]) -> Iterator[Shot]:
+def _shots(
+    chance: Random, duration_s: float, kinds: Sequence[Kind], things: Mapping[str, int], calm_s: float
+) -> Iterator[Shot]:
     possible = [kind for kind in kinds if things.get(kind.on)]
     now, planned = _FIRST_AT_S, list[Shot]()
     while now < duration_s:
@@ -61,8 +67,13 @@ def _shots(chance: Random, duration_s: float, kinds: Sequence[Kind], things: Map
                 continue
             planned.append(shot)
             yield shot
-            overlaps = chance.random() < _OVERLAPS
-            now = shot.at_s + (chance.uniform(0.5, 3.0) if overlaps else shot.hold_s + chance.uniform(2.0, 6.0))
+            now = shot.at_s + (shot.hold_s + calm_s if calm_s else _until_next(chance, shot))
+
+
+def _until_next(chance: Random, shot: Shot) -> float:
+    if chance.random() < _OVERLAPS:
+        return chance.uniform(0.5, 3.0)
+    return shot.hold_s + chance.uniform(2.0, 6.0)
 
 
 def _shuffled(chance: Random, kinds: Sequence[Kind]) -> list[Kind]:

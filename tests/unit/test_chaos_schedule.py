@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from itertools import combinations
+from itertools import combinations, pairwise
 
 from tests.chaos.schedule import Kind, Shot, schedule
 
@@ -46,3 +46,10 @@ def test_nothing_is_struck_twice_at_a_time() -> None:
 
     assert same
     assert [pair for pair in same if pair[1].at_s < pair[0].until_s] == []
+
+
+def test_a_calm_campaign_strikes_only_when_the_fault_before_is_long_over() -> None:
+    planned_calmly = schedule(5, 300, KINDS, THINGS, calm_s=20)
+
+    assert len(planned_calmly) > 5
+    assert all(after.at_s - (shot.at_s + shot.hold_s) >= 19.9 for shot, after in pairwise(planned_calmly))

@@ -1,0 +1,34 @@
+"""Campaigns side by side."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.chaos.campaign import Outcome
+from tests.chaos.compare import tables
+from tests.chaos.plan import Plan
+from tests.chaos.report import as_json
+
+
+def outcome(seed: int, kind: str, *, is_drained: bool = True) -> Outcome:
+    found = Outcome(Plan(seed=seed, duration_s=600, folder=Path()), [])
+    found.struck[kind] = 2
+    found.stalls[kind] = {"state": 6.5, "tasks": 7.0}
+    found.verdict.events = 50_000
+    found.peak_mb = {"worker-0": 90, "worker-1": 120, "celery-0": 60}
+    found.is_drained = is_drained
+    return found
+
+
+def test_each_campaign_is_a_column_of_both_tables() -> None:
+    reports = [as_json(outcome(1, "agent killed")), as_json(outcome(2, "flood", is_drained=False))]
+
+    lines = tables(reports).splitlines()
+
+    assert "|  | seed 1 | seed 2 |" in lines
+    assert "| events, results included | 50,000 | 50,000 |" in lines
+    assert "| most memory of an agent; of a Celery worker, MB | 120; 60 | 120; 60 |" in lines
+    assert "| seconds to drain | 0 | **not drained** |" in lines
+    assert "| **lost; wrong** | **0; 0** | **0; 0** |" in lines
+    assert "| agent killed | 2: 6.5 / - / 7.0 |  | 6.5 |" in lines
+    assert "| flood |  | 2: 6.5 / - / 7.0 | 6.5 |" in lines
