@@ -7,6 +7,9 @@ from triggers.topology import Topology
 
 Options = dict[str, str | int | float | bool]
 
+_HEARTBEATS = 12
+"""In a session timeout: with its next one a worker learns that it may take over what another has left."""
+
 
 def base_options(settings: Settings) -> Options:
     """What every client has. librdkafka's own lines, one per attempt to connect, are left to our callbacks to say."""
@@ -23,7 +26,7 @@ def member_options(settings: Settings, client_id: str) -> Options:
         "isolation.level": "read_committed",
         "partition.assignment.strategy": "cooperative-sticky",
         "session.timeout.ms": int(settings.session_timeout_s * 1000),
-        "heartbeat.interval.ms": int(settings.session_timeout_s * 250),
+        "heartbeat.interval.ms": int(settings.session_timeout_s * 1000 / _HEARTBEATS),
         "fetch.wait.max.ms": 50,
         "queued.min.messages": 20_000,
         "queued.max.messages.kbytes": 65_536,

@@ -20,7 +20,7 @@ log = structlog.get_logger(__name__)
 
 _MOST = 5000
 _PROGRESS_S = 5.0
-_STUCK_S = 1.5
+_STUCK_S = 0.3
 
 
 class Restorer:
@@ -40,7 +40,7 @@ class Restorer:
         metrics: Metrics,
         unblock: Callable[[Iterable[int]], None],
     ) -> None:
-        """`unblock`: called when rows of these partitions do not come; an undecided transaction may be before them."""
+        """`unblock`: called when rows of these partitions do not come: an undecided transaction is before them."""
         self._options = options
         self._probe_options = probe_options
         self._topic = topic
@@ -105,10 +105,18 @@ class Restorer:
             while self._wanted & run.todo.keys() and not stop.is_set():
                 self._write(run.sort(kafka.consume(_MOST, 0.05)), stop)
                 run.progress()
-                if run.is_stuck():
-                    self._unblock(sorted(run.todo))
+                if run.is_stuck() and (undecided := self._undecided(kafka, run.todo)):
+                    self._unblock(undecided)
         finally:
             kafka.close()
+
+    def _undecided(self, kafka: Consumer, ends: dict[int, int]) -> list[int]:
+        """Where a reader of committed records is shown an earlier end than everybody else: a transaction is open."""
+        try:
+            shown = {p: kafka.get_watermark_offsets(TopicPartition(self._topic, p), timeout=5)[1] for p in ends}
+        except KafkaException:
+            return []
+        return sorted(p for p, end in ends.items() if shown[p] < end)
 
     def _write(self, found: dict[int, list[Message]], stop: Event) -> None:
         for partition, messages in found.items():
