@@ -128,8 +128,9 @@ def test_what_cannot_be_done_is_one_line_and_an_exit_code(installation: Settings
         (("dead-letters", "show", "seven"), 2, "'seven' is no place"),
         (("shwo", "s1"), 2, "show"),
         (("--brokers", "127.0.0.1:1", "show", "s1"), 4, "127.0.0.1:1"),
+        (("--brokers", "127.0.0.1:1", "fire", "s1", "page"), 4, "127.0.0.1:1"),
     ):
-        done = run(settings, *arguments, TRIGGERS_READ_TIMEOUT_S="2")
+        done = run(settings, *arguments, TRIGGERS_READ_TIMEOUT_S="2", TRIGGERS_PUBLISH_TIMEOUT_S="2")
 
         assert done.returncode == code, (arguments, done.stdout, done.stderr)
         assert words in done.stderr, (arguments, done.stderr)

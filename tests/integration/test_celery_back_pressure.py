@@ -1,0 +1,64 @@
+"""Commands wait on Kafka, not in a Celery worker."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+import pytest
+from tests.support.commands import command, issue
+from tests.support.topic_reader import wait_until
+from tests.support.topic_setup import create_topics
+
+from triggers.celery import reader as reading
+from triggers.celery.reader import Reader
+from triggers.celery.result_publisher import ResultPublisher
+from triggers.celery.screening import Screening
+from triggers.settings import Settings
+
+pytestmark = pytest.mark.broker
+
+PREFETCH = 100
+AT_ONCE = 501
+"""One poll brings this many, however few have room."""
+
+
+@pytest.fixture
+def reader(settings: Settings) -> Iterator[Reader]:
+    """The thread that a Celery worker reads commands with, and nobody who runs them."""
+    create_topics(settings)
+    careful = msgspec.structs.replace(settings, celery_prefetch=PREFETCH)
+    screening = Screening(ResultPublisher(careful), tasks=None)
+    reader = Reader(careful, screening, room=4, wake=lambda: None, on_death=lambda: None)
+    yield reader
+    reader.stop(30)
+
+
+def most_in_hand(reader: Reader, commands: int) -> int:
+    """Finish one command after the other until none is left; how many waited in the worker at most."""
+    most = 0
+    for _ in range(commands):
+        wait_until(lambda: bool(reader.ready), "another command")
+        most = max(most, len(reader.ready))
+        reader.settle(reader.ready.popleft())
+    return most
+
+
+def test_a_celery_worker_holds_no_more_commands_than_it_may(settings: Settings, reader: Reader) -> None:
+    issue(settings, [command("app.task", f"s{n}", 0) for n in range(5000)])
+
+    reader.start()
+
+    assert most_in_hand(reader, 5000) <= PREFETCH + AT_ONCE
+
+
+def test_a_celery_worker_holds_no_more_bytes_than_it_may(
+    settings: Settings, reader: Reader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "_MOST_BYTES", 100_000)
+    large = {"page": {"text": "x" * 20_000}}
+    issue(settings, [command("app.task", f"s{n}", 0, kwargs=large) for n in range(1000)])
+
+    reader.start()
+
+    assert most_in_hand(reader, 1000) <= 5 + AT_ONCE
