@@ -99,6 +99,9 @@ chaos: setup  ## Break everything by a seeded schedule and check the outcome (SE
 chaos-compare: setup  ## Markdown tables of several campaigns (ARGS="a/report.json b/report.json")
 	@PYTHONPATH=. $(BIN)/python -m tests.chaos.compare $(ARGS)
 
+backlog: setup  ## An hour's work all at once: what it takes in memory and time (ARGS="--rate 10")
+	@PYTHONPATH=. $(BIN)/python -m tests.chaos.backlog $(ARGS)
+
 chaos-mutations: setup  ## Plant faults in the agents, one at a time: a campaign must catch each of them
 	@PYTHONPATH=. $(BIN)/python -m tests.chaos.mutate $(ARGS)
 
@@ -115,4 +118,4 @@ clean:  ## Remove what was made here
 	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup demo dev test lint format types contracts unit integration e2e bench chaos chaos-compare chaos-mutations bench-full profile fuzz lock clean compiled unit-compiled
+.PHONY: help setup demo dev test lint format types contracts unit integration e2e bench chaos chaos-compare backlog chaos-mutations bench-full profile fuzz lock clean compiled unit-compiled

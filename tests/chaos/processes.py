@@ -71,7 +71,7 @@ class Machine:
 
     def measure(self) -> bool:
         """Note the memory of its processes; whether it is notably more than ever before."""
-        before, now = self.peak_mb, max(map(_resident_mb, self.working()), default=0)
+        before, now = self.peak_mb, max(map(_resident_mb, {*self.working(), *self.children()}), default=0)
         self.peak_mb = max(before, now)
         return now > before + _NOTABLE_MB
 
