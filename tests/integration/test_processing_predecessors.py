@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from tests.support.fold_oracle import assert_equals_fold
@@ -31,9 +33,26 @@ def leave_open(settings: Settings, worker: str, partition: int) -> Producer:
     return producer
 
 
-def test_a_transaction_that_a_dead_worker_left_open_holds_nobody_up(settings: Settings) -> None:
+def leave_offsets_open(settings: Settings, worker: str, partition: int) -> Producer:
+    """The same, killed when its offsets were part of the transaction and no row was on its way yet."""
+    names = Topology(settings.namespace)
+    before = Consumer({"bootstrap.servers": settings.brokers, "group.id": names.agents, "enable.auto.commit": False})
+    places = [TopicPartition(names.events, partition, 0, worker)]
+    before.commit(offsets=places, asynchronous=False)
+    producer = Producer(producer_options(settings, worker, 1_000_000, 1_000_000))
+    producer.init_transactions(30)
+    producer.begin_transaction()
+    producer.send_offsets_to_transaction(places, before.consumer_group_metadata(), 30)
+    before.close()
+    return producer
+
+
+@pytest.mark.parametrize("leave", [leave_open, leave_offsets_open])
+def test_a_transaction_that_a_dead_worker_left_open_holds_nobody_up(
+    settings: Settings, leave: Callable[[Settings, str, int], Producer]
+) -> None:
     create_topics(settings)
-    ghost = leave_open(settings, "ghost", partition=1)
+    ghost = leave(settings, "ghost", 1)
     application = Application(settings)
     for uid, event in interleaved(sessions=20, pages=3):
         application.fire(uid, event)

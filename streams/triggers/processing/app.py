@@ -122,7 +122,7 @@ class Worker:
             topic=self._names.changelog,
             rows_of=self._store.rows,
             metrics=self._metrics,
-            unblock=Predecessors(settings, worker_id).fence,
+            predecessors=Predecessors(settings, worker_id),
         )
         cast("BulkTableManager", self._app.tables).equip(self._ownership, self._restorer)
         self._batches = BatchChannel(self._app, maxsize=1)

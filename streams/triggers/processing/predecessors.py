@@ -1,13 +1,15 @@
 """Workers that are gone and left a transaction open on partitions that are ours now.
 
-Nobody may read past an undecided transaction: neither the restore of the partition nor any consumer of its topics. Its
-own worker ends it when it comes back under the same id; until then, or until the transaction's timeout, the partition
-would stand still. Every commit names its worker, so that the next owner can end the transaction in its place.
+Nobody may read past an undecided transaction: neither the restore of the partition nor any consumer of its topics; and
+nobody is told where to go on, as long as offsets are part of it. Its own worker ends it when it comes back under the
+same id; until then, or until the transaction's timeout, the partition would stand still. Every commit names its worker,
+so that the next owner can end the transaction in its place.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from threading import Event
 
 import structlog
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
@@ -20,6 +22,8 @@ from triggers.topology import Topology
 log = structlog.get_logger(__name__)
 
 _ANSWER_S = 5.0
+_PATIENCE_S = (0.5, 1.0, 2.0, 2.0)
+"""How long to ask for decided offsets, each time before fencing. Whoever reads them asks on after that."""
 _LARGEST = 1_000_000
 """Nothing is sent; the options want a limit."""
 
@@ -32,10 +36,10 @@ class Predecessors:
         self._worker_id = worker_id
         self._names = Topology(settings.namespace)
 
-    def fence(self, partitions: Iterable[int]) -> None:
+    def fence(self, partitions: Iterable[int]) -> bool:
         """Abort the open transactions of the last writers of these partitions, unless they are alive.
 
-        Blocks for seconds at most. Does nothing when the brokers do not answer: the transaction's timeout remains.
+        Blocks for seconds at most. False: the brokers did not answer, and the transaction's timeout remains.
         """
         try:
             for worker in sorted(self._last_writers(partitions) - self._members() - {self._worker_id, ""}):
@@ -43,6 +47,23 @@ class Predecessors:
                 Producer(producer_options(self._settings, worker, _LARGEST, _LARGEST)).init_transactions(_ANSWER_S)
         except KafkaException as error:
             log.warning("an open transaction cannot be aborted now", error=str(error))
+            return False
+        return True
+
+    def await_offsets(self, partitions: Collection[int], stop: Event) -> None:
+        """Return when the group's offsets of these partitions are decided, or when that takes too long. Blocks.
+
+        A worker that was killed before it had sent a row has left no open transaction in the changelog, but perhaps
+        its offsets. A reader of committed offsets is told none of all those that it asks for until that is decided.
+        """
+        asking = Consumer({**base_options(self._settings), "group.id": self._names.agents})
+        places = [TopicPartition(self._names.events, partition) for partition in partitions]
+        try:
+            for patience_s in _PATIENCE_S if places else ():
+                if stop.is_set() or _are_told(asking, places, patience_s) or not self.fence(partitions):
+                    return
+        finally:
+            asking.close()
 
     def _last_writers(self, partitions: Iterable[int]) -> set[str]:
         """A reader of committed records would wait for the very transaction."""
@@ -57,3 +78,11 @@ class Predecessors:
         admin = AdminClient(base_options(self._settings))
         group = admin.describe_consumer_groups([self._names.agents], request_timeout=_ANSWER_S)[self._names.agents]
         return {member.client_id.partition("@")[0] for member in group.result().members}
+
+
+def _are_told(asking: Consumer, places: list[TopicPartition], within_s: float) -> bool:
+    try:
+        asking.committed(places, timeout=within_s)
+    except KafkaException:
+        return False
+    return True

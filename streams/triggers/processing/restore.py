@@ -15,12 +15,15 @@ from triggers.processing.kafka_codes import PARTITION_EOF
 from triggers.processing.kafka_options import Options
 from triggers.processing.metrics import Metrics
 from triggers.processing.partition_rows import PartitionRows
+from triggers.processing.predecessors import Predecessors
 
 log = structlog.get_logger(__name__)
 
 _MOST = 5000
 _PROGRESS_S = 5.0
-_STUCK_S = 0.3
+_STUCK_AFTER_S = 0.1
+"""Longer than the markers of a decided transaction take."""
+_STUCK_AGAIN_AFTER_S = 1.5
 
 
 class Restorer:
@@ -38,15 +41,14 @@ class Restorer:
         topic: str,
         rows_of: Callable[[int], PartitionRows],
         metrics: Metrics,
-        unblock: Callable[[Iterable[int]], None],
+        predecessors: Predecessors,
     ) -> None:
-        """`unblock`: called when rows of these partitions do not come: an undecided transaction is before them."""
         self._options = options
         self._probe_options = probe_options
         self._topic = topic
         self._rows_of = rows_of
         self._metrics = metrics
-        self._unblock = unblock
+        self._predecessors = predecessors
         self._one_at_a_time = Lock()
         self._writing = Lock()
         self._wanted: set[int] = set()
@@ -67,6 +69,7 @@ class Restorer:
             if run.todo and not stop.is_set():
                 self._read(run, starts, stop)
             done = frozenset(starts.keys() & self._wanted - run.todo.keys())
+            self._predecessors.await_offsets(done, stop)
             run.report(done)
             return frozenset() if stop.is_set() else done
 
@@ -106,7 +109,7 @@ class Restorer:
                 self._write(run.sort(kafka.consume(_MOST, 0.05)), stop)
                 run.progress()
                 if run.is_stuck() and (undecided := self._undecided(kafka, run.todo)):
-                    self._unblock(undecided)
+                    self._predecessors.fence(undecided)
         finally:
             kafka.close()
 
@@ -136,6 +139,7 @@ class _Run:
         self._metrics = metrics
         self._rows = 0
         self._started = self._said = self._moved = time.monotonic()
+        self._patience_s = _STUCK_AFTER_S
 
     def sort(self, messages: list[Message]) -> dict[int, list[Message]]:
         """Rows by partition; takes a partition whose end was passed off the list."""
@@ -163,9 +167,9 @@ class _Run:
 
     def is_stuck(self) -> bool:
         """Whether nothing has come for a while; says so once in that time."""
-        if time.monotonic() - self._moved < _STUCK_S:
+        if time.monotonic() - self._moved < self._patience_s:
             return False
-        self._moved = time.monotonic()
+        self._moved, self._patience_s = time.monotonic(), _STUCK_AGAIN_AFTER_S
         return True
 
     def progress(self) -> None:
