@@ -64,8 +64,8 @@ class Pump:
 
     async def run(self) -> None:
         """Join the group and work until `leave`. Raises whatever cannot be waited out: the process must end."""
+        await self._on_thread(self._member.join)  # first: others take who has transactions and is no member for dead
         await self._on_thread(self._transactions.start)
-        await self._on_thread(self._member.join)
         while not self._leaving:
             await self._turn()
         await self._on_thread(self._member.leave)
