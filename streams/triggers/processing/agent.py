@@ -41,12 +41,14 @@ class Agent:
                 batch.rows[partition] = turn.run(records)
                 outcomes += turn.outcomes
             batch.outputs += self._timers.due(batch)
+        self._rules.rows.show(batch.rows)
         self._rules.cache.trim()
         self._count(batch, letters, outcomes)
 
     def forget(self, partitions: frozenset[int] | None = None) -> None:
         """See `Processor`."""
         self._rules.cache.forget(partitions)
+        self._rules.rows.forget(partitions)
         self._timers.forget(partitions)
 
     def _count(self, batch: Batch, letters: DeadLetters, outcomes: Counter[Outcome]) -> None:

@@ -25,6 +25,7 @@ from triggers.processing.kafka_options import member_options, probe_options, pro
 from triggers.processing.logs import configure_logging
 from triggers.processing.member import Member
 from triggers.processing.metrics import Metrics
+from triggers.processing.overlay import Overlays
 from triggers.processing.ownership import Ownership
 from triggers.processing.partition_turn import Rules
 from triggers.processing.predecessors import Predecessors
@@ -196,11 +197,11 @@ class Worker:
             decoder=EventDecoder(self._settings.max_payload_bytes, None),
             plans=Plans(),
             cache=SessionCache(self._settings.cached_sessions),
-            rows_of=self._store.rows,
+            rows=Overlays(self._store.rows),
             metrics=self._metrics,
             feed=DecisionFeed(self._names.decisions) if self._settings.decisions else None,
         )
-        return Agent(rules, Timers(self._names.events, self._store.rows, self._metrics), self._metrics)
+        return Agent(rules, Timers(self._names.events, rules.rows.of, self._metrics), self._metrics)
 
     async def _agent(self, batches: faust.StreamT[Batch]) -> None:
         """The Faust agent: one batch in flight; how it ended is the pump's to judge."""

@@ -1,7 +1,7 @@
 """The worker's membership in the consumer group. Every method runs on the worker's one Kafka thread.
 
-Rebalance callbacks run only inside `fetch` and `leave`, never while a batch is in flight, so no batch outlives the
-ownership of its partitions.
+Rebalance callbacks run only inside `fetch` and `leave`, never while a batch is committed: whoever fetches looks at
+`running` and drops what it has decided for partitions that are gone, so no batch outlives the ownership of them.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ large for its topic, the session's events are decided again one by one, without 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from triggers.codec import EventDecoder, decode_key, encode_command
@@ -15,7 +15,6 @@ from triggers.core.commands import Decision, Outcome, RunTask
 from triggers.core.config import Plans
 from triggers.core.engine import apply
 from triggers.core.events import Event
-from triggers.core.rows import Rows
 from triggers.core.session import Session
 from triggers.errors import CallError, NotFound, TooManyCommands, TryAgain, Undecodable
 from triggers.processing.batch import Batch, Changes, Output, Record, headers_of
@@ -23,7 +22,7 @@ from triggers.processing.dead_letters import DeadLetters, Refusal, place, time_o
 from triggers.processing.decision_feed import DecisionFeed
 from triggers.processing.exits import ExitCode, Stop
 from triggers.processing.metrics import Metrics
-from triggers.processing.overlay import Overlay
+from triggers.processing.overlay import Overlay, Overlays
 from triggers.processing.routing import forward, misplaced, size_of, was_forwarded
 from triggers.processing.sessions import SessionCache
 from triggers.processing.topics import Topics
@@ -41,7 +40,7 @@ class Rules:
     decoder: EventDecoder
     plans: Plans
     cache: SessionCache
-    rows_of: Callable[[int], Rows]
+    rows: Overlays
     metrics: Metrics
     feed: DecisionFeed | None = None
     """None: decisions are not published."""
@@ -96,7 +95,7 @@ class PartitionTurn:
         self._batch = batch
         self._partition = partition
         self._letters = letters
-        self._rows = rules.rows_of(partition)
+        self._rows = rules.rows.of(partition)
         self._commands = rules.names.commands
         self._limit = min(rules.topics.largest.values())
         self._changes: Changes = {}

@@ -1,6 +1,8 @@
-"""The pump: fetch a batch, let the agent decide, commit, again. Every Kafka call runs on one thread.
+"""The pump: fetch a batch, let the agent decide it while the one before is committed, again.
 
-confluent-kafka blocks for seconds when a consumer is called from another thread than the one that polls it.
+Every Kafka call runs on one thread: confluent-kafka blocks for seconds when a consumer is called from another thread
+than the one that polls it. So rebalances happen in a fetch only, when at most one batch is decided and not committed;
+if one of its partitions is lost then, it is thrown away and read again, as after an aborted transaction.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TypeVar
 
 import structlog
@@ -58,6 +61,8 @@ class Pump:
         self._patience_s = patience_s
         self._thread = ThreadPoolExecutor(1, "kafka")
         self._ready: frozenset[int] = frozenset()
+        self._decided: Batch | None = None
+        """Decided, not committed; the next batch is decided on top of it."""
         self._leaving = False
         self._left = asyncio.Event()
         self._lag_at = 0.0
@@ -68,29 +73,50 @@ class Pump:
         await self._on_thread(self._transactions.start)
         while not self._leaving:
             await self._turn()
+        await self._commit_last()
         await self._on_thread(self._member.leave)
         self._left.set()
 
     async def leave(self) -> None:
-        """Finish the batch in flight and leave the group. Returns when both are done."""
+        """Finish the batches in flight and leave the group. Returns when both are done."""
         self._leaving = True
         await self._left.wait()
 
     async def _turn(self) -> None:
-        records = await self._on_thread(lambda: self._member.fetch(self._most, self._idle_s))
-        batch = Batch(records, self._member.running, self._processor)
-        self._note(batch.ready)
+        before, self._decided = self._decided, None
         try:
-            await self._decide(batch)
-            await self._complete(batch)
-            if not batch.empty:
-                await self._commit(batch)
+            self._decided = await self._decide_beside(before, await self._fetch(before))
         except Aborted as aborted:
             await self._read_again(str(aborted))
         except TryAgain as error:
-            log.warning("batch waits", reason=str(error), records=batch.size)
+            log.warning("batch waits", reason=str(error))
             await self._read_again(type(error).__name__)
             await asyncio.sleep(_RETRY_PAUSE_S)
+
+    async def _fetch(self, before: Batch | None) -> Batch:
+        """The next records. Waits for one only when nothing is to be committed. Raises Aborted."""
+        idle_s = self._idle_s if before is None else 0
+        records = await self._on_thread(lambda: self._member.fetch(self._most, idle_s))
+        self._note(self._member.running)
+        if before is not None and not before.offsets.keys() <= self._member.running:
+            raise Aborted("PARTITIONS_LOST")
+        return Batch(records, self._member.running, self._processor)
+
+    async def _decide_beside(self, before: Batch | None, batch: Batch) -> Batch | None:
+        """Decide a batch while the one before is committed; None: there is nothing to commit of it."""
+        if before is None:
+            return await self._decide(batch)
+        committing = asyncio.ensure_future(self._commit(before))
+        try:
+            return await self._decide(batch) if batch.records else None
+        finally:
+            await committing
+
+    async def _commit_last(self) -> None:
+        """What is decided when nothing is fetched any more; refused, it is the next owner's to read."""
+        if self._decided is not None:
+            with suppress(Aborted):
+                await self._commit(self._decided)
 
     def _note(self, ready: frozenset[int]) -> None:
         self._progress.beat()
@@ -98,14 +124,15 @@ class Pump:
             self._ready = ready
             self._progress.start({p: self._member.committed[p] for p in ready})
 
-    async def _decide(self, batch: Batch) -> None:
+    async def _decide(self, batch: Batch) -> Batch | None:
         await self._hand_over(batch)
         await batch.done
+        if not batch.records:
+            await self._complete(batch)
+        return None if batch.empty else batch
 
     async def _complete(self, batch: Batch) -> None:
-        """Offsets for a batch without records."""
-        if batch.records:
-            return
+        """Offsets for a batch without records; there is none before it that is not committed."""
         if batch.outputs:  # the group's generation fences a transaction only through offsets
             batch.offsets.update({p: self._member.committed[p] for p in batch.ready})
         batch.offsets.update(await self._on_thread(self._idle))

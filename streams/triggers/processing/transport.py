@@ -105,7 +105,7 @@ class AgentConsumer(Consumer):
         """See `Consumer`."""
 
     async def wait_empty(self) -> None:
-        """See `Consumer`: rebalances run between batches, so nothing is ever in flight."""
+        """See `Consumer`: nothing is being decided or committed when a rebalance runs."""
 
     async def perform_seek(self) -> None:
         """See `Consumer`."""

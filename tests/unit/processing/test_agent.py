@@ -17,6 +17,7 @@ from triggers.processing.agent import Agent
 from triggers.processing.batch import Batch, Output, Record
 from triggers.processing.exits import ExitCode, Stop
 from triggers.processing.metrics import Metrics
+from triggers.processing.overlay import Overlays
 from triggers.processing.partition_turn import Rules
 from triggers.processing.sessions import SessionCache
 from triggers.processing.timers import Timers
@@ -42,10 +43,10 @@ class Bench:
             decoder=EventDecoder(5_000, None),
             plans=Plans(),
             cache=self.cache,
-            rows_of=self.rows.__getitem__,
+            rows=Overlays(self.rows.__getitem__),
             metrics=self.metrics,
         )
-        self.agent = Agent(rules, Timers(NAMES.events, self.rows.__getitem__, self.metrics), self.metrics)
+        self.agent = Agent(rules, Timers(NAMES.events, rules.rows.of, self.metrics), self.metrics)
 
     def decide(self, *records: Record) -> Batch:
         """One batch; not committed."""

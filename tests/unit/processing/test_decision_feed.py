@@ -13,6 +13,7 @@ from triggers.processing.agent import Agent
 from triggers.processing.batch import Batch, Output, Record
 from triggers.processing.decision_feed import DecisionFeed
 from triggers.processing.metrics import Metrics
+from triggers.processing.overlay import Overlays
 from triggers.processing.partition_turn import Rules
 from triggers.processing.routing import size_of
 from triggers.processing.sessions import SessionCache
@@ -35,7 +36,7 @@ def decide(*records: Record, feed: bool = True, largest: int = 10_000) -> Batch:
         decoder=EventDecoder(5_000, None),
         plans=Plans(),
         cache=SessionCache(100),
-        rows_of=rows.__getitem__,
+        rows=Overlays(rows.__getitem__),
         metrics=Metrics(),
         feed=DecisionFeed(NAMES.decisions) if feed else None,
     )

@@ -1,0 +1,43 @@
+"""A batch is decided before the one before it is written: whatever is cached, nothing of it may be missed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+import pytest
+from tests.property.test_replayed_logs import UID, fold, random_log
+
+from triggers.core.commands import Command
+from triggers.core.config import Plans
+from triggers.core.engine import apply
+from triggers.core.events import Event
+from triggers.core.rows import MemoryRows
+from triggers.core.session import Session
+from triggers.processing.batch import Changes
+from triggers.processing.overlay import Overlays
+
+
+def fold_with_late_writes(log: Iterable[Event], rows: MemoryRows, batch: int) -> Iterator[Command]:
+    """Each batch's rows are written only when the next one is decided, from nothing but the rows."""
+    overlays = Overlays(lambda _partition: rows)
+    before: Changes = {}
+    events = list(log)
+    for start in range(0, len(events), batch):
+        session = Session(UID, overlays.of(0), Plans())
+        for event in events[start : start + batch]:
+            yield from apply(session, event).commands
+        rows.write(before)
+        before = session.changes()
+        overlays.show({0: before})
+    rows.write(before)
+
+
+@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("batch", [1, 7])
+def test_rows_that_are_written_late_make_no_difference(seed: int, batch: int) -> None:
+    log, at_once, late = random_log(seed), MemoryRows(), MemoryRows()
+
+    commands = list(fold(log, at_once))
+
+    assert list(fold_with_late_writes(log, late, batch)) == commands
+    assert late == at_once

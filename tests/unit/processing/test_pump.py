@@ -1,0 +1,211 @@
+"""What the pump does with two batches at once, between a member and transactions that do as they are told."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from pathlib import Path
+from typing import cast
+
+import pytest
+from tests.support.records import fire
+
+from triggers.errors import BrokerUnavailable
+from triggers.processing.batch import Batch, Record
+from triggers.processing.member import Member
+from triggers.processing.metrics import Metrics
+from triggers.processing.partition_rows import PartitionRows, open_rows
+from triggers.processing.progress import Progress
+from triggers.processing.pump import Pump
+from triggers.processing.transaction import Aborted, Transactions
+
+WAIT_S = 10
+
+
+class Feed:
+    """A member whose fetches are written down before; `None` loses partition 1, nothing left ends the test."""
+
+    def __init__(self, *fetches: dict[int, list[Record]] | None) -> None:
+        self._fetches = deque(fetches)
+        self.running = frozenset({0, 1})
+        self.committed = {0: 0, 1: 0}
+        self.rewound = 0
+        self.left = False
+        self.empty = threading.Event()
+
+    def join(self) -> None: ...
+
+    def leave(self) -> None:
+        self.left = True
+
+    def fetch(self, most: int, idle_s: float) -> dict[int, list[Record]]:
+        assert most > 0
+        if not self._fetches:
+            self.empty.set()
+            threading.Event().wait(idle_s)
+            return {}
+        found = self._fetches.popleft()
+        if found is None:
+            self.running = frozenset({0})
+            found = {}
+        return found
+
+    def rewind(self) -> None:
+        self.rewound += 1
+
+    def advanced(self) -> dict[int, int]:
+        return {}
+
+    def lag(self) -> dict[int, int]:
+        return {}
+
+    def group_metadata(self) -> object:
+        return None
+
+
+class Journal:
+    """Transactions that are written down; `refused` ones are aborted. Each may be held up."""
+
+    def __init__(self, *, refused: int = 0) -> None:
+        self.committed: list[dict[int, int]] = []
+        self.begun = threading.Event()
+        self.go_on = threading.Event()
+        self.go_on.set()
+        self._refused = refused
+
+    def start(self) -> None: ...
+
+    def commit(self, batch: Batch, group: object) -> dict[int, int]:  # noqa: ARG002
+        self.begun.set()
+        assert self.go_on.wait(WAIT_S)
+        if self._refused:
+            self._refused -= 1
+            raise Aborted("REFUSED")
+        self.committed.append(batch.offsets)
+        return {0: 7}
+
+
+class Decider:
+    """A processor that notes what it decided; one of its calls may come too early."""
+
+    def __init__(self) -> None:
+        self.decided: list[dict[int, int]] = []
+        self.twice = asyncio.Event()
+        self.forgotten = 0
+        self.too_early: set[int] = set()
+        """So many batches were decided before it."""
+
+    def process(self, batch: Batch) -> None:
+        if not batch.records:
+            return
+        if (number := len(self.decided)) in self.too_early:
+            self.too_early.remove(number)
+            raise BrokerUnavailable("no registry")
+        self.decided.append(batch.offsets)
+        batch.rows[0] = {b"k": b"v"}
+        if number == 1:
+            self.twice.set()
+
+    def forget(self, partitions: frozenset[int] | None = None) -> None:  # noqa: ARG002
+        self.forgotten += 1
+
+
+class Setting:
+    """A pump between its neighbours."""
+
+    def __init__(self, feed: Feed, journal: Journal, folder: Path) -> None:
+        self.feed, self.journal, self.decider = feed, journal, Decider()
+        self.rows: PartitionRows = open_rows(folder, "id", 0)
+        self.pump = Pump(
+            member=cast("Member", feed),
+            transactions=cast("Transactions", journal),
+            processor=self.decider,
+            hand_over=self._hand_over,
+            rows_of=lambda _partition: self.rows,
+            progress=Progress(),
+            metrics=Metrics(),
+            most=100,
+            idle_s=0.01,
+            patience_s=WAIT_S,
+        )
+
+    async def _hand_over(self, batch: Batch) -> None:
+        batch.settle()
+
+    async def run(self) -> None:
+        """Until everything is fetched and committed."""
+        running = asyncio.create_task(self.pump.run())
+        assert await asyncio.to_thread(self.feed.empty.wait, WAIT_S)
+        await self.pump.leave()
+        await running
+        self.rows.close()
+
+
+def at(offset: int, partition: int = 0) -> dict[int, list[Record]]:
+    return {partition: [fire("a", offset=offset)]}
+
+
+async def test_a_batch_is_decided_while_the_one_before_is_committed(tmp_path: Path) -> None:
+    setting = Setting(Feed(at(0), at(1)), Journal(), tmp_path / "rows")
+    setting.journal.go_on.clear()
+    running = asyncio.create_task(setting.run())
+
+    assert await asyncio.to_thread(setting.journal.begun.wait, WAIT_S)
+    async with asyncio.timeout(WAIT_S):
+        await setting.decider.twice.wait()
+
+    assert setting.journal.committed == []
+    setting.journal.go_on.set()
+    await running
+    assert setting.journal.committed == [{0: 1}, {0: 2}]
+
+
+async def test_what_is_decided_on_top_of_a_refused_transaction_goes_with_it(tmp_path: Path) -> None:
+    setting = Setting(Feed(at(0), at(1), at(0)), Journal(refused=1), tmp_path / "rows")
+
+    await setting.run()
+
+    assert setting.decider.decided == [{0: 1}, {0: 2}, {0: 1}]
+    assert setting.journal.committed == [{0: 1}]
+    assert (setting.decider.forgotten, setting.feed.rewound) == (1, 1)
+
+
+async def test_what_is_decided_of_a_partition_that_is_lost_is_never_committed(tmp_path: Path) -> None:
+    setting = Setting(Feed(at(0, partition=1), None, at(5)), Journal(), tmp_path / "rows")
+
+    await setting.run()
+
+    assert setting.journal.committed == [{0: 6}]
+    assert (setting.decider.forgotten, setting.feed.rewound) == (1, 1)
+
+
+async def test_what_is_decided_of_a_partition_that_stays_is_committed(tmp_path: Path) -> None:
+    setting = Setting(Feed(at(0), None), Journal(), tmp_path / "rows")
+
+    await setting.run()
+
+    assert setting.journal.committed == [{0: 1}]
+    assert setting.feed.rewound == 0
+
+
+async def test_a_batch_that_cannot_be_decided_yet_does_not_take_the_one_before_with_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("triggers.processing.pump._RETRY_PAUSE_S", 0)
+    setting = Setting(Feed(at(0), at(1), at(1)), Journal(), tmp_path / "rows")
+    setting.decider.too_early = {1}
+
+    await setting.run()
+
+    assert setting.journal.committed == [{0: 1}, {0: 2}]
+    assert setting.feed.rewound == 1
+
+
+async def test_what_is_decided_is_committed_before_the_worker_leaves(tmp_path: Path) -> None:
+    setting = Setting(Feed(at(0)), Journal(), tmp_path / "rows")
+
+    await setting.run()
+
+    assert setting.feed.left
+    assert setting.journal.committed == [{0: 1}]
