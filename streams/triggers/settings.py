@@ -47,7 +47,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     `group.min.session.timeout.ms` says so."""
     transaction_timeout_s: float = 45.0
     """How long a broker restart may take before an open transaction is given up."""
-    cached_sessions: int = 50_000
+    cached_sessions: int = 10_000
     """Decoded sessions a worker keeps in memory."""
     max_payload_bytes: int = 900_000
     """Largest kwargs, result or configuration of one event: the API refuses larger ones, a worker dead-letters them."""

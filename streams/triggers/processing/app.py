@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import signal
 import socket
 from typing import cast
@@ -24,6 +23,7 @@ from triggers.processing.faust_private import check_faust
 from triggers.processing.kafka_options import member_options, probe_options, producer_options, restore_options
 from triggers.processing.logs import configure_logging
 from triggers.processing.member import Member
+from triggers.processing.memory import share_arenas, spare_the_collector
 from triggers.processing.metrics import Metrics
 from triggers.processing.overlay import Overlays
 from triggers.processing.ownership import Ownership
@@ -58,6 +58,7 @@ def run_worker(settings: Settings, slot: int) -> int:
     """
     worker_id = settings.worker(slot)
     configure_logging(settings, worker=worker_id)
+    share_arenas()
     with crash_only():
         check_faust()
         with listen(settings.web_host, settings.web_port and settings.web_port + slot) as listening:
@@ -168,7 +169,7 @@ class Worker:
             idle_s=self._settings.idle_poll_s,
             patience_s=5 * self._settings.transaction_timeout_s,
         )
-        _spare_the_collector()
+        spare_the_collector()
         return pump
 
     def _new_member(self, consumer: AgentConsumer) -> Member:
@@ -229,10 +230,3 @@ def _faust_app(settings: Settings, worker_id: str) -> WorkerApp:
         TableManager=BulkTableManager,
         PartitionAssignor=OwnedPartitions,
     )
-
-
-def _spare_the_collector() -> None:
-    """Everything loaded so far stays: no collection needs to look at it again, and collections become rare."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(100_000, 50, 50)

@@ -29,7 +29,7 @@ def member_options(settings: Settings, client_id: str) -> Options:
         "heartbeat.interval.ms": int(settings.session_timeout_s * 1000 / _HEARTBEATS),
         "fetch.wait.max.ms": 50,
         "queued.min.messages": 20_000,
-        "queued.max.messages.kbytes": 65_536,
+        "queued.max.messages.kbytes": 32_768,
     }
 
 
@@ -55,14 +55,19 @@ def producer_options(settings: Settings, worker_id: str, smallest_limit: int, la
 
 
 def restore_options(settings: Settings) -> Options:
-    """The consumer of the changelog; it never commits and is in no group's membership."""
+    """The consumer of the changelog; it never commits and is in no group's membership.
+
+    It fetches little ahead of what RocksDB takes: with librdkafka's defaults a restore of 64 partitions took 700 MB
+    more.
+    """
     return base_options(settings) | {
         "group.id": f"{settings.namespace}.restore",
         "enable.auto.commit": False,
         "enable.partition.eof": True,
         "auto.offset.reset": "earliest",
         "isolation.level": "read_committed",
-        "queued.min.messages": 100_000,
+        "queued.min.messages": 20_000,
+        "queued.max.messages.kbytes": 16_384,
         "fetch.wait.max.ms": 50,
     }
 

@@ -211,8 +211,9 @@ def _options() -> rocksdict.Options:
     """A worker has one RocksDB per partition: with Faust's defaults sixty-four of them would reserve gigabytes."""
     options = rocksdict.Options(raw_mode=True)
     options.create_if_missing(True)
-    options.set_write_buffer_size(8 << 20)
+    options.set_write_buffer_size(4 << 20)
     options.set_max_write_buffer_number(2)
+    options.set_arena_block_size(128 << 10)
     options.set_write_buffer_manager(_shared_write_buffers())
     options.set_target_file_size_base(16 << 20)
     options.set_max_open_files(128)

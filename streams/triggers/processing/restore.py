@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from threading import Event, Lock
 
 import structlog
@@ -13,6 +15,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from triggers.processing.exits import ExitCode, Stop
 from triggers.processing.kafka_codes import PARTITION_EOF
 from triggers.processing.kafka_options import Options
+from triggers.processing.memory import return_freed_pages
 from triggers.processing.metrics import Metrics
 from triggers.processing.partition_rows import PartitionRows
 from triggers.processing.predecessors import Predecessors
@@ -71,6 +74,7 @@ class Restorer:
             done = frozenset(starts.keys() & self._wanted - run.todo.keys())
             self._predecessors.await_offsets(done, stop)
             run.report(done)
+            return_freed_pages()
             return frozenset() if stop.is_set() else done
 
     def drop(self, partitions: Iterable[int]) -> None:
@@ -102,16 +106,19 @@ class Restorer:
         return None
 
     def _read(self, run: _Run, starts: dict[int, int], stop: Event) -> None:
+        """RocksDB writes some rows while the next ones are fetched."""
         kafka = Consumer(self._options)
-        try:
+        with ThreadPoolExecutor(1, "restore") as writer, closing(kafka):
             kafka.assign([TopicPartition(self._topic, p, starts[p]) for p in run.todo])
+            writing = writer.submit(self._write, {}, stop)
             while self._wanted & run.todo.keys() and not stop.is_set():
-                self._write(run.sort(kafka.consume(_MOST, 0.05)), stop)
+                found = run.sort(kafka.consume(_MOST, 0.05))
+                writing.result()
+                writing = writer.submit(self._write, found, stop)
                 run.progress()
                 if run.is_stuck() and (undecided := self._undecided(kafka, run.todo)):
                     self._predecessors.fence(undecided)
-        finally:
-            kafka.close()
+            writing.result()
 
     def _undecided(self, kafka: Consumer, ends: dict[int, int]) -> list[int]:
         """Where a reader of committed records is shown an earlier end than everybody else: a transaction is open."""
