@@ -166,8 +166,9 @@ def run_task(step: Step, rule: TaskConfig, name: str, instance: Instance) -> Run
 
 def task_kwargs(session: Session, rule: TaskConfig, instance: Instance) -> bytes:
     """What the task receives: trigger -> kwargs, `withParams` merged in. Fired values win and stay verbatim."""
-    members = sorted(instance.kwargs.items())
-    fired = object_of({name: held if isinstance(held, bytes) else session.payload(held) for name, held in members})
+    kwargs = instance.kwargs
+    names = sorted(kwargs) if len(kwargs) > 1 else kwargs
+    fired = object_of({name: session.payload(kwargs[name]) for name in names})
     return fired if rule.with_params == b"{}" else merge(rule.with_params, fired)
 
 

@@ -40,6 +40,7 @@ class Agent:
                 turn = PartitionTurn(self._rules, batch, partition, letters)
                 batch.rows[partition] = turn.run(records)
                 outcomes += turn.outcomes
+                self._metrics.loaded_sessions.inc(turn.loaded)
             batch.outputs += self._timers.due(batch)
         self._rules.rows.show(batch.rows)
         self._rules.cache.trim()

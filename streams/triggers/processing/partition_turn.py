@@ -66,8 +66,12 @@ class Rules:
 
 def _size(rows: Changes, outputs: Iterable[Output]) -> int:
     """Bytes of everything together: within the limit of one record, nearly always, and nothing needs a closer look."""
-    keys_and_rows = sum(map(len, rows)) + sum(map(len, filter(None, rows.values())))
-    return keys_and_rows + sum([size_of(output) for output in outputs])
+    size = 0
+    for key, row in rows.items():
+        size += len(key) + (0 if row is None else len(row))
+    for output in outputs:
+        size += size_of(output)
+    return size
 
 
 class _Touched:
@@ -91,6 +95,8 @@ class PartitionTurn:
 
     def __init__(self, rules: Rules, batch: Batch, partition: int, letters: DeadLetters) -> None:
         self.outcomes: Counter[Outcome] = Counter()
+        self.loaded = 0
+        """Sessions that were not in the cache."""
         self._rules = rules
         self._batch = batch
         self._partition = partition
@@ -137,7 +143,7 @@ class PartitionTurn:
         return _Touched(uid, key, session)
 
     def _load(self, uid: str) -> Session:
-        self._rules.metrics.loaded_sessions.inc()
+        self.loaded += 1
         return Session(uid, self._rows, self._rules.plans)
 
     def _send_home(self, record: Record, key: bytes) -> None:
