@@ -57,7 +57,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     `triggers topics create` makes it when this is set."""
 
     schema_registry_url: str = ""
-    """Confluent schema registry for events in Confluent framing; empty: such events are dead-lettered."""
+    """Confluent schema registry for events in Confluent framing, `http://host:port` or `https://user:password@host`;
+    empty: such events are dead-lettered. Workers ask it, and whatever reads events: explain, export, the console."""
 
     celery_session_timeout_s: float = 15.0
     """How long a killed Celery worker's partitions of the commands topic stand still."""

@@ -7,6 +7,7 @@ import sys
 import click
 
 from triggers.cli.settings_options import setting, settings_of
+from triggers.client.event_decoder import event_decoder
 
 
 @click.command("worker")
@@ -27,4 +28,6 @@ def worker_command(ctx: click.Context, processes: int) -> None:
     """
     from triggers.processing.supervisor import run_workers  # noqa: PLC0415  # Faust takes a second to import
 
-    sys.exit(run_workers(settings_of(ctx), processes))
+    settings = settings_of(ctx)
+    event_decoder(settings)  # a wrong URL is told here, once, before a process of a slot meets it
+    sys.exit(run_workers(settings, processes))

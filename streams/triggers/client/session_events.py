@@ -8,27 +8,32 @@ from typing import cast
 
 from confluent_kafka import Message
 
+from triggers.client.event_decoder import event_decoder
 from triggers.client.kafka_sender import Header
 from triggers.client.owners import Owners
 from triggers.client.session_reader import SessionReader
 from triggers.client.stored_letters import stored_letters
 from triggers.client.topic_places import read_places
 from triggers.client.topic_range import partition_starts, read_range, watermarks
-from triggers.codec import EventDecoder, decode_key, encode_key
+from triggers.codec import Reason, decode_key, encode_key
+from triggers.codec.confluent_framing import is_framed
 from triggers.core.events import Event
-from triggers.errors import OwnerUnavailable, SessionNotFound, Undecodable
+from triggers.errors import OwnerUnavailable, SessionNotFound, SettingsError, Undecodable
 from triggers.settings import Settings
 from triggers.topology import Topology, partition_of
 
 Place = tuple[int, int]
 """Partition and offset."""
 
+_NO_SCHEMA = {Reason.NO_REGISTRY, Reason.UNKNOWN_SCHEMA}
+
 
 class SessionEvents:
     """A consumer and nothing else: it changes no session and commits no offset.
 
     What lies on another partition than its session's, and what became a dead letter, has changed no session and is
-    left out. Blocks; raises BrokerUnavailable.
+    left out. Blocks; raises BrokerUnavailable, TryAgain when the schema registry does not answer, SettingsError when it
+    is not the one that the workers ask.
     """
 
     def __init__(self, settings: Settings, reader: SessionReader | None = None) -> None:
@@ -36,7 +41,7 @@ class SessionEvents:
         self._topic = Topology(settings.namespace).events
         self._owners = Owners(settings)
         self._reader = reader or SessionReader(settings, self._owners)
-        self._decoder = EventDecoder(settings.max_payload_bytes, None)
+        self._decoder = event_decoder(settings)
 
     def of(self, uid: str) -> list[Event]:
         """The session's events, as they were applied; read at their offsets, or (no worker answers) by `scan`.
@@ -90,16 +95,27 @@ class SessionEvents:
             if place in dead:
                 continue
             try:
-                session = decode_key(message.key())
-                headers = cast("list[Header] | None", message.headers())
-                event = self._decoder.decode(message.value(), headers, place[1], message.timestamp()[1])
-            except Undecodable:
-                continue
-            yield session, event
+                found = decode_key(message.key()), self._event(message)
+            except Undecodable as error:
+                _check_registry(message, error)
+            else:
+                yield found
+
+    def _event(self, message: Message) -> Event:
+        headers = cast("list[Header] | None", message.headers())
+        return self._decoder.decode(message.value(), headers, message.offset() or 0, message.timestamp()[1])
 
     def _dead(self) -> set[Place]:
         letters = (stored.letter for stored in stored_letters(self._settings))
         return {(letter.partition, letter.offset) for letter in letters if letter.topic == self._topic}
+
+
+def _check_registry(message: Message, error: Undecodable) -> None:
+    """An event that is no dead letter was applied, so the workers had its schema: to leave it out would be a lie."""
+    if error.reason in _NO_SCHEMA and is_framed(message.value() or b""):
+        place = f"{message.topic()} {message.partition()}/{message.offset()}"
+        fix = "TRIGGERS_SCHEMA_REGISTRY_URL must name the registry that the workers ask"
+        raise SettingsError(f"the event at {place} cannot be read: {error.detail}; {fix}") from error
 
 
 def _by_session(uids: Iterable[str], events: Iterable[tuple[str, Event]]) -> dict[str, list[Event]]:

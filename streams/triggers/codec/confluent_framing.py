@@ -18,6 +18,7 @@ from triggers.codec.reasons import Reason
 from triggers.errors import Undecodable
 
 FRAME_BYTES = 5
+_FRAME = b"\0"
 
 
 class SchemaSource(Protocol):
@@ -64,9 +65,14 @@ class ConfluentRecords:
             problem = _problem(avro.schema.parse(plain), avro.schema.parse(self._reader_text))
             if not problem:
                 return parsed(plain)
-        except (AvroException, ValueError) as error:
+        except (AvroException, ValueError, RecursionError) as error:
             problem = str(error)
         return Undecodable(Reason.INCOMPATIBLE_SCHEMA, f"schema {schema_id}: {problem}")
+
+
+def is_framed(value: bytes) -> bool:
+    """Whether the value is meant to be in Confluent framing."""
+    return value.startswith(_FRAME)
 
 
 def _without_logical_type(node: dict[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import faust
 import structlog
 import uvloop
 
-from triggers.codec import EventDecoder
+from triggers.client.event_decoder import event_decoder
 from triggers.core.config import Plans
 from triggers.processing import partition_turn
 from triggers.processing.agent import Agent
@@ -195,7 +195,7 @@ class Worker:
         rules = Rules(
             names=self._names,
             topics=topics,
-            decoder=EventDecoder(self._settings.max_payload_bytes, None),
+            decoder=event_decoder(self._settings),
             plans=Plans(),
             cache=SessionCache(self._settings.cached_sessions),
             rows=Overlays(self._store.rows),

@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 import structlog
 from confluent_kafka import KafkaError, KafkaException, Message, Producer, TopicPartition
 
+from triggers.client.bounded_call import Hung, call_within
 from triggers.processing.batch import Batch, Changes
-from triggers.processing.bounded_call import Hung, call_within
 from triggers.processing.exits import ExitCode, Stop
 from triggers.processing.kafka_codes import ALREADY_ABORTED, FENCING
 from triggers.processing.kafka_options import Options

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import socket
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from tests.unit.client.http_server import Site, serving
@@ -19,6 +22,23 @@ SCHEMA = '{"type": "string"}'
 def site() -> Iterator[Site]:
     with serving(lambda _: (200, json.dumps({"schema": SCHEMA}).encode())) as site:
         yield site
+
+
+@contextmanager
+def answering(text: bytes) -> Iterator[str]:
+    """URL of a server that says one thing and hangs up."""
+
+    def answer() -> None:
+        connection, _ = server.accept()
+        with connection:
+            connection.recv(10_000)
+            connection.sendall(text)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=answer)
+        thread.start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+        thread.join()
 
 
 def test_a_schema_is_fetched_by_its_id(site: Site) -> None:
@@ -64,6 +84,18 @@ def test_a_registry_that_is_away_is_tried_again_later() -> None:
         SchemaRegistry("http://127.0.0.1:1", timeout_s=1).schema(7)
 
 
+def test_a_registry_that_never_ends_its_answer_is_tried_again_later() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        with pytest.raises(TryAgain, match=url):
+            SchemaRegistry(url, timeout_s=0.1).schema(7)
+
+
+def test_what_answers_without_http_is_tried_again_later() -> None:
+    with answering(b"SSH-2.0-OpenSSH_9.2\r\n") as url, pytest.raises(TryAgain, match=url):
+        SchemaRegistry(url).schema(7)
+
+
 @pytest.mark.parametrize("more", [{"schemaType": "PROTOBUF"}, {"schemaType": "JSON"}, {"references": [{"name": "x"}]}])
 def test_a_schema_of_another_kind_is_incompatible(site: Site, more: dict[str, object]) -> None:
     site.answer = lambda _: (200, json.dumps({"schema": SCHEMA} | more).encode())
@@ -74,7 +106,25 @@ def test_a_schema_of_another_kind_is_incompatible(site: Site, more: dict[str, ob
     assert caught.value.reason == Reason.INCOMPATIBLE_SCHEMA
 
 
-@pytest.mark.parametrize("url", ["localhost:8081", "ftp://host", "http://", "", "file:///etc/passwd"])
+def test_a_schema_of_another_kind_is_asked_for_once_a_minute(site: Site) -> None:
+    time = [100.0]
+    registry = SchemaRegistry(site.url, now=lambda: time[0])
+    site.answer = lambda _: (200, json.dumps({"schema": SCHEMA, "schemaType": "JSON"}).encode())
+
+    for _ in range(3):
+        with pytest.raises(Undecodable, match="schema 7 is JSON"):
+            registry.schema(7)
+
+    assert len(site.asked) == 1
+    time[0] += 61
+    with pytest.raises(Undecodable):
+        registry.schema(7)
+    assert len(site.asked) == 2
+
+
+@pytest.mark.parametrize(
+    "url", ["localhost:8081", "ftp://host", "http://", "", "file:///etc/passwd", "http://host:port", "http://[::1"]
+)
 def test_an_address_that_is_none_is_refused_at_once(url: str) -> None:
     with pytest.raises(SettingsError, match="schema_registry_url"):
         SchemaRegistry(url)

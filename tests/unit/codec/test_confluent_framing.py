@@ -146,6 +146,17 @@ def test_a_schema_that_cannot_become_ours_is_refused_each_time_with_one_look_up(
     assert registry.asked == 1
 
 
+def test_a_schema_nested_without_end_is_refused() -> None:
+    class Nested:
+        def schema(self, schema_id: int) -> str:
+            return "[" * (100_000 + schema_id)
+
+    with pytest.raises(Undecodable) as caught:
+        EventDecoder(1000, Nested()).decode(b"\0\0\0\0\1x", None, 7, 5)
+
+    assert caught.value.reason == Reason.INCOMPATIBLE_SCHEMA
+
+
 @pytest.mark.parametrize("cut", [1, 3, 5, 6, 10])
 def test_a_truncated_record_is_refused(cut: int) -> None:
     value = framed(own_schema(), {"id": "a1", "event": ("triggers.TriggerFired", FIRE)})

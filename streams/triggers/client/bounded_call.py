@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 class Hung(Exception):
     """The call has not returned; its thread is left behind, and whatever it uses must not be used again."""
 
 
-def call_within(seconds: float, call: Callable[[], object]) -> None:
-    """Run the call in a thread of its own; raises what it raises, or Hung after so many seconds.
+def call_within(seconds: float, call: Callable[[], T]) -> T:
+    """What the call returns, in a thread of its own; raises what it raises, or Hung after so many seconds.
 
     The thread is a daemon: it does not keep the process from ending.
     """
+    returned: list[T] = []
     raised: list[BaseException] = []
 
     def run() -> None:
         try:
-            call()
+            returned.append(call())
         except BaseException as error:  # noqa: BLE001  # raised below, in the caller's thread
             raised.append(error)
 
@@ -30,3 +34,4 @@ def call_within(seconds: float, call: Callable[[], object]) -> None:
         raise Hung
     if raised:
         raise raised[0]
+    return returned[0]
