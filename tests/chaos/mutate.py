@@ -47,7 +47,8 @@ def _campaign(mutation: Mutation, seed: int, duration: float, folder: Path) -> _
     package, report = mutation.plant(folder / "copy"), folder / "report"
     options = [
         f"--seed={seed}",
-        f"--duration={duration}",
+        f"--duration={max(duration, mutation.least_s)}",
+        f"--calm={mutation.calm_s}",
         f"--folder={report}",
         f"--package={package}",
         "--drain=40",

@@ -22,6 +22,10 @@ class Mutation:
     """What brings it to light."""
     events_per_s: float = 80
     """A few keep sessions open for longer, and let a rebalance pass without an aborted transaction."""
+    calm_s: float = 0.0
+    """After each fault, so that partitions go and come back before the next one."""
+    least_s: float = 0.0
+    """Seconds of faults that it takes at least."""
 
     def plant(self, folder: Path) -> Path:
         """A copy of the package with the fault in it; the folder to import from. Raises ValueError: it does not fit."""
@@ -91,7 +95,9 @@ MUTATIONS = (
             ("processing/pump.py", "self._processor.forget()\n", "self._processor.forget(self._ready)\n"),
         ),
         ("agent stopped",),
-        events_per_s=30,
+        events_per_s=8,
+        calm_s=10,
+        least_s=90,
     ),
     Mutation(
         "applied on the wrong partition",
