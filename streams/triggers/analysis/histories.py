@@ -27,6 +27,8 @@ MAIN = "main"
 """The session that steps are about unless they name another."""
 
 _QUIET = frozenset({"hold"})
+_NEEDED = ("id", "configuration", "steps")
+_FIX = "`triggers capture SESSION` makes a capsule, with --from FILE of a log of events"
 
 
 class BadHistory(CallError):
@@ -68,9 +70,24 @@ def verify_history(history: Mapping[str, Any], driver: HistoryDriver) -> History
 
 def _verify_line(line: bytes, where: str, driver: HistoryDriver) -> HistoryResult:
     try:
-        return verify_history(msgspec.json.decode(line), driver)
-    except (msgspec.DecodeError, TriggersError, KeyError, TypeError, AttributeError) as error:
-        raise BadHistory(f"{where}: not a recorded history: {type(error).__name__}: {error}") from error
+        return verify_history(_history(line), driver)
+    except BadHistory as error:
+        raise BadHistory(f"{where}: neither a capsule nor a recorded history: {error}; {_FIX}") from error
+    except (TriggersError, KeyError, TypeError, AttributeError) as error:
+        why = f"there is no {error} where it must be" if type(error) is KeyError else str(error)
+        raise BadHistory(f"{where}: this history cannot be replayed: {why}") from error
+
+
+def _history(line: bytes) -> dict[str, Any]:
+    try:
+        found = msgspec.json.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BadHistory(f"the line is no JSON ({error})") from error
+    if not isinstance(found, dict):
+        raise BadHistory("the line is no JSON object")
+    if absent := [name for name in _NEEDED if name not in found]:
+        raise BadHistory(f"it has no {' and no '.join(absent)}")
+    return found
 
 
 def _lines(path: Path) -> Iterator[bytes]:

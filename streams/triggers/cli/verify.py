@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from triggers.analysis.capsules import is_capsule, load_capsule, replay_capsule
-from triggers.analysis.histories import HistoryResult, verify_files
+from triggers.analysis.histories import BadHistory, HistoryResult, verify_files
 from triggers.cli.output import json_option, print_json
 
 
@@ -40,7 +40,16 @@ def _results(files: Iterable[Path]) -> Iterator[HistoryResult]:
             capsule = load_capsule(file)
             yield HistoryResult(capsule.session, file.name, True, replay_capsule(capsule).differences)
         else:
-            yield from verify_files([file])
+            yield from _histories(file)
+
+
+def _histories(file: Path) -> Iterator[HistoryResult]:
+    results = verify_files([file])
+    first = next(results, None)
+    if first is None:
+        raise BadHistory(f"{file}: there is no history in it, so nothing is verified")
+    yield first
+    yield from results
 
 
 def _tell(result: HistoryResult) -> None:

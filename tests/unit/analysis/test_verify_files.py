@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from triggers.analysis.histories import BadHistory, HistoryResult, verify_files
+from triggers.cli.verify import verify_command
 
 
 def _history() -> dict[str, Any]:
@@ -118,17 +119,47 @@ def test_gzip_files_and_empty_lines_are_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "line",
+    ("line", "why"),
     [
-        b'{"id": "two",',
-        b"[1]",
-        b'{"title": "no id"}',
-        b'{"id": "x", "configuration": null, "steps": [{"op": "dance", "expect": {}}]}',
+        (b'{"id": "two",', "the line is no JSON"),
+        (b"\xff", "the line is no JSON"),
+        (b"[1]", "the line is no JSON object"),
+        (b'{"title": "no id"}', "it has no id and no configuration and no steps"),
+        (
+            b'{"session": "s", "trigger": "a"}',
+            "it has no id and no configuration and no steps; `triggers capture SESSION` makes a capsule",
+        ),
     ],
 )
-def test_a_malformed_line_names_file_and_line(tmp_path: Path, line: bytes) -> None:
-    with pytest.raises(BadHistory, match=r"histories\.jsonl:2: not a recorded history"):
+def test_a_line_that_is_no_history_names_file_line_and_fix(tmp_path: Path, line: bytes, why: str) -> None:
+    with pytest.raises(BadHistory, match=r"histories\.jsonl:2: neither a capsule nor a recorded history: ") as caught:
         _verify(tmp_path, json.dumps(_history()).encode(), line)
+
+    assert why in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("step", "why"),
+    [
+        ({"op": "dance", "expect": {}}, "dance"),
+        ({"trigger": "a", "expect": {}}, "there is no 'op' where it must be"),
+        ({"op": "fire", "trigger": "a"}, "there is no 'expect' where it must be"),
+    ],
+)
+def test_a_step_that_cannot_be_replayed_names_file_and_line(tmp_path: Path, step: dict[str, Any], why: str) -> None:
+    history = _history() | {"steps": [step]}
+
+    with pytest.raises(BadHistory, match=rf"histories\.jsonl:1: this history cannot be replayed: .*{why}"):
+        _verify_one(tmp_path, history)
+
+
+@pytest.mark.parametrize("text", ["", "\n\n"])
+def test_a_file_without_a_history_is_no_success(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "empty.jsonl"
+    path.write_text(text)
+
+    with pytest.raises(BadHistory, match=r"empty\.jsonl: there is no history in it"):
+        verify_command.main([str(path)], standalone_mode=False)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
