@@ -112,6 +112,8 @@ def decode_capsule(text: bytes, name: str) -> Capsule:
         raise BadCapsule(f"{name}: no capsule: {error}") from error
     if found.capsule != FORMAT:
         raise BadCapsule(f"{name}: a capsule of format {found.capsule}; this version reads format {FORMAT}")
+    if not found.steps:
+        raise BadCapsule(f"{name}: a capsule without steps shows nothing; `triggers capture SESSION` makes one with all")
     return found
 
 

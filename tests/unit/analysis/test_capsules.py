@@ -160,6 +160,7 @@ def test_without_names_nothing_is_touched() -> None:
         (b"", "no capsule"),
         (b'{"capsule": 2, "session": "s", "masked": [], "steps": [], "view": {}}', "format 2"),
         (b'{"capsule": 1, "session": "s", "masked": [], "steps": []}', "view"),
+        (b'{"capsule": 1, "session": "s", "masked": [], "steps": [], "view": {}}', "without steps"),
         (b'{"capsule": 1, "session": "s", "masked": [], "steps": [], "view": []}', "view"),
     ],
 )

@@ -204,6 +204,12 @@ async def test_a_capsule_whose_state_is_none_is_refused(client: TestClient[Any, 
     assert "$.view" in (await _post(client, "/api/verify", capsule, 400))["error"]
 
 
+async def test_a_capsule_without_steps_is_refused(client: TestClient[Any, Any]) -> None:
+    capsule = {"capsule": 1, "session": "s", "masked": [], "steps": [], "view": {}}
+
+    assert "without steps" in (await _post(client, "/api/verify", capsule, 400))["error"]
+
+
 @pytest.mark.parametrize("path", ["/api/backtest", "/api/graph", "/api/verify"])
 async def test_a_body_that_is_no_json_is_refused(client: TestClient[Any, Any], path: str) -> None:
     async with client.post(path, data=b"{nothing") as response:

@@ -175,6 +175,12 @@ async def test_a_capsule_is_a_timeline(client: TestClient[Any, Any]) -> None:
     assert "1 difference" in bad.text
 
 
+async def test_a_capsule_without_steps_is_refused(client: TestClient[Any, Any]) -> None:
+    async with client.post("/capsule", data=_upload(capture("s", []))) as response:
+        assert response.status == 400
+        assert "s.capsule.json: a capsule without steps" in await response.text()
+
+
 def _upload(body: bytes) -> FormData:
     form = FormData()
     form.add_field("capsule", body, filename="s.capsule.json", content_type="application/json")
