@@ -113,7 +113,9 @@ def decode_capsule(text: bytes, name: str) -> Capsule:
     if found.capsule != FORMAT:
         raise BadCapsule(f"{name}: a capsule of format {found.capsule}; this version reads format {FORMAT}")
     if not found.steps:
-        raise BadCapsule(f"{name}: a capsule without steps shows nothing; `triggers capture SESSION` makes one with all")
+        raise BadCapsule(
+            f"{name}: a capsule without steps shows nothing; `triggers capture SESSION` makes one with all"
+        )
     return found
 
 

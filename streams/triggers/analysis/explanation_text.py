@@ -7,6 +7,7 @@ from itertools import groupby, islice
 from typing import NamedTuple
 
 from triggers.analysis.explanation import (
+    Cause,
     Does,
     Effect,
     EventProof,
@@ -187,15 +188,18 @@ def _held(held: Held) -> str:
 
 
 def _missing(missing: Missing) -> str:
-    causes = "; ".join(
-        f"{cause.name} {cause.why}" if cause.kind == "instance" else _cause(missing, cause.name, cause.why)
-        for cause in missing.causes
-    )
+    causes = "; ".join(_cause(missing.trigger, cause) for cause in missing.causes)
     return f"{missing.trigger} is missing: {causes}" if causes else f"{missing.trigger} is missing"
 
 
-def _cause(missing: Missing, name: str, why: str) -> str:
-    return why if name == missing.trigger else f"it waits for {name}, and {why}"
+def _cause(trigger: str, cause: Cause) -> str:
+    """Of a cause that lies behind further tasks, it says whose it is: the sentence before is about another one."""
+    if cause.kind == "cycle" or cause.name == trigger:
+        return cause.why
+    if cause.name.rpartition("#")[0] == trigger:
+        return f"{cause.name} {cause.why}"
+    why = "an application has to fire" if cause.kind == "fire" else cause.why
+    return f"{trigger} waits in the end for {cause.name}, which {why}"
 
 
 def _end(proof: InstanceProof) -> str:

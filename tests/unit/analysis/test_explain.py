@@ -10,6 +10,7 @@ from tests.support.memory_session import Json, MemorySession
 
 from triggers.analysis.explain import explain
 from triggers.analysis.explanation import Cause, Does, EventProof, Explanation, Idle, InstanceProof, Reason, Verdict
+from triggers.analysis.explanation_text import explanation_lines
 from triggers.core.events import (
     ConfigurationUpdated,
     DeletionRequested,
@@ -95,6 +96,28 @@ def test_tasks_that_wait_for_each_other_are_a_cycle() -> None:
     (cause,) = instance(session(rules=rules), "t_a").missing[0].causes
 
     assert (cause.kind, cause.name) == ("cycle", "t_a")
+
+
+def test_what_a_missing_task_waits_for_is_read_aloud_with_its_name() -> None:
+    rules: Json = {
+        "t_a": {"after": ["a"], "run": "app.a"},
+        "t_b": {"after": ["t_a", "b", "c"], "run": "app.b"},
+        "t_c": {"after": ["t_b", "t_a", "d"], "run": "app.c"},
+        "t_ring": {"after": ["t_back", "d"], "run": "app.ring"},
+        "t_back": {"after": ["t_ring"], "run": "app.back"},
+    }
+    found = session(fire("a"), fire("d"), rules=rules)
+
+    text = "\n".join(explanation_lines(explained(found)))
+
+    begun = "is scheduled and has not finished"
+    behind = [f"t_b waits in the end for {name}, which an application has to fire" for name in ("b", "c")]
+    behind.append(f"t_b waits in the end for t_a#0, which {begun}")
+    assert f"- t_a is missing: t_a#0 {begun}\n" in text
+    assert "- b is missing: an application has to fire it\n" in text
+    assert f"- t_b is missing: {'; '.join(behind)}\n" in text
+    assert "- t_back is missing: t_ring → t_back → t_ring: they wait for each other\n" in text
+    assert ": it waits" not in text
 
 
 def test_firing_what_is_missing_may_abandon_instead() -> None:
