@@ -1,4 +1,4 @@
-"""The pump: fetch a batch, let the agent decide it while the one before is committed, again.
+"""The pump: fetch a batch, let the agent decide it, commit it, again; a full one is committed beside the next decision.
 
 Every Kafka call runs on one thread: confluent-kafka blocks for seconds when a consumer is called from another thread
 than the one that polls it. So rebalances happen in a fetch only, when at most one batch is decided and not committed;
@@ -85,7 +85,11 @@ class Pump:
     async def _turn(self) -> None:
         before, self._decided = self._decided, None
         try:
-            self._decided = await self._decide_beside(before, await self._fetch(before))
+            decided = await self._decide_beside(before, await self._fetch(before))
+            if decided is not None and decided.size >= self._most:
+                self._decided = decided  # more is waiting behind it
+            elif decided is not None:
+                await self._commit(decided)
         except Aborted as aborted:
             await self._read_again(str(aborted))
         except TryAgain as error:

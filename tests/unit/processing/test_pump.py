@@ -112,9 +112,9 @@ class Decider:
 
 
 class Setting:
-    """A pump between its neighbours."""
+    """A pump between its neighbours; every batch is full, unless there may be more than one record in it."""
 
-    def __init__(self, feed: Feed, journal: Journal, folder: Path) -> None:
+    def __init__(self, feed: Feed, journal: Journal, folder: Path, most: int = 1) -> None:
         self.feed, self.journal, self.decider = feed, journal, Decider()
         self.rows: PartitionRows = open_rows(folder, "id", 0)
         self.pump = Pump(
@@ -125,7 +125,7 @@ class Setting:
             rows_of=lambda _partition: self.rows,
             progress=Progress(),
             metrics=Metrics(),
-            most=100,
+            most=most,
             idle_s=0.01,
             patience_s=WAIT_S,
         )
@@ -209,3 +209,16 @@ async def test_what_is_decided_is_committed_before_the_worker_leaves(tmp_path: P
 
     assert setting.feed.left
     assert setting.journal.committed == [{0: 1}]
+
+
+async def test_a_batch_that_is_not_full_is_committed_at_once(tmp_path: Path) -> None:
+    setting = Setting(Feed(at(0), at(1)), Journal(), tmp_path / "rows", most=2)
+    setting.journal.go_on.clear()
+    running = asyncio.create_task(setting.run())
+
+    assert await asyncio.to_thread(setting.journal.begun.wait, WAIT_S)
+
+    assert setting.decider.decided == [{0: 1}]
+    setting.journal.go_on.set()
+    await running
+    assert setting.journal.committed == [{0: 1}, {0: 2}]
