@@ -16,7 +16,8 @@ def consumer_options(brokers: str, group: str) -> Options:
         "partition.assignment.strategy": "cooperative-sticky",
         "fetch.wait.max.ms": 50,
         "queued.min.messages": 20_000,
-        "queued.max.messages.kbytes": 65_536,
+        "queued.max.messages.kbytes": 32_768,
+        "fetch.queue.backoff.ms": 5,
     }
 
 

@@ -17,7 +17,11 @@ def base_options(settings: Settings) -> Options:
 
 
 def member_options(settings: Settings, client_id: str) -> Options:
-    """The consumer of the events."""
+    """The consumer of the events.
+
+    librdkafka asks for more only a second after it had enough (`fetch.queue.backoff.ms`), however soon that is used up:
+    no more than some 30,000 events a second would come.
+    """
     return base_options(settings) | {
         "client.id": client_id,
         "group.id": Topology(settings.namespace).agents,
@@ -30,6 +34,7 @@ def member_options(settings: Settings, client_id: str) -> Options:
         "fetch.wait.max.ms": 50,
         "queued.min.messages": 20_000,
         "queued.max.messages.kbytes": 32_768,
+        "fetch.queue.backoff.ms": 5,
     }
 
 
@@ -68,6 +73,7 @@ def restore_options(settings: Settings) -> Options:
         "isolation.level": "read_committed",
         "queued.min.messages": 20_000,
         "queued.max.messages.kbytes": 16_384,
+        "fetch.queue.backoff.ms": 5,
         "fetch.wait.max.ms": 50,
     }
 
