@@ -62,8 +62,8 @@ def producer_options(settings: Settings, worker_id: str, smallest_limit: int, la
 def restore_options(settings: Settings) -> Options:
     """The consumer of the changelog; it never commits and is in no group's membership.
 
-    It fetches little ahead of what RocksDB takes: with librdkafka's defaults a restore of 64 partitions took 700 MB
-    more.
+    It fetches little ahead of what RocksDB takes: with up to 100,000 messages of each partition and 64 MB, a worker
+    with 64 partitions had 1,320 MB after a restore instead of 480.
     """
     return base_options(settings) | {
         "group.id": f"{settings.namespace}.restore",

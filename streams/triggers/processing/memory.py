@@ -14,14 +14,14 @@ def share_arenas() -> None:
     """Let all threads allocate from two arenas; before the first thread starts. Nothing where there is no glibc.
 
     By default each of RocksDB's and librdkafka's threads gets one, and each keeps what its busiest moment needed:
-    a worker with 64 partitions had a third more.
+    437 MB instead of 386 with 64 partitions, in one run of each.
     """
     if mallopt := getattr(ctypes.CDLL(None), "mallopt", None):
         mallopt(_ARENA_MAX, _ARENAS)
 
 
 def return_freed_pages() -> None:
-    """Give the system back what nobody uses any more: after a restore that is most of what it needed."""
+    """Give the system back what nobody uses any more; a restore needs much, and only once."""
     if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):
         trim(0)
 
