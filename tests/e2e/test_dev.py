@@ -18,7 +18,7 @@ from tests.support.topic_reader import wait_until
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(300)]
 
-RULES = {"t_echo": {"after": ["a", "b"], "run": "questionnaire.import_subject"}}
+RULES = {"t_importSubject": {"after": ["firstPageReceived", "complete"], "run": "app.tasks.ImportSubject"}}
 
 
 def test_the_stack_answers_the_command_line_and_is_gone_after_ctrl_c(tmp_path: Path) -> None:
@@ -30,15 +30,16 @@ def test_the_stack_answers_the_command_line_and_is_gone_after_ctrl_c(tmp_path: P
         dev.wait_for("Ctrl-C ends it all")
         address = _told(dev.text)
         _triggers(address, "configure", "s1", json.dumps(RULES))
-        _triggers(address, "fire", "s1", "a")
-        fired = _triggers(address, "fire", "s1", "b", "--json")
+        _triggers(address, "fire", "s1", "firstPageReceived", "--kwargs", '{"name": "Ada"}')
+        fired = _triggers(address, "fire", "s1", "complete", "--json")
         after = f"{fired['partition']}/{fired['offset']}"
-        session = _triggers(address, "show", "s1", "--after", after, "--json")
+        wait_until(lambda: _is_over(_triggers(address, "show", "s1", "--after", after, "--json")), "the task has run")
+        session = _triggers(address, "show", "s1", "--json")
         in_console = _in_console(dev.text, "s1")
         assert dev.interrupt() == 0
 
     assert in_console == session
-    assert [one["name"] for one in session["instances"]] == ["t_echo#0"]
+    assert [(one["name"], one["status"]) for one in session["instances"]] == [("t_importSubject#0", "finished")]
     wait_until(lambda: not list(processes_of(mark)), "no process is left", 10)
     assert list(temporary.iterdir()) == []
 
@@ -52,6 +53,11 @@ def test_a_stack_that_is_killed_takes_its_processes_with_it(tmp_path: Path) -> N
         dev.end(signal.SIGKILL)
 
     wait_until(lambda: not list(processes_of(mark)), "no process is left", 20)
+
+
+def _is_over(session: dict[str, Any]) -> bool:
+    """Nothing changes any more: its answers may be compared."""
+    return not session["unresolved_instances"]
 
 
 def _in_console(text: str, session: str) -> object:
