@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from collections.abc import Sequence
 from pathlib import Path
@@ -82,8 +81,10 @@ class Brokers:
             node.stop()
 
     def _signal(self, number: int, which: signal.Signals) -> None:
-        if (process := self._nodes[number].process) is not None:
-            os.kill(process.pid, which)
+        """A frozen broker that was to hand its leaderships over has been killed meanwhile: it does not listen."""
+        process = self._nodes[number].process
+        if process is not None and process.poll() is None:
+            process.send_signal(which)
 
 
 def _cluster(number: int, ports: Sequence[tuple[int, int]]) -> dict[str, str]:
