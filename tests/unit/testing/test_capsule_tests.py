@@ -48,7 +48,10 @@ def test_pytest_collects_capsules_and_shows_the_differences(capsule: Path) -> No
     broken = capsule.with_name("broken.capsule.json")
     broken.write_text("{}")
 
-    options = ["-c", "/dev/null", "--rootdir", str(capsule.parent), "-p", "no:cacheprovider", "-p", "no:asyncio"]
+    settings = capsule.with_name("pytest.ini")  # a project of its own, without this one's settings
+    settings.write_text("[pytest]\n")
+
+    options = ["-c", str(settings), "-p", "no:cacheprovider", "-p", "no:asyncio"]
     command = [sys.executable, "-m", "pytest", *options, str(capsule.parent)]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
 
