@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+import msgspec
 import pytest
 from celery import Celery
+from redis import Redis
 from tests.support.celery_process import CeleryProcess, celery_worker, dispatcher
 from tests.support.commands import command, issue, issue_bytes, results, wait_for_results
 from tests.support.executors import lag
@@ -21,6 +24,7 @@ from triggers.celery.brokers import UnsuitableBroker
 from triggers.celery.dispatcher import run_dispatcher
 from triggers.core.commands import RunTask
 from triggers.core.events import TaskFailed, TaskFinished
+from triggers.dev.broker import Broker, new_broker
 from triggers.settings import Settings
 
 pytestmark = pytest.mark.broker
@@ -40,6 +44,14 @@ def redis(tmp_path: Path) -> Iterator[RedisServer]:
     server.start()
     yield server
     server.kill()
+
+
+@pytest.fixture
+def own_broker() -> Iterator[Broker]:
+    broker = new_broker()
+    broker.start()
+    yield broker
+    broker.stop()
 
 
 def _slow(seconds: float, number: int = 0) -> RunTask:
@@ -154,6 +166,27 @@ def test_a_dispatcher_waits_for_its_broker_and_loses_nothing(settings: Settings,
             found = wait_for_results(settings, commands, worker)
 
     assert all(isinstance(found[one.id][0], TaskFinished) for one in commands)
+
+
+def test_a_dispatcher_that_cannot_commit_dispatches_little_again(
+    settings: Settings, redis: RedisServer, own_broker: Broker
+) -> None:
+    settings = msgspec.structs.replace(settings, brokers=own_broker.address, celery_session_timeout_s=6.0)
+    create_topics(settings)
+    issue(settings, [command(f"{TASKS}.echo", f"s{n}", n) for n in range(3000)])
+    queue = Redis.from_url(redis.url)
+    redis.kill()
+
+    with dispatcher(settings, redis.url) as moving:
+        wait_until(lambda: "the Celery broker is away" in moving.log_text(), "it holds commands", 30)
+        own_broker.kill()
+        redis.start()
+        time.sleep(5)  # in which it could dispatch all that it holds
+        assert queue.llen("celery") <= 500
+
+        own_broker.start()
+        wait_until(lambda: lag(settings) == 0, "all are in the broker", 60)
+        assert 3000 <= queue.llen("celery") <= 3500
 
 
 @pytest.mark.parametrize("broker_url", ["none://", "memory://", "filesystem://"])

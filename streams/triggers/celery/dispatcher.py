@@ -36,6 +36,8 @@ _COMMIT_EVERY_S: Final = 0.2
 _SHORTEST_PAUSE_S: Final = 0.5
 _LONGEST_PAUSE_S: Final = 10.0
 _MOST_BYTES: Final = 64_000_000
+_MOST_UNCOMMITTED: Final = 500
+"""Commands that are dispatched again, and run twice, when the dispatcher vanishes or Kafka takes no commit for long."""
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +69,7 @@ class Dispatcher:
         self._backlog: deque[CommandInHand] = deque()
         self._pause_s = 0.0
         self._resume_at = 0.0
+        self._uncommitted = 0
         self._committed_at = 0.0
 
     def run(self, stopping: threading.Event) -> None:
@@ -90,9 +93,12 @@ class Dispatcher:
                 self._source.settle(delivery)
             else:
                 self._backlog.append(CommandInHand(delivery, command))
-        while self._backlog and time.monotonic() >= self._resume_at and not stopping.is_set():
+        while self._backlog and self._may_dispatch() and not stopping.is_set():
             self._dispatch(self._backlog[0])
         self._commit()
+
+    def _may_dispatch(self) -> bool:
+        return self._uncommitted < _MOST_UNCOMMITTED and time.monotonic() >= self._resume_at
 
     def _dispatch(self, command: CommandInHand) -> None:
         if self._source.owns(command.delivery):
@@ -101,6 +107,7 @@ class Dispatcher:
             except (OSError, OperationalError) as error:
                 self._back_off(error)
                 return
+            self._uncommitted += 1
         self._pause_s = 0.0
         self._backlog.popleft()
         self._source.settle(command.delivery)
@@ -127,9 +134,11 @@ class Dispatcher:
         log.warning("the Celery broker is away, trying again in %.1f s: %s", self._pause_s, error)
 
     def _commit(self) -> None:
-        if time.monotonic() - self._committed_at > _COMMIT_EVERY_S:
-            self._source.commit()
-            self._committed_at = time.monotonic()
+        if self._may_dispatch() and time.monotonic() - self._committed_at < _COMMIT_EVERY_S:
+            return
+        if self._source.commit(wait=True):
+            self._uncommitted = 0
+        self._committed_at = time.monotonic()
 
 
 def _confirm_publishing(app: Any) -> None:
