@@ -96,7 +96,7 @@ def _shot(chance: Random, now: float, kind: Kind, things: int, planned: Sequence
 
 
 def _collide(shot: Shot, kind: Kind, target: int) -> bool:
-    """A fault of all agents collides with one of any agent."""
+    """A fault of all agents collides with one of any agent; of three brokers one is struck at a time."""
     if shot.on == kind.on:
-        return shot.target == target
-    return {shot.on, kind.on} in ({"agent", "agents"}, {"celery", "celeries"})
+        return shot.target == target or kind.on == "broker"
+    return {shot.on, kind.on} in ({"agent", "agents"}, {"celery", "celeries"}, {"broker", "cluster"})

@@ -12,9 +12,10 @@ KINDS = (
     Kind(name="frozen", on="agent", shortest_s=3, longest_s=9),
     Kind(name="all killed", on="agents"),
     Kind(name="cut", on="broker", shortest_s=1, longest_s=5),
+    Kind(name="leaders", on="cluster", shortest_s=1, longest_s=5),
     Kind(name="Redis killed", on="redis"),
 )
-THINGS = {"agent": 3, "agents": 1, "broker": 1, "redis": 0}
+THINGS = {"agent": 3, "agents": 1, "broker": 3, "cluster": 1, "redis": 0}
 
 
 def planned(seed: int, duration_s: float = 300) -> list[Shot]:
@@ -28,7 +29,7 @@ def test_one_seed_is_one_schedule() -> None:
 def test_every_kind_strikes_but_what_is_not_there() -> None:
     times = Counter(shot.kind for shot in planned(3))
 
-    assert times.keys() == {"killed", "frozen", "all killed", "cut"}
+    assert times.keys() == {"killed", "frozen", "all killed", "cut", "leaders"}
     assert max(times.values()) - min(times.values()) <= 3
 
 
@@ -41,7 +42,8 @@ def test_nothing_is_struck_twice_at_a_time() -> None:
         (first, second)
         for seed in range(20)
         for first, second in combinations(planned(seed), 2)
-        if (first.on, first.target) == (second.on, second.target) or {first.on, second.on} == {"agent", "agents"}
+        if (first.on, first.target) == (second.on, second.target)
+        or {first.on, second.on} in ({"agent", "agents"}, {"broker", "cluster"}, {"broker"})
     ]
 
     assert same
