@@ -14,7 +14,7 @@ from triggers.core.commands import Decision, Outcome, SetTimer
 from triggers.core.config import TaskConfig
 from triggers.core.events import ConfigurationUpdated, Event, MetadataUpdated, StatusSet
 from triggers.core.header import Cohort
-from triggers.core.instance import parse_instance_name
+from triggers.core.instance_names import parse_instance_name
 from triggers.core.kwargs import members_of
 from triggers.core.statuses import Status
 from triggers.errors import CallError, NotFound

@@ -24,7 +24,7 @@ from triggers.core.events import (
     TimerFired,
     TriggerFired,
 )
-from triggers.core.instance import parse_instance_name
+from triggers.core.instance_names import parse_instance_name
 from triggers.core.kwargs import members_of
 from triggers.core.limits import LIMITS_NAME
 from triggers.errors import NotFound

@@ -9,7 +9,8 @@ from triggers.analysis.causes import Causes, Numbered
 from triggers.analysis.explanation import InstanceProof, Missing, TaskProof, Verdict
 from triggers.analysis.trace import Trace
 from triggers.core.config import TaskConfig
-from triggers.core.instance import Instance, instance_name
+from triggers.core.instance import Instance
+from triggers.core.instance_names import instance_name
 from triggers.core.lifecycle import settle
 from triggers.core.rules import can_abandon, can_run
 from triggers.core.session import Session

@@ -22,7 +22,7 @@ from triggers.core.events import (
     TaskStatusChanged,
     TimerFired,
 )
-from triggers.core.instance import instance_name, parse_instance_name
+from triggers.core.instance_names import instance_name, parse_instance_name
 from triggers.core.rows import MemoryRows
 from triggers.core.session import Session
 from triggers.core.statuses import SETTLED, Status

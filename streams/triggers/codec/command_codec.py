@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from triggers.codec.avro_records import MARKER, records_of
 from triggers.codec.hot_records import write_command
 from triggers.codec.reasons import Reason
 from triggers.core.commands import RunTask
 from triggers.errors import Undecodable
 
-_COMMANDS = records_of("task_command")
-_HEAD = MARKER + _COMMANDS.fingerprint
+_COMMANDS: Final = records_of("task_command")
+_HEAD: Final = MARKER + _COMMANDS.fingerprint
 
 
 def encode_command(command: RunTask) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 import msgspec
 
@@ -18,13 +19,13 @@ from triggers.codec.schema_files import schema_versions
 from triggers.core.events import Event, TriggerFired
 from triggers.errors import CallError, TooLarge, Undecodable
 
-_NAMESPACE = "triggers."
-_PAYLOADS = 4
+_NAMESPACE: Final = "triggers."
+_PAYLOADS: Final = 4
 """An event has at most three payloads, and text. What is larger was compressed on its way: it is not even looked at."""
-_EVENTS = records_of("trigger_event")
-_CLASSES = {_NAMESPACE + event.__name__: event for event in SHAPES}
-_NAMES = {event: name for name, event in _CLASSES.items()}
-_HEAD = MARKER + _EVENTS.fingerprint
+_EVENTS: Final = records_of("trigger_event")
+_CLASSES: Final = {_NAMESPACE + event.__name__: event for event in SHAPES}
+_NAMES: Final = {event: name for name, event in _CLASSES.items()}
+_HEAD: Final = MARKER + _EVENTS.fingerprint
 
 
 class EventDecoder:

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import NoReturn
+from typing import Final, NoReturn
 
 import msgspec
 
 from triggers.codec.reasons import Reason
 from triggers.errors import Undecodable
 
-MAX_DEPTH = 128
+MAX_DEPTH: Final = 128
 """Deepest nesting. Fixed, so that it does not depend on how much stack a process has left."""
 
-_decode = msgspec.json.Decoder().decode
-_encode = msgspec.json.Encoder().encode
+_decode: Final = msgspec.json.Decoder().decode
+_encode: Final = msgspec.json.Encoder().encode
 
 
 def check_payload(payload: bytes, name: str) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from triggers.codec.reasons import Reason
 from triggers.errors import CallError, Undecodable
 
-MAX_KEY_BYTES = 1024
+MAX_KEY_BYTES: Final = 1024
 
 
 def decode_key(key: bytes | None) -> str:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from hashlib import blake2b
+from typing import Final
 
 from triggers.core.header import Header
 from triggers.core.own_rows import OwnRows
 from triggers.core.rows import numbered
 
-_DIGEST_BYTES = 8
-_CHUNK_BYTES = 32 * _DIGEST_BYTES
-_CHUNKS = 32
+_DIGEST_BYTES: Final = 8
+_CHUNK_BYTES: Final = 32 * _DIGEST_BYTES
+_CHUNKS: Final = 32
 """Sealed chunks that are kept: 1,024 ids, and up to 32 more in the header."""
 
 

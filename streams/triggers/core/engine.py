@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import assert_never
+from typing import Final, assert_never
 
 from triggers.core import deletion, importing, operations, results
 from triggers.core.commands import CHANGING, Decision, Outcome
@@ -28,8 +28,8 @@ from triggers.core.rules import fire
 from triggers.core.session import Session
 from triggers.core.step import Step
 
-_APPLIED = Outcome.APPLIED  # looked up once: a member of an enumeration takes 0.1 µs
-_BEGINNING_NOTHING = frozenset({Outcome.STALE, Outcome.DELETED})
+_APPLIED: Final = Outcome.APPLIED  # looked up once: a member of an enumeration takes 0.1 µs
+_BEGINNING_NOTHING: Final = frozenset({Outcome.STALE, Outcome.DELETED})
 
 
 def apply(session: Session, event: Event) -> Decision:

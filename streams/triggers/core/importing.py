@@ -18,7 +18,8 @@ from msgspec import Meta, Raw, Struct
 from triggers.core.commands import Decision
 from triggers.core.config import Plan
 from triggers.core.events import SessionImported
-from triggers.core.instance import Instance, Payload, instance_name, parse_instance_name
+from triggers.core.instance import Instance, Payload
+from triggers.core.instance_names import instance_name, parse_instance_name
 from triggers.core.lifecycle import join_cohort, schedule, set_timer
 from triggers.core.session import Session
 from triggers.core.statuses import Status

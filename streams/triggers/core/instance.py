@@ -6,7 +6,6 @@ import msgspec
 from msgspec import Struct, field
 
 from triggers.core.statuses import RESOLVED, UNSTARTED
-from triggers.errors import InstanceNotFound
 
 Payload = int | bytes
 """A payload as headers and instances hold it: a small one itself, of a larger one the number of its row."""
@@ -81,16 +80,3 @@ class Instance(
 
 encode_instance = msgspec.msgpack.Encoder().encode
 decode_instance = msgspec.msgpack.Decoder(Instance).decode
-
-
-def instance_name(task: str, number: int) -> str:
-    """`<task>#<n>`."""
-    return f"{task}#{number}"
-
-
-def parse_instance_name(name: str) -> tuple[str, int]:
-    """Task and number. Raises InstanceNotFound for a text that names no instance."""
-    task, mark, digits = name.rpartition("#")
-    if not mark or not digits.isdecimal() or str(int(digits[:19])) != digits:
-        raise InstanceNotFound(f"{name!r:.200} is no instance; instances are named <task>#<number>")
-    return task, int(digits)

@@ -9,7 +9,8 @@ import msgspec
 from triggers.core.commands import Outcome, RunTask, SetTimer
 from triggers.core.config import TaskConfig
 from triggers.core.header import Cohort
-from triggers.core.instance import Instance, instance_name
+from triggers.core.instance import Instance
+from triggers.core.instance_names import instance_name
 from triggers.core.kwargs import members_of, merge, object_of
 from triggers.core.rows import timer_key
 from triggers.core.session import Session
@@ -24,10 +25,10 @@ CASCADE_TOO_DEEP: Final = "triggers.CascadeTooDeep"
 MAX_COMMAND_BYTES: Final = 32 << 20
 """Of all the commands that one event causes: a large payload that thousands of instances wait for would not fit into
 any worker's memory, and the worker that reads the event after the crash is the next."""
-_COMMAND_BYTES = 512
+_COMMAND_BYTES: Final = 512
 """What a command takes beside its kwargs."""
 
-_json = msgspec.json.Encoder().encode
+_json: Final = msgspec.json.Encoder().encode
 
 
 def create(step: Step, task: str, instance: Instance) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 
 from triggers.core.commands import Decision, Outcome
@@ -23,7 +25,7 @@ from triggers.core.statuses import SETTLED, Status, may_be_set
 from triggers.core.step import Step
 from triggers.errors import WrongStatus
 
-_json = msgspec.json.Encoder().encode
+_json: Final = msgspec.json.Encoder().encode
 
 
 def configure(session: Session, event: ConfigurationUpdated) -> Decision:

@@ -21,7 +21,7 @@ TaskResult = TaskStarted | TaskFinished | TaskFailed | TaskStatusChanged | TaskR
 TIMED_OUT: Final = "triggers.TimedOut"
 """`exceptionType` of an instance whose attempts were all overdue."""
 
-_json = msgspec.json.Encoder().encode
+_json: Final = msgspec.json.Encoder().encode
 
 
 def apply_result(session: Session, event: TaskResult) -> Decision:

@@ -17,7 +17,7 @@ rows of a session are neighbours.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Final, Protocol
 
 
 class Rows(Protocol):
@@ -77,7 +77,7 @@ def parse_instance_suffix(suffix: bytes) -> tuple[str, int]:
     return suffix[1:-9].decode(), int.from_bytes(suffix[-8:], "big")
 
 
-TIMERS = b"t"
+TIMERS: Final = b"t"
 """Prefix of all timers of a partition, in the order in which they are due."""
 
 

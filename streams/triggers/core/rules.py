@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from operator import itemgetter
 
 from triggers.core.commands import Fire, Outcome
 from triggers.core.config import TaskConfig
 from triggers.core.header import Cohort, TaskState
-from triggers.core.instance import Instance, Payload, instance_name
+from triggers.core.instance import Instance, Payload
+from triggers.core.instance_names import instance_name
 from triggers.core.lifecycle import join_cohort, move, settle, start
 from triggers.core.statuses import UNSTARTED, Status
 from triggers.core.step import Step
@@ -41,12 +42,20 @@ def fire(step: Step, trigger: str, payload: Payload, *, held: bool = False) -> N
 
 def can_run(task: TaskConfig, have: Collection[str]) -> bool:
     """All of `after` is there. A task that waits for nothing never runs by itself."""
-    return bool(task.after_set) and task.after_set.issubset(have)
+    return bool(task.after) and _all_in(task.after, have)
 
 
 def can_abandon(task: TaskConfig, seen: Collection[str]) -> bool:
     """All of `unless` has fired."""
-    return bool(task.unless_set) and task.unless_set.issubset(seen)
+    return bool(task.unless) and _all_in(task.unless, seen)
+
+
+def _all_in(names: Sequence[str], have: Collection[str]) -> bool:
+    """`set.issubset` would make a set of the list first."""
+    for name in names:  # noqa: SIM110  # a generator takes longer than the comparisons
+        if name not in have:
+            return False
+    return True
 
 
 _Ready = tuple[TaskConfig, int, Instance]

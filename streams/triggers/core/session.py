@@ -10,14 +10,8 @@ import msgspec
 from triggers.core.config import Plan, Plans, TaskConfig
 from triggers.core.dedupe_window import DedupeWindow
 from triggers.core.header import VERSION, Header, TaskState, decode_header, encode_header
-from triggers.core.instance import (
-    Instance,
-    Payload,
-    decode_instance,
-    encode_instance,
-    instance_name,
-    parse_instance_name,
-)
+from triggers.core.instance import Instance, Payload, decode_instance, encode_instance
+from triggers.core.instance_names import instance_name, parse_instance_name
 from triggers.core.own_rows import HotKind, HotMap, OwnRows
 from triggers.core.rows import (
     Rows,
@@ -31,12 +25,12 @@ from triggers.errors import InstanceNotFound
 
 _SMALL: Final = 64
 """Bytes of a payload that needs no row of its own: a row costs the agent about 3 µs (see docs/performance.md)."""
-_HOT_TASKS = 32
-_HOT_TRIGGERS = 64
-_INDEX_CHUNK = 32
+_HOT_TASKS: Final = 32
+_HOT_TRIGGERS: Final = 64
+_INDEX_CHUNK: Final = 32
 
-_encode = msgspec.msgpack.Encoder().encode
-_decode_positions = msgspec.msgpack.Decoder(list[int]).decode
+_encode: Final = msgspec.msgpack.Encoder().encode
+_decode_positions: Final = msgspec.msgpack.Decoder(list[int]).decode
 _TASKS: Final = HotKind(b"k", _HOT_TASKS, msgspec.msgpack.Decoder(TaskState).decode)
 _LATEST: Final = HotKind[Payload](b"l", _HOT_TRIGGERS, msgspec.msgpack.Decoder(Payload).decode)
 
@@ -117,11 +111,10 @@ class Session:
         return changes
 
     def _keep_rows(self) -> None:
-        put = self.own.put
         for (task, number), instance in self._changed.items():
-            put(instance_suffix(task, number), encode_instance(instance))
+            self.own.put(instance_suffix(task, number), encode_instance(instance))
         for number, payload in self._payloads.items():
-            put(numbered(b"p", number), payload)
+            self.own.put(numbered(b"p", number), payload)
         self._instances, self._changed, self._payloads = {}, {}, {}
 
     def write_shared(self, key: bytes, row: bytes | None) -> None:

@@ -24,8 +24,8 @@ class Status(StrEnum):
     REPLAYED = "replayed"
 
 
-UNSTARTED: Final[str] = Status.UNSTARTED.value
-SCHEDULED: Final[str] = Status.SCHEDULED.value
+UNSTARTED: Final = "unstarted"
+SCHEDULED: Final = "scheduled"
 """The ones of the hot path: plain texts, since a member of an enumeration takes 0.1 µs to look up."""
 
 RESOLVED = frozenset({Status.ABANDONED, Status.FINISHED, Status.SKIPPED, Status.REPLAYED})

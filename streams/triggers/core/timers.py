@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from triggers.core.commands import SetTimer
 from triggers.core.rows import TIMERS, Rows, parse_timer_key
 
-TIMER_ROW = b"\x01"
+TIMER_ROW: Final = b"\x01"
 """A timer is its key; an empty row would look like a deletion to some readers of the changelog."""
 
 

@@ -8,7 +8,8 @@ from msgspec import Raw, Struct
 from triggers.core.config import TaskConfig
 from triggers.core.header import TaskState, decode_header
 from triggers.core.importing import ImportedInstance
-from triggers.core.instance import Instance, instance_name
+from triggers.core.instance import Instance
+from triggers.core.instance_names import instance_name
 from triggers.core.lifecycle import settle, task_kwargs
 from triggers.core.session import Session
 from triggers.core.statuses import RESOLVED, Status

@@ -29,5 +29,5 @@ def forward(record: Record, key: bytes, topic: str, partitions: int) -> Output:
 
 def size_of(output: Output) -> int:
     """Bytes of key, value and headers."""
-    headers = sum(len(name) + len(value or b"") + 8 for name, value in output.headers or ())
-    return len(output.key or b"") + len(output.value or b"") + headers
+    size = len(output.key or b"") + len(output.value or b"")
+    return size + sum(len(name) + len(value or b"") + 8 for name, value in output.headers) if output.headers else size

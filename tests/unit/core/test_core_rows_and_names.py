@@ -6,7 +6,7 @@ import pytest
 from tests.support.memory_session import MemorySession, scheduled
 
 from triggers.core.events import TaskFailed, TaskRetried, TimerFired
-from triggers.core.instance import parse_instance_name
+from triggers.core.instance_names import parse_instance_name
 from triggers.core.rows import MemoryRows, parse_timer_key, session_prefix, timer_key
 from triggers.core.timers import due_timers
 from triggers.errors import InstanceNotFound

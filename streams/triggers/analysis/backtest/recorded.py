@@ -13,7 +13,7 @@ from triggers.core.commands import Decision, Outcome, RunTask, SetTimer
 from triggers.core.config import Plans
 from triggers.core.engine import apply
 from triggers.core.events import Event, TimerFired
-from triggers.core.instance import parse_instance_name
+from triggers.core.instance_names import parse_instance_name
 from triggers.core.results import TaskResult
 from triggers.core.rows import MemoryRows
 from triggers.core.session import Session
