@@ -9,6 +9,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, Topi
 from tests.support.fold_oracle import assert_equals_fold
 from tests.support.questionnaires import Application, interleaved
 from tests.support.settled import wait_until_processed
+from tests.support.topic_reader import wait_until
 from tests.support.topic_setup import create_topics
 from tests.support.worker_process import WorkerProcess
 
@@ -47,7 +48,30 @@ def leave_offsets_open(settings: Settings, worker: str, partition: int) -> Produ
     return producer
 
 
-@pytest.mark.parametrize("leave", [leave_open, leave_offsets_open])
+def leave_its_first_open(settings: Settings, worker: str, partition: int) -> Producer:
+    """The same, killed in its first transaction since it was given the partition."""
+    with WorkerProcess(settings, worker) as first:
+        wait_until(lambda: len(first.partitions()) == settings.partitions, "it owns everything")
+        wait_until(lambda: signatures(settings) == {worker}, "it has said so")
+    producer = Producer(producer_options(settings, worker, 1_000_000, 1_000_000))
+    producer.init_transactions(30)
+    producer.begin_transaction()
+    producer.produce(Topology(settings.namespace).changelog, b"never committed", b"sghost", partition)
+    producer.flush(30)
+    return producer
+
+
+def signatures(settings: Settings) -> set[str]:
+    """Who has the partitions, as far as the group's offsets tell."""
+    names = Topology(settings.namespace)
+    asking = Consumer({"bootstrap.servers": settings.brokers, "group.id": names.agents})
+    places = [TopicPartition(names.events, partition) for partition in range(settings.partitions)]
+    found = {place.metadata or "" for place in asking.committed(places, timeout=10)}
+    asking.close()
+    return found
+
+
+@pytest.mark.parametrize("leave", [leave_open, leave_offsets_open, leave_its_first_open])
 def test_a_transaction_that_a_dead_worker_left_open_holds_nobody_up(
     settings: Settings, leave: Callable[[Settings, str, int], Producer]
 ) -> None:

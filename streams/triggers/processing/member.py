@@ -57,6 +57,7 @@ class Member:
     ) -> None:
         """`is_empty`: whether a recovered partition has no rows at all."""
         self._topic = topic
+        self._worker_id = str(options["client.id"]).partition("@")[0]
         self._ownership = ownership
         self._rebalances = rebalances
         self._is_empty = is_empty
@@ -137,8 +138,9 @@ class Member:
     def _start_recovered(self) -> None:
         if fresh := self._ownership.ready - self.running:
             asked = [TopicPartition(self._topic, p) for p in sorted(fresh)]
-            found = self._insist(lambda: self._committed(asked))
-            self.running |= frozenset(tp.partition for tp in found if self._start(tp))
+            places = [self._place(tp) for tp in self._insist(lambda: self._committed(asked))]
+            if self._sign(places):
+                self.running |= frozenset(tp.partition for tp in places if self._start(tp))
 
     def _committed(self, asked: list[TopicPartition]) -> list[TopicPartition]:
         """An offset that is not known is no offset: reading from the beginning would apply everything twice."""
@@ -148,18 +150,36 @@ class Member:
                 raise KafkaException(partition.error)
         return found
 
-    def _start(self, committed: TopicPartition) -> bool:
+    def _place(self, committed: TopicPartition) -> TopicPartition:
+        """Where to read on, and who was there last."""
+        if committed.offset >= 0:
+            return committed
+        return TopicPartition(self._topic, committed.partition, self._beginning(committed.partition))
+
+    def _sign(self, places: list[TopicPartition]) -> bool:
+        """Name ourselves as the writer of partitions that were another's; False: not possible now.
+
+        Every commit does (see `predecessors`), but it may be its first one of a partition that a worker dies in.
+        """
+        others = [tp for tp in places if tp.metadata != self._worker_id]
+        ours = [TopicPartition(self._topic, tp.partition, tp.offset, self._worker_id) for tp in others]
+        try:
+            answer = self._kafka.commit(offsets=ours, asynchronous=False) if ours else []
+        except KafkaException as error:
+            log.info("partitions cannot be taken over yet", reason=error.args[0].str())
+            return False
+        return not any(tp.error for tp in answer or [])
+
+    def _start(self, place: TopicPartition) -> bool:
         """Read a partition from here; False: not possible yet, its assignment is still on the way inside librdkafka."""
-        partition = committed.partition
-        offset = committed.offset if committed.offset >= 0 else self._beginning(partition)
-        where = TopicPartition(self._topic, partition, offset)
+        where = TopicPartition(self._topic, place.partition, place.offset)
         try:
             self._kafka.seek(where)
         except KafkaException as error:
-            log.info("partition cannot be read yet", partition=partition, reason=error.args[0].str())
+            log.info("partition cannot be read yet", partition=place.partition, reason=error.args[0].str())
             return False
         self._kafka.resume([where])
-        self.committed[partition] = offset
+        self.committed[place.partition] = place.offset
         return True
 
     def _by_partition(self, messages: list[Message]) -> dict[int, list[Record]]:
