@@ -9,7 +9,7 @@ so that the next owner can end the transaction in its place.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from threading import Event
+from threading import Event, Thread
 
 import structlog
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
@@ -37,18 +37,27 @@ class Predecessors:
         self._names = Topology(settings.namespace)
 
     def fence(self, partitions: Iterable[int]) -> bool:
-        """Abort the open transactions of the last writers of these partitions, unless they are alive.
+        """Have the open transactions of the last writers of these partitions aborted, unless they are alive.
 
-        Blocks for seconds at most. False: the brokers did not answer, and the transaction's timeout remains.
+        Blocks for seconds at most, and does not wait for the outcome: whoever waits for the transaction sees it.
+        False: the brokers did not answer, and the transaction's timeout remains.
         """
         try:
-            for worker in sorted(self._last_writers(partitions) - self._members() - {self._worker_id, ""}):
-                log.warning("a worker that is gone left a transaction open; it is aborted", gone=worker)
-                Producer(producer_options(self._settings, worker, _LARGEST, _LARGEST)).init_transactions(_ANSWER_S)
+            gone = self._gone(partitions)
         except KafkaException as error:
             log.warning("an open transaction cannot be aborted now", error=str(error))
             return False
+        for worker in gone:
+            log.warning("a worker that is gone left a transaction open; it is aborted", gone=worker)
+            Thread(target=self._abort, args=(worker,), name=f"abort-{worker}", daemon=True).start()
         return True
+
+    def _abort(self, worker: str) -> None:
+        """The first request aborts it; librdkafka's next one, which gets the answer, follows half a second later."""
+        try:
+            Producer(producer_options(self._settings, worker, _LARGEST, _LARGEST)).init_transactions(_ANSWER_S)
+        except KafkaException as error:
+            log.warning("an open transaction could not be aborted", gone=worker, error=str(error))
 
     def await_offsets(self, partitions: Collection[int], stop: Event) -> None:
         """Return when the group's offsets of these partitions are decided, or when that takes too long. Blocks.
@@ -65,6 +74,13 @@ class Predecessors:
         finally:
             asking.close()
 
+    def _gone(self, partitions: Iterable[int]) -> list[str]:
+        admin = AdminClient(base_options(self._settings))
+        group = admin.describe_consumer_groups([self._names.agents], request_timeout=_ANSWER_S)[self._names.agents]
+        writers = self._last_writers(partitions)  # while the group is on its way
+        members = {member.client_id.partition("@")[0] for member in group.result().members}
+        return sorted(writers - members - {self._worker_id, ""})
+
     def _last_writers(self, partitions: Iterable[int]) -> set[str]:
         """A reader of committed records would wait for the very transaction."""
         asking = Consumer({**probe_options(self._settings), "group.id": self._names.agents})
@@ -73,11 +89,6 @@ class Predecessors:
             return {place.metadata or "" for place in asking.committed(places, timeout=_ANSWER_S)}
         finally:
             asking.close()
-
-    def _members(self) -> set[str]:
-        admin = AdminClient(base_options(self._settings))
-        group = admin.describe_consumer_groups([self._names.agents], request_timeout=_ANSWER_S)[self._names.agents]
-        return {member.client_id.partition("@")[0] for member in group.result().members}
 
 
 def _are_told(asking: Consumer, places: list[TopicPartition], within_s: float) -> bool:
