@@ -17,6 +17,8 @@ from triggers.topology import Topology, partition_of
 
 pytestmark = pytest.mark.broker
 
+LESS_THAN_ALL_COMMANDS_TWICE_MB = 400
+"""With the worker itself; they have 230 MB, and librdkafka keeps a copy of what it sends."""
 RULES = {"t_page": {"after": [], "andEvery": "page", "run": "app.page"}}
 
 
@@ -100,6 +102,28 @@ def test_an_idle_session_is_deleted(settings: Settings) -> None:
         wait_until(lambda: _uids(worker) == ["stays"], "the idle ones are gone")
         wait_until_processed(settings)
 
+    assert_equals_fold(settings)
+
+
+def test_a_worker_holds_no_more_commands_at_once_than_a_few_large_events_cause(settings: Settings) -> None:
+    create_topics(settings)
+    application = Application(settings, compression="lz4")  # small on the wire: they all come at once
+    joins = {"t_join": {"after": ["page", "last"], "andEvery": "page", "run": "app.join"}}
+    sessions = [f"s{n}" for n in range(8)]
+    for uid in sessions:
+        application.fire(uid, {"configuration": joins})
+        for page in range(36):
+            application.fire(uid, {"trigger": "page", "kwargs": {"page": page}})
+    for uid in sessions:
+        application.fire(uid, {"trigger": "last", "kwargs": {"text": "x" * 800_000}})
+    application.flush()
+
+    with WorkerProcess(settings, "w0") as worker:
+        wait_until_processed(settings)
+        peak = worker.peak_mb()
+
+    assert len(commands(settings)) == 8 * 36
+    assert peak < LESS_THAN_ALL_COMMANDS_TWICE_MB
     assert_equals_fold(settings)
 
 

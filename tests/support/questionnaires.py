@@ -60,11 +60,12 @@ def interleaved(sessions: int, pages: int, prefix: str = "s") -> Iterator[tuple[
 class Application:
     """A service that publishes events; knows nothing of Triggers but the topic, the key and three JSON fields."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, compression: str = "none") -> None:
         self._topic = Topology(settings.namespace).events
         self._producer = Producer(
             {
                 "bootstrap.servers": settings.brokers,
+                "compression.type": compression,
                 "partitioner": "murmur2_random",
                 "enable.idempotence": True,
                 "linger.ms": 2,

@@ -114,6 +114,12 @@ class WorkerProcess:
             lines = answer.read().decode().splitlines()
         return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.split("{")[0].split(" ")[0] == name)
 
+    def peak_mb(self) -> int:
+        """The most memory that it had so far, as the kernel counts it."""
+        assert self._process is not None
+        status = Path(f"/proc/{self._process.pid}/status").read_text()
+        return next(int(line.split()[1]) // 1024 for line in status.splitlines() if line.startswith("VmHWM"))
+
     def _signal(self, number: int) -> None:
         assert self._process is not None
         assert self._process.pid is not None

@@ -39,6 +39,7 @@ class Agent:
             for partition, records in batch.records.items():
                 turn = PartitionTurn(self._rules, batch, partition, letters)
                 batch.rows[partition] = turn.run(records)
+                batch.leave(partition, turn.decided)
                 outcomes += turn.outcomes
                 self._metrics.loaded_sessions.inc(turn.loaded)
             batch.outputs += self._timers.due(batch)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from operator import methodcaller
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 
 from triggers.codec import Reason
 from triggers.errors import Undecodable
@@ -57,6 +57,9 @@ class Output(NamedTuple):
 Changes = dict[bytes, bytes | None]
 """Rows of one partition; None deletes."""
 
+MOST_OUTPUT_BYTES: Final = 64 << 20
+"""A batch is cut after the event whose commands reach it: a thousand large ones would not fit into any memory."""
+
 
 class Batch:
     """Records of one transaction. The agent fills `rows` and `outputs`; the transport commits them with `offsets`.
@@ -64,7 +67,7 @@ class Batch:
     A batch without records is a tick: it gives the agent the chance to publish what is due.
     """
 
-    __slots__ = ("_processor", "done", "offsets", "outputs", "ready", "records", "rows")
+    __slots__ = ("_processor", "cut", "done", "offsets", "output_bytes", "outputs", "ready", "records", "rows")
 
     def __init__(self, records: dict[int, list[Record]], ready: frozenset[int], processor: Processor) -> None:
         self.records = records
@@ -74,6 +77,10 @@ class Batch:
         """Partition -> offset of the next record to read."""
         self.rows: dict[int, Changes] = {}
         self.outputs: list[Output] = []
+        self.output_bytes = 0
+        """Of the outputs that events have caused so far."""
+        self.cut = False
+        """Some of its records are left to the next one, which must be read from `offsets`."""
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._processor = processor
 
@@ -85,6 +92,23 @@ class Batch:
             self.done.set_exception(error)
         else:
             self.done.set_result(None)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it causes enough; no more of its records should be decided."""
+        return self.output_bytes >= MOST_OUTPUT_BYTES
+
+    def leave(self, partition: int, decided: int) -> None:
+        """Only so many of the partition's records are decided; the others are read again."""
+        records = self.records[partition]
+        if decided == len(records):
+            return
+        self.cut = True
+        self.records[partition] = records[:decided]
+        if decided:
+            self.offsets[partition] = next_offset(records[decided - 1])
+        else:
+            del self.offsets[partition]
 
     @property
     def size(self) -> int:

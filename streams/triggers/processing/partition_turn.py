@@ -17,7 +17,7 @@ from triggers.core.engine import apply
 from triggers.core.events import Event
 from triggers.core.session import Session
 from triggers.errors import CallError, NotFound, TooManyCommands, TryAgain, Undecodable
-from triggers.processing.batch import Batch, Changes, Output, Record, headers_of
+from triggers.processing.batch import MOST_OUTPUT_BYTES, Batch, Changes, Output, Record, headers_of
 from triggers.processing.dead_letters import DeadLetters, Refusal, place, time_of
 from triggers.processing.decision_feed import DecisionFeed
 from triggers.processing.exits import ExitCode, Stop
@@ -97,6 +97,8 @@ class PartitionTurn:
         self.outcomes: Counter[Outcome] = Counter()
         self.loaded = 0
         """Sessions that were not in the cache."""
+        self.decided = 0
+        """Records that the batch had room for."""
         self._rules = rules
         self._batch = batch
         self._partition = partition
@@ -110,6 +112,9 @@ class PartitionTurn:
         """The partition's changed rows; outputs go to the batch."""
         touched: dict[bytes | None, _Touched] = {}
         for record in records:
+            if self._batch.is_full:
+                break
+            self.decided += 1
             try:
                 self._take(record, touched)
             except (Stop, TryAgain):
@@ -166,6 +171,7 @@ class PartitionTurn:
                 self._apply(touched, event)
         except TooManyCommands:
             touched.spoilt = True
+            self._batch.output_bytes += MOST_OUTPUT_BYTES  # decided again, who knows what the next ones cause
         except Refused as error:
             self._bury(record, type(error).__name__, str(error))
             return
@@ -174,7 +180,10 @@ class PartitionTurn:
     def _apply(self, touched: _Touched, event: Event) -> None:
         decision = apply(touched.session, event)
         if decision.commands or self._rules.feed is not None:
-            touched.outputs += self._outputs(touched.session, touched.key, event, decision)
+            outputs = self._outputs(touched.session, touched.key, event, decision)
+            touched.outputs += outputs
+            for output in outputs:
+                self._batch.output_bytes += len(output.value or b"")
         touched.outcomes.append(decision.outcome)
 
     def _decode(self, record: Record) -> Event:

@@ -86,7 +86,7 @@ class Pump:
         before, self._decided = self._decided, None
         try:
             decided = await self._decide_beside(before, await self._fetch(before))
-            if decided is not None and decided.size >= self._most:
+            if decided is not None and decided.size >= self._most and not decided.cut:
                 self._decided = decided  # more is waiting behind it
             elif decided is not None:
                 await self._commit(decided)
@@ -165,6 +165,8 @@ class Pump:
             if rows:
                 self._rows_of(partition).write(rows, reached.get(partition))
         self._member.committed.update(batch.offsets)
+        if batch.cut:
+            self._member.rewind()
         if time.monotonic() - self._lag_at > _LAG_EVERY_S:
             self._measure_lag()
 

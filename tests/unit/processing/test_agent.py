@@ -90,6 +90,33 @@ async def test_a_batch_writes_each_touched_session_once_and_its_commands_in_orde
     assert header_key("s1") in batch.rows[HOME]
 
 
+async def test_a_batch_is_cut_where_its_commands_become_too_many(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("triggers.processing.batch.MOST_OUTPUT_BYTES", 100)
+    other = next(key for n in range(100) if partition_of(key := b"o%d" % n, PARTITIONS) != HOME)
+    rules = json.dumps({"configuration": {"t": {"after": ["a"], "andEvery": "a", "run": "app.t"}}}).encode()
+
+    batch = bench.decide(
+        record(rules, b"s1", offset=0),
+        *(fire("a", offset=n) for n in range(1, 6)),
+        record(rules, other, offset=0, partition=partition_of(other, PARTITIONS)),
+    )
+
+    commands = to(NAMES.commands, batch)
+    sizes = [len(o.value or b"") for o in commands]
+    assert sum(sizes[:-1]) < 100 <= sum(sizes)
+    assert batch.cut
+    assert batch.offsets == {HOME: len(commands) + 1}
+    assert batch.size == len(commands) + 1
+    assert batch.rows.keys() == {HOME, partition_of(other, PARTITIONS)}
+    assert batch.rows[partition_of(other, PARTITIONS)] == {}
+
+
+async def test_a_batch_that_has_room_for_everything_is_not_cut(bench: Bench) -> None:
+    batch = bench.decide(configure(), fire("firstPageReceived", offset=1), fire("questionnaireComplete", offset=2))
+
+    assert not batch.cut
+
+
 async def test_two_batches_are_worth_one(bench: Bench) -> None:
     records = [configure(), fire("firstPageReceived", offset=1), fire("questionnaireComplete", offset=2)]
     other = Bench()

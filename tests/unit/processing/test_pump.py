@@ -95,6 +95,7 @@ class Decider:
         self.forgotten = 0
         self.too_early: set[int] = set()
         """So many batches were decided before it."""
+        self.cut: set[int] = set()
 
     def process(self, batch: Batch) -> None:
         if not batch.records:
@@ -103,6 +104,7 @@ class Decider:
             self.too_early.remove(number)
             raise BrokerUnavailable("no registry")
         self.decided.append(batch.offsets)
+        batch.cut = number in self.cut
         batch.rows[0] = {b"k": b"v"}
         if number == 1:
             self.twice.set()
@@ -209,6 +211,24 @@ async def test_what_is_decided_is_committed_before_the_worker_leaves(tmp_path: P
 
     assert setting.feed.left
     assert setting.journal.committed == [{0: 1}]
+
+
+async def test_a_batch_that_was_cut_is_committed_and_its_rest_read_again_before_the_next_is_decided(
+    tmp_path: Path,
+) -> None:
+    setting = Setting(Feed(at(0), at(1)), Journal(), tmp_path / "rows")
+    setting.decider.cut = {0}
+    setting.journal.go_on.clear()
+    running = asyncio.create_task(setting.run())
+
+    assert await asyncio.to_thread(setting.journal.begun.wait, WAIT_S)
+
+    assert setting.decider.decided == [{0: 1}]
+    assert setting.feed.rewound == 0
+    setting.journal.go_on.set()
+    await running
+    assert setting.journal.committed == [{0: 1}, {0: 2}]
+    assert (setting.decider.forgotten, setting.feed.rewound) == (0, 1)
 
 
 async def test_a_batch_that_is_not_full_is_committed_at_once(tmp_path: Path) -> None:
