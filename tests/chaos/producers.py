@@ -10,7 +10,7 @@ from random import Random
 from zlib import crc32
 
 from confluent_kafka import KafkaError, Message, Producer
-from tests.chaos.questionnaire import GARBAGE, Fields, endless, session
+from tests.chaos.questionnaire import GARBAGE, NO_LIMITS, Fields, endless, session
 
 from triggers.settings import Settings
 from triggers.topology import Topology, partition_of
@@ -39,9 +39,10 @@ class Published:
 class Service(threading.Thread):
     """One producer, in a thread of its own, until it is told to finish."""
 
-    def __init__(self, name: str, settings: Settings, seed: int, rate: float) -> None:
-        """`rate`: events a second."""
+    def __init__(self, name: str, settings: Settings, seed: int, rate: float, limits: Fields = NO_LIMITS) -> None:
+        """`rate`: events a second. `limits`: in the configuration of every session."""
         super().__init__(name=name)
+        self.limits = limits
         self.published = Published()
         self.haste = 1.0
         """How many times faster than usual."""
@@ -125,7 +126,7 @@ class Steady(Service):
         started = 0
         while True:
             while len(running) < _OPEN_SESSIONS:
-                running[f"steady-{started}"] = session(self.chance)
+                running[f"steady-{started}"] = session(self.chance, self.limits)
                 started += 1
             uid = self.chance.choice(list(running))
             event = next(running[uid], None)
@@ -143,7 +144,7 @@ class Bursty(Service):
         while True:
             burst: list[tuple[str, Fields]] = []
             for _ in range(self.chance.randrange(20, 80)):
-                burst += [(f"bursty-{number}", event) for event in session(self.chance)]
+                burst += [(f"bursty-{number}", event) for event in session(self.chance, self.limits)]
                 number += 1
             yield burst
 
@@ -152,5 +153,5 @@ class Giant(Service):
     """One session that only grows."""
 
     def events(self) -> Iterator[list[tuple[str, Fields]]]:
-        for event in endless(self.chance):
+        for event in endless(self.chance, self.limits):
             yield [("giant", event)]

@@ -24,9 +24,15 @@ RULES: Fields = {
 ENDLESS: Fields = {"t_page": {"after": ["opened"], "andEvery": "page", "run": f"{TASKS}.work"}}
 
 
-def session(chance: Random) -> Iterator[Fields]:
+NO_LIMITS: Fields = {}
+REISSUED: Fields = {"$limits": {"timeouts": {"scheduled": 240}}}
+"""Behind a dispatcher: Celery takes a message from Redis and notes only then that it has it, so a worker that is killed
+in between loses a task for good. The engine issues it again; later than any backlog of a campaign takes."""
+
+
+def session(chance: Random, limits: Fields = NO_LIMITS) -> Iterator[Fields]:
     """The events of one ordinary session."""
-    yield {"configuration": RULES}
+    yield {"configuration": RULES | limits}
     yield {"trigger": "opened", "kwargs": {"name": f"person {chance.randrange(1000)}"}}
     pages = chance.randrange(1, 6)
     for number in range(pages):
@@ -38,9 +44,9 @@ def session(chance: Random) -> Iterator[Fields]:
         yield _page(chance, number)
 
 
-def endless(chance: Random) -> Iterator[Fields]:
+def endless(chance: Random, limits: Fields = NO_LIMITS) -> Iterator[Fields]:
     """The events of a session that never ends and only grows."""
-    yield {"configuration": ENDLESS}
+    yield {"configuration": ENDLESS | limits}
     yield {"trigger": "opened"}
     number = 0
     while True:

@@ -44,8 +44,9 @@ class ResultsOfAttempts:
 
     @property
     def missing(self) -> list[str]:
-        """Commands of which nobody has heard again."""
-        return [task_id for task_id in self.commands if task_id not in self.results]
+        """Commands of which nobody has heard again, though nothing was issued in their place."""
+        given_up = {attempt_before(command) for command in self.commands.values()}
+        return [task_id for task_id in self.commands if task_id not in self.results and task_id not in given_up]
 
     @property
     def unasked(self) -> list[str]:
@@ -66,6 +67,11 @@ class ResultsOfAttempts:
     def lost_with_their_process(self) -> list[str]:
         """Attempts that were reported as failed because the process that ran them died."""
         return [task_id for task_id, results in self.results.items() if _is_lost(results[0])]
+
+
+def attempt_before(command: RunTask) -> str:
+    """Id of the command that this one takes the place of; of the first one there is none."""
+    return f"{command.session}/{command.instance}/{command.attempt - 1}"
 
 
 def _is_lost(result: TaskEvent) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from confluent_kafka import Consumer, Message, TopicPartition
+from tests.chaos.results import attempt_before
 
 from triggers.codec import EventDecoder, decode_command
 from triggers.core.events import TaskEvent, TaskStarted
@@ -36,12 +37,13 @@ class Stall:
 
 
 class Watch(threading.Thread):
-    """A read-committed reader of all topics, past the doors. `commands` and `results` only ever grow."""
+    """A read-committed reader of all topics, past the doors. `results` only ever grows."""
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(name="watch", daemon=True)
         self.stalls: list[Stall] = []
         self.commands: set[str] = set()
+        """Those whose instance was not issued again since."""
         self.results: set[str] = set()
         self.events = 0
         self._settings = settings
@@ -51,7 +53,7 @@ class Watch(threading.Thread):
         self._ending = threading.Event()
 
     def outstanding(self) -> int:
-        """Commands without a result."""
+        """Commands without a result that somebody waits for."""
         return len(self.commands - self.results)
 
     def finish(self) -> None:
@@ -87,7 +89,9 @@ class Watch(threading.Thread):
         if message.topic() == self._names.changelog:
             self._moved("state", partition, now)
         elif message.topic() == self._names.commands:
-            self.commands.add(decode_command(message.value()).id)
+            command = decode_command(message.value())
+            self.commands.discard(attempt_before(command))
+            self.commands.add(command.id)
         else:
             self.events += 1
             self._look_at_event(message, partition, now)

@@ -17,6 +17,7 @@ from tests.chaos.disks import Disk
 from tests.chaos.plan import Plan
 from tests.chaos.processes import AgentMachine, CeleryMachine, Machine
 from tests.chaos.producers import Bursty, Giant, Service, Steady
+from tests.chaos.questionnaire import NO_LIMITS, REISSUED
 from tests.support.redis_server import RedisServer
 
 from triggers.client.topics import create_topics
@@ -196,8 +197,8 @@ def _dispatcher(world: World, redis_url: str) -> Machine:
 
 def _producers(world: World) -> list[Service]:
     shares = ((Steady, "steady", 0.5), (Bursty, "bursty", 0.3), (Giant, "giant", 0.2))
-    plan = world.plan
-    return [kind(name, world.settings, plan.seed, plan.events_per_s * share) for kind, name, share in shares]
+    plan, limits = world.plan, REISSUED if world.plan.dispatcher else NO_LIMITS
+    return [kind(name, world.settings, plan.seed, plan.events_per_s * share, limits) for kind, name, share in shares]
 
 
 def _behind(world: World, client: str) -> Settings:
