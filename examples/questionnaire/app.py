@@ -36,9 +36,6 @@ class ImportSubject(TriggerTask):
         return {"subjectId": subject}
 
 
-app.register_task(ImportSubject())
-
-
 @app.task(name="app.tasks.ImportResponses", bind=True)
 def import_responses(self: Task, pageReceived: dict[str, Any], t_importSubject: dict[str, Any]) -> None:  # noqa: N803
     """A page of responses, into the document store."""

@@ -75,6 +75,3 @@ class Retries(TriggerTask):
         if self.request.retries == 0:
             raise self.retry(OSError("not yet"), cooldown=0.5)
         return {"retries": self.request.retries}
-
-
-app.register_task(Retries())
