@@ -29,6 +29,9 @@ STAMP_KEY = b"__triggers\0stamp__"
 CONDEMNED = "CONDEMNED"
 """File in a partition's folder: it could not be read, do not trust it again."""
 
+_LOCKED = "/LOCK: "
+"""In what RocksDB says of a file that somebody has open; "lock" alone is in every "block checksum mismatch", too."""
+
 _SHARED_CACHE = 64 << 20
 _SHARED_WRITE_BUFFERS = 64 << 20
 
@@ -160,7 +163,8 @@ class SessionRows:
 def open_rows(path: Path, topic_id: str, oldest_s: float) -> PartitionRows:
     """Open a partition's folder; one that is broken or out of date is set aside or removed, and begun anew.
 
-    Raises an exception with "lock" in its text while another process has it open, StorageFailed when there is no room.
+    Raises an exception with "lock" in its text (Faust tries again then) while another process has it open, and
+    StorageFailed when there is no room.
     """
     if (path / CONDEMNED).exists():
         _set_aside(path, "it was condemned by the worker before")
@@ -177,7 +181,7 @@ def _open_or_set_aside(path: Path, topic_id: str) -> PartitionRows:
     try:
         return PartitionRows(path, topic_id)
     except Exception as error:
-        if "lock" in str(error).lower():
+        if _LOCKED in str(error):
             raise
         if _lacks_room(error):
             raise StorageFailed(path, error) from error

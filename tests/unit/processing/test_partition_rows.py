@@ -13,7 +13,7 @@ from tests.support.partition_files import scratch
 
 from triggers.processing.batch import Changes
 from triggers.processing.exits import ExitCode
-from triggers.processing.partition_rows import CONDEMNED, StorageFailed, open_rows
+from triggers.processing.partition_rows import CONDEMNED, PartitionRows, StorageFailed, open_rows
 
 SOME: Changes = {b"k%d" % n: bytes(1000) for n in range(100)}
 
@@ -59,6 +59,39 @@ def test_a_file_that_cannot_be_opened_for_want_of_room_is_not_set_aside(tmp_path
     again = open_rows(path, "topic", 0)
     assert again.get(b"k") == b"v"
     again.close()
+
+
+def test_a_file_that_is_corrupt_where_it_is_opened_is_set_aside(tmp_path: Path) -> None:
+    path = tmp_path / "clock" / "sessions-0.db"
+    path.parent.mkdir()
+    rows = open_rows(path, "topic", 0)
+    rows.write({b"k": b"v"}, 7)
+    rows.close()
+    (file,) = path.glob("*.sst")
+    before_the_footer = bytearray(file.read_bytes())
+    before_the_footer[-60] ^= 0xFF
+    file.write_bytes(before_the_footer)
+    with pytest.raises(Exception, match="block checksum mismatch"):
+        PartitionRows(path, "topic")
+
+    again = open_rows(path, "topic", 0)
+
+    assert again.reached() == -1
+    assert path.with_name("sessions-0.db.broken").exists()
+    again.close()
+
+
+def test_a_file_that_is_open_elsewhere_is_left_alone(tmp_path: Path) -> None:
+    path = tmp_path / "sessions-0.db"
+    rows = open_rows(path, "topic", 0)
+    rows.write({b"k": b"v"}, 7)
+
+    with pytest.raises(Exception, match="lock"):
+        open_rows(path, "topic", 0)
+
+    assert list(tmp_path.iterdir()) == [path]
+    assert rows.get(b"k") == b"v"
+    rows.close()
 
 
 def test_a_scan_that_meets_a_corrupt_block_fails_and_condemns_the_files(tmp_path: Path) -> None:
