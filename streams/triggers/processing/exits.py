@@ -46,7 +46,7 @@ _MEANINGS = {
     ExitCode.STORAGE: "a RocksDB file failed; the restart rebuilds it from the changelog; a full disk needs room first",
     ExitCode.PORT_TAKEN: "another process listens on the worker's web port",
     ExitCode.BROKER: "the broker refused or did not answer for longer than a transaction may take",
-    ExitCode.FENCED: "another process runs under this worker's id; give every slot an id of its own",
+    ExitCode.FENCED: "it was away for too long, or another process runs under its worker id: every slot needs its own",
     ExitCode.MISFIT: "topics, settings and this version do not fit together; a restart would not help",
 }
 
