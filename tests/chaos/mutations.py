@@ -82,8 +82,8 @@ MUTATIONS = (
         (
             (
                 "processing/recovery.py",
-                "done = await asyncio.to_thread(self.restorer.restore, sorted(epochs), stop)",
-                "done = frozenset(epochs)",
+                "restoring = asyncio.to_thread(self.restorer.restore, sorted(epochs), stop)",
+                "restoring = asyncio.to_thread(frozenset, epochs)",
             ),
         ),
         ("agent stopped", "disk wiped"),

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Coroutine
 from threading import Event
+from typing import Any, TypeVar
 
 import structlog
 from faust.tables.manager import TableManager
@@ -11,11 +13,28 @@ from faust.tables.recovery import RebalanceAgain, Recovery, ServiceStopped
 from faust.types import TP, AppT
 from mode import Service
 
-from triggers.processing.exits import crash_only
+from triggers.processing.exits import ExitCode, Stop, crash_only
 from triggers.processing.ownership import Ownership
 from triggers.processing.restore import Restorer
 
 log = structlog.get_logger(__name__)
+T = TypeVar("T")
+
+
+_HANGS_AFTER_S = 120.0
+"""Several times what one step of a restore may wait for the brokers."""
+
+
+async def watched(restoring: Coroutine[Any, Any, T], silent_s: Callable[[], float], look_every_s: float = 5.0) -> T:
+    """What the restore returns. Raises Stop when it hangs: the restarted worker goes on where it was."""
+    task = asyncio.ensure_future(restoring)
+    try:
+        while not (await asyncio.wait({task}, timeout=look_every_s))[0]:
+            if silent_s() > _HANGS_AFTER_S:
+                raise Stop(ExitCode.BROKER, f"a restore has not moved for {silent_s():.0f} s")
+    finally:
+        task.cancel()  # when it is done, nothing happens
+    return task.result()
 
 
 class BulkRecovery(Recovery):
@@ -45,7 +64,8 @@ class BulkRecovery(Recovery):
         stop = Event()
         try:
             with crash_only():
-                done = await asyncio.to_thread(self.restorer.restore, sorted(epochs), stop)
+                restoring = asyncio.to_thread(self.restorer.restore, sorted(epochs), stop)
+                done = await watched(restoring, lambda: self.restorer.silent_s)
         finally:
             stop.set()  # cancelled by another rebalance: the thread must not write on
         self.ownership.recovered({p: epochs[p] for p in done})

@@ -55,6 +55,12 @@ class Restorer:
         self._one_at_a_time = Lock()
         self._writing = Lock()
         self._wanted: set[int] = set()
+        self._beat = time.monotonic()
+
+    @property
+    def silent_s(self) -> float:
+        """For how long the restore that is under way has shown no sign of life. Any thread."""
+        return time.monotonic() - self._beat
 
     def restore(self, partitions: Iterable[int], stop: Event) -> frozenset[int]:
         """Bring these partitions up to the changelog's end; those that are. `stop` ends it before the next write.
@@ -62,6 +68,7 @@ class Restorer:
         Blocks. Waits for an earlier restore to have left: it may be in the middle of a write.
         """
         with self._one_at_a_time:
+            self._beat = time.monotonic()
             with self._writing:
                 self._wanted = set(partitions)
             run = _Run(self._topic, self._metrics)
@@ -71,6 +78,7 @@ class Restorer:
             run.todo = {p: ends[p] for p, start in starts.items() if start < ends[p]}
             if run.todo and not stop.is_set():
                 self._read(run, starts, stop)
+            self._beat = time.monotonic()
             done = frozenset(starts.keys() & self._wanted - run.todo.keys())
             self._predecessors.await_offsets(done, stop)
             run.report(done)
@@ -96,6 +104,7 @@ class Restorer:
 
     def _end(self, probe: Consumer, partition: int, stop: Event) -> int | None:
         while not stop.is_set():
+            self._beat = time.monotonic()
             try:
                 _, end = probe.get_watermark_offsets(TopicPartition(self._topic, partition), timeout=5)
             except KafkaException as error:
@@ -112,6 +121,7 @@ class Restorer:
             kafka.assign([TopicPartition(self._topic, p, starts[p]) for p in run.todo])
             writing = writer.submit(self._write, {}, stop)
             while self._wanted & run.todo.keys() and not stop.is_set():
+                self._beat = time.monotonic()
                 found = run.sort(kafka.consume(_MOST, 0.05))
                 writing.result()
                 writing = writer.submit(self._write, found, stop)

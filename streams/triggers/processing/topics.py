@@ -13,6 +13,7 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
+from triggers.client.bounded_call import Hung, call_within
 from triggers.processing.exits import ExitCode, Stop
 from triggers.processing.kafka_options import base_options
 from triggers.settings import Settings
@@ -24,6 +25,8 @@ RECORD_OVERHEAD = 256
 """Bytes that a batch of one record needs besides key, value and headers, with room to spare."""
 _LONGEST_PAUSE_S = 5.0
 _TIMEOUT_S = 10.0
+_HANGS_AFTER_S = 60.0
+"""Longer than all answers together may take; librdkafka's time-outs go by a clock that may be set back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +55,12 @@ async def wait_for_topics(settings: Settings) -> Topics:
     pause, said = 0.2, ""
     while True:
         try:
-            return await asyncio.to_thread(_look, settings)
-        except Waiting as waiting:
-            if str(waiting) != said:
-                log.warning("waiting", reason=str(waiting))
-            said = str(waiting)
+            return await asyncio.to_thread(call_within, _HANGS_AFTER_S, lambda: _look(settings))
+        except (Waiting, Hung) as waiting:
+            reason = str(waiting) or f"a call to {settings.brokers} hangs"
+            if reason != said:
+                log.warning("waiting", reason=reason)
+            said = reason
         await asyncio.sleep(pause)
         pause = min(pause * 2, _LONGEST_PAUSE_S)
 
