@@ -14,7 +14,7 @@ from hypothesis import settings as hypothesis_settings
 from tests.support.histories import reproduced
 from tests.support.left_processes import MARK, wait_until_none_is_left
 
-from triggers.dev.broker import running_broker
+from triggers.dev.broker import Broker, new_broker, running_broker
 from triggers.errors import SettingsError
 from triggers.settings import Settings
 
@@ -49,6 +49,15 @@ def broker(no_process_is_left: None) -> Iterator[str]:  # noqa: ARG001  # this o
         if os.environ.get("CI"):
             raise
         pytest.skip(str(error))
+
+
+@pytest.fixture
+def own_broker() -> Iterator[Broker]:
+    """A real Kafka of the test's own, running, to be killed and started again."""
+    own = new_broker()
+    own.start()
+    yield own
+    own.stop()
 
 
 @pytest.fixture(scope="session")

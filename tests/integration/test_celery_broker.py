@@ -24,7 +24,7 @@ from triggers.celery.brokers import UnsuitableBroker
 from triggers.celery.dispatcher import run_dispatcher
 from triggers.core.commands import RunTask
 from triggers.core.events import TaskFailed, TaskFinished
-from triggers.dev.broker import Broker, new_broker
+from triggers.dev.broker import Broker
 from triggers.settings import Settings
 
 pytestmark = pytest.mark.broker
@@ -44,14 +44,6 @@ def redis(tmp_path: Path) -> Iterator[RedisServer]:
     server.start()
     yield server
     server.kill()
-
-
-@pytest.fixture
-def own_broker() -> Iterator[Broker]:
-    broker = new_broker()
-    broker.start()
-    yield broker
-    broker.stop()
 
 
 def _slow(seconds: float, number: int = 0) -> RunTask:

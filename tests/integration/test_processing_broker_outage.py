@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,18 +13,10 @@ from tests.support.topic_reader import wait_until
 from tests.support.topic_setup import create_topics
 from tests.support.worker_process import WorkerProcess
 
-from triggers.dev.broker import Broker, new_broker
+from triggers.dev.broker import Broker
 from triggers.settings import Settings
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(240)]
-
-
-@pytest.fixture
-def own_broker() -> Iterator[Broker]:
-    broker = new_broker()
-    broker.start()
-    yield broker
-    broker.stop()
 
 
 @pytest.fixture
