@@ -98,7 +98,10 @@ class Dispatcher:
         self._commit()
 
     def _may_dispatch(self) -> bool:
-        return self._uncommitted < _MOST_UNCOMMITTED and time.monotonic() >= self._resume_at
+        return not self._is_ahead() and time.monotonic() >= self._resume_at
+
+    def _is_ahead(self) -> bool:
+        return self._uncommitted >= _MOST_UNCOMMITTED
 
     def _dispatch(self, command: CommandInHand) -> None:
         if self._source.owns(command.delivery):
@@ -134,7 +137,7 @@ class Dispatcher:
         log.warning("the Celery broker is away, trying again in %.1f s: %s", self._pause_s, error)
 
     def _commit(self) -> None:
-        if self._may_dispatch() and time.monotonic() - self._committed_at < _COMMIT_EVERY_S:
+        if not self._is_ahead() and time.monotonic() - self._committed_at < _COMMIT_EVERY_S:
             return
         if self._source.commit(wait=True):
             self._uncommitted = 0
