@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 from tests.support.browser import Complaints, running_browser
 from tests.support.console_log import HOSTILE, log_lines
 from tests.support.program import Program, environment, run, run_json
@@ -93,7 +93,7 @@ def test_a_session_is_found_and_followed_through_time(console: str, page: Page) 
 
     expect(page.locator("section.chosen")).to_contain_text("page fired")
     expect(page.locator("#task-t_import")).to_contain_text("complete is missing: an application has to fire it")
-    assert "at=" in page.url
+    expect(page).to_have_url(re.compile(r"\?at=\d+$"))
     page.get_by_role("link", name="after").click()
     expect(page.locator("#number")).to_have_text("3")
     slider.press("End")
@@ -114,10 +114,28 @@ def test_two_moments_are_compared_while_the_slider_moves(of_a_file: str, page: P
 
     expect(page.locator("#number")).to_have_text("6")
     expect(page.get_by_role("rowheader", name="instances t_import#0 status")).to_be_visible()
-    assert "from=12" in page.url
+    expect(page).to_have_url(re.compile(r"\?at=15&from=12$"))
     page.get_by_role("link", name="only this event").click()
     expect(page.locator("details[open]")).to_have_count(0)
     assert complaints.found == []
+
+
+def test_a_slider_that_is_moved_while_the_page_is_still_loading_is_followed(of_a_file: str, page: Page) -> None:
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    page.route("**/console.js", hold)
+    with page.expect_request("**/console.js"):
+        page.goto(f"{of_a_file}/sessions/s-done", wait_until="commit")
+    page.get_by_role("slider").press("ArrowLeft")
+    expect(page.locator("#number")).to_have_text("7")
+
+    held[0].continue_()
+
+    expect(page.locator("#number")).to_have_text("6")
+    expect(page.get_by_role("link", name="after")).to_be_visible()
 
 
 def test_a_back_test_is_filled_in_and_answered(of_a_file: str, page: Page) -> None:

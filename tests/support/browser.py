@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
@@ -20,6 +20,7 @@ def running_browser() -> Iterator[Browser]:
     if path is None:
         why = f"no browser: none of {', '.join(_NAMES)} is on the PATH"
         pytest.fail(why) if os.environ.get("CI") else pytest.skip(why)
+    expect.set_options(timeout=20_000)  # a busy machine's page needs more than the five seconds of the default
     with sync_playwright() as playwright:
         # A container's root may not use Chromium's own sandbox; the pages are ours.
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])

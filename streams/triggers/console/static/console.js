@@ -36,7 +36,10 @@ if (form) {
     waiting = setTimeout(show, 60, url);
   };
 
-  slider.addEventListener("input", () => travel(Number(slider.value)));
+  const follow = () => travel(Number(slider.value));
+
+  slider.addEventListener("input", follow);
+  if (slider.value !== number.textContent) follow(); // moved before this script was there
 
   document.addEventListener("click", (click) => {
     const link = click.target.closest?.("#moment a[href*='?at=']");
