@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from confluent_kafka import Consumer, KafkaError, TopicPartition
+from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
 from tests.support.questionnaires import Application
 from tests.support.topic_reader import wait_until
 from tests.support.topic_setup import create_topics
 
-from triggers.processing.kafka_options import member_options
+from triggers.processing.kafka_options import member_options, producer_options
 from triggers.processing.member import Member
 from triggers.processing.ownership import Ownership
 from triggers.settings import Settings
@@ -136,3 +137,32 @@ def test_an_offset_that_the_broker_could_not_tell_is_asked_for_again(
     wait_until(runs, "all partitions are read")
     assert member.committed == dict.fromkeys(range(settings.partitions), 7)
     assert answers.asked > 1
+
+
+@contextmanager
+def undecided_offsets(settings: Settings) -> Iterator[None]:
+    """A transaction of somebody else that moves the group's offsets; aborted in the end."""
+    names = Topology(settings.namespace)
+    asking = Consumer({"bootstrap.servers": settings.brokers, "group.id": names.agents})
+    producer = Producer(producer_options(settings, "stranger", 1_000_000, 1_000_000))
+    producer.init_transactions(30)
+    producer.begin_transaction()
+    places = [TopicPartition(names.events, p, 7) for p in range(settings.partitions)]
+    producer.send_offsets_to_transaction(places, asking.consumer_group_metadata(), 30)
+    asking.close()
+    yield
+    producer.abort_transaction(30)
+
+
+def test_where_to_read_can_be_set_while_the_offsets_of_the_group_are_undecided(
+    member: Member, settings: Settings
+) -> None:
+    def is_assigned() -> bool:
+        member.fetch(10, 0.1)
+        return len(member._kafka.assignment()) == settings.partitions
+
+    with undecided_offsets(settings):
+        member.join()
+        wait_until(is_assigned, "the partitions are assigned")
+
+        assert member._start(TopicPartition(Topology(settings.namespace).events, 0, 0))

@@ -12,10 +12,10 @@ from collections.abc import Collection, Iterable
 from threading import Event, Thread
 
 import structlog
-from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from triggers.processing.kafka_options import base_options, probe_options, producer_options
+from triggers.processing.kafka_options import base_options, producer_options
 from triggers.settings import Settings
 from triggers.topology import Topology
 
@@ -75,20 +75,18 @@ class Predecessors:
             asking.close()
 
     def _gone(self, partitions: Iterable[int]) -> list[str]:
-        admin = AdminClient(base_options(self._settings))
-        group = admin.describe_consumer_groups([self._names.agents], request_timeout=_ANSWER_S)[self._names.agents]
-        writers = self._last_writers(partitions)  # while the group is on its way
-        members = {member.client_id.partition("@")[0] for member in group.result().members}
-        return sorted(writers - members - {self._worker_id, ""})
+        """Last writers of the partitions that are not in the group, which is asked last: who has come back is alive.
 
-    def _last_writers(self, partitions: Iterable[int]) -> set[str]:
-        """A reader of committed records would wait for the very transaction."""
-        asking = Consumer({**probe_options(self._settings), "group.id": self._names.agents})
-        try:
-            places = [TopicPartition(self._names.events, partition) for partition in partitions]
-            return {place.metadata or "" for place in asking.committed(places, timeout=_ANSWER_S)}
-        finally:
-            asking.close()
+        The offsets as they are committed: a reader of stable ones would wait for the very transaction.
+        """
+        admin, group = AdminClient(base_options(self._settings)), self._names.agents
+        places = [TopicPartition(self._names.events, partition) for partition in partitions]
+        asked = [ConsumerGroupTopicPartitions(group, places)]
+        offsets = admin.list_consumer_group_offsets(asked, require_stable=False, request_timeout=_ANSWER_S)[group]
+        writers = {place.metadata or "" for place in offsets.result().topic_partitions or ()}
+        described = admin.describe_consumer_groups([group], request_timeout=_ANSWER_S)[group]
+        members = {member.client_id.partition("@")[0] for member in described.result().members}
+        return sorted(writers - members - {self._worker_id, ""})
 
 
 def _are_told(asking: Consumer, places: list[TopicPartition], within_s: float) -> bool:
