@@ -17,7 +17,8 @@ from datetime import datetime
 import msgspec
 from msgspec import Raw, Struct
 
-from triggers.codec.event_shapes import check_limits, times
+from triggers.codec.event_shapes import check_limits
+from triggers.codec.event_times import times
 from triggers.codec.json_payloads import check_json, check_payload
 from triggers.codec.plain_json import payload
 from triggers.codec.reasons import Reason

@@ -10,7 +10,8 @@ import msgspec
 from triggers.codec.avro_records import HEADER_BYTES, MARKER, Record, records_of
 from triggers.codec.cloudevents import decode_cloudevent, is_cloudevent
 from triggers.codec.confluent_framing import ConfluentRecords, SchemaSource
-from triggers.codec.event_shapes import SHAPES, check_limits, payloads, times
+from triggers.codec.event_shapes import SHAPES, check_limits, payloads
+from triggers.codec.event_times import times
 from triggers.codec.hot_records import read_fire
 from triggers.codec.json_payloads import check_payload
 from triggers.codec.plain_json import decode_json

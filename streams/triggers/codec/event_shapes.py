@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from types import NoneType
 from typing import Final, get_args, get_type_hints
 
 from msgspec import Struct
 
+from triggers.codec.event_times import MAX_TIME
 from triggers.codec.reasons import Reason
 from triggers.core.events import Event, SessionEvent
 from triggers.errors import Undecodable
@@ -18,10 +18,6 @@ _INSTANCE_NUMBER: Final = 24
 """How much longer an instance's name may be than its task's."""
 MAX_NUMBER: Final = 2**31 - 1
 """Of attempts, log levels and cooldowns."""
-MAX_TIME: Final = 253_402_300_799_999
-"""The end of the year 9999 in milliseconds."""
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FREE_TEXT = {"exception_info", "exception_type"}
 _TIMES = {"due"}
 _COMMON = set(SessionEvent.__struct_fields__)
@@ -60,19 +56,6 @@ def check_limits(event: Event) -> None:
         limit = MAX_TIME if name in _TIMES else MAX_NUMBER
         if not 0 <= (number := getattr(event, name)) <= limit:
             raise Undecodable(Reason.OUT_OF_RANGE, f"{name} must be 0 to {limit}, it is {number}")
-
-
-def times(given: int | datetime | None, recorded: int) -> tuple[int, int]:
-    """`time` and `recorded` of an event: what its producer gave, else the record's timestamp. Raises Undecodable."""
-    if not given:
-        return recorded, 0
-    if isinstance(given, datetime):
-        if given.tzinfo is None:
-            raise Undecodable(Reason.WRONG_SHAPE, f"time needs a zone: {given.isoformat()}Z or an offset")
-        given = (given - _EPOCH) // timedelta(milliseconds=1)
-    if not 0 <= given <= MAX_TIME:
-        raise Undecodable(Reason.OUT_OF_RANGE, f"time must be milliseconds since 1970 up to {MAX_TIME}, it is {given}")
-    return given, recorded if given != recorded else 0
 
 
 def _shape(event: type[Event]) -> Shape:

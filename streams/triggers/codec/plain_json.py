@@ -25,9 +25,9 @@ from triggers.codec.event_shapes import (
     WIRE_NAMES,
     Shape,
     check_limits,
-    times,
     wire_name,
 )
+from triggers.codec.event_times import times
 from triggers.codec.json_payloads import check_json, refuse_non_object
 from triggers.codec.reasons import Reason
 from triggers.core.events import Event, TriggerFired

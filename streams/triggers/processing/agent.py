@@ -6,9 +6,10 @@ from collections import Counter
 from typing import Protocol
 
 from triggers.core.commands import Outcome
-from triggers.processing.batch import Batch, Output
+from triggers.processing.batch import Batch
 from triggers.processing.dead_letters import DeadLetters
 from triggers.processing.metrics import Metrics
+from triggers.processing.output import Output
 from triggers.processing.partition_turn import PartitionTurn, Rules
 
 

@@ -3,56 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from operator import methodcaller
-from typing import Final, NamedTuple, Protocol
+from typing import Final, Protocol
 
-from triggers.codec import Reason
-from triggers.errors import Undecodable
-
-Header = tuple[str, bytes | None]
-
-
-_read_headers: Callable[[Record], Sequence[Header] | None] = methodcaller("headers")
-
-
-class Record(Protocol):
-    """One consumed record: confluent-kafka's `Message`."""
-
-    def topic(self) -> str | None:
-        """Name of the topic."""
-
-    def partition(self) -> int | None:
-        """Partition it was read from."""
-
-    def offset(self) -> int | None:
-        """Its place in the partition."""
-
-    def timestamp(self) -> tuple[int, int]:
-        """(kind, milliseconds since 1970-01-01 UTC)."""
-
-    def key(self) -> bytes | None:
-        """The key's bytes."""
-
-    def value(self) -> bytes | None:
-        """The value's bytes; None is a tombstone."""
-
-    def headers(self) -> Sequence[Header] | None:
-        """Headers in order, or None."""
-
-
-class Output(NamedTuple):
-    """A record that the batch's transaction produces."""
-
-    topic: str
-    key: bytes | None
-    value: bytes | None
-    partition: int = -1
-    """-1: the partition of the key."""
-    headers: list[Header] | None = None
-    time: int = 0
-    """Milliseconds; 0: now."""
-
+from triggers.processing.output import Output
+from triggers.processing.records import Record, next_offset
 
 Changes = dict[bytes, bytes | None]
 """Rows of one partition; None deletes."""
@@ -129,21 +83,3 @@ class Processor(Protocol):
 
     def forget(self, partitions: frozenset[int] | None = None) -> None:
         """Drop what is remembered of these partitions (revoked), or of all of them (the transaction was aborted)."""
-
-
-def headers_of(record: Record) -> Sequence[Header] | None:
-    """The record's headers. Raises Undecodable for a name that is no UTF-8; do not read them again then.
-
-    confluent-kafka returns a result with the exception pending, which CPython's specialised method calls do not look
-    for and a call from C does; a second call returns a tuple with a null pointer in it.
-    """
-    try:
-        return _read_headers(record)
-    except (SystemError, UnicodeDecodeError) as error:
-        raise Undecodable(Reason.BAD_HEADERS, "the name of a header is not UTF-8; the headers are lost") from error
-
-
-def next_offset(record: Record) -> int:
-    """The offset to commit once this record is done."""
-    offset = record.offset()
-    return 0 if offset is None else offset + 1

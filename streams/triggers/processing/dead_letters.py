@@ -8,7 +8,8 @@ from enum import StrEnum
 from triggers.codec import DeadLetter, Reason, encode_dead_letter
 from triggers.codec.dead_letter_codec import MAX_DETAIL_CHARACTERS
 from triggers.errors import Undecodable
-from triggers.processing.batch import Header, Output, Record, headers_of
+from triggers.processing.output import Output
+from triggers.processing.records import Header, Record, headers_of, place, time_of
 
 
 class Refusal(StrEnum):
@@ -88,13 +89,3 @@ def _fitting(headers: list[Header]) -> list[Header]:
 
 def _short(key: bytes | None) -> bytes | None:
     return key[:1024] if key is not None else None
-
-
-def place(number: int | None) -> int:
-    """A consumed record has both partition and offset; -1 if it had not."""
-    return -1 if number is None else number
-
-
-def time_of(record: Record) -> int:
-    """The record's timestamp in milliseconds; 0: it has none."""
-    return max(record.timestamp()[1], 0)

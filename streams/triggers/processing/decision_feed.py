@@ -6,7 +6,7 @@ from triggers.codec import describe, encode_decision
 from triggers.core.commands import CHANGING, Decision
 from triggers.core.events import Event
 from triggers.core.session import Session
-from triggers.processing.batch import Output
+from triggers.processing.output import Output
 
 
 class DecisionFeed:

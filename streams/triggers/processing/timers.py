@@ -14,8 +14,9 @@ from triggers.core.commands import SetTimer
 from triggers.core.events import TimerFired
 from triggers.core.rows import Rows
 from triggers.core.timers import due_timers
-from triggers.processing.batch import Batch, Output
+from triggers.processing.batch import Batch
 from triggers.processing.metrics import Metrics
+from triggers.processing.output import Output
 
 _EVERY_S = 0.2
 _MOST = 1000

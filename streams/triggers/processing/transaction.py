@@ -102,11 +102,12 @@ class Transactions:
     def _send(self, batch: Batch, reached: dict[int, int]) -> None:
         for partition, rows in batch.rows.items():
             self._send_rows(partition, rows, reached)
-        for topic, key, value, partition, headers, time_ms in batch.outputs:
-            if headers or time_ms:
-                self._produce(topic, value, key, partition, timestamp=time_ms, headers=headers or [])
+        for each in batch.outputs:
+            if each.headers or each.time:
+                headers = each.headers or []
+                self._produce(each.topic, each.value, each.key, each.partition, timestamp=each.time, headers=headers)
             else:
-                self._produce(topic, value, key, partition)
+                self._produce(each.topic, each.value, each.key, each.partition)
 
     def _send_rows(self, partition: int, rows: Changes, reached: dict[int, int]) -> None:
         def note(error: KafkaError | None, message: Message) -> None:

@@ -14,11 +14,14 @@ from triggers.core.config import Plans
 from triggers.core.rows import MemoryRows, header_key
 from triggers.errors import BrokerUnavailable
 from triggers.processing.agent import Agent
-from triggers.processing.batch import Batch, Output, Record
+from triggers.processing.batch import MOST_OUTPUT_BYTES, Batch
 from triggers.processing.exits import ExitCode, Stop
 from triggers.processing.metrics import Metrics
+from triggers.processing.output import Output
 from triggers.processing.overlay import Overlays
 from triggers.processing.partition_turn import Rules
+from triggers.processing.records import Record
+from triggers.processing.routing import size_of
 from triggers.processing.sessions import SessionCache
 from triggers.processing.timers import Timers
 from triggers.processing.topics import Topics
@@ -37,6 +40,8 @@ class Bench:
         self.rows = {p: MemoryRows() for p in range(PARTITIONS)}
         self.metrics = Metrics()
         self.cache = SessionCache(100)
+        self.output_bytes = 0
+        """What batches have caused before their first event."""
         rules = Rules(
             names=NAMES,
             topics=Topics(PARTITIONS, "id", 86_400, largest),
@@ -54,6 +59,7 @@ class Bench:
         for one in records:
             by_partition.setdefault(one.partition() or 0, []).append(one)
         batch = Batch(by_partition, frozenset(self.rows), self.agent)
+        batch.output_bytes = self.output_bytes
         self.agent.process(batch)
         return batch
 
@@ -90,8 +96,8 @@ async def test_a_batch_writes_each_touched_session_once_and_its_commands_in_orde
     assert header_key("s1") in batch.rows[HOME]
 
 
-async def test_a_batch_is_cut_where_its_commands_become_too_many(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("triggers.processing.batch.MOST_OUTPUT_BYTES", 100)
+async def test_a_batch_is_cut_where_its_commands_become_too_many(bench: Bench) -> None:
+    bench.output_bytes = MOST_OUTPUT_BYTES - 100
     other = next(key for n in range(100) if partition_of(key := b"o%d" % n, PARTITIONS) != HOME)
     rules = json.dumps({"configuration": {"t": {"after": ["a"], "andEvery": "a", "run": "app.t"}}}).encode()
 
@@ -102,7 +108,7 @@ async def test_a_batch_is_cut_where_its_commands_become_too_many(bench: Bench, m
     )
 
     commands = to(NAMES.commands, batch)
-    sizes = [len(o.value or b"") for o in commands]
+    sizes = [size_of(o) for o in commands]
     assert sum(sizes[:-1]) < 100 <= sum(sizes)
     assert batch.cut
     assert batch.offsets == {HOME: len(commands) + 1}

@@ -7,8 +7,9 @@ from triggers.core.events import TimerFired
 from triggers.core.rows import MemoryRows, timer_key
 from triggers.core.timers import TIMER_ROW
 from triggers.processing import timers
-from triggers.processing.batch import Batch, Output
+from triggers.processing.batch import Batch
 from triggers.processing.metrics import Metrics
+from triggers.processing.output import Output
 from triggers.processing.timers import Timers
 
 PAST, FUTURE = 1_000, 2**62
