@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from triggers.analysis.explanation import Cause
-from triggers.core.config import TaskConfig
 from triggers.core.instance import Instance
 from triggers.core.instance_names import instance_name
+from triggers.core.plan import TaskConfig
 from triggers.core.statuses import RESOLVED, Status
 
 Numbered = tuple[int, Instance]

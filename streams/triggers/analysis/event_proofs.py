@@ -11,11 +11,11 @@ from triggers.analysis.explanation import Does, Effect, EventProof, Idle, Reason
 from triggers.analysis.idle_reasons import why_nothing, why_rule_stood_still, why_stale
 from triggers.analysis.trace import Trace
 from triggers.core.commands import Decision, Outcome, SetTimer
-from triggers.core.config import TaskConfig
 from triggers.core.events import ConfigurationUpdated, Event, MetadataUpdated, StatusSet
 from triggers.core.header import Cohort
 from triggers.core.instance_names import parse_instance_name
 from triggers.core.kwargs import members_of
+from triggers.core.plan import TaskConfig
 from triggers.core.statuses import Status
 from triggers.errors import CallError, NotFound
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from triggers.analysis.explanation import EventRef, Idle, Reason
 from triggers.analysis.trace import Trace
 from triggers.core.commands import Outcome
-from triggers.core.config import TaskConfig
 from triggers.core.events import ConfigurationUpdated, Event, TaskEvent, TimerFired
 from triggers.core.instance import Instance
 from triggers.core.instance_names import parse_instance_name
+from triggers.core.plan import TaskConfig
 from triggers.core.statuses import Status
 from triggers.errors import NotFound
 

@@ -8,10 +8,10 @@ from typing import NamedTuple
 from triggers.analysis.causes import Causes, Numbered
 from triggers.analysis.explanation import InstanceProof, Missing, TaskProof, Verdict
 from triggers.analysis.trace import Trace
-from triggers.core.config import TaskConfig
 from triggers.core.instance import Instance
 from triggers.core.instance_names import instance_name
 from triggers.core.lifecycle import settle
+from triggers.core.plan import TaskConfig
 from triggers.core.rules import can_abandon, can_run
 from triggers.core.session import Session
 from triggers.core.statuses import Status

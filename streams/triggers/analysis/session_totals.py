@@ -7,10 +7,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from triggers.core.commands import Decision, Outcome
-from triggers.core.config import Plans, TaskConfig
+from triggers.core.config import Plans
 from triggers.core.engine import apply
 from triggers.core.events import Event, ReplayRequested, SessionImported, TaskRetried
 from triggers.core.instance_names import parse_instance_name
+from triggers.core.plan import TaskConfig
 from triggers.core.rows import MemoryRows
 from triggers.core.session import Session
 from triggers.core.statuses import Status

@@ -14,8 +14,9 @@ from msgspec import Struct
 from triggers.analysis.durations import Durations
 from triggers.analysis.grouped_log import GroupedLog
 from triggers.analysis.session_totals import SessionTotals, total
-from triggers.core.config import Plans, TaskConfig
+from triggers.core.config import Plans
 from triggers.core.events import Event
+from triggers.core.plan import TaskConfig
 
 DAY_MS = 86_400_000
 _EXAMPLES = 5

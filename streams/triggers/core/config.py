@@ -8,10 +8,10 @@ from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
 import msgspec
-from msgspec import Struct
 
 from triggers.core.kwargs import members_of, object_of
-from triggers.core.limits import DEFAULT_LIMITS, LIMITS_NAME, Limits, Timeouts, limits_of, timeouts_of
+from triggers.core.limits import LIMITS_NAME, limits_of, timeouts_of
+from triggers.core.plan import DEFAULT_LIMITS, NO_CONFIGURATION, Plan, TaskConfig, Timeouts
 from triggers.core.rows import Rows, configuration_key
 from triggers.errors import CallError, InvalidConfiguration
 
@@ -26,48 +26,6 @@ MANAGER_NAME: Final = "$manager"
 _NAMES = msgspec.json.Decoder(list[str])
 _TEXT = msgspec.json.Decoder(str)
 _KNOWN_PLANS: Final = 1000
-
-
-class TaskConfig(Struct, frozen=True, kw_only=True):
-    """One rule. Trigger names are sorted: their order in the JSON means nothing."""
-
-    name: str
-    run: str
-    after: tuple[str, ...]
-    """All of these; `and_every` is one of them."""
-    and_every: str | None = None
-    unless: tuple[str, ...] = ()
-    using: str | None = None
-    with_params: bytes = b"{}"
-    """JSON object."""
-    timeouts: Timeouts = DEFAULT_LIMITS.timeouts
-    extra: dict[str, bytes] = {}
-    """The application's own keys, JSON values."""
-    after_set: frozenset[str] = frozenset()
-    unless_set: frozenset[str] = frozenset()
-
-    def uses_trigger(self, trigger: str) -> bool:
-        """Whether the trigger can change an instance of this task."""
-        return trigger in self.after_set or trigger in self.unless_set
-
-
-class Plan(Struct, frozen=True):
-    """A configuration, compiled once."""
-
-    digest: bytes
-    """Hash of `text`; empty: no configuration."""
-    text: bytes
-    """The whole configuration, JSON."""
-    tasks: dict[str, TaskConfig]
-    """In declaration order."""
-    by_trigger: dict[str, tuple[TaskConfig, ...]]
-    """Tasks that use the trigger, in declaration order."""
-    limits: Limits = DEFAULT_LIMITS
-    manager: str = ""
-    """Key of the manager whose hooks run; empty: the configuration names none."""
-
-
-NO_CONFIGURATION: Final = Plan(b"", b"{}", {}, {})
 
 
 class Plans:

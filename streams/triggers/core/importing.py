@@ -16,11 +16,11 @@ import msgspec
 from msgspec import Meta, Raw, Struct
 
 from triggers.core.commands import Decision
-from triggers.core.config import Plan
 from triggers.core.events import SessionImported
 from triggers.core.instance import Instance, Payload
 from triggers.core.instance_names import instance_name, parse_instance_name
 from triggers.core.lifecycle import join_cohort, schedule, set_timer
+from triggers.core.plan import Plan
 from triggers.core.session import Session
 from triggers.core.statuses import Status
 from triggers.core.step import Step
@@ -83,7 +83,7 @@ def import_session(session: Session, event: SessionImported) -> Decision:
         payloads.set_latest(trigger, bytes(kwargs))
     for imported in state.instances:
         _go_on(step, imported, reissue=event.reissue)
-    return step.decision
+    return step.decision()
 
 
 class _Payloads:

@@ -14,41 +14,17 @@ from typing import Annotated, Final, TypeVar
 import msgspec
 from msgspec import Meta, Struct
 
+from triggers.core.plan import DEFAULT_ATTEMPTS, DEFAULT_CASCADE_DEPTH, DEFAULT_LIMITS, Limits, Timeouts
 from triggers.errors import InvalidConfiguration
 
 T = TypeVar("T")
 
 LIMITS_NAME: Final = "$limits"
 """No task can have this name."""
-DEFAULT_CASCADE_DEPTH: Final = 1000
-DEFAULT_ATTEMPTS: Final = 3
 _MOST: Final = 1_000_000
 
 _Seconds = Annotated[float, Meta(gt=0, le=100 * 365 * 86_400)]
 _Count = Annotated[int, Meta(ge=1, le=_MOST)]
-
-
-class Timeouts(Struct, frozen=True, kw_only=True):
-    """How long an attempt may be `scheduled` and `running`, in milliseconds; 0: for ever."""
-
-    scheduled: int = 0
-    running: int = 0
-    attempts: int = DEFAULT_ATTEMPTS
-    """How often an instance is issued at most, before it fails."""
-
-
-class Limits(Struct, frozen=True, kw_only=True):
-    """Of one session."""
-
-    max_cascade_depth: int = DEFAULT_CASCADE_DEPTH
-    """How many results may follow from one another without an event from outside."""
-    session_ttl: int = 0
-    """Milliseconds without an event after which the session is deleted; 0: never."""
-    timeouts: Timeouts = Timeouts()
-    """Of tasks that have none of their own."""
-
-
-DEFAULT_LIMITS: Final = Limits()
 
 
 class _Timeouts(Struct, forbid_unknown_fields=True):

@@ -7,12 +7,13 @@ from typing import Final
 
 import msgspec
 
-from triggers.core.config import Plan, Plans, TaskConfig
+from triggers.core.config import Plans
 from triggers.core.dedupe_window import DedupeWindow
 from triggers.core.header import VERSION, Header, TaskState, decode_header, encode_header
 from triggers.core.instance import Instance, Payload, decode_instance, encode_instance
 from triggers.core.instance_names import instance_name, parse_instance_name
 from triggers.core.own_rows import HotKind, HotMap, OwnRows
+from triggers.core.plan import Plan, TaskConfig
 from triggers.core.rows import (
     Rows,
     configuration_key,

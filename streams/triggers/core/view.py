@@ -5,12 +5,12 @@ from __future__ import annotations
 import msgspec
 from msgspec import Raw, Struct
 
-from triggers.core.config import TaskConfig
 from triggers.core.header import TaskState, decode_header
 from triggers.core.importing import ImportedInstance
 from triggers.core.instance import Instance
 from triggers.core.instance_names import instance_name
 from triggers.core.lifecycle import settle, task_kwargs
+from triggers.core.plan import TaskConfig
 from triggers.core.session import Session
 from triggers.core.statuses import RESOLVED, Status
 

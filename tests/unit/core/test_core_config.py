@@ -7,7 +7,8 @@ import json
 import pytest
 from tests.support.memory_session import MemorySession
 
-from triggers.core.config import NO_CONFIGURATION, Plans, validate_configuration
+from triggers.core.config import Plans, validate_configuration
+from triggers.core.plan import NO_CONFIGURATION
 from triggers.errors import InvalidConfiguration
 
 TASK = {"after": ["a"], "run": "app.A"}

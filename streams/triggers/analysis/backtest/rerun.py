@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from triggers.analysis.backtest.assumptions import Assumptions, Known, NewRules
 from triggers.analysis.backtest.recorded import Attempt, Fold, Recorded, Run, Timer, run_of
 from triggers.core.commands import RunTask, SetTimer
-from triggers.core.config import Plan, Plans
+from triggers.core.config import Plans
 from triggers.core.events import (
     CloneRequested,
     Event,
@@ -23,6 +23,7 @@ from triggers.core.events import (
     TaskFinished,
     TimerFired,
 )
+from triggers.core.plan import Plan
 from triggers.core.results import TaskResult
 
 _OPERATIONS = (ReplayRequested, SkipRequested, StatusSet, MetadataUpdated, CloneRequested)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from graphlib import CycleError, TopologicalSorter
 
-from triggers.core.config import TaskConfig
+from triggers.core.plan import TaskConfig
 
 Tasks = Mapping[str, TaskConfig]
 

@@ -9,8 +9,8 @@ from difflib import SequenceMatcher, get_close_matches
 from triggers.analysis.check.findings import Finding, finding
 from triggers.analysis.check.places import START, Places
 from triggers.analysis.check.validity import misspelt
-from triggers.core.config import TaskConfig
 from triggers.core.kwargs import members_of
+from triggers.core.plan import TaskConfig
 
 PREFIX = "t_"
 """With which the names of tasks begin, by convention."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from triggers.analysis.check.findings import Finding, finding
 from triggers.analysis.check.orders import TaskOrders, Witness
 from triggers.analysis.check.places import Places
-from triggers.core.config import TaskConfig
+from triggers.core.plan import TaskConfig
 
 _SHOWN = 3
 """Outcomes that a message tells; all are in the report."""

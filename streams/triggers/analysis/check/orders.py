@@ -16,9 +16,9 @@ from msgspec import Raw, Struct
 
 from triggers.analysis.check.exploration import All, Exploration, Reached, Sample
 from triggers.analysis.check.worlds import Fired, Results, World, Worlds, runs_with
-from triggers.core.config import Plan, TaskConfig
 from triggers.core.kwargs import members_of, object_of
 from triggers.core.limits import LIMITS_NAME
+from triggers.core.plan import Plan, TaskConfig
 from triggers.core.statuses import Status
 
 MOST_WORLDS: Final = 20_000

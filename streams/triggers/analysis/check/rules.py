@@ -15,7 +15,8 @@ from triggers.analysis.check.orders import Budget, TaskOrders, explore_orders, u
 from triggers.analysis.check.task_lints import TaskLints
 from triggers.analysis.check.validity import Reading
 from triggers.analysis.check.worlds import EndlessCascade, Fired, Results
-from triggers.core.config import Plan, compile_plan
+from triggers.core.config import compile_plan
+from triggers.core.plan import Plan
 
 
 class Arrivals(Struct, frozen=True, kw_only=True):

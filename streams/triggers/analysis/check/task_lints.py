@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from triggers.analysis.check.findings import Finding, finding
 from triggers.analysis.check.liveness import Supply, cycles
 from triggers.analysis.check.places import Places
-from triggers.core.config import TaskConfig
+from triggers.core.plan import TaskConfig
 
 
 class TaskLints:

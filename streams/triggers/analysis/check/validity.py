@@ -9,9 +9,10 @@ from typing import Final
 
 from triggers.analysis.check.findings import Finding, finding
 from triggers.analysis.check.places import START, Path, Place, Places
-from triggers.core.config import DIRECTIVES, MANAGER_NAME, TaskConfig, compile_plan, validate_configuration
+from triggers.core.config import DIRECTIVES, MANAGER_NAME, compile_plan, validate_configuration
 from triggers.core.kwargs import members_of, object_of
 from triggers.core.limits import LIMITS_NAME
+from triggers.core.plan import TaskConfig
 from triggers.errors import CallError, InvalidConfiguration
 
 _LEAST: Final = {"after": b"[]", "run": b'"run"'}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from triggers.analysis.graph.picture import Edge, Line, Node, Picture, Shape
-from triggers.core.config import Plan, TaskConfig
+from triggers.core.plan import Plan, TaskConfig
 
 
 def picture_of_rules(plan: Plan, title: str) -> Picture:
