@@ -91,4 +91,4 @@ def _fire(session: Session, event: TriggerFired) -> Decision:
     used = event.trigger in session.plan.by_trigger
     step = Step(session, event, _APPLIED if used else Outcome.UNUSED)
     fire(step, event.trigger, session.add_kwargs(event.trigger, event.kwargs))
-    return step.decision
+    return step.decision()

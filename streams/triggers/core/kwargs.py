@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from typing import Final
 
@@ -24,11 +24,17 @@ def members_of(text: bytes) -> dict[str, bytes]:
 
 def object_of(members: Mapping[str, bytes]) -> bytes:
     """The JSON object of these members."""
-    return b"{" + b",".join([_start(name) + value for name, value in members.items()]) + b"}"
+    return joined([start_of(name) + value for name, value in members.items()])
+
+
+def joined(members: Iterable[bytes]) -> bytes:
+    """The JSON object of members that are written out: `"name":value`."""
+    return b"{" + b",".join(members) + b"}"
 
 
 @lru_cache(10_000)
-def _start(name: str) -> bytes:
+def start_of(name: str) -> bytes:
+    """A member's name and its colon."""
     return _encode_name(name) + b":"
 
 

@@ -7,11 +7,11 @@ from typing import Final
 import msgspec
 
 from triggers.core.commands import Outcome, RunTask, SetTimer
-from triggers.core.config import TaskConfig
 from triggers.core.header import Cohort
 from triggers.core.instance import Instance
 from triggers.core.instance_names import instance_name
-from triggers.core.kwargs import members_of, merge, object_of
+from triggers.core.kwargs import joined, members_of, merge, start_of
+from triggers.core.plan import TaskConfig
 from triggers.core.rows import timer_key
 from triggers.core.session import Session
 from triggers.core.statuses import RESOLVED, SCHEDULED, UNSTARTED, Status
@@ -67,21 +67,19 @@ def move(step: Step, task: str, number: int, status: str) -> Instance:
     return instance
 
 
-def start(step: Step, rule: TaskConfig, number: int, instance: Instance) -> str:
-    """Issue the first attempt of an instance that waits in no cohort (any more); the instance's name.
+def start(step: Step, rule: TaskConfig, number: int, name: str, instance: Instance) -> None:
+    """Issue the first attempt of an instance that waits in no cohort (any more).
 
     The hot half of `schedule`: it does not look for the cohort and the timer that such an instance has not (2 µs less).
     """
-    name = instance_name(rule.name, number)
     if step.cascade_depth > step.session.plan.limits.max_cascade_depth:
         _stop_cascade(step, rule.name, number)
-        return name
+        return
     instance.status = SCHEDULED
     instance.modified = instance.stamps[SCHEDULED] = step.time
     step.note(name, SCHEDULED)
     _count_attempt(step, instance)
     issue(step, rule, name, instance)
-    return name
 
 
 def schedule(step: Step, task: str, number: int, delay: int = 0) -> None:
@@ -116,7 +114,7 @@ def _count_attempt(step: Step, instance: Instance) -> None:
 def issue(step: Step, rule: TaskConfig, name: str, instance: Instance) -> None:
     """The command of the current attempt; it must be `running` within the task's time-out. Raises TooManyCommands."""
     command = run_task(step, rule, name, instance)
-    step.decision.commands.append(command)
+    step.commands.append(command)
     step.command_bytes += len(command.kwargs) + _COMMAND_BYTES
     if step.command_bytes > MAX_COMMAND_BYTES:
         raise TooManyCommands(f"one event would cause more than {MAX_COMMAND_BYTES >> 20} MiB of commands")
@@ -134,7 +132,7 @@ def set_timer(step: Step, name: str, attempt: int, due: int) -> None:
     """Let a `TimerFired` for the instance come at `due`."""
     session = step.session
     session.write_shared(timer_key(due, session.uid, name, attempt), TIMER_ROW)
-    step.decision.commands.append(SetTimer(session=session.uid, instance=name, attempt=attempt, due=due))
+    step.commands.append(SetTimer(session=session.uid, instance=name, attempt=attempt, due=due))
 
 
 def _stop_cascade(step: Step, task: str, number: int) -> None:
@@ -143,7 +141,7 @@ def _stop_cascade(step: Step, task: str, number: int) -> None:
     instance = move(step, task, number, Status.FAILED)
     text = f"{limit} results in a row led to this instance without an event from outside (maxCascadeDepth)"
     instance.metadata |= exception_metadata(CASCADE_TOO_DEEP, _json({"maxCascadeDepth": limit}), text)
-    step.decision.outcome = Outcome.STOPPED
+    step.outcome = Outcome.STOPPED
 
 
 def exception_metadata(kind: str, context: bytes, info: str) -> dict[str, bytes]:
@@ -169,7 +167,7 @@ def task_kwargs(session: Session, rule: TaskConfig, instance: Instance) -> bytes
     """What the task receives: trigger -> kwargs, `withParams` merged in. Fired values win and stay verbatim."""
     kwargs = instance.kwargs
     names = sorted(kwargs) if len(kwargs) > 1 else kwargs
-    fired = object_of({name: session.payload(kwargs[name]) for name in names})
+    fired = joined([start_of(name) + session.payload(kwargs[name]) for name in names])
     return fired if rule.with_params == b"{}" else merge(rule.with_params, fired)
 
 

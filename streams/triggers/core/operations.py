@@ -42,7 +42,7 @@ def replay(session: Session, event: ReplayRequested) -> Decision:
     task, number, _ = _failed(session, event.instance, "replayed")
     step = Step(session, event)
     replay_instance(step, task, number, event.replacement_kwargs)
-    return step.decision
+    return step.decision()
 
 
 def skip(session: Session, event: SkipRequested) -> Decision:
@@ -55,7 +55,7 @@ def skip(session: Session, event: SkipRequested) -> Decision:
     instance.result = session.add_payload(event.result)
     if event.cascade:
         fire(step, task, instance.result, held=True)
-    return step.decision
+    return step.decision()
 
 
 def set_status(session: Session, event: StatusSet) -> Decision:
@@ -72,7 +72,7 @@ def set_status(session: Session, event: StatusSet) -> Decision:
     changed.settled |= event.status in SETTLED
     if event.cascade:
         fire(step, task, session.add_payload(event.cascade_kwargs))
-    return step.decision
+    return step.decision()
 
 
 def set_metadata(session: Session, event: MetadataUpdated) -> Decision:
@@ -93,7 +93,7 @@ def clone(session: Session, event: CloneRequested) -> Decision:
     if cohort := session.task_state(task).cohort_with(number):
         settle(copy, cohort)
     join_cohort(step, task, create(step, task, copy), copy)
-    return step.decision
+    return step.decision()
 
 
 def _failed(session: Session, name: str, wanted: str) -> tuple[str, int, Instance]:

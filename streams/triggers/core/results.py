@@ -47,7 +47,7 @@ def apply_result(session: Session, event: TaskResult) -> Decision:
             _retry(step, (task, number), event, metadata)
         case _:
             assert_never(event)
-    return step.decision
+    return step.decision()
 
 
 def run_due(session: Session, event: TimerFired) -> Decision:
@@ -62,7 +62,7 @@ def run_due(session: Session, event: TimerFired) -> Decision:
         _give_up(step, task, number)
     else:
         return Decision(outcome=Outcome.STALE)
-    return step.decision
+    return step.decision()
 
 
 def _give_up(step: Step, task: str, number: int) -> None:

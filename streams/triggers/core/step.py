@@ -2,24 +2,37 @@
 
 from __future__ import annotations
 
-from triggers.core.commands import Decision, Outcome
+from triggers.core.commands import Command, Decision, Fire, Outcome
 from triggers.core.events import SessionEvent
 from triggers.core.session import Session
 
 
 class Step:
-    """The session that an event changes, the event's time, and the decision so far."""
+    """The session that an event changes, the event's time, and what is decided so far."""
 
-    __slots__ = ("_event", "cascade_depth", "command_bytes", "decision", "session", "time")
+    __slots__ = (
+        "_event",
+        "cascade_depth",
+        "changed",
+        "command_bytes",
+        "commands",
+        "fires",
+        "outcome",
+        "session",
+        "time",
+    )
 
     def __init__(self, session: Session, event: SessionEvent, outcome: Outcome = Outcome.APPLIED) -> None:
         self.session = session
         self.time = event.time
+        self.outcome = outcome
+        self.commands: list[Command] = []
+        self.changed: list[tuple[str, str]] = []
+        self.fires: list[Fire] = []
         self.command_bytes = 0
-        self._event = event
         self.cascade_depth = 0
         """How many results in a row led to what this event schedules; 0: it comes from outside."""
-        self.decision = Decision(outcome=outcome)
+        self._event = event
 
     @property
     def now(self) -> int:
@@ -28,4 +41,8 @@ class Step:
 
     def note(self, instance: str, status: str) -> None:
         """The instance has taken a status."""
-        self.decision.changed.append((instance, status))
+        self.changed.append((instance, status))
+
+    def decision(self) -> Decision:
+        """All of it."""
+        return Decision(outcome=self.outcome, commands=self.commands, changed=self.changed, fires=self.fires)
