@@ -7,9 +7,8 @@ Rebalance callbacks run only inside `fetch` and `leave`, never while a batch is 
 from __future__ import annotations
 
 import time
-from collections import defaultdict
 from collections.abc import Callable
-from typing import Protocol, TypeVar, cast
+from typing import Protocol, TypeVar
 
 import structlog
 from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -18,7 +17,7 @@ from triggers.processing.exits import ExitCode, Stop
 from triggers.processing.kafka_codes import ALL_BROKERS_DOWN, PARTITION_EOF
 from triggers.processing.kafka_options import Options
 from triggers.processing.ownership import Ownership
-from triggers.processing.records import Record
+from triggers.processing.records import Record, by_partition
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -188,13 +187,9 @@ class Member:
         return True
 
     def _by_partition(self, messages: list[Message]) -> dict[int, list[Record]]:
-        records: defaultdict[int, list[Record]] = defaultdict(list)
-        for message in messages:
-            error = message.error()
-            if error is not None:
-                _survive(error)
-            else:
-                records[_partition(message)].append(cast("Record", message))
+        records, errors = by_partition(messages)
+        for error in errors:
+            _survive(error)
         # A poll that ran a rebalance may also return records of the assignment before it.
         return {p: found for p, found in records.items() if p in self.running}
 
@@ -207,11 +202,6 @@ class Member:
                 if time.monotonic() > deadline:
                     raise Stop(ExitCode.BROKER, f"reading committed offsets: {error}") from error
                 time.sleep(0.2)
-
-
-def _partition(message: Message) -> int:
-    partition = message.partition()
-    return -1 if partition is None else partition
 
 
 def _say(error: KafkaError) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from operator import methodcaller
-from typing import Final, Protocol
+from typing import Final, Protocol, cast
+
+from confluent_kafka import KafkaError, Message
 
 from triggers.codec import Reason
 from triggers.errors import Undecodable
@@ -50,6 +52,23 @@ def headers_of(record: Record) -> Sequence[Header] | None:
         return _read_headers(record)
     except (SystemError, UnicodeDecodeError) as error:
         raise Undecodable(Reason.BAD_HEADERS, "the name of a header is not UTF-8; the headers are lost") from error
+
+
+def by_partition(messages: Sequence[Message]) -> tuple[dict[int, list[Record]], list[KafkaError]]:
+    """What was consumed: records by partition, and what librdkafka has to say instead of one."""
+    records: dict[int, list[Record]] = {}
+    errors: list[KafkaError] = []
+    for message in messages:
+        error = message.error()
+        if error is not None:
+            errors.append(error)
+            continue
+        partition = place(message.partition())
+        found = records.get(partition)
+        if found is None:
+            found = records[partition] = []
+        found.append(cast("Record", message))
+    return records, errors
 
 
 def next_offset(record: Record) -> int:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import structlog
 from confluent_kafka import KafkaError, KafkaException, Message, Producer, TopicPartition
 
 from triggers.client.bounded_call import Hung, call_within
-from triggers.processing.batch import Batch, Changes
+from triggers.processing.batch import Batch
 from triggers.processing.exits import ExitCode, Stop
 from triggers.processing.kafka_codes import ALREADY_ABORTED, FENCING
 from triggers.processing.kafka_options import Options
+from triggers.processing.sending import Report, send_outputs, send_rows
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -101,33 +102,8 @@ class Transactions:
 
     def _send(self, batch: Batch, reached: dict[int, int]) -> None:
         for partition, rows in batch.rows.items():
-            self._send_rows(partition, rows, reached)
-        for each in batch.outputs:
-            if each.headers or each.time:
-                headers = each.headers or []
-                self._produce(each.topic, each.value, each.key, each.partition, timestamp=each.time, headers=headers)
-            else:
-                self._produce(each.topic, each.value, each.key, each.partition)
-
-    def _send_rows(self, partition: int, rows: Changes, reached: dict[int, int]) -> None:
-        def note(error: KafkaError | None, message: Message) -> None:
-            offset = message.offset()
-            if error is None and offset is not None:
-                reached[partition] = offset
-
-        last = len(rows) - 1
-        for i, (key, value) in enumerate(rows.items()):
-            if i < last:
-                self._produce(self._changelog, value, key, partition)
-            else:
-                self._produce(self._changelog, value, key, partition, note)
-
-    def _produce(self, *arguments: Any, **named: Any) -> None:  # noqa: ANN401  # positional where it is hot: keywords cost half as much again
-        while True:
-            try:
-                return self._producer.produce(*arguments, **named)
-            except BufferError:  # librdkafka's queue is full: let it send
-                self._producer.poll(0.01)
+            send_rows(self._producer, self._changelog, partition, rows, _noting(reached, partition))
+        send_outputs(self._producer, batch.outputs)
 
     def _add_offsets(self, offsets: Mapping[int, int], group: object) -> None:
         places = [TopicPartition(self._source, p, offset, self._worker_id) for p, offset in offsets.items()]
@@ -156,6 +132,15 @@ class Transactions:
                 if not _error(error).retriable() or left <= 0:
                     raise
                 time.sleep(_RETRY_PAUSE_S)
+
+
+def _noting(reached: dict[int, int], partition: int) -> Report:
+    def note(error: KafkaError | None, message: Message) -> None:
+        offset = message.offset()
+        if error is None and offset is not None:
+            reached[partition] = offset
+
+    return note
 
 
 def _error(exception: KafkaException) -> KafkaError:
