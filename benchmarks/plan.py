@@ -21,6 +21,7 @@ class Plan:
     """Sessions of 5 pages that the old framework gets."""
     old_long_sessions: int
     """Sessions of 500 pages that it gets."""
+    soak_s: float
 
 
 QUICK = Plan(
@@ -33,6 +34,7 @@ QUICK = Plan(
     recovered_partitions=8,
     old_short_sessions=100,
     old_long_sessions=1,
+    soak_s=60,
 )
 FULL = Plan(
     rounds=5,
@@ -44,4 +46,5 @@ FULL = Plan(
     recovered_partitions=64,
     old_short_sessions=200,
     old_long_sessions=2,
+    soak_s=1800,
 )

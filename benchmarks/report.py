@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from statistics import median
 
 from benchmarks.latency import Latency
+from benchmarks.soak import Soak
 from benchmarks.suite import Figures
 from benchmarks.summary import TARGETS, Summary
 from benchmarks.throughput import Rate
@@ -29,6 +30,8 @@ def _sections(figures: Figures, summary: Summary) -> Iterator[str]:
         yield f"### Celery, {pool}: tasks\n\n" + rates(runs)
     if figures.cold_start_s or figures.recovery:
         yield "### A worker's start\n\n" + _starts(figures)
+    if figures.soak:
+        yield "### Memory under steady work\n\n" + _soaks(figures.soak)
     yield "### Where and when\n\n" + table(("", ""), [*figures.machine.items(), *figures.measured.items()])
     if figures.left_out:
         yield "Left out: " + "; ".join(figures.left_out)
@@ -85,6 +88,18 @@ def latencies(found: Mapping[str, Sequence[Latency]]) -> str:
         for what, runs in found.items()
     )
     return table(("from fire to", *names), rows)
+
+
+def _soaks(found: Sequence[Soak]) -> str:
+    rows = (
+        (f"{run.seconds:,.0f}", f"{run.events:,}", f"{run.sessions:,}", *(f"{mb:,.0f}" for mb in _sixths(run)))
+        for run in found
+    )
+    return table(("seconds", "events", "sessions", *(f"MB after {n}/6" for n in range(1, 7))), rows)
+
+
+def _sixths(run: Soak) -> list[float]:
+    return [run.resident_mb[len(run.resident_mb) * n // 6 - 1] for n in range(1, 7)]
 
 
 def _starts(figures: Figures) -> str:

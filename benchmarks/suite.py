@@ -17,6 +17,7 @@ from benchmarks.machine import machine, moment
 from benchmarks.micro_level import Steps, measure_steps
 from benchmarks.old_framework import OldFramework
 from benchmarks.plan import Plan
+from benchmarks.soak import Soak, soak
 from benchmarks.throughput import Program, Rate, measure
 from benchmarks.worker_costs import Recovery, cold_start, recovery
 from benchmarks.workload import Workload
@@ -41,6 +42,7 @@ class Figures(msgspec.Struct, kw_only=True):
     steps: dict[str, Steps] = {}
     cold_start_s: list[float] = []
     recovery: list[Recovery] = []
+    soak: list[Soak] = []
 
 
 @dataclass(slots=True)
@@ -114,6 +116,12 @@ class Suite:
         self.figures.recovery.append(found)
         self.say(f"recovery: {found.rows_per_s:,.0f} rows/s, then {found.resident_mb:,.0f} MB")
 
+    def soak(self) -> None:
+        """Memory under steady work."""
+        found = soak(self.brokers, self.plan.soak_s)
+        self.figures.soak.append(found)
+        self.say(f"soak: {found.seconds:,.0f} s, {found.resident_mb[-1]:,.0f} MB, growth {found.growth:.3f}")
+
     def _side_by_side(self, workload: Workload, programs: Sequence[Program]) -> None:
         """Programs take turns: whatever else the machine does, it does to all of them."""
         runs = self.figures.throughput.setdefault(workload.name, {})
@@ -157,6 +165,7 @@ SECTIONS: dict[str, Callable[[Suite], None]] = {
     "celery": Suite.celery,
     "latency": Suite.latency,
     "worker": Suite.worker,
+    "soak": Suite.soak,
 }
 
 FIELDS = {
@@ -166,6 +175,7 @@ FIELDS = {
     "celery": ("celery",),
     "latency": ("latency",),
     "worker": ("cold_start_s", "recovery"),
+    "soak": ("soak",),
 }
 """What each section measures."""
 

@@ -28,7 +28,8 @@ def cpu_ratio(runs: Mapping[str, Sequence[Rate]], ours: str, theirs: str) -> flo
 
 def summarise(figures: Figures) -> Summary:
     """Everything that its section was measured for, rounded to three digits."""
-    found = _throughput(figures) | _steps(figures) | _latency(figures) | _celery(figures) | _worker(figures)
+    found = _throughput(figures) | _steps(figures) | _latency(figures) | _celery(figures)
+    found |= _worker(figures) | _soak(figures)
     return {name: float(f"{value:.3g}") for name, value in found.items()}
 
 
@@ -101,9 +102,17 @@ def _worker(figures: Figures) -> Summary:
     return found
 
 
+def _soak(figures: Figures) -> Summary:
+    found: Summary = {}
+    for run in figures.soak:
+        found["soak_growth" if run.seconds >= _LONG_S else f"soak_growth_in_{run.seconds:.0f}_s"] = run.growth
+    return found
+
+
+_LONG_S = 1800
 _MANY_SESSIONS = 1_000_000
 _MANY_PARTITIONS = 64
-"""What the target for memory is about; a smaller run says nothing of it."""
+"""What the targets for memory are about; a smaller run says nothing of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +148,7 @@ TARGETS = (
     Target("visible_p99_ms", "p99 ≤ 30 ms from fire to command at 500/s", at_most(30)),
     Target("started_p50_ms", "p50 ≤ 40 ms from fire to task at 500/s", at_most(40)),
     Target("resident_mb", "≤ 400 MB with 64 partitions and 1 M five-page sessions", at_most(400)),
+    Target("soak_growth", "no growth in 30 minutes: last third beside the second", at_most(1.03)),
     Target("recovery_rows_per_s", "≥ 250,000 changelog rows/s recovered", at_least(250_000)),
     Target("cold_start_s", "≤ 3 s to the first command with an empty table", at_most(3)),
     Target("celery_prefork_ratio_to_redis", "prefork: tasks/s no less than over Redis", at_least(1)),

@@ -11,6 +11,8 @@ from benchmarks.contenders import AGENT, FAUST, FEW, MANY, PASSTHROUGH
 from benchmarks.latency import of
 from benchmarks.micro_level import Steps
 from benchmarks.plan import QUICK
+from benchmarks.report import report
+from benchmarks.soak import Soak
 from benchmarks.suite import SECTIONS, Figures, Suite, keep
 from benchmarks.summary import TARGETS, summarise
 from benchmarks.throughput import Rate
@@ -60,6 +62,15 @@ def test_memory_of_a_small_run_is_not_held_against_the_target_for_a_million_sess
 
     assert "resident_mb" not in summarise(Figures(recovery=[small]))
     assert summarise(Figures(recovery=[large]))["resident_mb"] == 300
+
+
+def test_a_soak_compares_its_last_third_with_the_second() -> None:
+    run = Soak(seconds=1800, events=1, sessions=1, resident_mb=[100.0] * 20 + [200.0] * 20 + [210.0] * 20)
+    short = msgspec.structs.replace(run, seconds=60)
+
+    assert summarise(Figures(soak=[run]))["soak_growth"] == 1.05
+    assert "soak_growth" not in summarise(Figures(soak=[short]))
+    assert "| 1,800 | 1 | 1 | 100 | 100 | 200 | 200 | 210 | 210 |" in report(Figures(soak=[run]), {})
 
 
 def test_every_target_names_a_figure_once() -> None:

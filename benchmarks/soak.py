@@ -1,0 +1,79 @@
+"""Whether an agent grows while it works steadily: new sessions all the time, each with its rules and five pages."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from itertools import islice
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+
+import msgspec
+from confluent_kafka import Producer
+
+from benchmarks.compiled import agent_environment
+from benchmarks.delivery import await_records, installation
+from benchmarks.processes import Running, running
+from benchmarks.programs.client_options import producer_options
+from benchmarks.workload import Published, Workload
+from triggers.topology import Topology
+
+RATE = 1000
+"""Events a second: a hundred new sessions."""
+_TURNS_PER_S = 10
+_SAMPLES = 60
+_WAVE = Workload(name="soak", in_flight=1000, pages=5, whole=True)
+
+
+class Soak(msgspec.Struct, frozen=True, kw_only=True):
+    """One run."""
+
+    seconds: float
+    events: int
+    sessions: int
+    resident_mb: list[float]
+    """At even intervals."""
+
+    @property
+    def growth(self) -> float:
+        """Resident memory in the last third beside the second one: medians. In the first one caches fill."""
+        third = len(self.resident_mb) // 3
+        return median(self.resident_mb[-third:]) / median(self.resident_mb[third:-third])
+
+
+def soak(brokers: str, seconds: float) -> Soak:
+    """Blocks for that long. Raises RuntimeError when the agent ends, or has not done everything in the end."""
+    waves = max(round(RATE * seconds / _WAVE.events), 1)
+    work = Workload(name="soak", in_flight=_WAVE.in_flight, pages=_WAVE.pages, waves=waves, whole=True)
+    with ExitStack() as stack:
+        settings = stack.enter_context(installation(brokers))
+        folder = Path(stack.enter_context(TemporaryDirectory(prefix="triggers-bench-")))
+        arguments = ["-m", "benchmarks.programs.agent", settings.brokers, settings.namespace, str(folder)]
+        agent = stack.enter_context(running("agent", arguments, folder, env=agent_environment()))
+        producer = Producer(producer_options(settings.brokers))
+        resident = list(_work(producer, Topology(settings.namespace).events, work, agent))
+        producer.flush(60)
+        await_records(settings, Topology(settings.namespace).commands, agent, work.commands)
+    return Soak(seconds=seconds, events=work.events, sessions=work.sessions, resident_mb=resident)
+
+
+def _work(producer: Producer, topic: str, work: Workload, agent: Running) -> Iterator[float]:
+    """Publish at the rate; the agent's resident megabytes from time to time."""
+    events = work.all_events()
+    turns = work.events * _TURNS_PER_S // RATE
+    started = time.monotonic()
+    for turn in range(turns):
+        _publish(producer, topic, list(islice(events, RATE // _TURNS_PER_S)))
+        if turn % max(turns // _SAMPLES, 1) == 0:
+            agent.check()
+            yield agent.process.memory_info().rss / 2**20
+        time.sleep(max(started + (turn + 1) / _TURNS_PER_S - time.monotonic(), 0))
+    _publish(producer, topic, list(events))
+
+
+def _publish(producer: Producer, topic: str, events: list[Published]) -> None:
+    for key, value in events:
+        producer.produce(topic, value, key)
+    producer.poll(0)
