@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from benchmarks.compiled import agent_environment
 from benchmarks.environments import python_of
 from benchmarks.throughput import Program
@@ -10,10 +12,13 @@ from benchmarks.workload import Workload
 PASSTHROUGH = Program(name="pass-through", module="benchmarks.programs.passthrough")
 TRANSACTIONAL = Program(name="transactional pass-through", module="benchmarks.programs.transactional_passthrough")
 AGENT = Program(name="triggers agent", module="benchmarks.programs.agent", env=agent_environment(), rules=True)
+TWO_AGENTS = replace(AGENT, name="two triggers agents", module="benchmarks.programs.two_agents")
 FAUST = Program(name="stock Faust", module="benchmarks.programs.stock_faust", share=0.1)
 
 FEW = Workload(name="1,000 sessions in flight", in_flight=1000, pages=100)
 MANY = Workload(name="100,000 sessions in flight", in_flight=100_000, pages=1)
+LONGER = replace(FEW, name="1,000 sessions in flight, four times as long", pages=400)
+"""Long enough for a rebalance at the start to be forgotten."""
 
 SHORT = Workload(name="whole sessions of 5 pages", in_flight=1000, pages=5, waves=10, whole=True)
 LONG = Workload(name="whole sessions of 500 pages", in_flight=100, pages=500, whole=True)

@@ -11,7 +11,19 @@ import msgspec
 from confluent_kafka import KafkaException
 
 from benchmarks import celery_rates, old_framework
-from benchmarks.contenders import AGENT, FAUST, FEW, LONG, MANY, PASSTHROUGH, SHORT, TRANSACTIONAL, quix
+from benchmarks.contenders import (
+    AGENT,
+    FAUST,
+    FEW,
+    LONG,
+    LONGER,
+    MANY,
+    PASSTHROUGH,
+    SHORT,
+    TRANSACTIONAL,
+    TWO_AGENTS,
+    quix,
+)
 from benchmarks.latency import Latency, measure_latency
 from benchmarks.machine import machine, moment
 from benchmarks.micro_level import Steps, measure_steps
@@ -76,6 +88,7 @@ class Suite:
         others = [PASSTHROUGH, TRANSACTIONAL, FAUST, *self._quix()]
         self._side_by_side(FEW, [*others, AGENT])
         self._side_by_side(MANY, [PASSTHROUGH, TRANSACTIONAL, AGENT])
+        self._side_by_side(LONGER, [AGENT, TWO_AGENTS])
 
     def sessions(self) -> None:
         """Whole sessions, beside the old framework."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from benchmarks.contenders import AGENT, FAUST, FEW, LONG, MANY, PASSTHROUGH, SHORT, TRANSACTIONAL
+from benchmarks.contenders import AGENT, FAUST, FEW, LONG, LONGER, MANY, PASSTHROUGH, SHORT, TRANSACTIONAL, TWO_AGENTS
 from benchmarks.old_framework import NAME as OLD
 from benchmarks.suite import Figures, Runs
 from benchmarks.throughput import Rate
@@ -52,6 +52,9 @@ def _throughput(figures: Figures) -> Summary:
         if other in runs and AGENT.name in runs:
             found[f"ratio_to_{name}"] = speed_ratio(runs, AGENT.name, other)
             found[f"cpu_ratio_to_{name}"] = cpu_ratio(runs, AGENT.name, other)
+    if two := figures.throughput.get(LONGER.name):
+        found["cpu_of_one_agent_over_two"] = cpu_ratio(two, TWO_AGENTS.name, AGENT.name)
+        found["speed_of_two_agents_over_one"] = speed_ratio(two, TWO_AGENTS.name, AGENT.name)
     short, long = (figures.throughput.get(of.name, {}).get(AGENT.name) for of in (SHORT, LONG))
     if short and long:
         grown = [b.cpu_us_per_event / a.cpu_us_per_event for a, b in zip(short, long, strict=False)]
@@ -144,6 +147,11 @@ TARGETS = (
     Target("cost_5000_over_5_pages", "≤ 1.5 times the cost of 5 pages at 5,000", at_most(1.5)),
     Target("cost_200_ignoring_rules", "≤ 1.2 times with 200 rules that ignore the trigger", at_most(1.2)),
     Target("cost_1m_over_10k_stored", "≤ 1.5 times with 1 M sessions stored instead of 10 k", at_most(1.5)),
+    Target(
+        "cpu_of_one_agent_over_two",
+        "two processes need no more CPU an event: ≥ 0.9 of one's over theirs",
+        at_least(0.9),
+    ),
     Target("visible_p50_ms", "p50 ≤ 10 ms from fire to command at 500/s", at_most(10)),
     Target("visible_p99_ms", "p99 ≤ 30 ms from fire to command at 500/s", at_most(30)),
     Target("started_p50_ms", "p50 ≤ 40 ms from fire to task at 500/s", at_most(40)),
