@@ -129,17 +129,18 @@ class PartitionTurn:
         key = record.key()
         session = touched.get(key)
         if session is None:
-            session = self._touch(record, key or b"")
+            session = self._touch(record, key)
             if session is None:
                 return
             touched[key] = session
         self._step(session, record)
 
-    def _touch(self, record: Record, key: bytes) -> _Touched | None:
+    def _touch(self, record: Record, given: bytes | None) -> _Touched | None:
         """The record's session, from the cache or from its rows; None: the record is dealt with already."""
+        key = given or b""
         session = self._rules.cache.take(self._partition, key)
         try:
-            uid = decode_key(key)
+            uid = decode_key(given)
             if session is None:
                 if misplaced(record, key, self._rules.topics.partitions):
                     self._send_home(record, key)

@@ -117,6 +117,16 @@ async def test_a_batch_is_cut_where_its_commands_become_too_many(bench: Bench) -
     assert batch.rows[partition_of(other, PARTITIONS)] == {}
 
 
+@pytest.mark.parametrize(("key", "said"), [(None, "missing"), (b"", "empty")])
+async def test_a_record_without_a_key_is_buried_and_says_what_is_wrong_with_it(
+    bench: Bench, key: bytes | None, said: str
+) -> None:
+    batch = bench.decide(record(b"{}", key, partition=HOME))
+
+    (letter,) = to(NAMES.dead_letters, batch)
+    assert said in decode_dead_letter(letter.value).detail
+
+
 async def test_a_batch_that_has_room_for_everything_is_not_cut(bench: Bench) -> None:
     batch = bench.decide(configure(), fire("firstPageReceived", offset=1), fire("questionnaireComplete", offset=2))
 
