@@ -23,11 +23,11 @@ RATES = (100_000, 1_000_000, 10_000_000)
 class Inputs:
     """Per event, per task, per row: measured with `make bench` unless it says assumed."""
 
-    agent_cpu_us: float = 150.0
-    """CPU of an agent for one event, sessions coming from disk; half of that where they are in memory."""
-    broker_cpu_us: float = 20.0
+    agent_cpu_us: float = 75.0
+    """CPU of an agent for one event, sessions coming from disk; a third of that where they are in memory."""
+    broker_cpu_us: float = 12.0
     """CPU of a broker for one event: read, and its command and rows written, by a leader."""
-    celery_cpu_us: float = 1200.0
+    celery_cpu_us: float = 950.0
     """CPU of a Celery worker (prefork) for one task that does nothing, its results included; solo: half."""
     utilisation: float = 0.5
     """Assumed: share of its capacity that anything uses on average, so that peaks and catching up fit."""
@@ -49,11 +49,11 @@ class Inputs:
     """Of five pages."""
     session_disk_bytes: int = 1000
     """RocksDB on the agent's disk, five pages of 200 bytes."""
-    recovery_rows_per_s: float = 150_000.0
+    recovery_rows_per_s: float = 350_000.0
     """Of one agent."""
-    session_timeout_s: float = 10.0
+    session_timeout_s: float = 6.0
     """`session_timeout_s` of the settings: how long a dead agent is waited for."""
-    planned_stall_s: float = 3.5
+    planned_stall_s: float = 1.2
     """Longest stall of a session when an agent is stopped in good order."""
 
     event_retention_days: float = 7.0
