@@ -8,6 +8,7 @@ from confluent_kafka import KafkaError, Message, Producer
 
 from triggers.processing.batch import Changes
 from triggers.processing.output import Output
+from triggers.processing.records import Header
 
 Report = Callable[[KafkaError | None, Message], None]
 
@@ -17,36 +18,29 @@ def send_rows(producer: Producer, topic: str, partition: int, rows: Changes, rep
     left = len(rows)
     for key, value in rows.items():
         left -= 1
-        while True:
-            try:
-                if left:
-                    producer.produce(topic, value, key, partition)
-                else:
-                    producer.produce(topic, value, key, partition, report)
-                break
-            except BufferError:
-                _make_room(producer)
+        _send(producer, topic, key, value, partition, None if left else report)
 
 
 def send_outputs(producer: Producer, outputs: Sequence[Output]) -> None:
     """Queue the outputs in order."""
     for each in outputs:
-        while True:
-            try:
-                if each.headers or each.time:
-                    _send_in_full(producer, each)
-                else:  # positional: keywords cost half as much again
-                    producer.produce(each.topic, each.value, each.key, each.partition)
-                break
-            except BufferError:
-                _make_room(producer)
+        _send(producer, each.topic, each.key, each.value, each.partition, None, each.time, each.headers)
 
 
-def _send_in_full(producer: Producer, each: Output) -> None:
-    headers: list[tuple[str, str | bytes | None]] = [*(each.headers or ())]
-    producer.produce(each.topic, each.value, each.key, each.partition, timestamp=each.time, headers=headers)
-
-
-def _make_room(producer: Producer) -> None:
-    """librdkafka's queue is full: let it send."""
-    producer.poll(0.01)
+def _send(  # noqa: PLR0913, PLR0917  # all that a record has; keywords cost half as much again
+    producer: Producer,
+    topic: str,
+    key: bytes | None,
+    value: bytes | None,
+    partition: int,
+    report: Report | None,
+    time: int = 0,
+    headers: list[Header] | None = None,
+) -> None:
+    while True:
+        try:
+            producer.produce(topic, value, key, partition, report, None, time, headers)  # type: ignore[arg-type]  # lists are invariant
+        except BufferError:  # librdkafka's queue is full: let it send
+            producer.poll(0.01)
+        else:
+            return
