@@ -12,7 +12,7 @@ from benchmarks.workload import Workload
 PASSTHROUGH = Program(name="pass-through", module="benchmarks.programs.passthrough")
 TRANSACTIONAL = Program(name="transactional pass-through", module="benchmarks.programs.transactional_passthrough")
 AGENT = Program(name="triggers agent", module="benchmarks.programs.agent", env=agent_environment(), rules=True)
-TWO_AGENTS = replace(AGENT, name="two triggers agents", module="benchmarks.programs.two_agents")
+TWO_AGENTS = replace(AGENT, name="two triggers agents", arguments=("2",))
 FAUST = Program(name="stock Faust", module="benchmarks.programs.stock_faust", share=0.1)
 
 FEW = Workload(name="1,000 sessions in flight", in_flight=1000, pages=100)

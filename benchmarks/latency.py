@@ -14,7 +14,7 @@ from tempfile import TemporaryDirectory
 import msgspec
 from confluent_kafka import Consumer, Producer, TopicPartition
 
-from benchmarks.compiled import agent_environment
+from benchmarks.contenders import AGENT
 from benchmarks.delivery import await_records, installation, publish, reader_options
 from benchmarks.processes import Running, running
 from benchmarks.programs.client_options import producer_options
@@ -70,8 +70,7 @@ def measure_latency(brokers: str, seconds: float, *, celery: bool) -> dict[str, 
 def _agent(stack: ExitStack, settings: Settings, folder: Path) -> Running:
     """A running agent with open sessions."""
     publish(settings, _SESSIONS.all_events())
-    arguments = ["-m", "benchmarks.programs.agent", settings.brokers, settings.namespace, str(folder)]
-    agent = stack.enter_context(running("agent", arguments, folder, env=agent_environment()))
+    agent = stack.enter_context(AGENT.start(settings, folder))
     await_records(settings, Topology(settings.namespace).commands, agent, _SESSIONS.sessions)
     return agent
 

@@ -20,7 +20,7 @@ import click
 from benchmarks.contenders import AGENT, FEW, MANY
 from benchmarks.delivery import await_records, installation, size_of
 from benchmarks.machine import moment
-from benchmarks.processes import Running, running
+from benchmarks.processes import Running
 from benchmarks.report import table
 from benchmarks.workload import Workload
 from triggers.dev.broker import running_broker
@@ -80,8 +80,7 @@ def profile(workload: Workload, brokers: str) -> dict[str, float]:
         settings = stack.enter_context(installation(brokers))
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="triggers-bench-")))
         AGENT.prepare(workload, settings)
-        arguments = ["-m", AGENT.module, settings.brokers, settings.namespace, str(folder)]
-        agent = stack.enter_context(running("agent", arguments, folder))
+        agent = stack.enter_context(replace(AGENT, env={}).start(settings, folder))  # py-spy sees the sources only
         commands = Topology(settings.namespace).commands
         await_records(settings, commands, agent, workload.commands // 10)
         size, before = size_of(settings, commands), _cpu_of_threads(agent)

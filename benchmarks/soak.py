@@ -13,9 +13,9 @@ from tempfile import TemporaryDirectory
 import msgspec
 from confluent_kafka import Producer
 
-from benchmarks.compiled import agent_environment
+from benchmarks.contenders import AGENT
 from benchmarks.delivery import await_records, installation
-from benchmarks.processes import Running, running
+from benchmarks.processes import Running
 from benchmarks.programs.client_options import producer_options
 from benchmarks.workload import Published, Workload
 from triggers.topology import Topology
@@ -50,8 +50,7 @@ def soak(brokers: str, seconds: float) -> Soak:
     with ExitStack() as stack:
         settings = stack.enter_context(installation(brokers))
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="triggers-bench-")))
-        arguments = ["-m", "benchmarks.programs.agent", settings.brokers, settings.namespace, str(folder)]
-        agent = stack.enter_context(running("agent", arguments, folder, env=agent_environment()))
+        agent = stack.enter_context(AGENT.start(settings, folder))
         producer = Producer(producer_options(settings.brokers))
         resident = list(_work(producer, Topology(settings.namespace).events, work, agent))
         producer.flush(60)

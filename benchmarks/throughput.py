@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 import msgspec
 
 from benchmarks.delivery import Delivered, await_records, installation, publish
-from benchmarks.processes import Cost, broker_process, running, watched
+from benchmarks.processes import Cost, Running, broker_process, running, watched
 from benchmarks.seeding import seed
 from benchmarks.workload import Workload
 from triggers.settings import Settings
@@ -40,6 +40,8 @@ class Program:
 
     name: str
     module: str
+    arguments: tuple[str, ...] = ()
+    """After the brokers, the namespace and the folder, which every one gets."""
     python: Path | None = None
     """Interpreter of an environment of its own; None: ours."""
     rules: bool = False
@@ -54,6 +56,11 @@ class Program:
             seed(settings, workload.keys(), pages=0)
         publish(settings, workload.all_events() if workload.whole else workload.only_pages(self.share))
 
+    def start(self, settings: Settings, folder: Path) -> AbstractContextManager[Running]:
+        """Run it on an installation until the block ends; its files go to the folder."""
+        arguments = ["-m", self.module, settings.brokers, settings.namespace, str(folder), *self.arguments]
+        return running(self.name, arguments, folder, python=self.python, env=self.env)
+
     def expects(self, workload: Workload) -> int:
         """How many records out."""
         return int(workload.commands * self.share)
@@ -65,8 +72,7 @@ def measure(program: Program, workload: Workload, brokers: str) -> Rate:
         settings = stack.enter_context(installation(brokers))
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="triggers-bench-")))
         program.prepare(workload, settings)
-        arguments = ["-m", program.module, settings.brokers, settings.namespace, str(folder)]
-        process = stack.enter_context(running(program.name, arguments, folder, python=program.python, env=program.env))
+        process = stack.enter_context(program.start(settings, folder))
         processes = [process.process, *filter(None, [broker_process()])]
         costs = stack.enter_context(watched(*processes))
         commands = Topology(settings.namespace).commands

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import ExitStack
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import msgspec
 
-from benchmarks.compiled import agent_environment
+from benchmarks.contenders import AGENT
 from benchmarks.delivery import await_records, installation, publish
-from benchmarks.processes import Cost, Running, running, watched
+from benchmarks.processes import Cost, Running, watched
 from benchmarks.seeding import seed
 from benchmarks.workload import Workload, pages
-from triggers.settings import Settings
 from triggers.topology import Topology
 
 _PAGES = 5
@@ -50,7 +49,7 @@ def cold_start(brokers: str) -> float:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="triggers-bench-")))
         publish(settings, Workload(name="one", in_flight=1, pages=1, whole=True).all_events())
         started = time.time()
-        agent = stack.enter_context(_agent(settings, folder))
+        agent = stack.enter_context(AGENT.start(settings, folder))
         delivered = await_records(settings, Topology(settings.namespace).commands, agent, 1)
     return delivered.times[0] - started
 
@@ -61,7 +60,7 @@ def recovery(brokers: str, sessions: int, partitions: int) -> Recovery:
         settings = stack.enter_context(installation(brokers, partitions))
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="triggers-bench-")))
         seed(settings, map(_uid, range(sessions)), _PAGES)
-        agent = stack.enter_context(_agent(settings, folder))
+        agent = stack.enter_context(AGENT.start(settings, folder))
         (cost,) = stack.enter_context(watched(agent.process))
         restored = _await_restored(agent, partitions)
         cpu_s = cost.cpu_s[-1]
@@ -82,11 +81,6 @@ def _recovery(restored: list[_Restored], cost: Cost, cpu_s: float, sessions: int
         resident_mb=cost.resident[-1] / 2**20,
         disk_mb=sum(file.stat().st_size for file in folder.rglob("*") if file.is_file()) / 2**20,
     )
-
-
-def _agent(settings: Settings, folder: Path) -> AbstractContextManager[Running]:
-    arguments = ["-m", "benchmarks.programs.agent", settings.brokers, settings.namespace, str(folder)]
-    return running("agent", arguments, folder, env=agent_environment())
 
 
 def _uid(number: int) -> bytes:

@@ -1,19 +1,20 @@
-"""Ours: one agent process, as `triggers worker` runs it. `TRIGGERS_*` settings hold."""
+"""Ours, as `triggers worker --processes N` runs it. `TRIGGERS_*` settings hold."""
 
 from __future__ import annotations
 
 import sys
 
 from triggers.processing.app import run_worker
+from triggers.processing.supervisor import run_workers
 from triggers.settings import Settings
 
 
-def main(brokers: str, namespace: str, folder: str) -> int:
+def main(brokers: str, namespace: str, folder: str, processes: str = "1") -> int:
     """Run until SIGTERM."""
     settings = Settings.from_env(
         brokers=brokers, namespace=namespace, data_dir=folder, worker_id="bench", web_port=0, log_format="json"
     )
-    return run_worker(settings, 0)
+    return run_worker(settings, 0) if processes == "1" else run_workers(settings, int(processes))
 
 
 if __name__ == "__main__":
