@@ -98,7 +98,7 @@ class Script:
         return task
 
     def _kwargs(self) -> Kwargs:
-        values: list[Any] = [0, 2**53, None, "", "ü", [1, {}], {"deep": 2, "new": True}]
+        values: list[Any] = [0, 2**53, None, "", "ü", 80 * "x", 600 * "y", [1, {}], {"deep": 2, "new": True}]
         return {self._random.choice("nw"): self._random.choice(values) for _ in range(self._random.randint(0, 2))}
 
     def _replacement(self) -> Kwargs | None:

@@ -24,6 +24,7 @@ from triggers.core.events import (
     TimerFired,
     TriggerFired,
 )
+from triggers.core.fired import Fired
 from triggers.core.rules import fire
 from triggers.core.session import Session
 from triggers.core.step import Step
@@ -90,5 +91,5 @@ def _decide(session: Session, event: Event) -> Decision:  # noqa: C901, PLR0911,
 def _fire(session: Session, event: TriggerFired) -> Decision:
     used = event.trigger in session.plan.by_trigger
     step = Step(session, event, _APPLIED if used else Outcome.UNUSED)
-    fire(step, event.trigger, session.add_kwargs(event.trigger, event.kwargs))
+    fire(step, Fired(session, event.trigger, event.kwargs))
     return step.decision()

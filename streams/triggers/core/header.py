@@ -9,7 +9,11 @@ from msgspec import Struct
 
 from triggers.core.instance import Payload
 
-VERSION = 2
+VERSION = 3
+
+Latest = int | bytes | tuple[str, int]
+"""A trigger's latest kwargs as headers hold them: a payload, or task and number of the instance that has them; a
+negative number: no instance holds that payload."""
 
 
 class Cohort(Struct, array_like=True):
@@ -90,8 +94,8 @@ class Header(Struct, array_like=True):
     tasks: dict[str, TaskState] = {}
     """The hot ones; the others are rows."""
     tasks_spilled: bool = False
-    latest: dict[str, Payload] = {}
-    """Latest kwargs, trigger -> payload, of the hot ones; the others are rows."""
+    latest: dict[str, Latest] = {}
+    """Latest kwargs by trigger, of the hot ones; the others are rows."""
     latest_spilled: bool = False
     payloads: int = 0
     """Number of the last payload row."""

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import msgspec
 from msgspec import Struct, field
 
 from triggers.core.statuses import RESOLVED, UNSTARTED
 
 Payload = int | bytes
-"""A payload as headers and instances hold it: a small one itself, of a larger one the number of its row."""
+"""A payload as headers and instances hold it: itself (a small one, or kwargs that only one instance has), or the number
+of its row."""
+
+SMALL: Final = 64
+"""Bytes of a payload that needs no row of its own: a row costs the agent about 3 µs (see docs/performance.md)."""
 
 
 class Instance(

@@ -15,6 +15,7 @@ from triggers.core.events import (
     SkipRequested,
     StatusSet,
 )
+from triggers.core.fired import Fired
 from triggers.core.instance import Instance
 from triggers.core.kwargs import members_of
 from triggers.core.lifecycle import copy_of, create, join_cohort, move, settle
@@ -54,7 +55,7 @@ def skip(session: Session, event: SkipRequested) -> Decision:
     instance.metadata.pop("result", None)
     instance.result = session.add_payload(event.result)
     if event.cascade:
-        fire(step, task, instance.result, held=True)
+        fire(step, Fired(session, task, event.result, instance.result))
     return step.decision()
 
 
@@ -71,7 +72,7 @@ def set_status(session: Session, event: StatusSet) -> Decision:
     changed.metadata |= metadata
     changed.settled |= event.status in SETTLED
     if event.cascade:
-        fire(step, task, session.add_payload(event.cascade_kwargs))
+        fire(step, Fired(session, task, event.cascade_kwargs))
     return step.decision()
 
 

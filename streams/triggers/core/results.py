@@ -8,6 +8,7 @@ import msgspec
 
 from triggers.core.commands import Decision, Outcome
 from triggers.core.events import TaskFailed, TaskFinished, TaskRetried, TaskStarted, TaskStatusChanged, TimerFired
+from triggers.core.fired import Fired
 from triggers.core.instance import Instance
 from triggers.core.kwargs import members_of
 from triggers.core.lifecycle import exception_metadata, issue, move, replay, rule_of, schedule, stop_timer, watch
@@ -88,7 +89,7 @@ def _finish(step: Step, task: str, number: int, event: TaskFinished) -> None:
     instance.metadata.pop("result", None)
     instance.result = step.session.add_payload(event.result)
     step.cascade_depth = instance.cascade_depth + 1
-    fire(step, task, instance.result, held=True)
+    fire(step, Fired(step.session, task, event.result, instance.result))
 
 
 def _fail(instance: Instance, event: TaskFailed) -> None:

@@ -7,6 +7,7 @@ from operator import itemgetter
 from typing import Final
 
 from triggers.core.commands import Fire, Outcome
+from triggers.core.fired import Fired
 from triggers.core.header import Cohort, TaskState
 from triggers.core.instance import Instance, Payload
 from triggers.core.instance_names import instance_name
@@ -18,25 +19,20 @@ from triggers.core.step import Step
 _STOPPED: Final = Outcome.STOPPED  # looked up once: a member of an enumeration takes 0.1 µs
 
 
-def fire(step: Step, trigger: str, payload: Payload, *, held: bool = False) -> None:
-    """Fire a trigger, `payload` being its kwargs, and schedule what became ready.
-
-    Tasks in declaration order, instances in creation order. `held`: an instance has the payload already, as its result.
-    """
-    session = step.session
+def fire(step: Step, fired: Fired) -> None:
+    """Fire a trigger and schedule what became ready. Tasks in declaration order, instances in creation order."""
+    session, trigger = step.session, fired.trigger
     ready: list[_Ready] = []
     for task in session.plan.by_trigger.get(trigger, ()):
         state = session.task_state(task.name)
         creates = state.count == 0 or trigger == task.and_every
         if state.cohorts:
-            offer = _Offer(step, task, state, trigger, payload)
+            offer = _Offer(step, task, state, fired)
             creates = offer.make() and creates
             ready += offer.ready
-            held = held or offer.held
         if creates:
-            ready += _create(step, task, state, trigger, payload)
-            held = held or trigger in task.after_set
-    session.set_latest(trigger, payload, held=held)
+            ready += _create(step, task, state, fired)
+    fired.note()
     for task, number, name, instance in ready:
         start(step, task, number, name, instance)
     scheduled = () if step.outcome is _STOPPED else tuple([name for _, _, name, _ in ready])
@@ -69,18 +65,15 @@ _number: Final = itemgetter(1)
 class _Offer:
     """One trigger offered to the waiting instances of one task that uses it."""
 
-    def __init__(self, step: Step, task: TaskConfig, state: TaskState, trigger: str, payload: Payload) -> None:
+    def __init__(self, step: Step, task: TaskConfig, state: TaskState, fired: Fired) -> None:
         self._step = step
         self._task = task
         self._state = state
-        self._trigger = trigger
-        self._payload = payload
-        self._fills = trigger in task.after_set
-        self._sees = trigger in task.unless_set
+        self._fired = fired
+        self._fills = fired.trigger in task.after_set
+        self._sees = fired.trigger in task.unless_set
         self.ready: list[_Ready] = []
         """What became ready, in creation order."""
-        self.held = False
-        """Whether an instance holds the payload now."""
 
     def make(self) -> bool:
         """Give the trigger to them; whether none took it."""
@@ -92,14 +85,14 @@ class _Offer:
 
     def _give(self, cohort: Cohort) -> bool:
         """Whether the cohort took the trigger; the first kwargs stay."""
-        fills = self._fills and self._trigger not in cohort.have
+        trigger = self._fired.trigger
+        fills = self._fills and trigger not in cohort.have
         if fills:
-            cohort.fills[self._trigger] = self._payload
-            cohort.have = sorted((*cohort.have, self._trigger))
-            self.held = True
-        sees = self._sees and self._trigger not in cohort.seen
+            cohort.fills[trigger] = self._fired.share()
+            cohort.have = sorted((*cohort.have, trigger))
+        sees = self._sees and trigger not in cohort.seen
         if sees:
-            cohort.seen = sorted((*cohort.seen, self._trigger))
+            cohort.seen = sorted((*cohort.seen, trigger))
         return fills or sees
 
     def _settle(self, cohort: Cohort) -> None:
@@ -121,9 +114,9 @@ class _Offer:
         return members
 
 
-def _create(step: Step, task: TaskConfig, state: TaskState, trigger: str, payload: Payload) -> tuple[_Ready, ...]:
+def _create(step: Step, task: TaskConfig, state: TaskState, fired: Fired) -> tuple[_Ready, ...]:
     """A new instance takes the latest kwargs of everything that fired before, and the trigger's own; if it is ready."""
-    instance = _new_instance(step, task, trigger, payload)
+    instance = _new_instance(step, task, state, fired)
     number = step.session.add_instance(task.name, state, instance)
     name = instance_name(task.name, number)
     step.note(name, UNSTARTED)
@@ -136,13 +129,13 @@ def _create(step: Step, task: TaskConfig, state: TaskState, trigger: str, payloa
     return ()
 
 
-def _new_instance(step: Step, task: TaskConfig, trigger: str, payload: Payload) -> Instance:
-    session = step.session
+def _new_instance(step: Step, task: TaskConfig, state: TaskState, fired: Fired) -> Instance:
+    session, trigger = step.session, fired.trigger
     kwargs: dict[str, Payload] = {}
     for name in task.after:
-        found = payload if name == trigger else session.take_latest(name)
+        found = fired.give(task.name, state.count) if name == trigger else session.take_latest(name)
         if found is not None:
             kwargs[name] = found
-    unless, fired = task.unless, session.latest.get
-    seen = [name for name in unless if name == trigger or fired(name) is not None] if unless else []
+    unless, latest = task.unless, session.latest.get
+    seen = [name for name in unless if name == trigger or latest(name) is not None] if unless else []
     return Instance(sequence=session.header.instances, created=step.time, kwargs=kwargs, seen=seen)

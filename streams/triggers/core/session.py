@@ -9,8 +9,8 @@ import msgspec
 
 from triggers.core.config import Plans
 from triggers.core.dedupe_window import DedupeWindow
-from triggers.core.header import VERSION, Header, TaskState, decode_header, encode_header
-from triggers.core.instance import Instance, Payload, decode_instance, encode_instance
+from triggers.core.header import VERSION, Header, Latest, TaskState, decode_header, encode_header
+from triggers.core.instance import SMALL, Instance, Payload, decode_instance, encode_instance
 from triggers.core.instance_names import instance_name, parse_instance_name
 from triggers.core.own_rows import HotKind, HotMap, OwnRows
 from triggers.core.plan import Plan, TaskConfig
@@ -24,8 +24,6 @@ from triggers.core.rows import (
 )
 from triggers.errors import InstanceNotFound
 
-_SMALL: Final = 64
-"""Bytes of a payload that needs no row of its own: a row costs the agent about 3 µs (see docs/performance.md)."""
 _HOT_TASKS: Final = 32
 _HOT_TRIGGERS: Final = 64
 _INDEX_CHUNK: Final = 32
@@ -33,7 +31,7 @@ _INDEX_CHUNK: Final = 32
 _encode: Final = msgspec.msgpack.Encoder().encode
 _decode_positions: Final = msgspec.msgpack.Decoder(list[int]).decode
 _TASKS: Final = HotKind(b"k", _HOT_TASKS, msgspec.msgpack.Decoder(TaskState).decode)
-_LATEST: Final = HotKind[Payload](b"l", _HOT_TRIGGERS, msgspec.msgpack.Decoder(Payload).decode)
+_LATEST: Final = HotKind[Latest](b"l", _HOT_TRIGGERS, msgspec.msgpack.Decoder(Latest).decode)
 
 
 class Session:
@@ -84,7 +82,6 @@ class Session:
         self.plan: Plan = self._plans.load(header.configuration, self._rows)
         self.tasks = HotMap(header.tasks, self.own, _TASKS, spilled=header.tasks_spilled)
         self.latest = HotMap(header.latest, self.own, _LATEST, spilled=header.latest_spilled)
-        """Latest kwargs: trigger -> payload; a negative number: no instance holds that payload."""
         self._touched = False
         self.ids = DedupeWindow(header, self.own)
 
@@ -177,7 +174,7 @@ class Session:
 
     def add_payload(self, payload: bytes) -> Payload:
         """Keep a payload; what to hold of it."""
-        if len(payload) <= _SMALL:
+        if len(payload) <= SMALL:
             return payload
         header = self.header
         header.payloads = number = header.payloads + 1
@@ -187,7 +184,7 @@ class Session:
     def add_kwargs(self, trigger: str, kwargs: bytes) -> Payload:
         """Keep what the trigger is fired with, in the place of its latest kwargs if no instance holds those."""
         before = self.latest.hot.get(trigger) or self.latest.get(trigger)
-        if not isinstance(before, int) or before > 0 or len(kwargs) <= _SMALL:
+        if not isinstance(before, int) or before > 0 or len(kwargs) <= SMALL:
             return self.add_payload(kwargs)
         self._payloads[-before] = kwargs
         return -before
@@ -201,20 +198,35 @@ class Session:
             raise RuntimeError(f"session {self.uid!r} has no payload {held}")
         return payload
 
-    def set_latest(self, trigger: str, payload: Payload, *, held: bool) -> None:
-        """Note the trigger's latest kwargs. `held`: an instance has them too; otherwise they go with the next ones."""
+    def set_latest(self, trigger: str, latest: Latest, *, held: bool) -> None:
+        """Note the trigger's latest kwargs: a payload, or task and number of the instance that has them.
+
+        `held`: an instance holds them too; otherwise their row goes with the next ones.
+        """
         before = self.latest.hot.get(trigger) or self.latest.get(trigger)
-        if isinstance(before, int) and before < 0 and -before != payload:
+        if isinstance(before, int) and before < 0 and -before != latest:
             self._payloads.pop(-before, None)
             self.own.put(numbered(b"p", -before), None)
-        self.latest.hot[trigger] = payload if held or isinstance(payload, bytes) else -payload
+        self.latest.hot[trigger] = -latest if isinstance(latest, int) and not held else latest
 
     def take_latest(self, trigger: str) -> Payload | None:
-        """The trigger's latest payload, for an instance to hold; None: it never fired."""
-        payload = self.latest.hot.get(trigger) or self.latest.get(trigger)
-        if isinstance(payload, int) and payload < 0:
-            self.latest.hot[trigger] = payload = -payload
+        """The trigger's latest kwargs as a payload, for another instance to hold; None: it never fired."""
+        latest = self.latest.hot.get(trigger) or self.latest.get(trigger)
+        if latest is None or isinstance(latest, bytes):
+            return latest
+        payload = self.add_payload(self._kwargs_of(latest, trigger)) if isinstance(latest, tuple) else abs(latest)
+        self.latest.hot[trigger] = payload
         return payload
+
+    def latest_kwargs(self) -> dict[str, bytes]:
+        """The latest kwargs of every trigger that has fired; a query: changes must have been written."""
+        return {
+            trigger: self._kwargs_of(latest, trigger) if isinstance(latest, tuple) else self.payload(latest)
+            for trigger, latest in self.latest.all().items()
+        }
+
+    def _kwargs_of(self, holder: tuple[str, int], trigger: str) -> bytes:
+        return self.payload(self.instance(*holder).kwargs[trigger])
 
     # -- configuration ------------------------------------------------------------------------------------------------
 

@@ -193,4 +193,4 @@ def _metadata(session: Session, task: str, instance: Instance) -> dict[str, byte
 
 
 def _latest(session: Session) -> dict[str, Raw]:
-    return {trigger: Raw(session.payload(payload)) for trigger, payload in session.latest.all().items()}
+    return {trigger: Raw(kwargs) for trigger, kwargs in session.latest_kwargs().items()}

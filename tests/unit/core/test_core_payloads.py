@@ -11,6 +11,8 @@ from triggers.core.rows import session_prefix
 from triggers.errors import TriggersError
 
 RULES = {"t": {"after": ["a", "b"], "run": "app.A"}}
+MIDDLING = 300 * "x"
+"""Too large for a header, small enough for the row of an instance."""
 
 
 def _rows_of(session: MemorySession, kind: bytes) -> int:
@@ -50,6 +52,51 @@ def test_a_small_payload_takes_no_row() -> None:
 
     assert _rows_of(session, b"p") == 0
     assert session.latest() == {"a": {"n": 1}}
+
+
+def test_kwargs_that_one_instance_holds_are_in_its_row() -> None:
+    session = MemorySession({"t": {"after": ["z"], "andEvery": "a", "run": "r"}})
+
+    for number in range(3):
+        session.fire("a", n=number, filler=MIDDLING)
+
+    assert _rows_of(session, b"p") == 0
+    assert session.latest() == {"a": {"n": 2, "filler": MIDDLING}}
+    assert scheduled(session.fire("z")) == [
+        (f"t#{number}", {"a": {"n": number, "filler": MIDDLING}, "z": {}}) for number in range(3)
+    ]
+
+
+def test_an_instance_that_takes_them_later_makes_them_a_payload_that_everybody_shares() -> None:
+    rules = {"t_a": {"after": [], "andEvery": "a", "run": "r"}, "t_b": {"after": ["a"], "andEvery": "b", "run": "r"}}
+    session = MemorySession(rules)
+    session.fire("a", filler=100 * "0")  # t_b's first instance takes these
+    session.fire("a", filler=MIDDLING)
+    rows = _rows_of(session, b"p")
+
+    taken = [scheduled(session.fire("b")) for _ in range(3)]
+
+    assert _rows_of(session, b"p") == rows + 1
+    assert taken[1:] == [[(f"t_b#{number}", {"a": {"filler": MIDDLING}, "b": {}})] for number in (1, 2)]
+
+
+def test_kwargs_that_two_instances_take_at_once_are_a_payload_beside_the_first_ones_own() -> None:
+    session = MemorySession({f"t_{n}": {"after": ["a"], "run": "r"} for n in range(3)})
+
+    decision = session.fire("a", filler=MIDDLING)
+
+    assert scheduled(decision) == [(f"t_{n}#0", {"a": {"filler": MIDDLING}}) for n in range(3)]
+    assert _rows_of(session, b"p") == 1
+    assert session.latest() == {"a": {"filler": MIDDLING}}
+
+
+def test_large_kwargs_have_a_row_of_their_own() -> None:
+    session = MemorySession({"t": {"after": ["a"], "run": "r"}})
+
+    session.fire("a", filler=600 * "x")
+
+    assert _rows_of(session, b"p") == 1
+    assert session.latest() == {"a": {"filler": 600 * "x"}}
 
 
 @pytest.mark.parametrize(
