@@ -87,7 +87,10 @@ class PartitionRows:
         rest.status()
 
     def write(self, rows: Changes, reached: int | None) -> None:
-        """Write all rows, or none, and the changelog offset they bring the file to (None: unchanged)."""
+        """Write all rows, or none, and the changelog offset they bring the file to (None: unchanged).
+
+        After a crash the file may be as it was after an earlier write; the changelog goes on from the offset in it.
+        """
         batch = rocksdict.WriteBatch(raw_mode=True)
         for key, value in rows.items():
             if value is None:
@@ -98,7 +101,7 @@ class PartitionRows:
             batch.put(OFFSET_KEY, b"%d" % reached)
         batch.put(STAMP_KEY, f"{self._topic_id} {int(time.time())}".encode())
         with self._condemning(), self._whole_batches:
-            self._db.write(batch)
+            self._db.write(batch, _unlogged())
 
     def reached(self) -> int:
         """Last changelog offset in the file; -1: none."""
@@ -209,6 +212,14 @@ def _shared_cache() -> rocksdict.Cache:
 @cache
 def _shared_write_buffers() -> rocksdict.WriteBufferManager:
     return rocksdict.WriteBufferManager(_SHARED_WRITE_BUFFERS, allow_stall=False)
+
+
+@cache
+def _unlogged() -> rocksdict.WriteOptions:
+    """The changelog is the write-ahead log: a second one on this disk would be written for nothing."""
+    options = rocksdict.WriteOptions()
+    options.disable_wal = True  # type: ignore[assignment, method-assign]  # it is a property
+    return options
 
 
 def _options() -> rocksdict.Options:

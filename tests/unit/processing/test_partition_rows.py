@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import resource
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,14 +31,21 @@ def full_disk() -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (before, hard))
 
 
+def _write_more_than_memory_takes(rows: PartitionRows) -> None:
+    for reached in range(8, 20_000):
+        rows.write(SOME, reached)
+
+
 def test_a_full_disk_ends_the_worker_and_condemns_nothing(tmp_path: Path) -> None:
     path = tmp_path / "sessions-0.db"
     rows = open_rows(path, "topic", 0)
     rows.write({b"k": b"v"}, 7)
+    rows.close()
+    rows = open_rows(path, "topic", 0)
 
     with full_disk(), pytest.raises(StorageFailed) as failed:
-        rows.write(SOME, 8)
-    with pytest.raises(Exception, match="previous error"):
+        _write_more_than_memory_takes(rows)
+    with pytest.raises(StorageFailed, match="File too large"):
         rows.close()  # as the end of the process would
 
     assert failed.value.code == ExitCode.STORAGE
@@ -44,6 +53,25 @@ def test_a_full_disk_ends_the_worker_and_condemns_nothing(tmp_path: Path) -> Non
     again = open_rows(path, "topic", 0)
     assert (again.get(b"k"), again.get(b"k1"), again.reached()) == (b"v", None, 7)
     again.close()
+
+
+def test_a_crash_leaves_the_file_as_it_was_after_some_write(tmp_path: Path) -> None:
+    path, writes = tmp_path / "sessions-0.db", 2_000
+    crash = (
+        "import os, sys; from pathlib import Path; from triggers.processing.partition_rows import open_rows\n"
+        f"rows = open_rows(Path({str(path)!r}), 'topic', 0)\n"
+        f"for n in range({writes}): rows.write({{b'%d' % n: os.urandom(10_000), b'last': b'%d' % n}}, n)\n"
+        "os._exit(9)"
+    )
+    assert subprocess.run([sys.executable, "-c", crash], check=False).returncode == 9
+
+    rows = open_rows(path, "topic", 0)
+
+    reached = rows.reached()
+    assert 0 < reached < writes
+    assert rows.get(b"last") == b"%d" % reached
+    assert [rows.get(b"%d" % n) is not None for n in range(writes)] == [n <= reached for n in range(writes)]
+    rows.close()
 
 
 def test_a_file_that_cannot_be_opened_for_want_of_room_is_not_set_aside(tmp_path: Path) -> None:
