@@ -42,7 +42,8 @@ def apply(session: Session, event: Event) -> Decision:
     dedupe window, or a result of an attempt that has one, changes nothing but the index of the session's events.
     TooManyCommands comes when the session has changed already: throw the object away.
     """
-    if event.id is not None and session.ids.knows(event.id):
+    event_id = event.id
+    if event_id is not None and session.ids.knows(event_id):
         decision = Decision(outcome=Outcome.DUPLICATE)
     else:
         decision = _decide(session, event)
@@ -50,8 +51,8 @@ def apply(session: Session, event: Event) -> Decision:
             if decision.outcome in _BEGINNING_NOTHING:
                 return decision
             deletion.begin(session)
-        if event.id is not None:
-            session.ids.note(event.id)
+        if event_id is not None:
+            session.ids.note(event_id)
     session.note_event(event.position, event.time, changed=decision.outcome in CHANGING)
     if session.plan.limits.session_ttl:
         deletion.keep_alive(session, event, decision)
@@ -89,7 +90,7 @@ def _decide(session: Session, event: Event) -> Decision:  # noqa: C901, PLR0911,
 
 
 def _fire(session: Session, event: TriggerFired) -> Decision:
-    used = event.trigger in session.plan.by_trigger
-    step = Step(session, event, _APPLIED if used else Outcome.UNUSED)
-    fire(step, Fired(session, event.trigger, event.kwargs))
+    trigger = event.trigger
+    step = Step(session, event, _APPLIED if trigger in session.plan.by_trigger else Outcome.UNUSED)
+    fire(step, Fired(session, trigger, event.kwargs))
     return step.decision()

@@ -93,3 +93,9 @@ def test_a_command_is_written_as_fastavro_writes_it(command: RunTask) -> None:
 
     assert encode_command(command) == records_of("task_command").encode(fields)
     assert decode_command(encode_command(command)) == command
+
+
+def test_more_times_than_are_remembered_are_written_all_the_same() -> None:
+    for time in range(2_000, 30_000):
+        command = RunTask(session="s", instance="t#0", attempt=1, run="r", time=time)
+        assert decode_command(encode_command(command)).time == time
