@@ -38,6 +38,8 @@ class WorkerProcess:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if error is not None:
+            error.add_note(f"{self.name}:\n{self.log_text()[-5000:]}")
         if self.running:
             self.kill()
 
