@@ -7,7 +7,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 
-class RunTask(Struct, frozen=True, kw_only=True):
+class RunTask(Struct, frozen=True, kw_only=True, gc=False):
     """Run one attempt of an instance: a record of `<ns>.commands`."""
 
     session: str
@@ -32,7 +32,7 @@ class RunTask(Struct, frozen=True, kw_only=True):
         return f"{self.session}/{self.instance}/{self.attempt}"
 
 
-class SetTimer(Struct, frozen=True, kw_only=True):
+class SetTimer(Struct, frozen=True, kw_only=True, gc=False):
     """Fire `TimerFired(instance, attempt, due)` at `due`: a cooldown is over, an attempt overdue, a session idle."""
 
     session: str
@@ -67,7 +67,7 @@ CHANGING = frozenset({Outcome.APPLIED, Outcome.UNUSED, Outcome.STOPPED, Outcome.
 """Outcomes of events that did something."""
 
 
-class Fire(Struct, frozen=True):
+class Fire(Struct, frozen=True, gc=False):
     """One trigger that fired within a decision: the event's own, or a cascade."""
 
     trigger: str
@@ -75,7 +75,7 @@ class Fire(Struct, frozen=True):
     """Instances that it scheduled, in configuration order of their tasks, then in creation order."""
 
 
-class Decision(Struct, kw_only=True):
+class Decision(Struct, kw_only=True, gc=False):
     """What one event did to its session."""
 
     outcome: Outcome

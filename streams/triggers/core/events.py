@@ -9,7 +9,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 
-class SessionEvent(Struct, frozen=True, kw_only=True):
+class SessionEvent(Struct, frozen=True, kw_only=True, gc=False):
     """What every event has."""
 
     position: int = 0

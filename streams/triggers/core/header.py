@@ -16,7 +16,7 @@ Latest = int | bytes | tuple[str, int]
 negative number: no instance holds that payload."""
 
 
-class Cohort(Struct, array_like=True):
+class Cohort(Struct, array_like=True, gc=False):
     """Unstarted instances of one task that hold the same triggers: the rules cannot tell them apart."""
 
     have: list[str]
@@ -54,7 +54,7 @@ class Cohort(Struct, array_like=True):
         return zip(self.members[::2], self.members[1::2], strict=True)
 
 
-class TaskState(Struct, array_like=True):
+class TaskState(Struct, array_like=True, gc=False):
     """What a session knows of one task."""
 
     count: int = 0
@@ -85,7 +85,7 @@ class TaskState(Struct, array_like=True):
         return cohort
 
 
-class Header(Struct, array_like=True):
+class Header(Struct, array_like=True, gc=False):
     """What nearly every event needs, and nothing that grows with the session. New fields go to the end."""
 
     version: int = VERSION

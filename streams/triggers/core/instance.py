@@ -19,6 +19,7 @@ SMALL: Final = 64
 
 class Instance(
     Struct,
+    gc=False,
     omit_defaults=True,
     rename={
         "sequence": "q",

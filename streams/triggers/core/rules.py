@@ -25,7 +25,7 @@ def fire(step: Step, fired: Fired) -> None:
     ready: list[_Ready] = []
     for task in session.plan.by_trigger.get(trigger, ()):
         state = session.task_state(task.name)
-        creates = state.count == 0 or trigger == task.and_every
+        creates = trigger == task.and_every or state.count == 0
         if state.cohorts:
             offer = _Offer(step, task, state, fired)
             creates = offer.make() and creates

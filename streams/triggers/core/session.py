@@ -258,12 +258,13 @@ class Session:
         if changed and time > header.modified:
             header.modified = time
         header.events += 1
-        header.tail.append(position)
-        if len(header.tail) == _INDEX_CHUNK:
-            self.own.put(numbered(b"x", header.chunks), _encode(header.tail))
+        tail = header.tail
+        tail.append(position)
+        if len(tail) == _INDEX_CHUNK:
+            self.own.put(numbered(b"x", header.chunks), _encode(tail))
             header.chunks += 1
             header.tail = []
-        if len(header.tasks) > _HOT_TASKS or len(header.latest) > _HOT_TRIGGERS:
+        if len(self.tasks.hot) > _HOT_TASKS or len(self.latest.hot) > _HOT_TRIGGERS:
             self._spill()
         self._touched = True
 

@@ -41,7 +41,7 @@ class Agent:
                 turn = PartitionTurn(self._rules, batch, partition, letters)
                 batch.rows[partition] = turn.run(records)
                 batch.leave(partition, turn.decided)
-                outcomes += turn.outcomes
+                outcomes.update(turn.outcomes)
                 self._metrics.loaded_sessions.inc(turn.loaded)
             batch.outputs += self._timers.due(batch)
         self._rules.rows.show(batch.rows)

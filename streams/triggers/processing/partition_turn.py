@@ -6,7 +6,6 @@ large for its topic, the session's events are decided again one by one, without 
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -94,7 +93,7 @@ class PartitionTurn:
     """Decides the records of one partition of a batch."""
 
     def __init__(self, rules: Rules, batch: Batch, partition: int, letters: DeadLetters) -> None:
-        self.outcomes: Counter[Outcome] = Counter()
+        self.outcomes: list[Outcome] = []
         self.loaded = 0
         """Sessions that were not in the cache."""
         self.decided = 0
@@ -202,7 +201,7 @@ class PartitionTurn:
             self._decide_one_by_one(touched)
             return
         self._keep(changes, touched.outputs)
-        self.outcomes.update(touched.outcomes)
+        self.outcomes += touched.outcomes
         self._rules.cache.put(self._partition, touched.key, touched.session)
 
     def _is_too_large(self, changes: Changes, touched: _Touched) -> bool:
@@ -233,7 +232,7 @@ class PartitionTurn:
             else:
                 rows.write(changes)
                 self._keep(changes, outputs)
-                self.outcomes[decision.outcome] += 1
+                self.outcomes.append(decision.outcome)
 
     def _outputs(self, session: Session, key: bytes, event: Event, decision: Decision) -> list[Output]:
         """The decision's records; its timers are rows already."""
