@@ -39,6 +39,9 @@ Runs = dict[str, list[Rate]]
 """Who -> its runs, in the order of the rounds."""
 Say = Callable[[str], None]
 
+_BROKER_WARMS_UP_S = 120.0
+"""Until Java has compiled what a transaction takes: the median falls from 47 ms to 17 in that time."""
+
 
 class Figures(msgspec.Struct, kw_only=True):
     """What was measured. An empty section was not."""
@@ -105,7 +108,7 @@ class Suite:
 
     def latency(self) -> None:
         """At 500 events a second, after a run for nothing: a broker's first transactions take three times as long."""
-        measure_latency(self.brokers, self.plan.latency_s, celery=False)
+        measure_latency(self.brokers, _BROKER_WARMS_UP_S, celery=False)
         for celery in (False, True):
             for _ in range(self.plan.latency_rounds):
                 for what, found in measure_latency(self.brokers, self.plan.latency_s, celery=celery).items():
