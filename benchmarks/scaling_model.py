@@ -36,18 +36,18 @@ class Inputs:
     """A trigger that runs a task, `running` and `finished`."""
     event_bytes: int = 280
     command_bytes: int = 390
-    rows_per_event: float = 2.3
-    """A page writes three, a result two."""
-    row_bytes: int = 230
+    rows_per_event: float = 2.0
+    """A page writes two, and so does a result."""
+    row_bytes: int = 310
     compression: float = 0.6
     """Assumed: stored bytes by produced bytes, lz4."""
     replicas: int = 3
 
     live_sessions_per_event_per_s: float = 1000.0
     """Assumed: sessions that are not finished, for each event a second: one event every quarter of an hour each."""
-    rows_per_session: float = 15.0
+    rows_per_session: float = 10.0
     """Of five pages."""
-    session_disk_bytes: int = 1000
+    session_disk_bytes: int = 750
     """RocksDB on the agent's disk, five pages of 200 bytes."""
     recovery_rows_per_s: float = 350_000.0
     """Of one agent."""
