@@ -6,7 +6,6 @@ import json
 import multiprocessing
 import os
 import signal
-import socket
 import sys
 import urllib.error
 import urllib.request
@@ -19,6 +18,7 @@ from urllib.parse import quote
 import msgspec
 from tests.support.topic_reader import wait_until
 
+from triggers.dev.ports import free_ports
 from triggers.settings import Settings
 
 
@@ -27,7 +27,8 @@ class WorkerProcess:
 
     def __init__(self, settings: Settings, name: str, log: Path | None = None) -> None:
         self.name = name
-        self.settings = msgspec.structs.replace(settings, worker_id=name, web_port=_free_port())
+        (port,) = free_ports(1)
+        self.settings = msgspec.structs.replace(settings, worker_id=name, web_port=port)
         self.log = log or Path(settings.data_dir) / f"{name}.log"
         self._process: BaseProcess | None = None
 
@@ -135,10 +136,3 @@ def _live(settings: Settings, log: str) -> None:
         os.dup2(file.fileno(), sys.stdout.fileno())
         os.dup2(file.fileno(), sys.stderr.fileno())
         sys.exit(run_worker(settings, 0))
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
