@@ -41,6 +41,7 @@ Say = Callable[[str], None]
 
 _BROKER_WARMS_UP_S = 120.0
 """Until Java has compiled what a transaction takes: the median falls from 47 ms to 17 in that time."""
+_AT_FULL_SPEED = {"throughput", "sessions"}
 _RUNS_FOR_NOTHING = 3
 """The same at full speed, where the compiler takes from the programs: a cold broker needs 17 µs an event, later 7."""
 
@@ -74,6 +75,8 @@ class Suite:
 
     def run(self, sections: Sequence[str]) -> Figures:
         """The sections of these names, in this order; one whose program fails is cut short, and says so."""
+        if _AT_FULL_SPEED & set(sections):
+            self._warm_up()
         for section in sections:
             self.figures.measured[section] = moment()
             try:
@@ -89,19 +92,15 @@ class Suite:
             self.say(f"{name}: {step.median} µs")
 
     def throughput(self) -> None:
-        """Pages at full speed, after some for nothing."""
-        for _ in range(_RUNS_FOR_NOTHING):
-            measure(AGENT, LONGER, self.brokers)
+        """Pages at full speed."""
         others = [PASSTHROUGH, TRANSACTIONAL, FAUST, *self._quix()]
         self._side_by_side(FEW, [*others, AGENT])
         self._side_by_side(MANY, [PASSTHROUGH, TRANSACTIONAL, AGENT])
         self._side_by_side(LONGER, [AGENT, TWO_AGENTS])
 
     def sessions(self) -> None:
-        """Whole sessions, beside the old framework, after some runs for nothing."""
+        """Whole sessions, beside the old framework."""
         old = self._old_framework()
-        for _ in range(_RUNS_FOR_NOTHING):
-            measure(AGENT, SHORT, self.brokers)
         for workload, count in ((SHORT, self.plan.old_short_sessions), (LONG, self.plan.old_long_sessions)):
             runs = self.figures.throughput.setdefault(workload.name, {})
             for number in range(1, self.plan.rounds + 1):
@@ -144,6 +143,10 @@ class Suite:
         found = soak(self.brokers, self.plan.soak_s)
         self.figures.soak.append(found)
         self.say(f"soak: {found.seconds:,.0f} s, {found.resident_mb[-1]:,.0f} MB, growth {found.growth:.3f}")
+
+    def _warm_up(self) -> None:
+        for _ in range(_RUNS_FOR_NOTHING):
+            measure(AGENT, LONGER, self.brokers)
 
     def _side_by_side(self, workload: Workload, programs: Sequence[Program]) -> None:
         """Programs take turns: whatever else the machine does, it does to all of them."""
