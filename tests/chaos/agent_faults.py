@@ -16,6 +16,7 @@ from tests.chaos.world import SMALL_DISK, World
 Steps = Iterator[float]
 """A fault in steps: how many seconds to wait before the next one."""
 
+_BLOCK = 4096
 _LIVES_ELSEWHERE_S = 8.0
 """Longer than a session timeout: others have taken over and gone on."""
 
@@ -91,6 +92,8 @@ def disk_stale(world: World, shot: Shot) -> Steps:
     yield shot.hold_s
     agent.crash()
     _empty(agent.folder)
+    while shutil.disk_usage(agent.folder).free < _size(copy):  # its disk is full meanwhile
+        yield 1.0
     shutil.copytree(copy, agent.folder, dirs_exist_ok=True)
     yield 1.0
     agent.up()
@@ -151,6 +154,11 @@ def _empty(folder: Path) -> None:
             shutil.rmtree(found)
         else:
             found.unlink()
+
+
+def _size(folder: Path) -> int:
+    """Bytes that its files take, in blocks of 4 kB."""
+    return sum(file.stat().st_size + _BLOCK for file in folder.glob("**/*"))
 
 
 def _scratch(file: Path, chance: Random) -> None:
