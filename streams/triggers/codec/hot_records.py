@@ -11,6 +11,7 @@ from typing import Final, cast
 from msgspec.structs import astuple
 
 from triggers.core.commands import RunTask
+from triggers.core.memo import remember
 
 _Fields = tuple[str, str, int, str, bytes, str | None, int, int]
 """Those of a `RunTask`, in their order: all at once they cost what two do one by one."""
@@ -90,15 +91,7 @@ def _long(number: int) -> bytes:
     if 0 <= number < _SMALL_ONES:
         return _SMALL[number]
     found = _large.get(number)
-    return _remember(number) if found is None else found
-
-
-def _remember(number: int) -> bytes:
-    """Times repeat."""
-    if len(_large) == _MOST_LARGE:
-        _large.clear()
-    found = _large[number] = _digits(number)
-    return found
+    return remember(_large, _MOST_LARGE, number, _digits(number)) if found is None else found
 
 
 def _digits(number: int) -> bytes:
@@ -116,3 +109,4 @@ _SMALL: Final = [_digits(number) for number in range(_SMALL_ONES)]
 """Lengths, attempts and depths, as they are written."""
 _MOST_LARGE: Final = 8192
 _large: Final[dict[int, bytes]] = {}
+"""Times, which repeat."""

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 import msgspec
 
 from triggers.core.kwargs import members_of, object_of
 from triggers.core.limits import LIMITS_NAME, limits_of, timeouts_of
+from triggers.core.memo import remember
 from triggers.core.plan import DEFAULT_LIMITS, NO_CONFIGURATION, Plan, TaskConfig, Timeouts
 from triggers.core.rows import Rows, configuration_key
 from triggers.errors import CallError, InvalidConfiguration
@@ -44,7 +45,7 @@ class Plans:
             text = rows.get(configuration_key(digest))
             if text is None:
                 raise RuntimeError(f"the table has no configuration {digest.hex()}")
-            plan = _remember(self._plans, digest, compile_plan(text))
+            plan = remember(self._plans, _KNOWN_PLANS, digest, compile_plan(text))
         return plan
 
     def merge(self, base: Plan, update: bytes) -> Plan:
@@ -54,8 +55,8 @@ class Plans:
             _check_keys(update)
             merged = members_of(base.text) | _tasks_of(update)
             plan = compile_plan(object_of(merged))
-            _remember(self._merged, (base.digest, update), plan)
-            _remember(self._plans, plan.digest, plan)
+            remember(self._merged, _KNOWN_PLANS, (base.digest, update), plan)
+            remember(self._plans, _KNOWN_PLANS, plan.digest, plan)
         return plan
 
 
@@ -168,10 +169,3 @@ def _decoded(text: bytes, task: str, key: str, decode: Callable[[bytes], T], wha
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         found = text[:80].decode(errors="replace")
         raise InvalidConfiguration(f"task {task!r}: {key!r} must be {what}, it is {found}") from error
-
-
-def _remember(cache: dict[Any, Plan], key: object, plan: Plan) -> Plan:
-    while len(cache) >= _KNOWN_PLANS:
-        cache.pop(next(iter(cache)), None)
-    cache[key] = plan
-    return plan

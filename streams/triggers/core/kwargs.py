@@ -7,6 +7,7 @@ from typing import Final
 
 import msgspec
 
+from triggers.core.memo import remember
 from triggers.errors import CallError
 
 _encode_name: Final = msgspec.json.Encoder().encode
@@ -34,16 +35,9 @@ def joined(members: Iterable[bytes]) -> bytes:
 
 
 def start_of(name: str) -> bytes:
-    """A member's name and its colon. Names repeat, and are remembered: `lru_cache` would take six times as long."""
+    """A member's name and its colon. Names repeat."""
     start = _starts.get(name)
-    return _remember(name) if start is None else start
-
-
-def _remember(name: str) -> bytes:
-    if len(_starts) == _MOST_STARTS:
-        _starts.clear()
-    start = _starts[name] = _encode_name(name) + b":"
-    return start
+    return remember(_starts, _MOST_STARTS, name, _encode_name(name) + b":") if start is None else start
 
 
 def merge(base: bytes, over: bytes) -> bytes:
