@@ -25,6 +25,8 @@ from triggers.settings import Settings
 from triggers.topology import Topology
 
 RATE = 500
+PARTITIONS = (8, 2)
+"""Of the agent: a transaction takes so much longer for each of them that it writes to."""
 _SESSIONS = Workload(name="latency", in_flight=1000, pages=0, whole=True)
 _WARM_UP_S = 5.0
 _AT = re.compile(rb'"at":([0-9.]+)')
@@ -40,6 +42,11 @@ class Latency(msgspec.Struct, frozen=True, kw_only=True):
     events: int
 
 
+def latency_name(what: str, partitions: int, *, celery: bool) -> str:
+    """What a figure is called in the tables."""
+    return f"{what}, {partitions} partitions{', with Celery on the machine' if celery else ''}"
+
+
 def of(seconds: Sequence[float]) -> Latency:
     """From single measurements."""
     cuts = quantiles(seconds, n=100)
@@ -47,10 +54,10 @@ def of(seconds: Sequence[float]) -> Latency:
     return Latency(p50=p50, p90=p90, p99=p99, most=round(max(seconds) * 1000, 1), events=len(seconds))
 
 
-def measure_latency(brokers: str, seconds: float, *, celery: bool) -> dict[str, Latency]:
+def measure_latency(brokers: str, seconds: float, partitions: int, *, celery: bool) -> dict[str, Latency]:
     """One run at 500 events a second: `command visible`, and with Celery `task started` too. Raises RuntimeError."""
     with ExitStack() as stack:
-        settings = stack.enter_context(installation(brokers))
+        settings = stack.enter_context(installation(brokers, partitions))
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="triggers-bench-")))
         agent = _agent(stack, settings, folder)
         if celery:

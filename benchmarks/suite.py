@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import product
 from pathlib import Path
 
 import msgspec
@@ -24,7 +25,7 @@ from benchmarks.contenders import (
     TWO_AGENTS,
     quix,
 )
-from benchmarks.latency import Latency, measure_latency
+from benchmarks.latency import PARTITIONS, Latency, latency_name, measure_latency
 from benchmarks.machine import machine, moment
 from benchmarks.micro_level import Steps, measure_steps
 from benchmarks.old_framework import OldFramework
@@ -113,13 +114,14 @@ class Suite:
 
     def latency(self) -> None:
         """At 500 events a second, after a run for nothing: a broker's first transactions take three times as long."""
-        measure_latency(self.brokers, _BROKER_WARMS_UP_S, celery=False)
-        for celery in (False, True):
+        measure_latency(self.brokers, _BROKER_WARMS_UP_S, PARTITIONS[0], celery=False)
+        for celery, partitions in product((False, True), PARTITIONS):
             for _ in range(self.plan.latency_rounds):
-                for what, found in measure_latency(self.brokers, self.plan.latency_s, celery=celery).items():
-                    name = f"{what}, with Celery on the machine" if celery else what
-                    self.figures.latency.setdefault(name, []).append(found)
-                    self.say(f"{name}: p50 {found.p50} ms, p99 {found.p99} ms")
+                found = measure_latency(self.brokers, self.plan.latency_s, partitions, celery=celery)
+                for what, latency in found.items():
+                    name = latency_name(what, partitions, celery=celery)
+                    self.figures.latency.setdefault(name, []).append(latency)
+                    self.say(f"{name}: p50 {latency.p50} ms, p99 {latency.p99} ms")
 
     def celery(self) -> None:
         """Tasks from Kafka and from Redis."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from statistics import median
 
 from benchmarks.contenders import AGENT, FAUST, FEW, LONG, LONGER, MANY, PASSTHROUGH, SHORT, TRANSACTIONAL, TWO_AGENTS
+from benchmarks.latency import PARTITIONS, latency_name
 from benchmarks.old_framework import NAME as OLD
 from benchmarks.suite import Figures, Runs
 from benchmarks.throughput import Rate
@@ -80,10 +82,11 @@ def _grows(figures: Figures, name: str, small: int, large: int) -> float:
 
 def _latency(figures: Figures) -> Summary:
     found: Summary = {}
-    for name, short in (("command visible", "visible"), ("task started, with Celery on the machine", "started")):
-        if runs := figures.latency.get(name):
-            found[f"{short}_p50_ms"] = median(run.p50 for run in runs)
-            found[f"{short}_p99_ms"] = median(run.p99 for run in runs)
+    for partitions, (what, short) in product(PARTITIONS, (("command visible", "visible"), ("task started", "started"))):
+        if runs := figures.latency.get(latency_name(what, partitions, celery=short == "started")):
+            where = "" if partitions == PARTITIONS[0] else f"_on_{partitions}_partitions"
+            found[f"{short}_p50_ms{where}"] = median(run.p50 for run in runs)
+            found[f"{short}_p99_ms{where}"] = median(run.p99 for run in runs)
     return found
 
 
@@ -155,6 +158,9 @@ TARGETS = (
     Target("visible_p50_ms", "p50 ≤ 10 ms from fire to command at 500/s", at_most(10)),
     Target("visible_p99_ms", "p99 ≤ 30 ms from fire to command at 500/s", at_most(30)),
     Target("started_p50_ms", "p50 ≤ 40 ms from fire to task at 500/s", at_most(40)),
+    Target("visible_p50_ms_on_2_partitions", "… to command with two partitions an agent", at_most(10)),
+    Target("visible_p99_ms_on_2_partitions", "… its p99", at_most(30)),
+    Target("started_p50_ms_on_2_partitions", "… to task with two partitions an agent", at_most(40)),
     Target("resident_mb", "≤ 400 MB with 64 partitions and 1 M five-page sessions", at_most(400)),
     Target("soak_growth", "no growth in 30 minutes: last third beside the second", at_most(1.03)),
     Target("recovery_rows_per_s", "≥ 250,000 changelog rows/s recovered", at_least(250_000)),
