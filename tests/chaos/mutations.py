@@ -75,7 +75,7 @@ MUTATIONS = (
                 _ROWS_FIRST + _TRANSACTION,
             ),
         ),
-        _KILLS,
+        ("agent stopped", "scaled 1-3-1"),  # a worker that is killed loses what RocksDB has only in memory
     ),
     Mutation(
         "nothing restored on assignment",
