@@ -10,6 +10,7 @@ from triggers.analysis.event_words import tasks_of, trigger_of
 from triggers.analysis.explanation import Does, Effect, EventProof, Idle, Reason
 from triggers.analysis.idle_reasons import why_nothing, why_rule_stood_still, why_stale
 from triggers.analysis.trace import Trace
+from triggers.core.cohorts import cohort_with
 from triggers.core.commands import Decision, Outcome, SetTimer
 from triggers.core.events import ConfigurationUpdated, Event, MetadataUpdated, StatusSet
 from triggers.core.header import Cohort
@@ -91,7 +92,7 @@ def _waits_on(trace: Trace, event: Event, offers: Iterable[_Offer]) -> Iterator[
 def _cohort_now(trace: Trace, task: str, group: _Group) -> Cohort | None:
     """Where the group waits now, if it does; it moves as a whole."""
     state = trace.session.tasks.get(task)
-    return None if state is None else state.cohort_with(group.ranges[0][0])
+    return None if state is None else cohort_with(state, group.ranges[0][0])
 
 
 def _own_number(event: Event, task: str) -> int:
@@ -107,7 +108,7 @@ def _instance_of(event: Event) -> tuple[str, int]:
 def _progress_of(trace: Trace, task: str, number: int) -> str:
     """What a new instance waits for; nothing if it went on at once."""
     state, rule = trace.session.tasks.get(task), trace.session.plan.tasks.get(task)
-    cohort = None if state is None else state.cohort_with(number)
+    cohort = None if state is None else cohort_with(state, number)
     return "" if rule is None or cohort is None else _progress(rule, cohort)
 
 

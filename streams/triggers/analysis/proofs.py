@@ -8,6 +8,7 @@ from typing import NamedTuple
 from triggers.analysis.causes import Causes, Numbered
 from triggers.analysis.explanation import InstanceProof, Missing, TaskProof, Verdict
 from triggers.analysis.trace import Trace
+from triggers.core.cohorts import cohort_with
 from triggers.core.instance import Instance
 from triggers.core.instance_names import instance_name
 from triggers.core.lifecycle import settle
@@ -100,7 +101,7 @@ def _instances(session: Session) -> dict[str, list[Numbered]]:
     """Instances of every task in creation order, with what their cohorts hold for them."""
     states, found = session.tasks.all(), dict[str, list[Numbered]]()
     for task, number, instance in sorted(session.instances(), key=lambda one: one[2].sequence):
-        if instance.status == Status.UNSTARTED and (cohort := states[task].cohort_with(number)):
+        if instance.status == Status.UNSTARTED and (cohort := cohort_with(states[task], number)):
             settle(instance, cohort)
         found.setdefault(task, []).append((number, instance))
     return found

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from triggers.core.cohorts import numbers_of
 from triggers.core.commands import Decision, Outcome
 from triggers.core.config import Plans
 from triggers.core.engine import apply
@@ -80,7 +81,7 @@ class _Fold:
                 groups: Counter[tuple[str, ...]] = Counter()
                 for cohort in state.cohorts:
                     missing = tuple(trigger for trigger in plan.tasks[name].after if trigger not in cohort.have)
-                    groups[missing] += sum(1 for _ in cohort)
+                    groups[missing] += len(numbers_of(cohort))
                 totals.waiting[name] = dict(groups)
         return totals
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import msgspec
 from msgspec import Struct
 
@@ -26,32 +24,7 @@ class Cohort(Struct, array_like=True, gc=False):
     fills: dict[str, Payload]
     """Kwargs (trigger -> payload) given to all of them since they came here; not in their own rows yet."""
     members: list[int]
-    """Their numbers as ranges: start, stop, start, stop, …"""
-
-    def add(self, number: int) -> None:
-        """Put an instance in; numbers mostly come in order, so the last range mostly grows."""
-        if self.members and self.members[-1] == number:
-            self.members[-1] = number + 1
-        else:
-            self.members += (number, number + 1)
-
-    def remove(self, number: int) -> None:
-        """Take an instance out."""
-        edges: list[int] = []
-        for start, stop in self._ranges():
-            halves = ((start, number), (number + 1, stop)) if start <= number < stop else ((start, stop),)
-            edges += [edge for half in halves if half[0] < half[1] for edge in half]
-        self.members = edges
-
-    def __contains__(self, number: int) -> bool:
-        return any(start <= number < stop for start, stop in self._ranges())
-
-    def __iter__(self) -> Iterator[int]:
-        for start, stop in self._ranges():
-            yield from range(start, stop)
-
-    def _ranges(self) -> Iterator[tuple[int, int]]:
-        return zip(self.members[::2], self.members[1::2], strict=True)
+    """Their numbers as ranges: start, stop, start, stop, … (see `cohorts`)"""
 
 
 class TaskState(Struct, array_like=True, gc=False):
@@ -61,28 +34,6 @@ class TaskState(Struct, array_like=True, gc=False):
     """Instances it ever had; the next one's number."""
     unresolved: int = 0
     cohorts: list[Cohort] = []
-
-    def cohort_of(self, have: list[str], seen: list[str]) -> Cohort:
-        """Where an instance with nothing pending belongs."""
-        for cohort in self.cohorts:
-            if cohort.have == have and cohort.seen == seen and not cohort.fills:
-                return cohort
-        cohort = Cohort(have, seen, {}, [])
-        self.cohorts.append(cohort)
-        return cohort
-
-    def cohort_with(self, number: int) -> Cohort | None:
-        """Where an instance waits; None: it does not."""
-        return next((cohort for cohort in self.cohorts if number in cohort), None)
-
-    def leave(self, number: int) -> Cohort | None:
-        """Take an instance out of the cohort where it waits."""
-        cohort = self.cohort_with(number)
-        if cohort is not None:
-            cohort.remove(number)
-            if not cohort.members:
-                self.cohorts.remove(cohort)
-        return cohort
 
 
 class Header(Struct, array_like=True, gc=False):

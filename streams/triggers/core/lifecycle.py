@@ -6,6 +6,7 @@ from typing import Final
 
 import msgspec
 
+from triggers.core.cohorts import add, cohort_of, leave
 from triggers.core.commands import Outcome, RunTask, SetTimer
 from triggers.core.header import Cohort
 from triggers.core.instance import Instance
@@ -40,7 +41,7 @@ def create(step: Step, task: str, instance: Instance) -> int:
 
 def join_cohort(step: Step, task: str, number: int, instance: Instance) -> None:
     """Let an unstarted instance wait."""
-    step.session.task_state(task).cohort_of(sorted(instance.kwargs), instance.seen).add(number)
+    add(cohort_of(step.session.task_state(task), sorted(instance.kwargs), instance.seen), number)
 
 
 def settle(instance: Instance, cohort: Cohort) -> None:
@@ -53,7 +54,7 @@ def move(step: Step, task: str, number: int, status: str) -> Instance:
     """Set an instance's status: its time stamp, the count of unresolved instances, its cohort and its timer follow."""
     session = step.session
     instance = session.change(task, number)
-    if instance.status == UNSTARTED and (cohort := session.task_state(task).leave(number)):
+    if instance.status == UNSTARTED and (cohort := leave(session.task_state(task), number)):
         settle(instance, cohort)
     was_resolved = instance.status in RESOLVED
     instance.status = status

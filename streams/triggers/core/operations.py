@@ -6,6 +6,7 @@ from typing import Final
 
 import msgspec
 
+from triggers.core.cohorts import cohort_with
 from triggers.core.commands import Decision, Outcome
 from triggers.core.events import (
     CloneRequested,
@@ -91,7 +92,7 @@ def clone(session: Session, event: CloneRequested) -> Decision:
     task, number, instance = session.find(event.instance)
     step = Step(session, event)
     copy = copy_of(step, instance, number)
-    if cohort := session.task_state(task).cohort_with(number):
+    if cohort := cohort_with(session.task_state(task), number):
         settle(copy, cohort)
     join_cohort(step, task, create(step, task, copy), copy)
     return step.decision()

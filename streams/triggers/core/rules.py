@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from operator import itemgetter
 from typing import Final
 
+from triggers.core.cohorts import numbers_of, only_number
 from triggers.core.commands import Fire, Outcome
 from triggers.core.fired import Fired
 from triggers.core.header import Cohort, TaskState
@@ -88,12 +89,19 @@ class _Offer:
         trigger = self._fired.trigger
         fills = self._fills and trigger not in cohort.have
         if fills:
-            cohort.fills[trigger] = self._fired.share()
             cohort.have = sorted((*cohort.have, trigger))
+            cohort.fills[trigger] = self._kwargs_for(cohort)
         sees = self._sees and trigger not in cohort.seen
         if sees:
             cohort.seen = sorted((*cohort.seen, trigger))
         return fills or sees
+
+    def _kwargs_for(self, cohort: Cohort) -> Payload:
+        """An only member that starts now may have them in its row; as long as they wait, they are the header's."""
+        number = only_number(cohort)
+        if number is not None and can_run(self._task, cohort.have):
+            return self._fired.give(self._task.name, number)
+        return self._fired.share()
 
     def _settle(self, cohort: Cohort) -> None:
         """Abandon or start its members. Any cohort: a changed configuration may have made it ready untouched."""
@@ -108,7 +116,9 @@ class _Offer:
         self._state.cohorts.remove(cohort)
         session, task = self._step.session, self._task
         name = task.name
-        members = [(task, number, instance_name(name, number), session.change(name, number)) for number in cohort]
+        members = [
+            (task, number, instance_name(name, number), session.change(name, number)) for number in numbers_of(cohort)
+        ]
         for _, _, _, instance in members:
             settle(instance, cohort)
         return members

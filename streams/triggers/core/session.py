@@ -113,7 +113,9 @@ class Session:
             self.own.put(instance_suffix(task, number), encode_instance(instance))
         for number, payload in self._payloads.items():
             self.own.put(numbered(b"p", number), payload)
-        self._instances, self._changed, self._payloads = {}, {}, {}
+        self._instances.clear()
+        self._changed.clear()
+        self._payloads.clear()
 
     def write_shared(self, key: bytes, row: bytes | None) -> None:
         """Write, or delete, a row that is the partition's."""

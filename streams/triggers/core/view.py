@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 from msgspec import Raw, Struct
 
+from triggers.core.cohorts import cohort_with
 from triggers.core.header import TaskState, decode_header
 from triggers.core.importing import ImportedInstance
 from triggers.core.instance import Instance
@@ -162,7 +163,7 @@ def _unresolved(state: TaskState | None) -> bool:
 
 
 def _instance_view(session: Session, state: TaskState, task: str, number: int, instance: Instance) -> InstanceView:
-    if instance.status == Status.UNSTARTED and (cohort := state.cohort_with(number)):
+    if instance.status == Status.UNSTARTED and (cohort := cohort_with(state, number)):
         settle(instance, cohort)
     return InstanceView(
         name=instance_name(task, number),

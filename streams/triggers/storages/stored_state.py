@@ -14,6 +14,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import structs
 
+from triggers.core.cohorts import add, cohort_of
 from triggers.core.config import Plans, compile_plan
 from triggers.core.engine import apply
 from triggers.core.events import TimerFired
@@ -159,7 +160,7 @@ def _thaw_instance(session: Session, stored: TaskInstance) -> None:
     if instance.resolved:
         session.count_resolved(task, 1)
     if instance.status == Status.UNSTARTED:
-        session.task_state(task).cohort_of(sorted(instance.kwargs), instance.seen).add(number)
+        add(cohort_of(session.task_state(task), sorted(instance.kwargs), instance.seen), number)
 
 
 def _engine_instance(session: Session, stored: TaskInstance, number: int) -> Instance:

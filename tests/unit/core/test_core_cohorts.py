@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.support.memory_session import MemorySession, scheduled
 
+from triggers.core.cohorts import add, leave, numbers_of
 from triggers.core.events import CloneRequested, StatusSet
 from triggers.core.header import Cohort, TaskState
 from triggers.core.rows import header_key
@@ -130,13 +131,13 @@ def test_an_update_may_make_untouched_instances_ready() -> None:
 def test_ranges_grow_split_and_vanish() -> None:
     cohort, state = Cohort([], [], {}, []), TaskState()
     for number in (3, 4, 5, 9):
-        cohort.add(number)
+        add(cohort, number)
     state.cohorts = [cohort]
 
     for number in (4, 7, 9):
-        state.leave(number)
+        leave(state, number)
 
-    assert (list(cohort), cohort.members) == ([3, 5], [3, 4, 5, 6])
-    state.leave(3)
-    state.leave(5)
+    assert (numbers_of(cohort), cohort.members) == ([3, 5], [3, 4, 5, 6])
+    leave(state, 3)
+    leave(state, 5)
     assert state.cohorts == []

@@ -7,7 +7,7 @@ from tests.support.memory_session import MemorySession, scheduled
 
 from triggers.core.engine import apply
 from triggers.core.events import ReplayRequested, TaskFailed, TaskFinished, TriggerFired
-from triggers.core.rows import session_prefix
+from triggers.core.rows import header_key, session_prefix
 from triggers.errors import TriggersError
 
 RULES = {"t": {"after": ["a", "b"], "run": "app.A"}}
@@ -65,6 +65,28 @@ def test_kwargs_that_one_instance_holds_are_in_its_row() -> None:
     assert scheduled(session.fire("z")) == [
         (f"t#{number}", {"a": {"n": number, "filler": MIDDLING}, "z": {}}) for number in range(3)
     ]
+
+
+def test_kwargs_that_start_the_only_waiting_instance_are_in_its_row() -> None:
+    session = MemorySession(RULES)
+    session.fire("a")
+
+    decision = session.fire("b", filler=MIDDLING)
+
+    assert scheduled(decision) == [("t#0", {"a": {}, "b": {"filler": MIDDLING}})]
+    assert _rows_of(session, b"p") == 0
+    assert session.latest() == {"a": {}, "b": {"filler": MIDDLING}}
+
+
+def test_kwargs_of_an_instance_that_waits_for_more_do_not_swell_the_header() -> None:
+    session = MemorySession({"t": {"after": ["a", "b", "c"], "run": "r"}})
+    session.fire("a")
+
+    session.fire("b", filler=MIDDLING)
+
+    assert _rows_of(session, b"p") == 1
+    assert len(session.rows[header_key(session.uid)]) < len(MIDDLING)
+    assert scheduled(session.fire("c")) == [("t#0", {"a": {}, "b": {"filler": MIDDLING}, "c": {}})]
 
 
 def test_an_instance_that_takes_them_later_makes_them_a_payload_that_everybody_shares() -> None:
