@@ -6,6 +6,7 @@ import os
 import platform
 import re
 import subprocess
+import sys
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -26,7 +27,7 @@ def machine() -> dict[str, str]:
         "processor": f"{os.cpu_count()} of {_first(_MODEL, '/proc/cpuinfo')}",
         "memory": f"{int(_first(_MEMORY, '/proc/meminfo') or 0) / 2**20:.0f} GiB",
         "system": f"{platform.system()} {platform.release()}",
-        "python": platform.python_version(),
+        "python": f"{platform.python_version()} in {sys.base_prefix}",
         "agents": kind(),
         "kafka": KAFKA_VERSION,
         "librdkafka": confluent_kafka.libversion()[0],
