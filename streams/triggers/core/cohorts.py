@@ -3,9 +3,19 @@
 from __future__ import annotations
 
 from triggers.core.header import Cohort, TaskState
+from triggers.core.instance import Instance
 
 
-def cohort_of(state: TaskState, have: list[str], seen: list[str]) -> Cohort:
+def join(state: TaskState, number: int, instance: Instance) -> None:
+    """Let an unstarted instance wait."""
+    edges = _cohort_of(state, sorted(instance.kwargs), instance.seen).members
+    if edges and edges[-1] == number:
+        edges[-1] = number + 1
+    else:
+        edges += (number, number + 1)
+
+
+def _cohort_of(state: TaskState, have: list[str], seen: list[str]) -> Cohort:
     """Where an instance with nothing pending belongs."""
     for cohort in state.cohorts:
         if cohort.have == have and cohort.seen == seen and not cohort.fills:
@@ -23,15 +33,6 @@ def cohort_with(state: TaskState, number: int) -> Cohort | None:
             if edges[at] <= number < edges[at + 1]:
                 return cohort
     return None
-
-
-def add(cohort: Cohort, number: int) -> None:
-    """Put an instance in."""
-    edges = cohort.members
-    if edges and edges[-1] == number:
-        edges[-1] = number + 1
-    else:
-        edges += (number, number + 1)
 
 
 def leave(state: TaskState, number: int) -> Cohort | None:

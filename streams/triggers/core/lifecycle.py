@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from triggers.core.cohorts import add, cohort_of, leave
+from triggers.core.cohorts import join, leave
 from triggers.core.commands import Outcome, RunTask, SetTimer
 from triggers.core.header import Cohort
 from triggers.core.instance import Instance
@@ -41,7 +41,7 @@ def create(step: Step, task: str, instance: Instance) -> int:
 
 def join_cohort(step: Step, task: str, number: int, instance: Instance) -> None:
     """Let an unstarted instance wait."""
-    add(cohort_of(step.session.task_state(task), sorted(instance.kwargs), instance.seen), number)
+    join(step.session.task_state(task), number, instance)
 
 
 def settle(instance: Instance, cohort: Cohort) -> None:

@@ -14,7 +14,7 @@ from typing import Any, Final
 import msgspec
 from msgspec import structs
 
-from triggers.core.cohorts import add, cohort_of
+from triggers.core.cohorts import join
 from triggers.core.config import Plans, compile_plan
 from triggers.core.engine import apply
 from triggers.core.events import TimerFired
@@ -160,7 +160,7 @@ def _thaw_instance(session: Session, stored: TaskInstance) -> None:
     if instance.resolved:
         session.count_resolved(task, 1)
     if instance.status == Status.UNSTARTED:
-        add(cohort_of(session.task_state(task), sorted(instance.kwargs), instance.seen), number)
+        join(session.task_state(task), number, instance)
 
 
 def _engine_instance(session: Session, stored: TaskInstance, number: int) -> Instance:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from tests.support.memory_session import MemorySession, scheduled
 
-from triggers.core.cohorts import add, leave, numbers_of
+from triggers.core.cohorts import join, leave, numbers_of
 from triggers.core.events import CloneRequested, StatusSet
-from triggers.core.header import Cohort, TaskState
+from triggers.core.header import TaskState
+from triggers.core.instance import Instance
 from triggers.core.rows import header_key
 
 PAGES = {"t_page": {"after": ["subject"], "andEvery": "page", "run": "app.Page", "unless": ["stop", "now"]}}
@@ -129,10 +130,10 @@ def test_an_update_may_make_untouched_instances_ready() -> None:
 
 
 def test_ranges_grow_split_and_vanish() -> None:
-    cohort, state = Cohort([], [], {}, []), TaskState()
+    state = TaskState()
     for number in (3, 4, 5, 9):
-        add(cohort, number)
-    state.cohorts = [cohort]
+        join(state, number, Instance(sequence=number, created=0))
+    (cohort,) = state.cohorts
 
     for number in (4, 7, 9):
         leave(state, number)
