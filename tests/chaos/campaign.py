@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 
 from tests.chaos.evidence import gather
 from tests.chaos.faults import FAULTS
-from tests.chaos.oracle import Verdict, judge
+from tests.chaos.oracle import judge
 from tests.chaos.plan import Plan
 from tests.chaos.schedule import Kind, Shot, schedule
+from tests.chaos.verdict import Verdict
 from tests.chaos.watch import Stall, Watch
 from tests.chaos.world import LOG, World, started
 
@@ -41,6 +42,8 @@ class Outcome:
     """Service -> the most memory one of its processes had."""
     published: int = 0
     repeated: int = 0
+    answers: dict[str, dict[str, int]] = field(default_factory=dict)
+    """`late` and `unanswered` -> name of a request -> how many of its answers."""
     drain_s: float = 0.0
     is_drained: bool = False
     ends: Counter[str] = field(default_factory=Counter)
@@ -64,7 +67,7 @@ def run(plan: Plan) -> Outcome:
         hits = _strike_all(world, outcome)
         _drain(world, watch, outcome)
         watch.finish()
-        outcome.verdict = judge(gather(world, is_drained=outcome.is_drained))
+        outcome.verdict = judge(gather(world, is_drained=outcome.is_drained, tallies=watch.tallies))
         _note(world, outcome, watch.stalls, hits)
     return outcome
 
@@ -150,8 +153,13 @@ def _lag(settings: Settings) -> int:
 
 
 def _note(world: World, outcome: Outcome, stalls: list[Stall], hits: list[_Hit]) -> None:
-    outcome.published = sum(len(producer.published.places) for producer in world.producers)
+    outcome.published = sum(len(producer.published) for producer in world.producers)
     outcome.repeated = sum(producer.published.repeated for producer in world.producers)
+    doors = world.brokers.doors.values()
+    outcome.answers = {
+        "late": dict(sum((door.late for door in doors), Counter())),
+        "unanswered": dict(sum((door.lost for door in doors), Counter())),
+    }
     outcome.peak_mb = {machine.service.name: machine.peak_mb for machine in world.machines()}
     outcome.ends = ends_of_workers(world)
     bugs = outcome.ends[str(int(ExitCode.ENGINE_BUG))]

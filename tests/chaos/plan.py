@@ -20,6 +20,8 @@ class Plan:
     partitions: int = 6
     events_per_s: float = 80.0
     """Of the applications, on average; results and timers come on top."""
+    light_per_s: float = 0.0
+    """Events a second of one more application, of which few cause a command: Celery keeps up with thousands."""
     dispatcher: bool = False
     """Commands travel through a dispatcher and Redis instead of straight from Kafka."""
     calm_s: float = 0.0
