@@ -33,6 +33,7 @@ _FOLDER = click.Path(path_type=Path, resolve_path=True)
 @click.option("--family", "families", multiple=True, type=click.Choice(FAMILIES), help="Only faults of these families.")
 @click.option("--package", type=_FOLDER, help="Folder with a copy of the package for the agents.")
 @click.option("--drain", "drain_s", type=float, default=240, help="Most seconds of waiting for the rest.")
+@click.option("--census/--no-census", default=True, help="Compare lags with what is unfinished, at the end.")
 @click.option("--folder", type=_FOLDER, default=Path("chaos-report"), help="For logs, data and report.json.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 def main(as_json: bool, faults: tuple[str, ...], families: tuple[str, ...], **options: Any) -> None:  # noqa: ANN401  # the fields of a plan

@@ -30,6 +30,8 @@ class Plan:
     """Kinds of faults; none: all that fit."""
     package: Path | None = None
     """A copy of the package that the agents run instead of this one."""
+    census: bool = True
+    """Compare every lag that the product shows with a count of what is unfinished, at the end."""
     session_timeout_s: float = 6.0
     drain_s: float = 240.0
     """How long the rest may take when the faults are over."""

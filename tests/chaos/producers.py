@@ -106,8 +106,17 @@ class Service(threading.Thread):
             if self._finishing.is_set():
                 break
         self._fire_waiting()
+        self.flush()
+
+    def flush(self) -> None:
+        """Wait until everything is acknowledged, and note what is not."""
         if left := self._producer.flush(_FLUSH_S):
             self.published.failed.append(f"{self.name}: {left} events are not acknowledged")
+
+    def publish(self, uid: str, event: Fields) -> None:
+        """Publish this event as it is: once, and where it belongs."""
+        self._count += 1
+        self._send(uid.encode(), json.dumps(event | {"id": f"{self.name}-{self._count}"}).encode())
 
     def finish(self) -> None:
         """Publish nothing new and wait until everything is acknowledged."""

@@ -1,4 +1,4 @@
-"""The doors of a campaign in front of a real broker: they hold back, or lose, the answers they are to, and no others."""
+"""The doors of a campaign in front of a real broker: they hold back, or lose, the answers that are meant, no others."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 from tests.chaos.brokers import Brokers
 from tests.chaos.doors import Answers, Door
@@ -71,8 +71,13 @@ def publish(front: Front, values: list[bytes], **options: str | int | bool) -> l
     """Publish through the door; the errors."""
     errors: list[str] = []
     producer = Producer({"bootstrap.servers": front.address, "linger.ms": 5, **options})
+
+    def delivered(error: KafkaError | None, _: Message) -> None:
+        if error is not None:
+            errors.append(error.name())
+
     for value in values:
-        producer.produce(TOPIC, value, on_delivery=lambda error, _: error and errors.append(error.name()))
+        producer.produce(TOPIC, value, on_delivery=delivered)
         producer.poll(0)
     assert producer.flush(60) == 0
     return errors
@@ -102,7 +107,7 @@ def test_answers_of_one_kind_are_late_for_the_clients_that_are_meant(front: Fron
 def test_a_request_whose_answer_is_lost_was_executed(front: Front) -> None:
     front.door.answers = Answers(apis=frozenset({Api.PRODUCE}), loss=1.0)
 
-    errors = publish(front, [b"once"], **{"acks": "all", "retries": 0})
+    errors = publish(front, [b"once"], acks="all", retries=0)
 
     assert errors == ["_TRANSPORT"]
     assert front.read_back() == [b"once"]
