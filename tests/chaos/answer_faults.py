@@ -12,12 +12,13 @@ from tests.chaos.schedule import Shot
 from tests.chaos.wire import Api
 from tests.chaos.world import CELERY, World
 
+TRANSACTIONS = "transactions"
 KINDS: Mapping[str, Sequence[Api]] = {
     "offset lookups": (Api.LIST_OFFSETS, Api.OFFSET_FOR_LEADER_EPOCH),
     "group offsets": (Api.OFFSET_FETCH, Api.OFFSET_COMMIT),
     "fetches": (Api.FETCH,),
     "group calls": (Api.JOIN_GROUP, Api.SYNC_GROUP, Api.HEARTBEAT),
-    "transactions": (
+    TRANSACTIONS: (
         Api.INIT_PRODUCER_ID,
         Api.ADD_PARTITIONS_TO_TXN,
         Api.ADD_OFFSETS_TO_TXN,
@@ -34,6 +35,7 @@ _SHORTEST_S = 0.3
 _LONGEST_S = 1.2
 _LONGEST_HEARTBEAT_S = 0.4
 """A member whose heartbeats wait in line behind each other for longer leaves the group before anything happens."""
+_STEPS = 3
 _LOSSES = (0.05, 0.3)
 
 
@@ -45,7 +47,7 @@ def late(kind: str) -> Callable[[World, Shot], Steps]:
         chance = Random(shot.seed)  # noqa: S311  # repeatable
         longest = _LONGEST_HEARTBEAT_S if kind == "group calls" else _LONGEST_S
         answers = Answers(apis=_apis(chance, kind), delay_s=chance.uniform(_SHORTEST_S, longest))
-        yield from _hold(world, shot, chance, answers)
+        yield from _hold(world, shot, _doors(world, chance, kind), answers)
 
     return strike
 
@@ -56,20 +58,21 @@ def lost(kind: str) -> Callable[[World, Shot], Steps]:
     def strike(world: World, shot: Shot) -> Steps:
         """Connections break instead of answers: the broker has done what was asked, and nobody is told."""
         chance = Random(shot.seed)  # noqa: S311  # repeatable
-        yield from _hold(world, shot, chance, Answers(apis=_apis(chance, kind), loss=chance.uniform(*_LOSSES)))
+        answers = Answers(apis=_apis(chance, kind), loss=chance.uniform(*_LOSSES))
+        yield from _hold(world, shot, _doors(world, chance, kind), answers)
 
     return strike
 
 
 def _apis(chance: Random, kind: str) -> frozenset[int]:
-    """All requests of the kind, or one of them."""
+    """All requests of the kind; where they follow each other, half of the time one of them."""
     apis = KINDS[kind]
-    return frozenset(apis) if chance.random() < 0.5 else frozenset({chance.choice(apis)})
+    return frozenset(apis) if len(apis) < _STEPS or chance.random() < 0.5 else frozenset({chance.choice(apis)})
 
 
-def _hold(world: World, shot: Shot, chance: Random, answers: Answers) -> Steps:
+def _hold(world: World, shot: Shot, doors: Sequence[Door], answers: Answers) -> Steps:
     """Kill a worker every few seconds: partitions go to whoever's answers are treated badly, and come back."""
-    doors = _doors(world, chance)
+    chance = Random(shot.seed)  # noqa: S311  # repeatable
     for door in doors:
         door.answers = answers
     left_s = shot.hold_s
@@ -82,8 +85,8 @@ def _hold(world: World, shot: Shot, chance: Random, answers: Answers) -> Steps:
         door.answers = None
 
 
-def _doors(world: World, chance: Random) -> list[Door]:
-    """One agent's connections, all agents', the Celery workers', or everybody's."""
+def _doors(world: World, chance: Random, kind: str) -> list[Door]:
+    """One agent's connections, all agents', the Celery workers' (who have no transactions), or everybody's."""
     doors = world.brokers.doors
     agents = [door for name, door in doors.items() if name != CELERY]
     lot = chance.random()
@@ -91,4 +94,4 @@ def _doors(world: World, chance: Random) -> list[Door]:
         return [chance.choice(agents)]
     if lot < 0.6:
         return agents
-    return [doors[CELERY]] if lot < 0.7 else list(doors.values())
+    return [doors[CELERY]] if lot < 0.7 and kind != TRANSACTIONS else list(doors.values())

@@ -1,4 +1,4 @@
-"""What a campaign's oracle takes for lost: it believes producers, and neither the group's offset nor a single reader."""
+"""What a campaign's oracle takes for lost: it believes producers, not the group's offset, nor a single reader."""
 
 from __future__ import annotations
 
