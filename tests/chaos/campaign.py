@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from tests.chaos.draining import drain
 from tests.chaos.evidence import gather
 from tests.chaos.faults import FAULTS
+from tests.chaos.gap_counts import GapCounts
 from tests.chaos.lag_census import Count, take_census
 from tests.chaos.oracle import judge
 from tests.chaos.plan import Plan
@@ -40,6 +41,8 @@ class Outcome:
     repeated: int = 0
     answers: dict[str, dict[str, int]] = field(default_factory=dict)
     """`late` and `unanswered` -> name of a request -> how many of its answers."""
+    gaps: dict[str, int] = field(default_factory=dict)
+    """Outcome -> how many gaps in the events agents have seen and looked into, by their metrics."""
     lags: list[Count] = field(default_factory=list)
     """Every lag that was compared with a count of what is unfinished."""
     drain_s: float = 0.0
@@ -60,6 +63,8 @@ def run(plan: Plan) -> Outcome:
         outcome = Outcome(plan, schedule(plan.seed, plan.duration_s, _kinds(plan), world.things(), plan.calm_s))
         watch = Watch(world.settings)
         watch.start()
+        gaps = GapCounts(world.agents)
+        gaps.start()
         for producer in world.producers:
             producer.start()
         hits = _strike_all(world, outcome)
@@ -69,6 +74,7 @@ def run(plan: Plan) -> Outcome:
         if plan.census and outcome.is_drained and not plan.dispatcher:
             _count_lags(world, watch, outcome)
         watch.finish()
+        outcome.gaps = dict(gaps.finish())
         outcome.verdict = judge(gather(world, is_drained=outcome.is_drained, tallies=watch.tallies))
         _note(world, outcome, watch.stalls, hits)
     return outcome
