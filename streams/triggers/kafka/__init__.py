@@ -1,1 +1,1 @@
-"""What readers and writers of our topics share: consumed records, their dead letters, proofs that none is missing."""
+"""What this package knows of Kafka and librdkafka, whichever client asks: what can go missing, and how to prove it."""

@@ -9,10 +9,10 @@ from typing import TypeVar
 import structlog
 from confluent_kafka import KafkaError, KafkaException, Message, Producer, TopicPartition
 
-from triggers.client.bounded_call import Hung, call_within
+from triggers.kafka.bounded_call import Hung, call_within
+from triggers.kafka.error_codes import ALREADY_ABORTED, FENCING
 from triggers.processing.batch import Batch
 from triggers.processing.exits import ExitCode, Stop
-from triggers.processing.kafka_codes import ALREADY_ABORTED, FENCING
 from triggers.processing.kafka_options import Options
 from triggers.processing.sending import Report, send_outputs, send_rows
 

@@ -7,6 +7,8 @@ from typing import Final
 from confluent_kafka import KafkaError
 
 PARTITION_EOF: Final = KafkaError._PARTITION_EOF  # noqa: SLF001  # see above
+AUTO_OFFSET_RESET: Final = KafkaError._AUTO_OFFSET_RESET  # noqa: SLF001
+"""The offset to read from is not in the log, and `auto.offset.reset=error` forbids to choose another one."""
 ALL_BROKERS_DOWN: Final = KafkaError._ALL_BROKERS_DOWN  # noqa: SLF001
 FENCING: Final = frozenset(
     {
