@@ -15,11 +15,12 @@ from collections.abc import Iterable, Mapping
 import structlog
 
 from triggers.kafka.continuity import ExpectedOffsets, Gap, OutOfOrder
+from triggers.kafka.records import Record
 from triggers.kafka.verdicts import Finding, Verdict
 from triggers.kafka.witness import Witness
 from triggers.processing.exits import ExitCode, Stop
 from triggers.processing.metrics import Metrics
-from triggers.processing.records import Record, offsets_of
+from triggers.processing.records import offsets_of
 from triggers.processing.transaction import Aborted
 
 log = structlog.get_logger(__name__)

@@ -14,13 +14,14 @@ import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from triggers.kafka.error_codes import ALL_BROKERS_DOWN, NO_SUCH_OFFSET, PARTITION_EOF
+from triggers.kafka.records import Record, place
 from triggers.processing.exits import ExitCode, Stop
 from triggers.processing.fetched_partitions import FetchedPartitions
 from triggers.processing.guard import Guard, RecordsSkipped
 from triggers.processing.kafka_options import Options
 from triggers.processing.lost_places import OFFSET_LOST, LostPlace
 from triggers.processing.ownership import Ownership
-from triggers.processing.records import Record, by_partition, place
+from triggers.processing.records import by_partition
 from triggers.processing.standstill_watch import StandstillWatch
 
 log = structlog.get_logger(__name__)
