@@ -8,7 +8,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 import pytest
-from confluent_kafka import OFFSET_END, Consumer, KafkaException, Producer, TopicPartition
+from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from msgspec import structs
 from tests.chaos.brokers import Brokers
@@ -192,6 +192,8 @@ def test_a_partition_that_is_read_from_a_late_answer_is_noticed_and_mended(late:
     door, settings = late
     create_topics(settings)
     publish(settings, 20_000)
+    for partition in range(settings.partitions):  # otherwise where to begin is asked for, and all answers are there
+        commit(settings, 0, partition)
     with reading(settings, SMALL_FETCHES) as reader:
         reader.plant(partitions=partial(PartitionsSetBySeek, count=settings.partitions))
         door.answers = Answers(apis=frozenset({Api.LIST_OFFSETS}), client=b"reader", delay_s=LATE_S)
@@ -256,12 +258,23 @@ def test_a_worker_whose_consumer_leaves_events_out_every_time_applies_nothing_be
 # Events that are gone
 
 
-def commit(settings: Settings, offset: int) -> None:
-    """As `kafka-consumer-groups.sh --reset-offsets --to-offset` does, of partition 0."""
+def commit(settings: Settings, offset: int, partition: int = 0) -> None:
+    """As `kafka-consumer-groups.sh --reset-offsets --to-offset` does."""
     names = Topology(settings.namespace)
     committing = Consumer({"bootstrap.servers": settings.brokers, "group.id": names.agents})
-    committing.commit(offsets=[TopicPartition(names.events, 0, offset)], asynchronous=False)
+    committing.commit(offsets=[TopicPartition(names.events, partition, offset)], asynchronous=False)
     committing.close()
+
+
+def commits(settings: Settings, offset: int) -> bool:
+    """Whether that is possible already: not while the group has members."""
+    try:
+        commit(settings, offset)
+    except KafkaException as error:
+        if error.args[0].code() not in {KafkaError.UNKNOWN_MEMBER_ID, KafkaError.REBALANCE_IN_PROGRESS}:
+            raise
+        return False
+    return True
 
 
 def test_events_that_were_removed_before_they_were_applied_end_the_worker_until_somebody_decides(
@@ -279,7 +292,7 @@ def test_events_that_were_removed_before_they_were_applied_end_the_worker_until_
         assert "offsets 5 to 7" in worker.log_text()
         assert f"--topic {names.events}:0 --reset-offsets --to-offset 8" in worker.log_text()
 
-        commit(settings, 8)
+        wait_until(lambda: commits(settings, 8), "the group has missed the worker that is gone")
         worker.start()
         wait_until_processed(settings)
 
