@@ -1,6 +1,6 @@
 """Nothing is applied behind an event that was left out, whatever a consumer delivers.
 
-librdkafka has skipped records before (docs/decisions/0020-no-partition-is-read-from-a-place-that-is-looked-up.md), and
+librdkafka has skipped records before (docs/decisions/0021-no-lookup-no-skip.md), and
 a skipped record cannot be seen in what comes after it. So the worker itself knows which offset must come next in every
 partition that it reads. Contiguous records cost a comparison; a gap is looked into by a second reader before the agent
 sees what comes behind it.
