@@ -19,11 +19,15 @@ class SkippingConsumer(Consumer):
     _holes: frozenset[int] = frozenset()
 
     def poll(self, timeout: float = -1) -> Message | None:
-        message = super().poll(timeout)
-        return None if message is None or self._is_left_out(message) else message
+        while (message := super().poll(timeout)) is not None and self._is_left_out(message):
+            pass
+        return message
 
     def consume(self, num_messages: int = 1, timeout: float = -1) -> list[Message]:
-        return [message for message in super().consume(num_messages, timeout) if not self._is_left_out(message)]
+        while messages := super().consume(num_messages, timeout):
+            if passed := [message for message in messages if not self._is_left_out(message)]:
+                return passed
+        return []
 
     def _is_left_out(self, message: Message) -> bool:
         offset = message.offset() or 0

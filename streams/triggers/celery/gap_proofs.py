@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from triggers.celery.ledger import Ledger
-from triggers.client.connection import connection_options
+from triggers.client.topic_range import witness_options
 from triggers.errors import RecordsRemoved, RecordsSkipped
 from triggers.kafka.background_witness import BackgroundWitness
 from triggers.kafka.continuity import Gap
@@ -26,8 +26,7 @@ class GapProofs:
     """Proves the gaps of all ledgers together, one proof after the other. Use it from the reader's thread."""
 
     def __init__(self, settings: Settings, topic: str) -> None:
-        options = connection_options(settings) | {"group.id": f"{settings.namespace}.witness"}
-        self._witness = BackgroundWitness(options, topic)
+        self._witness = BackgroundWitness(witness_options(settings), topic)
         self._topic = topic
         self._asked: dict[int, Ledger] = {}
         self._behind: dict[int, int] = {}

@@ -17,6 +17,7 @@ from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from triggers.client.connection import Options, connection_options
 from triggers.client.kafka_sender import KafkaSender
+from triggers.client.topic_range import witness_options
 from triggers.codec import DecisionRecord, decode_decision, encode_dead_letter
 from triggers.errors import TryAgain, Undecodable
 from triggers.kafka.error_codes import AUTO_OFFSET_RESET, PARTITION_EOF, PASSING
@@ -69,8 +70,7 @@ class DecisionConsumer:
         """Messages to be handed over, each with the assignment that it came in."""
         self._resting = False
         self._consumer = Consumer(_options(settings, self._group))
-        witness = connection_options(settings) | {"group.id": f"{settings.namespace}.witness"}
-        self._guard = SkipGuard(witness, self._topic)
+        self._guard = SkipGuard(witness_options(settings), self._topic)
 
     def run(self, stopping: threading.Event) -> None:
         """Hand over decisions until `stopping` is set; then commit and leave the group.
