@@ -13,7 +13,7 @@ from triggers.errors import RecordsRemoved, RecordsSkipped
 from triggers.kafka.background_witness import BackgroundWitness
 from triggers.kafka.continuity import Gap
 from triggers.kafka.skip_guard import describe_removed, describe_skipped
-from triggers.kafka.witness import Finding, Verdict
+from triggers.kafka.verdicts import Finding, Verdict
 from triggers.settings import Settings
 
 _MAX_REFUTATIONS: Final = 5
@@ -38,10 +38,12 @@ class GapProofs:
         return self._witness.is_busy
 
     def advance(self, ledgers: Mapping[int, Ledger]) -> dict[int, int]:
-        """Close the gaps that were proved and begin the next proof; partition -> offset to read again from.
+        """Close the gaps that were proved, or begin a proof; partition -> offset to read again from.
 
+        When a proof has come in, the next one waits for the next call: there is something to commit in between.
         Raises RecordsRemoved for commands that nobody can read any more, RecordsSkipped when reading again is in vain.
         """
+        was_busy = self.is_busy
         findings = [found for found in self._witness.take() if self._is_current(found, ledgers)]
         for finding in findings:
             self._judge(finding, ledgers[finding.gap.partition])
@@ -52,7 +54,7 @@ class GapProofs:
             self._behind[partition] = max(gap.next_seen for gap in refuted if gap.partition == partition)
         for partition in {found.gap.partition for found in findings} - places.keys():
             self._refuted.pop(partition, None)
-        if not self.is_busy:
+        if not was_busy:
             self._begin(ledgers)
         return places
 

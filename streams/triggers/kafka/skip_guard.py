@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections import defaultdict
+import time
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
@@ -11,10 +12,15 @@ from confluent_kafka import Message
 
 from triggers.errors import RecordsRemoved, RecordsSkipped
 from triggers.kafka.continuity import ExpectedOffsets, Gap, OutOfOrder
-from triggers.kafka.witness import Finding, Options, Verdict, Witness
+from triggers.kafka.verdicts import Finding, Verdict
+from triggers.kafka.witness import Options, Witness
 
 _MAX_REFUTATIONS: Final = 5
-"""So often in a row a partition is read again from the same place."""
+"""So often in a row a partition is read again because records were left out."""
+_MAX_UNPROVEN: Final = 30
+"""So often in a row it is read again because a gap could be neither proved nor refuted."""
+_PAUSE_S: Final = 1.0
+"""Before a gap that could not be proved is read again: the brokers are busy, perhaps."""
 _PROOF_S: Final = 10.0
 
 log = logging.getLogger(__name__)
@@ -41,7 +47,8 @@ class SkipGuard:
         self._expected = ExpectedOffsets()
         self._witness = Witness(options, topic)
         self._topic = topic
-        self._refuted: defaultdict[int, int] = defaultdict(int)
+        self._refuted: Counter[int] = Counter()
+        self._unproven: Counter[int] = Counter()
 
     def start(self, partition: int, offset: int) -> None:
         """The partition is read from this offset on."""
@@ -71,10 +78,12 @@ class SkipGuard:
             except OutOfOrder as error:
                 log.warning("%s is read again: %s", self._topic, error)
                 read_again[partition] = before[partition]
+                self._refuted.update([partition])
         read_again |= self._refuted_places(gaps)
         self._start_again(read_again)
         for partition in before.keys() - read_again.keys():
             self._refuted.pop(partition, None)
+            self._unproven.pop(partition, None)
         return Checked([message for message in messages if _is_before(message, read_again)], read_again)
 
     def reach(self, partition: int, position: int) -> int | None:
@@ -89,21 +98,27 @@ class SkipGuard:
         self._witness.close()
 
     def _refuted_places(self, gaps: list[Gap]) -> dict[int, int]:
-        found: dict[int, int] = {}
-        for finding in self._witness.prove(gaps, _PROOF_S) if gaps else ():
-            partition, first_missing = finding.gap.partition, finding.gap.first_missing
+        """Partition -> the first offset that is not known to be harmless."""
+        findings = self._witness.prove(gaps, _PROOF_S) if gaps else []
+        for finding in findings:
             if finding.verdict is Verdict.REMOVED:
                 raise RecordsRemoved(describe_removed(self._topic, finding))
-            if finding.verdict is not Verdict.HARMLESS:
-                log.error("records of %s were left out and are read again: %s", self._topic, finding)
-                found[partition] = min(found.get(partition, first_missing), first_missing)
-        return found
+        bad = [finding for finding in findings if finding.verdict is not Verdict.HARMLESS]
+        bad.sort(key=lambda finding: finding.gap, reverse=True)
+        skipped = {finding.gap.partition for finding in bad if finding.verdict is Verdict.SKIPPED}
+        unproven = {finding.gap.partition for finding in bad} - skipped
+        for finding in bad:
+            log.error("%s is read again: %s, %s", self._topic, finding.verdict.value, finding)
+        self._refuted.update(skipped)
+        self._unproven.update(unproven)
+        if unproven:
+            time.sleep(_PAUSE_S)
+        return {finding.gap.partition: finding.gap.first_missing for finding in bad}
 
     def _start_again(self, places: dict[int, int]) -> None:
         for partition, offset in places.items():
             self._expected.start(partition, offset)
-            self._refuted[partition] += 1
-            if self._refuted[partition] > _MAX_REFUTATIONS:
+            if self._refuted[partition] > _MAX_REFUTATIONS or self._unproven[partition] > _MAX_UNPROVEN:
                 raise RecordsSkipped(describe_skipped(self._topic, partition, offset))
 
 
