@@ -16,6 +16,8 @@ from triggers.settings import Settings
 
 _TIMEOUT_S = 20.0
 _AT_ONCE = 500
+_TOGETHER = 20_000
+"""Records whose gaps are proved together, if so many have been fetched: a proof takes some milliseconds."""
 _ELECTING = {KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE}
 """A topic that was made a moment ago, or a broker that left."""
 _FETCHED_AHEAD_KB = 16_384
@@ -89,6 +91,7 @@ class _Reading:
         messages = self._consumer.consume(_AT_ONCE, 0.2) or self._consumer.consume(1, _TIMEOUT_S)
         if not messages:
             raise BrokerUnavailable(f"Kafka at {self._settings.brokers}: nothing arrives")
+        messages += self._consumer.consume(_TOGETHER, 0)
         mine = [message for message in messages if (message.partition() or 0) in self._ends or message.error()]
         checked = self._guard.check([message for message in mine if self._is_record(message)])
         again = set(checked.read_again)
