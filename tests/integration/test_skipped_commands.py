@@ -12,7 +12,7 @@ from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 from tests.support.commands import command, issue_transactions
 from tests.support.executors import lag
-from tests.support.skipping_consumer import SkippingConsumer, skipping
+from tests.support.skipping_clients import SkippingConsumer, skipping
 from tests.support.topic_reader import wait_until
 from tests.support.topic_setup import create_topics
 

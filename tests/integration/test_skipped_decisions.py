@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
-from tests.support.skipping_consumer import SkippingConsumer, skipping
+from tests.support.skipping_clients import SkippingConsumer, skipping
 from tests.support.topic_reader import wait_until
 
 from triggers.client import decision_consumer

@@ -9,7 +9,7 @@ from threading import Event
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
-from tests.support.skipping_consumer import SkippingConsumer, skipping
+from tests.support.skipping_clients import SkippingConsumer, skipping
 from tests.support.topic_setup import create_topics
 
 from triggers.processing import restore, second_restore

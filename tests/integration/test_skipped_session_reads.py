@@ -9,7 +9,7 @@ import pytest
 from confluent_kafka import Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from tests.support.commands import command, issue_transactions
-from tests.support.skipping_consumer import skipping
+from tests.support.skipping_clients import skipping
 from tests.support.topic_setup import create_topics
 
 from triggers.client import topic_places, topic_range

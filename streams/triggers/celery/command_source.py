@@ -17,7 +17,7 @@ from triggers.celery.gap_proofs import GapProofs
 from triggers.celery.ledger import Checkpoint, Ledger
 from triggers.client.connection import Options, connection_options
 from triggers.kafka.error_codes import NO_SUCH_OFFSET, PARTITION_EOF, PASSING
-from triggers.kafka.places import describe_lost_place, places_of_group
+from triggers.kafka.places import describe_lost_place, places_of_group, read_again_from
 from triggers.settings import Settings
 from triggers.topology import Topology
 
@@ -156,10 +156,8 @@ class CommandSource:
         self._proofs.close()
 
     def _read_again(self, partition: int, offset: int) -> None:
-        """Assigned anew, at an absolute place, it gives everything from there on; the ledger knows what it has had."""
-        place = TopicPartition(self._topic, partition, offset)
-        self._consumer.incremental_unassign([place])
-        self._consumer.incremental_assign([place])
+        """Everything comes again from there on; the ledger knows what it has had."""
+        read_again_from(self._consumer, TopicPartition(self._topic, partition, offset))
         self._held_back = None
 
     def _commit_and_check(self, offsets: list[TopicPartition], *, wait: bool) -> bool:

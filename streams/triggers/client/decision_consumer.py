@@ -22,7 +22,7 @@ from triggers.codec import DecisionRecord, decode_decision, encode_dead_letter
 from triggers.errors import TryAgain, Undecodable
 from triggers.kafka.error_codes import NO_SUCH_OFFSET, PARTITION_EOF, PASSING
 from triggers.kafka.letters import letter_of
-from triggers.kafka.places import describe_lost_place, places_of_group
+from triggers.kafka.places import describe_lost_place, places_of_group, read_again_from
 from triggers.kafka.records import Record
 from triggers.kafka.skip_guard import SkipGuard
 from triggers.settings import Settings
@@ -109,7 +109,7 @@ class DecisionConsumer:
         self._waiting += [(message, self._owned[message.partition() or 0]) for message in checked.messages]
         again = checked.read_again | self._check_ends(messages, checked.read_again)
         for partition, offset in again.items():
-            self._assign_again(partition, offset)
+            self._read_again(partition, offset)
 
     def _check_ends(self, messages: list[Message], moved: Collection[int]) -> dict[int, int]:
         """Where to read again the partitions whose end the consumer came to by leaving decisions out."""
@@ -122,10 +122,9 @@ class DecisionConsumer:
         places = {p: self._guard.reach(p, end) for p, end in mine.items() if end > self._guard.next_of(p)}
         return {p: offset for p, offset in places.items() if offset is not None}
 
-    def _assign_again(self, partition: int, offset: int) -> None:
+    def _read_again(self, partition: int, offset: int) -> None:
         place = TopicPartition(self._topic, partition, offset)
-        self._consumer.incremental_unassign([place])
-        self._consumer.incremental_assign([place])
+        read_again_from(self._consumer, place)
         if self._resting:
             self._consumer.pause([place])
 

@@ -45,6 +45,7 @@ from triggers.processing.queries import Queries
 from triggers.processing.recovery import BulkTableManager, OwnedPartitions
 from triggers.processing.restore import Restorer
 from triggers.processing.sessions import SessionCache
+from triggers.processing.standstill_watch import StandstillWatch
 from triggers.processing.store import PartitionStore, session_table
 from triggers.processing.timers import Timers
 from triggers.processing.topics import Topics, wait_for_topics
@@ -186,15 +187,25 @@ class Worker:
 
     def _new_member(self, consumer: AgentConsumer) -> Member:
         options = member_options(self._settings, f"{self._worker_id}@{self._url}")
+        guard = Guard(
+            self._new_witness(),
+            self._metrics,
+            proof_s=self._patience.proof_s,
+            pause_s=self._patience.refused_pause_s,
+        )
         return Member(
             options,
             self._names.events,
             self._ownership,
             consumer,
-            Guard(Witness(witness_options(self._settings), self._names.events), self._metrics),
+            guard,
+            StandstillWatch(guard, self._new_witness()),
             is_empty=lambda partition: self._store.rows(partition).reached() < 0,
             patience_s=self._patience.group_offsets_s,
         )
+
+    def _new_witness(self) -> Witness:
+        return Witness(witness_options(self._settings), self._names.events)
 
     def _new_transactions(self, topics: Topics) -> Transactions:
         options = producer_options(

@@ -10,6 +10,8 @@ _OFFSETS_S: Final = 8.0
 _COMMIT_TIMEOUTS: Final = 4
 """A commit that was asked for cannot be aborted any more: either its outcome becomes known, or the process ends and its
 successor finds out."""
+_PROOF_S: Final = 10.0
+_REFUSED_PAUSE_S: Final = 0.2
 _OVERRUN_S: Final = 3.0
 """A step that is repeated until its time is up makes one more call of a second, after a pause."""
 _OTHER_WORK_S: Final = 15.0
@@ -50,6 +52,16 @@ class Patience:
     def group_offsets_s(self) -> float:
         """Asking for offsets of the group, or of the topic."""
         return 2 * self.transaction_s
+
+    @property
+    def proof_s(self) -> float:
+        """Having a gap in the events looked into; it takes milliseconds while the brokers answer."""
+        return _PROOF_S
+
+    @property
+    def refused_pause_s(self) -> float:
+        """Before events that were missing twice are fetched again; doubled each time."""
+        return _REFUSED_PAUSE_S
 
     @property
     def longest_commit_s(self) -> float:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import cast
+from collections.abc import Callable, Sequence
+from typing import Final, cast
 
 from confluent_kafka import Message
 
@@ -26,9 +26,12 @@ def by_partition(messages: Sequence[Message]) -> tuple[dict[int, list[Record]], 
     return records, errors
 
 
+_read_offset: Final = cast("Callable[[Record], int]", Message.offset)
+
+
 def offsets_of(records: list[Record]) -> list[int]:
-    """Their offsets."""
-    return [place(record.offset()) for record in records]
+    """Their offsets, which consumed records always have. The loop runs in C: every event pays for it."""
+    return list(map(_read_offset, records))
 
 
 def next_offset(record: Record) -> int:
