@@ -157,8 +157,8 @@ class CommandSource:
 
     def _read_again(self, partition: int, offset: int) -> None:
         """Everything comes again from there on; the ledger knows what it has had."""
-        read_again_from(self._consumer, TopicPartition(self._topic, partition, offset))
-        self._held_back = None
+        if read_again_from(self._consumer, TopicPartition(self._topic, partition, offset)):
+            self._held_back = None
 
     def _commit_and_check(self, offsets: list[TopicPartition], *, wait: bool) -> bool:
         if not wait:

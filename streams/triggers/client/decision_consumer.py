@@ -124,8 +124,7 @@ class DecisionConsumer:
 
     def _read_again(self, partition: int, offset: int) -> None:
         place = TopicPartition(self._topic, partition, offset)
-        read_again_from(self._consumer, place)
-        if self._resting:
+        if read_again_from(self._consumer, place) and self._resting:
             self._consumer.pause([place])
 
     def _is_decision(self, message: Message) -> bool:

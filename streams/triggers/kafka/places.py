@@ -37,18 +37,20 @@ def places_of_group(consumer: Consumer, partitions: Sequence[TopicPartition]) ->
     ]
 
 
-def read_again_from(consumer: Consumer, place: TopicPartition) -> None:
+def read_again_from(consumer: Consumer, place: TopicPartition) -> bool:
     """Deliver everything from this absolute offset on (again); what was fetched of the partition is dropped.
 
-    The partition was assigned at an absolute offset, too, so no lookup is under way that could undo a seek. Where a seek
-    is refused, because the partition is not being fetched at present, it is assigned anew; it is not paused then. That
-    is the second choice, since librdkafka takes it for the answer to a rebalance that has begun meanwhile.
+    The partition was assigned at an absolute offset, too, so no lookup is under way that could undo a seek. Where a
+    seek is refused, because the partition is not fetched at present, it is assigned anew: True. It is not paused then.
+    That is the second choice, since librdkafka takes it for the answer to a rebalance that has begun meanwhile.
     """
     try:
         consumer.seek(place)
     except KafkaException:
         consumer.incremental_unassign([place])
         consumer.incremental_assign([place])
+        return True
+    return False
 
 
 def describe_lost_place(consumer: Consumer, place: TopicPartition, group: str) -> RecordsRemoved:
