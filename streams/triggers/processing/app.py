@@ -27,6 +27,7 @@ from triggers.processing.kafka_options import (
     probe_options,
     producer_options,
     restore_options,
+    second_restore_options,
     witness_options,
 )
 from triggers.processing.logs import configure_logging
@@ -131,6 +132,7 @@ class Worker:
         )
         self._restorer = Restorer(
             options=restore_options(settings),
+            second_options=second_restore_options(settings),
             probe_options=probe_options(settings),
             topic=self._names.changelog,
             rows_of=self._store.rows,

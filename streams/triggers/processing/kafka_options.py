@@ -73,12 +73,21 @@ def restore_options(settings: Settings) -> Options:
         "group.id": f"{settings.namespace}.restore",
         "enable.auto.commit": False,
         "enable.partition.eof": True,
-        "auto.offset.reset": "earliest",
+        "auto.offset.reset": "error",
         "isolation.level": "read_committed",
         "queued.min.messages": 20_000,
         "queued.max.messages.kbytes": 16_384,
         "fetch.queue.backoff.ms": 5,
         "fetch.wait.max.ms": 50,
+    }
+
+
+def second_restore_options(settings: Settings) -> Options:
+    """The second reader of a restore, which keeps nothing but offsets."""
+    return restore_options(settings) | {
+        "group.id": f"{settings.namespace}.witness",
+        "queued.min.messages": 10_000,
+        "queued.max.messages.kbytes": 8_192,
     }
 
 

@@ -47,6 +47,9 @@ class Metrics:
             "triggers_standstills", "Partitions that stood still before an event and were assigned again"
         )
         self.restored_rows = counter("triggers_restored_rows", "Rows restored from the changelog")
+        self.repeated_restores = counter(
+            "triggers_repeated_restores", "Restores that were repeated because two readers found different rows"
+        )
         self.restore_seconds = histogram("triggers_restore_seconds", "Seconds of one restore")
         self.recovering_partitions = gauge(
             "triggers_recovering_partitions", "Partitions of the running restore that are not done"
