@@ -15,6 +15,7 @@ from tests.chaos.schedule import Kind, Shot, schedule
 from tests.chaos.watch import Stall, Watch
 from tests.chaos.world import LOG, World, started
 
+from triggers.celery.ledger import finished_beyond
 from triggers.client.consumer_lag import consumer_lag
 from triggers.errors import TryAgain
 from triggers.processing.exits import ExitCode
@@ -142,7 +143,7 @@ def _drain(world: World, watch: Watch, outcome: Outcome) -> None:
 def _lag(settings: Settings) -> int:
     """Records that workers and executors have not done yet; 1 when nobody can say."""
     try:
-        rows = consumer_lag(settings, 1000)
+        rows = consumer_lag(settings, 1000, finished_beyond)
     except TryAgain:
         return 1
     topic = Topology(settings.namespace).events
