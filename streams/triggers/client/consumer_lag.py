@@ -16,7 +16,7 @@ from confluent_kafka.admin import AdminClient
 
 from triggers.client.connection import admin_client, connection_options, unavailable
 from triggers.client.topic_range import read_range, watermarks
-from triggers.client.topics import partition_count
+from triggers.client.topics import existing_partitions
 from triggers.settings import Settings
 from triggers.topology import Topology
 
@@ -64,7 +64,7 @@ def consumer_lag(
     Of a partition that is at most `count_up_to` offsets behind, the records are read and counted. `finished` makes,
     of a commit's offset and metadata, the answer for each record beyond it; without, all of those are unfinished.
     Records behind the begin of an open transaction count: nobody can read them before it is decided.
-    Blocks. Raises BrokerUnavailable.
+    Blocks. Raises BrokerUnavailable, also if a topic is missing.
     """
     names = Topology(settings.namespace)
     admin = admin_client(settings)
@@ -87,7 +87,7 @@ class _Reading:
 
 
 def _group_lag(reading: _Reading, group: str, topic: str) -> list[PartitionLag]:
-    partitions = list(range(partition_count(reading.admin, topic)))
+    partitions = existing_partitions(reading.settings, reading.admin, topic)
     commits = _commits(reading.settings, group, topic, partitions)
     decided = watermarks(reading.settings, topic, partitions)
     ends = watermarks(reading.settings, topic, partitions, undecided=True)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from triggers.client.connection import Options, admin_client, connection_options, unavailable
-from triggers.client.topics import partition_count
+from triggers.client.topics import existing_partitions
 from triggers.errors import BrokerUnavailable
 from triggers.settings import Settings
 
@@ -42,12 +42,12 @@ def read_range(
 
 
 def partition_starts(settings: Settings, topic: str) -> dict[int, int]:
-    """Partition -> its first offset, of all partitions; empty if there is no such topic. Raises BrokerUnavailable."""
+    """Partition -> its first offset, of all partitions. Raises BrokerUnavailable, also if there is no such topic."""
     try:
-        partitions = range(partition_count(admin_client(settings), topic))
+        partitions = existing_partitions(settings, admin_client(settings), topic)
     except KafkaException as error:
         raise unavailable(settings, error) from error
-    return {partition: low for partition, (low, _) in watermarks(settings, topic, list(partitions)).items()}
+    return {partition: low for partition, (low, _) in watermarks(settings, topic, partitions).items()}
 
 
 def watermarks(
