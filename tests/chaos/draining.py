@@ -7,6 +7,7 @@ import time
 from tests.chaos.watch import Watch
 from tests.chaos.world import World
 
+from triggers.celery.ledger import finished_beyond
 from triggers.client.consumer_lag import consumer_lag
 from triggers.errors import TryAgain
 from triggers.settings import Settings
@@ -41,7 +42,7 @@ def drain(world: World, watch: Watch) -> bool:
 def _lag(settings: Settings) -> int:
     """Events that workers have not done yet; 1 when nobody can say."""
     try:
-        rows = consumer_lag(settings, 1000)
+        rows = consumer_lag(settings, 1000, finished_beyond)
     except TryAgain:
         return 1
     topic = Topology(settings.namespace).events

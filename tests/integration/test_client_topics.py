@@ -16,6 +16,7 @@ from msgspec import structs
 from tests.support.topic_reader import wait_until
 
 from triggers.client.consumer_lag import PartitionLag, consumer_lag
+from triggers.client.stored_letters import stored_letters
 from triggers.client.topics import DAY_MS, check_topics, create_topics
 from triggers.errors import BrokerUnavailable
 from triggers.settings import Settings
@@ -153,7 +154,7 @@ def test_records_that_the_commit_says_are_done_are_no_lag(settings: Settings) ->
     produce(settings, names.commands, transactions=1, each=5)
     commit(settings, names.executors, names.commands, 0, metadata="3")
 
-    rows = consumer_lag(settings, finished=lambda metadata: int(metadata or 0))
+    rows = consumer_lag(settings, finished=lambda offset, metadata: range(offset, offset + int(metadata)).__contains__)
 
     assert lag_of(rows, names.commands).records == 2
 
@@ -166,3 +167,10 @@ def test_a_lag_too_long_to_count_is_bounded_by_its_offsets(settings: Settings) -
     row = lag_of(consumer_lag(settings, count_up_to=3), names.events)
 
     assert (row.group, row.lag, row.records) == (names.agents, 6, None)
+
+
+def test_a_missing_topic_is_no_topic_without_lag(settings: Settings) -> None:
+    with pytest.raises(BrokerUnavailable, match=r"has no topic .*\.events .*triggers topics create"):
+        consumer_lag(settings)
+    with pytest.raises(BrokerUnavailable, match=r"has no topic .*\.dead-letters"):
+        next(stored_letters(settings))

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import heapq
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Final, NamedTuple
 
@@ -43,6 +43,8 @@ class Ledger:
         self._todo = [(committed + start, committed + start + length) for start, length in saved.todo]
         self._known = committed + saved.high
         self._runs = {committed + offset: count for offset, count in saved.runs.items()}
+        self._since: dict[int, int] = {}
+        self._delivered = committed
         self._begun: set[int] = set()
         self._suspects: set[int] = set()
         self._next = committed
@@ -78,11 +80,20 @@ class Ledger:
             return False
         if offset > self._next:
             self._unread[self._next, offset] = True
+        since = self._pass(offset)
         self._next, self._moved, self.dirty = max(self._next, offset + 1), True, True
         if offset < self._known and not self._is_todo(offset):
             return False
+        self._since[offset] = since
         self._take_in_hand(offset)
         return True
+
+    def _pass(self, offset: int) -> int:
+        """Where the markers before this command begin: behind the command before it."""
+        since, self._delivered = min(self._delivered, offset), max(self._delivered, offset + 1)
+        for later in [each for each in reversed(self.pending) if self._since[each] <= offset < each]:
+            since, self._since[later] = self._since[later], offset + 1
+        return since
 
     def _split_gap(self, offset: int) -> bool:
         """Take an offset out of the gap that it was delivered for after all; False: it is in none."""
@@ -117,6 +128,7 @@ class Ledger:
     def settle(self, offset: int) -> None:
         """The command's outcome is on Kafka. Twice is once."""
         self.pending.pop(offset, None)
+        self._since.pop(offset, None)
         self._begun.discard(offset)
         self._suspects.discard(offset)
         self.dirty = True
@@ -148,8 +160,13 @@ class Ledger:
         return any(start <= offset < end for start, end in self._todo)
 
     def _unfinished(self) -> Iterator[Range]:
-        """In hand or not proved first, then what an earlier holder left and Kafka has not delivered again yet."""
-        yield from heapq.merge(((offset, offset + 1) for offset in self.pending), self.gaps)
+        """In hand or not proved first, then what an earlier holder left and Kafka has not delivered again yet.
+
+        The markers before a command in hand go with it, so commands that each had a transaction are one range.
+        """
+        base = next(iter(self.pending), 0)
+        in_hand = ((max(self._since[offset], base), offset + 1) for offset in self.pending)
+        yield from heapq.merge(in_hand, self.gaps)
         yield from ((max(start, self._next), end) for start, end in self._todo if end > self._next)
 
     def _counted(self, handover: bool) -> list[tuple[int, int]]:
@@ -160,10 +177,14 @@ class Ledger:
         return sorted(counted, key=lambda item: (-item[1], item[0]))[:_MAX_COUNTED]
 
 
-def finished_beyond(metadata: str) -> int:
-    """How many offsets beyond the committed one are finished, according to the commit's metadata."""
+def finished_beyond(committed: int, metadata: str | None) -> Callable[[int], bool]:
+    """Whether the command at an offset beyond the committed one is finished, according to the commit's metadata.
+
+    It is asked for commands only: an offset of a transaction marker is neither finished nor unfinished.
+    """
     saved = _decode(metadata)
-    return saved.high - sum(length for _, length in saved.todo)
+    todo = [(committed + start, committed + start + length) for start, length in saved.todo]
+    return lambda offset: offset < committed + saved.high and not any(start <= offset < end for start, end in todo)
 
 
 class _Saved(NamedTuple):
@@ -185,10 +206,11 @@ def _decode(metadata: str | None) -> _Saved:
 
 
 def _merged(ranges: Iterable[Range]) -> Iterator[Range]:
+    """Ranges that touch or overlap as one; they come by their first offsets."""
     first, end = -1, -1
     for start, stop in ranges:
-        if start == end:
-            end = stop
+        if start <= end:
+            end = max(end, stop)
             continue
         if end > first:
             yield first, end

@@ -7,6 +7,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from http import HTTPStatus
 from http.client import HTTPException
 from typing import NamedTuple
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
@@ -20,6 +21,8 @@ from triggers.kafka.bounded_call import Hung, call_within
 
 _REMEMBERED_S = 60.0
 _MOST_REMEMBERED = 10_000
+_UNKNOWN_SCHEMA = 40403
+"""The registry's code for an id that it does not have."""
 _TIMEOUT_S = 3.0
 """A worker does nothing else meanwhile."""
 
@@ -28,6 +31,10 @@ class _Registered(Struct):
     schema: str
     schemaType: str = "AVRO"  # noqa: N815  # the registry's name
     references: list[object] = []
+
+
+class _Problem(Struct):
+    error_code: int
 
 
 class _Refusal(NamedTuple):
@@ -73,8 +80,7 @@ class SchemaRegistry:
             with urllib.request.urlopen(request, timeout=self._timeout_s) as response:  # noqa: S310  # http or https
                 return msgspec.json.decode(response.read(), type=_Registered)
         except urllib.error.HTTPError as error:
-            error.close()
-            if error.code == 404:
+            if _is_unknown_schema(error):
                 detail = f"schema registry {self._url} has no schema {schema_id}"
                 raise Undecodable(Reason.UNKNOWN_SCHEMA, detail) from error
             raise TryAgain(f"schema registry {self._url}: HTTP {error.code}") from error
@@ -85,6 +91,16 @@ class SchemaRegistry:
         if len(self._refused) >= _MOST_REMEMBERED:
             self._refused.clear()
         self._refused[schema_id] = _Refusal(self._now() + _REMEMBERED_S, error)
+
+
+def _is_unknown_schema(error: urllib.error.HTTPError) -> bool:
+    """Whether the registry itself says so; the 404 of a proxy, or of one that starts, says nothing of schemas."""
+    with error:
+        try:
+            problem = msgspec.json.decode(error.read(), type=_Problem)
+        except (OSError, HTTPException, msgspec.DecodeError):
+            return False
+    return error.code == HTTPStatus.NOT_FOUND and problem.error_code == _UNKNOWN_SCHEMA
 
 
 def _without_credentials(url: str) -> tuple[str, dict[str, str]]:

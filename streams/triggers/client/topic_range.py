@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from triggers.client.connection import Options, admin_client, connection_options, unavailable
-from triggers.client.topics import partition_count
+from triggers.client.topics import existing_partitions
 from triggers.errors import BrokerUnavailable, RecordsRemoved
 from triggers.kafka.error_codes import NO_SUCH_OFFSET, PARTITION_EOF
 from triggers.kafka.skip_guard import SkipGuard
@@ -24,13 +24,16 @@ _FETCHED_AHEAD_KB = 16_384
 _ELECTION_PAUSE_S = 0.1
 
 
-def read_range(settings: Settings, topic: str, starts: Mapping[int, int]) -> Iterator[Message]:
+def read_range(
+    settings: Settings, topic: str, starts: Mapping[int, int], *, undecided: bool = False
+) -> Iterator[Message]:
     """Committed records of the partitions in `starts`, from the offset given there to the end as of now: all of them.
 
+    `undecided`: those too that no consumer of committed records can read yet, behind the begin of an open transaction.
     Blocks. Raises BrokerUnavailable when nothing arrives for 20 s, RecordsRemoved when the topic's retention was faster
     than the reading, RecordsSkipped when the Kafka client cannot be brought to deliver some.
     """
-    consumer = Consumer(reader_options(settings))
+    consumer = Consumer(reader_options(settings) | _isolation(undecided))
     reading = _Reading(settings, consumer, topic)
     try:
         ends = {partition: _watermarks(consumer, TopicPartition(topic, partition))[1] for partition in starts}
@@ -45,17 +48,19 @@ def read_range(settings: Settings, topic: str, starts: Mapping[int, int]) -> Ite
 
 
 def partition_starts(settings: Settings, topic: str) -> dict[int, int]:
-    """Partition -> its first offset, of all partitions; empty if there is no such topic. Raises BrokerUnavailable."""
+    """Partition -> its first offset, of all partitions. Raises BrokerUnavailable, also if there is no such topic."""
     try:
-        partitions = range(partition_count(admin_client(settings), topic))
+        partitions = existing_partitions(settings, admin_client(settings), topic)
     except KafkaException as error:
         raise unavailable(settings, error) from error
-    return {partition: low for partition, (low, _) in watermarks(settings, topic, list(partitions)).items()}
+    return {partition: low for partition, (low, _) in watermarks(settings, topic, partitions).items()}
 
 
-def watermarks(settings: Settings, topic: str, partitions: list[int]) -> dict[int, tuple[int, int]]:
-    """Partition -> (first offset, end of the committed records). Raises BrokerUnavailable."""
-    consumer = Consumer(reader_options(settings))
+def watermarks(
+    settings: Settings, topic: str, partitions: list[int], *, undecided: bool = False
+) -> dict[int, tuple[int, int]]:
+    """Partition -> (first offset, end of the committed records, or of all records). Raises BrokerUnavailable."""
+    consumer = Consumer(reader_options(settings) | _isolation(undecided))
     try:
         return {partition: _watermarks(consumer, TopicPartition(topic, partition)) for partition in partitions}
     except KafkaException as error:
@@ -144,6 +149,10 @@ def _watermarks(consumer: Consumer, place: TopicPartition) -> tuple[int, int]:
             time.sleep(_ELECTION_PAUSE_S)
         else:
             return low, high
+
+
+def _isolation(undecided: bool) -> Options:
+    return {"isolation.level": "read_uncommitted" if undecided else "read_committed"}
 
 
 def reader_options(settings: Settings) -> Options:

@@ -10,6 +10,7 @@ from confluent_kafka.admin import AdminClient, ConfigEntry, ConfigResource, NewT
 
 from triggers.client.connection import admin_client, unavailable
 from triggers.client.record_limits import dead_letter_bytes, derived_bytes, event_bytes
+from triggers.errors import BrokerUnavailable
 from triggers.settings import Settings
 from triggers.topology import Topology
 
@@ -107,9 +108,27 @@ def check_topics(settings: Settings, retention_days: int = DEFAULT_RETENTION_DAY
 
 
 def partition_count(admin: AdminClient, topic: str, timeout_s: float = _TIMEOUT_S) -> int:
-    """Number of partitions of a topic, 0 if it is not there. Blocks. Raises KafkaException."""
+    """Number of partitions of a topic, 0 if it is not there. Blocks.
+
+    Raises KafkaException, also for a topic that nobody can tell anything about: without a leader, or not ours to see.
+    """
     found = admin.list_topics(topic, timeout=timeout_s).topics[topic]
-    return 0 if found.error else len(found.partitions)
+    if found.error is None:
+        return len(found.partitions)
+    if found.error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+        return 0
+    raise KafkaException(found.error)
+
+
+def existing_partitions(settings: Settings, admin: AdminClient, topic: str) -> list[int]:
+    """The topic's partitions. To take a missing topic for an empty one would say that there is nothing to do.
+
+    Blocks. Raises BrokerUnavailable if there is no such topic, KafkaException.
+    """
+    if count := partition_count(admin, topic):
+        return list(range(count))
+    detail = f"Kafka at {settings.brokers} has no topic {topic} (TRIGGERS_NAMESPACE is {settings.namespace!r})"
+    raise BrokerUnavailable(f"{detail}; `triggers topics create` makes it")
 
 
 _CHANGELOG = {

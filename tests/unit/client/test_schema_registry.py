@@ -71,7 +71,19 @@ def test_an_unknown_id_is_asked_for_once_a_minute(site: Site) -> None:
     assert registry.schema(7) == SCHEMA
 
 
-@pytest.mark.parametrize("answer", [(500, b""), (401, b"{}"), (200, b"<html>"), (200, b'{"version": 1}')])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        (500, b""),
+        (401, b"{}"),
+        (404, b""),
+        (404, b"<html>"),
+        (404, b'{"error_code": 404}'),
+        (500, b'{"error_code": 40403}'),
+        (200, b"<html>"),
+        (200, b'{"version": 1}'),
+    ],
+)
 def test_a_registry_that_gives_no_answer_is_tried_again_later(site: Site, answer: tuple[int, bytes]) -> None:
     site.answer = lambda _: answer
 
