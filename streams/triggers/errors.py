@@ -9,6 +9,9 @@
     │   ├── TooLarge                     the record would exceed the topic's limit
     │   │   └── TooManyCommands              one event would cause more commands than a worker can hold
     │   └── BeingDeleted                 the session goes in steps; the event may come again when it is gone
+    ├── RecordsMissing               a reader cannot go on without leaving records out; the message says what to do
+    │   ├── RecordsRemoved               the topic has let go of records that were not read
+    │   └── RecordsSkipped               the Kafka client leaves records out, also when it is asked again
     ├── NotFound                     fix the name; also a LookupError
     │   ├── SessionNotFound
     │   ├── TaskNotFound
@@ -62,6 +65,18 @@ class TooManyCommands(TooLarge):
 
 class BeingDeleted(CallError):
     """The session is being deleted; send the event again a moment later."""
+
+
+class RecordsMissing(TriggersError):
+    """Records that must be read cannot be read."""
+
+
+class RecordsRemoved(RecordsMissing):
+    """The topic no longer has records that were not read yet; its retention is too short."""
+
+
+class RecordsSkipped(RecordsMissing):
+    """The Kafka client leaves out records that are on the topic."""
 
 
 class NotFound(TriggersError, LookupError):

@@ -1,9 +1,10 @@
-"""Whatever crashes, rebalances, gaps and lost commits do to a partition: nothing is lost and commits stay small."""
+"""Crashes, rebalances, gaps, lost commits, a client that leaves records out: nothing is lost and commits stay small."""
 
 from __future__ import annotations
 
 import json
 import random
+from bisect import bisect_left
 from dataclasses import dataclass, field
 
 import pytest
@@ -43,7 +44,7 @@ class Holder:
         self.running: list[int] = []
 
     def step(self) -> None:
-        action = self.chance.choice([self.read, self.finish, self.finish, self.commit])
+        action = self.chance.choice([self.read, self.finish, self.finish, self.commit, self.prove, self.skip])
         action()
 
     def read(self) -> None:
@@ -52,7 +53,8 @@ class Holder:
         for offset in ready:
             self.next = offset + 1
             if not self.ledger.admit(offset):
-                assert offset in self.partition.finished, f"{offset} is taken for finished"
+                is_known = offset in self.partition.finished or offset in self.ledger.pending
+                assert is_known, f"{offset} is taken for finished"
                 continue
             if self.ledger.is_suspect(offset):
                 self.ledger.begin(offset)
@@ -60,6 +62,20 @@ class Holder:
         if not ready:
             self.next = self.partition.end
             self.ledger.skip_to(self.partition.end)
+
+    def skip(self) -> None:
+        """The client leaves records out, and does not say so."""
+        if self.chance.random() < 0.2 and self.next < self.partition.end:
+            self.next = min(self.next + self.chance.choice([1, 5, 500]), self.partition.end - 1)
+
+    def prove(self) -> None:
+        """What a second reader finds: a gap that holds no record, or where to read again."""
+        for first, end in self.ledger.gaps:
+            i = bisect_left(self.partition.offsets, first)
+            if i < len(self.partition.offsets) and self.partition.offsets[i] < end:
+                self.next = first
+                return
+            self.ledger.close_gap((first, end))
 
     def finish(self) -> None:
         """Some of those in hand, in any order."""
@@ -102,7 +118,7 @@ def _live(seed: int) -> Partition:
             holder.step()
         holder.leave()
     last = Holder(partition, chance)
-    while last.next < partition.end or last.running:
+    while last.next < partition.end or last.running or last.ledger.gaps:
         last.step()
     partition.commit(last.ledger, handover=True)
     return partition

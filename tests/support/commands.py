@@ -41,6 +41,18 @@ def issue(settings: Settings, commands: Iterable[RunTask], *, partition: int | N
     producer.commit_transaction(60)
 
 
+def issue_transactions(settings: Settings, transactions: Iterable[Iterable[RunTask]], *, partition: int) -> None:
+    """Put commands on one partition, in a transaction for each group of them."""
+    producer = _transactional(settings)
+    topic = Topology(settings.namespace).commands
+    for number, commands in enumerate(transactions):
+        if number:
+            producer.begin_transaction()
+        for one in commands:
+            producer.produce(topic, encode_command(one), one.session.encode(), partition)
+        producer.commit_transaction(60)
+
+
 def issue_bytes(settings: Settings, value: bytes | None, key: bytes | None = b"s1") -> None:
     """Put anything on the topic."""
     producer = _transactional(settings)
@@ -55,6 +67,7 @@ def _transactional(settings: Settings) -> Producer:
             "partitioner": "murmur2_random",
             "transactional.id": f"{settings.namespace}-test",
             "queue.buffering.max.messages": 1_000_000,
+            "retry.backoff.ms": 2,
         }
     )
     producer.init_transactions(60)

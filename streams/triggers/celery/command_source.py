@@ -1,36 +1,28 @@
-"""The commands topic, as one member of the group reads it. Every method is called from one thread."""
+"""The commands topic, as one member of the group reads it. Every method is called from one thread.
+
+Commands run as soon as they come, whatever lies before them. A commit, however, moves past a gap in the offsets only
+when `GapProofs` has found that it holds no command; one that does is read again.
+"""
 
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Final
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from triggers.celery.gap_proofs import GapProofs
 from triggers.celery.ledger import Checkpoint, Ledger
 from triggers.client.connection import Options, connection_options
+from triggers.kafka.error_codes import AUTO_OFFSET_RESET, PARTITION_EOF, PASSING
+from triggers.kafka.places import describe_lost_place, places_of_group
 from triggers.settings import Settings
 from triggers.topology import Topology
 
 _MOST_AT_ONCE: Final = 500
 _FETCHED_KB: Final = 32_768
-_ANSWER_S: Final = 30.0
-_ATTEMPTS: Final = 8
-
-_PASSING: Final = {
-    KafkaError.UNKNOWN_TOPIC_OR_PART,
-    KafkaError._MAX_POLL_EXCEEDED,  # noqa: SLF001  # librdkafka's own codes, published so
-    KafkaError._TRANSPORT,  # noqa: SLF001
-    KafkaError._ALL_BROKERS_DOWN,  # noqa: SLF001
-    KafkaError._TIMED_OUT,  # noqa: SLF001
-    KafkaError._AUTO_OFFSET_RESET,  # noqa: SLF001
-    KafkaError._RESOLVE,  # noqa: SLF001
-}
-"""Errors that the consumer itself outlives, beside those that Kafka calls retriable. With any other one it would sit
-in the group for ever without being given a command."""
 
 log = logging.getLogger(__name__)
 
@@ -65,12 +57,14 @@ class CommandSource:
 
     def __init__(self, settings: Settings, before_handover: Callable[[], None] = lambda: None) -> None:
         """`before_handover`: last chance to settle, before a partition goes to another member."""
-        self._topic = Topology(settings.namespace).commands
+        names = Topology(settings.namespace)
+        self._topic, self._group = names.commands, names.executors
         self._before_handover = before_handover
         self._ledgers: dict[int, Ledger] = {}
         self._bytes: dict[int, int] = {}
         self._covered: set[int] = set()
         self._held_back: bool | None = None
+        self._proofs = GapProofs(settings, self._topic)
         self._consumer = Consumer({**_options(settings), "on_commit": self._on_commit, "error_cb": _on_error})
 
     def join(self) -> None:
@@ -108,6 +102,15 @@ class CommandSource:
             return []
         messages = [first, *self._consumer.consume(_MOST_AT_ONCE, 0)]
         return [delivery for message in messages if (delivery := self._admit(message))]
+
+    def check_gaps(self) -> bool:
+        """Have gaps proved, and read again what was left out; False: a proof is under way. Returns at once.
+
+        Raises RecordsMissing.
+        """
+        for partition, offset in self._proofs.advance(self._ledgers).items():
+            self._read_again(partition, offset)
+        return not self._proofs.is_busy
 
     def settle(self, delivery: Delivery) -> None:
         """The command's outcome is on Kafka. Twice is once."""
@@ -150,6 +153,14 @@ class CommandSource:
     def close(self) -> None:
         """Hand everything over and leave the group."""
         self._consumer.close()
+        self._proofs.close()
+
+    def _read_again(self, partition: int, offset: int) -> None:
+        """Assigned anew, at an absolute place, it gives everything from there on; the ledger knows what it has had."""
+        place = TopicPartition(self._topic, partition, offset)
+        self._consumer.incremental_unassign([place])
+        self._consumer.incremental_assign([place])
+        self._held_back = None
 
     def _commit_and_check(self, offsets: list[TopicPartition], *, wait: bool) -> bool:
         if not wait:
@@ -170,19 +181,23 @@ class CommandSource:
         ledger = self._ledgers.get(-1 if partition is None else partition)
         error = message.error()
         if error is not None:
-            _handle(error, ledger, offset)
+            self._handle(error, message)
             return None
-        if ledger is None or partition is None or offset is None or not ledger.admit(offset):
+        if ledger is None or partition is None or offset is None:
+            return None
+        self._proofs.pass_record(partition, offset)
+        if not ledger.admit(offset):
             return None
         size = len(message.value() or b"")
         self._bytes[partition] += size
         return Delivery(ledger, message, partition, offset, size)
 
     def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        for committed in _committed(consumer, partitions):
-            self._ledgers[committed.partition] = Ledger(max(committed.offset, 0), committed.metadata)
-            self._bytes[committed.partition] = 0
-        consumer.incremental_assign(partitions)
+        places = places_of_group(consumer, partitions)
+        for place in places:
+            self._ledgers[place.partition] = Ledger(place.offset, place.metadata)
+            self._bytes[place.partition] = 0
+        consumer.incremental_assign([TopicPartition(place.topic, place.partition, place.offset) for place in places])
         self._held_back = None
 
     def _revoked(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
@@ -196,6 +211,21 @@ class CommandSource:
             self._ledgers.pop(tp.partition, None)
             self._bytes.pop(tp.partition, None)
             self._covered.discard(tp.partition)
+            self._proofs.forget(tp.partition)
+
+    def _handle(self, error: KafkaError, message: Message) -> None:
+        partition, offset = message.partition(), message.offset()
+        if error.code() == PARTITION_EOF:
+            ledger = self._ledgers.get(-1 if partition is None else partition)
+            if ledger is not None and partition is not None and offset is not None:
+                self._proofs.pass_end(partition, offset)
+                ledger.skip_to(offset)
+        elif error.code() == AUTO_OFFSET_RESET and partition is not None and offset is not None:
+            raise describe_lost_place(self._consumer, TopicPartition(self._topic, partition, offset), self._group)
+        elif error.fatal() or not (error.retriable() or error.code() in PASSING):
+            raise KafkaException(error)
+        else:
+            log.warning("the commands topic: %s", error.str())
 
     def _on_commit(self, error: KafkaError | None, partitions: list[TopicPartition]) -> None:
         """An asynchronous commit that was refused in a rebalance is repeated, also when nothing else happens."""
@@ -212,7 +242,7 @@ def _options(settings: Settings) -> Options:
     return connection_options(settings) | {
         "group.id": Topology(settings.namespace).executors,
         "enable.auto.commit": False,
-        "auto.offset.reset": "earliest",
+        "auto.offset.reset": "error",
         "isolation.level": "read_committed",
         "partition.assignment.strategy": "cooperative-sticky",
         "session.timeout.ms": session_ms,
@@ -220,30 +250,6 @@ def _options(settings: Settings) -> Options:
         "enable.partition.eof": True,
         "queued.max.messages.kbytes": _FETCHED_KB,
     }
-
-
-def _committed(consumer: Consumer, partitions: list[TopicPartition]) -> list[TopicPartition]:
-    """What the last holders committed; a broker that does not answer at this moment is asked again."""
-    for _ in range(_ATTEMPTS):
-        try:
-            found = consumer.committed(partitions, timeout=_ANSWER_S) if partitions else []
-        except KafkaException as error:
-            log.warning("the committed offsets are not known yet: %s", error)
-            time.sleep(1)
-            continue
-        if not any(tp.error for tp in found):
-            return found
-    raise KafkaException(KafkaError(KafkaError._TIMED_OUT, "the committed offsets are not known"))  # noqa: SLF001  # librdkafka's own code, published so
-
-
-def _handle(error: KafkaError, ledger: Ledger | None, offset: int | None) -> None:
-    if error.code() == KafkaError._PARTITION_EOF:  # noqa: SLF001  # as above
-        if ledger is not None and offset is not None:
-            ledger.skip_to(offset)
-    elif error.fatal() or not (error.retriable() or error.code() in _PASSING):
-        raise KafkaException(error)
-    else:
-        log.warning("the commands topic: %s", error.str())
 
 
 def _on_error(error: KafkaError) -> None:

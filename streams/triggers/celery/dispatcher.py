@@ -139,6 +139,7 @@ class Dispatcher:
     def _commit(self) -> None:
         if not self._is_ahead() and time.monotonic() - self._committed_at < _COMMIT_EVERY_S:
             return
+        self._source.check_gaps()
         if self._source.commit(wait=True):
             self._uncommitted = 0
         self._committed_at = time.monotonic()

@@ -5,10 +5,14 @@ long task makes neither a restart nor a rebalance repeat the short ones behind i
 
 A holder that vanishes leaves *suspects*: commands it held and did not finish. One of them may be what took the worker
 down, so their runs are counted, and the count is committed before the run.
+
+Offsets that were not delivered although later ones were are *gaps*. Most hold the marker of a transaction; until that
+is proved, a gap counts as unfinished, so that no commit moves past a command that the Kafka client may have left out.
 """
 
 from __future__ import annotations
 
+import heapq
 import json
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -41,7 +45,9 @@ class Ledger:
         self._runs = {committed + offset: count for offset, count in saved.runs.items()}
         self._begun: set[int] = set()
         self._suspects: set[int] = set()
-        self._position: int | None = None
+        self._next = committed
+        self._moved = False
+        self._unread: dict[Range, bool] = {}
         self.after_loss = saved.open
         """The last holder vanished instead of handing over."""
         self.pending: dict[int, int] = {}
@@ -49,15 +55,54 @@ class Ledger:
         self.dirty = False
         """Something changed since the last checkpoint."""
 
+    @property
+    def gaps(self) -> list[Range]:
+        """Offsets that were passed over, in order; nobody has proved yet that there is no command among them."""
+        return sorted(self._unread)
+
+    def ends_at_command(self, gap: Range) -> bool:
+        """Whether a command was delivered right behind the gap; otherwise it is where the partition ended."""
+        return self._unread[gap]
+
+    def close_gap(self, gap: Range) -> None:
+        """There is no command in this gap. Idempotent; ignored for one that was read meanwhile."""
+        if self._unread.pop(gap, None) is not None:
+            self.dirty = True
+
     def admit(self, offset: int) -> bool:
-        """Take a command in hand; False: it is finished already. Offsets must come in order."""
-        self._position, self.dirty = offset + 1, True
+        """Take a command in hand; False: it is finished, or in hand, already.
+
+        Offsets come in order, except when a gap is read again.
+        """
+        if offset < self._next and not self._split_gap(offset):
+            return False
+        if offset > self._next:
+            self._unread[self._next, offset] = True
+        self._next, self._moved, self.dirty = max(self._next, offset + 1), True, True
         if offset < self._known and not self._is_todo(offset):
             return False
+        self._take_in_hand(offset)
+        return True
+
+    def _split_gap(self, offset: int) -> bool:
+        """Take an offset out of the gap that it was delivered for after all; False: it is in none."""
+        found = next((gap for gap in self._unread if gap[0] <= offset < gap[1]), None)
+        if found is None:
+            return False
+        at_command = self._unread.pop(found)
+        if found[0] < offset:
+            self._unread[found[0], offset] = True
+        if offset + 1 < found[1]:
+            self._unread[offset + 1, found[1]] = at_command
+        return True
+
+    def _take_in_hand(self, offset: int) -> None:
+        is_late = any(offset < other for other in islice(reversed(self.pending), 1))
         self.pending[offset] = runs = self._runs.pop(offset, 0)
+        if is_late:
+            self.pending = dict(sorted(self.pending.items()))
         if runs or (self.after_loss and offset < self._known):
             self._suspects.add(offset)
-        return True
 
     def is_suspect(self, offset: int) -> bool:
         """Whether the command was in the hands of a worker that vanished."""
@@ -77,16 +122,17 @@ class Ledger:
         self.dirty = True
 
     def skip_to(self, offset: int) -> None:
-        """Everything before the offset was delivered; what is left there are transaction markers."""
-        if offset > (self._position or 0):
-            self._position, self.dirty = offset, True
+        """The consumer says that it has delivered everything before the offset: the rest there is a gap."""
+        if offset > self._next:
+            self._unread[self._next, offset] = False
+            self._next, self._moved, self.dirty = offset, True, True
 
     def checkpoint(self, *, handover: bool = False) -> Checkpoint | None:
         """What to commit now; None: nothing was delivered yet. `handover`: this is the holder's last one."""
-        if self._position is None:
+        if not self._moved:
             return None
-        base = next(iter(self.pending), self._position)
-        high = max(self._position, self._known)
+        base = min(next(iter(self.pending), self._next), min(self._unread, default=(self._next,))[0])
+        high = max(self._next, self._known)
         ranges = list(islice(_merged(self._unfinished()), _MAX_RANGES + 1))
         if len(ranges) > _MAX_RANGES:  # too fragmented to remember: repeat everything from here on
             high = ranges.pop()[0]
@@ -102,15 +148,14 @@ class Ledger:
         return any(start <= offset < end for start, end in self._todo)
 
     def _unfinished(self) -> Iterator[Range]:
-        """In hand first, then what an earlier holder left and Kafka has not delivered again yet."""
-        position = self._position or 0
-        yield from ((offset, offset + 1) for offset in self.pending)
-        yield from ((max(start, position), end) for start, end in self._todo if end > position)
+        """In hand or not proved first, then what an earlier holder left and Kafka has not delivered again yet."""
+        yield from heapq.merge(((offset, offset + 1) for offset in self.pending), self.gaps)
+        yield from ((max(start, self._next), end) for start, end in self._todo if end > self._next)
 
     def _counted(self, handover: bool) -> list[tuple[int, int]]:
         """The runs worth remembering, most first. A run that is handed over in an orderly way was no loss."""
         now = ((offset, runs - (handover and offset in self._begun)) for offset, runs in self.pending.items())
-        left = ((offset, runs) for offset, runs in self._runs.items() if offset >= (self._position or 0))
+        left = ((offset, runs) for offset, runs in self._runs.items() if offset >= self._next)
         counted = [(offset, runs) for offset, runs in (*now, *left) if runs]
         return sorted(counted, key=lambda item: (-item[1], item[0]))[:_MAX_COUNTED]
 

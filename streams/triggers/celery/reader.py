@@ -18,6 +18,8 @@ from triggers.settings import Settings
 _POLL_S: Final = 0.05
 _COMMIT_EVERY_S: Final = 0.2
 """Bounds how many finished tasks the loss of a worker repeats."""
+_COMMIT_AT_LAST_S: Final = 1.0
+"""So long a commit waits for a proof, which takes some milliseconds as a rule: it would soon follow by another one."""
 _MOST_BYTES: Final = 64_000_000
 
 log = logging.getLogger(__name__)
@@ -86,7 +88,8 @@ class Reader(threading.Thread):
             self._source.hold_back(self._is_full())
             self._take(self._source.poll(_POLL_S))
             self._release()
-            if time.monotonic() - committed_at > _COMMIT_EVERY_S:
+            since_s = time.monotonic() - committed_at
+            if since_s > _COMMIT_EVERY_S and (self._source.check_gaps() or since_s > _COMMIT_AT_LAST_S):
                 self._source.commit()
                 committed_at = time.monotonic()
 

@@ -80,7 +80,8 @@ def _group_lag(reading: _Reading, group: str, topic: str) -> list[PartitionLag]:
     ends = watermarks(reading.settings, topic, partitions)
     committed = {p: commits[p].offset if commits[p].offset >= _NO_OFFSET else ends[p][0] for p in partitions}
     near = {p: committed[p] for p in partitions if ends[p][1] - committed[p] <= reading.count_up_to}
-    counted = Counter(message.partition() for message in read_range(reading.settings, topic, near))
+    there = {p: max(offset, ends[p][0]) for p, offset in near.items()}  # what was removed cannot be counted
+    counted = Counter(message.partition() for message in read_range(reading.settings, topic, there))
     finished = reading.finished or (lambda _: 0)
     done = {p: finished(commits[p].metadata or "") for p in near}
     return [

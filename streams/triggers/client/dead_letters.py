@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 
-from triggers.client.kafka_sender import Coordinates, Header, KafkaSender
+from triggers.client.kafka_sender import Coordinates, KafkaSender
 from triggers.client.stored_letters import StoredLetter, stored_letters
 from triggers.codec import DeadLetter
-from triggers.errors import NotFound
+from triggers.errors import NotFound, RecordsRemoved
+from triggers.kafka.records import Header
 from triggers.settings import Settings
 
 REDRIVES = "triggers-redrives"
@@ -33,7 +34,10 @@ class DeadLetters:
 
     def get(self, partition: int, offset: int) -> StoredLetter:
         """The dead letter at a place. Raises NotFound."""
-        stored = next(stored_letters(self._settings, {partition: offset}), None)
+        try:
+            stored = next(stored_letters(self._settings, {partition: offset}), None)
+        except RecordsRemoved as error:
+            raise NotFound(f"the dead letter at {partition}/{offset} was removed, or has never been there") from error
         if stored is None or stored.offset != offset:
             raise NotFound(f"there is no dead letter at {partition}/{offset}")
         return stored

@@ -1,4 +1,7 @@
-"""Hands every decision of the feed to a function: at least once, and in order within a session."""
+"""Hands every decision of the feed to a function: at least once, and in order within a session.
+
+Order is promised, so a decision is handed over only when it is proved that none before it is missing (`SkipGuard`).
+"""
 
 from __future__ import annotations
 
@@ -6,15 +9,22 @@ import logging
 import threading
 import time
 import traceback
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Collection
 from typing import Final, cast
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from triggers.client.connection import Options, connection_options
-from triggers.client.kafka_sender import Header, KafkaSender
-from triggers.codec import DeadLetter, DecisionRecord, decode_decision, encode_dead_letter
+from triggers.client.kafka_sender import KafkaSender
+from triggers.client.topic_range import witness_options
+from triggers.codec import DecisionRecord, decode_decision, encode_dead_letter
 from triggers.errors import TryAgain, Undecodable
+from triggers.kafka.error_codes import AUTO_OFFSET_RESET, PARTITION_EOF, PASSING
+from triggers.kafka.letters import letter_of
+from triggers.kafka.places import describe_lost_place, places_of_group
+from triggers.kafka.records import Record
+from triggers.kafka.skip_guard import SkipGuard
 from triggers.settings import Settings
 from triggers.topology import Topology
 
@@ -22,20 +32,10 @@ HOOK_FAILED: Final = "hook failed"
 """Reason of the dead letter of a decision whose function raised as often as it may."""
 
 _POLL_S: Final = 0.2
+_MOST_AT_ONCE: Final = 100
 _FIRST_PAUSE_S: Final = 0.5
 _LONGEST_PAUSE_S: Final = 30.0
 _LONGEST_CALL_MS: Final = 900_000
-_PASSING: Final = {
-    KafkaError.UNKNOWN_TOPIC_OR_PART,
-    KafkaError._MAX_POLL_EXCEEDED,  # noqa: SLF001  # librdkafka's own codes, published so
-    KafkaError._TRANSPORT,  # noqa: SLF001
-    KafkaError._ALL_BROKERS_DOWN,  # noqa: SLF001
-    KafkaError._TIMED_OUT,  # noqa: SLF001
-    KafkaError._AUTO_OFFSET_RESET,  # noqa: SLF001
-    KafkaError._RESOLVE,  # noqa: SLF001
-}
-"""Errors that the consumer itself outlives, beside those that Kafka calls retriable."""
-
 log = logging.getLogger(__name__)
 
 
@@ -64,34 +64,84 @@ class DecisionConsumer:
         self._topic = names.decisions
         self._dead_letters = names.dead_letters
         self._sender = KafkaSender(settings)
+        self._group = names.reader_group(group)
         self._owned: dict[int, object] = {}
+        self._waiting: deque[tuple[Message, object]] = deque()
+        """Messages to be handed over, each with the assignment that it came in."""
         self._resting = False
-        self._consumer = Consumer(_options(settings, names.reader_group(group)))
+        self._consumer = Consumer(_options(settings, self._group))
+        self._guard = SkipGuard(witness_options(settings), self._topic)
 
     def run(self, stopping: threading.Event) -> None:
         """Hand over decisions until `stopping` is set; then commit and leave the group.
 
-        Blocks. Raises KafkaException for what does not pass.
+        Blocks. Raises KafkaException for what does not pass, RecordsMissing for decisions that cannot be read.
         """
         self._consumer.subscribe([self._topic], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost)
         try:
             while not stopping.is_set():
-                message = self._poll(_POLL_S)
+                message = self._next()
                 if message is not None and self._insist(message, stopping):
                     self._consumer.store_offsets(message=message)
         finally:
             self._consumer.close()
+            self._guard.close()
             self._sender.close()
 
-    def _poll(self, timeout_s: float) -> Message | None:
-        message = self._consumer.poll(timeout_s)
-        error = None if message is None else message.error()
+    def _next(self) -> Message | None:
+        """The next decision of a partition that is ours, if there is one within a moment."""
+        if not self._waiting:
+            self._fetch(_POLL_S)
+        while self._waiting:
+            message, assignment = self._waiting.popleft()
+            if self._owned.get(message.partition() or 0) is assignment:
+                return message
+        return None
+
+    def _fetch(self, timeout_s: float) -> None:
+        """Rebalances happen in here."""
+        first = self._consumer.poll(timeout_s)
+        if first is None:
+            return
+        messages = [first, *self._consumer.consume(_MOST_AT_ONCE, 0)]
+        decisions = [message for message in messages if self._is_decision(message)]
+        checked = self._guard.check([message for message in decisions if (message.partition() or 0) in self._owned])
+        self._waiting += [(message, self._owned[message.partition() or 0]) for message in checked.messages]
+        again = checked.read_again | self._check_ends(messages, checked.read_again)
+        for partition, offset in again.items():
+            self._assign_again(partition, offset)
+
+    def _check_ends(self, messages: list[Message], moved: Collection[int]) -> dict[int, int]:
+        """Where to read again the partitions whose end the consumer came to by leaving decisions out."""
+        ends = {
+            message.partition() or 0: message.offset() or 0
+            for message in messages
+            if (error := message.error()) is not None and error.code() == PARTITION_EOF
+        }
+        mine = {p: end for p, end in ends.items() if p in self._owned and p not in moved}
+        places = {p: self._guard.reach(p, end) for p, end in mine.items() if end > self._guard.next_of(p)}
+        return {p: offset for p, offset in places.items() if offset is not None}
+
+    def _assign_again(self, partition: int, offset: int) -> None:
+        place = TopicPartition(self._topic, partition, offset)
+        self._consumer.incremental_unassign([place])
+        self._consumer.incremental_assign([place])
+        if self._resting:
+            self._consumer.pause([place])
+
+    def _is_decision(self, message: Message) -> bool:
+        error = message.error()
         if error is None:
-            return message
-        if error.fatal() or not (error.retriable() or error.code() in _PASSING):
+            return True
+        if error.code() == PARTITION_EOF:
+            return False
+        if error.code() == AUTO_OFFSET_RESET and message.partition() is not None:
+            place = TopicPartition(self._topic, message.partition() or 0, message.offset() or 0)
+            raise describe_lost_place(self._consumer, place, self._group)
+        if error.fatal() or not (error.retriable() or error.code() in PASSING):
             raise KafkaException(error)
         log.warning("the decisions topic: %s", error.str())
-        return None
+        return False
 
     def _insist(self, message: Message, stopping: threading.Event) -> bool:
         """Hand it over until that succeeds or it is buried; False: it is not ours any more, or the process stops."""
@@ -125,17 +175,7 @@ class DecisionConsumer:
         return True
 
     def _bury(self, message: Message, reason: str, detail: str) -> None:
-        letter = DeadLetter(
-            reason=reason,
-            detail=detail,
-            topic=self._topic,
-            partition=message.partition() or 0,
-            offset=message.offset() or 0,
-            time=max(message.timestamp()[1], 0),
-            key=message.key(),
-            value=message.value(),
-            headers=list(cast("list[Header]", message.headers() or [])),
-        )
+        letter = letter_of(cast("Record", message), reason, detail)
         self._sender.wait(self._sender.send(self._dead_letters, message.key(), encode_dead_letter(letter)))
 
     def _rest(self, seconds: float, partition: int, assignment: object, stopping: threading.Event) -> bool:
@@ -144,17 +184,18 @@ class DecisionConsumer:
         self._resting = True
         until = time.monotonic() + seconds
         while time.monotonic() < until and not stopping.is_set() and self._owned.get(partition) is assignment:
-            if (message := self._poll(min(_POLL_S, seconds))) is not None:  # it was on its way already
-                place = TopicPartition(self._topic, message.partition() or 0, message.offset() or 0)
-                self._consumer.seek(place)
+            self._fetch(min(_POLL_S, seconds))  # what was on its way already waits behind this one
         self._resting = False
         self._consumer.resume(self._consumer.assignment())
         return not stopping.is_set() and self._owned.get(partition) is assignment
 
     def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        consumer.incremental_assign(partitions)
+        places = places_of_group(consumer, partitions)
+        consumer.incremental_assign([TopicPartition(place.topic, place.partition, place.offset) for place in places])
         if self._resting:
             consumer.pause(partitions)
+        for place in places:
+            self._guard.start(place.partition, place.offset)
         self._owned |= {tp.partition: object() for tp in partitions}
         self._on_assigned()
 
@@ -165,6 +206,7 @@ class DecisionConsumer:
     def _lost(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
         for tp in partitions:
             self._owned.pop(tp.partition, None)
+        self._guard.forget([tp.partition for tp in partitions])
         self._on_assigned()
 
 
@@ -175,7 +217,8 @@ def _options(settings: Settings, group: str) -> Options:
         "enable.auto.commit": True,
         "auto.commit.interval.ms": 1000,
         "enable.auto.offset.store": False,
-        "auto.offset.reset": "earliest",
+        "auto.offset.reset": "error",
+        "enable.partition.eof": True,
         "isolation.level": "read_committed",
         "partition.assignment.strategy": "cooperative-sticky",
         "session.timeout.ms": session_ms,

@@ -13,11 +13,12 @@ from typing import Protocol, TypeVar
 import structlog
 from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from triggers.kafka.error_codes import ALL_BROKERS_DOWN, PARTITION_EOF
+from triggers.kafka.records import Record
 from triggers.processing.exits import ExitCode, Stop
-from triggers.processing.kafka_codes import ALL_BROKERS_DOWN, PARTITION_EOF
 from triggers.processing.kafka_options import Options
 from triggers.processing.ownership import Ownership
-from triggers.processing.records import Record, by_partition
+from triggers.processing.records import by_partition
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")

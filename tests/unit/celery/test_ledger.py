@@ -60,13 +60,61 @@ def test_nothing_delivered_is_nothing_to_commit() -> None:
     assert Ledger(7, None).checkpoint() is None
 
 
-def test_markers_at_the_end_count_as_read() -> None:
+def test_markers_at_the_end_count_as_read_once_they_are_proved_to_be_some() -> None:
     ledger = _holding(0)
     ledger.settle(0)
 
     ledger.skip_to(2)
 
+    assert _committed(ledger).offset == 1
+    assert ledger.gaps == [(1, 2)]
+    assert not ledger.ends_at_command((1, 2))
+    ledger.close_gap((1, 2))
     assert _committed(ledger).offset == 2
+
+
+def test_a_gap_before_a_command_is_unfinished_until_it_is_proved() -> None:
+    ledger = _holding(0, 1, 5)
+    for offset in (0, 1, 5):
+        ledger.settle(offset)
+
+    checkpoint = _committed(ledger)
+
+    assert checkpoint.offset == 2
+    assert [offset for offset in range(7) if Ledger(*checkpoint).admit(offset)] == [2, 3, 4, 6]
+    ledger.close_gap((2, 5))
+    assert _committed(ledger).offset == 6
+
+
+def test_a_gap_that_is_read_again_gives_what_was_left_out_and_nothing_twice() -> None:
+    ledger = _holding(0, 1, 6, 7)
+    ledger.settle(6)
+
+    again = [offset for offset in range(9) if ledger.admit(offset) and offset != 4]
+
+    assert again == [2, 3, 5, 8]
+    assert list(ledger.pending) == [0, 1, 2, 3, 4, 5, 7, 8]
+    assert ledger.gaps == []
+
+
+def test_what_is_still_missing_after_reading_again_is_a_gap_again() -> None:
+    ledger = _holding(0, 6)
+
+    for offset in (2, 3, 6):
+        ledger.admit(offset)
+
+    assert ledger.gaps == [(1, 2), (4, 6)]
+    ledger.close_gap((1, 6))  # judged before it was read again: it means nothing now
+    assert ledger.gaps == [(1, 2), (4, 6)]
+
+
+def test_a_gap_at_the_beginning_of_an_assignment_is_one_too() -> None:
+    ledger = Ledger(10, None)
+
+    ledger.admit(13)
+
+    assert ledger.gaps == [(10, 13)]
+    assert _committed(ledger).offset == 10
 
 
 def test_markers_before_a_command_in_hand_do_not_skip_it() -> None:

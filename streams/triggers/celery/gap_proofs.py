@@ -1,0 +1,106 @@
+"""Whether the gaps in the ledgers hold commands, found out beside the reading."""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Final
+
+from triggers.celery.ledger import Ledger
+from triggers.client.topic_range import witness_options
+from triggers.errors import RecordsRemoved, RecordsSkipped
+from triggers.kafka.background_witness import BackgroundWitness
+from triggers.kafka.continuity import Gap
+from triggers.kafka.skip_guard import describe_removed, describe_skipped
+from triggers.kafka.witness import Finding, Verdict
+from triggers.settings import Settings
+
+_MAX_REFUTATIONS: Final = 5
+"""So often in a row a partition is read again."""
+
+log = logging.getLogger(__name__)
+
+
+class GapProofs:
+    """Proves the gaps of all ledgers together, one proof after the other. Use it from the reader's thread."""
+
+    def __init__(self, settings: Settings, topic: str) -> None:
+        self._witness = BackgroundWitness(witness_options(settings), topic)
+        self._topic = topic
+        self._asked: dict[int, Ledger] = {}
+        self._behind: dict[int, int] = {}
+        self._refuted: defaultdict[int, int] = defaultdict(int)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a proof is under way."""
+        return self._witness.is_busy
+
+    def advance(self, ledgers: Mapping[int, Ledger]) -> dict[int, int]:
+        """Close the gaps that were proved and begin the next proof; partition -> offset to read again from.
+
+        Raises RecordsRemoved for commands that nobody can read any more, RecordsSkipped when reading again is in vain.
+        """
+        findings = [found for found in self._witness.take() if self._is_current(found, ledgers)]
+        for finding in findings:
+            self._judge(finding, ledgers[finding.gap.partition])
+        refuted = [found.gap for found in findings if found.verdict is Verdict.SKIPPED]
+        places = {gap.partition: gap.first_missing for gap in sorted(refuted, reverse=True)}
+        for partition, offset in places.items():
+            self._count(partition, offset)
+            self._behind[partition] = max(gap.next_seen for gap in refuted if gap.partition == partition)
+        for partition in {found.gap.partition for found in findings} - places.keys():
+            self._refuted.pop(partition, None)
+        if not self.is_busy:
+            self._begin(ledgers)
+        return places
+
+    def pass_record(self, partition: int, offset: int) -> None:
+        """A record came: what lay before it has been read again, if that was to be done."""
+        self.pass_end(partition, offset + 1)
+
+    def pass_end(self, partition: int, position: int) -> None:
+        """The consumer has come to this position."""
+        if position >= self._behind.get(partition, position + 1):
+            del self._behind[partition]
+
+    def forget(self, partition: int) -> None:
+        """The partition is no longer ours."""
+        self._behind.pop(partition, None)
+        self._refuted.pop(partition, None)
+
+    def close(self) -> None:
+        """Give up the connections."""
+        self._witness.close()
+
+    def _is_current(self, finding: Finding, ledgers: Mapping[int, Ledger]) -> bool:
+        partition = finding.gap.partition
+        return partition in ledgers and ledgers[partition] is self._asked.get(partition)
+
+    def _judge(self, finding: Finding, ledger: Ledger) -> None:
+        gap = finding.gap
+        if finding.verdict is Verdict.HARMLESS:
+            ledger.close_gap((gap.first_missing, gap.next_seen))
+        elif finding.verdict is Verdict.REMOVED:
+            raise RecordsRemoved(describe_removed(self._topic, finding))
+        elif finding.verdict is Verdict.SKIPPED:
+            log.error("commands were left out by the Kafka client and are read again: %s", finding)
+        else:
+            log.warning("a gap between commands is not proved yet, and asked about again: %s", finding)
+
+    def _count(self, partition: int, offset: int) -> None:
+        self._refuted[partition] += 1
+        if self._refuted[partition] > _MAX_REFUTATIONS:
+            raise RecordsSkipped(describe_skipped(self._topic, partition, offset))
+
+    def _begin(self, ledgers: Mapping[int, Ledger]) -> None:
+        gaps = [
+            Gap(partition, *gap, ledger.ends_at_command(gap))
+            for partition, ledger in ledgers.items()
+            if partition not in self._behind
+            for gap in ledger.gaps
+        ]
+        if gaps:
+            self._asked = dict(ledgers)
+            self._witness.begin(gaps)

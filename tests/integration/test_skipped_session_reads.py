@@ -1,0 +1,155 @@
+"""Reads of whole topics and of single records by a client that leaves some out, and of topics that shrink meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+import pytest
+from confluent_kafka import Message, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
+from tests.support.commands import command, issue_transactions
+from tests.support.skipping_consumer import skipping
+from tests.support.topic_setup import create_topics
+
+from triggers.client import topic_places, topic_range
+from triggers.client.consumer_lag import consumer_lag
+from triggers.client.dead_letters import DeadLetters
+from triggers.client.session_events import SessionEvents
+from triggers.client.stored_letters import stored_letters
+from triggers.client.topic_places import read_places
+from triggers.client.topic_range import read_range
+from triggers.codec import DeadLetter, encode_dead_letter
+from triggers.errors import EventsExpired, NotFound, RecordsRemoved, RecordsSkipped
+from triggers.settings import Settings
+from triggers.topology import Topology
+
+pytestmark = pytest.mark.broker
+
+TO_THE_END = 1_000_000
+COMMANDS = 100
+HOLES = [(0, 1), (3, 4), (12, 60), (7, TO_THE_END)]
+
+
+@pytest.fixture
+def names(settings: Settings) -> Topology:
+    return create_topics(settings)
+
+
+def issued(settings: Settings) -> list[int]:
+    """Offsets of commands on partition 0, with a marker after every five."""
+    groups = [[command("app.task", f"s{n}", n) for n in range(5)] for _ in range(COMMANDS // 5)]
+    issue_transactions(settings, groups, partition=0)
+    return [n + n // 5 for n in range(COMMANDS)]
+
+
+def produce(settings: Settings, topic: str, values: list[bytes], key: bytes = b"s1") -> None:
+    producer = Producer({"bootstrap.servers": settings.brokers})
+    for value in values:
+        producer.produce(topic, value, key, 0)
+        producer.poll(0)
+    assert producer.flush(30) == 0
+
+
+def remove_before(settings: Settings, topic: str, offset: int) -> None:
+    place = TopicPartition(topic, 0, offset)
+    admin = AdminClient({"bootstrap.servers": settings.brokers})
+    admin.delete_records([place])[TopicPartition(topic, 0)].result(30)
+
+
+def offsets_of(messages: list[Message]) -> list[int]:
+    return [message.offset() or 0 for message in messages]
+
+
+@pytest.mark.parametrize(("first", "length"), HOLES)
+def test_a_range_is_read_whole(
+    settings: Settings, names: Topology, monkeypatch: pytest.MonkeyPatch, first: int, length: int
+) -> None:
+    offsets, faulty = issued(settings), skipping(first, length)
+    monkeypatch.setattr(topic_range, "Consumer", faulty)
+
+    assert offsets_of(list(read_range(settings, names.commands, {0: 0}))) == offsets
+    assert faulty.left_out == min(length, COMMANDS - first)
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda settings: [stored.offset for stored in stored_letters(settings)],
+        lambda settings: [stored.offset for stored in DeadLetters(settings).every()],
+        lambda settings: [event.position for event in SessionEvents(settings).scan(["s1"])["s1"]],
+        lambda settings: [event.position for _, event in SessionEvents(settings).every()],
+        lambda settings: [row.records for row in consumer_lag(settings) if (row.topic, row.partition) == LAG_OF],
+    ],
+    ids=["dead letters", "redrive", "explain and capture", "backtest and export", "lag"],
+)
+def test_whatever_reads_a_range_leaves_nothing_out(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, read: Callable[[Settings], list[int]]
+) -> None:
+    alone = msgspec.structs.replace(settings, partitions=1)
+    names = create_topics(alone)
+    letter = DeadLetter(reason="r", topic="elsewhere", partition=0, offset=0, time=0)
+    produce(alone, names.dead_letters, [encode_dead_letter(letter)] * COMMANDS)
+    produce(alone, names.events, [b'{"trigger": "page"}'] * COMMANDS)
+    monkeypatch.setitem(globals(), "LAG_OF", (names.events, 0))
+    faulty = skipping(20, 30)
+    monkeypatch.setattr(topic_range, "Consumer", faulty)
+
+    assert read(alone) in ([*range(COMMANDS)], [COMMANDS])
+    assert faulty.left_out > 0
+
+
+LAG_OF = ("", 0)
+
+
+@pytest.mark.parametrize(("first", "length"), [(0, 1), (3, 4), (12, 60)])
+def test_single_records_are_read_all(
+    settings: Settings, names: Topology, monkeypatch: pytest.MonkeyPatch, first: int, length: int
+) -> None:
+    offsets, faulty = issued(settings)[::3], skipping(first, length)
+    monkeypatch.setattr(topic_places, "Consumer", faulty)
+
+    assert offsets_of(list(read_places(settings, names.commands, {0: offsets}))) == offsets
+    assert faulty.left_out >= 1
+
+
+def test_a_client_that_leaves_them_out_every_time_is_an_error_and_no_shorter_answer(
+    settings: Settings, names: Topology, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    offsets = issued(settings)
+    monkeypatch.setattr(topic_range, "Consumer", skipping(12, 2, always=True))
+    monkeypatch.setattr(topic_places, "Consumer", skipping(12, 2, always=True))
+
+    with pytest.raises(RecordsSkipped, match=f"{names.commands}/0 from offset {offsets[12]} on"):
+        list(read_range(settings, names.commands, {0: 0}))
+    with pytest.raises(RecordsSkipped, match=f"{names.commands}/0 from offset {offsets[12]} on"):
+        list(read_places(settings, names.commands, {0: offsets}))
+
+
+def test_a_topic_that_shrinks_while_it_is_read_is_an_error_that_says_so(
+    settings: Settings, names: Topology, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(topic_range, "_FETCHED_AHEAD_KB", 100)
+    produce(settings, names.events, [b"x" * 3000] * 3000)
+    reading = read_range(settings, names.events, {0: 0})
+    next(reading)
+
+    remove_before(settings, names.events, 2990)
+
+    with pytest.raises(RecordsRemoved, match=f"{names.events}/0 does not have offset .* it was removed while"):
+        list(reading)
+    with pytest.raises(RecordsRemoved, match=f"{names.events}/0 does not have offset 0 any more"):
+        list(read_range(settings, names.events, {0: 0}))
+    assert len(list(read_range(settings, names.events, {0: 2990}))) == 10
+    with pytest.raises(EventsExpired, match=f"{names.events}/0/5 is not there any more"):
+        list(read_places(settings, names.events, {0: [5, 2995]}))
+
+
+def test_a_dead_letter_that_was_removed_is_not_found(settings: Settings, names: Topology) -> None:
+    letter = DeadLetter(reason="r", topic="elsewhere", partition=0, offset=0, time=0)
+    produce(settings, names.dead_letters, [encode_dead_letter(letter)] * 3)
+    remove_before(settings, names.dead_letters, 2)
+
+    with pytest.raises(NotFound, match="0/1 was removed"):
+        DeadLetters(settings).get(0, 1)
+    assert DeadLetters(settings).get(0, 2).letter == letter

@@ -1,0 +1,50 @@
+"""Consumers with the fault that no reader may fall for: they leave records out, and do not say so."""
+
+from __future__ import annotations
+
+from confluent_kafka import Consumer, Message
+
+
+class SkippingConsumer(Consumer):
+    """Leaves records of partition 0 out when they are delivered for the first time; see `skipping`."""
+
+    first = 0
+    length = 0
+    always = False
+    left_out = 0
+    """By all instances of the class."""
+
+    _seen = 0
+    _highest = -1
+    _holes: frozenset[int] = frozenset()
+
+    def poll(self, timeout: float = -1) -> Message | None:
+        while (message := super().poll(timeout)) is not None and self._is_left_out(message):
+            pass
+        return message
+
+    def consume(self, num_messages: int = 1, timeout: float = -1) -> list[Message]:
+        while messages := super().consume(num_messages, timeout):
+            if passed := [message for message in messages if not self._is_left_out(message)]:
+                return passed
+        return []
+
+    def _is_left_out(self, message: Message) -> bool:
+        offset = message.offset() or 0
+        if message.error() is not None or message.partition() != 0:
+            return False
+        if offset > self._highest:
+            self._highest, self._seen = offset, self._seen + 1
+            if self.first <= self._seen - 1 < self.first + self.length:
+                self._holes |= {offset}
+                type(self).left_out += 1
+                return True
+        return self.always and offset in self._holes
+
+
+def skipping(first: int, length: int, *, always: bool = False) -> type[SkippingConsumer]:
+    """A class of consumers that leave out `length` records, the `first`-th (from 0) and those behind it.
+
+    `always`: they leave them out again when they are read again. Ends of partitions are told as they are.
+    """
+    return type("Skipping", (SkippingConsumer,), {"first": first, "length": length, "always": always, "left_out": 0})
