@@ -79,27 +79,23 @@ def test_a_range_is_read_whole(
         lambda settings: [stored.offset for stored in DeadLetters(settings).every()],
         lambda settings: [event.position for event in SessionEvents(settings).scan(["s1"])["s1"]],
         lambda settings: [event.position for _, event in SessionEvents(settings).every()],
-        lambda settings: [row.records for row in consumer_lag(settings) if (row.topic, row.partition) == LAG_OF],
+        lambda settings: [row.records for row in consumer_lag(settings) if row.topic.endswith("events")],
     ],
     ids=["dead letters", "redrive", "explain and capture", "backtest and export", "lag"],
 )
 def test_whatever_reads_a_range_leaves_nothing_out(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch, read: Callable[[Settings], list[int]]
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, read: Callable[[Settings], list[int | None]]
 ) -> None:
     alone = msgspec.structs.replace(settings, partitions=1)
     names = create_topics(alone)
     letter = DeadLetter(reason="r", topic="elsewhere", partition=0, offset=0, time=0)
     produce(alone, names.dead_letters, [encode_dead_letter(letter)] * COMMANDS)
     produce(alone, names.events, [b'{"trigger": "page"}'] * COMMANDS)
-    monkeypatch.setitem(globals(), "LAG_OF", (names.events, 0))
     faulty = skipping(20, 30)
     monkeypatch.setattr(topic_range, "Consumer", faulty)
 
     assert read(alone) in ([*range(COMMANDS)], [COMMANDS])
     assert faulty.left_out > 0
-
-
-LAG_OF = ("", 0)
 
 
 @pytest.mark.parametrize(("first", "length"), [(0, 1), (3, 4), (12, 60)])

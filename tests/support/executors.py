@@ -2,15 +2,36 @@
 
 from __future__ import annotations
 
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from tests.support.topic_reader import wait_until
 
 from triggers.celery.ledger import finished_beyond
 from triggers.settings import Settings
 from triggers.topology import Topology
 
+_ELECTING = {KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE}
+
 
 def lag(settings: Settings) -> int:
-    """Offsets of the commands topic beyond what the executors have committed; transaction markers count, too."""
+    """Offsets of the commands topic beyond what the executors have committed; transaction markers count, too.
+
+    Waits while a topic that was made a moment ago has no leader.
+    """
+    found: list[int] = []
+
+    def is_known() -> bool:
+        try:
+            found.append(_lag(settings))
+        except KafkaException as error:
+            if error.args[0].code() not in _ELECTING:
+                raise
+        return bool(found)
+
+    wait_until(is_known, "the partitions of the commands topic have leaders")
+    return found[0]
+
+
+def _lag(settings: Settings) -> int:
     names = Topology(settings.namespace)
     asking = Consumer({"bootstrap.servers": settings.brokers, "group.id": names.executors})
     try:

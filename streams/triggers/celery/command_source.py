@@ -16,7 +16,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from triggers.celery.gap_proofs import GapProofs
 from triggers.celery.ledger import Checkpoint, Ledger
 from triggers.client.connection import Options, connection_options
-from triggers.kafka.error_codes import AUTO_OFFSET_RESET, PARTITION_EOF, PASSING
+from triggers.kafka.error_codes import NO_SUCH_OFFSET, PARTITION_EOF, PASSING
 from triggers.kafka.places import describe_lost_place, places_of_group
 from triggers.settings import Settings
 from triggers.topology import Topology
@@ -220,7 +220,7 @@ class CommandSource:
             if ledger is not None and partition is not None and offset is not None:
                 self._proofs.pass_end(partition, offset)
                 ledger.skip_to(offset)
-        elif error.code() == AUTO_OFFSET_RESET and partition is not None and offset is not None:
+        elif error.code() in NO_SUCH_OFFSET and partition is not None and offset is not None:
             raise describe_lost_place(self._consumer, TopicPartition(self._topic, partition, offset), self._group)
         elif error.fatal() or not (error.retriable() or error.code() in PASSING):
             raise KafkaException(error)

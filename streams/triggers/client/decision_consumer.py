@@ -20,7 +20,7 @@ from triggers.client.kafka_sender import KafkaSender
 from triggers.client.topic_range import witness_options
 from triggers.codec import DecisionRecord, decode_decision, encode_dead_letter
 from triggers.errors import TryAgain, Undecodable
-from triggers.kafka.error_codes import AUTO_OFFSET_RESET, PARTITION_EOF, PASSING
+from triggers.kafka.error_codes import NO_SUCH_OFFSET, PARTITION_EOF, PASSING
 from triggers.kafka.letters import letter_of
 from triggers.kafka.places import describe_lost_place, places_of_group
 from triggers.kafka.records import Record
@@ -135,7 +135,7 @@ class DecisionConsumer:
             return True
         if error.code() == PARTITION_EOF:
             return False
-        if error.code() == AUTO_OFFSET_RESET and message.partition() is not None:
+        if error.code() in NO_SUCH_OFFSET and message.partition() is not None:
             place = TopicPartition(self._topic, message.partition() or 0, message.offset() or 0)
             raise describe_lost_place(self._consumer, place, self._group)
         if error.fatal() or not (error.retriable() or error.code() in PASSING):

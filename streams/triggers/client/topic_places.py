@@ -12,7 +12,7 @@ from triggers.client.connection import Options, unavailable
 from triggers.client.topic_range import reader_options, witness_options
 from triggers.errors import BrokerUnavailable, EventsExpired, RecordsSkipped
 from triggers.kafka.continuity import Gap
-from triggers.kafka.error_codes import AUTO_OFFSET_RESET
+from triggers.kafka.error_codes import NO_SUCH_OFFSET
 from triggers.kafka.skip_guard import describe_skipped
 from triggers.kafka.witness import Verdict, Witness
 from triggers.settings import Settings
@@ -114,7 +114,7 @@ def _some(places: _Places) -> list[Message]:
     for message in messages:
         if (error := message.error()) is None:
             continue
-        if error.code() == AUTO_OFFSET_RESET:
+        if error.code() in NO_SUCH_OFFSET:
             raise EventsExpired(_expired(places, message.offset() or 0))
         raise KafkaException(error)
     return messages

@@ -10,7 +10,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from triggers.client.connection import Options, admin_client, connection_options, unavailable
 from triggers.client.topics import partition_count
 from triggers.errors import BrokerUnavailable, RecordsRemoved
-from triggers.kafka.error_codes import AUTO_OFFSET_RESET, PARTITION_EOF
+from triggers.kafka.error_codes import NO_SUCH_OFFSET, PARTITION_EOF
 from triggers.kafka.skip_guard import SkipGuard
 from triggers.settings import Settings
 
@@ -112,7 +112,7 @@ class _Reading:
         error = message.error()
         if error is None:
             return True
-        if error.code() == AUTO_OFFSET_RESET:
+        if error.code() in NO_SUCH_OFFSET:
             raise RecordsRemoved(_removed(message))
         if error.code() != PARTITION_EOF:
             raise KafkaException(error)

@@ -7,7 +7,9 @@ from typing import Final
 from confluent_kafka import KafkaError
 
 PARTITION_EOF: Final = KafkaError._PARTITION_EOF  # noqa: SLF001  # see above
-AUTO_OFFSET_RESET: Final = KafkaError._AUTO_OFFSET_RESET  # noqa: SLF001
+NO_SUCH_OFFSET: Final = frozenset(
+    {KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE}  # noqa: SLF001
+)
 """The offset to read from is not in the log, and `auto.offset.reset=error` forbids to choose another one."""
 TIMED_OUT: Final = KafkaError._TIMED_OUT  # noqa: SLF001
 ALL_BROKERS_DOWN: Final = KafkaError._ALL_BROKERS_DOWN  # noqa: SLF001

@@ -11,11 +11,11 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from triggers.kafka.bounded_call import Hung, call_within
 from triggers.kafka.continuity import Gap
-from triggers.kafka.error_codes import AUTO_OFFSET_RESET, PARTITION_EOF
+from triggers.kafka.error_codes import NO_SUCH_OFFSET, PARTITION_EOF
 from triggers.kafka.verdicts import Finding, PendingGaps, Verdict
 
 __all__ = ["Finding", "Verdict", "Witness"]
@@ -39,7 +39,6 @@ _AT_ONCE: Final = 500
 _LOOK_EVERY_S: Final = 0.1
 _OVERTIME_S: Final = 2.0
 """A call that has not returned so long after its own deadline never will."""
-_OUT_OF_RANGE: Final = frozenset({AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE})
 
 
 class Witness:
@@ -109,7 +108,7 @@ class Witness:
                 pending.find_record(partition, offset)
             elif error.code() == PARTITION_EOF:
                 pending.reach(partition, offset)
-            elif error.code() in _OUT_OF_RANGE:
+            elif error.code() in NO_SUCH_OFFSET:
                 lost.add(partition)
         return lost
 

@@ -14,13 +14,22 @@ import uvloop
 
 from triggers.client.event_decoder import event_decoder
 from triggers.core.config import Plans
+from triggers.kafka.witness import Witness
 from triggers.processing import partition_turn
 from triggers.processing.agent import Agent
 from triggers.processing.batch import Batch, Processor
 from triggers.processing.decision_feed import DecisionFeed
 from triggers.processing.exits import ExitCode, crash_only, leave
 from triggers.processing.faust_private import check_faust
-from triggers.processing.kafka_options import member_options, probe_options, producer_options, restore_options
+from triggers.processing.guard import Guard
+from triggers.processing.kafka_options import (
+    member_options,
+    probe_options,
+    producer_options,
+    restore_options,
+    second_restore_options,
+    witness_options,
+)
 from triggers.processing.logs import configure_logging
 from triggers.processing.member import Member
 from triggers.processing.memory import share_arenas, spare_the_collector
@@ -122,6 +131,7 @@ class Worker:
         )
         self._restorer = Restorer(
             options=restore_options(settings),
+            second_options=second_restore_options(settings),
             probe_options=probe_options(settings),
             topic=self._names.changelog,
             rows_of=self._store.rows,
@@ -181,6 +191,7 @@ class Worker:
             self._names.events,
             self._ownership,
             consumer,
+            Guard(Witness(witness_options(self._settings), self._names.events), self._metrics),
             is_empty=lambda partition: self._store.rows(partition).reached() < 0,
             patience_s=self._patience.group_offsets_s,
         )

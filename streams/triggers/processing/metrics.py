@@ -37,7 +37,19 @@ class Metrics:
         self.aborted_transactions = counter(
             "triggers_aborted_transactions", "Transactions aborted and read again, by reason", ["reason"]
         )
+        self.gaps = counter(
+            "triggers_event_gaps",
+            "Ranges of offsets without an event, by what was found there: harmless (markers, aborted records), skipped"
+            " (an event that was fetched again), removed, unproven, repeated",
+            ["outcome"],
+        )
+        self.standstills = counter(
+            "triggers_standstills", "Partitions that stood still before an event and were assigned again"
+        )
         self.restored_rows = counter("triggers_restored_rows", "Rows restored from the changelog")
+        self.repeated_restores = counter(
+            "triggers_repeated_restores", "Restores that were repeated because two readers found different rows"
+        )
         self.restore_seconds = histogram("triggers_restore_seconds", "Seconds of one restore")
         self.recovering_partitions = gauge(
             "triggers_recovering_partitions", "Partitions of the running restore that are not done"

@@ -140,6 +140,10 @@ class PartitionRows:
     def _condemned(self, error: Exception) -> Exception:
         return error if isinstance(error, rocksdict.DbClosedError) else StorageFailed(self._path, error)
 
+    def condemn(self, why: str) -> StorageFailed:
+        """The error to raise for a file that must be built anew: the restarted worker sets it aside."""
+        return StorageFailed(self._path, ValueError(why))
+
     def close(self) -> None:
         """Release the files. Reading or writing afterwards fails. Raises StorageFailed for what broke before."""
         with self._condemning():

@@ -5,19 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import cast
 
-from confluent_kafka import KafkaError, Message
+from confluent_kafka import Message
 
 from triggers.kafka.records import Record, place
 
 
-def by_partition(messages: Sequence[Message]) -> tuple[dict[int, list[Record]], list[KafkaError]]:
-    """What was consumed: records by partition, and what librdkafka has to say instead of one."""
+def by_partition(messages: Sequence[Message]) -> tuple[dict[int, list[Record]], list[Message]]:
+    """What was consumed: records by partition, and what carries an error of librdkafka instead of a record."""
     records: dict[int, list[Record]] = {}
-    errors: list[KafkaError] = []
+    errors: list[Message] = []
     for message in messages:
-        error = message.error()
-        if error is not None:
-            errors.append(error)
+        if message.error() is not None:
+            errors.append(message)
             continue
         partition = place(message.partition())
         found = records.get(partition)
@@ -25,6 +24,11 @@ def by_partition(messages: Sequence[Message]) -> tuple[dict[int, list[Record]], 
             found = records[partition] = []
         found.append(cast("Record", message))
     return records, errors
+
+
+def offsets_of(records: list[Record]) -> list[int]:
+    """Their offsets."""
+    return [place(record.offset()) for record in records]
 
 
 def next_offset(record: Record) -> int:

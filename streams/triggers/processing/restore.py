@@ -1,29 +1,36 @@
-"""Bulk restore: committed changelog rows of newly owned partitions into RocksDB, in write batches."""
+"""Bulk restore: committed changelog rows of newly owned partitions into RocksDB, in write batches.
+
+The changelog is compacted, so a row that the Kafka client left out would look like one that compaction has removed. A
+second reader therefore goes through the same range; what both have found counts as reached, and nothing else.
+"""
 
 from __future__ import annotations
 
 import time
-from collections import defaultdict
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from threading import Event, Lock
 
 import structlog
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
-from triggers.kafka.error_codes import PARTITION_EOF
+from triggers.kafka.twin_readings import ReadingsDiffer, TwinReading
 from triggers.processing.exits import ExitCode, Stop
 from triggers.processing.kafka_options import Options
 from triggers.processing.memory import return_freed_pages
 from triggers.processing.metrics import Metrics
 from triggers.processing.partition_rows import PartitionRows
 from triggers.processing.predecessors import Predecessors
+from triggers.processing.restored_rows import offsets_of, rows_of, sorted_out
+from triggers.processing.second_restore import SecondReader
 
 log = structlog.get_logger(__name__)
 
 _MOST = 5000
+_MAX_REPEATS = 3
 _PROGRESS_S = 5.0
+_KEEP_CHANGELOG = "the changelog must have cleanup.policy=compact, and nobody may delete its records"
 _STUCK_AFTER_S = 0.1
 """Longer than the markers of a decided transaction take."""
 _STUCK_AGAIN_AFTER_S = 1.5
@@ -40,6 +47,7 @@ class Restorer:
         self,
         *,
         options: Options,
+        second_options: Options,
         probe_options: Options,
         topic: str,
         rows_of: Callable[[int], PartitionRows],
@@ -47,6 +55,7 @@ class Restorer:
         predecessors: Predecessors,
     ) -> None:
         self._options = options
+        self._second_options = second_options
         self._probe_options = probe_options
         self._topic = topic
         self._rows_of = rows_of
@@ -72,12 +81,11 @@ class Restorer:
             with self._writing:
                 self._wanted = set(partitions)
             run = _Run(self._topic, self._metrics)
-            ends = self._ends(stop)
+            ranges = self._ranges(stop)
             with self._writing:
-                starts = {p: self._rows_of(p).reached() + 1 for p in ends if p in self._wanted}
-            run.todo = {p: ends[p] for p, start in starts.items() if start < ends[p]}
-            if run.todo and not stop.is_set():
-                self._read(run, starts, stop)
+                starts = {p: self._start(p, *ranges[p]) for p in ranges if p in self._wanted}
+            run.begin({p: ranges[p][1] for p, start in starts.items() if start < ranges[p][1]})
+            self._read_all(run, starts, stop)
             self._beat = time.monotonic()
             done = frozenset(starts.keys() & self._wanted - run.todo.keys())
             self._predecessors.await_offsets(done, stop)
@@ -90,45 +98,84 @@ class Restorer:
         with self._writing:
             self._wanted -= set(partitions)
 
-    def _ends(self, stop: Event) -> dict[int, int]:
-        """Ends of the changelog's partitions, decided or not.
+    def _ranges(self, stop: Event) -> dict[int, tuple[int, int]]:
+        """First offsets and ends of the changelog's partitions, decided or not.
 
         `commit_transaction` returns before its markers are on every partition, so the end of the *committed* rows is
         not the end yet: the restore reads until its position has passed everything that was there.
         """
         probe = Consumer(self._probe_options)
         try:
-            return {p: end for p in sorted(self._wanted) if (end := self._end(probe, p, stop)) is not None}
+            return {p: found for p in sorted(self._wanted) if (found := self._range(probe, p, stop)) is not None}
         finally:
             probe.close()
 
-    def _end(self, probe: Consumer, partition: int, stop: Event) -> int | None:
+    def _range(self, probe: Consumer, partition: int, stop: Event) -> tuple[int, int] | None:
         while not stop.is_set():
             self._beat = time.monotonic()
             try:
-                _, end = probe.get_watermark_offsets(TopicPartition(self._topic, partition), timeout=5)
+                first, end = probe.get_watermark_offsets(TopicPartition(self._topic, partition), timeout=5)
             except KafkaException as error:
                 log.warning("restore waits for the broker", partition=partition, error=str(error))
                 stop.wait(0.5)
             else:
-                return int(end)
+                return int(first), int(end)
         return None
 
+    def _start(self, partition: int, first: int, end: int) -> int:
+        """Where to read on. Raises StorageFailed for a file that the changelog cannot bring up to date any more."""
+        rows = self._rows_of(partition)
+        start = rows.reached() + 1
+        if start > end:
+            raise rows.condemn(f"it is at offset {start} of {self._topic}/{partition}, which ends at {end}")
+        if start >= first:
+            return start
+        if start > 0:
+            raise rows.condemn(f"it is at offset {start} of {self._topic}/{partition}, which begins at {first}")
+        log.error("rows are lost: the changelog was cut", partition=partition, begins=first, fix=_KEEP_CHANGELOG)
+        return first
+
+    def _read_all(self, run: _Run, starts: dict[int, int], stop: Event) -> None:
+        """Read until two readers have found the same. Raises Stop when they never do."""
+        for _ in range(_MAX_REPEATS):
+            if not run.todo or stop.is_set():
+                return
+            try:
+                self._read(run, starts, stop)
+            except ReadingsDiffer as error:
+                self._metrics.repeated_restores.inc()
+                log.error("a restore is repeated", reason=str(error))  # noqa: TRY400  # the traceback tells nothing
+                with self._writing:
+                    starts = {p: self._rows_of(p).reached() + 1 for p in run.todo if p in self._wanted}
+                run.begin({p: run.todo[p] for p in starts})
+            else:
+                return
+        raise Stop(ExitCode.SKIPPED, f"restoring {self._topic}: two readers find different rows, again and again")
+
     def _read(self, run: _Run, starts: dict[int, int], stop: Event) -> None:
-        """RocksDB writes some rows while the next ones are fetched."""
-        kafka = Consumer(self._options)
-        with ThreadPoolExecutor(1, "restore") as writer, closing(kafka):
-            kafka.assign([TopicPartition(self._topic, p, starts[p]) for p in run.todo])
-            writing = writer.submit(self._write, {}, stop)
-            while self._wanted & run.todo.keys() and not stop.is_set():
-                self._beat = time.monotonic()
-                found = run.sort(kafka.consume(_MOST, 0.05))
+        """RocksDB writes some rows while the next ones are fetched, and fetched once more."""
+        kafka, second = Consumer(self._options), SecondReader(self._second_options, self._topic, run.of_todo(starts))
+        leave = Event()
+        with ThreadPoolExecutor(2, "restore") as threads, closing(kafka):
+            reading = threads.submit(second.run, leave)
+            writing = threads.submit(self._write, {}, {}, stop)
+            try:
+                kafka.assign([TopicPartition(self._topic, p, starts[p]) for p in run.todo])
+                while self._wanted & run.todo.keys() and not stop.is_set():
+                    self._beat = time.monotonic()
+                    verified = run.compare(second)
+                    found = run.sort(kafka.consume(_MOST, 0.05))
+                    writing.result()
+                    writing = threads.submit(self._write, found, verified, stop)
+                    run.progress()
+                    if run.is_stuck() and (undecided := self._undecided(kafka, run.todo)):
+                        self._predecessors.fence(undecided)
+                    if reading.done():
+                        reading.result()
+            finally:
+                leave.set()
                 writing.result()
-                writing = writer.submit(self._write, found, stop)
-                run.progress()
-                if run.is_stuck() and (undecided := self._undecided(kafka, run.todo)):
-                    self._predecessors.fence(undecided)
-            writing.result()
+                self._write({}, run.verified, stop)
 
     def _undecided(self, kafka: Consumer, ends: dict[int, int]) -> list[int]:
         """Where a reader of committed records is shown an earlier end than everybody else: a transaction is open."""
@@ -138,12 +185,14 @@ class Restorer:
             return []
         return sorted(p for p, end in ends.items() if shown[p] < end)
 
-    def _write(self, found: dict[int, list[Message]], stop: Event) -> None:
-        for partition, messages in found.items():
-            rows = {message.key() or b"": message.value() for message in messages}
+    def _write(self, found: dict[int, list[Message]], verified: dict[int, int], stop: Event) -> None:
+        """`verified`: partition -> offset that is reached, whose rows and all before it were written before."""
+        for partition in found.keys() | verified.keys():
+            messages = found.get(partition, [])
+            rows = rows_of(messages)
             with self._writing:
                 if partition in self._wanted and not stop.is_set():
-                    self._rows_of(partition).write(rows, messages[-1].offset())
+                    self._rows_of(partition).write(rows, verified.get(partition))
                     self._metrics.restored_rows.inc(len(messages))
 
 
@@ -152,35 +201,49 @@ class _Run:
 
     def __init__(self, topic: str, metrics: Metrics) -> None:
         self.todo: dict[int, int] = {}
+        self._twins: dict[int, TwinReading] = {}
         self._topic = topic
         self._metrics = metrics
         self._rows = 0
         self._started = self._said = self._moved = time.monotonic()
         self._patience_s = _STUCK_AFTER_S
 
+    def begin(self, ends: dict[int, int]) -> None:
+        """Partition -> offset behind what is to be read; from the beginning, or once more from what was verified."""
+        self.todo = dict(ends)
+        self._twins = {partition: TwinReading(partition, end) for partition, end in ends.items()}
+
+    def of_todo(self, offsets: dict[int, int]) -> dict[int, int]:
+        """Those of partitions that are not done."""
+        return {partition: offsets[partition] for partition in self.todo}
+
+    @property
+    def verified(self) -> dict[int, int]:
+        """Partition -> last offset that both readers have found."""
+        return {p: twin.verified for p, twin in self._twins.items() if twin.verified is not None}
+
+    def compare(self, second: SecondReader) -> dict[int, int]:
+        """Take what the second reader has found meanwhile; what is verified now. Raises ReadingsDiffer."""
+        while second.chunks:
+            chunk = second.chunks.popleft()
+            for partition, offsets in chunk.offsets.items():
+                self._twins[partition].tell_second(offsets)
+            for partition, position in chunk.ends.items():
+                self._twins[partition].end_second(position)
+        self.todo = {partition: end for partition, end in self.todo.items() if not self._twins[partition].is_complete}
+        return self.verified
+
     def sort(self, messages: list[Message]) -> dict[int, list[Message]]:
-        """Rows by partition; takes a partition whose end was passed off the list."""
-        rows: defaultdict[int, list[Message]] = defaultdict(list)
-        for message in messages:
-            error = message.error()
-            if error is None:
-                rows[message.partition() or 0].append(message)
-            else:
-                self._note(error, message)
+        """Rows by partition. Raises ReadingsDiffer."""
+        rows, ends = sorted_out(messages)
+        for partition, found in rows.items():
+            self._twins[partition].tell_first(offsets_of(found))
+        for partition, position in ends.items():
+            self._twins[partition].end_first(position)
         self._rows += sum(map(len, rows.values()))
         if messages:
             self._moved = time.monotonic()
         return rows
-
-    def _note(self, error: KafkaError, message: Message) -> None:
-        partition, offset = message.partition() or 0, message.offset() or 0
-        if error.code() == PARTITION_EOF:
-            if offset >= self.todo.get(partition, 0):
-                self.todo.pop(partition, None)
-        elif error.fatal():
-            raise Stop(ExitCode.BROKER, f"restoring: {error.str()}")
-        else:
-            log.warning("restore", error=error.name(), detail=error.str())
 
     def is_stuck(self) -> bool:
         """Whether nothing has come for a while; says so once in that time."""

@@ -1,0 +1,197 @@
+"""A restore by a client that leaves rows out, and of files that the changelog cannot bring up to date any more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from threading import Event
+
+import pytest
+from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
+from tests.support.skipping_consumer import SkippingConsumer, skipping
+from tests.support.topic_setup import create_topics
+
+from triggers.processing import restore, second_restore
+from triggers.processing.exits import ExitCode, Stop
+from triggers.processing.kafka_options import Options, probe_options, restore_options, second_restore_options
+from triggers.processing.metrics import Metrics
+from triggers.processing.partition_rows import PartitionRows, StorageFailed, open_rows
+from triggers.processing.predecessors import Predecessors
+from triggers.processing.restore import Restorer
+from triggers.settings import Settings
+from triggers.topology import Topology
+
+pytestmark = pytest.mark.broker
+
+TO_THE_END = 1_000_000
+TRANSACTIONS = 20
+EACH = 10
+
+
+@pytest.fixture
+def names(settings: Settings) -> Topology:
+    return create_topics(settings)
+
+
+def write_changelog(settings: Settings, topic: str) -> dict[bytes, bytes]:
+    """Rows on partition 0, some again and again, some in transactions that are aborted; what is left of them."""
+    producer = Producer(
+        {"bootstrap.servers": settings.brokers, "transactional.id": f"{topic}-test", "retry.backoff.ms": 2}
+    )
+    producer.init_transactions(60)
+    rows: dict[bytes, bytes] = {}
+    for transaction in range(TRANSACTIONS):
+        producer.begin_transaction()
+        is_aborted = transaction % 5 == 4
+        for n in range(EACH):
+            key, value = b"row %d" % (transaction * n % 70), b"%d of %d" % (n, transaction)
+            producer.produce(topic, value, key, 0)
+            if not is_aborted:
+                rows[key] = value
+        if is_aborted:
+            producer.flush(30)
+            producer.abort_transaction(30)
+        else:
+            producer.commit_transaction(60)
+    return rows
+
+
+def remove_before(settings: Settings, topic: str, offset: int) -> None:
+    """What Kafka refuses while a topic is compacted only."""
+    admin = AdminClient({"bootstrap.servers": settings.brokers})
+    policy = ConfigEntry("cleanup.policy", "delete", incremental_operation=AlterConfigOpType.SET)
+    changed = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[policy])
+    admin.incremental_alter_configs([changed])[changed].result(30)
+    admin.delete_records([TopicPartition(topic, 0, offset)])[TopicPartition(topic, 0)].result(30)
+
+
+class Files:
+    """The file of partition 0, restored as a worker does it."""
+
+    def __init__(self, settings: Settings, names: Topology, folder: Path) -> None:
+        self._folder = folder
+        self.metrics = Metrics()
+        self.rows: PartitionRows = open_rows(folder, "id", 0)
+        self._restorer = Restorer(
+            options=restore_options(settings),
+            second_options=second_restore_options(settings),
+            probe_options=probe_options(settings),
+            topic=names.changelog,
+            rows_of=lambda _: self.rows,
+            metrics=self.metrics,
+            predecessors=Predecessors(settings, "w0"),
+        )
+
+    def restore(self) -> dict[bytes, bytes]:
+        """The rows that are there afterwards."""
+        assert self._restorer.restore([0], Event()) == {0}
+        return dict(self.rows.scan(b"row"))
+
+    def open_again(self) -> None:
+        """As a worker does when it starts again."""
+        self.rows.close()
+        self.rows = open_rows(self._folder, "id", 0)
+
+    @property
+    def repeated(self) -> int:
+        text = self.metrics.text().decode()
+        (line,) = [line for line in text.splitlines() if line.startswith("triggers_repeated_restores_total ")]
+        return int(float(line.rpartition(" ")[2]))
+
+
+@pytest.fixture
+def files(settings: Settings, names: Topology, tmp_path: Path) -> Iterator[Files]:
+    files = Files(settings, names, tmp_path / "0")
+    yield files
+    files.rows.close()
+
+
+def first_faulty(faulty: type[SkippingConsumer]) -> Callable[[Options], Consumer]:
+    """Makes a faulty reader for the first restore, and healthy ones for the next; probes are always healthy."""
+    made: list[Consumer] = []
+
+    def make(options: Options) -> Consumer:
+        if str(options["group.id"]).endswith("probe"):
+            return Consumer(options)
+        made.append(Consumer(options) if made else faulty(options))
+        return made[-1]
+
+    return make
+
+
+@pytest.mark.parametrize("module", [restore, second_restore], ids=["the reader", "the second reader"])
+@pytest.mark.parametrize(("first", "length"), [(0, 1), (3, 4), (25, 90), (7, TO_THE_END)])
+def test_rows_that_a_client_left_out_are_restored_all_the_same(  # noqa: PLR0913, PLR0917  # fixtures
+    settings: Settings,
+    names: Topology,
+    files: Files,
+    monkeypatch: pytest.MonkeyPatch,
+    module: object,
+    first: int,
+    length: int,
+) -> None:
+    rows = write_changelog(settings, names.changelog)
+    faulty = skipping(first, length)
+    monkeypatch.setattr(module, "Consumer", first_faulty(faulty))
+
+    assert files.restore() == rows
+    assert faulty.left_out > 0
+    assert files.repeated == 1
+
+
+def test_a_healthy_restore_reads_everything_once_and_goes_on_from_there(
+    settings: Settings, names: Topology, files: Files
+) -> None:
+    rows = write_changelog(settings, names.changelog)
+
+    assert files.restore() == rows
+    reached = files.rows.reached()
+    files.open_again()
+    more = write_changelog(settings, names.changelog)
+
+    assert files.restore() == rows | more
+    assert files.repeated == 0
+    assert files.rows.reached() > reached > 0
+
+
+def test_clients_that_leave_them_out_every_time_end_the_worker_and_nothing_beyond_counts_as_reached(
+    settings: Settings, names: Topology, files: Files, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = write_changelog(settings, names.changelog)
+    with monkeypatch.context() as planted:
+        planted.setattr(restore, "Consumer", skipping(12, 2))
+        with pytest.raises(Stop, match="two readers find different rows") as stopped:
+            files.restore()
+
+    assert stopped.value.code == ExitCode.SKIPPED
+    assert files.rows.reached() < TRANSACTIONS * EACH
+    assert files.restore() == rows
+
+
+def test_a_file_beyond_the_changelogs_end_is_rebuilt(settings: Settings, names: Topology, files: Files) -> None:
+    rows = write_changelog(settings, names.changelog)
+    files.rows.write({b"row of another life": b"x"}, 100_000)
+
+    with pytest.raises(StorageFailed, match=f"it is at offset 100001 of {names.changelog}/0, which ends at"):
+        files.restore()
+    files.open_again()
+
+    assert files.restore() == rows
+
+
+def test_a_file_before_the_changelogs_beginning_is_rebuilt(
+    settings: Settings, names: Topology, files: Files, capfd: pytest.CaptureFixture[str]
+) -> None:
+    write_changelog(settings, names.changelog)
+    files.rows.write({b"row of another life": b"x"}, 5)
+    remove_before(settings, names.changelog, 170)
+
+    with pytest.raises(StorageFailed, match=f"it is at offset 6 of {names.changelog}/0, which begins at 170"):
+        files.restore()
+    files.open_again()
+    found = files.restore()
+
+    assert found
+    assert b"row of another life" not in found
+    assert "rows are lost: the changelog was cut" in "".join(capfd.readouterr())

@@ -1,0 +1,77 @@
+"""Two readings of one range: whatever one of them lacks is noticed, at whatever pace they go."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from triggers.kafka.twin_readings import ReadingsDiffer, TwinReading
+
+END = 100
+
+
+def read(first: list[int], second: list[int], chance: random.Random) -> TwinReading:
+    """Tell what both found, in chunks of any size and in any order of the two."""
+    twin, left = TwinReading(0, END), [list(first), list(second)]
+    ended = [False, False]
+    while not all(ended):
+        reader = chance.randrange(2)
+        size = chance.randint(1, 20)
+        chunk, left[reader] = left[reader][:size], left[reader][size:]
+        if chunk:
+            (twin.tell_second if reader else twin.tell_first)(chunk)
+        elif not ended[reader]:
+            ended[reader] = True
+            (twin.end_second if reader else twin.end_first)(END)
+    return twin
+
+
+OFFSETS = st.sets(st.integers(0, END + 10)).map(sorted)
+
+
+@given(OFFSETS, st.integers(0))
+def test_two_equal_readings_verify_everything(offsets: list[int], seed: int) -> None:
+    twin = read(offsets, offsets, random.Random(seed))  # noqa: S311  # repeatable
+
+    assert twin.is_complete
+    assert twin.verified == max((offset for offset in offsets if offset < END), default=None)
+
+
+@given(OFFSETS, st.data(), st.booleans(), st.integers(0))
+def test_whatever_one_reader_left_out_is_noticed(
+    offsets: list[int], data: st.DataObject, of_first: bool, seed: int
+) -> None:
+    before_end = [offset for offset in offsets if offset < END]
+    missing = data.draw(st.sets(st.sampled_from(before_end), min_size=1)) if before_end else set()
+    less = [offset for offset in offsets if offset not in missing]
+    readings = (less, offsets) if of_first else (offsets, less)
+
+    if not missing:
+        return
+    with pytest.raises(ReadingsDiffer) as differ:
+        read(*readings, random.Random(seed))  # noqa: S311  # repeatable
+    assert differ.value.offset in missing
+
+
+def test_nothing_counts_as_verified_that_one_reader_alone_has_found() -> None:
+    twin = TwinReading(0, END)
+
+    twin.tell_first([1, 2, 5, 9])
+    twin.tell_second([1, 2])
+
+    assert twin.verified == 2
+    assert not twin.is_complete
+
+
+def test_what_is_behind_the_range_is_nobodys_business() -> None:
+    twin = TwinReading(0, END)
+
+    twin.tell_first([1, END + 1])
+    twin.tell_second([1])
+    twin.end_second(END)
+
+    assert twin.is_complete
+    assert twin.verified == 1
