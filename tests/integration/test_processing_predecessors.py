@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 from collections.abc import Callable
 
 import pytest
@@ -13,7 +14,9 @@ from tests.support.topic_reader import wait_until
 from tests.support.topic_setup import create_topics
 from tests.support.worker_process import WorkerProcess
 
+from triggers.dev.broker import Broker
 from triggers.processing.kafka_options import producer_options
+from triggers.processing.predecessors import Predecessors
 from triggers.settings import Settings
 from triggers.topology import Topology
 
@@ -90,3 +93,19 @@ def test_a_transaction_that_a_dead_worker_left_open_holds_nobody_up(
     with pytest.raises(KafkaException) as refused:
         ghost.commit_transaction(30)
     assert refused.value.args[0].code() in {KafkaError._FENCED, KafkaError.INVALID_PRODUCER_EPOCH}
+
+
+def fence(settings: Settings) -> None:
+    Predecessors(settings, "w0").fence(range(settings.partitions))
+
+
+def test_a_worker_survives_asking_for_predecessors_while_the_groups_coordinator_loads(
+    own_broker: Broker, namespace: str
+) -> None:
+    """In a process of its own: librdkafka's admin call for the same ended it with a segmentation fault."""
+    settings = Settings(brokers=own_broker.address, namespace=namespace, partitions=4)
+    asking = multiprocessing.get_context("spawn").Process(target=fence, args=(settings,))
+    asking.start()
+    asking.join(60)
+
+    assert asking.exitcode == 0

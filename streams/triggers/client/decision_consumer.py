@@ -190,8 +190,8 @@ class DecisionConsumer:
     def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         places = places_of_group(consumer, partitions)
         consumer.incremental_assign([TopicPartition(place.topic, place.partition, place.offset) for place in places])
-        if self._resting:
-            consumer.pause(partitions)
+        # A pause outlives the assignment: what was paused when it went away would never be read after it has come back.
+        (consumer.pause if self._resting else consumer.resume)(partitions)
         for place in places:
             self._guard.start(place.partition, place.offset)
         self._owned |= {tp.partition: object() for tp in partitions}

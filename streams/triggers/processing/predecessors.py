@@ -9,10 +9,11 @@ so that the next owner can end the transaction in its place.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from contextlib import closing
 from threading import Event, Thread
 
 import structlog
-from confluent_kafka import Consumer, ConsumerGroupTopicPartitions, KafkaException, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from triggers.processing.kafka_options import base_options, producer_options
@@ -75,18 +76,27 @@ class Predecessors:
             asking.close()
 
     def _gone(self, partitions: Iterable[int]) -> list[str]:
-        """Last writers of the partitions that are not in the group, which is asked last: who has come back is alive.
-
-        The offsets as they are committed: a reader of stable ones would wait for the very transaction.
-        """
+        """Last writers of the partitions that are not in the group, which is asked last: who has come back is alive."""
+        writers = self._last_writers(partitions)
         admin, group = AdminClient(base_options(self._settings)), self._names.agents
-        places = [TopicPartition(self._names.events, partition) for partition in partitions]
-        asked = [ConsumerGroupTopicPartitions(group, places)]
-        offsets = admin.list_consumer_group_offsets(asked, require_stable=False, request_timeout=_ANSWER_S)[group]
-        writers = {place.metadata or "" for place in offsets.result().topic_partitions or ()}
         described = admin.describe_consumer_groups([group], request_timeout=_ANSWER_S)[group]
         members = {member.client_id.partition("@")[0] for member in described.result().members}
         return sorted(writers - members - {self._worker_id, ""})
+
+    def _last_writers(self, partitions: Iterable[int]) -> set[str]:
+        """Who committed offsets of the partitions last. A reader of stable ones would wait for the very transaction.
+
+        A consumer asks that never joins. librdkafka has an admin call for this, which takes the process down while the
+        group's coordinator loads or has just moved: when brokers and workers have just died.
+        """
+        places = [TopicPartition(self._names.events, partition) for partition in partitions]
+        options = {**base_options(self._settings), "group.id": self._names.agents}
+        with closing(Consumer({**options, "isolation.level": "read_uncommitted"})) as asking:
+            found = asking.committed(places, timeout=_ANSWER_S)
+        for place in found:
+            if place.error is not None:
+                raise KafkaException(place.error)
+        return {place.metadata or "" for place in found}
 
 
 def _are_told(asking: Consumer, places: list[TopicPartition], within_s: float) -> bool:

@@ -1,0 +1,165 @@
+"""What librdkafka does where this package relies on it: an upgrade that changes one of these facts fails here.
+
+docs/faults.md lists them, and others that cannot be shown so briefly.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+
+import pytest
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
+from tests.support.topic_setup import create_topics
+
+from triggers.settings import Settings
+
+pytestmark = pytest.mark.broker
+
+PATIENCE_S = 20.0
+
+
+@pytest.fixture
+def topic(settings: Settings) -> str:
+    return create_topics(settings).events
+
+
+@contextmanager
+def consumer(settings: Settings, isolation: str = "read_committed", group: str = "facts") -> Iterator[Consumer]:
+    options = {
+        "bootstrap.servers": settings.brokers,
+        "group.id": f"{settings.namespace}.{group}",
+        "isolation.level": isolation,
+        "enable.auto.commit": False,
+        "enable.partition.eof": True,
+        "auto.offset.reset": "error",
+        "allow.auto.create.topics": False,
+    }
+    with closing(Consumer(options)) as made:
+        yield made
+
+
+@contextmanager
+def transactions(settings: Settings) -> Iterator[Producer]:
+    options = {
+        "bootstrap.servers": settings.brokers,
+        "transactional.id": f"{settings.namespace}-facts",
+        "compression.type": "lz4",  # as the worker's
+    }
+    producer = Producer(options)
+    producer.init_transactions(PATIENCE_S)
+    yield producer
+
+
+def write(producer: Producer, topic: str, values: int, *, end: Callable[[float], None] | None) -> None:
+    """Records in a transaction of partition 0, which `end` ends; None: it stays open."""
+    producer.begin_transaction()
+    for _ in range(values):
+        producer.produce(topic, b"x", partition=0)
+    producer.flush(PATIENCE_S)
+    if end is not None:
+        end(PATIENCE_S)
+
+
+def read_to_the_end_event(kafka: Consumer) -> tuple[list[int], Message]:
+    """Offsets of the records, and the event that says that there are no more."""
+    offsets: list[int] = []
+    deadline = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline:
+        for message in kafka.consume(100, 0.5):
+            error = message.error()
+            if error is None:
+                offsets.append(message.offset() or 0)
+            elif error.code() == KafkaError._PARTITION_EOF:  # librdkafka's own code, published so
+                return offsets, message
+    raise AssertionError(f"no end after {offsets}")
+
+
+def test_a_pause_outlives_the_assignment_until_it_is_resumed(settings: Settings, topic: str) -> None:
+    place = TopicPartition(topic, 0, 0)
+    with transactions(settings) as producer, consumer(settings) as kafka:
+        write(producer, topic, 3, end=producer.commit_transaction)
+        kafka.incremental_assign([place])
+        assert read_to_the_end_event(kafka)[0] == [0, 1, 2]
+        kafka.pause([place])
+        kafka.incremental_unassign([place])
+        kafka.incremental_assign([place])
+
+        assert kafka.consume(3, 1.0) == [], "given back after a pause, the partition must be resumed to be read"
+
+        kafka.resume([place])
+        assert read_to_the_end_event(kafka)[0] == [0, 1, 2]
+
+
+def test_partitions_are_given_up_all_or_none(settings: Settings, topic: str) -> None:
+    mine, not_mine = TopicPartition(topic, 0, 0), TopicPartition(topic, 1, 0)
+    with consumer(settings) as kafka:
+        kafka.incremental_assign([mine])
+
+        with pytest.raises(KafkaException, match="not in the current assignment"):
+            kafka.incremental_unassign([mine, not_mine])
+
+        assert [(place.topic, place.partition) for place in kafka.assignment()] == [(topic, 0)]
+        kafka.incremental_unassign([])  # what a callback calls to say that it has nothing to give up
+        kafka.incremental_assign([])
+
+
+def test_position_and_end_event_stand_behind_markers_and_aborted_records(settings: Settings, topic: str) -> None:
+    place = TopicPartition(topic, 0, 0)
+    with transactions(settings) as producer, consumer(settings) as kafka:
+        write(producer, topic, 2, end=producer.commit_transaction)  # 0, 1, the marker 2
+        write(producer, topic, 2, end=producer.abort_transaction)  # 3, 4, the marker 5
+        kafka.assign([place])
+
+        offsets, end = read_to_the_end_event(kafka)
+
+        assert offsets == [0, 1]
+        assert end.offset() == 6
+        assert [at.offset for at in kafka.position([place])] == [6]
+        assert kafka.get_watermark_offsets(place, timeout=PATIENCE_S) == (0, 6)
+
+
+def test_the_end_event_stands_before_an_open_transaction(settings: Settings, topic: str) -> None:
+    place = TopicPartition(topic, 0, 0)
+    with (
+        transactions(settings) as producer,
+        consumer(settings) as of_committed,
+        consumer(settings, "read_uncommitted") as of_all,
+    ):
+        write(producer, topic, 1, end=producer.commit_transaction)  # 0, the marker 1
+        write(producer, topic, 3, end=None)  # 2, 3, 4
+        of_committed.assign([place])
+        of_all.assign([place])
+
+        assert read_to_the_end_event(of_committed)[1].offset() == 2
+        assert of_committed.get_watermark_offsets(place, timeout=PATIENCE_S) == (0, 2)
+        assert of_committed.get_watermark_offsets(place, cached=True) == (0, 5), "what was fetched tells the whole log"
+        assert read_to_the_end_event(of_all)[1].offset() == 5
+
+        producer.abort_transaction(PATIENCE_S)
+
+
+def test_offsets_that_are_not_decided_are_told_only_to_who_asks_for_uncommitted_ones(
+    settings: Settings, topic: str
+) -> None:
+    """Asked by a consumer that never joins, metadata included: the admin call for it can take the process down."""
+    place = TopicPartition(topic, 0, 0)
+    with (
+        transactions(settings) as producer,
+        consumer(settings) as of_committed,
+        consumer(settings, "read_uncommitted") as of_all,
+    ):
+        write(producer, topic, 1, end=None)
+        group = of_all.consumer_group_metadata()
+        producer.send_offsets_to_transaction([TopicPartition(topic, 0, 1, "who")], group, PATIENCE_S)
+        producer.commit_transaction(PATIENCE_S)
+        producer.begin_transaction()
+        producer.send_offsets_to_transaction([TopicPartition(topic, 0, 7, "another")], group, PATIENCE_S)
+
+        told = of_all.committed([place], timeout=PATIENCE_S)[0]
+        assert (told.offset, told.metadata, told.error) == (1, "who", None)
+        with pytest.raises(KafkaException):
+            of_committed.committed([place], timeout=1.0)
+
+        producer.abort_transaction(PATIENCE_S)
