@@ -8,6 +8,7 @@ from random import Random
 
 from tests.chaos.agent_faults import Steps
 from tests.chaos.doors import Answers, Door
+from tests.chaos.group_faults import invite_guests
 from tests.chaos.schedule import Shot
 from tests.chaos.wire import Api
 from tests.chaos.world import CELERY, World
@@ -30,7 +31,9 @@ KINDS: Mapping[str, Sequence[Api]] = {
 }
 """Which requests are struck together, or one of them alone: the seed decides."""
 
-_KILL_EVERY_S = 4.0
+_KILLS = 0.25
+"""How often partitions move because a worker is killed; the other times a stranger joins the group and leaves it."""
+_MOVES_EVERY_S = (1.0, 3.0)
 _SHORTEST_S = 0.3
 _LONGEST_S = 1.2
 _LONGEST_HEARTBEAT_S = 0.4
@@ -43,7 +46,7 @@ def late(kind: str) -> Callable[[World, Shot], Steps]:
     """Return the fault in which the answers to this kind of request come late."""
 
     def strike(world: World, shot: Shot) -> Steps:
-        """Answers to one kind of request are late on chosen connections; workers are killed meanwhile."""
+        """Answers to one kind of request are late on chosen connections, while partitions change hands."""
         chance = Random(shot.seed)  # noqa: S311  # repeatable
         longest = _LONGEST_HEARTBEAT_S if kind == "group calls" else _LONGEST_S
         answers = Answers(apis=_apis(chance, kind), delay_s=chance.uniform(_SHORTEST_S, longest))
@@ -71,16 +74,18 @@ def _apis(chance: Random, kind: str) -> frozenset[int]:
 
 
 def _hold(world: World, shot: Shot, doors: Sequence[Door], answers: Answers) -> Steps:
-    """Kill a worker every few seconds: partitions go to whoever's answers are treated badly, and come back."""
+    """Let partitions change hands every few seconds: they go to whoever's answers are treated badly, and come back."""
     chance = Random(shot.seed)  # noqa: S311  # repeatable
     for door in doors:
         door.answers = answers
     left_s = shot.hold_s
     while left_s > 0:
-        yield min(1.0, left_s)
-        chance.choice(world.agents).signal(signal.SIGKILL)
-        yield min(_KILL_EVERY_S - 1.0, max(left_s - 1.0, 0.0))
-        left_s -= _KILL_EVERY_S
+        if chance.random() < _KILLS:
+            chance.choice(world.agents).signal(signal.SIGKILL)
+        else:
+            invite_guests(world.settings, chance, chance.randrange(1, 4))
+        yield (pause := min(chance.uniform(*_MOVES_EVERY_S), left_s))
+        left_s -= pause
     for door in doors:
         door.answers = None
 

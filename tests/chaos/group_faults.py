@@ -28,12 +28,17 @@ def guests_come_and_go(world: World, shot: Shot) -> Steps:
     chance = Random(shot.seed)  # noqa: S311  # repeatable
     left_s = shot.hold_s
     while left_s > 0:
-        for _ in range(_GUESTS):
-            knocks = threading.Timer(chance.uniform(0.0, 1.0), _visit, args=(world.settings,))
-            knocks.daemon = True
-            knocks.start()
+        invite_guests(world.settings, chance, _GUESTS)
         yield min(_VISITS_EVERY_S, left_s)
         left_s -= _VISITS_EVERY_S
+
+
+def invite_guests(settings: Settings, chance: Random, guests: int) -> None:
+    """Let strangers join the group within the next second, and leave it again. Does not wait for them."""
+    for _ in range(guests):
+        visit = threading.Timer(chance.uniform(0.0, 1.0), _visit, args=(settings,))
+        visit.daemon = True
+        visit.start()
 
 
 def killed_in_turns(world: World, shot: Shot) -> Steps:
