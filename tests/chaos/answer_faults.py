@@ -8,7 +8,7 @@ from random import Random
 
 from tests.chaos.agent_faults import Steps
 from tests.chaos.doors import Answers, Door
-from tests.chaos.group_faults import invite_guests
+from tests.chaos.group_faults import invite_guest
 from tests.chaos.schedule import Shot
 from tests.chaos.wire import Api
 from tests.chaos.world import CELERY, World
@@ -83,7 +83,7 @@ def _hold(world: World, shot: Shot, doors: Sequence[Door], answers: Answers) -> 
         if chance.random() < _KILLS:
             chance.choice(world.agents).signal(signal.SIGKILL)
         else:
-            invite_guests(world.settings, chance, chance.randrange(1, 4))
+            invite_guest(world.settings, after_s=0.0)
         yield (pause := min(chance.uniform(*_MOVES_EVERY_S), left_s))
         left_s -= pause
     for door in doors:
