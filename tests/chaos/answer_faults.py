@@ -39,6 +39,9 @@ _LONGEST_S = 1.2
 _LONGEST_HEARTBEAT_S = 0.4
 """A member whose heartbeats wait in line behind each other for longer leaves the group before anything happens."""
 _STEPS = 3
+_CLIENTS = (b"@", b"@", b"")
+"""The members of the agents' group alone, twice as often as whoever else an agent connects: only when a member waits
+longer than the restore beside it, things happen in another order."""
 _LOSSES = (0.05, 0.3)
 
 
@@ -49,8 +52,9 @@ def late(kind: str) -> Callable[[World, Shot], Steps]:
         """Answers to one kind of request are late on chosen connections, while partitions change hands."""
         chance = Random(shot.seed)  # noqa: S311  # repeatable
         longest = _LONGEST_HEARTBEAT_S if kind == "group calls" else _LONGEST_S
-        answers = Answers(apis=_apis(chance, kind), delay_s=chance.uniform(_SHORTEST_S, longest))
-        yield from _hold(world, shot, _doors(world, chance, kind), answers)
+        doors, delay_s = _doors(world, chance, kind), chance.uniform(_SHORTEST_S, longest)
+        client = chance.choice(_CLIENTS) if world.brokers.doors[CELERY] not in doors else b""
+        yield from _hold(world, shot, doors, Answers(apis=_apis(chance, kind), client=client, delay_s=delay_s))
 
     return strike
 
