@@ -23,7 +23,8 @@ def drain(world: World, watch: Watch, passer_by: PasserBy) -> bool:
     """Start whatever is down, and wait; return whether everything was done in time.
 
     While nothing moves although something is left, an application goes on with an event now and then: a worker that has
-    lost its place stands still until then, and goes wrong with the next event. A lag that says too early that nothing is left is no way out: the oracle asks for whatever was acknowledged.
+    lost its place stands still until then, and goes wrong with the next event.
+    A lag that says too early that nothing is left is no way out: the oracle asks for whatever was acknowledged.
     """
     for machine in world.machines():
         machine.up()
