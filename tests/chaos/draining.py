@@ -8,6 +8,7 @@ from tests.chaos.producers import PasserBy
 from tests.chaos.watch import Watch
 from tests.chaos.world import World
 
+from triggers.celery.ledger import finished_beyond
 from triggers.client.consumer_lag import consumer_lag
 from triggers.errors import TryAgain
 from triggers.settings import Settings
@@ -51,7 +52,7 @@ def drain(world: World, watch: Watch, passer_by: PasserBy) -> bool:
 def _lag(settings: Settings) -> int:
     """Events that workers have not done yet; 1 when nobody can say."""
     try:
-        rows = consumer_lag(settings, 1000)
+        rows = consumer_lag(settings, 1000, finished_beyond)
     except TryAgain:
         return 1
     topic = Topology(settings.namespace).events
