@@ -14,7 +14,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PROCESS_FAULTS = ("agent killed", "agent stopped", "disk wiped", "Celery worker killed", "pool child killed")
-GROUP_FAULTS = ("offset lookups late", "fetches late", "guests come and go")
+GROUP_FAULTS = ("offset lookups late", "guests come and go")
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(280)]
 
@@ -45,5 +45,4 @@ def test_late_answers_and_members_that_come_and_go_lose_nothing_of_a_thousand_ev
     )
 
     assert report["published"] > 5_000
-    assert report["answers"]["late"]["ListOffsets"] > 0
-    assert sum(report["faults"].values()) >= 2
+    assert report["faults"] == dict.fromkeys(GROUP_FAULTS, 1)
