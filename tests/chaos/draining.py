@@ -45,8 +45,21 @@ def drain(world: World, watch: Watch, passer_by: PasserBy) -> bool:
             return True
         if now - moved_at > _STILL_S:
             passer_by.pass_by()
+            world.relay.write("chaos", f"nothing moves: {_left(world, watch)}")
             moved_at = now
+    world.relay.write("chaos", f"not everything is done: {_left(world, watch)}")
     return False
+
+
+def _left(world: World, watch: Watch) -> str:
+    """What is left to do and who is to do it, for people."""
+    owners = {agent.service.name: agent.partitions() for agent in world.agents}
+    try:
+        rows = [row for row in consumer_lag(world.settings, 0) if row.lag]
+    except TryAgain as error:
+        return f"{owners}, {watch.outstanding()} commands without a result; {error}"
+    lags = [f"{row.group} {row.partition}: {row.committed} of {row.end}" for row in rows]
+    return f"{owners}, {watch.outstanding()} commands without a result, {lags}"
 
 
 def _lag(settings: Settings) -> int:
