@@ -95,12 +95,12 @@ _SKIP_SOME: Change = (
     "processing/member.py",
     "return {p: found for p, found in records.items() if p in self.running}",
     """return {
-            p: found[3:] if len(found) > 3 and __import__("random").random() < 0.02 else found
+            p: found[3:] if len(found) > 3 and __import__("random").random() < 0.1 else found
             for p, found in records.items()
             if p in self.running
         }""",
 )
-"""A fetch of fifty leaves its first three records out."""
+"""A fetch of ten leaves its first three records out."""
 
 MUTATIONS = (
     Mutation(
@@ -182,11 +182,13 @@ MUTATIONS = (
         "a fetch that leaves records out; no guard",
         (_SKIP_SOME, *_NO_GUARD),
         ("agent killed",),
+        light_per_s=500,
     ),
     Mutation(
         "a fetch that leaves records out; with the guard",
         (_SKIP_SOME,),
         ("agent killed",),
+        light_per_s=500,
         is_healed=True,
     ),
 )
