@@ -25,7 +25,7 @@ from triggers.core.config import Plans
 from triggers.core.rows import MemoryRows
 from triggers.core.session import Session
 from triggers.core.view import view
-from triggers.processing.records import Header
+from triggers.kafka.records import Header
 from triggers.processing.routing import FORWARDED
 from triggers.topology import Topology, partition_of
 

@@ -13,7 +13,7 @@ from triggers.codec import EventDecoder, decode_command
 from triggers.core.commands import RunTask
 from triggers.core.events import TaskEvent, TaskFailed, TaskFinished, TaskRetried, TaskStarted
 from triggers.errors import Undecodable
-from triggers.processing.records import Header
+from triggers.kafka.records import Header
 
 _LOST = "WorkerLostError"
 _JSON = b"{"

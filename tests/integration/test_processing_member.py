@@ -19,6 +19,7 @@ from triggers.processing.kafka_options import member_options, producer_options, 
 from triggers.processing.member import Member
 from triggers.processing.metrics import Metrics
 from triggers.processing.ownership import Ownership
+from triggers.processing.standstill_watch import StandstillWatch
 from triggers.settings import Settings
 from triggers.topology import Topology
 
@@ -43,9 +44,16 @@ def ownership() -> Ownership:
 @pytest.fixture
 def member(settings: Settings, ownership: Ownership) -> Iterator[Member]:
     topic = create_topics(settings).events
-    guard = Guard(Witness(witness_options(settings), topic), Metrics())
+    guard = Guard(Witness(witness_options(settings), topic), Metrics(), proof_s=10, pause_s=0.1)
     member = Member(
-        member_options(settings, "m"), topic, ownership, NoRebalances(), guard, is_empty=lambda _: True, patience_s=30
+        member_options(settings, "m"),
+        topic,
+        ownership,
+        NoRebalances(),
+        guard,
+        StandstillWatch(guard, Witness(witness_options(settings), topic)),
+        is_empty=lambda _: True,
+        patience_s=30,
     )
     yield member
     member.leave()

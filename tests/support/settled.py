@@ -12,6 +12,8 @@ _ELECTING = {
     KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
     KafkaError.COORDINATOR_NOT_AVAILABLE,
     KafkaError.NOT_COORDINATOR,
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.LEADER_NOT_AVAILABLE,
 }
 
 
@@ -34,7 +36,7 @@ def wait_until_processed(settings: Settings, timeout_s: float = 90) -> None:
 
 
 def _is_processed(settings: Settings) -> bool:
-    """Not while the group's coordinator is being elected, as on a broker that has just begun."""
+    """Not while a leader is being elected, as on a broker that has just begun, or of a topic that was just made."""
     try:
         return group_lag(settings) == 0
     except KafkaException as error:

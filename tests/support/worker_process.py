@@ -9,6 +9,7 @@ import signal
 import sys
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import TracebackType
@@ -25,8 +26,12 @@ from triggers.settings import Settings
 class WorkerProcess:
     """A worker of its own process; `with` starts it and leaves nothing behind."""
 
-    def __init__(self, settings: Settings, name: str, log: Path | None = None) -> None:
+    def __init__(
+        self, settings: Settings, name: str, log: Path | None = None, plant: Callable[[], None] | None = None
+    ) -> None:
+        """`plant`: what to change in the worker's process before it starts, for a fault that nothing else causes."""
         self.name = name
+        self._plant = plant
         (port,) = free_ports(1)
         self.settings = msgspec.structs.replace(settings, worker_id=name, web_port=port)
         self.log = log or Path(settings.data_dir) / f"{name}.log"
@@ -57,7 +62,7 @@ class WorkerProcess:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         self.log.touch()
         context = multiprocessing.get_context("spawn")
-        self._process = context.Process(target=_live, args=(self.settings, str(self.log)), daemon=True)
+        self._process = context.Process(target=_live, args=(self.settings, str(self.log), self._plant), daemon=True)
         self._process.start()
 
     def wait_ready(self, timeout_s: float = 60) -> None:
@@ -129,10 +134,12 @@ class WorkerProcess:
         os.kill(self._process.pid, number)
 
 
-def _live(settings: Settings, log: str) -> None:
+def _live(settings: Settings, log: str, plant: Callable[[], None] | None) -> None:
     from triggers.processing.app import run_worker  # noqa: PLC0415  # in the worker's process only
 
     with Path(log).open("a") as file:
         os.dup2(file.fileno(), sys.stdout.fileno())
         os.dup2(file.fileno(), sys.stderr.fileno())
+        if plant is not None:
+            plant()
         sys.exit(run_worker(settings, 0))

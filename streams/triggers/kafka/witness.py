@@ -72,6 +72,14 @@ class Witness:
         pending.give_up(f"it could not be read within {within_s:.0f} s")
         return pending.findings
 
+    def ends(self, partition: int, within_s: float) -> tuple[int, int]:
+        """The partition's first offset, and the end of its committed records, as the broker says. Blocks.
+
+        Raises KafkaException.
+        """
+        consumer = self._consumer = self._consumer or Consumer(self._options)
+        return consumer.get_watermark_offsets(TopicPartition(self._topic, partition), timeout=within_s)
+
     def close(self) -> None:
         """Give up the connections. The next proof makes new ones."""
         consumer, self._consumer = self._consumer, None

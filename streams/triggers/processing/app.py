@@ -36,6 +36,7 @@ from triggers.processing.metrics import Metrics
 from triggers.processing.overlay import Overlays
 from triggers.processing.ownership import Ownership
 from triggers.processing.partition_turn import Rules
+from triggers.processing.patience import Patience
 from triggers.processing.predecessors import Predecessors
 from triggers.processing.progress import Progress
 from triggers.processing.pump import Pump
@@ -43,6 +44,7 @@ from triggers.processing.queries import Queries
 from triggers.processing.recovery import BulkTableManager, OwnedPartitions
 from triggers.processing.restore import Restorer
 from triggers.processing.sessions import SessionCache
+from triggers.processing.standstill_watch import StandstillWatch
 from triggers.processing.store import PartitionStore, session_table
 from triggers.processing.timers import Timers
 from triggers.processing.topics import Topics, wait_for_topics
@@ -115,6 +117,7 @@ class Worker:
         self._worker_id = worker_id
         self._url = url
         self._names = Topology(settings.namespace)
+        self._patience = Patience(settings.transaction_timeout_s)
         self._metrics = Metrics()
         self._ownership = Ownership()
         self._progress = Progress()
@@ -175,30 +178,40 @@ class Worker:
             metrics=self._metrics,
             most=self._settings.max_batch_records,
             idle_s=self._settings.idle_poll_s,
-            patience_s=5 * self._settings.transaction_timeout_s,
+            patience_s=self._patience.watchdog_s,
         )
         spare_the_collector()
         return pump
 
     def _new_member(self, consumer: AgentConsumer) -> Member:
         options = member_options(self._settings, f"{self._worker_id}@{self._url}")
-        patience = self._settings.transaction_timeout_s * 2
+        guard = Guard(
+            self._new_witness(),
+            self._metrics,
+            proof_s=self._patience.proof_s,
+            pause_s=self._patience.refused_pause_s,
+        )
         return Member(
             options,
             self._names.events,
             self._ownership,
             consumer,
-            Guard(Witness(witness_options(self._settings), self._names.events), self._metrics),
+            guard,
+            StandstillWatch(guard, self._new_witness()),
             is_empty=lambda partition: self._store.rows(partition).reached() < 0,
-            patience_s=patience,
+            patience_s=self._patience.group_offsets_s,
         )
+
+    def _new_witness(self) -> Witness:
+        return Witness(witness_options(self._settings), self._names.events)
 
     def _new_transactions(self, topics: Topics) -> Transactions:
         options = producer_options(
             self._settings, self._worker_id, min(topics.largest.values()), max(topics.largest.values())
         )
-        timeout = self._settings.transaction_timeout_s
-        return Transactions(options, source=self._names.events, changelog=self._names.changelog, timeout_s=timeout)
+        return Transactions(
+            options, source=self._names.events, changelog=self._names.changelog, patience=self._patience
+        )
 
     def _new_agent(self, topics: Topics) -> Agent:
         rules = Rules(

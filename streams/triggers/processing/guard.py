@@ -1,6 +1,6 @@
 """Nothing is applied behind an event that was left out, whatever a consumer delivers.
 
-librdkafka has skipped records before (docs/decisions/0020-no-partition-is-read-from-a-place-that-is-looked-up.md), and
+librdkafka has skipped records before (docs/decisions/0021-no-lookup-no-skip.md), and
 a skipped record cannot be seen in what comes after it. So the worker itself knows which offset must come next in every
 partition that it reads. Contiguous records cost a comparison; a gap is looked into by a second reader before the agent
 sees what comes behind it.
@@ -15,21 +15,18 @@ from collections.abc import Iterable, Mapping
 import structlog
 
 from triggers.kafka.continuity import ExpectedOffsets, Gap, OutOfOrder
+from triggers.kafka.records import Record
 from triggers.kafka.verdicts import Finding, Verdict
 from triggers.kafka.witness import Witness
 from triggers.processing.exits import ExitCode, Stop
 from triggers.processing.metrics import Metrics
-from triggers.processing.records import Record, offsets_of
+from triggers.processing.records import offsets_of
 from triggers.processing.transaction import Aborted
 
 log = structlog.get_logger(__name__)
 
-_PROOF_S = 10.0
-"""How long a batch may wait for a proof; it takes milliseconds while the brokers answer."""
 _MOST_REFUSALS = 5
 """In a row. What heals by being fetched again does so at the first time."""
-_PAUSE_S = 0.2
-"""Before it is fetched again, doubled each time, but not before the first time."""
 _UNPROVEN_PAUSE_S = 5.0
 """Positions without a record behind them can wait; only the lag that is shown needs them."""
 _REPEATED = "repeated"
@@ -50,8 +47,12 @@ class Guard:
     After a refusal the partitions must be started again where the group has committed.
     """
 
-    def __init__(self, witness: Witness, metrics: Metrics) -> None:
+    def __init__(self, witness: Witness, metrics: Metrics, *, proof_s: float, pause_s: float) -> None:
+        """`proof_s`: for how long a batch may wait for a proof. `pause_s`: before a partition that was refused twice is
+        fetched again; doubled each time."""
         self._witness = witness
+        self._proof_s = proof_s
+        self._pause_s = pause_s
         self._metrics = metrics
         self._expected = ExpectedOffsets()
         self._refusals: Counter[int] = Counter()
@@ -116,7 +117,7 @@ class Guard:
 
     def judge_gaps(self, gaps: list[Gap]) -> list[Finding]:
         """What these gaps are, from a second reader; counted. Blocks."""
-        findings = self._witness.prove(gaps, _PROOF_S)
+        findings = self._witness.prove(gaps, self._proof_s)
         for verdict, number in Counter(finding.verdict for finding in findings).items():
             self._metrics.gaps.labels(verdict.value).inc(number)
         return findings
@@ -148,5 +149,5 @@ class Guard:
     def _refuse(self, details: Mapping[int, str]) -> None:
         skipped = self.refuse(details)
         if (again := max(self._refusals[partition] for partition in details) - 1) > 0:
-            time.sleep(_PAUSE_S * 2 ** (again - 1))
+            time.sleep(self._pause_s * 2 ** (again - 1))
         raise skipped

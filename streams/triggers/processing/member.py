@@ -14,13 +14,14 @@ import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from triggers.kafka.error_codes import ALL_BROKERS_DOWN, NO_SUCH_OFFSET, PARTITION_EOF
+from triggers.kafka.records import Record, place
 from triggers.processing.exits import ExitCode, Stop
 from triggers.processing.fetched_partitions import FetchedPartitions
 from triggers.processing.guard import Guard, RecordsSkipped
 from triggers.processing.kafka_options import Options
 from triggers.processing.lost_places import OFFSET_LOST, LostPlace
 from triggers.processing.ownership import Ownership
-from triggers.processing.records import Record, by_partition, place
+from triggers.processing.records import by_partition
 from triggers.processing.standstill_watch import StandstillWatch
 
 log = structlog.get_logger(__name__)
@@ -40,13 +41,14 @@ class Rebalances(Protocol):
 class Member:
     """A cooperative-sticky member of the workers' group that reads the events."""
 
-    def __init__(  # noqa: PLR0913  # everything a member needs
+    def __init__(  # noqa: PLR0913, PLR0917  # everything a member needs
         self,
         options: Options,
         topic: str,
         ownership: Ownership,
         rebalances: Rebalances,
         guard: Guard,
+        standstills: StandstillWatch,
         *,
         is_empty: Callable[[int], bool],
         patience_s: float,
@@ -58,6 +60,7 @@ class Member:
         self._ownership = ownership
         self._rebalances = rebalances
         self._guard = guard
+        self._standstills = standstills
         self._is_empty = is_empty
         self._patience_s = patience_s
         self.running: frozenset[int] = frozenset()
@@ -66,7 +69,6 @@ class Member:
         """Partition -> next offset of the group, of every ready partition."""
         self._kafka = Consumer({**options, "error_cb": _say})
         self._fetched = FetchedPartitions(self._kafka, topic)
-        self._standstills = StandstillWatch(guard, self._ask_ends, self.lag)
 
     def join(self) -> None:
         """Subscribe; the assignment follows in a `fetch`."""
@@ -86,7 +88,7 @@ class Member:
         try:
             records = self._by_partition(messages)
             self._guard.check_records(records)
-            self._standstills.look(self.running, len(messages), drained=len(messages) < most)
+            self._standstills.look(self.running, len(messages), drained=len(messages) < most, lag=self.lag)
         except RecordsSkipped as skipped:
             self._fetched.distrust(skipped.partitions)
             raise
@@ -130,6 +132,7 @@ class Member:
     def leave(self) -> None:
         """Leave the group; partitions are given up in the ordinary way. The member cannot be used again."""
         self._kafka.close()
+        self._standstills.close()
         self._guard.close()
 
     def _on_assign(self, kafka: Consumer, partitions: list[TopicPartition]) -> None:  # noqa: ARG002  # confluent-kafka's

@@ -21,7 +21,14 @@ def test_a_signal_and_a_foreign_code_are_described_too() -> None:
 
 @pytest.mark.parametrize(
     ("code", "restarts"),
-    [(ExitCode.OK, False), (ExitCode.MISFIT, False), (ExitCode.FENCED, True), (ExitCode.BROKER, True)],
+    [
+        (ExitCode.OK, False),
+        (ExitCode.MISFIT, False),
+        (ExitCode.EVENTS_GONE, False),
+        (ExitCode.SKIPPED, True),
+        (ExitCode.FENCED, True),
+        (ExitCode.BROKER, True),
+    ],
 )
 def test_only_what_a_restart_may_cure_is_restarted(code: ExitCode, restarts: bool) -> None:
     assert code.restarts is restarts

@@ -1,0 +1,308 @@
+"""No event is skipped: not by taking a partition over, and not by a consumer that leaves records out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import partial
+from pathlib import Path
+from unittest.mock import patch
+
+import pytest
+from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
+from msgspec import structs
+from tests.chaos.brokers import Brokers
+from tests.chaos.doors import Answers, Door
+from tests.chaos.wire import Api
+from tests.support.event_reader import EventReader, reading
+from tests.support.fold_oracle import assert_equals_fold
+from tests.support.questionnaires import Application
+from tests.support.settled import wait_until_processed
+from tests.support.skipping_consumer import SkippingConsumer
+from tests.support.topic_reader import read_topic, wait_until
+from tests.support.topic_setup import create_topics
+from tests.support.worker_process import WorkerProcess
+
+from triggers.processing.exits import ExitCode, Stop
+from triggers.processing.fetched_partitions import FetchedPartitions
+from triggers.settings import Settings
+from triggers.topology import Topology, partition_of
+
+pytestmark = [pytest.mark.broker, pytest.mark.timeout(180)]
+
+LATE_S = 0.8
+SMALL_FETCHES = {"max.partition.fetch.bytes": 20_000, "queued.min.messages": 100}
+"""So that a partition is still being read when a late answer comes."""
+
+
+def publish(settings: Settings, events: int) -> None:
+    """So many events, all on partition 0."""
+    producer = Producer({"bootstrap.servers": settings.brokers, "linger.ms": 20})
+    for number in range(events):
+        producer.produce(Topology(settings.namespace).events, b"%d" % number, partition=0)
+        producer.poll(0)
+    assert producer.flush(30) == 0
+
+
+def refuse_until_it_stops(reader: EventReader) -> Stop:
+    """Read until the worker would end, and how it would."""
+    stops: list[Stop] = []
+
+    def stopped() -> bool:
+        try:
+            reader.read()
+        except Stop as stop:
+            stops.append(stop)
+        return bool(stops)
+
+    wait_until(stopped, "the worker ends")
+    return stops[0]
+
+
+# A consumer that leaves records out
+
+
+@pytest.mark.parametrize(
+    ("first", "count"),
+    [
+        pytest.param(0, 1, id="the first record"),
+        pytest.param(50, 1, id="one in the middle"),
+        pytest.param(20, 60, id="many"),
+        pytest.param(0, 99, id="all but the last"),
+    ],
+)
+def test_records_that_were_left_out_once_are_fetched_again(settings: Settings, first: int, count: int) -> None:
+    create_topics(settings)
+    publish(settings, 100)
+    with reading(settings) as reader:
+        reader.plant(consumer=lambda real: SkippingConsumer(real, first, count, times=1))
+        reader.member.join()
+
+        assert reader.read_until(99) == list(range(100))
+        assert reader.gaps()["skipped"] == 1
+
+
+@pytest.mark.parametrize(("first", "count"), [(0, 1), (50, 1), (20, 60)])
+def test_records_that_are_left_out_every_time_end_the_worker(settings: Settings, first: int, count: int) -> None:
+    create_topics(settings)
+    publish(settings, 100)
+    with reading(settings) as reader:
+        reader.plant(consumer=lambda real: SkippingConsumer(real, first, count, times=-1))
+        reader.member.join()
+
+        stop = refuse_until_it_stops(reader)
+
+        assert stop.code == ExitCode.SKIPPED
+        assert f"offset {first}" in stop.why or f"offsets {first} to" in stop.why
+        assert all(offset < first for offset in reader.delivered)
+
+
+def test_markers_are_passed_and_committed_only_when_nothing_else_is_there(settings: Settings) -> None:
+    names = create_topics(settings)
+    producer = Producer({"bootstrap.servers": settings.brokers, "transactional.id": settings.namespace})
+    producer.init_transactions(30)
+    for _ in range(20):
+        producer.begin_transaction()
+        producer.produce(names.events, b"event", partition=0)
+        producer.commit_transaction(30)
+    with reading(settings) as reader:
+        reader.member.join()
+
+        assert reader.read_until(38) == list(range(0, 40, 2))
+
+        positions: dict[int, int] = {}
+
+        def has_advanced() -> bool:
+            reader.read()
+            positions.update(reader.member.advanced())
+            return positions.get(0) == 40
+
+        wait_until(has_advanced, "the position is behind the last marker")
+        assert reader.gaps() == {"harmless": 20}
+        assert reader.refused == 0
+
+
+# Answers that come late
+
+
+@pytest.fixture(scope="module")
+def brokers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Brokers]:
+    folder: Path = tmp_path_factory.mktemp("late")
+    brokers = Brokers(1, ["member"], folder)
+    try:
+        brokers.start()
+        yield brokers
+    finally:
+        brokers.stop()
+
+
+@pytest.fixture
+def late(brokers: Brokers, settings: Settings) -> Iterator[tuple[Door, Settings]]:
+    """A door that can hold answers back, and settings of who goes through it."""
+    door = brokers.doors["member"]
+    yield door, structs.replace(settings, brokers=brokers.addresses_behind("member"))
+    door.answers = None
+
+
+@pytest.mark.parametrize("api", [Api.LIST_OFFSETS, Api.OFFSET_FETCH, Api.FETCH, Api.JOIN_GROUP])
+def test_late_answers_make_a_takeover_slow_and_skip_nothing(late: tuple[Door, Settings], api: Api) -> None:
+    door, settings = late
+    create_topics(settings)
+    publish(settings, 2_000)
+    with reading(settings, SMALL_FETCHES) as reader:
+        door.answers = Answers(apis=frozenset({api}), client=b"reader", delay_s=LATE_S)
+        reader.member.join()
+
+        assert reader.read_until(1_999) == list(range(2_000))
+        assert reader.refused == 0
+        assert reader.gaps() == {}
+
+
+class PartitionsSetBySeek(FetchedPartitions):
+    """How places were set once: assigned at the end, which is looked up, and moved by a seek meanwhile."""
+
+    def __init__(self, kafka: Consumer, topic: str, count: int) -> None:
+        super().__init__(kafka, topic)
+        self._all = [TopicPartition(topic, partition, OFFSET_END) for partition in range(count)]
+
+    def accept_gained(self) -> None:
+        self._kafka.incremental_assign(self._all)
+        self._kafka.pause(self._all)
+        self._assigned = {place.partition for place in self._all}
+
+    def distrust(self, partitions: Iterable[int]) -> None:
+        """It trusts everybody."""
+
+    def fetch_from(self, partition: int, offset: int) -> None:
+        place = TopicPartition(self._topic, partition, offset)
+
+        def is_sought() -> bool:
+            try:
+                self._kafka.seek(place)
+            except KafkaException:
+                return False
+            return True
+
+        wait_until(is_sought, "the assignment has arrived inside librdkafka")
+        self._kafka.resume([place])
+
+
+def test_a_partition_that_is_read_from_a_late_answer_is_noticed_and_mended(late: tuple[Door, Settings]) -> None:
+    """The guard alone, without the way of taking partitions over that cannot skip."""
+    door, settings = late
+    create_topics(settings)
+    publish(settings, 20_000)
+    for partition in range(settings.partitions):  # otherwise where to begin is asked for, and all answers are there
+        commit(settings, 0, partition)
+    with reading(settings, SMALL_FETCHES) as reader:
+        reader.plant(partitions=partial(PartitionsSetBySeek, count=settings.partitions))
+        door.answers = Answers(apis=frozenset({Api.LIST_OFFSETS}), client=b"reader", delay_s=LATE_S)
+        reader.member.join()
+
+        assert reader.read_until(19_999, at_once=50) == list(range(20_000))
+        assert reader.refused > 0
+        assert reader.gaps().get("skipped", 0) + reader.gaps().get("repeated", 0) + reader.standstills() > 0
+
+
+# Whole workers
+
+
+class Planted:
+    """What `plant` of a `WorkerProcess` may be: it goes to another process."""
+
+    def __init__(self, first: int, count: int, times: int) -> None:
+        self._new = partial(SkippingConsumer, first=first, count=count, times=times)
+
+    def __call__(self) -> None:
+        patch("triggers.processing.member.Consumer", lambda options: self._new(Consumer(options))).start()
+
+
+RULES = {"configuration": {"t_note": {"after": [], "andEvery": "happened", "run": "app.note"}}}
+
+
+def fire_events(settings: Settings, number: int) -> None:
+    """A session of partition 0: its rules, then so many events with a command each."""
+    uid = next(f"s{n}" for n in range(1_000) if partition_of(f"s{n}".encode(), settings.partitions) == 0)
+    application = Application(settings)
+    application.fire(uid, RULES)
+    for event in range(number):
+        application.fire(uid, {"trigger": "happened", "kwargs": {"n": event}})
+    application.flush()
+
+
+@pytest.mark.parametrize(("first", "count"), [(0, 1), (40, 1), (10, 70)])
+def test_a_worker_applies_what_its_consumer_left_out_once(settings: Settings, first: int, count: int) -> None:
+    create_topics(settings)
+    fire_events(settings, 100)
+    with WorkerProcess(settings, "w0", plant=Planted(first, count, times=1)) as worker:
+        wait_until_processed(settings)
+
+        assert_equals_fold(settings)
+        assert worker.metric("triggers_event_gaps_total") >= 1
+        assert "events are missing and fetched again" in worker.log_text()
+
+
+@pytest.mark.parametrize(("first", "count"), [(0, 1), (40, 1)])
+def test_a_worker_whose_consumer_leaves_events_out_every_time_applies_nothing_behind_them(
+    settings: Settings, first: int, count: int
+) -> None:
+    names = create_topics(settings)
+    fire_events(settings, 100)
+    with WorkerProcess(settings, "w0", plant=Planted(first, count, times=-1)) as worker:
+        assert worker.join() == ExitCode.SKIPPED
+
+        assert f"partition 0, offset {first}" in worker.log_text()
+    assert len(read_topic(settings, names.commands)) <= max(first - 1, 0)
+
+
+# Events that are gone
+
+
+def commit(settings: Settings, offset: int, partition: int = 0) -> None:
+    """As `kafka-consumer-groups.sh --reset-offsets --to-offset` does."""
+    names = Topology(settings.namespace)
+    committing = Consumer({"bootstrap.servers": settings.brokers, "group.id": names.agents})
+    committing.commit(offsets=[TopicPartition(names.events, partition, offset)], asynchronous=False)
+    committing.close()
+
+
+def commits(settings: Settings, offset: int) -> bool:
+    """Whether that is possible already: not while the group has members."""
+    try:
+        commit(settings, offset)
+    except KafkaException as error:
+        if error.args[0].code() not in {KafkaError.UNKNOWN_MEMBER_ID, KafkaError.REBALANCE_IN_PROGRESS}:
+            raise
+        return False
+    return True
+
+
+def test_events_that_were_removed_before_they_were_applied_end_the_worker_until_somebody_decides(
+    settings: Settings,
+) -> None:
+    names = create_topics(settings)
+    fire_events(settings, 10)
+    commit(settings, 5)
+    admin, place = AdminClient({"bootstrap.servers": settings.brokers}), TopicPartition(names.events, 0, 8)
+    admin.delete_records([place])[place].result(30)
+
+    with WorkerProcess(settings, "w0") as worker:
+        assert worker.join() == ExitCode.EVENTS_GONE
+
+        assert "offsets 5 to 7" in worker.log_text()
+        assert f"--topic {names.events}:0 --reset-offsets --to-offset 8" in worker.log_text()
+
+        wait_until(lambda: commits(settings, 8), "the group has missed the worker that is gone")
+        worker.start()
+        wait_until_processed(settings)
+
+
+def test_a_log_that_ends_before_what_was_applied_ends_the_worker(settings: Settings) -> None:
+    create_topics(settings)
+    fire_events(settings, 10)
+    commit(settings, 1_000)
+
+    with WorkerProcess(settings, "w0") as worker:
+        assert worker.join() == ExitCode.EVENTS_GONE
+
+        assert "the log ends at 11" in worker.log_text()

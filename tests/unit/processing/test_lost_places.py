@@ -1,0 +1,29 @@
+"""A place that the log does not have: what is gone, and how the operator goes on."""
+
+from __future__ import annotations
+
+from triggers.processing.lost_places import LostPlace
+
+
+def test_removed_events_are_named_with_the_way_out() -> None:
+    lost = LostPlace("ns.events", "ns.agents", 3, committed=17, first=20, end=50)
+
+    assert lost.is_removed
+    assert "offsets 17 to 19" in str(lost)
+    assert "--group ns.agents --topic ns.events:3 --reset-offsets --to-offset 20 --execute" in str(lost)
+
+
+def test_a_log_that_was_cut_off_is_named_with_the_way_out() -> None:
+    lost = LostPlace("ns.events", "ns.agents", 3, committed=17, first=0, end=12)
+
+    assert lost.is_truncated
+    assert "offsets 12 to 16" in str(lost)
+    assert "--topic ns.events:3 --reset-offsets --to-offset 12 --execute" in str(lost)
+
+
+def test_a_place_in_the_log_is_not_lost() -> None:
+    for committed in (5, 12):
+        lost = LostPlace("ns.events", "ns.agents", 3, committed, first=5, end=12)
+
+        assert not lost.is_removed
+        assert not lost.is_truncated
