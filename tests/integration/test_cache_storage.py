@@ -133,7 +133,7 @@ def test_the_guide_works_as_printed_with_a_celery_worker(redis_url: str, embedde
         browser = {"t_importBrowserMetadata#0": "abandoned"}
         if not embedded:
             browser = {"t_importBrowserMetadata#0": "replayed", "t_importBrowserMetadata#1": "finished"}
-        wait_until(lambda: statuses(uid, cache) == expected | browser, "the tasks have run", 60)
+        wait_until(lambda: statuses(uid, cache) == expected | browser, "the tasks have run")
     finally:
         worker.terminate()
         worker.wait(30)

@@ -61,7 +61,7 @@ def supervised(settings: Settings, tmp_path: Path) -> Iterator[Supervised]:
     yield supervised
     supervised.process.kill()
     supervised.process.wait()
-    wait_until(lambda: not any(alive(pid) for pid in supervised.started()), "nobody is left behind", 60)
+    wait_until(lambda: not any(alive(pid) for pid in supervised.started()), "nobody is left behind")
 
 
 def alive(pid: int) -> bool:

@@ -13,7 +13,7 @@ MARK = "LEFT_BY_TEST_RUN"
 _OWN_MARK = "LEFT_BY_PROGRAM"
 
 
-def wait_until_none_is_left(run: str, patience_s: float = 10) -> None:
+def wait_until_none_is_left(run: str, patience_s: float = 60) -> None:
     """Fails with the command lines of those that do not end by themselves."""
     deadline = time.monotonic() + patience_s
     while left := list(_with(f"{MARK}={run}")):

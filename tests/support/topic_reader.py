@@ -6,8 +6,12 @@ import time
 from collections.abc import Callable, Iterator
 
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
+from tests.support.last_seen import Witness
 
 from triggers.settings import Settings
+
+PATIENCE_S = 90.0
+"""For what must happen, not for how soon: a machine that does other things takes several times as long."""
 
 
 def read_topic(settings: Settings, topic: str) -> list[Message]:
@@ -43,9 +47,12 @@ def _read(consumer: Consumer, topic: str) -> Iterator[Message]:
                 todo.discard(message.partition() or 0)
 
 
-def wait_until(condition: Callable[[], bool], what: str, timeout_s: float = 60) -> None:
-    """Poll the condition; fails the test when it does not come true in time."""
+def wait_until(condition: Callable[[], bool], what: str, timeout_s: float = PATIENCE_S) -> None:
+    """Poll the condition; fails the test when it does not come true in time, and says what it saw last."""
     deadline = time.monotonic() + timeout_s
     while not condition():
-        assert time.monotonic() < deadline, f"not within {timeout_s} s: {what}"
+        if time.monotonic() > deadline:
+            last = Witness(condition)
+            assert last.holds(), f"not within {timeout_s} s: {what}; seen last:{last.report()}"
+            return
         time.sleep(0.05)
