@@ -42,6 +42,7 @@ def worker(tmp_path_factory: pytest.TempPathFactory, django: None) -> Iterator[N
     server.kill()
 
 
+@pytest.mark.xdist_group("celery runner")
 @pytest.mark.usefixtures("worker")
 class TestCelery(RunnerSuite):
     runner_name = "celery"
@@ -50,4 +51,4 @@ class TestCelery(RunnerSuite):
         return CacheStorageBackend(uid, ALIAS)
 
     def wait(self, is_done: Callable[[], bool]) -> None:
-        wait_until(is_done, "a Celery worker has run it", 60)
+        wait_until(is_done, "a Celery worker has run it")

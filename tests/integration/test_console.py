@@ -19,7 +19,7 @@ from tests.support.worker_process import WorkerProcess
 
 from triggers.settings import Settings
 
-pytestmark = pytest.mark.broker
+pytestmark = [pytest.mark.broker, pytest.mark.xdist_group("browser")]
 
 
 @pytest.fixture(scope="module")
