@@ -16,6 +16,7 @@ from hypothesis import settings as hypothesis_settings
 from tests.support.histories import reproduced
 from tests.support.left_processes import MARK, wait_until_none_is_left
 from tests.support.shared_broker import shared_broker
+from tests.support.side_by_side import SideBySide
 
 from triggers.dev.broker import Broker, new_broker, running_broker
 from triggers.errors import SettingsError
@@ -65,8 +66,12 @@ def _one_broker(tmp_path_factory: pytest.TempPathFactory, config: pytest.Config)
 
 
 @pytest.fixture
-def own_broker() -> Iterator[Broker]:
-    """A real Kafka of the test's own, running, to be killed and started again."""
+def own_broker(broker: str) -> Iterator[Broker]:
+    """A real Kafka of the test's own, running, to be killed and started again.
+
+    It asks for the common one: only one process of the run fetches Kafka, and the machine may be able to run none.
+    """
+    assert broker
     own = new_broker()
     own.start()
     yield own
@@ -115,6 +120,13 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     """A process of xdist tells the one that prints."""
     if (output := getattr(session.config, "workeroutput", None)) is not None:
         output["reproduced"] = dict(reproduced)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> SideBySide:  # noqa: ANN401  # xdist carries no types
+    """In our order, not the largest file first."""
+    config.option.loadscopereorder = False
+    return SideBySide(config, log)
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -16,7 +16,7 @@ from tests.support.left_processes import processes_of, run_mark
 from tests.support.program import Program, environment
 from tests.support.topic_reader import wait_until
 
-pytestmark = [pytest.mark.broker, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.broker, pytest.mark.usefixtures("broker"), pytest.mark.timeout(300)]
 
 RULES = {"t_importSubject": {"after": ["firstPageReceived", "complete"], "run": "app.tasks.ImportSubject"}}
 

@@ -42,7 +42,6 @@ def worker(tmp_path_factory: pytest.TempPathFactory, django: None) -> Iterator[N
     server.kill()
 
 
-@pytest.mark.xdist_group("celery runner")
 @pytest.mark.usefixtures("worker")
 class TestCelery(RunnerSuite):
     runner_name = "celery"

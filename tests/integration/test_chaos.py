@@ -13,7 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 FAULTS = ("agent killed", "agent stopped", "disk wiped", "Celery worker killed", "pool child killed")
 
-pytestmark = [pytest.mark.broker, pytest.mark.timeout(280)]
+pytestmark = [pytest.mark.broker, pytest.mark.usefixtures("broker"), pytest.mark.timeout(280)]
 
 
 def test_a_short_fault_campaign_loses_nothing_and_gets_nothing_wrong(tmp_path: Path) -> None:

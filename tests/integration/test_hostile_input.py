@@ -28,7 +28,7 @@ from triggers.codec import DeadLetter
 from triggers.settings import Settings
 from triggers.topology import Topology, partition_of
 
-pytestmark = [pytest.mark.broker, pytest.mark.xdist_group("hostile")]
+pytestmark = pytest.mark.broker
 
 BYSTANDER = b"bystander"
 BAD_HEADER = """

@@ -48,8 +48,9 @@ def test_events_and_changelog_must_have_the_same_number_of_partitions(settings: 
 def test_a_taken_web_port_ends_the_worker(settings: Settings) -> None:
     create_topics(settings)
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        with WorkerProcess(msgspec.structs.replace(settings, web_port=port), "w0") as worker:
+        worker = WorkerProcess(settings, "w0")
+        worker.settings = msgspec.structs.replace(worker.settings, web_port=taken.getsockname()[1])
+        with worker:
             assert worker.join() == 73
 
 

@@ -33,7 +33,7 @@ class WorkerProcess:
 
     def __init__(self, settings: Settings, name: str, log: Path | None = None) -> None:
         self.name = name
-        self.settings = msgspec.structs.replace(settings, worker_id=name)
+        self.settings = msgspec.structs.replace(settings, worker_id=name, web_port=0)
         self.log = log or Path(settings.data_dir) / f"{name}.log"
         self._process: BaseProcess | None = None
         self._url: str | None = None
