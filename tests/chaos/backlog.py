@@ -18,8 +18,9 @@ import click
 from tests.chaos.campaign import ends_of_workers
 from tests.chaos.evidence import gather
 from tests.chaos.hasty import Hasty
-from tests.chaos.oracle import Verdict, judge
+from tests.chaos.oracle import judge
 from tests.chaos.plan import Plan
+from tests.chaos.verdict import Verdict
 from tests.chaos.world import NotStarted, World, started
 
 from triggers.client.consumer_lag import consumer_lag

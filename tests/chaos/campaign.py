@@ -7,23 +7,21 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from tests.chaos.draining import drain
 from tests.chaos.evidence import gather
 from tests.chaos.faults import FAULTS
-from tests.chaos.oracle import Verdict, judge
+from tests.chaos.gap_counts import GapCounts
+from tests.chaos.lag_census import Count, take_census
+from tests.chaos.oracle import judge
 from tests.chaos.plan import Plan
 from tests.chaos.schedule import Kind, Shot, schedule
+from tests.chaos.verdict import Verdict
 from tests.chaos.watch import Stall, Watch
 from tests.chaos.world import LOG, World, started
 
-from triggers.client.consumer_lag import consumer_lag
-from triggers.errors import TryAgain
 from triggers.processing.exits import ExitCode
-from triggers.settings import Settings
-from triggers.topology import Topology
 
 _LOOK_EVERY_S = 0.2
-_QUIET_S = 4.0
-"""Longer than any cooldown of the campaign's tasks: nothing comes any more."""
 
 
 @dataclass
@@ -41,6 +39,12 @@ class Outcome:
     """Service -> the most memory one of its processes had."""
     published: int = 0
     repeated: int = 0
+    answers: dict[str, dict[str, int]] = field(default_factory=dict)
+    """`late` and `unanswered` -> name of a request -> how many of its answers."""
+    gaps: dict[str, int] = field(default_factory=dict)
+    """Outcome -> how many gaps in the events agents have seen and looked into, by their metrics."""
+    lags: list[Count] = field(default_factory=list)
+    """Every lag that was compared with a count of what is unfinished."""
     drain_s: float = 0.0
     is_drained: bool = False
     ends: Counter[str] = field(default_factory=Counter)
@@ -59,12 +63,19 @@ def run(plan: Plan) -> Outcome:
         outcome = Outcome(plan, schedule(plan.seed, plan.duration_s, _kinds(plan), world.things(), plan.calm_s))
         watch = Watch(world.settings)
         watch.start()
+        gaps = GapCounts(world.agents)
+        gaps.start()
         for producer in world.producers:
             producer.start()
         hits = _strike_all(world, outcome)
+        for producer in world.producers:
+            producer.finish()
         _drain(world, watch, outcome)
+        if plan.census and outcome.is_drained and not plan.dispatcher:
+            _count_lags(world, watch, outcome)
         watch.finish()
-        outcome.verdict = judge(gather(world, is_drained=outcome.is_drained))
+        outcome.gaps = dict(gaps.finish())
+        outcome.verdict = judge(gather(world, is_drained=outcome.is_drained, tallies=watch.tallies))
         _note(world, outcome, watch.stalls, hits)
     return outcome
 
@@ -119,42 +130,30 @@ def _go_on(world: World, hit: _Hit) -> None:
 
 
 def _drain(world: World, watch: Watch, outcome: Outcome) -> None:
-    """Heal everything, let the producers finish, and wait until nothing is left to do."""
+    """Start whatever is down, and wait until nothing is left to do."""
     began = time.monotonic()
-    for producer in world.producers:
-        producer.finish()
-    for machine in world.machines():
-        machine.up()
-    quiet_since, seen = time.monotonic(), -1
-    while time.monotonic() - began < world.plan.drain_s:
-        world.tend()
-        time.sleep(_LOOK_EVERY_S)
-        busy = watch.outstanding() or watch.events != seen or not world.is_complete() or _lag(world.settings)
-        seen = watch.events
-        if busy:
-            quiet_since = time.monotonic()
-        elif time.monotonic() - quiet_since > _QUIET_S:
-            outcome.is_drained = True
-            break
-    outcome.drain_s = time.monotonic() - began
+    outcome.is_drained = drain(world, watch)
+    outcome.drain_s += time.monotonic() - began
 
 
-def _lag(settings: Settings) -> int:
-    """Records that workers and executors have not done yet; 1 when nobody can say."""
-    try:
-        rows = consumer_lag(settings, 1000)
-    except TryAgain:
-        return 1
-    topic = Topology(settings.namespace).events
-    return sum(row.lag if row.records is None else row.records for row in rows if row.topic == topic)
+def _count_lags(world: World, watch: Watch, outcome: Outcome) -> None:
+    """Lags are compared while something is left to do, so all is drained once more."""
+    outcome.lags = take_census(world, watch)
+    _drain(world, watch, outcome)
 
 
 def _note(world: World, outcome: Outcome, stalls: list[Stall], hits: list[_Hit]) -> None:
-    outcome.published = sum(len(producer.published.places) for producer in world.producers)
+    outcome.published = sum(len(producer.published) for producer in world.producers)
     outcome.repeated = sum(producer.published.repeated for producer in world.producers)
+    doors = world.brokers.doors.values()
+    outcome.answers = {
+        "late": dict(sum((door.late for door in doors), Counter())),
+        "unanswered": dict(sum((door.lost for door in doors), Counter())),
+    }
     outcome.peak_mb = {machine.service.name: machine.peak_mb for machine in world.machines()}
     outcome.ends = ends_of_workers(world)
     bugs = outcome.ends[str(int(ExitCode.ENGINE_BUG))]
+    outcome.verdict.charge(outcome.verdict.wrong, "lags", (lag for lag in outcome.lags if not lag.is_right))
     outcome.verdict.charge(outcome.verdict.wrong, "workers ended by a bug", ["see processes.log"] * bugs)
     for stall in stalls:
         hit = _blame(stall, hits)

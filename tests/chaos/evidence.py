@@ -1,27 +1,31 @@
-"""What a campaign leaves behind, gathered for the oracle: topics, the owners' files, the query API, executions."""
+"""What a campaign leaves behind, gathered for the oracle: what producers were told, the owners' files, the query API.
+
+Events, commands and rows stay on their topics until a partition is judged: three million of them fit into no memory.
+"""
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 import msgspec
 from confluent_kafka import Consumer, Message, TopicPartition
-from tests.chaos.producers import Published
+from tests.chaos.producers import Place, Published
+from tests.chaos.tally import Tally
 from tests.chaos.world import World
-from tests.support.fold_oracle import Coordinates
 from tests.support.partition_files import reached_by, rows_of_partition
-from tests.support.topic_reader import read_topic
+from tests.support.topic_reader import read_topic, stream_topic
 
 from triggers.client.session_reader import SessionReader
+from triggers.codec import decode_dead_letter
 from triggers.errors import SessionNotFound, TryAgain
 from triggers.processing.partition_rows import StorageFailed
 from triggers.settings import Settings
-from triggers.topology import Topology
+from triggers.topology import Topology, partition_of
 
 _READERS = 4
 _REBUILDS = 8
@@ -29,6 +33,52 @@ _REBUILDS = 8
 
 Rows = dict[int, dict[bytes, bytes]]
 """Partition -> its rows."""
+Tallies = Mapping[tuple[str, int], Tally]
+"""Topic and partition -> what another reader has seen there."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """Everything that the oracle judges of one partition. It goes to another process."""
+
+    settings: Settings
+    partition: int
+    is_drained: bool
+    """Whether everything was done before the agents were stopped."""
+    done: int
+    """The first event that the group has not committed."""
+    executors_done: int
+    """The first command that the executors' group has not committed."""
+    acknowledged: Sequence[tuple[array[int], array[int]]]
+    """Of each producer, offsets and checksums of what it was told is safe."""
+    garbage: frozenset[int]
+    misplaced: frozenset[int]
+    letters: Counter[int]
+    """Offset of an event -> how many dead letters there are of it."""
+    rows: Mapping[bytes, bytes] | None
+    """From the RocksDB of the owner; None: nobody owned it."""
+    views: Mapping[str, bytes]
+    """Session -> what the query API answers, as JSON; empty: it is not there."""
+    executed: frozenset[str]
+    """Ids of tasks that were executed."""
+    tallies: Mapping[str, Tally]
+    """Topic -> what another reader has seen of this partition."""
+
+    def is_due(self, offset: int) -> bool:
+        """Whether what follows from the event there can be asked for: of everything, unless the campaign was cut."""
+        return self.is_drained or offset < self.done
+
+    def events(self) -> Iterator[Message]:
+        """From the topic, in order."""
+        return stream_topic(self.settings, Topology(self.settings.namespace).events, self.partition)
+
+    def commands(self) -> Iterator[Message]:
+        """From the topic, in order."""
+        return stream_topic(self.settings, Topology(self.settings.namespace).commands, self.partition)
+
+    def changelog(self) -> Iterator[Message]:
+        """From the topic, in order."""
+        return stream_topic(self.settings, Topology(self.settings.namespace).changelog, self.partition)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,61 +88,85 @@ class Evidence:
     settings: Settings
     published: Sequence[Published]
     is_drained: bool
-    """Whether everything was done before the agents were stopped."""
-    events: Sequence[Message]
-    done: dict[int, int]
-    """Partition -> the first event that is not processed."""
-    commands: Sequence[Message]
-    changelog: Sequence[Message]
-    dead_letters: Sequence[Message]
+    done: Mapping[int, int]
+    """Partition -> the first event that the agents' group has not committed."""
+    executors_done: Mapping[int, int]
+    letters: Counter[Place]
+    """Where an event was -> how many dead letters there are of it."""
     files: Rows
     """From the RocksDB of each partition's owner."""
-    views: dict[str, bytes]
-    """Session -> what the query API answers, as JSON; empty: it is not there."""
+    views: Mapping[str, bytes]
     executions: Counter[str]
     """Task id -> how often it was executed."""
+    tallies: Tallies
 
-    def is_done(self, place: Coordinates) -> bool:
-        """Whether the event there was processed: only what follows from such events can be asked for."""
-        return place[1] < self.done.get(place[0], 0)
+    def parts(self) -> list[Part]:
+        """By partition: whatever belongs to a session is on its partition."""
+        views, executed = self._by_partition(self.views), self._by_partition(self.executions, _session_of)
+        return [self._part(p, views[p], frozenset(executed[p])) for p in range(self.settings.partitions)]
 
-    @cached_property
-    def processed(self) -> list[Message]:
-        """The events that were processed."""
-        return [m for m in self.events if self.is_done((m.partition() or 0, m.offset() or 0))]
+    def _part(self, partition: int, uids: Sequence[str], executed: frozenset[str]) -> Part:
+        return Part(
+            settings=self.settings,
+            partition=partition,
+            is_drained=self.is_drained,
+            done=self.done[partition],
+            executors_done=self.executors_done[partition],
+            acknowledged=[one.on(partition) for one in self.published],
+            garbage=frozenset(offset for one in self.published for p, offset in one.garbage if p == partition),
+            misplaced=frozenset(offset for one in self.published for p, offset in one.misplaced if p == partition),
+            letters=Counter({offset: n for (p, offset), n in self.letters.items() if p == partition}),
+            rows=self.files.get(partition),
+            views={uid: self.views[uid] for uid in uids},
+            executed=executed,
+            tallies={topic: tally for (topic, p), tally in self.tallies.items() if p == partition},
+        )
+
+    def _by_partition(self, names: Mapping[str, object], uid_of: Callable[[str], str] = str) -> list[list[str]]:
+        parts: list[list[str]] = [[] for _ in range(self.settings.partitions)]
+        for name in names:
+            parts[partition_of(uid_of(name).encode(), len(parts))].append(name)
+        return parts
 
 
-def gather(world: World, *, is_drained: bool) -> Evidence:
-    """Ask everybody, stop the agents, read everything."""
+def gather(world: World, *, is_drained: bool, tallies: Tallies | None = None) -> Evidence:
+    """Ask everybody, stop the agents, read everything that is small."""
     settings, names = world.settings, Topology(world.settings.namespace)
     views = _views(settings, _sessions(settings)) if is_drained else {}
-    files = _files(world)
-    events = read_topic(settings, names.events)
     return Evidence(
         settings=settings,
         is_drained=is_drained,
-        done=_done(settings),
+        files=_files(world),
+        done=_done(settings, names.agents, names.events),
+        executors_done=_done(settings, names.executors, names.commands),
         published=[producer.published for producer in world.producers],
-        events=events,
-        commands=read_topic(settings, names.commands),
-        changelog=read_topic(settings, names.changelog),
-        dead_letters=read_topic(settings, names.dead_letters),
-        files=files,
+        letters=_letters(settings),
         views=views,
         executions=Counter(world.executions_file.read_text().splitlines()),
+        tallies=tallies or {},
     )
 
 
+def _session_of(task_id: str) -> str:
+    return task_id.rsplit("/", 2)[0]
+
+
 def _sessions(settings: Settings) -> list[str]:
-    events = read_topic(settings, Topology(settings.namespace).events)
+    events = stream_topic(settings, Topology(settings.namespace).events)
     return sorted({(message.key() or b"").decode() for message in events})
 
 
-def _done(settings: Settings) -> dict[int, int]:
-    names = Topology(settings.namespace)
-    asking = Consumer({"bootstrap.servers": settings.brokers, "group.id": names.agents, "enable.auto.commit": False})
+def _letters(settings: Settings) -> Counter[Place]:
+    letters = map(
+        decode_dead_letter, (m.value() for m in read_topic(settings, Topology(settings.namespace).dead_letters))
+    )
+    return Counter((letter.partition, letter.offset) for letter in letters)
+
+
+def _done(settings: Settings, group: str, topic: str) -> dict[int, int]:
+    asking = Consumer({"bootstrap.servers": settings.brokers, "group.id": group, "enable.auto.commit": False})
     try:
-        places = [TopicPartition(names.events, partition) for partition in range(settings.partitions)]
+        places = [TopicPartition(topic, partition) for partition in range(settings.partitions)]
         return {place.partition: max(place.offset, 0) for place in asking.committed(places, timeout=60)}
     finally:
         asking.close()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from tests.chaos import agent_faults, other_faults
+from tests.chaos import agent_faults, answer_faults, group_faults, other_faults
 from tests.chaos.agent_faults import Steps
 from tests.chaos.schedule import Kind, Shot
 from tests.chaos.world import World
@@ -19,6 +19,7 @@ class Fault:
 
     kind: Kind
     strike: Strike
+    family: str
 
     @property
     def meaning(self) -> str:
@@ -26,11 +27,26 @@ class Fault:
         return (self.strike.__doc__ or "").strip()
 
 
-def _fault(name: str, on: str, strike: Strike, shortest_s: float = 0.0, longest_s: float = 0.0, **more: float) -> Fault:
-    return Fault(Kind(name=name, on=on, shortest_s=shortest_s, longest_s=longest_s or shortest_s, **more), strike)
+PROCESSES, ANSWERS, GROUP = "processes", "answers", "group"
+FAMILIES = (PROCESSES, ANSWERS, GROUP)
+"""What a fault strikes: processes with their disks, clocks and networks; answers of brokers; the workers' group."""
 
 
-_ALL: Sequence[Fault] = (
+def _fault(  # noqa: PLR0913  # a row of a table
+    name: str,
+    on: str,
+    strike: Strike,
+    shortest_s: float = 0.0,
+    longest_s: float = 0.0,
+    *,
+    family: str = PROCESSES,
+    **more: float,
+) -> Fault:
+    kind = Kind(name=name, on=on, shortest_s=shortest_s, longest_s=longest_s or shortest_s, **more)
+    return Fault(kind, strike, family)
+
+
+_PROCESSES: Sequence[Fault] = (
     _fault("agent killed", "agent", agent_faults.killed),
     _fault("agent's machine lost", "agent", agent_faults.machine_lost, 0, 15),
     _fault("agent stopped", "agent", agent_faults.stopped, 3, 8),
@@ -59,5 +75,19 @@ _ALL: Sequence[Fault] = (
     _fault("Redis killed", "redis", other_faults.redis_killed, 0, 5),
 )
 
-FAULTS = {fault.kind.name: fault for fault in _ALL}
+_ANSWERS: Sequence[Fault] = tuple(
+    _fault(f"{kind} {how}", "answers", strike(kind), 8, 16, family=ANSWERS)
+    for kind in answer_faults.KINDS
+    for how, strike in (("late", answer_faults.late), ("unanswered", answer_faults.lost))
+)
+
+_GROUP: Sequence[Fault] = (
+    _fault("guests come and go", "group", group_faults.guests_come_and_go, 4, 8, family=GROUP),
+    _fault("agents killed in turns", "agents", group_faults.killed_in_turns, 8, 16, family=GROUP, after_s=10),
+    _fault("started before a backlog", "agents", group_faults.started_before_a_backlog, 5, 10, family=GROUP),
+    _fault("a backlog inherited", "agents", group_faults.inherits_a_backlog, 10, 14, family=GROUP, after_s=10),
+    _fault("broker just started", "broker", group_faults.broker_just_started, 0, 3, family=GROUP, after_s=25),
+)
+
+FAULTS = {fault.kind.name: fault for fault in (*_PROCESSES, *_ANSWERS, *_GROUP)}
 """Name -> fault."""

@@ -39,7 +39,7 @@ class Hasty(Service):
     @property
     def acknowledged(self) -> int:
         """Events that are safe."""
-        return len(self.published.places)
+        return len(self.published)
 
     def run(self) -> None:
         """Without a pause: what a broker does not take yet waits in this process."""
@@ -58,7 +58,7 @@ class Hasty(Service):
             self.published.failed.append(error.str())
             return
         place = (message.partition() or 0, message.offset() or 0)
-        self.published.places[place] = crc32(message.value() or b"")
+        self.published.note(place, crc32(message.value() or b""))
 
     def _interleaved(self) -> Iterator[tuple[str, Fields]]:
         """A hundred sessions at a time, in turn."""

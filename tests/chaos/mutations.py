@@ -22,6 +22,10 @@ class Mutation:
     """What brings it to light."""
     events_per_s: float = 80
     """A few keep sessions open for longer, and let a rebalance pass without an aborted transaction."""
+    light_per_s: float = 0.0
+    """More events, few of which cause a command: a member that is set to a place while it fetches much."""
+    is_healed: bool = False
+    """The product makes up for it: nothing is lost, nothing is wrong, and the agents' metrics count it."""
     calm_s: float = 0.0
     """After each fault, so that partitions go and come back before the next one."""
     least_s: float = 0.0

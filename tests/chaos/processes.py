@@ -94,10 +94,17 @@ class AgentMachine(Machine):
 
     def partitions(self) -> list[int] | None:
         """What it owns; None when it is not ready or does not answer."""
+        answer = self._ask("/ready")
+        return None if answer is None else list(json.loads(answer)["partitions"])
+
+    def metrics(self) -> bytes:
+        """Its metrics in Prometheus' text format; nothing when it does not answer."""
+        return self._ask("/metrics") or b""
+
+    def _ask(self, path: str) -> bytes | None:
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/ready", timeout=5) as answer:
-                owned: list[int] = json.loads(answer.read())["partitions"]
-                return owned
+            with urllib.request.urlopen(f"http://127.0.0.1:{self._port}{path}", timeout=5) as answer:
+                return bytes(answer.read())
         except (urllib.error.URLError, OSError):
             return None
 

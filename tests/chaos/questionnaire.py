@@ -23,6 +23,9 @@ RULES: Fields = {
 
 ENDLESS: Fields = {"t_page": {"after": ["opened"], "andEvery": "page", "run": f"{TASKS}.work"}}
 
+LIGHT: Fields = {"t_count": {"after": [], "andEvery": "counted", "run": f"{TASKS}.work"}}
+"""Most events of such a session cause nothing but their rows."""
+_COUNTED = 0.01
 
 NO_LIMITS: Fields = {}
 REISSUED: Fields = {"$limits": {"timeouts": {"scheduled": 240}}}
@@ -42,6 +45,14 @@ def session(chance: Random, limits: Fields = NO_LIMITS) -> Iterator[Fields]:
     yield {"trigger": "complete"}
     for number in range(pages, pages + chance.randrange(3)):
         yield _page(chance, number)
+
+
+def light_session(chance: Random) -> Iterator[Fields]:
+    """The events of a session that hardly ever asks for a task."""
+    yield {"configuration": LIGHT}
+    for number in range(chance.randrange(50, 400)):
+        name = "counted" if chance.random() < _COUNTED else "answered"
+        yield {"trigger": name, "kwargs": {"n": number}}
 
 
 def endless(chance: Random, limits: Fields = NO_LIMITS) -> Iterator[Fields]:

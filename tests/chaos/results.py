@@ -3,44 +3,51 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from functools import cached_property
+from collections.abc import Iterable
 from typing import cast
 
 import msgspec
-from tests.chaos.evidence import Evidence
+from confluent_kafka import Message
 
 from triggers.codec import EventDecoder, decode_command
 from triggers.core.commands import RunTask
 from triggers.core.events import TaskEvent, TaskFailed, TaskFinished, TaskRetried, TaskStarted
 from triggers.errors import Undecodable
-from triggers.processing.records import Header
+from triggers.kafka.records import Header
 
 _LOST = "WorkerLostError"
+_JSON = b"{"
+"""How an application's event begins; results are Avro."""
 
 
 class ResultsOfAttempts:
     """Commands and results of a campaign, compared without the core."""
 
-    def __init__(self, evidence: Evidence) -> None:
-        self._evidence = evidence
-        found = (decode_command(message.value()) for message in evidence.commands)
-        self.commands: dict[str, RunTask] = {command.id: command for command in found}
+    def __init__(self, commands: Iterable[Message], max_payload_bytes: int) -> None:
+        self.commands: dict[str, RunTask] = {}
         """Task id -> command."""
-
-    @cached_property
-    def results(self) -> dict[str, list[TaskEvent]]:
+        self.offsets: dict[str, int] = {}
+        """Task id -> offset of its command."""
+        self.results: defaultdict[str, list[TaskEvent]] = defaultdict(list)
         """Task id -> its results in order."""
-        decoder = EventDecoder(self._evidence.settings.max_payload_bytes, None)
-        results: defaultdict[str, list[TaskEvent]] = defaultdict(list)
-        for message in self._evidence.events:
-            headers = cast("list[Header] | None", message.headers())
-            try:
-                event = decoder.decode(message.value(), headers, message.offset() or 0, message.timestamp()[1])
-            except Undecodable:
-                continue
-            if isinstance(event, TaskEvent) and not isinstance(event, TaskStarted):
-                results[f"{(message.key() or b'').decode()}/{event.instance}/{event.attempt}"].append(event)
-        return results
+        self._decoder = EventDecoder(max_payload_bytes, None)
+        for message in commands:
+            command = decode_command(message.value())
+            self.commands[command.id] = command
+            self.offsets[command.id] = message.offset() or 0
+
+    def note(self, message: Message) -> None:
+        """Take a record of the events topic into account."""
+        value = message.value()
+        if not value or value.startswith(_JSON):
+            return
+        headers = cast("list[Header] | None", message.headers())
+        try:
+            event = self._decoder.decode(value, headers, message.offset() or 0, message.timestamp()[1])
+        except Undecodable:
+            return
+        if isinstance(event, TaskEvent) and not isinstance(event, TaskStarted):
+            self.results[f"{(message.key() or b'').decode()}/{event.instance}/{event.attempt}"].append(event)
 
     @property
     def missing(self) -> list[str]:

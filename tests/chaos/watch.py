@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from confluent_kafka import Consumer, Message, TopicPartition
 from tests.chaos.results import attempt_before
+from tests.chaos.tally import Tally
 
 from triggers.codec import EventDecoder, decode_command
+from triggers.codec.avro_records import MARKER
 from triggers.core.events import TaskEvent, TaskStarted
 from triggers.errors import Undecodable
 from triggers.settings import Settings
@@ -46,6 +49,8 @@ class Watch(threading.Thread):
         """Those whose instance was not issued again since."""
         self.results: set[str] = set()
         self.events = 0
+        self.tallies: defaultdict[tuple[str, int], Tally] = defaultdict(Tally)
+        """Topic and partition -> what was read there."""
         self._settings = settings
         self._names = Topology(settings.namespace)
         self._decoder = EventDecoder(settings.max_payload_bytes, None)
@@ -68,6 +73,7 @@ class Watch(threading.Thread):
                 "group.id": "watch",
                 "enable.auto.commit": False,
                 "isolation.level": "read_committed",
+                "auto.offset.reset": "error",
                 "fetch.wait.max.ms": 50,
                 "log_level": 0,
             }
@@ -85,16 +91,18 @@ class Watch(threading.Thread):
                 yield TopicPartition(topic, partition, 0)
 
     def _look(self, message: Message, now: float) -> None:
-        partition = message.partition() or 0
-        if message.topic() == self._names.changelog:
+        topic, partition, value = message.topic() or "", message.partition() or 0, message.value() or b""
+        self.tallies[topic, partition].note(message.offset() or 0, value)
+        if topic == self._names.changelog:
             self._moved("state", partition, now)
-        elif message.topic() == self._names.commands:
-            command = decode_command(message.value())
+        elif topic == self._names.commands:
+            command = decode_command(value)
             self.commands.discard(attempt_before(command))
             self.commands.add(command.id)
         else:
             self.events += 1
-            self._look_at_event(message, partition, now)
+            if value.startswith(MARKER):  # results and timers; applications of the campaign publish JSON
+                self._look_at_event(message, partition, now)
 
     def _look_at_event(self, message: Message, partition: int, now: float) -> None:
         try:

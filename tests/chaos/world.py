@@ -16,7 +16,7 @@ from tests.chaos.brokers import Brokers
 from tests.chaos.disks import Disk
 from tests.chaos.plan import Plan
 from tests.chaos.processes import AgentMachine, CeleryMachine, Machine
-from tests.chaos.producers import Bursty, Giant, Service, Steady
+from tests.chaos.producers import Bursty, Giant, Light, Service, Steady
 from tests.chaos.questionnaire import NO_LIMITS, REISSUED
 from tests.support.redis_server import RedisServer
 
@@ -78,6 +78,8 @@ class World:
             "agents": 1,
             "celery": len(self.executors),
             "celeries": 1,
+            "answers": 1,
+            "group": 1,
             "broker": len(self.brokers),
             "cluster": int(len(self.brokers) > 2),
             "producers": 1,
@@ -196,9 +198,11 @@ def _dispatcher(world: World, redis_url: str) -> Machine:
 
 
 def _producers(world: World) -> list[Service]:
+    shares: tuple[tuple[type[Service], str, float], ...]
     shares = ((Steady, "steady", 0.5), (Bursty, "bursty", 0.3), (Giant, "giant", 0.2))
     plan, limits = world.plan, REISSUED if world.plan.dispatcher else NO_LIMITS
-    return [kind(name, world.settings, plan.seed, plan.events_per_s * share, limits) for kind, name, share in shares]
+    made = [kind(name, world.settings, plan.seed, plan.events_per_s * share, limits) for kind, name, share in shares]
+    return [*made, *([Light("light", world.settings, plan.seed, plan.light_per_s)] if plan.light_per_s else [])]
 
 
 def _behind(world: World, client: str) -> Settings:

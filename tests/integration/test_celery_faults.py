@@ -8,6 +8,7 @@ from collections import Counter
 
 import msgspec
 import pytest
+from tests.support.bad_header import send_bad_header
 from tests.support.celery_process import CeleryProcess, celery_worker
 from tests.support.commands import command, issue, issue_bytes, results, wait_for_results
 from tests.support.executors import finished_beyond_the_commit, lag
@@ -156,6 +157,20 @@ def test_a_malformed_command_becomes_a_dead_letter_and_is_settled(
     letter = decode_dead_letter(read_topic(settings, names.dead_letters)[0].value())
     assert (letter.reason, letter.value, letter.key, letter.topic) == (reason, value, b"s1", names.commands)
     assert dict(letter.headers) == {"h": b"1"}
+
+
+def test_a_malformed_command_with_a_header_whose_name_is_no_text_ends_no_worker(settings: Settings) -> None:
+    names = create_topics(settings)
+    send_bad_header(settings, names.commands, "s1", "garbage", 0)
+    issue(settings, [good := _quick(1)])
+
+    with celery_worker(settings, "--pool=solo") as worker:
+        wait_for_results(settings, [good], worker)
+        wait_until(lambda: len(read_topic(settings, names.dead_letters)) == 1, "one dead letter", 20)
+        wait_until(lambda: lag(settings) == 0, "the lag is 0", 20)
+
+    letter = decode_dead_letter(read_topic(settings, names.dead_letters)[0].value())
+    assert (letter.reason, letter.value, letter.headers) == ("unknown format", b"garbage", [])
 
 
 def test_a_worker_whose_reader_dies_stops(settings: Settings) -> None:

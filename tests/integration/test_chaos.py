@@ -6,26 +6,44 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
-FAULTS = ("agent killed", "agent stopped", "disk wiped", "Celery worker killed", "pool child killed")
+PROCESS_FAULTS = ("agent killed", "agent stopped", "disk wiped", "Celery worker killed", "pool child killed")
+GROUP_FAULTS = ("offset lookups late", "guests come and go")
 
 pytestmark = [pytest.mark.broker, pytest.mark.usefixtures("broker"), pytest.mark.timeout(280)]
 
 
-def test_a_short_fault_campaign_loses_nothing_and_gets_nothing_wrong(tmp_path: Path) -> None:
-    options = ["--seed=7", "--duration=15", "--rate=60", "--agents=2", f"--folder={tmp_path / 'report'}", "--json"]
-    command = [sys.executable, "-m", "tests.chaos", *options, *(f"--fault={name}" for name in FAULTS)]
+def campaign(folder: Path, *options: str, faults: Sequence[str]) -> dict[str, Any]:
+    """Run a campaign; its report."""
+    chosen = [*options, "--agents=2", "--no-census", f"--folder={folder}", "--json"]
+    command = [sys.executable, "-m", "tests.chaos", *chosen, *(f"--fault={name}" for name in faults)]
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
-
     done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
-
     assert done.stdout, done.stderr[-3000:]
-    report = json.loads(done.stdout)
+    report: dict[str, Any] = json.loads(done.stdout)
     assert (report["lost"], report["wrong"], report["drained"]) == ({}, {}, True), report
     assert done.returncode == 0
+    return report
+
+
+def test_a_short_fault_campaign_loses_nothing_and_gets_nothing_wrong(tmp_path: Path) -> None:
+    report = campaign(tmp_path / "report", "--seed=7", "--duration=15", "--rate=60", faults=PROCESS_FAULTS)
+
     assert report["commands"] > 300
     assert sum(report["faults"].values()) >= 3
+
+
+def test_late_answers_and_members_that_come_and_go_lose_nothing_of_a_thousand_events_a_second(tmp_path: Path) -> None:
+    report = campaign(
+        tmp_path / "report", "--seed=8", "--duration=14", "--rate=20", "--light=1000", faults=GROUP_FAULTS
+    )
+
+    assert report["published"] > 5_000
+    assert report["answers"]["late"]["ListOffsets"] > 0
+    assert sum(report["faults"].values()) >= 2

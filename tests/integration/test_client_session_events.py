@@ -8,6 +8,7 @@ import pytest
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 from msgspec import structs
+from tests.support.bad_header import send_bad_header
 from tests.support.questionnaires import Application, interleaved, questionnaire
 from tests.support.topic_reader import wait_until
 from tests.support.topic_setup import create_topics
@@ -90,6 +91,19 @@ def test_without_a_worker_the_partition_is_read(settings: Settings) -> None:
     assert [len(events) for events in source.of_each(["s2", "s1"]).values()] == [1, 7]
     with pytest.raises(SessionNotFound, match="s3"):
         source.of("s3")
+
+
+def test_an_event_with_a_header_whose_name_is_no_text_is_left_out_of_a_scan(settings: Settings) -> None:
+    create_topics(settings)
+    partition = partition_of(b"s1", settings.partitions)
+    send_bad_header(settings, Topology(settings.namespace).events, "s1", '{"trigger": "bad"}', partition)
+    application = Application(settings)
+    application.fire("s1", {"trigger": "good"})
+    application.flush()
+    source = SessionEvents(settings)
+
+    assert [event.position for event in source.scan(["s1"])["s1"]] == [1]
+    assert [(uid, event.position) for uid, event in source.every()] == [("s1", 1)]
 
 
 @pytest.mark.usefixtures("worker")

@@ -9,6 +9,7 @@ from itertools import groupby
 
 import msgspec
 import pytest
+from tests.support.bad_header import send_bad_header
 from tests.support.celery_process import CeleryProcess
 from tests.support.questionnaires import Application
 from tests.support.settled import wait_until_processed
@@ -20,7 +21,7 @@ from triggers.client.decision_consumer import HOOK_FAILED
 from triggers.client.topics import create_topics
 from triggers.codec import decode_decision
 from triggers.settings import Settings
-from triggers.topology import Topology
+from triggers.topology import Topology, partition_of
 
 pytestmark = pytest.mark.broker
 
@@ -138,6 +139,20 @@ def test_a_hook_that_raises_is_tried_again_and_then_a_dead_letter_that_can_be_re
 
     assert letter.letter.reason == HOOK_FAILED
     assert "the hook of bad is broken" in letter.letter.detail
+
+
+def test_a_malformed_decision_with_a_header_whose_name_is_no_text_ends_no_runner(with_feed: Settings) -> None:
+    partition = partition_of(b"s1", with_feed.partitions)
+    send_bad_header(with_feed, Topology(with_feed.namespace).decisions, "s1", "garbage", partition)
+    application = Application(with_feed)
+    application.fire("s1", {"trigger": "go"})
+    application.flush()
+
+    with WorkerProcess(with_feed, "w0"), hook_process(with_feed) as hooks:
+        wait_until(lambda: notes(hooks, "s1") == ["- fire go"], f"the hook behind it runs; see {hooks.log}")
+        [stored] = DeadLetters(with_feed).newest()
+
+    assert (stored.letter.reason, stored.letter.value, stored.letter.headers) == ("unknown format", b"garbage", [])
 
 
 def test_hooks_told_to_stop_commit_what_is_done(with_feed: Settings) -> None:

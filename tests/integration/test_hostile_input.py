@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
-import subprocess
-import sys
 import uuid
 from collections import Counter, defaultdict
 from collections.abc import Iterator
@@ -15,6 +12,7 @@ from dataclasses import dataclass
 import pytest
 from click.testing import CliRunner
 from confluent_kafka import Message, Producer
+from tests.support.bad_header import send_bad_header
 from tests.support.fold_oracle import assert_equals_fold
 from tests.support.hostile_cases import CASES
 from tests.support.hostile_records import ELSEWHERE, OWN, Case, Sent, text
@@ -31,24 +29,6 @@ from triggers.topology import Topology, partition_of
 pytestmark = pytest.mark.broker
 
 BYSTANDER = b"bystander"
-BAD_HEADER = """
-import asyncio, sys
-from aiokafka import AIOKafkaProducer
-
-class Bytes(str):
-    def encode(self, *_):
-        return b"\\xff\\xfe"
-
-async def main(brokers, topic, key, partition):
-    producer = AIOKafkaProducer(bootstrap_servers=brokers)
-    await producer.start()
-    headers = [(Bytes("h"), b"x")]
-    await producer.send_and_wait(topic, b'{"trigger": "go"}', key.encode(), int(partition), headers=headers)
-    await producer.stop()
-
-asyncio.run(main(*sys.argv[1:]))
-"""
-"""Librdkafka's clients take names that are text only; others write what they are told."""
 IDS = [case.name for case in CASES]
 
 
@@ -186,9 +166,7 @@ def test_what_was_compressed_far_below_its_size_is_refused_unread(aftermath: Aft
 @pytest.mark.parametrize("partition", [0, 1])
 def test_a_header_whose_name_is_no_text_is_refused_wherever_it_lies(aftermath: Aftermath, partition: int) -> None:
     names, key = Topology(aftermath.settings.namespace), f"header-{partition}"
-    arguments = [aftermath.settings.brokers, names.events, key, str(partition)]
-    environment = {**os.environ, "AIOKAFKA_NO_EXTENSIONS": "1"}  # its Cython is stricter than its Python
-    subprocess.run([sys.executable, "-c", BAD_HEADER, *arguments], env=environment, check=True)
+    send_bad_header(aftermath.settings, names.events, key, '{"trigger": "go"}', partition)
     wait_until_processed(aftermath.settings)
 
     (letter,) = [s.letter for s in stored_letters(aftermath.settings) if s.letter.key == key.encode()]

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
+import msgspec
 import pytest
+from confluent_kafka import Consumer, TopicPartition
 from tests.support.fold_oracle import assert_equals_fold
 from tests.support.questionnaires import Application, Load, interleaved
 from tests.support.settled import wait_until_processed
@@ -14,6 +17,11 @@ from tests.support.topic_setup import create_topics
 from tests.support.worker_process import WorkerProcess
 
 from triggers.dev.broker import Broker
+from triggers.processing.batch import Batch
+from triggers.processing.exits import Stop
+from triggers.processing.kafka_options import producer_options
+from triggers.processing.patience import Patience
+from triggers.processing.transaction import Transactions
 from triggers.settings import Settings
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(240)]
@@ -66,3 +74,41 @@ def test_a_worker_started_before_its_broker_waits_for_it(settings: Settings, own
 
         wait_until_processed(settings)
         assert_equals_fold(settings)
+
+
+class BrokerDiesInTheCommit(Transactions):
+    """The broker is killed when everything but the commit has been sent."""
+
+    broker: Broker
+
+    def _add_offsets(self, offsets: Mapping[int, int], group: object) -> None:
+        super()._add_offsets(offsets, group)
+        self.broker.kill()
+
+
+class NoProcessor:
+    """Decides nothing."""
+
+    def process(self, batch: Batch) -> None: ...
+
+    def forget(self, partitions: frozenset[int] | None = None) -> None: ...
+
+
+async def test_the_watchdog_waits_for_a_commit_that_gets_no_answer(settings: Settings, own_broker: Broker) -> None:
+    names, patience = create_topics(settings), Patience(2.0)
+    options = producer_options(msgspec.structs.replace(settings, transaction_timeout_s=2.0), "w", 1_000_000, 1_000_000)
+    transactions = BrokerDiesInTheCommit(options, source=names.events, changelog=names.changelog, patience=patience)
+    transactions.broker = own_broker
+    member = Consumer({"bootstrap.servers": settings.brokers, "group.id": names.agents, "log_level": 0})
+    member.committed([TopicPartition(names.events, 0)], timeout=30)  # the group has a coordinator now
+    transactions.start()
+    batch = Batch({}, frozenset({0}), NoProcessor())
+    batch.offsets[0] = 1
+
+    began = time.monotonic()
+    with pytest.raises(Stop):
+        transactions.commit(batch, member.consumer_group_metadata())
+    took_s = time.monotonic() - began
+    member.close()
+
+    assert patience.commit_s < took_s < patience.longest_commit_s < patience.watchdog_s

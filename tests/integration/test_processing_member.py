@@ -13,8 +13,11 @@ from tests.support.questionnaires import Application
 from tests.support.topic_reader import wait_until
 from tests.support.topic_setup import create_topics
 
-from triggers.processing.kafka_options import member_options, producer_options
+from triggers.kafka.witness import Witness
+from triggers.processing.guard import Guard
+from triggers.processing.kafka_options import member_options, producer_options, witness_options
 from triggers.processing.member import Member
+from triggers.processing.metrics import Metrics
 from triggers.processing.ownership import Ownership
 from triggers.settings import Settings
 from triggers.topology import Topology
@@ -40,42 +43,48 @@ def ownership() -> Ownership:
 @pytest.fixture
 def member(settings: Settings, ownership: Ownership) -> Iterator[Member]:
     topic = create_topics(settings).events
+    guard = Guard(Witness(witness_options(settings), topic), Metrics())
     member = Member(
-        member_options(settings, "m"), topic, ownership, NoRebalances(), is_empty=lambda _: True, patience_s=30
+        member_options(settings, "m"), topic, ownership, NoRebalances(), guard, is_empty=lambda _: True, patience_s=30
     )
     yield member
     member.leave()
 
 
-def own_everything(ownership: Ownership, partitions: int) -> None:
-    ownership.assign(range(partitions))
+def recover(ownership: Ownership) -> None:
+    """All that the group has given us."""
     ownership.recovered(ownership.to_recover())
 
 
-def test_a_partition_whose_assignment_is_still_on_the_way_is_read_later(
+def wait_until_owned(member: Member, ownership: Ownership, settings: Settings) -> None:
+    def owns() -> bool:
+        member.fetch(10, 0.1)
+        return len(ownership.owned) == settings.partitions
+
+    wait_until(owns, "the group has given us all partitions")
+
+
+def test_nothing_is_fetched_before_it_is_known_where_to_begin(
     member: Member, ownership: Ownership, settings: Settings
 ) -> None:
-    own_everything(ownership, settings.partitions)
-
-    assert member.fetch(10, 0.1) == {}
-    assert member.running == frozenset()
-
     member.join()
+    wait_until_owned(member, ownership, settings)
 
-    def runs() -> bool:
-        member.fetch(10, 0.1)
-        own_everything(ownership, settings.partitions)
-        return len(member.running) == settings.partitions
+    assert member._kafka.assignment() == []
 
-    wait_until(runs, "all partitions are read")
+    recover(ownership)
+    member.fetch(10, 0.1)
+
+    assert sorted(tp.partition for tp in member._kafka.assignment()) == list(range(settings.partitions))
+    assert member.running == frozenset(range(settings.partitions))
 
 
-def read_on(member: Member, ownership: Ownership, settings: Settings) -> list[int]:
+def read_on(member: Member, ownership: Ownership) -> list[int]:
     """Offsets of the next records that come."""
     found: list[int] = []
 
     def some_came() -> bool:
-        own_everything(ownership, settings.partitions)
+        recover(ownership)
         found.extend(record.offset() or 0 for records in member.fetch(10, 0.1).values() for record in records)
         return bool(found)
 
@@ -89,11 +98,11 @@ def test_after_a_rewind_the_same_records_come_again(member: Member, ownership: O
     application.flush()
     member.join()
 
-    assert read_on(member, ownership, settings) == [0]
+    assert read_on(member, ownership) == [0]
 
     member.rewind()
 
-    assert read_on(member, ownership, settings) == [0]
+    assert read_on(member, ownership) == [0]
 
 
 class _FailsInOnePartition:
@@ -108,7 +117,7 @@ class _FailsInOnePartition:
 
     def committed(self, partitions: list[TopicPartition], timeout: float) -> list[Any]:
         found = self._real.committed(partitions, timeout=timeout)
-        self.asked += bool(self._real.assignment())
+        self.asked += 1
         if self.asked != 1:
             return found
         unknown = SimpleNamespace(partition=0, offset=-1001, error=KafkaError(KafkaError.NOT_COORDINATOR))
@@ -122,6 +131,10 @@ def test_an_offset_that_the_broker_could_not_tell_is_asked_for_again(
     member: Member, ownership: Ownership, settings: Settings
 ) -> None:
     topic = Topology(settings.namespace).events
+    producer = Producer({"bootstrap.servers": settings.brokers})
+    for number in range(7 * settings.partitions):
+        producer.produce(topic, b"event", partition=number % settings.partitions)
+    assert producer.flush(30) == 0
     committing = Consumer({"bootstrap.servers": settings.brokers, "group.id": Topology(settings.namespace).agents})
     committing.commit(offsets=[TopicPartition(topic, p, 7) for p in range(settings.partitions)], asynchronous=False)
     committing.close()
@@ -130,7 +143,7 @@ def test_an_offset_that_the_broker_could_not_tell_is_asked_for_again(
     member.join()
 
     def runs() -> bool:
-        own_everything(ownership, settings.partitions)
+        recover(ownership)
         member.fetch(10, 0.1)
         return len(member.running) == settings.partitions
 
@@ -155,14 +168,16 @@ def undecided_offsets(settings: Settings) -> Iterator[None]:
 
 
 def test_where_to_read_can_be_set_while_the_offsets_of_the_group_are_undecided(
-    member: Member, settings: Settings
+    member: Member, ownership: Ownership, settings: Settings
 ) -> None:
-    def is_assigned() -> bool:
-        member.fetch(10, 0.1)
-        return len(member._kafka.assignment()) == settings.partitions
-
+    application = Application(settings)
+    application.fire("s1", {"trigger": "a"})
+    application.flush()
     with undecided_offsets(settings):
         member.join()
-        wait_until(is_assigned, "the partitions are assigned")
+        wait_until_owned(member, ownership, settings)
+        for partition in range(settings.partitions):
+            member._start(TopicPartition(Topology(settings.namespace).events, partition, 0))
+        member.running = ownership.owned
 
-        assert member._start(TopicPartition(Topology(settings.namespace).events, 0, 0))
+        assert read_on(member, ownership) == [0]

@@ -17,7 +17,7 @@ from triggers.core.engine import apply
 from triggers.core.rows import MemoryRows
 from triggers.core.session import Session
 from triggers.errors import CallError, NotFound, Undecodable
-from triggers.processing.records import Record, headers_of
+from triggers.kafka.records import Record, headers_of
 from triggers.settings import Settings
 from triggers.topology import Topology, partition_of
 

@@ -7,7 +7,7 @@ from typing import cast
 
 from confluent_kafka import Message
 
-from triggers.processing.records import Header, Record
+from triggers.kafka.records import Header, Record
 from triggers.topology import partition_of
 
 PARTITIONS = 4

@@ -16,23 +16,30 @@ PATIENCE_S = 90.0
 
 def read_topic(settings: Settings, topic: str) -> list[Message]:
     """Every committed record from the beginning to the end as it is now, in order within each partition."""
+    return list(stream_topic(settings, topic))
+
+
+def stream_topic(settings: Settings, topic: str, partition: int | None = None) -> Iterator[Message]:
+    """The same, of one partition or of all, while they are read: a few thousand are in memory at a time."""
     consumer = Consumer(
         {
             "bootstrap.servers": settings.brokers,
             "group.id": "test-reader",
             "isolation.level": "read_committed",
+            "auto.offset.reset": "error",
             "enable.partition.eof": True,
             "enable.auto.commit": False,
+            "queued.max.messages.kbytes": 32_768,
         }
     )
     try:
-        return list(_read(consumer, topic))
+        there = list(consumer.list_topics(topic, timeout=30).topics[topic].partitions)
+        yield from _read(consumer, topic, there if partition is None else [partition])
     finally:
         consumer.close()
 
 
-def _read(consumer: Consumer, topic: str) -> Iterator[Message]:
-    partitions = consumer.list_topics(topic, timeout=30).topics[topic].partitions
+def _read(consumer: Consumer, topic: str, partitions: list[int]) -> Iterator[Message]:
     ends = {p: consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=30)[1] for p in partitions}
     todo = {p for p, end in ends.items() if end > 0}
     consumer.assign([TopicPartition(topic, p, 0) for p in todo])

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
-from typing import cast
-
 from confluent_kafka import Message
-from tests.chaos.evidence import Evidence
 from tests.chaos.results import ResultsOfAttempts
 
 from triggers.codec import encode_command, encode_event
@@ -26,9 +22,11 @@ def result(number: int) -> Message:
 
 
 def missing(*messages: Message) -> list[str]:
-    of = {topic: [message for message in messages if message.topic() == topic] for topic in ("commands", "events")}
-    evidence = SimpleNamespace(settings=Settings(), **of)
-    return ResultsOfAttempts(cast("Evidence", evidence)).missing
+    results = ResultsOfAttempts((m for m in messages if m.topic() == "commands"), Settings().max_payload_bytes)
+    for message in messages:
+        if message.topic() == "events":
+            results.note(message)
+    return results.missing
 
 
 def test_an_attempt_without_a_result_is_missing() -> None:

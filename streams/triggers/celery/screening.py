@@ -13,11 +13,12 @@ from triggers.celery.command_headers import name_of
 from triggers.celery.command_source import Delivery
 from triggers.celery.outcomes import failed
 from triggers.celery.result_publisher import ResultPublisher
-from triggers.client.kafka_sender import Header
 from triggers.codec import DeadLetter, decode_command, encode_key
 from triggers.codec.json_payloads import check_payload
 from triggers.core.commands import RunTask
 from triggers.errors import CallError, NotFound, Undecodable
+from triggers.kafka.letters import letter_of
+from triggers.kafka.records import Record
 
 RUNNER: Final = "celery"
 """The task runner that executes here; also the default one."""
@@ -77,16 +78,5 @@ def _unknown(name: str, tasks: Collection[str]) -> str:
 
 
 def _letter(delivery: Delivery, error: Undecodable | CallError) -> DeadLetter:
-    message = delivery.message
     reason, detail = (error.reason, error.detail) if isinstance(error, Undecodable) else (_BAD_SESSION, str(error))
-    return DeadLetter(
-        reason=reason,
-        detail=detail,
-        topic=message.topic() or "",
-        partition=delivery.partition,
-        offset=delivery.offset,
-        time=max(message.timestamp()[1], 0),
-        key=message.key(),
-        value=message.value(),
-        headers=cast("list[Header]", message.headers() or []),
-    )
+    return letter_of(cast("Record", delivery.message), reason, detail)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 
-from triggers.client.kafka_sender import Coordinates, Header, KafkaSender
+from triggers.client.kafka_sender import Coordinates, KafkaSender
 from triggers.client.stored_letters import StoredLetter, stored_letters
 from triggers.codec import DeadLetter
 from triggers.errors import NotFound
+from triggers.kafka.records import Header
 from triggers.settings import Settings
 
 REDRIVES = "triggers-redrives"

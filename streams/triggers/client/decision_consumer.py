@@ -12,9 +12,11 @@ from typing import Final, cast
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from triggers.client.connection import Options, connection_options
-from triggers.client.kafka_sender import Header, KafkaSender
-from triggers.codec import DeadLetter, DecisionRecord, decode_decision, encode_dead_letter
+from triggers.client.kafka_sender import KafkaSender
+from triggers.codec import DecisionRecord, decode_decision, encode_dead_letter
 from triggers.errors import TryAgain, Undecodable
+from triggers.kafka.letters import letter_of
+from triggers.kafka.records import Record
 from triggers.settings import Settings
 from triggers.topology import Topology
 
@@ -125,17 +127,7 @@ class DecisionConsumer:
         return True
 
     def _bury(self, message: Message, reason: str, detail: str) -> None:
-        letter = DeadLetter(
-            reason=reason,
-            detail=detail,
-            topic=self._topic,
-            partition=message.partition() or 0,
-            offset=message.offset() or 0,
-            time=max(message.timestamp()[1], 0),
-            key=message.key(),
-            value=message.value(),
-            headers=list(cast("list[Header]", message.headers() or [])),
-        )
+        letter = letter_of(cast("Record", message), reason, detail)
         self._sender.wait(self._sender.send(self._dead_letters, message.key(), encode_dead_letter(letter)))
 
     def _rest(self, seconds: float, partition: int, assignment: object, stopping: threading.Event) -> bool:

@@ -11,9 +11,8 @@ from triggers.client.connection import connection_options, unavailable
 from triggers.client.per_process import PerProcess
 from triggers.client.record_limits import dead_letter_bytes
 from triggers.errors import BrokerUnavailable, TooLarge, TriggersError
+from triggers.kafka.records import Header
 from triggers.settings import Settings
-
-Header = tuple[str, bytes | None]
 
 _POLL_S = 0.001
 """How long a thread may overlook that another thread's poll has reported its delivery."""

@@ -14,9 +14,9 @@ from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 import msgspec
 from msgspec import Struct
 
-from triggers.client.bounded_call import Hung, call_within
 from triggers.codec import Reason
 from triggers.errors import SettingsError, TryAgain, Undecodable
+from triggers.kafka.bounded_call import Hung, call_within
 
 _REMEMBERED_S = 60.0
 _MOST_REMEMBERED = 10_000

@@ -9,7 +9,6 @@ from typing import cast
 from confluent_kafka import Message
 
 from triggers.client.event_decoder import event_decoder
-from triggers.client.kafka_sender import Header
 from triggers.client.owners import Owners
 from triggers.client.session_reader import SessionReader
 from triggers.client.stored_letters import stored_letters
@@ -19,6 +18,7 @@ from triggers.codec import Reason, decode_key, encode_key
 from triggers.codec.confluent_framing import is_framed
 from triggers.core.events import Event
 from triggers.errors import OwnerUnavailable, SessionNotFound, SettingsError, Undecodable
+from triggers.kafka.records import Record, headers_of
 from triggers.settings import Settings
 from triggers.topology import Topology, partition_of
 
@@ -102,7 +102,7 @@ class SessionEvents:
                 yield found
 
     def _event(self, message: Message) -> Event:
-        headers = cast("list[Header] | None", message.headers())
+        headers = headers_of(cast("Record", message))
         return self._decoder.decode(message.value(), headers, message.offset() or 0, message.timestamp()[1])
 
     def _dead(self) -> set[Place]:

@@ -14,13 +14,21 @@ import uvloop
 
 from triggers.client.event_decoder import event_decoder
 from triggers.core.config import Plans
+from triggers.kafka.witness import Witness
 from triggers.processing import partition_turn
 from triggers.processing.agent import Agent
 from triggers.processing.batch import Batch, Processor
 from triggers.processing.decision_feed import DecisionFeed
 from triggers.processing.exits import ExitCode, crash_only, leave
 from triggers.processing.faust_private import check_faust
-from triggers.processing.kafka_options import member_options, probe_options, producer_options, restore_options
+from triggers.processing.guard import Guard
+from triggers.processing.kafka_options import (
+    member_options,
+    probe_options,
+    producer_options,
+    restore_options,
+    witness_options,
+)
 from triggers.processing.logs import configure_logging
 from triggers.processing.member import Member
 from triggers.processing.memory import share_arenas, spare_the_collector
@@ -28,6 +36,7 @@ from triggers.processing.metrics import Metrics
 from triggers.processing.overlay import Overlays
 from triggers.processing.ownership import Ownership
 from triggers.processing.partition_turn import Rules
+from triggers.processing.patience import Patience
 from triggers.processing.predecessors import Predecessors
 from triggers.processing.progress import Progress
 from triggers.processing.pump import Pump
@@ -107,6 +116,7 @@ class Worker:
         self._worker_id = worker_id
         self._url = url
         self._names = Topology(settings.namespace)
+        self._patience = Patience(settings.transaction_timeout_s)
         self._metrics = Metrics()
         self._ownership = Ownership()
         self._progress = Progress()
@@ -167,29 +177,30 @@ class Worker:
             metrics=self._metrics,
             most=self._settings.max_batch_records,
             idle_s=self._settings.idle_poll_s,
-            patience_s=5 * self._settings.transaction_timeout_s,
+            patience_s=self._patience.watchdog_s,
         )
         spare_the_collector()
         return pump
 
     def _new_member(self, consumer: AgentConsumer) -> Member:
         options = member_options(self._settings, f"{self._worker_id}@{self._url}")
-        patience = self._settings.transaction_timeout_s * 2
         return Member(
             options,
             self._names.events,
             self._ownership,
             consumer,
+            Guard(Witness(witness_options(self._settings), self._names.events), self._metrics),
             is_empty=lambda partition: self._store.rows(partition).reached() < 0,
-            patience_s=patience,
+            patience_s=self._patience.group_offsets_s,
         )
 
     def _new_transactions(self, topics: Topics) -> Transactions:
         options = producer_options(
             self._settings, self._worker_id, min(topics.largest.values()), max(topics.largest.values())
         )
-        timeout = self._settings.transaction_timeout_s
-        return Transactions(options, source=self._names.events, changelog=self._names.changelog, timeout_s=timeout)
+        return Transactions(
+            options, source=self._names.events, changelog=self._names.changelog, patience=self._patience
+        )
 
     def _new_agent(self, topics: Topics) -> Agent:
         rules = Rules(

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import Final, Protocol
 
+from triggers.kafka.records import Record
 from triggers.processing.output import Output
-from triggers.processing.records import Record, next_offset
+from triggers.processing.records import next_offset
 
 Changes = dict[bytes, bytes | None]
 """Rows of one partition; None deletes."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from enum import StrEnum
 
-from triggers.codec import DeadLetter, Reason, encode_dead_letter
+from triggers.codec import DeadLetter, encode_dead_letter
 from triggers.codec.dead_letter_codec import MAX_DETAIL_CHARACTERS
-from triggers.errors import Undecodable
+from triggers.kafka.letters import letter_of
+from triggers.kafka.records import Header, Record
 from triggers.processing.output import Output
-from triggers.processing.records import Header, Record, headers_of, place, time_of
 
 
 class Refusal(StrEnum):
@@ -32,32 +32,11 @@ class DeadLetters:
     def bury(self, record: Record, reason: str, detail: str) -> Output:
         """The record's dead letter; too large for the topic, it keeps the first part of the value and says so."""
         self.reasons[reason] += 1
-        letter = _letter(record, reason, detail)
+        letter = letter_of(record, reason, detail)
         value = encode_dead_letter(letter)
         if len(value) > self._largest:
             value = encode_dead_letter(_cut(letter, len(value) - self._largest))
         return Output(self._topic, _short(record.key()), value)
-
-
-def _letter(record: Record, reason: str, detail: str) -> DeadLetter:
-    return DeadLetter(
-        reason=reason,
-        detail=detail,
-        topic=record.topic() or "",
-        partition=place(record.partition()),
-        offset=place(record.offset()),
-        time=time_of(record),
-        key=record.key(),
-        value=record.value(),
-        headers=[] if reason == Reason.BAD_HEADERS else _headers(record),
-    )
-
-
-def _headers(record: Record) -> list[Header]:
-    try:
-        return list(headers_of(record) or [])
-    except Undecodable:
-        return []
 
 
 def _cut(letter: DeadLetter, excess: int) -> DeadLetter:

@@ -24,9 +24,11 @@ class ExitCode(IntEnum):
     OK = 0
     ENGINE_BUG = 70
     STORAGE = 71
+    EVENTS_GONE = 72
     PORT_TAKEN = 73
     BROKER = 74
     FENCED = 75
+    SKIPPED = 76
     MISFIT = 78
 
     @property
@@ -37,16 +39,18 @@ class ExitCode(IntEnum):
     @property
     def restarts(self) -> bool:
         """Whether a supervisor should start the worker again, after a pause."""
-        return self not in {ExitCode.OK, ExitCode.MISFIT}
+        return self not in {ExitCode.OK, ExitCode.EVENTS_GONE, ExitCode.MISFIT}
 
 
 _MEANINGS = {
     ExitCode.OK: "stopped as asked",
     ExitCode.ENGINE_BUG: "a bug: nothing of the batch was written, the restart meets the same record; report the log",
     ExitCode.STORAGE: "a RocksDB file failed; the restart rebuilds it from the changelog; a full disk needs room first",
+    ExitCode.EVENTS_GONE: "events are no longer in the topic and were not applied; the log says which and how to go on",
     ExitCode.PORT_TAKEN: "another process listens on the worker's web port",
     ExitCode.BROKER: "the broker refused or did not answer for longer than a transaction may take",
     ExitCode.FENCED: "it was away for too long, or another process runs under its worker id: every slot needs its own",
+    ExitCode.SKIPPED: "the consumer left events out again and again; nothing behind them was applied; report the log",
     ExitCode.MISFIT: "topics, settings and this version do not fit together; a restart would not help",
 }
 

@@ -19,6 +19,9 @@ def base_options(settings: Settings) -> Options:
 def member_options(settings: Settings, client_id: str) -> Options:
     """The consumer of the events.
 
+    It is told where to begin, and must not choose a place by itself (`auto.offset.reset`): what lies between would be
+    skipped, or come twice.
+
     librdkafka asks for more only a second after it had enough (`fetch.queue.backoff.ms`), however soon that is used up:
     no more than some 30,000 events a second would come.
     """
@@ -26,7 +29,7 @@ def member_options(settings: Settings, client_id: str) -> Options:
         "client.id": client_id,
         "group.id": Topology(settings.namespace).agents,
         "enable.auto.commit": False,
-        "auto.offset.reset": "earliest",
+        "auto.offset.reset": "error",
         "isolation.level": "read_committed",
         "partition.assignment.strategy": "cooperative-sticky",
         "session.timeout.ms": int(settings.session_timeout_s * 1000),
@@ -77,6 +80,11 @@ def restore_options(settings: Settings) -> Options:
         "fetch.queue.backoff.ms": 5,
         "fetch.wait.max.ms": 50,
     }
+
+
+def witness_options(settings: Settings) -> Options:
+    """The second reader of the events, which looks into gaps (`triggers.kafka.witness` adds what that takes)."""
+    return base_options(settings) | {"group.id": f"{settings.namespace}.witness"}
 
 
 def probe_options(settings: Settings) -> Options:

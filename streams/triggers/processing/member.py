@@ -11,13 +11,18 @@ from collections.abc import Callable
 from typing import Protocol, TypeVar
 
 import structlog
-from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from triggers.kafka.error_codes import ALL_BROKERS_DOWN, NO_SUCH_OFFSET, PARTITION_EOF
+from triggers.kafka.records import Record, place
 from triggers.processing.exits import ExitCode, Stop
-from triggers.processing.kafka_codes import ALL_BROKERS_DOWN, PARTITION_EOF
+from triggers.processing.fetched_partitions import FetchedPartitions
+from triggers.processing.guard import Guard, RecordsSkipped
 from triggers.processing.kafka_options import Options
+from triggers.processing.lost_places import OFFSET_LOST, LostPlace
 from triggers.processing.ownership import Ownership
-from triggers.processing.records import Record, by_partition
+from triggers.processing.records import by_partition
+from triggers.processing.standstill_watch import StandstillWatch
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -33,14 +38,6 @@ class Rebalances(Protocol):
         """These are ours no longer; others may be writing them already."""
 
 
-_OFFSET_LOST = (
-    "the group has no offset for partition {partition} of {topic}, but its sessions are there: reading it from the"
-    " beginning would apply its events twice. Kafka forgets the offsets of a group that was away for longer than"
-    " offsets.retention.minutes; set them with kafka-consumer-groups.sh --reset-offsets to the first event that is not"
-    " in the sessions yet"
-)
-
-
 class Member:
     """A cooperative-sticky member of the workers' group that reads the events."""
 
@@ -50,15 +47,18 @@ class Member:
         topic: str,
         ownership: Ownership,
         rebalances: Rebalances,
+        guard: Guard,
         *,
         is_empty: Callable[[int], bool],
         patience_s: float,
     ) -> None:
         """`is_empty`: whether a recovered partition has no rows at all."""
         self._topic = topic
+        self._group = str(options["group.id"])
         self._worker_id = str(options["client.id"]).partition("@")[0]
         self._ownership = ownership
         self._rebalances = rebalances
+        self._guard = guard
         self._is_empty = is_empty
         self._patience_s = patience_s
         self.running: frozenset[int] = frozenset()
@@ -66,6 +66,8 @@ class Member:
         self.committed: dict[int, int] = {}
         """Partition -> next offset of the group, of every ready partition."""
         self._kafka = Consumer({**options, "error_cb": _say})
+        self._fetched = FetchedPartitions(self._kafka, topic)
+        self._standstills = StandstillWatch(guard, self._ask_ends, self.lag)
 
     def join(self) -> None:
         """Subscribe; the assignment follows in a `fetch`."""
@@ -77,30 +79,37 @@ class Member:
         """Records of ready partitions, by partition; waits up to `idle_s` for the first one, for no other.
 
         `consume(most, timeout)` alone would wait its whole timeout for the last record of a batch.
+        Raises RecordsSkipped, see `Guard`, when records before these are missing.
         """
         self._start_recovered()
         first = self._kafka.poll(idle_s)
-        if first is None:
-            return {}
-        return self._by_partition([first, *self._kafka.consume(most - 1, 0)])
+        messages = [] if first is None else [first, *self._kafka.consume(most - 1, 0)]
+        try:
+            records = self._by_partition(messages)
+            self._guard.check_records(records)
+            self._standstills.look(self.running, len(messages), drained=len(messages) < most)
+        except RecordsSkipped as skipped:
+            self._fetched.distrust(skipped.partitions)
+            raise
+        return records
 
     def rewind(self) -> None:
         """Read on from what the group has committed: the next `fetch` sees to it, and drops what was fetched beyond."""
         self.running = frozenset()
 
-    def _beginning(self, partition: int) -> int:
-        if not self._is_empty(partition):  # rows and offsets are committed together: somebody has removed the offset
-            raise Stop(ExitCode.MISFIT, _OFFSET_LOST.format(topic=self._topic, partition=partition))
-        where = TopicPartition(self._topic, partition)
-        return self._insist(lambda: self._kafka.get_watermark_offsets(where, timeout=10))[0]
-
     def advanced(self) -> dict[int, int]:
         """Partition -> position, where it is past what is committed although no record is left to process.
 
-        Transaction markers take offsets: without committing them the group's lag would never read 0.
+        Transaction markers take offsets: without committing them the group's lag would never read 0. That there is
+        nothing but markers is proved first.
         """
         places = self._kafka.position([TopicPartition(self._topic, p) for p in self.running])
-        return {tp.partition: tp.offset for tp in places if tp.offset > self.committed.get(tp.partition, tp.offset)}
+        ahead = {tp.partition: tp.offset for tp in places if tp.offset > self.committed.get(tp.partition, tp.offset)}
+        try:
+            return self._guard.check_positions(ahead) if ahead else {}
+        except RecordsSkipped as skipped:
+            self._fetched.distrust(skipped.partitions)
+            raise
 
     def lag(self) -> dict[int, int]:
         """Partition -> records that are published and not processed, as far as the broker has told us."""
@@ -118,33 +127,32 @@ class Member:
     def leave(self) -> None:
         """Leave the group; partitions are given up in the ordinary way. The member cannot be used again."""
         self._kafka.close()
+        self._guard.close()
 
-    def _on_assign(self, kafka: Consumer, partitions: list[TopicPartition]) -> None:
-        """Where to begin is found out once they are recovered (`_start_recovered`).
-
-        Left to itself, librdkafka asks for the group's offsets, asks again half a second later while a transaction with
-        offsets is undecided, and cannot seek meanwhile: 0.6 s of a killed worker's stall.
-        """
+    def _on_assign(self, kafka: Consumer, partitions: list[TopicPartition]) -> None:  # noqa: ARG002  # confluent-kafka's
+        """They are fetched once they are recovered, when it is known from where (`_start_recovered`)."""
         gained = frozenset(tp.partition for tp in partitions)
-        kafka.incremental_assign([TopicPartition(self._topic, p, OFFSET_END) for p in gained])
-        kafka.pause(partitions)
+        self._fetched.accept_gained()
         self._ownership.assign(gained)
         self._rebalances.gained(gained)
 
-    def _on_revoke(self, kafka: Consumer, partitions: list[TopicPartition]) -> None:
+    def _on_revoke(self, kafka: Consumer, partitions: list[TopicPartition]) -> None:  # noqa: ARG002  # confluent-kafka's
         gone = frozenset(tp.partition for tp in partitions)
         self._ownership.revoke(gone)
         self.running -= gone
         self.committed = {p: offset for p, offset in self.committed.items() if p not in gone}
+        self._guard.forget(gone)
         self._rebalances.lost(gone)
-        kafka.incremental_unassign(partitions)
+        self._fetched.accept_revoked(gone)
 
     def _start_recovered(self) -> None:
         if fresh := self._ownership.ready - self.running:
             asked = [TopicPartition(self._topic, p) for p in sorted(fresh)]
             places = [self._place(tp) for tp in self._insist(lambda: self._committed(asked))]
             if self._sign(places):
-                self.running |= frozenset(tp.partition for tp in places if self._start(tp))
+                for place in places:
+                    self._start(place)
+                self.running |= fresh
 
     def _committed(self, asked: list[TopicPartition]) -> list[TopicPartition]:
         """An offset that is not known is no offset: reading from the beginning would apply everything twice."""
@@ -160,6 +168,11 @@ class Member:
             return committed
         return TopicPartition(self._topic, committed.partition, self._beginning(committed.partition))
 
+    def _beginning(self, partition: int) -> int:
+        if not self._is_empty(partition):  # rows and offsets are committed together: somebody has removed the offset
+            raise Stop(ExitCode.MISFIT, OFFSET_LOST.format(topic=self._topic, partition=partition))
+        return self._insist(lambda: self._ask_ends(partition, 10))[0]
+
     def _sign(self, places: list[TopicPartition]) -> bool:
         """Name ourselves as the writer of partitions that were another's; False: not possible now.
 
@@ -174,24 +187,46 @@ class Member:
             return False
         return not any(tp.error for tp in answer or [])
 
-    def _start(self, place: TopicPartition) -> bool:
-        """Read a partition from here; False: not possible yet, its assignment is still on the way inside librdkafka."""
-        where = TopicPartition(self._topic, place.partition, place.offset)
-        try:
-            self._kafka.seek(where)
-        except KafkaException as error:
-            log.info("partition cannot be read yet", partition=place.partition, reason=error.args[0].str())
-            return False
-        self._kafka.resume([where])
+    def _start(self, place: TopicPartition) -> None:
+        self._fetched.fetch_from(place.partition, place.offset)
+        self._guard.start(place.partition, place.offset)
         self.committed[place.partition] = place.offset
-        return True
 
     def _by_partition(self, messages: list[Message]) -> dict[int, list[Record]]:
         records, errors = by_partition(messages)
-        for error in errors:
-            _survive(error)
+        for message in errors:
+            self._survive(message)
         # A poll that ran a rebalance may also return records of the assignment before it.
         return {p: found for p, found in records.items() if p in self.running}
+
+    def _survive(self, message: Message) -> None:
+        error = message.error()
+        if error is None:
+            return
+        if error.fatal():
+            raise Stop(ExitCode.FENCED, str(error))
+        if error.code() in NO_SUCH_OFFSET:
+            self._survive_lost_place(place(message.partition()))
+        elif error.code() != PARTITION_EOF:
+            log.warning("the consumer reports", error=error.name(), detail=error.str())
+
+    def _survive_lost_place(self, partition: int) -> None:
+        """librdkafka fetches the partition no more: the broker says that it does not have the offset.
+
+        Raises Stop if that is so; RecordsSkipped if it may have been about an offset of an earlier time.
+        """
+        self._fetched.distrust([partition])
+        if partition in self.running:
+            committed = self.committed[partition]
+            first, end = self._insist(lambda: self._ask_ends(partition, 10))
+            lost = LostPlace(self._topic, self._group, partition, committed, first, end)
+            if lost.is_removed or (lost.is_truncated and self._guard.refusals(partition)):
+                raise Stop(ExitCode.EVENTS_GONE, str(lost))
+            raise self._guard.refuse({partition: f"partition {partition}: the broker did not find offset {committed}"})
+
+    def _ask_ends(self, partition: int, within_s: float) -> tuple[int, int]:
+        """The partition's first offset, and the end of its committed records, both as the broker says now."""
+        return self._kafka.get_watermark_offsets(TopicPartition(self._topic, partition), timeout=within_s)
 
     def _insist(self, call: Callable[[], T]) -> T:
         deadline = time.monotonic() + self._patience_s
@@ -200,17 +235,10 @@ class Member:
                 return call()
             except KafkaException as error:
                 if time.monotonic() > deadline:
-                    raise Stop(ExitCode.BROKER, f"reading committed offsets: {error}") from error
+                    raise Stop(ExitCode.BROKER, f"reading offsets: {error}") from error
                 time.sleep(0.2)
 
 
 def _say(error: KafkaError) -> None:
     if error.fatal() or error.code() == ALL_BROKERS_DOWN:
         log.warning("the consumer lost its brokers", error=error.name(), detail=error.str())
-
-
-def _survive(error: KafkaError) -> None:
-    if error.fatal():
-        raise Stop(ExitCode.FENCED, str(error))
-    if error.code() != PARTITION_EOF:
-        log.warning("the consumer reports", error=error.name(), detail=error.str())

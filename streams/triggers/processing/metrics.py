@@ -37,6 +37,15 @@ class Metrics:
         self.aborted_transactions = counter(
             "triggers_aborted_transactions", "Transactions aborted and read again, by reason", ["reason"]
         )
+        self.gaps = counter(
+            "triggers_event_gaps",
+            "Ranges of offsets without an event, by what was found there: harmless (markers, aborted records), skipped"
+            " (an event that was fetched again), removed, unproven, repeated",
+            ["outcome"],
+        )
+        self.standstills = counter(
+            "triggers_standstills", "Partitions that stood still before an event and were assigned again"
+        )
         self.restored_rows = counter("triggers_restored_rows", "Rows restored from the changelog")
         self.restore_seconds = histogram("triggers_restore_seconds", "Seconds of one restore")
         self.recovering_partitions = gauge(

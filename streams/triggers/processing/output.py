@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from triggers.processing.records import Header
+from triggers.kafka.records import Header
 
 
 @dataclass(init=False, slots=True)

@@ -16,6 +16,7 @@ from triggers.core.engine import apply
 from triggers.core.events import Event
 from triggers.core.session import Session
 from triggers.errors import CallError, NotFound, TooManyCommands, TryAgain, Undecodable
+from triggers.kafka.records import Record, headers_of, place, time_of
 from triggers.processing.batch import MOST_OUTPUT_BYTES, Batch, Changes
 from triggers.processing.dead_letters import DeadLetters, Refusal
 from triggers.processing.decision_feed import DecisionFeed
@@ -23,7 +24,6 @@ from triggers.processing.exits import ExitCode, Stop
 from triggers.processing.metrics import Metrics
 from triggers.processing.output import Output
 from triggers.processing.overlay import Overlay, Overlays
-from triggers.processing.records import Record, headers_of, place, time_of
 from triggers.processing.routing import forward, misplaced, size_of, was_forwarded
 from triggers.processing.sessions import SessionCache
 from triggers.processing.topics import Topics

@@ -1,67 +1,22 @@
-"""Consumed records: their fields as the worker needs them. Every event passes through here."""
+"""Consumed records, as the worker takes them. Every event passes through here."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from operator import methodcaller
-from typing import Final, Protocol, cast
+from collections.abc import Sequence
+from typing import cast
 
-from confluent_kafka import KafkaError, Message
+from confluent_kafka import Message
 
-from triggers.codec import Reason
-from triggers.errors import Undecodable
-
-Header = tuple[str, bytes | None]
+from triggers.kafka.records import Record, place
 
 
-class Record(Protocol):
-    """One consumed record: confluent-kafka's `Message`."""
-
-    def topic(self) -> str | None:
-        """Name of the topic."""
-
-    def partition(self) -> int | None:
-        """Partition it was read from."""
-
-    def offset(self) -> int | None:
-        """Its place in the partition."""
-
-    def timestamp(self) -> tuple[int, int]:
-        """(kind, milliseconds since 1970-01-01 UTC)."""
-
-    def key(self) -> bytes | None:
-        """The key's bytes."""
-
-    def value(self) -> bytes | None:
-        """The value's bytes; None is a tombstone."""
-
-    def headers(self) -> Sequence[Header] | None:
-        """Headers in order, or None."""
-
-
-_read_headers: Final[Callable[[Record], Sequence[Header] | None]] = methodcaller("headers")
-
-
-def headers_of(record: Record) -> Sequence[Header] | None:
-    """The record's headers. Raises Undecodable for a name that is no UTF-8; do not read them again then.
-
-    confluent-kafka returns a result with the exception pending, which CPython's specialised method calls do not look
-    for and a call from C does; a second call returns a tuple with a null pointer in it.
-    """
-    try:
-        return _read_headers(record)
-    except (SystemError, UnicodeDecodeError) as error:
-        raise Undecodable(Reason.BAD_HEADERS, "the name of a header is not UTF-8; the headers are lost") from error
-
-
-def by_partition(messages: Sequence[Message]) -> tuple[dict[int, list[Record]], list[KafkaError]]:
-    """What was consumed: records by partition, and what librdkafka has to say instead of one."""
+def by_partition(messages: Sequence[Message]) -> tuple[dict[int, list[Record]], list[Message]]:
+    """What was consumed: records by partition, and what carries an error of librdkafka instead of a record."""
     records: dict[int, list[Record]] = {}
-    errors: list[KafkaError] = []
+    errors: list[Message] = []
     for message in messages:
-        error = message.error()
-        if error is not None:
-            errors.append(error)
+        if message.error() is not None:
+            errors.append(message)
             continue
         partition = place(message.partition())
         found = records.get(partition)
@@ -71,17 +26,12 @@ def by_partition(messages: Sequence[Message]) -> tuple[dict[int, list[Record]], 
     return records, errors
 
 
+def offsets_of(records: list[Record]) -> list[int]:
+    """Their offsets."""
+    return [place(record.offset()) for record in records]
+
+
 def next_offset(record: Record) -> int:
     """The offset to commit once this record is done."""
     offset = record.offset()
     return 0 if offset is None else offset + 1
-
-
-def place(number: int | None) -> int:
-    """A consumed record has both partition and offset; -1 if it had not."""
-    return -1 if number is None else number
-
-
-def time_of(record: Record) -> int:
-    """The record's timestamp in milliseconds; 0: it has none."""
-    return max(record.timestamp()[1], 0)

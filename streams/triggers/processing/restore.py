@@ -12,8 +12,8 @@ from threading import Event, Lock
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
+from triggers.kafka.error_codes import PARTITION_EOF
 from triggers.processing.exits import ExitCode, Stop
-from triggers.processing.kafka_codes import PARTITION_EOF
 from triggers.processing.kafka_options import Options
 from triggers.processing.memory import return_freed_pages
 from triggers.processing.metrics import Metrics

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from triggers.kafka.records import Record, headers_of, time_of
 from triggers.processing.output import Output
-from triggers.processing.records import Record, headers_of, time_of
 from triggers.topology import partition_of
 
 FORWARDED = "triggers-forwarded-from"

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 
 from confluent_kafka import KafkaError, Message, Producer
 
+from triggers.kafka.records import Header
 from triggers.processing.batch import Changes
 from triggers.processing.output import Output
-from triggers.processing.records import Header
 
 Report = Callable[[KafkaError | None, Message], None]
 

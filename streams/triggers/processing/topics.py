@@ -13,7 +13,7 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
-from triggers.client.bounded_call import Hung, call_within
+from triggers.kafka.bounded_call import Hung, call_within
 from triggers.processing.exits import ExitCode, Stop
 from triggers.processing.kafka_options import base_options
 from triggers.settings import Settings

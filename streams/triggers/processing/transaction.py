@@ -9,11 +9,12 @@ from typing import TypeVar
 import structlog
 from confluent_kafka import KafkaError, KafkaException, Message, Producer, TopicPartition
 
-from triggers.client.bounded_call import Hung, call_within
+from triggers.kafka.bounded_call import Hung, call_within
+from triggers.kafka.error_codes import ALREADY_ABORTED, FENCING
 from triggers.processing.batch import Batch
 from triggers.processing.exits import ExitCode, Stop
-from triggers.processing.kafka_codes import ALREADY_ABORTED, FENCING
 from triggers.processing.kafka_options import Options
+from triggers.processing.patience import Patience
 from triggers.processing.sending import Report, send_outputs, send_rows
 
 log = structlog.get_logger(__name__)
@@ -24,15 +25,8 @@ class Aborted(Exception):
     """The transaction was refused and is aborted: nothing of the batch exists; its records are to be read again."""
 
 
-_OFFSETS_S = 8.0
-"""How long adding the offsets may take; some milliseconds are usual, and a call that hangs never ends."""
-
-
 _RETRY_PAUSE_S = 0.1
 """A call that is refused at once would otherwise be made a million times, and each refusal takes memory."""
-_COMMIT_PATIENCE = 4
-"""Transaction timeouts that a commit may take. One that was asked for cannot be aborted any more: either its outcome
-becomes known, or the process ends and its successor finds out."""
 
 
 class Transactions:
@@ -44,20 +38,20 @@ class Transactions:
     fences it.
     """
 
-    def __init__(self, options: Options, *, source: str, changelog: str, timeout_s: float) -> None:
+    def __init__(self, options: Options, *, source: str, changelog: str, patience: Patience) -> None:
         self._options = {**options, "error_cb": self._note_error}
         self._producer = Producer(self._options)
         self._disturbed = False
         self._left_behind: list[Producer] = []
         self._source = source
         self._changelog = changelog
-        self._timeout_s = timeout_s
+        self._patience = patience
         self._worker_id = str(options["client.id"])
 
     def start(self) -> None:
         """Fence whoever ran under this worker's id before, and abort what it left open. Blocks until that is done."""
         try:
-            self._insist(self._producer.init_transactions)
+            self._insist(self._producer.init_transactions, self._patience.start_s)
         except KafkaException as error:
             raise _stop("starting", error) from error
 
@@ -69,7 +63,7 @@ class Transactions:
     def commit(self, batch: Batch, group: object) -> dict[int, int]:
         """Commit the batch: partition -> changelog offset reached, for every partition with rows.
 
-        Waits out retriable errors for the transaction's timeout. Raises Aborted, or Stop for what cannot be waited out.
+        Waits out retriable errors as `Patience` says. Raises Aborted, or Stop for what cannot be waited out.
         """
         if self._disturbed:
             self._renew()
@@ -79,7 +73,7 @@ class Transactions:
             self._send(batch, reached)
             if batch.offsets:
                 self._add_offsets(batch.offsets, group)
-            self._insist(self._producer.commit_transaction, _COMMIT_PATIENCE * self._timeout_s)
+            self._insist(self._producer.commit_transaction, self._patience.commit_s)
         except KafkaException as error:
             self._abort(error)
         except Hung:
@@ -108,7 +102,8 @@ class Transactions:
     def _add_offsets(self, offsets: Mapping[int, int], group: object) -> None:
         places = [TopicPartition(self._source, p, offset, self._worker_id) for p, offset in offsets.items()]
         producer = self._producer
-        call_within(_OFFSETS_S, lambda: producer.send_offsets_to_transaction(places, group, _OFFSETS_S / 2))
+        within_s = self._patience.offsets_s
+        call_within(within_s, lambda: producer.send_offsets_to_transaction(places, group, within_s / 2))
 
     def _abort(self, cause: KafkaException) -> None:
         error = _error(cause)
@@ -116,14 +111,14 @@ class Transactions:
             raise _stop("committing", cause) from cause
         log.warning("transaction aborted", reason=error.name(), detail=error.str())
         try:
-            self._insist(self._producer.abort_transaction)
+            self._insist(self._producer.abort_transaction, self._patience.abort_s)
         except KafkaException as again:
             raise _stop("aborting", again) from again
         raise Aborted(error.name()) from cause
 
-    def _insist(self, call: Callable[[float], T], patience_s: float | None = None) -> T:
+    def _insist(self, call: Callable[[float], T], patience_s: float) -> T:
         """Repeat while the error is retriable: the outcome of a call that timed out is known only to the next one."""
-        deadline = time.monotonic() + (patience_s or self._timeout_s)
+        deadline = time.monotonic() + patience_s
         while True:
             left = deadline - time.monotonic()
             try:

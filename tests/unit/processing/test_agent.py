@@ -13,6 +13,7 @@ from triggers.codec.confluent_framing import SchemaSource
 from triggers.core.config import Plans
 from triggers.core.rows import MemoryRows, header_key
 from triggers.errors import BrokerUnavailable
+from triggers.kafka.records import Record
 from triggers.processing.agent import Agent
 from triggers.processing.batch import MOST_OUTPUT_BYTES, Batch
 from triggers.processing.exits import ExitCode, Stop
@@ -20,7 +21,6 @@ from triggers.processing.metrics import Metrics
 from triggers.processing.output import Output
 from triggers.processing.overlay import Overlays
 from triggers.processing.partition_turn import Rules
-from triggers.processing.records import Record
 from triggers.processing.routing import size_of
 from triggers.processing.sessions import SessionCache
 from triggers.processing.timers import Timers

@@ -9,6 +9,7 @@ from tests.support.records import PARTITIONS, fire, record
 from triggers.codec import EventDecoder, decode_decision
 from triggers.core.config import Plans
 from triggers.core.rows import MemoryRows
+from triggers.kafka.records import Record
 from triggers.processing.agent import Agent
 from triggers.processing.batch import Batch
 from triggers.processing.decision_feed import DecisionFeed
@@ -16,7 +17,6 @@ from triggers.processing.metrics import Metrics
 from triggers.processing.output import Output
 from triggers.processing.overlay import Overlays
 from triggers.processing.partition_turn import Rules
-from triggers.processing.records import Record
 from triggers.processing.routing import size_of
 from triggers.processing.sessions import SessionCache
 from triggers.processing.timers import Timers

@@ -12,13 +12,13 @@ import pytest
 from tests.support.records import fire
 
 from triggers.errors import BrokerUnavailable
+from triggers.kafka.records import Record
 from triggers.processing.batch import Batch
 from triggers.processing.member import Member
 from triggers.processing.metrics import Metrics
 from triggers.processing.partition_rows import PartitionRows, open_rows
 from triggers.processing.progress import Progress
 from triggers.processing.pump import Pump
-from triggers.processing.records import Record
 from triggers.processing.transaction import Aborted, Transactions
 
 WAIT_S = 10

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 from tests.support.records import PARTITIONS, record
 
+from triggers.kafka.records import Header
 from triggers.processing.output import Output
-from triggers.processing.records import Header
 from triggers.processing.routing import FORWARDED, forward, misplaced, size_of, was_forwarded
 from triggers.topology import partition_of
 

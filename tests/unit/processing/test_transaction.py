@@ -6,12 +6,13 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException
 
 from triggers.processing.kafka_options import Options
+from triggers.processing.patience import Patience
 from triggers.processing.transaction import Transactions
 
 
 def test_a_call_that_is_refused_at_once_is_repeated_with_pauses() -> None:
     options: Options = {"bootstrap.servers": "localhost:1", "client.id": "w", "transactional.id": "w", "log_level": 0}
-    transactions = Transactions(options, source="events", changelog="changelog", timeout_s=0.5)
+    transactions = Transactions(options, source="events", changelog="changelog", patience=Patience(0.5))
     calls = []
 
     def refuse(timeout_s: float) -> None:
@@ -19,6 +20,6 @@ def test_a_call_that_is_refused_at_once_is_repeated_with_pauses() -> None:
         raise KafkaException(KafkaError(KafkaError._CONFLICT, "another call is in progress", retriable=True))
 
     with pytest.raises(KafkaException, match="in progress"):
-        transactions._insist(refuse)
+        transactions._insist(refuse, 0.5)
 
     assert 1 < len(calls) < 10

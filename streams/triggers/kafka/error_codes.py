@@ -7,6 +7,10 @@ from typing import Final
 from confluent_kafka import KafkaError
 
 PARTITION_EOF: Final = KafkaError._PARTITION_EOF  # noqa: SLF001  # see above
+NO_SUCH_OFFSET: Final = frozenset(
+    {KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE}  # noqa: SLF001
+)
+"""The offset to read from is not in the log, and `auto.offset.reset=error` forbids to choose another one."""
 ALL_BROKERS_DOWN: Final = KafkaError._ALL_BROKERS_DOWN  # noqa: SLF001
 FENCING: Final = frozenset(
     {

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from triggers.client.bounded_call import Hung, call_within
+from triggers.kafka.bounded_call import Hung, call_within
 
 
 def test_what_the_call_returns_is_returned() -> None:

@@ -1,0 +1,32 @@
+"""Dead letters of consumed records."""
+
+from __future__ import annotations
+
+from triggers.codec import DeadLetter, Reason
+from triggers.errors import Undecodable
+from triggers.kafka.records import Header, Record, headers_of, place, time_of
+
+
+def letter_of(record: Record, reason: str, detail: str) -> DeadLetter:
+    """The dead letter that holds the record byte for byte; without its headers if they cannot be read.
+
+    `Reason.BAD_HEADERS` says that they were read before, in vain: they must not be read again.
+    """
+    return DeadLetter(
+        reason=reason,
+        detail=detail,
+        topic=record.topic() or "",
+        partition=place(record.partition()),
+        offset=place(record.offset()),
+        time=time_of(record),
+        key=record.key(),
+        value=record.value(),
+        headers=[] if reason == Reason.BAD_HEADERS else _readable_headers(record),
+    )
+
+
+def _readable_headers(record: Record) -> list[Header]:
+    try:
+        return list(headers_of(record) or [])
+    except Undecodable:
+        return []

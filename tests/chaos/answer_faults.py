@@ -1,0 +1,97 @@
+"""Faults of answers: those to one kind of request come late, or never, while partitions change hands."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Callable, Mapping, Sequence
+from random import Random
+
+from tests.chaos.agent_faults import Steps
+from tests.chaos.doors import Answers, Door
+from tests.chaos.schedule import Shot
+from tests.chaos.wire import Api
+from tests.chaos.world import CELERY, World
+
+TRANSACTIONS = "transactions"
+KINDS: Mapping[str, Sequence[Api]] = {
+    "offset lookups": (Api.LIST_OFFSETS, Api.OFFSET_FOR_LEADER_EPOCH),
+    "group offsets": (Api.OFFSET_FETCH, Api.OFFSET_COMMIT),
+    "fetches": (Api.FETCH,),
+    "group calls": (Api.JOIN_GROUP, Api.SYNC_GROUP, Api.HEARTBEAT),
+    TRANSACTIONS: (
+        Api.INIT_PRODUCER_ID,
+        Api.ADD_PARTITIONS_TO_TXN,
+        Api.ADD_OFFSETS_TO_TXN,
+        Api.TXN_OFFSET_COMMIT,
+        Api.END_TXN,
+    ),
+    "produces": (Api.PRODUCE,),
+    "metadata": (Api.METADATA, Api.FIND_COORDINATOR),
+}
+"""Which requests are struck together, or one of them alone: the seed decides."""
+
+_KILL_EVERY_S = 4.0
+_SHORTEST_S = 0.3
+_LONGEST_S = 1.2
+_LONGEST_HEARTBEAT_S = 0.4
+"""A member whose heartbeats wait in line behind each other for longer leaves the group before anything happens."""
+_STEPS = 3
+_LOSSES = (0.05, 0.3)
+
+
+def late(kind: str) -> Callable[[World, Shot], Steps]:
+    """Return the fault in which the answers to this kind of request come late."""
+
+    def strike(world: World, shot: Shot) -> Steps:
+        """Answers to one kind of request are late on chosen connections; workers are killed meanwhile."""
+        chance = Random(shot.seed)  # noqa: S311  # repeatable
+        longest = _LONGEST_HEARTBEAT_S if kind == "group calls" else _LONGEST_S
+        answers = Answers(apis=_apis(chance, kind), delay_s=chance.uniform(_SHORTEST_S, longest))
+        yield from _hold(world, shot, _doors(world, chance, kind), answers)
+
+    return strike
+
+
+def lost(kind: str) -> Callable[[World, Shot], Steps]:
+    """Return the fault in which answers to this kind of request are lost."""
+
+    def strike(world: World, shot: Shot) -> Steps:
+        """Connections break instead of answers: the broker has done what was asked, and nobody is told."""
+        chance = Random(shot.seed)  # noqa: S311  # repeatable
+        answers = Answers(apis=_apis(chance, kind), loss=chance.uniform(*_LOSSES))
+        yield from _hold(world, shot, _doors(world, chance, kind), answers)
+
+    return strike
+
+
+def _apis(chance: Random, kind: str) -> frozenset[int]:
+    """All requests of the kind; where they follow each other, half of the time one of them."""
+    apis = KINDS[kind]
+    return frozenset(apis) if len(apis) < _STEPS or chance.random() < 0.5 else frozenset({chance.choice(apis)})
+
+
+def _hold(world: World, shot: Shot, doors: Sequence[Door], answers: Answers) -> Steps:
+    """Kill a worker every few seconds: partitions go to whoever's answers are treated badly, and come back."""
+    chance = Random(shot.seed)  # noqa: S311  # repeatable
+    for door in doors:
+        door.answers = answers
+    left_s = shot.hold_s
+    while left_s > 0:
+        yield min(1.0, left_s)
+        chance.choice(world.agents).signal(signal.SIGKILL)
+        yield min(_KILL_EVERY_S - 1.0, max(left_s - 1.0, 0.0))
+        left_s -= _KILL_EVERY_S
+    for door in doors:
+        door.answers = None
+
+
+def _doors(world: World, chance: Random, kind: str) -> list[Door]:
+    """One agent's connections, all agents', the Celery workers' (who have no transactions), or everybody's."""
+    doors = world.brokers.doors
+    agents = [door for name, door in doors.items() if name != CELERY]
+    lot = chance.random()
+    if lot < 0.25:
+        return [chance.choice(agents)]
+    if lot < 0.6:
+        return agents
+    return [doors[CELERY]] if lot < 0.7 and kind != TRANSACTIONS else list(doors.values())

@@ -1,0 +1,185 @@
+"""The oracle of one partition: one pass over its events, then what they mean against everything that is left.
+
+It begins with what producers were told, not with what the group has read: an event that was acknowledged and is neither
+in the rows nor in the commands is lost, whatever the group's offset says.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import cast
+from zlib import crc32
+
+import msgspec
+from confluent_kafka import Message
+from tests.chaos.evidence import Part
+from tests.chaos.results import ResultsOfAttempts
+from tests.chaos.tally import Tally
+from tests.chaos.verdict import Verdict
+from tests.support.fold_oracle import Fold, changelog_rows, commands_by_session, fold
+
+from triggers.core.config import Plans
+from triggers.core.rows import MemoryRows
+from triggers.core.session import Session
+from triggers.core.view import view
+from triggers.kafka.records import Header
+from triggers.processing.routing import FORWARDED
+from triggers.topology import Topology, partition_of
+
+
+@dataclass
+class Judged:
+    """What is found on one partition, and what only all of them together can say."""
+
+    verdict: Verdict = field(default_factory=Verdict)
+    misplaced: Counter[bytes] = field(default_factory=Counter)
+    """Values that belong on another partition."""
+    forwarded: Counter[bytes] = field(default_factory=Counter)
+    """Values that came from another partition."""
+
+
+def judge_part(part: Part) -> Judged:
+    """Judge one partition. Can run in a process of its own."""
+    judged = Judged()
+    commands = list(part.commands())
+    results = ResultsOfAttempts(commands, part.settings.max_payload_bytes)
+    pass_over = _Pass(part, judged, results)
+    expected = fold(pass_over.events(), part.settings.partitions, part.settings.max_payload_bytes)
+    verdict = judged.verdict
+    verdict.sessions, verdict.rows = len(expected.sessions), sum(map(len, expected.rows.values()))
+    _check_tallies(part, {"events": pass_over.tally, "commands": _tally(part, commands)}, verdict)
+    _check_dead_letters(part, expected, verdict)
+    _check_commands(part, commands, expected, verdict)
+    _check_rows(changelog_rows(part.changelog()).get(part.partition, {}), part, expected, verdict, "changelog rows")
+    if part.rows is not None or part.is_drained:  # of what nobody was ready for there are no files to look at
+        _check_rows(part.rows or {}, part, expected, verdict, "RocksDB rows")
+    _check_views(part, expected, verdict)
+    _check_results(part, results, verdict)
+    return judged
+
+
+class _Pass:
+    """One pass over the events, before and beside their fold."""
+
+    def __init__(self, part: Part, judged: Judged, results: ResultsOfAttempts) -> None:
+        self.tally = Tally()
+        self._part = part
+        self._judged = judged
+        self._results = results
+        self._due = sorted(pair for offsets, marks in part.acknowledged for pair in zip(offsets, marks, strict=True))
+        self._next = 0
+        self._seen = part.tallies.get(Topology(part.settings.namespace).events)
+
+    def events(self) -> Iterator[Message]:
+        """All events that must have been processed."""
+        verdict = self._judged.verdict
+        for message in self._part.events():
+            verdict.events += 1
+            offset, value = message.offset() or 0, message.value() or b""
+            if self._seen is not None and offset <= self._seen.last:
+                self.tally.note(offset, value)
+            if not self._acknowledged(offset, crc32(value)):
+                self._look_at_other(message, value)
+            if self._part.is_due(offset):
+                if offset in self._part.misplaced:
+                    self._judged.misplaced[value] += 1
+                yield message
+        self._acknowledged(sys.maxsize, 0)
+
+    def _acknowledged(self, offset: int, checksum: int) -> bool:
+        """Return whether a producer was told of this record; whatever should have come before it is lost."""
+        passed = self._next
+        while self._next < len(self._due) and self._due[self._next][0] < offset:
+            self._next += 1
+        missing = ((self._part.partition, offset) for offset, _ in self._due[passed : self._next])
+        verdict = self._judged.verdict
+        verdict.charge(verdict.lost, "acknowledged events", missing)
+        if self._next == len(self._due) or self._due[self._next][0] != offset:
+            return False
+        if self._due[self._next][1] != checksum:
+            verdict.charge(verdict.lost, "acknowledged events", [f"{self._part.partition}/{offset} has another value"])
+        self._next += 1
+        return True
+
+    def _look_at_other(self, message: Message, value: bytes) -> None:
+        """Look at what no application was told of: results, timers, and what was forwarded."""
+        self._results.note(message)
+        headers = cast("list[Header]", message.headers() or [])
+        if any(name == FORWARDED for name, _ in headers):
+            self._judged.forwarded[value] += 1
+        elif value.startswith(b"{"):
+            verdict = self._judged.verdict
+            verdict.charge(verdict.wrong, "events that nobody published", [value])
+
+
+def _tally(part: Part, commands: list[Message]) -> Tally:
+    seen, tally = part.tallies.get(Topology(part.settings.namespace).commands), Tally()
+    for message in commands:
+        if seen is not None and (message.offset() or 0) <= seen.last:
+            tally.note(message.offset() or 0, message.value() or b"")
+    return tally
+
+
+def _check_tallies(part: Part, found: Mapping[str, Tally], verdict: Verdict) -> None:
+    """Two readers have read the same: a reader that skips or repeats records would make the rest worth nothing."""
+    for name, tally in found.items():
+        seen = part.tallies.get(f"{part.settings.namespace}.{name}")
+        if seen is not None and seen != tally:
+            sample = f"{name} of partition {part.partition}: {seen} while it ran, {tally} afterwards"
+            verdict.charge(verdict.wrong, "readers that disagree", [sample])
+
+
+def _check_dead_letters(part: Part, expected: Fold, verdict: Verdict) -> None:
+    """Dead letters are those that were planted, each once."""
+    planted = {offset for offset in part.garbage if part.is_due(offset)}
+    refused = {offset for _, offset in expected.refused}
+    verdict.charge(verdict.lost, "dead letters", planted - part.letters.keys())
+    verdict.charge(verdict.wrong, "dead letters", (part.letters - Counter(planted)).elements())
+    verdict.charge(verdict.wrong, "events that the core refuses", refused ^ planted)
+
+
+def _check_commands(part: Part, commands: list[Message], expected: Fold, verdict: Verdict) -> None:
+    """Each command once, in the order of its session, on its session's partition."""
+    verdict.commands = len(commands)
+    found = commands_by_session(commands)
+    for key in found.keys() | expected.commands.keys():
+        have, want = found.get(key, []), expected.commands.get(key, [])
+        verdict.charge(verdict.lost, "commands", (Counter(want) - Counter(have)).elements())
+        verdict.charge(verdict.wrong, "commands", (Counter(have) - Counter(want)).elements())
+        if have != want and Counter(have) == Counter(want):
+            verdict.charge(verdict.wrong, "order of commands", [key])
+        if have and partition_of(key, part.settings.partitions) != part.partition:
+            verdict.charge(verdict.wrong, "partition of commands", [key])
+
+
+def _check_rows(have: Mapping[bytes, bytes], part: Part, expected: Fold, verdict: Verdict, what: str) -> None:
+    want = expected.rows.get(part.partition, MemoryRows())
+    verdict.charge(verdict.lost, what, (key for key in want if key not in have))
+    verdict.charge(verdict.wrong, what, (key for key, row in have.items() if want.get(key) != row))
+
+
+def _check_views(part: Part, expected: Fold, verdict: Verdict) -> None:
+    """The query API shows what the rows say."""
+    for uid, answer in part.views.items():
+        session = Session(uid, expected.sessions[uid.encode()], Plans())
+        want = msgspec.json.encode(view(session)) if session.exists else b""
+        if answer != want:
+            book = verdict.wrong if answer else verdict.lost
+            verdict.charge(book, "answers of the query API", [f"{uid}: {answer.decode(errors='replace')}"])
+
+
+def _check_results(part: Part, results: ResultsOfAttempts, verdict: Verdict) -> None:
+    """Every attempt has a result, and what it says is what the task does.
+
+    In a campaign that was cut, those are missing whose commands the executors' group takes for done.
+    """
+    verdict.lost_tasks = len(results.lost_with_their_process)
+    done = sys.maxsize if part.is_drained else part.executors_done
+    missing = [task_id for task_id in results.missing if results.offsets[task_id] < done]
+    verdict.charge(verdict.lost, "results", missing)
+    verdict.charge(verdict.wrong, "results", results.unasked)
+    verdict.charge(verdict.wrong, "outcomes", results.surprising)
+    verdict.charge(verdict.wrong, "executions", part.executed - results.commands.keys())

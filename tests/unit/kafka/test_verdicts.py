@@ -1,0 +1,118 @@
+"""What a gap turns out to be, from what is read in its place."""
+
+from __future__ import annotations
+
+from triggers.kafka.continuity import Gap
+from triggers.kafka.verdicts import PendingGaps, Verdict
+
+
+def verdicts(pending: PendingGaps) -> dict[tuple[int, int], Verdict]:
+    """(partition, first missing offset) -> verdict."""
+    return {(finding.gap.partition, finding.gap.first_missing): finding.verdict for finding in pending.findings}
+
+
+def test_a_gap_before_the_next_record_is_harmless() -> None:
+    pending = PendingGaps([Gap(0, 5, 8)])
+    pending.find_record(0, 8)
+
+    assert verdicts(pending) == {(0, 5): Verdict.HARMLESS}
+    assert pending.places() == {}
+
+
+def test_a_record_in_a_gap_was_skipped() -> None:
+    pending = PendingGaps([Gap(0, 5, 8)])
+    pending.find_record(0, 7)
+
+    assert verdicts(pending) == {(0, 5): Verdict.SKIPPED}
+    assert "offset 7" in pending.findings[0].detail
+
+
+def test_gaps_of_several_partitions_are_judged_in_one_reading() -> None:
+    pending = PendingGaps([Gap(1, 0, 2), Gap(0, 5, 6), Gap(0, 7, 8), Gap(0, 9, 12)])
+
+    assert pending.places() == {0: 5, 1: 0}
+
+    for partition, offset in [(0, 6), (1, 1), (0, 8), (0, 10)]:
+        pending.find_record(partition, offset)
+
+    assert verdicts(pending) == {
+        (0, 5): Verdict.HARMLESS,
+        (0, 7): Verdict.HARMLESS,
+        (0, 9): Verdict.SKIPPED,
+        (1, 0): Verdict.SKIPPED,
+    }
+
+
+def test_records_between_gaps_say_nothing() -> None:
+    pending = PendingGaps([Gap(0, 5, 6), Gap(0, 9, 10)])
+    for offset in (6, 7, 8):
+        pending.find_record(0, offset)
+
+    assert verdicts(pending) == {(0, 5): Verdict.HARMLESS}
+    assert pending.places() == {0: 9}
+
+
+def test_a_gap_whose_next_record_is_not_there_is_unproven() -> None:
+    pending = PendingGaps([Gap(0, 5, 8), Gap(0, 9, 11)])
+    pending.find_record(0, 10)
+    pending.reach(0, 12)
+
+    assert verdicts(pending) == {(0, 5): Verdict.UNPROVEN, (0, 9): Verdict.SKIPPED}
+
+
+def test_a_record_is_waited_for_where_the_position_has_come_to() -> None:
+    pending = PendingGaps([Gap(0, 5, 8)])
+    pending.reach(0, 8)
+
+    assert pending.findings == []
+
+    pending.reach(0, 9)
+
+    assert verdicts(pending) == {(0, 5): Verdict.UNPROVEN}
+
+
+def test_a_gap_up_to_a_position_is_harmless_when_the_position_is_reached() -> None:
+    pending = PendingGaps([Gap(0, 5, 8, ends_at_record=False)])
+    pending.reach(0, 7)
+
+    assert pending.findings == []
+
+    pending.reach(0, 8)
+
+    assert verdicts(pending) == {(0, 5): Verdict.HARMLESS}
+
+
+def test_a_record_beyond_a_position_shows_that_nothing_was_before_it() -> None:
+    pending = PendingGaps([Gap(0, 5, 8, ends_at_record=False)])
+    pending.find_record(0, 20)
+
+    assert verdicts(pending) == {(0, 5): Verdict.HARMLESS}
+
+
+def test_what_was_before_the_log_is_removed_and_the_rest_is_read() -> None:
+    pending = PendingGaps([Gap(0, 0, 2), Gap(0, 3, 8), Gap(0, 9, 12)])
+    pending.begin_at(0, 5)
+
+    assert pending.places() == {0: 5}
+
+    pending.find_record(0, 8)
+    pending.find_record(0, 12)
+
+    assert verdicts(pending) == {(0, 0): Verdict.REMOVED, (0, 3): Verdict.REMOVED, (0, 9): Verdict.HARMLESS}
+
+
+def test_a_record_that_is_left_in_a_gap_counts_more_than_those_that_are_removed() -> None:
+    pending = PendingGaps([Gap(0, 3, 8)])
+    pending.begin_at(0, 5)
+    pending.find_record(0, 6)
+
+    assert verdicts(pending) == {(0, 3): Verdict.SKIPPED}
+
+
+def test_what_is_not_read_is_unproven() -> None:
+    pending = PendingGaps([Gap(0, 5, 8), Gap(1, 0, 1)])
+    pending.find_record(1, 1)
+    pending.give_up("no time")
+
+    assert verdicts(pending) == {(0, 5): Verdict.UNPROVEN, (1, 0): Verdict.HARMLESS}
+    assert str(pending.findings[-1]) == "partition 0, offsets 5 to 7: no time"

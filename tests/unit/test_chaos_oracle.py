@@ -1,0 +1,154 @@
+"""What a campaign's oracle takes for lost: it believes producers, not the group's offset, nor a single reader."""
+
+from __future__ import annotations
+
+import json
+from array import array
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from zlib import crc32
+
+from confluent_kafka import Message
+from tests.chaos.evidence import Part
+from tests.chaos.partition_oracle import judge_part
+from tests.chaos.tally import Tally
+from tests.chaos.verdict import Verdict
+from tests.support.fold_oracle import fold
+
+from triggers.settings import Settings
+
+SETTINGS = Settings(namespace="unit", partitions=1)
+RULES = {"t_note": {"after": [], "andEvery": "page", "run": "app.note"}}
+
+
+def event(offset: int, fields: dict[str, object]) -> Message:
+    value = json.dumps(fields).encode()
+    return Message(topic="unit.events", key=b"s1", value=value, timestamp=(1, 1_000), offset=offset, partition=0)
+
+
+EVENTS = [event(0, {"configuration": RULES}), *(event(n, {"trigger": "page", "kwargs": {"n": n}}) for n in range(1, 6))]
+"""One session: its rules, and five events of which each causes a command."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PartInMemory(Part):
+    """A partition whose topics are lists."""
+
+    on_topic: Sequence[Message]
+    applied: Sequence[Message]
+    """What a worker has made of the events: its commands and rows follow from these."""
+
+    def events(self) -> Iterator[Message]:
+        return iter(self.on_topic)
+
+    def commands(self) -> Iterator[Message]:
+        made = fold(self.applied, 1, SETTINGS.max_payload_bytes).commands[b"s1"]
+        return (Message(topic="unit.commands", key=b"s1", value=value, offset=n) for n, value in enumerate(made))
+
+    def changelog(self) -> Iterator[Message]:
+        rows = fold(self.applied, 1, SETTINGS.max_payload_bytes).rows[0]
+        return (Message(topic="unit.sessions-changelog", key=key, value=row, partition=0) for key, row in rows.items())
+
+
+def part(on_topic: Sequence[Message], applied: Sequence[Message], told: Sequence[Message] = EVENTS) -> PartInMemory:
+    """A drained partition. `told`: the events that the producer was told are safe."""
+    offsets = array("q", [message.offset() or 0 for message in told])
+    checksums = array("L", [crc32(message.value() or b"") for message in told])
+    return PartInMemory(
+        settings=SETTINGS,
+        partition=0,
+        is_drained=True,
+        done=len(EVENTS),
+        executors_done=0,
+        acknowledged=[(offsets, checksums)],
+        garbage=frozenset(),
+        misplaced=frozenset(),
+        letters=Counter(),
+        rows=dict(fold(applied, 1, SETTINGS.max_payload_bytes).rows[0]),
+        views={},
+        executed=frozenset(),
+        tallies={},
+        on_topic=on_topic,
+        applied=applied,
+    )
+
+
+def judged(found: Part) -> Verdict:
+    """The verdict, but for results: nobody runs the commands here."""
+    verdict = judge_part(found).verdict
+    del verdict.lost["results"]
+    return verdict
+
+
+def test_a_partition_on_which_everything_was_applied_is_clean() -> None:
+    verdict = judged(part(EVENTS, applied=EVENTS))
+
+    assert (verdict.lost, verdict.wrong) == ({}, {})
+    assert (verdict.events, verdict.commands, verdict.sessions) == (6, 5, 1)
+
+
+def test_an_event_that_was_skipped_is_lost_although_the_group_has_committed_beyond_it() -> None:
+    verdict = judged(part(EVENTS, applied=[*EVENTS[:2], *EVENTS[4:]]))
+
+    assert verdict.lost["commands"] >= 2
+    assert verdict.wrong["changelog rows"] > 0
+    assert verdict.wrong["RocksDB rows"] > 0
+
+
+def test_events_at_the_end_are_lost_although_the_group_says_that_it_has_not_come_to_them() -> None:
+    verdict = judged(replace(part(EVENTS, applied=EVENTS[:4]), done=4))
+
+    assert verdict.lost["commands"] == 2
+
+
+def test_a_campaign_that_was_cut_asks_only_for_what_the_group_has_committed() -> None:
+    cut = replace(part(EVENTS, applied=EVENTS[:4]), done=4, is_drained=False)
+
+    assert judged(cut).is_clean
+
+
+def test_an_acknowledged_event_that_is_not_on_the_topic_is_lost() -> None:
+    there = [*EVENTS[:3], *EVENTS[4:]]
+
+    verdict = judged(part(there, applied=there))
+
+    assert verdict.lost == {"acknowledged events": 1}
+
+
+def test_an_acknowledged_event_with_another_value_is_lost() -> None:
+    there = [*EVENTS[:5], event(5, {"trigger": "page", "kwargs": {"n": 99}})]
+
+    verdict = judged(part(there, applied=there))
+
+    assert verdict.lost == {"acknowledged events": 1}
+
+
+def test_an_event_that_nobody_was_told_of_is_wrong() -> None:
+    verdict = judged(part(EVENTS, applied=EVENTS, told=EVENTS[:5]))
+
+    assert verdict.wrong == {"events that nobody published": 1}
+
+
+def test_a_reader_that_saw_less_than_another_is_wrong() -> None:
+    seen = Tally()
+    for message in (*EVENTS[:2], *EVENTS[3:]):
+        seen.note(message.offset() or 0, message.value() or b"")
+
+    verdict = judged(replace(part(EVENTS, applied=EVENTS), tallies={"unit.events": seen}))
+
+    assert verdict.wrong == {"readers that disagree": 1}
+
+
+def test_a_reader_that_stopped_early_agrees_about_what_it_saw() -> None:
+    seen = Tally()
+    for message in EVENTS[:3]:
+        seen.note(message.offset() or 0, message.value() or b"")
+
+    assert judged(replace(part(EVENTS, applied=EVENTS), tallies={"unit.events": seen})).is_clean
+
+
+def test_commands_that_the_executors_take_for_done_without_a_result_are_lost_in_a_cut_campaign_too() -> None:
+    cut = replace(part(EVENTS, applied=EVENTS), is_drained=False, executors_done=3)
+
+    assert judge_part(cut).verdict.lost == {"results": 3}
