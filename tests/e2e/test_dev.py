@@ -73,6 +73,6 @@ def _told(text: str) -> list[str]:
 
 def _triggers(address: list[str], *arguments: str) -> Any:  # noqa: ANN401  # JSON
     command = [sys.executable, "-m", "triggers.cli", *address, *arguments]
-    done = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout) if "--json" in arguments else done.stdout

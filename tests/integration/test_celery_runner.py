@@ -38,7 +38,7 @@ def worker(tmp_path_factory: pytest.TempPathFactory, django: None) -> Iterator[N
     del caches[ALIAS], caches.settings[ALIAS]
     before.set_current()
     process.terminate()
-    process.wait(30)
+    process.wait(120)
     server.kill()
 
 
