@@ -12,7 +12,8 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
 	$$p -c 'import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 PIP := $(BIN)/python -m pip install -q --disable-pip-version-check
 PYTEST := $(BIN)/pytest
-SIDE_BY_SIDE := --numprocesses 5
+SIDE_BY_SIDE := --numprocesses 5  # tests on a broker wait most of the time
+ONE_A_CORE := --numprocesses logical
 LOCK := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --custom-compile-command "make lock"
 CODE := streams tests examples benchmarks deploy
@@ -39,12 +40,12 @@ demo: setup  ## Run the questionnaire on a real Kafka and check its databases (A
 dev: setup  ## Run a broker, workers and a Celery worker until Ctrl-C
 	@$(BIN)/triggers dev $(ARGS)
 
-test: setup  ## Everything a release needs
+test: setup lint  ## Everything a release needs
 	@started=$$SECONDS; $(MAKE) -j2 checks tests && \
 	echo && echo "== all is well after $$((SECONDS - started)) s"
 
-checks: setup  ## What needs no waiting: style, types, contracts, and the compiled modules
-	@for step in lint types contracts unit-compiled; do echo "== make $$step"; $(MAKE) $$step; done
+checks: setup  ## Types, contracts and the compiled modules: what computes while the tests wait
+	@for step in types contracts unit-compiled; do echo "== make $$step"; $(MAKE) $$step; done
 
 tests: setup  ## All tests, side by side
 	@$(PYTEST) tests $(SIDE_BY_SIDE) --durations 10 $(ARGS)
@@ -67,10 +68,10 @@ contracts: setup  ## Who may import whom
 	@$(BIN)/lint-imports
 
 unit: setup  ## Every test that needs no broker: unit, contract, property, conformance, docs
-	@$(PYTEST) tests $(SIDE_BY_SIDE) --ignore tests/integration --ignore tests/e2e $(ARGS)
+	@$(PYTEST) tests $(ONE_A_CORE) --ignore tests/integration --ignore tests/e2e $(ARGS)
 
 unit-compiled: setup  ## Those of the core and the agent again, compiled; nothing without a C compiler
-	@if $(CAN_COMPILE); then $(MAKE) compiled && PYTHONPATH=$(COMPILED) $(PYTEST) $(SIDE_BY_SIDE) tests/conformance tests/unit/codec \
+	@if $(CAN_COMPILE); then $(MAKE) compiled && PYTHONPATH=$(COMPILED) $(PYTEST) $(ONE_A_CORE) tests/conformance tests/unit/codec \
 		tests/unit/core tests/unit/processing tests/property/test_core_against_naive_model.py $(ARGS); \
 	else echo "not compiled: there is no C compiler, or Python's headers are missing"; test -z "$${CI:-}"; fi
 
