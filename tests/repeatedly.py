@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import mean
 
 import click
 
@@ -61,7 +62,7 @@ def tell(run: Run) -> int:
 
 def run_once(number: int, target: str, log: Path) -> Run:
     """Run the target to its end."""
-    started, loads = time.monotonic(), list[float]()
+    started, loads = time.monotonic(), [os.getloadavg()[0]]
     with log.open("wb") as output:
         process = child_process.start(["make", target], output=output)
         try:
@@ -69,7 +70,7 @@ def run_once(number: int, target: str, log: Path) -> Run:
                 loads.append(os.getloadavg()[0])
         finally:
             child_process.kill(process)
-    return Run(number, log, time.monotonic() - started, sum(loads) / max(len(loads), 1), code)
+    return Run(number, log, time.monotonic() - started, mean(loads), code)
 
 
 def ended(process: subprocess.Popen[bytes]) -> int | None:
