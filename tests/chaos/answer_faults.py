@@ -8,6 +8,7 @@ from random import Random
 
 from tests.chaos.agent_faults import Steps
 from tests.chaos.doors import Answers, Door
+from tests.chaos.group_faults import invite_guest
 from tests.chaos.schedule import Shot
 from tests.chaos.wire import Api
 from tests.chaos.world import CELERY, World
@@ -30,12 +31,17 @@ KINDS: Mapping[str, Sequence[Api]] = {
 }
 """Which requests are struck together, or one of them alone: the seed decides."""
 
-_KILL_EVERY_S = 4.0
+_KILLS = 0.25
+"""How often partitions move because a worker is killed; the other times a stranger joins the group and leaves it."""
+_MOVES_EVERY_S = (1.0, 3.0)
 _SHORTEST_S = 0.3
 _LONGEST_S = 1.2
 _LONGEST_HEARTBEAT_S = 0.4
 """A member whose heartbeats wait in line behind each other for longer leaves the group before anything happens."""
 _STEPS = 3
+_CLIENTS = (b"@", b"@", b"")
+"""The members of the agents' group alone, twice as often as whoever else an agent connects: only when a member waits
+longer than the restore beside it, things happen in another order."""
 _LOSSES = (0.05, 0.3)
 
 
@@ -43,11 +49,12 @@ def late(kind: str) -> Callable[[World, Shot], Steps]:
     """Return the fault in which the answers to this kind of request come late."""
 
     def strike(world: World, shot: Shot) -> Steps:
-        """Answers to one kind of request are late on chosen connections; workers are killed meanwhile."""
+        """Answers to one kind of request are late on chosen connections, while partitions change hands."""
         chance = Random(shot.seed)  # noqa: S311  # repeatable
         longest = _LONGEST_HEARTBEAT_S if kind == "group calls" else _LONGEST_S
-        answers = Answers(apis=_apis(chance, kind), delay_s=chance.uniform(_SHORTEST_S, longest))
-        yield from _hold(world, shot, _doors(world, chance, kind), answers)
+        doors, delay_s = _doors(world, chance, kind), chance.uniform(_SHORTEST_S, longest)
+        client = chance.choice(_CLIENTS) if world.brokers.doors[CELERY] not in doors else b""
+        yield from _hold(world, shot, doors, Answers(apis=_apis(chance, kind), client=client, delay_s=delay_s))
 
     return strike
 
@@ -71,16 +78,18 @@ def _apis(chance: Random, kind: str) -> frozenset[int]:
 
 
 def _hold(world: World, shot: Shot, doors: Sequence[Door], answers: Answers) -> Steps:
-    """Kill a worker every few seconds: partitions go to whoever's answers are treated badly, and come back."""
+    """Let partitions change hands every few seconds: they go to whoever's answers are treated badly, and come back."""
     chance = Random(shot.seed)  # noqa: S311  # repeatable
     for door in doors:
         door.answers = answers
     left_s = shot.hold_s
     while left_s > 0:
-        yield min(1.0, left_s)
-        chance.choice(world.agents).signal(signal.SIGKILL)
-        yield min(_KILL_EVERY_S - 1.0, max(left_s - 1.0, 0.0))
-        left_s -= _KILL_EVERY_S
+        if chance.random() < _KILLS:
+            chance.choice(world.agents).signal(signal.SIGKILL)
+        else:
+            invite_guest(world.settings, after_s=0.0)
+        yield (pause := min(chance.uniform(*_MOVES_EVERY_S), left_s))
+        left_s -= pause
     for door in doors:
         door.answers = None
 

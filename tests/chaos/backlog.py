@@ -23,6 +23,7 @@ from tests.chaos.plan import Plan
 from tests.chaos.verdict import Verdict
 from tests.chaos.world import NotStarted, World, started
 
+from triggers.celery.ledger import finished_beyond
 from triggers.client.consumer_lag import consumer_lag
 from triggers.errors import TryAgain
 from triggers.topology import Topology
@@ -133,7 +134,7 @@ class _Backlog:
     def _waiting(self) -> _Waiting:
         names = Topology(self._world.settings.namespace)
         try:
-            rows = consumer_lag(self._world.settings, 1000)
+            rows = consumer_lag(self._world.settings, 1000, finished_beyond)
         except TryAgain:
             return _Waiting(1, 1)
         lag = {

@@ -14,6 +14,7 @@ from tests.chaos.gap_counts import GapCounts
 from tests.chaos.lag_census import Count, take_census
 from tests.chaos.oracle import judge
 from tests.chaos.plan import Plan
+from tests.chaos.producers import PasserBy
 from tests.chaos.schedule import Kind, Shot, schedule
 from tests.chaos.verdict import Verdict
 from tests.chaos.watch import Stall, Watch
@@ -70,9 +71,11 @@ def run(plan: Plan) -> Outcome:
         hits = _strike_all(world, outcome)
         for producer in world.producers:
             producer.finish()
-        _drain(world, watch, outcome)
+        world.producers.append(passer_by := PasserBy(world.settings, plan.seed))
+        _drain(world, watch, passer_by, outcome)
         if plan.census and outcome.is_drained and not plan.dispatcher:
-            _count_lags(world, watch, outcome)
+            outcome.lags = take_census(world, watch)
+            _drain(world, watch, passer_by, outcome)
         watch.finish()
         outcome.gaps = dict(gaps.finish())
         outcome.verdict = judge(gather(world, is_drained=outcome.is_drained, tallies=watch.tallies))
@@ -129,17 +132,11 @@ def _go_on(world: World, hit: _Hit) -> None:
     )
 
 
-def _drain(world: World, watch: Watch, outcome: Outcome) -> None:
-    """Start whatever is down, and wait until nothing is left to do."""
+def _drain(world: World, watch: Watch, passer_by: PasserBy, outcome: Outcome) -> None:
+    """Start whatever is down, and wait until nothing is left to do; again after the census, which leaves something."""
     began = time.monotonic()
-    outcome.is_drained = drain(world, watch)
+    outcome.is_drained = drain(world, watch, passer_by)
     outcome.drain_s += time.monotonic() - began
-
-
-def _count_lags(world: World, watch: Watch, outcome: Outcome) -> None:
-    """Lags are compared while something is left to do, so all is drained once more."""
-    outcome.lags = take_census(world, watch)
-    _drain(world, watch, outcome)
 
 
 def _note(world: World, outcome: Outcome, stalls: list[Stall], hits: list[_Hit]) -> None:

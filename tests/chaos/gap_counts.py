@@ -26,16 +26,17 @@ class GapCounts(threading.Thread):
 
     def run(self) -> None:
         while not self._ending.wait(_EVERY_S):
-            self._look()
+            self.look()
 
     def finish(self) -> Counter[str]:
         """Look once more, and no more; everything that was counted."""
         self._ending.set()
         self.join()
-        self._look()
+        self.look()
         return self.total
 
-    def _look(self) -> None:
+    def look(self) -> None:
+        """Ask every agent once."""
         for slot, agent in enumerate(self._agents):
             for outcome, figure in _GAPS.findall(agent.metrics()):
                 self._add(slot, outcome.decode(), round(float(figure)))

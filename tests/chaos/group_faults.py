@@ -18,8 +18,7 @@ from triggers.topology import Topology
 _HASTE = 10.0
 _GUESTS = 6
 _VISITS_EVERY_S = 2.0
-_GUEST_STAYS_S = 0.3
-_GUEST_WAITS_S = 5.0
+_GUEST_STAYS_S = 5.0
 _QUIET_S = 2.0
 
 
@@ -29,11 +28,16 @@ def guests_come_and_go(world: World, shot: Shot) -> Steps:
     left_s = shot.hold_s
     while left_s > 0:
         for _ in range(_GUESTS):
-            knocks = threading.Timer(chance.uniform(0.0, 1.0), _visit, args=(world.settings,))
-            knocks.daemon = True
-            knocks.start()
+            invite_guest(world.settings, chance.uniform(0.0, 1.0), chance.uniform(0.2, 1.0))
         yield min(_VISITS_EVERY_S, left_s)
         left_s -= _VISITS_EVERY_S
+
+
+def invite_guest(settings: Settings, after_s: float, stays_s: float = _GUEST_STAYS_S) -> None:
+    """Let a stranger join the group, and leave it when it is given partitions or has waited for `stays_s`."""
+    visit = threading.Timer(after_s, _visit, args=(settings, stays_s))
+    visit.daemon = True
+    visit.start()
 
 
 def killed_in_turns(world: World, shot: Shot) -> Steps:
@@ -89,9 +93,9 @@ def broker_just_started(world: World, shot: Shot) -> Steps:
         agent.up()
 
 
-def _visit(settings: Settings) -> None:
+def _visit(settings: Settings, stays_s: float) -> None:
     """Join, stay for a moment, leave. A guest applies nothing and commits nothing."""
-    names, joined = Topology(settings.namespace), threading.Event()
+    names, given = Topology(settings.namespace), threading.Event()
     guest = Consumer(
         {
             "bootstrap.servers": settings.brokers,
@@ -107,14 +111,14 @@ def _visit(settings: Settings) -> None:
     def assigned(consumer: Consumer, partitions: list[TopicPartition]) -> None:
         consumer.incremental_assign(partitions)
         consumer.pause(partitions)
-        joined.set()
+        if partitions:  # the first assignment is often empty: others must give something up before
+            given.set()
 
     guest.subscribe([names.events], on_assign=assigned)
-    deadline = time.monotonic() + _GUEST_WAITS_S
+    deadline = time.monotonic() + stays_s
     try:
-        while not joined.is_set() and time.monotonic() < deadline:
+        while not given.is_set() and time.monotonic() < deadline:
             guest.poll(0.05)
-        guest.poll(_GUEST_STAYS_S)
     except KafkaException:
         pass  # a broker that was killed meanwhile
     finally:

@@ -55,6 +55,52 @@ _ROWS_FIRST = """for early, found in batch.rows.items():
             self._rows_of(early).write(found, None)
         """
 _KILLS = ("agent killed", "all agents killed")
+_LATE = ("offset lookups late",)
+_ASSIGN_AT_THE_END: tuple[Change, ...] = (
+    ("processing/member.py", "self._fetched.accept_gained()", "self._fetched.accept_gained(gained)"),
+    ("processing/fetched_partitions.py", "accept_gained(self)", "accept_gained(self, gained: Iterable[int])"),
+    (
+        "processing/fetched_partitions.py",
+        "        self._kafka.incremental_assign([])\n",
+        """        self._kafka.incremental_assign([TopicPartition(self._topic, p, -1) for p in gained])
+        self._kafka.pause([TopicPartition(self._topic, p) for p in gained])
+        self._assigned.update(gained)
+""",
+    ),
+    (
+        "processing/fetched_partitions.py",
+        "            self._kafka.seek(place)\n",
+        """            self._kafka.seek(place)
+            self._kafka.resume([place])
+""",
+    ),
+    (
+        "processing/fetched_partitions.py",
+        """reason=error.args[0].str())
+            return False
+""",
+        """reason=error.args[0].str())
+            __import__("time").sleep(0.05)
+            return self._seek(place)
+""",
+    ),
+)
+"""What the agents did before the defect was found (docs/faults.md): -1 is the end of the log, which is looked up."""
+_NO_GUARD: tuple[Change, ...] = (
+    ("processing/member.py", "            self._guard.check_records(records)\n", ""),
+    ("processing/member.py", "self._standstills.look(", "(lambda *_, **__: None)("),
+    ("processing/member.py", "return self._guard.check_positions(ahead) if ahead else {}", "return ahead"),
+)
+_SKIP_SOME: Change = (
+    "processing/member.py",
+    "return {p: found for p, found in records.items() if p in self.running}",
+    """return {
+            p: found[3:] if len(found) > 3 and __import__("random").random() < 0.02 else found
+            for p, found in records.items()
+            if p in self.running
+        }""",
+)
+"""A fetch of fifty leaves its first three records out."""
 
 MUTATIONS = (
     Mutation(
@@ -118,5 +164,29 @@ MUTATIONS = (
         "a result counted twice",
         (("core/results.py", "if not instance.awaits(event.attempt) or", "if not instance.attempt or"),),
         ("Celery worker killed",),
+    ),
+    Mutation(
+        "assigned at the end, then set to a place; no guard",
+        (*_ASSIGN_AT_THE_END, *_NO_GUARD),
+        _LATE,
+        light_per_s=3000,
+    ),
+    Mutation(
+        "assigned at the end, then set to a place; with the guard",
+        _ASSIGN_AT_THE_END,
+        _LATE,
+        light_per_s=3000,
+        is_healed=True,
+    ),
+    Mutation(
+        "a fetch that leaves records out; no guard",
+        (_SKIP_SOME, *_NO_GUARD),
+        ("agent killed",),
+    ),
+    Mutation(
+        "a fetch that leaves records out; with the guard",
+        (_SKIP_SOME,),
+        ("agent killed",),
+        is_healed=True,
     ),
 )

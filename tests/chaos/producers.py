@@ -230,3 +230,18 @@ class Light(Service):
             if len(handful) == _HANDFUL:
                 yield handful
                 handful = []
+
+
+class PasserBy(Service):
+    """Publishes an event on every partition whenever it is asked to; no thread of its own."""
+
+    def __init__(self, settings: Settings, seed: int) -> None:
+        super().__init__("passer-by", settings, seed, rate=0)
+        found = {_partition_of(uid.encode(), self._partitions): uid for uid in map("passer-by-{}".format, range(1000))}
+        self._uids = list(found.values())
+
+    def pass_by(self) -> None:
+        """Publish, and wait until it is acknowledged."""
+        for uid in self._uids:
+            self.publish(uid, {"trigger": "passed"})
+        self.flush()

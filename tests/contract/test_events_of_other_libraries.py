@@ -136,6 +136,26 @@ def test_the_smallest_cloudevent_fires_a_trigger_without_kwargs(convert: Any) ->
     assert (decoded.trigger, decoded.kwargs) == ("other", b"{}")
 
 
+@pytest.mark.parametrize("convert", [to_binary, to_structured])
+@pytest.mark.parametrize("name", ["ce_trigger", "Ce_Trigger", "ce_tenant", "ce_subject"])
+def test_a_null_header_beside_those_of_the_library_changes_nothing(convert: Any, name: str) -> None:  # noqa: ANN401  # two signatures
+    message = convert(cloud_event(datacontenttype="application/json"), JSONFormat())
+    headers: list[tuple[str, bytes | None]] = [*message.headers.items(), (name, None)]
+
+    assert EventDecoder(10_000).decode(message.value, headers, 7, 5) == decode(message.value, message)
+
+
+@pytest.mark.parametrize("convert", [to_binary, to_structured])
+def test_extensions_of_every_type_are_no_obstacle(convert: Any) -> None:  # noqa: ANN401  # two signatures
+    event = cloud_event(tenant="a", priority=5, urgent=True, datacontenttype="application/vnd.page+json")
+    message = convert(event, JSONFormat())
+
+    decoded = decode(message.value, message)
+
+    assert isinstance(decoded, TriggerFired)
+    assert decoded.trigger == "pageReceived"
+
+
 def test_binary_data_of_a_structured_cloudevent_is_the_json_it_holds() -> None:
     event = cloud_event(data=json.dumps(KWARGS).encode(), datacontenttype="application/json")
     message = to_structured(event, JSONFormat())

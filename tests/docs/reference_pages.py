@@ -23,8 +23,8 @@ JSON_SHAPES = {
     " repeated, killed, lag: {before, largest, after: {events, commands}}, session}`; `session` as `show` prints it",
     "topics create": "`{created: [topic], topics: [topic]}`",
     "topics check": "`[{topic, problem, fix}]`, empty when all is well",
-    "topics lag": "`[{group, topic, partition, committed, end, records, lag}]`; `records` is null when there are too"
-    " many to count, `lag` is the distance in offsets",
+    "topics lag": "`[{group, topic, partition, committed, end, records, lag}]`; `records` are unfinished ones, null"
+    " when there are too many to count; `lag` is the distance in offsets",
     "fire": "`{session, partition, offset}`; with `--from`: `{triggers, sessions, seconds, triggers_per_s}`",
     "configure": "`{session, partition, offset}`",
     "show": "`schemas/session.schema.json`; with `--diff`: `[{place, before, after}]`",

@@ -44,7 +44,32 @@ DIRECTIVES = st.fixed_dictionaries(
     optional={"andEvery": ANY, "unless": ANY, "withParams": ANY, "timeouts": ANY, "using": ANY, "x": ANY},
 )
 CAPSULE = capture("s-done", [event for uid, event in log_events() if uid == "s-done"])
+CLOUDEVENT_VALUES = [
+    b"{}",
+    b'{"trigger": "go"}',
+    b'{"specversion": "1.0", "id": "1", "source": "/s", "type": "go", "trigger": null, "data": {"n": 1}}',
+    b'{"specversion": "1.0", "id": "1", "source": "/s", "type": "go", "data_base64": "e30="}',
+]
+_NAMES_OF_HEADERS = ["ce_specversion", "ce_id", "ce_source", "ce_type", "ce_trigger", "ce_time", "CE_Type", "ce-type"]
+HEADERS = st.lists(
+    st.tuples(
+        st.sampled_from([*_NAMES_OF_HEADERS, "ce-specversion", "content-type", "Content-Type", "__value_schema_id"])
+        | st.text(max_size=12),
+        st.none()
+        | st.sampled_from([b"1.0", b"go", b"", b"/s", b"2024-03-01T10:20:30Z", b"application/json", b"text/xml"])
+        | st.sampled_from([b"application/cloudevents+json", b"Application/CloudEvents+JSON; charset=UTF-8"])
+        | st.binary(max_size=8),
+    ),
+    max_size=10,
+)
 LIMITS = st.dictionaries(st.sampled_from(["maxCascadeDepth", "sessionTtl", "timeouts"]), ANY, max_size=3)
+
+
+def _outcome(value: bytes, headers: list[tuple[str, bytes | None]]) -> object:
+    try:
+        return DECODER.decode(value, headers, 7, 5)
+    except Undecodable as error:
+        return str(error)
 
 
 @st.composite
@@ -65,6 +90,35 @@ def test_a_mutated_record_is_an_event_or_is_refused_with_a_reason(value: bytes) 
     except Undecodable as error:
         outcome = error
     assert isinstance(outcome, Event) or (isinstance(outcome, Undecodable) and outcome.reason in set(Reason))
+
+
+@BOUNDED
+@given(st.none() | mutated() | st.sampled_from(CLOUDEVENT_VALUES), HEADERS)
+def test_any_headers_are_an_event_or_are_refused_with_a_reason(
+    value: bytes | None, headers: list[tuple[str, bytes | None]]
+) -> None:
+    try:
+        outcome: object = DECODER.decode(value, headers, 7, 5)
+    except Undecodable as error:
+        outcome = error
+    if isinstance(outcome, Undecodable):
+        assert outcome.reason in set(Reason)
+        assert outcome.detail or outcome.reason == Reason.EMPTY_VALUE
+    else:
+        assert isinstance(outcome, Event)
+        assert not isinstance(outcome, TriggerFired) or outcome.trigger
+
+
+@BOUNDED
+@given(st.sampled_from(CLOUDEVENT_VALUES), HEADERS)
+def test_null_headers_at_the_end_are_as_if_the_names_were_not_there(
+    value: bytes, headers: list[tuple[str, bytes | None]]
+) -> None:
+    gone = {name.lower() for name, _ in headers[::2]}
+
+    assert _outcome(value, [*headers, *((name, None) for name in gone)]) == _outcome(
+        value, [(name, header) for name, header in headers if name.lower() not in gone]
+    )
 
 
 @BOUNDED

@@ -5,6 +5,7 @@ from __future__ import annotations
 from confluent_kafka import Consumer, TopicPartition
 
 from triggers.celery.ledger import finished_beyond
+from triggers.client.topic_range import read_range
 from triggers.settings import Settings
 from triggers.topology import Topology
 
@@ -27,6 +28,10 @@ def finished_beyond_the_commit(settings: Settings, partition: int) -> int:
     asking = Consumer({"bootstrap.servers": settings.brokers, "group.id": names.executors})
     try:
         commit = asking.committed([TopicPartition(names.commands, partition)], timeout=30)[0]
-        return finished_beyond(commit.metadata or "")
     finally:
         asking.close()
+    start = max(commit.offset, 0)
+    is_finished = finished_beyond(start, commit.metadata)
+    return sum(
+        is_finished(message.offset() or 0) for message in read_range(settings, names.commands, {partition: start})
+    )

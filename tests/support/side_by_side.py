@@ -6,7 +6,11 @@ from xdist.scheduler import LoadScopeScheduling
 
 ONE_BY_ONE = ("tests/integration/", "tests/e2e/")
 """Each of their tests waits for something of its own; those of the other folders are many and short."""
-TOGETHER = {"tests/integration/test_celery_runner.py", "tests/integration/test_hostile_input.py"}
+TOGETHER = {
+    "tests/integration/test_celery_runner.py",
+    "tests/integration/test_chaos_doors.py",
+    "tests/integration/test_hostile_input.py",
+}
 """Their tests share a fixture that is slow to start."""
 
 

@@ -47,15 +47,17 @@ def command_of(request: Request | None, task_id: str | None) -> CommandName | No
     A session's UID may contain anything, a task's name may contain `/` as well: only the header is certain.
     """
     header = request.get(HEADER) if request is not None else None
-    if isinstance(header, Mapping):
-        return _from_header(header)
+    if isinstance(header, Mapping) and (named := _from_header(header)) is not None:
+        return named
     match = _TASK_ID.fullmatch(task_id or "")
     if match is None:
         return None
     return CommandName(session=match["session"], instance=match["instance"], attempt=int(match["attempt"]))
 
 
-def _from_header(header: Mapping[str, object]) -> CommandName:
-    return CommandName(
-        session=str(header["session"]), instance=str(header["instance"]), attempt=int(str(header["attempt"]))
-    )
+def _from_header(header: Mapping[str, object]) -> CommandName | None:
+    """None: the header is not ours. What is no text must not become one: the result would go to another session."""
+    session, instance, attempt = (header.get(name) for name in ("session", "instance", "attempt"))
+    if isinstance(session, str) and isinstance(instance, str) and isinstance(attempt, int):
+        return CommandName(session=session, instance=instance, attempt=int(attempt))
+    return None

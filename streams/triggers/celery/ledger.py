@@ -10,7 +10,7 @@ down, so their runs are counted, and the count is committed before the run.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Final, NamedTuple
 
@@ -39,6 +39,7 @@ class Ledger:
         self._todo = [(committed + start, committed + start + length) for start, length in saved.todo]
         self._known = committed + saved.high
         self._runs = {committed + offset: count for offset, count in saved.runs.items()}
+        self._since: dict[int, int] = {}
         self._begun: set[int] = set()
         self._suspects: set[int] = set()
         self._position: int | None = None
@@ -51,9 +52,10 @@ class Ledger:
 
     def admit(self, offset: int) -> bool:
         """Take a command in hand; False: it is finished already. Offsets must come in order."""
-        self._position, self.dirty = offset + 1, True
+        since, self._position, self.dirty = self._position, offset + 1, True
         if offset < self._known and not self._is_todo(offset):
             return False
+        self._since[offset] = offset if since is None else since
         self.pending[offset] = runs = self._runs.pop(offset, 0)
         if runs or (self.after_loss and offset < self._known):
             self._suspects.add(offset)
@@ -72,6 +74,7 @@ class Ledger:
     def settle(self, offset: int) -> None:
         """The command's outcome is on Kafka. Twice is once."""
         self.pending.pop(offset, None)
+        self._since.pop(offset, None)
         self._begun.discard(offset)
         self._suspects.discard(offset)
         self.dirty = True
@@ -102,9 +105,12 @@ class Ledger:
         return any(start <= offset < end for start, end in self._todo)
 
     def _unfinished(self) -> Iterator[Range]:
-        """In hand first, then what an earlier holder left and Kafka has not delivered again yet."""
-        position = self._position or 0
-        yield from ((offset, offset + 1) for offset in self.pending)
+        """In hand first, then what an earlier holder left and Kafka has not delivered again yet.
+
+        The markers before a command in hand go with it, so commands that each had a transaction are one range.
+        """
+        position, base = self._position or 0, next(iter(self.pending), 0)
+        yield from ((max(self._since[offset], base), offset + 1) for offset in self.pending)
         yield from ((max(start, position), end) for start, end in self._todo if end > position)
 
     def _counted(self, handover: bool) -> list[tuple[int, int]]:
@@ -115,10 +121,14 @@ class Ledger:
         return sorted(counted, key=lambda item: (-item[1], item[0]))[:_MAX_COUNTED]
 
 
-def finished_beyond(metadata: str) -> int:
-    """How many offsets beyond the committed one are finished, according to the commit's metadata."""
+def finished_beyond(committed: int, metadata: str | None) -> Callable[[int], bool]:
+    """Whether the command at an offset beyond the committed one is finished, according to the commit's metadata.
+
+    It is asked for commands only: an offset of a transaction marker is neither finished nor unfinished.
+    """
     saved = _decode(metadata)
-    return saved.high - sum(length for _, length in saved.todo)
+    todo = [(committed + start, committed + start + length) for start, length in saved.todo]
+    return lambda offset: offset < committed + saved.high and not any(start <= offset < end for start, end in todo)
 
 
 class _Saved(NamedTuple):

@@ -11,7 +11,7 @@ import click
 from triggers.cli.output import json_option, print_json, print_table
 from triggers.cli.settings_options import setting, settings_of
 from triggers.cli.suggesting_group import SuggestingGroup
-from triggers.client.consumer_lag import consumer_lag
+from triggers.client.consumer_lag import Finished, consumer_lag
 from triggers.client.topics import DEFAULT_RETENTION_DAYS, check_topics, create_topics, plan_topics
 
 retention_option = click.option(
@@ -69,16 +69,22 @@ def check(ctx: click.Context, retention_days: int, as_json: bool) -> None:
 @json_option
 @click.pass_context
 def lag(ctx: click.Context, as_json: bool) -> None:
-    """Records that workers and executors have not processed yet, by partition."""
+    """Records that workers and executors have not finished, and their lag in offsets, by partition.
+
+    An event is unfinished until a worker has committed it. A command is unfinished until its result is on Kafka: while
+    it waits, while it is in a Celery worker's hand and while it runs; with the dispatcher, until the application's
+    broker has it. Both follow the last commit, at most a second behind. The lag in offsets is larger: transaction
+    markers count in it, and whatever is finished behind a command that is not.
+    """
     rows = consumer_lag(settings_of(ctx), finished=_finished())
     if as_json:
         print_json([asdict(row) | {"lag": row.lag} for row in rows])
         return
-    columns = ("group", "topic", "partition", "next", "end", "offsets behind", "records to do")
+    columns = ("group", "topic", "partition", "committed", "end", "lag in offsets", "unfinished records")
     print_table(columns, [(r.group, r.topic, r.partition, r.committed, r.end, r.lag, _known(r.records)) for r in rows])
 
 
-def _finished() -> Callable[[str], int]:
+def _finished() -> Callable[[int, str], Finished]:
     from triggers.celery.ledger import finished_beyond  # noqa: PLC0415  # the only thing needed of it
 
     return finished_beyond

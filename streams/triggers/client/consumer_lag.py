@@ -1,4 +1,8 @@
-"""How far the workers and the executors are behind."""
+"""How far the workers and the executors are behind: the lag in offsets, and the records that are unfinished.
+
+An event is finished when a worker has committed it; a command, when the commit of the executors says that its outcome
+is on Kafka (a Celery worker), or that the application's broker has it (the dispatcher). What is in hand is unfinished.
+"""
 
 from __future__ import annotations
 
@@ -24,6 +28,9 @@ _ELECTING = frozenset(
 _NO_OFFSET = 0
 """librdkafka's invalid offsets are negative."""
 
+Finished = Callable[[int], bool]
+"""Whether the record at an offset is finished."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartitionLag:
@@ -37,22 +44,27 @@ class PartitionLag:
     end: int
     """Offset that the next record gets."""
     records: int | None
-    """Records that are not processed yet; None: more than were to be counted, `lag` is the upper bound."""
+    """Unfinished records. None: more than were to be counted, `lag` is the upper bound."""
 
     @property
     def lag(self) -> int:
-        """Distance in offsets, as Kafka's own tools show it: transaction markers count, too."""
+        """Distance in offsets, as Kafka's own tools show it.
+
+        It is larger than the number of unfinished records: transaction markers have offsets, too, and so have commands
+        that are finished behind one that is not.
+        """
         return self.end - self.committed
 
 
 def consumer_lag(
-    settings: Settings, count_up_to: int = 10_000, finished: Callable[[str], int] | None = None
+    settings: Settings, count_up_to: int = 10_000, finished: Callable[[int, str], Finished] | None = None
 ) -> list[PartitionLag]:
     """Lag of the workers on the events and of the executors on the commands, by group, topic and partition.
 
-    Of a partition that is at most `count_up_to` offsets behind, the records are read and counted, because offsets of
-    transaction markers are no work. `finished` says how many records beyond the committed offset are done already,
-    according to the commit's metadata. Blocks. Raises BrokerUnavailable.
+    Of a partition that is at most `count_up_to` offsets behind, the records are read and counted. `finished` makes,
+    of a commit's offset and metadata, the answer for each record beyond it; without, all of those are unfinished.
+    Records behind the begin of an open transaction count: nobody can read them before it is decided.
+    Blocks. Raises BrokerUnavailable.
     """
     names = Topology(settings.namespace)
     admin = admin_client(settings)
@@ -71,18 +83,17 @@ class _Reading:
     settings: Settings
     admin: AdminClient
     count_up_to: int
-    finished: Callable[[str], int] | None
+    finished: Callable[[int, str], Finished] | None
 
 
 def _group_lag(reading: _Reading, group: str, topic: str) -> list[PartitionLag]:
     partitions = list(range(partition_count(reading.admin, topic)))
     commits = _commits(reading.settings, group, topic, partitions)
-    ends = watermarks(reading.settings, topic, partitions)
+    decided = watermarks(reading.settings, topic, partitions)
+    ends = watermarks(reading.settings, topic, partitions, undecided=True)
     committed = {p: commits[p].offset if commits[p].offset >= _NO_OFFSET else ends[p][0] for p in partitions}
-    near = {p: committed[p] for p in partitions if ends[p][1] - committed[p] <= reading.count_up_to}
-    counted = Counter(message.partition() for message in read_range(reading.settings, topic, near))
-    finished = reading.finished or (lambda _: 0)
-    done = {p: finished(commits[p].metadata or "") for p in near}
+    near = [p for p in partitions if ends[p][1] - committed[p] <= reading.count_up_to]
+    unfinished = _count_unfinished(reading, topic, {p: commits[p] for p in near}, decided)
     return [
         PartitionLag(
             group=group,
@@ -90,10 +101,30 @@ def _group_lag(reading: _Reading, group: str, topic: str) -> list[PartitionLag]:
             partition=p,
             committed=committed[p],
             end=max(ends[p][1], committed[p]),
-            records=max(counted[p] - done[p], 0) if p in near else None,
+            records=unfinished[p] if p in near else None,
         )
         for p in partitions
     ]
+
+
+def _count_unfinished(
+    reading: _Reading, topic: str, commits: dict[int, TopicPartition], decided: dict[int, tuple[int, int]]
+) -> Counter[int]:
+    starts = {p: max(commits[p].offset, decided[p][0]) for p in commits}  # retention may have removed what comes before
+    finished = {p: _finished(reading, commits[p]) for p in commits}
+    undecided = {p: max(decided[p][1], starts[p]) for p in commits}
+    count: Counter[int] = Counter()
+    for message in read_range(reading.settings, topic, starts):
+        partition, offset = message.partition() or 0, message.offset() or 0
+        count[partition] += offset < undecided[partition] and not finished[partition](offset)
+    count.update(message.partition() or 0 for message in read_range(reading.settings, topic, undecided, undecided=True))
+    return count
+
+
+def _finished(reading: _Reading, commit: TopicPartition) -> Finished:
+    if reading.finished is None or commit.offset < _NO_OFFSET:
+        return lambda _: False
+    return reading.finished(commit.offset, commit.metadata or "")
 
 
 def _commits(settings: Settings, group: str, topic: str, partitions: list[int]) -> dict[int, TopicPartition]:

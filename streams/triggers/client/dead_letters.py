@@ -15,6 +15,8 @@ from triggers.settings import Settings
 REDRIVES = "triggers-redrives"
 """Header of a redriven record: how often it was."""
 _OWN_HEADERS = "triggers-"
+_DIGITS = 9
+"""Of a count; anybody can write the header, and Python reads no number of thousands of digits."""
 
 
 class DeadLetters:
@@ -51,7 +53,7 @@ class DeadLetters:
 
 def redrives(letter: DeadLetter) -> int:
     """How often the record had been redriven when it died."""
-    counts = [int(value) for name, value in letter.headers if name == REDRIVES and value and value.isdigit()]
+    counts = [int(value[:_DIGITS]) for name, value in letter.headers if name == REDRIVES and value and value.isdigit()]
     return max(counts, default=0)
 
 

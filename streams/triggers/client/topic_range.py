@@ -24,12 +24,15 @@ _FETCHED_AHEAD_KB = 16_384
 _ELECTION_PAUSE_S = 0.1
 
 
-def read_range(settings: Settings, topic: str, starts: Mapping[int, int]) -> Iterator[Message]:
+def read_range(
+    settings: Settings, topic: str, starts: Mapping[int, int], *, undecided: bool = False
+) -> Iterator[Message]:
     """Committed records of the partitions in `starts`, from the offset given there to the end as of now.
 
+    `undecided`: those too that no consumer of committed records can read yet, behind the begin of an open transaction.
     Blocks. Raises BrokerUnavailable when nothing arrives for 20 s.
     """
-    consumer = Consumer(reader_options(settings))
+    consumer = Consumer(reader_options(settings) | _isolation(undecided))
     try:
         ends = {partition: _watermarks(consumer, TopicPartition(topic, partition))[1] for partition in starts}
         waiting = {partition: end for partition, end in ends.items() if end > starts[partition]}
@@ -51,9 +54,11 @@ def partition_starts(settings: Settings, topic: str) -> dict[int, int]:
     return {partition: low for partition, (low, _) in watermarks(settings, topic, list(partitions)).items()}
 
 
-def watermarks(settings: Settings, topic: str, partitions: list[int]) -> dict[int, tuple[int, int]]:
-    """Partition -> (first offset, end of the committed records). Raises BrokerUnavailable."""
-    consumer = Consumer(reader_options(settings))
+def watermarks(
+    settings: Settings, topic: str, partitions: list[int], *, undecided: bool = False
+) -> dict[int, tuple[int, int]]:
+    """Partition -> (first offset, end of the committed records, or of all records). Raises BrokerUnavailable."""
+    consumer = Consumer(reader_options(settings) | _isolation(undecided))
     try:
         return {partition: _watermarks(consumer, TopicPartition(topic, partition)) for partition in partitions}
     except KafkaException as error:
@@ -87,6 +92,10 @@ def _watermarks(consumer: Consumer, place: TopicPartition) -> tuple[int, int]:
             time.sleep(_ELECTION_PAUSE_S)
         else:
             return low, high
+
+
+def _isolation(undecided: bool) -> Options:
+    return {"isolation.level": "read_uncommitted" if undecided else "read_committed"}
 
 
 def reader_options(settings: Settings) -> Options:

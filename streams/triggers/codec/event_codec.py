@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from triggers.codec.avro_records import HEADER_BYTES, MARKER, Record, records_of
-from triggers.codec.cloudevents import decode_cloudevent, is_cloudevent
+from triggers.codec.cloudevents import cloudevent_headers, decode_cloudevent
 from triggers.codec.confluent_framing import ConfluentRecords, SchemaSource
 from triggers.codec.event_shapes import SHAPES, check_limits, payloads
 from triggers.codec.event_times import times
@@ -23,6 +23,8 @@ from triggers.errors import CallError, TooLarge, Undecodable
 _NAMESPACE: Final = "triggers."
 _PAYLOADS: Final = 4
 """An event has at most three payloads, and text. What is larger was compressed on its way: it is not even looked at."""
+_SCHEMA_ID_HEADERS: Final = frozenset({"__value_schema_id"})
+"""Where Confluent's serializers write a schema's id if they are told to; the value is bare Avro then."""
 _EVENTS: Final = records_of("trigger_event")
 _CLASSES: Final = {_NAMESPACE + event.__name__: event for event in SHAPES}
 _NAMES: Final = {event: name for name, event in _CLASSES.items()}
@@ -52,20 +54,23 @@ class EventDecoder:
             detail = f"{len(value)} bytes, the limit is {_PAYLOADS} times max_payload_bytes"
             raise Undecodable(Reason.TOO_LARGE, detail)
         time = max(time, 0)
-        if headers and is_cloudevent(headers):
-            event: Event = decode_cloudevent(value, headers, position, time)
+        attributes = cloudevent_headers(headers) if headers else None
+        if attributes is not None:
+            event: Event = decode_cloudevent(value, attributes, position, time)
         else:
-            event = self._sniff(value or b"", position, time)
+            event = self._sniff(value or b"", headers or (), position, time)
         if value and len(value) > self._max_payload_bytes:
             self._check_sizes(event)
         return event
 
-    def _sniff(self, value: bytes, position: int, time: int) -> Event:
+    def _sniff(self, value: bytes, headers: Sequence[tuple[str, bytes | None]], position: int, time: int) -> Event:
         start = value[:1]
         if start == b"{":
             return decode_json(value, position, time)
         if value[:2] == MARKER:
             return _fire(value, position, time) or _event(_EVENTS.decode(value), position, time)
+        if any(name in _SCHEMA_ID_HEADERS and given is not None for name, given in headers):
+            raise Undecodable(Reason.UNKNOWN_FORMAT, "the schema's id is in a header; have it written before the value")
         if start == b"\0":
             return _event(self._framed.decode(value), position, time)
         if not value:

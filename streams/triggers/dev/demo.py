@@ -48,7 +48,7 @@ class Plan:
 
 
 class Lag(Struct, frozen=True):
-    """Records that are not processed yet."""
+    """Unfinished records; of a partition with too many to count, its lag in offsets."""
 
     events: int = 0
     commands: int = 0
@@ -164,7 +164,7 @@ class Demo:
             self._kill_a_worker()
 
     def _measure(self) -> Lag | None:
-        """Lag of the workers on the events and of the Celery workers on the commands."""
+        """What the workers have not finished of the events, and the Celery workers of the commands."""
         try:
             rows = consumer_lag(self._settings, _COUNT_UP_TO, finished_beyond)
         except TryAgain:  # a broker under load may answer the next time

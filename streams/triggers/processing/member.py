@@ -112,13 +112,17 @@ class Member:
             raise
 
     def lag(self) -> dict[int, int]:
-        """Partition -> records that are published and not processed, as far as the broker has told us."""
-        ends = {p: self._end(p) for p in self.running}
-        return {p: max(0, end - self.committed.get(p, end)) for p, end in ends.items()}
+        """Partition -> offsets between what is committed and the end, transaction markers included.
+
+        Only of partitions whose end the broker has told us; to say 0 of the others would be a guess.
+        """
+        ends = {p: self._end(p) for p in self.running & self.committed.keys()}
+        return {p: max(0, end - self.committed[p]) for p, end in ends.items() if end >= 0}
 
     def _end(self, partition: int) -> int:
+        """The end at the last fetch, of undecided transactions too; negative: nothing was fetched yet."""
         offsets = self._kafka.get_watermark_offsets(TopicPartition(self._topic, partition), cached=True)
-        return offsets[1] if offsets else 0
+        return offsets[1] if offsets else -1
 
     def group_metadata(self) -> object:
         """Who we are in the group: the generation that fences a late transaction."""

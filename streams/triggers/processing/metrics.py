@@ -54,7 +54,11 @@ class Metrics:
         self.partitions = gauge("triggers_partitions", "Partitions owned by this worker")
         self.cached_sessions = gauge("triggers_cached_sessions", "Decoded sessions in memory")
         self.loaded_sessions = counter("triggers_loaded_sessions", "Sessions decoded because they were not in memory")
-        self.lag = gauge("triggers_lag_events", "Published events that are not processed, by partition", ["partition"])
+        self.lag = gauge(
+            "triggers_lag_events",
+            "Lag in offsets: from what is committed to the partition's end, transaction markers included, by partition",
+            ["partition"],
+        )
 
     def text(self) -> bytes:
         """All of them in Prometheus' text format."""

@@ -173,7 +173,12 @@ class Pump:
     async def _read_again(self, reason: str) -> None:
         self._metrics.aborted_transactions.labels(reason).inc()
         self._processor.forget()
-        await self._on_thread(self._member.rewind)
+        await self._on_thread(self._rewind)
+
+    def _rewind(self) -> None:
+        """The lag is measured here too: nothing else does it while every batch is refused."""
+        self._measure_lag()
+        self._member.rewind()
 
     async def _on_thread(self, call: Callable[[], T]) -> T:
         """Run it on the Kafka thread. Raises Stop when it outlasts everything it may wait for: it hangs."""

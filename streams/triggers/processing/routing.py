@@ -16,8 +16,8 @@ def misplaced(record: Record, key: bytes, partitions: int) -> bool:
 
 
 def was_forwarded(record: Record) -> bool:
-    """Whether a worker has put the record there. Raises Undecodable."""
-    return any(name == FORWARDED for name, _ in headers_of(record) or ())
+    """Whether a worker has put the record there; a null header is an absent one. Raises Undecodable."""
+    return any(name == FORWARDED and value is not None for name, value in headers_of(record) or ())
 
 
 def forward(record: Record, key: bytes, topic: str, partitions: int) -> Output:

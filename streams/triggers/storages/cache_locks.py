@@ -27,7 +27,8 @@ log = logging.getLogger(__name__)
 _DEFAULT_TTL_S: Final = 300
 """Of a cache whose entries do not expire: a lock whose holder died must."""
 _POLL_S: Final = 0.005
-_DJANGO_REDIS: Final = "django.core.cache.backends.redis.RedisCache"
+REDIS_OF_DJANGO: Final = "django.core.cache.backends.redis.RedisCache"
+DJANGO_REDIS: Final = "django_redis.cache.RedisCache"
 
 _local: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
@@ -46,7 +47,7 @@ def resolve_cache(backend: str | BaseCache) -> BaseCache:
         if find_spec("django_redis") is None and "django_redis" in str(error):
             raise ImportError(missing.format(backend, "django-redis", "django-redis")) from error
         raise
-    if _DJANGO_REDIS in _kinds(cache) and find_spec("redis") is None:
+    if REDIS_OF_DJANGO in kinds_of(cache) and find_spec("redis") is None:
         raise ImportError(missing.format(backend, "redis", "redis"))
     return cache
 
@@ -116,7 +117,7 @@ def _lock(cache: BaseCache, key: str, ttl: bool | float | None) -> _LocalLock | 
     name = cache.make_key(key)
     if isinstance(cache, LocMemCache):
         return _LocalLock(_local[name])
-    client = _redis_client(cache)
+    client = redis_client(cache)
     if client is None:
         raise NotSupported(f"{type(cache).__name__} has no locks; use a Redis cache, or locmem in a single process")
     return _RedisLock(client.lock(name, timeout=_seconds(cache, ttl), sleep=_POLL_S))
@@ -128,16 +129,16 @@ def _seconds(cache: BaseCache, ttl: bool | float | None) -> float | None:
     return ttl or None
 
 
-def _redis_client(cache: BaseCache) -> Any:  # noqa: ANN401  # redis is optional
-    """A client of the server behind the cache; None: there is no Redis."""
-    kinds = _kinds(cache)
-    if _DJANGO_REDIS in kinds:
+def redis_client(cache: BaseCache) -> Any:  # noqa: ANN401  # redis is optional
+    """A client of the primary server behind the cache; None: there is no Redis."""
+    kinds = kinds_of(cache)
+    if REDIS_OF_DJANGO in kinds:
         return cache._cache.get_client(None, write=True)  # noqa: SLF001  # its only way to the client
-    if "django_redis.cache.RedisCache" in kinds:
+    if DJANGO_REDIS in kinds:
         return cache.client.get_client(write=True)
     return None
 
 
-def _kinds(cache: BaseCache) -> set[str]:
-    """By name: their libraries are optional."""
+def kinds_of(cache: object) -> set[str]:
+    """Names of the classes that it inherits from: their libraries are optional."""
     return {f"{kind.__module__}.{kind.__name__}" for kind in type(cache).__mro__}

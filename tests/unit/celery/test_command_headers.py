@@ -27,3 +27,18 @@ def test_a_task_of_the_application_is_no_command(task_id: str | None) -> None:
     headers: dict[str, object] = {}
 
     assert command_of(headers, task_id) is None
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        {},
+        {"session": None, "instance": "t_a#0", "attempt": 1},
+        {"session": "s", "instance": "t_a#0", "attempt": "first"},
+        {"session": "s", "instance": 5, "attempt": 1},
+        "ours",
+    ],
+)
+def test_a_header_of_somebody_else_names_no_command(header: object) -> None:
+    assert command_of({"triggers": header}, "d7a1c9e0-1b2c") is None
+    assert command_of({"triggers": header}, "s9/t_b#0/2") == CommandName(session="s9", instance="t_b#0", attempt=2)

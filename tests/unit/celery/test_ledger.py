@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 
 import pytest
 
@@ -22,6 +23,10 @@ def _committed(ledger: Ledger, *, handover: bool = False) -> Checkpoint:
     return checkpoint
 
 
+def finished(checkpoint: Checkpoint, offsets: Iterable[int]) -> list[int]:
+    return list(filter(finished_beyond(*checkpoint), offsets))
+
+
 def test_the_committed_offset_is_the_oldest_unfinished_one() -> None:
     ledger = _holding(0, 1, 2)
 
@@ -39,7 +44,7 @@ def test_what_finished_behind_a_long_task_is_not_repeated() -> None:
     checkpoint = _committed(ledger)
 
     assert checkpoint.offset == 0
-    assert finished_beyond(checkpoint.metadata) == 9
+    assert finished(checkpoint, range(12)) == [*range(1, 10)]
     again = Ledger(*checkpoint)
     assert [offset for offset in range(12) if again.admit(offset)] == [0, 10, 11]
 
@@ -139,7 +144,7 @@ def test_metadata_of_somebody_else_counts_as_none(metadata: str) -> None:
     ledger = Ledger(5, metadata)
 
     assert [ledger.admit(offset) for offset in (5, 6)] == [True, True]
-    assert finished_beyond(metadata) == 0
+    assert not any(map(finished_beyond(5, metadata), range(5, 10)))
 
 
 def test_metadata_is_json_that_names_offsets_relative_to_the_commit() -> None:
@@ -152,3 +157,31 @@ def test_metadata_is_json_that_names_offsets_relative_to_the_commit() -> None:
 
     assert checkpoint.offset == 1000
     assert json.loads(checkpoint.metadata) == {"high": 3, "todo": [[0, 1], [2, 1]], "runs": {}, "open": 1}
+
+
+def test_a_marker_between_commands_in_hand_is_not_taken_for_a_finished_command() -> None:
+    """Each command has a transaction of its own, so each second offset is a marker."""
+    ledger = _holding(*range(0, 24, 2))
+    ledger.settle(10)
+
+    assert finished(_committed(ledger), range(0, 30, 2)) == [10]
+
+
+def test_commands_in_hand_with_markers_between_them_are_one_range() -> None:
+    ledger = _holding(*range(100, 1100, 2))
+    ledger.settle(100)
+    ledger.settle(500)
+
+    checkpoint = _committed(ledger)
+
+    assert json.loads(checkpoint.metadata)["todo"] == [[0, 397], [399, 598]]
+    assert finished(checkpoint, range(102, 1200, 2)) == [500]
+
+
+def test_what_was_never_delivered_between_commands_in_hand_is_not_taken_for_finished() -> None:
+    first = _holding(0, 1, 5)
+    first.settle(1)
+
+    second = Ledger(*_committed(first))
+
+    assert [offset for offset in range(6) if second.admit(offset)] == [0, 2, 3, 4, 5]

@@ -94,6 +94,17 @@ def test_without_a_time_the_record_s_timestamp_counts() -> None:
         (changed(ce_time=b"soon"), b"{}", Reason.BAD_CLOUDEVENT),
         (changed(ce_time=b"2024-03-01T10:20:30"), b"{}", Reason.WRONG_SHAPE),
         (changed(ce_type=b"\xff"), b"{}", Reason.BAD_CLOUDEVENT),
+        (changed(content_type=b"\xff"), b"{}", Reason.BAD_CLOUDEVENT),
+        ([*BINARY, ("ce_type", b"")], b"{}", Reason.BAD_CLOUDEVENT),
+        ([*BINARY, ("ce_trigger", b"")], b"{}", Reason.BAD_CLOUDEVENT),
+        ([*BINARY, ("ce_time", b"")], b"{}", Reason.BAD_CLOUDEVENT),
+        ([*BINARY, ("ce_type", None)], b"{}", Reason.BAD_CLOUDEVENT),
+        ([*BINARY, ("ce_specversion", None)], b'{"trigger": "another"}', Reason.BAD_CLOUDEVENT),
+        ([("ce-specversion", b"1.0"), ("ce-type", b"a")], b'{"trigger": "another"}', Reason.BAD_CLOUDEVENT),
+        (changed(content_type=b"application/json; charset=utf-16"), b"{}", Reason.CONTENT_TYPE),
+        ([("content-type", b"application/cloudevents+json; charset=latin1")], structured(), Reason.CONTENT_TYPE),
+        ([*changed(content_type=None), ("ce_datacontenttype", b"text/xml")], b"{}", Reason.CONTENT_TYPE),
+        ([("Content-Type", b"Application/CloudEvents-Batch+JSON")], b"[]", Reason.CONTENT_TYPE),
         (changed(ce_type=b"x" * 1025), b"{}", Reason.OUT_OF_RANGE),
         (changed(content_type=b"application/xml"), b"<page/>", Reason.CONTENT_TYPE),
         (changed(content_type=b"application/cloudevents+avro"), b"{}", Reason.CONTENT_TYPE),
@@ -107,6 +118,13 @@ def test_without_a_time_the_record_s_timestamp_counts() -> None:
         (STRUCTURED, b"[]", Reason.BAD_CLOUDEVENT),
         (STRUCTURED, structured(id=None), Reason.BAD_CLOUDEVENT),
         (STRUCTURED, structured(id=""), Reason.BAD_CLOUDEVENT),
+        (STRUCTURED, structured(trigger=""), Reason.BAD_CLOUDEVENT),
+        (STRUCTURED, structured(trigger=5), Reason.BAD_CLOUDEVENT),
+        (STRUCTURED, structured(trigger=True), Reason.BAD_CLOUDEVENT),
+        (STRUCTURED, structured(specversion=1.0), Reason.BAD_CLOUDEVENT),
+        (STRUCTURED, structured(time=1_709_288_430), Reason.BAD_CLOUDEVENT),
+        (STRUCTURED, structured(data={}, data_base64="e30="), Reason.BAD_CLOUDEVENT),
+        (STRUCTURED, structured(data_base64=5), Reason.BAD_CLOUDEVENT),
         (STRUCTURED, structured(data=[1]), Reason.NOT_AN_OBJECT),
         (STRUCTURED, structured(data_base64="e30"), Reason.BAD_CLOUDEVENT),
         (STRUCTURED, structured(data_base64="/////w=="), Reason.NOT_AN_OBJECT),
@@ -119,6 +137,69 @@ def test_what_is_no_cloudevent_with_json_data_is_refused(headers: Headers, value
 
     assert caught.value.reason == reason
     assert caught.value.detail
+
+
+@pytest.mark.parametrize("name", ["ce_trigger", "ce_dataschema", "ce_subject", "ce_tenant", "ce_", "CE_Trigger"])
+def test_a_null_header_is_an_absent_attribute(name: str) -> None:
+    assert decode(b'{"page": 3}', [*BINARY, (name, None)]) == FIRED
+
+
+@pytest.mark.parametrize("name", ["trigger", "time", "subject", "datacontenttype", "data", "data_base64", "tenant"])
+def test_a_null_member_is_an_absent_attribute(name: str) -> None:
+    value = json.dumps(ENVELOPE | {name: None}).encode()
+
+    assert decode(value, STRUCTURED) == decode(json.dumps(ENVELOPE).encode(), STRUCTURED)
+
+
+@pytest.mark.parametrize(
+    "content_type", [None, b"", b"Application/JSON", b"text/json", b"application/vnd.page.v2+json"]
+)
+def test_json_data_is_recognised_by_any_of_its_media_types(content_type: bytes | None) -> None:
+    headers = [*changed(content_type=None), ("Content-Type", content_type)]
+
+    assert decode(b'{"page": 3}', headers) == FIRED
+
+
+@pytest.mark.parametrize(
+    "value", [b"Application/CloudEvents+JSON; charset=UTF-8", b' application/cloudevents+json;charset="utf-8"']
+)
+@pytest.mark.parametrize("name", ["content-type", "Content-Type", "CONTENT-TYPE"])
+def test_a_structured_event_is_recognised_in_any_case(name: str, value: bytes) -> None:
+    assert decode(structured(time="2024-03-01T10:20:30Z", data={"page": 3}), [(name, value)]) == FIRED
+
+
+def test_names_of_headers_are_the_same_in_any_case() -> None:
+    assert decode(b'{"page": 3}', [(name.title(), value) for name, value in BINARY]) == FIRED
+
+
+@pytest.mark.parametrize("earlier", [b"other", b"\xff", b"", None])
+def test_the_last_one_of_a_repeated_header_counts(earlier: bytes | None) -> None:
+    assert decode(b'{"page": 3}', [("ce_type", earlier), ("CE_TYPE", earlier), *BINARY]) == FIRED
+
+
+def test_a_last_header_without_a_value_takes_the_attribute_away() -> None:
+    assert decode(b'{"page": 3}', [("ce_trigger", b"other"), *BINARY, ("ce_trigger", None)]) == FIRED
+
+
+def test_the_structured_event_counts_where_its_headers_say_something_else() -> None:
+    value = structured(time="2024-03-01T10:20:30Z", data={"page": 3})
+
+    assert decode(value, [*changed(content_type=None, ce_type=b"other"), *STRUCTURED]) == FIRED
+
+
+def test_headers_that_are_all_null_make_no_cloudevent() -> None:
+    nulls: Headers = [(name, None) for name, _ in BINARY]
+
+    assert decode(b'{"trigger": "t"}', nulls) == TriggerFired(position=7, time=5, trigger="t")
+
+
+def test_a_schema_s_id_in_a_header_is_refused_and_not_read_as_one_in_the_value() -> None:
+    headers: Headers = [("__value_schema_id", b"\1" + b"\0" * 16)]
+    with pytest.raises(Undecodable) as caught:
+        decode(b"\0\0\0\0\1abc", headers)
+
+    assert caught.value.reason == Reason.UNKNOWN_FORMAT
+    assert decode(b'{"trigger": "t"}', headers) == TriggerFired(position=7, time=5, trigger="t")
 
 
 def test_headers_of_other_kinds_make_no_cloudevent() -> None:

@@ -28,6 +28,7 @@ def test_a_forwarded_record_is_the_same_on_the_right_partition_with_a_mark() -> 
 def test_a_forwarded_record_is_recognised() -> None:
     assert was_forwarded(record(headers=[(FORWARDED, b"3")]))
     assert not was_forwarded(record(headers=[("other", None)]))
+    assert not was_forwarded(record(headers=[(FORWARDED, None)]))
     assert not was_forwarded(record())
 
 
