@@ -12,6 +12,8 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
 	$$p -c 'import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 PIP := $(BIN)/python -m pip install -q --disable-pip-version-check
 PYTEST := $(BIN)/pytest
+SIDE_BY_SIDE := --numprocesses 5  # tests on a broker wait most of the time
+ONE_A_CORE := --numprocesses logical
 LOCK := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --custom-compile-command "make lock"
 CODE := streams tests examples benchmarks deploy
@@ -38,12 +40,18 @@ demo: setup  ## Run the questionnaire on a real Kafka and check its databases (A
 dev: setup  ## Run a broker, workers and a Celery worker until Ctrl-C
 	@$(BIN)/triggers dev $(ARGS)
 
-test: setup  ## Everything a release needs
-	@started=$$SECONDS; \
-	for step in lint types contracts unit unit-compiled integration e2e; do \
-		echo; echo "== make $$step ($$((SECONDS - started)) s so far)"; $(MAKE) $$step; \
-	done; \
-	echo; echo "== all is well after $$((SECONDS - started)) s"
+test: setup lint  ## Everything a release needs
+	@started=$$SECONDS; $(MAKE) -j2 checks tests && \
+	echo && echo "== all is well after $$((SECONDS - started)) s"
+
+checks: setup  ## Types, contracts and the compiled modules: what computes while the tests wait
+	@for step in types contracts unit-compiled; do echo "== make $$step"; $(MAKE) $$step; done
+
+tests: setup  ## All tests, side by side
+	@$(PYTEST) tests $(SIDE_BY_SIDE) --durations 10 $(ARGS)
+
+test-repeatedly: setup  ## `make test` again and again on a busy machine; a table of the runs (RUNS=10 LOAD=4)
+	@$(BIN)/python -m tests.repeatedly --runs $(or $(RUNS),10) --load $(or $(LOAD),4) $(ARGS)
 
 lint: setup  ## Style and formatting
 	@$(BIN)/ruff check $(CODE)
@@ -60,10 +68,10 @@ contracts: setup  ## Who may import whom
 	@$(BIN)/lint-imports
 
 unit: setup  ## Every test that needs no broker: unit, contract, property, conformance, docs
-	@$(PYTEST) tests --ignore tests/integration --ignore tests/e2e $(ARGS)
+	@$(PYTEST) tests $(ONE_A_CORE) --ignore tests/integration --ignore tests/e2e $(ARGS)
 
 unit-compiled: setup  ## Those of the core and the agent again, compiled; nothing without a C compiler
-	@if $(CAN_COMPILE); then $(MAKE) compiled && PYTHONPATH=$(COMPILED) $(PYTEST) tests/conformance tests/unit/codec \
+	@if $(CAN_COMPILE); then $(MAKE) compiled && PYTHONPATH=$(COMPILED) $(PYTEST) $(ONE_A_CORE) tests/conformance tests/unit/codec \
 		tests/unit/core tests/unit/processing tests/property/test_core_against_naive_model.py $(ARGS); \
 	else echo "not compiled: there is no C compiler, or Python's headers are missing"; test -z "$${CI:-}"; fi
 
@@ -77,10 +85,10 @@ $(COMPILED)/.built: $(STAMP) deploy/compiled_wheel.py $(shell find streams/trigg
 	@touch $(COMPILED)/.built
 
 integration: setup  ## Tests on a real Kafka
-	@$(PYTEST) tests/integration --durations 10 $(ARGS)
+	@$(PYTEST) tests/integration $(SIDE_BY_SIDE) --durations 10 $(ARGS)
 
 e2e: setup  ## The whole stack, and what kills it
-	@$(PYTEST) tests/e2e --durations 10 $(ARGS)
+	@$(PYTEST) tests/e2e $(SIDE_BY_SIDE) --durations 10 $(ARGS)
 
 bench: setup  ## Measure beside other ways of doing it, in a few minutes (OLD_FRAMEWORK=path, ARGS=...)
 	@if $(CAN_COMPILE); then $(MAKE) compiled; fi
@@ -118,4 +126,4 @@ clean:  ## Remove what was made here
 	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup demo dev test lint format types contracts unit integration e2e bench chaos chaos-compare backlog chaos-mutations bench-full profile fuzz lock clean compiled unit-compiled
+.PHONY: help setup demo dev test checks tests test-repeatedly lint format types contracts unit integration e2e bench chaos chaos-compare backlog chaos-mutations bench-full profile fuzz lock clean compiled unit-compiled

@@ -38,7 +38,7 @@ def main(
     plan = FULL if full else QUICK
     if rounds:
         plan = replace(plan, rounds=rounds, latency_rounds=rounds, celery_rounds=rounds)
-    with running_broker() as brokers:
+    with running_broker(java_options=()) as brokers:
         figures = Suite(plan, brokers, old_framework, click.echo).run(sections or list(SECTIONS))
     latest = results / "latest.json"
     if sections and latest.exists():

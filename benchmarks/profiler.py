@@ -125,7 +125,7 @@ def by_thread(lines: Iterable[str]) -> dict[str, Counter[str]]:
 @click.option("--note", default="", help="What was changed, for the heading.")
 def main(note: str) -> None:
     """Append a table for 1,000 and one for 100,000 sessions in flight."""
-    with running_broker() as brokers:
+    with running_broker(java_options=()) as brokers:
         found = [profile(replace(of, pages=of.pages * _LONGER), brokers) for of in (FEW, MANY)]
     heading = f"## {moment()}" + (f": {note}" if note else "")
     hops = sorted(set().union(*found), key=lambda hop: -found[-1].get(hop, 0.0))

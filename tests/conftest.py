@@ -1,18 +1,22 @@
-"""Fixtures of all tests: one real broker for the whole run, a namespace of its own for every test."""
+"""Fixtures of all tests: one real broker for all processes of a run, a namespace of its own for every test."""
 
 from __future__ import annotations
 
 import os
 import uuid
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from tests.support.histories import reproduced
 from tests.support.left_processes import MARK, wait_until_none_is_left
+from tests.support.shared_broker import shared_broker
+from tests.support.side_by_side import SideBySide
 
 from triggers.dev.broker import Broker, new_broker, running_broker
 from triggers.errors import SettingsError
@@ -34,7 +38,11 @@ def no_process_is_left() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def broker(no_process_is_left: None) -> Iterator[str]:  # noqa: ARG001  # this one ends first
+def broker(
+    no_process_is_left: None,  # noqa: ARG001  # this one ends first
+    tmp_path_factory: pytest.TempPathFactory,
+    pytestconfig: pytest.Config,
+) -> Iterator[str]:
     """Address of a real Kafka; `TRIGGERS_TEST_BROKERS` names one that is running already.
 
     A machine that can run none skips these tests; in CI that is a failure.
@@ -43,7 +51,7 @@ def broker(no_process_is_left: None) -> Iterator[str]:  # noqa: ARG001  # this o
         yield given
         return
     try:
-        with running_broker() as address:
+        with _one_broker(tmp_path_factory, pytestconfig) as address:
             yield address
     except SettingsError as error:
         if os.environ.get("CI"):
@@ -51,9 +59,19 @@ def broker(no_process_is_left: None) -> Iterator[str]:  # noqa: ARG001  # this o
         pytest.skip(str(error))
 
 
+def _one_broker(tmp_path_factory: pytest.TempPathFactory, config: pytest.Config) -> AbstractContextManager[str]:
+    """Processes of xdist have folders of their own below that of the run."""
+    is_one_of_several = hasattr(config, "workerinput")
+    return shared_broker(tmp_path_factory.getbasetemp().parent) if is_one_of_several else running_broker()
+
+
 @pytest.fixture
-def own_broker() -> Iterator[Broker]:
-    """A real Kafka of the test's own, running, to be killed and started again."""
+def own_broker(broker: str) -> Iterator[Broker]:
+    """A real Kafka of the test's own, running, to be killed and started again.
+
+    It asks for the common one: only one process of the run fetches Kafka, and the machine may be able to run none.
+    """
+    assert broker
     own = new_broker()
     own.start()
     yield own
@@ -77,8 +95,44 @@ def namespace() -> str:
 def settings(broker: str, namespace: str, tmp_path: Path) -> Settings:
     """Settings of an installation of its own on the broker."""
     return Settings(
-        brokers=broker, namespace=namespace, partitions=4, data_dir=tmp_path / "data", web_port=0, session_timeout_s=6.0
+        brokers=broker,
+        namespace=namespace,
+        partitions=4,
+        data_dir=tmp_path / "data",
+        web_port=0,
+        session_timeout_s=6.0,
+        read_timeout_s=60.0,
+        publish_timeout_s=60.0,
     )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What may take longest begins first, so that at the end no process waits for another's long test."""
+    items.sort(key=_longest_first)
+
+
+def _longest_first(item: pytest.Item) -> tuple[float, bool]:
+    limit = item.get_closest_marker("timeout")
+    return -(limit.args[0] if limit else 0), item.get_closest_marker("broker") is None
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """A process of xdist tells the one that prints."""
+    if (output := getattr(session.config, "workeroutput", None)) is not None:
+        output["reproduced"] = dict(reproduced)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> SideBySide:  # noqa: ANN401  # xdist carries no types
+    """In our order, not the largest file first."""
+    config.option.loadscopereorder = False
+    return SideBySide(config, log)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:  # noqa: ANN401  # xdist carries no types
+    """Add what a process of xdist has told."""
+    reproduced.update(getattr(node, "workeroutput", {}).get("reproduced", {}))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -48,10 +48,10 @@ def test_ctrl_c_in_the_middle_of_the_demo_leaves_nothing(settings: Settings, tmp
     env = environment(settings, TMPDIR=str(temporary), **mark)
 
     with Program(tmp_path, "demo", "--broker", settings.brokers, "--keep", str(tmp_path / "kept"), env=env) as demo:
-        wait_until(lambda: len(list(processes_of(mark))) > 5, "the stack is running", 60)
+        wait_until(lambda: len(list(processes_of(mark))) > 5, "the stack is running")
         assert demo.interrupt() == 130
 
-    wait_until(lambda: not list(processes_of(mark)), "no process is left", 10)
+    wait_until(lambda: not list(processes_of(mark)), "no process is left")
     assert list(temporary.iterdir()) == []
     assert _topics(settings) == []
 

@@ -16,7 +16,7 @@ from tests.support.left_processes import processes_of, run_mark
 from tests.support.program import Program, environment
 from tests.support.topic_reader import wait_until
 
-pytestmark = [pytest.mark.broker, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.broker, pytest.mark.usefixtures("broker"), pytest.mark.timeout(300)]
 
 RULES = {"t_importSubject": {"after": ["firstPageReceived", "complete"], "run": "app.tasks.ImportSubject"}}
 
@@ -40,7 +40,7 @@ def test_the_stack_answers_the_command_line_and_is_gone_after_ctrl_c(tmp_path: P
 
     assert in_console == session
     assert [(one["name"], one["status"]) for one in session["instances"]] == [("t_importSubject#0", "finished")]
-    wait_until(lambda: not list(processes_of(mark)), "no process is left", 10)
+    wait_until(lambda: not list(processes_of(mark)), "no process is left")
     assert list(temporary.iterdir()) == []
 
 
@@ -52,7 +52,7 @@ def test_a_stack_that_is_killed_takes_its_processes_with_it(tmp_path: Path) -> N
         assert len(list(processes_of(mark))) >= 3, "the program itself, a broker and a worker"
         dev.end(signal.SIGKILL)
 
-    wait_until(lambda: not list(processes_of(mark)), "no process is left", 20)
+    wait_until(lambda: not list(processes_of(mark)), "no process is left")
 
 
 def _is_over(session: dict[str, Any]) -> bool:
@@ -73,6 +73,6 @@ def _told(text: str) -> list[str]:
 
 def _triggers(address: list[str], *arguments: str) -> Any:  # noqa: ANN401  # JSON
     command = [sys.executable, "-m", "triggers.cli", *address, *arguments]
-    done = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout) if "--json" in arguments else done.stdout

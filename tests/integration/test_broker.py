@@ -49,8 +49,10 @@ def test_records_of_a_transaction_are_there_after_the_broker_was_killed(own_brok
 
     own_broker.restart()
 
-    records = read_topic(Settings(brokers=own_broker.address), "things")
-    assert [record.value() for record in records] == [b"one", b"two"]
+    def values() -> list[bytes | None]:
+        return [record.value() for record in read_topic(Settings(brokers=own_broker.address), "things")]
+
+    wait_until(lambda: values() == [b"one", b"two"], "the broker has read its log, and both records are there")
 
 
 def test_a_broker_that_cannot_come_up_says_why(own_broker: Broker) -> None:

@@ -122,7 +122,7 @@ def test_the_guide_works_as_printed_with_a_celery_worker(redis_url: str, embedde
     )
     try:
         visit = [sys.executable, "-m", "tests.support.guide_visit", uid, *(["embedded"] if embedded else [])]
-        subprocess.run(visit, env=env, cwd=ROOT, check=True, timeout=60)
+        subprocess.run(visit, env=env, cwd=ROOT, check=True, timeout=120)
         module, name = BACKENDS[alias]
         cache = getattr(import_module(module), name)(redis_url, {})
         expected = {
@@ -133,10 +133,10 @@ def test_the_guide_works_as_printed_with_a_celery_worker(redis_url: str, embedde
         browser = {"t_importBrowserMetadata#0": "abandoned"}
         if not embedded:
             browser = {"t_importBrowserMetadata#0": "replayed", "t_importBrowserMetadata#1": "finished"}
-        wait_until(lambda: statuses(uid, cache) == expected | browser, "the tasks have run", 60)
+        wait_until(lambda: statuses(uid, cache) == expected | browser, "the tasks have run")
     finally:
         worker.terminate()
-        worker.wait(30)
+        worker.wait(120)
 
     storage = CacheStorageBackend(uid, cache)
     assert storage["t_importResponses#1"].metadata["result"] == {"page": 2, "subject": 6}

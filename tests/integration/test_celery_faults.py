@@ -50,7 +50,7 @@ def test_a_killed_worker_loses_nothing(quick_settings: Settings) -> None:
     issue(settings, commands)
 
     with celery_worker(settings, "-c2", name="first") as first, celery_worker(settings, "-c2", name="second") as second:
-        wait_until(lambda: len(_begun(first)) > 150, "a quarter is begun", 60)
+        wait_until(lambda: len(_begun(first)) > 150, "a quarter is begun")
         first.kill()
         with celery_worker(settings, "-c2", name="third"):
             found = wait_for_results(settings, commands, second)
@@ -70,7 +70,7 @@ def test_a_task_that_takes_its_worker_down_is_found_and_nobody_else_is_blamed(qu
     deaths = 0
     while culprit.id not in results(settings):
         with celery_worker(settings, "--pool=solo") as worker:
-            wait_until(lambda: not worker.running or culprit.id in results(settings), "the worker died", 30)
+            wait_until(lambda: not worker.running or culprit.id in results(settings), "the worker died")
             deaths += not worker.running
         assert deaths <= 5
     with celery_worker(settings, "--pool=solo") as worker:
@@ -109,7 +109,7 @@ def test_a_shutdown_gives_back_what_has_not_begun(settings: Settings) -> None:
     issue(settings, commands)
 
     with celery_worker(settings, "-c1", name="first") as worker:
-        wait_until(lambda: len(_begun(worker)) >= 3, "some have begun", 30)
+        wait_until(lambda: len(_begun(worker)) >= 3, "some have begun")
         assert worker.terminate() == 0
         begun = len(_begun(worker))
     with celery_worker(settings, "-c4", name="second") as worker:
@@ -127,7 +127,7 @@ def test_a_killed_worker_with_a_long_task_repeats_only_that_one(quick_settings: 
     issue(settings, [long, *short], partition=2)
     with celery_worker(settings, "-c2", name="first") as worker:
         wait_for_results(settings, short, worker)
-        wait_until(lambda: finished_beyond_the_commit(settings, 2) >= len(short), "it is committed", 10)
+        wait_until(lambda: finished_beyond_the_commit(settings, 2) >= len(short), "it is committed")
         worker.kill()
 
     with celery_worker(settings, "-c2", name="second") as worker:
@@ -151,8 +151,8 @@ def test_a_malformed_command_becomes_a_dead_letter_and_is_settled(
 
     with celery_worker(settings, "--pool=solo") as worker:
         wait_for_results(settings, [good], worker)
-        wait_until(lambda: len(read_topic(settings, names.dead_letters)) == 1, "one dead letter", 20)
-        wait_until(lambda: lag(settings) == 0, "the lag is 0", 20)
+        wait_until(lambda: len(read_topic(settings, names.dead_letters)) == 1, "one dead letter")
+        wait_until(lambda: lag(settings) == 0, "the lag is 0")
 
     letter = decode_dead_letter(read_topic(settings, names.dead_letters)[0].value())
     assert (letter.reason, letter.value, letter.key, letter.topic) == (reason, value, b"s1", names.commands)
@@ -166,8 +166,8 @@ def test_a_malformed_command_with_a_header_whose_name_is_no_text_ends_no_worker(
 
     with celery_worker(settings, "--pool=solo") as worker:
         wait_for_results(settings, [good], worker)
-        wait_until(lambda: len(read_topic(settings, names.dead_letters)) == 1, "one dead letter", 20)
-        wait_until(lambda: lag(settings) == 0, "the lag is 0", 20)
+        wait_until(lambda: len(read_topic(settings, names.dead_letters)) == 1, "one dead letter")
+        wait_until(lambda: lag(settings) == 0, "the lag is 0")
 
     letter = decode_dead_letter(read_topic(settings, names.dead_letters)[0].value())
     assert (letter.reason, letter.value, letter.headers) == ("unknown format", b"garbage", [])
@@ -178,7 +178,7 @@ def test_a_worker_whose_reader_dies_stops(settings: Settings) -> None:
     impossible = msgspec.structs.replace(settings, celery_session_timeout_s=0.4)
 
     with celery_worker(impossible, "-c1") as worker:
-        code = worker.join(30)
+        code = worker.join()
 
     assert code == 74
     assert "the reader of the commands topic died" in worker.log_text()
@@ -187,7 +187,7 @@ def test_a_worker_whose_reader_dies_stops(settings: Settings) -> None:
 @pytest.mark.parametrize("broker_url", ["memory://", "filesystem://"])
 def test_a_worker_with_a_broker_that_loses_tasks_does_not_start(settings: Settings, broker_url: str) -> None:
     with celery_worker(settings, "-c1", TEST_BROKER_URL=broker_url) as worker:
-        code = worker.join(30)
+        code = worker.join()
 
     assert code != 0
     assert f"broker_url is {broker_url}" in worker.log_text()
@@ -199,7 +199,7 @@ def test_a_second_worker_joins_and_nothing_is_lost_or_repeated(settings: Setting
     issue(settings, commands)
 
     with celery_worker(settings, "-c2", name="first") as first:
-        wait_until(lambda: len(_begun(first)) > 30, "some have begun", 30)
+        wait_until(lambda: len(_begun(first)) > 30, "some have begun")
         with celery_worker(settings, "-c2", name="second") as second:
             wait_for_results(settings, commands, second)
             assert second.terminate() == 0
@@ -215,9 +215,9 @@ def test_a_cold_shutdown_leaves_the_running_task_to_the_next_worker(quick_settin
     create_topics(settings)
     issue(settings, [long := _slow(8, 0)])
     with celery_worker(settings, "-c1", name="first") as worker:
-        wait_until(lambda: len(_begun(worker)) == 1, "it has begun", 30)
+        wait_until(lambda: len(_begun(worker)) == 1, "it has begun")
         worker.signal(signal.SIGQUIT)
-        worker.join(30)
+        worker.join()
         assert long.id not in results(settings)
 
     with celery_worker(settings, "-c1", name="second") as worker:

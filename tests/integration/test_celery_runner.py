@@ -38,7 +38,7 @@ def worker(tmp_path_factory: pytest.TempPathFactory, django: None) -> Iterator[N
     del caches[ALIAS], caches.settings[ALIAS]
     before.set_current()
     process.terminate()
-    process.wait(30)
+    process.wait(120)
     server.kill()
 
 
@@ -50,4 +50,4 @@ class TestCelery(RunnerSuite):
         return CacheStorageBackend(uid, ALIAS)
 
     def wait(self, is_done: Callable[[], bool]) -> None:
-        wait_until(is_done, "a Celery worker has run it", 60)
+        wait_until(is_done, "a Celery worker has run it")

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 PROCESS_FAULTS = ("agent killed", "agent stopped", "disk wiped", "Celery worker killed", "pool child killed")
 GROUP_FAULTS = ("offset lookups late", "guests come and go")
 
-pytestmark = [pytest.mark.broker, pytest.mark.timeout(280)]
+pytestmark = [pytest.mark.broker, pytest.mark.usefixtures("broker"), pytest.mark.timeout(280)]
 
 
 def campaign(folder: Path, *options: str, faults: Sequence[str]) -> dict[str, Any]:

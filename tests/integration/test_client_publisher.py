@@ -161,7 +161,7 @@ sys.exit(max(codes))
 def test_a_publisher_made_before_a_fork_works_on_both_sides_and_lets_the_child_go(topics: Settings) -> None:
     command = [sys.executable, "-W", "ignore", "-c", FORKING, topics.brokers, topics.namespace]
 
-    finished = subprocess.run(command, timeout=60, check=False, capture_output=True, text=True)
+    finished = subprocess.run(command, timeout=120, check=False, capture_output=True, text=True)
 
     assert (finished.returncode, finished.stderr) == (0, "")
     keys = sorted(decode_key(message.key()) for message in published(topics).values())

@@ -27,7 +27,7 @@ RULES: dict[str, dict[str, object]] = {"t_import": {"after": ["page"], "andEvery
 def patient(settings: Settings) -> Settings:
     """Reads may outlast a worker's death; its partitions move after the session timeout."""
     create_topics(settings)
-    return structs.replace(settings, read_timeout_s=45.0)
+    return structs.replace(settings, read_timeout_s=90.0)
 
 
 @pytest.fixture

@@ -76,9 +76,9 @@ def test_the_lag_of_commands_counts_those_without_a_result_whatever_happens(quic
 
     with celery_worker(settings, "-c4", name="first") as worker:
         wait_for_results(settings, quick, worker)
-        wait_until(lambda: _shown(settings) == {1: 2, 2: 1}, "what is finished behind a long task is committed", 20)
+        wait_until(lambda: _shown(settings) == {1: 2, 2: 1}, "what is finished behind a long task is committed")
         issue(settings, later := [_long(n) for n in range(10, 18)], partition=1)
-        wait_until(lambda: _shown(settings) == {1: 10, 2: 1}, "those in hand are unfinished", 20)
+        wait_until(lambda: _shown(settings) == {1: 10, 2: 1}, "those in hand are unfinished")
         assert _agree(settings)
         worker.kill()
     issue(settings, [_quick(99)], partition=3)
@@ -117,11 +117,11 @@ def test_with_the_dispatcher_a_command_is_finished_once_the_app_s_broker_has_it(
     for n in range(5):
         issue(settings, [_quick(n)], partition=1)
     with dispatcher(settings, server.url) as moving:
-        wait_until(lambda: "the Celery broker is away" in moving.log_text(), "the dispatcher has noticed", 30)
+        wait_until(lambda: "the Celery broker is away" in moving.log_text(), "the dispatcher has noticed")
         assert _shown(settings) == {1: 5}
         server.start()
         try:
-            wait_until(lambda: _shown(settings) == {}, "all are in the broker", 40)
+            wait_until(lambda: _shown(settings) == {}, "all are in the broker")
             assert _without_result(settings) == {1: 5}, "nobody runs them: the broker's queue has them"
             assert moving.terminate() == 0
         finally:
@@ -137,7 +137,7 @@ def test_the_lag_of_events_counts_those_that_no_worker_has_applied(settings: Set
         application.flush()
         wait_until_processed(settings)
         applied = sum(row.records or 0 for row in _rows(settings, names.events).values())
-        wait_until(lambda: worker.metric("triggers_lag_events") == 0, "the worker says so, too", 20)
+        wait_until(lambda: worker.metric("triggers_lag_events") == 0, "the worker says so, too")
         worker.kill()
     for n in range(7):
         application.fire(f"s{n}", {"trigger": "page"})

@@ -80,7 +80,7 @@ def old(redis_server: RedisServer) -> dict[str, str]:
 
 def migrate(settings: Settings, old: dict[str, str], *arguments: str) -> tuple[int, list[tuple[str, str]]]:
     """Exit code, and (session, result) of each line."""
-    done = run(settings, "migrate", "--cache", "django_redis", "--json", *arguments, timeout_s=60, **old)
+    done = run(settings, "migrate", "--cache", "django_redis", "--json", *arguments, timeout_s=120, **old)
     assert done.stdout, done.stderr
     return done.returncode, [(line["session"], line["result"]) for line in json.loads(done.stdout)]
 

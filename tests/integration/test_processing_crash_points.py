@@ -39,7 +39,7 @@ def crash(settings: Settings, package: Path, log: Path) -> int:
     """Run the worker of the package until it ends; its exit code."""
     env = {**os.environ, **environment(settings), "PYTHONPATH": str(package)}
     with log.open("wb") as output:
-        return child_process.start([sys.executable, "-c", RUN], output=output, env=env).wait(60)
+        return child_process.start([sys.executable, "-c", RUN], output=output, env=env).wait(120)
 
 
 def test_a_crash_between_the_commit_and_rocksdb_heals_from_the_changelog(settings: Settings, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
@@ -14,7 +15,7 @@ from tests.support.questionnaires import Application, Load, interleaved
 from tests.support.settled import wait_until_processed
 from tests.support.topic_reader import wait_until
 from tests.support.topic_setup import create_topics
-from tests.support.worker_process import WorkerProcess
+from tests.support.worker_process import WorkerEnded, WorkerProcess
 
 from triggers.core.rows import header_key
 from triggers.processing.exits import ExitCode
@@ -165,8 +166,9 @@ def test_a_block_that_a_query_cannot_read_ends_the_worker_and_is_rebuilt(setting
         worker.start()
         worker.wait_ready()
 
-        for number in range(50):
-            worker.session(f"s{number}")
+        with suppress(WorkerEnded):
+            for number in range(50):
+                worker.session(f"s{number}")
 
         assert worker.join() == ExitCode.STORAGE
         worker.start()

@@ -47,9 +47,11 @@ def test_events_and_changelog_must_have_the_same_number_of_partitions(settings: 
 
 def test_a_taken_web_port_ends_the_worker(settings: Settings) -> None:
     create_topics(settings)
-    worker = WorkerProcess(settings, "w0")
-    with socket.create_server(("127.0.0.1", worker.settings.web_port)), worker:
-        assert worker.join() == 73
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        worker = WorkerProcess(settings, "w0")
+        worker.settings = msgspec.structs.replace(worker.settings, web_port=taken.getsockname()[1])
+        with worker:
+            assert worker.join() == 73
 
 
 def test_the_group_shows_who_owns_what_under_which_url(settings: Settings) -> None:
@@ -60,7 +62,7 @@ def test_the_group_shows_who_owns_what_under_which_url(settings: Settings) -> No
         group = admin.describe_consumer_groups([names.agents], request_timeout=30)[names.agents].result()
 
     (member,) = group.members
-    assert member.client_id == f"w0@http://127.0.0.1:{worker.settings.web_port}"
+    assert member.client_id == f"w0@{worker.url}"
     assert {tp.partition for tp in member.assignment.topic_partitions} == {0, 1, 2, 3}
 
 

@@ -61,7 +61,7 @@ def supervised(settings: Settings, tmp_path: Path) -> Iterator[Supervised]:
     yield supervised
     supervised.process.kill()
     supervised.process.wait()
-    wait_until(lambda: not any(alive(pid) for pid in supervised.started()), "nobody is left behind", 60)
+    wait_until(lambda: not any(alive(pid) for pid in supervised.started()), "nobody is left behind")
 
 
 def alive(pid: int) -> bool:
@@ -83,7 +83,7 @@ def test_a_killed_worker_is_started_again(settings: Settings, supervised: Superv
 def test_a_supervisor_told_to_stop_leaves_nobody_behind(supervised: Supervised) -> None:
     supervised.process.terminate()
 
-    assert supervised.process.wait(60) == 0
+    assert supervised.process.wait(120) == 0
     assert not any(alive(pid) for pid in supervised.started())
 
 
@@ -97,5 +97,5 @@ def test_a_supervisor_ends_when_a_restart_would_not_help(settings: Settings, tmp
     create_topics(settings, changelog_partitions=2)
     supervised = Supervised(settings, tmp_path)
 
-    assert supervised.process.wait(60) == 78
+    assert supervised.process.wait(120) == 78
     assert "a restart would not help" in supervised.log.read_text()

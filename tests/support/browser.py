@@ -20,7 +20,7 @@ def running_browser() -> Iterator[Browser]:
     if path is None:
         why = f"no browser: none of {', '.join(_NAMES)} is on the PATH"
         pytest.fail(why) if os.environ.get("CI") else pytest.skip(why)
-    expect.set_options(timeout=20_000)  # a busy machine's page needs more than the five seconds of the default
+    expect.set_options(timeout=90_000)  # a busy machine's page needs more than the five seconds of the default
     with sync_playwright() as playwright:
         # A container's root may not use Chromium's own sandbox; the pages are ours.
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])

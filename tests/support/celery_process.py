@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tests.support.topic_reader import wait_until
+from tests.support.topic_reader import PATIENCE_S, wait_until
 
 from triggers.settings import Settings
 
@@ -73,12 +73,12 @@ class CeleryProcess:
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
 
-    def terminate(self, timeout_s: float = 60) -> int:
+    def terminate(self, timeout_s: float = PATIENCE_S) -> int:
         """SIGTERM; the exit code."""
         self.signal(signal.SIGTERM)
         return self.join(timeout_s)
 
-    def join(self, timeout_s: float = 60) -> int:
+    def join(self, timeout_s: float = PATIENCE_S) -> int:
         """Wait for the end; the exit code."""
         assert self._process is not None
         try:
@@ -86,7 +86,7 @@ class CeleryProcess:
         except subprocess.TimeoutExpired as error:
             raise AssertionError(f"does not end; {self.log}:\n{self.log_text()[-3000:]}") from error
 
-    def wait_ready(self, timeout_s: float = 30) -> None:
+    def wait_ready(self, timeout_s: float = PATIENCE_S) -> None:
         wait_until(lambda: "commands from" in self.log_text() or not self.running, f"ready; see {self.log}", timeout_s)
         assert self.running, self.log_text()[-3000:]
 

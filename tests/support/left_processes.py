@@ -8,12 +8,14 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
+
 MARK = "LEFT_BY_TEST_RUN"
 """Every process that a test starts inherits this variable, whoever its parent is by now."""
 _OWN_MARK = "LEFT_BY_PROGRAM"
 
 
-def wait_until_none_is_left(run: str, patience_s: float = 10) -> None:
+def wait_until_none_is_left(run: str, patience_s: float = 60) -> None:
     """Fails with the command lines of those that do not end by themselves."""
     deadline = time.monotonic() + patience_s
     while left := list(_with(f"{MARK}={run}")):
@@ -37,12 +39,15 @@ def _with(variable: str) -> Iterator[str]:
         try:
             inherited = mark in (folder / "environ").read_bytes().split(b"\0")
             command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-        except OSError:  # it has ended, or belongs to somebody else
+            is_left = inherited and bool(command) and not _is_ours(folder, command)
+        except (OSError, psutil.NoSuchProcess):  # it has ended, or belongs to somebody else
             continue
-        if inherited and command and not _is_ours(folder, command):
+        if is_left:
             yield f"{folder.name} {command}"
 
 
 def _is_ours(folder: Path, command: str) -> bool:
-    """The test run itself, and the helper of `multiprocessing` that ends with it."""
-    return int(folder.name) == os.getpid() or "multiprocessing.resource_tracker" in command
+    """The test run itself, and the helpers of `multiprocessing` that end with it. What one has forked is none."""
+    if int(folder.name) == os.getpid() or "multiprocessing.resource_tracker" in command:
+        return True
+    return "multiprocessing.forkserver" in command and psutil.Process(int(folder.name)).ppid() == os.getpid()

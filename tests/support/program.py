@@ -18,14 +18,22 @@ from triggers.settings import Settings
 
 
 def environment(settings: Settings | None = None, **more: str) -> dict[str, str]:
-    """This process's, without settings of its own; the broker and the namespace of `settings`."""
+    """This process's, without settings of its own; of `settings` the broker, the namespace and the patience."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("TRIGGERS_")}
-    ours = {"TRIGGERS_BROKERS": settings.brokers, "TRIGGERS_NAMESPACE": settings.namespace} if settings else {}
-    return clean | ours | more
+    return clean | (_of(settings) if settings else {}) | more
+
+
+def _of(settings: Settings) -> dict[str, str]:
+    return {
+        "TRIGGERS_BROKERS": settings.brokers,
+        "TRIGGERS_NAMESPACE": settings.namespace,
+        "TRIGGERS_READ_TIMEOUT_S": str(settings.read_timeout_s),
+        "TRIGGERS_PUBLISH_TIMEOUT_S": str(settings.publish_timeout_s),
+    }
 
 
 def run(
-    settings: Settings, *arguments: str, timeout_s: float = 60, **variables: str
+    settings: Settings, *arguments: str, timeout_s: float = 120, **variables: str
 ) -> subprocess.CompletedProcess[str]:
     """Run it to its end, with more variables in its environment."""
     return subprocess.run(

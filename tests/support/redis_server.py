@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import socket
 import subprocess
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,6 +20,8 @@ class RedisServer:
         self._durable = durable
         self._binary = _binary()
         self._folder = folder
+        self._log = folder / "redis.log"
+        self._said_before = 0
         self._process: subprocess.Popen[bytes] | None = None
         (self._port,) = free_ports(1)
 
@@ -32,9 +33,10 @@ class RedisServer:
         self._folder.mkdir(parents=True, exist_ok=True)
         options = ["--port", str(self._port), "--bind", "127.0.0.1", "--dir", str(self._folder)]
         kept = ["--save", "", *(["--appendonly", "yes", "--appendfsync", "no"] if self._durable else [])]
-        with (self._folder / "redis.log").open("ab") as log:
+        with self._log.open("ab") as log:
+            self._said_before = log.tell()
             self._process = subprocess.Popen([self._binary, *options, *kept], stdout=log, stderr=log)
-        wait_until(self._answers, "the Redis server answers", 20)
+        wait_until(self._accepts, "the Redis server accepts connections")
 
     def kill(self) -> None:
         """SIGKILL. Twice is once."""
@@ -42,9 +44,12 @@ class RedisServer:
             self._process.kill()
             self._process.wait()
 
-    def _answers(self) -> bool:
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self._port)) == 0
+    def _accepts(self) -> bool:
+        """As this very process says: at the port, another may answer."""
+        said = self._log.read_bytes()[self._said_before :].decode(errors="replace")
+        assert self._process is not None
+        assert self._process.poll() is None, said
+        return "Ready to accept connections" in said
 
 
 def _binary() -> str:

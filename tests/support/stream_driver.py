@@ -59,7 +59,7 @@ class OutputFeed:
             ends = {(tp.topic, tp.partition): self._probe.get_watermark_offsets(tp)[1] for tp in self._places}
         with self._moved:
             reached = self._moved.wait_for(
-                lambda: all(self._positions.get(place, 0) >= end for place, end in ends.items()), timeout=30
+                lambda: all(self._positions.get(place, 0) >= end for place, end in ends.items()), timeout=120
             )
         assert reached, f"the feed is at {self._positions}, the topics end at {ends}"
 

@@ -6,8 +6,14 @@ import time
 from collections.abc import Callable, Iterator
 
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
+from tests.support.last_seen import Witness
 
 from triggers.settings import Settings
+
+PATIENCE_S = 90.0
+"""For what must happen, not for how soon: a machine that does other things takes several times as long."""
+_SHORTEST_PAUSE_S = 0.05
+"""Between two looks; a look that reads whole topics is followed by a pause of the time that it took."""
 
 
 def read_topic(settings: Settings, topic: str) -> list[Message]:
@@ -50,9 +56,14 @@ def _read(consumer: Consumer, topic: str, partitions: list[int]) -> Iterator[Mes
                 todo.discard(message.partition() or 0)
 
 
-def wait_until(condition: Callable[[], bool], what: str, timeout_s: float = 60) -> None:
-    """Poll the condition; fails the test when it does not come true in time."""
-    deadline = time.monotonic() + timeout_s
+def wait_until(condition: Callable[[], bool], what: str, timeout_s: float = PATIENCE_S) -> None:
+    """Poll the condition; fails the test when it does not come true in time, and says what it saw last."""
+    started = looked = time.monotonic()
     while not condition():
-        assert time.monotonic() < deadline, f"not within {timeout_s} s: {what}"
-        time.sleep(0.05)
+        now = time.monotonic()
+        if now > started + timeout_s:
+            last = Witness(condition)
+            assert last.holds(), f"not within {timeout_s} s: {what}; seen last:{last.report()}"
+            return
+        time.sleep(max(now - looked, _SHORTEST_PAUSE_S))
+        looked = time.monotonic()

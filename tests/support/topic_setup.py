@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
+from tests.support.topic_reader import wait_until
 
 from triggers.settings import Settings
 from triggers.topology import Topology
@@ -24,7 +25,18 @@ def create_topics(
     topics = [NewTopic(topic, n, 1, config=_config(topic, names, limits or {})) for topic, n in counts.items()]
     for future in admin.create_topics(topics).values():
         future.result(timeout=30)
+    wait_until(lambda: leaderless(admin, counts) == [], "every partition has a leader")
     return names
+
+
+def leaderless(admin: AdminClient, counts: dict[str, int]) -> list[str]:
+    """Topics that the broker does not know in full yet: it answers before it has heard of them itself."""
+    known = admin.list_topics(timeout=30).topics
+    return [
+        topic
+        for topic, count in counts.items()
+        if topic not in known or sum(p.leader >= 0 for p in known[topic].partitions.values()) < count
+    ]
 
 
 def _config(topic: str, names: Topology, limits: dict[str, int]) -> dict[str, str]:

@@ -9,7 +9,8 @@ import signal
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from http.client import HTTPException
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import TracebackType
@@ -17,10 +18,18 @@ from typing import Any, Self
 from urllib.parse import quote
 
 import msgspec
-from tests.support.topic_reader import wait_until
+import psutil
+from tests.support.topic_reader import PATIENCE_S, wait_until
 
-from triggers.dev.ports import free_ports
 from triggers.settings import Settings
+
+_WARM = multiprocessing.get_context("forkserver")
+"""A worker is forked from a process that has imported everything and done nothing else: a second of CPU time less."""
+_WARM.set_forkserver_preload(["tests.support.worker_process", "triggers.processing.app"])
+
+
+class WorkerEnded(AssertionError):
+    """A worker was asked that has ended."""
 
 
 class WorkerProcess:
@@ -32,10 +41,10 @@ class WorkerProcess:
         """`plant`: what to change in the worker's process before it starts, for a fault that nothing else causes."""
         self.name = name
         self._plant = plant
-        (port,) = free_ports(1)
-        self.settings = msgspec.structs.replace(settings, worker_id=name, web_port=port)
+        self.settings = msgspec.structs.replace(settings, worker_id=name, web_port=0)
         self.log = log or Path(settings.data_dir) / f"{name}.log"
         self._process: BaseProcess | None = None
+        self._url: str | None = None
 
     def __enter__(self) -> Self:
         self.start()
@@ -48,6 +57,7 @@ class WorkerProcess:
             error.add_note(f"{self.name}:\n{self.log_text()[-5000:]}")
         if self.running:
             self.kill()
+        _STARTED.discard(self)
 
     @property
     def running(self) -> bool:
@@ -61,11 +71,18 @@ class WorkerProcess:
     def start(self) -> None:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         self.log.touch()
-        context = multiprocessing.get_context("spawn")
-        self._process = context.Process(target=_live, args=(self.settings, str(self.log), self._plant), daemon=True)
+        self._process = _WARM.Process(target=_live, args=(self.settings, str(self.log), self._plant), daemon=True)
+        self._url = None
         self._process.start()
+        _STARTED.add(self)
 
-    def wait_ready(self, timeout_s: float = 60) -> None:
+    @property
+    def url(self) -> str | None:
+        """Where this very process listens; None: nowhere yet, or no more."""
+        return self._url or self._find_url()
+
+    def wait_ready(self, timeout_s: float = PATIENCE_S) -> None:
+        """Until it owns its share of the partitions and has restored them."""
         wait_until(lambda: self.get("/ready")[0] == 200, f"{self.name} is ready; see {self.log}", timeout_s)
 
     def kill(self) -> None:
@@ -78,30 +95,22 @@ class WorkerProcess:
         self._signal(signal.SIGTERM)
         return self.join()
 
-    def join(self, timeout_s: float = 60) -> int:
+    def join(self, timeout_s: float = PATIENCE_S) -> int:
         """Wait for the end; the exit code."""
         assert self._process is not None
         self._process.join(timeout_s)
         assert self._process.exitcode is not None, f"{self.name} does not end; see {self.log}"
+        _STARTED.discard(self)
         return self._process.exitcode
 
     def get(self, path: str) -> tuple[int, Any]:
-        """(status, JSON body); status 0: nobody answers."""
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.settings.web_port}{path}", timeout=30) as answer:
-                return answer.status, json.loads(answer.read())
-        except urllib.error.HTTPError as error:
-            return error.code, json.loads(error.read())
-        except (urllib.error.URLError, OSError):
-            return 0, None
+        """(status, JSON body), as soon as it listens. Raises WorkerEnded when nobody is there to answer any more."""
+        status, body = self._ask(path)
+        return status, json.loads(body)
 
     def raw(self, path: str) -> bytes:
-        """The body, whatever it is; an HTTP error's too."""
-        try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.settings.web_port}{path}", timeout=30) as answer:
-                return bytes(answer.read())
-        except urllib.error.HTTPError as error:
-            return error.read()
+        """The body, whatever it is; an HTTP error's too. Otherwise like `get`."""
+        return self._ask(path)[1]
 
     def session(self, uid: str, **query: object) -> tuple[int, Any]:
         """The session's view as the worker serves it."""
@@ -118,8 +127,7 @@ class WorkerProcess:
 
     def metric(self, name: str) -> float:
         """A metric's value, the sum over its labels."""
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.settings.web_port}/metrics", timeout=30) as answer:
-            lines = answer.read().decode().splitlines()
+        lines = self.raw("/metrics").decode().splitlines()
         return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.split("{")[0].split(" ")[0] == name)
 
     def peak_mb(self) -> int:
@@ -127,6 +135,41 @@ class WorkerProcess:
         assert self._process is not None
         status = Path(f"/proc/{self._process.pid}/status").read_text()
         return next(int(line.split()[1]) // 1024 for line in status.splitlines() if line.startswith("VmHWM"))
+
+    def _ask(self, path: str) -> tuple[int, bytes]:
+        answers: list[tuple[int, bytes]] = []
+
+        def answered() -> bool:
+            if not self.running:
+                raise WorkerEnded(f"{self.name} does not run and cannot answer {path}:\n{self.log_text()[-3000:]}")
+            answers.extend(self._try(path))
+            return bool(answers)
+
+        wait_until(answered, f"{self.name} answers {path}; see {self.log}")
+        return answers[0]
+
+    def _try(self, path: str) -> Iterator[tuple[int, bytes]]:
+        """The answer, or nothing."""
+        url = self.url
+        try:
+            if url is not None:
+                with urllib.request.urlopen(url + path, timeout=30) as answer:  # noqa: S310  # the worker's
+                    yield answer.status, answer.read()
+        except urllib.error.HTTPError as error:
+            yield error.code, error.read()
+        except (OSError, HTTPException):
+            return
+
+    def _find_url(self) -> str | None:
+        """The kernel knows which port it has given to this process; a port that was chosen before may be another's."""
+        assert self._process is not None
+        try:
+            sockets = psutil.Process(self._process.pid).net_connections("tcp")
+        except psutil.NoSuchProcess:
+            return None
+        ports = [one.laddr.port for one in sockets if one.status == psutil.CONN_LISTEN]
+        self._url = f"http://127.0.0.1:{ports[0]}" if ports else None
+        return self._url
 
     def _signal(self, number: int) -> None:
         assert self._process is not None
@@ -143,3 +186,11 @@ def _live(settings: Settings, log: str, plant: Callable[[], None] | None) -> Non
         if plant is not None:
             plant()
         sys.exit(run_worker(settings, 0))
+
+
+_STARTED = set[WorkerProcess]()
+
+
+def workers_of(settings: Settings) -> list[WorkerProcess]:
+    """All workers of the installation that were started here and that no test has ended."""
+    return [worker for worker in _STARTED if worker.settings.namespace == settings.namespace]

@@ -18,7 +18,11 @@ _TIMEOUT_S = 20.0
 _AT_ONCE = 500
 _TOGETHER = 20_000
 """Records whose gaps are proved together, if so many have been fetched: a proof takes some milliseconds."""
-_ELECTING = {KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE}
+_ELECTING = {
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001  # published so; the client has asked a broker that lags behind
+}
 """A topic that was made a moment ago, or a broker that left."""
 _FETCHED_AHEAD_KB = 16_384
 _ELECTION_PAUSE_S = 0.1

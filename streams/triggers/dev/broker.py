@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Protocol
@@ -19,7 +19,8 @@ from triggers.dev.artifacts import KAFKA_VERSION, kafka_jars, kafka_jars_are_her
 from triggers.dev.ports import free_ports
 from triggers.errors import BrokerUnavailable, SettingsError
 
-_START_S = 60.0
+_START_S = 180.0
+"""A broker that dies is noticed at once; on a machine that does other things, one that lives takes a minute."""
 _CLUSTER_ID = "MkU3OEVBNTcwNTJENDM2Qk"
 
 _PROPERTIES = """
@@ -42,6 +43,9 @@ group.min.session.timeout.ms=1000
 broker.session.timeout.ms=5000
 broker.heartbeat.interval.ms=500
 """
+
+SHORT_LIVED = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
+"""For Java: half the CPU time until the broker answers. One that works for hours is faster with the defaults."""
 
 _LOG4J = """
 appender.out.type=Console
@@ -84,13 +88,14 @@ class LocalKafka:
         heap: str = "1g",
         ports: tuple[int, int] | None = None,
         properties: Mapping[str, str] | None = None,
+        java_options: Sequence[str] = (),
     ) -> None:
         """Downloads Kafka the first time; its log goes to the given file, or is gone with it. Raises SettingsError.
 
         `ports`: for clients and for the controller, free ones otherwise. `properties`: more of `server.properties`.
         """
         self._jars = kafka_jars()
-        self._heap = heap
+        self._java_options = (f"-Xmx{heap}", *java_options)
         self._port, self._controller = ports or free_ports(2)
         self._more = dict(properties or {})
         self._home = Path(tempfile.mkdtemp(prefix="triggers-kafka-"))
@@ -153,7 +158,7 @@ class LocalKafka:
     def _java(self, *arguments: str | Path) -> list[str | Path]:
         logging = f"-Dlog4j2.configurationFile={self._home / 'log4j2.properties'}"
         scratch = f"-Djava.io.tmpdir={self._home}"  # a killed broker leaves its unpacked libraries there
-        return ["java", f"-Xmx{self._heap}", logging, scratch, "-cp", f"{self._jars}/*", *arguments]
+        return ["java", *self._java_options, logging, scratch, "-cp", f"{self._jars}/*", *arguments]
 
     def _died(self) -> bool:
         return self.process is None or self.process.poll() is not None
@@ -217,13 +222,13 @@ class DockerKafka:
         return _docker("logs", "--tail", "30", self._name).stdout
 
 
-def new_broker(log: Path | None = None) -> Broker:
+def new_broker(log: Path | None = None, java_options: Sequence[str] = SHORT_LIVED) -> Broker:
     """The best broker that this machine can run, not started yet. Java's writes its log to the given file.
 
     Raises SettingsError that says what to install.
     """
     if shutil.which("java") and (kafka_jars_are_here() or shutil.which("mvn")):
-        return LocalKafka(log)
+        return LocalKafka(log, java_options=java_options)
     if shutil.which("docker") and _docker("info").returncode == 0:
         return DockerKafka()
     raise SettingsError(
@@ -233,12 +238,12 @@ def new_broker(log: Path | None = None) -> Broker:
 
 
 @contextmanager
-def running_broker(log_dir: Path | None = None) -> Iterator[str]:
+def running_broker(log_dir: Path | None = None, java_options: Sequence[str] = SHORT_LIVED) -> Iterator[str]:
     """The address of a broker of one's own, gone when the block ends; `log_dir` keeps its `broker.log`.
 
     Raises SettingsError, BrokerUnavailable.
     """
-    broker = new_broker(log_dir / "broker.log" if log_dir else None)
+    broker = new_broker(log_dir / "broker.log" if log_dir else None, java_options)
     try:
         broker.start()
         yield broker.address

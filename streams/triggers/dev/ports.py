@@ -4,24 +4,44 @@ from __future__ import annotations
 
 import random
 import socket
-from contextlib import ExitStack, suppress
+from collections import deque
 
 _LOWEST, _HIGHEST = 20_000, 32_000
 """Below what operating systems hand out to outgoing connections: while a broker is down, a client that keeps knocking
 at such a port can be given that very port as its own, connect to itself and keep the broker from coming back."""
+_MOST_CLAIMS = 100
+_claims = deque[socket.socket]()
 
 
 def free_ports(count: int) -> list[int]:
-    """Different ports on which nobody listens now; somebody else may take one before you do."""
-    with ExitStack() as stack:
-        sockets = [stack.enter_context(_bound_socket()) for _ in range(count)]
-        return [one.getsockname()[1] for one in sockets]
+    """Different ports on which nobody listens now, and that no other caller is given while this process lives.
+
+    A process that asks for many ports claims the last 100: what it has started on the others listens by then.
+    """
+    return [_claim_port() for _ in range(count)]
 
 
-def _bound_socket() -> socket.socket:
+def _claim_port() -> int:
     while True:
-        one = socket.socket()
-        with suppress(OSError):
-            one.bind(("127.0.0.1", random.randint(_LOWEST, _HIGHEST)))  # noqa: S311  # not a secret
-            return one
-        one.close()
+        port = random.randint(_LOWEST, _HIGHEST)  # noqa: S311  # not a secret
+        claim = socket.socket(type=socket.SOCK_DGRAM)
+        try:
+            claim.bind(("127.0.0.1", port))
+            _check_that_nobody_listens(port)
+        except OSError:
+            claim.close()
+        else:
+            _remember(claim)
+            return port
+
+
+def _check_that_nobody_listens(port: int) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", port))
+
+
+def _remember(claim: socket.socket) -> None:
+    """The datagram socket of the same number is the claim: it keeps nobody from listening and ends with its process."""
+    _claims.append(claim)
+    if len(_claims) > _MOST_CLAIMS:
+        _claims.popleft().close()

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -13,6 +16,30 @@ def test_ports_asked_for_together_are_different() -> None:
     ports = free_ports(50)
 
     assert len(set(ports)) == 50
+
+
+def test_a_port_that_another_process_was_given_is_not_given_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    code = "import sys; from triggers.dev.ports import free_ports; print(*free_ports(1), flush=True); sys.stdin.read()"
+    other = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    with other:
+        assert other.stdout is not None
+        theirs = int(other.stdout.readline())
+        monkeypatch.setattr("triggers.dev.ports._LOWEST", theirs - 10)
+        monkeypatch.setattr("triggers.dev.ports._HIGHEST", theirs + 10)
+
+        ours = free_ports(10)
+        other.communicate()
+
+    assert theirs not in ours
+
+
+def test_a_process_that_asks_for_many_ports_keeps_few_sockets_open() -> None:
+    before = len(list(Path("/dev/fd").iterdir()))
+
+    for _ in range(300):
+        free_ports(1)
+
+    assert len(list(Path("/dev/fd").iterdir())) - before <= 100
 
 
 def test_a_port_on_which_somebody_listens_is_never_given(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -65,6 +65,6 @@ with asyncio.Runner() as runner:
 def test_a_crash_ends_the_process_even_if_a_thread_hangs(error: str, code: ExitCode) -> None:
     script = _A_THREAD_HANGS.format(error=error)
 
-    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=60)
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=120)
 
     assert ended.returncode == code

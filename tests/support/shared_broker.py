@@ -1,0 +1,49 @@
+"""One broker for all processes of a test run: the first that needs it starts it, and stops it when nobody uses it."""
+
+from __future__ import annotations
+
+import fcntl
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import IO
+
+from triggers.dev.broker import running_broker
+
+
+@contextmanager
+def shared_broker(folder: Path, start: Callable[[], AbstractContextManager[str]] = running_broker) -> Iterator[str]:
+    """Its address. `folder` is the run's own, and the same for all of its processes.
+
+    Raises what `start` raises, in each process that tries.
+    """
+    address = folder / "broker.address"
+    with ExitStack() as own, (folder / "broker.users").open("a") as users:
+        with _door(folder):
+            is_mine = not address.exists()
+            if is_mine:
+                address.write_text(own.enter_context(start()))
+            fcntl.flock(users, fcntl.LOCK_SH)
+        yield address.read_text()
+        fcntl.flock(users, fcntl.LOCK_UN)
+        if is_mine:
+            _wait_for_the_others(folder, users)
+
+
+def _wait_for_the_others(folder: Path, users: IO[str]) -> None:
+    """Whoever comes through the door behind the last user finds no address, and starts a broker of its own."""
+    while True:
+        with _door(folder), suppress(BlockingIOError):
+            fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            (folder / "broker.address").unlink()
+            return
+        time.sleep(0.1)
+
+
+@contextmanager
+def _door(folder: Path) -> Iterator[None]:
+    """One at a time; the others wait."""
+    with (folder / "broker.door").open("a") as door:
+        fcntl.flock(door, fcntl.LOCK_EX)
+        yield
