@@ -70,6 +70,7 @@ class _Pass:
         self._judged = judged
         self._results = results
         self._due = sorted(pair for offsets, marks in part.acknowledged for pair in zip(offsets, marks, strict=True))
+        self._unplaced = part.unplaced.copy()
         self._next = 0
         self._seen = part.tallies.get(Topology(part.settings.namespace).events)
 
@@ -88,6 +89,7 @@ class _Pass:
                     self._judged.misplaced[value] += 1
                 yield message
         self._acknowledged(sys.maxsize, 0)
+        verdict.charge(verdict.lost, "acknowledged events", (+self._unplaced).elements())
 
     def _acknowledged(self, offset: int, checksum: int) -> bool:
         """Return whether a producer was told of this record; whatever should have come before it is lost."""
@@ -110,6 +112,8 @@ class _Pass:
         headers = cast("list[Header]", message.headers() or [])
         if any(name == FORWARDED for name, _ in headers):
             self._judged.forwarded[value] += 1
+        elif self._unplaced[crc32(value)] > 0:
+            self._unplaced[crc32(value)] -= 1
         elif value.startswith(b"{"):
             verdict = self._judged.verdict
             verdict.charge(verdict.wrong, "events that nobody published", [value])
