@@ -51,6 +51,8 @@ class Part:
     """The first command that the executors' group has not committed."""
     acknowledged: Sequence[tuple[array[int], array[int]]]
     """Of each producer, offsets and checksums of what it was told is safe."""
+    unplaced: Counter[int]
+    """Checksums of what is safe at places that no producer was told."""
     garbage: frozenset[int]
     misplaced: frozenset[int]
     letters: Counter[int]
@@ -113,6 +115,7 @@ class Evidence:
             done=self.done[partition],
             executors_done=self.executors_done[partition],
             acknowledged=[one.on(partition) for one in self.published],
+            unplaced=Counter(mark for one in self.published for p, mark in one.unplaced if p == partition),
             garbage=frozenset(offset for one in self.published for p, offset in one.garbage if p == partition),
             misplaced=frozenset(offset for one in self.published for p, offset in one.misplaced if p == partition),
             letters=Counter({offset: n for (p, offset), n in self.letters.items() if p == partition}),

@@ -170,12 +170,14 @@ MUTATIONS = (
         (*_ASSIGN_AT_THE_END, *_NO_GUARD),
         _LATE,
         light_per_s=3000,
+        least_s=60,
     ),
     Mutation(
         "assigned at the end, then set to a place; with the guard",
         _ASSIGN_AT_THE_END,
         _LATE,
         light_per_s=3000,
+        least_s=60,
         is_healed=True,
     ),
     Mutation(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import cast
 from zlib import crc32
@@ -16,6 +16,7 @@ from zlib import crc32
 import msgspec
 from confluent_kafka import Message
 from tests.chaos.evidence import Part
+from tests.chaos.questionnaire import GARBAGE
 from tests.chaos.results import ResultsOfAttempts
 from tests.chaos.tally import Tally
 from tests.chaos.verdict import Verdict
@@ -51,7 +52,7 @@ def judge_part(part: Part) -> Judged:
     verdict = judged.verdict
     verdict.sessions, verdict.rows = len(expected.sessions), sum(map(len, expected.rows.values()))
     _check_tallies(part, {"events": pass_over.tally, "commands": _tally(part, commands)}, verdict)
-    _check_dead_letters(part, expected, verdict)
+    _check_dead_letters(part, pass_over.garbage, expected, verdict)
     _check_commands(part, commands, expected, verdict)
     _check_rows(changelog_rows(part.changelog()).get(part.partition, {}), part, expected, verdict, "changelog rows")
     if part.rows is not None or part.is_drained:  # of what nobody was ready for there are no files to look at
@@ -70,6 +71,10 @@ class _Pass:
         self._judged = judged
         self._results = results
         self._due = sorted(pair for offsets, marks in part.acknowledged for pair in zip(offsets, marks, strict=True))
+        self.garbage = set(part.garbage)
+        """Offsets of what cannot be decoded."""
+        self._misplaced = set(part.misplaced)
+        self._unplaced = part.unplaced.copy()
         self._next = 0
         self._seen = part.tallies.get(Topology(part.settings.namespace).events)
 
@@ -84,10 +89,11 @@ class _Pass:
             if not self._acknowledged(offset, crc32(value)):
                 self._look_at_other(message, value)
             if self._part.is_due(offset):
-                if offset in self._part.misplaced:
+                if offset in self._misplaced:
                     self._judged.misplaced[value] += 1
                 yield message
         self._acknowledged(sys.maxsize, 0)
+        verdict.charge(verdict.lost, "acknowledged events", (+self._unplaced).elements())
 
     def _acknowledged(self, offset: int, checksum: int) -> bool:
         """Return whether a producer was told of this record; whatever should have come before it is lost."""
@@ -110,9 +116,19 @@ class _Pass:
         headers = cast("list[Header]", message.headers() or [])
         if any(name == FORWARDED for name, _ in headers):
             self._judged.forwarded[value] += 1
+        elif self._unplaced[crc32(value)] > 0:
+            self._unplaced[crc32(value)] -= 1
+            self._place(message, value)
         elif value.startswith(b"{"):
             verdict = self._judged.verdict
             verdict.charge(verdict.wrong, "events that nobody published", [value])
+
+    def _place(self, message: Message, value: bytes) -> None:
+        """The record is an application's: whether it is garbage, or misplaced, is told by itself."""
+        if value in GARBAGE:
+            self.garbage.add(message.offset() or 0)
+        elif partition_of(message.key() or b"", self._part.settings.partitions) != self._part.partition:
+            self._misplaced.add(message.offset() or 0)
 
 
 def _tally(part: Part, commands: list[Message]) -> Tally:
@@ -132,9 +148,9 @@ def _check_tallies(part: Part, found: Mapping[str, Tally], verdict: Verdict) -> 
             verdict.charge(verdict.wrong, "readers that disagree", [sample])
 
 
-def _check_dead_letters(part: Part, expected: Fold, verdict: Verdict) -> None:
+def _check_dead_letters(part: Part, garbage: Collection[int], expected: Fold, verdict: Verdict) -> None:
     """Dead letters are those that were planted, each once."""
-    planted = {offset for offset in part.garbage if part.is_due(offset)}
+    planted = {offset for offset in garbage if part.is_due(offset)}
     refused = {offset for _, offset in expected.refused}
     verdict.charge(verdict.lost, "dead letters", planted - part.letters.keys())
     verdict.charge(verdict.wrong, "dead letters", (part.letters - Counter(planted)).elements())

@@ -36,6 +36,9 @@ class Published:
     def __init__(self) -> None:
         self._offsets: defaultdict[int, array[int]] = defaultdict(lambda: array("q"))
         self._checksums: defaultdict[int, array[int]] = defaultdict(lambda: array("L"))
+        self.unplaced: list[tuple[int, int]] = []
+        """Partition and checksum of what is safe at a place that no answer has told: the broker had it already when the
+        producer asked again."""
         self.garbage: set[Place] = set()
         self.misplaced: set[Place] = set()
         self.repeated = 0
@@ -157,7 +160,11 @@ class Service(threading.Thread):
             if error is not None:
                 self.published.failed.append(f"{self.name}: {error.str()}")
                 return
-            place = (message.partition() or 0, message.offset() or 0)
+            offset = message.offset()
+            if offset is None or offset < 0:
+                self.published.unplaced.append((message.partition() or 0, checksum))
+                return
+            place = (message.partition() or 0, offset)
             self.published.note(place, checksum)
             if note is not None:
                 note.add(place)

@@ -62,6 +62,7 @@ def part(on_topic: Sequence[Message], applied: Sequence[Message], told: Sequence
         done=len(EVENTS),
         executors_done=0,
         acknowledged=[(offsets, checksums)],
+        unplaced=Counter(),
         garbage=frozenset(),
         misplaced=frozenset(),
         letters=Counter(),
@@ -122,6 +123,16 @@ def test_an_acknowledged_event_with_another_value_is_lost() -> None:
     verdict = judged(part(there, applied=there))
 
     assert verdict.lost == {"acknowledged events": 1}
+
+
+def test_an_event_that_is_safe_at_a_place_that_no_answer_has_told_must_be_somewhere() -> None:
+    unplaced = Counter([crc32(EVENTS[5].value() or b"")])
+
+    there = replace(part(EVENTS, applied=EVENTS, told=EVENTS[:5]), unplaced=unplaced)
+    gone = replace(part(EVENTS[:5], applied=EVENTS[:5], told=EVENTS[:5]), unplaced=unplaced)
+
+    assert judged(there).is_clean
+    assert judged(gone).lost == {"acknowledged events": 1}
 
 
 def test_an_event_that_nobody_was_told_of_is_wrong() -> None:

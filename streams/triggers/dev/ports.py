@@ -10,7 +10,8 @@ _LOWEST, _HIGHEST = 20_000, 32_000
 """Below what operating systems hand out to outgoing connections: while a broker is down, a client that keeps knocking
 at such a port can be given that very port as its own, connect to itself and keep the broker from coming back."""
 _MOST_CLAIMS = 100
-_claims = deque[socket.socket]()
+_claims = deque[int]()
+"""File descriptors: nobody closes them at the end but the system."""
 
 
 def free_ports(count: int) -> list[int]:
@@ -42,6 +43,6 @@ def _check_that_nobody_listens(port: int) -> None:
 
 def _remember(claim: socket.socket) -> None:
     """The datagram socket of the same number is the claim: it keeps nobody from listening and ends with its process."""
-    _claims.append(claim)
+    _claims.append(claim.detach())
     if len(_claims) > _MOST_CLAIMS:
-        _claims.popleft().close()
+        socket.close(_claims.popleft())
