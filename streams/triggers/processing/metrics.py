@@ -12,9 +12,13 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self._add_decisions()
+        self._add_transactions()
+        self._add_reading()
+        self._add_partitions()
+
+    def _add_decisions(self) -> None:
         counter = partial(Counter, registry=self.registry)
-        gauge = partial(Gauge, registry=self.registry)
-        histogram = partial(Histogram, registry=self.registry)
         self.events = counter(
             "triggers_events",
             "Events processed, by outcome (applied, unused, stopped, duplicate, stale, deleted)",
@@ -26,6 +30,10 @@ class Metrics:
         )
         self.commands = counter("triggers_commands", "Commands published")
         self.timers = counter("triggers_timers_fired", "Timers that were due and published as events")
+
+    def _add_transactions(self) -> None:
+        counter = partial(Counter, registry=self.registry)
+        histogram = partial(Histogram, registry=self.registry)
         self.rows = counter("triggers_changelog_rows", "Rows written to the changelog")
         self.batch_size = histogram(
             "triggers_batch_events", "Records per transaction", buckets=(1, 3, 10, 30, 100, 300, 1000, 3000, 10000)
@@ -37,6 +45,9 @@ class Metrics:
         self.aborted_transactions = counter(
             "triggers_aborted_transactions", "Transactions aborted and read again, by reason", ["reason"]
         )
+
+    def _add_reading(self) -> None:
+        counter = partial(Counter, registry=self.registry)
         self.gaps = counter(
             "triggers_event_gaps",
             "Ranges of offsets without an event, by what was found there: harmless (markers, aborted records), skipped"
@@ -46,6 +57,17 @@ class Metrics:
         self.standstills = counter(
             "triggers_standstills", "Partitions that stood still before an event and were assigned again"
         )
+        self.lag = Gauge(
+            "triggers_lag_events",
+            "Lag in offsets: from what is committed to the partition's end, transaction markers included, by partition",
+            ["partition"],
+            registry=self.registry,
+        )
+
+    def _add_partitions(self) -> None:
+        counter = partial(Counter, registry=self.registry)
+        gauge = partial(Gauge, registry=self.registry)
+        histogram = partial(Histogram, registry=self.registry)
         self.restored_rows = counter("triggers_restored_rows", "Rows restored from the changelog")
         self.repeated_restores = counter(
             "triggers_repeated_restores", "Restores that were repeated because two readers found different rows"
@@ -57,11 +79,6 @@ class Metrics:
         self.partitions = gauge("triggers_partitions", "Partitions owned by this worker")
         self.cached_sessions = gauge("triggers_cached_sessions", "Decoded sessions in memory")
         self.loaded_sessions = counter("triggers_loaded_sessions", "Sessions decoded because they were not in memory")
-        self.lag = gauge(
-            "triggers_lag_events",
-            "Lag in offsets: from what is committed to the partition's end, transaction markers included, by partition",
-            ["partition"],
-        )
 
     def text(self) -> bytes:
         """All of them in Prometheus' text format."""
