@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, ClassVar, Final, Self
 
@@ -21,12 +21,12 @@ from triggers.core.engine import apply
 from triggers.core.events import CloneRequested, ConfigurationUpdated, Event
 from triggers.core.statuses import Status
 from triggers.core.view import SessionView, view
-from triggers.errors import InstanceNotFound, SessionNotFound
-from triggers.registry import storage_backends
+from triggers.errors import InstanceNotFound, InvalidConfiguration, SessionNotFound
+from triggers.registry import storage_backends, task_runners
 from triggers.storages.contract import Storage
 from triggers.storages.instance_collection import TaskInstanceCollection
 from triggers.storages.lockable import Lockable
-from triggers.storages.outbox import Outbox
+from triggers.storages.outbox import Outbox, empty_outbox
 from triggers.storages.session_objects import SessionObjects, milliseconds, moment
 from triggers.storages.stored_state import ENGINE, LiveSession, finish_deletion, freeze, thaw
 from triggers.types import TaskConfig, TaskInstance
@@ -79,10 +79,6 @@ class BaseStorageBackend(Lockable, Storage):
         """The configuration of a session that has none."""
         return None
 
-    def worker_arguments(self) -> dict[str, Any]:
-        """Arguments, beside the UID, with which a worker makes this storage again. JSON."""
-        return {}
-
     def _now(self) -> int:
         """Milliseconds since 1970, for events without a time."""
         return time.time_ns() // 1_000_000
@@ -132,6 +128,25 @@ class BaseStorageBackend(Lockable, Storage):
         self._load()
         objects = SessionObjects(self._configs, self._instances, self.latest_kwargs)
         return thaw(self.uid, objects, self._metas.get(ENGINE) or {})
+
+    def check_configuration(self, configuration: Mapping[str, Mapping[str, object]]) -> None:
+        """Raise InvalidConfiguration if `using` names a runner that is not registered here."""
+        for task, directives in configuration.items():
+            using = directives.get("using") if isinstance(directives, Mapping) else None
+            if using is not None and using not in task_runners:
+                known = ", ".join(task_runners)
+                raise InvalidConfiguration(f"task {task!r}: 'using' names the runner {using!r}; registered are {known}")
+
+    def configuration_for(self, configuration: bytes, manager: type | None) -> bytes:  # noqa: ARG002  # hooks run here
+        """Return it as it is."""
+        return configuration
+
+    def deliver(self, run: Callable[[TaskInstance], None]) -> list[str]:
+        """Hand every command of the outbox to its runner. See `Storage`."""
+        if not self.has_lock and not self.outbox:
+            return []
+        with self.acquire_lock():
+            return empty_outbox(self.uid, self.outbox, self.instances, run, self.save)
 
     # -- what applications inspect ------------------------------------------------------------------------------------
 
