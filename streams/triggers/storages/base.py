@@ -10,12 +10,12 @@ import time
 from abc import abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, ClassVar, Final, Self
+from typing import Any, ClassVar, Self
 
 import msgspec
 from msgspec import structs
 
-from triggers.codec import check_event, encode_configuration, encode_key
+from triggers.codec import NO_LIMIT, check_event, encode_configuration, encode_key
 from triggers.core.commands import Decision
 from triggers.core.engine import apply
 from triggers.core.events import CloneRequested, ConfigurationUpdated, Event
@@ -35,8 +35,6 @@ __all__ = ["BaseStorageBackend", "BaseTriggerStorage", "TaskInstanceCollection",
 
 Stored = Mapping[str, Mapping[str, Any]]
 
-_MAX_PAYLOAD_BYTES: Final = 1 << 30
-"""No limit: it is the topic's, and here is none."""
 
 _plain = msgspec.json.Decoder().decode
 _as_json = msgspec.json.Encoder(enc_hook=str).encode
@@ -91,7 +89,7 @@ class BaseStorageBackend(Lockable, Storage):
 
     def write(self, event: Event) -> Decision:
         """See `Storage`."""
-        check_event(event, _MAX_PAYLOAD_BYTES)
+        check_event(event, NO_LIMIT)
         with self.acquire_lock():
             decision = self._apply(event)
             self.save()
