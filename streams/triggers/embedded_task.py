@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any
 
 from triggers.celery.command_headers import CommandName
 from triggers.celery.outcomes import RetryAsked, StatusSetByTask, decided, failed, finished, started
-from triggers.codec import encode_object
+from triggers.codec import NO_LIMIT, encode_object
 from triggers.core.commands import Decision, Outcome
 from triggers.core.events import Event
 from triggers.task_context import TaskContext
@@ -17,9 +17,6 @@ Kwargs = Mapping[str, Any]
 Body = Callable[[TaskContext], "Kwargs | StatusSetByTask | RetryAsked"]
 
 log = logging.getLogger(__name__)
-
-_MAX_PAYLOAD_BYTES: Final = 1 << 30
-"""No topic, no limit."""
 
 
 def run_embedded(context: TaskContext, body: Body) -> Kwargs | None:
@@ -36,7 +33,7 @@ def run_embedded(context: TaskContext, body: Body) -> Kwargs | None:
         outcome = body(context)
         event = _event(name, outcome, context.log_level)
     except Exception as error:
-        _report(context, failed(name, error, log_level=context.log_level, max_payload_bytes=_MAX_PAYLOAD_BYTES))
+        _report(context, failed(name, error, log_level=context.log_level, max_payload_bytes=NO_LIMIT))
         raise
     _report(context, event)
     return outcome if isinstance(outcome, Mapping) else None
@@ -46,8 +43,8 @@ def _event(name: CommandName, outcome: Kwargs | StatusSetByTask | RetryAsked, lo
     """Raises CallError for a result that cannot be kept."""
     if isinstance(outcome, Mapping):
         encode_object(outcome, "result")
-        return finished(name, outcome, log_level, _MAX_PAYLOAD_BYTES)
-    return decided(name, outcome, _MAX_PAYLOAD_BYTES)
+        return finished(name, outcome, log_level, NO_LIMIT)
+    return decided(name, outcome, NO_LIMIT)
 
 
 def _report(context: TaskContext, event: Event) -> Decision:

@@ -1,4 +1,4 @@
-"""Errors, and what tasks attach to theirs."""
+"""Attach data to an exception. A public name of the Triggers framework."""
 
 from __future__ import annotations
 

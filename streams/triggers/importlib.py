@@ -1,4 +1,4 @@
-"""Objects by their dotted path."""
+"""Load an object by its dotted path. A public name of the Triggers framework."""
 
 from __future__ import annotations
 

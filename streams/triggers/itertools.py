@@ -1,4 +1,4 @@
-"""Mappings, merged."""
+"""Merge mappings. A public name of the Triggers framework."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Locks of embedded sessions. The stream needs none: a session has one writer."""
+"""Locks of embedded sessions. A public name of the Triggers framework.
+
+The stream needs no locks, because every session has a single writer.
+"""
 
 from __future__ import annotations
 

@@ -6,11 +6,9 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar, Protocol
 
-import msgspec
-
 from triggers.codec import encode_configuration, encode_object
 from triggers.core.commands import Decision
-from triggers.core.config import MANAGER_NAME, validate_configuration
+from triggers.core.config import validate_configuration
 from triggers.core.events import (
     ConfigurationUpdated,
     DeletionRequested,
@@ -22,20 +20,15 @@ from triggers.core.events import (
     TaskRetried,
     TriggerFired,
 )
-from triggers.core.kwargs import members_of, object_of
 from triggers.core.statuses import Status, may_be_set
-from triggers.delivery import empty_outbox
-from triggers.errors import InstanceNotFound, InvalidConfiguration, WrongStatus
+from triggers.errors import InstanceNotFound, WrongStatus
 from triggers.registry import default_runner_name, task_runners, trigger_managers
-from triggers.storages.base import BaseStorageBackend
 from triggers.storages.contract import Storage
 from triggers.types import TaskConfig, TaskInstance
 
 __all__ = ["TriggerManager", "trigger_managers"]
 
 Kwargs = Mapping[str, object]
-
-_json = msgspec.json.Encoder().encode
 
 
 class Named(Protocol):
@@ -79,13 +72,13 @@ class TriggerManager:
     def update_configuration(self, configuration: Mapping[str, Mapping[str, object]]) -> None:
         """Add tasks, or replace tasks of the same name; `after` and `unless` may be sets.
 
-        Raises InvalidConfiguration that names the task and the key; for an embedded storage also when `using` names a
-        runner that nobody registered. For the stream, a manager with hooks must be registered: raises UnknownKey.
+        Raises InvalidConfiguration that names the task and the key, or a runner that the storage cannot use. For the
+        stream, a manager with hooks must be registered: raises UnknownKey.
         """
-        encoded = self._with_manager(encode_configuration(configuration))
+        hooks_of = type(self) if self._has_hooks() else None
+        encoded = self.storage.configuration_for(encode_configuration(configuration), hooks_of)
         validate_configuration(encoded)
-        if isinstance(self.storage, BaseStorageBackend):
-            _check_runners(configuration)
+        self.storage.check_configuration(configuration)
         self._happen(ConfigurationUpdated(configuration=encoded))
 
     def delete_session(self) -> None:
@@ -194,11 +187,7 @@ class TriggerManager:
         Every call that changes the session does this. What a runner refuses is logged, kept and tried again by the
         next call: call this yourself to have it sooner.
         """
-        storage = self.storage
-        if not isinstance(storage, BaseStorageBackend) or (not storage.has_lock and not storage.outbox):
-            return []
-        with storage.acquire_lock():
-            return empty_outbox(storage, self._run)
+        return self.storage.deliver(self._run)
 
     def after_fire(self, trigger_name: str, scheduled: Sequence[str]) -> None:
         """Run `_post_fire` for a trigger that has fired and the instances that it scheduled."""
@@ -228,13 +217,6 @@ class TriggerManager:
 
     def _post_skip(self, task_instance: TaskInstance, cascade: bool) -> None:
         """Hook: a failed instance was skipped, after the `_post_fire` of its cascade."""
-
-    def _with_manager(self, configuration: bytes) -> bytes:
-        """On the stream the configuration names the manager, if it has hooks: another process will run them."""
-        if isinstance(self.storage, BaseStorageBackend) or not self._has_hooks():
-            return configuration
-        key = _json(trigger_managers.key_of(type(self)))
-        return object_of({MANAGER_NAME: key} | members_of(configuration))
 
     def _has_hooks(self) -> bool:
         pairs = (
@@ -274,14 +256,6 @@ class TriggerManager:
 
 def _told(instance: TaskInstance) -> str:
     return f'Instance "{instance}" in {instance.status} state'
-
-
-def _check_runners(configuration: Mapping[str, Mapping[str, object]]) -> None:
-    for task, directives in configuration.items():
-        using = directives.get("using") if isinstance(directives, Mapping) else None
-        if using is not None and using not in task_runners:
-            known = ", ".join(task_runners)
-            raise InvalidConfiguration(f"task {task!r}: 'using' names the runner {using!r}; registered are {known}")
 
 
 def _is_overridden(hook: Callable[..., object], own: Callable[..., object]) -> bool:

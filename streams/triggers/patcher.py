@@ -1,4 +1,4 @@
-"""Attributes, changed for a while."""
+"""Change attributes of an object for a while. A public name of the Triggers framework."""
 
 from __future__ import annotations
 

@@ -6,6 +6,7 @@ A class is imported when its key is asked for: one whose library is not installe
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Final, TypeVar
@@ -116,10 +117,13 @@ trigger_managers: Final = ClassRegistry("triggers.managers")
 task_runners: Final = ClassRegistry("triggers.runners")
 """Runners: `celery`, `threading`, and the application's own."""
 
-_DEFAULT_RUNNER: Final = EntryPoint("default", "triggers.runners:DEFAULT_TASK_RUNNER", "triggers.runners")
+_DEFAULT_RUNNER: Final = "celery"
 
 
 def default_runner_name() -> str:
-    """Key of the runner for rules without `using`. Imports Celery."""
-    name: str = _DEFAULT_RUNNER.load().name
-    return name
+    """Return the key of the runner for rules without `using`.
+
+    An application that replaces `triggers.runners.DEFAULT_TASK_RUNNER` has imported that module; its choice wins.
+    """
+    runners = sys.modules.get("triggers.runners")
+    return _DEFAULT_RUNNER if runners is None else str(runners.DEFAULT_TASK_RUNNER.name)

@@ -50,6 +50,8 @@ def install(app: Any, settings: Settings | None = None, *, consume: bool = True,
         return
     _without_broker_by_default(app)
     if not any(getattr(step, "name", "") == _STEP for step in app.steps["consumer"]):
+        # Celery makes the step from its class, once for each consumer and without arguments of ours: a class of its own
+        # carries the publisher. An attribute of CommandStep itself would be shared by all apps of the process.
         app.steps["consumer"].add(type("CommandStep", (CommandStep,), {"publisher": publisher, "name": _STEP}))
 
 

@@ -1,4 +1,4 @@
-"""What an application, the CLI and the Celery workers use to reach Kafka and the workers."""
+"""How applications, the CLI and Celery workers reach Kafka and the workers. `storages` is what a manager talks to."""
 
 from triggers.client.kafka_publisher import KafkaPublisher
 from triggers.client.kafka_sender import Coordinates

@@ -4,12 +4,13 @@ from triggers.codec.command_codec import decode_command, encode_command
 from triggers.codec.confluent_framing import SchemaSource
 from triggers.codec.dead_letter_codec import DeadLetter, decode_dead_letter, encode_dead_letter
 from triggers.codec.decision_codec import DecisionRecord, decode_decision, describe, encode_decision
-from triggers.codec.event_codec import EventDecoder, check_event, encode_event
+from triggers.codec.event_codec import NO_LIMIT, EventDecoder, check_event, encode_event
 from triggers.codec.json_encoding import encode_configuration, encode_object
 from triggers.codec.keys import decode_key, encode_key
 from triggers.codec.reasons import Reason
 
 __all__ = [
+    "NO_LIMIT",
     "DeadLetter",
     "DecisionRecord",
     "EventDecoder",

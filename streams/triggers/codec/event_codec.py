@@ -20,6 +20,8 @@ from triggers.codec.schema_files import schema_versions
 from triggers.core.events import Event, TriggerFired
 from triggers.errors import CallError, TooLarge, Undecodable
 
+NO_LIMIT: Final = 1 << 30
+"""Bytes of a payload that is not going to a topic."""
 _NAMESPACE: Final = "triggers."
 _PAYLOADS: Final = 4
 """An event has at most three payloads, and text. What is larger was compressed on its way: it is not even looked at."""

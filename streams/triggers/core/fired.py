@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from triggers.core.header import HeldByInstance
 from triggers.core.instance import SMALL, Payload
 from triggers.core.session import Session
 
@@ -26,12 +27,12 @@ class Fired:
         self._session = session
         self._text = kwargs
         self._shared: Payload | None = kwargs if held is None and len(kwargs) <= SMALL else held
-        self._holder: tuple[str, int] | None = None
+        self._holder: HeldByInstance | None = None
 
     def give(self, task: str, number: int) -> Payload:
         """What a new instance is to hold; task and number are its own."""
         if self._shared is None and self._holder is None and len(self._text) <= _OWN:
-            self._holder = task, number
+            self._holder = HeldByInstance(task, number)
             return self._text
         return self.share()
 

@@ -7,11 +7,24 @@ from msgspec import Struct
 
 from triggers.core.instance import Payload
 
-VERSION = 3
+VERSION = 4
 
-Latest = int | bytes | tuple[str, int]
-"""A trigger's latest kwargs as headers hold them: a payload, or task and number of the instance that has them; a
-negative number: no instance holds that payload."""
+
+class UnsharedRow(Struct, frozen=True, array_like=True, tag=0, gc=False):
+    """A payload row that no instance refers to: the trigger's next kwargs may overwrite it."""
+
+    number: int
+
+
+class HeldByInstance(Struct, frozen=True, array_like=True, tag=1, gc=False):
+    """An instance stores the kwargs in its own row."""
+
+    task: str
+    number: int
+
+
+Latest = int | bytes | UnsharedRow | HeldByInstance
+"""Where a trigger's latest kwargs are; a number is a payload row that instances refer to as well."""
 
 
 class Cohort(Struct, array_like=True, gc=False):

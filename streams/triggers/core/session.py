@@ -9,7 +9,16 @@ import msgspec
 
 from triggers.core.config import Plans
 from triggers.core.dedupe_window import DedupeWindow
-from triggers.core.header import VERSION, Header, Latest, TaskState, decode_header, encode_header
+from triggers.core.header import (
+    VERSION,
+    Header,
+    HeldByInstance,
+    Latest,
+    TaskState,
+    UnsharedRow,
+    decode_header,
+    encode_header,
+)
 from triggers.core.instance import SMALL, Instance, Payload, decode_instance, encode_instance
 from triggers.core.instance_names import instance_name, parse_instance_name
 from triggers.core.own_rows import HotKind, HotMap, OwnRows
@@ -184,51 +193,50 @@ class Session:
         return number
 
     def add_kwargs(self, trigger: str, kwargs: bytes) -> Payload:
-        """Keep what the trigger is fired with, in the place of its latest kwargs if no instance holds those."""
+        """Store what the trigger is fired with. Overwrites its latest kwargs if no instance refers to them."""
         before = self.latest.hot.get(trigger) or self.latest.get(trigger)
-        if not isinstance(before, int) or before > 0 or len(kwargs) <= SMALL:
+        if not isinstance(before, UnsharedRow) or len(kwargs) <= SMALL:
             return self.add_payload(kwargs)
-        self._payloads[-before] = kwargs
-        return -before
+        self._payloads[before.number] = kwargs
+        return before.number
 
     def payload(self, held: Payload) -> bytes:
         """The payload's JSON."""
         if isinstance(held, bytes):
             return held
-        payload = self._payloads.get(abs(held)) or self.own.get(numbered(b"p", abs(held)))
+        payload = self._payloads.get(held) or self.own.get(numbered(b"p", held))
         if payload is None:
             raise RuntimeError(f"session {self.uid!r} has no payload {held}")
         return payload
 
-    def set_latest(self, trigger: str, latest: Latest, *, held: bool) -> None:
-        """Note the trigger's latest kwargs: a payload, or task and number of the instance that has them.
+    def set_latest(self, trigger: str, latest: Payload | HeldByInstance, *, held: bool) -> None:
+        """Store where the trigger's latest kwargs are; an `UnsharedRow` of earlier ones is deleted.
 
-        `held`: an instance holds them too; otherwise their row goes with the next ones.
+        `held`: an instance refers to them too. Otherwise their row becomes an `UnsharedRow`.
         """
         before = self.latest.hot.get(trigger) or self.latest.get(trigger)
-        if isinstance(before, int) and before < 0 and -before != latest:
-            self._payloads.pop(-before, None)
-            self.own.put(numbered(b"p", -before), None)
-        self.latest.hot[trigger] = -latest if isinstance(latest, int) and not held else latest
+        if isinstance(before, UnsharedRow) and before.number != latest:
+            self._payloads.pop(before.number, None)
+            self.own.put(numbered(b"p", before.number), None)
+        self.latest.hot[trigger] = UnsharedRow(latest) if isinstance(latest, int) and not held else latest
 
     def take_latest(self, trigger: str) -> Payload | None:
         """The trigger's latest kwargs as a payload, for another instance to hold; None: it never fired."""
         latest = self.latest.hot.get(trigger) or self.latest.get(trigger)
-        if latest is None or isinstance(latest, bytes):
-            return latest
-        payload = self.add_payload(self._kwargs_of(latest, trigger)) if isinstance(latest, tuple) else abs(latest)
-        self.latest.hot[trigger] = payload
-        return payload
+        if isinstance(latest, UnsharedRow):
+            latest = self.latest.hot[trigger] = latest.number
+        elif isinstance(latest, HeldByInstance):
+            latest = self.latest.hot[trigger] = self.add_payload(self._latest_payload(trigger, latest))
+        return latest
 
     def latest_kwargs(self) -> dict[str, bytes]:
         """The latest kwargs of every trigger that has fired; a query: changes must have been written."""
-        return {
-            trigger: self._kwargs_of(latest, trigger) if isinstance(latest, tuple) else self.payload(latest)
-            for trigger, latest in self.latest.all().items()
-        }
+        return {trigger: self._latest_payload(trigger, latest) for trigger, latest in self.latest.all().items()}
 
-    def _kwargs_of(self, holder: tuple[str, int], trigger: str) -> bytes:
-        return self.payload(self.instance(*holder).kwargs[trigger])
+    def _latest_payload(self, trigger: str, latest: Latest) -> bytes:
+        if isinstance(latest, HeldByInstance):
+            return self.payload(self.instance(latest.task, latest.number).kwargs[trigger])
+        return self.payload(latest.number if isinstance(latest, UnsharedRow) else latest)
 
     # -- configuration ------------------------------------------------------------------------------------------------
 

@@ -11,7 +11,6 @@ from triggers.itertools import merge_dict_recursive
 from triggers.manager import TriggerManager
 from triggers.registry import storage_backends, trigger_managers
 from triggers.runners.task_lookup import resolve_celery_task
-from triggers.storages.base import BaseStorageBackend
 from triggers.task import TriggerTask
 from triggers.types import TaskInstance
 
@@ -54,5 +53,5 @@ class BaseTaskRunner(ABC):
             "trigger_kwargs": merge_dict_recursive(task_instance.config.with_params, task_instance.kwargs),
             "attempt": task_instance.attempt,
         }
-        arguments = storage.worker_arguments() if isinstance(storage, BaseStorageBackend) else {}
+        arguments = storage.worker_arguments()
         return kwargs | ({"storage_arguments": arguments} if arguments else {})

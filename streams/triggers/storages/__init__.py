@@ -1,4 +1,4 @@
-"""Where sessions live, as far as a `TriggerManager` is concerned: the contract and its adapters."""
+"""What a `TriggerManager` talks to: the contract of a storage and its adapters."""
 
 from __future__ import annotations
 

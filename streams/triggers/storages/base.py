@@ -8,25 +8,25 @@ from __future__ import annotations
 
 import time
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, ClassVar, Final, Self
+from typing import Any, ClassVar, Self
 
 import msgspec
 from msgspec import structs
 
-from triggers.codec import check_event, encode_configuration, encode_key
+from triggers.codec import NO_LIMIT, check_event, encode_configuration, encode_key
 from triggers.core.commands import Decision
 from triggers.core.engine import apply
 from triggers.core.events import CloneRequested, ConfigurationUpdated, Event
 from triggers.core.statuses import Status
 from triggers.core.view import SessionView, view
-from triggers.errors import InstanceNotFound, SessionNotFound
-from triggers.registry import storage_backends
+from triggers.errors import InstanceNotFound, InvalidConfiguration, SessionNotFound
+from triggers.registry import storage_backends, task_runners
 from triggers.storages.contract import Storage
 from triggers.storages.instance_collection import TaskInstanceCollection
 from triggers.storages.lockable import Lockable
-from triggers.storages.outbox import Outbox
+from triggers.storages.outbox import Outbox, empty_outbox
 from triggers.storages.session_objects import SessionObjects, milliseconds, moment
 from triggers.storages.stored_state import ENGINE, LiveSession, finish_deletion, freeze, thaw
 from triggers.types import TaskConfig, TaskInstance
@@ -35,8 +35,6 @@ __all__ = ["BaseStorageBackend", "BaseTriggerStorage", "TaskInstanceCollection",
 
 Stored = Mapping[str, Mapping[str, Any]]
 
-_MAX_PAYLOAD_BYTES: Final = 1 << 30
-"""No limit: it is the topic's, and here is none."""
 
 _plain = msgspec.json.Decoder().decode
 _as_json = msgspec.json.Encoder(enc_hook=str).encode
@@ -79,10 +77,6 @@ class BaseStorageBackend(Lockable, Storage):
         """The configuration of a session that has none."""
         return None
 
-    def worker_arguments(self) -> dict[str, Any]:
-        """Arguments, beside the UID, with which a worker makes this storage again. JSON."""
-        return {}
-
     def _now(self) -> int:
         """Milliseconds since 1970, for events without a time."""
         return time.time_ns() // 1_000_000
@@ -95,7 +89,7 @@ class BaseStorageBackend(Lockable, Storage):
 
     def write(self, event: Event) -> Decision:
         """See `Storage`."""
-        check_event(event, _MAX_PAYLOAD_BYTES)
+        check_event(event, NO_LIMIT)
         with self.acquire_lock():
             decision = self._apply(event)
             self.save()
@@ -132,6 +126,25 @@ class BaseStorageBackend(Lockable, Storage):
         self._load()
         objects = SessionObjects(self._configs, self._instances, self.latest_kwargs)
         return thaw(self.uid, objects, self._metas.get(ENGINE) or {})
+
+    def check_configuration(self, configuration: Mapping[str, Mapping[str, object]]) -> None:
+        """Raise InvalidConfiguration if `using` names a runner that is not registered here."""
+        for task, directives in configuration.items():
+            using = directives.get("using") if isinstance(directives, Mapping) else None
+            if using is not None and using not in task_runners:
+                known = ", ".join(task_runners)
+                raise InvalidConfiguration(f"task {task!r}: 'using' names the runner {using!r}; registered are {known}")
+
+    def configuration_for(self, configuration: bytes, manager: type | None) -> bytes:  # noqa: ARG002  # hooks run here
+        """Return it as it is."""
+        return configuration
+
+    def deliver(self, run: Callable[[TaskInstance], None]) -> list[str]:
+        """Hand every command of the outbox to its runner. See `Storage`."""
+        if not self.has_lock and not self.outbox:
+            return []
+        with self.acquire_lock():
+            return empty_outbox(self.uid, self.outbox, self.instances, run, self.save)
 
     # -- what applications inspect ------------------------------------------------------------------------------------
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Self
 
@@ -62,6 +62,28 @@ class Storage(ABC):
     def refresh(self) -> None:
         """Let the next look be a new one, unless this thread holds the session's lock."""
         self.invalidate_cache()
+
+    @abstractmethod
+    def check_configuration(self, configuration: Mapping[str, Mapping[str, object]]) -> None:
+        """Raise InvalidConfiguration for a valid rule that nobody could run in this storage.
+
+        The manager calls this before it writes the configuration.
+        """
+
+    @abstractmethod
+    def configuration_for(self, configuration: bytes, manager: type | None) -> bytes:
+        """Return the configuration as it is written. `manager`: the manager's class if it has hooks, or None.
+
+        Raises UnknownKey if another process has to make the manager and nobody has registered it.
+        """
+
+    @abstractmethod
+    def deliver(self, run: Callable[[TaskInstance], None]) -> list[str]:
+        """Hand what is in the outbox to `run`; return the names of the instances that stay there."""
+
+    def worker_arguments(self) -> dict[str, Any]:
+        """Arguments, beside the UID, with which a worker makes this storage again. JSON."""
+        return {}
 
     def acquire_lock(
         self,

@@ -1,4 +1,4 @@
-"""Why a lock could not be had."""
+"""Errors that are raised when a lock cannot be acquired."""
 
 from __future__ import annotations
 

@@ -1,13 +1,19 @@
-"""Commands of a saved session that no runner has accepted yet."""
+"""Commands of a saved session that no runner has accepted yet, and how they are handed over."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from triggers.core.commands import Command, RunTask, SetTimer
+from triggers.core.statuses import Status
 from triggers.types import TaskInstance
 
+log = logging.getLogger(__name__)
+
+Run = Callable[[TaskInstance], None]
+"""Hands one instance to its runner; raises if the runner does not accept it."""
 Entry = dict[str, Any]
 """`instance`, `attempt`, and the `error` of the last try, if there was one."""
 
@@ -43,3 +49,34 @@ class Outbox:
 def _is_cooldown(timer: SetTimer, instances: Mapping[str, TaskInstance]) -> bool:
     instance = instances.get(timer.instance)
     return instance is not None and instance.engine.get("due") == timer.due
+
+
+def empty_outbox(
+    uid: str, outbox: Outbox, instances: Mapping[str, TaskInstance], run: Run, save: Callable[[], None]
+) -> list[str]:
+    """Try every entry once and save the session; return the names of the instances that stay in the outbox.
+
+    The session's lock must be held. An entry whose instance was replaced or resolved meanwhile is removed as well.
+    """
+    if not outbox:
+        return []
+    for entry in outbox:
+        instance = instances.get(entry["instance"])
+        if instance is None or not _is_wanted(instance, entry) or _hand_over(uid, instance, entry, run):
+            outbox.remove(entry)
+    save()
+    return [entry["instance"] for entry in outbox]
+
+
+def _is_wanted(instance: TaskInstance, entry: Entry) -> bool:
+    return instance.status == Status.SCHEDULED and instance.attempt == entry["attempt"]
+
+
+def _hand_over(uid: str, instance: TaskInstance, entry: Entry, run: Run) -> bool:
+    try:
+        run(instance)
+    except Exception as error:
+        entry["error"] = f"{type(error).__name__}: {error}"
+        log.exception("session %s: the runner did not take %s; it stays in the outbox", uid, instance)
+        return False
+    return True

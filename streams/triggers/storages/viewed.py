@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any, NoReturn
 
+import msgspec
+
+from triggers.core.config import MANAGER_NAME
+from triggers.core.kwargs import members_of, object_of
 from triggers.errors import SessionNotFound
+from triggers.registry import trigger_managers
 from triggers.storages.contract import Storage
 from triggers.storages.instance_collection import TaskInstanceCollection
 from triggers.storages.lock_errors import NotSupported
 from triggers.storages.session_objects import SessionObjects, objects_of
-from triggers.types import TaskConfig
+from triggers.types import TaskConfig, TaskInstance
 
 
 class ViewedStorage(Storage):
@@ -36,6 +42,20 @@ class ViewedStorage(Storage):
     def invalidate_cache(self) -> None:
         """See `Storage`."""
         self._objects = None
+
+    def check_configuration(self, configuration: Mapping[str, Mapping[str, object]]) -> None:
+        """Accept every valid rule: the Celery workers decide what they can run."""
+
+    def deliver(self, run: Callable[[TaskInstance], None]) -> list[str]:  # noqa: ARG002  # there is no outbox
+        """Return an empty list: commands are part of the decision."""
+        return []
+
+    def configuration_for(self, configuration: bytes, manager: type | None) -> bytes:
+        """Name the manager in the configuration if it has hooks: another process will run them."""
+        if manager is None:
+            return configuration
+        key = msgspec.json.encode(trigger_managers.key_of(manager))
+        return object_of({MANAGER_NAME: key} | members_of(configuration))
 
     def create_instance(self, *_: object, **__: object) -> NoReturn:
         """Only embedded storages are changed by hand. Raises NotSupported."""
