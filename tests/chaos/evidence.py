@@ -17,6 +17,7 @@ from confluent_kafka import Consumer, Message, TopicPartition
 from tests.chaos.producers import Place, Published
 from tests.chaos.tally import Tally
 from tests.chaos.world import World
+from tests.support.offsets import fetch_committed
 from tests.support.partition_files import reached_by, rows_of_partition
 from tests.support.topic_reader import read_topic, stream_topic
 
@@ -170,7 +171,7 @@ def _done(settings: Settings, group: str, topic: str) -> dict[int, int]:
     asking = Consumer({"bootstrap.servers": settings.brokers, "group.id": group, "enable.auto.commit": False})
     try:
         places = [TopicPartition(topic, partition) for partition in range(settings.partitions)]
-        return {place.partition: max(place.offset, 0) for place in asking.committed(places, timeout=60)}
+        return {place.partition: max(place.offset, 0) for place in fetch_committed(asking, places)}
     finally:
         asking.close()
 

@@ -12,6 +12,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from tests.chaos.brokers import Brokers
 from tests.chaos.doors import Answers, Door
 from tests.chaos.wire import Api
+from tests.support.offsets import fetch_end
 from tests.support.topic_reader import stream_topic
 
 from triggers.settings import Settings
@@ -35,9 +36,9 @@ class Front:
         """How long a ListOffsets takes, of a client that is connected."""
         consumer = Consumer({"bootstrap.servers": self.address, "group.id": "g", "client.id": client})
         try:
-            consumer.get_watermark_offsets(TopicPartition(TOPIC, 0), timeout=30)
+            fetch_end(consumer, TopicPartition(TOPIC, 0))
             began = time.monotonic()
-            consumer.get_watermark_offsets(TopicPartition(TOPIC, 0), timeout=30)
+            fetch_end(consumer, TopicPartition(TOPIC, 0))
             return time.monotonic() - began
         finally:
             consumer.close()

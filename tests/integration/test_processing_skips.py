@@ -8,15 +8,14 @@ from pathlib import Path
 from unittest.mock import patch
 
 import pytest
-from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient
+from confluent_kafka import OFFSET_END, Consumer, KafkaException, Producer, TopicPartition
 from msgspec import structs
 from tests.chaos.brokers import Brokers
 from tests.chaos.doors import Answers, Door
 from tests.chaos.wire import Api
 from tests.support.event_reader import EventReader, reading
 from tests.support.fold_oracle import assert_equals_fold
-from tests.support.questionnaires import Application
+from tests.support.one_session import commit_offset, fire_events
 from tests.support.settled import wait_until_processed
 from tests.support.skipping_consumer import SkippingConsumer
 from tests.support.topic_reader import read_topic, wait_until
@@ -26,7 +25,7 @@ from tests.support.worker_process import WorkerProcess
 from triggers.processing.exits import ExitCode, Stop
 from triggers.processing.fetched_partitions import FetchedPartitions
 from triggers.settings import Settings
-from triggers.topology import Topology, partition_of
+from triggers.topology import Topology
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(180)]
 
@@ -193,7 +192,7 @@ def test_a_partition_that_is_read_from_a_late_answer_is_noticed_and_mended(late:
     create_topics(settings)
     publish(settings, 20_000)
     for partition in range(settings.partitions):  # otherwise where to begin is asked for, and all answers are there
-        commit(settings, 0, partition)
+        commit_offset(settings, 0, partition)
     with reading(settings, SMALL_FETCHES) as reader:
         reader.plant(partitions=partial(PartitionsSetBySeek, count=settings.partitions))
         door.answers = Answers(apis=frozenset({Api.LIST_OFFSETS}), client=b"reader", delay_s=LATE_S)
@@ -215,19 +214,6 @@ class Planted:
 
     def __call__(self) -> None:
         patch("triggers.processing.member.Consumer", lambda options: self._new(Consumer(options))).start()
-
-
-RULES = {"configuration": {"t_note": {"after": [], "andEvery": "happened", "run": "app.note"}}}
-
-
-def fire_events(settings: Settings, number: int) -> None:
-    """A session of partition 0: its rules, then so many events with a command each."""
-    uid = next(f"s{n}" for n in range(1_000) if partition_of(f"s{n}".encode(), settings.partitions) == 0)
-    application = Application(settings)
-    application.fire(uid, RULES)
-    for event in range(number):
-        application.fire(uid, {"trigger": "happened", "kwargs": {"n": event}})
-    application.flush()
 
 
 @pytest.mark.parametrize(("first", "count"), [(0, 1), (40, 1), (10, 70)])
@@ -253,56 +239,3 @@ def test_a_worker_whose_consumer_leaves_events_out_every_time_applies_nothing_be
 
         assert f"partition 0, offset {first}" in worker.log_text()
     assert len(read_topic(settings, names.commands)) <= max(first - 1, 0)
-
-
-# Events that are gone
-
-
-def commit(settings: Settings, offset: int, partition: int = 0) -> None:
-    """As `kafka-consumer-groups.sh --reset-offsets --to-offset` does."""
-    names = Topology(settings.namespace)
-    committing = Consumer({"bootstrap.servers": settings.brokers, "group.id": names.agents})
-    committing.commit(offsets=[TopicPartition(names.events, partition, offset)], asynchronous=False)
-    committing.close()
-
-
-def commits(settings: Settings, offset: int) -> bool:
-    """Whether that is possible already: not while the group has members."""
-    try:
-        commit(settings, offset)
-    except KafkaException as error:
-        if error.args[0].code() not in {KafkaError.UNKNOWN_MEMBER_ID, KafkaError.REBALANCE_IN_PROGRESS}:
-            raise
-        return False
-    return True
-
-
-def test_events_that_were_removed_before_they_were_applied_end_the_worker_until_somebody_decides(
-    settings: Settings,
-) -> None:
-    names = create_topics(settings)
-    fire_events(settings, 10)
-    commit(settings, 5)
-    admin, place = AdminClient({"bootstrap.servers": settings.brokers}), TopicPartition(names.events, 0, 8)
-    admin.delete_records([place])[place].result(30)
-
-    with WorkerProcess(settings, "w0") as worker:
-        assert worker.join() == ExitCode.EVENTS_GONE
-
-        assert "offsets 5 to 7" in worker.log_text()
-        assert f"--topic {names.events}:0 --reset-offsets --to-offset 8" in worker.log_text()
-
-        wait_until(lambda: commits(settings, 8), "the group has missed the worker that is gone")
-        worker.start()
-        wait_until_processed(settings)
-
-
-def test_a_log_that_ends_before_what_was_applied_ends_the_worker(settings: Settings) -> None:
-    create_topics(settings)
-    fire_events(settings, 10)
-    commit(settings, 1_000)
-
-    with WorkerProcess(settings, "w0") as worker:
-        assert worker.join() == ExitCode.EVENTS_GONE
-
-        assert "the log ends at 11" in worker.log_text()

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, TopicPartition
+from tests.support.offsets import fetch_committed, fetch_end
 from tests.support.topic_reader import PATIENCE_S, wait_until
 from tests.support.worker_process import workers_of
 
 from triggers.settings import Settings
 from triggers.topology import Topology
-
-_ELECTING = {
-    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
-    KafkaError.COORDINATOR_NOT_AVAILABLE,
-    KafkaError.NOT_COORDINATOR,
-    KafkaError.NOT_LEADER_FOR_PARTITION,
-    KafkaError.LEADER_NOT_AVAILABLE,
-}
 
 
 def group_lag(settings: Settings) -> int:
@@ -24,8 +17,8 @@ def group_lag(settings: Settings) -> int:
     asking = Consumer({"bootstrap.servers": settings.brokers, "group.id": names.agents})
     try:
         places = [TopicPartition(names.events, p) for p in range(settings.partitions)]
-        committed = asking.committed(places, timeout=30)
-        ends = {tp.partition: asking.get_watermark_offsets(tp, timeout=30)[1] for tp in places}
+        committed = fetch_committed(asking, places)
+        ends = {tp.partition: fetch_end(asking, tp) for tp in places}
         # A broker that has just begun may tell ends before what is committed: no partition makes up for another.
         return sum(abs(ends[tp.partition] - max(tp.offset, 0)) for tp in committed)
     finally:
@@ -39,14 +32,4 @@ def wait_until_processed(settings: Settings, timeout_s: float = PATIENCE_S) -> N
     """
     for worker in workers_of(settings):
         worker.wait_ready(timeout_s)
-    wait_until(lambda: _is_processed(settings), "the lag is 0", timeout_s)
-
-
-def _is_processed(settings: Settings) -> bool:
-    """Not while a leader is being elected, as on a broker that has just begun, or of a topic that was just made."""
-    try:
-        return group_lag(settings) == 0
-    except KafkaException as error:
-        if error.args[0].code() not in _ELECTING:
-            raise
-        return False
+    wait_until(lambda: group_lag(settings) == 0, "the lag is 0", timeout_s)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 from tests.support.last_seen import Witness
+from tests.support.offsets import fetch_end
 
 from triggers.settings import Settings
 
@@ -42,7 +43,7 @@ def stream_topic(settings: Settings, topic: str, partition: int | None = None) -
 
 
 def _read(consumer: Consumer, topic: str, partitions: list[int]) -> Iterator[Message]:
-    ends = {p: consumer.get_watermark_offsets(TopicPartition(topic, p), timeout=30)[1] for p in partitions}
+    ends = {p: fetch_end(consumer, TopicPartition(topic, p)) for p in partitions}
     todo = {p for p, end in ends.items() if end > 0}
     consumer.assign([TopicPartition(topic, p, 0) for p in todo])
     while todo:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import pickle
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final, Protocol
@@ -50,7 +51,7 @@ class CheckedCache(Protocol):
         """The value; None: the cache has none, and that is certain. Raises CacheUncertain."""
 
     def write(self, key: str, value: object, timeout: float | None) -> None:
-        """Keep the value; the caller holds the session's lock. Raises CacheUncertain, CallError for a full cache."""
+        """Keep the value; the caller holds the session's lock. Raises CacheUncertain."""
 
 
 def checked_cache(cache: BaseCache) -> CheckedCache:
@@ -172,7 +173,7 @@ def _warn_of_eviction(cache: BaseCache, server: str) -> None:
 
 
 class _Memory:
-    """Django's cache in memory, which loses no answer, but evicts other entries when it is full."""
+    """Django's cache in memory. It loses no answer, and here it evicts no session for another one when it is full."""
 
     def __init__(self, cache: Any) -> None:  # noqa: ANN401  # what is needed is no public part of it
         self._cache = cache
@@ -193,14 +194,18 @@ class _Memory:
 
 
 def _make_room(cache: Any) -> None:  # noqa: ANN401  # as above
-    """Remove what has expired. Raises CallError if the cache is full all the same."""
+    """Remove what has expired. A cache that is full all the same grows beyond its limit, and says so once."""
     if len(cache._cache) < cache._max_entries:  # noqa: SLF001  # as above
         return
     for name in [each for each in cache._cache if cache._has_expired(each)]:  # noqa: SLF001
         cache._delete(name)  # noqa: SLF001
     if len(cache._cache) >= cache._max_entries:  # noqa: SLF001
-        full = f"the memory cache is full (MAX_ENTRIES={cache._max_entries}) and would evict sessions"  # noqa: SLF001
-        raise CallError(f"{full}; set a larger OPTIONS['MAX_ENTRIES'] in CACHES, or keep sessions in Redis")
+        log.warning(
+            "the memory cache is full (MAX_ENTRIES=%d) and keeps every session all the same, but other entries of the"
+            " application evict them: set a larger OPTIONS['MAX_ENTRIES'] in CACHES, or keep sessions in Redis",
+            cache._max_entries,  # noqa: SLF001
+        )
+        cache._max_entries = sys.maxsize  # noqa: SLF001  # of this object; those of other threads keep theirs
 
 
 class _Verified:
