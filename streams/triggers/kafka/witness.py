@@ -15,7 +15,8 @@ from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from triggers.kafka.bounded_call import Hung, call_within
 from triggers.kafka.continuity import Gap
-from triggers.kafka.error_codes import NO_SUCH_OFFSET, PARTITION_EOF
+from triggers.kafka.error_codes import NO_SUCH_OFFSET, PARTITION_EOF, is_passing
+from triggers.kafka.reading_options import RELIABLE
 from triggers.kafka.verdicts import Finding, PendingGaps, Verdict
 
 __all__ = ["Finding", "Verdict", "Witness"]
@@ -23,11 +24,10 @@ __all__ = ["Finding", "Verdict", "Witness"]
 Options = Mapping[str, str | int | float | bool]
 
 _OPTIONS: Final[Options] = {
+    **RELIABLE,
     "enable.auto.commit": False,
     "enable.auto.offset.store": False,
     "enable.partition.eof": True,
-    "auto.offset.reset": "error",
-    "isolation.level": "read_committed",
     "allow.auto.create.topics": False,
     "max.partition.fetch.bytes": 262_144,
     "queued.min.messages": 1_000,
@@ -118,6 +118,8 @@ class Witness:
                 pending.reach(partition, offset)
             elif error.code() in NO_SUCH_OFFSET:
                 lost.add(partition)
+            elif not is_passing(error):  # librdkafka may go on behind what it could not read
+                pending.give_up(f"it cannot be read: {error.str()}", partition)
         return lost
 
     def _take_positions(self, pending: PendingGaps, consumer: Consumer) -> None:

@@ -15,6 +15,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from triggers.kafka.error_codes import ALL_BROKERS_DOWN, NO_SUCH_OFFSET, PARTITION_EOF
 from triggers.kafka.records import Record, place
+from triggers.processing.consumer_events import survive_event
 from triggers.processing.exits import ExitCode, Stop
 from triggers.processing.fetched_partitions import FetchedPartitions
 from triggers.processing.guard import Guard, RecordsSkipped
@@ -207,14 +208,12 @@ class Member:
 
     def _survive(self, message: Message) -> None:
         error = message.error()
-        if error is None:
+        if error is None or error.code() == PARTITION_EOF:
             return
-        if error.fatal():
-            raise Stop(ExitCode.FENCED, str(error))
         if error.code() in NO_SUCH_OFFSET:
             self._survive_lost_place(place(message.partition()))
-        elif error.code() != PARTITION_EOF:
-            log.warning("the consumer reports", error=error.name(), detail=error.str())
+        else:
+            survive_event(message, error)
 
     def _survive_lost_place(self, partition: int) -> None:
         """librdkafka fetches the partition no more: the broker says that it does not have the offset.
