@@ -20,7 +20,7 @@ from triggers.processing.exits import ExitCode, Stop
 from triggers.processing.fetched_partitions import FetchedPartitions
 from triggers.processing.guard import Guard, RecordsSkipped
 from triggers.processing.kafka_options import Options
-from triggers.processing.lost_places import OFFSET_LOST, LostPlace
+from triggers.processing.lost_places import OFFSET_LOST, OFFSET_MOVED, LostPlace
 from triggers.processing.ownership import Ownership
 from triggers.processing.records import by_partition
 from triggers.processing.standstill_watch import StandstillWatch
@@ -155,8 +155,10 @@ class Member:
     def _start_recovered(self) -> None:
         if fresh := self._ownership.ready - self.running:
             asked = [TopicPartition(self._topic, p) for p in sorted(fresh)]
-            places = [self._place(tp) for tp in self._insist(lambda: self._committed(asked))]
+            answer = self._insist(lambda: self._committed(asked))
+            places = [self._place(tp) for tp in answer]
             if self._sign(places):
+                self._check_unmoved(answer)
                 for place in places:
                     self._start(place)
                 self.running |= fresh
@@ -170,7 +172,15 @@ class Member:
         return found
 
     def _place(self, committed: TopicPartition) -> TopicPartition:
-        """Where to read on, and who was there last."""
+        """Where to read on, and who was there last.
+
+        Within one ownership that is where we have come to: rows and offsets are committed together. An answer that says
+        otherwise was written by somebody else, and whoever believed it would skip events. Ours is signed again; that is
+        refused, as it should be, if the partition is not ours any more and we have not been told yet.
+        """
+        known = self.committed.get(committed.partition, committed.offset)
+        if known != committed.offset:
+            return TopicPartition(self._topic, committed.partition, known)
         if committed.offset >= 0:
             return committed
         return TopicPartition(self._topic, committed.partition, self._beginning(committed.partition))
@@ -193,6 +203,16 @@ class Member:
             log.info("partitions cannot be taken over yet", reason=error.args[0].str())
             return False
         return not any(tp.error for tp in answer or [])
+
+    def _check_unmoved(self, answer: list[TopicPartition]) -> None:
+        """Raise Stop where the group's offset was not what we had committed; it has been put back."""
+        for told in answer:
+            known = self.committed.get(told.partition, told.offset)
+            if known != told.offset:
+                why = OFFSET_MOVED.format(
+                    topic=self._topic, partition=told.partition, group=self._group, told=told.offset, known=known
+                )
+                raise Stop(ExitCode.FENCED, why)
 
     def _start(self, place: TopicPartition) -> None:
         self._fetched.fetch_from(place.partition, place.offset)
