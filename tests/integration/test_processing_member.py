@@ -13,6 +13,7 @@ from tests.support.questionnaires import Application
 from tests.support.topic_reader import wait_until
 from tests.support.topic_setup import create_topics
 
+from triggers.kafka.group_metadata import generation_of
 from triggers.kafka.witness import Witness
 from triggers.processing.exits import ExitCode, Stop
 from triggers.processing.guard import Guard
@@ -21,6 +22,7 @@ from triggers.processing.member import Member
 from triggers.processing.metrics import Metrics
 from triggers.processing.ownership import Ownership
 from triggers.processing.standstill_watch import StandstillWatch
+from triggers.processing.transaction import Aborted
 from triggers.settings import Settings
 from triggers.topology import Topology, partition_of
 
@@ -263,3 +265,31 @@ def test_an_offset_of_the_next_owner_is_left_alone_by_one_that_has_not_been_told
     assert expelled.refused == 1
     assert member.running == frozenset()
     assert group_offset(settings, partition) == 7
+
+
+class _Expelled:
+    """The real consumer once it has been told, twice in a row, that it is no member: no broker does so when asked."""
+
+    def __init__(self, real: Consumer) -> None:
+        self._real = real
+
+    def consumer_group_metadata(self) -> bytes:
+        stranger = Consumer({"bootstrap.servers": "127.0.0.1:1", "group.id": "g", "log_level": 0})
+        metadata: bytes = stranger.consumer_group_metadata()
+        stranger.close()
+        return metadata
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401  # whatever the consumer has
+        return getattr(self._real, name)
+
+
+def test_nothing_is_committed_by_who_is_no_member_any_more(
+    member: Member, ownership: Ownership, settings: Settings
+) -> None:
+    read_first_record(member, ownership, settings)
+    assert generation_of(member.group_metadata()) > 0
+
+    member._kafka = _Expelled(member._kafka)  # type: ignore[assignment]  # it answers as a consumer does
+
+    with pytest.raises(Aborted, match="NO_GENERATION"):
+        member.group_metadata()

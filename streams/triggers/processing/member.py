@@ -14,6 +14,7 @@ import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from triggers.kafka.error_codes import ALL_BROKERS_DOWN, NO_SUCH_OFFSET, PARTITION_EOF
+from triggers.kafka.group_metadata import UnknownMetadata, generation_of
 from triggers.kafka.records import Record, place
 from triggers.processing.consumer_events import survive_event
 from triggers.processing.exits import ExitCode, Stop
@@ -24,6 +25,7 @@ from triggers.processing.lost_places import OFFSET_LOST, OFFSET_MOVED, LostPlace
 from triggers.processing.ownership import Ownership
 from triggers.processing.records import by_partition
 from triggers.processing.standstill_watch import StandstillWatch
+from triggers.processing.transaction import Aborted
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -72,7 +74,11 @@ class Member:
         self._fetched = FetchedPartitions(self._kafka, topic)
 
     def join(self) -> None:
-        """Subscribe; the assignment follows in a `fetch`."""
+        """Subscribe; the assignment follows in a `fetch`. Raises Stop for a librdkafka that fences in another way."""
+        try:
+            generation_of(self._kafka.consumer_group_metadata())
+        except UnknownMetadata as error:
+            raise Stop(ExitCode.MISFIT, str(error)) from error
         self._kafka.subscribe(
             [self._topic], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_revoke
         )
@@ -126,9 +132,16 @@ class Member:
         offsets = self._kafka.get_watermark_offsets(TopicPartition(self._topic, partition), cached=True)
         return offsets[1] if offsets else -1
 
-    def group_metadata(self) -> object:
-        """Who we are in the group: the generation that fences a late transaction."""
-        return self._kafka.consumer_group_metadata()
+    def group_metadata(self) -> bytes:
+        """Who we are in the group: the member id and the generation, which fence a late transaction.
+
+        librdkafka forgets each of them when it learns that it was expelled, and the broker takes the offsets of a
+        transaction from anybody who names neither. Raises Aborted without a generation.
+        """
+        metadata: bytes = self._kafka.consumer_group_metadata()
+        if generation_of(metadata) < 0:
+            raise Aborted("NO_GENERATION")
+        return metadata
 
     def leave(self) -> None:
         """Leave the group; partitions are given up in the ordinary way. The member cannot be used again."""
