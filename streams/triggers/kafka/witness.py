@@ -93,7 +93,7 @@ class Witness:
         consumer = self._consumer = self._consumer or Consumer(self._options)
         self._assign(consumer, pending)
         while pending.places() and (left_s := deadline - time.monotonic()) > 0:
-            lost = self._take(pending, consumer.consume(_AT_ONCE, min(_LOOK_EVERY_S, left_s)))
+            lost = self._take(pending, _consume(consumer, min(_LOOK_EVERY_S, left_s)))
             self._take_positions(pending, consumer)
             if lost:
                 self._find_log(pending, consumer, lost, left_s)
@@ -139,6 +139,12 @@ class Witness:
                 pending.begin_at(partition, first)
             elif end < place:
                 pending.give_up(f"the partition's log ends at offset {end}", partition)
+
+
+def _consume(consumer: Consumer, within_s: float) -> list[Message]:
+    """What has come, as soon as there is something: `consume` alone would wait for all that it may return."""
+    first = consumer.poll(within_s)
+    return [] if first is None else [first, *consumer.consume(_AT_ONCE, 0)]
 
 
 def _unproven(gaps: Iterable[Gap], detail: str) -> list[Finding]:
