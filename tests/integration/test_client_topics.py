@@ -73,6 +73,18 @@ def test_a_topic_that_would_lose_data_is_reported_with_the_fix(
     assert f"--entity-name {name} --add-config {key}=" in problem.fix
 
 
+def test_a_topic_that_an_unclean_leader_could_cut_is_reported_with_the_reason_and_the_fix(settings: Settings) -> None:
+    create_topics(settings)
+    events = Topology(settings.namespace).events
+    alter(settings, events, "unclean.leader.election.enable", "true")
+
+    [problem] = check_topics(settings)
+
+    assert problem.topic == events
+    assert "unclean.leader.election.enable=true, it must be false: a broker that has not copied" in problem.problem
+    assert problem.fix.endswith(f"--entity-name {events} --add-config unclean.leader.election.enable=false")
+
+
 def test_more_than_is_needed_is_no_problem(settings: Settings) -> None:
     create_topics(settings)
     alter(settings, Topology(settings.namespace).events, "retention.ms", "-1")

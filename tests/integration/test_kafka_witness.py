@@ -94,6 +94,20 @@ def test_markers_between_one_record_transactions_are_harmless_all_of_them(
     assert verdicts(findings) == {Verdict.HARMLESS}
 
 
+def test_a_proof_takes_as_long_as_its_fetch_and_waits_for_nothing_else(
+    witness: Witness, transactions: TransactionalProducer
+) -> None:
+    transactions.write(1)
+    transactions.write(1)
+    seconds = []
+    for _ in range(20):
+        started = time.perf_counter()
+        assert verdicts(witness.prove([Gap(0, 1, 2)], 30)) == {Verdict.HARMLESS}
+        seconds.append(time.perf_counter() - started)
+
+    assert min(seconds) < 0.05
+
+
 def test_aborted_records_are_harmless_in_several_partitions_at_once(
     broker: str, topic: str, witness: Witness, transactions: TransactionalProducer
 ) -> None:

@@ -8,20 +8,23 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from tests.support.questionnaires import Application
 from tests.support.topic_reader import wait_until
 from tests.support.topic_setup import create_topics
 
+from triggers.kafka.group_metadata import generation_of
 from triggers.kafka.witness import Witness
+from triggers.processing.exits import ExitCode, Stop
 from triggers.processing.guard import Guard
 from triggers.processing.kafka_options import member_options, producer_options, witness_options
 from triggers.processing.member import Member
 from triggers.processing.metrics import Metrics
 from triggers.processing.ownership import Ownership
 from triggers.processing.standstill_watch import StandstillWatch
+from triggers.processing.transaction import Aborted
 from triggers.settings import Settings
-from triggers.topology import Topology
+from triggers.topology import Topology, partition_of
 
 pytestmark = pytest.mark.broker
 
@@ -161,8 +164,8 @@ def test_an_offset_that_the_broker_could_not_tell_is_asked_for_again(
 
 
 @contextmanager
-def undecided_offsets(settings: Settings) -> Iterator[None]:
-    """A transaction of somebody else that moves the group's offsets; aborted in the end."""
+def undecided_offsets(settings: Settings, *, commit: bool = False) -> Iterator[None]:
+    """A transaction of somebody else that moves the group's offsets; decided in the end."""
     names = Topology(settings.namespace)
     asking = Consumer({"bootstrap.servers": settings.brokers, "group.id": names.agents})
     producer = Producer(producer_options(settings, "stranger", 1_000_000, 1_000_000))
@@ -172,7 +175,7 @@ def undecided_offsets(settings: Settings) -> Iterator[None]:
     producer.send_offsets_to_transaction(places, asking.consumer_group_metadata(), 30)
     asking.close()
     yield
-    producer.abort_transaction(30)
+    (producer.commit_transaction if commit else producer.abort_transaction)(30)
 
 
 def test_where_to_read_can_be_set_while_the_offsets_of_the_group_are_undecided(
@@ -189,3 +192,104 @@ def test_where_to_read_can_be_set_while_the_offsets_of_the_group_are_undecided(
         member.running = ownership.owned
 
         assert read_on(member, ownership) == [0]
+
+
+def group_offset(settings: Settings, partition: int) -> int:
+    """Where the group is, as the broker says."""
+    names = Topology(settings.namespace)
+    asking = Consumer({"bootstrap.servers": settings.brokers, "group.id": names.agents})
+    try:
+        (found,) = asking.committed([TopicPartition(names.events, partition)], timeout=30)
+    finally:
+        asking.close()
+    return int(found.offset)
+
+
+def read_first_record(member: Member, ownership: Ownership, settings: Settings) -> int:
+    """Publish an event and read it, without committing it; its partition."""
+    application = Application(settings)
+    application.fire("s1", {"trigger": "a"})
+    application.flush()
+    member.join()
+    assert read_on(member, ownership) == [0]
+    return partition_of(b"s1", settings.partitions)
+
+
+def test_an_offset_that_somebody_else_has_written_is_put_back_and_ends_the_worker(
+    member: Member, ownership: Ownership, settings: Settings
+) -> None:
+    partition = read_first_record(member, ownership, settings)
+    with undecided_offsets(settings, commit=True):
+        pass
+    wait_until(lambda: group_offset(settings, partition) == 7, "the stranger's offsets are decided")
+
+    member.rewind()
+    with pytest.raises(Stop, match=r"was at offset 7 of .* has committed offset 0") as stopped:
+        member.fetch(10, 0.1)
+
+    assert stopped.value.code == ExitCode.FENCED
+    assert [group_offset(settings, p) for p in range(settings.partitions)] == [0] * settings.partitions
+
+
+class _RefusesCommits:
+    """The real consumer of a member that was expelled and has not been told: the broker refuses what it commits.
+
+    It lasts for a heartbeat at most, and cannot be timed.
+    """
+
+    def __init__(self, real: Consumer) -> None:
+        self._real = real
+        self.refused = 0
+
+    def commit(self, **_: object) -> None:
+        self.refused += 1
+        raise KafkaException(KafkaError(KafkaError.UNKNOWN_MEMBER_ID))
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401  # whatever the consumer has
+        return getattr(self._real, name)
+
+
+def test_an_offset_of_the_next_owner_is_left_alone_by_one_that_has_not_been_told_yet(
+    member: Member, ownership: Ownership, settings: Settings
+) -> None:
+    partition = read_first_record(member, ownership, settings)
+    with undecided_offsets(settings, commit=True):
+        pass
+    wait_until(lambda: group_offset(settings, partition) == 7, "the next owner's offsets are decided")
+    expelled = _RefusesCommits(member._kafka)
+    member._kafka = expelled  # type: ignore[assignment]  # it answers as a consumer does
+
+    member.rewind()
+
+    assert member.fetch(10, 0.1) == {}
+    assert expelled.refused == 1
+    assert member.running == frozenset()
+    assert group_offset(settings, partition) == 7
+
+
+class _Expelled:
+    """The real consumer once it has been told, twice in a row, that it is no member: no broker does so when asked."""
+
+    def __init__(self, real: Consumer) -> None:
+        self._real = real
+
+    def consumer_group_metadata(self) -> bytes:
+        stranger = Consumer({"bootstrap.servers": "127.0.0.1:1", "group.id": "g", "log_level": 0})
+        metadata: bytes = stranger.consumer_group_metadata()
+        stranger.close()
+        return metadata
+
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401  # whatever the consumer has
+        return getattr(self._real, name)
+
+
+def test_nothing_is_committed_by_who_is_no_member_any_more(
+    member: Member, ownership: Ownership, settings: Settings
+) -> None:
+    read_first_record(member, ownership, settings)
+    assert generation_of(member.group_metadata()) > 0
+
+    member._kafka = _Expelled(member._kafka)  # type: ignore[assignment]  # it answers as a consumer does
+
+    with pytest.raises(Aborted, match="NO_GENERATION"):
+        member.group_metadata()

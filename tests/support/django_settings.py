@@ -10,7 +10,7 @@ INSTALLED_APPS: list[str] = []
 
 _LOCAL = "django.core.cache.backends.locmem.LocMemCache"
 CACHES: dict[str, dict[str, object]] = {
-    "default": {"BACKEND": _LOCAL, "LOCATION": "default"},
+    "default": {"BACKEND": _LOCAL, "LOCATION": "default", "OPTIONS": {"MAX_ENTRIES": 100_000}},
     "short": {"BACKEND": _LOCAL, "LOCATION": "short", "TIMEOUT": 60},
     "files": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"},
 }

@@ -5,7 +5,16 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
+from triggers.celery import command_source
+from triggers.client import decision_consumer, topic_places, topic_range
+from triggers.kafka import witness
+from triggers.processing import kafka_options
+from triggers.settings import Settings
+
 PACKAGE = Path(__file__).parents[2] / "streams" / "triggers"
+SETTINGS = Settings(brokers="broker:9092", namespace="ns")
 READ_RECORDS = {
     "celery/command_source.py",
     "client/decision_consumer.py",
@@ -29,10 +38,27 @@ def test_every_consumer_of_the_package_is_known() -> None:
     assert found == READ_RECORDS | READ_OFFSETS_ONLY
 
 
-def test_no_consumer_chooses_a_place_by_itself() -> None:
+OPTIONS = {
+    "commands": command_source._options(SETTINGS),
+    "decisions": decision_consumer._options(SETTINGS, "hooks"),
+    "events": kafka_options.member_options(SETTINGS, "w0"),
+    "places": topic_places._options(SETTINGS),
+    "ranges": topic_range.reader_options(SETTINGS),
+    "rows": kafka_options.restore_options(SETTINGS),
+    "rows once more": kafka_options.second_restore_options(SETTINGS),
+    "gaps": dict(witness._OPTIONS),
+}
+
+
+@pytest.mark.parametrize("name", OPTIONS)
+def test_who_reads_records_chooses_no_place_and_delivers_none_that_is_damaged(name: str) -> None:
+    assert OPTIONS[name].items() >= {("auto.offset.reset", "error"), ("check.crcs", True)}
+
+
+def test_no_consumer_is_given_a_logical_offset() -> None:
     code = "\n".join(sources().values())
 
-    assert set(re.findall(r'"auto.offset.reset": (.+?),', code)) == {'"error"'}
+    assert code.count('auto.offset.reset":') == 1
     assert re.findall(r"\bOFFSET_(?:BEGINNING|END|STORED|INVALID)\b", code) == []
 
 

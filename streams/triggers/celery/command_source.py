@@ -16,8 +16,9 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from triggers.celery.gap_proofs import GapProofs
 from triggers.celery.ledger import Checkpoint, Ledger
 from triggers.client.connection import Options, connection_options
-from triggers.kafka.error_codes import NO_SUCH_OFFSET, PARTITION_EOF, PASSING
+from triggers.kafka.error_codes import NO_SUCH_OFFSET, PARTITION_EOF, is_passing
 from triggers.kafka.places import describe_lost_place, places_of_group, read_again_from
+from triggers.kafka.reading_options import RELIABLE
 from triggers.settings import Settings
 from triggers.topology import Topology
 
@@ -220,7 +221,7 @@ class CommandSource:
                 ledger.skip_to(offset)
         elif error.code() in NO_SUCH_OFFSET and partition is not None and offset is not None:
             raise describe_lost_place(self._consumer, TopicPartition(self._topic, partition, offset), self._group)
-        elif error.fatal() or not (error.retriable() or error.code() in PASSING):
+        elif not is_passing(error):
             raise KafkaException(error)
         else:
             log.warning("the commands topic: %s", error.str())
@@ -237,17 +238,19 @@ class CommandSource:
 
 def _options(settings: Settings) -> Options:
     session_ms = int(settings.celery_session_timeout_s * 1000)
-    return connection_options(settings) | {
-        "group.id": Topology(settings.namespace).executors,
-        "enable.auto.commit": False,
-        "auto.offset.reset": "error",
-        "isolation.level": "read_committed",
-        "partition.assignment.strategy": "cooperative-sticky",
-        "session.timeout.ms": session_ms,
-        "heartbeat.interval.ms": min(3000, session_ms // 3),
-        "enable.partition.eof": True,
-        "queued.max.messages.kbytes": _FETCHED_KB,
-    }
+    return (
+        connection_options(settings)
+        | RELIABLE
+        | {
+            "group.id": Topology(settings.namespace).executors,
+            "enable.auto.commit": False,
+            "partition.assignment.strategy": "cooperative-sticky",
+            "session.timeout.ms": session_ms,
+            "heartbeat.interval.ms": min(3000, session_ms // 3),
+            "enable.partition.eof": True,
+            "queued.max.messages.kbytes": _FETCHED_KB,
+        }
+    )
 
 
 def _on_error(error: KafkaError) -> None:

@@ -33,7 +33,10 @@ class ResultPublisher:
         self._sender = KafkaSender(settings)
 
     def announce(self, name: CommandName, event: Event) -> None:
-        """Send an event that nobody waits for; it precedes every later one of the same session and process."""
+        """Send an event that nobody waits for; it precedes every later one of the same session and process.
+
+        Only a producer that is replaced after a time-out may send it later; a start behind its result is stale.
+        """
         try:
             self._sender.send(self._names.events, encode_key(name.session), _encoded(event))
         except TryAgain as error:

@@ -20,9 +20,10 @@ from triggers.client.kafka_sender import KafkaSender
 from triggers.client.topic_range import witness_options
 from triggers.codec import DecisionRecord, decode_decision, encode_dead_letter
 from triggers.errors import TryAgain, Undecodable
-from triggers.kafka.error_codes import NO_SUCH_OFFSET, PARTITION_EOF, PASSING
+from triggers.kafka.error_codes import NO_SUCH_OFFSET, PARTITION_EOF, is_passing
 from triggers.kafka.letters import letter_of
 from triggers.kafka.places import describe_lost_place, places_of_group, read_again_from
+from triggers.kafka.reading_options import RELIABLE
 from triggers.kafka.records import Record
 from triggers.kafka.skip_guard import SkipGuard
 from triggers.settings import Settings
@@ -136,7 +137,7 @@ class DecisionConsumer:
         if error.code() in NO_SUCH_OFFSET and message.partition() is not None:
             place = TopicPartition(self._topic, message.partition() or 0, message.offset() or 0)
             raise describe_lost_place(self._consumer, place, self._group)
-        if error.fatal() or not (error.retriable() or error.code() in PASSING):
+        if not is_passing(error):
             raise KafkaException(error)
         log.warning("the decisions topic: %s", error.str())
         return False
@@ -210,20 +211,22 @@ class DecisionConsumer:
 
 def _options(settings: Settings, group: str) -> Options:
     session_ms = int(settings.session_timeout_s * 1000)
-    return connection_options(settings) | {
-        "group.id": group,
-        "enable.auto.commit": True,
-        "auto.commit.interval.ms": 1000,
-        "enable.auto.offset.store": False,
-        "auto.offset.reset": "error",
-        "enable.partition.eof": True,
-        "isolation.level": "read_committed",
-        "partition.assignment.strategy": "cooperative-sticky",
-        "session.timeout.ms": session_ms,
-        "heartbeat.interval.ms": min(3000, session_ms // 3),
-        "max.poll.interval.ms": max(_LONGEST_CALL_MS, session_ms),
-        "allow.auto.create.topics": False,
-    }
+    return (
+        connection_options(settings)
+        | RELIABLE
+        | {
+            "group.id": group,
+            "enable.auto.commit": True,
+            "auto.commit.interval.ms": 1000,
+            "enable.auto.offset.store": False,
+            "enable.partition.eof": True,
+            "partition.assignment.strategy": "cooperative-sticky",
+            "session.timeout.ms": session_ms,
+            "heartbeat.interval.ms": min(3000, session_ms // 3),
+            "max.poll.interval.ms": max(_LONGEST_CALL_MS, session_ms),
+            "allow.auto.create.topics": False,
+        }
+    )
 
 
 def _place(message: Message) -> str:

@@ -21,6 +21,10 @@ _TOPIC_APPEARS_MS = 5000
 """How long a topic that was made a moment ago may be unknown to a broker."""
 _TOO_LARGE = {KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.INVALID_MSG_SIZE}
 _NO_TOPIC = {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC}  # noqa: SLF001  # librdkafka's own code, published so
+_OF_NO_MORE_USE = {*_NO_TOPIC, KafkaError._MSG_TIMED_OUT}  # noqa: SLF001  # likewise
+"""After these errors another producer is made. One that does not find a topic does not look again for minutes, and one
+that was told of no brokers, as happens while they are upgraded one by one, never looks for any again (librdkafka issue
+5301). A time-out cannot be told from that; what is under way is delivered all the same."""
 
 
 class Coordinates(NamedTuple):
@@ -108,7 +112,7 @@ class KafkaSender:
     def _refusal(self, delivery: Delivery, error: KafkaError) -> TriggersError:
         if error.code() in _TOO_LARGE:
             return TooLarge(f"the record is larger than {delivery.topic} accepts (max.message.bytes)")
-        if error.fatal() or error.code() in _NO_TOPIC:  # it would not look for the topic again for minutes
+        if error.fatal() or error.code() in _OF_NO_MORE_USE:
             self._producers.discard(delivery.producer)
         if error.code() in _NO_TOPIC:
             return BrokerUnavailable(f"there is no topic {delivery.topic}; `triggers topics create` makes it")

@@ -11,6 +11,7 @@ from triggers.client.connection import Options, admin_client, connection_options
 from triggers.client.topics import existing_partitions
 from triggers.errors import BrokerUnavailable, RecordsRemoved
 from triggers.kafka.error_codes import NO_SUCH_OFFSET, PARTITION_EOF
+from triggers.kafka.reading_options import RELIABLE
 from triggers.kafka.skip_guard import SkipGuard
 from triggers.settings import Settings
 
@@ -161,16 +162,18 @@ def _isolation(undecided: bool) -> Options:
 
 def reader_options(settings: Settings) -> Options:
     """Options of a consumer that reads committed records and never commits."""
-    return connection_options(settings) | {
-        "group.id": f"{settings.namespace}.readers",
-        "enable.auto.commit": False,
-        "enable.auto.offset.store": False,
-        "enable.partition.eof": True,
-        "auto.offset.reset": "error",
-        "isolation.level": "read_committed",
-        "allow.auto.create.topics": False,
-        "queued.max.messages.kbytes": _FETCHED_AHEAD_KB,
-    }
+    return (
+        connection_options(settings)
+        | RELIABLE
+        | {
+            "group.id": f"{settings.namespace}.readers",
+            "enable.auto.commit": False,
+            "enable.auto.offset.store": False,
+            "enable.partition.eof": True,
+            "allow.auto.create.topics": False,
+            "queued.max.messages.kbytes": _FETCHED_AHEAD_KB,
+        }
+    )
 
 
 def witness_options(settings: Settings) -> Options:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, ConfigEntry, ConfigResource, NewTopic, ResourceType, TopicMetadata
@@ -21,6 +21,11 @@ _TIMEOUT_S = 20.0
 _UNLIMITED = -1
 _AT_LEAST = {"max.message.bytes", "retention.ms", "min.insync.replicas", "delete.retention.ms"}
 """What may be more than planned; anything else must be equal, or is not checked (`_ADVICE`)."""
+_UNCLEAN = "unclean.leader.election.enable"
+_WHY_CLEAN = (
+    "a broker that has not copied everything could become the leader, and records that were acknowledged and applied"
+    " would be gone from the topic"
+)
 _ADVICE = {"segment.bytes", "min.cleanable.dirty.ratio"}
 
 
@@ -173,6 +178,9 @@ def _check(plan: TopicPlan, topic: TopicMetadata | None, config: Mapping[str, st
     for key, wanted in plan.config.items():
         if key not in _ADVICE and not _suffices(key, config.get(key, ""), wanted):
             yield _misconfigured(plan.name, key, config.get(key, ""), wanted)
+    if config.get(_UNCLEAN) == "true":  # the default is false, and brokers of some vendors let nobody set it
+        unclean = _misconfigured(plan.name, _UNCLEAN, "true", "false")
+        yield replace(unclean, problem=f"{unclean.problem}: {_WHY_CLEAN}")
 
 
 def _suffices(key: str, actual: str, wanted: str) -> bool:

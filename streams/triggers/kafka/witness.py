@@ -15,7 +15,8 @@ from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from triggers.kafka.bounded_call import Hung, call_within
 from triggers.kafka.continuity import Gap
-from triggers.kafka.error_codes import NO_SUCH_OFFSET, PARTITION_EOF
+from triggers.kafka.error_codes import NO_SUCH_OFFSET, PARTITION_EOF, is_passing
+from triggers.kafka.reading_options import RELIABLE
 from triggers.kafka.verdicts import Finding, PendingGaps, Verdict
 
 __all__ = ["Finding", "Verdict", "Witness"]
@@ -23,11 +24,10 @@ __all__ = ["Finding", "Verdict", "Witness"]
 Options = Mapping[str, str | int | float | bool]
 
 _OPTIONS: Final[Options] = {
+    **RELIABLE,
     "enable.auto.commit": False,
     "enable.auto.offset.store": False,
     "enable.partition.eof": True,
-    "auto.offset.reset": "error",
-    "isolation.level": "read_committed",
     "allow.auto.create.topics": False,
     "max.partition.fetch.bytes": 262_144,
     "queued.min.messages": 1_000,
@@ -93,7 +93,7 @@ class Witness:
         consumer = self._consumer = self._consumer or Consumer(self._options)
         self._assign(consumer, pending)
         while pending.places() and (left_s := deadline - time.monotonic()) > 0:
-            lost = self._take(pending, consumer.consume(_AT_ONCE, min(_LOOK_EVERY_S, left_s)))
+            lost = self._take(pending, _consume(consumer, min(_LOOK_EVERY_S, left_s)))
             self._take_positions(pending, consumer)
             if lost:
                 self._find_log(pending, consumer, lost, left_s)
@@ -118,6 +118,8 @@ class Witness:
                 pending.reach(partition, offset)
             elif error.code() in NO_SUCH_OFFSET:
                 lost.add(partition)
+            elif not is_passing(error):  # librdkafka may go on behind what it could not read
+                pending.give_up(f"it cannot be read: {error.str()}", partition)
         return lost
 
     def _take_positions(self, pending: PendingGaps, consumer: Consumer) -> None:
@@ -137,6 +139,12 @@ class Witness:
                 pending.begin_at(partition, first)
             elif end < place:
                 pending.give_up(f"the partition's log ends at offset {end}", partition)
+
+
+def _consume(consumer: Consumer, within_s: float) -> list[Message]:
+    """What has come, as soon as there is something: `consume` alone would wait for all that it may return."""
+    first = consumer.poll(within_s)
+    return [] if first is None else [first, *consumer.consume(_AT_ONCE, 0)]
 
 
 def _unproven(gaps: Iterable[Gap], detail: str) -> list[Finding]:

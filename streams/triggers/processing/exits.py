@@ -29,6 +29,7 @@ class ExitCode(IntEnum):
     BROKER = 74
     FENCED = 75
     SKIPPED = 76
+    UNREADABLE = 77
     MISFIT = 78
 
     @property
@@ -49,8 +50,11 @@ _MEANINGS = {
     ExitCode.EVENTS_GONE: "events are no longer in the topic and were not applied; the log says which and how to go on",
     ExitCode.PORT_TAKEN: "another process listens on the worker's web port",
     ExitCode.BROKER: "the broker refused or did not answer for longer than a transaction may take",
-    ExitCode.FENCED: "it was away for too long, or another process runs under its worker id: every slot needs its own",
+    ExitCode.FENCED: "it was away for too long, or another process runs under its worker id (every slot needs its own),"
+    " or sets the group's offsets",
     ExitCode.SKIPPED: "the consumer left events out again and again; nothing behind them was applied; report the log",
+    ExitCode.UNREADABLE: "records cannot be read: damaged on the broker's disk, in an unknown format, or not permitted;"
+    " nothing behind them was applied; the log says which",
     ExitCode.MISFIT: "topics, settings and this version do not fit together; a restart would not help",
 }
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from triggers.kafka.reading_options import RELIABLE, Options
 from triggers.settings import Settings
 from triggers.topology import Topology
 
-Options = dict[str, str | int | float | bool]
+__all__ = ["Options"]
 
 _HEARTBEATS = 12
 """In a session timeout: with its next one a worker learns that it may take over what another has left."""
@@ -19,26 +20,25 @@ def base_options(settings: Settings) -> Options:
 def member_options(settings: Settings, client_id: str) -> Options:
     """The consumer of the events.
 
-    It is told where to begin, and must not choose a place by itself (`auto.offset.reset`): what lies between would be
-    skipped, or come twice.
-
     librdkafka asks for more only a second after it had enough (`fetch.queue.backoff.ms`), however soon that is used up:
     no more than some 30,000 events a second would come.
     """
-    return base_options(settings) | {
-        "client.id": client_id,
-        "group.id": Topology(settings.namespace).agents,
-        "enable.auto.commit": False,
-        "auto.offset.reset": "error",
-        "isolation.level": "read_committed",
-        "partition.assignment.strategy": "cooperative-sticky",
-        "session.timeout.ms": int(settings.session_timeout_s * 1000),
-        "heartbeat.interval.ms": int(settings.session_timeout_s * 1000 / _HEARTBEATS),
-        "fetch.wait.max.ms": 50,
-        "queued.min.messages": 20_000,
-        "queued.max.messages.kbytes": 32_768,
-        "fetch.queue.backoff.ms": 5,
-    }
+    return (
+        base_options(settings)
+        | RELIABLE
+        | {
+            "client.id": client_id,
+            "group.id": Topology(settings.namespace).agents,
+            "enable.auto.commit": False,
+            "partition.assignment.strategy": "cooperative-sticky",
+            "session.timeout.ms": int(settings.session_timeout_s * 1000),
+            "heartbeat.interval.ms": int(settings.session_timeout_s * 1000 / _HEARTBEATS),
+            "fetch.wait.max.ms": 50,
+            "queued.min.messages": 20_000,
+            "queued.max.messages.kbytes": 32_768,
+            "fetch.queue.backoff.ms": 5,
+        }
+    )
 
 
 def producer_options(settings: Settings, worker_id: str, smallest_limit: int, largest_limit: int) -> Options:
@@ -69,17 +69,19 @@ def restore_options(settings: Settings) -> Options:
     It fetches little ahead of what RocksDB takes: with up to 100,000 messages of each partition and 64 MB, a worker
     with 64 partitions had 1,320 MB after a restore instead of 480.
     """
-    return base_options(settings) | {
-        "group.id": f"{settings.namespace}.restore",
-        "enable.auto.commit": False,
-        "enable.partition.eof": True,
-        "auto.offset.reset": "error",
-        "isolation.level": "read_committed",
-        "queued.min.messages": 20_000,
-        "queued.max.messages.kbytes": 16_384,
-        "fetch.queue.backoff.ms": 5,
-        "fetch.wait.max.ms": 50,
-    }
+    return (
+        base_options(settings)
+        | RELIABLE
+        | {
+            "group.id": f"{settings.namespace}.restore",
+            "enable.auto.commit": False,
+            "enable.partition.eof": True,
+            "queued.min.messages": 20_000,
+            "queued.max.messages.kbytes": 16_384,
+            "fetch.queue.backoff.ms": 5,
+            "fetch.wait.max.ms": 50,
+        }
+    )
 
 
 def second_restore_options(settings: Settings) -> Options:

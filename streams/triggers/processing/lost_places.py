@@ -11,6 +11,13 @@ OFFSET_LOST = (
     " in the sessions yet"
 )
 
+OFFSET_MOVED = (
+    "the group {group} was at offset {told} of partition {partition} of {topic}, but this worker owns the partition and"
+    " has committed offset {known}: another process has written the group's offset. It was set back to {known}, so no"
+    " event is skipped or applied twice. Find out who writes it: a tool that resets offsets, or a client with the same"
+    " group.id"
+)
+
 _REMOVED = (
     "events of partition {partition} of {topic} were removed from the topic before they were applied: those at offsets"
     " {committed} to {last}. The group {group} has to read on at offset {committed}, but the log begins at {first}."

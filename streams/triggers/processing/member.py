@@ -14,15 +14,18 @@ import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from triggers.kafka.error_codes import ALL_BROKERS_DOWN, NO_SUCH_OFFSET, PARTITION_EOF
+from triggers.kafka.group_metadata import UnknownMetadata, generation_of
 from triggers.kafka.records import Record, place
+from triggers.processing.consumer_events import survive_event
 from triggers.processing.exits import ExitCode, Stop
 from triggers.processing.fetched_partitions import FetchedPartitions
 from triggers.processing.guard import Guard, RecordsSkipped
 from triggers.processing.kafka_options import Options
-from triggers.processing.lost_places import OFFSET_LOST, LostPlace
+from triggers.processing.lost_places import OFFSET_LOST, OFFSET_MOVED, LostPlace
 from triggers.processing.ownership import Ownership
 from triggers.processing.records import by_partition
 from triggers.processing.standstill_watch import StandstillWatch
+from triggers.processing.transaction import Aborted
 
 log = structlog.get_logger(__name__)
 T = TypeVar("T")
@@ -71,7 +74,11 @@ class Member:
         self._fetched = FetchedPartitions(self._kafka, topic)
 
     def join(self) -> None:
-        """Subscribe; the assignment follows in a `fetch`."""
+        """Subscribe; the assignment follows in a `fetch`. Raises Stop for a librdkafka that fences in another way."""
+        try:
+            generation_of(self._kafka.consumer_group_metadata())
+        except UnknownMetadata as error:
+            raise Stop(ExitCode.MISFIT, str(error)) from error
         self._kafka.subscribe(
             [self._topic], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_revoke
         )
@@ -125,9 +132,16 @@ class Member:
         offsets = self._kafka.get_watermark_offsets(TopicPartition(self._topic, partition), cached=True)
         return offsets[1] if offsets else -1
 
-    def group_metadata(self) -> object:
-        """Who we are in the group: the generation that fences a late transaction."""
-        return self._kafka.consumer_group_metadata()
+    def group_metadata(self) -> bytes:
+        """Who we are in the group: the member id and the generation, which fence a late transaction.
+
+        librdkafka forgets each of them when it learns that it was expelled, and the broker takes the offsets of a
+        transaction from anybody who names neither. Raises Aborted without a generation.
+        """
+        metadata: bytes = self._kafka.consumer_group_metadata()
+        if generation_of(metadata) < 0:
+            raise Aborted("NO_GENERATION")
+        return metadata
 
     def leave(self) -> None:
         """Leave the group; partitions are given up in the ordinary way. The member cannot be used again."""
@@ -154,8 +168,10 @@ class Member:
     def _start_recovered(self) -> None:
         if fresh := self._ownership.ready - self.running:
             asked = [TopicPartition(self._topic, p) for p in sorted(fresh)]
-            places = [self._place(tp) for tp in self._insist(lambda: self._committed(asked))]
+            answer = self._insist(lambda: self._committed(asked))
+            places = [self._place(tp) for tp in answer]
             if self._sign(places):
+                self._check_unmoved(answer)
                 for place in places:
                     self._start(place)
                 self.running |= fresh
@@ -169,7 +185,15 @@ class Member:
         return found
 
     def _place(self, committed: TopicPartition) -> TopicPartition:
-        """Where to read on, and who was there last."""
+        """Where to read on, and who was there last.
+
+        Within one ownership that is where we have come to: rows and offsets are committed together. An answer that says
+        otherwise was written by somebody else, and whoever believed it would skip events. Ours is signed again; that is
+        refused, as it should be, if the partition is not ours any more and we have not been told yet.
+        """
+        known = self.committed.get(committed.partition, committed.offset)
+        if known != committed.offset:
+            return TopicPartition(self._topic, committed.partition, known)
         if committed.offset >= 0:
             return committed
         return TopicPartition(self._topic, committed.partition, self._beginning(committed.partition))
@@ -193,6 +217,16 @@ class Member:
             return False
         return not any(tp.error for tp in answer or [])
 
+    def _check_unmoved(self, answer: list[TopicPartition]) -> None:
+        """Raise Stop where the group's offset was not what we had committed; it has been put back."""
+        for told in answer:
+            known = self.committed.get(told.partition, told.offset)
+            if known != told.offset:
+                why = OFFSET_MOVED.format(
+                    topic=self._topic, partition=told.partition, group=self._group, told=told.offset, known=known
+                )
+                raise Stop(ExitCode.FENCED, why)
+
     def _start(self, place: TopicPartition) -> None:
         self._fetched.fetch_from(place.partition, place.offset)
         self._guard.start(place.partition, place.offset)
@@ -207,14 +241,12 @@ class Member:
 
     def _survive(self, message: Message) -> None:
         error = message.error()
-        if error is None:
+        if error is None or error.code() == PARTITION_EOF:
             return
-        if error.fatal():
-            raise Stop(ExitCode.FENCED, str(error))
         if error.code() in NO_SUCH_OFFSET:
             self._survive_lost_place(place(message.partition()))
-        elif error.code() != PARTITION_EOF:
-            log.warning("the consumer reports", error=error.name(), detail=error.str())
+        else:
+            survive_event(message, error)
 
     def _survive_lost_place(self, partition: int) -> None:
         """librdkafka fetches the partition no more: the broker says that it does not have the offset.

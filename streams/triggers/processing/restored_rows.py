@@ -6,14 +6,12 @@ from collections import defaultdict
 from itertools import groupby
 from typing import cast
 
-import structlog
 from confluent_kafka import KafkaError, Message
 
 from triggers.kafka.error_codes import NO_SUCH_OFFSET, PARTITION_EOF
 from triggers.processing.batch import Changes
+from triggers.processing.consumer_events import survive_event
 from triggers.processing.exits import ExitCode, Stop
-
-log = structlog.get_logger(__name__)
 
 
 def sorted_out(messages: list[Message]) -> tuple[dict[int, list[Message]], dict[int, int]]:
@@ -46,9 +44,7 @@ def rows_of(messages: list[Message]) -> Changes:
 def _note(error: KafkaError, message: Message, ends: dict[int, int]) -> None:
     if error.code() == PARTITION_EOF:
         ends[message.partition() or 0] = message.offset() or 0
-    elif error.fatal():
-        raise Stop(ExitCode.BROKER, f"restoring: {error.str()}")
     elif error.code() in NO_SUCH_OFFSET:  # the worker that starts again finds out what is there
         raise Stop(ExitCode.BROKER, f"restoring: the changelog was cut meanwhile: {error.str()}")
     else:
-        log.warning("restore", error=error.name(), detail=error.str())
+        survive_event(message, error)

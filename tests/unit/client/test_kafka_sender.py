@@ -1,0 +1,52 @@
+"""What a sender does when no broker answers; nothing listens where it looks for one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from tests.support.topic_reader import wait_until
+
+from triggers.client.kafka_sender import KafkaSender
+from triggers.errors import BrokerUnavailable
+from triggers.settings import Settings
+
+
+@pytest.fixture
+def sender() -> Iterator[KafkaSender]:
+    sender = KafkaSender(Settings(brokers="127.0.0.1:1", namespace="ns", publish_timeout_s=0.3))
+    yield sender
+    sender.close()
+
+
+def test_a_producer_that_timed_out_is_replaced(sender: KafkaSender) -> None:
+    first = sender.send("ns.events", b"k", b"v")
+    assert sender.send("ns.events", b"k", b"v").producer is first.producer
+
+    with pytest.raises(BrokerUnavailable):
+        sender.wait(first)
+
+    assert sender.send("ns.events", b"k", b"v").producer is not first.producer
+
+
+def test_what_else_the_replaced_producer_had_to_send_is_still_reported(sender: KafkaSender) -> None:
+    deliveries = [sender.send("ns.events", b"k", b"v") for _ in range(3)]
+    with pytest.raises(BrokerUnavailable):
+        sender.wait(deliveries[0])
+
+    for delivery in deliveries[1:]:
+        with pytest.raises(BrokerUnavailable):
+            sender.wait(delivery)
+
+
+def test_a_producer_that_somebody_else_has_replaced_replaces_no_other(sender: KafkaSender) -> None:
+    deliveries = [sender.send("ns.events", b"k", b"v") for _ in range(2)]
+    wait_until(lambda: deliveries[0].producer.flush(1) == 0, "both have timed out")
+    with pytest.raises(BrokerUnavailable):
+        sender.wait(deliveries[0])
+    later = sender.send("ns.events", b"k", b"v")
+
+    with pytest.raises(BrokerUnavailable):
+        sender.wait(deliveries[1])
+
+    assert sender.send("ns.events", b"k", b"v").producer is later.producer
