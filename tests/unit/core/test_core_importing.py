@@ -44,10 +44,10 @@ def test_a_session_that_is_there_is_not_imported_over() -> None:
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        (an_import([{"name": "t_a#1"}]), "'t_a#1' stands where 't_a#0' must"),
+        (an_import([{"name": "t_a#1"}]), "'t_a#1' is out of order; the next of its task must be 't_a#0'"),
         (an_import([{"name": "t_b#0"}]), "has no task 't_b'"),
-        (an_import([{"name": "t_a"}]), "'t_a' is no instance"),
-        (an_import([{"name": "t_a#0", "parent": "t_a#0"}]), "its parent 't_a#0' is not before it"),
+        (an_import([{"name": "t_a"}]), "'t_a' is not an instance name"),
+        (an_import([{"name": "t_a#0", "parent": "t_a#0"}]), "its parent 't_a#0' must have a lower number"),
         (an_import([{"name": "t_a#0", "attempt": -1}]), "attempt"),
         (an_import([{"name": "t_a#0", "colour": 1}]), "colour"),
         (an_import(configuration=[]), "JSON object"),

@@ -79,7 +79,7 @@ def test_a_wrong_limit_is_refused_with_its_name_and_the_keys_there_are(limits: o
         compile_plan(json.dumps({"$limits": limits}).encode())
 
     assert said in str(refused.value)
-    assert "times are seconds" in str(refused.value)
+    assert "times are in seconds" in str(refused.value)
 
 
 def test_a_wrong_timeout_names_its_task() -> None:
