@@ -1,4 +1,4 @@
-"""Headers as they are stored: bytes of this version, and what it refuses."""
+"""Stored headers: the bytes of this version, and the refusal of other versions."""
 
 from __future__ import annotations
 
