@@ -60,7 +60,7 @@ class AvroRecords:
 def read_record(data: bytes, start: int, writer: Schema, reader: Schema) -> Record:
     """Decodes the record from `start` to the end of the data; a member of a union becomes a pair (name, fields).
 
-    Raises Undecodable. No memory is allocated for a length that the data claims unless so many bytes exist.
+    Raises Undecodable. A length that the data claims is not allocated unless the data has that many bytes.
     """
     stream = BytesIO(data)
     stream.seek(start)

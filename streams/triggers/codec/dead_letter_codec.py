@@ -20,7 +20,7 @@ class DeadLetter(Struct, frozen=True, kw_only=True):
     reason: str
     """Short, stable reason: `Undecodable.reason`, or the class of the exception that was raised when it was applied."""
     detail: str = ""
-    """Explanation for people."""
+    """Exact description of what is wrong, for people."""
     topic: str
     partition: int
     offset: int

@@ -71,7 +71,7 @@ def decode_json(value: bytes, position: int, time: int) -> Event:
 
 
 def payload(raw: Raw, name: str) -> bytes:
-    """Returns the payload as it was written, or nothing if it is absent. Raises Undecodable if it is not an object."""
+    """Returns the payload verbatim, or no bytes if it is absent. Raises Undecodable if it is not an object."""
     text = bytes(raw)
     if text[:1] != b"{" and text not in _NULL:
         refuse_non_object(text, name)

@@ -32,7 +32,7 @@ _POSITIONS: Final = 2_000_000_000
 
 
 def delete(session: Session, event: DeletionRequested) -> Decision:
-    """Deletes the session, even while tasks run. A session that never existed leaves a grave, too."""
+    """Deletes the session, even while tasks run. A session that never existed leaves a grave as well."""
     return _bury(session, event)
 
 

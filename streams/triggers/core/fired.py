@@ -33,7 +33,7 @@ class Fired:
         self._holder: HeldByInstance | None = None
 
     def give(self, task: str, number: int) -> Payload:
-        """Returns the payload for an instance, which the task and number name. It may store the kwargs itself."""
+        """Returns the payload for an instance of the task. The instance may have to store the kwargs in its row."""
         if self._shared is None and self._holder is None and len(self._text) <= _OWN:
             self._holder = HeldByInstance(task, number)
             return self._text
@@ -46,7 +46,7 @@ class Fired:
         return self._shared
 
     def note(self) -> None:
-        """Stores them as the trigger's latest kwargs. Called once, after all instances and cohorts have got them."""
+        """Stores the kwargs as the trigger's latest. Called once, after all instances and cohorts have them."""
         session = self._session
         if self._shared is not None:
             session.set_latest(self.trigger, self._shared, held=True)

@@ -41,12 +41,12 @@ def fire(step: Step, fired: Fired) -> None:
 
 
 def can_run(task: TaskConfig, have: Collection[str]) -> bool:
-    """Returns whether all triggers of `after` have fired. A task with an empty `after` never starts on its own."""
+    """Returns whether `have` contains all triggers of `after`. A task with an empty `after` never becomes ready."""
     return bool(task.after) and _all_in(task.after, have)
 
 
 def can_abandon(task: TaskConfig, seen: Collection[str]) -> bool:
-    """Returns whether all triggers of `unless` have fired. A task without `unless` is never abandoned."""
+    """Returns whether `seen` contains all triggers of `unless`. A task without `unless` is never abandoned."""
     return bool(task.unless) and _all_in(task.unless, seen)
 
 

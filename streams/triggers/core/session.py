@@ -212,7 +212,7 @@ class Session:
     def set_latest(self, trigger: str, latest: Payload | HeldByInstance, *, held: bool) -> None:
         """Stores where the trigger's latest kwargs are and deletes an `UnsharedRow` of the earlier ones.
 
-        With `held`, an instance refers to them, too. Otherwise their row becomes an `UnsharedRow`.
+        With `held`, an instance refers to them as well. Otherwise their row becomes an `UnsharedRow`.
         """
         before = self.latest.hot.get(trigger) or self.latest.get(trigger)
         if isinstance(before, UnsharedRow) and before.number != latest:
