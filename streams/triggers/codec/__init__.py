@@ -1,4 +1,7 @@
-"""Hop 2: bytes ⇄ events, commands and dead letters. The schemas of `schemas/` are the public contract."""
+"""Hop 2: converts bytes to events and back, and likewise commands, decisions and dead letters.
+
+The schemas in `schemas/` are the public contract.
+"""
 
 from triggers.codec.command_codec import decode_command, encode_command
 from triggers.codec.confluent_framing import SchemaSource

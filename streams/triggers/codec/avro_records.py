@@ -1,6 +1,7 @@
-"""Avro records in single-object encoding: `C3 01`, the schema's fingerprint, the record.
+"""Avro records in single-object encoding: the bytes `C3 01`, the schema's fingerprint and the record.
 
-`avro` parses the schemas and takes their fingerprints, `fastavro` reads and writes the records (some 20 times faster).
+`avro` parses the schemas and computes their fingerprints. `fastavro` reads and writes the records, because it is about
+20 times as fast.
 """
 
 from __future__ import annotations
@@ -27,17 +28,17 @@ Record = dict[str, Any]
 
 
 class AvroRecords:
-    """Encodes records of one schema and decodes those of all its released versions."""
+    """Encodes records with one schema and decodes records of all its released versions."""
 
     def __init__(self, current: str, *earlier: str) -> None:
-        """Text of the current schema, then those of versions whose records may still be in a topic."""
+        """Takes the text of the current schema, and of earlier versions whose records may still be in a topic."""
         self.schema = parsed(current)
         self.fingerprint = fingerprint(current)
         self._head = MARKER + self.fingerprint
         self._writers = {fingerprint(text): parsed(text) for text in earlier} | {self.fingerprint: self.schema}
 
     def encode(self, record: Mapping[str, object]) -> bytes:
-        """Fields that the schema does not name are left out. Raises CallError for a value that does not fit."""
+        """Encodes a record, ignoring unknown fields. Raises CallError if a value does not fit its field."""
         stream = BytesIO()
         stream.write(self._head)
         try:
@@ -49,7 +50,7 @@ class AvroRecords:
         return stream.getvalue()
 
     def decode(self, data: bytes) -> Record:
-        """Raises Undecodable."""
+        """Decodes a record of any version. Raises Undecodable."""
         writer = self._writers.get(data[2:HEADER_BYTES])
         if writer is None:
             raise Undecodable(Reason.UNKNOWN_SCHEMA, f"no schema has the fingerprint {data[2:HEADER_BYTES].hex()}")
@@ -57,9 +58,9 @@ class AvroRecords:
 
 
 def read_record(data: bytes, start: int, writer: Schema, reader: Schema) -> Record:
-    """The record at `start`, which must reach to the end; a record of a union is a pair (name, fields).
+    """Decodes the record from `start` to the end of the data; a member of a union becomes a pair (name, fields).
 
-    Raises Undecodable. A length that the data claims is never allocated before the bytes are there.
+    Raises Undecodable. A length that the data claims is not allocated unless the data has that many bytes.
     """
     stream = BytesIO(data)
     stream.seek(start)
@@ -73,16 +74,16 @@ def read_record(data: bytes, start: int, writer: Schema, reader: Schema) -> Reco
 
 
 def fingerprint(text: str) -> bytes:
-    """CRC-64-AVRO of the schema's canonical form, little-endian, as single-object encoding carries it."""
+    """Returns the CRC-64-AVRO of the schema's canonical form, in little-endian order as in single-object encoding."""
     return avro.schema.parse(text).fingerprint("CRC-64-AVRO")
 
 
 def parsed(text: str) -> Schema:
-    """The schema as fastavro wants it."""
-    schema: Schema = parse_schema(json.loads(text))  # type: ignore[assignment]  # all of ours are records
+    """Parses a schema for fastavro."""
+    schema: Schema = parse_schema(json.loads(text))  # type: ignore[assignment]  # all schemas here are records
     return schema
 
 
 def records_of(name: str) -> AvroRecords:
-    """The records of a schema file."""
+    """Returns the codec of a schema file, such as `decision`, and its earlier versions."""
     return AvroRecords(*schema_versions(name))

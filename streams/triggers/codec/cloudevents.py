@@ -1,13 +1,13 @@
-"""CloudEvents 1.0 on Kafka, binary and structured: a CloudEvent is a trigger that fired.
+"""Decodes CloudEvents 1.0 on Kafka in binary and structured mode. A CloudEvent becomes a `TriggerFired`.
 
-- trigger: the extension attribute `trigger` if there is one, else `type`;
-- kwargs: the data, a JSON object; no data is `{}`;
-- id: `source` and `id` together, which is what the specification makes unique;
-- time: `time`;
-- session: the record's key, as for every event. `subject`, `partitionkey` and other extensions are ignored.
+- The trigger is the extension attribute `trigger`, or else `type`.
+- The kwargs are the data, which must be a JSON object. Without data they are `{}`.
+- The id consists of `source` and `id`, because the specification makes that pair unique.
+- The time is `time`.
+- The session is the record's key, as for every event. `subject`, `partitionkey` and other extensions are ignored.
 
-A null header, and a null in structured mode, is an absent attribute. Header names and media types are compared without
-regard to case; of a repeated header the last one counts, as in Kafka's own `lastHeader`.
+A null header, or a null in structured mode, means that the attribute is absent. Header names and media types are
+compared without regard to case. If a header is repeated, the last one counts, as in Kafka's own `lastHeader`.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _UNICODE: Final = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})
 
 
 class _Attributes(Struct, frozen=True):
-    """The attributes that mean something here; others are allowed and ignored."""
+    """The attributes that are used. Others are allowed and ignored."""
 
     specversion: str
     id: str
@@ -61,25 +61,26 @@ _decode_structured = msgspec.json.Decoder(_Structured).decode
 
 
 def cloudevent_headers(headers: Headers) -> dict[str, bytes] | None:
-    """The headers that concern CloudEvents, by name in lower case; None: the record does not claim to be one.
+    """Returns the headers of a CloudEvent by name in lower case, or None if the record is not one.
 
-    It claims to be one with a content type of CloudEvents, a `ce_specversion` or a `ce_type`, and with the prefix that
-    HTTP has: its value must not be taken for an event of another format, which would fire another trigger.
+    A record is a CloudEvent if its content type says so, or if it has a header `ce_specversion`, `ce_type` or, with the
+    prefix of HTTP, `ce-specversion`. The last is refused later rather than ignored here, because the value could
+    otherwise be read as an event of another format and fire another trigger.
     """
     last: dict[str, bytes | None] = {}
-    for given, value in headers:
-        name = given.lower()
+    for header, value in headers:
+        name = header.lower()
         if name.startswith((_PREFIX, _PREFIX_OF_HTTP)) or name == _CONTENT_TYPE:
             last[name] = value
-    found = {name: value for name, value in last.items() if value is not None}
-    is_one = not found.keys().isdisjoint(("ce_specversion", "ce_type", "ce-specversion")) or found.get(
+    present = {name: value for name, value in last.items() if value is not None}
+    is_one = not present.keys().isdisjoint(("ce_specversion", "ce_type", "ce-specversion")) or present.get(
         _CONTENT_TYPE, b""
     ).strip().lower().startswith(_STRUCTURED)
-    return found if is_one else None
+    return present if is_one else None
 
 
 def decode_cloudevent(value: bytes | None, headers: Mapping[str, bytes], position: int, time: int) -> TriggerFired:
-    """`headers`: as `cloudevent_headers` returns them. Raises Undecodable."""
+    """Decodes a CloudEvent with the headers that `cloudevent_headers` returned. Raises Undecodable."""
     texts = {name: _text(name, header) for name, header in headers.items()}
     content_type = texts.get(_CONTENT_TYPE, "")
     media = _media_type(content_type)
@@ -92,18 +93,18 @@ def decode_cloudevent(value: bytes | None, headers: Mapping[str, bytes], positio
     elif media.startswith(_BATCH):
         raise Undecodable(Reason.CONTENT_TYPE, f"{media:.60} is a batch; publish each of its events as a record")
     else:
-        raise Undecodable(Reason.CONTENT_TYPE, f"{media:.60} is not supported, application/cloudevents+json is")
+        raise Undecodable(Reason.CONTENT_TYPE, f"{media:.60} is not supported; use application/cloudevents+json")
     return _fire(attributes, data, position, time)
 
 
 def _binary(texts: Mapping[str, str]) -> _Attributes:
-    given = {name.removeprefix(_PREFIX): text for name, text in texts.items() if name.startswith(_PREFIX)}
-    if "specversion" not in given and "ce-specversion" in texts:
-        raise Undecodable(Reason.BAD_CLOUDEVENT, "its headers begin with 'ce-', as in HTTP; in Kafka it is 'ce_'")
+    attributes = {name.removeprefix(_PREFIX): text for name, text in texts.items() if name.startswith(_PREFIX)}
+    if "specversion" not in attributes and "ce-specversion" in texts:
+        raise Undecodable(Reason.BAD_CLOUDEVENT, "header names begin with 'ce-', as in HTTP; on Kafka use 'ce_'")
     if _CONTENT_TYPE in texts:
-        given["datacontenttype"] = texts[_CONTENT_TYPE]
+        attributes["datacontenttype"] = texts[_CONTENT_TYPE]
     try:
-        return msgspec.convert(given, _Attributes)
+        return msgspec.convert(attributes, _Attributes)
     except msgspec.ValidationError as error:
         raise Undecodable(Reason.BAD_CLOUDEVENT, str(error)) from error
 
@@ -118,18 +119,18 @@ def _structured(value: bytes) -> tuple[_Attributes, bytes]:
     except (msgspec.ValidationError, binascii.Error, ValueError) as error:
         raise Undecodable(Reason.BAD_CLOUDEVENT, str(error)) from error
     if bytes(event.data) not in _NO_DATA:
-        raise Undecodable(Reason.BAD_CLOUDEVENT, "data and data_base64 exclude each other")
+        raise Undecodable(Reason.BAD_CLOUDEVENT, "data and data_base64 are both present; send only one of them")
     _check_charset(event.datacontenttype)
     return event, data
 
 
 def _fire(attributes: _Attributes, data: bytes, position: int, time: int) -> TriggerFired:
     if attributes.specversion != "1.0":
-        raise Undecodable(Reason.BAD_CLOUDEVENT, f"specversion {attributes.specversion!r:.20} is not supported, 1.0 is")
+        raise Undecodable(Reason.BAD_CLOUDEVENT, f"specversion must be 1.0, not {attributes.specversion!r:.20}")
     if empty := [name for name in ("id", "source", "type", "trigger") if getattr(attributes, name) == ""]:
         raise Undecodable(Reason.BAD_CLOUDEVENT, f"{empty[0]} must not be empty")
     if not _is_json(_media_type(attributes.datacontenttype)):
-        raise Undecodable(Reason.CONTENT_TYPE, f"the data must be JSON, it is {attributes.datacontenttype!r:.60}")
+        raise Undecodable(Reason.CONTENT_TYPE, f"the data must be JSON, not {attributes.datacontenttype!r:.60}")
     at, recorded = times(attributes.time, time)
     event = TriggerFired(
         position=position,
@@ -165,9 +166,9 @@ def _is_json(media_type: str) -> bool:
 
 
 def _check_charset(content_type: str | None) -> None:
-    """JSON is read as UTF-8; read so, bytes of another character set could be another text."""
+    """Refuses a charset other than UTF-8, because JSON is read as UTF-8 and other bytes could become another text."""
     for parameter in (content_type or "").split(";")[1:]:
         name, _, value = parameter.partition("=")
         charset = value.strip().strip('"').lower()
         if name.strip().lower() == "charset" and charset not in _UNICODE:
-            raise Undecodable(Reason.CONTENT_TYPE, f"charset {charset!r:.40} is not supported, UTF-8 is")
+            raise Undecodable(Reason.CONTENT_TYPE, f"charset {charset!r:.40} is not supported; use UTF-8")

@@ -1,4 +1,4 @@
-"""Bytes ⇄ commands of `<ns>.commands`."""
+"""Encodes and decodes the commands of `<ns>.commands`."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _HEAD: Final = MARKER + _COMMANDS.fingerprint
 
 
 def encode_command(command: RunTask) -> bytes:
-    """The command in Avro single-object encoding."""
+    """Encodes a command in Avro single-object encoding."""
     return write_command(command, _HEAD)
 
 
 def decode_command(value: bytes | None) -> RunTask:
-    """Raises Undecodable."""
+    """Decodes a command. Raises Undecodable."""
     if not value:
         raise Undecodable(Reason.EMPTY_VALUE)
     if value[:2] != MARKER:
-        raise Undecodable(Reason.UNKNOWN_FORMAT, f"a command is Avro single-object, it starts with {value[:8]!r}")
+        raise Undecodable(Reason.UNKNOWN_FORMAT, f"a command must be single-object Avro; it starts with {value[:8]!r}")
     return RunTask(**_COMMANDS.decode(value))

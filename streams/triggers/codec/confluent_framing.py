@@ -1,7 +1,7 @@
-"""Confluent framing: `00`, the schema's id in a registry (4 bytes, big-endian), an Avro record of that schema.
+"""Confluent framing: a byte `00`, the schema's id in a registry (4 bytes, big-endian) and an Avro record.
 
-The writer's schema must be able to evolve into ours: a record whose `event` is a union of some of our events, with
-whatever further fields of bounded size its owner likes.
+The writer's schema must be compatible with `TriggerEvent`: a record whose field `event` is a union of some of its
+events. It may have further fields of bounded size.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ _FRAME = b"\0"
 
 
 class SchemaSource(Protocol):
-    """A schema registry."""
+    """Looks up schemas in a schema registry."""
 
     def schema(self, schema_id: int) -> str:
-        """Text of the Avro schema. May block; called once per id and process as long as it succeeds.
+        """Returns the text of an Avro schema. It may block. Results are cached: an id is looked up once per process.
 
-        Raises Undecodable when the registry has no such Avro schema, TryAgain when it does not answer.
+        Raises Undecodable if the registry has no such Avro schema, and TryAgain if it does not answer.
         """
 
 
 class ConfluentRecords:
-    """Reads framed records as records of one schema of ours."""
+    """Decodes framed records into records of one of our schemas."""
 
     def __init__(self, reader: str, registry: SchemaSource | None) -> None:
         self._reader_text = reader
@@ -41,7 +41,7 @@ class ConfluentRecords:
         self._writers: dict[int, Schema | Undecodable] = {}
 
     def decode(self, value: bytes) -> Record:
-        """Raises Undecodable, and TryAgain when the registry does not answer."""
+        """Decodes a record. Raises Undecodable, or TryAgain if the registry does not answer."""
         if self._registry is None:
             detail = "the event is in Confluent framing; set schema_registry_url (TRIGGERS_SCHEMA_REGISTRY_URL)"
             raise Undecodable(Reason.NO_REGISTRY, detail)
@@ -71,19 +71,19 @@ class ConfluentRecords:
 
 
 def is_framed(value: bytes) -> bool:
-    """Whether the value is meant to be in Confluent framing."""
+    """Returns whether the value begins like Confluent framing."""
     return value.startswith(_FRAME)
 
 
 def _without_logical_type(node: dict[str, Any]) -> dict[str, Any]:
-    """Our fields are plain numbers; with a logical type the reader would return dates."""
+    """Removes logical types, because our fields are plain numbers and fastavro would return dates."""
     node.pop("logicalType", None)
     return node
 
 
 def _problem(writer: avro.schema.Schema, reader: avro.schema.Schema) -> str:
     if unbounded := _unbounded(writer, ()):
-        return f"{unbounded} in it; a few bytes of it could keep a worker busy for ever"
+        return f"it contains {unbounded}, of which a few bytes could keep a worker busy forever"
     checker = ReaderWriterCompatibilityChecker()  # type: ignore[no-untyped-call]  # avro leaves it unannotated
     result = checker.get_compatibility(reader, writer)
     if result.compatibility is not SchemaCompatibilityType.compatible:
@@ -96,8 +96,8 @@ def _unbounded(schema: avro.schema.Schema, enclosing: tuple[avro.schema.Schema, 
         return "a recursive type"
     if isinstance(schema, avro.schema.ArraySchema | avro.schema.MapSchema):
         return f"an {schema.type}" if schema.type == "array" else "a map"
-    found = (_unbounded(member, (*enclosing, schema)) for member in _members(schema))
-    return next(filter(None, found), "")
+    problems = (_unbounded(member, (*enclosing, schema)) for member in _members(schema))
+    return next(filter(None, problems), "")
 
 
 def _members(schema: avro.schema.Schema) -> list[avro.schema.Schema]:

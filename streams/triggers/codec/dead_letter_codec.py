@@ -1,4 +1,4 @@
-"""Bytes ⇄ records of `<ns>.dead-letters`: what could not be decoded or applied, and why."""
+"""Encodes and decodes the records of `<ns>.dead-letters`, which could not be decoded or applied."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ _DEAD_LETTERS = records_of("dead_letter")
 
 
 class DeadLetter(Struct, frozen=True, kw_only=True):
-    """A record that nobody could use, byte for byte, and the reason."""
+    """A record that could not be decoded or applied, byte for byte, with the reason."""
 
     reason: str
-    """Short and stable: `Undecodable.reason`, or the class of the error that applying it raised."""
+    """Short, stable reason: `Undecodable.reason`, or the class of the exception that was raised when it was applied."""
     detail: str = ""
-    """For people."""
+    """Exact description of what is wrong, for people."""
     topic: str
     partition: int
     offset: int
     time: int
-    """Timestamp of the original record in milliseconds."""
+    """Timestamp of the original record in milliseconds since 1970-01-01 UTC."""
     key: bytes | None = None
     value: bytes | None = None
     headers: list[tuple[str, bytes | None]] = []
 
 
 def encode_dead_letter(letter: DeadLetter) -> bytes:
-    """The dead letter in Avro single-object encoding; a long detail is cut, odd text in it escaped."""
+    """Encodes a dead letter in Avro single-object encoding. Truncates a long detail and escapes surrogates in it."""
     record = msgspec.structs.asdict(letter)
     record["detail"] = _printable(letter.detail)[:MAX_DETAIL_CHARACTERS]
     record["headers"] = [{"name": name, "value": value} for name, value in letter.headers]
@@ -40,9 +40,9 @@ def encode_dead_letter(letter: DeadLetter) -> bytes:
 
 
 def decode_dead_letter(value: bytes | None) -> DeadLetter:
-    """Raises Undecodable."""
+    """Decodes a dead letter. Raises Undecodable."""
     if value is None or value[:2] != MARKER:
-        raise Undecodable(Reason.UNKNOWN_FORMAT, "a dead letter is Avro single-object")
+        raise Undecodable(Reason.UNKNOWN_FORMAT, "a dead letter must be single-object Avro")
     record = _DEAD_LETTERS.decode(value)
     headers = [(header["name"], header["value"]) for header in record.pop("headers")]
     return DeadLetter(**record, headers=headers)

@@ -1,4 +1,4 @@
-"""Bytes ⇄ records of `<ns>.decisions`: what each event did to its session."""
+"""Encodes and decodes the records of `<ns>.decisions`, which say what each event did to its session."""
 
 from __future__ import annotations
 
@@ -17,32 +17,32 @@ _DECISIONS = records_of("decision")
 
 
 class DecisionRecord(Struct, frozen=True, kw_only=True):
-    """A decision as its readers see it. Partition and offset of the event name it."""
+    """A decision in the decision feed. The partition and offset of the event identify it."""
 
     session: str
     partition: int
     offset: int
     event_id: str = ""
     kind: str
-    """Of the event, as in plain JSON: fire, configure, finished, replay, …"""
+    """The event's `type` in plain JSON: fire, configure, finished, replay, …"""
     instance: str = ""
-    """The instance that the event is about; empty: none."""
+    """The instance that the event is about, or empty if it is about none."""
     outcome: str
     time: int
-    """Milliseconds since 1970-01-01 UTC."""
+    """Time of the event in milliseconds since 1970-01-01 UTC."""
     manager: str = ""
-    """Key of the manager whose hooks are to run; empty: the configuration names none."""
+    """Key of the manager whose hooks are to run, or empty if the configuration names none."""
     fires: list[Fire] = []
     changes: list[tuple[str, str]] = []
-    """(instance, status), in order."""
+    """(instance, status) for every status that an instance took, in order."""
     replay: str | None = None
-    """The new instance that replays `instance`."""
+    """The new instance that replays `instance`, if the event caused a replay."""
     cascade: bool = False
-    """Of a skip: whether its simulated result cascaded."""
+    """True if the event is a skip whose simulated result cascaded."""
 
 
 def describe(uid: str, partition: int, event: Event, decision: Decision, manager: str = "") -> DecisionRecord:
-    """What the event, which lies on that partition, did."""
+    """Builds the record of a decision. The event was read from that partition."""
     return DecisionRecord(
         session=uid,
         partition=partition,
@@ -61,7 +61,7 @@ def describe(uid: str, partition: int, event: Event, decision: Decision, manager
 
 
 def encode_decision(record: DecisionRecord) -> bytes:
-    """The decision in Avro single-object encoding."""
+    """Encodes a decision in Avro single-object encoding."""
     fields = msgspec.structs.asdict(record)
     fields["fires"] = [{"trigger": fire.trigger, "scheduled": fire.ready} for fire in record.fires]
     fields["changes"] = [{"instance": instance, "status": status} for instance, status in record.changes]
@@ -69,11 +69,11 @@ def encode_decision(record: DecisionRecord) -> bytes:
 
 
 def decode_decision(value: bytes | None) -> DecisionRecord:
-    """Raises Undecodable."""
+    """Decodes a decision. Raises Undecodable."""
     if not value:
         raise Undecodable(Reason.EMPTY_VALUE)
     if value[:2] != MARKER:
-        raise Undecodable(Reason.UNKNOWN_FORMAT, f"a decision is Avro single-object, it starts with {value[:8]!r}")
+        raise Undecodable(Reason.UNKNOWN_FORMAT, f"a decision must be single-object Avro; it starts with {value[:8]!r}")
     fields = _DECISIONS.decode(value)
     fields["fires"] = [Fire(fire["trigger"], tuple(fire["scheduled"])) for fire in fields["fires"]]
     fields["changes"] = [(change["instance"], change["status"]) for change in fields["changes"]]
@@ -81,7 +81,7 @@ def decode_decision(value: bytes | None) -> DecisionRecord:
 
 
 def _replay(event: Event, decision: Decision) -> str | None:
-    """The instance that was made when its parent became `replayed`."""
+    """Returns the instance that was created when the event's instance became `replayed`, or None."""
     if not isinstance(event, ReplayRequested | TaskRetried):
         return None
     return decision.changed[decision.changed.index((event.instance, Status.REPLAYED)) + 1][0]

@@ -1,4 +1,4 @@
-"""Bytes ⇄ events of `<ns>.events`: looks at a record and decodes whichever format it is in."""
+"""Encodes and decodes the events of `<ns>.events`. The decoder detects the format of each record."""
 
 from __future__ import annotations
 
@@ -21,12 +21,13 @@ from triggers.core.events import Event, TriggerFired
 from triggers.errors import CallError, TooLarge, Undecodable
 
 NO_LIMIT: Final = 1 << 30
-"""Bytes of a payload that is not going to a topic."""
+"""`max_payload_bytes` for events that are not published to a topic."""
 _NAMESPACE: Final = "triggers."
 _PAYLOADS: Final = 4
-"""An event has at most three payloads, and text. What is larger was compressed on its way: it is not even looked at."""
+"""Maximum size of a value, in multiples of `max_payload_bytes`. An event has at most three payloads, and text. Larger
+values, which a producer can send compressed, are refused without being decoded."""
 _SCHEMA_ID_HEADERS: Final = frozenset({"__value_schema_id"})
-"""Where Confluent's serializers write a schema's id if they are told to; the value is bare Avro then."""
+"""Header in which Confluent's serializers can be configured to write the schema's id. The value is bare Avro then."""
 _EVENTS: Final = records_of("trigger_event")
 _CLASSES: Final = {_NAMESPACE + event.__name__: event for event in SHAPES}
 _NAMES: Final = {event: name for name, event in _CLASSES.items()}
@@ -37,7 +38,7 @@ class EventDecoder:
     """Decodes Avro (single-object or Confluent framing), CloudEvents and plain JSON."""
 
     def __init__(self, max_payload_bytes: int, registry: SchemaSource | None = None) -> None:
-        """`registry`: for Confluent framing; None refuses it."""
+        """Without a `registry`, records in Confluent framing are refused."""
         self._max_payload_bytes = max_payload_bytes
         self._framed = ConfluentRecords(schema_versions("trigger_event")[0], registry)
 
@@ -48,9 +49,10 @@ class EventDecoder:
         position: int,
         time: int,
     ) -> Event:
-        """The record's event; `position` is its offset, `time` its timestamp.
+        """Decodes the event of a record; `position` is the record's offset and `time` its timestamp.
 
-        Raises Undecodable; only Confluent framing may block, and raise TryAgain, when the registry does not answer.
+        Raises Undecodable. Only a record in Confluent framing can block, or raise TryAgain if the registry does not
+        answer.
         """
         if value and len(value) > _PAYLOADS * self._max_payload_bytes:
             detail = f"{len(value)} bytes, the limit is {_PAYLOADS} times max_payload_bytes"
@@ -71,8 +73,9 @@ class EventDecoder:
             return decode_json(value, position, time)
         if value[:2] == MARKER:
             return _fire(value, position, time) or _event(_EVENTS.decode(value), position, time)
-        if any(name in _SCHEMA_ID_HEADERS and given is not None for name, given in headers):
-            raise Undecodable(Reason.UNKNOWN_FORMAT, "the schema's id is in a header; have it written before the value")
+        if any(name in _SCHEMA_ID_HEADERS and header is not None for name, header in headers):
+            detail = "the schema's id is in a header; configure the serializer to write it before the value"
+            raise Undecodable(Reason.UNKNOWN_FORMAT, detail)
         if start == b"\0":
             return _event(self._framed.decode(value), position, time)
         if not value:
@@ -88,22 +91,22 @@ class EventDecoder:
 
 
 def encode_event(event: Event, source: str = "") -> bytes:
-    """The event in Avro single-object encoding; its position is not part of it. `source`: who writes it, for people.
+    """Encodes an event in Avro single-object encoding, without its position. `source` names the producer for people.
 
-    Raises CallError for a value that does not fit its field, such as text that is no Unicode.
+    Raises CallError if a value does not fit its field, such as text that is not Unicode.
     """
     fields = (_NAMES[type(event)], msgspec.structs.asdict(event))
     return _EVENTS.encode({"id": event.id or "", "time": event.time, "source": source, "event": fields})
 
 
 def check_event(event: Event, max_payload_bytes: int) -> None:
-    """Raise, before an event is published, for what a worker would refuse: TooLarge for a payload, else CallError."""
+    """Checks before publication that a worker will accept an event. Raises TooLarge for a payload, else CallError."""
     for name, payload in payloads(event):
         if len(payload) > max_payload_bytes:
             raise TooLarge(_too_large(name, payload, max_payload_bytes))
     for name in SHAPES[type(event)].names:
         if not isinstance(text := getattr(event, name), str | None):
-            raise CallError(f"{name} must be a str, it is {type(text).__name__}")
+            raise CallError(f"{name} must be a str, not {type(text).__name__}")
     try:
         check_limits(event)
     except Undecodable as error:
@@ -111,13 +114,13 @@ def check_event(event: Event, max_payload_bytes: int) -> None:
 
 
 def _fire(value: bytes, position: int, time: int) -> Event | None:
-    """The hot one; None: take the general way."""
-    found = read_fire(value, HEADER_BYTES) if value.startswith(_HEAD) else None
-    if found is None:
+    """Decodes a fired trigger on the fast path; returns None if the general decoder must be used."""
+    fields = read_fire(value, HEADER_BYTES) if value.startswith(_HEAD) else None
+    if fields is None:
         return None
-    event_id, given, trigger, kwargs = found
+    event_id, event_time, trigger, kwargs = fields
     check_payload(kwargs, "kwargs")
-    at, recorded = times(given, time)
+    at, recorded = times(event_time, time)
     return TriggerFired(
         position=position, time=at, recorded=recorded, id=event_id or None, trigger=trigger, kwargs=kwargs
     )

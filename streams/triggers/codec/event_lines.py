@@ -1,10 +1,10 @@
-"""Events of many sessions as JSON lines: what `triggers fire --from` reads and `triggers export` writes.
+"""Events of many sessions as JSON lines, which `triggers fire --from` reads and `triggers export` writes.
 
     {"session": "q-17", "trigger": "pageReceived", "kwargs": {"page": 3}, "time": "2024-03-01T10:20:30Z"}
     {"session": "q-17", "type": "finished", "instance": "t_import#0", "attempt": 1, "offset": 4711}
 
-A line is an event in plain JSON (`plain_json`) with its `session` and, if it was in a topic, its `offset` there, and
-as `recorded` the record's timestamp where `time` is the event's own.
+A line is an event in plain JSON (`plain_json`) and its `session`. If the event was in a topic, the line also has its
+`offset` there and, if the producer gave a `time`, the record's timestamp as `recorded`.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ from triggers.errors import Undecodable
 T = TypeVar("T")
 
 _IMPLIED = (TriggerFired, ConfigurationUpdated)
-"""Their lines need no `type`."""
+"""Events whose lines need no `type`, because their fields identify them."""
 _members = msgspec.json.Decoder(dict[str, Raw]).decode
 _text = msgspec.json.Decoder(str).decode
 _number = msgspec.json.Decoder(int).decode
 
 
 def decode_line(line: bytes, position: int) -> tuple[str, Event]:
-    """Session and event of a line; `position` counts if it has no `offset`.
+    """Returns the session and the event of a line. `position` is used if the line has no `offset`.
 
-    Raises Undecodable, or CallError for a session that no worker would accept.
+    Raises Undecodable, or CallError if no worker would accept the session's UID.
     """
     members = _object(line)
     session = _member(members, "session", _text, b"null")
@@ -44,17 +44,17 @@ def decode_line(line: bytes, position: int) -> tuple[str, Event]:
 
 
 def encode_line(session: str, event: Event) -> bytes:
-    """The line, without its end. Payloads stay as they were written; fields that have their default are left out."""
+    """Encodes an event as a line without its line end. Payloads stay verbatim; default values are left out."""
     return _one_line(msgspec.json.encode({"session": session} | event_members(event)))
 
 
 def decode_members(text: bytes) -> Event:
-    """The event of `event_members`, as JSON. Raises Undecodable."""
+    """Decodes the JSON of `event_members`. Raises Undecodable."""
     return _event(_object(text), 0)
 
 
 def event_members(event: Event) -> dict[str, object]:
-    """Members of the event in plain JSON, and its `offset`."""
+    """Returns the members of the event in plain JSON, and its `offset`."""
     kind, fields, payloads = _LINES[type(event)]
     members: dict[str, object] = {} if kind is None else {"type": kind}
     for name, default in fields:
@@ -68,7 +68,7 @@ def _object(text: bytes) -> dict[str, Raw]:
     try:
         return _members(text)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Undecodable(Reason.WRONG_SHAPE, f"it is no JSON object: {error}") from error
+        raise Undecodable(Reason.WRONG_SHAPE, f"it must be a JSON object: {error}") from error
 
 
 def _member(members: dict[str, Raw], name: str, decode: Callable[[Raw], T], default: bytes) -> T:
@@ -85,12 +85,15 @@ def _event(members: dict[str, Raw], position: int) -> Event:
 
 
 def _one_line(text: bytes) -> bytes:
-    """JSON without line ends. They can only stand between its tokens."""
+    """Replaces line ends by spaces. In JSON they can occur only between tokens."""
     return text.replace(b"\r", b" ").replace(b"\n", b" ") if b"\n" in text or b"\r" in text else text
 
 
 def _shape_of_line(kind: type[Event]) -> tuple[str | None, list[tuple[str, object]], tuple[str, ...]]:
-    """Its `type`, its fields with their defaults (a required one has none that equals a value), its payloads."""
+    """Returns the event's `type`, its fields with their defaults, and its payloads.
+
+    The default of a required field equals no value, so that such a field is always written.
+    """
     fields = [(field.name, field.default) for field in msgspec.structs.fields(kind) if field.name != "position"]
     return None if kind in _IMPLIED else wire_name(kind), fields, SHAPES[kind].payloads
 

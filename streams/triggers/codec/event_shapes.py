@@ -1,4 +1,4 @@
-"""Which fields of each event are payloads, numbers and names, and the limits that hold for all of them."""
+"""The fields of each event by kind (payloads, numbers, names), and the limits of each kind."""
 
 from __future__ import annotations
 
@@ -13,40 +13,40 @@ from triggers.core.events import Event, SessionEvent
 from triggers.errors import Undecodable
 
 MAX_NAME_CHARACTERS: Final = 1024
-"""Of triggers, statuses and event ids."""
+"""Maximum length of triggers, statuses and event ids."""
 _INSTANCE_NUMBER: Final = 24
-"""How much longer an instance's name may be than its task's."""
+"""Characters by which an instance's name may be longer than its task's."""
 MAX_NUMBER: Final = 2**31 - 1
-"""Of attempts, log levels and cooldowns."""
+"""Maximum of attempts, log levels and cooldowns."""
 _FREE_TEXT = {"exception_info", "exception_type"}
 _TIMES = {"due"}
 _COMMON = set(SessionEvent.__struct_fields__)
 
 
 class Shape(Struct, frozen=True):
-    """The fields of one class of events, without the ones that every event has."""
+    """The fields of one class of events, without those that every event has."""
 
     event: type[Event]
     fields: tuple[str, ...]
     payloads: tuple[str, ...]
-    """JSON objects as bytes."""
+    """Fields that hold JSON objects as bytes."""
     numbers: tuple[str, ...]
     names: tuple[str, ...]
 
 
 def wire_name(event: type[Event]) -> str:
-    """The `type` of the event in JSON."""
+    """Returns the `type` of the event in JSON."""
     return str(event.__struct_config__.tag)
 
 
 def payloads(event: Event) -> list[tuple[str, bytes]]:
-    """Name and bytes of the event's payloads."""
+    """Returns the event's payloads as (name, bytes)."""
     values = ((name, getattr(event, name)) for name in SHAPES[type(event)].payloads)
     return [(name, value) for name, value in values if value is not None]
 
 
 def check_limits(event: Event) -> None:
-    """Raise Undecodable for a time, number or name beyond its limit."""
+    """Raises Undecodable if a time, a number or a name exceeds its limit."""
     shape = SHAPES[type(event)]
     for name in shape.names:
         limit = MAX_NAME_CHARACTERS + _INSTANCE_NUMBER if name == "instance" else MAX_NAME_CHARACTERS
@@ -55,7 +55,7 @@ def check_limits(event: Event) -> None:
     for name in shape.numbers:
         limit = MAX_TIME if name in _TIMES else MAX_NUMBER
         if not 0 <= (number := getattr(event, name)) <= limit:
-            raise Undecodable(Reason.OUT_OF_RANGE, f"{name} must be 0 to {limit}, it is {number}")
+            raise Undecodable(Reason.OUT_OF_RANGE, f"{name} must be between 0 and {limit}, not {number}")
 
 
 def _shape(event: type[Event]) -> Shape:

@@ -1,4 +1,4 @@
-"""What an application passes as kwargs → the JSON object that travels."""
+"""Encodes the kwargs and configurations that an application passes as JSON objects."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _encode = msgspec.json.Encoder().encode
 
 
 def encode_object(value: Mapping[str, object] | None, name: str) -> bytes:
-    """The mapping as JSON; None is `{}`. `name` is for the message.
+    """Encodes a mapping as JSON; None becomes `{}`. Error messages call the mapping `name`.
 
-    Only what JSON has is accepted (tuples become lists): a set or a date would come back as something else. Raises
-    CallError that names the place, such as `kwargs['page'][0]`.
+    Only types that JSON has are accepted, and tuples, which become lists: a set or a date would be decoded as something
+    else. Raises CallError that names the path of the value, such as `kwargs['page'][0]`.
     """
     if value is None:
         return b"{}"
@@ -34,9 +34,9 @@ def encode_object(value: Mapping[str, object] | None, name: str) -> bytes:
 
 
 def encode_configuration(configuration: Mapping[str, object]) -> bytes:
-    """A configuration as JSON; `after` and `unless` may be any iterables of names. Sets are sorted.
+    """Encodes a configuration as JSON; `after` and `unless` may be any iterables of names.
 
-    Their own order is not the same in every process. Raises CallError as `encode_object` does.
+    Sets are sorted, because their order differs between processes. Raises CallError like `encode_object`.
     """
     return encode_object({task: _listed(directives) for task, directives in configuration.items()}, "configuration")
 
@@ -77,11 +77,11 @@ def _container(value: Mapping[object, object] | Sequence[object], path: str, dep
 
 
 def _number(value: float, path: str) -> float:
-    """A plain one: an IntEnum, or a relative from NumPy, becomes its value."""
+    """Returns a plain int or float; an IntEnum or a subclass from NumPy becomes its value."""
     if isinstance(value, int):
         return int(value)
     if not math.isfinite(value):
-        raise _refusal(path, value, "it has no such number")
+        raise _refusal(path, value, "JSON has only finite numbers")
     return float(value)
 
 
@@ -95,7 +95,7 @@ def _text(text: str, path: str) -> str:
     try:
         return text.encode().decode()
     except UnicodeEncodeError as error:
-        raise CallError(f"{path}: {error.object[:40]!r} is no Unicode text ({error.reason})") from error
+        raise CallError(f"{path}: {error.object[:40]!r} is not Unicode text ({error.reason})") from error
 
 
 def _refusal(path: str, value: object, hint: str) -> CallError:

@@ -1,7 +1,7 @@
-"""What a JSON payload must be before the engine may keep it: an object that every later reader can decode.
+"""Checks that a JSON payload is an object that every later reader can decode, before the engine stores it.
 
-A payload travels as the bytes its producer wrote. It is decoded here once, thrown away, and again where a rule or a
-task needs it; so whatever would fail there must fail here.
+A payload is passed on as the bytes that its producer wrote. It is decoded here only to be checked, and decoded again
+where a rule or a task needs it. So everything that could fail there must fail here.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from triggers.codec.reasons import Reason
 from triggers.errors import Undecodable
 
 MAX_DEPTH: Final = 128
-"""Deepest nesting. Fixed, so that it does not depend on how much stack a process has left."""
+"""Maximum depth of nesting. It is fixed, so that it does not depend on how much stack a process has left."""
 
 _decode: Final = msgspec.json.Decoder().decode
 _encode: Final = msgspec.json.Encoder().encode
 
 
 def check_payload(payload: bytes, name: str) -> None:
-    """Raise Undecodable unless the payload is a JSON object; `name` is for the message."""
+    """Raises Undecodable unless the payload is a valid JSON object. The message calls it `name`."""
     if payload == b"{}":
         return
     if type(check_json(payload, name)) is not dict:
@@ -31,24 +31,24 @@ def check_payload(payload: bytes, name: str) -> None:
 
 
 def check_json(text: bytes, name: str) -> object:
-    """The decoded text; raises Undecodable for what is no JSON, is too deep or has a key twice."""
+    """Returns the decoded text. Raises Undecodable if it is not JSON, is nested too deep or has a duplicate key."""
     try:
         tree = _decode(text)
-        again = _encode(tree)
+        encoded = _encode(tree)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise Undecodable(Reason.BAD_JSON, f"{name}: {error}") from error
     except RecursionError as error:
         raise Undecodable(Reason.TOO_DEEP, f"{name}: nested deeper than {MAX_DEPTH}") from error
     if len(text) >= 2 * MAX_DEPTH:
         _check_depth(text, tree, name)
-    if again != text and not _same_keys(text, again):
+    if encoded != text and not _same_keys(text, encoded):
         _check_keys(text, name)
     return tree
 
 
 def refuse_non_object(payload: bytes, name: str) -> NoReturn:
-    """Raise the Undecodable of a payload that is not an object."""
-    raise Undecodable(Reason.NOT_AN_OBJECT, f"{name} must be a JSON object, it is {payload[:40]!r}")
+    """Raises the Undecodable of a payload that is not an object."""
+    raise Undecodable(Reason.NOT_AN_OBJECT, f"{name} must be a JSON object, not {payload[:40]!r}")
 
 
 def _check_depth(text: bytes, tree: object, name: str) -> None:
@@ -66,12 +66,13 @@ def _children(node: object) -> Iterator[object]:
     return (member for member in members if isinstance(member, (dict, list)))
 
 
-def _same_keys(text: bytes, again: bytes) -> bool:
-    """A key that stands twice is decoded once: its colon is missing in what was encoded again.
+def _same_keys(text: bytes, encoded: bytes) -> bool:
+    """Returns True only if the text has no duplicate key, by counting colons in it and in its encoded tree.
 
-    An escaped colon would make up for it, so texts with one are not decided here.
+    A duplicate key is decoded once, so one colon is missing. An escaped colon could make up for it, so the function
+    returns False for texts that may contain one.
     """
-    return (b"\\" not in text or b"\\u003" not in text) and text.count(b":") == again.count(b":")
+    return (b"\\" not in text or b"\\u003" not in text) and text.count(b":") == encoded.count(b":")
 
 
 def _check_keys(text: bytes, name: str) -> None:

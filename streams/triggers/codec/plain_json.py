@@ -1,13 +1,13 @@
-"""Events in plain JSON, as a service in any language writes them.
+"""Decodes events in plain JSON, which a service in any language can write.
 
     {"trigger": "pageReceived", "kwargs": {"page": 3}, "id": "a1", "time": "2024-03-01T10:20:30Z"}
     {"configuration": {"t_import": {"after": ["pageReceived"], "run": "app.tasks.import_page"}}}
     {"type": "finished", "instance": "t_import#0", "attempt": 1, "result": {"subject": 7}}
 
-`type` is the tag of a class of core/events.py and the other members are its fields, payloads as JSON objects. Without
-`type`, an object that has a `configuration` is a `configure`, anything else a `fire`. `id`, `time` (RFC 3339 or
-milliseconds) and `source` may stand in every event; null is the same as absent. A field that the event does not have is
-refused, not ignored: a misspelt `kwargs` would otherwise run tasks without their data.
+`type` is the tag of a class of core/events.py. The other members are the fields of that class, with payloads as JSON
+objects. Without `type`, an object that has a `configuration` is a `configure`, and any other is a `fire`. Every event
+may have `id`, `time` (RFC 3339 or milliseconds) and `source`. Null means absent. An unknown field is refused, because a
+misspelt `kwargs` would otherwise run tasks without their data.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _NULL = (b"", b"null")
 
 
 class _Fire(Struct, frozen=True, forbid_unknown_fields=True):
-    """The hot one, spelled out."""
+    """The JSON of `TriggerFired`, which is on the hot path. The classes of the other events are generated."""
 
     trigger: str
     kwargs: Raw = Raw()
@@ -52,7 +52,7 @@ _decode_members = msgspec.json.Decoder(dict[str, Raw]).decode
 
 
 def decode_json(value: bytes, position: int, time: int) -> Event:
-    """Raises Undecodable. The payloads are slices of the value."""
+    """Decodes an event. Its payloads are slices of the value. Raises Undecodable."""
     check_json(value, "the value")
     try:
         fire = _decode_fire(value)
@@ -71,7 +71,7 @@ def decode_json(value: bytes, position: int, time: int) -> Event:
 
 
 def payload(raw: Raw, name: str) -> bytes:
-    """The payload as it was written, empty for an absent one. Raises Undecodable for what is no object."""
+    """Returns the payload verbatim, or no bytes if it is absent. Raises Undecodable if it is not an object."""
     text = bytes(raw)
     if text[:1] != b"{" and text not in _NULL:
         refuse_non_object(text, name)
@@ -93,22 +93,22 @@ def _decode_any(value: bytes, position: int, time: int) -> Event:
 
 def _event_class(members: dict[str, Raw]) -> type[Event]:
     implied = b'"configure"' if "configuration" in members else b'"fire"'
-    given = members.get("type", Raw(implied))
-    name = msgspec.json.decode(implied if bytes(given) == b"null" else given)
+    kind = members.get("type", Raw(implied))
+    name = msgspec.json.decode(implied if bytes(kind) == b"null" else kind)
     if isinstance(name, str) and name in WIRE_NAMES:
         return WIRE_NAMES[name]
     raise Undecodable(Reason.UNKNOWN_EVENT, f"type {name!r:.60}{_nearest(str(name), list(WIRE_NAMES))}")
 
 
 def _event(wire: Any, shape: Shape, position: int, time: int) -> Event:  # noqa: ANN401  # a generated class
-    """An event of the wire's fields; an absent one is left to the default of the event's class."""
-    given = {name: value for name in shape.fields if (value := getattr(wire, name)) is not None}
+    """Builds an event from its decoded JSON. An absent field gets the default of the event's class."""
+    fields = {name: value for name in shape.fields if (value := getattr(wire, name)) is not None}
     for name in shape.payloads:
-        if text := payload(given.pop(name), name):
-            given[name] = text
+        if text := payload(fields.pop(name), name):
+            fields[name] = text
     at, recorded = times(wire.time, time)
     try:
-        event = shape.event(position=position, time=at, recorded=recorded, id=wire.id or None, **given)
+        event = shape.event(position=position, time=at, recorded=recorded, id=wire.id or None, **fields)
     except TypeError as error:
         raise Undecodable(Reason.WRONG_SHAPE, f"{wire_name(shape.event)}: {error}") from error
     check_limits(event)
@@ -125,18 +125,18 @@ def _explain(error: msgspec.ValidationError, members: dict[str, Raw], shape: Sha
 
 
 def _nearest(name: str, known: list[str]) -> str:
-    found = get_close_matches(name, known, n=1, cutoff=0.5)
-    return f"; did you mean {found[0]!r}?" if found else f"; there are {', '.join(sorted(known))}"
+    matches = get_close_matches(name, known, n=1, cutoff=0.5)
+    return f"; did you mean {matches[0]!r}?" if matches else f"; use one of {', '.join(sorted(known))}"
 
 
 def _wire_class(shape: Shape) -> type[Struct]:
-    """A class that decodes the event's JSON: payloads stay raw, and null stands for absent where there is a default."""
+    """Generates a class that decodes the event's JSON. Payloads stay raw; null means absent if there is a default."""
     hints = get_type_hints(shape.event)
     required = {field.name for field in msgspec.structs.fields(shape.event) if field.required}
-    own = [(name, *_member(hints[name], name in shape.payloads, name in required)) for name in shape.fields]
+    specific = [(name, *_member(hints[name], name in shape.payloads, name in required)) for name in shape.fields]
     common = [("id", str | None, None), ("time", int | datetime | None, None), ("source", str | None, None)]
     kind = ("type", Literal[wire_name(shape.event)] | None, None)
-    fields: Any = [*own, *common, kind]
+    fields: Any = [*specific, *common, kind]
     return msgspec.defstruct(shape.event.__name__, fields, kw_only=True, forbid_unknown_fields=True)
 
 

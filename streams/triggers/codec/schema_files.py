@@ -1,4 +1,4 @@
-"""Where the public schemas are: `schemas/` of a checkout, `triggers/schemas/` of an installed wheel."""
+"""Finds the public schemas, which are in `schemas/` of a checkout and in `triggers/schemas/` of an installed wheel."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _FOLDERS = (_PACKAGE / "schemas", _PACKAGE.parents[1] / "schemas")
 
 
 def schema_folder() -> Path:
-    """The folder of the `.avsc` files. Raises FileNotFoundError for a broken installation."""
+    """Returns the folder of the `.avsc` files. Raises FileNotFoundError if the installation is broken."""
     for folder in _FOLDERS:
         if (folder / "trigger_event.avsc").is_file():
             return folder
@@ -17,7 +17,7 @@ def schema_folder() -> Path:
 
 
 def schema_versions(name: str, folder: Path | None = None) -> list[str]:
-    """Texts of a schema: the current version first, then what `<name>.<version>.avsc` keeps of earlier releases."""
+    """Returns the texts of a schema: the current version, then the earlier ones from `<name>.<version>.avsc`."""
     folder = folder or schema_folder()
     earlier = sorted(folder.glob(f"{name}.*.avsc"))
     return [path.read_text(encoding="utf-8") for path in (folder / f"{name}.avsc", *earlier)]

@@ -1,4 +1,4 @@
-"""Who waits in which cohort. Numbers mostly come in order, so the ranges of a cohort are few."""
+"""Membership of cohorts. Instances mostly join in the order of their numbers, so a cohort has few ranges."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from triggers.core.instance import Instance
 
 
 def join(state: TaskState, number: int, instance: Instance) -> None:
-    """Let an unstarted instance wait."""
+    """Adds an unstarted instance to the cohort that waits for the same triggers."""
     edges = _cohort_of(state, sorted(instance.kwargs), instance.seen).members
     if edges and edges[-1] == number:
         edges[-1] = number + 1
@@ -16,7 +16,7 @@ def join(state: TaskState, number: int, instance: Instance) -> None:
 
 
 def _cohort_of(state: TaskState, have: list[str], seen: list[str]) -> Cohort:
-    """Where an instance with nothing pending belongs."""
+    """Returns the cohort with these triggers and without fills; creates it if there is none."""
     for cohort in state.cohorts:
         if cohort.have == have and cohort.seen == seen and not cohort.fills:
             return cohort
@@ -26,7 +26,7 @@ def _cohort_of(state: TaskState, have: list[str], seen: list[str]) -> Cohort:
 
 
 def cohort_with(state: TaskState, number: int) -> Cohort | None:
-    """Where an instance waits; None: it does not."""
+    """Returns the cohort in which an instance waits, or None if it waits in none."""
     for cohort in state.cohorts:
         edges = cohort.members
         for at in range(0, len(edges), 2):
@@ -36,7 +36,7 @@ def cohort_with(state: TaskState, number: int) -> Cohort | None:
 
 
 def leave(state: TaskState, number: int) -> Cohort | None:
-    """Take an instance out of the cohort where it waits."""
+    """Removes an instance from the cohort in which it waits and returns that cohort, or None."""
     cohort = cohort_with(state, number)
     if cohort is not None:
         cohort.members = _without(cohort.members, number)
@@ -46,16 +46,16 @@ def leave(state: TaskState, number: int) -> Cohort | None:
 
 
 def _without(edges: list[int], number: int) -> list[int]:
-    left: list[int] = []
+    remaining: list[int] = []
     for at in range(0, len(edges), 2):
         start, stop = edges[at], edges[at + 1]
         halves = ((start, number), (number + 1, stop)) if start <= number < stop else ((start, stop),)
-        left += [edge for half in halves if half[0] < half[1] for edge in half]
-    return left
+        remaining += [edge for half in halves if half[0] < half[1] for edge in half]
+    return remaining
 
 
 def numbers_of(cohort: Cohort) -> list[int]:
-    """Of its members, in order of creation but for those that came back."""
+    """Returns the members' numbers in the order of creation; those that were set back to unstarted come last."""
     edges = cohort.members
     numbers: list[int] = []
     for at in range(0, len(edges), 2):
@@ -64,6 +64,6 @@ def numbers_of(cohort: Cohort) -> list[int]:
 
 
 def only_number(cohort: Cohort) -> int | None:
-    """Of its member, if it has one alone."""
+    """Returns the number of the only member, or None if the cohort has several."""
     edges = cohort.members
     return edges[0] if len(edges) == 2 and edges[1] == edges[0] + 1 else None

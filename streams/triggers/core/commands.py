@@ -1,4 +1,4 @@
-"""What a decision asks the outside world to do, and the decision itself."""
+"""The decision of one event, and the commands with which it asks the outside world to act."""
 
 from __future__ import annotations
 
@@ -8,79 +8,83 @@ from msgspec import Struct
 
 
 class RunTask(Struct, frozen=True, kw_only=True, gc=False):
-    """Run one attempt of an instance: a record of `<ns>.commands`."""
+    """A request to run one attempt of an instance. It becomes a record of `<ns>.commands`."""
 
     session: str
     instance: str
-    """`<task>#<n>`."""
+    """Name of the instance, `<task>#<n>`."""
     attempt: int
-    """From 1; grows when the same instance is issued again."""
+    """Number of the attempt, counted from 1."""
     run: str
     """Name of the Celery task."""
     kwargs: bytes = b"{}"
     """JSON object, trigger -> kwargs, with `withParams` merged in."""
     using: str | None = None
-    """Key of a task runner; None: the default one."""
+    """Key of the task runner, or None for the default runner."""
     depth: int = 0
     """Number of replays and retries behind this instance: Celery's `request.retries`."""
     time: int = 0
-    """Milliseconds: the time of the event that caused it."""
+    """Time of the event that caused the command, in milliseconds since 1970-01-01 UTC."""
 
     @property
     def id(self) -> str:
-        """The stable task id: the same command always has the same one."""
+        """The task id. It is stable: a command that is delivered twice has the same id both times."""
         return f"{self.session}/{self.instance}/{self.attempt}"
 
 
 class SetTimer(Struct, frozen=True, kw_only=True, gc=False):
-    """Fire `TimerFired(instance, attempt, due)` at `due`: a cooldown is over, an attempt overdue, a session idle."""
+    """A request to publish `TimerFired(instance, attempt, due)` at `due`.
+
+    By then a cooldown is over, an attempt is overdue or a session is idle.
+    """
 
     session: str
     instance: str
-    """Empty: the session's own timer."""
+    """Name of the instance, or empty for the session's own timer."""
     attempt: int
     due: int
-    """Milliseconds since 1970-01-01 UTC."""
+    """Due time in milliseconds since 1970-01-01 UTC."""
 
 
 Command = RunTask | SetTimer
 
 
 class Outcome(StrEnum):
-    """What an event did."""
+    """The effect of an event on its session."""
 
     APPLIED = "applied"
     UNUSED = "unused"
-    """No rule of the session uses the trigger; only its latest kwargs were noted."""
+    """No rule of the session uses the trigger; only its latest kwargs were stored."""
     STOPPED = "stopped"
-    """Applied, but a cascade went deeper than `maxCascadeDepth`: what it would have scheduled has failed."""
+    """The event was applied, but a cascade went deeper than `maxCascadeDepth`: the instances that it would have
+    scheduled have failed."""
     DUPLICATE = "duplicate"
-    """The event's id was seen before in the dedupe window; nothing changed."""
+    """The event's id is in the dedupe window; nothing changed."""
     STALE = "stale"
-    """A result or timer of an attempt that has its result, is superseded, or whose session is deleted; nothing changed,
-    nothing cascades."""
+    """The event is a result or a timer of an attempt that is closed or superseded, or whose session is deleted; nothing
+    changed and nothing cascades."""
     DELETED = "deleted"
-    """The session is deleted; the rows of a large one go in several steps."""
+    """The session is deleted; the rows of a large session are removed in several steps."""
 
 
 CHANGING = frozenset({Outcome.APPLIED, Outcome.UNUSED, Outcome.STOPPED, Outcome.DELETED})
-"""Outcomes of events that did something."""
+"""Outcomes of events that changed the session."""
 
 
 class Fire(Struct, frozen=True, gc=False):
-    """One trigger that fired within a decision: the event's own, or a cascade."""
+    """A trigger that fired in a decision: the trigger of the event, or the task's name when its result cascades."""
 
     trigger: str
     ready: tuple[str, ...]
-    """Instances that it scheduled, in configuration order of their tasks, then in creation order."""
+    """Names of the instances that it scheduled, by the declaration order of their tasks, then by creation order."""
 
 
 class Decision(Struct, kw_only=True, gc=False):
-    """What one event did to its session."""
+    """The effects of one event on its session."""
 
     outcome: Outcome
     commands: list[Command] = []
-    """In the order in which they are to be issued."""
+    """Commands in the order in which they are issued."""
     changed: list[tuple[str, str]] = []
-    """(instance, status) of every status that an instance took, in order; its last one is the one it has now."""
+    """(instance, status) for every status that an instance took, in order; the last one of an instance is current."""
     fires: list[Fire] = []

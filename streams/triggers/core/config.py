@@ -1,4 +1,4 @@
-"""Rules: from the JSON of a configuration to what the engine looks up. The only place that knows the wire names."""
+"""Compiles the JSON of a configuration into a plan. Only this module knows the names of the directives in JSON."""
 
 from __future__ import annotations
 
@@ -21,23 +21,23 @@ T = TypeVar("T")
 _AFTER, _AND_EVERY, _UNLESS = "after", "andEvery", "unless"
 _RUN, _USING, _WITH_PARAMS, _TIMEOUTS = "run", "using", "withParams", "timeouts"
 DIRECTIVES: Final = (_AFTER, _AND_EVERY, _UNLESS, _RUN, _USING, _WITH_PARAMS, _TIMEOUTS)
-"""Every key of a rule that the engine reads; any other one is the application's own."""
+"""Keys of a rule that the engine reads. All other keys belong to the application."""
 MANAGER_NAME: Final = "$manager"
-"""Names the manager whose hooks run for the session; no task can have this name."""
+"""Key that names the manager whose hooks run for the session; no task can have this name."""
 _NAMES = msgspec.json.Decoder(list[str])
 _TEXT = msgspec.json.Decoder(str)
 _KNOWN_PLANS: Final = 1000
 
 
 class Plans:
-    """Compiled configurations by hash. A cache: it changes nothing but the time it takes."""
+    """A cache of compiled configurations by hash. Sessions share it; it changes no result."""
 
     def __init__(self) -> None:
         self._plans: dict[bytes, Plan] = {}
         self._merged: dict[tuple[bytes, bytes], Plan] = {}
 
     def load(self, digest: bytes, rows: Rows) -> Plan:
-        """The configuration that a header names."""
+        """Returns the plan of a configuration that a header refers to; an empty digest means no configuration."""
         if not digest:
             return NO_CONFIGURATION
         plan = self._plans.get(digest)
@@ -49,7 +49,7 @@ class Plans:
         return plan
 
     def merge(self, base: Plan, update: bytes) -> Plan:
-        """The base with the update's tasks added, or replaced in place. Raises InvalidConfiguration."""
+        """Returns the base with the update's tasks added, or replaced in place. Raises InvalidConfiguration."""
         plan = self._merged.get((base.digest, update))
         if plan is None:
             _check_keys(update)
@@ -61,7 +61,7 @@ class Plans:
 
 
 def compile_plan(text: bytes) -> Plan:
-    """Raises InvalidConfiguration."""
+    """Compiles a configuration. Raises InvalidConfiguration."""
     directives = _tasks_of(text)
     limits = limits_of(directives.pop(LIMITS_NAME, b"{}"))
     manager = _manager_of(directives.pop(MANAGER_NAME, b"null"))
@@ -75,31 +75,31 @@ def compile_plan(text: bytes) -> Plan:
 
 
 def validate_configuration(text: bytes) -> None:
-    """Raise InvalidConfiguration, naming the task, the key and the fix."""
+    """Raises InvalidConfiguration that names the task, the key and the fix if the configuration cannot be compiled."""
     _check_keys(text)
     compile_plan(text)
 
 
 def task_config(name: str, directives: bytes, timeouts: Timeouts = DEFAULT_LIMITS.timeouts) -> TaskConfig:
-    """One rule of its JSON; `timeouts` if it has none of its own. Raises InvalidConfiguration."""
-    own = _object(directives, name, "its directives")
-    if "name" in own:
-        raise InvalidConfiguration(f"task {name!r}: 'name' is not a key of its own; the task's name is {name!r}")
-    after = _required(own, name, _AFTER, _NAMES, "a list of trigger names")
-    run = _required(own, name, _RUN, _TEXT, "the name of a Celery task")
-    and_every = _optional(own, name, _AND_EVERY, _TEXT, "one trigger name")
+    """Compiles the directives of one task; `timeouts` apply if it sets none. Raises InvalidConfiguration."""
+    members = _object(directives, name, "its directives")
+    if "name" in members:
+        raise InvalidConfiguration(f"task {name!r}: remove 'name'; the key {name!r} names the task already")
+    after = _required(members, name, _AFTER, _NAMES, "a list of trigger names")
+    run = _required(members, name, _RUN, _TEXT, "the name of a Celery task")
+    and_every = _optional(members, name, _AND_EVERY, _TEXT, "one trigger name")
     after_set = frozenset(after if and_every is None else (*after, and_every))
-    unless = _optional(own, name, _UNLESS, _NAMES, "a list of trigger names") or []
+    unless = _optional(members, name, _UNLESS, _NAMES, "a list of trigger names") or []
     return TaskConfig(
         name=name,
         run=run,
         after=tuple(sorted(after_set)),
         and_every=and_every,
         unless=tuple(sorted(set(unless))),
-        using=_optional(own, name, _USING, _TEXT, "the name of a task runner"),
-        with_params=_with_params(own, name),
-        timeouts=timeouts_of(own.pop(_TIMEOUTS, b"null"), name) or timeouts,
-        extra=own,
+        using=_optional(members, name, _USING, _TEXT, "the name of a task runner"),
+        with_params=_with_params(members, name),
+        timeouts=timeouts_of(members.pop(_TIMEOUTS, b"null"), name) or timeouts,
+        extra=members,
         after_set=after_set,
         unless_set=frozenset(unless),
     )
@@ -109,7 +109,7 @@ def _tasks_of(text: bytes) -> dict[str, bytes]:
     try:
         return members_of(text)
     except CallError as error:
-        raise InvalidConfiguration(f"a configuration is task name -> directives; {error}") from error
+        raise InvalidConfiguration(f"a configuration maps task names to directives; {error}") from error
 
 
 def _manager_of(text: bytes) -> str:
@@ -127,7 +127,7 @@ def _object(text: bytes, task: str, what: str) -> dict[str, bytes]:
 
 
 def _check_keys(text: bytes) -> None:
-    """Refuse a key that stands twice, of which readers would take different ones, and what is nested too deep."""
+    """Refuses duplicate keys, because readers disagree about which value counts, and JSON that is nested too deep."""
     try:
         json.loads(text, object_pairs_hook=_unique)
     except (ValueError, RecursionError) as error:
@@ -140,26 +140,27 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     members = dict(pairs)
     if len(members) < len(pairs):
         names = [name for name, _ in pairs]
-        raise InvalidConfiguration(f"the key {next(name for name in names if names.count(name) > 1)!r} stands twice")
+        duplicate = next(name for name in names if names.count(name) > 1)
+        raise InvalidConfiguration(f"the key {duplicate!r} occurs twice in one object; keep one of them")
     return members
 
 
-def _with_params(own: dict[str, bytes], task: str) -> bytes:
-    text = own.pop(_WITH_PARAMS, b"null")
+def _with_params(members: dict[str, bytes], task: str) -> bytes:
+    text = members.pop(_WITH_PARAMS, b"null")
     if text == b"null":
         return b"{}"
     _object(text, task, repr(_WITH_PARAMS))
     return text
 
 
-def _required(own: dict[str, bytes], task: str, key: str, decoder: msgspec.json.Decoder[T], what: str) -> T:
-    if key not in own:
+def _required(members: dict[str, bytes], task: str, key: str, decoder: msgspec.json.Decoder[T], what: str) -> T:
+    if key not in members:
         raise InvalidConfiguration(f"task {task!r}: {key!r} is missing; it must be {what}")
-    return _decoded(own.pop(key), task, key, decoder.decode, what)
+    return _decoded(members.pop(key), task, key, decoder.decode, what)
 
 
-def _optional(own: dict[str, bytes], task: str, key: str, decoder: msgspec.json.Decoder[T], what: str) -> T | None:
-    text = own.pop(key, b"null")
+def _optional(members: dict[str, bytes], task: str, key: str, decoder: msgspec.json.Decoder[T], what: str) -> T | None:
+    text = members.pop(key, b"null")
     return None if text == b"null" else _decoded(text, task, key, decoder.decode, what)
 
 
@@ -167,5 +168,5 @@ def _decoded(text: bytes, task: str, key: str, decode: Callable[[bytes], T], wha
     try:
         return decode(text)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        found = text[:80].decode(errors="replace")
-        raise InvalidConfiguration(f"task {task!r}: {key!r} must be {what}, it is {found}") from error
+        value = text[:80].decode(errors="replace")
+        raise InvalidConfiguration(f"task {task!r}: {key!r} must be {what}, it is {value}") from error

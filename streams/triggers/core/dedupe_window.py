@@ -1,4 +1,4 @@
-"""The latest ids of a session's events: the newest in the header, full chunks in rows."""
+"""The window of a session's latest event ids. The newest ids are in the header, full chunks are in rows."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from triggers.core.rows import numbered
 _DIGEST_BYTES: Final = 8
 _CHUNK_BYTES: Final = 32 * _DIGEST_BYTES
 _CHUNKS: Final = 32
-"""Sealed chunks that are kept: 1,024 ids, and up to 32 more in the header."""
+"""Number of full chunks: 1,024 ids in rows, and up to 31 more in the header."""
 
 
 class DedupeWindow:
-    """Ids as digests. Read when the first one is asked for."""
+    """Recognises repeated event ids by their digests. It reads its rows on the first call of `knows`."""
 
     __slots__ = ("_header", "_known", "_own")
 
@@ -27,13 +27,13 @@ class DedupeWindow:
         self._known: set[bytes] | None = None
 
     def knows(self, event_id: str) -> bool:
-        """Whether an event of that id is in the window."""
+        """Returns whether an event with that id is in the window."""
         if self._known is None:
             self._known = set(self._stored())
         return _digest(event_id) in self._known
 
     def note(self, event_id: str) -> None:
-        """Put an id into the window; ask `knows` first."""
+        """Adds an id, which must not be in the window yet."""
         header, digest = self._header, _digest(event_id)
         header.ids += digest
         if self._known is not None:

@@ -1,9 +1,10 @@
-"""The end of a session: by an event, or because its `sessionTtl` has passed without one.
+"""The deletion of a session, by an event or because no event came for its `sessionTtl`.
 
-A deleted session leaves a *grave* for seven days, its header with next to nothing in it. As long as that is there, late
-results of its tasks are stale, and a new session of the same UID numbers its attempts beyond all that were ever issued:
-no result can be taken for another's. The number comes from the position of the deletion, which is the first event in
-the new session's index, so that folding the events of the index alone leads to the same attempts.
+A deleted session leaves a *grave* for seven days: a header with almost nothing in it. While the grave exists, late
+results of the old session's tasks are stale, and a new session with the same UID numbers its attempts beyond all that
+were ever issued, so that no result can be applied to the wrong attempt. That number is derived from the position of the
+deletion. The deletion is the first event in the new session's index, so folding the indexed events alone leads to the
+same attempts.
 """
 
 from __future__ import annotations
@@ -21,42 +22,43 @@ from triggers.core.timers import TIMER_ROW
 from triggers.errors import BeingDeleted
 
 ROWS_AT_ONCE: Final = 256
-"""Rows that one event deletes; a timer continues."""
+"""Maximum number of rows that one event deletes. A timer continues with the rest."""
 GRAVE_MS: Final = 7 * 86_400_000
+"""Lifetime of a grave."""
 _NEVER_ISSUED: Final = 1_000_000
-"""More attempts than an instance can have (`timeouts`)."""
+"""An attempt number above those that `timeouts` allow."""
 _POSITIONS: Final = 2_000_000_000
-"""An attempt must fit into 31 bits; as far apart as this, positions may share one."""
+"""Modulus of the positions, because an attempt must fit into 31 bits. Positions this far apart may share a number."""
 
 
 def delete(session: Session, event: DeletionRequested) -> Decision:
-    """Delete the session, whatever runs. One that was never there leaves a grave as well."""
+    """Deletes the session, even while tasks run. A session that never existed leaves a grave as well."""
     return _bury(session, event)
 
 
 def after_the_end(session: Session, event: Event) -> Decision | None:
-    """What an event does to a deleted session; None: the same as to one that was never there.
+    """Returns the decision about an event of a deleted session, or None if it is decided as for a new session.
 
-    Raises BeingDeleted for what would begin a new one while rows of the old one are there.
+    Raises BeingDeleted if the event would start a new session while rows of the old one remain.
     """
     if isinstance(event, TimerFired) and not event.instance:
         return None
     if isinstance(event, TaskEvent | TimerFired | DeletionRequested):
         return Decision(outcome=Outcome.STALE)
     if session.header.sweeping:
-        raise BeingDeleted(f"session {session.uid!r} is being deleted; send the event again a moment later")
+        raise BeingDeleted(f"session {session.uid!r} is being deleted; send the event again later")
     return None
 
 
 def begin(session: Session) -> None:
-    """A session that is not there begins: whoever was deleted before may be forgotten."""
+    """Starts a new session under this UID: if it has a grave, removes the grave's timer."""
     if session.header.deleted:
         _stop_timer(session)
         session.header.deleted = False
 
 
 def wake(session: Session, event: TimerFired) -> Decision:
-    """The session's own timer: it has been idle, has rows left to delete, or its grave may go."""
+    """Handles the session's own timer: deletes an idle session or the next rows, or removes an expired grave."""
     header = session.header
     if not session.exists and not header.deleted:
         return _bury(session, event)
@@ -68,7 +70,10 @@ def wake(session: Session, event: TimerFired) -> Decision:
 
 
 def keep_alive(session: Session, event: SessionEvent, decision: Decision) -> None:
-    """The session is not idle. Called for every event of a session with a `sessionTtl`; seldom does anything."""
+    """Records that the session is not idle, and sets its timer if it has none or a later one.
+
+    `apply` calls it for every event of a session that has a `sessionTtl`.
+    """
     if isinstance(event, TimerFired) and not event.instance:
         return
     header = session.header
@@ -79,7 +84,7 @@ def keep_alive(session: Session, event: SessionEvent, decision: Decision) -> Non
 
 
 def _look_at_the_time(session: Session, event: TimerFired) -> Decision:
-    """Timers are not moved at every event: one that finds the session alive waits for the rest of the time."""
+    """Deletes the session if it is idle. Otherwise sets the timer again, because events do not move it."""
     ttl = session.plan.limits.session_ttl
     due = session.header.last + ttl
     if ttl and due <= event.due:
@@ -100,13 +105,13 @@ def _bury(session: Session, event: SessionEvent) -> Decision:
 
 
 def _sweep(session: Session, event: SessionEvent) -> Decision:
-    found = session.own.first(ROWS_AT_ONCE + 1)
-    for suffix, row in found[:ROWS_AT_ONCE]:
+    rows = session.own.first(ROWS_AT_ONCE + 1)
+    for suffix, row in rows[:ROWS_AT_ONCE]:
         if suffix[:1] == b"i":
             task, number = parse_instance_suffix(suffix)
             stop_timer(session, task, number, decode_instance(row))
         session.own.put(suffix, None)
-    session.header.sweeping = len(found) > ROWS_AT_ONCE
+    session.header.sweeping = len(rows) > ROWS_AT_ONCE
     now = max(event.recorded or event.time, session.header.wake)
     due = now + (1 if session.header.sweeping else GRAVE_MS)
     return Decision(outcome=Outcome.DELETED, commands=[_set_timer(session, due)])

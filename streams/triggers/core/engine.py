@@ -1,4 +1,4 @@
-"""One event, one decision."""
+"""The entry point of the core: applies one event to a session and returns the decision."""
 
 from __future__ import annotations
 
@@ -29,18 +29,19 @@ from triggers.core.rules import fire
 from triggers.core.session import Session
 from triggers.core.step import Step
 
-_APPLIED: Final = Outcome.APPLIED  # looked up once: a member of an enumeration takes 0.1 µs
+_APPLIED: Final = Outcome.APPLIED  # looked up only once, because each look-up of an enumeration's member takes 0.1 µs
 _BEGINNING_NOTHING: Final = frozenset({Outcome.STALE, Outcome.DELETED})
 
 
 def apply(session: Session, event: Event) -> Decision:
-    """Change the session as the event says and return what follows from it.
+    """Applies an event to a session: changes the session and returns the decision.
 
-    Called by every driver (the agent, the in-memory storage, the analysis tools), once per event, in the order of the
-    log. Pure: the same session and event give the same decision. Raises BeingDeleted, InvalidConfiguration,
-    WrongStatus, TaskNotFound or InstanceNotFound before anything is changed. An event whose id is in the session's
-    dedupe window, or a result of an attempt that has one, changes nothing but the index of the session's events.
-    TooManyCommands comes when the session has changed already: throw the object away.
+    Every driver (the agent, the in-memory storage, the analysis tools) calls it once per event, in the order of the
+    log. It is pure: the same session and event lead to the same decision. An event whose id is in the session's dedupe
+    window, or a result of a closed attempt, changes nothing but the session's event index.
+
+    Raises BeingDeleted, InvalidConfiguration, WrongStatus, TaskNotFound or InstanceNotFound before anything is changed.
+    Raises TooManyCommands when the session has already changed: the caller must drop the object.
     """
     event_id = event.id
     if event_id is not None and session.ids.knows(event_id):

@@ -1,7 +1,7 @@
-"""What can happen to a session: every record of `<ns>.events`, decoded.
+"""The events that can happen to a session: the decoded records of `<ns>.events`.
 
-An event is a fact with a place (`position`) and a `time`; both come from the log, never from a clock. Payloads (kwargs,
-results, metadata, configurations) are opaque JSON bytes, read only when a rule or a task needs them.
+An event is a fact with a `position` and a `time`. Both come from the log, never from a clock. Payloads (kwargs,
+results, metadata, configurations) are opaque JSON bytes and are decoded only when a rule or a task needs them.
 """
 
 from __future__ import annotations
@@ -10,16 +10,17 @@ from msgspec import Struct
 
 
 class SessionEvent(Struct, frozen=True, kw_only=True, gc=False):
-    """What every event has."""
+    """Base of all events."""
 
     position: int = 0
-    """Kafka offset of the record, or its number in an in-memory log; grows within a session."""
+    """Offset of the Kafka record, or the event's number in an in-memory log. It grows within a session."""
     time: int = 0
-    """Milliseconds since 1970-01-01 UTC: the event's own time if its producer gave one, else the record's timestamp."""
+    """When it happened, in milliseconds since 1970-01-01 UTC: the time that the producer gave, or else the record's
+    timestamp."""
     recorded: int = 0
-    """The record's timestamp where `time` is the event's own; 0: `time` is that. Timers go by it."""
+    """The record's timestamp if the producer gave a `time`, or 0 if `time` is the timestamp. Timers count from it."""
     id: str | None = None
-    """The caller's id. Repeated within the session's dedupe window, the event changes nothing."""
+    """Id that the producer gave. An event that repeats an id of the session's dedupe window changes nothing."""
 
 
 class TriggerFired(SessionEvent, frozen=True, kw_only=True, tag="fire"):
@@ -27,54 +28,54 @@ class TriggerFired(SessionEvent, frozen=True, kw_only=True, tag="fire"):
 
     trigger: str
     kwargs: bytes = b"{}"
-    """JSON object."""
+    """JSON object that the trigger was fired with."""
 
 
 class ConfigurationUpdated(SessionEvent, frozen=True, kw_only=True, tag="configure"):
     """Tasks were added to the session's configuration, or replaced by name."""
 
     configuration: bytes
-    """JSON object, task name -> directives; the order of the names is the declaration order."""
+    """JSON object, task name -> directives. The order of the names is the declaration order."""
     if_absent: bool = False
-    """Apply only while the session has no configuration (a storage's default configuration)."""
+    """True if a session that has a configuration ignores the update; used for the default one of a storage."""
 
 
 class TaskEvent(SessionEvent, frozen=True, kw_only=True):
-    """What a worker reports of one attempt of an instance."""
+    """Base of the events with which a worker reports on one attempt of an instance."""
 
     instance: str
-    """`<task>#<n>`."""
+    """Name of the instance, `<task>#<n>`."""
     attempt: int = 0
-    """The command's attempt, from 1. 0: whichever is current (a service that does not know attempts)."""
+    """Attempt of the command, counted from 1; 0 means the current one, for services that do not know attempts."""
 
 
 class TaskStarted(TaskEvent, frozen=True, kw_only=True, tag="running"):
-    """A worker took the command."""
+    """A worker started to run the command."""
 
 
 class TaskFinished(TaskEvent, frozen=True, kw_only=True, tag="finished"):
     """The task returned; its result fires the task's name as a trigger (the cascade)."""
 
     result: bytes = b"{}"
-    """JSON object."""
+    """JSON object that the task returned."""
     log_level: int = 0
-    """Highest level the task logged (0 none, 10 debug … 50 critical)."""
+    """Highest level at which the task logged (0 none, 10 debug … 50 critical)."""
 
 
 class TaskFailed(TaskEvent, frozen=True, kw_only=True, tag="failed"):
     """The task raised, was rejected, exceeded a limit, or was lost with its process."""
 
     exception_type: str
-    """`module.Class`."""
+    """Class of the exception, `module.Class`."""
     exception_context: bytes = b"{}"
     """JSON object: the exception's `context`."""
     exception_info: str = ""
-    """Formatted traceback."""
+    """The formatted traceback."""
     log_level: int = 0
 
 
 class TaskStatusChanged(TaskEvent, frozen=True, kw_only=True, tag="status"):
-    """The task raised `StatusChange` (`self.skip()` is status `skipped`). Never cascades."""
+    """The task raised `StatusChange`; `self.skip()` sets the status `skipped`. It never cascades."""
 
     status: str
     metadata: bytes = b"{}"
@@ -89,7 +90,7 @@ class TaskRetried(TaskEvent, frozen=True, kw_only=True, tag="retry"):
     exception_context: bytes = b"{}"
     exception_info: str = ""
     replacement_kwargs: bytes | None = None
-    """JSON object trigger -> kwargs that replaces all kwargs; None keeps them."""
+    """JSON object, trigger -> kwargs, that replaces all kwargs, or None to keep them."""
     cooldown_ms: int = 0
     log_level: int = 0
 
@@ -118,7 +119,7 @@ class StatusSet(SessionEvent, frozen=True, kw_only=True, tag="set_status"):
     cascade: bool = False
     cascade_kwargs: bytes = b"{}"
     force: bool = False
-    """Allow a change that the table of transitions does not."""
+    """True if a change that is not in the table of transitions is allowed."""
 
 
 class MetadataUpdated(SessionEvent, frozen=True, kw_only=True, tag="set_metadata"):
@@ -129,32 +130,32 @@ class MetadataUpdated(SessionEvent, frozen=True, kw_only=True, tag="set_metadata
 
 
 class CloneRequested(SessionEvent, frozen=True, kw_only=True, tag="clone"):
-    """The application made an unstarted copy of an instance."""
+    """The application created an unstarted copy of an instance."""
 
     instance: str
 
 
 class TimerFired(SessionEvent, frozen=True, kw_only=True, tag="timer"):
-    """A timer that a decision has set is due."""
+    """A timer that a decision set is due."""
 
     instance: str
-    """Empty: the session's own timer."""
+    """Name of the instance, or empty for the session's own timer."""
     attempt: int
     due: int = 0
-    """Which timer it is, by its due time; 0: the cooldown's (before timers had names)."""
+    """Due time, which identifies the timer. Older records have 0: the timer of a cooldown."""
 
 
 class DeletionRequested(SessionEvent, frozen=True, kw_only=True, tag="delete"):
-    """The application, or an operator, deletes the session: all of its state, not its past events."""
+    """The application or an operator deletes the session: all of its state, but not its past events."""
 
 
 class SessionImported(SessionEvent, frozen=True, kw_only=True, tag="import"):
-    """A session that was kept somewhere else goes on here; only one that is not there can be imported."""
+    """A session is imported with its state from another storage. Refused if the session exists."""
 
     state: bytes
-    """JSON object: its configuration, instances and latest kwargs (`importing`)."""
+    """JSON object with the configuration, instances and latest kwargs; `importing` describes it."""
     reissue: bool = False
-    """Issue the commands of scheduled and running instances again: nobody will report their results."""
+    """True if the commands of scheduled and running instances are issued again, as no worker will report on them."""
 
 
 Event = (
@@ -174,4 +175,4 @@ Event = (
     | DeletionRequested
     | SessionImported
 )
-"""The closed union of everything that changes a session; the tag is the wire name (`type`) of the event."""
+"""The closed union of everything that changes a session. The tag of a class is the event's `type` in JSON."""

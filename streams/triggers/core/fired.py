@@ -1,7 +1,7 @@
-"""What a trigger is fired with, and where the session keeps it.
+"""The kwargs that a trigger is fired with, and where the session stores them.
 
-A row costs the agent more than two more copies of a few hundred bytes: who alone holds such kwargs has them in its own
-row, which is written anyway, and the trigger's latest kwargs are found there.
+A payload row costs the agent more than two further copies of a few hundred bytes. So if only one instance holds small
+kwargs, they are stored in that instance's row, which is written anyway, and the trigger's latest kwargs refer to it.
 """
 
 from __future__ import annotations
@@ -13,16 +13,19 @@ from triggers.core.instance import SMALL, Payload
 from triggers.core.session import Session
 
 _OWN: Final = 512
-"""Bytes of kwargs that an instance may have in its row, which is written some three times."""
+"""Maximum size in bytes of kwargs in an instance's row, which is written about three times."""
 
 
 class Fired:
-    """A trigger's kwargs while it fires. The first new instance may have them itself, all others share a payload."""
+    """The kwargs of a trigger while it fires.
+
+    The first instance that holds them may store them in its row. All others share a payload row.
+    """
 
     __slots__ = ("_holder", "_session", "_shared", "_text", "trigger")
 
     def __init__(self, session: Session, trigger: str, kwargs: bytes, held: Payload | None = None) -> None:
-        """`held`: an instance has them already, as its result, and this is what it holds."""
+        """`held` is the payload of an instance that holds the kwargs already, as its result."""
         self.trigger = trigger
         self._session = session
         self._text = kwargs
@@ -30,20 +33,20 @@ class Fired:
         self._holder: HeldByInstance | None = None
 
     def give(self, task: str, number: int) -> Payload:
-        """What a new instance is to hold; task and number are its own."""
+        """Returns the payload for an instance of the task. The instance may have to store the kwargs in its row."""
         if self._shared is None and self._holder is None and len(self._text) <= _OWN:
             self._holder = HeldByInstance(task, number)
             return self._text
         return self.share()
 
     def share(self) -> Payload:
-        """What a cohort, or a second instance, is to hold."""
+        """Returns the payload that a cohort or several instances share; stores it on the first call."""
         if self._shared is None:
             self._shared = self._session.add_kwargs(self.trigger, self._text)
         return self._shared
 
     def note(self) -> None:
-        """They are the trigger's latest ones. Once, after everybody who holds them has them."""
+        """Stores the kwargs as the trigger's latest. Called once, after all instances and cohorts have them."""
         session = self._session
         if self._shared is not None:
             session.set_latest(self.trigger, self._shared, held=True)

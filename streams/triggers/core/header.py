@@ -1,4 +1,4 @@
-"""The hot row of a session, and the cohorts of its waiting instances."""
+"""The header, which is the hot row of a session, and the cohorts of its waiting instances."""
 
 from __future__ import annotations
 
@@ -11,81 +11,84 @@ VERSION = 4
 
 
 class UnsharedRow(Struct, frozen=True, array_like=True, tag=0, gc=False):
-    """A payload row that no instance refers to: the trigger's next kwargs may overwrite it."""
+    """Latest kwargs in a payload row to which no instance refers. The trigger's next kwargs may overwrite it."""
 
     number: int
 
 
 class HeldByInstance(Struct, frozen=True, array_like=True, tag=1, gc=False):
-    """An instance stores the kwargs in its own row."""
+    """Latest kwargs that an instance stores in its own row."""
 
     task: str
     number: int
 
 
 Latest = int | bytes | UnsharedRow | HeldByInstance
-"""Where a trigger's latest kwargs are; a number is a payload row that instances refer to as well."""
+"""The stored form of a trigger's latest kwargs: the number of a payload row that instances refer to as well, the kwargs
+themselves, or one of the two classes above."""
 
 
 class Cohort(Struct, array_like=True, gc=False):
-    """Unstarted instances of one task that hold the same triggers: the rules cannot tell them apart."""
+    """Unstarted instances of one task that hold the same triggers, so that the rules treat them alike."""
 
     have: list[str]
-    """Triggers of which they hold kwargs, sorted."""
+    """Triggers whose kwargs the members hold, sorted."""
     seen: list[str]
-    """Their abandon state, sorted."""
+    """Triggers of `unless` that have fired for the members (their abandon state), sorted."""
     fills: dict[str, Payload]
-    """Kwargs (trigger -> payload) given to all of them since they came here; not in their own rows yet."""
+    """Kwargs (trigger -> payload) that all members received in this cohort and that are not in their rows yet."""
     members: list[int]
-    """Their numbers as ranges: start, stop, start, stop, … (see `cohorts`)"""
+    """The members' numbers as half-open ranges: start, stop, start, stop, …"""
 
 
 class TaskState(Struct, array_like=True, gc=False):
-    """What a session knows of one task."""
+    """The counts and cohorts of one task in a session."""
 
     count: int = 0
-    """Instances it ever had; the next one's number."""
+    """Number of instances that were ever created, which is the number of the next one."""
     unresolved: int = 0
     cohorts: list[Cohort] = []
 
 
 class Header(Struct, array_like=True, gc=False):
-    """What nearly every event needs, and nothing that grows with the session. New fields go to the end."""
+    """The state that nearly every event needs. Nothing in it grows with the session. New fields go to the end."""
 
     version: int = VERSION
     configuration: bytes = b""
-    """Hash of the configuration; empty: none."""
+    """Hash of the configuration, or empty if the session has none."""
     tasks: dict[str, TaskState] = {}
-    """The hot ones; the others are rows."""
+    """Hot entries by task; the others are in rows."""
     tasks_spilled: bool = False
     latest: dict[str, Latest] = {}
-    """Latest kwargs by trigger, of the hot ones; the others are rows."""
+    """Hot entries of the latest kwargs by trigger; the others are in rows."""
     latest_spilled: bool = False
     payloads: int = 0
     """Number of the last payload row."""
     instances: int = 0
-    """Instances of all tasks together."""
+    """Number of instances of all tasks."""
     unresolved: int = 0
-    """Unresolved ones of all tasks together."""
+    """Number of unresolved instances of all tasks."""
     created: int = 0
     modified: int = 0
     events: int = 0
     tail: list[int] = []
-    """Positions of the latest events; full chunks are sealed into rows."""
+    """Positions of the latest events. A full chunk is moved into a row."""
     chunks: int = 0
+    """Number of chunks of the event index in rows."""
     ids: bytes = b""
-    """Digests of the latest event ids; full chunks are sealed into rows."""
+    """Digests of the latest event ids. A full chunk is moved into a row."""
     id_chunks: int = 0
+    """Number of chunks of event ids that were ever moved into rows."""
     last: int = 0
-    """When the latest event came into the log; kept only with a `sessionTtl`."""
+    """When the latest event came into the log; maintained only with a `sessionTtl`."""
     wake: int = 0
-    """When the session's own timer is due; 0: it has none."""
+    """Due time of the session's own timer, or 0 if it has none."""
     deleted: bool = False
-    """What is left of a deleted session: enough to know its late results."""
+    """True in the grave of a deleted session, which makes its late results stale."""
     sweeping: bool = False
-    """Deleted, and some of its rows are still there."""
+    """True if the session is deleted and some of its rows remain."""
     past_attempts: int = 0
-    """No attempt of an earlier session of this UID is above it."""
+    """Upper bound of the attempts that earlier sessions of this UID issued."""
 
 
 encode_header = msgspec.msgpack.Encoder().encode

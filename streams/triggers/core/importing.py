@@ -1,10 +1,10 @@
-"""A session that was kept somewhere else goes on here: one event brings all of its state.
+"""The import of a session from another storage. One event carries all of its state:
 
     {"configuration": {"t_import": {"after": ["page"], "run": "app.Import"}},
      "instances": [{"name": "t_import#0", "status": "unstarted", "kwargs": {}, "abandon_state": [], "metadata": {}}],
      "latest_kwargs": {"page": {"n": 3}}, "created": 1700000000000}
 
-Instances stand in the order in which they were created; their fields are those of `InstanceView`.
+Instances are listed in the order in which they were created. Their fields are those of `InstanceView`.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _ACTUAL_KWARGS: Final = "actualKwargs"
 
 
 class ImportedInstance(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """See `InstanceView`."""
+    """An instance of an imported session, with the fields of `InstanceView`."""
 
     name: str
     status: str = Status.UNSTARTED
@@ -52,7 +52,7 @@ class ImportedInstance(Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 
 
 class ImportedSession(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """See `SessionView`."""
+    """The state of an imported session."""
 
     configuration: Raw
     instances: list[ImportedInstance] = []
@@ -64,12 +64,12 @@ _decode_state = msgspec.json.Decoder(ImportedSession).decode
 
 
 def import_session(session: Session, event: SessionImported) -> Decision:
-    """Take the state over; with `reissue`, issue the commands of instances that were scheduled or running again.
+    """Creates the session from the imported state. With `reissue`, also issues commands in flight again.
 
     Raises SessionExists, InvalidConfiguration, or CallError that names the instance, before anything is changed.
     """
     if session.exists:
-        raise SessionExists(f"session {session.uid!r} is there already; an import only makes a new one")
+        raise SessionExists(f"session {session.uid!r} exists already; import it under a UID that is not in use")
     state = _decoded(event.state)
     plan = session.merged(bytes(state.configuration))
     _check(state, plan)
@@ -87,23 +87,23 @@ def import_session(session: Session, event: SessionImported) -> Decision:
 
 
 class _Payloads:
-    """Keeps equal payloads once."""
+    """Stores each distinct payload only once."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
         self._held: dict[bytes, Payload] = {}
 
     def held(self, payload: bytes) -> Payload:
-        """As an instance holds it."""
+        """Stores a payload for an instance and returns what the instance holds."""
         if payload not in self._held:
             self._held[payload] = self._session.add_payload(payload)
         return self._held[payload]
 
     def set_latest(self, trigger: str, payload: bytes) -> None:
-        """See `Session.set_latest`."""
+        """Stores a trigger's latest kwargs, after the instances that may share the payload."""
         held = payload in self._held
-        kept = self._held[payload] if held else self._session.add_payload(payload)
-        self._session.set_latest(trigger, kept, held=held)
+        latest = self._held[payload] if held else self._session.add_payload(payload)
+        self._session.set_latest(trigger, latest, held=held)
 
 
 def _decoded(text: bytes) -> ImportedSession:
@@ -120,9 +120,10 @@ def _check(state: ImportedSession, plan: Plan) -> None:
         if task not in plan.tasks:
             raise CallError(f"instance {imported.name!r}: the configuration has no task {task!r}")
         if number != counts[task]:
-            raise CallError(f"instance {imported.name!r} stands where {instance_name(task, counts[task])!r} must")
+            expected = instance_name(task, counts[task])
+            raise CallError(f"instance {imported.name!r} is out of order; the next of its task must be {expected!r}")
         if imported.parent is not None and not _parsed(imported.parent)[1] < number:
-            raise CallError(f"instance {imported.name!r}: its parent {imported.parent!r} is not before it")
+            raise CallError(f"instance {imported.name!r}: its parent {imported.parent!r} must have a lower number")
         counts[task] += 1
 
 
@@ -166,7 +167,7 @@ def _instance(session: Session, imported: ImportedInstance, payloads: _Payloads)
 
 
 def _go_on(step: Step, imported: ImportedInstance, *, reissue: bool) -> None:
-    """What was in flight, or waited for a cooldown, and what it is watched for."""
+    """Restores the timer of an instance that is scheduled or running; with `reissue`, schedules a new attempt."""
     if imported.status not in _IN_FLIGHT:
         return
     task, number = parse_instance_name(imported.name)

@@ -1,4 +1,4 @@
-"""One execution slot of a task, as it is stored."""
+"""An instance, which is one execution slot of a task, in its stored form."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from msgspec import Struct, field
 from triggers.core.statuses import RESOLVED, UNSTARTED
 
 Payload = int | bytes
-"""A payload as headers and instances hold it: itself (a small one, or kwargs that only one instance has), or the number
-of its row."""
+"""A payload as headers and instances hold it: the bytes themselves if the payload is small or only one instance holds
+it, otherwise the number of its row."""
 
 SMALL: Final = 64
-"""Bytes of a payload that needs no row of its own: a row costs the agent about 3 µs (see docs/performance.md)."""
+"""Maximum size in bytes of a payload without a row. A row costs the agent about 3 µs (docs/performance.md)."""
 
 
 class Instance(
@@ -41,47 +41,48 @@ class Instance(
         "deadline": "l",
     },
 ):
-    """Its task and number are in the row's key."""
+    """The row of an instance. The key of the row holds its task and number."""
 
     sequence: int
-    """Place among all instances of the session, from 0."""
+    """Number among all instances of the session in the order of creation, counted from 0."""
     created: int
     status: str = UNSTARTED
     kwargs: dict[str, Payload] = field(default_factory=dict)
-    """Trigger -> payload. While the instance waits, its cohort may hold more."""
+    """Trigger -> payload. While the instance waits, its cohort may hold further kwargs for it."""
     seen: list[str] = field(default_factory=list)
-    """Abandon state, sorted."""
+    """Triggers of `unless` that have fired (the abandon state), sorted."""
     attempt: int = 0
-    """Attempts issued so far."""
+    """Number of the current attempt, or 0 before the first one."""
     settled: bool = False
-    """Whether the current attempt has its result, or nobody waits for it any more."""
+    """True if the current attempt is closed: it has its result or was given up."""
     configuration: bytes = b""
-    """Hash of the configuration that its command was made under."""
+    """Hash of the configuration under which its command was issued."""
     modified: int = 0
     stamps: dict[str, int] = field(default_factory=dict)
-    """Status -> when it was set last."""
+    """Status -> time when it was last set."""
     metadata: dict[str, bytes] = field(default_factory=dict)
-    """JSON values."""
+    """Key -> JSON value."""
     result: Payload | None = None
-    """Payload that cascaded, or would have."""
+    """Result of the finished task, or the simulated result of a skipped one."""
     depth: int = 0
+    """Number of replays, retries and clones between this instance and the first."""
     parent: int = -1
-    """Number of the instance it replays; -1: none."""
+    """Number of the instance that it replays or copies, or -1."""
     due: int = 0
-    """When its cooldown is over and its command issued; 0: it waits for none."""
+    """Time when its cooldown ends and its command is issued, or 0 if it has no cooldown."""
     cascade_depth: int = 0
-    """How many results in a row, without an event from outside, led to its being scheduled."""
+    """Number of results in a row, without an event from outside, that led to its being scheduled."""
 
     deadline: int = 0
-    """When its attempt is overdue; 0: never."""
+    """Time when its attempt is overdue, or 0 if it has no timeout."""
 
     @property
     def resolved(self) -> bool:
-        """Whether nothing waits for it any more."""
+        """True if nothing waits for the instance any more."""
         return self.status in RESOLVED
 
     def awaits(self, attempt: int) -> bool:
-        """Whether a result of that attempt (0: the current one) counts."""
+        """Returns whether a result of that attempt is still expected; 0 stands for the current attempt."""
         return self.attempt > 0 and not self.settled and attempt in (0, self.attempt)
 
 

@@ -1,4 +1,4 @@
-"""Names of instances: their task, and their number among its instances."""
+"""Names of instances, which consist of the task and the number among its instances."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from triggers.errors import InstanceNotFound
 
 
 def instance_name(task: str, number: int) -> str:
-    """`<task>#<n>`."""
+    """Returns `<task>#<n>`."""
     return f"{task}#{number}"
 
 
 def parse_instance_name(name: str) -> tuple[str, int]:
-    """Task and number. Raises InstanceNotFound for a text that names no instance."""
+    """Returns the task and the number. Raises InstanceNotFound if the text is not the name of an instance."""
     task, mark, digits = name.rpartition("#")
     if not mark or not digits.isdecimal() or str(int(digits[:19])) != digits:
-        raise InstanceNotFound(f"{name!r:.200} is no instance; instances are named <task>#<number>")
+        raise InstanceNotFound(f"{name!r:.200} is not an instance name; write <task>#<number>, such as t_import#0")
     return task, int(digits)

@@ -1,4 +1,4 @@
-"""Kwargs as JSON bytes, joined and merged without decoding the values: they reach the task as they were fired."""
+"""Joins and merges kwargs as JSON bytes. Values are never decoded, so they reach the task just as they were fired."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _starts: Final[dict[str, bytes]] = {}
 
 
 def members_of(text: bytes) -> dict[str, bytes]:
-    """Members of a JSON object, their values verbatim. Raises CallError for anything else."""
+    """Returns the members of a JSON object with their values verbatim. Raises CallError for any other text."""
     try:
         return {name: bytes(value) for name, value in _members(text).items()}
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -25,23 +25,23 @@ def members_of(text: bytes) -> dict[str, bytes]:
 
 
 def object_of(members: Mapping[str, bytes]) -> bytes:
-    """The JSON object of these members."""
+    """Returns the JSON object with these members."""
     return joined([start_of(name) + value for name, value in members.items()])
 
 
 def joined(members: Iterable[bytes]) -> bytes:
-    """The JSON object of members that are written out: `"name":value`."""
+    """Returns the JSON object of encoded members, each of the form `"name":value`."""
     return b"{" + b",".join(members) + b"}"
 
 
 def start_of(name: str) -> bytes:
-    """A member's name and its colon. Names repeat."""
+    """Returns an encoded name and its colon. The encoding is cached because the same names recur."""
     start = _starts.get(name)
     return remember(_starts, _MOST_STARTS, name, _encode_name(name) + b":") if start is None else start
 
 
 def merge(base: bytes, over: bytes) -> bytes:
-    """Two mappings merge at every depth; anything else is replaced by the fired value."""
+    """Merges two JSON values: objects at every depth, while any other value of `over` replaces that of `base`."""
     if not (_is_object(base) and _is_object(over)):
         return over
     merged = members_of(base)

@@ -1,4 +1,4 @@
-"""The life of one instance: created, scheduled, moved from status to status, replayed."""
+"""The life cycle of an instance: creation, scheduling, changes of its status, replay."""
 
 from __future__ import annotations
 
@@ -21,37 +21,37 @@ from triggers.core.timers import TIMER_ROW
 from triggers.errors import TaskNotFound, TooManyCommands
 
 CASCADE_TOO_DEEP: Final = "triggers.CascadeTooDeep"
-"""`exceptionType` of an instance that a cascade was not allowed to schedule."""
+"""`exceptionType` of an instance that failed because a cascade was too deep to schedule it."""
 
 MAX_COMMAND_BYTES: Final = 32 << 20
-"""Of all the commands that one event causes: a large payload that thousands of instances wait for would not fit into
-any worker's memory, and the worker that reads the event after the crash is the next."""
+"""Maximum size of all commands that one event causes. Without a limit, a large payload that thousands of instances wait
+for would exhaust the memory of every worker that reads the event, one after another."""
 _COMMAND_BYTES: Final = 512
-"""What a command takes beside its kwargs."""
+"""Size of a command without its kwargs, roughly."""
 
 _json: Final = msgspec.json.Encoder().encode
 
 
 def create(step: Step, task: str, instance: Instance) -> int:
-    """Add an unstarted instance, which nothing knows to wait yet (`join_cohort`); its number."""
+    """Adds an unstarted instance and returns its number. It waits in no cohort until `join_cohort` is called."""
     number = step.session.add_instance(task, step.session.task_state(task), instance)
     step.note(instance_name(task, number), UNSTARTED)
     return number
 
 
 def join_cohort(step: Step, task: str, number: int, instance: Instance) -> None:
-    """Let an unstarted instance wait."""
+    """Adds an unstarted instance to its cohort."""
     join(step.session.task_state(task), number, instance)
 
 
 def settle(instance: Instance, cohort: Cohort) -> None:
-    """Give an instance that leaves its cohort what the cohort held for it."""
+    """Copies the kwargs and the abandon state of a cohort into an instance that is removed from it."""
     instance.kwargs |= cohort.fills
     instance.seen = cohort.seen
 
 
 def move(step: Step, task: str, number: int, status: str) -> Instance:
-    """Set an instance's status: its time stamp, the count of unresolved instances, its cohort and its timer follow."""
+    """Sets an instance's status and updates its time stamp, cohort, timer and the count of unresolved instances."""
     session = step.session
     instance = session.change(task, number)
     if instance.status == UNSTARTED and (cohort := leave(session.task_state(task), number)):
@@ -69,9 +69,9 @@ def move(step: Step, task: str, number: int, status: str) -> Instance:
 
 
 def start(step: Step, rule: TaskConfig, number: int, name: str, instance: Instance) -> None:
-    """Issue the first attempt of an instance that waits in no cohort (any more).
+    """Issues the first attempt of an instance that is in no cohort and has no timer.
 
-    The hot half of `schedule`: it does not look for the cohort and the timer that such an instance has not (2 µs less).
+    This is the hot path of `schedule`. It saves 2 µs because it looks for neither a cohort nor a timer.
     """
     if step.cascade_depth > step.session.plan.limits.max_cascade_depth:
         _stop_cascade(step, rule.name, number)
@@ -84,9 +84,9 @@ def start(step: Step, rule: TaskConfig, number: int, name: str, instance: Instan
 
 
 def schedule(step: Step, task: str, number: int, delay: int = 0) -> None:
-    """Issue the instance's next attempt, at once or (a timer) after `delay` milliseconds. Raises TaskNotFound.
+    """Issues the instance's next attempt at once, or sets a timer that does so after `delay` milliseconds.
 
-    Beyond the session's `maxCascadeDepth` it fails instead.
+    The instance fails instead if the cascade is deeper than the session's `maxCascadeDepth`. Raises TaskNotFound.
     """
     session, name = step.session, instance_name(task, number)
     rule = rule_of(session, task)
@@ -113,7 +113,7 @@ def _count_attempt(step: Step, instance: Instance) -> None:
 
 
 def issue(step: Step, rule: TaskConfig, name: str, instance: Instance) -> None:
-    """The command of the current attempt; it must be `running` within the task's time-out. Raises TooManyCommands."""
+    """Issues the command of the current attempt and sets the deadline for its start. Raises TooManyCommands."""
     command = run_task(step, rule, name, instance)
     step.commands.append(command)
     step.command_bytes += len(command.kwargs) + _COMMAND_BYTES
@@ -124,20 +124,20 @@ def issue(step: Step, rule: TaskConfig, name: str, instance: Instance) -> None:
 
 
 def watch(step: Step, name: str, instance: Instance, limit: int) -> None:
-    """The attempt is overdue when it has the same status after `limit` milliseconds."""
+    """Sets a timer: the attempt is overdue if it still has the same status after `limit` milliseconds."""
     instance.deadline = step.now + limit
     set_timer(step, name, instance.attempt, instance.deadline)
 
 
 def set_timer(step: Step, name: str, attempt: int, due: int) -> None:
-    """Let a `TimerFired` for the instance come at `due`."""
+    """Sets a timer, so that a `TimerFired` for the instance is published at `due`."""
     session = step.session
     session.write_shared(timer_key(due, session.uid, name, attempt), TIMER_ROW)
     step.commands.append(SetTimer(session=session.uid, instance=name, attempt=attempt, due=due))
 
 
 def _stop_cascade(step: Step, task: str, number: int) -> None:
-    """Whatever led here goes round in circles, or so it seems: an operator may replay the instance, or skip it."""
+    """Fails the instance, because the rules seem to fire one another endlessly. An operator may replay or skip it."""
     limit = step.session.plan.limits.max_cascade_depth
     instance = move(step, task, number, Status.FAILED)
     text = f"{limit} results in a row led to this instance without an event from outside (maxCascadeDepth)"
@@ -146,12 +146,12 @@ def _stop_cascade(step: Step, task: str, number: int) -> None:
 
 
 def exception_metadata(kind: str, context: bytes, info: str) -> dict[str, bytes]:
-    """What a failed instance tells of its exception; `kind` is `module.Class`, `context` a JSON object."""
+    """Returns the metadata of a failed instance; `kind` is `module.Class` and `context` is a JSON object."""
     return {"exceptionType": _json(kind), "exceptionContext": context, "exceptionInfo": _json(info)}
 
 
 def run_task(step: Step, rule: TaskConfig, name: str, instance: Instance) -> RunTask:
-    """The command of the instance's current attempt."""
+    """Returns the command of the instance's current attempt."""
     return RunTask(
         session=step.session.uid,
         instance=name,
@@ -165,7 +165,7 @@ def run_task(step: Step, rule: TaskConfig, name: str, instance: Instance) -> Run
 
 
 def task_kwargs(session: Session, rule: TaskConfig, instance: Instance) -> bytes:
-    """What the task receives: trigger -> kwargs, `withParams` merged in. Fired values win and stay verbatim."""
+    """Returns the kwargs of the task: trigger -> kwargs, merged over `withParams`. Fired values stay verbatim."""
     kwargs = instance.kwargs
     names = sorted(kwargs) if len(kwargs) > 1 else kwargs
     fired = joined([start_of(name) + session.payload(kwargs[name]) for name in names])
@@ -173,9 +173,9 @@ def task_kwargs(session: Session, rule: TaskConfig, instance: Instance) -> bytes
 
 
 def replay(step: Step, task: str, number: int, kwargs: bytes | None, delay: int = 0) -> None:
-    """The instance becomes `replayed`, a copy of it is scheduled, whatever `after` and `unless` say.
+    """Sets the instance to `replayed` and schedules a copy of it, regardless of `after` and `unless`.
 
-    Raises TaskNotFound, or CallError for kwargs that are no JSON object, before anything is changed.
+    Raises TaskNotFound, or CallError if the kwargs are not a JSON object, before anything is changed.
     """
     rule_of(step.session, task)
     replacement = None if kwargs is None else members_of(kwargs)
@@ -187,7 +187,7 @@ def replay(step: Step, task: str, number: int, kwargs: bytes | None, delay: int 
 
 
 def copy_of(step: Step, parent: Instance, number: int) -> Instance:
-    """An unstarted copy: same kwargs and abandon state, one deeper."""
+    """Returns an unstarted copy with the same kwargs and abandon state; its depth is one greater."""
     return Instance(
         sequence=step.session.header.instances,
         created=step.time,
@@ -199,7 +199,7 @@ def copy_of(step: Step, parent: Instance, number: int) -> Instance:
 
 
 def stop_timer(session: Session, task: str, number: int, instance: Instance) -> None:
-    """Delete the instance's timer, if it has one."""
+    """Deletes the instance's timer, if it has one."""
     if due := instance.due or instance.deadline:
         name = instance_name(task, number)
         session.write_shared(timer_key(due, session.uid, name, instance.attempt), None)
@@ -207,7 +207,7 @@ def stop_timer(session: Session, task: str, number: int, instance: Instance) -> 
 
 
 def rule_of(session: Session, task: str) -> TaskConfig:
-    """The task's rule now. Raises TaskNotFound."""
+    """Returns the rule that the session's current configuration has for the task. Raises TaskNotFound."""
     rule = session.plan.tasks.get(task)
     if rule is None:
         raise TaskNotFound(f"session {session.uid!r} has no task {task!r}")

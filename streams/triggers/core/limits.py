@@ -1,10 +1,10 @@
-"""Limits that a configuration sets: of a session under the reserved name `$limits`, of a task as its `timeouts`.
+"""The limits that a configuration sets, for a session under the reserved name `$limits` and for a task in `timeouts`.
 
     {"$limits": {"maxCascadeDepth": 50, "sessionTtl": 2592000, "timeouts": {"running": 3600}},
      "t_import": {"after": ["page"], "run": "app.Import", "timeouts": {"scheduled": 600, "running": 60, "attempts": 2}}}
 
-Times are seconds there and milliseconds here. They are part of the log, not settings of a worker: two workers with
-different settings, or an analysis on a laptop, must decide alike.
+Times are seconds in the configuration and milliseconds in `Limits`. Limits are part of the log rather than settings of
+a worker, because two workers with different settings, or an analysis on a laptop, must reach the same decisions.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ _decode_timeouts = msgspec.json.Decoder(_Timeouts | None)
 
 
 def limits_of(text: bytes) -> Limits:
-    """The value of `$limits`. Raises InvalidConfiguration."""
+    """Decodes the value of `$limits`. Raises InvalidConfiguration."""
     wire = _decoded(_decode_limits, text, repr(LIMITS_NAME), "maxCascadeDepth, sessionTtl, timeouts")
     return Limits(
         max_cascade_depth=wire.max_cascade_depth or DEFAULT_CASCADE_DEPTH,
@@ -54,7 +54,7 @@ def limits_of(text: bytes) -> Limits:
 
 
 def timeouts_of(text: bytes, task: str) -> Timeouts | None:
-    """The value of a task's `timeouts`; None: it has none of its own. Raises InvalidConfiguration."""
+    """Decodes a task's `timeouts`; returns None if it sets none. Raises InvalidConfiguration."""
     wire = _decoded(_decode_timeouts, text, f"task {task!r}: 'timeouts'", "scheduled, running, attempts")
     return None if wire is None else _timeouts(wire)
 
@@ -63,7 +63,7 @@ def _decoded(decoder: msgspec.json.Decoder[T], text: bytes, whose: str, keys: st
     try:
         return decoder.decode(text)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise InvalidConfiguration(f"{whose}: {error}; its keys are {keys}, times are seconds") from error
+        raise InvalidConfiguration(f"{whose}: {error}; its keys are {keys}, times are in seconds") from error
 
 
 def _timeouts(wire: _Timeouts | None) -> Timeouts:

@@ -1,4 +1,4 @@
-"""Results that are asked for again, kept in plain dictionaries: `lru_cache` takes six times as long."""
+"""Bounded caches in plain dictionaries, because `lru_cache` takes six times as long."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ V = TypeVar("V")
 
 
 def remember(known: dict[K, V], most: int, key: K, result: V) -> V:
-    """Keep the result, which is returned. A dictionary that holds `most` starts anew: that is seldom, and quick."""
+    """Stores a result and returns it. If the dictionary has `most` entries already, it is cleared first."""
     if len(known) >= most:
         known.clear()
     known[key] = result

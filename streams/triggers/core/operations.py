@@ -1,4 +1,4 @@
-"""What an application or an operator does to a session besides firing triggers."""
+"""The operations of applications and operators on a session, other than firing triggers."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _json: Final = msgspec.json.Encoder().encode
 
 
 def configure(session: Session, event: ConfigurationUpdated) -> Decision:
-    """Add tasks, or replace tasks of the same name; nothing is removed and no instance changes."""
+    """Adds tasks, or replaces tasks of the same name. Nothing is removed and no instance changes."""
     plan = session.merged(event.configuration)
     if event.if_absent and session.header.configuration:
         return Decision(outcome=Outcome.UNUSED)
@@ -40,7 +40,7 @@ def configure(session: Session, event: ConfigurationUpdated) -> Decision:
 
 
 def replay(session: Session, event: ReplayRequested) -> Decision:
-    """Schedule a copy of a failed instance at once, whatever `after` and `unless` say."""
+    """Schedules a copy of a failed instance at once, regardless of `after` and `unless`."""
     task, number, _ = _failed(session, event.instance, "replayed")
     step = Step(session, event)
     replay_instance(step, task, number, event.replacement_kwargs)
@@ -48,7 +48,7 @@ def replay(session: Session, event: ReplayRequested) -> Decision:
 
 
 def skip(session: Session, event: SkipRequested) -> Decision:
-    """Resolve a failed instance, optionally as if it had finished with a result."""
+    """Resolves a failed instance, optionally as if it had finished with a result."""
     task, number, _ = _failed(session, event.instance, "skipped")
     step = Step(session, event)
     instance = move(step, task, number, Status.SKIPPED)
@@ -61,12 +61,12 @@ def skip(session: Session, event: SkipRequested) -> Decision:
 
 
 def set_status(session: Session, event: StatusSet) -> Decision:
-    """Set a status by hand, within the table of transitions unless forced."""
+    """Sets a status that the application chose. It must be in the table of transitions unless forced."""
     task, number, instance = session.find(event.instance)
     if not event.force and not may_be_set(instance.status, event.status):
         raise WrongStatus(
             f'Instance "{_text(event.instance, instance)}" in {instance.status} state cannot be set to'
-            f" {event.status!r}; use force to do it all the same"
+            f" {event.status!r}; use force to set it anyway"
         )
     step, metadata = Step(session, event), members_of(event.metadata)
     changed = move(step, task, number, event.status)
@@ -78,7 +78,7 @@ def set_status(session: Session, event: StatusSet) -> Decision:
 
 
 def set_metadata(session: Session, event: MetadataUpdated) -> Decision:
-    """Merge metadata; the status and its time stamp stay."""
+    """Merges metadata into an instance. Its status and the status's time stamp do not change."""
     task, number, _ = session.find(event.instance)
     metadata = members_of(event.metadata)
     instance = session.change(task, number)
@@ -88,7 +88,7 @@ def set_metadata(session: Session, event: MetadataUpdated) -> Decision:
 
 
 def clone(session: Session, event: CloneRequested) -> Decision:
-    """Add an unstarted copy, which waits like any other instance."""
+    """Adds an unstarted copy, which waits like any other instance."""
     task, number, instance = session.find(event.instance)
     step = Step(session, event)
     copy = copy_of(step, instance, number)

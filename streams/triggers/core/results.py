@@ -1,4 +1,5 @@
-"""What a worker reports of an attempt. The first result of the current attempt counts, every other one is stale."""
+"""Applies the results that workers report, and timers. Only the first result of the current attempt is applied; all
+others are stale."""
 
 from __future__ import annotations
 
@@ -20,13 +21,13 @@ from triggers.core.step import Step
 TaskResult = TaskStarted | TaskFinished | TaskFailed | TaskStatusChanged | TaskRetried
 
 TIMED_OUT: Final = "triggers.TimedOut"
-"""`exceptionType` of an instance whose attempts were all overdue."""
+"""`exceptionType` of an instance whose last attempt was overdue."""
 
 _json: Final = msgspec.json.Encoder().encode
 
 
 def apply_result(session: Session, event: TaskResult) -> Decision:
-    """See `apply`."""
+    """Applies what a worker reports about an attempt; returns the decision `STALE` if it expects no such report."""
     task, number, instance = session.find(event.instance)
     if not instance.awaits(event.attempt) or (_is_start(event) and instance.status != Status.SCHEDULED):
         return Decision(outcome=Outcome.STALE)
@@ -52,7 +53,7 @@ def apply_result(session: Session, event: TaskResult) -> Decision:
 
 
 def run_due(session: Session, event: TimerFired) -> Decision:
-    """A timer of the current attempt: its cooldown is over and its command follows, or it is overdue."""
+    """Handles a timer of an instance: issues its command after a cooldown, or gives an overdue attempt up."""
     task, number, instance = session.find(event.instance)
     current, step = event.attempt == instance.attempt, Step(session, event)
     if current and instance.due and event.due in {0, instance.due}:
@@ -67,7 +68,7 @@ def run_due(session: Session, event: TimerFired) -> Decision:
 
 
 def _give_up(step: Step, task: str, number: int) -> None:
-    """Nobody waits for the attempt any longer: the next one follows, or the instance fails."""
+    """Schedules the next attempt after an overdue one, or fails the instance if it was the last."""
     session = step.session
     instance, most = session.change(task, number), rule_of(session, task).timeouts.attempts
     if instance.attempt - session.header.past_attempts < most:

@@ -1,4 +1,4 @@
-"""What a trigger does to a session: which instances it fills, creates, abandons and makes ready."""
+"""Applies a trigger to the rules of a session: which instances it fills, creates, abandons and starts."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from triggers.core.plan import TaskConfig
 from triggers.core.statuses import UNSTARTED, Status
 from triggers.core.step import Step
 
-_STOPPED: Final = Outcome.STOPPED  # looked up once: a member of an enumeration takes 0.1 µs
+_STOPPED: Final = Outcome.STOPPED  # looked up only once, because each look-up of an enumeration's member takes 0.1 µs
 
 
 def fire(step: Step, fired: Fired) -> None:
-    """Fire a trigger and schedule what became ready. Tasks in declaration order, instances in creation order."""
+    """Fires a trigger and starts the instances that become ready, by declaration order and then creation order."""
     session, trigger = step.session, fired.trigger
     ready: list[_Ready] = []
     for task in session.plan.by_trigger.get(trigger, ()):
@@ -41,17 +41,17 @@ def fire(step: Step, fired: Fired) -> None:
 
 
 def can_run(task: TaskConfig, have: Collection[str]) -> bool:
-    """All of `after` is there. A task that waits for nothing never runs by itself."""
+    """Returns whether `have` contains all triggers of `after`. A task with an empty `after` never becomes ready."""
     return bool(task.after) and _all_in(task.after, have)
 
 
 def can_abandon(task: TaskConfig, seen: Collection[str]) -> bool:
-    """All of `unless` has fired."""
+    """Returns whether `seen` contains all triggers of `unless`. A task without `unless` is never abandoned."""
     return bool(task.unless) and _all_in(task.unless, seen)
 
 
 def _all_in(names: Sequence[str], have: Collection[str]) -> bool:
-    """`set.issubset` would make a set of the list first."""
+    """Returns whether `have` contains all names. `set.issubset` would have to build a set first."""
     for name in names:  # noqa: SIM110  # a generator takes longer than the comparisons
         if name not in have:
             return False
@@ -59,7 +59,7 @@ def _all_in(names: Sequence[str], have: Collection[str]) -> bool:
 
 
 _Ready = tuple[TaskConfig, int, str, Instance]
-"""Rule, number, name and instance."""
+"""An instance that is ready to start: its rule, number, name and row."""
 _number: Final = itemgetter(1)
 
 
@@ -74,18 +74,18 @@ class _Offer:
         self._fills = fired.trigger in task.after_set
         self._sees = fired.trigger in task.unless_set
         self.ready: list[_Ready] = []
-        """What became ready, in creation order."""
+        """Instances that became ready, in creation order once `make` has returned."""
 
     def make(self) -> bool:
-        """Give the trigger to them; whether none took it."""
-        taken = [self._give(cohort) for cohort in self._state.cohorts]
+        """Gives the trigger to every waiting cohort. Returns True if no cohort could use it."""
+        used = [self._give(cohort) for cohort in self._state.cohorts]
         for cohort in list(self._state.cohorts):
             self._settle(cohort)
         self.ready.sort(key=_number)
-        return not any(taken)
+        return not any(used)
 
     def _give(self, cohort: Cohort) -> bool:
-        """Whether the cohort took the trigger; the first kwargs stay."""
+        """Gives the trigger to a cohort and returns whether it could use it. Kwargs that it has are not replaced."""
         trigger = self._fired.trigger
         fills = self._fills and trigger not in cohort.have
         if fills:
@@ -97,14 +97,18 @@ class _Offer:
         return fills or sees
 
     def _kwargs_for(self, cohort: Cohort) -> Payload:
-        """An only member that starts now may have them in its row; as long as they wait, they are the header's."""
+        """Returns the payload for a cohort. Only if its single member starts now may the member store the kwargs."""
         number = only_number(cohort)
         if number is not None and can_run(self._task, cohort.have):
             return self._fired.give(self._task.name, number)
         return self._fired.share()
 
     def _settle(self, cohort: Cohort) -> None:
-        """Abandon or start its members. Any cohort: a changed configuration may have made it ready untouched."""
+        """Abandons the members of a cohort, or makes them ready, if the rule says so.
+
+        This includes cohorts that could not use the trigger, because an update of the configuration may have made them
+        ready.
+        """
         if can_abandon(self._task, cohort.seen):
             for _, number, _, _ in self._dissolve(cohort):
                 move(self._step, self._task.name, number, Status.ABANDONED)
@@ -112,7 +116,7 @@ class _Offer:
             self.ready += self._dissolve(cohort)
 
     def _dissolve(self, cohort: Cohort) -> list[_Ready]:
-        """Write into the members' rows what the cohort held for them."""
+        """Removes a cohort and copies its fills into the rows of its members, which it returns."""
         self._state.cohorts.remove(cohort)
         session, task = self._step.session, self._task
         name = task.name
@@ -125,7 +129,7 @@ class _Offer:
 
 
 def _create(step: Step, task: TaskConfig, state: TaskState, fired: Fired) -> tuple[_Ready, ...]:
-    """A new instance takes the latest kwargs of everything that fired before, and the trigger's own; if it is ready."""
+    """Creates an instance and returns it if it is ready. Otherwise it waits in a cohort or is abandoned at once."""
     instance = _new_instance(step, task, state, fired)
     number = step.session.add_instance(task.name, state, instance)
     name = instance_name(task.name, number)
@@ -140,6 +144,7 @@ def _create(step: Step, task: TaskConfig, state: TaskState, fired: Fired) -> tup
 
 
 def _new_instance(step: Step, task: TaskConfig, state: TaskState, fired: Fired) -> Instance:
+    """Returns an instance with the fired kwargs and the latest kwargs of all triggers that have fired before."""
     session, trigger = step.session, fired.trigger
     kwargs: dict[str, Payload] = {}
     for name in task.after:

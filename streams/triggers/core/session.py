@@ -1,4 +1,4 @@
-"""A session's working copy: its header decoded, its rows read when they are needed, its changes kept until written."""
+"""The working copy of a session: its decoded header, rows that are read on demand, and changes that are not written."""
 
 from __future__ import annotations
 
@@ -44,10 +44,10 @@ _LATEST: Final = HotKind[Latest](b"l", _HOT_TRIGGERS, msgspec.msgpack.Decoder(La
 
 
 class Session:
-    """One session over the committed rows of its partition.
+    """The state of one session, on top of the committed rows of its partition.
 
-    It may be kept from batch to batch as long as nobody else writes the session's rows and its `changes` are written;
-    after an aborted transaction it must be dropped. Not thread-safe.
+    A caller may keep it for several batches if it writes all `changes` and nothing else writes the session's rows. It
+    must be dropped after an aborted transaction. It is not thread-safe.
     """
 
     __slots__ = (
@@ -74,20 +74,20 @@ class Session:
         self._rows = rows
         self._plans = plans
         self.own = OwnRows(uid, rows)
-        """The rows beside the header."""
+        """The session's rows, except the header."""
         self._key = header_key(uid)
         self._shared: dict[bytes, bytes | None] = {}
         self._instances: dict[tuple[str, int], Instance] = {}
         self._changed: dict[tuple[str, int], Instance] = {}
         self._payloads: dict[int, bytes] = {}
-        """Payload rows to write, by number."""
+        """Payload rows that are to be written, by number."""
         stored = rows.get(self._key)
         self._open(_header(uid, stored), there=stored is not None)
 
     def _open(self, header: Header, *, there: bool) -> None:
         self.header = header
         self.exists = there and not header.deleted
-        """Whether anything has happened in it."""
+        """True if the session has events and is not deleted."""
         self.plan: Plan = self._plans.load(header.configuration, self._rows)
         self.tasks = HotMap(header.tasks, self.own, _TASKS, spilled=header.tasks_spilled)
         self.latest = HotMap(header.latest, self.own, _LATEST, spilled=header.latest_spilled)
@@ -95,18 +95,18 @@ class Session:
         self.ids = DedupeWindow(header, self.own)
 
     def reopen(self, header: Header) -> None:
-        """Go on as a session that is not there; what was changed is among the rows by then."""
+        """Continues with another header, as a session that does not exist. Changed rows are encoded first."""
         self._keep_rows()
         self._open(header, there=False)
 
     def touch(self) -> None:
-        """The header has changed."""
+        """Marks the header as changed, so that `changes` includes it."""
         self._touched = True
 
     # -- rows ---------------------------------------------------------------------------------------------------------
 
     def changes(self) -> dict[bytes, bytes | None]:
-        """Rows to write (None: to delete) since the last call; rows that are not hot are let go."""
+        """Returns the rows to write since the last call, by key; None deletes a row. Forgets cached rows."""
         self._keep_rows()
         changes = self.own.take_changes()
         if self._shared:
@@ -127,20 +127,20 @@ class Session:
         self._payloads.clear()
 
     def write_shared(self, key: bytes, row: bytes | None) -> None:
-        """Write, or delete, a row that is the partition's."""
+        """Writes a row that does not belong to the session alone, such as a timer; None deletes it."""
         self._shared[key] = row
 
     # -- instances ----------------------------------------------------------------------------------------------------
 
     def task_state(self, task: str) -> TaskState:
-        """What the session knows of the task, to read or to change."""
+        """Returns the state of the task, which the caller may change in place."""
         state = self.tasks.hot.get(task) or self.tasks.get(task)
         if state is None:
             state = self.tasks.hot[task] = TaskState()
         return state
 
     def instance(self, task: str, number: int) -> Instance:
-        """The instance, to read. Raises InstanceNotFound."""
+        """Returns the instance, read-only. Raises InstanceNotFound."""
         instance = self._instances.get((task, number))
         if instance is None:
             row = self.own.get(instance_suffix(task, number))
@@ -150,18 +150,18 @@ class Session:
         return instance
 
     def change(self, task: str, number: int) -> Instance:
-        """The instance, to change; it is written. Raises InstanceNotFound."""
+        """Returns the instance for changes in place; it will be written. Raises InstanceNotFound."""
         instance = self.instance(task, number)
         self._changed[task, number] = instance
         return instance
 
     def find(self, name: str) -> tuple[str, int, Instance]:
-        """Task, number and instance of a name, to read. Raises InstanceNotFound."""
+        """Returns the task, the number and the instance of a name, read-only. Raises InstanceNotFound."""
         task, number = parse_instance_name(name)
         return task, number, self.instance(task, number)
 
     def add_instance(self, task: str, state: TaskState, instance: Instance) -> int:
-        """Add it to the task, which is in that state; its number."""
+        """Adds an instance to the task, whose state the caller passes, and returns its number."""
         header = self.header
         number = state.count
         state.count = number + 1
@@ -172,19 +172,19 @@ class Session:
         return number
 
     def count_resolved(self, task: str, change: int) -> None:
-        """So many instances of the task became resolved (1), or are no longer (-1)."""
+        """Adds `change` to the count of the task's resolved instances: 1 or -1."""
         self.task_state(task).unresolved -= change
         self.header.unresolved -= change
 
     def instances(self) -> Iterator[tuple[str, int, Instance]]:
-        """Every instance, as stored; a query, not for the hot path. Changes must have been written."""
+        """Yields every instance as it is stored. Only for queries: changes must have been written."""
         for suffix, row in self.own.scan(b"i"):
             yield *parse_instance_suffix(suffix), decode_instance(row)
 
     # -- payloads -----------------------------------------------------------------------------------------------------
 
     def add_payload(self, payload: bytes) -> Payload:
-        """Keep a payload; what to hold of it."""
+        """Stores a payload and returns what an instance or a header holds of it."""
         if len(payload) <= SMALL:
             return payload
         header = self.header
@@ -193,7 +193,7 @@ class Session:
         return number
 
     def add_kwargs(self, trigger: str, kwargs: bytes) -> Payload:
-        """Store what the trigger is fired with. Overwrites its latest kwargs if no instance refers to them."""
+        """Stores the kwargs of a trigger. It overwrites the row of the latest ones if no instance refers to it."""
         before = self.latest.hot.get(trigger) or self.latest.get(trigger)
         if not isinstance(before, UnsharedRow) or len(kwargs) <= SMALL:
             return self.add_payload(kwargs)
@@ -201,7 +201,7 @@ class Session:
         return before.number
 
     def payload(self, held: Payload) -> bytes:
-        """The payload's JSON."""
+        """Returns the JSON of a payload."""
         if isinstance(held, bytes):
             return held
         payload = self._payloads.get(held) or self.own.get(numbered(b"p", held))
@@ -210,9 +210,9 @@ class Session:
         return payload
 
     def set_latest(self, trigger: str, latest: Payload | HeldByInstance, *, held: bool) -> None:
-        """Store where the trigger's latest kwargs are; an `UnsharedRow` of earlier ones is deleted.
+        """Stores where the trigger's latest kwargs are and deletes an `UnsharedRow` of the earlier ones.
 
-        `held`: an instance refers to them too. Otherwise their row becomes an `UnsharedRow`.
+        With `held`, an instance refers to them as well. Otherwise their row becomes an `UnsharedRow`.
         """
         before = self.latest.hot.get(trigger) or self.latest.get(trigger)
         if isinstance(before, UnsharedRow) and before.number != latest:
@@ -221,7 +221,7 @@ class Session:
         self.latest.hot[trigger] = UnsharedRow(latest) if isinstance(latest, int) and not held else latest
 
     def take_latest(self, trigger: str) -> Payload | None:
-        """The trigger's latest kwargs as a payload, for another instance to hold; None: it never fired."""
+        """Returns the trigger's latest kwargs for another instance to hold, or None if it has never fired."""
         latest = self.latest.hot.get(trigger) or self.latest.get(trigger)
         if isinstance(latest, UnsharedRow):
             latest = self.latest.hot[trigger] = latest.number
@@ -230,7 +230,7 @@ class Session:
         return latest
 
     def latest_kwargs(self) -> dict[str, bytes]:
-        """The latest kwargs of every trigger that has fired; a query: changes must have been written."""
+        """Returns the latest kwargs by trigger. Only for queries: changes must have been written."""
         return {trigger: self._latest_payload(trigger, latest) for trigger, latest in self.latest.all().items()}
 
     def _latest_payload(self, trigger: str, latest: Latest) -> bytes:
@@ -241,18 +241,18 @@ class Session:
     # -- configuration ------------------------------------------------------------------------------------------------
 
     def merged(self, configuration: bytes) -> Plan:
-        """What the configuration would become. Raises InvalidConfiguration."""
+        """Returns the plan of the session's configuration with this update. Raises InvalidConfiguration."""
         return self._plans.merge(self.plan, configuration)
 
     def configure(self, plan: Plan) -> None:
-        """Take a configuration over."""
+        """Replaces the session's configuration."""
         self.plan = plan
         self.header.configuration = plan.digest
         if self._rows.get(configuration_key(plan.digest)) is None:
             self.write_shared(configuration_key(plan.digest), plan.text)
 
     def task_as_scheduled(self, task: str, instance: Instance) -> TaskConfig | None:
-        """The rule under which the instance was scheduled; None: it never was."""
+        """Returns the rule under which the instance was scheduled, or None if it never was."""
         if not instance.configuration:
             return None
         return self._plans.load(instance.configuration, self._rows).tasks.get(task)
@@ -260,7 +260,7 @@ class Session:
     # -- events -------------------------------------------------------------------------------------------------------
 
     def note_event(self, position: int, time: int, *, changed: bool) -> None:
-        """Put an event into the index of the session. `changed`: it did something."""
+        """Adds an event to the session's index and starts the session. `changed` sets the time of modification."""
         header = self.header
         if not self.exists:
             self.exists = True
@@ -284,7 +284,7 @@ class Session:
         self.header.tasks_spilled, self.header.latest_spilled = self.tasks.spilled, self.latest.spilled
 
     def positions(self) -> Iterator[int]:
-        """Positions of all the session's events; a query."""
+        """Yields the positions of all the session's events. Only for queries: changes must have been written."""
         for number in range(self.header.chunks):
             if row := self.own.get(numbered(b"x", number)):
                 yield from _decode_positions(row)
@@ -294,5 +294,5 @@ class Session:
 def _header(uid: str, row: bytes | None) -> Header:
     header = decode_header(row) if row else Header()
     if header.version != VERSION:
-        raise RuntimeError(f"session {uid!r} is stored in version {header.version}, this is {VERSION}")
+        raise RuntimeError(f"session {uid!r} is stored in version {header.version}; this release reads {VERSION}")
     return header

@@ -1,4 +1,4 @@
-"""Statuses of an instance and which of them may follow which.
+"""The statuses of an instance, and which of them may follow which.
 
 unstarted ─▶ scheduled ─▶ running ─▶ finished | failed | skipped | any status of the application's own
     │                                            │
@@ -12,7 +12,7 @@ from typing import Final
 
 
 class Status(StrEnum):
-    """The framework's statuses; an application may set others."""
+    """The statuses of the framework. An application may set others."""
 
     UNSTARTED = "unstarted"
     SCHEDULED = "scheduled"
@@ -26,13 +26,13 @@ class Status(StrEnum):
 
 UNSTARTED: Final = "unstarted"
 SCHEDULED: Final = "scheduled"
-"""The ones of the hot path: plain texts, since a member of an enumeration takes 0.1 µs to look up."""
+"""The statuses of the hot path as plain strings, because each look-up of an enumeration's member takes 0.1 µs."""
 
 RESOLVED = frozenset({Status.ABANDONED, Status.FINISHED, Status.SKIPPED, Status.REPLAYED})
-"""Nothing is waiting for these any more. A failed instance is unresolved: somebody must replay or skip it."""
+"""Statuses that need no further action. A failed instance is unresolved because it must be replayed or skipped."""
 
 SETTLED = RESOLVED | {Status.FAILED, Status.UNSTARTED}
-"""Set by hand, these end the current attempt: a result that comes later is stale."""
+"""Statuses that close the current attempt when the application sets them, so that a later result is stale."""
 
 _BY_HAND = {
     Status.UNSTARTED: frozenset({Status.FINISHED, Status.FAILED, Status.SKIPPED, Status.ABANDONED}),
@@ -44,17 +44,18 @@ _BY_HAND = {
     Status.ABANDONED: frozenset[Status](),
     Status.REPLAYED: frozenset[Status](),
 }
-"""What the application may set without `force`."""
+"""Old status -> statuses that the application may set without `force`."""
 
 
 _ENGINE_ONLY = frozenset({Status.UNSTARTED, Status.SCHEDULED, Status.REPLAYED})
-"""These come with more than a word: a cohort, a command, another instance."""
+"""Statuses that only the engine sets, because they imply a cohort, a command or another instance."""
 
 
 def may_be_set(old: str, new: str) -> bool:
-    """Whether the application may set `new` on an instance that is `old`.
+    """Returns whether the application may change the status `old` to `new`.
 
-    A status of the application's own may become anything that needs no engine; a resolved instance stays what it is.
+    A status of the application may follow any unresolved status. Every status may follow it, except those that only the
+    engine sets. A resolved instance does not change.
     """
     if old not in _BY_HAND:
         return new not in _ENGINE_ONLY

@@ -1,4 +1,4 @@
-"""One event being decided."""
+"""The state of a decision while it is made."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from triggers.core.session import Session
 
 
 class Step:
-    """The session that an event changes, the event's time, and what is decided so far."""
+    """Collects the effects of one event on a session until the decision is built."""
 
     __slots__ = (
         "_event",
@@ -31,18 +31,18 @@ class Step:
         self.fires: list[Fire] = []
         self.command_bytes = 0
         self.cascade_depth = 0
-        """How many results in a row led to what this event schedules; 0: it comes from outside."""
+        """Number of results in a row that led to what this event schedules, or 0 if it comes from outside."""
         self._event = event
 
     @property
     def now(self) -> int:
-        """When the event came into the log: what timers count from, whatever time its producer gave it."""
+        """When the event came into the log. Timers count from it, regardless of the time that the producer gave."""
         return self._event.recorded or self._event.time
 
     def note(self, instance: str, status: str) -> None:
-        """The instance has taken a status."""
+        """Adds a status that an instance took."""
         self.changed.append((instance, status))
 
     def decision(self) -> Decision:
-        """All of it."""
+        """Builds the decision."""
         return Decision(outcome=self.outcome, commands=self.commands, changed=self.changed, fires=self.fires)

@@ -1,4 +1,4 @@
-"""Timers of a partition: rows in the order of their due times."""
+"""The timers of a partition, which are rows in the order of their due times."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from triggers.core.commands import SetTimer
 from triggers.core.rows import TIMERS, Rows, parse_timer_key
 
 TIMER_ROW: Final = b"\x01"
-"""A timer is its key; an empty row would look like a deletion to some readers of the changelog."""
+"""Value of a timer's row. All facts are in the key, but some readers of the changelog take an empty value for a
+deletion."""
 
 
 def due_timers(rows: Rows, now: int) -> Iterator[SetTimer]:
-    """Timers due at `now` (milliseconds) or before, the oldest first. Reads no further than the last one."""
+    """Yields the timers that are due at `now` (milliseconds) or earlier, by due time. Reads one row beyond them."""
     for key, _ in rows.scan(TIMERS):
         due, uid, instance, attempt = parse_timer_key(key)
         if due > now:

@@ -1,4 +1,4 @@
-"""A session as people and programs look at it: everything, by name, with the payloads as JSON."""
+"""Views of a session for people and programs: its whole state by name, with payloads as JSON."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _json = msgspec.json.Encoder().encode
 
 
 class TaskView(Struct, frozen=True, kw_only=True):
-    """A rule and how many instances it has."""
+    """A rule and the number of its instances."""
 
     name: str
     after: list[str]
@@ -34,13 +34,13 @@ class TaskView(Struct, frozen=True, kw_only=True):
 
 
 class InstanceView(Struct, frozen=True, kw_only=True):
-    """An instance; times are milliseconds since 1970-01-01 UTC."""
+    """An instance. Times are milliseconds since 1970-01-01 UTC."""
 
     name: str
     task: str
     status: str
     kwargs: dict[str, Raw]
-    """Trigger -> kwargs it holds, without `withParams`."""
+    """Trigger -> kwargs that it holds, without `withParams`."""
     abandon_state: list[str]
     metadata: dict[str, Raw]
     depth: int
@@ -49,32 +49,32 @@ class InstanceView(Struct, frozen=True, kw_only=True):
     created: int
     modified: int
     timestamps: dict[str, int]
-    """Status -> when it was set last."""
+    """Status -> time when it was last set."""
     due: int | None = None
-    """When its command will be issued, while it waits for a cooldown."""
+    """When its command will be issued, during a cooldown."""
     deadline: int | None = None
     """When its attempt is overdue, if its task has `timeouts`."""
     cascade_depth: int = 0
-    """How many results in a row, without an event from outside, led to it."""
+    """Number of results in a row, without an event from outside, that led to it."""
 
     @property
     def resolved(self) -> bool:
-        """Whether nothing waits for it any more."""
+        """True if nothing waits for the instance any more."""
         return self.status in RESOLVED
 
 
 class SessionView(Struct, frozen=True, kw_only=True):
-    """A whole session."""
+    """The whole state of a session."""
 
     uid: str
     created: int
     modified: int
     events: int
-    """Number of its events so far."""
+    """Number of its events."""
     tasks: list[TaskView]
-    """In declaration order."""
+    """Rules in declaration order."""
     instances: list[InstanceView]
-    """In creation order."""
+    """Instances in creation order."""
     latest_kwargs: dict[str, Raw]
     unresolved_tasks: list[str]
     """Tasks with no instance yet or with an unresolved one, in declaration order."""
@@ -82,7 +82,7 @@ class SessionView(Struct, frozen=True, kw_only=True):
 
 
 class SessionSummary(Struct, frozen=True, kw_only=True):
-    """What a list shows of a session."""
+    """The facts about a session that lists show. They are all in its header."""
 
     uid: str
     created: int
@@ -90,14 +90,14 @@ class SessionSummary(Struct, frozen=True, kw_only=True):
     events: int
     instances: int
     unresolved: int
-    """Unresolved instances."""
+    """Number of unresolved instances."""
 
 
 def view(session: Session) -> SessionView:
-    """The session. Reads all its rows; its changes must have been written."""
-    stored = sorted(session.instances(), key=lambda found: found[2].sequence)
+    """Returns the view of a session. It reads all rows, so the session's changes must have been written."""
+    stored = sorted(session.instances(), key=lambda item: item[2].sequence)
     header, states = session.header, session.tasks.all()
-    instances = [_instance_view(session, states[found[0]], *found) for found in stored]
+    instances = [_instance_view(session, states[item[0]], *item) for item in stored]
     return SessionView(
         uid=session.uid,
         created=header.created,
@@ -112,7 +112,7 @@ def view(session: Session) -> SessionView:
 
 
 def state_of(session: SessionView) -> bytes:
-    """The state that imports the session somewhere else (`SessionImported.state`)."""
+    """Returns the state with which the session can be imported elsewhere (`SessionImported.state`)."""
     fields = msgspec.structs.fields(ImportedInstance)
     state = {
         "configuration": {task.name: _directives(task) for task in session.tasks},
@@ -124,12 +124,12 @@ def state_of(session: SessionView) -> bytes:
 
 
 def _directives(task: TaskView) -> dict[str, object]:
-    own: dict[str, object] = {"after": task.after, "andEvery": task.and_every, "unless": task.unless}
-    return own | {"run": task.run, "using": task.using, "withParams": task.with_params} | dict(task.extra)
+    triggers: dict[str, object] = {"after": task.after, "andEvery": task.and_every, "unless": task.unless}
+    return triggers | {"run": task.run, "using": task.using, "withParams": task.with_params} | dict(task.extra)
 
 
 def summary(uid: str, row: bytes) -> SessionSummary | None:
-    """What a header row tells; None: the session is deleted."""
+    """Returns the summary of a header row, or None if the session is deleted."""
     header = decode_header(row)
     if header.deleted:
         return None
@@ -185,12 +185,12 @@ def _instance_view(session: Session, state: TaskState, task: str, number: int, i
 
 
 def _metadata(session: Session, task: str, instance: Instance) -> dict[str, bytes]:
-    found = dict(instance.metadata)
+    metadata = dict(instance.metadata)
     if Status.RUNNING in instance.stamps and (rule := session.task_as_scheduled(task, instance)):
-        found["actualKwargs"] = task_kwargs(session, rule, instance)
-    if instance.result is not None and "result" not in found:
-        found["result"] = session.payload(instance.result)
-    return found
+        metadata["actualKwargs"] = task_kwargs(session, rule, instance)
+    if instance.result is not None and "result" not in metadata:
+        metadata["result"] = session.payload(instance.result)
+    return metadata
 
 
 def _latest(session: Session) -> dict[str, Raw]:

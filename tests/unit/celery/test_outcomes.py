@@ -83,7 +83,7 @@ def test_any_other_result_is_wrapped(value: object, result: object) -> None:
         ({"names": {"a"}}, "result['names']: set"),
         ({"n": float("nan")}, "result['n']: nan"),
         ({1: 2}, "a key must be a str"),
-        ({"text": "\ud800"}, "no Unicode"),
+        ({"text": "\ud800"}, "not Unicode"),
         ({"page": Hostile()}, "result['page']: Hostile"),
     ],
 )

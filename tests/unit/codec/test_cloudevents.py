@@ -1,4 +1,4 @@
-"""CloudEvents on Kafka, byte by byte; tests/contract has the ones of an independent library."""
+"""CloudEvents on Kafka, byte by byte. tests/contract has events that an independent library encoded."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ def decode(value: bytes | None, headers: Headers) -> Event:
 
 
 def changed(**headers: bytes | None) -> Headers:
-    kept = {name: value for name, value in BINARY if name.replace("-", "_") not in headers}
-    return [*kept.items(), *((name.replace("content_type", "content-type"), v) for name, v in headers.items() if v)]
+    others = {name: value for name, value in BINARY if name.replace("-", "_") not in headers}
+    return [*others.items(), *((name.replace("content_type", "content-type"), v) for name, v in headers.items() if v)]
 
 
 def structured(**members: object) -> bytes:
@@ -69,11 +69,11 @@ def test_an_event_without_data_has_no_kwargs(value: bytes | None) -> None:
     assert event.kwargs == b"{}"
 
 
-def test_the_same_id_of_two_sources_is_two_events() -> None:
+def test_equal_ids_of_two_sources_are_different_events() -> None:
     assert decode(b"{}", changed(ce_source=b"/a")).id != decode(b"{}", changed(ce_source=b"/b")).id
 
 
-def test_data_in_base64_is_taken_as_the_json_it_is() -> None:
+def test_data_in_base64_is_decoded_as_json() -> None:
     event = decode(structured(data_base64="eyJwYWdlIjogM30=", datacontenttype="application/json"), STRUCTURED)
 
     assert isinstance(event, TriggerFired)
@@ -131,7 +131,9 @@ def test_without_a_time_the_record_s_timestamp_counts() -> None:
         (STRUCTURED, structured(data="<page/>", datacontenttype="text/xml"), Reason.CONTENT_TYPE),
     ],
 )
-def test_what_is_no_cloudevent_with_json_data_is_refused(headers: Headers, value: bytes | None, reason: Reason) -> None:
+def test_a_malformed_cloudevent_is_refused_with_the_reason(
+    headers: Headers, value: bytes | None, reason: Reason
+) -> None:
     with pytest.raises(Undecodable) as caught:
         decode(value, headers)
 

@@ -1,4 +1,4 @@
-"""Commands and dead letters come back from their bytes."""
+"""Commands and dead letters survive encoding and decoding."""
 
 from __future__ import annotations
 
@@ -51,13 +51,13 @@ LETTER = DeadLetter(reason="bad json", topic="t.events", partition=1, offset=2, 
 
 @settings(deadline=None)
 @given(COMMANDS)
-def test_a_command_comes_back_from_its_bytes(command: RunTask) -> None:
+def test_a_command_survives_encoding_and_decoding(command: RunTask) -> None:
     assert decode_command(encode_command(command)) == command
 
 
 @settings(deadline=None)
 @given(LETTERS)
-def test_a_dead_letter_comes_back_from_its_bytes(letter: DeadLetter) -> None:
+def test_a_dead_letter_survives_encoding_and_decoding(letter: DeadLetter) -> None:
     assert decode_dead_letter(encode_dead_letter(letter)) == letter
 
 
@@ -70,7 +70,7 @@ def test_arbitrary_bytes_are_a_record_or_undecodable(start: bytes, rest: bytes) 
 
 
 @pytest.mark.parametrize("value", [None, b"", b"{}", b"\xc3\x01" + bytes(8), encode_dead_letter(LETTER)])
-def test_what_is_no_command_is_undecodable(value: bytes | None) -> None:
+def test_bytes_that_are_not_a_command_are_undecodable(value: bytes | None) -> None:
     with pytest.raises(Undecodable):
         decode_command(value)
 

@@ -1,4 +1,4 @@
-"""Records in Confluent framing, with a registry in memory."""
+"""Records in Confluent framing are decoded with a registry in memory."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ NO_EVENTS_LEFT = {"type": "record", "name": "Other", "fields": [{"name": "x", "t
 
 
 class MemoryRegistry:
-    """Schemas by id; counts how often it is asked."""
+    """Holds schemas by id and counts the look-ups."""
 
     def __init__(self, **schemas: object) -> None:
         self.schemas = {int(name.removeprefix("id")): schema for name, schema in schemas.items()}
-        self.asked = 0
+        self.lookups = 0
 
     def schema(self, schema_id: int) -> str:
-        self.asked += 1
+        self.lookups += 1
         if schema_id not in self.schemas:
             raise Undecodable(Reason.UNKNOWN_SCHEMA, f"id {schema_id}")
         return json.dumps(self.schemas[schema_id])
@@ -64,13 +64,13 @@ def test_a_record_of_our_own_schema_is_decoded_and_its_schema_fetched_once() -> 
 
     events = [decode(value, registry), EventDecoder(1000, registry).decode(value, None, 7, 5)]
     decoder = EventDecoder(1000, registry)
-    asked = registry.asked
+    lookups = registry.lookups
     again = [decoder.decode(value, None, 7, 5) for _ in range(3)]
 
     assert (
         events + again == [TriggerFired(position=7, time=9, recorded=5, id="a1", trigger="t", kwargs=b'{"a": 1}')] * 5
     )
-    assert registry.asked == asked + 1
+    assert registry.lookups == lookups + 1
 
 
 def test_an_older_and_richer_schema_is_resolved_into_ours() -> None:
@@ -143,7 +143,7 @@ def test_a_schema_that_cannot_become_ours_is_refused_each_time_with_one_look_up(
         assert caught.value.reason == Reason.INCOMPATIBLE_SCHEMA
         assert caught.value.detail.startswith("schema 1: ")
 
-    assert registry.asked == 1
+    assert registry.lookups == 1
 
 
 def test_a_schema_nested_without_end_is_refused() -> None:

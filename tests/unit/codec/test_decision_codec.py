@@ -1,4 +1,4 @@
-"""Decisions as their readers see them."""
+"""Decision records name what an event did to its session."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ DECISIONS = st.builds(
 
 
 @given(DECISIONS)
-def test_a_decision_comes_back_from_its_bytes(record: DecisionRecord) -> None:
+def test_a_decision_survives_encoding_and_decoding(record: DecisionRecord) -> None:
     assert decode_decision(encode_decision(record)) == record
 
 
 @pytest.mark.parametrize("value", [None, b"", b"{}", b"\xc3\x01short"])
-def test_bytes_that_are_no_decision_are_refused(value: bytes | None) -> None:
+def test_bytes_that_are_not_a_decision_are_refused(value: bytes | None) -> None:
     with pytest.raises(Undecodable):
         decode_decision(value)
 
@@ -54,7 +54,7 @@ def described(session: MemorySession, event: Event) -> DecisionRecord:
     return describe(session.uid, 3, session.log[-1], decision, "audit")
 
 
-def test_a_fire_tells_what_it_scheduled() -> None:
+def test_a_fire_record_names_the_instances_that_it_scheduled() -> None:
     session = MemorySession({"t_a": {"after": ["go"], "run": "app.a"}})
 
     record = described(session, TriggerFired(trigger="go", id="e-1"))

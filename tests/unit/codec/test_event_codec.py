@@ -1,4 +1,4 @@
-"""Events in Avro, and the sniffing of formats."""
+"""Events in Avro are encoded and decoded, and the decoder detects the format of a record."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def as_json(event: Event) -> bytes:
 
 @settings(max_examples=300, deadline=None)
 @given(EVENTS)
-def test_an_event_comes_back_from_its_bytes(event: Event) -> None:
+def test_an_event_survives_encoding_and_decoding(event: Event) -> None:
     assert DECODER.decode(encode_event(event), None, 7, 0) == event
 
 
@@ -138,7 +138,7 @@ def test_every_truncation_of_a_record_is_undecodable(event: Event) -> None:
         (b"\xc3\x01" + bytes(20), Reason.UNKNOWN_SCHEMA),
         (b"\xc3\x01", Reason.UNKNOWN_SCHEMA),
         (encode_event(FIRED) + b"x", Reason.BAD_AVRO),
-        (HEAD + b"\x00\x00\x00\x7e", Reason.BAD_AVRO),  # a union branch that is not there
+        (HEAD + b"\x00\x00\x00\x7e", Reason.BAD_AVRO),  # a branch that the union does not have
         (HEAD + b"\x02\xff\x00\x00\x00", Reason.BAD_AVRO),  # text that is not UTF-8
         (encode_event(structs.replace(FIRED, time=-1)), Reason.OUT_OF_RANGE),
         (encode_event(structs.replace(FIRED, kwargs=b"[]")), Reason.NOT_AN_OBJECT),
@@ -150,7 +150,7 @@ def test_every_truncation_of_a_record_is_undecodable(event: Event) -> None:
         (encode_event(structs.replace(FIRED, kwargs=b'{"a": "%s"}' % (b"x" * 900_000))), Reason.TOO_LARGE),
     ],
 )
-def test_bytes_that_are_no_event_are_refused_with_the_reason(value: bytes | None, reason: Reason) -> None:
+def test_bytes_that_are_not_an_event_are_refused_with_the_reason(value: bytes | None, reason: Reason) -> None:
     with pytest.raises(Undecodable) as caught:
         DECODER.decode(value, None, 7, 5)
 
@@ -188,7 +188,7 @@ def test_records_of_an_earlier_version_are_read_and_those_of_an_unknown_one_are_
         old.decode(new.encode(record))
 
 
-def test_text_that_is_no_unicode_is_refused_before_it_is_published() -> None:
+def test_text_that_is_not_unicode_is_refused_before_it_is_published() -> None:
     with pytest.raises(CallError, match="surrogates"):
         encode_event(TriggerFired(trigger="\ud800"))
 
@@ -213,7 +213,7 @@ def test_the_instance_of_a_task_with_the_longest_name_is_no_name_too_long() -> N
     assert DECODER.decode(encode_event(event), None, 7, 5) == event
 
 
-def test_who_wrote_an_event_is_not_part_of_it() -> None:
+def test_the_source_of_an_event_is_not_part_of_it() -> None:
     value = encode_event(FIRED, source="billing")
 
     assert b"billing" in value

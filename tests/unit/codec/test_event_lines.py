@@ -1,4 +1,4 @@
-"""Events as JSON lines, there and back."""
+"""Events survive encoding and decoding as JSON lines."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from triggers.errors import CallError, Undecodable
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_every_event_of_a_random_session_comes_back(seed: int) -> None:
+def test_every_event_of_a_random_session_survives_encoding_and_decoding(seed: int) -> None:
     log, session = random_log(seed), 'ü "/#'
 
     assert [decode_line(encode_line(session, event), 0) for event in log] == [(session, event) for event in log]
@@ -39,7 +39,7 @@ def test_a_line_is_one_line_though_its_payload_has_several() -> None:
     assert json.loads(line)["result"] == {"a": "x\n"}
 
 
-def test_a_line_says_no_more_than_it_must() -> None:
+def test_a_line_leaves_out_default_values() -> None:
     event = ConfigurationUpdated(position=3, time=5, configuration=b'{"t_a":{}}')
 
     assert encode_line("s", event) == b'{"session":"s","time":5,"configuration":{"t_a":{}},"offset":3}'
@@ -57,7 +57,7 @@ def test_a_line_says_no_more_than_it_must() -> None:
         b'{"session": "s", "trigger": "page", "kwarg": {}}',
     ],
 )
-def test_what_is_no_line_is_refused(line: bytes) -> None:
+def test_a_malformed_line_is_refused(line: bytes) -> None:
     with pytest.raises((CallError, Undecodable)):
         decode_line(line, 0)
 

@@ -21,7 +21,7 @@ FIRES = st.builds(
 
 
 def general(data: bytes) -> tuple[object, ...] | None:
-    """What fastavro reads; None: it is no fire, or nothing at all."""
+    """Returns what fastavro decodes, or None if it is another event or undecodable."""
     try:
         record = EVENTS.decode(data)
     except Undecodable:
@@ -35,11 +35,11 @@ def general(data: bytes) -> tuple[object, ...] | None:
 def test_a_fire_is_read_as_fastavro_reads_it(fire: TriggerFired, source: str) -> None:
     data = encode_event(fire, source)
 
-    found = read_fire(data, HEADER_BYTES)
+    fields = read_fire(data, HEADER_BYTES)
 
-    assert found in (None, general(data))
+    assert fields in (None, general(data))
     short = all(len(text.encode()) < 64 for text in (fire.trigger, fire.id or "", source))
-    assert (found is not None) == short
+    assert (fields is not None) == short
 
 
 @given(FIRES, st.data())
@@ -52,12 +52,12 @@ def test_damaged_bytes_are_never_read_as_something_else(fire: TriggerFired, data
     assert read_fire(damaged, HEADER_BYTES) in (None, general(damaged))
 
 
-def test_other_events_are_left_to_the_general_way() -> None:
+def test_other_events_are_left_to_fastavro() -> None:
     assert read_fire(encode_event(TaskStarted(instance="t#0")), HEADER_BYTES) is None
 
 
 @given(FIRES)
-def test_either_way_makes_the_same_event(fire: TriggerFired) -> None:
+def test_both_decoders_return_the_same_event(fire: TriggerFired) -> None:
     decoder = EventDecoder(900_000)
 
     hot, slow = encode_event(fire, "short"), encode_event(fire, "s" * 64)
@@ -95,7 +95,7 @@ def test_a_command_is_written_as_fastavro_writes_it(command: RunTask) -> None:
     assert decode_command(encode_command(command)) == command
 
 
-def test_more_times_than_are_remembered_are_written_all_the_same() -> None:
+def test_more_times_than_the_cache_holds_are_encoded() -> None:
     for time in range(2_000, 30_000):
         command = RunTask(session="s", instance="t#0", attempt=1, run="r", time=time)
         assert decode_command(encode_command(command)).time == time

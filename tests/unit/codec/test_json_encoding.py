@@ -1,4 +1,4 @@
-"""What an application may pass as kwargs."""
+"""Kwargs that an application passes are encoded as JSON or refused."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ class SafeText(str):
     __slots__ = ()
 
 
-def test_nothing_is_an_empty_object() -> None:
+def test_none_is_encoded_as_an_empty_object() -> None:
     assert encode_object(None, "kwargs") == encode_object({}, "kwargs") == b"{}"
 
 
-def test_what_json_has_comes_through_in_its_order() -> None:
+def test_json_values_are_encoded_in_their_order() -> None:
     kwargs = {"b": [1, 2.5, None, True, {"x": ""}], "a": "é\n\u2028😀", "": -(2**70), "n": -0.0}
 
     encoded = encode_object(kwargs, "kwargs")
@@ -54,7 +54,7 @@ def test_what_json_has_comes_through_in_its_order() -> None:
         (MappingProxyType({Kind.PAGE: 1}), {"page": 1}),
     ],
 )
-def test_relatives_of_json_s_types_become_them(value: object, plain: object) -> None:
+def test_subclasses_of_json_types_become_plain_values(value: object, plain: object) -> None:
     assert json.loads(encode_object({"k": value}, "kwargs")) == {"k": plain}
 
 
@@ -70,14 +70,14 @@ def test_relatives_of_json_s_types_become_them(value: object, plain: object) -> 
         ({"a": datetime(2024, 3, 1, tzinfo=UTC)}, r"kwargs\['a'\]: datetime"),
         ({"a": Decimal(1)}, r"kwargs\['a'\]: Decimal"),
         ({"a": object()}, r"kwargs\['a'\]: object"),
-        ({"a": "\ud800"}, r"kwargs\['a'\]: '\\ud800' is no Unicode text"),
-        ({"\udc00": 1}, r"kwargs: '\\udc00' is no Unicode text"),
+        ({"a": "\ud800"}, r"kwargs\['a'\]: '\\ud800' is not Unicode text"),
+        ({"\udc00": 1}, r"kwargs: '\\udc00' is not Unicode text"),
         ([("a", 1)], "kwargs: list cannot be JSON; it must be a mapping"),
         ("text", "kwargs: str"),
         ({"a": 10**5000}, "kwargs: "),
     ],
 )
-def test_what_is_no_json_is_refused_with_its_place(kwargs: object, message: str) -> None:
+def test_a_value_that_json_lacks_is_refused_with_its_path(kwargs: object, message: str) -> None:
     with pytest.raises(CallError, match=message):
         encode_object(kwargs, "kwargs")  # type: ignore[arg-type]  # wrong on purpose
 

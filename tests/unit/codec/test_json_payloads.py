@@ -1,4 +1,4 @@
-"""What may be a payload."""
+"""A payload must be a JSON object that every later reader can decode."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def test_every_json_object_is_a_payload(payload: bytes) -> None:
         (b'{"a": ' + b"[" * 300_000 + b"]" * 300_000 + b"}", Reason.TOO_DEEP),
     ],
 )
-def test_whatever_a_later_reader_would_stumble_over_is_refused(payload: bytes, reason: Reason) -> None:
+def test_a_payload_that_a_later_reader_could_not_decode_is_refused(payload: bytes, reason: Reason) -> None:
     with pytest.raises(Undecodable) as caught:
         check_payload(payload, "kwargs")
 
@@ -72,6 +72,6 @@ def test_whatever_a_later_reader_would_stumble_over_is_refused(payload: bytes, r
     assert "kwargs" in caught.value.detail
 
 
-def test_the_key_that_stands_twice_is_named() -> None:
+def test_a_duplicate_key_is_named() -> None:
     with pytest.raises(Undecodable, match="'page'"):
         check_payload(b'{"title": "x", "page": 1, "page": 2}', "kwargs")

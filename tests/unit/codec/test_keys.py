@@ -1,4 +1,4 @@
-"""Session UIDs and keys."""
+"""Session UIDs are encoded as keys and decoded again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Events in plain JSON."""
+"""Events in plain JSON are decoded or refused with the reason."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_null_is_the_same_as_absent(value: str) -> None:
 
 
 @pytest.mark.parametrize("trigger", ["", "x:y/z", "ü\u2028", "a" * 1024])
-def test_odd_trigger_names_come_through(trigger: str) -> None:
+def test_odd_trigger_names_are_accepted(trigger: str) -> None:
     event = decode(json.dumps({"trigger": trigger}))
 
     assert isinstance(event, TriggerFired)
@@ -84,7 +84,7 @@ def test_the_event_has_the_time_its_producer_gave(time: object, expected: int) -
         (10**30, Reason.OUT_OF_RANGE),
     ],
 )
-def test_a_time_that_is_none_is_refused(time: object, reason: Reason) -> None:
+def test_an_invalid_time_is_refused(time: object, reason: Reason) -> None:
     assert refusal(json.dumps({"trigger": "t", "time": time})).reason == reason
 
 
@@ -107,13 +107,13 @@ def test_a_result_of_another_language_is_decoded() -> None:
 
 
 def test_no_replacement_and_an_empty_replacement_differ() -> None:
-    kept, none = (
+    keep, clear = (
         '{"type": "replay", "instance": "t#0"}',
         '{"type": "replay", "instance": "t#0", "replacement_kwargs": {}}',
     )
 
-    assert decode(kept) == ReplayRequested(position=7, time=RECORDED, instance="t#0", replacement_kwargs=None)
-    assert decode(none) == ReplayRequested(position=7, time=RECORDED, instance="t#0", replacement_kwargs=b"{}")
+    assert decode(keep) == ReplayRequested(position=7, time=RECORDED, instance="t#0", replacement_kwargs=None)
+    assert decode(clear) == ReplayRequested(position=7, time=RECORDED, instance="t#0", replacement_kwargs=b"{}")
 
 
 def test_a_retry_has_all_its_fields() -> None:
@@ -164,7 +164,7 @@ def test_every_event_may_have_the_common_fields(field: str) -> None:
 
 
 @pytest.mark.parametrize("value", [b" \n\t", b"[]", b'"t"', b"  [1]", b"null", b"7", b"true"])
-def test_json_that_is_no_object_is_no_event(value: bytes) -> None:
+def test_json_that_is_not_an_object_is_refused(value: bytes) -> None:
     assert refusal(value).reason in {Reason.NOT_AN_OBJECT, Reason.BAD_JSON, Reason.UNKNOWN_FORMAT}
 
 

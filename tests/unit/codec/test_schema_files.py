@@ -1,4 +1,4 @@
-"""Where the schemas are found."""
+"""The schemas are found in a checkout and in an installed package."""
 
 from __future__ import annotations
 
@@ -25,6 +25,6 @@ def test_earlier_versions_follow_the_current_one(tmp_path: Path) -> None:
     assert schema_versions("event", tmp_path) == ["event.avsc", "event.1.avsc", "event.2.avsc"]
 
 
-def test_a_schema_that_is_not_there_is_a_broken_installation(tmp_path: Path) -> None:
+def test_a_missing_schema_is_reported_as_a_broken_installation(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         schema_versions("event", tmp_path)

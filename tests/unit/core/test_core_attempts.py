@@ -1,4 +1,4 @@
-"""Attempts: one result each, timers for cooldowns, refusals before any change, statuses set by hand."""
+"""Attempts have one result each, and a timer during a cooldown. Statuses that the application sets close them."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_a_retry_with_cooldown_is_a_timer_row_until_it_is_due_and_then_one_comma
     assert list(due_timers(session.rows, due)) == []
 
 
-def test_a_waiting_attempt_that_is_settled_by_hand_takes_its_timer_along() -> None:
+def test_a_status_that_the_application_sets_deletes_the_timer_of_a_waiting_attempt() -> None:
     session = _session(TaskRetried(instance="t_a#0", cooldown_ms=2500))
 
     session.apply(StatusSet(instance="t_a#1", status="skipped"))
@@ -127,7 +127,7 @@ def test_only_failed_instances_are_replayed_or_skipped_and_a_refusal_changes_not
     assert session.rows == rows
 
 
-def test_created_is_the_time_of_creation_and_every_status_has_its_own() -> None:
+def test_created_is_the_time_of_creation_and_every_status_has_a_time() -> None:
     session = _session(TaskStarted(instance="t_a#0"), TaskFailed(instance="t_a#0", exception_type="app.E"))
 
     session.apply(ReplayRequested(instance="t_a#0"))
@@ -145,7 +145,7 @@ def test_metadata_is_merged_and_the_status_stays() -> None:
     assert {k: bytes(v) for k, v in session.view().instances[0].metadata.items()} == {"k": b"2", "z": b"[1.0]"}
 
 
-def test_a_default_configuration_is_taken_only_while_there_is_none() -> None:
+def test_a_default_configuration_applies_only_to_a_session_without_one() -> None:
     session = MemorySession()
     for run in (b"one", b"two"):
         task = b'{"t": {"after": ["a"], "run": "%b"}}' % run
@@ -155,16 +155,16 @@ def test_a_default_configuration_is_taken_only_while_there_is_none() -> None:
 
 
 @pytest.mark.parametrize(("old", "new"), list(itertools.product(sorted(RESOLVED), sorted(Status))))
-def test_a_resolved_instance_stays_what_it_is(old: str, new: str) -> None:
+def test_a_resolved_instance_keeps_its_status(old: str, new: str) -> None:
     assert not may_be_set(old, new)
 
 
 @pytest.mark.parametrize("new", [Status.UNSTARTED, Status.SCHEDULED, Status.REPLAYED])
-def test_what_comes_with_more_than_a_word_is_not_set_on_the_frameworks_statuses(new: str) -> None:
+def test_a_status_that_only_the_engine_sets_cannot_replace_one_of_the_framework(new: str) -> None:
     assert not any(may_be_set(old, new) for old in Status)
 
 
-def test_an_own_status_may_follow_and_precede_whatever_is_unresolved() -> None:
+def test_a_status_of_the_application_may_follow_and_precede_unresolved_ones() -> None:
     open_ones = [status for status in Status if status not in RESOLVED]
 
     assert all(may_be_set(status, "parked") for status in open_ones)
@@ -181,7 +181,7 @@ def test_force_overrides_the_table() -> None:
     assert session.statuses()["t_a#0"] == "failed"
 
 
-def test_a_task_may_set_a_status_of_its_own_on_the_way_to_its_result() -> None:
+def test_a_task_may_set_a_status_of_its_own_before_its_result() -> None:
     session = _session(TaskStarted(instance="t_a#0"), StatusSet(instance="t_a#0", status="half way"))
 
     decision = session.apply(TaskFinished(instance="t_a#0", result=b'{"r":1}'))
@@ -189,7 +189,7 @@ def test_a_task_may_set_a_status_of_its_own_on_the_way_to_its_result() -> None:
     assert scheduled(decision) == [("t_b#0", {"t_a": {"r": 1}})]
 
 
-def test_an_attempt_that_has_its_result_gets_no_second_one_by_a_status_set_by_hand() -> None:
+def test_a_status_that_the_application_sets_does_not_reopen_a_closed_attempt() -> None:
     session = _session(TaskStatusChanged(instance="t_a#0", status="parked"))
     session.apply(StatusSet(instance="t_a#0", status="running"))
 
@@ -197,7 +197,7 @@ def test_an_attempt_that_has_its_result_gets_no_second_one_by_a_status_set_by_ha
 
 
 @pytest.mark.parametrize("status", [Status.UNSTARTED, Status.SCHEDULED, Status.REPLAYED])
-def test_what_comes_with_more_than_a_word_is_not_set_on_an_own_status_either(status: str) -> None:
+def test_a_status_that_only_the_engine_sets_cannot_replace_one_of_the_application(status: str) -> None:
     assert not may_be_set("parked", status)
 
 

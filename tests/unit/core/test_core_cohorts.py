@@ -1,4 +1,4 @@
-"""Waiting instances: kept together, cheap to hold, told apart as soon as they differ."""
+"""Waiting instances are cheap to store in cohorts, and leave their cohort as soon as they differ."""
 
 from __future__ import annotations
 

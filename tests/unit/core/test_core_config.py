@@ -1,4 +1,4 @@
-"""Configurations: what is accepted, what is refused and how it is explained, how updates merge."""
+"""Configurations are validated, compiled and merged. An error names the task, the key and the fix."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_a_wrong_directive_is_refused_naming_task_key_and_fix(directives: object
 
 
 @pytest.mark.parametrize("text", [b"", b"null", b"[]", b'"t"', b"{", b'{"t": }'])
-def test_what_is_no_json_object_is_no_configuration(text: bytes) -> None:
+def test_a_configuration_must_be_a_json_object(text: bytes) -> None:
     with pytest.raises(InvalidConfiguration):
         validate_configuration(text)
 
@@ -121,6 +121,6 @@ def test_absurdly_deep_nesting_is_refused() -> None:
         b'{"t": {"after": ["a"], "run": "r", "after": []}}',
     ],
 )
-def test_a_key_that_stands_twice_is_refused(text: bytes) -> None:
+def test_a_duplicate_key_is_refused(text: bytes) -> None:
     with pytest.raises(InvalidConfiguration):
         validate_configuration(text)

@@ -1,4 +1,4 @@
-"""Event ids: a window of at least the last 1,024, kept across reloads, in a bounded number of rows."""
+"""The dedupe window holds at least the last 1,024 event ids in a bounded number of rows."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _fire(number: int) -> TriggerFired:
 
 @pytest.fixture(scope="module")
 def rows() -> MemoryRows:
-    """A session that has had 3,000 events with ids."""
+    """The rows of a session after 3,000 events with ids."""
     rows = MemoryRows()
     session = Session("q", rows, Plans())
     for number in range(IDS):

@@ -1,4 +1,4 @@
-"""The end of a session: what goes, what stays for a week, and what can never come back."""
+"""A deleted session leaves a grave for a week, and none of its state can reappear."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _timers(session: MemorySession) -> list[SetTimer]:
 
 
 def _fire_next(session: MemorySession) -> Outcome:
-    """The earliest timer fires at its time."""
+    """Applies the earliest timer at its due time."""
     timer = _timers(session)[0]
     event = TimerFired(instance=timer.instance, attempt=timer.attempt, due=timer.due)
     return session.apply_at(event, now=timer.due).outcome
@@ -74,7 +74,7 @@ def test_nothing_is_left_of_a_deleted_session_but_its_grave() -> None:
     assert len(session.rows[header_key("q-1")]) < 100
 
 
-def test_the_grave_goes_after_a_week() -> None:
+def test_the_grave_is_removed_after_a_week() -> None:
     session = _session()
     session.apply(DeletionRequested())
     (timer,) = _timers(session)
@@ -163,7 +163,7 @@ def test_two_lives_of_a_uid_share_no_attempt() -> None:
     assert len(attempts) == 3
 
 
-def test_a_new_session_knows_no_event_ids_of_the_old_one() -> None:
+def test_a_new_session_does_not_remember_event_ids_of_the_old_one() -> None:
     session = _session()
     session.apply(DeletionRequested())
 
@@ -199,7 +199,7 @@ def test_a_large_session_goes_in_steps_and_takes_no_new_events_meanwhile(monkeyp
         steps += 1
 
     assert steps == (total - 1) // 10
-    assert len(_timers(session)) == 1  # of the grave; those of the instances went with them
+    assert len(_timers(session)) == 1  # the timer of the grave; those of the instances were deleted with them
     assert session.fire("page").outcome is Outcome.UNUSED
 
 
@@ -214,10 +214,10 @@ def test_batches_make_no_difference_to_a_deletion(cut: int, monkeypatch: pytest.
     rows = MemoryRows()
 
     for part in (session.log[:cut], session.log[cut:]):
-        kept = Session("q-1", rows, Plans())
+        loaded = Session("q-1", rows, Plans())
         for event in part:
-            apply(kept, event)
-        rows.write(kept.changes())
+            apply(loaded, event)
+        rows.write(loaded.changes())
 
     assert rows == session.rows
 

@@ -1,4 +1,4 @@
-"""What an event writes must not grow with rules that ignore it."""
+"""An event writes the same number of bytes however many rules ignore it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Headers as they are stored: bytes of this version, and what it refuses."""
+"""Stored headers: the bytes of this version, and the refusal of other versions."""
 
 from __future__ import annotations
 
@@ -48,5 +48,5 @@ def test_a_cohort_is_stored_with_ranges_of_its_members() -> None:
 def test_a_session_of_another_version_is_refused_by_name() -> None:
     rows = MemoryRows({header_key("s"): encode_header(Header(version=3))})
 
-    with pytest.raises(RuntimeError, match="session 's' is stored in version 3, this is 4"):
+    with pytest.raises(RuntimeError, match="session 's' is stored in version 3; this release reads 4"):
         Session("s", rows, Plans())

@@ -1,4 +1,4 @@
-"""What an import refuses, and that it refuses it before anything is changed."""
+"""An import refuses wrong states before anything is changed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from triggers.errors import CallError, InvalidConfiguration, SessionExists
 RULES = {"t_a": {"after": ["go", "late"], "run": "app.a"}}
 
 
-def an_import(instances: list[dict[str, Any]] | None = None, **more: Any) -> SessionImported:  # noqa: ANN401  # JSON
+def an_import(instances: list[dict[str, Any]] | None = None, **more: object) -> SessionImported:
     state = {"configuration": RULES, "instances": instances or [], "latest_kwargs": {"go": {"n": 1}}} | more
     return SessionImported(state=json.dumps(state).encode(), id="import/q-1")
 
@@ -34,7 +34,7 @@ def test_a_second_import_with_the_same_id_changes_nothing() -> None:
     assert session.apply(an_import()).outcome is Outcome.DUPLICATE
 
 
-def test_a_session_that_is_there_is_not_imported_over() -> None:
+def test_an_import_does_not_overwrite_an_existing_session() -> None:
     session = MemorySession(RULES)
 
     with pytest.raises(SessionExists, match="q-1"):
@@ -44,10 +44,10 @@ def test_a_session_that_is_there_is_not_imported_over() -> None:
 @pytest.mark.parametrize(
     ("wrong", "message"),
     [
-        (an_import([{"name": "t_a#1"}]), "'t_a#1' stands where 't_a#0' must"),
+        (an_import([{"name": "t_a#1"}]), "'t_a#1' is out of order; the next of its task must be 't_a#0'"),
         (an_import([{"name": "t_b#0"}]), "has no task 't_b'"),
-        (an_import([{"name": "t_a"}]), "'t_a' is no instance"),
-        (an_import([{"name": "t_a#0", "parent": "t_a#0"}]), "its parent 't_a#0' is not before it"),
+        (an_import([{"name": "t_a"}]), "'t_a' is not an instance name"),
+        (an_import([{"name": "t_a#0", "parent": "t_a#0"}]), "its parent 't_a#0' must have a lower number"),
         (an_import([{"name": "t_a#0", "attempt": -1}]), "attempt"),
         (an_import([{"name": "t_a#0", "colour": 1}]), "colour"),
         (an_import(configuration=[]), "JSON object"),

@@ -1,4 +1,4 @@
-"""Limits of a configuration, and the end of an endless cascade."""
+"""Limits of a configuration are validated, and end an endless cascade."""
 
 from __future__ import annotations
 
@@ -27,20 +27,22 @@ def _limited(depth: int, rules: Rules = ENDLESS) -> MemorySession:
     return MemorySession({"$limits": {"maxCascadeDepth": depth}, **rules})
 
 
-def _finish_all(session: MemorySession, decision: Decision, most: int = 5000) -> list[Decision]:
-    """Finish whatever is scheduled until nothing is any more."""
+def _finish_all(session: MemorySession, decision: Decision, limit: int = 5000) -> list[Decision]:
+    """Finishes the scheduled instances until no instance is scheduled. Returns all decisions."""
     decisions = [decision]
-    while scheduled(decisions[-1]) and len(decisions) < most:
+    while scheduled(decisions[-1]) and len(decisions) < limit:
         name = scheduled(decisions[-1])[0][0]
         decisions.append(session.apply(TaskFinished(instance=name, attempt=1)))
     return decisions
 
 
 def test_limits_are_read_once_in_milliseconds() -> None:
-    own = {"after": ["a"], "run": "app.A", "timeouts": {"running": 0.5, "attempts": 1}}
+    limited = {"after": ["a"], "run": "app.A", "timeouts": {"running": 0.5, "attempts": 1}}
     limits = {"maxCascadeDepth": 7, "sessionTtl": 60, "timeouts": {"scheduled": 2}}
 
-    plan = compile_plan(json.dumps({"t_own": own, "$limits": limits, "t": {"after": ["a"], "run": "app.A"}}).encode())
+    plan = compile_plan(
+        json.dumps({"t_own": limited, "$limits": limits, "t": {"after": ["a"], "run": "app.A"}}).encode()
+    )
 
     assert plan.limits == Limits(max_cascade_depth=7, session_ttl=60_000, timeouts=Timeouts(scheduled=2_000))
     assert list(plan.tasks) == ["t_own", "t"]
@@ -62,7 +64,7 @@ def test_limits_are_replaced_as_a_whole_like_a_task() -> None:
 
 
 @pytest.mark.parametrize(
-    ("limits", "said"),
+    ("limits", "message"),
     [
         ({"maxCascadeDeph": 3}, "unknown field `maxCascadeDeph`; its keys are maxCascadeDepth"),
         ({"maxCascadeDepth": 0}, ">= 1"),
@@ -74,12 +76,12 @@ def test_limits_are_replaced_as_a_whole_like_a_task() -> None:
         ([], "Expected `object`"),
     ],
 )
-def test_a_wrong_limit_is_refused_with_its_name_and_the_keys_there_are(limits: object, said: str) -> None:
+def test_a_wrong_limit_is_refused_with_its_name_and_the_valid_keys(limits: object, message: str) -> None:
     with pytest.raises(InvalidConfiguration, match=r"^'\$limits': ") as refused:
         compile_plan(json.dumps({"$limits": limits}).encode())
 
-    assert said in str(refused.value)
-    assert "times are seconds" in str(refused.value)
+    assert message in str(refused.value)
+    assert "times are in seconds" in str(refused.value)
 
 
 def test_a_wrong_timeout_names_its_task() -> None:
@@ -101,7 +103,7 @@ def test_an_endless_cascade_ends_with_a_failed_instance_that_says_why(rules: Rul
     assert decisions[-1].fires[0].ready == ()
 
 
-def test_an_endless_cascade_ends_after_a_thousand_results_unless_told_otherwise() -> None:
+def test_an_endless_cascade_ends_after_a_thousand_results_by_default() -> None:
     session = MemorySession(ENDLESS)
 
     assert len(_finish_all(session, session.fire("t_page"))) == 1 + 1001
@@ -118,7 +120,7 @@ def test_an_event_from_outside_begins_a_new_count() -> None:
     assert set(session.statuses().values()) == {"finished"}
 
 
-def test_what_waits_for_an_event_from_outside_does_not_count_the_results_it_holds() -> None:
+def test_an_instance_that_an_event_from_outside_starts_does_not_count_earlier_results() -> None:
     rules = {"t_both": {"after": ["t_page", "go"], "run": "app.Both"}, **ENDLESS}
     session = _limited(2, rules)
     _finish_all(session, session.fire("t_page"))

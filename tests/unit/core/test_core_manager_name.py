@@ -1,4 +1,4 @@
-"""`$manager`: whose hooks run for a session."""
+"""`$manager` names the manager whose hooks run for a session."""
 
 from __future__ import annotations
 
@@ -19,6 +19,6 @@ def test_a_configuration_without_one_names_none() -> None:
     assert compile_plan(b'{"t_a": {"after": ["go"], "run": "app.a"}}').manager == ""
 
 
-def test_what_is_no_key_is_refused() -> None:
+def test_a_manager_that_is_not_a_key_is_refused() -> None:
     with pytest.raises(InvalidConfiguration, match=r"\$manager"):
         validate_configuration(b'{"$manager": {"name": "audit"}}')

@@ -1,4 +1,4 @@
-"""Payloads: verbatim, shared, and gone when nobody holds them."""
+"""Payloads stay verbatim, are shared, and are deleted when nothing refers to them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from triggers.errors import TriggersError
 
 RULES = {"t": {"after": ["a", "b"], "run": "app.A"}}
 MIDDLING = 300 * "x"
-"""Too large for a header, small enough for the row of an instance."""
+"""Kwargs that are too large for a header and small enough for the row of an instance."""
 
 
 def _rows_of(session: MemorySession, kind: bytes) -> int:
@@ -20,7 +20,7 @@ def _rows_of(session: MemorySession, kind: bytes) -> int:
 
 
 @pytest.mark.parametrize("large", ["", 100 * "x"])
-@pytest.mark.parametrize("trigger", ["a", "nobody uses this"])
+@pytest.mark.parametrize("trigger", ["a", "unused"])
 def test_a_trigger_fired_again_and_again_leaves_no_payloads_behind(trigger: str, large: str) -> None:
     session = MemorySession(RULES)
     session.fire("a", first=large)
@@ -78,7 +78,7 @@ def test_kwargs_that_start_the_only_waiting_instance_are_in_its_row() -> None:
     assert session.latest() == {"a": {}, "b": {"filler": MIDDLING}}
 
 
-def test_kwargs_of_an_instance_that_waits_for_more_do_not_swell_the_header() -> None:
+def test_kwargs_of_an_instance_that_keeps_waiting_are_not_stored_in_the_header() -> None:
     session = MemorySession({"t": {"after": ["a", "b", "c"], "run": "r"}})
     session.fire("a")
 
@@ -89,10 +89,10 @@ def test_kwargs_of_an_instance_that_waits_for_more_do_not_swell_the_header() -> 
     assert scheduled(session.fire("c")) == [("t#0", {"a": {}, "b": {"filler": MIDDLING}, "c": {}})]
 
 
-def test_an_instance_that_takes_them_later_makes_them_a_payload_that_everybody_shares() -> None:
+def test_kwargs_become_a_shared_payload_when_a_second_instance_gets_them_later() -> None:
     rules = {"t_a": {"after": [], "andEvery": "a", "run": "r"}, "t_b": {"after": ["a"], "andEvery": "b", "run": "r"}}
     session = MemorySession(rules)
-    session.fire("a", filler=100 * "0")  # t_b's first instance takes these
+    session.fire("a", filler=100 * "0")  # t_b's first instance gets these
     session.fire("a", filler=MIDDLING)
     rows = _rows_of(session, b"p")
 
@@ -102,7 +102,7 @@ def test_an_instance_that_takes_them_later_makes_them_a_payload_that_everybody_s
     assert taken[1:] == [[(f"t_b#{number}", {"a": {"filler": MIDDLING}, "b": {}})] for number in (1, 2)]
 
 
-def test_kwargs_that_two_instances_take_at_once_are_a_payload_beside_the_first_ones_own() -> None:
+def test_kwargs_that_several_instances_get_at_once_are_also_stored_as_a_payload() -> None:
     session = MemorySession({f"t_{n}": {"after": ["a"], "run": "r"} for n in range(3)})
 
     decision = session.fire("a", filler=MIDDLING)

@@ -1,4 +1,4 @@
-"""Keys of rows and names of instances, for names that somebody chose to be difficult."""
+"""Keys of rows and names of instances work for names with any characters."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_tasks_and_triggers_may_have_any_name(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", WEIRD)
-def test_a_timer_comes_back_from_its_row_under_any_name(name: str) -> None:
+def test_a_timer_is_parsed_from_its_row_under_any_name(name: str) -> None:
     session = MemorySession({name: {"after": ["a"], "run": "app.A"}}, uid=f"u{name}"[:60])
     session.fire("a")
 
@@ -36,7 +36,7 @@ def test_a_timer_comes_back_from_its_row_under_any_name(name: str) -> None:
     assert scheduled(session.apply(TimerFired(instance=timer.instance, attempt=timer.attempt)))
 
 
-def test_names_that_nest_do_not_meet_in_the_rows() -> None:
+def test_nested_names_have_different_rows() -> None:
     session = MemorySession({name: {"after": ["a"], "run": "app.A"} for name in ("t", "t\0", "t#0", "t\0" + "\0" * 8)})
 
     session.fire("a")
@@ -53,13 +53,13 @@ def test_sessions_whose_names_begin_alike_do_not_see_each_other() -> None:
 @pytest.mark.parametrize(
     "name", ["t", "t#", "#", "t#x", "t#00", "t#-1", "t#+1", "t# 1", "t#٣", "t#1_0", "t#" + "9" * 40]
 )
-def test_what_is_no_canonical_name_is_no_instance(name: str) -> None:
+def test_a_name_that_is_not_canonical_names_no_instance(name: str) -> None:
     with pytest.raises(InstanceNotFound):
         parse_instance_name(name)
 
 
 @pytest.mark.parametrize("name", ["t#7", "t#99999999999999999", "other#0"])
-def test_an_instance_nobody_made_is_not_found_and_nothing_changes(name: str) -> None:
+def test_an_instance_that_was_never_created_is_not_found_and_nothing_changes(name: str) -> None:
     session = MemorySession({"t": {"after": ["a"], "run": "app.A"}})
     session.fire("a")
     rows = dict(session.rows)

@@ -1,4 +1,4 @@
-"""A session that is idle for its `sessionTtl` is deleted; one that is not costs nothing."""
+"""A session that is idle for its `sessionTtl` is deleted. One that is active has a single timer."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ def _timers(session: MemorySession) -> list[SetTimer]:
 
 
 def _fire_next(session: MemorySession) -> Outcome:
-    """The earliest timer fires at its time."""
+    """Applies the earliest timer at its due time."""
     timer = _timers(session)[0]
     event = TimerFired(instance=timer.instance, attempt=timer.attempt, due=timer.due)
     return session.apply_at(event, now=timer.due).outcome
 
 
-def test_an_idle_session_is_deleted_and_an_active_one_waits_on() -> None:
-    session = MemorySession({"$limits": {"sessionTtl": 100}})  # at 1 s
+def test_an_idle_session_is_deleted_and_an_active_one_is_not() -> None:
+    session = MemorySession({"$limits": {"sessionTtl": 100}})  # created at 1 s
     session.apply_at(TriggerFired(trigger="a"), now=50_000)
     assert [timer.due for timer in _timers(session)] == [101_000]
 

@@ -1,4 +1,4 @@
-"""An attempt that is scheduled or running for too long is issued again, and fails after so many."""
+"""An overdue attempt is issued again, and the instance fails after the last one."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _timers(session: MemorySession) -> list[SetTimer]:
 
 
 def _fire_next(session: MemorySession) -> list[str]:
-    """The earliest timer fires; ids of the commands that follow."""
+    """Applies the earliest timer and returns the ids of the commands that it causes."""
     timer = _timers(session)[0]
     decision = session.apply(TimerFired(instance=timer.instance, attempt=timer.attempt, due=timer.due))
     assert decision.outcome is Outcome.APPLIED
@@ -64,7 +64,7 @@ def test_a_command_has_a_timer_and_so_has_a_running_attempt() -> None:
 
 @pytest.mark.parametrize("start", [[], [TaskStarted(instance="t_a#0")]])
 @pytest.mark.parametrize("end", ENDS)
-def test_whatever_ends_an_attempt_takes_its_timer_along(start: list[Event], end: Event) -> None:
+def test_every_event_that_ends_an_attempt_deletes_its_timer(start: list[Event], end: Event) -> None:
     assert _timers(_session(*start, end)) == []
 
 
