@@ -1,4 +1,4 @@
-"""What the exploration of arrival orders found, as findings."""
+"""Turns the results of exploring arrival orders into findings and text."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from triggers.analysis.check.places import Places
 from triggers.core.plan import TaskConfig
 
 _SHOWN = 3
-"""Outcomes that a message tells; all are in the report."""
+"""The number of outcomes in a message; the report has all of them."""
 
 
 def order_findings(found: TaskOrders, task: TaskConfig, places: Places, *, everything: bool) -> Iterator[Finding]:
-    """`everything`: all that the application fires was among the events."""
+    """Yields the findings of a task. `everything` says that the events were all triggers that the application fires."""
     if found.sensitive:
         directive = "unless" if task.unless else None
         place = places.of(task.name, directive)
@@ -30,21 +30,21 @@ def order_findings(found: TaskOrders, task: TaskConfig, places: Places, *, every
         )
     elif everything and found.exhaustive and not any(outcome.runs for outcome in found.outcomes):
         message = f"{task.name} runs in none of the {found.explored:,} orders in which its triggers can fire"
-        fix = "look at what abandons it, or the tasks it waits for"
+        fix = "check which triggers abandon it, and the tasks that it waits for"
         yield finding("never-runs", places.of(task.name), message, fix, task=task.name)
 
 
 def explored_words(orders: Sequence[TaskOrders]) -> str:
-    """How much of the orders was looked at, and for which tasks it was a sample."""
+    """Says for how many tasks every order was explored, and how large the samples of the others are."""
     sampled = [found for found in orders if not found.exhaustive]
     whole = len(orders) - len(sampled)
-    parts = [f"every order of arrival explored for {whole} of {len(orders)} tasks"] if whole else []
+    parts = [f"explored every order of arrival for {whole} of {len(orders)} tasks"] if whole else []
     return "; ".join([*parts, *(_share(found) for found in sampled)])
 
 
 def _share(found: TaskOrders) -> str:
     share = "" if found.orders is None else f" of {found.orders:,} ({found.explored / found.orders:.2g} of all)"
-    return f"a sample for {found.task}: {found.explored:,} orders{share}"
+    return f"sampled orders for {found.task}: {found.explored:,}{share}"
 
 
 def _message(found: TaskOrders, task: TaskConfig) -> str:
@@ -67,14 +67,14 @@ def _orders(found: TaskOrders) -> str:
 
 
 def _tried(found: TaskOrders) -> str:
-    """Nothing if every order was explored, else how many there are."""
+    """Says that the orders are a sample, and of how many; empty if every order was explored."""
     if found.exhaustive:
         return ""
-    return " that were tried" if found.orders is None else f" that were tried, of {found.orders:,}"
+    return " sampled" if found.orders is None else f" sampled out of {found.orders:,}"
 
 
 def times(number: int) -> str:
-    """How often, in words."""
+    """Returns a number of times in words."""
     return {0: "not at all", 1: "once", 2: "twice"}.get(number, f"{number} times")
 
 
@@ -91,5 +91,5 @@ def _told(witness: Witness) -> str:
 def _fix(task: TaskConfig) -> str:
     if task.unless:
         first = " and ".join(map(repr, task.unless))
-        return f"fire {first} before what the task waits for, or add to `after` a trigger that says it is decided"
-    return "fire these triggers in one order, or let the task wait for one that comes last"
+        return f"fire {first} before the task's last trigger, or add to `after` a trigger that you fire after {first}"
+    return "always fire these triggers in the same order, or let the task wait for one that always comes last"

@@ -1,4 +1,4 @@
-"""Findings as SARIF 2.1.0, which code hosts and editors read."""
+"""Writes findings as SARIF 2.1.0, which code hosts and editors read."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SCHEMA: Final = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/sche
 
 
 def sarif(found: Mapping[str, Sequence[Finding]], version: str) -> dict[str, object]:
-    """One run over these files (URI -> findings). `version`: of the package."""
+    """Returns a SARIF log with one run over these files (URI -> findings). `version` is that of the package."""
     driver = {
         "name": "triggers check",
         "version": version,
