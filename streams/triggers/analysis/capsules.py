@@ -73,8 +73,8 @@ def capture(session: str, events: Iterable[Event], masked: Collection[str] = ())
     """Returns the capsule of a session. `events` are all its events, in order; values of `masked` names are masked."""
     driver, steps = MemoryDriver(), list[bytes]()
     for event in events:
-        kept = mask_event(event, masked)
-        steps.append(_json({"event": event_members(kept), "decision": _decide(driver, session, kept)}))
+        masked_event = mask_event(event, masked)
+        steps.append(_json({"event": event_members(masked_event), "decision": _decide(driver, session, masked_event)}))
     head = _json({"capsule": FORMAT, "session": session, "masked": sorted(masked)})[:-1]
     view = _json(driver.view(session))
     return b'%s,\n"steps":[\n%s\n],\n"view":%s}\n' % (head, b",\n".join(steps), view)

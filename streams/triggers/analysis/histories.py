@@ -161,7 +161,7 @@ class _Replay:
         return self._driver.view(self._prefix + session)
 
     def _depth(self, session: str, instance: str) -> int:
-        return next((found.depth for found in self._view(session).instances if found.name == instance), 0)
+        return next((view.depth for view in self._view(session).instances if view.name == instance), 0)
 
     def _changed(self, session: str) -> dict[str, str]:
         before = self._statuses.get(session, {})
@@ -169,21 +169,21 @@ class _Replay:
         self._statuses[session] = now
         return {name: status for name, status in now.items() if before.get(name) != status}
 
-    def _compare(self, where: str, expected: Mapping[str, Any], found: Mapping[str, object]) -> None:
-        for key in (*expected, *(key for key in ("error", "raised") if key in found and key not in expected)):
-            if not _agrees(key, expected.get(key), found.get(key)):
+    def _compare(self, where: str, expected: Mapping[str, Any], actual: Mapping[str, object]) -> None:
+        for key in (*expected, *(key for key in ("error", "raised") if key in actual and key not in expected)):
+            if not _agrees(key, expected.get(key), actual.get(key)):
                 line = f"{self._history['id']} {where}: {key}: expected {_show(expected.get(key))},"
-                self.differences.append(f"{line} got {_show(found.get(key))}")
+                self.differences.append(f"{line} got {_show(actual.get(key))}")
 
 
-def _agrees(key: str, expected: Any, found: Any) -> bool:  # noqa: ANN401  # any JSON
-    if key == "error" and isinstance(found, Exception):
-        return expected in {kind.__name__ for kind in type(found).__mro__}
+def _agrees(key: str, expected: Any, actual: Any) -> bool:  # noqa: ANN401  # any JSON
+    if key == "error" and isinstance(actual, Exception):
+        return expected in {kind.__name__ for kind in type(actual).__mro__}
     if key == "hooks":
-        found = [_without_optional(hook, expected) for hook in found]
+        actual = [_without_optional(hook, expected) for hook in actual]
     if key == "scheduled":
-        found = [_without_countdown(command, expected) for command in found]
-    return _canonical(expected) == _canonical(found)
+        actual = [_without_countdown(command, expected) for command in actual]
+    return _canonical(expected) == _canonical(actual)
 
 
 def _canonical(value: object) -> bytes:

@@ -204,6 +204,6 @@ class Trace:
         If the event is about the instance itself, it sets the instance's status before it fires.
         """
         history = self.history[name]
-        own = [status for event, status in history if event == number and self._about[number] == name]
+        during = [status for event, status in history if event == number and self._about[number] == name]
         before = [status for event, status in history if event < number]
-        return (own[:1] or before[-1:]) == [Status.UNSTARTED]
+        return (during[:1] or before[-1:]) == [Status.UNSTARTED]

@@ -35,8 +35,8 @@ class TriggerManagerTestCaseMixin(TestCase):
         if instance is None:
             self.fail(f"{instance_name} should be {expected_status}, but it has not been created yet")
         if instance.status != expected_status:
-            found = f"{instance_name} is {instance.status}, not {expected_status}"
-            self.fail(f"{found}:\n\n{pformat(instance.metadata)}")
+            message = f"{instance_name} is {instance.status}, not {expected_status}"
+            self.fail(f"{message}:\n\n{pformat(instance.metadata)}")
         return instance
 
     def assertInstanceAbandoned(self, instance_name: str) -> None:  # noqa: N802

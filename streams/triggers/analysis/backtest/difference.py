@@ -128,8 +128,8 @@ def _of_pair(old: Run, new: NewRun) -> Iterator[Difference]:
 
 def _reordered(old: Sequence[Run], new: Sequence[NewRun]) -> Iterator[Difference]:
     """Yields the runs that come before a run that they followed, considering only runs that are in both."""
-    kept = [one for one in new if one.same is not None]
-    for first, second in pairwise(kept):
+    common = [one for one in new if one.same is not None]
+    for first, second in pairwise(common):
         if first.same is not None and second.same is not None and first.same > second.same:
             yield Change.ORDER, first.run.task, old[first.same], first
 

@@ -95,14 +95,14 @@ def explore_orders(
     """Explores what the task does in different orders of the events. Raises EndlessCascade."""
     used = _matters(plan, task)
     kinds = sorted((kind, count) for kind, count in events.items() if kind.trigger in used)
-    rules = object_of({name: own for name, own in members_of(plan.text).items() if name in used})
+    rules = object_of({name: directives for name, directives in members_of(plan.text).items() if name in used})
     worlds = Worlds(rules, kinds, results)
 
     def outcome(world: World) -> tuple[object, ...]:
         return tuple(sorted(runs_with(i) for i in world.instances if _ran(task.name, i.task, i.status)))
 
-    found = All(worlds, outcome).explore(budget.worlds) or Sample(worlds, outcome).explore(budget.walks)
-    return _report(task.name, kinds, found, results)
+    exploration = All(worlds, outcome).explore(budget.worlds) or Sample(worlds, outcome).explore(budget.walks)
+    return _report(task.name, kinds, exploration, results)
 
 
 def _matters(plan: Plan, task: TaskConfig) -> set[str]:
@@ -118,19 +118,19 @@ def _matters(plan: Plan, task: TaskConfig) -> set[str]:
     return names
 
 
-def _report(task: str, kinds: Sequence[tuple[Fired, int]], found: Exploration, results: Results) -> TaskOrders:
-    ends = sorted(found.outcomes.values(), key=lambda reached: (-reached.orders, str(reached.example)))
-    witnesses = found.witnesses if len(ends) > 1 else None
+def _report(task: str, kinds: Sequence[tuple[Fired, int]], exploration: Exploration, results: Results) -> TaskOrders:
+    ends = sorted(exploration.outcomes.values(), key=lambda reached: (-reached.orders, str(reached.example)))
+    witnesses = exploration.witnesses if len(ends) > 1 else None
     return TaskOrders(
         task=task,
         events={str(kind): count for kind, count in kinds},
-        exhaustive=found.exhaustive,
-        explored=found.orders,
-        orders=found.orders if found.exhaustive else _permutations(kinds, results),
-        worlds=found.worlds,
+        exhaustive=exploration.exhaustive,
+        explored=exploration.orders,
+        orders=exploration.orders if exploration.exhaustive else _permutations(kinds, results),
+        worlds=exploration.worlds,
         outcomes=[_outcome(task, reached) for reached in ends],
         witnesses=None if witnesses is None else (_witness(task, witnesses[0]), _witness(task, witnesses[1])),
-        shortest=found.exhaustive,
+        shortest=exploration.exhaustive,
     )
 
 

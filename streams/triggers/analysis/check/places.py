@@ -36,7 +36,7 @@ class Places:
         """`text` must be JSON that `json.loads` accepts."""
         self.repeated: list[tuple[Path, Place]] = []
         """The paths that occur again, with the location of the repetition."""
-        self._lines = [0, *(found.end() for found in re.finditer("\n", text))]
+        self._lines = [0, *(match.end() for match in re.finditer("\n", text))]
         self._found: dict[Path, Place] = {}
         self._scan(text)
 

@@ -89,8 +89,8 @@ class TaskLints:
     def _endless(self, ring: list[str]) -> Finding:
         chain = ", ".join(f"{name} runs each time that {of} finishes" for name, of in _turns(ring))
         starts = any(name in self.live for name in ring)
-        when = "once one of them runs" if starts else "none of them starts, but if you fire one of their names"
-        message = f"{chain}: {when}, only maxCascadeDepth stops them"
+        when = "once one of them runs," if starts else "no task starts unless you fire its name, and then"
+        message = f"{chain}: {when} only maxCascadeDepth stops the cascade"
         fix = "move one of these triggers from `andEvery` to `after`, or use a trigger that the application fires"
         place = self._places.of(ring[0], "andEvery")
         return finding("endless-cascade", place, message, fix, task=ring[0], directive="andEvery")

@@ -94,9 +94,9 @@ def _direct(trace: Trace, one: InstanceView, by_offset: Mapping[int, Event]) -> 
     number, _ = trace.history[one.name][0]
     born = trace.refs[number]
     causes = [] if one.parent is None else _birth(born, one.parent, by_offset[born.offset])
-    held = [(trace.giver(one.name, trigger), False) for trigger in one.kwargs]
-    held += [(trace.witness(one.name, trigger), True) for trigger in one.abandon_state]
-    for trigger, unless in held:
+    triggers = [(trace.giver(one.name, trigger), False) for trigger in one.kwargs]
+    triggers += [(trace.witness(one.name, trigger), True) for trigger in one.abandon_state]
+    for trigger, unless in triggers:
         if trigger.by is not None and (one.parent is None or trigger.by.offset > born.offset):
             causes.append(_cause(trigger.by, trigger.trigger, by_offset[trigger.by.offset], unless=unless))
     return causes
