@@ -1,4 +1,4 @@
-"""Whether an explanation is true, by the naive model alone: what it looked like before and after each event."""
+"""Checks explanations against the naive model alone, by its states before and after each event."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ BUSY = {"scheduled", "running"}
 
 
 def check_explanation(explanation: Explanation, story: Story) -> None:
-    """Fail for everything in it that is not so, or is left out."""
+    """Fails if anything in the explanation is wrong or missing."""
     for proof, step in zip(explanation.events, story.steps, strict=True):
         _check_event(proof, step)
     assert [task.name for task in explanation.tasks] == list(story.tasks)
@@ -41,11 +41,11 @@ def _check_event(proof: EventProof, step: Step) -> None:
     assert proof.event.offset == step.event.position
     for idle in proof.idle:
         if idle.task is None or idle.reason in _AT_ALL:
-            assert _AT_ALL[idle.reason](step), f"{idle} is not so: {step}"
+            assert _AT_ALL[idle.reason](step), f"{idle} is wrong: {step}"
             assert step.before == step.after
             assert proof.effects == []
     if proof.idle == [] and not _quiet(step.event):
-        assert step.before != step.after, f"it did something, and nothing changed: {step}"
+        assert step.before != step.after, f"the event should have an effect, but nothing changed: {step}"
     stale = bool(proof.idle) and proof.idle[0].reason in _AT_ALL
     trigger = fired_by(step.event)
     if trigger is not None and not stale:
@@ -54,12 +54,12 @@ def _check_event(proof: EventProof, step: Step) -> None:
 
 
 def _quiet(event: Event) -> bool:
-    """Whether it may change nothing that the model's instances show."""
+    """Returns whether the event may change nothing in the model's instances."""
     return type(event).__name__ in {"ConfigurationUpdated", "MetadataUpdated", "StatusSet"}
 
 
 def _check_rules(proof: EventProof, step: Step, trigger: str) -> None:
-    """Every rule that uses the trigger moved, or has a reason that holds."""
+    """Checks that every rule that uses the trigger moved an instance, or has a true reason why not."""
     reasons = {idle.task: idle for idle in proof.idle}
     for task in step.tasks.values():
         uses = trigger in task.after | task.unless
@@ -75,7 +75,7 @@ def _check_rules(proof: EventProof, step: Step, trigger: str) -> None:
 
 
 def _waits_again(event: Event) -> bool:
-    """Set to `unstarted` by force, an instance may take the trigger of the same event."""
+    """Returns whether the event sets its instance to `unstarted`, so that the instance may take the event's trigger."""
     return isinstance(event, StatusSet) and event.status == "unstarted"
 
 
@@ -85,7 +85,7 @@ def _moved(step: Step, task: Task) -> bool:
 
 
 def _check_waiting(effects: list[Effect], step: Step, task: Task, trigger: str) -> None:
-    """Who took the trigger, or counts it, and waits on."""
+    """Checks which instances took the trigger, or counted it, and keep waiting."""
     waits = [i for i in step.of_task(task.name) if i.status == step.after[i.name].status == "unstarted"]
     took = {i.name for i in waits if trigger not in i.kwargs and trigger in step.after[i.name].kwargs}
     counted = {i.name for i in waits if trigger not in i.seen and trigger in step.after[i.name].seen}
@@ -139,7 +139,7 @@ _AT_ALL: dict[Reason, Callable[[Step], bool]] = {
     Reason.RUNNING: lambda s: isinstance(s.event, TaskStarted) and _of_attempt(s) and not _settled(s),
     Reason.NO_TIMER: lambda s: isinstance(s.event, TimerFired) and not _instance(s).waits_for_timer and _of_attempt(s),
 }
-"""Reason of doing nothing at all -> whether it is so."""
+"""The check of each reason for no effect on the session."""
 
 
 def _settled(step: Step) -> bool:
@@ -158,7 +158,7 @@ _OF_RULES: dict[Reason, Callable[[Step, Task, str], bool]] = {
     Reason.STARTED: lambda s, task, t: t in task.after and t != task.and_every and _past_waiting(s, task),
     Reason.TOO_LATE: lambda s, task, t: t not in task.after and t in task.unless and _past_waiting(s, task),
 }
-"""Reason of a rule to do nothing -> whether it is so."""
+"""The check of each reason for no effect on a rule."""
 
 
 def _past_waiting(step: Step, task: Task) -> bool:
@@ -205,7 +205,7 @@ def _given(event: Event, trigger: str) -> object:
 
 
 def check_verdict(story: Story, task: Task, proof: InstanceProof) -> None:
-    """Fire what is missing, and see what becomes of the instance."""
+    """Checks a verdict by firing what is missing."""
     name = proof.name or f"{task.name}#0"
     missing = [missing.trigger for missing in proof.missing]
     used = sorted(task.after | task.unless)
@@ -237,7 +237,7 @@ def check_verdict(story: Story, task: Task, proof: InstanceProof) -> None:
 
 
 def status_after(story: Story, triggers: list[str], name: str) -> str | None:
-    """The instance's status after these triggers fire, one after the other."""
+    """Returns the instance's status after these triggers fire one by one."""
     fork = MemorySession(uid=story.core.uid)
     fork.rows.update(story.core.rows)
     fork.log = list(story.core.log)

@@ -1,6 +1,6 @@
-"""The rules, as plainly as they can be written: whole lists of instances, each looked at, nothing kept twice.
+"""The rules, written as simply as possible: plain lists of instances, all of which are visited on every event.
 
-Slow and obviously right. It shares no code with the engine.
+The model is slow and obviously right. It shares no code with the engine.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Task:
 
 @dataclass
 class Instance:
-    """An execution slot."""
+    """An execution slot of a task."""
 
     name: str
     task: str
@@ -46,7 +46,7 @@ class Refused(Exception):
 
 
 class NaiveModel:
-    """One session. Operations return what they scheduled: (instance, run, kwargs), in order."""
+    """One session. Operations append the commands that they issue to `scheduled`, as (instance, run, kwargs)."""
 
     def __init__(self) -> None:
         self.tasks: dict[str, Task] = {}
@@ -54,18 +54,18 @@ class NaiveModel:
         self.latest: Kwargs = {}
         self.scheduled: list[tuple[str, str, Kwargs]] = []
 
-    # -- what can happen ----------------------------------------------------------------------------------------------
+    # -- operations ---------------------------------------------------------------------------------------------------
 
     def configure(self, configuration: dict[str, Any]) -> None:
-        """Add tasks, replace tasks of the same name in their place."""
-        for name, given in configuration.items():
-            and_every = given.get("andEvery")
-            after = set(given["after"]) | ({and_every} if and_every is not None else set())
-            unless = set(given.get("unless") or ())
-            self.tasks[name] = Task(name, after, and_every, unless, given["run"], given.get("withParams") or {})
+        """Adds tasks, and replaces tasks of the same name without changing their order."""
+        for name, rule in configuration.items():
+            and_every = rule.get("andEvery")
+            after = set(rule["after"]) | ({and_every} if and_every is not None else set())
+            unless = set(rule.get("unless") or ())
+            self.tasks[name] = Task(name, after, and_every, unless, rule["run"], rule.get("withParams") or {})
 
     def fire(self, trigger: str, kwargs: Kwargs) -> list[str]:
-        """The algorithm; the names of the instances that became ready."""
+        """Fires a trigger and returns the names of the instances that became ready."""
         ready: list[Instance] = []
         for task in self.tasks.values():
             if trigger in task.after | task.unless:
@@ -76,7 +76,7 @@ class NaiveModel:
         return [instance.name for instance in ready]
 
     def start(self, name: str) -> bool:
-        """A worker takes the command; False: stale."""
+        """A worker starts the command. Returns False if that is stale."""
         instance = self.get(name)
         if instance.status != "scheduled" or instance.waits_for_timer:
             return False
@@ -84,7 +84,7 @@ class NaiveModel:
         return True
 
     def finish(self, name: str, result: Kwargs) -> bool:
-        """The task returns; False: stale."""
+        """The task returns a result. Returns False if it is stale."""
         instance = self.get(name)
         if not self._awaits_result(instance):
             return False
@@ -94,7 +94,7 @@ class NaiveModel:
         return True
 
     def end(self, name: str, status: str) -> bool:
-        """The task fails, or raises StatusChange; False: stale."""
+        """The task fails, or raises StatusChange. Returns False if that is stale."""
         instance = self.get(name)
         if not self._awaits_result(instance):
             return False
@@ -102,7 +102,7 @@ class NaiveModel:
         return True
 
     def retry(self, name: str, kwargs: Kwargs | None, cooldown: int) -> bool:
-        """The task asks to be replayed; False: stale."""
+        """The task requests a retry. Returns False if that is stale."""
         instance = self.get(name)
         if not self._awaits_result(instance):
             return False
@@ -111,7 +111,7 @@ class NaiveModel:
         return True
 
     def timer(self, name: str, attempt: int) -> bool:
-        """A cooldown is over; False: stale."""
+        """A cooldown ends. Returns False if its timer is stale."""
         instance = self.get(name)
         if not instance.waits_for_timer or instance.attempt != attempt:
             return False
@@ -132,7 +132,7 @@ class NaiveModel:
             self.fire(instance.task, result)
 
     def set_status(self, name: str, status: str, kwargs: Kwargs | None) -> None:
-        """The application sets a status, and fires the task's name unless kwargs is None. No check: as with force."""
+        """The application sets a status, unchecked, as with force. Fires the task's name unless kwargs is None."""
         instance = self.get(name)
         instance.status = status
         instance.waits_for_timer = False
@@ -144,20 +144,20 @@ class NaiveModel:
         self.get(name).metadata |= metadata
 
     def clone(self, name: str) -> None:
-        """The application makes an unstarted copy."""
+        """The application creates an unstarted copy."""
         self._copy(self.get(name))
 
-    # -- how ----------------------------------------------------------------------------------------------------------
+    # -- helpers ------------------------------------------------------------------------------------------------------
 
     def get(self, name: str) -> Instance:
-        """The instance."""
+        """Returns the instance. Raises Refused if it does not exist."""
         for instance in self.instances:
             if instance.name == name:
                 return instance
         raise Refused(name)
 
     def of_task(self, task: str) -> list[Instance]:
-        """The task's instances, in creation order."""
+        """Returns the task's instances in creation order."""
         return [instance for instance in self.instances if instance.task == task]
 
     def _fire_at(self, task: Task, trigger: str, kwargs: Kwargs) -> list[Instance]:
@@ -191,7 +191,7 @@ class NaiveModel:
 
     @staticmethod
     def _evaluate(instance: Instance, task: Task) -> bool:
-        """Abandon it, or tell whether it is ready. A task that waits for nothing does not run by itself."""
+        """Abandons the instance, or returns whether it is ready. A task that waits for no trigger is never ready."""
         if instance.status != "unstarted":
             return False
         if task.unless and task.unless <= instance.seen:

@@ -1,4 +1,4 @@
-"""The naive model and the core side by side: every operation is done to both, and both must look the same after it."""
+"""The naive model and the core side by side: every operation is applied to both, and both must agree after it."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ from triggers.errors import CallError, NotFound
 
 
 def text(value: object) -> bytes:
-    """A JSON payload."""
+    """Returns a value as a JSON payload."""
     return json.dumps(value).encode()
 
 
 class Pair:
-    """Operations; each fails as soon as core and model differ."""
+    """A session in model and core. Each operation fails if they differ after it."""
 
     def __init__(self) -> None:
         self.model = NaiveModel()
@@ -103,7 +103,7 @@ class Pair:
         self.model.clone(name)
         self._check(self.core.apply(CloneRequested(instance=name)))
 
-    def _report(self, counts: bool, event: Event) -> None:  # what the model said
+    def _report(self, counts: bool, event: Event) -> None:  # `counts` is the model's answer
         rows = dict(self.core.rows)
         decision = self.core.apply(event)
         assert (decision.outcome is not Outcome.STALE) == counts
@@ -118,7 +118,7 @@ class Pair:
         except (CallError, NotFound):
             assert self.core.rows == rows
         else:
-            raise AssertionError(f"the model refuses {event}, the core does not")
+            raise AssertionError(f"the model refuses {event}, but the core does not")
 
     def _check(self, decision: Decision) -> None:
         issued = [(c.instance, c.run, json.loads(c.kwargs)) for c in decision.commands if isinstance(c, RunTask)]
@@ -129,7 +129,7 @@ class Pair:
         assert dict(decision.changed).items() <= statuses.items()
 
     def check(self) -> None:
-        """Everything that can be seen of the two is the same."""
+        """Fails if anything visible differs between the two."""
         session = self.core.view()
         assert [_seen(instance) for instance in session.instances] == list(map(_expected, self.model.instances))
         assert _plain(session.latest_kwargs) == self.model.latest

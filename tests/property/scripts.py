@@ -1,4 +1,4 @@
-"""Random operations on a pair of model and core, from one source of choices, so that a seed is a whole script."""
+"""Random operations on a pair of model and core. One seed determines the whole script."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ OWN_STATUSES = ["parked", "stage 2"]
 
 
 class Script:
-    """Chooses and does operations. `own` triggers: fired by the application."""
+    """Chooses operations and applies them. `own` are the triggers that the application fires."""
 
     def __init__(self, random: Random, own: list[str] = TRIGGERS) -> None:
         self._random = random
@@ -23,7 +23,7 @@ class Script:
         self.pair.configure(self._configuration(5))
 
     def step(self) -> None:
-        """Do one operation; firing and working are more frequent than the rest."""
+        """Applies one operation. Fires and results are more frequent than the rest."""
         choice = self._random.choices(["fire", "work", "rare", "configure"], [8, 8, 3, 1])[0]
         waiting = [i for i in self.pair.model.instances if i.waits_for_timer]
         if choice == "configure":
@@ -42,28 +42,28 @@ class Script:
         name, pair = instance.name, self.pair
         if instance.waits_for_timer:
             return
-        what = self._random.choice(["start", "finish", "finish", "fail", "fail", "status", "retry"])
-        if what == "start":
+        action = self._random.choice(["start", "finish", "finish", "fail", "fail", "status", "retry"])
+        if action == "start":
             pair.start(name)
-        elif what == "finish":
+        elif action == "finish":
             pair.finish(name, self._kwargs())
-        elif what == "fail":
+        elif action == "fail":
             pair.fail(name)
-        elif what == "status":
+        elif action == "status":
             pair.status_change(name, self._random.choice(["skipped", "failed", *OWN_STATUSES]))
         else:
             pair.retry(name, self._replacement(), self._random.choice([0, 0, 1500]))
 
     def _operate(self, instance: Instance) -> None:
         name, pair = instance.name, self.pair
-        what = self._random.choice(["replay", "replay", "skip", "clone", "metadata", "by hand"])
-        if what == "replay":
+        action = self._random.choice(["replay", "replay", "skip", "clone", "metadata", "by hand"])
+        if action == "replay":
             pair.replay(name, self._replacement())
-        elif what == "skip":
+        elif action == "skip":
             pair.skip(name, self._kwargs(), cascade=self._random.random() < 0.5)
-        elif what == "clone":
+        elif action == "clone":
             pair.clone(name)
-        elif what == "metadata":
+        elif action == "metadata":
             pair.set_metadata(name, {"note": self._kwargs()})
         else:
             self._set_by_hand(instance)
@@ -85,8 +85,8 @@ class Script:
         return {name: self._directives(n) for n, name in enumerate(names)}
 
     def _directives(self, number: int) -> dict[str, Any]:
-        def some(most: int) -> list[str]:
-            return self._random.sample(TRIGGERS, self._random.randint(0, most))
+        def some(limit: int) -> list[str]:
+            return self._random.sample(TRIGGERS, self._random.randint(0, limit))
 
         task: dict[str, Any] = {"after": some(3), "run": f"app.{number}"}
         if self._random.random() < 0.5:

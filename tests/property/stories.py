@@ -1,4 +1,4 @@
-"""Random sessions with the naive model before and after each of their events."""
+"""Random sessions with the state of the naive model before and after each event."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from triggers.core.events import Event, SkipRequested, StatusSet, TaskFinished, 
 
 @dataclass
 class Step:
-    """An event, and the model around it."""
+    """An event, and the model before and after it."""
 
     event: Event
     tasks: dict[str, Task]
@@ -25,13 +25,13 @@ class Step:
     after: dict[str, Instance]
 
     def of_task(self, task: str) -> list[Instance]:
-        """The task's instances before the event, without the one that the event is about."""
+        """Returns the task's instances before the event, without the one that the event is about."""
         return [i for i in self.before.values() if i.task == task and i.name != own(self.event)]
 
 
 @dataclass
 class Story:
-    """A random session: its steps, and the core at their end."""
+    """A random session: its steps, and the core after them."""
 
     steps: list[Step]
     core: MemorySession
@@ -45,16 +45,16 @@ class Story:
 
 
 def story_of(random: Random, steps: int, own_triggers: list[str]) -> Story:
-    """A random session with the model looked at before and after each event."""
+    """Creates a random session and copies the model before and after each event."""
     script = Script(random, own_triggers)
     model, core = script.pair.model, script.pair.core
-    found = [Step(core.log[0], deepcopy(model.tasks), {}, {})]
+    story = [Step(core.log[0], deepcopy(model.tasks), {}, {})]
     for _ in range(steps):
         before, events = _by_name(model.instances), len(core.log)
         script.step()
         if len(core.log) > events:
-            found.append(Step(core.log[-1], deepcopy(model.tasks), before, _by_name(model.instances)))
-    return Story(found, core, model.tasks, _by_name(model.instances), model.latest)
+            story.append(Step(core.log[-1], deepcopy(model.tasks), before, _by_name(model.instances)))
+    return Story(story, core, model.tasks, _by_name(model.instances), model.latest)
 
 
 def _by_name(instances: list[Instance]) -> dict[str, Instance]:
@@ -62,12 +62,12 @@ def _by_name(instances: list[Instance]) -> dict[str, Instance]:
 
 
 def own(event: Event) -> str:
-    """The instance that the event is about."""
+    """Returns the name of the instance that the event is about, or an empty string."""
     return str(getattr(event, "instance", ""))
 
 
 def fired_by(event: Event) -> tuple[str, Any] | None:
-    """The trigger that the event fires if it is applied, and its kwargs."""
+    """Returns the trigger that the event fires if it is applied, and its kwargs; None if it fires none."""
     match event:
         case TriggerFired():
             return event.trigger, json.loads(event.kwargs)

@@ -1,4 +1,4 @@
-"""Back-tests of random sessions, against a naive implementation that shares no code with them."""
+"""Back-tests of random sessions agree with a naive implementation that shares no code with them."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ SEEDS = st.integers(0, 2**32)
 ENDING = rules().filter(
     lambda some: not any(one.rule == "endless-cascade" for one in check_rules(encoded(some)).findings)
 )
-"""Rules without tasks that start each other again and again: the naive model has no limit for them."""
+"""Rules without endless cascades, for which the naive model has no limit."""
 STEPS = 14
 MOST_RUNS = 60
 
 
 def _session(rules: Rules, seed: int) -> list[Happening]:
-    """What might have happened under these rules: fires, results, stale results, operations, at growing times."""
+    """Returns random events under these rules: fires, results, stale results and operations, at growing times."""
     random = Random(seed)  # noqa: S311  # no secrets
     model, log, time = NaiveModel(), list[Happening](), 0
     model.configure(rules)
@@ -62,8 +62,8 @@ def _happening(model: NaiveModel, random: Random, time: int) -> Happening:
     if failed and random.random() < 0.5:
         return Happening(time, random.choice(["replay", "skip"]), random.choice(failed), kwargs)
     if busy and random.random() < 0.6:
-        what = random.choice(["start", "finish", "finish", "finish", "fail"])
-        return Happening(time, what, random.choice(busy), kwargs if what == "finish" else {})
+        report = random.choice(["start", "finish", "finish", "finish", "fail"])
+        return Happening(time, report, random.choice(busy), kwargs if report == "finish" else {})
     return Happening(time, "fire", random.choice([*TRIGGERS, *TRIGGERS, *TASKS]), kwargs)
 
 
@@ -156,7 +156,7 @@ def _waiting_for_the_unknown(rules: Rules, runs: list[Ran]) -> set[str]:
     lost = {run.task for run in runs if run.known == "unknown"}
     waiting: set[str] = set()
     for _ in rules:
-        for name, own in rules.items():
-            if (lost | waiting) & {*own["after"], own.get("andEvery"), *own.get("unless", ())}:
+        for name, rule in rules.items():
+            if (lost | waiting) & {*rule["after"], rule.get("andEvery"), *rule.get("unless", ())}:
                 waiting.add(name)
     return waiting

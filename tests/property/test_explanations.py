@@ -1,4 +1,4 @@
-"""What explain says is so: checked against the naive model, which shares no code with it."""
+"""Explanations are true by the naive model, which shares no code with them."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ WAITING = [v for v in Verdict if v is not Verdict.STARTED]
 
 
 def lies(explanation: Explanation) -> Iterator[tuple[object, Explanation]]:
-    """The explanation with one thing in it wrong, in every way that there is."""
+    """Yields the explanation with a single error, in every possible way."""
     for number, proof in enumerate(explanation.events):
         for n, idle in enumerate(proof.idle):
             reasons = RULE_REASONS if idle.reason in RULE_REASONS else RESULT_REASONS

@@ -1,6 +1,6 @@
-"""Whatever bytes arrive, an event, a command, a dead letter or a configuration is read or refused, never worse.
+"""Any bytes are read as an event, command, dead letter, configuration or capsule, or are refused properly.
 
-A few hundred examples here; `make fuzz DURATION=600` goes on with new ones for as long as it is told to.
+These tests run a few hundred examples; `make fuzz DURATION=600` runs new ones for 600 seconds.
 """
 
 from __future__ import annotations
@@ -74,11 +74,11 @@ def _outcome(value: bytes, headers: list[tuple[str, bytes | None]]) -> object:
 
 @st.composite
 def mutated(draw: st.DrawFn) -> bytes:
-    """A record of the table, or a good one, with some bytes changed, taken out or put in."""
+    """A hostile or a valid record with some bytes changed, removed or inserted."""
     value = bytearray(draw(st.sampled_from(SEEDS))[:2000])
     for _ in range(draw(st.integers(1, 6))):
-        place = draw(st.integers(0, len(value)))
-        value[place : place + draw(st.integers(0, 4))] = draw(st.binary(max_size=4))
+        start = draw(st.integers(0, len(value)))
+        value[start : start + draw(st.integers(0, 4))] = draw(st.binary(max_size=4))
     return bytes(value)
 
 
@@ -111,7 +111,7 @@ def test_any_headers_are_an_event_or_are_refused_with_a_reason(
 
 @BOUNDED
 @given(st.sampled_from(CLOUDEVENT_VALUES), HEADERS)
-def test_null_headers_at_the_end_are_as_if_the_names_were_not_there(
+def test_a_null_header_at_the_end_removes_the_headers_of_its_name(
     value: bytes, headers: list[tuple[str, bytes | None]]
 ) -> None:
     gone = {name.lower() for name, _ in headers[::2]}
@@ -131,7 +131,7 @@ def test_a_mutated_command_or_dead_letter_is_read_or_refused(value: bytes) -> No
 
 @BOUNDED
 @given(st.dictionaries(st.text(max_size=4), DIRECTIVES | ANY, max_size=3), LIMITS | ANY)
-def test_a_configuration_is_compiled_to_the_same_plan_again_or_refused(tasks: dict[str, Any], limits: object) -> None:
+def test_a_configuration_is_always_compiled_to_the_same_plan_or_refused(tasks: dict[str, Any], limits: object) -> None:
     text = json.dumps({**tasks, "$limits": limits}).encode()
     try:
         validate_configuration(text)
@@ -142,7 +142,7 @@ def test_a_configuration_is_compiled_to_the_same_plan_again_or_refused(tasks: di
 
 @BOUNDED
 @given(st.lists(mutated(), max_size=12))
-def test_events_that_are_decoded_are_applied_or_refused_whatever_they_say(values: list[bytes]) -> None:
+def test_any_decoded_event_is_applied_or_refused(values: list[bytes]) -> None:
     rows = MemoryRows()
     for position, value in enumerate(values):
         session = Session("q-1", rows, Plans())
@@ -155,15 +155,15 @@ def test_events_that_are_decoded_are_applied_or_refused_whatever_they_say(values
 
 @BOUNDED
 @given(st.data())
-def test_a_capsule_with_any_value_in_any_place_is_replayed_or_refused(data: st.DataObject) -> None:
-    capsule = place = json.loads(CAPSULE)
+def test_a_capsule_with_any_value_replaced_by_any_other_is_replayed_or_refused(data: st.DataObject) -> None:
+    capsule = parent = json.loads(CAPSULE)
     while True:
-        keys = sorted(place) if isinstance(place, dict) else list(range(len(place)))
+        keys = sorted(parent) if isinstance(parent, dict) else list(range(len(parent)))
         key = data.draw(st.sampled_from(keys))
-        if not isinstance(place[key], dict | list) or not place[key] or data.draw(st.booleans()):
+        if not isinstance(parent[key], dict | list) or not parent[key] or data.draw(st.booleans()):
             break
-        place = place[key]
-    place[key] = data.draw(ANY)
+        parent = parent[key]
+    parent[key] = data.draw(ANY)
 
     try:
         outcome: object = replay_capsule(decode_capsule(json.dumps(capsule).encode(), "a capsule"))

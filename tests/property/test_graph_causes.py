@@ -1,4 +1,4 @@
-"""The causes of an instance are what it holds: checked against random sessions and a model that knows no causes."""
+"""The causes of an instance gave it what it holds. Checked with random sessions and a model without causes."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ def test_an_instance_holds_what_its_causes_gave(seed: int) -> None:
 
 
 def check(one: CausedInstance, story: Story) -> None:
-    """Each trigger comes with the kwargs that the instance holds, and none is missing unless a parent had it."""
+    """Checks that each cause gave the kwargs that the instance holds, and that none is missing unless from a parent."""
     events = {event.position: event for event in story.log}
-    given: dict[str, Any] = {}
+    caused: dict[str, Any] = {}
     for cause in one.causes:
         if cause.trigger is not None:
             trigger, kwargs = fired_by(events[cause.event.offset]) or ("", None)
             assert trigger == cause.trigger
             if not cause.unless:
-                given[trigger] = kwargs
+                caused[trigger] = kwargs
     instance = story.instances[one.name]
     held = {trigger: json.loads(json.dumps(kwargs)) for trigger, kwargs in instance.kwargs.items()}
-    assert given.items() <= held.items()
+    assert caused.items() <= held.items()
     if all(cause.by is not By.PARENT for cause in one.causes):
-        assert given == held
+        assert caused == held

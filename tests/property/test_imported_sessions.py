@@ -1,4 +1,4 @@
-"""A session that is exported and imported is the same session, and goes on in the same way."""
+"""An exported session that is imported is the same session, and continues in the same way."""
 
 from __future__ import annotations
 
@@ -24,40 +24,40 @@ def random_session(seed: int, steps: int = 60) -> MemorySession:
 
 
 def imported(session: MemorySession, *, reissue: bool = False) -> MemorySession:
-    """The same session somewhere else. Events go on where they were."""
-    there = MemorySession(uid=session.uid)
-    there.log += session.log
-    there.apply(SessionImported(state=state_of(session.view()), reissue=reissue))
-    return there
+    """Imports the session elsewhere, with the next position after its last one."""
+    copy = MemorySession(uid=session.uid)
+    copy.log += session.log
+    copy.apply(SessionImported(state=state_of(session.view()), reissue=reissue))
+    return copy
 
 
 def without_its_age(view: SessionView) -> SessionView:
-    """Without the number of events, and the time of the import."""
+    """Drops the number of events and the time of the last one, in which an import differs."""
     return replace(view, events=0, modified=0)
 
 
 @pytest.mark.parametrize("seed", range(30))
-def test_an_imported_session_looks_as_it_did(seed: int) -> None:
+def test_an_imported_session_has_the_same_view(seed: int) -> None:
     session = random_session(seed)
 
     assert without_its_age(imported(session).view()) == without_its_age(session.view())
 
 
 @pytest.mark.parametrize("seed", range(30))
-def test_an_imported_session_goes_on_as_it_would_have(seed: int) -> None:
+def test_an_imported_session_continues_like_the_original(seed: int) -> None:
     session = random_session(seed)
-    there = imported(session)
-    session.log.append(there.log[-1])
+    copy = imported(session)
+    session.log.append(copy.log[-1])
 
     rest: list[Event] = [event for event in random_session(seed + 1000).log if isinstance(event, TriggerFired)]
     for event in [*rest, *reports(session)]:
-        assert commanded(there.apply(event)) == commanded(session.apply(event))
+        assert commanded(copy.apply(event)) == commanded(session.apply(event))
 
-    assert there.statuses() == session.statuses()
+    assert copy.statuses() == session.statuses()
 
 
 def reports(session: MemorySession) -> list[Event]:
-    """What workers and timers may still say of its instances."""
+    """Returns late results and timers of the session's instances."""
     random = Random(7)  # noqa: S311  # a repeatable script
     script: list[Event] = [event for event in session.log if isinstance(event, TaskEvent | TimerFired)]
     return random.sample(script, min(20, len(script)))
@@ -68,14 +68,14 @@ def commanded(decision: Decision) -> list[RunTask]:
 
 
 @pytest.mark.parametrize("seed", range(30))
-def test_what_was_in_flight_is_issued_again_when_asked(seed: int) -> None:
+def test_commands_in_flight_are_issued_again_on_request(seed: int) -> None:
     session = random_session(seed)
     in_flight = {i.name for i in session.view().instances if i.status in {"scheduled", "running"} and not i.due}
-    there = MemorySession(uid=session.uid)
+    copy = MemorySession(uid=session.uid)
 
-    decision = there.apply(SessionImported(state=state_of(session.view()), reissue=True))
+    decision = copy.apply(SessionImported(state=state_of(session.view()), reissue=True))
 
     assert {command.instance for command in commanded(decision)} >= in_flight
-    again = {i.name: i for i in there.view().instances}
+    again = {i.name: i for i in copy.view().instances}
     before = {i.name: i for i in session.view().instances}
     assert all(again[name].attempt == before[name].attempt + 1 for name in in_flight)

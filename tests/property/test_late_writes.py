@@ -1,4 +1,4 @@
-"""A batch is decided before the one before it is written: whatever is cached, nothing of it may be missed."""
+"""A batch is decided before the previous one is written, and must still see the previous one's rows."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from triggers.processing.overlay import Overlays
 
 
 def fold_with_late_writes(log: Iterable[Event], rows: MemoryRows, batch: int) -> Iterator[Command]:
-    """Each batch's rows are written only when the next one is decided, from nothing but the rows."""
+    """Folds batches from rows alone, and writes the rows of each batch only after the next one is decided."""
     overlays = Overlays(lambda _partition: rows)
     before: Changes = {}
     events = list(log)

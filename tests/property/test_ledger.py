@@ -1,4 +1,4 @@
-"""Crashes, rebalances, gaps, lost commits, a client that leaves records out: nothing is lost and commits stay small."""
+"""No command is lost by crashes, rebalances, gaps, lost commits or a client that skips records; commits stay small."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ CHUNKS = 16
 
 @dataclass
 class Partition:
-    """A log with gaps, and what its group has committed."""
+    """A log with gaps, and the group's committed offset and metadata."""
 
     offsets: list[int]
     end: int
@@ -35,7 +35,7 @@ class Partition:
 
 
 class Holder:
-    """A worker that has the partition for a while."""
+    """A worker that owns the partition for a while."""
 
     def __init__(self, partition: Partition, chance: random.Random) -> None:
         self.partition, self.chance = partition, chance
@@ -48,13 +48,13 @@ class Holder:
         action()
 
     def read(self) -> None:
-        """Some records, with what a reader does about them; at the end the markers are passed, too."""
+        """Reads some records as a reader does. At the end of the log, skips the transaction markers too."""
         ready = [offset for offset in self.partition.offsets if offset >= self.next][: self.chance.choice([5, 40, 400])]
         for offset in ready:
             self.next = offset + 1
             if not self.ledger.admit(offset):
                 is_known = offset in self.partition.finished or offset in self.ledger.pending
-                assert is_known, f"{offset} is taken for finished"
+                assert is_known, f"the ledger takes {offset} for finished"
                 continue
             if self.ledger.is_suspect(offset):
                 self.ledger.begin(offset)
@@ -64,12 +64,12 @@ class Holder:
             self.ledger.skip_to(self.partition.end)
 
     def skip(self) -> None:
-        """The client leaves records out, and does not say so."""
+        """The client silently skips records."""
         if self.chance.random() < 0.2 and self.next < self.partition.end:
             self.next = min(self.next + self.chance.choice([1, 5, 500]), self.partition.end - 1)
 
     def prove(self) -> None:
-        """What a second reader finds: a gap that holds no record, or where to read again."""
+        """A second reader looks into the gaps: closes those without records, and reads again from one with records."""
         for first, end in self.ledger.gaps:
             i = bisect_left(self.partition.offsets, first)
             if i < len(self.partition.offsets) and self.partition.offsets[i] < end:
@@ -78,7 +78,7 @@ class Holder:
             self.ledger.close_gap((first, end))
 
     def finish(self) -> None:
-        """Some of those in hand, in any order."""
+        """Finishes some of the running commands, in any order."""
         self.chance.shuffle(self.running)
         for _ in range(self.chance.randint(0, len(self.running))):
             offset = self.running.pop()
@@ -87,12 +87,12 @@ class Holder:
             self.ledger.settle(offset)
 
     def commit(self) -> None:
-        """A commit that may never arrive."""
+        """Commits, but the commit may be lost."""
         if self.chance.random() < 0.8:
             self.partition.commit(self.ledger)
 
     def leave(self) -> None:
-        """In an orderly way or not; tasks of a partition that went away run to their end all the same."""
+        """Gives the partition up, orderly or not. Tasks of a lost partition still run to their end."""
         end = self.chance.choice(["crash", "handover", "lost"])
         if end == "handover":
             self.partition.commit(self.ledger, handover=True)
@@ -101,7 +101,7 @@ class Holder:
 
 
 def _partition(chance: random.Random) -> Partition:
-    """Transaction markers and compaction leave gaps, small ones and large ones."""
+    """Creates a partition with small and large gaps, as transaction markers and compaction leave them."""
     offsets, offset = [], chance.randint(0, 3) * 10**9
     for _ in range(chance.randint(1, 600)):
         offset += chance.choice([1, 1, 1, 1, 2, 3, chance.choice([1, 500, 10**7])])

@@ -1,4 +1,4 @@
-"""The exploration of arrival orders, against every order played out one by one."""
+"""The exploration of arrival orders agrees with playing every order one by one."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from triggers.analysis.check.worlds import Results
 SAMPLE = Budget(worlds=0, walks=40)
 EVENTS = ["a", "a:1", "a:2", "b", "b:1", "c", "d", "t_0:1"]
 SHORT = {str(as_fired(event)): event for event in EVENTS}
-"""What a report says -> what `play` takes."""
+"""The event as `play` takes it, by the event as a report shows it."""
 BAGS = st.lists(st.sampled_from(EVENTS), min_size=3, max_size=5)
 
 
@@ -69,7 +69,7 @@ def test_witnesses_differ_and_no_fewer_events_make_a_difference(configuration: R
 
 @settings(max_examples=60, deadline=None)
 @given(rules(), BAGS)
-def test_a_sample_finds_only_what_playing_gives(configuration: Rules, events: list[str]) -> None:
+def test_a_sample_has_only_outcomes_that_playing_gives(configuration: Rules, events: list[str]) -> None:
     for name in configuration:
         try:
             expected = {runs_after(configuration, name, order) for order in orders_of(events)}

@@ -1,4 +1,4 @@
-"""State is the fold of the log, however the log is cut, wherever it is folded, and whatever is delivered twice."""
+"""State is the fold of the log, in whatever batches, wherever it is folded, and even if events are delivered twice."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ REPOSITORY = Path(__file__).parents[2]
 
 
 def random_log(seed: int) -> list[Event]:
-    """The events of a random session."""
-    own = ["a", "b", "c", "d", "p", "x"]
-    script = Script(Random(seed), own)  # noqa: S311  # a repeatable script
+    """Returns the events of a random session."""
+    triggers = ["a", "b", "c", "d", "p", "x"]
+    script = Script(Random(seed), triggers)  # noqa: S311  # a repeatable script
     for _ in range(80):
         script.step()
     return script.pair.core.log
 
 
 def fold(log: Iterable[Event], rows: MemoryRows, batch: int = 1) -> Iterator[Command]:
-    """Apply the log to the rows, one session object for each batch of events."""
+    """Applies the log to the rows, with a new session object for each batch, and yields the commands."""
     events = list(log)
     for start in range(0, len(events), batch):
         session = Session(UID, rows, Plans())
@@ -48,14 +48,14 @@ def fold(log: Iterable[Event], rows: MemoryRows, batch: int = 1) -> Iterator[Com
 
 
 def digest(seed: int) -> str:
-    """Hash of all rows and commands that a random log leads to, in order."""
+    """Returns a hash of all commands and rows of a random log, in order."""
     rows = MemoryRows()
     commands = list(fold(random_log(seed), rows, 7))
     return hashlib.sha256(repr((commands, list(rows.items()))).encode()).hexdigest()
 
 
 def seen(rows: MemoryRows) -> SessionView:
-    """The session in the rows."""
+    """Returns the view of the session in the rows."""
     return view(Session(UID, rows, Plans()))
 
 
@@ -98,7 +98,7 @@ def test_two_halves_of_a_log_equal_the_whole(seed: int) -> None:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_events_delivered_again_under_their_ids_change_nothing(seed: int) -> None:
+def test_events_delivered_again_with_their_ids_change_nothing(seed: int) -> None:
     log = [replace(event, id=f"id-{number}") for number, event in enumerate(random_log(seed))]
     rows = MemoryRows()
     list(fold(log, rows))

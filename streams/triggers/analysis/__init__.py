@@ -1,1 +1,1 @@
-"""Questions about logs and sessions, answered by folding them through the core. Nothing here can reach a producer."""
+"""Answers questions about logs and sessions by folding them through the core. Nothing here can reach a producer."""

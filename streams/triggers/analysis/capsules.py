@@ -1,10 +1,10 @@
-"""Capsules: one session in one file, its events and what each was decided to do, to be replayed anywhere.
+"""Capsules: files with one session, its events and the decision on each of them, which any machine can replay.
 
     {"capsule": 1, "session": "q-17", "masked": ["email"],
      "steps": [{"event": {"trigger": "page", "offset": 12, …}, "decision": {"outcome": "applied", …}}, …],
      "view": {…}}
 
-The same events give the same bytes: nothing in a capsule says when or where it was captured.
+The same events give the same bytes, because a capsule does not say when or where it was captured.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ _members = msgspec.json.Decoder(dict[str, Raw]).decode
 
 
 class BadCapsule(CallError):
-    """The file is no capsule."""
+    """The file is not a capsule, or not one that this version reads."""
 
 
 class Step(Struct, forbid_unknown_fields=True):
-    """An event, and what was decided."""
+    """An event and the decision on it."""
 
     event: Raw
     decision: Raw
@@ -50,38 +50,38 @@ class Capsule(Struct, forbid_unknown_fields=True):
     """A captured session."""
 
     capsule: int
-    """Version of the format."""
+    """The version of the format."""
     session: str
     masked: list[str]
-    """Names whose values are masked."""
+    """The names whose values are masked."""
     steps: list[Step]
     view: dict[str, Raw]
     """The session after the last step, as `show --json` prints it."""
 
 
 class Replayed(Struct, frozen=True):
-    """What a capsule's events do in this engine."""
+    """The outcome of replaying a capsule with this version of the engine."""
 
     view: SessionView
     decisions: list[dict[str, object]]
-    """What each event was decided to do, as in a capsule."""
+    """The decision on each event, as a capsule has it."""
     differences: list[str]
-    """One line for everything that is not as captured."""
+    """One line for each difference from what was captured."""
 
 
 def capture(session: str, events: Iterable[Event], masked: Collection[str] = ()) -> bytes:
-    """The capsule of a session that the events, in their order, are all of."""
+    """Returns the capsule of a session. `events` are all its events, in order; values of `masked` names are masked."""
     driver, steps = MemoryDriver(), list[bytes]()
     for event in events:
-        kept = mask_event(event, masked)
-        steps.append(_json({"event": event_members(kept), "decision": _decide(driver, session, kept)}))
+        masked_event = mask_event(event, masked)
+        steps.append(_json({"event": event_members(masked_event), "decision": _decide(driver, session, masked_event)}))
     head = _json({"capsule": FORMAT, "session": session, "masked": sorted(masked)})[:-1]
     view = _json(driver.view(session))
     return b'%s,\n"steps":[\n%s\n],\n"view":%s}\n' % (head, b",\n".join(steps), view)
 
 
 def file_name(session: str) -> str:
-    """A name for the capsule's file, of its own for every session."""
+    """Returns a file name for the capsule, different for every session."""
     name = quote(session, safe=" ")
     if len(name) > _LONGEST_NAME:
         name = f"{name[:_LONGEST_NAME]}-{blake2b(session.encode(), digest_size=8).hexdigest()}"
@@ -89,7 +89,7 @@ def file_name(session: str) -> str:
 
 
 def is_capsule(path: Path) -> bool:
-    """Whether the file is meant to be a capsule: by its name, or by its beginning."""
+    """Returns whether the file is meant to be a capsule, judged by its name or its first bytes."""
     if path.name.endswith(SUFFIX):
         return True
     with path.open("rb") as file:
@@ -97,38 +97,36 @@ def is_capsule(path: Path) -> bool:
 
 
 def load_capsule(path: Path) -> Capsule:
-    """Raises BadCapsule."""
+    """Reads and decodes the file. Raises BadCapsule."""
     try:
         return decode_capsule(path.read_bytes(), str(path))
     except OSError as error:
-        raise BadCapsule(f"{path}: no capsule: {error}") from error
+        raise BadCapsule(f"{path}: not a capsule: {error}") from error
 
 
 def decode_capsule(text: bytes, name: str) -> Capsule:
-    """`name` is for the error. Raises BadCapsule."""
+    """Decodes a capsule; `name` names it in the error. Raises BadCapsule."""
     try:
-        found = msgspec.json.decode(text, type=Capsule)
+        capsule = msgspec.json.decode(text, type=Capsule)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise BadCapsule(f"{name}: no capsule: {error}") from error
-    if found.capsule != FORMAT:
-        raise BadCapsule(f"{name}: a capsule of format {found.capsule}; this version reads format {FORMAT}")
-    if not found.steps:
-        raise BadCapsule(
-            f"{name}: a capsule without steps shows nothing; `triggers capture SESSION` makes one with all"
-        )
-    return found
+        raise BadCapsule(f"{name}: not a capsule: {error}") from error
+    if capsule.capsule != FORMAT:
+        raise BadCapsule(f"{name}: the capsule has format {capsule.capsule}; this version reads format {FORMAT}")
+    if not capsule.steps:
+        raise BadCapsule(f"{name}: the capsule has no steps; capture it again with `triggers capture SESSION`")
+    return capsule
 
 
 def events_of_capsule(capsule: Capsule) -> Iterator[tuple[str, Event]]:
-    """Session and event of every step, in order. Raises BadCapsule for an event that cannot be decoded."""
+    """Yields the session and the event of every step, in order. Raises BadCapsule if an event cannot be decoded."""
     for event, _ in _steps(capsule, None):
         yield capsule.session, event
 
 
 def replay_capsule(capsule: Capsule, rules: bytes | None = None) -> Replayed:
-    """Apply the capsule's events and compare. `rules` take the place of every configuration in it.
+    """Applies the capsule's events and compares decisions and view. `rules` replace every configuration in it.
 
-    Raises BadCapsule for an event that cannot be decoded, InvalidConfiguration.
+    Raises BadCapsule if an event cannot be decoded, and InvalidConfiguration if the engine refuses `rules`.
     """
     driver, decisions, differences = MemoryDriver(), list[dict[str, object]](), list[str]()
     for number, (event, expected) in enumerate(_steps(capsule, rules), 1):
@@ -161,7 +159,7 @@ def _decide(driver: MemoryDriver, session: str, event: Event) -> dict[str, objec
 
 
 def decision_members(decision: Decision) -> dict[str, object]:
-    """The decision as JSON: payloads as they are, everything that is there."""
+    """Returns all of the decision as JSON; payloads stay as they were written."""
     fires = [{"trigger": fire.trigger, "ready": fire.ready} for fire in decision.fires]
     commands = [_command(command) for command in decision.commands]
     return {"outcome": decision.outcome, "fires": fires, "changed": decision.changed, "commands": commands}
@@ -174,7 +172,7 @@ def _command(command: Command) -> dict[str, object]:
 
 
 def _known(expected: Collection[str], view: SessionView) -> dict[str, Raw]:
-    """What the capsule's version knew of a session; a later one may tell more."""
+    """Returns the members of the view that the capsule has, too: a later version of the view may have more."""
     return {name: value for name, value in _members(_json(view)).items() if name in expected}
 
 

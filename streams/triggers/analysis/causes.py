@@ -1,4 +1,4 @@
-"""What a missing trigger waits for: an application, or a task of that name and what that waits for in turn."""
+"""Finds what a missing trigger waits for: an application, or the task of that name and what that task waits for."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ _WHY = {
     Status.ABANDONED: "is abandoned, so it will not finish",
     Status.SKIPPED: "was skipped without firing",
     Status.REPLAYED: "was replayed",
-    Status.FINISHED: "finished before, without firing it for this one",
+    Status.FINISHED: "has already finished, and this instance did not receive its trigger",
 }
 
 
 class Causes:
-    """Answers about one session as it is now."""
+    """The causes of missing triggers in one session, in its present state."""
 
     def __init__(
         self, rules: Mapping[str, TaskConfig], instances: Mapping[str, Sequence[Numbered]], fired: Collection[str]
     ) -> None:
-        """`instances`: of each task in creation order, with what they hold. `fired`: triggers that fired ever."""
+        """`instances` are those of each task, in creation order, with kwargs. `fired` are the triggers that fired."""
         self._rules = rules
         self._instances = instances
         self._fired = fired
 
     def of(self, trigger: str, task: str) -> list[Cause]:
-        """What has to happen before the trigger fires for the task; every cause once."""
+        """Returns what has to happen before the trigger fires for the task, each cause once."""
         return list(dict.fromkeys(self._of(trigger, (task,))))
 
     def _of(self, trigger: str, chain: tuple[str, ...]) -> Iterator[Cause]:
@@ -60,9 +60,9 @@ class Causes:
                 yield from self._of(trigger, chain)
 
     def _nearest(self, task: str) -> tuple[int, Instance | None]:
-        """The instance that will finish first: under way, failed, waiting, and only then one that has ended."""
-        found = self._instances.get(task, ())
-        return min(found, key=lambda one: _distance(one[1]), default=(0, None))
+        """Returns the instance that is nearest to its end: one under way, else failed, else waiting, else resolved."""
+        instances = self._instances.get(task, ())
+        return min(instances, key=lambda one: _distance(one[1]), default=(0, None))
 
 
 def _distance(instance: Instance) -> int:

@@ -1,4 +1,4 @@
-"""What recorded histories are replayed through: the core over rows in memory, or anything that behaves like it."""
+"""Drivers apply events to sessions: the core over rows in memory, or anything that behaves like it."""
 
 from __future__ import annotations
 
@@ -15,31 +15,29 @@ from triggers.core.view import SessionView, view
 
 
 class HistoryDriver(Protocol):
-    """Applies events one after the other and shows sessions."""
+    """Applies events one by one and returns views of sessions. `verify` and other analyses run on it."""
 
     def apply(self, uid: str, event: Event) -> Decision:
-        """Apply the event; its `position` and `time` are the driver's to set. Raises what the engine refuses with."""
+        """Applies the event; the driver may set its `position` and `time`. Raises the engine's error if it refuses."""
 
     def view(self, uid: str) -> SessionView:
-        """The session after everything that was applied."""
+        """Returns the session after all events that were applied."""
 
 
 class MemoryDriver:
-    """The core, every session written to rows and read again at each step."""
+    """The core in memory. Every event writes its session to rows, and the next one reads it from them."""
 
     def __init__(self) -> None:
         self._plans = Plans()
         self._rows: defaultdict[str, MemoryRows] = defaultdict(MemoryRows)
 
     def apply(self, uid: str, event: Event) -> Decision:
-        """See `HistoryDriver`."""
         session = self._session(uid)
         decision = apply(session, event)
         self._rows[uid].write(session.changes())
         return decision
 
     def view(self, uid: str) -> SessionView:
-        """See `HistoryDriver`."""
         return view(self._session(uid))
 
     def _session(self, uid: str) -> Session:

@@ -1,4 +1,4 @@
-"""Durations counted in buckets: percentiles of any number of them in a few kilobytes, to within one percent."""
+"""Counts durations in buckets: a few kilobytes give the percentiles of any number of them, to within one percent."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ _GROWTH = math.log(1.01)
 
 
 class Durations:
-    """Milliseconds, not negative."""
+    """A histogram of durations, in milliseconds."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -17,14 +17,14 @@ class Durations:
         self._buckets: Counter[int] = Counter()
 
     def add(self, milliseconds: int) -> None:
-        """Count one; what lies before its cause (clocks differ) counts as 0."""
+        """Counts a duration. A negative one counts as 0: clocks differ, so an effect may seem to precede its cause."""
         milliseconds = max(milliseconds, 0)
         self.count += 1
         self.longest = max(self.longest, milliseconds)
         self._buckets[round(math.log1p(milliseconds) / _GROWTH)] += 1
 
     def percentile(self, percent: float) -> int | None:
-        """The duration that so many percent of them do not exceed; None: there is none."""
+        """Returns the duration that `percent` of all durations do not exceed, or None if none was counted."""
         rank = math.ceil(self.count * percent / 100)
         for bucket in sorted(self._buckets):
             rank -= self._buckets[bucket]

@@ -1,4 +1,4 @@
-"""A recorded log in a file: JSON lines, `.gz` too, as `triggers fire --from` reads and `triggers export` writes."""
+"""Reads logs from files: JSON lines, optionally `.gz`, as `triggers export` writes and `triggers fire --from` reads."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from triggers.core.events import ConfigurationUpdated, Event
 from triggers.errors import CallError, Undecodable
 
 _DIGEST_BYTES = 12
-"""Of a session that was seen: what a log of many sessions costs in memory."""
+"""The length of the hash that is kept of each session seen. It limits the memory that a log of many sessions takes."""
 
 
 class BadLog(CallError):
-    """The file is no log of events."""
+    """The file is not a log of events."""
 
 
 def read_log(path: Path, rules: bytes | None = None) -> Iterator[tuple[str, Event]]:
-    """Session and event of every line, in order. A line without an `offset` takes its number in the log as position.
+    """Yields the session and the event of every line, in order. An event without `offset` gets its line number.
 
-    `rules`: a session that does not begin with a configuration is given this one first. Raises BadLog that names the
-    line, InvalidConfiguration.
+    A session that does not begin with a configuration gets `rules` first, if they are given. Raises BadLog, which
+    names the line, and InvalidConfiguration if the engine refuses `rules`.
     """
     if rules is None:
         yield from _events(path)
@@ -35,7 +35,7 @@ def read_log(path: Path, rules: bytes | None = None) -> Iterator[tuple[str, Even
 
 
 def _configured(events: Iterator[tuple[str, Event]], rules: bytes) -> Iterator[tuple[str, Event]]:
-    """What is put in takes the place before the session's first event, which no event of the session has."""
+    """Inserts the rules one position before a session's first event, where the session cannot have another event."""
     seen: set[bytes] = set()
     for session, event in events:
         digest = blake2b(session.encode(), digest_size=_DIGEST_BYTES).digest()

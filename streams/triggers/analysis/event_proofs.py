@@ -1,4 +1,4 @@
-"""What each event did, seen by comparing what waited before and after it; or why it did nothing."""
+"""Finds what each event did, by comparing what waited before and after it, or why it did nothing."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from triggers.core.statuses import Status
 from triggers.errors import CallError, NotFound
 
 Ranges = list[tuple[int, int]]
-"""First and last number of each row of instances."""
+"""The first and last number of each run of consecutive instances."""
 
 
 class _Group(NamedTuple):
@@ -33,14 +33,14 @@ class _Group(NamedTuple):
 
 
 class _Offer(NamedTuple):
-    """A rule that uses the trigger, and what waited under it before the event."""
+    """A rule that uses the trigger, and its instances that waited before the event."""
 
     rule: TaskConfig
     groups: list[_Group]
 
 
 def prove_event(trace: Trace, event: Event) -> EventProof:
-    """Apply the event to the trace, and say what it did or why it did nothing."""
+    """Applies the event to the trace and returns what it did, or why it did nothing."""
     offers = [_Offer(rule, _groups(trace, event, rule.name)) for rule in _users(trace, event)]
     stale = why_stale(trace, event)
     try:
@@ -64,7 +64,7 @@ def _users(trace: Trace, event: Event) -> Sequence[TaskConfig]:
 
 
 def _groups(trace: Trace, event: Event, task: str) -> list[_Group]:
-    """What waits, without the instance that the event itself is about: that one moves for another reason."""
+    """Returns what waits, without the instance that the event itself is about, which moves for another reason."""
     state, own = trace.session.tasks.get(task), _own_number(event, task)
     cohorts = [] if state is None else state.cohorts
     groups = [_Group(frozenset(one.have), frozenset(one.seen), list(_ranges_of(one, own))) for one in cohorts]
@@ -78,7 +78,7 @@ def _ranges_of(cohort: Cohort, without: int) -> Iterator[tuple[int, int]]:
 
 
 def _waits_on(trace: Trace, event: Event, offers: Iterable[_Offer]) -> Iterator[Effect]:
-    """What took the trigger, or counts it, and goes on waiting."""
+    """Yields the instances that took the trigger, or counted it towards `unless`, and keep waiting."""
     trigger = trigger_of(event) or ""
     for rule, groups in offers:
         for group in groups:
@@ -90,7 +90,7 @@ def _waits_on(trace: Trace, event: Event, offers: Iterable[_Offer]) -> Iterator[
 
 
 def _cohort_now(trace: Trace, task: str, group: _Group) -> Cohort | None:
-    """Where the group waits now, if it does; it moves as a whole."""
+    """Returns the cohort in which the group waits now, or None if it waits no more. A group moves as a whole."""
     state = trace.session.tasks.get(task)
     return None if state is None else cohort_with(state, group.ranges[0][0])
 
@@ -106,7 +106,7 @@ def _instance_of(event: Event) -> tuple[str, int]:
 
 
 def _progress_of(trace: Trace, task: str, number: int) -> str:
-    """What a new instance waits for; nothing if it went on at once."""
+    """Says what a new instance waits for; empty if it did not have to wait."""
     state, rule = trace.session.tasks.get(task), trace.session.plan.tasks.get(task)
     cohort = None if state is None else cohort_with(state, number)
     return "" if rule is None or cohort is None else _progress(rule, cohort)
@@ -123,7 +123,7 @@ def _unless(rule: TaskConfig, cohort: Cohort) -> str:
 
 
 def _became(trace: Trace, event: Event, decision: Decision) -> Iterator[Effect]:
-    """New statuses in their order, instances of one task together."""
+    """Yields the new statuses in order, with consecutive instances of a task in one effect."""
     last = len(trace.refs) - 1
     steps = [(*parse_instance_name(name), status, trace.began(name, last)) for name, status in decision.changed]
     for (task, status, is_new), group in groupby(steps, key=lambda step: (step[0], step[2], step[3])):
@@ -141,7 +141,7 @@ def _became(trace: Trace, event: Event, decision: Decision) -> Iterator[Effect]:
 
 
 def _asked(trace: Trace, event: Event, decision: Decision) -> Iterator[Effect]:
-    """Commands and timers; the session's own timer is nobody's matter."""
+    """Yields commands and timers, except the session's own timer, which belongs to no task."""
     for command in decision.commands:
         if not command.instance:
             continue
@@ -160,7 +160,7 @@ def _wait(timer: SetTimer, event: Event) -> str:
 
 
 def _idle_rules(trace: Trace, event: Event, decision: Decision, offers: Iterable[_Offer]) -> Iterator[Idle]:
-    """Rules that use the trigger, and whose instances are as before."""
+    """Yields the rules that use the trigger although it changed none of their instances."""
     own = None if _waits_again(event) else getattr(event, "instance", None)
     moved = {parse_instance_name(name)[0] for name, _ in decision.changed if name != own}
     moved |= {effect.task for effect in _waits_on(trace, event, offers)}
@@ -170,12 +170,12 @@ def _idle_rules(trace: Trace, event: Event, decision: Decision, offers: Iterable
 
 
 def _waits_again(event: Event) -> bool:
-    """Whether the instance that the event is about waits before its trigger fires, and so may take it."""
+    """Returns whether the event makes its instance wait before its trigger fires, so that it may take the trigger."""
     return isinstance(event, StatusSet) and event.status == Status.UNSTARTED
 
 
 def ranges(numbers: Iterable[int]) -> Ranges:
-    """The numbers, in rows without gaps."""
+    """Groups ascending numbers into ranges without gaps."""
     rows: Ranges = []
     for number in numbers:
         if rows and rows[-1][1] == number - 1:

@@ -1,4 +1,4 @@
-"""Events in words, and what they carry."""
+"""Describes events in words, and returns what they carry."""
 
 from __future__ import annotations
 
@@ -31,17 +31,17 @@ from triggers.errors import NotFound
 
 
 def refer_to(event: Event) -> EventRef:
-    """The event, to be looked up."""
+    """Returns a reference to the event, with which a reader can look it up."""
     return EventRef(offset=event.position, time=event.time, id=event.id, what=words_of(event))
 
 
 def words_of(event: Event) -> str:  # noqa: C901, PLR0911, PLR0912  # one line for each kind of event
-    """What happened, in the past tense."""
+    """Says in the past tense what happened."""
     match event:
         case TriggerFired():
             return f"{event.trigger} fired"
         case ConfigurationUpdated():
-            return f"rules were given for {', '.join(tasks_of(event)) or 'no task'}"
+            return f"rules were set for {', '.join(tasks_of(event)) or 'no task'}"
         case TaskStarted():
             return f"{event.instance} started"
         case TaskFinished():
@@ -51,7 +51,7 @@ def words_of(event: Event) -> str:  # noqa: C901, PLR0911, PLR0912  # one line f
         case TaskStatusChanged():
             return f"{event.instance} reported {event.status}"
         case TaskRetried():
-            return f"{event.instance} asked for a retry"
+            return f"{event.instance} requested a retry"
         case ReplayRequested():
             return f"an operator replayed {event.instance}"
         case SkipRequested():
@@ -59,7 +59,7 @@ def words_of(event: Event) -> str:  # noqa: C901, PLR0911, PLR0912  # one line f
         case StatusSet():
             return f"the application set {event.instance} to {event.status}"
         case MetadataUpdated():
-            return f"the application noted metadata of {event.instance}"
+            return f"the application set metadata of {event.instance}"
         case CloneRequested():
             return f"the application cloned {event.instance}"
         case TimerFired():
@@ -73,12 +73,12 @@ def words_of(event: Event) -> str:  # noqa: C901, PLR0911, PLR0912  # one line f
 
 
 def tasks_of(event: ConfigurationUpdated) -> list[str]:
-    """Tasks that the configuration adds or replaces."""
+    """Returns the tasks that the configuration adds or replaces."""
     return [name for name in members_of(event.configuration) if name not in {LIMITS_NAME, MANAGER_NAME}]
 
 
 def trigger_of(event: Event) -> str | None:
-    """The trigger that the event fires if it is applied; None: none."""
+    """Returns the trigger that the event fires if it is applied, or None if it fires none."""
     match event:
         case TriggerFired():
             return event.trigger
@@ -91,7 +91,7 @@ def trigger_of(event: Event) -> str | None:
 
 
 def replaced_kwargs(event: Event) -> frozenset[str] | None:
-    """Triggers whose kwargs a replay or retry gives anew; None: it keeps those of the parent."""
+    """Returns the triggers whose kwargs a replay or retry replaces, or None if it keeps those of the parent."""
     if isinstance(event, ReplayRequested | TaskRetried) and event.replacement_kwargs is not None:
         return frozenset(members_of(event.replacement_kwargs))
     return None

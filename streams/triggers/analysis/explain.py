@@ -1,4 +1,4 @@
-"""The proof of a session: for every event what it did, for every task and instance why it is where it is."""
+"""Explains a session: what each event did, and why each task and instance is in its state."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from triggers.errors import TaskNotFound
 
 
 def explain(uid: str, events: Iterable[Event], task: str | None = None) -> Explanation:
-    """Explain the session that the events, in their order, are all of; or one task of it. Raises TaskNotFound."""
+    """Explains a session, or one task of it. `events` are all its events, in order. Raises TaskNotFound."""
     trace = Trace(uid)
     proofs = [prove_event(trace, event) for event in events]
     if task is not None and task not in trace.session.plan.tasks:
@@ -24,7 +24,7 @@ def explain(uid: str, events: Iterable[Event], task: str | None = None) -> Expla
 
 
 def _about(task: str, proofs: Iterable[EventProof]) -> Iterator[EventProof]:
-    """Events that did something to the task, or could have."""
+    """Yields the events that did something to the task, or could have."""
     for proof in proofs:
         effects = [effect for effect in proof.effects if effect.task == task]
         idle = [idle for idle in proof.idle if idle.task == task]

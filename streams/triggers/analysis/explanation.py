@@ -1,6 +1,6 @@
-"""What `explain` says, as data. Its JSON is public (schemas/explanation.schema.json): keys stay, new ones may come.
+"""The result of `explain` as data. Its JSON is public (schemas/explanation.schema.json): keys are only ever added.
 
-Times are milliseconds since 1970-01-01 UTC; offsets are Kafka offsets, or line numbers of a log in a file.
+Times are milliseconds since 1970-01-01 UTC. Offsets are Kafka offsets, or line numbers if the log is a file.
 """
 
 from __future__ import annotations
@@ -13,29 +13,29 @@ from triggers.core.commands import Outcome
 
 
 class Verdict(StrEnum):
-    """What will become of an instance if the missing triggers fire now, or why no trigger matters to it."""
+    """The outcome for an instance if its missing triggers fire now, or the reason why no trigger matters to it."""
 
     RUNS = "runs"
-    """It waits; when all of `missing` has fired, it runs."""
+    """It waits, and it runs once all of `missing` have fired."""
     RUNS_AT_NEXT = "runs at next"
-    """Nothing is missing; it runs when a trigger that it uses fires again (the rule is younger than what fired)."""
+    """Nothing is missing, because the rule is newer than the fires. It runs when one of its triggers fires again."""
     ABANDONED = "abandoned instead"
-    """It waits, but firing what is missing satisfies `unless`: it is abandoned and never runs."""
+    """It waits, but the missing triggers also satisfy `unless`, so it will be abandoned and never run."""
     ABANDONED_AT_NEXT = "abandoned at next"
-    """All of `unless` has fired; it is abandoned when one of the triggers it uses fires again."""
+    """The triggers of `unless` have all fired. It is abandoned when one of its triggers fires again."""
     NEVER = "never"
-    """Its rule waits for nothing, so nothing starts it."""
+    """The rule waits for no trigger, so nothing starts it."""
     STARTED = "started"
-    """It is past waiting; `status` says where it is."""
+    """It no longer waits; `status` is its state."""
 
 
 class Reason(StrEnum):
-    """Why an event did nothing, to one task or at all."""
+    """Why an event had no effect, on one task or on the whole session."""
 
     UNUSED = "no rule uses it"
-    """No task of the configuration, as it was then, has the trigger in `after`, `andEvery` or `unless`."""
+    """No task of the configuration at that time had the trigger in `after`, `andEvery` or `unless`."""
     HAS_IT = "instance already has it"
-    """Every waiting instance of the task had the trigger before; the first kwargs stay."""
+    """Every waiting instance of the task already had the trigger; the first kwargs stay."""
     STARTED = "already started"
     """No instance of the task waits any more, and the trigger is not the task's `andEvery`."""
     ABANDONED = "already abandoned"
@@ -45,101 +45,101 @@ class Reason(StrEnum):
     DUPLICATE = "duplicate"
     """An event with this id was applied before."""
     SETTLED = "stale result: the attempt has its result"
-    """A result of an attempt that has one, or that nobody waits for any more."""
+    """The attempt already has a result, or its result is no longer awaited."""
     SUPERSEDED = "stale result: another attempt is current"
-    """A result, or a timer, of an attempt that is not the instance's current one."""
+    """The result or timer belongs to an attempt that is not the instance's current one."""
     NOT_ISSUED = "stale result: no attempt was made"
-    """A result of an instance whose command was never issued."""
+    """The result belongs to an instance for which no command was ever issued."""
     RUNNING = "already running"
-    """A second report that the attempt has started."""
+    """The start of the attempt was already reported."""
     NO_TIMER = "no timer is set"
-    """The cooldown that is over is not waited for any more."""
+    """Nothing waits for the timer any more."""
     GONE = "session is deleted"
-    """A result, a timer or a deletion of a session that is deleted."""
+    """The event is a result, a timer or a deletion, and the session is already deleted."""
     CONFIGURED = "already configured"
-    """Default rules, of a session that has rules."""
+    """The event brings default rules, and the session already has rules."""
     REFUSED = "refused"
-    """The session cannot do it; the event is a dead letter."""
+    """The session could not apply the event, so it became a dead letter."""
 
 
 class Does(StrEnum):
-    """What an event did."""
+    """The kind of effect that an event had."""
 
     CONFIGURED = "configured"
-    """The task's rule was added, or replaced."""
+    """The task's rule was added or replaced."""
     CREATED = "created"
     TOOK = "took"
-    """The instances hold the trigger now, and wait on."""
+    """The instances took the trigger and keep waiting."""
     COUNTED = "counted"
-    """The instances count the trigger towards `unless`, and wait on."""
+    """The instances counted the trigger towards `unless` and keep waiting."""
     BECAME = "became"
-    """The instances took `status`."""
+    """The status of the instances became `status`."""
     ISSUED = "issued"
     """The command of an attempt was issued."""
     COOLS = "cools"
-    """The command of an attempt will be issued when the cooldown is over."""
+    """The command of an attempt will be issued after a cooldown."""
     WATCHED = "watched"
-    """The attempt is overdue if it has the same status after a while."""
+    """A timer was set: the attempt becomes overdue if its status does not change in time."""
     DELETED = "deleted"
-    """The session, with all its instances; `task` is empty."""
+    """The session was deleted with all its instances; `task` is empty."""
     METADATA = "metadata"
     """Metadata was merged into the instance."""
 
 
 class EventRef(Struct, frozen=True, kw_only=True):
-    """An event, to be looked up."""
+    """A reference to an event, with which a reader can look it up."""
 
     offset: int
     time: int
     id: str | None
     what: str
-    """`pageReceived fired`, `t_import#0 finished`, …"""
+    """What happened, such as `pageReceived fired` or `t_import#0 finished`."""
 
 
 class Held(Struct, frozen=True, kw_only=True):
-    """A trigger that has fired, and the event that counts."""
+    """A trigger that an instance has, and the event that gave it."""
 
     trigger: str
     by: EventRef | None
-    """None: kwargs that nobody fired, given by a replay under a name of their own."""
+    """None if no event fired the trigger, because a replay supplied its kwargs."""
 
 
 class Cause(Struct, frozen=True, kw_only=True):
-    """What would have to happen first, at the end of a chain of tasks that wait for each other."""
+    """An event or a task that has to come first, found at the end of a chain of tasks that wait for each other."""
 
     kind: str
-    """`fire`: an application has to fire the trigger; `instance`: an instance is under way, failed, or ended without
-    firing; `cycle`: the chain comes back to where it began."""
+    """`fire` if an application has to fire the trigger. `instance` if an instance is under way, has failed, or has
+    ended without firing. `cycle` if the chain leads back to its first task."""
     name: str
-    """Trigger or instance."""
+    """The name of the trigger or the instance."""
     why: str
 
 
 class Missing(Struct, frozen=True, kw_only=True):
-    """A trigger that has not fired, and what it waits for."""
+    """A trigger that has not fired, and the reasons."""
 
     trigger: str
     causes: list[Cause]
 
 
 class InstanceProof(Struct, frozen=True, kw_only=True):
-    """Why an instance is where it is. `name` None: the task has none; what the next one would be."""
+    """Why an instance is in its state. If the task has no instance, `name` is None and this is its next instance."""
 
     name: str | None
     status: str | None
     since: int
     verdict: Verdict
     satisfied: list[Held]
-    """Of `after`."""
+    """The triggers of `after` that the instance has."""
     missing: list[Missing]
-    """Of `after`."""
+    """The triggers of `after` that it lacks."""
     unless_fired: list[Held]
     unless_missing: list[str]
     attempt: int
     due: int | None
-    """When its command will be issued, while it waits for a cooldown."""
+    """The time at which its command will be issued, while a cooldown delays it."""
     last: EventRef | None
-    """The event that gave it its status."""
+    """The event that set its status."""
 
 
 class TaskProof(Struct, frozen=True, kw_only=True):
@@ -154,43 +154,43 @@ class TaskProof(Struct, frozen=True, kw_only=True):
 
 
 class Effect(Struct, frozen=True, kw_only=True):
-    """Something that an event did to instances of one task."""
+    """One effect of an event on instances of one task."""
 
     does: Does
     task: str
     numbers: list[tuple[int, int]] = []
-    """First and last number of each row of instances."""
+    """The first and last number of each run of consecutive instances."""
     status: str | None = None
     detail: str = ""
 
 
 class Idle(Struct, frozen=True, kw_only=True):
-    """Why an event did nothing, to one task (None: at all)."""
+    """Why an event had no effect on `task`, or on the whole session if `task` is None."""
 
     reason: Reason
     task: str | None = None
     statuses: dict[str, int] = {}
-    """Status -> instances of the task."""
+    """The number of the task's instances by status."""
     by: EventRef | None = None
-    """The event that was there before."""
+    """The earlier event that is the reason, if there is one."""
     detail: str = ""
 
 
 class EventProof(Struct, frozen=True, kw_only=True):
-    """An event and what came of it."""
+    """An event and its effects."""
 
     event: EventRef
     outcome: Outcome | None
-    """None: refused."""
+    """None if the session refused the event."""
     fires: list[str]
     effects: list[Effect]
     idle: list[Idle]
 
 
 class Explanation(Struct, frozen=True, kw_only=True):
-    """A session, or one task of it."""
+    """The explanation of a session, or of one task of it."""
 
     session: str
     events: list[EventProof]
-    """In their order; of one task: those that could have done something to it."""
+    """The events in order. If one task is explained, only those that could have affected it."""
     tasks: list[TaskProof]

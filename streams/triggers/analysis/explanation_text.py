@@ -26,68 +26,68 @@ from triggers.core.commands import Outcome
 
 _WHY = {
     Reason.UNUSED: "no rule uses it",
-    Reason.HAS_IT: "every instance that waits has it already, and the first kwargs stay",
-    Reason.STARTED: "it has started before ({statuses}), and this is not the trigger that makes it run again",
-    Reason.ABANDONED: "it is abandoned already",
-    Reason.TOO_LATE: "it comes too late to keep it from running ({statuses})",
-    Reason.DUPLICATE: "an event with the id {detail} was applied before",
-    Reason.SETTLED: "the result is stale; the attempt has its result ({detail})",
-    Reason.SUPERSEDED: "the result is stale; another attempt is current ({detail})",
-    Reason.NOT_ISSUED: "the result is stale; the instance was never started ({detail})",
-    Reason.RUNNING: "the attempt is known to have started ({detail})",
-    Reason.NO_TIMER: "that timer is not waited for any more ({detail})",
+    Reason.HAS_IT: "every waiting instance already has it, and the first kwargs stay",
+    Reason.STARTED: "it has already started ({statuses}), and this trigger does not make it run again",
+    Reason.ABANDONED: "it is already abandoned",
+    Reason.TOO_LATE: "no instance waits any more ({statuses}), so the trigger is too late to abandon one",
+    Reason.DUPLICATE: "an event with the id {detail} was already applied",
+    Reason.SETTLED: "the result is stale: the attempt already has a result ({detail})",
+    Reason.SUPERSEDED: "the result is stale: another attempt is current ({detail})",
+    Reason.NOT_ISSUED: "the result is stale: no command was issued for the instance ({detail})",
+    Reason.RUNNING: "the start of the attempt was already reported ({detail})",
+    Reason.NO_TIMER: "nothing waits for this timer any more ({detail})",
     Reason.GONE: "the session is deleted",
-    Reason.CONFIGURED: "these are default rules, and the session has rules",
-    Reason.REFUSED: "the session cannot do it, so it is a dead letter ({detail})",
+    Reason.CONFIGURED: "these are default rules, and the session already has rules",
+    Reason.REFUSED: "the session refused the event, so it became a dead letter ({detail})",
 }
 _DOES = {
-    Does.CONFIGURED: "the session has these rules now",
+    Does.CONFIGURED: "the session now has these rules",
     Does.CREATED: "{names} is created",
-    Does.TOOK: "{names} takes it and waits on",
-    Does.COUNTED: "{names} counts it and waits on",
+    Does.TOOK: "{names} takes it and keeps waiting",
+    Does.COUNTED: "{names} counts it towards unless and keeps waiting",
     Does.BECAME: "{names} becomes {status}",
-    Does.ISSUED: "the command of {names} goes out",
-    Does.COOLS: "{names} cools down",
-    Does.WATCHED: "{names} is overdue if nothing is heard of it",
-    Does.DELETED: "the session is gone, with all its instances",
-    Does.METADATA: "{names} has new metadata",
+    Does.ISSUED: "the command of {names} is issued",
+    Does.COOLS: "the command of {names} is delayed by a cooldown",
+    Does.WATCHED: "{names} becomes overdue unless its status changes",
+    Does.DELETED: "the session is deleted, with all its instances",
+    Does.METADATA: "{names} gets new metadata",
 }
 _DO = {
     Does.CREATED: "{names} are created",
-    Does.TOOK: "{names} take it and wait on",
-    Does.COUNTED: "{names} count it and wait on",
+    Does.TOOK: "{names} take it and keep waiting",
+    Does.COUNTED: "{names} count it towards unless and keep waiting",
     Does.BECAME: "{names} become {status}",
-    Does.ISSUED: "the commands of {names} go out",
-    Does.COOLS: "{names} cool down",
-    Does.WATCHED: "{names} are overdue if nothing is heard of them",
-    Does.METADATA: "{names} have new metadata",
+    Does.ISSUED: "the commands of {names} are issued",
+    Does.COOLS: "the commands of {names} are delayed by a cooldown",
+    Does.WATCHED: "{names} become overdue unless their status changes",
+    Does.METADATA: "{names} get new metadata",
 }
-"""Of several instances."""
+"""The same for several instances."""
 _END = {
     Verdict.RUNS_AT_NEXT: "Nothing is missing: it runs as soon as one of its triggers fires again.",
-    Verdict.ABANDONED_AT_NEXT: "All of its unless has fired: it is abandoned as soon as one of its triggers fires.",
+    Verdict.ABANDONED_AT_NEXT: "Its unless is satisfied: it is abandoned as soon as one of its triggers fires.",
     Verdict.NEVER: "It waits for no trigger, so nothing will start it.",
 }
 
 
 class Paragraph(NamedTuple):
-    """What is to be said of an instance, or of several in a row that are alike."""
+    """The text about an instance, or about several consecutive ones that are alike."""
 
     subject: str
     example: str | None
-    """The instance whose triggers are told, if there are several."""
+    """The instance whose triggers are listed, if there are several."""
     fired: list[str]
-    """What it has of `after`."""
+    """The triggers of `after` that it has."""
     missing: list[str]
     unless_fired: list[str]
     unless: str | None
-    """How far `unless` is; None: there is none, or it does not matter any more."""
+    """How much of `unless` has fired, or None if the rule has no `unless` or it no longer matters."""
     end: str
-    """What will become of it; empty: nothing to add."""
+    """What will happen to it; may be empty."""
 
 
 def explanation_lines(explanation: Explanation) -> Iterator[str]:
-    """The whole text: tasks first, then the events."""
+    """Yields the lines of the whole text: first the tasks, then the events."""
     yield f"Session {explanation.session}"
     for task in explanation.tasks:
         yield ""
@@ -95,37 +95,37 @@ def explanation_lines(explanation: Explanation) -> Iterator[str]:
         for paragraph in paragraphs(task):
             yield from (f"  {line}" for line in _lines(paragraph))
     yield ""
-    yield "What each event did, in their order (times are UTC):"
+    yield "What each event did, in order (times are UTC):"
     for proof in explanation.events:
         yield f"  {where(proof.event)}: {proof.event.what}"
         yield from (f"      {sentence}" for sentence in event_sentences(proof))
 
 
 def rule_sentence(task: TaskProof) -> str:
-    """The rule, read aloud."""
+    """Returns the rule as a sentence."""
     every = f", and every time {task.and_every} fires" if task.and_every else ""
     unless = f", unless {_and(task.unless)} fired first" if task.unless else ""
     return f"{task.name} runs {task.run} after {_and(task.after) or 'nothing'}{every}{unless}."
 
 
 def paragraphs(task: TaskProof) -> Iterator[Paragraph]:
-    """The task's instances, in their order."""
+    """Yields a paragraph for each group of like instances, in creation order."""
     for _, alike in groupby(task.instances, key=_likeness):
         yield _paragraph(task, list(alike))
 
 
 def event_sentences(proof: EventProof) -> Iterator[str]:
-    """What an event did, or why it did nothing."""
+    """Yields what an event did, or why it had no effect."""
     yield from (_effect(effect) for effect in _together(proof.effects))
     if proof.outcome is Outcome.STOPPED:
-        yield "the cascade is stopped here: it is deeper than maxCascadeDepth"
-    yield from (f"nothing{_for(idle)}: {_idle(idle)}" for idle in proof.idle)
+        yield "the cascade is stopped here, because it is deeper than maxCascadeDepth"
+    yield from (f"no effect{_for(idle)}: {_idle(idle)}" for idle in proof.idle)
     if not proof.effects and not proof.idle:
         yield "nothing changes"
 
 
 def where(ref: EventRef) -> str:
-    """Where an event is."""
+    """Returns the offset, the time and, if it has one, the id of an event."""
     return f"offset {ref.offset}, {moment(ref.time)}{f', id {ref.id}' if ref.id else ''}"
 
 
@@ -163,28 +163,28 @@ def _paragraph(task: TaskProof, alike: list[InstanceProof]) -> Paragraph:
 
 
 def _unless(task: TaskProof, proof: InstanceProof) -> str:
-    count = f"{len(proof.unless_fired)} of {len(task.unless)}"
-    return f"{count}; not fired: {_and(proof.unless_missing) or 'none'}"
+    count = f"{len(proof.unless_fired)} of {len(task.unless)} fired"
+    return f"{count}; missing: {_and(proof.unless_missing) or 'none'}"
 
 
 def _subject(task: TaskProof, alike: list[InstanceProof]) -> str:
     first, last = alike[0], alike[-1]
     if first.name is None:
-        return f"{task.name} has no instance yet; one is made when one of its triggers fires."
+        return f"{task.name} has no instance yet; one is created when one of its triggers fires."
     names = first.name if first is last else f"{first.name} to {last.name} ({len(alike)} instances)"
     verb = "is" if first is last else "are"
     if first.due is not None:
-        return f"{names} {verb} scheduled; attempt {first.attempt} is issued at {moment(first.due)}, after a cooldown."
+        return f"{names} {verb} scheduled; a cooldown delays attempt {first.attempt} until {moment(first.due)}."
     attempt = f", attempt {first.attempt}" if first.attempt else ""
     state = "waiting" if first.verdict is not Verdict.STARTED else first.status
-    since = f" since {moment(first.since)}{_by(first.last)}" if first is last else ""
+    since = f" (since {moment(first.since)}{_by(first.last)})" if first is last else ""
     return f"{names} {verb} {state}{attempt}{since}."
 
 
 def _held(held: Held) -> str:
     if held.by is None:
-        return f"{held.trigger}, given by a replay"
-    return _event(held.by) if held.by.what == f"{held.trigger} fired" else f"{held.trigger}, as {_event(held.by)}"
+        return f"{held.trigger}, supplied by a replay"
+    return _event(held.by) if held.by.what == f"{held.trigger} fired" else f"{held.trigger}, when {_event(held.by)}"
 
 
 def _missing(missing: Missing) -> str:
@@ -193,13 +193,13 @@ def _missing(missing: Missing) -> str:
 
 
 def _cause(trigger: str, cause: Cause) -> str:
-    """Of a cause that lies behind further tasks, it says whose it is: the sentence before is about another one."""
+    """Says what the trigger waits for. A cause behind further tasks is named: the text so far is about another one."""
     if cause.kind == "cycle" or cause.name == trigger:
         return cause.why
     if cause.name.rpartition("#")[0] == trigger:
         return f"{cause.name} {cause.why}"
     why = "an application has to fire" if cause.kind == "fire" else cause.why
-    return f"{trigger} waits in the end for {cause.name}, which {why}"
+    return f"{trigger} ultimately waits for {cause.name}, which {why}"
 
 
 def _end(proof: InstanceProof) -> str:
@@ -207,18 +207,18 @@ def _end(proof: InstanceProof) -> str:
     if proof.verdict is Verdict.RUNS:
         return f"When {missing} fires, it runs." if len(proof.missing) == 1 else f"When {missing} have fired, it runs."
     if proof.verdict is Verdict.ABANDONED:
-        return f"It cannot run: {missing} would complete its unless, and abandon it."
+        return f"It cannot run: {missing} would complete its unless and abandon it."
     if proof.status == "failed":
-        return "Somebody must replay or skip it."
+        return "An operator must replay or skip it."
     return _END.get(proof.verdict, "")
 
 
 def _for(idle: Idle) -> str:
-    return f" for {idle.task}" if idle.task else ""
+    return f" on {idle.task}" if idle.task else ""
 
 
 def _together(effects: Iterable[Effect]) -> Iterator[Effect]:
-    """The rules that a configuration brings are one sentence; its event names them."""
+    """Keeps one effect for all rules that a configuration brings, because its event already names them."""
     for does, group in groupby(effects, key=lambda effect: effect.does):
         yield from islice(group, 1 if does is Does.CONFIGURED else None)
 
@@ -242,7 +242,7 @@ def _event(ref: EventRef) -> str:
 
 
 def _by(ref: EventRef | None) -> str:
-    return "" if ref is None else f" (offset {ref.offset})"
+    return "" if ref is None else f", offset {ref.offset}"
 
 
 def _row(task: str, first: int, last: int) -> str:

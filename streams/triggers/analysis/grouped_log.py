@@ -1,4 +1,4 @@
-"""A log of many sessions, session by session: kept in a temporary file, so that memory does not grow with the log."""
+"""Groups a log of many sessions by session, in a temporary file, so that memory does not grow with the log."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _decode = msgspec.msgpack.Decoder(Event).decode
 
 
 class GroupedLog:
-    """Takes events as they come and gives them back session by session. `with` deletes the file at the end.
+    """Collects events of many sessions and returns them session by session. `with` deletes the file at the end.
 
-    A private SQLite database in the folder for temporary files, of about the size of the log; its sort is external.
+    It is a private SQLite database, about as large as the log, in the folder for temporary files. Its sort is external.
     """
 
     def __init__(self, events: Iterable[tuple[str, Event]] = ()) -> None:
@@ -31,7 +31,7 @@ class GroupedLog:
             "CREATE TABLE events (session TEXT NOT NULL, event BLOB NOT NULL)"
         )
         self.newest = 0
-        """The latest time of an event, in milliseconds since 1970-01-01 UTC."""
+        """The time of the latest event, in milliseconds since 1970-01-01 UTC."""
         self.add(events)
 
     def __enter__(self) -> Self:
@@ -43,11 +43,11 @@ class GroupedLog:
         self._database.close()
 
     def add(self, events: Iterable[tuple[str, Event]]) -> None:
-        """Take these events too; those of one session in their order."""
+        """Adds events; those of one session must come in order."""
         self._database.executemany("INSERT INTO events VALUES (?, ?)", self._rows(events))
 
     def sessions(self) -> Iterator[tuple[str, Iterator[Event]]]:
-        """Every session by UID, with its events in their order, to be read before the next session is asked for."""
+        """Yields every session, sorted by UID, with its events in order. Read them before you take the next session."""
         rows = self._database.execute("SELECT session, event FROM events ORDER BY session, rowid")
         for session, group in groupby(rows, key=itemgetter(0)):
             yield session, (_decode(event) for _, event in group)

@@ -1,8 +1,8 @@
-"""Replays recorded histories of the Triggers framework and tells every difference: the engine of `triggers verify`.
+"""Replays recorded histories of the Triggers framework and reports every difference, for `triggers verify`.
 
-A history is one JSON object a line: a configuration, steps with what they are expected to do, and the final state.
-Where a step has `ours` beside `upstream` the product differs on purpose, and `ours` is expected; such a history gates
-only if it says `firm`.
+A history is a JSON object on one line: a configuration, steps with their expected effects, and the final state. If a
+step has `ours` beside `upstream`, this product differs on purpose and `ours` is expected; such a history gates only
+if it is `firm`.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ from triggers.core.view import SessionView
 from triggers.errors import CallError, NotFound, TriggersError
 
 MAIN = "main"
-"""The session that steps are about unless they name another."""
+"""The session of steps that do not name another one."""
 
 _QUIET = frozenset({"hold"})
 _NEEDED = ("id", "configuration", "steps")
-_FIX = "`triggers capture SESSION` makes a capsule, with --from FILE of a log of events"
+_FIX = "`triggers capture SESSION` makes a capsule (--from FILE reads a log of events)"
 
 
 class BadHistory(CallError):
@@ -37,20 +37,20 @@ class BadHistory(CallError):
 
 @dataclass(frozen=True, slots=True)
 class HistoryResult:
-    """What became of one history."""
+    """The result of replaying one history."""
 
     id: str
     title: str
     gates: bool
-    """False: the direction is decided, the details are not; a difference is no failure."""
+    """False if a difference is not a failure, because the intended behaviour is not decided in detail."""
     differences: list[str] = field(default_factory=list)
-    """One line each; empty: passed."""
+    """One line for each difference; empty if the history passed."""
 
 
 def verify_files(
     paths: Iterable[Path], driver: Callable[[], HistoryDriver] = MemoryDriver, *, every: int = 1
 ) -> Iterator[HistoryResult]:
-    """Replay the histories of the files (.jsonl, .jsonl.gz), each through a driver of its own: all, or every n-th.
+    """Replays the histories of the files (.jsonl, .jsonl.gz): all of them, or every n-th. Each gets a new driver.
 
     Raises BadHistory.
     """
@@ -61,7 +61,6 @@ def verify_files(
 
 
 def verify_history(history: Mapping[str, Any], driver: HistoryDriver) -> HistoryResult:
-    """Replay one history."""
     replay = _Replay(history, driver)
     replay.run()
     gates = bool(history.get("firm", True))
@@ -74,20 +73,20 @@ def _verify_line(line: bytes, where: str, driver: HistoryDriver) -> HistoryResul
     except BadHistory as error:
         raise BadHistory(f"{where}: neither a capsule nor a recorded history: {error}; {_FIX}") from error
     except (TriggersError, KeyError, TypeError, AttributeError) as error:
-        why = f"there is no {error} where it must be" if type(error) is KeyError else str(error)
+        why = f"the key {error} is missing" if type(error) is KeyError else str(error)
         raise BadHistory(f"{where}: this history cannot be replayed: {why}") from error
 
 
 def _history(line: bytes) -> dict[str, Any]:
     try:
-        found = msgspec.json.decode(line)
+        history = msgspec.json.decode(line)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise BadHistory(f"the line is no JSON ({error})") from error
-    if not isinstance(found, dict):
-        raise BadHistory("the line is no JSON object")
-    if absent := [name for name in _NEEDED if name not in found]:
+        raise BadHistory(f"the line is not JSON ({error})") from error
+    if not isinstance(history, dict):
+        raise BadHistory("the line is not a JSON object")
+    if absent := [name for name in _NEEDED if name not in history]:
         raise BadHistory(f"it has no {' and no '.join(absent)}")
-    return found
+    return history
 
 
 def _lines(path: Path) -> Iterator[bytes]:
@@ -99,7 +98,7 @@ def _lines(path: Path) -> Iterator[bytes]:
 
 
 class _Replay:
-    """One history on its way through a driver."""
+    """The replay of one history through a driver."""
 
     def __init__(self, history: Mapping[str, Any], driver: HistoryDriver) -> None:
         self.differences: list[str] = []
@@ -109,7 +108,7 @@ class _Replay:
         self._statuses: dict[str, dict[str, str]] = {}
 
     def run(self) -> None:
-        """Every step, then the final state."""
+        """Runs every step and compares it, then compares the final state."""
         self._configure(self._history.get("defaultConfiguration"), if_absent=True)
         self._configure(self._history["configuration"])
         for number, step in enumerate(self._history["steps"], 1):
@@ -142,7 +141,7 @@ class _Replay:
         }
 
     def _scheduled(self, session: str, command: RunTask | SetTimer, event: Event) -> dict[str, Any]:
-        """A command with the seconds that it waits; what waits for a timer is issued here and now."""
+        """Returns a command with its countdown in seconds. A command that waits for a timer is issued at once."""
         countdown: float = 0
         while isinstance(command, SetTimer):
             waits = command.due - event.time
@@ -162,7 +161,7 @@ class _Replay:
         return self._driver.view(self._prefix + session)
 
     def _depth(self, session: str, instance: str) -> int:
-        return next((found.depth for found in self._view(session).instances if found.name == instance), 0)
+        return next((view.depth for view in self._view(session).instances if view.name == instance), 0)
 
     def _changed(self, session: str) -> dict[str, str]:
         before = self._statuses.get(session, {})
@@ -170,36 +169,36 @@ class _Replay:
         self._statuses[session] = now
         return {name: status for name, status in now.items() if before.get(name) != status}
 
-    def _compare(self, where: str, expected: Mapping[str, Any], found: Mapping[str, object]) -> None:
-        for key in (*expected, *(key for key in ("error", "raised") if key in found and key not in expected)):
-            if not _agrees(key, expected.get(key), found.get(key)):
+    def _compare(self, where: str, expected: Mapping[str, Any], actual: Mapping[str, object]) -> None:
+        for key in (*expected, *(key for key in ("error", "raised") if key in actual and key not in expected)):
+            if not _agrees(key, expected.get(key), actual.get(key)):
                 line = f"{self._history['id']} {where}: {key}: expected {_show(expected.get(key))},"
-                self.differences.append(f"{line} got {_show(found.get(key))}")
+                self.differences.append(f"{line} got {_show(actual.get(key))}")
 
 
-def _agrees(key: str, expected: Any, found: Any) -> bool:  # noqa: ANN401  # any JSON
-    if key == "error" and isinstance(found, Exception):
-        return expected in {kind.__name__ for kind in type(found).__mro__}
+def _agrees(key: str, expected: Any, actual: Any) -> bool:  # noqa: ANN401  # any JSON
+    if key == "error" and isinstance(actual, Exception):
+        return expected in {kind.__name__ for kind in type(actual).__mro__}
     if key == "hooks":
-        found = [_without_optional(hook, expected) for hook in found]
+        actual = [_without_optional(hook, expected) for hook in actual]
     if key == "scheduled":
-        found = [_without_countdown(command, expected) for command in found]
-    return _canonical(expected) == _canonical(found)
+        actual = [_without_countdown(command, expected) for command in actual]
+    return _canonical(expected) == _canonical(actual)
 
 
 def _canonical(value: object) -> bytes:
-    """Bytes that are equal for equal JSON only: for Python `true` equals 1."""
+    """Returns bytes that are equal only for equal JSON. In Python, `True` equals 1."""
     return msgspec.json.encode(value, order="deterministic")
 
 
 def _without_optional(hook: list[Any], expected: list[list[Any]]) -> list[Any]:
-    """Histories of the framework itself do not know the second instance of a replay."""
+    """Drops the second instance of a replay, which histories of the framework itself do not have."""
     replays = hook[0] == "post_replay" and hook[:2] in expected
     return hook[:2] if replays else hook
 
 
 def _without_countdown(command: dict[str, Any], expected: list[dict[str, Any]]) -> dict[str, Any]:
-    """Only histories of deliberate differences tell how long an attempt waits."""
+    """Drops the countdown, unless the history has countdowns: only those of deliberate differences do."""
     known = any("countdown" in other for other in expected)
     return command if known else {key: value for key, value in command.items() if key != "countdown"}
 

@@ -1,4 +1,4 @@
-"""Answers to the queries of a recorded history, from the view of a session."""
+"""Answers the queries of a recorded history from the view of a session."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _LOGS_IRRELEVANT = frozenset({Status.ABANDONED, Status.REPLAYED, Status.SKIPPED}
 
 
 def answer(step: Step, session: SessionView) -> object:
-    """The answer as plain data. Raises TaskNotFound, InstanceNotFound, or KeyError for a query no history has."""
+    """Returns the answer as plain data. Raises TaskNotFound, InstanceNotFound, or KeyError for an unknown query."""
     return _ANSWERS[step["what"]](step, session)
 
 
 def plain(value: object) -> Any:  # noqa: ANN401  # any JSON
-    """Payloads of a view as plain data."""
+    """Returns payloads of a view as plain data."""
     return msgspec.json.decode(msgspec.json.encode(value))
 
 
@@ -130,17 +130,17 @@ def _logs_resolved(instance: InstanceView) -> bool:
 
 
 def _find_task(step: Step, session: SessionView) -> TaskView:
-    found = next((task for task in session.tasks if task.name == step["name"]), None)
-    if found is None:
+    task = next((task for task in session.tasks if task.name == step["name"]), None)
+    if task is None:
         raise TaskNotFound(f"no task {step['name']!r}")
-    return found
+    return task
 
 
 def _find_instance(step: Step, session: SessionView) -> InstanceView:
-    found = next((instance for instance in session.instances if instance.name == step["name"]), None)
-    if found is None:
+    instance = next((instance for instance in session.instances if instance.name == step["name"]), None)
+    if instance is None:
         raise InstanceNotFound(f"no instance {step['name']!r}")
-    return found
+    return instance
 
 
 _ANSWERS: Mapping[str, Callable[[Step, SessionView], object]] = {

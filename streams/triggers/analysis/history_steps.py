@@ -1,4 +1,4 @@
-"""Operations of a recorded history as events: what the application, an operator or a worker would publish."""
+"""Turns the operations of a recorded history into the events that an application, operator or worker would publish."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ _json = msgspec.json.Encoder().encode
 
 
 def event_of(step: Step, depth: Callable[[str], int]) -> tuple[Event, str | None]:
-    """The step's event, and the class of the exception that leaves the task, if one does.
+    """Returns the step's event and the class name of the exception that the task raises, if it raises one.
 
-    `depth` tells how many replays are behind an instance. Raises KeyError for an operation that no history has.
+    `depth` returns how many replays led to an instance. Raises KeyError for an unknown operation.
     """
     if step["op"] == "retry":
         return _retry(step, depth(step["instance"]))

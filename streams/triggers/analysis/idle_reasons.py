@@ -1,4 +1,4 @@
-"""Why an event does nothing: to the session at all, or to one rule that uses its trigger."""
+"""Finds why an event has no effect, on the whole session or on one rule that uses its trigger."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from triggers.errors import NotFound
 
 
 def why_stale(trace: Trace, event: Event) -> Idle | None:
-    """Why the result or timer will be stale, if it will; to be asked before it is applied."""
+    """Returns why a result or timer will be stale, or None if it will not. Call it before the event is applied."""
     if trace.session.header.deleted:
         return Idle(reason=Reason.GONE)
     if not isinstance(event, TaskEvent | TimerFired):
         return None
     if not event.instance:
-        return Idle(reason=Reason.NO_TIMER, detail="of the session")
+        return Idle(reason=Reason.NO_TIMER, detail="the session's own timer")
     try:
         instance = trace.session.instance(*parse_instance_name(event.instance))
     except NotFound:
@@ -30,7 +30,7 @@ def why_stale(trace: Trace, event: Event) -> Idle | None:
 
 
 def why_nothing(trace: Trace, event: Event, outcome: Outcome, stale: Idle | None) -> list[Idle]:
-    """Why the event did nothing at all, if that is so."""
+    """Returns why the event had no effect on the whole session; empty if it had one."""
     match outcome:
         case Outcome.DUPLICATE:
             return [Idle(reason=Reason.DUPLICATE, by=_ref(trace, trace.ids.get(event.id or "")), detail=event.id or "")]
@@ -44,7 +44,7 @@ def why_nothing(trace: Trace, event: Event, outcome: Outcome, stale: Idle | None
 
 
 def why_rule_stood_still(trace: Trace, rule: TaskConfig, trigger: str, *, waiting: bool) -> Idle:
-    """Why the trigger moved no instance of a rule that uses it. `waiting`: whether one waited before the event."""
+    """Returns why the trigger changed no instance of the rule. `waiting` says whether one waited before the event."""
     statuses = {status: count for status, count in sorted(trace.statuses[rule.name].items()) if count}
     if waiting:
         return Idle(reason=Reason.HAS_IT, task=rule.name, statuses=statuses)

@@ -1,4 +1,4 @@
-"""Values that nobody else may see, replaced in events before they leave; rules look at no value, so decisions stay."""
+"""Masks confidential values in events before they are shared. Rules read no values, so decisions stay the same."""
 
 from __future__ import annotations
 
@@ -20,23 +20,23 @@ _list = msgspec.json.Decoder(list[Raw]).decode
 
 
 def mask_event(event: Event, names: Collection[str]) -> Event:
-    """The event with the values of these names masked, at any depth of its payloads.
+    """Returns the event with the values of these names masked, at any depth of its payloads.
 
-    Of a configuration only `withParams` and the application's own keys. A field of the event itself that is text for
-    people (`exception_info`) is masked if it is named.
+    In a configuration, only `withParams` and the application's own keys are masked. `exception_info`, which is text
+    for people, is masked if it is one of the names.
     """
     if not names:
         return event
     shape = SHAPES[type(event)]
     mask = _MASKS.get(type(event), _mask)
-    given = {name: getattr(event, name) for name in shape.payloads}
-    changed: dict[str, object] = {name: mask(value, names) for name, value in given.items() if value is not None}
+    payloads = {name: getattr(event, name) for name in shape.payloads}
+    changed: dict[str, object] = {name: mask(value, names) for name, value in payloads.items() if value is not None}
     changed |= {name: "***" for name in ("exception_info",) if name in names and name in shape.fields}
     return replace(event, **changed)
 
 
 def _mask(text: bytes, names: Collection[str]) -> bytes:
-    """JSON; what is not masked stays as it was written."""
+    """Masks values in JSON. Other bytes stay as they were written."""
     start = text.lstrip()[:1]
     if start == b"{":
         members = members_of(text).items()
@@ -63,7 +63,7 @@ def _mask_rule(text: bytes, names: Collection[str], extra: Collection[str]) -> b
 
 
 def _mask_state(text: bytes, names: Collection[str]) -> bytes:
-    """Of an imported session: its configuration, and what instances and triggers hold."""
+    """Masks an imported session: its configuration, and the kwargs and metadata of instances and triggers."""
     masks = {"configuration": _mask_configuration, "latest_kwargs": _mask, "instances": _mask_instances}
     members = members_of(text).items()
     return object_of({key: masks[key](value, names) if key in masks else value for key, value in members})

@@ -1,4 +1,4 @@
-"""Why each task and instance is where it is: what is satisfied, what is missing, and what that waits for."""
+"""Finds why each task and instance is in its state: what is satisfied, what is missing, and what that waits for."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from triggers.core.statuses import Status
 
 
 class _State(NamedTuple):
-    """Triggers that an instance holds, and those that it counts towards `unless`."""
+    """The triggers that an instance has, and those that it counts towards `unless`."""
 
     have: Collection[str]
     seen: Collection[str]
 
 
 def prove_tasks(trace: Trace, only: str | None = None) -> Iterator[TaskProof]:
-    """Every task in declaration order, or one; after the last event."""
+    """Yields every task in declaration order, or only one, in its state after the last event."""
     prover = _Prover(trace)
     for rule in trace.session.plan.tasks.values():
         if only in (None, rule.name):
@@ -34,7 +34,7 @@ def prove_tasks(trace: Trace, only: str | None = None) -> Iterator[TaskProof]:
 
 
 class _Prover:
-    """The session's instances, read once."""
+    """Explains tasks. It reads the session's instances once."""
 
     def __init__(self, trace: Trace) -> None:
         self._trace = trace
@@ -44,7 +44,7 @@ class _Prover:
         self._missing: dict[tuple[str, frozenset[str]], list[Missing]] = {}
 
     def task(self, rule: TaskConfig) -> TaskProof:
-        """The rule and its instances."""
+        """Explains the rule's instances, or its next one if it has none."""
         proofs = [self._instance(rule, *one) for one in self._instances.get(rule.name, ())]
         return TaskProof(
             name=rule.name,
@@ -73,7 +73,7 @@ class _Prover:
         )
 
     def _next(self, rule: TaskConfig) -> InstanceProof:
-        """A task without an instance: the next one takes everything that has fired before."""
+        """Explains the next instance of a task that has none; it will take everything that fired before."""
         fired = self._trace.fired
         return InstanceProof(
             name=None,
@@ -91,20 +91,20 @@ class _Prover:
 
     def _missing_of(self, rule: TaskConfig, have: Collection[str]) -> list[Missing]:
         missing = frozenset(trigger for trigger in rule.after if trigger not in have)
-        if (found := self._missing.get((rule.name, missing))) is None:
-            found = [Missing(trigger=name, causes=self._causes.of(name, rule.name)) for name in sorted(missing)]
-            self._missing[rule.name, missing] = found
-        return found
+        if (proofs := self._missing.get((rule.name, missing))) is None:
+            proofs = [Missing(trigger=name, causes=self._causes.of(name, rule.name)) for name in sorted(missing)]
+            self._missing[rule.name, missing] = proofs
+        return proofs
 
 
 def _instances(session: Session) -> dict[str, list[Numbered]]:
-    """Instances of every task in creation order, with what their cohorts hold for them."""
-    states, found = session.tasks.all(), dict[str, list[Numbered]]()
+    """Returns the instances of every task in creation order, with what their cohorts hold for them."""
+    states, instances = session.tasks.all(), dict[str, list[Numbered]]()
     for task, number, instance in sorted(session.instances(), key=lambda one: one[2].sequence):
         if instance.status == Status.UNSTARTED and (cohort := cohort_with(states[task], number)):
             settle(instance, cohort)
-        found.setdefault(task, []).append((number, instance))
-    return found
+        instances.setdefault(task, []).append((number, instance))
+    return instances
 
 
 def _verdict(rule: TaskConfig, state: _State) -> Verdict:

@@ -1,4 +1,4 @@
-"""What statistics count of one session."""
+"""Counts one session for the statistics."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ from triggers.errors import CallError, NotFound
 
 @dataclass
 class SessionTotals:
-    """Of the events in the period, unless it says otherwise."""
+    """The counts of one session. They cover the events in the period, unless a field says otherwise."""
 
     events: int = 0
     refused: int = 0
     last: int = 0
-    """Time of the last event that was applied."""
+    """The time of the last event that was applied."""
     rules: dict[str, TaskConfig] = field(default_factory=dict)
-    """At the end, or before it was deleted."""
+    """The session's rules at the end, or before it was deleted."""
     became: Counter[tuple[str, str]] = field(default_factory=Counter)
-    """(task, status) -> instances that took it; `unstarted` are new ones."""
+    """The number of status changes by (task, status). New instances count as `unstarted`."""
     waits: list[tuple[str, int]] = field(default_factory=list)
-    """Task, and milliseconds from the creation of an instance to its run."""
+    """For each first run, the task and the milliseconds since its instance was created."""
     fires: Counter[str] = field(default_factory=Counter)
     unused: Counter[str] = field(default_factory=Counter)
     waiting: dict[str, dict[tuple[str, ...], int]] = field(default_factory=dict)
-    """Task -> missing triggers -> instances that wait at the end."""
+    """The number of instances that wait at the end, by task and missing triggers."""
 
 
 def total(uid: str, events: Iterable[Event], plans: Plans, *, since: int, until: int) -> SessionTotals:
-    """Fold the events up to `until`, and count those from `since` on (milliseconds)."""
+    """Folds the events up to `until` and counts those from `since` on. Both are milliseconds and inclusive."""
     fold = _Fold(uid, plans)
     for event in events:
         if event.time <= until:
@@ -56,10 +56,10 @@ class _Fold:
         self._session = Session(uid, self._rows, plans)
         self._totals = SessionTotals()
         self._created: dict[str, int] = {}
-        """When instances that wait for their first run were created."""
+        """The creation time of each instance that has not run yet."""
 
     def apply(self, event: Event, *, counts: bool) -> None:
-        """Apply and, if it is in the period, count."""
+        """Applies the event and, if `counts`, counts it."""
         totals = self._totals
         totals.events += counts
         try:
@@ -74,7 +74,7 @@ class _Fold:
         self._note(event, decision, counts=counts)
 
     def result(self) -> SessionTotals:
-        """What was counted, and what waits."""
+        """Returns the counts, with the instances that wait at the end."""
         totals, plan = self._totals, self._session.plan
         for name, state in self._session.tasks.all().items():
             if state.cohorts and name in plan.tasks:
@@ -110,5 +110,5 @@ class _Fold:
 
 
 def _is_import(event: Event) -> bool:
-    """What an imported session did before is not what happened here."""
+    """Returns whether the event is an import; what happened before an import happened elsewhere and is not counted."""
     return isinstance(event, SessionImported)

@@ -1,7 +1,7 @@
-"""What rules and triggers came to in many sessions over a period: the tables, and how they are counted.
+"""Statistics of rules and triggers over many sessions and a period: the tables, and how they are counted.
 
-One session is folded at a time; what is kept of it is added to counters, so memory grows with the number of rules and
-triggers, and not with that of sessions.
+Sessions are folded one at a time and added to counters, so memory grows with the number of rules and triggers, not
+with the number of sessions.
 """
 
 from __future__ import annotations
@@ -23,50 +23,53 @@ _EXAMPLES = 5
 
 
 class Period(Struct, frozen=True, kw_only=True):
-    """Milliseconds since 1970-01-01 UTC. Events before it are applied and not counted, later ones are not applied."""
+    """A period, in milliseconds since 1970-01-01 UTC.
+
+    Earlier events are applied but not counted. Later events are not applied.
+    """
 
     since: int
     until: int
-    """What is at this time is still in it."""
+    """The end, inclusive."""
     stuck_since: int
-    """A session is stuck if something in it waits and its last event is not later than this."""
+    """A session is stuck if one of its instances waits and its last event is not later than this."""
 
 
 class RuleRow(Struct, kw_only=True):
-    """A task; rules of one name count together."""
+    """The counts of a task. Rules with the same name count together."""
 
     task: str
     run: str
     sessions: int = 0
-    """That had the rule."""
+    """The number of sessions with this rule."""
     instances: int = 0
     runs: int = 0
-    """Instances that became scheduled, replays too. 0: the rule never fired."""
+    """The number of times that an instance became scheduled, including replays. 0 if the rule never fired."""
     finished: int = 0
     failed: int = 0
     abandoned: int = 0
     waiting: int = 0
-    """Instances that still wait at the end."""
+    """The number of instances that wait at the end."""
     wait_p50_ms: int | None = None
-    """From the first trigger of an instance to its run, without replays; to within 1 %."""
+    """The wait from an instance's first trigger to its run, without replays, to within 1 %."""
     wait_p90_ms: int | None = None
     wait_p99_ms: int | None = None
     wait_longest_ms: int | None = None
 
 
 class TriggerRow(Struct, kw_only=True):
-    """A trigger that fired, or that a rule waits for."""
+    """The counts of a trigger that fired or that a rule waits for."""
 
     trigger: str
     fires: int = 0
     sessions: int = 0
-    """In which it fired."""
+    """The number of sessions in which it fired."""
     unused: int = 0
-    """Fires that no rule of their session used. As many as `fires`: nobody uses it."""
+    """The number of fires that no rule of their session used. If it equals `fires`, no rule uses the trigger."""
     used_by: list[str] = []
-    """Tasks."""
+    """The tasks whose rules use it."""
     is_task: bool = False
-    """Whether a task of this name fires it when it finishes."""
+    """True if a task of this name fires it when it finishes."""
 
 
 class StuckRow(Struct, kw_only=True):
@@ -77,31 +80,31 @@ class StuckRow(Struct, kw_only=True):
     sessions: int = 0
     instances: int = 0
     oldest: int = 0
-    """When the session that has been silent for longest had its last event."""
+    """The earliest time of a last event among these sessions."""
     examples: list[str] = []
 
 
 class Statistics(Struct, kw_only=True):
-    """All tables."""
+    """The statistics of a log."""
 
     period: Period
     sessions: int
-    """With an event in the period."""
+    """The number of sessions with an event in the period."""
     events: int
-    """In the period."""
+    """The number of events in the period."""
     refused: int
-    """Events that their session could not apply."""
+    """The number of events that their session refused."""
     stuck_sessions: int
     rules: list[RuleRow]
-    """Those that never fired first, then by name."""
+    """Sorted by name, with rules that never fired first."""
     triggers: list[TriggerRow]
-    """Those that nobody uses first, then by name."""
+    """Sorted by name, with triggers that no rule uses first."""
     stuck: list[StuckRow]
-    """The most frequent first."""
+    """Sorted by the number of sessions, the most frequent first."""
 
 
 class Counting:
-    """Adds sessions up."""
+    """Counts sessions one by one and returns the statistics."""
 
     def __init__(self, period: Period) -> None:
         self._period = period
@@ -114,18 +117,18 @@ class Counting:
         self._counts: Counter[str] = Counter()
 
     def add(self, session: str, events: Iterable[Event]) -> None:
-        """Count a session; the events, in their order, are all of it."""
+        """Counts a session. `events` are all its events, in order."""
         period = self._period
-        found = total(session, events, self._plans, since=period.since, until=period.until)
-        if found.events:
-            self._counts.update(sessions=1, events=found.events, refused=found.refused)
-            self._add_rules(found)
-            self._add_triggers(found)
-            if found.last <= period.stuck_since and found.waiting:
-                self._add_stuck(session, found)
+        totals = total(session, events, self._plans, since=period.since, until=period.until)
+        if totals.events:
+            self._counts.update(sessions=1, events=totals.events, refused=totals.refused)
+            self._add_rules(totals)
+            self._add_triggers(totals)
+            if totals.last <= period.stuck_since and totals.waiting:
+                self._add_stuck(session, totals)
 
     def result(self) -> Statistics:
-        """The tables so far."""
+        """Returns the statistics of the sessions that were added."""
         rules = [self._finished(row) for row in self._rules.values()]
         triggers = [self._with_uses(row) for row in self._triggers.values()]
         return Statistics(
@@ -139,14 +142,14 @@ class Counting:
             stuck=sorted(self._stuck.values(), key=lambda row: (-row.sessions, row.task, row.missing)),
         )
 
-    def _add_rules(self, found: SessionTotals) -> None:
-        for rule in found.rules.values():
+    def _add_rules(self, totals: SessionTotals) -> None:
+        for rule in totals.rules.values():
             row = self._rule(rule)
             row.sessions += 1
-            row.waiting += sum(found.waiting.get(rule.name, {}).values())
-        for task, status in found.became.elements():
+            row.waiting += sum(totals.waiting.get(rule.name, {}).values())
+        for task, status in totals.became.elements():
             _count_status(self._rules[task], status)
-        for task, wait in found.waits:
+        for task, wait in totals.waits:
             self._waits[task].add(wait)
 
     def _rule(self, rule: TaskConfig) -> RuleRow:
@@ -156,21 +159,21 @@ class Counting:
             self._triggers.setdefault(trigger, TriggerRow(trigger=trigger))
         return row
 
-    def _add_triggers(self, found: SessionTotals) -> None:
-        for trigger, fires in found.fires.items():
+    def _add_triggers(self, totals: SessionTotals) -> None:
+        for trigger, fires in totals.fires.items():
             row = self._triggers.setdefault(trigger, TriggerRow(trigger=trigger))
             row.fires += fires
-            row.unused += found.unused[trigger]
+            row.unused += totals.unused[trigger]
             row.sessions += 1
 
-    def _add_stuck(self, session: str, found: SessionTotals) -> None:
+    def _add_stuck(self, session: str, totals: SessionTotals) -> None:
         self._counts["stuck"] += 1
-        for task, groups in found.waiting.items():
+        for task, groups in totals.waiting.items():
             for missing, instances in groups.items():
                 row = self._stuck.setdefault((task, missing), StuckRow(task=task, missing=list(missing)))
                 row.sessions += 1
                 row.instances += instances
-                row.oldest = min(row.oldest or found.last, found.last)
+                row.oldest = min(row.oldest or totals.last, totals.last)
                 if len(row.examples) < _EXAMPLES:
                     row.examples = [*row.examples, session]
 
@@ -186,7 +189,10 @@ class Counting:
 
 
 def count(log: GroupedLog, since: int | None, until: int | None, stuck_after: int) -> Statistics:
-    """The tables of a log. Times that are negative are so long before its newest event; `stuck_after` is a length."""
+    """Returns the statistics of a log.
+
+    All arguments are milliseconds. A negative time counts back from the newest event; `stuck_after` is a duration.
+    """
     end = log.newest if until is None else _absolute(until, log.newest)
     start = 0 if since is None else _absolute(since, log.newest)
     counting = Counting(Period(since=start, until=end, stuck_since=end - stuck_after))

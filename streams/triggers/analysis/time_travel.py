@@ -1,4 +1,4 @@
-"""A session as it was: the fold of its events up to a moment."""
+"""Returns past states of a session, by folding its events up to a moment."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from triggers.errors import CallError, NotFound, SessionNotFound
 
 
 class Moment(NamedTuple):
-    """A place in a session's log: just after an offset, or just before the first event that is later than a time."""
+    """A point in a session's log: just after an offset, or just before the first event that is later than a time."""
 
     offset: int | None = None
     time: int | None = None
     """Milliseconds since 1970-01-01 UTC."""
 
     def is_before(self, event: Event) -> bool:
-        """Whether the event comes after this moment."""
+        """Returns whether this moment is before the event."""
         if self.offset is not None:
             return event.position > self.offset
         return self.time is not None and event.time > self.time
@@ -31,7 +31,7 @@ NOW = Moment()
 
 
 def parse_moment(text: str) -> Moment:
-    """After the event of an offset (17, or 3/17 with its partition), or at a time. Raises ValueError."""
+    """Parses a time, or an offset (`17`, or `3/17` with its partition), meaning just after it. Raises ValueError."""
     offset = text.rpartition("/")[2]
     if offset.isascii() and offset.isdecimal() and text.count("/") <= 1:
         return Moment(offset=int(offset))
@@ -42,19 +42,19 @@ def parse_moment(text: str) -> Moment:
 
 
 def view_at(uid: str, events: Iterable[Event], moment: Moment = NOW) -> SessionView:
-    """The session at the moment. What it refused counts for nothing. Raises SessionNotFound: it began later."""
+    """Returns the session at the moment, without events that it refused. Raises SessionNotFound if it began later."""
     driver = MemoryDriver()
     for event in until(events, moment):
         with suppress(CallError, NotFound):
             driver.apply(uid, event)
-    found = driver.view(uid)
-    if not found.events:
+    session = driver.view(uid)
+    if not session.events:
         raise SessionNotFound(f"session {uid!r} had no event at that moment")
-    return found
+    return session
 
 
 def until(events: Iterable[Event], moment: Moment) -> Iterator[Event]:
-    """The events up to the moment."""
+    """Yields the events up to the moment."""
     for event in events:
         if moment.is_before(event):
             return

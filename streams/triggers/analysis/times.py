@@ -1,4 +1,4 @@
-"""Times and lengths of time, as people give and read them; milliseconds, since 1970-01-01 UTC."""
+"""Parses and formats times and durations for people. Times are milliseconds since 1970-01-01 UTC."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _LENGTH: Final = re.compile(r"(\d+)([smhdw])", re.ASCII)
 
 
 def moment(milliseconds: int | None) -> str:
-    """A time of the log, for people: in UTC. One that no calendar has is told as it is."""
+    """Formats a time in UTC. A time that the calendar does not have is shown in milliseconds."""
     if not milliseconds:
         return ""
     try:
@@ -21,7 +21,7 @@ def moment(milliseconds: int | None) -> str:
 
 
 def length_of_time(milliseconds: int | None) -> str:
-    """For people: in the largest unit, up to days, of which it has at least one."""
+    """Formats a duration in the largest unit, up to days, of which it has at least one."""
     if milliseconds is None:
         return ""
     unit = next((name for name in "dhms" if milliseconds >= _UNITS[name]), None)
@@ -29,24 +29,25 @@ def length_of_time(milliseconds: int | None) -> str:
 
 
 def utc_milliseconds(text: str) -> int:
-    """RFC 3339, or as `moment` writes it; without a zone it is UTC, a date is its first moment. Raises ValueError."""
+    """Parses RFC 3339 or the format of `moment`. The default zone is UTC; a date means midnight. Raises ValueError."""
     time = datetime.fromisoformat(text)
     return round((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp() * 1000)
 
 
 def duration_ms(text: str) -> int:
-    """90s, 15m, 12h, 30d or 2w. Raises ValueError."""
-    found = _LENGTH.fullmatch(text)
-    if not found:
-        raise ValueError(f"{text!r} is no length of time such as 90s, 15m, 12h, 30d or 2w")
-    return int(found[1]) * _UNITS[found[2]]
+    """Parses a duration such as 90s, 15m, 12h, 30d or 2w. Raises ValueError."""
+    match = _LENGTH.fullmatch(text)
+    if not match:
+        raise ValueError(f"{text!r} is not a duration such as 90s, 15m, 12h, 30d or 2w")
+    return int(match[1]) * _UNITS[match[2]]
 
 
 def point_in_time(text: str) -> int:
-    """A time; negative for a length of time back from the end of the log. Raises ValueError that names both."""
+    """Parses a time, or a duration, which counts back from the end of the log and is returned negative.
+
+    Raises ValueError, which names both formats.
+    """
     try:
         return -duration_ms(text) if _LENGTH.fullmatch(text) else utc_milliseconds(text)
     except ValueError:
-        raise ValueError(
-            f"{text!r} is neither a time such as 2024-03-01 nor a length of time such as 12h or 30d"
-        ) from None
+        raise ValueError(f"{text!r} is neither a time such as 2024-03-01 nor a duration such as 12h or 30d") from None

@@ -1,4 +1,4 @@
-"""A session folded event by event, with what is needed to say later which event gave what to which instance."""
+"""Folds a session event by event and records which event gave what to which instance."""
 
 from __future__ import annotations
 
@@ -31,20 +31,20 @@ _RESULTS = (TaskFinished, TaskFailed, TaskStatusChanged, TaskRetried)
 
 
 class Beginning(NamedTuple):
-    """An instance as it was created."""
+    """The state of an instance at its creation."""
 
     event: int
     have: frozenset[str]
     seen: frozenset[str]
     parent: str | None
     replaced: bool
-    """Whether the event gave it its kwargs, instead of its parent."""
+    """True if the event gave it its kwargs; False if they come from its parent or from earlier fires."""
     imported: bool
-    """Whether it came from somewhere else as it was."""
+    """True if it was imported with its state."""
 
 
 class Trace:
-    """One session, growing by `apply`. Events are numbered from 0; memory grows with the session."""
+    """The record of one session, to which `apply` adds events, numbered from 0. Its memory grows with the session."""
 
     def __init__(self, uid: str) -> None:
         self.uid = uid
@@ -56,23 +56,23 @@ class Trace:
         self._forget()
 
     def _forget(self) -> None:
-        """Nothing has happened yet; a deleted session begins anew."""
+        """Starts with an empty record, at first and after the session was deleted."""
         self.ids: dict[str, int] = {}
-        """Event id -> the event that was applied under it last."""
+        """The last event that was applied, by event id."""
         self.settled: dict[str, int] = {}
-        """Instance -> the event that was the result of its attempt."""
+        """The event that was the result of the instance's last closed attempt, by instance."""
         self.history: defaultdict[str, list[tuple[int, str]]] = defaultdict(list)
-        """Instance -> (event, status) of every status it took."""
+        """Every status change as (event, status), by instance."""
         self.statuses: defaultdict[str, Counter[str]] = defaultdict(Counter)
-        """Task -> status -> instances."""
+        """The number of instances, by task and status."""
         self.scheduled: dict[str, int] = {}
-        """Task -> the event that scheduled one of its instances last."""
+        """The event that last scheduled an instance of the task, by task."""
         self._fires: defaultdict[str, list[int]] = defaultdict(list)
         self._offers: defaultdict[tuple[str, str, str], list[int]] = defaultdict(list)
         self._beginnings: dict[str, Beginning] = {}
 
     def apply(self, event: Event) -> Decision:
-        """Apply the next event. Raises what the engine refuses with; the event is counted, the session unchanged."""
+        """Applies the next event. If the engine raises, the event has its number but leaves the session unchanged."""
         number = len(self.refs)
         self.refs.append(refer_to(event))
         self._about.append(getattr(event, "instance", None))
@@ -89,33 +89,33 @@ class Trace:
         return decision
 
     def status_of(self, name: str) -> str | None:
-        """The instance's status now; None: there is no such instance."""
+        """Returns the instance's present status, or None if there is no such instance."""
         return self.history[name][-1][1] if name in self.history else None
 
     def began(self, name: str, number: int) -> bool:
-        """Whether the event created the instance."""
+        """Returns whether the event with this number created the instance."""
         return self._beginnings[name].event == number
 
     @property
     def fired(self) -> Collection[str]:
-        """Triggers that have fired in this session."""
+        """The triggers that have fired in this session."""
         return self._fires.keys()
 
     def last_fire(self, trigger: str) -> Held:
-        """The trigger and the event that fired it last."""
+        """Returns the trigger with the event that fired it last."""
         return Held(trigger=trigger, by=self.refs[self._fires[trigger][-1]])
 
     def first_fire(self, trigger: str) -> Held:
-        """The trigger and the event that fired it first."""
+        """Returns the trigger with the event that fired it first."""
         return Held(trigger=trigger, by=self.refs[self._fires[trigger][0]])
 
     def giver(self, name: str, trigger: str) -> Held:
-        """The trigger, and the event whose kwargs the instance holds for it."""
+        """Returns the trigger with the event whose kwargs the instance has for it."""
         number = self._giver(name, trigger)
         return Held(trigger=trigger, by=None if number is None else self.refs[number])
 
     def witness(self, name: str, trigger: str) -> Held:
-        """The trigger, and the event that made the instance count it towards `unless`."""
+        """Returns the trigger with the event that made the instance count it towards `unless`."""
         number = self._witness(name, trigger)
         return Held(trigger=trigger, by=None if number is None else self.refs[number])
 
@@ -139,7 +139,7 @@ class Trace:
 
     @staticmethod
     def _settles(event: Event, decision: Decision) -> bool:
-        """Whether the attempt of the instance that the event is about has its result now."""
+        """Returns whether the event closed the attempt of the instance that it is about."""
         if isinstance(event, TimerFired):
             return (event.instance, Status.FAILED) in decision.changed
         return isinstance(event, _RESULTS) or (isinstance(event, StatusSet) and event.status in SETTLED)
@@ -192,18 +192,18 @@ class Trace:
         return self._fires[trigger][0]
 
     def _offered(self, name: str, directive: str, trigger: str) -> int | None:
-        """The first fire that the rule used while the instance waited."""
+        """Returns the first fire that the rule used while the instance waited."""
         task, _ = parse_instance_name(name)
         offers = self._offers[directive, task, trigger]
         first = bisect_right(offers, self._beginnings[name].event)
         return next((number for number in offers[first:] if self._waited(name, number)), None)
 
     def _waited(self, name: str, number: int) -> bool:
-        """Whether the instance waited when the event fired its trigger.
+        """Returns whether the instance waited when the event fired its trigger.
 
-        An event about the instance itself gives it a status first.
+        If the event is about the instance itself, it sets the instance's status before it fires.
         """
         history = self.history[name]
-        own = [status for event, status in history if event == number and self._about[number] == name]
+        during = [status for event, status in history if event == number and self._about[number] == name]
         before = [status for event, status in history if event < number]
-        return (own[:1] or before[-1:]) == [Status.UNSTARTED]
+        return (during[:1] or before[-1:]) == [Status.UNSTARTED]

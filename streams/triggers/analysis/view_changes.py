@@ -1,4 +1,4 @@
-"""What is different between two states of a session, place by place."""
+"""Compares two states of a session and returns every difference with its path."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ _TIMES = {"created", "modified", "due"}
 
 
 class Change(Struct, frozen=True, kw_only=True):
-    """One value that is not what it was."""
+    """One value that differs."""
 
     place: str
-    """Names from the outside in: `instances t_import#0 status`."""
+    """The path to the value, such as `instances t_import#0 status`."""
     before: Any
-    """None: there was none."""
+    """None if there was no value."""
     after: Any
-    """None: there is none."""
+    """None if there is no value."""
 
 
 def changes_between(before: object, after: object) -> list[Change]:
-    """Every difference of two values that are JSON, or become it.
+    """Returns every difference between two values that can be encoded as JSON.
 
-    Objects are compared member by member, and so are lists of objects with a `name`; other lists as a whole.
+    Objects are compared member by member, and so are lists of objects with a `name`. Other lists are compared whole.
     """
     return list(_changes("", _plain(before), _plain(after)))
 
 
 def value_words(place: str, value: object) -> str:
-    """A value at a place, for people: JSON, and of a time what `moment` makes of it."""
+    """Formats the value at a path for people: times as `moment` does, anything else as JSON."""
     is_time = place.rpartition(" ")[2] in _TIMES or " timestamps " in place
     return moment(value) if is_time and isinstance(value, int) else msgspec.json.encode(value).decode()
 
@@ -68,5 +68,5 @@ def _by_name(objects: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _canonical(value: object) -> bytes:
-    """Bytes that are equal for equal JSON only: for Python `true` equals 1."""
+    """Returns bytes that are equal only for equal JSON. In Python, `True` equals 1."""
     return msgspec.json.encode(value, order="deterministic")

@@ -1,6 +1,6 @@
-"""For tests of applications: assertions, tasks, recorded sessions, and suites for storages and runners of one's own.
+"""Helps to test applications: assertions, tasks, recorded sessions, and test suites for custom storages and runners.
 
-What needs Celery or pytest is imported when it is asked for.
+Classes that need Celery or pytest are imported on first use.
 """
 
 from __future__ import annotations

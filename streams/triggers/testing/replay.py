@@ -1,4 +1,4 @@
-"""Captured sessions as tests."""
+"""Replays captured sessions in tests."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from triggers.codec import encode_object
 
 
 class CapsuleDiffers(AssertionError):
-    """The engine decides otherwise than captured."""
+    """The engine's decisions differ from the captured ones."""
 
 
 def replay(capsule: Path | str, rules: Mapping[str, object] | None = None) -> Replayed:
-    """Replay a file that `triggers capture` wrote: its session, and what was decided at each event.
+    """Replays a file that `triggers capture` wrote and returns the session and the decision on each event.
 
-    Raises CapsuleDiffers, naming every difference, BadCapsule for a file that is none. With `rules`, which take the
-    place of the captured ones, nothing is compared: assert what the session should come to.
+    Raises CapsuleDiffers, which names every difference, and BadCapsule if the file is not a capsule. If `rules` are
+    given, they replace the captured ones and nothing is compared; the test asserts the state of the session itself.
     """
     path = Path(capsule)
     replayed = replay_capsule(load_capsule(path), None if rules is None else encode_object(rules, "rules"))

@@ -1,12 +1,12 @@
-"""What every task runner must do, for pytest.
+"""A pytest suite for task runners: what every runner must do.
 
 class TestMyRunner(RunnerSuite):
     runner_name = "mine"                      # registered in triggers.runners
 
-    def make_storage(self, uid):              # one that the runner's workers reach
+    def make_storage(self, uid):              # a storage that the runner's workers can access
         return MyStorage(uid)
 
-    def wait(self, is_done):                  # until it is
+    def wait(self, is_done):                  # blocks until is_done() is true
         ...
 """
 
@@ -27,25 +27,25 @@ from triggers.types import TaskInstance
 
 
 class RunnerSuite:
-    """Subclass it; workers must know the tasks of `triggers.testing`."""
+    """Subclass it to test a runner. The runner's workers must know the tasks of `triggers.testing`."""
 
     runner_name: ClassVar[str]
 
     @abstractmethod
     def make_storage(self, uid: str) -> BaseStorageBackend:
-        """A storage that the runner's workers reach."""
+        """Returns a storage that the runner's workers can access."""
 
     @abstractmethod
     def wait(self, is_done: Callable[[], bool]) -> None:
-        """Return when it is done, or fail."""
+        """Blocks until `is_done()` is true. Fails if that takes too long."""
 
     @pytest.fixture
     def manager(self) -> TriggerManager:
-        """Of a session that nobody has used."""
+        """The manager of a new session."""
         return TriggerManager(self.make_storage(uuid4().hex))
 
     def test_a_task_gets_its_kwargs_and_its_result_cascades(self, manager: TriggerManager) -> None:
-        """With `withParams` merged in."""
+        """`withParams` is merged into the kwargs."""
         first = self._rule(PassThruTask.name, after=["a"], withParams={"a": {"x": 1}, "more": {"y": 2}})
         manager.update_configuration({"t_first": first, "t_second": self._rule(PassThruTask.name, after=["t_first"])})
 
@@ -57,7 +57,7 @@ class RunnerSuite:
         assert manager.storage["t_second#0"].metadata["result"] == {"kwargs": {"t_first": result}}
 
     def test_a_failure_is_reported_and_the_instance_can_be_replayed(self, manager: TriggerManager) -> None:
-        """Each replay is one deeper."""
+        """The depth grows by one with each replay."""
         manager.update_configuration({"t_fails": self._rule(FailingTask.name, after=["a"])})
         manager.fire("a")
         self._wait_for(manager, {"t_fails#0": "failed"})
@@ -79,7 +79,6 @@ class RunnerSuite:
         assert manager.storage["t_retries#2"].metadata["result"] == {"count": 2}
 
     def test_a_task_that_skips_itself_does_not_cascade(self, manager: TriggerManager) -> None:
-        """It is resolved."""
         manager.update_configuration({"t_skips": self._rule(SelfSkippingTask.name, after=["a"])})
 
         manager.fire("a")
@@ -88,7 +87,7 @@ class RunnerSuite:
         assert manager.storage.latest_kwargs == {"a": {}}
 
     def test_what_cannot_be_run_stays_in_the_outbox(self, manager: TriggerManager) -> None:
-        """`run` raises for a task that nobody registered, and does not wait for a worker to find out."""
+        """`run` raises at once for a task that is not registered, instead of leaving that to a worker."""
         manager.update_configuration({"t_unknown": self._rule("nobody.has.registered.this", after=["a"])})
 
         manager.fire("a")
@@ -96,7 +95,7 @@ class RunnerSuite:
         assert manager.deliver() == ["t_unknown#0"]
 
     def test_its_name_is_its_key(self) -> None:
-        """What `using` says is what `name` says."""
+        """`using` in a rule refers to the runner by its `name`."""
         assert task_runners.get(self.runner_name).name == self.runner_name
 
     def _rule(self, task: str, **directives: Any) -> dict[str, Any]:  # noqa: ANN401  # directives

@@ -1,4 +1,4 @@
-"""What every embedded storage must do, for pytest.
+"""A pytest suite for embedded storages: what every storage must do.
 
 class TestMyStorage(StorageSuite):
     def make_storage(self, uid):
@@ -26,25 +26,25 @@ _ODD: dict[str, Any] = {"": None, "ünï/x:y": [1.5, 2**53, "", {"deep": [[], {}
 
 
 class StorageSuite:
-    """Subclass it and say how a storage is made. Sessions are named by chance, so that nothing needs to be empty."""
+    """Subclass it to test a storage. Sessions have random names, so the backend need not be empty."""
 
     @abstractmethod
     def make_storage(self, uid: str) -> BaseStorageBackend:
-        """A new object for the session."""
+        """Returns a new storage object for the session."""
 
     @pytest.fixture
     def uid(self) -> str:
-        """A session that nobody has used."""
+        """The UID of a new session."""
         return uuid4().hex
 
     def test_a_session_in_which_nothing_happened_is_empty(self, uid: str) -> None:
-        """No tasks, no instances, no error."""
+        """It has no tasks and no instances, and reading it raises no error."""
         storage = self.make_storage(uid)
 
         assert (storage.tasks, storage.instances, storage.latest_kwargs) == ({}, {}, {})
 
     def test_what_one_object_saves_another_one_loads(self, uid: str) -> None:
-        """Configuration, instances, latest kwargs and time stamps."""
+        """This holds for configuration, instances, latest kwargs and time stamps."""
         first = self.make_storage(uid)
         _configure(first)
         first.write(TriggerFired(trigger="a", kwargs=b'{"n": 1}'))
@@ -56,7 +56,7 @@ class StorageSuite:
         assert second.latest_kwargs == {"a": {"n": 1}}
 
     def test_the_order_of_tasks_and_instances_is_kept(self, uid: str) -> None:
-        """Also by a backend that sorts keys: ready tasks are run in the order of their declaration."""
+        """A backend that sorts keys must keep it, too, because ready tasks run in the order of their declaration."""
         names = [f"t_{letter}" for letter in "zaymb"]
         rules = {name: {"after": ["a"], "andEvery": "a", "run": "app.Task"} for name in names}
         TriggerManager(self.make_storage(uid)).update_configuration(rules | _NEVER)
@@ -70,7 +70,7 @@ class StorageSuite:
         assert list(storage.instances_of_task("t_z"))[9:] == ["t_z#9", "t_z#10"]
 
     def test_payloads_come_back_unchanged(self, uid: str) -> None:
-        """Null, odd names, numbers, empty things."""
+        """The payloads have null, odd names, numbers, and empty values."""
         manager = TriggerManager(self.make_storage(uid))
         manager.update_configuration({"t_a": {"after": ["", "b"], "run": "app.A", "ours": _ODD}})
 
@@ -81,14 +81,14 @@ class StorageSuite:
         assert storage.tasks["t_a"].extra == {"ours": _ODD}
 
     def test_sessions_do_not_see_each_other(self, uid: str) -> None:
-        """What happens in one leaves the other empty."""
+        """Events in one session leave the others empty."""
         _configure(self.make_storage(uid))
 
         assert self.make_storage(uid + "'").tasks == {}
         assert self.make_storage(uid[:-1]).tasks == {}
 
     def test_a_life_with_a_failure_a_replay_and_a_cascade(self, uid: str) -> None:
-        """Each step through an object of its own, as web requests and workers do."""
+        """Each step uses its own storage object, as web requests and workers do."""
         _configure(self.make_storage(uid))
         self.make_storage(uid).write(TriggerFired(trigger="a"))
         self.make_storage(uid).write(TaskStarted(instance="t_a#0", attempt=1))
@@ -105,7 +105,7 @@ class StorageSuite:
         assert [task.name for task in storage.get_unresolved_tasks()] == ["t_a", "t_b"]
 
     def test_the_first_result_of_an_attempt_counts(self, uid: str) -> None:
-        """What fences a second delivery is saved as well."""
+        """The attempt's result is saved, so that a second delivery is stale."""
         _configure(self.make_storage(uid))
         self.make_storage(uid).write(TriggerFired(trigger="a"))
         self.make_storage(uid).write(TaskFinished(instance="t_a#0", attempt=1, result=b'{"n": 1}'))
@@ -117,7 +117,7 @@ class StorageSuite:
         assert list(storage.instances) == ["t_a#0", "t_b#0"]
 
     def test_saving_needs_the_lock(self, uid: str) -> None:
-        """And what was not saved is gone."""
+        """Changes that were not saved are lost."""
         storage = self.make_storage(uid)
         storage.update_configuration(_RULES)
 
@@ -127,7 +127,7 @@ class StorageSuite:
         assert self.make_storage(uid).tasks == {}
 
     def test_objects_changed_by_hand_are_saved(self, uid: str) -> None:
-        """Inside the lock, with `save`."""
+        """The lock must be held, and `save` be called."""
         _configure(self.make_storage(uid))
         with self.make_storage(uid).acquire_lock() as storage:
             storage.create_instance("t_a", kwargs={"a": {"n": 1}})
@@ -139,7 +139,7 @@ class StorageSuite:
         assert (again["t_a#0"].kwargs, again.metadata["ours"]) == ({"a": {"n": 1}}, ["x"])
 
     def test_a_held_lock_is_refused_to_who_does_not_want_to_wait(self, uid: str) -> None:
-        """Its holder may take it again."""
+        """The holder may acquire it again."""
         with self.make_storage(uid).acquire_lock() as holder:
             with pytest.raises(LockAcquisitionFailed), self.make_storage(uid).acquire_lock(block=False):
                 pass
@@ -148,7 +148,7 @@ class StorageSuite:
         assert not holder.has_lock
 
     def test_threads_that_write_one_session_lose_no_update(self, uid: str) -> None:
-        """Each write through an object of its own."""
+        """Each write uses its own storage object."""
         TriggerManager(self.make_storage(uid)).update_configuration(_NEVER)
         threads = [threading.Thread(target=self._write_many, args=(uid, name)) for name in "abcd"[:_WRITERS]]
         for thread in threads:

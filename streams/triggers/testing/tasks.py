@@ -1,4 +1,4 @@
-"""Tasks for tests of rules: each ends in its own way."""
+"""Tasks for tests of rules, each with a different outcome."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ T = TypeVar("T", bound=type[TriggerTask])
 
 
 def name_matches_classpath(cls: T) -> T:
-    """Decorator: name the task after its class's path, so that a rule's `run` can be `cls.name`."""
+    """A decorator that names the task after the dotted path of its class, so that a rule's `run` can be `cls.name`."""
     cls.name = f"{cls.__module__}.{cls.__name__}"
     return cls
 
 
 @name_matches_classpath
 class PassThruTask(TriggerTask):
-    """Returns the kwargs it was given."""
+    """Returns the kwargs that it received."""
 
     def _run(self, context: TaskContext) -> dict[str, Any]:
         return {"kwargs": context.trigger_kwargs}
@@ -26,7 +26,7 @@ class PassThruTask(TriggerTask):
 
 @name_matches_classpath
 class DevNullTask(TriggerTask):
-    """Returns nothing."""
+    """Returns an empty result."""
 
     def _run(self, context: TaskContext) -> dict[str, Any]:  # noqa: ARG002  # it needs nothing
         return {}
@@ -34,7 +34,7 @@ class DevNullTask(TriggerTask):
 
 @name_matches_classpath
 class FailingTask(TriggerTask):
-    """Raises RuntimeError."""
+    """Fails with a RuntimeError."""
 
     def _run(self, context: TaskContext) -> None:  # noqa: ARG002  # it needs nothing
         raise RuntimeError("this task always fails")
@@ -50,7 +50,7 @@ class SelfSkippingTask(TriggerTask):
 
 @name_matches_classpath
 class SelfRetryingTask(TriggerTask):
-    """Retries itself as often as `withParams: {"retries": {"max": …}}` says, by default `max_retries` times."""
+    """Retries itself as often as `withParams: {"retries": {"max": …}}` says; the default is `max_retries`."""
 
     def _run(self, context: TaskContext) -> dict[str, Any]:
         retries: Mapping[str, Any] = context.trigger_kwargs.get("retries") or {}

@@ -1,4 +1,4 @@
-"""Back-tests: each kind of change, each way of knowing a result, and which sessions are looked at."""
+"""Back-tests: each kind of change, each source of results, and the selection of sessions."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def _compare(new: Rules, log: Sequence[Event], added: bool = False, **assumption
     return compare("s", log, rules, Assumptions(**assumptions), Plans())
 
 
-def _told(found: SessionDifference) -> list[tuple[Change, str, bool]]:
+def _changes(found: SessionDifference) -> list[tuple[Change, str, bool]]:
     return [(change.change, change.task, change.judged) for change in found.changes]
 
 
@@ -71,11 +71,11 @@ ONE = _log(OLD, _fire(1, "x"), _finish(2, "t_a#0"), _fire(3, "y"))
         (OLD | {"t_b": _task("t_a", using="threading")}, Change.TARGET, "t_b"),
     ],
 )
-def test_each_kind_of_change_is_told(new: Rules, change: Change, task: str) -> None:
-    assert _told(_compare(new, ONE)) == [(change, task, True)]
+def test_each_kind_of_change_is_reported(new: Rules, change: Change, task: str) -> None:
+    assert _changes(_compare(new, ONE)) == [(change, task, True)]
 
 
-def test_a_run_at_another_time_keeps_its_result_as_long_after_it() -> None:
+def test_the_result_of_a_run_at_another_time_comes_after_the_same_delay() -> None:
     old = {"t_a": _task("x", withParams={"w": {}}), "t_b": _task("x", "t_a"), "t_c": _task("t_b")}
     log = _log(old, _fire(1, "x"), _finish(2, "t_a#0"), _fire(5, "p"), _finish(9, "t_b#0"))
     new = old | {"t_a": _task("x", "p", withParams={"w": {}, "p": {}})}
@@ -98,20 +98,20 @@ def test_the_order_of_the_rules_decides_the_order_of_runs() -> None:
 
     found = _compare({"t_b": _task("x"), "t_a": _task("x")}, log)
 
-    assert _told(found) == [(Change.ORDER, "t_b", True)]
+    assert _changes(found) == [(Change.ORDER, "t_b", True)]
 
 
 CHAIN = OLD | {"t_a": _task("x", run="app.other")}
 
 
-def test_what_waits_for_an_unknown_result_is_not_judged() -> None:
+def test_a_task_that_depends_on_an_unknown_result_is_not_judged() -> None:
     found = _compare(CHAIN, ONE)
 
-    assert _told(found) == [(Change.TARGET, "t_a", True), (Change.REMOVED, "t_b", False)]
+    assert _changes(found) == [(Change.TARGET, "t_a", True), (Change.REMOVED, "t_b", False)]
     assert (found.unjudged, found.results) == (["t_b"], {"unknown": 1})
 
 
-def test_a_declared_result_takes_the_place_of_an_unknown_one() -> None:
+def test_a_declared_result_replaces_an_unknown_one() -> None:
     found = _compare(CHAIN, ONE, stubs={"t_a": b'{"n": 1}'})
 
     assert [(change.change, change.task) for change in found.changes] == [
@@ -122,7 +122,7 @@ def test_a_declared_result_takes_the_place_of_an_unknown_one() -> None:
     assert (found.unjudged, found.results) == ([], {"stub": 1, "unknown": 1})
 
 
-def test_another_runs_result_is_taken_only_if_that_is_allowed() -> None:
+def test_another_runs_result_is_reused_only_if_that_is_allowed() -> None:
     rules = {"t_a": _task(andEvery="x"), "t_b": _task(andEvery="t_a")}
     log = _log(rules, _fire(1, "x", '{"n":1}'), _finish(3, "t_a#0", '{"r":1}'))
     new = {**rules, "t_a": _task(andEvery="x", withParams={"x": {"m": 2}})}
@@ -134,7 +134,7 @@ def test_another_runs_result_is_taken_only_if_that_is_allowed() -> None:
 def test_new_rules_may_be_added_to_the_recorded_ones() -> None:
     found = _compare({"t_c": _task("y")}, ONE, added=True)
 
-    assert _told(found) == [(Change.ADDED, "t_c", True)]
+    assert _changes(found) == [(Change.ADDED, "t_c", True)]
 
 
 def test_a_later_configuration_of_the_session_does_not_count_when_the_rules_are_replaced() -> None:
@@ -144,12 +144,12 @@ def test_a_later_configuration_of_the_session_does_not_count_when_the_rules_are_
         _fire(5, "z"),
     ]
 
-    assert _told(_compare(OLD, log)) == [(Change.REMOVED, "t_z", True)]
-    assert _told(_compare(OLD, log, added=True)) == []
+    assert _changes(_compare(OLD, log)) == [(Change.REMOVED, "t_z", True)]
+    assert _changes(_compare(OLD, log, added=True)) == []
 
 
 @pytest.mark.parametrize("due", [7000, 0])
-def test_a_retry_with_a_cooldown_comes_back_where_its_timer_fired(due: int) -> None:
+def test_a_retry_with_a_cooldown_runs_at_the_event_of_its_timer(due: int) -> None:
     retried = TaskRetried(position=2, time=2000, instance="t_a#0", attempt=1, cooldown_ms=5000)
     timer = TimerFired(position=3, time=9000, instance="t_a#1", attempt=1, due=due)
     log = _log(OLD, _fire(1, "x"), retried, timer, _finish(10, "t_a#1"))
@@ -158,7 +158,7 @@ def test_a_retry_with_a_cooldown_comes_back_where_its_timer_fired(due: int) -> N
     assert _compare(OLD | {"t_c": _task("never")}, log).results == {"recorded": 3}
 
 
-def test_timers_of_limits_fire_where_they_fired_and_never_after_the_log() -> None:
+def test_timers_of_limits_keep_their_times_and_never_come_after_the_log() -> None:
     limits: Rules = {"$limits": {"sessionTtl": 3600, "timeouts": {"running": 60, "scheduled": 60}}}
     log = _log(OLD | limits, _fire(1, "x"), _fire(2, "y"))
 
@@ -172,10 +172,10 @@ def test_an_attempt_that_is_overdue_under_the_new_rules_is_issued_again() -> Non
 
     found = _compare(OLD | limits, _log(OLD, _fire(1, "x"), _fire(100, "y")))
 
-    assert _told(found) == [(Change.ADDED, "t_a", True)]
+    assert _changes(found) == [(Change.ADDED, "t_a", True)]
 
 
-def test_what_an_operator_did_to_a_run_is_done_to_the_run_that_is_the_same() -> None:
+def test_an_operation_on_a_run_is_applied_to_the_corresponding_run() -> None:
     rules = {"t_a": _task("x", andEvery="p")}
     failed = TaskFailed(position=4, time=4000, instance="t_a#1", attempt=1, exception_type="app.Broken")
     replayed = ReplayRequested(position=5, time=5000, instance="t_a#1")
@@ -186,7 +186,7 @@ def test_what_an_operator_did_to_a_run_is_done_to_the_run_that_is_the_same() -> 
     assert _compare({"t_z": _task("z")}, log).refused == 1
 
 
-def test_of_equal_runs_those_of_the_same_instance_are_the_same() -> None:
+def test_equal_runs_of_the_same_instance_correspond() -> None:
     rules = {"t_a": _task("x", andEvery="p"), "t_b": _task(andEvery="t_a")}
     log = _log(rules, _fire(1, "p"), _fire(2, "p"), _fire(3, "x"), _finish(5, "t_a#1", '{"n":1}'), _finish(4, "t_a#0"))
 
@@ -201,7 +201,7 @@ def test_an_assumed_result_comes_before_an_event_of_the_same_time() -> None:
 
     found = _compare(new, log, stubs={"t_a": b"{}"})
 
-    assert (Change.ADDED, "t_b", True) in _told(found)
+    assert (Change.ADDED, "t_b", True) in _changes(found)
 
 
 # -- the command ------------------------------------------------------------------------------------------------------
@@ -239,7 +239,7 @@ def test_the_exit_code_says_whether_a_session_would_change(log_file: Path) -> No
         (["--sample", "7", "--since", "1970-01-01"], 7),
     ],
 )
-def test_the_sessions_can_be_fewer(log_file: Path, arguments: list[str], sessions: int) -> None:
+def test_options_select_fewer_sessions(log_file: Path, arguments: list[str], sessions: int) -> None:
     found = json.loads(_backtest(log_file, OLD, "--json", *arguments).stdout)
 
     assert found["sessions"] == sessions
@@ -254,7 +254,7 @@ def test_counts_cover_all_sessions_and_a_few_are_shown(log_file: Path) -> None:
     assert len(found["samples"]) == 2
 
 
-def test_people_read_what_changes_in_a_session(log_file: Path) -> None:
+def test_the_text_has_the_changes_of_a_session(log_file: Path) -> None:
     output = _backtest(log_file, {"t_c": _task("x")}, "--show", "1").stdout
 
     assert output.startswith("20 sessions folded (40 events): 20 would change.\n")
@@ -277,7 +277,7 @@ def test_options_that_make_no_sense_are_refused(log_file: Path, arguments: list[
     assert _backtest(log_file, OLD, *arguments).exit_code == 2
 
 
-def test_a_stub_of_a_task_that_nobody_has_is_refused_with_the_nearest_name(log_file: Path) -> None:
+def test_a_stub_of_an_unknown_task_is_refused_with_the_nearest_name(log_file: Path) -> None:
     wrong = _backtest(log_file, OLD, "--stub", "t_bb={}")
     recorded = _backtest(log_file, {"t_c": _task("x")}, "--add", "--stub", "t_b={}")
 

@@ -1,4 +1,4 @@
-"""Capsules: deterministic, replayable, and without what was masked."""
+"""Capsules are deterministic and replayable, and do not contain masked values."""
 
 from __future__ import annotations
 
@@ -46,13 +46,13 @@ def captured(tmp_path: Path, events: list[Event], *masked: str) -> Path:
 
 
 def changed(path: Path, change: str, value: object) -> Path:
-    """The capsule with the value at `a.0.b`."""
+    """Writes the value into the capsule at a path such as `a.0.b`, and returns the file."""
     capsule: Any = json.loads(path.read_bytes())
-    *way, last = [int(step) if step.isdecimal() else step for step in change.split(".")]
-    place = capsule
-    for step in way:
-        place = place[step]
-    place[last] = value
+    *path_to_it, last = [int(step) if step.isdecimal() else step for step in change.split(".")]
+    parent = capsule
+    for step in path_to_it:
+        parent = parent[step]
+    parent[last] = value
     path.write_text(json.dumps(capsule))
     return path
 
@@ -83,7 +83,7 @@ def test_several_sessions_are_captured_each_into_its_own_file(tmp_path: Path) ->
     assert written == {file_name(uid): capture(uid, (e for s, e in log_events() if s == uid)) for uid in wanted}
 
 
-def test_if_one_of_several_sessions_is_not_there_none_is_captured(tmp_path: Path) -> None:
+def test_if_one_of_several_sessions_does_not_exist_none_is_captured(tmp_path: Path) -> None:
     (tmp_path / "log.jsonl").write_text("\n".join(log_lines()))
     command = ["capture", "s-done", "s-dne", "--from", str(tmp_path / "log.jsonl"), "--into", str(tmp_path / "out")]
 
@@ -105,7 +105,7 @@ def test_if_one_of_several_sessions_is_not_there_none_is_captured(tmp_path: Path
         ("view.instances.0.name", [], "view: instances: expected [{"),
     ],
 )
-def test_what_is_not_as_captured_is_named(tmp_path: Path, place: str, value: object, line: str) -> None:
+def test_each_difference_from_the_capsule_is_reported(tmp_path: Path, place: str, value: object, line: str) -> None:
     path = captured(tmp_path, log_of(TriggerFired(trigger="address"), TaskFinished(instance="t_mail#0")))
 
     (difference,) = replay_capsule(load_capsule(changed(path, place, value))).differences
@@ -113,7 +113,7 @@ def test_what_is_not_as_captured_is_named(tmp_path: Path, place: str, value: obj
     assert difference.startswith(line)
 
 
-def test_other_rules_take_the_place_of_the_captured_ones(tmp_path: Path) -> None:
+def test_other_rules_replace_the_captured_ones(tmp_path: Path) -> None:
     path = captured(tmp_path, log_of(TriggerFired(trigger="address")))
 
     replayed = replay_capsule(load_capsule(path), b'{"t_card": {"after": ["address"], "run": "app.card"}}')
@@ -122,7 +122,7 @@ def test_other_rules_take_the_place_of_the_captured_ones(tmp_path: Path) -> None
     assert replayed.differences
 
 
-def test_what_the_session_refused_is_captured_as_refused(tmp_path: Path) -> None:
+def test_a_refused_event_is_captured_as_refused(tmp_path: Path) -> None:
     log = [*log_of(), ReplayRequested(instance="t_mail#0", position=9)]
 
     replayed = replay_capsule(load_capsule(captured(tmp_path, log)))
@@ -131,7 +131,7 @@ def test_what_the_session_refused_is_captured_as_refused(tmp_path: Path) -> None
     assert "InstanceNotFound" in str(replayed.decisions[-1]["refused"])
 
 
-def test_masked_values_are_nowhere_in_the_capsule_and_what_is_decided_is_the_same(tmp_path: Path) -> None:
+def test_masked_values_are_not_in_the_capsule_and_decisions_stay_the_same(tmp_path: Path) -> None:
     kwargs = b'{"email": {"of": "SECRET"}, "list": [{"email": "SECRET"}, 1], "name": "kept", "n": 1.50}'
     failed = TaskFailed(instance="t_mail#0", exception_type="app.E", exception_info="SECRET")
     log = log_of(TriggerFired(trigger="address", kwargs=kwargs), failed)
@@ -157,14 +157,14 @@ def test_without_names_nothing_is_touched() -> None:
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        (b"", "no capsule"),
+        (b"", "not a capsule"),
         (b'{"capsule": 2, "session": "s", "masked": [], "steps": [], "view": {}}', "format 2"),
         (b'{"capsule": 1, "session": "s", "masked": [], "steps": []}', "view"),
-        (b'{"capsule": 1, "session": "s", "masked": [], "steps": [], "view": {}}', "without steps"),
+        (b'{"capsule": 1, "session": "s", "masked": [], "steps": [], "view": {}}', "has no steps"),
         (b'{"capsule": 1, "session": "s", "masked": [], "steps": [], "view": []}', "view"),
     ],
 )
-def test_a_file_that_is_no_capsule_says_why(tmp_path: Path, text: bytes, why: str) -> None:
+def test_a_file_that_is_not_a_capsule_is_refused_with_the_reason(tmp_path: Path, text: bytes, why: str) -> None:
     path = tmp_path / "s.capsule.json"
     path.write_bytes(text)
 
@@ -172,14 +172,14 @@ def test_a_file_that_is_no_capsule_says_why(tmp_path: Path, text: bytes, why: st
         load_capsule(path)
 
 
-def test_an_event_that_nobody_can_read_is_named(tmp_path: Path) -> None:
+def test_a_step_whose_event_cannot_be_decoded_is_reported(tmp_path: Path) -> None:
     path = changed(captured(tmp_path, log_of()), "steps.0.event", {"triger": "x"})
 
     with pytest.raises(BadCapsule, match=r"'q-1', step 1: .*did you mean 'trigger'"):
         replay_capsule(load_capsule(path))
 
 
-def test_a_capsule_is_known_by_its_name_or_its_beginning(tmp_path: Path) -> None:
+def test_a_capsule_is_recognized_by_its_name_or_its_first_bytes(tmp_path: Path) -> None:
     named, started, other = tmp_path / "a.capsule.json", tmp_path / "b.json", tmp_path / "c.jsonl"
     named.write_bytes(b"")
     started.write_bytes(b'{\n  "capsule": 1}')
@@ -188,7 +188,7 @@ def test_a_capsule_is_known_by_its_name_or_its_beginning(tmp_path: Path) -> None
     assert [is_capsule(path) for path in (named, started, other)] == [True, True, False]
 
 
-def test_a_later_version_may_tell_more_of_a_session(tmp_path: Path) -> None:
+def test_a_later_version_may_add_members_to_the_view(tmp_path: Path) -> None:
     path = captured(tmp_path, log_of())
     capsule = load_capsule(path)
     view = {name: value for name, value in capsule.view.items() if name != "latest_kwargs"}

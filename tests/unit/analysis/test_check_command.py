@@ -1,4 +1,4 @@
-"""`triggers check`: what it prints, and what the shell is told."""
+"""`triggers check`: its output and its exit code."""
 
 from __future__ import annotations
 
@@ -43,11 +43,11 @@ def test_the_exit_code_is_1_if_a_finding_counts(rules: Path, configuration: obje
     assert _check(rules, configuration, "--fail-on", fail_on).exit_code == code
 
 
-def test_people_read_file_line_and_column_the_message_and_the_fix(rules: Path) -> None:
+def test_the_text_has_file_line_and_column_the_message_and_the_fix(rules: Path) -> None:
     output = _check(rules, DEADLOCK).output
 
     assert f"{rules}:1:20: error deadlock\n" in output
-    assert "  t_a waits for t_b, t_b waits for t_a: so none of them ever runs\n  fix: take one" in output
+    assert "  t_a waits for t_b, t_b waits for t_a, so none of them ever runs\n  fix: remove one" in output
     assert output.endswith("1 error, 0 warnings, 0 notes\n")
 
 
@@ -58,23 +58,23 @@ def test_two_orders_with_different_results_are_shown(rules: Path) -> None:
     output = _check(rules, ORDERED).output
 
     assert "  t_a runs in 1 of 2 orders although 'y' fires\n    events: x, y\n    x → y: it runs once\n" in output
-    assert f"{rules}: every order of arrival explored for 1 of 1 tasks\n" in output
+    assert f"{rules}: explored every order of arrival for 1 of 1 tasks\n" in output
 
 
 @pytest.mark.parametrize(
-    ("events", "told"),
+    ("events", "counts"),
     [
         (["x"], {"x": 1}),
         (["x", "x", "y"], {"x": 2, "y": 1}),
         (['{"trigger": "x", "kwargs": {"n": 1}}', "x"], {"x": 1, 'x {"n": 1}': 1}),
     ],
 )
-def test_the_events_may_be_given(rules: Path, events: list[str], told: dict[str, int]) -> None:
+def test_the_events_may_be_given(rules: Path, events: list[str], counts: dict[str, int]) -> None:
     arguments = [word for event in events for word in ("--events", event)]
 
     (found,) = json.loads(_check(rules, ORDERED, "--json", *arguments).output)[0]["orders"]
 
-    assert found["events"] == told
+    assert found["events"] == counts
 
 
 def test_the_events_may_be_a_log_of_one_session(rules: Path) -> None:
@@ -89,7 +89,7 @@ def test_the_events_may_be_a_log_of_one_session(rules: Path) -> None:
 @pytest.mark.parametrize(
     ("event", "problem"),
     [
-        ('{"trigger": 1}', "is no event"),
+        ('{"trigger": 1}', "is not an event"),
         ('{"type": "running", "instance": "t_a#0"}', "fires no trigger"),
         ("two.jsonl", "has events of 's' and of 'z'"),
     ],
@@ -107,7 +107,7 @@ def test_events_that_cannot_be_ordered_are_refused(rules: Path, event: str, prob
 def test_a_sample_says_how_much_of_all_orders_it_is(rules: Path) -> None:
     output = _check(rules, ORDERED, "--worlds", "1", "--walks", "1").output
 
-    assert "a sample for t_a: 1 orders of 2 (0.5 of all)" in output
+    assert "sampled orders for t_a: 1 of 2 (0.5 of all)" in output
 
 
 def test_orders_need_not_be_explored(rules: Path) -> None:
@@ -117,13 +117,13 @@ def test_orders_need_not_be_explored(rules: Path) -> None:
 
 
 @pytest.mark.parametrize(("ignored", "count"), [("deadlock", 0), ("deadlock:t_a", 0), ("deadlock:t_b", 1)])
-def test_what_is_ignored_is_not_told(rules: Path, ignored: str, count: int) -> None:
+def test_ignored_findings_are_left_out(rules: Path, ignored: str, count: int) -> None:
     found = json.loads(_check(rules, DEADLOCK, "--json", "--ignore", ignored).output)
 
     assert len(found[0]["findings"]) == count
 
 
-def test_an_unknown_rule_is_refused_naming_those_there_are(rules: Path) -> None:
+def test_an_unknown_rule_is_refused_with_a_list_of_the_known_ones(rules: Path) -> None:
     result = _check(rules, {}, "--ignore", "deadlok")
 
     assert result.exit_code == 2
@@ -174,7 +174,7 @@ def test_a_declared_trigger_may_be_named_itself(rules: Path) -> None:
     assert [one["rule"] for one in found] == ["unused-trigger", "unproduced-trigger", "unless-never-wins"]
 
 
-def test_a_list_of_something_else_is_refused_naming_the_file(rules: Path) -> None:
+def test_a_list_of_something_else_is_refused_with_the_files_name(rules: Path) -> None:
     (rules.parent / "names.json").write_text("[1]")
 
     result = _check(rules, {}, "--triggers", str(rules.parent / "names.json"))
@@ -188,7 +188,7 @@ def _findings(result: Result) -> list[dict[str, Any]]:
     return found
 
 
-def test_an_event_that_no_rule_uses_is_told_beside_the_report(rules: Path) -> None:
+def test_an_event_that_no_rule_uses_is_reported_on_stderr(rules: Path) -> None:
     result = _check(rules, ORDERED, "--events", "x,y", "--events", "x", "--json")
 
     assert result.stderr == f"{rules}: no rule uses 'x,y', given with --events\n"

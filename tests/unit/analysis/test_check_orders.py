@@ -1,4 +1,4 @@
-"""Which tasks depend on the order of arrival, and how that is told."""
+"""The tasks that depend on the order of arrival, and the findings about them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ QUESTIONNAIRE = Path(__file__).parents[3] / "examples/questionnaire/rules.json"
 SAMPLE = Budget(worlds=0, walks=40)
 
 
-# -- the guide's example -----------------------------------------------------------------------------------------------
+# -- the example of the documentation ----------------------------------------------------------------------------------
 
 
 def test_the_questionnaire_runs_its_metadata_task_in_18_of_60_orders_although_it_is_embedded() -> None:
@@ -52,7 +52,7 @@ def test_the_two_witnesses_of_the_questionnaire_leave_the_second_page_out() -> N
     )
 
 
-def test_60_and_18_are_what_playing_every_order_gives() -> None:
+def test_playing_every_order_gives_60_and_18_too() -> None:
     configuration = json.loads(QUESTIONNAIRE.read_text())
     events = ["firstPageReceived", "questionnaireComplete", "pageReceived", "pageReceived", "isEmbeddedApplication"]
 
@@ -61,7 +61,7 @@ def test_60_and_18_are_what_playing_every_order_gives() -> None:
     assert (len(outcomes), sum(bool(runs) for runs in outcomes)) == (60, 18)
 
 
-# -- what matters and what does not ------------------------------------------------------------------------------------
+# -- which events matter -----------------------------------------------------------------------------------------------
 
 
 def test_rules_and_events_that_do_not_touch_a_task_are_left_out() -> None:
@@ -74,7 +74,7 @@ def test_rules_and_events_that_do_not_touch_a_task_are_left_out() -> None:
     assert sum(outcome.orders for outcome in found.outcomes if outcome.runs) == 2
 
 
-def test_orders_beyond_counting_are_explored_by_merging_equal_worlds() -> None:
+def test_millions_of_orders_are_explored_by_merging_equal_worlds() -> None:
     triggers = [f"e{n:02}" for n in range(11)]
 
     found = explore({"t_a": task(*triggers)}, "t_a", dict.fromkeys(triggers, 1))
@@ -82,7 +82,7 @@ def test_orders_beyond_counting_are_explored_by_merging_equal_worlds() -> None:
     assert (found.exhaustive, found.orders, found.worlds) == (True, 39_916_800, 2**11)
 
 
-def test_too_many_worlds_are_sampled_and_the_share_is_told() -> None:
+def test_too_many_worlds_are_sampled_and_the_share_is_reported() -> None:
     triggers = [f"e{n:02}" for n in range(11)]
     configuration = {"t_a": task(*triggers, unless=["late"])}
 
@@ -98,7 +98,7 @@ def test_the_same_sample_is_taken_every_time() -> None:
     assert explore(configuration, "t_a", events, budget=SAMPLE) == explore(configuration, "t_a", events, budget=SAMPLE)
 
 
-def test_the_first_kwargs_win_so_the_order_decides_with_what_a_task_runs() -> None:
+def test_the_first_kwargs_win_so_the_order_decides_with_which_kwargs_a_task_runs() -> None:
     events = {Fired("a", b'{"n":1}'): 1, Fired("a", b'{"n":2}'): 1, Fired("b"): 1}
     configuration = {"t_a": task("a", "b")}
     arrivals = Arrivals(events=events)
@@ -128,7 +128,7 @@ def test_two_tasks_that_abandon_each_other_keep_a_third_from_ever_running() -> N
     assert [(one.rule, one.task) for one in found if one.rule == "never-runs"] == [("never-runs", "t_c")]
 
 
-def test_tasks_that_start_each_other_without_end_are_left_out() -> None:
+def test_tasks_that_make_each_other_run_without_end_are_left_out() -> None:
     configuration = {"t_a": task(andEvery="t_a"), "t_b": task("a")}
 
     checked = check_rules(encoded(configuration), arrivals=Arrivals(events={Fired("t_a"): 1, Fired("a"): 1}))

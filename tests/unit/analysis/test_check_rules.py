@@ -1,4 +1,4 @@
-"""Static checks: everything that is found, where it is, and that what is told is true of the engine."""
+"""Static checks: every kind of finding, its location, and that it is true of the engine."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ FINDINGS: list[tuple[str, object, tuple[str | None, str | None]]] = [
 
 
 @pytest.mark.parametrize(("rule", "configuration", "where"), FINDINGS)
-def test_what_is_wrong_is_found_at_its_task_and_directive(
+def test_a_mistake_is_found_at_its_task_and_directive(
     rule: str, configuration: object, where: tuple[str | None, str | None]
 ) -> None:
     found = check_rules(json.dumps(configuration).encode()).findings
@@ -89,7 +89,7 @@ DECLARED: list[tuple[str, Rules, list[str]]] = [
 
 
 @pytest.mark.parametrize(("rule", "configuration", "declared"), DECLARED)
-def test_what_the_application_fires_decides_what_is_wrong(rule: str, configuration: Rules, declared: list[str]) -> None:
+def test_findings_depend_on_what_the_application_fires(rule: str, configuration: Rules, declared: list[str]) -> None:
     assert rule in _rules(_found(encoded(configuration), declared))
 
 
@@ -110,11 +110,11 @@ def test_every_kind_of_finding_has_a_test() -> None:
         {},
     ],
 )
-def test_rules_that_work_are_not_blamed(configuration: Rules) -> None:
+def test_rules_that_work_have_no_findings(configuration: Rules) -> None:
     assert _found(encoded(configuration)) == []
 
 
-def test_a_finding_points_at_what_it_is_about() -> None:
+def test_a_finding_has_the_location_of_its_cause() -> None:
     lines = ['{"t_ü😀": {', '\t"after": ["x",', '  "x"], "run": "a",', '  "andevery": "p", "andevery": "q"}}']
     found = check_rules("\n".join(lines).encode()).findings
 
@@ -128,19 +128,19 @@ def test_a_finding_points_at_what_it_is_about() -> None:
 
 
 @pytest.mark.parametrize(("text", "line", "column"), [(b'{\n "t_a": {]}', 2, 10), (b"", 1, 1), (b"\xff", 1, 1)])
-def test_what_is_no_json_is_told_at_the_place_where_it_ends(text: bytes, line: int, column: int) -> None:
+def test_invalid_json_is_reported_where_it_begins_to_be_invalid(text: bytes, line: int, column: int) -> None:
     (one,) = check_rules(text).findings
 
     assert (one.rule, one.place.line, one.place.column) == ("invalid-json", line, column)
 
 
-def test_the_tasks_beside_a_refused_one_are_checked() -> None:
+def test_the_other_tasks_are_checked_although_one_is_refused() -> None:
     found = _found(encoded({"t_a": {"run": "r"}, "t_b": _task(), "t_c": _task("t_a")}))
 
     assert _rules(found) == ["invalid-directive", "empty-after"]
 
 
-def test_a_nearly_right_directive_names_the_one_that_is_meant() -> None:
+def test_the_fix_for_a_misspelt_directive_names_the_right_one() -> None:
     (one,) = _found(encoded({"t_a": {"After": ["x"], "run": "r"}}))
 
     assert one.fix == "rename 'After' to 'after'"
@@ -157,50 +157,50 @@ VALUES = st.recursive(
 
 @settings(deadline=None)
 @given(st.dictionaries(NAMES, st.one_of(directives(), st.dictionaries(KEYS, VALUES)), max_size=3))
-def test_an_error_that_refuses_is_told_exactly_when_the_engine_refuses(configuration: Rules) -> None:
+def test_a_refusal_is_reported_exactly_if_the_engine_refuses(configuration: Rules) -> None:
     text = encoded(configuration)
 
-    told = REFUSED & set(_rules(check_rules(text).findings))
+    refusals = REFUSED & set(_rules(check_rules(text).findings))
 
-    assert bool(told) == _refused(text)
+    assert bool(refusals) == _refused(text)
 
 
 @settings(deadline=None)
 @given(st.text(alphabet='{}[]":,ab \n', max_size=12))
-def test_any_text_is_refused_exactly_when_the_engine_refuses_it(text: str) -> None:
-    told = REFUSED & set(_rules(check_rules(text.encode()).findings))
+def test_any_text_is_refused_exactly_if_the_engine_refuses_it(text: str) -> None:
+    refusals = REFUSED & set(_rules(check_rules(text.encode()).findings))
 
-    assert bool(told) == _refused(text.encode())
+    assert bool(refusals) == _refused(text.encode())
 
 
 @settings(max_examples=150, deadline=None)
 @given(rules(), st.lists(triggers(), max_size=8))
-def test_a_task_that_is_said_never_to_run_does_not_whatever_the_application_fires(
+def test_a_task_that_never_runs_by_the_check_never_runs_whatever_the_application_fires(
     configuration: Rules, order: list[str]
 ) -> None:
     order = [trigger for trigger in order if trigger not in configuration]
     found = _found(encoded(configuration))
     dead = {one.task for one in found if one.rule in NEVER_RUN}
 
-    ran = {task for task, own in statuses(play(configuration, order)).items() if "finished" in own}
+    ran = {task for task, ends in statuses(play(configuration, order)).items() if "finished" in ends}
 
     assert not ran & dead
 
 
 @settings(max_examples=150, deadline=None)
 @given(rules(), st.lists(triggers(), max_size=8))
-def test_a_task_whose_unless_is_said_never_to_win_is_not_abandoned(configuration: Rules, order: list[str]) -> None:
+def test_a_task_whose_unless_never_wins_by_the_check_is_not_abandoned(configuration: Rules, order: list[str]) -> None:
     order = [trigger for trigger in order if trigger not in configuration]
     safe = {one.task for one in _found(encoded(configuration)) if one.rule == "unless-never-wins"}
 
-    lost = {task for task, own in statuses(play(configuration, order)).items() if "abandoned" in own}
+    abandoned = {task for task, ends in statuses(play(configuration, order)).items() if "abandoned" in ends}
 
-    assert not lost & safe
+    assert not abandoned & safe
 
 
 @settings(max_examples=150, deadline=None)
 @given(rules(), st.lists(triggers(), max_size=8))
-def test_a_cascade_never_ends_only_where_that_is_told(configuration: Rules, order: list[str]) -> None:
+def test_only_a_cascade_that_is_reported_never_ends(configuration: Rules, order: list[str]) -> None:
     found = _rules(_found(encoded(configuration), {*order}))
 
     try:

@@ -1,4 +1,4 @@
-"""Logs in files, and logs session by session."""
+"""Logs in files, and logs grouped by session."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def log_of(tmp_path: Path, *lines: str) -> Path:
     return path
 
 
-def test_lines_are_events_and_empty_ones_nothing(tmp_path: Path) -> None:
+def test_lines_are_events_and_empty_ones_are_skipped(tmp_path: Path) -> None:
     path = log_of(tmp_path, '{"session": "s", "trigger": "a"}', "", '{"session": "r", "trigger": "b", "offset": 40}')
 
     assert list(read_log(path)) == [
@@ -43,11 +43,11 @@ def test_rules_come_before_the_first_event_of_a_session_that_has_none(tmp_path: 
     own = '{"session": "r", "configuration": {"t_b": {"after": ["b"], "run": "app.b"}}}'
     path = log_of(tmp_path, '{"session": "s", "trigger": "a", "time": 5}', own, '{"session": "s", "trigger": "b"}')
 
-    found = list(read_log(path, RULES))
+    events = list(read_log(path, RULES))
 
-    assert [session for session, _ in found] == ["s", "s", "r", "s"]
-    assert found[0][1] == ConfigurationUpdated(configuration=RULES, if_absent=True, time=5, position=0)
-    assert [type(event) for _, event in found[1:]] == [TriggerFired, ConfigurationUpdated, TriggerFired]
+    assert [session for session, _ in events] == ["s", "s", "r", "s"]
+    assert events[0][1] == ConfigurationUpdated(configuration=RULES, if_absent=True, time=5, position=0)
+    assert [type(event) for _, event in events[1:]] == [TriggerFired, ConfigurationUpdated, TriggerFired]
 
 
 def test_wrong_rules_are_refused_before_anything_is_read(tmp_path: Path) -> None:
@@ -72,7 +72,7 @@ def test_a_damaged_file_is_named(tmp_path: Path) -> None:
 
 @given(st.lists(st.tuples(st.sampled_from(["s", "r", "", "ü\0"]), st.integers(0, 9)), max_size=30))
 def test_a_grouped_log_has_every_session_once_with_its_events_in_order(events: list[tuple[str, int]]) -> None:
-    logged = [(session, TriggerFired(trigger="a", position=place)) for session, place in events]
+    logged = [(session, TriggerFired(trigger="a", position=position)) for session, position in events]
 
     with GroupedLog(logged) as log:
         found = [(session, [event.position for event in group]) for session, group in log.sessions()]

@@ -1,4 +1,4 @@
-"""What explain says of events and tasks, case by case."""
+"""The explanations of events and tasks, case by case."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def instance(found: MemorySession, task: str) -> InstanceProof:
     return explained(found, task).tasks[0].instances[0]
 
 
-def test_an_instance_that_waits_names_what_it_has_and_what_it_misses() -> None:
+def test_a_waiting_instance_has_the_triggers_that_it_has_and_those_that_are_missing() -> None:
     proof = instance(session(fire("page", "p1")), "t_subject")
 
     assert (proof.name, proof.status, proof.verdict) == ("t_subject#0", "unstarted", Verdict.RUNS)
@@ -69,7 +69,7 @@ def test_an_instance_that_waits_names_what_it_has_and_what_it_misses() -> None:
     assert [missing.trigger for missing in proof.missing] == ["complete"]
 
 
-def test_a_missing_task_is_followed_to_what_it_waits_for_itself() -> None:
+def test_a_missing_task_is_followed_to_the_trigger_that_it_waits_for() -> None:
     proof = instance(session(fire("page"), fire("address")), "t_mail")
 
     assert {m.trigger: m.causes for m in proof.missing} == {
@@ -84,7 +84,7 @@ def test_a_missing_task_is_followed_to_what_it_waits_for_itself() -> None:
         (TaskFailed(instance="t_subject#0", exception_type="app.E"), "failed; replay it, or skip it with a result"),
     ],
 )
-def test_a_missing_task_that_was_started_is_named_with_its_state(event: Event, reason: str) -> None:
+def test_a_missing_task_that_has_started_is_reported_with_its_state(event: Event, reason: str) -> None:
     proof = instance(session(fire("page"), fire("complete"), fire("address"), event), "t_mail")
 
     assert proof.missing[0].causes == [Cause(kind="instance", name="t_subject#0", why=reason)]
@@ -98,7 +98,7 @@ def test_tasks_that_wait_for_each_other_are_a_cycle() -> None:
     assert (cause.kind, cause.name) == ("cycle", "t_a")
 
 
-def test_what_a_missing_task_waits_for_is_read_aloud_with_its_name() -> None:
+def test_the_text_names_the_task_behind_which_a_cause_lies() -> None:
     rules: Json = {
         "t_a": {"after": ["a"], "run": "app.a"},
         "t_b": {"after": ["t_a", "b", "c"], "run": "app.b"},
@@ -111,8 +111,8 @@ def test_what_a_missing_task_waits_for_is_read_aloud_with_its_name() -> None:
     text = "\n".join(explanation_lines(explained(found)))
 
     begun = "is scheduled and has not finished"
-    behind = [f"t_b waits in the end for {name}, which an application has to fire" for name in ("b", "c")]
-    behind.append(f"t_b waits in the end for t_a#0, which {begun}")
+    behind = [f"t_b ultimately waits for {name}, which an application has to fire" for name in ("b", "c")]
+    behind.append(f"t_b ultimately waits for t_a#0, which {begun}")
     assert f"- t_a is missing: t_a#0 {begun}\n" in text
     assert "- b is missing: an application has to fire it\n" in text
     assert f"- t_b is missing: {'; '.join(behind)}\n" in text
@@ -126,17 +126,17 @@ def test_firing_what_is_missing_may_abandon_instead() -> None:
     assert instance(session(fire("a"), rules=rules), "t_a").verdict is Verdict.ABANDONED
 
 
-def test_an_event_that_no_rule_uses() -> None:
+def test_an_event_that_no_rule_uses_is_unused() -> None:
     assert why(session(fire("weather"))) == [(Reason.UNUSED, None)]
 
 
-def test_an_event_again() -> None:
+def test_an_instance_that_already_has_the_trigger_does_not_take_it_again() -> None:
     found = session(fire("page"), fire("page"))
 
     assert why(found) == [(Reason.HAS_IT, "t_subject")]
 
 
-def test_an_event_whose_id_was_applied_before() -> None:
+def test_an_event_whose_id_was_already_applied_is_a_duplicate() -> None:
     found = session(fire("page", "p1"), fire("complete"), fire("page", "p1"))
 
     (idle,) = last(found).idle
@@ -153,7 +153,7 @@ def test_an_unless_that_comes_too_late_names_the_event_that_was_first() -> None:
     assert (idle.reason, idle.task, idle.by and idle.by.what) == (Reason.TOO_LATE, "t_mail", "address fired")
 
 
-def test_an_event_for_an_abandoned_task() -> None:
+def test_an_event_has_no_effect_on_an_abandoned_task() -> None:
     found = session(fire("embedded"), fire("address"))
 
     assert why(found) == [(Reason.ABANDONED, "t_mail")]
@@ -168,7 +168,7 @@ def test_a_second_result_names_the_first() -> None:
     assert (idle.reason, idle.by and idle.by.what) == (Reason.SETTLED, "t_subject#0 finished")
 
 
-def test_a_timer_that_nobody_waits_for() -> None:
+def test_a_timer_that_is_no_longer_set_has_no_effect() -> None:
     found = session(fire("page"), fire("complete"), TaskRetried(instance="t_subject#0", cooldown_ms=1500))
     assert [effect.does for effect in last(found).effects][-1] is Does.COOLS
     found.apply(TimerFired(instance="t_subject#1", attempt=1))
@@ -179,13 +179,13 @@ def test_a_timer_that_nobody_waits_for() -> None:
     assert why(found) == [(Reason.NO_TIMER, "t_subject")]
 
 
-def test_default_rules_of_a_session_that_has_rules() -> None:
+def test_default_rules_have_no_effect_on_a_session_that_has_rules() -> None:
     found = session(ConfigurationUpdated(configuration=b'{"t_x": {"after": ["x"], "run": "app.x"}}', if_absent=True))
 
     assert why(found) == [(Reason.CONFIGURED, None)]
 
 
-def test_what_the_engine_refuses_says_so_and_harms_nothing() -> None:
+def test_a_refused_event_has_its_error_and_no_effect() -> None:
     found = session(fire("page"))
     refused = replace(ReplayRequested(instance="t_subject#0"), position=90)
 
@@ -200,7 +200,7 @@ def test_what_the_engine_refuses_says_so_and_harms_nothing() -> None:
     assert explanation.tasks[0].instances[0].status == "scheduled"
 
 
-def test_replayed_kwargs_are_of_the_replay() -> None:
+def test_replaced_kwargs_come_from_the_replay() -> None:
     found = session(fire("page"), fire("complete"), TaskFailed(instance="t_subject#0", exception_type="app.E"))
     found.apply(ReplayRequested(instance="t_subject#0", replacement_kwargs=b'{"page": {"n": 2}}'))
 
@@ -209,7 +209,7 @@ def test_replayed_kwargs_are_of_the_replay() -> None:
     assert [(held.trigger, held.by and held.by.offset) for held in replayed.satisfied] == [("page", 5)]
 
 
-def test_one_task_has_the_events_that_are_about_it() -> None:
+def test_the_explanation_of_one_task_has_only_events_about_it() -> None:
     found = session(fire("page"), fire("weather"), fire("address"))
 
     assert [proof.event.what for proof in explained(found, "t_mail").events][1:] == ["address fired"]
@@ -224,11 +224,11 @@ def test_a_cascade_that_is_stopped_fails_what_it_would_have_scheduled() -> None:
     proof = last(found)
 
     assert (proof.outcome, proof.effects[-1].status) == ("stopped", "failed")
-    assert explained(found).events[0].event.what == "rules were given for t_a"
+    assert explained(found).events[0].event.what == "rules were set for t_a"
     assert instance(found, "t_a").status == "finished"
 
 
-def test_a_deleted_session_begins_anew_and_late_results_find_nobody() -> None:
+def test_a_deleted_session_begins_anew_and_late_results_have_no_effect() -> None:
     found = session(fire("page"), fire("complete"), DeletionRequested())
     assert [effect.does for effect in last(found).effects] == [Does.DELETED]
     found.apply(TaskFinished(instance="t_subject#0", attempt=1))
@@ -242,7 +242,7 @@ def test_a_deleted_session_begins_anew_and_late_results_find_nobody() -> None:
     assert [held.by and held.by.offset for held in proof.satisfied] == [found.log[-1].position]
 
 
-def test_timers_of_attempts_and_of_the_session_are_told_apart() -> None:
+def test_timers_of_attempts_and_of_the_session_are_distinguished() -> None:
     rules: Json = {
         "$limits": {"sessionTtl": 3600},
         "t_a": {"after": ["a"], "run": "app.a", "timeouts": {"scheduled": 60, "attempts": 1}},
@@ -260,7 +260,7 @@ def test_timers_of_attempts_and_of_the_session_are_told_apart() -> None:
     assert (idle.reason, idle.by and idle.by.what) == (Reason.SETTLED, "a timer of t_a#0 was due")
 
 
-def test_an_imported_session_has_what_it_brought_from_the_import() -> None:
+def test_the_triggers_of_an_imported_session_come_from_the_import() -> None:
     brought = {"name": "t_mail#0", "kwargs": {"address": {"n": 1}}, "abandon_state": []}
     state = {"configuration": RULES, "instances": [brought], "latest_kwargs": {"address": {"n": 1}, "page": {}}}
     found = MemorySession()
@@ -275,7 +275,7 @@ def test_an_imported_session_has_what_it_brought_from_the_import() -> None:
     assert [(effect.does, effect.task) for effect in last(found).effects] == [(Does.CREATED, "t_mail")]
 
 
-def test_of_several_fires_the_first_one_counts_towards_unless() -> None:
+def test_the_first_of_several_fires_counts_towards_unless() -> None:
     found = session(fire("embedded"), fire("embedded"), fire("address"), fire("embedded"))
 
     (held,) = instance(found, "t_mail").unless_fired

@@ -1,4 +1,4 @@
-"""What caused each instance: events, operators, other instances."""
+"""The causes of each instance: events, operators, other instances."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ FAILED = TaskFailed(instance="t_import#0", attempt=1, exception_type="app.Broken
 FINISHED = TaskFinished(instance="t_import#0", attempt=1)
 
 
-def test_a_run_comes_from_the_events_that_gave_what_it_holds() -> None:
+def test_the_events_that_gave_a_run_its_kwargs_are_its_causes() -> None:
     found = caused(session(fire("other"), fire("page"), fire("complete"), fire("complete")))
 
     assert causes(found["t_import#0"]) == [
@@ -62,7 +62,7 @@ def test_a_run_comes_from_the_events_that_gave_what_it_holds() -> None:
     assert roots(found["t_import#0"]) == [3, 4]
 
 
-def test_across_a_cascade_the_roots_are_those_of_the_run_before() -> None:
+def test_after_a_cascade_the_roots_include_those_of_the_earlier_run() -> None:
     report = caused(session(fire("page"), fire("complete"), fire("address"), FINISHED))["t_report#0"]
 
     assert sorted(causes(report)) == [
@@ -78,7 +78,7 @@ def test_a_later_instance_has_its_own_page_and_shares_the_rest() -> None:
     assert sorted(causes(second)) == [(By.APPLICATION, 3, "complete", None), (By.APPLICATION, 4, "page", None)]
 
 
-def test_a_skip_with_a_result_is_the_operators_doing() -> None:
+def test_a_skip_with_a_result_is_caused_by_the_operator() -> None:
     skip = SkipRequested(instance="t_import#0", cascade=True)
     report = caused(session(fire("page"), fire("complete"), FAILED, skip))["t_report#0"]
 
@@ -102,21 +102,21 @@ def test_a_retry_comes_from_its_parent_alone() -> None:
     assert causes(found["t_import#1"]) == [(By.PARENT, 4, None, "t_import#0")]
 
 
-def test_a_copy_that_waited_was_also_caused_by_what_came_then() -> None:
+def test_a_copy_that_waited_is_also_caused_by_later_events() -> None:
     found = caused(session(fire("page"), CloneRequested(instance="t_import#0"), fire("complete")))
 
     assert (By.APPLICATION, 4, "complete", None) in causes(found["t_import#1"])
     assert (By.APPLICATION, 2, "page", None) not in causes(found["t_import#1"])
 
 
-def test_what_abandoned_an_instance_is_told_apart() -> None:
+def test_causes_of_an_abandonment_are_marked() -> None:
     report = caused(session(fire("address"), fire("embedded")))["t_report#0"]
 
     assert report.status == "abandoned"
     assert [(cause.trigger, cause.unless) for cause in report.causes] == [("address", False), ("embedded", True)]
 
 
-def test_what_was_refused_has_caused_nothing() -> None:
+def test_a_refused_event_causes_nothing() -> None:
     found = session(fire("page"), fire("complete"))
     with pytest.raises(WrongStatus):
         found.apply(ReplayRequested(instance="t_import#0"))
@@ -133,7 +133,7 @@ def test_a_deleted_session_begins_anew() -> None:
     assert [roots(one) for one in causes_of(found.uid, found.log)] == [[6]]
 
 
-def test_one_instance_is_told_with_all_that_led_to_it() -> None:
+def test_one_instance_comes_with_all_that_led_to_it() -> None:
     found = session(fire("page"), fire("complete"), FINISHED, fire("page"))
 
     assert [one.name for one in causes_of(found.uid, found.log, "t_report#0")] == ["t_import#0", "t_report#0"]

@@ -1,4 +1,4 @@
-"""`triggers graph`: rules, and sessions of a log or a capsule."""
+"""`triggers graph` draws rules, and sessions of a log or a capsule."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _triggers(*arguments: str) -> Result:
 
 
 @pytest.mark.parametrize(("language", "start"), [("mermaid", "flowchart"), ("dot", "digraph"), ("svg", "<svg")])
-def test_rules_are_drawn_in_the_language_that_is_asked_for(rules: str, language: str, start: str) -> None:
+def test_rules_are_drawn_in_the_requested_format(rules: str, language: str, start: str) -> None:
     drawn = _triggers("graph", rules, "--format", language).output
 
     assert drawn.startswith(start)
@@ -77,14 +77,14 @@ def test_json_of_a_session_has_the_events_behind_each_instance(rules: str, log: 
         (['{"t_a": {}}'], 2, "'t_a'"),
     ],
 )
-def test_a_wrong_call_is_told(arguments: list[str], code: int, message: str) -> None:
+def test_wrong_arguments_are_refused(arguments: list[str], code: int, message: str) -> None:
     result = _triggers("graph", *arguments)
 
     assert result.exit_code == code
     assert message in result.output
 
 
-def test_a_session_that_the_file_does_not_have_is_named(log: str, rules: str) -> None:
+def test_a_session_that_is_not_in_the_file_is_reported(log: str, rules: str) -> None:
     result = _triggers("graph", "--session", "q-2", "--from", log, "--rules", rules)
 
     assert result.exit_code == 3

@@ -1,4 +1,4 @@
-"""Pictures of rules and sessions, in three languages."""
+"""Pictures of rules and sessions, in three formats."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_rules_in_dot() -> None:
     assert '  "task t_import" -> "task t_report" []\n' in drawn
 
 
-def test_a_session_leads_from_events_and_operators_over_results_to_instances() -> None:
+def test_a_session_is_drawn_from_events_and_operators_through_results_to_instances() -> None:
     picture = of_session()
 
     assert [(node.id, node.shape, node.status) for node in picture.nodes] == [
@@ -97,7 +97,7 @@ def test_a_session_leads_from_events_and_operators_over_results_to_instances() -
     ]
 
 
-def test_names_are_shown_as_they_are_in_every_language() -> None:
+def test_names_are_shown_literally_in_every_format() -> None:
     quoted = re.findall(r'"((?:[^"\\]|\\.)*)"', dot(hostile()))
     page = ET.fromstring(svg(hostile()))  # noqa: S314  # it is ours
     texts = [text for element in page.iter() if (text := element.text) and "漢" in text]
@@ -170,7 +170,7 @@ def test_without_cycles_every_edge_leads_to_the_right(graph: tuple[list[Size], l
     assert all(one.x <= other.x for route in found.routes for one, other in pairwise(route))
 
 
-def test_a_node_stands_in_the_first_column_that_it_can_and_a_source_beside_what_it_leads_to() -> None:
+def test_a_node_is_in_its_first_possible_column_and_a_source_next_to_its_nearest_target() -> None:
     edges = [(0, 3), (1, 3), (3, 4), (0, 4), (2, 4), (4, 5), (1, 5)]
 
     found = lay_out([Size(50, 20)] * 6, edges)

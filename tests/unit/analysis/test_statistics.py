@@ -1,4 +1,4 @@
-"""Statistics, counted a second time in a plainer way."""
+"""Statistics, compared with a simpler way of counting."""
 
 from __future__ import annotations
 
@@ -45,21 +45,21 @@ def view_of(events: list[Event]) -> SessionView:
 
 @given(st.lists(st.integers(0, 10**10), min_size=1, max_size=200), st.sampled_from([1, 50, 90, 99, 100]))
 def test_a_percentile_is_right_to_within_a_percent(durations: list[int], percent: int) -> None:
-    counted = Durations()
+    histogram = Durations()
     for duration in durations:
-        counted.add(duration)
+        histogram.add(duration)
 
     exact = sorted(durations)[math.ceil(len(durations) * percent / 100) - 1]
 
-    assert counted.percentile(percent) == pytest.approx(exact, rel=0.01, abs=1)
-    assert counted.longest == max(durations)
+    assert histogram.percentile(percent) == pytest.approx(exact, rel=0.01, abs=1)
+    assert histogram.longest == max(durations)
 
 
-def test_of_nothing_there_is_no_percentile() -> None:
+def test_no_durations_have_no_percentile() -> None:
     assert Durations().percentile(50) is None
 
 
-def test_random_sessions_are_counted_as_their_views_show_them() -> None:
+def test_the_counts_of_random_sessions_agree_with_their_views() -> None:
     logs = {f"s{seed}": random_log(seed) for seed in range(12)}
 
     found = counted(logs)
@@ -98,7 +98,7 @@ def test_runs_waits_and_ends_are_counted_by_rule() -> None:
     assert (card.runs, card.instances, card.waiting) == (0, 2, 2)
 
 
-def test_triggers_that_nobody_uses_come_first_and_silent_ones_are_named() -> None:
+def test_triggers_that_no_rule_uses_come_first_and_silent_ones_are_listed() -> None:
     rows = {row.trigger: row for row in counted({"a": log_of((1, fire("weather")), (2, fire("text")))}).triggers}
 
     assert next(iter(rows)) == "weather"
@@ -107,7 +107,7 @@ def test_triggers_that_nobody_uses_come_first_and_silent_ones_are_named() -> Non
     assert rows["stop"].fires == 0
 
 
-def test_stuck_sessions_are_counted_by_what_they_miss() -> None:
+def test_stuck_sessions_are_counted_by_their_missing_triggers() -> None:
     logs = {f"s{n}": log_of((1000, fire("address"))) for n in range(7)} | {"late": log_of((5000, fire("address")))}
 
     (row,) = counted(logs, Period(since=0, until=10_000, stuck_since=4999)).stuck
@@ -116,7 +116,7 @@ def test_stuck_sessions_are_counted_by_what_they_miss() -> None:
     assert row.examples == ["s0", "s1", "s2", "s3", "s4"]
 
 
-def test_events_before_the_period_are_applied_and_not_counted_and_later_ones_have_not_happened() -> None:
+def test_events_before_the_period_are_only_applied_and_later_ones_are_ignored() -> None:
     log = log_of((100, fire("address")), (400, fire("text")), (900, TaskFinished(instance="t_mail#0")))
 
     found = counted({"a": log}, Period(since=200, until=500, stuck_since=0))
@@ -165,14 +165,14 @@ def test_the_command_reads_a_file_and_writes_tables(log: Path, tmp_path: Path) -
 
 
 @pytest.mark.parametrize(("since", "events"), [("10s", 11), ("1970-01-01T00:00:10Z", 10), ("1970-01-01 00:00:10", 10)])
-def test_a_period_is_a_time_or_a_length_back_from_the_newest_event(log: Path, since: str, events: int) -> None:
+def test_a_period_is_a_time_or_a_duration_before_the_newest_event(log: Path, since: str, events: int) -> None:
     result = CliRunner().invoke(main, ["stats", "--from", str(log), "--since", since, "--json"])
 
     assert json.loads(result.stdout)["events"] == events
 
 
 @pytest.mark.parametrize("since", ["10", "x", "2024-13-01", "-3d"])
-def test_what_is_no_time_is_refused(log: Path, since: str) -> None:
+def test_an_invalid_time_is_refused(log: Path, since: str) -> None:
     result = CliRunner().invoke(main, ["stats", "--from", str(log), f"--since={since}"])
 
     assert result.exit_code == 2

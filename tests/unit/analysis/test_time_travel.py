@@ -1,4 +1,4 @@
-"""A session as it was."""
+"""Past states of sessions."""
 
 from __future__ import annotations
 
@@ -42,20 +42,20 @@ def test_a_moment_is_the_fold_of_the_events_up_to_it(seed: int, data: st.DataObj
     assert view_at("s", log, NOW) == folded(seed, len(log))
 
 
-def test_an_event_whose_time_lies_before_another_one_stays_behind_it() -> None:
+def test_an_event_with_an_earlier_time_still_comes_after_its_predecessor() -> None:
     log = [TriggerFired(trigger=f"e{n}", position=n, time=time) for n, time in enumerate((5, 9, 6))]
 
     assert view_at("s", log, Moment(time=7)).events == 1
     assert view_at("s", log, Moment(time=9)).events == 3
 
 
-def test_what_was_refused_counts_for_nothing() -> None:
+def test_a_refused_event_has_no_effect() -> None:
     log: list[Event] = [TriggerFired(trigger="a", position=1), ReplayRequested(instance="t_a#0", position=2)]
 
     assert view_at("s", log).events == 1
 
 
-def test_before_its_first_event_there_was_no_session() -> None:
+def test_a_session_is_not_found_before_its_first_event() -> None:
     with pytest.raises(SessionNotFound, match="'s' had no event at that moment"):
         view_at("s", [TriggerFired(trigger="a", position=4)], Moment(offset=3))
 
@@ -77,14 +77,14 @@ def test_show_prints_a_moment_and_a_difference(log: str) -> None:
     assert "  events: 1 → 10\n" in diff.stdout
 
 
-def test_a_moment_and_a_difference_are_not_asked_for_at_once(log: str) -> None:
+def test_a_moment_and_a_difference_exclude_each_other(log: str) -> None:
     both = CliRunner().invoke(main, ["show", "s", "--from", log, "--at", "1", "--diff", "1", "2"])
 
     assert (both.exit_code, "--at and --diff exclude each other" in both.output) == (2, True)
 
 
 @pytest.mark.parametrize("moment", ["x", "-1", "1/2/3", "2024-03-01T", "2024-13-01T10:20:30Z"])
-def test_what_is_no_moment_is_refused(log: str, moment: str) -> None:
+def test_an_invalid_moment_is_refused(log: str, moment: str) -> None:
     result = CliRunner().invoke(main, ["show", "s", "--from", log, "--at", moment])
 
     assert result.exit_code == 2

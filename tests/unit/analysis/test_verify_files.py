@@ -1,4 +1,4 @@
-"""The tool that replays histories must notice what is wrong, and say where."""
+"""`triggers verify` reports every difference from a history, and says where it is."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def test_a_planted_wrong_final_state_is_reported(tmp_path: Path, key: str) -> No
     assert line.startswith(f'one final: {key}: expected "planted", got ')
 
 
-def test_a_refusal_nobody_expected_is_reported(tmp_path: Path) -> None:
+def test_an_unexpected_refusal_is_reported(tmp_path: Path) -> None:
     history = _history()
     del history["steps"][1]["expect"]["error"]
 
@@ -121,9 +121,9 @@ def test_gzip_files_and_empty_lines_are_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("line", "why"),
     [
-        (b'{"id": "two",', "the line is no JSON"),
-        (b"\xff", "the line is no JSON"),
-        (b"[1]", "the line is no JSON object"),
+        (b'{"id": "two",', "the line is not JSON"),
+        (b"\xff", "the line is not JSON"),
+        (b"[1]", "the line is not a JSON object"),
         (b'{"title": "no id"}', "it has no id and no configuration and no steps"),
         (
             b'{"session": "s", "trigger": "a"}',
@@ -131,7 +131,7 @@ def test_gzip_files_and_empty_lines_are_read(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_a_line_that_is_no_history_names_file_line_and_fix(tmp_path: Path, line: bytes, why: str) -> None:
+def test_a_line_that_is_not_a_history_is_reported_with_file_line_and_fix(tmp_path: Path, line: bytes, why: str) -> None:
     with pytest.raises(BadHistory, match=r"histories\.jsonl:2: neither a capsule nor a recorded history: ") as caught:
         _verify(tmp_path, json.dumps(_history()).encode(), line)
 
@@ -142,11 +142,13 @@ def test_a_line_that_is_no_history_names_file_line_and_fix(tmp_path: Path, line:
     ("step", "why"),
     [
         ({"op": "dance", "expect": {}}, "dance"),
-        ({"trigger": "a", "expect": {}}, "there is no 'op' where it must be"),
-        ({"op": "fire", "trigger": "a"}, "there is no 'expect' where it must be"),
+        ({"trigger": "a", "expect": {}}, "the key 'op' is missing"),
+        ({"op": "fire", "trigger": "a"}, "the key 'expect' is missing"),
     ],
 )
-def test_a_step_that_cannot_be_replayed_names_file_and_line(tmp_path: Path, step: dict[str, Any], why: str) -> None:
+def test_a_step_that_cannot_be_replayed_is_reported_with_file_and_line(
+    tmp_path: Path, step: dict[str, Any], why: str
+) -> None:
     history = _history() | {"steps": [step]}
 
     with pytest.raises(BadHistory, match=rf"histories\.jsonl:1: this history cannot be replayed: .*{why}"):
@@ -154,7 +156,7 @@ def test_a_step_that_cannot_be_replayed_names_file_and_line(tmp_path: Path, step
 
 
 @pytest.mark.parametrize("text", ["", "\n\n"])
-def test_a_file_without_a_history_is_no_success(tmp_path: Path, text: str) -> None:
+def test_a_file_without_a_history_is_not_a_success(tmp_path: Path, text: str) -> None:
     path = tmp_path / "empty.jsonl"
     path.write_text(text)
 
@@ -167,7 +169,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         list(verify_files([tmp_path / "absent.jsonl"]))
 
 
-def test_an_invalid_configuration_names_file_and_line(tmp_path: Path) -> None:
+def test_an_invalid_configuration_is_reported_with_file_and_line(tmp_path: Path) -> None:
     history = _history() | {"configuration": {"t_a": {}}}
 
     with pytest.raises(BadHistory, match=r"histories\.jsonl:1"):

@@ -1,4 +1,4 @@
-"""Differences of two states, place by place."""
+"""The differences between two states, with their paths."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from triggers.analysis.view_changes import Change, changes_between
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "found"),
+    ("before", "after", "changes"),
     [
         ({}, {}, []),
         ({"a": 1}, {"a": 1}, []),
@@ -23,5 +23,5 @@ from triggers.analysis.view_changes import Change, changes_between
         ({"i": [{"name": "x"}, {"name": "y"}]}, {"i": [{"name": "y"}]}, [("i x", {}, None)]),
     ],
 )
-def test_each_difference_has_its_place(before: Any, after: Any, found: list[tuple[str, Any, Any]]) -> None:  # noqa: ANN401
-    assert changes_between(before, after) == [Change(place=p, before=b, after=a) for p, b, a in found]
+def test_each_difference_has_its_path(before: Any, after: Any, changes: list[tuple[str, Any, Any]]) -> None:  # noqa: ANN401
+    assert changes_between(before, after) == [Change(place=p, before=b, after=a) for p, b, a in changes]

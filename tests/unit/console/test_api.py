@@ -173,7 +173,7 @@ async def test_a_back_test_takes_the_results_that_it_is_given(client: TestClient
         ("/api/sessions/s-done/graph?format=png", 400, "'png', it must be svg, mermaid or dot"),
         ("/api/sessions?limit=0", 400, "limit is 0, it must be from 1 to 1000"),
         ("/api/sessions?limit=x", 400, "limit: invalid literal"),
-        ("/api/statistics?stuck_after=5", 400, "stuck_after: '5' is no length of time"),
+        ("/api/statistics?stuck_after=5", 400, "stuck_after: '5' is not a duration"),
         ("/api/nothing", 404, "Not Found"),
     ],
 )
@@ -186,11 +186,11 @@ async def test_what_is_wrong_is_said(client: TestClient[Any, Any], path: str, st
     [
         ("/api/backtest?stub=t_import", "'t_import' must be a task and its result"),
         ("/api/backtest?stub=t_import=[]", "the result of t_import"),
-        ("/api/backtest?stub=t_imprt={}", "no task 't_imprt' whose result could be assumed; did you mean 't_import'?"),
-        ("/api/backtest?since=soon", "since: 'soon' is neither a time such as 2024-03-01 nor a length of time"),
+        ("/api/backtest?stub=t_imprt={}", "no task 't_imprt', so it cannot have a stub; did you mean 't_import'?"),
+        ("/api/backtest?since=soon", "since: 'soon' is neither a time such as 2024-03-01 nor a duration"),
         ("/api/backtest?sample=0", "sample is 0, it must be from 1"),
         ("/api/check?results=never", "results: 'never' must be at-once or any-time"),
-        ("/api/check?event={x", "{x is no event"),
+        ("/api/check?event={x", "{x is not an event"),
         ("/api/check?event={%22type%22:%22delete%22}", "fires no trigger"),
     ],
 )
@@ -207,7 +207,7 @@ async def test_a_capsule_whose_state_is_none_is_refused(client: TestClient[Any, 
 async def test_a_capsule_without_steps_is_refused(client: TestClient[Any, Any]) -> None:
     capsule = {"capsule": 1, "session": "s", "masked": [], "steps": [], "view": {}}
 
-    assert "without steps" in (await _post(client, "/api/verify", capsule, 400))["error"]
+    assert "has no steps" in (await _post(client, "/api/verify", capsule, 400))["error"]
 
 
 @pytest.mark.parametrize("path", ["/api/backtest", "/api/graph", "/api/verify"])

@@ -108,7 +108,7 @@ async def test_every_link_of_every_session_leads_somewhere(client: TestClient[An
 async def test_the_page_of_a_moment_shows_what_was_and_what_came_later(client: TestClient[Any, Any]) -> None:
     page = await _page(client, "/sessions/s-done?at=13")
 
-    assert "the command of t_import#0 goes out" in page.text
+    assert "the command of t_import#0 is issued" in page.text
     assert "approved fired offset 16" in page.text, "what came later is named"
     assert "approved is missing: an application has to fire it" in page.text
     assert {"/sessions/s-done?at=12", "/sessions/s-done?at=14", "/sessions/s-done"} <= set(page.links)
@@ -129,7 +129,7 @@ async def test_rules_are_checked(client: TestClient[Any, Any]) -> None:
     right = await _sent(client, "/rules", {"rules": json.dumps({"t_a": {"after": ["x"], "run": "app.A"}})})
 
     assert "Fix: rename 'afer' to 'after'" in wrong.text
-    assert "Nothing is wrong with these rules. Every order of arrival explored for 1 of 1 tasks." in right.text
+    assert "Nothing is wrong with these rules. Explored every order of arrival for 1 of 1 tasks." in right.text
 
 
 async def test_rules_are_checked_beside_what_the_application_fires(client: TestClient[Any, Any]) -> None:
@@ -144,7 +144,7 @@ async def test_rules_are_checked_beside_what_the_application_fires(client: TestC
 async def test_statistics_are_counted_when_asked_for(client: TestClient[Any, Any]) -> None:
     assert "sessions are stuck" not in (await _page(client, "/statistics")).text
     assert "12 events in 3 sessions" in (await _page(client, "/statistics?since=all")).text
-    assert "nor a length of time" in (await _page(client, "/statistics?since=x", 400)).text
+    assert "nor a duration" in (await _page(client, "/statistics?since=x", 400)).text
 
 
 async def test_a_back_test_shows_what_would_change(client: TestClient[Any, Any]) -> None:
@@ -152,7 +152,7 @@ async def test_a_back_test_shows_what_would_change(client: TestClient[Any, Any])
     page = await _sent(client, "/backtest", {"rules": rules, "since": "30d", "sample": "1000"})
 
     assert "3 sessions folded (12 events): 3 would change" in page.text
-    assert "t_import#0 has other kwargs (result: unknown) - complete: {}" in page.text
+    assert "t_import#0 has different kwargs (result: unknown) - complete: {}" in page.text
 
 
 async def test_a_back_test_tells_which_result_it_was_given(client: TestClient[Any, Any]) -> None:
@@ -178,7 +178,7 @@ async def test_a_capsule_is_a_timeline(client: TestClient[Any, Any]) -> None:
 async def test_a_capsule_without_steps_is_refused(client: TestClient[Any, Any]) -> None:
     async with client.post("/capsule", data=_upload(capture("s", []))) as response:
         assert response.status == 400
-        assert "s.capsule.json: a capsule without steps" in await response.text()
+        assert "s.capsule.json: the capsule has no steps" in await response.text()
 
 
 def _upload(body: bytes) -> FormData:

@@ -1,4 +1,4 @@
-"""The test kit of the Triggers framework: users' tests are the best check of a migration."""
+"""The framework's test mixin still works, because users' own tests are the best check of a migration."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from triggers.types import TaskInstance
 
 
 class Watching(TriggerManager):
-    """Notes its hooks; its `_post_replay` is as the framework's own code calls it."""
+    """Records its hooks. Its `_post_replay` has the signature with which the framework calls it."""
 
     seen: ClassVar[list[tuple[object, ...]]] = []
 
@@ -45,7 +45,7 @@ trigger_managers.register("watching")(Watching)
 
 @name_matches_classpath
 class OneOff(TriggerTask):
-    """A task that nobody registers: a rule finds it by its path."""
+    """A task that is not registered, so that a rule must name it by its path."""
 
     abstract = True
 
@@ -61,7 +61,7 @@ def fresh() -> Iterator[None]:
 
 
 class Rules(TriggerManagerTestCaseMixin, TestCase):
-    """As an application's test case is written."""
+    """A test case as an application writes it."""
 
     def setUp(self) -> None:
         self.manager = Watching(MemoryStorageBackend("rules"))
@@ -112,7 +112,7 @@ class Rules(TriggerManagerTestCaseMixin, TestCase):
             with pytest.raises(AssertionError):
                 assertion()
 
-    def test_a_failed_assertion_shows_what_became_of_the_instance(self) -> None:
+    def test_a_failed_assertion_shows_the_state_of_the_instance(self) -> None:
         self._go("a")
 
         with pytest.raises(AssertionError, match=r"t_fail#0 is failed, not finished:(.|\n)*Traceback"):
@@ -137,7 +137,7 @@ class Rules(TriggerManagerTestCaseMixin, TestCase):
             ("skip", "t_fail#1", True),
         ]
 
-    def test_a_task_that_retries_itself_too_often_fails_with_what_it_would_have_noted(self) -> None:
+    def test_a_task_that_retries_itself_too_often_fails_with_the_metadata_of_its_last_retry(self) -> None:
         params = {"retries": {"max": 9}}
         rule = {"after": ["e"], "run": SelfRetryingTask.name, "withParams": params}
         self.manager.update_configuration({"t_often": rule})
@@ -168,6 +168,6 @@ class Rules(TriggerManagerTestCaseMixin, TestCase):
         ThreadingTaskRunner.join_all()
 
 
-def test_outside_of_such_a_test_a_path_is_no_task() -> None:
+def test_outside_of_such_a_test_a_path_does_not_name_a_task() -> None:
     with pytest.raises(ValueError, match="not a registered Celery task"):
         ThreadingTaskRunner().resolve("tests.unit.nowhere.Task")

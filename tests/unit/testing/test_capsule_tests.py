@@ -1,4 +1,4 @@
-"""Capsules as tests: through `replay`, and collected by pytest."""
+"""Capsules as tests, through `replay` and as pytest collects them."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_pytest_collects_capsules_and_shows_the_differences(capsule: Path) -> No
     broken = capsule.with_name("broken.capsule.json")
     broken.write_text("{}")
 
-    settings = capsule.with_name("pytest.ini")  # a project of its own, without this one's settings
+    settings = capsule.with_name("pytest.ini")  # so that pytest does not use this repository's settings
     settings.write_text("[pytest]\n")
 
     options = ["-c", str(settings), "-p", "no:cacheprovider", "-p", "no:asyncio"]
@@ -58,13 +58,13 @@ def test_pytest_collects_capsules_and_shows_the_differences(capsule: Path) -> No
     assert run.returncode == 1
     assert "2 failed, 1 passed" in run.stdout
     assert 'expected [["t_' in run.stdout
-    assert "no capsule: Object missing required field" in run.stdout
+    assert "not a capsule: Object missing required field" in run.stdout
     assert "Traceback" not in run.stdout
 
 
-def test_the_plugin_costs_a_run_without_capsules_nothing() -> None:
+def test_a_run_without_capsules_does_not_import_the_package() -> None:
     program = "import sys, triggers_pytest; print('triggers' in sys.modules)"
 
-    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
 
-    assert found.stdout.strip() == "False"
+    assert run.stdout.strip() == "False"

@@ -1,1 +1,1 @@
-"""What other rules would have done to recorded sessions."""
+"""Back-tests: runs recorded sessions again under other rules and compares."""

@@ -1,4 +1,4 @@
-"""What a back-test takes for granted: the rules it tries, and results of runs that never were."""
+"""The assumptions of a back-test: the new rules, and the results of runs that never happened."""
 
 from __future__ import annotations
 
@@ -16,34 +16,34 @@ from triggers.errors import CallError, Undecodable
 
 
 class Known(StrEnum):
-    """How the result of a run under the new rules is known."""
+    """The source of the result of a run under the new rules."""
 
     RECORDED = "recorded"
-    """The same run, with the same kwargs and by the same event, is in the log; its results stand where they stood."""
+    """The log has the same run, with the same kwargs and caused by the same event; its results keep their times."""
     MOVED = "recorded, at another time"
-    """The same run, with the same kwargs, came at another time; its results are as long after it as they were."""
+    """The log has the same run, with the same kwargs, at another time; its results come after the same delay."""
     STUB = "stub"
-    """A result that was declared, at once."""
+    """The user declared the result; it comes at once."""
     REUSED = "reused"
-    """Another run of the task, with other kwargs, had this result; as long after it as it was."""
+    """The result is that of another run of the task, with other kwargs; it comes after the same delay."""
     UNKNOWN = "unknown"
-    """Nobody knows. What waits for it is not judged."""
+    """The result is not known. Tasks that depend on it are not judged."""
 
 
 class Assumptions(Struct, frozen=True, kw_only=True):
-    """How to fill in what was not recorded. Nothing given: stop at the unknown."""
+    """The results to assume for runs that were not recorded. By default, they stay unknown."""
 
     stubs: Mapping[str, bytes] = field(default_factory=dict)
-    """Task -> the result (a JSON object) of its runs that are not in the log."""
+    """The result (a JSON object) of runs that are not in the log, by task."""
     reuse: bool = False
-    """Take the result of another run of the same task in the session."""
+    """If true, use the result of another run of the same task in the session."""
 
 
 def parse_stub(text: str) -> tuple[str, bytes]:
-    """Task and result of `t_import={"rows": 3}`. Raises CallError."""
+    """Parses a task and its result, such as `t_import={"rows": 3}`. Raises CallError."""
     task, _, result = (part.strip() for part in text.partition("="))
     if not task or not result:
-        raise CallError(f'{text!r} must be a task and its result, like t_import={{"rows": 3}}')
+        raise CallError(f'{text!r} must be a task and its result, such as t_import={{"rows": 3}}')
     try:
         check_payload(result.encode(), f"the result of {task}")
     except (Undecodable, msgspec.DecodeError) as error:
@@ -52,30 +52,30 @@ def parse_stub(text: str) -> tuple[str, bytes]:
 
 
 def check_stubs(stubs: Iterable[str], tasks: Collection[str]) -> None:
-    """Refuse a stub of a task that is not among these. Raises CallError."""
+    """Raises CallError if a stub is for a task that is not in `tasks`."""
     for task in stubs:
         if task not in tasks:
             near = get_close_matches(task, tasks, n=1)
             hint = f"did you mean {near[0]!r}?" if near else f"they have {', '.join(tasks)}"
-            raise CallError(f"the new rules have no task {task!r} whose result could be assumed; {hint}")
+            raise CallError(f"the new rules have no task {task!r}, so it cannot have a stub; {hint}")
 
 
 class NewRules(Struct, frozen=True, kw_only=True):
-    """The rules that are tried."""
+    """The rules that a back-test tries."""
 
     rules: bytes
     added: bool = False
-    """Whether they are added to the recorded ones, as by `update_configuration`; else they stand in their place."""
+    """True if they are added to the recorded rules, as `update_configuration` does. Otherwise they replace them."""
 
     def instead(self, events: list[Event]) -> Iterator[tuple[int, Event]]:
-        """The events with these rules, each with the number of the recorded event that it comes from, or is.
+        """Yields the events with these rules, each with the number of the recorded event that it is or comes from.
 
-        They come where the session's first configuration is, or, if it has none, first of all. The rules of an imported
-        session come with it, so to them they are added.
+        The rules come in place of the session's first configuration, or before all events if it has none. An imported
+        session brings its rules with it, so the new ones are added to those.
         """
         configures = (ConfigurationUpdated, SessionImported)
-        places = [number for number, event in enumerate(events) if isinstance(event, configures)]
-        if not places and events:
+        configured = [number for number, event in enumerate(events) if isinstance(event, configures)]
+        if not configured and events:
             yield 0, self._event(events[0])
         for number, event in enumerate(events):
             if not isinstance(event, configures):
@@ -83,7 +83,7 @@ class NewRules(Struct, frozen=True, kw_only=True):
             elif self.added or isinstance(event, SessionImported):
                 yield number, event
                 yield number, self._event(event)
-            elif number == places[0]:
+            elif number == configured[0]:
                 yield number, self._event(event)
 
     def _event(self, where: Event) -> Event:

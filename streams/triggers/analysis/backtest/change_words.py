@@ -1,4 +1,4 @@
-"""One run that a back-test finds different, in words."""
+"""Describes a run that differs in a back-test."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _SIGNS = {Change.ADDED: "+", Change.REMOVED: "-"}
 
 
 def sign_of(change: RunDifference) -> str:
-    """+, - or ~."""
+    """Returns + for an added run, - for a removed one, and ~ for any other change."""
     return _SIGNS.get(change.change, "~")
 
 
 def change_words(change: RunDifference) -> str:
-    """What is different, and how far it is known."""
+    """Says what differs, and whether it is judged."""
     return f"{_words(change)}{'' if change.judged else ' (not judged)'}"
 
 
@@ -31,17 +31,17 @@ def _words(change: RunDifference) -> str:
         return _run(new or old)
     match change.change:
         case Change.KWARGS:
-            return f"{new.instance} has other kwargs{_known(new)}"
+            return f"{new.instance} has different kwargs{_known(new)}"
         case Change.TARGET:
             return f"{new.instance} runs {_target(new)} instead of {_target(old)}"
         case Change.TIMING:
-            return f"{new.instance} at {moment(new.time)} instead of {moment(old.time)}"
+            return f"{new.instance} runs at {moment(new.time)} instead of {moment(old.time)}"
         case _:
-            return f"{new.instance} comes before a run that it came after"
+            return f"{new.instance} runs before a run that it followed"
 
 
 def change_details(change: RunDifference) -> Iterator[str]:
-    """A line each, of kwargs that are different: what is new, what is gone, what is something else."""
+    """Yields a line for each difference in the kwargs: + for new values, - for removed ones, → for changed ones."""
     if change.change is Change.KWARGS and change.old is not None and change.new is not None:
         for one in changes_between(change.old.kwargs, change.new.kwargs):
             if one.before is None or one.after is None:

@@ -1,4 +1,4 @@
-"""What is different between the runs of a session then and now."""
+"""Compares the recorded runs of a session with its runs under the new rules."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from triggers.core.events import Event
 
 
 class Change(StrEnum):
-    """How a run differs."""
+    """The way in which a run differs."""
 
     ADDED = "added"
     REMOVED = "removed"
     KWARGS = "kwargs"
     TARGET = "target"
-    """Another Celery task, or another runner."""
+    """It runs another Celery task, or uses another runner."""
     TIMING = "timing"
     ORDER = "order"
-    """It comes before a run that it came after."""
+    """It comes before a run that it followed."""
 
 
 class ShownRun(Struct, frozen=True, kw_only=True):
-    """A run; times are milliseconds since 1970-01-01 UTC."""
+    """A run, for output. Times are milliseconds since 1970-01-01 UTC."""
 
     instance: str
     attempt: int
@@ -38,40 +38,40 @@ class ShownRun(Struct, frozen=True, kw_only=True):
     kwargs: Raw
     time: int
     event: int | None
-    """Offset, or line, of the event that caused it; None: it is assumed."""
+    """The offset or line of the event that caused it, or None if that event is assumed."""
     result: Known | None
-    """Under the new rules: how its result is known."""
+    """How its result is known, if it is a run under the new rules."""
 
 
 class RunDifference(Struct, frozen=True, kw_only=True):
-    """One run that differs, in one way."""
+    """One difference of one run."""
 
     change: Change
     task: str
     old: ShownRun | None
     new: ShownRun | None
     judged: bool
-    """False: it depends on a result that nobody knows, so it may not be so."""
+    """False if it depends on an unknown result, so that it may not be true."""
 
 
 class SessionDifference(Struct, frozen=True, kw_only=True):
-    """What other rules would have done to a session."""
+    """The effect of other rules on a session."""
 
     session: str
     changes: list[RunDifference]
-    """By time; empty: nothing."""
+    """The differences by time; empty if there are none."""
     results: dict[str, int]
-    """How the results of the runs are known -> how many are (`Known`)."""
+    """The number of runs by how their result is known (`Known`)."""
     unjudged: list[str]
-    """Tasks that depend on a result that nobody knows."""
+    """The tasks that depend on an unknown result."""
     refused: int
-    """What operators did then and could not have done."""
+    """The number of recorded operations that the session would have refused under the new rules."""
 
 
 def compare(
     uid: str, events: Sequence[Event], rules: NewRules, assumptions: Assumptions, plans: Plans
 ) -> SessionDifference:
-    """Fold the session's events, all of them, under the recorded rules and under the new ones."""
+    """Folds all of the session's events under the recorded rules and under the new ones, and compares the runs."""
     recorded = Recorded(uid, events, plans)
     rerun = Rerun(uid, recorded, assumptions, plans)
     rerun.fold(events, rules)
@@ -111,9 +111,9 @@ def _changes(old: Sequence[Run], new: Sequence[NewRun]) -> Iterator[Difference]:
 
 
 def _like(run: Run, gone: Sequence[Run]) -> Run | None:
-    """The recorded run in whose place it comes: the same instance's, else the first of the task."""
-    found = [one for one in gone if one.task == run.task]
-    return min(found, key=lambda one: one.key != run.key, default=None)
+    """Returns the recorded run that it replaces: that of the same instance, else the first of the task, or None."""
+    candidates = [one for one in gone if one.task == run.task]
+    return min(candidates, key=lambda one: one.key != run.key, default=None)
 
 
 def _of_pair(old: Run, new: NewRun) -> Iterator[Difference]:
@@ -127,9 +127,9 @@ def _of_pair(old: Run, new: NewRun) -> Iterator[Difference]:
 
 
 def _reordered(old: Sequence[Run], new: Sequence[NewRun]) -> Iterator[Difference]:
-    """Runs that come before the one that they came right after, among those that are the same."""
-    kept = [one for one in new if one.same is not None]
-    for first, second in pairwise(kept):
+    """Yields the runs that come before a run that they followed, considering only runs that are in both."""
+    common = [one for one in new if one.same is not None]
+    for first, second in pairwise(common):
         if first.same is not None and second.same is not None and first.same > second.same:
             yield Change.ORDER, first.run.task, old[first.same], first
 

@@ -1,4 +1,4 @@
-"""A recorded session folded as it was: its runs, and which events were their results."""
+"""Folds a recorded session and finds its runs and the events that were their results."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Attempt(NamedTuple):
 
 
 class Timer(NamedTuple):
-    """A timer that a session has set: a cooldown, an attempt that may be overdue, or (no instance) its own."""
+    """A timer that a session set: for a cooldown, for an attempt or, without an instance, for the session itself."""
 
     instance: str
     attempt: int
@@ -41,12 +41,12 @@ class Timer(NamedTuple):
 
     @property
     def task(self) -> str:
-        """The instance's task; empty: it is the session's own."""
+        """The instance's task; empty if the timer is the session's own."""
         return self.instance.rpartition("#")[0]
 
 
 class Run(Struct, frozen=True, kw_only=True):
-    """One command that a session gave."""
+    """One command that a session issued."""
 
     task: str
     instance: str
@@ -54,19 +54,19 @@ class Run(Struct, frozen=True, kw_only=True):
     run: str
     using: str | None
     kwargs: bytes
-    """JSON with its keys in order: equal for equal kwargs."""
+    """JSON with sorted keys, so that equal kwargs have equal bytes."""
     time: int
     position: int | None
-    """Of the recorded event that caused it; None: an event that is assumed."""
+    """The position of the recorded event that caused it, or None if that event is assumed."""
 
     @property
     def key(self) -> Attempt:
-        """What its results name."""
+        """The attempt that its results name."""
         return Attempt(self.instance, self.attempt)
 
 
 class Fold:
-    """A session in memory, event by event."""
+    """Folds a session in memory, event by event."""
 
     def __init__(self, uid: str, plans: Plans) -> None:
         self._uid = uid
@@ -75,7 +75,7 @@ class Fold:
         self.session = self._load()
 
     def apply(self, event: Event) -> Decision | None:
-        """None: refused, as the engine refuses it; nothing has changed."""
+        """Applies the event. Returns None, with the session unchanged, if the engine refuses it."""
         try:
             decision = apply(self.session, event)
         except (CallError, NotFound):
@@ -88,7 +88,7 @@ class Fold:
         return Session(self._uid, self._rows, self._plans)
 
     def current(self, instance: str) -> int:
-        """The instance's attempt; 0: there is no such instance."""
+        """Returns the instance's current attempt, or 0 if there is no such instance."""
         try:
             return self.session.find(instance)[2].attempt
         except NotFound:
@@ -96,18 +96,18 @@ class Fold:
 
 
 class Recorded:
-    """What happened."""
+    """The runs, timers and results of a recorded session."""
 
     def __init__(self, uid: str, events: Sequence[Event], plans: Plans) -> None:
         self.runs: list[Run] = []
         self.timers: defaultdict[int, list[Timer]] = defaultdict(list)
-        """Position of an event -> the timers that it set."""
+        """The timers that an event set, by its position."""
         self.owners: list[Attempt | Timer | None] = []
-        """Of each event: the attempt whose result it was, or its timer; None: of none, or it did not count."""
+        """For each event, the attempt or timer to which it belonged, or None if it had none or was not applied."""
         self.results: defaultdict[Attempt, list[TaskResult]] = defaultdict(list)
-        """The events that counted as an attempt's results, in order."""
+        """The events that were applied as results of an attempt, in order."""
         self.refused: set[int] = set()
-        """Numbers of events that were refused."""
+        """The numbers of refused events."""
         self._fold = Fold(uid, plans)
         for number, event in enumerate(events):
             self._apply(number, event)
@@ -138,7 +138,6 @@ class Recorded:
 
 
 def run_of(command: RunTask, time: int, position: int | None) -> Run:
-    """The command as a run."""
     return Run(
         task=parse_instance_name(command.instance)[0],
         instance=command.instance,

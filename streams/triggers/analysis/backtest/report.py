@@ -1,4 +1,4 @@
-"""A back-test over many sessions: counts, and a few sessions of each kind of change. Memory does not grow with them."""
+"""Back-tests many sessions: counts changes and keeps a few example sessions, so memory does not grow with the log."""
 
 from __future__ import annotations
 
@@ -21,59 +21,59 @@ _DIGEST_BYTES: Final = 8
 
 
 class Scope(Struct, frozen=True, kw_only=True):
-    """Which sessions of the log are folded."""
+    """Selects the sessions of the log that are folded. Times and durations are milliseconds."""
 
     since: int | None = None
-    """Milliseconds: those with an event at this time or later."""
+    """Sessions with an event at this time or later."""
     within: int | None = None
-    """Milliseconds: those with an event in so long a time before the log's last one."""
+    """Sessions with an event within this duration before the log's last event."""
     sample: int | None = None
-    """So many at most: those whose UIDs have the least hashes, the same ones in every run."""
+    """The maximum number of sessions. Those whose UIDs have the smallest hashes are chosen, the same in every run."""
 
 
 def scope_of(since: int | None, sample: int | None) -> Scope:
-    """`since`: a time, or, if it is negative, so long before the log's last event (`times.point_in_time`)."""
+    """Returns a scope. A negative `since` is a duration before the log's last event (`times.point_in_time`)."""
     if since is not None and since < 0:
         return Scope(within=-since, sample=sample)
     return Scope(since=since, sample=sample)
 
 
 class ChangeCount(Struct):
-    """How much of one kind of change there is."""
+    """The counts of one kind of change."""
 
     sessions: int = 0
     runs: int = 0
 
 
 class Report(Struct, kw_only=True):
-    """What other rules would have done to the sessions of a log."""
+    """The effect of other rules on the sessions of a log."""
 
     sessions: int = 0
-    """That were folded."""
+    """The number of sessions that were folded."""
     events: int = 0
     changed: int = 0
-    """Sessions with a change that is judged."""
+    """The number of sessions with a change that is judged."""
     doubtful: int = 0
-    """Sessions with tasks that are not judged, because they depend on a result that nobody knows."""
+    """The number of sessions with tasks that are not judged, because they depend on an unknown result."""
     changes: dict[Change, ChangeCount]
-    """Those that are judged."""
+    """The changes that are judged."""
     tasks: dict[str, dict[Change, int]]
-    """Task -> runs that changed."""
+    """The number of changed runs, by task."""
     results: dict[str, int]
-    """How the results of the new runs are known -> how many are."""
+    """The number of new runs by how their result is known."""
     refused: int = 0
-    """What operators did then and could not have done."""
+    """The number of recorded operations that sessions would have refused under the new rules."""
     samples: list[SessionDifference]
-    """A few sessions for each kind of change, in the order of their UIDs."""
+    """A few sessions for each kind of change, sorted by UID."""
 
 
 class Backtest:
-    """One back-test, on its way through a log."""
+    """A back-test of one log. Call `gather`, then consume `differences`, then `report`."""
 
     def __init__(self, rules: NewRules, assumptions: Assumptions, scope: Scope, shown: int = SHOWN) -> None:
-        """`shown`: sessions to keep for each kind of change.
+        """`shown` is the number of example sessions to keep for each kind of change.
 
-        Raises CallError for a stub of a task that the new rules do not have, unless they are added to recorded ones.
+        Raises CallError if a stub is for a task that the new rules do not have, unless they are added to recorded ones.
         """
         if not rules.added:
             check_stubs(assumptions.stubs, compile_plan(rules.rules).tasks)
@@ -91,11 +91,11 @@ class Backtest:
         self._report = Report(changes={}, tasks={}, results={}, samples=[])
 
     def gather(self, events: Iterable[tuple[str, Event]], log: GroupedLog) -> None:
-        """Take the log in. Raises what reading it raises."""
+        """Reads events into the log. Errors of reading are passed on."""
         log.add(self._noted(events))
 
     def differences(self, log: GroupedLog, tell: Callable[[int], None] = lambda _: None) -> Iterator[SessionDifference]:
-        """Fold session by session; every one that was folded, changed or not. `tell` hears how many events are done."""
+        """Yields the difference of each selected session. Calls `tell` with the number of events of every session."""
         for uid, group in log.sessions():
             events = list(group)
             if self._wanted(uid, events):
@@ -105,7 +105,7 @@ class Backtest:
             tell(len(events))
 
     def report(self) -> Report:
-        """What there is so far."""
+        """Returns the report on the sessions so far."""
         self._report.changes = dict(sorted(self._changes.items()))
         self._report.tasks = {task: dict(sorted(counts.items())) for task, counts in sorted(self._tasks.items())}
         self._report.results = dict(self._results)
@@ -147,7 +147,7 @@ class Backtest:
 
 
 class _Least:
-    """The session UIDs with the least hashes, so many at most."""
+    """Keeps the session UIDs with the smallest hashes, up to a maximum number."""
 
     def __init__(self, most: int) -> None:
         self._most = most

@@ -1,4 +1,4 @@
-"""A recorded session folded under other rules."""
+"""Folds a recorded session under other rules."""
 
 from __future__ import annotations
 
@@ -34,47 +34,47 @@ class NewRun(Struct, frozen=True, kw_only=True):
 
     run: Run
     same: int | None
-    """Number of the recorded run with the same task, target and kwargs."""
+    """The number of the recorded run with the same task, target and kwargs, or None if there is none."""
     known: Known
 
 
 class Rerun:
-    """What would have happened.
+    """The course of a recorded session under other rules.
 
-    What applications and operators did is taken from the log; results are what the assumptions say, recorded ones in
-    their place where the same event causes the same run.
+    Events of applications and operators are taken from the log. Results follow the assumptions; where the same event
+    causes the same run, its recorded results keep their times.
     """
 
     def __init__(self, uid: str, recorded: Recorded, assumptions: Assumptions, plans: Plans) -> None:
         self.runs: list[NewRun] = []
         self.refused = 0
-        """What operators did then and could not have done now."""
+        """The number of recorded operations that the session now refuses."""
         self._recorded = recorded
         self._assumptions = assumptions
         self._fold = Fold(uid, plans)
         self._number: int | None = None
-        """The recorded event that is being applied; None: one that is assumed."""
+        """The number of the recorded event that is being applied, or None if the event is assumed."""
         self._position: int | None = None
         self._in_place: dict[Attempt, Attempt] = {}
-        """Recorded attempt -> the one that takes its results."""
+        """The new attempt that takes a recorded attempt's results, by recorded attempt."""
         self._timers: dict[Timer, Timer] = {}
-        """Recorded timer -> the one that fires where it fired."""
+        """The new timer that is due at the same event as a recorded timer, by recorded timer."""
         self._names: dict[str, str] = {}
-        """Recorded instance -> the one that is the same now."""
+        """The new instance that corresponds to a recorded one, by recorded instance."""
         self._due: list[tuple[int, int, Event]] = []
-        """Assumed events by time, then as they came up."""
+        """A heap of assumed events by time, then in the order in which they were assumed."""
         self._assumed = 0
         self._last = 0
-        """Time of the latest recorded event: nobody knows which timers fired after it."""
+        """The time of the latest recorded event. Which timers were due after it is not known."""
         self._free = _Free(recorded.runs)
 
     @property
     def plan(self) -> Plan:
-        """The rules at the end."""
+        """The present rules; after `fold`, those at the end."""
         return self._fold.session.plan
 
     def fold(self, events: Sequence[Event], rules: NewRules) -> None:
-        """Apply the recorded events under the new rules, and what is assumed between them."""
+        """Applies the recorded events under the new rules, and the assumed events between them."""
         for number, event in rules.instead(list(events)):
             self._last = max(self._last, event.time)
             self._catch_up(event.time)
@@ -85,23 +85,23 @@ class Rerun:
         self._catch_up(None)
 
     def unjudged(self) -> set[str]:
-        """Tasks that depend, directly or not, on a result that nobody knows."""
+        """Returns the tasks that depend, directly or indirectly, on an unknown result."""
         ahead = [new.run.task for new in self.runs if new.known is Known.UNKNOWN]
-        found: set[str] = set()
+        tasks: set[str] = set()
         while ahead:
-            users = {task.name for task in self.plan.by_trigger.get(ahead.pop(), ())} - found
-            found |= users
+            users = {task.name for task in self.plan.by_trigger.get(ahead.pop(), ())} - tasks
+            tasks |= users
             ahead += users
-        return found
+        return tasks
 
     def results(self) -> dict[str, int]:
-        """How the results of the runs are known -> how many are."""
+        """Returns the number of runs by how their result is known."""
         return dict(Counter(str(new.known) for new in self.runs))
 
     # -- events -------------------------------------------------------------------------------------------------------
 
     def _mine(self, number: int, event: Event) -> Event | None:
-        """The event as it happens under the new rules; None: it does not, or it comes at another time."""
+        """Returns the event as it happens under the new rules, or None if it does not, or comes at another time."""
         owner = self._recorded.owners[number]
         if isinstance(event, TaskResult):
             mine = self._in_place.get(owner) if isinstance(owner, Attempt) else None
@@ -125,7 +125,7 @@ class Rerun:
                 self._run(command, event.time)
 
     def _catch_up(self, time: int | None) -> None:
-        """Apply what is assumed to have come by that time; None: all of it."""
+        """Applies the events that are assumed to have come by that time, or all of them if `time` is None."""
         while self._due and (time is None or self._due[0][0] <= time):
             due, _, event = heappop(self._due)
             self._number = self._position = None
@@ -139,17 +139,17 @@ class Rerun:
     # -- commands -----------------------------------------------------------------------------------------------------
 
     def _wait(self, command: SetTimer) -> None:
-        """Let the timer fire where it did, if at all, if it was set by the same event; else when it is due."""
+        """Matches the timer with a recorded one that the same event set, or assumes that it comes at its due time."""
         timer = Timer(command.instance, command.attempt, command.due)
-        found = [] if self._position is None else self._recorded.timers.get(self._position, [])
-        same = [old for old in found if (old.task, old.due) == (timer.task, timer.due) and old not in self._timers]
+        timers = [] if self._position is None else self._recorded.timers.get(self._position, [])
+        same = [old for old in timers if (old.task, old.due) == (timer.task, timer.due) and old not in self._timers]
         if same:
             self._timers[timer if timer in same else same[0]] = timer
         else:
             self._assume(_fired(timer, timer.due, -1))
 
     def _fires(self, fired: Timer) -> Timer | None:
-        """The timer that fires in the place of a recorded one, which may not name its due time."""
+        """Returns the timer that replaces a recorded one, which may lack its due time, or None."""
         if fired.due:
             return self._timers.get(fired)
         return next((new for old, new in self._timers.items() if old[:2] == fired[:2]), None)
@@ -187,9 +187,9 @@ class Rerun:
             self._assume(mine)
 
     def _other(self, run: Run) -> Run | None:
-        """A recorded run of the same task and target that finished: the same instance's, else the first."""
-        found = [one for one in self._recorded.runs if (one.task, one.run) == (run.task, run.run)]
-        finished = [one for one in found if _finished(self._recorded.results.get(one.key, ()))]
+        """Returns a recorded run of the same task and target that finished, preferably of this instance, or None."""
+        candidates = [one for one in self._recorded.runs if (one.task, one.run) == (run.task, run.run)]
+        finished = [one for one in candidates if _finished(self._recorded.results.get(one.key, ()))]
         return min(finished, key=lambda one: one.instance != run.instance, default=None)
 
 
@@ -202,7 +202,7 @@ def _finished(results: Sequence[TaskResult]) -> bool:
 
 
 class _Free:
-    """Recorded runs that no new run is the same as, yet."""
+    """The recorded runs that no new run corresponds to yet."""
 
     def __init__(self, runs: Sequence[Run]) -> None:
         self._runs = runs
@@ -211,12 +211,15 @@ class _Free:
             self._numbers[run.task, run.run, run.kwargs].append(number)
 
     def take(self, run: Run) -> int | None:
-        """The recorded run that this one is: by the same event if there is one, of the same instance, the earliest."""
-        found = self._numbers.get((run.task, run.run, run.kwargs))
-        if not found:
+        """Removes and returns the recorded run that this one corresponds to, or None.
+
+        A run that the same event caused is preferred, then one of the same instance, then the earliest.
+        """
+        numbers = self._numbers.get((run.task, run.run, run.kwargs))
+        if not numbers:
             return None
-        number = min(found, key=lambda one: (not self._by_same_event(run, one), *self._distance(run, one)))
-        found.remove(number)
+        number = min(numbers, key=lambda one: (not self._by_same_event(run, one), *self._distance(run, one)))
+        numbers.remove(number)
         return number
 
     def _by_same_event(self, run: Run, number: int) -> bool:

@@ -1,1 +1,1 @@
-"""What is wrong with rules before anything runs: refused ones, ones that cannot work, ones that depend on order."""
+"""Checks rules before anything runs: which are refused, which cannot work, and which depend on the order of events."""

@@ -1,4 +1,4 @@
-"""What the application fires, as it declares it: names, events, or files of them."""
+"""Reads what the application fires, which users declare as names, events, or files of them."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ _names = msgspec.json.Decoder(list[str]).decode
 
 
 def declared_triggers(declarations: Iterable[str]) -> set[str]:
-    """Triggers of declarations: each is a name, or a file: a JSON list of names, or a log of events (`read_log`).
+    """Returns the declared triggers. A declaration is a name, or a file with a JSON list of names or a log of events.
 
-    Raises BadLog or CallError for a file that is neither.
+    Raises BadLog or CallError if a file is neither.
     """
     return {name for declaration in declarations for name in _declared(declaration)}
 
 
 def declared_events(declarations: Iterable[str]) -> Counter[Fired]:
-    """Events of declarations: each is a trigger's name, an event in plain JSON, or a log of one session's events.
+    """Counts the declared events. A declaration is a trigger's name, an event in plain JSON, or a log of one session.
 
-    A log's results are left out: tasks finish when the exploration lets them. Raises BadLog, CallError.
+    Results in a log are left out, because the exploration decides when tasks finish. Raises BadLog, CallError.
     """
     return Counter(event for declaration in declarations for event in _events(declaration))
 
 
 def declared_event(text: str) -> Fired:
-    """A trigger's name, or an event in plain JSON. Raises CallError."""
+    """Returns the event of a trigger's name or of plain JSON. Raises CallError."""
     return _fired(_decoded(text), text) if text.lstrip().startswith("{") else Fired(text)
 
 
@@ -66,12 +66,12 @@ def _decoded(declaration: str) -> Event:
     try:
         return decode_json(declaration.encode(), 0, 0)
     except Undecodable as error:
-        raise CallError(f"{declaration} is no event: {error}") from error
+        raise CallError(f"{declaration} is not an event: {error}") from error
 
 
 def _fired(event: Event, declaration: str) -> Fired:
     if not isinstance(event, TriggerFired):
-        raise CallError(f"{declaration} fires no trigger; only what the application fires has an order of its own")
+        raise CallError(f"{declaration} fires no trigger; give only events with which the application fires one")
     return Fired(event.trigger, event.kwargs)
 
 
@@ -80,8 +80,6 @@ def _session(path: Path) -> Iterator[Fired]:
     for session, event in read_log(path):
         first = first or session
         if session != first:
-            raise CallError(
-                f"{path} has events of {first!r} and of {session!r}; the orders of one session are explored"
-            )
+            raise CallError(f"{path} has events of {first!r} and of {session!r}; give a log of one session")
         if isinstance(event, TriggerFired):
             yield Fired(event.trigger, event.kwargs)

@@ -1,8 +1,8 @@
-"""All orders in which events can arrive, explored by merging worlds that are equal; or a sample of them.
+"""Explores all orders in which events can arrive, by merging equal worlds, or a sample of the orders.
 
-Two orders that lead to the same world have the same future, so each world is explored once and counted as often as
-orders lead to it: nothing is left out and the counts are exact. Where there are too many worlds, single orders are
-walked; which ones follows from their numbers, so that the same call gives the same report.
+Two orders that lead to the same world have the same future. So each world is explored once and counted as often as
+orders lead to it: no order is left out, and the counts are exact. If there are too many worlds, single orders are
+walked instead. A hash of their numbers chooses them, so that the same call gives the same report.
 """
 
 from __future__ import annotations
@@ -22,35 +22,35 @@ _DIGEST_BYTES: Final = 8
 
 
 class Reached(Struct):
-    """A world at the end of orders."""
+    """A world to which orders lead."""
 
     world: World
     orders: int
-    """How many of the orders that were explored have the same outcome."""
+    """The number of explored orders with the same outcome."""
     example: Order
 
 
 class Exploration(Struct):
-    """What became of the orders."""
+    """The result of exploring orders."""
 
     exhaustive: bool
-    """False: `orders` is how many different ones were walked."""
+    """False if only a sample was walked; `orders` is then the number of different orders in it."""
     orders: int
     worlds: int
-    """Different ones that were met."""
+    """The number of different worlds that were visited."""
     outcomes: dict[Hashable, Reached]
     witnesses: tuple[Reached, Reached] | None
-    """Two orders of the same events with different outcomes; None: none were found."""
+    """Two orders of the same events with different outcomes, or None if none were found."""
 
 
 class Path(Struct):
-    """The way to a world."""
+    """The moves that lead to a world, as a linked list from the last move back."""
 
     before: Path | None
     move: Move
 
     def order(self) -> Order:
-        """Its moves."""
+        """Returns the moves, first to last."""
         moves, path = [self.move], self.before
         while path is not None:
             moves.append(path.move)
@@ -68,7 +68,7 @@ class _Node(Struct):
 
 
 class All:
-    """Every order, as long as there are not too many worlds."""
+    """Explores every order, unless there are too many worlds."""
 
     def __init__(self, worlds: Worlds, outcome: OutcomeOf) -> None:
         self._worlds = worlds
@@ -79,7 +79,7 @@ class All:
         self._witnesses: tuple[Reached, Reached] | None = None
 
     def explore(self, most: int) -> Exploration | None:
-        """None: there are more than `most` worlds. Raises EndlessCascade."""
+        """Returns None if there are more than `most` worlds. Raises EndlessCascade."""
         level = [_Node(self._worlds.first(), 1, None)]
         while level:
             self._look(level)
@@ -91,13 +91,13 @@ class All:
         return Exploration(True, orders, self._seen, self._outcomes, self._witnesses)
 
     def _next(self, level: Iterable[_Node]) -> list[_Node]:
-        found: dict[object, _Node] = {}
+        nodes: dict[object, _Node] = {}
         for node in level:
             for move, _ in self._worlds.moves(node.world):
                 world = self._worlds.after(node.world, move)
-                known = found.setdefault(world.key, _Node(world, 0, Path(node.path, move)))
+                known = nodes.setdefault(world.key, _Node(world, 0, Path(node.path, move)))
                 known.orders += node.orders
-        return list(found.values())
+        return list(nodes.values())
 
     def _look(self, level: Iterable[_Node]) -> None:
         for node in level:
@@ -110,7 +110,10 @@ class All:
                     self._witnesses = other.reached(), node.reached()
 
     def _has_fewer_events(self, world: World) -> bool:
-        """Than the witnesses so far. Orders of the same events differ in length, for results are moves too."""
+        """Returns whether fewer events lead to the world than to the witnesses so far.
+
+        Events are compared, not moves: results are moves too, so orders of the same events can differ in length.
+        """
         return self._witnesses is None or sum(world.left) > sum(self._witnesses[0].world.left)
 
     def _end(self, outcome: Hashable, node: _Node) -> None:
@@ -119,7 +122,7 @@ class All:
 
 
 class Sample:
-    """Some orders: each kind of event once last and once first, then ones that a hash of their number chooses."""
+    """Explores some orders: each kind of event last once and first once, then orders that a hash chooses."""
 
     def __init__(self, worlds: Worlds, outcome: OutcomeOf) -> None:
         self._worlds = worlds
@@ -127,7 +130,7 @@ class Sample:
         self._met: set[int] = set()
 
     def explore(self, walks: int) -> Exploration:
-        """Walk so many orders. Raises EndlessCascade."""
+        """Walks this many orders. Raises EndlessCascade."""
         ends: dict[Order, World] = {}
         for chooser in self._choosers(walks):
             order, world = self._walk(chooser)
@@ -160,7 +163,7 @@ class Sample:
         return self._shortened(one, other)
 
     def _shortened(self, one: Reached, other: Reached) -> tuple[Reached, Reached]:
-        """Both without the events that make no difference to their difference, as far as one at a time goes."""
+        """Removes events from both orders, one at a time, for as long as the outcomes still differ."""
         at = 0
         while at < len(one.example):
             shorter = self._without(one.example[at], one, other)
@@ -179,7 +182,7 @@ class Sample:
         return None if self._outcome(pair[0].world) == self._outcome(pair[1].world) else (pair[0], pair[1])
 
     def _follow(self, order: Order) -> Reached | None:
-        """The order walked; None: it cannot be, a result has nothing to come from or one is left."""
+        """Walks the order. Returns None if that is impossible: a result has no run, or is left at the end."""
         world = self._worlds.first()
         for move in order:
             if move not in dict(self._worlds.moves(world)):
@@ -189,14 +192,14 @@ class Sample:
 
 
 class _Chooser(Struct, frozen=True):
-    """Chooses the moves of one walk."""
+    """Chooses the moves of one walk, by a hash of its fields."""
 
     number: int
     last: Move | None = None
     first: Move | None = None
 
     def choose(self, moves: list[tuple[Move, int]], step: int) -> Move:
-        """Every event that is still to come is as likely as the next."""
+        """Returns the next move; each remaining event is equally likely."""
         if step == 0 and self.first is not None:
             return self.first
         among = [(move, count) for move, count in moves if move != self.last] or moves

@@ -1,4 +1,4 @@
-"""What a check tells: a finding, how bad it is, where it is; and the catalogue of everything that can be found."""
+"""Findings of a check, with their severities and locations, and the catalogue of their kinds."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from triggers.analysis.check.places import Place
 
 
 class Severity(StrEnum):
-    """How bad it is; the words are those of SARIF."""
+    """The severity of a finding, in SARIF's words."""
 
     ERROR = "error"
-    """It cannot work as it stands."""
+    """The rules cannot work."""
     WARNING = "warning"
-    """It works, hardly as meant."""
+    """The rules work, but probably not as intended."""
     NOTE = "note"
-    """Worth knowing."""
+    """The rules work; this may still be a mistake."""
 
     def at_least(self, other: Severity) -> bool:
-        """Whether it is as bad as the other, or worse."""
+        """Returns whether it is as severe as the other, or more severe."""
         return _BY_WEIGHT.index(self) >= _BY_WEIGHT.index(other)
 
 
@@ -29,41 +29,43 @@ _BY_WEIGHT = (Severity.NOTE, Severity.WARNING, Severity.ERROR)
 
 
 class Kind(Struct, frozen=True):
-    """One thing that can be found."""
+    """A kind of finding."""
 
     severity: Severity
     summary: str
-    """One sentence, for lists of rules."""
+    """One sentence, for documentation and SARIF."""
 
 
 KINDS: Final = {
-    "invalid-json": Kind(Severity.ERROR, "The file is no JSON object of tasks."),
-    "duplicate-key": Kind(Severity.ERROR, "A key stands twice; readers would take different ones."),
+    "invalid-json": Kind(Severity.ERROR, "The file is not a JSON object of tasks."),
+    "duplicate-key": Kind(Severity.ERROR, "A key appears twice, and JSON parsers disagree about which one counts."),
     "invalid-directive": Kind(Severity.ERROR, "A directive is missing or has the wrong type."),
-    "misspelt-directive": Kind(Severity.ERROR, "A key is nearly a directive; the engine ignores it."),
-    "empty-after": Kind(Severity.ERROR, "A task that waits for nothing never runs."),
-    "unproduced-trigger": Kind(Severity.ERROR, "Nobody fires a trigger that a task waits for."),
+    "misspelt-directive": Kind(Severity.ERROR, "A key looks like a misspelt directive; the engine ignores it."),
+    "empty-after": Kind(Severity.ERROR, "A task waits for no trigger, so it never runs."),
+    "unproduced-trigger": Kind(Severity.ERROR, "A task waits for a trigger that nothing fires."),
     "deadlock": Kind(Severity.ERROR, "Tasks wait for each other, so none of them ever runs."),
-    "endless-cascade": Kind(Severity.ERROR, "Tasks run again each time that the other finishes, without end."),
-    "never-runs": Kind(Severity.ERROR, "A task waits for one that never runs."),
-    "unless-always-wins": Kind(Severity.ERROR, "What abandons the task has always fired before it can run."),
-    "unless-never-wins": Kind(Severity.WARNING, "What should abandon the task never fires in time."),
-    "order-sensitive": Kind(Severity.WARNING, "Whether, how often or with what a task runs depends on arrival order."),
-    "unknown-task": Kind(Severity.WARNING, "A trigger is named like a task, and no task has that name."),
-    "name-clash": Kind(Severity.WARNING, "The application fires a trigger that is a task's name."),
+    "endless-cascade": Kind(Severity.ERROR, "Tasks make each other run again without end."),
+    "never-runs": Kind(Severity.ERROR, "A task never runs, because of the tasks it waits for or the order of events."),
+    "unless-always-wins": Kind(Severity.ERROR, "The triggers of `unless` have always fired before the task can run."),
+    "unless-never-wins": Kind(Severity.WARNING, "A trigger of `unless` never fires before the task runs."),
+    "order-sensitive": Kind(
+        Severity.WARNING, "How often, or with which kwargs, a task runs depends on the order of arrival."
+    ),
+    "unknown-task": Kind(Severity.WARNING, "A trigger is named like a task, but no task has that name."),
+    "name-clash": Kind(Severity.WARNING, "The application fires a trigger that has a task's name."),
     "similar-names": Kind(Severity.WARNING, "Two names differ so little that one may be misspelt."),
-    "misspelt-param": Kind(Severity.WARNING, "A key of withParams is nearly a trigger of the task."),
-    "unless-repeats-after": Kind(Severity.NOTE, "A trigger stands in `after` and in `unless`."),
-    "repeated-trigger": Kind(Severity.NOTE, "A trigger stands twice in one list."),
-    "unbounded-and-every": Kind(Severity.NOTE, "Nothing limits how many instances a session can have of the task."),
+    "misspelt-param": Kind(Severity.WARNING, "A key of `withParams` looks like a misspelt trigger of the task."),
+    "unless-repeats-after": Kind(Severity.NOTE, "A trigger is listed both in `after` and in `unless`."),
+    "repeated-trigger": Kind(Severity.NOTE, "A trigger is listed twice."),
+    "unbounded-and-every": Kind(Severity.NOTE, "Nothing limits how many instances of the task a session can have."),
     "task-prefix": Kind(Severity.NOTE, "A task's name does not begin with `t_`."),
-    "unused-trigger": Kind(Severity.NOTE, "No rule uses a trigger that is declared."),
+    "unused-trigger": Kind(Severity.NOTE, "No rule uses a declared trigger."),
 }
-"""Everything that can be found, by rule id. An id stays; new ones may come."""
+"""The kinds of finding, by rule id. Ids are public: they are only ever added."""
 
 
 class Finding(Struct, frozen=True, kw_only=True):
-    """One thing that was found."""
+    """A problem in a file of rules."""
 
     rule: str
     """A key of `KINDS`."""
@@ -73,9 +75,9 @@ class Finding(Struct, frozen=True, kw_only=True):
     place: Place
     message: str
     fix: str
-    """What to do about it."""
+    """How to fix it."""
     details: tuple[str, ...] = ()
-    """Lines that show it: for `order-sensitive`, two orders and what becomes of the task."""
+    """Lines that show the problem: for `order-sensitive`, two orders and what the task does in each."""
 
 
 def finding(  # noqa: PLR0913  # a finding has this many parts
@@ -88,7 +90,7 @@ def finding(  # noqa: PLR0913  # a finding has this many parts
     directive: str | None = None,
     details: tuple[str, ...] = (),
 ) -> Finding:
-    """A finding of the catalogue, with the severity it has there."""
+    """Returns a finding with the severity of its kind."""
     return Finding(
         rule=rule,
         severity=KINDS[rule].severity,

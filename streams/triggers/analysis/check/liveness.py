@@ -1,4 +1,4 @@
-"""Which tasks can run at all, and what always fires before what."""
+"""Finds which tasks can run at all, and which triggers always fire before others."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ Tasks = Mapping[str, TaskConfig]
 
 
 class Supply:
-    """Who fires what: a finished task its own name, the application what it declares."""
+    """Knows which triggers can fire: a finished task fires its name, and the application what it declares."""
 
     def __init__(self, tasks: Tasks, declared: Collection[str] | None = None, refused: Collection[str] = ()) -> None:
-        """`declared`: triggers that the application fires; None: everything that is no task's name.
+        """`declared` are the triggers that the application fires; None means all that are not a task's name.
 
-        `refused`: tasks that the engine does not accept as they stand; they count as if they could run.
+        `refused` are tasks that the engine refuses; they are treated as if they could run.
         """
         self._tasks = tasks
         self._declared = None if declared is None else frozenset((*declared, *refused))
 
     def fired_by_hand(self, trigger: str) -> bool:
-        """Whether the application fires it."""
+        """Returns whether the application fires the trigger."""
         return trigger not in self._tasks if self._declared is None else trigger in self._declared
 
     def runnable(self, hopeless: Collection[str]) -> set[str]:
-        """Tasks that can run if everything fires that can; `hopeless` ones never do, whatever fires."""
+        """Returns the tasks that run if every trigger fires that can. `hopeless` tasks never run, whatever fires."""
         live: set[str] = set()
         waiting = {name: task for name, task in self._tasks.items() if name not in hopeless}
         while ready := [name for name, task in waiting.items() if all(self._fires(t, live) for t in task.after)]:
@@ -38,7 +38,7 @@ class Supply:
         return trigger in live or self.fired_by_hand(trigger)
 
     def always_before(self, task: TaskConfig) -> set[str]:
-        """Triggers without which the task cannot have run: its own, and those of the tasks it waits for."""
+        """Returns the triggers that must fire before the task runs: its own, and those of the tasks it waits for."""
         before: set[str] = set()
         ahead = list(task.after)
         while ahead:
@@ -49,22 +49,22 @@ class Supply:
         return before
 
     def _before(self, trigger: str) -> tuple[str, ...]:
-        """What a trigger cannot fire without."""
+        """Returns the triggers without which this one cannot fire."""
         return () if self.fired_by_hand(trigger) or trigger not in self._tasks else self._tasks[trigger].after
 
 
 def cycles(waits_for: Mapping[str, Collection[str]]) -> list[list[str]]:
-    """Rings of names, each waiting for the next; no name is in two of them."""
-    left = {name: set(others) for name, others in waits_for.items()}
-    found: list[list[str]] = []
-    while ring := _ring(left):
-        found.append(ring)
-        left = {name: others for name, others in left.items() if name not in ring}
-    return found
+    """Returns rings of names in which each waits for the next. No name is in two rings."""
+    remaining = {name: set(others) for name, others in waits_for.items()}
+    rings: list[list[str]] = []
+    while ring := _ring(remaining):
+        rings.append(ring)
+        remaining = {name: others for name, others in remaining.items() if name not in ring}
+    return rings
 
 
 def _ring(waits_for: Mapping[str, Collection[str]]) -> list[str]:
-    """One ring, beginning with its least name; empty: there is none."""
+    """Returns one ring that begins with its least name, or an empty list if there is none."""
     inside = {name: sorted(other for other in others if other in waits_for) for name, others in waits_for.items()}
     try:
         TopologicalSorter(inside).prepare()

@@ -1,4 +1,4 @@
-"""Names that are misspelt, clash, or stand twice."""
+"""Finds names that are misspelt, clash, or are listed twice."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from triggers.core.kwargs import members_of
 from triggers.core.plan import TaskConfig
 
 PREFIX = "t_"
-"""With which the names of tasks begin, by convention."""
+"""The conventional prefix of task names."""
 _LIKE_A_TASK = re.compile(r"t_|.+#\d+$")
 _SAME = 0.9
 _DIGITS = re.compile(r"\d+")
 
 
 class NameLints:
-    """Looks at the names of tasks, triggers and keys."""
+    """Checks the names of tasks, triggers and keys."""
 
     def __init__(self, names: Collection[str], tasks: Mapping[str, TaskConfig], places: Places) -> None:
-        """`names`: of all tasks, `tasks`: those that the engine accepts."""
+        """`names` are those of all tasks; `tasks` has only those that the engine accepts."""
         self._names = names
         self._tasks = tasks
         self._places = places
 
     def find(self, declared: Collection[str] | None) -> Iterator[Finding]:
-        """All of them. `declared`: triggers that the application fires, if that is known."""
+        """Yields the findings. `declared` are the triggers that the application fires, or None if unknown."""
         for name in self._names:
             if not name.startswith(PREFIX):
                 yield self._prefix(name)
@@ -45,12 +45,12 @@ class NameLints:
     # -- names --------------------------------------------------------------------------------------------------------
 
     def _prefix(self, name: str) -> Finding:
-        message = f"{name!r} is a task and does not begin with {PREFIX!r}, so it reads like a trigger"
-        return finding("task-prefix", self._places.of(name), message, f"call it {PREFIX + name!r}", task=name)
+        message = f"the task {name!r} does not begin with {PREFIX!r}, so its name reads like a trigger"
+        return finding("task-prefix", self._places.of(name), message, f"rename it to {PREFIX + name!r}", task=name)
 
     def _clashes(self, declared: Collection[str]) -> Iterator[Finding]:
         for name in sorted({*self._names} & {*declared}):
-            message = f"the application fires {name!r}, which is a task's name: rules cannot tell it from its result"
+            message = f"the application fires {name!r}, which rules cannot tell from the result of the task {name!r}"
             yield finding("name-clash", self._places.of(name), message, "rename the task or the trigger", task=name)
 
     def _unused(self, declared: Collection[str]) -> Iterator[Finding]:
@@ -61,20 +61,20 @@ class NameLints:
             yield finding("unused-trigger", START, f"no rule uses {trigger!r}", fix)
 
     def _similar(self, declared: Collection[str] | None) -> Iterator[Finding]:
-        """Triggers that are nearly others, each told at its first use; a declared name is not misspelt."""
+        """Yields pairs of similar triggers, at the first use of each. A declared name is never taken for misspelt."""
         fine = self._used() if declared is None else {*declared, *self._names}
-        told: set[frozenset[str]] = set()
+        reported: set[frozenset[str]] = set()
         for task, directive, trigger in self._uses():
             if declared is not None and trigger in fine:
                 continue
             for other in sorted(fine - {trigger}):
-                if frozenset((trigger, other)) not in told and _alike(trigger, other):
-                    told.add(frozenset((trigger, other)))
+                if frozenset((trigger, other)) not in reported and _alike(trigger, other):
+                    reported.add(frozenset((trigger, other)))
                     yield self._misspelt_trigger(task, directive, trigger, other)
 
     def _misspelt_trigger(self, task: str, directive: str, trigger: str, other: str) -> Finding:
         place = self._places.of(task, directive, trigger)
-        message = f"{trigger!r} and {other!r} are two triggers and differ by very little"
+        message = f"the triggers {trigger!r} and {other!r} have nearly the same name"
         fix = f"if {trigger!r} is misspelt, write {other!r}"
         return finding("similar-names", place, message, fix, task=task, directive=directive)
 
@@ -84,7 +84,7 @@ class NameLints:
         for key in task.extra:
             if meant := misspelt(key):
                 place = self._places.of(task.name, key)
-                message = f"{task.name}: {key!r} is no directive and is ignored; {meant!r} is one"
+                message = f"{task.name}: {key!r} is not a directive and is ignored; {meant!r} is one"
                 yield finding("misspelt-directive", place, message, f"write {meant!r}", task=task.name, directive=key)
 
     def _params(self, task: TaskConfig) -> Iterator[Finding]:
@@ -92,14 +92,14 @@ class NameLints:
             near = [trigger for trigger in task.after if key not in task.after and _alike(key, trigger)]
             if near:
                 place = self._places.of(task.name, "withParams")
-                message = f"{task.name}: withParams has {key!r}, and the task waits for {near[0]!r}"
-                fix = f"write {near[0]!r}, or the task receives both"
+                message = f"{task.name}: withParams has {key!r}, but the task waits for {near[0]!r}"
+                fix = f"write {near[0]!r}; otherwise the task receives both"
                 yield finding("misspelt-param", place, message, fix, task=task.name, directive="withParams")
 
     def _lists(self, task: TaskConfig) -> Iterator[Finding]:
         for path, place in self._places.repeated:
             if path[:1] == (task.name,) and path[1:2] in {("after",), ("unless",)} and len(path) == 3:
-                message = f"{path[2]!r} stands twice in {path[1]!r} of {task.name}"
+                message = f"{path[2]!r} is listed twice in {path[1]!r} of {task.name}"
                 yield finding("repeated-trigger", place, message, "delete one", task=task.name, directive=path[1])
         for trigger in task.unless:
             if trigger in task.after_set and not task.unless_set <= task.after_set:
@@ -109,16 +109,16 @@ class NameLints:
                 yield self._unknown(task.name, directive, trigger)
 
     def _in_both(self, task: str, trigger: str) -> Finding:
-        message = f"{trigger!r} has always fired when {task} could run, so it says nothing in `unless`"
+        message = f"{trigger!r} has always fired by the time {task} can run, so it has no effect in `unless`"
         place = self._places.of(task, "unless", trigger)
-        fix = f"take {trigger!r} out of `unless`"
+        fix = f"remove {trigger!r} from `unless`"
         return finding("unless-repeats-after", place, message, fix, task=task, directive="unless")
 
     def _unknown(self, task: str, directive: str, trigger: str) -> Finding:
         near = get_close_matches(trigger, self._names, n=1)
-        message = f"{task} names {trigger!r} as a task, and there is no task of that name"
+        message = f"{task} refers to a task {trigger!r}, but no task has that name"
         if trigger.rpartition("#")[0] in self._names:
-            message = f"{trigger!r} is an instance; what fires is its task's name"
+            message = f"{trigger!r} is an instance; when it finishes, it fires its task's name"
             near = [trigger.rpartition("#")[0]]
         fix = f"did you mean {near[0]!r}?" if near else "add the task, or give the trigger a name without 't_'"
         place = self._places.of(task, directive, trigger)
@@ -143,7 +143,7 @@ def _listed(task: TaskConfig) -> Iterator[tuple[str, str]]:
 
 
 def _alike(one: str, other: str) -> bool:
-    """Whether two names differ by a slip: letter case, a letter or two; names that are numbered are not alike."""
+    """Returns whether two names differ only by case or a letter or two. Names with different numbers are not alike."""
     if _DIGITS.findall(one) != _DIGITS.findall(other) or one == other:
         return False
     return one.lower() == other.lower() or (min(len(one), len(other)) >= 5 and _ratio(one, other) >= _SAME)

@@ -1,4 +1,4 @@
-"""What the exploration of arrival orders found, as findings."""
+"""Turns the results of exploring arrival orders into findings and text."""
 
 from __future__ import annotations
 
@@ -11,76 +11,76 @@ from triggers.analysis.check.places import Places
 from triggers.core.plan import TaskConfig
 
 _SHOWN = 3
-"""Outcomes that a message tells; all are in the report."""
+"""The number of outcomes in a message; the report has all of them."""
 
 
-def order_findings(found: TaskOrders, task: TaskConfig, places: Places, *, everything: bool) -> Iterator[Finding]:
-    """`everything`: all that the application fires was among the events."""
-    if found.sensitive:
+def order_findings(result: TaskOrders, task: TaskConfig, places: Places, *, everything: bool) -> Iterator[Finding]:
+    """Yields the findings of a task. `everything` says that the events were all triggers that the application fires."""
+    if result.sensitive:
         directive = "unless" if task.unless else None
         place = places.of(task.name, directive)
         yield finding(
             "order-sensitive",
             place,
-            _message(found, task),
+            _message(result, task),
             _fix(task),
             task=task.name,
             directive=directive,
-            details=_details(found),
+            details=_details(result),
         )
-    elif everything and found.exhaustive and not any(outcome.runs for outcome in found.outcomes):
-        message = f"{task.name} runs in none of the {found.explored:,} orders in which its triggers can fire"
-        fix = "look at what abandons it, or the tasks it waits for"
+    elif everything and result.exhaustive and not any(outcome.runs for outcome in result.outcomes):
+        message = f"{task.name} runs in none of the {result.explored:,} orders in which its triggers can fire"
+        fix = "check which triggers abandon it, and the tasks that it waits for"
         yield finding("never-runs", places.of(task.name), message, fix, task=task.name)
 
 
 def explored_words(orders: Sequence[TaskOrders]) -> str:
-    """How much of the orders was looked at, and for which tasks it was a sample."""
-    sampled = [found for found in orders if not found.exhaustive]
+    """Says for how many tasks every order was explored, and how large the samples of the others are."""
+    sampled = [result for result in orders if not result.exhaustive]
     whole = len(orders) - len(sampled)
-    parts = [f"every order of arrival explored for {whole} of {len(orders)} tasks"] if whole else []
-    return "; ".join([*parts, *(_share(found) for found in sampled)])
+    parts = [f"explored every order of arrival for {whole} of {len(orders)} tasks"] if whole else []
+    return "; ".join([*parts, *(_share(result) for result in sampled)])
 
 
-def _share(found: TaskOrders) -> str:
-    share = "" if found.orders is None else f" of {found.orders:,} ({found.explored / found.orders:.2g} of all)"
-    return f"a sample for {found.task}: {found.explored:,} orders{share}"
+def _share(result: TaskOrders) -> str:
+    share = "" if result.orders is None else f" of {result.orders:,} ({result.explored / result.orders:.2g} of all)"
+    return f"sampled orders for {result.task}: {result.explored:,}{share}"
 
 
-def _message(found: TaskOrders, task: TaskConfig) -> str:
+def _message(result: TaskOrders, task: TaskConfig) -> str:
     runs: Counter[int] = Counter()
-    for outcome in found.outcomes:
+    for outcome in result.outcomes:
         runs[len(outcome.runs)] += outcome.orders
     if len(runs) == 1:
-        return f"{task.name} runs {times(*runs)} in every order{_tried(found)}, with different kwargs"
-    if task.unless and task.unless_set <= found.events.keys():
+        return f"{task.name} runs {times(*runs)} in every order{_tried(result)}, with different kwargs"
+    if task.unless and task.unless_set <= result.events.keys():
         names = " and ".join(map(repr, task.unless))
-        run = found.explored - runs[0]
+        run = result.explored - runs[0]
         verb = "fires" if len(task.unless) == 1 else "fire"
-        return f"{task.name} runs in {run:,} of {_orders(found)} although {names} {verb}"
+        return f"{task.name} runs in {run:,} of {_orders(result)} although {names} {verb}"
     counts = [f"{times(number)} in {orders:,}" for number, orders in runs.most_common(_SHOWN)]
-    return f"of {_orders(found)}, {task.name} runs {', '.join(counts)}"
+    return f"of {_orders(result)}, {task.name} runs {', '.join(counts)}"
 
 
-def _orders(found: TaskOrders) -> str:
-    return f"{found.explored:,} orders{_tried(found)}"
+def _orders(result: TaskOrders) -> str:
+    return f"{result.explored:,} orders{_tried(result)}"
 
 
-def _tried(found: TaskOrders) -> str:
-    """Nothing if every order was explored, else how many there are."""
-    if found.exhaustive:
+def _tried(result: TaskOrders) -> str:
+    """Says that the orders are a sample, and of how many; empty if every order was explored."""
+    if result.exhaustive:
         return ""
-    return " that were tried" if found.orders is None else f" that were tried, of {found.orders:,}"
+    return " sampled" if result.orders is None else f" sampled out of {result.orders:,}"
 
 
 def times(number: int) -> str:
-    """How often, in words."""
+    """Returns a number of times in words."""
     return {0: "not at all", 1: "once", 2: "twice"}.get(number, f"{number} times")
 
 
-def _details(found: TaskOrders) -> tuple[str, ...]:
-    events = (name if count == 1 else f"{count} x {name}" for name, count in found.events.items())
-    return (f"events: {', '.join(events)}", *map(_told, found.witnesses or ()))
+def _details(result: TaskOrders) -> tuple[str, ...]:
+    events = (name if count == 1 else f"{count} x {name}" for name, count in result.events.items())
+    return (f"events: {', '.join(events)}", *map(_told, result.witnesses or ()))
 
 
 def _told(witness: Witness) -> str:
@@ -91,5 +91,5 @@ def _told(witness: Witness) -> str:
 def _fix(task: TaskConfig) -> str:
     if task.unless:
         first = " and ".join(map(repr, task.unless))
-        return f"fire {first} before what the task waits for, or add to `after` a trigger that says it is decided"
-    return "fire these triggers in one order, or let the task wait for one that comes last"
+        return f"fire {first} before the task's last trigger, or add to `after` a trigger that you fire after {first}"
+    return "always fire these triggers in the same order, or let the task wait for one that always comes last"

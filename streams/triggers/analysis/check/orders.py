@@ -1,8 +1,8 @@
-"""Whether what runs depends on the order in which events arrive, task by task.
+"""Finds, task by task, whether the order in which events arrive decides what runs.
 
-What a task does depends only on the triggers it uses and, if they are tasks, on what those use. So each task is
-explored with these rules and events alone; the others change nothing, and as many orders of all events belong to each
-order of these.
+What a task does depends only on the triggers it uses and, if they are tasks, on the triggers that those use. So each
+task is explored with these rules and events alone. The other events change nothing: each order of these events stands
+for the same number of orders of all events.
 """
 
 from __future__ import annotations
@@ -26,63 +26,64 @@ WALKS: Final = 2_000
 
 
 class Budget(Struct, frozen=True):
-    """How far to go for each task."""
+    """The limits of the exploration of each task."""
 
     worlds: int = MOST_WORLDS
-    """More than so many, and orders are sampled."""
+    """The maximum number of worlds. If there are more, orders are sampled."""
     walks: int = WALKS
-    """Orders of a sample."""
+    """The number of orders in a sample."""
 
 
 class OrderOutcome(Struct, frozen=True, kw_only=True):
-    """What becomes of a task in some of the orders."""
+    """One outcome of a task, and the orders that lead to it."""
 
     runs: list[dict[str, Raw]]
-    """Kwargs of each run, without `withParams`."""
+    """The kwargs of each run, without `withParams`."""
     abandoned: int
     waiting: int
-    """Instances that are neither."""
+    """The number of instances that neither run nor are abandoned."""
     orders: int
     example: list[str]
-    """One of the orders."""
+    """One of these orders."""
 
 
 class Witness(Struct, frozen=True, kw_only=True):
-    """One of two orders of the same events."""
+    """One of two orders of the same events with different outcomes."""
 
     order: list[str]
     runs: list[dict[str, Raw]]
 
 
 class TaskOrders(Struct, frozen=True, kw_only=True):
-    """What becomes of a task in different orders of the events that matter to it."""
+    """The outcomes of a task in different orders of the events that matter to it."""
 
     task: str
     events: dict[str, int]
-    """Each event that matters, with how often it comes."""
+    """The events that matter, and how often each comes."""
     exhaustive: bool
-    """Whether every order was explored; else a sample was."""
+    """True if every order was explored, False if a sample was."""
     explored: int
-    """How many orders that is."""
+    """The number of orders that were explored."""
     orders: int | None
-    """How many there are; None: not known."""
+    """The number of all orders, or None if it is not known."""
     worlds: int
-    """Different states of the session that were met."""
+    """The number of different states of the session that were visited."""
     outcomes: list[OrderOutcome]
-    """The most frequent one first."""
+    """Sorted by frequency, the most frequent first."""
     witnesses: tuple[Witness, Witness] | None
-    """Two orders of the same events after which the task has run differently."""
+    """Two orders of the same events in which the task runs differently."""
     shortest: bool
-    """Whether no fewer events make a difference; else no event can be left out of the witnesses."""
+    """True if no smaller set of events has different outcomes. Otherwise, no single event of the witnesses can be left
+    out."""
 
     @property
     def sensitive(self) -> bool:
-        """Whether the order decides how often the task runs, or with what."""
+        """True if the order decides how often the task runs, or with which kwargs."""
         return len(self.outcomes) > 1
 
 
 def usual_events(plan: Plan, declared: Collection[str] | None = None) -> Counter[Fired]:
-    """Every trigger of the application that a rule uses, once; what some task runs for every time, twice."""
+    """Returns every trigger of the application that a rule uses, once, or twice if it is some task's `andEvery`."""
     every = {task.and_every for task in plan.tasks.values()}
     fired = [t for t in plan.by_trigger if (t not in plan.tasks if declared is None else t in declared)]
     return Counter({Fired(trigger): 2 if trigger in every else 1 for trigger in fired})
@@ -91,60 +92,60 @@ def usual_events(plan: Plan, declared: Collection[str] | None = None) -> Counter
 def explore_orders(
     plan: Plan, task: TaskConfig, events: Mapping[Fired, int], results: Results, budget: Budget
 ) -> TaskOrders:
-    """What becomes of the task. Raises EndlessCascade."""
+    """Explores what the task does in different orders of the events. Raises EndlessCascade."""
     used = _matters(plan, task)
     kinds = sorted((kind, count) for kind, count in events.items() if kind.trigger in used)
-    rules = object_of({name: own for name, own in members_of(plan.text).items() if name in used})
+    rules = object_of({name: directives for name, directives in members_of(plan.text).items() if name in used})
     worlds = Worlds(rules, kinds, results)
 
     def outcome(world: World) -> tuple[object, ...]:
         return tuple(sorted(runs_with(i) for i in world.instances if _ran(task.name, i.task, i.status)))
 
-    found = All(worlds, outcome).explore(budget.worlds) or Sample(worlds, outcome).explore(budget.walks)
-    return _report(task.name, kinds, found, results)
+    exploration = All(worlds, outcome).explore(budget.worlds) or Sample(worlds, outcome).explore(budget.walks)
+    return _report(task.name, kinds, exploration, results)
 
 
 def _matters(plan: Plan, task: TaskConfig) -> set[str]:
-    """The task, its triggers, and if they are tasks theirs."""
-    found = {LIMITS_NAME}
+    """Returns the names of the task and its triggers and, if these are tasks, of their triggers, and so on."""
+    names = {LIMITS_NAME}
     ahead = [task.name]
     while ahead:
         name = ahead.pop()
-        if name not in found:
-            found.add(name)
-            own = plan.tasks.get(name)
-            ahead += (*own.after, *own.unless) if own else ()
-    return found
+        if name not in names:
+            names.add(name)
+            rule = plan.tasks.get(name)
+            ahead += (*rule.after, *rule.unless) if rule else ()
+    return names
 
 
-def _report(task: str, kinds: Sequence[tuple[Fired, int]], found: Exploration, results: Results) -> TaskOrders:
-    ends = sorted(found.outcomes.values(), key=lambda reached: (-reached.orders, str(reached.example)))
-    witnesses = found.witnesses if len(ends) > 1 else None
+def _report(task: str, kinds: Sequence[tuple[Fired, int]], exploration: Exploration, results: Results) -> TaskOrders:
+    ends = sorted(exploration.outcomes.values(), key=lambda reached: (-reached.orders, str(reached.example)))
+    witnesses = exploration.witnesses if len(ends) > 1 else None
     return TaskOrders(
         task=task,
         events={str(kind): count for kind, count in kinds},
-        exhaustive=found.exhaustive,
-        explored=found.orders,
-        orders=found.orders if found.exhaustive else _permutations(kinds, results),
-        worlds=found.worlds,
+        exhaustive=exploration.exhaustive,
+        explored=exploration.orders,
+        orders=exploration.orders if exploration.exhaustive else _permutations(kinds, results),
+        worlds=exploration.worlds,
         outcomes=[_outcome(task, reached) for reached in ends],
         witnesses=None if witnesses is None else (_witness(task, witnesses[0]), _witness(task, witnesses[1])),
-        shortest=found.exhaustive,
+        shortest=exploration.exhaustive,
     )
 
 
 def _permutations(kinds: Sequence[tuple[Fired, int]], results: Results) -> int | None:
-    """How many orders there are. Results that come at any time make more, which only walking them all could count."""
+    """Returns the number of orders, or None if results come at any time: only walking them all could count those."""
     counts = [count for _, count in kinds]
     return factorial(sum(counts)) // prod(map(factorial, counts)) if results is Results.AT_ONCE else None
 
 
 def _outcome(task: str, reached: Reached) -> OrderOutcome:
-    own = [instance.status for instance in reached.world.instances if instance.task == task]
+    statuses = [instance.status for instance in reached.world.instances if instance.task == task]
     return OrderOutcome(
         runs=_runs(task, reached.world),
-        abandoned=own.count(Status.ABANDONED),
-        waiting=own.count(Status.UNSTARTED),
+        abandoned=statuses.count(Status.ABANDONED),
+        waiting=statuses.count(Status.UNSTARTED),
         orders=reached.orders,
         example=[str(move) for move in reached.example],
     )

@@ -1,4 +1,4 @@
-"""Where in a file of rules its tasks, directives and trigger names stand."""
+"""Locates tasks, directives and trigger names in a file of rules."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 Path = tuple[str, ...]
-"""(task), (task, directive) or (task, directive, trigger in its list)."""
+"""(task), (task, directive), or (task, directive, trigger in its list)."""
 
 _decode = json.JSONDecoder().raw_decode
 _space = re.compile(r"[ \t\n\r]*")
 
 
 class Place(Struct, frozen=True, order=True):
-    """A piece of the text. Lines and columns count from 1, columns in characters; the end is exclusive."""
+    """A part of the text. Lines and columns count from 1, columns are characters, and the end is exclusive."""
 
     line: int = 1
     column: int = 1
@@ -26,22 +26,22 @@ class Place(Struct, frozen=True, order=True):
 
 
 START = Place()
-"""Of the file as a whole."""
+"""The location of findings about the file as a whole."""
 
 
 class Places:
-    """Places by path; of a member, that of its key."""
+    """The locations of everything in a text, by path. A member is located at its key."""
 
     def __init__(self, text: str) -> None:
-        """Takes JSON that `json.loads` accepts."""
+        """`text` must be JSON that `json.loads` accepts."""
         self.repeated: list[tuple[Path, Place]] = []
-        """What stands there again."""
-        self._lines = [0, *(found.end() for found in re.finditer("\n", text))]
+        """The paths that occur again, with the location of the repetition."""
+        self._lines = [0, *(match.end() for match in re.finditer("\n", text))]
         self._found: dict[Path, Place] = {}
         self._scan(text)
 
     def of(self, *path: str | None) -> Place:
-        """The nearest thing of that path that has a place: a task that is not there is the file."""
+        """Returns the location of the path, or of the nearest enclosing thing that has one, at last the file."""
         known = tuple(part for part in path if part is not None)
         while known and known not in self._found:
             known = known[:-1]
@@ -70,7 +70,10 @@ class Places:
 
 
 def _members(text: str, at: int) -> Iterator[tuple[str, int, int, int]]:
-    """Key, its start and end, and the start of its value, of the object that starts there; nothing if none does."""
+    """Yields each key of the object at `at`, with its start, its end and the start of its value.
+
+    Yields nothing if no object starts at `at`.
+    """
     if not text.startswith("{", at):
         return
     at = _skip(text, at + 1)
@@ -82,7 +85,7 @@ def _members(text: str, at: int) -> Iterator[tuple[str, int, int, int]]:
 
 
 def _names(text: str, at: int) -> Iterator[tuple[str, int, int]]:
-    """Every string, its start and end, of the list that starts there."""
+    """Yields every string of the list at `at`, with its start and end."""
     if not text.startswith("[", at):
         return
     at = _skip(text, at + 1)
@@ -94,11 +97,11 @@ def _names(text: str, at: int) -> Iterator[tuple[str, int, int]]:
 
 
 def _next(text: str, value: int) -> int:
-    """Start of what follows a value and its comma."""
+    """Returns the start of what follows a value and its comma."""
     at = _skip(text, _decode(text, value)[1])
     return _skip(text, at + 1) if text[at] == "," else at
 
 
 def _skip(text: str, at: int) -> int:
-    found = _space.match(text, at)
-    return found.end() if found else at
+    match = _space.match(text, at)
+    return match.end() if match else at

@@ -1,4 +1,4 @@
-"""Rules checked without running them, and in every order of their events."""
+"""Checks rules, statically and by exploring the orders of their events."""
 
 from __future__ import annotations
 
@@ -20,47 +20,48 @@ from triggers.core.plan import Plan
 
 
 class Arrivals(Struct, frozen=True, kw_only=True):
-    """What is assumed of the events whose orders are explored."""
+    """The assumptions about the events whose orders are explored."""
 
     events: Mapping[Fired, int] | None = None
-    """Each with how often it comes; None: `usual_events`."""
+    """How often each event comes; None means `usual_events`."""
     results: Results = Results.AT_ONCE
     budget: Budget = Budget()
 
 
 class Checked(Struct, frozen=True, kw_only=True):
-    """What was found in a file of rules."""
+    """The result of checking a file of rules."""
 
     findings: list[Finding]
-    """In the order of the file."""
+    """Sorted by their location in the file."""
     orders: list[TaskOrders]
-    """What became of each task in different orders of arrival; empty if that was not looked at."""
+    """The outcomes of each task in different orders of arrival; empty if orders were not explored."""
 
 
 def check_rules(text: bytes, declared: Collection[str] | None = None, arrivals: Arrivals | None = None) -> Checked:
-    """`declared`: all triggers that the application fires, if that is known. `arrivals` None: orders are not explored.
+    """Checks a file of rules. `declared` are all triggers that the application fires, or None if unknown.
 
-    What the engine refuses is an error finding, so that without one `update_configuration` accepts the rules. A task
-    that is refused is not looked at further, and then no orders are explored; the other tasks are checked.
+    Everything that the engine refuses is a finding with severity error: without one, `update_configuration` accepts
+    the rules. The other checks leave refused tasks out. Orders are explored only if `arrivals` is given and nothing is
+    refused.
     """
     reading = Reading(text)
     refused = [name for name in reading.names if name not in reading.tasks]
     lints = TaskLints(reading.tasks, reading.places, Supply(reading.tasks, declared, refused))
     names = NameLints(reading.names, reading.tasks, reading.places)
-    found = [*reading.findings, *names.find(declared), *lints.find()]
+    findings = [*reading.findings, *names.find(declared), *lints.find()]
     orders: list[TaskOrders] = []
     if arrivals is not None and not reading.findings:
         orders = list(_explored(compile_plan(text), declared, arrivals, lints.live))
         for explored in orders:
             task = reading.tasks[explored.task]
-            found += order_findings(explored, task, reading.places, everything=arrivals.events is None)
-    return Checked(findings=sorted(found, key=lambda one: (one.place, one.rule, one.message)), orders=orders)
+            findings += order_findings(explored, task, reading.places, everything=arrivals.events is None)
+    return Checked(findings=sorted(findings, key=lambda one: (one.place, one.rule, one.message)), orders=orders)
 
 
 def _explored(
     plan: Plan, declared: Collection[str] | None, arrivals: Arrivals, live: Collection[str]
 ) -> Iterator[TaskOrders]:
-    """Tasks that never run, or never end, are left out: that is told of them already."""
+    """Explores each task, except those that never run or never end: other findings report these."""
     events = usual_events(plan, declared) if arrivals.events is None else arrivals.events
     for task in plan.tasks.values():
         if task.name in live or arrivals.events is not None:

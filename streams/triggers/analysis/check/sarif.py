@@ -1,4 +1,4 @@
-"""Findings as SARIF 2.1.0, which code hosts and editors read."""
+"""Writes findings as SARIF 2.1.0, which code hosts and editors read."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from triggers.analysis.check.findings import KINDS, Finding
 SCHEMA: Final = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 
 
-def sarif(found: Mapping[str, Sequence[Finding]], version: str) -> dict[str, object]:
-    """One run over these files (URI -> findings). `version`: of the package."""
+def sarif(findings_by_uri: Mapping[str, Sequence[Finding]], version: str) -> dict[str, object]:
+    """Returns a SARIF log with one run over these files (URI -> findings). `version` is that of the package."""
     driver = {
         "name": "triggers check",
         "version": version,
         "rules": [_rule(name) for name in KINDS],
     }
-    results = [_result(uri, one) for uri, findings in found.items() for one in findings]
+    results = [_result(uri, one) for uri, findings in findings_by_uri.items() for one in findings]
     run = {"tool": {"driver": driver}, "columnKind": "unicodeCodePoints", "results": results}
     return {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
 

@@ -1,4 +1,4 @@
-"""Rules that can never run, never end, or are never abandoned as they say."""
+"""Finds tasks that can never run, never end, or are never abandoned as their rules say."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from triggers.core.plan import TaskConfig
 
 
 class TaskLints:
-    """Looks at each task by itself, and at how tasks wait for each other."""
+    """Checks each task alone, and how tasks wait for each other."""
 
     def __init__(self, tasks: Mapping[str, TaskConfig], places: Places, supply: Supply) -> None:
         self._tasks = tasks
@@ -21,10 +21,10 @@ class TaskLints:
         self._beaten = {name for name, task in tasks.items() if task.unless and task.unless_set <= beaten[name]}
         self._idle = {name for name, task in tasks.items() if not task.after}
         self.live = supply.runnable(self._beaten | self._idle)
-        """Tasks that run if everything fires that can."""
+        """The tasks that run if every trigger fires that can."""
 
     def find(self) -> Iterator[Finding]:
-        """All of them, a task at a time."""
+        """Yields the findings, first those about rings of tasks, then task by task."""
         endless = self._endless_rings()
         locked = self._locked_rings({name for ring in endless for name in ring})
         for ring in endless:
@@ -50,14 +50,14 @@ class TaskLints:
     # -- never run ----------------------------------------------------------------------------------------------------
 
     def _empty_after(self, name: str) -> Finding:
-        message = f"{name} waits for nothing, and a task that waits for nothing never runs"
-        fix = "name in `after`, or in `andEvery`, the trigger that it waits for"
+        message = f"{name} waits for no trigger, so it never runs"
+        fix = "name the trigger that it waits for in `after` or `andEvery`"
         return finding("empty-after", self._places.of(name, "after"), message, fix, task=name, directive="after")
 
     def _waits_for_nobody(self, name: str, task: TaskConfig) -> Iterator[Finding]:
         for trigger in task.after:
             if trigger not in self._tasks and not self._supply.fired_by_hand(trigger):
-                message = f"nobody fires {trigger!r}, so {name} never runs"
+                message = f"nothing fires {trigger!r}, so {name} never runs"
                 fix = f"declare {trigger!r}, or name a trigger that the application fires"
                 directive = "andEvery" if trigger == task.and_every else "after"
                 place = self._places.of(name, directive, trigger)
@@ -68,7 +68,7 @@ class TaskLints:
         if dead:
             message = f"{name} waits for {dead[0]}, which never runs"
             place = self._places.of(name, "after", dead[0])
-            yield finding("never-runs", place, message, f"mend {dead[0]}", task=name, directive="after")
+            yield finding("never-runs", place, message, f"fix {dead[0]}", task=name, directive="after")
 
     def _locked_rings(self, endless: set[str]) -> list[list[str]]:
         stuck = {n: t.after for n, t in self._tasks.items() if n not in self.live | self._idle | self._beaten}
@@ -76,8 +76,8 @@ class TaskLints:
 
     def _locked(self, ring: list[str]) -> Finding:
         chain = ", ".join(f"{name} waits for {of}" for name, of in _turns(ring))
-        message = f"{chain}: so none of them ever runs"
-        fix = "take one trigger of the ring out of its `after`"
+        message = f"{chain}, so none of them ever runs"
+        fix = "remove one of these triggers from `after`"
         place = self._places.of(ring[0], "after", ring[1 % len(ring)])
         return finding("deadlock", place, message, fix, task=ring[0], directive="after")
 
@@ -89,9 +89,9 @@ class TaskLints:
     def _endless(self, ring: list[str]) -> Finding:
         chain = ", ".join(f"{name} runs each time that {of} finishes" for name, of in _turns(ring))
         starts = any(name in self.live for name in ring)
-        when = "as soon as one has run" if starts else "so none begins; fired once by hand"
-        message = f"{chain}: {when}, nothing but maxCascadeDepth ends it"
-        fix = "let one of them wait in `after` instead of `andEvery`, or for a trigger that the application fires"
+        when = "once one of them runs," if starts else "no task starts unless you fire its name, and then"
+        message = f"{chain}: {when} only maxCascadeDepth stops the cascade"
+        fix = "move one of these triggers from `andEvery` to `after`, or use a trigger that the application fires"
         place = self._places.of(ring[0], "andEvery")
         return finding("endless-cascade", place, message, fix, task=ring[0], directive="andEvery")
 
@@ -99,13 +99,13 @@ class TaskLints:
         root = self._root(task)
         if root is None or task.unless or in_ring:
             return
-        message = f"every {root!r} makes one more instance of {name}; nothing limits their number in a session"
-        fix = "limit how often it is fired, or name in `unless` what ends it"
+        message = f"every {root!r} creates another instance of {name}, and nothing limits their number in a session"
+        fix = f"limit how often {root!r} is fired, or name in `unless` a trigger that ends it"
         place = self._places.of(name, "andEvery")
         yield finding("unbounded-and-every", place, message, fix, task=name, directive="andEvery")
 
     def _root(self, task: TaskConfig) -> str | None:
-        """What fires again and again at the head of a chain of `andEvery`; None: it runs once."""
+        """Returns the trigger at the head of a chain of `andEvery`, or None if the task runs once."""
         seen: set[str] = set()
         trigger = task.and_every
         while trigger is not None and trigger in self._tasks and trigger not in seen:
@@ -117,10 +117,10 @@ class TaskLints:
 
     def _always_wins(self, name: str, task: TaskConfig) -> Finding:
         names = _listed(task.unless)
-        message = f"by the time that {name} could run, {names} has always fired: it is always abandoned"
+        message = f"{name} can run only after all of its `unless` ({names}) has fired, so it is always abandoned"
         if task.unless == (task.and_every,):
-            message = f"{names} is both `andEvery` and `unless`: each fire makes an instance of {name} and abandons it"
-        fix = "name in `unless` something that can also not have fired by then"
+            message = f"{names} is both `andEvery` and `unless`: each fire creates and abandons an instance of {name}"
+        fix = "name a trigger in `unless` that may not have fired by then"
         place = self._places.of(name, "unless")
         return finding("unless-always-wins", place, message, fix, task=name, directive="unless")
 
@@ -129,15 +129,15 @@ class TaskLints:
             if why := self._comes_too_late(name, task, trigger):
                 message = f"`unless` of {name} is never satisfied: {why}"
                 place = self._places.of(name, "unless", trigger)
-                fix = f"take {trigger!r} out of `unless`, or name what fires before {name} runs"
+                fix = f"remove {trigger!r} from `unless`, or name a trigger that can fire before {name} runs"
                 yield finding("unless-never-wins", place, message, fix, task=name, directive="unless")
 
     def _comes_too_late(self, name: str, task: TaskConfig, trigger: str) -> str:
-        """Why a trigger cannot have fired when the task runs; empty: it can."""
+        """Says why a trigger cannot have fired before the task runs; empty if it can."""
         if self._supply.fired_by_hand(trigger):
             return ""
         if trigger not in self._tasks:
-            return f"nobody fires {trigger!r}"
+            return f"nothing fires {trigger!r}"
         if trigger not in self.live:
             return f"{trigger} never runs"
         after_it = trigger == name or name in self._supply.always_before(self._tasks[trigger])
@@ -145,7 +145,7 @@ class TaskLints:
 
 
 def _turns(ring: list[str]) -> Iterator[tuple[str, str]]:
-    """Each name with the next one."""
+    """Yields each name with the next one in the ring."""
     return zip(ring, (*ring[1:], ring[0]), strict=True)
 
 

@@ -1,4 +1,4 @@
-"""Everything for which the engine would refuse the rules, not only the first, each at its place."""
+"""Finds every reason for which the engine refuses the rules, not only the first, each with its location."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from triggers.core.plan import TaskConfig
 from triggers.errors import CallError, InvalidConfiguration
 
 _LEAST: Final = {"after": b"[]", "run": b'"run"'}
-"""A rule that is accepted, beside which each directive is tried alone."""
+"""The smallest rule that the engine accepts. Each directive is tried alone beside it."""
 _NEAR: Final = 0.8
 
 
 class Reading:
-    """A file of rules, read as far as it can be: findings, and the tasks that the engine would accept."""
+    """A file of rules, read as far as possible: the findings, and the tasks that the engine accepts."""
 
     def __init__(self, text: bytes) -> None:
         self.findings: list[Finding] = []
         self.places = Places("{}")
         self.names: list[str] = []
-        """Of all tasks, accepted or not."""
+        """The names of all tasks, accepted or not."""
         self.tasks: dict[str, TaskConfig] = {}
         try:
             decoded = text.decode()
-            found = json.loads(decoded)
+            configuration = json.loads(decoded)
         except (ValueError, RecursionError) as error:
             self.findings.append(_no_json(error))
             return
-        if not isinstance(found, dict):
+        if not isinstance(configuration, dict):
             self.findings.append(_no_object(START))
             return
         self.places = Places(decoded)
@@ -45,14 +45,14 @@ class Reading:
         self.findings += [_repeated(path, place) for path, place in self.places.repeated if len(path) < 3]
         members = _members(text)
         if message := _refusal({LIMITS_NAME: members.pop(LIMITS_NAME, b"{}")}):
-            self.findings.append(_invalid(self.places, LIMITS_NAME, None, message, "write limits that there are"))
+            self.findings.append(_invalid(self.places, LIMITS_NAME, None, message, "correct or delete the limit"))
         if message := _refusal({MANAGER_NAME: members.pop(MANAGER_NAME, b"null")}):
-            self.findings.append(_invalid(self.places, MANAGER_NAME, None, message, "write a manager's key"))
+            self.findings.append(_invalid(self.places, MANAGER_NAME, None, message, "write the key of a manager"))
         for name, directives in members.items():
             self.names.append(name)
-            found = list(_refused(name, directives, self.places))
-            self.findings += found
-            if not found:
+            refused = list(_refused(name, directives, self.places))
+            self.findings += refused
+            if not refused:
                 self.tasks |= compile_plan(object_of({name: directives})).tasks
         if not self.findings:
             self.findings += _otherwise(text)
@@ -68,44 +68,44 @@ def _members(text: bytes) -> dict[str, bytes]:
 def _no_json(error: Exception) -> Finding:
     if isinstance(error, json.JSONDecodeError):
         place = Place(error.lineno, error.colno, error.lineno, error.colno + 1)
-        return finding("invalid-json", place, f"this is no JSON: {error.msg}", "mend the JSON at this place")
-    return finding("invalid-json", START, f"this is no JSON: {error}", "save the rules as JSON in UTF-8")
+        return finding("invalid-json", place, f"this is not JSON: {error.msg}", "correct the JSON here")
+    return finding("invalid-json", START, f"this is not JSON: {error}", "save the rules as JSON in UTF-8")
 
 
 def _no_object(place: Place) -> Finding:
     fix = 'write {"<task>": {"after": [...], "run": "..."}, ...}'
-    return finding("invalid-json", place, "a configuration is a JSON object, task name -> directives", fix)
+    return finding("invalid-json", place, "a configuration must be a JSON object: task name -> directives", fix)
 
 
 def _repeated(path: Path, place: Place) -> Finding:
     task, directive = path[0], path[1] if len(path) > 1 else None
-    message = f"the key {path[-1]!r} stands twice; readers would take different ones"
+    message = f"the key {path[-1]!r} appears twice, and JSON parsers disagree about which one counts"
     return finding("duplicate-key", place, message, "delete one of them", task=task, directive=directive)
 
 
 def _refused(task: str, directives: bytes, places: Places) -> Iterator[Finding]:
     try:
-        own = members_of(directives)
+        members = members_of(directives)
     except CallError as error:
         yield _invalid(places, task, None, f"task {task!r}: its directives: {error}", "write an object of directives")
         return
-    yield from _missing(task, own, places)
-    for key, value in own.items():
+    yield from _missing(task, members, places)
+    for key, value in members.items():
         if message := _refusal({task: object_of(_LEAST | {key: value})}):
             yield _invalid(places, task, key, message, _fix(message, key))
 
 
-def _missing(task: str, own: dict[str, bytes], places: Places) -> Iterator[Finding]:
+def _missing(task: str, members: dict[str, bytes], places: Places) -> Iterator[Finding]:
     for key in _LEAST:
-        if key not in own:
+        if key not in members:
             message = _refusal({task: object_of({name: value for name, value in _LEAST.items() if name != key})})
-            meant = get_close_matches(key, [name for name in own if name not in DIRECTIVES], n=1, cutoff=0.6)
+            meant = get_close_matches(key, [name for name in members if name not in DIRECTIVES], n=1, cutoff=0.6)
             fix = f"rename {meant[0]!r} to {key!r}" if meant else f"add {key!r}"
             yield _invalid(places, task, meant[0] if meant else None, message, fix)
 
 
 def _refusal(configuration: dict[str, bytes]) -> str:
-    """Why the engine refuses it; empty: it does not."""
+    """Returns the engine's reason for refusing it; empty if it accepts it."""
     try:
         validate_configuration(object_of(configuration))
     except InvalidConfiguration as error:
@@ -124,15 +124,15 @@ def _fix(message: str, key: str) -> str:
 
 
 def _otherwise(text: bytes) -> Iterator[Finding]:
-    """What is refused for a reason that is in no single directive."""
+    """Finds a reason for refusal that no single directive has."""
     try:
         validate_configuration(text)
     except InvalidConfiguration as error:
-        yield finding("invalid-json", START, str(error), "mend what the message names")
+        yield finding("invalid-json", START, str(error), "correct what the message names")
 
 
 def misspelt(key: str) -> str | None:
-    """The directive that a key of the application's own resembles so much that it is surely meant."""
+    """Returns the directive that an application's own key resembles so closely that it must be meant, or None."""
     lower = {directive.lower(): directive for directive in DIRECTIVES}
     plain = key.lower().replace("_", "").replace("-", "")
     near = get_close_matches(plain, lower, n=1, cutoff=_NEAR)

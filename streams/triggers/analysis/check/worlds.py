@@ -1,4 +1,4 @@
-"""The states that a session can be in while events are still to come, and what leads from one to another."""
+"""Worlds: the states of a session while events are still to come, and the moves from one to the next."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from triggers.errors import CallError
 
 _UID: Final = "session"
 _MOST_CASCADES: Final = 1_000
-"""Runs that one event may cause, one after the other, before it counts as endless."""
+"""The number of successive runs that one event may cause; a longer cascade counts as endless."""
 
 
 class EndlessCascade(CallError):
-    """Tasks start each other without end."""
+    """Tasks make each other run again without end."""
 
 
 class Results(StrEnum):
-    """When a task's result comes."""
+    """The time at which a task's result comes."""
 
     AT_ONCE = "at-once"
     """Before the next event of the application."""
@@ -36,7 +36,7 @@ class Results(StrEnum):
 
 
 class Fired(Struct, frozen=True, order=True):
-    """One event of the application."""
+    """The move in which the application fires a trigger."""
 
     trigger: str
     kwargs: bytes = b"{}"
@@ -46,7 +46,7 @@ class Fired(Struct, frozen=True, order=True):
 
 
 class Finished(Struct, frozen=True, order=True):
-    """The result of a task that ran with these kwargs."""
+    """The move in which a task that ran with these kwargs finishes."""
 
     task: str
     kwargs: bytes
@@ -59,21 +59,21 @@ Move = Fired | Finished
 
 
 class World(Struct, frozen=True):
-    """A session, and what is still to come."""
+    """A session and what is still to come."""
 
     rows: MemoryRows
     left: tuple[int, ...]
-    """How often each kind of event is still to come."""
+    """The number of events of each kind that are still to come."""
     pending: tuple[tuple[Finished, str], ...]
-    """Results that are still to come, with their instances; sorted."""
+    """The results that are still to come, with their instances, sorted."""
     key: tuple[object, ...]
-    """Equal for worlds with equal futures. Numbers and times of instances make none; abandon states and pending results
-    follow from what is in it."""
+    """Equal for worlds with equal futures. It leaves out numbers and times of instances, which make no difference, and
+    abandon states and pending results, which follow from the rest."""
     instances: tuple[InstanceView, ...]
 
     @property
     def quiet(self) -> bool:
-        """Whether every task that was started has finished."""
+        """True if every task that was started has finished."""
         return not self.pending
 
 
@@ -81,7 +81,7 @@ class Worlds:
     """The worlds of some rules and some events."""
 
     def __init__(self, rules: bytes, events: Sequence[tuple[Fired, int]], results: Results) -> None:
-        """`events`: each kind with how often it comes. Raises InvalidConfiguration."""
+        """`events` has each kind and how often it comes. Raises InvalidConfiguration."""
         self._rules = rules
         self._plans = Plans()
         self._kinds = [kind for kind, _ in events]
@@ -89,7 +89,7 @@ class Worlds:
         self._results = results
 
     def first(self) -> World:
-        """Nothing has come yet."""
+        """Returns the world in which no event has come yet."""
         rows = MemoryRows()
         session = Session(_UID, rows, self._plans)
         apply(session, ConfigurationUpdated(configuration=self._rules))
@@ -97,7 +97,7 @@ class Worlds:
         return self._world(rows, self._counts, ())
 
     def moves(self, world: World) -> list[tuple[Move, int]]:
-        """What can come next, with how many such events there are; results of equal runs are one."""
+        """Returns the possible next moves, each with its number of events. Results of equal runs are one move."""
         events: list[tuple[Move, int]] = [
             (kind, count) for kind, count in zip(self._kinds, world.left, strict=True) if count
         ]
@@ -105,7 +105,7 @@ class Worlds:
         return events + [(finished, results.count(finished)) for finished in dict.fromkeys(results)]
 
     def after(self, world: World, move: Move) -> World:
-        """The world after one of its moves. Raises EndlessCascade."""
+        """Returns the world after one of its moves. Raises EndlessCascade."""
         rows = MemoryRows(world.rows)
         if isinstance(move, Finished):
             instance = next(name for finished, name in world.pending if finished == move)
@@ -122,7 +122,7 @@ class Worlds:
     def _finish_all(self, rows: MemoryRows, started: list[tuple[Finished, str]]) -> None:
         for number, (_, instance) in enumerate(started):
             if number == _MOST_CASCADES:
-                raise EndlessCascade(f"{instance.partition('#')[0]} and what it starts run on and on")
+                raise EndlessCascade(f"{instance.partition('#')[0]} and the tasks it starts run again without end")
             started += self._finish(rows, instance)
 
     def _finish(self, rows: MemoryRows, instance: str) -> list[tuple[Finished, str]]:
@@ -147,5 +147,5 @@ def _started(decision: Decision) -> list[tuple[Finished, str]]:
 
 
 def runs_with(instance: InstanceView) -> tuple[tuple[str, bytes], ...]:
-    """The kwargs that an instance holds."""
+    """Returns the kwargs that an instance holds, sorted by trigger."""
     return tuple(sorted((trigger, bytes(kwargs)) for trigger, kwargs in instance.kwargs.items()))

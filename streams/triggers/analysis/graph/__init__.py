@@ -1,1 +1,1 @@
-"""Pictures of rules and of sessions: what runs after what, and what caused each run."""
+"""Draws rules and sessions: what runs after what, and what caused each run."""

@@ -1,4 +1,4 @@
-"""What caused each instance of a session: events of applications, operators, and other instances before it."""
+"""Finds what caused each instance of a session: events of applications, operators, and earlier instances."""
 
 from __future__ import annotations
 
@@ -26,27 +26,27 @@ _OPERATIONS = (ReplayRequested, SkipRequested, StatusSet, CloneRequested)
 
 
 class By(StrEnum):
-    """Who or what a cause is."""
+    """The source of a cause."""
 
     APPLICATION = "application"
     RESULT = "result"
-    """Another instance finished: a cascade."""
+    """The result of another instance: a cascade."""
     OPERATOR = "operator"
     PARENT = "parent"
-    """The instance is a replay, a retry or a copy of another one."""
+    """The instance of which this one is a replay, a retry or a copy."""
 
 
 class Cause(Struct, frozen=True, kw_only=True):
-    """One thing without which the instance would not be as it is."""
+    """One cause of an instance's present state."""
 
     by: By
     event: EventRef
     trigger: str | None
-    """What it gave; None: a status or the instance itself."""
+    """The trigger that it gave, or None if it set a status or created the instance."""
     instance: str | None
-    """The instance upstream."""
+    """The instance that the event is about, if there is one."""
     unless: bool = False
-    """Whether it counts towards the instance's abandonment."""
+    """True if the trigger counts towards `unless`."""
 
 
 class CausedInstance(Struct, frozen=True, kw_only=True):
@@ -55,21 +55,21 @@ class CausedInstance(Struct, frozen=True, kw_only=True):
     name: str
     status: str
     attempt: int
-    """0: it never ran."""
+    """0 if it never ran."""
     causes: list[Cause]
     roots: list[EventRef]
-    """Events of applications and operators that led to it, across cascades, in their order."""
+    """The events of applications and operators that led to it, across cascades, in order."""
 
 
 class SessionCauses(Struct, frozen=True, kw_only=True):
-    """What `graph --session --json` prints."""
+    """The causes of a session's instances, as `graph --session --json` prints them."""
 
     session: str
     instances: list[CausedInstance]
 
 
 def causes_of(uid: str, events: Iterable[Event], instance: str | None = None) -> list[CausedInstance]:
-    """Every instance, in creation order, or one and what led to it. Raises InstanceNotFound."""
+    """Returns every instance in creation order, or one and those that led to it. Raises InstanceNotFound."""
     trace, by_offset = Trace(uid), dict[int, Event]()
     for event in events:
         by_offset[event.position] = event
@@ -83,7 +83,7 @@ def causes_of(uid: str, events: Iterable[Event], instance: str | None = None) ->
 
 
 def _apply(trace: Trace, event: Event) -> None:
-    """What the session refused has caused nothing."""
+    """Applies the event. If the session refuses it, it causes nothing."""
     try:
         trace.apply(event)
     except (CallError, NotFound):
@@ -93,17 +93,17 @@ def _apply(trace: Trace, event: Event) -> None:
 def _direct(trace: Trace, one: InstanceView, by_offset: Mapping[int, Event]) -> list[Cause]:
     number, _ = trace.history[one.name][0]
     born = trace.refs[number]
-    found = [] if one.parent is None else _birth(born, one.parent, by_offset[born.offset])
-    held = [(trace.giver(one.name, trigger), False) for trigger in one.kwargs]
-    held += [(trace.witness(one.name, trigger), True) for trigger in one.abandon_state]
-    for given, unless in held:
-        if given.by is not None and (one.parent is None or given.by.offset > born.offset):
-            found.append(_cause(given.by, given.trigger, by_offset[given.by.offset], unless=unless))
-    return found
+    causes = [] if one.parent is None else _birth(born, one.parent, by_offset[born.offset])
+    triggers = [(trace.giver(one.name, trigger), False) for trigger in one.kwargs]
+    triggers += [(trace.witness(one.name, trigger), True) for trigger in one.abandon_state]
+    for trigger, unless in triggers:
+        if trigger.by is not None and (one.parent is None or trigger.by.offset > born.offset):
+            causes.append(_cause(trigger.by, trigger.trigger, by_offset[trigger.by.offset], unless=unless))
+    return causes
 
 
 def _birth(born: EventRef, parent: str, event: Event) -> list[Cause]:
-    """Causes of a replay, a retry or a copy: what its parent had, it has from its parent."""
+    """Returns the causes of a replay, a retry or a copy, which has its parent's triggers from its parent."""
     operated = isinstance(event, _OPERATIONS)
     causes = [Cause(by=By.PARENT, event=born, trigger=None, instance=parent)]
     return [*causes, Cause(by=By.OPERATOR, event=born, trigger=None, instance=None)] if operated else causes
@@ -117,15 +117,15 @@ def _cause(ref: EventRef, trigger: str, event: Event, *, unless: bool = False) -
 
 
 def _upstream(name: str, direct: Mapping[str, list[Cause]]) -> set[str]:
-    """The instance and all before it."""
-    found: set[str] = set()
+    """Returns the names of the instance and of all that led to it."""
+    names: set[str] = set()
     ahead = [name]
     while ahead:
         one = ahead.pop()
-        if one not in found:
-            found.add(one)
+        if one not in names:
+            names.add(one)
             ahead += [cause.instance for cause in direct.get(one, ()) if cause.instance is not None]
-    return found
+    return names
 
 
 def _caused(one: InstanceView, direct: Mapping[str, list[Cause]]) -> CausedInstance:

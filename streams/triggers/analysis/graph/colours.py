@@ -1,4 +1,4 @@
-"""Colours of statuses, the same in every language of pictures."""
+"""The colours of statuses in all output formats."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _COLOURS: Final[dict[str, str]] = {
     Status.REPLAYED: "#f3e6d0",
 }
 _OWN: Final = "#e0f2f1"
-"""Statuses of the application's own."""
+"""The colour of the application's own statuses."""
 
 
 def colour(status: str) -> str:
-    """Background, light enough for black text."""
+    """Returns a background colour that is light enough for black text."""
     return _COLOURS.get(status, _OWN)

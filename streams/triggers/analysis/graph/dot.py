@@ -1,4 +1,4 @@
-"""Pictures in DOT, the language of Graphviz."""
+"""Writes pictures in DOT, the language of Graphviz."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _STYLES: Final = {
 
 
 def dot(picture: Picture) -> str:
-    """The picture, from left to right."""
+    """Returns the picture in DOT, drawn from left to right."""
     return "\n".join(("digraph {", *(f"  {line}" for line in _lines(picture)), "}", ""))
 
 
@@ -49,5 +49,5 @@ def _attributes(values: dict[str, str]) -> str:
 
 
 def _quoted(text: str) -> str:
-    """A string in which nothing is an escape but the end of a line."""
+    """Returns a DOT string. Only line ends are escape sequences in it."""
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'

@@ -1,6 +1,6 @@
-"""Where the nodes and edges of a picture go: in columns, with few crossings and short edges (after Sugiyama).
+"""Lays out the nodes and edges of a picture in columns, with few crossings and short edges (Sugiyama's method).
 
-The same picture is laid out the same everywhere: nothing here is decided by chance.
+The layout is deterministic: the same picture is laid out in the same way everywhere.
 """
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ _BETWEEN_COLUMNS = 70.0
 _BETWEEN_ROWS = 14.0
 _SWEEPS = 12
 _PORTS = 8.0
-"""Between two edges at the same side of a node, at most."""
+"""The maximum distance between two edges on the same side of a node, in pixels."""
 
 
 class Point(NamedTuple):
-    """Pixels from the upper left corner."""
+    """A point, in pixels from the upper left corner."""
 
     x: float
     y: float
 
 
 class Size(NamedTuple):
-    """Pixels."""
+    """A size in pixels."""
 
     width: float
     height: float
 
 
 class Layout(NamedTuple):
-    """Centres of the nodes; for each edge the points that it passes, a curve and a straight line by turns."""
+    """The centres of the nodes, and the points through which each edge passes, alternately by a curve and a line."""
 
     centres: list[Point]
     routes: list[list[Point]]
@@ -41,7 +41,7 @@ class Layout(NamedTuple):
 
 
 def lay_out(sizes: Sequence[Size], edges: Sequence[tuple[int, int]]) -> Layout:
-    """Nodes are numbered as their sizes; a route leads from source to target, a loop's is empty."""
+    """Returns the layout. Nodes are numbered like `sizes`. Routes lead from source to target; a loop's is empty."""
     columns = _Columns(sizes, edges)
     columns.sort()
     columns.settle()
@@ -49,7 +49,7 @@ def lay_out(sizes: Sequence[Size], edges: Sequence[tuple[int, int]]) -> Layout:
 
 
 class _Columns:
-    """Nodes, and bends where an edge passes a column, in columns from left to right."""
+    """Vertices in columns from left to right: nodes, and bends where an edge passes through a column."""
 
     def __init__(self, sizes: Sequence[Size], edges: Sequence[tuple[int, int]]) -> None:
         self._ranks = ranks_of(len(sizes), edges)
@@ -63,7 +63,7 @@ class _Columns:
         self._y = [0.0] * len(self._sizes)
 
     def _chain(self, source: int, target: int) -> list[int]:
-        """The edge's vertices from left to right, bends made where it needs them."""
+        """Returns the edge's vertices from left to right. Creates the bends that it needs."""
         if source == target:
             return []
         left, right = sorted((source, target), key=self._ranks.__getitem__)
@@ -82,14 +82,14 @@ class _Columns:
         return len(self._sizes) - 1
 
     def sort(self) -> None:
-        """Each vertex near the middle of its neighbours, to and fro, until few edges cross."""
-        place = {vertex: float(row) for column in self._columns for row, vertex in enumerate(column)}
+        """Sorts each column by the mean row of the vertices' neighbours, in several sweeps, so that few edges cross."""
+        rows = {vertex: float(row) for column in self._columns for row, vertex in enumerate(column)}
         for column, neighbours in self._sweeps():
-            column.sort(key=_middle(neighbours, place.__getitem__))
-            place.update((vertex, float(row)) for row, vertex in enumerate(column))
+            column.sort(key=_middle(neighbours, rows.__getitem__))
+            rows.update((vertex, float(row)) for row, vertex in enumerate(column))
 
     def settle(self) -> None:
-        """Heights: as near to the neighbours' as the column leaves room."""
+        """Assigns heights as near to the neighbours' as the column has room."""
         for column, neighbours in self._sweeps():
             self._settle(column, list(map(_middle(neighbours, self._y.__getitem__), column)))
         top = min((y - size.height / 2 for y, size in zip(self._y, self._sizes, strict=True)), default=0)
@@ -101,7 +101,7 @@ class _Columns:
             yield from ((column, self._after) for column in reversed(self._columns))
 
     def _settle(self, column: Sequence[int], wanted: Sequence[float]) -> None:
-        """Least squares: what would overlap moves as one block to the middle of what it wants."""
+        """Minimizes the squared distances: overlapping vertices become a block at the mean of the wanted heights."""
         shifts = self._shifts(column)
         blocks: list[tuple[float, int]] = []
         for want, shift in zip(wanted, shifts, strict=True):
@@ -109,12 +109,12 @@ class _Columns:
             while blocks and blocks[-1][0] >= block[0]:
                 block = _joined(blocks.pop(), block)
             blocks.append(block)
-        settled = [y for y, count in blocks for _ in range(count)]
-        for vertex, y, shift in zip(column, settled, shifts, strict=True):
+        heights = [y for y, count in blocks for _ in range(count)]
+        for vertex, y, shift in zip(column, heights, shifts, strict=True):
             self._y[vertex] = y + shift
 
     def _shifts(self, column: Sequence[int]) -> list[float]:
-        """Heights of the column's vertices if they stood as closely as they may."""
+        """Returns the heights of the column's vertices if they are packed as closely as possible."""
         heights = [self._sizes[vertex].height for vertex in column]
         shifts = [0.0]
         for one, other in pairwise(heights):
@@ -122,7 +122,7 @@ class _Columns:
         return shifts[: len(column)]
 
     def layout(self, edges: Sequence[tuple[int, int]]) -> Layout:
-        """What came of it."""
+        """Returns the finished layout. Call it last."""
         widths = [max(self._sizes[vertex].width for vertex in column) for column in self._columns]
         lefts = [sum(widths[:rank]) + rank * _BETWEEN_COLUMNS for rank in range(len(widths) + 1)]
         centres = [Point(lefts[r] + widths[r] / 2, y) for r, y in zip(self._ranks, self._y, strict=True)]
@@ -135,7 +135,7 @@ class _Columns:
         return Layout(centres[:nodes], routes, Size(max(lefts[-1] - _BETWEEN_COLUMNS, 0), height))
 
     def _route(self, edge: int, centres: Sequence[Point], widths: Sequence[float]) -> Iterator[Point]:
-        """From the right side of the left node to the left side of the right one."""
+        """Yields the points of an edge, from the right side of its left node to the left side of its right node."""
         chain = self._chains[edge]
         for here, vertex in enumerate(chain):
             x, y = centres[vertex]
@@ -146,7 +146,7 @@ class _Columns:
                 yield Point(x + half, y + self._port(edge, here, chain[here + 1], self._after[vertex]))
 
     def _port(self, edge: int, here: int, other: int, neighbours: list[int]) -> float:
-        """How far from the middle of the side: edges of a node do not end in one point."""
+        """Returns the edge's distance from the middle of the node's side, so that edges do not all end in one point."""
         if len(neighbours) == 1:
             return 0.0
         step = min(_PORTS, self._sizes[self._chains[edge][here]].height * 0.7 / len(neighbours))
@@ -154,12 +154,12 @@ class _Columns:
         return (row - (len(neighbours) - 1) / 2) * step
 
 
-def _middle(neighbours: Sequence[Sequence[int]], place: Callable[[int], float]) -> Callable[[int], float]:
-    """The mean place of a vertex's neighbours; its own where there are none."""
+def _middle(neighbours: Sequence[Sequence[int]], position: Callable[[int], float]) -> Callable[[int], float]:
+    """Returns a function that gives the mean position of a vertex's neighbours, or its own if it has none."""
 
     def middle(vertex: int) -> float:
         near = neighbours[vertex]
-        return sum(map(place, near)) / len(near) if near else place(vertex)
+        return sum(map(position, near)) / len(near) if near else position(vertex)
 
     return middle
 

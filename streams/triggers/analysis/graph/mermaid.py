@@ -1,4 +1,4 @@
-"""Pictures in Mermaid, which code hosts and wikis draw."""
+"""Writes pictures in Mermaid, which code hosts and wikis draw."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from triggers.analysis.graph.colours import colour
 from triggers.analysis.graph.picture import Edge, Line, Node, Picture, Shape
 
 MOST_EDGES: Final = 500
-"""What Mermaid draws unless its `maxEdges` says otherwise."""
+"""Mermaid's default for `maxEdges`; it does not draw a picture with more edges."""
 
 _BRACKETS: Final = {Shape.TRIGGER: ("([", "])"), Shape.TASK: ("[", "]"), Shape.OPERATOR: ("{{", "}}")}
 _ARROWS: Final = {Line.AFTER: "-->", Line.EVERY: "==>", Line.UNLESS: "-.-x", Line.AGAIN: "-.->"}
@@ -17,7 +17,7 @@ _ENTITIES: Final = {ord(char): f"#{ord(char)};" for char in '"#&<>`\\|'}
 
 
 def mermaid(picture: Picture) -> str:
-    """The picture, from left to right."""
+    """Returns the picture in Mermaid, drawn from left to right."""
     return "\n".join((*_lines(picture), ""))
 
 
@@ -45,10 +45,10 @@ def _arrow(edge: Edge) -> str:
 
 
 def _text(text: str) -> str:
-    """What Mermaid shows as it is."""
+    """Escapes text so that Mermaid shows it literally, on one line."""
     return " ".join(text.split()).translate(_ENTITIES)
 
 
 def _plain(text: str) -> str:
-    """A title: the rest of its line, without what would begin something else."""
+    """Removes the characters that would end the title before the end of its line."""
     return " ".join(text.translate({ord(char): " " for char in ";{}"}).split())

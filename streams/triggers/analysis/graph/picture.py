@@ -1,4 +1,4 @@
-"""Nodes and edges, before they are drawn."""
+"""Pictures as nodes and edges, independent of the format in which they are drawn."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from msgspec import Struct
 
 
 class Shape(StrEnum):
-    """What a node is."""
+    """The kind of a node."""
 
     TRIGGER = "trigger"
-    """What an application fires, or an event with which it did."""
+    """A trigger that applications fire, or an event with which one did."""
     TASK = "task"
     """A rule, or an instance of one."""
     OPERATOR = "operator"
-    """What an operator did."""
+    """An operation of an operator."""
 
 
 class Line(StrEnum):
-    """What an edge means."""
+    """The meaning of an edge."""
 
     AFTER = "after"
     EVERY = "every"
@@ -29,19 +29,19 @@ class Line(StrEnum):
 
 
 class Node(Struct, frozen=True, kw_only=True):
-    """A thing with a name."""
+    """A node of a picture."""
 
     id: str
     """Unique in its picture."""
     shape: Shape
     lines: tuple[str, ...]
-    """Its text."""
+    """The lines of its text."""
     status: str | None = None
-    """Of an instance."""
+    """The status, if the node is an instance."""
 
 
 class Edge(Struct, frozen=True, kw_only=True):
-    """From a cause to its effect."""
+    """An edge from a cause to its effect."""
 
     source: str
     target: str

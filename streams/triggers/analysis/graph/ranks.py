@@ -1,4 +1,4 @@
-"""Columns of a picture: every edge leads to the right, but for those that close a cycle."""
+"""Assigns the nodes of a picture to columns so that every edge leads to the right, except those that close a cycle."""
 
 from __future__ import annotations
 
@@ -6,29 +6,29 @@ from collections.abc import Iterator, Sequence
 
 
 def ranks_of(nodes: int, edges: Sequence[tuple[int, int]]) -> list[int]:
-    """The column of each node, from 0; an edge to a lower column closes a cycle, one to its own node is a loop."""
+    """Returns the column of each node, from 0. Only edges that close a cycle lead to a lower column."""
     targets: list[list[int]] = [[] for _ in range(nodes)]
     for source, target in edges:
         targets[source].append(target)
-    place = {node: number for number, node in enumerate(_order(targets))}
+    order = {node: number for number, node in enumerate(_order(targets))}
     ahead: list[set[int]] = [set() for _ in range(nodes)]
     for source, target in edges:
-        first, last = sorted((source, target), key=place.__getitem__)
+        first, last = sorted((source, target), key=order.__getitem__)
         if first != last:
             ahead[first].add(last)
-    return _longest(list(place), ahead)
+    return _longest(list(order), ahead)
 
 
 def _order(targets: Sequence[Sequence[int]]) -> list[int]:
-    """Every node before what it leads to: depth first, backwards. Only what closes a cycle leads back."""
-    found, seen = list[int](), set[int]()
+    """Sorts nodes topologically, by a reversed depth-first search. Only edges that close a cycle lead back."""
+    order, seen = list[int](), set[int]()
     for start in reversed(range(len(targets))):
-        found += _finished(start, targets, seen)
-    return found[::-1]
+        order += _finished(start, targets, seen)
+    return order[::-1]
 
 
 def _finished(start: int, targets: Sequence[Sequence[int]], seen: set[int]) -> Iterator[int]:
-    """Nodes that can be reached and were not seen, each after those that it leads to."""
+    """Yields the nodes that can be reached and were not seen, each after those to which it leads."""
     ahead = [(start, iter(targets[start]))] if start not in seen else []
     seen.add(start)
     while ahead:
@@ -43,7 +43,7 @@ def _finished(start: int, targets: Sequence[Sequence[int]], seen: set[int]) -> I
 
 
 def _longest(order: Sequence[int], ahead: Sequence[set[int]]) -> list[int]:
-    """Each node right of all that lead to it; one that nothing leads to as near as can be."""
+    """Puts each node right of all that lead to it, and a node without predecessors just left of its nearest target."""
     ranks, entered = [0] * len(order), set[int]()
     for node in order:
         for target in ahead[node]:

@@ -1,4 +1,4 @@
-"""Rules as a picture: triggers, tasks, and which waits for which."""
+"""Draws rules: triggers, tasks, and which waits for which."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from triggers.core.plan import Plan, TaskConfig
 
 
 def picture_of_rules(plan: Plan, title: str) -> Picture:
-    """Every trigger that a rule uses, every task. A task whose name another one uses is its own trigger."""
+    """Returns a picture of all tasks and of the triggers that their rules use. A task's name is no separate node."""
     used = dict.fromkeys(trigger for task in plan.tasks.values() for trigger in (*task.after, *task.unless))
     triggers = [trigger for trigger in used if trigger not in plan.tasks]
     return Picture(

@@ -1,4 +1,4 @@
-"""A session as a picture: what each instance came from."""
+"""Draws a session: what caused each instance."""
 
 from __future__ import annotations
 
@@ -8,18 +8,24 @@ from triggers.analysis.graph.causes import By, Cause, CausedInstance
 from triggers.analysis.graph.picture import Edge, Line, Node, Picture, Shape
 
 
-def picture_of_session(found: Sequence[CausedInstance], title: str) -> Picture:
-    """Instances, events of applications that they used, operations, and the lines between them."""
+def picture_of_session(instances: Sequence[CausedInstance], title: str) -> Picture:
+    """Returns a picture of the instances, the events that they used, operations, and the edges between them."""
     outside = {
-        cause.event.offset: cause for one in found for cause in one.causes if cause.by in {By.APPLICATION, By.OPERATOR}
+        cause.event.offset: cause
+        for one in instances
+        for cause in one.causes
+        if cause.by in {By.APPLICATION, By.OPERATOR}
     }
     return Picture(
         title=title,
         nodes=(
             *(_event(outside[offset]) for offset in sorted(outside)),
-            *(Node(id=one.name, shape=Shape.TASK, lines=(one.name, one.status), status=one.status) for one in found),
+            *(
+                Node(id=one.name, shape=Shape.TASK, lines=(one.name, one.status), status=one.status)
+                for one in instances
+            ),
         ),
-        edges=tuple(edge for one in found for edge in _edges(one)),
+        edges=tuple(edge for one in instances for edge in _edges(one)),
     )
 
 

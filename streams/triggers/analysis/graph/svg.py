@@ -1,4 +1,4 @@
-"""Pictures as SVG, laid out here: no Graphviz has to be installed."""
+"""Writes pictures as SVG. They are laid out here, so Graphviz need not be installed."""
 
 from __future__ import annotations
 
@@ -38,28 +38,28 @@ markerUnits="userSpaceOnUse" orient="auto"><path d="M3 0V12" stroke="#b3261e" st
 
 
 def svg(picture: Picture) -> str:
-    """The picture from left to right, a page by itself."""
+    """Returns the picture as a whole SVG document, drawn from left to right."""
     numbers = {node.id: number for number, node in enumerate(picture.nodes)}
     sizes = [_size(node) for node in picture.nodes]
-    found = lay_out(sizes, [(numbers[edge.source], numbers[edge.target]) for edge in picture.edges])
-    width = max(found.size.width, _width(picture.title) * 1.3) + 2 * _MARGIN
-    height = found.size.height + _TITLE + _LOOP + 2 * _MARGIN
+    layout = lay_out(sizes, [(numbers[edge.source], numbers[edge.target]) for edge in picture.edges])
+    width = max(layout.size.width, _width(picture.title) * 1.3) + 2 * _MARGIN
+    height = layout.size.height + _TITLE + _LOOP + 2 * _MARGIN
     return "\n".join((
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width:.0f}" height="{height:.0f}" role="img">',
         f"<title>{_text(picture.title)}</title>",
         _HEAD,
         f'<text class="title" x="{_MARGIN:.0f}" y="{_MARGIN + _FONT:.0f}">{_text(picture.title)}</text>',
         f'<g transform="translate({_MARGIN:.0f} {_MARGIN + _TITLE + _LOOP:.0f})">',
-        *_lines(picture, found, sizes, numbers),
+        *_lines(picture, layout, sizes, numbers),
         "</g>\n</svg>\n",
     ))  # fmt: skip
 
 
-def _lines(picture: Picture, found: Layout, sizes: list[Size], numbers: dict[str, int]) -> Iterator[str]:
-    for edge, route in zip(picture.edges, found.routes, strict=True):
+def _lines(picture: Picture, layout: Layout, sizes: list[Size], numbers: dict[str, int]) -> Iterator[str]:
+    for edge, route in zip(picture.edges, layout.routes, strict=True):
         number = numbers[edge.source]
-        yield from _edge(edge, route, found.centres[number], sizes[number])
-    for node, centre, size in zip(picture.nodes, found.centres, sizes, strict=True):
+        yield from _edge(edge, route, layout.centres[number], sizes[number])
+    for node, centre, size in zip(picture.nodes, layout.centres, sizes, strict=True):
         yield from _node(node, centre, size)
 
 
@@ -99,7 +99,7 @@ def _edge(edge: Edge, route: list[Point], centre: Point, size: Size) -> Iterator
 
 
 def _path(route: list[Point]) -> str:
-    """Curves between columns, straight lines past them."""
+    """Returns a path with curves between columns and straight lines through them."""
     parts = [f"M{route[0].x:.1f} {route[0].y:.1f}"]
     for number, (one, other) in enumerate(pairwise(route)):
         middle = (one.x + other.x) / 2
@@ -115,11 +115,11 @@ def _loop(centre: Point, size: Size) -> str:
 
 
 def _label_place(route: list[Point]) -> Point:
-    """The middle of the last curve: near what the edge leads to."""
+    """Returns the middle of the last curve, which is near the edge's target."""
     one, other = route[-2:]
     return Point((one.x + other.x) / 2, (one.y + other.y) / 2 + 3)
 
 
 def _text(text: str) -> str:
-    """What XML can hold of it."""
+    """Escapes text for XML, with spaces for the characters that XML cannot hold."""
     return escape("".join(" " if category(char) in {"Cc", "Cs"} else char for char in text))
