@@ -1,4 +1,4 @@
-"""Trigger kwargs through the Filters library."""
+"""Applies filters of the optional Filters library to trigger kwargs, for `TaskContext.filter_kwargs`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ except ModuleNotFoundError as error:  # pragma: no cover  # the message is teste
 
 
 def filter_kwargs(kwargs: Mapping[str, Any], filters: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """See `TaskContext.filter_kwargs`."""
     of_triggers = {trigger: f.Optional(default={}) | f.FilterMapper(dict(keys)) for trigger, keys in filters.items()}
     runner = f.FilterRunner(
         f.FilterMapper(of_triggers, allow_missing_keys=True, allow_extra_keys=True), dict(kwargs or {})
