@@ -124,7 +124,7 @@ def test_what_never_gets_better_ends_at_the_read_timeout_with_the_reason(site: S
 def test_a_server_that_is_no_worker_is_no_owner(site: Site, strange: Answer) -> None:
     site.answer = lambda _: strange
 
-    with pytest.raises(OwnerUnavailable, match="no worker"):
+    with pytest.raises(OwnerUnavailable, match="not a worker"):
         reader_of([site.url]).read("s1")
 
 
