@@ -9,7 +9,7 @@ from triggers.exceptions import with_context
 
 try:
     import filters as f
-except ModuleNotFoundError as error:  # pragma: no cover  # the message is tested in a process of its own
+except ModuleNotFoundError as error:  # pragma: no cover  # a separate process tests the message
     raise ImportError("filter_kwargs needs the Filters library: pip install 'kafka-triggers[filters]'") from error
 
 

@@ -40,7 +40,7 @@ class TaskContext:
         self.storage_type = storage_type
         """Key of the session's storage in `storage_backends`."""
         self.storage_uid = storage_uid
-        """UID of the session."""
+        """UID of the task's session."""
         self.trigger_kwargs: dict[str, Any] = dict(trigger_kwargs or {})
         """Kwargs of the instance by trigger: what each trigger was fired with, merged over the rule's `withParams`."""
         self.extra_args = extra_args

@@ -135,27 +135,27 @@ class TaskInstance:
 
     @property
     def can_schedule(self) -> bool:
-        """Whether the instance is unstarted."""
+        """True if the instance is unstarted."""
         return self.status == Status.UNSTARTED
 
     @property
     def can_skip(self) -> bool:
-        """Whether `skip_failed_instance` accepts the instance."""
+        """True if `skip_failed_instance` accepts the instance."""
         return self.status == Status.FAILED
 
     @property
     def can_replay(self) -> bool:
-        """Whether `replay_failed_instance` accepts the instance."""
+        """True if `replay_failed_instance` accepts the instance."""
         return self.status == Status.FAILED
 
     @property
     def can_abandon(self) -> bool:
-        """Whether the instance is unstarted and all triggers in `unless` were fired."""
+        """True if the instance is unstarted and all triggers in `unless` were fired."""
         return self.can_schedule and bool(self.config.unless) and self.config.unless <= self.abandon_state
 
     @property
     def can_run(self) -> bool:
-        """Whether the instance is unstarted, has the kwargs of all triggers in `after` and cannot be abandoned."""
+        """True if the instance is unstarted, has the kwargs of all triggers in `after` and cannot be abandoned."""
         complete = bool(self.config.after) and self.config.after <= self.kwargs.keys()
         return self.can_schedule and complete and not self.can_abandon
 
@@ -177,7 +177,7 @@ class TaskInstance:
 
     @property
     def is_resolved(self) -> bool:
-        """Whether the instance is finished, skipped, abandoned or replayed. A failed one is unresolved."""
+        """True if the instance is finished, skipped, abandoned or replayed. A failed one is unresolved."""
         return self.status in RESOLVED
 
     @property
@@ -197,12 +197,12 @@ class TaskInstance:
 
     @property
     def logs_relevant(self) -> bool:
-        """Whether the logs matter. Those of abandoned, replayed and skipped instances do not."""
+        """True if the logs matter. Those of abandoned, replayed and skipped instances do not."""
         return self.status not in _LOGS_IRRELEVANT
 
     @property
     def logs_resolved(self) -> bool:
-        """Whether the logs are irrelevant, below `LOG_LEVEL_THRESHOLD`, or marked as resolved."""
+        """True if the logs are irrelevant, below `LOG_LEVEL_THRESHOLD`, or marked as resolved."""
         harmless = self.log_level < self.LOG_LEVEL_THRESHOLD
         return not self.logs_relevant or harmless or bool(self.metadata.get(self.META_LOGS_RESOLVED, False))
 

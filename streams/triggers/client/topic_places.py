@@ -61,7 +61,7 @@ def _runs(offsets: Sequence[int]) -> Iterator[list[int]]:
 
 
 class _Places(NamedTuple):
-    """What is needed to read offsets of one partition."""
+    """The clients that read offsets of one partition."""
 
     settings: Settings
     consumer: Consumer

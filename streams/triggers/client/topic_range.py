@@ -88,7 +88,7 @@ class _Reading:
 
     @property
     def is_under_way(self) -> bool:
-        """Whether a partition has not been read to its end."""
+        """True if a partition has not been read to its end."""
         return bool(self._ends)
 
     def start(self, ranges: Mapping[int, tuple[int, int]]) -> None:

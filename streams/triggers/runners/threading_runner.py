@@ -25,10 +25,10 @@ class ThreadingTaskRunner(BaseTaskRunner):
     triggers__registry_key: ClassVar[str] = "threading"
 
     allow_python_path_target: ClassVar[bool] = False
-    """Whether a rule's `run` may be the dotted path of a task class. It can import any module, so use it in tests."""
+    """True if a rule's `run` may be the dotted path of a task class. It can import any module, so use it in tests."""
 
     waits_for_cooldown: ClassVar[bool] = True
-    """Whether the runner waits for the cooldown of a retry. `triggers.testing` sets it to False."""
+    """True if the runner waits for the cooldown of a retry. `triggers.testing` sets it to False."""
 
     _threads: ClassVar[list[threading.Thread]] = []
 

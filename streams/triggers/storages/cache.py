@@ -12,7 +12,7 @@ from triggers.storages.cache_locks import resolve_cache
 try:
     from django.core.cache import DEFAULT_CACHE_ALIAS, BaseCache, caches
     from django.core.cache.backends.base import DEFAULT_TIMEOUT
-except ImportError as error:  # pragma: no cover  # the message is tested in a process of its own
+except ImportError as error:  # pragma: no cover  # a separate process tests the message
     raise ImportError("CacheStorageBackend needs Django: pip install 'kafka-triggers[django]'") from error
 
 from triggers.storages.checked_cache import check_timeout, checked_cache

@@ -19,7 +19,7 @@ from triggers.storages.lock_errors import LockAcquisitionFailed, NotSupported
 try:
     from django.core.cache import DEFAULT_CACHE_ALIAS, BaseCache, InvalidCacheBackendError, caches
     from django.core.cache.backends.locmem import LocMemCache
-except ImportError as error:  # pragma: no cover  # the message is tested in a process of its own
+except ImportError as error:  # pragma: no cover  # a separate process tests the message
     raise ImportError("Django's cache needs Django: pip install 'kafka-triggers[django]'") from error
 
 log = logging.getLogger(__name__)

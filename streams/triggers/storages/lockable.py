@@ -28,7 +28,7 @@ class Lockable(ABC):
 
     @property
     def has_lock(self) -> bool:
-        """Whether the current thread holds the lock through this object."""
+        """True if the current thread holds the lock through this object."""
         return self._holder is threading.current_thread()
 
     @contextmanager
