@@ -1,4 +1,4 @@
-"""Every consumer of the package is known: docs/guarantees.md says why it skips nothing."""
+"""The package has only the known consumers. docs/guarantees.md explains why none of them skips records."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ def sources() -> dict[str, str]:
 
 
 def test_every_consumer_of_the_package_is_known() -> None:
-    found = {name for name, text in sources().items() if re.search(r"\bConsumer\(", text)}
+    names = {name for name, text in sources().items() if re.search(r"\bConsumer\(", text)}
 
-    assert found == READ_RECORDS | READ_OFFSETS_ONLY
+    assert names == READ_RECORDS | READ_OFFSETS_ONLY
 
 
-def test_no_consumer_chooses_a_place_by_itself() -> None:
+def test_no_consumer_resets_its_offset_automatically() -> None:
     code = "\n".join(sources().values())
 
     assert set(re.findall(r'"auto.offset.reset": (.+?),', code)) == {'"error"'}
     assert re.findall(r"\bOFFSET_(?:BEGINNING|END|STORED|INVALID)\b", code) == []
 
 
-def test_who_only_asks_for_offsets_is_never_assigned_anything() -> None:
+def test_a_consumer_that_only_reads_offsets_is_never_assigned_a_partition() -> None:
     texts = sources()
 
     assert [name for name in READ_OFFSETS_ONLY if re.search(r"\.(assign|subscribe|consume|poll)\(", texts[name])] == []
