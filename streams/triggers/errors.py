@@ -2,14 +2,14 @@
 
     TriggersError
     ├── CallError                    fix the call; also a ValueError
-    │   ├── SettingsError                a setting, so a TRIGGERS_* variable, has a wrong value
+    │   ├── SettingsError                a setting or TRIGGERS_* variable has a wrong value
     │   ├── InvalidConfiguration         a rule is wrong; the message names the task, the key and the fix
     │   ├── SessionExists                an import found that its session exists already
     │   ├── WrongStatus                  the instance's status does not allow the operation
     │   ├── TooLarge                     the record would exceed the size limit of its topic
     │   │   └── TooManyCommands              one event would cause more commands than a worker can hold in memory
     │   └── BeingDeleted                 the session is being deleted in steps; send the event again afterwards
-    ├── RecordsMissing               a reader had to stop, or it would skip records; the message names the fix
+    ├── RecordsMissing               a reader stopped, because it would skip records; the message names the fix
     │   ├── RecordsRemoved               retention removed records before they were read
     │   └── RecordsSkipped               the Kafka client repeatedly skips records that are on the topic
     ├── NotFound                     fix the name; also a LookupError

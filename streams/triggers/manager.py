@@ -42,13 +42,13 @@ class Named(Protocol):
 class TriggerManager:
     """The API of one session: fire triggers, change the rules, resolve failed instances.
 
-    Every method that changes the session writes one event and blocks until the storage has stored it. On the stream,
-    that is when Kafka has acknowledged the event; a worker applies it later and runs the hooks. An embedded storage
-    applies the event at once: before the method returns, it hands the scheduled instances to their runner and runs the
-    hooks. Calling a method again writes a second event, unless its docstring says otherwise.
+    A method that changes the session writes one event and blocks until it is stored; calling it again writes another.
+    On the stream, it returns when Kafka has acknowledged the event. A worker applies the event later, or dead-letters
+    it if the session no longer allows it; `triggers hooks` runs the hooks. With an embedded storage, the method itself
+    applies the event, hands the scheduled instances to their runner and runs the hooks.
 
-    Besides the errors named in the docstrings, every method raises what its storage raises: TryAgain if the storage
-    does not answer, TooLarge if the event exceeds `max_payload_bytes`.
+    Besides the errors that the docstrings name, every method raises what its storage raises: TryAgain if the storage
+    does not answer, and on the stream TooLarge if the event exceeds `max_payload_bytes`.
     """
 
     triggers__registry_key: ClassVar[str] = "default"
@@ -96,8 +96,8 @@ class TriggerManager:
     def delete_session(self) -> None:
         """Deletes the session with its rules, instances and kwargs, even while tasks are running.
 
-        Results that arrive later have no effect. Calling it again has no further effect. A later event starts a new
-        session with the same UID.
+        Calling it again, and results that arrive later, have no effect. A later event starts a new session with the
+        same UID. The stream deletes a large session in steps, and dead-letters such an event until the last of them.
         """
         self._happen(DeletionRequested())
 
@@ -109,7 +109,7 @@ class TriggerManager:
         `replacement_kwargs` maps triggers to kwargs and replaces all kwargs of the instance, so `{}` runs the task
         without any.
 
-        Raises InstanceNotFound, and WrongStatus if the instance is not failed, so also if it was already replayed.
+        Raises InstanceNotFound, and WrongStatus if the instance is not failed, for example because it was replayed.
         """
         kwargs = None if replacement_kwargs is None else encode_object(replacement_kwargs, "replacement_kwargs")
         name = self._failed(failed_instance, "replayed")
@@ -122,7 +122,7 @@ class TriggerManager:
 
         With `cascade`, the task's name is fired with `result` as its kwargs, as if the task had returned `result`.
 
-        Raises InstanceNotFound, and WrongStatus if the instance is not failed, so also if it was already skipped.
+        Raises InstanceNotFound, and WrongStatus if the instance is not failed, for example because it was skipped.
         """
         encoded = encode_object(result, "result")
         name = self._failed(failed_instance, "skipped")
@@ -140,7 +140,7 @@ class TriggerManager:
     ) -> TaskInstance:
         """Sets the status of an instance by hand, merges `metadata` into it and returns the changed instance.
 
-        With `cascade`, the task's name is fired with `cascade_kwargs`. It waits until the session can be read again.
+        With `cascade`, the task's name is fired with `cascade_kwargs`. Blocks until the event is applied.
 
         Raises InstanceNotFound, and WrongStatus for a change that is only allowed with `force`.
         """

@@ -58,8 +58,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     `TooLarge`; a worker dead-letters them."""
 
     decisions: bool = False
-    """Publish every decision to `<ns>.decisions`, for hooks and audits. The topic must exist: `triggers topics create`
-    creates it if this is set."""
+    """If true, every decision is published to `<ns>.decisions`, for hooks and audits. The topic must exist:
+    `triggers topics create` creates it if this is set."""
 
     schema_registry_url: str = ""
     """URL of the Confluent schema registry for events in Confluent framing, such as `http://host:port` or
@@ -74,7 +74,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Number of deliveries after which a task that kills its Celery worker every time is reported as failed."""
 
     hook_attempts: int = 5
-    """Number of times that a hook which raises is run before its decision is dead-lettered."""
+    """Maximum number of times that a failing hook is run before its decision is dead-lettered."""
 
     publish_timeout_s: float = 30.0
     """Time for which `fire()` waits for the broker's acknowledgement before it raises `BrokerUnavailable`."""
