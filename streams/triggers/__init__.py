@@ -39,9 +39,9 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401  # a class that is not imported yet
-    """CacheStorageBackend brings Django with it, so it is imported when it is asked for."""
+    """Imports `CacheStorageBackend` on first use, because its module needs Django."""
     if name != "CacheStorageBackend":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from triggers.storages.cache import CacheStorageBackend  # noqa: PLC0415  # it brings Django
+    from triggers.storages.cache import CacheStorageBackend  # noqa: PLC0415  # it needs Django
 
     return CacheStorageBackend

@@ -1,4 +1,4 @@
-"""One run of a task whose session is in an embedded storage: hops 7 and 8 without Kafka."""
+"""Hops 7 and 8 without Kafka: runs a task whose session is in an embedded storage and reports its result."""
 
 from __future__ import annotations
 
@@ -20,14 +20,15 @@ log = logging.getLogger(__name__)
 
 
 def run_embedded(context: TaskContext, body: Body) -> Kwargs | None:
-    """Run the body and report what becomes of it to the session. Raises what the body raises, after reporting it.
+    """Runs the body and reports its result to the session.
 
-    A command that is delivered again after its attempt has a result, or was replayed, does not run.
+    An exception of the body is reported and raised again. If the command is delivered again after its attempt got a
+    result or was replayed, the body does not run and None is returned.
     """
     name = CommandName(session=context.storage_uid, instance=context.instance_name, attempt=context.attempt)
     begun = _report(context, started(name))
     if begun.outcome == Outcome.STALE and not _may_run(context):
-        log.info("session %s: %s was delivered again and does not run", name.session, name.instance)
+        log.info("session %s: %s was delivered again and is not run again", name.session, name.instance)
         return None
     try:
         outcome = body(context)
@@ -40,7 +41,7 @@ def run_embedded(context: TaskContext, body: Body) -> Kwargs | None:
 
 
 def _event(name: CommandName, outcome: Kwargs | StatusSetByTask | RetryAsked, log_level: int) -> Event:
-    """Raises CallError for a result that cannot be kept."""
+    """Returns the event that reports the outcome. Raises CallError if the result cannot be encoded."""
     if isinstance(outcome, Mapping):
         encode_object(outcome, "result")
         return finished(name, outcome, log_level, NO_LIMIT)
@@ -48,11 +49,11 @@ def _event(name: CommandName, outcome: Kwargs | StatusSetByTask | RetryAsked, lo
 
 
 def _report(context: TaskContext, event: Event) -> Decision:
-    """A hook that raises cannot undo what has happened."""
+    """Writes the event, then runs the hooks. An exception of a hook is logged, because the event is written already."""
     manager = context.manager
     decision = manager.record(event)
     if decision is None:
-        raise TypeError(f"storage {context.storage_type!r} has workers of its own")
+        raise TypeError(f"storage {context.storage_type!r} is not an embedded storage: its workers report results")
     try:
         manager.run_hooks(event, decision)
     except Exception:
@@ -61,7 +62,7 @@ def _report(context: TaskContext, event: Event) -> Decision:
 
 
 def _may_run(context: TaskContext) -> bool:
-    """Whether the attempt has no result yet: its first run was lost, or goes on somewhere else."""
+    """Returns whether the attempt is open: its first run was lost, or another process is still running it."""
     context.manager.storage.refresh()
     instance = context.task_instance
     return not instance.engine.get("settled", False) and context.attempt in {0, instance.attempt}

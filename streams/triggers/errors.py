@@ -1,46 +1,46 @@
-"""Every error of the package, sorted by what the caller should do.
+"""All errors of the package, grouped by what the caller should do.
 
     TriggersError
     ├── CallError                    fix the call; also a ValueError
-    │   ├── SettingsError                a setting or TRIGGERS_* variable is wrong
-    │   ├── InvalidConfiguration         a rule is wrong; names the task, the key and the fix
-    │   ├── SessionExists                an import found its session there already
+    │   ├── SettingsError                a setting or TRIGGERS_* variable has a wrong value
+    │   ├── InvalidConfiguration         a rule is wrong; the message names the task, the key and the fix
+    │   ├── SessionExists                an import found that its session exists already
     │   ├── WrongStatus                  the instance's status does not allow the operation
-    │   ├── TooLarge                     the record would exceed the topic's limit
-    │   │   └── TooManyCommands              one event would cause more commands than a worker can hold
-    │   └── BeingDeleted                 the session goes in steps; the event may come again when it is gone
-    ├── RecordsMissing               a reader cannot go on without leaving records out; the message says what to do
-    │   ├── RecordsRemoved               the topic has let go of records that were not read
-    │   └── RecordsSkipped               the Kafka client leaves records out, also when it is asked again
+    │   ├── TooLarge                     the record would exceed the size limit of its topic
+    │   │   └── TooManyCommands              one event would cause more commands than a worker can hold in memory
+    │   └── BeingDeleted                 the session is being deleted in steps; send the event again afterwards
+    ├── RecordsMissing               a reader stopped, because it would skip records; the message names the fix
+    │   ├── RecordsRemoved               retention removed records before they were read
+    │   └── RecordsSkipped               the Kafka client repeatedly skips records that are on the topic
     ├── NotFound                     fix the name; also a LookupError
     │   ├── SessionNotFound
     │   ├── TaskNotFound
     │   ├── InstanceNotFound
-    │   └── EventsExpired                the topic has let go of events that the question needs
-    ├── TryAgain                     nothing is wrong with the call; the same call may succeed later
-    │   ├── BrokerUnavailable
-    │   └── OwnerUnavailable             the worker that owns the session is away or recovering
-    └── Undecodable                  a record that cannot be read; it goes to the dead letters
+    │   └── EventsExpired                retention removed events that are needed for the answer
+    ├── TryAgain                     the call is correct; repeat it later
+    │   ├── BrokerUnavailable            an event may have been written; repeat it with the same `event_id`
+    │   └── OwnerUnavailable             the worker that owns the session is away or restoring it
+    └── Undecodable                  a record cannot be decoded; it becomes a dead letter
 
-The class docstring is the default message. Facts are attributes.
+The docstring of a class is its default message.
 """
 
 from __future__ import annotations
 
 
 class TriggersError(Exception):
-    """Something went wrong in Triggers."""
+    """Triggers could not do what it was asked to do."""
 
     def __init__(self, message: str | None = None) -> None:
         super().__init__(message or type(self).__doc__)
 
 
 class CallError(TriggersError, ValueError):
-    """The call has a wrong argument."""
+    """An argument of the call is wrong."""
 
 
 class SettingsError(CallError):
-    """A setting is wrong."""
+    """A setting has a wrong value."""
 
 
 class InvalidConfiguration(CallError):
@@ -48,7 +48,7 @@ class InvalidConfiguration(CallError):
 
 
 class SessionExists(CallError):
-    """The session is there already."""
+    """The session exists already."""
 
 
 class WrongStatus(CallError):
@@ -60,27 +60,27 @@ class TooLarge(CallError):
 
 
 class TooManyCommands(TooLarge):
-    """One event may not cause so many commands. The session object that raised it must be thrown away."""
+    """The event would cause more commands than a worker can hold. Discard the session object, which is half changed."""
 
 
 class BeingDeleted(CallError):
-    """The session is being deleted; send the event again a moment later."""
+    """The session is being deleted; send the event again when that is done."""
 
 
 class RecordsMissing(TriggersError):
-    """Records that must be read cannot be read."""
+    """Records that must not be skipped cannot be read."""
 
 
 class RecordsRemoved(RecordsMissing):
-    """The topic no longer has records that were not read yet; its retention is too short."""
+    """The topic's retention removed records before they were read; set a longer retention."""
 
 
 class RecordsSkipped(RecordsMissing):
-    """The Kafka client leaves out records that are on the topic."""
+    """The Kafka client skips records that are on the topic."""
 
 
 class NotFound(TriggersError, LookupError):
-    """There is nothing of that name."""
+    """Nothing has that name."""
 
 
 class SessionNotFound(NotFound):
@@ -100,11 +100,11 @@ class InstanceNotFound(NotFound, KeyError):
 
 
 class EventsExpired(NotFound):
-    """The topic no longer has these events; its retention must be longer than sessions live."""
+    """The topic's retention removed these events; it must be longer than any session lives."""
 
 
 class TryAgain(TriggersError):
-    """Not possible at this moment; the same call may succeed later."""
+    """The call cannot succeed at the moment; repeat it later."""
 
 
 class BrokerUnavailable(TryAgain):
@@ -112,11 +112,11 @@ class BrokerUnavailable(TryAgain):
 
 
 class OwnerUnavailable(TryAgain):
-    """The worker that owns the session does not answer; it may be starting or recovering."""
+    """The worker that owns the session does not answer; it may be starting or restoring its partitions."""
 
 
 class Undecodable(TriggersError):
-    """The record cannot be decoded."""
+    """The record cannot be decoded. `reason` is the reason of its dead letter, `detail` says more."""
 
     def __init__(self, reason: str, detail: str = "") -> None:
         super().__init__(f"{reason}: {detail}" if detail else reason)

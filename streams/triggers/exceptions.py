@@ -1,4 +1,4 @@
-"""Attach data to an exception. A public name of the Triggers framework."""
+"""Attach data to an exception. A public module of the Triggers framework."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ __all__ = ["with_context"]
 
 
 def with_context(exc: E, context: Mapping[str, Any]) -> E:
-    """The exception with the mapping merged into its `context`, which logs and results show.
+    """Merges a mapping into the exception's `context` and returns the exception. Logs and results show the context.
 
-    A context that is no mapping is kept under `_original_context`.
+    An existing `context` that is not a mutable mapping is moved to the key `_original_context`.
     """
     before = getattr(exc, "context", {})
-    kept = before if isinstance(before, MutableMapping) else {"_original_context": before}
-    kept.update(context)
-    exc.context = kept  # type: ignore[attr-defined]  # that is what this function is for
+    merged = before if isinstance(before, MutableMapping) else {"_original_context": before}
+    merged.update(context)
+    exc.context = merged  # type: ignore[attr-defined]  # exceptions have no such attribute
     return exc

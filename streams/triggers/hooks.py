@@ -1,7 +1,7 @@
-"""Hooks on Kafka: a manager's `_post_fire`, `_post_replay` and `_post_skip`, after the decisions that they report.
+"""Hooks on Kafka: runs a manager's `_post_fire`, `_post_replay` and `_post_skip` for every decision of the feed.
 
-A hook sees its session as it is, never as it was before the decision, and with whatever earlier hooks wrote in it. It
-runs at least once; what it writes to its own session by way of its manager happens once, also when the hook runs again.
+A hook reads its session with the decision applied, and with everything that earlier hooks wrote. It runs at least once.
+What it writes to its own session through its manager is applied once, even if the hook runs again.
 """
 
 from __future__ import annotations
@@ -29,27 +29,27 @@ _DIGEST_BYTES: Final = 12
 
 
 class Hooks(Protocol):
-    """What is told of a decision; `TriggerManager` for one."""
+    """The hooks of one session. `HookRunner` calls them; `TriggerManager` implements them."""
 
     def after_fire(self, trigger_name: str, scheduled: tuple[str, ...]) -> None:
-        """A trigger has fired and scheduled these instances."""
+        """Called after a trigger was fired; `scheduled` are the names of the instances that it scheduled."""
 
     def after_replay(self, original: str, replay: str) -> None:
-        """An instance was replayed, as another one."""
+        """Called after the instance `original` was replayed as the instance `replay`."""
 
     def after_skip(self, instance: str, cascade: bool) -> None:
-        """A failed instance was skipped."""
+        """Called after a failed instance was skipped."""
 
 
 MakeManager = Callable[[str, StreamStorage], Hooks]
-"""(key in the session's configuration, or empty; storage) -> the session's manager."""
+"""Creates a session's manager. Its arguments are the manager's key in the configuration, or "", and the storage."""
 
 
 class HookRunner:
-    """Runs the hooks of decisions. For one thread."""
+    """Reads the decision feed and runs the hooks of each decision. Not thread-safe."""
 
     def __init__(self, settings: Settings, make_manager: MakeManager, group: str = "hooks") -> None:
-        """`group`: the consumer group; two groups each run their hooks."""
+        """`group` is the consumer group. Every group runs the hooks of every decision."""
         self._settings = settings
         self._make_manager = make_manager
         self._group = group
@@ -57,12 +57,12 @@ class HookRunner:
         self._storages = HookStorages(settings, group, publisher, reader, self._last_event)
 
     def run(self, stopping: threading.Event) -> None:
-        """Run hooks until `stopping` is set. Blocks. Raises KafkaException for what does not pass."""
+        """Runs hooks until `stopping` is set. Blocks. Raises KafkaException for errors that are not transient."""
         forget = self._storages.forget
         DecisionConsumer(self._settings, self.handle, group=self._group, on_assigned=forget).run(stopping)
 
     def handle(self, record: DecisionRecord) -> None:
-        """Run the hooks of one decision. Raises what they raise, and TryAgain when the session cannot be reached."""
+        """Runs the hooks of one decision. Raises what they raise, and TryAgain if the session cannot be read."""
         manager = self._make_manager(record.manager, self._storages.of(record))
         for fire in record.fires:
             manager.after_fire(fire.trigger, fire.ready)
@@ -78,7 +78,11 @@ class HookRunner:
 
 
 class HookStorages:
-    """The storages of hooks' managers: they read what the decision and earlier hooks have led to, and write once."""
+    """Creates the storages of the managers that run hooks.
+
+    Such a storage reads a session that includes the decision and the writes of earlier hooks, and its own writes are
+    idempotent.
+    """
 
     def __init__(
         self,
@@ -88,24 +92,27 @@ class HookStorages:
         source: SessionSource,
         last_event: Callable[[int], int],
     ) -> None:
-        """`last_event`: partition of the events -> offset of the last one there."""
+        """`last_event` returns the offset of the last event of a partition."""
         self._settings = settings
         self._group = group
         self._publisher = publisher
         self._source = source
         self._last_event = last_event
         self._reached: dict[int, int] = {}
-        """Partition of the events -> offset that every look at a session must include."""
+        """Offset that every read of a session must include, by partition of the events topic."""
 
     def of(self, record: DecisionRecord) -> StreamStorage:
-        """The storage of the decision's session."""
+        """Returns a storage for the session of the decision."""
         reached = self._reached_by(record)
         publisher = _Repeatable(self._publisher, self._group, record, reached)
         current = _Current(self._source, reached)
         return StreamStorage(record.session, self._settings, publisher=publisher, source=current)
 
     def forget(self) -> None:
-        """Another member may have run hooks meanwhile: what they wrote must be seen."""
+        """Forgets how far each partition must be read; called after a rebalance.
+
+        Another member of the group may have run hooks meanwhile, and reads must include what they wrote.
+        """
         self._reached.clear()
 
     def _reached_by(self, record: DecisionRecord) -> _Reached:
@@ -117,7 +124,7 @@ class HookStorages:
 
 
 class _Reached:
-    """How far one partition must have been applied before anybody looks."""
+    """The offset up to which the events of one partition must be applied before a session is read."""
 
     def __init__(self, offsets: dict[int, int], partition: int) -> None:
         self._offsets = offsets
@@ -133,18 +140,18 @@ class _Reached:
 
 
 class _Current:
-    """Reads that include the decision, and everything that a hook has written on its partition."""
+    """Reads sessions that include the decision and everything that hooks have written to its partition."""
 
     def __init__(self, reader: SessionSource, reached: _Reached) -> None:
         self._reader = reader
         self._reached = reached
 
-    def read(self, uid: str, after: Coordinates | None = None) -> SessionView:  # noqa: ARG002  # it is behind `place`
+    def read(self, uid: str, after: Coordinates | None = None) -> SessionView:  # noqa: ARG002  # `place` includes it
         return self._reader.read(uid, self._reached.place)
 
 
 class _Repeatable:
-    """Gives what a hook writes an id that is the same when the hook runs again."""
+    """Publishes the events of a hook with ids that are the same if the hook runs again."""
 
     def __init__(self, publisher: EventPublisher, group: str, record: DecisionRecord, reached: _Reached) -> None:
         self._publisher = publisher
@@ -158,7 +165,7 @@ class _Repeatable:
         return written
 
     def _id_of(self, event: Event) -> str:
-        """Of the content, not only of its number: a second run may see another session and write something else."""
+        """Derives the id from the content, because a second run may read another state and write other events."""
         digest = blake2b(encode_event(event), digest_size=_DIGEST_BYTES).hexdigest()
         self._written[digest] += 1
         return f"{self._cause}/{digest}/{self._written[digest]}"

@@ -1,4 +1,4 @@
-"""Load an object by its dotted path. A public name of the Triggers framework."""
+"""Load an object by its dotted path. A public module of the Triggers framework."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ from typing import Any
 __all__ = ["dl"]
 
 
-def dl(classpath: str) -> Any:  # noqa: ANN401  # whatever is there
-    """The object of a module. Raises ValueError for a text without a dot, ImportError, AttributeError."""
+def dl(classpath: str) -> Any:  # noqa: ANN401  # any object
+    """Imports a module and returns the object of that name in it.
+
+    Raises ValueError for a path without a dot, and ImportError or AttributeError if there is no such object.
+    """
     if "." not in classpath:
-        raise ValueError(f"{classpath!r} is no path of a module and a name in it")
+        raise ValueError(f"{classpath!r} is not a dotted path: write <module>.<name>")
     return resolve_name(":".join(classpath.rsplit(".", 1)))

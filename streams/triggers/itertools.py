@@ -1,4 +1,4 @@
-"""Merge mappings. A public name of the Triggers framework."""
+"""Merge mappings. A public module of the Triggers framework."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ __all__ = ["merge_dict", "merge_dict_recursive"]
 
 
 def merge_dict(*mappings: Mapping[str, Any]) -> dict[str, Any]:
-    """One dict of all; the later one wins."""
+    """Returns a new dict with the items of all mappings. For equal keys, the last mapping wins."""
     merged: dict[str, Any] = {}
     for mapping in mappings:
         merged.update(mapping)
@@ -17,7 +17,7 @@ def merge_dict(*mappings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def merge_dict_recursive(*mappings: Mapping[str, Any]) -> dict[str, Any]:
-    """One dict of all: mappings merge at every depth, anything else is replaced by the later one."""
+    """Returns a new dict with the items of all mappings. Nested mappings are merged; otherwise, the last value wins."""
     merged: dict[str, Any] = {}
     for mapping in mappings:
         for key, value in mapping.items():

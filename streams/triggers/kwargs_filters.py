@@ -1,4 +1,4 @@
-"""Trigger kwargs through the Filters library."""
+"""Applies filters of the optional Filters library to trigger kwargs, for `TaskContext.filter_kwargs`."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ from triggers.exceptions import with_context
 
 try:
     import filters as f
-except ModuleNotFoundError as error:  # pragma: no cover  # the message is tested in a process of its own
+except ModuleNotFoundError as error:  # pragma: no cover  # a separate process tests the message
     raise ImportError("filter_kwargs needs the Filters library: pip install 'kafka-triggers[filters]'") from error
 
 
 def filter_kwargs(kwargs: Mapping[str, Any], filters: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """See `TaskContext.filter_kwargs`."""
     of_triggers = {trigger: f.Optional(default={}) | f.FilterMapper(dict(keys)) for trigger, keys in filters.items()}
     runner = f.FilterRunner(
         f.FilterMapper(of_triggers, allow_missing_keys=True, allow_extra_keys=True), dict(kwargs or {})

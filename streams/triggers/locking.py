@@ -1,4 +1,4 @@
-"""Locks of embedded sessions. A public name of the Triggers framework.
+"""Locks of embedded sessions. A public module of the Triggers framework.
 
 The stream needs no locks, because every session has a single writer.
 """
@@ -10,7 +10,7 @@ from typing import Any
 from triggers.storages.lock_errors import LockAcquisitionFailed, NotSupported
 from triggers.storages.lockable import Lockable
 
-__all__ = ["LockAcquisitionFailed", "Lockable", "NotSupported", "acquire_lock", "resolve_cache"]  # noqa: F822  # see below
+__all__ = ["LockAcquisitionFailed", "Lockable", "NotSupported", "acquire_lock", "resolve_cache"]  # noqa: F822  # lazy
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401  # functions of a module that needs Django

@@ -1,4 +1,4 @@
-"""Hop 1: what an application does with a session."""
+"""Hop 1: `TriggerManager`, the API through which an application reads and changes a session."""
 
 from __future__ import annotations
 
@@ -32,48 +32,60 @@ Kwargs = Mapping[str, object]
 
 
 class Named(Protocol):
-    """An instance, or anything else that knows the name of one."""
+    """A `TaskInstance`, or any other object with the name of an instance."""
 
     @property
     def name(self) -> str:
-        """`<task>#<n>`."""
+        """Name of the instance, `<task>#<number>`."""
 
 
 class TriggerManager:
-    """The API of one session.
+    """The API of one session: fire triggers, change the rules, resolve failed instances.
 
-    Every call that changes something writes one event and returns when the storage has it. An embedded storage decides
-    at once: what became ready is handed to its runner and the hooks run before the call returns. On the stream both
-    happen after that. Beside the errors named here, every call raises what its storage raises (`Storage`).
+    A method that changes the session writes one event and blocks until it is stored; calling it again writes another.
+    On the stream, it returns when Kafka has acknowledged the event. A worker applies the event later, or dead-letters
+    it if the session no longer allows it; `triggers hooks` runs the hooks. With an embedded storage, the method itself
+    applies the event, hands the scheduled instances to their runner and runs the hooks.
+
+    Besides the errors that the docstrings name, every method raises what its storage raises: TryAgain if the storage
+    does not answer, and on the stream TooLarge if the event exceeds `max_payload_bytes`.
     """
 
     triggers__registry_key: ClassVar[str] = "default"
-    """Set by the registry."""
+    """The key in `trigger_managers`; the registry sets it."""
 
     def __init__(self, storage: Storage) -> None:
         self.storage = storage
-        """For inspection: `storage.instances`, `storage.tasks`, `storage.read()`."""
+        """The session's storage. Use it to inspect: `storage.instances`, `storage.tasks`, `storage.read()`."""
 
     @property
     def default_task_runner_name(self) -> str:
-        """Runner of rules without `using`, in embedded storages. A class attribute of a subclass that is registered:
-        workers make the manager again.
+        """Key of the runner for rules without `using`; only embedded storages use it.
+
+        Override it as a class attribute of a registered subclass, because workers create the manager again.
         """
         return default_runner_name()
 
     def fire(self, trigger_name: str, trigger_kwargs: Kwargs | None = None, *, event_id: str | None = None) -> None:
-        """Fire a trigger. With an `event_id`, firing again with the same one changes nothing.
+        """Fires a trigger with optional kwargs, which the tasks that wait for it receive.
 
-        Raises CallError for kwargs that are no JSON. A runner that is down raises nothing: see `deliver`.
+        Firing twice is two events. With an `event_id`, firing again with the same id has no effect, so a call that
+        raised BrokerUnavailable can be repeated; a session remembers at least its latest 1,024 ids.
+
+        Raises CallError if the kwargs cannot be encoded as JSON. It does not raise if a runner is unavailable: the
+        command stays in the outbox (`deliver`).
         """
         kwargs = encode_object(trigger_kwargs, "trigger_kwargs")
         self._happen(TriggerFired(trigger=trigger_name, kwargs=kwargs, id=event_id))
 
     def update_configuration(self, configuration: Mapping[str, Mapping[str, object]]) -> None:
-        """Add tasks, or replace tasks of the same name; `after` and `unless` may be sets.
+        """Adds tasks to the session's rules, and replaces tasks of the same name. It never removes a task.
 
-        Raises InvalidConfiguration that names the task and the key, or a runner that the storage cannot use. For the
-        stream, a manager with hooks must be registered: raises UnknownKey.
+        `after` and `unless` may be sets. Repeating a call with the same configuration changes no rule.
+
+        Raises InvalidConfiguration, which names the task and the key, if a rule is invalid or names a runner that the
+        storage cannot use. On the stream, raises UnknownKey if this manager has hooks and is not registered in
+        `trigger_managers`, because another process creates it to run them.
         """
         hooks_of = type(self) if self._has_hooks() else None
         encoded = self.storage.configuration_for(encode_configuration(configuration), hooks_of)
@@ -82,18 +94,22 @@ class TriggerManager:
         self._happen(ConfigurationUpdated(configuration=encoded))
 
     def delete_session(self) -> None:
-        """Delete the session: everything in it, whatever runs. Results that come later change nothing.
+        """Deletes the session with its rules, instances and kwargs, even while tasks are running.
 
-        Twice does no more than once; a later event begins a new session of the same UID.
+        Calling it again, and results that arrive later, have no effect. A later event starts a new session with the
+        same UID. The stream deletes a large session in steps, and dead-letters such an event until the last of them.
         """
         self._happen(DeletionRequested())
 
     def replay_failed_instance(
         self, failed_instance: str | Named, replacement_kwargs: Mapping[str, Kwargs] | None = None
     ) -> None:
-        """Run a failed instance again, as a new instance; `replacement_kwargs` (trigger -> kwargs) replace all of its.
+        """Runs a failed instance again, as a new instance; the failed one becomes replayed.
 
-        Raises WrongStatus unless it is failed, InstanceNotFound.
+        `replacement_kwargs` maps triggers to kwargs and replaces all kwargs of the instance, so `{}` runs the task
+        without any.
+
+        Raises InstanceNotFound, and WrongStatus if the instance is not failed, for example because it was replayed.
         """
         kwargs = None if replacement_kwargs is None else encode_object(replacement_kwargs, "replacement_kwargs")
         name = self._failed(failed_instance, "replayed")
@@ -102,9 +118,11 @@ class TriggerManager:
     def skip_failed_instance(
         self, failed_instance: str | Named, cascade: bool = False, result: Kwargs | None = None
     ) -> None:
-        """Resolve a failed instance; with `cascade`, as if its task had returned `result`.
+        """Resolves a failed instance without running it again; it becomes skipped.
 
-        Raises WrongStatus unless it is failed, InstanceNotFound.
+        With `cascade`, the task's name is fired with `result` as its kwargs, as if the task had returned `result`.
+
+        Raises InstanceNotFound, and WrongStatus if the instance is not failed, for example because it was skipped.
         """
         encoded = encode_object(result, "result")
         name = self._failed(failed_instance, "skipped")
@@ -120,15 +138,17 @@ class TriggerManager:
         *,
         force: bool = False,
     ) -> TaskInstance:
-        """Set a status by hand and return the instance after that; with `cascade`, fire the task's name as well.
+        """Sets the status of an instance by hand, merges `metadata` into it and returns the changed instance.
 
-        Raises WrongStatus for a change that only `force` allows, InstanceNotFound.
+        With `cascade`, the task's name is fired with `cascade_kwargs`. Blocks until the event is applied.
+
+        Raises InstanceNotFound, and WrongStatus for a change that is only allowed with `force`.
         """
-        found = self._find(task_instance)
-        if not force and not may_be_set(found.status, status):
-            raise WrongStatus(f'{_told(found)} cannot be set to "{status}" without force!')
+        instance = self._find(task_instance)
+        if not force and not may_be_set(instance.status, status):
+            raise WrongStatus(f'{_told(instance)} cannot be set to "{status}" without force!')
         event = StatusSet(
-            instance=found.name,
+            instance=instance.name,
             status=status,
             metadata=encode_object(metadata, "metadata"),
             cascade=cascade,
@@ -136,33 +156,40 @@ class TriggerManager:
             force=force,
         )
         self._happen(event)
-        return self._find(found)
+        return self._find(instance)
 
     def update_instance_metadata(self, task_instance: str | Named, metadata: Kwargs) -> None:
-        """Merge metadata into an instance. Raises InstanceNotFound."""
+        """Merges metadata into an instance; existing keys are overwritten. Raises InstanceNotFound."""
         encoded = encode_object(metadata, "metadata")
         self._happen(MetadataUpdated(instance=self._find(task_instance).name, metadata=encoded))
 
     def mark_instance_logs_resolved(self, task_instance: str | Named) -> None:
-        """Note that somebody has seen what the instance logged. Raises InstanceNotFound."""
+        """Marks the logs of an instance as seen, so that it no longer counts as one with unresolved logs.
+
+        Calling it again has no further effect. Raises InstanceNotFound.
+        """
         self.update_instance_metadata(task_instance, {"logsResolved": True})
 
     def get_unresolved_tasks(self) -> list[TaskConfig]:
-        """Tasks with no instance yet, or with an unresolved one, in declaration order, as of now."""
+        """Returns the tasks with no instance yet or with an unresolved one, in declaration order.
+
+        Reads the session anew, including everything written through this manager; blocks.
+        """
         self.storage.refresh()
         return self.storage.get_unresolved_tasks()
 
     def get_unresolved_instances(self) -> list[TaskInstance]:
-        """Instances that something still waits for, failed ones included, in creation order, as of now."""
+        """Returns the unresolved instances, failed ones included, in creation order. Reads the session anew; blocks."""
         self.storage.refresh()
         return self.storage.get_unresolved_instances()
 
-    # -- what follows from an event -----------------------------------------------------------------------------------
+    # -- after an event is written ------------------------------------------------------------------------------------
 
     def record(self, event: Event) -> Decision | None:
-        """Write an event and, where the storage decides at once, hand over what became ready; hooks do not run.
+        """Writes an event and hands the scheduled instances of an embedded storage to their runner.
 
-        For workers of embedded storages, whose reports no hook can undo; the other methods run the hooks as well.
+        Workers of embedded storages report with this method. Unlike the other methods it does not run the hooks, so a
+        hook that raises cannot undo a report. Returns the decision, or None if the storage does not decide at once.
         """
         with self.storage.acquire_lock():
             decision = self.storage.write(event)
@@ -170,7 +197,7 @@ class TriggerManager:
         return decision
 
     def run_hooks(self, event: Event, decision: Decision) -> None:
-        """Run the hooks for an event that has happened. Raises what they raise."""
+        """Runs the hooks for an event that the storage has decided. Raises whatever a hook raises."""
         for fire in decision.fires:
             self.after_fire(fire.trigger, fire.ready)
         match event:
@@ -182,20 +209,21 @@ class TriggerManager:
                 pass
 
     def deliver(self) -> list[str]:
-        """Hand every command of an embedded storage's outbox to its runner; names of the instances that stay there.
+        """Hands every command in the outbox of an embedded storage to its runner. Does nothing on the stream.
 
-        Every call that changes the session does this. What a runner refuses is logged, kept and tried again by the
-        next call: call this yourself to have it sooner.
+        Returns the names of the instances whose command stays in the outbox, because their runner raised; the error is
+        logged. Every method that changes the session tries these again, so an application calls `deliver` only to
+        retry sooner.
         """
         return self.storage.deliver(self._run)
 
     def after_fire(self, trigger_name: str, scheduled: Sequence[str]) -> None:
-        """Run `_post_fire` for a trigger that has fired and the instances that it scheduled."""
+        """Runs `_post_fire` for a trigger that was fired and the instances that it scheduled."""
         if _is_overridden(self._post_fire, TriggerManager._post_fire):
             self._post_fire(trigger_name, self._named(scheduled))
 
     def after_replay(self, original: str, replay: str) -> None:
-        """Run `_post_replay`; the new instance is given to a hook that has an argument `replay`."""
+        """Runs `_post_replay`; passes the new instance if the hook has a parameter `replay`."""
         if not _is_overridden(self._post_replay, TriggerManager._post_replay):
             return
         old, new = self._named([original, replay])
@@ -205,18 +233,21 @@ class TriggerManager:
             self._post_replay(old)
 
     def after_skip(self, instance: str, cascade: bool) -> None:
-        """Run `_post_skip`."""
+        """Runs `_post_skip` for an instance that was skipped."""
         if _is_overridden(self._post_skip, TriggerManager._post_skip):
             self._post_skip(self._named([instance])[0], cascade)
 
     def _post_fire(self, trigger_name: str, tasks_scheduled: list[TaskInstance]) -> None:
-        """Hook: a trigger has fired, also by a cascade. Not under the session's lock."""
+        """Hook, called after a trigger was fired, by an application or by a cascade. Does nothing by default.
+
+        The session's lock is not held. On the stream, another process calls the hooks, at least once per decision.
+        """
 
     def _post_replay(self, task_instance: TaskInstance, *, replay: TaskInstance | None = None) -> None:
-        """Hook: `task_instance` was replayed, as `replay`. An override may leave `replay` out."""
+        """Hook, called after `task_instance` was replayed as `replay`. An override may omit the parameter `replay`."""
 
     def _post_skip(self, task_instance: TaskInstance, cascade: bool) -> None:
-        """Hook: a failed instance was skipped, after the `_post_fire` of its cascade."""
+        """Hook, called after a failed instance was skipped and after the `_post_fire` of its cascade."""
 
     def _has_hooks(self) -> bool:
         pairs = (
@@ -224,7 +255,7 @@ class TriggerManager:
             (self._post_replay, TriggerManager._post_replay),
             (self._post_skip, TriggerManager._post_skip),
         )
-        return any(_is_overridden(hook, own) for hook, own in pairs)
+        return any(_is_overridden(hook, default) for hook, default in pairs)
 
     def _happen(self, event: Event) -> None:
         decision = self.record(event)
@@ -239,27 +270,27 @@ class TriggerManager:
         return [self.storage[name] for name in names]
 
     def _failed(self, instance: str | Named, wanted: str) -> str:
-        found = self._find(instance)
-        if found.status != Status.FAILED:
-            raise WrongStatus(f"{_told(found)} cannot be {wanted}!")
-        return found.name
+        current = self._find(instance)
+        if current.status != Status.FAILED:
+            raise WrongStatus(f"{_told(current)} cannot be {wanted}!")
+        return current.name
 
     def _find(self, instance: str | Named) -> TaskInstance:
-        """By name, as it is now: what the caller holds may be older than the session."""
+        """Reads the instance anew by its name, because the caller's object may be out of date."""
         name = instance if isinstance(instance, str) else instance.name
         self.storage.refresh()
-        found = self.storage.instances.get(name)
-        if found is None:
+        current = self.storage.instances.get(name)
+        if current is None:
             raise InstanceNotFound(f"session {self.storage.uid!r} has no instance {name!r}")
-        return found
+        return current
 
 
 def _told(instance: TaskInstance) -> str:
     return f'Instance "{instance}" in {instance.status} state'
 
 
-def _is_overridden(hook: Callable[..., object], own: Callable[..., object]) -> bool:
-    return getattr(hook, "__func__", hook) is not own
+def _is_overridden(hook: Callable[..., object], default: Callable[..., object]) -> bool:
+    return getattr(hook, "__func__", hook) is not default
 
 
 def _takes_replay(hook: Callable[..., object]) -> bool:

@@ -1,6 +1,7 @@
-"""Moves live sessions of an embedded storage into the stream: one import event each, compared afterwards.
+"""Moves sessions from an embedded storage into the stream.
 
-Nothing is deleted in the old storage. Moving a session twice changes nothing, so an interrupted move is just run again.
+Each session is published as one import event and compared with the original afterwards. The old storage is not changed.
+Moving a session again has no further effect, so an interrupted migration is simply repeated.
 """
 
 from __future__ import annotations
@@ -29,26 +30,26 @@ _IN_FLIGHT: Final = frozenset({Status.SCHEDULED, Status.RUNNING})
 
 
 class Result(StrEnum):
-    """What became of a session, or would."""
+    """The result of moving a session, or of a dry run."""
 
     MOVABLE = "would be moved"
     MOVED = "moved"
     THERE = "there already"
     GONE_ON = "there already, and has gone on"
     DIFFERS = "differs"
-    """The stream has another session of that UID, or another state of it."""
+    """The stream has a different session with that UID, or a different state of it."""
     IN_FLIGHT = "in flight"
-    """Tasks are scheduled or running; their results would go to the old storage."""
+    """Tasks are scheduled or running, and would report their results to the old storage."""
     REFUSED = "refused"
     MISSING = "missing"
 
 
 DONE: Final = frozenset({Result.MOVABLE, Result.MOVED, Result.THERE, Result.GONE_ON})
-"""Nothing is left to do, or (in a dry run) nothing stands in the way."""
+"""Results with which a session needs no attention: it is moved, or (in a dry run) it can be moved."""
 
 
 class Moved(Struct, frozen=True, kw_only=True):
-    """One line of the report."""
+    """The report on one session."""
 
     session: str
     result: Result
@@ -58,17 +59,21 @@ class Moved(Struct, frozen=True, kw_only=True):
 
 
 class Readable(Protocol):
-    """A storage of one session, as far as moving needs it."""
+    """The part of a storage that a migration needs. Embedded storages implement it."""
 
     def read(self) -> SessionView:
-        """The session. Raises SessionNotFound."""
+        """Returns the session. Raises SessionNotFound."""
 
 
 class Migration:
-    """Moves sessions, one at a time."""
+    """Moves sessions into the stream, one at a time. `triggers migrate` uses it."""
 
     def __init__(self, settings: Settings, open_session: Callable[[str], Readable], *, reissue: bool = False) -> None:
-        """`open_session`: the old storage of a UID. `reissue`: run again what is in flight instead of refusing it."""
+        """`open_session` returns the old storage of a UID.
+
+        With `reissue`, tasks in flight are issued again in the stream, so they may run twice; otherwise, sessions that
+        have any are not moved.
+        """
         self._settings = settings
         self._open = open_session
         self._reissue = reissue
@@ -77,53 +82,56 @@ class Migration:
         self._events = SessionEvents(settings, self._reader)
 
     def move(self, uid: str, *, dry_run: bool) -> Moved:
-        """Move a session, or say what would come of it.
+        """Moves a session and returns the result; with `dry_run`, returns the result without moving it.
 
-        Blocks. Raises TryAgain when Kafka or the worker does not answer: run it again.
+        Blocks until a worker has applied the import. Raises TryAgain if Kafka or the worker does not answer; repeat
+        the call then.
         """
         try:
-            found = self._open(uid).read()
+            original = self._open(uid).read()
         except SessionNotFound:
             return Moved(session=uid, result=Result.MISSING, detail="the old storage has no such session")
         except (CallError, NotFound, ValueError, LookupError, TypeError) as error:
             return Moved(session=uid, result=Result.REFUSED, detail=f"it cannot be read: {error}")
-        result, detail = self._move(found, dry_run)
-        unresolved = len(found.unresolved_instances)
-        return Moved(session=uid, result=result, instances=len(found.instances), unresolved=unresolved, detail=detail)
+        result, detail = self._move(original, dry_run)
+        unresolved = len(original.unresolved_instances)
+        return Moved(
+            session=uid, result=result, instances=len(original.instances), unresolved=unresolved, detail=detail
+        )
 
-    def _move(self, found: SessionView, dry_run: bool) -> tuple[Result, str]:
-        in_flight = [instance.name for instance in found.instances if instance.status in _IN_FLIGHT]
+    def _move(self, original: SessionView, dry_run: bool) -> tuple[Result, str]:
+        in_flight = [instance.name for instance in original.instances if instance.status in _IN_FLIGHT]
         if in_flight and not self._reissue:
             return (
                 Result.IN_FLIGHT,
                 f"{', '.join(in_flight[:3])}: wait for the results, or --reissue them",
             )
-        event = self._event(found)
+        event = self._event(original)
         try:
             check_event(event, self._settings.max_payload_bytes)
-            expected = _applied(found.uid, event)
+            expected = _applied(original.uid, event)
         except (CallError, NotFound) as error:
             return Result.REFUSED, str(error)
-        if there := self._there(found.uid):
-            return self._compared(there, event)
+        if existing := self._there(original.uid):
+            return self._compared(existing, event)
         if dry_run:
             return Result.MOVABLE, ""
-        written = self._publisher.publish(found.uid, event)
-        there = self._reader.read(found.uid, written)
-        return (Result.MOVED, "") if _same(there, expected) else (Result.DIFFERS, _difference(there, expected))
+        written = self._publisher.publish(original.uid, event)
+        moved = self._reader.read(original.uid, written)
+        return (Result.MOVED, "") if _same(moved, expected) else (Result.DIFFERS, _difference(moved, expected))
 
-    def _compared(self, there: SessionView, event: SessionImported) -> tuple[Result, str]:
-        first = self._events.of(there.uid)[0]
+    def _compared(self, existing: SessionView, event: SessionImported) -> tuple[Result, str]:
+        first = self._events.of(existing.uid)[0]
         if not isinstance(first, SessionImported):
-            return Result.DIFFERS, "the stream has a session of this UID that began there"
+            return Result.DIFFERS, "the stream has a session with this UID that was not imported"
         if first.state != event.state:
-            return Result.DIFFERS, "it was moved before, and has changed in the old storage since"
-        followed = there.events - 1
+            return Result.DIFFERS, "it was moved before and has changed in the old storage since"
+        followed = existing.events - 1
         return (Result.GONE_ON, f"{followed} events have followed") if followed else (Result.THERE, "")
 
-    def _event(self, found: SessionView) -> SessionImported:
+    def _event(self, original: SessionView) -> SessionImported:
         now = time.time_ns() // 1_000_000
-        return SessionImported(id=f"import/{found.uid}", time=now, state=state_of(found), reissue=self._reissue)
+        return SessionImported(id=f"import/{original.uid}", time=now, state=state_of(original), reissue=self._reissue)
 
     def _there(self, uid: str) -> SessionView | None:
         try:
@@ -133,7 +141,10 @@ class Migration:
 
 
 def _applied(uid: str, event: SessionImported) -> SessionView:
-    """What the import will lead to, decided here first: what a worker would refuse is refused before it is written."""
+    """Applies the import to an empty session in memory and returns the result that a worker will reach.
+
+    Raises CallError or NotFound for an import that a worker would refuse.
+    """
     rows = MemoryRows()
     session = Session(uid, rows, Plans())
     apply(session, event)
@@ -141,17 +152,17 @@ def _applied(uid: str, event: SessionImported) -> SessionView:
     return view(session)
 
 
-def _same(there: SessionView, expected: SessionView) -> bool:
-    return _essence(there) == _essence(expected)
+def _same(moved: SessionView, expected: SessionView) -> bool:
+    return _essence(moved) == _essence(expected)
 
 
-def _essence(found: SessionView) -> SessionView:
-    """Without what depends on when it was moved."""
-    instances = [structs.replace(i, modified=0, timestamps={}, deadline=None) for i in found.instances]
-    return structs.replace(found, events=0, modified=0, instances=instances)
+def _essence(session: SessionView) -> SessionView:
+    """Returns the view without the fields that depend on the time of the move."""
+    instances = [structs.replace(i, modified=0, timestamps={}, deadline=None) for i in session.instances]
+    return structs.replace(session, events=0, modified=0, instances=instances)
 
 
-def _difference(there: SessionView, expected: SessionView) -> str:
-    one, other = _essence(there), _essence(expected)
+def _difference(moved: SessionView, expected: SessionView) -> str:
+    one, other = _essence(moved), _essence(expected)
     fields = [name for name in one.__struct_fields__ if getattr(one, name) != getattr(other, name)]
-    return f"moved, but its {', '.join(fields)} are not the same in the stream"
+    return f"moved, but its {', '.join(fields)} differ in the stream"

@@ -1,4 +1,4 @@
-"""Change attributes of an object for a while. A public name of the Triggers framework."""
+"""Changes attributes of an object temporarily. A public module of the Triggers framework."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ class AttrPatcher(AbstractContextManager[None]):
     """Sets attributes of an object for a `with` block, or between `apply` and `restore`."""
 
     class DoesNotExist:
-        """As a value: the attribute is deleted."""
+        """Stands for a missing attribute: as a value, it deletes the attribute."""
 
     def __init__(self, target: Any, /, **attributes: Any) -> None:  # noqa: ANN401  # any object, any values
         self._target = target
@@ -26,12 +26,12 @@ class AttrPatcher(AbstractContextManager[None]):
         self.restore()
 
     def apply(self) -> None:
-        """Set them."""
+        """Sets the new values and remembers the old ones."""
         self._old = {name: getattr(self._target, name, self.DoesNotExist) for name in self._new}
         self._set(self._new)
 
     def restore(self) -> None:
-        """Set them as they were."""
+        """Restores the old values, and deletes attributes that did not exist."""
         self._set(self._old)
 
     def _set(self, values: dict[str, Any]) -> None:

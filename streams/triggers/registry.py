@@ -1,7 +1,7 @@
-"""Classes by key: what an application names in its settings and in its packages' entry points.
+"""Registries of managers, storages and task runners, which applications name by key.
 
-The groups are those of the Triggers framework: packages that register a manager, a storage or a runner go on working.
-A class is imported when its key is asked for: one whose library is not installed does not stand in the way of others.
+The entry point groups are those of the Triggers framework, so packages that register a class there continue to work.
+A class is imported when it is first requested, so a missing optional library affects only the class that needs it.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ class UnknownKey(NotFound, KeyError):
 
 
 class ClassRegistry:
-    """Classes registered as entry points of a group, or with `register`."""
+    """Finds classes by key: those that packages declare as entry points of a group, and those of `register`."""
 
     attr_name = ATTRIBUTE
-    """Attribute of a registered class that holds its key."""
+    """Name of the attribute in which a registered class stores its key."""
 
     def __init__(self, group: str) -> None:
         self.group = group
@@ -37,7 +37,10 @@ class ClassRegistry:
         self._found: list[EntryPoint] | None = None
 
     def register(self, key: str) -> Callable[[C], C]:
-        """Decorator: make the class known in this process. A worker must import the module too."""
+        """Returns a decorator that registers a class in this process. A worker must import its module, too.
+
+        Registering another class under the same key replaces the first one.
+        """
 
         def add(registered: C) -> C:
             self._registered[key] = _branded(registered, key)
@@ -45,12 +48,12 @@ class ClassRegistry:
 
         return add
 
-    def get(self, key: str, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  # whatever the class makes
-        """A new object of the class, made with the other arguments. Raises UnknownKey, ImportError."""
+    def get(self, key: str, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  # an object of any class
+        """Creates an object of the class with the other arguments. Raises like `get_class`."""
         return self.get_class(key)(*args, **kwargs)
 
     def get_class(self, key: str) -> type:
-        """The class. Raises UnknownKey, or ImportError when the class needs a library that is not installed."""
+        """Returns the class. Raises UnknownKey, and ImportError if the class needs a library that is not installed."""
         if key in self._registered:
             return self._registered[key]
         if key not in self._loaded:
@@ -58,7 +61,7 @@ class ClassRegistry:
         return self._loaded[key]
 
     def key_of(self, registered: type) -> str:
-        """The key of a class. Raises UnknownKey: a worker could not make another object of it."""
+        """Returns the key of a class. Raises UnknownKey if it has none, because no worker could create it then."""
         for key, known in (self._loaded | self._registered).items():
             if known is registered:
                 return key
@@ -67,12 +70,12 @@ class ClassRegistry:
                 self._loaded[entry.name] = _branded(registered, entry.name)
                 return entry.name
         raise UnknownKey(
-            f"{registered.__module__}.{registered.__qualname__} is not registered, so workers cannot make one: add it"
+            f"{registered.__module__}.{registered.__qualname__} is not registered, so workers cannot create it: add it"
             f" to the entry points {self.group!r} of your package, or decorate it with register()"
         )
 
     def refresh(self) -> None:
-        """Look for entry points again: a package was installed meanwhile."""
+        """Reads the entry points again at the next request, so that newly installed packages are found."""
         self._found = None
         self._loaded.clear()
 
@@ -85,7 +88,7 @@ class ClassRegistry:
     def __len__(self) -> int:
         return len(self._keys())
 
-    def __getitem__(self, key: str) -> Any:  # noqa: ANN401  # as `get`
+    def __getitem__(self, key: str) -> Any:  # noqa: ANN401  # an object of any class
         return self.get(key)
 
     def _keys(self) -> list[str]:
@@ -98,7 +101,7 @@ class ClassRegistry:
         raise UnknownKey(f"{self.group} has no {key!r}, it has {', '.join(self._keys()) or 'nothing'}")
 
     def _entry_points(self) -> list[EntryPoint]:
-        if self._found is None:  # looked for once: it reads the metadata of every installed package
+        if self._found is None:  # cached, because this reads the metadata of every installed package
             self._found = list(entry_points(group=self.group))
         return self._found
 
@@ -109,21 +112,22 @@ def _branded(registered: C, key: str) -> C:
 
 
 storage_backends: Final = ClassRegistry("triggers.storages")
-"""Storages: `cache`, `memory`, `stream`, and the application's own."""
+"""Storages: `cache`, `memory`, `stream`, and those of applications."""
 
 trigger_managers: Final = ClassRegistry("triggers.managers")
-"""Managers: `default`, and the application's own."""
+"""Managers: `default`, and those of applications."""
 
 task_runners: Final = ClassRegistry("triggers.runners")
-"""Runners: `celery`, `threading`, and the application's own."""
+"""Task runners of embedded storages: `celery`, `threading`, and those of applications."""
 
 _DEFAULT_RUNNER: Final = "celery"
 
 
 def default_runner_name() -> str:
-    """Return the key of the runner for rules without `using`.
+    """Returns the key of the runner for rules without `using`.
 
-    An application that replaces `triggers.runners.DEFAULT_TASK_RUNNER` has imported that module; its choice wins.
+    An application may replace `triggers.runners.DEFAULT_TASK_RUNNER`. To do so it has imported that module, so this
+    function does not import it, nor Celery.
     """
     runners = sys.modules.get("triggers.runners")
     return _DEFAULT_RUNNER if runners is None else str(runners.DEFAULT_TASK_RUNNER.name)

@@ -1,4 +1,4 @@
-"""Everything that can be set: `Settings.from_env()` reads `TRIGGERS_*`; nothing else reads the environment."""
+"""All settings. `Settings.from_env()` reads the variables `TRIGGERS_*`; no other module reads the environment."""
 
 from __future__ import annotations
 
@@ -15,92 +15,104 @@ PREFIX = "TRIGGERS_"
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """Settings of every process. The unit is in the name; a field `x_y` is read from `TRIGGERS_X_Y`."""
+    """The settings of a process: of an application, a worker, a Celery worker or a command.
+
+    `from_env` reads a field `x_y` from the variable `TRIGGERS_X_Y`. Units are part of the names.
+    """
 
     brokers: str = "localhost:9092"
-    """Kafka bootstrap servers, comma-separated `host:port`."""
+    """Kafka bootstrap servers, as comma-separated `host:port`."""
     namespace: str = "triggers"
     """Prefix of all topics, consumer groups and transactional ids of one installation."""
     partitions: int = 8
-    """Partitions of the events topic when `topics create` makes it. A launch-time decision: it cannot grow later."""
+    """Number of partitions with which `topics create` creates the topics. It cannot be changed later."""
     replication_factor: int = 1
-    """Replicas of every topic that `topics create` makes; 3 in production."""
+    """Number of replicas with which `topics create` creates the topics. Use 3 in production."""
 
     worker_id: str = ""
-    """Stable name of a worker's slot, unique in the namespace; empty: `<host>-<slot>`. A restart under the same name
-    aborts at once what its predecessor left open."""
+    """Stable name of a worker's slot, unique in the namespace. If empty, it is `<host>-<slot>`. A worker that restarts
+    under the same name immediately aborts the transaction that its predecessor left open."""
     data_dir: Path = Path(".triggers")
-    """Directory of the RocksDB files; every worker slot uses a folder of its own in it."""
+    """Directory of the RocksDB files. Every worker slot uses a subdirectory."""
     web_host: str = "127.0.0.1"
-    """Interface of the worker's HTTP server."""
+    """Address on which the worker's HTTP server listens."""
     web_port: int = 6066
-    """Port of the first slot's HTTP server (slot n listens on web_port + n); 0: a free one."""
+    """Port of the HTTP server of the first slot; slot n listens on web_port + n. If 0, a free port is chosen."""
     advertised_url: str = ""
-    """URL under which other machines reach this worker's HTTP server; empty: `http://<web_host>:<port>`."""
+    """URL under which other machines reach this worker's HTTP server. If empty, it is `http://<web_host>:<port>`."""
 
     max_batch_records: int = 4000
-    """Most records of one transaction: larger is more throughput, smaller is less latency under load."""
+    """Maximum number of records in one transaction. A larger number increases the throughput, a smaller one reduces the
+    latency under load."""
     idle_poll_s: float = 0.1
-    """How long a poll waits for a first record."""
+    """Maximum time for which a poll waits for the first record."""
     session_timeout_s: float = 6.0
-    """After how long without a heartbeat a worker's partitions go to another; brokers accept no less than 6 s unless
-    `group.min.session.timeout.ms` says so."""
+    """Time without a heartbeat after which a worker's partitions are assigned to other workers. Brokers reject values
+    below 6 s unless `group.min.session.timeout.ms` is lower."""
     transaction_timeout_s: float = 45.0
-    """How long a broker restart may take before an open transaction is given up."""
+    """Time after which brokers abort an open transaction. It limits how long a broker restart may take."""
     cached_sessions: int = 10_000
-    """Decoded sessions a worker keeps in memory."""
+    """Maximum number of decoded sessions that a worker keeps in memory."""
     max_payload_bytes: int = 900_000
-    """Largest kwargs, result or configuration of one event: the API refuses larger ones, a worker dead-letters them."""
+    """Maximum size of the kwargs, the result or the configuration of one event. The API refuses larger ones with
+    `TooLarge`; a worker dead-letters them."""
 
     decisions: bool = False
-    """Publish what each event did to `<ns>.decisions`, for hooks and audits. The topic must be there:
-    `triggers topics create` makes it when this is set."""
+    """If true, every decision is published to `<ns>.decisions`, for hooks and audits. The topic must exist:
+    `triggers topics create` creates it if this is set."""
 
     schema_registry_url: str = ""
-    """Confluent schema registry for events in Confluent framing, `http://host:port` or `https://user:password@host`;
-    empty: such events are dead-lettered. Workers ask it, and whatever reads events: explain, export, the console."""
+    """URL of the Confluent schema registry for events in Confluent framing, such as `http://host:port` or
+    `https://user:password@host`. If empty, such events are dead-lettered. Workers use it, and all commands that read
+    events: explain, export, the console."""
 
     celery_session_timeout_s: float = 15.0
-    """How long a killed Celery worker's partitions of the commands topic stand still."""
+    """Time after which the commands partitions of a killed Celery worker are assigned to other Celery workers."""
     celery_prefetch: int = 2000
-    """Commands a Celery worker process holds in memory."""
+    """Maximum number of commands that a Celery worker process keeps in memory."""
     celery_max_deliveries: int = 3
-    """A task that takes its whole worker down this often is reported as failed."""
+    """Number of deliveries after which a task that kills its Celery worker every time is reported as failed."""
 
     hook_attempts: int = 5
-    """How often a hook that raises is run before its decision goes to the dead letters."""
+    """Maximum number of times that a failing hook is run before its decision is dead-lettered."""
 
     publish_timeout_s: float = 30.0
-    """How long `fire()` waits for the broker's acknowledgement before it raises `BrokerUnavailable`."""
+    """Time for which `fire()` waits for the broker's acknowledgement before it raises `BrokerUnavailable`."""
     read_timeout_s: float = 10.0
-    """How long a read waits for the worker that owns the session before it raises `OwnerUnavailable`."""
+    """Time for which a read waits for the worker that owns the session before it raises `OwnerUnavailable`."""
 
     log_format: str = "console"
-    """`console` for people, `json` for machines."""
+    """Format of log lines: `console` for people, `json` for machines."""
     log_level: str = "INFO"
-    """Least severe level that is logged: DEBUG, INFO, WARNING, ERROR or CRITICAL."""
+    """Lowest level that is logged: DEBUG, INFO, WARNING, ERROR or CRITICAL."""
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None, **overrides: object) -> Settings:
-        """Settings from `TRIGGERS_*`; an override that is None counts as absent.
+        """Returns the settings of the environment. `overrides` take precedence, except for those that are None.
 
-        Raises SettingsError that names the variable.
+        `environ` replaces the environment of the process. Raises SettingsError, which names the variable, for a value
+        of the wrong type.
         """
         environ = os.environ if environ is None else environ
-        found = {f: environ[PREFIX + f.upper()] for f in cls.__struct_fields__ if PREFIX + f.upper() in environ}
-        given = {name: value for name, value in overrides.items() if value is not None}
+        values: dict[str, object] = {
+            name: environ[PREFIX + name.upper()] for name in cls.__struct_fields__ if PREFIX + name.upper() in environ
+        }
+        values |= {name: value for name, value in overrides.items() if value is not None}
         try:
-            return msgspec.convert(found | given, cls, strict=False, dec_hook=_decode)
+            return msgspec.convert(values, cls, strict=False, dec_hook=_decode)
         except msgspec.ValidationError as error:
-            raise SettingsError(_explain(error, found | given)) from error
+            raise SettingsError(_explain(error, values)) from error
 
     def worker(self, slot: int) -> str:
-        """The stable id of a worker slot of this machine."""
+        """Returns the stable id of a worker slot of this machine; slots are numbered from 0."""
         return self.worker_id or f"{socket.gethostname()}-{slot}"
 
 
 def cache_dir(environ: Mapping[str, str] | None = None) -> Path:
-    """Where downloads are kept between runs: `$XDG_CACHE_HOME/kafka-triggers`, by default below `~/.cache`."""
+    """Returns the directory of downloads that are reused by later runs.
+
+    It is `$XDG_CACHE_HOME/kafka-triggers`, or `~/.cache/kafka-triggers`.
+    """
     environ = os.environ if environ is None else environ
     return Path(environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kafka-triggers"
 
@@ -112,7 +124,7 @@ def _decode(kind: type, value: object) -> object:
 
 
 def _explain(error: msgspec.ValidationError, values: Mapping[str, object]) -> str:
-    """Name the variable, its value and what it must be."""
+    """Returns a message that names the variable, its value and the type that it must have."""
     what, _, where = str(error).partition(" - at `$.")
     field = where.rstrip("`")
     wanted = what.replace("Expected `", "a value of the type `").replace(", got `str`", "")

@@ -1,6 +1,6 @@
-"""What a task author uses: `TriggerTask`, its context, and the ways to end a task other than by returning.
+"""Hop 7: `TriggerTask`, the base class of tasks, and the exceptions that end a task other than by returning.
 
-@app.task is enough for a plain function; a class gets the context:
+A plain Celery task (`@app.task`) is enough for a function of the kwargs. A `TriggerTask` also gets the context:
 
     class ImportSubject(TriggerTask):
         name = "app.tasks.ImportSubject"
@@ -8,7 +8,7 @@
         def _run(self, context):
             answers = context.trigger_kwargs["firstPageReceived"]["responses"]
             ...
-            return {"subjectId": subject.id}      # fires the task's name, with this as its kwargs
+            return {"subjectId": subject.id}      # the task's name is fired with these kwargs
 """
 
 from __future__ import annotations
@@ -45,7 +45,10 @@ Kwargs = Mapping[str, Any]
 
 
 class StatusChange(Exception):
-    """Raised by a task: give the instance this status and metadata. Never cascades; for Celery it is a success."""
+    """Raised by a task to give its instance a status and metadata instead of a result.
+
+    It does not cascade, and for Celery the task has succeeded.
+    """
 
     def __init__(self, status: str, metadata: Kwargs | None = None) -> None:
         super().__init__(status)
@@ -54,12 +57,12 @@ class StatusChange(Exception):
 
 
 class Retry(Exception):
-    """Made by `TriggerTask.retry`, raised by its caller."""
+    """Raised by a task to run again, as a new instance. `TriggerTask.retry` creates it; the task raises it."""
 
     def __init__(
         self, cause: BaseException | None, metadata: Kwargs, replacement_kwargs: Kwargs | None, cooldown: float
     ) -> None:
-        super().__init__("the task asked to be run again")
+        super().__init__("the task asked to run again")
         self.cause = cause
         self.metadata = dict(metadata)
         self.replacement_kwargs = replacement_kwargs
@@ -67,15 +70,22 @@ class Retry(Exception):
 
 
 class MaxRetriesExceeded(MaxRetriesExceededError):  # type: ignore[misc]  # Celery carries no types
-    """The task was replayed or retried too often; `context` holds the `replay_metadata` of the attempt."""
+    """Raised by `TriggerTask.retry` if the task was replayed or retried `max_retries` times.
+
+    The `context` contains the metadata of the refused retry as `replay_metadata`.
+    """
 
     def __init__(self, message: str, context: Kwargs | None = None) -> None:
         super().__init__(message)
         self.context = dict(context or {})
 
 
-class TriggerTask(celery.Task):  # type: ignore[misc]  # as above
-    """Base class of tasks: override `_run`. A subclass that does is a task of every Celery app of its process."""
+class TriggerTask(celery.Task):  # type: ignore[misc]  # Celery carries no types
+    """Base class of tasks that read their context, set a status or retry. Subclasses override `_run`.
+
+    A subclass that defines `_run` is registered in every Celery app of its process, unless it is `abstract`. `_run` may
+    be called more than once for an attempt: Celery delivers a command again if its worker was killed.
+    """
 
     abstract = True
 
@@ -85,7 +95,11 @@ class TriggerTask(celery.Task):  # type: ignore[misc]  # as above
             register_in_every_app(cls)
 
     def run(self, /, *args: Any, **kwargs: Any) -> Any:
-        """Called by Celery: for a command of the stream with an argument per trigger, else as a runner sends it."""
+        """Runs the task; called by Celery. Override `_run` instead.
+
+        For a command of the stream, the arguments are the triggers with their kwargs; otherwise, they are those that
+        the runner of an embedded storage sends.
+        """
         request = self.request
         command = command_of(request, request.id)
         if command is None:
@@ -101,15 +115,23 @@ class TriggerTask(celery.Task):  # type: ignore[misc]  # as above
         return None
 
     def _run(self, context: TaskContext) -> Kwargs | None:
-        """The task. What it returns fires the task's name as a trigger; nothing counts as `{}`."""
+        """Does the work of the task; subclasses override it.
+
+        Returns a JSON mapping, or None for `{}`. The instance is finished with it, and the task's name is fired as a
+        trigger with the mapping as its kwargs. An exception makes the instance failed, except for `StatusChange` and
+        `Retry`.
+        """
         raise NotImplementedError(f"{type(self).__name__} needs a _run(self, context)")
 
     def skip(self, metadata: Kwargs | None = None) -> StatusChange:
-        """`raise self.skip()`: resolve the instance without a result and without a cascade."""
+        """Returns an exception that resolves the instance without a result and without a cascade.
+
+        Use it as `raise self.skip()`.
+        """
         return StatusChange(Status.SKIPPED, metadata)
 
     def cleanup_thread(self) -> None:
-        """Called after a run in a thread of the threading runner: closes what Django has opened for that thread."""
+        """Closes the Django database connections of the current thread; the threading runner calls it after a run."""
         django_db = sys.modules.get("django.db")
         if django_db is not None:
             django_db.connections.close_all()
@@ -121,23 +143,29 @@ class TriggerTask(celery.Task):  # type: ignore[misc]  # as above
         replacement_kwargs: Mapping[str, Kwargs] | None = None,
         cooldown: float | None = None,
     ) -> Retry:
-        """`raise self.retry(…)`: fail this instance and run it again as a new one, after `cooldown` seconds.
+        """Returns an exception that replaces this instance by a new one, which runs after `cooldown` seconds.
 
-        `replacement_kwargs` (trigger -> kwargs) replace all of its kwargs. Raises MaxRetriesExceeded when the instance
-        has been replayed or retried `max_retries` times (None: no limit).
+        Use it as `raise self.retry(exc, …)`. `exc` is the cause, which is stored with the instance together with
+        `metadata`. `replacement_kwargs` maps triggers to kwargs and replaces all kwargs of the instance.
+
+        Raises MaxRetriesExceeded if the instance was already replayed or retried `max_retries` times; there is no limit
+        if `max_retries` is None.
         """
-        noted = {**(_of(exc) if exc is not None else {}), **(metadata or {})}
+        replay_metadata = {**(_of(exc) if exc is not None else {}), **(metadata or {})}
         depth = self.request.retries
         if self.max_retries is not None and depth >= self.max_retries:
             raise MaxRetriesExceeded(
                 f"Attempting retry #{depth + 1}, but `self.max_retries` = {self.max_retries}.",
-                {"replay_metadata": noted},
+                {"replay_metadata": replay_metadata},
             ) from exc
         return Retry(exc, metadata or {}, replacement_kwargs, cooldown or 0)
 
 
 def task_body(target: Callable[[TaskContext], Kwargs | None]) -> Callable[..., Kwargs | None]:
-    """A function of a context as what a task runner calls: it reports to the session what becomes of the function."""
+    """Returns a function that a task runner of an embedded storage can call with the arguments that it sends.
+
+    The function runs `target` with its `TaskContext` and reports the result, or the exception, to the session.
+    """
 
     @wraps(target)
     def body(  # noqa: PLR0913  # what the runner sends
@@ -164,20 +192,21 @@ def task_body(target: Callable[[TaskContext], Kwargs | None]) -> Callable[..., K
             storage_arguments=storage_arguments,
             logger_name=logger_name,
         )
-        return run_embedded(context, lambda found: _outcome(target, found))
+        return run_embedded(context, lambda each: _outcome(target, each))
 
     return body
 
 
 def current_command(request: Any = None) -> CommandName:
-    """Session, instance and attempt of the running task; `request`: Celery's, where it is at hand.
+    """Returns the session, instance and attempt of the running task. Works in any Celery task that a command started.
 
-    Raises LookupError outside of a task that a command started.
+    `request` is Celery's request; by default, it is that of the current task. Raises LookupError if no command started
+    the task, or if no task is running.
     """
     request = request if request is not None else getattr(celery.current_task, "request", None)
     command = command_of(request, getattr(request, "id", None))
     if command is None:
-        raise LookupError("this is not a task that a command started: fire a trigger instead of calling it")
+        raise LookupError("no command started this task: fire a trigger instead of calling the task")
     return command
 
 

@@ -1,4 +1,4 @@
-"""Names of topics and groups, and which partition a session lives on."""
+"""The names of topics and consumer groups, and the partition of a session."""
 
 from __future__ import annotations
 
@@ -11,38 +11,38 @@ from mypy_extensions import i64
 
 @dataclass(frozen=True, slots=True)
 class Topology:
-    """The names of one installation."""
+    """The names of one installation. All of them begin with its namespace."""
 
     namespace: str
 
     @property
     def events(self) -> str:
-        """Everything that changes a session; key = session UID."""
+        """Topic of the events, which are everything that changes a session. Its keys are session UIDs."""
         return f"{self.namespace}.events"
 
     @property
     def commands(self) -> str:
-        """Tasks to run; key = session UID."""
+        """Topic of the commands, which are the tasks to run. Its keys are session UIDs."""
         return f"{self.namespace}.commands"
 
     @property
     def dead_letters(self) -> str:
-        """What could not be decoded or applied."""
+        """Topic of the records that could not be decoded or applied."""
         return f"{self.namespace}.dead-letters"
 
     @property
     def decisions(self) -> str:
-        """What each event did, when the decision feed is on; key = session UID."""
+        """Topic of the decision feed, if it is enabled. Its keys are session UIDs."""
         return f"{self.namespace}.decisions"
 
     @property
     def table(self) -> str:
-        """Name of the Faust table."""
+        """Name of the Faust table that contains the sessions."""
         return "sessions"
 
     @property
     def changelog(self) -> str:
-        """The table's rows, compacted; partition n belongs to partition n of the events."""
+        """Compacted topic of the table's rows. Its partition n contains the sessions of partition n of the events."""
         return f"{self.namespace}.sessions-changelog"
 
     @property
@@ -52,16 +52,16 @@ class Topology:
 
     @property
     def executors(self) -> str:
-        """Consumer group of whatever runs the commands: Celery workers or the dispatcher."""
+        """Consumer group of the Celery workers, or of the dispatcher, which read the commands."""
         return f"{self.namespace}.executors"
 
     def reader_group(self, name: str) -> str:
-        """Consumer group of readers of the decision feed; `hooks` for one."""
+        """Returns the consumer group of readers of the decision feed, such as `hooks`."""
         return f"{self.namespace}.{name}"
 
 
 def partition_of(key: bytes, partitions: int) -> int:
-    """Partition of a key, as Java's default partitioner and librdkafka's `murmur2_random` choose it.
+    """Returns the partition that Java's default partitioner and librdkafka's `murmur2_random` choose for a key.
 
     Source: Apache Kafka, `Utils.murmur2` and `BuiltInPartitioner.partitionForKey`.
     """
@@ -69,7 +69,10 @@ def partition_of(key: bytes, partitions: int) -> int:
 
 
 def _murmur2(data: bytes) -> i64:
-    """Every product is less than 2^63, so compiled numbers of 64 bits are enough: 0.5 µs, Python's own take some 5."""
+    """Returns the hash of a key. No product reaches 2^63, so compiled 64-bit integers suffice.
+
+    They take 0.5 µs; Python's integers take about 5 µs.
+    """
     length = len(data)
     whole = length >> 2
     m: i64 = 0x5BD1E995
@@ -87,5 +90,5 @@ def _murmur2(data: bytes) -> i64:
 
 @cache
 def _words(number: int) -> Struct:
-    """Little-endian, of 32 bits; a key has at most 256."""
+    """Returns the format of that many little-endian 32-bit words. A key has at most 256 of them."""
     return Struct(f"<{number}I")

@@ -1,4 +1,4 @@
-"""A session's tasks and instances as objects: what applications inspect, and what storages save."""
+"""`TaskConfig` and `TaskInstance`: the objects that applications inspect and that embedded storages save."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _LOGS_IRRELEVANT: Final = frozenset({Status.ABANDONED, Status.REPLAYED, Status.S
 
 
 class TaskConfig:
-    """A rule: what to run, and when."""
+    """A rule of a session: which task to run, and after which triggers."""
 
     def __init__(  # noqa: PLR0913, PLR0917  # the directives
         self,
@@ -25,7 +25,7 @@ class TaskConfig:
         using: str | None = None,
         withParams: Mapping[str, Any] | None = None,  # noqa: N803  # a directive's name
         andEvery: str | None = None,  # noqa: N803  # a directive's name
-        **extra: Any,  # noqa: ANN401  # the application's own
+        **extra: Any,  # noqa: ANN401  # further keys of any type
     ) -> None:
         self.name = name
         self.run = run
@@ -33,10 +33,10 @@ class TaskConfig:
         self.with_params: dict[str, Any] = dict(withParams or {})
         self.and_every = andEvery
         self.after: set[str] = {*after, andEvery} if andEvery else set(after)
-        """`and_every` is one of them."""
+        """The triggers that the task waits for, including `and_every`."""
         self.unless: set[str] = set(unless or ())
         self.extra: dict[str, Any] = extra
-        """The application's own keys of the configuration."""
+        """Keys of the configuration that are not directives; they belong to the application."""
 
     def __str__(self) -> str:
         return self.name
@@ -46,25 +46,25 @@ class TaskConfig:
 
     @property
     def extras(self) -> dict[str, Any]:
-        """The same as `extra`."""
+        """Another name of `extra`, which the framework documents."""
         return self.extra
 
     @property
     def after_sorted(self) -> list[str]:
-        """For templates."""
+        """`after` as a sorted list, for templates."""
         return sorted(self.after)
 
     @property
     def unless_sorted(self) -> list[str]:
-        """For templates."""
+        """`unless` as a sorted list, for templates."""
         return sorted(self.unless)
 
     def uses_trigger(self, trigger_name: str) -> bool:
-        """Whether the trigger can change an instance of this task."""
+        """Returns whether the rule names the trigger in `after`, `andEvery` or `unless`."""
         return trigger_name in self.after or trigger_name in self.unless
 
     def serialize(self) -> dict[str, Any]:
-        """The directives, as in a configuration; a key of the application's own never overrides one."""
+        """Returns the rule as it is written in a configuration. Keys in `extra` never override a directive."""
         return self.extra | {
             "after": self.after_sorted,
             "unless": self.unless_sorted,
@@ -76,10 +76,10 @@ class TaskConfig:
 
 
 class TaskInstance:
-    """One execution slot of a task."""
+    """One execution slot of a task: its status, its kwargs and its metadata, as the storage read them last."""
 
     LOG_LEVEL_THRESHOLD = logging.ERROR
-    """Logs of this level and above want somebody to resolve them."""
+    """Level from which on logs count as unresolved until they are marked as resolved."""
 
     STATUS_ABANDONED = str(Status.ABANDONED)
     STATUS_FAILED = str(Status.FAILED)
@@ -122,10 +122,10 @@ class TaskInstance:
         self.status = str(status or Status.UNSTARTED)
         self.metadata: dict[str, Any] = dict(metadata or {})
         self.kwargs: dict[str, Any] = dict(kwargs or {})
-        """Trigger -> the kwargs it was fired with."""
+        """Kwargs that each trigger was fired with, by trigger."""
         self.abandon_state: set[str] = set(abandonState or ())
         self.engine: dict[str, Any] = dict(engine or {})
-        """What the engine needs besides: its attempt, its place among the instances, when it is due."""
+        """Further state of the engine, such as the attempt, the sequence number in the session and the due time."""
 
     def __str__(self) -> str:
         return f"{self.name} ({self.status})"
@@ -135,79 +135,79 @@ class TaskInstance:
 
     @property
     def can_schedule(self) -> bool:
-        """Whether it still waits."""
+        """True if the instance is unstarted."""
         return self.status == Status.UNSTARTED
 
     @property
     def can_skip(self) -> bool:
-        """Whether `skip_failed_instance` would take it."""
+        """True if `skip_failed_instance` accepts the instance."""
         return self.status == Status.FAILED
 
     @property
     def can_replay(self) -> bool:
-        """Whether `replay_failed_instance` would take it."""
+        """True if `replay_failed_instance` accepts the instance."""
         return self.status == Status.FAILED
 
     @property
     def can_abandon(self) -> bool:
-        """Whether it waits and all of `unless` has fired."""
+        """True if the instance is unstarted and all triggers in `unless` were fired."""
         return self.can_schedule and bool(self.config.unless) and self.config.unless <= self.abandon_state
 
     @property
     def can_run(self) -> bool:
-        """Whether it waits and has all it waits for."""
+        """True if the instance is unstarted, has the kwargs of all triggers in `after` and cannot be abandoned."""
         complete = bool(self.config.after) and self.config.after <= self.kwargs.keys()
         return self.can_schedule and complete and not self.can_abandon
 
     @property
     def cooldown(self) -> float:
-        """Seconds between being scheduled and being run; of a failed instance, those that its retry asked for."""
+        """Seconds between scheduling and running the instance. For a failed one, the cooldown of its retry."""
         cooldown: float = self.engine.get("cooldown") or self.metadata.get(self.META_COOLDOWN) or 0
         return cooldown
 
     @property
     def attempt(self) -> int:
-        """Attempts issued so far."""
+        """Number of attempts issued so far, so the number of the current one."""
         return int(self.engine.get("attempt", 0))
 
     @property
     def depth(self) -> int:
-        """Number of replays and retries behind it."""
+        """Number of replays and retries that led to this instance."""
         return int(self.metadata.get(self.META_DEPTH, 0))
 
     @property
     def is_resolved(self) -> bool:
-        """Whether nothing waits for it any more."""
+        """True if the instance is finished, skipped, abandoned or replayed. A failed one is unresolved."""
         return self.status in RESOLVED
 
     @property
     def last_modified(self) -> datetime | None:
-        """UTC, without a time zone."""
+        """Time of the last change, as a naive datetime in UTC; None if it is unknown."""
         return (self.metadata.get(self.META_TIMESTAMPS) or {}).get(self.TIMESTAMP_LAST_MODIFIED)
 
     @property
     def log_level(self) -> int:
-        """Highest level that the task logged; NOTSET: nothing, or it has not run."""
+        """Highest level that the task logged. It is NOTSET if the task logged nothing or has not run."""
         return int(self.metadata.get(self.META_LOG_LEVEL, logging.NOTSET))
 
     @property
     def log_level_name(self) -> str:
-        """`log_level` as text."""
+        """Name of `log_level`, such as ERROR."""
         return logging.getLevelName(self.log_level)
 
     @property
     def logs_relevant(self) -> bool:
-        """Whether anybody cares what it logged."""
+        """True if the logs matter. Those of abandoned, replayed and skipped instances do not."""
         return self.status not in _LOGS_IRRELEVANT
 
     @property
     def logs_resolved(self) -> bool:
-        """Whether nobody needs to look at its logs: irrelevant, harmless, or marked as resolved."""
+        """True if the logs are irrelevant, below `LOG_LEVEL_THRESHOLD`, or marked as resolved."""
         harmless = self.log_level < self.LOG_LEVEL_THRESHOLD
         return not self.logs_relevant or harmless or bool(self.metadata.get(self.META_LOGS_RESOLVED, False))
 
     def serialize(self) -> dict[str, Any]:
-        """As a plain dict, for people and tests; a storage's `_serialize` also keeps what the engine needs."""
+        """Returns a plain dict for people and tests. It omits `engine`, which a storage's `_serialize` includes."""
         return {
             "abandonState": sorted(self.abandon_state),
             "kwargs": self.kwargs,

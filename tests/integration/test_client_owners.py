@@ -77,7 +77,7 @@ def test_owners_are_remembered_until_they_are_forgotten(settings: Settings) -> N
 def test_a_group_that_never_was_has_no_owners(settings: Settings) -> None:
     create_topics(settings)
 
-    with pytest.raises(OwnerUnavailable, match="owns partition 3"):
+    with pytest.raises(OwnerUnavailable, match="partition 3 has no owner"):
         Owners(settings).url(3)
 
 

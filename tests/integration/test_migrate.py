@@ -170,6 +170,4 @@ def test_a_session_that_is_not_in_the_stream_as_it_was_decided_here_is_told(sett
         moved = migration.move("q-1", dry_run=False)
 
     assert moved.result == Result.DIFFERS
-    assert moved.detail == (
-        "moved, but its tasks, instances, latest_kwargs, unresolved_instances are not the same in the stream"
-    )
+    assert moved.detail == ("moved, but its tasks, instances, latest_kwargs, unresolved_instances differ in the stream")

@@ -1,4 +1,4 @@
-"""Sizes and names that keep the code readable (CONTRIBUTING.md)."""
+"""Limits for sizes and names that keep the code readable (CONTRIBUTING.md)."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ ROOT = Path(__file__).parents[2]
 FOLDERS = ("streams", "tests", "examples", "benchmarks")
 MODULES = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py"))
 PUBLIC_FOR_EVER = {"streams/triggers/types.py", "streams/triggers/storages/base.py"}
-"""Applications import these."""
+"""Modules that applications import, so that their names cannot change."""
 MAX_LINES_OF_MODULE = 300
 MAX_LINES_OF_FUNCTION = 40
 SAY_NOTHING = {"base", "common", "helper", "helpers", "misc", "shared", "tools", "types", "util", "utils"}

@@ -1,4 +1,4 @@
-"""Campaigns side by side."""
+"""The tables that compare several fault campaigns."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from tests.chaos.report import as_json
 
 
 def outcome(seed: int, kind: str, *, is_drained: bool = True) -> Outcome:
-    found = Outcome(Plan(seed=seed, duration_s=600, folder=Path()), [])
-    found.struck[kind] = 2
-    found.stalls[kind] = {"state": 6.5, "tasks": 7.0}
-    found.verdict.events = 50_000
-    found.peak_mb = {"worker-0": 90, "worker-1": 120, "celery-0": 60}
-    found.is_drained = is_drained
-    return found
+    result = Outcome(Plan(seed=seed, duration_s=600, folder=Path()), [])
+    result.struck[kind] = 2
+    result.stalls[kind] = {"state": 6.5, "tasks": 7.0}
+    result.verdict.events = 50_000
+    result.peak_mb = {"worker-0": 90, "worker-1": 120, "celery-0": 60}
+    result.is_drained = is_drained
+    return result
 
 
 def test_each_campaign_is_a_column_of_both_tables() -> None:

@@ -1,4 +1,4 @@
-"""What a campaign adds up of the metrics of agents that are killed again and again."""
+"""A fault campaign adds up the gap metrics of agents although they are killed and restarted."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from triggers.processing.metrics import Metrics
 
 
 class Scraped(AgentMachine):
-    """An agent of which only the metrics are asked."""
+    """An agent that only answers requests for its metrics."""
 
     def __init__(self, texts: Iterator[bytes]) -> None:
         self._texts = texts
@@ -22,7 +22,7 @@ class Scraped(AgentMachine):
 
 
 def text(**gaps: int) -> bytes:
-    """The metrics of a worker that has looked into so many gaps since it started."""
+    """Returns the metrics of a worker that has examined these numbers of gaps, by outcome, since it started."""
     metrics = Metrics()
     for outcome, number in gaps.items():
         metrics.gaps.labels(outcome).inc(number)

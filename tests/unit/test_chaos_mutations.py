@@ -1,4 +1,4 @@
-"""The faults that a campaign is tried with."""
+"""The faults that are planted into the agents to test the campaigns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a campaign's oracle takes for lost: it believes producers, not the group's offset, nor a single reader."""
+"""The oracle of a fault campaign. It trusts the producers, not the committed offset or a single reader."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def event(offset: int, fields: dict[str, object]) -> Message:
 
 
 EVENTS = [event(0, {"configuration": RULES}), *(event(n, {"trigger": "page", "kwargs": {"n": n}}) for n in range(1, 6))]
-"""One session: its rules, and five events of which each causes a command."""
+"""One session: its rules, and five events that cause a command each."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +37,7 @@ class PartInMemory(Part):
 
     on_topic: Sequence[Message]
     applied: Sequence[Message]
-    """What a worker has made of the events: its commands and rows follow from these."""
+    """The events that a worker has applied. The commands and rows are derived from them."""
 
     def events(self) -> Iterator[Message]:
         return iter(self.on_topic)
@@ -51,10 +51,12 @@ class PartInMemory(Part):
         return (Message(topic="unit.sessions-changelog", key=key, value=row, partition=0) for key, row in rows.items())
 
 
-def part(on_topic: Sequence[Message], applied: Sequence[Message], told: Sequence[Message] = EVENTS) -> PartInMemory:
-    """A drained partition. `told`: the events that the producer was told are safe."""
-    offsets = array("q", [message.offset() or 0 for message in told])
-    checksums = array("L", [crc32(message.value() or b"") for message in told])
+def part(
+    on_topic: Sequence[Message], applied: Sequence[Message], acknowledged: Sequence[Message] = EVENTS
+) -> PartInMemory:
+    """Returns a drained partition. `acknowledged` are the events that were acknowledged to the producer."""
+    offsets = array("q", [message.offset() or 0 for message in acknowledged])
+    checksums = array("L", [crc32(message.value() or b"") for message in acknowledged])
     return PartInMemory(
         settings=SETTINGS,
         partition=0,
@@ -75,9 +77,9 @@ def part(on_topic: Sequence[Message], applied: Sequence[Message], told: Sequence
     )
 
 
-def judged(found: Part) -> Verdict:
-    """The verdict, but for results: nobody runs the commands here."""
-    verdict = judge_part(found).verdict
+def judged(judged_part: Part) -> Verdict:
+    """Returns the verdict without missing results, because no executor runs the commands."""
+    verdict = judge_part(judged_part).verdict
     del verdict.lost["results"]
     return verdict
 
@@ -97,13 +99,13 @@ def test_an_event_that_was_skipped_is_lost_although_the_group_has_committed_beyo
     assert verdict.wrong["RocksDB rows"] > 0
 
 
-def test_events_at_the_end_are_lost_although_the_group_says_that_it_has_not_come_to_them() -> None:
+def test_events_at_the_end_are_lost_although_the_group_has_not_committed_them() -> None:
     verdict = judged(replace(part(EVENTS, applied=EVENTS[:4]), done=4))
 
     assert verdict.lost["commands"] == 2
 
 
-def test_a_campaign_that_was_cut_asks_only_for_what_the_group_has_committed() -> None:
+def test_a_truncated_campaign_judges_only_events_that_the_group_has_committed() -> None:
     cut = replace(part(EVENTS, applied=EVENTS[:4]), done=4, is_drained=False)
 
     assert judged(cut).is_clean
@@ -125,18 +127,18 @@ def test_an_acknowledged_event_with_another_value_is_lost() -> None:
     assert verdict.lost == {"acknowledged events": 1}
 
 
-def test_an_event_that_is_safe_at_a_place_that_no_answer_has_told_must_be_somewhere() -> None:
+def test_an_acknowledged_event_at_an_unknown_offset_must_be_on_the_topic() -> None:
     unplaced = Counter([crc32(EVENTS[5].value() or b"")])
 
-    there = replace(part(EVENTS, applied=EVENTS, told=EVENTS[:5]), unplaced=unplaced)
-    gone = replace(part(EVENTS[:5], applied=EVENTS[:5], told=EVENTS[:5]), unplaced=unplaced)
+    there = replace(part(EVENTS, applied=EVENTS, acknowledged=EVENTS[:5]), unplaced=unplaced)
+    gone = replace(part(EVENTS[:5], applied=EVENTS[:5], acknowledged=EVENTS[:5]), unplaced=unplaced)
 
     assert judged(there).is_clean
     assert judged(gone).lost == {"acknowledged events": 1}
 
 
-def test_an_event_that_nobody_was_told_of_is_wrong() -> None:
-    verdict = judged(part(EVENTS, applied=EVENTS, told=EVENTS[:5]))
+def test_an_event_that_no_producer_acknowledged_is_wrong() -> None:
+    verdict = judged(part(EVENTS, applied=EVENTS, acknowledged=EVENTS[:5]))
 
     assert verdict.wrong == {"events that nobody published": 1}
 
@@ -159,7 +161,7 @@ def test_a_reader_that_stopped_early_agrees_about_what_it_saw() -> None:
     assert judged(replace(part(EVENTS, applied=EVENTS), tallies={"unit.events": seen})).is_clean
 
 
-def test_commands_that_the_executors_take_for_done_without_a_result_are_lost_in_a_cut_campaign_too() -> None:
+def test_finished_commands_without_a_result_are_lost_in_a_truncated_campaign_too() -> None:
     cut = replace(part(EVENTS, applied=EVENTS), is_drained=False, executors_done=3)
 
     assert judge_part(cut).verdict.lost == {"results": 3}

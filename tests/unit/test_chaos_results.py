@@ -1,4 +1,4 @@
-"""What a fault campaign counts as a missing result."""
+"""A fault campaign counts attempts without a result."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ def test_one_seed_is_one_schedule() -> None:
     assert planned(1) == planned(1) != planned(2)
 
 
-def test_every_kind_strikes_but_what_is_not_there() -> None:
+def test_every_kind_of_fault_occurs_unless_its_target_is_missing() -> None:
     times = Counter(shot.kind for shot in planned(3))
 
     assert times.keys() == {"killed", "frozen", "all killed", "cut", "leaders"}
@@ -37,7 +37,7 @@ def test_every_fault_is_over_before_the_end() -> None:
     assert all(shot.at_s + shot.hold_s <= 300 for shot in planned(4))
 
 
-def test_nothing_is_struck_twice_at_a_time() -> None:
+def test_no_target_has_two_faults_at_a_time() -> None:
     same = [
         (first, second)
         for seed in range(20)
@@ -50,7 +50,7 @@ def test_nothing_is_struck_twice_at_a_time() -> None:
     assert [pair for pair in same if pair[1].at_s < pair[0].until_s] == []
 
 
-def test_a_calm_campaign_strikes_only_when_the_fault_before_is_long_over() -> None:
+def test_a_calm_campaign_waits_after_each_fault() -> None:
     planned_calmly = schedule(5, 300, KINDS, THINGS, calm_s=20)
 
     assert len(planned_calmly) > 5

@@ -1,4 +1,4 @@
-"""Kafka's frames as the doors of a campaign read them."""
+"""The proxies of a campaign parse the frames of Kafka's protocol."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def request(api: int, correlation: int, client: bytes | None) -> bytes:
     return header + (client or b"") + b"the rest of the request"
 
 
-def test_a_request_tells_its_kind_its_number_and_its_client() -> None:
+def test_a_request_contains_its_kind_its_number_and_its_client() -> None:
     assert read_request(request(Api.LIST_OFFSETS, 41, b"worker-1@3")) == Request(2, 41, b"worker-1@3")
 
 
@@ -21,11 +21,11 @@ def test_a_client_without_a_name_has_none() -> None:
     assert read_request(request(Api.FETCH, 1, None)).client == b""
 
 
-def test_an_answer_tells_which_request_it_belongs_to() -> None:
+def test_an_answer_contains_the_number_of_its_request() -> None:
     assert read_correlation(struct.pack(">i", 41) + b"the answer") == 41
 
 
-def test_what_is_no_request_is_refused() -> None:
+def test_bytes_that_are_not_a_request_are_refused() -> None:
     with pytest.raises(struct.error):
         read_request(b"GET /")
 

@@ -1,4 +1,4 @@
-"""Every consumer of the package is known: docs/guarantees.md says why it skips nothing."""
+"""The package has only the known consumers. docs/guarantees.md explains why none of them skips records."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ def sources() -> dict[str, str]:
 
 
 def test_every_consumer_of_the_package_is_known() -> None:
-    found = {name for name, text in sources().items() if re.search(r"\bConsumer\(", text)}
+    names = {name for name, text in sources().items() if re.search(r"\bConsumer\(", text)}
 
-    assert found == READ_RECORDS | READ_OFFSETS_ONLY
+    assert names == READ_RECORDS | READ_OFFSETS_ONLY
 
 
 OPTIONS = {
@@ -62,7 +62,7 @@ def test_no_consumer_is_given_a_logical_offset() -> None:
     assert re.findall(r"\bOFFSET_(?:BEGINNING|END|STORED|INVALID)\b", code) == []
 
 
-def test_who_only_asks_for_offsets_is_never_assigned_anything() -> None:
+def test_a_consumer_that_only_reads_offsets_is_never_assigned_a_partition() -> None:
     texts = sources()
 
     assert [name for name in READ_OFFSETS_ONLY if re.search(r"\.(assign|subscribe|consume|poll)\(", texts[name])] == []

@@ -1,4 +1,4 @@
-"""Which runner runs the rules without `using`."""
+"""The runner of rules without `using`."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ def test_it_is_the_one_that_the_framework_names() -> None:
     assert default_runner_name() == runners.CeleryTaskRunner.name
 
 
-def test_an_application_that_replaces_the_default_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_application_can_replace_the_default_runner(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runners, "DEFAULT_TASK_RUNNER", runners.ThreadingTaskRunner)
 
     assert default_runner_name() == "threading"
 
 
-def test_asking_for_its_name_does_not_import_celery() -> None:
+def test_reading_the_default_runners_name_does_not_import_celery() -> None:
     program = (
         "import sys; from triggers.registry import default_runner_name as name; print(name(), 'celery' in sys.modules)"
     )
 
-    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    output = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
 
-    assert found.split() == ["celery", "False"]
+    assert output.split() == ["celery", "False"]

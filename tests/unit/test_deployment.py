@@ -1,4 +1,4 @@
-"""What the compose file and the image promise is there: commands, settings, paths, pins. No Docker needed."""
+"""The commands, settings, paths and pins in the compose file and the image exist. These tests need no Docker."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_every_volume_of_the_compose_file_is_declared_and_used() -> None:
     assert used == set(COMPOSE["volumes"])
 
 
-def test_every_service_waits_for_one_that_tells_when_it_is_well() -> None:
+def test_every_service_waits_for_healthy_services() -> None:
     for service in SERVICES.values():
         for name, wanted in service.get("depends_on", {}).items():
             is_healthy = wanted["condition"] == "service_healthy"
@@ -110,7 +110,7 @@ def test_every_path_that_the_image_copies_is_there_and_not_ignored() -> None:
         ("deploy/build.lock", GROUPS["build"]),
     ],
 )
-def test_a_lock_pins_everything_that_is_asked_for(lock: str, wanted: list[str | dict[str, str]]) -> None:
+def test_a_lock_pins_every_requirement(lock: str, wanted: list[str | dict[str, str]]) -> None:
     pins = dict(re.findall(r"^([a-z0-9.-]+)==([^ ;\\]+)", (ROOT / lock).read_text(), re.MULTILINE))
     requirements = [Requirement(line) for line in wanted if isinstance(line, str)]
 
@@ -118,7 +118,7 @@ def test_a_lock_pins_everything_that_is_asked_for(lock: str, wanted: list[str | 
     assert [str(one) for one in requirements if pins.get(one.name, "") not in one.specifier] == []
 
 
-def test_what_is_compiled_is_there_and_is_what_every_event_passes_through() -> None:
+def test_the_compiled_modules_exist_and_contain_the_path_of_every_event() -> None:
     modules = set(PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["hooks"]["custom"]["modules"])
 
     assert {module for module in modules if not (ROOT / "streams" / module).is_file()} == set()
@@ -142,5 +142,5 @@ def test_a_lock_names_no_host(lock: str) -> None:
 
 
 def _accepted(arguments: list[str]) -> bool:
-    """Whether command and options exist; click reads them all before it prints the help."""
+    """Returns whether command and options exist. Click parses all of them before it prints the help."""
     return CliRunner().invoke(main, [*arguments, "--help"]).exit_code == 0

@@ -1,4 +1,4 @@
-"""What applications of the Triggers framework use beside managers and storages."""
+"""The public names of the Triggers framework besides managers and storages."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from triggers.task import TaskContext
 from triggers.types import TaskConfig, TaskInstance
 
 
-def test_kwargs_are_filtered_and_what_has_no_filter_passes_through() -> None:
+def test_kwargs_are_filtered_and_values_without_a_filter_are_unchanged() -> None:
     context = TaskContext("t#0", "default", "memory", "s", {"page": {"size": "7", "more": 1}, "other": {"x": 2}})
 
     filtered = context.filter_kwargs({"page": {"size": f.Required | f.Int}, "absent": {"y": f.Optional("z")}})
@@ -32,7 +32,7 @@ def test_kwargs_that_a_filter_refuses_are_a_value_error_with_its_reasons() -> No
     assert "page.size" in raised.value.context["filter_errors"]  # type: ignore[attr-defined]
 
 
-def test_an_unknown_key_and_an_unregistered_class_are_told_with_the_fix() -> None:
+def test_errors_for_unknown_keys_and_unregistered_classes_name_the_fix() -> None:
     class Unregistered(TriggerManager):
         pass
 

@@ -127,20 +127,20 @@ NAMES = {
 pytestmark = pytest.mark.usefixtures("django")
 
 
-def found(path: str) -> Any:  # noqa: ANN401  # whatever is there
-    """The object of a dotted path, as an import would find it."""
+def resolve(path: str) -> Any:  # noqa: ANN401  # any object
+    """Returns the object of a dotted path."""
     module, _, attribute = path.rpartition(".")
     try:
         return import_module(path)
     except ModuleNotFoundError:
-        return getattr(found(module), attribute)
+        return getattr(resolve(module), attribute)
 
 
 @pytest.mark.parametrize("path", CALLABLES)
-def test_it_can_be_called_as_documented_by_place_and_by_keyword(path: str) -> None:
+def test_it_can_be_called_as_documented_by_position_and_by_keyword(path: str) -> None:
     expected = CALLABLES[path].split()
 
-    parameters = list(inspect.signature(found(path)).parameters.values())
+    parameters = list(inspect.signature(resolve(path)).parameters.values())
 
     assert [each.name for each in parameters[: len(expected)]] == expected
     assert {each.kind for each in parameters[: len(expected)]} <= {inspect.Parameter.POSITIONAL_OR_KEYWORD}
@@ -154,10 +154,10 @@ def is_required(parameter: inspect.Parameter) -> bool:
 
 @pytest.mark.parametrize("path", NAMES)
 def test_it_has_the_documented_names(path: str) -> None:
-    assert [name for name in NAMES[path].split() if not hasattr(found(path), name)] == []
+    assert [name for name in NAMES[path].split() if not hasattr(resolve(path), name)] == []
 
 
-def test_a_star_import_brings_what_it_brought() -> None:
+def test_a_star_import_has_the_names_of_the_framework() -> None:
     names: dict[str, object] = {}
 
     exec("from triggers import *", names)  # noqa: S102  # as applications write it
@@ -174,7 +174,7 @@ def test_a_star_import_brings_what_it_brought() -> None:
         (trigger_managers, ["default"]),
     ],
 )
-def test_what_the_package_brings_is_registered_and_knows_its_key(registry: ClassRegistry, keys: list[str]) -> None:
+def test_the_classes_of_the_package_are_registered_with_their_keys(registry: ClassRegistry, keys: list[str]) -> None:
     assert set(registry) >= set(keys)
     assert [registry.get_class(key).triggers__registry_key for key in keys] == keys  # type: ignore[attr-defined]
 

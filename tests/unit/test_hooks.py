@@ -1,4 +1,4 @@
-"""What hooks read and write: never a session older than the decision, and everything once."""
+"""Hooks read a session that includes the decision, and what they write is applied once."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from triggers.settings import Settings
 
 
 class Log:
-    """A publisher and a source that note what they are asked; the topic's other events end at `last`."""
+    """A publisher and a source that record their calls. `last` is the offset of the last event on the topic."""
 
     def __init__(self, last: int) -> None:
         self.last = last
         self.ids: list[str | None] = []
-        self.asked: list[Coordinates | None] = []
+        self.reads: list[Coordinates | None] = []
 
     def publish(self, uid: str, event: Event) -> Coordinates:  # noqa: ARG002  # one session
         self.ids.append(event.id)
@@ -29,7 +29,7 @@ class Log:
         return Coordinates(2, self.last)
 
     def read(self, uid: str, after: Coordinates | None = None) -> SessionView:
-        self.asked.append(after)
+        self.reads.append(after)
         return view(Session(uid, MemoryRows(), Plans()))
 
     def storages(self) -> HookStorages:
@@ -48,7 +48,7 @@ def log() -> Log:
 def test_a_hook_reads_what_was_on_the_partition_when_it_began(log: Log) -> None:
     log.storages().of(decision(5)).read()
 
-    assert log.asked == [Coordinates(2, 10)]
+    assert log.reads == [Coordinates(2, 10)]
 
 
 def test_a_later_hook_reads_no_session_older_than_its_decision(log: Log) -> None:
@@ -57,7 +57,7 @@ def test_a_later_hook_reads_no_session_older_than_its_decision(log: Log) -> None
 
     storages.of(decision(20)).read()
 
-    assert log.asked == [Coordinates(2, 20)]
+    assert log.reads == [Coordinates(2, 20)]
 
 
 def test_a_hook_reads_what_earlier_hooks_wrote_on_its_partition(log: Log) -> None:
@@ -67,10 +67,10 @@ def test_a_hook_reads_what_earlier_hooks_wrote_on_its_partition(log: Log) -> Non
     storages.of(decision(6)).read()
     storages.of(decision(6, partition=3)).read()
 
-    assert log.asked == [Coordinates(2, 11), Coordinates(3, 11)]
+    assert log.reads == [Coordinates(2, 11), Coordinates(3, 11)]
 
 
-def test_after_a_rebalance_a_hook_looks_again_how_far_others_have_come(log: Log) -> None:
+def test_after_a_rebalance_a_hook_reads_what_other_members_wrote(log: Log) -> None:
     storages = log.storages()
     storages.of(decision(5))
     log.last = 30
@@ -79,7 +79,7 @@ def test_after_a_rebalance_a_hook_looks_again_how_far_others_have_come(log: Log)
     storages.forget()
     storages.of(decision(6)).read()
 
-    assert log.asked == [Coordinates(2, 10), Coordinates(2, 30)]
+    assert log.reads == [Coordinates(2, 10), Coordinates(2, 30)]
 
 
 def test_what_a_hook_writes_has_the_same_ids_when_it_runs_again_and_others_otherwise(log: Log) -> None:

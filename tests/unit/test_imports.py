@@ -1,4 +1,4 @@
-"""What an import of the package costs its user."""
+"""An import of the package does not import optional or large libraries."""
 
 from __future__ import annotations
 
@@ -17,9 +17,11 @@ HEAVY = ["celery", "django", "faust", "kombu", "rocksdict"]
 def test_an_import_pulls_in_neither_faust_nor_celery_nor_django(module: str) -> None:
     program = f"import sys, {module}; print(*(name for name in {HEAVY} if name in sys.modules))"
 
-    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
+    imported = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    ).stdout.split()
 
-    assert found == []
+    assert imported == []
 
 
 @pytest.mark.parametrize(
@@ -37,16 +39,16 @@ def test_a_library_that_is_not_installed_is_named_with_the_extra_that_brings_it(
 ) -> None:
     hidden = f"import sys; sys.modules[{absent!r}] = None; {program}"
 
-    found = subprocess.run([sys.executable, "-c", hidden], capture_output=True, text=True, check=False)
+    finished = subprocess.run([sys.executable, "-c", hidden], capture_output=True, text=True, check=False)
 
-    assert found.returncode == 1
-    assert extra in found.stderr
+    assert finished.returncode == 1
+    assert extra in finished.stderr
 
 
 def test_other_storages_are_there_without_django() -> None:
-    found_without = "import triggers; print(triggers.storage_backends.get_class('stream'))"
-    program = f"import sys; sys.modules['django'] = None; {found_without}"
+    printed = "import triggers; print(triggers.storage_backends.get_class('stream'))"
+    program = f"import sys; sys.modules['django'] = None; {printed}"
 
-    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
 
-    assert "StreamStorage" in found.stdout
+    assert "StreamStorage" in finished.stdout

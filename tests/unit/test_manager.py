@@ -1,4 +1,4 @@
-"""What an application does with a session, on the storage in memory."""
+"""The API of a session, on the storage in memory."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def test_an_invalid_configuration_is_refused_and_not_written(
         (None, {}, CallError),
     ],
 )
-def test_what_no_worker_would_accept_is_refused_at_the_call(
+def test_an_event_that_no_worker_would_accept_is_refused_by_the_call(
     storage: MemoryStorage, trigger: str, kwargs: dict[str, object], error: type[CallError]
 ) -> None:
     with pytest.raises(error):
@@ -180,7 +180,7 @@ def test_only_failed_instances_are_replayed_or_skipped(manager: TriggerManager, 
     assert len(storage.events) == written
 
 
-def test_an_instance_that_is_not_there_is_not_found(failed: TriggerManager, storage: MemoryStorage) -> None:
+def test_an_instance_that_does_not_exist_is_not_found(failed: TriggerManager, storage: MemoryStorage) -> None:
     written = len(storage.events)
 
     for call in (failed.replay_failed_instance, failed.skip_failed_instance, failed.mark_instance_logs_resolved):
@@ -223,7 +223,7 @@ def test_metadata_is_merged_and_logs_can_be_marked_as_resolved(failed: TriggerMa
     assert instance.status == "failed"
 
 
-def test_what_is_unresolved_is_told_by_task_and_instance(failed: TriggerManager) -> None:
+def test_unresolved_tasks_and_instances_are_listed(failed: TriggerManager) -> None:
     assert [instance.name for instance in failed.get_unresolved_instances()] == ["t_import#0"]
     assert [task.name for task in failed.get_unresolved_tasks()] == ["t_import", "t_report"]
 
@@ -233,7 +233,7 @@ def test_what_is_unresolved_is_told_by_task_and_instance(failed: TriggerManager)
     assert [task.name for task in failed.get_unresolved_tasks()] == ["t_report"]
 
 
-def test_events_have_a_time_and_a_place(manager: TriggerManager, storage: MemoryStorage) -> None:
+def test_events_have_a_time_and_a_position(manager: TriggerManager, storage: MemoryStorage) -> None:
     storage.write(TriggerFired(trigger="x", time=5))
     manager.fire("y")
 

@@ -1,4 +1,4 @@
-"""What a manager with hooks writes into a configuration, for the process that will run them."""
+"""A manager with hooks writes its key into the configuration, for the process that runs the hooks."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ RULES = {"t_a": {"after": ["go"], "run": "app.a"}}
 
 
 class Published:
-    """A publisher and a source that only keep what is written."""
+    """A publisher and a source that record the configurations that are written."""
 
     def __init__(self) -> None:
         self.configurations: list[dict[str, Any]] = []
@@ -33,12 +33,12 @@ class Published:
 
 class Unregistered(TriggerManager):
     def _post_skip(self, task_instance: object, cascade: bool) -> None:
-        """Does nothing."""
+        """Overrides the hook."""
 
 
 @trigger_managers.register("audit")
 class Auditing(Unregistered):
-    """Has a hook, and a key."""
+    """A registered manager with a hook."""
 
 
 def configured(kind: type[TriggerManager], **more: Any) -> dict[str, Any]:  # noqa: ANN401  # JSON
@@ -51,14 +51,14 @@ def test_a_manager_with_hooks_is_named() -> None:
     assert configured(Auditing) == {"$manager": "audit", **RULES}
 
 
-def test_a_manager_without_hooks_is_not() -> None:
+def test_a_manager_without_hooks_is_not_named() -> None:
     assert configured(TriggerManager) == RULES
 
 
-def test_a_manager_that_the_application_names_stays() -> None:
+def test_a_manager_that_the_application_names_is_kept() -> None:
     assert configured(Auditing, **{"$manager": "other"})["$manager"] == "other"
 
 
-def test_a_manager_with_hooks_that_nobody_could_make_is_refused() -> None:
+def test_a_manager_with_hooks_that_is_not_registered_is_refused() -> None:
     with pytest.raises(UnknownKey, match="not registered"):
         configured(Unregistered)

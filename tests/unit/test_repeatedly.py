@@ -1,4 +1,4 @@
-"""`make test-repeatedly`: its table tells which run failed, and where."""
+"""The table of `make test-repeatedly` names the failed runs and their tests."""
 
 from __future__ import annotations
 

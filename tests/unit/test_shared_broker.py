@@ -1,4 +1,4 @@
-"""The broker of a run of several processes. Threads stand for them: a lock belongs to whoever has opened its file."""
+"""Several test processes share one broker. Threads stand in for them, because a lock belongs to an open file."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.topic_reader import wait_until
 
 
 class Brokers:
-    """Counts those that run."""
+    """Counts the brokers that are running."""
 
     def __init__(self) -> None:
         self.started = 0
@@ -37,13 +37,13 @@ def test_all_processes_use_the_broker_that_the_first_has_started(tmp_path: Path)
             return address, brokers.running
 
     with ThreadPoolExecutor(8) as processes:
-        found = set(processes.map(use, range(8)))
+        addresses = set(processes.map(use, range(8)))
 
-    assert found == {("broker-1", 1)}
+    assert addresses == {("broker-1", 1)}
     assert brokers.running == 0
 
 
-def test_who_has_started_it_stops_it_when_the_last_user_is_gone(tmp_path: Path) -> None:
+def test_the_process_that_started_the_broker_stops_it_after_the_last_user(tmp_path: Path) -> None:
     brokers, has_started, is_done = Brokers(), threading.Event(), threading.Event()
 
     def start_and_leave() -> None:
@@ -64,7 +64,7 @@ def test_who_has_started_it_stops_it_when_the_last_user_is_gone(tmp_path: Path) 
     assert brokers.running == 0
 
 
-def test_whoever_comes_later_starts_another(tmp_path: Path) -> None:
+def test_a_later_process_starts_another_broker(tmp_path: Path) -> None:
     brokers = Brokers()
     with shared_broker(tmp_path, brokers.start) as first:
         pass
@@ -75,7 +75,7 @@ def test_whoever_comes_later_starts_another(tmp_path: Path) -> None:
     assert (first, second) == ("broker-1", "broker-2")
 
 
-def test_a_machine_that_can_run_none_tells_every_process(tmp_path: Path) -> None:
+def test_every_process_raises_if_no_broker_can_start(tmp_path: Path) -> None:
     @contextmanager
     def fail() -> Iterator[str]:
         raise RuntimeError("no Java")

@@ -1,4 +1,4 @@
-"""What a task logs: contexts, levels, and who has looked at it."""
+"""The logs of tasks: their contexts, their levels, and marking them as resolved."""
 
 from __future__ import annotations
 
@@ -47,14 +47,14 @@ def test_a_context_is_attached_to_every_message_and_merged_with_the_messages_own
     ]
 
 
-def test_the_keyword_that_the_guide_prints_is_understood_too(logger: LocalLogger, handler: MemoryHandler) -> None:
+def test_the_keyword_of_the_frameworks_guide_is_accepted(logger: LocalLogger, handler: MemoryHandler) -> None:
     with context().get_logger_context(logger) as log:
         log.warning("Missing givenNames in response data.", extras={"context": {"page_data": {}}})
 
     assert contexts(handler) == [{"page_data": {}}]
 
 
-def test_the_highest_level_is_the_tasks_also_where_nobody_listens() -> None:
+def test_the_highest_level_counts_even_without_a_handler() -> None:
     task = context()
     assert task.log_level == logging.NOTSET
 
@@ -69,7 +69,7 @@ def test_the_highest_level_is_the_tasks_also_where_nobody_listens() -> None:
 
 
 @pytest.mark.parametrize("raised", [ValueError("spam"), StatusChange("skipped")])
-def test_an_exception_that_leaves_the_block_is_logged_with_its_context_and_goes_on(
+def test_an_exception_that_leaves_the_block_is_logged_with_its_context_and_propagates(
     raised: Exception, logger: LocalLogger, handler: MemoryHandler
 ) -> None:
     task = context()
@@ -95,7 +95,7 @@ def test_a_local_logger_is_not_disabled_and_its_records_keep_no_frames(
     assert "RuntimeError: x" in str(handler[0].exc_text)
 
 
-def test_handlers_forget_when_told(logger: LocalLogger, handler: MemoryHandler) -> None:
+def test_handlers_can_be_cleared(logger: LocalLogger, handler: MemoryHandler) -> None:
     levels = LogLevelHandler()
     logger.addHandler(levels).error("x")
 
@@ -115,7 +115,7 @@ def test_an_adapter_is_the_logger_it_adapts_with_a_context(logger: LocalLogger, 
     assert adapter.handlers == [handler]
 
 
-def test_logs_of_a_session_are_found_until_somebody_has_resolved_them() -> None:
+def test_logs_of_a_session_are_unresolved_until_they_are_marked() -> None:
     storage = MemoryStorageBackend("logs")
     storage.write(ConfigurationUpdated(configuration=b'{"t_a": {"after": ["a"], "andEvery": "a", "run": "app.A"}}'))
     for number, level in enumerate((logging.ERROR, logging.WARNING, logging.CRITICAL)):

@@ -1,4 +1,4 @@
-"""The tests' own waiting: a wait that fails says what it has seen."""
+"""A wait of the tests that fails reports the last values of its condition."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ def count_records(topic: str) -> int:
     return len(topic)
 
 
-def test_a_failing_wait_tells_the_values_that_its_condition_saw_last() -> None:
+def test_a_failing_wait_reports_the_last_values_of_its_condition() -> None:
     topic = "events"
 
     with pytest.raises(AssertionError) as failed:
@@ -21,7 +21,7 @@ def test_a_failing_wait_tells_the_values_that_its_condition_saw_last() -> None:
     assert "count_records() gave 6" in str(failed.value)
 
 
-def test_of_a_long_value_the_end_is_told() -> None:
+def test_a_long_value_is_truncated_to_its_end() -> None:
     log = "x" * 100_000 + "the worker ends"
 
     with pytest.raises(AssertionError) as failed:
@@ -31,7 +31,7 @@ def test_of_a_long_value_the_end_is_told() -> None:
     assert "xx" + "the worker ends" in str(failed.value)
 
 
-def test_what_comes_true_with_the_last_look_is_in_time() -> None:
+def test_a_condition_that_holds_at_the_last_check_is_in_time() -> None:
     looks = iter([False, True])
 
     wait_until(lambda: next(looks), "the second look finds it", 0)

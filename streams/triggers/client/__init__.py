@@ -1,4 +1,4 @@
-"""How applications, the CLI and Celery workers reach Kafka and the workers. `storages` is what a manager talks to."""
+"""Clients of Kafka and of the workers. Storages, the CLI, the console and Celery workers use them."""
 
 from triggers.client.kafka_publisher import KafkaPublisher
 from triggers.client.kafka_sender import Coordinates

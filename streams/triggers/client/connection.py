@@ -1,4 +1,4 @@
-"""What every Kafka client of this package has in common."""
+"""Options, admin client and error that all Kafka clients of this package share."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ Options = dict[str, str | int | float | bool]
 
 
 def connection_options(settings: Settings) -> Options:
-    """Options of librdkafka. It logs nothing by itself: what fails is raised."""
+    """Returns the librdkafka options of every client. They disable its log, because errors are raised."""
     return {"bootstrap.servers": settings.brokers, "log.connection.close": False, "log_level": 0}
 
 
 def admin_client(settings: Settings) -> AdminClient:
-    """A client for questions about topics and groups."""
+    """Returns a client that describes topics and consumer groups. It connects in the background."""
     return AdminClient(connection_options(settings))
 
 
 def unavailable(settings: Settings, error: KafkaException | KafkaError) -> BrokerUnavailable:
-    """The error of a call that may succeed later, naming the brokers."""
+    """Returns the error to raise for an error of librdkafka. Its message names the brokers."""
     cause = error.args[0] if isinstance(error, KafkaException) else error
     return BrokerUnavailable(f"Kafka at {settings.brokers}: {cause.str()}")

@@ -1,7 +1,8 @@
-"""How far the workers and the executors are behind: the lag in offsets, and the records that are unfinished.
+"""Measures the lag of the workers and the executors, in offsets and in unfinished records.
 
-An event is finished when a worker has committed it; a command, when the commit of the executors says that its outcome
-is on Kafka (a Celery worker), or that the application's broker has it (the dispatcher). What is in hand is unfinished.
+An event is finished when a worker has committed it. A command is finished when the executors' commit says that its
+result is on Kafka (Celery workers) or that it is in the application's broker (the dispatcher). Commands that are being
+run are unfinished.
 """
 
 from __future__ import annotations
@@ -29,29 +30,29 @@ _NO_OFFSET = 0
 """librdkafka's invalid offsets are negative."""
 
 Finished = Callable[[int], bool]
-"""Whether the record at an offset is finished."""
+"""Returns whether the record at an offset is finished."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PartitionLag:
-    """One consumer group on one partition."""
+    """The lag of a consumer group on one partition."""
 
     group: str
     topic: str
     partition: int
     committed: int
-    """Offset that the group reads next; the partition's first one while it has committed none."""
+    """Offset that the group reads next. It is the first offset of the partition if the group has not committed yet."""
     end: int
-    """Offset that the next record gets."""
+    """Offset that the next record will have."""
     records: int | None
-    """Unfinished records. None: more than were to be counted, `lag` is the upper bound."""
+    """Number of unfinished records. It is None if there are too many to count; `lag` is an upper bound."""
 
     @property
     def lag(self) -> int:
-        """Distance in offsets, as Kafka's own tools show it.
+        """Difference in offsets, as Kafka's tools show it.
 
-        It is larger than the number of unfinished records: transaction markers have offsets, too, and so have commands
-        that are finished behind one that is not.
+        It may be larger than the number of unfinished records, because it also counts transaction markers, and commands
+        that are finished while an earlier one is not.
         """
         return self.end - self.committed
 
@@ -59,11 +60,12 @@ class PartitionLag:
 def consumer_lag(
     settings: Settings, count_up_to: int = 10_000, finished: Callable[[int, str], Finished] | None = None
 ) -> list[PartitionLag]:
-    """Lag of the workers on the events and of the executors on the commands, by group, topic and partition.
+    """Returns the lag of the workers on the events and of the executors on the commands, by topic and partition.
 
-    Of a partition that is at most `count_up_to` offsets behind, the records are read and counted. `finished` makes,
-    of a commit's offset and metadata, the answer for each record beyond it; without, all of those are unfinished.
-    Records behind the begin of an open transaction count: nobody can read them before it is decided.
+    If a partition's lag is at most `count_up_to`, its records are read and counted. `finished` receives the offset and
+    the metadata of a commit and returns the predicate for the records after it; without it, all of these count as
+    unfinished. Records after the start of an open transaction count as well, although no consumer can read them yet.
+
     Blocks. Raises BrokerUnavailable, also if a topic is missing.
     """
     names = Topology(settings.namespace)
@@ -110,7 +112,7 @@ def _group_lag(reading: _Reading, group: str, topic: str) -> list[PartitionLag]:
 def _count_unfinished(
     reading: _Reading, topic: str, commits: dict[int, TopicPartition], decided: dict[int, tuple[int, int]]
 ) -> Counter[int]:
-    starts = {p: max(commits[p].offset, decided[p][0]) for p in commits}  # retention may have removed what comes before
+    starts = {p: max(commits[p].offset, decided[p][0]) for p in commits}  # retention may have removed earlier records
     finished = {p: _finished(reading, commits[p]) for p in commits}
     undecided = {p: max(decided[p][1], starts[p]) for p in commits}
     count: Counter[int] = Counter()
@@ -128,23 +130,24 @@ def _finished(reading: _Reading, commit: TopicPartition) -> Finished:
 
 
 def _commits(settings: Settings, group: str, topic: str, partitions: list[int]) -> dict[int, TopicPartition]:
-    """What the group has committed, asked by a consumer that never joins it.
+    """Returns the committed offsets of the group, using a consumer that never joins it.
 
-    librdkafka 2.16 has an admin call for this, which takes the process down (NULL consumer group in
-    `rd_kafka_handle_OffsetFetch`) when the group's coordinator is still loading or has moved.
+    The admin call of librdkafka 2.16 is not used, because it crashes the process (NULL consumer group in
+    `rd_kafka_handle_OffsetFetch`) if the group's coordinator is still loading or has moved.
     """
     if not partitions:
         return {}
-    asked = [TopicPartition(topic, partition) for partition in partitions]
+    requested = [TopicPartition(topic, partition) for partition in partitions]
     consumer = Consumer(connection_options(settings) | {"group.id": group, "enable.auto.commit": False})
     try:
-        return {commit.partition: commit for commit in _insist(lambda: consumer.committed(asked, timeout=_TIMEOUT_S))}
+        commits = _insist(lambda: consumer.committed(requested, timeout=_TIMEOUT_S))
+        return {commit.partition: commit for commit in commits}
     finally:
         consumer.close()
 
 
 def _insist(ask: Callable[[], list[TopicPartition]]) -> list[TopicPartition]:
-    """Ask again while the group's coordinator is being elected or loads, as it is when a group is young."""
+    """Repeats a request while the group's coordinator is being elected or is loading, as for a new group."""
     deadline = time.monotonic() + _TIMEOUT_S
     while True:
         try:

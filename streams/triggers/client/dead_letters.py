@@ -1,4 +1,4 @@
-"""Operators' view of `<ns>.dead-letters`: list, show, redrive."""
+"""`DeadLetters`: lists, shows and redrives dead letters, for the CLI and the console."""
 
 from __future__ import annotations
 
@@ -13,54 +13,57 @@ from triggers.kafka.records import Header
 from triggers.settings import Settings
 
 REDRIVES = "triggers-redrives"
-"""Header of a redriven record: how often it was."""
+"""Header with the number of times that the record was redriven."""
 _OWN_HEADERS = "triggers-"
 _DIGITS = 9
-"""Of a count; anybody can write the header, and Python reads no number of thousands of digits."""
+"""Maximum length of that number. Anyone can write the header, and Python refuses to parse thousands of digits."""
 
 
 class DeadLetters:
-    """Reads the dead letters and publishes originals again. Blocks; raises BrokerUnavailable."""
+    """Reads dead letters and publishes their records again. All methods block and raise BrokerUnavailable."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._sender = KafkaSender(settings)
 
     def newest(self, limit: int = 100, reason: str | None = None) -> list[StoredLetter]:
-        """The last `limit` dead letters (of a reason), oldest first within each partition."""
+        """Returns the last `limit` dead letters, optionally of one reason. Within a partition, the oldest comes first.
+
+        Reads all dead letters to find them.
+        """
         return list(deque((s for s in self.every() if reason in (None, s.letter.reason)), maxlen=limit))
 
     def every(self) -> Iterator[StoredLetter]:
-        """All dead letters that are there now; records of the topic that are none are passed over."""
+        """Yields all dead letters that are on the topic now. Ignores records that are not dead letters."""
         return stored_letters(self._settings)
 
     def get(self, partition: int, offset: int) -> StoredLetter:
-        """The dead letter at a place. Raises NotFound."""
+        """Returns the dead letter at these coordinates. Raises NotFound."""
         try:
             stored = next(stored_letters(self._settings, {partition: offset}), None)
         except RecordsRemoved as error:
-            raise NotFound(f"the dead letter at {partition}/{offset} was removed, or has never been there") from error
+            raise NotFound(f"the dead letter at {partition}/{offset} was removed or never existed") from error
         if stored is None or stored.offset != offset:
             raise NotFound(f"there is no dead letter at {partition}/{offset}")
         return stored
 
     def redrive(self, letter: DeadLetter) -> Coordinates:
-        """Publish the original bytes, key and headers to the topic they came from, and wait until they are safe.
+        """Publishes the original value, key and headers to their original topic. Blocks until they are acknowledged.
 
-        The dead letter stays. Twice publishes twice: an event with an `id` is then applied once. A header counts.
-        Raises TooLarge.
+        Returns the new coordinates. The dead letter itself remains. Redriving it again publishes the record again; an
+        event with an `id` is still applied once. A header counts the redrives. Raises TooLarge.
         """
         delivery = self._sender.send(letter.topic, letter.key, letter.value, _headers(letter))
         return self._sender.wait(delivery)
 
 
 def redrives(letter: DeadLetter) -> int:
-    """How often the record had been redriven when it died."""
+    """Returns how often the record was redriven before it became this dead letter."""
     counts = [int(value[:_DIGITS]) for name, value in letter.headers if name == REDRIVES and value and value.isdigit()]
     return max(counts, default=0)
 
 
 def _headers(letter: DeadLetter) -> list[Header]:
-    """The original headers without our own (a forwarded record may be forwarded again), and the count."""
-    kept = [(name, value) for name, value in letter.headers if not name.startswith(_OWN_HEADERS)]
-    return [*kept, (REDRIVES, str(redrives(letter) + 1).encode())]
+    """Returns the original headers and the new count, without our own headers, so the record can be forwarded again."""
+    headers = [(name, value) for name, value in letter.headers if not name.startswith(_OWN_HEADERS)]
+    return [*headers, (REDRIVES, str(redrives(letter) + 1).encode())]

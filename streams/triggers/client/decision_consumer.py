@@ -1,6 +1,6 @@
-"""Hands every decision of the feed to a function: at least once, and in order within a session.
+"""`DecisionConsumer`: calls a function with every decision of the feed, at least once and in order within a session.
 
-Order is promised, so a decision is handed over only when it is proved that none before it is missing (`SkipGuard`).
+To keep the order, it calls the function only when it is proved that no earlier decision is missing (`SkipGuard`).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from triggers.settings import Settings
 from triggers.topology import Topology
 
 HOOK_FAILED: Final = "hook failed"
-"""Reason of the dead letter of a decision whose function raised as often as it may."""
+"""Reason of a dead letter for a decision whose function raised `hook_attempts` times."""
 
 _POLL_S: Final = 0.2
 _MOST_AT_ONCE: Final = 100
@@ -41,12 +41,12 @@ log = logging.getLogger(__name__)
 
 
 class DecisionConsumer:
-    """One member of a group that reads `<ns>.decisions` from its beginning.
+    """A member of a consumer group that reads `<ns>.decisions` from its beginning. `HookRunner` uses it.
 
-    A decision counts as done when `handle` has returned; whoever dies before that leaves it to the next member, so
-    that `handle` may see the last second's decisions again. What it raises is tried again, with growing pauses, while
-    the other decisions of its partition wait; after `hook_attempts` times the decision goes to the dead letters.
-    `TryAgain` (a worker or a broker is away) does not count. A call may take 15 minutes.
+    A decision is done when `handle` has returned. Offsets are committed once a second, so after a crash `handle` may be
+    called again for the decisions of the last second. If it raises, it is called again, with growing pauses, while the
+    other decisions of the partition wait; after `hook_attempts` times, the decision becomes a dead letter. `TryAgain`
+    (a worker or a broker is away) is not counted. A call may take up to 15 minutes.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class DecisionConsumer:
         group: str = "hooks",
         on_assigned: Callable[[], None] = lambda: None,
     ) -> None:
-        """`group`: each group sees every decision. `on_assigned`: called when partitions have come or gone."""
+        """Every `group` reads every decision. `on_assigned` is called after partitions were assigned or revoked."""
         self._settings = settings
         self._handle = handle
         self._on_assigned = on_assigned
@@ -68,15 +68,15 @@ class DecisionConsumer:
         self._group = names.reader_group(group)
         self._owned: dict[int, object] = {}
         self._waiting: deque[tuple[Message, object]] = deque()
-        """Messages to be handed over, each with the assignment that it came in."""
+        """Fetched messages, each with the assignment during which it was fetched."""
         self._resting = False
         self._consumer = Consumer(_options(settings, self._group))
         self._guard = SkipGuard(witness_options(settings), self._topic)
 
     def run(self, stopping: threading.Event) -> None:
-        """Hand over decisions until `stopping` is set; then commit and leave the group.
+        """Handles decisions until `stopping` is set, then commits the offsets and leaves the group. Blocks.
 
-        Blocks. Raises KafkaException for what does not pass, RecordsMissing for decisions that cannot be read.
+        Raises KafkaException for errors that are not transient, and RecordsMissing if decisions cannot be read.
         """
         self._consumer.subscribe([self._topic], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost)
         try:
@@ -90,7 +90,7 @@ class DecisionConsumer:
             self._sender.close()
 
     def _next(self) -> Message | None:
-        """The next decision of a partition that is ours, if there is one within a moment."""
+        """Returns the next decision of an owned partition, or None if none arrives within 0.2 s."""
         if not self._waiting:
             self._fetch(_POLL_S)
         while self._waiting:
@@ -100,7 +100,7 @@ class DecisionConsumer:
         return None
 
     def _fetch(self, timeout_s: float) -> None:
-        """Rebalances happen in here."""
+        """Fetches messages into `_waiting`. Rebalance callbacks run in here."""
         first = self._consumer.poll(timeout_s)
         if first is None:
             return
@@ -113,20 +113,20 @@ class DecisionConsumer:
             self._read_again(partition, offset)
 
     def _check_ends(self, messages: list[Message], moved: Collection[int]) -> dict[int, int]:
-        """Where to read again the partitions whose end the consumer came to by leaving decisions out."""
+        """Returns the offsets to read again, by partition, if the consumer reached an end by skipping decisions."""
         ends = {
             message.partition() or 0: message.offset() or 0
             for message in messages
             if (error := message.error()) is not None and error.code() == PARTITION_EOF
         }
-        mine = {p: end for p, end in ends.items() if p in self._owned and p not in moved}
-        places = {p: self._guard.reach(p, end) for p, end in mine.items() if end > self._guard.next_of(p)}
-        return {p: offset for p, offset in places.items() if offset is not None}
+        owned = {p: end for p, end in ends.items() if p in self._owned and p not in moved}
+        offsets = {p: self._guard.reach(p, end) for p, end in owned.items() if end > self._guard.next_of(p)}
+        return {p: offset for p, offset in offsets.items() if offset is not None}
 
     def _read_again(self, partition: int, offset: int) -> None:
-        place = TopicPartition(self._topic, partition, offset)
-        if read_again_from(self._consumer, place) and self._resting:
-            self._consumer.pause([place])
+        position = TopicPartition(self._topic, partition, offset)
+        if read_again_from(self._consumer, position) and self._resting:
+            self._consumer.pause([position])
 
     def _is_decision(self, message: Message) -> bool:
         error = message.error()
@@ -135,15 +135,18 @@ class DecisionConsumer:
         if error.code() == PARTITION_EOF:
             return False
         if error.code() in NO_SUCH_OFFSET and message.partition() is not None:
-            place = TopicPartition(self._topic, message.partition() or 0, message.offset() or 0)
-            raise describe_lost_place(self._consumer, place, self._group)
+            position = TopicPartition(self._topic, message.partition() or 0, message.offset() or 0)
+            raise describe_lost_place(self._consumer, position, self._group)
         if not is_passing(error):
             raise KafkaException(error)
         log.warning("the decisions topic: %s", error.str())
         return False
 
     def _insist(self, message: Message, stopping: threading.Event) -> bool:
-        """Hand it over until that succeeds or it is buried; False: it is not ours any more, or the process stops."""
+        """Handles a decision until that succeeds or it becomes a dead letter.
+
+        Returns False if its partition was revoked meanwhile or the process stops.
+        """
         assignment = self._owned.get(message.partition() or 0)
         failures, pause_s = 0, _FIRST_PAUSE_S
         while True:
@@ -152,13 +155,16 @@ class DecisionConsumer:
                     return True
                 failures += 1
             except TryAgain as error:
-                log.warning("%s waits: %s", _place(message), error)
+                log.warning("%s cannot be handled yet: %s", _place(message), error)
             if not self._rest(pause_s, message.partition() or 0, assignment, stopping):
                 return False
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
     def _settle(self, message: Message, failures: int) -> bool:
-        """Hand it over, or bury it; False: it failed and may be tried again. Raises TryAgain."""
+        """Calls `handle` once. Returns False if it raised and may be called again. Raises TryAgain.
+
+        Publishes a dead letter if the decision cannot be decoded, or if `handle` raised too often.
+        """
         try:
             self._handle(decode_decision(message.value()))
         except TryAgain:
@@ -167,9 +173,9 @@ class DecisionConsumer:
             self._bury(message, error.reason, error.detail)
         except Exception as error:
             if failures + 1 < self._settings.hook_attempts:
-                log.exception("%s: a hook failed, it will be tried again", _place(message))
+                log.exception("%s: a hook raised and will be run again", _place(message))
                 return False
-            log.exception("%s: a hook failed %d times, the decision is a dead letter", _place(message), failures + 1)
+            log.exception("%s: a hook raised %d times, so it is a dead letter", _place(message), failures + 1)
             self._bury(message, HOOK_FAILED, "".join(traceback.format_exception(error))[-4000:])
         return True
 
@@ -178,23 +184,26 @@ class DecisionConsumer:
         self._sender.wait(self._sender.send(self._dead_letters, message.key(), encode_dead_letter(letter)))
 
     def _rest(self, seconds: float, partition: int, assignment: object, stopping: threading.Event) -> bool:
-        """Stay a member and take nothing for so long; False: the partition went away, or the process stops."""
+        """Remains a group member for that many seconds without handling decisions.
+
+        Returns False if the partition was revoked or the process stops.
+        """
         self._consumer.pause(self._consumer.assignment())
         self._resting = True
         until = time.monotonic() + seconds
         while time.monotonic() < until and not stopping.is_set() and self._owned.get(partition) is assignment:
-            self._fetch(min(_POLL_S, seconds))  # what was on its way already waits behind this one
+            self._fetch(min(_POLL_S, seconds))  # decisions in flight are queued after this one
         self._resting = False
         self._consumer.resume(self._consumer.assignment())
         return not stopping.is_set() and self._owned.get(partition) is assignment
 
     def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        places = places_of_group(consumer, partitions)
-        consumer.incremental_assign([TopicPartition(place.topic, place.partition, place.offset) for place in places])
-        # A pause outlives the assignment: what was paused when it went away would never be read after it has come back.
+        positions = places_of_group(consumer, partitions)
+        consumer.incremental_assign([TopicPartition(tp.topic, tp.partition, tp.offset) for tp in positions])
+        # A pause outlives the assignment: without this, a partition that was revoked while paused is never read again.
         (consumer.pause if self._resting else consumer.resume)(partitions)
-        for place in places:
-            self._guard.start(place.partition, place.offset)
+        for position in positions:
+            self._guard.start(position.partition, position.offset)
         self._owned |= {tp.partition: object() for tp in partitions}
         self._on_assigned()
 

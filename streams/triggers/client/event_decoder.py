@@ -1,4 +1,4 @@
-"""The decoder of `<ns>.events`, as the settings say."""
+"""Creates the decoder of `<ns>.events` from the settings."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from triggers.settings import Settings
 
 
 def event_decoder(settings: Settings) -> EventDecoder:
-    """Asks the settings' schema registry, if there is one. Raises SettingsError for a URL that is none."""
+    """Returns a decoder that uses the schema registry of the settings, if there is one.
+
+    Raises SettingsError for an invalid URL.
+    """
     url = settings.schema_registry_url
     return EventDecoder(settings.max_payload_bytes, SchemaRegistry(url) if url else None)

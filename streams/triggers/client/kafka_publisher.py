@@ -1,4 +1,4 @@
-"""Hop 1: publishes events."""
+"""Hop 1: `KafkaPublisher` publishes events to `<ns>.events`."""
 
 from __future__ import annotations
 
@@ -13,28 +13,32 @@ from triggers.topology import Topology
 
 
 class KafkaPublisher:
-    """Writes events to `<ns>.events`. Thread-safe; usable before and after a fork; connects on first use."""
+    """Publishes events. It connects on first use.
+
+    Thread-safe, and usable before and after a fork.
+    """
 
     def __init__(self, settings: Settings, source: str = "") -> None:
-        """`source`: who writes, for people who read the topic."""
+        """`source` names the publisher in each record, for people who read the topic."""
         self._settings = settings
         self._source = source
         self._topic = Topology(settings.namespace).events
         self._sender = KafkaSender(settings)
 
     def publish(self, uid: str, event: Event) -> Coordinates:
-        """Publish one event and block until it is safe, at most `publish_timeout_s`.
+        """Publishes an event and returns its coordinates. Blocks until it is acknowledged.
 
-        Raises CallError (a UID or text that cannot be encoded), TooLarge, and BrokerUnavailable, after which the event
-        may have been written nevertheless; with an `id`, publishing it again is harmless.
+        Raises CallError if the UID or a text cannot be encoded, and TooLarge. Raises BrokerUnavailable after
+        `publish_timeout_s`; the event may have been written nevertheless. If it has an `id`, publishing it again is
+        harmless.
         """
         return self._sender.wait(self._send(uid, event))
 
     def publish_many(self, events: Iterable[tuple[str, Event]], in_flight: int = 5000) -> Iterator[Coordinates]:
-        """Publish in order, at most `in_flight` unacknowledged; yields the coordinates of each as it becomes safe.
+        """Publishes events in order and yields the coordinates of each one after it is acknowledged.
 
-        Nothing is published before the first `next`. Raises like `publish` at the place of the event that failed;
-        of those behind it, some may have been written.
+        At most `in_flight` events are unacknowledged. Nothing is published before the first `next`. Raises like
+        `publish` instead of yielding for an event that failed; some of the later events may have been written.
         """
         pending: deque[Delivery] = deque()
         for uid, event in events:
@@ -45,7 +49,7 @@ class KafkaPublisher:
             yield self._sender.wait(pending.popleft())
 
     def close(self) -> None:
-        """Wait for what is under way. The publisher may be used again."""
+        """Blocks until all events in flight are acknowledged. The publisher may be used again."""
         self._sender.close()
 
     def _send(self, uid: str, event: Event) -> Delivery:

@@ -1,4 +1,4 @@
-"""Which worker owns which partition of the events, by what Kafka knows of their consumer group."""
+"""`Owners`: finds the worker that owns a partition of the events, by describing the workers' consumer group."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ from triggers.topology import Topology, partition_of
 
 
 class Owners:
-    """URLs of the workers by partition, remembered until `forget`. Thread-safe; usable before and after a fork."""
+    """The URLs of the workers by partition, which are cached until `forget` is called.
+
+    Thread-safe, and usable before and after a fork.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -29,23 +32,30 @@ class Owners:
         self._lock = threading.Lock()
 
     def partition(self, uid: str) -> int:
-        """The partition the session lives on. Raises CallError, OwnerUnavailable, BrokerUnavailable."""
+        """Returns the partition of a session. Blocks on first use.
+
+        Raises CallError for an invalid UID, OwnerUnavailable if the topic is missing, and BrokerUnavailable.
+        """
         return partition_of(encode_key(uid), self._count())
 
     def url(self, partition: int) -> str:
-        """URL of the worker that owns the partition. Raises OwnerUnavailable, BrokerUnavailable."""
+        """Returns the URL of the worker that owns the partition. Blocks on first use.
+
+        Raises OwnerUnavailable if no worker owns it, and BrokerUnavailable.
+        """
         urls = self._known()
         if partition not in urls:
             self.forget()
-            raise OwnerUnavailable(f"no worker of group {self._names.agents} owns partition {partition}")
+            detail = f"partition {partition} has no owner in group {self._names.agents}"
+            raise OwnerUnavailable(f"{detail}: start a worker, or wait for the rebalance")
         return urls[partition]
 
     def urls(self) -> list[str]:
-        """URLs of all workers. Raises OwnerUnavailable while a partition has no owner, BrokerUnavailable."""
+        """Returns the URLs of all workers. Raises OwnerUnavailable if a partition has no owner; BrokerUnavailable."""
         return sorted({self.url(partition) for partition in range(self._count())})
 
     def forget(self) -> None:
-        """Ask Kafka again at the next call."""
+        """Discards the cached URLs, so that the next call asks Kafka again."""
         self._urls = {}
 
     def _count(self) -> int:
@@ -55,7 +65,7 @@ class Owners:
             except KafkaException as error:
                 raise unavailable(self._settings, error) from error
         if not self._partitions:
-            raise OwnerUnavailable(f"there is no topic {self._names.events}; `triggers topics create` makes it")
+            raise OwnerUnavailable(f"there is no topic {self._names.events}: run `triggers topics create`")
         return self._partitions
 
     def _known(self) -> dict[int, str]:
@@ -74,10 +84,10 @@ class Owners:
 
 
 def _urls(group: ConsumerGroupDescription, topic: str) -> dict[int, str]:
-    """A worker's client id is `<worker_id>@<url>`."""
+    """Returns the workers' URLs by partition. The client id of a worker is `<worker_id>@<url>`."""
     return {
-        place.partition: member.client_id.partition("@")[2]
+        assigned.partition: member.client_id.partition("@")[2]
         for member in group.members
-        for place in member.assignment.topic_partitions
-        if place.topic == topic and "@" in member.client_id
+        for assigned in member.assignment.topic_partitions
+        if assigned.topic == topic and "@" in member.client_id
     }

@@ -1,4 +1,4 @@
-"""Clients of librdkafka and forks."""
+"""`PerProcess`: creates one librdkafka client per process, because a client must not be used after a fork."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ T = TypeVar("T")
 
 
 class PerProcess(Generic[T]):
-    """A client that is made on first use, and made anew in a forked child. Thread-safe.
+    """A client that is created on first use, and created again in a forked child. Thread-safe.
 
-    librdkafka's threads do not survive a fork: the parent's client delivers nothing in the child, and destroying it
-    there waits for threads that are gone. So the child forgets it without ever destroying it.
+    The threads of librdkafka do not survive a fork: in the child, the parent's client delivers nothing, and destroying
+    it would wait forever for its threads. So the child drops its reference without destroying the client.
     """
 
     def __init__(self, make: Callable[[], T]) -> None:
@@ -27,20 +27,20 @@ class PerProcess(Generic[T]):
         os.register_at_fork(after_in_child=lambda: _call(method))
 
     def get(self) -> T:
-        """This process's client."""
+        """Returns the client of this process; creates it if there is none."""
         with self._lock:
             if self._client is None:
                 self._client = self._make()
             return self._client
 
     def discard(self, client: T) -> None:
-        """Let go of a client that is of no more use; the next `get` makes another. Twice is once."""
+        """Drops a broken client, so that the next `get` creates another. Idempotent: a newer client is kept."""
         with self._lock:
             if self._client is client:
                 self._client = None
 
     def take(self) -> T | None:
-        """The client if there is one, and let go of it."""
+        """Removes the client and returns it, or returns None if there is none. The caller must close it."""
         with self._lock:
             client, self._client = self._client, None
             return client

@@ -1,4 +1,4 @@
-"""A Confluent-compatible schema registry, read over HTTP."""
+"""`SchemaRegistry`: fetches schemas from a Confluent-compatible schema registry over HTTP."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ from triggers.kafka.bounded_call import Hung, call_within
 _REMEMBERED_S = 60.0
 _MOST_REMEMBERED = 10_000
 _UNKNOWN_SCHEMA = 40403
-"""The registry's code for an id that it does not have."""
+"""The registry's error code for an unknown schema id."""
 _TIMEOUT_S = 3.0
-"""A worker does nothing else meanwhile."""
+"""A worker is blocked while it waits for the registry."""
 
 
 class _Registered(Struct):
@@ -43,17 +43,23 @@ class _Refusal(NamedTuple):
 
 
 class SchemaRegistry:
-    """Fetches schemas by id. One of no use is asked for once a minute; the others are the caller's to keep."""
+    """Fetches schemas by their ids.
+
+    It does not cache schemas; the caller does. It remembers for a minute which ids are unknown or unusable.
+    """
 
     def __init__(self, url: str, timeout_s: float = _TIMEOUT_S, now: Callable[[], float] = time.monotonic) -> None:
-        """`url` may hold `user:password@` for basic authentication. Raises SettingsError for one that is none."""
+        """`url` may contain `user:password@` for basic authentication. Raises SettingsError for an invalid URL."""
         self._url, self._headers = _without_credentials(url)
         self._timeout_s = timeout_s
         self._now = now
         self._refused: dict[int, _Refusal] = {}
 
     def schema(self, schema_id: int) -> str:
-        """Text of the Avro schema. Blocks up to the timeout. Raises Undecodable, TryAgain."""
+        """Returns the text of an Avro schema. Blocks for at most the timeout.
+
+        Raises Undecodable for an unknown or unusable schema, and TryAgain if the registry does not answer.
+        """
         refusal = self._refused.get(schema_id)
         if refusal is not None and self._now() < refusal.until:
             raise Undecodable(refusal.error.reason, refusal.error.detail)
@@ -64,14 +70,14 @@ class SchemaRegistry:
             raise
 
     def _ask(self, schema_id: int) -> str:
-        """Looking up a name knows no timeout, so the whole of it is bounded."""
+        """Limits the time of the whole request, because resolving a host name has no timeout."""
         try:
             registered = call_within(self._timeout_s, lambda: self._fetch(schema_id))
         except Hung as error:
             raise TryAgain(f"schema registry {self._url}: no answer within {self._timeout_s:g} s") from error
         if registered.schemaType != "AVRO" or registered.references:
             detail = f"schema {schema_id} is {registered.schemaType}, with {len(registered.references)} references"
-            raise Undecodable(Reason.INCOMPATIBLE_SCHEMA, f"{detail}; it must be Avro without any")
+            raise Undecodable(Reason.INCOMPATIBLE_SCHEMA, f"{detail}; it must be Avro without references")
         return registered.schema
 
     def _fetch(self, schema_id: int) -> _Registered:
@@ -94,7 +100,10 @@ class SchemaRegistry:
 
 
 def _is_unknown_schema(error: urllib.error.HTTPError) -> bool:
-    """Whether the registry itself says so; the 404 of a proxy, or of one that starts, says nothing of schemas."""
+    """Returns whether the registry says that the schema is unknown.
+
+    A 404 without its error code comes from a proxy, or from a registry that is starting, and proves nothing.
+    """
     with error:
         try:
             problem = msgspec.json.decode(error.read(), type=_Problem)
@@ -118,7 +127,7 @@ def _parts(url: str) -> SplitResult:
         if parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0:
             return parts
         problem = ""
-    except ValueError as error:  # no number for a port, half a pair of brackets
+    except ValueError as error:  # such as a port that is not a number, or an unclosed bracket
         problem = f" ({error})"
-    wanted = "http://host:port or https://host:port, with a path and user:password@ if need be"
+    wanted = "http://host:port or https://host:port, optionally with a path and user:password@"
     raise SettingsError(f"schema_registry_url (TRIGGERS_SCHEMA_REGISTRY_URL) is {url!r}, it must be {wanted}{problem}")

@@ -1,4 +1,4 @@
-"""Reads events back from the topic: one session's by its owner's index, or everybody's."""
+"""`SessionEvents`: reads events from the topic, those of single sessions or of all."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ from triggers.settings import Settings
 from triggers.topology import Topology, partition_of
 
 Place = tuple[int, int]
-"""Partition and offset."""
+"""A partition and an offset."""
 
 _NO_SCHEMA = {Reason.NO_REGISTRY, Reason.UNKNOWN_SCHEMA}
 
 
 class SessionEvents:
-    """A consumer and nothing else: it changes no session and commits no offset.
+    """Reads the events that changed sessions. It changes no session and commits no offset.
 
-    What lies on another partition than its session's, and what became a dead letter, has changed no session and is
-    left out. Blocks; raises BrokerUnavailable, TryAgain when the schema registry does not answer, SettingsError when it
-    is not the one that the workers ask.
+    It omits events that changed no session: those on another partition than their session's, and dead letters. All
+    methods block. They raise BrokerUnavailable, TryAgain if the schema registry does not answer, and SettingsError if
+    it is not the registry of the workers.
     """
 
     def __init__(self, settings: Settings, reader: SessionReader | None = None) -> None:
@@ -44,16 +44,17 @@ class SessionEvents:
         self._decoder = event_decoder(settings)
 
     def of(self, uid: str) -> list[Event]:
-        """The session's events, as they were applied; read at their offsets, or (no worker answers) by `scan`.
+        """Returns the events of a session in the order in which they were applied.
 
-        Raises SessionNotFound, EventsExpired.
+        Reads them at the offsets in the owner's event index, or with `scan` if no worker answers. Raises
+        SessionNotFound and EventsExpired.
         """
         return self.of_each([uid])[uid]
 
     def of_each(self, uids: Iterable[str]) -> dict[str, list[Event]]:
-        """The events of several sessions, by one consumer that passes over each partition once at most.
+        """Returns the events of several sessions by UID. One consumer reads each partition at most once.
 
-        Raises SessionNotFound, EventsExpired.
+        Raises SessionNotFound and EventsExpired.
         """
         wanted = list(dict.fromkeys(uids))
         try:
@@ -63,31 +64,34 @@ class SessionEvents:
         return _by_session(wanted, self._decoded(read_places(self._settings, self._topic, places), ()))
 
     def scan(self, uids: Iterable[str]) -> dict[str, list[Event]]:
-        """The sessions' events from their whole partitions, without asking a worker. Raises SessionNotFound."""
+        """Returns the events of the sessions by UID, without a worker. It reads their partitions as a whole.
+
+        Raises SessionNotFound if a session has no event on the topic.
+        """
         homes = {encode_key(uid): self._owners.partition(uid) for uid in uids}
         marks = watermarks(self._settings, self._topic, sorted(set(homes.values())))
         messages = read_range(self._settings, self._topic, {partition: low for partition, (low, _) in marks.items()})
         mine = (m for m in messages if homes.get(m.key() or b"") == m.partition())
-        found = _by_session(map(decode_key, homes), self._decoded(mine, self._dead()))
-        for uid, events in found.items():
+        sessions = _by_session(map(decode_key, homes), self._decoded(mine, self._dead()))
+        for uid, events in sessions.items():
             if not events:
                 raise SessionNotFound(f"there is no event of session {uid!r} on {self._topic}")
-        return found
+        return sessions
 
     def every(self) -> Iterator[tuple[str, Event]]:
-        """Session and event of all that is on the topic now; those of one session are in their order."""
+        """Yields the session UID and the event of all events on the topic now, in order within each session."""
         starts = partition_starts(self._settings, self._topic)
         messages = read_range(self._settings, self._topic, starts)
         mine = (m for m in messages if partition_of(m.key() or b"", len(starts)) == m.partition())
         return self._decoded(mine, self._dead())
 
     def _places(self, uids: Iterable[str]) -> dict[int, list[int]]:
-        """Partition -> offsets."""
-        found: defaultdict[int, list[int]] = defaultdict(list)
+        """Returns the offsets of the sessions' events by partition."""
+        offsets_by_partition: defaultdict[int, list[int]] = defaultdict(list)
         for uid in uids:
             places = self._reader.event_places(uid)
-            found[places.partition] += places.offsets
-        return {partition: sorted(offsets) for partition, offsets in found.items()}
+            offsets_by_partition[places.partition] += places.offsets
+        return {partition: sorted(offsets) for partition, offsets in offsets_by_partition.items()}
 
     def _decoded(self, messages: Iterable[Message], dead: Collection[Place]) -> Iterator[tuple[str, Event]]:
         for message in messages:
@@ -95,11 +99,11 @@ class SessionEvents:
             if place in dead:
                 continue
             try:
-                found = decode_key(message.key()), self._event(message)
+                uid, event = decode_key(message.key()), self._event(message)
             except Undecodable as error:
                 _check_registry(message, error)
             else:
-                yield found
+                yield uid, event
 
     def _event(self, message: Message) -> Event:
         headers = headers_of(cast("Record", message))
@@ -111,16 +115,19 @@ class SessionEvents:
 
 
 def _check_registry(message: Message, error: Undecodable) -> None:
-    """An event that is no dead letter was applied, so the workers had its schema: to leave it out would be a lie."""
+    """Raises SettingsError if only the schema is missing.
+
+    The event is not a dead letter, so the workers have its schema and have applied it; it must not be omitted.
+    """
     if error.reason in _NO_SCHEMA and is_framed(message.value() or b""):
-        place = f"{message.topic()} {message.partition()}/{message.offset()}"
-        fix = "TRIGGERS_SCHEMA_REGISTRY_URL must name the registry that the workers ask"
-        raise SettingsError(f"the event at {place} cannot be read: {error.detail}; {fix}") from error
+        record = f"{message.topic()} {message.partition()}/{message.offset()}"
+        fix = "TRIGGERS_SCHEMA_REGISTRY_URL must name the registry that the workers use"
+        raise SettingsError(f"the event at {record} cannot be read: {error.detail}; {fix}") from error
 
 
 def _by_session(uids: Iterable[str], events: Iterable[tuple[str, Event]]) -> dict[str, list[Event]]:
-    found: dict[str, list[Event]] = {uid: [] for uid in uids}
+    sessions: dict[str, list[Event]] = {uid: [] for uid in uids}
     for uid, event in events:
-        if uid in found:
-            found[uid].append(event)
-    return found
+        if uid in sessions:
+            sessions[uid].append(event)
+    return sessions

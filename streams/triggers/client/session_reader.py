@@ -1,4 +1,4 @@
-"""Reads sessions from the workers that own them."""
+"""`SessionReader`: reads sessions from the workers that own them."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ class _Listed(Struct):
 
 
 class EventPlaces(Struct, frozen=True):
-    """Where a session's events are on the topic."""
+    """The offsets of a session's events."""
 
     partition: int
     offsets: list[int]
-    """In the order in which they were applied. What was refused is not among them."""
+    """In the order in which the events were applied. Refused events are not included."""
 
 
 class _Refused(Struct):
@@ -46,25 +46,32 @@ class _Refused(Struct):
 
 
 class SessionReader:
-    """Asks workers over HTTP, trying again while partitions move. Thread-safe; usable before and after a fork."""
+    """Asks the workers over HTTP, and repeats requests while partitions move to other workers.
+
+    Thread-safe, and usable before and after a fork.
+    """
 
     def __init__(self, settings: Settings, owners: Owners | None = None) -> None:
         self._timeout_s = settings.read_timeout_s
         self._owners = owners or Owners(settings)
 
     def read(self, uid: str, after: Coordinates | None = None) -> SessionView:
-        """The session, with the record at `after` applied if that is given.
+        """Returns the session. With `after`, waits until the record at these coordinates is applied.
 
-        Blocks up to `read_timeout_s`. Raises SessionNotFound, OwnerUnavailable, BrokerUnavailable, CallError.
+        Blocks for at most `read_timeout_s`, then raises OwnerUnavailable or BrokerUnavailable. Raises SessionNotFound,
+        and CallError for an invalid UID.
         """
         return self._until_answered(lambda left_s: self._read(uid, after, left_s))
 
     def summaries(self, prefix: str = "", limit: int = 100) -> list[SessionSummary]:
-        """Headers of the first `limit` sessions by UID, of all workers. Blocks and raises like `read`."""
+        """Returns summaries of the first `limit` sessions of all workers, in order of their UIDs.
+
+        Blocks and raises like `read`.
+        """
         return self._until_answered(lambda left_s: self._summaries(prefix, limit, left_s))
 
     def event_places(self, uid: str) -> EventPlaces:
-        """Where the session's events are, by the owner's index. Blocks and raises like `read`."""
+        """Returns the offsets of the session's events from the owner's event index. Blocks and raises like `read`."""
         return self._until_answered(lambda left_s: self._event_places(uid, left_s))
 
     def _read(self, uid: str, after: Coordinates | None, left_s: float) -> SessionView:
@@ -81,8 +88,8 @@ class SessionReader:
     def _summaries(self, prefix: str, limit: int, left_s: float) -> list[SessionSummary]:
         query = urlencode({"prefix": prefix, "limit": limit})
         answers = [(url, _get(url, f"/sessions?{query}", left_s)) for url in self._owners.urls()]
-        found = [session for url, answer in answers for session in _decoded(answer, url, _Listed).sessions]
-        return sorted(found, key=lambda session: session.uid)[:limit]
+        sessions = [session for url, answer in answers for session in _decoded(answer, url, _Listed).sessions]
+        return sorted(sessions, key=lambda session: session.uid)[:limit]
 
     def _until_answered(self, ask: Callable[[float], T]) -> T:
         deadline, pause = time.monotonic() + self._timeout_s, _FIRST_PAUSE_S
@@ -98,7 +105,7 @@ class SessionReader:
 
 
 def _get(url: str, path: str, timeout_s: float) -> _Answer:
-    """No proxy, no redirect: workers are neighbours. Raises OwnerUnavailable."""
+    """Requests a path, without proxy or redirects. Raises OwnerUnavailable if the worker does not answer."""
     parts = urlsplit(url)
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     connection = kind(parts.hostname or "", parts.port, timeout=timeout_s)
@@ -118,7 +125,7 @@ def _decoded(answer: _Answer, url: str, kind: type[T]) -> T:
             return msgspec.json.decode(answer.body, type=kind)
         why = msgspec.json.decode(answer.body, type=_Refused).error
     except msgspec.DecodeError as error:
-        raise OwnerUnavailable(f"{url} is no worker of this version: HTTP {answer.status}, {error}") from error
+        raise OwnerUnavailable(f"{url} is not a worker of this version: HTTP {answer.status}, {error}") from error
     if answer.status == http.client.NOT_FOUND:
         raise SessionNotFound(why)
     if answer.status == http.client.BAD_REQUEST:

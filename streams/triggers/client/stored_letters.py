@@ -1,4 +1,4 @@
-"""Reads `<ns>.dead-letters`; a consumer only."""
+"""Reads the topic `<ns>.dead-letters`, without a producer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from triggers.topology import Topology
 
 
 class StoredLetter(NamedTuple):
-    """A dead letter and its place in the dead-letter topic."""
+    """A dead letter and its coordinates in the dead-letter topic."""
 
     partition: int
     offset: int
@@ -21,9 +21,9 @@ class StoredLetter(NamedTuple):
 
 
 def stored_letters(settings: Settings, starts: Mapping[int, int] | None = None) -> Iterator[StoredLetter]:
-    """All dead letters that are there now, or those from the given partitions' offsets on.
+    """Yields all dead letters that are on the topic now. With `starts`, begins at these offsets by partition.
 
-    Records of the topic that are none are passed over. Blocks. Raises BrokerUnavailable.
+    Ignores records that are not dead letters. Blocks. Raises BrokerUnavailable.
     """
     topic = Topology(settings.namespace).dead_letters
     for message in read_range(settings, topic, partition_starts(settings, topic) if starts is None else starts):

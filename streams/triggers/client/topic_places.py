@@ -1,4 +1,4 @@
-"""Reads single records by their offsets."""
+"""Reads single records of a topic by their offsets."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ _TIMEOUT_S = 20.0
 _AT_ONCE = 500
 _MAX_REFUTATIONS = 5
 _NEAR = 2_000
-"""A record so far ahead is sooner reached by reading on than by seeking."""
+"""Number of offsets up to which reading on is faster than seeking."""
 _FETCH_BYTES = 131_072
-"""What a seek brings along: most of it belongs to other sessions."""
+"""Size of a fetch after a seek. It is small, because most of its records belong to other sessions."""
 _BACKOFF_MS = 5
-"""Of a fetch while the small queue is full; librdkafka's own second is longer than all the rest."""
+"""Pause between fetches while the small queue is full. The default of librdkafka, a second, would dominate the time."""
 _FETCH_WAIT_MS = 10
-"""How long a fetch past the end, of what is read no more, holds up the next place on the same connection."""
+"""Maximum wait of a fetch at the end of a partition. It delays the next fetch on the same connection."""
 
 
 def read_places(settings: Settings, topic: str, places: Mapping[int, Sequence[int]]) -> Iterator[Message]:
-    """The records at these offsets of each partition, which must grow; in that order. One consumer reads all. Blocks.
+    """Yields the records at the given offsets of each partition, which must be ascending, in that order.
 
-    Raises EventsExpired if one is not there any more, RecordsSkipped if it is there and the Kafka client cannot be
-    brought to deliver it, BrokerUnavailable when nothing arrives for 20 s.
+    One consumer reads all of them. Blocks. Raises EventsExpired if retention removed a record, RecordsSkipped if the
+    Kafka client repeatedly skips a record that is on the topic, and BrokerUnavailable if nothing arrives for 20 s.
     """
     consumer = Consumer(_options(settings))
     witness = Witness(witness_options(settings), topic)
@@ -61,7 +61,7 @@ def _runs(offsets: Sequence[int]) -> Iterator[list[int]]:
 
 
 class _Places(NamedTuple):
-    """A partition that is read in some places."""
+    """The clients that read offsets of one partition."""
 
     settings: Settings
     consumer: Consumer
@@ -82,21 +82,24 @@ def _read_run(places: _Places, offsets: list[int]) -> Iterator[Message]:
 
 
 def _read_on(places: _Places, wanted: deque[int]) -> Generator[Message, None, Gap | None]:
-    """What comes of the places, which are taken off the list; where one did not come, although others behind it did."""
+    """Yields the wanted records and removes their offsets from `wanted`.
+
+    Returns the gap if a later record arrived before the next wanted one, or None if all were read.
+    """
     while wanted:
         for message in _some(places):
-            found = message.offset() or 0
-            if not wanted or found < wanted[0]:
+            offset = message.offset() or 0
+            if not wanted or offset < wanted[0]:
                 continue
-            if found > wanted[0]:
-                return Gap(places.partition, wanted[0], found)
+            if offset > wanted[0]:
+                return Gap(places.partition, wanted[0], offset)
             yield message
             wanted.popleft()
     return None
 
 
 def _check_missed(places: _Places, missed: Gap, refuted: int) -> None:
-    """A record that the client left out is asked for again; one that is gone is an error."""
+    """Returns if the client skipped the record, which is then read again. Raises an error if the record is gone."""
     (finding,) = places.witness.prove([missed], _TIMEOUT_S)
     if finding.verdict is Verdict.UNPROVEN:
         raise BrokerUnavailable(f"Kafka at {places.settings.brokers}: {places.topic}, {finding}")
@@ -121,8 +124,8 @@ def _some(places: _Places) -> list[Message]:
 
 
 def _expired(places: _Places, offset: int) -> str:
-    place = f"{places.topic}/{places.partition}/{offset}"
-    return f"the record at {place} is not there any more; the topic's retention must be longer than sessions live"
+    record = f"{places.topic}/{places.partition}/{offset}"
+    return f"the record at {record} was removed: the topic's retention must be longer than any session lives"
 
 
 def _options(settings: Settings) -> Options:

@@ -1,4 +1,4 @@
-"""Reads what is in a topic now, from given offsets to its present end."""
+"""Reads a topic from given offsets to the end that it has now."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from triggers.settings import Settings
 _TIMEOUT_S = 20.0
 _AT_ONCE = 500
 _TOGETHER = 20_000
-"""Records whose gaps are proved together, if so many have been fetched: a proof takes some milliseconds."""
+"""Maximum number of fetched records whose gaps are proved together, because each proof takes some milliseconds."""
 _ELECTING = {
     KafkaError.NOT_LEADER_FOR_PARTITION,
     KafkaError.LEADER_NOT_AVAILABLE,
-    KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001  # published so; the client has asked a broker that lags behind
+    KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001  # its public name; the broker has old metadata
 }
-"""A topic that was made a moment ago, or a broker that left."""
+"""Errors of a topic that was just created, or of a broker that left the cluster. They pass."""
 _FETCHED_AHEAD_KB = 16_384
 _ELECTION_PAUSE_S = 0.1
 
@@ -32,11 +32,11 @@ _ELECTION_PAUSE_S = 0.1
 def read_range(
     settings: Settings, topic: str, starts: Mapping[int, int], *, undecided: bool = False
 ) -> Iterator[Message]:
-    """Committed records of the partitions in `starts`, from the offset given there to the end as of now: all of them.
+    """Yields all committed records of the partitions in `starts`, from these offsets to the end of each partition now.
 
-    `undecided`: those too that no consumer of committed records can read yet, behind the begin of an open transaction.
-    Blocks. Raises BrokerUnavailable when nothing arrives for 20 s, RecordsRemoved when the topic's retention was faster
-    than the reading, RecordsSkipped when the Kafka client cannot be brought to deliver some.
+    With `undecided`, also yields records after the start of an open transaction, which consumers of committed records
+    cannot read yet. Blocks. Raises BrokerUnavailable if nothing arrives for 20 s, RecordsRemoved if retention removed
+    records before they were read, and RecordsSkipped if the Kafka client repeatedly skips records.
     """
     consumer = Consumer(reader_options(settings) | _isolation(undecided))
     reading = _Reading(settings, consumer, topic)
@@ -53,7 +53,7 @@ def read_range(
 
 
 def partition_starts(settings: Settings, topic: str) -> dict[int, int]:
-    """Partition -> its first offset, of all partitions. Raises BrokerUnavailable, also if there is no such topic."""
+    """Returns the first offset of each partition. Blocks. Raises BrokerUnavailable, also if the topic is missing."""
     try:
         partitions = existing_partitions(settings, admin_client(settings), topic)
     except KafkaException as error:
@@ -64,7 +64,10 @@ def partition_starts(settings: Settings, topic: str) -> dict[int, int]:
 def watermarks(
     settings: Settings, topic: str, partitions: list[int], *, undecided: bool = False
 ) -> dict[int, tuple[int, int]]:
-    """Partition -> (first offset, end of the committed records, or of all records). Raises BrokerUnavailable."""
+    """Returns the first offset and the end offset of each partition. Blocks. Raises BrokerUnavailable.
+
+    The end is that of the committed records (Kafka's last stable offset); with `undecided`, that of all records.
+    """
     consumer = Consumer(reader_options(settings) | _isolation(undecided))
     try:
         return {partition: _watermarks(consumer, TopicPartition(topic, partition)) for partition in partitions}
@@ -75,7 +78,7 @@ def watermarks(
 
 
 class _Reading:
-    """Partitions on the way to their ends. A record is passed on when it is proved that none before it is missing."""
+    """Reads partitions to their ends. It returns a record only when it is proved that none before it is missing."""
 
     def __init__(self, settings: Settings, consumer: Consumer, topic: str) -> None:
         self._settings = settings
@@ -86,18 +89,18 @@ class _Reading:
 
     @property
     def is_under_way(self) -> bool:
-        """Whether a partition has not reached its end."""
+        """True if a partition has not been read to its end."""
         return bool(self._ends)
 
     def start(self, ranges: Mapping[int, tuple[int, int]]) -> None:
-        """Partition -> (first offset, the offset behind the last one)."""
+        """Begins to read. `ranges` contains the first offset and the end offset of each partition."""
         for partition, (first, end) in ranges.items():
             self._ends[partition] = end
             self._guard.start(partition, first)
         self._assign()
 
     def read_some(self) -> list[Message]:
-        """Some records; blocks until there are any, or a partition has ended."""
+        """Returns some records, possibly none. Blocks until a record arrives or a partition has been read."""
         messages = self._consumer.consume(_AT_ONCE, 0.2) or self._consumer.consume(1, _TIMEOUT_S)
         if not messages:
             raise BrokerUnavailable(f"Kafka at {self._settings.brokers}: nothing arrives")
@@ -108,14 +111,14 @@ class _Reading:
         for partition, position in self._ends_in(mine).items():
             if partition not in again and position > self._guard.next_of(partition):
                 again |= {partition} if self._guard.reach(partition, position) is not None else set()
-        found = [m for m in checked.messages if (m.offset() or 0) < self._ends[m.partition() or 0]]
+        records = [m for m in checked.messages if (m.offset() or 0) < self._ends[m.partition() or 0]]
         self._ends = {p: end for p, end in self._ends.items() if self._guard.next_of(p) < end}
         if again:
             self._assign()
-        return found
+        return records
 
     def close(self) -> None:
-        """Give up the witness."""
+        """Closes the connection of the witness."""
         self._guard.close()
 
     def _assign(self) -> None:
@@ -132,15 +135,15 @@ class _Reading:
         return False
 
     def _ends_in(self, messages: list[Message]) -> dict[int, int]:
-        """Partition -> where its reader says that it ends."""
+        """Returns the offsets at which the consumer reported the end of a partition."""
         return {
             m.partition() or 0: m.offset() or 0 for m in messages if m.error() and (m.partition() or 0) in self._ends
         }
 
 
 def _removed(message: Message) -> str:
-    place = f"{message.topic()}/{message.partition()}"
-    return f"{place} does not have offset {message.offset()} any more: it was removed while it was read; ask again"
+    partition = f"{message.topic()}/{message.partition()}"
+    return f"{partition} does not have offset {message.offset()} any more: it was removed while it was read; try again"
 
 
 def _watermarks(consumer: Consumer, place: TopicPartition) -> tuple[int, int]:
@@ -161,7 +164,7 @@ def _isolation(undecided: bool) -> Options:
 
 
 def reader_options(settings: Settings) -> Options:
-    """Options of a consumer that reads committed records and never commits."""
+    """Returns the options of a consumer that reads committed records and never commits an offset."""
     return (
         connection_options(settings)
         | RELIABLE
@@ -177,5 +180,5 @@ def reader_options(settings: Settings) -> Options:
 
 
 def witness_options(settings: Settings) -> Options:
-    """Options of the second reader, which proves gaps between offsets harmless."""
+    """Returns the options of the witness, the second reader, which proves that gaps between offsets are harmless."""
     return connection_options(settings) | {"group.id": f"{settings.namespace}.witness"}

@@ -1,4 +1,4 @@
-"""The topics of an installation: what they must be, making them, and finding what is wrong with them."""
+"""Plans, creates and checks the topics of an installation."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _DEAD_LETTER_DAYS = 90
 _TIMEOUT_S = 20.0
 _UNLIMITED = -1
 _AT_LEAST = {"max.message.bytes", "retention.ms", "min.insync.replicas", "delete.retention.ms"}
-"""What may be more than planned; anything else must be equal, or is not checked (`_ADVICE`)."""
+"""Configuration that may exceed the plan. The rest must be equal to it, except for `_ADVICE`, which is not checked."""
 _UNCLEAN = "unclean.leader.election.enable"
 _WHY_CLEAN = (
     "a broker that has not copied everything could become the leader, and records that were acknowledged and applied"
@@ -31,7 +31,7 @@ _ADVICE = {"segment.bytes", "min.cleanable.dirty.ratio"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TopicPlan:
-    """What a topic should be."""
+    """The partitions, replicas and configuration that a topic should have."""
 
     name: str
     partitions: int
@@ -41,7 +41,7 @@ class TopicPlan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """What is wrong with a topic, and what to do about it."""
+    """A problem of a topic, and the command that fixes it."""
 
     topic: str
     problem: str
@@ -49,12 +49,15 @@ class Problem:
 
 
 def plan_topics(settings: Settings, retention_days: int = DEFAULT_RETENTION_DAYS) -> list[TopicPlan]:
-    """The topics of an installation. `retention_days`: of the events; longer than any session lives."""
+    """Returns the plans of all topics. Events and commands are kept for `retention_days`.
+
+    This must be longer than any session lives.
+    """
     names = Topology(settings.namespace)
-    kept = str(retention_days * DAY_MS)
+    retention_ms = str(retention_days * DAY_MS)
     configs = {
-        names.events: {"cleanup.policy": "delete", "retention.ms": kept} | _size(event_bytes(settings)),
-        names.commands: {"cleanup.policy": "delete", "retention.ms": kept} | _size(derived_bytes(settings)),
+        names.events: {"cleanup.policy": "delete", "retention.ms": retention_ms} | _size(event_bytes(settings)),
+        names.commands: {"cleanup.policy": "delete", "retention.ms": retention_ms} | _size(derived_bytes(settings)),
         names.dead_letters: {"cleanup.policy": "delete", "retention.ms": str(_DEAD_LETTER_DAYS * DAY_MS)}
         | _size(dead_letter_bytes(settings)),
         names.changelog: _CHANGELOG | _size(derived_bytes(settings)),
@@ -73,9 +76,9 @@ def plan_topics(settings: Settings, retention_days: int = DEFAULT_RETENTION_DAYS
 
 
 def create_topics(settings: Settings, retention_days: int = DEFAULT_RETENTION_DAYS) -> list[str]:
-    """Make the topics that are missing and return their names; those that are there stay as they are.
+    """Creates the topics that are missing and returns their names. Existing topics are not changed.
 
-    Blocks. Raises BrokerUnavailable, also when the brokers refuse, with their reason.
+    Blocks. Raises BrokerUnavailable, also with the brokers' reason if they refuse to create a topic.
     """
     plans = [
         NewTopic(
@@ -88,52 +91,55 @@ def create_topics(settings: Settings, retention_days: int = DEFAULT_RETENTION_DA
     ]
     admin = admin_client(settings)  # the futures do not keep it alive
     futures = admin.create_topics(plans, operation_timeout=_TIMEOUT_S, request_timeout=_TIMEOUT_S)
-    made = []
+    created = []
     for name, future in futures.items():
         try:
             future.result()
-            made.append(name)
+            created.append(name)
         except KafkaException as error:
             if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
                 raise unavailable(settings, error) from error
-    return made
+    return created
 
 
 def check_topics(settings: Settings, retention_days: int = DEFAULT_RETENTION_DAYS) -> list[Problem]:
-    """Everything that is wrong with the topics; empty: nothing. Blocks. Raises BrokerUnavailable."""
+    """Returns all problems of the topics; the list is empty if there are none. Blocks. Raises BrokerUnavailable."""
     plans = plan_topics(settings, retention_days)
     admin = admin_client(settings)
     try:
-        there = {name: topic for name, topic in admin.list_topics(timeout=_TIMEOUT_S).topics.items() if not topic.error}
-        configs = _configs(admin, [plan.name for plan in plans if plan.name in there])
+        listed = admin.list_topics(timeout=_TIMEOUT_S).topics
+        existing = {name: topic for name, topic in listed.items() if not topic.error}
+        configs = _configs(admin, [plan.name for plan in plans if plan.name in existing])
     except KafkaException as error:
         raise unavailable(settings, error) from error
-    found = [problem for plan in plans for problem in _check(plan, there.get(plan.name), configs.get(plan.name, {}))]
-    return [*found, *_check_together(Topology(settings.namespace), there)]
+    problems = [
+        problem for plan in plans for problem in _check(plan, existing.get(plan.name), configs.get(plan.name, {}))
+    ]
+    return [*problems, *_check_together(Topology(settings.namespace), existing)]
 
 
 def partition_count(admin: AdminClient, topic: str, timeout_s: float = _TIMEOUT_S) -> int:
-    """Number of partitions of a topic, 0 if it is not there. Blocks.
+    """Returns the number of partitions of a topic, or 0 if it does not exist. Blocks.
 
-    Raises KafkaException, also for a topic that nobody can tell anything about: without a leader, or not ours to see.
+    Raises KafkaException, also if brokers cannot describe the topic: it has no leader, or access to it is denied.
     """
-    found = admin.list_topics(topic, timeout=timeout_s).topics[topic]
-    if found.error is None:
-        return len(found.partitions)
-    if found.error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+    metadata = admin.list_topics(topic, timeout=timeout_s).topics[topic]
+    if metadata.error is None:
+        return len(metadata.partitions)
+    if metadata.error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
         return 0
-    raise KafkaException(found.error)
+    raise KafkaException(metadata.error)
 
 
 def existing_partitions(settings: Settings, admin: AdminClient, topic: str) -> list[int]:
-    """The topic's partitions. To take a missing topic for an empty one would say that there is nothing to do.
+    """Returns the partitions of a topic. A missing topic is an error, because it must not be taken for an empty one.
 
-    Blocks. Raises BrokerUnavailable if there is no such topic, KafkaException.
+    Blocks. Raises BrokerUnavailable if the topic does not exist, and KafkaException.
     """
     if count := partition_count(admin, topic):
         return list(range(count))
     detail = f"Kafka at {settings.brokers} has no topic {topic} (TRIGGERS_NAMESPACE is {settings.namespace!r})"
-    raise BrokerUnavailable(f"{detail}; `triggers topics create` makes it")
+    raise BrokerUnavailable(f"{detail}: run `triggers topics create`")
 
 
 _CHANGELOG = {
@@ -142,8 +148,8 @@ _CHANGELOG = {
     "min.cleanable.dirty.ratio": "0.1",
     "delete.retention.ms": str(7 * DAY_MS),
 }
-"""Small segments are compacted early, so that a restore reads little; a worker that comes back within a week still
-finds the deletions of that week."""
+"""Small segments are compacted early, so that a restore reads little. Deletions stay readable for a week, so a worker
+that was away for less than that still reads them."""
 
 
 def _size(limit: int) -> dict[str, str]:
@@ -151,7 +157,7 @@ def _size(limit: int) -> dict[str, str]:
 
 
 def _durability(settings: Settings) -> dict[str, str]:
-    """With three replicas, an acknowledged record is on two."""
+    """Returns the configuration with which, given three replicas, an acknowledged record is on at least two."""
     return {"min.insync.replicas": "2"} if settings.replication_factor >= 3 else {}
 
 
@@ -195,14 +201,14 @@ def _misconfigured(topic: str, key: str, actual: str, wanted: str) -> Problem:
     return Problem(topic=topic, problem=f"has {key}={actual or 'unset'}, it must be {least}{wanted}", fix=fix)
 
 
-def _check_together(names: Topology, there: Mapping[str, TopicMetadata]) -> Iterator[Problem]:
-    """A session's rows live on the partition of its events."""
-    if names.events not in there or names.changelog not in there:
+def _check_together(names: Topology, existing: Mapping[str, TopicMetadata]) -> Iterator[Problem]:
+    """Checks that events and changelog have equally many partitions, because rows are on their events' partition."""
+    if names.events not in existing or names.changelog not in existing:
         return
-    events, rows = len(there[names.events].partitions), len(there[names.changelog].partitions)
+    events, rows = len(existing[names.events].partitions), len(existing[names.changelog].partitions)
     if rows == events:
         return
     fix = f"kafka-topics.sh --alter --topic {names.changelog} --partitions {events}"
     if rows > events:
-        fix = "start a new namespace; partitions of events cannot grow without moving sessions away from their rows"
+        fix = "start a new namespace: with more partitions of events, sessions would be separated from their rows"
     yield Problem(topic=names.changelog, problem=f"has {rows} partitions, {names.events} has {events}", fix=fix)

@@ -1,4 +1,4 @@
-"""What a task logs, and how serious it was."""
+"""Loggers and handlers for tasks: they add a context to records and remember the highest level."""
 
 from triggers.logging.context_logger import ContextLogger, logging_to
 from triggers.logging.handlers import LogLevelHandler, MemoryHandler

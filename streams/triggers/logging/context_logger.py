@@ -1,4 +1,4 @@
-"""A logger that adds a context to every message and tells the highest level it was used with."""
+"""`ContextLogger`: adds a context to every record and reports the level of every call."""
 
 from __future__ import annotations
 
@@ -10,28 +10,31 @@ from typing import Any, TypeAlias
 from triggers.itertools import merge_dict_recursive
 
 Note: TypeAlias = Callable[[int], None]
-"""Called with the level of every message."""
+"""Callback that receives the level of every call."""
 
 
 class ContextLogger(logging.LoggerAdapter[logging.Logger]):
-    """Merges `context` and each message's `extra={"context": …}` into the record's `context`."""
+    """A logger that merges its `context` and that of each call, `extra={"context": …}`, into the record's `context`."""
 
     def __init__(self, logger: logging.Logger, context: Mapping[str, Any], note: Note) -> None:
         super().__init__(logger, {})
         self.context = dict(context)
         self._note = note
 
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401  # handlers and filters are the logger's
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401  # any attribute of the logger
         return getattr(self.logger, name)
 
     def log(self, level: int, msg: object, *args: object, **kwargs: Any) -> None:  # noqa: ANN401  # as in logging
-        """Every other method of a logger ends here. The level counts even where nobody listens."""
+        """Reports the level and logs the message; all other methods call this one.
+
+        The level is reported even if no handler receives the record.
+        """
         self._note(level)
         kwargs["stacklevel"] = kwargs.get("stacklevel", 1) + 1  # the caller's line, not this one
         super().log(level, msg, *args, **kwargs)
 
     def process(self, msg: object, kwargs: MutableMapping[str, Any]) -> tuple[object, MutableMapping[str, Any]]:
-        """Put the merged context into the record; `extras` is what the framework's own guide calls `extra`."""
+        """Merges the contexts. It also accepts `extras` instead of `extra`, as the framework's guide writes it."""
         rest = dict(kwargs)
         extra = {**(rest.pop("extras", None) or {}), **(rest.pop("extra", None) or {})}
         extra["context"] = merge_dict_recursive(self.context, extra.get("context") or {})
@@ -40,11 +43,14 @@ class ContextLogger(logging.LoggerAdapter[logging.Logger]):
 
 @contextmanager
 def logging_to(logger: logging.Logger, context: Mapping[str, Any], note: Note) -> Iterator[ContextLogger]:
-    """A logger for a `with` block: an exception that leaves the block is logged with its own `context`, and goes on."""
+    """Returns a logger for a `with` block.
+
+    An exception that leaves the block is logged with the exception's `context` and propagates.
+    """
     adapter = ContextLogger(logger, context, note)
     try:
         yield adapter
     except Exception as error:
-        own = getattr(error, "context", None)
-        adapter.exception(str(error), extra={"context": own if isinstance(own, Mapping) else {}})
+        details = getattr(error, "context", None)
+        adapter.exception(str(error), extra={"context": details if isinstance(details, Mapping) else {}})
         raise

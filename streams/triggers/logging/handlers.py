@@ -1,4 +1,4 @@
-"""Handlers that remember."""
+"""Logging handlers that remember levels and records, for tests and tasks."""
 
 from __future__ import annotations
 
@@ -7,23 +7,22 @@ from collections.abc import Iterator
 
 
 class LogLevelHandler(logging.Handler):
-    """Remembers the highest level it was given."""
+    """A handler that remembers the highest level of its records."""
 
     def __init__(self, level: int = logging.NOTSET) -> None:
         super().__init__(level)
         self.max_level_emitted = logging.NOTSET
 
     def clear(self) -> None:
-        """Forget it."""
+        """Resets the highest level to NOTSET."""
         self.max_level_emitted = logging.NOTSET
 
     def emit(self, record: logging.LogRecord) -> None:
-        """See `logging.Handler`."""
         self.max_level_emitted = max(self.max_level_emitted, record.levelno)
 
 
 class MemoryHandler(LogLevelHandler):
-    """Remembers every record; tracebacks as text, so that no frame is kept alive."""
+    """A handler that also remembers every record. It stores tracebacks as text, so that no frame is kept alive."""
 
     def __init__(self, level: int = logging.NOTSET) -> None:
         super().__init__(level)
@@ -40,16 +39,15 @@ class MemoryHandler(LogLevelHandler):
 
     @property
     def records(self) -> list[logging.LogRecord]:
-        """All of them, in order."""
+        """A new list of all records, in order."""
         return list(self._records)
 
     def clear(self) -> None:
-        """Forget the records as well."""
+        """Discards all records and resets the highest level."""
         super().clear()
         self._records.clear()
 
     def emit(self, record: logging.LogRecord) -> None:
-        """See `logging.Handler`."""
         super().emit(record)
         if record.exc_info:
             record.exc_text = record.exc_text or logging.Formatter().formatException(record.exc_info)

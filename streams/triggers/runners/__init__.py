@@ -1,4 +1,4 @@
-"""What runs the tasks of embedded storages: Celery workers, threads, or something of the application's own."""
+"""Task runners, which run the tasks of embedded storages: on Celery workers, in threads, or in an application's way."""
 
 from triggers.registry import task_runners
 from triggers.runners.celery_runner import CeleryTaskRunner
@@ -7,7 +7,7 @@ from triggers.runners.task_lookup import autodiscover_celery_tasks, resolve_cele
 from triggers.runners.threading_runner import ThreadingTaskRunner
 
 DEFAULT_TASK_RUNNER: type[BaseTaskRunner] = CeleryTaskRunner
-"""For rules without `using` and managers without `default_task_runner_name`."""
+"""The runner of rules without `using` whose manager has no `default_task_runner_name`."""
 
 __all__ = [
     "DEFAULT_TASK_RUNNER",

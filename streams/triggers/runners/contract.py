@@ -1,4 +1,4 @@
-"""What runs the tasks of embedded storages."""
+"""`BaseTaskRunner`: the contract of task runners, which run the tasks of embedded storages."""
 
 from __future__ import annotations
 
@@ -16,34 +16,40 @@ from triggers.types import TaskInstance
 
 
 class BaseTaskRunner(ABC):
-    """Hands one instance to whatever runs it."""
+    """Base class of task runners. `TriggerManager` creates one by its key and calls `run` for scheduled instances."""
 
     name: ClassVar[str]
-    """The key it is registered under: what `using` and `default_task_runner_name` say."""
+    """The key that the runner is registered under, which `using` and `default_task_runner_name` refer to."""
 
     @abstractmethod
     def run(self, manager: TriggerManager, task_instance: TaskInstance) -> None:
-        """Accept the instance to be run, after its `cooldown` seconds, and return without waiting for it.
+        """Accepts an instance, to be run after its `cooldown` seconds. Returns without waiting for the run.
 
-        Called with the session's lock held: the run begins when it is free. Whatever is raised leaves the command in
-        the session's outbox.
+        Called with the session's lock held, so the run cannot begin before the caller releases it. If this raises, the
+        command stays in the session's outbox and is tried again later.
         """
 
     def resolve(self, target: object) -> TriggerTask:
-        """A bound task of a Celery task's name, a task class or a task. Raises ValueError, TypeError."""
+        """Returns the bound task for the name of a Celery task, a task class or a task.
+
+        Raises ValueError for an unknown name, and TypeError for anything that is not a `TriggerTask`.
+        """
         if isinstance(target, str):
             target = resolve_celery_task(target)
         if isinstance(target, type) and issubclass(target, TriggerTask):
             target = target()
         if not isinstance(target, TriggerTask):
-            raise TypeError(f"{type(self).__name__} runs {TriggerTask.__name__}s, this is a {type(target).__name__}")
+            raise TypeError(f"{type(self).__name__} runs {TriggerTask.__name__}s, not a {type(target).__name__}")
         if not target.__bound__:
             target.bind(current_app)
         return target
 
     @staticmethod
     def _prepare_task_kwargs(manager: TriggerManager, task_instance: TaskInstance) -> dict[str, Any]:
-        """Keyword arguments for `TriggerTask.run`. Raises UnknownKey for a manager or storage nobody registered."""
+        """Returns the keyword arguments for `TriggerTask.run`.
+
+        Raises UnknownKey if the class of the manager or of the storage is not registered.
+        """
         storage = manager.storage
         kwargs = {
             "instance_name": task_instance.name,

@@ -1,4 +1,4 @@
-"""Celery tasks by name."""
+"""Finds Celery tasks by name."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from celery import current_app
 
 
 def resolve_celery_task(target: str, autoload: bool = True) -> Any:  # noqa: ANN401  # Celery carries no types
-    """The task of the current app; with `autoload`, after looking for tasks in Django's applications.
+    """Returns the task of that name in the current Celery app.
 
-    Raises ValueError for a name that no task has.
+    With `autoload`, imports the tasks of Django's applications if the name is unknown. Raises ValueError if no task has
+    the name.
     """
     if autoload:
         current_app.finalize()
@@ -23,7 +24,7 @@ def resolve_celery_task(target: str, autoload: bool = True) -> Any:  # noqa: ANN
 
 
 def autodiscover_celery_tasks() -> None:
-    """Import the `tasks` modules of Django's applications, where Django is used."""
+    """Imports the `tasks` modules of Django's applications. Does nothing if Django is not set up."""
     django_apps = sys.modules.get("django.apps")
     if django_apps is not None and django_apps.apps.ready:
         packages = [config.name for config in django_apps.apps.get_app_configs()]

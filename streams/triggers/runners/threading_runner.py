@@ -1,4 +1,4 @@
-"""Embedded storages' tasks in threads of this process: for tests, and for where Celery would be too much."""
+"""`ThreadingTaskRunner`: runs the tasks of embedded storages in threads, for tests and small applications."""
 
 from __future__ import annotations
 
@@ -19,30 +19,29 @@ from triggers.types import TaskInstance
 
 
 class ThreadingTaskRunner(BaseTaskRunner):
-    """A thread per task, through Celery's own tracer, so that signals and `self.request` are as in a worker."""
+    """Runs each task in its own thread. It uses Celery's tracer, so signals and `self.request` are as in a worker."""
 
     name: ClassVar[str] = "threading"
     triggers__registry_key: ClassVar[str] = "threading"
 
     allow_python_path_target: ClassVar[bool] = False
-    """Whether a rule's `run` may be the dotted path of a task class. For tests: it imports what it is told."""
+    """True if a rule's `run` may be the dotted path of a task class. It can import any module, so use it in tests."""
 
     waits_for_cooldown: ClassVar[bool] = True
-    """Whether a retry's cooldown is waited for; `triggers.testing` sets it to False."""
+    """True if the runner waits for the cooldown of a retry. `triggers.testing` sets it to False."""
 
     _threads: ClassVar[list[threading.Thread]] = []
 
     @classmethod
     def join_all(cls) -> None:
-        """Wait for every task that runs, those included that their results start. Raises ValueError inside of one."""
+        """Blocks until all tasks have ended, including those that they cause. Raises ValueError in a task's thread."""
         if threading.current_thread() in cls._threads:
-            raise ValueError(f"{threading.current_thread()!r} runs a task: it would wait for itself")
+            raise ValueError(f"{threading.current_thread()!r} runs a task, so it would wait for itself")
         while cls._threads:
             cls._threads[0].join()
             cls._threads.pop(0)
 
     def run(self, manager: TriggerManager, task_instance: TaskInstance) -> None:
-        """See `BaseTaskRunner`."""
         task = self.resolve(task_instance.config.run)
         delay = task_instance.cooldown if self.waits_for_cooldown else 0
         arguments = (task, self._prepare_task_kwargs(manager, task_instance), task_instance.depth, delay)
@@ -51,7 +50,7 @@ class ThreadingTaskRunner(BaseTaskRunner):
         self._threads.append(thread)
 
     def resolve(self, target: object) -> TriggerTask:
-        """See `BaseTaskRunner`; also a dotted path, where that is allowed."""
+        """Returns the bound task. `target` may also be a dotted path if `allow_python_path_target` is set."""
         return super().resolve(self._named(target) if isinstance(target, str) else target)
 
     def _named(self, target: str) -> Any:  # noqa: ANN401  # Celery carries no types

@@ -1,4 +1,4 @@
-"""What a `TriggerManager` talks to: the contract of a storage and its adapters."""
+"""Storages: where a session lives. `TriggerManager` calls the contract `Storage`; the other modules implement it."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401  # a class that is not imported yet
-    """CacheStorageBackend brings Django with it, so it is imported when it is asked for."""
+    """Imports `CacheStorageBackend` on first use, because its module needs Django."""
     if name != "CacheStorageBackend":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from triggers.storages.cache import CacheStorageBackend  # noqa: PLC0415  # it brings Django
+    from triggers.storages.cache import CacheStorageBackend  # noqa: PLC0415  # it needs Django
 
     return CacheStorageBackend

@@ -1,7 +1,8 @@
-"""Storages that a process keeps itself: load the whole session, let the engine decide, save it, under a lock.
+"""`BaseStorageBackend`, the base class of embedded storages.
 
-To write one, subclass `BaseStorageBackend` with `_load_from_backend` and `_save` (docs/storages.md has an example, and
-`triggers.testing.StorageSuite` checks it). The engine is the stream's; only who keeps the session differs.
+Under a lock, it loads the whole session, lets the engine decide and saves the session. The engine is the same as on the
+stream. A subclass implements `_load_from_backend` and `_save`; docs/storages.md has an example, and
+`triggers.testing.StorageSuite` tests subclasses.
 """
 
 from __future__ import annotations
@@ -41,17 +42,17 @@ _as_json = msgspec.json.Encoder(enc_hook=str).encode
 
 
 class BaseStorageBackend(Lockable, Storage):
-    """One session, loaded and saved whole.
+    """The storage of one session, which is loaded and saved as a whole.
 
-    What is inspected (`tasks`, `instances`, …) may be as old as this object's last look; acquiring the lock reloads.
-    Objects that were changed by hand, inside `acquire_lock()`, are kept by `save()`.
+    What is inspected (`tasks`, `instances`, `latest_kwargs`) may be as old as the last load; acquiring the lock loads
+    the session again. An application may change the objects by hand inside `acquire_lock()` and then call `save()`.
     """
 
     name: ClassVar[str | None] = None
-    """The key it is registered under, for people; workers go by the registry."""
+    """The key that the storage is registered under, for people. Workers use the registry."""
 
     def __init__(self, uid: str) -> None:
-        """Raises CallError for an impossible UID. Workers make another one with the UID and `worker_arguments`."""
+        """Raises CallError for an invalid UID. Workers create the storage with the UID and `worker_arguments`."""
         super().__init__()
         encode_key(uid)
         self.uid = uid
@@ -60,43 +61,40 @@ class BaseStorageBackend(Lockable, Storage):
         self._instances = TaskInstanceCollection()
         self._metas: dict[str, Any] = {}
 
-    # -- what a subclass gives ----------------------------------------------------------------------------------------
+    # -- for subclasses -----------------------------------------------------------------------------------------------
 
     @abstractmethod
     def _load_from_backend(self) -> tuple[Stored, Stored, Mapping[str, Any]]:
-        """Tasks, instances and metadata as `_save` found them in `_serialize`, or three empty mappings."""
+        """Returns tasks, instances and metadata as `_save` stored them, or three empty mappings."""
 
     @abstractmethod
     def _save(self) -> None:
-        """Keep `self._serialize(self._configs)`, `self._serialize(self._instances)` and `self._metas`: JSON, all three.
+        """Stores `self._serialize(self._configs)`, `self._serialize(self._instances)` and `self._metas`.
 
-        Called with the lock held.
+        All three are JSON. Called with the lock held.
         """
 
     def _load_default_configuration(self) -> Mapping[str, Mapping[str, Any]] | None:
-        """The configuration of a session that has none."""
+        """Returns the configuration of a session that was not configured yet, or None."""
         return None
 
     def _now(self) -> int:
-        """Milliseconds since 1970, for events without a time."""
+        """Returns the milliseconds since 1970, for events without a time."""
         return time.time_ns() // 1_000_000
 
     def get_lock_name(self) -> str:
-        """See `Lockable`."""
         return f"triggers:{self.uid}:lock"
 
     # -- events -------------------------------------------------------------------------------------------------------
 
     def write(self, event: Event) -> Decision:
-        """See `Storage`."""
         check_event(event, NO_LIMIT)
         with self.acquire_lock():
             decision = self._apply(event)
             self.save()
         return decision
 
-    def read(self, *, wait: bool = True) -> SessionView:  # noqa: ARG002  # there is nothing to wait for
-        """See `Storage`."""
+    def read(self, *, wait: bool = True) -> SessionView:  # noqa: ARG002  # writes are applied at once
         self.refresh()
         session = self._live().session
         if not session.exists:
@@ -105,12 +103,12 @@ class BaseStorageBackend(Lockable, Storage):
 
     @property
     def outbox(self) -> Outbox:
-        """Commands that are saved and were not handed to their runner yet."""
+        """The saved commands that were not handed to their runner yet."""
         self._load()
         return Outbox(self._metas.setdefault("outbox", []))
 
     def _apply(self, event: Event) -> Decision:
-        """Decide and take the new state over, in memory."""
+        """Applies an event to the loaded session, without saving it."""
         live = self._live()
         position = self._metas.get("events", live.session.header.events)
         placed = structs.replace(event, position=position, time=event.time or self._now())
@@ -128,7 +126,7 @@ class BaseStorageBackend(Lockable, Storage):
         return thaw(self.uid, objects, self._metas.get(ENGINE) or {})
 
     def check_configuration(self, configuration: Mapping[str, Mapping[str, object]]) -> None:
-        """Raise InvalidConfiguration if `using` names a runner that is not registered here."""
+        """Raises InvalidConfiguration if `using` names a runner that is not registered in this process."""
         for task, directives in configuration.items():
             using = directives.get("using") if isinstance(directives, Mapping) else None
             if using is not None and using not in task_runners:
@@ -136,39 +134,36 @@ class BaseStorageBackend(Lockable, Storage):
                 raise InvalidConfiguration(f"task {task!r}: 'using' names the runner {using!r}; registered are {known}")
 
     def configuration_for(self, configuration: bytes, manager: type | None) -> bytes:  # noqa: ARG002  # hooks run here
-        """Return it as it is."""
+        """Returns the configuration unchanged."""
         return configuration
 
     def deliver(self, run: Callable[[TaskInstance], None]) -> list[str]:
-        """Hand every command of the outbox to its runner. See `Storage`."""
+        """Passes every command in the outbox to its runner, under the lock, and saves the session."""
         if not self.has_lock and not self.outbox:
             return []
         with self.acquire_lock():
             return empty_outbox(self.uid, self.outbox, self.instances, run, self.save)
 
-    # -- what applications inspect ------------------------------------------------------------------------------------
+    # -- inspection ---------------------------------------------------------------------------------------------------
 
     @property
     def tasks(self) -> dict[str, TaskConfig]:
-        """See `Storage`."""
         self._load()
         return self._configs
 
     @property
     def instances(self) -> TaskInstanceCollection:
-        """See `Storage`."""
         self._load()
         return self._instances
 
     @property
     def latest_kwargs(self) -> dict[str, Any]:
-        """See `Storage`."""
         latest: dict[str, Any] = self.metadata.setdefault("latest_kwargs", {})
         return latest
 
     @property
     def metadata(self) -> dict[str, Any]:
-        """What the session knows beside tasks and instances; a storage or a manager may keep more there."""
+        """The session's state besides its tasks and instances. A storage or a manager may add keys to it."""
         self._load()
         return self._metas
 
@@ -176,7 +171,7 @@ class BaseStorageBackend(Lockable, Storage):
 
     @contextmanager
     def acquire_lock(self, ttl: bool | float | None = True, block: bool = True) -> Iterator[Self]:
-        """See `Lockable`; the session is loaded again."""
+        """Locks the session as `Lockable` describes. The outermost block discards what was loaded before."""
         outermost = not self.has_lock
         with super().acquire_lock(ttl, block):
             if outermost:
@@ -184,16 +179,19 @@ class BaseStorageBackend(Lockable, Storage):
             yield self
 
     def update_configuration(self, config_dict: Mapping[str, Mapping[str, Any]]) -> None:
-        """Add tasks, or replace tasks of the same name; call `save` after. Raises InvalidConfiguration."""
+        """Adds tasks, or replaces tasks of the same name. Call `save` afterwards. Raises InvalidConfiguration."""
         self._apply(ConfigurationUpdated(configuration=encode_configuration(config_dict)))
 
     def create_instance(self, task_config: TaskConfig | str, **kwargs: Any) -> TaskInstance:  # noqa: ANN401  # fields
-        """A new unstarted instance; `kwargs` are fields of `TaskInstance`; call `save` after. Raises KeyError."""
+        """Returns a new unstarted instance. `kwargs` are fields of `TaskInstance`. Call `save` afterwards.
+
+        Raises KeyError if there is no such task.
+        """
         config = task_config if isinstance(task_config, TaskConfig) else self.tasks[task_config]
         return self.instances.create_instance(config, status=str(Status.UNSTARTED), **kwargs)
 
     def clone_instance(self, task_instance: TaskInstance | str) -> TaskInstance:
-        """A new unstarted instance with the same kwargs; call `save` after. Raises InstanceNotFound."""
+        """Returns a new unstarted instance with the same kwargs. Call `save` afterwards. Raises InstanceNotFound."""
         name = str(getattr(task_instance, "name", task_instance))
         if name not in self.instances:
             raise InstanceNotFound(f"session {self.uid!r} has no instance {name!r}")
@@ -201,27 +199,28 @@ class BaseStorageBackend(Lockable, Storage):
         return next(reversed(self.instances.values()))
 
     def save(self) -> None:
-        """Keep everything. Raises RuntimeError without the lock, LockAcquisitionFailed when it has ended meanwhile."""
+        """Saves the session, if it is loaded.
+
+        Raises RuntimeError without the lock, and LockAcquisitionFailed if the lock has expired.
+        """
         self.check_lock()
         if self._loaded:
             self._save()
 
     def refresh(self) -> None:
-        """See `Storage`."""
         if not self.has_lock:
             self.invalidate_cache()
 
     def invalidate_cache(self) -> None:
-        """See `Storage`."""
         self._loaded = False
         self._configs, self._instances, self._metas = {}, TaskInstanceCollection(), {}
 
     def _serialize(
         self,
         objects: Mapping[str, TaskConfig] | Mapping[str, TaskInstance],
-        optimize_for_backend: bool = True,  # known to subclasses by place
+        optimize_for_backend: bool = True,  # subclasses pass it by position
     ) -> dict[str, Any]:
-        """Name -> plain data: for a backend JSON throughout, with what the engine needs; else for people."""
+        """Returns plain data by name. For a backend, it is JSON and includes the state of the engine."""
         if not optimize_for_backend:
             return {name: each.serialize() for name, each in objects.items()}
         return {name: _stored(each) for name, each in objects.items()}
@@ -236,7 +235,7 @@ class BaseStorageBackend(Lockable, Storage):
             hidden = {name: value for name, value in tasks.items() if name.startswith("$")}
             metas = ({ENGINE: {"hidden": hidden}} if hidden else {}) | metas
         names = [name for name in (metas.get(ENGINE) or {}).get("tasks") or () if name in tasks]
-        names = list(dict.fromkeys([*names, *tasks]))  # not every backend keeps the order of a mapping
+        names = list(dict.fromkeys([*names, *tasks]))  # a backend may lose the order of a mapping
         self._configs = {name: TaskConfig(name, **tasks[name]) for name in names if not name.startswith("$")}
         self._instances = TaskInstanceCollection()
         for name in sorted(instances, key=lambda each: _sequence(instances[each])):
@@ -254,7 +253,7 @@ class BaseStorageBackend(Lockable, Storage):
 
 
 BaseTriggerStorage = BaseStorageBackend
-"""Its name in the Triggers framework."""
+"""The name of `BaseStorageBackend` in the Triggers framework."""
 
 
 def _stored(each: TaskConfig | TaskInstance) -> dict[str, Any]:
@@ -266,6 +265,6 @@ def _stored(each: TaskConfig | TaskInstance) -> dict[str, Any]:
 
 
 def _sequence(stored: Mapping[str, Any]) -> int:
-    """Its place in the session: not every backend keeps the order of a mapping."""
+    """Returns the instance's sequence number, because a backend may lose the order of a mapping."""
     engine = (stored.get("metadata") or {}).get(ENGINE) or {}
     return int(engine.get("sequence", 1 << 62))

@@ -1,4 +1,4 @@
-"""Sessions in Django's cache, where the Triggers framework keeps them: it reads what the framework has written."""
+"""`CacheStorageBackend`: stores sessions in a Django cache. It also reads sessions of the Triggers framework."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from triggers.storages.cache_locks import resolve_cache
 try:
     from django.core.cache import DEFAULT_CACHE_ALIAS, BaseCache, caches
     from django.core.cache.backends.base import DEFAULT_TIMEOUT
-except ImportError as error:  # pragma: no cover  # the message is tested in a process of its own
+except ImportError as error:  # pragma: no cover  # a separate process tests the message
     raise ImportError("CacheStorageBackend needs Django: pip install 'kafka-triggers[django]'") from error
 
 from triggers.storages.checked_cache import check_timeout, checked_cache
@@ -23,23 +23,25 @@ _PREFIX: Final = "triggers.storages.cache"
 
 
 class CacheStorageBackend(BaseStorageBackend):
-    """One key of a Django cache per session.
+    """An embedded storage that stores each session under one key of a Django cache.
 
-    With Redis behind the cache (`django.core.cache.backends.redis` or django-redis) any number of processes may work on
-    a session; the memory cache (locmem) serves one process. An answer that is lost is never taken for a session that
-    is not there, nor for one that is saved, whatever the cache's settings hide: docs/storages.md says what is safe.
+    If the cache is on Redis (`django.core.cache.backends.redis` or django-redis), any number of processes may work on a
+    session; a memory cache (locmem) serves one process. A failed read is never taken for an absent session, nor a
+    failed write for a saved one, even if the cache hides errors. docs/storages.md lists the safe caches.
     """
 
     name: ClassVar[str | None] = "cache"
     triggers__registry_key: ClassVar[str] = "cache"
-    """Set by the registry."""
+    """The key in `storage_backends`; the registry sets it."""
 
     def __init__(
         self, uid: str, cache: str | BaseCache = DEFAULT_CACHE_ALIAS, timeout: float | None = DEFAULT_TIMEOUT
     ) -> None:
-        """`cache`: a cache of Django's settings, or its name. `timeout`: seconds after its last change that the session
-        is kept; None: for ever; by default, as long as the cache keeps things. Raises NotSupported for a cache that
-        loses sessions, CallError for a time that keeps none.
+        """`cache` is a cache of Django's settings, or its name.
+
+        `timeout` is the number of seconds for which the session is kept after its last change. None keeps it forever;
+        the default is that of the cache. Raises NotSupported for a cache that loses sessions, and CallError for a
+        timeout of less than a second.
         """
         super().__init__(uid)
         self.cache = resolve_cache(cache)
@@ -52,22 +54,21 @@ class CacheStorageBackend(BaseStorageBackend):
 
     @property
     def cache_key(self) -> str:
-        """The session's key, the same as in the Triggers framework."""
+        """Key of the session in the cache. It is the same as in the Triggers framework."""
         return f"{_PREFIX}:{self.uid}"
 
     def worker_arguments(self) -> dict[str, Any]:
-        """See `BaseStorageBackend`. Raises CallError for a cache that Django's settings do not name."""
+        """Returns the name of the cache and the timeout. Raises CallError if the cache is not in Django's settings."""
         if self._alias is None:
-            raise CallError(f"session {self.uid!r}: workers find a cache by its name in Django's CACHES; give the name")
+            detail = "workers find a cache by its name in Django's CACHES; pass the name"
+            raise CallError(f"session {self.uid!r}: {detail}")
         alias = {} if self._alias == DEFAULT_CACHE_ALIAS else {"cache": self._alias}
         return alias if self.timeout is DEFAULT_TIMEOUT else alias | {"timeout": self.timeout}
 
     def get_lock_backend(self) -> BaseCache:
-        """See `Lockable`."""
         return self.cache
 
     def close(self, *_: object, **__: object) -> None:
-        """See `Storage`."""
         self.cache.close()
 
     def _load_from_backend(self) -> tuple[Stored, Stored, Mapping[str, Any]]:
@@ -78,11 +79,11 @@ class CacheStorageBackend(BaseStorageBackend):
         return stored.get("tasks") or {}, stored.get("instances") or {}, stored.get("metas") or {}
 
     def _check_stored(self, stored: object) -> None:
-        """Raise CallError for what is not this session: saving it again would overwrite somebody else's."""
+        """Raises CallError for a value that is not this session, because saving would overwrite that value."""
         if not isinstance(stored, Mapping):
-            raise CallError(f"{self.cache_key!r} holds no session but a {type(stored).__name__}")
+            raise CallError(f"{self.cache_key!r} is not a session but a {type(stored).__name__}")
         if (uid := stored.get("uid", self.uid)) != self.uid:
-            detail = "the cache's KEY_FUNCTION gives both the same key; it must tell keys apart"
+            detail = "the cache's KEY_FUNCTION returns the same key for both; it must return different keys"
             raise CallError(f"session {self.uid!r} would overwrite session {uid!r}: {detail}")
 
     def _save(self) -> None:

@@ -1,7 +1,7 @@
-"""Locks that every process of a Django cache sees: Redis keeps them; a memory cache has one process only.
+"""Locks in a Django cache: on the Redis server, or among the threads of the process for a memory cache.
 
-`redis.lock.Lock`, redis-py's own, is used where the Triggers framework used python-redis-lock: it is released only by
-its owner (a token, compared by a script on the server), ends by itself, and is maintained with the client.
+The locks are those of redis-py (`redis.lock.Lock`); the Triggers framework used python-redis-lock. Such a lock can only
+be released by its owner (a script on the server compares a token), it expires, and it is maintained with the client.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from triggers.storages.lock_errors import LockAcquisitionFailed, NotSupported
 try:
     from django.core.cache import DEFAULT_CACHE_ALIAS, BaseCache, InvalidCacheBackendError, caches
     from django.core.cache.backends.locmem import LocMemCache
-except ImportError as error:  # pragma: no cover  # the message is tested in a process of its own
+except ImportError as error:  # pragma: no cover  # a separate process tests the message
     raise ImportError("Django's cache needs Django: pip install 'kafka-triggers[django]'") from error
 
 log = logging.getLogger(__name__)
 
 _DEFAULT_TTL_S: Final = 300
-"""Of a cache whose entries do not expire: a lock whose holder died must."""
+"""Expiry of a lock in a cache whose entries do not expire. A lock must expire, because its holder may die."""
 _POLL_S: Final = 0.005
 REDIS_OF_DJANGO: Final = "django.core.cache.backends.redis.RedisCache"
 DJANGO_REDIS: Final = "django_redis.cache.RedisCache"
@@ -34,9 +34,9 @@ _local: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 
 
 def resolve_cache(backend: str | BaseCache) -> BaseCache:
-    """The cache of that name in Django's settings, or the cache itself.
+    """Returns the cache of that name in Django's settings, or the cache itself.
 
-    Raises ImportError that names the extra, for a Redis cache whose library is not installed.
+    Raises ImportError, which names the missing extra, if the library of a Redis cache is not installed.
     """
     if isinstance(backend, BaseCache):
         return backend
@@ -55,21 +55,22 @@ def resolve_cache(backend: str | BaseCache) -> BaseCache:
 @contextmanager
 def acquire_lock(
     key: str,
-    ttl: bool | float | None = True,  # known to callers by place
+    ttl: bool | float | None = True,  # callers pass it by position
     cache: str | BaseCache = DEFAULT_CACHE_ALIAS,
     block: bool = True,
 ) -> Iterator[Callable[[], bool]]:
-    """Hold a lock during a `with` block; its value tells whether it is held still.
+    """Holds a lock during a `with` block. Its value is a function that returns whether the lock is still held.
 
-    `ttl`: seconds after which it is released whatever happens; True: the cache's default; None: never; False: there is
-    no lock at all. Raises LockAcquisitionFailed, with `block=False` at once; NotSupported for a cache without locks.
+    `ttl` is the number of seconds after which the lock expires: True is the cache's default, None is never, and False
+    acquires no lock. Blocks until the lock is free; with `block=False`, raises LockAcquisitionFailed instead. Raises
+    NotSupported for a cache without locks.
     """
     lock = _lock(resolve_cache(cache), key, ttl)
     if ttl is False:
         yield lambda: True
         return
     if not lock.acquire(blocking=block):
-        raise LockAcquisitionFailed(f"somebody else holds the lock {key!r} (ttl={ttl!r}, block={block!r})")
+        raise LockAcquisitionFailed(f"the lock {key!r} is held elsewhere (ttl={ttl!r}, block={block!r})")
     try:
         yield lock.owned
     finally:
@@ -77,7 +78,7 @@ def acquire_lock(
 
 
 class _LocalLock:
-    """What `redis.lock.Lock` does, among the threads of this process."""
+    """A lock among the threads of this process, with the interface of `redis.lock.Lock`."""
 
     def __init__(self, lock: threading.Lock) -> None:
         self._lock = lock
@@ -93,7 +94,7 @@ class _LocalLock:
 
 
 class _RedisLock:
-    """Redis-py's lock. That it has ended meanwhile is no error when nothing more was to be written."""
+    """The lock of redis-py. If it has expired when it is released, a warning is logged, because nothing was written."""
 
     def __init__(self, lock: Any) -> None:  # noqa: ANN401  # redis is optional
         self._lock = lock
@@ -105,12 +106,12 @@ class _RedisLock:
         return bool(self._lock.owned())
 
     def release(self) -> None:
-        from redis.exceptions import LockNotOwnedError  # noqa: PLC0415  # it is there: it made the lock
+        from redis.exceptions import LockNotOwnedError  # noqa: PLC0415  # optional, but it made the lock
 
         try:
             self._lock.release()
         except LockNotOwnedError:
-            log.warning("the lock %s was held for longer than its time", self._lock.name)
+            log.warning("the lock %s expired before it was released", self._lock.name)
 
 
 def _lock(cache: BaseCache, key: str, ttl: bool | float | None) -> _LocalLock | _RedisLock:
@@ -130,7 +131,7 @@ def _seconds(cache: BaseCache, ttl: bool | float | None) -> float | None:
 
 
 def redis_client(cache: BaseCache) -> Any:  # noqa: ANN401  # redis is optional
-    """A client of the primary server behind the cache; None: there is no Redis."""
+    """Returns a client of the cache's primary Redis server, or None if the cache is not on Redis."""
     kinds = kinds_of(cache)
     if REDIS_OF_DJANGO in kinds:
         return cache._cache.get_client(None, write=True)  # noqa: SLF001  # its only way to the client
@@ -140,5 +141,5 @@ def redis_client(cache: BaseCache) -> Any:  # noqa: ANN401  # redis is optional
 
 
 def kinds_of(cache: object) -> set[str]:
-    """Names of the classes that it inherits from: their libraries are optional."""
+    """Returns the full names of an object's base classes, whose libraries may not be installed."""
     return {f"{kind.__module__}.{kind.__name__}" for kind in type(cache).__mro__}

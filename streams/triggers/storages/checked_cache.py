@@ -1,8 +1,8 @@
-"""Reads and writes of a Django cache whose answers are checked.
+"""Reads and writes sessions in a Django cache, and checks that the cache did not hide an error.
 
-A cache may lose an answer and say "nothing there", or lose what it was given and say nothing. A session that is taken
-for absent is saved empty: rules and events are gone. So here a value is absent only if the server says so, and written
-only if the server says that it has it.
+A Django cache may return None if a read fails, and may ignore a failed write. A session that is wrongly read as absent
+would be saved empty, and its rules and events would be lost. So here, a value is absent only if the server says so, and
+written only if the server confirms it.
 """
 
 from __future__ import annotations
@@ -41,23 +41,26 @@ _UNFIT_CLIENTS: Final = {
 
 
 class CacheUncertain(TryAgain):
-    """The cache gave no answer that tells whether it has the session."""
+    """The cache did not answer whether it has the session, or did not confirm a write."""
 
 
 class CheckedCache(Protocol):
-    """A cache whose answers can be relied upon. Both methods raise what the cache's own library raises."""
+    """A cache with reliable answers. Both methods also raise the errors of the cache's library."""
 
-    def read(self, key: str) -> Any:  # noqa: ANN401  # whatever was written
-        """The value; None: the cache has none, and that is certain. Raises CacheUncertain."""
+    def read(self, key: str) -> Any:  # noqa: ANN401  # any value
+        """Returns the value, or None if the server says that there is none. Raises CacheUncertain."""
 
     def write(self, key: str, value: object, timeout: float | None) -> None:
-        """Keep the value; the caller holds the session's lock. Raises CacheUncertain."""
+        """Writes the value, which expires after `timeout` seconds. The caller must hold the session's lock.
+
+        Raises CacheUncertain if the write is not confirmed.
+        """
 
 
 def checked_cache(cache: BaseCache) -> CheckedCache:
-    """The cache, asked in the way in which its answers can be relied upon. Nothing is asked yet.
+    """Returns a reliable way to read and write the cache. Does not connect to it yet.
 
-    Raises NotSupported for a cache that loses sessions, by its nature or by its settings.
+    Raises NotSupported for a cache that loses sessions, because of its kind or its settings.
     """
     for kind in _NO_LOCKS.keys() & kinds_of(cache):
         detail = f"{type(cache).__name__} has no locks and {_NO_LOCKS[kind]}"
@@ -72,7 +75,7 @@ def checked_cache(cache: BaseCache) -> CheckedCache:
 
 
 def check_timeout(timeout: float | None, cache: BaseCache) -> None:
-    """Raise CallError for a time after which the cache would keep nothing."""
+    """Raises CallError for a timeout of less than a second, with which the cache would not keep the session."""
     if timeout is DEFAULT_TIMEOUT:
         if cache.default_timeout is not None and cache.default_timeout < 1:
             detail = f"TIMEOUT={cache.default_timeout!r} of the cache keeps no session"
@@ -82,7 +85,7 @@ def check_timeout(timeout: float | None, cache: BaseCache) -> None:
 
 
 def _redis_of_django(cache: Any) -> CheckedCache:  # noqa: ANN401  # redis is optional
-    if len(cache._servers) > 1:  # noqa: SLF001  # Django tells it nowhere else
+    if len(cache._servers) > 1:  # noqa: SLF001  # Django has no public name for it
         detail = "LOCATION names replicas, which are read and may be behind the primary"
         raise NotSupported(f"{type(cache).__name__} is not safe for sessions: {detail}; name the primary only")
     client = "django.core.cache.backends.redis.RedisCacheClient"
@@ -102,13 +105,13 @@ def _django_redis(cache: Any) -> CheckedCache:  # noqa: ANN401  # django-redis i
 
 
 def _inherits(kind: type, made: str) -> bool:
-    """Whether the class reads and writes as the one of that name does: an override may hide errors."""
+    """Returns whether the class inherits its reads and writes from the named class. An override may hide errors."""
     library = next((each for each in kind.__mro__ if f"{each.__module__}.{each.__name__}" == made), None)
     return library is not None and all(getattr(kind, name) is getattr(library, name) for name in _METHODS)
 
 
 class _Plain:
-    """Django's cache on one Redis: it raises whatever goes wrong, and an absent value is one."""
+    """Django's cache on one Redis server. It raises all errors, so None means that the value is absent."""
 
     def __init__(self, cache: Any) -> None:  # noqa: ANN401  # redis is optional
         self._cache = cache
@@ -122,7 +125,7 @@ class _Plain:
 
 
 class _Primary:
-    """django-redis. Its client raises what the cache hides with IGNORE_EXCEPTIONS; replicas are not asked."""
+    """django-redis. Its client raises the errors that IGNORE_EXCEPTIONS hides; only the primary is read."""
 
     def __init__(self, cache: Any) -> None:  # noqa: ANN401  # django-redis is optional
         self._cache = cache
@@ -135,14 +138,14 @@ class _Primary:
     def write(self, key: str, value: object, timeout: float | None) -> None:
         with _own_errors():
             if not self._client.set(key, value, timeout, client=self._client.get_client(write=True)):
-                raise CacheUncertain(f"the Redis server did not take {key!r}")
-        _warn_of_eviction(self._cache, str(self._client._server[0]))  # noqa: SLF001  # django-redis tells it nowhere else
+                raise CacheUncertain(f"the Redis server did not write {key!r}")
+        _warn_of_eviction(self._cache, str(self._client._server[0]))  # noqa: SLF001  # it has no public name
 
 
 @contextmanager
 def _own_errors() -> Iterator[None]:
-    """What django-redis raises when it ignores nothing: the errors of redis-py."""
-    from django_redis.exceptions import ConnectionInterrupted  # noqa: PLC0415  # it is there: it made the client
+    """Raises the errors of redis-py instead of the exception in which django-redis wraps them."""
+    from django_redis.exceptions import ConnectionInterrupted  # noqa: PLC0415  # optional, but it made the client
 
     try:
         yield
@@ -154,38 +157,38 @@ _asked: set[str] = set()
 
 
 def _warn_of_eviction(cache: BaseCache, server: str) -> None:
-    """Once per server and process: whether it removes sessions when its memory is full."""
-    from redis.exceptions import RedisError  # noqa: PLC0415  # it is there: the session was written with it
+    """Logs a warning if the server evicts sessions when its memory is full. Asks each server once per process."""
+    from redis.exceptions import RedisError  # noqa: PLC0415  # optional, but it wrote the session
 
     if server in _asked:
         return
     _asked.add(server)
     try:
         memory = redis_client(cache).info("memory")
-    except RedisError:  # some servers let nobody ask
+    except RedisError:  # some servers do not allow INFO
         return
     policy = memory.get("maxmemory_policy", "noeviction")
     if memory.get("maxmemory") and policy != "noeviction":
         log.warning(
-            "the Redis server evicts sessions when its memory is full: set maxmemory-policy noeviction, it is %s",
+            "the Redis server evicts sessions when its memory is full: maxmemory-policy is %s, set it to noeviction",
             policy,
         )
 
 
 class _Memory:
-    """Django's cache in memory. It loses no answer, and here it evicts no session for another one when it is full."""
+    """Django's cache in memory. Its answers are reliable; a session is never evicted for another one."""
 
-    def __init__(self, cache: Any) -> None:  # noqa: ANN401  # what is needed is no public part of it
+    def __init__(self, cache: Any) -> None:  # noqa: ANN401  # its private parts are used
         self._cache = cache
 
     def read(self, key: str) -> Any:  # noqa: ANN401  # as in `CheckedCache`
         return self._cache.get(key)
 
     def write(self, key: str, value: object, timeout: float | None) -> None:
-        """As `LocMemCache.set`, without its culling."""
+        """Does what `LocMemCache.set` does, but raises CallError instead of evicting entries."""
         name = self._cache.make_and_validate_key(key)
         pickled = pickle.dumps(value, self._cache.pickle_protocol)
-        with self._cache._lock:  # noqa: SLF001  # to set and to cull are one step there
+        with self._cache._lock:  # noqa: SLF001  # its `set` always culls
             if name not in self._cache._cache:  # noqa: SLF001
                 _make_room(self._cache)
             else:
@@ -194,7 +197,7 @@ class _Memory:
 
 
 def _make_room(cache: Any) -> None:  # noqa: ANN401  # as above
-    """Remove what has expired. A cache that is full all the same grows beyond its limit, and says so once."""
+    """Removes expired entries if the cache is full. If it is still full, lifts its limit and logs a warning."""
     if len(cache._cache) < cache._max_entries:  # noqa: SLF001  # as above
         return
     for name in [each for each in cache._cache if cache._has_expired(each)]:  # noqa: SLF001
@@ -209,9 +212,10 @@ def _make_room(cache: Any) -> None:  # noqa: ANN401  # as above
 
 
 class _Verified:
-    """A cache that we do not know: what it says is compared with what it says then.
+    """A cache of an unknown class, which may hide errors. It is asked twice.
 
-    Absent is what can be added: only the server knows that, a lost answer looks like an entry that is there already.
+    A value is absent if an empty entry can be added in its place. If the answer to `add` is lost, it looks as if the
+    entry existed already, so an error is never read as an absent value.
     """
 
     def __init__(self, cache: BaseCache) -> None:
@@ -220,7 +224,7 @@ class _Verified:
     def read(self, key: str) -> Any:  # noqa: ANN401  # as in `CheckedCache`
         for _ in range(_ATTEMPTS):
             if (value := self._cache.get(key)) is not None:
-                return value  # the empty mark below, too: another process has proved it then
+                return value  # possibly the empty entry below, with which this or another process proved absence
             self._cache.add(key, {}, _MARK_KEPT_S)
         raise CacheUncertain(f"the cache {type(self._cache).__name__} does not say whether it has {key!r}")
 
@@ -229,4 +233,4 @@ class _Verified:
             self._cache.set(key, value, timeout)
             if self._cache.get(key) == value:
                 return
-        raise CacheUncertain(f"the cache {type(self._cache).__name__} does not show {key!r} as it was written")
+        raise CacheUncertain(f"the cache {type(self._cache).__name__} does not return {key!r} as it was written")

@@ -1,4 +1,4 @@
-"""What a manager asks of the place where its session lives, and what applications look at there."""
+"""`Storage`: the contract between a `TriggerManager` and the storage of its session."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ from triggers.types import TaskConfig, TaskInstance
 
 
 class Storage(ABC):
-    """One session. Adapters: the storages that a process keeps itself (`BaseStorageBackend`), and `StreamStorage`.
+    """The storage of one session. `TriggerManager` writes through it; applications inspect the session with it.
 
-    What is inspected (`tasks`, `instances`, `latest_kwargs`, …) is read once and kept until something is written
-    through this object or `invalidate_cache` is called. A session in which nothing has happened is empty.
+    `BaseStorageBackend` implements it for embedded storages, `StreamStorage` for the stream. What is inspected
+    (`tasks`, `instances`, `latest_kwargs`) is read once and cached until something is written through this object or
+    `invalidate_cache` is called. A session without events is empty.
     """
 
     uid: str
@@ -26,63 +27,65 @@ class Storage(ABC):
 
     @abstractmethod
     def write(self, event: Event) -> Decision | None:
-        """Let the event happen to the session; its position and, if it has none, its time are given here.
+        """Writes an event to the session and assigns its position and, if it has none, its time. Blocks.
 
-        The decision, where it is made at once; None: a worker makes it later. Raises CallError and TooLarge for an
-        event that no worker would accept, TryAgain when it cannot be written now; what decides at once also raises
-        what the engine refuses. Writing twice happens twice, unless the event has an `id`.
+        Returns the decision if the storage decides at once, or None if a worker decides later. Writing an event twice
+        applies it twice, unless it has an `id`.
+
+        Raises CallError or TooLarge for an event that no worker would accept, and TryAgain if it cannot be written now.
+        A storage that decides at once also raises the errors with which the engine refuses an event.
         """
 
     @abstractmethod
     def read(self, *, wait: bool = True) -> SessionView:
-        """The session as it is now; with `wait`, including everything that was written through this object.
+        """Returns the current session. With `wait`, it includes everything that was written through this object.
 
-        Raises SessionNotFound while nothing has happened in it, TryAgain when it cannot be read now.
+        Blocks. Raises SessionNotFound if the session has no events, and TryAgain if it cannot be read now.
         """
 
     @property
     @abstractmethod
     def tasks(self) -> dict[str, TaskConfig]:
-        """Name -> rule, in declaration order."""
+        """The session's rules by task name, in declaration order."""
 
     @property
     @abstractmethod
     def instances(self) -> TaskInstanceCollection:
-        """Name -> instance, in creation order."""
+        """The session's instances by name, in creation order."""
 
     @property
     @abstractmethod
     def latest_kwargs(self) -> dict[str, Any]:
-        """Trigger -> the kwargs it was fired with last; what never fired is not there."""
+        """The kwargs that each trigger was last fired with. Triggers that were never fired are missing."""
 
     @abstractmethod
     def invalidate_cache(self) -> None:
-        """Forget what was read, or changed by hand and not saved; the next look reads again."""
+        """Discards what was read, including changes by hand that are not saved. The next access reads the session."""
 
     def refresh(self) -> None:
-        """Let the next look be a new one, unless this thread holds the session's lock."""
+        """Makes the next access read the session again, unless this thread holds the session's lock."""
         self.invalidate_cache()
 
     @abstractmethod
     def check_configuration(self, configuration: Mapping[str, Mapping[str, object]]) -> None:
-        """Raise InvalidConfiguration for a valid rule that nobody could run in this storage.
+        """Raises InvalidConfiguration for a rule that is valid but cannot be run in this storage.
 
         The manager calls this before it writes the configuration.
         """
 
     @abstractmethod
     def configuration_for(self, configuration: bytes, manager: type | None) -> bytes:
-        """Return the configuration as it is written. `manager`: the manager's class if it has hooks, or None.
+        """Returns the configuration as the manager must write it. `manager` is the manager's class if it has hooks.
 
-        Raises UnknownKey if another process has to make the manager and nobody has registered it.
+        Raises UnknownKey if another process must create the manager to run its hooks and its class is not registered.
         """
 
     @abstractmethod
     def deliver(self, run: Callable[[TaskInstance], None]) -> list[str]:
-        """Hand what is in the outbox to `run`; return the names of the instances that stay there."""
+        """Passes every instance in the outbox to `run`. Returns the names of those for which `run` raised."""
 
     def worker_arguments(self) -> dict[str, Any]:
-        """Arguments, beside the UID, with which a worker makes this storage again. JSON."""
+        """Returns the JSON keyword arguments, besides the UID, with which a worker creates this storage again."""
         return {}
 
     def acquire_lock(
@@ -90,43 +93,43 @@ class Storage(ABC):
         ttl: bool | float | None = True,  # noqa: ARG002  # for storages with a lock
         block: bool = True,  # noqa: ARG002
     ) -> AbstractContextManager[Self]:
-        """Keep others from writing the session during a `with` block, where the storage has no order of its own."""
+        """Locks the session during a `with` block. Does nothing if the storage orders the events itself."""
         return nullcontext(self)
 
     @property
     def metadata(self) -> Mapping[str, Any]:
-        """What the session knows beside tasks and instances."""
+        """The session's state besides its tasks and instances."""
         return {"latest_kwargs": self.latest_kwargs}
 
     def __getitem__(self, instance_name: str) -> TaskInstance:
-        """Raises KeyError."""
+        """Returns the instance of that name. Raises KeyError."""
         return self.instances[instance_name]
 
     def __iter__(self) -> Iterator[TaskInstance]:
         return self.iter_instances()
 
     def iter_instances(self) -> Iterator[TaskInstance]:
-        """In creation order."""
+        """Iterates over the instances in creation order."""
         return iter(self.instances.values())
 
     def instances_of_task(self, task_config: TaskConfig | str) -> dict[str, TaskInstance]:
-        """Name -> instance of one task; empty if it has none or there is no such task."""
+        """Returns the instances of a task by name. The result is empty if the task has none or does not exist."""
         return self.instances.get_from_task(task_config)
 
     def get_unresolved_instances(self) -> list[TaskInstance]:
-        """Instances that something still waits for, failed ones included, in creation order."""
+        """Returns the unresolved instances, including failed ones, in creation order."""
         return [instance for instance in self.iter_instances() if not instance.is_resolved]
 
     def get_unresolved_tasks(self) -> list[TaskConfig]:
-        """Tasks with no instance yet, or with an unresolved one, in declaration order."""
+        """Returns the tasks with no instance yet or with an unresolved one, in declaration order."""
         return [task for task in self.tasks.values() if self._is_unresolved(task)]
 
     def get_instances_with_unresolved_logs(self) -> list[TaskInstance]:
-        """Instances whose logs want somebody to look at them, in creation order."""
+        """Returns the instances whose logs are neither harmless nor marked as resolved, in creation order."""
         return [instance for instance in self.iter_instances() if not instance.logs_resolved]
 
     def debug_repr(self) -> dict[str, Any]:
-        """Everything, as plain data for people."""
+        """Returns the whole session as plain data, for people to read."""
         return {
             "tasks": {name: task.serialize() for name, task in self.tasks.items()},
             "instances": {name: instance.serialize() for name, instance in self.instances.items()},
@@ -134,7 +137,7 @@ class Storage(ABC):
         }
 
     def close(self, *_: object, **__: object) -> None:  # noqa: B027  # most have nothing to close
-        """Let go of connections that this object holds."""
+        """Closes the connections of this object. Most storages have none."""
 
     def _is_unresolved(self, task: TaskConfig) -> bool:
         instances = self.instances_of_task(task).values()

@@ -6,8 +6,8 @@ from triggers.errors import CallError, TryAgain
 
 
 class LockAcquisitionFailed(TryAgain, RuntimeError):
-    """Somebody else holds the lock."""
+    """Another thread or process holds the lock, or the lock has expired."""
 
 
 class NotSupported(CallError, TypeError):
-    """This storage cannot do that: its cache has no locks, or it changes by events only."""
+    """The storage cannot do this: its cache has no locks, or its session changes by events only."""

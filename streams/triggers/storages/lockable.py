@@ -1,4 +1,4 @@
-"""A lock that one thread of one process holds at a time, taken again by its holder without waiting."""
+"""`Lockable`: a reentrant lock that one thread of one process holds at a time."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from triggers.storages.lock_errors import LockAcquisitionFailed
 
 
 class Lockable(ABC):
-    """Something that a thread can keep others from changing."""
+    """Base class of objects that a thread can lock against other threads and processes."""
 
     def __init__(self) -> None:
         self._holder: threading.Thread | None = None
@@ -20,26 +20,24 @@ class Lockable(ABC):
 
     @abstractmethod
     def get_lock_name(self) -> str:
-        """Whoever locks the same name waits for each other."""
+        """Returns the lock's name. Objects with the same name exclude each other."""
 
     def get_lock_backend(self) -> Any:  # noqa: ANN401  # a name, or a cache of Django
-        """The Django cache whose server keeps the lock; override `_lock` instead to keep it elsewhere."""
+        """Returns the Django cache, or its name, whose server keeps the lock. Override `_lock` to keep it elsewhere."""
         return "default"
 
     @property
     def has_lock(self) -> bool:
-        """Whether the current thread holds the lock, through this object."""
+        """True if the current thread holds the lock through this object."""
         return self._holder is threading.current_thread()
 
     @contextmanager
-    def acquire_lock(
-        self, ttl: bool | float | None = True, block: bool = True
-    ) -> Iterator[Self]:  # known to callers by place
-        """Hold the lock during a `with` block; inside of another one of this thread, nothing happens.
+    def acquire_lock(self, ttl: bool | float | None = True, block: bool = True) -> Iterator[Self]:
+        """Holds the lock during a `with` block. A nested block in the same thread does nothing.
 
-        `ttl`: seconds after which it is released whatever happens; True: the cache's default; None: never. With
-        `block=False`, raises LockAcquisitionFailed at once instead of waiting. Raises NotSupported for a cache that
-        has no locks.
+        Blocks until the lock is free; with `block=False`, raises LockAcquisitionFailed instead. `ttl` is the number of
+        seconds after which the lock expires: True is the cache's default, and None is never. Raises NotSupported for a
+        cache without locks.
         """
         if self.has_lock:
             yield self
@@ -52,16 +50,16 @@ class Lockable(ABC):
                 self._holder = None
 
     def check_lock(self) -> None:
-        """Raise RuntimeError unless this thread holds the lock, LockAcquisitionFailed if its time has run out."""
+        """Raises RuntimeError if this thread does not hold the lock, LockAcquisitionFailed if the lock has expired."""
         if not self.has_lock:
-            raise RuntimeError("acquire_lock() first: others may be writing")
+            raise RuntimeError("call acquire_lock() first: another process may be writing the session")
         if self._is_held is not None and not self._is_held():
-            raise LockAcquisitionFailed(f"the lock {self.get_lock_name()!r} was held for longer than its time")
+            raise LockAcquisitionFailed(f"the lock {self.get_lock_name()!r} expired while it was held")
 
     def _lock(self, ttl: bool | float | None, block: bool) -> AbstractContextManager[Callable[[], bool] | None]:
-        """The lock itself, for a `with` block; its value tells whether it is held still, None: always.
+        """Returns a context manager that holds the lock. A storage that does not use the cache's locks overrides this.
 
-        A storage that has locks of its own overrides this.
+        Its value is a function that returns whether the lock is still held, or None if the lock cannot expire.
         """
         from triggers.storages.cache_locks import acquire_lock  # noqa: PLC0415  # needs Django
 

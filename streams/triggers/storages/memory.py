@@ -1,4 +1,4 @@
-"""Sessions in memory, for tests: the same rules, no Kafka, no cache."""
+"""Storages in memory, for tests. They apply the same rules as the stream without Kafka or a cache."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ def _milliseconds() -> int:
 
 
 class MemoryStorage(ViewedStorage):
-    """Applies every event at once and collects the commands; a test plays the worker by writing results.
+    """A storage that applies every event at once and collects the commands. A test writes the results itself.
 
-    Unlike a stream, `write` itself raises what the engine refuses: InvalidConfiguration, WrongStatus, TaskNotFound,
-    InstanceNotFound.
+    Unlike on the stream, `write` raises the errors with which the engine refuses an event: InvalidConfiguration,
+    WrongStatus, TaskNotFound, InstanceNotFound.
     """
 
     def __init__(self, uid: str, now: Callable[[], int] = _milliseconds) -> None:
-        """`now`: milliseconds since 1970, for events without a time."""
+        """`now` returns the milliseconds since 1970, for events without a time."""
         super().__init__()
         encode_key(uid)
         self.uid = uid
@@ -47,14 +47,13 @@ class MemoryStorage(ViewedStorage):
         self._rows = MemoryRows()
         self._plans = Plans()
         self.events: list[Event] = []
-        """What has happened, in order."""
+        """All events that were written, in order."""
         self.commands: list[Command] = []
-        """What the outside world was asked to do, in order."""
+        """All commands that the events caused, in order."""
 
     def write(self, event: Event) -> Decision:
-        """See `Storage`."""
         check_event(event, Settings().max_payload_bytes)
-        encode_event(event)  # refuses what could not be published
+        encode_event(event)  # raises for an event that could not be published
         placed = structs.replace(event, position=len(self.events), time=event.time or self._now())
         session = Session(self.uid, self._rows, self._plans)
         decision = apply(session, placed)
@@ -64,8 +63,7 @@ class MemoryStorage(ViewedStorage):
         self.invalidate_cache()
         return decision
 
-    def read(self, *, wait: bool = True) -> SessionView:  # noqa: ARG002  # there is nothing to wait for
-        """See `Storage`."""
+    def read(self, *, wait: bool = True) -> SessionView:  # noqa: ARG002  # writes are applied at once
         session = Session(self.uid, self._rows, self._plans)
         if not session.exists:
             raise SessionNotFound(f"there is no session {self.uid!r}")
@@ -73,9 +71,9 @@ class MemoryStorage(ViewedStorage):
 
 
 class MemoryStorageBackend(BaseStorageBackend):
-    """Sessions of this process by UID, with runners that run their tasks; gone when the process ends.
+    """An embedded storage in the memory of the process, for tests of an application's tasks with the threading runner.
 
-    For tests of an application's own tasks, with the threading runner.
+    All objects with the same UID share one session.
     """
 
     name: ClassVar[str | None] = "memory"
@@ -86,7 +84,7 @@ class MemoryStorageBackend(BaseStorageBackend):
 
     @classmethod
     def clear(cls) -> None:
-        """Forget every session."""
+        """Deletes the sessions of all UIDs; for the end of a test."""
         cls._sessions.clear()
 
     def _load_from_backend(self) -> tuple[Stored, Stored, Mapping[str, Any]]:
@@ -98,10 +96,10 @@ class MemoryStorageBackend(BaseStorageBackend):
         self._sessions[self.uid] = msgspec.json.encode(state)
 
     @contextmanager
-    def _lock(self, ttl: bool | float | None, block: bool) -> Iterator[None]:  # noqa: ARG002  # ends with its process
+    def _lock(self, ttl: bool | float | None, block: bool) -> Iterator[None]:  # noqa: ARG002  # it never expires
         lock = self._locks[self.uid]
         if not lock.acquire(blocking=block):
-            raise LockAcquisitionFailed(f"another thread writes session {self.uid!r}")
+            raise LockAcquisitionFailed(f"another thread holds the lock of session {self.uid!r}")
         try:
             yield
         finally:

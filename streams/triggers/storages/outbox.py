@@ -1,4 +1,4 @@
-"""Commands of a saved session that no runner has accepted yet, and how they are handed over."""
+"""The outbox of an embedded storage: commands that are saved and that no runner has accepted yet."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from triggers.types import TaskInstance
 log = logging.getLogger(__name__)
 
 Run = Callable[[TaskInstance], None]
-"""Hands one instance to its runner; raises if the runner does not accept it."""
+"""Hands an instance to its runner. Raises if the runner does not accept it."""
 Entry = dict[str, Any]
-"""`instance`, `attempt`, and the `error` of the last try, if there was one."""
+"""An entry with the keys `instance`, `attempt` and, if the runner has raised, `error`."""
 
 
 class Outbox:
-    """Kept with the session, so a command outlives a runner that is down and a process that dies.
+    """The outbox of one session. It is saved with the session, so a command survives a crash of runner or process.
 
-    An entry is removed after its runner has accepted it. A death in between repeats the command, under the same
-    attempt: its second result is stale.
+    An entry is removed after its runner has accepted it. If the process is killed in between, the command is handed
+    over twice, with the same attempt, and its second result is stale.
     """
 
     def __init__(self, entries: list[Entry]) -> None:
-        """`entries`: a list in the session's metadata, which is changed in place."""
+        """`entries` is the list in the session's metadata; it is changed in place."""
         self._entries = entries
 
     def __len__(self) -> int:
@@ -36,13 +36,13 @@ class Outbox:
         return iter(list(self._entries))
 
     def add(self, commands: Iterable[Command], instances: Mapping[str, TaskInstance]) -> None:
-        """Put in what is to be run, now or after a cooldown; nobody watches other timers here."""
+        """Adds the commands that run a task, now or after a cooldown. Embedded storages ignore all other timers."""
         for command in commands:
             if isinstance(command, RunTask) or _is_cooldown(command, instances):
                 self._entries.append({"instance": command.instance, "attempt": command.attempt})
 
     def remove(self, entry: Entry) -> None:
-        """Its runner has it, or it is of no use any more."""
+        """Removes an entry that its runner has accepted or that is out of date."""
         self._entries.remove(entry)
 
 
@@ -54,9 +54,9 @@ def _is_cooldown(timer: SetTimer, instances: Mapping[str, TaskInstance]) -> bool
 def empty_outbox(
     uid: str, outbox: Outbox, instances: Mapping[str, TaskInstance], run: Run, save: Callable[[], None]
 ) -> list[str]:
-    """Try every entry once and save the session; return the names of the instances that stay in the outbox.
+    """Tries every entry once and saves the session. Returns the names of the instances that stay in the outbox.
 
-    The session's lock must be held. An entry whose instance was replaced or resolved meanwhile is removed as well.
+    The caller must hold the session's lock. An entry whose instance was replayed or resolved meanwhile is removed.
     """
     if not outbox:
         return []
@@ -77,6 +77,6 @@ def _hand_over(uid: str, instance: TaskInstance, entry: Entry, run: Run) -> bool
         run(instance)
     except Exception as error:
         entry["error"] = f"{type(error).__name__}: {error}"
-        log.exception("session %s: the runner did not take %s; it stays in the outbox", uid, instance)
+        log.exception("session %s: the runner did not accept %s, which stays in the outbox", uid, instance)
         return False
     return True

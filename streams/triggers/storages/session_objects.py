@@ -1,4 +1,4 @@
-"""A session's view as the objects that applications inspect."""
+"""Converts a view of a session into the objects that applications inspect."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _decode = msgspec.json.Decoder().decode
 
 
 class SessionObjects:
-    """Tasks, instances and latest kwargs of one session at one moment."""
+    """The tasks, instances and latest kwargs of one session at one moment."""
 
     def __init__(
         self, tasks: dict[str, TaskConfig], instances: TaskInstanceCollection, latest_kwargs: dict[str, Any]
@@ -29,7 +29,7 @@ class SessionObjects:
 
 
 def objects_of(session: SessionView) -> SessionObjects:
-    """Every task and instance of the view."""
+    """Returns the objects of all tasks and instances in the view."""
     tasks = {task.name: _task(task) for task in session.tasks}
     instances = TaskInstanceCollection()
     for sequence, instance in enumerate(session.instances):
@@ -38,14 +38,14 @@ def objects_of(session: SessionView) -> SessionObjects:
 
 
 def moment(milliseconds: int) -> datetime:
-    """UTC without a time zone, as the framework always kept its timestamps."""
+    """Returns a naive datetime in UTC, as the framework stores its timestamps."""
     return _EPOCH + timedelta(milliseconds=milliseconds)
 
 
 def milliseconds(when: object) -> int:
-    """Of a `moment`, or its text. Raises ValueError, TypeError for anything else."""
-    found = when if isinstance(when, datetime) else datetime.fromisoformat(str(when))
-    naive = found if found.tzinfo is None else found.astimezone(UTC).replace(tzinfo=None)
+    """Returns the milliseconds since 1970 of a datetime or its ISO text. Raises ValueError for any other text."""
+    parsed = when if isinstance(when, datetime) else datetime.fromisoformat(str(when))
+    naive = parsed if parsed.tzinfo is None else parsed.astimezone(UTC).replace(tzinfo=None)
     return (naive - _EPOCH) // timedelta(milliseconds=1)
 
 

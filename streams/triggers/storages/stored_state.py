@@ -1,7 +1,7 @@
-"""Between what an embedded storage keeps (tasks, instances, metadata) and the session that the engine works on.
+"""Converts the objects that an embedded storage stores into the session of the engine, and back.
 
-What the engine needs beyond the objects that applications see travels in `instance.engine` and in the metadata's
-`engine`. Where it is missing, a session of the Triggers framework itself is read: it is continued as it is.
+State that only the engine needs is stored in `instance.engine` and under `engine` in the session's metadata. If it is
+missing, the Triggers framework itself wrote the session; the engine continues such a session.
 """
 
 from __future__ import annotations
@@ -31,17 +31,17 @@ from triggers.storages.session_objects import SessionObjects, milliseconds, obje
 from triggers.types import TaskConfig, TaskInstance
 
 ENGINE: Final = "engine"
-"""Key of a session's and of an instance's metadata as they are stored."""
+"""Key of the engine's state in the stored metadata of a session and of an instance."""
 
 _RESERVED: Final = "$"
-"""What names of a configuration that are no tasks begin with."""
+"""Prefix of the keys in a configuration that do not name tasks."""
 _OBJECTS_ONLY: Final = frozenset({"timestamps", "depth", "parent"})
-"""Metadata that the engine has in fields of its own."""
+"""Keys of an object's metadata that are fields of the engine's instance."""
 _STAMPS_ONLY: Final = frozenset({"created", "lastModified"})
 _IN_OBJECTS: Final = frozenset(
     {"status", "kwargs", "seen", "stamps", "metadata", "result", "configuration", "sequence"}
 )
-"""Fields of an engine's instance that its object has, or that are found again; the others are kept as they are."""
+"""Fields of the engine's instance that the object contains or that can be derived. The others are stored unchanged."""
 
 _FOUND_AGAIN: Final = frozenset(
     {
@@ -49,21 +49,24 @@ _FOUND_AGAIN: Final = frozenset(
         *("payloads", "instances", "unresolved", "tail", "chunks"),
     }
 )
-"""Fields of an engine's header that are made anew; the others are kept as they are."""
+"""Fields of the engine's header that can be derived. The others are stored unchanged."""
 
 _encode = msgspec.json.Encoder(enc_hook=str).encode
 
 
 @dataclass(frozen=True, slots=True)
 class LiveSession:
-    """The engine's session over rows in memory."""
+    """The engine's session, and its rows in memory."""
 
     session: Session
     rows: MemoryRows
 
 
 def thaw(uid: str, stored: SessionObjects, engine: Mapping[str, Any]) -> LiveSession:
-    """The session that the objects describe. Raises InvalidConfiguration, CallError for objects of another order."""
+    """Returns the engine's session for stored objects.
+
+    Raises InvalidConfiguration, and CallError if the instances are not in the order of their numbers.
+    """
     rows = MemoryRows()
     if engine.get("header"):
         rows[header_key(uid)] = encode_header(_header(engine["header"]))
@@ -81,15 +84,15 @@ def thaw(uid: str, stored: SessionObjects, engine: Mapping[str, Any]) -> LiveSes
 
 
 def freeze(live: LiveSession) -> tuple[SessionObjects, dict[str, Any]]:
-    """The session's objects, and what the metadata keeps for the engine."""
+    """Returns the session's objects, and the state of the engine for the session's metadata."""
     session, rows = live.session, live.rows
     rows.write(session.changes())
     objects = objects_of(view(session))
     needed = _freeze_instances(session, objects)
     prefix = session_prefix(session.uid) + b"d"
-    kept = {name: value for name, value in structs.asdict(session.header).items() if name not in _FOUND_AGAIN}
+    header = {name: value for name, value in structs.asdict(session.header).items() if name not in _FOUND_AGAIN}
     engine = {
-        "header": {name: value for name, value in kept.items() if value} | {"ids": session.header.ids.hex()},
+        "header": {name: value for name, value in header.items() if value} | {"ids": session.header.ids.hex()},
         "hidden": _hidden(session.plan, objects.tasks),
         "tasks": list(objects.tasks),
         "idChunks": {key[len(prefix) :].hex(): row.hex() for key, row in rows.scan(prefix)},
@@ -98,20 +101,20 @@ def freeze(live: LiveSession) -> tuple[SessionObjects, dict[str, Any]]:
     return objects, {key: value for key, value in engine.items() if value}
 
 
-def _header(kept: Mapping[str, Any]) -> Header:
-    known = {name: value for name, value in kept.items() if name in Header.__struct_fields__}
-    return Header(**known | {"ids": bytes.fromhex(kept["ids"])})
+def _header(stored: Mapping[str, Any]) -> Header:
+    known = {name: value for name, value in stored.items() if name in Header.__struct_fields__}
+    return Header(**known | {"ids": bytes.fromhex(stored["ids"])})
 
 
 def finish_deletion(live: LiveSession, now: int) -> None:
-    """Delete what is left of a large session that is being deleted: here is no timer that would."""
+    """Deletes the remaining rows of a large session at once. On the stream a timer does it in steps."""
     while live.session.header.sweeping:
         live.rows.write(live.session.changes())
         apply(live.session, TimerFired(instance="", attempt=0, due=live.session.header.wake, time=now))
 
 
 def _in_order(instances: Mapping[str, TaskInstance]) -> list[TaskInstance]:
-    """As they were created; where nobody noted that and the backend has lost it, by number."""
+    """Returns the instances in creation order; by number, if the backend lost the order and none was stored."""
     ordered = sorted(instances.values(), key=_sequence)
     numbers = [(instance.config.name, parse_instance_name(instance.name)[1]) for instance in ordered]
     lost = any(numbers[index] != of for index, of in _by_number(numbers))
@@ -119,7 +122,7 @@ def _in_order(instances: Mapping[str, TaskInstance]) -> list[TaskInstance]:
 
 
 def _by_number(numbers: list[tuple[str, int]]) -> Iterator[tuple[int, tuple[str, int]]]:
-    """(index, what should be there) for every instance, if those of a task are to be in the order of their numbers."""
+    """Yields each index and the (task, number) expected there, if every task's instances are ordered by number."""
     count: Counter[str] = Counter()
     for index, (task, _) in enumerate(numbers):
         yield index, (task, count[task])
@@ -131,7 +134,7 @@ def _sequence(instance: TaskInstance) -> int:
 
 
 def _thaw_configurations(live: LiveSession, tasks: Mapping[str, TaskConfig], engine: Mapping[str, Any]) -> None:
-    """The configuration that is in force, and those that scheduled instances were given their kwargs under."""
+    """Restores the current configuration, and older ones that scheduled instances still refer to."""
     for digest, text in engine.get("configurations", {}).items():
         live.rows[configuration_key(bytes.fromhex(digest))] = text.encode()
     hidden = engine.get("hidden", {})
@@ -142,7 +145,7 @@ def _thaw_configurations(live: LiveSession, tasks: Mapping[str, TaskConfig], eng
 
 
 def _hidden(plan: Plan, tasks: Mapping[str, TaskConfig]) -> dict[str, Any]:
-    """What the configuration says beyond its tasks' objects: limits, timeouts."""
+    """Returns the parts of the configuration that the tasks' objects do not contain, such as limits and timeouts."""
     whole: dict[str, Any] = msgspec.json.decode(plan.text)
     hidden = {name: value for name, value in whole.items() if name not in tasks}
     for name, task in tasks.items():
@@ -172,7 +175,7 @@ def _engine_instance(session: Session, stored: TaskInstance, number: int) -> Ins
 
 
 def _as_known(session: Session, stored: TaskInstance, number: int) -> Instance:
-    """What its object alone tells: all there is of an instance of the Triggers framework itself."""
+    """Returns the engine's instance as far as its object describes it, which is all that the framework stored."""
     metadata = stored.metadata
     stamps = {name: milliseconds(when) for name, when in (metadata.get("timestamps") or {}).items()}
     waits = stored.status in {Status.UNSTARTED, Status.ABANDONED}
@@ -195,7 +198,10 @@ def _as_known(session: Session, stored: TaskInstance, number: int) -> Instance:
 
 
 def _configuration(session: Session, stored: TaskInstance) -> bytes:
-    """What its kwargs were made under; an instance that has run knows its kwargs themselves."""
+    """Returns the digest of the configuration from which the command's kwargs are derived.
+
+    It is empty for an instance that has run, because its metadata contains the kwargs themselves.
+    """
     if TaskInstance.META_ACTUAL_KWARGS in stored.metadata:
         return b""
     digest: str | None = stored.engine.get("configuration")
@@ -203,7 +209,7 @@ def _configuration(session: Session, stored: TaskInstance) -> bytes:
 
 
 def _freeze_instances(session: Session, objects: SessionObjects) -> set[bytes]:
-    """Give the objects what they do not have of the engine; configurations that are still needed."""
+    """Adds the engine's state to the objects. Returns the digests of older configurations that are still needed."""
     needed = set()
     for task, number, instance in session.instances():
         stored = objects.instances[instance_name(task, number)]

@@ -1,4 +1,4 @@
-"""A session in the stream: events go to Kafka, reading asks the worker that owns the session."""
+"""`StreamStorage`: publishes a session's events to Kafka, and reads the session from the worker that owns it."""
 
 from __future__ import annotations
 
@@ -14,23 +14,25 @@ from triggers.storages.viewed import ViewedStorage
 
 
 class EventPublisher(Protocol):
-    """Publishes events; `KafkaPublisher` for one."""
+    """Publishes events, such as `KafkaPublisher`."""
 
     def publish(self, uid: str, event: Event) -> Coordinates:
-        """Block until the event is safe."""
+        """Publishes an event and returns its coordinates. Blocks until it is acknowledged."""
 
 
 class SessionSource(Protocol):
-    """Reads sessions; `SessionReader` for one."""
+    """Reads sessions, such as `SessionReader`."""
 
     def read(self, uid: str, after: Coordinates | None = None) -> SessionView:
-        """The session, with the record at `after` applied."""
+        """Returns the session with the record at `after` applied. Blocks until it is."""
 
 
 class StreamStorage(ViewedStorage):
-    """Writes are safe on Kafka when `write` returns; the engine applies them a moment later, and `read` waits for that.
+    """The storage of a session on the stream.
 
-    Cheap to make: all of a process share one connection per settings, which is made at the first use.
+    When `write` returns, Kafka has acknowledged the event. A worker applies it later; `read` waits for that. A storage
+    is cheap to create: all storages of a process with equal settings share one connection, which is opened on first
+    use.
     """
 
     def __init__(
@@ -41,7 +43,10 @@ class StreamStorage(ViewedStorage):
         publisher: EventPublisher | None = None,
         source: SessionSource | None = None,
     ) -> None:
-        """Without settings, those of the environment. Raises CallError for an impossible UID, SettingsError."""
+        """`settings` default to those of the environment.
+
+        Raises CallError for an invalid UID, and SettingsError for a wrong setting.
+        """
         super().__init__()
         encode_key(uid)
         self.uid = uid
@@ -53,12 +58,15 @@ class StreamStorage(ViewedStorage):
         self._written: Coordinates | None = None
 
     def write(self, event: Event) -> None:
-        """See `Storage`. Blocks up to `publish_timeout_s`."""
+        """Publishes an event. Blocks until it is acknowledged, at most `publish_timeout_s`.
+
+        Raises BrokerUnavailable after that; the event may have been written nevertheless.
+        """
         self._written = self._publisher.publish(self.uid, event)
         self.invalidate_cache()
 
     def read(self, *, wait: bool = True) -> SessionView:
-        """See `Storage`. Blocks up to `read_timeout_s`."""
+        """Reads the session from its owner. Blocks for at most `read_timeout_s`, then raises OwnerUnavailable."""
         return self._source.read(self.uid, self._written if wait else None)
 
 

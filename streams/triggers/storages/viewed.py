@@ -1,4 +1,4 @@
-"""Storages that show a session as a view: what applications inspect is made of it."""
+"""`ViewedStorage`: the base class of storages that read a session as a view and convert it for inspection."""
 
 from __future__ import annotations
 
@@ -19,59 +19,55 @@ from triggers.types import TaskConfig, TaskInstance
 
 
 class ViewedStorage(Storage):
-    """Keeps the objects of the last view until something is written through it."""
+    """Caches the objects of the last view until something is written through this storage."""
 
     def __init__(self) -> None:
         self._objects: SessionObjects | None = None
 
     @property
     def tasks(self) -> dict[str, TaskConfig]:
-        """See `Storage`."""
         return self._looked_at().tasks
 
     @property
     def instances(self) -> TaskInstanceCollection:
-        """See `Storage`."""
         return self._looked_at().instances
 
     @property
     def latest_kwargs(self) -> dict[str, Any]:
-        """See `Storage`."""
         return self._looked_at().latest_kwargs
 
     def invalidate_cache(self) -> None:
-        """See `Storage`."""
         self._objects = None
 
     def check_configuration(self, configuration: Mapping[str, Mapping[str, object]]) -> None:
-        """Accept every valid rule: the Celery workers decide what they can run."""
+        """Accepts every valid rule, because Celery workers decide what they can run."""
 
     def deliver(self, run: Callable[[TaskInstance], None]) -> list[str]:  # noqa: ARG002  # there is no outbox
-        """Return an empty list: commands are part of the decision."""
+        """Returns an empty list, because there is no outbox: a worker publishes the commands with the decision."""
         return []
 
     def configuration_for(self, configuration: bytes, manager: type | None) -> bytes:
-        """Name the manager in the configuration if it has hooks: another process will run them."""
+        """Adds the key of a manager with hooks to the configuration, because another process runs the hooks.
+
+        A key that the configuration already contains is kept.
+        """
         if manager is None:
             return configuration
         key = msgspec.json.encode(trigger_managers.key_of(manager))
         return object_of({MANAGER_NAME: key} | members_of(configuration))
 
     def create_instance(self, *_: object, **__: object) -> NoReturn:
-        """Only embedded storages are changed by hand. Raises NotSupported."""
+        """Raises NotSupported, like the methods below: only embedded storages can be changed by hand."""
         raise NotSupported(f"session {self.uid!r} changes by events only: fire a trigger")
 
     def clone_instance(self, *_: object, **__: object) -> NoReturn:
-        """As `create_instance`."""
-        raise NotSupported(f"session {self.uid!r} changes by events only: manager.replay_failed_instance()")
+        raise NotSupported(f"session {self.uid!r} changes by events only: use manager.replay_failed_instance()")
 
     def update_configuration(self, *_: object, **__: object) -> NoReturn:
-        """As `create_instance`."""
-        raise NotSupported(f"session {self.uid!r} changes by events only: manager.update_configuration()")
+        raise NotSupported(f"session {self.uid!r} changes by events only: use manager.update_configuration()")
 
     def save(self) -> NoReturn:
-        """As `create_instance`."""
-        raise NotSupported(f"session {self.uid!r} changes by events only, there is nothing to save: use the manager")
+        raise NotSupported(f"session {self.uid!r} changes by events only: use the manager, which saves each event")
 
     def _looked_at(self) -> SessionObjects:
         if self._objects is None:

@@ -1,4 +1,4 @@
-"""A real HTTP server on a free port that answers what a test tells it to."""
+"""A real HTTP server on a free port, whose answers a test chooses."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Answer = tuple[int, bytes]
 
 @dataclass
 class Site:
-    """Where the server is and what it was asked: path and headers."""
+    """The URL of the server, its answers, and the path and headers of every request."""
 
     url: str
     answer: Callable[[str], Answer]
@@ -22,7 +22,7 @@ class Site:
 
 @contextmanager
 def serving(answer: Callable[[str], Answer]) -> Iterator[Site]:
-    """Serve until the end of the block; `answer` gets the path with its query."""
+    """Serves until the end of the block. `answer` receives the path with its query."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -34,7 +34,7 @@ def serving(answer: Callable[[str], Answer]) -> Iterator[Site]:
             self.wfile.write(body)
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the library's name
-            """Say nothing."""
+            """Logs nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     site = Site(f"http://127.0.0.1:{server.server_port}", answer)

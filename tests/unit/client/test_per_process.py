@@ -1,4 +1,4 @@
-"""Clients of librdkafka and forks, with clients that note their end."""
+"""Each process creates its own client. The clients here report when they are destroyed."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def test_a_discarded_client_is_replaced_and_an_older_one_does_not_discard_its_su
     assert clients.get() is second
 
 
-def test_what_is_taken_is_gone() -> None:
+def test_a_client_that_was_taken_is_replaced() -> None:
     clients = PerProcess(object)
     first = clients.get()
 

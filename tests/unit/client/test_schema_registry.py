@@ -1,4 +1,4 @@
-"""The registry's client, against a real HTTP server."""
+"""The client of the schema registry, on a real HTTP server."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def site() -> Iterator[Site]:
 
 @contextmanager
 def answering(text: bytes) -> Iterator[str]:
-    """URL of a server that says one thing and hangs up."""
+    """Yields the URL of a server that sends a text and closes the connection."""
 
     def answer() -> None:
         connection, _ = server.accept()
@@ -55,7 +55,7 @@ def test_credentials_of_the_url_are_sent_and_the_url_may_have_a_path(site: Site)
     assert (path, headers["Authorization"]) == ("/registry/schemas/ids/7", "Basic dXNlcjpwQHNz")
 
 
-def test_an_unknown_id_is_asked_for_once_a_minute(site: Site) -> None:
+def test_an_unknown_id_is_requested_once_a_minute(site: Site) -> None:
     time = [100.0]
     registry = SchemaRegistry(site.url, now=lambda: time[0])
     site.answer = lambda _: (404, b'{"error_code": 40403}')
@@ -103,7 +103,7 @@ def test_a_registry_that_never_ends_its_answer_is_tried_again_later() -> None:
             SchemaRegistry(url, timeout_s=0.1).schema(7)
 
 
-def test_what_answers_without_http_is_tried_again_later() -> None:
+def test_a_server_without_http_is_tried_again_later() -> None:
     with answering(b"SSH-2.0-OpenSSH_9.2\r\n") as url, pytest.raises(TryAgain, match=url):
         SchemaRegistry(url).schema(7)
 
@@ -118,7 +118,7 @@ def test_a_schema_of_another_kind_is_incompatible(site: Site, more: dict[str, ob
     assert caught.value.reason == Reason.INCOMPATIBLE_SCHEMA
 
 
-def test_a_schema_of_another_kind_is_asked_for_once_a_minute(site: Site) -> None:
+def test_a_schema_of_another_kind_is_requested_once_a_minute(site: Site) -> None:
     time = [100.0]
     registry = SchemaRegistry(site.url, now=lambda: time[0])
     site.answer = lambda _: (200, json.dumps({"schema": SCHEMA, "schemaType": "JSON"}).encode())
@@ -137,6 +137,6 @@ def test_a_schema_of_another_kind_is_asked_for_once_a_minute(site: Site) -> None
 @pytest.mark.parametrize(
     "url", ["localhost:8081", "ftp://host", "http://", "", "file:///etc/passwd", "http://host:port", "http://[::1"]
 )
-def test_an_address_that_is_none_is_refused_at_once(url: str) -> None:
+def test_an_invalid_url_is_refused_at_once(url: str) -> None:
     with pytest.raises(SettingsError, match="schema_registry_url"):
         SchemaRegistry(url)

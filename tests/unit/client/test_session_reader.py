@@ -1,4 +1,4 @@
-"""Reading sessions over HTTP from workers that move, recover and go away."""
+"""Sessions are read over HTTP from workers that are rebalanced, restore their partitions or are gone."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def summary(uid: str) -> dict[str, object]:
 
 
 class KnownOwners(Owners):
-    """Owners as a test says, without Kafka; each `forget` goes on to the next of them."""
+    """Owners that a test chooses, without Kafka. Each `forget` proceeds to the next list of URLs."""
 
     def __init__(self, *urls: list[str]) -> None:
         super().__init__(SETTINGS)
@@ -59,8 +59,8 @@ def answer(status: int, body: object) -> Answer:
     return status, json.dumps(body).encode()
 
 
-def in_turn(*answers: Answer) -> Callable[[str], Answer]:
-    """One after the other, the last for ever."""
+def in_order(*answers: Answer) -> Callable[[str], Answer]:
+    """Returns these answers one after the other, and then repeats the last one."""
     left = list(answers)
     return lambda _: left.pop(0) if len(left) > 1 else left[0]
 
@@ -100,8 +100,8 @@ def test_a_session_that_is_not_there_is_not_found(site: Site) -> None:
 
 
 @pytest.mark.parametrize("status", [421, 503])
-def test_a_worker_that_is_not_the_owner_or_recovers_is_asked_again(site: Site, status: int) -> None:
-    site.answer = in_turn(answer(status, {"error": "not yet"}), answer(200, session("s1")))
+def test_a_request_to_a_worker_that_is_not_the_owner_or_restores_is_repeated(site: Site, status: int) -> None:
+    site.answer = in_order(answer(status, {"error": "not yet"}), answer(200, session("s1")))
 
     assert reader_of([site.url]).read("s1").uid == "s1"
     assert len(site.asked) == 2
@@ -111,7 +111,7 @@ def test_the_owner_is_looked_up_again_when_a_worker_is_gone(site: Site) -> None:
     assert reader_of([NOBODY], [site.url]).read("s1").uid == "s1"
 
 
-def test_what_never_gets_better_ends_at_the_read_timeout_with_the_reason(site: Site) -> None:
+def test_a_read_that_never_succeeds_raises_the_reason_after_the_read_timeout(site: Site) -> None:
     site.answer = lambda _: answer(503, {"error": "partition 3 is recovering"})
 
     with pytest.raises(OwnerUnavailable, match="partition 3 is recovering"):
@@ -121,14 +121,14 @@ def test_what_never_gets_better_ends_at_the_read_timeout_with_the_reason(site: S
 
 
 @pytest.mark.parametrize("strange", [(200, b"<html>"), (200, b"{}"), (404, b"Not Found"), (500, b"")])
-def test_a_server_that_is_no_worker_is_no_owner(site: Site, strange: Answer) -> None:
+def test_a_server_that_is_not_a_worker_is_not_an_owner(site: Site, strange: Answer) -> None:
     site.answer = lambda _: strange
 
-    with pytest.raises(OwnerUnavailable, match="no worker"):
+    with pytest.raises(OwnerUnavailable, match="not a worker"):
         reader_of([site.url]).read("s1")
 
 
-def test_a_question_that_is_wrong_is_not_repeated(site: Site) -> None:
+def test_a_wrong_request_is_not_repeated(site: Site) -> None:
     site.answer = lambda _: answer(400, {"error": "limit must be a number"})
 
     with pytest.raises(CallError, match="limit"):
@@ -139,14 +139,14 @@ def test_a_question_that_is_wrong_is_not_repeated(site: Site) -> None:
 def test_sessions_of_all_workers_are_listed_by_uid_up_to_the_limit(site: Site) -> None:
     site.answer = lambda _: answer(200, {"sessions": [summary("a1"), summary("a4")]})
     with serving(lambda _: answer(200, {"sessions": [summary("a2"), summary("a3")]})) as other:
-        found = reader_of([site.url, other.url, site.url]).summaries(prefix="a&", limit=3)
+        summaries = reader_of([site.url, other.url, site.url]).summaries(prefix="a&", limit=3)
 
-    assert [session.uid for session in found] == ["a1", "a2", "a3"]
+    assert [session.uid for session in summaries] == ["a1", "a2", "a3"]
     assert parse_qs(urlsplit(site.asked[0][0]).query) == {"prefix": ["a&"], "limit": ["3"]}
     assert len(site.asked) == 1
 
 
-def test_a_list_without_one_of_the_workers_is_no_list(site: Site) -> None:
+def test_a_list_without_one_of_the_workers_is_an_error(site: Site) -> None:
     site.answer = lambda _: answer(200, {"sessions": []})
 
     with pytest.raises(OwnerUnavailable):

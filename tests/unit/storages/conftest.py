@@ -1,4 +1,4 @@
-"""A runner that a test can break, and managers on the storage in memory."""
+"""Fixtures: a runner that a test can make fail, and a manager on the storage in memory."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from triggers.types import TaskInstance
 
 @task_runners.register("recording")
 class RecordingRunner(BaseTaskRunner):
-    """Notes what it is handed, or refuses it."""
+    """Records the instances that it accepts. Raises for those in `refused`."""
 
     name: ClassVar[str] = "recording"
     taken: ClassVar[list[str]] = []

@@ -1,4 +1,4 @@
-"""Sessions in Django's cache, those included that the Triggers framework has left there."""
+"""Sessions in a Django cache, including sessions that the Triggers framework has written."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def left_behind(uid: str) -> CacheStorageBackend:
     return CacheStorageBackend(uid)
 
 
-def test_a_session_of_the_framework_itself_is_shown_as_it_was() -> None:
+def test_a_session_of_the_framework_is_read_unchanged() -> None:
     storage = left_behind("shown")
 
     assert [str(instance) for instance in storage] == ["t_a#0 (replayed)", "t_a#1 (running)", "t_b#0 (unstarted)"]
@@ -85,7 +85,7 @@ def test_a_session_of_the_framework_itself_is_shown_as_it_was() -> None:
     assert [instance.name for instance in storage.read().instances] == ["t_a#0", "t_a#1", "t_b#0"]
 
 
-def test_a_session_of_the_framework_itself_goes_on(runner: type[RecordingRunner]) -> None:
+def test_a_session_of_the_framework_is_continued(runner: type[RecordingRunner]) -> None:
     manager = RecordingManager(left_behind("goes-on"))
 
     manager.record(TaskFinished(instance="t_a#1", attempt=0, result=b'{"id": 7}'))
@@ -126,7 +126,7 @@ def test_a_late_result_of_an_attempt_that_the_framework_replayed_is_stale(runner
     assert runner.taken == []
 
 
-def test_what_a_scheduled_instance_was_given_is_told_after_its_rule_has_changed(runner: type[RecordingRunner]) -> None:
+def test_a_scheduled_instance_reports_its_kwargs_after_its_rule_has_changed(runner: type[RecordingRunner]) -> None:
     manager = RecordingManager(CacheStorageBackend("changed"))
     manager.update_configuration({"t_a": {"after": ["a"], "run": "app.A", "withParams": {"a": {"x": 1}}}})
     manager.fire("a")
@@ -189,16 +189,18 @@ def test_a_default_configuration_is_there_until_something_is_stored_and_the_base
 
 
 @pytest.mark.parametrize(
-    ("arguments", "kept"), [((), 300), (("short",), 60), (("default", 5), 5), (("default", None), None)]
+    ("arguments", "timeout"), [((), 300), (("short",), 60), (("default", 5), 5), (("default", None), None)]
 )
-def test_a_session_expires_as_it_is_told_or_as_its_cache_does(arguments: tuple[Any, ...], kept: float | None) -> None:
+def test_a_session_expires_after_its_timeout_or_that_of_its_cache(
+    arguments: tuple[Any, ...], timeout: float | None
+) -> None:
     storage = CacheStorageBackend("expires", *arguments)
     RecordingManager(storage).update_configuration({"t_a": {"after": ["a"], "run": "app.A"}})
 
     ends = storage.cache._expire_info[storage.cache.make_key(storage.cache_key)]
 
-    assert (ends is None) == (kept is None)
-    assert kept is None or kept - 60 < ends - time.time() <= kept
+    assert (ends is None) == (timeout is None)
+    assert timeout is None or timeout - 60 < ends - time.time() <= timeout
 
 
 def test_a_cache_without_locks_is_refused() -> None:

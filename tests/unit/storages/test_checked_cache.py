@@ -1,4 +1,4 @@
-"""What a cache does not say is neither absence nor success; a cache that loses sessions by design is refused."""
+"""A missing answer is neither absence nor success, and a cache that loses sessions by design is refused."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ RULES = {"t_close": {"after": ["opened", "paid"], "run": "shop.close", "using": 
 
 
 class LossyCache(LocMemCache):  # type: ignore[misc]  # Django is untyped
-    """Loses what it is told to: the answer to a read or an addition, or a write."""
+    """A cache that loses the next call if the next element of `losses` is true."""
 
     def __init__(self, losses: Iterator[bool]) -> None:
         super().__init__(uuid4().hex, {"TIMEOUT": None})
@@ -46,7 +46,7 @@ class LossyCache(LocMemCache):  # type: ignore[misc]  # Django is untyped
 
 
 def losing(*losses: bool) -> Iterator[bool]:
-    """These first, then nothing any more."""
+    """Yields these losses, then False forever."""
     yield from losses
     while True:
         yield False
@@ -78,7 +78,7 @@ def test_whatever_is_lost_a_call_that_returned_is_in_the_session(calls: list[tup
     assert returned <= CacheStorageBackend("s", cache).latest_kwargs.keys() <= called
 
 
-def test_a_cache_that_never_answers_fails_a_look_and_a_call() -> None:
+def test_a_cache_that_never_answers_makes_reads_and_writes_fail() -> None:
     cache = LossyCache(iter(lambda: True, None))
 
     for call in (lambda: CacheStorageBackend("s", cache).tasks, lambda: fire(cache, "s")):
@@ -86,12 +86,12 @@ def test_a_cache_that_never_answers_fails_a_look_and_a_call() -> None:
             call()
 
 
-def test_a_cache_that_writes_nothing_fails_the_call() -> None:
+def test_a_cache_that_writes_nothing_makes_the_call_fail() -> None:
     class Forgetful(LocMemCache):  # type: ignore[misc]  # Django is untyped
         def set(self, *_: object, **__: object) -> None:
-            """Nothing."""
+            """Ignores the write."""
 
-    with pytest.raises(TryAgain, match="does not show"):
+    with pytest.raises(TryAgain, match="does not return"):
         fire(Forgetful(uuid4().hex, {}), "s")
 
 
@@ -112,7 +112,7 @@ def test_a_cache_that_loses_sessions_is_refused_when_a_storage_is_made(
 
 
 @pytest.mark.parametrize("timeout", [0, -1, 0.5])
-def test_a_time_that_keeps_no_session_is_refused(timeout: float) -> None:
+def test_a_timeout_below_a_second_is_refused(timeout: float) -> None:
     with pytest.raises(CallError, match="keeps no session"):
         CacheStorageBackend("s", memory(), timeout)
     with pytest.raises(CallError, match="TIMEOUT=0 of the cache keeps no session"):
@@ -129,7 +129,7 @@ def test_a_full_memory_cache_keeps_every_session_and_says_so_once(caplog: pytest
     assert sum("MAX_ENTRIES=5" in record.getMessage() for record in caplog.records) == 1
 
 
-def test_what_has_expired_makes_room() -> None:
+def test_expired_entries_are_removed_for_a_new_session() -> None:
     cache = memory(MAX_ENTRIES=3)
     cache.set("page", 1, timeout=None)
     for n in range(2):
@@ -149,9 +149,9 @@ def test_two_sessions_under_one_key_are_refused() -> None:
 
 
 @pytest.mark.parametrize("value", [0, "", [], "text", 5])
-def test_something_else_under_the_key_is_no_session(value: object) -> None:
+def test_another_value_under_the_key_is_refused(value: object) -> None:
     cache = memory()
     cache.set("triggers.storages.cache:s", value)
 
-    with pytest.raises(CallError, match="holds no session"):
+    with pytest.raises(CallError, match="is not a session"):
         fire(cache, "s")

@@ -1,4 +1,4 @@
-"""What applications look at in a session, in storages of both kinds: those that decide, and those that show a view."""
+"""Applications inspect sessions in both kinds of storages: embedded storages, and those that read a view."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ def storage(request: pytest.FixtureRequest, django: None) -> Iterator[Storage]: 
     MemoryStorageBackend.clear()
 
 
-def names(found: list[TaskInstance]) -> list[str]:
-    return [instance.name for instance in found]
+def names(instances: list[TaskInstance]) -> list[str]:
+    return [instance.name for instance in instances]
 
 
 def test_tasks_by_name_in_the_order_of_their_declaration(storage: Storage) -> None:
@@ -60,7 +60,7 @@ def test_tasks_by_name_in_the_order_of_their_declaration(storage: Storage) -> No
     assert task.uses_trigger("page")
 
 
-def test_instances_by_name_by_subscript_and_in_turn(storage: Storage) -> None:
+def test_instances_by_name_by_subscript_and_by_iteration(storage: Storage) -> None:
     assert {instance.name: instance.status for instance in storage} == STATUSES
     assert list(storage.instances) == list(STATUSES)
     assert names(list(storage.iter_instances())) == list(STATUSES)
@@ -79,13 +79,13 @@ def test_instances_of_a_task_by_its_name_or_its_configuration(storage: Storage) 
     assert storage.instances_of_task("t_nobody") == {}
 
 
-def test_what_is_unresolved(storage: Storage) -> None:
+def test_unresolved_tasks_instances_and_logs(storage: Storage) -> None:
     assert [task.name for task in storage.get_unresolved_tasks()] == ["t_page", "t_later", "t_never"]
     assert names(storage.get_unresolved_instances()) == ["t_page#1", "t_later#0"]
     assert names(storage.get_instances_with_unresolved_logs()) == ["t_page#0"]
 
 
-def test_what_is_known_of_an_instance(storage: Storage) -> None:
+def test_the_attributes_of_an_instance(storage: Storage) -> None:
     finished, failed, waiting, off = (storage[name] for name in ("t_page#0", "t_page#1", "t_later#0", "t_off#0"))
 
     assert finished.kwargs == {"page": {"n": 1}, "start": {}}
@@ -99,7 +99,7 @@ def test_what_is_known_of_an_instance(storage: Storage) -> None:
     assert (off.abandon_state, off.is_resolved, off.depth, off.cooldown) == ({"stop"}, True, 0, 0)
 
 
-def test_the_latest_kwargs_and_the_whole_of_it(storage: Storage) -> None:
+def test_the_latest_kwargs_and_the_whole_session(storage: Storage) -> None:
     assert storage.latest_kwargs == {"stop": {}, "page": {"n": 2}, "start": {}, "t_page": {"id": 7}}
     assert storage.metadata["latest_kwargs"] == storage.latest_kwargs
     shown = storage.debug_repr()
@@ -108,7 +108,7 @@ def test_the_latest_kwargs_and_the_whole_of_it(storage: Storage) -> None:
     assert shown["instances"]["t_page#1"]["status"] == "failed"
 
 
-def test_a_look_is_kept_until_something_is_written_or_it_is_told_to_look_again(storage: Storage) -> None:
+def test_objects_are_cached_until_a_write_or_an_invalidation(storage: Storage) -> None:
     before = storage["t_page#1"]
     assert storage["t_page#1"] is before
 

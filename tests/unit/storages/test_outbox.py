@@ -1,4 +1,4 @@
-"""A command of a saved session is never lost."""
+"""The outbox never loses a command of a saved session."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ RULES = {"t_a": {"after": ["a"], "run": "app.A"}, "t_b": {"after": ["a"], "run":
 
 
 def again() -> TriggerManager:
-    """What another process would make."""
+    """Returns a manager as another process would create it."""
     return RecordingManager(MemoryStorageBackend("s1"))
 
 
@@ -50,7 +50,7 @@ def test_a_refused_command_does_not_hold_up_the_others(manager: TriggerManager, 
     ]
 
 
-def test_deliver_hands_over_what_waits_and_names_what_still_does(
+def test_deliver_hands_over_waiting_commands_and_names_those_that_stay(
     manager: TriggerManager, runner: type[RecordingRunner]
 ) -> None:
     manager.update_configuration(RULES)
@@ -65,7 +65,9 @@ def test_deliver_hands_over_what_waits_and_names_what_still_does(
     runner.refused = set()
 
 
-def test_what_ran_all_the_same_is_not_handed_over_again(manager: TriggerManager, runner: type[RecordingRunner]) -> None:
+def test_an_instance_that_ran_anyway_is_not_handed_over_again(
+    manager: TriggerManager, runner: type[RecordingRunner]
+) -> None:
     manager.update_configuration({"t_a": RULES["t_a"]})
     runner.refused.add("*")
     manager.fire("a")

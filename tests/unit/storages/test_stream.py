@@ -1,4 +1,4 @@
-"""The storage of the stream: what it hands to its publisher and its source."""
+"""The storage of the stream passes events to its publisher and reads from its source."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ FIRED = TriggerFired(trigger="t")
 
 
 class Log:
-    """A publisher and a source that note what they are asked."""
+    """A publisher and a source that record their calls."""
 
     def __init__(self) -> None:
         self.published: list[tuple[str, Event]] = []
-        self.asked: list[tuple[str, Coordinates | None]] = []
+        self.reads: list[tuple[str, Coordinates | None]] = []
         self.down = False
 
     def publish(self, uid: str, event: Event) -> Coordinates:
@@ -29,7 +29,7 @@ class Log:
         return Coordinates(2, len(self.published) - 1)
 
     def read(self, uid: str, after: Coordinates | None = None) -> SessionView:
-        self.asked.append((uid, after))
+        self.reads.append((uid, after))
         return SessionView(
             uid=uid,
             created=0,
@@ -66,7 +66,7 @@ def test_a_read_waits_for_the_last_write_of_the_same_storage(storage: StreamStor
     storage.read()
     storage.read(wait=False)
 
-    assert log.asked == [("s1", None), ("s1", Coordinates(2, 1)), ("s1", None)]
+    assert log.reads == [("s1", None), ("s1", Coordinates(2, 1)), ("s1", None)]
 
 
 def test_a_write_that_failed_is_not_waited_for(storage: StreamStorage, log: Log) -> None:
@@ -75,7 +75,7 @@ def test_a_write_that_failed_is_not_waited_for(storage: StreamStorage, log: Log)
         storage.write(FIRED)
     storage.read()
 
-    assert log.asked == [("s1", None)]
+    assert log.reads == [("s1", None)]
 
 
 def test_a_uid_that_no_worker_would_accept_is_refused_at_once(log: Log) -> None:

@@ -1,4 +1,4 @@
-"""The suites for storages and runners, on our own."""
+"""Our own storages and runners pass the suites that `triggers.testing` offers."""
 
 from __future__ import annotations
 
