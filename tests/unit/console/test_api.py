@@ -1,4 +1,4 @@
-"""The HTTP API over a recorded log: what it answers is what the analyses say."""
+"""The HTTP API over a recorded log returns what the analyses return."""
 
 from __future__ import annotations
 
@@ -170,8 +170,8 @@ async def test_a_back_test_takes_the_results_that_it_is_given(client: TestClient
         ("/api/sessions/s-done?at=9", 404, "had no event at that moment"),
         ("/api/sessions/s-done?at=soon", 400, "at: 'soon' is neither an offset nor a time"),
         ("/api/sessions/s-done/changes", 400, "from is missing"),
-        ("/api/sessions/s-done/graph?format=png", 400, "'png', it must be svg, mermaid or dot"),
-        ("/api/sessions?limit=0", 400, "limit is 0, it must be from 1 to 1000"),
+        ("/api/sessions/s-done/graph?format=png", 400, "'png'; it must be svg, mermaid or dot"),
+        ("/api/sessions?limit=0", 400, "limit is 0; it must be from 1 to 1000"),
         ("/api/sessions?limit=x", 400, "limit: invalid literal"),
         ("/api/statistics?stuck_after=5", 400, "stuck_after: '5' is no length of time"),
         ("/api/nothing", 404, "Not Found"),
@@ -188,7 +188,7 @@ async def test_what_is_wrong_is_said(client: TestClient[Any, Any], path: str, st
         ("/api/backtest?stub=t_import=[]", "the result of t_import"),
         ("/api/backtest?stub=t_imprt={}", "no task 't_imprt' whose result could be assumed; did you mean 't_import'?"),
         ("/api/backtest?since=soon", "since: 'soon' is neither a time such as 2024-03-01 nor a length of time"),
-        ("/api/backtest?sample=0", "sample is 0, it must be from 1"),
+        ("/api/backtest?sample=0", "sample is 0; it must be from 1"),
         ("/api/check?results=never", "results: 'never' must be at-once or any-time"),
         ("/api/check?event={x", "{x is no event"),
         ("/api/check?event={%22type%22:%22delete%22}", "fires no trigger"),
@@ -242,15 +242,15 @@ async def test_a_console_on_another_interface_answers_to_every_name() -> None:
 
 
 class _Watched(FileSource):
-    """How many read the whole log at once, at most."""
+    """Counts how many threads read the whole log at the same time, and remembers the maximum."""
 
     def __init__(self) -> None:
         super().__init__(log_events())
-        self.reading = self.most = 0
+        self.reading = self.maximum = 0
 
     def every(self) -> Iterator[tuple[str, Event]]:
         self.reading += 1
-        self.most = max(self.most, self.reading)
+        self.maximum = max(self.maximum, self.reading)
         for item in super().every():
             time.sleep(0.002)
             yield item
@@ -266,4 +266,4 @@ async def test_one_question_at_a_time_reads_the_whole_log_and_others_are_answere
         waiting = sum(not task.done() for task in whole)
         await asyncio.gather(*whole)
 
-    assert (source.most, waiting > 0) == (1, True)
+    assert (source.maximum, waiting > 0) == (1, True)

@@ -1,4 +1,4 @@
-"""A session's past is remembered, its present is read."""
+"""The past of a session is cached, its present is read each time."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from triggers.core.view import SessionSummary
 
 
 class _Growing:
-    """A session that has one event more each time it is read."""
+    """A source whose sessions have one more event each time they are read."""
 
     def __init__(self) -> None:
         self.reads: list[str] = []
