@@ -83,7 +83,7 @@ _SETTINGS_HEAD = f"""# Settings
 
 {WRITTEN_BY}
 
-Every process reads these variables when it starts. A wrong value ends the process with an error that names the variable.
+Every process reads these variables when it starts. A wrong value ends it with an error that names the variable.
 A variable whose name ends with `_S` is in seconds, with `_BYTES` in bytes.
 
 | variable | default | |

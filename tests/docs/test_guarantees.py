@@ -1,4 +1,4 @@
-"""Every promise names a test, and the test is there."""
+"""Every promise of docs/guarantees.md names a test that exists."""
 
 from __future__ import annotations
 
