@@ -60,7 +60,7 @@ class Questions:
         return self._logs.whole(uid, moment)
 
     def view(self, uid: str, moment: Moment = NOW) -> SessionView:
-        """Return the session as it was at the moment."""
+        """Return the session at the moment."""
         return view_at(uid, self._logs.events(uid, moment))
 
     def explanation(self, uid: str, moment: Moment = NOW, task: str | None = None) -> Explanation:

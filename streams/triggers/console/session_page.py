@@ -1,4 +1,4 @@
-"""The contents of a session's page: the session as it was after one of its events, and its explanation."""
+"""The contents of a session's page: the session after one of its events, and its explanation."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class TimelineRow(NamedTuple):
     id: str | None
     what: str
     sentences: list[str]
-    """What the event did; empty if it comes after the chosen event."""
+    """The effects of the event. The list is empty if the event comes after the chosen one."""
     is_chosen: bool
 
 

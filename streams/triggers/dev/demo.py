@@ -35,16 +35,16 @@ class DemoFailed(TriggersError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """The size of a demo."""
+    """The size and the options of a demo."""
 
     sessions: int = 200
     seed: int = 1
     processes: int = 2
-    """The number of workers."""
+    """The number of worker processes."""
     celery_workers: int = 1
     producers: int = 2
     kill: bool = False
-    """Whether one of the workers is killed during the run."""
+    """True if one of the workers is killed during the run."""
 
 
 class Lag(Struct, frozen=True):
@@ -70,7 +70,7 @@ class Report(Struct):
 
 
 class Progress(Struct):
-    """The measurements so far."""
+    """The measurements of a run so far."""
 
     published: int | None = None
     """The number of the application's events, all acknowledged; None while the producers run."""

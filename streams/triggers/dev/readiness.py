@@ -26,7 +26,7 @@ class Readiness:
 
     @property
     def complete(self) -> bool:
-        """Whether all ports answer and all Celery workers have joined their group. Blocks for at most seconds."""
+        """True if all ports answer and all Celery workers have joined their group. Blocks for some seconds at most."""
         return all(map(_ready, self._ports)) and self._executors() >= self._celery_workers
 
     def _executors(self) -> int:

@@ -141,7 +141,7 @@ async def test_rules_are_checked_beside_what_the_application_fires(client: TestC
     assert "'complete'" in page.text
 
 
-async def test_statistics_are_counted_when_asked_for(client: TestClient[Any, Any]) -> None:
+async def test_statistics_are_counted_only_on_request(client: TestClient[Any, Any]) -> None:
     assert "sessions are stuck" not in (await _page(client, "/statistics")).text
     assert "12 events in 3 sessions" in (await _page(client, "/statistics?since=all")).text
     assert "nor a length of time" in (await _page(client, "/statistics?since=x", 400)).text
@@ -155,7 +155,7 @@ async def test_a_back_test_shows_what_would_change(client: TestClient[Any, Any])
     assert "t_import#0 has other kwargs (result: unknown) - complete: {}" in page.text
 
 
-async def test_a_back_test_tells_which_result_it_was_given(client: TestClient[Any, Any]) -> None:
+async def test_a_back_test_shows_how_each_result_is_known(client: TestClient[Any, Any]) -> None:
     rules = json.dumps(RULES | {"t_import": {"after": ["page"], "run": "app.Import"}})
     page = await _sent(client, "/backtest", {"rules": rules, "stub": 't_import={"rows": 9}', "reuse": "on"})
 
