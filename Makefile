@@ -1,4 +1,4 @@
-# `make` alone prints what there is. Everything below works on a fresh machine: `setup` makes .venv from the lock first.
+# `make` alone prints the targets. They work on a fresh machine, because `setup` first creates .venv from the lock.
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
@@ -12,7 +12,7 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python; do \
 	$$p -c 'import sys, ensurepip, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 PIP := $(BIN)/python -m pip install -q --disable-pip-version-check
 PYTEST := $(BIN)/pytest
-SIDE_BY_SIDE := --numprocesses 5  # tests on a broker wait most of the time
+SIDE_BY_SIDE := --numprocesses 5  # more than cores, because tests on a broker mostly wait
 ONE_A_CORE := --numprocesses logical
 LOCK := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --custom-compile-command "make lock"
@@ -21,13 +21,13 @@ COMPILED := build/compiled
 CAN_COMPILE = command -v cc >/dev/null && \
 	$(BIN)/python -c 'import os, sys, sysconfig; sys.exit(not os.path.exists(sysconfig.get_path("include") + "/Python.h"))'
 
-help:  ## Print this
+help:  ## Print this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: $(STAMP)  ## Make the virtual environment from the lock
+setup: $(STAMP)  ## Create the virtual environment from the lock
 
 $(STAMP): requirements.lock pyproject.toml
-	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer with venv is needed, and none was found" >&2; exit 1; }
+	@test -n "$(PYTHON)" || { echo "no Python 3.11 or newer with venv was found: install one, or name it with PYTHON=path" >&2; exit 1; }
 	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv --clear $(VENV)
 	@echo "== installing $$(grep -c == requirements.lock) packages into $(VENV) ($$($(BIN)/python --version)); this takes a minute"
 	@$(PIP) --require-hashes -r requirements.lock
@@ -40,20 +40,20 @@ demo: setup  ## Run the questionnaire on a real Kafka and check its databases (A
 dev: setup  ## Run a broker, workers and a Celery worker until Ctrl-C
 	@$(BIN)/triggers dev $(ARGS)
 
-test: setup lint  ## Everything a release needs
+test: setup lint  ## Run all checks and tests, as CI does before a release
 	@started=$$SECONDS; $(MAKE) -j2 checks tests && \
-	echo && echo "== all is well after $$((SECONDS - started)) s"
+	echo && echo "== everything passed after $$((SECONDS - started)) s"
 
-checks: setup  ## Types, contracts and the compiled modules: what computes while the tests wait
+checks: setup  ## Check types and contracts, and test the compiled modules
 	@for step in types contracts unit-compiled; do echo "== make $$step"; $(MAKE) $$step; done
 
-tests: setup  ## All tests, side by side
+tests: setup  ## Run all tests in parallel
 	@$(PYTEST) tests $(SIDE_BY_SIDE) --durations 10 $(ARGS)
 
-test-repeatedly: setup  ## `make test` again and again on a busy machine; a table of the runs (RUNS=10 LOAD=4)
+test-repeatedly: setup  ## Run `make test` repeatedly on a busy machine and print a table (RUNS=10 LOAD=4)
 	@$(BIN)/python -m tests.repeatedly --runs $(or $(RUNS),10) --load $(or $(LOAD),4) $(ARGS)
 
-lint: setup  ## Style and formatting
+lint: setup  ## Check style and formatting
 	@$(BIN)/ruff check $(CODE)
 	@$(BIN)/ruff format --check $(CODE)
 
@@ -61,21 +61,21 @@ format: setup  ## Format the code
 	@$(BIN)/ruff check --fix $(CODE)
 	@$(BIN)/ruff format $(CODE)
 
-types: setup  ## mypy --strict over package and tests
+types: setup  ## Run mypy --strict over package and tests
 	@$(BIN)/mypy
 
-contracts: setup  ## Who may import whom
+contracts: setup  ## Check which modules may import which
 	@$(BIN)/lint-imports
 
-unit: setup  ## Every test that needs no broker: unit, contract, property, conformance, docs
+unit: setup  ## Run the tests that need no broker: unit, contract, property, conformance, docs
 	@$(PYTEST) tests $(ONE_A_CORE) --ignore tests/integration --ignore tests/e2e $(ARGS)
 
-unit-compiled: setup  ## Those of the core and the agent again, compiled; nothing without a C compiler
+unit-compiled: setup  ## Run the tests of the core and the agent with compiled modules, if there is a C compiler
 	@if $(CAN_COMPILE); then $(MAKE) compiled && PYTHONPATH=$(COMPILED) $(PYTEST) $(ONE_A_CORE) tests/conformance tests/unit/codec \
 		tests/unit/core tests/unit/processing tests/property/test_core_against_naive_model.py $(ARGS); \
-	else echo "not compiled: there is no C compiler, or Python's headers are missing"; test -z "$${CI:-}"; fi
+	else echo "skipped the compiled modules: install a C compiler and Python's headers"; test -z "$${CI:-}"; fi
 
-compiled: setup $(COMPILED)/.built  ## The package with its hot modules compiled to C, in build/; needs a C compiler
+compiled: setup $(COMPILED)/.built  ## Compile the hot modules to C, in build/; needs a C compiler
 
 $(COMPILED)/.built: $(STAMP) deploy/compiled_wheel.py $(shell find streams/triggers -name '*.py')
 	@echo "== compiling the core and the agent; this takes a minute"
@@ -84,45 +84,45 @@ $(COMPILED)/.built: $(STAMP) deploy/compiled_wheel.py $(shell find streams/trigg
 	@$(BIN)/python -m zipfile -e build/wheel/*.whl $(COMPILED)
 	@touch $(COMPILED)/.built
 
-integration: setup  ## Tests on a real Kafka
+integration: setup  ## Run the tests that need a real Kafka
 	@$(PYTEST) tests/integration $(SIDE_BY_SIDE) --durations 10 $(ARGS)
 
-e2e: setup  ## The whole stack, and what kills it
+e2e: setup  ## Run the tests of the whole stack, with killed processes
 	@$(PYTEST) tests/e2e $(SIDE_BY_SIDE) --durations 10 $(ARGS)
 
-bench: setup  ## Measure beside other ways of doing it, in a few minutes (OLD_FRAMEWORK=path, ARGS=...)
+bench: setup  ## Run the benchmark beside other programs; some minutes (OLD_FRAMEWORK=path, ARGS=...)
 	@if $(CAN_COMPILE); then $(MAKE) compiled; fi
 	@$(BIN)/python -m benchmarks $(ARGS)
 
-bench-full: setup  ## The same with five rounds and a million sessions; an hour
+bench-full: setup  ## Run the benchmark with five rounds and a million sessions; an hour
 	@if $(CAN_COMPILE); then $(MAKE) compiled; fi
 	@$(BIN)/python -m benchmarks --full $(ARGS)
 
-profile: setup  ## Where the CPU time of an event goes, appended to benchmarks/profile.md (ARGS="--note ...")
+profile: setup  ## Append the CPU time of an event, by hop, to benchmarks/profile.md (ARGS="--note ...")
 	@$(BIN)/python -m benchmarks.profiler $(ARGS)
 
-chaos: setup  ## Break everything by a seeded schedule and check the outcome (SEED=1 DURATION=120 ARGS="--brokers 3")
+chaos: setup  ## Run a fault campaign and check the outcome (SEED=1 DURATION=120 ARGS="--brokers 3")
 	@PYTHONPATH=. $(BIN)/python -m tests.chaos --seed $(or $(SEED),1) --duration $(or $(DURATION),120) $(ARGS)
 
-chaos-compare: setup  ## Markdown tables of several campaigns (ARGS="a/report.json b/report.json")
+chaos-compare: setup  ## Print tables that compare campaigns (ARGS="a/report.json b/report.json")
 	@PYTHONPATH=. $(BIN)/python -m tests.chaos.compare $(ARGS)
 
-backlog: setup  ## An hour's work all at once: what it takes in memory and time (ARGS="--rate 10")
+backlog: setup  ## Measure memory and time for an hour's work at once (ARGS="--rate 10")
 	@PYTHONPATH=. $(BIN)/python -m tests.chaos.backlog $(ARGS)
 
-chaos-mutations: setup  ## Plant faults in the agents, one at a time: a campaign must catch each of them
+chaos-mutations: setup  ## Plant defects in the agents one by one and check that a campaign finds each
 	@PYTHONPATH=. $(BIN)/python -m tests.chaos.mutate $(ARGS)
 
-fuzz: setup  ## Mutated records and configurations for a while (DURATION=60, in seconds)
+fuzz: setup  ## Feed mutated records and configurations to the codecs and the core (DURATION=60 seconds)
 	@end=$$((SECONDS + $${DURATION:-60})); while [ $$SECONDS -lt $$end ]; do \
 		$(PYTEST) -q tests/property/test_fuzzed_input.py --hypothesis-seed=$$RANDOM$$RANDOM || exit 1; done
 
-lock: setup  ## Write the locks anew from pyproject.toml (ARGS=--upgrade for newer versions)
+lock: setup  ## Write the locks again from pyproject.toml (ARGS=--upgrade for newer versions)
 	@$(LOCK) pyproject.toml --group dev -o requirements.lock $(ARGS)
 	@$(LOCK) pyproject.toml -c requirements.lock -o deploy/requirements.lock
 	@$(LOCK) --group build -c requirements.lock -o deploy/build.lock
 
-clean:  ## Remove what was made here
+clean:  ## Remove everything that make has created
 	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

@@ -1,4 +1,4 @@
-"""Writes the JSON schemas of what commands print: python -m tests.docs.json_schemas."""
+"""Writes the JSON schemas of the documents that commands print: python -m tests.docs.json_schemas."""
 
 from __future__ import annotations
 
@@ -25,16 +25,15 @@ SCHEMAS: Final[dict[str, type[msgspec.Struct]]] = {
     "session": SessionView,
     "statistics": Statistics,
 }
-"""File in `schemas` -> whose JSON it describes."""
+"""Name of the file in `schemas` -> the type that it describes."""
 
 
 def path_of(name: str) -> Path:
-    """The file."""
     return FOLDER / f"{name}.schema.json"
 
 
 def text_of(name: str) -> bytes:
-    """What must be in it."""
+    """Return the schema as the file must contain it."""
     return msgspec.json.format(msgspec.json.encode(msgspec.json.schema(SCHEMAS[name])), indent=2) + b"\n"
 
 

@@ -1,4 +1,4 @@
-"""Writes what docs/{cli,settings,analysis}.md say of the code: python -m tests.docs.reference_pages."""
+"""Writes the parts of docs/{cli,settings,analysis}.md that come from the code: python -m tests.docs.reference_pages."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ JSON_SHAPES = {
     "demo": "`{sessions, table: [{what, expected, found}], problems: [text], published, events, seconds, events_per_s,"
     " repeated, killed, lag: {before, largest, after: {events, commands}}, session}`; `session` as `show` prints it",
     "topics create": "`{created: [topic], topics: [topic]}`",
-    "topics check": "`[{topic, problem, fix}]`, empty when all is well",
-    "topics lag": "`[{group, topic, partition, committed, end, records, lag}]`; `records` are unfinished ones, null"
-    " when there are too many to count; `lag` is the distance in offsets",
+    "topics check": "`[{topic, problem, fix}]`, empty if there is no problem",
+    "topics lag": "`[{group, topic, partition, committed, end, records, lag}]`; `records` is the number of unfinished"
+    " records, null if they are too many to count; `lag` is the distance in offsets",
     "fire": "`{session, partition, offset}`; with `--from`: `{triggers, sessions, seconds, triggers_per_s}`",
     "configure": "`{session, partition, offset}`",
     "show": "`schemas/session.schema.json`; with `--diff`: `[{place, before, after}]`",
@@ -35,20 +35,21 @@ JSON_SHAPES = {
     "migrate": "`[{session, result, instances, unresolved, detail}]`; `result` is `would be moved`, `moved`,"
     " `there already`, `there already, and has gone on`, `differs`, `in flight`, `refused` or `missing`",
     "dead-letters list": "`[{place, reason, detail, topic, partition, offset, time, key, value, headers: [[name,"
-    " value]]}]`",
-    "dead-letters show": "one element of what `dead-letters list` prints",
+    " value]]}]`; `place` is `<partition>/<offset>` of the dead letter, `topic`, `partition` and `offset` are those of"
+    " the original record",
+    "dead-letters show": "one element of the list that `dead-letters list` prints",
     "dead-letters redrive": "`{redriven: [place]}`",
-    "check": "`[{file, findings, orders}]`, the latter two as `schemas/check.schema.json` says; the number of `orders`"
-    " is null where nobody can count them",
+    "check": "`[{file, findings, orders}]`; `findings` and `orders` as in `schemas/check.schema.json`; the number of"
+    " `orders` is null if they are too many to count",
     "stats": "`schemas/statistics.schema.json`; the CSV and Parquet tables have the columns of its lists",
     "explain": "`schemas/explanation.schema.json`",
     "graph": "`{title, nodes: [{id, shape, lines, status}], edges: [{source, target, line, label}]}`; with `--session`:"
     " `schemas/causes.schema.json`",
     "backtest": "`schemas/backtest.schema.json`; each line of `--out` is one of its `samples`",
-    "verify": "`{passed, failed, differences: [{id, title, firm, differences: [text]}]}`; of a capsule `id` is the"
-    " session, `title` the file",
+    "verify": "`{passed, failed, differences: [{id, title, firm, differences: [text]}]}`; for a capsule, `id` is the"
+    " session and `title` is the file",
 }
-"""What `--json` prints. A key that is there stays, with its meaning; new ones may come."""
+"""The documents that `--json` prints, by command. A key keeps its meaning and is not removed; new keys may come."""
 
 _KINDS_START = "| rule | severity | |\n|---|---|---|\n"
 _KINDS_END = "<!-- end of findings -->\n"
@@ -57,10 +58,11 @@ _CLI_HEAD = f"""# The command line
 
 {WRITTEN_BY}
 
-`triggers COMMAND --help` says the same. Every option can be set in the environment instead;
-what the command line says wins.
+`triggers COMMAND --help` prints the same texts. Every option can also be set by an environment variable;
+the command line takes precedence.
 
-Every command that prints data has `--json`: one JSON document on standard output, whose keys stay; new ones may come.
+Every command that prints data has the option `--json`, for one JSON document on standard output.
+Its keys keep their names and meanings; new keys may be added.
 Errors are one line on standard error. Exit codes:
 
 | code | meaning |
@@ -68,7 +70,7 @@ Errors are one line on standard error. Exit codes:
 | 0 | done |
 | 1 | a check failed: `check`, `backtest`, `verify`, `topics check`, `demo`, `migrate` |
 | 2 | fix the call: an option, a setting, a configuration, the status of an instance |
-| 3 | there is nothing of that name |
+| 3 | not found: a session, an instance, a topic or a dead letter |
 | 4 | try again: a broker or the worker that owns the session does not answer |
 | 130 | Ctrl-C |
 
@@ -81,8 +83,8 @@ _SETTINGS_HEAD = f"""# Settings
 
 {WRITTEN_BY}
 
-Every process reads these variables when it starts; a wrong value ends it with a line that names the variable.
-The unit is in the name.
+Every process reads these variables when it starts. A wrong value ends it with an error that names the variable.
+A variable whose name ends with `_S` is in seconds, with `_BYTES` in bytes.
 
 | variable | default | |
 |---|---|---|
@@ -90,14 +92,14 @@ The unit is in the name.
 
 
 def cli_page() -> str:
-    """docs/cli.md."""
+    """Return the text of docs/cli.md."""
     parts = [_CLI_HEAD, _options(main, ())]
     parts += [_section(command, path) for path, command in commands()]
     return "\n".join(parts)
 
 
 def settings_page() -> str:
-    """docs/settings.md."""
+    """Return the text of docs/settings.md."""
     rows = [
         f"| `{PREFIX}{name.upper()}` | {_default(name)} | {text.replace(chr(10), ' ')} |"
         for name, text in setting_texts().items()
@@ -106,32 +108,31 @@ def settings_page() -> str:
 
 
 def analysis_page() -> str:
-    """docs/analysis.md with the findings of `triggers check` as the code has them."""
+    """Return the text of docs/analysis.md with the current table of the findings of `triggers check`."""
     before, rest = (DOCS / "analysis.md").read_text().split(_KINDS_START)
     rows = "".join(f"| `{name}` | {kind.severity} | {kind.summary} |\n" for name, kind in KINDS.items())
     return f"{before}{_KINDS_START}{rows}{_KINDS_END}{rest.split(_KINDS_END)[1]}"
 
 
 def commands() -> Iterator[tuple[tuple[str, ...], click.Command]]:
-    """Every command that does something, with its path."""
+    """Yield every command that is not a group, with its path."""
     yield from _below(main, ())
 
 
 def variable(path: tuple[str, ...], option: click.Option) -> str:
-    """The environment variable of an option."""
-    own = option.envvar
-    if isinstance(own, str):
-        return own
+    """Return the environment variable of an option."""
+    if isinstance(option.envvar, str):
+        return option.envvar
     return PREFIX + "_".join((*path, option.name or "")).upper().replace("-", "_")
 
 
 def options(command: click.Command) -> list[click.Option]:
-    """The command's options; help and version have no variable."""
+    """Return the command's options, except help and version, which have no variable."""
     return [p for p in command.params if isinstance(p, click.Option) and p.name not in {"help", "version"}]
 
 
 def setting_texts() -> dict[str, str]:
-    """Setting -> its docstring, in the order of the code."""
+    """Return the docstring of each setting, in the order of the code."""
     tree = ast.parse(Path(triggers.settings.__file__).read_text())
     (body,) = (node.body for node in tree.body if isinstance(node, ast.ClassDef) and node.name == "Settings")
     fields = [(node, after) for node, after in pairwise([*body, ast.Pass()]) if isinstance(node, ast.AnnAssign)]

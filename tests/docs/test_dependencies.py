@@ -11,7 +11,7 @@ DECISION = ROOT / "docs" / "decisions" / "0007-dependencies.md"
 
 
 def _names(requirements: list[object]) -> set[str]:
-    """Of requirements; groups that include others are dicts."""
+    """Return the names of the packages in requirements. A dict in a group includes another group and is left out."""
     return {re.split(r"[^\w-]", one)[0] for one in requirements if isinstance(one, str)}
 
 

@@ -1,4 +1,4 @@
-"""Every promise names a test, and the test is there."""
+"""Every promise of docs/guarantees.md names a test that exists."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_every_promise_names_a_test() -> None:
     assert silent == ["Not promised"]
 
 
-def test_the_table_of_recorded_histories_tells_how_many_each_driver_reproduces(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_table_of_recorded_histories_has_the_count_of_each_driver(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("HISTORIES", raising=False)
 
     rows = re.findall(r"^\| ([\w-]+)[^|]*\| ([\d,]+) \|", (ROOT / "docs" / "guarantees.md").read_text(), re.MULTILINE)

@@ -1,4 +1,4 @@
-"""The README leads to every page."""
+"""The README links to every page, and no link of a page is dead."""
 
 from __future__ import annotations
 
@@ -25,6 +25,6 @@ def test_every_link_of_a_page_leads_somewhere() -> None:
 
 
 def _links(page: Path) -> list[str]:
-    """Targets inside of the repository, without their anchors."""
+    """Return the targets inside the repository, without their anchors."""
     targets = [part.split(")", 1)[0] for part in page.read_text().split("](")[1:]]
     return [target.split("#")[0] for target in targets if target.split("#")[0] and "://" not in target]

@@ -1,4 +1,4 @@
-"""The JSON schemas are what the code says, and known."""
+"""The JSON schemas agree with the code and are listed in schemas/README.md."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ from tests.docs.json_schemas import FOLDER, SCHEMAS, path_of, text_of
 
 @pytest.mark.parametrize("name", SCHEMAS)
 def test_a_json_schema_is_what_the_code_says(name: str) -> None:
-    """Written by `python -m tests.docs.json_schemas`."""
-    assert path_of(name).read_bytes() == text_of(name)
+    assert path_of(name).read_bytes() == text_of(name), "run `python -m tests.docs.json_schemas`"
 
 
 def test_every_json_schema_is_named_where_people_look() -> None:

@@ -1,4 +1,4 @@
-"""Every announced difference is shown by a test, and every recorded one is announced."""
+"""Every difference in docs/migrating.md has a test, and every recorded difference is in docs/migrating.md."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ RECORDED = ROOT / "tests" / "conformance" / "data" / "deliberate_differences.jso
 
 
 def _rows(heading: str) -> list[str]:
-    """Of the table below the heading."""
+    """Return the rows of the table below the heading."""
     section = PAGE.split(f"\n## {heading}\n", 1)[1].split("\n## ", 1)[0]
     return [line for line in section.splitlines() if line.startswith("|")][2:]
 

@@ -1,4 +1,4 @@
-"""docs/cli.md and docs/settings.md say what the code says."""
+"""docs/cli.md, docs/settings.md and the table of findings in docs/analysis.md agree with the code."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The storage of docs/storages.md is a storage."""
+"""The storage in docs/storages.md passes the suite for storages."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def example(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]
     before = Path.cwd()
     os.chdir(tmp_path_factory.mktemp("sql"))
     try:
-        exec(compile(storage + check, str(PAGE), "exec"), names)  # noqa: S102  # that is what is tested
+        exec(compile(storage + check, str(PAGE), "exec"), names)  # noqa: S102  # the code on the page is under test
         names["engine"].connect().close()
         yield names
     finally:

@@ -27,7 +27,7 @@ def test_the_stack_answers_the_command_line_and_is_gone_after_ctrl_c(tmp_path: P
     mark = run_mark()
 
     with Program(tmp_path, "dev", env=environment(None, TMPDIR=str(temporary), **mark)) as dev:
-        dev.wait_for("Ctrl-C ends it all")
+        dev.wait_for("press Ctrl-C to stop everything")
         address = _told(dev.text)
         _triggers(address, "configure", "s1", json.dumps(RULES))
         _triggers(address, "fire", "s1", "firstPageReceived", "--kwargs", '{"name": "Ada"}')
@@ -48,7 +48,7 @@ def test_a_stack_that_is_killed_takes_its_processes_with_it(tmp_path: Path) -> N
     mark = run_mark()
 
     with Program(tmp_path, "dev", "--celery-workers", "0", env=environment(None, **mark)) as dev:
-        dev.wait_for("Ctrl-C ends it all")
+        dev.wait_for("press Ctrl-C to stop everything")
         assert len(list(processes_of(mark))) >= 3, "the program itself, a broker and a worker"
         dev.end(signal.SIGKILL)
 

@@ -125,7 +125,7 @@ def test_what_cannot_be_done_is_one_line_and_an_exit_code(installation: Settings
         (("fire", "s1", "page", "--kwargs", "[1]"), 2, "object"),
         (("fire", "", "page"), 2, ""),
         (("fire", "s1"), 2, "--from"),
-        (("dead-letters", "show", "seven"), 2, "'seven' is no place"),
+        (("dead-letters", "show", "seven"), 2, "'seven' must be <partition>/<offset>"),
         (("shwo", "s1"), 2, "show"),
         (("--brokers", "127.0.0.1:1", "show", "s1"), 4, "127.0.0.1:1"),
         (("--brokers", "127.0.0.1:1", "fire", "s1", "page"), 4, "127.0.0.1:1"),

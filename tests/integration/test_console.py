@@ -105,7 +105,7 @@ def test_a_session_is_found_and_followed_through_time(console: str, page: Page) 
 def test_two_moments_are_compared_while_the_slider_moves(of_a_file: str, page: Page) -> None:
     complaints = Complaints(page)
     page.goto(f"{of_a_file}/sessions/s-done")
-    page.get_by_label("Compare with how it was at").fill("12")
+    page.get_by_label("Compare with the session at").fill("12")
     page.get_by_role("button", name="Compare").click()
     expect(page.locator("details[open] summary")).to_contain_text("values changed since 12")
     expect(page.get_by_role("rowheader", name="instances t_report#0")).to_be_visible()
@@ -191,9 +191,9 @@ def test_what_users_have_named_runs_nothing(of_a_file: str, page: Page) -> None:
 
 def test_a_captured_session_is_a_timeline_elsewhere(of_a_file: str, page: Page, tmp_path: Path) -> None:
     page.goto(f"{of_a_file}/sessions/s-done")
-    page.get_by_label("Names whose values nobody else may see").fill("by")
+    page.get_by_label("Keys whose values are masked").fill("by")
     with page.expect_download() as download:
-        page.get_by_role("button", name="Capsule").click()
+        page.get_by_role("button", name="Download capsule").click()
     capsule = tmp_path / "s.capsule.json"
     download.value.save_as(capsule)
     complaints = Complaints(page)
@@ -202,7 +202,7 @@ def test_a_captured_session_is_a_timeline_elsewhere(of_a_file: str, page: Page, 
     page.get_by_label("A file that").set_input_files(capsule)
     page.get_by_role("button", name="Open").click()
 
-    expect(page.locator("#verdict")).to_contain_text("It comes to the same here")
+    expect(page.locator("#verdict")).to_contain_text("The replay gives the same result")
     expect(page.get_by_text("Masked: by")).to_be_visible()
     assert "<b>me</b>" not in capsule.read_text()
     expect(page.locator("ol.timeline > li")).to_have_count(7)

@@ -1,4 +1,4 @@
-"""The command line. Every group is a module; none is imported before its command runs, so `--help` is quick."""
+"""The command line. Each command is a module that is imported when the command runs, so that `--help` is quick."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`python -m triggers.cli` is `triggers`."""
+"""Runs the program `triggers` as `python -m triggers.cli`."""
 
 from triggers.cli.program import main
 

@@ -1,4 +1,4 @@
-"""`triggers backtest`: what other rules would have done to recorded sessions."""
+"""`triggers backtest` compares recorded sessions with what other rules would have done."""
 
 from __future__ import annotations
 
@@ -31,14 +31,13 @@ _TELL_EVERY = 1_000
 
 
 class Stub(click.ParamType):
-    """TASK=JSON."""
+    """The result of a task that did not run in the log, given as TASK=JSON."""
 
     name = "TASK=JSON"
 
     def convert(
         self, value: str | tuple[str, bytes], param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[str, bytes]:
-        """See click."""
         if isinstance(value, tuple):
             return value
         try:
@@ -50,14 +49,18 @@ class Stub(click.ParamType):
 @click.command("backtest")
 @click.argument("new_rules", metavar="NEW_RULES.json", type=JsonObject())
 @click.option(
-    "--since", type=PointInTime(), help="Sessions with an event in this period before the last one: 30d, or a time."
+    "--since",
+    type=PointInTime(),
+    help="Fold only sessions with an event since this time. A duration such as 30d counts back from the newest event.",
 )
-@click.option("--sample", type=click.IntRange(1), help="So many sessions at most, the same ones every time.")
-@click.option("--add", "added", is_flag=True, help="Add the rules to the recorded ones instead of replacing those.")
+@click.option(
+    "--sample", type=click.IntRange(1), help="Maximum number of sessions. The same log gives the same sample."
+)
+@click.option("--add", "added", is_flag=True, help="Add the rules to the recorded rules instead of replacing them.")
 @click.option("--stub", "stubs", multiple=True, type=Stub(), help="Result of runs that are not in the log. Repeatable.")
-@click.option("--reuse", is_flag=True, help="Take results of other runs of the task for runs that are not in the log.")
-@click.option("--show", default=SHOWN, show_default=True, help="Sessions to show for each kind of change.")
-@click.option("--out", type=click.File("wb"), help="Write every session that changes here, one JSON object a line.")
+@click.option("--reuse", is_flag=True, help="For a run that is not in the log, use the result of another run.")
+@click.option("--show", default=SHOWN, show_default=True, help="Number of sessions to show for each kind of change.")
+@click.option("--out", type=click.File("wb"), help="File for all changed sessions, one JSON object per line.")
 @log_options
 @json_option
 @click.pass_context
@@ -75,11 +78,11 @@ def backtest_command(  # noqa: PLR0913, PLR0917  # one for each option
     rules: bytes | None,
     as_json: bool,
 ) -> None:
-    """Fold recorded sessions with their own rules and with NEW_RULES.json, and tell what would be different.
+    """Fold recorded sessions with their own rules and with NEW_RULES.json, and print the differences.
 
-    Applications and operators do what they did. Results are those of the log where the same run is in it; what else
-    would have run is not known: the tasks that wait for it are not judged, unless --stub or --reuse says what to
-    assume. Nothing is published. Exit code 1 if a session would change.
+    Events of applications and operators stay as they were. A run that is in the log has its recorded result. The
+    result of any other run is unknown, and tasks that wait for it are not judged, unless --stub or --reuse says which
+    result to assume. Nothing is published. The exit code is 1 if a session would change.
     """
     validate_configuration(new_rules)
     scope = scope_of(since, sample)
@@ -103,7 +106,7 @@ def _run(backtest: Backtest, events: Iterable[tuple[str, Event]], out: click.uti
 
 
 class _Counted:
-    """A progress bar, redrawn now and then."""
+    """A progress bar that is redrawn once every `_TELL_EVERY` events."""
 
     def __init__(self, progress: Progress, name: str, total: int | None) -> None:
         self._progress = progress
@@ -111,13 +114,13 @@ class _Counted:
         self.count = 0
 
     def add(self, events: int) -> None:
-        """So many more are done."""
+        """Add a number of processed events."""
         before, self.count = self.count, self.count + events
         if self.count // _TELL_EVERY > before // _TELL_EVERY:
             self._progress.update(self._bar, completed=self.count)
 
     def through(self, events: Iterable[tuple[str, Event]]) -> Iterator[tuple[str, Event]]:
-        """Count them as they pass."""
+        """Yield the events and count them."""
         for event in events:
             self.add(1)
             yield event

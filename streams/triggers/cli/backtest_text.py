@@ -1,4 +1,4 @@
-"""A back-test as people read it."""
+"""Prints the report of a back-test as text."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _COLOURS = {Change.ADDED: "green", Change.REMOVED: "red"}
 
 
 def print_report(report: Report) -> None:
-    """Counts, then the sessions that are shown."""
+    """Print the counts, then the sample sessions."""
     click.echo(f"{report.sessions:,} sessions folded ({report.events:,} events): {report.changed:,} would change.")
     if report.changed:
         rows = [(change, count.sessions, count.runs) for change, count in report.changes.items()]
@@ -28,15 +28,17 @@ def print_report(report: Report) -> None:
 
 def _print_assumptions(report: Report) -> None:
     known = [f"{count:,} {how}" for how, count in sorted(report.results.items(), key=lambda one: -one[1])]
-    click.echo(f"Results of the runs under the new rules: {'; '.join(known) or 'there are none'}.")
+    click.echo(f"Results of the runs under the new rules: {'; '.join(known) or 'none'}.")
     if report.doubtful:
-        click.echo(f"In {report.doubtful:,} sessions, tasks wait for an unknown result; they are not judged.")
+        click.echo(
+            f"In {report.doubtful:,} sessions some tasks are not judged because they wait for an unknown result."
+        )
     if report.refused:
-        click.echo(f"{report.refused:,} operations of operators would have been refused.")
+        click.echo(f"{report.refused:,} replays, skips or other operations would have been refused.")
 
 
 def print_difference(difference: SessionDifference) -> None:
-    """A session, a line for each run that changes."""
+    """Print a session with one line for each run that changes."""
     click.secho(f"\nsession {difference.session}", bold=True)
     for change in difference.changes:
         text = f"  {sign_of(change)} {change_words(change)}"
@@ -44,4 +46,4 @@ def print_difference(difference: SessionDifference) -> None:
         for line in change_details(change):
             click.echo(f"      {line}")
     if difference.unjudged:
-        click.echo(f"  not judged, for they wait for an unknown result: {', '.join(difference.unjudged)}")
+        click.echo(f"  not judged because they wait for an unknown result: {', '.join(difference.unjudged)}")

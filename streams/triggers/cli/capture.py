@@ -1,4 +1,4 @@
-"""`triggers capture`: sessions as files that replay anywhere."""
+"""`triggers capture` writes sessions as capsules: files that replay anywhere."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from triggers.cli.settings_options import settings_of
 
 @click.command("capture")
 @click.argument("sessions", nargs=-1, required=True)
-@click.option("--mask", "masked", multiple=True, help="Replace the values of this name, at any depth. Repeatable.")
-@click.option("--into", type=click.Path(path_type=Path, file_okay=False), help="A folder: one file a session.")
+@click.option("--mask", "masked", multiple=True, help="Key whose values are masked at any depth. Repeatable.")
+@click.option("--into", type=click.Path(path_type=Path, file_okay=False), help="Folder for one file per session.")
 @log_options
 @click.pass_context
 def capture_command(  # noqa: PLR0913, PLR0917  # one for each option
@@ -25,12 +25,12 @@ def capture_command(  # noqa: PLR0913, PLR0917  # one for each option
     file: Path | None,
     rules: bytes | None,
 ) -> None:
-    """Print SESSION as a capsule: its events and configurations, what each was decided to do, and what it came to.
+    """Print SESSION as a capsule: its events and configurations, the decision of each event, and the final state.
 
-    `triggers verify` and pytest replay it, here and elsewhere. The same session gives the same bytes.
+    `triggers verify` and pytest replay a capsule on any machine. The same session gives the same bytes.
     """
     if into is None and len(sessions) > 1:
-        raise click.UsageError("--into FOLDER for more than one session")
+        raise click.UsageError("more than one session needs --into FOLDER")
     for session, events in events_of_each(settings_of(ctx), sessions, file, rules).items():
         capsule = capture(session, events, masked)
         if into is None:

@@ -1,4 +1,4 @@
-"""The application's Celery app, named as Celery's own command line names it."""
+"""Loads the application's Celery app by the same names that Celery's own command line accepts."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ app_option = click.option(
 
 
 def load_app(name: str) -> Celery:
-    """Import the app. Raises CallError."""
+    """Import the app; modules of the current folder are found, too. Raises CallError."""
     from celery.app.utils import find_app  # noqa: PLC0415  # Celery is slow to import
 
     if str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
     try:
-        found: Celery = find_app(name)
+        app: Celery = find_app(name)
     except (ImportError, AttributeError) as error:
         raise CallError(f"--app {name}: {error}") from error
-    return found
+    return app

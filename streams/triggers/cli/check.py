@@ -1,4 +1,4 @@
-"""`triggers check`: what is wrong with rules before anything runs."""
+"""`triggers check` finds mistakes in rules before anything runs."""
 
 from __future__ import annotations
 
@@ -24,19 +24,18 @@ _COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "c
 
 
 class Ignored(click.ParamType):
-    """RULE, or RULE:TASK."""
+    """A finding to leave out: RULE for all tasks, or RULE:TASK for one."""
 
     name = "RULE[:TASK]"
 
     def convert(
         self, value: str | tuple[str, str], param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[str, str]:
-        """See click."""
         if isinstance(value, tuple):
             return value
         rule, _, task = value.partition(":")
         if rule not in KINDS:
-            self.fail(f"{rule!r} is no rule; there are {', '.join(KINDS)}", param, ctx)
+            self.fail(f"{rule!r} is not the rule of a finding; choose one of {', '.join(KINDS)}", param, ctx)
         return rule, task
 
 
@@ -47,33 +46,38 @@ class Ignored(click.ParamType):
     "declarations",
     multiple=True,
     metavar="NAME|FILE",
-    help="What the application fires: a name, a file with a JSON list of names, or a log of events. Repeatable.",
+    help="Triggers that the application fires: a name, a file with a JSON list of names, or a log of events."
+    " Repeatable.",
 )
-@click.option("--ignore", "ignored", multiple=True, type=Ignored(), help="Do not tell these findings. Repeatable.")
+@click.option("--ignore", "ignored", multiple=True, type=Ignored(), help="Finding to leave out. Repeatable.")
 @click.option(
     "--fail-on",
     type=click.Choice([*(str(severity) for severity in Severity), "never"]),
     default=str(Severity.WARNING),
     show_default=True,
-    help="The least severity that makes the exit code 1.",
+    help="Lowest severity for which the exit code is 1.",
 )
-@click.option("--orders/--no-orders", default=True, help="Explore the orders in which events can arrive. Default: do.")
+@click.option(
+    "--orders/--no-orders", default=True, help="Explore the orders in which events can arrive. Default: --orders."
+)
 @click.option(
     "--events",
     multiple=True,
     metavar="NAME|JSON|FILE",
     help="Events whose orders are explored: a trigger, an event in JSON, or a log of one session. Repeatable."
-    " Default: every trigger once, one of an `andEvery` twice.",
+    " Default: every trigger once, and the trigger of an `andEvery` twice.",
 )
 @click.option(
     "--results",
     type=click.Choice([str(when) for when in Results]),
     default=str(Results.AT_ONCE),
     show_default=True,
-    help="When tasks finish: before the next event, or between any two of them.",
+    help="When tasks finish: before the next event (at-once), or between any two events (any-time).",
 )
-@click.option("--worlds", default=MOST_WORLDS, show_default=True, help="States of a task to explore before sampling.")
-@click.option("--walks", default=WALKS, show_default=True, help="Orders of a sample.")
+@click.option(
+    "--worlds", default=MOST_WORLDS, show_default=True, help="Number of states of a task to explore before sampling."
+)
+@click.option("--walks", default=WALKS, show_default=True, help="Number of orders in a sample.")
 @click.option("--sarif", "as_sarif", is_flag=True, help="Print SARIF 2.1.0, for code hosts and editors.")
 @json_option
 def check_command(  # noqa: PLR0913, PLR0917  # one for each option
@@ -89,54 +93,56 @@ def check_command(  # noqa: PLR0913, PLR0917  # one for each option
     as_sarif: bool,
     as_json: bool,
 ) -> None:
-    """Check rules without running them: RULES.json as `configure` takes it.
+    """Check the rules in RULES.json, a configuration as `configure` takes it, without running them.
 
-    Tells what the engine would refuse, tasks that can never run, never end or are never abandoned as they say, names
-    that look misspelt, and tasks for which the order of arrival decides whether, how often or with what they run.
-    docs/analysis.md lists all findings. Exit code 1 if there is one that counts.
+    The check finds rules that the engine refuses; tasks that can never run, never end or are never abandoned;
+    and names that look misspelt. It also finds tasks that are order-sensitive: the order of arrival decides whether
+    they run, how often, or with which kwargs. docs/analysis.md lists all findings. The exit code is 1 if there is a
+    finding of the severity --fail-on or above.
     """
     declared = declared_triggers(declarations) if declarations else None
-    given = declared_events(events) if events else None
-    arrivals = Arrivals(events=given, results=Results(results), budget=Budget(worlds, walks)) if orders else None
-    found = {str(path): _told(check_rules(path.read_bytes(), declared, arrivals), ignored) for path in files}
-    _tell_unused(found, given or ())
+    explored = declared_events(events) if events else None
+    arrivals = Arrivals(events=explored, results=Results(results), budget=Budget(worlds, walks)) if orders else None
+    by_file = {str(path): _told(check_rules(path.read_bytes(), declared, arrivals), ignored) for path in files}
+    _tell_unused(by_file, explored or ())
     if as_sarif:
-        findings = {file: checked.findings for file, checked in found.items()}
+        findings = {file: checked.findings for file, checked in by_file.items()}
         print_json(sarif(findings, importlib.metadata.version("kafka-triggers")))
     elif as_json:
-        print_json([{"file": file, **msgspec.structs.asdict(checked)} for file, checked in found.items()])
+        print_json([{"file": file, **msgspec.structs.asdict(checked)} for file, checked in by_file.items()])
     else:
-        _print(found)
-    counted = [one for checked in found.values() for one in checked.findings if _counts(one, fail_on)]
-    sys.exit(1 if counted else 0)
+        _print(by_file)
+    failing = [one for checked in by_file.values() for one in checked.findings if _counts(one, fail_on)]
+    sys.exit(1 if failing else 0)
 
 
 def _told(checked: Checked, ignored: Sequence[tuple[str, str]]) -> Checked:
-    found = checked.findings
-    told = [one for one in found if (one.rule, "") not in ignored and (one.rule, one.task or "") not in ignored]
-    return Checked(findings=told, orders=checked.orders)
+    findings = [
+        one for one in checked.findings if (one.rule, "") not in ignored and (one.rule, one.task or "") not in ignored
+    ]
+    return Checked(findings=findings, orders=checked.orders)
 
 
-def _tell_unused(found: dict[str, Checked], events: Iterable[Fired]) -> None:
-    for file, checked in found.items():
+def _tell_unused(by_file: dict[str, Checked], events: Iterable[Fired]) -> None:
+    for file, checked in by_file.items():
         used = {event for orders in checked.orders for event in orders.events}
         unused = [repr(str(event)) for event in events if str(event) not in used]
         if checked.orders and unused:
-            click.echo(f"{file}: no rule uses {', '.join(unused)}, given with --events", err=True)
+            click.echo(f"{file}: no rule uses {', '.join(unused)} of --events", err=True)
 
 
 def _counts(one: Finding, fail_on: str) -> bool:
     return fail_on != "never" and one.severity.at_least(Severity(fail_on))
 
 
-def _print(found: dict[str, Checked]) -> None:
-    for file, checked in found.items():
+def _print(by_file: dict[str, Checked]) -> None:
+    for file, checked in by_file.items():
         for one in checked.findings:
             _print_finding(file, one)
         if checked.orders:
             click.echo(f"{file}: {explored_words(checked.orders)}")
-    everything = [one for checked in found.values() for one in checked.findings]
-    counts = {severity: sum(one.severity == severity for one in everything) for severity in Severity}
+    findings = [one for checked in by_file.values() for one in checked.findings]
+    counts = {severity: sum(one.severity == severity for one in findings) for severity in Severity}
     click.echo(", ".join(f"{count} {severity}{'' if count == 1 else 's'}" for severity, count in counts.items()))
 
 

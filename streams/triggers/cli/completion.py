@@ -1,4 +1,4 @@
-"""`triggers completion`: for the shell."""
+"""`triggers completion` prints completion scripts for shells."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from click.shell_completion import get_completion_class
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def completion_command(ctx: click.Context, shell: str) -> None:
-    """Print the completion script of a SHELL: eval "$(triggers completion bash)"."""
+    """Print the completion script for SHELL. Use it as eval "$(triggers completion bash)"."""
     kind = get_completion_class(shell)
-    if kind is None:  # the choice above allows click's own shells only
+    if kind is None:  # impossible: the choice above allows only shells that click knows
         raise click.UsageError(f"click has no completion for {shell}")
     click.echo(kind(ctx.find_root().command, {}, "triggers", "_TRIGGERS_COMPLETE").source())

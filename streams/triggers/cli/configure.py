@@ -1,4 +1,4 @@
-"""`triggers configure`: rules for a session."""
+"""`triggers configure` adds rules to a session."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from triggers.core.events import ConfigurationUpdated
 @click.command("configure")
 @click.argument("session")
 @click.argument("rules", type=JsonObject())
-@click.option("--if-absent", is_flag=True, help="Only while the session has no configuration.")
+@click.option("--if-absent", is_flag=True, help="Do nothing if the session has a configuration.")
 @json_option
 @click.pass_context
 def configure_command(ctx: click.Context, session: str, rules: bytes, if_absent: bool, as_json: bool) -> None:
     """Add tasks to SESSION's configuration, or replace tasks of the same name.
 
-    RULES is a file with a JSON object, task name -> directives, or that object itself.
+    RULES is a JSON object that maps task names to directives, or a file with such an object.
     """
     validate_configuration(rules)
     event = ConfigurationUpdated(configuration=rules, if_absent=if_absent)

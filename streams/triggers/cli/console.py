@@ -1,4 +1,4 @@
-"""`triggers console`: sessions and analyses in a browser."""
+"""`triggers console` serves sessions and analyses to a browser."""
 
 from __future__ import annotations
 
@@ -14,21 +14,25 @@ from triggers.settings import Settings
 
 
 @click.command("console")
-@click.option("--host", default="127.0.0.1", show_default=True, help="Interface. The console asks nobody who they are.")
-@click.option("--port", type=click.IntRange(0, 65535), default=6080, show_default=True, help="0: a free one.")
+@click.option(
+    "--host", default="127.0.0.1", show_default=True, help="Address to listen on. There is no authentication."
+)
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=6080, show_default=True, help="HTTP port; 0 takes a free port."
+)
 @log_options
 @click.pass_context
 def console_command(ctx: click.Context, host: str, port: int, file: Path | None, rules: bytes | None) -> None:
-    """Serve pages and an HTTP API about sessions and rules, until Ctrl-C. Reads only; changes nothing.
+    """Serve pages and an HTTP API about sessions and rules until Ctrl-C. The console only reads.
 
-    With --from, the sessions of a recorded log or a capsule, without Kafka.
+    With --from, it shows the sessions of a recorded log or a capsule and needs no Kafka.
     """
     source = _source(settings_of(ctx), file, rules)
     try:
         listening = socket.create_server((host, port))
     except OSError as error:
         raise click.UsageError(f"cannot listen on {host}:{port}: {error.strerror}; choose another --port") from error
-    click.echo(f"Console at http://{host}:{listening.getsockname()[1]}/ (Ctrl-C ends it)")
+    click.echo(f"Console at http://{host}:{listening.getsockname()[1]}/ (press Ctrl-C to stop)")
     serve(source, listening)
 
 

@@ -1,4 +1,4 @@
-"""`triggers dead-letters`: what could not be decoded or applied."""
+"""`triggers dead-letters` lists, shows and redrives records that could not be decoded or applied."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from triggers.client.dead_letters import DeadLetters
 from triggers.client.stored_letters import StoredLetter
 from triggers.errors import CallError
 
-reason_option = click.option("--reason", help="Only those of this reason.")
+reason_option = click.option("--reason", help="Only dead letters with this reason.")
 
 
 @click.group("dead-letters", cls=SuggestingGroup)
@@ -22,29 +22,29 @@ def dead_letters_command() -> None:
 
 
 @dead_letters_command.command("list")
-@click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="At most so many, the newest.")
+@click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="Maximum number of dead letters.")
 @reason_option
 @json_option
 @click.pass_context
 def list_letters(ctx: click.Context, limit: int, reason: str | None, as_json: bool) -> None:
     """List the newest dead letters."""
-    found = DeadLetters(settings_of(ctx)).newest(limit, reason)
+    newest = DeadLetters(settings_of(ctx)).newest(limit, reason)
     if as_json:
-        print_json([_plain(stored) for stored in found])
+        print_json([_plain(stored) for stored in newest])
         return
     rows = [
         (f"{s.partition}/{s.offset}", s.letter.reason, _text(s.letter.key, 40), _origin(s), s.letter.detail[:80])
-        for s in found
+        for s in newest
     ]
-    print_table(("place", "reason", "session", "came from", "detail"), rows)
+    print_table(("coordinates", "reason", "session", "original record", "detail"), rows)
 
 
 @dead_letters_command.command("show")
-@click.argument("place", type=Place())
+@click.argument("place", type=Place(), metavar="COORDINATES")
 @json_option
 @click.pass_context
 def show_letter(ctx: click.Context, place: tuple[int, int], as_json: bool) -> None:
-    """Show the dead letter at PLACE (as `list` shows it), its original record included."""
+    """Show a dead letter and its original record. `list` prints the COORDINATES: <partition>/<offset>."""
     stored = DeadLetters(settings_of(ctx)).get(*place)
     if as_json:
         print_json(_plain(stored))
@@ -53,7 +53,7 @@ def show_letter(ctx: click.Context, place: tuple[int, int], as_json: bool) -> No
     rows = [
         ("reason", letter.reason),
         ("detail", letter.detail),
-        ("came from", _origin(stored)),
+        ("original record", _origin(stored)),
         ("time (UTC)", moment(letter.time)),
         ("key", _text(letter.key)),
         ("value", _text(letter.value)),
@@ -63,20 +63,20 @@ def show_letter(ctx: click.Context, place: tuple[int, int], as_json: bool) -> No
 
 
 @dead_letters_command.command("redrive")
-@click.argument("places", type=Place(), nargs=-1)
-@click.option("--all", "every", is_flag=True, help="All of them.")
+@click.argument("places", type=Place(), nargs=-1, metavar="[COORDINATES]...")
+@click.option("--all", "every", is_flag=True, help="Redrive all dead letters.")
 @reason_option
 @json_option
 @click.pass_context
 def redrive(
     ctx: click.Context, places: tuple[tuple[int, int], ...], every: bool, reason: str | None, as_json: bool
 ) -> None:
-    """Publish original records again: those at PLACES, all of a --reason, or --all.
+    """Publish the original records of dead letters again: those at COORDINATES, all of a --reason, or --all.
 
-    Do it once the cause is gone; what still cannot be applied comes back as a new dead letter.
+    Remove the cause first: a record that still cannot be applied becomes a new dead letter.
     """
     if not (places or every or reason):
-        raise CallError("say which: PLACES, --reason or --all")
+        raise CallError("name the dead letters: COORDINATES, --reason or --all")
     letters = DeadLetters(settings_of(ctx))
     chosen = [letters.get(*place) for place in places] if places else _matching(letters, reason)
     for stored in chosen:
@@ -112,5 +112,5 @@ def _origin(stored: StoredLetter) -> str:
 
 
 def _text(data: bytes | None, longest: int | None = None) -> str | None:
-    """Bytes for people: what is no UTF-8 is escaped."""
+    """Decode bytes for display; escape those that are not UTF-8."""
     return None if data is None else data.decode(errors="backslashreplace")[:longest]

@@ -1,4 +1,4 @@
-"""`triggers delete`: the end of a session."""
+"""`triggers delete` deletes a session."""
 
 from __future__ import annotations
 
@@ -14,28 +14,30 @@ from triggers.errors import SessionNotFound
 
 @click.command("delete")
 @click.argument("session")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @json_option
 @click.pass_context
 def delete_command(ctx: click.Context, session: str, yes: bool, as_json: bool) -> None:
     """Delete everything in SESSION, and wait until it is gone.
 
-    Tasks that run go on; their results change nothing. Past events stay in the topic for as long as it keeps them.
-    A later event begins a new session of the same UID.
+    Running tasks continue, but their results change nothing. Past events stay in the topic until its retention ends.
+    A later event begins a new session with the same UID.
     """
     settings = settings_of(ctx)
     reader = SessionReader(settings)
-    found = reader.read(session)
+    view = reader.read(session)
     if not yes and not as_json:
-        unresolved = len(found.unresolved_instances)
-        click.confirm(f"Delete {session!r}, {len(found.instances)} instances, {unresolved} unresolved?", abort=True)
+        unresolved = len(view.unresolved_instances)
+        click.confirm(f"Delete {session!r}, {len(view.instances)} instances, {unresolved} unresolved?", abort=True)
     where = KafkaPublisher(settings, source="cli").publish(session, DeletionRequested())
     try:
         reader.read(session, where)
     except SessionNotFound:
-        pass  # as it should be
+        pass  # the session is gone
     else:
-        raise click.ClickException(f"{session!r} began anew at once: something still sends events to it")
+        raise click.ClickException(
+            f"{session!r} exists again: it was deleted, but an application still publishes events to it"
+        )
     if as_json:
         print_json({"session": session, "partition": where.partition, "offset": where.offset})
     else:

@@ -1,4 +1,4 @@
-"""`triggers demo`: the questionnaire, end to end, checked from its databases."""
+"""`triggers demo` runs the questionnaire end to end and checks its databases."""
 
 from __future__ import annotations
 
@@ -29,14 +29,16 @@ _MOST_PROBLEMS = 20
 
 
 @click.command("demo")
-@click.option("--sessions", type=click.IntRange(1), default=200, show_default=True, help="Questionnaires.")
-@click.option("--seed", type=int, default=1, show_default=True, help="The same seed gives the same answers.")
-@click.option("--broker", metavar="HOST:PORT", help="A broker you have; without it, one is started.")
-@click.option("--processes", type=click.IntRange(1), default=2, show_default=True, help="Workers.")
-@click.option("--celery-workers", type=click.IntRange(1), default=1, show_default=True, help="Celery workers.")
-@click.option("--kill", is_flag=True, help="SIGKILL one of the workers in the middle.")
-@click.option("--keep", type=click.Path(path_type=Path), help="Folder for the databases and logs, kept at the end.")
-@setting("partitions", "Partitions of the topics.")
+@click.option("--sessions", type=click.IntRange(1), default=200, show_default=True, help="Number of questionnaires.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Seed of the answers.")
+@click.option("--broker", metavar="HOST:PORT", help="Broker to use. Without it, a broker is started.")
+@click.option("--processes", type=click.IntRange(1), default=2, show_default=True, help="Number of workers.")
+@click.option(
+    "--celery-workers", type=click.IntRange(1), default=1, show_default=True, help="Number of Celery workers."
+)
+@click.option("--kill", is_flag=True, help="Kill one of the workers (SIGKILL) during the run.")
+@click.option("--keep", type=click.Path(path_type=Path), help="Folder in which databases and logs are kept.")
+@setting("partitions", "Number of partitions of each topic.")
 @json_option
 @click.pass_context
 def demo_command(  # noqa: PLR0913, PLR0917  # one for each option
@@ -50,7 +52,10 @@ def demo_command(  # noqa: PLR0913, PLR0917  # one for each option
     keep: Path | None,
     as_json: bool,
 ) -> None:
-    """Run the questionnaire application on a real Kafka and check its databases. Exit code 1 if anything is off."""
+    """Run the questionnaire application on a real Kafka and check its databases.
+
+    The exit code is 1 if the databases differ from what the rules say.
+    """
     end_by_signals()
     plan = Plan(sessions=sessions, seed=seed, processes=processes, celery_workers=celery_workers, kill=kill)
     console = Console(stderr=True)
@@ -86,7 +91,7 @@ def _run(plan: Plan, settings: Settings, folder: Path, cleanup: ExitStack, statu
     cleanup.callback(stack.stop)
     demo = Demo(plan, settings, stack, service.port)
     processes = f"{plan.processes} workers and {plan.celery_workers} Celery workers"
-    status.update(f"{processes} start; log in {folder / 'demo.log'}")
+    status.update(f"starting {processes}; their log is {folder / 'demo.log'}")
     demo.start()
     demo.run(lambda progress: status.update(_text(progress)))
     return demo, demo.check()
@@ -95,30 +100,30 @@ def _run(plan: Plan, settings: Settings, folder: Path, cleanup: ExitStack, statu
 def _text(progress: Progress) -> str:
     published = "publishing" if progress.published is None else f"{progress.published} events published"
     killed = "; a worker was killed" if progress.killed else ""
-    return f"{published}; lag: {progress.lag or 'not known'}{killed}"
+    return f"{published}; lag: {progress.lag or 'unknown'}{killed}"
 
 
 def _print(demo: Demo, report: Report, session: SessionView) -> None:
     print_session(session)
-    rows = [(what, wanted, found, "ok" if wanted == found else "WRONG") for what, wanted, found in report.table]
+    rows = [(what, wanted, actual, "ok" if wanted == actual else "WRONG") for what, wanted, actual in report.table]
     print_table(("in the databases", "expected", "found", ""), rows, f"{demo.plan.sessions} questionnaires")
     print_table(("measure", ""), _facts(demo.progress, report))
     for problem in report.problems[:_MOST_PROBLEMS]:
         click.echo(f"WRONG {problem}")
-    click.echo(f"{len(report.problems)} problems" if report.problems else "Everything is exactly as the rules say.")
+    click.echo(f"{len(report.problems)} problems" if report.problems else "The databases are exactly as the rules say.")
 
 
 def _facts(progress: Progress, report: Report) -> list[tuple[str, object]]:
     published = progress.published or 0
     return [
         ("events published by the application", published),
-        ("and by the tasks: running, finished", progress.events - published),
-        (f"seconds until all was done (looked every {LOOK_EVERY_S} s)", f"{progress.seconds:.1f}"),
-        ("events/s, tasks included", f"{progress.events_per_s:,.0f}"),
-        ("task executions repeated", report.repeated),
-        ("workers killed", progress.killed),
+        ("events published by the tasks (running, finished)", progress.events - published),
+        (f"seconds until everything was done (checked every {LOOK_EVERY_S} s)", f"{progress.seconds:.1f}"),
+        ("events per second, tasks included", f"{progress.events_per_s:,.0f}"),
+        ("repeated task executions", report.repeated),
+        ("killed workers", progress.killed),
         ("lag before", progress.before),
-        ("largest lag seen", progress.largest),
+        ("largest observed lag", progress.largest),
         ("lag after", progress.lag),
     ]
 
@@ -127,7 +132,7 @@ def _plain(demo: Demo, report: Report, session: SessionView) -> dict[str, object
     progress = demo.progress
     return {
         "sessions": demo.plan.sessions,
-        "table": [{"what": what, "expected": wanted, "found": found} for what, wanted, found in report.table],
+        "table": [{"what": what, "expected": wanted, "found": actual} for what, wanted, actual in report.table],
         "problems": report.problems,
         "published": progress.published,
         "events": progress.events,

@@ -1,4 +1,4 @@
-"""`triggers dev`: the whole stack in one terminal."""
+"""`triggers dev` runs the whole stack in one terminal."""
 
 from __future__ import annotations
 
@@ -24,12 +24,14 @@ _LOOK_EVERY_S = 0.3
 
 
 @click.command("dev")
-@click.option("--broker", metavar="HOST:PORT", help="A broker you have; without it, one is started.")
-@click.option("--processes", type=click.IntRange(1), default=1, show_default=True, help="Workers.")
-@click.option("--celery-workers", type=click.IntRange(0), default=1, show_default=True, help="Celery workers.")
-@click.option("-A", "--app", envvar="TRIGGERS_APP", show_envvar=True, help="Your Celery app; without it, the example.")
-@click.option("--data", type=click.Path(path_type=Path), help="Folder to keep; without it, all is gone at the end.")
-@setting("partitions", "Partitions of the topics.")
+@click.option("--broker", metavar="HOST:PORT", help="Broker to use. Without it, a broker is started.")
+@click.option("--processes", type=click.IntRange(1), default=1, show_default=True, help="Number of workers.")
+@click.option(
+    "--celery-workers", type=click.IntRange(0), default=1, show_default=True, help="Number of Celery workers."
+)
+@click.option("-A", "--app", envvar="TRIGGERS_APP", show_envvar=True, help="Celery app. Default: the example's.")
+@click.option("--data", type=click.Path(path_type=Path), help="Folder in which data is kept. Default: a temporary one.")
+@setting("partitions", "Number of partitions of each topic.")
 @click.pass_context
 def dev_command(  # noqa: PLR0913, PLR0917  # one for each option
     ctx: click.Context, broker: str | None, processes: int, celery_workers: int, app: str | None, data: Path | None
@@ -76,19 +78,19 @@ def _summarise(relay: Relay, settings: Settings, ports: list[int], console: int)
     relay.write(
         "ready",
         f"console http://127.0.0.1:{console}, Kafka {settings.brokers}, namespace {settings.namespace}, workers {urls};"
-        " Ctrl-C ends it all;"
-        f" elsewhere: triggers --brokers {settings.brokers} --namespace {settings.namespace} list",
+        " press Ctrl-C to stop everything;"
+        f" in another terminal: triggers --brokers {settings.brokers} --namespace {settings.namespace} list",
     )
 
 
 def _watch(stack: Stack, relay: Relay, readiness: Readiness, summarise: Callable[[], None]) -> None:
-    """Until Ctrl-C; the summary comes once, when all is up."""
-    told = False
+    """Restart processes that die, until Ctrl-C. Print the summary once, when everything is ready."""
+    summarised = False
     try:
         while True:
             stack.watch()
-            if not told and readiness.complete:
-                told = True
+            if not summarised and readiness.complete:
+                summarised = True
                 summarise()
             time.sleep(_LOOK_EVERY_S)
     except KeyboardInterrupt:

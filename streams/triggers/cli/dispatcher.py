@@ -1,4 +1,4 @@
-"""`triggers dispatcher`: commands into the application's own Celery broker."""
+"""`triggers dispatcher` moves commands into the application's own Celery broker."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from triggers.cli.settings_options import settings_of
 def dispatcher_command(ctx: click.Context, app: str) -> None:
     """Move commands from Kafka into the Celery app's own broker.
 
-    For fleets with more Celery workers than partitions, or with tasks so long that a rebalance must not restart them.
-    The app's workers need `triggers.celery.install(app, consume=False)` to report their results.
+    Use it if there are more Celery workers than partitions, or if tasks run so long that a rebalance must not restart
+    them. The Celery workers report results if the app calls `triggers.celery.install(app, consume=False)`.
     """
     from triggers.celery.dispatcher import run_dispatcher  # noqa: PLC0415  # imports Celery
     from triggers.cli.celery_app import load_app  # noqa: PLC0415

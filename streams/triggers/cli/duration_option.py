@@ -1,4 +1,4 @@
-"""Lengths of time, and times that may be given as a length back from the end of a log."""
+"""Option types for durations and for points in time; a duration can stand for a point before the end of a log."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from triggers.analysis.times import duration_ms, point_in_time
 
 
 class Duration(click.ParamType):
-    """Milliseconds, given as 90s, 15m, 12h or 30d."""
+    """A duration such as 90s, 15m, 12h or 30d, converted to milliseconds."""
 
     name = "DURATION"
 
     def convert(self, value: str | int, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """See click."""
         if isinstance(value, int):
             return value
         try:
@@ -23,12 +22,14 @@ class Duration(click.ParamType):
 
 
 class PointInTime(click.ParamType):
-    """Milliseconds: since 1970 for a time; negative, back from the end of the log, for a duration."""
+    """A time, converted to milliseconds since 1970, or a duration, converted to negative milliseconds.
+
+    A negative value counts back from the end of the log.
+    """
 
     name = "TIME|DURATION"
 
     def convert(self, value: str | int, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """See click."""
         if isinstance(value, int):
             return value
         try:

@@ -1,4 +1,4 @@
-"""`triggers explain`: why a session is where it is."""
+"""`triggers explain` explains the state of a session."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ def explain_command(  # noqa: PLR0913, PLR0917  # one for each option
 ) -> None:
     """Explain SESSION, or one TASK of it: why each instance runs, waits or does not run, and what each event did.
 
-    Reads the session's events and folds them again; asks the worker that owns it where they are, and reads the whole
-    partition if none answers. Changes nothing.
+    The command reads the session's events and folds them again. It asks the owning worker for their offsets, and reads
+    the whole partition if no worker answers. It changes nothing.
     """
-    found = explain(session, events_of(settings_of(ctx), session, file, rules), task)
+    explanation = explain(session, events_of(settings_of(ctx), session, file, rules), task)
     if as_json:
-        print_json(found)
+        print_json(explanation)
     else:
-        for line in explanation_lines(found):
+        for line in explanation_lines(explanation):
             click.echo(line)

@@ -1,4 +1,4 @@
-"""`triggers export`: events as JSON lines."""
+"""`triggers export` prints events as JSON lines."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from triggers.codec.event_lines import encode_line
 @click.argument("sessions", nargs=-1)
 @click.pass_context
 def export_command(ctx: click.Context, sessions: tuple[str, ...]) -> None:
-    """Print the events of SESSIONS, or all that are on the topic, as JSON lines.
+    """Print the events of SESSIONS as JSON lines; without SESSIONS, print all events on the topic.
 
-    A line has the session, the event, its offset and its time. The events of a session stand in their order. Commands
-    with --from read such a file; what became a dead letter is not in it.
+    Each line has the session, the event, its offset and its time. The events of a session are in their order. Commands
+    with --from read such a file. It has no records that became dead letters.
     """
     source, out = SessionEvents(settings_of(ctx)), click.get_binary_stream("stdout")
     named = source.of_each(sessions).items() if sessions else ()

@@ -1,4 +1,4 @@
-"""`triggers fire`: one trigger, or a file of them."""
+"""`triggers fire` fires one trigger, or every trigger of a file."""
 
 from __future__ import annotations
 
@@ -21,15 +21,20 @@ _RFC_3339 = ["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S.%f%z"]
 @click.argument("session", required=False)
 @click.argument("trigger", required=False)
 @click.option("--kwargs", type=JsonObject(), default=b"{}", help="The trigger's kwargs.")
-@click.option("--id", "event_id", help="Repeated within the session's dedupe window, the event changes nothing.")
+@click.option("--id", "event_id", help="ID of the event. An ID in the session's dedupe window makes it a duplicate.")
 @click.option(
-    "--time", type=click.DateTime(["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S.%f%z"]), help="When it happened."
+    "--time", type=click.DateTime(["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S.%f%z"]), help="Time of the event."
 )
 @click.option(
-    "--from", "file", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="JSON lines, .gz too."
+    "--from",
+    "file",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="File of JSON lines, optionally compressed (.gz).",
 )
 @click.option("--rules", type=JsonObject(), help="With --from: configure every session with these rules first.")
-@click.option("--start-line", type=click.IntRange(1), default=1, show_default=True, help="With --from: resume here.")
+@click.option(
+    "--start-line", type=click.IntRange(1), default=1, show_default=True, help="With --from: first line to publish."
+)
 @json_option
 @click.pass_context
 def fire_command(  # noqa: PLR0913, PLR0917  # one for each option
@@ -44,14 +49,15 @@ def fire_command(  # noqa: PLR0913, PLR0917  # one for each option
     start_line: int,
     as_json: bool,
 ) -> None:
-    """Fire TRIGGER in SESSION, or every trigger of a file in its order.
+    """Fire TRIGGER in SESSION, or every trigger of a file in order.
 
-    A file has one JSON object a line: session, trigger, and optionally kwargs, time (RFC 3339 or milliseconds) and id;
-    or any other event, as `triggers export` writes it. Ends when the broker has acknowledged everything.
+    A file has one JSON object per line: session, trigger, and optionally kwargs, time (RFC 3339 or milliseconds) and
+    id. A line can also be any other event, as `triggers export` writes it. The command returns when the broker has
+    acknowledged everything.
     """
     settings = settings_of(ctx)
     if file is not None:
-        from triggers.cli.fire_file import fire_file  # noqa: PLC0415  # with its progress bar
+        from triggers.cli.fire_file import fire_file  # noqa: PLC0415  # imports the progress bar
 
         fire_file(settings, file, rules, start_line, as_json)
         return
@@ -63,8 +69,8 @@ def fire_command(  # noqa: PLR0913, PLR0917  # one for each option
 
 
 def _fire_one(settings: Settings, session: str, event: TriggerFired, *, as_json: bool) -> None:
-    where = KafkaPublisher(settings, source="cli").publish(session, event)
+    record = KafkaPublisher(settings, source="cli").publish(session, event)
     if as_json:
-        print_json({"session": session, "partition": where.partition, "offset": where.offset})
+        print_json({"session": session, "partition": record.partition, "offset": record.offset})
     else:
-        click.echo(f"Fired {event.trigger!r} in {session!r} at {where.partition}/{where.offset}.")
+        click.echo(f"Fired {event.trigger!r} in {session!r} at {record.partition}/{record.offset}.")

@@ -1,4 +1,4 @@
-"""Publishing a recorded log: one JSON object a line, in the order of the file."""
+"""Publishes a recorded log: one JSON object per line, in the order of the file."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ from triggers.settings import Settings
 
 
 class BadLine(CallError):
-    """A line of the file is no trigger."""
+    """A line of the file is not an event."""
 
 
 def fire_file(settings: Settings, path: Path, rules: bytes | None, start_line: int, as_json: bool) -> None:
-    """Publish the lines from `start_line` on; returns when all are acknowledged.
+    """Publish the lines from `start_line` on. Blocks until the broker has acknowledged all of them.
 
-    Raises BadLine: everything before that line is published, nothing from it on. Raises BrokerUnavailable, naming the
-    line to resume with; some lines from it on may be published already.
+    Raises BadLine if a line is not an event: all lines before it are published, and none from it on. Raises
+    BrokerUnavailable with the line to resume from: all lines before it are published, and some later ones may be.
     """
     if rules is not None:
         validate_configuration(rules)
@@ -65,7 +65,10 @@ _COLUMNS = ("{task.description}", BarColumn(), TaskProgressColumn(), MofNComplet
 
 
 class _Reading:
-    """The file on its way to Kafka. A bad line ends it without an exception, so that what is before it gets out."""
+    """Reads events from the file and counts which of them are acknowledged.
+
+    A bad line ends the iteration without an exception, so that the events before it are still published.
+    """
 
     def __init__(self, path: Path, rules: bytes | None, start_line: int, settings: Settings) -> None:
         self._path = path
@@ -73,41 +76,41 @@ class _Reading:
         self._start_line = start_line
         self._limit = settings.max_payload_bytes
         self._sessions: set[str] = set()
-        self._under_way: deque[int] = deque()
-        """Line of each event that is not acknowledged yet, in order."""
+        self._unacknowledged: deque[int] = deque()
+        """Line number of each event that is not acknowledged yet, in order."""
         self.bad: BadLine | None = None
         self.triggers = 0
         self.bytes_read = 0
 
     @property
     def sessions(self) -> int:
-        """Different sessions so far."""
+        """The number of different sessions so far."""
         return len(self._sessions)
 
     def acknowledged(self) -> None:
-        """The oldest event that is under way is safe."""
-        self._under_way.popleft()
+        """Record that the oldest event in flight is acknowledged."""
+        self._unacknowledged.popleft()
 
     def resume(self) -> str:
-        """How to go on after the broker has failed."""
-        first = self._under_way[0] if self._under_way else self._start_line
+        """Return the advice for resuming after the broker has failed."""
+        first = self._unacknowledged[0] if self._unacknowledged else self._start_line
         return f"Every line before {first} is acknowledged; resume with --start-line {first}"
 
     def events(self) -> Iterator[tuple[str, Event]]:
-        """Events of the lines; a session's configuration comes before its first trigger."""
+        """Yield session and event of each line. A session's configuration comes before its first trigger."""
         for number, line in self._lines():
             if number < self._start_line or not line.strip():
                 continue
             try:
-                found = self._event(line)
+                events = self._event(line)
             except (TriggersError, msgspec.DecodeError, UnicodeDecodeError) as error:
                 self.bad = self._refuse(number, error)
                 return
-            self._under_way.extend([number] * len(found))
-            yield from found
+            self._unacknowledged.extend([number] * len(events))
+            yield from events
 
     def _lines(self) -> Iterator[tuple[int, bytes]]:
-        """Number and text of each; a damaged .gz ends them."""
+        """Yield number and text of each line. A damaged .gz ends the iteration and sets `bad`."""
         number = 0
         with ExitStack() as stack:
             raw = stack.enter_context(self._path.open("rb"))
@@ -133,16 +136,16 @@ class _Reading:
     def _refuse(self, number: int, error: Exception) -> BadLine:
         why = f"{error.reason}: {error.detail}" if isinstance(error, Undecodable) else str(error)
         return BadLine(
-            f"{self._path}, line {number}: {why}. {self.triggers} triggers before it are published, nothing from it on;"
-            f" mend the line and resume with --start-line {number}"
+            f"{self._path}, line {number}: {why}. The {self.triggers} events before this line are published; correct"
+            f" the line and resume with --start-line {number}"
         )
 
 
 def _report(reading: _Reading, seconds: float, as_json: bool) -> None:
     rate = reading.triggers / max(seconds, 1e-9)
     if as_json:
-        found = {"triggers": reading.triggers, "sessions": reading.sessions, "seconds": round(seconds, 3)}
-        print_json(found | {"triggers_per_s": round(rate)})
+        counts = {"triggers": reading.triggers, "sessions": reading.sessions, "seconds": round(seconds, 3)}
+        print_json(counts | {"triggers_per_s": round(rate)})
         return
     text = f"Fired {reading.triggers} triggers in {reading.sessions} sessions"
-    click.echo(f"{text} ({seconds:.1f} s, {rate:,.0f} a second); all are acknowledged.")
+    click.echo(f"{text} ({seconds:.1f} s, {rate:,.0f} per second); all are acknowledged.")

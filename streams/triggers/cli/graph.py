@@ -1,4 +1,4 @@
-"""`triggers graph`: rules, or one session, as a picture."""
+"""`triggers graph` draws rules or a session."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ _LANGUAGES = {"mermaid": mermaid, "dot": dot, "svg": svg}
 
 @click.command("graph")
 @click.argument("new_rules", metavar="[RULES.json]", type=JsonObject(), required=False)
-@click.option("--session", help="Draw what caused each instance of this session, instead of rules.")
-@click.option("--instance", help="With --session: only this instance and what led to it.")
+@click.option("--session", help="Draw the causes of each instance of this session instead of rules.")
+@click.option("--instance", help="With --session: draw only this instance and its causes.")
 @click.option(
     "--format", "language", type=click.Choice(list(_LANGUAGES)), default="mermaid", show_default=True,
-    help="mermaid, dot or svg.",
+    help="Language of the picture: mermaid, dot or svg.",
 )  # fmt: skip
 @log_options
 @json_option
@@ -43,10 +43,10 @@ def graph_command(  # noqa: PLR0913, PLR0917  # one for each option
     rules: bytes | None,
     as_json: bool,
 ) -> None:
-    """Draw RULES.json: triggers, tasks, and what waits for what. Or a session: what caused each of its instances.
+    """Draw RULES.json (triggers, tasks, and what waits for what) or the causes of each instance of a session.
 
-    A session's picture has the events and operations that counted, and the results that went from task to task;
-    --json tells the same, with the events that led to each instance across all cascades.
+    The picture of a session has the events and operations that caused a run, and the results that tasks passed on to
+    other tasks. --json prints the same as data, with the events that led to each instance across all cascades.
     """
     if (new_rules is None) == (session is None):
         raise click.UsageError("give either RULES.json or --session")
@@ -57,11 +57,11 @@ def graph_command(  # noqa: PLR0913, PLR0917  # one for each option
         picture = picture_of_rules(compile_plan(new_rules), "rules")
         _print(picture, language, picture if as_json else None)
     elif session is not None:
-        found = causes_of(session, events_of(settings_of(ctx), session, file, rules), instance)
+        causes = causes_of(session, events_of(settings_of(ctx), session, file, rules), instance)
         _print(
-            picture_of_session(found, session),
+            picture_of_session(causes, session),
             language,
-            SessionCauses(session=session, instances=found) if as_json else None,
+            SessionCauses(session=session, instances=causes) if as_json else None,
         )
 
 
@@ -70,5 +70,7 @@ def _print(picture: Picture, language: str, data: object) -> None:
         print_json(data)
         return
     if language == "mermaid" and len(picture.edges) > MOST_EDGES:
-        click.echo(f"{len(picture.edges)} edges: Mermaid draws {MOST_EDGES} unless its maxEdges is more.", err=True)
+        click.echo(
+            f"{len(picture.edges)} edges: Mermaid draws at most {MOST_EDGES}; raise its setting maxEdges.", err=True
+        )
     click.echo(_LANGUAGES[language](picture), nl=False)

@@ -1,4 +1,4 @@
-"""`triggers hooks`: a manager's hooks, behind the decision feed."""
+"""`triggers hooks` runs the hooks of managers for every decision in the decision feed."""
 
 from __future__ import annotations
 
@@ -17,18 +17,20 @@ if TYPE_CHECKING:
 
 @click.command("hooks")
 @app_option
-@click.option("--manager", default="default", show_default=True, help="Manager of sessions that name none ($manager).")
-@click.option("--group", default="hooks", show_default=True, help="Consumer group; each group runs its hooks.")
+@click.option(
+    "--manager", default="default", show_default=True, help="Manager of sessions whose rules have no $manager."
+)
+@click.option("--group", default="hooks", show_default=True, help="Consumer group; each group runs all hooks once.")
 @click.pass_context
 def hooks_command(ctx: click.Context, app: str, manager: str, group: str) -> None:
-    """Run `_post_fire`, `_post_replay` and `_post_skip` of registered managers, until SIGTERM.
+    """Run `_post_fire`, `_post_replay` and `_post_skip` of registered managers until SIGTERM.
 
-    The workers must publish their decisions (TRIGGERS_DECISIONS). Any number of these processes share the sessions.
+    The workers must publish their decisions (TRIGGERS_DECISIONS). Several of these processes share the sessions.
     """
     from triggers.cli.celery_app import load_app  # noqa: PLC0415  # imports Celery
     from triggers.hooks import HookRunner  # noqa: PLC0415  # imports Kafka's client
 
-    load_app(app).loader.import_default_modules()  # also sets Django up
+    load_app(app).loader.import_default_modules()  # this sets up Django, too
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
@@ -36,7 +38,7 @@ def hooks_command(ctx: click.Context, app: str, manager: str, group: str) -> Non
 
 
 def _maker(default: str) -> MakeManager:
-    from triggers.registry import trigger_managers  # noqa: PLC0415  # the application has registered its own by now
+    from triggers.registry import trigger_managers  # noqa: PLC0415  # imported late: the app registers its managers first
 
-    trigger_managers.get_class(default)  # a misspelt name ends the process now, not at the first decision
+    trigger_managers.get_class(default)  # so that a misspelt name ends the process now, not at the first decision
     return lambda key, storage: trigger_managers.get(key or default, storage)

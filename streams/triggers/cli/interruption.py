@@ -1,4 +1,4 @@
-"""How programs that start other programs are ended."""
+"""Signal handling for commands that start other programs."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import signal
 
 
 def end_by_signals() -> None:
-    """SIGINT and SIGTERM raise KeyboardInterrupt in the main thread, so that everything is cleaned up.
+    """Let SIGINT and SIGTERM raise KeyboardInterrupt in the main thread, so that everything is cleaned up.
 
-    SIGINT by name: a shell without job control (a script, CI) has it ignored in what it starts with `&`, and Python
-    leaves that as it is.
+    The handler for SIGINT must be set explicitly: a shell without job control (a script, CI) starts background
+    commands with SIGINT ignored, and Python does not change that.
     """
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)

@@ -1,4 +1,4 @@
-"""`triggers list`: sessions."""
+"""`triggers list` lists sessions."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from triggers.client import SessionReader
 
 @click.command("list")
 @click.option("--prefix", default="", help="Only sessions whose UID starts with this.")
-@click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="At most so many.")
+@click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="Maximum number of sessions.")
 @json_option
 @click.pass_context
 def list_command(ctx: click.Context, prefix: str, limit: int, as_json: bool) -> None:
-    """List sessions by UID. Asks all workers."""
-    found = SessionReader(settings_of(ctx)).summaries(prefix, limit)
+    """List sessions in the order of their UIDs. The command asks all workers."""
+    summaries = SessionReader(settings_of(ctx)).summaries(prefix, limit)
     if as_json:
-        print_json(found)
+        print_json(summaries)
         return
     columns = ("session", "events", "instances", "unresolved", "created (UTC)", "modified (UTC)")
-    rows = [(s.uid, s.events, s.instances, s.unresolved, moment(s.created), moment(s.modified)) for s in found]
+    rows = [(s.uid, s.events, s.instances, s.unresolved, moment(s.created), moment(s.modified)) for s in summaries]
     print_table(columns, rows)

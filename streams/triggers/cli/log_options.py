@@ -1,4 +1,4 @@
-"""Where the commands that analyse get events from: a file, or Kafka."""
+"""Options that let the commands of the analysis read events from a file instead of Kafka."""
 
 from __future__ import annotations
 
@@ -18,53 +18,56 @@ from triggers.settings import Settings
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_FROM = "A log of events instead of Kafka: JSON lines, .gz too. Or a capsule."
+_FROM = "Read events from this file instead of Kafka: JSON lines, optionally compressed (.gz), or a capsule."
 
 
 def log_options(command: F) -> F:
-    """`--from FILE` and `--rules`, the parameters `file` and `rules`."""
+    """Add `--from FILE` and `--rules` to a command, as its parameters `file` and `rules`."""
     kind = click.Path(path_type=Path, exists=True, dir_okay=False)
     from_file = click.option("--from", "file", type=kind, help=_FROM)
-    rules = click.option("--rules", type=JsonObject(), help="With --from: rules of sessions that have none.")
+    rules = click.option("--rules", type=JsonObject(), help="With --from: rules of sessions without a configuration.")
     return from_file(rules(command))
 
 
 def every_event(settings: Settings, file: Path | None, rules: bytes | None) -> Iterator[tuple[str, Event]]:
-    """Session and event of the file, or of all that is on the topic now. Raises CallError, BrokerUnavailable."""
+    """Yield session and event of every line of the file, or of every event that is on the topic now.
+
+    Raises CallError, BrokerUnavailable.
+    """
     _check(file, rules)
     return SessionEvents(settings).every() if file is None else _read(file, rules)
 
 
 def events_of(settings: Settings, session: str, file: Path | None, rules: bytes | None) -> list[Event]:
-    """The session's events. Raises SessionNotFound, EventsExpired, BadLog, BadCapsule, BrokerUnavailable."""
+    """Read the session's events. Raises SessionNotFound, EventsExpired, BadLog, BadCapsule, BrokerUnavailable."""
     return events_of_each(settings, [session], file, rules)[session]
 
 
 def events_of_each(
     settings: Settings, sessions: Sequence[str], file: Path | None, rules: bytes | None
 ) -> dict[str, list[Event]]:
-    """The events of several sessions, read in one go. Raises like `events_of`, if one of them is not there."""
+    """Read the events of several sessions in one pass. Raises as `events_of` does if one of them has no event."""
     _check(file, rules)
     if file is None:
         return SessionEvents(settings).of_each(sessions)
-    found: dict[str, list[Event]] = {uid: [] for uid in sessions}
+    logs: dict[str, list[Event]] = {uid: [] for uid in sessions}
     for uid, event in _read(file, rules):
-        if uid in found:
-            found[uid].append(event)
-    for uid, events in found.items():
+        if uid in logs:
+            logs[uid].append(event)
+    for uid, events in logs.items():
         if not events:
-            raise SessionNotFound(f"there is no event of session {uid!r} in {file}")
-    return found
+            raise SessionNotFound(f"{file} has no event of session {uid!r}")
+    return logs
 
 
 def _read(file: Path, rules: bytes | None) -> Iterator[tuple[str, Event]]:
     if not is_capsule(file):
         return read_log(file, rules)
     if rules is not None:
-        raise click.UsageError("a capsule has the rules of its session; --rules goes with a log")
+        raise click.UsageError("--rules needs a log of events: a capsule has the rules of its session")
     return events_of_capsule(load_capsule(file))
 
 
 def _check(file: Path | None, rules: bytes | None) -> None:
     if rules is not None and file is None:
-        raise click.UsageError("--rules goes with --from: sessions on Kafka have their configurations there")
+        raise click.UsageError("--rules needs --from: sessions on Kafka have their configurations")

@@ -1,4 +1,4 @@
-"""`triggers migrate`: sessions of the old framework's cache into the stream."""
+"""`triggers migrate` moves sessions from the cache of the Triggers framework into the stream."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
 @click.command("migrate")
 @click.argument("sessions", nargs=-1)
-@click.option("--from", "source", type=click.File(), help="File of UIDs, one a line; - is standard input.")
-@click.option("--storage", default="cache", show_default=True, help="Key of the storage that has the sessions.")
-@click.option("--cache", default="default", show_default=True, help="Its cache, as Django's CACHES names it.")
-@click.option("--apply", "really", is_flag=True, help="Move them. Without it, only say what would happen.")
+@click.option("--from", "source", type=click.File(), help="File of UIDs, one per line; - is standard input.")
+@click.option("--storage", default="cache", show_default=True, help="Registered key of the storage with the sessions.")
+@click.option("--cache", default="default", show_default=True, help="Name of the storage's cache in Django's CACHES.")
+@click.option("--apply", "really", is_flag=True, help="Move the sessions. Without it, only report what would be moved.")
 @click.option("--reissue", is_flag=True, help="Run scheduled and running instances again instead of refusing them.")
 @json_option
 @click.pass_context
@@ -36,16 +36,16 @@ def migrate_command(  # noqa: PLR0913, PLR0917  # its options
     reissue: bool,
     as_json: bool,
 ) -> None:
-    """Move live sessions from a Django cache into the stream: a dry run, unless told to --apply.
+    """Move sessions from a Django cache into the stream. Without --apply, only report what would be moved.
 
-    SESSIONS are UIDs. Django finds its settings by DJANGO_SETTINGS_MODULE. Stop everything that writes to the sessions
-    first. Nothing is deleted, and moving twice changes nothing: interrupted, run it again.
+    SESSIONS are UIDs. Django finds its settings by DJANGO_SETTINGS_MODULE. First stop every process that writes to the
+    sessions. Nothing is deleted. Moving a session again changes nothing, so repeat the command after an interruption.
     """
     from triggers.migration import DONE, Migration  # noqa: PLC0415
 
     uids = list(dict.fromkeys([*sessions, *_lines(source)]))
     if not uids:
-        raise CallError("say which sessions: UIDs, or --from a file of them")
+        raise CallError("name the sessions: give their UIDs, or --from FILE")
     migration = Migration(settings_of(ctx), lambda uid: _open(storage, uid, cache), reissue=reissue)
     report = [migration.move(uid, dry_run=not really) for uid in uids]
     _print(report, really=really, as_json=as_json)
@@ -58,7 +58,7 @@ def _lines(source: Iterable[str] | None) -> Iterator[str]:
 
 
 def _open(storage: str, uid: str, cache: str) -> Readable:
-    from triggers.registry import storage_backends  # noqa: PLC0415  # after Django's settings can be found
+    from triggers.registry import storage_backends  # noqa: PLC0415  # imported late: Django's settings can be found now
 
     if str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
@@ -79,4 +79,4 @@ def _print(report: list[Moved], *, really: bool, as_json: bool) -> None:
     rows = [(m.session, m.result, m.instances, m.unresolved, m.detail) for m in report]
     print_table(("session", "result", "instances", "unresolved", "detail"), rows)
     if not really:
-        click.echo("Nothing was moved: this was a dry run. Move them with --apply.")
+        click.echo("This was a dry run: nothing was moved. Add --apply to move the sessions.")

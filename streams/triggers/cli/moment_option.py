@@ -1,4 +1,4 @@
-"""A moment in a session's log, as people give it: an offset, a place, or a time."""
+"""Option type for a moment in a session's log: an offset, a record's coordinates, or a time."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ from triggers.analysis.time_travel import Moment, parse_moment
 
 
 class MomentType(click.ParamType):
-    """After the event of this offset (17, or 3/17 as commands print it), or at this time (`parse_moment`)."""
+    """The moment after the event at an offset (17, or 3/17 as commands print it), or at a time (`parse_moment`)."""
 
     name = "OFFSET|TIME"
 
     def convert(self, value: str | Moment, param: click.Parameter | None, ctx: click.Context | None) -> Moment:
-        """See click."""
         if isinstance(value, Moment):
             return value
         try:

@@ -1,4 +1,4 @@
-"""`triggers replay` and `triggers skip`: what to do about a failed instance."""
+"""`triggers replay` and `triggers skip` resolve a failed instance."""
 
 from __future__ import annotations
 
@@ -16,14 +16,16 @@ from triggers.storages.stream import StreamStorage
 @click.command("replay")
 @click.argument("session")
 @click.argument("instance")
-@click.option("--kwargs", type=JsonObject(), help="trigger -> kwargs; replaces all kwargs of the instance.")
+@click.option(
+    "--kwargs", type=JsonObject(), help="Object of trigger -> kwargs that replaces all kwargs of the instance."
+)
 @json_option
 @click.pass_context
 def replay_command(ctx: click.Context, session: str, instance: str, kwargs: bytes | None, as_json: bool) -> None:
     """Run a failed INSTANCE (task#n) of SESSION again, as a new instance."""
     manager = TriggerManager(StreamStorage(session, settings_of(ctx)))
     manager.replay_failed_instance(instance, None if kwargs is None else msgspec.json.decode(kwargs))
-    replays = [found for found in manager.storage.read().instances if found.parent == instance]
+    replays = [one for one in manager.storage.read().instances if one.parent == instance]
     _report(instance, "replayed", replays, as_json=as_json)
 
 

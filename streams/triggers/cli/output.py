@@ -1,4 +1,4 @@
-"""What commands print: JSON for programs, tables for people."""
+"""Output of commands: JSON for programs, tables for people."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ json_option: Callable[[F], F] = click.option(
 
 
 def print_json(value: object) -> None:
-    """One JSON document, indented."""
+    """Print a value as one indented JSON document."""
     click.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str | None = None) -> None:
-    """A table; in a pipe it is as wide as it must be and has no colours."""
+    """Print a table. In a pipe it has no colours and is not limited to the width of a terminal."""
     table = Table(*columns, title=title, title_justify="left", title_style="bold")
     for row in rows:
         table.add_row(*(cell(value) for value in row))
@@ -31,15 +31,15 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], title:
 
 
 def console() -> Console:
-    """Where tables go."""
-    found = Console(highlight=False)
-    if not found.is_terminal:
-        found.width = 200
-    return found
+    """Return a console for tables on standard output, 200 columns wide if it is not a terminal."""
+    stdout = Console(highlight=False)
+    if not stdout.is_terminal:
+        stdout.width = 200
+    return stdout
 
 
 def cell(value: object) -> str:
-    """Text of a cell; user text is shown as it is, never as markup."""
+    """Return the text of a cell. Markup in a user's text is escaped."""
     from rich.markup import escape  # noqa: PLC0415  # only here
 
     return escape("" if value is None else str(value))

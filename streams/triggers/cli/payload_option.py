@@ -1,4 +1,4 @@
-"""JSON given on the command line, or in a file."""
+"""Option type for JSON on the command line or in a file."""
 
 from __future__ import annotations
 
@@ -12,12 +12,11 @@ from triggers.errors import Undecodable
 
 
 class JsonObject(click.ParamType):
-    """A JSON object, verbatim: its bytes are not encoded again. What does not begin with `{` names a file."""
+    """A JSON object as its verbatim bytes. A value that does not begin with `{` is the name of a file."""
 
     name = "JSON|[@]FILE"
 
     def convert(self, value: str | bytes, param: click.Parameter | None, ctx: click.Context | None) -> bytes:
-        """See click."""
         if isinstance(value, bytes):
             return value
         try:

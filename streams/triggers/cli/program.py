@@ -1,4 +1,4 @@
-"""The program `triggers`: global options, commands by name, errors as one line and an exit code."""
+"""The program `triggers`: its global options and commands. Errors are one line and an exit code."""
 
 from __future__ import annotations
 
@@ -16,56 +16,54 @@ from triggers.settings import PREFIX
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A command: the module that has it as `<name>_command`, and its line in the list of commands."""
+    """A command: the module that defines it as `<name>_command`, and its line in the list of commands."""
 
     module: str
     text: str
 
 
 COMMANDS = {
-    "dev": Entry("triggers.cli.dev", "The whole stack on this machine, until Ctrl-C."),
-    "demo": Entry("triggers.cli.demo", "The questionnaire on a real Kafka, checked from its databases."),
-    "worker": Entry("triggers.cli.worker", "Agents: keep sessions, evaluate rules, emit commands."),
+    "dev": Entry("triggers.cli.dev", "Run the whole stack on this machine until Ctrl-C."),
+    "demo": Entry("triggers.cli.demo", "Run the questionnaire on a real Kafka and check its databases."),
+    "worker": Entry("triggers.cli.worker", "Run agents: keep sessions, evaluate rules, issue commands."),
     "dispatcher": Entry("triggers.cli.dispatcher", "Move commands into a Celery app's own broker."),
-    "hooks": Entry("triggers.cli.hooks", "Run managers' hooks, behind the decision feed."),
-    "topics": Entry("triggers.cli.topics", "Make and check the topics, measure consumer lag."),
-    "fire": Entry("triggers.cli.fire", "Fire a trigger, or a file of them."),
+    "hooks": Entry("triggers.cli.hooks", "Run managers' hooks for the decisions of the workers."),
+    "topics": Entry("triggers.cli.topics", "Create and check the topics, measure consumer lag."),
+    "fire": Entry("triggers.cli.fire", "Fire a trigger, or every trigger of a file."),
     "configure": Entry("triggers.cli.configure", "Add rules to a session."),
-    "show": Entry("triggers.cli.show", "One session: tasks, instances, statuses, kwargs."),
-    "list": Entry("triggers.cli.list", "Sessions by UID."),
+    "show": Entry("triggers.cli.show", "Show a session: tasks, instances, statuses, kwargs."),
+    "list": Entry("triggers.cli.list", "List sessions by UID."),
     "replay": Entry("triggers.cli.operate", "Run a failed instance again."),
     "skip": Entry("triggers.cli.operate", "Resolve a failed instance without running it."),
     "delete": Entry("triggers.cli.delete", "Delete a session."),
-    "migrate": Entry("triggers.cli.migrate", "Live sessions from a Django cache into the stream."),
-    "dead-letters": Entry("triggers.cli.dead_letters", "Records that could not be decoded or applied."),
-    "explain": Entry("triggers.cli.explain", "Why a session is where it is, and what each event did."),
-    "stats": Entry("triggers.cli.stats", "What rules and triggers came to, and what stuck sessions miss."),
-    "export": Entry("triggers.cli.export", "Events as JSON lines."),
-    "check": Entry("triggers.cli.check", "What is wrong with rules, before anything runs."),
-    "graph": Entry("triggers.cli.graph", "Rules, or what caused what in a session, as a picture."),
-    "backtest": Entry("triggers.cli.backtest", "What other rules would have done to recorded sessions."),
-    "console": Entry("triggers.cli.console", "Sessions and analyses in a browser and over HTTP."),
-    "capture": Entry("triggers.cli.capture", "Sessions as files that replay anywhere."),
-    "verify": Entry("triggers.cli.verify", "Capsules and recorded histories against this engine."),
-    "completion": Entry("triggers.cli.completion", "Completion for bash, zsh or fish."),
+    "migrate": Entry("triggers.cli.migrate", "Move sessions from a Django cache into the stream."),
+    "dead-letters": Entry("triggers.cli.dead_letters", "List and redrive records that could not be applied."),
+    "explain": Entry("triggers.cli.explain", "Explain a session's state and what each event did."),
+    "stats": Entry("triggers.cli.stats", "Count what rules and triggers did and what stuck sessions miss."),
+    "export": Entry("triggers.cli.export", "Print events as JSON lines."),
+    "check": Entry("triggers.cli.check", "Find mistakes in rules before anything runs."),
+    "graph": Entry("triggers.cli.graph", "Draw rules, or the causes of a session's instances."),
+    "backtest": Entry("triggers.cli.backtest", "Compare recorded sessions with what other rules would do."),
+    "console": Entry("triggers.cli.console", "Serve sessions and analyses to a browser and over HTTP."),
+    "capture": Entry("triggers.cli.capture", "Write sessions as files that replay anywhere."),
+    "verify": Entry("triggers.cli.verify", "Replay capsules and recorded histories, print differences."),
+    "completion": Entry("triggers.cli.completion", "Print completion for bash, zsh or fish."),
 }
-"""In the order of `--help`, which imports none of the modules."""
+"""The commands in the order of `--help`. Listing them imports none of the modules."""
 
 EXIT_CODES = {CallError: 2, NotFound: 3, TryAgain: 4}
-"""1 is for a check that failed."""
+"""The exit code of each kind of error. Code 1 means that a check failed."""
 INTERRUPTED = 130
-"""After Ctrl-C, as shells have it."""
+"""The exit code after Ctrl-C, as shells define it."""
 
 
 class Program(SuggestingGroup):
     """Imports a command's module when the command is used."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
-        """See click."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        """See click."""
         if cmd_name not in COMMANDS:
             return None
         module = importlib.import_module(COMMANDS[cmd_name].module)
@@ -73,12 +71,11 @@ class Program(SuggestingGroup):
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        """See click."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, entry.text) for name, entry in COMMANDS.items()])
 
     def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401  # click's signature
-        """See click, whose own code for Ctrl-C is that of a check that failed."""
+        """Run the command. Ends with 130 after Ctrl-C; click's own code for it, 1, means that a check failed."""
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
@@ -86,7 +83,7 @@ class Program(SuggestingGroup):
             ctx.exit(INTERRUPTED)
 
     def main(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  # click's signature
-        """See click; our errors are one line and an exit code, never a traceback."""
+        """Run the program. Prints our own errors as one line instead of a traceback."""
         try:
             return super().main(*args, **kwargs)
         except TriggersError as error:
@@ -95,7 +92,7 @@ class Program(SuggestingGroup):
 
 
 def exit_code(error: TriggersError) -> int:
-    """What the shell is told of an error."""
+    """Return the exit code of the program for an error."""
     return next((code for kind, code in EXIT_CODES.items() if isinstance(error, kind)), 1)
 
 
@@ -114,16 +111,15 @@ def exit_code(error: TriggersError) -> int:
 def main(ctx: click.Context, brokers: str | None, namespace: str | None) -> None:
     """Session-scoped rules that run Celery tasks, on Kafka.
 
-    Every setting has an environment variable TRIGGERS_*; docs/settings.md lists them. So has every other option:
-    TRIGGERS_<COMMAND>_<OPTION>, for example TRIGGERS_LIST_LIMIT.
+    Every setting has an environment variable TRIGGERS_*, which docs/settings.md lists. Every other option has one,
+    too: TRIGGERS_<COMMAND>_<OPTION>, for example TRIGGERS_LIST_LIMIT.
 
     \b
-    Exit codes: 0 done, 1 a check failed, 2 fix the call, 3 there is nothing of that name,
-    4 try again, 130 Ctrl-C.
+    Exit codes: 0 done, 1 a check failed, 2 fix the call, 3 not found, 4 try again, 130 Ctrl-C.
     """
     ctx.obj = {"brokers": brokers, "namespace": namespace}
 
 
 def command_names() -> Sequence[str]:
-    """All commands, for the docs' tests."""
+    """Return the names of all commands. Used by the tests of the docs."""
     return list(COMMANDS)

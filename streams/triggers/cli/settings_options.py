@@ -1,4 +1,4 @@
-"""Options that are settings: the same name and meaning as the field, the same `TRIGGERS_*` variable."""
+"""Options for settings. Each has the name and meaning of a field of `Settings` and its `TRIGGERS_*` variable."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def setting(name: str, text: str) -> Callable[[F], F]:
-    """An option `--a-b` for the field `a_b`; `settings_of` finds its value."""
+    """Add the option `--a-b` for the field `a_b`. The command gets its value from `settings_of`."""
 
     def keep(ctx: click.Context, _: click.Parameter, value: str | None) -> None:
         if value is not None:
@@ -26,5 +26,5 @@ def setting(name: str, text: str) -> Callable[[F], F]:
 
 
 def settings_of(ctx: click.Context, **overrides: object) -> Settings:
-    """The settings of a command: its options over the environment. Raises SettingsError."""
+    """Return the settings of a command: those of the environment, overridden by its options. Raises SettingsError."""
     return Settings.from_env(**{**(ctx.obj or {}), **overrides})

@@ -1,4 +1,4 @@
-"""`triggers show`: one session."""
+"""`triggers show` shows one session."""
 
 from __future__ import annotations
 
@@ -24,9 +24,11 @@ _WIDEST = 60
 
 @click.command("show")
 @click.argument("session")
-@click.option("--after", type=Place(), help="Wait until this record is applied: the place that `fire` printed.")
-@click.option("--at", type=MomentType(), help="As it was after this offset, or at this time.")
-@click.option("--diff", type=MomentType(), nargs=2, help="What changed between two offsets or times.")
+@click.option(
+    "--after", type=Place(), help="Wait until the record at these coordinates, as `fire` prints them, is applied."
+)
+@click.option("--at", type=MomentType(), help="Show the session as it was after this offset or at this time.")
+@click.option("--diff", type=MomentType(), nargs=2, help="Show what changed between two offsets or times.")
 @log_options
 @json_option
 @click.pass_context
@@ -40,11 +42,11 @@ def show_command(  # noqa: PLR0913, PLR0917  # one for each option
     rules: bytes | None,
     as_json: bool,
 ) -> None:
-    """Show SESSION: tasks, instances, statuses, kwargs, timestamps. Asks the worker that owns it.
+    """Show SESSION: tasks, instances, statuses, kwargs, timestamps. The command asks the owning worker.
 
-    With --at, --diff or --from its events are read and folded again.
+    With --at, --diff or --from it reads the session's events and folds them again.
     """
-    if sum(given is not None for given in (after, at, diff)) > 1:
+    if sum(option is not None for option in (after, at, diff)) > 1:
         raise click.UsageError("--after, --at and --diff exclude each other")
     settings = settings_of(ctx)
     if at is None and diff is None and file is None:
@@ -58,15 +60,15 @@ def show_command(  # noqa: PLR0913, PLR0917  # one for each option
         print_changes(changes_between(before, later), as_json)
 
 
-def _print(found: SessionView, as_json: bool) -> None:
+def _print(session: SessionView, as_json: bool) -> None:
     if as_json:
-        print_json(found)
+        print_json(session)
     else:
-        print_session(found)
+        print_session(session)
 
 
 def print_changes(changes: list[Change], as_json: bool) -> None:
-    """A line each: what is new, what is gone, what is something else."""
+    """Print one line for each value that was added (+), removed (-) or changed."""
     if as_json:
         print_json(changes)
         return
@@ -84,7 +86,7 @@ def _change(change: Change) -> str:
 
 
 def print_session(session: SessionView) -> None:
-    """The session as tables."""
+    """Print the session as tables."""
     console().print(f"Session [bold]{cell(session.uid)}[/]")
     click.echo(
         f"{session.events} events, from {moment(session.created)} to {moment(session.modified)} (UTC);"

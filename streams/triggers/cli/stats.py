@@ -1,4 +1,4 @@
-"""`triggers stats`: what rules and triggers came to."""
+"""`triggers stats` counts over all sessions what rules and triggers did."""
 
 from __future__ import annotations
 
@@ -20,11 +20,16 @@ _SHOWN = 20
 
 
 @click.command("stats")
-@click.option("--since", type=PointInTime(), help="Count from this time on, or so long before the newest event.")
-@click.option("--until", type=PointInTime(), help="Up to this time, or so long before the newest event.")
-@click.option("--stuck-after", type=Duration(), default=DAY_MS, help="Silent for so long, a session is stuck. [1d]")
-@click.option("--csv", "csv_into", type=click.Path(path_type=Path, file_okay=False), help="A folder for CSV files.")
-@click.option("--parquet", type=click.Path(path_type=Path, file_okay=False), help="A folder for Parquet files.")
+@click.option("--since", type=PointInTime(), help="Start of the period: a time, or a duration before the newest event.")
+@click.option("--until", type=PointInTime(), help="End of the period: a time, or a duration before the newest event.")
+@click.option(
+    "--stuck-after",
+    type=Duration(),
+    default=DAY_MS,
+    help="Time without an event after which an unresolved session is stuck. Default: 1d.",
+)
+@click.option("--csv", "csv_into", type=click.Path(path_type=Path, file_okay=False), help="Folder for CSV files.")
+@click.option("--parquet", type=click.Path(path_type=Path, file_okay=False), help="Folder for Parquet files.")
 @log_options
 @json_option
 @click.pass_context
@@ -39,27 +44,29 @@ def stats_command(  # noqa: PLR0913, PLR0917  # one for each option
     rules: bytes | None,
     as_json: bool,
 ) -> None:
-    """Count over all sessions: rules that never fire, triggers nobody uses, how long tasks wait, what stuck ones miss.
+    """Count over all sessions: rules that never ran, unused triggers, waiting times, what stuck sessions miss.
 
-    Reads every event there is, keeps them in a temporary file, and folds session by session.
+    The command reads all events, sorts them by session in a temporary file, and folds one session after another.
     """
     with GroupedLog(every_event(settings_of(ctx), file, rules)) as log:
-        found = count(log, since, until, stuck_after)
+        counted = count(log, since, until, stuck_after)
     tables: Tables = {
-        RuleRow: ("rules", found.rules), TriggerRow: ("triggers", found.triggers), StuckRow: ("stuck", found.stuck)
-    }  # fmt: skip
+        RuleRow: ("rules", counted.rules),
+        TriggerRow: ("triggers", counted.triggers),
+        StuckRow: ("stuck", counted.stuck),
+    }
     if csv_into is not None:
         write_csv(csv_into, tables)
     if parquet is not None:
         write_parquet(parquet, tables)
     if as_json:
-        print_json(found)
+        print_json(counted)
     else:
-        print_statistics(found)
+        print_statistics(counted)
 
 
 def print_statistics(found: Statistics) -> None:
-    """The tables, the longest ones cut."""
+    """Print the tables. Each of those for triggers and stuck sessions has at most 20 rows."""
     click.echo(
         f"{found.events} events in {found.sessions} sessions, up to {moment(found.period.until)} (UTC);"
         f" {found.refused} refused; {found.stuck_sessions} sessions are stuck"
@@ -69,7 +76,7 @@ def print_statistics(found: Statistics) -> None:
     click.echo(f"Rules that never ran: {', '.join(row.task for row in found.rules if not row.runs) or 'none'}")
     unused = [row for row in found.triggers if row.fires == row.unused and row.fires and not row.is_task]
     rows = [(row.trigger, row.fires, row.sessions) for row in unused[:_SHOWN]]
-    _print_any(("trigger", "fires", "sessions"), rows, "Triggers nobody uses", len(unused))
+    _print_any(("trigger", "fires", "sessions"), rows, "Unused triggers", len(unused))
     silent = [(row.trigger, ", ".join(row.used_by)) for row in found.triggers if not row.fires and not row.is_task]
     _print_any(("trigger", "used by"), silent[:_SHOWN], "Triggers that never fired", len(silent))
     stuck = [

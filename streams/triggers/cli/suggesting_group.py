@@ -1,4 +1,4 @@
-"""Groups of commands that know the nearest command to a misspelt one."""
+"""Groups of commands that suggest the nearest name for a misspelt command."""
 
 from __future__ import annotations
 
@@ -8,12 +8,11 @@ import click
 
 
 class SuggestingGroup(click.Group):
-    """A click group; the standard library's `difflib` finds what was meant."""
+    """A click group that adds "Did you mean …?" to the error for an unknown command."""
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """See click."""
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:

@@ -1,6 +1,6 @@
-"""Tables as files: CSV for spreadsheets, Parquet for data frames.
+"""Writes tables as CSV files for spreadsheets and as Parquet files for data frames.
 
-Columns and their types are those of the rows' struct, whatever rows there are.
+Columns and types come from the struct of the rows, so that they are the same for an empty table.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ import msgspec
 from msgspec import Struct
 
 Tables = Mapping[type[Struct], tuple[str, Sequence[Struct]]]
-"""What a row is -> the table's name, and its rows."""
+"""Struct of the rows -> name of the table, and its rows."""
 
 
 def write_csv(folder: Path, tables: Tables) -> None:
-    """`<table>.csv` each; a list is one cell of JSON."""
+    """Write each table to `<table>.csv`. A list becomes a cell with JSON."""
     folder.mkdir(parents=True, exist_ok=True)
     for kind, (name, rows) in tables.items():
         with (folder / f"{name}.csv").open("w", newline="", encoding="utf-8") as file:
@@ -29,7 +29,7 @@ def write_csv(folder: Path, tables: Tables) -> None:
 
 
 def write_parquet(folder: Path, tables: Tables) -> None:
-    """`<table>.parquet` each. Needs the extra `parquet`; raises UsageError without it."""
+    """Write each table to `<table>.parquet`. Raises UsageError if the extra `parquet` is not installed."""
     try:
         import pyarrow as pa  # noqa: PLC0415  # an extra
         from pyarrow import parquet  # noqa: PLC0415
@@ -43,8 +43,8 @@ def write_parquet(folder: Path, tables: Tables) -> None:
         parquet.write_table(pa.Table.from_pylist(values, schema), folder / f"{name}.parquet")
 
 
-def _plain(kind: Any) -> Any:  # noqa: ANN401  # a type as it is written
-    """Without `| None`: every column may be null."""
+def _plain(kind: Any) -> Any:  # noqa: ANN401  # a type annotation
+    """Return the type without `| None`, because every column may be null."""
     return next((one for one in get_args(kind) if type(None) in get_args(kind) and one is not type(None)), kind)
 
 

@@ -1,4 +1,4 @@
-"""`triggers topics`: make them, check them, see how far behind their readers are."""
+"""`triggers topics` creates and checks the topics, and measures consumer lag."""
 
 from __future__ import annotations
 
@@ -21,47 +21,47 @@ retention_option = click.option(
     envvar="TRIGGERS_RETENTION_DAYS",
     show_envvar=True,
     show_default=True,
-    help="How long events and commands are kept; longer than any session lives.",
+    help="Retention of events and commands, in days. It must be longer than any session lives.",
 )
 
 
 @click.group("topics", cls=SuggestingGroup)
 def topics_command() -> None:
-    """Make and check the topics, and measure consumer lag."""
+    """Create and check the topics, and measure consumer lag."""
 
 
 @topics_command.command("create")
-@setting("partitions", "Partitions of every topic. A launch-time decision: it cannot grow later.")
-@setting("replication_factor", "Replicas of every topic; 3 in production.")
+@setting("partitions", "Number of partitions of each topic. It cannot be changed later.")
+@setting("replication_factor", "Replicas of each partition; 3 in production.")
 @retention_option
 @json_option
 @click.pass_context
 def create(ctx: click.Context, retention_days: int, as_json: bool) -> None:
-    """Make the topics that are missing; those that are there stay as they are."""
+    """Create missing topics. Existing topics are not changed."""
     settings = settings_of(ctx)
-    made = create_topics(settings, retention_days)
+    created = create_topics(settings, retention_days)
     plans = plan_topics(settings, retention_days)
     if as_json:
-        print_json({"created": made, "topics": [plan.name for plan in plans]})
+        print_json({"created": created, "topics": [plan.name for plan in plans]})
         return
-    rows = [(plan.name, plan.partitions, "created" if plan.name in made else "was there") for plan in plans]
+    rows = [(plan.name, plan.partitions, "created" if plan.name in created else "exists") for plan in plans]
     print_table(("topic", "partitions", ""), rows)
 
 
 @topics_command.command("check")
-@setting("replication_factor", "Replicas that every topic should have.")
+@setting("replication_factor", "Replicas that each partition should have.")
 @retention_option
 @json_option
 @click.pass_context
 def check(ctx: click.Context, retention_days: int, as_json: bool) -> None:
-    """Tell everything that is wrong with the topics, and how to mend it. Exit code 1 if anything is."""
+    """Print what is wrong with the topics and how to fix it. The exit code is 1 if there is a problem."""
     problems = check_topics(settings_of(ctx), retention_days)
     if as_json:
         print_json([asdict(problem) for problem in problems])
     elif problems:
         print_table(("topic", "problem", "fix"), [(p.topic, p.problem, p.fix) for p in problems])
     else:
-        click.echo("The topics are as they should be.")
+        click.echo("The topics have no problems.")
     sys.exit(1 if problems else 0)
 
 
@@ -69,12 +69,12 @@ def check(ctx: click.Context, retention_days: int, as_json: bool) -> None:
 @json_option
 @click.pass_context
 def lag(ctx: click.Context, as_json: bool) -> None:
-    """Records that workers and executors have not finished, and their lag in offsets, by partition.
+    """Print the unfinished records of workers and executors and their lag in offsets, by partition.
 
-    An event is unfinished until a worker has committed it. A command is unfinished until its result is on Kafka: while
-    it waits, while it is in a Celery worker's hand and while it runs; with the dispatcher, until the application's
-    broker has it. Both follow the last commit, at most a second behind. The lag in offsets is larger: transaction
-    markers count in it, and whatever is finished behind a command that is not.
+    An event is unfinished until a worker has committed it. A command is unfinished until its result is on Kafka, or,
+    with the dispatcher, until the application's broker has it. Both figures follow the last commit and are at most a
+    second old. The lag in offsets is larger: it counts transaction markers, and finished commands behind an unfinished
+    one.
     """
     rows = consumer_lag(settings_of(ctx), finished=_finished())
     if as_json:
@@ -85,7 +85,7 @@ def lag(ctx: click.Context, as_json: bool) -> None:
 
 
 def _finished() -> Callable[[int, str], Finished]:
-    from triggers.celery.ledger import finished_beyond  # noqa: PLC0415  # the only thing needed of it
+    from triggers.celery.ledger import finished_beyond  # noqa: PLC0415  # only `lag` needs it
 
     return finished_beyond
 

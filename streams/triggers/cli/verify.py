@@ -1,4 +1,4 @@
-"""`triggers verify`: capsules and recorded histories against this engine."""
+"""`triggers verify` replays capsules and recorded histories with this engine."""
 
 from __future__ import annotations
 
@@ -17,9 +17,10 @@ from triggers.cli.output import json_option, print_json
 @click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @json_option
 def verify_command(files: tuple[Path, ...], as_json: bool) -> None:
-    """Replay capsules (of `triggers capture`) and recorded histories (.jsonl, .jsonl.gz); print every difference.
+    """Replay capsules (of `triggers capture`) and recorded histories (.jsonl, .jsonl.gz), and print all differences.
 
-    A history that is not `firm` may differ in its details; it is told and does not fail. Exit code 1 on a failure.
+    Differences of a history that is not `firm` are printed, but they are no failure. The exit code is 1 if a capsule
+    or a firm history differs.
     """
     passed: list[HistoryResult] = []
     failed: list[HistoryResult] = []
@@ -47,7 +48,7 @@ def _histories(file: Path) -> Iterator[HistoryResult]:
     results = verify_files([file])
     first = next(results, None)
     if first is None:
-        raise BadHistory(f"{file}: there is no history in it, so nothing is verified")
+        raise BadHistory(f"{file}: the file has no history, so nothing was verified")
     yield first
     yield from results
 
@@ -58,5 +59,5 @@ def _tell(result: HistoryResult) -> None:
 
 
 def _differences(results: list[HistoryResult]) -> list[dict[str, object]]:
-    found = [result for result in results if result.differences]
-    return [{"id": r.id, "title": r.title, "firm": r.gates, "differences": r.differences} for r in found]
+    different = [result for result in results if result.differences]
+    return [{"id": r.id, "title": r.title, "firm": r.gates, "differences": r.differences} for r in different]

@@ -1,4 +1,4 @@
-"""`triggers worker`: agents."""
+"""`triggers worker` runs agents."""
 
 from __future__ import annotations
 
@@ -11,23 +11,25 @@ from triggers.client.event_decoder import event_decoder
 
 
 @click.command("worker")
-@click.option("--processes", type=click.IntRange(1), default=1, show_default=True, help="Worker processes, one a slot.")
-@setting("data_dir", "Folder of the RocksDB files; every slot has one of its own in it.")
+@click.option(
+    "--processes", type=click.IntRange(1), default=1, show_default=True, help="Number of processes; each has a slot."
+)
+@setting("data_dir", "Folder for RocksDB files, with a subfolder for each slot.")
 @setting("worker_id", "Stable name of this machine's workers, unique in the namespace.")
-@setting("web_host", "Interface of the HTTP server.")
-@setting("web_port", "HTTP port of the first slot; 0: a free one.")
-@setting("advertised_url", "URL under which other machines reach this worker.")
-@setting("max_batch_records", "Most records of one transaction.")
-@setting("session_timeout_s", "After how many silent seconds another worker takes over.")
-@setting("log_format", "console or json.")
+@setting("web_host", "Address on which the HTTP server listens.")
+@setting("web_port", "HTTP port of the first slot; 0 takes a free port.")
+@setting("advertised_url", "URL at which other machines reach this worker.")
+@setting("max_batch_records", "Maximum number of records in a transaction.")
+@setting("session_timeout_s", "Seconds without a heartbeat after which other workers take over.")
+@setting("log_format", "Format of log lines: console or json.")
 @click.pass_context
 def worker_command(ctx: click.Context, processes: int) -> None:
-    """Run agents: own partitions, keep sessions, evaluate rules, emit commands.
+    """Run agents, which own partitions, keep sessions, evaluate rules and issue commands.
 
-    Restarts a process that dies; ends with the code of one that cannot be restarted.
+    A process that dies is started again. If it cannot be started again, the command ends with its exit code.
     """
     from triggers.processing.supervisor import run_workers  # noqa: PLC0415  # Faust takes a second to import
 
     settings = settings_of(ctx)
-    event_decoder(settings)  # a wrong URL is told here, once, before a process of a slot meets it
+    event_decoder(settings)  # fails once for a wrong URL, before every slot's process does
     sys.exit(run_workers(settings, processes))

@@ -1,4 +1,4 @@
-"""Sessions and analyses in a browser and over HTTP. It reads; nothing here can publish."""
+"""The console: sessions and analyses in a browser and over HTTP. It only reads and cannot publish anything."""
 
 from triggers.console.file_source import FileSource
 from triggers.console.kafka_source import KafkaSource

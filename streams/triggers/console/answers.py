@@ -1,4 +1,4 @@
-"""How answers are sent: errors with the status that says what to do, and headers that keep a browser from more."""
+"""HTTP responses of the console: JSON, pictures, errors with their status, and headers that restrict the browser."""
 
 from __future__ import annotations
 
@@ -20,35 +20,36 @@ _HEADERS = {
     "Cache-Control": "no-store",
 }
 _OWN_NAMES = {"localhost", "127.0.0.1", "::1"}
-_FOREIGN = "the console answers as localhost only, not as {!r}: use that name, or have your proxy send it as Host"
+_FOREIGN = "the console rejects the host name {!r}: open it as localhost, or let your proxy send Host: localhost"
 _PICTURE = "default-src 'none'; style-src 'unsafe-inline'"
-"""Of an SVG, which carries its own style and must run nothing."""
+"""Content security policy for an SVG, which has its own style and must not run anything."""
 
 
 def as_json(value: object) -> web.Response:
-    """A JSON document."""
+    """Return a response with the value as JSON."""
     return web.Response(body=msgspec.json.encode(value), content_type="application/json")
 
 
 def as_svg(text: str) -> web.Response:
-    """A picture."""
+    """Return a response with an SVG picture."""
     return web.Response(text=text, content_type="image/svg+xml", headers={"Content-Security-Policy": _PICTURE})
 
 
 def guard(problem_page: Callable[[int, str], web.Response], *, is_local: bool) -> Middleware:
-    """A middleware: headers for every answer, and errors as a page or, of the API, as `{"error": …}`.
+    """Return a middleware that adds headers to all responses and turns exceptions into error responses.
 
-    `is_local`: answer to this machine's own names only. A page elsewhere can have its name lead to this machine, and
-    read in its visitor's browser what is answered to that name.
+    Errors of the API are `{"error": …}`, all others are pages. With `is_local`, requests whose Host is not a name of
+    this machine are rejected: otherwise another site could resolve its own name to this machine (DNS rebinding) and
+    read the console in its visitor's browser.
     """
 
     @web.middleware
     async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
-        tell = _problem if request.path.startswith("/api/") else problem_page
+        error_response = _problem if request.path.startswith("/api/") else problem_page
         if is_local and _name_of(request) not in _OWN_NAMES:
-            response: web.StreamResponse = tell(403, _FOREIGN.format(request.host))
+            response: web.StreamResponse = error_response(403, _FOREIGN.format(request.host))
         else:
-            response = await _answer(request, handler, tell)
+            response = await _answer(request, handler, error_response)
         for name, value in _HEADERS.items():
             response.headers.setdefault(name, value)
         return response
@@ -57,20 +58,20 @@ def guard(problem_page: Callable[[int, str], web.Response], *, is_local: bool) -
 
 
 async def _answer(
-    request: web.Request, handler: Handler, tell: Callable[[int, str], web.Response]
+    request: web.Request, handler: Handler, error_response: Callable[[int, str], web.Response]
 ) -> web.StreamResponse:
     try:
         return await handler(request)
     except TryAgain as error:
-        response = tell(503, str(error))
+        response = error_response(503, str(error))
         response.headers["Retry-After"] = "1"
         return response
     except TriggersError as error:
-        return tell(_status_of(error), str(error))
+        return error_response(_status_of(error), str(error))
     except web.HTTPException as error:
         if error.status < 400:
             raise
-        return tell(error.status, error.text or error.reason)
+        return error_response(error.status, error.text or error.reason)
 
 
 def _status_of(error: TriggersError) -> int:

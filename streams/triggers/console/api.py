@@ -1,4 +1,4 @@
-"""The HTTP API: what the pages show, as JSON. docs/console.md has its list."""
+"""The HTTP API, which returns as JSON what the pages show. docs/console.md lists its endpoints."""
 
 from __future__ import annotations
 
@@ -34,15 +34,15 @@ MOST_LISTED = 1_000
 
 
 class Api:
-    """Handlers. Each question is answered in a thread of its own."""
+    """Handlers of the API. Each computes its response in a thread, so that none blocks the others."""
 
     def __init__(self, questions: Questions, whole_log: asyncio.Lock) -> None:
-        """`whole_log`: held while a question reads every event there is, so that such do not take all threads."""
+        """`whole_log` is held while a handler reads all events, so that such requests never occupy all threads."""
         self._ask = questions
         self._whole_log = whole_log
 
     def routes(self) -> list[web.RouteDef]:
-        """All of them."""
+        """Return the routes of all handlers."""
         return [
             web.get("/ready", self.ready),
             web.get("/api/sessions", self.sessions),
@@ -60,81 +60,83 @@ class Api:
         ]
 
     async def ready(self, request: web.Request) -> web.Response:  # noqa: ARG002  # aiohttp's signature
-        """The console answers; whether workers do, is theirs to say."""
+        """Report that the console itself is live. It does not check the workers."""
         return as_json({})
 
     async def sessions(self, request: web.Request) -> web.Response:
-        """`?prefix=&limit=`: headers of sessions, by UID."""
-        given = query_of(request)
-        limit = number_of(given, "limit", 100, MOST_LISTED) or MOST_LISTED
-        found = await asyncio.to_thread(self._ask.summaries, text_of(given, "prefix"), limit)
-        return as_json({"sessions": found})
+        """Return the summaries of sessions by UID: `?prefix=&limit=`."""
+        query = query_of(request)
+        limit = number_of(query, "limit", 100, MOST_LISTED) or MOST_LISTED
+        summaries = await asyncio.to_thread(self._ask.summaries, text_of(query, "prefix"), limit)
+        return as_json({"sessions": summaries})
 
     async def session(self, request: web.Request) -> web.Response:
-        """`?at=`: the session."""
+        """Return the session at a moment: `?at=`."""
         return as_json(await asyncio.to_thread(self._ask.view, uid_of(request), moment_of(query_of(request))))
 
     async def explanation(self, request: web.Request) -> web.Response:
-        """`?at=&task=`: `schemas/explanation.schema.json`."""
-        given = query_of(request)
-        asked = uid_of(request), moment_of(given), text_of(given, "task") or None
-        return as_json(await asyncio.to_thread(self._ask.explanation, *asked))
+        """Return the explanation of a session or of one task (`schemas/explanation.schema.json`): `?at=&task=`."""
+        query = query_of(request)
+        arguments = uid_of(request), moment_of(query), text_of(query, "task") or None
+        return as_json(await asyncio.to_thread(self._ask.explanation, *arguments))
 
     async def changes(self, request: web.Request) -> web.Response:
-        """`?from=&to=`: places of the session with their values before and after."""
-        given = query_of(request)
-        asked = uid_of(request), needed_moment(given, "from"), moment_of(given, "to")
-        return as_json({"changes": await asyncio.to_thread(self._ask.changes, *asked)})
+        """Return each changed value of the session with its values before and after: `?from=&to=`."""
+        query = query_of(request)
+        arguments = uid_of(request), needed_moment(query, "from"), moment_of(query, "to")
+        return as_json({"changes": await asyncio.to_thread(self._ask.changes, *arguments)})
 
     async def causes(self, request: web.Request) -> web.Response:
-        """`?at=&instance=`: the causes of each instance, and the events that led to it across all cascades."""
-        asked = _instance_asked(request)
-        found = await asyncio.to_thread(self._ask.causes, *asked)
-        return as_json(SessionCauses(session=uid_of(request), instances=found))
+        """Return the causes of each instance with the events that led to it across all cascades: `?at=&instance=`."""
+        instances = await asyncio.to_thread(self._ask.causes, *_instance_asked(request))
+        return as_json(SessionCauses(session=uid_of(request), instances=instances))
 
     async def graph(self, request: web.Request) -> web.Response:
-        """`?at=&instance=&format=svg|mermaid|dot`: the causes as a picture."""
+        """Return the causes as a picture: `?at=&instance=&format=svg|mermaid|dot`."""
         return await _drawn(request, await asyncio.to_thread(self._ask.picture, *_instance_asked(request)))
 
     async def capsule(self, request: web.Request) -> web.Response:
-        """`?mask=` as often as needed: the session in a file."""
+        """Return the session as a capsule: `?mask=`, repeatable."""
         uid, masked = uid_of(request), lines_of(query_of(request), "mask")
         body = await asyncio.to_thread(self._ask.capsule, uid, masked)
         headers = {"Content-Disposition": f'attachment; filename="{file_name(uid)}"'}
         return web.Response(body=body, content_type="application/json", headers=headers)
 
     async def statistics(self, request: web.Request) -> web.Response:
-        """`?since=&until=&stuck_after=`: rules, triggers and stuck sessions, counted over the whole log."""
-        given = query_of(request)
-        period = point_of(given, "since"), point_of(given, "until"), stuck_after(given)
+        """Count rules, triggers and stuck sessions over the whole log: `?since=&until=&stuck_after=`."""
+        query = query_of(request)
+        period = point_of(query, "since"), point_of(query, "until"), stuck_after(query)
         async with self._whole_log:
             return as_json(await asyncio.to_thread(self._ask.statistics, *period))
 
     async def check(self, request: web.Request) -> web.Response:
-        """Rules -> findings. `?trigger=` as often as needed: all that the application fires; `&event=&results=`."""
-        given, rules = query_of(request), await request.read()
-        return as_json(await asyncio.to_thread(check, rules, lines_of(given, "trigger"), arrivals_of(given)))
+        """Check the rules in the body and return the findings: `?trigger=&event=&results=`.
+
+        `trigger` and `event` are repeatable; `trigger` names all triggers that the application fires.
+        """
+        query, rules = query_of(request), await request.read()
+        return as_json(await asyncio.to_thread(check, rules, lines_of(query, "trigger"), arrivals_of(query)))
 
     async def rules_graph(self, request: web.Request) -> web.Response:
-        """Rules -> `?format=svg|mermaid|dot`."""
+        """Draw the rules in the body: `?format=svg|mermaid|dot`."""
         return await _drawn(request, await asyncio.to_thread(picture_of, await request.read()))
 
     async def backtest(self, request: web.Request) -> web.Response:
-        """Rules -> what they would have done. `?since=&sample=&add=&reuse=`, and `stub=` as often as needed."""
+        """Back-test the rules in the body: `?since=&sample=&add=&reuse=&stub=`; `stub` is repeatable."""
         trial = trial_of(query_of(request), await request.read())
         async with self._whole_log:
             return as_json(await asyncio.to_thread(self._ask.backtest, trial))
 
     async def verify(self, request: web.Request) -> web.Response:
-        """A capsule -> what is different when it is replayed, and the session it comes to."""
+        """Replay the capsule in the body and return the differences and the final session."""
         capsule = decode_capsule(await request.read(), "the capsule")
-        found = await asyncio.to_thread(replay_capsule, capsule)
-        return as_json({"session": capsule.session, "differences": found.differences, "view": found.view})
+        replayed = await asyncio.to_thread(replay_capsule, capsule)
+        return as_json({"session": capsule.session, "differences": replayed.differences, "view": replayed.view})
 
 
 def _instance_asked(request: web.Request) -> tuple[str, Moment, str | None]:
-    given = query_of(request)
-    return uid_of(request), moment_of(given), text_of(given, "instance") or None
+    query = query_of(request)
+    return uid_of(request), moment_of(query), text_of(query, "instance") or None
 
 
 async def _drawn(request: web.Request, picture: Picture) -> web.Response:
@@ -146,4 +148,4 @@ async def _drawn(request: web.Request, picture: Picture) -> web.Response:
         case "dot":
             return web.Response(text=dot(picture), content_type="text/vnd.graphviz")
         case other:
-            raise CallError(f"format is {other!r}, it must be svg, mermaid or dot")
+            raise CallError(f"format is {other!r}; it must be svg, mermaid or dot")

@@ -1,4 +1,4 @@
-"""Values of a request, of its query or of its form. What is wrong with one is told as CallError that names it."""
+"""Parameters of a request, from its query or its form. A wrong value raises CallError with the parameter's name."""
 
 from __future__ import annotations
 
@@ -20,83 +20,83 @@ from triggers.errors import CallError
 T = TypeVar("T")
 
 Given = Mapping[str, Sequence[str]]
-"""Name -> what was given for it, in order."""
+"""The values of each parameter, in the order of the request."""
 
 MOST_SAMPLED = 1_000_000
 _DAY_MS = 86_400_000
 
 
 def query_of(request: web.Request) -> Given:
-    """What stands in the URL."""
+    """Return the parameters in the URL."""
     return {name: request.query.getall(name) for name in request.query}
 
 
 async def form_of(request: web.Request) -> Given:
-    """The fields of a form that are text."""
+    """Return the text fields of the form in the body; uploaded files are left out."""
     form = await request.post()
     return {name: [value for value in form.getall(name) if isinstance(value, str)] for name in form}
 
 
 def uid_of(request: web.Request) -> str:
-    """The session of the path."""
+    """Return the UID of the session in the path."""
     return request.match_info["uid"]
 
 
 def text_of(given: Given, name: str) -> str:
-    """As it was given; empty: it was not."""
+    """Return the first value of a parameter, unchanged, or an empty text if it is missing."""
     return next(iter(given.get(name, ())), "")
 
 
 def needed_text(given: Given, name: str) -> str:
-    """The same, which must be given."""
-    if not (found := text_of(given, name)).strip():
+    """Return the first value of a parameter. Raises CallError if it is missing or blank."""
+    if not (text := text_of(given, name)).strip():
         raise CallError(f"{name} is missing")
-    return found
+    return text
 
 
 def lines_of(given: Given, name: str) -> list[str]:
-    """All that was given, and each line of it, that is not empty."""
-    found = (line.strip() for text in given.get(name, ()) for line in text.splitlines())
-    return [line for line in found if line]
+    """Return the lines of all values of a parameter, without blank lines."""
+    lines = (line.strip() for text in given.get(name, ()) for line in text.splitlines())
+    return [line for line in lines if line]
 
 
 def moment_of(given: Given, name: str = "at") -> Moment:
-    """An offset or a time; not given: now."""
+    """Return the moment, an offset or a time, that a parameter names. Without the parameter, it is now."""
     return _parsed(given, name, parse_moment, NOW)
 
 
 def needed_moment(given: Given, name: str) -> Moment:
-    """The same, which must be given."""
+    """Return the moment that a parameter names. Raises CallError if it is missing."""
     if not text_of(given, name):
-        raise CallError(f"{name} is missing: an offset or a time such as 2024-03-01T10:20:30Z")
+        raise CallError(f"{name} is missing: give an offset or a time such as 2024-03-01T10:20:30Z")
     return moment_of(given, name)
 
 
 def point_of(given: Given, name: str) -> int | None:
-    """See `times.point_in_time`."""
+    """Return a point in time as `times.point_in_time` does, or None if the parameter is missing."""
     return _parsed(given, name, point_in_time, None)
 
 
 def stuck_after(given: Given) -> int:
-    """Milliseconds; a day unless it is given."""
+    """Return the parameter `stuck_after` in milliseconds. Default: one day."""
     return _parsed(given, "stuck_after", duration_ms, _DAY_MS)
 
 
 def number_of(given: Given, name: str, default: int | None, most: int) -> int | None:
-    """From 1 to `most`."""
-    found = _parsed(given, name, int, default)
-    if found is not None and not 1 <= found <= most:
-        raise CallError(f"{name} is {found}, it must be from 1 to {most}")
-    return found
+    """Return a number from 1 to `most`, or the default. Raises CallError for another one."""
+    number = _parsed(given, name, int, default)
+    if number is not None and not 1 <= number <= most:
+        raise CallError(f"{name} is {number}; it must be from 1 to {most}")
+    return number
 
 
 def flag_of(given: Given, name: str) -> bool:
-    """Whether it is given, and neither 0 nor false."""
+    """Return whether a parameter is set to something other than 0 and false."""
     return text_of(given, name).lower() not in {"", "0", "false"}
 
 
 def trial_of(given: Given, rules: bytes) -> Trial:
-    """`since`, `sample`, `add`, `reuse`, and `stub` as often as needed."""
+    """Return the back-test that the parameters `since`, `sample`, `add`, `reuse` and `stub` (repeatable) ask for."""
     return Trial(
         rules=rules,
         added=flag_of(given, "add"),
@@ -108,7 +108,7 @@ def trial_of(given: Given, rules: bytes) -> Trial:
 
 
 def arrivals_of(given: Given) -> Arrivals:
-    """`event` as often as needed, and `results`."""
+    """Return the arrivals that the parameters `event` (repeatable) and `results` describe."""
     events = Counter(map(declared_event, lines_of(given, "event")))
     return Arrivals(events=events or None, results=_parsed(given, "results", _results, Results.AT_ONCE))
 

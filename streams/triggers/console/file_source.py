@@ -1,4 +1,4 @@
-"""Sessions of a recorded log or a capsule."""
+"""The console's sessions from a recorded log or a capsule."""
 
 from __future__ import annotations
 
@@ -12,37 +12,34 @@ from triggers.errors import SessionNotFound
 
 
 class FileSource:
-    """See `Source`. Holds the whole log in memory, so that a session is there at once."""
+    """A source that holds the whole log in memory, so that every session is available at once."""
 
     def __init__(self, events: Iterable[tuple[str, Event]]) -> None:
-        """Raises what reading the log raises."""
-        found: defaultdict[str, list[Event]] = defaultdict(list)
+        """Read all events. Raises what the iterable raises."""
+        logs: defaultdict[str, list[Event]] = defaultdict(list)
         for uid, event in events:
-            found[uid].append(event)
-        self._logs = dict(sorted(found.items()))
+            logs[uid].append(event)
+        self._logs = dict(sorted(logs.items()))
 
     def summaries(self, prefix: str, limit: int) -> list[SessionSummary]:
-        """See `Source`."""
         uids = [uid for uid in self._logs if uid.startswith(prefix)]
         return [self._summary(uid) for uid in uids[:limit]]
 
     def events(self, uid: str) -> list[Event]:
-        """See `Source`."""
         if uid not in self._logs:
-            raise SessionNotFound(f"there is no event of session {uid!r} in the log")
+            raise SessionNotFound(f"the log has no event of session {uid!r}")
         return self._logs[uid]
 
     def every(self) -> Iterator[tuple[str, Event]]:
-        """See `Source`."""
         return ((uid, event) for uid, events in self._logs.items() for event in events)
 
     def _summary(self, uid: str) -> SessionSummary:
-        found = view_at(uid, self._logs[uid])
+        view = view_at(uid, self._logs[uid])
         return SessionSummary(
             uid=uid,
-            created=found.created,
-            modified=found.modified,
-            events=found.events,
-            instances=len(found.instances),
-            unresolved=len(found.unresolved_instances),
+            created=view.created,
+            modified=view.modified,
+            events=view.events,
+            instances=len(view.instances),
+            unresolved=len(view.unresolved_instances),
         )

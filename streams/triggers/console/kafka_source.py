@@ -1,4 +1,4 @@
-"""Sessions of an installation: the workers list them, the topic has their events."""
+"""The console's sessions from an installation: the workers list them, and the topic has their events."""
 
 from __future__ import annotations
 
@@ -13,20 +13,17 @@ from triggers.settings import Settings
 
 
 class KafkaSource:
-    """See `Source`. It consumes and commits no offset."""
+    """A source on Kafka. It is not a member of a group and commits no offset."""
 
     def __init__(self, settings: Settings) -> None:
         self._reader = SessionReader(settings, Owners(settings))
         self._events = SessionEvents(settings, self._reader)
 
     def summaries(self, prefix: str, limit: int) -> list[SessionSummary]:
-        """See `Source`."""
         return self._reader.summaries(prefix, limit)
 
     def events(self, uid: str) -> list[Event]:
-        """See `Source`."""
         return self._events.of(uid)
 
     def every(self) -> Iterator[tuple[str, Event]]:
-        """See `Source`."""
         return self._events.every()

@@ -1,4 +1,4 @@
-"""The pages. They are made on the server and work without scripts; a script makes the slider smooth."""
+"""The console's pages. The server renders them. They work without scripts; a script only makes the slider smooth."""
 
 from __future__ import annotations
 
@@ -42,30 +42,32 @@ _FIRST_COUNT = {"since": ["7d"], "stuck_after": ["1d"]}
 
 
 def environment() -> Environment:
-    """Templates; what comes from users is escaped, and a name that is not there is an error."""
-    found = Environment(
+    """Return the templates' environment. It escapes all values and raises for an undefined name."""
+    templates = Environment(
         loader=PackageLoader("triggers.console"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
-    found.filters.update(moment=moment, as_json=_as_json, short=_short, length_of_time=length_of_time, in_path=_in_path)
-    found.globals.update(
+    templates.filters.update(
+        moment=moment, as_json=_as_json, short=_short, length_of_time=length_of_time, in_path=_in_path
+    )
+    templates.globals.update(
         sign_of=sign_of, change_words=change_words, change_details=change_details, value_words=value_words,
         text_of=text_of,
     )  # fmt: skip
-    return found
+    return templates
 
 
 class Pages:
-    """Handlers. Each question is answered in a thread of its own."""
+    """Handlers of the pages. Each computes its page in a thread, so that none blocks the others."""
 
     def __init__(self, questions: Questions, whole_log: asyncio.Lock, templates: Environment) -> None:
-        """`whole_log`: see `Api`."""
+        """`whole_log` is the lock that `Api` holds, too, while it reads all events."""
         self._ask = questions
         self._whole_log = whole_log
         self._templates = templates
 
     def routes(self) -> list[web.RouteDef]:
-        """All of them."""
+        """Return the routes of all handlers."""
         return [
             web.get("/", self.sessions),
             web.get("/sessions/{uid}", self.session),
@@ -79,29 +81,29 @@ class Pages:
         ]
 
     async def sessions(self, request: web.Request) -> web.Response:
-        """`?prefix=&limit=`: sessions by UID."""
-        given = query_of(request)
-        prefix, limit = text_of(given, "prefix"), number_of(given, "limit", _LISTED, MOST_LISTED) or _LISTED
-        found = await asyncio.to_thread(self._ask.summaries, prefix, limit)
-        return self._page("sessions.html", {"sessions": found, "prefix": prefix, "limit": limit})
+        """Show sessions by UID: `?prefix=&limit=`."""
+        query = query_of(request)
+        prefix, limit = text_of(query, "prefix"), number_of(query, "limit", _LISTED, MOST_LISTED) or _LISTED
+        summaries = await asyncio.to_thread(self._ask.summaries, prefix, limit)
+        return self._page("sessions.html", {"sessions": summaries, "prefix": prefix, "limit": limit})
 
     async def session(self, request: web.Request) -> web.Response:
-        """`?at=&from=`: the session after one of its events, why it is as it is, and what is different since `from`."""
-        given = query_of(request)
-        page = await asyncio.to_thread(self._session, uid_of(request), given)
-        return self._page("session.html", {"page": page, "since": text_of(given, "from")})
+        """Show and explain a session after one of its events, and its changes since a moment: `?at=&from=`."""
+        query = query_of(request)
+        page = await asyncio.to_thread(self._session, uid_of(request), query)
+        return self._page("session.html", {"page": page, "since": text_of(query, "from")})
 
-    def _session(self, uid: str, given: Given) -> SessionPage:
-        at = moment_of(given)
-        since = moment_of(given, "from") if text_of(given, "from") else None
+    def _session(self, uid: str, query: Given) -> SessionPage:
+        at = moment_of(query)
+        since = moment_of(query, "from") if text_of(query, "from") else None
         return session_page(uid, self._ask.log(uid, at), at, since)
 
     async def rules(self, request: web.Request) -> web.Response:  # noqa: ARG002  # aiohttp's signature
-        """A form."""
+        """Show the form for rules."""
         return self._page("rules.html", {"given": {}, "checked": None, "explored": "", "picture": None})
 
     async def check_rules(self, request: web.Request) -> web.Response:
-        """Findings and a picture."""
+        """Check the rules of the form; show the findings and, if there is no error, a picture."""
         given = await form_of(request)
         rules, declared, arrivals = needed_text(given, "rules").encode(), lines_of(given, "trigger"), arrivals_of(given)
         checked = await asyncio.to_thread(check, rules, declared, arrivals)
@@ -111,22 +113,22 @@ class Pages:
         return self._page("rules.html", values)
 
     async def statistics(self, request: web.Request) -> web.Response:
-        """A form; with `?since=`, which may be `all`, the tables."""
-        given = query_of(request)
-        if not text_of(given, "since"):
+        """Show the form for statistics; with `?since=`, which may be `all`, count and show the tables."""
+        query = query_of(request)
+        if not text_of(query, "since"):
             return self._page("statistics.html", {"found": None, "given": _FIRST_COUNT})
-        since = None if text_of(given, "since") == "all" else point_of(given, "since")
-        period = since, point_of(given, "until"), stuck_after(given)
+        since = None if text_of(query, "since") == "all" else point_of(query, "since")
+        period = since, point_of(query, "until"), stuck_after(query)
         async with self._whole_log:
-            found = await asyncio.to_thread(self._ask.statistics, *period)
-        return self._page("statistics.html", {"found": found, "given": given})
+            statistics = await asyncio.to_thread(self._ask.statistics, *period)
+        return self._page("statistics.html", {"found": statistics, "given": query})
 
     async def backtest(self, request: web.Request) -> web.Response:  # noqa: ARG002
-        """A form."""
+        """Show the form for a back-test."""
         return self._page("backtest.html", {"report": None, "given": _FIRST_TRIAL})
 
     async def run_backtest(self, request: web.Request) -> web.Response:
-        """What the rules would have done."""
+        """Run the back-test of the form and show its report."""
         given = await form_of(request)
         trial = trial_of(given, needed_text(given, "rules").encode())
         async with self._whole_log:
@@ -134,11 +136,11 @@ class Pages:
         return self._page("backtest.html", {"report": report, "given": given})
 
     async def capsule(self, request: web.Request) -> web.Response:  # noqa: ARG002
-        """A form."""
+        """Show the form for a capsule."""
         return self._page("capsule.html", {"capsule": None, "replayed": None, "page": None})
 
     async def open_capsule(self, request: web.Request) -> web.Response:
-        """A capsule as a timeline, with what is different here."""
+        """Replay the uploaded capsule; show its timeline and the differences."""
         upload = (await request.post()).get("capsule")
         if not isinstance(upload, web.FileField):
             raise CallError("capsule is missing: choose the file that `triggers capture` wrote")
@@ -146,7 +148,7 @@ class Pages:
         return self._page("capsule.html", {"capsule": capsule, "replayed": replayed, "page": page})
 
     def problem(self, status: int, why: str) -> web.Response:
-        """An error as a page."""
+        """Return a page for an error. Called by the middleware."""
         return self._page("problem.html", {"why": why, "status": status}, status)
 
     def _page(self, template: str, values: Mapping[str, object], status: int = 200) -> web.Response:

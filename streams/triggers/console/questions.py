@@ -1,4 +1,4 @@
-"""What can be asked, of one session and of all of them. Everything here blocks, and folds events; nothing acts."""
+"""The queries that the API and the pages share. They block while they read and fold events; they change nothing."""
 
 from __future__ import annotations
 
@@ -28,64 +28,68 @@ from triggers.core.view import SessionSummary, SessionView
 
 
 class Trial(Struct, frozen=True, kw_only=True):
-    """A back-test that is asked for."""
+    """The parameters of a back-test."""
 
     rules: bytes
     added: bool = False
     since: int | None = None
-    """See `times.point_in_time`."""
+    """The first moment, as `times.point_in_time` returns it; None for the whole log."""
     sample: int | None = None
+    """The maximum number of sessions."""
     stubs: Mapping[str, bytes] = {}
-    """See `Assumptions`."""
     reuse: bool = False
 
 
 class Questions:
-    """Thread-safe. Raises what the source raises, and CallError or NotFound for a question that makes no sense."""
+    """Queries over a source. Thread-safe.
+
+    Every method raises what the source raises, CallError for a wrong parameter, and NotFound if the session, the task
+    or the instance does not exist.
+    """
 
     def __init__(self, source: Source) -> None:
         self._source = source
         self._logs = RecentLogs(source)
 
     def summaries(self, prefix: str, limit: int) -> list[SessionSummary]:
-        """Sessions by UID."""
+        """Return the first `limit` sessions by UID."""
         return self._source.summaries(prefix, limit)
 
     def log(self, uid: str, moment: Moment = NOW) -> list[Event]:
-        """The session's events up to the moment at least."""
+        """Return the session's events up to the moment, and perhaps later ones."""
         return self._logs.whole(uid, moment)
 
     def view(self, uid: str, moment: Moment = NOW) -> SessionView:
-        """The session as it was."""
+        """Return the session at the moment."""
         return view_at(uid, self._logs.events(uid, moment))
 
     def explanation(self, uid: str, moment: Moment = NOW, task: str | None = None) -> Explanation:
-        """Why it was where it was."""
+        """Explain the session, or one of its tasks, at the moment."""
         return explain(uid, self._logs.events(uid, moment), task)
 
     def changes(self, uid: str, before: Moment, after: Moment) -> list[Change]:
-        """What is different between two moments."""
+        """Return the changes of the session between two moments."""
         return changes_between(self.view(uid, before), self.view(uid, after))
 
     def causes(self, uid: str, moment: Moment = NOW, instance: str | None = None) -> list[CausedInstance]:
-        """What caused each instance."""
+        """Return the causes of each instance, or of one."""
         return list(causes_of(uid, self._logs.events(uid, moment), instance))
 
     def picture(self, uid: str, moment: Moment = NOW, instance: str | None = None) -> Picture:
-        """The same, drawn."""
+        """Draw the causes of each instance, or of one."""
         return picture_of_session(self.causes(uid, moment, instance), uid)
 
     def capsule(self, uid: str, masked: Collection[str] = ()) -> bytes:
-        """The session in one file."""
+        """Return the session as a capsule, with masked values."""
         return capture(uid, self._logs.events(uid, NOW), masked)
 
     def statistics(self, since: int | None, until: int | None, stuck_after: int) -> Statistics:
-        """Reads every event there is."""
+        """Count over all sessions. Reads all events."""
         with GroupedLog(self._source.every()) as log:
             return count(log, since, until, stuck_after)
 
     def backtest(self, trial: Trial) -> Report:
-        """Reads every event there is, and folds the sessions that are asked for twice."""
+        """Run a back-test. Reads all events and folds each chosen session twice."""
         validate_configuration(trial.rules)
         new = NewRules(rules=trial.rules, added=trial.added)
         backtest = Backtest(new, Assumptions(stubs=trial.stubs, reuse=trial.reuse), scope_of(trial.since, trial.sample))
@@ -97,11 +101,11 @@ class Questions:
 
 
 def check(rules: bytes, declared: Collection[str], arrivals: Arrivals) -> Checked:
-    """`declared`: all that the application fires; empty: not known."""
+    """Check rules. `declared` names all triggers that the application fires; it is empty if they are unknown."""
     return check_rules(rules, declared or None, arrivals)
 
 
 def picture_of(rules: bytes) -> Picture:
-    """Rules, drawn. Raises InvalidConfiguration."""
+    """Draw rules. Raises InvalidConfiguration."""
     validate_configuration(rules)
     return picture_of_rules(compile_plan(rules), "rules")

@@ -1,4 +1,4 @@
-"""Logs of sessions that were asked for a moment ago: a slider asks for one session's past many times."""
+"""A cache of sessions' logs, because the slider requests the past of one session many times."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class _Log(NamedTuple):
     read_at: float
 
     def reaches(self, moment: Moment) -> bool:
-        """Whether nothing that may have come since is before the moment."""
+        """Return whether events that were published after this log was read are all after the moment."""
         last = self.events[-1]
         if moment.offset is not None:
             return moment.offset <= last.position
@@ -28,7 +28,10 @@ class _Log(NamedTuple):
 
 
 class RecentLogs:
-    """What a session was does not change, so its past is answered from memory; its present is read each time."""
+    """Caches logs of sessions for a minute. Thread-safe.
+
+    The past of a session does not change, so it is served from memory. Its present is read from the source each time.
+    """
 
     def __init__(self, source: Source) -> None:
         self._source = source
@@ -36,15 +39,15 @@ class RecentLogs:
         self._logs: OrderedDict[str, _Log] = OrderedDict()
 
     def events(self, uid: str, moment: Moment) -> list[Event]:
-        """The session's events up to the moment. Raises what the source raises."""
+        """Return the session's events up to the moment. Raises what the source raises."""
         return list(until(self.whole(uid, moment), moment))
 
     def whole(self, uid: str, moment: Moment) -> list[Event]:
-        """The session's events up to the moment at least, and those after it that are known."""
+        """Return the session's events up to the moment, and the later ones that have been read."""
         with self._lock:
-            known = self._logs.get(uid)
-        if known is not None and known.reaches(moment) and time.monotonic() - known.read_at < _KEPT_S:
-            return known.events
+            cached = self._logs.get(uid)
+        if cached is not None and cached.reaches(moment) and time.monotonic() - cached.read_at < _KEPT_S:
+            return cached.events
         events = self._source.events(uid)
         self._keep(uid, _Log(events, time.monotonic()))
         return events
@@ -53,5 +56,5 @@ class RecentLogs:
         with self._lock:
             self._logs[uid] = log
             self._logs.move_to_end(uid)
-            while len(self._logs) > 1 and sum(len(kept.events) for kept in self._logs.values()) > _MOST_EVENTS:
+            while len(self._logs) > 1 and sum(len(one.events) for one in self._logs.values()) > _MOST_EVENTS:
                 self._logs.popitem(last=False)

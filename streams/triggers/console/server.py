@@ -21,7 +21,7 @@ _LARGEST_UPLOAD = 64 * 1024 * 1024
 
 
 def application(source: Source, *, is_local: bool = True) -> web.Application:
-    """Pages and API over the source. `is_local`: see `guard`."""
+    """Build the application with pages and API. With `is_local` it rejects Host names of other machines."""
     questions = Questions(source)
     whole_log = asyncio.Lock()
     pages = Pages(questions, whole_log, environment())

@@ -1,4 +1,4 @@
-"""What the page of a session shows: the session as it was after one of its events, and why."""
+"""The contents of a session's page: the session after one of its events, and its explanation."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from triggers.core.view import InstanceView, SessionView
 from triggers.errors import SessionNotFound
 
 MOST_EVENTS = 300
-"""Events of the timeline that are shown around the chosen one."""
+"""The number of events in the timeline, around the chosen one."""
 MOST_DRAWN = 200
-"""Instances of a picture that is shown without being asked for."""
+"""The maximum number of instances of which a picture is shown at once; a larger one is behind a link."""
 MOST_INSTANCES = 500
 _BESIDE_INSTANCES = {"modified", "events"}
 
@@ -35,7 +35,7 @@ class TimelineRow(NamedTuple):
     id: str | None
     what: str
     sentences: list[str]
-    """Empty: it comes after the chosen event."""
+    """The effects of the event. The list is empty if the event comes after the chosen one."""
     is_chosen: bool
 
 
@@ -58,12 +58,12 @@ class InstanceRow(NamedTuple):
 
 
 class SessionPage(NamedTuple):
-    """Everything the template needs."""
+    """The values for the template of a session's page."""
 
     uid: str
     offsets: list[int]
     step: int
-    """Number of the chosen event, from 0."""
+    """The index of the chosen event in `offsets`."""
     chosen: TimelineRow
     view: SessionView
     created: str
@@ -73,28 +73,28 @@ class SessionPage(NamedTuple):
     more_instances: int
     latest: list[tuple[str, str]]
     changes: list[Change]
-    """Since the event before the chosen one, or since the moment that was asked for."""
+    """The changes since the event before the chosen one, or since the requested moment."""
     timeline: list[TimelineRow]
     is_latest: bool
     is_drawn: bool
 
     @property
     def before(self) -> int | None:
-        """The offset of the event before the chosen one."""
+        """The offset of the event before the chosen one, or None."""
         return self.offsets[self.step - 1] if self.step else None
 
     @property
     def after(self) -> int | None:
-        """The offset of the event after it."""
+        """The offset of the event after the chosen one, or None."""
         return self.offsets[self.step + 1] if self.step + 1 < len(self.offsets) else None
 
 
 def session_page(uid: str, log: list[Event], moment: Moment = NOW, since: Moment | None = None) -> SessionPage:
-    """The page at a moment. Raises SessionNotFound: the session began later, or after `since`."""
+    """Build the page for a moment. Raises SessionNotFound if the session had no event at it or at `since`."""
     past = list(until(log, moment))
     if not past:
         raise SessionNotFound(f"session {uid!r} had no event at that moment")
-    found, proofs = view_at(uid, past), explain(uid, past)
+    view, proofs = view_at(uid, past), explain(uid, past)
     timeline = list(_timeline(log, proofs.events))
     step = len(past) - 1
     return SessionPage(
@@ -102,17 +102,17 @@ def session_page(uid: str, log: list[Event], moment: Moment = NOW, since: Moment
         offsets=[event.position for event in log],
         step=step,
         chosen=timeline[step],
-        view=found,
-        created=time_text(found.created),
-        modified=time_text(found.modified),
+        view=view,
+        created=time_text(view.created),
+        modified=time_text(view.modified),
         tasks=[TaskCard(task.name, rule_sentence(task), list(paragraphs(task))) for task in proofs.tasks],
-        instances=[_row(instance) for instance in found.instances[-MOST_INSTANCES:]],
-        more_instances=max(len(found.instances) - MOST_INSTANCES, 0),
-        latest=_texts(found.latest_kwargs),
-        changes=_last_changes(uid, past, found) if since is None else _changes(view_at(uid, until(log, since)), found),
+        instances=[_row(instance) for instance in view.instances[-MOST_INSTANCES:]],
+        more_instances=max(len(view.instances) - MOST_INSTANCES, 0),
+        latest=_texts(view.latest_kwargs),
+        changes=_last_changes(uid, past, view) if since is None else _changes(view_at(uid, until(log, since)), view),
         timeline=timeline[max(step - MOST_EVENTS // 2, 0) : step + MOST_EVENTS // 2],
         is_latest=step == len(log) - 1,
-        is_drawn=0 < len(found.instances) <= MOST_DRAWN,
+        is_drawn=0 < len(view.instances) <= MOST_DRAWN,
     )
 
 
@@ -123,13 +123,13 @@ def _timeline(log: list[Event], proofs: list[EventProof]) -> Iterator[TimelineRo
         yield TimelineRow(event.position, time_text(event.time), event.id, words_of(event), sentences, chosen)
 
 
-def _last_changes(uid: str, past: list[Event], found: SessionView) -> list[Change]:
-    """What the last event changed; of the first one that is everything, and not told."""
-    return _changes(view_at(uid, past[:-1]), found) if len(past) > 1 else []
+def _last_changes(uid: str, past: list[Event], view: SessionView) -> list[Change]:
+    """Return what the last event changed. The first event changes everything, so none of its changes is listed."""
+    return _changes(view_at(uid, past[:-1]), view) if len(past) > 1 else []
 
 
 def _changes(before: SessionView, after: SessionView) -> list[Change]:
-    """What is different, without what every event changes."""
+    """Return the changes except those that every event makes."""
     return [change for change in changes_between(before, after) if change.place not in _BESIDE_INSTANCES]
 
 

@@ -1,4 +1,4 @@
-"""Where the console's sessions come from."""
+"""The port through which the console reads sessions."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ from triggers.core.view import SessionSummary
 
 
 class Source(Protocol):
-    """Sessions and their events. Used by several threads at once; blocks."""
+    """Reads sessions and their events. The console calls it from several threads at once; every method blocks."""
 
     def summaries(self, prefix: str, limit: int) -> list[SessionSummary]:
-        """The first `limit` sessions by UID. Raises TryAgain."""
+        """Return the first `limit` sessions by UID. Raises TryAgain."""
 
     def events(self, uid: str) -> list[Event]:
-        """All events of the session, as they were applied. Raises SessionNotFound, EventsExpired, TryAgain."""
+        """Return all events of the session in the order in which they were applied.
+
+        Raises SessionNotFound, EventsExpired, TryAgain.
+        """
 
     def every(self) -> Iterator[tuple[str, Event]]:
-        """Session and event of all there is; those of one session are in their order. Raises TryAgain."""
+        """Yield session and event of all events; the events of a session are in their order. Raises TryAgain."""

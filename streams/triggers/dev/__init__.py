@@ -1,1 +1,1 @@
-"""A whole installation on one machine: a real broker, the stack, the demo. Nothing here runs in production."""
+"""A whole installation on one machine: a real broker, all processes, the demo. It is not for production."""

@@ -1,4 +1,4 @@
-"""Apache Kafka's jars from Maven Central, kept in the user's cache."""
+"""Downloads Apache Kafka's jars from Maven Central into the user's cache."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from triggers.settings import cache_dir
 
 KAFKA_VERSION = "4.1.0"
 _LOG4J_VERSION = "2.24.3"
-"""As Kafka's own; without the binding below it writes no log at all."""
+"""The version that Kafka uses. Without the binding below, Kafka writes no log at all."""
 
 _POM = f"""<project xmlns="http://maven.apache.org/POM/4.0.0">
   <modelVersion>4.0.0</modelVersion>
@@ -31,7 +31,7 @@ _POM = f"""<project xmlns="http://maven.apache.org/POM/4.0.0">
 
 
 def kafka_jars() -> Path:
-    """Folder of the jars; downloads them the first time (some 43 MB). Raises SettingsError."""
+    """Return the folder of the jars. The first call downloads them (about 43 MB). Raises SettingsError."""
     folder = _folder()
     if not folder.exists():
         _download(folder)
@@ -39,7 +39,7 @@ def kafka_jars() -> Path:
 
 
 def kafka_jars_are_here() -> bool:
-    """Whether no download is needed any more."""
+    """Return whether the jars have been downloaded."""
     return _folder().exists()
 
 
@@ -48,9 +48,9 @@ def _folder() -> Path:
 
 
 def _download(folder: Path) -> None:
-    """Into a folder beside it, renamed when complete: an interrupted download leaves nothing half-done.
+    """Download into a temporary folder and rename it, so that an interrupted download leaves no incomplete folder.
 
-    When two processes download at once, the second finds the folder of the first and throws its own away.
+    If two processes download at the same time, the second one discards its download.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:
@@ -59,8 +59,10 @@ def _download(folder: Path) -> None:
         command = ["mvn", "-q", "-B", "-f", str(pom), "dependency:copy-dependencies", f"-DoutputDirectory={jars}"]
         done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  # our own command
         if done.returncode:
-            raise SettingsError(f"Maven could not fetch Kafka {KAFKA_VERSION}:\n{(done.stdout + done.stderr)[-2000:]}")
+            raise SettingsError(
+                f"Maven could not download Kafka {KAFKA_VERSION}:\n{(done.stdout + done.stderr)[-2000:]}"
+            )
         with suppress(OSError):
             jars.rename(folder)
     if not folder.exists():
-        raise SettingsError(f"the jars of Kafka {KAFKA_VERSION} could not be put at {folder}")
+        raise SettingsError(f"the jars of Kafka {KAFKA_VERSION} could not be moved to {folder}")

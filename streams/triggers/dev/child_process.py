@@ -1,4 +1,4 @@
-"""Child processes that do not outlive their parent, whatever ends it."""
+"""Child processes that do not outlive their parent, even if it is killed."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ def start(
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Start a command in a process group of its own, its standard error joined to its output.
+    """Start a command in a new process group. With `output`, standard error goes there, too.
 
-    On Linux the kernel kills it when the thread that started it ends, so start it from a thread that lives as long.
+    On Linux the kernel kills the child when the thread that started it ends, so call this from a thread that lives as
+    long as the child.
     """
     return subprocess.Popen(  # noqa: S603  # our own commands
         [str(part) for part in command],
@@ -39,7 +40,10 @@ def start(
 
 
 def stop(process: subprocess.Popen[bytes], patience_s: float) -> int:
-    """Ask the process to end, kill it and what it started if it does not; its exit code. Fine when it has ended."""
+    """Stop the process and return its exit code. Blocks for at most `patience_s`, then kills its whole group.
+
+    The process may have ended already.
+    """
     if process.poll() is None:
         process.terminate()
         with suppress(subprocess.TimeoutExpired):
@@ -49,7 +53,7 @@ def stop(process: subprocess.Popen[bytes], patience_s: float) -> int:
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:
-    """SIGKILL to the process and everything in its group."""
+    """Send SIGKILL to the process and everything in its group. Does nothing if the group is gone."""
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
 

@@ -1,4 +1,4 @@
-"""The questionnaire, end to end: producers, workers, Celery workers, and a check that asks the databases."""
+"""Runs the questionnaire end to end: producers, workers, Celery workers, and a check of the databases."""
 
 from __future__ import annotations
 
@@ -30,69 +30,68 @@ _COUNT_UP_TO = 500
 
 
 class DemoFailed(TriggersError):
-    """The demo did not get to its end."""
+    """The demo could not be completed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What the demo does."""
+    """The size and the options of a demo."""
 
     sessions: int = 200
     seed: int = 1
     processes: int = 2
-    """Workers."""
+    """The number of worker processes."""
     celery_workers: int = 1
     producers: int = 2
     kill: bool = False
-    """SIGKILL one of the workers in the middle."""
+    """True if one of the workers is killed during the run."""
 
 
 class Lag(Struct, frozen=True):
-    """Unfinished records; of a partition with too many to count, its lag in offsets."""
+    """The numbers of unfinished records. A partition with too many to count contributes its lag in offsets."""
 
     events: int = 0
     commands: int = 0
 
     def __str__(self) -> str:
-        """For people."""
         return f"{self.events} events, {self.commands} commands"
 
 
 class Report(Struct):
-    """What the databases say; made by the example's `check.py`."""
+    """The check of the databases, as the example's `check.py` prints it."""
 
     table: list[tuple[str, int, int]]
-    """What, expected, found."""
+    """Rows of a name, the expected number and the number in the databases."""
     problems: list[str]
     repeated: int
-    """Executions beyond the first of a task."""
+    """The number of task executions that were repetitions."""
     sample: str
-    """UID of a session worth looking at."""
+    """The UID of a session to show."""
 
 
 class Progress(Struct):
-    """What has been measured so far."""
+    """The measurements of a run so far."""
 
     published: int | None = None
-    """Events of the application, all acknowledged; None while the producers are at work."""
+    """The number of the application's events, all acknowledged; None while the producers run."""
     seconds: float = 0.0
-    """From the start of the producers to the first look that found nothing left to do."""
+    """The time from the start of the producers to the first check that found no unfinished record."""
     events: int = 0
-    """Records that the topic of the events got, the results of the tasks included."""
+    """The number of records on the events topic, results of tasks included."""
     before: Lag | None = None
     lag: Lag | None = None
-    """At the last look; None: the brokers did not answer."""
+    """The lag at the last check; None if the brokers did not answer."""
     largest: Lag = Lag()
     killed: int = 0
 
     @property
     def events_per_s(self) -> float:
-        """Of the whole loop, tasks included."""
+        """The throughput of the whole loop, tasks included."""
         return self.events / self.seconds if self.seconds else 0.0
 
 
 class Demo:
-    """One run in a fresh namespace. Use it from one thread."""
+    """One run in a new namespace. Not thread-safe."""
 
     def __init__(self, plan: Plan, settings: Settings, stack: Stack, browser_service: int) -> None:
         self.plan = plan
@@ -104,7 +103,7 @@ class Demo:
         self._env = example_environment(self._data, browser_service)
 
     def start(self) -> None:
-        """Start workers and Celery workers and wait until they can work. Raises DemoFailed."""
+        """Start workers and Celery workers and wait until they are ready. Raises DemoFailed."""
         ports = free_ports(self.plan.processes)
         for slot, port in enumerate(ports):
             self._stack.start(worker_service(self._settings, slot, port))
@@ -113,7 +112,7 @@ class Demo:
         self._wait_until_ready(Readiness(self._settings, ports, self.plan.celery_workers))
 
     def run(self, tell: Callable[[Progress], None]) -> None:
-        """Publish, and wait until nothing is left to do. Raises DemoFailed when nothing moves any more."""
+        """Publish all events and block until every record is finished. Raises DemoFailed if the lag stops changing."""
         started = moved = time.monotonic()
         producers = [self._producer(share) for share in range(self.plan.producers)]
         quiet, known = 0, self.progress.before
@@ -128,10 +127,10 @@ class Demo:
             if lag not in {None, known}:
                 moved, known = now, lag
             if now - moved > _STALLED_S:
-                raise DemoFailed(f"nothing has moved for {_STALLED_S:.0f} s; lag: {known}")
+                raise DemoFailed(f"the lag has not changed for {_STALLED_S:.0f} s: {known}")
 
     def check(self) -> Report:
-        """Ask the databases. Raises DemoFailed when they cannot be asked."""
+        """Check the databases. Raises DemoFailed if the check itself fails."""
         arguments = [str(self._data), str(self.plan.sessions), str(self.plan.seed)]
         output = self._python("questionnaire.check", *arguments).communicate()[0].strip()
         try:
@@ -139,7 +138,7 @@ class Demo:
         except msgspec.DecodeError as error:
             raise DemoFailed(f"the check failed: {output.decode(errors='replace')[-2000:]}") from error
         if self.plan.kill and not self.progress.killed:
-            report.problems.append("no worker was killed: all was done too soon; take more --sessions")
+            report.problems.append("no worker was killed because the run was too short: raise --sessions")
         return report
 
     def _wait_until_ready(self, readiness: Readiness) -> None:
@@ -164,10 +163,10 @@ class Demo:
             self._kill_a_worker()
 
     def _measure(self) -> Lag | None:
-        """What the workers have not finished of the events, and the Celery workers of the commands."""
+        """Measure the unfinished events and commands. Return None if the brokers do not answer."""
         try:
             rows = consumer_lag(self._settings, _COUNT_UP_TO, finished_beyond)
-        except TryAgain:  # a broker under load may answer the next time
+        except TryAgain:  # a busy broker may answer at the next check
             self.progress.lag = None
             return None
         topic = Topology(self._settings.namespace).events

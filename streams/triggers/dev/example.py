@@ -1,4 +1,4 @@
-"""Where the questionnaire example is, and how its processes are started."""
+"""Finds the questionnaire example and starts its processes."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ APP = "questionnaire.app"
 
 
 def examples_folder() -> Path:
-    """Beside the package when installed, in the checkout otherwise. Raises SettingsError."""
+    """Return the folder of the examples, in the installed package or in the checkout. Raises SettingsError."""
     package = Path(__file__).resolve().parents[1]
     for folder in (package / "examples", package.parents[1] / "examples"):
         if (folder / "questionnaire").is_dir():
             return folder
-    raise SettingsError("the questionnaire example is not installed; run this in a checkout of the project")
+    raise SettingsError("the questionnaire example is not installed: run the command in a checkout of the project")
 
 
 def example_environment(data: Path, browser_service: int) -> dict[str, str]:
-    """What the example's Celery app reads."""
+    """Return the environment variables that the example's Celery app reads."""
     search = os.pathsep.join([str(examples_folder()), *filter(None, [os.environ.get("PYTHONPATH")])])
     return {
         "PYTHONPATH": search,
@@ -42,7 +42,6 @@ class BrowserService:
         self.port = int(stdout.readline()) if stdout else 0
 
     def stop(self) -> None:
-        """Stop it."""
         child_process.stop(self._process, 5)
         if self._process.stdout:
             self._process.stdout.close()

@@ -1,4 +1,4 @@
-"""A namespace that nobody else uses, gone at the end: a run on somebody's broker leaves no topic behind."""
+"""A temporary namespace, so that a run leaves no topics on the broker."""
 
 from __future__ import annotations
 
@@ -18,17 +18,20 @@ _TIMEOUT_S = 10.0
 
 @contextmanager
 def own_namespace(settings: Settings, prefix: str) -> Iterator[Settings]:
-    """The settings in a namespace of its own, with its topics. Raises BrokerUnavailable."""
-    own = msgspec.structs.replace(settings, namespace=f"{prefix}-{uuid.uuid4().hex[:8]}")
+    """Create the topics of a new namespace, yield its settings, and delete the topics when the block ends.
+
+    Raises BrokerUnavailable.
+    """
+    temporary = msgspec.structs.replace(settings, namespace=f"{prefix}-{uuid.uuid4().hex[:8]}")
     try:
-        create_topics(own)
-        yield own
+        create_topics(temporary)
+        yield temporary
     finally:
-        _remove_topics(own)
+        _remove_topics(temporary)
 
 
 def _remove_topics(settings: Settings) -> None:
-    """Those that are there; a broker that is gone has taken them with it."""
+    """Delete the topics. Errors are ignored: a topic may not exist, and the broker may be gone."""
     admin = admin_client(settings)
     names = [plan.name for plan in plan_topics(settings)]
     for future in admin.delete_topics(names, request_timeout=_TIMEOUT_S).values():

@@ -1,4 +1,4 @@
-"""Free TCP ports of this machine."""
+"""Finds free TCP ports on this machine."""
 
 from __future__ import annotations
 
@@ -7,17 +7,20 @@ import socket
 from collections import deque
 
 _LOWEST, _HIGHEST = 20_000, 32_000
-"""Below what operating systems hand out to outgoing connections: while a broker is down, a client that keeps knocking
-at such a port can be given that very port as its own, connect to itself and keep the broker from coming back."""
+"""The range of ports, below those that operating systems use for outgoing connections.
+
+While a broker is down, a client that reconnects to a port of that range can get the same port as its local one. It then
+connects to itself, and the broker cannot start again.
+"""
 _MOST_CLAIMS = 100
 _claims = deque[int]()
-"""File descriptors: nobody closes them at the end but the system."""
+"""File descriptors of the claims. The operating system closes them when the process ends."""
 
 
 def free_ports(count: int) -> list[int]:
-    """Different ports on which nobody listens now, and that no other caller is given while this process lives.
+    """Return different ports on which no process listens. No other caller gets them while this process lives.
 
-    A process that asks for many ports claims the last 100: what it has started on the others listens by then.
+    A process keeps claims on its last 100 ports only: by then, services listen on the earlier ones.
     """
     return [_claim_port() for _ in range(count)]
 
@@ -42,7 +45,7 @@ def _check_that_nobody_listens(port: int) -> None:
 
 
 def _remember(claim: socket.socket) -> None:
-    """The datagram socket of the same number is the claim: it keeps nobody from listening and ends with its process."""
+    """Keep a datagram socket on the port as the claim: TCP services can still listen, and it ends with the process."""
     _claims.append(claim.detach())
     if len(_claims) > _MOST_CLAIMS:
         socket.close(_claims.popleft())

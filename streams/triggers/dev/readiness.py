@@ -1,4 +1,4 @@
-"""Is the stack up? Asks the workers and the console themselves, and Kafka about the executors."""
+"""Checks whether all processes of the stack are ready."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _ANSWER_S = 2.0
 
 
 class Readiness:
-    """Of workers and a console on these ports of this machine, and of so many Celery workers."""
+    """Checks workers and the console by HTTP on their ports, and Celery workers by their consumer group."""
 
     def __init__(self, settings: Settings, ports: Sequence[int], celery_workers: int) -> None:
         self._settings = settings
@@ -26,7 +26,7 @@ class Readiness:
 
     @property
     def complete(self) -> bool:
-        """All of the ports answer, and all Celery workers are members of their group. Blocks for moments."""
+        """True if all ports answer and all Celery workers have joined their group. Blocks for some seconds at most."""
         return all(map(_ready, self._ports)) and self._executors() >= self._celery_workers
 
     def _executors(self) -> int:

@@ -1,4 +1,4 @@
-"""Output of many processes on one terminal: whole lines, each with the name of who wrote it."""
+"""Prints the output of several processes on one terminal, line by line, each with the name of its process."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _COLOURS = (36, 33, 35, 32, 34, 96, 93, 95)
 
 
 class Relay:
-    """Prints lines as they come. `write` may be called from any thread."""
+    """Prints lines as they arrive. Thread-safe."""
 
     def __init__(self, out: TextIO | None = None, width: int = 12) -> None:
         self._out = out or sys.stdout
@@ -20,12 +20,11 @@ class Relay:
         self._colours = cycle(_COLOURS) if self._out.isatty() else None
 
     def follow(self, name: str, stream: IO[bytes]) -> None:
-        """Print everything that the process writes, until it closes its output. Does not block."""
+        """Start a thread that prints everything from the stream until it is closed."""
         colour = next(self._colours) if self._colours else None
         threading.Thread(target=self._copy, args=(name, colour, stream), daemon=True, name=f"relay-{name}").start()
 
     def write(self, name: str, line: str, colour: int | None = None) -> None:
-        """Print one line."""
         prefix = f"{name:<{self._width}} |"
         shown = prefix if colour is None else f"\x1b[{colour}m{prefix}\x1b[0m"
         with self._lock:

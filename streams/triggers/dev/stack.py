@@ -1,7 +1,7 @@
-"""The whole installation on one machine: a broker, the topics, workers, Celery workers.
+"""Runs all processes of an installation on one machine: workers, the console, Celery workers.
 
-Own code, because the process managers of PyPI (honcho, circus) neither restart what died nor keep children from
-outliving a parent that is killed.
+We have our own process manager because those of PyPI (honcho, circus) neither restart a process that died nor prevent
+children from outliving a killed parent.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _SHORT_LIFE_S = 3.0
 
 @dataclass(slots=True)
 class Service:
-    """One process of the stack, and how to start it again."""
+    """A process of the stack with the command that starts it."""
 
     name: str
     command: Sequence[str | Path]
@@ -37,31 +37,34 @@ class Service:
 
 
 class Stack:
-    """Processes that are started together, watched, and stopped in reverse order. Use it from one thread."""
+    """Starts, watches and stops processes. Not thread-safe."""
 
     def __init__(self, relay: Relay) -> None:
         self._relay = relay
         self.services: list[Service] = []
 
     def start(self, service: Service) -> None:
-        """Start a process and watch it from now on."""
+        """Start a process; `watch` will restart it when it dies."""
         self.services.append(service)
         self._launch(service)
 
     def watch(self) -> None:
-        """Look once after every process; start what has died again, after a moment if it did not live long."""
+        """Check every process once, and restart those that died. Call it repeatedly; it does not block.
+
+        A process that lived for less than three seconds is restarted after a pause of one second.
+        """
         now = time.monotonic()
         for service in self.services:
             code = service.process.poll() if service.process else None
             if code is not None:
                 pause = 1.0 if now - service.started_at < _SHORT_LIFE_S else 0.0
-                self._relay.write(service.name, f"ended with code {code}; it is started again")
+                self._relay.write(service.name, f"ended with code {code}; restarting it")
                 service.process, service.restart_at = None, now + pause
             if service.restart_at is not None and now >= service.restart_at:
                 self._launch(service)
 
     def stop(self) -> None:
-        """Stop everything, the last started first. Nothing is left behind."""
+        """Stop all processes in reverse order. Blocks until they have ended."""
         for service in reversed(self.services):
             if service.process is not None:
                 child_process.stop(service.process, _PATIENCE_S)
@@ -76,34 +79,34 @@ class Stack:
 
 
 def environment(settings: Settings, **more: str) -> dict[str, str]:
-    """The settings as `TRIGGERS_*`, for a child process."""
+    """Return the settings as environment variables `TRIGGERS_*` for a child process."""
     names = settings.__struct_fields__
     return {PREFIX + name.upper(): str(getattr(settings, name)) for name in names} | more
 
 
 def worker_service(settings: Settings, slot: int, port: int) -> Service:
-    """A worker with a slot, a folder and a port of its own."""
-    own = {"TRIGGERS_WEB_PORT": str(port), "TRIGGERS_WORKER_ID": f"worker-{slot}"}
+    """Return the service of a worker with its slot, folder and port."""
+    env = {"TRIGGERS_WEB_PORT": str(port), "TRIGGERS_WORKER_ID": f"worker-{slot}"}
     folder = str(settings.data_dir / f"worker-{slot}")
     command = [sys.executable, "-m", "triggers.cli", "worker", "--data-dir", folder]
-    return Service(f"worker-{slot}", command, environment(settings) | own)
+    return Service(f"worker-{slot}", command, environment(settings) | env)
 
 
 def console_service(settings: Settings, port: int) -> Service:
-    """The console, for this machine's browsers."""
+    """Return the service of the console on a port of 127.0.0.1."""
     return Service(
         "console", [sys.executable, "-m", "triggers.cli", "console", "--port", str(port)], environment(settings)
     )
 
 
 def celery_service(settings: Settings, app: str, number: int, env: Mapping[str, str], cwd: Path) -> Service:
-    """A Celery worker of the app."""
+    """Return the service of a Celery worker of the app."""
     name = f"celery-{number}"
     command = [sys.executable, "-m", "celery", "-A", app, "worker", "-c", "2", "-l", "WARNING", "-n", f"{name}@%h"]
     return Service(name, command, {**environment(settings), **env}, cwd)
 
 
 def make_topics(settings: Settings, relay: Relay) -> None:
-    """Topics of the namespace, those that are missing."""
-    made = create_topics(settings)
-    relay.write("topics", f"created {', '.join(made)}" if made else "all there")
+    """Create the missing topics of the namespace."""
+    created = create_topics(settings)
+    relay.write("topics", f"created {', '.join(created)}" if created else "all topics exist")

@@ -191,7 +191,7 @@ def _findings(result: Result) -> list[dict[str, Any]]:
 def test_an_event_that_no_rule_uses_is_reported_on_stderr(rules: Path) -> None:
     result = _check(rules, ORDERED, "--events", "x,y", "--events", "x", "--json")
 
-    assert result.stderr == f"{rules}: no rule uses 'x,y', given with --events\n"
+    assert result.stderr == f"{rules}: no rule uses 'x,y' of --events\n"
     assert json.loads(result.stdout)[0]["orders"][0]["events"] == {"x": 1}
 
 

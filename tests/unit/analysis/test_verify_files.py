@@ -160,7 +160,7 @@ def test_a_file_without_a_history_is_not_a_success(tmp_path: Path, text: str) ->
     path = tmp_path / "empty.jsonl"
     path.write_text(text)
 
-    with pytest.raises(BadHistory, match=r"empty\.jsonl: there is no history in it"):
+    with pytest.raises(BadHistory, match=r"empty\.jsonl: the file has no history"):
         verify_command.main([str(path)], standalone_mode=False)
 
 

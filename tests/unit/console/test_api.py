@@ -1,4 +1,4 @@
-"""The HTTP API over a recorded log: what it answers is what the analyses say."""
+"""The HTTP API over a recorded log returns what the analyses return."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ async def test_the_past_is_the_fold_up_to_there(client: TestClient[Any, Any]) ->
     assert status == {"place": "instances t_import#0 status", "before": "unstarted", "after": "scheduled"}
 
 
-async def test_causes_are_told_and_drawn(client: TestClient[Any, Any]) -> None:
+async def test_causes_are_returned_and_drawn(client: TestClient[Any, Any]) -> None:
     found = await _get(client, "/api/sessions/s-done/causes?instance=t_report%230")
     drawn = {
         name: await (await client.get(f"/api/sessions/s-done/graph?format={name}")).text()
@@ -93,7 +93,7 @@ async def test_causes_are_told_and_drawn(client: TestClient[Any, Any]) -> None:
     assert drawn["dot"].startswith("digraph ")
 
 
-async def test_a_capsule_comes_as_capture_writes_it_and_verifies(client: TestClient[Any, Any]) -> None:
+async def test_a_capsule_has_the_bytes_of_capture_and_verifies(client: TestClient[Any, Any]) -> None:
     for asked in ("mask=by&mask=rows", "mask=by%0D%0Arows%0D%0A"):
         async with client.get(f"/api/sessions/s-done/capsule?{asked}") as response:
             body = await response.read()
@@ -125,7 +125,7 @@ async def test_rules_are_checked_and_drawn(client: TestClient[Any, Any]) -> None
     assert "app.Import" in drawn
 
 
-async def test_the_orders_of_given_events_are_explored(client: TestClient[Any, Any]) -> None:
+async def test_the_orders_of_named_events_are_explored(client: TestClient[Any, Any]) -> None:
     given = [{"trigger": "page", "kwargs": {"n": 2}}, {"trigger": "page", "kwargs": {"n": 1}}]
     events = "&".join(f"event={quote(json.dumps(event))}" for event in given)
     found = await _post(client, f"/api/check?{events}&event=complete&results=any-time", RULES)
@@ -142,7 +142,7 @@ async def test_a_file_on_the_server_cannot_be_named_as_a_trigger(client: TestCli
         assert not any("root" in one["message"] for one in found["findings"])
 
 
-async def test_a_back_test_tells_what_would_change(client: TestClient[Any, Any]) -> None:
+async def test_a_back_test_reports_what_would_change(client: TestClient[Any, Any]) -> None:
     rules = RULES | {"t_import": {"after": ["page"], "run": "app.Import"}}
     found = await _post(client, "/api/backtest?since=30d", rules)
     same = await _post(client, "/api/backtest?sample=1", RULES)
@@ -151,7 +151,7 @@ async def test_a_back_test_tells_what_would_change(client: TestClient[Any, Any])
     assert (same["sessions"], same["changed"]) == (1, 0)
 
 
-async def test_a_back_test_takes_the_results_that_it_is_given(client: TestClient[Any, Any]) -> None:
+async def test_a_back_test_uses_stubs(client: TestClient[Any, Any]) -> None:
     rules = RULES | {"t_import": {"after": ["page"], "run": "app.Import"}}
     stub = quote('t_import={"rows": 9}')
     unknown = await _post(client, "/api/backtest", rules)
@@ -170,14 +170,16 @@ async def test_a_back_test_takes_the_results_that_it_is_given(client: TestClient
         ("/api/sessions/s-done?at=9", 404, "had no event at that moment"),
         ("/api/sessions/s-done?at=soon", 400, "at: 'soon' is neither an offset nor a time"),
         ("/api/sessions/s-done/changes", 400, "from is missing"),
-        ("/api/sessions/s-done/graph?format=png", 400, "'png', it must be svg, mermaid or dot"),
-        ("/api/sessions?limit=0", 400, "limit is 0, it must be from 1 to 1000"),
+        ("/api/sessions/s-done/graph?format=png", 400, "'png'; it must be svg, mermaid or dot"),
+        ("/api/sessions?limit=0", 400, "limit is 0; it must be from 1 to 1000"),
         ("/api/sessions?limit=x", 400, "limit: invalid literal"),
         ("/api/statistics?stuck_after=5", 400, "stuck_after: '5' is not a duration"),
         ("/api/nothing", 404, "Not Found"),
     ],
 )
-async def test_what_is_wrong_is_said(client: TestClient[Any, Any], path: str, status: int, why: str) -> None:
+async def test_a_wrong_request_is_an_error_that_names_the_parameter(
+    client: TestClient[Any, Any], path: str, status: int, why: str
+) -> None:
     assert why in (await _get(client, path, status))["error"]
 
 
@@ -188,13 +190,15 @@ async def test_what_is_wrong_is_said(client: TestClient[Any, Any], path: str, st
         ("/api/backtest?stub=t_import=[]", "the result of t_import"),
         ("/api/backtest?stub=t_imprt={}", "no task 't_imprt', so it cannot have a stub; did you mean 't_import'?"),
         ("/api/backtest?since=soon", "since: 'soon' is neither a time such as 2024-03-01 nor a duration"),
-        ("/api/backtest?sample=0", "sample is 0, it must be from 1"),
+        ("/api/backtest?sample=0", "sample is 0; it must be from 1"),
         ("/api/check?results=never", "results: 'never' must be at-once or any-time"),
         ("/api/check?event={x", "{x is not an event"),
         ("/api/check?event={%22type%22:%22delete%22}", "fires no trigger"),
     ],
 )
-async def test_what_is_wrong_beside_the_body_is_said(client: TestClient[Any, Any], path: str, why: str) -> None:
+async def test_a_wrong_query_of_a_post_is_an_error_that_names_the_parameter(
+    client: TestClient[Any, Any], path: str, why: str
+) -> None:
     assert why in (await _post(client, path, RULES, 400))["error"]
 
 
@@ -226,7 +230,7 @@ async def test_nothing_can_be_changed(client: TestClient[Any, Any], method: str)
 @pytest.mark.parametrize(
     ("name", "status"), [("localhost:1", 200), ("[::1]:1", 200), ("rebound.example", 403), ("[", 403), ("", 403)]
 )
-async def test_a_console_on_this_machine_answers_to_its_own_names_only(
+async def test_a_console_on_this_machine_rejects_other_host_names(
     client: TestClient[Any, Any], name: str, status: int
 ) -> None:
     for path in ("/", "/api/sessions"):
@@ -242,15 +246,15 @@ async def test_a_console_on_another_interface_answers_to_every_name() -> None:
 
 
 class _Watched(FileSource):
-    """How many read the whole log at once, at most."""
+    """Counts how many threads read the whole log at the same time, and remembers the maximum."""
 
     def __init__(self) -> None:
         super().__init__(log_events())
-        self.reading = self.most = 0
+        self.reading = self.maximum = 0
 
     def every(self) -> Iterator[tuple[str, Event]]:
         self.reading += 1
-        self.most = max(self.most, self.reading)
+        self.maximum = max(self.maximum, self.reading)
         for item in super().every():
             time.sleep(0.002)
             yield item
@@ -266,4 +270,4 @@ async def test_one_question_at_a_time_reads_the_whole_log_and_others_are_answere
         waiting = sum(not task.done() for task in whole)
         await asyncio.gather(*whole)
 
-    assert (source.most, waiting > 0) == (1, True)
+    assert (source.maximum, waiting > 0) == (1, True)

@@ -1,4 +1,4 @@
-"""The pages as a browser without scripts gets them."""
+"""The pages as a browser without scripts receives them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ async def client() -> AsyncIterator[TestClient[Any, Any]]:
 
 
 class _Text(HTMLParser):
-    """Its words, its links, and the elements that run something."""
+    """The words, links and scripts of a page. It asserts that no element has an event handler."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -39,12 +39,12 @@ class _Text(HTMLParser):
         self.feed(page)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = dict(attrs)
-        assert not any(name.startswith("on") for name in given), f"{tag} has a handler: {given}"
+        values = dict(attrs)
+        assert not any(name.startswith("on") for name in values), f"{tag} has a handler: {values}"
         if tag == "script":
-            self.scripts.append(given.get("src"))
+            self.scripts.append(values.get("src"))
         if tag == "a":
-            self.links.append(given["href"] or "")
+            self.links.append(values["href"] or "")
 
     def handle_data(self, data: str) -> None:
         self.words.append(data.strip())
@@ -141,7 +141,7 @@ async def test_rules_are_checked_beside_what_the_application_fires(client: TestC
     assert "'complete'" in page.text
 
 
-async def test_statistics_are_counted_when_asked_for(client: TestClient[Any, Any]) -> None:
+async def test_statistics_are_counted_only_on_request(client: TestClient[Any, Any]) -> None:
     assert "sessions are stuck" not in (await _page(client, "/statistics")).text
     assert "12 events in 3 sessions" in (await _page(client, "/statistics?since=all")).text
     assert "nor a duration" in (await _page(client, "/statistics?since=x", 400)).text
@@ -155,12 +155,12 @@ async def test_a_back_test_shows_what_would_change(client: TestClient[Any, Any])
     assert "t_import#0 has different kwargs (result: unknown) - complete: {}" in page.text
 
 
-async def test_a_back_test_tells_which_result_it_was_given(client: TestClient[Any, Any]) -> None:
+async def test_a_back_test_shows_how_each_result_is_known(client: TestClient[Any, Any]) -> None:
     rules = json.dumps(RULES | {"t_import": {"after": ["page"], "run": "app.Import"}})
     page = await _sent(client, "/backtest", {"rules": rules, "stub": 't_import={"rows": 9}', "reuse": "on"})
 
     assert "(result: stub)" in page.text
-    assert "they are not judged" not in page.text
+    assert "not judged" not in page.text
 
 
 async def test_a_capsule_is_a_timeline(client: TestClient[Any, Any]) -> None:
@@ -170,7 +170,7 @@ async def test_a_capsule_is_a_timeline(client: TestClient[Any, Any]) -> None:
     good = await _sent(client, "/capsule", _upload(body))
     bad = await _sent(client, "/capsule", _upload(body.replace(b'"outcome":"applied"', b'"outcome":"ignored"', 1)))
 
-    assert "It comes to the same here, at each of its 7 events." in good.text
+    assert "The replay gives the same result for each of the 7 events." in good.text
     assert "t_import#0 becomes finished" in good.text
     assert "1 difference" in bad.text
 
@@ -192,7 +192,7 @@ def _upload(body: bytes) -> FormData:
     [
         ("/rules", {"rules": " "}, "rules is missing"),
         ("/backtest", {"rules": "{}", "since": "soon"}, "since: 'soon' is neither a time such as"),
-        ("/backtest", {"rules": "{}", "sample": "0"}, "sample is 0, it must be from 1"),
+        ("/backtest", {"rules": "{}", "sample": "0"}, "sample is 0; it must be from 1"),
         ("/backtest", {"rules": "{"}, "JSON"),
         ("/capsule", {"capsule": "text"}, "capsule is missing"),
     ],

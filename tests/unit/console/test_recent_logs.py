@@ -1,4 +1,4 @@
-"""A session's past is remembered, its present is read."""
+"""The past of a session is cached, its present is read each time."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from triggers.core.view import SessionSummary
 
 
 class _Growing:
-    """A session that has one event more each time it is read."""
+    """A source whose sessions have one more event each time they are read."""
 
     def __init__(self) -> None:
         self.reads: list[str] = []
@@ -54,7 +54,7 @@ def test_what_may_have_grown_is_read_again(moment: Moment) -> None:
     assert len(source.reads) == 3
 
 
-def test_what_was_asked_for_long_ago_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_log_that_was_used_longest_ago_is_dropped_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recent_logs, "_MOST_EVENTS", 2)
     source = _Growing()
     logs = RecentLogs(source)

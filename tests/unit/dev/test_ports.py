@@ -1,4 +1,4 @@
-"""Ports for services that are started next."""
+"""Free ports for services that a test starts next."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ import pytest
 from triggers.dev.ports import free_ports
 
 
-def test_ports_asked_for_together_are_different() -> None:
+def test_ports_of_one_call_are_different() -> None:
     ports = free_ports(50)
 
     assert len(set(ports)) == 50
 
 
-def test_a_port_that_another_process_was_given_is_not_given_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_port_that_another_process_has_claimed_is_not_returned(monkeypatch: pytest.MonkeyPatch) -> None:
     code = "import sys; from triggers.dev.ports import free_ports; print(*free_ports(1), flush=True); sys.stdin.read()"
     other = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     with other:
         assert other.stdout is not None
-        theirs = int(other.stdout.readline())
-        monkeypatch.setattr("triggers.dev.ports._LOWEST", theirs - 10)
-        monkeypatch.setattr("triggers.dev.ports._HIGHEST", theirs + 10)
+        claimed = int(other.stdout.readline())
+        monkeypatch.setattr("triggers.dev.ports._LOWEST", claimed - 10)
+        monkeypatch.setattr("triggers.dev.ports._HIGHEST", claimed + 10)
 
-        ours = free_ports(10)
+        ports = free_ports(10)
         other.communicate()
 
-    assert theirs not in ours
+    assert claimed not in ports
 
 
 def test_a_process_that_asks_for_many_ports_keeps_few_sockets_open() -> None:
@@ -42,7 +42,7 @@ def test_a_process_that_asks_for_many_ports_keeps_few_sockets_open() -> None:
     assert len(list(Path("/dev/fd").iterdir())) - before <= 100
 
 
-def test_a_port_on_which_somebody_listens_is_never_given(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_port_on_which_a_process_listens_is_never_returned(monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         low = taken.getsockname()[1]
@@ -52,7 +52,7 @@ def test_a_port_on_which_somebody_listens_is_never_given(monkeypatch: pytest.Mon
         assert low not in free_ports(8)
 
 
-def test_ports_are_none_that_an_outgoing_connection_can_be_given() -> None:
+def test_ports_are_below_those_of_outgoing_connections() -> None:
     with socket.socket() as server, socket.socket() as client:
         server.bind(("127.0.0.1", 0))
         server.listen()

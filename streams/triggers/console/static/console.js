@@ -1,4 +1,5 @@
-// The slider: asks for the page at another event and shows its lower part. Without it the links do the same.
+// Makes the slider work: it loads the page for another event and replaces the lower part of this page.
+// Without scripts, the links lead to the same pages.
 "use strict";
 
 const form = document.getElementById("travel");
@@ -7,20 +8,20 @@ if (form) {
   const slider = document.getElementById("step");
   const number = document.getElementById("number");
   const offsets = JSON.parse(form.dataset.offsets);
-  let asked = null;
+  let request = null;
   let waiting = 0;
 
   const show = async (url) => {
-    asked?.abort();
-    asked = new AbortController();
+    request?.abort();
+    request = new AbortController();
     try {
-      const response = await fetch(url, { signal: asked.signal });
+      const response = await fetch(url, { signal: request.signal });
       const page = new DOMParser().parseFromString(await response.text(), "text/html");
-      const found = page.getElementById("moment") ?? page.querySelector("main");
-      document.getElementById("moment").replaceChildren(...found.childNodes);
+      const part = page.getElementById("moment") ?? page.querySelector("main");
+      document.getElementById("moment").replaceChildren(...part.childNodes);
       history.replaceState(null, "", url);
     } catch (error) {
-      if (error.name !== "AbortError") document.getElementById("moment").textContent = `No answer: ${error.message}`;
+      if (error.name !== "AbortError") document.getElementById("moment").textContent = `The console does not answer: ${error.message}`;
     }
   };
 
@@ -39,7 +40,7 @@ if (form) {
   const follow = () => travel(Number(slider.value));
 
   slider.addEventListener("input", follow);
-  if (slider.value !== number.textContent) follow(); // moved before this script was there
+  if (slider.value !== number.textContent) follow(); // the slider was moved before this script was loaded
 
   document.addEventListener("click", (click) => {
     const link = click.target.closest?.("#moment a[href*='?at=']");
