@@ -1,4 +1,4 @@
-"""How far the executors are, as Kafka's own tools show it."""
+"""The progress of the executors, as Kafka's own tools show it."""
 
 from __future__ import annotations
 
@@ -14,43 +14,43 @@ _ELECTING = {KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABL
 
 
 def lag(settings: Settings) -> int:
-    """Offsets of the commands topic beyond what the executors have committed; transaction markers count, too.
+    """Returns how far the executors' committed offsets are behind the end. Transaction markers count, too.
 
-    Waits while a topic that was made a moment ago has no leader.
+    Waits while a new topic has no leader.
     """
-    found: list[int] = []
+    lags: list[int] = []
 
-    def is_known() -> bool:
+    def is_readable() -> bool:
         try:
-            found.append(_lag(settings))
+            lags.append(_lag(settings))
         except KafkaException as error:
             if error.args[0].code() not in _ELECTING:
                 raise
-        return bool(found)
+        return bool(lags)
 
-    wait_until(is_known, "the partitions of the commands topic have leaders")
-    return found[0]
+    wait_until(is_readable, "the partitions of the commands topic have leaders")
+    return lags[0]
 
 
 def _lag(settings: Settings) -> int:
     names = Topology(settings.namespace)
-    asking = Consumer({"bootstrap.servers": settings.brokers, "group.id": names.executors})
+    consumer = Consumer({"bootstrap.servers": settings.brokers, "group.id": names.executors})
     try:
-        places = [TopicPartition(names.commands, p) for p in range(settings.partitions)]
-        ends = {tp.partition: asking.get_watermark_offsets(tp, timeout=30)[1] for tp in places}
-        return sum(ends[tp.partition] - max(tp.offset, 0) for tp in asking.committed(places, timeout=30))
+        partitions = [TopicPartition(names.commands, p) for p in range(settings.partitions)]
+        ends = {tp.partition: consumer.get_watermark_offsets(tp, timeout=30)[1] for tp in partitions}
+        return sum(ends[tp.partition] - max(tp.offset, 0) for tp in consumer.committed(partitions, timeout=30))
     finally:
-        asking.close()
+        consumer.close()
 
 
 def finished_beyond_the_commit(settings: Settings, partition: int) -> int:
-    """Commands that the last commit of a partition knows to be finished, behind one that is not."""
+    """Returns how many commands beyond a partition's committed offset its ledger marks as finished."""
     names = Topology(settings.namespace)
-    asking = Consumer({"bootstrap.servers": settings.brokers, "group.id": names.executors})
+    consumer = Consumer({"bootstrap.servers": settings.brokers, "group.id": names.executors})
     try:
-        commit = asking.committed([TopicPartition(names.commands, partition)], timeout=30)[0]
+        commit = consumer.committed([TopicPartition(names.commands, partition)], timeout=30)[0]
     finally:
-        asking.close()
+        consumer.close()
     start = max(commit.offset, 0)
     is_finished = finished_beyond(start, commit.metadata)
     return sum(

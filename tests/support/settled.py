@@ -1,4 +1,4 @@
-"""Waiting until the workers have processed everything."""
+"""Waits until the workers have processed everything."""
 
 from __future__ import annotations
 
@@ -19,23 +19,24 @@ _ELECTING = {
 
 
 def group_lag(settings: Settings) -> int:
-    """Records of the events topic beyond what the workers' group has committed, as `kafka-consumer-groups` shows it."""
+    """Returns the lag of the workers' group on the events topic, as `kafka-consumer-groups` shows it."""
     names = Topology(settings.namespace)
-    asking = Consumer({"bootstrap.servers": settings.brokers, "group.id": names.agents})
+    consumer = Consumer({"bootstrap.servers": settings.brokers, "group.id": names.agents})
     try:
-        places = [TopicPartition(names.events, p) for p in range(settings.partitions)]
-        committed = asking.committed(places, timeout=30)
-        ends = {tp.partition: asking.get_watermark_offsets(tp, timeout=30)[1] for tp in places}
-        # A broker that has just begun may tell ends before what is committed: no partition makes up for another.
+        partitions = [TopicPartition(names.events, p) for p in range(settings.partitions)]
+        committed = consumer.committed(partitions, timeout=30)
+        ends = {tp.partition: consumer.get_watermark_offsets(tp, timeout=30)[1] for tp in partitions}
+        # A broker that has just started may return an end below the committed offset. `abs` keeps that partition from
+        # cancelling the lag of another.
         return sum(abs(ends[tp.partition] - max(tp.offset, 0)) for tp in committed)
     finally:
-        asking.close()
+        consumer.close()
 
 
 def wait_until_processed(settings: Settings, timeout_s: float = PATIENCE_S) -> None:
-    """Until every worker that the test has started is ready, and the group's lag is 0.
+    """Waits until every worker that the test has started is ready and the group's lag is 0.
 
-    The lag alone does not tell: where all offsets are committed already, it is 0 before anybody is up.
+    The lag alone is not enough: if all offsets are committed already, it is 0 before any worker is up.
     """
     for worker in workers_of(settings):
         worker.wait_ready(timeout_s)
@@ -43,7 +44,7 @@ def wait_until_processed(settings: Settings, timeout_s: float = PATIENCE_S) -> N
 
 
 def _is_processed(settings: Settings) -> bool:
-    """Not while a leader is being elected, as on a broker that has just begun, or of a topic that was just made."""
+    """Returns whether the lag is 0. False while a leader is being elected, such as on a new broker or topic."""
     try:
         return group_lag(settings) == 0
     except KafkaException as error:

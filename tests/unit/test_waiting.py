@@ -18,7 +18,7 @@ def test_a_failing_wait_tells_the_values_that_its_condition_saw_last() -> None:
 
     assert str(failed.value).startswith("not within 0 s: seven records are there")
     assert "topic is events" in str(failed.value)
-    assert "count_records() gave 6" in str(failed.value)
+    assert "count_records() returned 6" in str(failed.value)
 
 
 def test_of_a_long_value_the_end_is_told() -> None:
