@@ -12,7 +12,7 @@ from tests.chaos.campaign import run
 from tests.chaos.disks import own_mounts
 from tests.chaos.faults import FAMILIES, FAULTS
 from tests.chaos.plan import Plan
-from tests.chaos.report import dumped, show
+from tests.chaos.report import dump_json, print_report
 
 _FOLDER = click.Path(path_type=Path, resolve_path=True)
 
@@ -41,12 +41,12 @@ def main(as_json: bool, faults: tuple[str, ...], families: tuple[str, ...], **op
     own_mounts()
     plan = Plan(**options, faults=(*faults, *(name for name, fault in FAULTS.items() if fault.family in families)))
     outcome = run(plan)
-    report = dumped(outcome)
+    report = dump_json(outcome)
     (plan.folder / "report.json").write_text(report + "\n")
     if as_json:
         click.echo(report)
     else:
-        show(outcome, Console(width=110))
+        print_report(outcome, Console(width=110))
     sys.exit(not outcome.is_clean)
 
 

@@ -76,7 +76,7 @@ def disk_wiped(world: World, shot: Shot) -> Steps:
     """The worker is killed and comes back without its data."""
     agent = world.agents[shot.target]
     agent.crash()
-    _empty(agent.folder)
+    _empty_folder(agent.folder)
     yield shot.hold_s
     agent.up()
 
@@ -91,7 +91,7 @@ def disk_stale(world: World, shot: Shot) -> Steps:
     agent.up()
     yield shot.hold_s
     agent.crash()
-    _empty(agent.folder)
+    _empty_folder(agent.folder)
     while shutil.disk_usage(agent.folder).free < _size(copy):  # wait while its disk is full
         yield 1.0
     shutil.copytree(copy, agent.folder, dirs_exist_ok=True)
@@ -105,7 +105,7 @@ def disk_corrupt(world: World, shot: Shot) -> Steps:
     agent.crash()
     for file in sorted(agent.folder.glob("**/*.db/*")):
         if file.name[:4] not in {"LOCK", "LOG"} and chance.random() < 0.5 and file.stat().st_size:
-            _scratch(file, chance)
+            _corrupt_file(file, chance)
     yield 0.5
     agent.up()
 
@@ -148,7 +148,7 @@ def network_cut(world: World, shot: Shot) -> Steps:
     door.open()
 
 
-def _empty(folder: Path) -> None:
+def _empty_folder(folder: Path) -> None:
     for entry in folder.iterdir() if folder.exists() else ():
         if entry.is_dir():
             shutil.rmtree(entry)
@@ -161,7 +161,7 @@ def _size(folder: Path) -> int:
     return sum(file.stat().st_size + _BLOCK for file in folder.glob("**/*"))
 
 
-def _scratch(file: Path, chance: Random) -> None:
+def _corrupt_file(file: Path, chance: Random) -> None:
     with suppress(OSError), file.open("r+b") as target:
         target.seek(chance.randrange(file.stat().st_size))
         target.write(chance.randbytes(64))

@@ -21,7 +21,7 @@ from tests.chaos.hasty import Hasty
 from tests.chaos.oracle import judge
 from tests.chaos.plan import Plan
 from tests.chaos.verdict import Verdict
-from tests.chaos.world import NotStarted, World, started
+from tests.chaos.world import NotStarted, World, start_world
 
 from triggers.celery.ledger import finished_beyond
 from triggers.client.consumer_lag import consumer_lag
@@ -67,7 +67,7 @@ def main(folder: Path, commands_per_s: float, payload_bytes: int, freeze_s: floa
     plan = Plan(
         seed=0, duration_s=0, folder=folder, agents=machines["agents"], celery_workers=machines["celery_workers"]
     )
-    with started(plan) as world:
+    with start_world(plan) as world:
         for executor in world.executors:
             executor.crash()
         measured = _Backlog(world, Hasty(world.settings, commands_per_s, payload_bytes)).run(freeze_s)

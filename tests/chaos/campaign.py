@@ -18,7 +18,7 @@ from tests.chaos.producers import PasserBy
 from tests.chaos.schedule import Kind, Shot, schedule
 from tests.chaos.verdict import Verdict
 from tests.chaos.watch import Stall, Watch
-from tests.chaos.world import LOG, World, started
+from tests.chaos.world import LOG, World, start_world
 
 from triggers.processing.exits import ExitCode
 
@@ -60,7 +60,7 @@ class Outcome:
 
 def run(plan: Plan) -> Outcome:
     """Runs the campaign of a plan. Blocks for its duration and some more minutes. Raises NotStarted."""
-    with started(plan) as world:
+    with start_world(plan) as world:
         world.wait_until_ready()
         outcome = Outcome(plan, schedule(plan.seed, plan.duration_s, _kinds(plan), world.things(), plan.calm_s))
         watch = Watch(world.settings)
@@ -80,7 +80,7 @@ def run(plan: Plan) -> Outcome:
         watch.finish()
         outcome.gaps = dict(gaps.finish())
         outcome.verdict = judge(gather(world, is_drained=outcome.is_drained, tallies=watch.tallies))
-        _note(world, outcome, watch.stalls, hits)
+        _fill_outcome(world, outcome, watch.stalls, hits)
     return outcome
 
 
@@ -112,7 +112,7 @@ def _strike_all(world: World, outcome: Outcome) -> list[_Hit]:
             outcome.struck[hits[-1].shot.kind] += 1
         for hit in hits:
             if not hit.is_over and time.monotonic() >= hit.next_at:
-                _go_on(world, hit)
+                _step_on(world, hit)
         if not waiting and now - began >= world.plan.duration_s and all(hit.is_over for hit in hits):
             return hits
         world.tend()
@@ -124,7 +124,7 @@ def _begin(world: World, shot: Shot, now: float) -> _Hit:
     return _Hit(shot, FAULTS[shot.kind].strike(world, shot), now, now, frozenset(struck))
 
 
-def _go_on(world: World, hit: _Hit) -> None:
+def _step_on(world: World, hit: _Hit) -> None:
     pause = next(hit.steps, None)
     hit.is_over = pause is None
     hit.next_at = time.monotonic() + (pause or 0.0)
@@ -140,7 +140,7 @@ def _drain(world: World, watch: Watch, passer_by: PasserBy, outcome: Outcome) ->
     outcome.drain_s += time.monotonic() - began
 
 
-def _note(world: World, outcome: Outcome, stalls: list[Stall], hits: list[_Hit]) -> None:
+def _fill_outcome(world: World, outcome: Outcome, stalls: list[Stall], hits: list[_Hit]) -> None:
     outcome.published = sum(len(producer.published) for producer in world.producers)
     outcome.repeated = sum(producer.published.repeated for producer in world.producers)
     doors = world.brokers.doors.values()

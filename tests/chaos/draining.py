@@ -45,13 +45,13 @@ def drain(world: World, watch: Watch, passer_by: PasserBy) -> bool:
             return True
         if now - moved_at > _STILL_S:
             passer_by.pass_by()
-            world.relay.write("chaos", f"nothing moves: {_left(world, watch)}")
+            world.relay.write("chaos", f"nothing moves: {_describe_rest(world, watch)}")
             moved_at = now
-    world.relay.write("chaos", f"not everything is done: {_left(world, watch)}")
+    world.relay.write("chaos", f"not everything is done: {_describe_rest(world, watch)}")
     return False
 
 
-def _left(world: World, watch: Watch) -> str:
+def _describe_rest(world: World, watch: Watch) -> str:
     """Describes what is left to do, and which worker owns it."""
     owners = {agent.service.name: agent.partitions() for agent in world.agents}
     try:

@@ -17,7 +17,7 @@ from confluent_kafka import Consumer, Message, TopicPartition
 from tests.chaos.producers import Place, Published
 from tests.chaos.tally import Tally
 from tests.chaos.world import World
-from tests.support.partition_files import reached_by, rows_of_partition
+from tests.support.partition_files import read_reached_offset, read_rows
 from tests.support.topic_reader import read_topic, stream_topic
 
 from triggers.client.session_reader import SessionReader
@@ -140,8 +140,8 @@ def gather(world: World, *, is_drained: bool, tallies: Tallies | None = None) ->
         settings=settings,
         is_drained=is_drained,
         files=_files(world),
-        done=_done(settings, names.agents, names.events),
-        executors_done=_done(settings, names.executors, names.commands),
+        done=_committed_offsets(settings, names.agents, names.events),
+        executors_done=_committed_offsets(settings, names.executors, names.commands),
         published=[producer.published for producer in world.producers],
         letters=_letters(settings),
         views=views,
@@ -166,7 +166,7 @@ def _letters(settings: Settings) -> Counter[Place]:
     return Counter((letter.partition, letter.offset) for letter in letters)
 
 
-def _done(settings: Settings, group: str, topic: str) -> dict[int, int]:
+def _committed_offsets(settings: Settings, group: str, topic: str) -> dict[int, int]:
     consumer = Consumer({"bootstrap.servers": settings.brokers, "group.id": group, "enable.auto.commit": False})
     try:
         partitions = [TopicPartition(topic, partition) for partition in range(settings.partitions)]
@@ -213,7 +213,7 @@ def _read_files(world: World) -> Rows:
     for agent in world.agents:
         agent.stop()
     return {
-        partition: rows_of_partition(_latest([owner, *(folder for folder, _ in owned)], partition), partition)
+        partition: read_rows(_latest([owner, *(folder for folder, _ in owned)], partition), partition)
         for owner, partitions in owned
         for partition in partitions
     }
@@ -221,4 +221,4 @@ def _read_files(world: World) -> Rows:
 
 def _latest(folders: Sequence[Path], partition: int) -> Path:
     """Returns the first folder whose file of the partition has got furthest."""
-    return max(folders, key=lambda folder: reached_by(folder, partition))
+    return max(folders, key=lambda folder: read_reached_offset(folder, partition))

@@ -10,7 +10,7 @@ from rich.table import Table
 from tests.chaos.campaign import Outcome
 
 
-def as_json(outcome: Outcome) -> dict[str, Any]:
+def report_fields(outcome: Outcome) -> dict[str, Any]:
     """Returns the report as a JSON object."""
     plan, verdict = outcome.plan, outcome.verdict
     return {
@@ -49,12 +49,12 @@ def as_json(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def dumped(outcome: Outcome) -> str:
+def dump_json(outcome: Outcome) -> str:
     """Returns the report as indented JSON."""
-    return json.dumps(as_json(outcome), indent=2)
+    return json.dumps(report_fields(outcome), indent=2)
 
 
-def show(outcome: Outcome, console: Console) -> None:
+def print_report(outcome: Outcome, console: Console) -> None:
     """Prints two tables and samples of what was lost or wrong."""
     console.print(_faults(outcome))
     console.print(_counts(outcome))

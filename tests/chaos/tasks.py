@@ -30,7 +30,7 @@ publisher = ResultPublisher(installed_settings())
 _SECONDS = 0.002
 
 
-def note(task_id: str) -> None:
+def write_execution(task_id: str) -> None:
     """Appends a line for an execution, which stays even if the process is killed."""
     executions = os.open(os.environ["CHAOS_EXECUTIONS"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     try:
@@ -42,7 +42,7 @@ def note(task_id: str) -> None:
 @app.task(bind=True)
 def work(self: Any, **triggers: object) -> dict[str, object]:
     """Sleeps for a moment and returns the names of its triggers."""
-    note(self.request.id)
+    write_execution(self.request.id)
     time.sleep(_SECONDS)
     return {"triggers": sorted(triggers)}
 
@@ -50,7 +50,7 @@ def work(self: Any, **triggers: object) -> dict[str, object]:
 @app.task(bind=True)
 def reports_twice(self: Any, **triggers: object) -> dict[str, object]:
     """Publishes its result twice, as a worker does that has lost the acknowledgement."""
-    note(self.request.id)
+    write_execution(self.request.id)
     command = current_command()
     event = TaskFinished(instance=command.instance, attempt=command.attempt, result=b'{"triggers": ["t_import"]}')
     publisher.publish(command, event)
@@ -60,7 +60,7 @@ def reports_twice(self: Any, **triggers: object) -> dict[str, object]:
 @app.task(bind=True)
 def fails(self: Any, **_triggers: object) -> None:
     """Raises."""
-    note(self.request.id)
+    write_execution(self.request.id)
     raise ValueError("as planned")
 
 
@@ -71,7 +71,7 @@ class Retries(TriggerTask):
     max_retries = 1
 
     def _run(self, context: TaskContext) -> dict[str, object]:  # noqa: ARG002  # the framework's signature
-        note(self.request.id)
+        write_execution(self.request.id)
         if self.request.retries == 0:
             raise self.retry(OSError("not yet"), cooldown=0.5)
         return {"retries": self.request.retries}

@@ -115,7 +115,7 @@ class World:
 
 
 @contextmanager
-def started(plan: Plan) -> Iterator[World]:
+def start_world(plan: Plan) -> Iterator[World]:
     """Starts the installation and stops it at the end of the `with`."""
     if (plan.folder / LOG).exists():  # the data of an earlier campaign
         shutil.rmtree(plan.folder)

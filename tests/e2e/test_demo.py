@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from confluent_kafka.admin import AdminClient
-from tests.support.left_processes import processes_of, run_mark
+from tests.support.left_processes import find_processes, make_mark
 from tests.support.program import Program, environment, run
 from tests.support.topic_reader import wait_until
 
@@ -44,14 +44,14 @@ def test_a_worker_killed_in_the_middle_of_the_demo_loses_and_repeats_nothing(set
 def test_ctrl_c_in_the_middle_of_the_demo_leaves_nothing(settings: Settings, tmp_path: Path) -> None:
     temporary = tmp_path / "temporary"
     temporary.mkdir()
-    mark = run_mark()
+    mark = make_mark()
     env = environment(settings, TMPDIR=str(temporary), **mark)
 
     with Program(tmp_path, "demo", "--broker", settings.brokers, "--keep", str(tmp_path / "kept"), env=env) as demo:
-        wait_until(lambda: len(list(processes_of(mark))) > 5, "the stack is running")
+        wait_until(lambda: len(list(find_processes(mark))) > 5, "the stack is running")
         assert demo.interrupt() == 130
 
-    wait_until(lambda: not list(processes_of(mark)), "no process is left")
+    wait_until(lambda: not list(find_processes(mark)), "no process is left")
     assert list(temporary.iterdir()) == []
     assert _topics(settings) == []
 

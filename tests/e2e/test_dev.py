@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.left_processes import processes_of, run_mark
+from tests.support.left_processes import find_processes, make_mark
 from tests.support.program import Program, environment
 from tests.support.topic_reader import wait_until
 
@@ -24,7 +24,7 @@ RULES = {"t_importSubject": {"after": ["firstPageReceived", "complete"], "run": 
 def test_the_stack_answers_the_command_line_and_is_gone_after_ctrl_c(tmp_path: Path) -> None:
     temporary = tmp_path / "temporary"
     temporary.mkdir()
-    mark = run_mark()
+    mark = make_mark()
 
     with Program(tmp_path, "dev", env=environment(None, TMPDIR=str(temporary), **mark)) as dev:
         dev.wait_for("Ctrl-C ends it all")
@@ -40,19 +40,19 @@ def test_the_stack_answers_the_command_line_and_is_gone_after_ctrl_c(tmp_path: P
 
     assert in_console == session
     assert [(one["name"], one["status"]) for one in session["instances"]] == [("t_importSubject#0", "finished")]
-    wait_until(lambda: not list(processes_of(mark)), "no process is left")
+    wait_until(lambda: not list(find_processes(mark)), "no process is left")
     assert list(temporary.iterdir()) == []
 
 
 def test_a_stack_that_is_killed_takes_its_processes_with_it(tmp_path: Path) -> None:
-    mark = run_mark()
+    mark = make_mark()
 
     with Program(tmp_path, "dev", "--celery-workers", "0", env=environment(None, **mark)) as dev:
         dev.wait_for("Ctrl-C ends it all")
-        assert len(list(processes_of(mark))) >= 3, "the program itself, a broker and a worker"
+        assert len(list(find_processes(mark))) >= 3, "the program itself, a broker and a worker"
         dev.end(signal.SIGKILL)
 
-    wait_until(lambda: not list(processes_of(mark)), "no process is left")
+    wait_until(lambda: not list(find_processes(mark)), "no process is left")
 
 
 def _is_over(session: dict[str, Any]) -> bool:

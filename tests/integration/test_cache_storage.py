@@ -11,7 +11,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from tests.support.histories import CURATED, DATA, RANDOM, assert_reproduced, every
+from tests.support.histories import CURATED, DATA, RANDOM, assert_reproduced, sampling_step
 from tests.support.redis_server import RedisServer
 from tests.support.session_hammer import PAGES, assert_no_update_is_lost
 from tests.support.storage_driver import StorageDriver
@@ -69,7 +69,7 @@ def test_recorded_histories_are_reproduced_through_redis(
     results = verify_files(
         [DATA / file],
         lambda: StorageDriver(lambda uid: CacheStorageBackend(prefix + uid, cache)),
-        every=every(name, file),
+        every=sampling_step(name, file),
     )
 
     assert_reproduced(name, file, results)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import msgspec
 import pytest
-from tests.support.commands import command, issue
+from tests.support.commands import issue_commands, make_command
 from tests.support.topic_reader import wait_until
 from tests.support.topic_setup import create_topics
 
@@ -45,7 +45,7 @@ def most_in_hand(reader: Reader, commands: int) -> int:
 
 
 def test_a_celery_worker_holds_no_more_commands_than_it_may(settings: Settings, reader: Reader) -> None:
-    issue(settings, [command("app.task", f"s{n}", 0) for n in range(5000)])
+    issue_commands(settings, [make_command("app.task", f"s{n}", 0) for n in range(5000)])
 
     reader.start()
 
@@ -57,7 +57,7 @@ def test_a_celery_worker_holds_no_more_bytes_than_it_may(
 ) -> None:
     monkeypatch.setattr(reading, "_MOST_BYTES", 100_000)
     large = {"page": {"text": "x" * 20_000}}
-    issue(settings, [command("app.task", f"s{n}", 0, kwargs=large) for n in range(1000)])
+    issue_commands(settings, [make_command("app.task", f"s{n}", 0, kwargs=large) for n in range(1000)])
 
     reader.start()
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from tests.support.celery_process import celery_worker
-from tests.support.commands import Results, command, events, issue, wait_for_results
+from tests.support.commands import Results, issue_commands, make_command, read_events, wait_for_results
 from tests.support.topic_setup import create_topics
 
 from triggers.core.commands import RunTask
@@ -58,7 +58,7 @@ CLASSIC = {
 
 
 def _named(name: str, number: int = 0, **fields: Any) -> RunTask:  # noqa: ANN401  # of RunTask
-    return command(f"{TASKS}.{name}", ODD_SESSION, number, **fields)
+    return make_command(f"{TASKS}.{name}", ODD_SESSION, number, **fields)
 
 
 def _commands(*, children: bool) -> dict[str, RunTask]:
@@ -69,7 +69,7 @@ def _commands(*, children: bool) -> dict[str, RunTask]:
         for n, value in enumerate([None, 0, [], {"a": 1}, [7], "text"], start=1)
     }
     classic = {
-        f"classic {name}": command("tests.Classic", ODD_SESSION, n, kwargs={"page": page})
+        f"classic {name}": make_command("tests.Classic", ODD_SESSION, n, kwargs={"page": page})
         for n, (name, page) in enumerate(CLASSIC.items())
     }
     others = {
@@ -77,7 +77,7 @@ def _commands(*, children: bool) -> dict[str, RunTask]:
         "echo": _named("echo", attempt=3, depth=2, kwargs=PAGE, using="celery"),
         "ignores_result": _named("ignores_result"),
         "runner": _named("echo", 1, using="threading"),
-        "exhausted": command("tests.Classic", ODD_SESSION, 99, depth=2, kwargs={"page": {"do": "retry"}}),
+        "exhausted": make_command("tests.Classic", ODD_SESSION, 99, depth=2, kwargs={"page": {"do": "retry"}}),
     }
     return failing | plain | classic | others
 
@@ -96,11 +96,11 @@ def test_every_end_of_a_task_is_one_outcome(
 ) -> None:
     create_topics(settings)
     commands = _commands(children="prefork" in options[0])
-    issue(settings, commands.values())
+    issue_commands(settings, commands.values())
 
     with celery_worker(settings, *options, **environment) as worker:
         found = wait_for_results(settings, commands.values(), worker)
-        issue(settings, [last := _named("quick")])
+        issue_commands(settings, [last := _named("quick")])
         found = wait_for_results(settings, [last], worker)
         code = worker.terminate()
 
@@ -166,7 +166,7 @@ def _check_starts(settings: Settings, commands: dict[str, RunTask]) -> None:
     """Whatever ran was announced before its result, and a task may fire."""
     seen: set[str] = set()
     fired = []
-    for session, event in events(settings):
+    for session, event in read_events(settings):
         if isinstance(event, TaskStarted):
             seen.add(f"{session}/{event.instance}/{event.attempt}")
         elif isinstance(event, TriggerFired):

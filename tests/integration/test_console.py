@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
-from tests.support.browser import Complaints, running_browser
+from tests.support.browser import Complaints, run_browser
 from tests.support.console_log import HOSTILE, log_lines
 from tests.support.program import Program, environment, run, run_json
 from tests.support.worker_process import WorkerProcess
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.broker
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with running_browser() as browser:
+    with run_browser() as browser:
         yield browser
 
 

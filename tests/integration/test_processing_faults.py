@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from tests.support.fold_oracle import assert_equals_fold
-from tests.support.partition_files import assert_files_equal_fold, scratch
+from tests.support.partition_files import assert_files_equal_fold, corrupt_file
 from tests.support.questionnaires import Application, Load, interleaved
 from tests.support.settled import wait_until_processed
 from tests.support.topic_reader import wait_until
@@ -162,7 +162,7 @@ def test_a_block_that_a_query_cannot_read_ends_the_worker_and_is_rebuilt(setting
             worker.start()
             worker.wait_ready()
         worker.kill()
-        scratch(next(worker.data.glob("**/*.sst")))
+        corrupt_file(next(worker.data.glob("**/*.sst")))
         worker.start()
         worker.wait_ready()
 

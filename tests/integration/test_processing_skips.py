@@ -14,7 +14,7 @@ from msgspec import structs
 from tests.chaos.brokers import Brokers
 from tests.chaos.doors import Answers, Door
 from tests.chaos.wire import Api
-from tests.support.event_reader import EventReader, reading
+from tests.support.event_reader import EventReader, open_reader
 from tests.support.fold_oracle import assert_equals_fold
 from tests.support.questionnaires import Application
 from tests.support.settled import wait_until_processed
@@ -74,7 +74,7 @@ def refuse_until_it_stops(reader: EventReader) -> Stop:
 def test_records_that_were_left_out_once_are_fetched_again(settings: Settings, first: int, count: int) -> None:
     create_topics(settings)
     publish(settings, 100)
-    with reading(settings) as reader:
+    with open_reader(settings) as reader:
         reader.plant(consumer=lambda real: SkippingConsumer(real, first, count, times=1))
         reader.member.join()
 
@@ -86,7 +86,7 @@ def test_records_that_were_left_out_once_are_fetched_again(settings: Settings, f
 def test_records_that_are_left_out_every_time_end_the_worker(settings: Settings, first: int, count: int) -> None:
     create_topics(settings)
     publish(settings, 100)
-    with reading(settings) as reader:
+    with open_reader(settings) as reader:
         reader.plant(consumer=lambda real: SkippingConsumer(real, first, count, times=-1))
         reader.member.join()
 
@@ -105,7 +105,7 @@ def test_markers_are_passed_and_committed_only_when_nothing_else_is_there(settin
         producer.begin_transaction()
         producer.produce(names.events, b"event", partition=0)
         producer.commit_transaction(30)
-    with reading(settings) as reader:
+    with open_reader(settings) as reader:
         reader.member.join()
 
         assert reader.read_until(38) == list(range(0, 40, 2))
@@ -149,7 +149,7 @@ def test_late_answers_make_a_takeover_slow_and_skip_nothing(late: tuple[Door, Se
     door, settings = late
     create_topics(settings)
     publish(settings, 2_000)
-    with reading(settings, SMALL_FETCHES) as reader:
+    with open_reader(settings, SMALL_FETCHES) as reader:
         door.answers = Answers(apis=frozenset({api}), client=b"reader", delay_s=LATE_S)
         reader.member.join()
 
@@ -194,7 +194,7 @@ def test_a_partition_that_is_read_from_a_late_answer_is_noticed_and_mended(late:
     publish(settings, 20_000)
     for partition in range(settings.partitions):  # otherwise where to begin is asked for, and all answers are there
         commit(settings, 0, partition)
-    with reading(settings, SMALL_FETCHES) as reader:
+    with open_reader(settings, SMALL_FETCHES) as reader:
         reader.plant(partitions=partial(PartitionsSetBySeek, count=settings.partitions))
         door.answers = Answers(apis=frozenset({Api.LIST_OFFSETS}), client=b"reader", delay_s=LATE_S)
         reader.member.join()

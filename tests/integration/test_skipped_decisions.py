@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
-from tests.support.skipping_clients import SkippingConsumer, skipping
+from tests.support.skipping_clients import SkippingConsumer, make_skipping_class
 from tests.support.topic_reader import wait_until
 
 from triggers.client import decision_consumer
@@ -82,7 +82,7 @@ def test_decisions_that_the_client_left_out_are_handed_over_in_order(
     settings: Settings, topic: str, monkeypatch: pytest.MonkeyPatch, first: int, length: int
 ) -> None:
     numbers, told = decided(settings, topic), list[int]()
-    faulty = skipping(first, length)
+    faulty = make_skipping_class(first, length)
     monkeypatch.setattr(decision_consumer, "Consumer", faulty)
 
     with Running(settings, lambda decision: told.append(decision.offset)) as running:
@@ -97,7 +97,7 @@ def test_decisions_wait_in_their_order_while_one_is_tried_again(
     settings: Settings, topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     numbers, told = decided(settings, topic), list[int]()
-    faulty: type[SkippingConsumer] = skipping(20, 9)
+    faulty: type[SkippingConsumer] = make_skipping_class(20, 9)
     monkeypatch.setattr(decision_consumer, "Consumer", faulty)
     refused = set[int]()
 
@@ -119,7 +119,7 @@ def test_a_client_that_leaves_them_out_every_time_ends_the_runner(
 ) -> None:
     numbers, told = decided(settings, topic), list[int]()
     with monkeypatch.context() as planted:
-        planted.setattr(decision_consumer, "Consumer", skipping(12, 2, always=True))
+        planted.setattr(decision_consumer, "Consumer", make_skipping_class(12, 2, always=True))
         with Running(settings, lambda decision: told.append(decision.offset)) as running:
             wait_until(lambda: running.has_ended, "it gives up")
 

@@ -9,7 +9,7 @@ from threading import Event
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
-from tests.support.skipping_clients import SkippingConsumer, skipping
+from tests.support.skipping_clients import SkippingConsumer, make_skipping_class
 from tests.support.topic_setup import create_topics
 
 from triggers.processing import restore, second_restore
@@ -132,7 +132,7 @@ def test_rows_that_a_client_left_out_are_restored_all_the_same(  # noqa: PLR0913
     length: int,
 ) -> None:
     rows = write_changelog(settings, names.changelog)
-    faulty = skipping(first, length)
+    faulty = make_skipping_class(first, length)
     monkeypatch.setattr(module, "Consumer", first_faulty(faulty))
 
     assert files.restore() == rows
@@ -160,7 +160,7 @@ def test_clients_that_leave_them_out_every_time_end_the_worker_and_nothing_beyon
 ) -> None:
     rows = write_changelog(settings, names.changelog)
     with monkeypatch.context() as planted:
-        planted.setattr(restore, "Consumer", skipping(12, 2))
+        planted.setattr(restore, "Consumer", make_skipping_class(12, 2))
         with pytest.raises(Stop, match="two readers find different rows") as stopped:
             files.restore()
 

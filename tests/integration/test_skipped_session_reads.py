@@ -8,8 +8,8 @@ import msgspec
 import pytest
 from confluent_kafka import Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
-from tests.support.commands import command, issue_transactions
-from tests.support.skipping_clients import skipping
+from tests.support.commands import issue_in_transactions, make_command
+from tests.support.skipping_clients import make_skipping_class
 from tests.support.topic_setup import create_topics
 
 from triggers.client import topic_places, topic_range
@@ -38,8 +38,8 @@ def names(settings: Settings) -> Topology:
 
 def issued(settings: Settings) -> list[int]:
     """Offsets of commands on partition 0, with a marker after every five."""
-    groups = [[command("app.task", f"s{n}", n) for n in range(5)] for _ in range(COMMANDS // 5)]
-    issue_transactions(settings, groups, partition=0)
+    groups = [[make_command("app.task", f"s{n}", n) for n in range(5)] for _ in range(COMMANDS // 5)]
+    issue_in_transactions(settings, groups, partition=0)
     return [n + n // 5 for n in range(COMMANDS)]
 
 
@@ -65,7 +65,7 @@ def offsets_of(messages: list[Message]) -> list[int]:
 def test_a_range_is_read_whole(
     settings: Settings, names: Topology, monkeypatch: pytest.MonkeyPatch, first: int, length: int
 ) -> None:
-    offsets, faulty = issued(settings), skipping(first, length)
+    offsets, faulty = issued(settings), make_skipping_class(first, length)
     monkeypatch.setattr(topic_range, "Consumer", faulty)
 
     assert offsets_of(list(read_range(settings, names.commands, {0: 0}))) == offsets
@@ -91,7 +91,7 @@ def test_whatever_reads_a_range_leaves_nothing_out(
     letter = DeadLetter(reason="r", topic="elsewhere", partition=0, offset=0, time=0)
     produce(alone, names.dead_letters, [encode_dead_letter(letter)] * COMMANDS)
     produce(alone, names.events, [b'{"trigger": "page"}'] * COMMANDS)
-    faulty = skipping(20, 30)
+    faulty = make_skipping_class(20, 30)
     monkeypatch.setattr(topic_range, "Consumer", faulty)
 
     assert read(alone) in ([*range(COMMANDS)], [COMMANDS])
@@ -102,7 +102,7 @@ def test_whatever_reads_a_range_leaves_nothing_out(
 def test_single_records_are_read_all(
     settings: Settings, names: Topology, monkeypatch: pytest.MonkeyPatch, first: int, length: int
 ) -> None:
-    offsets, faulty = issued(settings)[::3], skipping(first, length)
+    offsets, faulty = issued(settings)[::3], make_skipping_class(first, length)
     monkeypatch.setattr(topic_places, "Consumer", faulty)
 
     assert offsets_of(list(read_places(settings, names.commands, {0: offsets}))) == offsets
@@ -113,8 +113,8 @@ def test_a_client_that_leaves_them_out_every_time_is_an_error_and_no_shorter_ans
     settings: Settings, names: Topology, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     offsets = issued(settings)
-    monkeypatch.setattr(topic_range, "Consumer", skipping(12, 2, always=True))
-    monkeypatch.setattr(topic_places, "Consumer", skipping(12, 2, always=True))
+    monkeypatch.setattr(topic_range, "Consumer", make_skipping_class(12, 2, always=True))
+    monkeypatch.setattr(topic_places, "Consumer", make_skipping_class(12, 2, always=True))
 
     with pytest.raises(RecordsSkipped, match=f"{names.commands}/0 from offset {offsets[12]} on"):
         list(read_range(settings, names.commands, {0: 0}))

@@ -14,7 +14,7 @@ _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable
 
 
 @contextmanager
-def running_browser() -> Iterator[Browser]:
+def run_browser() -> Iterator[Browser]:
     """Runs the machine's Chromium or Chrome. Without one, it skips the test, or fails it in CI."""
     path = next((executable for name in _NAMES if (executable := shutil.which(name))), None)
     if path is None:

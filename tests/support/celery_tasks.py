@@ -29,7 +29,7 @@ if os.environ.get("TEST_BROKER_URL"):
 install(app, consume=not os.environ.get("TEST_DISPATCHED"))
 
 
-def note(text: str) -> None:
+def write_note(text: str) -> None:
     """Appends a line that the test can count even if the process is killed."""
     with Path(os.environ["TEST_NOTES"]).open("a") as notes:
         notes.write(text + "\n")
@@ -55,7 +55,7 @@ class BadText:
 def echo(self: Any, **triggers: Mapping[str, object]) -> dict[str, object]:
     """Returns what it was called with."""
     command = current_command()
-    note(self.request.id)
+    write_note(self.request.id)
     return {"kwargs": triggers, "id": self.request.id, "session": command.session, "attempt": command.attempt}
 
 
@@ -73,9 +73,9 @@ def quick(**triggers: object) -> None:
 @app.task(bind=True)
 def slow(self: Any, page: Mapping[str, float]) -> dict[str, object]:
     """Sleeps before it returns."""
-    note(f"begin {self.request.id}")
+    write_note(f"begin {self.request.id}")
     time.sleep(page["seconds"])
-    note(f"end {self.request.id}")
+    write_note(f"end {self.request.id}")
     return {"slept": page["seconds"]}
 
 
@@ -144,7 +144,7 @@ def ignores() -> None:
 @app.task(bind=True, max_retries=1, default_retry_delay=0)
 def retries(self: Any) -> dict[str, int]:
     """Uses Celery's own retry, once."""
-    note(self.request.id)
+    write_note(self.request.id)
     if self.request.retries == 0:
         raise self.retry(exc=OSError("busy"))
     return {"retries": self.request.retries}
@@ -177,7 +177,7 @@ def exits() -> None:
 @app.task(bind=True)
 def exits_hard(self: Any) -> None:
     """Ends the process with `os._exit`."""
-    note(self.request.id)
+    write_note(self.request.id)
     os._exit(7)
 
 

@@ -24,14 +24,14 @@ Results = dict[str, list[TaskEvent]]
 """Task id -> results, in order."""
 
 
-def command(run: str, session: str = "s1", number: int = 0, *, attempt: int = 1, **fields: Any) -> RunTask:  # noqa: ANN401  # fields of RunTask
+def make_command(run: str, session: str = "s1", number: int = 0, *, attempt: int = 1, **fields: Any) -> RunTask:  # noqa: ANN401  # fields of RunTask
     """Makes a command for an instance that is named after its task."""
     kwargs = json.dumps(fields.pop("kwargs", {})).encode()
     name = run.rpartition(".")[2]
     return RunTask(session=session, instance=f"t_{name}#{number}", attempt=attempt, run=run, kwargs=kwargs, **fields)
 
 
-def issue(settings: Settings, commands: Iterable[RunTask], *, partition: int | None = None) -> None:
+def issue_commands(settings: Settings, commands: Iterable[RunTask], *, partition: int | None = None) -> None:
     """Writes commands to their topic in one transaction, as an agent does."""
     producer = _transactional(settings)
     topic = Topology(settings.namespace).commands
@@ -43,7 +43,7 @@ def issue(settings: Settings, commands: Iterable[RunTask], *, partition: int | N
     producer.commit_transaction(60)
 
 
-def issue_transactions(settings: Settings, transactions: Iterable[Iterable[RunTask]], *, partition: int) -> None:
+def issue_in_transactions(settings: Settings, transactions: Iterable[Iterable[RunTask]], *, partition: int) -> None:
     """Writes groups of commands to one partition, each group in a transaction."""
     producer = _transactional(settings)
     topic = Topology(settings.namespace).commands
@@ -77,7 +77,7 @@ def _transactional(settings: Settings) -> Producer:
     return producer
 
 
-def events(settings: Settings) -> list[tuple[str, Event]]:
+def read_events(settings: Settings) -> list[tuple[str, Event]]:
     """Reads every event of the topic, with its session."""
     decoder = EventDecoder(settings.max_payload_bytes)
     messages = read_topic(settings, Topology(settings.namespace).events)
@@ -87,10 +87,10 @@ def events(settings: Settings) -> list[tuple[str, Event]]:
     ]
 
 
-def results(settings: Settings) -> Results:
+def read_results(settings: Settings) -> Results:
     """Reads every result, by task id. `TaskStarted` is not a result."""
     by_task: Results = defaultdict(list)
-    for session, event in events(settings):
+    for session, event in read_events(settings):
         if isinstance(event, TaskEvent) and not isinstance(event, TaskStarted):
             by_task[f"{session}/{event.instance}/{event.attempt}"].append(event)
     return by_task
@@ -107,7 +107,7 @@ def wait_for_results(
         nonlocal by_task
         assert worker is None or worker.running, worker.log_text()[-3000:]
         try:
-            by_task = results(settings)
+            by_task = read_results(settings)
         except KafkaException:  # a new topic may have no leader yet
             return False
         return wanted <= by_task.keys()

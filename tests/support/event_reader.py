@@ -101,7 +101,7 @@ class EventReader:
 
 
 @contextmanager
-def reading(settings: Settings, options: Mapping[str, int] | None = None) -> Iterator[EventReader]:
+def open_reader(settings: Settings, options: Mapping[str, int] | None = None) -> Iterator[EventReader]:
     """Makes a reader that has not joined yet. It leaves the group at the end."""
     reader = EventReader(settings, dict(options or {}))
     try:

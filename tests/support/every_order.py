@@ -9,7 +9,7 @@ from itertools import permutations
 from typing import Any
 
 from tests.support.memory_session import MemorySession
-from tests.support.small_rules import Rules, encoded, fired, play
+from tests.support.small_rules import Rules, encode_rules, parse_trigger, play_triggers
 
 from triggers.analysis.check.orders import Budget, TaskOrders, explore_orders
 from triggers.analysis.check.worlds import Fired, Results
@@ -30,20 +30,20 @@ def explore(
     budget: Budget = Budget(),  # noqa: B008  # frozen
 ) -> TaskOrders:
     """Explores the orders of these events and returns the report for one task."""
-    plan = compile_plan(encoded(configuration))
+    plan = compile_plan(encode_rules(configuration))
     return explore_orders(plan, plan.tasks[task], _events(events), results, budget)
 
 
 def _events(events: Mapping[str, int] | Mapping[Fired, int]) -> dict[Fired, int]:
-    return {as_fired(event) if isinstance(event, str) else event: count for event, count in events.items()}
+    return {parse_move(event) if isinstance(event, str) else event: count for event, count in events.items()}
 
 
-def as_fired(event: str) -> Fired:
+def parse_move(event: str) -> Fired:
     """Parses the short text of an event into the exploration's type."""
-    return Fired(fired(event).trigger, fired(event).kwargs)
+    return Fired(parse_trigger(event).trigger, parse_trigger(event).kwargs)
 
 
-def task(*after: str, **other: object) -> dict[str, Any]:
+def make_task(*after: str, **other: object) -> dict[str, Any]:
     """Returns the directives of a task."""
     return {"after": list(after), "run": "app.run"} | other
 
@@ -55,16 +55,16 @@ def orders_of(events: Sequence[str]) -> list[tuple[str, ...]]:
 
 def runs_after(configuration: Rules, task: str, order: Sequence[str]) -> Runs:
     """Returns the runs of the task after these events."""
-    return ran_with(play(configuration, order), task)
+    return runs_of(play_triggers(configuration, order), task)
 
 
-def ran_with(session: MemorySession, task: str) -> Runs:
+def runs_of(session: MemorySession, task: str) -> Runs:
     """Returns the runs of the task in this session."""
     shown = session.view().instances
     return tuple(sorted(_text(i.kwargs) for i in shown if i.task == task and i.status == "finished"))
 
 
-def key_of(runs: list[dict[str, Any]]) -> Runs:
+def runs_in_report(runs: list[dict[str, Any]]) -> Runs:
     """Converts the runs of a report, so that they compare equal to those of a session."""
     return tuple(sorted(_text(run) for run in runs))
 
@@ -78,13 +78,13 @@ def shares(counts: Mapping[Runs, int]) -> dict[Runs, Fraction]:
     return {runs: Fraction(count, sum(counts.values())) for runs, count in counts.items()}
 
 
-def smaller(order: Sequence[str]) -> Iterator[list[str]]:
+def without_each(order: Sequence[str]) -> Iterator[list[str]]:
     """Yields the order with each one of its events left out."""
     for at in range(len(order)):
         yield [*order[:at], *order[at + 1 :]]
 
 
-def differ(configuration: Rules, task: str, events: list[str]) -> bool:
+def order_matters(configuration: Rules, task: str, events: list[str]) -> bool:
     """Returns whether the task's runs depend on the order of these events."""
     return len({runs_after(configuration, task, order) for order in orders_of(events)}) > 1
 
@@ -105,10 +105,10 @@ def interleavings(configuration: Rules, events: Sequence[str], task: str) -> set
         for trigger in set(remaining):
             rest = list(remaining)
             rest.remove(trigger)
-            unfinished.append((_then(session, fired(trigger)), tuple(rest)))
+            unfinished.append((_then(session, parse_trigger(trigger)), tuple(rest)))
         unfinished += [(_then(session, TaskFinished(instance=name)), remaining) for name in scheduled]
         if not remaining and not scheduled:
-            ends.add(ran_with(session, task))
+            ends.add(runs_of(session, task))
     raise TooMany
 
 

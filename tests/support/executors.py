@@ -13,7 +13,7 @@ from triggers.topology import Topology
 _ELECTING = {KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.LEADER_NOT_AVAILABLE}
 
 
-def lag(settings: Settings) -> int:
+def executors_lag(settings: Settings) -> int:
     """Returns how far the executors' committed offsets are behind the end. Transaction markers count, too.
 
     Waits while a new topic has no leader.

@@ -98,14 +98,14 @@ def assert_equals_fold(settings: Settings, without: Collection[Coordinates] = ()
     `without` has events whose rows or commands exceed their topics' limit, which the core does not know.
     """
     names, expected = Topology(settings.namespace), fold_events(settings, without)
-    assert differing(changelog_rows(read_topic(settings, names.changelog)), expected.rows) == []
+    assert differing_rows(changelog_rows(read_topic(settings, names.changelog)), expected.rows) == []
     commands = commands_by_session(read_topic(settings, names.commands))
     wanted = {key: made for key, made in expected.commands.items() if made}
     assert [key for key in commands.keys() | wanted.keys() if commands.get(key) != wanted.get(key)] == []
     return expected
 
 
-def differing(actual: dict[int, dict[bytes, bytes]], expected: dict[int, MemoryRows]) -> list[tuple[int, bytes]]:
+def differing_rows(actual: dict[int, dict[bytes, bytes]], expected: dict[int, MemoryRows]) -> list[tuple[int, bytes]]:
     """Returns (partition, key) of the first twenty rows that are missing, unexpected or different."""
     partitions = sorted(actual.keys() | expected.keys())
     pairs = [(p, actual.get(p, {}), expected.get(p, MemoryRows())) for p in partitions]

@@ -28,27 +28,27 @@ reproduced: Counter[str] = Counter()
 """Driver -> number of histories reproduced in this test run, which is printed at its end."""
 
 
-def every(driver: str, file: str) -> int:
+def sampling_step(driver: str, file: str) -> int:
     """Returns n if the driver gets every n-th history of the file."""
     return 1 if os.environ.get("HISTORIES") == "all" else EVERY[driver][file]
 
 
-def lines(driver: str, file: str) -> list[bytes]:
+def read_histories(driver: str, file: str) -> list[bytes]:
     """Returns the histories of the file that the driver gets."""
     content = (DATA / file).read_bytes()
     all_lines = (gzip.decompress(content) if file.endswith(".gz") else content).splitlines()
-    step = every(driver, file)
+    step = sampling_step(driver, file)
     return all_lines[step - 1 :: step]
 
 
-def expected(driver: str, file: str) -> int:
+def count_expected(driver: str, file: str) -> int:
     """Returns how many of them must be reproduced exactly."""
-    return sum(json.loads(line).get("firm", True) for line in lines(driver, file))
+    return sum(json.loads(line).get("firm", True) for line in read_histories(driver, file))
 
 
 def assert_reproduced(driver: str, file: str, results: Iterable[HistoryResult]) -> None:
     """Fails unless the driver reproduced all of its histories of the file."""
     gating = [result for result in results if result.gates]
     assert [line for result in gating for line in result.differences] == []
-    assert len(gating) == expected(driver, file) > 0
+    assert len(gating) == count_expected(driver, file) > 0
     reproduced[driver] += len(gating)

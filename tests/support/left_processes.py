@@ -25,12 +25,12 @@ def wait_until_none_is_left(run: str, patience_s: float = 60) -> None:
         time.sleep(0.1)
 
 
-def run_mark() -> dict[str, str]:
+def make_mark() -> dict[str, str]:
     """Makes an environment variable by which `processes_of` finds a program and its descendants."""
     return {_OWN_MARK: uuid.uuid4().hex}
 
 
-def processes_of(mark: dict[str, str]) -> Iterator[str]:
+def find_processes(mark: dict[str, str]) -> Iterator[str]:
     """Yields the process id and command line of each process with the mark."""
     return _with(f"{_OWN_MARK}={mark[_OWN_MARK]}")
 

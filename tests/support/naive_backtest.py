@@ -47,13 +47,15 @@ class NaiveRecorded:
         model.configure(rules)
         for number, event in enumerate(log):
             before = len(model.scheduled)
-            self.counted.append(happen(model, event))
+            self.counted.append(apply_happening(model, event))
             for instance, _, kwargs in model.scheduled[before:]:
                 self.runs.append(Ran(instance, kwargs, event.time, number))
 
     def results(self, log: list[Happening], instance: str) -> list[Happening]:
         """Returns the results of an instance that were applied."""
-        return [e for e, counted in zip(log, self.counted, strict=True) if counted and about(e) == instance]
+        return [
+            e for e, counted in zip(log, self.counted, strict=True) if counted and instance_of_result(e) == instance
+        ]
 
 
 class NaiveRerun:
@@ -76,7 +78,7 @@ class NaiveRerun:
             self._do(due[0][2], None)
 
     def _recorded_event(self, number: int, event: Happening) -> None:
-        if about(event) is None:
+        if instance_of_result(event) is None:
             if event.what == "fire":
                 self._do(event, number)
             else:
@@ -90,7 +92,7 @@ class NaiveRerun:
 
     def _do(self, event: Happening, number: int | None) -> None:
         before = len(self._model.scheduled)
-        happen(self._model, event)
+        apply_happening(self._model, event)
         for instance, _, kwargs in self._model.scheduled[before:]:
             run = Ran(instance, kwargs, event.time, number)
             self._fill_in(run)
@@ -144,12 +146,12 @@ class NaiveRerun:
         self._assumed.append((event.time, len(self.runs) * 1000 + len(self._assumed), event))
 
 
-def about(event: Happening) -> str | None:
+def instance_of_result(event: Happening) -> str | None:
     """Returns the instance of a result, or None for any other event."""
     return event.name if event.what in {"start", "finish", "fail"} else None
 
 
-def happen(model: NaiveModel, event: Happening) -> bool:
+def apply_happening(model: NaiveModel, event: Happening) -> bool:
     """Applies the event to the model. Returns False if it is refused or stale."""
     try:
         if event.what == "fire":

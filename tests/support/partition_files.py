@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
-from tests.support.fold_oracle import differing, fold_events
+from tests.support.fold_oracle import differing_rows, fold_events
 from tests.support.worker_process import WorkerProcess
 
 from triggers.processing.partition_rows import OFFSET_KEY, STAMP_KEY, PartitionRows
@@ -17,11 +17,11 @@ def assert_files_equal_fold(settings: Settings, *workers: WorkerProcess) -> None
     expected = fold_events(settings).rows
     for worker, partitions in ((w, w.partitions()) for w in workers):
         worker.terminate()
-        actual = {p: rows_of_partition(worker.data, p) for p in partitions}
-        assert differing(actual, {p: expected[p] for p in partitions}) == []
+        actual = {p: read_rows(worker.data, p) for p in partitions}
+        assert differing_rows(actual, {p: expected[p] for p in partitions}) == []
 
 
-def scratch(file: Path) -> None:
+def corrupt_file(file: Path) -> None:
     """Overwrites bytes in the middle of a file."""
     content = bytearray(file.read_bytes())
     middle = len(content) // 2
@@ -29,7 +29,7 @@ def scratch(file: Path) -> None:
     file.write_bytes(content)
 
 
-def reached_by(folder: Path, partition: int) -> int:
+def read_reached_offset(folder: Path, partition: int) -> int:
     """Returns the last changelog offset in a stopped worker's file, or -1 without a readable file or an offset.
 
     Before a worker owns a partition it rebuilds a file that it cannot open. So such a file belongs to no owner.
@@ -43,7 +43,7 @@ def reached_by(folder: Path, partition: int) -> int:
     return -1
 
 
-def rows_of_partition(folder: Path, partition: int) -> dict[bytes, bytes]:
+def read_rows(folder: Path, partition: int) -> dict[bytes, bytes]:
     """Returns the rows of sessions, without the two that the worker keeps for itself."""
     (path,) = folder.glob(f"**/*-{partition}.db")
     rows = PartitionRows(path, "")

@@ -16,7 +16,7 @@ from triggers import BaseStorageBackend, TriggerManager
 PAGES = {"t_page": {"after": ["never"], "andEvery": "page", "run": "app.Page"}}
 
 
-def hammer(module: str, uid: str, writer: str, count: int) -> None:
+def fire_many(module: str, uid: str, writer: str, count: int) -> None:
     """Fires `page` `count` times, each time through a new storage, as web requests do."""
     make_storage = import_module(module).make_storage
     for number in range(count):
@@ -43,4 +43,4 @@ def assert_no_update_is_lost(
 
 
 if __name__ == "__main__":
-    hammer(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]))
+    fire_many(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]))

@@ -20,7 +20,7 @@ def shared_broker(folder: Path, start: Callable[[], AbstractContextManager[str]]
     """
     address = folder / "broker.address"
     with ExitStack() as stack, (folder / "broker.users").open("a") as users:
-        with _door(folder):
+        with _lock_door(folder):
             is_mine = not address.exists()
             if is_mine:
                 address.write_text(stack.enter_context(start()))
@@ -36,7 +36,7 @@ def _wait_for_the_others(folder: Path, users: IO[str]) -> None:
 
     A process that enters later finds no address and starts another broker."""
     while True:
-        with _door(folder), suppress(BlockingIOError):
+        with _lock_door(folder), suppress(BlockingIOError):
             fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
             (folder / "broker.address").unlink()
             return
@@ -44,7 +44,7 @@ def _wait_for_the_others(folder: Path, users: IO[str]) -> None:
 
 
 @contextmanager
-def _door(folder: Path) -> Iterator[None]:
+def _lock_door(folder: Path) -> Iterator[None]:
     """Lets in one process at a time. The others block."""
     with (folder / "broker.door").open("a") as door:
         fcntl.flock(door, fcntl.LOCK_EX)

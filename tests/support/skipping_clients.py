@@ -42,7 +42,7 @@ class SkippingConsumer(Consumer):
         return self.always and offset in self._holes
 
 
-def skipping(first: int, length: int, *, always: bool = False) -> type[SkippingConsumer]:
+def make_skipping_class(first: int, length: int, *, always: bool = False) -> type[SkippingConsumer]:
     """Makes a class of consumers that leave out `length` records, starting with the `first`-th (from 0).
 
     With `always`, they leave them out again when they are read again. They report the true ends of partitions.

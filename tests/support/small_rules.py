@@ -41,14 +41,14 @@ def rules(most: int = 4) -> st.SearchStrategy[Rules]:
     return st.dictionaries(st.sampled_from(TASKS), directives(), min_size=1, max_size=most)
 
 
-def play(rules: Rules, order: Sequence[str]) -> MemorySession:
+def play_triggers(rules: Rules, order: Sequence[str]) -> MemorySession:
     """Fires the triggers one after the other. What each starts finishes before the next. Raises EndlessCascade.
 
     `a:1` fires `a` with kwargs `{"n": 1}`.
     """
     session = MemorySession(rules)
     for event in order:
-        started = [c for c in session.apply(fired(event)).commands if isinstance(c, RunTask)]
+        started = [c for c in session.apply(parse_trigger(event)).commands if isinstance(c, RunTask)]
         runs = 0
         while started:
             runs += 1
@@ -59,13 +59,13 @@ def play(rules: Rules, order: Sequence[str]) -> MemorySession:
     return session
 
 
-def fired(event: str) -> TriggerFired:
+def parse_trigger(event: str) -> TriggerFired:
     """Parses the short text of an event: `a`, or `a:1` for one with kwargs."""
     trigger, _, number = event.partition(":")
     return TriggerFired(trigger=trigger, kwargs=json.dumps({"n": int(number)} if number else {}).encode())
 
 
-def statuses(session: MemorySession) -> dict[str, list[str]]:
+def statuses_by_task(session: MemorySession) -> dict[str, list[str]]:
     """Returns the sorted statuses of the instances of each task."""
     by_task: dict[str, list[str]] = {}
     for instance in session.view().instances:
@@ -73,6 +73,6 @@ def statuses(session: MemorySession) -> dict[str, list[str]]:
     return {task: sorted(values) for task, values in by_task.items()}
 
 
-def encoded(rules: Rules) -> bytes:
+def encode_rules(rules: Rules) -> bytes:
     """Encodes rules as a file of rules does."""
     return json.dumps(rules, indent=1).encode()

@@ -25,11 +25,11 @@ def create_topics(
     topics = [NewTopic(topic, n, 1, config=_config(topic, names, limits or {})) for topic, n in counts.items()]
     for future in admin.create_topics(topics).values():
         future.result(timeout=30)
-    wait_until(lambda: leaderless(admin, counts) == [], "every partition has a leader")
+    wait_until(lambda: topics_without_leader(admin, counts) == [], "every partition has a leader")
     return names
 
 
-def leaderless(admin: AdminClient, counts: dict[str, int]) -> list[str]:
+def topics_without_leader(admin: AdminClient, counts: dict[str, int]) -> list[str]:
     """Returns the topics with a partition without a leader. A broker answers before it knows all of them."""
     known = admin.list_topics(timeout=30).topics
     return [

@@ -9,7 +9,16 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.support.small_rules import EndlessCascade, Rules, directives, encoded, play, rules, statuses, triggers
+from tests.support.small_rules import (
+    EndlessCascade,
+    Rules,
+    directives,
+    encode_rules,
+    play_triggers,
+    rules,
+    statuses_by_task,
+    triggers,
+)
 
 from triggers.analysis.check.findings import KINDS, Finding, Severity
 from triggers.analysis.check.rules import check_rules
@@ -90,7 +99,7 @@ DECLARED: list[tuple[str, Rules, list[str]]] = [
 
 @pytest.mark.parametrize(("rule", "configuration", "declared"), DECLARED)
 def test_what_the_application_fires_decides_what_is_wrong(rule: str, configuration: Rules, declared: list[str]) -> None:
-    assert rule in _rules(_found(encoded(configuration), declared))
+    assert rule in _rules(_found(encode_rules(configuration), declared))
 
 
 def test_every_kind_of_finding_has_a_test() -> None:
@@ -111,7 +120,7 @@ def test_every_kind_of_finding_has_a_test() -> None:
     ],
 )
 def test_rules_that_work_are_not_blamed(configuration: Rules) -> None:
-    assert _found(encoded(configuration)) == []
+    assert _found(encode_rules(configuration)) == []
 
 
 def test_a_finding_points_at_what_it_is_about() -> None:
@@ -135,13 +144,13 @@ def test_what_is_no_json_is_told_at_the_place_where_it_ends(text: bytes, line: i
 
 
 def test_the_tasks_beside_a_refused_one_are_checked() -> None:
-    found = _found(encoded({"t_a": {"run": "r"}, "t_b": _task(), "t_c": _task("t_a")}))
+    found = _found(encode_rules({"t_a": {"run": "r"}, "t_b": _task(), "t_c": _task("t_a")}))
 
     assert _rules(found) == ["invalid-directive", "empty-after"]
 
 
 def test_a_nearly_right_directive_names_the_one_that_is_meant() -> None:
-    (one,) = _found(encoded({"t_a": {"After": ["x"], "run": "r"}}))
+    (one,) = _found(encode_rules({"t_a": {"After": ["x"], "run": "r"}}))
 
     assert one.fix == "rename 'After' to 'after'"
 
@@ -158,7 +167,7 @@ VALUES = st.recursive(
 @settings(deadline=None)
 @given(st.dictionaries(NAMES, st.one_of(directives(), st.dictionaries(KEYS, VALUES)), max_size=3))
 def test_an_error_that_refuses_is_told_exactly_when_the_engine_refuses(configuration: Rules) -> None:
-    text = encoded(configuration)
+    text = encode_rules(configuration)
 
     told = REFUSED & set(_rules(check_rules(text).findings))
 
@@ -179,10 +188,10 @@ def test_a_task_that_is_said_never_to_run_does_not_whatever_the_application_fire
     configuration: Rules, order: list[str]
 ) -> None:
     order = [trigger for trigger in order if trigger not in configuration]
-    found = _found(encoded(configuration))
+    found = _found(encode_rules(configuration))
     dead = {one.task for one in found if one.rule in NEVER_RUN}
 
-    ran = {task for task, own in statuses(play(configuration, order)).items() if "finished" in own}
+    ran = {task for task, own in statuses_by_task(play_triggers(configuration, order)).items() if "finished" in own}
 
     assert not ran & dead
 
@@ -191,9 +200,9 @@ def test_a_task_that_is_said_never_to_run_does_not_whatever_the_application_fire
 @given(rules(), st.lists(triggers(), max_size=8))
 def test_a_task_whose_unless_is_said_never_to_win_is_not_abandoned(configuration: Rules, order: list[str]) -> None:
     order = [trigger for trigger in order if trigger not in configuration]
-    safe = {one.task for one in _found(encoded(configuration)) if one.rule == "unless-never-wins"}
+    safe = {one.task for one in _found(encode_rules(configuration)) if one.rule == "unless-never-wins"}
 
-    lost = {task for task, own in statuses(play(configuration, order)).items() if "abandoned" in own}
+    lost = {task for task, own in statuses_by_task(play_triggers(configuration, order)).items() if "abandoned" in own}
 
     assert not lost & safe
 
@@ -201,10 +210,10 @@ def test_a_task_whose_unless_is_said_never_to_win_is_not_abandoned(configuration
 @settings(max_examples=150, deadline=None)
 @given(rules(), st.lists(triggers(), max_size=8))
 def test_a_cascade_never_ends_only_where_that_is_told(configuration: Rules, order: list[str]) -> None:
-    found = _rules(_found(encoded(configuration), {*order}))
+    found = _rules(_found(encode_rules(configuration), {*order}))
 
     try:
-        play(configuration, order)
+        play_triggers(configuration, order)
     except EndlessCascade:
         assert "endless-cascade" in found
 

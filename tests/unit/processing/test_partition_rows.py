@@ -11,7 +11,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from tests.support.partition_files import scratch
+from tests.support.partition_files import corrupt_file
 
 from triggers.processing.batch import Changes
 from triggers.processing.exits import ExitCode
@@ -129,7 +129,7 @@ def test_a_scan_that_meets_a_corrupt_block_fails_and_condemns_the_files(tmp_path
         rows.write({b"k%06d" % n: Random(n).randbytes(300) for n in range(start, start + 1000)}, start)  # noqa: S311  # no secret
     rows.close()
     for file in path.glob("*.sst"):
-        scratch(file)
+        corrupt_file(file)
 
     again = open_rows(path, "topic", 0)
     with pytest.raises(StorageFailed):
