@@ -9,7 +9,7 @@ import psutil
 import pytest
 
 from benchmarks.delivery import Delivered
-from benchmarks.processes import Cost, running
+from benchmarks.processes import Cost, run_python
 from benchmarks.report import rates, spread
 from benchmarks.summary import cpu_ratio, speed_ratio
 from benchmarks.throughput import Rate, rate_of
@@ -47,7 +47,7 @@ def test_ratios_compare_within_a_round_and_take_the_median() -> None:
 
 
 def test_a_program_that_ends_says_why(tmp_path: Path) -> None:
-    with running("broken", ["-c", "raise SystemExit('no broker')"], tmp_path) as program:
+    with run_python("broken", ["-c", "raise SystemExit('no broker')"], tmp_path) as program:
         program.child.wait()
         with pytest.raises(RuntimeError, match="broken ended with 1:\nno broker"):
             program.check()

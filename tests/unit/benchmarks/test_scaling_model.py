@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.scaling_model import Inputs, busiest_agent, needs, scaling_table, written_mb_s
+from benchmarks.scaling_model import Inputs, busiest_agent, calculate_needs, scaling_table, written_mb_s
 
 ROOT = Path(__file__).parents[3]
 INPUTS = Inputs()
@@ -20,7 +20,7 @@ def test_the_document_has_the_model_s_table() -> None:
 
 
 def test_ten_times_the_events_need_ten_times_the_processes_and_stall_as_long() -> None:
-    small, large = needs(100_000, INPUTS), needs(1_000_000, INPUTS)
+    small, large = calculate_needs(100_000, INPUTS), calculate_needs(1_000_000, INPUTS)
 
     assert large.agents == pytest.approx(10 * small.agents, rel=0.1)
     assert large.celery_cores == pytest.approx(10 * small.celery_cores, rel=0.1)
@@ -30,11 +30,13 @@ def test_ten_times_the_events_need_ten_times_the_processes_and_stall_as_long() -
 def test_half_the_cpu_an_event_needs_half_the_agents() -> None:
     cheaper = replace(INPUTS, agent_cpu_us=INPUTS.agent_cpu_us / 2)
 
-    assert needs(1_000_000, cheaper).agents == pytest.approx(needs(1_000_000, INPUTS).agents / 2, rel=0.1)
+    assert calculate_needs(1_000_000, cheaper).agents == pytest.approx(
+        calculate_needs(1_000_000, INPUTS).agents / 2, rel=0.1
+    )
 
 
 def test_a_small_rate_still_has_an_agent_and_every_replica_a_broker() -> None:
-    smallest = needs(1, INPUTS)
+    smallest = calculate_needs(1, INPUTS)
 
     assert (smallest.agents, smallest.brokers) == (1, INPUTS.replicas)
 
@@ -42,7 +44,7 @@ def test_a_small_rate_still_has_an_agent_and_every_replica_a_broker() -> None:
 def test_a_stall_grows_with_the_sessions_that_are_alive() -> None:
     busier = replace(INPUTS, live_sessions_per_event_per_s=2 * INPUTS.live_sessions_per_event_per_s)
 
-    assert needs(1_000_000, busier).crash_stall_s > needs(1_000_000, INPUTS).crash_stall_s
+    assert calculate_needs(1_000_000, busier).crash_stall_s > calculate_needs(1_000_000, INPUTS).crash_stall_s
 
 
 def test_what_is_written_counts_events_commands_and_rows_on_every_replica() -> None:
