@@ -1,4 +1,4 @@
-"""The real Kafka of tests and of `triggers dev`: answers, is killed, comes back, leaves nothing."""
+"""The real Kafka of tests and of `triggers dev` answers, survives SIGKILL and leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ with running_broker() as address:
 
 @pytest.fixture
 def own_broker(broker: str) -> Iterator[Broker]:
-    """Not started; asks for the common one because the machine may be able to run none."""
+    """A broker that is not started. It depends on the shared one, because the machine may not be able to run any."""
     assert broker
     own = new_broker()
     yield own
@@ -65,7 +65,7 @@ def test_a_broker_that_cannot_come_up_says_why(own_broker: Broker) -> None:
 
 
 def test_a_broker_goes_with_the_process_that_started_it(broker: str) -> None:
-    assert broker  # this machine can run one
+    assert broker  # the shared broker shows that this machine can run one
     command = [sys.executable, "-c", _HOLD_A_BROKER]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout is not None

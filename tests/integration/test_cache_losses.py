@@ -1,4 +1,4 @@
-"""A Redis cache that loses requests and answers: a call raises, or what it did is in the session."""
+"""A Redis cache loses requests and answers: a call raises, or its changes are in the session."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ DJANGO_REDIS_OPTIONS = {"SOCKET_TIMEOUT": 0.2, "CONNECTION_POOL_KWARGS": {"retry
 
 
 class QuietRedisCache(RedisCache):  # type: ignore[misc]  # Django is untyped
-    """As applications write it: a cache must not break a page."""
+    """A cache as applications write it, which hides errors so that they do not break a page."""
 
     def get(self, *args: Any, **options: Any) -> Any:  # noqa: ANN401  # as in Django
         try:
@@ -73,7 +73,7 @@ def relay(server: RedisServer) -> Iterator[LossyRelay]:
 
 
 @pytest.fixture(params=CACHES)
-def cache(request: pytest.FixtureRequest, relay: LossyRelay, django: None) -> Iterator[Any]:  # noqa: ARG001  # set up first
+def cache(request: pytest.FixtureRequest, relay: LossyRelay, django: None) -> Iterator[Any]:  # noqa: ARG001  # must be set up first
     kind, options = CACHES[request.param]
     made = kind(relay.url, {"OPTIONS": options, "TIMEOUT": None})
     yield made
@@ -81,7 +81,7 @@ def cache(request: pytest.FixtureRequest, relay: LossyRelay, django: None) -> It
 
 
 def fire(cache: object, uid: str, trigger: str) -> bool:
-    """Whether the call returned."""
+    """Fires a trigger and returns whether the call succeeded."""
     try:
         TriggerManager(CacheStorageBackend(uid, cache)).fire(trigger, {"n": 1})
     except RAISED:
@@ -134,7 +134,7 @@ def test_a_new_session_begins_and_an_absent_one_is_absent(cache: object) -> None
 
 
 def test_a_replica_that_is_behind_is_not_read(server: RedisServer, tmp_path: Path) -> None:
-    """The second server never gets anything: the most stale replica there is."""
+    """The second server stays empty, as the most stale replica possible."""
     replica = RedisServer(tmp_path / "replica", durable=False)
     replica.start()
     try:

@@ -1,4 +1,4 @@
-"""Sessions in Django's cache on a real Redis: real processes, a real Celery worker."""
+"""Sessions in Django's cache on a real Redis, with real processes and a real Celery worker."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(params=BACKENDS)
-def cache(request: pytest.FixtureRequest, redis_url: str, django: None) -> Iterator[object]:  # noqa: ARG001  # set up first
+def cache(request: pytest.FixtureRequest, redis_url: str, django: None) -> Iterator[object]:  # noqa: ARG001  # must be set up first
     module, name = BACKENDS[request.param]
     made = getattr(import_module(module), name)(redis_url, {})
     yield made
@@ -152,6 +152,6 @@ def statuses(uid: str, cache: object) -> dict[str, str]:
 
 
 def waited(instance: TaskInstance) -> None:
-    """The attempt began a cooldown after it was scheduled."""
+    """Returns whether the attempt started a cooldown after it was scheduled."""
     stamps = instance.metadata["timestamps"]
     assert (stamps["running"] - stamps["scheduled"]).total_seconds() >= 1

@@ -20,12 +20,12 @@ pytestmark = pytest.mark.broker
 
 PREFETCH = 100
 AT_ONCE = 501
-"""One poll brings this many, however few have room."""
+"""A poll returns up to this many, even if there is room for fewer."""
 
 
 @pytest.fixture
 def reader(settings: Settings) -> Iterator[Reader]:
-    """The thread that a Celery worker reads commands with, and nobody who runs them."""
+    """The thread with which a Celery worker reads commands, without a pool to run them."""
     create_topics(settings)
     careful = msgspec.structs.replace(settings, celery_prefetch=PREFETCH)
     screening = Screening(ResultPublisher(careful), tasks=None)
@@ -35,7 +35,7 @@ def reader(settings: Settings) -> Iterator[Reader]:
 
 
 def most_in_hand(reader: Reader, commands: int) -> int:
-    """Finish one command after the other until none is left; how many waited in the worker at most."""
+    """Finishes one command after the other. Returns the maximum number that waited in the worker."""
     most = 0
     for _ in range(commands):
         wait_until(lambda: bool(reader.ready), "another command")

@@ -1,4 +1,4 @@
-"""Apps that have a Celery broker of their own: beside Kafka, or, with the dispatcher, behind it."""
+"""Apps with their own Celery broker, beside Kafka or, with the dispatcher, behind it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ TASKS = "tests.support.celery_tasks"
 
 @pytest.fixture
 def redis(tmp_path: Path) -> Iterator[RedisServer]:
-    """A Redis of its own for each test. A machine without one skips; in CI that is a failure."""
+    """A Redis for each test. Without one on the machine, the test is skipped, or fails in CI."""
     try:
         server = RedisServer(tmp_path / "redis")
     except FileNotFoundError as error:
@@ -72,7 +72,7 @@ def test_a_worker_with_a_broker_runs_both_its_tasks_and_ours(settings: Settings,
     retried = found[commands["retries"].id][0]
     assert isinstance(retried, TaskFinished), "Celery's own retry goes through the app's broker and reports its end"
     assert json.loads(retried.result) == {"retries": 1}
-    assert len(read_results(settings)) == len(commands), "the app's own tasks are none of our business"
+    assert len(read_results(settings)) == len(commands), "no result is reported for the app's own tasks"
 
 
 def test_a_revoked_task_fails_whether_it_waits_or_runs(settings: Settings, redis: RedisServer) -> None:
@@ -173,7 +173,7 @@ def test_a_dispatcher_that_cannot_commit_dispatches_little_again(
         wait_until(lambda: "the Celery broker is away" in moving.log_text(), "it holds commands")
         own_broker.kill()
         redis.start()
-        time.sleep(5)  # in which it could dispatch all that it holds
+        time.sleep(5)  # enough time to dispatch all that it holds
         assert queue.llen("celery") <= 500
 
         own_broker.start()

@@ -1,4 +1,4 @@
-"""Workers are killed, stopped and misconfigured: no command is lost, none blocks the others, no worker idles."""
+"""Celery workers are killed, stopped and misconfigured. No command is lost or blocks others, and no worker idles."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ TASKS = "tests.support.celery_tasks"
 
 @pytest.fixture
 def quick_settings(settings: Settings) -> Settings:
-    """A lost worker is noticed soon."""
+    """Settings with which a lost worker is noticed soon."""
     return msgspec.structs.replace(settings, celery_session_timeout_s=3.0)
 
 

@@ -1,4 +1,4 @@
-"""Every way in which a task can end becomes exactly one outcome, in every pool, and the worker lives on."""
+"""Every way in which a task can end becomes exactly one outcome, in every pool, and does not end the worker."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ FAILURES = {
     "echoo": ("celery.exceptions.NotRegistered", f"did you mean '{TASKS}.echo'?"),
     "plain": ("builtins.TypeError", "unexpected keyword argument 'other'"),
 }
-"""Task -> class and part of the traceback, in every pool."""
+"""Task -> class and part of the traceback, the same in every pool."""
 FAILURES_OF_CHILDREN = {
     "too_long_softly": ("billiard.exceptions.SoftTimeLimitExceeded", "SoftTimeLimitExceeded"),
     "too_long": ("billiard.exceptions.TimeLimitExceeded", "TimeLimitExceeded"),
@@ -44,7 +44,7 @@ FAILURES_OF_CHILDREN = {
     "crashes": ("billiard.exceptions.WorkerLostError", "SIGSEGV"),
     "kills_itself": ("billiard.exceptions.WorkerLostError", "SIGKILL"),
 }
-"""Only a pool of processes survives these."""
+"""Tasks that only a pool of processes survives."""
 CLASSIC = {
     "nothing": {"do": "return"},
     "mapping": {"do": "return", "returns": {"subjectId": 42}},
@@ -57,7 +57,7 @@ CLASSIC = {
 }
 
 
-def _named(name: str, number: int = 0, **fields: Any) -> RunTask:  # noqa: ANN401  # of RunTask
+def _named(name: str, number: int = 0, **fields: Any) -> RunTask:  # noqa: ANN401  # fields of RunTask
     return make_command(f"{TASKS}.{name}", ODD_SESSION, number, **fields)
 
 
@@ -134,7 +134,7 @@ def _check_plain(commands: dict[str, RunTask], found: Results) -> None:
 
 
 def _check_classic(commands: dict[str, RunTask], found: Results) -> None:
-    def classic(name: str) -> Any:  # noqa: ANN401  # whichever event the test expects
+    def classic(name: str) -> Any:  # noqa: ANN401  # any event that the test expects
         return found[commands[name if name == "exhausted" else f"classic {name}"].id][0]
 
     assert _result(found, commands["classic nothing"]) == {}
@@ -163,7 +163,7 @@ def _check_retry(event: TaskRetried) -> None:
 
 
 def _check_starts(settings: Settings, commands: dict[str, RunTask]) -> None:
-    """Whatever ran was announced before its result, and a task may fire."""
+    """Checks that every run is announced before its result."""
     seen: set[str] = set()
     fired = []
     for session, event in read_events(settings):
@@ -174,7 +174,7 @@ def _check_starts(settings: Settings, commands: dict[str, RunTask]) -> None:
         elif isinstance(event, TaskFinished):
             assert f"{session}/{event.instance}/{event.attempt}" in seen
     never = {"echoo", "runner"}
-    at_once = {"crashes", "exits", "exits_hard", "kills_itself"}  # the process may be gone before its announcement
+    at_once = {"crashes", "exits", "exits_hard", "kills_itself"}  # the process may end before it announces the run
     assert {name for name, one in commands.items() if one.id not in seen} - at_once == never
     assert fired == ["fired"]
 

@@ -1,4 +1,4 @@
-"""A short fault campaign, as CI runs it; `make chaos` runs the long ones."""
+"""The short fault campaigns of CI. `make chaos` runs long ones."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.broker, pytest.mark.usefixtures("broker"), pytest.mark
 
 
 def campaign(folder: Path, *options: str, faults: Sequence[str]) -> dict[str, Any]:
-    """Run a campaign; its report."""
+    """Runs a campaign and returns its report."""
     chosen = [*options, "--agents=2", "--no-census", f"--folder={folder}", "--json"]
     command = [sys.executable, "-m", "tests.chaos", *chosen, *(f"--fault={name}" for name in faults)]
     env = {**os.environ, "PYTHONPATH": str(ROOT)}

@@ -1,4 +1,4 @@
-"""The doors of a campaign in front of a real broker: they hold back, or lose, the answers that are meant, no others."""
+"""A campaign's doors in front of a real broker delay or lose the chosen answers and no others."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Front:
         self.address = brokers.addresses_behind("front")
 
     def seconds_to_look_up_the_end(self, client: str) -> float:
-        """How long a ListOffsets takes, of a client that is connected."""
+        """Returns the duration of a ListOffsets of a connected client."""
         consumer = Consumer({"bootstrap.servers": self.address, "group.id": "g", "client.id": client})
         try:
             consumer.get_watermark_offsets(TopicPartition(TOPIC, 0), timeout=30)
@@ -43,7 +43,7 @@ class Front:
             consumer.close()
 
     def read_back(self) -> list[bytes]:
-        """All values of the topic, past the door."""
+        """Reads all values of the topic, without the door."""
         return [m.value() or b"" for m in stream_topic(Settings(brokers=self.brokers.addresses), TOPIC)]
 
 
@@ -68,7 +68,7 @@ def topic(front: Front) -> Iterator[None]:
 
 
 def publish(front: Front, values: list[bytes], **options: str | int | bool) -> list[str]:
-    """Publish through the door; the errors."""
+    """Publishes through the door and returns the errors."""
     errors: list[str] = []
     producer = Producer({"bootstrap.servers": front.address, "linger.ms": 5, **options})
 
@@ -100,7 +100,8 @@ def test_answers_of_one_kind_are_late_for_the_clients_that_are_meant(front: Fron
 
     assert front.seconds_to_look_up_the_end("worker@1") >= LATE_S / 2
     front.seconds_to_look_up_the_end("another")
-    assert front.door.late["ListOffsets"] == before + 2 * 2  # the first and the last offset, twice; none of another
+    # the first and the last offset are looked up twice
+    assert front.door.late["ListOffsets"] == before + 2 * 2
     assert set(front.door.late) == {"ListOffsets"}
 
 

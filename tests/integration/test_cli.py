@@ -1,4 +1,4 @@
-"""The command line against real workers: what is printed, and the exit codes."""
+"""The output and the exit codes of the command line, against real workers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ RULES = {"t_import": {"after": ["page", "complete"], "run": "app.tasks.import"}}
 
 @pytest.fixture
 def installation(settings: Settings) -> Iterator[Settings]:
-    """Topics and one worker."""
+    """Topics and a worker."""
     assert run(settings, "topics", "create", "--partitions", "2").returncode == 0
     with WorkerProcess(settings, "cli") as worker:
         worker.wait_ready()
@@ -35,7 +35,7 @@ def _place(fired: dict[str, object]) -> str:
 
 
 def _report(settings: Settings, session: str, **event: object) -> None:
-    """What a Celery worker would."""
+    """Reports a result as a Celery worker does."""
     producer = Producer({"bootstrap.servers": settings.brokers, "partitioner": "murmur2_random"})
     producer.produce(Topology(settings.namespace).events, json.dumps(event).encode(), session.encode())
     assert producer.flush(20) == 0

@@ -1,4 +1,4 @@
-"""Dead letters on a real Kafka: listing, showing, redriving."""
+"""Dead letters on a real Kafka are listed, shown and redriven."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Finding the owner of a session by the consumer group of a real Kafka."""
+"""The owner of a session is found by the consumer group of a real Kafka."""
 
 from __future__ import annotations
 

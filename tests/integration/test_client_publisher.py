@@ -1,4 +1,4 @@
-"""Publishing to a real Kafka: where records land, what fails, threads and forks."""
+"""Publishing to a real Kafka: partitions and coordinates, errors, threads and forks."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_a_payload_of_the_largest_size_fits_the_topic(topics: Settings, publishe
 
 def test_a_record_that_the_topic_refuses_is_too_large(topics: Settings) -> None:
     generous = structs.replace(topics, max_payload_bytes=5_000_000)
-    noise = os.urandom(2_000_000)  # compression must not make it fit
+    noise = os.urandom(2_000_000)  # random, so that compression does not make it fit
 
     with pytest.raises(TooLarge, match=r"max\.message\.bytes"):
         KafkaPublisher(generous).publish("s", structs.replace(FIRED, kwargs=noise))

@@ -1,4 +1,4 @@
-"""Events read back from a real Kafka: what they fold to is the session that the worker has."""
+"""Events that are read from a real Kafka fold to the session that the worker has."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def worker(settings: Settings) -> Iterator[WorkerProcess]:
 
 
 def published(settings: Settings, sessions: int = 20) -> list[str]:
-    """Sessions of a dozen events, one of them with a dead letter, one with an event on a wrong partition."""
+    """Publishes sessions of a dozen events. One has a dead letter, another one an event on a wrong partition."""
     application = Application(settings)
     for uid, event in interleaved(sessions, pages=9):
         application.fire(uid, event)
@@ -113,7 +113,7 @@ def test_a_session_that_nobody_knows_is_not_found(settings: Settings) -> None:
 
 
 class KnownPlaces(SessionReader):
-    """An index that a test makes up."""
+    """A storage with an event index that the test chooses."""
 
     def __init__(self, settings: Settings, places: EventPlaces) -> None:
         super().__init__(settings)

@@ -1,4 +1,4 @@
-"""The manager on the stream: a real Kafka, real workers, reads that see the caller's writes."""
+"""The manager on the stream, with a real Kafka and real workers. Reads see the caller's writes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ RULES: dict[str, dict[str, object]] = {"t_import": {"after": ["page"], "andEvery
 
 @pytest.fixture
 def patient(settings: Settings) -> Settings:
-    """Reads may outlast a worker's death; its partitions move after the session timeout."""
+    """Settings with a read timeout above the session timeout, so that a read outlasts the death of a worker."""
     create_topics(settings)
     return structs.replace(settings, read_timeout_s=90.0)
 

@@ -1,4 +1,4 @@
-"""Topics of a real Kafka: making them, finding what is wrong, counting lag."""
+"""Topics of a real Kafka are created and checked, and their lag is counted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The console on a real Kafka: the API beside the command line, the pages in a real browser."""
+"""The console on a real Kafka. Its API agrees with the command line, and its pages work in a real browser."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def page(browser: Browser) -> Iterator[Page]:
 
 @pytest.fixture
 def console(settings: Settings, tmp_path: Path) -> Iterator[str]:
-    """Its URL, over an installation with the sessions of the log."""
+    """The URL of a console over an installation with the sessions of the log."""
     log = tmp_path / "log.jsonl"
     log.write_text("\n".join(log_lines()))
     assert run(settings, "topics", "create", "--partitions", "2").returncode == 0
@@ -54,7 +54,7 @@ def console(settings: Settings, tmp_path: Path) -> Iterator[str]:
 
 @pytest.fixture
 def of_a_file(tmp_path: Path) -> Iterator[str]:
-    """Its URL, over a recorded log, without Kafka."""
+    """The URL of a console over a recorded log, without Kafka."""
     log = tmp_path / "log.jsonl"
     log.write_text("\n".join(log_lines()))
     with Program(tmp_path, "console", "--port", "0", "--from", str(log)) as program:
@@ -63,7 +63,7 @@ def of_a_file(tmp_path: Path) -> Iterator[str]:
 
 
 def _json(url: str) -> Any:  # noqa: ANN401  # any JSON
-    with urllib.request.urlopen(url, timeout=30) as response:  # noqa: S310  # the console's
+    with urllib.request.urlopen(url, timeout=30) as response:  # noqa: S310  # the URL is the console's
         return json.load(response)
 
 

@@ -1,6 +1,6 @@
-"""What librdkafka does where this package relies on it: an upgrade that changes one of these facts fails here.
+"""Facts about librdkafka that this package relies on. An upgrade that changes one of them fails here.
 
-docs/faults.md lists them, and others that cannot be shown so briefly.
+docs/faults.md lists them and others that are harder to show.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def transactions(settings: Settings) -> Iterator[Producer]:
     options = {
         "bootstrap.servers": settings.brokers,
         "transactional.id": f"{settings.namespace}-facts",
-        "compression.type": "lz4",  # as the worker's
+        "compression.type": "lz4",  # as the worker's producer has it
     }
     producer = Producer(options)
     producer.init_transactions(PATIENCE_S)
@@ -53,7 +53,7 @@ def transactions(settings: Settings) -> Iterator[Producer]:
 
 
 def write(producer: Producer, topic: str, values: int, *, end: Callable[[float], None] | None) -> None:
-    """Records in a transaction of partition 0, which `end` ends; None: it stays open."""
+    """Writes records to partition 0 in a transaction. `end` ends it, and without one it stays open."""
     producer.begin_transaction()
     for _ in range(values):
         producer.produce(topic, b"x", partition=0)
@@ -63,7 +63,7 @@ def write(producer: Producer, topic: str, values: int, *, end: Callable[[float],
 
 
 def read_to_the_end_event(kafka: Consumer) -> tuple[list[int], Message]:
-    """Offsets of the records, and the event that says that there are no more."""
+    """Reads to the end. Returns the records' offsets and the end-of-partition event."""
     offsets: list[int] = []
     deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
@@ -71,7 +71,7 @@ def read_to_the_end_event(kafka: Consumer) -> tuple[list[int], Message]:
             error = message.error()
             if error is None:
                 offsets.append(message.offset() or 0)
-            elif error.code() == KafkaError._PARTITION_EOF:  # librdkafka's own code, published so
+            elif error.code() == KafkaError._PARTITION_EOF:  # librdkafka's code, which has no public name
                 return offsets, message
     raise AssertionError(f"no end after {offsets}")
 
@@ -101,7 +101,7 @@ def test_partitions_are_given_up_all_or_none(settings: Settings, topic: str) -> 
             kafka.incremental_unassign([mine, not_mine])
 
         assert [(place.topic, place.partition) for place in kafka.assignment()] == [(topic, 0)]
-        kafka.incremental_unassign([])  # what a callback calls to say that it has nothing to give up
+        kafka.incremental_unassign([])  # a callback calls this if it has nothing to give up
         kafka.incremental_assign([])
 
 
@@ -143,7 +143,7 @@ def test_the_end_event_stands_before_an_open_transaction(settings: Settings, top
 def test_offsets_that_are_not_decided_are_told_only_to_who_asks_for_uncommitted_ones(
     settings: Settings, topic: str
 ) -> None:
-    """Asked by a consumer that never joins, metadata included: the admin call for it can take the process down."""
+    """A consumer that never joins asks, because the admin call for offsets can crash the process."""
     place = TopicPartition(topic, 0, 0)
     with (
         transactions(settings) as producer,

@@ -1,4 +1,4 @@
-"""examples/django_questionnaire on Redis and on Kafka: the settings differ, the database is the same in the end."""
+"""examples/django_questionnaire on Redis and on Kafka: only the settings differ, and the database ends up the same."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def redis(tmp_path: Path) -> Iterator[str]:
 
 @pytest.fixture(params=["cache", "stream"])
 def site(request: pytest.FixtureRequest, redis: str, settings: Settings, tmp_path: Path) -> Iterator[dict[str, str]]:
-    """The environment of the application's processes; whatever works for it runs."""
+    """The environment of the application's processes, whose services run."""
     own = {
         "TRIGGER_STORAGE_TYPE": request.param,
         "REDIS_URL": redis,
@@ -60,7 +60,7 @@ def site(request: pytest.FixtureRequest, redis: str, settings: Settings, tmp_pat
 
 
 def run(site: dict[str, str], settings: Settings, *module: str) -> str:
-    """What a program of the application prints."""
+    """Runs a program of the application and returns what it prints."""
     variables = environment(settings) | site
     done = subprocess.run([sys.executable, "-m", *module], env=variables, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -1,4 +1,4 @@
-"""The recorded histories again, this time through Kafka and a worker: one engine, whatever drives it."""
+"""The recorded histories are reproduced through Kafka and a worker, because every driver uses the same engine."""
 
 from __future__ import annotations
 

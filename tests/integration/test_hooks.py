@@ -1,4 +1,4 @@
-"""Hooks on Kafka: after their decision, in order, at least once, and never silently not."""
+"""Hooks on Kafka run after their decisions, in order and at least once, and are never skipped silently."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ def hook_process(settings: Settings) -> CeleryProcess:
 
 
 def notes(process: CeleryProcess, uid: str) -> list[str]:
-    """What the session's hooks were told, in order."""
+    """Returns the calls of the session's hooks, in order."""
     lines = [line.split(" ", 1) for line in process.notes_file.read_text().splitlines()]
     return [line[1] for line in lines if line[0] == uid]
 
 
 def once(told: list[str]) -> list[str]:
-    """Without immediate repetitions of the same decision."""
+    """Returns the calls without immediate repetitions."""
     return [key for key, _ in groupby(told)]
 
 
@@ -68,7 +68,7 @@ def test_hooks_are_told_of_fires_replays_and_skips_in_order(with_feed: Settings)
 
     with WorkerProcess(with_feed, "w0"):
         wait_until_processed(with_feed)
-        with hook_process(with_feed) as hooks:  # what was decided before it began is told too
+        with hook_process(with_feed) as hooks:  # hooks also run for decisions from before the process started
             wait_until(lambda: len(notes(hooks, "s1")) >= 6, f"the hooks have run; see {hooks.log}")
 
     assert once(notes(hooks, "s1")) == [
@@ -107,7 +107,7 @@ def test_a_killed_hook_process_loses_no_hook_and_what_hooks_wrote_happens_once(w
 
 
 def backs_by_session(settings: Settings) -> dict[str, list[int]]:
-    """Session -> numbers of the echoes whose answer was applied."""
+    """Returns the numbers of the echoes whose answer was applied, by session."""
     names = Topology(settings.namespace)
     applied = {
         (d.partition, d.offset)

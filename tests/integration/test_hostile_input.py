@@ -1,4 +1,4 @@
-"""Every attack of the table, on one worker: it is refused with the right reason, or harmless, and hurts nobody else."""
+"""One worker gets every attack of the table. It refuses each with the right reason, or the attack is harmless."""
 
 from __future__ import annotations
 
@@ -34,20 +34,20 @@ IDS = [case.name for case in CASES]
 
 @dataclass
 class Aftermath:
-    """What is there when the worker has seen all attacks."""
+    """The state after the worker has processed all attacks."""
 
     settings: Settings
     worker: WorkerProcess
     letters: dict[str, list[DeadLetter]]
-    """Case -> its dead letters, in order."""
+    """Case -> dead letters, in order."""
     of_nobody: list[DeadLetter]
     buried: Counter[str]
-    """Reason -> dead letters, as the worker counts them."""
+    """Reason -> number of dead letters, by the worker's metrics."""
     outcomes: Counter[str]
 
 
 class Attacker:
-    """Publishes cases and remembers where their records are."""
+    """Publishes cases and remembers the coordinates of their records."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -200,7 +200,7 @@ def redrive(settings: Settings, stored: StoredLetter) -> None:
 
 
 def counted(worker: WorkerProcess, metric: str, label: str) -> Counter[str]:
-    """Label -> value of a metric."""
+    """Returns the values of a metric, by label."""
     lines = [line for line in worker.raw("/metrics").decode().splitlines() if line.startswith(metric + "{")]
     pairs = [line.removeprefix(metric + "{" + label + '="').split('"} ') for line in lines]
     return Counter({value: int(float(count)) for value, count in pairs})

@@ -1,4 +1,4 @@
-"""Kafka's jars are fetched once, whole, however many processes want them. Maven is a script here: no network."""
+"""Kafka's jars are downloaded once and completely, even by several processes. A script stands in for Maven."""
 
 from __future__ import annotations
 

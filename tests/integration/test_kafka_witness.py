@@ -1,4 +1,4 @@
-"""The second reader on a real broker: what it finds in a gap, however the gap came about."""
+"""The second reader on a real broker finds the cause of each gap."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def witness(broker: str, topic: str) -> Iterator[Witness]:
 
 
 class TransactionalProducer:
-    """Writes records in transactions of its own; partition 0 unless told otherwise."""
+    """Writes records in transactions, by default to partition 0."""
 
     def __init__(self, broker: str, topic: str) -> None:
         self._topic = topic
@@ -44,14 +44,14 @@ class TransactionalProducer:
         self._kafka.init_transactions(30)
 
     def write(self, records: int, partition: int = 0, *, commit: bool = True) -> None:
-        """One transaction of so many records."""
+        """Writes a number of records in a transaction."""
         self._kafka.begin_transaction()
         for _ in range(records):
             self._kafka.produce(self._topic, b"record", partition=partition)
         if commit:
             self._kafka.commit_transaction(30)
         else:
-            self._kafka.flush(30)  # otherwise an abort removes them before they are sent
+            self._kafka.flush(30)  # without a flush, an abort would remove them before they are sent
             self._kafka.abort_transaction(30)
 
 
@@ -61,7 +61,7 @@ def transactions(broker: str, topic: str) -> TransactionalProducer:
 
 
 def consumed(broker: str, topic: str, records: int, partition: int = 0) -> list[int]:
-    """Offsets of the committed records of a partition, once there are so many of them."""
+    """Waits for a number of committed records of a partition and returns their offsets."""
     kafka = Consumer({"bootstrap.servers": broker, "group.id": "first", "isolation.level": "read_committed"})
     kafka.assign([TopicPartition(topic, partition, 0)])
     offsets: list[int] = []

@@ -1,4 +1,4 @@
-"""The lag that we show is what is unfinished: a command without a result, an event that no worker has applied."""
+"""The lag that we show is the number of commands without a result, and of events that no worker has applied."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ LONG_S = 60.0
 
 @pytest.fixture
 def quick_settings(settings: Settings) -> Settings:
-    """A lost worker is noticed soon."""
+    """Settings with which a lost worker is noticed soon."""
     return msgspec.structs.replace(settings, celery_session_timeout_s=3.0)
 
 
@@ -52,7 +52,7 @@ def _shown(settings: Settings) -> dict[int, int | None]:
 
 
 def _without_result(settings: Settings) -> dict[int, int]:
-    """Partition -> commands on the topic that have no result, counted from the two topics themselves."""
+    """Counts the commands without a result from the two topics, by partition."""
     have = read_results(settings)
     count: dict[int, int] = {}
     for message in read_topic(settings, Topology(settings.namespace).commands):
@@ -70,7 +70,9 @@ def test_the_lag_of_commands_counts_those_without_a_result_whatever_happens(quic
     names = create_topics(settings)
     long, quick = [_long(n) for n in range(3)], [_quick(n) for n in range(12)]
     for one in (long[0], *quick[:6], long[1], *quick[6:]):
-        issue_commands(settings, [one], partition=1)  # a transaction each: as many markers as commands
+        issue_commands(
+            settings, [one], partition=1
+        )  # a transaction for each command, so that there are as many markers as commands
     issue_commands(settings, [long[2]], partition=2)
     never_taken = _shown(settings)
 

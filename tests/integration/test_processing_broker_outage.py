@@ -1,4 +1,4 @@
-"""A broker that is killed and started again: workers wait, then go on where they were."""
+"""When a broker is killed and started again, workers wait and then continue where they were."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_a_worker_started_before_its_broker_waits_for_it(settings: Settings, own
 
 
 class BrokerDiesInTheCommit(Transactions):
-    """The broker is killed when everything but the commit has been sent."""
+    """A transaction whose broker is killed when all but the commit has been sent."""
 
     broker: Broker
 
@@ -87,7 +87,7 @@ class BrokerDiesInTheCommit(Transactions):
 
 
 class NoProcessor:
-    """Decides nothing."""
+    """A processor that does nothing."""
 
     def process(self, batch: Batch) -> None: ...
 
@@ -100,7 +100,7 @@ async def test_the_watchdog_waits_for_a_commit_that_gets_no_answer(settings: Set
     transactions = BrokerDiesInTheCommit(options, source=names.events, changelog=names.changelog, patience=patience)
     transactions.broker = own_broker
     member = Consumer({"bootstrap.servers": settings.brokers, "group.id": names.agents, "log_level": 0})
-    member.committed([TopicPartition(names.events, 0)], timeout=30)  # the group has a coordinator now
+    member.committed([TopicPartition(names.events, 0)], timeout=30)  # now the group has a coordinator
     transactions.start()
     batch = Batch({}, frozenset({0}), NoProcessor())
     batch.offsets[0] = 1

@@ -1,4 +1,4 @@
-"""One bad record harms no other: it is a dead letter with its reason, bytes and place."""
+"""A bad record becomes a dead letter with its reason, bytes and coordinates, and harms no other record."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The decision feed on a real broker: committed with the batch, once, in order, whoever dies."""
+"""The decision feed on a real broker is committed with the batch, once and in order, whichever process dies."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def with_feed(settings: Settings) -> Settings:
 
 
 def decisions(settings: Settings) -> dict[str, list[DecisionRecord]]:
-    """Session -> its decisions in order."""
+    """Reads the decisions of each session, in order."""
     found: defaultdict[str, list[DecisionRecord]] = defaultdict(list)
     for message in read_topic(settings, Topology(settings.namespace).decisions):
         record = decode_decision(message.value())

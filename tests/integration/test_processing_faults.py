@@ -1,4 +1,4 @@
-"""Whatever dies, state and commands are the fold of the events topic: nothing lost, wrong or twice."""
+"""Whatever dies, state and commands equal the fold of the events topic: nothing is lost, wrong or repeated."""
 
 from __future__ import annotations
 
@@ -196,7 +196,7 @@ def test_two_workers_under_one_id_fence_each_other(settings: Settings) -> None:
 
 
 def test_a_bug_in_the_engine_ends_the_worker_and_skips_nothing(settings: Settings) -> None:
-    """A header row that no version can read stands for it."""
+    """A header row that no version can read stands for the bug."""
     names = Topology(settings.namespace)
     create_topics(settings)
     write_row(settings, names.changelog, header_key("s1"), b"\xc1")

@@ -1,4 +1,4 @@
-"""What a worker answers over HTTP."""
+"""The answers of a worker over HTTP."""
 
 from __future__ import annotations
 

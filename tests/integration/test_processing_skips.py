@@ -1,4 +1,4 @@
-"""No event is skipped: not by taking a partition over, and not by a consumer that leaves records out."""
+"""No event is skipped, neither when a partition is taken over nor by a consumer that leaves out records."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ pytestmark = [pytest.mark.broker, pytest.mark.timeout(180)]
 
 LATE_S = 0.8
 SMALL_FETCHES = {"max.partition.fetch.bytes": 20_000, "queued.min.messages": 100}
-"""So that a partition is still being read when a late answer comes."""
+"""Fetches so small that a partition is still being read when a late answer arrives."""
 
 
 def publish(settings: Settings, events: int) -> None:
-    """So many events, all on partition 0."""
+    """Publishes a number of events to partition 0."""
     producer = Producer({"bootstrap.servers": settings.brokers, "linger.ms": 20})
     for number in range(events):
         producer.produce(Topology(settings.namespace).events, b"%d" % number, partition=0)
@@ -45,7 +45,7 @@ def publish(settings: Settings, events: int) -> None:
 
 
 def refuse_until_it_stops(reader: EventReader) -> Stop:
-    """Read until the worker would end, and how it would."""
+    """Reads until the guard ends the worker, and returns the error."""
     stops: list[Stop] = []
 
     def stopped() -> bool:
@@ -138,7 +138,7 @@ def brokers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Brokers]:
 
 @pytest.fixture
 def late(brokers: Brokers, settings: Settings) -> Iterator[tuple[Door, Settings]]:
-    """A door that can hold answers back, and settings of who goes through it."""
+    """A door that can delay answers, and settings of a client behind it."""
     door = brokers.doors["member"]
     yield door, structs.replace(settings, brokers=brokers.addresses_behind("member"))
     door.answers = None
@@ -159,7 +159,7 @@ def test_late_answers_make_a_takeover_slow_and_skip_nothing(late: tuple[Door, Se
 
 
 class PartitionsSetBySeek(FetchedPartitions):
-    """How places were set once: assigned at the end, which is looked up, and moved by a seek meanwhile."""
+    """Sets positions as the worker once did: it assigns the end, which needs a look-up, and seeks meanwhile."""
 
     def __init__(self, kafka: Consumer, topic: str, count: int) -> None:
         super().__init__(kafka, topic)
@@ -171,7 +171,7 @@ class PartitionsSetBySeek(FetchedPartitions):
         self._assigned = {place.partition for place in self._all}
 
     def distrust(self, partitions: Iterable[int]) -> None:
-        """It trusts everybody."""
+        """Does nothing, so that every record is trusted."""
 
     def fetch_from(self, partition: int, offset: int) -> None:
         place = TopicPartition(self._topic, partition, offset)
@@ -188,11 +188,12 @@ class PartitionsSetBySeek(FetchedPartitions):
 
 
 def test_a_partition_that_is_read_from_a_late_answer_is_noticed_and_mended(late: tuple[Door, Settings]) -> None:
-    """The guard alone, without the way of taking partitions over that cannot skip."""
+    """Only the guard protects here, because partitions are taken over in the way that can skip."""
     door, settings = late
     create_topics(settings)
     publish(settings, 20_000)
-    for partition in range(settings.partitions):  # otherwise where to begin is asked for, and all answers are there
+    # otherwise the offsets would be looked up, and no answer would be late
+    for partition in range(settings.partitions):
         commit(settings, 0, partition)
     with open_reader(settings, SMALL_FETCHES) as reader:
         reader.plant(partitions=partial(PartitionsSetBySeek, count=settings.partitions))
@@ -208,7 +209,7 @@ def test_a_partition_that_is_read_from_a_late_answer_is_noticed_and_mended(late:
 
 
 class Planted:
-    """What `plant` of a `WorkerProcess` may be: it goes to another process."""
+    """A `plant` for `WorkerProcess`, which can be pickled for another process."""
 
     def __init__(self, first: int, count: int, times: int) -> None:
         self._new = partial(SkippingConsumer, first=first, count=count, times=times)
@@ -221,7 +222,7 @@ RULES = {"configuration": {"t_note": {"after": [], "andEvery": "happened", "run"
 
 
 def fire_events(settings: Settings, number: int) -> None:
-    """A session of partition 0: its rules, then so many events with a command each."""
+    """Publishes a session of partition 0: its rules and a number of events, each of which causes a command."""
     uid = next(f"s{n}" for n in range(1_000) if partition_of(f"s{n}".encode(), settings.partitions) == 0)
     application = Application(settings)
     application.fire(uid, RULES)
@@ -259,7 +260,7 @@ def test_a_worker_whose_consumer_leaves_events_out_every_time_applies_nothing_be
 
 
 def commit(settings: Settings, offset: int, partition: int = 0) -> None:
-    """As `kafka-consumer-groups.sh --reset-offsets --to-offset` does."""
+    """Commits an offset as `kafka-consumer-groups.sh --reset-offsets --to-offset` does."""
     names = Topology(settings.namespace)
     committing = Consumer({"bootstrap.servers": settings.brokers, "group.id": names.agents})
     committing.commit(offsets=[TopicPartition(names.events, partition, offset)], asynchronous=False)
@@ -267,7 +268,7 @@ def commit(settings: Settings, offset: int, partition: int = 0) -> None:
 
 
 def commits(settings: Settings, offset: int) -> bool:
-    """Whether that is possible already: not while the group has members."""
+    """Returns whether the commit succeeded. It fails while the group has members."""
     try:
         commit(settings, offset)
     except KafkaException as error:

@@ -1,4 +1,4 @@
-"""How a worker starts, and what makes it refuse."""
+"""How a worker starts, and what makes it refuse to."""
 
 from __future__ import annotations
 

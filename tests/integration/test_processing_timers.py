@@ -1,4 +1,4 @@
-"""A task that asks to be retried later runs again when the time has come, once."""
+"""A task that asks for a retry runs again when it is due, once."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_a_timer_that_came_due_while_nobody_ran_fires_after_the_start(settings: 
         ask_for_a_retry(settings, "s1")
         wait_until_processed(settings)
         worker.kill()
-        time.sleep(COOLDOWN_MS / 1000)  # what is tested is that the time passes while nobody looks
+        time.sleep(COOLDOWN_MS / 1000)  # the timer must become due while no worker runs
         worker.start()
 
         wait_until(lambda: len(commands(settings)) == 2, "the retried instance is commanded")

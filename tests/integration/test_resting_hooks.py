@@ -1,4 +1,4 @@
-"""A runner of hooks that waits to try a decision again, while partitions go to another member and come back."""
+"""A hook runner waits to retry a decision while partitions are assigned to another member and come back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Events in Confluent framing, through a worker on a real Kafka that asks a registry over HTTP."""
+"""A worker on a real Kafka decodes events in Confluent framing, with schemas from a registry over HTTP."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ AWAY = (503, b"{}")
 
 
 def answer(path: str) -> tuple[int, bytes]:
-    """What a registry says that has one schema."""
+    """Answers as a registry with one schema."""
     if path == f"/schemas/ids/{KNOWN}":
         return 200, json.dumps({"schema": json.dumps(SCHEMA)}).encode()
     return 404, b'{"error_code": 40403, "message": "Schema not found"}'
@@ -49,7 +49,7 @@ def registry() -> Iterator[Site]:
 
 @pytest.fixture
 def asking(settings: Settings, registry: Site) -> Settings:
-    """The settings with the registry's URL, over topics that are there."""
+    """Settings with the registry's URL, with created topics."""
     create_topics(settings)
     return structs.replace(settings, schema_registry_url=registry.url)
 

@@ -1,4 +1,4 @@
-"""A Kafka client that leaves commands out, or jumps to the end: every command runs, once, and no commit passes it."""
+"""A Kafka client leaves out commands or jumps to the end. Every command runs once, and no commit passes it before."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ TO_THE_END = 1_000_000
 
 
 class Commands:
-    """Runs whatever a reader hands over, at once, and remembers it."""
+    """Finishes every command that a reader delivers at once, and remembers it."""
 
     def __init__(self, settings: Settings) -> None:
         self.done: list[str] = []
@@ -39,7 +39,7 @@ class Commands:
         self.reader = Reader(settings, screening, room=4, wake=lambda: None, on_death=self.died.set)
 
     def run(self, until: Callable[[], bool]) -> list[str]:
-        """What was run, in order."""
+        """Runs commands until a condition holds and returns their ids in order."""
         self.reader.start()
         try:
             wait_until(lambda: self._run_some() or until(), "commands run")
@@ -56,7 +56,7 @@ class Commands:
 
 
 def issued(settings: Settings, transactions: int = 20, each: int = 10) -> list[str]:
-    """Ids of commands on partition 0, with the marker of a transaction after every few."""
+    """Issues commands on partition 0, several per transaction, and returns their ids."""
     groups = [[make_command("app.task", f"s{number}", n) for n in range(each)] for number in range(transactions)]
     issue_in_transactions(settings, groups, partition=0)
     return [one.id for group in groups for one in group]

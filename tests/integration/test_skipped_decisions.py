@@ -1,4 +1,4 @@
-"""A Kafka client that leaves decisions out: each is handed over, in order, and what is lost is not lost silently."""
+"""A Kafka client leaves out decisions. Each is delivered in order, and a lost one is reported."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def topic(settings: Settings) -> str:
 
 
 def decided(settings: Settings, topic: str, transactions: int = 10, each: int = 5) -> list[int]:
-    """Decisions on partition 0 and a marker after every few; their numbers."""
+    """Writes decisions to partition 0, several per transaction, and returns their numbers."""
     producer = Producer(
         {"bootstrap.servers": settings.brokers, "transactional.id": f"{topic}-test", "retry.backoff.ms": 2}
     )
@@ -73,7 +73,7 @@ class Running:
     def _run(self) -> None:
         try:
             self._consumer.run(self._stopping)
-        except Exception as error:  # noqa: BLE001  # the test looks at it
+        except Exception as error:  # noqa: BLE001  # the test checks it
             self.error = error
 
 

@@ -1,4 +1,4 @@
-"""A restore by a client that leaves rows out, and of files that the changelog cannot bring up to date any more."""
+"""Restores by a client that leaves out rows, and of files that the changelog can no longer bring up to date."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def names(settings: Settings) -> Topology:
 
 
 def write_changelog(settings: Settings, topic: str) -> dict[bytes, bytes]:
-    """Rows on partition 0, some again and again, some in transactions that are aborted; what is left of them."""
+    """Writes rows to partition 0, some repeatedly, some in aborted transactions. Returns the rows that remain."""
     producer = Producer(
         {"bootstrap.servers": settings.brokers, "transactional.id": f"{topic}-test", "retry.backoff.ms": 2}
     )
@@ -58,7 +58,7 @@ def write_changelog(settings: Settings, topic: str) -> dict[bytes, bytes]:
 
 
 def remove_before(settings: Settings, topic: str, offset: int) -> None:
-    """What Kafka refuses while a topic is compacted only."""
+    """Removes records, for which the topic must not be only compacted."""
     admin = AdminClient({"bootstrap.servers": settings.brokers})
     policy = ConfigEntry("cleanup.policy", "delete", incremental_operation=AlterConfigOpType.SET)
     changed = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[policy])
@@ -67,7 +67,7 @@ def remove_before(settings: Settings, topic: str, offset: int) -> None:
 
 
 class Files:
-    """The file of partition 0, restored as a worker does it."""
+    """The file of partition 0, which is restored as a worker does it."""
 
     def __init__(self, settings: Settings, names: Topology, folder: Path) -> None:
         self._folder = folder
@@ -84,12 +84,12 @@ class Files:
         )
 
     def restore(self) -> dict[bytes, bytes]:
-        """The rows that are there afterwards."""
+        """Restores the file and returns its rows."""
         assert self._restorer.restore([0], Event()) == {0}
         return dict(self.rows.scan(b"row"))
 
     def open_again(self) -> None:
-        """As a worker does when it starts again."""
+        """Opens the file again, as a worker does when it restarts."""
         self.rows.close()
         self.rows = open_rows(self._folder, "id", 0)
 
@@ -108,7 +108,7 @@ def files(settings: Settings, names: Topology, tmp_path: Path) -> Iterator[Files
 
 
 def first_faulty(faulty: type[SkippingConsumer]) -> Callable[[Options], Consumer]:
-    """Makes a faulty reader for the first restore, and healthy ones for the next; probes are always healthy."""
+    """Returns a factory of readers: a faulty one for the first restore, healthy ones afterwards. Probes are healthy."""
     made: list[Consumer] = []
 
     def make(options: Options) -> Consumer:

@@ -1,4 +1,4 @@
-"""Reads of whole topics and of single records by a client that leaves some out, and of topics that shrink meanwhile."""
+"""Reads of topics and single records by a client that leaves out records, and of topics that shrink meanwhile."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def names(settings: Settings) -> Topology:
 
 
 def issued(settings: Settings) -> list[int]:
-    """Offsets of commands on partition 0, with a marker after every five."""
+    """Issues commands on partition 0, five per transaction, and returns their offsets."""
     groups = [[make_command("app.task", f"s{n}", n) for n in range(5)] for _ in range(COMMANDS // 5)]
     issue_in_transactions(settings, groups, partition=0)
     return [n + n // 5 for n in range(COMMANDS)]
