@@ -1,4 +1,4 @@
-"""Where an embedded storage differs from the Triggers framework on purpose: topics of docs/migrating.md."""
+"""Where an embedded storage differs from the Triggers framework on purpose, by the topics of docs/migrating.md."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CHAIN: dict[str, dict[str, object]] = {
 
 @task_runners.register("by-hand")
 class ByHandRunner(BaseTaskRunner):
-    """Keeps what a worker would be called with; a test plays the worker."""
+    """A runner that keeps the arguments of a worker, whose part a test plays."""
 
     name: ClassVar[str] = "by-hand"
     calls: ClassVar[list[dict[str, Any]]] = []
@@ -56,27 +56,27 @@ class Manager(TriggerManager):
 
 
 class Works(TriggerTask):
-    """Counts its runs."""
+    """A task that counts its runs."""
 
     abstract = True
     runs = 0
 
-    def _run(self, context: TaskContext) -> dict[str, object]:  # noqa: ARG002  # it needs nothing
+    def _run(self, context: TaskContext) -> dict[str, object]:  # noqa: ARG002  # the framework's signature
         type(self).runs += 1
         return {"run": self.runs}
 
 
 class Retries(TriggerTask):
-    """Asks to be run again."""
+    """A task that retries."""
 
     abstract = True
 
-    def _run(self, context: TaskContext) -> None:  # noqa: ARG002  # it needs nothing
+    def _run(self, context: TaskContext) -> None:  # noqa: ARG002  # the framework's signature
         raise self.retry(cooldown=10)
 
 
 class Logs(TriggerTask):
-    """Logs with a context."""
+    """A task that logs with a context."""
 
     abstract = True
 
@@ -86,7 +86,7 @@ class Logs(TriggerTask):
 
 
 def worker(kind: type[TriggerTask]) -> TriggerTask:
-    """A task as a Celery worker has it."""
+    """Makes a task as a Celery worker does."""
     task = kind()
     task.bind(Celery("differences", set_as_current=False))
     return task

@@ -1,4 +1,4 @@
-"""Where rules, sessions and storages differ from the Triggers framework on purpose: the rest of docs/migrating.md."""
+"""Where rules, sessions and storages differ from the Triggers framework on purpose, by docs/migrating.md."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def manager() -> TriggerManager:
 
 @pytest.fixture
 def viewed() -> TriggerManager:
-    """On a storage that changes by events only, as the stream does."""
+    """A manager on a storage that changes by events only, as the stream does."""
     return TriggerManager(MemoryStorage("s1"))
 
 

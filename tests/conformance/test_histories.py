@@ -1,4 +1,4 @@
-"""What the framework itself did, recorded, against the core."""
+"""The core reproduces what the framework did, as recorded."""
 
 from __future__ import annotations
 

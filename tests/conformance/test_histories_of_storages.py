@@ -1,4 +1,4 @@
-"""What the framework itself did, recorded, against the embedded storages: state is saved and loaded at every step."""
+"""The embedded storages reproduce what the framework did, as recorded. State is saved and loaded at every step."""
 
 from __future__ import annotations
 

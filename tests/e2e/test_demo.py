@@ -1,4 +1,4 @@
-"""The questionnaire application on the whole stack, and what may happen to it."""
+"""The questionnaire application runs on the whole stack, also when a worker is killed or Ctrl-C is pressed."""
 
 from __future__ import annotations
 

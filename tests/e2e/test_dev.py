@@ -1,4 +1,4 @@
-"""`triggers dev`: a stack of one's own in one terminal, gone without a trace."""
+"""`triggers dev` runs a stack in a terminal and leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -56,13 +56,13 @@ def test_a_stack_that_is_killed_takes_its_processes_with_it(tmp_path: Path) -> N
 
 
 def _is_over(session: dict[str, Any]) -> bool:
-    """Nothing changes any more: its answers may be compared."""
+    """Returns whether nothing changes any more, so that answers can be compared."""
     return not session["unresolved_instances"]
 
 
 def _in_console(text: str, session: str) -> object:
     (url,) = re.findall(r"console (http://\S+),", text)
-    with urllib.request.urlopen(f"{url}/api/sessions/{session}", timeout=20) as response:  # noqa: S310  # the console's
+    with urllib.request.urlopen(f"{url}/api/sessions/{session}", timeout=20) as response:  # noqa: S310  # the URL is the console's
         return json.load(response)
 
 

@@ -31,9 +31,9 @@ with running_broker() as address:
 def own_broker(broker: str) -> Iterator[Broker]:
     """A broker that is not started. It depends on the shared one, because the machine may not be able to run any."""
     assert broker
-    own = new_broker()
-    yield own
-    own.stop()
+    unstarted = new_broker()
+    yield unstarted
+    unstarted.stop()
 
 
 def test_records_of_a_transaction_are_there_after_the_broker_was_killed(own_broker: Broker) -> None:
@@ -57,8 +57,8 @@ def test_records_of_a_transaction_are_there_after_the_broker_was_killed(own_brok
 
 def test_a_broker_that_cannot_come_up_says_why(own_broker: Broker) -> None:
     host, port = own_broker.address.split(":")
-    with socket.socket() as taken:
-        taken.bind((host, int(port)))
+    with socket.socket() as listener:
+        listener.bind((host, int(port)))
 
         with pytest.raises(BrokerUnavailable, match=r"(?i)already (in use|allocated)"):
             own_broker.start()

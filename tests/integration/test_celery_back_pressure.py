@@ -36,12 +36,12 @@ def reader(settings: Settings) -> Iterator[Reader]:
 
 def most_in_hand(reader: Reader, commands: int) -> int:
     """Finishes one command after the other. Returns the maximum number that waited in the worker."""
-    most = 0
+    highest = 0
     for _ in range(commands):
         wait_until(lambda: bool(reader.ready), "another command")
-        most = max(most, len(reader.ready))
+        highest = max(highest, len(reader.ready))
         reader.settle(reader.ready.popleft())
-    return most
+    return highest
 
 
 def test_a_celery_worker_holds_no_more_commands_than_it_may(settings: Settings, reader: Reader) -> None:

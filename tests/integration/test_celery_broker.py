@@ -64,12 +64,12 @@ def test_a_worker_with_a_broker_runs_both_its_tasks_and_ours(settings: Settings,
     issue_commands(settings, commands.values())
 
     with celery_worker(settings, "-c2", TEST_BROKER_URL=redis.url) as worker:
-        found = wait_for_results(settings, commands.values(), worker)
+        results = wait_for_results(settings, commands.values(), worker)
         wait_until(lambda: "celery_tasks.quick[" in worker.log_text(), "the task that another one sent has run")
         assert worker.terminate() == 0
 
-    assert {name: len(found[one.id]) for name, one in commands.items()} == dict.fromkeys(commands, 1)
-    retried = found[commands["retries"].id][0]
+    assert {name: len(results[one.id]) for name, one in commands.items()} == dict.fromkeys(commands, 1)
+    retried = results[commands["retries"].id][0]
     assert isinstance(retried, TaskFinished), "Celery's own retry goes through the app's broker and reports its end"
     assert json.loads(retried.result) == {"retries": 1}
     assert len(read_results(settings)) == len(commands), "no result is reported for the app's own tasks"
@@ -85,16 +85,16 @@ def test_a_revoked_task_fails_whether_it_waits_or_runs(settings: Settings, redis
         wait_until(lambda: len(_begun(worker)) == 1, "one of them runs")
         control.revoke(waiting.id)
         control.revoke(running.id, terminate=True, signal="SIGKILL")
-        found = wait_for_results(settings, [running, waiting], worker)
+        results = wait_for_results(settings, [running, waiting], worker)
         issue_commands(settings, [last := _failing("echo")])
         wait_for_results(settings, [last], worker)
         wait_until(lambda: executors_lag(settings) == 0, "both are settled")
 
     for one in (running, waiting):
-        failure = found[one.id][0]
+        failure = results[one.id][0]
         assert isinstance(failure, TaskFailed)
         assert failure.exception_type == "celery.exceptions.TaskRevokedError"
-        assert len(found[one.id]) == 1
+        assert len(results[one.id]) == 1
 
 
 def test_a_worker_whose_own_broker_is_killed_goes_on_when_it_is_back(settings: Settings, redis: RedisServer) -> None:
@@ -107,10 +107,10 @@ def test_a_worker_whose_own_broker_is_killed_goes_on_when_it_is_back(settings: S
         redis.kill()
         wait_until(lambda: "Connection to broker lost" in worker.log_text(), "Celery has noticed")
         redis.start()
-        found = wait_for_results(settings, commands, worker)
+        results = wait_for_results(settings, commands, worker)
         assert worker.terminate() == 0
 
-    assert all(isinstance(found[one.id][0], TaskFinished) for one in commands)
+    assert all(isinstance(results[one.id][0], TaskFinished) for one in commands)
     assert sum(_begun(worker).values()) - len(commands) <= 4
 
 
@@ -129,18 +129,18 @@ def test_the_dispatcher_moves_commands_into_the_app_s_broker(settings: Settings,
 
     worker = celery_worker(settings, "-c2", TEST_BROKER_URL=redis.url, TEST_DISPATCHED="1")
     with dispatcher(settings, redis.url) as moving, worker:
-        found = wait_for_results(settings, commands, worker)
+        results = wait_for_results(settings, commands, worker)
         wait_until(lambda: executors_lag(settings) == 0, "the lag is 0")
         assert moving.terminate() == 0
         assert worker.terminate() == 0
 
-    assert json.loads(_finished(found[good[7].id][0]).result)["kwargs"] == {"page": {"n": 7}}
-    assert {name: type(found[one.id][0]) for name, one in failing.items()} == dict.fromkeys(failing, TaskFailed)
-    reported = {name: len(found[one.id]) for name, one in failing.items()}
+    assert json.loads(_finished(results[good[7].id][0]).result)["kwargs"] == {"page": {"n": 7}}
+    assert {name: type(results[one.id][0]) for name, one in failing.items()} == dict.fromkeys(failing, TaskFailed)
+    reported = {name: len(results[one.id]) for name, one in failing.items()}
     assert reported.pop("too_long") <= 2, "Celery reports the limit, then the child that it has killed for it"
     assert set(reported.values()) == {1}
-    assert "TimeLimitExceeded" in str(found[failing["too_long"].id][0]), "the one that counts"
-    assert "threading" in str(found[other.id][0])
+    assert "TimeLimitExceeded" in str(results[failing["too_long"].id][0]), "the one that counts"
+    assert "threading" in str(results[other.id][0])
     assert len(read_topic(settings, names.dead_letters)) == 1
 
 
@@ -155,9 +155,9 @@ def test_a_dispatcher_waits_for_its_broker_and_loses_nothing(settings: Settings,
         redis.start()
         wait_until(lambda: executors_lag(settings) == 0, "all are in the broker")
         with celery_worker(settings, "-c2", TEST_BROKER_URL=redis.url, TEST_DISPATCHED="1") as worker:
-            found = wait_for_results(settings, commands, worker)
+            results = wait_for_results(settings, commands, worker)
 
-    assert all(isinstance(found[one.id][0], TaskFinished) for one in commands)
+    assert all(isinstance(results[one.id][0], TaskFinished) for one in commands)
 
 
 def test_a_dispatcher_that_cannot_commit_dispatches_little_again(

@@ -53,9 +53,9 @@ def test_a_killed_worker_loses_nothing(quick_settings: Settings) -> None:
         wait_until(lambda: len(_begun(first)) > 150, "a quarter is begun")
         first.kill()
         with celery_worker(settings, "-c2", name="third"):
-            found = wait_for_results(settings, commands, second)
+            results = wait_for_results(settings, commands, second)
 
-    assert all(isinstance(found[one.id][0], TaskFinished) for one in commands)
+    assert all(isinstance(results[one.id][0], TaskFinished) for one in commands)
     repeated = sum(_begun(second).values()) - len(commands)
     assert repeated < 150, "only what finished since the last commit runs again"
 
@@ -74,15 +74,15 @@ def test_a_task_that_takes_its_worker_down_is_found_and_nobody_else_is_blamed(qu
             deaths += not worker.running
         assert deaths <= 5
     with celery_worker(settings, "--pool=solo") as worker:
-        found = wait_for_results(settings, [culprit, *bystanders], worker)
+        results = wait_for_results(settings, [culprit, *bystanders], worker)
 
-    failure = found[culprit.id][0]
+    failure = results[culprit.id][0]
     assert isinstance(failure, TaskFailed)
     assert failure.exception_type == "billiard.exceptions.WorkerLostError"
     assert "worker lost 3 times" in failure.exception_info
     assert worker.notes().count(culprit.id) == deaths
     assert deaths in {3, 4}
-    assert all(isinstance(found[one.id][0], TaskFinished) for one in bystanders)
+    assert all(isinstance(results[one.id][0], TaskFinished) for one in bystanders)
 
 
 def test_a_long_task_blocks_nobody_and_a_shutdown_waits_for_it(settings: Settings) -> None:
@@ -91,8 +91,8 @@ def test_a_long_task_blocks_nobody_and_a_shutdown_waits_for_it(settings: Setting
     issue_commands(settings, [long, *short], partition=1)
 
     with celery_worker(settings, "-c2") as worker:
-        found = wait_for_results(settings, short, worker)
-        assert long.id not in found, "the short ones overtake the long one"
+        results = wait_for_results(settings, short, worker)
+        assert long.id not in results, "the short ones overtake the long one"
         assert worker.terminate() == 0
     assert isinstance(read_results(settings)[long.id][0], TaskFinished)
     assert executors_lag(settings) <= 1
@@ -113,11 +113,11 @@ def test_a_shutdown_gives_back_what_has_not_begun(settings: Settings) -> None:
         assert worker.terminate() == 0
         begun = len(_begun(worker))
     with celery_worker(settings, "-c4", name="second") as worker:
-        found = wait_for_results(settings, commands, worker)
+        results = wait_for_results(settings, commands, worker)
 
     assert begun < 20
     assert set(_begun(worker).values()) == {1}
-    assert {len(found[one.id]) for one in commands} == {1}
+    assert {len(results[one.id]) for one in commands} == {1}
 
 
 def test_a_killed_worker_with_a_long_task_repeats_only_that_one(quick_settings: Settings) -> None:
@@ -221,8 +221,8 @@ def test_a_cold_shutdown_leaves_the_running_task_to_the_next_worker(quick_settin
         assert long.id not in read_results(settings)
 
     with celery_worker(settings, "-c1", name="second") as worker:
-        found = wait_for_results(settings, [long], worker)
+        results = wait_for_results(settings, [long], worker)
 
-    finished = found[long.id][0]
+    finished = results[long.id][0]
     assert isinstance(finished, TaskFinished)
     assert json.loads(finished.result) == {"slept": 8}

@@ -99,46 +99,46 @@ def test_every_end_of_a_task_is_one_outcome(
     issue_commands(settings, commands.values())
 
     with celery_worker(settings, *options, **environment) as worker:
-        found = wait_for_results(settings, commands.values(), worker)
+        results = wait_for_results(settings, commands.values(), worker)
         issue_commands(settings, [last := _named("quick")])
-        found = wait_for_results(settings, [last], worker)
+        results = wait_for_results(settings, [last], worker)
         code = worker.terminate()
 
     assert code == 0
-    assert {name: len(found[one.id]) for name, one in commands.items() if len(found[one.id]) != 1} == {}
-    _check_failures(commands, found)
-    _check_plain(commands, found)
-    _check_classic(commands, found)
+    assert {name: len(results[one.id]) for name, one in commands.items() if len(results[one.id]) != 1} == {}
+    _check_failures(commands, results)
+    _check_plain(commands, results)
+    _check_classic(commands, results)
     _check_starts(settings, commands)
 
 
-def _check_failures(commands: dict[str, RunTask], found: Results) -> None:
+def _check_failures(commands: dict[str, RunTask], results: Results) -> None:
     for name, (kind, text) in (FAILURES | FAILURES_OF_CHILDREN).items():
         if name in commands:
-            event = _failure(found, commands[name])
+            event = _failure(results, commands[name])
             assert event.exception_type == kind, name
             assert text in event.exception_info, name
             assert "Traceback" in event.exception_info or name in {"too_long", "echoo", "returns_large"}, name
-    assert json.loads(_failure(found, commands["raises"]).exception_context)["page"] == 7
-    assert "lock" in json.loads(_failure(found, commands["raises_unpicklable"]).exception_context)
-    assert "threading" in _failure(found, commands["runner"]).exception_info
-    assert "3" in _failure(found, commands["exits"]).exception_info
+    assert json.loads(_failure(results, commands["raises"]).exception_context)["page"] == 7
+    assert "lock" in json.loads(_failure(results, commands["raises_unpicklable"]).exception_context)
+    assert "threading" in _failure(results, commands["runner"]).exception_info
+    assert "3" in _failure(results, commands["exits"]).exception_info
 
 
-def _check_plain(commands: dict[str, RunTask], found: Results) -> None:
+def _check_plain(commands: dict[str, RunTask], results: Results) -> None:
     expected = {"None": {}, "0": {}, "[]": {}, "{'a': 1}": {"a": 1}, "[7]": {"result": [7]}, "text": {"result": "text"}}
-    assert {name: _result(found, commands[f"plain {name}"]) for name in expected} == expected
-    assert _result(found, commands["ignores_result"]) == {"n": 1}
+    assert {name: _result(results, commands[f"plain {name}"]) for name in expected} == expected
+    assert _result(results, commands["ignores_result"]) == {"n": 1}
     echo = commands["echo"]
-    assert _result(found, echo) == {"kwargs": PAGE, "id": echo.id, "session": ODD_SESSION, "attempt": 3}
+    assert _result(results, echo) == {"kwargs": PAGE, "id": echo.id, "session": ODD_SESSION, "attempt": 3}
 
 
-def _check_classic(commands: dict[str, RunTask], found: Results) -> None:
+def _check_classic(commands: dict[str, RunTask], results: Results) -> None:
     def classic(name: str) -> Any:  # noqa: ANN401  # any event that the test expects
-        return found[commands[name if name == "exhausted" else f"classic {name}"].id][0]
+        return results[commands[name if name == "exhausted" else f"classic {name}"].id][0]
 
-    assert _result(found, commands["classic nothing"]) == {}
-    assert _result(found, commands["classic mapping"]) == {"subjectId": 42}
+    assert _result(results, commands["classic nothing"]) == {}
+    assert _result(results, commands["classic mapping"]) == {"subjectId": 42}
     assert classic("mapping").log_level == 30
     assert json.loads(classic("list").exception_context) == {"actual_result": [1]}
     assert classic("list").exception_type == "builtins.ValueError"
@@ -164,29 +164,29 @@ def _check_retry(event: TaskRetried) -> None:
 
 def _check_starts(settings: Settings, commands: dict[str, RunTask]) -> None:
     """Checks that every run is announced before its result."""
-    seen: set[str] = set()
+    started: set[str] = set()
     fired = []
     for session, event in read_events(settings):
         if isinstance(event, TaskStarted):
-            seen.add(f"{session}/{event.instance}/{event.attempt}")
+            started.add(f"{session}/{event.instance}/{event.attempt}")
         elif isinstance(event, TriggerFired):
             fired.append(event.trigger)
         elif isinstance(event, TaskFinished):
-            assert f"{session}/{event.instance}/{event.attempt}" in seen
+            assert f"{session}/{event.instance}/{event.attempt}" in started
     never = {"echoo", "runner"}
     at_once = {"crashes", "exits", "exits_hard", "kills_itself"}  # the process may end before it announces the run
-    assert {name for name, one in commands.items() if one.id not in seen} - at_once == never
+    assert {name for name, one in commands.items() if one.id not in started} - at_once == never
     assert fired == ["fired"]
 
 
-def _failure(found: Results, one: RunTask) -> TaskFailed:
-    event = found[one.id][0]
+def _failure(results: Results, one: RunTask) -> TaskFailed:
+    event = results[one.id][0]
     assert isinstance(event, TaskFailed), event
     return event
 
 
-def _result(found: Results, one: RunTask) -> object:
-    event = found[one.id][0]
+def _result(results: Results, one: RunTask) -> object:
+    event = results[one.id][0]
     assert isinstance(event, TaskFinished), event
     result: object = json.loads(event.result)
     return result

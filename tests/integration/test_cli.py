@@ -42,8 +42,8 @@ def _report(settings: Settings, session: str, **event: object) -> None:
 
 
 def _status(settings: Settings, session: str, instance: str) -> str:
-    found = run_json(settings, "show", session)["instances"]
-    return str(next((one["status"] for one in found if one["name"] == instance), "missing"))
+    instances = run_json(settings, "show", session)["instances"]
+    return str(next((one["status"] for one in instances if one["name"] == instance), "missing"))
 
 
 def test_topics_are_made_once_and_checked(settings: Settings) -> None:
@@ -94,8 +94,8 @@ def test_a_failed_instance_is_replayed_and_then_skipped(installation: Settings) 
 def test_a_graph_shows_what_caused_each_run(installation: Settings) -> None:
     settings = installation
     run_json(settings, "configure", "q-1", json.dumps(RULES | {"t_mail": {"after": ["t_import"], "run": "app.mail"}}))
-    places = [_place(run_json(settings, "fire", "q-1", trigger)) for trigger in ("page", "complete")]
-    run_json(settings, "show", "q-1", "--after", places[-1])
+    coordinates = [_place(run_json(settings, "fire", "q-1", trigger)) for trigger in ("page", "complete")]
+    run_json(settings, "show", "q-1", "--after", coordinates[-1])
     _report(settings, "q-1", type="failed", instance="t_import#0", attempt=1, exception_type="builtins.ValueError")
     wait_until(lambda: _status(settings, "q-1", "t_import#0") == "failed", "it has failed")
     run_json(settings, "replay", "q-1", "t_import#0")
@@ -108,7 +108,7 @@ def test_a_graph_shows_what_caused_each_run(installation: Settings) -> None:
     assert [(one["by"], one["instance"]) for one in replay["causes"]] == [("parent", "t_import#0"), ("operator", None)]
     whats = ["page fired", "complete fired", "an operator replayed t_import#0"]
     assert [event["what"] for event in mail["roots"]] == whats
-    assert [str(event["offset"]) for event in mail["roots"]][:2] == [place.split("/")[1] for place in places]
+    assert [str(event["offset"]) for event in mail["roots"]][:2] == [pair.split("/")[1] for pair in coordinates]
     assert run(settings, "graph", "--session", "q-1", "--format", "svg").stdout.count("<polygon") == 1
 
 

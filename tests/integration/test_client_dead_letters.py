@@ -23,8 +23,14 @@ def letters(settings: Settings) -> DeadLetters:
 
 
 def letter_of(settings: Settings, reason: str = "bad json", **fields: object) -> DeadLetter:
-    given = {"topic": Topology(settings.namespace).events, "partition": 1, "offset": 2, "time": 3, "key": b"s"} | fields
-    return DeadLetter(reason=reason, **given)  # type: ignore[arg-type]  # overridden by name
+    values = {
+        "topic": Topology(settings.namespace).events,
+        "partition": 1,
+        "offset": 2,
+        "time": 3,
+        "key": b"s",
+    } | fields
+    return DeadLetter(reason=reason, **values)  # type: ignore[arg-type]  # overridden by name
 
 
 def bury(settings: Settings, *values: bytes, partition: int = 1) -> None:
@@ -75,9 +81,9 @@ def test_a_redriven_record_is_the_original_byte_for_byte_and_counts_its_redrives
 
     starts = dict.fromkeys(range(settings.partitions), 0)
     messages = read_range(settings, Topology(settings.namespace).events, starts)
-    found = {(m.partition(), m.offset()): (m.key(), m.value(), m.headers()) for m in messages}
+    records = {(m.partition(), m.offset()): (m.key(), m.value(), m.headers()) for m in messages}
     assert first.partition == partition_of(b"session \xff", settings.partitions)
-    assert found == {
+    assert records == {
         first: (b"session \xff", b"\xff{", [("h", b"\0"), ("h", None), (REDRIVES, b"1")]),
         second: (b"s", b"", [("h", b"\0"), (REDRIVES, b"2")]),
     }

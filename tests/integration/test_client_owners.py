@@ -53,8 +53,8 @@ def test_a_session_is_owned_by_the_member_that_has_its_partition(settings: Setti
     with member(settings, "a-0@http://10.0.0.1:6066") as first, member(settings, "b-0@https://b:1/x") as second:
         poll_until(lambda: len(first.assignment()) == len(second.assignment()) == 2, first, second)
 
-        urls = {place.partition: "http://10.0.0.1:6066" for place in first.assignment()}
-        urls |= {place.partition: "https://b:1/x" for place in second.assignment()}
+        urls = {partition.partition: "http://10.0.0.1:6066" for partition in first.assignment()}
+        urls |= {partition.partition: "https://b:1/x" for partition in second.assignment()}
         for uid in ("s1", "ü", "x" * 1024):
             assert owners.partition(uid) == partition_of(uid.encode(), settings.partitions)
             assert owners.url(owners.partition(uid)) == urls[owners.partition(uid)]

@@ -71,17 +71,17 @@ def test_many_events_are_published_in_order_and_reported_in_order(topics: Settin
 
 
 def test_publishing_many_reads_no_further_ahead_than_may_be_in_flight(publisher: KafkaPublisher) -> None:
-    taken = []
+    numbers = []
 
     def events() -> Iterator[tuple[str, TriggerFired]]:
         for n in range(100):
-            taken.append(n)
+            numbers.append(n)
             yield "s", FIRED
 
     reports = publisher.publish_many(events(), in_flight=10)
     next(reports)
 
-    assert len(taken) <= 11
+    assert len(numbers) <= 11
 
 
 def test_a_payload_above_the_limit_never_leaves(topics: Settings, publisher: KafkaPublisher) -> None:

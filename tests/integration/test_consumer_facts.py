@@ -77,18 +77,18 @@ def read_to_the_end_event(kafka: Consumer) -> tuple[list[int], Message]:
 
 
 def test_a_pause_outlives_the_assignment_until_it_is_resumed(settings: Settings, topic: str) -> None:
-    place = TopicPartition(topic, 0, 0)
+    start = TopicPartition(topic, 0, 0)
     with transactions(settings) as producer, consumer(settings) as kafka:
         write(producer, topic, 3, end=producer.commit_transaction)
-        kafka.incremental_assign([place])
+        kafka.incremental_assign([start])
         assert read_to_the_end_event(kafka)[0] == [0, 1, 2]
-        kafka.pause([place])
-        kafka.incremental_unassign([place])
-        kafka.incremental_assign([place])
+        kafka.pause([start])
+        kafka.incremental_unassign([start])
+        kafka.incremental_assign([start])
 
         assert kafka.consume(3, 1.0) == [], "given back after a pause, the partition must be resumed to be read"
 
-        kafka.resume([place])
+        kafka.resume([start])
         assert read_to_the_end_event(kafka)[0] == [0, 1, 2]
 
 
@@ -106,22 +106,22 @@ def test_partitions_are_given_up_all_or_none(settings: Settings, topic: str) -> 
 
 
 def test_position_and_end_event_stand_behind_markers_and_aborted_records(settings: Settings, topic: str) -> None:
-    place = TopicPartition(topic, 0, 0)
+    start = TopicPartition(topic, 0, 0)
     with transactions(settings) as producer, consumer(settings) as kafka:
         write(producer, topic, 2, end=producer.commit_transaction)  # 0, 1, the marker 2
         write(producer, topic, 2, end=producer.abort_transaction)  # 3, 4, the marker 5
-        kafka.assign([place])
+        kafka.assign([start])
 
         offsets, end = read_to_the_end_event(kafka)
 
         assert offsets == [0, 1]
         assert end.offset() == 6
-        assert [at.offset for at in kafka.position([place])] == [6]
-        assert kafka.get_watermark_offsets(place, timeout=PATIENCE_S) == (0, 6)
+        assert [at.offset for at in kafka.position([start])] == [6]
+        assert kafka.get_watermark_offsets(start, timeout=PATIENCE_S) == (0, 6)
 
 
 def test_the_end_event_stands_before_an_open_transaction(settings: Settings, topic: str) -> None:
-    place = TopicPartition(topic, 0, 0)
+    start = TopicPartition(topic, 0, 0)
     with (
         transactions(settings) as producer,
         consumer(settings) as of_committed,
@@ -129,12 +129,12 @@ def test_the_end_event_stands_before_an_open_transaction(settings: Settings, top
     ):
         write(producer, topic, 1, end=producer.commit_transaction)  # 0, the marker 1
         write(producer, topic, 3, end=None)  # 2, 3, 4
-        of_committed.assign([place])
-        of_all.assign([place])
+        of_committed.assign([start])
+        of_all.assign([start])
 
         assert read_to_the_end_event(of_committed)[1].offset() == 2
-        assert of_committed.get_watermark_offsets(place, timeout=PATIENCE_S) == (0, 2)
-        assert of_committed.get_watermark_offsets(place, cached=True) == (0, 5), "what was fetched tells the whole log"
+        assert of_committed.get_watermark_offsets(start, timeout=PATIENCE_S) == (0, 2)
+        assert of_committed.get_watermark_offsets(start, cached=True) == (0, 5), "what was fetched tells the whole log"
         assert read_to_the_end_event(of_all)[1].offset() == 5
 
         producer.abort_transaction(PATIENCE_S)

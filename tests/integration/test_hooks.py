@@ -114,13 +114,13 @@ def backs_by_session(settings: Settings) -> dict[str, list[int]]:
         for d in (decode_decision(message.value()) for message in read_topic(settings, names.decisions))
         if [fire.trigger for fire in d.fires] == ["back"]
     }
-    found = defaultdict(list)
+    numbers = defaultdict(list)
     for message in read_topic(settings, names.events):
         if (message.partition(), message.offset()) in applied:
             value = message.value() or b""
             number = json.loads(value[value.index(b'{"to"') : value.index(b"}") + 1])["to"].removeprefix("echo")
-            found[(message.key() or b"").decode()].append(int(number))
-    return found
+            numbers[(message.key() or b"").decode()].append(int(number))
+    return numbers
 
 
 def test_a_hook_that_raises_is_tried_again_and_then_a_dead_letter_that_can_be_redriven(with_feed: Settings) -> None:

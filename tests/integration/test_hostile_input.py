@@ -124,8 +124,8 @@ def test_an_attack_is_refused_with_its_reason_or_harmless(aftermath: Aftermath, 
     assert case.said in (letters[-1].detail if letters else "")
     if case.statuses is not None:
         status, session = aftermath.worker.session(case.name)
-        found = {instance["name"]: instance["status"] for instance in session["instances"]}
-        assert (status, found) == (200, case.statuses)
+        statuses = {instance["name"]: instance["status"] for instance in session["instances"]}
+        assert (status, statuses) == (200, case.statuses)
 
 
 def test_there_are_no_other_dead_letters_and_every_one_is_counted(aftermath: Aftermath) -> None:
@@ -193,10 +193,10 @@ def test_a_dead_letter_is_redriven_once_its_cause_is_gone(aftermath: Aftermath) 
 
 
 def redrive(settings: Settings, stored: StoredLetter) -> None:
-    place = f"{stored.partition}/{stored.offset}"
+    coordinates = f"{stored.partition}/{stored.offset}"
     options = ["--brokers", settings.brokers, "--namespace", settings.namespace]
-    result = CliRunner().invoke(main, [*options, "dead-letters", "redrive", place, "--json"])
-    assert json.loads(result.stdout) == {"redriven": [place]}
+    result = CliRunner().invoke(main, [*options, "dead-letters", "redrive", coordinates, "--json"])
+    assert json.loads(result.stdout) == {"redriven": [coordinates]}
 
 
 def counted(worker: WorkerProcess, metric: str, label: str) -> Counter[str]:

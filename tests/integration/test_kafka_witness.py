@@ -158,8 +158,8 @@ def test_a_position_that_the_log_has_not_come_to_is_unproven_in_the_given_time(
 
 def delete_records(broker: str, topic: str, before: int) -> None:
     admin = AdminClient({"bootstrap.servers": broker})
-    place = TopicPartition(topic, 0, before)
-    admin.delete_records([place])[place].result(30)
+    position = TopicPartition(topic, 0, before)
+    admin.delete_records([position])[position].result(30)
 
 
 def test_records_that_retention_removed_are_told_apart(

@@ -70,9 +70,8 @@ def test_the_lag_of_commands_counts_those_without_a_result_whatever_happens(quic
     names = create_topics(settings)
     long, quick = [_long(n) for n in range(3)], [_quick(n) for n in range(12)]
     for one in (long[0], *quick[:6], long[1], *quick[6:]):
-        issue_commands(
-            settings, [one], partition=1
-        )  # a transaction for each command, so that there are as many markers as commands
+        # a transaction for each command, so that there are as many markers as commands
+        issue_commands(settings, [one], partition=1)
     issue_commands(settings, [long[2]], partition=2)
     never_taken = _shown(settings)
 

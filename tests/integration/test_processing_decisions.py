@@ -28,12 +28,12 @@ def with_feed(settings: Settings) -> Settings:
 
 def decisions(settings: Settings) -> dict[str, list[DecisionRecord]]:
     """Reads the decisions of each session, in order."""
-    found: defaultdict[str, list[DecisionRecord]] = defaultdict(list)
+    by_session: defaultdict[str, list[DecisionRecord]] = defaultdict(list)
     for message in read_topic(settings, Topology(settings.namespace).decisions):
         record = decode_decision(message.value())
         assert message.key() == record.session.encode()
-        found[record.session].append(record)
-    return found
+        by_session[record.session].append(record)
+    return by_session
 
 
 def test_a_worker_killed_under_load_reports_every_decision_once_and_in_order(with_feed: Settings) -> None:
@@ -50,10 +50,12 @@ def test_a_worker_killed_under_load_reports_every_decision_once_and_in_order(wit
         worker.start()
         wait_until_processed(with_feed)
 
-    found = decisions(with_feed)
-    assert sum(map(len, found.values())) == len(read_topic(with_feed, names.events))
-    assert all([d.offset for d in own] == sorted({d.offset for d in own}) for own in found.values())
-    ready = [f"{d.session}/{name}" for own in found.values() for d in own for fire in d.fires for name in fire.ready]
+    by_session = decisions(with_feed)
+    assert sum(map(len, by_session.values())) == len(read_topic(with_feed, names.events))
+    assert all([d.offset for d in own] == sorted({d.offset for d in own}) for own in by_session.values())
+    ready = [
+        f"{d.session}/{name}" for own in by_session.values() for d in own for fire in d.fires for name in fire.ready
+    ]
     commanded = [decode_command(m.value()).id.rpartition("/")[0] for m in read_topic(with_feed, names.commands)]
     assert sorted(ready) == sorted(commanded)
     assert_equals_fold(with_feed)

@@ -52,10 +52,10 @@ def leave_offsets_open(settings: Settings, worker: str, partition: int) -> Produ
     """Leaves an open transaction with offsets but without rows."""
     names = Topology(settings.namespace)
     before = Consumer({"bootstrap.servers": settings.brokers, "group.id": names.agents, "enable.auto.commit": False})
-    places = [TopicPartition(names.events, partition, 0, worker)]
-    before.commit(offsets=places, asynchronous=False)
+    offsets = [TopicPartition(names.events, partition, 0, worker)]
+    before.commit(offsets=offsets, asynchronous=False)
     producer = producer_of(worker, settings)
-    producer.send_offsets_to_transaction(places, before.consumer_group_metadata(), 30)
+    producer.send_offsets_to_transaction(offsets, before.consumer_group_metadata(), 30)
     before.close()
     return producer
 
@@ -74,11 +74,11 @@ def leave_its_first_open(settings: Settings, worker: str, partition: int) -> Pro
 def signatures(settings: Settings) -> set[str]:
     """Returns the owners of the partitions according to the group's committed offsets."""
     names = Topology(settings.namespace)
-    asking = Consumer({"bootstrap.servers": settings.brokers, "group.id": names.agents})
-    places = [TopicPartition(names.events, partition) for partition in range(settings.partitions)]
-    found = {place.metadata or "" for place in asking.committed(places, timeout=30)}
-    asking.close()
-    return found
+    consumer = Consumer({"bootstrap.servers": settings.brokers, "group.id": names.agents})
+    positions = [TopicPartition(names.events, partition) for partition in range(settings.partitions)]
+    owners = {place.metadata or "" for place in consumer.committed(positions, timeout=30)}
+    consumer.close()
+    return owners
 
 
 @pytest.mark.parametrize("leave", [leave_open, leave_offsets_open, leave_its_first_open])
@@ -111,8 +111,8 @@ def test_a_worker_survives_asking_for_predecessors_while_the_groups_coordinator_
 ) -> None:
     """The call runs in a separate process, because librdkafka's admin call for the same crashed the process."""
     settings = Settings(brokers=own_broker.address, namespace=namespace, partitions=4)
-    asking = multiprocessing.get_context("spawn").Process(target=fence, args=(settings,))
-    asking.start()
-    asking.join(60)
+    process = multiprocessing.get_context("spawn").Process(target=fence, args=(settings,))
+    process.start()
+    process.join(60)
 
-    assert asking.exitcode == 0
+    assert process.exitcode == 0

@@ -47,9 +47,9 @@ def test_events_and_changelog_must_have_the_same_number_of_partitions(settings: 
 
 def test_a_taken_web_port_ends_the_worker(settings: Settings) -> None:
     create_topics(settings)
-    with socket.create_server(("127.0.0.1", 0)) as taken:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
         worker = WorkerProcess(settings, "w0")
-        worker.settings = msgspec.structs.replace(worker.settings, web_port=taken.getsockname()[1])
+        worker.settings = msgspec.structs.replace(worker.settings, web_port=listener.getsockname()[1])
         with worker:
             assert worker.join() == 73
 

@@ -190,8 +190,8 @@ def test_a_file_before_the_changelogs_beginning_is_rebuilt(
     with pytest.raises(StorageFailed, match=f"it is at offset 6 of {names.changelog}/0, which begins at 170"):
         files.restore()
     files.open_again()
-    found = files.restore()
+    restored = files.restore()
 
-    assert found
-    assert b"row of another life" not in found
+    assert restored
+    assert b"row of another life" not in restored
     assert "rows are lost: the changelog was cut" in "".join(capfd.readouterr())

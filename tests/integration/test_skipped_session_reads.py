@@ -52,9 +52,9 @@ def produce(settings: Settings, topic: str, values: list[bytes], key: bytes = b"
 
 
 def remove_before(settings: Settings, topic: str, offset: int) -> None:
-    place = TopicPartition(topic, 0, offset)
+    position = TopicPartition(topic, 0, offset)
     admin = AdminClient({"bootstrap.servers": settings.brokers})
-    admin.delete_records([place])[TopicPartition(topic, 0)].result(30)
+    admin.delete_records([position])[TopicPartition(topic, 0)].result(30)
 
 
 def offsets_of(messages: list[Message]) -> list[int]:

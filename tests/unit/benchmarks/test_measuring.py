@@ -1,4 +1,4 @@
-"""What the measurements make of what they see."""
+"""Rates, ratios and tables are calculated correctly from samples."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the profiler makes of the samples."""
+"""The profiler assigns samples to hops."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ INPUTS = Inputs()
 
 def test_the_document_has_the_model_s_table() -> None:
     assert scaling_table(INPUTS) in (ROOT / "docs" / "scaling.md").read_text(), (
-        "write it anew: python -m benchmarks.scaling_model"
+        "write it again with: python -m benchmarks.scaling_model"
     )
 
 

@@ -1,4 +1,4 @@
-"""One run of the measurements, its summary and its tables, without a broker."""
+"""A run of the benchmark, its summary and its tables, without a broker."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the measurements feed to everybody."""
+"""The workloads that every measured program gets."""
 
 from __future__ import annotations
 

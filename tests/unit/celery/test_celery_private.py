@@ -1,4 +1,4 @@
-"""Each internal of Celery that the integration leans on is there, and another Celery is refused."""
+"""Every internal name of Celery that the integration uses exists, and another version of Celery is refused."""
 
 from __future__ import annotations
 

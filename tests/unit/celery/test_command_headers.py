@@ -1,4 +1,4 @@
-"""How a result finds its way back to its instance."""
+"""A result is assigned to its instance by the task id and a header."""
 
 from __future__ import annotations
 

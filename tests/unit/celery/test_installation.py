@@ -1,4 +1,4 @@
-"""`install()` adds a step, once, and refuses what it cannot work with."""
+"""`install()` adds a step once and refuses what it cannot work with."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from triggers.task import TaskContext, TriggerTask
 
 @trigger_managers.register("counting")
 class Counting(TriggerManager):
-    """An application's own."""
+    """An application's request class."""
 
 
 class Asking(TriggerTask):
-    """Looks at its context."""
+    """A task that returns its context."""
 
     abstract = True
 

@@ -1,4 +1,4 @@
-"""What a ledger remembers from one holder of a partition to the next."""
+"""What a ledger passes on from one owner of a partition to the next."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def test_what_is_still_missing_after_reading_again_is_a_gap_again() -> None:
         ledger.admit(offset)
 
     assert ledger.gaps == [(1, 2), (4, 6)]
-    ledger.close_gap((1, 6))  # judged before it was read again: it means nothing now
+    ledger.close_gap((1, 6))  # judged before it was read again, so the verdict no longer applies
     assert ledger.gaps == [(1, 2), (4, 6)]
 
 
@@ -208,7 +208,7 @@ def test_metadata_is_json_that_names_offsets_relative_to_the_commit() -> None:
 
 
 def test_a_marker_between_commands_in_hand_is_not_taken_for_a_finished_command() -> None:
-    """Each command has a transaction of its own, so each second offset is a marker."""
+    """Each command has its own transaction, so every second offset is a marker."""
     ledger = _holding(*range(0, 24, 2))
     ledger.settle(10)
 

@@ -1,4 +1,4 @@
-"""What a task returned or raised, as an event."""
+"""A task's result or exception becomes an event."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _failure(value: object) -> TaskFailed:
 
 
 class WithContext(Exception):
-    """Carries what its test wants."""
+    """An exception with a context that the test chooses."""
 
     def __init__(self, context: object, text: str = "broken") -> None:
         super().__init__(text)
@@ -48,7 +48,7 @@ class WithContext(Exception):
 
 
 class Hostile:
-    """Nothing about it works."""
+    """An exception whose `repr` and `str` raise."""
 
     def __repr__(self) -> str:
         raise RuntimeError("no repr")

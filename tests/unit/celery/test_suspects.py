@@ -1,4 +1,4 @@
-"""Which suspects run together, and which alone."""
+"""Which suspects run together and which run alone."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ROOM = 3
 
 
 def _lost(count: int, *running: int) -> tuple[Ledger, list[CommandInHand]]:
-    """`count` commands of a worker that vanished; those that were `running` as suspects before that."""
+    """Makes a ledger with `count` commands of a vanished worker. Those in `running` had run as suspects before."""
     ledger = Ledger()
     for _ in range(2):
         for offset in range(count):

@@ -1,4 +1,4 @@
-"""What must come next: gaps are told, repetitions are refused, and contiguous offsets are nothing to speak of."""
+"""Gaps between offsets are reported, repeated offsets are refused, and contiguous offsets pass."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from triggers.kafka.continuity import ExpectedOffsets, Gap, OutOfOrder
 
 
 def started(**offsets: int) -> ExpectedOffsets:
-    """Partitions p0, p1, … are read from these offsets on."""
+    """Starts to read the partitions 0, 1, … at these offsets."""
     expected = ExpectedOffsets()
     for name, offset in offsets.items():
         expected.start(int(name.removeprefix("p")), offset)

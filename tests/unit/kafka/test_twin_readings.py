@@ -1,4 +1,4 @@
-"""Two readings of one range: whatever one of them lacks is noticed, at whatever pace they go."""
+"""Two readings of a range are compared: if one lacks a record, it is noticed, whatever their pace."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ END = 100
 
 
 def read(first: list[int], second: list[int], chance: random.Random) -> TwinReading:
-    """Tell what both found, in chunks of any size and in any order of the two."""
+    """Passes on what both have read, in chunks of any size and in any order."""
     twin, left = TwinReading(0, END), [list(first), list(second)]
     ended = [False, False]
     while not all(ended):

@@ -1,4 +1,4 @@
-"""What a gap turns out to be, from what is read in its place."""
+"""The verdict on a gap follows from what a second reader reads there."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from triggers.kafka.verdicts import PendingGaps, Verdict
 
 
 def verdicts(pending: PendingGaps) -> dict[tuple[int, int], Verdict]:
-    """(partition, first missing offset) -> verdict."""
+    """Returns the verdict of each gap, by partition and first missing offset."""
     return {(finding.gap.partition, finding.gap.first_missing): finding.verdict for finding in pending.findings}
 
 

@@ -32,7 +32,7 @@ HOME = partition_of(b"s1", PARTITIONS)
 
 
 class Bench:
-    """An agent over rows in memory, and what a transport would do with its batches."""
+    """An agent over rows in memory, whose batches the test commits."""
 
     def __init__(self, *, largest_row: int = 10_000, largest_command: int = 10_000) -> None:
         largest = dict.fromkeys((NAMES.events, NAMES.dead_letters), 10_000)
@@ -41,7 +41,7 @@ class Bench:
         self.metrics = Metrics()
         self.cache = SessionCache(100)
         self.output_bytes = 0
-        """What batches have caused before their first event."""
+        """Output of each batch before its first event."""
         rules = Rules(
             names=NAMES,
             topics=Topics(PARTITIONS, "id", 86_400, largest),
@@ -54,7 +54,7 @@ class Bench:
         self.agent = Agent(rules, Timers(NAMES.events, rules.rows.of, self.metrics), self.metrics)
 
     def decide(self, *records: Record) -> Batch:
-        """One batch; not committed."""
+        """Decides a batch without committing it."""
         by_partition: dict[int, list[Record]] = {}
         for one in records:
             by_partition.setdefault(one.partition() or 0, []).append(one)
@@ -64,7 +64,7 @@ class Bench:
         return batch
 
     def commit(self, *records: Record) -> Batch:
-        """One batch, written."""
+        """Decides a batch and writes its rows."""
         batch = self.decide(*records)
         for partition, changes in batch.rows.items():
             self.rows[partition].write(changes)

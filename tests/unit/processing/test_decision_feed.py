@@ -1,4 +1,4 @@
-"""Which decisions the agent publishes."""
+"""The agent publishes decisions on the feed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ RULES = {"t_a": {"after": ["go"], "run": "app.a"}, "$manager": "audit"}
 
 
 def decide(*records: Record, feed: bool = True, largest: int = 10_000) -> Batch:
-    """What one batch gives; not committed."""
+    """Decides a batch without committing it."""
     rows = {p: MemoryRows() for p in range(PARTITIONS)}
     topics = (NAMES.events, NAMES.dead_letters, NAMES.changelog, NAMES.commands)
     limits = dict.fromkeys(topics, 10_000) | {NAMES.decisions: largest}

@@ -1,4 +1,4 @@
-"""What the guard lets pass, beside a second reader whose findings are written down before."""
+"""What the guard lets pass, with a second reader whose findings the test chooses."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from triggers.processing.metrics import Metrics
 
 
 class ToldWitness:
-    """Finds the same in every gap."""
+    """A second reader that returns the same verdict on every gap."""
 
     def __init__(self, verdict: Verdict) -> None:
         self.verdict = verdict
@@ -31,7 +31,7 @@ class ToldWitness:
 
 
 class Guarded:
-    """Partition 0, read from offset 10 on."""
+    """A guard of partition 0, which is read from offset 10 on."""
 
     def __init__(self, verdict: Verdict = Verdict.SKIPPED) -> None:
         self.metrics = Metrics()
@@ -43,7 +43,7 @@ class Guarded:
         self.guard.check_records({0: records(*offsets)})
 
     def counted(self) -> dict[str, float]:
-        """Outcome -> gaps."""
+        """Returns the number of gaps by outcome."""
         samples = next(iter(self.metrics.gaps.collect())).samples
         return {sample.labels["outcome"]: sample.value for sample in samples if sample.name.endswith("_total")}
 

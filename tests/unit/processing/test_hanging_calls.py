@@ -1,4 +1,4 @@
-"""Calls to Kafka that never return: a worker that starts asks again, one that restores is started again."""
+"""Calls to Kafka that never return: a starting worker repeats its query, and a restoring one is restarted."""
 
 from __future__ import annotations
 

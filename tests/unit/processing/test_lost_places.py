@@ -1,4 +1,4 @@
-"""A place that the log does not have: what is gone, and how the operator goes on."""
+"""An offset that the log no longer has: the error says what is lost and how the operator can continue."""
 
 from __future__ import annotations
 

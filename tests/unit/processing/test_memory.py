@@ -1,4 +1,4 @@
-"""What is said to the allocator and the collector, in a process of its own."""
+"""The settings of allocator and garbage collector, in a separate process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""RocksDB files of one partition on a disk without room, and on one that changes bytes."""
+"""The RocksDB files of a partition on a full disk, and on one that corrupts bytes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SOME: Changes = {b"k%d" % n: bytes(1000) for n in range(100)}
 
 @contextmanager
 def full_disk() -> Iterator[None]:
-    """No file can grow."""
+    """Limits the size of files so that none can grow."""
     before, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
     try:
@@ -46,7 +46,7 @@ def test_a_full_disk_ends_the_worker_and_condemns_nothing(tmp_path: Path) -> Non
     with full_disk(), pytest.raises(StorageFailed) as failed:
         _write_more_than_memory_takes(rows)
     with pytest.raises(StorageFailed, match="File too large"):
-        rows.close()  # as the end of the process would
+        rows.close()  # as the end of the process does
 
     assert failed.value.code == ExitCode.STORAGE
     assert not (path / CONDEMNED).exists()
@@ -126,7 +126,7 @@ def test_a_scan_that_meets_a_corrupt_block_fails_and_condemns_the_files(tmp_path
     path = tmp_path / "sessions-0.db"
     rows = open_rows(path, "topic", 0)
     for start in range(0, 20_000, 1000):
-        rows.write({b"k%06d" % n: Random(n).randbytes(300) for n in range(start, start + 1000)}, start)  # noqa: S311  # no secret
+        rows.write({b"k%06d" % n: Random(n).randbytes(300) for n in range(start, start + 1000)}, start)  # noqa: S311  # not a secret
     rows.close()
     for file in path.glob("*.sst"):
         corrupt_file(file)

@@ -1,4 +1,4 @@
-"""The watchdog of the Kafka thread outlasts everything that may be waited for on it."""
+"""The watchdog of the Kafka thread waits longer than any call on that thread may take."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the pump does with two batches at once, between a member and transactions that do as they are told."""
+"""The pump with two batches at once, between a member and transactions that the test controls."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ WAIT_S = 10
 
 
 class Feed:
-    """A member whose fetches are written down before; `None` loses partition 1, nothing left ends the test."""
+    """A member whose fetches the test chooses. `None` loses partition 1, and no more fetches end the test."""
 
     def __init__(self, *fetches: dict[int, list[Record]] | None) -> None:
         self._fetches = deque(fetches)
@@ -66,7 +66,7 @@ class Feed:
 
 
 class Journal:
-    """Transactions that are written down; `refused` ones are aborted. Each may be held up."""
+    """Transactions that are recorded. `refused` ones are aborted, and the test can delay each."""
 
     def __init__(self, *, refused: int = 0) -> None:
         self.committed: list[dict[int, int]] = []
@@ -88,14 +88,14 @@ class Journal:
 
 
 class Decider:
-    """A processor that notes what it decided; one of its calls may come too early."""
+    """A processor that records its batches. One of its calls can raise TryAgain."""
 
     def __init__(self) -> None:
         self.decided: list[dict[int, int]] = []
         self.twice = asyncio.Event()
         self.forgotten = 0
         self.too_early: set[int] = set()
-        """So many batches were decided before it."""
+        """Number of batches that are decided before that call."""
         self.cut: set[int] = set()
 
     def process(self, batch: Batch) -> None:
@@ -115,7 +115,7 @@ class Decider:
 
 
 class Setting:
-    """A pump between its neighbours; every batch is full, unless there may be more than one record in it."""
+    """A pump between these neighbours. With `most` = 1, every batch is full."""
 
     def __init__(self, feed: Feed, journal: Journal, folder: Path, most: int = 1) -> None:
         self.feed, self.journal, self.decider = feed, journal, Decider()
@@ -137,7 +137,7 @@ class Setting:
         batch.settle()
 
     async def run(self) -> None:
-        """Until everything is fetched and committed."""
+        """Runs the pump until everything is fetched and committed."""
         running = asyncio.create_task(self.pump.run())
         assert await asyncio.to_thread(self.feed.empty.wait, WAIT_S)
         await self.pump.leave()

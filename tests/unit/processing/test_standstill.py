@@ -1,4 +1,4 @@
-"""Which partitions stand still, and which are only slow or have nothing to read."""
+"""Which partitions stand still, and which are only slow or idle."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ PATIENCE_S = 5.0
 
 
 def watching(**places: int) -> Standstills:
-    """Since second 0."""
+    """Makes a watch that has started at second 0."""
     standstills = Standstills()
     standstills.observe({int(name.removeprefix("p")): place for name, place in places.items()}, 0.0)
     return standstills
