@@ -168,7 +168,7 @@ def test_a_fire_succeeds_while_the_runner_is_down() -> None:
     assert [call["trigger_kwargs"] for call in ByHandRunner.calls] == [{"a": {"n": 1}}]
 
 
-def test_an_instance_object_read_earlier_means_the_instance_as_it_is_now() -> None:
+def test_an_instance_object_that_was_read_earlier_acts_on_the_current_instance() -> None:
     manager = failed(ONE)
     old = manager.storage["t_a#0"]
     manager.replay_failed_instance(old)
@@ -180,7 +180,7 @@ def test_an_instance_object_read_earlier_means_the_instance_as_it_is_now() -> No
         manager.skip_failed_instance(old)
 
 
-def test_a_manager_that_looked_before_the_failure_can_skip() -> None:
+def test_a_manager_that_read_the_session_before_the_failure_can_skip() -> None:
     manager = manager_of(ONE)
     manager.fire("a")
     assert manager.storage["t_a#0"].status == "scheduled"
@@ -258,7 +258,7 @@ def test_a_mapping_as_the_first_argument_is_the_logger_context(caplog: pytest.Lo
     assert MemoryStorageBackend("s1")["t_a#0"].log_level_name == "WARNING"
 
 
-def test_unresolved_tasks_are_told_by_the_manager_and_by_its_storage() -> None:
+def test_manager_and_storage_report_the_unresolved_tasks() -> None:
     manager = manager_of(CHAIN)
     manager.fire("a")
 

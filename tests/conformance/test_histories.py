@@ -14,6 +14,6 @@ def test_every_recorded_history_is_reproduced(file: str, histories: int) -> None
     assert_reproduced("core", file, verify_files([DATA / file]))
 
 
-def test_every_firm_deliberate_difference_is_as_decided() -> None:
+def test_every_firm_deliberate_difference_is_reproduced() -> None:
     assert count_expected("core", DIFFERENCES) == 25
     assert_reproduced("core", DIFFERENCES, verify_files([DATA / DIFFERENCES]))

@@ -113,7 +113,7 @@ def cloud_event(data: object = KWARGS, **attributes: object) -> CloudEvent:
 
 
 @pytest.mark.parametrize("convert", [to_binary, to_structured])
-def test_a_cloudevent_of_its_own_library_fires_a_trigger(convert: Any) -> None:  # noqa: ANN401  # functions with two signatures
+def test_a_cloudevent_that_the_official_library_writes_fires_a_trigger(convert: Any) -> None:  # noqa: ANN401  # functions with two signatures
     event = cloud_event(
         time=AT.astimezone(timezone(timedelta(hours=2))), datacontenttype="application/json", subject="x"
     )
@@ -146,7 +146,7 @@ def test_a_null_header_beside_those_of_the_library_changes_nothing(convert: Any,
 
 
 @pytest.mark.parametrize("convert", [to_binary, to_structured])
-def test_extensions_of_every_type_are_no_obstacle(convert: Any) -> None:  # noqa: ANN401  # functions with two signatures
+def test_extensions_of_every_type_are_accepted(convert: Any) -> None:  # noqa: ANN401  # functions with two signatures
     event = cloud_event(tenant="a", priority=5, urgent=True, datacontenttype="application/vnd.page+json")
     message = convert(event, JSONFormat())
 
@@ -156,7 +156,7 @@ def test_extensions_of_every_type_are_no_obstacle(convert: Any) -> None:  # noqa
     assert decoded.trigger == "pageReceived"
 
 
-def test_binary_data_of_a_structured_cloudevent_is_the_json_it_holds() -> None:
+def test_binary_data_of_a_structured_cloudevent_is_decoded_as_json() -> None:
     event = cloud_event(data=json.dumps(KWARGS).encode(), datacontenttype="application/json")
     message = to_structured(event, JSONFormat())
     assert b"data_base64" in message.value

@@ -71,7 +71,7 @@ def test_every_released_version_is_kept_for_records_that_are_still_in_a_topic(na
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_released_fields_keep_their_place_name_and_type(name: str) -> None:
+def test_released_fields_keep_their_position_name_and_type(name: str) -> None:
     now = {record["name"]: record["fields"] for record in records(current(name))}
 
     for record in records(json.loads((RELEASED / f"{name}.avsc").read_text())):

@@ -29,7 +29,7 @@ def test_the_demo_imports_everything_exactly_as_the_rules_say(settings: Settings
     assert _topics(settings) == [], "the demo has removed its topics"
 
 
-def test_a_worker_killed_in_the_middle_of_the_demo_loses_and_repeats_nothing(settings: Settings) -> None:
+def test_a_worker_killed_during_the_demo_loses_and_repeats_nothing(settings: Settings) -> None:
     broker = ("--broker", settings.brokers)
     done = run(settings, "demo", "--sessions", "150", "--seed", "7", "--kill", *broker, "--json", timeout_s=380)
 
@@ -41,7 +41,7 @@ def test_a_worker_killed_in_the_middle_of_the_demo_loses_and_repeats_nothing(set
     assert report["lag"]["after"] == {"events": 0, "commands": 0}
 
 
-def test_ctrl_c_in_the_middle_of_the_demo_leaves_nothing(settings: Settings, tmp_path: Path) -> None:
+def test_ctrl_c_during_the_demo_leaves_nothing_behind(settings: Settings, tmp_path: Path) -> None:
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     mark = make_mark()

@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.broker, pytest.mark.usefixtures("broker"), pytest.mark
 RULES = {"t_importSubject": {"after": ["firstPageReceived", "complete"], "run": "app.tasks.ImportSubject"}}
 
 
-def test_the_stack_answers_the_command_line_and_is_gone_after_ctrl_c(tmp_path: Path) -> None:
+def test_the_stack_serves_the_command_line_and_is_gone_after_ctrl_c(tmp_path: Path) -> None:
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     mark = make_mark()

@@ -55,7 +55,7 @@ def test_records_of_a_transaction_are_there_after_the_broker_was_killed(own_brok
     wait_until(lambda: values() == [b"one", b"two"], "the broker has read its log, and both records are there")
 
 
-def test_a_broker_that_cannot_come_up_says_why(own_broker: Broker) -> None:
+def test_a_broker_that_cannot_start_says_why(own_broker: Broker) -> None:
     host, port = own_broker.address.split(":")
     with socket.socket() as listener:
         listener.bind((host, int(port)))
@@ -64,7 +64,7 @@ def test_a_broker_that_cannot_come_up_says_why(own_broker: Broker) -> None:
             own_broker.start()
 
 
-def test_a_broker_goes_with_the_process_that_started_it(broker: str) -> None:
+def test_a_broker_ends_with_the_process_that_started_it(broker: str) -> None:
     assert broker  # the shared broker shows that this machine can run one
     command = [sys.executable, "-c", _HOLD_A_BROKER]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:

@@ -85,7 +85,7 @@ def test_a_lock_that_another_process_holds_can_be_refused_at_once(cache: object)
         assert other.has_lock
 
 
-def test_a_holder_whose_lock_has_ended_does_not_overwrite(cache: object) -> None:
+def test_a_holder_whose_lock_has_expired_does_not_overwrite(cache: object) -> None:
     late, other = CacheStorageBackend("slow", cache), CacheStorageBackend("slow", cache)
 
     with late.acquire_lock(ttl=0.05):

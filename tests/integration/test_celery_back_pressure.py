@@ -44,7 +44,7 @@ def most_in_hand(reader: Reader, commands: int) -> int:
     return highest
 
 
-def test_a_celery_worker_holds_no_more_commands_than_it_may(settings: Settings, reader: Reader) -> None:
+def test_a_celery_worker_holds_no_more_commands_than_the_limit(settings: Settings, reader: Reader) -> None:
     issue_commands(settings, [make_command("app.task", f"s{n}", 0) for n in range(5000)])
 
     reader.start()
@@ -52,7 +52,7 @@ def test_a_celery_worker_holds_no_more_commands_than_it_may(settings: Settings, 
     assert most_in_hand(reader, 5000) <= PREFETCH + AT_ONCE
 
 
-def test_a_celery_worker_holds_no_more_bytes_than_it_may(
+def test_a_celery_worker_holds_no_more_bytes_than_the_limit(
     settings: Settings, reader: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reading, "_MOST_BYTES", 100_000)

@@ -97,7 +97,9 @@ def test_a_revoked_task_fails_whether_it_waits_or_runs(settings: Settings, redis
         assert len(results[one.id]) == 1
 
 
-def test_a_worker_whose_own_broker_is_killed_goes_on_when_it_is_back(settings: Settings, redis: RedisServer) -> None:
+def test_a_worker_whose_celery_broker_is_killed_continues_when_it_is_back(
+    settings: Settings, redis: RedisServer
+) -> None:
     create_topics(settings)
     commands = [_slow(0.05, n) for n in range(120)]
 
@@ -160,7 +162,7 @@ def test_a_dispatcher_waits_for_its_broker_and_loses_nothing(settings: Settings,
     assert all(isinstance(results[one.id][0], TaskFinished) for one in commands)
 
 
-def test_a_dispatcher_that_cannot_commit_dispatches_little_again(
+def test_a_dispatcher_that_cannot_commit_dispatches_few_commands_twice(
     settings: Settings, redis: RedisServer, own_broker: Broker
 ) -> None:
     settings = msgspec.structs.replace(settings, brokers=own_broker.address, celery_session_timeout_s=6.0)

@@ -60,7 +60,7 @@ def test_a_killed_worker_loses_nothing(quick_settings: Settings) -> None:
     assert repeated < 150, "only what finished since the last commit runs again"
 
 
-def test_a_task_that_takes_its_worker_down_is_found_and_nobody_else_is_blamed(quick_settings: Settings) -> None:
+def test_a_task_that_kills_its_worker_is_identified_and_no_other_task_is_blamed(quick_settings: Settings) -> None:
     settings = quick_settings
     create_topics(settings)
     culprit = make_command(f"{TASKS}.exits_hard", "c1")
@@ -85,7 +85,7 @@ def test_a_task_that_takes_its_worker_down_is_found_and_nobody_else_is_blamed(qu
     assert all(isinstance(results[one.id][0], TaskFinished) for one in bystanders)
 
 
-def test_a_long_task_blocks_nobody_and_a_shutdown_waits_for_it(settings: Settings) -> None:
+def test_a_long_task_does_not_block_others_and_a_shutdown_waits_for_it(settings: Settings) -> None:
     create_topics(settings)
     long, short = _slow(4, 0), [_quick(n) for n in range(200)]
     issue_commands(settings, [long, *short], partition=1)
@@ -103,7 +103,7 @@ def test_a_long_task_blocks_nobody_and_a_shutdown_waits_for_it(settings: Setting
     assert set(Counter(worker.notes()).values()) == {1}, "nothing ran twice"
 
 
-def test_a_shutdown_gives_back_what_has_not_begun(settings: Settings) -> None:
+def test_a_shutdown_returns_commands_that_have_not_started(settings: Settings) -> None:
     create_topics(settings)
     commands = [_slow(0.2, n) for n in range(40)]
     issue_commands(settings, commands)
@@ -159,7 +159,7 @@ def test_a_malformed_command_becomes_a_dead_letter_and_is_settled(
     assert dict(letter.headers) == {"h": b"1"}
 
 
-def test_a_malformed_command_with_a_header_whose_name_is_no_text_ends_no_worker(settings: Settings) -> None:
+def test_a_malformed_command_with_a_header_whose_name_is_not_utf8_does_not_end_the_worker(settings: Settings) -> None:
     names = create_topics(settings)
     send_bad_header(settings, names.commands, "s1", "garbage", 0)
     issue_commands(settings, [good := _quick(1)])

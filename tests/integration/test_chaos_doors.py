@@ -83,7 +83,7 @@ def publish(front: Front, values: list[bytes], **options: str | int | bool) -> l
     return errors
 
 
-def test_nothing_is_disturbed_while_no_answer_is_held_back(front: Front) -> None:
+def test_a_door_without_a_fault_changes_nothing(front: Front) -> None:
     values = [b"%d" % n for n in range(RECORDS)]
 
     began = time.process_time()
@@ -94,7 +94,7 @@ def test_nothing_is_disturbed_while_no_answer_is_held_back(front: Front) -> None
     assert RECORDS / (time.process_time() - began) > 5_000, "records in a second of CPU, each through the door twice"
 
 
-def test_answers_of_one_kind_are_late_for_the_clients_that_are_meant(front: Front) -> None:
+def test_answers_of_one_kind_are_late_for_the_chosen_clients(front: Front) -> None:
     front.door.answers = Answers(apis=frozenset({Api.LIST_OFFSETS}), client=b"@", delay_s=LATE_S)
     before = front.door.late["ListOffsets"]
 
@@ -114,7 +114,7 @@ def test_a_request_whose_answer_is_lost_was_executed(front: Front) -> None:
     assert front.read_back() == [b"once"]
 
 
-def test_an_idempotent_producer_repeats_what_nobody_answered_and_it_is_there_once(front: Front) -> None:
+def test_an_idempotent_producer_resends_unanswered_records_and_each_is_there_once(front: Front) -> None:
     front.door.answers = Answers(apis=frozenset({Api.PRODUCE}), loss=0.3)
     before, values = front.door.lost["Produce"], [b"%d" % n for n in range(2_000)]
 

@@ -112,7 +112,7 @@ def test_a_graph_shows_what_caused_each_run(installation: Settings) -> None:
     assert run(settings, "graph", "--session", "q-1", "--format", "svg").stdout.count("<polygon") == 1
 
 
-def test_what_cannot_be_done_is_one_line_and_an_exit_code(installation: Settings) -> None:
+def test_an_error_is_one_line_and_an_exit_code(installation: Settings) -> None:
     settings = installation
     fired = run_json(settings, "fire", "s1", "page")
     run_json(settings, "show", "s1", "--after", _place(fired))

@@ -52,7 +52,7 @@ def test_the_newest_are_listed_and_can_be_filtered_by_reason(settings: Settings,
     assert [s.letter.offset for s in letters.newest(reason="bad json")] == [0, 2, 4]
 
 
-def test_one_is_shown_by_its_place(settings: Settings, letters: DeadLetters) -> None:
+def test_a_dead_letter_is_shown_by_its_coordinates(settings: Settings, letters: DeadLetters) -> None:
     buried = [letter_of(settings, offset=n) for n in range(3)]
     bury(settings, *map(encode_dead_letter, buried))
 
@@ -62,7 +62,7 @@ def test_one_is_shown_by_its_place(settings: Settings, letters: DeadLetters) -> 
             letters.get(partition, offset)
 
 
-def test_a_record_that_is_no_dead_letter_hides_none(settings: Settings, letters: DeadLetters) -> None:
+def test_a_record_that_is_not_a_dead_letter_hides_no_dead_letter(settings: Settings, letters: DeadLetters) -> None:
     bury(settings, b"garbage", encode_dead_letter(letter_of(settings)))
 
     assert len(letters.newest()) == 1
@@ -89,7 +89,7 @@ def test_a_redriven_record_is_the_original_byte_for_byte_and_counts_its_redrives
     }
 
 
-def test_what_has_no_value_is_redriven_without_one(settings: Settings, letters: DeadLetters) -> None:
+def test_a_record_without_a_value_is_redriven_without_one(settings: Settings, letters: DeadLetters) -> None:
     letters.redrive(letter_of(settings, key=None, value=None))
 
     [message] = read_range(settings, Topology(settings.namespace).events, dict.fromkeys(range(settings.partitions), 0))

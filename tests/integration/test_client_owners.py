@@ -74,7 +74,7 @@ def test_owners_are_remembered_until_they_are_forgotten(settings: Settings) -> N
         owners.url(0)
 
 
-def test_a_group_that_never_was_has_no_owners(settings: Settings) -> None:
+def test_a_group_that_never_existed_has_no_owners(settings: Settings) -> None:
     create_topics(settings)
 
     with pytest.raises(OwnerUnavailable, match="owns partition 3"):
@@ -86,7 +86,7 @@ def test_without_topics_there_is_nothing_to_own(settings: Settings) -> None:
         Owners(settings).partition("s1")
 
 
-def test_without_a_broker_nobody_knows(settings: Settings) -> None:
+def test_without_a_broker_the_owner_is_unknown(settings: Settings) -> None:
     alone = structs.replace(settings, brokers="127.0.0.1:1", read_timeout_s=0.5)
 
     with pytest.raises(BrokerUnavailable, match=r"127\.0\.0\.1:1"):

@@ -93,7 +93,7 @@ def test_without_a_worker_the_partition_is_read(settings: Settings) -> None:
         source.of("s3")
 
 
-def test_an_event_with_a_header_whose_name_is_no_text_is_left_out_of_a_scan(settings: Settings) -> None:
+def test_a_scan_leaves_out_an_event_with_a_header_whose_name_is_not_utf8(settings: Settings) -> None:
     create_topics(settings)
     partition = partition_of(b"s1", settings.partitions)
     send_bad_header(settings, Topology(settings.namespace).events, "s1", '{"trigger": "bad"}', partition)
@@ -107,7 +107,7 @@ def test_an_event_with_a_header_whose_name_is_no_text_is_left_out_of_a_scan(sett
 
 
 @pytest.mark.usefixtures("worker")
-def test_a_session_that_nobody_knows_is_not_found(settings: Settings) -> None:
+def test_an_unknown_session_is_not_found(settings: Settings) -> None:
     with pytest.raises(SessionNotFound, match="nobody"):
         SessionEvents(settings).of("nobody")
 

@@ -67,7 +67,7 @@ def _json(url: str) -> Any:  # noqa: ANN401  # any JSON
         return json.load(response)
 
 
-def test_it_says_what_the_command_line_says(settings: Settings, console: str) -> None:
+def test_the_api_agrees_with_the_command_line(settings: Settings, console: str) -> None:
     assert _json(f"{console}/api/sessions")["sessions"] == run_json(settings, "list")
     for uid in ("s-done", HOSTILE):
         path = f"{console}/api/sessions/{quote(uid, safe='')}"
@@ -120,7 +120,7 @@ def test_two_moments_are_compared_while_the_slider_moves(of_a_file: str, page: P
     assert complaints.found == []
 
 
-def test_a_slider_that_is_moved_while_the_page_is_still_loading_is_followed(of_a_file: str, page: Page) -> None:
+def test_the_page_follows_a_slider_that_is_moved_while_it_is_loading(of_a_file: str, page: Page) -> None:
     held: list[Route] = []
 
     def hold(route: Route) -> None:
@@ -153,7 +153,7 @@ def test_a_back_test_is_filled_in_and_answered(of_a_file: str, page: Page) -> No
     assert complaints.found == []
 
 
-def test_a_moment_has_an_address(of_a_file: str, page: Page) -> None:
+def test_a_moment_has_a_url(of_a_file: str, page: Page) -> None:
     page.goto(f"{of_a_file}/sessions/s-done?at=13")
 
     expect(page.locator("#number")).to_have_text("4")
@@ -166,7 +166,7 @@ def test_a_moment_has_an_address(of_a_file: str, page: Page) -> None:
     expect(page.get_by_label("offset or time")).to_have_value("13")
 
 
-def test_it_works_without_scripts(of_a_file: str, browser: Browser) -> None:
+def test_the_console_works_without_scripts(of_a_file: str, browser: Browser) -> None:
     page = browser.new_page(java_script_enabled=False)
     page.goto(f"{of_a_file}/sessions/s-done")
     page.get_by_role("link", name="before").click()
@@ -176,7 +176,7 @@ def test_it_works_without_scripts(of_a_file: str, browser: Browser) -> None:
     page.close()
 
 
-def test_what_users_have_named_runs_nothing(of_a_file: str, page: Page) -> None:
+def test_names_that_users_choose_execute_no_script(of_a_file: str, page: Page) -> None:
     complaints = Complaints(page)
     page.on("dialog", lambda dialog: complaints.found.append(f"dialog {dialog.message}"))
     page.goto(of_a_file)

@@ -92,7 +92,7 @@ def test_a_pause_outlives_the_assignment_until_it_is_resumed(settings: Settings,
         assert read_to_the_end_event(kafka)[0] == [0, 1, 2]
 
 
-def test_partitions_are_given_up_all_or_none(settings: Settings, topic: str) -> None:
+def test_partitions_are_unassigned_all_or_none(settings: Settings, topic: str) -> None:
     mine, not_mine = TopicPartition(topic, 0, 0), TopicPartition(topic, 1, 0)
     with consumer(settings) as kafka:
         kafka.incremental_assign([mine])
@@ -140,9 +140,7 @@ def test_the_end_event_stands_before_an_open_transaction(settings: Settings, top
         producer.abort_transaction(PATIENCE_S)
 
 
-def test_offsets_that_are_not_decided_are_told_only_to_who_asks_for_uncommitted_ones(
-    settings: Settings, topic: str
-) -> None:
+def test_only_a_read_uncommitted_consumer_gets_offsets_of_an_open_transaction(settings: Settings, topic: str) -> None:
     """A consumer that never joins asks, because the admin call for offsets can crash the process."""
     place = TopicPartition(topic, 0, 0)
     with (

@@ -52,7 +52,7 @@ def once(told: list[str]) -> list[str]:
     return [key for key, _ in groupby(told)]
 
 
-def test_hooks_are_told_of_fires_replays_and_skips_in_order(with_feed: Settings) -> None:
+def test_hooks_run_for_fires_replays_and_skips_in_order(with_feed: Settings) -> None:
     application = Application(with_feed)
     for event in (
         {"configuration": RULES},
@@ -81,7 +81,7 @@ def test_hooks_are_told_of_fires_replays_and_skips_in_order(with_feed: Settings)
     ]
 
 
-def test_a_killed_hook_process_loses_no_hook_and_what_hooks_wrote_happens_once(with_feed: Settings) -> None:
+def test_a_killed_hook_process_loses_no_hook_and_what_hooks_fire_is_applied_once(with_feed: Settings) -> None:
     application, sessions, rounds = Application(with_feed), [f"s{n}" for n in range(20)], 10
     for uid in sessions:
         application.fire(uid, {"configuration": RULES})
@@ -123,7 +123,7 @@ def backs_by_session(settings: Settings) -> dict[str, list[int]]:
     return numbers
 
 
-def test_a_hook_that_raises_is_tried_again_and_then_a_dead_letter_that_can_be_redriven(with_feed: Settings) -> None:
+def test_a_hook_that_raises_is_retried_and_then_becomes_a_dead_letter_that_can_be_redriven(with_feed: Settings) -> None:
     application = Application(with_feed)
     for trigger in ("flaky", "bad", "go"):
         application.fire("s1", {"trigger": trigger})
@@ -141,7 +141,7 @@ def test_a_hook_that_raises_is_tried_again_and_then_a_dead_letter_that_can_be_re
     assert "the hook of bad is broken" in letter.letter.detail
 
 
-def test_a_malformed_decision_with_a_header_whose_name_is_no_text_ends_no_runner(with_feed: Settings) -> None:
+def test_a_malformed_decision_with_a_header_whose_name_is_not_utf8_does_not_end_the_runner(with_feed: Settings) -> None:
     partition = partition_of(b"s1", with_feed.partitions)
     send_bad_header(with_feed, Topology(with_feed.namespace).decisions, "s1", "garbage", partition)
     application = Application(with_feed)
@@ -155,7 +155,7 @@ def test_a_malformed_decision_with_a_header_whose_name_is_no_text_ends_no_runner
     assert (stored.letter.reason, stored.letter.value, stored.letter.headers) == ("unknown format", b"garbage", [])
 
 
-def test_hooks_told_to_stop_commit_what_is_done(with_feed: Settings) -> None:
+def test_a_stopped_hook_runner_commits_finished_decisions(with_feed: Settings) -> None:
     application = Application(with_feed)
     for number in range(20):
         application.fire("s1", {"trigger": f"t{number}"})

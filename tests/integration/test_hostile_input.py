@@ -137,7 +137,7 @@ def test_there_are_no_other_dead_letters_and_every_one_is_counted(aftermath: Aft
     assert {outcome: aftermath.outcomes[outcome] for outcome in outcomes} == outcomes
 
 
-def test_other_sessions_and_the_books_are_not_affected(aftermath: Aftermath) -> None:
+def test_other_sessions_and_the_metrics_are_not_affected(aftermath: Aftermath) -> None:
     _, bystander = aftermath.worker.session(BYSTANDER.decode())
 
     assert len(bystander["instances"]) == len(CASES)
@@ -146,7 +146,7 @@ def test_other_sessions_and_the_books_are_not_affected(aftermath: Aftermath) -> 
     assert_equals_fold(aftermath.settings, without={(letter.partition, letter.offset) for letter in too_large})
 
 
-def test_what_was_compressed_far_below_its_size_is_refused_unread(aftermath: Aftermath) -> None:
+def test_a_highly_compressed_payload_above_the_limit_is_refused(aftermath: Aftermath) -> None:
     attacker = Attacker(aftermath.settings)
     bomb = b'{"trigger": "go", "kwargs": {"n": [' + b"[]," * 10_000_000 + b"[]]}}"
     assert len(gzip.compress(bomb[:3_000_000])) < 10_000
@@ -164,7 +164,7 @@ def test_what_was_compressed_far_below_its_size_is_refused_unread(aftermath: Aft
 
 
 @pytest.mark.parametrize("partition", [0, 1])
-def test_a_header_whose_name_is_no_text_is_refused_wherever_it_lies(aftermath: Aftermath, partition: int) -> None:
+def test_a_header_whose_name_is_not_utf8_is_refused_on_any_partition(aftermath: Aftermath, partition: int) -> None:
     names, key = Topology(aftermath.settings.namespace), f"header-{partition}"
     send_bad_header(aftermath.settings, names.events, key, '{"trigger": "go"}', partition)
     wait_until_processed(aftermath.settings)

@@ -79,7 +79,7 @@ def verdicts(findings: list[Finding]) -> set[Verdict]:
     return {finding.verdict for finding in findings}
 
 
-def test_markers_between_one_record_transactions_are_harmless_all_of_them(
+def test_all_markers_between_one_record_transactions_are_harmless(
     broker: str, topic: str, witness: Witness, transactions: TransactionalProducer
 ) -> None:
     for _ in range(200):
@@ -144,7 +144,7 @@ def test_a_position_behind_a_last_marker_is_harmless(witness: Witness, transacti
     assert verdicts(witness.prove([Gap(0, 3, 10, ends_at_record=False)], 30)) == {Verdict.HARMLESS}
 
 
-def test_a_position_that_the_log_has_not_come_to_is_unproven_in_the_given_time(
+def test_a_position_that_the_log_does_not_reach_in_time_is_unproven(
     witness: Witness, transactions: TransactionalProducer
 ) -> None:
     transactions.write(3)
@@ -162,7 +162,7 @@ def delete_records(broker: str, topic: str, before: int) -> None:
     admin.delete_records([position])[position].result(30)
 
 
-def test_records_that_retention_removed_are_told_apart(
+def test_records_that_retention_removed_get_their_own_verdict(
     broker: str, topic: str, witness: Witness, transactions: TransactionalProducer
 ) -> None:
     transactions.write(10)
@@ -178,7 +178,7 @@ def test_records_that_retention_removed_are_told_apart(
     assert verdicts(witness.prove([Gap(0, 3, 8)], 30)) == {Verdict.SKIPPED}
 
 
-def test_a_place_beyond_the_end_of_the_log_is_unproven(witness: Witness, transactions: TransactionalProducer) -> None:
+def test_an_offset_beyond_the_end_of_the_log_is_unproven(witness: Witness, transactions: TransactionalProducer) -> None:
     transactions.write(3)
 
     findings = witness.prove([Gap(0, 500, 600)], 30)
@@ -187,7 +187,7 @@ def test_a_place_beyond_the_end_of_the_log_is_unproven(witness: Witness, transac
     assert "ends at offset 4" in findings[0].detail
 
 
-def test_it_answers_again_and_again_and_after_it_was_closed(
+def test_it_can_be_used_repeatedly_and_after_it_was_closed(
     witness: Witness, transactions: TransactionalProducer
 ) -> None:
     transactions.write(3)

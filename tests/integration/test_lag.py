@@ -92,7 +92,7 @@ def test_the_lag_of_commands_counts_those_without_a_result_whatever_happens(quic
     assert (row.committed, row.end, row.lag) == (0, 2 * 14 + len(later) + 1, 2 * 14 + len(later) + 1)
 
 
-def test_commands_that_retention_has_removed_are_no_work(settings: Settings) -> None:
+def test_commands_that_retention_has_removed_do_not_count_as_lag(settings: Settings) -> None:
     names = create_topics(settings)
     for n in range(6):
         issue_commands(settings, [_quick(n)], partition=1)

@@ -85,7 +85,7 @@ def migrate(settings: Settings, old: dict[str, str], *arguments: str) -> tuple[i
     return done.returncode, [(line["session"], line["result"]) for line in json.loads(done.stdout)]
 
 
-def test_a_session_in_redis_is_tried_moved_and_not_moved_twice(settings: Settings, old: dict[str, str]) -> None:
+def test_a_session_in_redis_is_checked_then_moved_and_not_moved_twice(settings: Settings, old: dict[str, str]) -> None:
     create_topics(settings)
     names = Topology(settings.namespace)
     with WorkerProcess(settings, "w0") as worker:
@@ -105,7 +105,7 @@ def test_a_session_in_redis_is_tried_moved_and_not_moved_twice(settings: Setting
         assert migrate(settings, old, "q-1", "--apply") == (0, [("q-1", "there already, and has gone on")])
 
 
-def test_what_is_in_flight_is_refused_or_run_again(settings: Settings, old: dict[str, str]) -> None:
+def test_instances_in_flight_are_refused_or_run_again(settings: Settings, old: dict[str, str]) -> None:
     create_topics(settings)
     with WorkerProcess(settings, "w0") as worker:
         worker.wait_ready()
@@ -117,7 +117,7 @@ def test_what_is_in_flight_is_refused_or_run_again(settings: Settings, old: dict
     assert (command.instance, command.attempt) == ("t_import#0", 2)
 
 
-def test_another_session_of_the_same_uid_is_told_and_left_alone(settings: Settings, old: dict[str, str]) -> None:
+def test_another_session_with_the_same_uid_is_reported_and_left_alone(settings: Settings, old: dict[str, str]) -> None:
     create_topics(settings)
     application = Application(settings)
     application.fire("q-1", {"trigger": "first"})
@@ -130,7 +130,7 @@ def test_another_session_of_the_same_uid_is_told_and_left_alone(settings: Settin
         assert SessionReader(settings).read("q-1").events == 1
 
 
-def test_a_session_that_has_changed_in_the_cache_since_it_was_moved_is_told(
+def test_a_session_that_has_changed_in_the_cache_since_it_was_moved_is_reported(
     settings: Settings, old: dict[str, str]
 ) -> None:
     create_topics(settings)
@@ -158,7 +158,7 @@ class Meddling:
         return self._publisher.publish(uid, TriggerFired(trigger="page"))
 
 
-def test_a_session_that_is_not_in_the_stream_as_it_was_decided_here_is_told(settings: Settings) -> None:
+def test_a_moved_session_that_differs_in_the_stream_is_reported(settings: Settings) -> None:
     create_topics(settings)
     left = MemoryStorage("q-1")
     TriggerManager(left).update_configuration({"t_page": directives(["page"])})

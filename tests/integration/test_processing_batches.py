@@ -66,7 +66,7 @@ def test_a_session_of_five_thousand_pages_equals_the_fold_of_the_topic(settings:
     assert_equals_fold(settings)
 
 
-def test_a_worker_without_load_shows_no_lag_behind_transaction_markers(settings: Settings) -> None:
+def test_an_idle_worker_shows_no_lag_because_of_transaction_markers(settings: Settings) -> None:
     create_topics(settings)
     application = Application(settings)
     with WorkerProcess(settings, "w0") as worker:

@@ -39,7 +39,7 @@ def settings(own_broker: Broker, namespace: str, tmp_path: Path) -> Settings:
     )
 
 
-def test_a_broker_killed_under_load_loses_nothing_and_ends_no_worker(settings: Settings, own_broker: Broker) -> None:
+def test_a_broker_killed_under_load_loses_no_event_and_ends_no_worker(settings: Settings, own_broker: Broker) -> None:
     create_topics(settings)
     with WorkerProcess(settings, "w0") as first, WorkerProcess(settings, "w1") as second:
         wait_until(lambda: bool(first.partitions() and second.partitions()), "both workers own partitions")

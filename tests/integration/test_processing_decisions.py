@@ -61,7 +61,7 @@ def test_a_worker_killed_under_load_reports_every_decision_once_and_in_order(wit
     assert_equals_fold(with_feed)
 
 
-def test_a_worker_waits_for_the_topic_of_the_feed_that_was_asked_for(settings: Settings, with_feed: Settings) -> None:
+def test_a_worker_with_the_decision_feed_waits_for_its_topic(settings: Settings, with_feed: Settings) -> None:
     create_topics(settings)
     with WorkerProcess(with_feed, "w0") as worker:
         wait_until(lambda: f"no topic {settings.namespace}.decisions" in worker.log_text(), "it says what is missing")

@@ -51,7 +51,7 @@ def test_a_killed_worker_loses_nothing_and_repeats_nothing(settings: Settings) -
         assert_files_equal_fold(settings, first, second)
 
 
-def test_a_worker_told_to_stop_hands_over_at_once(settings: Settings) -> None:
+def test_a_worker_that_is_stopped_hands_its_partitions_over_at_once(settings: Settings) -> None:
     create_topics(settings)
     with WorkerProcess(settings, "w0") as first, WorkerProcess(settings, "w1") as second:
         wait_until_shared(first, second)

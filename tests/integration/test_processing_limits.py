@@ -55,7 +55,7 @@ def test_an_overdue_attempt_is_issued_again_until_it_fails(settings: Settings) -
     assert_equals_fold(settings)
 
 
-def test_a_deleted_session_is_gone_and_stays_so(settings: Settings) -> None:
+def test_a_deleted_session_stays_deleted(settings: Settings) -> None:
     create_topics(settings)
     application = Application(settings)
     for uid, pages in (("large", 400), ("other", 3)):

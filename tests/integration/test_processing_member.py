@@ -72,7 +72,7 @@ def wait_until_owned(member: Member, ownership: Ownership, settings: Settings) -
     wait_until(owns, "the group has given us all partitions")
 
 
-def test_nothing_is_fetched_before_it_is_known_where_to_begin(
+def test_nothing_is_fetched_before_the_start_offsets_are_known(
     member: Member, ownership: Ownership, settings: Settings
 ) -> None:
     member.join()
@@ -135,7 +135,7 @@ class _FailsInOnePartition:
         return getattr(self._real, name)
 
 
-def test_an_offset_that_the_broker_could_not_tell_is_asked_for_again(
+def test_an_offset_that_the_broker_failed_to_return_is_fetched_again(
     member: Member, ownership: Ownership, settings: Settings
 ) -> None:
     topic = Topology(settings.namespace).events
@@ -175,7 +175,7 @@ def undecided_offsets(settings: Settings) -> Iterator[None]:
     producer.abort_transaction(30)
 
 
-def test_where_to_read_can_be_set_while_the_offsets_of_the_group_are_undecided(
+def test_positions_can_be_set_while_an_open_transaction_has_offsets_of_the_group(
     member: Member, ownership: Ownership, settings: Settings
 ) -> None:
     application = Application(settings)

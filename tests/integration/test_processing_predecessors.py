@@ -82,7 +82,7 @@ def signatures(settings: Settings) -> set[str]:
 
 
 @pytest.mark.parametrize("leave", [leave_open, leave_offsets_open, leave_its_first_open])
-def test_a_transaction_that_a_dead_worker_left_open_holds_nobody_up(
+def test_a_transaction_that_a_dead_worker_left_open_does_not_block_its_successor(
     settings: Settings, leave: Callable[[Settings, str, int], Producer]
 ) -> None:
     create_topics(settings)

@@ -33,7 +33,7 @@ def longest_pauses(settings: Settings) -> dict[int, float]:
     return {p: max(after - before for before, after in pairwise(sorted(found))) / 1000 for p, found in times.items()}
 
 
-def test_survivors_keep_working_while_a_killed_workers_partitions_move(settings: Settings) -> None:
+def test_surviving_workers_continue_while_the_partitions_of_a_killed_worker_are_reassigned(settings: Settings) -> None:
     create_topics(settings)
     with WorkerProcess(settings, "w0") as survivor, WorkerProcess(settings, "w1") as victim:
         wait_until(lambda: bool(survivor.partitions() and victim.partitions()), "both workers own partitions")

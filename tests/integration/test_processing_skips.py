@@ -97,7 +97,7 @@ def test_records_that_are_left_out_every_time_end_the_worker(settings: Settings,
         assert all(offset < first for offset in reader.delivered)
 
 
-def test_markers_are_passed_and_committed_only_when_nothing_else_is_there(settings: Settings) -> None:
+def test_offsets_behind_markers_are_committed_only_when_no_record_is_left(settings: Settings) -> None:
     names = create_topics(settings)
     producer = Producer({"bootstrap.servers": settings.brokers, "transactional.id": settings.namespace})
     producer.init_transactions(30)
@@ -145,7 +145,7 @@ def late(brokers: Brokers, settings: Settings) -> Iterator[tuple[Door, Settings]
 
 
 @pytest.mark.parametrize("api", [Api.LIST_OFFSETS, Api.OFFSET_FETCH, Api.FETCH, Api.JOIN_GROUP])
-def test_late_answers_make_a_takeover_slow_and_skip_nothing(late: tuple[Door, Settings], api: Api) -> None:
+def test_late_answers_slow_down_a_takeover_and_skip_no_event(late: tuple[Door, Settings], api: Api) -> None:
     door, settings = late
     create_topics(settings)
     publish(settings, 2_000)
@@ -187,7 +187,7 @@ class PartitionsSetBySeek(FetchedPartitions):
         self._kafka.resume([place])
 
 
-def test_a_partition_that_is_read_from_a_late_answer_is_noticed_and_mended(late: tuple[Door, Settings]) -> None:
+def test_a_partition_that_a_late_answer_sets_to_the_end_is_noticed_and_read_again(late: tuple[Door, Settings]) -> None:
     """Only the guard protects here, because partitions are taken over in the way that can skip."""
     door, settings = late
     create_topics(settings)
@@ -232,7 +232,7 @@ def fire_events(settings: Settings, number: int) -> None:
 
 
 @pytest.mark.parametrize(("first", "count"), [(0, 1), (40, 1), (10, 70)])
-def test_a_worker_applies_what_its_consumer_left_out_once(settings: Settings, first: int, count: int) -> None:
+def test_a_worker_applies_events_that_its_consumer_left_out_once(settings: Settings, first: int, count: int) -> None:
     create_topics(settings)
     fire_events(settings, 100)
     with WorkerProcess(settings, "w0", plant=Planted(first, count, times=1)) as worker:
@@ -244,7 +244,7 @@ def test_a_worker_applies_what_its_consumer_left_out_once(settings: Settings, fi
 
 
 @pytest.mark.parametrize(("first", "count"), [(0, 1), (40, 1)])
-def test_a_worker_whose_consumer_leaves_events_out_every_time_applies_nothing_behind_them(
+def test_a_worker_whose_consumer_leaves_out_events_every_time_applies_no_later_events(
     settings: Settings, first: int, count: int
 ) -> None:
     names = create_topics(settings)
@@ -278,7 +278,7 @@ def commits(settings: Settings, offset: int) -> bool:
     return True
 
 
-def test_events_that_were_removed_before_they_were_applied_end_the_worker_until_somebody_decides(
+def test_events_that_were_removed_before_they_were_applied_end_the_worker_until_the_operator_decides(
     settings: Settings,
 ) -> None:
     names = create_topics(settings)

@@ -29,7 +29,7 @@ def test_a_worker_waits_for_missing_topics_and_names_the_command_that_creates_th
         assert worker.partitions() == [0, 1, 2, 3]
 
 
-def test_a_worker_that_waits_stops_when_it_is_told_to(settings: Settings) -> None:
+def test_a_worker_that_waits_for_topics_stops_at_sigterm(settings: Settings) -> None:
     with WorkerProcess(settings, "w0") as worker:
         wait_until(lambda: "triggers topics create" in worker.log_text(), "it waits")
 

@@ -80,14 +80,14 @@ def test_a_killed_worker_is_started_again(settings: Settings, supervised: Superv
     assert "killed by signal 9" in supervised.log.read_text()
 
 
-def test_a_supervisor_told_to_stop_leaves_nobody_behind(supervised: Supervised) -> None:
+def test_a_supervisor_that_is_stopped_leaves_no_worker_behind(supervised: Supervised) -> None:
     supervised.process.terminate()
 
     assert supervised.process.wait(120) == 0
     assert not any(alive(pid) for pid in supervised.started())
 
 
-def test_workers_follow_a_supervisor_that_was_killed(supervised: Supervised) -> None:
+def test_workers_end_when_their_supervisor_is_killed(supervised: Supervised) -> None:
     supervised.process.kill()
 
     wait_until(lambda: not any(alive(pid) for pid in supervised.started()), "the workers have ended")

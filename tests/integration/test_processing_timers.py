@@ -34,7 +34,7 @@ def ask_for_a_retry(settings: Settings, uid: str) -> None:
     application.flush()
 
 
-def test_a_timer_fires_once_and_not_before_it_is_due(settings: Settings) -> None:
+def test_a_timer_is_published_once_and_not_before_it_is_due(settings: Settings) -> None:
     create_topics(settings)
     with WorkerProcess(settings, "w0") as worker:
         worker.wait_ready()
@@ -50,7 +50,7 @@ def test_a_timer_fires_once_and_not_before_it_is_due(settings: Settings) -> None
     assert_equals_fold(settings)
 
 
-def test_a_timer_that_came_due_while_nobody_ran_fires_after_the_start(settings: Settings) -> None:
+def test_a_timer_that_became_due_while_no_worker_ran_is_published_after_the_start(settings: Settings) -> None:
     create_topics(settings)
     with WorkerProcess(settings, "w0") as worker:
         worker.wait_ready()

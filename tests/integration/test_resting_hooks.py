@@ -44,7 +44,9 @@ def another_member(settings: Settings) -> Consumer:
     )
 
 
-def test_what_went_away_during_a_rest_is_read_when_it_has_come_back(settings: Settings, topic: str) -> None:
+def test_partitions_that_were_revoked_during_a_pause_are_read_when_they_are_assigned_again(
+    settings: Settings, topic: str
+) -> None:
     refused, accept, stopping = threading.Event(), threading.Event(), threading.Event()
     handled: list[str] = []
 

@@ -87,7 +87,9 @@ def statuses(worker: WorkerProcess, uid: str = "s1") -> list[str]:
     return [instance["status"] for instance in session["instances"]]
 
 
-def test_a_worker_applies_them_and_everything_that_reads_events_sees_them(asking: Settings, registry: Site) -> None:
+def test_a_worker_applies_events_in_confluent_framing_and_every_reader_of_events_decodes_them(
+    asking: Settings, registry: Site
+) -> None:
     send(asking, configuration(), fire("a"), fire("b"))
 
     with WorkerProcess(asking, "w0") as worker:
@@ -105,7 +107,7 @@ def test_a_worker_applies_them_and_everything_that_reads_events_sees_them(asking
     assert {path for path, _ in registry.asked} == {f"/schemas/ids/{KNOWN}"}
 
 
-def test_a_registry_that_is_away_holds_the_events_up_and_loses_none(asking: Settings, registry: Site) -> None:
+def test_an_unreachable_registry_delays_events_and_loses_none(asking: Settings, registry: Site) -> None:
     registry.answer = lambda _: AWAY
     send(asking, b'{"configuration": %s}' % json.dumps(RULES).encode(), fire("a"), b'{"trigger": "b"}')
 
@@ -119,7 +121,7 @@ def test_a_registry_that_is_away_holds_the_events_up_and_loses_none(asking: Sett
         assert worker.terminate() == 0
 
 
-def test_a_worker_that_waits_for_the_registry_stops_when_it_is_told_to(asking: Settings, registry: Site) -> None:
+def test_a_worker_that_waits_for_the_registry_stops_at_sigterm(asking: Settings, registry: Site) -> None:
     registry.answer = lambda _: AWAY
     send(asking, fire("a"))
 
@@ -130,7 +132,7 @@ def test_a_worker_that_waits_for_the_registry_stops_when_it_is_told_to(asking: S
     assert group_lag(asking) == 1
 
 
-def test_a_schema_that_the_registry_does_not_have_is_a_dead_letter_and_asked_for_once(
+def test_an_event_with_a_schema_that_the_registry_lacks_is_a_dead_letter_and_the_registry_is_queried_once(
     asking: Settings, registry: Site
 ) -> None:
     send(asking, configuration(), *[fire("a", UNKNOWN)] * 3, fire("a"), fire("b"))

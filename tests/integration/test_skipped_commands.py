@@ -78,7 +78,7 @@ def test_commands_that_the_client_left_out_run_once_and_the_lag_ends(
     assert faulty.left_out == min(length, len(ids) - first)
 
 
-def test_a_reader_that_is_held_back_and_let_on_again_and_again_misses_nothing(
+def test_a_reader_that_is_repeatedly_paused_and_resumed_misses_no_command(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     create_topics(settings)
@@ -94,7 +94,7 @@ def test_a_reader_that_is_held_back_and_let_on_again_and_again_misses_nothing(
     assert faulty.left_out == 30
 
 
-def test_a_client_that_leaves_them_out_every_time_ends_the_reader_and_commits_nothing_beyond(
+def test_a_client_that_leaves_out_commands_every_time_ends_the_reader_and_no_commit_passes_them(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     create_topics(settings)
@@ -111,7 +111,7 @@ def test_a_client_that_leaves_them_out_every_time_ends_the_reader_and_commits_no
     assert set(ids[12:14]) <= set(healthy.run(until=lambda: executors_lag(settings) == 0))
 
 
-def test_a_dispatcher_does_not_leave_out_what_its_client_leaves_out(
+def test_a_dispatcher_dispatches_commands_that_its_client_leaves_out(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     create_topics(settings)

@@ -114,7 +114,7 @@ def test_decisions_wait_in_their_order_while_one_is_tried_again(
     assert faulty.left_out == 9
 
 
-def test_a_client_that_leaves_them_out_every_time_ends_the_runner(
+def test_a_client_that_leaves_out_decisions_every_time_ends_the_runner(
     settings: Settings, topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     numbers, handled = decided(settings, topic), list[int]()

@@ -122,7 +122,7 @@ def first_faulty(faulty: type[SkippingConsumer]) -> Callable[[Options], Consumer
 
 @pytest.mark.parametrize("module", [restore, second_restore], ids=["the reader", "the second reader"])
 @pytest.mark.parametrize(("first", "length"), [(0, 1), (3, 4), (25, 90), (7, TO_THE_END)])
-def test_rows_that_a_client_left_out_are_restored_all_the_same(  # noqa: PLR0913, PLR0917  # fixtures
+def test_rows_that_a_client_leaves_out_are_restored_nevertheless(  # noqa: PLR0913, PLR0917  # fixtures
     settings: Settings,
     names: Topology,
     files: Files,
@@ -140,7 +140,7 @@ def test_rows_that_a_client_left_out_are_restored_all_the_same(  # noqa: PLR0913
     assert files.repeated == 1
 
 
-def test_a_healthy_restore_reads_everything_once_and_goes_on_from_there(
+def test_a_healthy_restore_reads_everything_once_and_continues_from_there(
     settings: Settings, names: Topology, files: Files
 ) -> None:
     rows = write_changelog(settings, names.changelog)
@@ -155,7 +155,7 @@ def test_a_healthy_restore_reads_everything_once_and_goes_on_from_there(
     assert files.rows.reached() > reached > 0
 
 
-def test_clients_that_leave_them_out_every_time_end_the_worker_and_nothing_beyond_counts_as_reached(
+def test_clients_that_leave_out_rows_every_time_end_the_worker_and_no_later_offset_counts_as_restored(
     settings: Settings, names: Topology, files: Files, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = write_changelog(settings, names.changelog)

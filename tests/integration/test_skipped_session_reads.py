@@ -62,7 +62,7 @@ def offsets_of(messages: list[Message]) -> list[int]:
 
 
 @pytest.mark.parametrize(("first", "length"), HOLES)
-def test_a_range_is_read_whole(
+def test_a_range_is_read_completely(
     settings: Settings, names: Topology, monkeypatch: pytest.MonkeyPatch, first: int, length: int
 ) -> None:
     offsets, faulty = issued(settings), make_skipping_class(first, length)
@@ -83,7 +83,7 @@ def test_a_range_is_read_whole(
     ],
     ids=["dead letters", "redrive", "explain and capture", "backtest and export", "lag"],
 )
-def test_whatever_reads_a_range_leaves_nothing_out(
+def test_every_reader_of_a_range_reads_it_completely(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, read: Callable[[Settings], list[int | None]]
 ) -> None:
     alone = msgspec.structs.replace(settings, partitions=1)
@@ -99,7 +99,7 @@ def test_whatever_reads_a_range_leaves_nothing_out(
 
 
 @pytest.mark.parametrize(("first", "length"), [(0, 1), (3, 4), (12, 60)])
-def test_single_records_are_read_all(
+def test_all_single_records_are_read(
     settings: Settings, names: Topology, monkeypatch: pytest.MonkeyPatch, first: int, length: int
 ) -> None:
     offsets, faulty = issued(settings)[::3], make_skipping_class(first, length)
@@ -109,7 +109,7 @@ def test_single_records_are_read_all(
     assert faulty.left_out >= 1
 
 
-def test_a_client_that_leaves_them_out_every_time_is_an_error_and_no_shorter_answer(
+def test_a_client_that_leaves_out_records_every_time_causes_an_error_rather_than_a_shorter_answer(
     settings: Settings, names: Topology, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     offsets = issued(settings)
@@ -122,7 +122,7 @@ def test_a_client_that_leaves_them_out_every_time_is_an_error_and_no_shorter_ans
         list(read_places(settings, names.commands, {0: offsets}))
 
 
-def test_a_topic_that_shrinks_while_it_is_read_is_an_error_that_says_so(
+def test_a_topic_that_shrinks_while_it_is_read_causes_an_error_that_says_so(
     settings: Settings, names: Topology, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(topic_range, "_FETCHED_AHEAD_KB", 100)

@@ -15,7 +15,7 @@ from benchmarks.summary import cpu_ratio, speed_ratio
 from benchmarks.throughput import Rate, rate_of
 
 
-def test_a_rate_leaves_the_warm_up_out() -> None:
+def test_a_rate_excludes_the_warm_up() -> None:
     slow_start = [float(n) for n in range(10)]
     then_a_hundred_a_second = [10 + n / 100 for n in range(91)]
     cost = _cost([0.0, 10.0, 10.9], [0.0, 5.0, 5.9])

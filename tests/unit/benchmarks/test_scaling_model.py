@@ -19,7 +19,7 @@ def test_the_document_has_the_model_s_table() -> None:
     )
 
 
-def test_ten_times_the_events_need_ten_times_the_processes_and_stall_as_long() -> None:
+def test_ten_times_the_events_need_ten_times_the_processes_with_the_same_stall() -> None:
     small, large = calculate_needs(100_000, INPUTS), calculate_needs(1_000_000, INPUTS)
 
     assert large.agents == pytest.approx(10 * small.agents, rel=0.1)
@@ -27,7 +27,7 @@ def test_ten_times_the_events_need_ten_times_the_processes_and_stall_as_long() -
     assert large.recovery_s == pytest.approx(small.recovery_s, rel=0.1)
 
 
-def test_half_the_cpu_an_event_needs_half_the_agents() -> None:
+def test_half_the_cpu_per_event_needs_half_the_agents() -> None:
     cheaper = replace(INPUTS, agent_cpu_us=INPUTS.agent_cpu_us / 2)
 
     assert calculate_needs(1_000_000, cheaper).agents == pytest.approx(
@@ -35,19 +35,19 @@ def test_half_the_cpu_an_event_needs_half_the_agents() -> None:
     )
 
 
-def test_a_small_rate_still_has_an_agent_and_every_replica_a_broker() -> None:
+def test_even_a_small_rate_needs_an_agent_and_a_broker_for_each_replica() -> None:
     smallest = calculate_needs(1, INPUTS)
 
     assert (smallest.agents, smallest.brokers) == (1, INPUTS.replicas)
 
 
-def test_a_stall_grows_with_the_sessions_that_are_alive() -> None:
+def test_a_stall_grows_with_the_number_of_open_sessions() -> None:
     busier = replace(INPUTS, live_sessions_per_event_per_s=2 * INPUTS.live_sessions_per_event_per_s)
 
     assert calculate_needs(1_000_000, busier).crash_stall_s > calculate_needs(1_000_000, INPUTS).crash_stall_s
 
 
-def test_what_is_written_counts_events_commands_and_rows_on_every_replica() -> None:
+def test_the_write_rate_counts_events_commands_and_rows_on_every_replica() -> None:
     plain = replace(
         INPUTS, event_bytes=100, command_bytes=300, events_per_task=3, rows_per_event=2, row_bytes=50, compression=1
     )
@@ -55,5 +55,5 @@ def test_what_is_written_counts_events_commands_and_rows_on_every_replica() -> N
     assert written_mb_s(1_000_000, replace(plain, replicas=3)) == pytest.approx(900)
 
 
-def test_more_partitions_than_agents_even_the_load_out() -> None:
+def test_more_partitions_per_agent_balance_the_load() -> None:
     assert busiest_agent(5000, partitions=64, agents=7) < busiest_agent(5000, partitions=8, agents=7)

@@ -32,7 +32,7 @@ def _steps(app: Celery) -> list[str]:
     return [step.name for step in app.steps["consumer"]]
 
 
-def test_installing_twice_is_once() -> None:
+def test_installing_is_idempotent() -> None:
     app = Celery("unit", set_as_current=False)
 
     install(app, SETTINGS)

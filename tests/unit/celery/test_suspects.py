@@ -40,7 +40,7 @@ def _offsets(commands: list[CommandInHand]) -> list[int]:
     return [command.delivery.offset for command in commands]
 
 
-def test_those_that_may_not_have_begun_share_the_room() -> None:
+def test_suspects_that_may_not_have_started_share_the_pool() -> None:
     ledger, commands = _lost(5)
     suspects = Suspects(ROOM)
     for command in commands:
@@ -53,7 +53,7 @@ def test_those_that_may_not_have_begun_share_the_room() -> None:
     assert ledger.pending == {0: 1, 1: 1, 2: 1, 3: 1, 4: 0}
 
 
-def test_those_that_were_running_at_a_loss_run_one_after_the_other() -> None:
+def test_suspects_that_ran_when_their_worker_was_lost_run_one_after_the_other() -> None:
     _, commands = _lost(4, 0, 1)
     suspects = Suspects(ROOM)
     for command in commands:

@@ -36,7 +36,7 @@ def _write_more_than_memory_takes(rows: PartitionRows) -> None:
         rows.write(SOME, reached)
 
 
-def test_a_full_disk_ends_the_worker_and_condemns_nothing(tmp_path: Path) -> None:
+def test_a_full_disk_ends_the_worker_and_does_not_mark_the_files_as_corrupt(tmp_path: Path) -> None:
     path = tmp_path / "sessions-0.db"
     rows = open_rows(path, "topic", 0)
     rows.write({b"k": b"v"}, 7)
@@ -55,7 +55,7 @@ def test_a_full_disk_ends_the_worker_and_condemns_nothing(tmp_path: Path) -> Non
     again.close()
 
 
-def test_a_crash_leaves_the_file_as_it_was_after_some_write(tmp_path: Path) -> None:
+def test_a_crash_leaves_the_file_in_the_state_after_some_write(tmp_path: Path) -> None:
     path, writes = tmp_path / "sessions-0.db", 2_000
     crash = (
         "import os, sys; from pathlib import Path; from triggers.processing.partition_rows import open_rows\n"
@@ -74,7 +74,7 @@ def test_a_crash_leaves_the_file_as_it_was_after_some_write(tmp_path: Path) -> N
     rows.close()
 
 
-def test_a_file_that_cannot_be_opened_for_want_of_room_is_not_set_aside(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_opened_because_the_disk_is_full_is_not_set_aside(tmp_path: Path) -> None:
     path = tmp_path / "sessions-0.db"
     rows = open_rows(path, "topic", 0)
     rows.write({b"k": b"v"}, 7)
@@ -89,7 +89,7 @@ def test_a_file_that_cannot_be_opened_for_want_of_room_is_not_set_aside(tmp_path
     again.close()
 
 
-def test_a_file_that_is_corrupt_where_it_is_opened_is_set_aside(tmp_path: Path) -> None:
+def test_a_file_that_is_found_corrupt_at_opening_is_set_aside(tmp_path: Path) -> None:
     path = tmp_path / "clock" / "sessions-0.db"
     path.parent.mkdir()
     rows = open_rows(path, "topic", 0)
@@ -122,7 +122,7 @@ def test_a_file_that_is_open_elsewhere_is_left_alone(tmp_path: Path) -> None:
     rows.close()
 
 
-def test_a_scan_that_meets_a_corrupt_block_fails_and_condemns_the_files(tmp_path: Path) -> None:
+def test_a_scan_that_reads_a_corrupt_block_fails_and_marks_the_files_as_corrupt(tmp_path: Path) -> None:
     path = tmp_path / "sessions-0.db"
     rows = open_rows(path, "topic", 0)
     for start in range(0, 20_000, 1000):
@@ -139,7 +139,7 @@ def test_a_scan_that_meets_a_corrupt_block_fails_and_condemns_the_files(tmp_path
     again.close()
 
 
-def test_a_scan_sees_what_is_written_while_it_runs_or_not_but_ends_well(tmp_path: Path) -> None:
+def test_a_scan_may_or_may_not_see_concurrent_writes_but_succeeds(tmp_path: Path) -> None:
     rows = open_rows(tmp_path / "sessions-0.db", "topic", 0)
     rows.write({b"k1": b"1", b"k2": b"2"}, 1)
 
