@@ -17,7 +17,6 @@ class BrowserService(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:  # the standard library's name
-        """Answer."""
         (agent,) = parse_qs(urlsplit(self.path).query)["agent"]
         family, _, version = agent.partition("/")
         body = json.dumps({"family": family, "version": version}).encode()

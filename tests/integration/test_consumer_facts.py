@@ -142,7 +142,7 @@ def test_the_end_event_stands_before_an_open_transaction(settings: Settings, top
 
 def test_only_a_read_uncommitted_consumer_gets_offsets_of_an_open_transaction(settings: Settings, topic: str) -> None:
     """A consumer that never joins asks, because the admin call for offsets can crash the process."""
-    place = TopicPartition(topic, 0, 0)
+    partition = TopicPartition(topic, 0, 0)
     with (
         transactions(settings) as producer,
         consumer(settings) as of_committed,
@@ -155,9 +155,9 @@ def test_only_a_read_uncommitted_consumer_gets_offsets_of_an_open_transaction(se
         producer.begin_transaction()
         producer.send_offsets_to_transaction([TopicPartition(topic, 0, 7, "another")], group, PATIENCE_S)
 
-        told = of_all.committed([place], timeout=PATIENCE_S)[0]
-        assert (told.offset, told.metadata, told.error) == (1, "who", None)
+        committed = of_all.committed([partition], timeout=PATIENCE_S)[0]
+        assert (committed.offset, committed.metadata, committed.error) == (1, "who", None)
         with pytest.raises(KafkaException):
-            of_committed.committed([place], timeout=1.0)
+            of_committed.committed([partition], timeout=1.0)
 
         producer.abort_transaction(PATIENCE_S)

@@ -106,14 +106,14 @@ def aftermath(broker: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 
 def sorted_letters(settings: Settings, attacker: Attacker) -> tuple[dict[str, list[DeadLetter]], list[DeadLetter]]:
-    found, nobody = defaultdict[str, list[DeadLetter]](list), []
+    by_case, others = defaultdict[str, list[DeadLetter]](list), []
     for stored in sorted(stored_letters(settings), key=lambda s: (s.letter.partition, s.letter.offset)):
         owner = attacker.owners.get((stored.letter.partition, stored.letter.offset))
         if owner:
-            found[owner].append(stored.letter)
+            by_case[owner].append(stored.letter)
         else:
-            nobody.append(stored.letter)
-    return found, nobody
+            others.append(stored.letter)
+    return by_case, others
 
 
 @pytest.mark.parametrize("case", CASES, ids=IDS)

@@ -17,7 +17,7 @@ from triggers.processing.guard import Guard, RecordsSkipped
 from triggers.processing.metrics import Metrics
 
 
-class ToldWitness:
+class FixedWitness:
     """A second reader that returns the same verdict on every gap."""
 
     def __init__(self, verdict: Verdict) -> None:
@@ -35,7 +35,7 @@ class Guarded:
 
     def __init__(self, verdict: Verdict = Verdict.SKIPPED) -> None:
         self.metrics = Metrics()
-        self.witness = ToldWitness(verdict)
+        self.witness = FixedWitness(verdict)
         self.guard = Guard(cast("Witness", self.witness), self.metrics, proof_s=1, pause_s=0.001)
         self.guard.start(0, 10)
 
