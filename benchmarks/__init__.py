@@ -1,1 +1,1 @@
-"""Measurements beside other ways of doing the same, in one run, on one machine: `make bench`, `make bench-full`."""
+"""Compares the agent with other programs in one run on one machine: `make bench`, `make bench-full`."""

@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: measure, print tables, write results/latest.json."""
+"""`python -m benchmarks` measures, prints tables and writes results/latest.json."""
 
 from __future__ import annotations
 
@@ -18,23 +18,25 @@ RESULTS = Path(__file__).parent / "results"
 
 
 class Document(Figures, kw_only=True):
-    """The figures with their summary: `latest.json`."""
+    """The content of `latest.json`: the figures and their summary."""
 
     summary: Summary
 
 
 @click.command()
-@click.option("--full", is_flag=True, help="Five rounds, a million sessions: an hour instead of minutes.")
-@click.option("--only", "sections", type=click.Choice(list(SECTIONS)), multiple=True, help="Only these sections.")
-@click.option("--rounds", type=click.IntRange(1), help="Interleaved runs of everything.")
+@click.option("--full", is_flag=True, help="Measure five rounds and a million sessions, in an hour instead of minutes.")
+@click.option("--only", "sections", type=click.Choice(list(SECTIONS)), multiple=True, help="Section to measure.")
+@click.option("--rounds", type=click.IntRange(1), help="Number of rounds, each with a run of every program.")
 @click.option(
-    "--results", type=click.Path(path_type=Path), default=RESULTS, help="Folder of latest.json and latest.md."
+    "--results", type=click.Path(path_type=Path), default=RESULTS, help="Folder for latest.json and latest.md."
 )
-@click.option("--old-framework", type=click.Path(path_type=Path), envvar="OLD_FRAMEWORK", help="A checkout of it.")
+@click.option(
+    "--old-framework", type=click.Path(path_type=Path), envvar="OLD_FRAMEWORK", help="Checkout to compare with."
+)
 def main(
     *, full: bool, sections: tuple[str, ...], rounds: int | None, results: Path, old_framework: Path | None
 ) -> None:
-    """Measure on a Kafka of its own. Sections that are left out keep the figures of their last run."""
+    """Measure on a Kafka that is started for it. Sections that are left out keep the figures of their last run."""
     plan = FULL if full else QUICK
     if rounds:
         plan = replace(plan, rounds=rounds, latency_rounds=rounds, celery_rounds=rounds)
@@ -48,7 +50,7 @@ def main(
 
 
 def write(figures: Figures, results: Path) -> None:
-    """The summary, the figures and the tables."""
+    """Writes figures and summary to latest.json, and the tables to latest.md."""
     document = Document(summary=summarise(figures), **msgspec.structs.asdict(figures))
     results.mkdir(parents=True, exist_ok=True)
     encoded = msgspec.json.format(msgspec.json.encode(document), indent=1)

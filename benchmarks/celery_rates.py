@@ -1,7 +1,7 @@
-"""Tasks per second of one Celery worker: fed by commands on Kafka, beside the same worker fed by Redis.
+"""Measures the tasks per second of a Celery worker that reads commands from Kafka, or messages from Redis.
 
-On Kafka from the command to the published result; over Redis from the message of a plain `send_task` until it is gone,
-with its result stored in Redis and without.
+On Kafka, a task counts from its command to the published result. Over Redis, it counts from the message of a plain
+`send_task` until the message is gone, with and without a stored result.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ import redis
 from celery import Celery
 from confluent_kafka import Producer
 
-from benchmarks.delivery import Delivered, await_records, installation
+from benchmarks.delivery import Delivered, await_records, create_installation
 from benchmarks.latency import celery_worker
-from benchmarks.processes import Running, watched
+from benchmarks.processes import Running, watch_costs
 from benchmarks.programs.client_options import producer_options
-from benchmarks.redis_server import redis_server
+from benchmarks.redis_server import run_redis_server
 from benchmarks.throughput import Rate, rate_of
 from benchmarks.workload import page_events
 from triggers.codec import EventDecoder, encode_command
@@ -38,36 +38,36 @@ _STALLED_S = 120.0
 _decoder = EventDecoder(max_payload_bytes=900_000)
 
 
-def programs(brokers: str, options: tuple[str, ...], tasks: int) -> dict[str, Callable[[], Rate]]:
-    """What is compared, each to be run once a round."""
+def compared_programs(brokers: str, options: tuple[str, ...], tasks: int) -> dict[str, Callable[[], Rate]]:
+    """Returns the programs to compare. Each runs once per round."""
     return {
-        "commands on Kafka": lambda: from_kafka(brokers, options, tasks),
-        "send_task over Redis": lambda: from_redis(options, tasks),
-        "send_task over Redis, results ignored": lambda: from_redis(options, tasks, BENCH_IGNORE_RESULTS="1"),
+        "commands on Kafka": lambda: measure_from_kafka(brokers, options, tasks),
+        "send_task over Redis": lambda: measure_from_redis(options, tasks),
+        "send_task over Redis, results ignored": lambda: measure_from_redis(options, tasks, BENCH_IGNORE_RESULTS="1"),
     }
 
 
-def from_kafka(brokers: str, options: tuple[str, ...], tasks: int) -> Rate:
-    """One run: the commands are there before the worker starts. Raises RuntimeError."""
+def measure_from_kafka(brokers: str, options: tuple[str, ...], tasks: int) -> Rate:
+    """Measures a run in which all commands are on Kafka before the worker starts. Raises RuntimeError."""
     with ExitStack() as stack:
-        settings = stack.enter_context(installation(brokers))
+        settings = stack.enter_context(create_installation(brokers))
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="triggers-bench-")))
         _publish_commands(settings, tasks)
         worker = stack.enter_context(celery_worker(settings, folder, *options))
-        costs = stack.enter_context(watched(worker.process))
+        costs = stack.enter_context(watch_costs(worker.process))
         events = Topology(settings.namespace).events
         delivered = await_records(settings, events, worker, tasks, _is_result)
     return rate_of(delivered, costs)
 
 
-def from_redis(options: tuple[str, ...], tasks: int, **env: str) -> Rate:
-    """One run: the messages are there before the worker starts. Raises RuntimeError."""
+def measure_from_redis(options: tuple[str, ...], tasks: int, **env: str) -> Rate:
+    """Measures a run in which all messages are in Redis before the worker starts. Raises RuntimeError."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="triggers-bench-")))
-        url, _server = stack.enter_context(redis_server(folder))
+        url, _server = stack.enter_context(run_redis_server(folder))
         _send_tasks(url, tasks)
         worker = stack.enter_context(celery_worker(Settings(), folder, *options, BENCH_REDIS=url, **env))
-        costs = stack.enter_context(watched(worker.process))
+        costs = stack.enter_context(watch_costs(worker.process))
         delivered = Delivered(_times_done(url, worker, tasks), others=0)
     return rate_of(delivered, costs)
 
@@ -90,7 +90,7 @@ def _send_tasks(url: str, tasks: int) -> None:
 
 
 def _kwargs() -> Iterator[bytes]:
-    """What the pages' tasks get."""
+    """Returns the kwargs of the pages' tasks."""
     while True:
         for event in page_events():
             if isinstance(event, TriggerFired):
@@ -102,15 +102,15 @@ def _is_result(value: bytes) -> bool:
 
 
 def _times_done(url: str, worker: Running, tasks: int) -> list[float]:
-    """When each task was taken for good, by looking often how many messages are left."""
+    """Returns the times at which tasks were acknowledged, by polling the number of remaining messages."""
     times: list[float] = []
     deadline = time.monotonic() + _STALLED_S
     with redis.Redis.from_url(url) as server:
         while len(times) < tasks and time.monotonic() < deadline:
             time.sleep(_LOOK_EVERY_S)
             worker.check()
-            left = int(server.llen("celery")) + int(server.hlen("unacked"))
-            times += [time.time()] * (tasks - left - len(times))
+            remaining = int(server.llen("celery")) + int(server.hlen("unacked"))
+            times += [time.time()] * (tasks - remaining - len(times))
     if len(times) < tasks:
         raise RuntimeError(f"celery stands still after {len(times)} of {tasks} tasks")
     return times

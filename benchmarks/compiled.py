@@ -1,4 +1,4 @@
-"""The package as the image has it: its hot modules compiled to C. `make compiled` builds it, and so does a run."""
+"""Finds the package as the image has it, with its hot modules compiled to C, which `make compiled` builds."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ FOLDER = ROOT / "build/compiled"
 
 
 def agent_environment() -> dict[str, str]:
-    """Of a process that is to run the compiled package; empty where there is none."""
+    """Returns the environment variables with which a process runs the compiled package, or nothing without one."""
     return {"PYTHONPATH": str(FOLDER)} if FOLDER.is_dir() else {}
 
 
-def kind() -> str:
-    """What agents are, for people."""
-    return "compiled" if FOLDER.is_dir() else "pure Python, for want of a C compiler"
+def describe_agents() -> str:
+    """Describes what the agents run."""
+    return "compiled" if FOLDER.is_dir() else "pure Python, because there is no C compiler"

@@ -1,4 +1,4 @@
-"""Who is measured, on what."""
+"""The programs that are compared, and their workloads."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ FAUST = Program(name="stock Faust", module="benchmarks.programs.stock_faust", sh
 FEW = Workload(name="1,000 sessions in flight", in_flight=1000, pages=100)
 MANY = Workload(name="100,000 sessions in flight", in_flight=100_000, pages=1)
 LONGER = replace(FEW, name="1,000 sessions in flight, four times as long", pages=400)
-"""Long enough for a rebalance at the start to be forgotten."""
+"""Workload that is long enough for a rebalance at the start not to matter."""
 
 SHORT = Workload(name="whole sessions of 5 pages", in_flight=1000, pages=5, waves=10, whole=True)
 LONG = Workload(name="whole sessions of 500 pages", in_flight=100, pages=500, whole=True)
 
 
 def quix() -> Program:
-    """Quix Streams pins another version of confluent-kafka. Raises SettingsError."""
+    """Returns Quix Streams in a separate environment, because it pins another confluent-kafka. Raises SettingsError."""
     return Program(name="Quix Streams", module="benchmarks.programs.quix_agent", python=python_of("quix"), share=0.2)

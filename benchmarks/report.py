@@ -1,4 +1,4 @@
-"""The figures as tables for people, in Markdown."""
+"""Renders the figures as Markdown tables."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from benchmarks.throughput import Rate
 
 
 def report(figures: Figures, summary: Summary) -> str:
-    """All tables; a section that was not measured is not there."""
+    """Returns the tables of all sections that were measured."""
     return "\n\n".join(_sections(figures, summary)) + "\n"
 
 
@@ -38,18 +38,18 @@ def _sections(figures: Figures, summary: Summary) -> Iterator[str]:
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table."""
+    """Renders a Markdown table."""
     lines = [header, ["---"] * len(header), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def spread(values: Sequence[float], digits: int = 0) -> str:
-    """Minimum, median and maximum."""
+    """Renders minimum, median and maximum."""
     return " / ".join(f"{value:,.{digits}f}" for value in (min(values), median(values), max(values)))
 
 
 def targets(summary: Summary) -> str:
-    """Each target that was measured, and whether it is met."""
+    """Renders each target that was measured, and whether it is met."""
     rows = [
         (target.text, f"{summary[target.figure]:,g}", "met" if target.met(summary[target.figure]) else "**not met**")
         for target in TARGETS
@@ -59,29 +59,29 @@ def targets(summary: Summary) -> str:
 
 
 def rates(runs: Mapping[str, Sequence[Rate]]) -> str:
-    """Who did how much; ratios are medians of the rounds' ratios to the first."""
+    """Renders the rates of programs. A ratio is the median of the rounds' ratios to the first program."""
     anchor = next(iter(runs.values()))
     header = ("", "per s: min / median / max", "CPU µs each", "server CPU µs each", "÷ first", "CPU: first ÷", "MB")
-    return table(header, (_row(name, found, anchor) for name, found in runs.items()))
+    return table(header, (_row(name, rates_of_program, anchor) for name, rates_of_program in runs.items()))
 
 
-def _row(name: str, found: Sequence[Rate], anchor: Sequence[Rate]) -> Sequence[str]:
-    server = [rate.broker_cpu_us_per_event for rate in found if rate.broker_cpu_us_per_event is not None]
-    speed = median(a.events_per_s / b.events_per_s for a, b in zip(found, anchor, strict=False))
-    cpu = median(b.cpu_us_per_event / a.cpu_us_per_event for a, b in zip(found, anchor, strict=False))
+def _row(name: str, rates: Sequence[Rate], anchor: Sequence[Rate]) -> Sequence[str]:
+    server = [rate.broker_cpu_us_per_event for rate in rates if rate.broker_cpu_us_per_event is not None]
+    speed = median(a.events_per_s / b.events_per_s for a, b in zip(rates, anchor, strict=False))
+    cpu = median(b.cpu_us_per_event / a.cpu_us_per_event for a, b in zip(rates, anchor, strict=False))
     return (
         name,
-        spread([rate.events_per_s for rate in found]),
-        spread([rate.cpu_us_per_event for rate in found], 1),
+        spread([rate.events_per_s for rate in rates]),
+        spread([rate.cpu_us_per_event for rate in rates], 1),
         spread(server, 1) if server else "",
         f"{speed:.2g}",
         f"{cpu:.2g}",
-        f"{max(rate.resident_mb for rate in found):,.0f}",
+        f"{max(rate.resident_mb for rate in rates):,.0f}",
     )
 
 
 def latencies(found: Mapping[str, Sequence[Latency]]) -> str:
-    """Median of the runs."""
+    """Renders the medians of the runs."""
     names = ("p50", "p90", "p99", "most")
     rows = (
         (what, *(f"{median(getattr(run, name) for run in runs):,.1f}" for name in names))
@@ -90,10 +90,10 @@ def latencies(found: Mapping[str, Sequence[Latency]]) -> str:
     return table(("from fire to", *names), rows)
 
 
-def _soaks(found: Sequence[Soak]) -> str:
+def _soaks(soaks: Sequence[Soak]) -> str:
     rows = (
         (f"{run.seconds:,.0f}", f"{run.events:,}", f"{run.sessions:,}", *(f"{mb:,.0f}" for mb in _sixths(run)))
-        for run in found
+        for run in soaks
     )
     return table(("seconds", "events", "sessions", *(f"MB after {n}/6" for n in range(1, 7))), rows)
 

@@ -1,4 +1,4 @@
-"""Sessions that are open already: their rows on the changelog, as a worker would have left them, for one to recover."""
+"""Writes the rows of open sessions to the changelog, from which a worker recovers them."""
 
 from __future__ import annotations
 
@@ -12,32 +12,32 @@ from triggers.settings import Settings
 from triggers.topology import Topology, partition_of
 
 _SHARED = b"c"
-"""Rows of a partition, not of a session, start with it."""
+"""First byte of the keys of rows that belong to a partition rather than a session."""
 
 Row = tuple[bytes, bytes]
 
 
 def seed(settings: Settings, keys: Iterable[bytes], pages: int) -> None:
-    """Write the rows of these sessions, of so many pages each, every one on its partition. Raises RuntimeError.
+    """Writes the rows of sessions with a number of pages each, on their partitions. Raises RuntimeError.
 
-    A session is the copy of one: its key must be as long as that one's, because keys of rows carry the length.
+    All sessions are copies of one. Their keys must have its length, because the keys of rows contain the length.
     """
     producer = Producer(producer_options(settings.brokers) | {"enable.idempotence": True, "linger.ms": 20})
     topic = Topology(settings.namespace).changelog
     template = list(stored_session(pages).rows.items())
-    own = [row for row in template if not row[0].startswith(_SHARED)]
+    session_rows = [row for row in template if not row[0].startswith(_SHARED)]
     for partition in range(settings.partitions):
         _produce(producer, topic, partition, [row for row in template if row[0].startswith(_SHARED)])
     for uid in keys:
-        rows = [(key.replace(UID.encode(), uid), row) for key, row in own]
+        rows = [(key.replace(UID.encode(), uid), row) for key, row in session_rows]
         _produce(producer, topic, partition_of(uid, settings.partitions), rows)
-    if left := producer.flush(120):
-        raise RuntimeError(f"{left} rows were not acknowledged")
+    if remaining := producer.flush(120):
+        raise RuntimeError(f"{remaining} rows were not acknowledged")
     _commit_nothing_read(settings)
 
 
 def _commit_nothing_read(settings: Settings) -> None:
-    """The group's offsets, without which a worker refuses to read events beside rows that may contain them."""
+    """Commits the group's offsets at 0. Without offsets, a worker refuses to read events that its rows may contain."""
     names = Topology(settings.namespace)
     consumer = Consumer({"bootstrap.servers": settings.brokers, "group.id": names.agents})
     offsets = [TopicPartition(names.events, partition, 0) for partition in range(settings.partitions)]

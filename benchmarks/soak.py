@@ -1,4 +1,4 @@
-"""Whether an agent grows while it works steadily: new sessions all the time, each with its rules and five pages."""
+"""Measures whether an agent's memory grows under steady work: new sessions, each with its rules and five pages."""
 
 from __future__ import annotations
 
@@ -14,41 +14,41 @@ import msgspec
 from confluent_kafka import Producer
 
 from benchmarks.contenders import AGENT
-from benchmarks.delivery import await_records, installation
+from benchmarks.delivery import await_records, create_installation
 from benchmarks.processes import Running
 from benchmarks.programs.client_options import producer_options
 from benchmarks.workload import Published, Workload
 from triggers.topology import Topology
 
 RATE = 1000
-"""Events a second: a hundred new sessions."""
+"""Events per second, from a hundred new sessions per second."""
 _TURNS_PER_S = 10
 _SAMPLES = 60
 _WAVE = Workload(name="soak", in_flight=1000, pages=5, whole=True)
 
 
 class Soak(msgspec.Struct, frozen=True, kw_only=True):
-    """One run."""
+    """The result of a run."""
 
     seconds: float
     events: int
     sessions: int
     resident_mb: list[float]
-    """At even intervals."""
+    """Resident memory at even intervals."""
 
     @property
     def growth(self) -> float:
-        """Resident memory in the last third beside the second one: medians. In the first one caches fill."""
+        """Ratio of the median memory in the last third to that in the second. In the first third caches fill."""
         third = len(self.resident_mb) // 3
         return median(self.resident_mb[-third:]) / median(self.resident_mb[third:-third])
 
 
 def soak(brokers: str, seconds: float) -> Soak:
-    """Blocks for that long. Raises RuntimeError when the agent ends, or has not done everything in the end."""
+    """Runs an agent for that time and blocks. Raises RuntimeError if the agent ends or has not done everything."""
     waves = max(round(RATE * seconds / _WAVE.events), 1)
     work = Workload(name="soak", in_flight=_WAVE.in_flight, pages=_WAVE.pages, waves=waves, whole=True)
     with ExitStack() as stack:
-        settings = stack.enter_context(installation(brokers))
+        settings = stack.enter_context(create_installation(brokers))
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="triggers-bench-")))
         agent = stack.enter_context(AGENT.start(settings, folder))
         producer = Producer(producer_options(settings.brokers))
@@ -59,7 +59,7 @@ def soak(brokers: str, seconds: float) -> Soak:
 
 
 def _work(producer: Producer, topic: str, work: Workload, agent: Running) -> Iterator[float]:
-    """Publish at the rate; the agent's resident megabytes from time to time."""
+    """Publishes at the rate and returns the agent's resident memory in MB at even intervals."""
     events = work.all_events()
     turns = work.events * _TURNS_PER_S // RATE
     started = time.monotonic()

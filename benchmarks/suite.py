@@ -1,4 +1,4 @@
-"""Everything that is measured, in one run on one broker."""
+"""Runs all sections of the benchmark on one broker."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from benchmarks.contenders import (
     quix,
 )
 from benchmarks.latency import PARTITIONS, Latency, latency_name, measure_latency
-from benchmarks.machine import machine, moment
+from benchmarks.machine import describe_machine, describe_moment
 from benchmarks.micro_level import Steps, measure_steps
 from benchmarks.old_framework import OldFramework
 from benchmarks.plan import Plan
@@ -37,24 +37,24 @@ from benchmarks.workload import Workload
 from triggers.errors import SettingsError
 
 Runs = dict[str, list[Rate]]
-"""Who -> its runs, in the order of the rounds."""
+"""Program -> runs, in the order of the rounds."""
 Say = Callable[[str], None]
 
 _BROKER_WARMS_UP_S = 120.0
-"""Until Java has compiled what a transaction takes: the median falls from 47 ms to 17 in that time."""
+"""Seconds until Java has compiled the code of transactions. The median falls from 47 ms to 17 ms in that time."""
 _AT_FULL_SPEED = {"throughput", "sessions"}
 _RUNS_FOR_NOTHING = 3
-"""The same at full speed, where the compiler takes from the programs: a cold broker needs 17 µs an event, later 7."""
+"""Runs to warm up the broker for full speed. A cold broker needs 17 µs per event, a warm one 7."""
 
 
 class Figures(msgspec.Struct, kw_only=True):
-    """What was measured. An empty section was not."""
+    """The figures of all sections. An empty section was not measured."""
 
-    machine: dict[str, str] = msgspec.field(default_factory=machine)
+    machine: dict[str, str] = msgspec.field(default_factory=describe_machine)
     measured: dict[str, str] = {}
-    """Section -> when, from which commit, beside how much other work (the load average)."""
+    """Section -> date, commit and load average of its measurement."""
     left_out: list[str] = []
-    """What could not be measured here, and why."""
+    """What could not be measured, and why."""
     throughput: dict[str, Runs] = {}
     latency: dict[str, list[Latency]] = {}
     celery: dict[str, Runs] = {}
@@ -66,7 +66,7 @@ class Figures(msgspec.Struct, kw_only=True):
 
 @dataclass(slots=True)
 class Suite:
-    """The sections; each can be run alone."""
+    """The sections of the benchmark, each of which can run alone."""
 
     plan: Plan
     brokers: str
@@ -75,11 +75,11 @@ class Suite:
     figures: Figures = field(default_factory=Figures)
 
     def run(self, sections: Sequence[str]) -> Figures:
-        """The sections of these names, in this order; one whose program fails is cut short, and says so."""
+        """Runs the sections in this order. If a program fails, it prints so and skips the rest of the section."""
         if _AT_FULL_SPEED & set(sections):
             self._warm_up()
         for section in sections:
-            self.figures.measured[section] = moment()
+            self.figures.measured[section] = describe_moment()
             try:
                 SECTIONS[section](self)
             except (RuntimeError, KafkaException) as error:
@@ -87,20 +87,20 @@ class Suite:
         return self.figures
 
     def steps(self) -> None:
-        """Step by step, without Kafka."""
+        """Measures the steps of an event without Kafka."""
         self.figures.steps = measure_steps()
         for name, step in self.figures.steps.items():
             self.say(f"{name}: {step.median} µs")
 
     def throughput(self) -> None:
-        """Pages at full speed."""
+        """Measures pages at full speed."""
         others = [PASSTHROUGH, TRANSACTIONAL, FAUST, *self._quix()]
         self._side_by_side(FEW, [*others, AGENT])
         self._side_by_side(MANY, [PASSTHROUGH, TRANSACTIONAL, AGENT])
         self._side_by_side(LONGER, [AGENT, TWO_AGENTS])
 
     def sessions(self) -> None:
-        """Whole sessions, beside the old framework."""
+        """Measures whole sessions, with the old framework."""
         old = self._old_framework()
         for workload, count in ((SHORT, self.plan.old_short_sessions), (LONG, self.plan.old_long_sessions)):
             runs = self.figures.throughput.setdefault(workload.name, {})
@@ -113,45 +113,46 @@ class Suite:
                 )
 
     def latency(self) -> None:
-        """At 500 events a second, after a run for nothing: a broker's first transactions take three times as long."""
+        """Measures latency at 500 events/s, after a warm-up: a broker's first transactions take three times as long."""
         measure_latency(self.brokers, _BROKER_WARMS_UP_S, PARTITIONS[0], celery=False)
         for celery, partitions in product((False, True), PARTITIONS):
             for _ in range(self.plan.latency_rounds):
-                found = measure_latency(self.brokers, self.plan.latency_s, partitions, celery=celery)
-                for what, latency in found.items():
+                latencies = measure_latency(self.brokers, self.plan.latency_s, partitions, celery=celery)
+                for what, latency in latencies.items():
                     name = latency_name(what, partitions, celery=celery)
                     self.figures.latency.setdefault(name, []).append(latency)
                     self.say(f"{name}: p50 {latency.p50} ms, p99 {latency.p99} ms")
 
     def celery(self) -> None:
-        """Tasks from Kafka and from Redis."""
+        """Measures Celery with tasks from Kafka and from Redis."""
         for pool, options in celery_rates.POOLS.items():
             runs = self.figures.celery.setdefault(pool, {})
             for number in range(1, self.plan.celery_rounds + 1):
-                for name, measured in celery_rates.programs(self.brokers, options, self.plan.celery_tasks).items():
+                programs = celery_rates.compared_programs(self.brokers, options, self.plan.celery_tasks)
+                for name, measured in programs.items():
                     self._try(runs, f"{pool}, {number}", name, measured)
 
     def worker(self) -> None:
-        """Start, recovery, memory."""
+        """Measures a worker's start, recovery and memory."""
         for _ in range(self.plan.rounds):
             self.figures.cold_start_s.append(round(cold_start(self.brokers), 2))
         self.say(f"cold start: {self.figures.cold_start_s} s")
-        found = recovery(self.brokers, self.plan.recovered_sessions, self.plan.recovered_partitions)
-        self.figures.recovery.append(found)
-        self.say(f"recovery: {found.rows_per_s:,.0f} rows/s, then {found.resident_mb:,.0f} MB")
+        run = recovery(self.brokers, self.plan.recovered_sessions, self.plan.recovered_partitions)
+        self.figures.recovery.append(run)
+        self.say(f"recovery: {run.rows_per_s:,.0f} rows/s, then {run.resident_mb:,.0f} MB")
 
     def soak(self) -> None:
-        """Memory under steady work."""
-        found = soak(self.brokers, self.plan.soak_s)
-        self.figures.soak.append(found)
-        self.say(f"soak: {found.seconds:,.0f} s, {found.resident_mb[-1]:,.0f} MB, growth {found.growth:.3f}")
+        """Measures memory under steady work."""
+        run = soak(self.brokers, self.plan.soak_s)
+        self.figures.soak.append(run)
+        self.say(f"soak: {run.seconds:,.0f} s, {run.resident_mb[-1]:,.0f} MB, growth {run.growth:.3f}")
 
     def _warm_up(self) -> None:
         for _ in range(_RUNS_FOR_NOTHING):
             measure(AGENT, LONGER, self.brokers)
 
     def _side_by_side(self, workload: Workload, programs: Sequence[Program]) -> None:
-        """Programs take turns: whatever else the machine does, it does to all of them."""
+        """Runs the programs alternately, so that other work on the machine affects all of them."""
         runs = self.figures.throughput.setdefault(workload.name, {})
         for number in range(1, self.plan.rounds + 1):
             for program in programs:
@@ -159,7 +160,7 @@ class Suite:
                 self._try(runs, f"{workload.name}, {number}", program.name, measured)
 
     def _try(self, runs: Runs, of: str, name: str, measured: Callable[[], Rate]) -> None:
-        """One run of a program; one that fails does not take the others' figures with it."""
+        """Runs a program once. If it fails, the others' figures are kept."""
         try:
             rate = measured()
         except (RuntimeError, KafkaException) as error:
@@ -177,7 +178,7 @@ class Suite:
 
     def _old_framework(self) -> OldFramework | None:
         if self.old_checkout is None:
-            self._leave_out("the old framework: OLD_FRAMEWORK names no checkout of eflglobal/triggers")
+            self._leave_out("the old framework: set OLD_FRAMEWORK to a checkout of eflglobal/triggers")
             return None
         return OldFramework.at(self.old_checkout)
 
@@ -205,11 +206,11 @@ FIELDS = {
     "worker": ("cold_start_s", "recovery"),
     "soak": ("soak",),
 }
-"""What each section measures."""
+"""Section -> method that measures it."""
 
 
 def keep(before: Figures, now: Figures) -> None:
-    """Take over from an earlier run the sections that were not measured in this one."""
+    """Copies the sections that this run has not measured from an earlier one."""
     now.throughput = {**before.throughput, **now.throughput}
     for section, when in before.measured.items():
         if section not in now.measured:

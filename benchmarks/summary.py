@@ -1,4 +1,4 @@
-"""The figures that decide things, and the targets they are held against."""
+"""Summarizes the figures and compares them with their targets."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ Summary = dict[str, float]
 
 
 def speed_ratio(runs: Mapping[str, Sequence[Rate]], ours: str, theirs: str) -> float:
-    """How many times as many events per second: the median of the rounds' ratios."""
+    """Returns the ratio of events per second, as the median of the rounds' ratios."""
     pairs = zip(runs[ours], runs[theirs], strict=False)  # a run that was cut short has fewer
     return median(a.events_per_s / b.events_per_s for a, b in pairs)
 
 
 def cpu_ratio(runs: Mapping[str, Sequence[Rate]], ours: str, theirs: str) -> float:
-    """How many times as many events per second of CPU: the median of the rounds' ratios."""
+    """Returns the ratio of events per second of CPU time, as the median of the rounds' ratios."""
     pairs = zip(runs[ours], runs[theirs], strict=False)  # a run that was cut short has fewer
     return median(b.cpu_us_per_event / a.cpu_us_per_event for a, b in pairs)
 
 
 def summarise(figures: Figures) -> Summary:
-    """Everything that its section was measured for, rounded to three digits."""
-    found = _throughput(figures) | _steps(figures) | _latency(figures) | _celery(figures)
-    found |= _worker(figures) | _soak(figures)
-    return {name: float(f"{value:.3g}") for name, value in found.items()}
+    """Returns the summary of all sections that were measured, rounded to three digits."""
+    summary = _throughput(figures) | _steps(figures) | _latency(figures) | _celery(figures)
+    summary |= _worker(figures) | _soak(figures)
+    return {name: float(f"{value:.3g}") for name, value in summary.items()}
 
 
 _COMPARED = {
@@ -48,20 +48,20 @@ _COMPARED = {
 
 
 def _throughput(figures: Figures) -> Summary:
-    found: Summary = {}
+    summary: Summary = {}
     for name, (workload, other) in _COMPARED.items():
         runs: Runs = figures.throughput.get(workload, {})
         if other in runs and AGENT.name in runs:
-            found[f"ratio_to_{name}"] = speed_ratio(runs, AGENT.name, other)
-            found[f"cpu_ratio_to_{name}"] = cpu_ratio(runs, AGENT.name, other)
+            summary[f"ratio_to_{name}"] = speed_ratio(runs, AGENT.name, other)
+            summary[f"cpu_ratio_to_{name}"] = cpu_ratio(runs, AGENT.name, other)
     if two := figures.throughput.get(LONGER.name):
-        found["cpu_of_one_agent_over_two"] = cpu_ratio(two, TWO_AGENTS.name, AGENT.name)
-        found["speed_of_two_agents_over_one"] = speed_ratio(two, TWO_AGENTS.name, AGENT.name)
+        summary["cpu_of_one_agent_over_two"] = cpu_ratio(two, TWO_AGENTS.name, AGENT.name)
+        summary["speed_of_two_agents_over_one"] = speed_ratio(two, TWO_AGENTS.name, AGENT.name)
     short, long = (figures.throughput.get(of.name, {}).get(AGENT.name) for of in (SHORT, LONG))
     if short and long:
         grown = [b.cpu_us_per_event / a.cpu_us_per_event for a, b in zip(short, long, strict=False)]
-        found["cpu_500_over_5_pages_on_kafka"] = median(grown)
-    return found
+        summary["cpu_500_over_5_pages_on_kafka"] = median(grown)
+    return summary
 
 
 def _steps(figures: Figures) -> Summary:
@@ -81,49 +81,49 @@ def _grows(figures: Figures, name: str, small: int, large: int) -> float:
 
 
 def _latency(figures: Figures) -> Summary:
-    found: Summary = {}
+    summary: Summary = {}
     for partitions, (what, short) in product(PARTITIONS, (("command visible", "visible"), ("task started", "started"))):
         if runs := figures.latency.get(latency_name(what, partitions, celery=short == "started")):
             where = "" if partitions == PARTITIONS[0] else f"_on_{partitions}_partitions"
-            found[f"{short}_p50_ms{where}"] = median(run.p50 for run in runs)
-            found[f"{short}_p99_ms{where}"] = median(run.p99 for run in runs)
-    return found
+            summary[f"{short}_p50_ms{where}"] = median(run.p50 for run in runs)
+            summary[f"{short}_p99_ms{where}"] = median(run.p99 for run in runs)
+    return summary
 
 
 def _celery(figures: Figures) -> Summary:
-    found: Summary = {}
+    summary: Summary = {}
     for pool, runs in figures.celery.items():
         ours, theirs, *_ = runs
-        found[f"celery_{pool.split()[0]}_ratio_to_redis"] = speed_ratio(runs, ours, theirs)
-        found[f"celery_{pool.split()[0]}_cpu_ratio_to_redis"] = cpu_ratio(runs, ours, theirs)
-    return found
+        summary[f"celery_{pool.split()[0]}_ratio_to_redis"] = speed_ratio(runs, ours, theirs)
+        summary[f"celery_{pool.split()[0]}_cpu_ratio_to_redis"] = cpu_ratio(runs, ours, theirs)
+    return summary
 
 
 def _worker(figures: Figures) -> Summary:
-    found: Summary = {"cold_start_s": median(figures.cold_start_s)} if figures.cold_start_s else {}
+    summary: Summary = {"cold_start_s": median(figures.cold_start_s)} if figures.cold_start_s else {}
     for run in figures.recovery:
         of_the_target = run.sessions >= _MANY_SESSIONS and run.partitions >= _MANY_PARTITIONS
         size = "" if of_the_target else f"_of_{run.sessions}_sessions_on_{run.partitions}_partitions"
-        found |= {"recovery_rows_per_s": run.rows_per_s, f"resident_mb{size}": run.resident_mb}
-    return found
+        summary |= {"recovery_rows_per_s": run.rows_per_s, f"resident_mb{size}": run.resident_mb}
+    return summary
 
 
 def _soak(figures: Figures) -> Summary:
-    found: Summary = {}
+    summary: Summary = {}
     for run in figures.soak:
-        found["soak_growth" if run.seconds >= _LONG_S else f"soak_growth_in_{run.seconds:.0f}_s"] = run.growth
-    return found
+        summary["soak_growth" if run.seconds >= _LONG_S else f"soak_growth_in_{run.seconds:.0f}_s"] = run.growth
+    return summary
 
 
 _LONG_S = 1800
 _MANY_SESSIONS = 1_000_000
 _MANY_PARTITIONS = 64
-"""What the targets for memory are about; a smaller run says nothing of them."""
+"""Sessions and partitions to which the targets for memory apply. A smaller run does not show them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What a figure should be."""
+    """The range in which a figure should be."""
 
     figure: str
     text: str
@@ -131,12 +131,12 @@ class Target:
 
 
 def at_least(limit: float) -> Callable[[float], bool]:
-    """Higher is better."""
+    """Makes a target for a figure of which higher is better."""
     return lambda value: value >= limit
 
 
 def at_most(limit: float) -> Callable[[float], bool]:
-    """Lower is better."""
+    """Makes a target for a figure of which lower is better."""
     return lambda value: value <= limit
 
 

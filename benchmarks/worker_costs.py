@@ -1,4 +1,4 @@
-"""What a worker needs besides throughput: a start, a recovery, memory and disk."""
+"""Measures a worker's start, recovery, memory and disk."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from tempfile import TemporaryDirectory
 import msgspec
 
 from benchmarks.contenders import AGENT
-from benchmarks.delivery import await_records, installation, publish
-from benchmarks.processes import Cost, Running, watched
+from benchmarks.delivery import await_records, create_installation, publish
+from benchmarks.processes import Cost, Running, watch_costs
 from benchmarks.seeding import seed
 from benchmarks.workload import Workload, pages
 from triggers.topology import Topology
@@ -23,7 +23,7 @@ _LIVE_EVENTS = 20_000
 
 
 class Recovery(msgspec.Struct, frozen=True, kw_only=True):
-    """A worker with an empty disk takes over sessions of five pages, then serves them."""
+    """The result of a worker that recovers sessions of five pages on an empty disk and then serves them."""
 
     sessions: int
     partitions: int
@@ -32,7 +32,7 @@ class Recovery(msgspec.Struct, frozen=True, kw_only=True):
     rows_per_s: float
     cpu_us_per_row: float
     resident_mb: float
-    """After the recovery and twenty thousand events to sessions of all partitions."""
+    """Resident memory after the recovery and twenty thousand events to sessions of all partitions."""
     disk_mb: float
 
 
@@ -43,9 +43,9 @@ class _Restored(msgspec.Struct):
 
 
 def cold_start(brokers: str) -> float:
-    """Seconds from the start of the process to the first command, with an empty table. Raises RuntimeError."""
+    """Returns the seconds from the start of the process to the first command, without rows. Raises RuntimeError."""
     with ExitStack() as stack:
-        settings = stack.enter_context(installation(brokers))
+        settings = stack.enter_context(create_installation(brokers))
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="triggers-bench-")))
         publish(settings, Workload(name="one", in_flight=1, pages=1, whole=True).all_events())
         started = time.time()
@@ -55,13 +55,13 @@ def cold_start(brokers: str) -> float:
 
 
 def recovery(brokers: str, sessions: int, partitions: int) -> Recovery:
-    """One run: the changelog is written, and a worker starts without a disk. Raises RuntimeError."""
+    """Writes the changelog and measures a worker that starts with an empty disk. Raises RuntimeError."""
     with ExitStack() as stack:
-        settings = stack.enter_context(installation(brokers, partitions))
+        settings = stack.enter_context(create_installation(brokers, partitions))
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="triggers-bench-")))
         seed(settings, map(_uid, range(sessions)), _PAGES)
         agent = stack.enter_context(AGENT.start(settings, folder))
-        (cost,) = stack.enter_context(watched(agent.process))
+        (cost,) = stack.enter_context(watch_costs(agent.process))
         restored = _await_restored(agent, partitions)
         cpu_s = cost.cpu_s[-1]
         publish(settings, _pages_of(sessions))
@@ -88,20 +88,20 @@ def _uid(number: int) -> bytes:
 
 
 def _pages_of(sessions: int) -> Iterator[tuple[bytes, bytes]]:
-    """One page each to sessions all over."""
+    """Returns a page for each of many sessions on all partitions."""
     values = pages()
     for number in range(_LIVE_EVENTS):
         yield _uid(number * 7919 % sessions), values[number % len(values)]
 
 
 def _await_restored(agent: Running, partitions: int) -> list[_Restored]:
-    """What the worker says of its recoveries, once all partitions are done."""
+    """Waits until all partitions are recovered and returns what the worker has logged of them."""
     deadline = time.monotonic() + _ENOUGH_S
     while time.monotonic() < deadline:
         time.sleep(0.2)
         agent.check()
         lines = agent.log.read_bytes().splitlines()
-        found = [msgspec.json.decode(line, type=_Restored) for line in lines if b'"restored"' in line]
-        if sum(len(each.partitions) for each in found) >= partitions:
-            return found
+        restored = [msgspec.json.decode(line, type=_Restored) for line in lines if b'"restored"' in line]
+        if sum(len(each.partitions) for each in restored) >= partitions:
+            return restored
     raise RuntimeError(f"the agent does not recover {partitions} partitions:\n{agent.log.read_text()[-2000:]}")

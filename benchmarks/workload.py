@@ -1,8 +1,8 @@
-"""The events that everybody gets: questionnaires, in flight at once, in an order that repeats.
+"""The events that every program gets: questionnaires in flight at once, in a repeatable order.
 
-A session is opened by five events (its rules, `isEmbeddedApplication`, the first page, completion, and the result of
-the one task that completion runs); from then on each page runs one task. So a page is one record in and one out, for
-the agent and for whoever is measured beside it. Where only pages are measured, the agent finds the sessions open.
+Five events open a session: its rules, `isEmbeddedApplication`, the first page, completion, and the result of the task
+that completion runs. After that each page runs one task. So a page is one record in and one record out, for the agent
+and for the programs beside it. If only pages are measured, the agent's sessions are open at the start.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ RULES = {
 
 KWARGS_BYTES = 200
 _DIFFERENT_PAGES = 1000
-"""A compressor's window holds about two hundred of them, so that pages compress as badly as real ones."""
+"""Number of different pages. A compressor's window holds about two hundred, so they compress as badly as real pages."""
 
 Encode = Callable[[Event], bytes]
 Published = tuple[bytes, bytes]
@@ -43,46 +43,46 @@ Published = tuple[bytes, bytes]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Workload:
-    """So many waves of sessions; those of a wave are in flight together, and take turns."""
+    """Waves of sessions. The sessions of a wave are in flight together, and their events alternate."""
 
     name: str
     in_flight: int
     pages: int
     waves: int = 1
     whole: bool = False
-    """Openings are measured too; otherwise sessions are open already, and only pages are."""
+    """True if openings are measured, too. Otherwise sessions are open at the start, and only pages are measured."""
 
     @property
     def sessions(self) -> int:
-        """Of all waves."""
+        """Number of sessions of all waves."""
         return self.in_flight * self.waves
 
     def keys(self) -> list[bytes]:
-        """Of all sessions."""
+        """Returns the keys of all sessions."""
         return [key for wave in range(self.waves) for key in self._keys(wave)]
 
     @property
     def events(self) -> int:
-        """Of all sessions."""
+        """Number of events of all sessions."""
         return self.sessions * (len(opening()) + self.pages)
 
     @property
     def page_events(self) -> int:
-        """Those that run a task each, after the session's opening."""
+        """Number of pages after the opening, each of which runs a task."""
         return self.sessions * self.pages
 
     @property
     def commands(self) -> int:
-        """Of everything that is measured: one for each page; in a whole session one more, for completion."""
+        """Number of commands: one for each page, and in a whole session one more for completion."""
         return self.page_events + self.sessions * self.whole
 
     @property
     def events_per_command(self) -> float:
-        """Of what is measured."""
+        """Number of measured events for each command."""
         return self.events / self.commands if self.whole else 1.0
 
     def all_events(self) -> Iterator[Published]:
-        """Wave by wave: every session's opening, then page after page."""
+        """Yields the events wave by wave, first the openings of its sessions, then page after page."""
         for wave in range(self.waves):
             keys = self._keys(wave)
             for value in opening():
@@ -90,7 +90,7 @@ class Workload:
             yield from self._pages(keys)
 
     def only_pages(self, share: float = 1.0) -> Iterator[Published]:
-        """The pages without the openings; a share of them, from the start."""
+        """Yields the first share of the pages, without openings."""
         waves = (self._pages(self._keys(wave)) for wave in range(self.waves))
         return islice(chain.from_iterable(waves), int(self.page_events * share))
 
@@ -106,18 +106,18 @@ class Workload:
 
 @cache
 def opening(encode: Encode = encode_event) -> tuple[bytes, ...]:
-    """What opens a session, encoded."""
+    """Returns the encoded events that open a session."""
     return tuple(map(encode, opening_events()))
 
 
 @cache
 def pages(encode: Encode = encode_event) -> tuple[bytes, ...]:
-    """Pages of 200 bytes of JSON each, encoded."""
+    """Returns the encoded pages, each with 200 bytes of JSON."""
     return tuple(map(encode, page_events()))
 
 
 def opening_events() -> list[Event]:
-    """The rules, then everything that the pages wait for."""
+    """Returns the rules and the events for which the pages wait."""
     return [
         ConfigurationUpdated(configuration=msgspec.json.encode(RULES)),
         TriggerFired(trigger="isEmbeddedApplication"),
@@ -128,12 +128,12 @@ def opening_events() -> list[Event]:
 
 
 def page_events() -> list[Event]:
-    """A thousand different ones."""
-    chance = random.Random(2017)  # noqa: S311  # it must repeat
+    """Returns a thousand different pages."""
+    chance = random.Random(2017)  # noqa: S311  # repeatable
     return [TriggerFired(trigger="pageReceived", kwargs=kwargs(chance)) for _ in range(_DIFFERENT_PAGES)]
 
 
 def kwargs(chance: random.Random) -> bytes:
-    """A JSON object of 200 bytes."""
+    """Returns a JSON object of 200 bytes."""
     start, end = b'{"responses":{"answer":"', b'"}}'
     return start + chance.randbytes(KWARGS_BYTES).hex().encode()[: KWARGS_BYTES - len(start) - len(end)] + end

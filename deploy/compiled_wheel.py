@@ -1,7 +1,7 @@
-"""A build hook of Hatch: a wheel in which what every event passes through is compiled to C, by mypyc.
+"""A build hook of Hatch for a wheel in which mypyc has compiled the hot modules to C.
 
-The sources are compiled as they are; each module goes into the wheel twice, and Python prefers the compiled one.
-Off by default: `HATCH_BUILD_HOOKS_ENABLE=1` turns it on. Needs a C compiler and Python's headers.
+The sources are compiled unchanged. Each module is in the wheel twice, and Python prefers the compiled one. The hook is
+off by default: `HATCH_BUILD_HOOKS_ENABLE=1` turns it on. It needs a C compiler and Python's headers.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ _MYPY = "[mypy]\nexplicit_package_bases = true\nignore_missing_imports = true\n"
 
 
 class CompiledWheel(BuildHookInterface[Any]):
-    """Hatch calls `initialize` before a wheel is written, and `finalize` afterwards."""
+    """The hook. Hatch calls `initialize` before it writes a wheel, and `finalize` afterwards."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
-        """Compile a copy of the package, and add what came of it. Raises CalledProcessError, with mypyc's words."""
+        """Compiles a copy of the package into the wheel. Raises CalledProcessError with mypyc's output."""
         if version == "editable":
             return
         self._folder = Path(mkdtemp(prefix="triggers-compiled-"))
@@ -47,7 +47,7 @@ class CompiledWheel(BuildHookInterface[Any]):
         })  # fmt: skip
         build_data["pure_python"], build_data["infer_tag"] = False, True
 
-    def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:  # noqa: ARG002  # Hatch's
-        """Remove what was compiled."""
+    def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:  # noqa: ARG002  # Hatch's signature
+        """Removes the compiled modules."""
         if version != "editable":
             shutil.rmtree(self._folder)

@@ -1,4 +1,4 @@
-"""Fixtures of all tests: one real broker for all processes of a run, a namespace of its own for every test."""
+"""Fixtures of all tests: one real broker for all processes of a run, and a namespace for every test."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ from triggers.dev.broker import Broker, new_broker, running_broker
 from triggers.errors import SettingsError
 from triggers.settings import Settings
 
-# A busy machine is no defect. CI tries the same examples every time, so that it fails for what a commit has changed.
+# No deadline, because a busy machine is not a defect. CI uses the same examples in every run, so that a failure is
+# caused by the commit.
 hypothesis_settings.register_profile(
     "triggers", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=bool(os.environ.get("CI"))
 )
@@ -31,7 +32,7 @@ hypothesis_settings.load_profile("triggers")
 
 @pytest.fixture(scope="session", autouse=True)
 def no_process_is_left() -> Iterator[None]:
-    """Fails the run when a process that a test started is still there at the end."""
+    """Fails the run if a process that a test has started is still running at the end."""
     run = os.environ[MARK] = uuid.uuid4().hex
     yield
     wait_until_none_is_left(run)
@@ -39,13 +40,13 @@ def no_process_is_left() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def broker(
-    no_process_is_left: None,  # noqa: ARG001  # this one ends first
+    no_process_is_left: None,  # noqa: ARG001  # its check must follow the broker's end
     tmp_path_factory: pytest.TempPathFactory,
     pytestconfig: pytest.Config,
 ) -> Iterator[str]:
-    """Address of a real Kafka; `TRIGGERS_TEST_BROKERS` names one that is running already.
+    """The address of a real Kafka. `TRIGGERS_TEST_BROKERS` can name a running one.
 
-    A machine that can run none skips these tests; in CI that is a failure.
+    On a machine that cannot run one these tests are skipped, or fail in CI.
     """
     if given := os.environ.get("TRIGGERS_TEST_BROKERS"):
         yield given
@@ -60,16 +61,17 @@ def broker(
 
 
 def _one_broker(tmp_path_factory: pytest.TempPathFactory, config: pytest.Config) -> AbstractContextManager[str]:
-    """Processes of xdist have folders of their own below that of the run."""
+    """Returns the context of the run's broker. The folders of xdist's processes are below that of the run."""
     is_one_of_several = hasattr(config, "workerinput")
     return shared_broker(tmp_path_factory.getbasetemp().parent) if is_one_of_several else running_broker()
 
 
 @pytest.fixture
 def own_broker(broker: str) -> Iterator[Broker]:
-    """A real Kafka of the test's own, running, to be killed and started again.
+    """A running Kafka for one test, which can kill it and start it again.
 
-    It asks for the common one: only one process of the run fetches Kafka, and the machine may be able to run none.
+    It depends on the shared one, so that only one process of the run downloads Kafka, and because the machine may not
+    be able to run any.
     """
     assert broker
     own = new_broker()
@@ -80,7 +82,7 @@ def own_broker(broker: str) -> Iterator[Broker]:
 
 @pytest.fixture(scope="session")
 def django() -> None:
-    """Django, set up as tests/support/django_settings.py says."""
+    """Sets up Django with tests/support/django_settings.py."""
     os.environ["DJANGO_SETTINGS_MODULE"] = "tests.support.django_settings"
     import_module("django").setup()
 
@@ -93,7 +95,7 @@ def namespace() -> str:
 
 @pytest.fixture
 def settings(broker: str, namespace: str, tmp_path: Path) -> Settings:
-    """Settings of an installation of its own on the broker."""
+    """Settings of an installation on the broker that belongs to the test."""
     return Settings(
         brokers=broker,
         namespace=namespace,
@@ -107,7 +109,7 @@ def settings(broker: str, namespace: str, tmp_path: Path) -> Settings:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What may take longest begins first, so that at the end no process waits for another's long test."""
+    """Starts the longest tests first, so that at the end no process waits for another's long test."""
     items.sort(key=_longest_first)
 
 
@@ -117,25 +119,25 @@ def _longest_first(item: pytest.Item) -> tuple[float, bool]:
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
-    """A process of xdist tells the one that prints."""
+    """In a process of xdist, passes the counts to the process that prints."""
     if (output := getattr(session.config, "workeroutput", None)) is not None:
         output["reproduced"] = dict(reproduced)
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> SideBySide:  # noqa: ANN401  # xdist carries no types
-    """In our order, not the largest file first."""
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> SideBySide:  # noqa: ANN401  # xdist has no types
+    """Schedules tests in our order rather than the largest file first."""
     config.option.loadscopereorder = False
     return SideBySide(config, log)
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_testnodedown(node: Any) -> None:  # noqa: ANN401  # xdist carries no types
-    """Add what a process of xdist has told."""
+def pytest_testnodedown(node: Any) -> None:  # noqa: ANN401  # xdist has no types
+    """Adds the counts of a process of xdist."""
     reproduced.update(getattr(node, "workeroutput", {}).get("reproduced", {}))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say how many recorded histories this run has reproduced."""
+    """Prints how many recorded histories this run has reproduced."""
     for driver, count in reproduced.items():
         terminalreporter.write_line(f"recorded histories reproduced through {driver}: {count:,}")

@@ -1,1 +1,1 @@
-"""What one event costs without Kafka, step by step, in CPU time: `pytest benchmarks/micro`."""
+"""Measures the CPU time of each step of an event, without Kafka: `pytest benchmarks/micro`."""

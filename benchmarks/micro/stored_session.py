@@ -1,4 +1,4 @@
-"""Sessions of any length, as rows that were written, to take up again and again."""
+"""Stored sessions of any length, which benchmarks can load repeatedly."""
 
 from __future__ import annotations
 
@@ -26,24 +26,24 @@ PLANS = Plans()
 
 @dataclass(frozen=True, slots=True)
 class StoredSession:
-    """An opened session of so many pages; `position` is that of the next event."""
+    """The rows of an open session with a number of pages. `position` is that of the next event."""
 
     rows: MemoryRows
     position: int
 
     def load(self) -> tuple[Session, Overlay]:
-        """The session over rows of its own; nothing that is written to them reaches the stored ones."""
+        """Returns the session over a copy of the rows."""
         rows = Overlay(self.rows)
         return Session(UID, rows, PLANS), rows
 
     def next_events(self, count: int) -> list[Event]:
-        """So many different pages that may come next."""
+        """Returns different pages, each of which can come next."""
         return [msgspec.structs.replace(page, position=self.position, time=self.position) for page in _pages(count)]
 
 
 @cache
 def stored_session(pages: int, ignoring_rules: int = 0) -> StoredSession:
-    """Through the core, event by event."""
+    """Makes a stored session by applying the events of its pages."""
     rows = MemoryRows()
     session = Session(UID, rows, PLANS)
     events = [*_opening(ignoring_rules), *_pages(pages)]
@@ -54,7 +54,7 @@ def stored_session(pages: int, ignoring_rules: int = 0) -> StoredSession:
 
 
 def _opening(ignoring_rules: int) -> Iterator[Event]:
-    """With so many rules more, which all ignore the pages."""
+    """Returns the events that open a session, with additional rules that ignore the pages."""
     _, *rest = opening_events()
     more = {f"t_other{n}": {"after": [f"other{n}"], "run": "app.tasks.Other"} for n in range(ignoring_rules)}
     yield ConfigurationUpdated(configuration=msgspec.json.encode(RULES | more))
@@ -66,17 +66,17 @@ def _pages(count: int) -> Iterator[Event]:
 
 
 def whole_step(session: Session, rows: Overlay, event: Event) -> None:
-    """An event on a session in hand: decide, take the rows, encode the commands."""
+    """Applies an event to a loaded session, takes its rows and encodes the commands."""
     decision = apply(session, event)
     rows.write(session.changes())
     encode(decision)
 
 
 def encode(decision: Decision) -> Sequence[bytes]:
-    """Its commands' records."""
+    """Encodes the commands of a decision."""
     return [encode_command(command) for command in decision.commands if isinstance(command, RunTask)]
 
 
 def load(rows: Rows) -> Session:
-    """The session decoded from its rows."""
+    """Loads a session from its rows."""
     return Session(UID, rows, PLANS)

@@ -1,4 +1,4 @@
-"""Whether an event's cost grows: with the session's length, with rules that ignore it, with what else is stored."""
+"""Measures whether the cost of an event grows with the session's length or with rules that ignore the event."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _load_and_step(stored: StoredSession, event: Event) -> None:
 
 
 def _measure(benchmark: BenchmarkFixture, steps: Callable[[], Steps]) -> None:
-    """Rounds of one event to each of many sessions, which are taken up anew for every round."""
+    """Measures rounds with an event to each of many sessions, which are loaded again for every round."""
 
     def run(prepared: Steps) -> None:
         for step in prepared:

@@ -1,4 +1,4 @@
-"""Each step of an event by itself: a page of a five-page session."""
+"""Measures each step of an event separately, with a page of a five-page session."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from triggers.core.events import Event, TriggerFired
 from triggers.core.session import Session
 
 EVENTS = 1000
-"""Per round; the figures are divided by it."""
+"""Number of events per round, by which the figures are divided."""
 ROUNDS = 15
 
 _decoder = EventDecoder(max_payload_bytes=900_000)

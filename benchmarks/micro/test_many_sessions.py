@@ -1,4 +1,4 @@
-"""Whether an event's cost grows with the number of stored sessions: one partition on disk, any of its sessions next."""
+"""Measures whether the cost of an event grows with the number of sessions in a partition on disk."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_stored_sessions(benchmark: BenchmarkFixture, tmp_path: Path, sessions: 
 
 
 def _run(rows: PartitionRows, events: list[Event], uids: list[str]) -> None:
-    """A batch: each session read, decided and encoded, then all rows written at once."""
+    """Processes a batch: it reads, decides and encodes each session, and then writes all rows at once."""
     batch: Changes = {}
     for uid, event in zip(uids, events, strict=True):
         session = Session(uid, rows, PLANS)
@@ -57,7 +57,7 @@ def _fill(rows: PartitionRows, stored: StoredSession, sessions: int) -> None:
 
 
 def _settle() -> None:
-    """RocksDB goes on compacting after the last write, and its threads' time counts."""
+    """Waits until RocksDB has stopped compacting, because the CPU time of its threads counts."""
     used = -1.0
     while time.process_time() - used > _QUIET_S:
         used = time.process_time()
@@ -65,7 +65,7 @@ def _settle() -> None:
 
 
 def _copies(stored: StoredSession, numbers: range) -> Iterator[tuple[bytes, bytes]]:
-    """The rows of one session as the rows of many; the length of a UID is part of its keys."""
+    """Yields the rows of one session as rows of many. UIDs must have the same length, which is part of the keys."""
     template = UID.encode()
     for number in numbers:
         uid = _uid(number).encode()

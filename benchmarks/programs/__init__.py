@@ -1,1 +1,1 @@
-"""What is measured: one process each, called with brokers, namespace and a folder; reads events, writes commands."""
+"""The measured programs. Each is a process that gets brokers, namespace and folder, and reads events."""

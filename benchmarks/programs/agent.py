@@ -1,4 +1,4 @@
-"""Ours, as `triggers worker --processes N` runs it. `TRIGGERS_*` settings hold."""
+"""The triggers agent, as `triggers worker --processes N` runs it, with settings from `TRIGGERS_*`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from triggers.settings import Settings
 
 
 def main(brokers: str, namespace: str, folder: str, processes: str = "1") -> int:
-    """Run until SIGTERM."""
+    """Runs the agent until SIGTERM."""
     settings = Settings.from_env(
         brokers=brokers, namespace=namespace, data_dir=folder, worker_id="bench", web_port=0, log_format="json"
     )

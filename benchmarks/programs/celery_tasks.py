@@ -1,4 +1,4 @@
-"""A Celery app whose tasks do nothing: fed from Kafka by the bootstep, or, with `BENCH_REDIS`, plainly from Redis."""
+"""A Celery app whose tasks do nothing. They come from Kafka through the bootstep or, with `BENCH_REDIS`, from Redis."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ if not REDIS:
 
 
 @app.task(name="app.tasks.ImportSubject")
-def import_subject(**_kwargs: Any) -> dict[str, int]:  # noqa: ANN401  # Celery's
-    """What completion runs."""
+def import_subject(**_kwargs: Any) -> dict[str, int]:  # noqa: ANN401  # Celery has no types
+    """The task that completion runs."""
     return {"subjectId": 42}
 
 
 @app.task(name="app.tasks.ImportResponses")
-def import_responses(pageReceived: dict[str, Any], **_kwargs: Any) -> dict[str, int]:  # noqa: ANN401, N803  # a trigger
-    """What every page runs; notes how long ago the page was fired."""
+def import_responses(pageReceived: dict[str, Any], **_kwargs: Any) -> dict[str, int]:  # noqa: ANN401, N803  # the name of a trigger
+    """The task that every page runs. It writes down the time since the page was fired."""
     if NOTES:
         with Path(NOTES).open("a") as notes:
             notes.write(f"{time.time() - pageReceived['at']}\n")

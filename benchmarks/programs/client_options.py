@@ -1,4 +1,4 @@
-"""The options of librdkafka that every program has which uses it directly: those of our agent."""
+"""Our agent's options of librdkafka, for the programs that use it directly."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ Options = dict[str, str | int | float | bool]
 
 
 def consumer_options(brokers: str, group: str) -> Options:
-    """A member of the group that reads from the beginning."""
+    """Returns the options of a member of the group that reads from the beginning."""
     return {
         "bootstrap.servers": brokers,
         "group.id": group,
@@ -22,7 +22,7 @@ def consumer_options(brokers: str, group: str) -> Options:
 
 
 def producer_options(brokers: str) -> Options:
-    """Batches and compression as our agent has them."""
+    """Returns the options of a producer with our agent's batching and compression."""
     return {
         "bootstrap.servers": brokers,
         "partitioner": "murmur2_random",

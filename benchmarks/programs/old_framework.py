@@ -1,6 +1,6 @@
-"""The old framework on Redis, in this process: the sessions of a workload, one call after the other, tasks do nothing.
+"""Runs the sessions of a workload with the old framework on Redis, call after call. Tasks do nothing.
 
-Prints its figures as JSON. Runs in an environment of its own, with a checkout of the framework on its path.
+It prints its figures as JSON. It needs a separate environment with a checkout of the framework on its path.
 """
 
 from __future__ import annotations
@@ -18,22 +18,22 @@ Json = dict[str, object]
 
 
 class Manager(Protocol):
-    """The old `TriggerManager`, as far as a session needs it."""
+    """The part of the old `TriggerManager` that a session uses."""
 
     def update_configuration(self, configuration: Json) -> None:
-        """Set the rules."""
+        """Sets the rules."""
 
     def fire(self, trigger_name: str, trigger_kwargs: Json | None = None) -> None:
-        """Fire a trigger."""
+        """Fires a trigger."""
 
     def update_instance_status(
         self, task_instance: str, status: str, *, cascade: bool = False, cascade_kwargs: Json | None = None
     ) -> None:
-        """What a task reports."""
+        """Reports a task's status, as the task does."""
 
 
 def main(redis_url: str, pages: str, sessions: str) -> None:
-    """Every session from its rules to its last page, as the events of the workload have it."""
+    """Runs every session of the workload, from its rules to its last page."""
     _configure(redis_url)
     manager_of = _framework()
     rules, kwargs = json.loads(sys.stdin.readline()), json.loads(sys.stdin.readline())
@@ -46,7 +46,7 @@ def main(redis_url: str, pages: str, sessions: str) -> None:
 
 
 def _session(manager: Manager, rules: Json, kwargs: list[Json], pages: int) -> int:
-    """How many events it was."""
+    """Runs a session and returns the number of its events."""
     manager.update_configuration(rules)
     manager.fire("isEmbeddedApplication")
     manager.fire("firstPageReceived", {"name": "Marcus"})
@@ -66,8 +66,8 @@ def _configure(redis_url: str) -> None:
 
 
 def _framework() -> Callable[[str], Manager]:
-    """What makes a manager of a session; its runner runs nothing."""
-    module = types.ModuleType("celery.task")  # Celery 5 has no such module, and the framework takes one name from it
+    """Returns a function that makes a session's manager. Its runner runs nothing."""
+    module = types.ModuleType("celery.task")  # the framework imports a name from a module that Celery 5 does not have
     vars(module)["Task"] = import_module("celery").Task
     sys.modules["celery.task"] = module
     runners = import_module("triggers.runners")

@@ -1,4 +1,4 @@
-"""The physical anchor: consume, produce the same bytes, count the acknowledgements; idempotent, acks=all, no state."""
+"""The physical anchor: it consumes and produces the same bytes. It is idempotent with acks=all and has no state."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _MOST = 4000
 
 
 def main(brokers: str, namespace: str, _folder: str) -> None:
-    """Run until killed. Offsets are committed every five seconds, whatever was acknowledged."""
+    """Runs until it is killed. It commits offsets every five seconds, whether or not the output is acknowledged."""
     names = Topology(namespace)
     consumer = Consumer(consumer_options(brokers, names.agents) | {"enable.auto.commit": True})
     producer = Producer(producer_options(brokers) | {"enable.idempotence": True, "acks": "all", "linger.ms": 5})

@@ -1,4 +1,4 @@
-"""Quix Streams, exactly once: a row of state and an output for every event. Runs in an environment of its own."""
+"""Quix Streams, exactly once: a row of state and an output for every event. It needs a separate environment."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ _COMMIT_EVERY = 4000
 
 
 def main(brokers: str, namespace: str, folder: str) -> None:
-    """Run until killed."""
+    """Runs until it is killed."""
     app = Application(
         broker_address=brokers,
         consumer_group=f"{namespace}-quix",

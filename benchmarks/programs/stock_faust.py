@@ -1,4 +1,4 @@
-"""Faust as it comes: an agent that writes a table row and sends an output for every event. Its rules are none."""
+"""Unmodified Faust: an agent that writes a table row and sends an output for every event. It applies no rules."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _PARTITIONS = 8
 
 
 def main(brokers: str, namespace: str, folder: str) -> None:
-    """Run until killed."""
+    """Runs until it is killed."""
     names = Topology(namespace)
     app = faust.App(
         f"{namespace}-faust",

@@ -1,4 +1,4 @@
-"""The anchor with our guarantee: a batch and its offsets in one transaction, which it waits for."""
+"""The anchor with our guarantee: it commits a batch and its offsets in a transaction and waits for it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _BACKOFF = {"linger.ms": 0, "retry.backoff.ms": 5, "retry.backoff.max.ms": 20}
 
 
 def main(brokers: str, namespace: str, _folder: str) -> None:
-    """Run until killed."""
+    """Runs until it is killed."""
     names = Topology(namespace)
     consumer = Consumer(consumer_options(brokers, names.agents))
     producer = Producer(producer_options(brokers) | _BACKOFF | {"transactional.id": f"{namespace}-passthrough"})

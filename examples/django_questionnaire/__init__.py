@@ -1,1 +1,1 @@
-"""The guide's questionnaire as a Django application; TRIGGER_STORAGE_TYPE says where it runs."""
+"""The guide's questionnaire as a Django application. TRIGGER_STORAGE_TYPE chooses its storage."""

@@ -1,4 +1,4 @@
-"""Django's view of the application."""
+"""The application's configuration for Django."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from django.apps import AppConfig
 
 
 class QuestionnaireConfig(AppConfig):
-    """Brings the Celery app along, so that views can hand tasks to its broker."""
+    """Imports the Celery app, so that views can send tasks to its broker."""
 
     name = "django_questionnaire"
 
     def ready(self) -> None:
-        """See Django."""
+        """Called by Django when it starts."""
         import_module("django_questionnaire.celery")

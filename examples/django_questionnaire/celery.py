@@ -1,4 +1,4 @@
-"""The Celery app: celery -A django_questionnaire.celery worker."""
+"""The Celery app. Start a worker with: celery -A django_questionnaire.celery worker."""
 
 from __future__ import annotations
 

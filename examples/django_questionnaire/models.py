@@ -1,4 +1,4 @@
-"""What the application keeps. Unique keys make a task that runs twice harmless."""
+"""The application's tables. Unique keys make it harmless if a task runs twice."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from django.db import models
 
 
 class Questionnaire(models.Model):
-    """One person's; its primary key is the UID of its trigger session."""
+    """A person's questionnaire. Its primary key is the UID of its trigger session."""
 
 
 class Subject(models.Model):
-    """The person."""
+    """The person who answers."""
 
     questionnaire = models.OneToOneField(Questionnaire, on_delete=models.CASCADE)
     name = models.TextField()
@@ -28,7 +28,7 @@ class Response(models.Model):
 
 
 class Browser(models.Model):
-    """What the person's browser is."""
+    """The person's browser."""
 
     subject = models.OneToOneField(Subject, on_delete=models.CASCADE)
     family = models.TextField()

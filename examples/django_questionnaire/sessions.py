@@ -1,4 +1,4 @@
-"""The trigger session of a questionnaire, where the settings want it."""
+"""The trigger session of a questionnaire, in the storage that the settings choose."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ CONFIGURATION = {
 
 
 def get_trigger_manager(uid: str) -> TriggerManager:
-    """The session's manager."""
+    """Returns the session's manager."""
     storage = storage_backends.get(settings.TRIGGER_STORAGE_TYPE, uid)
     manager: TriggerManager = trigger_managers.get(settings.TRIGGER_MANAGER_TYPE, storage)
     return manager

@@ -1,10 +1,10 @@
-"""Django's settings. `cache` keeps sessions in Redis, `stream` on Kafka; nothing else of the application changes."""
+"""Django's settings. `cache` keeps sessions in Redis, and `stream` keeps them on Kafka. Nothing else changes."""
 
 from __future__ import annotations
 
 import os
 
-SECRET_KEY = "an example"  # noqa: S105  # nothing is secret here
+SECRET_KEY = "an example"  # noqa: S105  # an example has no secrets
 DEBUG = False
 ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
 ROOT_URLCONF = "django_questionnaire.urls"

@@ -9,7 +9,7 @@ from triggers.task import TaskContext, TriggerTask
 
 
 class ImportSubject(TriggerTask):
-    """Details about the person, of the first page."""
+    """Stores the details about the person from the first page."""
 
     name = "app.tasks.ImportSubject"
 
@@ -22,7 +22,7 @@ class ImportSubject(TriggerTask):
 
 
 class ImportResponses(TriggerTask):
-    """A page of answers."""
+    """Stores a page of answers."""
 
     name = "app.tasks.ImportResponses"
 
@@ -33,7 +33,7 @@ class ImportResponses(TriggerTask):
 
 
 class ImportBrowserMetadata(TriggerTask):
-    """The browser, of any one page."""
+    """Stores the browser from any page."""
 
     name = "app.tasks.ImportBrowserMetadata"
 

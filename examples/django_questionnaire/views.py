@@ -1,4 +1,4 @@
-"""What the browser calls."""
+"""The views that the browser calls."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from django_questionnaire.sessions import CONFIGURATION, get_trigger_manager
 
 @require_POST
 def start_questionnaire(_request: HttpRequest) -> HttpResponseBase:
-    """A new questionnaire. Its primary key is the session's UID."""
+    """Creates a questionnaire. Its primary key is the session's UID."""
     new_questionnaire = Questionnaire.objects.create()
     get_trigger_manager(str(new_questionnaire.pk)).update_configuration(CONFIGURATION)
     return JsonResponse({"questionnaire_id": new_questionnaire.pk})
@@ -20,7 +20,7 @@ def start_questionnaire(_request: HttpRequest) -> HttpResponseBase:
 
 @require_POST
 def responses(request: HttpRequest, questionnaire_id: int) -> HttpResponseBase:
-    """A page of answers."""
+    """Receives a page of answers."""
     try:
         answers = {"page": int(request.POST["page"]), "name": request.POST["name"], "browser": request.POST["browser"]}
     except (KeyError, ValueError) as error:
@@ -36,13 +36,13 @@ def responses(request: HttpRequest, questionnaire_id: int) -> HttpResponseBase:
 
 @require_POST
 def complete(_request: HttpRequest, questionnaire_id: int) -> HttpResponseBase:
-    """There are no more pages."""
+    """Completes the questionnaire after its last page."""
     get_trigger_manager(str(questionnaire_id)).fire("questionnaireComplete")
     return JsonResponse({})
 
 
 @require_GET
 def progress(_request: HttpRequest, questionnaire_id: int) -> HttpResponseBase:
-    """What is left to do. On Kafka this may be a moment behind what other requests have fired."""
+    """Returns the unresolved instances. On Kafka this can be a moment behind what other requests have fired."""
     unresolved = get_trigger_manager(str(questionnaire_id)).get_unresolved_instances()
     return JsonResponse({"unresolved": [str(instance) for instance in unresolved]})

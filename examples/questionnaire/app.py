@@ -1,4 +1,4 @@
-"""The Celery app: three tasks, and the one line that makes the Celery worker take its commands from Kafka.
+"""The Celery app: three tasks and the line that makes its workers take commands from Kafka.
 
 QUESTIONNAIRE_DATA=… BROWSER_SERVICE=http://… celery -A questionnaire.app worker
 """
@@ -26,7 +26,7 @@ databases.create()
 
 
 class ImportSubject(TriggerTask):
-    """Details about the person, into the SQL database."""
+    """Stores the details about the person in the SQL database."""
 
     name = "app.tasks.ImportSubject"
 
@@ -38,16 +38,16 @@ class ImportSubject(TriggerTask):
 
 @app.task(name="app.tasks.ImportResponses", bind=True)
 def import_responses(self: Task, pageReceived: dict[str, Any], t_importSubject: dict[str, Any]) -> None:  # noqa: N803
-    """A page of responses, into the document store."""
+    """Stores a page of responses in the document store."""
     session = self.request.id.rsplit("/", 2)[0]
     databases.add_responses(self.request.id, session, t_importSubject["subjectId"], pageReceived["responses"])
 
 
 @app.task(name="app.tasks.ImportBrowserMetadata", bind=True)
 def import_browser_metadata(self: Task, pageReceived: dict[str, Any], t_importSubject: dict[str, Any]) -> None:  # noqa: N803
-    """What a service on the web knows about the person's browser."""
+    """Stores what a web service knows about the person's browser."""
     agent = pageReceived["responses"]["browser"]
-    with urlopen(f"{os.environ['BROWSER_SERVICE']}/?agent={quote(agent)}", timeout=10) as answer:  # noqa: S310  # ours
+    with urlopen(f"{os.environ['BROWSER_SERVICE']}/?agent={quote(agent)}", timeout=10) as answer:  # noqa: S310  # the URL is our own
         browser = json.load(answer)
     session = self.request.id.rsplit("/", 2)[0]
     databases.add_browser(self.request.id, session, t_importSubject["subjectId"], browser["family"])

@@ -1,4 +1,4 @@
-"""The service on the web that knows browsers. Prints its port.
+"""The web service that knows browsers. It prints its port.
 
 python -m questionnaire.browser_service
 """
@@ -17,7 +17,6 @@ class BrowserService(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self) -> None:  # the standard library's name
-        """Answer."""
         (agent,) = parse_qs(urlsplit(self.path).query)["agent"]
         family, _, version = agent.partition("/")
         body = json.dumps({"family": family, "version": version}).encode()
@@ -27,11 +26,11 @@ class BrowserService(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the standard library's name
-        """Say nothing of every request."""
+        """Does not log requests."""
 
 
 class Server(ThreadingHTTPServer):
-    """Many tasks ask at once."""
+    """An HTTP server with a long queue, because many tasks connect at once."""
 
     request_queue_size = 256
     daemon_threads = True

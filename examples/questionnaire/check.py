@@ -1,4 +1,4 @@
-"""Is everything in the databases exactly as the rules say? Asks the databases only; prints its report as JSON.
+"""Checks that the databases are exactly as the rules say. It reads only the databases and prints its report as JSON.
 
 python -m questionnaire.check FOLDER COUNT SEED
 """
@@ -16,7 +16,7 @@ from questionnaire.questionnaires import Questionnaire, questionnaires
 
 
 class Check:
-    """The questionnaires that were answered, against what the tasks have stored."""
+    """Compares the answered questionnaires with what the tasks have stored."""
 
     def __init__(self, databases: Databases, answered: list[Questionnaire]) -> None:
         self._answered = answered
@@ -30,16 +30,16 @@ class Check:
 
     @property
     def expected_tasks(self) -> int:
-        """Tasks that the rules make run."""
+        """Ids of the tasks that the rules run."""
         return sum(1 + session.pages + (not session.embedded) for session in self._answered)
 
     @property
     def repeated(self) -> int:
-        """Executions beyond the first of a task."""
+        """Number of executions beyond the first of each task."""
         return sum(self.executions.values()) - len(self.executions)
 
     def table(self) -> list[tuple[str, int, int]]:
-        """What, expected, found."""
+        """Returns rows of what was counted, the expected number and the actual number."""
         sessions = self._answered
         return [
             ("subjects", len(sessions), self.subject_rows),
@@ -50,7 +50,7 @@ class Check:
         ]
 
     def problems(self) -> list[str]:
-        """Everything that is off; empty: nothing."""
+        """Returns everything that is wrong, or an empty list."""
         counts = [
             f"{what}: expected {expected}, found {found}" for what, expected, found in self.table() if expected != found
         ]
@@ -79,7 +79,7 @@ class Check:
                 yield f"{session.uid}: browser {self.browsers.get(session.uid)}, expected {expected}"
 
     def report(self) -> dict[str, object]:
-        """Everything, as plain data."""
+        """Returns the report as plain data."""
         before_and_after = (s.uid for s in self._answered if s.pages_before < s.pages and not s.embedded)
         return {
             "table": self.table(),

@@ -1,8 +1,8 @@
-"""Where the tasks put things: a SQL database, and a document store.
+"""The databases of the tasks: a SQL database and a document store.
 
-The document store keeps one JSON document a file, each written to a temporary name and renamed, so that many processes
-write safely and a reader never sees half a document. Every write has the task's id as its key: doing it again changes
-nothing. Every execution of a task is counted beside that, so that the check sees what ran twice.
+The document store keeps each JSON document in a file. It is written under a temporary name and renamed, so that many
+processes can write safely and a reader never sees half a document. Every write has the task's id as its key, so
+repeating it changes nothing. Every execution of a task is also counted, so that the check sees what ran twice.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ CREATE TABLE IF NOT EXISTS executions (task_id TEXT NOT NULL);
 
 
 class Databases:
-    """Both, in one folder."""
+    """Both databases, in one folder."""
 
     def __init__(self, folder: Path) -> None:
         self._file = folder / "questionnaires.sqlite3"
         self.documents = folder / "responses"
 
     def create(self) -> None:
-        """Make what is not there."""
+        """Creates the databases if they do not exist."""
         self.documents.mkdir(parents=True, exist_ok=True)
         with self.connect() as sql:
             sql.execute("PRAGMA journal_mode=WAL")
@@ -42,7 +42,7 @@ class Databases:
 
     @contextmanager
     def connect(self) -> Iterator[sqlite3.Connection]:
-        """A connection that commits at the end of the block; waits while other processes write."""
+        """Opens a connection that commits at the end of the block. It waits while other processes write."""
         sql = sqlite3.connect(self._file, timeout=60)
         try:
             sql.execute("PRAGMA synchronous=NORMAL")
@@ -52,7 +52,7 @@ class Databases:
             sql.close()
 
     def add_subject(self, task_id: str, session: str, name: str) -> int:
-        """The subject's id, which the database chooses."""
+        """Adds a subject and returns its id, which the database chooses."""
         with self.connect() as sql:
             self._count(sql, task_id)
             sql.execute(
@@ -62,13 +62,13 @@ class Databases:
         return int(found)
 
     def add_browser(self, task_id: str, session: str, subject: int, browser: str) -> None:
-        """What is known of the subject's browser."""
+        """Adds what is known of the subject's browser."""
         with self.connect() as sql:
             self._count(sql, task_id)
             sql.execute("INSERT OR IGNORE INTO browsers VALUES (?, ?, ?, ?)", (task_id, session, subject, browser))
 
     def add_responses(self, task_id: str, session: str, subject: int, responses: dict[str, object]) -> None:
-        """A page of responses."""
+        """Adds a page of responses."""
         folder = self.documents / session
         folder.mkdir(exist_ok=True)
         document = {"task_id": task_id, "session": session, "subject": subject, "responses": responses}
@@ -83,16 +83,16 @@ class Databases:
         sql.execute("INSERT INTO executions VALUES (?)", (task_id,))
 
     def rows(self, query: str) -> list[tuple[object, ...]]:
-        """Rows of a query of the SQL database."""
+        """Returns the rows of a query of the SQL database."""
         with self.connect() as sql:
             return sql.execute(query).fetchall()
 
     def responses(self) -> Iterator[dict[str, Any]]:
-        """All documents."""
+        """Yields all documents."""
         for file in sorted(self.documents.glob("*/*.json")):
             yield json.loads(file.read_text())
 
     def executions(self) -> int:
-        """How many tasks have run so far."""
+        """Returns the number of executions so far."""
         (found,) = self.rows("SELECT count(*) FROM executions")[0]
         return int(str(found))

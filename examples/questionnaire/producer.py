@@ -1,8 +1,8 @@
-"""The application's web server, as far as Kafka sees it: plain JSON through a bare client, as any language would do it.
+"""The application's web server as Kafka sees it: plain JSON from a bare client, as in any other language.
 
     python -m questionnaire.producer BROKERS TOPIC COUNT SEED SHARE SHARES
 
-Publishes the questionnaires `SHARE` of `SHARES`, their events interleaved. Imports nothing of the package `triggers`.
+It publishes the questionnaires `SHARE` of `SHARES` with their events interleaved. It does not import `triggers`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ RULES = json.loads(Path(__file__).with_name("rules.json").read_text())
 
 
 def main(brokers: str, topic: str, count: int, seed: int, *, share: int, shares: int) -> None:  # noqa: PLR0913
-    """Publish, wait for every acknowledgement, print the number of events."""
+    """Publishes the events, waits for every acknowledgement and prints the number of events."""
     producer = Producer({"bootstrap.servers": brokers, "acks": "all", "partitioner": "murmur2_random", "linger.ms": 5})
     published = 0
     for uid, event in interleaved(questionnaires(count, seed)[share::shares], random.Random(seed + share)):  # noqa: S311
@@ -33,7 +33,7 @@ def main(brokers: str, topic: str, count: int, seed: int, *, share: int, shares:
 
 
 def send(producer: Producer, topic: str, uid: str, event: dict[str, object]) -> None:
-    """Queue one event; its session is the key."""
+    """Queues an event. The session is its key."""
     while True:
         try:
             producer.produce(topic, json.dumps(event).encode(), uid.encode(), on_delivery=delivered)
@@ -45,13 +45,13 @@ def send(producer: Producer, topic: str, uid: str, event: dict[str, object]) -> 
 
 
 def delivered(error: KafkaError | None, _message: Message) -> None:
-    """Called for every event."""
+    """Raises if an event was not delivered. Called for every event."""
     if error is not None:
         raise SystemExit(f"an event was not delivered: {error}")
 
 
 def interleaved(sessions: list[Questionnaire], chance: random.Random) -> Iterator[tuple[str, dict[str, object]]]:
-    """Events of many sessions at once: some fifty people answer at the same time, each in their own order."""
+    """Interleaves the events of sessions. Some fifty people answer at a time, each in their own order."""
     waiting = iter(sessions)
     answering: list[tuple[str, Iterator[dict[str, object]]]] = []
     while True:
@@ -68,7 +68,7 @@ def interleaved(sessions: list[Questionnaire], chance: random.Random) -> Iterato
 
 
 def events(session: Questionnaire) -> Iterator[dict[str, object]]:
-    """The session's rules, then what happens in it."""
+    """Yields the session's rules and then its triggers."""
     yield {"configuration": RULES}
     yield from session.triggers()
 

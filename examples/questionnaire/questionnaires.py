@@ -1,10 +1,10 @@
-"""What people answer: the same seed always gives the same questionnaires, so that the check knows what to expect.
+"""The answers of people. A seed always gives the same questionnaires, so that the check knows what to expect.
 
-Which sessions must import the browser's metadata follows from the rules and from the order of the events, and the order
-within a session is kept by its key. `isEmbeddedApplication` must come first to prevent the task, and the task waits for
-`t_importSubject`, which cannot finish before `questionnaireComplete`. So wherever it fires before that, the task must
-not run. Fired later, it would race with the import of the subject, and the task might run or not: no application should
-rely on that, and none here does.
+The rules and the order of events decide which sessions must import the browser's metadata. The session's key keeps the
+order. `isEmbeddedApplication` prevents the task if it fires first. The task waits for `t_importSubject`, which cannot
+finish before `questionnaireComplete`. So if `isEmbeddedApplication` fires before that, the task must not run. If it
+fired later, it would race with the import of the subject. No application should rely on the outcome, and none here
+does.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ NAMES = ("Ann", "Bo", "Céline", "Dmitri", "Émile", "Fatma", "Gül", "Håkon", 
 
 @dataclass(frozen=True)
 class Questionnaire:
-    """One session."""
+    """A session and its answers."""
 
     uid: str
     name: str
     browser: str
     pages: int
     pages_before: int
-    """Pages that arrive before the questionnaire is complete; the others arrive after that."""
+    """Number of pages that arrive before the questionnaire is complete. The others arrive later."""
     embedded_before: int | None
-    """Page before which the application says that it is embedded, one of those before completion; None: it is not."""
+    """Page before which `isEmbeddedApplication` fires, or None if it does not. It is one of those before completion."""
 
     @property
     def embedded(self) -> bool:
-        """Whether the browser's metadata must not be imported."""
+        """True if the browser's metadata must not be imported."""
         return self.embedded_before is not None
 
     def triggers(self) -> Iterator[dict[str, object]]:
-        """What the application fires, in order."""
+        """Yields the triggers that the application fires, in order."""
         yield {"trigger": "firstPageReceived", "kwargs": {"name": self.name}}
         for page in range(1, self.pages_before + 1):
             if page == self.embedded_before:
@@ -52,8 +52,8 @@ class Questionnaire:
 
 
 def questionnaires(count: int, seed: int) -> list[Questionnaire]:
-    """So many questionnaires of 5 to 12 pages; one in five from an embedded application."""
-    chance = random.Random(seed)  # noqa: S311  # it must repeat
+    """Makes questionnaires of 5 to 12 pages, one in five from an embedded application."""
+    chance = random.Random(seed)  # noqa: S311  # repeatable
     return [_questionnaire(number, seed, chance) for number in range(count)]
 
 

@@ -1,4 +1,4 @@
-"""Faults of workers: what happens to them, to their disks, their clocks and their network."""
+"""Faults of workers, their disks, their clocks and their network."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from tests.chaos.schedule import Shot
 from tests.chaos.world import SMALL_DISK, World
 
 Steps = Iterator[float]
-"""A fault in steps: how many seconds to wait before the next one."""
+"""The steps of a fault. Each yields the number of seconds to wait before the next step."""
 
 _BLOCK = 4096
 _LIVES_ELSEWHERE_S = 8.0
-"""Longer than a session timeout: others have taken over and gone on."""
+"""Longer than a session timeout, so that other workers have taken over the partitions."""
 
 
 def killed(world: World, shot: Shot) -> Steps:
-    """SIGKILL of a worker; its supervisor starts it again."""
+    """A worker gets SIGKILL. Its supervisor starts it again."""
     world.agents[shot.target].signal(signal.SIGKILL)
     yield 0
 
 
 def machine_lost(world: World, shot: Shot) -> Steps:
-    """SIGKILL of worker and supervisor, which come back later."""
+    """Worker and supervisor get SIGKILL and are started again later."""
     world.agents[shot.target].crash()
     yield shot.hold_s
     world.agents[shot.target].up()
 
 
 def stopped(world: World, shot: Shot) -> Steps:
-    """SIGTERM; started again later."""
+    """A worker gets SIGTERM and is started again later."""
     agent = world.agents[shot.target]
     agent.ask_to_stop()
     yield 3.0
@@ -45,7 +45,7 @@ def stopped(world: World, shot: Shot) -> Steps:
 
 
 def frozen(world: World, shot: Shot) -> Steps:
-    """SIGSTOP for longer than the session timeout, then SIGCONT: a zombie."""
+    """A worker is stopped for longer than the session timeout and then continues, as a zombie."""
     agent = world.agents[shot.target]
     agent.signal(signal.SIGSTOP)
     yield shot.hold_s
@@ -53,16 +53,16 @@ def frozen(world: World, shot: Shot) -> Steps:
 
 
 def all_killed(world: World, shot: Shot) -> Steps:  # noqa: ARG001  # a fault's signature
-    """SIGKILL of all workers at once."""
+    """All workers get SIGKILL at once."""
     for agent in world.agents:
         agent.signal(signal.SIGKILL)
     yield 0
 
 
 def scaled(world: World, shot: Shot) -> Steps:
-    """Down to one agent, up to all, down to another one, up again."""
-    for left in (shot.target, (shot.target + 1) % len(world.agents)):
-        leaving = [agent for slot, agent in enumerate(world.agents) if slot != left]
+    """All workers but one stop and come back, and then all but another one."""
+    for survivor in (shot.target, (shot.target + 1) % len(world.agents)):
+        leaving = [agent for slot, agent in enumerate(world.agents) if slot != survivor]
         for agent in leaving:
             agent.ask_to_stop()
         yield shot.hold_s / 4
@@ -73,16 +73,16 @@ def scaled(world: World, shot: Shot) -> Steps:
 
 
 def disk_wiped(world: World, shot: Shot) -> Steps:
-    """The worker comes back without its data."""
+    """The worker is killed and comes back without its data."""
     agent = world.agents[shot.target]
     agent.crash()
-    _empty(agent.folder)
+    _empty_folder(agent.folder)
     yield shot.hold_s
     agent.up()
 
 
 def disk_stale(world: World, shot: Shot) -> Steps:
-    """The worker comes back with data from before its partitions lived elsewhere, twice."""
+    """The worker is killed and comes back with an old copy of its data."""
     agent, copy = world.agents[shot.target], world.plan.folder / f"stale-{shot.target}"
     agent.crash()
     shutil.rmtree(copy, ignore_errors=True)
@@ -91,8 +91,8 @@ def disk_stale(world: World, shot: Shot) -> Steps:
     agent.up()
     yield shot.hold_s
     agent.crash()
-    _empty(agent.folder)
-    while shutil.disk_usage(agent.folder).free < _size(copy):  # its disk is full meanwhile
+    _empty_folder(agent.folder)
+    while shutil.disk_usage(agent.folder).free < _size(copy):  # wait while its disk is full
         yield 1.0
     shutil.copytree(copy, agent.folder, dirs_exist_ok=True)
     yield 1.0
@@ -100,18 +100,18 @@ def disk_stale(world: World, shot: Shot) -> Steps:
 
 
 def disk_corrupt(world: World, shot: Shot) -> Steps:
-    """Bytes of the worker's files turn into others while it is down."""
+    """The worker is killed, and bytes of its files are overwritten while it is down."""
     agent, chance = world.agents[shot.target], Random(shot.seed)  # noqa: S311  # repeatable
     agent.crash()
     for file in sorted(agent.folder.glob("**/*.db/*")):
         if file.name[:4] not in {"LOCK", "LOG"} and chance.random() < 0.5 and file.stat().st_size:
-            _scratch(file, chance)
+            _corrupt_file(file, chance)
     yield 0.5
     agent.up()
 
 
 def disk_full(world: World, shot: Shot) -> Steps:
-    """Nothing more can be written where the worker's data are; without privileges, no file can grow."""
+    """The worker's disk is full. Without the privilege to mount one, no file of the worker can grow."""
     if world.disk is not None:
         world.disk.fill()
         yield shot.hold_s
@@ -126,14 +126,14 @@ def disk_full(world: World, shot: Shot) -> Steps:
 
 
 def clock_jumps(world: World, shot: Shot) -> Steps:
-    """The worker's clock is an hour ahead, then an hour behind, then right."""
+    """The worker's clock is an hour fast, then an hour slow, then right."""
     for offset in ("+3600", "-3600", "+0"):
         world.clock_file.write_text(offset)
         yield shot.hold_s / 2 if offset != "+0" else 0.0
 
 
 def network_slow(world: World, shot: Shot) -> Steps:
-    """Everything between the worker and the brokers takes a second or two more, each way."""
+    """Messages between the worker and the brokers are delayed by a second or two, each way."""
     door = world.brokers.doors[f"agent-{shot.target}"]
     door.delay_s = Random(shot.seed).uniform(0.5, 2.0)  # noqa: S311  # repeatable
     yield shot.hold_s
@@ -141,27 +141,27 @@ def network_slow(world: World, shot: Shot) -> Steps:
 
 
 def network_cut(world: World, shot: Shot) -> Steps:
-    """The worker does not reach the brokers; what it has sent arrives later."""
+    """The worker's network is cut. What it has sent arrives later."""
     door = world.brokers.doors[f"agent-{shot.target}"]
     door.shut()
     yield shot.hold_s
     door.open()
 
 
-def _empty(folder: Path) -> None:
-    for found in folder.iterdir() if folder.exists() else ():
-        if found.is_dir():
-            shutil.rmtree(found)
+def _empty_folder(folder: Path) -> None:
+    for entry in folder.iterdir() if folder.exists() else ():
+        if entry.is_dir():
+            shutil.rmtree(entry)
         else:
-            found.unlink()
+            entry.unlink()
 
 
 def _size(folder: Path) -> int:
-    """Bytes that its files take, in blocks of 4 kB."""
+    """Returns the bytes that the folder's files take, in blocks of 4 kB."""
     return sum(file.stat().st_size + _BLOCK for file in folder.glob("**/*"))
 
 
-def _scratch(file: Path, chance: Random) -> None:
+def _corrupt_file(file: Path, chance: Random) -> None:
     with suppress(OSError), file.open("r+b") as target:
         target.seek(chance.randrange(file.stat().st_size))
         target.write(chance.randbytes(64))

@@ -1,4 +1,4 @@
-"""Faults of answers: those to one kind of request come late, or never, while partitions change hands."""
+"""Faults of answers: answers to one kind of request are late or lost while partitions are reassigned."""
 
 from __future__ import annotations
 
@@ -29,27 +29,28 @@ KINDS: Mapping[str, Sequence[Api]] = {
     "produces": (Api.PRODUCE,),
     "metadata": (Api.METADATA, Api.FIND_COORDINATOR),
 }
-"""Which requests are struck together, or one of them alone: the seed decides."""
+"""Kind -> requests. The seed decides whether all of a kind's requests are struck or only one of them."""
 
 _KILLS = 0.25
-"""How often partitions move because a worker is killed; the other times a stranger joins the group and leaves it."""
+"""Share of rebalances that the kill of a worker causes. The others are caused by a guest that joins and leaves."""
 _MOVES_EVERY_S = (1.0, 3.0)
 _SHORTEST_S = 0.3
 _LONGEST_S = 1.2
 _LONGEST_HEARTBEAT_S = 0.4
-"""A member whose heartbeats wait in line behind each other for longer leaves the group before anything happens."""
+"""With a longer delay the heartbeats queue up, and the member leaves the group before anything happens."""
 _STEPS = 3
 _CLIENTS = (b"@", b"@", b"")
-"""The members of the agents' group alone, twice as often as whoever else an agent connects: only when a member waits
-longer than the restore beside it, things happen in another order."""
+"""Parts of the `client.id` of the struck clients: two times out of three the members of the agents' group alone.
+
+Only then can a member wait longer than the restore that runs beside it, so that events happen in another order."""
 _LOSSES = (0.05, 0.3)
 
 
 def late(kind: str) -> Callable[[World, Shot], Steps]:
-    """Return the fault in which the answers to this kind of request come late."""
+    """Returns the fault in which answers to this kind of request are late."""
 
     def strike(world: World, shot: Shot) -> Steps:
-        """Answers to one kind of request are late on chosen connections, while partitions change hands."""
+        """Answers to one kind of request are late on some connections while partitions are reassigned."""
         chance = Random(shot.seed)  # noqa: S311  # repeatable
         longest = _LONGEST_HEARTBEAT_S if kind == "group calls" else _LONGEST_S
         doors, delay_s = _doors(world, chance, kind), chance.uniform(_SHORTEST_S, longest)
@@ -60,10 +61,10 @@ def late(kind: str) -> Callable[[World, Shot], Steps]:
 
 
 def lost(kind: str) -> Callable[[World, Shot], Steps]:
-    """Return the fault in which answers to this kind of request are lost."""
+    """Returns the fault in which answers to this kind of request are lost."""
 
     def strike(world: World, shot: Shot) -> Steps:
-        """Connections break instead of answers: the broker has done what was asked, and nobody is told."""
+        """Connections break before the answer, after the broker has executed the request."""
         chance = Random(shot.seed)  # noqa: S311  # repeatable
         answers = Answers(apis=_apis(chance, kind), loss=chance.uniform(*_LOSSES))
         yield from _hold(world, shot, _doors(world, chance, kind), answers)
@@ -72,13 +73,13 @@ def lost(kind: str) -> Callable[[World, Shot], Steps]:
 
 
 def _apis(chance: Random, kind: str) -> frozenset[int]:
-    """All requests of the kind; where they follow each other, half of the time one of them."""
+    """Returns the requests of the kind, or with even chance only one of them if there are several."""
     apis = KINDS[kind]
     return frozenset(apis) if len(apis) < _STEPS or chance.random() < 0.5 else frozenset({chance.choice(apis)})
 
 
 def _hold(world: World, shot: Shot, doors: Sequence[Door], answers: Answers) -> Steps:
-    """Let partitions change hands every few seconds: they go to whoever's answers are treated badly, and come back."""
+    """Treats answers badly while partitions are reassigned every few seconds."""
     chance = Random(shot.seed)  # noqa: S311  # repeatable
     for door in doors:
         door.answers = answers
@@ -95,7 +96,7 @@ def _hold(world: World, shot: Shot, doors: Sequence[Door], answers: Answers) -> 
 
 
 def _doors(world: World, chance: Random, kind: str) -> list[Door]:
-    """One agent's connections, all agents', the Celery workers' (who have no transactions), or everybody's."""
+    """Chooses the connections of one agent, of all agents, of the Celery workers or of all of them."""
     doors = world.brokers.doors
     agents = [door for name, door in doors.items() if name != CELERY]
     lot = chance.random()

@@ -1,7 +1,7 @@
-"""`python -m tests.chaos.backlog`: an hour's work all at once. What does it cost in memory, and how long does it take?
+"""`python -m tests.chaos.backlog` measures the memory and the time that an hour's work takes when it comes at once.
 
-No Celery worker runs, an application publishes the events of an hour as fast as it can, and the broker accepts nothing
-for a minute. Then the Celery workers come and catch up, and the oracle of the campaigns judges what is left.
+No Celery worker runs while an application publishes the events of an hour as fast as it can. Then the broker accepts
+nothing for a minute. Then the Celery workers start and catch up, and the campaigns' oracle judges the result.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tests.chaos.hasty import Hasty
 from tests.chaos.oracle import judge
 from tests.chaos.plan import Plan
 from tests.chaos.verdict import Verdict
-from tests.chaos.world import NotStarted, World, started
+from tests.chaos.world import NotStarted, World, start_world
 
 from triggers.celery.ledger import finished_beyond
 from triggers.client.consumer_lag import consumer_lag
@@ -35,12 +35,12 @@ _WITHIN_S = 1800.0
 
 @dataclass
 class Measured:
-    """What a run has shown. Times are seconds, memory is resident, of the largest process of its kind, in MB."""
+    """The measurements of a run. Memory is the resident memory of the largest process of a kind, in MB."""
 
     commands: int = 0
     events: int = 0
     seconds: dict[str, float] = field(default_factory=dict)
-    """Phase -> how long it took."""
+    """Phase -> duration in seconds."""
     agent_mb: dict[str, int] = field(default_factory=dict)
     celery_mb: dict[str, int] = field(default_factory=dict)
     processed_while_publishing: int = 0
@@ -51,23 +51,23 @@ class Measured:
 
     @property
     def times_faster(self) -> float:
-        """How many times faster the application published than the agents worked meanwhile."""
+        """The application's rate of publishing, as a multiple of the agents' rate in that phase."""
         return self.events / max(self.processed_while_publishing, 1)
 
 
 @click.command(context_settings={"show_default": True})
-@click.option("--rate", "commands_per_s", type=float, default=30, help="Commands a second of the hour.")
-@click.option("--payload", "payload_bytes", type=int, default=200, help="Bytes of each event's kwargs.")
+@click.option("--rate", "commands_per_s", type=float, default=30, help="Commands per second during that hour.")
+@click.option("--payload", "payload_bytes", type=int, default=200, help="Size of each event's kwargs in bytes.")
 @click.option("--freeze", "freeze_s", type=float, default=60, help="Seconds for which the broker accepts nothing.")
 @click.option("--agents", type=click.IntRange(1), default=1)
 @click.option("--celery-workers", type=click.IntRange(1), default=2)
 @click.option("--folder", type=click.Path(path_type=Path, resolve_path=True), default=Path("backlog-report"))
 def main(folder: Path, commands_per_s: float, payload_bytes: int, freeze_s: float, **machines: int) -> None:
-    """Let an hour's work wait, do it, and say what that took. Ends with 1 when something is lost or wrong."""
+    """Publish an hour's work at once and measure how it is done. Exit with 1 if anything is lost or wrong."""
     plan = Plan(
         seed=0, duration_s=0, folder=folder, agents=machines["agents"], celery_workers=machines["celery_workers"]
     )
-    with started(plan) as world:
+    with start_world(plan) as world:
         for executor in world.executors:
             executor.crash()
         measured = _Backlog(world, Hasty(world.settings, commands_per_s, payload_bytes)).run(freeze_s)
@@ -77,7 +77,7 @@ def main(folder: Path, commands_per_s: float, payload_bytes: int, freeze_s: floa
 
 
 class _Backlog:
-    """One run."""
+    """A run of all phases."""
 
     def __init__(self, world: World, application: Hasty) -> None:
         self._world = world
@@ -86,7 +86,7 @@ class _Backlog:
         world.producers[:] = [application]
 
     def run(self, freeze_s: float) -> Measured:
-        """All phases, one after the other."""
+        """Runs the phases and returns what they have taken."""
         self._world.wait_until_ready()
         with self._phase("ready"):
             self._until(lambda: False, 3.0)
@@ -158,7 +158,7 @@ class _Waiting:
 
 
 def _table(measured: Measured) -> str:
-    """Markdown, as in docs/faults.md."""
+    """Returns the Markdown table of docs/faults.md."""
     ends = ", ".join(f"{code} ({times})" for code, times in measured.worker_exits.items())
     lines = [
         f"{measured.events:,} events, {measured.commands:,} commands.",

@@ -1,4 +1,4 @@
-"""The campaign's brokers: one, or three with every record on all of them, with a door for each client."""
+"""The campaign's brokers, with a door for each client: one broker, or three with every record on all of them."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _STOP_S = 20.0
 
 
 class Brokers:
-    """Real Kafka brokers of this machine. Start and stop them from one thread."""
+    """Real Kafka brokers on this machine. Not thread-safe."""
 
     def __init__(self, count: int, clients: Sequence[str], log_dir: Path) -> None:
-        """`clients`: names of those that get a door of their own."""
+        """`clients` are the names of the clients that get a door each."""
         free = iter(free_ports(2 * count * (1 + len(clients))))
         ports = [(next(free), next(free)) for _ in range(count)]
         doors = {name: {next(free): next(free) for _ in range(count)} for name in clients}
@@ -34,21 +34,21 @@ class Brokers:
             for n in range(count)
         ]
         self.addresses = ",".join(node.address for node in self._nodes)
-        """Past all doors."""
+        """The addresses of the brokers themselves, without a door."""
         self.doors = {name: Door(doorman, found) for name, found in doors.items()}
         self._door_addresses = {
             name: ",".join(f"127.0.0.1:{listening}" for listening in found) for name, found in doors.items()
         }
 
     def addresses_behind(self, client: str) -> str:
-        """What the client with a door is to connect to."""
+        """Returns the addresses to which a client with a door must connect."""
         return self._door_addresses[client]
 
     def __len__(self) -> int:
         return len(self._nodes)
 
     def start(self) -> None:
-        """All of them; returns when they answer."""
+        """Starts all brokers and waits until they answer."""
         for node in self._nodes:
             node.launch()
         for node in self._nodes:
@@ -59,16 +59,16 @@ class Brokers:
         self._nodes[number].kill()
 
     def launch(self, number: int) -> None:
-        """Start one again, without waiting for it."""
+        """Starts a broker again, without waiting for it."""
         self._nodes[number].launch()
 
     def leave(self, number: int) -> None:
-        """SIGTERM: it hands its leaderships over first."""
+        """Sends SIGTERM. The broker hands over its leaderships before it ends."""
         if (process := self._nodes[number].process) is not None:
             child_process.stop(process, _STOP_S)
 
     def freeze(self, number: int) -> None:
-        """SIGSTOP: connections stay, nobody answers."""
+        """Sends SIGSTOP. Connections stay open, but the broker does not answer."""
         self._signal(number, signal.SIGSTOP)
 
     def thaw(self, number: int) -> None:
@@ -76,12 +76,12 @@ class Brokers:
         self._signal(number, signal.SIGCONT)
 
     def stop(self) -> None:
-        """All of them, data included."""
+        """Stops all brokers and deletes their data."""
         for node in self._nodes:
             node.stop()
 
     def _signal(self, number: int, which: signal.Signals) -> None:
-        """A frozen broker that was to hand its leaderships over has been killed meanwhile: it does not listen."""
+        """Signals a broker, unless it has been killed because it was frozen and could not shut down."""
         process = self._nodes[number].process
         if process is not None and process.poll() is None:
             process.send_signal(which)
@@ -103,9 +103,9 @@ def _cluster(number: int, ports: Sequence[tuple[int, int]]) -> dict[str, str]:
     }
 
 
-def _listeners(own: tuple[int, int], doors: dict[str, tuple[int, int]]) -> dict[str, str]:
-    """The broker tells every client to come through the door that it came through first."""
-    port, controller = own
+def _listeners(internal: tuple[int, int], doors: dict[str, tuple[int, int]]) -> dict[str, str]:
+    """Returns listeners with which a broker directs each client to the door that the client came through."""
+    port, controller = internal
     names = {name: name.upper().replace("-", "") for name in doors}
     inner = [f"{names[name]}://127.0.0.1:{behind}" for name, (_, behind) in doors.items()]
     outer = [f"{names[name]}://127.0.0.1:{listening}" for name, (listening, _) in doors.items()]

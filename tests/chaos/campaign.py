@@ -1,4 +1,4 @@
-"""A campaign: start everything, strike by the schedule, let it drain, judge."""
+"""Runs a campaign: it starts everything, strikes by the schedule, drains and judges."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.chaos.producers import PasserBy
 from tests.chaos.schedule import Kind, Shot, schedule
 from tests.chaos.verdict import Verdict
 from tests.chaos.watch import Stall, Watch
-from tests.chaos.world import LOG, World, started
+from tests.chaos.world import LOG, World, start_world
 
 from triggers.processing.exits import ExitCode
 
@@ -27,39 +27,40 @@ _LOOK_EVERY_S = 0.2
 
 @dataclass
 class Outcome:
-    """Everything that is worth telling of a campaign."""
+    """The result of a campaign, from which its report is made."""
 
     plan: Plan
     shots: list[Shot]
     verdict: Verdict = field(default_factory=Verdict)
     struck: Counter[str] = field(default_factory=Counter)
     stalls: dict[str, dict[str, float]] = field(default_factory=dict)
-    """Fault -> `state`, `tasks` and `others` (state of partitions whose owner it did not strike) -> longest stall in
-    seconds."""
+    """Fault -> `state`, `tasks` or `others` -> longest stall in seconds.
+
+    `others` is the state of partitions whose owner the fault did not strike."""
     peak_mb: dict[str, int] = field(default_factory=dict)
-    """Service -> the most memory one of its processes had."""
+    """Service -> peak memory of one of its processes, in MB."""
     published: int = 0
     repeated: int = 0
     answers: dict[str, dict[str, int]] = field(default_factory=dict)
-    """`late` and `unanswered` -> name of a request -> how many of its answers."""
+    """`late` or `unanswered` -> name of a request -> number of its answers."""
     gaps: dict[str, int] = field(default_factory=dict)
-    """Outcome -> how many gaps in the events agents have seen and looked into, by their metrics."""
+    """Outcome -> number of gaps in the events that the agents have examined, by their metrics."""
     lags: list[Count] = field(default_factory=list)
-    """Every lag that was compared with a count of what is unfinished."""
+    """Every lag that was compared with the number of unfinished records."""
     drain_s: float = 0.0
     is_drained: bool = False
     ends: Counter[str] = field(default_factory=Counter)
-    """How workers ended, as their supervisors say."""
+    """Exit code -> number of workers that ended with it, by their supervisors' logs."""
 
     @property
     def is_clean(self) -> bool:
-        """Everything was done, nothing lost, nothing wrong."""
+        """True if everything was done, nothing was lost and nothing was wrong."""
         return self.is_drained and self.verdict.is_clean
 
 
 def run(plan: Plan) -> Outcome:
-    """Run the campaign of a plan. Blocks for its duration and some minutes more. Raises NotStarted."""
-    with started(plan) as world:
+    """Runs the campaign of a plan. Blocks for its duration and some more minutes. Raises NotStarted."""
+    with start_world(plan) as world:
         world.wait_until_ready()
         outcome = Outcome(plan, schedule(plan.seed, plan.duration_s, _kinds(plan), world.things(), plan.calm_s))
         watch = Watch(world.settings)
@@ -79,20 +80,20 @@ def run(plan: Plan) -> Outcome:
         watch.finish()
         outcome.gaps = dict(gaps.finish())
         outcome.verdict = judge(gather(world, is_drained=outcome.is_drained, tallies=watch.tallies))
-        _note(world, outcome, watch.stalls, hits)
+        _fill_outcome(world, outcome, watch.stalls, hits)
     return outcome
 
 
 @dataclass
 class _Hit:
-    """A fault under way."""
+    """A fault that has begun."""
 
     shot: Shot
     steps: Iterator[float]
     began: float
     next_at: float
     struck: frozenset[int]
-    """Partitions of the agent that it strikes."""
+    """Partitions of the agent that the fault strikes."""
     is_over: bool = False
 
 
@@ -102,7 +103,7 @@ def _kinds(plan: Plan) -> list[Kind]:
 
 
 def _strike_all(world: World, outcome: Outcome) -> list[_Hit]:
-    """Strike when it is time, and tend to everything else, until the duration is over and every fault has ended."""
+    """Strikes by the schedule until the duration is over and every fault has ended."""
     began, waiting, hits = time.monotonic(), list(outcome.shots), list[_Hit]()
     while True:
         now = time.monotonic()
@@ -111,7 +112,7 @@ def _strike_all(world: World, outcome: Outcome) -> list[_Hit]:
             outcome.struck[hits[-1].shot.kind] += 1
         for hit in hits:
             if not hit.is_over and time.monotonic() >= hit.next_at:
-                _go_on(world, hit)
+                _step_on(world, hit)
         if not waiting and now - began >= world.plan.duration_s and all(hit.is_over for hit in hits):
             return hits
         world.tend()
@@ -123,7 +124,7 @@ def _begin(world: World, shot: Shot, now: float) -> _Hit:
     return _Hit(shot, FAULTS[shot.kind].strike(world, shot), now, now, frozenset(struck))
 
 
-def _go_on(world: World, hit: _Hit) -> None:
+def _step_on(world: World, hit: _Hit) -> None:
     pause = next(hit.steps, None)
     hit.is_over = pause is None
     hit.next_at = time.monotonic() + (pause or 0.0)
@@ -133,13 +134,13 @@ def _go_on(world: World, hit: _Hit) -> None:
 
 
 def _drain(world: World, watch: Watch, passer_by: PasserBy, outcome: Outcome) -> None:
-    """Start whatever is down, and wait until nothing is left to do; again after the census, which leaves something."""
+    """Starts everything and waits until nothing is left to do. Called again after the census, which leaves work."""
     began = time.monotonic()
     outcome.is_drained = drain(world, watch, passer_by)
     outcome.drain_s += time.monotonic() - began
 
 
-def _note(world: World, outcome: Outcome, stalls: list[Stall], hits: list[_Hit]) -> None:
+def _fill_outcome(world: World, outcome: Outcome, stalls: list[Stall], hits: list[_Hit]) -> None:
     outcome.published = sum(len(producer.published) for producer in world.producers)
     outcome.repeated = sum(producer.published.repeated for producer in world.producers)
     doors = world.brokers.doors.values()
@@ -160,19 +161,19 @@ def _note(world: World, outcome: Outcome, stalls: list[Stall], hits: list[_Hit])
 
 
 def _blame(stall: Stall, hits: list[_Hit]) -> _Hit | None:
-    """The fault that began last before nothing moved any more."""
+    """Returns the last fault that began before the stall."""
     before = [hit for hit in hits if hit.began <= stall.began + 1.5]
     return before[-1] if before else None
 
 
 def _of_others(stall: Stall, hit: _Hit | None) -> tuple[str, ...]:
-    """Survivors keep working: what their partitions wait for is told apart."""
+    """Returns ("others",) if the stall is one of a partition whose owner the fault did not strike."""
     is_others = hit is not None and stall.what == "state" and stall.partition not in hit.struck
     return ("others",) if is_others else ()
 
 
 def ends_of_workers(world: World) -> Counter[str]:
-    """Exit code -> how many workers ended with it, as their supervisors say."""
+    """Returns how many workers ended with each exit code, by their supervisors' logs."""
     lines = (world.plan.folder / LOG).read_text(errors="replace").splitlines()
     ended = [line for line in lines if "worker ended" in line]
     return Counter(line.partition("code=")[2].split()[0] for line in ended if "code=" in line)

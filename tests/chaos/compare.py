@@ -1,4 +1,4 @@
-"""`python -m tests.chaos.compare A/report.json B/report.json`: campaigns side by side, as Markdown for the docs."""
+"""`python -m tests.chaos.compare A/report.json B/report.json` compares campaigns in Markdown tables for the docs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import click
 import msgspec
 
 Report = dict[str, Any]
-"""As `tests.chaos.report` writes it."""
+"""A decoded `report.json`, which `tests.chaos.report` writes."""
 
 _FIGURES: tuple[tuple[str, Callable[[Report], object]], ...] = (
     ("seconds of faults", lambda r: round(r["duration_s"])),
@@ -33,12 +33,12 @@ _FIGURES: tuple[tuple[str, Callable[[Report], object]], ...] = (
 @click.command()
 @click.argument("reports", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def main(reports: Sequence[Path]) -> None:
-    """Print the tables of several campaigns, one column for each."""
+    """Print the tables of several campaigns, with a column for each."""
     click.echo(tables([msgspec.json.decode(path.read_bytes()) for path in reports]))
 
 
 def tables(reports: Sequence[Report]) -> str:
-    """What happened, and how long nothing moved."""
+    """Returns the tables of figures and of stalls."""
     seeds = [f"seed {report['seed']}" for report in reports]
     figures = [[name, *(_shown(figure(report)) for report in reports)] for name, figure in _FIGURES]
     stalls = list(_stalls(reports))

@@ -1,4 +1,4 @@
-"""A small disk that can be filled: a tmpfs in a mount namespace of the campaign's own."""
+"""A small disk that can be filled: a tmpfs in the campaign's mount namespace."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _BLOCK = 1 << 16
 
 
 class Disk:
-    """A folder on a file system of its own."""
+    """A folder that is a file system of its own."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -25,7 +25,7 @@ class Disk:
     @classmethod
     @contextmanager
     def mounted(cls, folder: Path) -> Iterator[Self | None]:
-        """None where it takes privileges that we do not have. Gone at the end, whatever happens."""
+        """Mounts the disk until the `with` ends. Yields None without the privilege to mount."""
         folder.mkdir(exist_ok=True)
         mounted = sys.platform.startswith("linux") and _run(
             "mount", "-t", "tmpfs", "-o", f"size={_SIZE}", "tmpfs", folder
@@ -37,7 +37,7 @@ class Disk:
                 _run("umount", "-l", folder)
 
     def fill(self) -> None:
-        """Not one byte is left."""
+        """Fills the disk to the last byte."""
         with self._ballast.open("ab", buffering=0) as ballast:
             for size in (_BLOCK, 4096):
                 try:
@@ -47,14 +47,14 @@ class Disk:
                     continue
 
     def free(self) -> None:
-        """All of it can be used again."""
+        """Frees the whole disk."""
         self._ballast.unlink(missing_ok=True)
 
 
 def own_mounts() -> None:
-    """From now on nobody else sees what this process mounts, and it is gone with it. Call it before any thread.
+    """Moves this process into a mount namespace, so that its mounts end with it. Must be called before a thread starts.
 
-    Without the privilege nothing happens.
+    Without the privilege it does nothing.
     """
     if sys.platform.startswith("linux") and ctypes.CDLL(None).unshare(_CLONE_NEWNS) == 0:
         _run("mount", "--make-rprivate", "/")

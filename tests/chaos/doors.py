@@ -1,7 +1,7 @@
-"""Doors between clients and brokers: each client's traffic passes one, which can be slow or shut.
+"""Doors between clients and brokers. Each client's traffic passes through one, which can be slow or shut.
 
-A door reads Kafka's frames. So it can also hold back, or lose, the answers to one kind of request. Kafka keeps the
-order of a connection: what follows an answer that is held back waits behind it.
+A door parses Kafka's frames, so it can also delay or lose the answers to one kind of request. Kafka keeps the order of
+a connection, so later answers wait behind a delayed one.
 """
 
 from __future__ import annotations
@@ -18,35 +18,35 @@ from tests.chaos.wire import LENGTH, Request, name_of, read_correlation, read_re
 
 _BUFFER_BYTES = 1 << 20
 _MAX_FRAMES = 256
-"""On the way through a shut door; what is beyond that waits where it comes from."""
+"""Maximum number of frames inside a shut door. Further ones wait in the sender."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answers:
-    """Which answers a door treats badly, and how."""
+    """Says which answers a door delays or loses."""
 
     apis: frozenset[int]
     client: bytes = b""
-    """Only of clients whose `client.id` contains this."""
+    """Text that the `client.id` of the struck clients contains."""
     delay_s: float = 0.0
-    """The answers come later by this, give or take a half."""
+    """Delay of the answers in seconds, on average. Each is off by up to a half."""
     loss: float = 0.0
-    """How often the connection breaks instead of an answer: the broker has done what was asked, nobody is told."""
+    """Probability that the connection breaks instead of an answer, after the broker has executed the request."""
 
 
 class Door:
-    """TCP proxies in front of the brokers for one client. Plain attributes and calls, from any thread."""
+    """TCP proxies in front of the brokers, for one client. Thread-safe."""
 
     def __init__(self, doorman: Doorman, ports: dict[int, int]) -> None:
-        """`ports`: port to listen on -> port of the broker behind."""
+        """`ports` maps each port to listen on to the port of the broker behind it."""
         self.delay_s = 0.0
-        """Added to everything, in both directions."""
+        """Delay of every frame, in both directions."""
         self.answers: Answers | None = None
-        """Which answers are held back or lost; None: no answer is."""
+        """Which answers are delayed or lost, or None for no answer."""
         self.late: Counter[str] = Counter()
-        """Name of a request -> how many of its answers were held back."""
+        """Name of a request -> number of its answers that were delayed."""
         self.lost: Counter[str] = Counter()
-        """Name of a request -> how many of its answers were lost."""
+        """Name of a request -> number of its answers that were lost."""
         self._chance = Random(0)  # noqa: S311  # repeatable
         self._doorman = doorman
         self._open = asyncio.Event()
@@ -55,47 +55,47 @@ class Door:
             doorman.serve(self, listening, behind)
 
     def shut(self) -> None:
-        """Nothing passes; connections stay, and what was sent arrives when the door opens again."""
+        """Lets nothing pass. Connections stay open, and what was sent arrives when the door opens again."""
         self._doorman.call(self._open.clear)
 
     def open(self) -> None:
-        """Everything passes at once; answers that are held back are a matter of their own."""
+        """Lets everything pass without delay. `answers` still applies."""
         self.delay_s = 0.0
         self._doorman.call(self._open.set)
 
     async def wait_until_open(self) -> None:
-        """Return when something may pass. In the doors' thread."""
+        """Waits until the door is open. Runs on the doorman's event loop."""
         await self._open.wait()
 
     def treat(self, request: Request) -> float:
-        """Return how late the answer to a request is. Raises ConnectionAbortedError: it is lost."""
-        held = self.answers
-        if held is None or request.api not in held.apis or held.client not in request.client:
+        """Returns the delay of the answer to a request in seconds. Raises ConnectionAbortedError if it is lost."""
+        answers = self.answers
+        if answers is None or request.api not in answers.apis or answers.client not in request.client:
             return 0.0
         name = name_of(request.api)
-        if held.loss and self._chance.random() < held.loss:
+        if answers.loss and self._chance.random() < answers.loss:
             self.lost[name] += 1
             raise ConnectionAbortedError(name)
-        if not held.delay_s:
+        if not answers.delay_s:
             return 0.0
         self.late[name] += 1
-        return held.delay_s * self._chance.uniform(0.5, 1.5)
+        return answers.delay_s * self._chance.uniform(0.5, 1.5)
 
 
 class Doorman:
-    """The thread in which all doors work; it ends with the process."""
+    """The event loop and thread in which all doors work. It ends with the process."""
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
         threading.Thread(target=self._loop.run_forever, daemon=True, name="doors").start()
 
     def call(self, change: object) -> None:
-        """Run it in the doors' thread."""
+        """Runs a function on the doors' event loop."""
         assert callable(change)
         self._loop.call_soon_threadsafe(change)
 
     def serve(self, door: Door, listening: int, behind: int) -> None:
-        """Listen on a port for a door, from now on."""
+        """Starts to listen on a port for a door."""
 
         async def pass_through(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             with suppress(OSError):
@@ -107,14 +107,14 @@ class Doorman:
 
 
 class _Connection:
-    """One connection through a door. It remembers which requests are not answered yet."""
+    """A connection through a door, with its unanswered requests."""
 
     def __init__(self, door: Door) -> None:
         self._door = door
         self._asked: dict[int, Request] = {}
 
     async def join(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, behind: int) -> None:
-        """Carry both directions, until one of them ends."""
+        """Forwards both directions until one of them ends."""
         there_reader, there_writer = await asyncio.open_connection("127.0.0.1", behind, limit=_BUFFER_BYTES)
         ways = [
             asyncio.ensure_future(self._carry_requests(reader, there_writer)),
@@ -141,7 +141,7 @@ class _Connection:
 
 
 class _Way:
-    """One direction of a connection: what is put in comes out in order, each frame not before its time."""
+    """One direction of a connection. It sends frames in order, each when its delay is over."""
 
     def __init__(self, door: Door, writer: asyncio.StreamWriter) -> None:
         self._door = door
@@ -154,14 +154,14 @@ class _Way:
         return self
 
     async def put(self, frame: bytes, delay_s: float) -> None:
-        """Send a frame on, later by what it and the door are delayed. Raises OSError: the other side has gone."""
+        """Queues a frame with this delay and the door's. Raises OSError if the other side has closed."""
         assert self._leaving is not None
         if self._leaving.done():
             self._leaving.result()
         await self._frames.put((asyncio.get_running_loop().time() + self._door.delay_s + delay_s, frame))
 
     async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        """Let out what is on its way; after an error nothing more."""
+        """Sends the queued frames, except after an error."""
         assert self._leaving is not None
         try:
             if kind is None:
@@ -185,7 +185,7 @@ class _Way:
 
 
 async def _read_frame(reader: asyncio.StreamReader) -> bytes:
-    """The next frame without its length; nothing: the connection has ended."""
+    """Returns the next frame without its length, or nothing if the connection has ended."""
     try:
         return await reader.readexactly(LENGTH.unpack(await reader.readexactly(LENGTH.size))[0])
     except asyncio.IncompleteReadError:

@@ -1,4 +1,4 @@
-"""The end of a campaign: everything runs, and nothing is left to do."""
+"""Drains a campaign: it waits until everything runs and nothing is left to do."""
 
 from __future__ import annotations
 
@@ -17,42 +17,42 @@ from triggers.topology import Topology
 _LOOK_EVERY_S = 0.2
 _STILL_S = 5.0
 _QUIET_S = 4.0
-"""Longer than any cooldown of the campaign's tasks: nothing comes any more."""
+"""Longer than any cooldown of the campaign's tasks, so that no timer is left."""
 
 
 def drain(world: World, watch: Watch, passer_by: PasserBy) -> bool:
-    """Start whatever is down, and wait; return whether everything was done in time.
+    """Starts everything and waits. Returns whether everything was done in time.
 
-    While nothing moves although something is left, an application goes on with an event now and then: a worker that has
-    lost its place stands still until then, and goes wrong with the next event.
-    A lag that says too early that nothing is left is no way out: the oracle asks for whatever was acknowledged.
+    If nothing moves although work is left, an application publishes an event now and then, because a worker with a
+    wrong position shows its fault only with the next event. A lag that becomes 0 too early hides nothing: the oracle
+    checks every acknowledged event.
     """
     for machine in world.machines():
         machine.up()
     began = quiet_since = moved_at = time.monotonic()
-    last: tuple[int, ...] = ()
+    last_progress: tuple[int, ...] = ()
     while time.monotonic() - began < world.plan.drain_s:
         world.tend()
         time.sleep(_LOOK_EVERY_S)
-        seen = (watch.events, watch.outstanding(), _lag(world.settings))
-        moved = seen != last
-        last = seen
+        progress = (watch.events, watch.outstanding(), _lag(world.settings))
+        moved = progress != last_progress
+        last_progress = progress
         now = time.monotonic()
         moved_at = now if moved else moved_at
-        if moved or any(seen[1:]) or not world.is_complete():
+        if moved or any(progress[1:]) or not world.is_complete():
             quiet_since = now
         elif now - quiet_since > _QUIET_S:
             return True
         if now - moved_at > _STILL_S:
             passer_by.pass_by()
-            world.relay.write("chaos", f"nothing moves: {_left(world, watch)}")
+            world.relay.write("chaos", f"nothing moves: {_describe_rest(world, watch)}")
             moved_at = now
-    world.relay.write("chaos", f"not everything is done: {_left(world, watch)}")
+    world.relay.write("chaos", f"not everything is done: {_describe_rest(world, watch)}")
     return False
 
 
-def _left(world: World, watch: Watch) -> str:
-    """What is left to do and who is to do it, for people."""
+def _describe_rest(world: World, watch: Watch) -> str:
+    """Describes what is left to do, and which worker owns it."""
     owners = {agent.service.name: agent.partitions() for agent in world.agents}
     try:
         rows = [row for row in consumer_lag(world.settings, 0) if row.lag]
@@ -63,7 +63,7 @@ def _left(world: World, watch: Watch) -> str:
 
 
 def _lag(settings: Settings) -> int:
-    """Events that workers have not done yet; 1 when nobody can say."""
+    """Returns the number of events that workers have not processed, or 1 if it is unknown."""
     try:
         rows = consumer_lag(settings, 1000, finished_beyond)
     except TryAgain:

@@ -1,6 +1,6 @@
-"""What a campaign leaves behind, gathered for the oracle: what producers were told, the owners' files, the query API.
+"""Gathers what a campaign has left for the oracle: acknowledgements, the owners' files and answers of the query API.
 
-Events, commands and rows stay on their topics until a partition is judged: three million of them fit into no memory.
+Events, commands and rows stay on their topics until a partition is judged, because they do not fit into memory.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from tests.chaos.producers import Place, Published
 from tests.chaos.tally import Tally
 from tests.chaos.world import World
 from tests.support.offsets import fetch_committed
-from tests.support.partition_files import reached_by, rows_of_partition
+from tests.support.partition_files import read_reached_offset, read_rows
 from tests.support.topic_reader import read_topic, stream_topic
 
 from triggers.client.session_reader import SessionReader
@@ -30,45 +30,45 @@ from triggers.topology import Topology, partition_of
 
 _READERS = 4
 _REBUILDS = 8
-"""Corrupt files that a campaign may leave behind unread."""
+"""Maximum number of corrupt files that no worker has read before the end of a campaign."""
 
 Rows = dict[int, dict[bytes, bytes]]
-"""Partition -> its rows."""
+"""Partition -> rows."""
 Tallies = Mapping[tuple[str, int], Tally]
-"""Topic and partition -> what another reader has seen there."""
+"""Topic and partition -> tally of another reader."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """Everything that the oracle judges of one partition. It goes to another process."""
+    """All that the oracle needs to judge one partition. It is pickled for another process."""
 
     settings: Settings
     partition: int
     is_drained: bool
-    """Whether everything was done before the agents were stopped."""
+    """True if everything was done before the agents were stopped."""
     done: int
-    """The first event that the group has not committed."""
+    """The agents' committed offset."""
     executors_done: int
-    """The first command that the executors' group has not committed."""
+    """The executors' committed offset."""
     acknowledged: Sequence[tuple[array[int], array[int]]]
-    """Of each producer, offsets and checksums of what it was told is safe."""
+    """Offsets and checksums of the records that each producer knows to be acknowledged."""
     unplaced: Counter[int]
-    """Checksums of what is safe at places that no producer was told."""
+    """Checksums of acknowledged records whose offsets no producer knows."""
     garbage: frozenset[int]
     misplaced: frozenset[int]
     letters: Counter[int]
-    """Offset of an event -> how many dead letters there are of it."""
+    """Offset of an event -> number of its dead letters."""
     rows: Mapping[bytes, bytes] | None
-    """From the RocksDB of the owner; None: nobody owned it."""
+    """Rows of the owner's RocksDB, or None if the partition had no owner."""
     views: Mapping[str, bytes]
-    """Session -> what the query API answers, as JSON; empty: it is not there."""
+    """Session -> the query API's answer as JSON, or nothing if the session was not found."""
     executed: frozenset[str]
-    """Ids of tasks that were executed."""
+    """Ids of the tasks that were executed."""
     tallies: Mapping[str, Tally]
-    """Topic -> what another reader has seen of this partition."""
+    """Topic -> another reader's tally of this partition."""
 
     def is_due(self, offset: int) -> bool:
-        """Whether what follows from the event there can be asked for: of everything, unless the campaign was cut."""
+        """Returns whether the event at this offset must have been processed. If everything was done, it must."""
         return self.is_drained or offset < self.done
 
     def events(self) -> Iterator[Message]:
@@ -86,25 +86,25 @@ class Part:
 
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
-    """Everything that the oracle judges."""
+    """All that the oracle needs to judge a campaign."""
 
     settings: Settings
     published: Sequence[Published]
     is_drained: bool
     done: Mapping[int, int]
-    """Partition -> the first event that the agents' group has not committed."""
+    """Partition -> the agents' committed offset."""
     executors_done: Mapping[int, int]
     letters: Counter[Place]
-    """Where an event was -> how many dead letters there are of it."""
+    """Partition and offset of an event -> number of its dead letters."""
     files: Rows
-    """From the RocksDB of each partition's owner."""
+    """Rows of each partition, from its owner's RocksDB."""
     views: Mapping[str, bytes]
     executions: Counter[str]
-    """Task id -> how often it was executed."""
+    """Task id -> number of executions."""
     tallies: Tallies
 
     def parts(self) -> list[Part]:
-        """By partition: whatever belongs to a session is on its partition."""
+        """Splits the evidence by partition. Everything that belongs to a session is on its partition."""
         views, executed = self._by_partition(self.views), self._by_partition(self.executions, _session_of)
         return [self._part(p, views[p], frozenset(executed[p])) for p in range(self.settings.partitions)]
 
@@ -134,15 +134,15 @@ class Evidence:
 
 
 def gather(world: World, *, is_drained: bool, tallies: Tallies | None = None) -> Evidence:
-    """Ask everybody, stop the agents, read everything that is small."""
+    """Queries the agents, stops them and reads their files."""
     settings, names = world.settings, Topology(world.settings.namespace)
     views = _views(settings, _sessions(settings)) if is_drained else {}
     return Evidence(
         settings=settings,
         is_drained=is_drained,
         files=_files(world),
-        done=_done(settings, names.agents, names.events),
-        executors_done=_done(settings, names.executors, names.commands),
+        done=_committed_offsets(settings, names.agents, names.events),
+        executors_done=_committed_offsets(settings, names.executors, names.commands),
         published=[producer.published for producer in world.producers],
         letters=_letters(settings),
         views=views,
@@ -167,13 +167,13 @@ def _letters(settings: Settings) -> Counter[Place]:
     return Counter((letter.partition, letter.offset) for letter in letters)
 
 
-def _done(settings: Settings, group: str, topic: str) -> dict[int, int]:
-    asking = Consumer({"bootstrap.servers": settings.brokers, "group.id": group, "enable.auto.commit": False})
+def _committed_offsets(settings: Settings, group: str, topic: str) -> dict[int, int]:
+    consumer = Consumer({"bootstrap.servers": settings.brokers, "group.id": group, "enable.auto.commit": False})
     try:
         places = [TopicPartition(topic, partition) for partition in range(settings.partitions)]
-        return {place.partition: max(place.offset, 0) for place in fetch_committed(asking, places)}
+        return {place.partition: max(place.offset, 0) for place in fetch_committed(consumer, places)}
     finally:
-        asking.close()
+        consumer.close()
 
 
 def _views(settings: Settings, sessions: Sequence[str]) -> dict[str, bytes]:
@@ -192,12 +192,12 @@ def _views(settings: Settings, sessions: Sequence[str]) -> dict[str, bytes]:
 
 
 def _files(world: World) -> Rows:
-    """The owners' rows. Workers rebuild what they cannot read; what none has read yet is met, and rebuilt, here."""
+    """Reads the owners' rows. If a file is corrupt and no worker has read it yet, lets the workers rebuild it."""
     for _ in range(_REBUILDS):
         try:
             return _read_files(world)
         except StorageFailed as error:
-            world.relay.write("chaos", f"corrupt, and not read until now: {error}")
+            world.relay.write("chaos", f"corrupt file that no worker has read yet: {error}")
             for agent in world.agents:
                 agent.up()
             world.wait_until_ready()
@@ -205,17 +205,19 @@ def _files(world: World) -> Rows:
 
 
 def _read_files(world: World) -> Rows:
-    """With work left, a worker that stops hands its partitions to another, which goes on: the latest file counts."""
+    """Stops the agents and reads each partition from the file that has got furthest.
+
+    If work is left, a worker that stops hands its partitions to another one, which continues."""
     owned = [(agent.folder, agent.partitions() or []) for agent in world.agents]
     for agent in world.agents:
         agent.stop()
     return {
-        partition: rows_of_partition(_latest([owner, *(folder for folder, _ in owned)], partition), partition)
+        partition: read_rows(_latest([owner, *(folder for folder, _ in owned)], partition), partition)
         for owner, partitions in owned
         for partition in partitions
     }
 
 
 def _latest(folders: Sequence[Path], partition: int) -> Path:
-    """Whose file has got furthest; of several the first."""
-    return max(folders, key=lambda folder: reached_by(folder, partition))
+    """Returns the first folder whose file of the partition has got furthest."""
+    return max(folders, key=lambda folder: read_reached_offset(folder, partition))

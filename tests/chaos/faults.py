@@ -1,4 +1,4 @@
-"""Every kind of fault, by name: what it strikes, for how long, and how."""
+"""All kinds of faults, by name, with what they strike and for how long."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Strike = Callable[[World, Shot], Steps]
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A kind and what it does."""
+    """A kind of fault and the function that causes it."""
 
     kind: Kind
     strike: Strike
@@ -23,16 +23,16 @@ class Fault:
 
     @property
     def meaning(self) -> str:
-        """One sentence for people."""
+        """A sentence that describes the fault."""
         return (self.strike.__doc__ or "").strip()
 
 
 PROCESSES, ANSWERS, GROUP = "processes", "answers", "group"
 FAMILIES = (PROCESSES, ANSWERS, GROUP)
-"""What a fault strikes: processes with their disks, clocks and networks; answers of brokers; the workers' group."""
+"""Groups of faults: of processes with their disks, clocks and networks, of brokers' answers, of the workers' group."""
 
 
-def _fault(  # noqa: PLR0913  # a row of a table
+def _fault(  # noqa: PLR0913  # the columns of a table
     name: str,
     on: str,
     strike: Strike,

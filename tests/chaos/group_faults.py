@@ -1,4 +1,4 @@
-"""Faults of the workers' group: members come and go in quick succession, and find a backlog when they come."""
+"""Faults of the workers' group: members join and leave in quick succession, or find a backlog when they join."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _QUIET_S = 2.0
 
 
 def guests_come_and_go(world: World, shot: Shot) -> Steps:
-    """Strangers join the workers' group and leave it a moment later: several rebalances within a second."""
+    """Guests join the workers' group and leave it at once, which causes several rebalances within a second."""
     chance = Random(shot.seed)  # noqa: S311  # repeatable
     left_s = shot.hold_s
     while left_s > 0:
@@ -34,14 +34,14 @@ def guests_come_and_go(world: World, shot: Shot) -> Steps:
 
 
 def invite_guest(settings: Settings, after_s: float, stays_s: float = _GUEST_STAYS_S) -> None:
-    """Let a stranger join the group, and leave it when it is given partitions or has waited for `stays_s`."""
+    """Lets a guest join the group. It leaves when it is assigned partitions or after `stays_s`."""
     visit = threading.Timer(after_s, _visit, args=(settings, stays_s))
     visit.daemon = True
     visit.start()
 
 
 def killed_in_turns(world: World, shot: Shot) -> Steps:
-    """SIGKILL of one worker after the other, again and again, within seconds of each other."""
+    """One worker after the other gets SIGKILL, within seconds and repeatedly."""
     chance = Random(shot.seed)  # noqa: S311  # repeatable
     left_s = shot.hold_s
     while left_s > 0:
@@ -52,7 +52,7 @@ def killed_in_turns(world: World, shot: Shot) -> Steps:
 
 
 def started_before_a_backlog(world: World, shot: Shot) -> Steps:
-    """No worker runs while applications are in a hurry; then all of them start at once."""
+    """No worker runs while applications publish fast. Then all workers start at once."""
     for agent in world.agents:
         agent.crash()
     for producer in world.producers:
@@ -65,7 +65,7 @@ def started_before_a_backlog(world: World, shot: Shot) -> Steps:
 
 
 def inherits_a_backlog(world: World, shot: Shot) -> Steps:
-    """One worker, whose own partitions are quiet, inherits those of all others with what has piled up there."""
+    """One worker, whose partitions are quiet, takes over all other partitions with their backlog."""
     heir = world.agents[shot.target % len(world.agents)]
     quiet = frozenset(heir.partitions() or ())
     for producer in world.producers:
@@ -83,7 +83,7 @@ def inherits_a_backlog(world: World, shot: Shot) -> Steps:
 
 
 def broker_just_started(world: World, shot: Shot) -> Steps:
-    """A broker that is killed and started, and workers that start before it knows its groups and transactions."""
+    """A broker is killed and started, and workers start before it has loaded its groups and transactions."""
     for agent in world.agents:
         agent.crash()
     world.brokers.kill(shot.target)
@@ -94,8 +94,8 @@ def broker_just_started(world: World, shot: Shot) -> Steps:
 
 
 def _visit(settings: Settings, stays_s: float) -> None:
-    """Join, stay for a moment, leave. A guest applies nothing and commits nothing."""
-    names, given = Topology(settings.namespace), threading.Event()
+    """Joins the group, stays and leaves. A guest applies and commits nothing."""
+    names, is_assigned = Topology(settings.namespace), threading.Event()
     guest = Consumer(
         {
             "bootstrap.servers": settings.brokers,
@@ -111,15 +111,15 @@ def _visit(settings: Settings, stays_s: float) -> None:
     def assigned(consumer: Consumer, partitions: list[TopicPartition]) -> None:
         consumer.incremental_assign(partitions)
         consumer.pause(partitions)
-        if partitions:  # the first assignment is often empty: others must give something up before
-            given.set()
+        if partitions:  # the first assignment is often empty, because others must revoke partitions first
+            is_assigned.set()
 
     guest.subscribe([names.events], on_assign=assigned)
     deadline = time.monotonic() + stays_s
     try:
-        while not given.is_set() and time.monotonic() < deadline:
+        while not is_assigned.is_set() and time.monotonic() < deadline:
             guest.poll(0.05)
     except KafkaException:
-        pass  # a broker that was killed meanwhile
+        pass  # the broker may have been killed meanwhile
     finally:
         guest.close()

@@ -1,4 +1,4 @@
-"""An application in a great hurry: an hour's events as fast as one producer can send them."""
+"""An application that publishes an hour's events as fast as one producer can send them."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ Ready = tuple[int, bytes, bytes]
 
 
 class Hasty(Service):
-    """Publishes what it has prepared, then ends. Every fifth event causes a command, the others wait for nobody."""
+    """Publishes the events that it has prepared, and ends. Every fifth event causes a command."""
 
     def __init__(self, settings: Settings, commands_per_s: float, payload_bytes: int) -> None:
-        """`payload_bytes`: of each event."""
+        """`payload_bytes` is the size of each event's kwargs."""
         super().__init__("hasty", settings, seed=0, rate=0)
         self._payload = "x" * payload_bytes
         self.commands = round(commands_per_s * _SECONDS)
@@ -38,11 +38,11 @@ class Hasty(Service):
 
     @property
     def acknowledged(self) -> int:
-        """Events that are safe."""
+        """The number of acknowledged events."""
         return len(self.published)
 
     def run(self) -> None:
-        """Without a pause: what a broker does not take yet waits in this process."""
+        """Publishes without a pause. Events that the broker does not accept yet wait in this process."""
         for partition, key, value in self.prepared:
             while True:
                 try:
@@ -57,11 +57,11 @@ class Hasty(Service):
         if error is not None:
             self.published.failed.append(error.str())
             return
-        place = (message.partition() or 0, message.offset() or 0)
-        self.published.note(place, crc32(message.value() or b""))
+        coordinates = (message.partition() or 0, message.offset() or 0)
+        self.published.note(coordinates, crc32(message.value() or b""))
 
     def _interleaved(self) -> Iterator[tuple[str, Fields]]:
-        """A hundred sessions at a time, in turn."""
+        """Interleaves the events of a hundred sessions at a time."""
         sessions = [f"hasty-{number}" for number in range(-(-self.commands // _PAGES))]
         left = self.commands
         for first in range(0, len(sessions), _OPEN_SESSIONS):

@@ -1,7 +1,7 @@
-"""Every lag that the product shows, against a count of what is unfinished.
+"""Compares every lag that the product shows with the number of unfinished records.
 
-Lag is the health signal: one that is too small says that work is done which nobody has done. So a campaign goes through
-phases at its end in which it knows exactly what is left to do.
+Lag is the health signal. If it is too small, it reports work as done that is not. So at its end a campaign goes through
+phases in which it knows exactly what is left to do.
 """
 
 from __future__ import annotations
@@ -34,28 +34,28 @@ _GAUGE = re.compile(rb"^triggers_lag_events\{[^}]*\} ([0-9.e+]+)$", re.MULTILINE
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """One figure that the product has shown, and what it should have been."""
+    """A figure that the product has shown, and the range in which it must be."""
 
     when: str
     what: str
     shown: int
     least: int
-    """What is unfinished."""
+    """Number of unfinished records."""
     most: int
-    """With what is finished and not noted yet: a Celery worker that is killed leaves some."""
+    """Upper limit, with the records whose result a killed Celery worker had not settled yet."""
 
     @property
     def is_right(self) -> bool:
-        """Whether the figure tells the truth."""
+        """True if the figure is in its range."""
         return self.least <= self.shown <= self.most
 
     def __str__(self) -> str:
         wanted = str(self.least) if self.least == self.most else f"{self.least} to {self.most}"
-        return f"{self.when}: {self.what} shows {self.shown}, unfinished are {wanted}"
+        return f"{self.when}: {self.what} shows {self.shown}, unfinished: {wanted}"
 
 
 class Orderly(Service):
-    """An application that publishes an exact number of events, and knows how many commands they cause."""
+    """An application that publishes a known number of events, which cause a known number of commands."""
 
     def __init__(self, settings: Settings, seed: int) -> None:
         super().__init__("census", settings, seed, rate=0)
@@ -63,7 +63,7 @@ class Orderly(Service):
         self.expected_commands = _SESSIONS * _PAGES
 
     def run(self) -> None:
-        """Publish everything; returns when it is acknowledged."""
+        """Publishes all events and waits until they are acknowledged."""
         for number in range(_SESSIONS):
             for event in _events():
                 self.publish(f"census-{number}", event)
@@ -71,9 +71,9 @@ class Orderly(Service):
 
 
 def take_census(world: World, watch: Watch) -> list[Count]:
-    """Compare when everything is done, with events that nobody has read, and with commands that nobody has run.
+    """Compares when everything is done, then with unread events, then with commands that have not run.
 
-    Everything is done and runs when it begins. At its end something is left to do, and not everything runs. Raises
+    It must begin when everything runs and everything is done. At its end work is left, and not everything runs. Raises
     TimeoutError.
     """
     census = _Census(world, watch)
@@ -107,26 +107,26 @@ class _Census:
         executor.up()
         self._wait_until(lambda: len(self._watch.results) > before, "some commands of the census are done")
         executor.crash()
-        left = self._steady(self._watch.outstanding)
-        yield from self._shown_by_topics_lag("a Celery worker was killed", 0, left, commands)
+        unfinished = self._steady(self._watch.outstanding)
+        yield from self._shown_by_topics_lag("a Celery worker was killed", 0, unfinished, commands)
 
     def _shown_by_topics_lag(
         self, when: str, events: int, commands: int, most_commands: int | None = None
     ) -> Iterator[Count]:
-        """As `triggers topics lag` has it."""
+        """Compares the lags that `triggers topics lag` shows."""
         command = [sys.executable, "-m", "triggers.cli", "topics", "lag", "--json"]
         env = {**os.environ, **environment(self._world.settings)}
-        said = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
-        rows, names = json.loads(said.stdout), Topology(self._world.settings.namespace)
+        completed = subprocess.run(command, env=env, capture_output=True, text=True, check=True)
+        rows, names = json.loads(completed.stdout), Topology(self._world.settings.namespace)
         shown = {
             topic: sum(
                 row["lag"] if row["records"] is None else row["records"] for row in rows if row["topic"] == topic
             )
             for topic in (names.events, names.commands)
         }
-        most = commands if most_commands is None else most_commands
+        limit = commands if most_commands is None else most_commands
         yield Count(when, "topics lag, events", shown[names.events], events, events)
-        yield Count(when, "topics lag, commands", shown[names.commands], commands, most)
+        yield Count(when, "topics lag, commands", shown[names.commands], commands, limit)
 
     def _shown_by_metrics(self) -> int:
         return sum(round(float(figure)) for agent in self._world.agents for figure in _GAUGE.findall(agent.metrics()))
@@ -140,13 +140,13 @@ class _Census:
             time.sleep(_LOOK_EVERY_S)
 
     def _steady(self, count: Callable[[], int]) -> int:
-        """Return what is counted once it has been the same for a second: what was on its way has arrived."""
-        seen, since = count(), time.monotonic()
+        """Returns the count once it has been stable for a second, so that records under way have arrived."""
+        value, since = count(), time.monotonic()
         while time.monotonic() - since < _STEADY_S:
             time.sleep(_LOOK_EVERY_S)
-            if (now := count()) != seen:
-                seen, since = now, time.monotonic()
-        return seen
+            if (current := count()) != value:
+                value, since = current, time.monotonic()
+        return value
 
 
 def _events() -> Iterable[Fields]:

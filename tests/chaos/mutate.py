@@ -1,4 +1,4 @@
-"""`python -m tests.chaos.mutate`: a campaign against agents with a fault planted must fail, one without must not."""
+"""`python -m tests.chaos.mutate` checks that campaigns fail if a fault is planted in the agents, and only then."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class _Report(msgspec.Struct):
 
 @click.command()
 @click.option("--seed", type=int, default=1, show_default=True)
-@click.option("--duration", type=float, default=45, show_default=True, help="Seconds of faults in each campaign.")
-@click.option("--only", multiple=True, help="Mutations whose name contains this.")
+@click.option("--duration", type=float, default=45, show_default=True, help="Seconds of faults of each campaign.")
+@click.option("--only", multiple=True, help="Use only mutations whose name contains this text.")
 def main(seed: int, duration: float, only: tuple[str, ...]) -> None:
-    """Plant a fault, run a campaign, and say what it caught."""
+    """Plant each fault, run a campaign and print what it caught."""
     chosen = [m for m in (_NONE, *MUTATIONS) if not only or any(part in m.name for part in only)]
     missed = [mutation.name for mutation in chosen if not _is_as_it_must_be(mutation, seed, duration)]
     click.echo(f"not caught: {', '.join(missed)}" if missed else "every planted fault was caught, and nothing else")
@@ -47,8 +47,8 @@ def _is_as_it_must_be(mutation: Mutation, seed: int, duration: float) -> bool:
 
 
 def _is_counted(report: _Report) -> bool:
-    """Whether the agents' metrics tell of events that were skipped and fetched again."""
-    click.echo(f"  gaps that the agents have looked into: {report.gaps}")
+    """Returns whether the agents' metrics count events that were skipped and fetched again."""
+    click.echo(f"  gaps that the agents have examined: {report.gaps}")
     return report.gaps.get("skipped", 0) > 0
 
 

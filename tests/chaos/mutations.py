@@ -1,4 +1,4 @@
-"""Faults planted in a copy of the package: what a campaign must catch, or its verdict is worth nothing."""
+"""Faults that are planted in a copy of the package. If a campaign misses one, its verdict proves nothing."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ from pathlib import Path
 PACKAGE = Path(__file__).parents[2] / "streams"
 
 Change = tuple[str, str, str]
-"""File below the package, text in it, text instead."""
+"""File in the package, text in the file, replacement."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mutation:
-    """A planted fault."""
+    """A fault to plant, and the campaign that must catch it."""
 
     name: str
     changes: tuple[Change, ...]
     faults: tuple[str, ...]
-    """What brings it to light."""
+    """The faults of the campaign that reveal the mutation."""
     events_per_s: float = 80
-    """A few keep sessions open for longer, and let a rebalance pass without an aborted transaction."""
+    """Number of agents. With few, sessions stay open longer and some rebalances abort no transaction."""
     light_per_s: float = 0.0
-    """More events, few of which cause a command: a member that is set to a place while it fetches much."""
+    """Additional events per second, few of which cause a command, so that members seek while they fetch much."""
     is_healed: bool = False
-    """The product makes up for it: nothing is lost, nothing is wrong, and the agents' metrics count it."""
+    """True if the product repairs the fault: nothing is lost or wrong, and the agents' metrics count it."""
     calm_s: float = 0.0
-    """After each fault, so that partitions go and come back before the next one."""
+    """Seconds without a fault after each one, so that partitions are reassigned twice before the next."""
     least_s: float = 0.0
-    """Seconds of faults that it takes at least."""
+    """Minimum number of seconds of faults."""
 
     def plant(self, folder: Path) -> Path:
-        """A copy of the package with the fault in it; the folder to import from. Raises ValueError: it does not fit."""
+        """Copies the package, plants the fault and returns the copy's folder. Raises ValueError if it does not fit."""
         copy = folder / "streams"
         shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
         shutil.copytree(PACKAGE.parent / "schemas", folder / "schemas")
@@ -85,7 +85,7 @@ _ASSIGN_AT_THE_END: tuple[Change, ...] = (
 """,
     ),
 )
-"""What the agents did before the defect was found (docs/faults.md): -1 is the end of the log, which is looked up."""
+"""How agents sought before the defect of docs/faults.md was found. -1 is the end of the log, which needs a look-up."""
 _NO_GUARD: tuple[Change, ...] = (
     ("processing/member.py", "            self._guard.check_records(records)\n", ""),
     ("processing/member.py", "self._standstills.look(", "(lambda *_, **__: None)("),
@@ -100,7 +100,7 @@ _SKIP_SOME: Change = (
             if p in self.running
         }""",
 )
-"""A fetch of ten leaves its first three records out."""
+"""One fetch in ten leaves out its first three records."""
 
 MUTATIONS = (
     Mutation(
@@ -125,7 +125,7 @@ MUTATIONS = (
                 _ROWS_FIRST + _TRANSACTION,
             ),
         ),
-        ("agent stopped", "scaled 1-3-1"),  # a worker that is killed loses what RocksDB has only in memory
+        ("agent stopped", "scaled 1-3-1"),  # a killed worker loses the rows that RocksDB has only in memory
     ),
     Mutation(
         "nothing restored on assignment",

@@ -1,7 +1,7 @@
-"""The oracle: folds the events through the pure core in memory and compares everything that is left with it.
+"""The oracle folds the events through the pure core in memory and compares all evidence with the result.
 
-Each partition is judged by itself, in one of two processes: whatever belongs to a session is on its partition, and only
-one partition's sessions are in memory at a time.
+Two processes judge one partition at a time each. Everything that belongs to a session is on its partition, so only
+that partition's sessions have to be in memory.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _JUDGES = 2
 
 
 def judge(evidence: Evidence) -> Verdict:
-    """Compare everything with the fold of the events. Blocks for some 100 µs an event."""
+    """Compares the evidence with the fold of the events. Blocks for some 100 µs per event."""
     verdict = Verdict(
         dead_letters=evidence.letters.total(),
         executions=evidence.executions.total(),
@@ -35,11 +35,11 @@ def judge(evidence: Evidence) -> Verdict:
 
 
 def _check_forwarded(parts: Sequence[Judged], verdict: Verdict) -> None:
-    """What lay on a wrong partition was forwarded, once."""
-    wanted, found = Counter[bytes](), Counter[bytes]()
+    """Checks that each event on a wrong partition was forwarded exactly once."""
+    expected, actual = Counter[bytes](), Counter[bytes]()
     for part in parts:
-        wanted += part.misplaced
-        found += part.forwarded
-    verdict.forwarded = found.total()
-    verdict.charge(verdict.lost, "misplaced events", (wanted - found).elements())
-    verdict.charge(verdict.wrong, "forwarded events", (found - wanted).elements())
+        expected += part.misplaced
+        actual += part.forwarded
+    verdict.forwarded = actual.total()
+    verdict.charge(verdict.lost, "misplaced events", (expected - actual).elements())
+    verdict.charge(verdict.wrong, "forwarded events", (actual - expected).elements())

@@ -1,4 +1,4 @@
-"""Faults of brokers, Celery workers, Redis, and applications in a hurry."""
+"""Faults of brokers, Celery workers and Redis, and floods of events."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ _HASTE = 10.0
 
 
 def broker_killed(world: World, shot: Shot) -> Steps:
-    """SIGKILL of a broker, started again later."""
+    """A broker gets SIGKILL and is started again later."""
     world.brokers.kill(shot.target)
     yield shot.hold_s
     world.brokers.launch(shot.target)
 
 
 def broker_frozen(world: World, shot: Shot) -> Steps:
-    """A broker accepts nothing and answers nothing, and then goes on."""
+    """A broker is stopped, so that it neither accepts nor answers anything, and then continues."""
     world.brokers.freeze(shot.target)
     yield shot.hold_s
     world.brokers.thaw(shot.target)
 
 
 def leader_changes(world: World, shot: Shot) -> Steps:
-    """A broker hands its leaderships over and leaves; it comes back, and soon they go back to it."""
+    """A broker hands over its leaderships and shuts down. It comes back and soon gets them again."""
     world.brokers.leave(shot.target)
     yield shot.hold_s
     world.brokers.launch(shot.target)
 
 
 def brokers_slow(world: World, shot: Shot) -> Steps:
-    """Everything between all workers and the brokers takes a second more, each way."""
+    """Messages between all workers and the brokers are delayed by a second, each way."""
     for door in world.brokers.doors.values():
         door.delay_s = Random(shot.seed).uniform(0.5, 1.5)  # noqa: S311  # repeatable
     yield shot.hold_s
@@ -45,7 +45,7 @@ def brokers_slow(world: World, shot: Shot) -> Steps:
 
 
 def brokers_unreachable(world: World, shot: Shot) -> Steps:
-    """No worker reaches a broker; applications do."""
+    """No worker can reach a broker, but applications can."""
     for door in world.brokers.doors.values():
         door.shut()
     yield shot.hold_s
@@ -54,7 +54,7 @@ def brokers_unreachable(world: World, shot: Shot) -> Steps:
 
 
 def celery_killed(world: World, shot: Shot) -> Steps:
-    """SIGKILL of a Celery worker with its pool."""
+    """A Celery worker and its pool get SIGKILL."""
     executor = world.executors[shot.target]
     executor.crash()
     yield shot.hold_s
@@ -62,7 +62,7 @@ def celery_killed(world: World, shot: Shot) -> Steps:
 
 
 def celery_stopped(world: World, shot: Shot) -> Steps:
-    """SIGTERM of a Celery worker, started again."""
+    """A Celery worker gets SIGTERM and is started again."""
     executor = world.executors[shot.target]
     executor.ask_to_stop()
     yield 2.0
@@ -72,7 +72,7 @@ def celery_stopped(world: World, shot: Shot) -> Steps:
 
 
 def celery_frozen(world: World, shot: Shot) -> Steps:
-    """SIGSTOP of a Celery worker for longer than its session timeout, while its pool goes on."""
+    """A Celery worker is stopped for longer than its session timeout, while its pool continues."""
     executor = world.executors[shot.target]
     executor.signal(signal.SIGSTOP)
     yield shot.hold_s
@@ -80,7 +80,7 @@ def celery_frozen(world: World, shot: Shot) -> Steps:
 
 
 def pool_child_killed(world: World, shot: Shot) -> Steps:
-    """SIGKILL of the process that runs the tasks."""
+    """A process that runs tasks gets SIGKILL."""
     children = world.executors[shot.target].children()
     with suppress(ProcessLookupError, IndexError):
         os.kill(Random(shot.seed).choice(children), signal.SIGKILL)  # noqa: S311  # repeatable
@@ -88,7 +88,7 @@ def pool_child_killed(world: World, shot: Shot) -> Steps:
 
 
 def celery_all_down(world: World, shot: Shot) -> Steps:
-    """No Celery worker at all: commands pile up."""
+    """No Celery worker runs, so commands pile up."""
     for executor in world.executors:
         executor.crash()
     yield shot.hold_s
@@ -97,7 +97,7 @@ def celery_all_down(world: World, shot: Shot) -> Steps:
 
 
 def celery_cut(world: World, shot: Shot) -> Steps:
-    """Celery workers do not reach the brokers: no commands, and results that wait."""
+    """Celery workers cannot reach the brokers: they get no commands, and their results wait."""
     world.brokers.doors[CELERY].shut()
     yield shot.hold_s
     world.brokers.doors[CELERY].open()
@@ -113,7 +113,7 @@ def flood(world: World, shot: Shot) -> Steps:
 
 
 def redis_killed(world: World, shot: Shot) -> Steps:
-    """SIGKILL of Redis, started again later."""
+    """Redis gets SIGKILL and is started again later."""
     if world.redis is not None:
         world.redis.kill()
         yield shot.hold_s

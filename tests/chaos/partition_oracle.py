@@ -1,7 +1,7 @@
-"""The oracle of one partition: one pass over its events, then what they mean against everything that is left.
+"""The oracle of one partition: it folds the events in one pass and compares the result with all other evidence.
 
-It begins with what producers were told, not with what the group has read: an event that was acknowledged and is neither
-in the rows nor in the commands is lost, whatever the group's offset says.
+It starts from what was acknowledged to producers, not from the group's committed offset: an acknowledged event that is
+neither in the rows nor in the commands is lost, whatever the group has committed.
 """
 
 from __future__ import annotations
@@ -33,17 +33,17 @@ from triggers.topology import Topology, partition_of
 
 @dataclass
 class Judged:
-    """What is found on one partition, and what only all of them together can say."""
+    """The verdict of one partition, and counts that are checked over all partitions together."""
 
     verdict: Verdict = field(default_factory=Verdict)
     misplaced: Counter[bytes] = field(default_factory=Counter)
-    """Values that belong on another partition."""
+    """Values of events that belong on another partition."""
     forwarded: Counter[bytes] = field(default_factory=Counter)
-    """Values that came from another partition."""
+    """Values of events that were forwarded from another partition."""
 
 
 def judge_part(part: Part) -> Judged:
-    """Judge one partition. Can run in a process of its own."""
+    """Judges one partition. It can run in another process."""
     judged = Judged()
     commands = list(part.commands())
     results = ResultsOfAttempts(commands, part.settings.max_payload_bytes)
@@ -55,7 +55,7 @@ def judge_part(part: Part) -> Judged:
     _check_dead_letters(part, pass_over.garbage, expected, verdict)
     _check_commands(part, commands, expected, verdict)
     _check_rows(changelog_rows(part.changelog()).get(part.partition, {}), part, expected, verdict, "changelog rows")
-    if part.rows is not None or part.is_drained:  # of what nobody was ready for there are no files to look at
+    if part.rows is not None or part.is_drained:  # a partition without an owner has no file
         _check_rows(part.rows or {}, part, expected, verdict, "RocksDB rows")
     _check_views(part, expected, verdict)
     _check_results(part, results, verdict)
@@ -63,7 +63,7 @@ def judge_part(part: Part) -> Judged:
 
 
 class _Pass:
-    """One pass over the events, before and beside their fold."""
+    """One pass over the events, which checks them and passes them on to the fold."""
 
     def __init__(self, part: Part, judged: Judged, results: ResultsOfAttempts) -> None:
         self.tally = Tally()
@@ -72,14 +72,14 @@ class _Pass:
         self._results = results
         self._due = sorted(pair for offsets, marks in part.acknowledged for pair in zip(offsets, marks, strict=True))
         self.garbage = set(part.garbage)
-        """Offsets of what cannot be decoded."""
+        """Offsets of records that cannot be decoded."""
         self._misplaced = set(part.misplaced)
         self._unplaced = part.unplaced.copy()
         self._next = 0
         self._seen = part.tallies.get(Topology(part.settings.namespace).events)
 
     def events(self) -> Iterator[Message]:
-        """All events that must have been processed."""
+        """Checks all events, and yields those that must have been processed."""
         verdict = self._judged.verdict
         for message in self._part.events():
             verdict.events += 1
@@ -96,7 +96,7 @@ class _Pass:
         verdict.charge(verdict.lost, "acknowledged events", (+self._unplaced).elements())
 
     def _acknowledged(self, offset: int, checksum: int) -> bool:
-        """Return whether a producer was told of this record; whatever should have come before it is lost."""
+        """Returns whether this record was acknowledged to a producer. Acknowledged offsets before it are lost."""
         passed = self._next
         while self._next < len(self._due) and self._due[self._next][0] < offset:
             self._next += 1
@@ -111,7 +111,7 @@ class _Pass:
         return True
 
     def _look_at_other(self, message: Message, value: bytes) -> None:
-        """Look at what no application was told of: results, timers, and what was forwarded."""
+        """Checks a record whose offset no application knows: a result, a timer or a forwarded event."""
         self._results.note(message)
         headers = cast("list[Header]", message.headers() or [])
         if any(name == FORWARDED for name, _ in headers):
@@ -124,7 +124,7 @@ class _Pass:
             verdict.charge(verdict.wrong, "events that nobody published", [value])
 
     def _place(self, message: Message, value: bytes) -> None:
-        """The record is an application's: whether it is garbage, or misplaced, is told by itself."""
+        """Adds the record of an application to `garbage` or to the misplaced ones, if it is either."""
         if value in GARBAGE:
             self.garbage.add(message.offset() or 0)
         elif partition_of(message.key() or b"", self._part.settings.partitions) != self._part.partition:
@@ -132,24 +132,24 @@ class _Pass:
 
 
 def _tally(part: Part, commands: list[Message]) -> Tally:
-    seen, tally = part.tallies.get(Topology(part.settings.namespace).commands), Tally()
+    other, tally = part.tallies.get(Topology(part.settings.namespace).commands), Tally()
     for message in commands:
-        if seen is not None and (message.offset() or 0) <= seen.last:
+        if other is not None and (message.offset() or 0) <= other.last:
             tally.note(message.offset() or 0, message.value() or b"")
     return tally
 
 
-def _check_tallies(part: Part, found: Mapping[str, Tally], verdict: Verdict) -> None:
-    """Two readers have read the same: a reader that skips or repeats records would make the rest worth nothing."""
-    for name, tally in found.items():
-        seen = part.tallies.get(f"{part.settings.namespace}.{name}")
-        if seen is not None and seen != tally:
-            sample = f"{name} of partition {part.partition}: {seen} while it ran, {tally} afterwards"
+def _check_tallies(part: Part, tallies: Mapping[str, Tally], verdict: Verdict) -> None:
+    """Checks that both readers have read the same. If one skips or repeats records, the other checks prove nothing."""
+    for name, tally in tallies.items():
+        other = part.tallies.get(f"{part.settings.namespace}.{name}")
+        if other is not None and other != tally:
+            sample = f"{name} of partition {part.partition}: {other} while it ran, {tally} afterwards"
             verdict.charge(verdict.wrong, "readers that disagree", [sample])
 
 
 def _check_dead_letters(part: Part, garbage: Collection[int], expected: Fold, verdict: Verdict) -> None:
-    """Dead letters are those that were planted, each once."""
+    """Checks that there is exactly one dead letter for each planted record."""
     planted = {offset for offset in garbage if part.is_due(offset)}
     refused = {offset for _, offset in expected.refused}
     verdict.charge(verdict.lost, "dead letters", planted - part.letters.keys())
@@ -158,16 +158,16 @@ def _check_dead_letters(part: Part, garbage: Collection[int], expected: Fold, ve
 
 
 def _check_commands(part: Part, commands: list[Message], expected: Fold, verdict: Verdict) -> None:
-    """Each command once, in the order of its session, on its session's partition."""
+    """Checks that each command is there once, in its session's order, on its session's partition."""
     verdict.commands = len(commands)
-    found = commands_by_session(commands)
-    for key in found.keys() | expected.commands.keys():
-        have, want = found.get(key, []), expected.commands.get(key, [])
-        verdict.charge(verdict.lost, "commands", (Counter(want) - Counter(have)).elements())
-        verdict.charge(verdict.wrong, "commands", (Counter(have) - Counter(want)).elements())
-        if have != want and Counter(have) == Counter(want):
+    by_session = commands_by_session(commands)
+    for key in by_session.keys() | expected.commands.keys():
+        actual, wanted = by_session.get(key, []), expected.commands.get(key, [])
+        verdict.charge(verdict.lost, "commands", (Counter(wanted) - Counter(actual)).elements())
+        verdict.charge(verdict.wrong, "commands", (Counter(actual) - Counter(wanted)).elements())
+        if actual != wanted and Counter(actual) == Counter(wanted):
             verdict.charge(verdict.wrong, "order of commands", [key])
-        if have and partition_of(key, part.settings.partitions) != part.partition:
+        if actual and partition_of(key, part.settings.partitions) != part.partition:
             verdict.charge(verdict.wrong, "partition of commands", [key])
 
 
@@ -178,7 +178,7 @@ def _check_rows(have: Mapping[bytes, bytes], part: Part, expected: Fold, verdict
 
 
 def _check_views(part: Part, expected: Fold, verdict: Verdict) -> None:
-    """The query API shows what the rows say."""
+    """Checks that the query API's answers equal the views of the fold."""
     for uid, answer in part.views.items():
         session = Session(uid, expected.sessions[uid.encode()], Plans())
         want = msgspec.json.encode(view(session)) if session.exists else b""
@@ -188,9 +188,9 @@ def _check_views(part: Part, expected: Fold, verdict: Verdict) -> None:
 
 
 def _check_results(part: Part, results: ResultsOfAttempts, verdict: Verdict) -> None:
-    """Every attempt has a result, and what it says is what the task does.
+    """Checks that every attempt has a result, and that it is what the task returns.
 
-    In a campaign that was cut, those are missing whose commands the executors' group takes for done.
+    If the campaign was not drained, only commands below the executors' committed offset must have results.
     """
     verdict.lost_tasks = len(results.lost_with_their_process)
     done = sys.maxsize if part.is_drained else part.executors_done

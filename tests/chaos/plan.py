@@ -1,4 +1,4 @@
-"""What a campaign is made of."""
+"""The parameters of a campaign."""
 
 from __future__ import annotations
 
@@ -8,30 +8,30 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """One campaign; the same plan gives the same faults at the same times."""
+    """The parameters of a campaign. The same plan leads to the same faults at the same times."""
 
     seed: int
     duration_s: float
     folder: Path
-    """Where logs, data and the report go."""
+    """Folder for logs, data and the report."""
     agents: int = 3
     celery_workers: int = 2
     brokers: int = 1
     partitions: int = 6
     events_per_s: float = 80.0
-    """Of the applications, on average; results and timers come on top."""
+    """Average rate of the applications' events, without results and timers."""
     light_per_s: float = 0.0
-    """Events a second of one more application, of which few cause a command: Celery keeps up with thousands."""
+    """Rate of another application, whose events rarely cause a command, so that Celery keeps up with thousands."""
     dispatcher: bool = False
-    """Commands travel through a dispatcher and Redis instead of straight from Kafka."""
+    """True if commands travel through a dispatcher and Redis instead of directly from Kafka."""
     calm_s: float = 0.0
-    """How long nothing else happens after each fault; 0: they come as they come."""
+    """Seconds without another fault after each one, or 0 to let faults overlap."""
     faults: tuple[str, ...] = ()
-    """Kinds of faults; none: all that fit."""
+    """Kinds of faults, or nothing for all that fit."""
     package: Path | None = None
-    """A copy of the package that the agents run instead of this one."""
+    """Folder with the copy of the package that agents run instead of this one, or None."""
     census: bool = True
-    """Compare every lag that the product shows with a count of what is unfinished, at the end."""
+    """True if the campaign ends with a census of lags."""
     session_timeout_s: float = 6.0
     drain_s: float = 240.0
-    """How long the rest may take when the faults are over."""
+    """Maximum number of seconds to drain after the faults."""

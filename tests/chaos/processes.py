@@ -1,4 +1,4 @@
-"""The campaign's workers and Celery workers: whole process trees that a supervisor keeps alive, and what kills them."""
+"""The process trees of the campaign's workers and Celery workers, which it can stop, signal and kill."""
 
 from __future__ import annotations
 
@@ -19,58 +19,58 @@ _NOTABLE_MB = 20
 
 
 class Machine:
-    """One service of the stack with everything it starts; up or down as the campaign wishes."""
+    """A service of the stack with its child processes, which the campaign starts and stops."""
 
     def __init__(self, stack: Stack, service: Service) -> None:
         self.service = service
         self.peak_mb = 0
-        """The most memory one of its processes had."""
+        """Peak memory of one of its processes, in MB."""
         self._stack = stack
 
     @property
     def is_up(self) -> bool:
-        """Whether it is meant to run."""
+        """True if the service is meant to run."""
         return self.service in self._stack.services
 
     def up(self) -> None:
-        """Start it, and again whenever it ends by itself. Twice is once."""
+        """Starts the service, and starts it again whenever it ends. Idempotent."""
         if not self.is_up:
             self._stack.start(self.service)
 
     def crash(self) -> None:
-        """SIGKILL to all of its processes at once; it stays down."""
+        """Sends SIGKILL to all of its processes at once. It stays down."""
         self._forget()
         if self.service.process is not None:
             child_process.kill(self.service.process)
             self.service.process.wait()
 
     def stop(self) -> int:
-        """SIGTERM; the exit code. It stays down."""
+        """Sends SIGTERM, waits for the end and returns the exit code. It stays down."""
         self._forget()
         return 0 if self.service.process is None else child_process.stop(self.service.process, _STOP_S)
 
     def ask_to_stop(self) -> None:
-        """SIGTERM without waiting; it stays down."""
+        """Sends SIGTERM without waiting. It stays down."""
         self._forget()
         if self.service.process is not None and self.service.process.poll() is None:
             self.service.process.terminate()
 
     def children(self) -> list[int]:
-        """Process ids of what its first process has started, the oldest first."""
+        """Returns the ids of its first process's children, the oldest first."""
         return [] if self.service.process is None else list(_children(self.service.process.pid))
 
     def working(self) -> list[int]:
-        """The processes that do the work."""
+        """Returns the ids of the processes that do the work."""
         return self.children()
 
     def signal(self, number: signal.Signals) -> None:
-        """To all working processes."""
+        """Sends a signal to all working processes."""
         for pid in self.working():
             with suppress(ProcessLookupError):
                 os.kill(pid, number)
 
     def measure(self) -> bool:
-        """Note the memory of its processes; whether it is notably more than ever before."""
+        """Updates `peak_mb`. Returns whether it has grown notably."""
         before, now = self.peak_mb, max(map(_resident_mb, {*self.working(), *self.children()}), default=0)
         self.peak_mb = max(before, now)
         return now > before + _NOTABLE_MB
@@ -86,19 +86,19 @@ class AgentMachine(Machine):
     def __init__(self, stack: Stack, service: Service, port: int, folder: Path) -> None:
         super().__init__(stack, service)
         self.folder = folder
-        """Its data."""
+        """The worker's data folder."""
         self._port = port
 
     def working(self) -> list[int]:
         return [pid for pid in self.children() if b"spawn_main" in _command(pid)]
 
     def partitions(self) -> list[int] | None:
-        """What it owns; None when it is not ready or does not answer."""
+        """Returns the owned partitions, or None if the worker is not ready or does not answer."""
         answer = self._ask("/ready")
         return None if answer is None else list(json.loads(answer)["partitions"])
 
     def metrics(self) -> bytes:
-        """Its metrics in Prometheus' text format; nothing when it does not answer."""
+        """Returns the metrics in Prometheus' text format, or nothing if the worker does not answer."""
         return self._ask("/metrics") or b""
 
     def _ask(self, path: str) -> bytes | None:

@@ -1,4 +1,4 @@
-"""Services that publish events: plain JSON from bare Kafka producers that know the topic and the key, nothing else."""
+"""Services that publish events as plain JSON with bare Kafka producers."""
 
 from __future__ import annotations
 
@@ -31,49 +31,50 @@ _partition_of = lru_cache(100_000)(partition_of)
 
 
 class Published:
-    """What the brokers have acknowledged. Millions of records take 12 bytes each."""
+    """The acknowledged records of a producer. Each takes 16 bytes, so that millions fit into memory."""
 
     def __init__(self) -> None:
         self._offsets: defaultdict[int, array[int]] = defaultdict(lambda: array("q"))
         self._checksums: defaultdict[int, array[int]] = defaultdict(lambda: array("L"))
         self.unplaced: list[tuple[int, int]] = []
-        """Partition and checksum of what is safe at a place that no answer has told: the broker had it already when the
-        producer asked again."""
+        """Partition and checksum of acknowledged records with unknown offset.
+
+        The broker had already written them when the producer sent them again."""
         self.garbage: set[Place] = set()
         self.misplaced: set[Place] = set()
         self.repeated = 0
-        """Records that carry the id of an earlier one."""
+        """Number of records with the id of an earlier one."""
         self.failed: list[str] = []
-        """What a producer gave up; it should not."""
+        """Errors of records that a producer gave up, which must not happen."""
 
     def __len__(self) -> int:
         return sum(map(len, self._offsets.values()))
 
     def note(self, place: Place, checksum: int) -> None:
-        """A record is safe there; `checksum` is that of its value."""
+        """Adds an acknowledged record, with the checksum of its value."""
         self._offsets[place[0]].append(place[1])
         self._checksums[place[0]].append(checksum)
 
     def on(self, partition: int) -> tuple[array[int], array[int]]:
-        """Offset and checksum of everything on a partition, in the order in which it was acknowledged."""
+        """Returns offsets and checksums of a partition's records, in the order of their acknowledgement."""
         return self._offsets[partition], self._checksums[partition]
 
 
 class Service(threading.Thread):
-    """One producer, in a thread of its own, until it is told to finish."""
+    """A thread with a producer that publishes until `finish` is called."""
 
     longest_haste = 10.0
-    """The most times faster than usual that it can publish."""
+    """Maximum of `haste`."""
 
     def __init__(self, name: str, settings: Settings, seed: int, rate: float, limits: Fields = NO_LIMITS) -> None:
-        """`rate`: events a second. `limits`: in the configuration of every session."""
+        """`rate` is in events per second. `limits` are part of every session's configuration."""
         super().__init__(name=name)
         self.limits = limits
         self.published = Published()
         self.haste = 1.0
-        """How many times faster than usual."""
+        """Multiple of the usual rate."""
         self.quiet: frozenset[int] = frozenset()
-        """Partitions whose events wait, in order, until this is empty again."""
+        """Partitions whose events wait, in their order, until this set is empty again."""
         self.chance = Random(f"{seed}/{name}")  # noqa: S311  # repeatable
         self._topic = Topology(settings.namespace).events
         self._partitions = settings.partitions
@@ -94,7 +95,7 @@ class Service(threading.Thread):
         )
 
     def events(self) -> Iterator[list[tuple[str, Fields]]]:
-        """What to publish, a handful at a time."""
+        """Yields the events to publish, a handful at a time."""
         raise NotImplementedError
 
     def run(self) -> None:
@@ -112,17 +113,17 @@ class Service(threading.Thread):
         self.flush()
 
     def flush(self) -> None:
-        """Wait until everything is acknowledged, and note what is not."""
-        if left := self._producer.flush(_FLUSH_S):
-            self.published.failed.append(f"{self.name}: {left} events are not acknowledged")
+        """Waits until everything is acknowledged, and adds to `failed` if something is not."""
+        if remaining := self._producer.flush(_FLUSH_S):
+            self.published.failed.append(f"{self.name}: {remaining} events are not acknowledged")
 
     def publish(self, uid: str, event: Fields) -> None:
-        """Publish this event as it is: once, and where it belongs."""
+        """Publishes the event once and on its key's partition."""
         self._count += 1
         self._send(uid.encode(), json.dumps(event | {"id": f"{self.name}-{self._count}"}).encode())
 
     def finish(self) -> None:
-        """Publish nothing new and wait until everything is acknowledged."""
+        """Stops publishing and waits until everything is acknowledged."""
         self._finishing.set()
         self.join()
 
@@ -164,20 +165,20 @@ class Service(threading.Thread):
             if offset is None or offset < 0:
                 self.published.unplaced.append((message.partition() or 0, checksum))
                 return
-            place = (message.partition() or 0, offset)
-            self.published.note(place, checksum)
+            coordinates = (message.partition() or 0, offset)
+            self.published.note(coordinates, checksum)
             if note is not None:
-                note.add(place)
+                note.add(coordinates)
 
-        own = _partition_of(key, self._partitions)
-        partition = (own + 1) % self._partitions if elsewhere else own
-        while len(self._producer) >= _MAX_UNDER_WAY:  # a broker that accepts nothing
+        home = _partition_of(key, self._partitions)
+        partition = (home + 1) % self._partitions if elsewhere else home
+        while len(self._producer) >= _MAX_UNDER_WAY:  # the broker accepts nothing
             self._producer.poll(0.1)
         self._producer.produce(self._topic, value, key, partition, on_delivery=acknowledged)
 
 
 class Steady(Service):
-    """Many sessions at once, event by event."""
+    """Interleaves the events of many sessions."""
 
     def events(self) -> Iterator[list[tuple[str, Fields]]]:
         running: dict[str, Iterator[Fields]] = {}
@@ -195,7 +196,7 @@ class Steady(Service):
 
 
 class Bursty(Service):
-    """Whole sessions, hundreds of events at once, then silence."""
+    """Publishes whole sessions, hundreds of events at once, with pauses."""
 
     def events(self) -> Iterator[list[tuple[str, Fields]]]:
         number = 0
@@ -208,7 +209,7 @@ class Bursty(Service):
 
 
 class Giant(Service):
-    """One session that only grows."""
+    """Publishes one session that only grows."""
 
     def events(self) -> Iterator[list[tuple[str, Fields]]]:
         for event in endless(self.chance, self.limits):
@@ -216,7 +217,7 @@ class Giant(Service):
 
 
 class Light(Service):
-    """Thousands of events a second in two thousand sessions at once; one in a hundred causes a command."""
+    """Publishes thousands of events per second in two thousand sessions, of which one in a hundred causes a command."""
 
     longest_haste = 3.0
 
@@ -240,15 +241,15 @@ class Light(Service):
 
 
 class PasserBy(Service):
-    """Publishes an event on every partition whenever it is asked to; no thread of its own."""
+    """Publishes an event on every partition when `pass_by` is called. Its thread is never started."""
 
     def __init__(self, settings: Settings, seed: int) -> None:
         super().__init__("passer-by", settings, seed, rate=0)
-        found = {_partition_of(uid.encode(), self._partitions): uid for uid in map("passer-by-{}".format, range(1000))}
-        self._uids = list(found.values())
+        uids = {_partition_of(uid.encode(), self._partitions): uid for uid in map("passer-by-{}".format, range(1000))}
+        self._uids = list(uids.values())
 
     def pass_by(self) -> None:
-        """Publish, and wait until it is acknowledged."""
+        """Publishes an event on every partition and waits until they are acknowledged."""
         for uid in self._uids:
             self.publish(uid, {"trigger": "passed"})
         self.flush()

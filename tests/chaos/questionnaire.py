@@ -1,4 +1,4 @@
-"""What the campaign's sessions are: rules that use every way in which events cause commands, and the events."""
+"""The rules and the events of the campaign's sessions. They use every way in which events cause commands."""
 
 from __future__ import annotations
 
@@ -19,22 +19,24 @@ RULES: Fields = {
     "t_fail": {"after": ["t_retry"], "run": f"{TASKS}.fails"},
     "t_report": {"after": ["t_twice", "t_retry"], "run": f"{TASKS}.work"},
 }
-"""Joins, repetitions, cascades, an `unless`, a result that comes twice, a retry with a timer, a failure."""
+"""Rules with joins, repetitions, cascades, an `unless`, a repeated result, a retry with a timer and a failure."""
 
 ENDLESS: Fields = {"t_page": {"after": ["opened"], "andEvery": "page", "run": f"{TASKS}.work"}}
 
 LIGHT: Fields = {"t_count": {"after": [], "andEvery": "counted", "run": f"{TASKS}.work"}}
-"""Most events of such a session cause nothing but their rows."""
+"""Rules with which most events cause no command."""
 _COUNTED = 0.01
 
 NO_LIMITS: Fields = {}
 REISSUED: Fields = {"$limits": {"timeouts": {"scheduled": 240}}}
-"""Behind a dispatcher: Celery takes a message from Redis and notes only then that it has it, so a worker that is killed
-in between loses a task for good. The engine issues it again; later than any backlog of a campaign takes."""
+"""Timeouts of the rules behind a dispatcher.
+
+Celery takes a message from Redis before it records that it has it, so a worker that is killed in between loses the
+task. The engine issues it again after this timeout, which is longer than any backlog of a campaign takes."""
 
 
 def session(chance: Random, limits: Fields = NO_LIMITS) -> Iterator[Fields]:
-    """The events of one ordinary session."""
+    """Returns the events of an ordinary session."""
     yield {"configuration": RULES | limits}
     yield {"trigger": "opened", "kwargs": {"name": f"person {chance.randrange(1000)}"}}
     pages = chance.randrange(1, 6)
@@ -48,7 +50,7 @@ def session(chance: Random, limits: Fields = NO_LIMITS) -> Iterator[Fields]:
 
 
 def light_session(chance: Random) -> Iterator[Fields]:
-    """The events of a session that hardly ever asks for a task."""
+    """Returns the events of a session that rarely runs a task."""
     yield {"configuration": LIGHT}
     for number in range(chance.randrange(50, 400)):
         name = "counted" if chance.random() < _COUNTED else "answered"
@@ -56,7 +58,7 @@ def light_session(chance: Random) -> Iterator[Fields]:
 
 
 def endless(chance: Random, limits: Fields = NO_LIMITS) -> Iterator[Fields]:
-    """The events of a session that never ends and only grows."""
+    """Yields the events of a session that never ends and only grows."""
     yield {"configuration": ENDLESS | limits}
     yield {"trigger": "opened"}
     number = 0
@@ -77,4 +79,4 @@ GARBAGE = (
     b"\xc3\x01garbage",
     b'{"trigger": "a", "kwargs": []}',
 )
-"""Values that no worker can decode: each must become one dead letter, and nothing else."""
+"""Values that no worker can decode. Each must become exactly one dead letter."""

@@ -1,4 +1,4 @@
-"""The table of a campaign, for people and as JSON."""
+"""The report of a campaign, as tables and as JSON."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from rich.table import Table
 from tests.chaos.campaign import Outcome
 
 
-def as_json(outcome: Outcome) -> dict[str, Any]:
-    """Everything, by name."""
+def report_fields(outcome: Outcome) -> dict[str, Any]:
+    """Returns the report as a JSON object."""
     plan, verdict = outcome.plan, outcome.verdict
     return {
         "seed": plan.seed,
@@ -49,13 +49,13 @@ def as_json(outcome: Outcome) -> dict[str, Any]:
     }
 
 
-def dumped(outcome: Outcome) -> str:
-    """As indented JSON."""
-    return json.dumps(as_json(outcome), indent=2)
+def dump_json(outcome: Outcome) -> str:
+    """Returns the report as indented JSON."""
+    return json.dumps(report_fields(outcome), indent=2)
 
 
-def show(outcome: Outcome, console: Console) -> None:
-    """Two tables, and what went wrong."""
+def print_report(outcome: Outcome, console: Console) -> None:
+    """Prints two tables and samples of what was lost or wrong."""
     console.print(_faults(outcome))
     console.print(_counts(outcome))
     for what, samples in outcome.verdict.samples.items():
@@ -67,7 +67,7 @@ def show(outcome: Outcome, console: Console) -> None:
 def _faults(outcome: Outcome) -> Table:
     table = Table(title=f"Faults, seed {outcome.plan.seed}, {outcome.plan.duration_s:.0f} s", title_justify="left")
     table.add_column("fault")
-    for column in ("times", "longest stall of state, s", "of it, of the others, s", "of tasks, s"):
+    for column in ("times", "longest stall of state, s", "of partitions not struck, s", "of tasks, s"):
         table.add_column(column, justify="right")
     for name in sorted(outcome.struck.keys() | outcome.stalls.keys()):
         stalls = outcome.stalls.get(name, {})
@@ -89,7 +89,7 @@ def _counts(outcome: Outcome) -> Table:
         ("faults", outcome.struck.total()),
         ("events published", outcome.published),
         ("events on the topic, results included", verdict.events),
-        *((f"answers that were {how}", sum(found.values())) for how, found in outcome.answers.items()),
+        *((f"answers that were {how}", sum(counts.values())) for how, counts in outcome.answers.items()),
         ("sessions", verdict.sessions),
         ("rows", verdict.rows),
         ("commands", verdict.commands),
@@ -99,11 +99,11 @@ def _counts(outcome: Outcome) -> Table:
         ("dead letters, all planted", verdict.dead_letters),
         ("events forwarded to their partition", verdict.forwarded),
         (
-            "most memory of an agent, MB",
+            "peak memory of an agent, MB",
             max((mb for name, mb in outcome.peak_mb.items() if "worker-" in name), default=0),
         ),
-        *((f"gaps in what agents read, {how}", count) for how, count in sorted(outcome.gaps.items())),
-        ("lags that were compared", len(outcome.lags)),
+        *((f"gaps in the events that agents read, {how}", count) for how, count in sorted(outcome.gaps.items())),
+        ("lags compared", len(outcome.lags)),
         ("seconds to drain", round(outcome.drain_s)),
         ("lost", verdict.lost.total()),
         ("wrong", verdict.wrong.total()),

@@ -1,4 +1,4 @@
-"""Results by attempt: what the events topic says of each command."""
+"""Collects the results of each attempt from the events topic."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from triggers.kafka.records import Header
 
 _LOST = "WorkerLostError"
 _JSON = b"{"
-"""How an application's event begins; results are Avro."""
+"""First byte of an application's event. Results are Avro."""
 
 
 class ResultsOfAttempts:
-    """Commands and results of a campaign, compared without the core."""
+    """The commands and results of a campaign, which it compares without the core."""
 
     def __init__(self, commands: Iterable[Message], max_payload_bytes: int) -> None:
         self.commands: dict[str, RunTask] = {}
@@ -29,7 +29,7 @@ class ResultsOfAttempts:
         self.offsets: dict[str, int] = {}
         """Task id -> offset of its command."""
         self.results: defaultdict[str, list[TaskEvent]] = defaultdict(list)
-        """Task id -> its results in order."""
+        """Task id -> results, in order."""
         self._decoder = EventDecoder(max_payload_bytes, None)
         for message in commands:
             command = decode_command(message.value())
@@ -37,7 +37,7 @@ class ResultsOfAttempts:
             self.offsets[command.id] = message.offset() or 0
 
     def note(self, message: Message) -> None:
-        """Take a record of the events topic into account."""
+        """Adds a record of the events topic, if it is a result."""
         value = message.value()
         if not value or value.startswith(_JSON):
             return
@@ -51,7 +51,7 @@ class ResultsOfAttempts:
 
     @property
     def missing(self) -> list[str]:
-        """Commands of which nobody has heard again, though nothing was issued in their place."""
+        """Commands that have neither a result nor a later attempt."""
         given_up = {attempt_before(command) for command in self.commands.values()}
         return [task_id for task_id in self.commands if task_id not in self.results and task_id not in given_up]
 
@@ -62,7 +62,7 @@ class ResultsOfAttempts:
 
     @property
     def surprising(self) -> list[str]:
-        """Results that are not what the task does."""
+        """Results other than what the task returns."""
         return [
             f"{task_id}: {result}"
             for task_id, results in self.results.items()
@@ -72,12 +72,12 @@ class ResultsOfAttempts:
 
     @property
     def lost_with_their_process(self) -> list[str]:
-        """Attempts that were reported as failed because the process that ran them died."""
+        """Attempts that were reported as failed because their process died."""
         return [task_id for task_id, results in self.results.items() if _is_lost(results[0])]
 
 
 def attempt_before(command: RunTask) -> str:
-    """Id of the command that this one takes the place of; of the first one there is none."""
+    """Returns the task id of the attempt before. The first attempt's is an id that does not exist."""
     return f"{command.session}/{command.instance}/{command.attempt - 1}"
 
 
@@ -86,7 +86,7 @@ def _is_lost(result: TaskEvent) -> bool:
 
 
 def _is_planned(command: RunTask, result: TaskEvent) -> bool:
-    """Whether the command's task ends like this."""
+    """Returns whether the task ends with this result."""
     if _is_lost(result):
         return True
     kind = command.run.rpartition(".")[2]

@@ -1,4 +1,4 @@
-"""Which fault strikes when and whom: decided by the seed before anything runs."""
+"""Makes the schedule of faults: before anything runs, the seed decides what strikes, when and whom."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from random import Random
 
 _FIRST_AT_S = 2.0
 _OVERLAPS = 0.3
-"""How often the next fault does not wait for the end of the one before."""
+"""Probability that a fault does not wait for the end of the previous one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kind:
-    """A kind of fault, as far as planning goes."""
+    """The properties of a kind of fault that planning needs."""
 
     name: str
     on: str
-    """What it strikes; two faults never strike the same thing at the same time."""
+    """Kind of thing that it strikes. Two faults never strike the same thing at the same time."""
     shortest_s: float = 0.0
     longest_s: float = 0.0
     after_s: float = 6.0
-    """How long the thing is left alone afterwards."""
+    """Seconds after the fault in which nothing else strikes the thing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shot:
-    """One fault of the schedule."""
+    """A fault of the schedule."""
 
     at_s: float
     kind: str
@@ -34,18 +34,18 @@ class Shot:
     target: int
     hold_s: float
     seed: int
-    """For what else the fault leaves to chance."""
+    """Seed of the fault's other random choices."""
     until_s: float
-    """Nothing else strikes the same thing before."""
+    """Time until which nothing else strikes the same thing."""
 
 
 def schedule(
     seed: int, duration_s: float, kinds: Sequence[Kind], things: Mapping[str, int], calm_s: float = 0.0
 ) -> list[Shot]:
-    """Shots in order of time, all over by the end of the duration; every kind once before any kind comes again.
+    """Returns shots in order of time that end within the duration. Each kind comes once before any comes again.
 
-    `things`: how many of each there are; a kind that strikes something of which there is none is left out.
-    `calm_s`: how long nothing else happens after each fault; 0: some follow soon, some do not wait for the end.
+    `things` has the number of things of each sort. A kind that strikes something of which there is none is left out.
+    `calm_s` is the time without a fault after each one. If it is 0, faults follow soon and some overlap.
     """
     shots = _shots(Random(seed), duration_s, kinds, things, calm_s)  # noqa: S311  # repeatable
     return sorted(shots, key=lambda shot: shot.at_s)
@@ -82,8 +82,8 @@ def _shuffled(chance: Random, kinds: Sequence[Kind]) -> list[Kind]:
 
 def _shot(chance: Random, now: float, kind: Kind, things: int, planned: Sequence[Shot]) -> Shot:
     target, hold = chance.randrange(things), round(chance.uniform(kind.shortest_s, kind.longest_s), 1)
-    taken = [shot.until_s for shot in planned if _collide(shot, kind, target)]
-    at = round(max([now, *taken]), 1)
+    busy = [shot.until_s for shot in planned if _collide(shot, kind, target)]
+    at = round(max([now, *busy]), 1)
     return Shot(
         at_s=at,
         kind=kind.name,
@@ -96,7 +96,7 @@ def _shot(chance: Random, now: float, kind: Kind, things: int, planned: Sequence
 
 
 def _collide(shot: Shot, kind: Kind, target: int) -> bool:
-    """A fault of all agents collides with one of any agent; of three brokers one is struck at a time."""
+    """Returns whether both strike the same thing. Only one broker is struck at a time."""
     if shot.on == kind.on:
         return shot.target == target or kind.on == "broker"
     return {shot.on, kind.on} in ({"agent", "agents"}, {"celery", "celeries"}, {"broker", "cluster"})

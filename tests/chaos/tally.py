@@ -1,4 +1,4 @@
-"""What a reader has seen of a partition, so that two readers of it can be compared."""
+"""A checksum of the records that a reader has read from a partition."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ _WORD = 0xFFFFFFFF
 
 @dataclass(slots=True)
 class Tally:
-    """What a reader has seen of a partition: two readers of the same log have the same."""
+    """Counts and checksum of the records that a reader has read. They are equal for two readers of the same log."""
 
     last: int = -1
     count: int = 0
     checksum: int = 0
-    """Of all values and where they are."""
+    """Checksum of all values and their offsets."""
 
     def note(self, offset: int, value: bytes) -> None:
-        """A record was read; offsets must come in order."""
+        """Adds a record. Offsets must be increasing."""
         self.last, self.count = offset, self.count + 1
         self.checksum = (self.checksum + crc32(value, offset & _WORD)) & _WORD

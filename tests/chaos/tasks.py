@@ -1,5 +1,5 @@
 # ruff: noqa: ANN401  # a bound Celery task is untyped
-"""The Celery app of the campaign. Its process is a real Celery worker; every execution leaves a line."""
+"""The Celery app of the campaign. Real Celery workers run it, and each execution writes a line."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from triggers.task import TaskContext, TriggerTask, current_command
 
 app = Celery("chaos", broker=os.environ.get("CHAOS_BROKER_URL", "none://"))
 app.conf.update(task_ignore_result=True, worker_hijack_root_logger=False, broker_connection_retry_on_startup=True)
-if os.environ.get("CHAOS_BROKER_URL"):  # behind a dispatcher: a task whose worker dies is delivered again
+if os.environ.get("CHAOS_BROKER_URL"):  # behind a dispatcher, Redis delivers a task again if its worker dies
     app.conf.update(
         task_acks_late=True,
         task_reject_on_worker_lost=True,
@@ -30,8 +30,8 @@ publisher = ResultPublisher(installed_settings())
 _SECONDS = 0.002
 
 
-def note(task_id: str) -> None:
-    """One line for one execution, whatever becomes of the process."""
+def write_execution(task_id: str) -> None:
+    """Appends a line for an execution, which stays even if the process is killed."""
     executions = os.open(os.environ["CHAOS_EXECUTIONS"], os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     try:
         os.write(executions, f"{task_id}\n".encode())
@@ -41,16 +41,16 @@ def note(task_id: str) -> None:
 
 @app.task(bind=True)
 def work(self: Any, **triggers: object) -> dict[str, object]:
-    """Takes a moment; its result says which triggers it got."""
-    note(self.request.id)
+    """Sleeps for a moment and returns the names of its triggers."""
+    write_execution(self.request.id)
     time.sleep(_SECONDS)
     return {"triggers": sorted(triggers)}
 
 
 @app.task(bind=True)
 def reports_twice(self: Any, **triggers: object) -> dict[str, object]:
-    """Its result is on the topic twice for every execution, as from a worker that lost its acknowledgement."""
-    note(self.request.id)
+    """Publishes its result twice, as a worker does that has lost the acknowledgement."""
+    write_execution(self.request.id)
     command = current_command()
     event = TaskFinished(instance=command.instance, attempt=command.attempt, result=b'{"triggers": ["t_import"]}')
     publisher.publish(command, event)
@@ -60,18 +60,18 @@ def reports_twice(self: Any, **triggers: object) -> dict[str, object]:
 @app.task(bind=True)
 def fails(self: Any, **_triggers: object) -> None:
     """Raises."""
-    note(self.request.id)
+    write_execution(self.request.id)
     raise ValueError("as planned")
 
 
 class Retries(TriggerTask):
-    """Asks for one more run, half a second later: a timer."""
+    """Retries once after half a second, which needs a timer."""
 
     name = "tests.chaos.tasks.Retries"
     max_retries = 1
 
-    def _run(self, context: TaskContext) -> dict[str, object]:  # noqa: ARG002  # the framework's
-        note(self.request.id)
+    def _run(self, context: TaskContext) -> dict[str, object]:  # noqa: ARG002  # the framework's signature
+        write_execution(self.request.id)
         if self.request.retries == 0:
             raise self.retry(OSError("not yet"), cooldown=0.5)
         return {"retries": self.request.retries}

@@ -1,4 +1,4 @@
-"""What the oracle found."""
+"""The oracle's verdict."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _MAX_SAMPLES = 5
 
 @dataclass
 class Verdict:
-    """Counts of one partition or of all. `lost` and `wrong` are 0, or the campaign has failed."""
+    """Counts of one partition or of all. The campaign has failed unless `lost` and `wrong` are empty."""
 
     events: int = 0
     commands: int = 0
@@ -21,35 +21,35 @@ class Verdict:
     forwarded: int = 0
     executions: int = 0
     duplicates: int = 0
-    """Executions of a task beyond one for each attempt."""
+    """Number of executions beyond the first of each attempt."""
     lost_tasks: int = 0
-    """Attempts reported as failed because their process died; each with a result, so not lost."""
+    """Number of attempts that were reported as failed because their process died. Their results are not lost."""
     lost: Counter[str] = field(default_factory=Counter)
     wrong: Counter[str] = field(default_factory=Counter)
     samples: dict[str, list[str]] = field(default_factory=dict)
-    """Some of each, for people."""
+    """Some samples of each kind of loss or error."""
 
     @property
     def is_clean(self) -> bool:
-        """Nothing lost, nothing wrong."""
+        """True if nothing was lost and nothing was wrong."""
         return not (self.lost.total() or self.wrong.total())
 
     def charge(self, book: Counter[str], what: str, cases: Iterable[object]) -> None:
-        """Count cases of something lost or wrong, and keep some of them."""
+        """Counts cases in `lost` or `wrong`, and keeps some of them as samples."""
         for case in cases:
             book[what] += 1
             self._keep(what, str(case)[:300])
 
     def add(self, other: Verdict) -> None:
-        """What was found elsewhere is found, too."""
+        """Adds the counts of another verdict."""
         for name in ("events", "commands", "sessions", "rows", "forwarded", "lost_tasks"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.lost += other.lost
         self.wrong += other.wrong
-        for what, kept in other.samples.items():
-            for sample in kept:
+        for what, samples in other.samples.items():
+            for sample in samples:
                 self._keep(what, sample)
 
     def _keep(self, what: str, sample: str) -> None:
-        if len(kept := self.samples.setdefault(what, [])) < _MAX_SAMPLES:
-            kept.append(sample)
+        if len(samples := self.samples.setdefault(what, [])) < _MAX_SAMPLES:
+            samples.append(sample)

@@ -1,4 +1,4 @@
-"""Looks on while a campaign runs: what is under way, and for how long nothing moves."""
+"""Watches a running campaign: which commands have no result yet, and for how long nothing moves."""
 
 from __future__ import annotations
 
@@ -20,37 +20,37 @@ from triggers.settings import Settings
 from triggers.topology import Topology
 
 _LONGEST_PAUSE_S = 1.0
-"""Without a fault, something happens on every partition more often than that."""
+"""Minimum length of a stall. Without a fault, something happens on every partition more often."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stall:
-    """Nothing arrived on a partition. Times are `time.monotonic()`."""
+    """A time in which nothing arrived on a partition, by `time.monotonic()`."""
 
     what: str
-    """`state` (changelog) or `tasks` (results)."""
+    """`state` for the changelog, `tasks` for results."""
     partition: int
     began: float
     ended: float
 
     @property
     def seconds(self) -> float:
-        """How long it was."""
+        """The length in seconds."""
         return self.ended - self.began
 
 
 class Watch(threading.Thread):
-    """A read-committed reader of all topics, past the doors. `results` only ever grows."""
+    """A thread that reads all topics read-committed, without a door. `results` never shrinks."""
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(name="watch", daemon=True)
         self.stalls: list[Stall] = []
         self.commands: set[str] = set()
-        """Those whose instance was not issued again since."""
+        """Ids of commands whose instances have no later attempt."""
         self.results: set[str] = set()
         self.events = 0
         self.tallies: defaultdict[tuple[str, int], Tally] = defaultdict(Tally)
-        """Topic and partition -> what was read there."""
+        """Topic and partition -> tally of the records that were read."""
         self._settings = settings
         self._names = Topology(settings.namespace)
         self._decoder = EventDecoder(settings.max_payload_bytes, None)
@@ -58,11 +58,11 @@ class Watch(threading.Thread):
         self._ending = threading.Event()
 
     def outstanding(self) -> int:
-        """Commands without a result that somebody waits for."""
+        """Returns the number of commands without a result and without a later attempt."""
         return len(self.commands - self.results)
 
     def finish(self) -> None:
-        """Stop looking."""
+        """Stops the thread and waits for its end."""
         self._ending.set()
         self.join()
 
@@ -101,7 +101,7 @@ class Watch(threading.Thread):
             self.commands.add(command.id)
         else:
             self.events += 1
-            if value.startswith(MARKER):  # results and timers; applications of the campaign publish JSON
+            if value.startswith(MARKER):  # a result or a timer, because the campaign's applications publish JSON
                 self._look_at_event(message, partition, now)
 
     def _look_at_event(self, message: Message, partition: int, now: float) -> None:

@@ -1,7 +1,7 @@
-"""Kafka's frames on a connection: how long each one is, and which request an answer belongs to.
+"""Parses the headers of Kafka's frames, to tell which request an answer belongs to.
 
-Every message begins with its length. A request goes on with its API key, version, correlation id and client id; an
-answer with the correlation id of its request. Source: Apache Kafka, the protocol guide, "Request Header" v1 and v2.
+Every message begins with its length. In a request, API key, version, correlation id and client id follow; in an answer,
+the correlation id of its request. Source: Apache Kafka, the protocol guide, "Request Header" v1 and v2.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _CORRELATION = Struct(">i")
 
 
 class Api(IntEnum):
-    """API keys of the requests that the product's clients send."""
+    """The API keys of the requests that the product's clients send."""
 
     PRODUCE = 0
     FETCH = 1
@@ -39,28 +39,28 @@ class Api(IntEnum):
 
 
 class Request(NamedTuple):
-    """What is told of a request."""
+    """The parsed header of a request."""
 
     api: int
-    """An `Api`, or another key that Kafka knows."""
+    """The API key, which need not be one of `Api`."""
     correlation: int
     client: bytes
 
 
 def read_request(frame: bytes) -> Request:
-    """The header of a request; the frame is without its length. Raises struct.error when it is too short."""
+    """Parses the header of a request, from a frame without its length. Raises struct.error if it is too short."""
     api, _, correlation, length = _REQUEST.unpack_from(frame)
     return Request(api, correlation, frame[_REQUEST.size : _REQUEST.size + max(length, 0)])
 
 
 def read_correlation(frame: bytes) -> int:
-    """Which request an answer belongs to; the frame is without its length. Raises struct.error."""
+    """Parses an answer's correlation id, from a frame without its length. Raises struct.error if it is too short."""
     correlation: int = _CORRELATION.unpack_from(frame)[0]
     return correlation
 
 
 def name_of(api: int) -> str:
-    """The name of a request as Kafka's documentation has it, such as `ListOffsets`."""
+    """Returns the name of a request in Kafka's documentation, such as `ListOffsets`."""
     try:
         return Api(api).name.title().replace("_", "")
     except ValueError:

@@ -1,4 +1,4 @@
-"""Everything that a campaign starts: brokers, agents, Celery workers, Redis, producers."""
+"""Starts the installation of a campaign: brokers, agents, Celery workers, Redis and producers."""
 
 from __future__ import annotations
 
@@ -29,50 +29,50 @@ from triggers.settings import Settings
 
 ROOT = Path(__file__).parents[2]
 CELERY = "celery"
-"""The one door of all Celery workers and the dispatcher."""
+"""Name of the door that all Celery workers and the dispatcher share."""
 CLOCKED = 0
-"""The agent whose clock can be set."""
+"""Slot of the agent whose clock can be set."""
 SMALL_DISK = 1
-"""The agent whose disk is small."""
+"""Slot of the agent whose disk is small."""
 _STARTED_WITHIN_S = 90.0
 LOG = "processes.log"
-"""What all processes have written."""
+"""File with the output of all processes."""
 
 
 class NotStarted(Exception):
-    """The installation did not come up; see the logs."""
+    """Raised when the installation does not become ready. The logs say why."""
 
 
 @dataclass
 class World:
-    """The installation under test. Used from one thread."""
+    """The installation under test. Not thread-safe."""
 
     plan: Plan
     settings: Settings
-    """As the campaign itself connects: past all doors."""
+    """Settings with which the campaign itself connects, without a door."""
     brokers: Brokers
     stack: Stack
     relay: Relay
     agents: list[AgentMachine] = field(default_factory=list)
     executors: list[CeleryMachine] = field(default_factory=list)
     others: list[Machine] = field(default_factory=list)
-    """The dispatcher, if there is one."""
+    """The dispatcher, or nothing."""
     producers: list[Service] = field(default_factory=list)
     redis: RedisServer | None = None
     disk: Disk | None = None
 
     @property
     def clock_file(self) -> Path:
-        """What libfaketime reads: an offset."""
+        """File from which libfaketime reads the offset of the clock."""
         return self.plan.folder / "clock"
 
     @property
     def executions_file(self) -> Path:
-        """One line for each execution of a task."""
+        """File with a line for each execution of a task."""
         return self.plan.folder / "executions"
 
     def things(self) -> dict[str, int]:
-        """How many of everything that can be struck."""
+        """Returns the number of things of each sort that faults can strike."""
         return {
             "agent": len(self.agents),
             "agents": 1,
@@ -89,18 +89,18 @@ class World:
         }
 
     def machines(self) -> list[Machine]:
-        """Everything that the stack keeps alive."""
+        """Returns all services that the stack keeps alive."""
         return [*self.agents, *self.executors, *self.others]
 
     def tend(self) -> None:
-        """Start what has died again; to be called several times a second."""
+        """Starts services again that have ended. Must be called several times a second."""
         self.stack.watch()
         for machine in self.machines():
             if machine.measure():
                 self.relay.write("chaos", f"{machine.service.name} has {machine.peak_mb} MB of memory")
 
     def wait_until_ready(self) -> None:
-        """All agents own something and everything is owned. Raises NotStarted."""
+        """Waits until every agent owns partitions and every partition is owned. Raises NotStarted."""
         deadline = time.monotonic() + _STARTED_WITHIN_S
         while not self.is_complete():
             if time.monotonic() > deadline:
@@ -109,15 +109,15 @@ class World:
             time.sleep(0.2)
 
     def is_complete(self) -> bool:
-        """Whether every partition is owned and ready."""
+        """Returns whether every partition is owned and ready."""
         owned = [partitions for agent in self.agents if (partitions := agent.partitions()) is not None]
         return sum(map(len, owned)) == self.plan.partitions and len(owned) == len(self.agents)
 
 
 @contextmanager
-def started(plan: Plan) -> Iterator[World]:
-    """The whole installation, gone at the end."""
-    if (plan.folder / LOG).exists():  # an earlier campaign's
+def start_world(plan: Plan) -> Iterator[World]:
+    """Starts the installation and stops it at the end of the `with`."""
+    if (plan.folder / LOG).exists():  # the data of an earlier campaign
         shutil.rmtree(plan.folder)
     plan.folder.mkdir(parents=True, exist_ok=True)
     clients = [*(f"agent-{slot}" for slot in range(plan.agents)), CELERY]
@@ -227,11 +227,9 @@ def _clock(world: World) -> dict[str, str]:
 
 
 def fake_clock() -> Path | None:
-    """libfaketime of the wheel of that name, where it is installed."""
-    found = find_spec("libfaketime")
+    """Returns the library of the wheel libfaketime, or None if it is not installed."""
+    spec = find_spec("libfaketime")
     libraries = (
-        sorted(Path(found.origin).parent.glob("vendor/libfaketime/src/libfaketime.so*"))
-        if found and found.origin
-        else []
+        sorted(Path(spec.origin).parent.glob("vendor/libfaketime/src/libfaketime.so*")) if spec and spec.origin else []
     )
     return libraries[0] if libraries else None

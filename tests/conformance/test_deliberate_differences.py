@@ -1,4 +1,4 @@
-"""Where an embedded storage differs from the Triggers framework on purpose: topics of docs/migrating.md."""
+"""Where an embedded storage differs from the Triggers framework on purpose, by the topics of docs/migrating.md."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CHAIN: dict[str, dict[str, object]] = {
 
 @task_runners.register("by-hand")
 class ByHandRunner(BaseTaskRunner):
-    """Keeps what a worker would be called with; a test plays the worker."""
+    """A runner that keeps the arguments of a worker, whose part a test plays."""
 
     name: ClassVar[str] = "by-hand"
     calls: ClassVar[list[dict[str, Any]]] = []
@@ -56,27 +56,27 @@ class Manager(TriggerManager):
 
 
 class Works(TriggerTask):
-    """Counts its runs."""
+    """A task that counts its runs."""
 
     abstract = True
     runs = 0
 
-    def _run(self, context: TaskContext) -> dict[str, object]:  # noqa: ARG002  # it needs nothing
+    def _run(self, context: TaskContext) -> dict[str, object]:  # noqa: ARG002  # the framework's signature
         type(self).runs += 1
         return {"run": self.runs}
 
 
 class Retries(TriggerTask):
-    """Asks to be run again."""
+    """A task that retries."""
 
     abstract = True
 
-    def _run(self, context: TaskContext) -> None:  # noqa: ARG002  # it needs nothing
+    def _run(self, context: TaskContext) -> None:  # noqa: ARG002  # the framework's signature
         raise self.retry(cooldown=10)
 
 
 class Logs(TriggerTask):
-    """Logs with a context."""
+    """A task that logs with a context."""
 
     abstract = True
 
@@ -86,7 +86,7 @@ class Logs(TriggerTask):
 
 
 def worker(kind: type[TriggerTask]) -> TriggerTask:
-    """A task as a Celery worker has it."""
+    """Makes a task as a Celery worker does."""
     task = kind()
     task.bind(Celery("differences", set_as_current=False))
     return task
@@ -168,7 +168,7 @@ def test_a_fire_succeeds_while_the_runner_is_down() -> None:
     assert [call["trigger_kwargs"] for call in ByHandRunner.calls] == [{"a": {"n": 1}}]
 
 
-def test_an_instance_object_read_earlier_means_the_instance_as_it_is_now() -> None:
+def test_an_instance_object_that_was_read_earlier_acts_on_the_current_instance() -> None:
     manager = failed(ONE)
     old = manager.storage["t_a#0"]
     manager.replay_failed_instance(old)
@@ -180,7 +180,7 @@ def test_an_instance_object_read_earlier_means_the_instance_as_it_is_now() -> No
         manager.skip_failed_instance(old)
 
 
-def test_a_manager_that_looked_before_the_failure_can_skip() -> None:
+def test_a_manager_that_read_the_session_before_the_failure_can_skip() -> None:
     manager = manager_of(ONE)
     manager.fire("a")
     assert manager.storage["t_a#0"].status == "scheduled"
@@ -258,7 +258,7 @@ def test_a_mapping_as_the_first_argument_is_the_logger_context(caplog: pytest.Lo
     assert MemoryStorageBackend("s1")["t_a#0"].log_level_name == "WARNING"
 
 
-def test_unresolved_tasks_are_told_by_the_manager_and_by_its_storage() -> None:
+def test_manager_and_storage_report_the_unresolved_tasks() -> None:
     manager = manager_of(CHAIN)
     manager.fire("a")
 

@@ -1,4 +1,4 @@
-"""Where rules, sessions and storages differ from the Triggers framework on purpose: the rest of docs/migrating.md."""
+"""Where rules, sessions and storages differ from the Triggers framework on purpose, by docs/migrating.md."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def manager() -> TriggerManager:
 
 @pytest.fixture
 def viewed() -> TriggerManager:
-    """On a storage that changes by events only, as the stream does."""
+    """A manager on a storage that changes by events only, as the stream does."""
     return TriggerManager(MemoryStorage("s1"))
 
 
@@ -60,14 +60,14 @@ def test_an_instance_and_its_clone_share_no_kwargs(manager: TriggerManager) -> N
     assert [instance.kwargs for instance in again] == [{"a": {"n": 1}}, {"a": {"n": 2}}]
 
 
-def test_a_runner_that_nobody_registered_is_refused_in_the_configuration(manager: TriggerManager) -> None:
+def test_a_configuration_with_an_unregistered_runner_is_refused(manager: TriggerManager) -> None:
     with pytest.raises(InvalidConfiguration, match=r"task 't_a': 'using' names the runner 'nobody'.*celery"):
         manager.update_configuration({"t_a": ONE["t_a"] | {"using": "nobody"}})
 
     assert manager.storage.tasks == {}
 
 
-def test_a_task_that_nobody_registered_fails_no_fire(manager: TriggerManager) -> None:
+def test_an_unregistered_task_does_not_make_a_fire_fail(manager: TriggerManager) -> None:
     manager.update_configuration({"t_a": ONE["t_a"] | {"using": "threading"}})
 
     manager.fire("a")
@@ -95,7 +95,7 @@ def test_replays_by_hand_count_like_retries_as_in_the_framework(viewed: TriggerM
         lambda storage: storage.update_configuration(ONE),
     ],
 )
-def test_what_changes_by_events_only_is_not_changed_by_hand(
+def test_a_storage_that_changes_by_events_only_refuses_direct_changes(
     viewed: TriggerManager, change: Callable[[Any], object]
 ) -> None:
     with pytest.raises(NotSupported, match="changes by events only"):

@@ -1,19 +1,19 @@
-"""What the framework itself did, recorded, against the core."""
+"""The core reproduces what the framework did, as recorded."""
 
 from __future__ import annotations
 
 import pytest
-from tests.support.histories import CURATED, DATA, DIFFERENCES, RANDOM, assert_reproduced, expected
+from tests.support.histories import CURATED, DATA, DIFFERENCES, RANDOM, assert_reproduced, count_expected
 
 from triggers.analysis.histories import verify_files
 
 
 @pytest.mark.parametrize(("file", "histories"), [(CURATED, 231), (RANDOM, 2_000)])
 def test_every_recorded_history_is_reproduced(file: str, histories: int) -> None:
-    assert expected("core", file) == histories
+    assert count_expected("core", file) == histories
     assert_reproduced("core", file, verify_files([DATA / file]))
 
 
-def test_every_firm_deliberate_difference_is_as_decided() -> None:
-    assert expected("core", DIFFERENCES) == 25
+def test_every_firm_deliberate_difference_is_reproduced() -> None:
+    assert count_expected("core", DIFFERENCES) == 25
     assert_reproduced("core", DIFFERENCES, verify_files([DATA / DIFFERENCES]))

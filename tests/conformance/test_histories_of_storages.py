@@ -1,4 +1,4 @@
-"""What the framework itself did, recorded, against the embedded storages: state is saved and loaded at every step."""
+"""The embedded storages reproduce what the framework did, as recorded. State is saved and loaded at every step."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from uuid import uuid4
 
 import pytest
-from tests.support.histories import CURATED, DATA, DIFFERENCES, RANDOM, assert_reproduced, every
+from tests.support.histories import CURATED, DATA, DIFFERENCES, RANDOM, assert_reproduced, sampling_step
 from tests.support.storage_driver import StorageDriver
 
 from triggers import CacheStorageBackend, MemoryStorageBackend
@@ -32,7 +32,7 @@ def test_recorded_histories_are_reproduced_through_storages(name: str, file: str
     prefix, make = uuid4().hex, MAKERS[name]
 
     results = verify_files(
-        [DATA / file], lambda: StorageDriver(lambda uid: make(prefix + uid)), every=every(name, file)
+        [DATA / file], lambda: StorageDriver(lambda uid: make(prefix + uid)), every=sampling_step(name, file)
     )
 
     assert_reproduced(name, file, results)

@@ -1,4 +1,4 @@
-"""Bytes that independent libraries write are the events they mean, and they can read what we write."""
+"""Events that independent libraries write are decoded correctly, and these libraries can read what we write."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def avro_single_object(schema: avro.schema.Schema, record: dict[str, Any]) -> by
     return stream.getvalue()
 
 
-def avro_read(schema: avro.schema.Schema, value: bytes) -> Any:  # noqa: ANN401  # whatever the library returns
+def avro_read(schema: avro.schema.Schema, value: bytes) -> Any:  # noqa: ANN401  # the library returns any type
     assert value[:10] == b"\xc3\x01" + schema.fingerprint("CRC-64-AVRO")
     return avro.io.DatumReader(schema).read(avro.io.BinaryDecoder(BytesIO(value[10:])))
 
@@ -109,11 +109,11 @@ def test_json_of_the_standard_library_is_decoded(
 
 def cloud_event(data: object = KWARGS, **attributes: object) -> CloudEvent:
     required = {"type": "pageReceived", "source": "/pages", "id": "a1", "specversion": "1.0"}
-    return CloudEvent(attributes=required | attributes, data=data)  # type: ignore[arg-type]  # it wants no object
+    return CloudEvent(attributes=required | attributes, data=data)  # type: ignore[arg-type]  # the library does not accept object
 
 
 @pytest.mark.parametrize("convert", [to_binary, to_structured])
-def test_a_cloudevent_of_its_own_library_fires_a_trigger(convert: Any) -> None:  # noqa: ANN401  # two signatures
+def test_a_cloudevent_that_the_official_library_writes_fires_a_trigger(convert: Any) -> None:  # noqa: ANN401  # functions with two signatures
     event = cloud_event(
         time=AT.astimezone(timezone(timedelta(hours=2))), datacontenttype="application/json", subject="x"
     )
@@ -127,7 +127,7 @@ def test_a_cloudevent_of_its_own_library_fires_a_trigger(convert: Any) -> None: 
 
 
 @pytest.mark.parametrize("convert", [to_binary, to_structured])
-def test_the_smallest_cloudevent_fires_a_trigger_without_kwargs(convert: Any) -> None:  # noqa: ANN401  # two signatures
+def test_the_smallest_cloudevent_fires_a_trigger_without_kwargs(convert: Any) -> None:  # noqa: ANN401  # functions with two signatures
     message = convert(cloud_event(data=None, trigger="other"), JSONFormat())
 
     decoded = decode(message.value or None, message)
@@ -138,7 +138,7 @@ def test_the_smallest_cloudevent_fires_a_trigger_without_kwargs(convert: Any) ->
 
 @pytest.mark.parametrize("convert", [to_binary, to_structured])
 @pytest.mark.parametrize("name", ["ce_trigger", "Ce_Trigger", "ce_tenant", "ce_subject"])
-def test_a_null_header_beside_those_of_the_library_changes_nothing(convert: Any, name: str) -> None:  # noqa: ANN401  # two signatures
+def test_a_null_header_beside_those_of_the_library_changes_nothing(convert: Any, name: str) -> None:  # noqa: ANN401  # functions with two signatures
     message = convert(cloud_event(datacontenttype="application/json"), JSONFormat())
     headers: list[tuple[str, bytes | None]] = [*message.headers.items(), (name, None)]
 
@@ -146,7 +146,7 @@ def test_a_null_header_beside_those_of_the_library_changes_nothing(convert: Any,
 
 
 @pytest.mark.parametrize("convert", [to_binary, to_structured])
-def test_extensions_of_every_type_are_no_obstacle(convert: Any) -> None:  # noqa: ANN401  # two signatures
+def test_extensions_of_every_type_are_accepted(convert: Any) -> None:  # noqa: ANN401  # functions with two signatures
     event = cloud_event(tenant="a", priority=5, urgent=True, datacontenttype="application/vnd.page+json")
     message = convert(event, JSONFormat())
 
@@ -156,7 +156,7 @@ def test_extensions_of_every_type_are_no_obstacle(convert: Any) -> None:  # noqa
     assert decoded.trigger == "pageReceived"
 
 
-def test_binary_data_of_a_structured_cloudevent_is_the_json_it_holds() -> None:
+def test_binary_data_of_a_structured_cloudevent_is_decoded_as_json() -> None:
     event = cloud_event(data=json.dumps(KWARGS).encode(), datacontenttype="application/json")
     message = to_structured(event, JSONFormat())
     assert b"data_base64" in message.value

@@ -1,4 +1,4 @@
-"""The schemas as a public contract: additive evolution, a doc on everything, the fields of the engine's classes."""
+"""The schemas are a public contract. They only grow, document every field and match the engine's classes."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def records(schema: object) -> Iterator[dict[str, Any]]:
 
 
 def readable(reader: str, writer: str) -> bool:
-    checker = ReaderWriterCompatibilityChecker()  # type: ignore[no-untyped-call]  # avro leaves it unannotated
+    checker = ReaderWriterCompatibilityChecker()  # type: ignore[no-untyped-call]  # avro has no types
     result = checker.get_compatibility(avro.schema.parse(reader), avro.schema.parse(writer))
     return result.compatibility is SchemaCompatibilityType.compatible
 
@@ -71,7 +71,7 @@ def test_every_released_version_is_kept_for_records_that_are_still_in_a_topic(na
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_released_fields_keep_their_place_name_and_type(name: str) -> None:
+def test_released_fields_keep_their_position_name_and_type(name: str) -> None:
     now = {record["name"]: record["fields"] for record in records(current(name))}
 
     for record in records(json.loads((RELEASED / f"{name}.avsc").read_text())):
@@ -80,7 +80,8 @@ def test_released_fields_keep_their_place_name_and_type(name: str) -> None:
 
 
 def kind_of(field: dict[str, Any]) -> str:
-    """The field's type; of a record or a union of records only that it is one, for its members are compared apart."""
+    """Returns the field's type. For a record or a union of records it returns only the kind, because members are
+    compared separately."""
     return "records" if list(records(field["type"])) else json.dumps(field["type"])
 
 

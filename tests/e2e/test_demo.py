@@ -1,4 +1,4 @@
-"""The questionnaire application on the whole stack, and what may happen to it."""
+"""The questionnaire application runs on the whole stack, also when a worker is killed or Ctrl-C is pressed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from confluent_kafka.admin import AdminClient
-from tests.support.left_processes import processes_of, run_mark
+from tests.support.left_processes import find_processes, make_mark
 from tests.support.program import Program, environment, run
 from tests.support.topic_reader import wait_until
 
@@ -29,7 +29,7 @@ def test_the_demo_imports_everything_exactly_as_the_rules_say(settings: Settings
     assert _topics(settings) == [], "the demo has removed its topics"
 
 
-def test_a_worker_killed_in_the_middle_of_the_demo_loses_and_repeats_nothing(settings: Settings) -> None:
+def test_a_worker_killed_during_the_demo_loses_and_repeats_nothing(settings: Settings) -> None:
     broker = ("--broker", settings.brokers)
     done = run(settings, "demo", "--sessions", "150", "--seed", "7", "--kill", *broker, "--json", timeout_s=380)
 
@@ -41,17 +41,17 @@ def test_a_worker_killed_in_the_middle_of_the_demo_loses_and_repeats_nothing(set
     assert report["lag"]["after"] == {"events": 0, "commands": 0}
 
 
-def test_ctrl_c_in_the_middle_of_the_demo_leaves_nothing(settings: Settings, tmp_path: Path) -> None:
+def test_ctrl_c_during_the_demo_leaves_nothing_behind(settings: Settings, tmp_path: Path) -> None:
     temporary = tmp_path / "temporary"
     temporary.mkdir()
-    mark = run_mark()
+    mark = make_mark()
     env = environment(settings, TMPDIR=str(temporary), **mark)
 
     with Program(tmp_path, "demo", "--broker", settings.brokers, "--keep", str(tmp_path / "kept"), env=env) as demo:
-        wait_until(lambda: len(list(processes_of(mark))) > 5, "the stack is running")
+        wait_until(lambda: len(list(find_processes(mark))) > 5, "the stack is running")
         assert demo.interrupt() == 130
 
-    wait_until(lambda: not list(processes_of(mark)), "no process is left")
+    wait_until(lambda: not list(find_processes(mark)), "no process is left")
     assert list(temporary.iterdir()) == []
     assert _topics(settings) == []
 

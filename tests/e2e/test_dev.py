@@ -1,4 +1,4 @@
-"""`triggers dev`: a stack of one's own in one terminal, gone without a trace."""
+"""`triggers dev` runs a stack in a terminal and leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.left_processes import processes_of, run_mark
+from tests.support.left_processes import find_processes, make_mark
 from tests.support.program import Program, environment
 from tests.support.topic_reader import wait_until
 
@@ -21,10 +21,10 @@ pytestmark = [pytest.mark.broker, pytest.mark.usefixtures("broker"), pytest.mark
 RULES = {"t_importSubject": {"after": ["firstPageReceived", "complete"], "run": "app.tasks.ImportSubject"}}
 
 
-def test_the_stack_answers_the_command_line_and_is_gone_after_ctrl_c(tmp_path: Path) -> None:
+def test_the_stack_serves_the_command_line_and_is_gone_after_ctrl_c(tmp_path: Path) -> None:
     temporary = tmp_path / "temporary"
     temporary.mkdir()
-    mark = run_mark()
+    mark = make_mark()
 
     with Program(tmp_path, "dev", env=environment(None, TMPDIR=str(temporary), **mark)) as dev:
         dev.wait_for("press Ctrl-C to stop everything")
@@ -40,29 +40,29 @@ def test_the_stack_answers_the_command_line_and_is_gone_after_ctrl_c(tmp_path: P
 
     assert in_console == session
     assert [(one["name"], one["status"]) for one in session["instances"]] == [("t_importSubject#0", "finished")]
-    wait_until(lambda: not list(processes_of(mark)), "no process is left")
+    wait_until(lambda: not list(find_processes(mark)), "no process is left")
     assert list(temporary.iterdir()) == []
 
 
 def test_a_stack_that_is_killed_takes_its_processes_with_it(tmp_path: Path) -> None:
-    mark = run_mark()
+    mark = make_mark()
 
     with Program(tmp_path, "dev", "--celery-workers", "0", env=environment(None, **mark)) as dev:
         dev.wait_for("press Ctrl-C to stop everything")
-        assert len(list(processes_of(mark))) >= 3, "the program itself, a broker and a worker"
+        assert len(list(find_processes(mark))) >= 3, "the program itself, a broker and a worker"
         dev.end(signal.SIGKILL)
 
-    wait_until(lambda: not list(processes_of(mark)), "no process is left")
+    wait_until(lambda: not list(find_processes(mark)), "no process is left")
 
 
 def _is_over(session: dict[str, Any]) -> bool:
-    """Nothing changes any more: its answers may be compared."""
+    """Returns whether nothing changes any more, so that answers can be compared."""
     return not session["unresolved_instances"]
 
 
 def _in_console(text: str, session: str) -> object:
     (url,) = re.findall(r"console (http://\S+),", text)
-    with urllib.request.urlopen(f"{url}/api/sessions/{session}", timeout=20) as response:  # noqa: S310  # the console's
+    with urllib.request.urlopen(f"{url}/api/sessions/{session}", timeout=20) as response:  # noqa: S310  # the URL is the console's
         return json.load(response)
 
 

@@ -1,4 +1,4 @@
-"""The real Kafka of tests and of `triggers dev`: answers, is killed, comes back, leaves nothing."""
+"""The real Kafka of tests and of `triggers dev` answers, survives SIGKILL and leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ with running_broker() as address:
 
 @pytest.fixture
 def own_broker(broker: str) -> Iterator[Broker]:
-    """Not started; asks for the common one because the machine may be able to run none."""
+    """A broker that is not started. It depends on the shared one, because the machine may not be able to run any."""
     assert broker
-    own = new_broker()
-    yield own
-    own.stop()
+    unstarted = new_broker()
+    yield unstarted
+    unstarted.stop()
 
 
 def test_records_of_a_transaction_are_there_after_the_broker_was_killed(own_broker: Broker) -> None:
@@ -55,17 +55,17 @@ def test_records_of_a_transaction_are_there_after_the_broker_was_killed(own_brok
     wait_until(lambda: values() == [b"one", b"two"], "the broker has read its log, and both records are there")
 
 
-def test_a_broker_that_cannot_come_up_says_why(own_broker: Broker) -> None:
+def test_a_broker_that_cannot_start_says_why(own_broker: Broker) -> None:
     host, port = own_broker.address.split(":")
-    with socket.socket() as taken:
-        taken.bind((host, int(port)))
+    with socket.socket() as listener:
+        listener.bind((host, int(port)))
 
         with pytest.raises(BrokerUnavailable, match=r"(?i)already (in use|allocated)"):
             own_broker.start()
 
 
-def test_a_broker_goes_with_the_process_that_started_it(broker: str) -> None:
-    assert broker  # this machine can run one
+def test_a_broker_ends_with_the_process_that_started_it(broker: str) -> None:
+    assert broker  # the shared broker shows that this machine can run one
     command = [sys.executable, "-c", _HOLD_A_BROKER]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout is not None

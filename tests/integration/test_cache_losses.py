@@ -1,4 +1,4 @@
-"""A Redis cache that loses requests and answers: a call raises, or what it did is in the session."""
+"""A Redis cache loses requests and answers: a call raises, or its changes are in the session."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ DJANGO_REDIS_OPTIONS = {"SOCKET_TIMEOUT": 0.2, "CONNECTION_POOL_KWARGS": {"retry
 
 
 class QuietRedisCache(RedisCache):  # type: ignore[misc]  # Django is untyped
-    """As applications write it: a cache must not break a page."""
+    """A cache as applications write it, which hides errors so that they do not break a page."""
 
     def get(self, *args: Any, **options: Any) -> Any:  # noqa: ANN401  # as in Django
         try:
@@ -73,7 +73,7 @@ def relay(server: RedisServer) -> Iterator[LossyRelay]:
 
 
 @pytest.fixture(params=CACHES)
-def cache(request: pytest.FixtureRequest, relay: LossyRelay, django: None) -> Iterator[Any]:  # noqa: ARG001  # set up first
+def cache(request: pytest.FixtureRequest, relay: LossyRelay, django: None) -> Iterator[Any]:  # noqa: ARG001  # must be set up first
     kind, options = CACHES[request.param]
     made = kind(relay.url, {"OPTIONS": options, "TIMEOUT": None})
     yield made
@@ -81,7 +81,7 @@ def cache(request: pytest.FixtureRequest, relay: LossyRelay, django: None) -> It
 
 
 def fire(cache: object, uid: str, trigger: str) -> bool:
-    """Whether the call returned."""
+    """Fires a trigger and returns whether the call succeeded."""
     try:
         TriggerManager(CacheStorageBackend(uid, cache)).fire(trigger, {"n": 1})
     except RAISED:
@@ -91,7 +91,7 @@ def fire(cache: object, uid: str, trigger: str) -> bool:
 
 @pytest.mark.parametrize("loss", ["request", "answer"])
 @pytest.mark.parametrize("command", ["GET", "SET"])
-def test_what_is_lost_makes_the_call_fail_and_empties_no_session(
+def test_a_lost_request_or_answer_makes_the_call_fail_and_empties_no_session(
     cache: object,
     relay: LossyRelay,
     command: str,
@@ -114,7 +114,7 @@ def test_what_is_lost_makes_the_call_fail_and_empties_no_session(
     assert sorted(CacheStorageBackend(uid, cache).latest_kwargs) == ["opened", "paid"]
 
 
-def test_a_lost_answer_is_no_absent_session_for_whoever_only_looks(cache: object, relay: LossyRelay) -> None:
+def test_a_read_does_not_take_a_lost_answer_for_an_absent_session(cache: object, relay: LossyRelay) -> None:
     uid = uuid4().hex
     TriggerManager(CacheStorageBackend(uid, cache)).update_configuration(RULES)
 
@@ -123,7 +123,7 @@ def test_a_lost_answer_is_no_absent_session_for_whoever_only_looks(cache: object
         CacheStorageBackend(uid, cache).read()
 
 
-def test_a_new_session_begins_and_an_absent_one_is_absent(cache: object) -> None:
+def test_a_new_session_is_created_and_an_absent_one_stays_absent(cache: object) -> None:
     uid = uuid4().hex
     absent = CacheStorageBackend(uid, cache)
 
@@ -134,7 +134,7 @@ def test_a_new_session_begins_and_an_absent_one_is_absent(cache: object) -> None
 
 
 def test_a_replica_that_is_behind_is_not_read(server: RedisServer, tmp_path: Path) -> None:
-    """The second server never gets anything: the most stale replica there is."""
+    """The second server stays empty, as the most stale replica possible."""
     replica = RedisServer(tmp_path / "replica", durable=False)
     replica.start()
     try:
@@ -153,7 +153,7 @@ def test_a_replica_that_is_behind_is_not_read(server: RedisServer, tmp_path: Pat
 
 
 @pytest.mark.parametrize("kind", ["HerdClient", "ShardClient"])
-def test_a_client_that_is_not_safe_for_sessions_is_refused_by_name(server: RedisServer, kind: str) -> None:
+def test_a_client_that_is_not_safe_for_sessions_is_refused_and_named(server: RedisServer, kind: str) -> None:
     cache = DjangoRedisCache(server.url, {"OPTIONS": {"CLIENT_CLASS": f"django_redis.client.{kind}"}})
 
     with pytest.raises(NotSupported, match=f"CLIENT_CLASS {kind}"):
@@ -161,7 +161,7 @@ def test_a_client_that_is_not_safe_for_sessions_is_refused_by_name(server: Redis
 
 
 @pytest.mark.parametrize(("policy", "warnings"), [("allkeys-lru", 1), ("noeviction", 0)])
-def test_a_server_that_evicts_is_told_of_once(
+def test_a_server_that_may_evict_sessions_is_reported_once(
     tmp_path: Path,
     caplog: pytest.LogCaptureFixture,
     policy: str,

@@ -1,4 +1,4 @@
-"""Sessions in Django's cache on a real Redis: real processes, a real Celery worker."""
+"""Sessions in Django's cache on a real Redis, with real processes and a real Celery worker."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from tests.support.histories import CURATED, DATA, RANDOM, assert_reproduced, every
+from tests.support.histories import CURATED, DATA, RANDOM, assert_reproduced, sampling_step
 from tests.support.redis_server import RedisServer
 from tests.support.session_hammer import PAGES, assert_no_update_is_lost
 from tests.support.storage_driver import StorageDriver
@@ -38,7 +38,7 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(params=BACKENDS)
-def cache(request: pytest.FixtureRequest, redis_url: str, django: None) -> Iterator[object]:  # noqa: ARG001  # set up first
+def cache(request: pytest.FixtureRequest, redis_url: str, django: None) -> Iterator[object]:  # noqa: ARG001  # must be set up first
     module, name = BACKENDS[request.param]
     made = getattr(import_module(module), name)(redis_url, {})
     yield made
@@ -69,7 +69,7 @@ def test_recorded_histories_are_reproduced_through_redis(
     results = verify_files(
         [DATA / file],
         lambda: StorageDriver(lambda uid: CacheStorageBackend(prefix + uid, cache)),
-        every=every(name, file),
+        every=sampling_step(name, file),
     )
 
     assert_reproduced(name, file, results)
@@ -85,7 +85,7 @@ def test_a_lock_that_another_process_holds_can_be_refused_at_once(cache: object)
         assert other.has_lock
 
 
-def test_a_holder_whose_lock_has_ended_does_not_overwrite(cache: object) -> None:
+def test_a_holder_whose_lock_has_expired_does_not_overwrite(cache: object) -> None:
     late, other = CacheStorageBackend("slow", cache), CacheStorageBackend("slow", cache)
 
     with late.acquire_lock(ttl=0.05):
@@ -152,6 +152,6 @@ def statuses(uid: str, cache: object) -> dict[str, str]:
 
 
 def waited(instance: TaskInstance) -> None:
-    """The attempt began a cooldown after it was scheduled."""
+    """Returns whether the attempt started a cooldown after it was scheduled."""
     stamps = instance.metadata["timestamps"]
     assert (stamps["running"] - stamps["scheduled"]).total_seconds() >= 1

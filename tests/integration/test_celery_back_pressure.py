@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import msgspec
 import pytest
-from tests.support.commands import command, issue
+from tests.support.commands import issue_commands, make_command
 from tests.support.topic_reader import wait_until
 from tests.support.topic_setup import create_topics
 
@@ -20,12 +20,12 @@ pytestmark = pytest.mark.broker
 
 PREFETCH = 100
 AT_ONCE = 501
-"""One poll brings this many, however few have room."""
+"""A poll returns up to this many, even if there is room for fewer."""
 
 
 @pytest.fixture
 def reader(settings: Settings) -> Iterator[Reader]:
-    """The thread that a Celery worker reads commands with, and nobody who runs them."""
+    """The thread with which a Celery worker reads commands, without a pool to run them."""
     create_topics(settings)
     careful = msgspec.structs.replace(settings, celery_prefetch=PREFETCH)
     screening = Screening(ResultPublisher(careful), tasks=None)
@@ -35,29 +35,29 @@ def reader(settings: Settings) -> Iterator[Reader]:
 
 
 def most_in_hand(reader: Reader, commands: int) -> int:
-    """Finish one command after the other until none is left; how many waited in the worker at most."""
-    most = 0
+    """Finishes one command after the other. Returns the maximum number that waited in the worker."""
+    highest = 0
     for _ in range(commands):
         wait_until(lambda: bool(reader.ready), "another command")
-        most = max(most, len(reader.ready))
+        highest = max(highest, len(reader.ready))
         reader.settle(reader.ready.popleft())
-    return most
+    return highest
 
 
-def test_a_celery_worker_holds_no_more_commands_than_it_may(settings: Settings, reader: Reader) -> None:
-    issue(settings, [command("app.task", f"s{n}", 0) for n in range(5000)])
+def test_a_celery_worker_holds_no_more_commands_than_the_limit(settings: Settings, reader: Reader) -> None:
+    issue_commands(settings, [make_command("app.task", f"s{n}", 0) for n in range(5000)])
 
     reader.start()
 
     assert most_in_hand(reader, 5000) <= PREFETCH + AT_ONCE
 
 
-def test_a_celery_worker_holds_no_more_bytes_than_it_may(
+def test_a_celery_worker_holds_no_more_bytes_than_the_limit(
     settings: Settings, reader: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reading, "_MOST_BYTES", 100_000)
     large = {"page": {"text": "x" * 20_000}}
-    issue(settings, [command("app.task", f"s{n}", 0, kwargs=large) for n in range(1000)])
+    issue_commands(settings, [make_command("app.task", f"s{n}", 0, kwargs=large) for n in range(1000)])
 
     reader.start()
 

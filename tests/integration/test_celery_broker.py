@@ -1,4 +1,4 @@
-"""Apps that have a Celery broker of their own: beside Kafka, or, with the dispatcher, behind it."""
+"""Apps with their own Celery broker, beside Kafka or, with the dispatcher, behind it."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ import pytest
 from celery import Celery
 from redis import Redis
 from tests.support.celery_process import CeleryProcess, celery_worker, dispatcher
-from tests.support.commands import command, issue, issue_bytes, results, wait_for_results
-from tests.support.executors import lag
+from tests.support.commands import issue_bytes, issue_commands, make_command, read_results, wait_for_results
+from tests.support.executors import executors_lag
 from tests.support.redis_server import RedisServer
 from tests.support.topic_reader import read_topic, wait_until
 from tests.support.topic_setup import create_topics
@@ -34,7 +34,7 @@ TASKS = "tests.support.celery_tasks"
 
 @pytest.fixture
 def redis(tmp_path: Path) -> Iterator[RedisServer]:
-    """A Redis of its own for each test. A machine without one skips; in CI that is a failure."""
+    """A Redis for each test. Without one on the machine, the test is skipped, or fails in CI."""
     try:
         server = RedisServer(tmp_path / "redis")
     except FileNotFoundError as error:
@@ -47,11 +47,11 @@ def redis(tmp_path: Path) -> Iterator[RedisServer]:
 
 
 def _slow(seconds: float, number: int = 0) -> RunTask:
-    return command(f"{TASKS}.slow", "s1", number, kwargs={"page": {"seconds": seconds}})
+    return make_command(f"{TASKS}.slow", "s1", number, kwargs={"page": {"seconds": seconds}})
 
 
 def _failing(name: str, number: int = 0) -> RunTask:
-    return command(f"{TASKS}.{name}", "a/b c", number)
+    return make_command(f"{TASKS}.{name}", "a/b c", number)
 
 
 def _begun(worker: CeleryProcess) -> Counter[str]:
@@ -61,18 +61,18 @@ def _begun(worker: CeleryProcess) -> Counter[str]:
 def test_a_worker_with_a_broker_runs_both_its_tasks_and_ours(settings: Settings, redis: RedisServer) -> None:
     create_topics(settings)
     commands = {name: _failing(name) for name in ("retries", "sends", "echo", "raises", "rejects", "ignores")}
-    issue(settings, commands.values())
+    issue_commands(settings, commands.values())
 
     with celery_worker(settings, "-c2", TEST_BROKER_URL=redis.url) as worker:
-        found = wait_for_results(settings, commands.values(), worker)
+        results = wait_for_results(settings, commands.values(), worker)
         wait_until(lambda: "celery_tasks.quick[" in worker.log_text(), "the task that another one sent has run")
         assert worker.terminate() == 0
 
-    assert {name: len(found[one.id]) for name, one in commands.items()} == dict.fromkeys(commands, 1)
-    retried = found[commands["retries"].id][0]
+    assert {name: len(results[one.id]) for name, one in commands.items()} == dict.fromkeys(commands, 1)
+    retried = results[commands["retries"].id][0]
     assert isinstance(retried, TaskFinished), "Celery's own retry goes through the app's broker and reports its end"
     assert json.loads(retried.result) == {"retries": 1}
-    assert len(results(settings)) == len(commands), "the app's own tasks are none of our business"
+    assert len(read_results(settings)) == len(commands), "no result is reported for the app's own tasks"
 
 
 def test_a_revoked_task_fails_whether_it_waits_or_runs(settings: Settings, redis: RedisServer) -> None:
@@ -81,36 +81,38 @@ def test_a_revoked_task_fails_whether_it_waits_or_runs(settings: Settings, redis
     control = Celery(broker=redis.url, set_as_current=False).control
 
     with celery_worker(settings, "-c1", TEST_BROKER_URL=redis.url) as worker:
-        issue(settings, [running, waiting])
+        issue_commands(settings, [running, waiting])
         wait_until(lambda: len(_begun(worker)) == 1, "one of them runs")
         control.revoke(waiting.id)
         control.revoke(running.id, terminate=True, signal="SIGKILL")
-        found = wait_for_results(settings, [running, waiting], worker)
-        issue(settings, [last := _failing("echo")])
+        results = wait_for_results(settings, [running, waiting], worker)
+        issue_commands(settings, [last := _failing("echo")])
         wait_for_results(settings, [last], worker)
-        wait_until(lambda: lag(settings) == 0, "both are settled")
+        wait_until(lambda: executors_lag(settings) == 0, "both are settled")
 
     for one in (running, waiting):
-        failure = found[one.id][0]
+        failure = results[one.id][0]
         assert isinstance(failure, TaskFailed)
         assert failure.exception_type == "celery.exceptions.TaskRevokedError"
-        assert len(found[one.id]) == 1
+        assert len(results[one.id]) == 1
 
 
-def test_a_worker_whose_own_broker_is_killed_goes_on_when_it_is_back(settings: Settings, redis: RedisServer) -> None:
+def test_a_worker_whose_celery_broker_is_killed_continues_when_it_is_back(
+    settings: Settings, redis: RedisServer
+) -> None:
     create_topics(settings)
     commands = [_slow(0.05, n) for n in range(120)]
 
     with celery_worker(settings, "-c2", TEST_BROKER_URL=redis.url) as worker:
-        issue(settings, commands)
+        issue_commands(settings, commands)
         wait_until(lambda: len(_begun(worker)) > 20, "some have begun")
         redis.kill()
         wait_until(lambda: "Connection to broker lost" in worker.log_text(), "Celery has noticed")
         redis.start()
-        found = wait_for_results(settings, commands, worker)
+        results = wait_for_results(settings, commands, worker)
         assert worker.terminate() == 0
 
-    assert all(isinstance(found[one.id][0], TaskFinished) for one in commands)
+    assert all(isinstance(results[one.id][0], TaskFinished) for one in commands)
     assert sum(_begun(worker).values()) - len(commands) <= 4
 
 
@@ -120,52 +122,52 @@ def test_the_dispatcher_moves_commands_into_the_app_s_broker(settings: Settings,
         name: _failing(name)
         for name in ("raises", "rejects", "ignores", "exits_hard", "too_long", "echoo", "returns_object")
     }
-    good = [command(f"{TASKS}.echo", "a/b#1/2", n, depth=2, kwargs={"page": {"n": n}}) for n in range(50)]
-    other = command(f"{TASKS}.echo", "a/b", 99, using="threading")
-    classic = command("tests.Classic", "a/b", 1, kwargs={"page": {"do": "skip"}})
+    good = [make_command(f"{TASKS}.echo", "a/b#1/2", n, depth=2, kwargs={"page": {"n": n}}) for n in range(50)]
+    other = make_command(f"{TASKS}.echo", "a/b", 99, using="threading")
+    classic = make_command("tests.Classic", "a/b", 1, kwargs={"page": {"do": "skip"}})
     commands = [*failing.values(), *good, other, classic]
     issue_bytes(settings, b"garbage")
-    issue(settings, commands)
+    issue_commands(settings, commands)
 
     worker = celery_worker(settings, "-c2", TEST_BROKER_URL=redis.url, TEST_DISPATCHED="1")
     with dispatcher(settings, redis.url) as moving, worker:
-        found = wait_for_results(settings, commands, worker)
-        wait_until(lambda: lag(settings) == 0, "the lag is 0")
+        results = wait_for_results(settings, commands, worker)
+        wait_until(lambda: executors_lag(settings) == 0, "the lag is 0")
         assert moving.terminate() == 0
         assert worker.terminate() == 0
 
-    assert json.loads(_finished(found[good[7].id][0]).result)["kwargs"] == {"page": {"n": 7}}
-    assert {name: type(found[one.id][0]) for name, one in failing.items()} == dict.fromkeys(failing, TaskFailed)
-    reported = {name: len(found[one.id]) for name, one in failing.items()}
+    assert json.loads(_finished(results[good[7].id][0]).result)["kwargs"] == {"page": {"n": 7}}
+    assert {name: type(results[one.id][0]) for name, one in failing.items()} == dict.fromkeys(failing, TaskFailed)
+    reported = {name: len(results[one.id]) for name, one in failing.items()}
     assert reported.pop("too_long") <= 2, "Celery reports the limit, then the child that it has killed for it"
     assert set(reported.values()) == {1}
-    assert "TimeLimitExceeded" in str(found[failing["too_long"].id][0]), "the one that counts"
-    assert "threading" in str(found[other.id][0])
+    assert "TimeLimitExceeded" in str(results[failing["too_long"].id][0]), "the one that counts"
+    assert "threading" in str(results[other.id][0])
     assert len(read_topic(settings, names.dead_letters)) == 1
 
 
 def test_a_dispatcher_waits_for_its_broker_and_loses_nothing(settings: Settings, redis: RedisServer) -> None:
     create_topics(settings)
-    commands = [command(f"{TASKS}.echo", f"s{n}", n) for n in range(200)]
+    commands = [make_command(f"{TASKS}.echo", f"s{n}", n) for n in range(200)]
     redis.kill()
-    issue(settings, commands)
+    issue_commands(settings, commands)
 
     with dispatcher(settings, redis.url) as moving:
         wait_until(lambda: "the Celery broker is away" in moving.log_text(), "the dispatcher has noticed")
         redis.start()
-        wait_until(lambda: lag(settings) == 0, "all are in the broker")
+        wait_until(lambda: executors_lag(settings) == 0, "all are in the broker")
         with celery_worker(settings, "-c2", TEST_BROKER_URL=redis.url, TEST_DISPATCHED="1") as worker:
-            found = wait_for_results(settings, commands, worker)
+            results = wait_for_results(settings, commands, worker)
 
-    assert all(isinstance(found[one.id][0], TaskFinished) for one in commands)
+    assert all(isinstance(results[one.id][0], TaskFinished) for one in commands)
 
 
-def test_a_dispatcher_that_cannot_commit_dispatches_little_again(
+def test_a_dispatcher_that_cannot_commit_dispatches_few_commands_twice(
     settings: Settings, redis: RedisServer, own_broker: Broker
 ) -> None:
     settings = msgspec.structs.replace(settings, brokers=own_broker.address, celery_session_timeout_s=6.0)
     create_topics(settings)
-    issue(settings, [command(f"{TASKS}.echo", f"s{n}", n) for n in range(3000)])
+    issue_commands(settings, [make_command(f"{TASKS}.echo", f"s{n}", n) for n in range(3000)])
     queue = Redis.from_url(redis.url)
     redis.kill()
 
@@ -173,11 +175,11 @@ def test_a_dispatcher_that_cannot_commit_dispatches_little_again(
         wait_until(lambda: "the Celery broker is away" in moving.log_text(), "it holds commands")
         own_broker.kill()
         redis.start()
-        time.sleep(5)  # in which it could dispatch all that it holds
+        time.sleep(5)  # enough time to dispatch all that it holds
         assert queue.llen("celery") <= 500
 
         own_broker.start()
-        wait_until(lambda: lag(settings) == 0, "all are in the broker")
+        wait_until(lambda: executors_lag(settings) == 0, "all are in the broker")
         assert 3000 <= queue.llen("celery") <= 3500
 
 

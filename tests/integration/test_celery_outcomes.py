@@ -1,4 +1,4 @@
-"""Every way in which a task can end becomes exactly one outcome, in every pool, and the worker lives on."""
+"""Every way in which a task can end becomes exactly one outcome, in every pool, and does not end the worker."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from tests.support.celery_process import celery_worker
-from tests.support.commands import Results, command, events, issue, wait_for_results
+from tests.support.commands import Results, issue_commands, make_command, read_events, wait_for_results
 from tests.support.topic_setup import create_topics
 
 from triggers.core.commands import RunTask
@@ -36,7 +36,7 @@ FAILURES = {
     "echoo": ("celery.exceptions.NotRegistered", f"did you mean '{TASKS}.echo'?"),
     "plain": ("builtins.TypeError", "unexpected keyword argument 'other'"),
 }
-"""Task -> class and part of the traceback, in every pool."""
+"""Task -> class and part of the traceback, the same in every pool."""
 FAILURES_OF_CHILDREN = {
     "too_long_softly": ("billiard.exceptions.SoftTimeLimitExceeded", "SoftTimeLimitExceeded"),
     "too_long": ("billiard.exceptions.TimeLimitExceeded", "TimeLimitExceeded"),
@@ -44,7 +44,7 @@ FAILURES_OF_CHILDREN = {
     "crashes": ("billiard.exceptions.WorkerLostError", "SIGSEGV"),
     "kills_itself": ("billiard.exceptions.WorkerLostError", "SIGKILL"),
 }
-"""Only a pool of processes survives these."""
+"""Tasks that only a pool of processes survives."""
 CLASSIC = {
     "nothing": {"do": "return"},
     "mapping": {"do": "return", "returns": {"subjectId": 42}},
@@ -57,8 +57,8 @@ CLASSIC = {
 }
 
 
-def _named(name: str, number: int = 0, **fields: Any) -> RunTask:  # noqa: ANN401  # of RunTask
-    return command(f"{TASKS}.{name}", ODD_SESSION, number, **fields)
+def _named(name: str, number: int = 0, **fields: Any) -> RunTask:  # noqa: ANN401  # fields of RunTask
+    return make_command(f"{TASKS}.{name}", ODD_SESSION, number, **fields)
 
 
 def _commands(*, children: bool) -> dict[str, RunTask]:
@@ -69,7 +69,7 @@ def _commands(*, children: bool) -> dict[str, RunTask]:
         for n, value in enumerate([None, 0, [], {"a": 1}, [7], "text"], start=1)
     }
     classic = {
-        f"classic {name}": command("tests.Classic", ODD_SESSION, n, kwargs={"page": page})
+        f"classic {name}": make_command("tests.Classic", ODD_SESSION, n, kwargs={"page": page})
         for n, (name, page) in enumerate(CLASSIC.items())
     }
     others = {
@@ -77,7 +77,7 @@ def _commands(*, children: bool) -> dict[str, RunTask]:
         "echo": _named("echo", attempt=3, depth=2, kwargs=PAGE, using="celery"),
         "ignores_result": _named("ignores_result"),
         "runner": _named("echo", 1, using="threading"),
-        "exhausted": command("tests.Classic", ODD_SESSION, 99, depth=2, kwargs={"page": {"do": "retry"}}),
+        "exhausted": make_command("tests.Classic", ODD_SESSION, 99, depth=2, kwargs={"page": {"do": "retry"}}),
     }
     return failing | plain | classic | others
 
@@ -96,49 +96,49 @@ def test_every_end_of_a_task_is_one_outcome(
 ) -> None:
     create_topics(settings)
     commands = _commands(children="prefork" in options[0])
-    issue(settings, commands.values())
+    issue_commands(settings, commands.values())
 
     with celery_worker(settings, *options, **environment) as worker:
-        found = wait_for_results(settings, commands.values(), worker)
-        issue(settings, [last := _named("quick")])
-        found = wait_for_results(settings, [last], worker)
+        results = wait_for_results(settings, commands.values(), worker)
+        issue_commands(settings, [last := _named("quick")])
+        results = wait_for_results(settings, [last], worker)
         code = worker.terminate()
 
     assert code == 0
-    assert {name: len(found[one.id]) for name, one in commands.items() if len(found[one.id]) != 1} == {}
-    _check_failures(commands, found)
-    _check_plain(commands, found)
-    _check_classic(commands, found)
+    assert {name: len(results[one.id]) for name, one in commands.items() if len(results[one.id]) != 1} == {}
+    _check_failures(commands, results)
+    _check_plain(commands, results)
+    _check_classic(commands, results)
     _check_starts(settings, commands)
 
 
-def _check_failures(commands: dict[str, RunTask], found: Results) -> None:
+def _check_failures(commands: dict[str, RunTask], results: Results) -> None:
     for name, (kind, text) in (FAILURES | FAILURES_OF_CHILDREN).items():
         if name in commands:
-            event = _failure(found, commands[name])
+            event = _failure(results, commands[name])
             assert event.exception_type == kind, name
             assert text in event.exception_info, name
             assert "Traceback" in event.exception_info or name in {"too_long", "echoo", "returns_large"}, name
-    assert json.loads(_failure(found, commands["raises"]).exception_context)["page"] == 7
-    assert "lock" in json.loads(_failure(found, commands["raises_unpicklable"]).exception_context)
-    assert "threading" in _failure(found, commands["runner"]).exception_info
-    assert "3" in _failure(found, commands["exits"]).exception_info
+    assert json.loads(_failure(results, commands["raises"]).exception_context)["page"] == 7
+    assert "lock" in json.loads(_failure(results, commands["raises_unpicklable"]).exception_context)
+    assert "threading" in _failure(results, commands["runner"]).exception_info
+    assert "3" in _failure(results, commands["exits"]).exception_info
 
 
-def _check_plain(commands: dict[str, RunTask], found: Results) -> None:
+def _check_plain(commands: dict[str, RunTask], results: Results) -> None:
     expected = {"None": {}, "0": {}, "[]": {}, "{'a': 1}": {"a": 1}, "[7]": {"result": [7]}, "text": {"result": "text"}}
-    assert {name: _result(found, commands[f"plain {name}"]) for name in expected} == expected
-    assert _result(found, commands["ignores_result"]) == {"n": 1}
+    assert {name: _result(results, commands[f"plain {name}"]) for name in expected} == expected
+    assert _result(results, commands["ignores_result"]) == {"n": 1}
     echo = commands["echo"]
-    assert _result(found, echo) == {"kwargs": PAGE, "id": echo.id, "session": ODD_SESSION, "attempt": 3}
+    assert _result(results, echo) == {"kwargs": PAGE, "id": echo.id, "session": ODD_SESSION, "attempt": 3}
 
 
-def _check_classic(commands: dict[str, RunTask], found: Results) -> None:
-    def classic(name: str) -> Any:  # noqa: ANN401  # whichever event the test expects
-        return found[commands[name if name == "exhausted" else f"classic {name}"].id][0]
+def _check_classic(commands: dict[str, RunTask], results: Results) -> None:
+    def classic(name: str) -> Any:  # noqa: ANN401  # any event that the test expects
+        return results[commands[name if name == "exhausted" else f"classic {name}"].id][0]
 
-    assert _result(found, commands["classic nothing"]) == {}
-    assert _result(found, commands["classic mapping"]) == {"subjectId": 42}
+    assert _result(results, commands["classic nothing"]) == {}
+    assert _result(results, commands["classic mapping"]) == {"subjectId": 42}
     assert classic("mapping").log_level == 30
     assert json.loads(classic("list").exception_context) == {"actual_result": [1]}
     assert classic("list").exception_type == "builtins.ValueError"
@@ -163,30 +163,30 @@ def _check_retry(event: TaskRetried) -> None:
 
 
 def _check_starts(settings: Settings, commands: dict[str, RunTask]) -> None:
-    """Whatever ran was announced before its result, and a task may fire."""
-    seen: set[str] = set()
+    """Checks that every run is announced before its result."""
+    started: set[str] = set()
     fired = []
-    for session, event in events(settings):
+    for session, event in read_events(settings):
         if isinstance(event, TaskStarted):
-            seen.add(f"{session}/{event.instance}/{event.attempt}")
+            started.add(f"{session}/{event.instance}/{event.attempt}")
         elif isinstance(event, TriggerFired):
             fired.append(event.trigger)
         elif isinstance(event, TaskFinished):
-            assert f"{session}/{event.instance}/{event.attempt}" in seen
+            assert f"{session}/{event.instance}/{event.attempt}" in started
     never = {"echoo", "runner"}
-    at_once = {"crashes", "exits", "exits_hard", "kills_itself"}  # the process may be gone before its announcement
-    assert {name for name, one in commands.items() if one.id not in seen} - at_once == never
+    at_once = {"crashes", "exits", "exits_hard", "kills_itself"}  # the process may end before it announces the run
+    assert {name for name, one in commands.items() if one.id not in started} - at_once == never
     assert fired == ["fired"]
 
 
-def _failure(found: Results, one: RunTask) -> TaskFailed:
-    event = found[one.id][0]
+def _failure(results: Results, one: RunTask) -> TaskFailed:
+    event = results[one.id][0]
     assert isinstance(event, TaskFailed), event
     return event
 
 
-def _result(found: Results, one: RunTask) -> object:
-    event = found[one.id][0]
+def _result(results: Results, one: RunTask) -> object:
+    event = results[one.id][0]
     assert isinstance(event, TaskFinished), event
     result: object = json.loads(event.result)
     return result

@@ -1,4 +1,4 @@
-"""The suite for runners, on the runner that most applications use: real workers, a real Redis."""
+"""The suite for runners with the runner that most applications use, with real workers and a real Redis."""
 
 from __future__ import annotations
 
@@ -23,13 +23,17 @@ ALIAS = "django"
 
 
 @pytest.fixture(scope="class")
-def worker(tmp_path_factory: pytest.TempPathFactory, django: None) -> Iterator[None]:  # noqa: ARG001  # set up first
-    """A Redis, a Celery worker on it, and this process's Celery and Django set up for both."""
+def worker(tmp_path_factory: pytest.TempPathFactory, django: None) -> Iterator[None]:  # noqa: ARG001  # must be set up first
+    """A Redis and a Celery worker, for which Celery and Django of this process are set up."""
     server, queue = RedisServer(tmp_path_factory.mktemp("redis"), durable=False), uuid4().hex
     server.start()
-    own = {"DJANGO_SETTINGS_MODULE": "tests.support.django_settings", "TEST_QUEUE": queue, "PYTHONPATH": str(ROOT)}
+    variables = {
+        "DJANGO_SETTINGS_MODULE": "tests.support.django_settings",
+        "TEST_QUEUE": queue,
+        "PYTHONPATH": str(ROOT),
+    }
     command = [sys.executable, "-m", "celery", "-A", "tests.support.runner_app", "worker", "-c", "1", "-l", "error"]
-    process = subprocess.Popen(command, env=os.environ | own | {"TEST_REDIS_URL": server.url}, cwd=ROOT)
+    process = subprocess.Popen(command, env=os.environ | variables | {"TEST_REDIS_URL": server.url}, cwd=ROOT)
     before = current_app._get_current_object()
     Celery("suite", broker=server.url, task_default_queue=queue).set_current()
     caches.settings[ALIAS] = {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": server.url}

@@ -1,4 +1,4 @@
-"""A short fault campaign, as CI runs it; `make chaos` runs the long ones."""
+"""The short fault campaigns of CI. `make chaos` runs long ones."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.broker, pytest.mark.usefixtures("broker"), pytest.mark
 
 
 def campaign(folder: Path, *options: str, faults: Sequence[str]) -> dict[str, Any]:
-    """Run a campaign; its report."""
+    """Runs a campaign and returns its report."""
     chosen = [*options, "--agents=2", "--no-census", f"--folder={folder}", "--json"]
     command = [sys.executable, "-m", "tests.chaos", *chosen, *(f"--fault={name}" for name in faults)]
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -32,14 +32,14 @@ def campaign(folder: Path, *options: str, faults: Sequence[str]) -> dict[str, An
     return report
 
 
-def test_a_short_fault_campaign_loses_nothing_and_gets_nothing_wrong(tmp_path: Path) -> None:
+def test_a_short_fault_campaign_finds_nothing_lost_or_wrong(tmp_path: Path) -> None:
     report = campaign(tmp_path / "report", "--seed=7", "--duration=15", "--rate=60", faults=PROCESS_FAULTS)
 
     assert report["commands"] > 300
     assert sum(report["faults"].values()) >= 3
 
 
-def test_late_answers_and_members_that_come_and_go_lose_nothing_of_a_thousand_events_a_second(tmp_path: Path) -> None:
+def test_late_answers_and_members_that_come_and_go_lose_none_of_a_thousand_events_per_second(tmp_path: Path) -> None:
     report = campaign(
         tmp_path / "report", "--seed=8", "--duration=14", "--rate=20", "--light=1000", faults=GROUP_FAULTS
     )

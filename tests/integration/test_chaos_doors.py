@@ -1,4 +1,4 @@
-"""The doors of a campaign in front of a real broker: they hold back, or lose, the answers that are meant, no others."""
+"""A campaign's doors in front of a real broker delay or lose the chosen answers and no others."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Front:
         self.address = brokers.addresses_behind("front")
 
     def seconds_to_look_up_the_end(self, client: str) -> float:
-        """How long a ListOffsets takes, of a client that is connected."""
+        """Returns the duration of a ListOffsets of a connected client."""
         consumer = Consumer({"bootstrap.servers": self.address, "group.id": "g", "client.id": client})
         try:
             fetch_end(consumer, TopicPartition(TOPIC, 0))
@@ -44,7 +44,7 @@ class Front:
             consumer.close()
 
     def read_back(self) -> list[bytes]:
-        """All values of the topic, past the door."""
+        """Reads all values of the topic, without the door."""
         return [m.value() or b"" for m in stream_topic(Settings(brokers=self.brokers.addresses), TOPIC)]
 
 
@@ -69,7 +69,7 @@ def topic(front: Front) -> Iterator[None]:
 
 
 def publish(front: Front, values: list[bytes], **options: str | int | bool) -> list[str]:
-    """Publish through the door; the errors."""
+    """Publishes through the door and returns the errors."""
     errors: list[str] = []
     producer = Producer({"bootstrap.servers": front.address, "linger.ms": 5, **options})
 
@@ -84,7 +84,7 @@ def publish(front: Front, values: list[bytes], **options: str | int | bool) -> l
     return errors
 
 
-def test_nothing_is_disturbed_while_no_answer_is_held_back(front: Front) -> None:
+def test_a_door_without_a_fault_changes_nothing(front: Front) -> None:
     values = [b"%d" % n for n in range(RECORDS)]
 
     began = time.process_time()
@@ -95,13 +95,14 @@ def test_nothing_is_disturbed_while_no_answer_is_held_back(front: Front) -> None
     assert RECORDS / (time.process_time() - began) > 5_000, "records in a second of CPU, each through the door twice"
 
 
-def test_answers_of_one_kind_are_late_for_the_clients_that_are_meant(front: Front) -> None:
+def test_answers_of_one_kind_are_late_for_the_chosen_clients(front: Front) -> None:
     front.door.answers = Answers(apis=frozenset({Api.LIST_OFFSETS}), client=b"@", delay_s=LATE_S)
     before = front.door.late["ListOffsets"]
 
     assert front.seconds_to_look_up_the_end("worker@1") >= LATE_S / 2
     front.seconds_to_look_up_the_end("another")
-    assert front.door.late["ListOffsets"] == before + 2 * 2  # the first and the last offset, twice; none of another
+    # the first and the last offset are looked up twice
+    assert front.door.late["ListOffsets"] == before + 2 * 2
     assert set(front.door.late) == {"ListOffsets"}
 
 
@@ -114,7 +115,7 @@ def test_a_request_whose_answer_is_lost_was_executed(front: Front) -> None:
     assert front.read_back() == [b"once"]
 
 
-def test_an_idempotent_producer_repeats_what_nobody_answered_and_it_is_there_once(front: Front) -> None:
+def test_an_idempotent_producer_resends_unanswered_records_and_each_is_there_once(front: Front) -> None:
     front.door.answers = Answers(apis=frozenset({Api.PRODUCE}), loss=0.3)
     before, values = front.door.lost["Produce"], [b"%d" % n for n in range(2_000)]
 

@@ -1,4 +1,4 @@
-"""The command line against real workers: what is printed, and the exit codes."""
+"""The output and the exit codes of the command line, against real workers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ RULES = {"t_import": {"after": ["page", "complete"], "run": "app.tasks.import"}}
 
 @pytest.fixture
 def installation(settings: Settings) -> Iterator[Settings]:
-    """Topics and one worker."""
+    """Topics and a worker."""
     assert run(settings, "topics", "create", "--partitions", "2").returncode == 0
     with WorkerProcess(settings, "cli") as worker:
         worker.wait_ready()
@@ -35,15 +35,15 @@ def _place(fired: dict[str, object]) -> str:
 
 
 def _report(settings: Settings, session: str, **event: object) -> None:
-    """What a Celery worker would."""
+    """Reports a result as a Celery worker does."""
     producer = Producer({"bootstrap.servers": settings.brokers, "partitioner": "murmur2_random"})
     producer.produce(Topology(settings.namespace).events, json.dumps(event).encode(), session.encode())
     assert producer.flush(20) == 0
 
 
 def _status(settings: Settings, session: str, instance: str) -> str:
-    found = run_json(settings, "show", session)["instances"]
-    return str(next((one["status"] for one in found if one["name"] == instance), "missing"))
+    instances = run_json(settings, "show", session)["instances"]
+    return str(next((one["status"] for one in instances if one["name"] == instance), "missing"))
 
 
 def test_topics_are_made_once_and_checked(settings: Settings) -> None:
@@ -94,8 +94,8 @@ def test_a_failed_instance_is_replayed_and_then_skipped(installation: Settings) 
 def test_a_graph_shows_what_caused_each_run(installation: Settings) -> None:
     settings = installation
     run_json(settings, "configure", "q-1", json.dumps(RULES | {"t_mail": {"after": ["t_import"], "run": "app.mail"}}))
-    places = [_place(run_json(settings, "fire", "q-1", trigger)) for trigger in ("page", "complete")]
-    run_json(settings, "show", "q-1", "--after", places[-1])
+    coordinates = [_place(run_json(settings, "fire", "q-1", trigger)) for trigger in ("page", "complete")]
+    run_json(settings, "show", "q-1", "--after", coordinates[-1])
     _report(settings, "q-1", type="failed", instance="t_import#0", attempt=1, exception_type="builtins.ValueError")
     wait_until(lambda: _status(settings, "q-1", "t_import#0") == "failed", "it has failed")
     run_json(settings, "replay", "q-1", "t_import#0")
@@ -108,11 +108,11 @@ def test_a_graph_shows_what_caused_each_run(installation: Settings) -> None:
     assert [(one["by"], one["instance"]) for one in replay["causes"]] == [("parent", "t_import#0"), ("operator", None)]
     whats = ["page fired", "complete fired", "an operator replayed t_import#0"]
     assert [event["what"] for event in mail["roots"]] == whats
-    assert [str(event["offset"]) for event in mail["roots"]][:2] == [place.split("/")[1] for place in places]
+    assert [str(event["offset"]) for event in mail["roots"]][:2] == [pair.split("/")[1] for pair in coordinates]
     assert run(settings, "graph", "--session", "q-1", "--format", "svg").stdout.count("<polygon") == 1
 
 
-def test_what_cannot_be_done_is_one_line_and_an_exit_code(installation: Settings) -> None:
+def test_an_error_is_one_line_and_an_exit_code(installation: Settings) -> None:
     settings = installation
     fired = run_json(settings, "fire", "s1", "page")
     run_json(settings, "show", "s1", "--after", _place(fired))

@@ -1,4 +1,4 @@
-"""`triggers export` and `triggers fire --from`: a log out of one installation and into another."""
+"""`triggers export` and `triggers fire --from` move a log from one installation to another."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def run(settings: Settings, *arguments: str) -> str:
 
 
 def events_of(exported: str) -> dict[str, list[object]]:
-    """Events by session, without what belongs to the log that they stand on: offsets and times of recording."""
+    """Returns the events by session, without offsets and timestamps, which belong to the log."""
     sessions: dict[str, list[object]] = {}
     for line in exported.splitlines():
         event = json.loads(line)

@@ -1,4 +1,4 @@
-"""Dead letters on a real Kafka: listing, showing, redriving."""
+"""Dead letters on a real Kafka are listed, shown and redriven."""
 
 from __future__ import annotations
 
@@ -23,8 +23,14 @@ def letters(settings: Settings) -> DeadLetters:
 
 
 def letter_of(settings: Settings, reason: str = "bad json", **fields: object) -> DeadLetter:
-    given = {"topic": Topology(settings.namespace).events, "partition": 1, "offset": 2, "time": 3, "key": b"s"} | fields
-    return DeadLetter(reason=reason, **given)  # type: ignore[arg-type]  # overridden by name
+    values = {
+        "topic": Topology(settings.namespace).events,
+        "partition": 1,
+        "offset": 2,
+        "time": 3,
+        "key": b"s",
+    } | fields
+    return DeadLetter(reason=reason, **values)  # type: ignore[arg-type]  # overridden by name
 
 
 def bury(settings: Settings, *values: bytes, partition: int = 1) -> None:
@@ -46,7 +52,7 @@ def test_the_newest_are_listed_and_can_be_filtered_by_reason(settings: Settings,
     assert [s.letter.offset for s in letters.newest(reason="bad json")] == [0, 2, 4]
 
 
-def test_one_is_shown_by_its_place(settings: Settings, letters: DeadLetters) -> None:
+def test_a_dead_letter_is_shown_by_its_coordinates(settings: Settings, letters: DeadLetters) -> None:
     buried = [letter_of(settings, offset=n) for n in range(3)]
     bury(settings, *map(encode_dead_letter, buried))
 
@@ -56,7 +62,7 @@ def test_one_is_shown_by_its_place(settings: Settings, letters: DeadLetters) -> 
             letters.get(partition, offset)
 
 
-def test_a_record_that_is_no_dead_letter_hides_none(settings: Settings, letters: DeadLetters) -> None:
+def test_a_record_that_is_not_a_dead_letter_hides_no_dead_letter(settings: Settings, letters: DeadLetters) -> None:
     bury(settings, b"garbage", encode_dead_letter(letter_of(settings)))
 
     assert len(letters.newest()) == 1
@@ -75,15 +81,15 @@ def test_a_redriven_record_is_the_original_byte_for_byte_and_counts_its_redrives
 
     starts = dict.fromkeys(range(settings.partitions), 0)
     messages = read_range(settings, Topology(settings.namespace).events, starts)
-    found = {(m.partition(), m.offset()): (m.key(), m.value(), m.headers()) for m in messages}
+    records = {(m.partition(), m.offset()): (m.key(), m.value(), m.headers()) for m in messages}
     assert first.partition == partition_of(b"session \xff", settings.partitions)
-    assert found == {
+    assert records == {
         first: (b"session \xff", b"\xff{", [("h", b"\0"), ("h", None), (REDRIVES, b"1")]),
         second: (b"s", b"", [("h", b"\0"), (REDRIVES, b"2")]),
     }
 
 
-def test_what_has_no_value_is_redriven_without_one(settings: Settings, letters: DeadLetters) -> None:
+def test_a_record_without_a_value_is_redriven_without_one(settings: Settings, letters: DeadLetters) -> None:
     letters.redrive(letter_of(settings, key=None, value=None))
 
     [message] = read_range(settings, Topology(settings.namespace).events, dict.fromkeys(range(settings.partitions), 0))

@@ -1,4 +1,4 @@
-"""Finding the owner of a session by the consumer group of a real Kafka."""
+"""The owner of a session is found by the consumer group of a real Kafka."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ def test_a_session_is_owned_by_the_member_that_has_its_partition(settings: Setti
     with member(settings, "a-0@http://10.0.0.1:6066") as first, member(settings, "b-0@https://b:1/x") as second:
         poll_until(lambda: len(first.assignment()) == len(second.assignment()) == 2, first, second)
 
-        urls = {place.partition: "http://10.0.0.1:6066" for place in first.assignment()}
-        urls |= {place.partition: "https://b:1/x" for place in second.assignment()}
+        urls = {partition.partition: "http://10.0.0.1:6066" for partition in first.assignment()}
+        urls |= {partition.partition: "https://b:1/x" for partition in second.assignment()}
         for uid in ("s1", "ü", "x" * 1024):
             assert owners.partition(uid) == partition_of(uid.encode(), settings.partitions)
             assert owners.url(owners.partition(uid)) == urls[owners.partition(uid)]
@@ -74,7 +74,7 @@ def test_owners_are_remembered_until_they_are_forgotten(settings: Settings) -> N
         owners.url(0)
 
 
-def test_a_group_that_never_was_has_no_owners(settings: Settings) -> None:
+def test_a_group_that_never_existed_has_no_owners(settings: Settings) -> None:
     create_topics(settings)
 
     with pytest.raises(OwnerUnavailable, match="partition 3 has no owner"):
@@ -86,7 +86,7 @@ def test_without_topics_there_is_nothing_to_own(settings: Settings) -> None:
         Owners(settings).partition("s1")
 
 
-def test_without_a_broker_nobody_knows(settings: Settings) -> None:
+def test_without_a_broker_the_owner_is_unknown(settings: Settings) -> None:
     alone = structs.replace(settings, brokers="127.0.0.1:1", read_timeout_s=0.5)
 
     with pytest.raises(BrokerUnavailable, match=r"127\.0\.0\.1:1"):

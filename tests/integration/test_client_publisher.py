@@ -1,4 +1,4 @@
-"""Publishing to a real Kafka: where records land, what fails, threads and forks."""
+"""Publishing to a real Kafka: partitions and coordinates, errors, threads and forks."""
 
 from __future__ import annotations
 
@@ -71,20 +71,20 @@ def test_many_events_are_published_in_order_and_reported_in_order(topics: Settin
 
 
 def test_publishing_many_reads_no_further_ahead_than_may_be_in_flight(publisher: KafkaPublisher) -> None:
-    taken = []
+    numbers = []
 
     def events() -> Iterator[tuple[str, TriggerFired]]:
         for n in range(100):
-            taken.append(n)
+            numbers.append(n)
             yield "s", FIRED
 
     reports = publisher.publish_many(events(), in_flight=10)
     next(reports)
 
-    assert len(taken) <= 11
+    assert len(numbers) <= 11
 
 
-def test_a_payload_above_the_limit_never_leaves(topics: Settings, publisher: KafkaPublisher) -> None:
+def test_a_payload_above_the_limit_is_never_published(topics: Settings, publisher: KafkaPublisher) -> None:
     with pytest.raises(TooLarge, match="max_payload_bytes"):
         publisher.publish("s", structs.replace(FIRED, kwargs=b"x" * (topics.max_payload_bytes + 1)))
 
@@ -102,13 +102,15 @@ def test_a_payload_of_the_largest_size_fits_the_topic(topics: Settings, publishe
 
 def test_a_record_that_the_topic_refuses_is_too_large(topics: Settings) -> None:
     generous = structs.replace(topics, max_payload_bytes=5_000_000)
-    noise = os.urandom(2_000_000)  # compression must not make it fit
+    noise = os.urandom(2_000_000)  # random, so that compression does not make it fit
 
     with pytest.raises(TooLarge, match=r"max\.message\.bytes"):
         KafkaPublisher(generous).publish("s", structs.replace(FIRED, kwargs=noise))
 
 
-def test_without_a_topic_the_error_says_how_to_make_it_and_afterwards_publishing_works(settings: Settings) -> None:
+def test_the_error_for_a_missing_topic_says_how_to_create_it_and_publishing_works_afterwards(
+    settings: Settings,
+) -> None:
     publisher = KafkaPublisher(settings)
 
     with pytest.raises(BrokerUnavailable, match="triggers topics create"):
@@ -158,7 +160,7 @@ sys.exit(max(codes))
 """
 
 
-def test_a_publisher_made_before_a_fork_works_on_both_sides_and_lets_the_child_go(topics: Settings) -> None:
+def test_a_publisher_made_before_a_fork_works_in_parent_and_child_and_lets_the_child_exit(topics: Settings) -> None:
     command = [sys.executable, "-W", "ignore", "-c", FORKING, topics.brokers, topics.namespace]
 
     finished = subprocess.run(command, timeout=120, check=False, capture_output=True, text=True)
@@ -168,7 +170,7 @@ def test_a_publisher_made_before_a_fork_works_on_both_sides_and_lets_the_child_g
     assert keys == ["child-0", "child-1", "child-2", "parent", "parent"]
 
 
-def test_a_broker_that_is_away_is_unavailable_after_the_publish_timeout(settings: Settings) -> None:
+def test_an_unreachable_broker_is_reported_after_the_publish_timeout(settings: Settings) -> None:
     nobody = structs.replace(settings, brokers="127.0.0.1:1", publish_timeout_s=1.0)
 
     with pytest.raises(BrokerUnavailable, match=r"127\.0\.0\.1:1"):

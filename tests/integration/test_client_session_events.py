@@ -1,4 +1,4 @@
-"""Events read back from a real Kafka: what they fold to is the session that the worker has."""
+"""Events that are read from a real Kafka fold to the session that the worker has."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def worker(settings: Settings) -> Iterator[WorkerProcess]:
 
 
 def published(settings: Settings, sessions: int = 20) -> list[str]:
-    """Sessions of a dozen events, one of them with a dead letter, one with an event on a wrong partition."""
+    """Publishes sessions of a dozen events. One has a dead letter, another one an event on a wrong partition."""
     application = Application(settings)
     for uid, event in interleaved(sessions, pages=9):
         application.fire(uid, event)
@@ -93,7 +93,7 @@ def test_without_a_worker_the_partition_is_read(settings: Settings) -> None:
         source.of("s3")
 
 
-def test_an_event_with_a_header_whose_name_is_no_text_is_left_out_of_a_scan(settings: Settings) -> None:
+def test_a_scan_leaves_out_an_event_with_a_header_whose_name_is_not_utf8(settings: Settings) -> None:
     create_topics(settings)
     partition = partition_of(b"s1", settings.partitions)
     send_bad_header(settings, Topology(settings.namespace).events, "s1", '{"trigger": "bad"}', partition)
@@ -107,13 +107,13 @@ def test_an_event_with_a_header_whose_name_is_no_text_is_left_out_of_a_scan(sett
 
 
 @pytest.mark.usefixtures("worker")
-def test_a_session_that_nobody_knows_is_not_found(settings: Settings) -> None:
+def test_an_unknown_session_is_not_found(settings: Settings) -> None:
     with pytest.raises(SessionNotFound, match="nobody"):
         SessionEvents(settings).of("nobody")
 
 
 class KnownPlaces(SessionReader):
-    """An index that a test makes up."""
+    """A storage with an event index that the test chooses."""
 
     def __init__(self, settings: Settings, places: EventPlaces) -> None:
         super().__init__(settings)

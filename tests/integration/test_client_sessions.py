@@ -1,4 +1,4 @@
-"""The manager on the stream: a real Kafka, real workers, reads that see the caller's writes."""
+"""The manager on the stream, with a real Kafka and real workers. Reads see the caller's writes."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ RULES: dict[str, dict[str, object]] = {"t_import": {"after": ["page"], "andEvery
 
 @pytest.fixture
 def patient(settings: Settings) -> Settings:
-    """Reads may outlast a worker's death; its partitions move after the session timeout."""
+    """Settings with a read timeout above the session timeout, so that a read outlasts the death of a worker."""
     create_topics(settings)
     return structs.replace(settings, read_timeout_s=90.0)
 
@@ -53,7 +53,7 @@ def test_a_read_sees_everything_its_storage_wrote(patient: Settings) -> None:
 
 
 @pytest.mark.usefixtures("worker")
-def test_a_failed_instance_is_replayed_once_and_skipped_never(patient: Settings) -> None:
+def test_a_failed_instance_is_replayed_once_and_cannot_be_skipped_afterwards(patient: Settings) -> None:
     manager = manager_of(patient, "s1")
     manager.update_configuration(RULES)
     manager.fire("page", {"page": 1})
@@ -74,7 +74,7 @@ def test_a_failed_instance_is_replayed_once_and_skipped_never(patient: Settings)
 
 @pytest.mark.usefixtures("worker")
 @pytest.mark.parametrize("uid", ["applicant:7/ü", "a b%2F+?&#", "x" * 1024])
-def test_odd_uids_are_sessions_like_any_other(patient: Settings, uid: str) -> None:
+def test_odd_uids_work_like_any_other(patient: Settings, uid: str) -> None:
     manager = manager_of(patient, uid)
     with pytest.raises(SessionNotFound):
         manager.storage.read()

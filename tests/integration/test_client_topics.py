@@ -1,4 +1,4 @@
-"""Topics of a real Kafka: making them, finding what is wrong, counting lag."""
+"""Topics of a real Kafka are created and checked, and their lag is counted."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_a_topic_that_an_unclean_leader_could_cut_is_reported_with_the_reason_an
     assert problem.fix.endswith(f"--entity-name {events} --add-config unclean.leader.election.enable=false")
 
 
-def test_more_than_is_needed_is_no_problem(settings: Settings) -> None:
+def test_topics_with_more_than_the_required_values_are_accepted(settings: Settings) -> None:
     create_topics(settings)
     alter(settings, Topology(settings.namespace).events, "retention.ms", "-1")
     alter(settings, Topology(settings.namespace).commands, "max.message.bytes", "9000000")
@@ -119,7 +119,7 @@ def test_too_few_replicas_are_reported(settings: Settings) -> None:
     }
 
 
-def test_a_broker_that_refuses_is_named_with_its_reason(settings: Settings) -> None:
+def test_a_refusal_of_the_broker_is_reported_with_its_reason(settings: Settings) -> None:
     with pytest.raises(BrokerUnavailable, match=r"(?i)replication factor"):
         create_topics(structs.replace(settings, replication_factor=3))
 
@@ -160,7 +160,7 @@ def test_lag_counts_records_and_not_the_markers_of_transactions(settings: Settin
     assert (done.lag, done.records) == (1, 0)
 
 
-def test_records_that_the_commit_says_are_done_are_no_lag(settings: Settings) -> None:
+def test_records_that_the_ledger_marks_as_finished_are_not_lag(settings: Settings) -> None:
     create_topics(settings)
     names = Topology(settings.namespace)
     produce(settings, names.commands, transactions=1, each=5)
@@ -181,7 +181,7 @@ def test_a_lag_too_long_to_count_is_bounded_by_its_offsets(settings: Settings) -
     assert (row.group, row.lag, row.records) == (names.agents, 6, None)
 
 
-def test_a_missing_topic_is_no_topic_without_lag(settings: Settings) -> None:
+def test_a_missing_topic_is_not_reported_as_a_topic_without_lag(settings: Settings) -> None:
     with pytest.raises(BrokerUnavailable, match=r"has no topic .*\.events .*triggers topics create"):
         consumer_lag(settings)
     with pytest.raises(BrokerUnavailable, match=r"has no topic .*\.dead-letters"):

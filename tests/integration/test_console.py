@@ -1,4 +1,4 @@
-"""The console on a real Kafka: the API beside the command line, the pages in a real browser."""
+"""The console on a real Kafka. Its API agrees with the command line, and its pages work in a real browser."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
-from tests.support.browser import Complaints, running_browser
+from tests.support.browser import Complaints, run_browser
 from tests.support.console_log import HOSTILE, log_lines
 from tests.support.program import Program, environment, run, run_json
 from tests.support.worker_process import WorkerProcess
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.broker
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with running_browser() as browser:
+    with run_browser() as browser:
         yield browser
 
 
@@ -38,7 +38,7 @@ def page(browser: Browser) -> Iterator[Page]:
 
 @pytest.fixture
 def console(settings: Settings, tmp_path: Path) -> Iterator[str]:
-    """Its URL, over an installation with the sessions of the log."""
+    """The URL of a console over an installation with the sessions of the log."""
     log = tmp_path / "log.jsonl"
     log.write_text("\n".join(log_lines()))
     assert run(settings, "topics", "create", "--partitions", "2").returncode == 0
@@ -54,7 +54,7 @@ def console(settings: Settings, tmp_path: Path) -> Iterator[str]:
 
 @pytest.fixture
 def of_a_file(tmp_path: Path) -> Iterator[str]:
-    """Its URL, over a recorded log, without Kafka."""
+    """The URL of a console over a recorded log, without Kafka."""
     log = tmp_path / "log.jsonl"
     log.write_text("\n".join(log_lines()))
     with Program(tmp_path, "console", "--port", "0", "--from", str(log)) as program:
@@ -63,11 +63,11 @@ def of_a_file(tmp_path: Path) -> Iterator[str]:
 
 
 def _json(url: str) -> Any:  # noqa: ANN401  # any JSON
-    with urllib.request.urlopen(url, timeout=30) as response:  # noqa: S310  # the console's
+    with urllib.request.urlopen(url, timeout=30) as response:  # noqa: S310  # the URL is the console's
         return json.load(response)
 
 
-def test_it_says_what_the_command_line_says(settings: Settings, console: str) -> None:
+def test_the_api_agrees_with_the_command_line(settings: Settings, console: str) -> None:
     assert _json(f"{console}/api/sessions")["sessions"] == run_json(settings, "list")
     for uid in ("s-done", HOSTILE):
         path = f"{console}/api/sessions/{quote(uid, safe='')}"
@@ -120,7 +120,7 @@ def test_two_moments_are_compared_while_the_slider_moves(of_a_file: str, page: P
     assert complaints.found == []
 
 
-def test_a_slider_that_is_moved_while_the_page_is_still_loading_is_followed(of_a_file: str, page: Page) -> None:
+def test_the_page_follows_a_slider_that_is_moved_while_it_is_loading(of_a_file: str, page: Page) -> None:
     held: list[Route] = []
 
     def hold(route: Route) -> None:
@@ -153,7 +153,7 @@ def test_a_back_test_is_filled_in_and_answered(of_a_file: str, page: Page) -> No
     assert complaints.found == []
 
 
-def test_a_moment_has_an_address(of_a_file: str, page: Page) -> None:
+def test_a_moment_has_a_url(of_a_file: str, page: Page) -> None:
     page.goto(f"{of_a_file}/sessions/s-done?at=13")
 
     expect(page.locator("#number")).to_have_text("4")
@@ -166,7 +166,7 @@ def test_a_moment_has_an_address(of_a_file: str, page: Page) -> None:
     expect(page.get_by_label("offset or time")).to_have_value("13")
 
 
-def test_it_works_without_scripts(of_a_file: str, browser: Browser) -> None:
+def test_the_console_works_without_scripts(of_a_file: str, browser: Browser) -> None:
     page = browser.new_page(java_script_enabled=False)
     page.goto(f"{of_a_file}/sessions/s-done")
     page.get_by_role("link", name="before").click()
@@ -176,7 +176,7 @@ def test_it_works_without_scripts(of_a_file: str, browser: Browser) -> None:
     page.close()
 
 
-def test_what_users_have_named_runs_nothing(of_a_file: str, page: Page) -> None:
+def test_names_that_users_choose_execute_no_script(of_a_file: str, page: Page) -> None:
     complaints = Complaints(page)
     page.on("dialog", lambda dialog: complaints.found.append(f"dialog {dialog.message}"))
     page.goto(of_a_file)

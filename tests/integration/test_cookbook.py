@@ -1,4 +1,4 @@
-"""The recipes of docs/cookbook.md, as they stand there: embedded in one process, and on a real Kafka."""
+"""The recipes of docs/cookbook.md run unchanged, embedded in one process and on a real Kafka."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ COMPARED = [
 
 
 def run(folder: Path, code: str, settings: Settings | None = None) -> Any:  # noqa: ANN401  # JSON
-    """What the program prints last."""
+    """Runs a program and returns the last line that it prints, decoded."""
     variables = environment(settings, PYTHONPATH=os.pathsep.join([str(folder), str(ROOT)]), **DJANGO)
     done = subprocess.run([sys.executable, "-c", code], env=variables, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -73,7 +73,7 @@ def run(folder: Path, code: str, settings: Settings | None = None) -> Any:  # no
 
 @pytest.fixture
 def stream(settings: Settings, tmp_path: Path) -> Iterator[Settings]:
-    """A worker with the decision feed, and the cookbook's hooks."""
+    """A worker with the decision feed, and a process with the cookbook's hooks."""
     with_feed = msgspec.structs.replace(settings, decisions=True)
     create_topics(with_feed)
     write_cookbook(tmp_path, "stream")

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from confluent_kafka import KafkaError, KafkaException, Producer
 from tests.support.damaged_log import DamagedLog
-from tests.support.event_reader import reading
+from tests.support.event_reader import open_reader
 from tests.support.topic_reader import wait_until
 from tests.support.topic_setup import create_topics
 
@@ -82,7 +82,7 @@ def write_damaged(settings: Settings, directory: Path, topic: str, values: list[
 
 def test_a_worker_ends_before_the_damaged_event(settings: Settings, names: Topology, directory: Path) -> None:
     write_damaged(settings, directory, names.events)
-    with reading(settings) as reader:
+    with open_reader(settings) as reader:
         reader.member.join()
 
         with pytest.raises(Stop, match=f"{names.events}/0 cannot be read: .*offset {DAMAGED} .*CRC32C") as stopped:

@@ -1,4 +1,4 @@
-"""examples/django_questionnaire on Redis and on Kafka: the settings differ, the database is the same in the end."""
+"""examples/django_questionnaire on Redis and on Kafka: only the settings differ, and the database ends up the same."""
 
 from __future__ import annotations
 
@@ -42,25 +42,25 @@ def redis(tmp_path: Path) -> Iterator[str]:
 
 @pytest.fixture(params=["cache", "stream"])
 def site(request: pytest.FixtureRequest, redis: str, settings: Settings, tmp_path: Path) -> Iterator[dict[str, str]]:
-    """The environment of the application's processes; whatever works for it runs."""
-    own = {
+    """The environment of the application's processes, whose services run."""
+    variables = {
         "TRIGGER_STORAGE_TYPE": request.param,
         "REDIS_URL": redis,
         "QUESTIONNAIRE_DATABASE": str(tmp_path / "db.sqlite3"),
         "DJANGO_SETTINGS_MODULE": "django_questionnaire.settings",
         "PYTHONPATH": os.pathsep.join([str(EXAMPLES), str(ROOT)]),
     }
-    run(own, settings, "django", "migrate", "--run-syncdb", "--verbosity=0")
+    run(variables, settings, "django", "migrate", "--run-syncdb", "--verbosity=0")
     celery = ("celery", "-A", "django_questionnaire.celery", "worker", "--concurrency=1", "--loglevel=INFO")
     create_topics(settings)
-    with WorkerProcess(settings, "w0") as worker, CeleryProcess(settings, "celery", *celery, **own) as tasks:
+    with WorkerProcess(settings, "w0") as worker, CeleryProcess(settings, "celery", *celery, **variables) as tasks:
         worker.wait_ready()
         wait_until(lambda: " ready." in tasks.log_text(), f"Celery is ready; see {tasks.log}")
-        yield own
+        yield variables
 
 
 def run(site: dict[str, str], settings: Settings, *module: str) -> str:
-    """What a program of the application prints."""
+    """Runs a program of the application and returns what it prints."""
     variables = environment(settings) | site
     done = subprocess.run([sys.executable, "-m", *module], env=variables, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -79,9 +79,9 @@ def test_the_application_runs_on_redis_and_on_kafka(site: dict[str, str], settin
         lambda: [len(rows) for rows in database(site).values()] == [2, 5, 1], f"all is imported: {database(site)}"
     )
 
-    found = database(site)
-    numbers = {name: number for number, (name,) in enumerate(found["subjects"], 1)}
+    rows = database(site)
+    numbers = {name: number for number, (name,) in enumerate(rows["subjects"], 1)}
     assert numbers.keys() == {"Ada 1"}
-    assert sorted(page for _, page, _ in found["responses"]) == [1, 1, 2, 2, 3]
+    assert sorted(page for _, page, _ in rows["responses"]) == [1, 1, 2, 2, 3]
     progress = ("tests.support.questionnaire_visit", "progress", str(first), str(second))
     wait_until(lambda: json.loads(run(site, settings, *progress)) == [[], []], "nothing is left to do")

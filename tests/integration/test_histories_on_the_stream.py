@@ -1,4 +1,4 @@
-"""The recorded histories again, this time through Kafka and a worker: one engine, whatever drives it."""
+"""The recorded histories are reproduced through Kafka and a worker, because every driver uses the same engine."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from tests.support.fold_oracle import assert_equals_fold
-from tests.support.histories import CURATED, RANDOM, assert_reproduced, lines
+from tests.support.histories import CURATED, RANDOM, assert_reproduced, read_histories
 from tests.support.stream_driver import OutputFeed, StreamDriver
 from tests.support.topic_setup import create_topics
 from tests.support.worker_process import WorkerProcess
@@ -33,7 +33,7 @@ def test_recorded_histories_are_reproduced_through_kafka(settings: Settings) -> 
         publisher, reader = KafkaPublisher(settings), SessionReader(settings)
 
         for file in (CURATED, RANDOM):
-            histories = [_without_hooks(json.loads(line)) for line in lines("stream", file)]
+            histories = [_without_hooks(json.loads(line)) for line in read_histories("stream", file)]
             results = threads.map(
                 lambda history: verify_history(history, StreamDriver(publisher, reader, feed)), histories
             )

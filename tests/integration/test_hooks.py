@@ -1,4 +1,4 @@
-"""Hooks on Kafka: after their decision, in order, at least once, and never silently not."""
+"""Hooks on Kafka run after their decisions, in order and at least once, and are never skipped silently."""
 
 from __future__ import annotations
 
@@ -42,17 +42,17 @@ def hook_process(settings: Settings) -> CeleryProcess:
 
 
 def notes(process: CeleryProcess, uid: str) -> list[str]:
-    """What the session's hooks were told, in order."""
+    """Returns the calls of the session's hooks, in order."""
     lines = [line.split(" ", 1) for line in process.notes_file.read_text().splitlines()]
     return [line[1] for line in lines if line[0] == uid]
 
 
 def once(told: list[str]) -> list[str]:
-    """Without immediate repetitions of the same decision."""
+    """Returns the calls without immediate repetitions."""
     return [key for key, _ in groupby(told)]
 
 
-def test_hooks_are_told_of_fires_replays_and_skips_in_order(with_feed: Settings) -> None:
+def test_hooks_run_for_fires_replays_and_skips_in_order(with_feed: Settings) -> None:
     application = Application(with_feed)
     for event in (
         {"configuration": RULES},
@@ -68,7 +68,7 @@ def test_hooks_are_told_of_fires_replays_and_skips_in_order(with_feed: Settings)
 
     with WorkerProcess(with_feed, "w0"):
         wait_until_processed(with_feed)
-        with hook_process(with_feed) as hooks:  # what was decided before it began is told too
+        with hook_process(with_feed) as hooks:  # hooks also run for decisions from before the process started
             wait_until(lambda: len(notes(hooks, "s1")) >= 6, f"the hooks have run; see {hooks.log}")
 
     assert once(notes(hooks, "s1")) == [
@@ -81,7 +81,7 @@ def test_hooks_are_told_of_fires_replays_and_skips_in_order(with_feed: Settings)
     ]
 
 
-def test_a_killed_hook_process_loses_no_hook_and_what_hooks_wrote_happens_once(with_feed: Settings) -> None:
+def test_a_killed_hook_process_loses_no_hook_and_what_hooks_fire_is_applied_once(with_feed: Settings) -> None:
     application, sessions, rounds = Application(with_feed), [f"s{n}" for n in range(20)], 10
     for uid in sessions:
         application.fire(uid, {"configuration": RULES})
@@ -107,23 +107,23 @@ def test_a_killed_hook_process_loses_no_hook_and_what_hooks_wrote_happens_once(w
 
 
 def backs_by_session(settings: Settings) -> dict[str, list[int]]:
-    """Session -> numbers of the echoes whose answer was applied."""
+    """Returns the numbers of the echoes whose answer was applied, by session."""
     names = Topology(settings.namespace)
     applied = {
         (d.partition, d.offset)
         for d in (decode_decision(message.value()) for message in read_topic(settings, names.decisions))
         if [fire.trigger for fire in d.fires] == ["back"]
     }
-    found = defaultdict(list)
+    numbers = defaultdict(list)
     for message in read_topic(settings, names.events):
         if (message.partition(), message.offset()) in applied:
             value = message.value() or b""
             number = json.loads(value[value.index(b'{"to"') : value.index(b"}") + 1])["to"].removeprefix("echo")
-            found[(message.key() or b"").decode()].append(int(number))
-    return found
+            numbers[(message.key() or b"").decode()].append(int(number))
+    return numbers
 
 
-def test_a_hook_that_raises_is_tried_again_and_then_a_dead_letter_that_can_be_redriven(with_feed: Settings) -> None:
+def test_a_hook_that_raises_is_retried_and_then_becomes_a_dead_letter_that_can_be_redriven(with_feed: Settings) -> None:
     application = Application(with_feed)
     for trigger in ("flaky", "bad", "go"):
         application.fire("s1", {"trigger": trigger})
@@ -141,7 +141,7 @@ def test_a_hook_that_raises_is_tried_again_and_then_a_dead_letter_that_can_be_re
     assert "the hook of bad is broken" in letter.letter.detail
 
 
-def test_a_malformed_decision_with_a_header_whose_name_is_no_text_ends_no_runner(with_feed: Settings) -> None:
+def test_a_malformed_decision_with_a_header_whose_name_is_not_utf8_does_not_end_the_runner(with_feed: Settings) -> None:
     partition = partition_of(b"s1", with_feed.partitions)
     send_bad_header(with_feed, Topology(with_feed.namespace).decisions, "s1", "garbage", partition)
     application = Application(with_feed)
@@ -155,7 +155,7 @@ def test_a_malformed_decision_with_a_header_whose_name_is_no_text_ends_no_runner
     assert (stored.letter.reason, stored.letter.value, stored.letter.headers) == ("unknown format", b"garbage", [])
 
 
-def test_hooks_told_to_stop_commit_what_is_done(with_feed: Settings) -> None:
+def test_a_stopped_hook_runner_commits_finished_decisions(with_feed: Settings) -> None:
     application = Application(with_feed)
     for number in range(20):
         application.fire("s1", {"trigger": f"t{number}"})

@@ -1,4 +1,4 @@
-"""Every attack of the table, on one worker: it is refused with the right reason, or harmless, and hurts nobody else."""
+"""One worker gets every attack of the table. It refuses each with the right reason, or the attack is harmless."""
 
 from __future__ import annotations
 
@@ -34,20 +34,20 @@ IDS = [case.name for case in CASES]
 
 @dataclass
 class Aftermath:
-    """What is there when the worker has seen all attacks."""
+    """The state after the worker has processed all attacks."""
 
     settings: Settings
     worker: WorkerProcess
     letters: dict[str, list[DeadLetter]]
-    """Case -> its dead letters, in order."""
+    """Case -> dead letters, in order."""
     of_nobody: list[DeadLetter]
     buried: Counter[str]
-    """Reason -> dead letters, as the worker counts them."""
+    """Reason -> number of dead letters, by the worker's metrics."""
     outcomes: Counter[str]
 
 
 class Attacker:
-    """Publishes cases and remembers where their records are."""
+    """Publishes cases and remembers the coordinates of their records."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -106,14 +106,14 @@ def aftermath(broker: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 
 def sorted_letters(settings: Settings, attacker: Attacker) -> tuple[dict[str, list[DeadLetter]], list[DeadLetter]]:
-    found, nobody = defaultdict[str, list[DeadLetter]](list), []
+    by_case, others = defaultdict[str, list[DeadLetter]](list), []
     for stored in sorted(stored_letters(settings), key=lambda s: (s.letter.partition, s.letter.offset)):
         owner = attacker.owners.get((stored.letter.partition, stored.letter.offset))
         if owner:
-            found[owner].append(stored.letter)
+            by_case[owner].append(stored.letter)
         else:
-            nobody.append(stored.letter)
-    return found, nobody
+            others.append(stored.letter)
+    return by_case, others
 
 
 @pytest.mark.parametrize("case", CASES, ids=IDS)
@@ -124,8 +124,8 @@ def test_an_attack_is_refused_with_its_reason_or_harmless(aftermath: Aftermath, 
     assert case.said in (letters[-1].detail if letters else "")
     if case.statuses is not None:
         status, session = aftermath.worker.session(case.name)
-        found = {instance["name"]: instance["status"] for instance in session["instances"]}
-        assert (status, found) == (200, case.statuses)
+        statuses = {instance["name"]: instance["status"] for instance in session["instances"]}
+        assert (status, statuses) == (200, case.statuses)
 
 
 def test_there_are_no_other_dead_letters_and_every_one_is_counted(aftermath: Aftermath) -> None:
@@ -137,7 +137,7 @@ def test_there_are_no_other_dead_letters_and_every_one_is_counted(aftermath: Aft
     assert {outcome: aftermath.outcomes[outcome] for outcome in outcomes} == outcomes
 
 
-def test_other_sessions_and_the_books_are_not_affected(aftermath: Aftermath) -> None:
+def test_other_sessions_and_the_metrics_are_not_affected(aftermath: Aftermath) -> None:
     _, bystander = aftermath.worker.session(BYSTANDER.decode())
 
     assert len(bystander["instances"]) == len(CASES)
@@ -146,7 +146,7 @@ def test_other_sessions_and_the_books_are_not_affected(aftermath: Aftermath) -> 
     assert_equals_fold(aftermath.settings, without={(letter.partition, letter.offset) for letter in too_large})
 
 
-def test_what_was_compressed_far_below_its_size_is_refused_unread(aftermath: Aftermath) -> None:
+def test_a_highly_compressed_payload_above_the_limit_is_refused(aftermath: Aftermath) -> None:
     attacker = Attacker(aftermath.settings)
     bomb = b'{"trigger": "go", "kwargs": {"n": [' + b"[]," * 10_000_000 + b"[]]}}"
     assert len(gzip.compress(bomb[:3_000_000])) < 10_000
@@ -164,7 +164,7 @@ def test_what_was_compressed_far_below_its_size_is_refused_unread(aftermath: Aft
 
 
 @pytest.mark.parametrize("partition", [0, 1])
-def test_a_header_whose_name_is_no_text_is_refused_wherever_it_lies(aftermath: Aftermath, partition: int) -> None:
+def test_a_header_whose_name_is_not_utf8_is_refused_on_any_partition(aftermath: Aftermath, partition: int) -> None:
     names, key = Topology(aftermath.settings.namespace), f"header-{partition}"
     send_bad_header(aftermath.settings, names.events, key, '{"trigger": "go"}', partition)
     wait_until_processed(aftermath.settings)
@@ -193,14 +193,14 @@ def test_a_dead_letter_is_redriven_once_its_cause_is_gone(aftermath: Aftermath) 
 
 
 def redrive(settings: Settings, stored: StoredLetter) -> None:
-    place = f"{stored.partition}/{stored.offset}"
+    coordinates = f"{stored.partition}/{stored.offset}"
     options = ["--brokers", settings.brokers, "--namespace", settings.namespace]
-    result = CliRunner().invoke(main, [*options, "dead-letters", "redrive", place, "--json"])
-    assert json.loads(result.stdout) == {"redriven": [place]}
+    result = CliRunner().invoke(main, [*options, "dead-letters", "redrive", coordinates, "--json"])
+    assert json.loads(result.stdout) == {"redriven": [coordinates]}
 
 
 def counted(worker: WorkerProcess, metric: str, label: str) -> Counter[str]:
-    """Label -> value of a metric."""
+    """Returns the values of a metric, by label."""
     lines = [line for line in worker.raw("/metrics").decode().splitlines() if line.startswith(metric + "{")]
     pairs = [line.removeprefix(metric + "{" + label + '="').split('"} ') for line in lines]
     return Counter({value: int(float(count)) for value, count in pairs})

@@ -1,4 +1,4 @@
-"""Kafka's jars are fetched once, whole, however many processes want them. Maven is a script here: no network."""
+"""Kafka's jars are downloaded once and completely, even by several processes. A script stands in for Maven."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "cache" / "kafka-triggers"
 
 
-def test_two_processes_at_once_get_the_same_whole_folder(cache: Path, tmp_path: Path) -> None:
+def test_two_processes_at_once_get_the_same_complete_folder(cache: Path, tmp_path: Path) -> None:
     _install_maven(tmp_path, _SLOW_MAVEN)
     command = [sys.executable, "-c", "from triggers.dev.artifacts import kafka_jars; print(kafka_jars())"]
 
@@ -38,7 +38,7 @@ def test_two_processes_at_once_get_the_same_whole_folder(cache: Path, tmp_path: 
     assert len(list(cache.iterdir())) == 1
 
 
-def test_a_failed_download_says_why_and_leaves_nothing(cache: Path, tmp_path: Path) -> None:
+def test_a_failed_download_says_why_and_leaves_no_files(cache: Path, tmp_path: Path) -> None:
     _install_maven(tmp_path, _BROKEN_MAVEN)
 
     with pytest.raises(SettingsError, match="Could not transfer artifact"):

@@ -1,4 +1,4 @@
-"""The second reader on a real broker: what it finds in a gap, however the gap came about."""
+"""The second reader on a real broker finds the cause of each gap."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def witness(broker: str, topic: str) -> Iterator[Witness]:
 
 
 class TransactionalProducer:
-    """Writes records in transactions of its own; partition 0 unless told otherwise."""
+    """Writes records in transactions, by default to partition 0."""
 
     def __init__(self, broker: str, topic: str) -> None:
         self._topic = topic
@@ -44,14 +44,14 @@ class TransactionalProducer:
         self._kafka.init_transactions(30)
 
     def write(self, records: int, partition: int = 0, *, commit: bool = True) -> None:
-        """One transaction of so many records."""
+        """Writes a number of records in a transaction."""
         self._kafka.begin_transaction()
         for _ in range(records):
             self._kafka.produce(self._topic, b"record", partition=partition)
         if commit:
             self._kafka.commit_transaction(30)
         else:
-            self._kafka.flush(30)  # otherwise an abort removes them before they are sent
+            self._kafka.flush(30)  # without a flush, an abort would remove them before they are sent
             self._kafka.abort_transaction(30)
 
 
@@ -61,7 +61,7 @@ def transactions(broker: str, topic: str) -> TransactionalProducer:
 
 
 def consumed(broker: str, topic: str, records: int, partition: int = 0) -> list[int]:
-    """Offsets of the committed records of a partition, once there are so many of them."""
+    """Waits for a number of committed records of a partition and returns their offsets."""
     kafka = Consumer({"bootstrap.servers": broker, "group.id": "first", "isolation.level": "read_committed"})
     kafka.assign([TopicPartition(topic, partition, 0)])
     offsets: list[int] = []
@@ -79,7 +79,7 @@ def verdicts(findings: list[Finding]) -> set[Verdict]:
     return {finding.verdict for finding in findings}
 
 
-def test_markers_between_one_record_transactions_are_harmless_all_of_them(
+def test_all_markers_between_one_record_transactions_are_harmless(
     broker: str, topic: str, witness: Witness, transactions: TransactionalProducer
 ) -> None:
     for _ in range(200):
@@ -158,7 +158,7 @@ def test_a_position_behind_a_last_marker_is_harmless(witness: Witness, transacti
     assert verdicts(witness.prove([Gap(0, 3, 10, ends_at_record=False)], 30)) == {Verdict.HARMLESS}
 
 
-def test_a_position_that_the_log_has_not_come_to_is_unproven_in_the_given_time(
+def test_a_position_that_the_log_does_not_reach_in_time_is_unproven(
     witness: Witness, transactions: TransactionalProducer
 ) -> None:
     transactions.write(3)
@@ -172,11 +172,11 @@ def test_a_position_that_the_log_has_not_come_to_is_unproven_in_the_given_time(
 
 def delete_records(broker: str, topic: str, before: int) -> None:
     admin = AdminClient({"bootstrap.servers": broker})
-    place = TopicPartition(topic, 0, before)
-    admin.delete_records([place])[place].result(30)
+    position = TopicPartition(topic, 0, before)
+    admin.delete_records([position])[position].result(30)
 
 
-def test_records_that_retention_removed_are_told_apart(
+def test_records_that_retention_removed_get_their_own_verdict(
     broker: str, topic: str, witness: Witness, transactions: TransactionalProducer
 ) -> None:
     transactions.write(10)
@@ -192,7 +192,7 @@ def test_records_that_retention_removed_are_told_apart(
     assert verdicts(witness.prove([Gap(0, 3, 8)], 30)) == {Verdict.SKIPPED}
 
 
-def test_a_place_beyond_the_end_of_the_log_is_unproven(witness: Witness, transactions: TransactionalProducer) -> None:
+def test_an_offset_beyond_the_end_of_the_log_is_unproven(witness: Witness, transactions: TransactionalProducer) -> None:
     transactions.write(3)
 
     findings = witness.prove([Gap(0, 500, 600)], 30)
@@ -201,7 +201,7 @@ def test_a_place_beyond_the_end_of_the_log_is_unproven(witness: Witness, transac
     assert "ends at offset 4" in findings[0].detail
 
 
-def test_it_answers_again_and_again_and_after_it_was_closed(
+def test_it_can_be_used_repeatedly_and_after_it_was_closed(
     witness: Witness, transactions: TransactionalProducer
 ) -> None:
     transactions.write(3)

@@ -1,4 +1,4 @@
-"""The lag that we show is what is unfinished: a command without a result, an event that no worker has applied."""
+"""The lag that we show is the number of commands without a result, and of events that no worker has applied."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from tests.support.celery_process import celery_worker, dispatcher
-from tests.support.commands import command, issue, results, wait_for_results
+from tests.support.commands import issue_commands, make_command, read_results, wait_for_results
 from tests.support.questionnaires import Application
 from tests.support.redis_server import RedisServer
 from tests.support.settled import group_lag, wait_until_processed
@@ -30,16 +30,16 @@ LONG_S = 60.0
 
 @pytest.fixture
 def quick_settings(settings: Settings) -> Settings:
-    """A lost worker is noticed soon."""
+    """Settings with which a lost worker is noticed soon."""
     return msgspec.structs.replace(settings, celery_session_timeout_s=3.0)
 
 
 def _long(number: int) -> RunTask:
-    return command(f"{TASKS}.slow", "s1", number, kwargs={"page": {"seconds": LONG_S}})
+    return make_command(f"{TASKS}.slow", "s1", number, kwargs={"page": {"seconds": LONG_S}})
 
 
 def _quick(number: int) -> RunTask:
-    return command(f"{TASKS}.echo", f"q{number}", number)
+    return make_command(f"{TASKS}.echo", f"q{number}", number)
 
 
 def _rows(settings: Settings, topic: str) -> dict[int, PartitionLag]:
@@ -52,8 +52,8 @@ def _shown(settings: Settings) -> dict[int, int | None]:
 
 
 def _without_result(settings: Settings) -> dict[int, int]:
-    """Partition -> commands on the topic that have no result, counted from the two topics themselves."""
-    have = results(settings)
+    """Counts the commands without a result from the two topics, by partition."""
+    have = read_results(settings)
     count: dict[int, int] = {}
     for message in read_topic(settings, Topology(settings.namespace).commands):
         if decode_command(message.value()).id not in have:
@@ -70,18 +70,19 @@ def test_the_lag_of_commands_counts_those_without_a_result_whatever_happens(quic
     names = create_topics(settings)
     long, quick = [_long(n) for n in range(3)], [_quick(n) for n in range(12)]
     for one in (long[0], *quick[:6], long[1], *quick[6:]):
-        issue(settings, [one], partition=1)  # a transaction each: as many markers as commands
-    issue(settings, [long[2]], partition=2)
+        # a transaction for each command, so that there are as many markers as commands
+        issue_commands(settings, [one], partition=1)
+    issue_commands(settings, [long[2]], partition=2)
     never_taken = _shown(settings)
 
     with celery_worker(settings, "-c4", name="first") as worker:
         wait_for_results(settings, quick, worker)
         wait_until(lambda: _shown(settings) == {1: 2, 2: 1}, "what is finished behind a long task is committed")
-        issue(settings, later := [_long(n) for n in range(10, 18)], partition=1)
+        issue_commands(settings, later := [_long(n) for n in range(10, 18)], partition=1)
         wait_until(lambda: _shown(settings) == {1: 10, 2: 1}, "those in hand are unfinished")
         assert _agree(settings)
         worker.kill()
-    issue(settings, [_quick(99)], partition=3)
+    issue_commands(settings, [_quick(99)], partition=3)
     killed = _shown(settings)
     assert _agree(settings)
     row = _rows(settings, names.commands)[1]
@@ -91,10 +92,10 @@ def test_the_lag_of_commands_counts_those_without_a_result_whatever_happens(quic
     assert (row.committed, row.end, row.lag) == (0, 2 * 14 + len(later) + 1, 2 * 14 + len(later) + 1)
 
 
-def test_commands_that_retention_has_removed_are_no_work(settings: Settings) -> None:
+def test_commands_that_retention_has_removed_do_not_count_as_lag(settings: Settings) -> None:
     names = create_topics(settings)
     for n in range(6):
-        issue(settings, [_quick(n)], partition=1)
+        issue_commands(settings, [_quick(n)], partition=1)
     admin = admin_client(settings)
     for future in admin.delete_records([TopicPartition(names.commands, 1, 5)]).values():
         future.result()
@@ -115,7 +116,7 @@ def test_with_the_dispatcher_a_command_is_finished_once_the_app_s_broker_has_it(
     create_topics(settings)
     server = RedisServer(tmp_path_factory.mktemp("redis"))
     for n in range(5):
-        issue(settings, [_quick(n)], partition=1)
+        issue_commands(settings, [_quick(n)], partition=1)
     with dispatcher(settings, server.url) as moving:
         wait_until(lambda: "the Celery broker is away" in moving.log_text(), "the dispatcher has noticed")
         assert _shown(settings) == {1: 5}

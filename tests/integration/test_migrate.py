@@ -1,4 +1,4 @@
-"""`triggers migrate`: a session that the Triggers framework left in Redis goes on in the stream."""
+"""`triggers migrate` moves a session of the Triggers framework from Redis into the stream."""
 
 from __future__ import annotations
 
@@ -30,22 +30,22 @@ from triggers.topology import Topology
 
 pytestmark = pytest.mark.broker
 
-WHEN = datetime(2024, 3, 1, 10, 20, 30)  # noqa: DTZ001  # as the framework wrote them: UTC without a zone
+WHEN = datetime(2024, 3, 1, 10, 20, 30)  # noqa: DTZ001  # the framework wrote UTC without a zone
 
 
 def directives(after: list[str], **more: object) -> dict[str, object]:
-    """A rule as the framework serialised it."""
+    """Makes a rule as the framework serialised it."""
     rest: dict[str, object] = {"unless": [], "andEvery": None, "run": "app.tasks.Run", "using": None, "withParams": {}}
     return {"after": after} | rest | more
 
 
 def instance(task: str, status: str, kwargs: dict[str, Any], **metadata: object) -> dict[str, object]:
-    """An instance as the framework serialised it."""
+    """Makes an instance as the framework serialised it."""
     return {"abandonState": [], "kwargs": kwargs, "metadata": metadata, "status": status, "task": task}
 
 
 def stored(status: str = "failed") -> dict[str, object]:
-    """A session as it lies in the cache: one import failed, one page waits for it."""
+    """Makes a session as the cache stores it. One import has failed, and one page waits for it."""
     stamps = {"created": WHEN, "lastModified": WHEN, status: WHEN, "running": WHEN}
     failed = {"exceptionType": "app.Bad", "actualKwargs": {"first": {"n": 1}}, "timestamps": stamps}
     return {
@@ -71,7 +71,7 @@ def redis_server(tmp_path: Path) -> Iterator[RedisServer]:
 
 @pytest.fixture
 def old(redis_server: RedisServer) -> dict[str, str]:
-    """Environment of a program that finds the old cache."""
+    """The environment of a program that uses the old cache."""
     with Redis.from_url(redis_server.url) as redis:
         for uid, session in {"q-1": stored(), "q-busy": stored("running")}.items():
             redis.set(f":1:triggers.storages.cache:{uid}", pickle.dumps(session))
@@ -79,13 +79,13 @@ def old(redis_server: RedisServer) -> dict[str, str]:
 
 
 def migrate(settings: Settings, old: dict[str, str], *arguments: str) -> tuple[int, list[tuple[str, str]]]:
-    """Exit code, and (session, result) of each line."""
+    """Runs the command and returns its exit code and (session, result) of each line."""
     done = run(settings, "migrate", "--cache", "django_redis", "--json", *arguments, timeout_s=120, **old)
     assert done.stdout, done.stderr
     return done.returncode, [(line["session"], line["result"]) for line in json.loads(done.stdout)]
 
 
-def test_a_session_in_redis_is_tried_moved_and_not_moved_twice(settings: Settings, old: dict[str, str]) -> None:
+def test_a_session_in_redis_is_checked_then_moved_and_not_moved_twice(settings: Settings, old: dict[str, str]) -> None:
     create_topics(settings)
     names = Topology(settings.namespace)
     with WorkerProcess(settings, "w0") as worker:
@@ -105,7 +105,7 @@ def test_a_session_in_redis_is_tried_moved_and_not_moved_twice(settings: Setting
         assert migrate(settings, old, "q-1", "--apply") == (0, [("q-1", "there already, and has gone on")])
 
 
-def test_what_is_in_flight_is_refused_or_run_again(settings: Settings, old: dict[str, str]) -> None:
+def test_instances_in_flight_are_refused_or_run_again(settings: Settings, old: dict[str, str]) -> None:
     create_topics(settings)
     with WorkerProcess(settings, "w0") as worker:
         worker.wait_ready()
@@ -117,7 +117,7 @@ def test_what_is_in_flight_is_refused_or_run_again(settings: Settings, old: dict
     assert (command.instance, command.attempt) == ("t_import#0", 2)
 
 
-def test_another_session_of_the_same_uid_is_told_and_left_alone(settings: Settings, old: dict[str, str]) -> None:
+def test_another_session_with_the_same_uid_is_reported_and_left_alone(settings: Settings, old: dict[str, str]) -> None:
     create_topics(settings)
     application = Application(settings)
     application.fire("q-1", {"trigger": "first"})
@@ -130,7 +130,7 @@ def test_another_session_of_the_same_uid_is_told_and_left_alone(settings: Settin
         assert SessionReader(settings).read("q-1").events == 1
 
 
-def test_a_session_that_has_changed_in_the_cache_since_it_was_moved_is_told(
+def test_a_session_that_has_changed_in_the_cache_since_it_was_moved_is_reported(
     settings: Settings, old: dict[str, str]
 ) -> None:
     create_topics(settings)
@@ -148,7 +148,7 @@ def test_a_session_that_has_changed_in_the_cache_since_it_was_moved_is_told(
 
 
 class Meddling:
-    """A publisher that is followed at once by somebody who fires into the session."""
+    """A publisher after whose events another application fires into the session at once."""
 
     def __init__(self, settings: Settings) -> None:
         self._publisher = KafkaPublisher(settings)
@@ -158,14 +158,14 @@ class Meddling:
         return self._publisher.publish(uid, TriggerFired(trigger="page"))
 
 
-def test_a_session_that_is_not_in_the_stream_as_it_was_decided_here_is_told(settings: Settings) -> None:
+def test_a_moved_session_that_differs_in_the_stream_is_reported(settings: Settings) -> None:
     create_topics(settings)
     left = MemoryStorage("q-1")
     TriggerManager(left).update_configuration({"t_page": directives(["page"])})
     with WorkerProcess(settings, "w0") as worker:
         worker.wait_ready()
         migration = Migration(settings, lambda _: left)
-        migration._publisher = Meddling(settings)  # type: ignore[assignment]  # it publishes all the same
+        migration._publisher = Meddling(settings)  # type: ignore[assignment]  # it is used as a publisher only
 
         moved = migration.move("q-1", dry_run=False)
 

@@ -1,4 +1,4 @@
-"""Events become state and commands: one worker, a real broker."""
+"""One worker turns events into state and commands on a real broker."""
 
 from __future__ import annotations
 
@@ -66,15 +66,14 @@ def test_a_session_of_five_thousand_pages_equals_the_fold_of_the_topic(settings:
     assert_equals_fold(settings)
 
 
-def test_a_worker_without_load_shows_no_lag_behind_transaction_markers(settings: Settings) -> None:
+def test_an_idle_worker_shows_no_lag_because_of_transaction_markers(settings: Settings) -> None:
     create_topics(settings)
     application = Application(settings)
     with WorkerProcess(settings, "w0") as worker:
         worker.wait_ready()
         wrong = 0
-        application.fire(
-            "q-1", {"trigger": "pageReceived"}, partition=wrong
-        )  # forwarded in a transaction, unless at home
+        # forwarded in a transaction, unless this happens to be their partition
+        application.fire("q-1", {"trigger": "pageReceived"}, partition=wrong)
         application.fire("q-2", {"trigger": "pageReceived"}, partition=wrong)
         application.fire("q-3", {"trigger": "pageReceived"}, partition=wrong)
         application.flush()

@@ -1,4 +1,4 @@
-"""A broker that is killed and started again: workers wait, then go on where they were."""
+"""When a broker is killed and started again, workers wait and then continue where they were."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def settings(own_broker: Broker, namespace: str, tmp_path: Path) -> Settings:
     )
 
 
-def test_a_broker_killed_under_load_loses_nothing_and_ends_no_worker(settings: Settings, own_broker: Broker) -> None:
+def test_a_broker_killed_under_load_loses_no_event_and_ends_no_worker(settings: Settings, own_broker: Broker) -> None:
     create_topics(settings)
     with WorkerProcess(settings, "w0") as first, WorkerProcess(settings, "w1") as second:
         wait_until(lambda: bool(first.partitions() and second.partitions()), "both workers own partitions")
@@ -77,7 +77,7 @@ def test_a_worker_started_before_its_broker_waits_for_it(settings: Settings, own
 
 
 class BrokerDiesInTheCommit(Transactions):
-    """The broker is killed when everything but the commit has been sent."""
+    """A transaction whose broker is killed when all but the commit has been sent."""
 
     broker: Broker
 
@@ -87,7 +87,7 @@ class BrokerDiesInTheCommit(Transactions):
 
 
 class NoProcessor:
-    """Decides nothing."""
+    """A processor that does nothing."""
 
     def process(self, batch: Batch) -> None: ...
 
@@ -100,7 +100,7 @@ async def test_the_watchdog_waits_for_a_commit_that_gets_no_answer(settings: Set
     transactions = BrokerDiesInTheCommit(options, source=names.events, changelog=names.changelog, patience=patience)
     transactions.broker = own_broker
     member = Consumer({"bootstrap.servers": settings.brokers, "group.id": names.agents, "log_level": 0})
-    member.committed([TopicPartition(names.events, 0)], timeout=30)  # the group has a coordinator now
+    member.committed([TopicPartition(names.events, 0)], timeout=30)  # now the group has a coordinator
     transactions.start()
     batch = Batch({}, frozenset({0}), NoProcessor())
     batch.offsets[0] = 1

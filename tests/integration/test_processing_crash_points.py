@@ -1,4 +1,4 @@
-"""Crashes at one exact point, planted in a copy of the package."""
+"""A worker crashes at an exact point, which is planted in a copy of the package."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ RUN += "sys.exit(run_worker(Settings.from_env(), 0))"
 
 
 def crash(settings: Settings, package: Path, log: Path) -> int:
-    """Run the worker of the package until it ends; its exit code."""
+    """Runs the worker of the package until it ends and returns its exit code."""
     env = {**os.environ, **environment(settings), "PYTHONPATH": str(package)}
     with log.open("wb") as output:
         return child_process.start([sys.executable, "-c", RUN], output=output, env=env).wait(120)

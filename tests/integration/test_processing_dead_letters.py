@@ -1,4 +1,4 @@
-"""One bad record harms no other: it is a dead letter with its reason, bytes and place."""
+"""A bad record becomes a dead letter with its reason, bytes and coordinates, and harms no other record."""
 
 from __future__ import annotations
 
@@ -36,7 +36,9 @@ def dead_letters(settings: Settings) -> list[DeadLetter]:
     return [decode_dead_letter(m.value()) for m in read_topic(settings, Topology(settings.namespace).dead_letters)]
 
 
-def test_bytes_that_are_no_event_are_kept_with_their_coordinates(settings: Settings, application: Application) -> None:
+def test_bytes_that_are_not_an_event_are_kept_with_their_coordinates(
+    settings: Settings, application: Application
+) -> None:
     application.fire("s1", {"trigger": "pageReceived"})
     application.send(b"s1", b"\xff garbage", headers=[("source", b"legacy")])
     application.fire("s1", {"trigger": "pageReceived"})
@@ -93,7 +95,9 @@ def test_an_event_on_the_wrong_partition_is_applied_on_the_right_one(
     assert fold.rows.keys() == {home}
 
 
-def test_an_event_forwarded_once_and_wrong_again_is_a_dead_letter(settings: Settings, application: Application) -> None:
+def test_a_forwarded_event_on_the_wrong_partition_is_a_dead_letter(
+    settings: Settings, application: Application
+) -> None:
     wrong = (partition_of(b"s1", 4) + 1) % 4
     application.fire("s1", {"trigger": "pageReceived"}, partition=wrong, headers=[(FORWARDED, b"2")])
     application.flush()
@@ -104,7 +108,7 @@ def test_an_event_forwarded_once_and_wrong_again_is_a_dead_letter(settings: Sett
     assert letter.partition == wrong
 
 
-def test_a_payload_above_the_limit_is_a_dead_letter_and_its_value_is_cut(settings: Settings) -> None:
+def test_a_payload_above_the_limit_is_a_dead_letter_with_a_truncated_value(settings: Settings) -> None:
     names = Topology(settings.namespace)
     create_topics(settings, limits={names.dead_letters: 200_000})
     application = Application(settings)

@@ -1,4 +1,4 @@
-"""The decision feed on a real broker: committed with the batch, once, in order, whoever dies."""
+"""The decision feed on a real broker is committed with the batch, once and in order, whichever process dies."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ def with_feed(settings: Settings) -> Settings:
 
 
 def decisions(settings: Settings) -> dict[str, list[DecisionRecord]]:
-    """Session -> its decisions in order."""
-    found: defaultdict[str, list[DecisionRecord]] = defaultdict(list)
+    """Reads the decisions of each session, in order."""
+    by_session: defaultdict[str, list[DecisionRecord]] = defaultdict(list)
     for message in read_topic(settings, Topology(settings.namespace).decisions):
         record = decode_decision(message.value())
         assert message.key() == record.session.encode()
-        found[record.session].append(record)
-    return found
+        by_session[record.session].append(record)
+    return by_session
 
 
 def test_a_worker_killed_under_load_reports_every_decision_once_and_in_order(with_feed: Settings) -> None:
@@ -50,16 +50,18 @@ def test_a_worker_killed_under_load_reports_every_decision_once_and_in_order(wit
         worker.start()
         wait_until_processed(with_feed)
 
-    found = decisions(with_feed)
-    assert sum(map(len, found.values())) == len(read_topic(with_feed, names.events))
-    assert all([d.offset for d in own] == sorted({d.offset for d in own}) for own in found.values())
-    ready = [f"{d.session}/{name}" for own in found.values() for d in own for fire in d.fires for name in fire.ready]
+    by_session = decisions(with_feed)
+    assert sum(map(len, by_session.values())) == len(read_topic(with_feed, names.events))
+    assert all([d.offset for d in own] == sorted({d.offset for d in own}) for own in by_session.values())
+    ready = [
+        f"{d.session}/{name}" for own in by_session.values() for d in own for fire in d.fires for name in fire.ready
+    ]
     commanded = [decode_command(m.value()).id.rpartition("/")[0] for m in read_topic(with_feed, names.commands)]
     assert sorted(ready) == sorted(commanded)
     assert_equals_fold(with_feed)
 
 
-def test_a_worker_waits_for_the_topic_of_the_feed_that_was_asked_for(settings: Settings, with_feed: Settings) -> None:
+def test_a_worker_with_the_decision_feed_waits_for_its_topic(settings: Settings, with_feed: Settings) -> None:
     create_topics(settings)
     with WorkerProcess(with_feed, "w0") as worker:
         wait_until(lambda: f"no topic {settings.namespace}.decisions" in worker.log_text(), "it says what is missing")

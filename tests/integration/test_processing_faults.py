@@ -1,4 +1,4 @@
-"""Whatever dies, state and commands are the fold of the events topic: nothing lost, wrong or twice."""
+"""Whatever dies, state and commands equal the fold of the events topic: nothing is lost, wrong or repeated."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from tests.support.fold_oracle import assert_equals_fold
-from tests.support.partition_files import assert_files_equal_fold, scratch
+from tests.support.partition_files import assert_files_equal_fold, corrupt_file
 from tests.support.questionnaires import Application, Load, interleaved
 from tests.support.settled import wait_until_processed
 from tests.support.topic_reader import wait_until
@@ -51,7 +51,7 @@ def test_a_killed_worker_loses_nothing_and_repeats_nothing(settings: Settings) -
         assert_files_equal_fold(settings, first, second)
 
 
-def test_a_worker_told_to_stop_hands_over_at_once(settings: Settings) -> None:
+def test_a_worker_that_is_stopped_hands_its_partitions_over_at_once(settings: Settings) -> None:
     create_topics(settings)
     with WorkerProcess(settings, "w0") as first, WorkerProcess(settings, "w1") as second:
         wait_until_shared(first, second)
@@ -162,7 +162,7 @@ def test_a_block_that_a_query_cannot_read_ends_the_worker_and_is_rebuilt(setting
             worker.start()
             worker.wait_ready()
         worker.kill()
-        scratch(next(worker.data.glob("**/*.sst")))
+        corrupt_file(next(worker.data.glob("**/*.sst")))
         worker.start()
         worker.wait_ready()
 
@@ -196,7 +196,7 @@ def test_two_workers_under_one_id_fence_each_other(settings: Settings) -> None:
 
 
 def test_a_bug_in_the_engine_ends_the_worker_and_skips_nothing(settings: Settings) -> None:
-    """A header row that no version can read stands for it."""
+    """A header row that no version can read stands for the bug."""
     names = Topology(settings.namespace)
     create_topics(settings)
     write_row(settings, names.changelog, header_key("s1"), b"\xc1")

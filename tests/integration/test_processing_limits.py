@@ -1,4 +1,4 @@
-"""Overdue attempts, idle and deleted sessions on a real Kafka: by timers of the engine, and nothing comes back."""
+"""The engine's timers handle overdue attempts and idle and deleted sessions on a real Kafka. Nothing comes back."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from triggers.topology import Topology, partition_of
 pytestmark = pytest.mark.broker
 
 LESS_THAN_ALL_COMMANDS_TWICE_MB = 400
-"""With the worker itself; they have 230 MB, and librdkafka keeps a copy of what it sends."""
+"""Memory of the worker with the commands, which take 230 MB. librdkafka keeps a copy of what it sends."""
 RULES = {"t_page": {"after": [], "andEvery": "page", "run": "app.page"}}
 
 
@@ -27,7 +27,7 @@ def commands(settings: Settings) -> list[str]:
 
 
 def rows_of(settings: Settings, uid: str) -> list[bytes]:
-    """Keys of the session's rows beside its header, as the changelog has them."""
+    """Returns the keys of the session's rows on the changelog, except its header."""
     rows = changelog_rows(read_topic(settings, Topology(settings.namespace).changelog))
     own = rows[partition_of(uid.encode(), settings.partitions)]
     return [key for key in own if key.startswith(session_prefix(uid))]
@@ -55,7 +55,7 @@ def test_an_overdue_attempt_is_issued_again_until_it_fails(settings: Settings) -
     assert_equals_fold(settings)
 
 
-def test_a_deleted_session_is_gone_and_stays_so(settings: Settings) -> None:
+def test_a_deleted_session_stays_deleted(settings: Settings) -> None:
     create_topics(settings)
     application = Application(settings)
     for uid, pages in (("large", 400), ("other", 3)):
@@ -107,7 +107,7 @@ def test_an_idle_session_is_deleted(settings: Settings) -> None:
 
 def test_a_worker_holds_no_more_commands_at_once_than_a_few_large_events_cause(settings: Settings) -> None:
     create_topics(settings)
-    application = Application(settings, compression="lz4")  # small on the wire: they all come at once
+    application = Application(settings, compression="lz4")  # small on the wire, so that all of them are fetched at once
     joins = {"t_join": {"after": ["page", "last"], "andEvery": "page", "run": "app.join"}}
     sessions = [f"s{n}" for n in range(8)]
     for uid in sessions:

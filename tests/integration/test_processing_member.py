@@ -1,4 +1,4 @@
-"""The worker's membership: what librdkafka is asked, and when it cannot answer yet."""
+"""The worker's membership in its group, also while librdkafka or the broker cannot answer yet."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ pytestmark = pytest.mark.broker
 
 
 class NoRebalances:
-    """Nobody wants to know."""
+    """Ignores rebalances."""
 
     def gained(self, partitions: frozenset[int]) -> None:
-        """See `Rebalances`."""
+        """Does nothing."""
 
     def lost(self, partitions: frozenset[int]) -> None:
-        """See `Rebalances`."""
+        """Does nothing."""
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def member(settings: Settings, ownership: Ownership) -> Iterator[Member]:
 
 
 def recover(ownership: Ownership) -> None:
-    """All that the group has given us."""
+    """Marks all assigned partitions as recovered."""
     ownership.recovered(ownership.to_recover())
 
 
@@ -75,7 +75,7 @@ def wait_until_owned(member: Member, ownership: Ownership, settings: Settings) -
     wait_until(owns, "the group has given us all partitions")
 
 
-def test_nothing_is_fetched_before_it_is_known_where_to_begin(
+def test_nothing_is_fetched_before_the_start_offsets_are_known(
     member: Member, ownership: Ownership, settings: Settings
 ) -> None:
     member.join()
@@ -91,7 +91,7 @@ def test_nothing_is_fetched_before_it_is_known_where_to_begin(
 
 
 def read_on(member: Member, ownership: Ownership) -> list[int]:
-    """Offsets of the next records that come."""
+    """Fetches until records are delivered and returns their offsets."""
     found: list[int] = []
 
     def some_came() -> bool:
@@ -117,9 +117,9 @@ def test_after_a_rewind_the_same_records_come_again(member: Member, ownership: O
 
 
 class _FailsInOnePartition:
-    """The real consumer, whose first answer about the offsets of an assignment has an error in one partition.
+    """Wraps the real consumer. Its first answer about committed offsets has an error in one partition.
 
-    A broker that is moving the group's coordinator answers so; none can be made to at a given moment.
+    A broker answers so while it moves the group's coordinator, which a test cannot cause at a given moment.
     """
 
     def __init__(self, real: Consumer) -> None:
@@ -134,11 +134,11 @@ class _FailsInOnePartition:
         unknown = SimpleNamespace(partition=0, offset=-1001, error=KafkaError(KafkaError.NOT_COORDINATOR))
         return [unknown if place.partition == 0 else place for place in found]
 
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401  # whatever the consumer has
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401  # any attribute of the consumer
         return getattr(self._real, name)
 
 
-def test_an_offset_that_the_broker_could_not_tell_is_asked_for_again(
+def test_an_offset_that_the_broker_failed_to_return_is_fetched_again(
     member: Member, ownership: Ownership, settings: Settings
 ) -> None:
     topic = Topology(settings.namespace).events
@@ -165,7 +165,7 @@ def test_an_offset_that_the_broker_could_not_tell_is_asked_for_again(
 
 @contextmanager
 def undecided_offsets(settings: Settings, *, commit: bool = False) -> Iterator[None]:
-    """A transaction of somebody else that moves the group's offsets; decided in the end."""
+    """A foreign open transaction with offsets of the group. It is aborted or committed at the end."""
     names = Topology(settings.namespace)
     asking = Consumer({"bootstrap.servers": settings.brokers, "group.id": names.agents})
     producer = Producer(producer_options(settings, "stranger", 1_000_000, 1_000_000))
@@ -178,7 +178,7 @@ def undecided_offsets(settings: Settings, *, commit: bool = False) -> Iterator[N
     (producer.commit_transaction if commit else producer.abort_transaction)(30)
 
 
-def test_where_to_read_can_be_set_while_the_offsets_of_the_group_are_undecided(
+def test_positions_can_be_set_while_an_open_transaction_has_offsets_of_the_group(
     member: Member, ownership: Ownership, settings: Settings
 ) -> None:
     application = Application(settings)

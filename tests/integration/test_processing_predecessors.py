@@ -1,4 +1,4 @@
-"""A worker that is gone for good, in the middle of a transaction."""
+"""A worker ends for good in the middle of a transaction."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ from triggers.topology import Topology
 pytestmark = pytest.mark.broker
 
 BEYOND_THE_TEST_S = 600.0
-"""Transaction timeout of who has gone: whatever goes on in spite of him, the broker did not help."""
+"""Transaction timeout of the dead worker, so long that the broker does not abort the transaction during the test."""
 
 
 def producer_of(worker: str, settings: Settings) -> Producer:
-    """The worker's producer, in a transaction that the broker will not end for it."""
+    """Makes a producer with the worker's id, in a transaction that the broker does not time out."""
     patient = msgspec.structs.replace(settings, transaction_timeout_s=BEYOND_THE_TEST_S)
     producer = Producer(producer_options(patient, worker, 1_000_000, 1_000_000))
     producer.init_transactions(30)
@@ -37,7 +37,7 @@ def producer_of(worker: str, settings: Settings) -> Producer:
 
 
 def leave_open(settings: Settings, worker: str, partition: int) -> Producer:
-    """What a worker leaves behind that was killed before its commit, and whose machine does not come back."""
+    """Leaves an open transaction, as a worker does that is killed before its commit and never comes back."""
     names = Topology(settings.namespace)
     before = Consumer({"bootstrap.servers": settings.brokers, "group.id": names.agents, "enable.auto.commit": False})
     before.commit(offsets=[TopicPartition(names.events, partition, 0, worker)], asynchronous=False)
@@ -49,22 +49,22 @@ def leave_open(settings: Settings, worker: str, partition: int) -> Producer:
 
 
 def leave_offsets_open(settings: Settings, worker: str, partition: int) -> Producer:
-    """The same, killed when its offsets were part of the transaction and no row was on its way yet."""
+    """Leaves an open transaction with offsets but without rows."""
     names = Topology(settings.namespace)
     before = Consumer({"bootstrap.servers": settings.brokers, "group.id": names.agents, "enable.auto.commit": False})
-    places = [TopicPartition(names.events, partition, 0, worker)]
-    before.commit(offsets=places, asynchronous=False)
+    offsets = [TopicPartition(names.events, partition, 0, worker)]
+    before.commit(offsets=offsets, asynchronous=False)
     producer = producer_of(worker, settings)
-    producer.send_offsets_to_transaction(places, before.consumer_group_metadata(), 30)
+    producer.send_offsets_to_transaction(offsets, before.consumer_group_metadata(), 30)
     before.close()
     return producer
 
 
 def leave_its_first_open(settings: Settings, worker: str, partition: int) -> Producer:
-    """The same, killed in its first transaction since it was given the partition."""
+    """Leaves an open transaction that is the worker's first since the partition was assigned to it."""
     with WorkerProcess(settings, worker) as first:
         wait_until(lambda: len(first.partitions()) == settings.partitions, "it owns everything")
-        wait_until(lambda: signatures(settings) == {worker}, "it has said so")
+        wait_until(lambda: signatures(settings) == {worker}, "it has signed the offsets")
     producer = producer_of(worker, settings)
     producer.produce(Topology(settings.namespace).changelog, b"never committed", b"sghost", partition)
     producer.flush(30)
@@ -72,17 +72,17 @@ def leave_its_first_open(settings: Settings, worker: str, partition: int) -> Pro
 
 
 def signatures(settings: Settings) -> set[str]:
-    """Who has the partitions, as far as the group's offsets tell."""
+    """Returns the owners of the partitions according to the group's committed offsets."""
     names = Topology(settings.namespace)
-    asking = Consumer({"bootstrap.servers": settings.brokers, "group.id": names.agents})
-    places = [TopicPartition(names.events, partition) for partition in range(settings.partitions)]
-    found = {place.metadata or "" for place in asking.committed(places, timeout=30)}
-    asking.close()
-    return found
+    consumer = Consumer({"bootstrap.servers": settings.brokers, "group.id": names.agents})
+    positions = [TopicPartition(names.events, partition) for partition in range(settings.partitions)]
+    owners = {place.metadata or "" for place in consumer.committed(positions, timeout=30)}
+    consumer.close()
+    return owners
 
 
 @pytest.mark.parametrize("leave", [leave_open, leave_offsets_open, leave_its_first_open])
-def test_a_transaction_that_a_dead_worker_left_open_holds_nobody_up(
+def test_a_transaction_that_a_dead_worker_left_open_does_not_block_its_successor(
     settings: Settings, leave: Callable[[Settings, str, int], Producer]
 ) -> None:
     create_topics(settings)
@@ -109,10 +109,10 @@ def fence(settings: Settings) -> None:
 def test_a_worker_survives_asking_for_predecessors_while_the_groups_coordinator_loads(
     own_broker: Broker, namespace: str
 ) -> None:
-    """In a process of its own: librdkafka's admin call for the same ended it with a segmentation fault."""
+    """The call runs in a separate process, because librdkafka's admin call for the same crashed the process."""
     settings = Settings(brokers=own_broker.address, namespace=namespace, partitions=4)
-    asking = multiprocessing.get_context("spawn").Process(target=fence, args=(settings,))
-    asking.start()
-    asking.join(60)
+    process = multiprocessing.get_context("spawn").Process(target=fence, args=(settings,))
+    process.start()
+    process.join(60)
 
-    assert asking.exitcode == 0
+    assert process.exitcode == 0

@@ -1,4 +1,4 @@
-"""What a worker answers over HTTP."""
+"""The answers of a worker over HTTP."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_a_session_is_shown_with_its_tasks_instances_and_kwargs(settings: Settin
     }
 
 
-def test_a_session_nobody_has_fired_anything_in_is_not_found(worker: WorkerProcess) -> None:
+def test_a_session_without_events_is_not_found(worker: WorkerProcess) -> None:
     assert worker.session("nobody") == (404, {"error": "there is no session 'nobody'"})
 
 
@@ -69,7 +69,7 @@ def test_a_read_sees_the_callers_own_write(settings: Settings, worker: WorkerPro
         publisher.close()
 
 
-def test_a_read_after_something_that_has_not_happened_gives_up_in_time(worker: WorkerProcess) -> None:
+def test_a_read_after_an_event_that_is_not_processed_times_out(worker: WorkerProcess) -> None:
     status, body = worker.session("s1", after=10_000, timeout=0.2)
 
     assert status == 503
@@ -77,7 +77,7 @@ def test_a_read_after_something_that_has_not_happened_gives_up_in_time(worker: W
 
 
 @pytest.mark.parametrize("query", [{"after": "x"}, {"after": -1}, {"after": 1, "timeout": "nan"}])
-def test_a_number_that_is_none_is_refused(worker: WorkerProcess, query: dict[str, object]) -> None:
+def test_a_parameter_that_is_not_a_number_is_refused(worker: WorkerProcess, query: dict[str, object]) -> None:
     status, body = worker.session("s1", **query)
 
     assert status == 400

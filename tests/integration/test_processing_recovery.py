@@ -1,4 +1,4 @@
-"""While partitions move: who stands still, for how long, and what a worker says of it."""
+"""Which partitions pause while others are reassigned, for how long, and what a worker reports meanwhile."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ pytestmark = [pytest.mark.broker, pytest.mark.timeout(180)]
 
 RATE = 500
 _BUSY_MACHINE_S = 8.0
-"""What a machine that does other things at the same time may add to a takeover."""
+"""Additional seconds for a takeover on a busy machine."""
 
 
 def longest_pauses(settings: Settings) -> dict[int, float]:
-    """Partition -> seconds in which no row of it was written, at most."""
+    """Returns the longest time without a written row, in seconds, by partition."""
     times = defaultdict[int, list[int]](list)
     for row in read_topic(settings, Topology(settings.namespace).changelog):
         times[row.partition() or 0].append(row.timestamp()[1])
     return {p: max(after - before for before, after in pairwise(sorted(found))) / 1000 for p, found in times.items()}
 
 
-def test_survivors_keep_working_while_a_killed_workers_partitions_move(settings: Settings) -> None:
+def test_surviving_workers_continue_while_the_partitions_of_a_killed_worker_are_reassigned(settings: Settings) -> None:
     create_topics(settings)
     with WorkerProcess(settings, "w0") as survivor, WorkerProcess(settings, "w1") as victim:
         wait_until(lambda: bool(survivor.partitions() and victim.partitions()), "both workers own partitions")
@@ -53,7 +53,7 @@ def test_survivors_keep_working_while_a_killed_workers_partitions_move(settings:
 
 
 def open_transaction(settings: Settings, partition: int) -> Producer:
-    """A transaction of somebody whom no worker knows: nobody but he can end it, and no reader gets past it."""
+    """Opens a foreign transaction, which no worker can end and no read-committed reader can pass."""
     producer = Producer(producer_options(settings, "stranger", 1_000_000, 1_000_000))
     producer.init_transactions(30)
     producer.begin_transaction()

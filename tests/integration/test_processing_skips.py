@@ -1,4 +1,4 @@
-"""No event is skipped: not by taking a partition over, and not by a consumer that leaves records out."""
+"""No event is skipped, neither when a partition is taken over nor by a consumer that leaves out records."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from msgspec import structs
 from tests.chaos.brokers import Brokers
 from tests.chaos.doors import Answers, Door
 from tests.chaos.wire import Api
-from tests.support.event_reader import EventReader, reading
+from tests.support.event_reader import EventReader, open_reader
 from tests.support.fold_oracle import assert_equals_fold
 from tests.support.one_session import commit_offset, fire_events
 from tests.support.settled import wait_until_processed
@@ -31,11 +31,11 @@ pytestmark = [pytest.mark.broker, pytest.mark.timeout(180)]
 
 LATE_S = 0.8
 SMALL_FETCHES = {"max.partition.fetch.bytes": 20_000, "queued.min.messages": 100}
-"""So that a partition is still being read when a late answer comes."""
+"""Fetches so small that a partition is still being read when a late answer arrives."""
 
 
 def publish(settings: Settings, events: int) -> None:
-    """So many events, all on partition 0."""
+    """Publishes a number of events to partition 0."""
     producer = Producer({"bootstrap.servers": settings.brokers, "linger.ms": 20})
     for number in range(events):
         producer.produce(Topology(settings.namespace).events, b"%d" % number, partition=0)
@@ -44,7 +44,7 @@ def publish(settings: Settings, events: int) -> None:
 
 
 def refuse_until_it_stops(reader: EventReader) -> Stop:
-    """Read until the worker would end, and how it would."""
+    """Reads until the guard ends the worker, and returns the error."""
     stops: list[Stop] = []
 
     def stopped() -> bool:
@@ -73,7 +73,7 @@ def refuse_until_it_stops(reader: EventReader) -> Stop:
 def test_records_that_were_left_out_once_are_fetched_again(settings: Settings, first: int, count: int) -> None:
     create_topics(settings)
     publish(settings, 100)
-    with reading(settings) as reader:
+    with open_reader(settings) as reader:
         reader.plant(consumer=lambda real: SkippingConsumer(real, first, count, times=1))
         reader.member.join()
 
@@ -85,7 +85,7 @@ def test_records_that_were_left_out_once_are_fetched_again(settings: Settings, f
 def test_records_that_are_left_out_every_time_end_the_worker(settings: Settings, first: int, count: int) -> None:
     create_topics(settings)
     publish(settings, 100)
-    with reading(settings) as reader:
+    with open_reader(settings) as reader:
         reader.plant(consumer=lambda real: SkippingConsumer(real, first, count, times=-1))
         reader.member.join()
 
@@ -96,7 +96,7 @@ def test_records_that_are_left_out_every_time_end_the_worker(settings: Settings,
         assert all(offset < first for offset in reader.delivered)
 
 
-def test_markers_are_passed_and_committed_only_when_nothing_else_is_there(settings: Settings) -> None:
+def test_offsets_behind_markers_are_committed_only_when_no_record_is_left(settings: Settings) -> None:
     names = create_topics(settings)
     producer = Producer({"bootstrap.servers": settings.brokers, "transactional.id": settings.namespace})
     producer.init_transactions(30)
@@ -104,7 +104,7 @@ def test_markers_are_passed_and_committed_only_when_nothing_else_is_there(settin
         producer.begin_transaction()
         producer.produce(names.events, b"event", partition=0)
         producer.commit_transaction(30)
-    with reading(settings) as reader:
+    with open_reader(settings) as reader:
         reader.member.join()
 
         assert reader.read_until(38) == list(range(0, 40, 2))
@@ -137,18 +137,18 @@ def brokers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Brokers]:
 
 @pytest.fixture
 def late(brokers: Brokers, settings: Settings) -> Iterator[tuple[Door, Settings]]:
-    """A door that can hold answers back, and settings of who goes through it."""
+    """A door that can delay answers, and settings of a client behind it."""
     door = brokers.doors["member"]
     yield door, structs.replace(settings, brokers=brokers.addresses_behind("member"))
     door.answers = None
 
 
 @pytest.mark.parametrize("api", [Api.LIST_OFFSETS, Api.OFFSET_FETCH, Api.FETCH, Api.JOIN_GROUP])
-def test_late_answers_make_a_takeover_slow_and_skip_nothing(late: tuple[Door, Settings], api: Api) -> None:
+def test_late_answers_slow_down_a_takeover_and_skip_no_event(late: tuple[Door, Settings], api: Api) -> None:
     door, settings = late
     create_topics(settings)
     publish(settings, 2_000)
-    with reading(settings, SMALL_FETCHES) as reader:
+    with open_reader(settings, SMALL_FETCHES) as reader:
         door.answers = Answers(apis=frozenset({api}), client=b"reader", delay_s=LATE_S)
         reader.member.join()
 
@@ -158,7 +158,7 @@ def test_late_answers_make_a_takeover_slow_and_skip_nothing(late: tuple[Door, Se
 
 
 class PartitionsSetBySeek(FetchedPartitions):
-    """How places were set once: assigned at the end, which is looked up, and moved by a seek meanwhile."""
+    """Sets positions as the worker once did: it assigns the end, which needs a look-up, and seeks meanwhile."""
 
     def __init__(self, kafka: Consumer, topic: str, count: int) -> None:
         super().__init__(kafka, topic)
@@ -170,7 +170,7 @@ class PartitionsSetBySeek(FetchedPartitions):
         self._assigned = {place.partition for place in self._all}
 
     def distrust(self, partitions: Iterable[int]) -> None:
-        """It trusts everybody."""
+        """Does nothing, so that every record is trusted."""
 
     def fetch_from(self, partition: int, offset: int) -> None:
         place = TopicPartition(self._topic, partition, offset)
@@ -186,14 +186,14 @@ class PartitionsSetBySeek(FetchedPartitions):
         self._kafka.resume([place])
 
 
-def test_a_partition_that_is_read_from_a_late_answer_is_noticed_and_mended(late: tuple[Door, Settings]) -> None:
-    """The guard alone, without the way of taking partitions over that cannot skip."""
+def test_a_partition_that_a_late_answer_sets_to_the_end_is_noticed_and_read_again(late: tuple[Door, Settings]) -> None:
+    """Only the guard protects here, because partitions are taken over in the way that can skip."""
     door, settings = late
     create_topics(settings)
     publish(settings, 20_000)
     for partition in range(settings.partitions):  # otherwise where to begin is asked for, and all answers are there
         commit_offset(settings, 0, partition)
-    with reading(settings, SMALL_FETCHES) as reader:
+    with open_reader(settings, SMALL_FETCHES) as reader:
         reader.plant(partitions=partial(PartitionsSetBySeek, count=settings.partitions))
         door.answers = Answers(apis=frozenset({Api.LIST_OFFSETS}), client=b"reader", delay_s=LATE_S)
         reader.member.join()
@@ -207,7 +207,7 @@ def test_a_partition_that_is_read_from_a_late_answer_is_noticed_and_mended(late:
 
 
 class Planted:
-    """What `plant` of a `WorkerProcess` may be: it goes to another process."""
+    """A `plant` for `WorkerProcess`, which can be pickled for another process."""
 
     def __init__(self, first: int, count: int, times: int) -> None:
         self._new = partial(SkippingConsumer, first=first, count=count, times=times)
@@ -217,7 +217,7 @@ class Planted:
 
 
 @pytest.mark.parametrize(("first", "count"), [(0, 1), (40, 1), (10, 70)])
-def test_a_worker_applies_what_its_consumer_left_out_once(settings: Settings, first: int, count: int) -> None:
+def test_a_worker_applies_events_that_its_consumer_left_out_once(settings: Settings, first: int, count: int) -> None:
     create_topics(settings)
     fire_events(settings, 100)
     with WorkerProcess(settings, "w0", plant=Planted(first, count, times=1)) as worker:
@@ -229,7 +229,7 @@ def test_a_worker_applies_what_its_consumer_left_out_once(settings: Settings, fi
 
 
 @pytest.mark.parametrize(("first", "count"), [(0, 1), (40, 1)])
-def test_a_worker_whose_consumer_leaves_events_out_every_time_applies_nothing_behind_them(
+def test_a_worker_whose_consumer_leaves_out_events_every_time_applies_no_later_events(
     settings: Settings, first: int, count: int
 ) -> None:
     names = create_topics(settings)

@@ -1,4 +1,4 @@
-"""How a worker starts, and what makes it refuse."""
+"""How a worker starts, and what makes it refuse to."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_a_worker_waits_for_missing_topics_and_names_the_command_that_creates_th
         assert worker.partitions() == [0, 1, 2, 3]
 
 
-def test_a_worker_that_waits_stops_when_it_is_told_to(settings: Settings) -> None:
+def test_a_worker_that_waits_for_topics_stops_at_sigterm(settings: Settings) -> None:
     with WorkerProcess(settings, "w0") as worker:
         wait_until(lambda: "triggers topics create" in worker.log_text(), "it waits")
 
@@ -47,9 +47,9 @@ def test_events_and_changelog_must_have_the_same_number_of_partitions(settings: 
 
 def test_a_taken_web_port_ends_the_worker(settings: Settings) -> None:
     create_topics(settings)
-    with socket.create_server(("127.0.0.1", 0)) as taken:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
         worker = WorkerProcess(settings, "w0")
-        worker.settings = msgspec.structs.replace(worker.settings, web_port=taken.getsockname()[1])
+        worker.settings = msgspec.structs.replace(worker.settings, web_port=listener.getsockname()[1])
         with worker:
             assert worker.join() == 73
 

@@ -1,4 +1,4 @@
-"""Several workers under one supervisor: restarted when killed, gone when it is."""
+"""A supervisor restarts workers that are killed, and workers end with their supervisor."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ if __name__ == "__main__":
 
 
 class Supervised:
-    """A supervisor of two workers in a process of its own."""
+    """A process with a supervisor of two workers."""
 
     def __init__(self, settings: Settings, folder: Path) -> None:
         self.log = folder / "supervisor.log"
@@ -48,7 +48,7 @@ class Supervised:
             )
 
     def started(self) -> list[int]:
-        """Process ids of all workers so far, in the order they were started."""
+        """Returns the process ids of all workers so far, in the order of their start."""
         lines = [line for line in self.log.read_text().splitlines() if "worker started" in line]
         return [int(line.split("pid=")[1].split()[0]) for line in lines]
 
@@ -61,7 +61,7 @@ def supervised(settings: Settings, tmp_path: Path) -> Iterator[Supervised]:
     yield supervised
     supervised.process.kill()
     supervised.process.wait()
-    wait_until(lambda: not any(alive(pid) for pid in supervised.started()), "nobody is left behind")
+    wait_until(lambda: not any(alive(pid) for pid in supervised.started()), "all workers have ended")
 
 
 def alive(pid: int) -> bool:
@@ -80,14 +80,14 @@ def test_a_killed_worker_is_started_again(settings: Settings, supervised: Superv
     assert "killed by signal 9" in supervised.log.read_text()
 
 
-def test_a_supervisor_told_to_stop_leaves_nobody_behind(supervised: Supervised) -> None:
+def test_a_supervisor_that_is_stopped_leaves_no_worker_behind(supervised: Supervised) -> None:
     supervised.process.terminate()
 
     assert supervised.process.wait(120) == 0
     assert not any(alive(pid) for pid in supervised.started())
 
 
-def test_workers_follow_a_supervisor_that_was_killed(supervised: Supervised) -> None:
+def test_workers_end_when_their_supervisor_is_killed(supervised: Supervised) -> None:
     supervised.process.kill()
 
     wait_until(lambda: not any(alive(pid) for pid in supervised.started()), "the workers have ended")

@@ -1,4 +1,4 @@
-"""A task that asks to be retried later runs again when the time has come, once."""
+"""A task that asks for a retry runs again when it is due, once."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def ask_for_a_retry(settings: Settings, uid: str) -> None:
     application.flush()
 
 
-def test_a_timer_fires_once_and_not_before_it_is_due(settings: Settings) -> None:
+def test_a_timer_is_published_once_and_not_before_it_is_due(settings: Settings) -> None:
     create_topics(settings)
     with WorkerProcess(settings, "w0") as worker:
         worker.wait_ready()
@@ -50,14 +50,14 @@ def test_a_timer_fires_once_and_not_before_it_is_due(settings: Settings) -> None
     assert_equals_fold(settings)
 
 
-def test_a_timer_that_came_due_while_nobody_ran_fires_after_the_start(settings: Settings) -> None:
+def test_a_timer_that_became_due_while_no_worker_ran_is_published_after_the_start(settings: Settings) -> None:
     create_topics(settings)
     with WorkerProcess(settings, "w0") as worker:
         worker.wait_ready()
         ask_for_a_retry(settings, "s1")
         wait_until_processed(settings)
         worker.kill()
-        time.sleep(COOLDOWN_MS / 1000)  # what is tested is that the time passes while nobody looks
+        time.sleep(COOLDOWN_MS / 1000)  # the timer must become due while no worker runs
         worker.start()
 
         wait_until(lambda: len(commands(settings)) == 2, "the retried instance is commanded")

@@ -1,4 +1,4 @@
-"""A runner of hooks that waits to try a decision again, while partitions go to another member and come back."""
+"""A hook runner waits to retry a decision while partitions are assigned to another member and come back."""
 
 from __future__ import annotations
 
@@ -44,15 +44,17 @@ def another_member(settings: Settings) -> Consumer:
     )
 
 
-def test_what_went_away_during_a_rest_is_read_when_it_has_come_back(settings: Settings, topic: str) -> None:
+def test_partitions_that_were_revoked_during_a_pause_are_read_when_they_are_assigned_again(
+    settings: Settings, topic: str
+) -> None:
     refused, accept, stopping = threading.Event(), threading.Event(), threading.Event()
-    told: list[str] = []
+    handled: list[str] = []
 
     def handle(decision: DecisionRecord) -> None:
         if decision.session == "held" and not accept.is_set():
             refused.set()
             raise TryAgain
-        told.append(decision.session)
+        handled.append(decision.session)
 
     decide(settings, topic, 0, "held")
     runner = threading.Thread(target=DecisionConsumer(settings, handle).run, args=(stopping,))
@@ -64,12 +66,12 @@ def test_what_went_away_during_a_rest_is_read_when_it_has_come_back(settings: Se
             wait_until(lambda: other.poll(0.1) is None and bool(other.assignment()), "another member has partitions")
             moved = {place.partition for place in other.assignment()}
             accept.set()
-            wait_until(lambda: 0 in moved or told == ["held"], "the runner waits no more")
+            wait_until(lambda: 0 in moved or handled == ["held"], "the runner waits no more")
 
         for partition in moved:
             decide(settings, topic, partition, f"of {partition}")
         expected = {"held", *(f"of {partition}" for partition in moved)}
-        wait_until(lambda: expected <= set(told), "the partitions that came back are read")
+        wait_until(lambda: expected <= set(handled), "the partitions that came back are read")
     finally:
         accept.set()
         stopping.set()

@@ -1,4 +1,4 @@
-"""Events in Confluent framing, through a worker on a real Kafka that asks a registry over HTTP."""
+"""A worker on a real Kafka decodes events in Confluent framing, with schemas from a registry over HTTP."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ AWAY = (503, b"{}")
 
 
 def answer(path: str) -> tuple[int, bytes]:
-    """What a registry says that has one schema."""
+    """Answers as a registry with one schema."""
     if path == f"/schemas/ids/{KNOWN}":
         return 200, json.dumps({"schema": json.dumps(SCHEMA)}).encode()
     return 404, b'{"error_code": 40403, "message": "Schema not found"}'
@@ -49,7 +49,7 @@ def registry() -> Iterator[Site]:
 
 @pytest.fixture
 def asking(settings: Settings, registry: Site) -> Settings:
-    """The settings with the registry's URL, over topics that are there."""
+    """Settings with the registry's URL, with created topics."""
     create_topics(settings)
     return structs.replace(settings, schema_registry_url=registry.url)
 
@@ -87,7 +87,9 @@ def statuses(worker: WorkerProcess, uid: str = "s1") -> list[str]:
     return [instance["status"] for instance in session["instances"]]
 
 
-def test_a_worker_applies_them_and_everything_that_reads_events_sees_them(asking: Settings, registry: Site) -> None:
+def test_a_worker_applies_events_in_confluent_framing_and_every_reader_of_events_decodes_them(
+    asking: Settings, registry: Site
+) -> None:
     send(asking, configuration(), fire("a"), fire("b"))
 
     with WorkerProcess(asking, "w0") as worker:
@@ -105,7 +107,7 @@ def test_a_worker_applies_them_and_everything_that_reads_events_sees_them(asking
     assert {path for path, _ in registry.asked} == {f"/schemas/ids/{KNOWN}"}
 
 
-def test_a_registry_that_is_away_holds_the_events_up_and_loses_none(asking: Settings, registry: Site) -> None:
+def test_an_unreachable_registry_delays_events_and_loses_none(asking: Settings, registry: Site) -> None:
     registry.answer = lambda _: AWAY
     send(asking, b'{"configuration": %s}' % json.dumps(RULES).encode(), fire("a"), b'{"trigger": "b"}')
 
@@ -119,7 +121,7 @@ def test_a_registry_that_is_away_holds_the_events_up_and_loses_none(asking: Sett
         assert worker.terminate() == 0
 
 
-def test_a_worker_that_waits_for_the_registry_stops_when_it_is_told_to(asking: Settings, registry: Site) -> None:
+def test_a_worker_that_waits_for_the_registry_stops_at_sigterm(asking: Settings, registry: Site) -> None:
     registry.answer = lambda _: AWAY
     send(asking, fire("a"))
 
@@ -130,7 +132,7 @@ def test_a_worker_that_waits_for_the_registry_stops_when_it_is_told_to(asking: S
     assert group_lag(asking) == 1
 
 
-def test_a_schema_that_the_registry_does_not_have_is_a_dead_letter_and_asked_for_once(
+def test_an_event_with_a_schema_that_the_registry_lacks_is_a_dead_letter_and_the_registry_is_queried_once(
     asking: Settings, registry: Site
 ) -> None:
     send(asking, configuration(), *[fire("a", UNKNOWN)] * 3, fire("a"), fire("b"))

@@ -1,4 +1,4 @@
-"""A Kafka client that leaves commands out, or jumps to the end: every command runs, once, and no commit passes it."""
+"""A Kafka client leaves out commands or jumps to the end. Every command runs once, and no commit passes it before."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import pytest
 from celery import Celery
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
-from tests.support.commands import command, issue_transactions
-from tests.support.executors import lag
-from tests.support.skipping_clients import SkippingConsumer, skipping
+from tests.support.commands import issue_in_transactions, make_command
+from tests.support.executors import executors_lag
+from tests.support.skipping_clients import SkippingConsumer, make_skipping_class
 from tests.support.topic_reader import wait_until
 from tests.support.topic_setup import create_topics
 
@@ -30,7 +30,7 @@ TO_THE_END = 1_000_000
 
 
 class Commands:
-    """Runs whatever a reader hands over, at once, and remembers it."""
+    """Finishes every command that a reader delivers at once, and remembers it."""
 
     def __init__(self, settings: Settings) -> None:
         self.done: list[str] = []
@@ -39,7 +39,7 @@ class Commands:
         self.reader = Reader(settings, screening, room=4, wake=lambda: None, on_death=self.died.set)
 
     def run(self, until: Callable[[], bool]) -> list[str]:
-        """What was run, in order."""
+        """Runs commands until a condition holds and returns their ids in order."""
         self.reader.start()
         try:
             wait_until(lambda: self._run_some() or until(), "commands run")
@@ -56,9 +56,9 @@ class Commands:
 
 
 def issued(settings: Settings, transactions: int = 20, each: int = 10) -> list[str]:
-    """Ids of commands on partition 0, with the marker of a transaction after every few."""
-    groups = [[command("app.task", f"s{number}", n) for n in range(each)] for number in range(transactions)]
-    issue_transactions(settings, groups, partition=0)
+    """Issues commands on partition 0, several per transaction, and returns their ids."""
+    groups = [[make_command("app.task", f"s{number}", n) for n in range(each)] for number in range(transactions)]
+    issue_in_transactions(settings, groups, partition=0)
     return [one.id for group in groups for one in group]
 
 
@@ -68,39 +68,39 @@ def test_commands_that_the_client_left_out_run_once_and_the_lag_ends(
 ) -> None:
     create_topics(settings)
     ids = issued(settings)
-    faulty = skipping(first, length)
+    faulty = make_skipping_class(first, length)
     monkeypatch.setattr(command_source, "Consumer", faulty)
 
     commands = Commands(settings)
-    done = commands.run(until=lambda: lag(settings) == 0)
+    done = commands.run(until=lambda: executors_lag(settings) == 0)
 
     assert sorted(done) == sorted(ids)
     assert faulty.left_out == min(length, len(ids) - first)
 
 
-def test_a_reader_that_is_held_back_and_let_on_again_and_again_misses_nothing(
+def test_a_reader_that_is_repeatedly_paused_and_resumed_misses_no_command(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     create_topics(settings)
     ids = issued(settings, transactions=15)
-    faulty = skipping(50, 30)
+    faulty = make_skipping_class(50, 30)
     monkeypatch.setattr(command_source, "Consumer", faulty)
     monkeypatch.setattr(command_source, "_MOST_AT_ONCE", 5)
 
     commands = Commands(msgspec.structs.replace(settings, celery_prefetch=20))
-    done = commands.run(until=lambda: lag(settings) == 0)
+    done = commands.run(until=lambda: executors_lag(settings) == 0)
 
     assert sorted(done) == sorted(ids)
     assert faulty.left_out == 30
 
 
-def test_a_client_that_leaves_them_out_every_time_ends_the_reader_and_commits_nothing_beyond(
+def test_a_client_that_leaves_out_commands_every_time_ends_the_reader_and_no_commit_passes_them(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     create_topics(settings)
     ids = issued(settings, transactions=3)
     with monkeypatch.context() as planted:
-        planted.setattr(command_source, "Consumer", skipping(12, 2, always=True))
+        planted.setattr(command_source, "Consumer", make_skipping_class(12, 2, always=True))
         commands = Commands(settings)
         done = commands.run(until=commands.died.is_set)
 
@@ -108,15 +108,15 @@ def test_a_client_that_leaves_them_out_every_time_ends_the_reader_and_commits_no
     assert "the Kafka client leaves out records" in caplog.text
 
     healthy = Commands(settings)
-    assert set(ids[12:14]) <= set(healthy.run(until=lambda: lag(settings) == 0))
+    assert set(ids[12:14]) <= set(healthy.run(until=lambda: executors_lag(settings) == 0))
 
 
-def test_a_dispatcher_does_not_leave_out_what_its_client_leaves_out(
+def test_a_dispatcher_dispatches_commands_that_its_client_leaves_out(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     create_topics(settings)
     ids = issued(settings, transactions=5)
-    faulty: type[SkippingConsumer] = skipping(7, TO_THE_END)
+    faulty: type[SkippingConsumer] = make_skipping_class(7, TO_THE_END)
     monkeypatch.setattr(command_source, "Consumer", faulty)
     sent: list[str] = []
     app = Celery(broker="memory://")
@@ -126,7 +126,7 @@ def test_a_dispatcher_does_not_leave_out_what_its_client_leaves_out(
     running = threading.Thread(target=dispatcher.run, args=(stopping,))
     running.start()
     try:
-        wait_until(lambda: lag(settings) == 0, "everything is dispatched")
+        wait_until(lambda: executors_lag(settings) == 0, "everything is dispatched")
     finally:
         stopping.set()
         running.join(30)
@@ -140,7 +140,7 @@ def test_commands_that_were_removed_before_they_ran_stop_the_reader_which_says_w
 ) -> None:
     names = create_topics(settings)
     issued(settings, transactions=1)
-    Commands(settings).run(until=lambda: lag(settings) == 0)
+    Commands(settings).run(until=lambda: executors_lag(settings) == 0)
     issued(settings, transactions=2)
     admin = AdminClient({"bootstrap.servers": settings.brokers})
     admin.delete_records([TopicPartition(names.commands, 0, 15)])[TopicPartition(names.commands, 0)].result(30)

@@ -1,4 +1,4 @@
-"""A Kafka client that leaves decisions out: each is handed over, in order, and what is lost is not lost silently."""
+"""A Kafka client leaves out decisions. Each is delivered in order, and a lost one is reported."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from confluent_kafka import Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
-from tests.support.skipping_clients import SkippingConsumer, skipping
+from tests.support.skipping_clients import SkippingConsumer, make_skipping_class
 from tests.support.topic_reader import wait_until
 
 from triggers.client import decision_consumer
@@ -33,7 +33,7 @@ def topic(settings: Settings) -> str:
 
 
 def decided(settings: Settings, topic: str, transactions: int = 10, each: int = 5) -> list[int]:
-    """Decisions on partition 0 and a marker after every few; their numbers."""
+    """Writes decisions to partition 0, several per transaction, and returns their numbers."""
     producer = Producer(
         {"bootstrap.servers": settings.brokers, "transactional.id": f"{topic}-test", "retry.backoff.ms": 2}
     )
@@ -73,7 +73,7 @@ class Running:
     def _run(self) -> None:
         try:
             self._consumer.run(self._stopping)
-        except Exception as error:  # noqa: BLE001  # the test looks at it
+        except Exception as error:  # noqa: BLE001  # the test checks it
             self.error = error
 
 
@@ -81,23 +81,23 @@ class Running:
 def test_decisions_that_the_client_left_out_are_handed_over_in_order(
     settings: Settings, topic: str, monkeypatch: pytest.MonkeyPatch, first: int, length: int
 ) -> None:
-    numbers, told = decided(settings, topic), list[int]()
-    faulty = skipping(first, length)
+    numbers, handled = decided(settings, topic), list[int]()
+    faulty = make_skipping_class(first, length)
     monkeypatch.setattr(decision_consumer, "Consumer", faulty)
 
-    with Running(settings, lambda decision: told.append(decision.offset)) as running:
-        wait_until(lambda: running.has_ended or len(told) >= len(numbers), "all are handed over")
+    with Running(settings, lambda decision: handled.append(decision.offset)) as running:
+        wait_until(lambda: running.has_ended or len(handled) >= len(numbers), "all are handed over")
 
     assert running.error is None
-    assert told == numbers
+    assert handled == numbers
     assert faulty.left_out == min(length, len(numbers) - first)
 
 
 def test_decisions_wait_in_their_order_while_one_is_tried_again(
     settings: Settings, topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    numbers, told = decided(settings, topic), list[int]()
-    faulty: type[SkippingConsumer] = skipping(20, 9)
+    numbers, handled = decided(settings, topic), list[int]()
+    faulty: type[SkippingConsumer] = make_skipping_class(20, 9)
     monkeypatch.setattr(decision_consumer, "Consumer", faulty)
     refused = set[int]()
 
@@ -105,47 +105,47 @@ def test_decisions_wait_in_their_order_while_one_is_tried_again(
         if decision.offset in {2, 21, 40} - refused:
             refused.add(decision.offset)
             raise TryAgain
-        told.append(decision.offset)
+        handled.append(decision.offset)
 
     with Running(settings, handle) as running:
-        wait_until(lambda: running.has_ended or len(told) >= len(numbers), "all are handed over")
+        wait_until(lambda: running.has_ended or len(handled) >= len(numbers), "all are handed over")
 
-    assert told == numbers
+    assert handled == numbers
     assert faulty.left_out == 9
 
 
-def test_a_client_that_leaves_them_out_every_time_ends_the_runner(
+def test_a_client_that_leaves_out_decisions_every_time_ends_the_runner(
     settings: Settings, topic: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    numbers, told = decided(settings, topic), list[int]()
+    numbers, handled = decided(settings, topic), list[int]()
     with monkeypatch.context() as planted:
-        planted.setattr(decision_consumer, "Consumer", skipping(12, 2, always=True))
-        with Running(settings, lambda decision: told.append(decision.offset)) as running:
+        planted.setattr(decision_consumer, "Consumer", make_skipping_class(12, 2, always=True))
+        with Running(settings, lambda decision: handled.append(decision.offset)) as running:
             wait_until(lambda: running.has_ended, "it gives up")
 
     assert isinstance(running.error, RecordsSkipped)
-    assert told == numbers[:12]
+    assert handled == numbers[:12]
 
-    with Running(settings, lambda decision: told.append(decision.offset)) as healthy:
-        wait_until(lambda: healthy.has_ended or numbers[-1] in told, "a healthy one goes on")
-    assert told == numbers
+    with Running(settings, lambda decision: handled.append(decision.offset)) as healthy:
+        wait_until(lambda: healthy.has_ended or numbers[-1] in handled, "a healthy one goes on")
+    assert handled == numbers
 
 
 def test_decisions_that_were_removed_before_a_hook_saw_them_end_the_runner_which_says_what_to_do(
     settings: Settings, topic: str
 ) -> None:
-    told = list[int]()
+    handled = list[int]()
     decided(settings, topic, transactions=1)
-    with Running(settings, lambda decision: told.append(decision.offset)):
-        wait_until(lambda: len(told) == 5, "the first ones are handed over")
+    with Running(settings, lambda decision: handled.append(decision.offset)):
+        wait_until(lambda: len(handled) == 5, "the first ones are handed over")
     decided(settings, topic, transactions=3)
     admin = AdminClient({"bootstrap.servers": settings.brokers})
     admin.delete_records([TopicPartition(topic, 0, 12)])[TopicPartition(topic, 0)].result(30)
 
-    with Running(settings, lambda decision: told.append(decision.offset)) as late:
+    with Running(settings, lambda decision: handled.append(decision.offset)) as late:
         wait_until(lambda: late.has_ended, "it ends")
 
     assert isinstance(late.error, RecordsRemoved)
     assert f"{topic}/0 begins at offset 12" in str(late.error)
     assert "kafka-consumer-groups.sh --group" in str(late.error)
-    assert len(told) == 5
+    assert len(handled) == 5

@@ -1,4 +1,4 @@
-"""A restore by a client that leaves rows out, and of files that the changelog cannot bring up to date any more."""
+"""Restores by a client that leaves out rows, and of files that the changelog can no longer bring up to date."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from threading import Event
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
-from tests.support.skipping_clients import SkippingConsumer, skipping
+from tests.support.skipping_clients import SkippingConsumer, make_skipping_class
 from tests.support.topic_setup import create_topics
 
 from triggers.processing import restore, second_restore
@@ -35,7 +35,7 @@ def names(settings: Settings) -> Topology:
 
 
 def write_changelog(settings: Settings, topic: str) -> dict[bytes, bytes]:
-    """Rows on partition 0, some again and again, some in transactions that are aborted; what is left of them."""
+    """Writes rows to partition 0, some repeatedly, some in aborted transactions. Returns the rows that remain."""
     producer = Producer(
         {"bootstrap.servers": settings.brokers, "transactional.id": f"{topic}-test", "retry.backoff.ms": 2}
     )
@@ -58,7 +58,7 @@ def write_changelog(settings: Settings, topic: str) -> dict[bytes, bytes]:
 
 
 def remove_before(settings: Settings, topic: str, offset: int) -> None:
-    """What Kafka refuses while a topic is compacted only."""
+    """Removes records, for which the topic must not be only compacted."""
     admin = AdminClient({"bootstrap.servers": settings.brokers})
     policy = ConfigEntry("cleanup.policy", "delete", incremental_operation=AlterConfigOpType.SET)
     changed = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[policy])
@@ -67,7 +67,7 @@ def remove_before(settings: Settings, topic: str, offset: int) -> None:
 
 
 class Files:
-    """The file of partition 0, restored as a worker does it."""
+    """The file of partition 0, which is restored as a worker does it."""
 
     def __init__(self, settings: Settings, names: Topology, folder: Path) -> None:
         self._folder = folder
@@ -84,12 +84,12 @@ class Files:
         )
 
     def restore(self) -> dict[bytes, bytes]:
-        """The rows that are there afterwards."""
+        """Restores the file and returns its rows."""
         assert self._restorer.restore([0], Event()) == {0}
         return dict(self.rows.scan(b"row"))
 
     def open_again(self) -> None:
-        """As a worker does when it starts again."""
+        """Opens the file again, as a worker does when it restarts."""
         self.rows.close()
         self.rows = open_rows(self._folder, "id", 0)
 
@@ -108,7 +108,7 @@ def files(settings: Settings, names: Topology, tmp_path: Path) -> Iterator[Files
 
 
 def first_faulty(faulty: type[SkippingConsumer]) -> Callable[[Options], Consumer]:
-    """Makes a faulty reader for the first restore, and healthy ones for the next; probes are always healthy."""
+    """Returns a factory of readers: a faulty one for the first restore, healthy ones afterwards. Probes are healthy."""
     made: list[Consumer] = []
 
     def make(options: Options) -> Consumer:
@@ -122,7 +122,7 @@ def first_faulty(faulty: type[SkippingConsumer]) -> Callable[[Options], Consumer
 
 @pytest.mark.parametrize("module", [restore, second_restore], ids=["the reader", "the second reader"])
 @pytest.mark.parametrize(("first", "length"), [(0, 1), (3, 4), (25, 90), (7, TO_THE_END)])
-def test_rows_that_a_client_left_out_are_restored_all_the_same(  # noqa: PLR0913, PLR0917  # fixtures
+def test_rows_that_a_client_leaves_out_are_restored_nevertheless(  # noqa: PLR0913, PLR0917  # fixtures
     settings: Settings,
     names: Topology,
     files: Files,
@@ -132,7 +132,7 @@ def test_rows_that_a_client_left_out_are_restored_all_the_same(  # noqa: PLR0913
     length: int,
 ) -> None:
     rows = write_changelog(settings, names.changelog)
-    faulty = skipping(first, length)
+    faulty = make_skipping_class(first, length)
     monkeypatch.setattr(module, "Consumer", first_faulty(faulty))
 
     assert files.restore() == rows
@@ -140,7 +140,7 @@ def test_rows_that_a_client_left_out_are_restored_all_the_same(  # noqa: PLR0913
     assert files.repeated == 1
 
 
-def test_a_healthy_restore_reads_everything_once_and_goes_on_from_there(
+def test_a_healthy_restore_reads_everything_once_and_continues_from_there(
     settings: Settings, names: Topology, files: Files
 ) -> None:
     rows = write_changelog(settings, names.changelog)
@@ -155,12 +155,12 @@ def test_a_healthy_restore_reads_everything_once_and_goes_on_from_there(
     assert files.rows.reached() > reached > 0
 
 
-def test_clients_that_leave_them_out_every_time_end_the_worker_and_nothing_beyond_counts_as_reached(
+def test_clients_that_leave_out_rows_every_time_end_the_worker_and_no_later_offset_counts_as_restored(
     settings: Settings, names: Topology, files: Files, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = write_changelog(settings, names.changelog)
     with monkeypatch.context() as planted:
-        planted.setattr(restore, "Consumer", skipping(12, 2))
+        planted.setattr(restore, "Consumer", make_skipping_class(12, 2))
         with pytest.raises(Stop, match="two readers find different rows") as stopped:
             files.restore()
 
@@ -190,8 +190,8 @@ def test_a_file_before_the_changelogs_beginning_is_rebuilt(
     with pytest.raises(StorageFailed, match=f"it is at offset 6 of {names.changelog}/0, which begins at 170"):
         files.restore()
     files.open_again()
-    found = files.restore()
+    restored = files.restore()
 
-    assert found
-    assert b"row of another life" not in found
+    assert restored
+    assert b"row of another life" not in restored
     assert "rows are lost: the changelog was cut" in "".join(capfd.readouterr())

@@ -1,4 +1,4 @@
-"""Reads of whole topics and of single records by a client that leaves some out, and of topics that shrink meanwhile."""
+"""Reads of topics and single records by a client that leaves out records, and of topics that shrink meanwhile."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import msgspec
 import pytest
 from confluent_kafka import Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
-from tests.support.commands import command, issue_transactions
-from tests.support.skipping_clients import skipping
+from tests.support.commands import issue_in_transactions, make_command
+from tests.support.skipping_clients import make_skipping_class
 from tests.support.topic_setup import create_topics
 
 from triggers.client import topic_places, topic_range
@@ -37,9 +37,9 @@ def names(settings: Settings) -> Topology:
 
 
 def issued(settings: Settings) -> list[int]:
-    """Offsets of commands on partition 0, with a marker after every five."""
-    groups = [[command("app.task", f"s{n}", n) for n in range(5)] for _ in range(COMMANDS // 5)]
-    issue_transactions(settings, groups, partition=0)
+    """Issues commands on partition 0, five per transaction, and returns their offsets."""
+    groups = [[make_command("app.task", f"s{n}", n) for n in range(5)] for _ in range(COMMANDS // 5)]
+    issue_in_transactions(settings, groups, partition=0)
     return [n + n // 5 for n in range(COMMANDS)]
 
 
@@ -52,9 +52,9 @@ def produce(settings: Settings, topic: str, values: list[bytes], key: bytes = b"
 
 
 def remove_before(settings: Settings, topic: str, offset: int) -> None:
-    place = TopicPartition(topic, 0, offset)
+    position = TopicPartition(topic, 0, offset)
     admin = AdminClient({"bootstrap.servers": settings.brokers})
-    admin.delete_records([place])[TopicPartition(topic, 0)].result(30)
+    admin.delete_records([position])[TopicPartition(topic, 0)].result(30)
 
 
 def offsets_of(messages: list[Message]) -> list[int]:
@@ -62,10 +62,10 @@ def offsets_of(messages: list[Message]) -> list[int]:
 
 
 @pytest.mark.parametrize(("first", "length"), HOLES)
-def test_a_range_is_read_whole(
+def test_a_range_is_read_completely(
     settings: Settings, names: Topology, monkeypatch: pytest.MonkeyPatch, first: int, length: int
 ) -> None:
-    offsets, faulty = issued(settings), skipping(first, length)
+    offsets, faulty = issued(settings), make_skipping_class(first, length)
     monkeypatch.setattr(topic_range, "Consumer", faulty)
 
     assert offsets_of(list(read_range(settings, names.commands, {0: 0}))) == offsets
@@ -83,7 +83,7 @@ def test_a_range_is_read_whole(
     ],
     ids=["dead letters", "redrive", "explain and capture", "backtest and export", "lag"],
 )
-def test_whatever_reads_a_range_leaves_nothing_out(
+def test_every_reader_of_a_range_reads_it_completely(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, read: Callable[[Settings], list[int | None]]
 ) -> None:
     alone = msgspec.structs.replace(settings, partitions=1)
@@ -91,7 +91,7 @@ def test_whatever_reads_a_range_leaves_nothing_out(
     letter = DeadLetter(reason="r", topic="elsewhere", partition=0, offset=0, time=0)
     produce(alone, names.dead_letters, [encode_dead_letter(letter)] * COMMANDS)
     produce(alone, names.events, [b'{"trigger": "page"}'] * COMMANDS)
-    faulty = skipping(20, 30)
+    faulty = make_skipping_class(20, 30)
     monkeypatch.setattr(topic_range, "Consumer", faulty)
 
     assert read(alone) in ([*range(COMMANDS)], [COMMANDS])
@@ -99,22 +99,22 @@ def test_whatever_reads_a_range_leaves_nothing_out(
 
 
 @pytest.mark.parametrize(("first", "length"), [(0, 1), (3, 4), (12, 60)])
-def test_single_records_are_read_all(
+def test_all_single_records_are_read(
     settings: Settings, names: Topology, monkeypatch: pytest.MonkeyPatch, first: int, length: int
 ) -> None:
-    offsets, faulty = issued(settings)[::3], skipping(first, length)
+    offsets, faulty = issued(settings)[::3], make_skipping_class(first, length)
     monkeypatch.setattr(topic_places, "Consumer", faulty)
 
     assert offsets_of(list(read_places(settings, names.commands, {0: offsets}))) == offsets
     assert faulty.left_out >= 1
 
 
-def test_a_client_that_leaves_them_out_every_time_is_an_error_and_no_shorter_answer(
+def test_a_client_that_leaves_out_records_every_time_causes_an_error_rather_than_a_shorter_answer(
     settings: Settings, names: Topology, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     offsets = issued(settings)
-    monkeypatch.setattr(topic_range, "Consumer", skipping(12, 2, always=True))
-    monkeypatch.setattr(topic_places, "Consumer", skipping(12, 2, always=True))
+    monkeypatch.setattr(topic_range, "Consumer", make_skipping_class(12, 2, always=True))
+    monkeypatch.setattr(topic_places, "Consumer", make_skipping_class(12, 2, always=True))
 
     with pytest.raises(RecordsSkipped, match=f"{names.commands}/0 from offset {offsets[12]} on"):
         list(read_range(settings, names.commands, {0: 0}))
@@ -122,7 +122,7 @@ def test_a_client_that_leaves_them_out_every_time_is_an_error_and_no_shorter_ans
         list(read_places(settings, names.commands, {0: offsets}))
 
 
-def test_a_topic_that_shrinks_while_it_is_read_is_an_error_that_says_so(
+def test_a_topic_that_shrinks_while_it_is_read_causes_an_error_that_says_so(
     settings: Settings, names: Topology, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(topic_range, "_FETCHED_AHEAD_KB", 100)

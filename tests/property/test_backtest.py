@@ -11,8 +11,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.property.naive_model import NaiveModel
-from tests.support.naive_backtest import Happening, NaiveRecorded, NaiveRerun, Ran, happen
-from tests.support.small_rules import TASKS, TRIGGERS, Rules, encoded, rules
+from tests.support.naive_backtest import Happening, NaiveRecorded, NaiveRerun, Ran, apply_happening
+from tests.support.small_rules import TASKS, TRIGGERS, Rules, encode_rules, rules
 
 from triggers.analysis.backtest.assumptions import Assumptions, NewRules
 from triggers.analysis.backtest.difference import Change, compare
@@ -33,7 +33,7 @@ from triggers.core.events import (
 
 SEEDS = st.integers(0, 2**32)
 ENDING = rules().filter(
-    lambda some: not any(one.rule == "endless-cascade" for one in check_rules(encoded(some)).findings)
+    lambda some: not any(one.rule == "endless-cascade" for one in check_rules(encode_rules(some)).findings)
 )
 """Rules without endless cascades, for which the naive model has no limit."""
 STEPS = 14
@@ -49,7 +49,7 @@ def _session(rules: Rules, seed: int) -> list[Happening]:
         time += random.choice([0, 1, 5, 1000])
         event = _happening(model, random, time)
         log.append(event)
-        happen(model, event)
+        apply_happening(model, event)
         if len(model.scheduled) > MOST_RUNS:
             break
     return log
@@ -68,7 +68,7 @@ def _happening(model: NaiveModel, random: Random, time: int) -> Happening:
 
 
 def _events(rules: Rules, log: list[Happening]) -> list[Event]:
-    configured = ConfigurationUpdated(configuration=encoded(rules), position=0)
+    configured = ConfigurationUpdated(configuration=encode_rules(rules), position=0)
     return [configured, *(_event(number, happening) for number, happening in enumerate(log, 1))]
 
 
@@ -102,7 +102,7 @@ def test_a_rerun_has_the_runs_of_the_naive_implementation(
     recorded = Recorded("s", events, Plans())
     assumed = {task: json.dumps(result).encode() for task, result in stubs.items()}
     rerun = Rerun("s", recorded, Assumptions(stubs=assumed, reuse=reuse), Plans())
-    rerun.fold(events, NewRules(rules=encoded(new)))
+    rerun.fold(events, NewRules(rules=encode_rules(new)))
 
     found = [(n.run.instance, json.loads(n.run.kwargs), n.run.time, str(n.known), n.same) for n in rerun.runs]
     assert found == [(ran.instance, ran.kwargs, ran.time, ran.known, ran.same) for ran in expected.runs]
@@ -115,7 +115,7 @@ def test_the_changes_are_those_of_the_naive_implementation(old: Rules, new: Rule
     recorded = NaiveRecorded(old, log)
     rerun = NaiveRerun(new, log, recorded, {}, reuse=False)
 
-    found = compare("s", _events(old, log), NewRules(rules=encoded(new)), Assumptions(), Plans())
+    found = compare("s", _events(old, log), NewRules(rules=encode_rules(new)), Assumptions(), Plans())
 
     counts = Counter((change.task, change.change) for change in found.changes)
     for task in {*old, *new}:
@@ -130,7 +130,7 @@ def test_the_changes_are_those_of_the_naive_implementation(old: Rules, new: Rule
 def test_the_same_rules_change_nothing(same: Rules, seed: int) -> None:
     events = _events(same, _session(same, seed))
 
-    found = compare("s", events, NewRules(rules=encoded(same)), Assumptions(), Plans())
+    found = compare("s", events, NewRules(rules=encode_rules(same)), Assumptions(), Plans())
 
     assert (found.changes, found.unjudged, found.refused) == ([], [], 0)
     assert set(found.results) <= {"recorded"}

@@ -9,16 +9,16 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from tests.support.every_order import (
     TooMany,
-    as_fired,
-    differ,
     explore,
     interleavings,
-    key_of,
+    make_task,
+    order_matters,
     orders_of,
+    parse_move,
     runs_after,
+    runs_in_report,
     shares,
-    smaller,
-    task,
+    without_each,
 )
 from tests.support.small_rules import EndlessCascade, Rules, rules
 
@@ -28,14 +28,14 @@ from triggers.analysis.check.worlds import Results
 
 SAMPLE = Budget(worlds=0, walks=40)
 EVENTS = ["a", "a:1", "a:2", "b", "b:1", "c", "d", "t_0:1"]
-SHORT = {str(as_fired(event)): event for event in EVENTS}
+SHORT = {str(parse_move(event)): event for event in EVENTS}
 """The event as `play` takes it, by the event as a report shows it."""
 BAGS = st.lists(st.sampled_from(EVENTS), min_size=3, max_size=5)
 
 
 @settings(max_examples=60, deadline=None)
-@example({"t_0": task("a", "b")}, ["a", "a:1", "a:2", "b"])
-@example({"t_0": task("a", andEvery="b")}, ["a", "a:1", "a:2", "b", "b"])
+@example({"t_0": make_task("a", "b")}, ["a", "a:1", "a:2", "b"])
+@example({"t_0": make_task("a", andEvery="b")}, ["a", "a:1", "a:2", "b", "b"])
 @given(rules(), BAGS)
 def test_every_outcome_has_the_share_that_playing_every_order_gives(configuration: Rules, events: list[str]) -> None:
     for name in configuration:
@@ -45,7 +45,7 @@ def test_every_outcome_has_the_share_that_playing_every_order_gives(configuratio
             return
         found = explore(configuration, name, Counter(events))
 
-        assert shares({key_of(o.runs): o.orders for o in found.outcomes}) == shares(expected)
+        assert shares({runs_in_report(o.runs): o.orders for o in found.outcomes}) == shares(expected)
         assert found.exhaustive
         assert found.orders == found.explored == sum(outcome.orders for outcome in found.outcomes)
 
@@ -61,10 +61,10 @@ def test_witnesses_differ_and_no_fewer_events_make_a_difference(configuration: R
         if found.witnesses is not None:
             one, other = found.witnesses
             assert sorted(one.order) == sorted(other.order)
-            assert runs_after(configuration, name, _short(one.order)) == key_of(one.runs)
-            assert runs_after(configuration, name, _short(other.order)) == key_of(other.runs)
-            assert key_of(one.runs) != key_of(other.runs)
-            assert not any(differ(configuration, name, few) for few in smaller(_short(one.order)))
+            assert runs_after(configuration, name, _short(one.order)) == runs_in_report(one.runs)
+            assert runs_after(configuration, name, _short(other.order)) == runs_in_report(other.runs)
+            assert runs_in_report(one.runs) != runs_in_report(other.runs)
+            assert not any(order_matters(configuration, name, few) for few in without_each(_short(one.order)))
 
 
 @settings(max_examples=60, deadline=None)
@@ -77,17 +77,21 @@ def test_a_sample_has_only_outcomes_that_playing_gives(configuration: Rules, eve
             return
         found = explore(configuration, name, Counter(events), budget=SAMPLE)
 
-        assert {key_of(outcome.runs) for outcome in found.outcomes} <= expected
+        assert {runs_in_report(outcome.runs) for outcome in found.outcomes} <= expected
         assert not found.exhaustive
         assert found.explored == sum(outcome.orders for outcome in found.outcomes)
         assert found.explored <= (found.orders or 0)
         if found.witnesses is not None:
             one, other = found.witnesses
-            assert runs_after(configuration, name, _short(one.order)) == key_of(one.runs) != key_of(other.runs)
+            assert (
+                runs_after(configuration, name, _short(one.order))
+                == runs_in_report(one.runs)
+                != runs_in_report(other.runs)
+            )
 
 
 @settings(max_examples=40, deadline=None)
-@example({"t_0": task("a"), "t_1": task("a"), "t_2": task("t_0", unless=["t_1"])}, ["a"])
+@example({"t_0": make_task("a"), "t_1": make_task("a"), "t_2": make_task("t_0", unless=["t_1"])}, ["a"])
 @given(rules(most=2), st.lists(st.sampled_from(["a", "a:1", "b", "c"]), min_size=1, max_size=3))
 def test_results_at_any_time_give_the_outcomes_of_every_interleaving(configuration: Rules, events: list[str]) -> None:
     for name in configuration:
@@ -97,12 +101,12 @@ def test_results_at_any_time_give_the_outcomes_of_every_interleaving(configurati
             return
         found = explore(configuration, name, Counter(events), Results.ANY_TIME)
 
-        assert {key_of(outcome.runs) for outcome in found.outcomes} == expected
+        assert {runs_in_report(outcome.runs) for outcome in found.outcomes} == expected
         assert (found.witnesses is not None) == found.sensitive
         if found.witnesses is not None:
             one, other = found.witnesses
             assert _events(one.order) == _events(other.order)
-            assert key_of(one.runs) != key_of(other.runs)
+            assert runs_in_report(one.runs) != runs_in_report(other.runs)
 
 
 def _short(order: Sequence[str]) -> list[str]:

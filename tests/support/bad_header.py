@@ -1,4 +1,4 @@
-"""A record with a header whose name is no UTF-8: clients of librdkafka take text only, others take any bytes."""
+"""Sends a record with a header whose name is not UTF-8. librdkafka's clients accept only text as a name."""
 
 from __future__ import annotations
 
@@ -28,7 +28,8 @@ asyncio.run(main(*sys.argv[1:]))
 
 
 def send_bad_header(settings: Settings, topic: str, key: str, value: str, partition: int) -> None:
-    """Publish the record and wait until it is safe."""
+    """Publishes the record and waits until it is acknowledged."""
     arguments = [settings.brokers, topic, key, value, str(partition)]
-    environment = {**os.environ, "AIOKAFKA_NO_EXTENSIONS": "1"}  # its Cython is stricter than its Python
+    # aiokafka's Cython encoder rejects such a header, its Python encoder accepts it
+    environment = {**os.environ, "AIOKAFKA_NO_EXTENSIONS": "1"}
     subprocess.run([sys.executable, "-c", _PROGRAM, *arguments], env=environment, check=True)

@@ -1,4 +1,4 @@
-"""A real browser without a window, for pages."""
+"""A real headless browser for tests of pages."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable
 
 
 @contextmanager
-def running_browser() -> Iterator[Browser]:
-    """The machine's Chromium or Chrome. A machine without one skips the test; in CI that is a failure."""
-    path = next((found for name in _NAMES if (found := shutil.which(name))), None)
+def run_browser() -> Iterator[Browser]:
+    """Runs the machine's Chromium or Chrome. Without one, it skips the test, or fails it in CI."""
+    path = next((executable for name in _NAMES if (executable := shutil.which(name))), None)
     if path is None:
         why = f"no browser: none of {', '.join(_NAMES)} is on the PATH"
         pytest.fail(why) if os.environ.get("CI") else pytest.skip(why)
-    expect.set_options(timeout=90_000)  # a busy machine's page needs more than the five seconds of the default
+    expect.set_options(timeout=90_000)  # on a busy machine a page needs more than the default of five seconds
     with sync_playwright() as playwright:
-        # A container's root may not use Chromium's own sandbox; the pages are ours.
+        # Root in a container cannot use Chromium's sandbox. The pages are our own, so none is needed.
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
         yield browser
         browser.close()
 
 
 class Complaints:
-    """What the browser does not like about a page: errors of scripts, what its policy forbids, what is missing."""
+    """Collects what the browser reports about a page: script errors, violations of its policy and missing resources."""
 
     def __init__(self, page: Page) -> None:
         self.found: list[str] = []

@@ -1,4 +1,4 @@
-"""Sessions in the cache that the environment names."""
+"""Sessions in the cache that the environment variables name."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ import_module("django").setup()
 
 
 def make_storage(uid: str) -> CacheStorageBackend:
-    """As any process of an application makes one."""
+    """Makes a storage as each process of an application does."""
     return CacheStorageBackend(uid, os.environ["TEST_CACHE"])

@@ -1,4 +1,4 @@
-"""A process that is a dispatcher for the tests' app."""
+"""Runs a dispatcher for the tests' Celery app."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Real Celery workers and dispatchers for tests: processes that are started, asked, killed."""
+"""Real Celery workers and dispatchers, which tests start, inspect and kill."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from triggers.settings import Settings
 
 APP = "tests.support.celery_tasks"
 FOREIGN = ("TRIGGERS_", "CELERY_", "DJANGO_")
-"""Prefixes of variables that another test or the shell may have set and that change what a worker does."""
+"""Prefixes of variables that change what a worker does and that another test or the shell may have set."""
 _ROOT = Path(__file__).parents[2]
 
 
 class CeleryProcess:
-    """`python -m …` with the settings in its environment; `with` starts it and leaves nothing behind."""
+    """A process `python -m …` with the settings in its environment. `with` starts it and kills it at the end."""
 
     def __init__(self, settings: Settings, name: str, *arguments: str, **environment: str) -> None:
         self.folder = Path(settings.data_dir)
@@ -66,7 +66,7 @@ class CeleryProcess:
         os.kill(self.pid, number)
 
     def kill(self) -> None:
-        """SIGKILL to the process and all of its children, at whatever moment. Twice is once."""
+        """Sends SIGKILL to the process and all of its children. Idempotent."""
         if self._process is None:
             return
         with suppress(ProcessLookupError):
@@ -74,12 +74,12 @@ class CeleryProcess:
         self._process.wait()
 
     def terminate(self, timeout_s: float = PATIENCE_S) -> int:
-        """SIGTERM; the exit code."""
+        """Sends SIGTERM, waits for the end and returns the exit code."""
         self.signal(signal.SIGTERM)
         return self.join(timeout_s)
 
     def join(self, timeout_s: float = PATIENCE_S) -> int:
-        """Wait for the end; the exit code."""
+        """Waits for the end and returns the exit code."""
         assert self._process is not None
         try:
             return self._process.wait(timeout_s)
@@ -94,24 +94,24 @@ class CeleryProcess:
         return self.log.read_text(errors="replace") if self.log.exists() else ""
 
     def notes(self) -> list[str]:
-        """Lines that tasks have left."""
+        """Returns the lines that tasks have written."""
         return self.notes_file.read_text().splitlines() if self.notes_file.exists() else []
 
 
 def celery_worker(settings: Settings, *options: str, name: str = "celery", **environment: str) -> CeleryProcess:
-    """A real `celery -A … worker`."""
+    """Returns a process that runs `celery -A … worker`."""
     quiet = ("--without-gossip", "--without-mingle", "--loglevel=INFO", f"--hostname={name}@%h")
     return CeleryProcess(settings, name, "celery", "-A", APP, "worker", *quiet, *options, **environment)
 
 
 def dispatcher(settings: Settings, broker_url: str, name: str = "dispatcher") -> CeleryProcess:
-    """A real dispatcher."""
+    """Returns a process that runs a dispatcher."""
     environment = {"TEST_BROKER_URL": broker_url, "TEST_DISPATCHED": "1"}
     return CeleryProcess(settings, name, "tests.support.celery_dispatcher", **environment)
 
 
 def _environment(settings: Settings) -> dict[str, str]:
-    given = {
+    variables = {
         "TRIGGERS_BROKERS": settings.brokers,
         "TRIGGERS_NAMESPACE": settings.namespace,
         "TRIGGERS_DATA_DIR": str(settings.data_dir),
@@ -120,4 +120,4 @@ def _environment(settings: Settings) -> dict[str, str]:
         "TRIGGERS_CELERY_PREFETCH": str(settings.celery_prefetch),
     }
     clean = {key: value for key, value in os.environ.items() if not key.startswith(FOREIGN)}
-    return clean | given | {"PYTHONUNBUFFERED": "1", "PYTHONWARNINGS": "ignore"}
+    return clean | variables | {"PYTHONUNBUFFERED": "1", "PYTHONWARNINGS": "ignore"}

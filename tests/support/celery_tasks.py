@@ -1,5 +1,5 @@
 # ruff: noqa: ANN401  # a bound Celery task is untyped
-"""The Celery app of the tests: one task for each way in which a task can end. Its process is a real worker."""
+"""The Celery app of the tests, with one task for each way in which a task can end. Real workers run it."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ if os.environ.get("TEST_BROKER_URL"):
 install(app, consume=not os.environ.get("TEST_DISPATCHED"))
 
 
-def note(text: str) -> None:
-    """Leave a line that the test can count, whatever becomes of the process."""
+def write_note(text: str) -> None:
+    """Appends a line that the test can count even if the process is killed."""
     with Path(os.environ["TEST_NOTES"]).open("a") as notes:
         notes.write(text + "\n")
 
 
 class UnpicklableError(Exception):
-    """Cannot travel from a pool child to its parent."""
+    """An exception that a pool child cannot send to its parent."""
 
     def __init__(self) -> None:
         super().__init__("has a lock")
@@ -45,7 +45,7 @@ class UnpicklableError(Exception):
 
 
 class BadText:
-    """An object whose methods all fail."""
+    """An object whose `repr` raises."""
 
     def __repr__(self) -> str:
         raise RuntimeError("no repr")
@@ -55,7 +55,7 @@ class BadText:
 def echo(self: Any, **triggers: Mapping[str, object]) -> dict[str, object]:
     """Returns what it was called with."""
     command = current_command()
-    note(self.request.id)
+    write_note(self.request.id)
     return {"kwargs": triggers, "id": self.request.id, "session": command.session, "attempt": command.attempt}
 
 
@@ -72,16 +72,16 @@ def quick(**triggers: object) -> None:
 
 @app.task(bind=True)
 def slow(self: Any, page: Mapping[str, float]) -> dict[str, object]:
-    """Takes its time."""
-    note(f"begin {self.request.id}")
+    """Sleeps before it returns."""
+    write_note(f"begin {self.request.id}")
     time.sleep(page["seconds"])
-    note(f"end {self.request.id}")
+    write_note(f"end {self.request.id}")
     return {"slept": page["seconds"]}
 
 
 @app.task(ignore_result=True)
 def ignores_result() -> dict[str, int]:
-    """Whose result Celery would throw away."""
+    """Returns a result that Celery would not store."""
     return {"n": 1}
 
 
@@ -95,56 +95,56 @@ def raises() -> None:
 
 @app.task
 def raises_unpicklable() -> None:
-    """Raises what cannot be pickled."""
+    """Raises an exception that cannot be pickled."""
     raise UnpicklableError
 
 
 @app.task
 def raises_odd_text() -> None:
-    """Raises with text that is no Unicode and very long."""
+    """Raises an exception whose text is very long and not valid Unicode."""
     raise ValueError("\ud800" + "x" * 2_000_000)
 
 
 @app.task
 def out_of_memory() -> None:
-    """Raises what Celery lets through."""
+    """Raises an exception that Celery does not handle."""
     raise MemoryError("too much")
 
 
 @app.task
 def returns_object() -> dict[str, object]:
-    """Returns what is no JSON."""
+    """Returns a value that JSON cannot represent."""
     return {"subject": BadText()}
 
 
 @app.task
 def returns_large() -> dict[str, str]:
-    """Returns more than the limit."""
+    """Returns a result above the size limit."""
     return {"text": "x" * 950_000}
 
 
 @app.task
 def rejects() -> None:
-    """Celery's Reject."""
+    """Raises Celery's `Reject`."""
     raise Reject("do not want", requeue=False)
 
 
 @app.task
 def requeues() -> None:
-    """Celery's Reject that asks for another run."""
+    """Raises Celery's `Reject` with a request for another run."""
     raise Reject("not now", requeue=True)
 
 
 @app.task
 def ignores() -> None:
-    """Celery's Ignore."""
+    """Raises Celery's `Ignore`."""
     raise Ignore
 
 
 @app.task(bind=True, max_retries=1, default_retry_delay=0)
 def retries(self: Any) -> dict[str, int]:
-    """Celery's own retry, once."""
-    note(self.request.id)
+    """Uses Celery's own retry, once."""
+    write_note(self.request.id)
     if self.request.retries == 0:
         raise self.retry(exc=OSError("busy"))
     return {"retries": self.request.retries}
@@ -170,31 +170,31 @@ def too_long() -> None:
 
 @app.task
 def exits() -> None:
-    """Leaves the process."""
+    """Raises SystemExit."""
     sys.exit(3)
 
 
 @app.task(bind=True)
 def exits_hard(self: Any) -> None:
-    """Leaves the process at once."""
-    note(self.request.id)
+    """Ends the process with `os._exit`."""
+    write_note(self.request.id)
     os._exit(7)
 
 
 @app.task
 def crashes() -> None:
-    """A segmentation fault."""
+    """Causes a segmentation fault."""
     ctypes.string_at(0)
 
 
 @app.task
 def kills_itself() -> None:
-    """As the kernel does when memory runs out."""
+    """Sends itself SIGKILL, as the kernel does when memory runs out."""
     os.kill(os.getpid(), signal.SIGKILL)
 
 
 class Classic(TriggerTask):
-    """A class-based task; the kwargs of `page` say what it does."""
+    """A class-based task. The kwargs of `page` say what it does."""
 
     name = "tests.Classic"
     max_retries = 2

@@ -1,4 +1,4 @@
-"""Commands as an agent writes them, and the results that come back."""
+"""Writes commands as an agent does, and reads the results."""
 
 from __future__ import annotations
 
@@ -18,43 +18,45 @@ from triggers.settings import Settings
 from triggers.topology import Topology
 
 _ANY = -1
-"""librdkafka: where the key belongs."""
+"""Partition number with which librdkafka chooses the partition by the key."""
 
 Results = dict[str, list[TaskEvent]]
-"""Task id -> its results in order."""
+"""Task id -> results, in order."""
 
 
-def command(run: str, session: str = "s1", number: int = 0, *, attempt: int = 1, **fields: Any) -> RunTask:  # noqa: ANN401  # of RunTask
-    """A command for an instance named after its task."""
+def make_command(run: str, session: str = "s1", number: int = 0, *, attempt: int = 1, **fields: Any) -> RunTask:  # noqa: ANN401  # fields of RunTask
+    """Makes a command for an instance that is named after its task."""
     kwargs = json.dumps(fields.pop("kwargs", {})).encode()
     name = run.rpartition(".")[2]
     return RunTask(session=session, instance=f"t_{name}#{number}", attempt=attempt, run=run, kwargs=kwargs, **fields)
 
 
-def issue(settings: Settings, commands: Iterable[RunTask], *, partition: int | None = None) -> None:
-    """Put commands on their topic in one transaction, as an agent does."""
+def issue_commands(settings: Settings, commands: Iterable[RunTask], *, partition: int | None = None) -> None:
+    """Writes commands to their topic in one transaction, as an agent does."""
     producer = _transactional(settings)
     topic = Topology(settings.namespace).commands
-    for one in commands:
-        producer.produce(topic, encode_command(one), one.session.encode(), _ANY if partition is None else partition)
+    for command in commands:
+        producer.produce(
+            topic, encode_command(command), command.session.encode(), _ANY if partition is None else partition
+        )
         producer.poll(0)
     producer.commit_transaction(60)
 
 
-def issue_transactions(settings: Settings, transactions: Iterable[Iterable[RunTask]], *, partition: int) -> None:
-    """Put commands on one partition, in a transaction for each group of them."""
+def issue_in_transactions(settings: Settings, transactions: Iterable[Iterable[RunTask]], *, partition: int) -> None:
+    """Writes groups of commands to one partition, each group in a transaction."""
     producer = _transactional(settings)
     topic = Topology(settings.namespace).commands
     for number, commands in enumerate(transactions):
         if number:
             producer.begin_transaction()
-        for one in commands:
-            producer.produce(topic, encode_command(one), one.session.encode(), partition)
+        for command in commands:
+            producer.produce(topic, encode_command(command), command.session.encode(), partition)
         producer.commit_transaction(60)
 
 
 def issue_bytes(settings: Settings, value: bytes | None, key: bytes | None = b"s1") -> None:
-    """Put anything on the topic."""
+    """Writes any bytes to the topic."""
     producer = _transactional(settings)
     producer.produce(Topology(settings.namespace).commands, value, key, headers={"h": b"1"})
     producer.commit_transaction(60)
@@ -75,8 +77,8 @@ def _transactional(settings: Settings) -> Producer:
     return producer
 
 
-def events(settings: Settings) -> list[tuple[str, Event]]:
-    """Every event of the topic with its session."""
+def read_events(settings: Settings) -> list[tuple[str, Event]]:
+    """Reads every event of the topic, with its session."""
     decoder = EventDecoder(settings.max_payload_bytes)
     messages = read_topic(settings, Topology(settings.namespace).events)
     return [
@@ -85,33 +87,33 @@ def events(settings: Settings) -> list[tuple[str, Event]]:
     ]
 
 
-def results(settings: Settings) -> Results:
-    """Every result, by task id; the announcements that a task begins are left out."""
-    found: Results = defaultdict(list)
-    for session, event in events(settings):
+def read_results(settings: Settings) -> Results:
+    """Reads every result, by task id. `TaskStarted` is not a result."""
+    by_task: Results = defaultdict(list)
+    for session, event in read_events(settings):
         if isinstance(event, TaskEvent) and not isinstance(event, TaskStarted):
-            found[f"{session}/{event.instance}/{event.attempt}"].append(event)
-    return found
+            by_task[f"{session}/{event.instance}/{event.attempt}"].append(event)
+    return by_task
 
 
 def wait_for_results(
     settings: Settings, commands: Iterable[RunTask], worker: CeleryProcess | None = None, timeout_s: float = 60
 ) -> Results:
-    """Wait until every command has a result; gives up when the worker is gone."""
-    wanted = {one.id for one in commands}
-    found: Results = {}
+    """Waits until every command has a result. Fails at once when the worker has ended."""
+    wanted = {command.id for command in commands}
+    by_task: Results = {}
 
-    def complete() -> bool:
-        nonlocal found
+    def is_complete() -> bool:
+        nonlocal by_task
         assert worker is None or worker.running, worker.log_text()[-3000:]
         try:
-            found = results(settings)
-        except KafkaException:  # a topic that was made a moment ago may have no leader yet
+            by_task = read_results(settings)
+        except KafkaException:  # a new topic may have no leader yet
             return False
-        return wanted <= found.keys()
+        return wanted <= by_task.keys()
 
     try:
-        wait_until(complete, "every command has a result", timeout_s)
+        wait_until(is_complete, "every command has a result", timeout_s)
     finally:
-        print("without a result:", sorted(wanted - found.keys())[:20])  # noqa: T201  # pytest shows it on failure
-    return found
+        print("without a result:", sorted(wanted - by_task.keys())[:20])  # noqa: T201  # pytest shows it on failure
+    return by_task

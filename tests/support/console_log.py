@@ -1,4 +1,4 @@
-"""A small log for the console: one session that has run something, one that is stuck, one with a hostile name."""
+"""A small log for the console: a session with finished tasks, a stuck session and a session with a hostile name."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MADE_MS = 1_790_000_000_000
 
 
 def log_lines() -> list[str]:
-    """JSON lines, as `triggers fire --from` reads them."""
+    """Returns the log as JSON lines, which `triggers fire --from` reads."""
     done: list[dict[str, Any]] = [
         {"type": "configure", "configuration": RULES},
         {"trigger": "page", "kwargs": {"n": 1}, "id": "p1"},
@@ -41,5 +41,5 @@ def log_lines() -> list[str]:
 
 
 def log_events() -> list[tuple[str, Event]]:
-    """The same, decoded."""
+    """Returns the log as decoded events."""
     return [decode_line(line.encode(), 0) for line in log_lines()]

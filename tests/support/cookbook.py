@@ -1,4 +1,4 @@
-"""The modules of docs/cookbook.md, written where they can be imported."""
+"""Writes the modules of docs/cookbook.md to a folder from which they can be imported."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ install(app)
 
 
 def write_cookbook(folder: Path, storage: str) -> None:
-    """Make the package `my_app` in the folder, on that storage, with a Celery app beside it."""
+    """Writes the package `my_app`, which uses that storage, and a Celery app beside it."""
     package = folder / "my_app"
     package.mkdir(parents=True)
     (package / "__init__.py").touch()

@@ -1,10 +1,10 @@
-"""Django's settings for tests of the cache storage: memory caches, and Redis where a test has started one."""
+"""Django's settings for tests of the cache storage: caches in memory, and Redis if a test has started one."""
 
 from __future__ import annotations
 
 import os
 
-SECRET_KEY = "tests"  # noqa: S105  # nothing is secret here
+SECRET_KEY = "tests"  # noqa: S105  # a test has no secrets
 USE_TZ = True
 INSTALLED_APPS: list[str] = []
 

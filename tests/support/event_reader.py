@@ -1,4 +1,4 @@
-"""A member of the workers' group without an agent behind it: what it delivers is committed at once."""
+"""A member of the workers' group without an agent. It commits every record upon delivery."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from triggers.topology import Topology
 
 
 class EventReader:
-    """Reads the events as a worker does, and remembers the offsets that came. One partition at a time matters: 0."""
+    """Reads the events as a worker does, and remembers the delivered offsets of partition 0."""
 
     def __init__(self, settings: Settings, options: Options) -> None:
         self._topic = Topology(settings.namespace).events
@@ -47,62 +47,62 @@ class EventReader:
         consumer: Callable[[Consumer], object] | None = None,
         partitions: Callable[[Consumer, str], FetchedPartitions] | None = None,
     ) -> None:
-        """Put something in the place of the member's consumer, or of how it sets places."""
+        """Replaces the member's consumer, or the object that sets its positions."""
         if consumer is not None:
             self.member._kafka = cast("Consumer", consumer(self.member._kafka))
         if partitions is not None:
             self.member._fetched = partitions(self.member._kafka, self._topic)
 
     def gained(self, partitions: frozenset[int]) -> None:
-        """See `Rebalances`: nothing has to be restored."""
+        """Takes over the partitions at once, because there is nothing to restore."""
         assert partitions
         self._ownership.recovered(self._ownership.to_recover())
 
     def lost(self, partitions: frozenset[int]) -> None:
-        """See `Rebalances`."""
+        """Does nothing, because no state belongs to a partition."""
 
     def read(self, at_once: int = 1_000) -> None:
-        """Fetch, and commit what came; after a refusal read again from what is committed, as the pump does."""
+        """Fetches and commits. If the guard refuses the records, goes back to the committed offsets."""
         try:
-            found = self.member.fetch(at_once, 0.05)
+            fetched = self.member.fetch(at_once, 0.05)
         except RecordsSkipped:
             self.refused += 1
             self.member.rewind()
             return
-        for partition, records in found.items():
+        for partition, records in fetched.items():
             offsets = [record.offset() or 0 for record in records]
             self._commit(partition, offsets[-1] + 1)
             if partition == 0:
                 self.delivered += offsets
 
     def read_until(self, offset: int, at_once: int = 1_000, timeout_s: float = 90) -> list[int]:
-        """What came, once the record at this offset of partition 0 has."""
+        """Reads until the record at this offset of partition 0 is delivered, and returns all delivered offsets."""
 
-        def came() -> bool:
+        def is_delivered() -> bool:
             self.read(at_once)
             return bool(self.delivered) and self.delivered[-1] >= offset
 
-        wait_until(came, f"offset {offset} comes", timeout_s)
+        wait_until(is_delivered, f"offset {offset} is delivered", timeout_s)
         return self.delivered
 
     def _commit(self, partition: int, offset: int) -> None:
-        place = TopicPartition(self._topic, partition, offset, "reader")
-        self.member._kafka.commit(offsets=[place], asynchronous=False)
+        position = TopicPartition(self._topic, partition, offset, "reader")
+        self.member._kafka.commit(offsets=[position], asynchronous=False)
         self.member.committed[partition] = offset
 
     def gaps(self) -> dict[str, int]:
-        """Outcome -> how many gaps were counted."""
+        """Returns how many gaps were counted, by outcome."""
         samples = next(iter(self.metrics.gaps.collect())).samples
         return {s.labels["outcome"]: int(s.value) for s in samples if s.name.endswith("_total")}
 
     def standstills(self) -> int:
-        """How many were counted."""
+        """Returns how many standstills were counted."""
         return int(next(iter(self.metrics.standstills.collect())).samples[0].value)
 
 
 @contextmanager
-def reading(settings: Settings, options: Mapping[str, int] | None = None) -> Iterator[EventReader]:
-    """A reader that has not joined yet; it leaves in the end."""
+def open_reader(settings: Settings, options: Mapping[str, int] | None = None) -> Iterator[EventReader]:
+    """Makes a reader that has not joined yet. It leaves the group at the end."""
     reader = EventReader(settings, dict(options or {}))
     try:
         yield reader

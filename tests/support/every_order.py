@@ -1,4 +1,4 @@
-"""Every order in which events can arrive, played out one by one."""
+"""Plays out, one by one, every order in which events can arrive."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from itertools import permutations
 from typing import Any
 
 from tests.support.memory_session import MemorySession
-from tests.support.small_rules import Rules, encoded, fired, play
+from tests.support.small_rules import Rules, encode_rules, parse_trigger, play_triggers
 
 from triggers.analysis.check.orders import Budget, TaskOrders, explore_orders
 from triggers.analysis.check.worlds import Fired, Results
@@ -19,7 +19,7 @@ from triggers.core.rows import MemoryRows
 
 MOST_STEPS = 2_000
 Runs = tuple[str, ...]
-"""The kwargs of each run of a task, sorted."""
+"""The kwargs with which each run of a task was started, sorted."""
 
 
 def explore(
@@ -29,43 +29,43 @@ def explore(
     results: Results = Results.AT_ONCE,
     budget: Budget = Budget(),  # noqa: B008  # frozen
 ) -> TaskOrders:
-    """What the exploration finds of the task."""
-    plan = compile_plan(encoded(configuration))
+    """Explores the orders of these events and returns the report for one task."""
+    plan = compile_plan(encode_rules(configuration))
     return explore_orders(plan, plan.tasks[task], _events(events), results, budget)
 
 
 def _events(events: Mapping[str, int] | Mapping[Fired, int]) -> dict[Fired, int]:
-    return {as_fired(event) if isinstance(event, str) else event: count for event, count in events.items()}
+    return {parse_move(event) if isinstance(event, str) else event: count for event, count in events.items()}
 
 
-def as_fired(event: str) -> Fired:
-    """The event of a short text, as the exploration takes it."""
-    return Fired(fired(event).trigger, fired(event).kwargs)
+def parse_move(event: str) -> Fired:
+    """Parses the short text of an event into the exploration's type."""
+    return Fired(parse_trigger(event).trigger, parse_trigger(event).kwargs)
 
 
-def task(*after: str, **other: object) -> dict[str, Any]:
-    """Directives."""
+def make_task(*after: str, **other: object) -> dict[str, Any]:
+    """Returns the directives of a task."""
     return {"after": list(after), "run": "app.run"} | other
 
 
 def orders_of(events: Sequence[str]) -> list[tuple[str, ...]]:
-    """Every different order."""
+    """Returns every distinct order."""
     return sorted(set(permutations(events)))
 
 
 def runs_after(configuration: Rules, task: str, order: Sequence[str]) -> Runs:
-    """How the task has run after these events."""
-    return ran_with(play(configuration, order), task)
+    """Returns the runs of the task after these events."""
+    return runs_of(play_triggers(configuration, order), task)
 
 
-def ran_with(session: MemorySession, task: str) -> Runs:
-    """How the task has run."""
+def runs_of(session: MemorySession, task: str) -> Runs:
+    """Returns the runs of the task in this session."""
     shown = session.view().instances
     return tuple(sorted(_text(i.kwargs) for i in shown if i.task == task and i.status == "finished"))
 
 
-def key_of(runs: list[dict[str, Any]]) -> Runs:
-    """The same of a report."""
+def runs_in_report(runs: list[dict[str, Any]]) -> Runs:
+    """Converts the runs of a report, so that they compare equal to those of a session."""
     return tuple(sorted(_text(run) for run in runs))
 
 
@@ -74,41 +74,41 @@ def _text(kwargs: Mapping[str, Any]) -> str:
 
 
 def shares(counts: Mapping[Runs, int]) -> dict[Runs, Fraction]:
-    """Outcome -> which part of all."""
+    """Returns the share of each outcome in all."""
     return {runs: Fraction(count, sum(counts.values())) for runs, count in counts.items()}
 
 
-def smaller(order: Sequence[str]) -> Iterator[list[str]]:
-    """The events without one of them, each once."""
+def without_each(order: Sequence[str]) -> Iterator[list[str]]:
+    """Yields the order with each one of its events left out."""
     for at in range(len(order)):
         yield [*order[:at], *order[at + 1 :]]
 
 
-def differ(configuration: Rules, task: str, events: list[str]) -> bool:
-    """Whether the order of these events matters."""
+def order_matters(configuration: Rules, task: str, events: list[str]) -> bool:
+    """Returns whether the task's runs depend on the order of these events."""
     return len({runs_after(configuration, task, order) for order in orders_of(events)}) > 1
 
 
 class TooMany(Exception):
-    """More interleavings than a test has time for."""
+    """Raised when there are more interleavings than a test has time for."""
 
 
 def interleavings(configuration: Rules, events: Sequence[str], task: str) -> set[Runs]:
-    """What the task has run with at the end of every way in which events and results can follow each other."""
+    """Returns the task's runs at the end of every interleaving of events and results. Raises TooMany."""
     ends: set[Runs] = set()
-    ahead: list[tuple[MemorySession, tuple[str, ...]]] = [(MemorySession(configuration), tuple(events))]
+    unfinished: list[tuple[MemorySession, tuple[str, ...]]] = [(MemorySession(configuration), tuple(events))]
     for _ in range(MOST_STEPS):
-        if not ahead:
+        if not unfinished:
             return ends
-        session, left = ahead.pop()
-        busy = [name for name, status in session.statuses().items() if status == "scheduled"]
-        for trigger in set(left):
-            rest = list(left)
+        session, remaining = unfinished.pop()
+        scheduled = [name for name, status in session.statuses().items() if status == "scheduled"]
+        for trigger in set(remaining):
+            rest = list(remaining)
             rest.remove(trigger)
-            ahead.append((_then(session, fired(trigger)), tuple(rest)))
-        ahead += [(_then(session, TaskFinished(instance=name)), left) for name in busy]
-        if not left and not busy:
-            ends.add(ran_with(session, task))
+            unfinished.append((_then(session, parse_trigger(trigger)), tuple(rest)))
+        unfinished += [(_then(session, TaskFinished(instance=name)), remaining) for name in scheduled]
+        if not remaining and not scheduled:
+            ends.add(runs_of(session, task))
     raise TooMany
 
 

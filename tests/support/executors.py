@@ -1,4 +1,4 @@
-"""How far the executors are, as Kafka's own tools show it."""
+"""The progress of the executors, as Kafka's own tools show it."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from triggers.settings import Settings
 from triggers.topology import Topology
 
 
-def lag(settings: Settings) -> int:
+def executors_lag(settings: Settings) -> int:
     """Offsets of the commands topic beyond what the executors have committed; transaction markers count, too."""
     names = Topology(settings.namespace)
-    asking = Consumer({"bootstrap.servers": settings.brokers, "group.id": names.executors})
+    consumer = Consumer({"bootstrap.servers": settings.brokers, "group.id": names.executors})
     try:
         places = [TopicPartition(names.commands, p) for p in range(settings.partitions)]
-        ends = {tp.partition: fetch_end(asking, tp) for tp in places}
-        return sum(ends[tp.partition] - max(tp.offset, 0) for tp in fetch_committed(asking, places))
+        ends = {tp.partition: fetch_end(consumer, tp) for tp in places}
+        return sum(ends[tp.partition] - max(tp.offset, 0) for tp in fetch_committed(consumer, places))
     finally:
-        asking.close()
+        consumer.close()
 
 
 def finished_beyond_the_commit(settings: Settings, partition: int) -> int:
-    """Commands that the last commit of a partition knows to be finished, behind one that is not."""
+    """Returns how many commands beyond a partition's committed offset its ledger marks as finished."""
     names = Topology(settings.namespace)
-    asking = Consumer({"bootstrap.servers": settings.brokers, "group.id": names.executors})
+    consumer = Consumer({"bootstrap.servers": settings.brokers, "group.id": names.executors})
     try:
-        commit = fetch_committed(asking, [TopicPartition(names.commands, partition)])[0]
+        commit = fetch_committed(consumer, [TopicPartition(names.commands, partition)])[0]
     finally:
-        asking.close()
+        consumer.close()
     start = max(commit.offset, 0)
     is_finished = finished_beyond(start, commit.metadata)
     return sum(

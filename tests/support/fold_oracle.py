@@ -1,4 +1,4 @@
-"""The oracle: what the events topic means, folded through the core in memory, against what the workers made of it."""
+"""The oracle folds the events topic through the core in memory and compares the workers' output with it."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ Coordinates = tuple[int, int]
 
 @dataclass
 class Fold:
-    """What a log of events means."""
+    """The state and output that a log of events must lead to."""
 
     rows: defaultdict[int, MemoryRows] = field(default_factory=lambda: defaultdict(MemoryRows))
-    """Partition -> its rows."""
+    """Partition -> rows."""
     sessions: defaultdict[bytes, MemoryRows] = field(default_factory=lambda: defaultdict(MemoryRows))
-    """Session key -> its rows, and the configurations it has used."""
+    """Session key -> its rows and the plans of the configurations that it has used."""
     commands: defaultdict[bytes, list[bytes]] = field(default_factory=lambda: defaultdict(list))
-    """Session key -> its commands, in order."""
+    """Session key -> commands, in order."""
     refused: set[Coordinates] = field(default_factory=set)
     """(partition, offset) of events that must be dead letters."""
     events: int = 0
@@ -42,7 +42,7 @@ class Fold:
 def fold(
     messages: Iterable[Message], partitions: int, max_payload_bytes: int, without: Collection[Coordinates] = ()
 ) -> Fold:
-    """Apply every event that lies on its own partition, in partition order, but those `without`."""
+    """Applies the events in the order of their partitions, except misplaced ones and those of `without`."""
     result, decoder, plans = Fold(), EventDecoder(max_payload_bytes, None), Plans()
     for message in messages:
         partition, offset = message.partition() or 0, message.offset() or 0
@@ -71,7 +71,7 @@ def fold(
 
 
 def changelog_rows(messages: Iterable[Message]) -> dict[int, dict[bytes, bytes]]:
-    """Partition -> the rows that compacting the changelog leaves."""
+    """Returns the rows that compaction of the changelog leaves, by partition."""
     rows: defaultdict[int, MemoryRows] = defaultdict(MemoryRows)
     for message in messages:
         rows[message.partition() or 0].write({message.key() or b"": message.value()})
@@ -79,7 +79,7 @@ def changelog_rows(messages: Iterable[Message]) -> dict[int, dict[bytes, bytes]]
 
 
 def commands_by_session(messages: Iterable[Message]) -> dict[bytes, list[bytes]]:
-    """Session key -> its commands as they lie on the topic."""
+    """Returns the commands of each session in the order of the topic."""
     commands: defaultdict[bytes, list[bytes]] = defaultdict(list)
     for message in messages:
         commands[message.key() or b""].append(message.value() or b"")
@@ -87,26 +87,26 @@ def commands_by_session(messages: Iterable[Message]) -> dict[bytes, list[bytes]]
 
 
 def fold_events(settings: Settings, without: Collection[Coordinates] = ()) -> Fold:
-    """Fold the whole events topic."""
+    """Folds the whole events topic."""
     events = read_topic(settings, Topology(settings.namespace).events)
     return fold(events, settings.partitions, settings.max_payload_bytes, without)
 
 
 def assert_equals_fold(settings: Settings, without: Collection[Coordinates] = ()) -> Fold:
-    """Fail unless changelog and commands are exactly the fold of the events: nothing lost, wrong or twice.
+    """Fails unless changelog and commands equal the fold of the events: nothing is lost, wrong or repeated.
 
-    `without`: events whose rows or commands are larger than their topics accept, which the core cannot know.
+    `without` has events whose rows or commands exceed their topics' limit, which the core does not know.
     """
     names, expected = Topology(settings.namespace), fold_events(settings, without)
-    assert differing(changelog_rows(read_topic(settings, names.changelog)), expected.rows) == []
+    assert differing_rows(changelog_rows(read_topic(settings, names.changelog)), expected.rows) == []
     commands = commands_by_session(read_topic(settings, names.commands))
     wanted = {key: made for key, made in expected.commands.items() if made}
     assert [key for key in commands.keys() | wanted.keys() if commands.get(key) != wanted.get(key)] == []
     return expected
 
 
-def differing(actual: dict[int, dict[bytes, bytes]], expected: dict[int, MemoryRows]) -> list[tuple[int, bytes]]:
-    """(partition, key) of every row that is missing, unexpected or different; the first twenty."""
+def differing_rows(actual: dict[int, dict[bytes, bytes]], expected: dict[int, MemoryRows]) -> list[tuple[int, bytes]]:
+    """Returns (partition, key) of the first twenty rows that are missing, unexpected or different."""
     partitions = sorted(actual.keys() | expected.keys())
     pairs = [(p, actual.get(p, {}), expected.get(p, MemoryRows())) for p in partitions]
     wrong = [(p, key) for p, a, b in pairs for key in sorted(a.keys() | b.keys()) if a.get(key) != b.get(key)]

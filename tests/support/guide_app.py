@@ -1,4 +1,4 @@
-"""The application of the Triggers framework's guide, with the Celery app that it leaves to the reader."""
+"""The application of the Triggers framework's guide, with the Celery app that the guide leaves to the reader."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ RULES: dict[str, dict[str, object]] = {
 
 
 def manager_of(session_uid: str) -> TriggerManager:
-    """As in step 4 of the guide."""
+    """Makes a manager as in step 4 of the guide."""
     storage_backend = CacheStorageBackend(
         uid=session_uid,
         cache=os.environ.get("TEST_CACHE", "default"),
@@ -44,7 +44,7 @@ def manager_of(session_uid: str) -> TriggerManager:
 
 
 class ImportSubject(TriggerTask):
-    """As in the guide's chapter on tasks, without its database."""
+    """The task of the guide's chapter on tasks, without its database."""
 
     name = "app.tasks.ImportSubject"
 
@@ -67,7 +67,7 @@ class ImportResponses(TriggerTask):
 
 
 class ImportBrowserMetadata(TriggerTask):
-    """Fails to reach its service once, and fires a trigger of its own when it has."""
+    """Fails to reach its service once, and fires a trigger when it succeeds."""
 
     name = "app.tasks.ImportBrowserMetadata"
     max_retries = 3

@@ -1,4 +1,4 @@
-"""One person fills in the questionnaire of the guide: python -m tests.support.guide_visit UID [embedded]."""
+"""Fills in the guide's questionnaire as one person: python -m tests.support.guide_visit UID [embedded]."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tests.support.guide_app import RULES, manager_of
 
 
 def visit(uid: str, *, embedded: bool) -> None:
-    """Every trigger, from a manager of its own, as the guide's views do."""
+    """Fires every trigger through a new manager, as the guide's views do."""
     manager_of(uid).update_configuration(RULES)
     if embedded:
         manager_of(uid).fire("isEmbeddedApplication")

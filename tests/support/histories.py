@@ -1,4 +1,4 @@
-"""Which recorded histories go through which driver, and how many were reproduced."""
+"""Chooses the recorded histories that go through each driver, and counts those that it reproduced."""
 
 from __future__ import annotations
 
@@ -22,33 +22,33 @@ EVERY: dict[str, dict[str, int]] = {
     "redis-django_redis": {CURATED: 5, RANDOM: 20},
     "stream": {CURATED: 1, RANDOM: 40},
 }
-"""Driver -> file -> every how-manieth of its histories; `HISTORIES=all` in the environment: every one."""
+"""Driver -> file -> n: the driver gets every n-th history of the file. `HISTORIES=all` selects all of them."""
 
 reproduced: Counter[str] = Counter()
-"""Driver -> histories of this run; printed at its end."""
+"""Driver -> number of histories reproduced in this test run, which is printed at its end."""
 
 
-def every(driver: str, file: str) -> int:
-    """Every how-manieth history of the file the driver gets."""
+def sampling_step(driver: str, file: str) -> int:
+    """Returns n if the driver gets every n-th history of the file."""
     return 1 if os.environ.get("HISTORIES") == "all" else EVERY[driver][file]
 
 
-def lines(driver: str, file: str) -> list[bytes]:
-    """The driver's histories of the file."""
+def read_histories(driver: str, file: str) -> list[bytes]:
+    """Returns the histories of the file that the driver gets."""
     content = (DATA / file).read_bytes()
     all_lines = (gzip.decompress(content) if file.endswith(".gz") else content).splitlines()
-    step = every(driver, file)
+    step = sampling_step(driver, file)
     return all_lines[step - 1 :: step]
 
 
-def expected(driver: str, file: str) -> int:
-    """How many of them must be reproduced; the others are decided in their direction only."""
-    return sum(json.loads(line).get("firm", True) for line in lines(driver, file))
+def count_expected(driver: str, file: str) -> int:
+    """Returns how many of them must be reproduced exactly."""
+    return sum(json.loads(line).get("firm", True) for line in read_histories(driver, file))
 
 
 def assert_reproduced(driver: str, file: str, results: Iterable[HistoryResult]) -> None:
-    """All of the driver's histories of the file are there, and none differs."""
+    """Fails unless the driver reproduced all of its histories of the file."""
     gating = [result for result in results if result.gates]
     assert [line for result in gating for line in result.differences] == []
-    assert len(gating) == expected(driver, file) > 0
+    assert len(gating) == count_expected(driver, file) > 0
     reproduced[driver] += len(gating)

@@ -1,4 +1,4 @@
-"""Runs hooks that note what they are told: `python -m tests.support.hook_program`, for tests that kill it."""
+"""Runs hooks that record their calls: `python -m tests.support.hook_program`, for tests that kill it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from triggers.storages.stream import StreamStorage
 
 
 class NotingHooks:
-    """Notes every call with the statuses as the hook sees them; `echo` fires back, `bad` and `flaky` raise."""
+    """Writes down every call. The triggers `bad` and `flaky` make it raise, and `echo` makes it fire `back`."""
 
     def __init__(self, key: str, storage: StreamStorage) -> None:
         self._key = key

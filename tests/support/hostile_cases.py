@@ -1,4 +1,4 @@
-"""What must become of records that no well-meaning producer sends: the table of `test_hostile_input`."""
+"""The table of `test_hostile_input`: what must become of records that no well-meaning producer sends."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from triggers.processing.routing import FORWARDED
 KEYS: Final = [
     Case("no key", [Sent(value=text(trigger="go"), key=None, partition=0)], ["bad key"], said="missing"),
     Case("an empty key", [Sent(value=text(trigger="go"), key=b"", partition=0)], ["bad key"], said="empty"),
-    Case("a key that is no UTF-8", [Sent(value=text(trigger="go"), key=b"\xff\xfe")], ["bad key"]),
+    Case("a key that is not UTF-8", [Sent(value=text(trigger="go"), key=b"\xff\xfe")], ["bad key"]),
     Case("a key of 1,025 bytes", [Sent(value=text(trigger="go"), key=b"k" * 1025)], ["bad key"], said="1024"),
     Case("a key of half a megabyte", [Sent(value=text(trigger="go"), key=b"k" * 500_000)], ["bad key"]),
     Case("a key like a path", [Sent(value=text(trigger="go"), key=b"../../etc/passwd\0\n?#%")]),
@@ -55,19 +55,19 @@ TIMES: Final = [
 
 
 def refused(name: str, configuration: Json, said: str) -> Case:
-    """A configuration that is refused."""
+    """Makes a case with a configuration that is refused."""
     return Case(name, [does(configuration=configuration)], ["InvalidConfiguration"], said=said)
 
 
 CONFIGURATIONS: Final = [
-    refused("after is a text", {"t": {"after": "go", "run": "r"}}, "'after' must be a list"),
+    refused("after is a string", {"t": {"after": "go", "run": "r"}}, "'after' must be a list"),
     refused("after has a number", {"t": {"after": [7], "run": "r"}}, "'after'"),
     refused("no run", {"t": {"after": ["go"]}}, "'run' is missing"),
     refused("run is a list", {"t": {"after": ["go"], "run": ["r"]}}, "'run' must be"),
     refused("a task that is a list", {"t": ["after", "go"]}, "its directives"),
     refused("withParams is a list", {"t": {"after": [], "run": "r", "withParams": [1]}}, "'withParams'"),
     refused("a limit that is misspelt", {"$limits": {"maxCascade": 3}}, "maxCascadeDepth"),
-    refused("a time to live of nothing", {"$limits": {"sessionTtl": 0}}, "> 0"),
+    refused("a time to live of zero", {"$limits": {"sessionTtl": 0}}, "> 0"),
     refused("endless timeouts", {"t": {"after": [], "run": "r", "timeouts": {"running": 1e30}}}, "<="),
     bad("the same task twice", b'{"configuration": {"t": {}, "t": {}}}', "duplicate key"),
     Case(
@@ -91,7 +91,7 @@ CONFIGURATIONS: Final = [
         statuses={"t#0": "scheduled"},
     ),
     Case(
-        "names of everything with line ends",
+        "names with line ends everywhere",
         [does(configuration={"t\n#7": {"after": ["g\no"], "run": "r"}}), fire("g\no")],
         statuses={"t\n#7#0": "scheduled"},
     ),
@@ -110,14 +110,14 @@ CONFIGURATIONS: Final = [
 
 NOTHING: Final = "InstanceNotFound"
 RESULTS: Final = [
-    Case("a result for a session that is not there", [does(type="finished", instance="t#0")], [NOTHING], said="t#0"),
+    Case("a result for a session that does not exist", [does(type="finished", instance="t#0")], [NOTHING], said="t#0"),
     Case(
-        "a result in Avro for one that is not there",
+        "a result in Avro for a session that does not exist",
         [raw(encode_event(TaskFinished(instance="t#0", attempt=1)))],
         [NOTHING],
     ),
     Case(
-        "a result for an instance that is not there",
+        "a result for an instance that does not exist",
         [rules(), does(type="finished", instance="t#7")],
         [NOTHING],
         statuses={},
@@ -127,7 +127,7 @@ RESULTS: Final = [
         for name in ("t", "#", "t#", "t#-1", "t#00", "t#\u0661", "t#" + "9" * 30, "t#0#0", "t#1e3", "#0")
     ],
     Case(
-        "a result for an attempt that is not there",
+        "a result for an attempt that does not exist",
         [rules(), fire(), does(type="finished", instance="t#0", attempt=2)],
         outcomes={"stale": 1},
         statuses={"t#0": "scheduled"},
@@ -156,18 +156,18 @@ RESULTS: Final = [
         statuses={"t#0": "replayed", "t#1": "scheduled"},
     ),
     Case(
-        "a replay of what runs",
+        "a replay of a running instance",
         [rules(), fire(), does(type="replay", instance="t#0")],
         ["WrongStatus"],
         statuses={"t#0": "scheduled"},
     ),
     Case(
-        "a replay with kwargs that are no kwargs",
+        "a replay with kwargs that are not an object",
         [does(type="replay", instance="t#0", replacement_kwargs=[1])],
         ["not an object"],
     ),
-    Case("a skip of what is not there", [does(type="skip", instance="t#0")], [NOTHING]),
-    Case("a clone of what is not there", [does(type="clone", instance="t#0")], [NOTHING]),
+    Case("a skip of an instance that does not exist", [does(type="skip", instance="t#0")], [NOTHING]),
+    Case("a clone of an instance that does not exist", [does(type="clone", instance="t#0")], [NOTHING]),
     Case(
         "a forged timer",
         [rules(), fire(), does(type="timer", instance="t#0", attempt=1, due=5)],
@@ -180,13 +180,13 @@ RESULTS: Final = [
         outcomes={"stale": 1},
         statuses={"t#0": "scheduled"},
     ),
-    Case("a timer of what is not there", [does(type="timer", instance="t#0", attempt=1)], [NOTHING]),
+    Case("a timer of an instance that does not exist", [does(type="timer", instance="t#0", attempt=1)], [NOTHING]),
     Case(
         "a status that is a poem",
         [rules(), fire(), does(type="status", instance="t#0", status="roses\nare\u202ered")],
         statuses={"t#0": "roses\nare\u202ered"},
     ),
-    Case("the deletion of what is not there", [does(type="delete")], outcomes={"deleted": 1}),
+    Case("a deletion of a session that does not exist", [does(type="delete")], outcomes={"deleted": 1}),
     Case(
         "a result after the deletion",
         [rules(), fire(), does(type="delete"), does(type="finished", instance="t#0", attempt=1)],

@@ -1,4 +1,4 @@
-"""Values and headers that cannot be decoded, or look as if they could not."""
+"""Values and headers that cannot be decoded, or that look as if they could not."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ HEAD: Final = AVRO[:10]
 
 
 def avro_fire(kwargs: bytes) -> bytes:
-    """A fire in Avro with any bytes as its kwargs."""
+    """Encodes a `TriggerFired` in Avro with any bytes as its kwargs."""
     return encode_event(TriggerFired(trigger="go", kwargs=kwargs))
 
 
 CODEC: Final = [
     bad("avro that ends in the middle", AVRO[:-4], "bad avro"),
-    bad("avro with nothing behind its head", HEAD, "bad avro"),
-    bad("avro with bytes behind its end", AVRO + b"\0", "bad avro"),
+    bad("avro with nothing after its header", HEAD, "bad avro"),
+    bad("avro with bytes after its end", AVRO + b"\0", "bad avro"),
     bad("two bytes of avro", b"\xc3\x01", "unknown schema"),
     bad("a wrong magic", b"\xc3\x02" + AVRO[2:], "unknown format"),
     bad("an unknown fingerprint", b"\xc3\x01" + b"\xee" * 8 + AVRO[10:], "unknown schema", "eeee"),
@@ -31,8 +31,8 @@ CODEC: Final = [
     bad("avro with a negative length", HEAD + b"\x01", "bad avro"),
     bad("avro with a number that never ends", HEAD + b"\xff" * 30, "bad avro"),
     bad("avro with an unknown branch", HEAD + b"\0\0\0\x7e", "bad avro"),
-    bad("avro with text that is no UTF-8", HEAD + b"\x04\xff\xfe\0\0\0\x04go\x04{}", "bad avro"),
-    bad("avro whose kwargs are no JSON", avro_fire(b"{oops"), "bad json"),
+    bad("avro with text that is not UTF-8", HEAD + b"\x04\xff\xfe\0\0\0\x04go\x04{}", "bad avro"),
+    bad("avro whose kwargs are not JSON", avro_fire(b"{oops"), "bad json"),
     bad("avro whose kwargs are a list", avro_fire(b"[1]"), "not an object"),
     bad("avro whose kwargs are not a number", avro_fire(b'{"n": NaN}'), "bad json"),
     bad("avro whose kwargs have a key twice", avro_fire(b'{"n": 1, "n": 2}'), "duplicate key"),
@@ -51,16 +51,20 @@ JSON: Final = [
     bad("JSON that ends in the middle", b'{"trigger": "go", "kwargs": {', "bad json"),
     bad("only white space", b" \n\t ", "bad json"),
     bad("a list", b'[{"trigger": "go"}]', "unknown format"),
-    bad("a list behind white space", b' [{"trigger": "go"}]', "not an object"),
+    bad("a list after white space", b' [{"trigger": "go"}]', "not an object"),
     bad("NaN", b'{"trigger": "go", "kwargs": {"n": NaN}}', "bad json"),
     bad("infinity", b'{"trigger": "go", "kwargs": {"n": -Infinity}}', "bad json"),
     bad("a number beyond all floats", b'{"trigger": "go", "kwargs": {"n": 1e999}}', "bad json"),
     bad("a lone surrogate", b'{"trigger": "go", "kwargs": {"n": "\\ud800"}}', "bad json"),
     bad("a lone surrogate in a name", b'{"trigger": "\\udfff"}', "bad json"),
     bad("invalid UTF-8", b'{"trigger": "go", "kwargs": {"n": "\xff"}}', "bad json"),
-    bad("a control character in a text", b'{"trigger": "g\x00o"}', "bad json"),
+    bad("a control character in a string", b'{"trigger": "g\x00o"}', "bad json"),
     bad("the same key twice", b'{"trigger": "go", "trigger": "stop"}', "duplicate key", "'trigger'"),
-    bad("the same key twice far down", b'{"trigger": "go", "kwargs": {"a": [{"b": 1, "b": 2}]}}', "duplicate key"),
+    bad(
+        "the same key twice in a nested object",
+        b'{"trigger": "go", "kwargs": {"a": [{"b": 1, "b": 2}]}}',
+        "duplicate key",
+    ),
     bad("the same key twice, escaped", b'{"trigger": "go", "kwargs": {"a": 1, "\\u0061": 2}}', "duplicate key"),
     bad("nested 129 deep", b'{"trigger": "go", "kwargs": {"n": ' + b"[" * 127 + b"]" * 127 + b"}}", "too deep"),
     bad("nested 100,000 deep", b'{"trigger": "go", "kwargs": {"n": ' + b"[" * 100_000, "too deep"),
@@ -71,7 +75,7 @@ JSON: Final = [
     bad("an unknown type", b'{"type": "explode", "instance": "t#0"}', "unknown event", "explode"),
     bad("a type that is a list", b'{"type": ["fire"], "trigger": "go"}', "unknown event"),
     bad("kwargs that are a list", b'{"trigger": "go", "kwargs": [1]}', "not an object"),
-    bad("kwargs that are a text", b'{"trigger": "go", "kwargs": "{}"}', "not an object"),
+    bad("kwargs that are a string", b'{"trigger": "go", "kwargs": "{}"}', "not an object"),
     bad("a name of 1,025 characters", text(trigger="g" * 1025), "out of range", "1024"),
     bad("an id of 1,025 characters", text(trigger="go", id="i" * 1025), "out of range"),
     bad("an id that is a number", b'{"trigger": "go", "id": 7}', "wrong shape"),
@@ -91,12 +95,12 @@ EVENT: Final = (("ce_specversion", b"1.0"), ("ce_type", b"go"), ("ce_source", b"
 
 
 def cloud(name: str, reason: str, value: bytes | None = b"{}", **changed: bytes | None) -> Case:
-    """A binary CloudEvent with changed attributes; None takes one away."""
-    headers = {**dict(EVENT), **{f"ce_{key}": mark for key, mark in changed.items() if not key.startswith("content")}}
+    """Makes a case of a binary CloudEvent with changed attributes. None removes one."""
+    headers = {**dict(EVENT), **{f"ce_{key}": data for key, data in changed.items() if not key.startswith("content")}}
     if content_type := changed.get("content_type"):
         headers["content-type"] = content_type
-    kept = [(key, mark) for key, mark in headers.items() if mark is not None]
-    return Case(name, [Sent(value=value, headers=kept)], [reason])
+    present = [(key, data) for key, data in headers.items() if data is not None]
+    return Case(name, [Sent(value=value, headers=present)], [reason])
 
 
 ENVELOPE: Final = (("content-type", b"application/cloudevents+json"),)
@@ -104,12 +108,12 @@ HEADERS: Final = [
     cloud("a CloudEvent without an id", "bad cloudevent", id=None),
     cloud("a CloudEvent with an empty source", "bad cloudevent", source=b""),
     cloud("a CloudEvent of the future", "bad cloudevent", specversion=b"2.0"),
-    cloud("a CloudEvent that is no UTF-8", "bad cloudevent", id=b"\xff"),
+    cloud("a CloudEvent that is not UTF-8", "bad cloudevent", id=b"\xff"),
     cloud("a CloudEvent with a broken time", "bad cloudevent", time=b"noon"),
     cloud("a CloudEvent of XML", "content type", b"<go/>", content_type=b"text/xml"),
     cloud("a CloudEvent with a list", "not an object", b"[]"),
-    Case("an envelope that is no JSON", [Sent(value=b"<go/>", headers=ENVELOPE)], ["bad json"]),
-    Case("an envelope of nothing", [Sent(value=None, headers=ENVELOPE)], ["bad json"]),
+    Case("an envelope that is not JSON", [Sent(value=b"<go/>", headers=ENVELOPE)], ["bad json"]),
+    Case("an empty envelope", [Sent(value=None, headers=ENVELOPE)], ["bad json"]),
     Case(
         "ten thousand headers",
         [rules(), Sent(value=text(trigger="go"), headers=[(f"h{n}", b"x") for n in range(10_000)])],

@@ -1,4 +1,4 @@
-"""A TCP relay in front of a Redis server that loses requests or answers, as a network or a failover does."""
+"""A TCP relay in front of a Redis server. It loses requests or answers, as a network or a failover does."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ _CHUNK = 1 << 20
 
 
 class LossyRelay:
-    """Loses commands on sessions' keys while `lose` says so; locks are left alone."""
+    """Loses the commands on sessions' keys that `lose` selects. It never loses commands on locks."""
 
     def __init__(self, port: int, about: bytes = b"triggers.storages.cache") -> None:
-        """`port`: the server's. `about`: what a request must contain to be lost."""
+        """`port` is the server's. Only requests that contain `about` are lost."""
         self._port = port
         self._about = about
         self._losing: dict[bytes, Loss] = {}
@@ -29,7 +29,7 @@ class LossyRelay:
         return f"redis://127.0.0.1:{self._listener.getsockname()[1]}/0"
 
     def lose(self, command: str, loss: Loss) -> None:
-        """Lose every such command from now on."""
+        """Loses every command of this kind from now on."""
         self._losing = {b"\r\n%s\r\n" % command.encode(): loss}
 
     def lose_nothing(self) -> None:
@@ -52,12 +52,12 @@ class LossyRelay:
                 threading.Thread(target=connection.answers, daemon=True).start()
 
     def loss_of(self, request: bytes) -> Loss | None:
-        """How this request is lost, if it is."""
-        found = next((loss for command, loss in self._losing.items() if command in request), None)
-        if found is None or self._about not in request:
+        """Returns how this request is lost, or None if it is not."""
+        loss_of_command = next((loss for command, loss in self._losing.items() if command in request), None)
+        if loss_of_command is None or self._about not in request:
             return None
         self.lost += 1
-        return found
+        return loss_of_command
 
 
 class _Connection:

@@ -1,4 +1,4 @@
-"""A session over rows in memory, loaded from its encoded rows again for every event, as after a restart."""
+"""A session in memory that is loaded from its encoded rows for every event, as after a restart."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ Json = Mapping[str, object]
 
 
 class MemorySession:
-    """Applies events with growing positions and times, one second apart."""
+    """Applies events at increasing positions, one second apart."""
 
     def __init__(self, configuration: Json | None = None, uid: str = "q-1") -> None:
         self.uid = uid
         self.rows = MemoryRows()
         self.log: list[Event] = []
-        """What was applied, with position and time."""
+        """The applied events, with position and time."""
         if configuration is not None:
             self.configure(configuration)
 
     def apply(self, event: Event) -> Decision:
-        """Apply the event at the next position."""
+        """Applies the event at the next position."""
         return self._place(replace(event, time=(len(self.log) + 1) * 1000))
 
     def apply_at(self, event: Event, now: int) -> Decision:
-        """Apply the event, which has its own time or none, as if its record were of the time `now`."""
+        """Applies the event as if its record had the timestamp `now`. The event keeps its own time, if it has one."""
         placed = replace(event, recorded=now) if event.time else replace(event, time=now)
         return self._place(placed)
 
@@ -48,34 +48,34 @@ class MemorySession:
         return decision
 
     def fire(self, trigger: str, **kwargs: object) -> Decision:
-        """Fire a trigger."""
+        """Applies a `TriggerFired`."""
         return self.apply(TriggerFired(trigger=trigger, kwargs=json.dumps(kwargs).encode()))
 
     def configure(self, configuration: Json) -> Decision:
-        """Update the configuration."""
+        """Applies a `ConfigurationUpdated`."""
         return self.apply(ConfigurationUpdated(configuration=json.dumps(configuration).encode()))
 
     def load(self) -> Session:
-        """The session, decoded from its rows; nothing is shared with an earlier one."""
+        """Decodes the session from its rows. It shares nothing with earlier ones."""
         return Session(self.uid, self.rows, Plans())
 
     def view(self) -> SessionView:
-        """The session as people see it."""
+        """Returns the session's public view."""
         return view(self.load())
 
     def header(self) -> Header:
-        """The decoded header row."""
+        """Decodes the header row."""
         return decode_header(self.rows[header_key(self.uid)])
 
     def statuses(self) -> dict[str, str]:
-        """Instance -> status."""
+        """Returns the status of each instance."""
         return {instance.name: instance.status for instance in self.view().instances}
 
     def latest(self) -> object:
-        """Trigger -> latest kwargs, decoded."""
+        """Returns the decoded latest kwargs of each trigger."""
         return {trigger: json.loads(bytes(kwargs)) for trigger, kwargs in self.view().latest_kwargs.items()}
 
 
 def scheduled(decision: Decision) -> list[tuple[str, object]]:
-    """(instance, kwargs) of the decision's tasks, in order."""
+    """Returns (instance, kwargs) of the decision's commands, in order."""
     return [(c.instance, json.loads(c.kwargs)) for c in decision.commands if isinstance(c, RunTask)]

@@ -1,4 +1,4 @@
-"""A back-test, as plainly as it can be written: over the naive model, with lists that are searched from end to end."""
+"""A back-test over the naive model, written as plainly as possible: it searches lists from end to end."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Json = dict[str, Any]
 
 @dataclass
 class Happening:
-    """One event of a recorded session: an operation of the naive model with its arguments."""
+    """An event of a recorded session: an operation of the naive model and its arguments."""
 
     time: int
     what: str
@@ -22,13 +22,13 @@ class Happening:
 
 @dataclass
 class Ran:
-    """One run."""
+    """One run of a task."""
 
     instance: str
     kwargs: Json
     time: int
     cause: int | None
-    """Number of the recorded event; None: an assumed one."""
+    """Number of the recorded event that caused it, or None for an assumed event."""
     known: str = ""
     same: int | None = None
 
@@ -38,7 +38,7 @@ class Ran:
 
 
 class NaiveRecorded:
-    """What happened."""
+    """The runs that were recorded."""
 
     def __init__(self, rules: Json, log: list[Happening]) -> None:
         self.runs: list[Ran] = []
@@ -47,17 +47,19 @@ class NaiveRecorded:
         model.configure(rules)
         for number, event in enumerate(log):
             before = len(model.scheduled)
-            self.counted.append(happen(model, event))
+            self.counted.append(apply_happening(model, event))
             for instance, _, kwargs in model.scheduled[before:]:
                 self.runs.append(Ran(instance, kwargs, event.time, number))
 
     def results(self, log: list[Happening], instance: str) -> list[Happening]:
-        """The results of an instance that counted."""
-        return [e for e, counted in zip(log, self.counted, strict=True) if counted and about(e) == instance]
+        """Returns the results of an instance that were applied."""
+        return [
+            e for e, counted in zip(log, self.counted, strict=True) if counted and instance_of_result(e) == instance
+        ]
 
 
 class NaiveRerun:
-    """What would have happened: no stubs unless they are given, reuse if it is asked for."""
+    """The runs under other rules. Without a recorded result it uses a stub, then another run's result if `reuse`."""
 
     def __init__(self, rules: Json, log: list[Happening], recorded: NaiveRecorded, stubs: Json, *, reuse: bool) -> None:
         self.runs: list[Ran] = []
@@ -76,7 +78,7 @@ class NaiveRerun:
             self._do(due[0][2], None)
 
     def _recorded_event(self, number: int, event: Happening) -> None:
-        if about(event) is None:
+        if instance_of_result(event) is None:
             if event.what == "fire":
                 self._do(event, number)
             else:
@@ -90,7 +92,7 @@ class NaiveRerun:
 
     def _do(self, event: Happening, number: int | None) -> None:
         before = len(self._model.scheduled)
-        happen(self._model, event)
+        apply_happening(self._model, event)
         for instance, _, kwargs in self._model.scheduled[before:]:
             run = Ran(instance, kwargs, event.time, number)
             self._fill_in(run)
@@ -117,38 +119,40 @@ class NaiveRerun:
             run.known = "unknown"
 
     def _same(self, run: Ran) -> int | None:
-        taken = {other.same for other in self.runs}
-        found = [
+        matched = {other.same for other in self.runs}
+        candidates = [
             number
             for number, old in enumerate(self._recorded.runs)
-            if number not in taken and old.task == run.task and old.kwargs == run.kwargs
+            if number not in matched and old.task == run.task and old.kwargs == run.kwargs
         ]
-        by_cause = [n for n in found if run.cause is not None and self._recorded.runs[n].cause == run.cause] or found
+        by_cause = [
+            n for n in candidates if run.cause is not None and self._recorded.runs[n].cause == run.cause
+        ] or candidates
         by_name = [n for n in by_cause if self._recorded.runs[n].instance == run.instance] or by_cause
         return by_name[0] if by_name else None
 
     def _finished(self, run: Ran) -> Ran | None:
-        found = [old for old in self._recorded.runs if old.task == run.task and self._ended(old)]
-        return next((old for old in found if old.instance == run.instance), found[0] if found else None)
+        finished = [old for old in self._recorded.runs if old.task == run.task and self._ended(old)]
+        return next((old for old in finished if old.instance == run.instance), finished[0] if finished else None)
 
     def _ended(self, old: Ran) -> bool:
         return any(event.what == "finish" for event in self._recorded.results(self._log, old.instance))
 
-    def _later(self, run: Ran, of: Ran) -> None:
-        for event in self._recorded.results(self._log, of.instance):
-            self._add(Happening(run.time + event.time - of.time, event.what, run.instance, event.kwargs))
+    def _later(self, run: Ran, original: Ran) -> None:
+        for event in self._recorded.results(self._log, original.instance):
+            self._add(Happening(run.time + event.time - original.time, event.what, run.instance, event.kwargs))
 
     def _add(self, event: Happening) -> None:
         self._assumed.append((event.time, len(self.runs) * 1000 + len(self._assumed), event))
 
 
-def about(event: Happening) -> str | None:
-    """The instance whose result the event is."""
+def instance_of_result(event: Happening) -> str | None:
+    """Returns the instance of a result, or None for any other event."""
     return event.name if event.what in {"start", "finish", "fail"} else None
 
 
-def happen(model: NaiveModel, event: Happening) -> bool:
-    """Do it; False: refused, or stale."""
+def apply_happening(model: NaiveModel, event: Happening) -> bool:
+    """Applies the event to the model. Returns False if it is refused or stale."""
     try:
         if event.what == "fire":
             model.fire(event.name, event.kwargs)

@@ -1,11 +1,11 @@
-"""The RocksDB files of stopped workers."""
+"""Reads the RocksDB files of stopped workers."""
 
 from __future__ import annotations
 
 from contextlib import suppress
 from pathlib import Path
 
-from tests.support.fold_oracle import differing, fold_events
+from tests.support.fold_oracle import differing_rows, fold_events
 from tests.support.worker_process import WorkerProcess
 
 from triggers.processing.partition_rows import OFFSET_KEY, STAMP_KEY, PartitionRows
@@ -13,29 +13,29 @@ from triggers.settings import Settings
 
 
 def assert_files_equal_fold(settings: Settings, *workers: WorkerProcess) -> None:
-    """The RocksDB of stopped workers, partition by partition, against the fold."""
+    """Fails unless the files of stopped workers equal the fold, partition by partition."""
     expected = fold_events(settings).rows
     for worker, partitions in ((w, w.partitions()) for w in workers):
         worker.terminate()
-        actual = {p: rows_of_partition(worker.data, p) for p in partitions}
-        assert differing(actual, {p: expected[p] for p in partitions}) == []
+        actual = {p: read_rows(worker.data, p) for p in partitions}
+        assert differing_rows(actual, {p: expected[p] for p in partitions}) == []
 
 
-def scratch(file: Path) -> None:
-    """Turn bytes in the middle of a file into others."""
+def corrupt_file(file: Path) -> None:
+    """Overwrites bytes in the middle of a file."""
     content = bytearray(file.read_bytes())
     middle = len(content) // 2
     content[middle : middle + 20] = bytes(20)
     file.write_bytes(content)
 
 
-def reached_by(folder: Path, partition: int) -> int:
-    """Last changelog offset in the file of a stopped worker; -1: none, no file, or one that cannot be opened.
+def read_reached_offset(folder: Path, partition: int) -> int:
+    """Returns the last changelog offset in a stopped worker's file, or -1 without a readable file or an offset.
 
-    A worker rebuilds what it cannot open before it owns the partition, so such a file belongs to nobody.
+    Before a worker owns a partition it rebuilds a file that it cannot open. So such a file belongs to no owner.
     """
     for path in folder.glob(f"**/*-{partition}.db"):
-        with suppress(Exception):  # rocksdict's errors have no type of their own
+        with suppress(Exception):  # rocksdict raises plain Exception
             rows = PartitionRows(path, "")
             reached = rows.reached()
             rows.close()
@@ -43,10 +43,10 @@ def reached_by(folder: Path, partition: int) -> int:
     return -1
 
 
-def rows_of_partition(folder: Path, partition: int) -> dict[bytes, bytes]:
-    """All rows but the worker's own notes."""
+def read_rows(folder: Path, partition: int) -> dict[bytes, bytes]:
+    """Returns the rows of sessions, without the two that the worker keeps for itself."""
     (path,) = folder.glob(f"**/*-{partition}.db")
     rows = PartitionRows(path, "")
-    found = dict(rows.scan(b""))
+    all_rows = dict(rows.scan(b""))
     rows.close()
-    return {key: row for key, row in found.items() if key not in {OFFSET_KEY, STAMP_KEY}}
+    return {key: row for key, row in all_rows.items() if key not in {OFFSET_KEY, STAMP_KEY}}

@@ -1,4 +1,4 @@
-"""The program `triggers` in a process of its own, as a user runs it."""
+"""Runs the program `triggers` in a separate process, as a user does."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from triggers.settings import Settings
 
 
 def environment(settings: Settings | None = None, **more: str) -> dict[str, str]:
-    """This process's, without settings of its own; of `settings` the broker, the namespace and the patience."""
+    """Returns this process's environment without its `TRIGGERS_…`, with the connection and timeouts of `settings`."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("TRIGGERS_")}
     return clean | (_of(settings) if settings else {}) | more
 
@@ -35,7 +35,7 @@ def _of(settings: Settings) -> dict[str, str]:
 def run(
     settings: Settings, *arguments: str, timeout_s: float = 120, **variables: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run it to its end, with more variables in its environment."""
+    """Runs the program to its end, with additional variables in its environment."""
     return subprocess.run(
         [sys.executable, "-m", "triggers.cli", *arguments],
         env=environment(settings, **variables),
@@ -47,18 +47,18 @@ def run(
 
 
 def run_json(settings: Settings, *arguments: str) -> Any:  # noqa: ANN401  # JSON
-    """What it prints with --json. Fails the test unless it ends with 0."""
+    """Runs the program with --json and returns what it prints. Fails unless it ends with 0."""
     done = run(settings, *arguments, "--json")
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
 
 _IN_THE_BACKGROUND = ("sh", "-c", 'trap "" INT; exec "$@"', "sh")
-"""How a script starts what it puts into the background: with SIGINT ignored. Ctrl-C must end it nevertheless."""
+"""Starts a command as a script starts background jobs: with SIGINT ignored. Ctrl-C must end it nevertheless."""
 
 
 class Program:
-    """A run that the test watches and ends; `with` starts it, and kills only it, none of its children."""
+    """A run that the test watches and ends. `with` starts it and at the end kills it, but not its children."""
 
     def __init__(self, folder: Path, *arguments: str, env: Mapping[str, str] | None = None) -> None:
         self._command = [*_IN_THE_BACKGROUND, sys.executable, "-m", "triggers.cli", *arguments]
@@ -80,20 +80,20 @@ class Program:
 
     @property
     def text(self) -> str:
-        """What it has printed."""
+        """What the program has printed so far."""
         return self._log.read_text(errors="replace")
 
     def wait_for(self, text: str, timeout_s: float = 120) -> None:
-        """Wait until it has printed this."""
+        """Waits until the program has printed the text."""
         wait_until(lambda: text in self.text or self._ended(), f"{text!r} is printed", timeout_s)
         assert text in self.text, self.text[-3000:]
 
     def interrupt(self, timeout_s: float = 90) -> int:
-        """Ctrl-C; the exit code."""
+        """Sends SIGINT, as Ctrl-C does, waits for the end and returns the exit code."""
         return self.end(signal.SIGINT, timeout_s)
 
     def end(self, number: int, timeout_s: float = 90) -> int:
-        """Send a signal and wait for the end; the exit code."""
+        """Sends a signal, waits for the end and returns the exit code."""
         assert self._process is not None
         self._process.send_signal(number)
         return self._process.wait(timeout_s)

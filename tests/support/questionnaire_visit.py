@@ -1,4 +1,4 @@
-"""People who answer the questionnaire of examples/django_questionnaire, through its views."""
+"""Answers the questionnaire of examples/django_questionnaire through its views."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from django.test import Client
 
 
 def visit(pages: int, *, embedded: bool) -> int:
-    """Answer all pages; the questionnaire's id."""
+    """Answers all pages and returns the questionnaire's id."""
     browser = Client()
-    found = browser.post("/questionnaires/").json()["questionnaire_id"]
+    questionnaire = browser.post("/questionnaires/").json()["questionnaire_id"]
     for page in range(1, pages + 1):
         answers = {"page": page, "name": f"Ada {page}", "browser": "Firefox/142"}
-        given = answers | ({"embedded": "1"} if embedded else {})
-        assert browser.post(f"/questionnaires/{found}/responses", given).status_code == 200
-    assert browser.post(f"/questionnaires/{found}/complete").status_code == 200
-    return int(found)
+        form = answers | ({"embedded": "1"} if embedded else {})
+        assert browser.post(f"/questionnaires/{questionnaire}/responses", form).status_code == 200
+    assert browser.post(f"/questionnaires/{questionnaire}/complete").status_code == 200
+    return int(questionnaire)
 
 
 def unresolved(questionnaire: int) -> list[str]:
-    """What is left to do."""
+    """Returns the instances that are not resolved."""
     names: list[str] = Client().get(f"/questionnaires/{questionnaire}/progress").json()["unresolved"]
     return names
 

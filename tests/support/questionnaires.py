@@ -34,7 +34,7 @@ CONFIGURATION: Fields = {
 
 
 def questionnaire(pages: int, late_pages: int = 1) -> Iterator[Fields]:
-    """One session's events: some pages before the subject is imported, some after."""
+    """Returns the events of one session, with some pages after the import of the subject."""
     yield {"configuration": CONFIGURATION}
     yield {"trigger": "firstPageReceived", "kwargs": {"responses": {"name": "Marcus"}}}
     for page in range(pages - late_pages):
@@ -46,7 +46,7 @@ def questionnaire(pages: int, late_pages: int = 1) -> Iterator[Fields]:
 
 
 def interleaved(sessions: int, pages: int, prefix: str = "s") -> Iterator[tuple[str, Fields]]:
-    """Many sessions at once, event by event."""
+    """Interleaves the events of many sessions."""
     running = {f"{prefix}{n}": questionnaire(pages) for n in range(sessions)}
     while running:
         for uid in list(running):
@@ -58,7 +58,7 @@ def interleaved(sessions: int, pages: int, prefix: str = "s") -> Iterator[tuple[
 
 
 class Application:
-    """A service that publishes events; knows nothing of Triggers but the topic, the key and three JSON fields."""
+    """A service that publishes events. All it knows of Triggers is the topic, the key and three JSON fields."""
 
     def __init__(self, settings: Settings, compression: str = "none") -> None:
         self._topic = Topology(settings.namespace).events
@@ -76,18 +76,18 @@ class Application:
         self._failed: list[str] = []
 
     def fire(self, uid: str, event: Fields, *, partition: int = -1, headers: Headers = ()) -> None:
-        """Publish one event."""
+        """Publishes an event."""
         self.send(uid.encode(), json.dumps(event).encode(), partition=partition, headers=headers)
 
     def send(self, key: bytes | None, value: bytes | None, *, partition: int = -1, headers: Headers = ()) -> None:
-        """Publish any bytes."""
+        """Publishes any bytes."""
         self._producer.produce(
             self._topic, value, key, partition, on_delivery=self._note, headers=[(name, mark) for name, mark in headers]
         )
         self._producer.poll(0)
 
     def flush(self) -> None:
-        """Wait until everything is on the topic."""
+        """Waits until everything is acknowledged."""
         assert self._producer.flush(60) == 0
         assert self._failed == []
 
@@ -98,7 +98,7 @@ class Application:
 
 
 class Load:
-    """Sessions published at a rate from a thread of its own, until the `with` ends."""
+    """Publishes sessions at a fixed rate from a thread, until the `with` ends."""
 
     def __init__(self, settings: Settings, *, events_per_s: int, sessions: int = 200, pages: int = 20) -> None:
         self._application = Application(settings)

@@ -1,4 +1,4 @@
-"""Records as the consumer hands them out, made up."""
+"""Makes records as a consumer returns them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from triggers.topology import partition_of
 PARTITIONS = 4
 
 
-def record(  # noqa: PLR0913  # each with a default
+def record(  # noqa: PLR0913  # each but the first has a default
     value: bytes | None = b"{}",
     key: bytes | None = b"s1",
     *,
@@ -22,7 +22,7 @@ def record(  # noqa: PLR0913  # each with a default
     headers: list[Header] | None = None,
     time: int = 1_000,
 ) -> Record:
-    """A record of the events topic, on its key's partition unless another one is given."""
+    """Makes a record of the events topic, by default on its key's partition."""
     chosen = partition_of(key or b"", PARTITIONS) if partition is None else partition
     message = Message(
         topic="test.events",
@@ -37,5 +37,5 @@ def record(  # noqa: PLR0913  # each with a default
 
 
 def fire(trigger: str, key: bytes = b"s1", *, offset: int = 0, **kwargs: object) -> Record:
-    """A fired trigger in plain JSON."""
+    """Makes the record of a `TriggerFired` in plain JSON."""
     return record(json.dumps({"trigger": trigger, "kwargs": kwargs}).encode(), key, offset=offset)

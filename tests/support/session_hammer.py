@@ -1,6 +1,6 @@
-"""A process that fires many triggers into one session: python -m tests.support.session_hammer MODULE UID WRITER COUNT.
+"""Fires many triggers into one session: python -m tests.support.session_hammer MODULE UID WRITER COUNT.
 
-The module has `make_storage(uid)`.
+The module must define `make_storage(uid)`.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from triggers import BaseStorageBackend, TriggerManager
 PAGES = {"t_page": {"after": ["never"], "andEvery": "page", "run": "app.Page"}}
 
 
-def hammer(module: str, uid: str, writer: str, count: int) -> None:
-    """Fire `page` so often, each time through a storage of its own, as web requests do."""
+def fire_many(module: str, uid: str, writer: str, count: int) -> None:
+    """Fires `page` `count` times, each time through a new storage, as web requests do."""
     make_storage = import_module(module).make_storage
     for number in range(count):
         TriggerManager(make_storage(uid)).fire("page", {"of": f"{writer}{number}"})
@@ -26,7 +26,7 @@ def hammer(module: str, uid: str, writer: str, count: int) -> None:
 def assert_no_update_is_lost(
     module: str, storage: BaseStorageBackend, count: int, env: Mapping[str, str], folder: Path
 ) -> None:
-    """Let three processes hammer the storage's session, and find what each of them fired."""
+    """Lets three processes fire into one session. Fails unless the session has every one of their triggers."""
     TriggerManager(storage).update_configuration(PAGES)
     command = [sys.executable, "-m", "tests.support.session_hammer", module, storage.uid]
     writers = [subprocess.Popen([*command, name, str(count)], env=env, cwd=folder) for name in "abc"]
@@ -43,4 +43,4 @@ def assert_no_update_is_lost(
 
 
 if __name__ == "__main__":
-    hammer(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]))
+    fire_many(sys.argv[1], sys.argv[2], sys.argv[3], int(sys.argv[4]))

@@ -1,4 +1,4 @@
-"""Waiting until the workers have processed everything."""
+"""Waits until the workers have processed everything."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from triggers.topology import Topology
 
 
 def group_lag(settings: Settings) -> int:
-    """Records of the events topic beyond what the workers' group has committed, as `kafka-consumer-groups` shows it."""
+    """Returns the lag of the workers' group on the events topic, as `kafka-consumer-groups` shows it."""
     names = Topology(settings.namespace)
-    asking = Consumer({"bootstrap.servers": settings.brokers, "group.id": names.agents})
+    consumer = Consumer({"bootstrap.servers": settings.brokers, "group.id": names.agents})
     try:
         places = [TopicPartition(names.events, p) for p in range(settings.partitions)]
-        committed = fetch_committed(asking, places)
-        ends = {tp.partition: fetch_end(asking, tp) for tp in places}
+        committed = fetch_committed(consumer, places)
+        ends = {tp.partition: fetch_end(consumer, tp) for tp in places}
         # A broker that has just begun may tell ends before what is committed: no partition makes up for another.
         return sum(abs(ends[tp.partition] - max(tp.offset, 0)) for tp in committed)
     finally:
-        asking.close()
+        consumer.close()
 
 
 def wait_until_processed(settings: Settings, timeout_s: float = PATIENCE_S) -> None:
-    """Until every worker that the test has started is ready, and the group's lag is 0.
+    """Waits until every worker that the test has started is ready and the group's lag is 0.
 
-    The lag alone does not tell: where all offsets are committed already, it is 0 before anybody is up.
+    The lag alone is not enough: if all offsets are committed already, it is 0 before any worker is up.
     """
     for worker in workers_of(settings):
         worker.wait_ready(timeout_s)

@@ -1,4 +1,4 @@
-"""One broker for all processes of a test run: the first that needs it starts it, and stops it when nobody uses it."""
+"""One broker for all processes of a test run. The first process that needs it starts it and stops it after the last."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from triggers.dev.broker import running_broker
 
 @contextmanager
 def shared_broker(folder: Path, start: Callable[[], AbstractContextManager[str]] = running_broker) -> Iterator[str]:
-    """Its address. `folder` is the run's own, and the same for all of its processes.
+    """Returns the broker's address. `folder` belongs to the test run and is the same for all of its processes.
 
     Raises what `start` raises, in each process that tries.
     """
     address = folder / "broker.address"
-    with ExitStack() as own, (folder / "broker.users").open("a") as users:
-        with _door(folder):
+    with ExitStack() as stack, (folder / "broker.users").open("a") as users:
+        with _lock_door(folder):
             is_mine = not address.exists()
             if is_mine:
-                address.write_text(own.enter_context(start()))
+                address.write_text(stack.enter_context(start()))
             fcntl.flock(users, fcntl.LOCK_SH)
         yield address.read_text()
         fcntl.flock(users, fcntl.LOCK_UN)
@@ -32,9 +32,11 @@ def shared_broker(folder: Path, start: Callable[[], AbstractContextManager[str]]
 
 
 def _wait_for_the_others(folder: Path, users: IO[str]) -> None:
-    """Whoever comes through the door behind the last user finds no address, and starts a broker of its own."""
+    """Waits until no other process uses the broker, and removes its address.
+
+    A process that enters later finds no address and starts another broker."""
     while True:
-        with _door(folder), suppress(BlockingIOError):
+        with _lock_door(folder), suppress(BlockingIOError):
             fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
             (folder / "broker.address").unlink()
             return
@@ -42,8 +44,8 @@ def _wait_for_the_others(folder: Path, users: IO[str]) -> None:
 
 
 @contextmanager
-def _door(folder: Path) -> Iterator[None]:
-    """One at a time; the others wait."""
+def _lock_door(folder: Path) -> Iterator[None]:
+    """Lets in one process at a time. The others block."""
     with (folder / "broker.door").open("a") as door:
         fcntl.flock(door, fcntl.LOCK_EX)
         yield

@@ -1,4 +1,4 @@
-"""Consumers with the fault that no reader may fall for: they leave records out, and do not say so."""
+"""Consumers with a fault that every reader must detect: they silently leave out records."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from confluent_kafka import Consumer, Message
 
 
 class SkippingConsumer(Consumer):
-    """Leaves records of partition 0 out when they are delivered for the first time; see `skipping`."""
+    """Leaves out records of partition 0 when they are delivered for the first time. Made by `skipping`."""
 
     first = 0
     length = 0
     always = False
     left_out = 0
-    """By all instances of the class."""
+    """Number of records that all instances of the class have left out."""
 
     _seen = 0
     _highest = -1
@@ -42,9 +42,9 @@ class SkippingConsumer(Consumer):
         return self.always and offset in self._holes
 
 
-def skipping(first: int, length: int, *, always: bool = False) -> type[SkippingConsumer]:
-    """A class of consumers that leave out `length` records, the `first`-th (from 0) and those behind it.
+def make_skipping_class(first: int, length: int, *, always: bool = False) -> type[SkippingConsumer]:
+    """Makes a class of consumers that leave out `length` records, starting with the `first`-th (from 0).
 
-    `always`: they leave them out again when they are read again. Ends of partitions are told as they are.
+    With `always`, they leave them out again when they are read again. They report the true ends of partitions.
     """
     return type("Skipping", (SkippingConsumer,), {"first": first, "length": length, "always": always, "left_out": 0})

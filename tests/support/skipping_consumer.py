@@ -1,4 +1,4 @@
-"""A consumer that leaves records out, as none should: planted where a guard is to notice."""
+"""A consumer with a fault: it leaves out records. Tests plant it to check that a guard notices."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from confluent_kafka import Consumer, Message
 
 
 class SkippingConsumer:
-    """The real one; at some offsets of partition 0 it delivers nothing, so many times."""
+    """Wraps a real consumer. For the first `times` times it does not deliver some offsets of partition 0."""
 
     def __init__(self, real: Consumer, first: int, count: int, times: int) -> None:
         self._real = real
@@ -16,12 +16,10 @@ class SkippingConsumer:
         self._times = times
 
     def poll(self, timeout: float) -> Message | None:
-        """See `Consumer`."""
         message = self._real.poll(timeout)
         return None if message is None or self._leaves_out(message) else message
 
     def consume(self, num_messages: int, timeout: float) -> list[Message]:
-        """See `Consumer`."""
         return [message for message in self._real.consume(num_messages, timeout) if not self._leaves_out(message)]
 
     def _leaves_out(self, message: Message) -> bool:
@@ -30,5 +28,5 @@ class SkippingConsumer:
         self._times -= message.offset() == self._left_out[-1]
         return True
 
-    def __getattr__(self, name: str) -> Any:  # noqa: ANN401  # whatever the consumer has
+    def __getattr__(self, name: str) -> Any:  # noqa: ANN401  # any attribute of the consumer
         return getattr(self._real, name)

@@ -1,4 +1,4 @@
-"""Small random rules, and what becomes of them when triggers fire and every task finishes at once."""
+"""Small random rules, and a way to play them in which every task finishes at once."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ _MOST_RUNS = 60
 
 
 class EndlessCascade(Exception):
-    """Tasks ran on and on."""
+    """Raised when tasks start each other without end."""
 
 
 def triggers() -> st.SearchStrategy[str]:
-    """A trigger of the application, or a task's name."""
+    """Strategy for a trigger of the application or the name of a task."""
     return st.sampled_from([*TRIGGERS, *TASKS])
 
 
 def directives() -> st.SearchStrategy[dict[str, Any]]:
-    """One task's."""
+    """Strategy for the directives of one task."""
     return st.fixed_dictionaries(
         {"after": st.lists(triggers(), max_size=2, unique=True), "run": st.just("app.run")},
         optional={"andEvery": triggers(), "unless": st.lists(triggers(), max_size=2, unique=True)},
@@ -37,18 +37,18 @@ def directives() -> st.SearchStrategy[dict[str, Any]]:
 
 
 def rules(most: int = 4) -> st.SearchStrategy[Rules]:
-    """Up to so many tasks."""
+    """Strategy for the rules of at most `most` tasks."""
     return st.dictionaries(st.sampled_from(TASKS), directives(), min_size=1, max_size=most)
 
 
-def play(rules: Rules, order: Sequence[str]) -> MemorySession:
-    """Fire the triggers one after the other; what each starts has finished before the next. Raises EndlessCascade.
+def play_triggers(rules: Rules, order: Sequence[str]) -> MemorySession:
+    """Fires the triggers one after the other. What each starts finishes before the next. Raises EndlessCascade.
 
-    `a:1` fires `a` with kwargs.
+    `a:1` fires `a` with kwargs `{"n": 1}`.
     """
     session = MemorySession(rules)
     for event in order:
-        started = [c for c in session.apply(fired(event)).commands if isinstance(c, RunTask)]
+        started = [c for c in session.apply(parse_trigger(event)).commands if isinstance(c, RunTask)]
         runs = 0
         while started:
             runs += 1
@@ -59,20 +59,20 @@ def play(rules: Rules, order: Sequence[str]) -> MemorySession:
     return session
 
 
-def fired(event: str) -> TriggerFired:
-    """The event of a short text: `a`, or `a:1` for one with kwargs."""
+def parse_trigger(event: str) -> TriggerFired:
+    """Parses the short text of an event: `a`, or `a:1` for one with kwargs."""
     trigger, _, number = event.partition(":")
     return TriggerFired(trigger=trigger, kwargs=json.dumps({"n": int(number)} if number else {}).encode())
 
 
-def statuses(session: MemorySession) -> dict[str, list[str]]:
-    """Task -> the statuses of its instances, sorted."""
-    found: dict[str, list[str]] = {}
+def statuses_by_task(session: MemorySession) -> dict[str, list[str]]:
+    """Returns the sorted statuses of the instances of each task."""
+    by_task: dict[str, list[str]] = {}
     for instance in session.view().instances:
-        found.setdefault(instance.task, []).append(instance.status)
-    return {task: sorted(own) for task, own in found.items()}
+        by_task.setdefault(instance.task, []).append(instance.status)
+    return {task: sorted(values) for task, values in by_task.items()}
 
 
-def encoded(rules: Rules) -> bytes:
-    """As a file of rules has them."""
+def encode_rules(rules: Rules) -> bytes:
+    """Encodes rules as a file of rules does."""
     return json.dumps(rules, indent=1).encode()

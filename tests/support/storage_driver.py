@@ -1,4 +1,4 @@
-"""Replays recorded histories through an embedded storage: a new storage object for every step, as real processes do."""
+"""Replays recorded histories through an embedded storage. Each step uses a new storage object, as processes do."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from triggers.storages.base import BaseStorageBackend
 
 
 class StorageDriver:
-    """A `HistoryDriver` over storages that `make` makes for a UID."""
+    """A `HistoryDriver` over the storages that `make` returns for a UID."""
 
     def __init__(self, make: Callable[[str], BaseStorageBackend]) -> None:
         self._make = make
 
     def apply(self, uid: str, event: Event) -> Decision:
         storage = self._make(uid)
-        storage._now = lambda: 0  # type: ignore[method-assign]  # histories know no time
+        storage._now = lambda: 0  # type: ignore[method-assign]  # histories have no times
         return storage.write(event)
 
     def view(self, uid: str) -> SessionView:

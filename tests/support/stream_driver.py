@@ -1,4 +1,6 @@
-"""Recorded histories through the stream: events published, sessions read from the worker, commands from their topic."""
+"""Replays recorded histories through the stream.
+
+It publishes the events, reads sessions from the worker and reads commands from their topic."""
 
 from __future__ import annotations
 
@@ -24,7 +26,7 @@ from triggers.topology import Topology
 
 
 class OutputFeed:
-    """Commands by session and dead letters by coordinates, as a read-committed consumer sees them come."""
+    """Collects commands by session and dead letters by coordinates, as a read-committed consumer receives them."""
 
     def __init__(self, settings: Settings) -> None:
         names = Topology(settings.namespace)
@@ -54,7 +56,7 @@ class OutputFeed:
         self._probe.close()
 
     def catch_up(self) -> None:
-        """Wait until everything that is on the topics now, decided or not, has gone by."""
+        """Waits until the feed has passed every record that is on the topics now."""
         with self._lock:
             ends = {(tp.topic, tp.partition): self._probe.get_watermark_offsets(tp)[1] for tp in self._places}
         with self._moved:
@@ -88,7 +90,7 @@ class OutputFeed:
 
 
 class StreamDriver:
-    """See `HistoryDriver`. Hooks cannot be seen from outside: no decision has fires."""
+    """A `HistoryDriver` over the stream. Its decisions have no fire records, which cannot be seen from outside."""
 
     def __init__(self, publisher: KafkaPublisher, reader: SessionReader, feed: OutputFeed) -> None:
         self._publisher = publisher
@@ -97,7 +99,6 @@ class StreamDriver:
         self._last: dict[str, Coordinates] = {}
 
     def apply(self, uid: str, event: Event) -> Decision:
-        """See `HistoryDriver`."""
         before = len(self._feed.commands[uid])
         self._last[uid] = self._publisher.publish(uid, event)
         self.view(uid)
@@ -107,7 +108,6 @@ class StreamDriver:
         return Decision(outcome=Outcome.APPLIED, commands=list(self._feed.commands[uid][before:]))
 
     def view(self, uid: str) -> SessionView:
-        """See `HistoryDriver`."""
         try:
             return self._reader.read(uid, self._last.get(uid))
         except SessionNotFound:

@@ -1,4 +1,4 @@
-"""Whole topics, as a read-committed consumer sees them."""
+"""Reads whole topics, as a read-committed consumer does, and waits for conditions."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from tests.support.offsets import fetch_end
 from triggers.settings import Settings
 
 PATIENCE_S = 90.0
-"""For what must happen, not for how soon: a machine that does other things takes several times as long."""
+"""Default timeout in seconds. It is generous, because a busy machine takes several times as long."""
 _SHORTEST_PAUSE_S = 0.05
-"""Between two looks; a look that reads whole topics is followed by a pause of the time that it took."""
+"""Minimum pause between two evaluations of a condition. A slow one is followed by a pause of the same length."""
 
 
 def read_topic(settings: Settings, topic: str) -> list[Message]:
-    """Every committed record from the beginning to the end as it is now, in order within each partition."""
+    """Reads every committed record up to the current end, in order within each partition."""
     return list(stream_topic(settings, topic))
 
 
 def stream_topic(settings: Settings, topic: str, partition: int | None = None) -> Iterator[Message]:
-    """The same, of one partition or of all, while they are read: a few thousand are in memory at a time."""
+    """Yields the records of one partition or of all while they are read. A few thousand are in memory at a time."""
     consumer = Consumer(
         {
             "bootstrap.servers": settings.brokers,
@@ -36,8 +36,8 @@ def stream_topic(settings: Settings, topic: str, partition: int | None = None) -
         }
     )
     try:
-        there = list(consumer.list_topics(topic, timeout=30).topics[topic].partitions)
-        yield from _read(consumer, topic, there if partition is None else [partition])
+        all_partitions = list(consumer.list_topics(topic, timeout=30).topics[topic].partitions)
+        yield from _read(consumer, topic, all_partitions if partition is None else [partition])
     finally:
         consumer.close()
 
@@ -58,13 +58,13 @@ def _read(consumer: Consumer, topic: str, partitions: list[int]) -> Iterator[Mes
 
 
 def wait_until(condition: Callable[[], bool], what: str, timeout_s: float = PATIENCE_S) -> None:
-    """Poll the condition; fails the test when it does not come true in time, and says what it saw last."""
-    started = looked = time.monotonic()
+    """Polls the condition. If it does not become true in time, fails with the values that it saw last."""
+    started = evaluated = time.monotonic()
     while not condition():
         now = time.monotonic()
         if now > started + timeout_s:
             last = Witness(condition)
             assert last.holds(), f"not within {timeout_s} s: {what}; seen last:{last.report()}"
             return
-        time.sleep(max(now - looked, _SHORTEST_PAUSE_S))
-        looked = time.monotonic()
+        time.sleep(max(now - evaluated, _SHORTEST_PAUSE_S))
+        evaluated = time.monotonic()

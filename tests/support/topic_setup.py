@@ -1,4 +1,4 @@
-"""The topics of a test's installation."""
+"""Creates the topics of a test's installation."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from triggers.topology import Topology
 def create_topics(
     settings: Settings, *, changelog_partitions: int | None = None, limits: dict[str, int] | None = None
 ) -> Topology:
-    """Create the four topics and wait until they are there; `limits`: topic -> max.message.bytes."""
+    """Creates the four topics and waits until they have leaders. `limits` maps topics to `max.message.bytes`."""
     names = Topology(settings.namespace)
     counts = {
         names.events: settings.partitions,
@@ -25,12 +25,12 @@ def create_topics(
     topics = [NewTopic(topic, n, 1, config=_config(topic, names, limits or {})) for topic, n in counts.items()]
     for future in admin.create_topics(topics).values():
         future.result(timeout=30)
-    wait_until(lambda: leaderless(admin, counts) == [], "every partition has a leader")
+    wait_until(lambda: topics_without_leader(admin, counts) == [], "every partition has a leader")
     return names
 
 
-def leaderless(admin: AdminClient, counts: dict[str, int]) -> list[str]:
-    """Topics that the broker does not know in full yet: it answers before it has heard of them itself."""
+def topics_without_leader(admin: AdminClient, counts: dict[str, int]) -> list[str]:
+    """Returns the topics with a partition without a leader. A broker answers before it knows all of them."""
     known = admin.list_topics(timeout=30).topics
     return [
         topic

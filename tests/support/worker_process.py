@@ -1,4 +1,4 @@
-"""Real worker processes for tests: started, asked, killed."""
+"""Real worker processes, which tests start, query and kill."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ from tests.support.topic_reader import PATIENCE_S, wait_until
 from triggers.settings import Settings
 
 _WARM = multiprocessing.get_context("forkserver")
-"""A worker is forked from a process that has imported everything and done nothing else: a second of CPU time less."""
+"""Forks workers from a process that has only imported everything, which saves a second of CPU time each."""
 _WARM.set_forkserver_preload(["tests.support.worker_process", "triggers.processing.app"])
 
 
 class WorkerEnded(AssertionError):
-    """A worker was asked that has ended."""
+    """Raised when a worker is queried that has ended."""
 
 
 class WorkerProcess:
-    """A worker of its own process; `with` starts it and leaves nothing behind."""
+    """A worker in a separate process. `with` starts it and kills it at the end."""
 
     def __init__(
         self, settings: Settings, name: str, log: Path | None = None, plant: Callable[[], None] | None = None
     ) -> None:
-        """`plant`: what to change in the worker's process before it starts, for a fault that nothing else causes."""
+        """`plant` runs in the worker's process before it starts, to plant a fault that nothing else causes."""
         self.name = name
         self._plant = plant
         self.settings = msgspec.structs.replace(settings, worker_id=name, web_port=0)
@@ -65,7 +65,7 @@ class WorkerProcess:
 
     @property
     def data(self) -> Path:
-        """The worker's own folder."""
+        """The worker's data folder."""
         return Path(self.settings.data_dir) / self.name
 
     def start(self) -> None:
@@ -78,25 +78,25 @@ class WorkerProcess:
 
     @property
     def url(self) -> str | None:
-        """Where this very process listens; None: nowhere yet, or no more."""
+        """The address at which this process listens, or None before and after."""
         return self._url or self._find_url()
 
     def wait_ready(self, timeout_s: float = PATIENCE_S) -> None:
-        """Until it owns its share of the partitions and has restored them."""
+        """Waits until it owns its share of the partitions and has restored them."""
         wait_until(lambda: self.get("/ready")[0] == 200, f"{self.name} is ready; see {self.log}", timeout_s)
 
     def kill(self) -> None:
-        """SIGKILL, at whatever moment."""
+        """Sends SIGKILL and waits for the end."""
         self._signal(signal.SIGKILL)
         self.join()
 
     def terminate(self) -> int:
-        """SIGTERM; the exit code."""
+        """Sends SIGTERM, waits for the end and returns the exit code."""
         self._signal(signal.SIGTERM)
         return self.join()
 
     def join(self, timeout_s: float = PATIENCE_S) -> int:
-        """Wait for the end; the exit code."""
+        """Waits for the end and returns the exit code."""
         assert self._process is not None
         self._process.join(timeout_s)
         assert self._process.exitcode is not None, f"{self.name} does not end; see {self.log}"
@@ -104,21 +104,21 @@ class WorkerProcess:
         return self._process.exitcode
 
     def get(self, path: str) -> tuple[int, Any]:
-        """(status, JSON body), as soon as it listens. Raises WorkerEnded when nobody is there to answer any more."""
+        """Returns (status, JSON body). Waits until the worker listens. Raises WorkerEnded if it has ended."""
         status, body = self._ask(path)
         return status, json.loads(body)
 
     def raw(self, path: str) -> bytes:
-        """The body, whatever it is; an HTTP error's too. Otherwise like `get`."""
+        """Returns the undecoded body, also that of an HTTP error. Otherwise like `get`."""
         return self._ask(path)[1]
 
     def session(self, uid: str, **query: object) -> tuple[int, Any]:
-        """The session's view as the worker serves it."""
+        """Returns the session's view as the worker serves it."""
         parameters = "&".join(f"{name}={value}" for name, value in query.items())
         return self.get(f"/sessions/{quote(uid, safe='')}" + (f"?{parameters}" if parameters else ""))
 
     def partitions(self) -> list[int]:
-        """Owned partitions; empty when the worker is not ready."""
+        """Returns the owned partitions. Empty if the worker is not ready."""
         status, body = self.get("/ready")
         return body["partitions"] if status == 200 else []
 
@@ -126,12 +126,12 @@ class WorkerProcess:
         return self.log.read_text()
 
     def metric(self, name: str) -> float:
-        """A metric's value, the sum over its labels."""
+        """Returns the sum of a metric over its labels."""
         lines = self.raw("/metrics").decode().splitlines()
         return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.split("{")[0].split(" ")[0] == name)
 
     def peak_mb(self) -> int:
-        """The most memory that it had so far, as the kernel counts it."""
+        """Returns the peak of its resident memory in MB, as the kernel counts it."""
         assert self._process is not None
         status = Path(f"/proc/{self._process.pid}/status").read_text()
         return next(int(line.split()[1]) // 1024 for line in status.splitlines() if line.startswith("VmHWM"))
@@ -149,11 +149,11 @@ class WorkerProcess:
         return answers[0]
 
     def _try(self, path: str) -> Iterator[tuple[int, bytes]]:
-        """The answer, or nothing."""
+        """Yields the answer, or nothing if no process listens."""
         url = self.url
         try:
             if url is not None:
-                with urllib.request.urlopen(url + path, timeout=30) as answer:  # noqa: S310  # the worker's
+                with urllib.request.urlopen(url + path, timeout=30) as answer:  # noqa: S310  # the URL is the worker's
                     yield answer.status, answer.read()
         except urllib.error.HTTPError as error:
             yield error.code, error.read()
@@ -161,13 +161,13 @@ class WorkerProcess:
             return
 
     def _find_url(self) -> str | None:
-        """The kernel knows which port it has given to this process; a port that was chosen before may be another's."""
+        """Returns the address of the port on which this process listens, as the kernel knows it."""
         assert self._process is not None
         try:
             sockets = psutil.Process(self._process.pid).net_connections("tcp")
         except psutil.NoSuchProcess:
             return None
-        ports = [one.laddr.port for one in sockets if one.status == psutil.CONN_LISTEN]
+        ports = [connection.laddr.port for connection in sockets if connection.status == psutil.CONN_LISTEN]
         self._url = f"http://127.0.0.1:{ports[0]}" if ports else None
         return self._url
 
@@ -178,7 +178,7 @@ class WorkerProcess:
 
 
 def _live(settings: Settings, log: str, plant: Callable[[], None] | None) -> None:
-    from triggers.processing.app import run_worker  # noqa: PLC0415  # in the worker's process only
+    from triggers.processing.app import run_worker  # noqa: PLC0415  # imported in the worker's process only
 
     with Path(log).open("a") as file:
         os.dup2(file.fileno(), sys.stdout.fileno())
@@ -192,5 +192,5 @@ _STARTED = set[WorkerProcess]()
 
 
 def workers_of(settings: Settings) -> list[WorkerProcess]:
-    """All workers of the installation that were started here and that no test has ended."""
+    """Returns the workers of the installation that this process has started and not ended."""
     return [worker for worker in _STARTED if worker.settings.namespace == settings.namespace]

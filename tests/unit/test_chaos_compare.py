@@ -7,7 +7,7 @@ from pathlib import Path
 from tests.chaos.campaign import Outcome
 from tests.chaos.compare import tables
 from tests.chaos.plan import Plan
-from tests.chaos.report import as_json
+from tests.chaos.report import report_fields
 
 
 def outcome(seed: int, kind: str, *, is_drained: bool = True) -> Outcome:
@@ -21,7 +21,7 @@ def outcome(seed: int, kind: str, *, is_drained: bool = True) -> Outcome:
 
 
 def test_each_campaign_is_a_column_of_both_tables() -> None:
-    reports = [as_json(outcome(1, "agent killed")), as_json(outcome(2, "flood", is_drained=False))]
+    reports = [report_fields(outcome(1, "agent killed")), report_fields(outcome(2, "flood", is_drained=False))]
 
     lines = tables(reports).splitlines()
 

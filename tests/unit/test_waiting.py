@@ -18,7 +18,7 @@ def test_a_failing_wait_reports_the_last_values_of_its_condition() -> None:
 
     assert str(failed.value).startswith("not within 0 s: seven records are there")
     assert "topic is events" in str(failed.value)
-    assert "count_records() gave 6" in str(failed.value)
+    assert "count_records() returned 6" in str(failed.value)
 
 
 def test_a_long_value_is_truncated_to_its_end() -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from confluent_kafka import KafkaError, KafkaException
@@ -18,6 +19,7 @@ DAY_MS = 86_400_000
 DEFAULT_RETENTION_DAYS = 30
 _DEAD_LETTER_DAYS = 90
 _TIMEOUT_S = 20.0
+_ELECTION_PAUSE_S = 0.1
 _UNLIMITED = -1
 _AT_LEAST = {"max.message.bytes", "retention.ms", "min.insync.replicas", "delete.retention.ms"}
 """Configuration that may exceed the plan. The rest must be equal to it, except for `_ADVICE`, which is not checked."""
@@ -78,7 +80,8 @@ def plan_topics(settings: Settings, retention_days: int = DEFAULT_RETENTION_DAYS
 def create_topics(settings: Settings, retention_days: int = DEFAULT_RETENTION_DAYS) -> list[str]:
     """Creates the topics that are missing and returns their names. Existing topics are not changed.
 
-    Blocks. Raises BrokerUnavailable, also with the brokers' reason if they refuse to create a topic.
+    Blocks until every partition has a leader: a broker confirms a topic before all brokers know it. Raises
+    BrokerUnavailable, also with the brokers' reason if they refuse to create a topic.
     """
     plans = [
         NewTopic(
@@ -99,7 +102,30 @@ def create_topics(settings: Settings, retention_days: int = DEFAULT_RETENTION_DA
         except KafkaException as error:
             if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
                 raise unavailable(settings, error) from error
+    _wait_for_leaders(settings, admin, plans)
     return created
+
+
+def _wait_for_leaders(settings: Settings, admin: AdminClient, topics: Sequence[NewTopic]) -> None:
+    deadline = time.monotonic() + _TIMEOUT_S
+    try:
+        while without := _without_leaders(admin, topics):
+            if time.monotonic() > deadline:
+                raise BrokerUnavailable(f"Kafka at {settings.brokers}: no leader of {', '.join(without)} is elected")
+            time.sleep(_ELECTION_PAUSE_S)
+    except KafkaException as error:
+        raise unavailable(settings, error) from error
+
+
+def _without_leaders(admin: AdminClient, topics: Sequence[NewTopic]) -> list[str]:
+    known = admin.list_topics(timeout=_TIMEOUT_S).topics
+    return [
+        topic.topic
+        for topic in topics
+        if topic.topic not in known
+        or not known[topic.topic].partitions
+        or any(partition.leader < 0 for partition in known[topic.topic].partitions.values())
+    ]
 
 
 def check_topics(settings: Settings, retention_days: int = DEFAULT_RETENTION_DAYS) -> list[Problem]:

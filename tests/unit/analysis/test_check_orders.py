@@ -7,8 +7,8 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from tests.support.every_order import explore, orders_of, runs_after, task
-from tests.support.small_rules import Rules, encoded
+from tests.support.every_order import explore, make_task, orders_of, runs_after
+from tests.support.small_rules import Rules, encode_rules
 
 from triggers.analysis.check.orders import Budget, usual_events
 from triggers.analysis.check.rules import Arrivals, check_rules
@@ -65,8 +65,8 @@ def test_playing_every_order_gives_60_and_18_too() -> None:
 
 
 def test_rules_and_events_that_do_not_touch_a_task_are_left_out() -> None:
-    configuration = {f"t_{n}": task(f"a{n}", f"b{n}", unless=[f"c{n}"]) for n in range(30)}
-    plan = compile_plan(encoded(configuration))
+    configuration = {f"t_{n}": make_task(f"a{n}", f"b{n}", unless=[f"c{n}"]) for n in range(30)}
+    plan = compile_plan(encode_rules(configuration))
 
     found = explore(configuration, "t_7", usual_events(plan))
 
@@ -77,14 +77,14 @@ def test_rules_and_events_that_do_not_touch_a_task_are_left_out() -> None:
 def test_millions_of_orders_are_explored_by_merging_equal_worlds() -> None:
     triggers = [f"e{n:02}" for n in range(11)]
 
-    found = explore({"t_a": task(*triggers)}, "t_a", dict.fromkeys(triggers, 1))
+    found = explore({"t_a": make_task(*triggers)}, "t_a", dict.fromkeys(triggers, 1))
 
     assert (found.exhaustive, found.orders, found.worlds) == (True, 39_916_800, 2**11)
 
 
 def test_too_many_worlds_are_sampled_and_the_share_is_reported() -> None:
     triggers = [f"e{n:02}" for n in range(11)]
-    configuration = {"t_a": task(*triggers, unless=["late"])}
+    configuration = {"t_a": make_task(*triggers, unless=["late"])}
 
     found = explore(configuration, "t_a", dict.fromkeys([*triggers, "late"], 1), budget=Budget(worlds=99, walks=50))
 
@@ -93,25 +93,25 @@ def test_too_many_worlds_are_sampled_and_the_share_is_reported() -> None:
 
 
 def test_the_same_sample_is_taken_every_time() -> None:
-    configuration, events = {"t_a": task("a", "b", unless=["c"])}, {"a": 1, "b": 2, "c": 1}
+    configuration, events = {"t_a": make_task("a", "b", unless=["c"])}, {"a": 1, "b": 2, "c": 1}
 
     assert explore(configuration, "t_a", events, budget=SAMPLE) == explore(configuration, "t_a", events, budget=SAMPLE)
 
 
 def test_the_first_kwargs_win_so_the_order_decides_with_which_kwargs_a_task_runs() -> None:
     events = {Fired("a", b'{"n":1}'): 1, Fired("a", b'{"n":2}'): 1, Fired("b"): 1}
-    configuration = {"t_a": task("a", "b")}
+    configuration = {"t_a": make_task("a", "b")}
     arrivals = Arrivals(events=events)
 
     found = explore(configuration, "t_a", events)
-    (one,) = check_rules(encoded(configuration), arrivals=arrivals).findings
+    (one,) = check_rules(encode_rules(configuration), arrivals=arrivals).findings
 
     assert sorted(bytes(o.runs[0]["a"]) for o in found.outcomes) == [b'{"n":1}', b'{"n":2}']
     assert one.message == "t_a runs once in every order, with different kwargs"
 
 
 def test_a_late_result_makes_more_orders() -> None:
-    configuration = {"t_a": task("a"), "t_b": task("t_a", unless=["x"])}
+    configuration = {"t_a": make_task("a"), "t_b": make_task("t_a", unless=["x"])}
 
     at_once = explore(configuration, "t_b", {"a": 1, "x": 1})
     any_time = explore(configuration, "t_b", {"a": 1, "x": 1}, Results.ANY_TIME)
@@ -121,26 +121,30 @@ def test_a_late_result_makes_more_orders() -> None:
 
 
 def test_two_tasks_that_abandon_each_other_keep_a_third_from_ever_running() -> None:
-    configuration = {"t_a": task("x", unless=["y"]), "t_b": task("y", unless=["x"]), "t_c": task("t_a", "t_b")}
+    configuration = {
+        "t_a": make_task("x", unless=["y"]),
+        "t_b": make_task("y", unless=["x"]),
+        "t_c": make_task("t_a", "t_b"),
+    }
 
-    found = check_rules(encoded(configuration), arrivals=Arrivals()).findings
+    found = check_rules(encode_rules(configuration), arrivals=Arrivals()).findings
 
     assert [(one.rule, one.task) for one in found if one.rule == "never-runs"] == [("never-runs", "t_c")]
 
 
 def test_tasks_that_make_each_other_run_without_end_are_left_out() -> None:
-    configuration = {"t_a": task(andEvery="t_a"), "t_b": task("a")}
+    configuration = {"t_a": make_task(andEvery="t_a"), "t_b": make_task("a")}
 
-    checked = check_rules(encoded(configuration), arrivals=Arrivals(events={Fired("t_a"): 1, Fired("a"): 1}))
+    checked = check_rules(encode_rules(configuration), arrivals=Arrivals(events={Fired("t_a"): 1, Fired("a"): 1}))
 
     assert [found.task for found in checked.orders] == ["t_b"]
 
 
 MESSAGES: list[tuple[Rules, str, str]] = [
-    ({"t_a": task("a", unless=["b"])}, "ab", "t_a runs in 1 of 2 orders although 'b' fires"),
-    ({"t_a": task("a", unless=["b", "c"])}, "abc", "t_a runs in 4 of 6 orders although 'b' and 'c' fire"),
+    ({"t_a": make_task("a", unless=["b"])}, "ab", "t_a runs in 1 of 2 orders although 'b' fires"),
+    ({"t_a": make_task("a", unless=["b", "c"])}, "abc", "t_a runs in 4 of 6 orders although 'b' and 'c' fire"),
     (
-        {"t_a": task("a", andEvery="p", unless=["t_b"]), "t_b": task("b")},
+        {"t_a": make_task("a", andEvery="p", unless=["t_b"]), "t_b": make_task("b")},
         "abpp",
         "of 12 orders, t_a runs not at all in 7, twice in 3, once in 2",
     ),
@@ -151,6 +155,6 @@ MESSAGES: list[tuple[Rules, str, str]] = [
 def test_the_message_counts_the_orders(configuration: Rules, events: str, message: str) -> None:
     arrivals = Arrivals(events=Counter(map(Fired, events)))
 
-    found = check_rules(encoded(configuration), arrivals=arrivals).findings
+    found = check_rules(encode_rules(configuration), arrivals=arrivals).findings
 
     assert [one.message for one in found if one.rule == "order-sensitive"] == [message]

@@ -9,7 +9,16 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.support.small_rules import EndlessCascade, Rules, directives, encoded, play, rules, statuses, triggers
+from tests.support.small_rules import (
+    EndlessCascade,
+    Rules,
+    directives,
+    encode_rules,
+    play_triggers,
+    rules,
+    statuses_by_task,
+    triggers,
+)
 
 from triggers.analysis.check.findings import KINDS, Finding, Severity
 from triggers.analysis.check.rules import check_rules
@@ -90,7 +99,7 @@ DECLARED: list[tuple[str, Rules, list[str]]] = [
 
 @pytest.mark.parametrize(("rule", "configuration", "declared"), DECLARED)
 def test_findings_depend_on_what_the_application_fires(rule: str, configuration: Rules, declared: list[str]) -> None:
-    assert rule in _rules(_found(encoded(configuration), declared))
+    assert rule in _rules(_found(encode_rules(configuration), declared))
 
 
 def test_every_kind_of_finding_has_a_test() -> None:
@@ -111,7 +120,7 @@ def test_every_kind_of_finding_has_a_test() -> None:
     ],
 )
 def test_rules_that_work_have_no_findings(configuration: Rules) -> None:
-    assert _found(encoded(configuration)) == []
+    assert _found(encode_rules(configuration)) == []
 
 
 def test_a_finding_has_the_location_of_its_cause() -> None:
@@ -135,13 +144,13 @@ def test_invalid_json_is_reported_where_it_begins_to_be_invalid(text: bytes, lin
 
 
 def test_the_other_tasks_are_checked_although_one_is_refused() -> None:
-    found = _found(encoded({"t_a": {"run": "r"}, "t_b": _task(), "t_c": _task("t_a")}))
+    found = _found(encode_rules({"t_a": {"run": "r"}, "t_b": _task(), "t_c": _task("t_a")}))
 
     assert _rules(found) == ["invalid-directive", "empty-after"]
 
 
 def test_the_fix_for_a_misspelt_directive_names_the_right_one() -> None:
-    (one,) = _found(encoded({"t_a": {"After": ["x"], "run": "r"}}))
+    (one,) = _found(encode_rules({"t_a": {"After": ["x"], "run": "r"}}))
 
     assert one.fix == "rename 'After' to 'after'"
 
@@ -158,7 +167,7 @@ VALUES = st.recursive(
 @settings(deadline=None)
 @given(st.dictionaries(NAMES, st.one_of(directives(), st.dictionaries(KEYS, VALUES)), max_size=3))
 def test_a_refusal_is_reported_exactly_if_the_engine_refuses(configuration: Rules) -> None:
-    text = encoded(configuration)
+    text = encode_rules(configuration)
 
     refusals = REFUSED & set(_rules(check_rules(text).findings))
 
@@ -179,10 +188,10 @@ def test_a_task_that_never_runs_by_the_check_never_runs_whatever_the_application
     configuration: Rules, order: list[str]
 ) -> None:
     order = [trigger for trigger in order if trigger not in configuration]
-    found = _found(encoded(configuration))
+    found = _found(encode_rules(configuration))
     dead = {one.task for one in found if one.rule in NEVER_RUN}
 
-    ran = {task for task, ends in statuses(play(configuration, order)).items() if "finished" in ends}
+    ran = {task for task, ends in statuses_by_task(play_triggers(configuration, order)).items() if "finished" in ends}
 
     assert not ran & dead
 
@@ -191,9 +200,11 @@ def test_a_task_that_never_runs_by_the_check_never_runs_whatever_the_application
 @given(rules(), st.lists(triggers(), max_size=8))
 def test_a_task_whose_unless_never_wins_by_the_check_is_not_abandoned(configuration: Rules, order: list[str]) -> None:
     order = [trigger for trigger in order if trigger not in configuration]
-    safe = {one.task for one in _found(encoded(configuration)) if one.rule == "unless-never-wins"}
+    safe = {one.task for one in _found(encode_rules(configuration)) if one.rule == "unless-never-wins"}
 
-    abandoned = {task for task, ends in statuses(play(configuration, order)).items() if "abandoned" in ends}
+    abandoned = {
+        task for task, ends in statuses_by_task(play_triggers(configuration, order)).items() if "abandoned" in ends
+    }
 
     assert not abandoned & safe
 
@@ -201,10 +212,10 @@ def test_a_task_whose_unless_never_wins_by_the_check_is_not_abandoned(configurat
 @settings(max_examples=150, deadline=None)
 @given(rules(), st.lists(triggers(), max_size=8))
 def test_only_a_cascade_that_is_reported_never_ends(configuration: Rules, order: list[str]) -> None:
-    found = _rules(_found(encoded(configuration), {*order}))
+    found = _rules(_found(encode_rules(configuration), {*order}))
 
     try:
-        play(configuration, order)
+        play_triggers(configuration, order)
     except EndlessCascade:
         assert "endless-cascade" in found
 

@@ -1,4 +1,4 @@
-"""What the measurements make of what they see."""
+"""Rates, ratios and tables are calculated correctly from samples."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import psutil
 import pytest
 
 from benchmarks.delivery import Delivered
-from benchmarks.processes import Cost, running
+from benchmarks.processes import Cost, run_python
 from benchmarks.report import rates, spread
 from benchmarks.summary import cpu_ratio, speed_ratio
 from benchmarks.throughput import Rate, rate_of
 
 
-def test_a_rate_leaves_the_warm_up_out() -> None:
+def test_a_rate_excludes_the_warm_up() -> None:
     slow_start = [float(n) for n in range(10)]
     then_a_hundred_a_second = [10 + n / 100 for n in range(91)]
     cost = _cost([0.0, 10.0, 10.9], [0.0, 5.0, 5.9])
@@ -47,7 +47,7 @@ def test_ratios_compare_within_a_round_and_take_the_median() -> None:
 
 
 def test_a_program_that_ends_says_why(tmp_path: Path) -> None:
-    with running("broken", ["-c", "raise SystemExit('no broker')"], tmp_path) as program:
+    with run_python("broken", ["-c", "raise SystemExit('no broker')"], tmp_path) as program:
         program.child.wait()
         with pytest.raises(RuntimeError, match="broken ended with 1:\nno broker"):
             program.check()

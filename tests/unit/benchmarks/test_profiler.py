@@ -1,10 +1,10 @@
-"""What the profiler makes of the samples."""
+"""The profiler assigns samples to hops."""
 
 from __future__ import annotations
 
 import pytest
 
-from benchmarks.profiler import budget, by_thread, hop_of
+from benchmarks.profiler import hop_of, share_cpu, stacks_by_thread
 
 DECODE = "_take (triggers/processing/partition_turn.py:111);EventDecoder.decode (triggers/codec/event_codec.py:49)"
 READ = "apply (triggers/core/engine.py:43);OwnRows.get (triggers/core/own_rows.py:24);PartitionRows.get (rows.py:5)"
@@ -22,19 +22,19 @@ READ = "apply (triggers/core/engine.py:43);OwnRows.get (triggers/core/own_rows.p
         ("Runner.run (asyncio/runners.py:118)", "pump, Faust, event loop"),
     ],
 )
-def test_a_stack_belongs_to_the_most_special_hop(stack: str, hop: str) -> None:
+def test_a_stack_belongs_to_the_most_specific_hop(stack: str, hop: str) -> None:
     assert hop_of(stack) == hop
 
 
 def test_samples_are_counted_by_thread() -> None:
-    found = by_thread(
+    found = stacks_by_thread(
         [f"process 1:python;thread (7): MainThread;{DECODE} 3", "process 1:python;thread (8): kafka_0;x (y) 2"]
     )
 
     assert {thread: sum(stacks.values()) for thread, stacks in found.items()} == {"7": 3, "8": 2}
 
 
-def test_a_thread_s_cpu_is_shared_out_and_nothing_is_lost() -> None:
-    shares = budget({"7": {DECODE: 3, READ: 1}}, {"7": 20.0, "9": 5.0}, {"7": "python", "9": "rdk"})
+def test_the_cpu_time_of_a_thread_is_divided_completely() -> None:
+    shares = share_cpu({"7": {DECODE: 3, READ: 1}}, {"7": 20.0, "9": 5.0}, {"7": "python", "9": "rdk"})
 
     assert shares == {"decode the event": 15.0, "RocksDB: read": 5.0, "rdk": 5.0}

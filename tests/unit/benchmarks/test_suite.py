@@ -1,4 +1,4 @@
-"""One run of the measurements, its summary and its tables, without a broker."""
+"""A run of the benchmark, its summary and its tables, without a broker."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import msgspec
 
 from benchmarks.__main__ import Document, write
 from benchmarks.contenders import AGENT, FAUST, FEW, MANY, PASSTHROUGH
-from benchmarks.latency import PARTITIONS, latency_name, of
+from benchmarks.latency import PARTITIONS, latency_name, summarize
 from benchmarks.micro_level import Steps
 from benchmarks.plan import QUICK
 from benchmarks.report import report
@@ -28,7 +28,7 @@ def test_the_summary_has_the_ratios_of_what_was_measured() -> None:
     runs = {PASSTHROUGH.name: [PASSED], FAUST.name: [SLOW], AGENT.name: [OURS]}
     figures = Figures(
         throughput={FEW.name: runs, MANY.name: runs},
-        latency={latency_name("command visible", PARTITIONS[0], celery=False): [of([0.01] * 99)]},
+        latency={latency_name("command visible", PARTITIONS[0], celery=False): [summarize([0.01] * 99)]},
     )
 
     summary = summarise(figures)

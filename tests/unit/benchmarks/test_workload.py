@@ -1,4 +1,4 @@
-"""What the measurements feed to everybody."""
+"""The workloads that every measured program gets."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_every_session_gets_its_opening_and_its_pages_in_order() -> None:
     assert sum(map(len, by_session.values())) == SMALL.events
 
 
-def test_sessions_of_a_wave_take_turns() -> None:
+def test_events_of_the_sessions_of_a_wave_alternate() -> None:
     keys = [key for key, _ in SMALL.all_events()]
 
     assert keys[:6] == [b"questionnaire-0-000000", b"questionnaire-0-000001", b"questionnaire-0-000002"] * 2
@@ -50,7 +50,7 @@ def test_kwargs_of_a_page_are_200_bytes_of_json() -> None:
     assert all(json.loads(event.kwargs) for event in page_events() if isinstance(event, TriggerFired))
 
 
-def test_a_share_of_the_pages_is_their_beginning() -> None:
+def test_a_share_of_the_pages_is_the_first_of_them() -> None:
     assert list(SMALL.only_pages(0.5)) == list(SMALL.only_pages())[: SMALL.page_events // 2]
 
 

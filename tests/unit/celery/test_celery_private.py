@@ -1,4 +1,4 @@
-"""Each internal of Celery that the integration leans on is there, and another Celery is refused."""
+"""Every internal name of Celery that the integration uses exists, and another version of Celery is refused."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NAMES = [(owner, name) for owner, names in celery_private._NAMES.items() for nam
 
 
 @pytest.mark.parametrize(("owner", "name"), NAMES, ids=[f"{owner.__name__}.{name}" for owner, name in NAMES])
-def test_the_name_is_there(owner: type | ModuleType, name: str) -> None:
+def test_the_name_exists(owner: type | ModuleType, name: str) -> None:
     assert inspect.getattr_static(owner, name, NAMES) is not NAMES
 
 

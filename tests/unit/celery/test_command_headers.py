@@ -1,4 +1,4 @@
-"""How a result finds its way back to its instance."""
+"""A result is assigned to its instance by the task id and a header."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_the_header_knows_even_a_task_with_a_slash() -> None:
 
 
 @pytest.mark.parametrize("task_id", [None, "", "d7a1c9e0-1b2c", "a/b/c", "a/b#0", "a/b#x/1", "/b#0/1"])
-def test_a_task_of_the_application_is_no_command(task_id: str | None) -> None:
+def test_a_task_of_the_application_is_not_a_command(task_id: str | None) -> None:
     headers: dict[str, object] = {}
 
     assert command_of(headers, task_id) is None
@@ -39,6 +39,6 @@ def test_a_task_of_the_application_is_no_command(task_id: str | None) -> None:
         "ours",
     ],
 )
-def test_a_header_of_somebody_else_names_no_command(header: object) -> None:
+def test_a_foreign_header_names_no_command(header: object) -> None:
     assert command_of({"triggers": header}, "d7a1c9e0-1b2c") is None
     assert command_of({"triggers": header}, "s9/t_b#0/2") == CommandName(session="s9", instance="t_b#0", attempt=2)

@@ -1,4 +1,4 @@
-"""`install()` adds a step, once, and refuses what it cannot work with."""
+"""`install()` adds a step once and refuses what it cannot work with."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from triggers.task import TaskContext, TriggerTask
 
 @trigger_managers.register("counting")
 class Counting(TriggerManager):
-    """An application's own."""
+    """An application's request class."""
 
 
 class Asking(TriggerTask):
-    """Looks at its context."""
+    """A task that returns its context."""
 
     abstract = True
 
@@ -32,7 +32,7 @@ def _steps(app: Celery) -> list[str]:
     return [step.name for step in app.steps["consumer"]]
 
 
-def test_installing_twice_is_once() -> None:
+def test_installing_is_idempotent() -> None:
     app = Celery("unit", set_as_current=False)
 
     install(app, SETTINGS)

@@ -1,4 +1,4 @@
-"""What a ledger remembers from one holder of a partition to the next."""
+"""What a ledger passes on from one owner of a partition to the next."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_the_committed_offset_is_the_oldest_unfinished_one() -> None:
     assert _committed(ledger).offset == 2
 
 
-def test_what_finished_behind_a_long_task_is_not_repeated() -> None:
+def test_commands_that_finished_behind_a_long_task_are_not_repeated() -> None:
     ledger = _holding(*range(10))
     for offset in range(1, 10):
         ledger.settle(offset)
@@ -49,7 +49,7 @@ def test_what_finished_behind_a_long_task_is_not_repeated() -> None:
     assert [offset for offset in range(12) if again.admit(offset)] == [0, 10, 11]
 
 
-def test_a_holder_that_reads_only_a_part_again_passes_the_rest_on() -> None:
+def test_an_owner_that_rereads_only_a_part_passes_the_rest_on() -> None:
     first = _holding(*range(10))
     for offset in (1, 3, 4, 8):
         first.settle(offset)
@@ -65,7 +65,7 @@ def test_nothing_delivered_is_nothing_to_commit() -> None:
     assert Ledger(7, None).checkpoint() is None
 
 
-def test_markers_at_the_end_count_as_read_once_they_are_proved_to_be_some() -> None:
+def test_markers_at_the_end_count_as_read_once_they_are_proved_to_be_markers() -> None:
     ledger = _holding(0)
     ledger.settle(0)
 
@@ -78,7 +78,7 @@ def test_markers_at_the_end_count_as_read_once_they_are_proved_to_be_some() -> N
     assert _committed(ledger).offset == 2
 
 
-def test_a_gap_before_a_command_is_unfinished_until_it_is_proved() -> None:
+def test_a_gap_before_a_command_is_unfinished_until_it_is_proved_harmless() -> None:
     ledger = _holding(0, 1, 5)
     for offset in (0, 1, 5):
         ledger.settle(offset)
@@ -91,7 +91,7 @@ def test_a_gap_before_a_command_is_unfinished_until_it_is_proved() -> None:
     assert _committed(ledger).offset == 6
 
 
-def test_a_gap_that_is_read_again_gives_what_was_left_out_and_nothing_twice() -> None:
+def test_a_gap_that_is_read_again_delivers_the_missing_commands_once() -> None:
     ledger = _holding(0, 1, 6, 7)
     ledger.settle(6)
 
@@ -102,18 +102,18 @@ def test_a_gap_that_is_read_again_gives_what_was_left_out_and_nothing_twice() ->
     assert ledger.gaps == []
 
 
-def test_what_is_still_missing_after_reading_again_is_a_gap_again() -> None:
+def test_offsets_still_missing_after_rereading_are_a_gap_again() -> None:
     ledger = _holding(0, 6)
 
     for offset in (2, 3, 6):
         ledger.admit(offset)
 
     assert ledger.gaps == [(1, 2), (4, 6)]
-    ledger.close_gap((1, 6))  # judged before it was read again: it means nothing now
+    ledger.close_gap((1, 6))  # judged before it was read again, so the verdict no longer applies
     assert ledger.gaps == [(1, 2), (4, 6)]
 
 
-def test_a_gap_at_the_beginning_of_an_assignment_is_one_too() -> None:
+def test_missing_offsets_at_the_beginning_of_an_assignment_are_a_gap_too() -> None:
     ledger = Ledger(10, None)
 
     ledger.admit(13)
@@ -122,7 +122,7 @@ def test_a_gap_at_the_beginning_of_an_assignment_is_one_too() -> None:
     assert _committed(ledger).offset == 10
 
 
-def test_markers_before_a_command_in_hand_do_not_skip_it() -> None:
+def test_markers_before_an_unfinished_command_do_not_skip_it() -> None:
     ledger = _holding(0)
 
     ledger.skip_to(2)
@@ -130,7 +130,7 @@ def test_markers_before_a_command_in_hand_do_not_skip_it() -> None:
     assert _committed(ledger).offset == 0
 
 
-def test_commands_of_a_holder_that_vanished_are_suspects() -> None:
+def test_commands_of_a_vanished_owner_are_suspects() -> None:
     lost = _committed(_holding(0, 1))
 
     ledger = _holding(0, 1, 2, after=lost)
@@ -139,7 +139,7 @@ def test_commands_of_a_holder_that_vanished_are_suspects() -> None:
     assert ledger.after_loss
 
 
-def test_commands_that_were_handed_over_are_no_suspects() -> None:
+def test_commands_that_were_handed_over_are_not_suspects() -> None:
     given = _committed(_holding(0, 1), handover=True)
 
     ledger = _holding(0, 1, after=given)
@@ -157,7 +157,7 @@ def test_the_runs_of_a_suspect_are_counted_from_loss_to_loss() -> None:
         checkpoint = _committed(ledger)
 
 
-def test_an_orderly_handover_of_a_running_suspect_is_no_loss() -> None:
+def test_an_orderly_handover_of_a_running_suspect_does_not_count_as_a_loss() -> None:
     ledger = _holding(0, after=_committed(_holding(0)))
     ledger.begin(0)
 
@@ -166,7 +166,7 @@ def test_an_orderly_handover_of_a_running_suspect_is_no_loss() -> None:
     assert after.pending == {0: 0}
 
 
-def test_counted_runs_survive_a_holder_that_never_saw_the_command() -> None:
+def test_counted_runs_survive_an_owner_that_never_read_the_command() -> None:
     ledger = _holding(0, 1, after=_committed(_holding(0, 1)))
     ledger.begin(1)
     in_between = _holding(0, after=_committed(ledger))
@@ -176,7 +176,7 @@ def test_counted_runs_survive_a_holder_that_never_saw_the_command() -> None:
     assert after.pending == {0: 0, 1: 1}
 
 
-def test_settling_twice_is_once() -> None:
+def test_settling_is_idempotent() -> None:
     ledger = _holding(0, 1)
 
     ledger.settle(0)
@@ -188,7 +188,7 @@ def test_settling_twice_is_once() -> None:
 @pytest.mark.parametrize(
     "metadata", ["", "something else", "{}", "[1]", "null", '{"high":"x","todo":[],"runs":{},"open":1}', '{"todo":[1]}']
 )
-def test_metadata_of_somebody_else_counts_as_none(metadata: str) -> None:
+def test_foreign_metadata_is_ignored(metadata: str) -> None:
     ledger = Ledger(5, metadata)
 
     assert [ledger.admit(offset) for offset in (5, 6)] == [True, True]
@@ -207,15 +207,15 @@ def test_metadata_is_json_that_names_offsets_relative_to_the_commit() -> None:
     assert json.loads(checkpoint.metadata) == {"high": 3, "todo": [[0, 1], [2, 1]], "runs": {}, "open": 1}
 
 
-def test_a_marker_between_commands_in_hand_is_not_taken_for_a_finished_command() -> None:
-    """Each command has a transaction of its own, so each second offset is a marker."""
+def test_a_marker_between_unfinished_commands_does_not_count_as_a_finished_command() -> None:
+    """Each command has its own transaction, so every second offset is a marker."""
     ledger = _holding(*range(0, 24, 2))
     ledger.settle(10)
 
     assert finished(_committed(ledger), range(0, 30, 2)) == [10]
 
 
-def test_commands_in_hand_with_markers_between_them_are_one_range() -> None:
+def test_unfinished_commands_with_markers_between_them_are_one_range() -> None:
     ledger = _holding(*range(100, 1100, 2))
     ledger.settle(100)
     ledger.settle(500)
@@ -228,7 +228,7 @@ def test_commands_in_hand_with_markers_between_them_are_one_range() -> None:
     assert finished(checkpoint, range(102, 1200, 2)) == [500]
 
 
-def test_what_was_never_delivered_between_commands_in_hand_is_not_taken_for_finished() -> None:
+def test_an_offset_that_was_never_delivered_between_unfinished_commands_is_not_finished() -> None:
     first = _holding(0, 1, 5)
     first.settle(1)
 

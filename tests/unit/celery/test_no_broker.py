@@ -20,7 +20,7 @@ def _app(broker_url: str | None = None) -> Celery:
     return app
 
 
-def test_an_app_without_a_broker_gets_none() -> None:
+def test_an_app_without_a_broker_gets_no_default_broker() -> None:
     assert _app().conf.broker_url == no_broker.URL
 
 
@@ -69,7 +69,7 @@ def test_a_worker_needs_no_broker_but_a_dispatcher_does() -> None:
 
 
 @pytest.mark.parametrize("url", ["redis://", "amqp://", "rediss://host"])
-def test_a_real_broker_is_fine(url: str) -> None:
+def test_a_real_broker_is_accepted(url: str) -> None:
     app = _app(url)
 
     check_worker_broker(app, has_event_loop=True)

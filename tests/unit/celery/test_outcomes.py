@@ -1,4 +1,4 @@
-"""What a task returned or raised, as an event."""
+"""A task's result or exception becomes an event."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _failure(value: object) -> TaskFailed:
 
 
 class WithContext(Exception):
-    """Carries what its test wants."""
+    """An exception with a context that the test chooses."""
 
     def __init__(self, context: object, text: str = "broken") -> None:
         super().__init__(text)
@@ -48,7 +48,7 @@ class WithContext(Exception):
 
 
 class Hostile:
-    """Nothing about it works."""
+    """An exception whose `repr` and `str` raise."""
 
     def __repr__(self) -> str:
         raise RuntimeError("no repr")
@@ -87,7 +87,7 @@ def test_any_other_result_is_wrapped(value: object, result: object) -> None:
         ({"page": Hostile()}, "result['page']: Hostile"),
     ],
 )
-def test_what_is_no_json_fails_and_names_the_place(value: object, named: str) -> None:
+def test_a_result_that_json_cannot_represent_fails_and_names_the_member(value: object, named: str) -> None:
     event = _failure(value)
 
     assert event.exception_type == "triggers.errors.CallError"
@@ -113,17 +113,17 @@ def test_a_failure_carries_type_context_and_traceback() -> None:
 
 
 @pytest.mark.parametrize("context", [None, "text", 7, ["a"]])
-def test_a_context_that_is_no_mapping_is_not_meant(context: object) -> None:
+def test_a_context_that_is_not_a_mapping_is_ignored(context: object) -> None:
     assert failed(NAME, WithContext(context), max_payload_bytes=LIMIT).exception_context == b"{}"
 
 
-def test_a_context_that_is_no_json_is_described_member_by_member() -> None:
+def test_a_context_that_json_cannot_represent_is_described_member_by_member() -> None:
     event = failed(NAME, WithContext({"page": 7, "names": {"a"}, "\ud800": 1, 5: 6}), max_payload_bytes=LIMIT)
 
     assert json.loads(event.exception_context) == {"page": 7, "names": "{'a'}", "\\ud800": 1, "5": 6}
 
 
-def test_a_context_beyond_the_limit_leaves_its_size() -> None:
+def test_a_context_above_the_limit_is_replaced_by_its_size() -> None:
     event = failed(NAME, WithContext({"text": "x" * LIMIT}), max_payload_bytes=LIMIT)
 
     assert json.loads(event.exception_context) == {"context_bytes": LIMIT + len('{"text":""}')}
@@ -181,5 +181,5 @@ def test_a_retry_without_a_cause_has_no_exception() -> None:
         RetryAsked(metadata={}, cause=None, replacement_kwargs=None, cooldown_ms=-1, log_level=0),
     ],
 )
-def test_what_a_worker_would_refuse_is_a_failure(verdict: Verdict) -> None:
+def test_a_verdict_that_a_worker_would_refuse_is_a_failure(verdict: Verdict) -> None:
     assert isinstance(decided(NAME, verdict, LIMIT), TaskFailed)

@@ -1,4 +1,4 @@
-"""Which suspects run together, and which alone."""
+"""Which suspects run together and which run alone."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ROOM = 3
 
 
 def _lost(count: int, *running: int) -> tuple[Ledger, list[CommandInHand]]:
-    """`count` commands of a worker that vanished; those that were `running` as suspects before that."""
+    """Makes a ledger with `count` commands of a vanished worker. Those in `running` had run as suspects before."""
     ledger = Ledger()
     for _ in range(2):
         for offset in range(count):
@@ -40,7 +40,7 @@ def _offsets(commands: list[CommandInHand]) -> list[int]:
     return [command.delivery.offset for command in commands]
 
 
-def test_those_that_may_not_have_begun_share_the_room() -> None:
+def test_suspects_that_may_not_have_started_share_the_pool() -> None:
     ledger, commands = _lost(5)
     suspects = Suspects(ROOM)
     for command in commands:
@@ -53,7 +53,7 @@ def test_those_that_may_not_have_begun_share_the_room() -> None:
     assert ledger.pending == {0: 1, 1: 1, 2: 1, 3: 1, 4: 0}
 
 
-def test_those_that_were_running_at_a_loss_run_one_after_the_other() -> None:
+def test_suspects_that_ran_when_their_worker_was_lost_run_one_after_the_other() -> None:
     _, commands = _lost(4, 0, 1)
     suspects = Suspects(ROOM)
     for command in commands:

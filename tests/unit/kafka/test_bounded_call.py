@@ -7,16 +7,16 @@ import pytest
 from triggers.kafka.bounded_call import Hung, call_within
 
 
-def test_what_the_call_returns_is_returned() -> None:
+def test_the_result_of_the_call_is_returned() -> None:
     assert call_within(5, lambda: 6 * 7) == 42
 
 
-def test_what_the_call_raises_is_raised() -> None:
+def test_an_exception_of_the_call_is_raised() -> None:
     with pytest.raises(ZeroDivisionError):
         call_within(5, lambda: 1 // 0)
 
 
-def test_a_call_that_hangs_is_left_behind_in_a_thread_that_keeps_nobody() -> None:
+def test_a_call_that_hangs_is_left_in_a_thread_that_does_not_keep_the_process_alive() -> None:
     release = threading.Event()
 
     with pytest.raises(Hung):

@@ -1,4 +1,4 @@
-"""What must come next: gaps are told, repetitions are refused, and contiguous offsets are nothing to speak of."""
+"""Gaps between offsets are reported, repeated offsets are refused, and contiguous offsets pass."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from triggers.kafka.continuity import ExpectedOffsets, Gap, OutOfOrder
 
 
 def started(**offsets: int) -> ExpectedOffsets:
-    """Partitions p0, p1, … are read from these offsets on."""
+    """Starts to read the partitions 0, 1, … at these offsets."""
     expected = ExpectedOffsets()
     for name, offset in offsets.items():
         expected.start(int(name.removeprefix("p")), offset)
@@ -41,7 +41,7 @@ def test_no_offsets_change_nothing() -> None:
         pytest.param([8, 10, 12], [Gap(0, 7, 8), Gap(0, 9, 10), Gap(0, 11, 12)], id="before each"),
     ],
 )
-def test_what_is_left_out_is_told(offsets: list[int], gaps: list[Gap]) -> None:
+def test_missing_offsets_are_reported_as_gaps(offsets: list[int], gaps: list[Gap]) -> None:
     expected = started(p0=7)
 
     assert expected.advance(0, offsets) == gaps
@@ -57,7 +57,7 @@ def test_what_is_left_out_is_told(offsets: list[int], gaps: list[Gap]) -> None:
         pytest.param([-1], id="none at all"),
     ],
 )
-def test_what_was_delivered_before_is_refused_and_nothing_advances(offsets: list[int]) -> None:
+def test_repeated_offsets_are_refused_and_nothing_advances(offsets: list[int]) -> None:
     expected = started(p0=7)
 
     with pytest.raises(OutOfOrder, match="partition 0"):
@@ -91,7 +91,7 @@ def test_after_a_new_start_the_same_offsets_come_again() -> None:
     assert expected.advance(0, [7, 8]) == []
 
 
-def test_a_position_beyond_what_came_is_a_gap_without_a_record_behind_it() -> None:
+def test_a_position_beyond_the_last_record_is_a_gap_without_a_next_record() -> None:
     expected = started(p0=7)
 
     assert expected.advance_to(0, 7) == []
@@ -99,13 +99,13 @@ def test_a_position_beyond_what_came_is_a_gap_without_a_record_behind_it() -> No
     assert expected.advance(0, [9]) == []
 
 
-def test_a_position_before_what_came_is_refused() -> None:
+def test_a_position_before_delivered_records_is_refused() -> None:
     with pytest.raises(OutOfOrder, match="position is 6"):
         started(p0=7).advance_to(0, 6)
 
 
 @given(st.lists(st.integers(0, 200), unique=True, min_size=1).map(sorted), st.integers(0, 200))
-def test_offsets_and_gaps_together_are_everything_from_the_start_on(offsets: list[int], start: int) -> None:
+def test_offsets_and_gaps_together_cover_everything_from_the_start(offsets: list[int], start: int) -> None:
     offsets = [offset for offset in offsets if offset >= start] or [start]
 
     gaps = started(p3=start).advance(3, offsets)
@@ -115,6 +115,6 @@ def test_offsets_and_gaps_together_are_everything_from_the_start_on(offsets: lis
     assert all(gap.first_missing < gap.next_seen for gap in gaps)
 
 
-def test_a_gap_says_where_it_is() -> None:
+def test_a_gap_names_its_partition_and_offsets() -> None:
     assert str(Gap(3, 17, 18)) == "partition 3, offset 17"
     assert str(Gap(3, 17, 20)) == "partition 3, offsets 17 to 19"

@@ -1,4 +1,4 @@
-"""Two readings of one range: whatever one of them lacks is noticed, at whatever pace they go."""
+"""Two readings of a range are compared: if one lacks a record, it is noticed, whatever their pace."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ END = 100
 
 
 def read(first: list[int], second: list[int], chance: random.Random) -> TwinReading:
-    """Tell what both found, in chunks of any size and in any order of the two."""
+    """Passes on what both have read, in chunks of any size and in any order."""
     twin, left = TwinReading(0, END), [list(first), list(second)]
     ended = [False, False]
     while not all(ended):
@@ -41,7 +41,7 @@ def test_two_equal_readings_verify_everything(offsets: list[int], seed: int) -> 
 
 
 @given(OFFSETS, st.data(), st.booleans(), st.integers(0))
-def test_whatever_one_reader_left_out_is_noticed(
+def test_records_that_only_one_reader_has_read_are_noticed(
     offsets: list[int], data: st.DataObject, of_first: bool, seed: int
 ) -> None:
     before_end = [offset for offset in offsets if offset < END]
@@ -66,7 +66,7 @@ def test_nothing_counts_as_verified_that_one_reader_alone_has_found() -> None:
     assert not twin.is_complete
 
 
-def test_what_is_behind_the_range_is_nobodys_business() -> None:
+def test_records_beyond_the_range_are_ignored() -> None:
     twin = TwinReading(0, END)
 
     twin.tell_first([1, END + 1])

@@ -1,4 +1,4 @@
-"""What a gap turns out to be, from what is read in its place."""
+"""The verdict on a gap follows from what a second reader reads there."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from triggers.kafka.verdicts import PendingGaps, Verdict
 
 
 def verdicts(pending: PendingGaps) -> dict[tuple[int, int], Verdict]:
-    """(partition, first missing offset) -> verdict."""
+    """Returns the verdict of each gap, by partition and first missing offset."""
     return {(finding.gap.partition, finding.gap.first_missing): finding.verdict for finding in pending.findings}
 
 
@@ -27,7 +27,7 @@ def test_a_record_in_a_gap_was_skipped() -> None:
     assert "offset 7" in pending.findings[0].detail
 
 
-def test_gaps_of_several_partitions_are_judged_in_one_reading() -> None:
+def test_gaps_of_several_partitions_are_judged_in_one_pass() -> None:
     pending = PendingGaps([Gap(1, 0, 2), Gap(0, 5, 6), Gap(0, 7, 8), Gap(0, 9, 12)])
 
     assert pending.places() == {0: 5, 1: 0}
@@ -43,7 +43,7 @@ def test_gaps_of_several_partitions_are_judged_in_one_reading() -> None:
     }
 
 
-def test_records_between_gaps_say_nothing() -> None:
+def test_records_between_gaps_do_not_affect_the_verdicts() -> None:
     pending = PendingGaps([Gap(0, 5, 6), Gap(0, 9, 10)])
     for offset in (6, 7, 8):
         pending.find_record(0, offset)
@@ -52,7 +52,7 @@ def test_records_between_gaps_say_nothing() -> None:
     assert pending.places() == {0: 9}
 
 
-def test_a_gap_whose_next_record_is_not_there_is_unproven() -> None:
+def test_a_gap_whose_next_record_is_missing_is_unproven() -> None:
     pending = PendingGaps([Gap(0, 5, 8), Gap(0, 9, 11)])
     pending.find_record(0, 10)
     pending.reach(0, 12)
@@ -60,7 +60,7 @@ def test_a_gap_whose_next_record_is_not_there_is_unproven() -> None:
     assert verdicts(pending) == {(0, 5): Verdict.UNPROVEN, (0, 9): Verdict.SKIPPED}
 
 
-def test_a_record_is_waited_for_where_the_position_has_come_to() -> None:
+def test_the_verdict_waits_for_the_record_at_the_position() -> None:
     pending = PendingGaps([Gap(0, 5, 8)])
     pending.reach(0, 8)
 
@@ -89,7 +89,7 @@ def test_a_record_beyond_a_position_shows_that_nothing_was_before_it() -> None:
     assert verdicts(pending) == {(0, 5): Verdict.HARMLESS}
 
 
-def test_what_was_before_the_log_is_removed_and_the_rest_is_read() -> None:
+def test_offsets_before_the_log_are_removed_and_the_rest_is_read() -> None:
     pending = PendingGaps([Gap(0, 0, 2), Gap(0, 3, 8), Gap(0, 9, 12)])
     pending.begin_at(0, 5)
 
@@ -101,7 +101,7 @@ def test_what_was_before_the_log_is_removed_and_the_rest_is_read() -> None:
     assert verdicts(pending) == {(0, 0): Verdict.REMOVED, (0, 3): Verdict.REMOVED, (0, 9): Verdict.HARMLESS}
 
 
-def test_a_record_that_is_left_in_a_gap_counts_more_than_those_that_are_removed() -> None:
+def test_a_record_found_in_a_gap_outweighs_removed_ones() -> None:
     pending = PendingGaps([Gap(0, 3, 8)])
     pending.begin_at(0, 5)
     pending.find_record(0, 6)
@@ -109,7 +109,7 @@ def test_a_record_that_is_left_in_a_gap_counts_more_than_those_that_are_removed(
     assert verdicts(pending) == {(0, 3): Verdict.SKIPPED}
 
 
-def test_what_is_not_read_is_unproven() -> None:
+def test_a_gap_that_is_not_read_is_unproven() -> None:
     pending = PendingGaps([Gap(0, 5, 8), Gap(1, 0, 1)])
     pending.find_record(1, 1)
     pending.give_up("no time")

@@ -32,7 +32,7 @@ HOME = partition_of(b"s1", PARTITIONS)
 
 
 class Bench:
-    """An agent over rows in memory, and what a transport would do with its batches."""
+    """An agent over rows in memory, whose batches the test commits."""
 
     def __init__(self, *, largest_row: int = 10_000, largest_command: int = 10_000) -> None:
         largest = dict.fromkeys((NAMES.events, NAMES.dead_letters), 10_000)
@@ -41,7 +41,7 @@ class Bench:
         self.metrics = Metrics()
         self.cache = SessionCache(100)
         self.output_bytes = 0
-        """What batches have caused before their first event."""
+        """Output of each batch before its first event."""
         rules = Rules(
             names=NAMES,
             topics=Topics(PARTITIONS, "id", 86_400, largest),
@@ -54,7 +54,7 @@ class Bench:
         self.agent = Agent(rules, Timers(NAMES.events, rules.rows.of, self.metrics), self.metrics)
 
     def decide(self, *records: Record) -> Batch:
-        """One batch; not committed."""
+        """Decides a batch without committing it."""
         by_partition: dict[int, list[Record]] = {}
         for one in records:
             by_partition.setdefault(one.partition() or 0, []).append(one)
@@ -64,7 +64,7 @@ class Bench:
         return batch
 
     def commit(self, *records: Record) -> Batch:
-        """One batch, written."""
+        """Decides a batch and writes its rows."""
         batch = self.decide(*records)
         for partition, changes in batch.rows.items():
             self.rows[partition].write(changes)
@@ -96,7 +96,7 @@ async def test_a_batch_writes_each_touched_session_once_and_its_commands_in_orde
     assert header_key("s1") in batch.rows[HOME]
 
 
-async def test_a_batch_is_cut_where_its_commands_become_too_many(bench: Bench) -> None:
+async def test_a_batch_is_truncated_where_its_commands_exceed_the_limit(bench: Bench) -> None:
     bench.output_bytes = MOST_OUTPUT_BYTES - 100
     other = next(key for n in range(100) if partition_of(key := b"o%d" % n, PARTITIONS) != HOME)
     rules = json.dumps({"configuration": {"t": {"after": ["a"], "andEvery": "a", "run": "app.t"}}}).encode()
@@ -118,7 +118,7 @@ async def test_a_batch_is_cut_where_its_commands_become_too_many(bench: Bench) -
 
 
 @pytest.mark.parametrize(("key", "said"), [(None, "missing"), (b"", "empty")])
-async def test_a_record_without_a_key_is_buried_and_says_what_is_wrong_with_it(
+async def test_a_record_without_a_usable_key_is_a_dead_letter_that_says_why(
     bench: Bench, key: bytes | None, said: str
 ) -> None:
     batch = bench.decide(record(b"{}", key, partition=HOME))
@@ -127,13 +127,13 @@ async def test_a_record_without_a_key_is_buried_and_says_what_is_wrong_with_it(
     assert said in decode_dead_letter(letter.value).detail
 
 
-async def test_a_batch_that_has_room_for_everything_is_not_cut(bench: Bench) -> None:
+async def test_a_batch_whose_output_fits_is_not_truncated(bench: Bench) -> None:
     batch = bench.decide(configure(), fire("firstPageReceived", offset=1), fire("questionnaireComplete", offset=2))
 
     assert not batch.cut
 
 
-async def test_two_batches_are_worth_one(bench: Bench) -> None:
+async def test_two_batches_lead_to_the_same_result_as_one(bench: Bench) -> None:
     records = [configure(), fire("firstPageReceived", offset=1), fire("questionnaireComplete", offset=2)]
     other = Bench()
 
@@ -189,7 +189,7 @@ async def test_a_bad_record_is_a_dead_letter_and_harms_no_other(bench: Bench, ba
     assert len(to(NAMES.commands, batch)) == 1
 
 
-async def test_a_record_on_the_wrong_partition_is_sent_home_and_not_applied(bench: Bench) -> None:
+async def test_a_record_on_the_wrong_partition_is_forwarded_and_not_applied(bench: Bench) -> None:
     lost = record(b'{"trigger": "a"}', b"s1", partition=(HOME + 1) % PARTITIONS)
 
     batch = bench.decide(lost)
@@ -199,7 +199,7 @@ async def test_a_record_on_the_wrong_partition_is_sent_home_and_not_applied(benc
     assert not any(batch.rows.values())
 
 
-async def test_a_record_on_the_wrong_partition_is_not_applied_to_rows_that_lie_there_too(bench: Bench) -> None:
+async def test_a_record_on_the_wrong_partition_is_not_applied_even_if_the_session_has_rows_there(bench: Bench) -> None:
     elsewhere = (HOME + 1) % PARTITIONS
     bench.commit(configure())
     bench.rows[elsewhere].write(dict(bench.rows[HOME].scan(b"")))
@@ -210,7 +210,7 @@ async def test_a_record_on_the_wrong_partition_is_not_applied_to_rows_that_lie_t
     assert not any(batch.rows.values())
 
 
-async def test_an_event_whose_command_would_be_too_large_is_left_out_alone() -> None:
+async def test_an_event_whose_command_would_be_too_large_is_refused_alone() -> None:
     bench = Bench(largest_command=2_000)
     rules = record(
         b'{"configuration": {"t_ab": {"after": ["a", "b"], "run": "x"}, "t_c": {"after": ["c"], "run": "y"}}}'
@@ -222,7 +222,7 @@ async def test_an_event_whose_command_would_be_too_large_is_left_out_alone() -> 
     assert [decode_command(o.value).instance for o in to(NAMES.commands, batch)] == ["t_c#0"]
 
 
-async def test_leaving_an_event_out_gives_the_state_of_a_log_without_it() -> None:
+async def test_refusing_an_event_leads_to_the_state_of_a_log_without_it() -> None:
     bench, without = Bench(largest_row=2_000), Bench()
     small = [configure(), fire("pageReceived", offset=2, page=1), fire("questionnaireComplete", offset=3)]
     large = fire("pageReceived", offset=1, responses="x" * 3_000)
@@ -242,7 +242,7 @@ async def test_a_bug_names_the_record_and_ends_the_worker(bench: Bench) -> None:
     assert stopped.value.code is ExitCode.ENGINE_BUG
 
 
-async def test_a_registry_that_does_not_answer_lets_the_whole_batch_wait() -> None:
+async def test_the_whole_batch_waits_for_a_registry_that_does_not_answer() -> None:
     class Away(SchemaSource):
         def schema(self, schema_id: int) -> str:
             raise BrokerUnavailable(f"no answer for {schema_id}")

@@ -35,7 +35,7 @@ def test_dead_letters_are_counted_by_reason() -> None:
     assert letters.reasons == {"bad json": 2, "bad key": 1}
 
 
-def test_a_dead_letter_too_large_for_its_topic_keeps_the_beginning_and_says_so() -> None:
+def test_a_dead_letter_too_large_for_its_topic_keeps_the_beginning_of_the_value_and_says_so() -> None:
     letters = DeadLetters("test.dead-letters", 20_000)
     huge = record(b"x" * 30_000, b"k" * 3_000)
 

@@ -1,4 +1,4 @@
-"""Which decisions the agent publishes."""
+"""The agent publishes decisions on the feed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ RULES = {"t_a": {"after": ["go"], "run": "app.a"}, "$manager": "audit"}
 
 
 def decide(*records: Record, feed: bool = True, largest: int = 10_000) -> Batch:
-    """What one batch gives; not committed."""
+    """Decides a batch without committing it."""
     rows = {p: MemoryRows() for p in range(PARTITIONS)}
     topics = (NAMES.events, NAMES.dead_letters, NAMES.changelog, NAMES.commands)
     limits = dict.fromkeys(topics, 10_000) | {NAMES.decisions: largest}
@@ -60,7 +60,7 @@ def with_id(offset: int) -> Record:
     return record(b'{"trigger": "go", "id": "once"}', offset=offset)
 
 
-async def test_every_event_that_did_something_is_one_decision_in_its_place() -> None:
+async def test_every_applied_event_publishes_one_decision_in_order() -> None:
     batch = decide(configure(), fire("go", offset=1), fire("nobody", offset=2))
 
     found = [decode_decision(output.value) for output in to(NAMES.decisions, batch)]
@@ -72,7 +72,7 @@ async def test_every_event_that_did_something_is_one_decision_in_its_place() -> 
     assert {output.key for output in to(NAMES.decisions, batch)} == {b"s1"}
 
 
-async def test_a_duplicate_a_stale_result_and_a_dead_letter_are_no_decisions() -> None:
+async def test_a_duplicate_a_stale_result_and_a_dead_letter_publish_no_decision() -> None:
     stale = record(b'{"type": "finished", "instance": "t_a#0", "attempt": 7}', offset=3)
 
     batch = decide(configure(), with_id(1), with_id(2), stale, record(b"{", offset=4))

@@ -14,7 +14,7 @@ def test_every_exit_code_says_what_it_means(code: ExitCode) -> None:
     assert len(code.meaning) > 10
 
 
-def test_a_signal_and_a_foreign_code_are_described_too() -> None:
+def test_a_signal_and_an_unknown_exit_code_are_described_too() -> None:
     assert describe(-9) == "killed by signal 9"
     assert describe(3) == "ended in an unknown way"
 
@@ -34,7 +34,7 @@ def test_only_what_a_restart_may_cure_is_restarted(code: ExitCode, restarts: boo
     assert code.restarts is restarts
 
 
-def test_leaving_ends_the_process_with_the_code_and_says_why() -> None:
+def test_exiting_ends_the_process_with_the_code_and_logs_why() -> None:
     script = "from triggers.processing.exits import *; leave(ExitCode.STORAGE, 'the disk is gone')"
 
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)

@@ -7,7 +7,7 @@ from triggers.processing.exits import ExitCode, Stop
 from triggers.processing.faust_private import check_faust
 
 
-def test_the_installed_faust_has_everything_the_worker_leans_on() -> None:
+def test_the_installed_faust_has_every_name_that_the_worker_uses() -> None:
     check_faust()
 
 

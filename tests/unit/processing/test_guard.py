@@ -1,4 +1,4 @@
-"""What the guard lets pass, beside a second reader whose findings are written down before."""
+"""What the guard lets pass, with a second reader whose findings the test chooses."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from triggers.processing.guard import Guard, RecordsSkipped
 from triggers.processing.metrics import Metrics
 
 
-class ToldWitness:
-    """Finds the same in every gap."""
+class FixedWitness:
+    """A second reader that returns the same verdict on every gap."""
 
     def __init__(self, verdict: Verdict) -> None:
         self.verdict = verdict
@@ -31,11 +31,11 @@ class ToldWitness:
 
 
 class Guarded:
-    """Partition 0, read from offset 10 on."""
+    """A guard of partition 0, which is read from offset 10 on."""
 
     def __init__(self, verdict: Verdict = Verdict.SKIPPED) -> None:
         self.metrics = Metrics()
-        self.witness = ToldWitness(verdict)
+        self.witness = FixedWitness(verdict)
         self.guard = Guard(cast("Witness", self.witness), self.metrics, proof_s=1, pause_s=0.001)
         self.guard.start(0, 10)
 
@@ -43,7 +43,7 @@ class Guarded:
         self.guard.check_records({0: records(*offsets)})
 
     def counted(self) -> dict[str, float]:
-        """Outcome -> gaps."""
+        """Returns the number of gaps by outcome."""
         samples = next(iter(self.metrics.gaps.collect())).samples
         return {sample.labels["outcome"]: sample.value for sample in samples if sample.name.endswith("_total")}
 
@@ -52,7 +52,7 @@ def records(*offsets: int) -> list[Record]:
     return [record(partition=0, offset=offset) for offset in offsets]
 
 
-def test_contiguous_records_pass_and_nobody_is_asked() -> None:
+def test_contiguous_records_pass_without_a_second_reader() -> None:
     guarded = Guarded()
     guarded.read(10, 11)
     guarded.read(12)
@@ -91,7 +91,7 @@ def test_records_that_come_again_are_refused() -> None:
     assert guarded.counted() == {"repeated": 1}
 
 
-def test_what_heals_is_forgiven() -> None:
+def test_a_gap_that_disappears_resets_the_count() -> None:
     guarded = Guarded()
     for _ in range(20):
         with pytest.raises(RecordsSkipped):
@@ -101,7 +101,7 @@ def test_what_heals_is_forgiven() -> None:
         guarded.guard.start(0, 10)
 
 
-def test_what_does_not_heal_ends_the_worker_with_what_is_missing() -> None:
+def test_a_persistent_gap_ends_the_worker_and_names_the_missing_offsets() -> None:
     guarded = Guarded()
     refusals = 0
 
@@ -118,7 +118,7 @@ def test_what_does_not_heal_ends_the_worker_with_what_is_missing() -> None:
     assert 1 < refusals < 10
 
 
-def test_positions_behind_markers_are_passed_on() -> None:
+def test_positions_behind_markers_are_accepted() -> None:
     guarded = Guarded(Verdict.HARMLESS)
 
     assert guarded.guard.check_positions({0: 12}) == {0: 12}
@@ -132,7 +132,7 @@ def test_a_position_behind_a_record_is_refused() -> None:
         Guarded().guard.check_positions({0: 12})
 
 
-def test_a_position_that_cannot_be_proved_is_left_out_and_not_asked_about_at_once() -> None:
+def test_a_position_that_cannot_be_proved_is_left_out_and_checked_again_only_later() -> None:
     guarded = Guarded(Verdict.UNPROVEN)
 
     assert guarded.guard.check_positions({0: 12}) == {}
@@ -141,7 +141,7 @@ def test_a_position_that_cannot_be_proved_is_left_out_and_not_asked_about_at_onc
     guarded.read(10)
 
 
-def test_a_partition_that_went_away_is_not_held_against_its_next_ownership() -> None:
+def test_refusals_of_a_revoked_partition_do_not_count_when_it_is_assigned_again() -> None:
     guarded = Guarded()
     with pytest.raises(RecordsSkipped):
         guarded.read(11)

@@ -1,4 +1,4 @@
-"""Calls to Kafka that never return: a worker that starts asks again, one that restores is started again."""
+"""Calls to Kafka that never return: a starting worker repeats its query, and a restoring one is restarted."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from triggers.settings import Settings
 TOPICS = Topics(partitions=4, changelog_id="id", changelog_memory_s=1, largest={})
 
 
-async def test_a_worker_whose_first_question_hangs_asks_again(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_worker_whose_first_query_hangs_repeats_it(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Settings] = []
     for_ever = threading.Event()
 
@@ -41,7 +41,7 @@ async def test_a_restore_that_shows_no_sign_of_life_ends_the_worker() -> None:
     assert stopped.value.code == ExitCode.BROKER
 
 
-async def test_a_slow_restore_that_moves_is_waited_for() -> None:
+async def test_a_slow_restore_that_makes_progress_is_not_ended() -> None:
     async def restore() -> str:
         await asyncio.sleep(0.1)
         return "done"
@@ -49,7 +49,7 @@ async def test_a_slow_restore_that_moves_is_waited_for() -> None:
     assert await watched(restore(), lambda: 1.0, 0.01) == "done"
 
 
-async def test_a_restore_that_fails_fails() -> None:
+async def test_the_error_of_a_restore_is_raised() -> None:
     async def restore() -> str:
         raise ValueError("no room")
 

@@ -1,11 +1,11 @@
-"""A place that the log does not have: what is gone, and how the operator goes on."""
+"""An offset that the log no longer has: the error says what is lost and how the operator can continue."""
 
 from __future__ import annotations
 
 from triggers.processing.lost_places import LostPlace
 
 
-def test_removed_events_are_named_with_the_way_out() -> None:
+def test_the_error_for_removed_events_says_what_to_do() -> None:
     lost = LostPlace("ns.events", "ns.agents", 3, committed=17, first=20, end=50)
 
     assert lost.is_removed
@@ -13,7 +13,7 @@ def test_removed_events_are_named_with_the_way_out() -> None:
     assert "--group ns.agents --topic ns.events:3 --reset-offsets --to-offset 20 --execute" in str(lost)
 
 
-def test_a_log_that_was_cut_off_is_named_with_the_way_out() -> None:
+def test_the_error_for_a_truncated_log_says_what_to_do() -> None:
     lost = LostPlace("ns.events", "ns.agents", 3, committed=17, first=0, end=12)
 
     assert lost.is_truncated
@@ -21,7 +21,7 @@ def test_a_log_that_was_cut_off_is_named_with_the_way_out() -> None:
     assert "--topic ns.events:3 --reset-offsets --to-offset 12 --execute" in str(lost)
 
 
-def test_a_place_in_the_log_is_not_lost() -> None:
+def test_an_offset_within_the_log_is_not_lost() -> None:
     for committed in (5, 12):
         lost = LostPlace("ns.events", "ns.agents", 3, committed, first=5, end=12)
 

@@ -1,4 +1,4 @@
-"""What is said to the allocator and the collector, in a process of its own."""
+"""The settings of allocator and garbage collector, in a separate process."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ print(full - resident() > 50_000_000)
 """
 
 
-def test_what_is_freed_goes_back_to_the_system() -> None:
+def test_freed_memory_is_returned_to_the_system() -> None:
     done = subprocess.run([sys.executable, "-c", FREED], capture_output=True, text=True, check=True)
 
     assert done.stdout == "True\n"

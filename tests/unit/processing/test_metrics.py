@@ -15,7 +15,7 @@ def test_every_metric_is_named_after_the_product_and_explained() -> None:
         assert len(described.documentation) > 10
 
 
-def test_the_text_is_what_prometheus_reads() -> None:
+def test_the_text_is_in_the_format_of_prometheus() -> None:
     metrics = Metrics()
 
     metrics.dead_letters.labels("bad json").inc()

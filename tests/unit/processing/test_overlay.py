@@ -4,7 +4,7 @@ from triggers.core.rows import MemoryRows
 from triggers.processing.overlay import Overlay
 
 
-def test_changes_lie_in_front_of_the_rows() -> None:
+def test_changes_hide_the_rows() -> None:
     overlay = Overlay(MemoryRows({b"a": b"1", b"b": b"2"}))
 
     overlay.write({b"b": b"3", b"c": b"4"})

@@ -3,7 +3,7 @@ from __future__ import annotations
 from triggers.processing.ownership import Ownership
 
 
-def test_a_partition_is_ready_once_it_was_recovered() -> None:
+def test_a_partition_is_ready_once_it_is_recovered() -> None:
     ownership = Ownership()
     ownership.assign([1, 2])
 
@@ -35,7 +35,7 @@ def test_a_revoked_partition_is_neither_owned_nor_ready() -> None:
     assert ownership.ready == {2}
 
 
-def test_the_recovery_of_an_earlier_assignment_makes_nothing_ready() -> None:
+def test_the_recovery_of_an_earlier_assignment_makes_no_partition_ready() -> None:
     ownership = Ownership()
     ownership.assign([1])
     earlier = ownership.to_recover()
@@ -48,7 +48,7 @@ def test_the_recovery_of_an_earlier_assignment_makes_nothing_ready() -> None:
     assert ownership.to_recover().keys() == {1}
 
 
-def test_a_member_has_joined_even_when_it_was_given_nothing() -> None:
+def test_a_member_without_partitions_has_joined() -> None:
     ownership = Ownership()
 
     ownership.assign([])

@@ -1,4 +1,4 @@
-"""RocksDB files of one partition on a disk without room, and on one that changes bytes."""
+"""The RocksDB files of a partition on a full disk, and on one that corrupts bytes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from tests.support.partition_files import scratch
+from tests.support.partition_files import corrupt_file
 
 from triggers.processing.batch import Changes
 from triggers.processing.exits import ExitCode
@@ -22,7 +22,7 @@ SOME: Changes = {b"k%d" % n: bytes(1000) for n in range(100)}
 
 @contextmanager
 def full_disk() -> Iterator[None]:
-    """No file can grow."""
+    """Limits the size of files so that none can grow."""
     before, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
     try:
@@ -36,7 +36,7 @@ def _write_more_than_memory_takes(rows: PartitionRows) -> None:
         rows.write(SOME, reached)
 
 
-def test_a_full_disk_ends_the_worker_and_condemns_nothing(tmp_path: Path) -> None:
+def test_a_full_disk_ends_the_worker_and_does_not_mark_the_files_as_corrupt(tmp_path: Path) -> None:
     path = tmp_path / "sessions-0.db"
     rows = open_rows(path, "topic", 0)
     rows.write({b"k": b"v"}, 7)
@@ -46,7 +46,7 @@ def test_a_full_disk_ends_the_worker_and_condemns_nothing(tmp_path: Path) -> Non
     with full_disk(), pytest.raises(StorageFailed) as failed:
         _write_more_than_memory_takes(rows)
     with pytest.raises(StorageFailed, match="File too large"):
-        rows.close()  # as the end of the process would
+        rows.close()  # as the end of the process does
 
     assert failed.value.code == ExitCode.STORAGE
     assert not (path / CONDEMNED).exists()
@@ -55,7 +55,7 @@ def test_a_full_disk_ends_the_worker_and_condemns_nothing(tmp_path: Path) -> Non
     again.close()
 
 
-def test_a_crash_leaves_the_file_as_it_was_after_some_write(tmp_path: Path) -> None:
+def test_a_crash_leaves_the_file_in_the_state_after_some_write(tmp_path: Path) -> None:
     path, writes = tmp_path / "sessions-0.db", 2_000
     crash = (
         "import os, sys; from pathlib import Path; from triggers.processing.partition_rows import open_rows\n"
@@ -74,7 +74,7 @@ def test_a_crash_leaves_the_file_as_it_was_after_some_write(tmp_path: Path) -> N
     rows.close()
 
 
-def test_a_file_that_cannot_be_opened_for_want_of_room_is_not_set_aside(tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_opened_because_the_disk_is_full_is_not_set_aside(tmp_path: Path) -> None:
     path = tmp_path / "sessions-0.db"
     rows = open_rows(path, "topic", 0)
     rows.write({b"k": b"v"}, 7)
@@ -89,7 +89,7 @@ def test_a_file_that_cannot_be_opened_for_want_of_room_is_not_set_aside(tmp_path
     again.close()
 
 
-def test_a_file_that_is_corrupt_where_it_is_opened_is_set_aside(tmp_path: Path) -> None:
+def test_a_file_that_is_found_corrupt_at_opening_is_set_aside(tmp_path: Path) -> None:
     path = tmp_path / "clock" / "sessions-0.db"
     path.parent.mkdir()
     rows = open_rows(path, "topic", 0)
@@ -122,14 +122,14 @@ def test_a_file_that_is_open_elsewhere_is_left_alone(tmp_path: Path) -> None:
     rows.close()
 
 
-def test_a_scan_that_meets_a_corrupt_block_fails_and_condemns_the_files(tmp_path: Path) -> None:
+def test_a_scan_that_reads_a_corrupt_block_fails_and_marks_the_files_as_corrupt(tmp_path: Path) -> None:
     path = tmp_path / "sessions-0.db"
     rows = open_rows(path, "topic", 0)
     for start in range(0, 20_000, 1000):
-        rows.write({b"k%06d" % n: Random(n).randbytes(300) for n in range(start, start + 1000)}, start)  # noqa: S311  # no secret
+        rows.write({b"k%06d" % n: Random(n).randbytes(300) for n in range(start, start + 1000)}, start)  # noqa: S311  # not a secret
     rows.close()
     for file in path.glob("*.sst"):
-        scratch(file)
+        corrupt_file(file)
 
     again = open_rows(path, "topic", 0)
     with pytest.raises(StorageFailed):
@@ -139,7 +139,7 @@ def test_a_scan_that_meets_a_corrupt_block_fails_and_condemns_the_files(tmp_path
     again.close()
 
 
-def test_a_scan_sees_what_is_written_while_it_runs_or_not_but_ends_well(tmp_path: Path) -> None:
+def test_a_scan_may_or_may_not_see_concurrent_writes_but_succeeds(tmp_path: Path) -> None:
     rows = open_rows(tmp_path / "sessions-0.db", "topic", 0)
     rows.write({b"k1": b"1", b"k2": b"2"}, 1)
 

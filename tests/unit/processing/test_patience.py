@@ -1,4 +1,4 @@
-"""The watchdog of the Kafka thread outlasts everything that may be waited for on it."""
+"""The watchdog of the Kafka thread waits longer than any call on that thread may take."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from triggers.processing.transaction import Transactions
 
 
 @pytest.mark.parametrize("transaction_s", [0.1, 1, 45, 900])
-def test_the_watchdog_outlasts_the_slowest_commit_and_the_questions_before_it(transaction_s: float) -> None:
+def test_the_watchdog_outlasts_the_slowest_commit_and_the_queries_before_it(transaction_s: float) -> None:
     patience = Patience(transaction_s)
 
     steps = patience.start_s + patience.offsets_s + patience.commit_s + patience.abort_s
@@ -22,7 +22,7 @@ def test_the_watchdog_outlasts_the_slowest_commit_and_the_questions_before_it(tr
     assert patience.longest_commit_s + patience.group_offsets_s < patience.watchdog_s
 
 
-def test_a_step_that_is_repeated_overruns_its_time_by_less_than_is_allowed_for() -> None:
+def test_a_repeated_step_exceeds_its_time_by_less_than_the_allowance() -> None:
     options: Options = {"bootstrap.servers": "localhost:1", "client.id": "w", "transactional.id": "w", "log_level": 0}
     transactions = Transactions(options, source="events", changelog="changelog", patience=Patience(0.5))
 

@@ -26,7 +26,7 @@ async def test_a_read_of_something_processed_does_not_wait() -> None:
     assert await progress.wait(0, 4, timeout_s=0)
 
 
-async def test_a_wait_ends_with_its_timeout() -> None:
+async def test_a_wait_times_out() -> None:
     progress = Progress()
     progress.start({0: 5})
 

@@ -1,4 +1,4 @@
-"""What the pump does with two batches at once, between a member and transactions that do as they are told."""
+"""The pump with two batches at once, between a member and transactions that the test controls."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ WAIT_S = 10
 
 
 class Feed:
-    """A member whose fetches are written down before; `None` loses partition 1, nothing left ends the test."""
+    """A member whose fetches the test chooses. `None` loses partition 1, and no more fetches end the test."""
 
     def __init__(self, *fetches: dict[int, list[Record]] | None) -> None:
         self._fetches = deque(fetches)
@@ -66,7 +66,7 @@ class Feed:
 
 
 class Journal:
-    """Transactions that are written down; `refused` ones are aborted. Each may be held up."""
+    """Transactions that are recorded. `refused` ones are aborted, and the test can delay each."""
 
     def __init__(self, *, refused: int = 0) -> None:
         self.committed: list[dict[int, int]] = []
@@ -88,14 +88,14 @@ class Journal:
 
 
 class Decider:
-    """A processor that notes what it decided; one of its calls may come too early."""
+    """A processor that records its batches. One of its calls can raise TryAgain."""
 
     def __init__(self) -> None:
         self.decided: list[dict[int, int]] = []
         self.twice = asyncio.Event()
         self.forgotten = 0
         self.too_early: set[int] = set()
-        """So many batches were decided before it."""
+        """Number of batches that are decided before that call."""
         self.cut: set[int] = set()
 
     def process(self, batch: Batch) -> None:
@@ -115,7 +115,7 @@ class Decider:
 
 
 class Setting:
-    """A pump between its neighbours; every batch is full, unless there may be more than one record in it."""
+    """A pump between these neighbours. With `most` = 1, every batch is full."""
 
     def __init__(self, feed: Feed, journal: Journal, folder: Path, most: int = 1) -> None:
         self.feed, self.journal, self.decider = feed, journal, Decider()
@@ -137,7 +137,7 @@ class Setting:
         batch.settle()
 
     async def run(self) -> None:
-        """Until everything is fetched and committed."""
+        """Runs the pump until everything is fetched and committed."""
         running = asyncio.create_task(self.pump.run())
         assert await asyncio.to_thread(self.feed.empty.wait, WAIT_S)
         await self.pump.leave()
@@ -149,7 +149,7 @@ def at(offset: int, partition: int = 0) -> dict[int, list[Record]]:
     return {partition: [fire("a", offset=offset)]}
 
 
-async def test_a_batch_is_decided_while_the_one_before_is_committed(tmp_path: Path) -> None:
+async def test_a_batch_is_decided_while_the_previous_one_is_committed(tmp_path: Path) -> None:
     setting = Setting(Feed(at(0), at(1)), Journal(), tmp_path / "rows")
     setting.journal.go_on.clear()
     running = asyncio.create_task(setting.run())
@@ -164,7 +164,7 @@ async def test_a_batch_is_decided_while_the_one_before_is_committed(tmp_path: Pa
     assert setting.journal.committed == [{0: 1}, {0: 2}]
 
 
-async def test_what_is_decided_on_top_of_a_refused_transaction_goes_with_it(tmp_path: Path) -> None:
+async def test_decisions_that_follow_a_refused_transaction_are_discarded_with_it(tmp_path: Path) -> None:
     setting = Setting(Feed(at(0), at(1), at(0)), Journal(refused=1), tmp_path / "rows")
 
     await setting.run()
@@ -174,7 +174,7 @@ async def test_what_is_decided_on_top_of_a_refused_transaction_goes_with_it(tmp_
     assert (setting.decider.forgotten, setting.feed.rewound) == (1, 1)
 
 
-async def test_what_is_decided_of_a_partition_that_is_lost_is_never_committed(tmp_path: Path) -> None:
+async def test_decisions_of_a_lost_partition_are_never_committed(tmp_path: Path) -> None:
     setting = Setting(Feed(at(0, partition=1), None, at(5)), Journal(), tmp_path / "rows")
 
     await setting.run()
@@ -183,7 +183,7 @@ async def test_what_is_decided_of_a_partition_that_is_lost_is_never_committed(tm
     assert (setting.decider.forgotten, setting.feed.rewound) == (1, 1)
 
 
-async def test_what_is_decided_of_a_partition_that_stays_is_committed(tmp_path: Path) -> None:
+async def test_decisions_of_a_retained_partition_are_committed(tmp_path: Path) -> None:
     setting = Setting(Feed(at(0), None), Journal(), tmp_path / "rows")
 
     await setting.run()
@@ -192,7 +192,7 @@ async def test_what_is_decided_of_a_partition_that_stays_is_committed(tmp_path: 
     assert setting.feed.rewound == 0
 
 
-async def test_a_batch_that_cannot_be_decided_yet_does_not_take_the_one_before_with_it(
+async def test_a_batch_that_cannot_be_decided_yet_does_not_affect_the_previous_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("triggers.processing.pump._RETRY_PAUSE_S", 0)
@@ -205,7 +205,7 @@ async def test_a_batch_that_cannot_be_decided_yet_does_not_take_the_one_before_w
     assert setting.feed.rewound == 1
 
 
-async def test_what_is_decided_is_committed_before_the_worker_leaves(tmp_path: Path) -> None:
+async def test_decided_batches_are_committed_before_the_worker_leaves_the_group(tmp_path: Path) -> None:
     setting = Setting(Feed(at(0)), Journal(), tmp_path / "rows")
 
     await setting.run()
@@ -214,7 +214,7 @@ async def test_what_is_decided_is_committed_before_the_worker_leaves(tmp_path: P
     assert setting.journal.committed == [{0: 1}]
 
 
-async def test_a_batch_that_was_cut_is_committed_and_its_rest_read_again_before_the_next_is_decided(
+async def test_a_truncated_batch_is_committed_and_its_rest_read_again_before_the_next_is_decided(
     tmp_path: Path,
 ) -> None:
     setting = Setting(Feed(at(0), at(1)), Journal(), tmp_path / "rows")

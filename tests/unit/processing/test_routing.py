@@ -11,12 +11,12 @@ HOME = partition_of(b"s1", PARTITIONS)
 ELSEWHERE = (HOME + 1) % PARTITIONS
 
 
-def test_a_record_on_its_keys_partition_is_at_home() -> None:
+def test_a_record_on_its_keys_partition_is_not_misplaced() -> None:
     assert not misplaced(record(key=b"s1", partition=HOME), b"s1", PARTITIONS)
     assert misplaced(record(key=b"s1", partition=ELSEWHERE), b"s1", PARTITIONS)
 
 
-def test_a_forwarded_record_is_the_same_on_the_right_partition_with_a_mark() -> None:
+def test_a_forwarded_record_is_unchanged_on_the_right_partition_but_for_a_header() -> None:
     lost = record(b"value", b"s1", partition=ELSEWHERE, headers=[("ce_id", b"7")], time=123)
 
     output = forward(lost, b"s1", "test.events", PARTITIONS)

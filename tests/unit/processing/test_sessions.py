@@ -10,7 +10,7 @@ def session(uid: str) -> Session:
     return Session(uid, MemoryRows(), Plans())
 
 
-def test_a_session_taken_is_no_longer_cached_until_it_is_put_back() -> None:
+def test_a_session_that_is_taken_is_not_cached_until_it_is_put_back() -> None:
     cache, one = SessionCache(10), session("a")
     cache.put(0, b"a", one)
 

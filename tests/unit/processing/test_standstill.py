@@ -1,4 +1,4 @@
-"""Which partitions stand still, and which are only slow or have nothing to read."""
+"""Which partitions stand still, and which are only slow or idle."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ PATIENCE_S = 5.0
 
 
 def watching(**places: int) -> Standstills:
-    """Since second 0."""
+    """Makes a watch that has started at second 0."""
     standstills = Standstills()
     standstills.observe({int(name.removeprefix("p")): place for name, place in places.items()}, 0.0)
     return standstills
 
 
-def test_nobody_is_asked_about_partitions_that_move() -> None:
+def test_partitions_that_move_are_not_checked() -> None:
     standstills = watching(p0=5)
     standstills.observe({0: 6}, QUIET_S)
 
     assert standstills.to_ask(QUIET_S) is None
 
 
-def test_quiet_partitions_are_asked_about_in_turn() -> None:
+def test_quiet_partitions_are_checked_one_after_the_other() -> None:
     standstills = watching(p0=5, p1=5)
 
     assert standstills.to_ask(QUIET_S) == 0
@@ -31,7 +31,7 @@ def test_quiet_partitions_are_asked_about_in_turn() -> None:
     assert standstills.to_ask(QUIET_S) == 1
 
 
-def test_those_that_are_known_to_lag_come_first() -> None:
+def test_partitions_with_lag_are_checked_first() -> None:
     assert watching(p0=5, p1=5).to_ask(QUIET_S, lagging=[1]) == 1
 
 
@@ -43,7 +43,7 @@ def test_a_partition_at_its_end_does_not_stand_still() -> None:
     assert not standstills.stands_still(0, 5, 20.0, PATIENCE_S)
 
 
-def test_a_record_that_does_not_come_although_nothing_else_is_waiting_is_a_standstill() -> None:
+def test_a_partition_whose_next_record_is_not_delivered_although_no_other_waits_stands_still() -> None:
     standstills = watching(p0=5)
 
     assert not standstills.stands_still(0, 6, 10.0, PATIENCE_S)
@@ -54,7 +54,7 @@ def test_a_record_that_does_not_come_although_nothing_else_is_waiting_is_a_stand
     assert standstills.stands_still(0, 6, 15.0, PATIENCE_S)
 
 
-def test_what_may_still_be_in_a_queue_is_waited_for() -> None:
+def test_a_partition_whose_records_may_still_be_queued_does_not_stand_still_yet() -> None:
     standstills = watching(p0=5)
     standstills.stands_still(0, 6, 10.0, PATIENCE_S)
     standstills.note_delivered(FETCHED_AHEAD - 1, drained=False)
@@ -66,7 +66,7 @@ def test_what_may_still_be_in_a_queue_is_waited_for() -> None:
     assert standstills.stands_still(0, 6, 61.0, PATIENCE_S)
 
 
-def test_a_partition_that_has_moved_begins_anew() -> None:
+def test_a_partition_that_has_moved_is_watched_afresh() -> None:
     standstills = watching(p0=5)
     standstills.stands_still(0, 6, 10.0, PATIENCE_S)
     standstills.note_delivered(1, drained=True)
@@ -76,7 +76,7 @@ def test_a_partition_that_has_moved_begins_anew() -> None:
     assert not standstills.stands_still(0, 9, 20.0, PATIENCE_S)
 
 
-def test_a_partition_that_is_read_no_more_is_forgotten() -> None:
+def test_a_partition_that_is_no_longer_read_is_forgotten() -> None:
     standstills = watching(p0=5, p1=5)
     standstills.observe({1: 5}, 1.0)
 

@@ -12,7 +12,7 @@ def test_the_pause_before_a_restart_doubles_up_to_a_limit() -> None:
     assert [backoff.pause_s(lives) for lives in (1, 2, 3, 4, 5)] == [0.5, 1, 2, 4, 4]
 
 
-def test_a_long_life_starts_the_count_anew() -> None:
+def test_a_long_run_resets_the_count_of_restarts() -> None:
     backoff, slot = Backoff(healthy_s=60), Slot(0, short_lives=5, started_at=100)
 
     slot.ended(now=161, backoff=backoff)
@@ -21,7 +21,7 @@ def test_a_long_life_starts_the_count_anew() -> None:
     assert slot.restart_at == 161 + backoff.pause_s(1)
 
 
-def test_short_lives_in_a_row_are_counted() -> None:
+def test_consecutive_short_runs_are_counted() -> None:
     backoff, slot = Backoff(healthy_s=60), Slot(0, short_lives=2, started_at=100)
 
     slot.ended(now=101, backoff=backoff)
@@ -29,7 +29,7 @@ def test_short_lives_in_a_row_are_counted() -> None:
     assert slot.restart_at == 101 + backoff.pause_s(3)
 
 
-def test_a_worker_id_given_for_the_machine_becomes_one_per_slot() -> None:
+def test_the_worker_id_of_a_machine_gets_a_suffix_per_slot() -> None:
     settings = Settings(worker_id="west", data_dir=Path("data"))
 
     assert slot_settings(settings, 1, processes=2).worker(1) == "west-1"

@@ -50,7 +50,9 @@ async def test_a_due_timer_becomes_an_event_on_the_partition_of_its_session(rows
     assert event == TimerFired(instance="t#0", attempt=2, due=PAST, position=7, time=99)
 
 
-async def test_a_timer_of_the_future_and_one_of_another_worker_stay(rows: MemoryRows, watch: Timers) -> None:
+async def test_a_timer_that_is_not_due_and_one_of_another_worker_are_not_published(
+    rows: MemoryRows, watch: Timers
+) -> None:
     set_timer(rows, FUTURE)
     assert look(watch, 0) == []
 
@@ -58,7 +60,7 @@ async def test_a_timer_of_the_future_and_one_of_another_worker_stay(rows: Memory
     assert look(watch) == []
 
 
-async def test_a_timer_is_published_once_while_its_event_is_on_the_way(rows: MemoryRows, watch: Timers) -> None:
+async def test_a_timer_is_not_published_again_before_its_event_is_applied(rows: MemoryRows, watch: Timers) -> None:
     set_timer(rows, PAST)
 
     assert len(look(watch, 0)) == 1
@@ -76,7 +78,7 @@ async def test_a_timer_is_published_again_after_an_abort_or_a_new_assignment(row
     assert len(look(watch, 0)) == 1
 
 
-async def test_timers_beyond_one_go_follow_in_the_next(
+async def test_timers_beyond_the_limit_follow_in_the_next_turn(
     rows: MemoryRows, watch: Timers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(timers, "_MOST", 2)
@@ -86,7 +88,7 @@ async def test_timers_beyond_one_go_follow_in_the_next(
     assert [len(look(watch, 0)) for _ in range(4)] == [2, 2, 1, 0]
 
 
-async def test_looking_is_rationed(rows: MemoryRows) -> None:
+async def test_timers_are_looked_up_at_most_once_per_interval(rows: MemoryRows) -> None:
     watch = Timers("test.events", lambda _partition: rows, Metrics())
     look(watch, 0)
     set_timer(rows, PAST)

@@ -1,4 +1,4 @@
-"""Waiting for a broker in the middle of a transaction."""
+"""The wait for a broker in the middle of a transaction."""
 
 from __future__ import annotations
 
