@@ -67,7 +67,7 @@ def _in_console(text: str, session: str) -> object:
 
 
 def _told(text: str) -> list[str]:
-    (found,) = re.findall(r"elsewhere: triggers (--brokers \S+ --namespace \S+) list", text)
+    (found,) = re.findall(r"in another terminal: triggers (--brokers \S+ --namespace \S+) list", text)
     return str(found).split()
 
 

@@ -39,7 +39,7 @@ COMMANDS = {
     "migrate": Entry("triggers.cli.migrate", "Move sessions from a Django cache into the stream."),
     "dead-letters": Entry("triggers.cli.dead_letters", "List and redrive records that could not be applied."),
     "explain": Entry("triggers.cli.explain", "Explain a session's state and what each event did."),
-    "stats": Entry("triggers.cli.stats", "Count what rules and triggers did and what stuck sessions miss."),
+    "stats": Entry("triggers.cli.stats", "Count what rules and triggers did, find stuck sessions."),
     "export": Entry("triggers.cli.export", "Print events as JSON lines."),
     "check": Entry("triggers.cli.check", "Find mistakes in rules before anything runs."),
     "graph": Entry("triggers.cli.graph", "Draw rules, or the causes of a session's instances."),
@@ -109,7 +109,7 @@ def exit_code(error: TriggersError) -> int:
 @click.version_option(package_name="kafka-triggers", prog_name="triggers", allow_from_autoenv=False)
 @click.pass_context
 def main(ctx: click.Context, brokers: str | None, namespace: str | None) -> None:
-    """Session-scoped rules that run Celery tasks, on Kafka.
+    """Run Celery tasks by session-scoped rules, on Kafka.
 
     Every setting has an environment variable TRIGGERS_*, which docs/settings.md lists. Every other option has one,
     too: TRIGGERS_<COMMAND>_<OPTION>, for example TRIGGERS_LIST_LIMIT.

@@ -1,4 +1,4 @@
-"""Task runners, which run the tasks of embedded storages: on Celery workers, in threads, or in an application's way."""
+"""Task runners, which run the tasks of embedded storages: on Celery workers, in threads, or as an application likes."""
 
 from triggers.registry import task_runners
 from triggers.runners.celery_runner import CeleryTaskRunner

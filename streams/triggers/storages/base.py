@@ -138,7 +138,7 @@ class BaseStorageBackend(Lockable, Storage):
         return configuration
 
     def deliver(self, run: Callable[[TaskInstance], None]) -> list[str]:
-        """Passes every command in the outbox to its runner, under the lock, and saves the session."""
+        """Passes every instance in the outbox to `run`, under the lock, and saves the session."""
         if not self.has_lock and not self.outbox:
             return []
         with self.acquire_lock():

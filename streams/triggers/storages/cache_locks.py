@@ -94,7 +94,7 @@ class _LocalLock:
 
 
 class _RedisLock:
-    """The lock of redis-py. If it has expired when it is released, a warning is logged, because nothing was written."""
+    """The lock of redis-py. Releasing an expired lock only logs a warning, because each save checks the lock."""
 
     def __init__(self, lock: Any) -> None:  # noqa: ANN401  # redis is optional
         self._lock = lock

@@ -19,7 +19,7 @@ Entry = dict[str, Any]
 
 
 class Outbox:
-    """The outbox of one session. It is saved with the session, so a command survives a crash of runner or process.
+    """The outbox of one session. It is saved with the session, so a command survives a crash of the process.
 
     An entry is removed after its runner has accepted it. If the process is killed in between, the command is handed
     over twice, with the same attempt, and its second result is stale.

@@ -38,7 +38,7 @@ def objects_of(session: SessionView) -> SessionObjects:
 
 
 def moment(milliseconds: int) -> datetime:
-    """Returns a naive datetime in UTC, as the framework stores its timestamps."""
+    """Returns milliseconds since 1970 as a naive datetime in UTC, as the framework stores its timestamps."""
     return _EPOCH + timedelta(milliseconds=milliseconds)
 
 
