@@ -28,7 +28,7 @@ def commits(settings: Settings, offset: int) -> bool:
     return True
 
 
-def test_events_that_were_removed_before_they_were_applied_end_the_worker_until_somebody_decides(
+def test_events_that_were_removed_before_they_were_applied_end_the_worker_until_the_operator_decides(
     settings: Settings,
 ) -> None:
     names = create_topics(settings)
