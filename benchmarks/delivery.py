@@ -13,8 +13,8 @@ from confluent_kafka.admin import AlterConfigOpType, ConfigEntry, ConfigResource
 from benchmarks.processes import Running
 from benchmarks.programs.client_options import producer_options
 from benchmarks.workload import Published
-from triggers.client.connection import admin_client
 from triggers.dev.own_namespace import own_namespace
+from triggers.kafka.connection import admin_client
 from triggers.settings import Settings
 from triggers.topology import Topology
 

@@ -43,7 +43,7 @@ _HOPS = (
     ("produce", ("transaction.py:_", "Transactions._send", "Transactions._produce")),
     ("commit", ("transaction.py", "bounded_call.py")),
     ("fetch", ("member.py",)),
-    ("the turn around them", ("partition_turn.py", "agent.py", "sessions.py", "dead_letters.py", "routing.py")),
+    ("the turn around them", ("partition_turn.py", "agent.py", "session_cache.py", "dead_letters.py", "routing.py")),
     ("pump, Faust, event loop", ("",)),
 )
 """Hop -> marks. A stack belongs to the first hop with a mark in any of its frames."""

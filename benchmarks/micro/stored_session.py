@@ -10,14 +10,14 @@ from itertools import cycle, islice
 import msgspec
 
 from benchmarks.workload import RULES, opening_events, page_events
+from triggers.agent.overlay import Overlay
 from triggers.codec import encode_command
 from triggers.core.commands import Decision, RunTask
-from triggers.core.config import Plans
 from triggers.core.engine import apply
 from triggers.core.events import ConfigurationUpdated, Event
-from triggers.core.rows import MemoryRows, Rows
-from triggers.core.session import Session
-from triggers.processing.overlay import Overlay
+from triggers.core.state.plans import Plans
+from triggers.core.state.rows import MemoryRows, Rows
+from triggers.core.state.session import Session
 
 UID = "questionnaire-0-000000"
 

@@ -12,7 +12,7 @@ from triggers.codec import EventDecoder, encode_event
 from triggers.core.commands import Decision
 from triggers.core.engine import apply
 from triggers.core.events import Event, TriggerFired
-from triggers.core.session import Session
+from triggers.core.state.session import Session
 
 EVENTS = 1000
 """Number of events per round, by which the figures are divided."""

@@ -14,9 +14,9 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from benchmarks.micro.stored_session import PLANS, UID, StoredSession, encode, stored_session
 from triggers.core.engine import apply
 from triggers.core.events import Event
-from triggers.core.session import Session
-from triggers.processing.batch import Changes
-from triggers.processing.partition_rows import PartitionRows
+from triggers.core.state.rows import Changes
+from triggers.core.state.session import Session
+from triggers.table.partition_rows import PartitionRows
 
 EVENTS = 1000
 ROUNDS = 10

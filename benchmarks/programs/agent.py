@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sys
 
-from triggers.processing.app import run_worker
-from triggers.processing.supervisor import run_workers
 from triggers.settings import Settings
+from triggers.worker.app import run_worker
+from triggers.worker.supervisor import run_workers
 
 
 def main(brokers: str, namespace: str, folder: str, processes: str = "1") -> int:

@@ -4,12 +4,12 @@ The eight hops of an event, and where each lives:
 
     1 fire      manager.py, storages/, client/
     2 decode    codec/
-    3 agent     processing/
+    3 agent     agent/
     4 decide    core/
-    5 store     processing/
+    5 store     commit/, table/
     6 deliver   celery/
-    7 run       task.py
-    8 result    celery/
+    7 run       task.py, running/
+    8 result    results/
 """
 
 from __future__ import annotations

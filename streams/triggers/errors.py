@@ -122,3 +122,11 @@ class Undecodable(TriggersError):
         super().__init__(f"{reason}: {detail}" if detail else reason)
         self.reason = reason
         self.detail = detail
+
+
+class LockAcquisitionFailed(TryAgain, RuntimeError):
+    """Another thread or process holds the lock, or the lock has expired."""
+
+
+class NotSupported(CallError, TypeError):
+    """The storage cannot do this: its cache has no locks, or its session changes by events only."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from triggers.storages.lock_errors import LockAcquisitionFailed, NotSupported
+from triggers.errors import LockAcquisitionFailed, NotSupported
 from triggers.storages.lockable import Lockable
 
 __all__ = ["LockAcquisitionFailed", "Lockable", "NotSupported", "acquire_lock", "resolve_cache"]  # noqa: F822  # lazy

@@ -21,15 +21,15 @@ from typing import Any
 import celery
 from celery.exceptions import MaxRetriesExceededError
 
-from triggers.celery.command_headers import CommandName, command_of
+from triggers.celery.command_headers import command_of
 from triggers.celery.installation import installed_manager, installed_settings
-from triggers.celery.outcomes import RetryAsked, StatusSetByTask, class_name, context_of, traceback_of
 from triggers.celery.result_signals import LOG_LEVEL, VERDICT
 from triggers.celery.task_registration import register_in_every_app
 from triggers.core.statuses import Status
-from triggers.embedded_task import run_embedded
 from triggers.exceptions import with_context
-from triggers.task_context import TaskContext
+from triggers.results.outcomes import CommandName, RetryAsked, StatusSetByTask, class_name, context_of, traceback_of
+from triggers.running.context import TaskContext
+from triggers.running.embedded import run_embedded
 
 __all__ = [
     "MaxRetriesExceeded",

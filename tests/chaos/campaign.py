@@ -20,7 +20,7 @@ from tests.chaos.verdict import Verdict
 from tests.chaos.watch import Stall, Watch
 from tests.chaos.world import LOG, World, start_world
 
-from triggers.processing.exits import ExitCode
+from triggers.process.exits import ExitCode
 
 _LOOK_EVERY_S = 0.2
 

@@ -24,8 +24,8 @@ from tests.support.topic_reader import read_topic, stream_topic
 from triggers.client.session_reader import SessionReader
 from triggers.codec import decode_dead_letter
 from triggers.errors import SessionNotFound, TryAgain
-from triggers.processing.partition_rows import StorageFailed
 from triggers.settings import Settings
+from triggers.table.partition_rows import StorageFailed
 from triggers.topology import Topology, partition_of
 
 _READERS = 4

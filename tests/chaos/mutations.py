@@ -57,10 +57,10 @@ _ROWS_FIRST = """for early, found in batch.rows.items():
 _KILLS = ("agent killed", "all agents killed")
 _LATE = ("offset lookups late",)
 _ASSIGN_AT_THE_END: tuple[Change, ...] = (
-    ("processing/member.py", "self._fetched.accept_gained()", "self._fetched.accept_gained(gained)"),
-    ("processing/fetched_partitions.py", "accept_gained(self)", "accept_gained(self, gained: Iterable[int])"),
+    ("commit/member.py", "self._fetched.accept_gained()", "self._fetched.accept_gained(gained)"),
+    ("commit/fetched_partitions.py", "accept_gained(self)", "accept_gained(self, gained: Iterable[int])"),
     (
-        "processing/fetched_partitions.py",
+        "commit/fetched_partitions.py",
         "        self._kafka.incremental_assign([])\n",
         """        self._kafka.incremental_assign([TopicPartition(self._topic, p, -1) for p in gained])
         self._kafka.pause([TopicPartition(self._topic, p) for p in gained])
@@ -68,14 +68,14 @@ _ASSIGN_AT_THE_END: tuple[Change, ...] = (
 """,
     ),
     (
-        "processing/fetched_partitions.py",
+        "commit/fetched_partitions.py",
         "            self._kafka.seek(place)\n",
         """            self._kafka.seek(place)
             self._kafka.resume([place])
 """,
     ),
     (
-        "processing/fetched_partitions.py",
+        "commit/fetched_partitions.py",
         """reason=error.args[0].str())
             return False
 """,
@@ -87,12 +87,12 @@ _ASSIGN_AT_THE_END: tuple[Change, ...] = (
 )
 """How agents sought before the defect of docs/faults.md was found. -1 is the end of the log, which needs a look-up."""
 _NO_GUARD: tuple[Change, ...] = (
-    ("processing/member.py", "            self._guard.check_records(records)\n", ""),
-    ("processing/member.py", "self._standstills.look(", "(lambda *_, **__: None)("),
-    ("processing/member.py", "return self._guard.check_positions(ahead) if ahead else {}", "return ahead"),
+    ("commit/member.py", "            self._guard.check_records(records)\n", ""),
+    ("commit/member.py", "self._standstills.look(", "(lambda *_, **__: None)("),
+    ("commit/member.py", "return self._guard.check_positions(ahead) if ahead else {}", "return ahead"),
 )
 _SKIP_SOME: Change = (
-    "processing/member.py",
+    "commit/member.py",
     "return {p: found for p, found in records.items() if p in self.running}",
     """return {
             p: found[3:] if len(found) > 3 and __import__("random").random() < 0.1 else found
@@ -106,13 +106,13 @@ MUTATIONS = (
     Mutation(
         "offsets committed outside of the transaction",
         (
-            ("processing/pump.py", _TRANSACTION, f"self._member.commit_alone(batch.offsets)\n        {_TRANSACTION}"),
+            ("commit/pump.py", _TRANSACTION, f"self._member.commit_alone(batch.offsets)\n        {_TRANSACTION}"),
             (
-                "processing/member.py",
+                "commit/member.py",
                 "    def group_metadata(self)",
                 _COMMIT_ALONE + "    def group_metadata(self)",
             ),
-            ("processing/transaction.py", "            if batch.offsets:\n", "            if not batch.offsets:\n"),
+            ("commit/transaction.py", "            if batch.offsets:\n", "            if not batch.offsets:\n"),
         ),
         _KILLS,
     ),
@@ -120,7 +120,7 @@ MUTATIONS = (
         "RocksDB written before the commit",
         (
             (
-                "processing/pump.py",
+                "commit/pump.py",
                 _TRANSACTION,
                 _ROWS_FIRST + _TRANSACTION,
             ),
@@ -131,7 +131,7 @@ MUTATIONS = (
         "nothing restored on assignment",
         (
             (
-                "processing/recovery.py",
+                "faust/recovery.py",
                 "restoring = asyncio.to_thread(self.restorer.restore, sorted(epochs), stop)",
                 "restoring = asyncio.to_thread(frozenset, epochs)",
             ),
@@ -141,8 +141,8 @@ MUTATIONS = (
     Mutation(
         "session cache kept across a revoke",
         (
-            ("processing/app.py", "            self._processor.forget(partitions)\n", "            pass\n"),
-            ("processing/pump.py", "self._processor.forget()\n", "self._processor.forget(self._ready)\n"),
+            ("worker/app.py", "            self._processor.forget(partitions)\n", "            pass\n"),
+            ("commit/pump.py", "self._processor.forget()\n", "self._processor.forget(self._ready)\n"),
         ),
         ("agent stopped",),
         events_per_s=8,
@@ -153,7 +153,7 @@ MUTATIONS = (
         "applied on the wrong partition",
         (
             (
-                "processing/routing.py",
+                "agent/routing.py",
                 "return record.partition() != partition_of(key, partitions)",
                 "return False",
             ),

@@ -22,12 +22,12 @@ from tests.chaos.tally import Tally
 from tests.chaos.verdict import Verdict
 from tests.support.fold_oracle import Fold, changelog_rows, commands_by_session, fold
 
-from triggers.core.config import Plans
-from triggers.core.rows import MemoryRows
-from triggers.core.session import Session
+from triggers.agent.routing import FORWARDED
+from triggers.core.state.plans import Plans
+from triggers.core.state.rows import MemoryRows
+from triggers.core.state.session import Session
 from triggers.core.view import view
 from triggers.kafka.records import Header
-from triggers.processing.routing import FORWARDED
 from triggers.topology import Topology, partition_of
 
 

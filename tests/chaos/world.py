@@ -20,11 +20,11 @@ from tests.chaos.producers import Bursty, Giant, Light, Service, Steady
 from tests.chaos.questionnaire import NO_LIMITS, REISSUED
 from tests.support.redis_server import RedisServer
 
-from triggers.client.topics import create_topics
+from triggers.dev.child_process import Relay
 from triggers.dev.ports import free_ports
-from triggers.dev.relay import Relay
 from triggers.dev.stack import Service as Process
 from triggers.dev.stack import Stack, celery_service, environment, worker_service
+from triggers.kafka.topics import create_topics
 from triggers.settings import Settings
 
 ROOT = Path(__file__).parents[2]

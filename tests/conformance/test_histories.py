@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.support.histories import CURATED, DATA, DIFFERENCES, RANDOM, assert_reproduced, count_expected
 
-from triggers.analysis.histories import verify_files
+from triggers.analysis.verify.histories import verify_files
 
 
 @pytest.mark.parametrize(("file", "histories"), [(CURATED, 231), (RANDOM, 2_000)])

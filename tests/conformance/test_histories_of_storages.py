@@ -10,7 +10,7 @@ from tests.support.histories import CURATED, DATA, DIFFERENCES, RANDOM, assert_r
 from tests.support.storage_driver import StorageDriver
 
 from triggers import CacheStorageBackend, MemoryStorageBackend
-from triggers.analysis.histories import verify_files
+from triggers.analysis.verify.histories import verify_files
 from triggers.storages.base import BaseStorageBackend
 
 MAKERS: dict[str, Callable[[str], BaseStorageBackend]] = {

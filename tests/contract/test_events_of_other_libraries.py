@@ -23,7 +23,7 @@ from triggers.codec import (
     encode_dead_letter,
     encode_event,
 )
-from triggers.codec.schema_files import schema_versions
+from triggers.codec.avro_records import schema_versions
 from triggers.core.commands import RunTask
 from triggers.core.events import ConfigurationUpdated, Event, TaskFinished, TaskRetried, TriggerFired
 

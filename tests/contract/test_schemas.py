@@ -15,8 +15,7 @@ from fastavro.schema import to_parsing_canonical_form
 from msgspec import structs
 
 from triggers.codec import DeadLetter, DecisionRecord
-from triggers.codec.avro_records import fingerprint
-from triggers.codec.schema_files import schema_folder, schema_versions
+from triggers.codec.avro_records import fingerprint, schema_folder, schema_versions
 from triggers.core.commands import RunTask
 from triggers.core.events import Event, SessionEvent
 

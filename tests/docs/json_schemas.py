@@ -8,11 +8,11 @@ from typing import Final
 import msgspec
 
 from triggers.analysis.backtest.report import Report
-from triggers.analysis.capsules import Capsule
 from triggers.analysis.check.rules import Checked
-from triggers.analysis.explanation import Explanation
+from triggers.analysis.explain.explanation import Explanation
 from triggers.analysis.graph.causes import SessionCauses
-from triggers.analysis.statistics import Statistics
+from triggers.analysis.stats.statistics import Statistics
+from triggers.analysis.verify.capsules import Capsule
 from triggers.core.view import SessionView
 
 FOLDER = Path(__file__).resolve().parents[2] / "schemas"

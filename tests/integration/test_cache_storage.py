@@ -18,7 +18,7 @@ from tests.support.storage_driver import StorageDriver
 from tests.support.topic_reader import wait_until
 
 from triggers import CacheStorageBackend, TriggerManager
-from triggers.analysis.histories import verify_files
+from triggers.analysis.verify.histories import verify_files
 from triggers.locking import LockAcquisitionFailed
 from triggers.types import TaskInstance
 

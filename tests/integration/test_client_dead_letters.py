@@ -6,10 +6,10 @@ import pytest
 from confluent_kafka import Producer
 
 from triggers.client.dead_letters import REDRIVES, DeadLetters, redrives
-from triggers.client.topic_range import read_range
-from triggers.client.topics import create_topics
 from triggers.codec import DeadLetter, encode_dead_letter
 from triggers.errors import NotFound
+from triggers.kafka.range_reads import read_range
+from triggers.kafka.topics import create_topics
 from triggers.settings import Settings
 from triggers.topology import Topology, partition_of
 

@@ -11,8 +11,8 @@ from confluent_kafka import Consumer
 from msgspec import structs
 
 from triggers.client.owners import Owners
-from triggers.client.topics import create_topics
 from triggers.errors import BrokerUnavailable, OwnerUnavailable
+from triggers.kafka.topics import create_topics
 from triggers.settings import Settings
 from triggers.topology import Topology, partition_of
 

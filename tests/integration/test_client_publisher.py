@@ -13,11 +13,11 @@ from confluent_kafka import Message
 from msgspec import structs
 
 from triggers.client import Coordinates, KafkaPublisher
-from triggers.client.topic_range import read_range
-from triggers.client.topics import create_topics
 from triggers.codec import EventDecoder, decode_key
 from triggers.core.events import ConfigurationUpdated, TriggerFired
 from triggers.errors import BrokerUnavailable, TooLarge
+from triggers.kafka.range_reads import read_range
+from triggers.kafka.topics import create_topics
 from triggers.settings import Settings
 from triggers.topology import Topology, partition_of
 

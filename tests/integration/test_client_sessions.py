@@ -11,9 +11,9 @@ from tests.support.worker_process import WorkerProcess
 
 from triggers.client import KafkaPublisher, SessionReader
 from triggers.client.dead_letters import DeadLetters
-from triggers.client.topics import create_topics
 from triggers.core.events import TaskFailed, TriggerFired
 from triggers.errors import InstanceNotFound, OwnerUnavailable, SessionNotFound, WrongStatus
+from triggers.kafka.topics import create_topics
 from triggers.manager import TriggerManager
 from triggers.settings import Settings
 from triggers.storages.stream import StreamStorage

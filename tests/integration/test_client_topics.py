@@ -16,9 +16,9 @@ from msgspec import structs
 from tests.support.topic_reader import wait_until
 
 from triggers.client.consumer_lag import PartitionLag, consumer_lag
-from triggers.client.stored_letters import stored_letters
-from triggers.client.topics import DAY_MS, check_topics, create_topics
+from triggers.client.dead_letters import stored_letters
 from triggers.errors import BrokerUnavailable
+from triggers.kafka.topics import DAY_MS, check_topics, create_topics
 from triggers.settings import Settings
 from triggers.topology import Topology
 

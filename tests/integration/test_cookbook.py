@@ -17,7 +17,7 @@ from tests.support.program import Program, environment
 from tests.support.topic_reader import wait_until
 from tests.support.worker_process import WorkerProcess
 
-from triggers.client.topics import create_topics
+from triggers.kafka.topics import create_topics
 from triggers.settings import Settings
 
 ROOT = Path(__file__).parents[2]

@@ -16,23 +16,23 @@ from tests.support.topic_reader import wait_until
 from tests.support.topic_setup import create_topics
 
 from triggers.celery.command_source import CommandSource
-from triggers.client.decision_consumer import DecisionConsumer
-from triggers.client.topic_places import read_places
-from triggers.client.topic_range import read_range, witness_options
-from triggers.client.topics import create_topics as create_topics_with_decisions
 from triggers.codec import DecisionRecord, encode_decision
 from triggers.dev.broker import SHORT_LIVED, LocalKafka
 from triggers.errors import BrokerUnavailable, SettingsError
+from triggers.hooks.decision_consumer import DecisionConsumer
 from triggers.kafka.continuity import Gap
+from triggers.kafka.offset_reads import read_places
+from triggers.kafka.range_reads import read_range, witness_options
+from triggers.kafka.topics import create_topics as create_topics_with_decisions
 from triggers.kafka.witness import Verdict, Witness
-from triggers.processing.exits import ExitCode, Stop
-from triggers.processing.kafka_options import probe_options, restore_options, second_restore_options
-from triggers.processing.metrics import Metrics
-from triggers.processing.partition_rows import PartitionRows, open_rows
-from triggers.processing.predecessors import Predecessors
-from triggers.processing.restore import Restorer
-from triggers.processing.second_restore import SecondReader
+from triggers.kafka.worker_options import probe_options, restore_options, second_restore_options
+from triggers.process.exits import ExitCode, Stop
 from triggers.settings import Settings
+from triggers.table.orphaned_transactions import Predecessors
+from triggers.table.partition_rows import PartitionRows, open_rows
+from triggers.table.restore import Restorer
+from triggers.table.second_restore import SecondReader
+from triggers.telemetry.metrics import Metrics
 from triggers.topology import Topology
 
 pytestmark = pytest.mark.broker

@@ -13,7 +13,7 @@ from tests.support.stream_driver import OutputFeed, StreamDriver
 from tests.support.topic_setup import create_topics
 from tests.support.worker_process import WorkerProcess
 
-from triggers.analysis.histories import verify_history
+from triggers.analysis.verify.histories import verify_history
 from triggers.client import KafkaPublisher, SessionReader
 from triggers.settings import Settings
 

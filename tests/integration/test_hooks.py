@@ -17,9 +17,9 @@ from tests.support.topic_reader import read_topic, wait_until
 from tests.support.worker_process import WorkerProcess
 
 from triggers.client.dead_letters import DeadLetters
-from triggers.client.decision_consumer import HOOK_FAILED
-from triggers.client.topics import create_topics
 from triggers.codec import decode_decision
+from triggers.hooks.decision_consumer import HOOK_FAILED
+from triggers.kafka.topics import create_topics
 from triggers.settings import Settings
 from triggers.topology import Topology, partition_of
 

@@ -20,9 +20,9 @@ from tests.support.settled import wait_until_processed
 from tests.support.worker_process import WorkerProcess
 
 from triggers.cli import main
-from triggers.client.stored_letters import StoredLetter, stored_letters
-from triggers.client.topics import create_topics
+from triggers.client.dead_letters import StoredLetter, stored_letters
 from triggers.codec import DeadLetter
+from triggers.kafka.topics import create_topics
 from triggers.settings import Settings
 from triggers.topology import Topology, partition_of
 

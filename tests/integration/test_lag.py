@@ -15,10 +15,10 @@ from tests.support.topic_setup import create_topics
 from tests.support.worker_process import WorkerProcess
 
 from triggers.celery.ledger import finished_beyond
-from triggers.client.connection import admin_client
 from triggers.client.consumer_lag import PartitionLag, consumer_lag
 from triggers.codec import decode_command
 from triggers.core.commands import RunTask
+from triggers.kafka.connection import admin_client
 from triggers.settings import Settings
 from triggers.topology import Topology
 

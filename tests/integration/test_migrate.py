@@ -24,8 +24,8 @@ from triggers.client import Coordinates, KafkaPublisher
 from triggers.client.session_reader import SessionReader
 from triggers.codec import decode_command
 from triggers.core.events import Event, TriggerFired
-from triggers.migration import Migration, Result
 from triggers.settings import Settings
+from triggers.storages.migration import Migration, Result
 from triggers.topology import Topology
 
 pytestmark = pytest.mark.broker

@@ -10,10 +10,10 @@ import pytest
 from confluent_kafka import Consumer, Producer
 from tests.support.topic_reader import wait_until
 
-from triggers.client.decision_consumer import DecisionConsumer
-from triggers.client.topics import create_topics
 from triggers.codec import DecisionRecord, encode_decision
 from triggers.errors import TryAgain
+from triggers.hooks.decision_consumer import DecisionConsumer
+from triggers.kafka.topics import create_topics
 from triggers.settings import Settings
 from triggers.topology import Topology
 

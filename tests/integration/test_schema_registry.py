@@ -21,7 +21,7 @@ from tests.unit.client.http_server import Site, serving
 
 from triggers.client.session_events import SessionEvents
 from triggers.codec import DeadLetter, decode_dead_letter
-from triggers.codec.schema_files import schema_versions
+from triggers.codec.avro_records import schema_versions
 from triggers.settings import Settings
 from triggers.topology import Topology
 

@@ -13,11 +13,11 @@ from confluent_kafka.admin import AdminClient
 from tests.support.skipping_clients import SkippingConsumer, make_skipping_class
 from tests.support.topic_reader import wait_until
 
-from triggers.client import decision_consumer
-from triggers.client.decision_consumer import DecisionConsumer
-from triggers.client.topics import create_topics
 from triggers.codec import DecisionRecord, encode_decision
 from triggers.errors import RecordsRemoved, RecordsSkipped, TryAgain
+from triggers.hooks import decision_consumer
+from triggers.hooks.decision_consumer import DecisionConsumer
+from triggers.kafka.topics import create_topics
 from triggers.settings import Settings
 from triggers.topology import Topology
 

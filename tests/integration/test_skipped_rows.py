@@ -12,14 +12,14 @@ from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, C
 from tests.support.skipping_clients import SkippingConsumer, make_skipping_class
 from tests.support.topic_setup import create_topics
 
-from triggers.processing import restore, second_restore
-from triggers.processing.exits import ExitCode, Stop
-from triggers.processing.kafka_options import Options, probe_options, restore_options, second_restore_options
-from triggers.processing.metrics import Metrics
-from triggers.processing.partition_rows import PartitionRows, StorageFailed, open_rows
-from triggers.processing.predecessors import Predecessors
-from triggers.processing.restore import Restorer
+from triggers.kafka.worker_options import Options, probe_options, restore_options, second_restore_options
+from triggers.process.exits import ExitCode, Stop
 from triggers.settings import Settings
+from triggers.table import restore, second_restore
+from triggers.table.orphaned_transactions import Predecessors
+from triggers.table.partition_rows import PartitionRows, StorageFailed, open_rows
+from triggers.table.restore import Restorer
+from triggers.telemetry.metrics import Metrics
 from triggers.topology import Topology
 
 pytestmark = pytest.mark.broker

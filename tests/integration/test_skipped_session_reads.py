@@ -12,15 +12,14 @@ from tests.support.commands import issue_in_transactions, make_command
 from tests.support.skipping_clients import make_skipping_class
 from tests.support.topic_setup import create_topics
 
-from triggers.client import topic_places, topic_range
 from triggers.client.consumer_lag import consumer_lag
-from triggers.client.dead_letters import DeadLetters
+from triggers.client.dead_letters import DeadLetters, stored_letters
 from triggers.client.session_events import SessionEvents
-from triggers.client.stored_letters import stored_letters
-from triggers.client.topic_places import read_places
-from triggers.client.topic_range import read_range
 from triggers.codec import DeadLetter, encode_dead_letter
 from triggers.errors import EventsExpired, NotFound, RecordsRemoved, RecordsSkipped
+from triggers.kafka import offset_reads, range_reads
+from triggers.kafka.offset_reads import read_places
+from triggers.kafka.range_reads import read_range
 from triggers.settings import Settings
 from triggers.topology import Topology
 
@@ -66,7 +65,7 @@ def test_a_range_is_read_completely(
     settings: Settings, names: Topology, monkeypatch: pytest.MonkeyPatch, first: int, length: int
 ) -> None:
     offsets, faulty = issued(settings), make_skipping_class(first, length)
-    monkeypatch.setattr(topic_range, "Consumer", faulty)
+    monkeypatch.setattr(range_reads, "Consumer", faulty)
 
     assert offsets_of(list(read_range(settings, names.commands, {0: 0}))) == offsets
     assert faulty.left_out == min(length, COMMANDS - first)
@@ -92,7 +91,7 @@ def test_every_reader_of_a_range_reads_it_completely(
     produce(alone, names.dead_letters, [encode_dead_letter(letter)] * COMMANDS)
     produce(alone, names.events, [b'{"trigger": "page"}'] * COMMANDS)
     faulty = make_skipping_class(20, 30)
-    monkeypatch.setattr(topic_range, "Consumer", faulty)
+    monkeypatch.setattr(range_reads, "Consumer", faulty)
 
     assert read(alone) in ([*range(COMMANDS)], [COMMANDS])
     assert faulty.left_out > 0
@@ -103,7 +102,7 @@ def test_all_single_records_are_read(
     settings: Settings, names: Topology, monkeypatch: pytest.MonkeyPatch, first: int, length: int
 ) -> None:
     offsets, faulty = issued(settings)[::3], make_skipping_class(first, length)
-    monkeypatch.setattr(topic_places, "Consumer", faulty)
+    monkeypatch.setattr(offset_reads, "Consumer", faulty)
 
     assert offsets_of(list(read_places(settings, names.commands, {0: offsets}))) == offsets
     assert faulty.left_out >= 1
@@ -113,8 +112,8 @@ def test_a_client_that_leaves_out_records_every_time_causes_an_error_rather_than
     settings: Settings, names: Topology, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     offsets = issued(settings)
-    monkeypatch.setattr(topic_range, "Consumer", make_skipping_class(12, 2, always=True))
-    monkeypatch.setattr(topic_places, "Consumer", make_skipping_class(12, 2, always=True))
+    monkeypatch.setattr(range_reads, "Consumer", make_skipping_class(12, 2, always=True))
+    monkeypatch.setattr(offset_reads, "Consumer", make_skipping_class(12, 2, always=True))
 
     with pytest.raises(RecordsSkipped, match=f"{names.commands}/0 from offset {offsets[12]} on"):
         list(read_range(settings, names.commands, {0: 0}))
@@ -125,7 +124,7 @@ def test_a_client_that_leaves_out_records_every_time_causes_an_error_rather_than
 def test_a_topic_that_shrinks_while_it_is_read_causes_an_error_that_says_so(
     settings: Settings, names: Topology, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(topic_range, "_FETCHED_AHEAD_KB", 100)
+    monkeypatch.setattr(range_reads, "_FETCHED_AHEAD_KB", 100)
     produce(settings, names.events, [b"x" * 3000] * 3000)
     reading = read_range(settings, names.events, {0: 0})
     next(reading)

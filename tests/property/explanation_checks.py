@@ -9,7 +9,7 @@ from tests.property.naive_model import Instance, Task
 from tests.property.stories import Step, Story, fired_by, own
 from tests.support.memory_session import MemorySession
 
-from triggers.analysis.explanation import Does, Effect, EventProof, Explanation, InstanceProof, Reason, Verdict
+from triggers.analysis.explain.explanation import Does, Effect, EventProof, Explanation, InstanceProof, Reason, Verdict
 from triggers.core.events import (
     Event,
     ReplayRequested,

@@ -19,7 +19,6 @@ from triggers.analysis.backtest.difference import Change, compare
 from triggers.analysis.backtest.recorded import Recorded
 from triggers.analysis.backtest.rerun import Rerun
 from triggers.analysis.check.rules import check_rules
-from triggers.core.config import Plans
 from triggers.core.events import (
     ConfigurationUpdated,
     Event,
@@ -30,6 +29,7 @@ from triggers.core.events import (
     TaskStarted,
     TriggerFired,
 )
+from triggers.core.state.plans import Plans
 
 SEEDS = st.integers(0, 2**32)
 ENDING = rules().filter(

@@ -14,8 +14,8 @@ from tests.property.explanation_checks import check_explanation
 from tests.property.scripts import TRIGGERS
 from tests.property.stories import story_of
 
-from triggers.analysis.explain import explain
-from triggers.analysis.explanation import EventProof, Explanation, InstanceProof, Reason, TaskProof, Verdict
+from triggers.analysis.explain.explanation import EventProof, Explanation, InstanceProof, Reason, TaskProof, Verdict
+from triggers.analysis.explain.proofs import explain
 from triggers.core.events import TriggerFired
 
 NOT_TASKS = [trigger for trigger in TRIGGERS if not trigger.startswith("t_")]

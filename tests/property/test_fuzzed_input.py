@@ -14,13 +14,14 @@ from hypothesis import strategies as st
 from tests.support.console_log import log_events
 from tests.support.hostile_values import CODEC, JSON
 
-from triggers.analysis.capsules import BadCapsule, Replayed, capture, decode_capsule, replay_capsule
+from triggers.analysis.verify.capsules import BadCapsule, Replayed, capture, decode_capsule, replay_capsule
 from triggers.codec import EventDecoder, Reason, decode_command, decode_dead_letter, encode_event
-from triggers.core.config import Plans, compile_plan, validate_configuration
+from triggers.core.config import compile_plan, validate_configuration
 from triggers.core.engine import apply
 from triggers.core.events import ConfigurationUpdated, Event, TaskRetried, TriggerFired
-from triggers.core.rows import MemoryRows
-from triggers.core.session import Session
+from triggers.core.state.plans import Plans
+from triggers.core.state.rows import MemoryRows
+from triggers.core.state.session import Session
 from triggers.errors import CallError, InvalidConfiguration, NotFound, Undecodable
 
 BOUNDED = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])

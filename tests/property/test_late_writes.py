@@ -7,14 +7,13 @@ from collections.abc import Iterable, Iterator
 import pytest
 from tests.property.test_replayed_logs import UID, fold, random_log
 
+from triggers.agent.overlay import Overlays
 from triggers.core.commands import Command
-from triggers.core.config import Plans
 from triggers.core.engine import apply
 from triggers.core.events import Event
-from triggers.core.rows import MemoryRows
-from triggers.core.session import Session
-from triggers.processing.batch import Changes
-from triggers.processing.overlay import Overlays
+from triggers.core.state.plans import Plans
+from triggers.core.state.rows import Changes, MemoryRows
+from triggers.core.state.session import Session
 
 
 def fold_with_late_writes(log: Iterable[Event], rows: MemoryRows, batch: int) -> Iterator[Command]:

@@ -16,11 +16,11 @@ from msgspec.structs import replace
 from tests.property.scripts import Script
 
 from triggers.core.commands import Command, Outcome
-from triggers.core.config import Plans
 from triggers.core.engine import apply
 from triggers.core.events import Event
-from triggers.core.rows import MemoryRows
-from triggers.core.session import Session
+from triggers.core.state.plans import Plans
+from triggers.core.state.rows import MemoryRows
+from triggers.core.state.session import Session
 from triggers.core.view import SessionView, view
 
 SEEDS = range(40)

@@ -9,15 +9,15 @@ from typing import cast
 from confluent_kafka import Consumer, TopicPartition
 from tests.support.topic_reader import wait_until
 
+from triggers.commit.fetched_partitions import FetchedPartitions
+from triggers.commit.guard import Guard, RecordsSkipped
+from triggers.commit.member import Member
+from triggers.commit.ownership import Ownership
+from triggers.commit.standstill_watch import StandstillWatch
 from triggers.kafka.witness import Witness
-from triggers.processing.fetched_partitions import FetchedPartitions
-from triggers.processing.guard import Guard, RecordsSkipped
-from triggers.processing.kafka_options import Options, member_options, witness_options
-from triggers.processing.member import Member
-from triggers.processing.metrics import Metrics
-from triggers.processing.ownership import Ownership
-from triggers.processing.standstill_watch import StandstillWatch
+from triggers.kafka.worker_options import Options, member_options, witness_options
 from triggers.settings import Settings
+from triggers.telemetry.metrics import Metrics
 from triggers.topology import Topology
 
 

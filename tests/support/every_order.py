@@ -15,7 +15,7 @@ from triggers.analysis.check.orders import Budget, TaskOrders, explore_orders
 from triggers.analysis.check.worlds import Fired, Results
 from triggers.core.config import compile_plan
 from triggers.core.events import Event, TaskFinished
-from triggers.core.rows import MemoryRows
+from triggers.core.state.rows import MemoryRows
 
 MOST_STEPS = 2_000
 Runs = tuple[str, ...]

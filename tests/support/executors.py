@@ -6,7 +6,7 @@ from confluent_kafka import Consumer, TopicPartition
 from tests.support.offsets import fetch_committed, fetch_end
 
 from triggers.celery.ledger import finished_beyond
-from triggers.client.topic_range import read_range
+from triggers.kafka.range_reads import read_range
 from triggers.settings import Settings
 from triggers.topology import Topology
 

@@ -12,10 +12,10 @@ from tests.support.topic_reader import read_topic
 
 from triggers.codec import EventDecoder, decode_key, encode_command
 from triggers.core.commands import RunTask
-from triggers.core.config import Plans
 from triggers.core.engine import apply
-from triggers.core.rows import MemoryRows
-from triggers.core.session import Session
+from triggers.core.state.plans import Plans
+from triggers.core.state.rows import MemoryRows
+from triggers.core.state.session import Session
 from triggers.errors import CallError, NotFound, Undecodable
 from triggers.kafka.records import Record, headers_of
 from triggers.settings import Settings

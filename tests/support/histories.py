@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
-from triggers.analysis.histories import HistoryResult
+from triggers.analysis.verify.histories import HistoryResult
 
 DATA = Path(__file__).parents[1] / "conformance" / "data"
 CURATED, RANDOM, DIFFERENCES = "curated.jsonl", "random_public.jsonl.gz", "deliberate_differences.jsonl"

@@ -8,7 +8,7 @@ import sys
 import threading
 from pathlib import Path
 
-from triggers.hooks import HookRunner
+from triggers.hooks.runner import HookRunner
 from triggers.manager import TriggerManager
 from triggers.settings import Settings
 from triggers.storages.stream import StreamStorage

@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from msgspec.structs import replace
 
 from triggers.core.commands import Decision, RunTask
-from triggers.core.config import Plans
 from triggers.core.engine import apply
 from triggers.core.events import ConfigurationUpdated, Event, TriggerFired
-from triggers.core.header import Header, decode_header
-from triggers.core.rows import MemoryRows, header_key
-from triggers.core.session import Session
+from triggers.core.state.header import Header, decode_header
+from triggers.core.state.plans import Plans
+from triggers.core.state.rows import MemoryRows, header_key
+from triggers.core.state.session import Session
 from triggers.core.view import SessionView, view
 
 Json = Mapping[str, object]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from triggers.core.commands import Decision
-from triggers.core.config import Plans
 from triggers.core.events import Event
-from triggers.core.rows import MemoryRows
-from triggers.core.session import Session
+from triggers.core.state.plans import Plans
+from triggers.core.state.rows import MemoryRows
+from triggers.core.state.session import Session
 from triggers.core.view import SessionView, view
 from triggers.errors import SessionNotFound
 from triggers.storages.base import BaseStorageBackend

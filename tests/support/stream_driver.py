@@ -15,10 +15,10 @@ from triggers import errors
 from triggers.client import Coordinates, KafkaPublisher, SessionReader
 from triggers.codec import decode_command, decode_dead_letter
 from triggers.core.commands import Decision, Outcome, RunTask
-from triggers.core.config import Plans
 from triggers.core.events import Event
-from triggers.core.rows import MemoryRows
-from triggers.core.session import Session
+from triggers.core.state.plans import Plans
+from triggers.core.state.rows import MemoryRows
+from triggers.core.state.session import Session
 from triggers.core.view import SessionView, view
 from triggers.errors import SessionNotFound, TriggersError
 from triggers.settings import Settings

@@ -25,7 +25,7 @@ from triggers.settings import Settings
 
 _WARM = multiprocessing.get_context("forkserver")
 """Forks workers from a process that has only imported everything, which saves a second of CPU time each."""
-_WARM.set_forkserver_preload(["tests.support.worker_process", "triggers.processing.app"])
+_WARM.set_forkserver_preload(["tests.support.worker_process", "triggers.worker.app"])
 
 
 class WorkerEnded(AssertionError):
@@ -178,7 +178,7 @@ class WorkerProcess:
 
 
 def _live(settings: Settings, log: str, plant: Callable[[], None] | None) -> None:
-    from triggers.processing.app import run_worker  # noqa: PLC0415  # imported in the worker's process only
+    from triggers.worker.app import run_worker  # noqa: PLC0415  # imported in the worker's process only
 
     with Path(log).open("a") as file:
         os.dup2(file.fileno(), sys.stdout.fileno())

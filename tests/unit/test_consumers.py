@@ -8,24 +8,23 @@ from pathlib import Path
 import pytest
 
 from triggers.celery import command_source
-from triggers.client import decision_consumer, topic_places, topic_range
-from triggers.kafka import witness
-from triggers.processing import kafka_options
+from triggers.hooks import decision_consumer
+from triggers.kafka import offset_reads, range_reads, witness, worker_options
 from triggers.settings import Settings
 
 PACKAGE = Path(__file__).parents[2] / "streams" / "triggers"
 SETTINGS = Settings(brokers="broker:9092", namespace="ns")
 READ_RECORDS = {
     "celery/command_source.py",
-    "client/decision_consumer.py",
-    "client/topic_places.py",
-    "client/topic_range.py",
+    "hooks/decision_consumer.py",
+    "kafka/offset_reads.py",
+    "kafka/range_reads.py",
     "kafka/witness.py",
-    "processing/member.py",
-    "processing/restore.py",
-    "processing/second_restore.py",
+    "commit/member.py",
+    "table/restore.py",
+    "table/second_restore.py",
 }
-READ_OFFSETS_ONLY = {"client/consumer_lag.py", "processing/predecessors.py"}
+READ_OFFSETS_ONLY = {"client/consumer_lag.py", "table/orphaned_transactions.py"}
 
 
 def sources() -> dict[str, str]:
@@ -41,11 +40,11 @@ def test_every_consumer_of_the_package_is_known() -> None:
 OPTIONS = {
     "commands": command_source._options(SETTINGS),
     "decisions": decision_consumer._options(SETTINGS, "hooks"),
-    "events": kafka_options.member_options(SETTINGS, "w0"),
-    "places": topic_places._options(SETTINGS),
-    "ranges": topic_range.reader_options(SETTINGS),
-    "rows": kafka_options.restore_options(SETTINGS),
-    "rows once more": kafka_options.second_restore_options(SETTINGS),
+    "events": worker_options.member_options(SETTINGS, "w0"),
+    "places": offset_reads._options(SETTINGS),
+    "ranges": range_reads.reader_options(SETTINGS),
+    "rows": worker_options.restore_options(SETTINGS),
+    "rows once more": worker_options.second_restore_options(SETTINGS),
     "gaps": dict(witness._OPTIONS),
 }
 

@@ -10,14 +10,7 @@ import pytest
 
 from triggers.core.commands import RunTask
 from triggers.core.events import ConfigurationUpdated, ReplayRequested, TaskFailed, TaskFinished, TriggerFired
-from triggers.errors import (
-    CallError,
-    InstanceNotFound,
-    InvalidConfiguration,
-    SessionNotFound,
-    TooLarge,
-    WrongStatus,
-)
+from triggers.errors import CallError, InstanceNotFound, InvalidConfiguration, SessionNotFound, TooLarge, WrongStatus
 from triggers.manager import TriggerManager
 from triggers.storages.memory import MemoryStorage
 

@@ -6,11 +6,11 @@ from collections import defaultdict
 from typing import Protocol
 
 from triggers.core.commands import Decision
-from triggers.core.config import Plans
 from triggers.core.engine import apply
 from triggers.core.events import Event
-from triggers.core.rows import MemoryRows
-from triggers.core.session import Session
+from triggers.core.state.plans import Plans
+from triggers.core.state.rows import MemoryRows
+from triggers.core.state.session import Session
 from triggers.core.view import SessionView, view
 
 

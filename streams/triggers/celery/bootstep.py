@@ -12,7 +12,7 @@ from celery.worker import state
 
 from triggers.celery.brokers import check_worker_broker
 from triggers.celery.command_request import CommandRequest, request_for
-from triggers.celery.in_hand import CommandInHand
+from triggers.celery.command_source import CommandInHand
 from triggers.celery.reader import Reader
 from triggers.celery.result_publisher import ResultPublisher
 from triggers.celery.screening import Screening

@@ -4,24 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Final, Protocol
 
 from triggers.core.commands import RunTask
+from triggers.results.outcomes import CommandName
 
 HEADER: Final = "triggers"
 """Name of the message header; Celery passes it on when a task retries itself through the application's own broker."""
 
+
 _TASK_ID = re.compile(r"(?P<session>.+)/(?P<instance>[^/]+#[0-9]+)/(?P<attempt>[0-9]+)", re.DOTALL)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CommandName:
-    """Whose result it is: session, instance (`<task>#<n>`) and attempt."""
-
-    session: str
-    instance: str
-    attempt: int
 
 
 class Request(Protocol):

@@ -20,10 +20,10 @@ from celery.worker.request import Request
 
 from triggers.celery.celery_private import exception_of
 from triggers.celery.command_headers import headers_of, name_of
-from triggers.celery.in_hand import CommandInHand
-from triggers.celery.outcomes import failed
+from triggers.celery.command_source import CommandInHand
 from triggers.celery.result_publisher import ResultPublisher
 from triggers.core.commands import RunTask
+from triggers.results.outcomes import failed
 
 _REPR_CHARACTERS: Final = 1024
 _ESCAPED: Final = 2

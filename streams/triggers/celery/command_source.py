@@ -15,15 +15,19 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from triggers.celery.gap_proofs import GapProofs
 from triggers.celery.ledger import Checkpoint, Ledger
-from triggers.client.connection import Options, connection_options
+from triggers.core.commands import RunTask
+from triggers.kafka.connection import Options, connection_options
 from triggers.kafka.error_codes import NO_SUCH_OFFSET, PARTITION_EOF, is_passing
-from triggers.kafka.places import describe_lost_place, places_of_group, read_again_from
 from triggers.kafka.reading_options import RELIABLE
+from triggers.kafka.start_offsets import describe_lost_place, places_of_group, read_again_from
 from triggers.settings import Settings
 from triggers.topology import Topology
 
 _MOST_AT_ONCE: Final = 500
+
+
 _FETCHED_KB: Final = 32_768
+
 
 log = logging.getLogger(__name__)
 
@@ -257,3 +261,11 @@ def _on_error(error: KafkaError) -> None:
     if error.fatal():
         raise KafkaException(error)
     log.warning("Kafka: %s", error.str())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CommandInHand:
+    """A command to run, and the record it came in."""
+
+    delivery: Delivery
+    command: RunTask

@@ -23,12 +23,11 @@ from triggers.celery import no_broker
 from triggers.celery.brokers import check_durable_broker
 from triggers.celery.celery_private import check_celery
 from triggers.celery.command_headers import headers_of, name_of
-from triggers.celery.command_source import CommandSource
-from triggers.celery.in_hand import CommandInHand
-from triggers.celery.outcomes import failed
+from triggers.celery.command_source import CommandInHand, CommandSource
 from triggers.celery.result_publisher import ResultPublisher
 from triggers.celery.screening import Screening
 from triggers.core.commands import RunTask
+from triggers.results.outcomes import failed
 from triggers.settings import Settings
 
 _POLL_S: Final = 0.1

@@ -10,7 +10,7 @@ from triggers.celery.bootstep import CommandStep
 from triggers.celery.celery_private import check_celery
 from triggers.celery.result_publisher import ResultPublisher
 from triggers.celery.result_signals import ResultSignals
-from triggers.celery.spawned_children import share_tasks_with_children
+from triggers.celery.task_registration import share_tasks_with_children
 from triggers.errors import CallError
 from triggers.settings import Settings
 

@@ -9,8 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-from triggers.celery.command_source import CommandSource, Delivery
-from triggers.celery.in_hand import CommandInHand
+from triggers.celery.command_source import CommandInHand, CommandSource, Delivery
 from triggers.celery.screening import Screening
 from triggers.celery.suspects import Suspects
 from triggers.settings import Settings

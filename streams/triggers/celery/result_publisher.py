@@ -9,12 +9,11 @@ from typing import Final
 import msgspec
 from celery.exceptions import SoftTimeLimitExceeded
 
-from triggers.celery.command_headers import CommandName
-from triggers.celery.outcomes import failed
-from triggers.client.kafka_sender import KafkaSender
 from triggers.codec import DeadLetter, encode_dead_letter, encode_event, encode_key
 from triggers.core.events import Event
 from triggers.errors import TooLarge, TryAgain
+from triggers.kafka.sender import KafkaSender
+from triggers.results.outcomes import CommandName, failed
 from triggers.settings import Settings
 from triggers.topology import Topology
 

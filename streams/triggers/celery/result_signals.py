@@ -20,10 +20,10 @@ from celery.exceptions import (
 )
 from celery.utils.serialization import UnpickleableExceptionWrapper
 
-from triggers.celery.command_headers import CommandName, Request, command_of
-from triggers.celery.outcomes import decided, failed, finished, started
+from triggers.celery.command_headers import Request, command_of
 from triggers.celery.result_publisher import ResultPublisher
 from triggers.core.events import Event
+from triggers.results.outcomes import CommandName, decided, failed, finished, started
 
 VERDICT: Final = "triggers_verdict"
 """Where a `TriggerTask` leaves its `Verdict` on the request."""

@@ -11,7 +11,6 @@ from celery.exceptions import NotRegistered
 
 from triggers.celery.command_headers import name_of
 from triggers.celery.command_source import Delivery
-from triggers.celery.outcomes import failed
 from triggers.celery.result_publisher import ResultPublisher
 from triggers.codec import DeadLetter, decode_command, encode_key
 from triggers.codec.json_payloads import check_payload
@@ -19,6 +18,7 @@ from triggers.core.commands import RunTask
 from triggers.errors import CallError, NotFound, Undecodable
 from triggers.kafka.letters import letter_of
 from triggers.kafka.records import Record
+from triggers.results.outcomes import failed
 
 RUNNER: Final = "celery"
 """The task runner that executes here; also the default one."""

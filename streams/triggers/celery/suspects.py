@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from triggers.celery.command_source import Delivery
-from triggers.celery.in_hand import CommandInHand
+from triggers.celery.command_source import CommandInHand, Delivery
 
 
 class Suspects:

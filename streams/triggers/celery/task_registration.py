@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from celery import _state
+from celery import _state, current_app, signals
+from celery.app.trace import build_tracer
 
 
 def register_in_every_app(task_class: Any) -> None:
@@ -23,3 +24,18 @@ def register_in_every_app(task_class: Any) -> None:
     for app in _state._get_active_apps():  # noqa: SLF001  # Celery's own way to reach apps that are ready
         if app.finalized:
             register(app)
+
+
+def share_tasks_with_children(app: Any) -> None:
+    """Let a spawned child's copy of the app know the tasks of the original. Twice is once."""
+
+    def adopt(sender: Any = None, **_: object) -> None:
+        copy = current_app._get_current_object()  # noqa: SLF001  # Celery's own way out of its proxy
+        if copy is app or copy.main != app.main:
+            return
+        for name, task in app.tasks.items():
+            if name not in copy.tasks:
+                copy.tasks[name] = task
+                task.__trace__ = build_tracer(name, task, copy.loader, sender, app=copy)
+
+    signals.worker_process_init.connect(adopt, weak=False, dispatch_uid=f"triggers-tasks-{id(app)}")

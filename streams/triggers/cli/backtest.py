@@ -13,20 +13,21 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from triggers.analysis.backtest.assumptions import Assumptions, NewRules, parse_stub
-from triggers.analysis.backtest.difference import SessionDifference
+from triggers.analysis.backtest.change_words import change_details, change_words, sign_of
+from triggers.analysis.backtest.difference import Change, SessionDifference
 from triggers.analysis.backtest.report import SHOWN, Backtest, Report, scope_of
-from triggers.analysis.grouped_log import GroupedLog
-from triggers.cli.backtest_text import print_report
-from triggers.cli.duration_option import PointInTime
+from triggers.analysis.event_log import GroupedLog
 from triggers.cli.log_options import every_event, log_options
-from triggers.cli.output import json_option, print_json
-from triggers.cli.payload_option import JsonObject
+from triggers.cli.option_types import JsonObject, PointInTime
+from triggers.cli.output import json_option, print_json, print_table
 from triggers.cli.settings_options import settings_of
 from triggers.core.config import validate_configuration
 from triggers.core.events import Event
 from triggers.errors import CallError
 
 _COLUMNS = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+
+
 _TELL_EVERY = 1_000
 
 
@@ -137,3 +138,43 @@ def _tell(report: Report, as_json: bool) -> None:
     else:
         print_report(report)
     sys.exit(1 if report.changed else 0)
+
+
+_COLOURS = {Change.ADDED: "green", Change.REMOVED: "red"}
+
+
+def print_report(report: Report) -> None:
+    """Print the counts, then the sample sessions."""
+    click.echo(f"{report.sessions:,} sessions folded ({report.events:,} events): {report.changed:,} would change.")
+    if report.changed:
+        rows = [(change, count.sessions, count.runs) for change, count in report.changes.items()]
+        print_table(("change", "sessions", "runs"), rows)
+        kinds = list(report.changes)
+        tasks = [(task, *(counts.get(kind, 0) for kind in kinds)) for task, counts in report.tasks.items()]
+        print_table(("task", *kinds), tasks)
+    _print_assumptions(report)
+    for sample in report.samples:
+        print_difference(sample)
+
+
+def _print_assumptions(report: Report) -> None:
+    known = [f"{count:,} {how}" for how, count in sorted(report.results.items(), key=lambda one: -one[1])]
+    click.echo(f"Results of the runs under the new rules: {'; '.join(known) or 'none'}.")
+    if report.doubtful:
+        click.echo(
+            f"In {report.doubtful:,} sessions some tasks are not judged because they wait for an unknown result."
+        )
+    if report.refused:
+        click.echo(f"{report.refused:,} replays, skips or other operations would have been refused.")
+
+
+def print_difference(difference: SessionDifference) -> None:
+    """Print a session with one line for each run that changes."""
+    click.secho(f"\nsession {difference.session}", bold=True)
+    for change in difference.changes:
+        text = f"  {sign_of(change)} {change_words(change)}"
+        click.secho(text, fg=_COLOURS.get(change.change, "yellow"))
+        for line in change_details(change):
+            click.echo(f"      {line}")
+    if difference.unjudged:
+        click.echo(f"  not judged because they wait for an unknown result: {', '.join(difference.unjudged)}")

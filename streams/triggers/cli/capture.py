@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from triggers.analysis.capsules import capture, file_name
+from triggers.analysis.verify.capsules import capture, file_name
 from triggers.cli.log_options import events_of_each, log_options
 from triggers.cli.settings_options import settings_of
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 import click
 
 from triggers.analysis.times import moment
+from triggers.cli.option_types import Place
 from triggers.cli.output import json_option, print_json, print_table
-from triggers.cli.place_option import Place
 from triggers.cli.settings_options import settings_of
 from triggers.cli.suggesting_group import SuggestingGroup
-from triggers.client.dead_letters import DeadLetters
-from triggers.client.stored_letters import StoredLetter
+from triggers.client.dead_letters import DeadLetters, StoredLetter
 from triggers.errors import CallError
 
 reason_option = click.option("--reason", help="Only dead letters with this reason.")

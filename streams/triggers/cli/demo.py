@@ -18,10 +18,10 @@ from triggers.cli.show import print_session
 from triggers.client import SessionReader
 from triggers.core.view import SessionView
 from triggers.dev.broker import new_broker
+from triggers.dev.child_process import Relay
 from triggers.dev.demo import LOOK_EVERY_S, Demo, Plan, Progress, Report
 from triggers.dev.example import BrowserService
 from triggers.dev.own_namespace import own_namespace
-from triggers.dev.relay import Relay
 from triggers.dev.stack import Stack
 from triggers.settings import Settings
 

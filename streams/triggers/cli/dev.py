@@ -13,10 +13,10 @@ import click
 from triggers.cli.interruption import end_by_signals
 from triggers.cli.settings_options import setting, settings_of
 from triggers.dev.broker import new_broker
+from triggers.dev.child_process import Relay
 from triggers.dev.example import APP, BrowserService, example_environment, examples_folder
 from triggers.dev.ports import free_ports
 from triggers.dev.readiness import Readiness
-from triggers.dev.relay import Relay
 from triggers.dev.stack import Stack, celery_service, console_service, make_topics, worker_service
 from triggers.settings import Settings
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from triggers.analysis.explain import explain
-from triggers.analysis.explanation_text import explanation_lines
+from triggers.analysis.explain.explanation_text import explanation_lines
+from triggers.analysis.explain.proofs import explain
 from triggers.cli.log_options import events_of, log_options
 from triggers.cli.output import json_option, print_json
 from triggers.cli.settings_options import settings_of

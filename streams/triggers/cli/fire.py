@@ -7,8 +7,8 @@ from pathlib import Path
 
 import click
 
+from triggers.cli.option_types import JsonObject
 from triggers.cli.output import json_option, print_json
-from triggers.cli.payload_option import JsonObject
 from triggers.cli.settings_options import settings_of
 from triggers.client import KafkaPublisher
 from triggers.core.events import TriggerFired

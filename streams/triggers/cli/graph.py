@@ -6,16 +6,15 @@ from pathlib import Path
 
 import click
 
-from triggers.analysis.graph.causes import SessionCauses, causes_of
+from triggers.analysis.graph.causes import SessionCauses, causes_of, picture_of_session
 from triggers.analysis.graph.dot import dot
 from triggers.analysis.graph.mermaid import MOST_EDGES, mermaid
 from triggers.analysis.graph.picture import Picture
 from triggers.analysis.graph.rules import picture_of_rules
-from triggers.analysis.graph.session import picture_of_session
 from triggers.analysis.graph.svg import svg
 from triggers.cli.log_options import events_of, log_options
+from triggers.cli.option_types import JsonObject
 from triggers.cli.output import json_option, print_json
-from triggers.cli.payload_option import JsonObject
 from triggers.cli.settings_options import settings_of
 from triggers.core.config import compile_plan, validate_configuration
 

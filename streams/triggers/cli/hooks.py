@@ -12,7 +12,7 @@ from triggers.cli.celery_app import app_option
 from triggers.cli.settings_options import settings_of
 
 if TYPE_CHECKING:
-    from triggers.hooks import MakeManager
+    from triggers.hooks.runner import MakeManager
 
 
 @click.command("hooks")
@@ -28,7 +28,7 @@ def hooks_command(ctx: click.Context, app: str, manager: str, group: str) -> Non
     The workers must publish their decisions (TRIGGERS_DECISIONS). Several of these processes share the sessions.
     """
     from triggers.cli.celery_app import load_app  # noqa: PLC0415  # imports Celery
-    from triggers.hooks import HookRunner  # noqa: PLC0415  # imports Kafka's client
+    from triggers.hooks.runner import HookRunner  # noqa: PLC0415  # imports Kafka's client
 
     load_app(app).loader.import_default_modules()  # this sets up Django, too
     stopping = threading.Event()

@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 
 import click
 
-from triggers.analysis.capsules import events_of_capsule, is_capsule, load_capsule
 from triggers.analysis.event_log import read_log
-from triggers.cli.payload_option import JsonObject
+from triggers.analysis.verify.capsules import events_of_capsule, is_capsule, load_capsule
+from triggers.cli.option_types import JsonObject
 from triggers.client.session_events import SessionEvents
 from triggers.core.events import Event
 from triggers.errors import SessionNotFound

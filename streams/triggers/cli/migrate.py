@@ -14,7 +14,7 @@ from triggers.cli.settings_options import settings_of
 from triggers.errors import CallError, NotFound
 
 if TYPE_CHECKING:
-    from triggers.migration import Moved, Readable
+    from triggers.storages.migration import Moved, Readable
 
 
 @click.command("migrate")
@@ -41,7 +41,7 @@ def migrate_command(  # noqa: PLR0913, PLR0917  # its options
     SESSIONS are UIDs. Django finds its settings by DJANGO_SETTINGS_MODULE. First stop every process that writes to the
     sessions. Nothing is deleted. Moving a session again changes nothing, so repeat the command after an interruption.
     """
-    from triggers.migration import DONE, Migration  # noqa: PLC0415
+    from triggers.storages.migration import DONE, Migration  # noqa: PLC0415
 
     uids = list(dict.fromkeys([*sessions, *_lines(source)]))
     if not uids:

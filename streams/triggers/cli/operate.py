@@ -5,8 +5,8 @@ from __future__ import annotations
 import click
 import msgspec
 
+from triggers.cli.option_types import JsonObject
 from triggers.cli.output import json_option, print_json
-from triggers.cli.payload_option import JsonObject
 from triggers.cli.settings_options import settings_of
 from triggers.core.view import InstanceView
 from triggers.manager import TriggerManager

@@ -11,13 +11,12 @@ from triggers.analysis.time_travel import NOW, Moment, view_at
 from triggers.analysis.times import moment
 from triggers.analysis.view_changes import Change, changes_between, value_words
 from triggers.cli.log_options import events_of, log_options
-from triggers.cli.moment_option import MomentType
+from triggers.cli.option_types import MomentType, Place
 from triggers.cli.output import cell, console, json_option, print_json, print_table
-from triggers.cli.place_option import Place
 from triggers.cli.settings_options import settings_of
 from triggers.client import SessionReader
-from triggers.client.kafka_sender import Coordinates
 from triggers.core.view import InstanceView, SessionView
+from triggers.kafka.sender import Coordinates
 
 _WIDEST = 60
 

@@ -12,7 +12,7 @@ from triggers.cli.output import json_option, print_json, print_table
 from triggers.cli.settings_options import setting, settings_of
 from triggers.cli.suggesting_group import SuggestingGroup
 from triggers.client.consumer_lag import Finished, consumer_lag
-from triggers.client.topics import DEFAULT_RETENTION_DAYS, check_topics, create_topics, plan_topics
+from triggers.kafka.topics import DEFAULT_RETENTION_DAYS, check_topics, create_topics, plan_topics
 
 retention_option = click.option(
     "--retention-days",

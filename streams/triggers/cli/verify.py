@@ -8,8 +8,8 @@ from pathlib import Path
 
 import click
 
-from triggers.analysis.capsules import is_capsule, load_capsule, replay_capsule
-from triggers.analysis.histories import BadHistory, HistoryResult, verify_files
+from triggers.analysis.verify.capsules import is_capsule, load_capsule, replay_capsule
+from triggers.analysis.verify.histories import BadHistory, HistoryResult, verify_files
 from triggers.cli.output import json_option, print_json
 
 

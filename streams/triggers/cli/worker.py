@@ -7,7 +7,7 @@ import sys
 import click
 
 from triggers.cli.settings_options import setting, settings_of
-from triggers.client.event_decoder import event_decoder
+from triggers.client.schema_registry import event_decoder
 
 
 @click.command("worker")
@@ -28,7 +28,7 @@ def worker_command(ctx: click.Context, processes: int) -> None:
 
     A process that dies is started again. If it cannot be started again, the command ends with its exit code.
     """
-    from triggers.processing.supervisor import run_workers  # noqa: PLC0415  # Faust takes a second to import
+    from triggers.worker.supervisor import run_workers  # noqa: PLC0415  # Faust takes a second to import
 
     settings = settings_of(ctx)
     event_decoder(settings)  # fails once for a wrong URL, before every slot's process does

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from triggers.client.connection import admin_client, connection_options, unavailable
-from triggers.client.topic_range import read_range, watermarks
-from triggers.client.topics import existing_partitions
+from triggers.kafka.connection import admin_client, connection_options, unavailable
+from triggers.kafka.range_reads import read_range, watermarks
+from triggers.kafka.topics import existing_partitions
 from triggers.settings import Settings
 from triggers.topology import Topology
 

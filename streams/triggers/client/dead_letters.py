@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
-from triggers.client.kafka_sender import Coordinates, KafkaSender
-from triggers.client.stored_letters import StoredLetter, stored_letters
-from triggers.codec import DeadLetter
-from triggers.errors import NotFound, RecordsRemoved
+from triggers.codec import DeadLetter, decode_dead_letter
+from triggers.errors import NotFound, RecordsRemoved, Undecodable
+from triggers.kafka.range_reads import partition_starts, read_range
 from triggers.kafka.records import Header
+from triggers.kafka.sender import Coordinates, KafkaSender
 from triggers.settings import Settings
+from triggers.topology import Topology
 
 REDRIVES = "triggers-redrives"
 """Header with the number of times that the record was redriven."""
+
+
 _OWN_HEADERS = "triggers-"
+
+
 _DIGITS = 9
 """Maximum length of that number. Anyone can write the header, and Python refuses to parse thousands of digits."""
 
@@ -67,3 +73,25 @@ def _headers(letter: DeadLetter) -> list[Header]:
     """Returns the original headers and the new count, without our own headers, so the record can be forwarded again."""
     headers = [(name, value) for name, value in letter.headers if not name.startswith(_OWN_HEADERS)]
     return [*headers, (REDRIVES, str(redrives(letter) + 1).encode())]
+
+
+class StoredLetter(NamedTuple):
+    """A dead letter and its coordinates in the dead-letter topic."""
+
+    partition: int
+    offset: int
+    letter: DeadLetter
+
+
+def stored_letters(settings: Settings, starts: Mapping[int, int] | None = None) -> Iterator[StoredLetter]:
+    """Yields all dead letters that are on the topic now. With `starts`, begins at these offsets by partition.
+
+    Ignores records that are not dead letters. Blocks. Raises BrokerUnavailable.
+    """
+    topic = Topology(settings.namespace).dead_letters
+    for message in read_range(settings, topic, partition_starts(settings, topic) if starts is None else starts):
+        try:
+            letter = decode_dead_letter(message.value())
+        except Undecodable:
+            continue
+        yield StoredLetter(message.partition() or 0, message.offset() or 0, letter)

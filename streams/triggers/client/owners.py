@@ -7,11 +7,11 @@ import threading
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient, ConsumerGroupDescription
 
-from triggers.client.connection import admin_client, unavailable
-from triggers.client.per_process import PerProcess
-from triggers.client.topics import partition_count
 from triggers.codec import encode_key
 from triggers.errors import OwnerUnavailable
+from triggers.kafka.connection import admin_client, unavailable
+from triggers.kafka.per_process import PerProcess
+from triggers.kafka.topics import partition_count
 from triggers.settings import Settings
 from triggers.topology import Topology, partition_of
 

@@ -15,14 +15,21 @@ from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 import msgspec
 from msgspec import Struct
 
-from triggers.codec import Reason
+from triggers.codec import EventDecoder, Reason
 from triggers.errors import SettingsError, TryAgain, Undecodable
 from triggers.kafka.bounded_call import Hung, call_within
+from triggers.settings import Settings
 
 _REMEMBERED_S = 60.0
+
+
 _MOST_REMEMBERED = 10_000
+
+
 _UNKNOWN_SCHEMA = 40403
 """The registry's error code for an unknown schema id."""
+
+
 _TIMEOUT_S = 3.0
 """A worker is blocked while it waits for the registry."""
 
@@ -131,3 +138,12 @@ def _parts(url: str) -> SplitResult:
         problem = f" ({error})"
     wanted = "http://host:port or https://host:port, optionally with a path and user:password@"
     raise SettingsError(f"schema_registry_url (TRIGGERS_SCHEMA_REGISTRY_URL) is {url!r}, it must be {wanted}{problem}")
+
+
+def event_decoder(settings: Settings) -> EventDecoder:
+    """Returns a decoder that uses the schema registry of the settings, if there is one.
+
+    Raises SettingsError for an invalid URL.
+    """
+    url = settings.schema_registry_url
+    return EventDecoder(settings.max_payload_bytes, SchemaRegistry(url) if url else None)

@@ -8,16 +8,16 @@ from typing import cast
 
 from confluent_kafka import Message
 
-from triggers.client.event_decoder import event_decoder
+from triggers.client.dead_letters import stored_letters
 from triggers.client.owners import Owners
+from triggers.client.schema_registry import event_decoder
 from triggers.client.session_reader import SessionReader
-from triggers.client.stored_letters import stored_letters
-from triggers.client.topic_places import read_places
-from triggers.client.topic_range import partition_starts, read_range, watermarks
 from triggers.codec import Reason, decode_key, encode_key
 from triggers.codec.confluent_framing import is_framed
 from triggers.core.events import Event
 from triggers.errors import OwnerUnavailable, SessionNotFound, SettingsError, Undecodable
+from triggers.kafka.offset_reads import read_places
+from triggers.kafka.range_reads import partition_starts, read_range, watermarks
 from triggers.kafka.records import Record, headers_of
 from triggers.settings import Settings
 from triggers.topology import Topology, partition_of

@@ -11,10 +11,10 @@ from urllib.parse import quote, urlencode, urlsplit
 import msgspec
 from msgspec import Struct
 
-from triggers.client.kafka_sender import Coordinates
 from triggers.client.owners import Owners
 from triggers.core.view import SessionSummary, SessionView
 from triggers.errors import CallError, OwnerUnavailable, SessionNotFound, TryAgain
+from triggers.kafka.sender import Coordinates
 from triggers.settings import Settings
 
 T = TypeVar("T")

@@ -10,20 +10,27 @@ import json
 import struct
 from collections.abc import Mapping
 from io import BytesIO
+from pathlib import Path
 from typing import Any
 
 import avro.schema
 from fastavro import parse_schema, schemaless_reader, schemaless_writer
 
 from triggers.codec.reasons import Reason
-from triggers.codec.schema_files import schema_versions
 from triggers.errors import CallError, Undecodable
 
 MARKER = b"\xc3\x01"
+
+
 HEADER_BYTES = 10
+
+
 _MALFORMED = (EOFError, IndexError, KeyError, OverflowError, TypeError, ValueError, struct.error)
 
+
 Schema = dict[str, Any]
+
+
 Record = dict[str, Any]
 
 
@@ -87,3 +94,24 @@ def parsed(text: str) -> Schema:
 def records_of(name: str) -> AvroRecords:
     """Returns the codec of a schema file, such as `decision`, and its earlier versions."""
     return AvroRecords(*schema_versions(name))
+
+
+_PACKAGE = Path(__file__).resolve().parents[1]
+
+
+_FOLDERS = (_PACKAGE / "schemas", _PACKAGE.parents[1] / "schemas")
+
+
+def schema_folder() -> Path:
+    """Returns the folder of the `.avsc` files. Raises FileNotFoundError if the installation is broken."""
+    for folder in _FOLDERS:
+        if (folder / "trigger_event.avsc").is_file():
+            return folder
+    raise FileNotFoundError(f"trigger_event.avsc is in none of {', '.join(map(str, _FOLDERS))}")
+
+
+def schema_versions(name: str, folder: Path | None = None) -> list[str]:
+    """Returns the texts of a schema: the current version, then the earlier ones from `<name>.<version>.avsc`."""
+    folder = folder or schema_folder()
+    earlier = sorted(folder.glob(f"{name}.*.avsc"))
+    return [path.read_text(encoding="utf-8") for path in (folder / f"{name}.avsc", *earlier)]

@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from triggers.codec.avro_records import HEADER_BYTES, MARKER, Record, records_of
+from triggers.codec.avro_records import HEADER_BYTES, MARKER, Record, records_of, schema_versions
 from triggers.codec.cloudevents import cloudevent_headers, decode_cloudevent
 from triggers.codec.confluent_framing import ConfluentRecords, SchemaSource
 from triggers.codec.event_shapes import SHAPES, check_limits, payloads
@@ -16,7 +16,6 @@ from triggers.codec.hot_records import read_fire
 from triggers.codec.json_payloads import check_payload
 from triggers.codec.plain_json import decode_json
 from triggers.codec.reasons import Reason
-from triggers.codec.schema_files import schema_versions
 from triggers.core.events import Event, TriggerFired
 from triggers.errors import CallError, TooLarge, Undecodable
 

@@ -19,14 +19,7 @@ from typing import Any, Final, Literal, NoReturn, get_type_hints
 import msgspec
 from msgspec import Raw, Struct
 
-from triggers.codec.event_shapes import (
-    MAX_NAME_CHARACTERS,
-    SHAPES,
-    WIRE_NAMES,
-    Shape,
-    check_limits,
-    wire_name,
-)
+from triggers.codec.event_shapes import MAX_NAME_CHARACTERS, SHAPES, WIRE_NAMES, Shape, check_limits, wire_name
 from triggers.codec.event_times import times
 from triggers.codec.json_payloads import check_json, refuse_non_object
 from triggers.codec.reasons import Reason

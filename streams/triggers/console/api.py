@@ -6,15 +6,14 @@ import asyncio
 
 from aiohttp import web
 
-from triggers.analysis.capsules import decode_capsule, file_name, replay_capsule
 from triggers.analysis.graph.causes import SessionCauses
 from triggers.analysis.graph.dot import dot
 from triggers.analysis.graph.mermaid import mermaid
 from triggers.analysis.graph.picture import Picture
 from triggers.analysis.graph.svg import svg
 from triggers.analysis.time_travel import Moment
-from triggers.console.answers import as_json, as_svg
-from triggers.console.asked import (
+from triggers.analysis.verify.capsules import decode_capsule, file_name, replay_capsule
+from triggers.console.parameters import (
     arrivals_of,
     lines_of,
     moment_of,
@@ -28,6 +27,7 @@ from triggers.console.asked import (
     uid_of,
 )
 from triggers.console.questions import Questions, check, picture_of
+from triggers.console.responses import as_json, as_svg
 from triggers.errors import CallError
 
 MOST_LISTED = 1_000

@@ -11,13 +11,13 @@ from aiohttp import web
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from triggers.analysis.backtest.change_words import change_details, change_words, sign_of
-from triggers.analysis.capsules import Capsule, Replayed, decode_capsule, events_of_capsule, replay_capsule
 from triggers.analysis.check.order_findings import explored_words
 from triggers.analysis.graph.svg import svg
 from triggers.analysis.times import length_of_time, moment
+from triggers.analysis.verify.capsules import Capsule, Replayed, decode_capsule, events_of_capsule, replay_capsule
 from triggers.analysis.view_changes import value_words
 from triggers.console.api import MOST_LISTED
-from triggers.console.asked import (
+from triggers.console.parameters import (
     Given,
     arrivals_of,
     form_of,

@@ -8,20 +8,19 @@ from msgspec import Struct
 
 from triggers.analysis.backtest.assumptions import Assumptions, NewRules
 from triggers.analysis.backtest.report import Backtest, Report, scope_of
-from triggers.analysis.capsules import capture
 from triggers.analysis.check.rules import Arrivals, Checked, check_rules
-from triggers.analysis.explain import explain
-from triggers.analysis.explanation import Explanation
-from triggers.analysis.graph.causes import CausedInstance, causes_of
+from triggers.analysis.event_log import GroupedLog
+from triggers.analysis.explain.explanation import Explanation
+from triggers.analysis.explain.proofs import explain
+from triggers.analysis.graph.causes import CausedInstance, causes_of, picture_of_session
 from triggers.analysis.graph.picture import Picture
 from triggers.analysis.graph.rules import picture_of_rules
-from triggers.analysis.graph.session import picture_of_session
-from triggers.analysis.grouped_log import GroupedLog
-from triggers.analysis.statistics import Statistics, count
+from triggers.analysis.stats.statistics import Statistics, count
 from triggers.analysis.time_travel import NOW, Moment, view_at
+from triggers.analysis.verify.capsules import capture
 from triggers.analysis.view_changes import Change, changes_between
 from triggers.console.recent_logs import RecentLogs
-from triggers.console.source import Source
+from triggers.console.sources import Source
 from triggers.core.config import compile_plan, validate_configuration
 from triggers.core.events import Event
 from triggers.core.view import SessionSummary, SessionView

@@ -8,7 +8,7 @@ from collections import OrderedDict
 from typing import NamedTuple
 
 from triggers.analysis.time_travel import Moment, until
-from triggers.console.source import Source
+from triggers.console.sources import Source
 from triggers.core.events import Event
 
 _KEPT_S = 60.0

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from aiohttp import web
 
-from triggers.console.answers import guard
 from triggers.console.api import Api
 from triggers.console.pages import Pages, environment
 from triggers.console.questions import Questions
-from triggers.console.source import Source
+from triggers.console.responses import guard
+from triggers.console.sources import Source
 
 _LARGEST_UPLOAD = 64 * 1024 * 1024
 """Bytes of a capsule or of rules."""

@@ -8,10 +8,10 @@ from typing import NamedTuple
 import msgspec
 from msgspec import Raw
 
-from triggers.analysis.event_words import words_of
-from triggers.analysis.explain import explain
-from triggers.analysis.explanation import EventProof
-from triggers.analysis.explanation_text import Paragraph, event_sentences, paragraphs, rule_sentence
+from triggers.analysis.explain.event_words import words_of
+from triggers.analysis.explain.explanation import EventProof
+from triggers.analysis.explain.explanation_text import Paragraph, event_sentences, paragraphs, rule_sentence
+from triggers.analysis.explain.proofs import explain
 from triggers.analysis.time_travel import NOW, Moment, until, view_at
 from triggers.analysis.times import moment as time_text
 from triggers.analysis.view_changes import Change, changes_between

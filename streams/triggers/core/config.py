@@ -9,60 +9,37 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from triggers.core.kwargs import members_of, object_of
+from triggers.core.kwargs import members_of
 from triggers.core.limits import LIMITS_NAME, limits_of, timeouts_of
-from triggers.core.memo import remember
-from triggers.core.plan import DEFAULT_LIMITS, NO_CONFIGURATION, Plan, TaskConfig, Timeouts
-from triggers.core.rows import Rows, configuration_key
+from triggers.core.plan import DEFAULT_LIMITS, Plan, TaskConfig, Timeouts
 from triggers.errors import CallError, InvalidConfiguration
 
 T = TypeVar("T")
 
+
 _AFTER, _AND_EVERY, _UNLESS = "after", "andEvery", "unless"
+
+
 _RUN, _USING, _WITH_PARAMS, _TIMEOUTS = "run", "using", "withParams", "timeouts"
+
+
 DIRECTIVES: Final = (_AFTER, _AND_EVERY, _UNLESS, _RUN, _USING, _WITH_PARAMS, _TIMEOUTS)
 """Keys of a rule that the engine reads. All other keys belong to the application."""
+
+
 MANAGER_NAME: Final = "$manager"
 """Key that names the manager whose hooks run for the session; no task can have this name."""
+
+
 _NAMES = msgspec.json.Decoder(list[str])
+
+
 _TEXT = msgspec.json.Decoder(str)
-_KNOWN_PLANS: Final = 1000
-
-
-class Plans:
-    """A cache of compiled configurations by hash. Sessions share it; it changes no result."""
-
-    def __init__(self) -> None:
-        self._plans: dict[bytes, Plan] = {}
-        self._merged: dict[tuple[bytes, bytes], Plan] = {}
-
-    def load(self, digest: bytes, rows: Rows) -> Plan:
-        """Returns the plan of a configuration that a header refers to; an empty digest means no configuration."""
-        if not digest:
-            return NO_CONFIGURATION
-        plan = self._plans.get(digest)
-        if plan is None:
-            text = rows.get(configuration_key(digest))
-            if text is None:
-                raise RuntimeError(f"the table has no configuration {digest.hex()}")
-            plan = remember(self._plans, _KNOWN_PLANS, digest, compile_plan(text))
-        return plan
-
-    def merge(self, base: Plan, update: bytes) -> Plan:
-        """Returns the base with the update's tasks added, or replaced in place. Raises InvalidConfiguration."""
-        plan = self._merged.get((base.digest, update))
-        if plan is None:
-            _check_keys(update)
-            merged = members_of(base.text) | _tasks_of(update)
-            plan = compile_plan(object_of(merged))
-            remember(self._merged, _KNOWN_PLANS, (base.digest, update), plan)
-            remember(self._plans, _KNOWN_PLANS, plan.digest, plan)
-        return plan
 
 
 def compile_plan(text: bytes) -> Plan:
     """Compiles a configuration. Raises InvalidConfiguration."""
-    directives = _tasks_of(text)
+    directives = tasks_of(text)
     limits = limits_of(directives.pop(LIMITS_NAME, b"{}"))
     manager = _manager_of(directives.pop(MANAGER_NAME, b"null"))
     tasks = {name: task_config(name, own, limits.timeouts) for name, own in directives.items()}
@@ -76,7 +53,7 @@ def compile_plan(text: bytes) -> Plan:
 
 def validate_configuration(text: bytes) -> None:
     """Raises InvalidConfiguration that names the task, the key and the fix if the configuration cannot be compiled."""
-    _check_keys(text)
+    check_keys(text)
     compile_plan(text)
 
 
@@ -105,7 +82,7 @@ def task_config(name: str, directives: bytes, timeouts: Timeouts = DEFAULT_LIMIT
     )
 
 
-def _tasks_of(text: bytes) -> dict[str, bytes]:
+def tasks_of(text: bytes) -> dict[str, bytes]:
     try:
         return members_of(text)
     except CallError as error:
@@ -126,7 +103,7 @@ def _object(text: bytes, task: str, what: str) -> dict[str, bytes]:
         raise InvalidConfiguration(f"task {task!r}: {what}: {error}") from error
 
 
-def _check_keys(text: bytes) -> None:
+def check_keys(text: bytes) -> None:
     """Refuses duplicate keys, because readers disagree about which value counts, and JSON that is nested too deep."""
     try:
         json.loads(text, object_pairs_hook=_unique)

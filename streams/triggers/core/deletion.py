@@ -13,12 +13,11 @@ from typing import Final
 
 from triggers.core.commands import Decision, Outcome, SetTimer
 from triggers.core.events import DeletionRequested, Event, SessionEvent, TaskEvent, TimerFired
-from triggers.core.header import Header
-from triggers.core.instance import decode_instance
 from triggers.core.lifecycle import stop_timer
-from triggers.core.rows import header_key, parse_instance_suffix, timer_key
-from triggers.core.session import Session
-from triggers.core.timers import TIMER_ROW
+from triggers.core.state.header import Header
+from triggers.core.state.instance import decode_instance
+from triggers.core.state.rows import TIMER_ROW, header_key, parse_instance_suffix, timer_key
+from triggers.core.state.session import Session
 from triggers.errors import BeingDeleted
 
 ROWS_AT_ONCE: Final = 256

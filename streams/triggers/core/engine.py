@@ -26,7 +26,7 @@ from triggers.core.events import (
 )
 from triggers.core.fired import Fired
 from triggers.core.rules import fire
-from triggers.core.session import Session
+from triggers.core.state.session import Session
 from triggers.core.step import Step
 
 _APPLIED: Final = Outcome.APPLIED  # looked up only once, because each look-up of an enumeration's member takes 0.1 µs

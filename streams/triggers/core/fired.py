@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from triggers.core.header import HeldByInstance
-from triggers.core.instance import SMALL, Payload
-from triggers.core.session import Session
+from triggers.core.state.header import HeldByInstance
+from triggers.core.state.instance import SMALL, Payload
+from triggers.core.state.session import Session
 
 _OWN: Final = 512
 """Maximum size in bytes of kwargs in an instance's row, which is written about three times."""

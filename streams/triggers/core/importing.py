@@ -17,11 +17,11 @@ from msgspec import Meta, Raw, Struct
 
 from triggers.core.commands import Decision
 from triggers.core.events import SessionImported
-from triggers.core.instance import Instance, Payload
 from triggers.core.instance_names import instance_name, parse_instance_name
 from triggers.core.lifecycle import join_cohort, schedule, set_timer
 from triggers.core.plan import Plan
-from triggers.core.session import Session
+from triggers.core.state.instance import Instance, Payload
+from triggers.core.state.session import Session
 from triggers.core.statuses import Status
 from triggers.core.step import Step
 from triggers.errors import CallError, InstanceNotFound, SessionExists

@@ -6,18 +6,17 @@ from typing import Final
 
 import msgspec
 
-from triggers.core.cohorts import join, leave
 from triggers.core.commands import Outcome, RunTask, SetTimer
-from triggers.core.header import Cohort
-from triggers.core.instance import Instance
 from triggers.core.instance_names import instance_name
 from triggers.core.kwargs import joined, members_of, merge, start_of
 from triggers.core.plan import TaskConfig
-from triggers.core.rows import timer_key
-from triggers.core.session import Session
+from triggers.core.state.cohorts import join, leave
+from triggers.core.state.header import Cohort
+from triggers.core.state.instance import Instance
+from triggers.core.state.rows import TIMER_ROW, timer_key
+from triggers.core.state.session import Session
 from triggers.core.statuses import RESOLVED, SCHEDULED, UNSTARTED, Status
 from triggers.core.step import Step
-from triggers.core.timers import TIMER_ROW
 from triggers.errors import TaskNotFound, TooManyCommands
 
 CASCADE_TOO_DEEP: Final = "triggers.CascadeTooDeep"

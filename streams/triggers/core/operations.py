@@ -6,7 +6,6 @@ from typing import Final
 
 import msgspec
 
-from triggers.core.cohorts import cohort_with
 from triggers.core.commands import Decision, Outcome
 from triggers.core.events import (
     CloneRequested,
@@ -17,12 +16,13 @@ from triggers.core.events import (
     StatusSet,
 )
 from triggers.core.fired import Fired
-from triggers.core.instance import Instance
 from triggers.core.kwargs import members_of
 from triggers.core.lifecycle import copy_of, create, join_cohort, move, settle
 from triggers.core.lifecycle import replay as replay_instance
 from triggers.core.rules import fire
-from triggers.core.session import Session
+from triggers.core.state.cohorts import cohort_with
+from triggers.core.state.instance import Instance
+from triggers.core.state.session import Session
 from triggers.core.statuses import SETTLED, Status, may_be_set
 from triggers.core.step import Step
 from triggers.errors import WrongStatus

@@ -10,11 +10,11 @@ import msgspec
 from triggers.core.commands import Decision, Outcome
 from triggers.core.events import TaskFailed, TaskFinished, TaskRetried, TaskStarted, TaskStatusChanged, TimerFired
 from triggers.core.fired import Fired
-from triggers.core.instance import Instance
 from triggers.core.kwargs import members_of
 from triggers.core.lifecycle import exception_metadata, issue, move, replay, rule_of, schedule, stop_timer, watch
 from triggers.core.rules import fire
-from triggers.core.session import Session
+from triggers.core.state.instance import Instance
+from triggers.core.state.session import Session
 from triggers.core.statuses import Status
 from triggers.core.step import Step
 

@@ -6,14 +6,14 @@ from collections.abc import Collection, Sequence
 from operator import itemgetter
 from typing import Final
 
-from triggers.core.cohorts import numbers_of, only_number
 from triggers.core.commands import Fire, Outcome
 from triggers.core.fired import Fired
-from triggers.core.header import Cohort, TaskState
-from triggers.core.instance import Instance, Payload
 from triggers.core.instance_names import instance_name
 from triggers.core.lifecycle import join_cohort, move, settle, start
 from triggers.core.plan import TaskConfig
+from triggers.core.state.cohorts import numbers_of, only_number
+from triggers.core.state.header import Cohort, TaskState
+from triggers.core.state.instance import Instance, Payload
 from triggers.core.statuses import UNSTARTED, Status
 from triggers.core.step import Step
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from triggers.core.commands import Command, Decision, Fire, Outcome
 from triggers.core.events import SessionEvent
-from triggers.core.session import Session
+from triggers.core.state.session import Session
 
 
 class Step:

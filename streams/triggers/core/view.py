@@ -5,14 +5,14 @@ from __future__ import annotations
 import msgspec
 from msgspec import Raw, Struct
 
-from triggers.core.cohorts import cohort_with
-from triggers.core.header import TaskState, decode_header
 from triggers.core.importing import ImportedInstance
-from triggers.core.instance import Instance
 from triggers.core.instance_names import instance_name
 from triggers.core.lifecycle import settle, task_kwargs
 from triggers.core.plan import TaskConfig
-from triggers.core.session import Session
+from triggers.core.state.cohorts import cohort_with
+from triggers.core.state.header import TaskState, decode_header
+from triggers.core.state.instance import Instance
+from triggers.core.state.session import Session
 from triggers.core.statuses import RESOLVED, Status
 
 _json = msgspec.json.Encoder().encode

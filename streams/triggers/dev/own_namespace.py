@@ -9,8 +9,8 @@ from contextlib import contextmanager, suppress
 import msgspec
 from confluent_kafka import KafkaException
 
-from triggers.client.connection import admin_client
-from triggers.client.topics import create_topics, plan_topics
+from triggers.kafka.connection import admin_client
+from triggers.kafka.topics import create_topics, plan_topics
 from triggers.settings import Settings
 
 _TIMEOUT_S = 10.0

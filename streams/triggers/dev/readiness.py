@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from triggers.client.connection import admin_client
+from triggers.kafka.connection import admin_client
 from triggers.settings import Settings
 from triggers.topology import Topology
 

@@ -14,9 +14,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from triggers.client.topics import create_topics
 from triggers.dev import child_process
-from triggers.dev.relay import Relay
+from triggers.dev.child_process import Relay
+from triggers.kafka.topics import create_topics
 from triggers.settings import PREFIX, Settings
 
 _PATIENCE_S = 20.0

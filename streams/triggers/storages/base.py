@@ -25,10 +25,9 @@ from triggers.core.view import SessionView, view
 from triggers.errors import InstanceNotFound, InvalidConfiguration, SessionNotFound
 from triggers.registry import storage_backends, task_runners
 from triggers.storages.contract import Storage
-from triggers.storages.instance_collection import TaskInstanceCollection
 from triggers.storages.lockable import Lockable
 from triggers.storages.outbox import Outbox, empty_outbox
-from triggers.storages.session_objects import SessionObjects, milliseconds, moment
+from triggers.storages.session_objects import SessionObjects, TaskInstanceCollection, milliseconds, moment
 from triggers.storages.stored_state import ENGINE, LiveSession, finish_deletion, freeze, thaw
 from triggers.types import TaskConfig, TaskInstance
 

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from importlib.util import find_spec
 from typing import Any, Final
 
-from triggers.storages.lock_errors import LockAcquisitionFailed, NotSupported
+from triggers.errors import LockAcquisitionFailed, NotSupported
 
 try:
     from django.core.cache import DEFAULT_CACHE_ALIAS, BaseCache, InvalidCacheBackendError, caches

@@ -18,9 +18,8 @@ from django.core.cache import BaseCache
 from django.core.cache.backends.base import DEFAULT_TIMEOUT
 from django.core.cache.backends.locmem import LocMemCache
 
-from triggers.errors import CallError, TryAgain
+from triggers.errors import CallError, NotSupported, TryAgain
 from triggers.storages.cache_locks import DJANGO_REDIS, REDIS_OF_DJANGO, kinds_of, redis_client
-from triggers.storages.lock_errors import NotSupported
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from typing import Any, Self
 from triggers.core.commands import Decision
 from triggers.core.events import Event
 from triggers.core.view import SessionView
-from triggers.storages.instance_collection import TaskInstanceCollection
+from triggers.storages.session_objects import TaskInstanceCollection
 from triggers.types import TaskConfig, TaskInstance
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Self
 
-from triggers.storages.lock_errors import LockAcquisitionFailed
+from triggers.errors import LockAcquisitionFailed
 
 
 class Lockable(ABC):

@@ -14,17 +14,16 @@ from msgspec import structs
 
 from triggers.codec import check_event, encode_event, encode_key
 from triggers.core.commands import Command, Decision
-from triggers.core.config import Plans
 from triggers.core.engine import apply
 from triggers.core.events import Event
-from triggers.core.rows import MemoryRows
-from triggers.core.session import Session
+from triggers.core.state.plans import Plans
+from triggers.core.state.rows import MemoryRows
+from triggers.core.state.session import Session
 from triggers.core.view import SessionView, view
-from triggers.errors import SessionNotFound
+from triggers.errors import LockAcquisitionFailed, SessionNotFound
 from triggers.settings import Settings
 from triggers.storages.base import BaseStorageBackend, Stored
-from triggers.storages.lock_errors import LockAcquisitionFailed
-from triggers.storages.viewed import ViewedStorage
+from triggers.storages.view_storage import ViewedStorage
 
 
 def _milliseconds() -> int:

@@ -14,16 +14,17 @@ from typing import Any, Final
 import msgspec
 from msgspec import structs
 
-from triggers.core.cohorts import join
-from triggers.core.config import Plans, compile_plan
+from triggers.core.config import compile_plan
 from triggers.core.engine import apply
 from triggers.core.events import TimerFired
-from triggers.core.header import Header, encode_header
-from triggers.core.instance import Instance
 from triggers.core.instance_names import instance_name, parse_instance_name
 from triggers.core.plan import Plan
-from triggers.core.rows import MemoryRows, configuration_key, header_key, session_prefix
-from triggers.core.session import Session
+from triggers.core.state.cohorts import join
+from triggers.core.state.header import Header, encode_header
+from triggers.core.state.instance import Instance
+from triggers.core.state.plans import Plans
+from triggers.core.state.rows import MemoryRows, configuration_key, header_key, session_prefix
+from triggers.core.state.session import Session
 from triggers.core.statuses import SETTLED, Status
 from triggers.core.view import view
 from triggers.errors import CallError

@@ -10,7 +10,7 @@ from triggers.codec import encode_key
 from triggers.core.events import Event
 from triggers.core.view import SessionView
 from triggers.settings import Settings
-from triggers.storages.viewed import ViewedStorage
+from triggers.storages.view_storage import ViewedStorage
 
 
 class EventPublisher(Protocol):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from triggers.analysis.capsules import Replayed, load_capsule, replay_capsule
+from triggers.analysis.verify.capsules import Replayed, load_capsule, replay_capsule
 from triggers.codec import encode_object
 
 

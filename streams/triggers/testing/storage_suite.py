@@ -16,9 +16,9 @@ import pytest
 
 from triggers.codec import encode_object
 from triggers.core.events import TaskFailed, TaskFinished, TaskStarted, TriggerFired
+from triggers.errors import LockAcquisitionFailed
 from triggers.manager import TriggerManager
 from triggers.storages.base import BaseStorageBackend
-from triggers.storages.lock_errors import LockAcquisitionFailed
 
 _WRITERS = 4
 _WRITES = 10

@@ -14,7 +14,6 @@ from triggers.analysis.backtest.assumptions import Assumptions, NewRules
 from triggers.analysis.backtest.difference import Change, SessionDifference, compare
 from triggers.cli import main
 from triggers.codec.event_lines import encode_line
-from triggers.core.config import Plans
 from triggers.core.events import (
     ConfigurationUpdated,
     Event,
@@ -25,6 +24,7 @@ from triggers.core.events import (
     TimerFired,
     TriggerFired,
 )
+from triggers.core.state.plans import Plans
 
 Rules = dict[str, dict[str, Any]]
 DAY = 86_400_000

@@ -13,9 +13,9 @@ from tests.property.test_replayed_logs import random_log
 from tests.support.console_log import HOSTILE, log_events, log_lines
 from tests.support.memory_session import MemorySession
 
-from triggers.analysis.capsules import BadCapsule, capture, file_name, is_capsule, load_capsule, replay_capsule
 from triggers.analysis.driver import MemoryDriver
-from triggers.analysis.masking import mask_event
+from triggers.analysis.verify.capsules import BadCapsule, capture, file_name, is_capsule, load_capsule, replay_capsule
+from triggers.analysis.verify.masking import mask_event
 from triggers.cli import main
 from triggers.core.events import (
     ConfigurationUpdated,

@@ -9,8 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from triggers.analysis.event_log import BadLog, read_log
-from triggers.analysis.grouped_log import GroupedLog
+from triggers.analysis.event_log import BadLog, GroupedLog, read_log
 from triggers.core.events import ConfigurationUpdated, TriggerFired
 from triggers.errors import InvalidConfiguration
 

@@ -8,9 +8,18 @@ import pytest
 from msgspec.structs import replace
 from tests.support.memory_session import Json, MemorySession
 
-from triggers.analysis.explain import explain
-from triggers.analysis.explanation import Cause, Does, EventProof, Explanation, Idle, InstanceProof, Reason, Verdict
-from triggers.analysis.explanation_text import explanation_lines
+from triggers.analysis.explain.explanation import (
+    Cause,
+    Does,
+    EventProof,
+    Explanation,
+    Idle,
+    InstanceProof,
+    Reason,
+    Verdict,
+)
+from triggers.analysis.explain.explanation_text import explanation_lines
+from triggers.analysis.explain.proofs import explain
 from triggers.core.events import (
     ConfigurationUpdated,
     DeletionRequested,

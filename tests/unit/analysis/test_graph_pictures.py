@@ -12,13 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.memory_session import Json, MemorySession
 
-from triggers.analysis.graph.causes import causes_of
+from triggers.analysis.graph.causes import causes_of, picture_of_session
 from triggers.analysis.graph.dot import dot
 from triggers.analysis.graph.layout import Layout, Point, Size, lay_out
 from triggers.analysis.graph.mermaid import mermaid
 from triggers.analysis.graph.picture import Edge, Line, Node, Picture, Shape
 from triggers.analysis.graph.rules import picture_of_rules
-from triggers.analysis.graph.session import picture_of_session
 from triggers.analysis.graph.svg import svg
 from triggers.core.config import compile_plan
 from triggers.core.events import ReplayRequested, TaskFailed, TaskFinished

@@ -16,8 +16,7 @@ from msgspec.structs import replace
 from tests.property.test_replayed_logs import random_log
 
 from triggers.analysis.driver import MemoryDriver
-from triggers.analysis.durations import Durations
-from triggers.analysis.statistics import Counting, Period, Statistics
+from triggers.analysis.stats.statistics import Counting, Durations, Period, Statistics
 from triggers.cli import main
 from triggers.core.events import ConfigurationUpdated, Event, TaskFailed, TaskFinished, TriggerFired
 from triggers.core.view import SessionView

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from triggers.analysis.histories import BadHistory, HistoryResult, verify_files
+from triggers.analysis.verify.histories import BadHistory, HistoryResult, verify_files
 from triggers.cli.verify import verify_command
 
 

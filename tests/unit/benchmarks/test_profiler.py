@@ -6,8 +6,8 @@ import pytest
 
 from benchmarks.profiler import hop_of, share_cpu, stacks_by_thread
 
-DECODE = "_take (triggers/processing/partition_turn.py:111);EventDecoder.decode (triggers/codec/event_codec.py:49)"
-READ = "apply (triggers/core/engine.py:43);OwnRows.get (triggers/core/own_rows.py:24);PartitionRows.get (rows.py:5)"
+DECODE = "_take (triggers/agent/partition_turn.py:111);EventDecoder.decode (triggers/codec/event_codec.py:49)"
+READ = "apply (triggers/core/engine.py:43);OwnRows.get (session_rows.py:24);PartitionRows.get (rows.py:5)"
 
 
 @pytest.mark.parametrize(
@@ -16,9 +16,9 @@ READ = "apply (triggers/core/engine.py:43);OwnRows.get (triggers/core/own_rows.p
         (DECODE, "decode the event"),
         (READ, "RocksDB: read"),
         ("apply (triggers/core/engine.py:43);_fire (triggers/core/engine.py:77)", "apply"),
-        ("Transactions.commit (triggers/processing/transaction.py:60);Transactions._send (x)", "produce"),
-        ("Transactions.commit (triggers/processing/transaction.py:60)", "commit"),
-        ("_take (triggers/processing/partition_turn.py:111)", "the turn around them"),
+        ("Transactions.commit (triggers/commit/transaction.py:60);Transactions._send (x)", "produce"),
+        ("Transactions.commit (triggers/commit/transaction.py:60)", "commit"),
+        ("_take (triggers/agent/partition_turn.py:111)", "the turn around them"),
         ("Runner.run (asyncio/runners.py:118)", "pump, Faust, event loop"),
     ],
 )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from triggers.celery.command_headers import CommandName, command_of, headers_of
+from triggers.celery.command_headers import command_of, headers_of
 from triggers.core.commands import RunTask
+from triggers.results.outcomes import CommandName
 
 
 @pytest.mark.parametrize("session", ["s1", "a/b#1/2", "a b\nc", "über/#0/", "/"])

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from confluent_kafka import Message
 
-from triggers.celery.command_source import Delivery
-from triggers.celery.in_hand import CommandInHand
+from triggers.celery.command_source import CommandInHand, Delivery
 from triggers.celery.ledger import Ledger
 from triggers.celery.suspects import Suspects
 from triggers.core.commands import RunTask

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 from tests.support.topic_reader import wait_until
 
-from triggers.client.kafka_sender import KafkaSender
 from triggers.errors import BrokerUnavailable
+from triggers.kafka.sender import KafkaSender
 from triggers.settings import Settings
 
 

@@ -8,13 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from triggers.codec import (
-    DeadLetter,
-    decode_command,
-    decode_dead_letter,
-    encode_command,
-    encode_dead_letter,
-)
+from triggers.codec import DeadLetter, decode_command, decode_dead_letter, encode_command, encode_dead_letter
 from triggers.core.commands import RunTask
 from triggers.errors import Undecodable
 

@@ -11,7 +11,7 @@ import pytest
 from fastavro import parse_schema, schemaless_writer
 
 from triggers.codec import EventDecoder, Reason
-from triggers.codec.schema_files import schema_versions
+from triggers.codec.avro_records import schema_versions
 from triggers.core.events import Event, TriggerFired
 from triggers.errors import BrokerUnavailable, TryAgain, Undecodable
 

@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from triggers.codec import EventDecoder, Reason, check_event, encode_event
-from triggers.codec.avro_records import AvroRecords
+from triggers.codec.avro_records import AvroRecords, schema_versions
 from triggers.codec.event_shapes import SHAPES, wire_name
-from triggers.codec.schema_files import schema_versions
 from triggers.core.events import Event, ReplayRequested, TaskFinished, TaskStarted, TriggerFired
 from triggers.errors import CallError, TooLarge, Undecodable
 

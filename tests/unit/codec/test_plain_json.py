@@ -7,14 +7,7 @@ import json
 import pytest
 
 from triggers.codec import EventDecoder, Reason
-from triggers.core.events import (
-    ConfigurationUpdated,
-    Event,
-    ReplayRequested,
-    TaskFinished,
-    TaskRetried,
-    TriggerFired,
-)
+from triggers.core.events import ConfigurationUpdated, Event, ReplayRequested, TaskFinished, TaskRetried, TriggerFired
 from triggers.errors import Undecodable
 
 RECORDED = 1_700_000_000_000

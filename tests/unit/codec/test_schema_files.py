@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from triggers.codec.schema_files import schema_folder, schema_versions
+from triggers.codec.avro_records import schema_folder, schema_versions
 
 
 def test_the_schemas_are_found_beside_the_sources_or_in_the_package() -> None:

@@ -14,9 +14,9 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 from tests.support.console_log import HOSTILE, MADE_MS, RULES, log_events
 
-from triggers.analysis.capsules import capture
-from triggers.analysis.explain import explain
+from triggers.analysis.explain.proofs import explain
 from triggers.analysis.time_travel import Moment, view_at
+from triggers.analysis.verify.capsules import capture
 from triggers.console import FileSource, application
 from triggers.core.events import Event
 

@@ -13,9 +13,9 @@ from aiohttp import FormData
 from aiohttp.test_utils import TestClient, TestServer
 from tests.support.console_log import HOSTILE, RULES, log_events
 
-from triggers.analysis.capsules import capture
-from triggers.analysis.explain import explain
-from triggers.analysis.explanation_text import explanation_lines
+from triggers.analysis.explain.explanation_text import explanation_lines
+from triggers.analysis.explain.proofs import explain
+from triggers.analysis.verify.capsules import capture
 from triggers.console import FileSource, application
 from triggers.core.events import Event
 from triggers.core.view import SessionSummary

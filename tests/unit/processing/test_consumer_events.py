@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from confluent_kafka import KafkaError, Message
 
-from triggers.processing.consumer_events import survive_event
-from triggers.processing.exits import ExitCode, Stop
-from triggers.processing.restored_rows import sorted_out
+from triggers.kafka.consumer_events import survive_event
+from triggers.process.exits import ExitCode, Stop
+from triggers.table.restored_rows import sorted_out
 
 UNREADABLE = ["_BAD_MSG", "_NOT_IMPLEMENTED", "_BAD_COMPRESSION", "MSG_SIZE_TOO_LARGE", "TOPIC_AUTHORIZATION_FAILED"]
 PASSING = ["_TRANSPORT", "_ALL_BROKERS_DOWN", "_TIMED_OUT", "NOT_COORDINATOR", "KAFKA_STORAGE_ERROR"]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tests.property.test_replayed_logs import random_log
 
-from triggers.analysis.capsules import capture
+from triggers.analysis.verify.capsules import capture
 from triggers.testing.replay import CapsuleDiffers, replay
 
 

@@ -11,8 +11,8 @@ from msgspec import Raw, Struct
 from triggers.analysis.backtest.assumptions import Assumptions, Known, NewRules
 from triggers.analysis.backtest.recorded import Recorded, Run
 from triggers.analysis.backtest.rerun import NewRun, Rerun
-from triggers.core.config import Plans
 from triggers.core.events import Event
+from triggers.core.state.plans import Plans
 
 
 class Change(StrEnum):

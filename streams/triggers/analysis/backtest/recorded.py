@@ -10,13 +10,13 @@ import msgspec
 from msgspec import Struct
 
 from triggers.core.commands import Decision, Outcome, RunTask, SetTimer
-from triggers.core.config import Plans
 from triggers.core.engine import apply
 from triggers.core.events import Event, TimerFired
 from triggers.core.instance_names import parse_instance_name
 from triggers.core.results import TaskResult
-from triggers.core.rows import MemoryRows
-from triggers.core.session import Session
+from triggers.core.state.plans import Plans
+from triggers.core.state.rows import MemoryRows
+from triggers.core.state.session import Session
 from triggers.errors import CallError, NotFound
 
 

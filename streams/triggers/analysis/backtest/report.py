@@ -12,9 +12,10 @@ from msgspec import Struct
 
 from triggers.analysis.backtest.assumptions import Assumptions, NewRules, check_stubs
 from triggers.analysis.backtest.difference import Change, SessionDifference, compare
-from triggers.analysis.grouped_log import GroupedLog
-from triggers.core.config import Plans, compile_plan
+from triggers.analysis.event_log import GroupedLog
+from triggers.core.config import compile_plan
 from triggers.core.events import Event
+from triggers.core.state.plans import Plans
 
 SHOWN: Final = 3
 _DIGEST_BYTES: Final = 8

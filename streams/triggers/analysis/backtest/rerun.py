@@ -12,7 +12,6 @@ from msgspec.structs import replace
 from triggers.analysis.backtest.assumptions import Assumptions, Known, NewRules
 from triggers.analysis.backtest.recorded import Attempt, Fold, Recorded, Run, Timer, run_of
 from triggers.core.commands import RunTask, SetTimer
-from triggers.core.config import Plans
 from triggers.core.events import (
     CloneRequested,
     Event,
@@ -25,6 +24,7 @@ from triggers.core.events import (
 )
 from triggers.core.plan import Plan
 from triggers.core.results import TaskResult
+from triggers.core.state.plans import Plans
 
 _OPERATIONS = (ReplayRequested, SkipRequested, StatusSet, MetadataUpdated, CloneRequested)
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from triggers.analysis.check.places import Place
+from triggers.analysis.check.locations import Place
 
 
 class Severity(StrEnum):

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from difflib import SequenceMatcher, get_close_matches
 
 from triggers.analysis.check.findings import Finding, finding
-from triggers.analysis.check.places import START, Places
+from triggers.analysis.check.locations import START, Places
 from triggers.analysis.check.validity import misspelt
 from triggers.core.kwargs import members_of
 from triggers.core.plan import TaskConfig

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from triggers.analysis.check.findings import Finding, finding
+from triggers.analysis.check.locations import Places
 from triggers.analysis.check.orders import TaskOrders, Witness
-from triggers.analysis.check.places import Places
 from triggers.core.plan import TaskConfig
 
 _SHOWN = 3

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from triggers.analysis.check.findings import Finding, finding
 from triggers.analysis.check.liveness import Supply, cycles
-from triggers.analysis.check.places import Places
+from triggers.analysis.check.locations import Places
 from triggers.core.plan import TaskConfig
 
 

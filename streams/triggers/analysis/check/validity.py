@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from typing import Final
 
 from triggers.analysis.check.findings import Finding, finding
-from triggers.analysis.check.places import START, Path, Place, Places
+from triggers.analysis.check.locations import START, Path, Place, Places
 from triggers.core.config import DIRECTIVES, MANAGER_NAME, compile_plan, validate_configuration
 from triggers.core.kwargs import members_of, object_of
 from triggers.core.limits import LIMITS_NAME

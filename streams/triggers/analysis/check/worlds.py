@@ -9,11 +9,11 @@ from typing import Final
 from msgspec import Struct
 
 from triggers.core.commands import Decision, RunTask
-from triggers.core.config import Plans
 from triggers.core.engine import apply
 from triggers.core.events import ConfigurationUpdated, Event, TaskFinished, TriggerFired
-from triggers.core.rows import MemoryRows
-from triggers.core.session import Session
+from triggers.core.state.plans import Plans
+from triggers.core.state.rows import MemoryRows
+from triggers.core.state.session import Session
 from triggers.core.view import InstanceView, view
 from triggers.errors import CallError
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from triggers.analysis.graph.colours import colour
-from triggers.analysis.graph.picture import Edge, Line, Node, Picture, Shape
+from triggers.analysis.graph.picture import Edge, Line, Node, Picture, Shape, colour
 
 _SHAPES: Final = {Shape.TRIGGER: "ellipse", Shape.TASK: "box", Shape.OPERATOR: "hexagon"}
 _STYLES: Final = {

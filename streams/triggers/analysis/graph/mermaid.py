@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from triggers.analysis.graph.colours import colour
-from triggers.analysis.graph.picture import Edge, Line, Node, Picture, Shape
+from triggers.analysis.graph.picture import Edge, Line, Node, Picture, Shape, colour
 
 MOST_EDGES: Final = 500
 """Mermaid's default for `maxEdges`; it does not draw a picture with more edges."""

@@ -8,9 +8,8 @@ from typing import Final
 from unicodedata import category, east_asian_width
 from xml.sax.saxutils import escape
 
-from triggers.analysis.graph.colours import colour
 from triggers.analysis.graph.layout import Layout, Point, Size, lay_out
-from triggers.analysis.graph.picture import Edge, Line, Node, Picture, Shape
+from triggers.analysis.graph.picture import Edge, Line, Node, Picture, Shape, colour
 
 _FONT = 11
 _CHARACTER = 6.4

@@ -1,0 +1,70 @@
+"""Dead letters of a batch: what could not be decoded or applied, byte for byte, and why."""
+
+from __future__ import annotations
+
+from collections import Counter
+from enum import StrEnum
+
+from triggers.agent.records import Output
+from triggers.codec import DeadLetter, encode_dead_letter
+from triggers.codec.dead_letter_codec import MAX_DETAIL_CHARACTERS
+from triggers.kafka.letters import letter_of
+from triggers.kafka.records import Header, Record
+
+
+class Refusal(StrEnum):
+    """Reasons of dead letters that have nothing to do with the record's bytes."""
+
+    WRONG_PARTITION = "wrong partition"
+    """Forwarded once already, and still not on its key's partition."""
+    RESULT_TOO_LARGE = "result too large"
+    """Applying the event would write a row or a command larger than its topic accepts; it was not applied."""
+
+
+class DeadLetters:
+    """Makes the dead letters of one batch."""
+
+    def __init__(self, topic: str, largest: int) -> None:
+        self._topic = topic
+        self._largest = largest
+        self.reasons: Counter[str] = Counter()
+
+    def bury(self, record: Record, reason: str, detail: str) -> Output:
+        """The record's dead letter; too large for the topic, it keeps the first part of the value and says so."""
+        self.reasons[reason] += 1
+        letter = letter_of(record, reason, detail)
+        value = encode_dead_letter(letter)
+        if len(value) > self._largest:
+            value = encode_dead_letter(_cut(letter, len(value) - self._largest))
+        return Output(self._topic, _short(record.key()), value)
+
+
+def _cut(letter: DeadLetter, excess: int) -> DeadLetter:
+    value = letter.value or b""
+    kept = value[: max(0, len(value) - excess - MAX_DETAIL_CHARACTERS)]
+    note = f" [the value had {len(value)} bytes, the first {len(kept)} are kept]"
+    headers = _fitting(letter.headers) if not kept else letter.headers
+    if headers != letter.headers:
+        note += f" [{len(letter.headers) - len(headers)} headers were too large and are left out]"
+    return DeadLetter(
+        reason=letter.reason,
+        detail=letter.detail[: MAX_DETAIL_CHARACTERS - len(note)] + note,
+        topic=letter.topic,
+        partition=letter.partition,
+        offset=letter.offset,
+        time=letter.time,
+        key=_short(letter.key),
+        value=kept,
+        headers=headers,
+    )
+
+
+_LARGE_HEADER = 1000
+
+
+def _fitting(headers: list[Header]) -> list[Header]:
+    return [(name, value) for name, value in headers if len(name) + len(value or b"") < _LARGE_HEADER][:20]
+
+
+def _short(key: bytes | None) -> bytes | None:
+    return key[:1024] if key is not None else None

@@ -1,0 +1,33 @@
+"""Records on the wrong partition: forwarded to the right one, once."""
+
+from __future__ import annotations
+
+from triggers.agent.records import Output
+from triggers.kafka.records import Record, headers_of, time_of
+from triggers.topology import partition_of
+
+FORWARDED = "triggers-forwarded-from"
+"""Header of a forwarded record: the partition it was found on."""
+
+
+def misplaced(record: Record, key: bytes, partitions: int) -> bool:
+    """Whether the record is not on its key's partition; most likely its producer uses another partitioner."""
+    return record.partition() != partition_of(key, partitions)
+
+
+def was_forwarded(record: Record) -> bool:
+    """Whether a worker has put the record there; a null header is an absent one. Raises Undecodable."""
+    return any(name == FORWARDED and value is not None for name, value in headers_of(record) or ())
+
+
+def forward(record: Record, key: bytes, topic: str, partitions: int) -> Output:
+    """The same record on the right partition, with its own time. Raises Undecodable."""
+    mark = (FORWARDED, str(record.partition()).encode())
+    headers = [*(headers_of(record) or ()), mark]
+    return Output(topic, key, record.value(), partition_of(key, partitions), headers, time_of(record))
+
+
+def size_of(output: Output) -> int:
+    """Bytes of key, value and headers."""
+    size = len(output.key or b"") + len(output.value or b"")
+    return size + sum(len(name) + len(value or b"") + 8 for name, value in output.headers) if output.headers else size

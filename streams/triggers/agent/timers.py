@@ -1,0 +1,60 @@
+"""Timers that are due become events: the owner of a partition publishes `TimerFired`, applying it does the rest.
+
+Fired twice is harmless (the second changes nothing), so what was published is remembered only to keep the log short.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from itertools import islice
+
+from triggers.agent.batch import Batch
+from triggers.agent.records import Output
+from triggers.codec import encode_event
+from triggers.core.commands import SetTimer
+from triggers.core.events import TimerFired
+from triggers.core.state.rows import Rows, due_timers
+from triggers.telemetry.metrics import Metrics
+
+_EVERY_S = 0.2
+_MOST = 1000
+"""Timers fired at one go for one partition; the rest follow in the next one."""
+_MOST_UNDER_WAY = 10 * _MOST
+"""So many may be published and not applied yet: a storm of timers waits in its rows, not in the topic."""
+
+
+class Timers:
+    """Looks for due timers of ready partitions. Its clock decides when an event is published, nothing else."""
+
+    def __init__(self, topic: str, rows_of: Callable[[int], Rows], metrics: Metrics) -> None:
+        self._topic = topic
+        self._rows_of = rows_of
+        self._metrics = metrics
+        self._looked_at = 0.0
+        self._published: dict[int, set[SetTimer]] = {}
+
+    def due(self, batch: Batch) -> list[Output]:
+        """See `Ticks`: at most every 200 ms."""
+        if time.monotonic() - self._looked_at < _EVERY_S:
+            return []
+        self._looked_at = time.monotonic()
+        now = time.time_ns() // 1_000_000
+        return [output for partition in sorted(batch.ready) for output in self._fire(partition, now)]
+
+    def forget(self, partitions: frozenset[int] | None = None) -> None:
+        """See `Ticks`: what was published may not have been committed, or is another's business."""
+        for partition in list(self._published) if partitions is None else partitions:
+            self._published.pop(partition, None)
+
+    def _fire(self, partition: int, now: int) -> list[Output]:
+        before = self._published.get(partition, set())
+        due = list(islice(due_timers(self._rows_of(partition), now), _MOST_UNDER_WAY))
+        fresh = [timer for timer in due if timer not in before][:_MOST]
+        self._published[partition] = before.intersection(due).union(fresh)
+        self._metrics.timers.inc(len(fresh))
+        return [self._event(partition, timer) for timer in fresh]
+
+    def _event(self, partition: int, timer: SetTimer) -> Output:
+        event = TimerFired(instance=timer.instance, attempt=timer.attempt, due=timer.due)
+        return Output(self._topic, timer.session.encode(), encode_event(event, source="worker"), partition)

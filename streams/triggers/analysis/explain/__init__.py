@@ -1,0 +1,1 @@
+"""Why a session is where it is, and what each event did."""

@@ -1,0 +1,243 @@
+"""Finds what each event did, by comparing what waited before and after it, or why it did nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
+from typing import NamedTuple
+
+from triggers.analysis.explain.event_words import tasks_of, trigger_of
+from triggers.analysis.explain.explanation import Does, Effect, EventProof, EventRef, Idle, Reason
+from triggers.analysis.explain.trace import Trace
+from triggers.core.commands import Decision, Outcome, SetTimer
+from triggers.core.events import ConfigurationUpdated, Event, MetadataUpdated, StatusSet, TaskEvent, TimerFired
+from triggers.core.instance_names import parse_instance_name
+from triggers.core.kwargs import members_of
+from triggers.core.plan import TaskConfig
+from triggers.core.state.cohorts import cohort_with
+from triggers.core.state.header import Cohort
+from triggers.core.state.instance import Instance
+from triggers.core.statuses import Status
+from triggers.errors import CallError, NotFound
+
+Ranges = list[tuple[int, int]]
+"""The first and last number of each run of consecutive instances."""
+
+
+class _Group(NamedTuple):
+    """Instances of a task that waited for the same triggers before the event."""
+
+    have: frozenset[str]
+    seen: frozenset[str]
+    ranges: Ranges
+
+
+class _Offer(NamedTuple):
+    """A rule that uses the trigger, and its instances that waited before the event."""
+
+    rule: TaskConfig
+    groups: list[_Group]
+
+
+def prove_event(trace: Trace, event: Event) -> EventProof:
+    """Applies the event to the trace and returns what it did, or why it did nothing."""
+    offers = [_Offer(rule, _groups(trace, event, rule.name)) for rule in _users(trace, event)]
+    stale = why_stale(trace, event)
+    try:
+        decision = trace.apply(event)
+    except (CallError, NotFound) as error:
+        refused = Idle(reason=Reason.REFUSED, detail=f"{type(error).__name__}: {error}")
+        return EventProof(event=trace.refs[-1], outcome=None, fires=[], effects=[], idle=[refused])
+    offers = offers if decision.fires else []
+    return EventProof(
+        event=trace.refs[-1],
+        outcome=decision.outcome,
+        fires=[fire.trigger for fire in decision.fires],
+        effects=[*_waits_on(trace, event, offers), *_became(trace, event, decision), *_asked(trace, event, decision)],
+        idle=[*why_nothing(trace, event, decision.outcome, stale), *_idle_rules(trace, event, decision, offers)],
+    )
+
+
+def _users(trace: Trace, event: Event) -> Sequence[TaskConfig]:
+    trigger = trigger_of(event)
+    return () if trigger is None else trace.session.plan.by_trigger.get(trigger, ())
+
+
+def _groups(trace: Trace, event: Event, task: str) -> list[_Group]:
+    """Returns what waits, without the instance that the event itself is about, which moves for another reason."""
+    state, own = trace.session.tasks.get(task), _own_number(event, task)
+    cohorts = [] if state is None else state.cohorts
+    groups = [_Group(frozenset(one.have), frozenset(one.seen), list(_ranges_of(one, own))) for one in cohorts]
+    return [group for group in groups if group.ranges]
+
+
+def _ranges_of(cohort: Cohort, without: int) -> Iterator[tuple[int, int]]:
+    for start, stop in zip(cohort.members[::2], cohort.members[1::2], strict=True):
+        cuts = ((start, without), (without + 1, stop)) if start <= without < stop else ((start, stop),)
+        yield from ((first, end - 1) for first, end in cuts if first < end)
+
+
+def _waits_on(trace: Trace, event: Event, offers: Iterable[_Offer]) -> Iterator[Effect]:
+    """Yields the instances that took the trigger, or counted it towards `unless`, and keep waiting."""
+    trigger = trigger_of(event) or ""
+    for rule, groups in offers:
+        for group in groups:
+            now = _cohort_now(trace, rule.name, group)
+            if now is not None and trigger in now.have and trigger not in group.have:
+                yield Effect(does=Does.TOOK, task=rule.name, numbers=group.ranges, detail=_progress(rule, now))
+            if now is not None and trigger in now.seen and trigger not in group.seen:
+                yield Effect(does=Does.COUNTED, task=rule.name, numbers=group.ranges, detail=_unless(rule, now))
+
+
+def _cohort_now(trace: Trace, task: str, group: _Group) -> Cohort | None:
+    """Returns the cohort in which the group waits now, or None if it waits no more. A group moves as a whole."""
+    state = trace.session.tasks.get(task)
+    return None if state is None else cohort_with(state, group.ranges[0][0])
+
+
+def _own_number(event: Event, task: str) -> int:
+    own, number = _instance_of(event)
+    return number if own == task else -1
+
+
+def _instance_of(event: Event) -> tuple[str, int]:
+    name = getattr(event, "instance", None)
+    return ("", -1) if name is None else parse_instance_name(name)
+
+
+def _progress_of(trace: Trace, task: str, number: int) -> str:
+    """Says what a new instance waits for; empty if it did not have to wait."""
+    state, rule = trace.session.tasks.get(task), trace.session.plan.tasks.get(task)
+    cohort = None if state is None else cohort_with(state, number)
+    return "" if rule is None or cohort is None else _progress(rule, cohort)
+
+
+def _progress(rule: TaskConfig, cohort: Cohort) -> str:
+    missing = [trigger for trigger in rule.after if trigger not in cohort.have]
+    return f"still missing: {', '.join(missing)}" if missing else ""
+
+
+def _unless(rule: TaskConfig, cohort: Cohort) -> str:
+    missing = [trigger for trigger in rule.unless if trigger not in cohort.seen]
+    return f"unless still missing: {', '.join(missing)}" if missing else ""
+
+
+def _became(trace: Trace, event: Event, decision: Decision) -> Iterator[Effect]:
+    """Yields the new statuses in order, with consecutive instances of a task in one effect."""
+    last = len(trace.refs) - 1
+    steps = [(*parse_instance_name(name), status, trace.began(name, last)) for name, status in decision.changed]
+    for (task, status, is_new), group in groupby(steps, key=lambda step: (step[0], step[2], step[3])):
+        does = Does.CREATED if is_new and status == Status.UNSTARTED else Does.BECAME
+        numbers = ranges(step[1] for step in group)
+        detail = _progress_of(trace, task, numbers[0][0]) if does is Does.CREATED else ""
+        yield Effect(does=does, task=task, numbers=numbers, status=status, detail=detail)
+    if isinstance(event, MetadataUpdated):
+        task, number = _instance_of(event)
+        names = ", ".join(members_of(event.metadata))
+        yield Effect(does=Does.METADATA, task=task, numbers=[(number, number)], detail=names)
+    if isinstance(event, ConfigurationUpdated) and decision.outcome is Outcome.APPLIED:
+        for name in tasks_of(event):
+            yield Effect(does=Does.CONFIGURED, task=name)
+
+
+def _asked(trace: Trace, event: Event, decision: Decision) -> Iterator[Effect]:
+    """Yields commands and timers, except the session's own timer, which belongs to no task."""
+    for command in decision.commands:
+        if not command.instance:
+            continue
+        task, number = parse_instance_name(command.instance)
+        does, wait = Does.ISSUED, ""
+        if isinstance(command, SetTimer):
+            cools = trace.session.instance(task, number).due == command.due
+            does, wait = Does.COOLS if cools else Does.WATCHED, _wait(command, event)
+        yield Effect(does=does, task=task, numbers=[(number, number)], detail=f"attempt {command.attempt}{wait}")
+    if decision.outcome is Outcome.DELETED:
+        yield Effect(does=Does.DELETED, task="")
+
+
+def _wait(timer: SetTimer, event: Event) -> str:
+    return f", in {(timer.due - (event.recorded or event.time)) / 1000:g} s"
+
+
+def _idle_rules(trace: Trace, event: Event, decision: Decision, offers: Iterable[_Offer]) -> Iterator[Idle]:
+    """Yields the rules that use the trigger although it changed none of their instances."""
+    own = None if _waits_again(event) else getattr(event, "instance", None)
+    moved = {parse_instance_name(name)[0] for name, _ in decision.changed if name != own}
+    moved |= {effect.task for effect in _waits_on(trace, event, offers)}
+    for rule, groups in offers:
+        if rule.name not in moved:
+            yield why_rule_stood_still(trace, rule, trigger_of(event) or "", waiting=bool(groups))
+
+
+def _waits_again(event: Event) -> bool:
+    """Returns whether the event makes its instance wait before its trigger fires, so that it may take the trigger."""
+    return isinstance(event, StatusSet) and event.status == Status.UNSTARTED
+
+
+def ranges(numbers: Iterable[int]) -> Ranges:
+    """Groups ascending numbers into ranges without gaps."""
+    rows: Ranges = []
+    for number in numbers:
+        if rows and rows[-1][1] == number - 1:
+            rows[-1] = (rows[-1][0], number)
+        else:
+            rows.append((number, number))
+    return rows
+
+
+def why_stale(trace: Trace, event: Event) -> Idle | None:
+    """Returns why a result or timer will be stale, or None if it will not. Call it before the event is applied."""
+    if trace.session.header.deleted:
+        return Idle(reason=Reason.GONE)
+    if not isinstance(event, TaskEvent | TimerFired):
+        return None
+    if not event.instance:
+        return Idle(reason=Reason.NO_TIMER, detail="the session's own timer")
+    try:
+        instance = trace.session.instance(*parse_instance_name(event.instance))
+    except NotFound:
+        return None
+    task, _ = parse_instance_name(event.instance)
+    return _stale(trace, event, task, instance)
+
+
+def why_nothing(trace: Trace, event: Event, outcome: Outcome, stale: Idle | None) -> list[Idle]:
+    """Returns why the event had no effect on the whole session; empty if it had one."""
+    match outcome:
+        case Outcome.DUPLICATE:
+            return [Idle(reason=Reason.DUPLICATE, by=_ref(trace, trace.ids.get(event.id or "")), detail=event.id or "")]
+        case Outcome.STALE:
+            return [] if stale is None else [stale]
+        case Outcome.UNUSED if not isinstance(event, TimerFired):
+            reason = Reason.CONFIGURED if isinstance(event, ConfigurationUpdated) else Reason.UNUSED
+            return [Idle(reason=reason)]
+        case _:
+            return []
+
+
+def why_rule_stood_still(trace: Trace, rule: TaskConfig, trigger: str, *, waiting: bool) -> Idle:
+    """Returns why the trigger changed no instance of the rule. `waiting` says whether one waited before the event."""
+    statuses = {status: count for status, count in sorted(trace.statuses[rule.name].items()) if count}
+    if waiting:
+        return Idle(reason=Reason.HAS_IT, task=rule.name, statuses=statuses)
+    if set(statuses) == {Status.ABANDONED}:
+        return Idle(reason=Reason.ABANDONED, task=rule.name, statuses=statuses)
+    reason = Reason.STARTED if trigger in rule.after_set else Reason.TOO_LATE
+    return Idle(reason=reason, task=rule.name, statuses=statuses, by=_ref(trace, trace.scheduled.get(rule.name)))
+
+
+def _stale(trace: Trace, event: TaskEvent | TimerFired, task: str, instance: Instance) -> Idle:
+    settled, attempt = _ref(trace, trace.settled.get(event.instance)), f"attempt {event.attempt or instance.attempt}"
+    if instance.attempt == 0:
+        return Idle(reason=Reason.NOT_ISSUED, task=task, detail=f"it is {instance.status}")
+    if event.attempt not in (0, instance.attempt):
+        return Idle(reason=Reason.SUPERSEDED, task=task, detail=f"{attempt}; {instance.attempt} is current")
+    if isinstance(event, TimerFired):
+        return Idle(reason=Reason.NO_TIMER, task=task, detail=f"it is {instance.status}")
+    if instance.settled:
+        return Idle(reason=Reason.SETTLED, task=task, by=settled, detail=f"{attempt}; it is {instance.status}")
+    return Idle(reason=Reason.RUNNING, task=task, detail=f"{attempt}; it is {instance.status}")
+
+
+def _ref(trace: Trace, number: int | None) -> EventRef | None:
+    return None if number is None else trace.refs[number]

@@ -1,0 +1,104 @@
+"""Describes events in words, and returns what they carry."""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from triggers.analysis.explain.explanation import EventRef
+from triggers.core.config import MANAGER_NAME
+from triggers.core.events import (
+    CloneRequested,
+    ConfigurationUpdated,
+    DeletionRequested,
+    Event,
+    MetadataUpdated,
+    ReplayRequested,
+    SessionImported,
+    SkipRequested,
+    StatusSet,
+    TaskFailed,
+    TaskFinished,
+    TaskRetried,
+    TaskStarted,
+    TaskStatusChanged,
+    TimerFired,
+    TriggerFired,
+)
+from triggers.core.instance_names import parse_instance_name
+from triggers.core.kwargs import members_of
+from triggers.core.limits import LIMITS_NAME
+from triggers.errors import NotFound
+
+
+def refer_to(event: Event) -> EventRef:
+    """Returns a reference to the event, with which a reader can look it up."""
+    return EventRef(offset=event.position, time=event.time, id=event.id, what=words_of(event))
+
+
+def words_of(event: Event) -> str:  # noqa: C901, PLR0911, PLR0912  # one line for each kind of event
+    """Says in the past tense what happened."""
+    match event:
+        case TriggerFired():
+            return f"{event.trigger} fired"
+        case ConfigurationUpdated():
+            return f"rules were set for {', '.join(tasks_of(event)) or 'no task'}"
+        case TaskStarted():
+            return f"{event.instance} started"
+        case TaskFinished():
+            return f"{event.instance} finished"
+        case TaskFailed():
+            return f"{event.instance} failed with {event.exception_type}"
+        case TaskStatusChanged():
+            return f"{event.instance} reported {event.status}"
+        case TaskRetried():
+            return f"{event.instance} requested a retry"
+        case ReplayRequested():
+            return f"an operator replayed {event.instance}"
+        case SkipRequested():
+            return f"an operator skipped {event.instance}"
+        case StatusSet():
+            return f"the application set {event.instance} to {event.status}"
+        case MetadataUpdated():
+            return f"the application set metadata of {event.instance}"
+        case CloneRequested():
+            return f"the application cloned {event.instance}"
+        case TimerFired():
+            return f"a timer of {event.instance or 'the session'} was due"
+        case DeletionRequested():
+            return "the session was deleted"
+        case SessionImported():
+            return "the session was imported"
+        case _:
+            assert_never(event)
+
+
+def tasks_of(event: ConfigurationUpdated) -> list[str]:
+    """Returns the tasks that the configuration adds or replaces."""
+    return [name for name in members_of(event.configuration) if name not in {LIMITS_NAME, MANAGER_NAME}]
+
+
+def trigger_of(event: Event) -> str | None:
+    """Returns the trigger that the event fires if it is applied, or None if it fires none."""
+    match event:
+        case TriggerFired():
+            return event.trigger
+        case TaskFinished():
+            return _task_of(event.instance)
+        case SkipRequested() | StatusSet() if event.cascade:
+            return _task_of(event.instance)
+        case _:
+            return None
+
+
+def replaced_kwargs(event: Event) -> frozenset[str] | None:
+    """Returns the triggers whose kwargs a replay or retry replaces, or None if it keeps those of the parent."""
+    if isinstance(event, ReplayRequested | TaskRetried) and event.replacement_kwargs is not None:
+        return frozenset(members_of(event.replacement_kwargs))
+    return None
+
+
+def _task_of(instance: str) -> str | None:
+    try:
+        return parse_instance_name(instance)[0]
+    except NotFound:
+        return None

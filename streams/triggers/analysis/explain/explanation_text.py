@@ -1,0 +1,253 @@
+"""An explanation in sentences that can be read aloud."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from itertools import groupby, islice
+from typing import NamedTuple
+
+from triggers.analysis.explain.explanation import (
+    Cause,
+    Does,
+    Effect,
+    EventProof,
+    EventRef,
+    Explanation,
+    Held,
+    Idle,
+    InstanceProof,
+    Missing,
+    Reason,
+    TaskProof,
+    Verdict,
+)
+from triggers.analysis.times import moment
+from triggers.core.commands import Outcome
+
+_WHY = {
+    Reason.UNUSED: "no rule uses it",
+    Reason.HAS_IT: "every waiting instance already has it, and the first kwargs stay",
+    Reason.STARTED: "it has already started ({statuses}), and this trigger does not make it run again",
+    Reason.ABANDONED: "it is already abandoned",
+    Reason.TOO_LATE: "no instance waits any more ({statuses}), so the trigger is too late to abandon one",
+    Reason.DUPLICATE: "an event with the id {detail} was already applied",
+    Reason.SETTLED: "the result is stale: the attempt already has a result ({detail})",
+    Reason.SUPERSEDED: "the result is stale: another attempt is current ({detail})",
+    Reason.NOT_ISSUED: "the result is stale: no command was issued for the instance ({detail})",
+    Reason.RUNNING: "the start of the attempt was already reported ({detail})",
+    Reason.NO_TIMER: "nothing waits for this timer any more ({detail})",
+    Reason.GONE: "the session is deleted",
+    Reason.CONFIGURED: "these are default rules, and the session already has rules",
+    Reason.REFUSED: "the session refused the event, so it became a dead letter ({detail})",
+}
+_DOES = {
+    Does.CONFIGURED: "the session now has these rules",
+    Does.CREATED: "{names} is created",
+    Does.TOOK: "{names} takes it and keeps waiting",
+    Does.COUNTED: "{names} counts it towards unless and keeps waiting",
+    Does.BECAME: "{names} becomes {status}",
+    Does.ISSUED: "the command of {names} is issued",
+    Does.COOLS: "the command of {names} is delayed by a cooldown",
+    Does.WATCHED: "{names} becomes overdue unless its status changes",
+    Does.DELETED: "the session is deleted, with all its instances",
+    Does.METADATA: "{names} gets new metadata",
+}
+_DO = {
+    Does.CREATED: "{names} are created",
+    Does.TOOK: "{names} take it and keep waiting",
+    Does.COUNTED: "{names} count it towards unless and keep waiting",
+    Does.BECAME: "{names} become {status}",
+    Does.ISSUED: "the commands of {names} are issued",
+    Does.COOLS: "the commands of {names} are delayed by a cooldown",
+    Does.WATCHED: "{names} become overdue unless their status changes",
+    Does.METADATA: "{names} get new metadata",
+}
+"""The same for several instances."""
+_END = {
+    Verdict.RUNS_AT_NEXT: "Nothing is missing: it runs as soon as one of its triggers fires again.",
+    Verdict.ABANDONED_AT_NEXT: "Its unless is satisfied: it is abandoned as soon as one of its triggers fires.",
+    Verdict.NEVER: "It waits for no trigger, so nothing will start it.",
+}
+
+
+class Paragraph(NamedTuple):
+    """The text about an instance, or about several consecutive ones that are alike."""
+
+    subject: str
+    example: str | None
+    """The instance whose triggers are listed, if there are several."""
+    fired: list[str]
+    """The triggers of `after` that it has."""
+    missing: list[str]
+    unless_fired: list[str]
+    unless: str | None
+    """How much of `unless` has fired, or None if the rule has no `unless` or it no longer matters."""
+    end: str
+    """What will happen to it; may be empty."""
+
+
+def explanation_lines(explanation: Explanation) -> Iterator[str]:
+    """Yields the lines of the whole text: first the tasks, then the events."""
+    yield f"Session {explanation.session}"
+    for task in explanation.tasks:
+        yield ""
+        yield rule_sentence(task)
+        for paragraph in paragraphs(task):
+            yield from (f"  {line}" for line in _lines(paragraph))
+    yield ""
+    yield "What each event did, in order (times are UTC):"
+    for proof in explanation.events:
+        yield f"  {where(proof.event)}: {proof.event.what}"
+        yield from (f"      {sentence}" for sentence in event_sentences(proof))
+
+
+def rule_sentence(task: TaskProof) -> str:
+    """Returns the rule as a sentence."""
+    every = f", and every time {task.and_every} fires" if task.and_every else ""
+    unless = f", unless {_and(task.unless)} fired first" if task.unless else ""
+    return f"{task.name} runs {task.run} after {_and(task.after) or 'nothing'}{every}{unless}."
+
+
+def paragraphs(task: TaskProof) -> Iterator[Paragraph]:
+    """Yields a paragraph for each group of like instances, in creation order."""
+    for _, alike in groupby(task.instances, key=_likeness):
+        yield _paragraph(task, list(alike))
+
+
+def event_sentences(proof: EventProof) -> Iterator[str]:
+    """Yields what an event did, or why it had no effect."""
+    yield from (_effect(effect) for effect in _together(proof.effects))
+    if proof.outcome is Outcome.STOPPED:
+        yield "the cascade is stopped here, because it is deeper than maxCascadeDepth"
+    yield from (f"no effect{_for(idle)}: {_idle(idle)}" for idle in proof.idle)
+    if not proof.effects and not proof.idle:
+        yield "nothing changes"
+
+
+def where(ref: EventRef) -> str:
+    """Returns the offset, the time and, if it has one, the id of an event."""
+    return f"offset {ref.offset}, {moment(ref.time)}{f', id {ref.id}' if ref.id else ''}"
+
+
+def _lines(paragraph: Paragraph) -> Iterator[str]:
+    yield paragraph.subject
+    if paragraph.example:
+        yield f"  For example {paragraph.example}:"
+    yield from (f"  + {fired}" for fired in paragraph.fired)
+    yield from (f"  - {missing}" for missing in paragraph.missing)
+    yield from (f"  + unless: {fired}" for fired in paragraph.unless_fired)
+    if paragraph.unless:
+        yield f"  - unless: {paragraph.unless}"
+    if paragraph.end:
+        yield f"  {paragraph.end}"
+
+
+def _likeness(proof: InstanceProof) -> tuple[object, ...]:
+    missing = tuple(missing.trigger for missing in proof.missing)
+    return proof.status, proof.verdict, missing, tuple(proof.unless_missing), proof.attempt, proof.due is None
+
+
+def _paragraph(task: TaskProof, alike: list[InstanceProof]) -> Paragraph:
+    first = alike[0]
+    waits = first.verdict is not Verdict.STARTED
+    has_more = len(alike) > 1 and (first.satisfied or first.unless_fired)
+    return Paragraph(
+        subject=_subject(task, alike),
+        example=first.name if has_more else None,
+        fired=[_held(held) for held in first.satisfied],
+        missing=[_missing(missing) for missing in first.missing] if waits else [],
+        unless_fired=[_held(held) for held in first.unless_fired],
+        unless=_unless(task, first) if task.unless and waits else None,
+        end=_end(first),
+    )
+
+
+def _unless(task: TaskProof, proof: InstanceProof) -> str:
+    count = f"{len(proof.unless_fired)} of {len(task.unless)} fired"
+    return f"{count}; missing: {_and(proof.unless_missing) or 'none'}"
+
+
+def _subject(task: TaskProof, alike: list[InstanceProof]) -> str:
+    first, last = alike[0], alike[-1]
+    if first.name is None:
+        return f"{task.name} has no instance yet; one is created when one of its triggers fires."
+    names = first.name if first is last else f"{first.name} to {last.name} ({len(alike)} instances)"
+    verb = "is" if first is last else "are"
+    if first.due is not None:
+        return f"{names} {verb} scheduled; a cooldown delays attempt {first.attempt} until {moment(first.due)}."
+    attempt = f", attempt {first.attempt}" if first.attempt else ""
+    state = "waiting" if first.verdict is not Verdict.STARTED else first.status
+    since = f" (since {moment(first.since)}{_by(first.last)})" if first is last else ""
+    return f"{names} {verb} {state}{attempt}{since}."
+
+
+def _held(held: Held) -> str:
+    if held.by is None:
+        return f"{held.trigger}, supplied by a replay"
+    return _event(held.by) if held.by.what == f"{held.trigger} fired" else f"{held.trigger}, when {_event(held.by)}"
+
+
+def _missing(missing: Missing) -> str:
+    causes = "; ".join(_cause(missing.trigger, cause) for cause in missing.causes)
+    return f"{missing.trigger} is missing: {causes}" if causes else f"{missing.trigger} is missing"
+
+
+def _cause(trigger: str, cause: Cause) -> str:
+    """Says what the trigger waits for. A cause behind further tasks is named: the text so far is about another one."""
+    if cause.kind == "cycle" or cause.name == trigger:
+        return cause.why
+    if cause.name.rpartition("#")[0] == trigger:
+        return f"{cause.name} {cause.why}"
+    why = "an application has to fire" if cause.kind == "fire" else cause.why
+    return f"{trigger} ultimately waits for {cause.name}, which {why}"
+
+
+def _end(proof: InstanceProof) -> str:
+    missing = _and([missing.trigger for missing in proof.missing])
+    if proof.verdict is Verdict.RUNS:
+        return f"When {missing} fires, it runs." if len(proof.missing) == 1 else f"When {missing} have fired, it runs."
+    if proof.verdict is Verdict.ABANDONED:
+        return f"It cannot run: {missing} would complete its unless and abandon it."
+    if proof.status == "failed":
+        return "An operator must replay or skip it."
+    return _END.get(proof.verdict, "")
+
+
+def _for(idle: Idle) -> str:
+    return f" on {idle.task}" if idle.task else ""
+
+
+def _together(effects: Iterable[Effect]) -> Iterator[Effect]:
+    """Keeps one effect for all rules that a configuration brings, because its event already names them."""
+    for does, group in groupby(effects, key=lambda effect: effect.does):
+        yield from islice(group, 1 if does is Does.CONFIGURED else None)
+
+
+def _effect(effect: Effect) -> str:
+    names = ", ".join(_row(effect.task, *row) for row in effect.numbers)
+    detail = f" ({effect.detail})" if effect.detail else ""
+    several = len(effect.numbers) > 1 or any(first != last for first, last in effect.numbers)
+    words = (_DOES | _DO if several else _DOES)[effect.does]
+    return words.format(names=names, status=effect.status) + detail
+
+
+def _idle(idle: Idle) -> str:
+    statuses = ", ".join(f"{count} {status}" for status, count in idle.statuses.items())
+    why = _WHY[idle.reason].format(statuses=statuses, detail=idle.detail)
+    return why if idle.by is None else f"{why}; see {_event(idle.by)}"
+
+
+def _event(ref: EventRef) -> str:
+    return f"{ref.what} ({where(ref)})"
+
+
+def _by(ref: EventRef | None) -> str:
+    return "" if ref is None else f", offset {ref.offset}"
+
+
+def _row(task: str, first: int, last: int) -> str:
+    return f"{task}#{first}" if first == last else f"{task}#{first} to #{last}"
+
+
+def _and(names: list[str]) -> str:
+    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

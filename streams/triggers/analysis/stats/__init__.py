@@ -1,0 +1,1 @@
+"""What rules and triggers came to in many sessions."""

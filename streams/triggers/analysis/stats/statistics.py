@@ -1,0 +1,251 @@
+"""Statistics of rules and triggers over many sessions and a period: the tables, and how they are counted.
+
+Sessions are folded one at a time and added to counters, so memory grows with the number of rules and triggers, not
+with the number of sessions.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterable
+
+from msgspec import Struct
+
+from triggers.analysis.event_log import GroupedLog
+from triggers.analysis.stats.session_totals import SessionTotals, total
+from triggers.core.events import Event
+from triggers.core.plan import TaskConfig
+from triggers.core.state.plans import Plans
+
+DAY_MS = 86_400_000
+
+
+_EXAMPLES = 5
+
+
+class Period(Struct, frozen=True, kw_only=True):
+    """A period, in milliseconds since 1970-01-01 UTC.
+
+    Earlier events are applied but not counted. Later events are not applied.
+    """
+
+    since: int
+    until: int
+    """The end, inclusive."""
+    stuck_since: int
+    """A session is stuck if one of its instances waits and its last event is not later than this."""
+
+
+class RuleRow(Struct, kw_only=True):
+    """The counts of a task. Rules with the same name count together."""
+
+    task: str
+    run: str
+    sessions: int = 0
+    """The number of sessions with this rule."""
+    instances: int = 0
+    runs: int = 0
+    """The number of times that an instance became scheduled, including replays. 0 if the rule never fired."""
+    finished: int = 0
+    failed: int = 0
+    abandoned: int = 0
+    waiting: int = 0
+    """The number of instances that wait at the end."""
+    wait_p50_ms: int | None = None
+    """The wait from an instance's first trigger to its run, without replays, to within 1 %."""
+    wait_p90_ms: int | None = None
+    wait_p99_ms: int | None = None
+    wait_longest_ms: int | None = None
+
+
+class TriggerRow(Struct, kw_only=True):
+    """The counts of a trigger that fired or that a rule waits for."""
+
+    trigger: str
+    fires: int = 0
+    sessions: int = 0
+    """The number of sessions in which it fired."""
+    unused: int = 0
+    """The number of fires that no rule of their session used. If it equals `fires`, no rule uses the trigger."""
+    used_by: list[str] = []
+    """The tasks whose rules use it."""
+    is_task: bool = False
+    """True if a task of this name fires it when it finishes."""
+
+
+class StuckRow(Struct, kw_only=True):
+    """Stuck sessions in which instances of one task wait for the same triggers."""
+
+    task: str
+    missing: list[str]
+    sessions: int = 0
+    instances: int = 0
+    oldest: int = 0
+    """The earliest time of a last event among these sessions."""
+    examples: list[str] = []
+
+
+class Statistics(Struct, kw_only=True):
+    """The statistics of a log."""
+
+    period: Period
+    sessions: int
+    """The number of sessions with an event in the period."""
+    events: int
+    """The number of events in the period."""
+    refused: int
+    """The number of events that their session refused."""
+    stuck_sessions: int
+    rules: list[RuleRow]
+    """Sorted by name, with rules that never fired first."""
+    triggers: list[TriggerRow]
+    """Sorted by name, with triggers that no rule uses first."""
+    stuck: list[StuckRow]
+    """Sorted by the number of sessions, the most frequent first."""
+
+
+class Counting:
+    """Counts sessions one by one and returns the statistics."""
+
+    def __init__(self, period: Period) -> None:
+        self._period = period
+        self._plans = Plans()
+        self._rules: dict[str, RuleRow] = {}
+        self._waits: defaultdict[str, Durations] = defaultdict(Durations)
+        self._triggers: dict[str, TriggerRow] = {}
+        self._users: defaultdict[str, set[str]] = defaultdict(set)
+        self._stuck: dict[tuple[str, tuple[str, ...]], StuckRow] = {}
+        self._counts: Counter[str] = Counter()
+
+    def add(self, session: str, events: Iterable[Event]) -> None:
+        """Counts a session. `events` are all its events, in order."""
+        period = self._period
+        totals = total(session, events, self._plans, since=period.since, until=period.until)
+        if totals.events:
+            self._counts.update(sessions=1, events=totals.events, refused=totals.refused)
+            self._add_rules(totals)
+            self._add_triggers(totals)
+            if totals.last <= period.stuck_since and totals.waiting:
+                self._add_stuck(session, totals)
+
+    def result(self) -> Statistics:
+        """Returns the statistics of the sessions that were added."""
+        rules = [self._finished(row) for row in self._rules.values()]
+        triggers = [self._with_uses(row) for row in self._triggers.values()]
+        return Statistics(
+            period=self._period,
+            sessions=self._counts["sessions"],
+            events=self._counts["events"],
+            refused=self._counts["refused"],
+            stuck_sessions=self._counts["stuck"],
+            rules=sorted(rules, key=lambda row: (row.runs > 0, row.task)),
+            triggers=sorted(triggers, key=lambda row: (row.unused < row.fires or not row.fires, row.trigger)),
+            stuck=sorted(self._stuck.values(), key=lambda row: (-row.sessions, row.task, row.missing)),
+        )
+
+    def _add_rules(self, totals: SessionTotals) -> None:
+        for rule in totals.rules.values():
+            row = self._rule(rule)
+            row.sessions += 1
+            row.waiting += sum(totals.waiting.get(rule.name, {}).values())
+        for task, status in totals.became.elements():
+            _count_status(self._rules[task], status)
+        for task, wait in totals.waits:
+            self._waits[task].add(wait)
+
+    def _rule(self, rule: TaskConfig) -> RuleRow:
+        row = self._rules.setdefault(rule.name, RuleRow(task=rule.name, run=rule.run))
+        for trigger in (*rule.after, *rule.unless):
+            self._users[trigger].add(rule.name)
+            self._triggers.setdefault(trigger, TriggerRow(trigger=trigger))
+        return row
+
+    def _add_triggers(self, totals: SessionTotals) -> None:
+        for trigger, fires in totals.fires.items():
+            row = self._triggers.setdefault(trigger, TriggerRow(trigger=trigger))
+            row.fires += fires
+            row.unused += totals.unused[trigger]
+            row.sessions += 1
+
+    def _add_stuck(self, session: str, totals: SessionTotals) -> None:
+        self._counts["stuck"] += 1
+        for task, groups in totals.waiting.items():
+            for missing, instances in groups.items():
+                row = self._stuck.setdefault((task, missing), StuckRow(task=task, missing=list(missing)))
+                row.sessions += 1
+                row.instances += instances
+                row.oldest = min(row.oldest or totals.last, totals.last)
+                if len(row.examples) < _EXAMPLES:
+                    row.examples = [*row.examples, session]
+
+    def _finished(self, row: RuleRow) -> RuleRow:
+        waits = self._waits[row.task]
+        row.wait_p50_ms, row.wait_p90_ms, row.wait_p99_ms = (waits.percentile(percent) for percent in (50, 90, 99))
+        row.wait_longest_ms = waits.longest if waits.count else None
+        return row
+
+    def _with_uses(self, row: TriggerRow) -> TriggerRow:
+        row.used_by, row.is_task = sorted(self._users[row.trigger]), row.trigger in self._rules
+        return row
+
+
+def count(log: GroupedLog, since: int | None, until: int | None, stuck_after: int) -> Statistics:
+    """Returns the statistics of a log.
+
+    All arguments are milliseconds. A negative time counts back from the newest event; `stuck_after` is a duration.
+    """
+    end = log.newest if until is None else _absolute(until, log.newest)
+    start = 0 if since is None else _absolute(since, log.newest)
+    counting = Counting(Period(since=start, until=end, stuck_since=end - stuck_after))
+    for session, events in log.sessions():
+        counting.add(session, events)
+    return counting.result()
+
+
+def _absolute(time: int, newest: int) -> int:
+    return max(newest + time, 0) if time < 0 else time
+
+
+def _count_status(row: RuleRow, status: str) -> None:
+    match status:
+        case "unstarted":
+            row.instances += 1
+        case "scheduled":
+            row.runs += 1
+        case "finished":
+            row.finished += 1
+        case "failed":
+            row.failed += 1
+        case "abandoned":
+            row.abandoned += 1
+        case _:
+            pass
+
+
+_GROWTH = math.log(1.01)
+
+
+class Durations:
+    """A histogram of durations, in milliseconds."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.longest = 0
+        self._buckets: Counter[int] = Counter()
+
+    def add(self, milliseconds: int) -> None:
+        """Counts a duration. A negative one counts as 0: clocks differ, so an effect may seem to precede its cause."""
+        milliseconds = max(milliseconds, 0)
+        self.count += 1
+        self.longest = max(self.longest, milliseconds)
+        self._buckets[round(math.log1p(milliseconds) / _GROWTH)] += 1
+
+    def percentile(self, percent: float) -> int | None:
+        """Returns the duration that `percent` of all durations do not exceed, or None if none was counted."""
+        rank = math.ceil(self.count * percent / 100)
+        for bucket in sorted(self._buckets):
+            rank -= self._buckets[bucket]
+            if rank <= 0:
+                return min(round(math.expm1(bucket * _GROWTH)), self.longest)
+        return None

@@ -1,0 +1,1 @@
+"""Capsules and recorded histories, replayed through this engine."""

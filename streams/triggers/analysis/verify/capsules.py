@@ -1,0 +1,184 @@
+"""Capsules: files with one session, its events and the decision on each of them, which any machine can replay.
+
+    {"capsule": 1, "session": "q-17", "masked": ["email"],
+     "steps": [{"event": {"trigger": "page", "offset": 12, …}, "decision": {"outcome": "applied", …}}, …],
+     "view": {…}}
+
+The same events give the same bytes, because a capsule does not say when or where it was captured.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from hashlib import blake2b
+from pathlib import Path
+from urllib.parse import quote
+
+import msgspec
+from msgspec import Raw, Struct
+
+from triggers.analysis.driver import MemoryDriver
+from triggers.analysis.verify.masking import mask_event
+from triggers.analysis.view_changes import Change, changes_between
+from triggers.codec.event_lines import decode_members, event_members
+from triggers.core.commands import Command, Decision
+from triggers.core.config import validate_configuration
+from triggers.core.events import ConfigurationUpdated, Event
+from triggers.core.view import SessionView
+from triggers.errors import CallError, NotFound, TriggersError
+
+FORMAT = 1
+SUFFIX = ".capsule.json"
+_LONGEST_NAME = 200
+_START = b'{"capsule":'
+_json = msgspec.json.Encoder().encode
+_members = msgspec.json.Decoder(dict[str, Raw]).decode
+
+
+class BadCapsule(CallError):
+    """The file is not a capsule, or not one that this version reads."""
+
+
+class Step(Struct, forbid_unknown_fields=True):
+    """An event and the decision on it."""
+
+    event: Raw
+    decision: Raw
+
+
+class Capsule(Struct, forbid_unknown_fields=True):
+    """A captured session."""
+
+    capsule: int
+    """The version of the format."""
+    session: str
+    masked: list[str]
+    """The names whose values are masked."""
+    steps: list[Step]
+    view: dict[str, Raw]
+    """The session after the last step, as `show --json` prints it."""
+
+
+class Replayed(Struct, frozen=True):
+    """The outcome of replaying a capsule with this version of the engine."""
+
+    view: SessionView
+    decisions: list[dict[str, object]]
+    """The decision on each event, as a capsule has it."""
+    differences: list[str]
+    """One line for each difference from what was captured."""
+
+
+def capture(session: str, events: Iterable[Event], masked: Collection[str] = ()) -> bytes:
+    """Returns the capsule of a session. `events` are all its events, in order; values of `masked` names are masked."""
+    driver, steps = MemoryDriver(), list[bytes]()
+    for event in events:
+        masked_event = mask_event(event, masked)
+        steps.append(_json({"event": event_members(masked_event), "decision": _decide(driver, session, masked_event)}))
+    head = _json({"capsule": FORMAT, "session": session, "masked": sorted(masked)})[:-1]
+    view = _json(driver.view(session))
+    return b'%s,\n"steps":[\n%s\n],\n"view":%s}\n' % (head, b",\n".join(steps), view)
+
+
+def file_name(session: str) -> str:
+    """Returns a file name for the capsule, different for every session."""
+    name = quote(session, safe=" ")
+    if len(name) > _LONGEST_NAME:
+        name = f"{name[:_LONGEST_NAME]}-{blake2b(session.encode(), digest_size=8).hexdigest()}"
+    return name + SUFFIX
+
+
+def is_capsule(path: Path) -> bool:
+    """Returns whether the file is meant to be a capsule, judged by its name or its first bytes."""
+    if path.name.endswith(SUFFIX):
+        return True
+    with path.open("rb") as file:
+        return b"".join(file.read(100).split()).startswith(_START)
+
+
+def load_capsule(path: Path) -> Capsule:
+    """Reads and decodes the file. Raises BadCapsule."""
+    try:
+        return decode_capsule(path.read_bytes(), str(path))
+    except OSError as error:
+        raise BadCapsule(f"{path}: not a capsule: {error}") from error
+
+
+def decode_capsule(text: bytes, name: str) -> Capsule:
+    """Decodes a capsule; `name` names it in the error. Raises BadCapsule."""
+    try:
+        capsule = msgspec.json.decode(text, type=Capsule)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise BadCapsule(f"{name}: not a capsule: {error}") from error
+    if capsule.capsule != FORMAT:
+        raise BadCapsule(f"{name}: the capsule has format {capsule.capsule}; this version reads format {FORMAT}")
+    if not capsule.steps:
+        raise BadCapsule(f"{name}: the capsule has no steps; capture it again with `triggers capture SESSION`")
+    return capsule
+
+
+def events_of_capsule(capsule: Capsule) -> Iterator[tuple[str, Event]]:
+    """Yields the session and the event of every step, in order. Raises BadCapsule if an event cannot be decoded."""
+    for event, _ in _steps(capsule, None):
+        yield capsule.session, event
+
+
+def replay_capsule(capsule: Capsule, rules: bytes | None = None) -> Replayed:
+    """Applies the capsule's events and compares decisions and view. `rules` replace every configuration in it.
+
+    Raises BadCapsule if an event cannot be decoded, and InvalidConfiguration if the engine refuses `rules`.
+    """
+    driver, decisions, differences = MemoryDriver(), list[dict[str, object]](), list[str]()
+    for number, (event, expected) in enumerate(_steps(capsule, rules), 1):
+        decisions.append(_decide(driver, capsule.session, event))
+        changes = changes_between(expected, decisions[-1])
+        differences += [f"step {number} (offset {event.position}): {_text(change)}" for change in changes]
+    view = driver.view(capsule.session)
+    differences += [f"view: {_text(change)}" for change in changes_between(capsule.view, _known(capsule.view, view))]
+    return Replayed(view, decisions, differences)
+
+
+def _steps(capsule: Capsule, rules: bytes | None) -> Iterator[tuple[Event, Raw]]:
+    if rules is not None:
+        validate_configuration(rules)
+    for number, step in enumerate(capsule.steps, 1):
+        try:
+            event = decode_members(bytes(step.event))
+        except TriggersError as error:
+            raise BadCapsule(f"capsule of {capsule.session!r}, step {number}: {error}") from error
+        if rules is not None and isinstance(event, ConfigurationUpdated):
+            event = msgspec.structs.replace(event, configuration=rules)
+        yield event, step.decision
+
+
+def _decide(driver: MemoryDriver, session: str, event: Event) -> dict[str, object]:
+    try:
+        return decision_members(driver.apply(session, event))
+    except (CallError, NotFound) as error:
+        return {"refused": f"{type(error).__name__}: {error}"}
+
+
+def decision_members(decision: Decision) -> dict[str, object]:
+    """Returns all of the decision as JSON; payloads stay as they were written."""
+    fires = [{"trigger": fire.trigger, "ready": fire.ready} for fire in decision.fires]
+    commands = [_command(command) for command in decision.commands]
+    return {"outcome": decision.outcome, "fires": fires, "changed": decision.changed, "commands": commands}
+
+
+def _command(command: Command) -> dict[str, object]:
+    fields = msgspec.structs.asdict(command)
+    members = {name: Raw(value) if isinstance(value, bytes) else value for name, value in fields.items()}
+    return {"command": type(command).__name__} | members
+
+
+def _known(expected: Collection[str], view: SessionView) -> dict[str, Raw]:
+    """Returns the members of the view that the capsule has, too: a later version of the view may have more."""
+    return {name: value for name, value in _members(_json(view)).items() if name in expected}
+
+
+def _text(change: Change) -> str:
+    return f"{change.place}: expected {_show(change.before)}, got {_show(change.after)}"
+
+
+def _show(value: object) -> str:
+    return _json(value).decode()

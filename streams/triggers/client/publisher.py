@@ -1,0 +1,58 @@
+"""Hop 1: `KafkaPublisher` publishes events to `<ns>.events`."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+
+from triggers.codec import check_event, encode_event, encode_key
+from triggers.core.events import Event
+from triggers.kafka.sender import Coordinates, Delivery, KafkaSender
+from triggers.settings import Settings
+from triggers.topology import Topology
+
+
+class KafkaPublisher:
+    """Publishes events. It connects on first use.
+
+    Thread-safe, and usable before and after a fork.
+    """
+
+    def __init__(self, settings: Settings, source: str = "") -> None:
+        """`source` names the publisher in each record, for people who read the topic."""
+        self._settings = settings
+        self._source = source
+        self._topic = Topology(settings.namespace).events
+        self._sender = KafkaSender(settings)
+
+    def publish(self, uid: str, event: Event) -> Coordinates:
+        """Publishes an event and returns its coordinates. Blocks until it is acknowledged.
+
+        Raises CallError if the UID or a text cannot be encoded, and TooLarge. Raises BrokerUnavailable after
+        `publish_timeout_s`; the event may have been written nevertheless. If it has an `id`, publishing it again is
+        harmless.
+        """
+        return self._sender.wait(self._send(uid, event))
+
+    def publish_many(self, events: Iterable[tuple[str, Event]], in_flight: int = 5000) -> Iterator[Coordinates]:
+        """Publishes events in order and yields the coordinates of each one after it is acknowledged.
+
+        At most `in_flight` events are unacknowledged. Nothing is published before the first `next`. Raises like
+        `publish` instead of yielding for an event that failed; some of the later events may have been written.
+        """
+        pending: deque[Delivery] = deque()
+        for uid, event in events:
+            pending.append(self._send(uid, event))
+            while pending and (pending[0].done or len(pending) >= in_flight):
+                yield self._sender.wait(pending.popleft())
+        while pending:
+            yield self._sender.wait(pending.popleft())
+
+    def close(self) -> None:
+        """Blocks until all events in flight are acknowledged. The publisher may be used again."""
+        self._sender.close()
+
+    def _send(self, uid: str, event: Event) -> Delivery:
+        key = encode_key(uid)
+        check_event(event, self._settings.max_payload_bytes)
+        return self._sender.send(self._topic, key, encode_event(event, self._source))

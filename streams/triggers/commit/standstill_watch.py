@@ -1,0 +1,87 @@
+"""Looks after partitions that stand still, beside the fetching."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Final
+
+from confluent_kafka import KafkaException
+
+from triggers.commit.guard import Guard
+from triggers.commit.standstill import Standstills
+from triggers.kafka.continuity import Gap
+from triggers.kafka.verdicts import Verdict
+from triggers.kafka.witness import Witness
+
+_LOOK_EVERY_S: Final = 1.0
+_ANSWER_S: Final = 5.0
+_PATIENCE_S: Final = 5.0
+"""How long a record that is there may take to be fetched; doubled each time that it still does not come afterwards."""
+
+
+class StandstillWatch:
+    """Asks the broker about one quiet partition at a time, and has a standstill confirmed by the second reader.
+
+    It asks in a thread of its own and on a connection of its own: an answer may be late, and whoever fetches must not
+    wait for it. Everything else happens on the worker's Kafka thread.
+    """
+
+    def __init__(self, guard: Guard, asker: Witness) -> None:
+        """`asker` is closed with the watch."""
+        self._guard = guard
+        self._asker = asker
+        self._thread = ThreadPoolExecutor(1, "standstills")
+        self._asked: Future[tuple[int, int | None]] | None = None
+        self._standstills = Standstills()
+        self._look_at = 0.0
+
+    def look(
+        self, running: frozenset[int], delivered: int, *, drained: bool, lag: Callable[[], Mapping[int, int]]
+    ) -> None:
+        """After each fetch: so many records were delivered, and perhaps nothing was left; `lag` as far as it is known.
+
+        Raises RecordsSkipped for a partition that stands still before a record.
+        """
+        self._standstills.note_delivered(delivered, drained=drained)
+        now = time.monotonic()
+        if now < self._look_at:
+            return
+        self._look_at = now + _LOOK_EVERY_S
+        self._standstills.observe({partition: self._guard.next_of(partition) for partition in running}, now)
+        if self._asked is not None and self._asked.done():
+            partition, end = self._asked.result()
+            self._asked = None
+            if end is not None and partition in running:
+                self._examine(partition, end, now)
+        if self._asked is None:
+            self._ask(now, lag())
+
+    def close(self) -> None:
+        """Stop asking. Blocks while the broker has not answered, for seconds at most."""
+        self._thread.submit(self._asker.close)
+        self._thread.shutdown()
+
+    def _ask(self, now: float, lag: Mapping[int, int]) -> None:
+        lagging = [partition for partition, records in lag.items() if records]
+        partition = self._standstills.to_ask(now, lagging)
+        if partition is not None:
+            self._asked = self._thread.submit(self._answer, partition)
+
+    def _answer(self, partition: int) -> tuple[int, int | None]:
+        """The partition and the end of its committed records; None: who cannot ask cannot know."""
+        try:
+            return partition, self._asker.ends(partition, _ANSWER_S)[1]
+        except KafkaException:
+            return partition, None
+
+    def _examine(self, partition: int, end: int, now: float) -> None:
+        patience_s = _PATIENCE_S * 2 ** self._guard.refusals(partition)
+        if not self._standstills.stands_still(partition, end, now, patience_s):
+            return
+        gap = Gap(partition, self._guard.next_of(partition), end, ends_at_record=False)
+        finding = self._guard.judge_gaps([gap])[0]
+        if finding.verdict is Verdict.SKIPPED:
+            raise self._guard.refuse_standstill(finding)
+        self._standstills.clear(partition)

@@ -1,0 +1,151 @@
+"""One batch, one Kafka transaction. Every method runs on the worker's one Kafka thread."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import TypeVar
+
+import structlog
+from confluent_kafka import KafkaError, KafkaException, Message, Producer, TopicPartition
+
+from triggers.agent.batch import Batch
+from triggers.commit.sending import Report, send_outputs, send_rows
+from triggers.kafka.bounded_call import Hung, call_within
+from triggers.kafka.error_codes import ALREADY_ABORTED, FENCING
+from triggers.kafka.patience import Patience
+from triggers.kafka.worker_options import Options
+from triggers.process.exits import ExitCode, Stop
+
+log = structlog.get_logger(__name__)
+T = TypeVar("T")
+
+
+class Aborted(Exception):
+    """The transaction was refused and is aborted: nothing of the batch exists; its records are to be read again."""
+
+
+_RETRY_PAUSE_S = 0.1
+"""A call that is refused at once would otherwise be made a million times, and each refusal takes memory."""
+
+
+class Transactions:
+    """The worker's transactional producer.
+
+    librdkafka caches the group's coordinator, and after a restart of that broker `send_offsets_to_transaction` may wait
+    for a connection that no longer exists, whatever its time-out says (librdkafka issues 5511 and 5456). So a producer
+    that has lost a connection is replaced before the next transaction, and one that hangs is left behind: the new one
+    fences it.
+    """
+
+    def __init__(self, options: Options, *, source: str, changelog: str, patience: Patience) -> None:
+        self._options = {**options, "error_cb": self._note_error}
+        self._producer = Producer(self._options)
+        self._disturbed = False
+        self._left_behind: list[Producer] = []
+        self._source = source
+        self._changelog = changelog
+        self._patience = patience
+        self._worker_id = str(options["client.id"])
+
+    def start(self) -> None:
+        """Fence whoever ran under this worker's id before, and abort what it left open. Blocks until that is done."""
+        try:
+            self._insist(self._producer.init_transactions, self._patience.start_s)
+        except KafkaException as error:
+            raise _stop("starting", error) from error
+
+    @property
+    def tainted(self) -> bool:
+        """Whether a call hangs in this process for ever; it must end without cleaning up then."""
+        return bool(self._left_behind)
+
+    def commit(self, batch: Batch, group: object) -> dict[int, int]:
+        """Commit the batch: partition -> changelog offset reached, for every partition with rows.
+
+        Waits out retriable errors as `Patience` says. Raises Aborted, or Stop for what cannot be waited out.
+        """
+        if self._disturbed:
+            self._renew()
+        reached: dict[int, int] = {}
+        try:
+            self._producer.begin_transaction()
+            self._send(batch, reached)
+            if batch.offsets:
+                self._add_offsets(batch.offsets, group)
+            self._insist(self._producer.commit_transaction, self._patience.commit_s)
+        except KafkaException as error:
+            self._abort(error)
+        except Hung:
+            self._left_behind.append(self._producer)
+            self._renew()
+            raise Aborted("send_offsets_to_transaction hung") from None
+        self._producer.poll(0)
+        return reached
+
+    def _note_error(self, error: KafkaError) -> None:
+        if not self._disturbed:
+            log.warning("the producer lost a broker", error=error.name(), detail=error.str())
+        self._disturbed = True
+
+    def _renew(self) -> None:
+        log.info("transactional producer renewed", hung=len(self._left_behind))
+        self._disturbed = False
+        self._producer = Producer(self._options)
+        self.start()
+
+    def _send(self, batch: Batch, reached: dict[int, int]) -> None:
+        for partition, rows in batch.rows.items():
+            send_rows(self._producer, self._changelog, partition, rows, _noting(reached, partition))
+        send_outputs(self._producer, batch.outputs)
+
+    def _add_offsets(self, offsets: Mapping[int, int], group: object) -> None:
+        places = [TopicPartition(self._source, p, offset, self._worker_id) for p, offset in offsets.items()]
+        producer = self._producer
+        within_s = self._patience.offsets_s
+        call_within(within_s, lambda: producer.send_offsets_to_transaction(places, group, within_s / 2))
+
+    def _abort(self, cause: KafkaException) -> None:
+        error = _error(cause)
+        if error.fatal() or not (error.txn_requires_abort() or error.retriable() or error.code() in ALREADY_ABORTED):
+            raise _stop("committing", cause) from cause
+        log.warning("transaction aborted", reason=error.name(), detail=error.str())
+        try:
+            self._insist(self._producer.abort_transaction, self._patience.abort_s)
+        except KafkaException as again:
+            raise _stop("aborting", again) from again
+        raise Aborted(error.name()) from cause
+
+    def _insist(self, call: Callable[[float], T], patience_s: float) -> T:
+        """Repeat while the error is retriable: the outcome of a call that timed out is known only to the next one."""
+        deadline = time.monotonic() + patience_s
+        while True:
+            left = deadline - time.monotonic()
+            try:
+                return call(max(left, 1))
+            except KafkaException as error:
+                if not _error(error).retriable() or left <= 0:
+                    raise
+                time.sleep(_RETRY_PAUSE_S)
+
+
+def _noting(reached: dict[int, int], partition: int) -> Report:
+    def note(error: KafkaError | None, message: Message) -> None:
+        offset = message.offset()
+        if error is None and offset is not None:
+            reached[partition] = offset
+
+    return note
+
+
+def _error(exception: KafkaException) -> KafkaError:
+    error = exception.args[0]
+    if not isinstance(error, KafkaError):  # confluent-kafka always puts one there
+        raise exception
+    return error
+
+
+def _stop(doing: str, exception: KafkaException) -> Stop:
+    error = _error(exception)
+    code = ExitCode.FENCED if error.code() in FENCING else ExitCode.BROKER
+    return Stop(code, f"{doing} a transaction: {error.name()}: {error.str()}")

@@ -1,0 +1,1 @@
+"""A session's state: its header, its rows, and its working copy."""

@@ -1,0 +1,119 @@
+"""The keys of a session's rows in the table of its partition, and the interface of such a table.
+
+    s<uid>                                   header: hot, rewritten by nearly every event, always small
+    r<len uid><uid>i<task>\\0<n>              instance: one per instance
+    r<len uid><uid>p<n>                      payload: kwargs or a result, JSON, written once; small ones have no row
+    r<len uid><uid>k<task>                   state of a task that is not hot in the header
+    r<len uid><uid>l<trigger>                latest kwargs of a trigger that is not hot in the header
+    r<len uid><uid>x<n>                      full chunk of the event index
+    r<len uid><uid>d<n>                      full chunk of the dedupe window
+    c<hash>                                  configuration, shared by the sessions of the partition
+    t<due><len uid><uid><instance><attempt>  timer
+
+Integers are big-endian: a length has 2 bytes, a number or a time 8, an attempt 4. So keys sort by number and by time,
+and all rows of a session are adjacent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final, Protocol
+
+from triggers.core.commands import SetTimer
+
+Changes = dict[bytes, bytes | None]
+"""Rows of one partition; None deletes."""
+
+
+class Rows(Protocol):
+    """The committed rows of one partition, read-only."""
+
+    def get(self, key: bytes) -> bytes | None:
+        """Returns the row, or None if there is none."""
+
+    def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """Yields all rows whose key starts with the prefix, in the byte order of the keys."""
+
+
+class MemoryRows(dict[bytes, bytes]):
+    """Rows in a dict. Used by tests, the in-memory storage and the analysis tools."""
+
+    def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+        return ((key, self[key]) for key in sorted(self) if key.startswith(prefix))
+
+    def write(self, changes: dict[bytes, bytes | None]) -> None:
+        """Applies a session's changes; None deletes a row."""
+        for key, value in changes.items():
+            if value is None:
+                self.pop(key, None)
+            else:
+                self[key] = value
+
+
+def header_key(uid: str) -> bytes:
+    """Returns the key of the session's header."""
+    return b"s" + uid.encode()
+
+
+def session_prefix(uid: str) -> bytes:
+    """Returns the prefix of the keys of the session's other rows."""
+    encoded = uid.encode()
+    return b"r" + len(encoded).to_bytes(2, "big") + encoded
+
+
+def configuration_key(digest: bytes) -> bytes:
+    """Returns the key of a configuration with this hash."""
+    return b"c" + digest
+
+
+def numbered(kind: bytes, number: int) -> bytes:
+    """Returns the suffix of a payload (p), or of a chunk of the event index (x) or the dedupe window (d)."""
+    return kind + number.to_bytes(8, "big")
+
+
+def instance_suffix(task: str, number: int) -> bytes:
+    """Returns the suffix of an instance. The number has a fixed length, so a task's name may contain any character."""
+    return b"i" + task.encode() + b"\0" + number.to_bytes(8, "big")
+
+
+def parse_instance_suffix(suffix: bytes) -> tuple[str, int]:
+    """Returns the task and number of an instance's row."""
+    return suffix[1:-9].decode(), int.from_bytes(suffix[-8:], "big")
+
+
+TIMERS: Final = b"t"
+"""Prefix of all timers of a partition. Their keys are in the order of their due times."""
+
+
+def timer_key(due: int, uid: str, instance: str, attempt: int) -> bytes:
+    """Returns the key of a timer."""
+    encoded = uid.encode()
+    return (
+        TIMERS
+        + due.to_bytes(8, "big")
+        + len(encoded).to_bytes(2, "big")
+        + encoded
+        + instance.encode()
+        + attempt.to_bytes(4, "big")
+    )
+
+
+def parse_timer_key(key: bytes) -> tuple[int, str, str, int]:
+    """Returns the due time, session, instance and attempt of a timer."""
+    uid_end = 11 + int.from_bytes(key[9:11], "big")
+    attempt = int.from_bytes(key[-4:], "big")
+    return int.from_bytes(key[1:9], "big"), key[11:uid_end].decode(), key[uid_end:-4].decode(), attempt
+
+
+TIMER_ROW: Final = b"\x01"
+"""Value of a timer's row. All facts are in the key, but some readers of the changelog take an empty value for a
+deletion."""
+
+
+def due_timers(rows: Rows, now: int) -> Iterator[SetTimer]:
+    """Yields the timers that are due at `now` (milliseconds) or earlier, by due time. Reads one row beyond them."""
+    for key, _ in rows.scan(TIMERS):
+        due, uid, instance, attempt = parse_timer_key(key)
+        if due > now:
+            return
+        yield SetTimer(session=uid, instance=instance, attempt=attempt, due=due)

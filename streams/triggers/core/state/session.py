@@ -1,0 +1,298 @@
+"""The working copy of a session: its decoded header, rows that are read on demand, and changes that are not written."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+import msgspec
+
+from triggers.core.instance_names import instance_name, parse_instance_name
+from triggers.core.plan import Plan, TaskConfig
+from triggers.core.state.dedupe_window import DedupeWindow
+from triggers.core.state.header import (
+    VERSION,
+    Header,
+    HeldByInstance,
+    Latest,
+    TaskState,
+    UnsharedRow,
+    decode_header,
+    encode_header,
+)
+from triggers.core.state.instance import SMALL, Instance, Payload, decode_instance, encode_instance
+from triggers.core.state.plans import Plans
+from triggers.core.state.rows import (
+    Rows,
+    configuration_key,
+    header_key,
+    instance_suffix,
+    numbered,
+    parse_instance_suffix,
+)
+from triggers.core.state.session_rows import HotKind, HotMap, OwnRows
+from triggers.errors import InstanceNotFound
+
+_HOT_TASKS: Final = 32
+_HOT_TRIGGERS: Final = 64
+_INDEX_CHUNK: Final = 32
+
+_encode: Final = msgspec.msgpack.Encoder().encode
+_decode_positions: Final = msgspec.msgpack.Decoder(list[int]).decode
+_TASKS: Final = HotKind(b"k", _HOT_TASKS, msgspec.msgpack.Decoder(TaskState).decode)
+_LATEST: Final = HotKind[Latest](b"l", _HOT_TRIGGERS, msgspec.msgpack.Decoder(Latest).decode)
+
+
+class Session:
+    """The state of one session, on top of the committed rows of its partition.
+
+    A caller may keep it for several batches if it writes all `changes` and nothing else writes the session's rows. It
+    must be dropped after an aborted transaction. It is not thread-safe.
+    """
+
+    __slots__ = (
+        "_changed",
+        "_instances",
+        "_key",
+        "_payloads",
+        "_plans",
+        "_rows",
+        "_shared",
+        "_touched",
+        "exists",
+        "header",
+        "ids",
+        "latest",
+        "own",
+        "plan",
+        "tasks",
+        "uid",
+    )
+
+    def __init__(self, uid: str, rows: Rows, plans: Plans) -> None:
+        self.uid = uid
+        self._rows = rows
+        self._plans = plans
+        self.own = OwnRows(uid, rows)
+        """The session's rows, except the header."""
+        self._key = header_key(uid)
+        self._shared: dict[bytes, bytes | None] = {}
+        self._instances: dict[tuple[str, int], Instance] = {}
+        self._changed: dict[tuple[str, int], Instance] = {}
+        self._payloads: dict[int, bytes] = {}
+        """Payload rows that are to be written, by number."""
+        stored = rows.get(self._key)
+        self._open(_header(uid, stored), there=stored is not None)
+
+    def _open(self, header: Header, *, there: bool) -> None:
+        self.header = header
+        self.exists = there and not header.deleted
+        """True if the session has events and is not deleted."""
+        self.plan: Plan = self._plans.load(header.configuration, self._rows)
+        self.tasks = HotMap(header.tasks, self.own, _TASKS, spilled=header.tasks_spilled)
+        self.latest = HotMap(header.latest, self.own, _LATEST, spilled=header.latest_spilled)
+        self._touched = False
+        self.ids = DedupeWindow(header, self.own)
+
+    def reopen(self, header: Header) -> None:
+        """Continues with another header, as a session that does not exist. Changed rows are encoded first."""
+        self._keep_rows()
+        self._open(header, there=False)
+
+    def touch(self) -> None:
+        """Marks the header as changed, so that `changes` includes it."""
+        self._touched = True
+
+    # -- rows ---------------------------------------------------------------------------------------------------------
+
+    def changes(self) -> dict[bytes, bytes | None]:
+        """Returns the rows to write since the last call, by key; None deletes a row. Forgets cached rows."""
+        self._keep_rows()
+        changes = self.own.take_changes()
+        if self._shared:
+            changes.update(self._shared)
+            self._shared = {}
+        if self._touched:
+            changes[self._key] = encode_header(self.header)
+            self._touched = False
+        return changes
+
+    def _keep_rows(self) -> None:
+        for (task, number), instance in self._changed.items():
+            self.own.put(instance_suffix(task, number), encode_instance(instance))
+        for number, payload in self._payloads.items():
+            self.own.put(numbered(b"p", number), payload)
+        self._instances.clear()
+        self._changed.clear()
+        self._payloads.clear()
+
+    def write_shared(self, key: bytes, row: bytes | None) -> None:
+        """Writes a row that does not belong to the session alone, such as a timer; None deletes it."""
+        self._shared[key] = row
+
+    # -- instances ----------------------------------------------------------------------------------------------------
+
+    def task_state(self, task: str) -> TaskState:
+        """Returns the state of the task, which the caller may change in place."""
+        state = self.tasks.hot.get(task) or self.tasks.get(task)
+        if state is None:
+            state = self.tasks.hot[task] = TaskState()
+        return state
+
+    def instance(self, task: str, number: int) -> Instance:
+        """Returns the instance, read-only. Raises InstanceNotFound."""
+        instance = self._instances.get((task, number))
+        if instance is None:
+            row = self.own.get(instance_suffix(task, number))
+            if row is None:
+                raise InstanceNotFound(f"session {self.uid!r} has no instance {instance_name(task, number)!r}")
+            instance = self._instances[task, number] = decode_instance(row)
+        return instance
+
+    def change(self, task: str, number: int) -> Instance:
+        """Returns the instance for changes in place; it will be written. Raises InstanceNotFound."""
+        instance = self.instance(task, number)
+        self._changed[task, number] = instance
+        return instance
+
+    def find(self, name: str) -> tuple[str, int, Instance]:
+        """Returns the task, the number and the instance of a name, read-only. Raises InstanceNotFound."""
+        task, number = parse_instance_name(name)
+        return task, number, self.instance(task, number)
+
+    def add_instance(self, task: str, state: TaskState, instance: Instance) -> int:
+        """Adds an instance to the task, whose state the caller passes, and returns its number."""
+        header = self.header
+        number = state.count
+        state.count = number + 1
+        state.unresolved += 1
+        header.instances += 1
+        header.unresolved += 1
+        self._instances[task, number] = self._changed[task, number] = instance
+        return number
+
+    def count_resolved(self, task: str, change: int) -> None:
+        """Adds `change` to the count of the task's resolved instances: 1 or -1."""
+        self.task_state(task).unresolved -= change
+        self.header.unresolved -= change
+
+    def instances(self) -> Iterator[tuple[str, int, Instance]]:
+        """Yields every instance as it is stored. Only for queries: changes must have been written."""
+        for suffix, row in self.own.scan(b"i"):
+            yield *parse_instance_suffix(suffix), decode_instance(row)
+
+    # -- payloads -----------------------------------------------------------------------------------------------------
+
+    def add_payload(self, payload: bytes) -> Payload:
+        """Stores a payload and returns what an instance or a header holds of it."""
+        if len(payload) <= SMALL:
+            return payload
+        header = self.header
+        header.payloads = number = header.payloads + 1
+        self._payloads[number] = payload
+        return number
+
+    def add_kwargs(self, trigger: str, kwargs: bytes) -> Payload:
+        """Stores the kwargs of a trigger. It overwrites the row of the latest ones if no instance refers to it."""
+        before = self.latest.hot.get(trigger) or self.latest.get(trigger)
+        if not isinstance(before, UnsharedRow) or len(kwargs) <= SMALL:
+            return self.add_payload(kwargs)
+        self._payloads[before.number] = kwargs
+        return before.number
+
+    def payload(self, held: Payload) -> bytes:
+        """Returns the JSON of a payload."""
+        if isinstance(held, bytes):
+            return held
+        payload = self._payloads.get(held) or self.own.get(numbered(b"p", held))
+        if payload is None:
+            raise RuntimeError(f"session {self.uid!r} has no payload {held}")
+        return payload
+
+    def set_latest(self, trigger: str, latest: Payload | HeldByInstance, *, held: bool) -> None:
+        """Stores where the trigger's latest kwargs are and deletes an `UnsharedRow` of the earlier ones.
+
+        With `held`, an instance refers to them as well. Otherwise their row becomes an `UnsharedRow`.
+        """
+        before = self.latest.hot.get(trigger) or self.latest.get(trigger)
+        if isinstance(before, UnsharedRow) and before.number != latest:
+            self._payloads.pop(before.number, None)
+            self.own.put(numbered(b"p", before.number), None)
+        self.latest.hot[trigger] = UnsharedRow(latest) if isinstance(latest, int) and not held else latest
+
+    def take_latest(self, trigger: str) -> Payload | None:
+        """Returns the trigger's latest kwargs for another instance to hold, or None if it has never fired."""
+        latest = self.latest.hot.get(trigger) or self.latest.get(trigger)
+        if isinstance(latest, UnsharedRow):
+            latest = self.latest.hot[trigger] = latest.number
+        elif isinstance(latest, HeldByInstance):
+            latest = self.latest.hot[trigger] = self.add_payload(self._latest_payload(trigger, latest))
+        return latest
+
+    def latest_kwargs(self) -> dict[str, bytes]:
+        """Returns the latest kwargs by trigger. Only for queries: changes must have been written."""
+        return {trigger: self._latest_payload(trigger, latest) for trigger, latest in self.latest.all().items()}
+
+    def _latest_payload(self, trigger: str, latest: Latest) -> bytes:
+        if isinstance(latest, HeldByInstance):
+            return self.payload(self.instance(latest.task, latest.number).kwargs[trigger])
+        return self.payload(latest.number if isinstance(latest, UnsharedRow) else latest)
+
+    # -- configuration ------------------------------------------------------------------------------------------------
+
+    def merged(self, configuration: bytes) -> Plan:
+        """Returns the plan of the session's configuration with this update. Raises InvalidConfiguration."""
+        return self._plans.merge(self.plan, configuration)
+
+    def configure(self, plan: Plan) -> None:
+        """Replaces the session's configuration."""
+        self.plan = plan
+        self.header.configuration = plan.digest
+        if self._rows.get(configuration_key(plan.digest)) is None:
+            self.write_shared(configuration_key(plan.digest), plan.text)
+
+    def task_as_scheduled(self, task: str, instance: Instance) -> TaskConfig | None:
+        """Returns the rule under which the instance was scheduled, or None if it never was."""
+        if not instance.configuration:
+            return None
+        return self._plans.load(instance.configuration, self._rows).tasks.get(task)
+
+    # -- events -------------------------------------------------------------------------------------------------------
+
+    def note_event(self, position: int, time: int, *, changed: bool) -> None:
+        """Adds an event to the session's index and starts the session. `changed` sets the time of modification."""
+        header = self.header
+        if not self.exists:
+            self.exists = True
+            header.created = header.created or time
+        if changed and time > header.modified:
+            header.modified = time
+        header.events += 1
+        tail = header.tail
+        tail.append(position)
+        if len(tail) == _INDEX_CHUNK:
+            self.own.put(numbered(b"x", header.chunks), _encode(tail))
+            header.chunks += 1
+            header.tail = []
+        if len(self.tasks.hot) > _HOT_TASKS or len(self.latest.hot) > _HOT_TRIGGERS:
+            self._spill()
+        self._touched = True
+
+    def _spill(self) -> None:
+        self.tasks.spill()
+        self.latest.spill()
+        self.header.tasks_spilled, self.header.latest_spilled = self.tasks.spilled, self.latest.spilled
+
+    def positions(self) -> Iterator[int]:
+        """Yields the positions of all the session's events. Only for queries: changes must have been written."""
+        for number in range(self.header.chunks):
+            if row := self.own.get(numbered(b"x", number)):
+                yield from _decode_positions(row)
+        yield from self.header.tail
+
+
+def _header(uid: str, row: bytes | None) -> Header:
+    header = decode_header(row) if row else Header()
+    if header.version != VERSION:
+        raise RuntimeError(f"session {uid!r} is stored in version {header.version}; this release reads {VERSION}")
+    return header

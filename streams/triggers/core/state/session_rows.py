@@ -1,0 +1,107 @@
+"""The rows of one session, and maps whose hot entries are in the header and whose other entries are in rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from heapq import merge
+from itertools import islice
+from typing import Final, Generic, TypeVar
+
+import msgspec
+
+from triggers.core.state.rows import Rows, session_prefix
+
+T = TypeVar("T")
+
+_encode: Final = msgspec.msgpack.Encoder().encode
+
+
+class OwnRows:
+    """The session's rows by the suffix of their keys. Changes hide the committed rows until they are taken."""
+
+    __slots__ = ("_changes", "_prefix", "_rows")
+
+    def __init__(self, uid: str, rows: Rows) -> None:
+        self._rows = rows
+        self._prefix = session_prefix(uid)
+        self._changes: dict[bytes, bytes | None] = {}
+
+    def get(self, suffix: bytes) -> bytes | None:
+        """Returns the row, or None."""
+        key = self._prefix + suffix
+        return self._changes[key] if key in self._changes else self._rows.get(key)
+
+    def put(self, suffix: bytes, row: bytes | None) -> None:
+        """Writes the row, or deletes it if it is None."""
+        self._changes[self._prefix + suffix] = row
+
+    def scan(self, kind: bytes) -> Iterator[tuple[bytes, bytes]]:
+        """Yields (suffix, row) for all committed rows of a kind. Only for queries: it does not see changes."""
+        start = len(self._prefix)
+        for key, row in self._rows.scan(self._prefix + kind):
+            yield key[start:], row
+
+    def first(self, most: int) -> list[tuple[bytes, bytes]]:
+        """Returns the first `most` rows as (suffix, row), in the order of their suffixes. It includes changes."""
+        committed = (item for item in self._rows.scan(self._prefix) if item[0] not in self._changes)
+        changed = sorted((key, row) for key, row in self._changes.items() if row is not None)
+        start = len(self._prefix)
+        return [(key[start:], row) for key, row in islice(merge(committed, changed), most)]
+
+    def take_changes(self) -> dict[bytes, bytes | None]:
+        """Returns the changes since the last call, by key."""
+        changes, self._changes = self._changes, {}
+        return changes
+
+
+class HotKind(Generic[T]):
+    """The parameters that all sessions' maps of one kind share."""
+
+    __slots__ = ("decode", "encode", "kind", "most")
+
+    def __init__(self, kind: bytes, most: int, decode: Callable[[bytes], T]) -> None:
+        self.kind = kind
+        self.most = most
+        """Maximum number of hot entries after `spill`."""
+        self.encode = _encode
+        self.decode = decode
+
+
+class HotMap(Generic[T]):
+    """A map from names to values with a bounded number of hot entries in the header and one row for every other entry.
+
+    An entry in `hot` supersedes a row of the same name, which is older. Callers set a value by writing it into `hot`.
+    """
+
+    __slots__ = ("_kind", "_own", "hot", "spilled")
+
+    def __init__(self, hot: dict[str, T], own: OwnRows, kind: HotKind[T], *, spilled: bool) -> None:
+        self.hot = hot
+        self.spilled = spilled
+        """True if a row was ever written; otherwise `get` does not look for one."""
+        self._own = own
+        self._kind = kind
+
+    def get(self, name: str) -> T | None:
+        """Returns the value, or None. The entry becomes hot, so the caller may change the value in place."""
+        value = self.hot.get(name)
+        if value is None and self.spilled and (row := self._own.get(self._kind.kind + name.encode())):
+            value = self.hot[name] = self._kind.decode(row)
+        return value
+
+    def spill(self) -> None:
+        """Moves the entries that have been hot the longest into rows, until the others are within the limit.
+
+        Called once per event, so that the state does not depend on how events are batched.
+        """
+        kind = self._kind
+        while len(self.hot) > kind.most:
+            name = next(iter(self.hot))
+            self._own.put(kind.kind + name.encode(), kind.encode(self.hot.pop(name)))
+            self.spilled = True
+
+    def all(self) -> dict[str, T]:
+        """Returns all entries. Only for queries: changes must have been written."""
+        start = len(self._kind.kind)
+        rows = self._own.scan(self._kind.kind) if self.spilled else iter(())
+        return {suffix[start:].decode(): self._kind.decode(row) for suffix, row in rows} | self.hot

@@ -1,0 +1,1 @@
+"""Runs the hooks of managers for decisions that were made in another process."""

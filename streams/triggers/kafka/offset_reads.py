@@ -1,0 +1,134 @@
+"""Reads single records of a topic by their offsets."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+
+from triggers.errors import BrokerUnavailable, EventsExpired, RecordsSkipped
+from triggers.kafka.connection import Options, unavailable
+from triggers.kafka.continuity import Gap
+from triggers.kafka.error_codes import NO_SUCH_OFFSET
+from triggers.kafka.range_reads import reader_options, witness_options
+from triggers.kafka.skip_guard import describe_skipped
+from triggers.kafka.witness import Verdict, Witness
+from triggers.settings import Settings
+
+_TIMEOUT_S = 20.0
+_AT_ONCE = 500
+_MAX_REFUTATIONS = 5
+_NEAR = 2_000
+"""Number of offsets up to which reading on is faster than seeking."""
+_FETCH_BYTES = 131_072
+"""Size of a fetch after a seek. It is small, because most of its records belong to other sessions."""
+_BACKOFF_MS = 5
+"""Pause between fetches while the small queue is full. The default of librdkafka, a second, would dominate the time."""
+_FETCH_WAIT_MS = 10
+"""Maximum wait of a fetch at the end of a partition. It delays the next fetch on the same connection."""
+
+
+def read_places(settings: Settings, topic: str, places: Mapping[int, Sequence[int]]) -> Iterator[Message]:
+    """Yields the records at the given offsets of each partition, which must be ascending, in that order.
+
+    One consumer reads all of them. Blocks. Raises EventsExpired if retention removed a record, RecordsSkipped if the
+    Kafka client repeatedly skips a record that is on the topic, and BrokerUnavailable if nothing arrives for 20 s.
+    """
+    consumer = Consumer(_options(settings))
+    witness = Witness(witness_options(settings), topic)
+    try:
+        for partition, offsets in places.items():
+            for near in _runs(offsets):
+                yield from _read_run(_Places(settings, consumer, witness, topic, partition), near)
+    except KafkaException as error:
+        raise unavailable(settings, error) from error
+    finally:
+        consumer.close()
+        witness.close()
+
+
+def _runs(offsets: Sequence[int]) -> Iterator[list[int]]:
+    run: list[int] = []
+    for offset in offsets:
+        if run and offset - run[-1] > _NEAR:
+            yield run
+            run = []
+        run.append(offset)
+    if run:
+        yield run
+
+
+class _Places(NamedTuple):
+    """The clients that read offsets of one partition."""
+
+    settings: Settings
+    consumer: Consumer
+    witness: Witness
+    topic: str
+    partition: int
+
+
+def _read_run(places: _Places, offsets: list[int]) -> Iterator[Message]:
+    wanted = deque(offsets)
+    refuted = 0
+    while wanted:
+        places.consumer.assign([TopicPartition(places.topic, places.partition, wanted[0])])
+        missed = yield from _read_on(places, wanted)
+        refuted += 1
+        if missed is not None:
+            _check_missed(places, missed, refuted)
+
+
+def _read_on(places: _Places, wanted: deque[int]) -> Generator[Message, None, Gap | None]:
+    """Yields the wanted records and removes their offsets from `wanted`.
+
+    Returns the gap if a later record arrived before the next wanted one, or None if all were read.
+    """
+    while wanted:
+        for message in _some(places):
+            offset = message.offset() or 0
+            if not wanted or offset < wanted[0]:
+                continue
+            if offset > wanted[0]:
+                return Gap(places.partition, wanted[0], offset)
+            yield message
+            wanted.popleft()
+    return None
+
+
+def _check_missed(places: _Places, missed: Gap, refuted: int) -> None:
+    """Returns if the client skipped the record, which is then read again. Raises an error if the record is gone."""
+    (finding,) = places.witness.prove([missed], _TIMEOUT_S)
+    if finding.verdict is Verdict.UNPROVEN:
+        raise BrokerUnavailable(f"Kafka at {places.settings.brokers}: {places.topic}, {finding}")
+    if finding.verdict is not Verdict.SKIPPED:
+        raise EventsExpired(_expired(places, missed.first_missing))
+    if refuted > _MAX_REFUTATIONS:
+        raise RecordsSkipped(describe_skipped(places.topic, places.partition, missed.first_missing))
+
+
+def _some(places: _Places) -> list[Message]:
+    messages = places.consumer.consume(1, _TIMEOUT_S)
+    if not messages:
+        raise BrokerUnavailable(f"Kafka at {places.settings.brokers}: nothing arrives")
+    messages += places.consumer.consume(_AT_ONCE, 0)
+    for message in messages:
+        if (error := message.error()) is None:
+            continue
+        if error.code() in NO_SUCH_OFFSET:
+            raise EventsExpired(_expired(places, message.offset() or 0))
+        raise KafkaException(error)
+    return messages
+
+
+def _expired(places: _Places, offset: int) -> str:
+    record = f"{places.topic}/{places.partition}/{offset}"
+    return f"the record at {record} was removed: the topic's retention must be longer than any session lives"
+
+
+def _options(settings: Settings) -> Options:
+    small = {"fetch.message.max.bytes": _FETCH_BYTES, "queued.max.messages.kbytes": 2 * _FETCH_BYTES // 1024}
+    prompt = {"fetch.queue.backoff.ms": _BACKOFF_MS, "fetch.wait.max.ms": _FETCH_WAIT_MS}
+    return reader_options(settings) | small | prompt | {"enable.partition.eof": False}

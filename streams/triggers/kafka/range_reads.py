@@ -1,0 +1,184 @@
+"""Reads a topic from given offsets to the end that it has now."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+
+from triggers.errors import BrokerUnavailable, RecordsRemoved
+from triggers.kafka.connection import Options, admin_client, connection_options, unavailable
+from triggers.kafka.error_codes import NO_SUCH_OFFSET, PARTITION_EOF
+from triggers.kafka.reading_options import RELIABLE
+from triggers.kafka.skip_guard import SkipGuard
+from triggers.kafka.topics import existing_partitions
+from triggers.settings import Settings
+
+_TIMEOUT_S = 20.0
+_AT_ONCE = 500
+_TOGETHER = 20_000
+"""Maximum number of fetched records whose gaps are proved together, because each proof takes some milliseconds."""
+_ELECTING = {
+    KafkaError.NOT_LEADER_FOR_PARTITION,
+    KafkaError.LEADER_NOT_AVAILABLE,
+    KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001  # its public name; the broker has old metadata
+}
+"""Errors of a topic that was just created, or of a broker that left the cluster. They pass."""
+_FETCHED_AHEAD_KB = 16_384
+_ELECTION_PAUSE_S = 0.1
+
+
+def read_range(
+    settings: Settings, topic: str, starts: Mapping[int, int], *, undecided: bool = False
+) -> Iterator[Message]:
+    """Yields all committed records of the partitions in `starts`, from these offsets to the end of each partition now.
+
+    With `undecided`, also yields records after the start of an open transaction, which consumers of committed records
+    cannot read yet. Blocks. Raises BrokerUnavailable if nothing arrives for 20 s, RecordsRemoved if retention removed
+    records before they were read, and RecordsSkipped if the Kafka client repeatedly skips records.
+    """
+    consumer = Consumer(reader_options(settings) | _isolation(undecided))
+    reading = _Reading(settings, consumer, topic)
+    try:
+        ends = {partition: _watermarks(consumer, TopicPartition(topic, partition))[1] for partition in starts}
+        reading.start({p: (starts[p], end) for p, end in ends.items() if end > starts[p]})
+        while reading.is_under_way:
+            yield from reading.read_some()
+    except KafkaException as error:
+        raise unavailable(settings, error) from error
+    finally:
+        consumer.close()
+        reading.close()
+
+
+def partition_starts(settings: Settings, topic: str) -> dict[int, int]:
+    """Returns the first offset of each partition. Blocks. Raises BrokerUnavailable, also if the topic is missing."""
+    try:
+        partitions = existing_partitions(settings, admin_client(settings), topic)
+    except KafkaException as error:
+        raise unavailable(settings, error) from error
+    return {partition: low for partition, (low, _) in watermarks(settings, topic, partitions).items()}
+
+
+def watermarks(
+    settings: Settings, topic: str, partitions: list[int], *, undecided: bool = False
+) -> dict[int, tuple[int, int]]:
+    """Returns the first offset and the end offset of each partition. Blocks. Raises BrokerUnavailable.
+
+    The end is that of the committed records (Kafka's last stable offset); with `undecided`, that of all records.
+    """
+    consumer = Consumer(reader_options(settings) | _isolation(undecided))
+    try:
+        return {partition: _watermarks(consumer, TopicPartition(topic, partition)) for partition in partitions}
+    except KafkaException as error:
+        raise unavailable(settings, error) from error
+    finally:
+        consumer.close()
+
+
+class _Reading:
+    """Reads partitions to their ends. It returns a record only when it is proved that none before it is missing."""
+
+    def __init__(self, settings: Settings, consumer: Consumer, topic: str) -> None:
+        self._settings = settings
+        self._consumer = consumer
+        self._topic = topic
+        self._guard = SkipGuard(witness_options(settings), topic)
+        self._ends: dict[int, int] = {}
+
+    @property
+    def is_under_way(self) -> bool:
+        """True if a partition has not been read to its end."""
+        return bool(self._ends)
+
+    def start(self, ranges: Mapping[int, tuple[int, int]]) -> None:
+        """Begins to read. `ranges` contains the first offset and the end offset of each partition."""
+        for partition, (first, end) in ranges.items():
+            self._ends[partition] = end
+            self._guard.start(partition, first)
+        self._assign()
+
+    def read_some(self) -> list[Message]:
+        """Returns some records, possibly none. Blocks until a record arrives or a partition has been read."""
+        messages = self._consumer.consume(_AT_ONCE, 0.2) or self._consumer.consume(1, _TIMEOUT_S)
+        if not messages:
+            raise BrokerUnavailable(f"Kafka at {self._settings.brokers}: nothing arrives")
+        messages += self._consumer.consume(_TOGETHER, 0)
+        mine = [message for message in messages if (message.partition() or 0) in self._ends or message.error()]
+        checked = self._guard.check([message for message in mine if self._is_record(message)])
+        again = set(checked.read_again)
+        for partition, position in self._ends_in(mine).items():
+            if partition not in again and position > self._guard.next_of(partition):
+                again |= {partition} if self._guard.reach(partition, position) is not None else set()
+        records = [m for m in checked.messages if (m.offset() or 0) < self._ends[m.partition() or 0]]
+        self._ends = {p: end for p, end in self._ends.items() if self._guard.next_of(p) < end}
+        if again:
+            self._assign()
+        return records
+
+    def close(self) -> None:
+        """Closes the connection of the witness."""
+        self._guard.close()
+
+    def _assign(self) -> None:
+        self._consumer.assign([TopicPartition(self._topic, p, self._guard.next_of(p)) for p in self._ends])
+
+    def _is_record(self, message: Message) -> bool:
+        error = message.error()
+        if error is None:
+            return True
+        if error.code() in NO_SUCH_OFFSET:
+            raise RecordsRemoved(_removed(message))
+        if error.code() != PARTITION_EOF:
+            raise KafkaException(error)
+        return False
+
+    def _ends_in(self, messages: list[Message]) -> dict[int, int]:
+        """Returns the offsets at which the consumer reported the end of a partition."""
+        return {
+            m.partition() or 0: m.offset() or 0 for m in messages if m.error() and (m.partition() or 0) in self._ends
+        }
+
+
+def _removed(message: Message) -> str:
+    partition = f"{message.topic()}/{message.partition()}"
+    return f"{partition} does not have offset {message.offset()} any more: it was removed while it was read; try again"
+
+
+def _watermarks(consumer: Consumer, place: TopicPartition) -> tuple[int, int]:
+    deadline = time.monotonic() + _TIMEOUT_S
+    while True:
+        try:
+            low, high = consumer.get_watermark_offsets(place, timeout=_TIMEOUT_S)
+        except KafkaException as error:
+            if error.args[0].code() not in _ELECTING or time.monotonic() > deadline:
+                raise
+            time.sleep(_ELECTION_PAUSE_S)
+        else:
+            return low, high
+
+
+def _isolation(undecided: bool) -> Options:
+    return {"isolation.level": "read_uncommitted" if undecided else "read_committed"}
+
+
+def reader_options(settings: Settings) -> Options:
+    """Returns the options of a consumer that reads committed records and never commits an offset."""
+    return (
+        connection_options(settings)
+        | RELIABLE
+        | {
+            "group.id": f"{settings.namespace}.readers",
+            "enable.auto.commit": False,
+            "enable.auto.offset.store": False,
+            "enable.partition.eof": True,
+            "allow.auto.create.topics": False,
+            "queued.max.messages.kbytes": _FETCHED_AHEAD_KB,
+        }
+    )
+
+
+def witness_options(settings: Settings) -> Options:
+    """Returns the options of the witness, the second reader, which proves that gaps between offsets are harmless."""
+    return connection_options(settings) | {"group.id": f"{settings.namespace}.witness"}

@@ -1,0 +1,240 @@
+"""Plans, creates and checks the topics of an installation."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient, ConfigEntry, ConfigResource, NewTopic, ResourceType, TopicMetadata
+
+from triggers.errors import BrokerUnavailable
+from triggers.kafka.connection import admin_client, unavailable
+from triggers.kafka.record_limits import dead_letter_bytes, derived_bytes, event_bytes
+from triggers.settings import Settings
+from triggers.topology import Topology
+
+DAY_MS = 86_400_000
+DEFAULT_RETENTION_DAYS = 30
+_DEAD_LETTER_DAYS = 90
+_TIMEOUT_S = 20.0
+_ELECTION_PAUSE_S = 0.1
+_UNLIMITED = -1
+_AT_LEAST = {"max.message.bytes", "retention.ms", "min.insync.replicas", "delete.retention.ms"}
+"""Configuration that may exceed the plan. The rest must be equal to it, except for `_ADVICE`, which is not checked."""
+_UNCLEAN = "unclean.leader.election.enable"
+_WHY_CLEAN = (
+    "a broker that has not copied everything could become the leader, and records that were acknowledged and applied"
+    " would be gone from the topic"
+)
+_ADVICE = {"segment.bytes", "min.cleanable.dirty.ratio"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TopicPlan:
+    """The partitions, replicas and configuration that a topic should have."""
+
+    name: str
+    partitions: int
+    replication_factor: int
+    config: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """A problem of a topic, and the command that fixes it."""
+
+    topic: str
+    problem: str
+    fix: str
+
+
+def plan_topics(settings: Settings, retention_days: int = DEFAULT_RETENTION_DAYS) -> list[TopicPlan]:
+    """Returns the plans of all topics. Events and commands are kept for `retention_days`.
+
+    This must be longer than any session lives.
+    """
+    names = Topology(settings.namespace)
+    retention_ms = str(retention_days * DAY_MS)
+    configs = {
+        names.events: {"cleanup.policy": "delete", "retention.ms": retention_ms} | _size(event_bytes(settings)),
+        names.commands: {"cleanup.policy": "delete", "retention.ms": retention_ms} | _size(derived_bytes(settings)),
+        names.dead_letters: {"cleanup.policy": "delete", "retention.ms": str(_DEAD_LETTER_DAYS * DAY_MS)}
+        | _size(dead_letter_bytes(settings)),
+        names.changelog: _CHANGELOG | _size(derived_bytes(settings)),
+    }
+    if settings.decisions:
+        configs[names.decisions] = dict(configs[names.commands])
+    return [
+        TopicPlan(
+            name=name,
+            partitions=settings.partitions,
+            replication_factor=settings.replication_factor,
+            config=config | _durability(settings),
+        )
+        for name, config in configs.items()
+    ]
+
+
+def create_topics(settings: Settings, retention_days: int = DEFAULT_RETENTION_DAYS) -> list[str]:
+    """Creates the topics that are missing and returns their names. Existing topics are not changed.
+
+    Blocks until every partition has a leader: a broker confirms a topic before all brokers know it. Raises
+    BrokerUnavailable, also with the brokers' reason if they refuse to create a topic.
+    """
+    plans = [
+        NewTopic(
+            plan.name,
+            num_partitions=plan.partitions,
+            replication_factor=plan.replication_factor,
+            config=dict(plan.config),
+        )
+        for plan in plan_topics(settings, retention_days)
+    ]
+    admin = admin_client(settings)  # the futures do not keep it alive
+    futures = admin.create_topics(plans, operation_timeout=_TIMEOUT_S, request_timeout=_TIMEOUT_S)
+    created = []
+    for name, future in futures.items():
+        try:
+            future.result()
+            created.append(name)
+        except KafkaException as error:
+            if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+                raise unavailable(settings, error) from error
+    _wait_for_leaders(settings, admin, plans)
+    return created
+
+
+def _wait_for_leaders(settings: Settings, admin: AdminClient, topics: Sequence[NewTopic]) -> None:
+    deadline = time.monotonic() + _TIMEOUT_S
+    try:
+        while without := _without_leaders(admin, topics):
+            if time.monotonic() > deadline:
+                raise BrokerUnavailable(f"Kafka at {settings.brokers}: no leader of {', '.join(without)} is elected")
+            time.sleep(_ELECTION_PAUSE_S)
+    except KafkaException as error:
+        raise unavailable(settings, error) from error
+
+
+def _without_leaders(admin: AdminClient, topics: Sequence[NewTopic]) -> list[str]:
+    known = admin.list_topics(timeout=_TIMEOUT_S).topics
+    return [
+        topic.topic
+        for topic in topics
+        if topic.topic not in known
+        or not known[topic.topic].partitions
+        or any(partition.leader < 0 for partition in known[topic.topic].partitions.values())
+    ]
+
+
+def check_topics(settings: Settings, retention_days: int = DEFAULT_RETENTION_DAYS) -> list[Problem]:
+    """Returns all problems of the topics; the list is empty if there are none. Blocks. Raises BrokerUnavailable."""
+    plans = plan_topics(settings, retention_days)
+    admin = admin_client(settings)
+    try:
+        listed = admin.list_topics(timeout=_TIMEOUT_S).topics
+        existing = {name: topic for name, topic in listed.items() if not topic.error}
+        configs = _configs(admin, [plan.name for plan in plans if plan.name in existing])
+    except KafkaException as error:
+        raise unavailable(settings, error) from error
+    problems = [
+        problem for plan in plans for problem in _check(plan, existing.get(plan.name), configs.get(plan.name, {}))
+    ]
+    return [*problems, *_check_together(Topology(settings.namespace), existing)]
+
+
+def partition_count(admin: AdminClient, topic: str, timeout_s: float = _TIMEOUT_S) -> int:
+    """Returns the number of partitions of a topic, or 0 if it does not exist. Blocks.
+
+    Raises KafkaException, also if brokers cannot describe the topic: it has no leader, or access to it is denied.
+    """
+    metadata = admin.list_topics(topic, timeout=timeout_s).topics[topic]
+    if metadata.error is None:
+        return len(metadata.partitions)
+    if metadata.error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+        return 0
+    raise KafkaException(metadata.error)
+
+
+def existing_partitions(settings: Settings, admin: AdminClient, topic: str) -> list[int]:
+    """Returns the partitions of a topic. A missing topic is an error, because it must not be taken for an empty one.
+
+    Blocks. Raises BrokerUnavailable if the topic does not exist, and KafkaException.
+    """
+    if count := partition_count(admin, topic):
+        return list(range(count))
+    detail = f"Kafka at {settings.brokers} has no topic {topic} (TRIGGERS_NAMESPACE is {settings.namespace!r})"
+    raise BrokerUnavailable(f"{detail}: run `triggers topics create`")
+
+
+_CHANGELOG = {
+    "cleanup.policy": "compact",
+    "segment.bytes": str(64 * 1024 * 1024),
+    "min.cleanable.dirty.ratio": "0.1",
+    "delete.retention.ms": str(7 * DAY_MS),
+}
+"""Small segments are compacted early, so that a restore reads little. Deletions stay readable for a week, so a worker
+that was away for less than that still reads them."""
+
+
+def _size(limit: int) -> dict[str, str]:
+    return {"max.message.bytes": str(limit)}
+
+
+def _durability(settings: Settings) -> dict[str, str]:
+    """Returns the configuration with which, given three replicas, an acknowledged record is on at least two."""
+    return {"min.insync.replicas": "2"} if settings.replication_factor >= 3 else {}
+
+
+def _configs(admin: AdminClient, names: list[str]) -> dict[str, dict[str, str]]:
+    if not names:
+        return {}
+    resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
+    described = admin.describe_configs(resources, request_timeout=_TIMEOUT_S)
+    return {resource.name: _values(future.result()) for resource, future in described.items()}
+
+
+def _values(entries: dict[str, ConfigEntry]) -> dict[str, str]:
+    return {name: entry.value or "" for name, entry in entries.items()}
+
+
+def _check(plan: TopicPlan, topic: TopicMetadata | None, config: Mapping[str, str]) -> Iterator[Problem]:
+    if topic is None:
+        yield Problem(topic=plan.name, problem="is missing", fix="triggers topics create")
+        return
+    replicas = min((len(partition.replicas) for partition in topic.partitions.values()), default=0)
+    if replicas < plan.replication_factor:
+        problem = f"has {replicas} replicas, not {plan.replication_factor}"
+        yield Problem(topic=plan.name, problem=problem, fix="kafka-reassign-partitions.sh (more replicas)")
+    for key, wanted in plan.config.items():
+        if key not in _ADVICE and not _suffices(key, config.get(key, ""), wanted):
+            yield _misconfigured(plan.name, key, config.get(key, ""), wanted)
+    if config.get(_UNCLEAN) == "true":  # the default is false, and brokers of some vendors let nobody set it
+        unclean = _misconfigured(plan.name, _UNCLEAN, "true", "false")
+        yield replace(unclean, problem=f"{unclean.problem}: {_WHY_CLEAN}")
+
+
+def _suffices(key: str, actual: str, wanted: str) -> bool:
+    if key not in _AT_LEAST or actual == wanted:
+        return actual == wanted
+    return actual == str(_UNLIMITED) or (actual.isdigit() and int(actual) >= int(wanted))
+
+
+def _misconfigured(topic: str, key: str, actual: str, wanted: str) -> Problem:
+    least = "at least " if key in _AT_LEAST else ""
+    fix = f"kafka-configs.sh --alter --entity-type topics --entity-name {topic} --add-config {key}={wanted}"
+    return Problem(topic=topic, problem=f"has {key}={actual or 'unset'}, it must be {least}{wanted}", fix=fix)
+
+
+def _check_together(names: Topology, existing: Mapping[str, TopicMetadata]) -> Iterator[Problem]:
+    """Checks that events and changelog have equally many partitions, because rows are on their events' partition."""
+    if names.events not in existing or names.changelog not in existing:
+        return
+    events, rows = len(existing[names.events].partitions), len(existing[names.changelog].partitions)
+    if rows == events:
+        return
+    fix = f"kafka-topics.sh --alter --topic {names.changelog} --partitions {events}"
+    if rows > events:
+        fix = "start a new namespace: with more partitions of events, sessions would be separated from their rows"
+    yield Problem(topic=names.changelog, problem=f"has {rows} partitions, {names.events} has {events}", fix=fix)

@@ -1,0 +1,1 @@
+"""What every process of ours needs to begin and to end: exit codes, memory."""

@@ -1,0 +1,1 @@
+"""Hop 7, run: what surrounds one run of a task."""

@@ -1,0 +1,272 @@
+"""Bulk restore: committed changelog rows of newly owned partitions into RocksDB, in write batches.
+
+The changelog is compacted, so a row that the Kafka client left out would look like one that compaction has removed. A
+second reader therefore goes through the same range; what both have found counts as reached, and nothing else.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from threading import Event, Lock
+
+import structlog
+from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
+
+from triggers.kafka.twin_readings import ReadingsDiffer, TwinReading
+from triggers.kafka.worker_options import Options
+from triggers.process.exits import ExitCode, Stop
+from triggers.process.footprint import return_freed_pages
+from triggers.table.orphaned_transactions import Predecessors
+from triggers.table.partition_rows import PartitionRows
+from triggers.table.restored_rows import offsets_of, rows_of, sorted_out
+from triggers.table.second_restore import SecondReader
+from triggers.telemetry.metrics import Metrics
+
+log = structlog.get_logger(__name__)
+
+_MOST = 5000
+_MAX_REPEATS = 3
+_PROGRESS_S = 5.0
+_KEEP_CHANGELOG = "the changelog must have cleanup.policy=compact, and nobody may delete its records"
+_STUCK_AFTER_S = 0.1
+"""Longer than the markers of a decided transaction take."""
+_STUCK_AGAIN_AFTER_S = 1.5
+
+
+class Restorer:
+    """Restores partitions, one restore at a time.
+
+    Only what is newly owned may be restored: a retained partition is being written by the agent at this moment, and
+    putting older rows again would turn its state back silently.
+    """
+
+    def __init__(  # noqa: PLR0913  # everything a restore needs
+        self,
+        *,
+        options: Options,
+        second_options: Options,
+        probe_options: Options,
+        topic: str,
+        rows_of: Callable[[int], PartitionRows],
+        metrics: Metrics,
+        predecessors: Predecessors,
+    ) -> None:
+        self._options = options
+        self._second_options = second_options
+        self._probe_options = probe_options
+        self._topic = topic
+        self._rows_of = rows_of
+        self._metrics = metrics
+        self._predecessors = predecessors
+        self._one_at_a_time = Lock()
+        self._writing = Lock()
+        self._wanted: set[int] = set()
+        self._beat = time.monotonic()
+
+    @property
+    def silent_s(self) -> float:
+        """For how long the restore that is under way has shown no sign of life. Any thread."""
+        return time.monotonic() - self._beat
+
+    def restore(self, partitions: Iterable[int], stop: Event) -> frozenset[int]:
+        """Bring these partitions up to the changelog's end; those that are. `stop` ends it before the next write.
+
+        Blocks. Waits for an earlier restore to have left: it may be in the middle of a write.
+        """
+        with self._one_at_a_time:
+            self._beat = time.monotonic()
+            with self._writing:
+                self._wanted = set(partitions)
+            run = _Run(self._topic, self._metrics)
+            ranges = self._ranges(stop)
+            with self._writing:
+                starts = {p: self._start(p, *ranges[p]) for p in ranges if p in self._wanted}
+            run.begin({p: ranges[p][1] for p, start in starts.items() if start < ranges[p][1]})
+            self._read_all(run, starts, stop)
+            self._beat = time.monotonic()
+            done = frozenset(starts.keys() & self._wanted - run.todo.keys())
+            self._predecessors.await_offsets(done, stop)
+            run.report(done)
+            return_freed_pages()
+            return frozenset() if stop.is_set() else done
+
+    def drop(self, partitions: Iterable[int]) -> None:
+        """Stop writing these partitions. When it returns, no write to them is under way."""
+        with self._writing:
+            self._wanted -= set(partitions)
+
+    def _ranges(self, stop: Event) -> dict[int, tuple[int, int]]:
+        """First offsets and ends of the changelog's partitions, decided or not.
+
+        `commit_transaction` returns before its markers are on every partition, so the end of the *committed* rows is
+        not the end yet: the restore reads until its position has passed everything that was there.
+        """
+        probe = Consumer(self._probe_options)
+        try:
+            return {p: found for p in sorted(self._wanted) if (found := self._range(probe, p, stop)) is not None}
+        finally:
+            probe.close()
+
+    def _range(self, probe: Consumer, partition: int, stop: Event) -> tuple[int, int] | None:
+        while not stop.is_set():
+            self._beat = time.monotonic()
+            try:
+                first, end = probe.get_watermark_offsets(TopicPartition(self._topic, partition), timeout=5)
+            except KafkaException as error:
+                log.warning("restore waits for the broker", partition=partition, error=str(error))
+                stop.wait(0.5)
+            else:
+                return int(first), int(end)
+        return None
+
+    def _start(self, partition: int, first: int, end: int) -> int:
+        """Where to read on. Raises StorageFailed for a file that the changelog cannot bring up to date any more."""
+        rows = self._rows_of(partition)
+        start = rows.reached() + 1
+        if start > end:
+            raise rows.condemn(f"it is at offset {start} of {self._topic}/{partition}, which ends at {end}")
+        if start >= first:
+            return start
+        if start > 0:
+            raise rows.condemn(f"it is at offset {start} of {self._topic}/{partition}, which begins at {first}")
+        log.error("rows are lost: the changelog was cut", partition=partition, begins=first, fix=_KEEP_CHANGELOG)
+        return first
+
+    def _read_all(self, run: _Run, starts: dict[int, int], stop: Event) -> None:
+        """Read until two readers have found the same. Raises Stop when they never do."""
+        for _ in range(_MAX_REPEATS):
+            if not run.todo or stop.is_set():
+                return
+            try:
+                self._read(run, starts, stop)
+            except ReadingsDiffer as error:
+                self._metrics.repeated_restores.inc()
+                log.error("a restore is repeated", reason=str(error))  # noqa: TRY400  # the traceback tells nothing
+                with self._writing:
+                    starts = {p: self._rows_of(p).reached() + 1 for p in run.todo if p in self._wanted}
+                run.begin({p: run.todo[p] for p in starts})
+            else:
+                return
+        raise Stop(ExitCode.SKIPPED, f"restoring {self._topic}: two readers find different rows, again and again")
+
+    def _read(self, run: _Run, starts: dict[int, int], stop: Event) -> None:
+        """RocksDB writes some rows while the next ones are fetched, and fetched once more."""
+        kafka, second = Consumer(self._options), SecondReader(self._second_options, self._topic, run.of_todo(starts))
+        leave = Event()
+        with ThreadPoolExecutor(2, "restore") as threads, closing(kafka):
+            reading = threads.submit(second.run, leave)
+            writing = threads.submit(self._write, {}, {}, stop)
+            try:
+                kafka.assign([TopicPartition(self._topic, p, starts[p]) for p in run.todo])
+                while self._wanted & run.todo.keys() and not stop.is_set():
+                    self._beat = time.monotonic()
+                    verified = run.compare(second)
+                    found = run.sort(kafka.consume(_MOST, 0.05))
+                    writing.result()
+                    writing = threads.submit(self._write, found, verified, stop)
+                    run.progress()
+                    if run.is_stuck() and (undecided := self._undecided(kafka, run.todo)):
+                        self._predecessors.fence(undecided)
+                    if reading.done():
+                        reading.result()
+            finally:
+                leave.set()
+                writing.result()
+                self._write({}, run.verified, stop)
+
+    def _undecided(self, kafka: Consumer, ends: dict[int, int]) -> list[int]:
+        """Where a reader of committed records is shown an earlier end than everybody else: a transaction is open."""
+        try:
+            shown = {p: kafka.get_watermark_offsets(TopicPartition(self._topic, p), timeout=5)[1] for p in ends}
+        except KafkaException:
+            return []
+        return sorted(p for p, end in ends.items() if shown[p] < end)
+
+    def _write(self, found: dict[int, list[Message]], verified: dict[int, int], stop: Event) -> None:
+        """`verified`: partition -> offset that is reached, whose rows and all before it were written before."""
+        for partition in found.keys() | verified.keys():
+            messages = found.get(partition, [])
+            rows = rows_of(messages)
+            with self._writing:
+                if partition in self._wanted and not stop.is_set():
+                    self._rows_of(partition).write(rows, verified.get(partition))
+                    self._metrics.restored_rows.inc(len(messages))
+
+
+class _Run:
+    """One restore's progress."""
+
+    def __init__(self, topic: str, metrics: Metrics) -> None:
+        self.todo: dict[int, int] = {}
+        self._twins: dict[int, TwinReading] = {}
+        self._topic = topic
+        self._metrics = metrics
+        self._rows = 0
+        self._started = self._said = self._moved = time.monotonic()
+        self._patience_s = _STUCK_AFTER_S
+
+    def begin(self, ends: dict[int, int]) -> None:
+        """Partition -> offset behind what is to be read; from the beginning, or once more from what was verified."""
+        self.todo = dict(ends)
+        self._twins = {partition: TwinReading(partition, end) for partition, end in ends.items()}
+
+    def of_todo(self, offsets: dict[int, int]) -> dict[int, int]:
+        """Those of partitions that are not done."""
+        return {partition: offsets[partition] for partition in self.todo}
+
+    @property
+    def verified(self) -> dict[int, int]:
+        """Partition -> last offset that both readers have found."""
+        return {p: twin.verified for p, twin in self._twins.items() if twin.verified is not None}
+
+    def compare(self, second: SecondReader) -> dict[int, int]:
+        """Take what the second reader has found meanwhile; what is verified now. Raises ReadingsDiffer."""
+        while second.chunks:
+            chunk = second.chunks.popleft()
+            for partition, offsets in chunk.offsets.items():
+                self._twins[partition].tell_second(offsets)
+            for partition, position in chunk.ends.items():
+                self._twins[partition].end_second(position)
+        self.todo = {partition: end for partition, end in self.todo.items() if not self._twins[partition].is_complete}
+        return self.verified
+
+    def sort(self, messages: list[Message]) -> dict[int, list[Message]]:
+        """Rows by partition. Raises ReadingsDiffer."""
+        rows, ends = sorted_out(messages)
+        for partition, found in rows.items():
+            self._twins[partition].tell_first(offsets_of(found))
+        for partition, position in ends.items():
+            self._twins[partition].end_first(position)
+        self._rows += sum(map(len, rows.values()))
+        if messages:
+            self._moved = time.monotonic()
+        return rows
+
+    def is_stuck(self) -> bool:
+        """Whether nothing has come for a while; says so once in that time."""
+        if time.monotonic() - self._moved < self._patience_s:
+            return False
+        self._moved, self._patience_s = time.monotonic(), _STUCK_AGAIN_AFTER_S
+        return True
+
+    def progress(self) -> None:
+        """Say how far it is, from time to time."""
+        self._metrics.recovering_partitions.set(len(self.todo))
+        if time.monotonic() - self._said > _PROGRESS_S:
+            self._said = time.monotonic()
+            log.info("restoring", partitions_left=len(self.todo), rows=self._rows, rows_per_s=self._rate())
+
+    def report(self, done: frozenset[int]) -> None:
+        """Say what it did."""
+        self._metrics.recovering_partitions.set(0)
+        seconds = time.monotonic() - self._started
+        self._metrics.restore_seconds.observe(seconds)
+        log.info(
+            "restored", partitions=sorted(done), rows=self._rows, seconds=round(seconds, 3), rows_per_s=self._rate()
+        )
+
+    def _rate(self) -> int:
+        return int(self._rows / max(time.monotonic() - self._started, 0.001))

@@ -1,0 +1,256 @@
+"""Wiring: settings in, a running worker out. One worker is one process, one slot, one Faust app."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+from typing import cast
+from urllib.parse import quote
+
+import faust
+import structlog
+import uvloop
+
+from triggers.agent import partition_turn
+from triggers.agent.agent import Agent
+from triggers.agent.batch import Batch, Processor
+from triggers.agent.decision_feed import DecisionFeed
+from triggers.agent.overlay import Overlays
+from triggers.agent.partition_turn import Rules
+from triggers.agent.session_cache import SessionCache
+from triggers.agent.timers import Timers
+from triggers.client.schema_registry import event_decoder
+from triggers.commit.guard import Guard
+from triggers.commit.member import Member
+from triggers.commit.ownership import Ownership
+from triggers.commit.progress import Progress
+from triggers.commit.pump import Pump
+from triggers.commit.standstill_watch import StandstillWatch
+from triggers.commit.transaction import Transactions
+from triggers.core.state.plans import Plans
+from triggers.faust.faust_private import check_faust
+from triggers.faust.partition_store import PartitionStore, session_table
+from triggers.faust.recovery import BulkTableManager, OwnedPartitions
+from triggers.faust.transport import AgentConsumer, AgentTransport, BatchChannel
+from triggers.faust.web_server import QueryServer, listen, url_of
+from triggers.kafka.installed_topics import Topics, wait_for_topics
+from triggers.kafka.patience import Patience
+from triggers.kafka.witness import Witness
+from triggers.kafka.worker_options import (
+    member_options,
+    probe_options,
+    producer_options,
+    restore_options,
+    second_restore_options,
+    witness_options,
+)
+from triggers.process.exits import ExitCode, crash_only, leave
+from triggers.process.footprint import share_arenas, spare_the_collector
+from triggers.settings import Settings
+from triggers.table.orphaned_transactions import Predecessors
+from triggers.table.restore import Restorer
+from triggers.telemetry.logs import configure_logging
+from triggers.telemetry.metrics import Metrics
+from triggers.topology import Topology
+from triggers.worker.queries import Queries
+
+log = structlog.get_logger(__name__)
+
+_GOODBYE_S = 20.0
+_IS_COMPILED = not (partition_turn.__file__ or "").endswith(".py")
+"""As in the image's wheel (docs/decisions/0017-compiled-wheels.md)."""
+
+
+def run_worker(settings: Settings, slot: int) -> int:
+    """Run the worker of a slot until SIGTERM or SIGINT; its exit code. Blocks; may end the process by itself.
+
+    Call it in the main thread of a process of its own.
+    """
+    worker_id = settings.worker(slot)
+    configure_logging(settings, worker=worker_id)
+    share_arenas()
+    with crash_only():
+        check_faust()
+        with listen(settings.web_host, settings.web_port and settings.web_port + slot) as listening:
+            url = url_of(listening, settings.web_host, settings.advertised_url, slot)
+            log.info(
+                "worker starts", namespace=settings.namespace, brokers=settings.brokers, url=url, compiled=_IS_COMPILED
+            )
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                runner.run(_serve(settings, worker_id, url, listening))
+    log.info("worker stopped", code=0, meaning=ExitCode.OK.meaning)
+    return ExitCode.OK
+
+
+async def _serve(settings: Settings, worker_id: str, url: str, listening: socket.socket) -> None:
+    worker = Worker(settings, worker_id, url, listening)
+    asked = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, asked.set)
+    running = asyncio.create_task(worker.run())
+    stopping = asyncio.create_task(asked.wait())
+    await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    with crash_only():  # here: a runner that closes waits for threads, and one of them may hang
+        if running.done():
+            running.result()
+        log.info("worker stops")
+        try:
+            await asyncio.wait_for(worker.stop(), _GOODBYE_S)
+        except TimeoutError:
+            leave(ExitCode.OK, "the broker does not answer; left without goodbye")
+
+
+class WorkerApp(faust.App):
+    """Faust's app with our web server."""
+
+    query_server: QueryServer
+
+    def _new_web(self) -> QueryServer:
+        return self.query_server
+
+
+class Worker:
+    """One worker: everything that lives as long as its process."""
+
+    def __init__(self, settings: Settings, worker_id: str, url: str, listening: socket.socket) -> None:
+        self._settings = settings
+        self._worker_id = worker_id
+        self._url = url
+        self._names = Topology(settings.namespace)
+        self._patience = Patience(settings.transaction_timeout_s)
+        self._metrics = Metrics()
+        self._ownership = Ownership()
+        self._progress = Progress()
+        self._app = _faust_app(settings, worker_id)
+        self._table = session_table(self._app, self._names.table, self._names.changelog)
+        self._store = cast("PartitionStore", self._table.data)
+        self._queries = Queries(self._ownership, self._progress, self._store.rows, self._metrics)
+        self._app.query_server = QueryServer(self._app, listening, self._queries.routes())
+        self._app.transport = AgentTransport(
+            self._app, names=self._names, ownership=self._ownership, new_pump=self._new_pump, on_lost=self._on_lost
+        )
+        self._restorer = Restorer(
+            options=restore_options(settings),
+            second_options=second_restore_options(settings),
+            probe_options=probe_options(settings),
+            topic=self._names.changelog,
+            rows_of=self._store.rows,
+            metrics=self._metrics,
+            predecessors=Predecessors(settings, worker_id),
+        )
+        cast("BulkTableManager", self._app.tables).equip(self._ownership, self._restorer)
+        self._batches = BatchChannel(self._app, maxsize=1)
+        self._app.agent(self._batches, name="agent")(self._agent)
+        self._processor: Processor | None = None
+        self._transactions: Transactions | None = None
+
+    async def run(self) -> None:
+        """Until `stop`; raises what Faust crashed with."""
+        starting = asyncio.create_task(self._app.start())
+        watching = asyncio.create_task(self._app.wait_until_stopped())  # a crash does not end a start that waits
+        await asyncio.wait({starting, watching}, return_when=asyncio.FIRST_COMPLETED)
+        if starting.done():
+            starting.result()
+        await watching
+        if self._app.crash_reason is not None:
+            raise self._app.crash_reason
+
+    async def stop(self) -> None:
+        """Finish the batch in flight, leave the group, close the files."""
+        consumer = cast("AgentConsumer", self._app.consumer)
+        await consumer.leave()
+        await self._app.stop()
+        if self._transactions is not None and self._transactions.tainted:
+            leave(ExitCode.OK, "stopped as asked, beside a call that hangs")
+
+    async def _new_pump(self, consumer: AgentConsumer) -> Pump:
+        topics = await wait_for_topics(self._settings)
+        self._store.topics = topics
+        self._processor = self._new_agent(topics)
+        self._queries.partitions = topics.partitions
+        self._transactions = self._new_transactions(topics)
+        pump = Pump(
+            member=self._new_member(consumer),
+            transactions=self._transactions,
+            processor=self._processor,
+            hand_over=self._batches.put_batch,
+            rows_of=self._store.rows,
+            progress=self._progress,
+            metrics=self._metrics,
+            most=self._settings.max_batch_records,
+            idle_s=self._settings.idle_poll_s,
+            patience_s=self._patience.watchdog_s,
+        )
+        spare_the_collector()
+        return pump
+
+    def _new_member(self, consumer: AgentConsumer) -> Member:
+        options = member_options(self._settings, f"{self._worker_id}@{self._url}")
+        guard = Guard(
+            self._new_witness(),
+            self._metrics,
+            proof_s=self._patience.proof_s,
+            pause_s=self._patience.refused_pause_s,
+        )
+        return Member(
+            options,
+            self._names.events,
+            self._ownership,
+            consumer,
+            guard,
+            StandstillWatch(guard, self._new_witness()),
+            is_empty=lambda partition: self._store.rows(partition).reached() < 0,
+            patience_s=self._patience.group_offsets_s,
+        )
+
+    def _new_witness(self) -> Witness:
+        return Witness(witness_options(self._settings), self._names.events)
+
+    def _new_transactions(self, topics: Topics) -> Transactions:
+        options = producer_options(
+            self._settings, self._worker_id, min(topics.largest.values()), max(topics.largest.values())
+        )
+        return Transactions(
+            options, source=self._names.events, changelog=self._names.changelog, patience=self._patience
+        )
+
+    def _new_agent(self, topics: Topics) -> Agent:
+        rules = Rules(
+            names=self._names,
+            topics=topics,
+            decoder=event_decoder(self._settings),
+            plans=Plans(),
+            cache=SessionCache(self._settings.cached_sessions),
+            rows=Overlays(self._store.rows),
+            metrics=self._metrics,
+            feed=DecisionFeed(self._names.decisions) if self._settings.decisions else None,
+        )
+        return Agent(rules, Timers(self._names.events, rules.rows.of, self._metrics), self._metrics)
+
+    async def _agent(self, batches: faust.StreamT[Batch]) -> None:
+        """The Faust agent: one batch in flight; how it ended is the pump's to judge."""
+        async for batch in batches:
+            batch.settle()
+
+    def _on_lost(self, partitions: frozenset[int]) -> None:
+        self._restorer.drop(partitions)
+        if self._processor is not None:
+            self._processor.forget(partitions)
+        self._store.release(partitions)
+
+
+def _faust_app(settings: Settings, worker_id: str) -> WorkerApp:
+    data = settings.data_dir.absolute() / quote(worker_id, safe="")
+    data.mkdir(parents=True, exist_ok=True)
+    return WorkerApp(
+        Topology(settings.namespace).agents,
+        datadir=str(data),
+        store="rocksdb://",
+        autodiscover=False,
+        topic_allow_declare=False,
+        topic_disable_leader=True,
+        table_standby_replicas=0,
+        TableManager=BulkTableManager,
+        PartitionAssignor=OwnedPartitions,
+    )

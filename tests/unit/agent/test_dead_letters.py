@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+from tests.support.records import record
+
+from triggers.agent.dead_letters import DeadLetters
+from triggers.codec import DeadLetter, decode_dead_letter
+
+
+def test_a_dead_letter_holds_the_record_and_the_reason() -> None:
+    letters = DeadLetters("test.dead-letters", 10_000)
+    bad = record(b"\xff\x00", b"s1", partition=3, offset=42, headers=[("a", b"b"), ("c", None)], time=99)
+
+    output = letters.bury(bad, "bad json", "at byte 0")
+
+    assert output.topic == "test.dead-letters"
+    assert decode_dead_letter(output.value) == DeadLetter(
+        reason="bad json",
+        detail="at byte 0",
+        topic="test.events",
+        partition=3,
+        offset=42,
+        time=99,
+        key=b"s1",
+        value=b"\xff\x00",
+        headers=[("a", b"b"), ("c", None)],
+    )
+
+
+def test_dead_letters_are_counted_by_reason() -> None:
+    letters = DeadLetters("test.dead-letters", 10_000)
+
+    for reason in ("bad json", "bad key", "bad json"):
+        letters.bury(record(), reason, "")
+
+    assert letters.reasons == {"bad json": 2, "bad key": 1}
+
+
+def test_a_dead_letter_too_large_for_its_topic_keeps_the_beginning_of_the_value_and_says_so() -> None:
+    letters = DeadLetters("test.dead-letters", 20_000)
+    huge = record(b"x" * 30_000, b"k" * 3_000)
+
+    output = letters.bury(huge, "bad json", "no object")
+
+    letter = decode_dead_letter(output.value)
+    assert len(output.value or b"") + len(output.key or b"") <= 20_000
+    assert letter.value is not None
+    assert letter.value == b"x" * len(letter.value)
+    assert 5_000 < len(letter.value) < 20_000
+    assert letter.detail == f"no object [the value had 30000 bytes, the first {len(letter.value)} are kept]"
+
+
+def test_headers_too_large_for_the_topic_are_left_out_and_counted() -> None:
+    letters = DeadLetters("test.dead-letters", 20_000)
+    huge = record(b"x", headers=[("small", b"1"), ("big", b"y" * 30_000)])
+
+    letter = decode_dead_letter(letters.bury(huge, "bad json", "").value)
+
+    assert letter.headers == [("small", b"1")]
+    assert "1 headers were too large and are left out" in letter.detail

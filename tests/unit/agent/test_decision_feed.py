@@ -1,0 +1,96 @@
+"""The agent publishes decisions on the feed."""
+
+from __future__ import annotations
+
+import json
+
+from tests.support.records import PARTITIONS, fire, record
+
+from triggers.agent.agent import Agent
+from triggers.agent.batch import Batch
+from triggers.agent.decision_feed import DecisionFeed
+from triggers.agent.overlay import Overlays
+from triggers.agent.partition_turn import Rules
+from triggers.agent.records import Output
+from triggers.agent.routing import size_of
+from triggers.agent.session_cache import SessionCache
+from triggers.agent.timers import Timers
+from triggers.codec import EventDecoder, decode_decision
+from triggers.core.state.plans import Plans
+from triggers.core.state.rows import MemoryRows
+from triggers.kafka.installed_topics import Topics
+from triggers.kafka.records import Record
+from triggers.telemetry.metrics import Metrics
+from triggers.topology import Topology
+
+NAMES = Topology("test")
+RULES = {"t_a": {"after": ["go"], "run": "app.a"}, "$manager": "audit"}
+
+
+def decide(*records: Record, feed: bool = True, largest: int = 10_000) -> Batch:
+    """Decides a batch without committing it."""
+    rows = {p: MemoryRows() for p in range(PARTITIONS)}
+    topics = (NAMES.events, NAMES.dead_letters, NAMES.changelog, NAMES.commands)
+    limits = dict.fromkeys(topics, 10_000) | {NAMES.decisions: largest}
+    rules = Rules(
+        names=NAMES,
+        topics=Topics(PARTITIONS, "id", 86_400, limits),
+        decoder=EventDecoder(5_000, None),
+        plans=Plans(),
+        cache=SessionCache(100),
+        rows=Overlays(rows.__getitem__),
+        metrics=Metrics(),
+        feed=DecisionFeed(NAMES.decisions) if feed else None,
+    )
+    agent = Agent(rules, Timers(NAMES.events, rows.__getitem__, Metrics()), Metrics())
+    batch = Batch({records[0].partition() or 0: list(records)}, frozenset(rows), agent)
+    agent.process(batch)
+    return batch
+
+
+def to(topic: str, batch: Batch) -> list[Output]:
+    return [output for output in batch.outputs if output.topic == topic]
+
+
+def configure() -> Record:
+    return record(json.dumps({"configuration": RULES}).encode())
+
+
+def with_id(offset: int) -> Record:
+    return record(b'{"trigger": "go", "id": "once"}', offset=offset)
+
+
+async def test_every_applied_event_publishes_one_decision_in_order() -> None:
+    batch = decide(configure(), fire("go", offset=1), fire("nobody", offset=2))
+
+    found = [decode_decision(output.value) for output in to(NAMES.decisions, batch)]
+    assert [(d.offset, d.kind, d.outcome, d.manager) for d in found] == [
+        (0, "configure", "applied", "audit"),
+        (1, "fire", "applied", "audit"),
+        (2, "fire", "unused", "audit"),
+    ]
+    assert {output.key for output in to(NAMES.decisions, batch)} == {b"s1"}
+
+
+async def test_a_duplicate_a_stale_result_and_a_dead_letter_publish_no_decision() -> None:
+    stale = record(b'{"type": "finished", "instance": "t_a#0", "attempt": 7}', offset=3)
+
+    batch = decide(configure(), with_id(1), with_id(2), stale, record(b"{", offset=4))
+
+    assert [decode_decision(o.value).offset for o in to(NAMES.decisions, batch)] == [0, 1]
+    assert len(to(NAMES.dead_letters, batch)) == 1
+
+
+async def test_without_the_feed_nothing_is_published() -> None:
+    assert to(NAMES.decisions, decide(configure(), fire("go", offset=1), feed=False)) == []
+
+
+async def test_an_event_whose_decision_would_be_too_large_is_left_out_with_its_commands() -> None:
+    sizes = [size_of(output) for output in to(NAMES.decisions, decide(configure(), fire("go", offset=1)))]
+    assert sizes == sorted(sizes)
+
+    batch = decide(configure(), fire("go", offset=1), largest=sizes[1] - 1)
+
+    assert [decode_decision(o.value).offset for o in to(NAMES.decisions, batch)] == [0]
+    assert to(NAMES.commands, batch) == []
+    assert len(to(NAMES.dead_letters, batch)) == 1

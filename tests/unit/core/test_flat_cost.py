@@ -1,0 +1,32 @@
+"""An event writes the same number of bytes however many rules ignore it."""
+
+from __future__ import annotations
+
+from tests.support.memory_session import MemorySession
+
+from triggers.core.state.rows import header_key
+
+OTHERS = {f"t_{n}": {"after": [f"x{n}", "never"], "run": "app.A"} for n in range(200)}
+RULES = {"t_page": {"after": ["subject"], "andEvery": "page", "run": "app.Page"}}
+
+
+def _header_bytes(session: MemorySession) -> int:
+    return len(session.rows[header_key(session.uid)])
+
+
+def test_rules_that_nothing_has_touched_take_no_room_in_the_header() -> None:
+    with_others, alone = MemorySession(RULES | OTHERS), MemorySession(RULES)
+
+    with_others.fire("page")
+    alone.fire("page")
+
+    assert _header_bytes(with_others) == _header_bytes(alone)
+
+
+def test_rules_that_other_triggers_have_touched_do_not_make_the_header_grow() -> None:
+    session = MemorySession(RULES | OTHERS)
+
+    for number in range(200):
+        session.fire(f"x{number}")
+
+    assert _header_bytes(session) < 2000
