@@ -30,7 +30,7 @@ class Cost:
     cpu_s: list[float] = field(default_factory=list)
     resident: list[int] = field(default_factory=list)
 
-    def note(self) -> None:
+    def sample(self) -> None:
         """Takes a sample. Does nothing once the process has ended."""
         try:
             family = [self.process, *self.process.children(recursive=True)]
@@ -62,7 +62,7 @@ def watch_costs(*processes: psutil.Process) -> Iterator[list[Cost]]:
     def watch() -> None:
         while not stop.wait(_EVERY_S):
             for cost in costs:
-                cost.note()
+                cost.sample()
 
     thread = threading.Thread(target=watch, daemon=True)
     thread.start()

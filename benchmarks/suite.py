@@ -83,7 +83,7 @@ class Suite:
             try:
                 SECTIONS[section](self)
             except (RuntimeError, KafkaException) as error:
-                self._leave_out(f"the rest of {section}: {error}")
+                self._skip_section(f"the rest of {section}: {error}")
         return self.figures
 
     def steps(self) -> None:
@@ -164,7 +164,7 @@ class Suite:
         try:
             rate = measured()
         except (RuntimeError, KafkaException) as error:
-            self._leave_out(f"{name} on {of}: {error}")
+            self._skip_section(f"{name} on {of}: {error}")
             return
         runs.setdefault(name, []).append(rate)
         self.say(f"{of}: {name} {rate.events_per_s:,.0f}/s, {rate.cpu_us_per_event:,.1f} µs CPU each")
@@ -173,16 +173,16 @@ class Suite:
         try:
             return [quix()]
         except SettingsError as error:
-            self._leave_out(f"Quix Streams: {error}")
+            self._skip_section(f"Quix Streams: {error}")
             return []
 
     def _old_framework(self) -> OldFramework | None:
         if self.old_checkout is None:
-            self._leave_out("the old framework: set OLD_FRAMEWORK to a checkout of eflglobal/triggers")
+            self._skip_section("the old framework: set OLD_FRAMEWORK to a checkout of eflglobal/triggers")
             return None
         return OldFramework.at(self.old_checkout)
 
-    def _leave_out(self, why: str) -> None:
+    def _skip_section(self, why: str) -> None:
         self.figures.left_out.append(why)
         self.say(f"left out: {why}")
 

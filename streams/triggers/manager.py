@@ -76,7 +76,7 @@ class TriggerManager:
         command stays in the outbox (`deliver`).
         """
         kwargs = encode_object(trigger_kwargs, "trigger_kwargs")
-        self._happen(TriggerFired(trigger=trigger_name, kwargs=kwargs, id=event_id))
+        self._write_event(TriggerFired(trigger=trigger_name, kwargs=kwargs, id=event_id))
 
     def update_configuration(self, configuration: Mapping[str, Mapping[str, object]]) -> None:
         """Adds tasks to the session's rules, and replaces tasks of the same name. It never removes a task.
@@ -91,7 +91,7 @@ class TriggerManager:
         encoded = self.storage.configuration_for(encode_configuration(configuration), hooks_of)
         validate_configuration(encoded)
         self.storage.check_configuration(configuration)
-        self._happen(ConfigurationUpdated(configuration=encoded))
+        self._write_event(ConfigurationUpdated(configuration=encoded))
 
     def delete_session(self) -> None:
         """Deletes the session with its rules, instances and kwargs, even while tasks are running.
@@ -99,7 +99,7 @@ class TriggerManager:
         Calling it again, and results that arrive later, have no effect. A later event starts a new session with the
         same UID. The stream deletes a large session in steps, and dead-letters such an event until the last of them.
         """
-        self._happen(DeletionRequested())
+        self._write_event(DeletionRequested())
 
     def replay_failed_instance(
         self, failed_instance: str | Named, replacement_kwargs: Mapping[str, Kwargs] | None = None
@@ -112,8 +112,8 @@ class TriggerManager:
         Raises InstanceNotFound, and WrongStatus if the instance is not failed, for example because it was replayed.
         """
         kwargs = None if replacement_kwargs is None else encode_object(replacement_kwargs, "replacement_kwargs")
-        name = self._failed(failed_instance, "replayed")
-        self._happen(ReplayRequested(instance=name, replacement_kwargs=kwargs))
+        name = self._require_failed(failed_instance, "replayed")
+        self._write_event(ReplayRequested(instance=name, replacement_kwargs=kwargs))
 
     def skip_failed_instance(
         self, failed_instance: str | Named, cascade: bool = False, result: Kwargs | None = None
@@ -125,8 +125,8 @@ class TriggerManager:
         Raises InstanceNotFound, and WrongStatus if the instance is not failed, for example because it was skipped.
         """
         encoded = encode_object(result, "result")
-        name = self._failed(failed_instance, "skipped")
-        self._happen(SkipRequested(instance=name, cascade=cascade, result=encoded))
+        name = self._require_failed(failed_instance, "skipped")
+        self._write_event(SkipRequested(instance=name, cascade=cascade, result=encoded))
 
     def update_instance_status(  # noqa: PLR0913  # the signature that applications of the old framework call
         self,
@@ -144,9 +144,9 @@ class TriggerManager:
 
         Raises InstanceNotFound, and WrongStatus for a change that is only allowed with `force`.
         """
-        instance = self._find(task_instance)
+        instance = self._find_instance(task_instance)
         if not force and not may_be_set(instance.status, status):
-            raise WrongStatus(f'{_told(instance)} cannot be set to "{status}" without force!')
+            raise WrongStatus(f'{_describe(instance)} cannot be set to "{status}" without force!')
         event = StatusSet(
             instance=instance.name,
             status=status,
@@ -155,13 +155,13 @@ class TriggerManager:
             cascade_kwargs=encode_object(cascade_kwargs, "cascade_kwargs"),
             force=force,
         )
-        self._happen(event)
-        return self._find(instance)
+        self._write_event(event)
+        return self._find_instance(instance)
 
     def update_instance_metadata(self, task_instance: str | Named, metadata: Kwargs) -> None:
         """Merges metadata into an instance; existing keys are overwritten. Raises InstanceNotFound."""
         encoded = encode_object(metadata, "metadata")
-        self._happen(MetadataUpdated(instance=self._find(task_instance).name, metadata=encoded))
+        self._write_event(MetadataUpdated(instance=self._find_instance(task_instance).name, metadata=encoded))
 
     def mark_instance_logs_resolved(self, task_instance: str | Named) -> None:
         """Marks the logs of an instance as seen, so that it no longer counts as one with unresolved logs.
@@ -199,7 +199,7 @@ class TriggerManager:
     def run_hooks(self, event: Event, decision: Decision) -> None:
         """Runs the hooks for an event that the storage has decided. Raises whatever a hook raises."""
         for fire in decision.fires:
-            self.after_fire(fire.trigger, fire.ready)
+            self.after_fire(fire.trigger, fire.scheduled)
         match event:
             case ReplayRequested() | TaskRetried() if decision.commands:
                 self.after_replay(event.instance, decision.commands[0].instance)
@@ -215,19 +215,19 @@ class TriggerManager:
         logged. Every method that changes the session tries these again, so an application calls `deliver` only to
         retry sooner.
         """
-        return self.storage.deliver(self._run)
+        return self.storage.deliver(self._run_instance)
 
     def after_fire(self, trigger_name: str, scheduled: Sequence[str]) -> None:
         """Runs `_post_fire` for a trigger that was fired and the instances that it scheduled."""
         if _is_overridden(self._post_fire, TriggerManager._post_fire):
-            self._post_fire(trigger_name, self._named(scheduled))
+            self._post_fire(trigger_name, self._load_instances(scheduled))
 
     def after_replay(self, original: str, replay: str) -> None:
         """Runs `_post_replay`; passes the new instance if the hook has a parameter `replay`."""
         if not _is_overridden(self._post_replay, TriggerManager._post_replay):
             return
-        old, new = self._named([original, replay])
-        if _takes_replay(self._post_replay):
+        old, new = self._load_instances([original, replay])
+        if _accepts_replay(self._post_replay):
             self._post_replay(old, replay=new)
         else:
             self._post_replay(old)
@@ -235,7 +235,7 @@ class TriggerManager:
     def after_skip(self, instance: str, cascade: bool) -> None:
         """Runs `_post_skip` for an instance that was skipped."""
         if _is_overridden(self._post_skip, TriggerManager._post_skip):
-            self._post_skip(self._named([instance])[0], cascade)
+            self._post_skip(self._load_instances([instance])[0], cascade)
 
     def _post_fire(self, trigger_name: str, tasks_scheduled: list[TaskInstance]) -> None:
         """Hook, called after a trigger was fired, by an application or by a cascade. Does nothing by default.
@@ -257,25 +257,25 @@ class TriggerManager:
         )
         return any(_is_overridden(hook, default) for hook, default in pairs)
 
-    def _happen(self, event: Event) -> None:
+    def _write_event(self, event: Event) -> None:
         decision = self.record(event)
         if decision is not None:
             self.run_hooks(event, decision)
 
-    def _run(self, instance: TaskInstance) -> None:
+    def _run_instance(self, instance: TaskInstance) -> None:
         task_runners.get(instance.config.using or self.default_task_runner_name).run(self, instance)
 
-    def _named(self, names: Sequence[str]) -> list[TaskInstance]:
+    def _load_instances(self, names: Sequence[str]) -> list[TaskInstance]:
         self.storage.refresh()
         return [self.storage[name] for name in names]
 
-    def _failed(self, instance: str | Named, wanted: str) -> str:
-        current = self._find(instance)
+    def _require_failed(self, instance: str | Named, wanted: str) -> str:
+        current = self._find_instance(instance)
         if current.status != Status.FAILED:
-            raise WrongStatus(f"{_told(current)} cannot be {wanted}!")
+            raise WrongStatus(f"{_describe(current)} cannot be {wanted}!")
         return current.name
 
-    def _find(self, instance: str | Named) -> TaskInstance:
+    def _find_instance(self, instance: str | Named) -> TaskInstance:
         """Reads the instance anew by its name, because the caller's object may be out of date."""
         name = instance if isinstance(instance, str) else instance.name
         self.storage.refresh()
@@ -285,7 +285,7 @@ class TriggerManager:
         return current
 
 
-def _told(instance: TaskInstance) -> str:
+def _describe(instance: TaskInstance) -> str:
     return f'Instance "{instance}" in {instance.status} state'
 
 
@@ -293,6 +293,6 @@ def _is_overridden(hook: Callable[..., object], default: Callable[..., object]) 
     return getattr(hook, "__func__", hook) is not default
 
 
-def _takes_replay(hook: Callable[..., object]) -> bool:
+def _accepts_replay(hook: Callable[..., object]) -> bool:
     parameters = inspect.signature(hook).parameters.values()
     return any(each.name == "replay" or each.kind is each.VAR_KEYWORD for each in parameters)

@@ -34,7 +34,7 @@ class ClassRegistry:
         self.group = group
         self._registered: dict[str, type] = {}
         self._loaded: dict[str, type] = {}
-        self._found: list[EntryPoint] | None = None
+        self._entry_point_list: list[EntryPoint] | None = None
 
     def register(self, key: str) -> Callable[[C], C]:
         """Returns a decorator that registers a class in this process. A worker must import its module, too.
@@ -43,7 +43,7 @@ class ClassRegistry:
         """
 
         def add(registered: C) -> C:
-            self._registered[key] = _branded(registered, key)
+            self._registered[key] = _set_key(registered, key)
             return registered
 
         return add
@@ -57,7 +57,7 @@ class ClassRegistry:
         if key in self._registered:
             return self._registered[key]
         if key not in self._loaded:
-            self._loaded[key] = _branded(self._entry_point(key).load(), key)
+            self._loaded[key] = _set_key(self._entry_point(key).load(), key)
         return self._loaded[key]
 
     def key_of(self, registered: type) -> str:
@@ -67,7 +67,7 @@ class ClassRegistry:
                 return key
         for entry in self._entry_points():
             if entry.value == f"{registered.__module__}:{registered.__qualname__}":
-                self._loaded[entry.name] = _branded(registered, entry.name)
+                self._loaded[entry.name] = _set_key(registered, entry.name)
                 return entry.name
         raise UnknownKey(
             f"{registered.__module__}.{registered.__qualname__} is not registered, so workers cannot create it: add it"
@@ -76,7 +76,7 @@ class ClassRegistry:
 
     def refresh(self) -> None:
         """Reads the entry points again at the next request, so that newly installed packages are found."""
-        self._found = None
+        self._entry_point_list = None
         self._loaded.clear()
 
     def __contains__(self, key: object) -> bool:
@@ -101,12 +101,12 @@ class ClassRegistry:
         raise UnknownKey(f"{self.group} has no {key!r}, it has {', '.join(self._keys()) or 'nothing'}")
 
     def _entry_points(self) -> list[EntryPoint]:
-        if self._found is None:  # cached, because this reads the metadata of every installed package
-            self._found = list(entry_points(group=self.group))
-        return self._found
+        if self._entry_point_list is None:  # cached, because this reads the metadata of every installed package
+            self._entry_point_list = list(entry_points(group=self.group))
+        return self._entry_point_list
 
 
-def _branded(registered: C, key: str) -> C:
+def _set_key(registered: C, key: str) -> C:
     setattr(registered, ATTRIBUTE, key)
     return registered
 

@@ -106,7 +106,7 @@ class TriggerTask(celery.Task):  # type: ignore[misc]  # Celery carries no types
             return task_body(self._run)(*args, **{"logger_name": self.name, **kwargs})
         context = _context_of_command(command, kwargs, self.name)
         try:
-            outcome = _outcome(self._run, context)
+            outcome = _run_task_body(self._run, context)
         finally:
             request.update({LOG_LEVEL: context.log_level})
         if isinstance(outcome, Mapping):
@@ -151,7 +151,7 @@ class TriggerTask(celery.Task):  # type: ignore[misc]  # Celery carries no types
         Raises MaxRetriesExceeded if the instance was already replayed or retried `max_retries` times; there is no limit
         if `max_retries` is None.
         """
-        replay_metadata = {**(_of(exc) if exc is not None else {}), **(metadata or {})}
+        replay_metadata = {**(_exception_metadata(exc) if exc is not None else {}), **(metadata or {})}
         depth = self.request.retries
         if self.max_retries is not None and depth >= self.max_retries:
             raise MaxRetriesExceeded(
@@ -192,7 +192,7 @@ def task_body(target: Callable[[TaskContext], Kwargs | None]) -> Callable[..., K
             storage_arguments=storage_arguments,
             logger_name=logger_name,
         )
-        return run_embedded(context, lambda each: _outcome(target, each))
+        return run_embedded(context, lambda each: _run_task_body(target, each))
 
     return body
 
@@ -223,25 +223,25 @@ def _context_of_command(command: CommandName, trigger_kwargs: Mapping[str, Kwarg
     )
 
 
-def _outcome(
+def _run_task_body(
     run: Callable[[TaskContext], Kwargs | None], context: TaskContext
 ) -> Kwargs | StatusSetByTask | RetryAsked:
     try:
-        return _checked(run(context) or {})
+        return _check_result(run(context) or {})
     except StatusChange as change:
         return StatusSetByTask(status=str(change.status), metadata=change.metadata)
     except Retry as retry:
-        return _asked(retry, context.log_level)
+        return _retry_asked(retry, context.log_level)
 
 
-def _checked(result: Any) -> Kwargs:
+def _check_result(result: Any) -> Kwargs:
     if isinstance(result, Mapping):
         return result
     error = ValueError(f"a task must return a mapping, this one returned a {type(result).__name__}")
     raise with_context(error, {"actual_result": result})
 
 
-def _asked(retry: Retry, log_level: int) -> RetryAsked:
+def _retry_asked(retry: Retry, log_level: int) -> RetryAsked:
     return RetryAsked(
         metadata=retry.metadata,
         cause=retry.cause,
@@ -251,7 +251,7 @@ def _asked(retry: Retry, log_level: int) -> RetryAsked:
     )
 
 
-def _of(error: BaseException) -> dict[str, Any]:
+def _exception_metadata(error: BaseException) -> dict[str, Any]:
     return {
         "exceptionContext": dict(context_of(error)),
         "exceptionInfo": traceback_of(error),

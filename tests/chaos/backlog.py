@@ -24,7 +24,7 @@ from tests.chaos.verdict import Verdict
 from tests.chaos.world import NotStarted, World, start_world
 
 from triggers.celery.ledger import finished_beyond
-from triggers.client.consumer_lag import consumer_lag
+from triggers.client.consumer_lag import measure_lag
 from triggers.errors import TryAgain
 from triggers.topology import Topology
 
@@ -134,7 +134,7 @@ class _Backlog:
     def _waiting(self) -> _Waiting:
         names = Topology(self._world.settings.namespace)
         try:
-            rows = consumer_lag(self._world.settings, 1000, finished_beyond)
+            rows = measure_lag(self._world.settings, 1000, finished_beyond)
         except TryAgain:
             return _Waiting(1, 1)
         lag = {

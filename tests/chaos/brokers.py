@@ -62,7 +62,7 @@ class Brokers:
         """Starts a broker again, without waiting for it."""
         self._nodes[number].launch()
 
-    def leave(self, number: int) -> None:
+    def shut_down(self, number: int) -> None:
         """Sends SIGTERM. The broker hands over its leaderships before it ends."""
         if (process := self._nodes[number].process) is not None:
             child_process.stop(process, _STOP_S)

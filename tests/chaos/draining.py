@@ -9,7 +9,7 @@ from tests.chaos.watch import Watch
 from tests.chaos.world import World
 
 from triggers.celery.ledger import finished_beyond
-from triggers.client.consumer_lag import consumer_lag
+from triggers.client.consumer_lag import measure_lag
 from triggers.errors import TryAgain
 from triggers.settings import Settings
 from triggers.topology import Topology
@@ -55,7 +55,7 @@ def _describe_rest(world: World, watch: Watch) -> str:
     """Describes what is left to do, and which worker owns it."""
     owners = {agent.service.name: agent.partitions() for agent in world.agents}
     try:
-        rows = [row for row in consumer_lag(world.settings, 0) if row.lag]
+        rows = [row for row in measure_lag(world.settings, 0) if row.lag]
     except TryAgain as error:
         return f"{owners}, {watch.outstanding()} commands without a result; {error}"
     lags = [f"{row.group} {row.partition}: {row.committed} of {row.end}" for row in rows]
@@ -65,7 +65,7 @@ def _describe_rest(world: World, watch: Watch) -> str:
 def _lag(settings: Settings) -> int:
     """Returns the number of events that workers have not processed, or 1 if it is unknown."""
     try:
-        rows = consumer_lag(settings, 1000, finished_beyond)
+        rows = measure_lag(settings, 1000, finished_beyond)
     except TryAgain:
         return 1
     topic = Topology(settings.namespace).events

@@ -46,14 +46,14 @@ class Hasty(Service):
         for partition, key, value in self.prepared:
             while True:
                 try:
-                    self._producer.produce(self._topic, value, key, partition, on_delivery=self._note)
+                    self._producer.produce(self._topic, value, key, partition, on_delivery=self._on_delivery)
                     break
                 except BufferError:
                     self._producer.poll(0.1)
             self._producer.poll(0)
         self._producer.flush()
 
-    def _note(self, error: KafkaError | None, message: Message) -> None:
+    def _on_delivery(self, error: KafkaError | None, message: Message) -> None:
         if error is not None:
             self.published.failed.append(error.str())
             return

@@ -93,11 +93,11 @@ _NO_GUARD: tuple[Change, ...] = (
 )
 _SKIP_SOME: Change = (
     "commit/member.py",
-    "return {p: found for p, found in records.items() if p in self.running}",
+    "return {p: found for p, found in records.items() if p in self.consuming}",
     """return {
             p: found[3:] if len(found) > 3 and __import__("random").random() < 0.1 else found
             for p, found in records.items()
-            if p in self.running
+            if p in self.consuming
         }""",
 )
 """One fetch in ten leaves out its first three records."""

@@ -30,7 +30,7 @@ def broker_frozen(world: World, shot: Shot) -> Steps:
 
 def leader_changes(world: World, shot: Shot) -> Steps:
     """A broker hands over its leaderships and shuts down. It comes back and soon gets them again."""
-    world.brokers.leave(shot.target)
+    world.brokers.shut_down(shot.target)
     yield shot.hold_s
     world.brokers.launch(shot.target)
 

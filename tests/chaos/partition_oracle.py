@@ -26,7 +26,7 @@ from triggers.agent.routing import FORWARDED
 from triggers.core.state.plans import Plans
 from triggers.core.state.rows import MemoryRows
 from triggers.core.state.session import Session
-from triggers.core.view import view
+from triggers.core.view import view_session
 from triggers.kafka.records import Header
 from triggers.topology import Topology, partition_of
 
@@ -181,7 +181,7 @@ def _check_views(part: Part, expected: Fold, verdict: Verdict) -> None:
     """Checks that the query API's answers equal the views of the fold."""
     for uid, answer in part.views.items():
         session = Session(uid, expected.sessions[uid.encode()], Plans())
-        want = msgspec.json.encode(view(session)) if session.exists else b""
+        want = msgspec.json.encode(view_session(session)) if session.exists else b""
         if answer != want:
             book = verdict.wrong if answer else verdict.lost
             verdict.charge(book, "answers of the query API", [f"{uid}: {answer.decode(errors='replace')}"])

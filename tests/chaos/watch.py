@@ -78,23 +78,23 @@ class Watch(threading.Thread):
                 "log_level": 0,
             }
         )
-        consumer.assign(list(self._places()))
+        consumer.assign(list(self._offsets()))
         while not self._ending.is_set():
             for message in consumer.consume(1000, 0.1):
                 if message.error() is None:
-                    self._look(message, time.monotonic())
+                    self._follow(message, time.monotonic())
         consumer.close()
 
-    def _places(self) -> Iterator[TopicPartition]:
+    def _offsets(self) -> Iterator[TopicPartition]:
         for topic in (self._names.events, self._names.commands, self._names.changelog):
             for partition in range(self._settings.partitions):
                 yield TopicPartition(topic, partition, 0)
 
-    def _look(self, message: Message, now: float) -> None:
+    def _follow(self, message: Message, now: float) -> None:
         topic, partition, value = message.topic() or "", message.partition() or 0, message.value() or b""
         self.tallies[topic, partition].note(message.offset() or 0, value)
         if topic == self._names.changelog:
-            self._moved("state", partition, now)
+            self._record_movement("state", partition, now)
         elif topic == self._names.commands:
             command = decode_command(value)
             self.commands.discard(attempt_before(command))
@@ -102,18 +102,18 @@ class Watch(threading.Thread):
         else:
             self.events += 1
             if value.startswith(MARKER):  # a result or a timer, because the campaign's applications publish JSON
-                self._look_at_event(message, partition, now)
+                self._follow_event(message, partition, now)
 
-    def _look_at_event(self, message: Message, partition: int, now: float) -> None:
+    def _follow_event(self, message: Message, partition: int, now: float) -> None:
         try:
             event = self._decoder.decode(message.value(), None, message.offset() or 0, 0)
         except Undecodable:
             return
         if isinstance(event, TaskEvent) and not isinstance(event, TaskStarted):
-            self._moved("tasks", partition, now)
+            self._record_movement("tasks", partition, now)
             self.results.add(f"{(message.key() or b'').decode()}/{event.instance}/{event.attempt}")
 
-    def _moved(self, what: str, partition: int, now: float) -> None:
+    def _record_movement(self, what: str, partition: int, now: float) -> None:
         last = self._last.get((what, partition))
         if last is not None and now - last > _LONGEST_PAUSE_S:
             self.stalls.append(Stall(what, partition, last, now))

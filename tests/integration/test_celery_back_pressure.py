@@ -29,7 +29,7 @@ def reader(settings: Settings) -> Iterator[Reader]:
     create_topics(settings)
     careful = msgspec.structs.replace(settings, celery_prefetch=PREFETCH)
     screening = Screening(ResultPublisher(careful), tasks=None)
-    reader = Reader(careful, screening, room=4, wake=lambda: None, on_death=lambda: None)
+    reader = Reader(careful, screening, capacity=4, wake=lambda: None, on_death=lambda: None)
     yield reader
     reader.stop(30)
 
@@ -55,7 +55,7 @@ def test_a_celery_worker_holds_no_more_commands_than_the_limit(settings: Setting
 def test_a_celery_worker_holds_no_more_bytes_than_the_limit(
     settings: Settings, reader: Reader, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reading, "_MOST_BYTES", 100_000)
+    monkeypatch.setattr(reading, "_MAX_BYTES", 100_000)
     large = {"page": {"text": "x" * 20_000}}
     issue_commands(settings, [make_command("app.task", f"s{n}", 0, kwargs=large) for n in range(1000)])
 

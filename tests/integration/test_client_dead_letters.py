@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from confluent_kafka import Producer
 
-from triggers.client.dead_letters import REDRIVES, DeadLetters, redrives
+from triggers.client.dead_letters import REDRIVES, DeadLetters, redrive_count
 from triggers.codec import DeadLetter, encode_dead_letter
 from triggers.errors import NotFound
 from triggers.kafka.range_reads import read_range
@@ -41,33 +41,33 @@ def bury(settings: Settings, *values: bytes, partition: int = 1) -> None:
 
 
 def test_an_empty_topic_has_no_dead_letters(letters: DeadLetters) -> None:
-    assert letters.newest() == []
+    assert letters.read_newest() == []
 
 
 def test_the_newest_are_listed_and_can_be_filtered_by_reason(settings: Settings, letters: DeadLetters) -> None:
     buried = [letter_of(settings, reason="empty value" if n % 2 else "bad json", offset=n) for n in range(6)]
     bury(settings, *map(encode_dead_letter, buried))
 
-    assert [(s.partition, s.offset, s.letter) for s in letters.newest(2)] == [(1, 4, buried[4]), (1, 5, buried[5])]
-    assert [s.letter.offset for s in letters.newest(reason="bad json")] == [0, 2, 4]
+    assert [(s.partition, s.offset, s.letter) for s in letters.read_newest(2)] == [(1, 4, buried[4]), (1, 5, buried[5])]
+    assert [s.letter.offset for s in letters.read_newest(reason="bad json")] == [0, 2, 4]
 
 
 def test_a_dead_letter_is_shown_by_its_coordinates(settings: Settings, letters: DeadLetters) -> None:
     buried = [letter_of(settings, offset=n) for n in range(3)]
     bury(settings, *map(encode_dead_letter, buried))
 
-    assert letters.get(1, 1).letter == buried[1]
+    assert letters.read_letter(1, 1).letter == buried[1]
     for partition, offset in [(1, 3), (0, 0)]:
         with pytest.raises(NotFound, match=f"{partition}/{offset}"):
-            letters.get(partition, offset)
+            letters.read_letter(partition, offset)
 
 
 def test_a_record_that_is_not_a_dead_letter_hides_no_dead_letter(settings: Settings, letters: DeadLetters) -> None:
     bury(settings, b"garbage", encode_dead_letter(letter_of(settings)))
 
-    assert len(letters.newest()) == 1
+    assert len(letters.read_newest()) == 1
     with pytest.raises(NotFound):
-        letters.get(1, 0)
+        letters.read_letter(1, 0)
 
 
 def test_a_redriven_record_is_the_original_byte_for_byte_and_counts_its_redrives(
@@ -76,8 +76,8 @@ def test_a_redriven_record_is_the_original_byte_for_byte_and_counts_its_redrives
     headers: list[tuple[str, bytes | None]] = [("h", b"\0"), ("h", None), ("triggers-forwarded-from", b"2")]
     letter = letter_of(settings, key=b"session \xff", value=b"\xff{", headers=headers)
 
-    first = letters.redrive(letter)
-    second = letters.redrive(letter_of(settings, value=b"", headers=[(REDRIVES, b"1"), ("h", b"\0")]))
+    first = letters.redrive_letter(letter)
+    second = letters.redrive_letter(letter_of(settings, value=b"", headers=[(REDRIVES, b"1"), ("h", b"\0")]))
 
     starts = dict.fromkeys(range(settings.partitions), 0)
     messages = read_range(settings, Topology(settings.namespace).events, starts)
@@ -90,7 +90,7 @@ def test_a_redriven_record_is_the_original_byte_for_byte_and_counts_its_redrives
 
 
 def test_a_record_without_a_value_is_redriven_without_one(settings: Settings, letters: DeadLetters) -> None:
-    letters.redrive(letter_of(settings, key=None, value=None))
+    letters.redrive_letter(letter_of(settings, key=None, value=None))
 
     [message] = read_range(settings, Topology(settings.namespace).events, dict.fromkeys(range(settings.partitions), 0))
     assert (message.key(), message.value()) == (None, None)
@@ -100,7 +100,7 @@ def test_a_dead_letter_of_the_largest_record_fits(settings: Settings, letters: D
     value = bytes(settings.max_payload_bytes + 100_000)
     bury(settings, encode_dead_letter(letter_of(settings, value=value, detail="x" * 4000)))
 
-    assert letters.get(1, 0).letter.value == value
+    assert letters.read_letter(1, 0).letter.value == value
 
 
 def test_redrives_are_counted_from_the_header() -> None:
@@ -108,4 +108,9 @@ def test_redrives_are_counted_from_the_header() -> None:
         headers = [(REDRIVES, value) for value in values]
         return DeadLetter(reason="r", topic="t", partition=0, offset=0, time=0, headers=headers)
 
-    assert [redrives(died()), redrives(died(b"2")), redrives(died(b"x")), redrives(died(None))] == [0, 2, 0, 0]
+    assert [redrive_count(died()), redrive_count(died(b"2")), redrive_count(died(b"x")), redrive_count(died(None))] == [
+        0,
+        2,
+        0,
+        0,
+    ]

@@ -16,9 +16,9 @@ from tests.support.worker_process import WorkerProcess
 
 from triggers.analysis.driver import MemoryDriver
 from triggers.client import SessionReader
-from triggers.client.consumer_lag import consumer_lag
+from triggers.client.consumer_lag import measure_lag
 from triggers.client.session_events import SessionEvents
-from triggers.client.session_reader import EventPlaces
+from triggers.client.session_reader import EventOffsets
 from triggers.codec import encode_key
 from triggers.core.events import Event
 from triggers.core.view import SessionView
@@ -47,7 +47,7 @@ def published(settings: Settings, sessions: int = 20) -> list[str]:
     application.fire("s2", {"trigger": "isEmbeddedApplication"}, partition=wrong)
     application.flush()
     wait_until(
-        lambda: all(row.records == 0 for row in consumer_lag(settings) if "agents" in row.group), "all is applied"
+        lambda: all(row.records == 0 for row in measure_lag(settings) if "agents" in row.group), "all is applied"
     )
     return [f"s{n}" for n in range(sessions)]
 
@@ -64,11 +64,11 @@ def test_a_sessions_events_fold_to_what_its_worker_shows(settings: Settings) -> 
     uids = published(settings)
     reader, source = SessionReader(settings), SessionEvents(settings)
 
-    by_index = {uid: source.of(uid) for uid in uids}
-    at_once = source.of_each([*uids, "s3"])
-    by_scan = source.scan(uids)
+    by_index = {uid: source.read_session(uid) for uid in uids}
+    at_once = source.read_sessions([*uids, "s3"])
+    by_scan = source.scan_partitions(uids)
     everything: dict[str, list[Event]] = {}
-    for uid, event in source.every():
+    for uid, event in source.read_all():
         everything.setdefault(uid, []).append(event)
 
     assert {uid: folded(uid, events) for uid, events in by_index.items()} == {uid: reader.read(uid) for uid in uids}
@@ -87,10 +87,10 @@ def test_without_a_worker_the_partition_is_read(settings: Settings) -> None:
     application.flush()
     source = SessionEvents(structs.replace(settings, read_timeout_s=0.2))
 
-    assert folded("s1", source.of("s1")).events == 7
-    assert [len(events) for events in source.of_each(["s2", "s1"]).values()] == [1, 7]
+    assert folded("s1", source.read_session("s1")).events == 7
+    assert [len(events) for events in source.read_sessions(["s2", "s1"]).values()] == [1, 7]
     with pytest.raises(SessionNotFound, match="s3"):
-        source.of("s3")
+        source.read_session("s3")
 
 
 def test_a_scan_leaves_out_an_event_with_a_header_whose_name_is_not_utf8(settings: Settings) -> None:
@@ -102,24 +102,24 @@ def test_a_scan_leaves_out_an_event_with_a_header_whose_name_is_not_utf8(setting
     application.flush()
     source = SessionEvents(settings)
 
-    assert [event.position for event in source.scan(["s1"])["s1"]] == [1]
-    assert [(uid, event.position) for uid, event in source.every()] == [("s1", 1)]
+    assert [event.position for event in source.scan_partitions(["s1"])["s1"]] == [1]
+    assert [(uid, event.position) for uid, event in source.read_all()] == [("s1", 1)]
 
 
 @pytest.mark.usefixtures("worker")
 def test_an_unknown_session_is_not_found(settings: Settings) -> None:
     with pytest.raises(SessionNotFound, match="nobody"):
-        SessionEvents(settings).of("nobody")
+        SessionEvents(settings).read_session("nobody")
 
 
 class KnownPlaces(SessionReader):
     """A storage with an event index that the test chooses."""
 
-    def __init__(self, settings: Settings, places: EventPlaces) -> None:
+    def __init__(self, settings: Settings, places: EventOffsets) -> None:
         super().__init__(settings)
         self._places = places
 
-    def event_places(self, uid: str) -> EventPlaces:  # noqa: ARG002  # the reader's signature
+    def event_offsets(self, uid: str) -> EventOffsets:  # noqa: ARG002  # the reader's signature
         return self._places
 
 
@@ -131,12 +131,12 @@ def test_offsets_far_apart_are_read_one_by_one_and_expired_ones_are_named(settin
         application.fire("s1", {"trigger": f"page{number}"})
     application.flush()
     offsets = [1_000, 1_001, 4_000, 8_999]
-    source = SessionEvents(settings, KnownPlaces(settings, EventPlaces(partition, offsets)))
+    source = SessionEvents(settings, KnownPlaces(settings, EventOffsets(partition, offsets)))
 
-    assert [event.position for event in source.of("s1")] == offsets
+    assert [event.position for event in source.read_session("s1")] == offsets
 
     admin = AdminClient({"bootstrap.servers": settings.brokers})
     for future in admin.delete_records([TopicPartition(topic, partition, 1_001)]).values():
         future.result(timeout=30)
     with pytest.raises(EventsExpired, match=f"{topic}/{partition}/1000 was removed"):
-        source.of("s1")
+        source.read_session("s1")

@@ -69,7 +69,7 @@ def test_a_failed_instance_is_replayed_once_and_cannot_be_skipped_afterwards(pat
         manager.skip_failed_instance("t_import#0")
     with pytest.raises(InstanceNotFound):
         manager.skip_failed_instance("t_import#7")
-    assert DeadLetters(patient).newest() == []
+    assert DeadLetters(patient).read_newest() == []
 
 
 @pytest.mark.usefixtures("worker")

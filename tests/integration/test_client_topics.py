@@ -15,8 +15,8 @@ from confluent_kafka.admin import (
 from msgspec import structs
 from tests.support.topic_reader import wait_until
 
-from triggers.client.consumer_lag import PartitionLag, consumer_lag
-from triggers.client.dead_letters import stored_letters
+from triggers.client.consumer_lag import PartitionLag, measure_lag
+from triggers.client.dead_letters import read_letters
 from triggers.errors import BrokerUnavailable
 from triggers.kafka.topics import DAY_MS, check_topics, create_topics
 from triggers.settings import Settings
@@ -149,11 +149,11 @@ def test_lag_counts_records_and_not_the_markers_of_transactions(settings: Settin
     names = Topology(settings.namespace)
     produce(settings, names.commands, transactions=3, each=2)
 
-    fresh = lag_of(consumer_lag(settings), names.commands)
+    fresh = lag_of(measure_lag(settings), names.commands)
     commit(settings, names.executors, names.commands, 5)
-    behind = lag_of(consumer_lag(settings), names.commands)
+    behind = lag_of(measure_lag(settings), names.commands)
     commit(settings, names.executors, names.commands, 8)
-    done = lag_of(consumer_lag(settings), names.commands)
+    done = lag_of(measure_lag(settings), names.commands)
 
     assert (fresh.committed, fresh.end, fresh.lag, fresh.records) == (0, 9, 9, 6)
     assert (behind.lag, behind.records) == (4, 2)
@@ -166,7 +166,7 @@ def test_records_that_the_ledger_marks_as_finished_are_not_lag(settings: Setting
     produce(settings, names.commands, transactions=1, each=5)
     commit(settings, names.executors, names.commands, 0, metadata="3")
 
-    rows = consumer_lag(settings, finished=lambda offset, metadata: range(offset, offset + int(metadata)).__contains__)
+    rows = measure_lag(settings, finished=lambda offset, metadata: range(offset, offset + int(metadata)).__contains__)
 
     assert lag_of(rows, names.commands).records == 2
 
@@ -176,13 +176,13 @@ def test_a_lag_too_long_to_count_is_bounded_by_its_offsets(settings: Settings) -
     names = Topology(settings.namespace)
     produce(settings, names.events, transactions=1, each=5)
 
-    row = lag_of(consumer_lag(settings, count_up_to=3), names.events)
+    row = lag_of(measure_lag(settings, count_up_to=3), names.events)
 
     assert (row.group, row.lag, row.records) == (names.agents, 6, None)
 
 
 def test_a_missing_topic_is_not_reported_as_a_topic_without_lag(settings: Settings) -> None:
     with pytest.raises(BrokerUnavailable, match=r"has no topic .*\.events .*triggers topics create"):
-        consumer_lag(settings)
+        measure_lag(settings)
     with pytest.raises(BrokerUnavailable, match=r"has no topic .*\.dead-letters"):
-        next(stored_letters(settings))
+        next(read_letters(settings))

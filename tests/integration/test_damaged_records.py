@@ -21,14 +21,14 @@ from triggers.dev.broker import SHORT_LIVED, LocalKafka
 from triggers.errors import BrokerUnavailable, SettingsError
 from triggers.hooks.decision_consumer import DecisionConsumer
 from triggers.kafka.continuity import Gap
-from triggers.kafka.offset_reads import read_places
+from triggers.kafka.offset_reads import read_offsets
 from triggers.kafka.range_reads import read_range, witness_options
 from triggers.kafka.topics import create_topics as create_topics_with_decisions
 from triggers.kafka.witness import Verdict, Witness
 from triggers.kafka.worker_options import probe_options, restore_options, second_restore_options
 from triggers.process.exits import ExitCode, Stop
 from triggers.settings import Settings
-from triggers.table.orphaned_transactions import Predecessors
+from triggers.table.orphaned_transactions import OrphanedTransactions
 from triggers.table.partition_rows import PartitionRows, open_rows
 from triggers.table.restore import Restorer
 from triggers.table.second_restore import SecondReader
@@ -83,7 +83,7 @@ def write_damaged(settings: Settings, directory: Path, topic: str, values: list[
 def test_a_worker_ends_before_the_damaged_event(settings: Settings, names: Topology, directory: Path) -> None:
     write_damaged(settings, directory, names.events)
     with open_reader(settings) as reader:
-        reader.member.join()
+        reader.member.join_group()
 
         with pytest.raises(Stop, match=f"{names.events}/0 cannot be read: .*offset {DAMAGED} .*CRC32C") as stopped:
             reader.read_until(DAMAGED)
@@ -110,7 +110,7 @@ def test_a_restore_ends_and_takes_no_damaged_row(
         topic=names.changelog,
         rows_of=lambda _: rows,
         metrics=Metrics(),
-        predecessors=Predecessors(settings, "w0"),
+        orphans=OrphanedTransactions(settings, "w0"),
     )
 
     with pytest.raises(Stop, match=f"{names.changelog}/0 cannot be read: .*offset {DAMAGED} ") as stopped:
@@ -118,7 +118,7 @@ def test_a_restore_ends_and_takes_no_damaged_row(
 
     assert stopped.value.code == ExitCode.UNREADABLE
     assert rows.get(b"k%d" % DAMAGED) is None
-    assert rows.reached() < DAMAGED
+    assert rows.changelog_offset() < DAMAGED
 
 
 def test_the_second_reader_of_a_restore_ends_too(settings: Settings, names: Topology, directory: Path) -> None:
@@ -153,7 +153,7 @@ def test_a_celery_worker_ends_before_the_damaged_command(settings: Settings, nam
         found.extend(delivery.offset for delivery in source.poll(0.1))
         return DAMAGED in found
 
-    source.join()
+    source.join_group()
     try:
         with pytest.raises(KafkaException) as raised:
             wait_until(has_come, "the damaged command comes")
@@ -185,4 +185,4 @@ def test_reads_of_a_topic_and_of_places_are_refused(settings: Settings, names: T
     with pytest.raises(BrokerUnavailable, match="CRC32C"):
         list(read_range(settings, names.events, {0: 0}))
     with pytest.raises(BrokerUnavailable, match="CRC32C"):
-        list(read_places(settings, names.events, {0: [0, DAMAGED]}))
+        list(read_offsets(settings, names.events, {0: [0, DAMAGED]}))

@@ -133,8 +133,8 @@ def test_a_hook_that_raises_is_retried_and_then_becomes_a_dead_letter_that_can_b
         wait_until(lambda: "- fire go" in notes(hooks, "s1"), f"the hook behind the bad one runs; see {hooks.log}")
         told = ["- raised flaky", "- fire flaky", "- raised bad", "- raised bad", "- fire go"]
         assert notes(hooks, "s1") == told
-        [letter] = DeadLetters(with_feed).newest()
-        DeadLetters(with_feed).redrive(letter.letter)
+        [letter] = DeadLetters(with_feed).read_newest()
+        DeadLetters(with_feed).redrive_letter(letter.letter)
         wait_until(lambda: len(notes(hooks, "s1")) == len(told) + 2, "the redriven decision is tried again, twice")
 
     assert letter.letter.reason == HOOK_FAILED
@@ -150,7 +150,7 @@ def test_a_malformed_decision_with_a_header_whose_name_is_not_utf8_does_not_end_
 
     with WorkerProcess(with_feed, "w0"), hook_process(with_feed) as hooks:
         wait_until(lambda: notes(hooks, "s1") == ["- fire go"], f"the hook behind it runs; see {hooks.log}")
-        [stored] = DeadLetters(with_feed).newest()
+        [stored] = DeadLetters(with_feed).read_newest()
 
     assert (stored.letter.reason, stored.letter.value, stored.letter.headers) == ("unknown format", b"garbage", [])
 

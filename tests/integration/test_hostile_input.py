@@ -20,7 +20,7 @@ from tests.support.settled import wait_until_processed
 from tests.support.worker_process import WorkerProcess
 
 from triggers.cli import main
-from triggers.client.dead_letters import StoredLetter, stored_letters
+from triggers.client.dead_letters import StoredLetter, read_letters
 from triggers.codec import DeadLetter
 from triggers.kafka.topics import create_topics
 from triggers.settings import Settings
@@ -107,7 +107,7 @@ def aftermath(broker: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 def sorted_letters(settings: Settings, attacker: Attacker) -> tuple[dict[str, list[DeadLetter]], list[DeadLetter]]:
     by_case, others = defaultdict[str, list[DeadLetter]](list), []
-    for stored in sorted(stored_letters(settings), key=lambda s: (s.letter.partition, s.letter.offset)):
+    for stored in sorted(read_letters(settings), key=lambda s: (s.letter.partition, s.letter.offset)):
         owner = attacker.owners.get((stored.letter.partition, stored.letter.offset))
         if owner:
             by_case[owner].append(stored.letter)
@@ -169,7 +169,7 @@ def test_a_header_whose_name_is_not_utf8_is_refused_on_any_partition(aftermath: 
     send_bad_header(aftermath.settings, names.events, key, '{"trigger": "go"}', partition)
     wait_until_processed(aftermath.settings)
 
-    (letter,) = [s.letter for s in stored_letters(aftermath.settings) if s.letter.key == key.encode()]
+    (letter,) = [s.letter for s in read_letters(aftermath.settings) if s.letter.key == key.encode()]
 
     assert (letter.reason, letter.headers, letter.value) == ("bad headers", [], b'{"trigger": "go"}')
     assert aftermath.worker.running
@@ -183,7 +183,7 @@ def test_a_dead_letter_is_redriven_once_its_cause_is_gone(aftermath: Aftermath) 
     attacker.send(Sent(value=text(configuration={"t": {"after": ["go"], "run": "r"}}), key=uid.encode()), uid)
     attacker.send(Sent(value=text(trigger="go"), key=uid.encode()), uid)
     attacker.producer.flush(30)
-    (stored,) = [s for s in stored_letters(aftermath.settings) if s.letter.key == uid.encode()]
+    (stored,) = [s for s in read_letters(aftermath.settings) if s.letter.key == uid.encode()]
 
     redrive(aftermath.settings, stored)
     wait_until_processed(aftermath.settings)

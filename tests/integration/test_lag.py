@@ -15,7 +15,7 @@ from tests.support.topic_setup import create_topics
 from tests.support.worker_process import WorkerProcess
 
 from triggers.celery.ledger import finished_beyond
-from triggers.client.consumer_lag import PartitionLag, consumer_lag
+from triggers.client.consumer_lag import PartitionLag, measure_lag
 from triggers.codec import decode_command
 from triggers.core.commands import RunTask
 from triggers.kafka.connection import admin_client
@@ -43,7 +43,7 @@ def _quick(number: int) -> RunTask:
 
 
 def _rows(settings: Settings, topic: str) -> dict[int, PartitionLag]:
-    return {row.partition: row for row in consumer_lag(settings, finished=finished_beyond) if row.topic == topic}
+    return {row.partition: row for row in measure_lag(settings, finished=finished_beyond) if row.topic == topic}
 
 
 def _shown(settings: Settings) -> dict[int, int | None]:

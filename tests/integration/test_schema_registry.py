@@ -98,7 +98,7 @@ def test_a_worker_applies_events_in_confluent_framing_and_every_reader_of_events
         explained = run(asking, "explain", "s1", TRIGGERS_SCHEMA_REGISTRY_URL=registry.url)
         exported = run(asking, "export", TRIGGERS_SCHEMA_REGISTRY_URL=registry.url)
         shown = run(asking, "show", "s1", "--at", "1", TRIGGERS_SCHEMA_REGISTRY_URL=registry.url)
-    without_a_worker = SessionEvents(structs.replace(asking, read_timeout_s=0.2)).of("s1")
+    without_a_worker = SessionEvents(structs.replace(asking, read_timeout_s=0.2)).read_session("s1")
 
     assert "t_all#0 is scheduled, attempt 1" in explained.stdout, explained.stderr
     assert [json.loads(line).get("trigger") for line in exported.stdout.splitlines()] == [None, "a", "b"]
@@ -159,7 +159,7 @@ def test_without_the_setting_the_dead_letter_says_what_to_set_and_can_be_redrive
         redriven = run(asking, "dead-letters", "redrive", "--reason", "no schema registry")
         wait_until_processed(asking)
         assert statuses(worker) == ["scheduled"]
-        events = SessionEvents(asking).of("s1")
+        events = SessionEvents(asking).read_session("s1")
 
     assert [letter.reason for letter in letters] == ["no schema registry"] * 2
     assert "set schema_registry_url (TRIGGERS_SCHEMA_REGISTRY_URL)" in letters[0].detail

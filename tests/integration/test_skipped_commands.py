@@ -36,7 +36,7 @@ class Commands:
         self.done: list[str] = []
         self.died = threading.Event()
         screening = Screening(ResultPublisher(settings), tasks=None)
-        self.reader = Reader(settings, screening, room=4, wake=lambda: None, on_death=self.died.set)
+        self.reader = Reader(settings, screening, capacity=4, wake=lambda: None, on_death=self.died.set)
 
     def run(self, until: Callable[[], bool]) -> list[str]:
         """Runs commands until a condition holds and returns their ids in order."""
@@ -85,7 +85,7 @@ def test_a_reader_that_is_repeatedly_paused_and_resumed_misses_no_command(
     ids = issued(settings, transactions=15)
     faulty = make_skipping_class(50, 30)
     monkeypatch.setattr(command_source, "Consumer", faulty)
-    monkeypatch.setattr(command_source, "_MOST_AT_ONCE", 5)
+    monkeypatch.setattr(command_source, "_MAX_MESSAGES", 5)
 
     commands = Commands(msgspec.structs.replace(settings, celery_prefetch=20))
     done = commands.run(until=lambda: executors_lag(settings) == 0)

@@ -16,7 +16,7 @@ from triggers.kafka.worker_options import Options, probe_options, restore_option
 from triggers.process.exits import ExitCode, Stop
 from triggers.settings import Settings
 from triggers.table import restore, second_restore
-from triggers.table.orphaned_transactions import Predecessors
+from triggers.table.orphaned_transactions import OrphanedTransactions
 from triggers.table.partition_rows import PartitionRows, StorageFailed, open_rows
 from triggers.table.restore import Restorer
 from triggers.telemetry.metrics import Metrics
@@ -80,7 +80,7 @@ class Files:
             topic=names.changelog,
             rows_of=lambda _: self.rows,
             metrics=self.metrics,
-            predecessors=Predecessors(settings, "w0"),
+            orphans=OrphanedTransactions(settings, "w0"),
         )
 
     def restore(self) -> dict[bytes, bytes]:
@@ -146,13 +146,13 @@ def test_a_healthy_restore_reads_everything_once_and_continues_from_there(
     rows = write_changelog(settings, names.changelog)
 
     assert files.restore() == rows
-    reached = files.rows.reached()
+    reached = files.rows.changelog_offset()
     files.open_again()
     more = write_changelog(settings, names.changelog)
 
     assert files.restore() == rows | more
     assert files.repeated == 0
-    assert files.rows.reached() > reached > 0
+    assert files.rows.changelog_offset() > reached > 0
 
 
 def test_clients_that_leave_out_rows_every_time_end_the_worker_and_no_later_offset_counts_as_restored(
@@ -165,7 +165,7 @@ def test_clients_that_leave_out_rows_every_time_end_the_worker_and_no_later_offs
             files.restore()
 
     assert stopped.value.code == ExitCode.SKIPPED
-    assert files.rows.reached() < TRANSACTIONS * EACH
+    assert files.rows.changelog_offset() < TRANSACTIONS * EACH
     assert files.restore() == rows
 
 

@@ -12,13 +12,13 @@ from tests.support.commands import issue_in_transactions, make_command
 from tests.support.skipping_clients import make_skipping_class
 from tests.support.topic_setup import create_topics
 
-from triggers.client.consumer_lag import consumer_lag
-from triggers.client.dead_letters import DeadLetters, stored_letters
+from triggers.client.consumer_lag import measure_lag
+from triggers.client.dead_letters import DeadLetters, read_letters
 from triggers.client.session_events import SessionEvents
 from triggers.codec import DeadLetter, encode_dead_letter
 from triggers.errors import EventsExpired, NotFound, RecordsRemoved, RecordsSkipped
 from triggers.kafka import offset_reads, range_reads
-from triggers.kafka.offset_reads import read_places
+from triggers.kafka.offset_reads import read_offsets
 from triggers.kafka.range_reads import read_range
 from triggers.settings import Settings
 from triggers.topology import Topology
@@ -74,11 +74,11 @@ def test_a_range_is_read_completely(
 @pytest.mark.parametrize(
     "read",
     [
-        lambda settings: [stored.offset for stored in stored_letters(settings)],
-        lambda settings: [stored.offset for stored in DeadLetters(settings).every()],
-        lambda settings: [event.position for event in SessionEvents(settings).scan(["s1"])["s1"]],
-        lambda settings: [event.position for _, event in SessionEvents(settings).every()],
-        lambda settings: [row.records for row in consumer_lag(settings) if row.topic.endswith("events")],
+        lambda settings: [stored.offset for stored in read_letters(settings)],
+        lambda settings: [stored.offset for stored in DeadLetters(settings).read_all()],
+        lambda settings: [event.position for event in SessionEvents(settings).scan_partitions(["s1"])["s1"]],
+        lambda settings: [event.position for _, event in SessionEvents(settings).read_all()],
+        lambda settings: [row.records for row in measure_lag(settings) if row.topic.endswith("events")],
     ],
     ids=["dead letters", "redrive", "explain and capture", "backtest and export", "lag"],
 )
@@ -104,7 +104,7 @@ def test_all_single_records_are_read(
     offsets, faulty = issued(settings)[::3], make_skipping_class(first, length)
     monkeypatch.setattr(offset_reads, "Consumer", faulty)
 
-    assert offsets_of(list(read_places(settings, names.commands, {0: offsets}))) == offsets
+    assert offsets_of(list(read_offsets(settings, names.commands, {0: offsets}))) == offsets
     assert faulty.left_out >= 1
 
 
@@ -118,7 +118,7 @@ def test_a_client_that_leaves_out_records_every_time_causes_an_error_rather_than
     with pytest.raises(RecordsSkipped, match=f"{names.commands}/0 from offset {offsets[12]} on"):
         list(read_range(settings, names.commands, {0: 0}))
     with pytest.raises(RecordsSkipped, match=f"{names.commands}/0 from offset {offsets[12]} on"):
-        list(read_places(settings, names.commands, {0: offsets}))
+        list(read_offsets(settings, names.commands, {0: offsets}))
 
 
 def test_a_topic_that_shrinks_while_it_is_read_causes_an_error_that_says_so(
@@ -137,7 +137,7 @@ def test_a_topic_that_shrinks_while_it_is_read_causes_an_error_that_says_so(
         list(read_range(settings, names.events, {0: 0}))
     assert len(list(read_range(settings, names.events, {0: 2990}))) == 10
     with pytest.raises(EventsExpired, match=f"{names.events}/0/5 was removed"):
-        list(read_places(settings, names.events, {0: [5, 2995]}))
+        list(read_offsets(settings, names.events, {0: [5, 2995]}))
 
 
 def test_a_dead_letter_that_was_removed_is_not_found(settings: Settings, names: Topology) -> None:
@@ -146,5 +146,5 @@ def test_a_dead_letter_that_was_removed_is_not_found(settings: Settings, names: 
     remove_before(settings, names.dead_letters, 2)
 
     with pytest.raises(NotFound, match="0/1 was removed"):
-        DeadLetters(settings).get(0, 1)
-    assert DeadLetters(settings).get(0, 2).letter == letter
+        DeadLetters(settings).read_letter(0, 1)
+    assert DeadLetters(settings).read_letter(0, 2).letter == letter

@@ -101,7 +101,7 @@ async def test_the_watchdog_waits_for_a_commit_that_gets_no_answer(settings: Set
     transactions.broker = own_broker
     member = Consumer({"bootstrap.servers": settings.brokers, "group.id": names.agents, "log_level": 0})
     member.committed([TopicPartition(names.events, 0)], timeout=30)  # now the group has a coordinator
-    transactions.start()
+    transactions.fence_and_start()
     batch = Batch({}, frozenset({0}), NoProcessor())
     batch.offsets[0] = 1
 

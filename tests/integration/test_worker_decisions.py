@@ -54,7 +54,7 @@ def test_a_worker_killed_under_load_reports_every_decision_once_and_in_order(wit
     assert sum(map(len, by_session.values())) == len(read_topic(with_feed, names.events))
     assert all([d.offset for d in own] == sorted({d.offset for d in own}) for own in by_session.values())
     ready = [
-        f"{d.session}/{name}" for own in by_session.values() for d in own for fire in d.fires for name in fire.ready
+        f"{d.session}/{name}" for own in by_session.values() for d in own for fire in d.fires for name in fire.scheduled
     ]
     commanded = [decode_command(m.value()).id.rpartition("/")[0] for m in read_topic(with_feed, names.commands)]
     assert sorted(ready) == sorted(commanded)

@@ -32,10 +32,10 @@ pytestmark = pytest.mark.broker
 class NoRebalances:
     """Ignores rebalances."""
 
-    def gained(self, partitions: frozenset[int]) -> None:
+    def on_gained(self, partitions: frozenset[int]) -> None:
         """Does nothing."""
 
-    def lost(self, partitions: frozenset[int]) -> None:
+    def on_lost(self, partitions: frozenset[int]) -> None:
         """Does nothing."""
 
 
@@ -59,12 +59,12 @@ def member(settings: Settings, ownership: Ownership) -> Iterator[Member]:
         patience_s=30,
     )
     yield member
-    member.leave()
+    member.leave_group()
 
 
 def recover(ownership: Ownership) -> None:
     """Marks all assigned partitions as recovered."""
-    ownership.recovered(ownership.to_recover())
+    ownership.mark_recovered(ownership.epochs_to_recover())
 
 
 def wait_until_owned(member: Member, ownership: Ownership, settings: Settings) -> None:
@@ -78,7 +78,7 @@ def wait_until_owned(member: Member, ownership: Ownership, settings: Settings) -
 def test_nothing_is_fetched_before_the_start_offsets_are_known(
     member: Member, ownership: Ownership, settings: Settings
 ) -> None:
-    member.join()
+    member.join_group()
     wait_until_owned(member, ownership, settings)
 
     assert member._kafka.assignment() == []
@@ -87,7 +87,7 @@ def test_nothing_is_fetched_before_the_start_offsets_are_known(
     member.fetch(10, 0.1)
 
     assert sorted(tp.partition for tp in member._kafka.assignment()) == list(range(settings.partitions))
-    assert member.running == frozenset(range(settings.partitions))
+    assert member.consuming == frozenset(range(settings.partitions))
 
 
 def read_on(member: Member, ownership: Ownership) -> list[int]:
@@ -107,7 +107,7 @@ def test_after_a_rewind_the_same_records_come_again(member: Member, ownership: O
     application = Application(settings)
     application.fire("s1", {"trigger": "a"})
     application.flush()
-    member.join()
+    member.join_group()
 
     assert read_on(member, ownership) == [0]
 
@@ -151,12 +151,12 @@ def test_an_offset_that_the_broker_failed_to_return_is_fetched_again(
     committing.close()
     answers = _FailsInOnePartition(member._kafka)
     member._kafka = answers  # type: ignore[assignment]  # it answers as a consumer does
-    member.join()
+    member.join_group()
 
     def runs() -> bool:
         recover(ownership)
         member.fetch(10, 0.1)
-        return len(member.running) == settings.partitions
+        return len(member.consuming) == settings.partitions
 
     wait_until(runs, "all partitions are read")
     assert member.committed == dict.fromkeys(range(settings.partitions), 7)
@@ -185,11 +185,11 @@ def test_positions_can_be_set_while_an_open_transaction_has_offsets_of_the_group
     application.fire("s1", {"trigger": "a"})
     application.flush()
     with undecided_offsets(settings):
-        member.join()
+        member.join_group()
         wait_until_owned(member, ownership, settings)
         for partition in range(settings.partitions):
-            member._start(TopicPartition(Topology(settings.namespace).events, partition, 0))
-        member.running = ownership.owned
+            member._start_partition(TopicPartition(Topology(settings.namespace).events, partition, 0))
+        member.consuming = ownership.owned
 
         assert read_on(member, ownership) == [0]
 
@@ -210,7 +210,7 @@ def read_first_record(member: Member, ownership: Ownership, settings: Settings) 
     application = Application(settings)
     application.fire("s1", {"trigger": "a"})
     application.flush()
-    member.join()
+    member.join_group()
     assert read_on(member, ownership) == [0]
     return partition_of(b"s1", settings.partitions)
 
@@ -263,7 +263,7 @@ def test_an_offset_of_the_next_owner_is_left_alone_by_one_that_has_not_been_told
 
     assert member.fetch(10, 0.1) == {}
     assert expelled.refused == 1
-    assert member.running == frozenset()
+    assert member.consuming == frozenset()
     assert group_offset(settings, partition) == 7
 
 

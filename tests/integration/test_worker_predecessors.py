@@ -18,7 +18,7 @@ from tests.support.worker_process import WorkerProcess
 from triggers.dev.broker import Broker
 from triggers.kafka.worker_options import producer_options
 from triggers.settings import Settings
-from triggers.table.orphaned_transactions import Predecessors
+from triggers.table.orphaned_transactions import OrphanedTransactions
 from triggers.topology import Topology
 
 pytestmark = pytest.mark.broker
@@ -103,7 +103,7 @@ def test_a_transaction_that_a_dead_worker_left_open_does_not_block_its_successor
 
 
 def fence(settings: Settings) -> None:
-    Predecessors(settings, "w0").fence(range(settings.partitions))
+    OrphanedTransactions(settings, "w0").abort_orphans(range(settings.partitions))
 
 
 def test_a_worker_survives_asking_for_predecessors_while_the_groups_coordinator_loads(

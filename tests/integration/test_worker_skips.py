@@ -75,7 +75,7 @@ def test_records_that_were_left_out_once_are_fetched_again(settings: Settings, f
     publish(settings, 100)
     with open_reader(settings) as reader:
         reader.plant(consumer=lambda real: SkippingConsumer(real, first, count, times=1))
-        reader.member.join()
+        reader.member.join_group()
 
         assert reader.read_until(99) == list(range(100))
         assert reader.gaps()["skipped"] == 1
@@ -87,7 +87,7 @@ def test_records_that_are_left_out_every_time_end_the_worker(settings: Settings,
     publish(settings, 100)
     with open_reader(settings) as reader:
         reader.plant(consumer=lambda real: SkippingConsumer(real, first, count, times=-1))
-        reader.member.join()
+        reader.member.join_group()
 
         stop = refuse_until_it_stops(reader)
 
@@ -105,7 +105,7 @@ def test_offsets_behind_markers_are_committed_only_when_no_record_is_left(settin
         producer.produce(names.events, b"event", partition=0)
         producer.commit_transaction(30)
     with open_reader(settings) as reader:
-        reader.member.join()
+        reader.member.join_group()
 
         assert reader.read_until(38) == list(range(0, 40, 2))
 
@@ -113,7 +113,7 @@ def test_offsets_behind_markers_are_committed_only_when_no_record_is_left(settin
 
         def has_advanced() -> bool:
             reader.read()
-            positions.update(reader.member.advanced())
+            positions.update(reader.member.offsets_past_markers())
             return positions.get(0) == 40
 
         wait_until(has_advanced, "the position is behind the last marker")
@@ -150,7 +150,7 @@ def test_late_answers_slow_down_a_takeover_and_skip_no_event(late: tuple[Door, S
     publish(settings, 2_000)
     with open_reader(settings, SMALL_FETCHES) as reader:
         door.answers = Answers(apis=frozenset({api}), client=b"reader", delay_s=LATE_S)
-        reader.member.join()
+        reader.member.join_group()
 
         assert reader.read_until(1_999) == list(range(2_000))
         assert reader.refused == 0
@@ -196,7 +196,7 @@ def test_a_partition_that_a_late_answer_sets_to_the_end_is_noticed_and_read_agai
     with open_reader(settings, SMALL_FETCHES) as reader:
         reader.plant(partitions=partial(PartitionsSetBySeek, count=settings.partitions))
         door.answers = Answers(apis=frozenset({Api.LIST_OFFSETS}), client=b"reader", delay_s=LATE_S)
-        reader.member.join()
+        reader.member.join_group()
 
         assert reader.read_until(19_999, at_once=50) == list(range(20_000))
         assert reader.refused > 0

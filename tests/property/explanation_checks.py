@@ -133,7 +133,7 @@ _AT_ALL: dict[Reason, Callable[[Step], bool]] = {
     ),
     Reason.NOT_ISSUED: lambda s: _instance(s).attempt == 0,
     Reason.SUPERSEDED: lambda s: _instance(s).attempt > 0 and not _of_attempt(s),
-    Reason.SETTLED: lambda s: (
+    Reason.HAS_RESULT: lambda s: (
         not isinstance(s.event, TimerFired) and _of_attempt(s) and _instance(s).attempt > 0 and _settled(s)
     ),
     Reason.RUNNING: lambda s: isinstance(s.event, TaskStarted) and _of_attempt(s) and not _settled(s),

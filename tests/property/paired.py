@@ -47,7 +47,7 @@ class Pair:
     def fire(self, trigger: str, kwargs: Kwargs) -> None:
         ready = self.model.fire(trigger, kwargs)
         decision = self.core.fire(trigger, **kwargs)
-        assert decision.fires[0].ready == tuple(ready)
+        assert decision.fires[0].scheduled == tuple(ready)
         self._check(decision)
 
     def start(self, name: str) -> None:

@@ -61,7 +61,7 @@ def test_an_event_that_comes_twice_is_a_duplicate_of_the_first_and_nothing_else_
 
 SEEDS_OF_LIES = range(12)
 RULE_REASONS = [Reason.HAS_IT, Reason.STARTED, Reason.ABANDONED, Reason.TOO_LATE]
-RESULT_REASONS = [Reason.NOT_ISSUED, Reason.SUPERSEDED, Reason.SETTLED, Reason.RUNNING]
+RESULT_REASONS = [Reason.NOT_ISSUED, Reason.SUPERSEDED, Reason.HAS_RESULT, Reason.RUNNING]
 WAITING = [v for v in Verdict if v is not Verdict.STARTED]
 
 

@@ -11,7 +11,7 @@ from tests.support.memory_session import MemorySession
 
 from triggers.core.commands import Decision, RunTask
 from triggers.core.events import Event, SessionImported, TaskEvent, TimerFired, TriggerFired
-from triggers.core.view import SessionView, state_of
+from triggers.core.view import SessionView, importable_state
 
 OWN = ["a", "b", "c", "d", "p", "x"]
 
@@ -27,7 +27,7 @@ def imported(session: MemorySession, *, reissue: bool = False) -> MemorySession:
     """Imports the session elsewhere, with the next position after its last one."""
     copy = MemorySession(uid=session.uid)
     copy.log += session.log
-    copy.apply(SessionImported(state=state_of(session.view()), reissue=reissue))
+    copy.apply(SessionImported(state=importable_state(session.view()), reissue=reissue))
     return copy
 
 
@@ -73,7 +73,7 @@ def test_commands_in_flight_are_issued_again_on_request(seed: int) -> None:
     in_flight = {i.name for i in session.view().instances if i.status in {"scheduled", "running"} and not i.due}
     copy = MemorySession(uid=session.uid)
 
-    decision = copy.apply(SessionImported(state=state_of(session.view()), reissue=True))
+    decision = copy.apply(SessionImported(state=importable_state(session.view()), reissue=True))
 
     assert {command.instance for command in commanded(decision)} >= in_flight
     again = {i.name: i for i in copy.view().instances}

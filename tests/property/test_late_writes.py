@@ -22,12 +22,12 @@ def fold_with_late_writes(log: Iterable[Event], rows: MemoryRows, batch: int) ->
     before: Changes = {}
     events = list(log)
     for start in range(0, len(events), batch):
-        session = Session(UID, overlays.of(0), Plans())
+        session = Session(UID, overlays.for_partition(0), Plans())
         for event in events[start : start + batch]:
             yield from apply(session, event).commands
         rows.write(before)
         before = session.changes()
-        overlays.show({0: before})
+        overlays.replace_changes({0: before})
     rows.write(before)
 
 

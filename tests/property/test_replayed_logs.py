@@ -21,7 +21,7 @@ from triggers.core.events import Event
 from triggers.core.state.plans import Plans
 from triggers.core.state.rows import MemoryRows
 from triggers.core.state.session import Session
-from triggers.core.view import SessionView, view
+from triggers.core.view import SessionView, view_session
 
 SEEDS = range(40)
 UID = "q-1"
@@ -56,7 +56,7 @@ def digest(seed: int) -> str:
 
 def seen(rows: MemoryRows) -> SessionView:
     """Returns the view of the session in the rows."""
-    return view(Session(UID, rows, Plans()))
+    return view_session(Session(UID, rows, Plans()))
 
 
 @pytest.mark.parametrize("seed", SEEDS)

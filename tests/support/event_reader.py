@@ -53,12 +53,12 @@ class EventReader:
         if partitions is not None:
             self.member._fetched = partitions(self.member._kafka, self._topic)
 
-    def gained(self, partitions: frozenset[int]) -> None:
+    def on_gained(self, partitions: frozenset[int]) -> None:
         """Takes over the partitions at once, because there is nothing to restore."""
         assert partitions
-        self._ownership.recovered(self._ownership.to_recover())
+        self._ownership.mark_recovered(self._ownership.epochs_to_recover())
 
-    def lost(self, partitions: frozenset[int]) -> None:
+    def on_lost(self, partitions: frozenset[int]) -> None:
         """Does nothing, because no state belongs to a partition."""
 
     def read(self, at_once: int = 1_000) -> None:
@@ -107,4 +107,4 @@ def open_reader(settings: Settings, options: Mapping[str, int] | None = None) ->
     try:
         yield reader
     finally:
-        reader.member.leave()
+        reader.member.leave_group()

@@ -12,7 +12,7 @@ from tests.support.memory_session import MemorySession
 from tests.support.small_rules import Rules, encode_rules, parse_trigger, play_triggers
 
 from triggers.analysis.check.orders import Budget, TaskOrders, explore_orders
-from triggers.analysis.check.worlds import Fired, Results
+from triggers.analysis.check.worlds import FiredMove, Results
 from triggers.core.config import compile_plan
 from triggers.core.events import Event, TaskFinished
 from triggers.core.state.rows import MemoryRows
@@ -25,7 +25,7 @@ Runs = tuple[str, ...]
 def explore(
     configuration: Rules,
     task: str,
-    events: Mapping[str, int] | Mapping[Fired, int],
+    events: Mapping[str, int] | Mapping[FiredMove, int],
     results: Results = Results.AT_ONCE,
     budget: Budget = Budget(),  # noqa: B008  # frozen
 ) -> TaskOrders:
@@ -34,13 +34,13 @@ def explore(
     return explore_orders(plan, plan.tasks[task], _events(events), results, budget)
 
 
-def _events(events: Mapping[str, int] | Mapping[Fired, int]) -> dict[Fired, int]:
+def _events(events: Mapping[str, int] | Mapping[FiredMove, int]) -> dict[FiredMove, int]:
     return {parse_move(event) if isinstance(event, str) else event: count for event, count in events.items()}
 
 
-def parse_move(event: str) -> Fired:
+def parse_move(event: str) -> FiredMove:
     """Parses the short text of an event into the exploration's type."""
-    return Fired(parse_trigger(event).trigger, parse_trigger(event).kwargs)
+    return FiredMove(parse_trigger(event).trigger, parse_trigger(event).kwargs)
 
 
 def make_task(*after: str, **other: object) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from triggers.core.state.header import Header, decode_header
 from triggers.core.state.plans import Plans
 from triggers.core.state.rows import MemoryRows, header_key
 from triggers.core.state.session import Session
-from triggers.core.view import SessionView, view
+from triggers.core.view import SessionView, view_session
 
 Json = Mapping[str, object]
 
@@ -61,7 +61,7 @@ class MemorySession:
 
     def view(self) -> SessionView:
         """Returns the session's public view."""
-        return view(self.load())
+        return view_session(self.load())
 
     def header(self) -> Header:
         """Decodes the header row."""

@@ -37,7 +37,7 @@ def read_reached_offset(folder: Path, partition: int) -> int:
     for path in folder.glob(f"**/*-{partition}.db"):
         with suppress(Exception):  # rocksdict raises plain Exception
             rows = PartitionRows(path, "")
-            reached = rows.reached()
+            reached = rows.changelog_offset()
             rows.close()
             return reached
     return -1

@@ -9,7 +9,7 @@ from triggers.core.events import Event
 from triggers.core.state.plans import Plans
 from triggers.core.state.rows import MemoryRows
 from triggers.core.state.session import Session
-from triggers.core.view import SessionView, view
+from triggers.core.view import SessionView, view_session
 from triggers.errors import SessionNotFound
 from triggers.storages.base import BaseStorageBackend
 
@@ -29,4 +29,4 @@ class StorageDriver:
         try:
             return self._make(uid).read()
         except SessionNotFound:
-            return view(Session(uid, MemoryRows(), Plans()))
+            return view_session(Session(uid, MemoryRows(), Plans()))

@@ -19,7 +19,7 @@ from triggers.core.events import Event
 from triggers.core.state.plans import Plans
 from triggers.core.state.rows import MemoryRows
 from triggers.core.state.session import Session
-from triggers.core.view import SessionView, view
+from triggers.core.view import SessionView, view_session
 from triggers.errors import SessionNotFound, TriggersError
 from triggers.settings import Settings
 from triggers.topology import Topology
@@ -111,4 +111,4 @@ class StreamDriver:
         try:
             return self._reader.read(uid, self._last.get(uid))
         except SessionNotFound:
-            return view(Session(uid, MemoryRows(), Plans()))
+            return view_session(Session(uid, MemoryRows(), Plans()))

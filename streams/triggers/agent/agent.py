@@ -7,13 +7,13 @@ from typing import Protocol
 
 from triggers.agent.batch import Batch
 from triggers.agent.dead_letters import DeadLetters
-from triggers.agent.partition_turn import PartitionTurn, Rules
+from triggers.agent.partition_turn import PartitionTurn, TurnContext
 from triggers.agent.records import Output
 from triggers.core.commands import Outcome
 from triggers.telemetry.metrics import Metrics
 
 
-class Ticks(Protocol):
+class DueOutputs(Protocol):
     """Something that has records to publish from time to time."""
 
     def due(self, batch: Batch) -> list[Output]:
@@ -26,32 +26,32 @@ class Ticks(Protocol):
 class Agent:
     """See `Processor`."""
 
-    def __init__(self, rules: Rules, timers: Ticks, metrics: Metrics) -> None:
-        self._rules = rules
+    def __init__(self, context: TurnContext, timers: DueOutputs, metrics: Metrics) -> None:
+        self._context = context
         self._timers = timers
         self._metrics = metrics
-        self._commands = rules.names.commands
+        self._commands = context.names.commands
 
     def process(self, batch: Batch) -> None:
         """See `Processor`. Raises TryAgain when the batch must be decided later (no schema registry answers)."""
-        letters = self._rules.dead_letters()
+        letters = self._context.dead_letters()
         outcomes: Counter[Outcome] = Counter()
         with self._metrics.decide_seconds.time():
             for partition, records in batch.records.items():
-                turn = PartitionTurn(self._rules, batch, partition, letters)
+                turn = PartitionTurn(self._context, batch, partition, letters)
                 batch.rows[partition] = turn.run(records)
-                batch.leave(partition, turn.decided)
+                batch.truncate(partition, turn.decided)
                 outcomes.update(turn.outcomes)
                 self._metrics.loaded_sessions.inc(turn.loaded)
             batch.outputs += self._timers.due(batch)
-        self._rules.rows.show(batch.rows)
-        self._rules.cache.trim()
+        self._context.rows.replace_changes(batch.rows)
+        self._context.cache.trim()
         self._count(batch, letters, outcomes)
 
     def forget(self, partitions: frozenset[int] | None = None) -> None:
         """See `Processor`."""
-        self._rules.cache.forget(partitions)
-        self._rules.rows.forget(partitions)
+        self._context.cache.forget(partitions)
+        self._context.rows.forget(partitions)
         self._timers.forget(partitions)
 
     def _count(self, batch: Batch, letters: DeadLetters, outcomes: Counter[Outcome]) -> None:
@@ -61,4 +61,4 @@ class Agent:
             self._metrics.dead_letters.labels(reason).inc(number)
         self._metrics.commands.inc(sum([output.topic == self._commands for output in batch.outputs]))
         self._metrics.rows.inc(sum(map(len, batch.rows.values())))
-        self._metrics.cached_sessions.set(len(self._rules.cache))
+        self._metrics.cached_sessions.set(len(self._context.cache))

@@ -9,7 +9,7 @@ from triggers.agent.records import Output, next_offset
 from triggers.core.state.rows import Changes
 from triggers.kafka.records import Record
 
-MOST_OUTPUT_BYTES: Final = 64 << 20
+MAX_OUTPUT_BYTES: Final = 64 << 20
 """A batch is cut after the event whose commands reach it: a thousand large ones would not fit into any memory."""
 
 
@@ -19,7 +19,7 @@ class Batch:
     A batch without records is a tick: it gives the agent the chance to publish what is due.
     """
 
-    __slots__ = ("_processor", "cut", "done", "offsets", "output_bytes", "outputs", "ready", "records", "rows")
+    __slots__ = ("_processor", "done", "offsets", "output_bytes", "outputs", "ready", "records", "rows", "truncated")
 
     def __init__(self, records: dict[int, list[Record]], ready: frozenset[int], processor: Processor) -> None:
         self.records = records
@@ -31,12 +31,12 @@ class Batch:
         self.outputs: list[Output] = []
         self.output_bytes = 0
         """Of the outputs that events have caused so far."""
-        self.cut = False
+        self.truncated = False
         """Some of its records are left to the next one, which must be read from `offsets`."""
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._processor = processor
 
-    def settle(self) -> None:
+    def process(self) -> None:
         """Let the processor fill the batch; `done` gets what it raises. Called by the Faust agent."""
         try:
             self._processor.process(self)
@@ -48,14 +48,14 @@ class Batch:
     @property
     def is_full(self) -> bool:
         """Whether it causes enough; no more of its records should be decided."""
-        return self.output_bytes >= MOST_OUTPUT_BYTES
+        return self.output_bytes >= MAX_OUTPUT_BYTES
 
-    def leave(self, partition: int, decided: int) -> None:
+    def truncate(self, partition: int, decided: int) -> None:
         """Only so many of the partition's records are decided; the others are read again."""
         records = self.records[partition]
         if decided == len(records):
             return
-        self.cut = True
+        self.truncated = True
         self.records[partition] = records[:decided]
         if decided:
             self.offsets[partition] = next_offset(records[decided - 1])

@@ -29,21 +29,21 @@ class DeadLetters:
         self._largest = largest
         self.reasons: Counter[str] = Counter()
 
-    def bury(self, record: Record, reason: str, detail: str) -> Output:
+    def encode_letter(self, record: Record, reason: str, detail: str) -> Output:
         """The record's dead letter; too large for the topic, it keeps the first part of the value and says so."""
         self.reasons[reason] += 1
         letter = letter_of(record, reason, detail)
         value = encode_dead_letter(letter)
         if len(value) > self._largest:
-            value = encode_dead_letter(_cut(letter, len(value) - self._largest))
-        return Output(self._topic, _short(record.key()), value)
+            value = encode_dead_letter(_truncate(letter, len(value) - self._largest))
+        return Output(self._topic, _truncate_key(record.key()), value)
 
 
-def _cut(letter: DeadLetter, excess: int) -> DeadLetter:
+def _truncate(letter: DeadLetter, excess: int) -> DeadLetter:
     value = letter.value or b""
     kept = value[: max(0, len(value) - excess - MAX_DETAIL_CHARACTERS)]
     note = f" [the value had {len(value)} bytes, the first {len(kept)} are kept]"
-    headers = _fitting(letter.headers) if not kept else letter.headers
+    headers = _small_headers(letter.headers) if not kept else letter.headers
     if headers != letter.headers:
         note += f" [{len(letter.headers) - len(headers)} headers were too large and are left out]"
     return DeadLetter(
@@ -53,7 +53,7 @@ def _cut(letter: DeadLetter, excess: int) -> DeadLetter:
         partition=letter.partition,
         offset=letter.offset,
         time=letter.time,
-        key=_short(letter.key),
+        key=_truncate_key(letter.key),
         value=kept,
         headers=headers,
     )
@@ -62,9 +62,9 @@ def _cut(letter: DeadLetter, excess: int) -> DeadLetter:
 _LARGE_HEADER = 1000
 
 
-def _fitting(headers: list[Header]) -> list[Header]:
+def _small_headers(headers: list[Header]) -> list[Header]:
     return [(name, value) for name, value in headers if len(name) + len(value or b"") < _LARGE_HEADER][:20]
 
 
-def _short(key: bytes | None) -> bytes | None:
+def _truncate_key(key: bytes | None) -> bytes | None:
     return key[:1024] if key is not None else None

@@ -15,7 +15,7 @@ class DecisionFeed:
     def __init__(self, topic: str) -> None:
         self._topic = topic
 
-    def outputs(self, session: Session, partition: int, event: Event, decision: Decision) -> list[Output]:
+    def encode_outputs(self, session: Session, partition: int, event: Event, decision: Decision) -> list[Output]:
         """The decision's record; none if the event changed nothing."""
         if decision.outcome not in CHANGING:
             return []

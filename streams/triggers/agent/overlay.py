@@ -22,7 +22,7 @@ class Overlay:
         """Put more changes on top; None deletes."""
         self._changes.update(changes)
 
-    def show(self, changes: Changes) -> None:
+    def replace_changes(self, changes: Changes) -> None:
         """Have these changes on top, and no others; they are not copied."""
         self._changes = changes
 
@@ -49,17 +49,17 @@ class Overlays:
         self._rows_of = rows_of
         self._overlays: dict[int, Overlay] = {}
 
-    def of(self, partition: int) -> Overlay:
+    def for_partition(self, partition: int) -> Overlay:
         """The partition's."""
         overlay = self._overlays.get(partition)
         if overlay is None:
             overlay = self._overlays[partition] = Overlay(self._rows_of(partition))
         return overlay
 
-    def show(self, rows: Mapping[int, Changes]) -> None:
+    def replace_changes(self, rows: Mapping[int, Changes]) -> None:
         """A batch is decided; what the one before it changed is written."""
         for partition, overlay in self._overlays.items():
-            overlay.show(rows.get(partition, {}))
+            overlay.replace_changes(rows.get(partition, {}))
 
     def forget(self, partitions: Iterable[int] | None = None) -> None:
         """Drop these partitions' (None: all), and what is not written with them."""

@@ -8,7 +8,7 @@ from typing import Final, cast
 
 from confluent_kafka import Message
 
-from triggers.kafka.records import Header, Record, place
+from triggers.kafka.records import Header, Record, or_minus_one
 
 
 @dataclass(init=False, slots=True)
@@ -49,7 +49,7 @@ def by_partition(messages: Sequence[Message]) -> tuple[dict[int, list[Record]], 
         if message.error() is not None:
             errors.append(message)
             continue
-        partition = place(message.partition())
+        partition = or_minus_one(message.partition())
         found = records.get(partition)
         if found is None:
             found = records[partition] = []

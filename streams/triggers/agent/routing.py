@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from triggers.agent.records import Output
-from triggers.kafka.records import Record, headers_of, time_of
+from triggers.kafka.records import Record, headers_of, timestamp_ms
 from triggers.topology import partition_of
 
 FORWARDED = "triggers-forwarded-from"
 """Header of a forwarded record: the partition it was found on."""
 
 
-def misplaced(record: Record, key: bytes, partitions: int) -> bool:
+def is_misplaced(record: Record, key: bytes, partitions: int) -> bool:
     """Whether the record is not on its key's partition; most likely its producer uses another partitioner."""
     return record.partition() != partition_of(key, partitions)
 
@@ -20,11 +20,11 @@ def was_forwarded(record: Record) -> bool:
     return any(name == FORWARDED and value is not None for name, value in headers_of(record) or ())
 
 
-def forward(record: Record, key: bytes, topic: str, partitions: int) -> Output:
+def forward_record(record: Record, key: bytes, topic: str, partitions: int) -> Output:
     """The same record on the right partition, with its own time. Raises Undecodable."""
     mark = (FORWARDED, str(record.partition()).encode())
     headers = [*(headers_of(record) or ()), mark]
-    return Output(topic, key, record.value(), partition_of(key, partitions), headers, time_of(record))
+    return Output(topic, key, record.value(), partition_of(key, partitions), headers, timestamp_ms(record))
 
 
 def size_of(output: Output) -> int:

@@ -17,10 +17,10 @@ from triggers.core.events import TimerFired
 from triggers.core.state.rows import Rows, due_timers
 from triggers.telemetry.metrics import Metrics
 
-_EVERY_S = 0.2
-_MOST = 1000
+_INTERVAL_S = 0.2
+_MAX_PER_TURN = 1000
 """Timers fired at one go for one partition; the rest follow in the next one."""
-_MOST_UNDER_WAY = 10 * _MOST
+_MAX_IN_FLIGHT = 10 * _MAX_PER_TURN
 """So many may be published and not applied yet: a storm of timers waits in its rows, not in the topic."""
 
 
@@ -31,30 +31,30 @@ class Timers:
         self._topic = topic
         self._rows_of = rows_of
         self._metrics = metrics
-        self._looked_at = 0.0
+        self._checked_at = 0.0
         self._published: dict[int, set[SetTimer]] = {}
 
     def due(self, batch: Batch) -> list[Output]:
         """See `Ticks`: at most every 200 ms."""
-        if time.monotonic() - self._looked_at < _EVERY_S:
+        if time.monotonic() - self._checked_at < _INTERVAL_S:
             return []
-        self._looked_at = time.monotonic()
+        self._checked_at = time.monotonic()
         now = time.time_ns() // 1_000_000
-        return [output for partition in sorted(batch.ready) for output in self._fire(partition, now)]
+        return [output for partition in sorted(batch.ready) for output in self._publish_due(partition, now)]
 
     def forget(self, partitions: frozenset[int] | None = None) -> None:
         """See `Ticks`: what was published may not have been committed, or is another's business."""
         for partition in list(self._published) if partitions is None else partitions:
             self._published.pop(partition, None)
 
-    def _fire(self, partition: int, now: int) -> list[Output]:
+    def _publish_due(self, partition: int, now: int) -> list[Output]:
         before = self._published.get(partition, set())
-        due = list(islice(due_timers(self._rows_of(partition), now), _MOST_UNDER_WAY))
-        fresh = [timer for timer in due if timer not in before][:_MOST]
+        due = list(islice(due_timers(self._rows_of(partition), now), _MAX_IN_FLIGHT))
+        fresh = [timer for timer in due if timer not in before][:_MAX_PER_TURN]
         self._published[partition] = before.intersection(due).union(fresh)
         self._metrics.timers.inc(len(fresh))
-        return [self._event(partition, timer) for timer in fresh]
+        return [self._timer_event(partition, timer) for timer in fresh]
 
-    def _event(self, partition: int, timer: SetTimer) -> Output:
+    def _timer_event(self, partition: int, timer: SetTimer) -> Output:
         event = TimerFired(instance=timer.instance, attempt=timer.attempt, due=timer.due)
         return Output(self._topic, timer.session.encode(), encode_event(event, source="worker"), partition)

@@ -11,7 +11,7 @@ from triggers.core.events import Event
 from triggers.core.state.plans import Plans
 from triggers.core.state.rows import MemoryRows
 from triggers.core.state.session import Session
-from triggers.core.view import SessionView, view
+from triggers.core.view import SessionView, view_session
 
 
 class HistoryDriver(Protocol):
@@ -38,7 +38,7 @@ class MemoryDriver:
         return decision
 
     def view(self, uid: str) -> SessionView:
-        return view(self._session(uid))
+        return view_session(self._session(uid))
 
     def _session(self, uid: str) -> Session:
         return Session(uid, self._rows[uid], self._plans)

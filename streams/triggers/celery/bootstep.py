@@ -41,7 +41,7 @@ class CommandStep(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery carr
         self._topic = Topology(self.publisher.settings.namespace).commands
         self._reader: Reader | None = None
         self._running: dict[CommandInHand, CommandRequest] = {}
-        self._wake_up, self._ring = -1, -1
+        self._wake_reader, self._wake_writer = -1, -1
         check_worker_broker(consumer.app, has_event_loop=consumer.hub is not None)
 
     def start(self, consumer: Any) -> None:
@@ -49,12 +49,12 @@ class CommandStep(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery carr
         if self._reader is None:
             self._reader = self._start_reader(consumer)
         elif consumer.pool.uses_semaphore:
-            self._take_back(self._reader)
+            self._return_unstarted(self._reader)
         self._wake()
 
     def register_with_event_loop(self, _consumer: Any, hub: Any) -> None:
         """Celery's event loop calls `_submit` when there is something to do."""
-        hub.add_reader(self._wake_up, self._submit)
+        hub.add_reader(self._wake_reader, self._submit_commands)
 
     def close(self, _consumer: Any) -> None:
         """A shutdown begins: what has not begun is left to others."""
@@ -67,59 +67,59 @@ class CommandStep(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery carr
             self._reader.stop(_HANDOVER_S)
 
     def _start_reader(self, consumer: Any) -> Reader:
-        self._wake_up, self._ring = os.pipe()
-        os.set_blocking(self._wake_up, False)
-        os.set_blocking(self._ring, False)
+        self._wake_reader, self._wake_writer = os.pipe()
+        os.set_blocking(self._wake_reader, False)
+        os.set_blocking(self._wake_writer, False)
         screening = Screening(self.publisher, consumer.app.tasks)
         settings = self.publisher.settings
-        reader = Reader(settings, screening, self._room(), wake=self._wake, on_death=self._stop_worker)
+        reader = Reader(settings, screening, self._capacity(), wake=self._wake, on_death=self._stop_worker)
         reader.start()
         log.info("taking commands from %s of Kafka at %s", self._topic, settings.brokers)
         return reader
 
-    def _take_back(self, reader: Reader) -> None:
+    def _return_unstarted(self, reader: Reader) -> None:
         """A reconnect to the app's broker makes a prefork pool drop what had not begun."""
         for command, request in reversed(list(self._running.items())):
             if request not in state.active_requests:
                 del self._running[command]
                 reader.ready.appendleft(command)
 
-    def _room(self) -> int:
+    def _capacity(self) -> int:
         return PER_SLOT * int(self._consumer.pool.num_processes)
 
     def _wake(self) -> None:
         with suppress(BlockingIOError):  # it is awake already
-            os.write(self._ring, b".")
+            os.write(self._wake_writer, b".")
 
     def _stop_worker(self) -> None:
         state.should_stop = EXIT_READER_DIED
         self._wake()
 
-    def _submit(self) -> None:
+    def _submit_commands(self) -> None:
         with suppress(BlockingIOError):
-            os.read(self._wake_up, 65536)
+            os.read(self._wake_reader, 65536)
         state.maybe_shutdown()
         reader = self._reader
-        while reader is not None and len(self._running) < self._room():
+        while reader is not None and len(self._running) < self._capacity():
             try:
                 command = reader.ready.popleft()
             except IndexError:
                 return
-            self._run(reader, command)
+            self._run_command(reader, command)
             state.maybe_shutdown()
 
-    def _run(self, reader: Reader, command: CommandInHand) -> None:
+    def _run_command(self, reader: Reader, command: CommandInHand) -> None:
         if not reader.owns(command):
             reader.settle(command)
             return
         request = request_for(command.command, self._topic, self._consumer)
-        self._running[command] = request.bind(command, self._done, self.publisher)
+        self._running[command] = request.bind(command, self._on_reported, self.publisher)
         request.send_event("task-received", name=request.name, args=request.argsrepr, kwargs=request.kwargsrepr)
         signals.task_received.send(sender=self._consumer, request=request)
         state.task_reserved(request)
         self._consumer.on_task_request(request)
 
-    def _done(self, command: CommandInHand) -> None:
+    def _on_reported(self, command: CommandInHand) -> None:
         """Called from whichever thread the pool reports in."""
         self._running.pop(command, None)
         if self._reader is not None:

@@ -23,12 +23,12 @@ class Request(Protocol):
         """A header, or a field that Celery put beside them."""
 
 
-def name_of(command: RunTask) -> CommandName:
+def command_name(command: RunTask) -> CommandName:
     """The name of a command in hand."""
     return CommandName(session=command.session, instance=command.instance, attempt=command.attempt)
 
 
-def headers_of(command: RunTask) -> dict[str, object]:
+def command_headers(command: RunTask) -> dict[str, object]:
     """The headers that let a result find its way back."""
     return {HEADER: {"session": command.session, "instance": command.instance, "attempt": command.attempt}}
 

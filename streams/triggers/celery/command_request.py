@@ -19,11 +19,11 @@ from celery.worker import state
 from celery.worker.request import Request
 
 from triggers.celery.celery_private import exception_of
-from triggers.celery.command_headers import headers_of, name_of
+from triggers.celery.command_headers import command_headers, command_name
 from triggers.celery.command_source import CommandInHand
 from triggers.celery.result_publisher import ResultPublisher
 from triggers.core.commands import RunTask
-from triggers.results.outcomes import failed
+from triggers.results.outcomes import failed_event
 
 _REPR_CHARACTERS: Final = 1024
 _ESCAPED: Final = 2
@@ -38,8 +38,8 @@ class CommandRequest(Request):  # type: ignore[misc]  # Celery carries no types
     """
 
     command: CommandInHand
-    is_settled = False
-    is_given_back = False
+    is_reported = False
+    is_returned = False
     _settle: Callable[[CommandInHand], None]
     _publisher: ResultPublisher
 
@@ -63,7 +63,7 @@ class CommandRequest(Request):  # type: ignore[misc]  # Celery carries no types
         Kafka and runs on.
         """
         if emit_retry is not None and self.time_start:
-            self.is_given_back = True
+            self.is_returned = True
             with suppress(NotImplementedError):  # a pool without processes
                 pool.terminate_job(self.worker_pid, process_signals.signum(signal or TERM_SIGNAME))
 
@@ -80,14 +80,14 @@ class CommandRequest(Request):  # type: ignore[misc]  # Celery carries no types
         try:
             return super().on_success(outcome, **options)
         finally:
-            self._close()
+            self._settle_once()
 
     def on_failure(self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False) -> Any:
         """See Celery. A child that died in a shutdown failed nothing."""
         error = exception_of(exc_info)
-        if self.is_settled or (self._is_stopping() and isinstance(error, WorkerLostError | Terminated | SystemExit)):
+        if self.is_reported or (self._is_stopping() and isinstance(error, WorkerLostError | Terminated | SystemExit)):
             return state.task_ready(self)
-        with self._reporting(error, exc_info.traceback):
+        with self._report_failures(error, exc_info.traceback):
             if isinstance(error, MemoryError):  # Celery would end the worker
                 return self._memory_error(reported=return_ok)
             return super().on_failure(exc_info, send_failed_event=send_failed_event, return_ok=return_ok)
@@ -101,17 +101,17 @@ class CommandRequest(Request):  # type: ignore[misc]  # Celery carries no types
         """See Celery, which reports a hard limit here and as a failure."""
         if soft:
             super().on_timeout(soft, timeout)
-        elif not self.is_settled and not state.should_terminate:
-            with self._reporting(TimeLimitExceeded(timeout)):
+        elif not self.is_reported and not state.should_terminate:
+            with self._report_failures(TimeLimitExceeded(timeout)):
                 super().on_timeout(soft, timeout)
 
     def _announce_revoked(self, *reason: Any) -> None:
-        if not self.is_settled:
-            with self._reporting(TaskRevokedError(self.id)):
+        if not self.is_reported:
+            with self._report_failures(TaskRevokedError(self.id)):
                 super()._announce_revoked(*reason)
 
     @contextmanager
-    def _reporting(self, error: BaseException, info: str | None = None) -> Iterator[None]:
+    def _report_failures(self, error: BaseException, info: str | None = None) -> Iterator[None]:
         """Receivers of the signals that Celery sends in here see the request; then the record is settled.
 
         What Celery fails to report, for want of a result backend that answers, is reported without it.
@@ -122,26 +122,26 @@ class CommandRequest(Request):  # type: ignore[misc]  # Celery carries no types
         except Exception as failure:
             state.task_ready(self)
             self._report(error, info)
-            self._close()
+            self._settle_once()
             if not isinstance(failure, _Unreportable):
                 raise
         else:
-            self._close()
+            self._settle_once()
         finally:
             self.task.request_stack.pop()
 
     def _is_stopping(self) -> bool:
         flags = (state.should_stop, state.should_terminate)
-        return self.is_given_back or any(flag is not None and flag is not False for flag in flags)
+        return self.is_returned or any(flag is not None and flag is not False for flag in flags)
 
     def _report(self, error: BaseException, info: str | None) -> None:
-        name = name_of(self.command.command)
+        name = command_name(self.command.command)
         limit = self._publisher.settings.max_payload_bytes
-        self._publisher.publish(name, failed(name, error, info, max_payload_bytes=limit))
+        self._publisher.publish(name, failed_event(name, error, info, max_payload_bytes=limit))
 
-    def _close(self) -> None:
-        if not self.is_settled:
-            self.is_settled = True
+    def _settle_once(self) -> None:
+        if not self.is_reported:
+            self.is_reported = True
             self.acknowledged = True
             self._settle(self.command)
 
@@ -194,7 +194,7 @@ class _Message:
 def request_for(command: RunTask, topic: str, consumer: Any) -> CommandRequest:
     """The request of a command, not yet bound. `consumer`: Celery's."""
     kwargs = msgspec.json.decode(command.kwargs)
-    custom = headers_of(command)
+    custom = command_headers(command)
     headers = {
         **custom,
         "headers": custom,

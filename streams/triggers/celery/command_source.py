@@ -23,7 +23,7 @@ from triggers.kafka.start_offsets import describe_lost_place, places_of_group, r
 from triggers.settings import Settings
 from triggers.topology import Topology
 
-_MOST_AT_ONCE: Final = 500
+_MAX_MESSAGES: Final = 500
 
 
 _FETCHED_KB: Final = 32_768
@@ -43,7 +43,7 @@ class Delivery:
     size: int
 
     @property
-    def runs(self) -> int:
+    def counted_runs(self) -> int:
         """How often it was begun as a suspect; 0 once it is settled."""
         return self.ledger.pending.get(self.offset, 0)
 
@@ -52,9 +52,9 @@ class Delivery:
         """Whether it was in the hands of a worker that vanished."""
         return self.ledger.is_suspect(self.offset)
 
-    def begin(self) -> None:
+    def count_run(self) -> None:
         """Count a run of a suspect."""
-        self.ledger.begin(self.offset)
+        self.ledger.count_run(self.offset)
 
 
 class CommandSource:
@@ -67,22 +67,22 @@ class CommandSource:
         self._before_handover = before_handover
         self._ledgers: dict[int, Ledger] = {}
         self._bytes: dict[int, int] = {}
-        self._covered: set[int] = set()
-        self._held_back: bool | None = None
+        self._marked: set[int] = set()
+        self._paused: bool | None = None
         self._proofs = GapProofs(settings, self._topic)
         self._consumer = Consumer({**_options(settings), "on_commit": self._on_commit, "error_cb": _on_error})
 
-    def join(self) -> None:
+    def join_group(self) -> None:
         """Become a member of the group. Partitions come, and go, inside `poll`."""
         self._consumer.subscribe([self._topic], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost)
 
     @property
-    def in_hand(self) -> int:
+    def unfinished_count(self) -> int:
         """Number of unfinished commands."""
         return sum(len(ledger.pending) for ledger in self._ledgers.values())
 
     @property
-    def bytes_in_hand(self) -> int:
+    def unfinished_bytes(self) -> int:
         """Their size."""
         return sum(self._bytes.values())
 
@@ -90,12 +90,12 @@ class CommandSource:
         """Whether the delivery's partition is still ours. May be asked from any thread."""
         return self._ledgers.get(delivery.partition) is delivery.ledger
 
-    def hold_back(self, full: bool) -> None:
+    def set_paused(self, paused: bool) -> None:
         """Stop or resume fetching. Switching costs about half a second of Kafka's time: leave a wide margin."""
-        if full != self._held_back:
+        if paused != self._paused:
             assignment = self._consumer.assignment()
-            (self._consumer.pause if full else self._consumer.resume)(assignment)
-            self._held_back = full
+            (self._consumer.pause if paused else self._consumer.resume)(assignment)
+            self._paused = paused
 
     def poll(self, timeout_s: float) -> list[Delivery]:
         """The next unfinished commands, as soon as there is one. Rebalances happen in here.
@@ -105,7 +105,7 @@ class CommandSource:
         first = self._consumer.poll(timeout_s)
         if first is None:
             return []
-        messages = [first, *self._consumer.consume(_MOST_AT_ONCE, 0)]
+        messages = [first, *self._consumer.consume(_MAX_MESSAGES, 0)]
         return [delivery for message in messages if (delivery := self._admit(message))]
 
     def check_gaps(self) -> bool:
@@ -123,21 +123,21 @@ class CommandSource:
             self._bytes[delivery.partition] -= delivery.size
         delivery.ledger.settle(delivery.offset)
 
-    def cover(self, deliveries: Collection[Delivery]) -> bool:
+    def mark_owned(self, deliveries: Collection[Delivery]) -> bool:
         """Commit what must be known before these may run; False: not possible now, ask again.
 
         The first command of an assignment says that the partition is in somebody's hands. After a loss every batch is
         committed, so that a task which takes the worker down again is recognised.
         """
-        risky = {delivery.partition for delivery in deliveries if self._is_risky(delivery)}
+        risky = {delivery.partition for delivery in deliveries if self._needs_mark(delivery)}
         if not risky:
             return True
         done = self.commit(wait=True)
-        self._covered |= risky if done else set()
+        self._marked |= risky if done else set()
         return done
 
-    def _is_risky(self, delivery: Delivery) -> bool:
-        uncovered = delivery.partition not in self._covered
+    def _needs_mark(self, delivery: Delivery) -> bool:
+        uncovered = delivery.partition not in self._marked
         return self.owns(delivery) and (uncovered or delivery.ledger.after_loss or delivery.is_suspect)
 
     def commit(self, *, wait: bool = False, handover: bool = False, only: Collection[int] | None = None) -> bool:
@@ -163,7 +163,7 @@ class CommandSource:
     def _read_again(self, partition: int, offset: int) -> None:
         """Everything comes again from there on; the ledger knows what it has had."""
         if read_again_from(self._consumer, TopicPartition(self._topic, partition, offset)):
-            self._held_back = None
+            self._paused = None
 
     def _commit_and_check(self, offsets: list[TopicPartition], *, wait: bool) -> bool:
         if not wait:
@@ -189,7 +189,7 @@ class CommandSource:
         if ledger is None or partition is None or offset is None:
             return None
         self._proofs.pass_record(partition, offset)
-        if not ledger.admit(offset):
+        if not ledger.take(offset):
             return None
         size = len(message.value() or b"")
         self._bytes[partition] += size
@@ -201,7 +201,7 @@ class CommandSource:
             self._ledgers[place.partition] = Ledger(place.offset, place.metadata)
             self._bytes[place.partition] = 0
         consumer.incremental_assign([TopicPartition(place.topic, place.partition, place.offset) for place in places])
-        self._held_back = None
+        self._paused = None
 
     def _revoked(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         self._before_handover()
@@ -213,7 +213,7 @@ class CommandSource:
         for tp in partitions:
             self._ledgers.pop(tp.partition, None)
             self._bytes.pop(tp.partition, None)
-            self._covered.discard(tp.partition)
+            self._marked.discard(tp.partition)
             self._proofs.forget(tp.partition)
 
     def _handle(self, error: KafkaError, message: Message) -> None:

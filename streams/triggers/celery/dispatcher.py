@@ -22,12 +22,12 @@ from kombu.exceptions import OperationalError
 from triggers.celery import no_broker
 from triggers.celery.brokers import check_durable_broker
 from triggers.celery.celery_private import check_celery
-from triggers.celery.command_headers import headers_of, name_of
+from triggers.celery.command_headers import command_headers, command_name
 from triggers.celery.command_source import CommandInHand, CommandSource
 from triggers.celery.result_publisher import ResultPublisher
 from triggers.celery.screening import Screening
 from triggers.core.commands import RunTask
-from triggers.results.outcomes import failed
+from triggers.results.outcomes import failed_event
 from triggers.settings import Settings
 
 _POLL_S: Final = 0.1
@@ -73,7 +73,7 @@ class Dispatcher:
 
     def run(self, stopping: threading.Event) -> None:
         """Move commands until told to stop; then commit and leave the group."""
-        self._source.join()
+        self._source.join_group()
         log.info(
             "dispatching commands of %s into %s", self._settings.brokers, self._app.connection_for_write().as_uri()
         )
@@ -84,10 +84,10 @@ class Dispatcher:
             self._source.close()
 
     def _turn(self, stopping: threading.Event) -> None:
-        full = len(self._backlog) >= self._settings.celery_prefetch or self._source.bytes_in_hand >= _MOST_BYTES
-        self._source.hold_back(full)
+        full = len(self._backlog) >= self._settings.celery_prefetch or self._source.unfinished_bytes >= _MOST_BYTES
+        self._source.set_paused(full)
         for delivery in self._source.poll(_POLL_S):
-            command = self._screening.pass_on(delivery)
+            command = self._screening.screen(delivery)
             if command is None:
                 self._source.settle(delivery)
             else:
@@ -120,7 +120,7 @@ class Dispatcher:
                 command.run,
                 kwargs=msgspec.json.decode(command.kwargs),
                 task_id=command.id,
-                headers=headers_of(command),
+                headers=command_headers(command),
                 retries=command.depth,
                 retry=False,
             )
@@ -128,7 +128,9 @@ class Dispatcher:
             raise
         except (CeleryError, ValueError, TypeError) as error:  # what no broker would take; the next one may be fine
             limit = self._settings.max_payload_bytes
-            self._publisher.publish(name_of(command), failed(name_of(command), error, max_payload_bytes=limit))
+            self._publisher.publish(
+                command_name(command), failed_event(command_name(command), error, max_payload_bytes=limit)
+            )
 
     def _back_off(self, error: Exception) -> None:
         self._pause_s = min(max(self._pause_s * 2, _SHORTEST_PAUSE_S), _LONGEST_PAUSE_S)

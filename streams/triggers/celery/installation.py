@@ -43,12 +43,12 @@ def install(app: Any, settings: Settings | None = None, *, consume: bool = True,
     """
     check_celery()
     no_broker.register()
-    publisher = _of_this_process(settings, manager).publisher
+    publisher = _install_once(settings, manager).publisher
     share_tasks_with_children(app)
     if not consume:
         app.add_defaults({"task_acks_late": True})
         return
-    _without_broker_by_default(app)
+    _default_to_no_broker(app)
     if not any(getattr(step, "name", "") == _STEP for step in app.steps["consumer"]):
         # Celery makes the step from its class, once for each consumer and without arguments of ours: a class of its own
         # carries the publisher. An attribute of CommandStep itself would be shared by all apps of the process.
@@ -65,7 +65,7 @@ def installed_manager() -> str:
     return _installed[0].manager if _installed else _DEFAULT_MANAGER
 
 
-def _without_broker_by_default(app: Any) -> None:
+def _default_to_no_broker(app: Any) -> None:
     """Written into the app's own configuration: that is what a spawned child gets."""
 
     def choose(source: Any, **_: object) -> None:
@@ -78,7 +78,7 @@ def _without_broker_by_default(app: Any) -> None:
         app.on_after_configure.connect(choose, weak=False)
 
 
-def _of_this_process(settings: Settings | None, manager: str | None) -> Installation:
+def _install_once(settings: Settings | None, manager: str | None) -> Installation:
     if not _installed:
         settings = settings or Settings.from_env()
         publisher = ResultPublisher(settings)

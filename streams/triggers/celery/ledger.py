@@ -45,7 +45,7 @@ class Ledger:
         self._runs = {committed + offset: count for offset, count in saved.runs.items()}
         self._since: dict[int, int] = {}
         self._delivered = committed
-        self._begun: set[int] = set()
+        self._counted_now: set[int] = set()
         self._suspects: set[int] = set()
         self._next = committed
         self._moved = False
@@ -71,7 +71,7 @@ class Ledger:
         if self._unread.pop(gap, None) is not None:
             self.dirty = True
 
-    def admit(self, offset: int) -> bool:
+    def take(self, offset: int) -> bool:
         """Take a command in hand; False: it is finished, or in hand, already.
 
         Offsets come in order, except when a gap is read again.
@@ -119,17 +119,17 @@ class Ledger:
         """Whether the command was in the hands of a worker that vanished."""
         return offset in self._suspects
 
-    def begin(self, offset: int) -> None:
+    def count_run(self, offset: int) -> None:
         """Count a run of a suspect. Commit before the task starts."""
         self.pending[offset] += 1
-        self._begun.add(offset)
+        self._counted_now.add(offset)
         self.dirty = True
 
     def settle(self, offset: int) -> None:
         """The command's outcome is on Kafka. Twice is once."""
         self.pending.pop(offset, None)
         self._since.pop(offset, None)
-        self._begun.discard(offset)
+        self._counted_now.discard(offset)
         self._suspects.discard(offset)
         self.dirty = True
 
@@ -171,7 +171,7 @@ class Ledger:
 
     def _counted(self, handover: bool) -> list[tuple[int, int]]:
         """The runs worth remembering, most first. A run that is handed over in an orderly way was no loss."""
-        now = ((offset, runs - (handover and offset in self._begun)) for offset, runs in self.pending.items())
+        now = ((offset, runs - (handover and offset in self._counted_now)) for offset, runs in self.pending.items())
         left = ((offset, runs) for offset, runs in self._runs.items() if offset >= self._next)
         counted = [(offset, runs) for offset, runs in (*now, *left) if runs]
         return sorted(counted, key=lambda item: (-item[1], item[0]))[:_MAX_COUNTED]

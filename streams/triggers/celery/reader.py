@@ -19,7 +19,7 @@ _COMMIT_EVERY_S: Final = 0.2
 """Bounds how many finished tasks the loss of a worker repeats."""
 _COMMIT_AT_LAST_S: Final = 1.0
 """So long a commit waits for a proof, which takes some milliseconds as a rule: it would soon follow by another one."""
-_MOST_BYTES: Final = 64_000_000
+_MAX_BYTES: Final = 64_000_000
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +31,7 @@ class Reader(threading.Thread):
         self,
         settings: Settings,
         screening: Screening,
-        room: int,
+        capacity: int,
         wake: Callable[[], None],
         on_death: Callable[[], None],
     ) -> None:
@@ -41,8 +41,8 @@ class Reader(threading.Thread):
         self._screening = screening
         self._wake = wake
         self._on_death = on_death
-        self._suspects = Suspects(room)
-        self._uncovered: list[CommandInHand] = []
+        self._suspects = Suspects(capacity)
+        self._unmarked: list[CommandInHand] = []
         self._settled: deque[Delivery] = deque()
         self._draining = threading.Event()
         self._stopping = threading.Event()
@@ -72,51 +72,51 @@ class Reader(threading.Thread):
     def run(self) -> None:
         """The thread."""
         try:
-            self._read()
+            self._run_loop()
         except BaseException:
             log.critical("the reader of the commands topic died; the worker stops", exc_info=True)
             self._on_death()
         finally:
             self._source.close()
 
-    def _read(self) -> None:
-        self._source.join()
+    def _run_loop(self) -> None:
+        self._source.join_group()
         committed_at = 0.0
         while not self._stopping.is_set():
             self._settle()
-            self._source.hold_back(self._is_full())
-            self._take(self._source.poll(_POLL_S))
-            self._release()
+            self._source.set_paused(self._should_pause())
+            self._screen(self._source.poll(_POLL_S))
+            self._release_marked()
             since_s = time.monotonic() - committed_at
             if since_s > _COMMIT_EVERY_S and (self._source.check_gaps() or since_s > _COMMIT_AT_LAST_S):
                 self._source.commit()
                 committed_at = time.monotonic()
 
-    def _is_full(self) -> bool:
+    def _should_pause(self) -> bool:
         part = 2 if self._full else 1
         self._full = (
             self._draining.is_set()
-            or self._source.in_hand >= self._prefetch // part
-            or self._source.bytes_in_hand >= _MOST_BYTES // part
+            or self._source.unfinished_count >= self._prefetch // part
+            or self._source.unfinished_bytes >= _MAX_BYTES // part
         )
         return self._full
 
-    def _take(self, deliveries: list[Delivery]) -> None:
+    def _screen(self, deliveries: list[Delivery]) -> None:
         for delivery in deliveries:
-            command = self._screening.pass_on(delivery)
+            command = self._screening.screen(delivery)
             if command is None:
                 self._source.settle(delivery)
             elif delivery.is_suspect:
-                self._suspects.add(CommandInHand(delivery, command))
+                self._suspects.add_suspect(CommandInHand(delivery, command))
             else:
-                self._uncovered.append(CommandInHand(delivery, command))
+                self._unmarked.append(CommandInHand(delivery, command))
 
-    def _release(self) -> None:
+    def _release_marked(self) -> None:
         """Give Celery what a commit covers: the suspects a few at a time, each run of them counted."""
-        self._uncovered += self._suspects.begin()
-        if not self._uncovered or not self._source.cover([command.delivery for command in self._uncovered]):
+        self._unmarked += self._suspects.take_runnable()
+        if not self._unmarked or not self._source.mark_owned([command.delivery for command in self._unmarked]):
             return
-        covered, self._uncovered = self._uncovered, []
+        covered, self._unmarked = self._unmarked, []
         if not self._draining.is_set():
             self.ready.extend(covered)
             self._wake()
@@ -125,4 +125,4 @@ class Reader(threading.Thread):
         while self._settled:
             delivery = self._settled.popleft()
             self._source.settle(delivery)
-            self._suspects.let_go(delivery)
+            self._suspects.forget(delivery)

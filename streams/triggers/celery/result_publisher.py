@@ -13,7 +13,7 @@ from triggers.codec import DeadLetter, encode_dead_letter, encode_event, encode_
 from triggers.core.events import Event
 from triggers.errors import TooLarge, TryAgain
 from triggers.kafka.sender import KafkaSender
-from triggers.results.outcomes import CommandName, failed
+from triggers.results.outcomes import CommandName, failed_event
 from triggers.settings import Settings
 from triggers.topology import Topology
 
@@ -31,7 +31,7 @@ class ResultPublisher:
         self._names = Topology(settings.namespace)
         self._sender = KafkaSender(settings)
 
-    def announce(self, name: CommandName, event: Event) -> None:
+    def send_unacknowledged(self, name: CommandName, event: Event) -> None:
         """Send an event that nobody waits for; it precedes every later one of the same session and process.
 
         Only a producer that is replaced after a time-out may send it later; a start behind its result is stale.
@@ -47,24 +47,24 @@ class ResultPublisher:
         A result that the topic refuses as too large is published as a failure.
         """
         try:
-            self._deliver(self._names.events, encode_key(name.session), _encoded(event))
+            self._publish_until_delivered(self._names.events, encode_key(name.session), _encoded(event))
         except TooLarge as error:
-            replacement = failed(name, error, max_payload_bytes=_SMALL_BYTES)
-            self._deliver(self._names.events, encode_key(name.session), _encoded(replacement))
+            replacement = failed_event(name, error, max_payload_bytes=_SMALL_BYTES)
+            self._publish_until_delivered(self._names.events, encode_key(name.session), _encoded(replacement))
 
-    def bury(self, letter: DeadLetter) -> None:
+    def publish_dead_letter(self, letter: DeadLetter) -> None:
         """Publish a dead letter; blocks like `publish`. One that is too large loses its value, and says so."""
         try:
-            self._deliver(self._names.dead_letters, letter.key, encode_dead_letter(letter))
+            self._publish_until_delivered(self._names.dead_letters, letter.key, encode_dead_letter(letter))
         except TooLarge:
             note = f"{letter.detail} [the value had {len(letter.value or b'')} bytes and is left out]"
             letter = msgspec.structs.replace(letter, value=None, headers=[], detail=note)
-            self._deliver(self._names.dead_letters, letter.key, encode_dead_letter(letter))
+            self._publish_until_delivered(self._names.dead_letters, letter.key, encode_dead_letter(letter))
 
-    def _deliver(self, topic: str, key: bytes | None, value: bytes) -> None:
+    def _publish_until_delivered(self, topic: str, key: bytes | None, value: bytes) -> None:
         while True:
             try:
-                self._sender.wait(self._sender.send(topic, key, value))
+                self._sender.wait_for(self._sender.send(topic, key, value))
             except TryAgain as error:
                 log.error("a result is not on Kafka yet, trying again: %s", error)  # noqa: TRY400  # no traceback needed
                 time.sleep(_PAUSE_S)

@@ -23,7 +23,7 @@ from celery.utils.serialization import UnpickleableExceptionWrapper
 from triggers.celery.command_headers import Request, command_of
 from triggers.celery.result_publisher import ResultPublisher
 from triggers.core.events import Event
-from triggers.results.outcomes import CommandName, decided, failed, finished, started
+from triggers.results.outcomes import CommandName, failed_event, finished_event, started_event, verdict_event
 
 VERDICT: Final = "triggers_verdict"
 """Where a `TriggerTask` leaves its `Verdict` on the request."""
@@ -53,7 +53,7 @@ class ResultSignals:
 
     def _on_prerun(self, sender: Any, task_id: str, **_: object) -> None:
         if name := command_of(sender.request, task_id):
-            self._publisher.announce(name, started(name))
+            self._publisher.send_unacknowledged(name, started_event(name))
 
     def _on_success(self, sender: Any, result: object, **_: object) -> None:
         request = sender.request
@@ -87,11 +87,11 @@ class ResultSignals:
     def _success(self, name: CommandName, request: Request, result: object) -> Event:
         verdict: Any = request.get(VERDICT)
         if verdict is not None:
-            return decided(name, verdict, self._limit)
-        return finished(name, result, _log_level(request), self._limit)
+            return verdict_event(name, verdict, self._limit)
+        return finished_event(name, result, _log_level(request), self._limit)
 
     def _failure(self, name: CommandName, error: BaseException, info: str | None, level: int) -> Event:
-        return failed(name, error, info, log_level=level, max_payload_bytes=self._limit)
+        return failed_event(name, error, info, log_level=level, max_payload_bytes=self._limit)
 
     def _report(self, request: Request | None, task_id: str, outcome: Callable[[CommandName], Event]) -> None:
         name = command_of(request, task_id)

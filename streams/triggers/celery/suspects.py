@@ -14,30 +14,30 @@ class Suspects:
     at all, share the worker's room.
     """
 
-    def __init__(self, room: int) -> None:
-        self._room = room
+    def __init__(self, capacity: int) -> None:
+        self._capacity = capacity
         self._waiting: deque[CommandInHand] = deque()
         self._running: dict[Delivery, bool] = {}
 
-    def add(self, command: CommandInHand) -> None:
+    def add_suspect(self, command: CommandInHand) -> None:
         """Another one, in the order of its partition."""
         self._waiting.append(command)
 
-    def begin(self) -> list[CommandInHand]:
+    def take_runnable(self) -> list[CommandInHand]:
         """Those that may run now. Their runs are counted in the ledger: commit that before they do."""
         begun: list[CommandInHand] = []
-        while self._waiting and self._may_begin(self._waiting[0].delivery):
+        while self._waiting and self._may_run(self._waiting[0].delivery):
             command = self._waiting.popleft()
-            self._running[command.delivery] = command.delivery.runs > 0
-            command.delivery.begin()
+            self._running[command.delivery] = command.delivery.counted_runs > 0
+            command.delivery.count_run()
             begun.append(command)
         return begun
 
-    def let_go(self, delivery: Delivery) -> None:
+    def forget(self, delivery: Delivery) -> None:
         """It is settled, or somebody else's now."""
         self._running.pop(delivery, None)
 
-    def _may_begin(self, delivery: Delivery) -> bool:
-        if delivery.runs and any(self._running.values()):
+    def _may_run(self, delivery: Delivery) -> bool:
+        if delivery.counted_runs and any(self._running.values()):
             return False
-        return len(self._running) < self._room
+        return len(self._running) < self._capacity

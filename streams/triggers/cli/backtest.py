@@ -20,7 +20,7 @@ from triggers.analysis.event_log import GroupedLog
 from triggers.cli.log_options import every_event, log_options
 from triggers.cli.option_types import JsonObject, PointInTime
 from triggers.cli.output import json_option, print_json, print_table
-from triggers.cli.settings_options import settings_of
+from triggers.cli.settings_options import command_settings
 from triggers.core.config import validate_configuration
 from triggers.core.events import Event
 from triggers.errors import CallError
@@ -28,7 +28,7 @@ from triggers.errors import CallError
 _COLUMNS = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
 
 
-_TELL_EVERY = 1_000
+_PRINT_EVERY = 1_000
 
 
 class Stub(click.ParamType):
@@ -90,8 +90,8 @@ def backtest_command(  # noqa: PLR0913, PLR0917  # one for each option
     backtest = Backtest(
         NewRules(rules=new_rules, added=added), Assumptions(stubs=dict(stubs), reuse=reuse), scope, show
     )
-    _run(backtest, every_event(settings_of(ctx), file, rules), out)
-    _tell(backtest.report(), as_json)
+    _run(backtest, every_event(command_settings(ctx), file, rules), out)
+    _print_report(backtest.report(), as_json)
 
 
 def _run(backtest: Backtest, events: Iterable[tuple[str, Event]], out: click.utils.LazyFile | None) -> None:
@@ -107,7 +107,7 @@ def _run(backtest: Backtest, events: Iterable[tuple[str, Event]], out: click.uti
 
 
 class _Counted:
-    """A progress bar that is redrawn once every `_TELL_EVERY` events."""
+    """A progress bar that is redrawn once every `_PRINT_EVERY` events."""
 
     def __init__(self, progress: Progress, name: str, total: int | None) -> None:
         self._progress = progress
@@ -117,7 +117,7 @@ class _Counted:
     def add(self, events: int) -> None:
         """Add a number of processed events."""
         before, self.count = self.count, self.count + events
-        if self.count // _TELL_EVERY > before // _TELL_EVERY:
+        if self.count // _PRINT_EVERY > before // _PRINT_EVERY:
             self._progress.update(self._bar, completed=self.count)
 
     def through(self, events: Iterable[tuple[str, Event]]) -> Iterator[tuple[str, Event]]:
@@ -132,7 +132,7 @@ def _line(difference: SessionDifference) -> bytes:
     return msgspec.json.encode(difference) + b"\n"
 
 
-def _tell(report: Report, as_json: bool) -> None:
+def _print_report(report: Report, as_json: bool) -> None:
     if as_json:
         print_json(report)
     else:

@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from triggers.analysis.verify.capsules import capture, file_name
-from triggers.cli.log_options import events_of_each, log_options
-from triggers.cli.settings_options import settings_of
+from triggers.cli.log_options import log_options, sessions_events
+from triggers.cli.settings_options import command_settings
 
 
 @click.command("capture")
@@ -31,7 +31,7 @@ def capture_command(  # noqa: PLR0913, PLR0917  # one for each option
     """
     if into is None and len(sessions) > 1:
         raise click.UsageError("more than one session needs --into FOLDER")
-    for session, events in events_of_each(settings_of(ctx), sessions, file, rules).items():
+    for session, events in sessions_events(command_settings(ctx), sessions, file, rules).items():
         capsule = capture(session, events, masked)
         if into is None:
             click.get_binary_stream("stdout").write(capsule)

@@ -13,10 +13,10 @@ import msgspec
 from triggers.analysis.check.declared import declared_events, declared_triggers
 from triggers.analysis.check.findings import KINDS, Finding, Severity
 from triggers.analysis.check.order_findings import explored_words
-from triggers.analysis.check.orders import MOST_WORLDS, WALKS, Budget
+from triggers.analysis.check.orders import MAX_WORLDS, WALKS, Budget
 from triggers.analysis.check.rules import Arrivals, Checked, check_rules
 from triggers.analysis.check.sarif import sarif
-from triggers.analysis.check.worlds import Fired, Results
+from triggers.analysis.check.worlds import FiredMove, Results
 from triggers.cli.output import json_option, print_json
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -75,7 +75,7 @@ class Ignored(click.ParamType):
     help="When tasks finish: before the next event (at-once), or between any two events (any-time).",
 )
 @click.option(
-    "--worlds", default=MOST_WORLDS, show_default=True, help="Number of states of a task to explore before sampling."
+    "--worlds", default=MAX_WORLDS, show_default=True, help="Number of states of a task to explore before sampling."
 )
 @click.option("--walks", default=WALKS, show_default=True, help="Number of orders in a sample.")
 @click.option("--sarif", "as_sarif", is_flag=True, help="Print SARIF 2.1.0, for code hosts and editors.")
@@ -103,8 +103,10 @@ def check_command(  # noqa: PLR0913, PLR0917  # one for each option
     declared = declared_triggers(declarations) if declarations else None
     explored = declared_events(events) if events else None
     arrivals = Arrivals(events=explored, results=Results(results), budget=Budget(worlds, walks)) if orders else None
-    by_file = {str(path): _told(check_rules(path.read_bytes(), declared, arrivals), ignored) for path in files}
-    _tell_unused(by_file, explored or ())
+    by_file = {
+        str(path): _without_ignored(check_rules(path.read_bytes(), declared, arrivals), ignored) for path in files
+    }
+    _print_unused(by_file, explored or ())
     if as_sarif:
         findings = {file: checked.findings for file, checked in by_file.items()}
         print_json(sarif(findings, importlib.metadata.version("kafka-triggers")))
@@ -116,14 +118,14 @@ def check_command(  # noqa: PLR0913, PLR0917  # one for each option
     sys.exit(1 if failing else 0)
 
 
-def _told(checked: Checked, ignored: Sequence[tuple[str, str]]) -> Checked:
+def _without_ignored(checked: Checked, ignored: Sequence[tuple[str, str]]) -> Checked:
     findings = [
         one for one in checked.findings if (one.rule, "") not in ignored and (one.rule, one.task or "") not in ignored
     ]
     return Checked(findings=findings, orders=checked.orders)
 
 
-def _tell_unused(by_file: dict[str, Checked], events: Iterable[Fired]) -> None:
+def _print_unused(by_file: dict[str, Checked], events: Iterable[FiredMove]) -> None:
     for file, checked in by_file.items():
         used = {event for orders in checked.orders for event in orders.events}
         unused = [repr(str(event)) for event in events if str(event) not in used]

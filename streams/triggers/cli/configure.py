@@ -6,7 +6,7 @@ import click
 
 from triggers.cli.option_types import JsonObject
 from triggers.cli.output import json_option, print_json
-from triggers.cli.settings_options import settings_of
+from triggers.cli.settings_options import command_settings
 from triggers.client import KafkaPublisher
 from triggers.core.config import validate_configuration
 from triggers.core.events import ConfigurationUpdated
@@ -25,7 +25,7 @@ def configure_command(ctx: click.Context, session: str, rules: bytes, if_absent:
     """
     validate_configuration(rules)
     event = ConfigurationUpdated(configuration=rules, if_absent=if_absent)
-    where = KafkaPublisher(settings_of(ctx), source="cli").publish(session, event)
+    where = KafkaPublisher(command_settings(ctx), source="cli").publish(session, event)
     if as_json:
         print_json({"session": session, "partition": where.partition, "offset": where.offset})
     else:

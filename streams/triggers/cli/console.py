@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from triggers.cli.log_options import every_event, log_options
-from triggers.cli.settings_options import settings_of
+from triggers.cli.settings_options import command_settings
 from triggers.console import FileSource, KafkaSource, Source, serve
 from triggers.settings import Settings
 
@@ -27,7 +27,7 @@ def console_command(ctx: click.Context, host: str, port: int, file: Path | None,
 
     With --from, it shows the sessions of a recorded log or a capsule and needs no Kafka.
     """
-    source = _source(settings_of(ctx), file, rules)
+    source = _source(command_settings(ctx), file, rules)
     try:
         listening = socket.create_server((host, port))
     except OSError as error:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import click
 
 from triggers.analysis.times import moment
-from triggers.cli.option_types import Place
+from triggers.cli.option_types import CoordinatesType
 from triggers.cli.output import json_option, print_json, print_table
-from triggers.cli.settings_options import settings_of
+from triggers.cli.settings_options import command_settings
 from triggers.cli.suggesting_group import SuggestingGroup
 from triggers.client.dead_letters import DeadLetters, StoredLetter
 from triggers.errors import CallError
@@ -27,7 +27,7 @@ def dead_letters_command() -> None:
 @click.pass_context
 def list_letters(ctx: click.Context, limit: int, reason: str | None, as_json: bool) -> None:
     """List the newest dead letters."""
-    newest = DeadLetters(settings_of(ctx)).newest(limit, reason)
+    newest = DeadLetters(command_settings(ctx)).read_newest(limit, reason)
     if as_json:
         print_json([_plain(stored) for stored in newest])
         return
@@ -39,12 +39,12 @@ def list_letters(ctx: click.Context, limit: int, reason: str | None, as_json: bo
 
 
 @dead_letters_command.command("show")
-@click.argument("place", type=Place(), metavar="COORDINATES")
+@click.argument("place", type=CoordinatesType(), metavar="COORDINATES")
 @json_option
 @click.pass_context
 def show_letter(ctx: click.Context, place: tuple[int, int], as_json: bool) -> None:
     """Show a dead letter and its original record. `list` prints the COORDINATES: <partition>/<offset>."""
-    stored = DeadLetters(settings_of(ctx)).get(*place)
+    stored = DeadLetters(command_settings(ctx)).read_letter(*place)
     if as_json:
         print_json(_plain(stored))
         return
@@ -62,7 +62,7 @@ def show_letter(ctx: click.Context, place: tuple[int, int], as_json: bool) -> No
 
 
 @dead_letters_command.command("redrive")
-@click.argument("places", type=Place(), nargs=-1, metavar="[COORDINATES]...")
+@click.argument("places", type=CoordinatesType(), nargs=-1, metavar="[COORDINATES]...")
 @click.option("--all", "every", is_flag=True, help="Redrive all dead letters.")
 @reason_option
 @json_option
@@ -76,10 +76,10 @@ def redrive(
     """
     if not (places or every or reason):
         raise CallError("name the dead letters: COORDINATES, --reason or --all")
-    letters = DeadLetters(settings_of(ctx))
-    chosen = [letters.get(*place) for place in places] if places else _matching(letters, reason)
+    letters = DeadLetters(command_settings(ctx))
+    chosen = [letters.read_letter(*place) for place in places] if places else _matching(letters, reason)
     for stored in chosen:
-        letters.redrive(stored.letter)
+        letters.redrive_letter(stored.letter)
     if as_json:
         print_json({"redriven": [f"{stored.partition}/{stored.offset}" for stored in chosen]})
     else:
@@ -87,7 +87,7 @@ def redrive(
 
 
 def _matching(letters: DeadLetters, reason: str | None) -> list[StoredLetter]:
-    return [stored for stored in letters.every() if reason in {None, stored.letter.reason}]
+    return [stored for stored in letters.read_all() if reason in {None, stored.letter.reason}]
 
 
 def _plain(stored: StoredLetter) -> dict[str, object]:

@@ -13,7 +13,7 @@ from rich.status import Status
 
 from triggers.cli.interruption import end_by_signals
 from triggers.cli.output import json_option, print_json, print_table
-from triggers.cli.settings_options import setting, settings_of
+from triggers.cli.settings_options import command_settings, setting
 from triggers.cli.show import print_session
 from triggers.client import SessionReader
 from triggers.core.view import SessionView
@@ -25,7 +25,7 @@ from triggers.dev.own_namespace import own_namespace
 from triggers.dev.stack import Stack
 from triggers.settings import Settings
 
-_MOST_PROBLEMS = 20
+_MAX_PROBLEMS = 20
 
 
 @click.command("demo")
@@ -79,7 +79,7 @@ def _prepare(ctx: click.Context, broker: str | None, folder: Path, cleanup: Exit
         status.update(f"starting {new.kind}")
         new.start()
         broker = new.address
-    settings = settings_of(ctx, brokers=broker, data_dir=str(folder.resolve()))
+    settings = command_settings(ctx, brokers=broker, data_dir=str(folder.resolve()))
     prefix = (ctx.obj or {}).get("namespace") or "demo"
     return cleanup.enter_context(own_namespace(settings, prefix))
 
@@ -108,7 +108,7 @@ def _print(demo: Demo, report: Report, session: SessionView) -> None:
     rows = [(what, wanted, actual, "ok" if wanted == actual else "WRONG") for what, wanted, actual in report.table]
     print_table(("in the databases", "expected", "found", ""), rows, f"{demo.plan.sessions} questionnaires")
     print_table(("measure", ""), _facts(demo.progress, report))
-    for problem in report.problems[:_MOST_PROBLEMS]:
+    for problem in report.problems[:_MAX_PROBLEMS]:
         click.echo(f"WRONG {problem}")
     click.echo(f"{len(report.problems)} problems" if report.problems else "The databases are exactly as the rules say.")
 

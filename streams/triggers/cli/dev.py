@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from triggers.cli.interruption import end_by_signals
-from triggers.cli.settings_options import setting, settings_of
+from triggers.cli.settings_options import command_settings, setting
 from triggers.dev.broker import new_broker
 from triggers.dev.child_process import Relay
 from triggers.dev.example import APP, BrowserService, example_environment, examples_folder
@@ -41,7 +41,7 @@ def dev_command(  # noqa: PLR0913, PLR0917  # one for each option
     relay = Relay()
     with ExitStack() as cleanup:
         folder = data or Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="triggers-dev-")))
-        settings = settings_of(ctx, brokers=broker or _start_broker(relay, cleanup), data_dir=str(folder))
+        settings = command_settings(ctx, brokers=broker or _start_broker(relay, cleanup), data_dir=str(folder))
         make_topics(settings, relay)
         stack = Stack(relay)
         cleanup.callback(stack.stop)

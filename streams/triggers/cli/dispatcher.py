@@ -7,7 +7,7 @@ import sys
 import click
 
 from triggers.cli.celery_app import app_option
-from triggers.cli.settings_options import settings_of
+from triggers.cli.settings_options import command_settings
 
 
 @click.command("dispatcher")
@@ -22,4 +22,4 @@ def dispatcher_command(ctx: click.Context, app: str) -> None:
     from triggers.celery.dispatcher import run_dispatcher  # noqa: PLC0415  # imports Celery
     from triggers.cli.celery_app import load_app  # noqa: PLC0415
 
-    sys.exit(run_dispatcher(load_app(app), settings_of(ctx)))
+    sys.exit(run_dispatcher(load_app(app), command_settings(ctx)))

@@ -8,9 +8,9 @@ import click
 
 from triggers.analysis.explain.explanation_text import explanation_lines
 from triggers.analysis.explain.proofs import explain
-from triggers.cli.log_options import events_of, log_options
+from triggers.cli.log_options import log_options, session_events
 from triggers.cli.output import json_option, print_json
-from triggers.cli.settings_options import settings_of
+from triggers.cli.settings_options import command_settings
 
 
 @click.command("explain")
@@ -27,7 +27,7 @@ def explain_command(  # noqa: PLR0913, PLR0917  # one for each option
     The command reads the session's events and folds them again. It asks the owning worker for their offsets, and reads
     the whole partition if no worker answers. It changes nothing.
     """
-    explanation = explain(session, events_of(settings_of(ctx), session, file, rules), task)
+    explanation = explain(session, session_events(command_settings(ctx), session, file, rules), task)
     if as_json:
         print_json(explanation)
     else:

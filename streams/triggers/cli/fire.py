@@ -9,7 +9,7 @@ import click
 
 from triggers.cli.option_types import JsonObject
 from triggers.cli.output import json_option, print_json
-from triggers.cli.settings_options import settings_of
+from triggers.cli.settings_options import command_settings
 from triggers.client import KafkaPublisher
 from triggers.core.events import TriggerFired
 from triggers.settings import Settings
@@ -55,7 +55,7 @@ def fire_command(  # noqa: PLR0913, PLR0917  # one for each option
     id. A line can also be any other event, as `triggers export` writes it. The command returns when the broker has
     acknowledged everything.
     """
-    settings = settings_of(ctx)
+    settings = command_settings(ctx)
     if file is not None:
         from triggers.cli.fire_file import fire_file  # noqa: PLC0415  # imports the progress bar
 

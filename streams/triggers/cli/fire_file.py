@@ -49,18 +49,18 @@ def fire_file(settings: Settings, path: Path, rules: bytes | None, start_line: i
     _report(reading, time.monotonic() - started, as_json)
 
 
-def _publish(publisher: KafkaPublisher, reading: _Reading, tell: Callable[[], None]) -> None:
+def _publish(publisher: KafkaPublisher, reading: _Reading, on_progress: Callable[[], None]) -> None:
     try:
         for number, _ in enumerate(publisher.publish_many(reading.events()), 1):
             reading.acknowledged()
-            if number % _TELL_EVERY == 0:
-                tell()
+            if number % _PRINT_EVERY == 0:
+                on_progress()
         publisher.close()
     except TryAgain as error:
         raise BrokerUnavailable(f"{error}. {reading.resume()}") from error
 
 
-_TELL_EVERY = 500
+_PRINT_EVERY = 500
 _COLUMNS = ("{task.description}", BarColumn(), TaskProgressColumn(), MofNCompleteColumn(), TimeElapsedColumn())
 
 

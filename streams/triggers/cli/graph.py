@@ -8,14 +8,14 @@ import click
 
 from triggers.analysis.graph.causes import SessionCauses, causes_of, picture_of_session
 from triggers.analysis.graph.dot import dot
-from triggers.analysis.graph.mermaid import MOST_EDGES, mermaid
+from triggers.analysis.graph.mermaid import MAX_EDGES, mermaid
 from triggers.analysis.graph.picture import Picture
 from triggers.analysis.graph.rules import picture_of_rules
 from triggers.analysis.graph.svg import svg
-from triggers.cli.log_options import events_of, log_options
+from triggers.cli.log_options import log_options, session_events
 from triggers.cli.option_types import JsonObject
 from triggers.cli.output import json_option, print_json
-from triggers.cli.settings_options import settings_of
+from triggers.cli.settings_options import command_settings
 from triggers.core.config import compile_plan, validate_configuration
 
 _LANGUAGES = {"mermaid": mermaid, "dot": dot, "svg": svg}
@@ -56,7 +56,7 @@ def graph_command(  # noqa: PLR0913, PLR0917  # one for each option
         picture = picture_of_rules(compile_plan(new_rules), "rules")
         _print(picture, language, picture if as_json else None)
     elif session is not None:
-        causes = causes_of(session, events_of(settings_of(ctx), session, file, rules), instance)
+        causes = causes_of(session, session_events(command_settings(ctx), session, file, rules), instance)
         _print(
             picture_of_session(causes, session),
             language,
@@ -68,8 +68,8 @@ def _print(picture: Picture, language: str, data: object) -> None:
     if data is not None:
         print_json(data)
         return
-    if language == "mermaid" and len(picture.edges) > MOST_EDGES:
+    if language == "mermaid" and len(picture.edges) > MAX_EDGES:
         click.echo(
-            f"{len(picture.edges)} edges: Mermaid draws at most {MOST_EDGES}; raise its setting maxEdges.", err=True
+            f"{len(picture.edges)} edges: Mermaid draws at most {MAX_EDGES}; raise its setting maxEdges.", err=True
         )
     click.echo(_LANGUAGES[language](picture), nl=False)

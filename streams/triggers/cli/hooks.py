@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from triggers.cli.celery_app import app_option
-from triggers.cli.settings_options import settings_of
+from triggers.cli.settings_options import command_settings
 
 if TYPE_CHECKING:
     from triggers.hooks.runner import MakeManager
@@ -34,7 +34,7 @@ def hooks_command(ctx: click.Context, app: str, manager: str, group: str) -> Non
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
-    HookRunner(settings_of(ctx), _maker(manager), group).run(stopping)
+    HookRunner(command_settings(ctx), _maker(manager), group).run(stopping)
 
 
 def _maker(default: str) -> MakeManager:

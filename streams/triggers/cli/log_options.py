@@ -35,21 +35,21 @@ def every_event(settings: Settings, file: Path | None, rules: bytes | None) -> I
     Raises CallError, BrokerUnavailable.
     """
     _check(file, rules)
-    return SessionEvents(settings).every() if file is None else _read(file, rules)
+    return SessionEvents(settings).read_all() if file is None else _read(file, rules)
 
 
-def events_of(settings: Settings, session: str, file: Path | None, rules: bytes | None) -> list[Event]:
+def session_events(settings: Settings, session: str, file: Path | None, rules: bytes | None) -> list[Event]:
     """Read the session's events. Raises SessionNotFound, EventsExpired, BadLog, BadCapsule, BrokerUnavailable."""
-    return events_of_each(settings, [session], file, rules)[session]
+    return sessions_events(settings, [session], file, rules)[session]
 
 
-def events_of_each(
+def sessions_events(
     settings: Settings, sessions: Sequence[str], file: Path | None, rules: bytes | None
 ) -> dict[str, list[Event]]:
-    """Read the events of several sessions in one pass. Raises as `events_of` does if one of them has no event."""
+    """Read the events of several sessions in one pass. Raises as `session_events` does if one of them has no event."""
     _check(file, rules)
     if file is None:
-        return SessionEvents(settings).of_each(sessions)
+        return SessionEvents(settings).read_sessions(sessions)
     logs: dict[str, list[Event]] = {uid: [] for uid in sessions}
     for uid, event in _read(file, rules):
         if uid in logs:

@@ -81,7 +81,7 @@ def _bytes(value: str) -> bytes:
     return value.encode() if value.lstrip().startswith("{") else Path(value.removeprefix("@")).read_bytes()
 
 
-class Place(click.ParamType):
+class CoordinatesType(click.ParamType):
     """The coordinates of a record in its topic."""
 
     name = "PARTITION/OFFSET"

@@ -13,7 +13,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def setting(name: str, text: str) -> Callable[[F], F]:
-    """Add the option `--a-b` for the field `a_b`. The command gets its value from `settings_of`."""
+    """Add the option `--a-b` for the field `a_b`. The command gets its value from `command_settings`."""
 
     def keep(ctx: click.Context, _: click.Parameter, value: str | None) -> None:
         if value is not None:
@@ -25,6 +25,6 @@ def setting(name: str, text: str) -> Callable[[F], F]:
     )
 
 
-def settings_of(ctx: click.Context, **overrides: object) -> Settings:
+def command_settings(ctx: click.Context, **overrides: object) -> Settings:
     """Return the settings of a command: those of the environment, overridden by its options. Raises SettingsError."""
     return Settings.from_env(**{**(ctx.obj or {}), **overrides})

@@ -10,10 +10,10 @@ from msgspec import Raw
 from triggers.analysis.time_travel import NOW, Moment, view_at
 from triggers.analysis.times import moment
 from triggers.analysis.view_changes import Change, changes_between, value_words
-from triggers.cli.log_options import events_of, log_options
-from triggers.cli.option_types import MomentType, Place
+from triggers.cli.log_options import log_options, session_events
+from triggers.cli.option_types import CoordinatesType, MomentType
 from triggers.cli.output import cell, console, json_option, print_json, print_table
-from triggers.cli.settings_options import settings_of
+from triggers.cli.settings_options import command_settings
 from triggers.client import SessionReader
 from triggers.core.view import InstanceView, SessionView
 from triggers.kafka.sender import Coordinates
@@ -24,7 +24,9 @@ _WIDEST = 60
 @click.command("show")
 @click.argument("session")
 @click.option(
-    "--after", type=Place(), help="Wait until the record at these coordinates, as `fire` prints them, is applied."
+    "--after",
+    type=CoordinatesType(),
+    help="Wait until the record at these coordinates, as `fire` prints them, is applied.",
 )
 @click.option("--at", type=MomentType(), help="Show the session as it was after this offset or at this time.")
 @click.option("--diff", type=MomentType(), nargs=2, help="Show what changed between two offsets or times.")
@@ -47,11 +49,11 @@ def show_command(  # noqa: PLR0913, PLR0917  # one for each option
     """
     if sum(option is not None for option in (after, at, diff)) > 1:
         raise click.UsageError("--after, --at and --diff exclude each other")
-    settings = settings_of(ctx)
+    settings = command_settings(ctx)
     if at is None and diff is None and file is None:
         _print(SessionReader(settings).read(session, after), as_json)
         return
-    events = events_of(settings, session, file, rules)
+    events = session_events(settings, session, file, rules)
     if diff is None:
         _print(view_at(session, events, at or NOW), as_json)
     else:

@@ -17,7 +17,7 @@ from triggers.analysis.times import length_of_time, moment
 from triggers.cli.log_options import every_event, log_options
 from triggers.cli.option_types import Duration, PointInTime
 from triggers.cli.output import json_option, print_json, print_table
-from triggers.cli.settings_options import settings_of
+from triggers.cli.settings_options import command_settings
 
 _SHOWN = 20
 
@@ -51,7 +51,7 @@ def stats_command(  # noqa: PLR0913, PLR0917  # one for each option
 
     The command reads all events, sorts them by session in a temporary file, and folds one session after another.
     """
-    with GroupedLog(every_event(settings_of(ctx), file, rules)) as log:
+    with GroupedLog(every_event(command_settings(ctx), file, rules)) as log:
         counted = count(log, since, until, stuck_after)
     tables: Tables = {
         RuleRow: ("rules", counted.rules),

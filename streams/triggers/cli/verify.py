@@ -27,7 +27,7 @@ def verify_command(files: tuple[Path, ...], as_json: bool) -> None:
     for result in _results(files):
         (failed if result.differences and result.gates else passed).append(result)
         if result.differences and not as_json:
-            _tell(result)
+            _print_result(result)
     if as_json:
         print_json({"passed": len(passed), "failed": len(failed), "differences": _differences([*failed, *passed])})
     else:
@@ -53,7 +53,7 @@ def _histories(file: Path) -> Iterator[HistoryResult]:
     yield from results
 
 
-def _tell(result: HistoryResult) -> None:
+def _print_result(result: HistoryResult) -> None:
     for line in result.differences:
         click.echo(line if result.gates else f"{line} (not firm: no failure)")
 

@@ -57,7 +57,7 @@ class PartitionLag:
         return self.end - self.committed
 
 
-def consumer_lag(
+def measure_lag(
     settings: Settings, count_up_to: int = 10_000, finished: Callable[[int, str], Finished] | None = None
 ) -> list[PartitionLag]:
     """Returns the lag of the workers on the events and of the executors on the commands, by topic and partition.
@@ -90,7 +90,7 @@ class _Reading:
 
 def _group_lag(reading: _Reading, group: str, topic: str) -> list[PartitionLag]:
     partitions = existing_partitions(reading.settings, reading.admin, topic)
-    commits = _commits(reading.settings, group, topic, partitions)
+    commits = _committed_offsets(reading.settings, group, topic, partitions)
     decided = watermarks(reading.settings, topic, partitions)
     ends = watermarks(reading.settings, topic, partitions, undecided=True)
     committed = {p: commits[p].offset if commits[p].offset >= _NO_OFFSET else ends[p][0] for p in partitions}
@@ -129,7 +129,7 @@ def _finished(reading: _Reading, commit: TopicPartition) -> Finished:
     return reading.finished(commit.offset, commit.metadata or "")
 
 
-def _commits(settings: Settings, group: str, topic: str, partitions: list[int]) -> dict[int, TopicPartition]:
+def _committed_offsets(settings: Settings, group: str, topic: str, partitions: list[int]) -> dict[int, TopicPartition]:
     """Returns the committed offsets of the group, using a consumer that never joins it.
 
     The admin call of librdkafka 2.16 is not used, because it crashes the process (NULL consumer group in
@@ -140,13 +140,13 @@ def _commits(settings: Settings, group: str, topic: str, partitions: list[int]) 
     requested = [TopicPartition(topic, partition) for partition in partitions]
     consumer = Consumer(connection_options(settings) | {"group.id": group, "enable.auto.commit": False})
     try:
-        commits = _insist(lambda: consumer.committed(requested, timeout=_TIMEOUT_S))
+        commits = _retry_while_electing(lambda: consumer.committed(requested, timeout=_TIMEOUT_S))
         return {commit.partition: commit for commit in commits}
     finally:
         consumer.close()
 
 
-def _insist(ask: Callable[[], list[TopicPartition]]) -> list[TopicPartition]:
+def _retry_while_electing(ask: Callable[[], list[TopicPartition]]) -> list[TopicPartition]:
     """Repeats a request while the group's coordinator is being elected or is loading, as for a new group."""
     deadline = time.monotonic() + _TIMEOUT_S
     while True:

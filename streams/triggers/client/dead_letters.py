@@ -18,7 +18,7 @@ REDRIVES = "triggers-redrives"
 """Header with the number of times that the record was redriven."""
 
 
-_OWN_HEADERS = "triggers-"
+_OUR_HEADERS = "triggers-"
 
 
 _DIGITS = 9
@@ -32,38 +32,38 @@ class DeadLetters:
         self._settings = settings
         self._sender = KafkaSender(settings)
 
-    def newest(self, limit: int = 100, reason: str | None = None) -> list[StoredLetter]:
+    def read_newest(self, limit: int = 100, reason: str | None = None) -> list[StoredLetter]:
         """Returns the last `limit` dead letters, optionally of one reason. Within a partition, the oldest comes first.
 
         Reads all dead letters to find them.
         """
-        return list(deque((s for s in self.every() if reason in (None, s.letter.reason)), maxlen=limit))
+        return list(deque((s for s in self.read_all() if reason in (None, s.letter.reason)), maxlen=limit))
 
-    def every(self) -> Iterator[StoredLetter]:
+    def read_all(self) -> Iterator[StoredLetter]:
         """Yields all dead letters that are on the topic now. Ignores records that are not dead letters."""
-        return stored_letters(self._settings)
+        return read_letters(self._settings)
 
-    def get(self, partition: int, offset: int) -> StoredLetter:
+    def read_letter(self, partition: int, offset: int) -> StoredLetter:
         """Returns the dead letter at these coordinates. Raises NotFound."""
         try:
-            stored = next(stored_letters(self._settings, {partition: offset}), None)
+            stored = next(read_letters(self._settings, {partition: offset}), None)
         except RecordsRemoved as error:
             raise NotFound(f"the dead letter at {partition}/{offset} was removed or never existed") from error
         if stored is None or stored.offset != offset:
             raise NotFound(f"there is no dead letter at {partition}/{offset}")
         return stored
 
-    def redrive(self, letter: DeadLetter) -> Coordinates:
+    def redrive_letter(self, letter: DeadLetter) -> Coordinates:
         """Publishes the original value, key and headers to their original topic. Blocks until they are acknowledged.
 
         Returns the new coordinates. The dead letter itself remains. Redriving it again publishes the record again; an
         event with an `id` is still applied once. A header counts the redrives. Raises TooLarge.
         """
         delivery = self._sender.send(letter.topic, letter.key, letter.value, _headers(letter))
-        return self._sender.wait(delivery)
+        return self._sender.wait_for(delivery)
 
 
-def redrives(letter: DeadLetter) -> int:
+def redrive_count(letter: DeadLetter) -> int:
     """Returns how often the record was redriven before it became this dead letter."""
     counts = [int(value[:_DIGITS]) for name, value in letter.headers if name == REDRIVES and value and value.isdigit()]
     return max(counts, default=0)
@@ -71,8 +71,8 @@ def redrives(letter: DeadLetter) -> int:
 
 def _headers(letter: DeadLetter) -> list[Header]:
     """Returns the original headers and the new count, without our own headers, so the record can be forwarded again."""
-    headers = [(name, value) for name, value in letter.headers if not name.startswith(_OWN_HEADERS)]
-    return [*headers, (REDRIVES, str(redrives(letter) + 1).encode())]
+    headers = [(name, value) for name, value in letter.headers if not name.startswith(_OUR_HEADERS)]
+    return [*headers, (REDRIVES, str(redrive_count(letter) + 1).encode())]
 
 
 class StoredLetter(NamedTuple):
@@ -83,7 +83,7 @@ class StoredLetter(NamedTuple):
     letter: DeadLetter
 
 
-def stored_letters(settings: Settings, starts: Mapping[int, int] | None = None) -> Iterator[StoredLetter]:
+def read_letters(settings: Settings, starts: Mapping[int, int] | None = None) -> Iterator[StoredLetter]:
     """Yields all dead letters that are on the topic now. With `starts`, begins at these offsets by partition.
 
     Ignores records that are not dead letters. Blocks. Raises BrokerUnavailable.

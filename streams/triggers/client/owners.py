@@ -31,34 +31,34 @@ class Owners:
         self._urls: dict[int, str] = {}
         self._lock = threading.Lock()
 
-    def partition(self, uid: str) -> int:
+    def partition_of_session(self, uid: str) -> int:
         """Returns the partition of a session. Blocks on first use.
 
         Raises CallError for an invalid UID, OwnerUnavailable if the topic is missing, and BrokerUnavailable.
         """
-        return partition_of(encode_key(uid), self._count())
+        return partition_of(encode_key(uid), self._partition_count())
 
-    def url(self, partition: int) -> str:
+    def url_of_owner(self, partition: int) -> str:
         """Returns the URL of the worker that owns the partition. Blocks on first use.
 
         Raises OwnerUnavailable if no worker owns it, and BrokerUnavailable.
         """
-        urls = self._known()
+        urls = self._owner_urls()
         if partition not in urls:
-            self.forget()
+            self.forget_owners()
             detail = f"partition {partition} has no owner in group {self._names.agents}"
             raise OwnerUnavailable(f"{detail}: start a worker, or wait for the rebalance")
         return urls[partition]
 
-    def urls(self) -> list[str]:
+    def urls_of_workers(self) -> list[str]:
         """Returns the URLs of all workers. Raises OwnerUnavailable if a partition has no owner; BrokerUnavailable."""
-        return sorted({self.url(partition) for partition in range(self._count())})
+        return sorted({self.url_of_owner(partition) for partition in range(self._partition_count())})
 
-    def forget(self) -> None:
+    def forget_owners(self) -> None:
         """Discards the cached URLs, so that the next call asks Kafka again."""
         self._urls = {}
 
-    def _count(self) -> int:
+    def _partition_count(self) -> int:
         if not self._partitions:
             try:
                 self._partitions = partition_count(self._admins.get(), self._names.events, self._timeout_s)
@@ -68,13 +68,13 @@ class Owners:
             raise OwnerUnavailable(f"there is no topic {self._names.events}: run `triggers topics create`")
         return self._partitions
 
-    def _known(self) -> dict[int, str]:
+    def _owner_urls(self) -> dict[int, str]:
         urls = self._urls
         if not urls:
-            urls = self._urls = self._ask()
+            urls = self._urls = self._fetch_owners()
         return urls
 
-    def _ask(self) -> dict[int, str]:
+    def _fetch_owners(self) -> dict[int, str]:
         group = self._names.agents
         try:
             described = self._admins.get().describe_consumer_groups([group], request_timeout=self._timeout_s)

@@ -32,7 +32,7 @@ class KafkaPublisher:
         `publish_timeout_s`; the event may have been written nevertheless. If it has an `id`, publishing it again is
         harmless.
         """
-        return self._sender.wait(self._send(uid, event))
+        return self._sender.wait_for(self._send(uid, event))
 
     def publish_many(self, events: Iterable[tuple[str, Event]], in_flight: int = 5000) -> Iterator[Coordinates]:
         """Publishes events in order and yields the coordinates of each one after it is acknowledged.
@@ -44,9 +44,9 @@ class KafkaPublisher:
         for uid, event in events:
             pending.append(self._send(uid, event))
             while pending and (pending[0].done or len(pending) >= in_flight):
-                yield self._sender.wait(pending.popleft())
+                yield self._sender.wait_for(pending.popleft())
         while pending:
-            yield self._sender.wait(pending.popleft())
+            yield self._sender.wait_for(pending.popleft())
 
     def close(self) -> None:
         """Blocks until all events in flight are acknowledged. The publisher may be used again."""

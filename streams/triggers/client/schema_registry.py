@@ -17,7 +17,7 @@ from msgspec import Struct
 
 from triggers.codec import EventDecoder, Reason
 from triggers.errors import SettingsError, TryAgain, Undecodable
-from triggers.kafka.bounded_call import Hung, call_within
+from triggers.kafka.bounded_call import CallHung, call_within
 from triggers.settings import Settings
 
 _REMEMBERED_S = 60.0
@@ -80,7 +80,7 @@ class SchemaRegistry:
         """Limits the time of the whole request, because resolving a host name has no timeout."""
         try:
             registered = call_within(self._timeout_s, lambda: self._fetch(schema_id))
-        except Hung as error:
+        except CallHung as error:
             raise TryAgain(f"schema registry {self._url}: no answer within {self._timeout_s:g} s") from error
         if registered.schemaType != "AVRO" or registered.references:
             detail = f"schema {schema_id} is {registered.schemaType}, with {len(registered.references)} references"

@@ -8,7 +8,7 @@ from typing import cast
 
 from confluent_kafka import Message
 
-from triggers.client.dead_letters import stored_letters
+from triggers.client.dead_letters import read_letters
 from triggers.client.owners import Owners
 from triggers.client.schema_registry import event_decoder
 from triggers.client.session_reader import SessionReader
@@ -16,13 +16,13 @@ from triggers.codec import Reason, decode_key, encode_key
 from triggers.codec.confluent_framing import is_framed
 from triggers.core.events import Event
 from triggers.errors import OwnerUnavailable, SessionNotFound, SettingsError, Undecodable
-from triggers.kafka.offset_reads import read_places
+from triggers.kafka.offset_reads import read_offsets
 from triggers.kafka.range_reads import partition_starts, read_range, watermarks
 from triggers.kafka.records import Record, headers_of
 from triggers.settings import Settings
 from triggers.topology import Topology, partition_of
 
-Place = tuple[int, int]
+PartitionOffset = tuple[int, int]
 """A partition and an offset."""
 
 _NO_SCHEMA = {Reason.NO_REGISTRY, Reason.UNKNOWN_SCHEMA}
@@ -43,74 +43,76 @@ class SessionEvents:
         self._reader = reader or SessionReader(settings, self._owners)
         self._decoder = event_decoder(settings)
 
-    def of(self, uid: str) -> list[Event]:
+    def read_session(self, uid: str) -> list[Event]:
         """Returns the events of a session in the order in which they were applied.
 
         Reads them at the offsets in the owner's event index, or with `scan` if no worker answers. Raises
         SessionNotFound and EventsExpired.
         """
-        return self.of_each([uid])[uid]
+        return self.read_sessions([uid])[uid]
 
-    def of_each(self, uids: Iterable[str]) -> dict[str, list[Event]]:
+    def read_sessions(self, uids: Iterable[str]) -> dict[str, list[Event]]:
         """Returns the events of several sessions by UID. One consumer reads each partition at most once.
 
         Raises SessionNotFound and EventsExpired.
         """
         wanted = list(dict.fromkeys(uids))
         try:
-            places = self._places(wanted)
+            places = self._offsets(wanted)
         except OwnerUnavailable:
-            return self.scan(wanted)
-        return _by_session(wanted, self._decoded(read_places(self._settings, self._topic, places), ()))
+            return self.scan_partitions(wanted)
+        return _by_session(wanted, self._decode_all(read_offsets(self._settings, self._topic, places), ()))
 
-    def scan(self, uids: Iterable[str]) -> dict[str, list[Event]]:
+    def scan_partitions(self, uids: Iterable[str]) -> dict[str, list[Event]]:
         """Returns the events of the sessions by UID, without a worker. It reads their partitions as a whole.
 
         Raises SessionNotFound if a session has no event on the topic.
         """
-        homes = {encode_key(uid): self._owners.partition(uid) for uid in uids}
+        homes = {encode_key(uid): self._owners.partition_of_session(uid) for uid in uids}
         marks = watermarks(self._settings, self._topic, sorted(set(homes.values())))
         messages = read_range(self._settings, self._topic, {partition: low for partition, (low, _) in marks.items()})
         mine = (m for m in messages if homes.get(m.key() or b"") == m.partition())
-        sessions = _by_session(map(decode_key, homes), self._decoded(mine, self._dead()))
+        sessions = _by_session(map(decode_key, homes), self._decode_all(mine, self._dead_lettered()))
         for uid, events in sessions.items():
             if not events:
                 raise SessionNotFound(f"there is no event of session {uid!r} on {self._topic}")
         return sessions
 
-    def every(self) -> Iterator[tuple[str, Event]]:
+    def read_all(self) -> Iterator[tuple[str, Event]]:
         """Yields the session UID and the event of all events on the topic now, in order within each session."""
         starts = partition_starts(self._settings, self._topic)
         messages = read_range(self._settings, self._topic, starts)
         mine = (m for m in messages if partition_of(m.key() or b"", len(starts)) == m.partition())
-        return self._decoded(mine, self._dead())
+        return self._decode_all(mine, self._dead_lettered())
 
-    def _places(self, uids: Iterable[str]) -> dict[int, list[int]]:
+    def _offsets(self, uids: Iterable[str]) -> dict[int, list[int]]:
         """Returns the offsets of the sessions' events by partition."""
         offsets_by_partition: defaultdict[int, list[int]] = defaultdict(list)
         for uid in uids:
-            places = self._reader.event_places(uid)
+            places = self._reader.event_offsets(uid)
             offsets_by_partition[places.partition] += places.offsets
         return {partition: sorted(offsets) for partition, offsets in offsets_by_partition.items()}
 
-    def _decoded(self, messages: Iterable[Message], dead: Collection[Place]) -> Iterator[tuple[str, Event]]:
+    def _decode_all(
+        self, messages: Iterable[Message], dead: Collection[PartitionOffset]
+    ) -> Iterator[tuple[str, Event]]:
         for message in messages:
             place = message.partition() or 0, message.offset() or 0
             if place in dead:
                 continue
             try:
-                uid, event = decode_key(message.key()), self._event(message)
+                uid, event = decode_key(message.key()), self._decode(message)
             except Undecodable as error:
                 _check_registry(message, error)
             else:
                 yield uid, event
 
-    def _event(self, message: Message) -> Event:
+    def _decode(self, message: Message) -> Event:
         headers = headers_of(cast("Record", message))
         return self._decoder.decode(message.value(), headers, message.offset() or 0, message.timestamp()[1])
 
-    def _dead(self) -> set[Place]:
-        letters = (stored.letter for stored in stored_letters(self._settings))
+    def _dead_lettered(self) -> set[PartitionOffset]:
+        letters = (stored.letter for stored in read_letters(self._settings))
         return {(letter.partition, letter.offset) for letter in letters if letter.topic == self._topic}
 
 

@@ -33,7 +33,7 @@ class _Listed(Struct):
     sessions: list[SessionSummary]
 
 
-class EventPlaces(Struct, frozen=True):
+class EventOffsets(Struct, frozen=True):
     """The offsets of a session's events."""
 
     partition: int
@@ -70,24 +70,24 @@ class SessionReader:
         """
         return self._until_answered(lambda left_s: self._summaries(prefix, limit, left_s))
 
-    def event_places(self, uid: str) -> EventPlaces:
+    def event_offsets(self, uid: str) -> EventOffsets:
         """Returns the offsets of the session's events from the owner's event index. Blocks and raises like `read`."""
-        return self._until_answered(lambda left_s: self._event_places(uid, left_s))
+        return self._until_answered(lambda left_s: self._event_offsets(uid, left_s))
 
     def _read(self, uid: str, after: Coordinates | None, left_s: float) -> SessionView:
-        partition = self._owners.partition(uid) if after is None else after.partition
+        partition = self._owners.partition_of_session(uid) if after is None else after.partition
         wait = {} if after is None else {"after": after.offset, "timeout": f"{left_s:.1f}"}
-        url = self._owners.url(partition)
+        url = self._owners.url_of_owner(partition)
         answer = _get(url, f"/sessions/{quote(uid, safe='')}?{urlencode(wait)}", left_s)
         return _decoded(answer, url, SessionView)
 
-    def _event_places(self, uid: str, left_s: float) -> EventPlaces:
-        url = self._owners.url(self._owners.partition(uid))
-        return _decoded(_get(url, f"/events/{quote(uid, safe='')}", left_s), url, EventPlaces)
+    def _event_offsets(self, uid: str, left_s: float) -> EventOffsets:
+        url = self._owners.url_of_owner(self._owners.partition_of_session(uid))
+        return _decoded(_get(url, f"/events/{quote(uid, safe='')}", left_s), url, EventOffsets)
 
     def _summaries(self, prefix: str, limit: int, left_s: float) -> list[SessionSummary]:
         query = urlencode({"prefix": prefix, "limit": limit})
-        answers = [(url, _get(url, f"/sessions?{query}", left_s)) for url in self._owners.urls()]
+        answers = [(url, _get(url, f"/sessions?{query}", left_s)) for url in self._owners.urls_of_workers()]
         sessions = [session for url, answer in answers for session in _decoded(answer, url, _Listed).sessions]
         return sorted(sessions, key=lambda session: session.uid)[:limit]
 
@@ -97,7 +97,7 @@ class SessionReader:
             try:
                 return ask(max(deadline - time.monotonic(), _SHORTEST_WAIT_S))
             except TryAgain:
-                self._owners.forget()
+                self._owners.forget_owners()
                 if time.monotonic() + pause > deadline:
                     raise
             time.sleep(pause)

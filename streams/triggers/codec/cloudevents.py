@@ -22,7 +22,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from triggers.codec.event_shapes import check_limits
-from triggers.codec.event_times import times
+from triggers.codec.event_times import event_times
 from triggers.codec.json_payloads import check_json, check_payload
 from triggers.codec.plain_json import payload
 from triggers.codec.reasons import Reason
@@ -94,7 +94,7 @@ def decode_cloudevent(value: bytes | None, headers: Mapping[str, bytes], positio
         raise Undecodable(Reason.CONTENT_TYPE, f"{media:.60} is a batch; publish each of its events as a record")
     else:
         raise Undecodable(Reason.CONTENT_TYPE, f"{media:.60} is not supported; use application/cloudevents+json")
-    return _fire(attributes, data, position, time)
+    return _trigger_fired(attributes, data, position, time)
 
 
 def _binary(texts: Mapping[str, str]) -> _Attributes:
@@ -124,14 +124,14 @@ def _structured(value: bytes) -> tuple[_Attributes, bytes]:
     return event, data
 
 
-def _fire(attributes: _Attributes, data: bytes, position: int, time: int) -> TriggerFired:
+def _trigger_fired(attributes: _Attributes, data: bytes, position: int, time: int) -> TriggerFired:
     if attributes.specversion != "1.0":
         raise Undecodable(Reason.BAD_CLOUDEVENT, f"specversion must be 1.0, not {attributes.specversion!r:.20}")
     if empty := [name for name in ("id", "source", "type", "trigger") if getattr(attributes, name) == ""]:
         raise Undecodable(Reason.BAD_CLOUDEVENT, f"{empty[0]} must not be empty")
     if not _is_json(_media_type(attributes.datacontenttype)):
         raise Undecodable(Reason.CONTENT_TYPE, f"the data must be JSON, not {attributes.datacontenttype!r:.60}")
-    at, recorded = times(attributes.time, time)
+    at, recorded = event_times(attributes.time, time)
     event = TriggerFired(
         position=position,
         time=at,

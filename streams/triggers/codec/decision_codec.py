@@ -8,7 +8,7 @@ from msgspec import Struct
 from triggers.codec.avro_records import MARKER, records_of
 from triggers.codec.event_shapes import wire_name
 from triggers.codec.reasons import Reason
-from triggers.core.commands import Decision, Fire
+from triggers.core.commands import Decision, FireRecord
 from triggers.core.events import Event, ReplayRequested, SkipRequested, TaskRetried
 from triggers.core.statuses import Status
 from triggers.errors import Undecodable
@@ -32,7 +32,7 @@ class DecisionRecord(Struct, frozen=True, kw_only=True):
     """Time of the event in milliseconds since 1970-01-01 UTC."""
     manager: str = ""
     """Key of the manager whose hooks are to run, or empty if the configuration names none."""
-    fires: list[Fire] = []
+    fires: list[FireRecord] = []
     changes: list[tuple[str, str]] = []
     """(instance, status) for every status that an instance took, in order."""
     replay: str | None = None
@@ -63,7 +63,7 @@ def describe(uid: str, partition: int, event: Event, decision: Decision, manager
 def encode_decision(record: DecisionRecord) -> bytes:
     """Encodes a decision in Avro single-object encoding."""
     fields = msgspec.structs.asdict(record)
-    fields["fires"] = [{"trigger": fire.trigger, "scheduled": fire.ready} for fire in record.fires]
+    fields["fires"] = [{"trigger": fire.trigger, "scheduled": fire.scheduled} for fire in record.fires]
     fields["changes"] = [{"instance": instance, "status": status} for instance, status in record.changes]
     return _DECISIONS.encode(fields)
 
@@ -75,7 +75,7 @@ def decode_decision(value: bytes | None) -> DecisionRecord:
     if value[:2] != MARKER:
         raise Undecodable(Reason.UNKNOWN_FORMAT, f"a decision must be single-object Avro; it starts with {value[:8]!r}")
     fields = _DECISIONS.decode(value)
-    fields["fires"] = [Fire(fire["trigger"], tuple(fire["scheduled"])) for fire in fields["fires"]]
+    fields["fires"] = [FireRecord(fire["trigger"], tuple(fire["scheduled"])) for fire in fields["fires"]]
     fields["changes"] = [(change["instance"], change["status"]) for change in fields["changes"]]
     return DecisionRecord(**fields)
 

@@ -11,8 +11,8 @@ from triggers.codec.avro_records import HEADER_BYTES, MARKER, Record, records_of
 from triggers.codec.cloudevents import cloudevent_headers, decode_cloudevent
 from triggers.codec.confluent_framing import ConfluentRecords, SchemaSource
 from triggers.codec.event_shapes import SHAPES, check_limits, payloads
-from triggers.codec.event_times import times
-from triggers.codec.hot_records import read_fire
+from triggers.codec.event_times import event_times
+from triggers.codec.hot_records import read_trigger_fired
 from triggers.codec.json_payloads import check_payload
 from triggers.codec.plain_json import decode_json
 from triggers.codec.reasons import Reason
@@ -71,12 +71,12 @@ class EventDecoder:
         if start == b"{":
             return decode_json(value, position, time)
         if value[:2] == MARKER:
-            return _fire(value, position, time) or _event(_EVENTS.decode(value), position, time)
+            return _decode_trigger_fired(value, position, time) or _decode_record(_EVENTS.decode(value), position, time)
         if any(name in _SCHEMA_ID_HEADERS and header is not None for name, header in headers):
             detail = "the schema's id is in a header; configure the serializer to write it before the value"
             raise Undecodable(Reason.UNKNOWN_FORMAT, detail)
         if start == b"\0":
-            return _event(self._framed.decode(value), position, time)
+            return _decode_record(self._framed.decode(value), position, time)
         if not value:
             raise Undecodable(Reason.EMPTY_VALUE)
         if start.isspace():
@@ -112,23 +112,23 @@ def check_event(event: Event, max_payload_bytes: int) -> None:
         raise CallError(error.detail) from error
 
 
-def _fire(value: bytes, position: int, time: int) -> Event | None:
+def _decode_trigger_fired(value: bytes, position: int, time: int) -> Event | None:
     """Decodes a fired trigger on the fast path; returns None if the general decoder must be used."""
-    fields = read_fire(value, HEADER_BYTES) if value.startswith(_HEAD) else None
+    fields = read_trigger_fired(value, HEADER_BYTES) if value.startswith(_HEAD) else None
     if fields is None:
         return None
     event_id, event_time, trigger, kwargs = fields
     check_payload(kwargs, "kwargs")
-    at, recorded = times(event_time, time)
+    at, recorded = event_times(event_time, time)
     return TriggerFired(
         position=position, time=at, recorded=recorded, id=event_id or None, trigger=trigger, kwargs=kwargs
     )
 
 
-def _event(record: Record, position: int, time: int) -> Event:
+def _decode_record(record: Record, position: int, time: int) -> Event:
     name, fields = record["event"]
     shape = SHAPES[_CLASSES[name]]
-    at, recorded = times(record["time"], time)
+    at, recorded = event_times(record["time"], time)
     event = shape.event(position=position, time=at, recorded=recorded, id=record["id"] or None, **fields)
     for field in shape.payloads:
         if (payload := fields[field]) is not None:

@@ -20,7 +20,7 @@ from triggers.codec.keys import encode_key
 from triggers.codec.plain_json import decode_json
 from triggers.codec.reasons import Reason
 from triggers.core.events import ConfigurationUpdated, Event, TriggerFired
-from triggers.core.kwargs import object_of
+from triggers.core.kwargs import join_object
 from triggers.errors import Undecodable
 
 T = TypeVar("T")
@@ -81,7 +81,7 @@ def _member(members: dict[str, Raw], name: str, decode: Callable[[Raw], T], defa
 def _event(members: dict[str, Raw], position: int) -> Event:
     position = _member(members, "offset", _number, b"%d" % position)
     recorded = _member(members, "recorded", _number, b"0")
-    return decode_json(object_of({name: bytes(value) for name, value in members.items()}), position, recorded)
+    return decode_json(join_object({name: bytes(value) for name, value in members.items()}), position, recorded)
 
 
 def _one_line(text: bytes) -> bytes:

@@ -14,7 +14,7 @@ MAX_TIME: Final = 253_402_300_799_999
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def times(given: int | datetime | None, recorded: int) -> tuple[int, int]:
+def event_times(given: int | datetime | None, recorded: int) -> tuple[int, int]:
     """Returns the `time` and `recorded` of an event: the given time, or else the record's timestamp.
 
     Raises Undecodable for a time without a zone or out of range.

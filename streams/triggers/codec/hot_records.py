@@ -11,7 +11,7 @@ from typing import Final, cast
 from msgspec.structs import astuple
 
 from triggers.core.commands import RunTask
-from triggers.core.memo import remember
+from triggers.core.memo import remember_bounded
 
 _Fields = tuple[str, str, int, str, bytes, str | None, int, int]
 """The fields of a `RunTask` in their order. Reading all of them at once costs as much as reading two one by one."""
@@ -24,7 +24,7 @@ _TRIGGER_FIRED: Final = 0
 """Index of `TriggerFired` in the union of events."""
 
 
-def read_fire(data: bytes, start: int) -> tuple[str, int, str, bytes] | None:
+def read_trigger_fired(data: bytes, start: int) -> tuple[str, int, str, bytes] | None:
     """Returns the id, time, trigger and kwargs of a `TriggerFired` in the current schema, or None for other records.
 
     It also returns None for a name whose length needs two bytes and for negative lengths, although they may be valid.
@@ -92,7 +92,7 @@ def _long(number: int) -> bytes:
     if 0 <= number < _SMALL_ONES:
         return _SMALL[number]
     digits = _large.get(number)
-    return remember(_large, _MOST_LARGE, number, _digits(number)) if digits is None else digits
+    return remember_bounded(_large, _MAX_LARGE, number, _digits(number)) if digits is None else digits
 
 
 def _digits(number: int) -> bytes:
@@ -108,6 +108,6 @@ def _digits(number: int) -> bytes:
 _SMALL_ONES: Final = 1024
 _SMALL: Final = [_digits(number) for number in range(_SMALL_ONES)]
 """Encoded small numbers: lengths, attempts and depths."""
-_MOST_LARGE: Final = 8192
+_MAX_LARGE: Final = 8192
 _large: Final[dict[int, bytes]] = {}
 """Cache of encoded large numbers, which are times. The same times recur."""

@@ -20,7 +20,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from triggers.codec.event_shapes import MAX_NAME_CHARACTERS, SHAPES, WIRE_NAMES, Shape, check_limits, wire_name
-from triggers.codec.event_times import times
+from triggers.codec.event_times import event_times
 from triggers.codec.json_payloads import check_json, refuse_non_object
 from triggers.codec.reasons import Reason
 from triggers.core.events import Event, TriggerFired
@@ -29,7 +29,7 @@ from triggers.errors import Undecodable
 _NULL = (b"", b"null")
 
 
-class _Fire(Struct, frozen=True, forbid_unknown_fields=True):
+class _TriggerFired(Struct, frozen=True, forbid_unknown_fields=True):
     """The JSON of `TriggerFired`, which is on the hot path. The classes of the other events are generated."""
 
     trigger: str
@@ -40,7 +40,7 @@ class _Fire(Struct, frozen=True, forbid_unknown_fields=True):
     type: Literal["fire"] | None = None
 
 
-_decode_fire = msgspec.json.Decoder(_Fire).decode
+_decode_trigger_fired = msgspec.json.Decoder(_TriggerFired).decode
 _decode_members = msgspec.json.Decoder(dict[str, Raw]).decode
 
 
@@ -48,13 +48,13 @@ def decode_json(value: bytes, position: int, time: int) -> Event:
     """Decodes an event. Its payloads are slices of the value. Raises Undecodable."""
     check_json(value, "the value")
     try:
-        fire = _decode_fire(value)
+        fire = _decode_trigger_fired(value)
     except msgspec.ValidationError:
         return _decode_any(value, position, time)
     kwargs = bytes(fire.kwargs)
     if kwargs[:1] != b"{":
         kwargs = payload(fire.kwargs, "kwargs") or b"{}"
-    at, recorded = (time, 0) if fire.time is None else times(fire.time, time)
+    at, recorded = (time, 0) if fire.time is None else event_times(fire.time, time)
     event = TriggerFired(
         position=position, time=at, recorded=recorded, id=fire.id or None, trigger=fire.trigger, kwargs=kwargs
     )
@@ -99,7 +99,7 @@ def _event(wire: Any, shape: Shape, position: int, time: int) -> Event:  # noqa:
     for name in shape.payloads:
         if text := payload(fields.pop(name), name):
             fields[name] = text
-    at, recorded = times(wire.time, time)
+    at, recorded = event_times(wire.time, time)
     try:
         event = shape.event(position=position, time=at, recorded=recorded, id=wire.id or None, **fields)
     except TypeError as error:

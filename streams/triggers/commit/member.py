@@ -23,7 +23,7 @@ from triggers.commit.transaction import Aborted
 from triggers.kafka.consumer_events import survive_event
 from triggers.kafka.error_codes import ALL_BROKERS_DOWN, NO_SUCH_OFFSET, PARTITION_EOF
 from triggers.kafka.group_metadata import UnknownMetadata, generation_of
-from triggers.kafka.records import Record, place
+from triggers.kafka.records import Record, or_minus_one
 from triggers.kafka.worker_options import Options
 from triggers.process.exits import ExitCode, Stop
 
@@ -31,13 +31,13 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 
-class Rebalances(Protocol):
+class RebalanceListener(Protocol):
     """Is told of rebalances, on the Kafka thread; fetching goes on when the call returns."""
 
-    def gained(self, partitions: frozenset[int]) -> None:
+    def on_gained(self, partitions: frozenset[int]) -> None:
         """These are ours, on top of what we have."""
 
-    def lost(self, partitions: frozenset[int]) -> None:
+    def on_lost(self, partitions: frozenset[int]) -> None:
         """These are ours no longer; others may be writing them already."""
 
 
@@ -49,7 +49,7 @@ class Member:
         options: Options,
         topic: str,
         ownership: Ownership,
-        rebalances: Rebalances,
+        rebalances: RebalanceListener,
         guard: Guard,
         standstills: StandstillWatch,
         *,
@@ -66,14 +66,14 @@ class Member:
         self._standstills = standstills
         self._is_empty = is_empty
         self._patience_s = patience_s
-        self.running: frozenset[int] = frozenset()
+        self.consuming: frozenset[int] = frozenset()
         """Partitions that are read: owned, recovered, and set to what the group has committed."""
         self.committed: dict[int, int] = {}
         """Partition -> next offset of the group, of every ready partition."""
-        self._kafka = Consumer({**options, "error_cb": _say})
+        self._kafka = Consumer({**options, "error_cb": _log_error})
         self._fetched = FetchedPartitions(self._kafka, topic)
 
-    def join(self) -> None:
+    def join_group(self) -> None:
         """Subscribe; the assignment follows in a `fetch`. Raises Stop for a librdkafka that fences in another way."""
         try:
             generation_of(self._kafka.consumer_group_metadata())
@@ -83,7 +83,7 @@ class Member:
             [self._topic], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_revoke
         )
 
-    def fetch(self, most: int, idle_s: float) -> dict[int, list[Record]]:
+    def fetch(self, max_records: int, idle_s: float) -> dict[int, list[Record]]:
         """Records of ready partitions, by partition; waits up to `idle_s` for the first one, for no other.
 
         `consume(most, timeout)` alone would wait its whole timeout for the last record of a batch.
@@ -91,11 +91,11 @@ class Member:
         """
         self._start_recovered()
         first = self._kafka.poll(idle_s)
-        messages = [] if first is None else [first, *self._kafka.consume(most - 1, 0)]
+        messages = [] if first is None else [first, *self._kafka.consume(max_records - 1, 0)]
         try:
             records = self._by_partition(messages)
             self._guard.check_records(records)
-            self._standstills.look(self.running, len(messages), drained=len(messages) < most, lag=self.lag)
+            self._standstills.look(self.consuming, len(messages), drained=len(messages) < max_records, lag=self.lag)
         except RecordsSkipped as skipped:
             self._fetched.distrust(skipped.partitions)
             raise
@@ -103,15 +103,15 @@ class Member:
 
     def rewind(self) -> None:
         """Read on from what the group has committed: the next `fetch` sees to it, and drops what was fetched beyond."""
-        self.running = frozenset()
+        self.consuming = frozenset()
 
-    def advanced(self) -> dict[int, int]:
+    def offsets_past_markers(self) -> dict[int, int]:
         """Partition -> position, where it is past what is committed although no record is left to process.
 
         Transaction markers take offsets: without committing them the group's lag would never read 0. That there is
         nothing but markers is proved first.
         """
-        places = self._kafka.position([TopicPartition(self._topic, p) for p in self.running])
+        places = self._kafka.position([TopicPartition(self._topic, p) for p in self.consuming])
         ahead = {tp.partition: tp.offset for tp in places if tp.offset > self.committed.get(tp.partition, tp.offset)}
         try:
             return self._guard.check_positions(ahead) if ahead else {}
@@ -124,7 +124,7 @@ class Member:
 
         Only of partitions whose end the broker has told us; to say 0 of the others would be a guess.
         """
-        ends = {p: self._end(p) for p in self.running & self.committed.keys()}
+        ends = {p: self._end(p) for p in self.consuming & self.committed.keys()}
         return {p: max(0, end - self.committed[p]) for p, end in ends.items() if end >= 0}
 
     def _end(self, partition: int) -> int:
@@ -143,7 +143,7 @@ class Member:
             raise Aborted("NO_GENERATION")
         return metadata
 
-    def leave(self) -> None:
+    def leave_group(self) -> None:
         """Leave the group; partitions are given up in the ordinary way. The member cannot be used again."""
         self._kafka.close()
         self._standstills.close()
@@ -154,27 +154,27 @@ class Member:
         gained = frozenset(tp.partition for tp in partitions)
         self._fetched.accept_gained()
         self._ownership.assign(gained)
-        self._rebalances.gained(gained)
+        self._rebalances.on_gained(gained)
 
     def _on_revoke(self, kafka: Consumer, partitions: list[TopicPartition]) -> None:  # noqa: ARG002  # confluent-kafka's
         gone = frozenset(tp.partition for tp in partitions)
         self._ownership.revoke(gone)
-        self.running -= gone
+        self.consuming -= gone
         self.committed = {p: offset for p, offset in self.committed.items() if p not in gone}
         self._guard.forget(gone)
-        self._rebalances.lost(gone)
+        self._rebalances.on_lost(gone)
         self._fetched.accept_revoked(gone)
 
     def _start_recovered(self) -> None:
-        if fresh := self._ownership.ready - self.running:
+        if fresh := self._ownership.ready - self.consuming:
             asked = [TopicPartition(self._topic, p) for p in sorted(fresh)]
-            answer = self._insist(lambda: self._committed(asked))
-            places = [self._place(tp) for tp in answer]
-            if self._sign(places):
+            answer = self._retry(lambda: self._committed(asked))
+            places = [self._starting_offset(tp) for tp in answer]
+            if self._claim_partitions(places):
                 self._check_unmoved(answer)
                 for place in places:
-                    self._start(place)
-                self.running |= fresh
+                    self._start_partition(place)
+                self.consuming |= fresh
 
     def _committed(self, asked: list[TopicPartition]) -> list[TopicPartition]:
         """An offset that is not known is no offset: reading from the beginning would apply everything twice."""
@@ -184,7 +184,7 @@ class Member:
                 raise KafkaException(partition.error)
         return found
 
-    def _place(self, committed: TopicPartition) -> TopicPartition:
+    def _starting_offset(self, committed: TopicPartition) -> TopicPartition:
         """Where to read on, and who was there last.
 
         Within one ownership that is where we have come to: rows and offsets are committed together. An answer that says
@@ -196,14 +196,14 @@ class Member:
             return TopicPartition(self._topic, committed.partition, known)
         if committed.offset >= 0:
             return committed
-        return TopicPartition(self._topic, committed.partition, self._beginning(committed.partition))
+        return TopicPartition(self._topic, committed.partition, self._first_offset(committed.partition))
 
-    def _beginning(self, partition: int) -> int:
+    def _first_offset(self, partition: int) -> int:
         if not self._is_empty(partition):  # rows and offsets are committed together: somebody has removed the offset
             raise Stop(ExitCode.MISFIT, OFFSET_LOST.format(topic=self._topic, partition=partition))
-        return self._insist(lambda: self._ask_ends(partition, 10))[0]
+        return self._retry(lambda: self._ask_ends(partition, 10))[0]
 
-    def _sign(self, places: list[TopicPartition]) -> bool:
+    def _claim_partitions(self, places: list[TopicPartition]) -> bool:
         """Name ourselves as the writer of partitions that were another's; False: not possible now.
 
         Every commit does (see `predecessors`), but it may be its first one of a partition that a worker dies in.
@@ -227,7 +227,7 @@ class Member:
                 )
                 raise Stop(ExitCode.FENCED, why)
 
-    def _start(self, place: TopicPartition) -> None:
+    def _start_partition(self, place: TopicPartition) -> None:
         self._fetched.fetch_from(place.partition, place.offset)
         self._guard.start(place.partition, place.offset)
         self.committed[place.partition] = place.offset
@@ -237,14 +237,14 @@ class Member:
         for message in errors:
             self._survive(message)
         # A poll that ran a rebalance may also return records of the assignment before it.
-        return {p: found for p, found in records.items() if p in self.running}
+        return {p: found for p, found in records.items() if p in self.consuming}
 
     def _survive(self, message: Message) -> None:
         error = message.error()
         if error is None or error.code() == PARTITION_EOF:
             return
         if error.code() in NO_SUCH_OFFSET:
-            self._survive_lost_place(place(message.partition()))
+            self._survive_lost_place(or_minus_one(message.partition()))
         else:
             survive_event(message, error)
 
@@ -254,9 +254,9 @@ class Member:
         Raises Stop if that is so; RecordsSkipped if it may have been about an offset of an earlier time.
         """
         self._fetched.distrust([partition])
-        if partition in self.running:
+        if partition in self.consuming:
             committed = self.committed[partition]
-            first, end = self._insist(lambda: self._ask_ends(partition, 10))
+            first, end = self._retry(lambda: self._ask_ends(partition, 10))
             lost = LostPlace(self._topic, self._group, partition, committed, first, end)
             if lost.is_removed or (lost.is_truncated and self._guard.refusals(partition)):
                 raise Stop(ExitCode.EVENTS_GONE, str(lost))
@@ -266,7 +266,7 @@ class Member:
         """The partition's first offset, and the end of its committed records, both as the broker says now."""
         return self._kafka.get_watermark_offsets(TopicPartition(self._topic, partition), timeout=within_s)
 
-    def _insist(self, call: Callable[[], T]) -> T:
+    def _retry(self, call: Callable[[], T]) -> T:
         deadline = time.monotonic() + self._patience_s
         while True:
             try:
@@ -277,6 +277,6 @@ class Member:
                 time.sleep(0.2)
 
 
-def _say(error: KafkaError) -> None:
+def _log_error(error: KafkaError) -> None:
     if error.fatal() or error.code() == ALL_BROKERS_DOWN:
         log.warning("the consumer lost its brokers", error=error.name(), detail=error.str())

@@ -40,10 +40,10 @@ class Ownership:
         gone = set(partitions)
         self._assigned = {p: epoch for p, epoch in self._assigned.items() if p not in gone}
 
-    def to_recover(self) -> dict[int, int]:
+    def epochs_to_recover(self) -> dict[int, int]:
         """Partition -> epoch of everything that is owned and not ready."""
         return {p: epoch for p, epoch in self._assigned.items() if self._recovered.get(p) != epoch}
 
-    def recovered(self, epochs: Mapping[int, int]) -> None:
+    def mark_recovered(self, epochs: Mapping[int, int]) -> None:
         """These partitions hold everything that was committed when they were assigned in that epoch."""
         self._recovered = self._recovered | dict(epochs)

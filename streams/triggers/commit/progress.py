@@ -13,44 +13,44 @@ class Progress:
     def __init__(self) -> None:
         self._next: dict[int, int] = {}
         self._waiters: set[asyncio.Event] = set()
-        self._beat = time.monotonic()
+        self._turned_at = time.monotonic()
 
-    def beat(self) -> None:
+    def record_turn(self) -> None:
         """Say that the pump is alive."""
-        self._beat = time.monotonic()
+        self._turned_at = time.monotonic()
 
     @property
-    def silent_s(self) -> float:
+    def idle_s(self) -> float:
         """Seconds since the pump last went round."""
-        return time.monotonic() - self._beat
+        return time.monotonic() - self._turned_at
 
-    def start(self, offsets: Mapping[int, int]) -> None:
+    def replace_partitions(self, offsets: Mapping[int, int]) -> None:
         """These partitions are read from here on, and no others."""
         self._next = {}
-        self.committed(offsets)
+        self.advance(offsets)
 
     @property
     def partitions(self) -> frozenset[int]:
         """Partitions whose sessions can be read."""
         return frozenset(self._next)
 
-    def committed(self, offsets: Mapping[int, int]) -> None:
+    def advance(self, offsets: Mapping[int, int]) -> None:
         """Note the next offset of these partitions; wakes who waits for one."""
         self._next.update(offsets)
         for waiter in self._waiters:
             waiter.set()
 
-    def reached(self, partition: int, offset: int) -> bool:
+    def is_processed(self, partition: int, offset: int) -> bool:
         """Whether the record at this offset is processed and its rows can be read."""
         return self._next.get(partition, 0) > offset
 
-    async def wait(self, partition: int, offset: int, timeout_s: float) -> bool:
+    async def wait_for(self, partition: int, offset: int, timeout_s: float) -> bool:
         """Wait until `reached`; False when that takes longer than the timeout."""
         waiter = asyncio.Event()
         self._waiters.add(waiter)
         try:
             async with asyncio.timeout(timeout_s):
-                while not self.reached(partition, offset):
+                while not self.is_processed(partition, offset):
                     waiter.clear()
                     await waiter.wait()
         except TimeoutError:

@@ -45,7 +45,7 @@ class Pump:
         rows_of: Callable[[int], PartitionRows],
         progress: Progress,
         metrics: Metrics,
-        most: int,
+        max_records: int,
         idle_s: float,
         patience_s: float,
     ) -> None:
@@ -56,57 +56,59 @@ class Pump:
         self._rows_of = rows_of
         self._progress = progress
         self._metrics = metrics
-        self._most = most
+        self._max_records = max_records
         self._idle_s = idle_s
         self._patience_s = patience_s
         self._thread = ThreadPoolExecutor(1, "kafka")
         self._ready: frozenset[int] = frozenset()
         self._decided: Batch | None = None
         """Decided, not committed; the next batch is decided on top of it."""
-        self._leaving = False
-        self._left = asyncio.Event()
+        self._stopping = False
+        self._stopped = asyncio.Event()
         self._lag_at = 0.0
 
     async def run(self) -> None:
         """Join the group and work until `leave`. Raises whatever cannot be waited out: the process must end."""
-        await self._on_thread(self._member.join)  # first: others take who has transactions and is no member for dead
-        await self._on_thread(self._transactions.start)
-        while not self._leaving:
-            await self._turn()
+        await self._on_kafka_thread(
+            self._member.join_group
+        )  # first: others take who has transactions and is no member for dead
+        await self._on_kafka_thread(self._transactions.fence_and_start)
+        while not self._stopping:
+            await self._run_turn()
         await self._commit_last()
-        await self._on_thread(self._member.leave)
-        self._left.set()
+        await self._on_kafka_thread(self._member.leave_group)
+        self._stopped.set()
 
-    async def leave(self) -> None:
+    async def stop(self) -> None:
         """Finish the batches in flight and leave the group. Returns when both are done."""
-        self._leaving = True
-        await self._left.wait()
+        self._stopping = True
+        await self._stopped.wait()
 
-    async def _turn(self) -> None:
+    async def _run_turn(self) -> None:
         before, self._decided = self._decided, None
         try:
-            decided = await self._decide_beside(before, await self._fetch(before))
-            if decided is not None and decided.size >= self._most and not decided.cut:
+            decided = await self._decide_while_committing(before, await self._fetch(before))
+            if decided is not None and decided.size >= self._max_records and not decided.truncated:
                 self._decided = decided  # more is waiting behind it
             elif decided is not None:
                 await self._commit(decided)
         except Aborted as aborted:
-            await self._read_again(str(aborted))
+            await self._fetch_again(str(aborted))
         except TryAgain as error:
             log.warning("batch waits", reason=str(error))
-            await self._read_again(type(error).__name__)
+            await self._fetch_again(type(error).__name__)
             await asyncio.sleep(_RETRY_PAUSE_S)
 
     async def _fetch(self, before: Batch | None) -> Batch:
         """The next records. Waits for one only when nothing is to be committed. Raises Aborted."""
         idle_s = self._idle_s if before is None else 0
-        records = await self._on_thread(lambda: self._member.fetch(self._most, idle_s))
-        self._note(self._member.running)
-        if before is not None and not before.offsets.keys() <= self._member.running:
+        records = await self._on_kafka_thread(lambda: self._member.fetch(self._max_records, idle_s))
+        self._follow_assignment(self._member.consuming)
+        if before is not None and not before.offsets.keys() <= self._member.consuming:
             raise Aborted("PARTITIONS_LOST")
-        return Batch(records, self._member.running, self._processor)
+        return Batch(records, self._member.consuming, self._processor)
 
-    async def _decide_beside(self, before: Batch | None, batch: Batch) -> Batch | None:
+    async def _decide_while_committing(self, before: Batch | None, batch: Batch) -> Batch | None:
         """Decide a batch while the one before is committed; None: there is nothing to commit of it."""
         if before is None:
             return await self._decide(batch)
@@ -122,29 +124,29 @@ class Pump:
             with suppress(Aborted):
                 await self._commit(self._decided)
 
-    def _note(self, ready: frozenset[int]) -> None:
-        self._progress.beat()
+    def _follow_assignment(self, ready: frozenset[int]) -> None:
+        self._progress.record_turn()
         if ready != self._ready:
             self._ready = ready
-            self._progress.start({p: self._member.committed[p] for p in ready})
+            self._progress.replace_partitions({p: self._member.committed[p] for p in ready})
 
     async def _decide(self, batch: Batch) -> Batch | None:
         await self._hand_over(batch)
         await batch.done
         if not batch.records:
-            await self._complete(batch)
+            await self._add_idle_offsets(batch)
         return None if batch.empty else batch
 
-    async def _complete(self, batch: Batch) -> None:
+    async def _add_idle_offsets(self, batch: Batch) -> None:
         """Offsets for a batch without records; there is none before it that is not committed."""
         if batch.outputs:  # the group's generation fences a transaction only through offsets
             batch.offsets.update({p: self._member.committed[p] for p in batch.ready})
-        batch.offsets.update(await self._on_thread(self._idle))
+        batch.offsets.update(await self._on_kafka_thread(self._idle_offsets))
 
-    def _idle(self) -> dict[int, int]:
+    def _idle_offsets(self) -> dict[int, int]:
         if time.monotonic() - self._lag_at > _LAG_EVERY_S:
             self._measure_lag()
-        return self._member.advanced()
+        return self._member.offsets_past_markers()
 
     def _measure_lag(self) -> None:
         self._lag_at = time.monotonic()
@@ -154,33 +156,33 @@ class Pump:
 
     async def _commit(self, batch: Batch) -> None:
         with self._metrics.transaction_seconds.time():
-            await self._on_thread(lambda: self._write(batch))
-        self._progress.committed(batch.offsets)
+            await self._on_kafka_thread(lambda: self._commit_and_write(batch))
+        self._progress.advance(batch.offsets)
         if batch.records:
             self._metrics.batch_size.observe(batch.size)
 
-    def _write(self, batch: Batch) -> None:
+    def _commit_and_write(self, batch: Batch) -> None:
         reached = self._transactions.commit(batch, self._member.group_metadata())
         for partition, rows in batch.rows.items():
             if rows:
                 self._rows_of(partition).write(rows, reached.get(partition))
         self._member.committed.update(batch.offsets)
-        if batch.cut:
+        if batch.truncated:
             self._member.rewind()
         if time.monotonic() - self._lag_at > _LAG_EVERY_S:
             self._measure_lag()
 
-    async def _read_again(self, reason: str) -> None:
+    async def _fetch_again(self, reason: str) -> None:
         self._metrics.aborted_transactions.labels(reason).inc()
         self._processor.forget()
-        await self._on_thread(self._rewind)
+        await self._on_kafka_thread(self._rewind)
 
     def _rewind(self) -> None:
         """The lag is measured here too: nothing else does it while every batch is refused."""
         self._measure_lag()
         self._member.rewind()
 
-    async def _on_thread(self, call: Callable[[], T]) -> T:
+    async def _on_kafka_thread(self, call: Callable[[], T]) -> T:
         """Run it on the Kafka thread. Raises Stop when it outlasts everything it may wait for: it hangs."""
         running = asyncio.get_running_loop().run_in_executor(self._thread, call)
         try:

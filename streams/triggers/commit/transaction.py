@@ -11,7 +11,7 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer, Topic
 
 from triggers.agent.batch import Batch
 from triggers.commit.sending import Report, send_outputs, send_rows
-from triggers.kafka.bounded_call import Hung, call_within
+from triggers.kafka.bounded_call import CallHung, call_within
 from triggers.kafka.error_codes import ALREADY_ABORTED, FENCING
 from triggers.kafka.patience import Patience
 from triggers.kafka.worker_options import Options
@@ -39,64 +39,64 @@ class Transactions:
     """
 
     def __init__(self, options: Options, *, source: str, changelog: str, patience: Patience) -> None:
-        self._options = {**options, "error_cb": self._note_error}
+        self._options = {**options, "error_cb": self._on_error}
         self._producer = Producer(self._options)
-        self._disturbed = False
-        self._left_behind: list[Producer] = []
+        self._lost_broker = False
+        self._hung_producers: list[Producer] = []
         self._source = source
         self._changelog = changelog
         self._patience = patience
         self._worker_id = str(options["client.id"])
 
-    def start(self) -> None:
+    def fence_and_start(self) -> None:
         """Fence whoever ran under this worker's id before, and abort what it left open. Blocks until that is done."""
         try:
-            self._insist(self._producer.init_transactions, self._patience.start_s)
+            self._retry(self._producer.init_transactions, self._patience.start_s)
         except KafkaException as error:
             raise _stop("starting", error) from error
 
     @property
-    def tainted(self) -> bool:
+    def has_hung_call(self) -> bool:
         """Whether a call hangs in this process for ever; it must end without cleaning up then."""
-        return bool(self._left_behind)
+        return bool(self._hung_producers)
 
     def commit(self, batch: Batch, group: object) -> dict[int, int]:
         """Commit the batch: partition -> changelog offset reached, for every partition with rows.
 
         Waits out retriable errors as `Patience` says. Raises Aborted, or Stop for what cannot be waited out.
         """
-        if self._disturbed:
-            self._renew()
+        if self._lost_broker:
+            self._replace_producer()
         reached: dict[int, int] = {}
         try:
             self._producer.begin_transaction()
             self._send(batch, reached)
             if batch.offsets:
                 self._add_offsets(batch.offsets, group)
-            self._insist(self._producer.commit_transaction, self._patience.commit_s)
+            self._retry(self._producer.commit_transaction, self._patience.commit_s)
         except KafkaException as error:
-            self._abort(error)
-        except Hung:
-            self._left_behind.append(self._producer)
-            self._renew()
+            self._abort_transaction(error)
+        except CallHung:
+            self._hung_producers.append(self._producer)
+            self._replace_producer()
             raise Aborted("send_offsets_to_transaction hung") from None
         self._producer.poll(0)
         return reached
 
-    def _note_error(self, error: KafkaError) -> None:
-        if not self._disturbed:
+    def _on_error(self, error: KafkaError) -> None:
+        if not self._lost_broker:
             log.warning("the producer lost a broker", error=error.name(), detail=error.str())
-        self._disturbed = True
+        self._lost_broker = True
 
-    def _renew(self) -> None:
-        log.info("transactional producer renewed", hung=len(self._left_behind))
-        self._disturbed = False
+    def _replace_producer(self) -> None:
+        log.info("transactional producer renewed", hung=len(self._hung_producers))
+        self._lost_broker = False
         self._producer = Producer(self._options)
-        self.start()
+        self.fence_and_start()
 
     def _send(self, batch: Batch, reached: dict[int, int]) -> None:
         for partition, rows in batch.rows.items():
-            send_rows(self._producer, self._changelog, partition, rows, _noting(reached, partition))
+            send_rows(self._producer, self._changelog, partition, rows, _offset_recorder(reached, partition))
         send_outputs(self._producer, batch.outputs)
 
     def _add_offsets(self, offsets: Mapping[int, int], group: object) -> None:
@@ -105,18 +105,18 @@ class Transactions:
         within_s = self._patience.offsets_s
         call_within(within_s, lambda: producer.send_offsets_to_transaction(places, group, within_s / 2))
 
-    def _abort(self, cause: KafkaException) -> None:
+    def _abort_transaction(self, cause: KafkaException) -> None:
         error = _error(cause)
         if error.fatal() or not (error.txn_requires_abort() or error.retriable() or error.code() in ALREADY_ABORTED):
             raise _stop("committing", cause) from cause
         log.warning("transaction aborted", reason=error.name(), detail=error.str())
         try:
-            self._insist(self._producer.abort_transaction, self._patience.abort_s)
+            self._retry(self._producer.abort_transaction, self._patience.abort_s)
         except KafkaException as again:
             raise _stop("aborting", again) from again
         raise Aborted(error.name()) from cause
 
-    def _insist(self, call: Callable[[float], T], patience_s: float) -> T:
+    def _retry(self, call: Callable[[float], T], patience_s: float) -> T:
         """Repeat while the error is retriable: the outcome of a call that timed out is known only to the next one."""
         deadline = time.monotonic() + patience_s
         while True:
@@ -129,13 +129,13 @@ class Transactions:
                 time.sleep(_RETRY_PAUSE_S)
 
 
-def _noting(reached: dict[int, int], partition: int) -> Report:
-    def note(error: KafkaError | None, message: Message) -> None:
+def _offset_recorder(reached: dict[int, int], partition: int) -> Report:
+    def record_offset(error: KafkaError | None, message: Message) -> None:
         offset = message.offset()
         if error is None and offset is not None:
             reached[partition] = offset
 
-    return note
+    return record_offset
 
 
 def _error(exception: KafkaException) -> KafkaError:

@@ -30,7 +30,7 @@ from triggers.console.questions import Questions, check, picture_of
 from triggers.console.responses import as_json, as_svg
 from triggers.errors import CallError
 
-MOST_LISTED = 1_000
+MAX_LISTED = 1_000
 
 
 class Api:
@@ -66,7 +66,7 @@ class Api:
     async def sessions(self, request: web.Request) -> web.Response:
         """Return the summaries of sessions by UID: `?prefix=&limit=`."""
         query = query_of(request)
-        limit = number_of(query, "limit", 100, MOST_LISTED) or MOST_LISTED
+        limit = number_of(query, "limit", 100, MAX_LISTED) or MAX_LISTED
         summaries = await asyncio.to_thread(self._ask.summaries, text_of(query, "prefix"), limit)
         return as_json({"sessions": summaries})
 
@@ -88,12 +88,12 @@ class Api:
 
     async def causes(self, request: web.Request) -> web.Response:
         """Return the causes of each instance with the events that led to it across all cascades: `?at=&instance=`."""
-        instances = await asyncio.to_thread(self._ask.causes, *_instance_asked(request))
+        instances = await asyncio.to_thread(self._ask.causes, *_instance_or_none(request))
         return as_json(SessionCauses(session=uid_of(request), instances=instances))
 
     async def graph(self, request: web.Request) -> web.Response:
         """Return the causes as a picture: `?at=&instance=&format=svg|mermaid|dot`."""
-        return await _drawn(request, await asyncio.to_thread(self._ask.picture, *_instance_asked(request)))
+        return await _drawn(request, await asyncio.to_thread(self._ask.picture, *_instance_or_none(request)))
 
     async def capsule(self, request: web.Request) -> web.Response:
         """Return the session as a capsule: `?mask=`, repeatable."""
@@ -134,7 +134,7 @@ class Api:
         return as_json({"session": capsule.session, "differences": replayed.differences, "view": replayed.view})
 
 
-def _instance_asked(request: web.Request) -> tuple[str, Moment, str | None]:
+def _instance_or_none(request: web.Request) -> tuple[str, Moment, str | None]:
     query = query_of(request)
     return uid_of(request), moment_of(query), text_of(query, "instance") or None
 

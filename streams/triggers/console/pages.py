@@ -16,7 +16,7 @@ from triggers.analysis.graph.svg import svg
 from triggers.analysis.times import length_of_time, moment
 from triggers.analysis.verify.capsules import Capsule, Replayed, decode_capsule, events_of_capsule, replay_capsule
 from triggers.analysis.view_changes import value_words
-from triggers.console.api import MOST_LISTED
+from triggers.console.api import MAX_LISTED
 from triggers.console.parameters import (
     Given,
     arrivals_of,
@@ -83,7 +83,7 @@ class Pages:
     async def sessions(self, request: web.Request) -> web.Response:
         """Show sessions by UID: `?prefix=&limit=`."""
         query = query_of(request)
-        prefix, limit = text_of(query, "prefix"), number_of(query, "limit", _LISTED, MOST_LISTED) or _LISTED
+        prefix, limit = text_of(query, "prefix"), number_of(query, "limit", _LISTED, MAX_LISTED) or _LISTED
         summaries = await asyncio.to_thread(self._ask.summaries, prefix, limit)
         return self._page("sessions.html", {"sessions": summaries, "prefix": prefix, "limit": limit})
 

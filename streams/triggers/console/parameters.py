@@ -22,7 +22,7 @@ T = TypeVar("T")
 Given = Mapping[str, Sequence[str]]
 """The values of each parameter, in the order of the request."""
 
-MOST_SAMPLED = 1_000_000
+MAX_SAMPLED = 1_000_000
 _DAY_MS = 86_400_000
 
 
@@ -101,7 +101,7 @@ def trial_of(given: Given, rules: bytes) -> Trial:
         rules=rules,
         added=flag_of(given, "add"),
         since=point_of(given, "since"),
-        sample=number_of(given, "sample", None, MOST_SAMPLED),
+        sample=number_of(given, "sample", None, MAX_SAMPLED),
         stubs=dict(map(parse_stub, lines_of(given, "stub"))),
         reuse=flag_of(given, "reuse"),
     )

@@ -52,7 +52,7 @@ class Questions:
 
     def summaries(self, prefix: str, limit: int) -> list[SessionSummary]:
         """Return the first `limit` sessions by UID."""
-        return self._source.summaries(prefix, limit)
+        return self._source.list_sessions(prefix, limit)
 
     def log(self, uid: str, moment: Moment = NOW) -> list[Event]:
         """Return the session's events up to the moment, and perhaps later ones."""
@@ -84,7 +84,7 @@ class Questions:
 
     def statistics(self, since: int | None, until: int | None, stuck_after: int) -> Statistics:
         """Count over all sessions. Reads all events."""
-        with GroupedLog(self._source.every()) as log:
+        with GroupedLog(self._source.read_all()) as log:
             return count(log, since, until, stuck_after)
 
     def backtest(self, trial: Trial) -> Report:
@@ -93,7 +93,7 @@ class Questions:
         new = NewRules(rules=trial.rules, added=trial.added)
         backtest = Backtest(new, Assumptions(stubs=trial.stubs, reuse=trial.reuse), scope_of(trial.since, trial.sample))
         with GroupedLog() as log:
-            backtest.gather(self._source.every(), log)
+            backtest.gather(self._source.read_all(), log)
             for _ in backtest.differences(log):
                 pass
         return backtest.report()

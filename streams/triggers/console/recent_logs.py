@@ -11,8 +11,8 @@ from triggers.analysis.time_travel import Moment, until
 from triggers.console.sources import Source
 from triggers.core.events import Event
 
-_KEPT_S = 60.0
-_MOST_EVENTS = 200_000
+_MAX_AGE_S = 60.0
+_MAX_EVENTS = 200_000
 
 
 class _Log(NamedTuple):
@@ -46,15 +46,15 @@ class RecentLogs:
         """Return the session's events up to the moment, and the later ones that have been read."""
         with self._lock:
             cached = self._logs.get(uid)
-        if cached is not None and cached.reaches(moment) and time.monotonic() - cached.read_at < _KEPT_S:
+        if cached is not None and cached.reaches(moment) and time.monotonic() - cached.read_at < _MAX_AGE_S:
             return cached.events
-        events = self._source.events(uid)
-        self._keep(uid, _Log(events, time.monotonic()))
+        events = self._source.read_session(uid)
+        self._remember(uid, _Log(events, time.monotonic()))
         return events
 
-    def _keep(self, uid: str, log: _Log) -> None:
+    def _remember(self, uid: str, log: _Log) -> None:
         with self._lock:
             self._logs[uid] = log
             self._logs.move_to_end(uid)
-            while len(self._logs) > 1 and sum(len(one.events) for one in self._logs.values()) > _MOST_EVENTS:
+            while len(self._logs) > 1 and sum(len(one.events) for one in self._logs.values()) > _MAX_EVENTS:
                 self._logs.popitem(last=False)

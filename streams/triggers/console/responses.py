@@ -19,7 +19,7 @@ _HEADERS = {
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
 }
-_OWN_NAMES = {"localhost", "127.0.0.1", "::1"}
+_LOCAL_NAMES = {"localhost", "127.0.0.1", "::1"}
 _FOREIGN = "the console rejects the host name {!r}: open it as localhost, or let your proxy send Host: localhost"
 _PICTURE = "default-src 'none'; style-src 'unsafe-inline'"
 """Content security policy for an SVG, which has its own style and must not run anything."""
@@ -46,7 +46,7 @@ def guard(problem_page: Callable[[int, str], web.Response], *, is_local: bool) -
     @web.middleware
     async def guarded(request: web.Request, handler: Handler) -> web.StreamResponse:
         error_response = _problem if request.path.startswith("/api/") else problem_page
-        if is_local and _name_of(request) not in _OWN_NAMES:
+        if is_local and _file_name(request) not in _LOCAL_NAMES:
             response: web.StreamResponse = error_response(403, _FOREIGN.format(request.host))
         else:
             response = await _answer(request, handler, error_response)
@@ -67,18 +67,18 @@ async def _answer(
         response.headers["Retry-After"] = "1"
         return response
     except TriggersError as error:
-        return error_response(_status_of(error), str(error))
+        return error_response(_http_status(error), str(error))
     except web.HTTPException as error:
         if error.status < 400:
             raise
         return error_response(error.status, error.text or error.reason)
 
 
-def _status_of(error: TriggersError) -> int:
+def _http_status(error: TriggersError) -> int:
     return next((status for kind, status in _STATUS.items() if isinstance(error, kind)), 500)
 
 
-def _name_of(request: web.Request) -> str | None:
+def _file_name(request: web.Request) -> str | None:
     try:
         return urlsplit(f"//{request.host}").hostname
     except ValueError:

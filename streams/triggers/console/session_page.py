@@ -19,11 +19,11 @@ from triggers.core.events import Event
 from triggers.core.view import InstanceView, SessionView
 from triggers.errors import SessionNotFound
 
-MOST_EVENTS = 300
+MAX_EVENTS = 300
 """The number of events in the timeline, around the chosen one."""
-MOST_DRAWN = 200
+MAX_DRAWN = 200
 """The maximum number of instances of which a picture is shown at once; a larger one is behind a link."""
-MOST_INSTANCES = 500
+MAX_INSTANCES = 500
 _BESIDE_INSTANCES = {"modified", "events"}
 
 
@@ -106,13 +106,13 @@ def session_page(uid: str, log: list[Event], moment: Moment = NOW, since: Moment
         created=time_text(view.created),
         modified=time_text(view.modified),
         tasks=[TaskCard(task.name, rule_sentence(task), list(paragraphs(task))) for task in proofs.tasks],
-        instances=[_row(instance) for instance in view.instances[-MOST_INSTANCES:]],
-        more_instances=max(len(view.instances) - MOST_INSTANCES, 0),
+        instances=[_row(instance) for instance in view.instances[-MAX_INSTANCES:]],
+        more_instances=max(len(view.instances) - MAX_INSTANCES, 0),
         latest=_texts(view.latest_kwargs),
         changes=_last_changes(uid, past, view) if since is None else _changes(view_at(uid, until(log, since)), view),
-        timeline=timeline[max(step - MOST_EVENTS // 2, 0) : step + MOST_EVENTS // 2],
+        timeline=timeline[max(step - MAX_EVENTS // 2, 0) : step + MAX_EVENTS // 2],
         is_latest=step == len(log) - 1,
-        is_drawn=0 < len(view.instances) <= MOST_DRAWN,
+        is_drawn=0 < len(view.instances) <= MAX_DRAWN,
     )
 
 

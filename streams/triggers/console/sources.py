@@ -19,16 +19,16 @@ from triggers.settings import Settings
 class Source(Protocol):
     """Reads sessions and their events. The console calls it from several threads at once; every method blocks."""
 
-    def summaries(self, prefix: str, limit: int) -> list[SessionSummary]:
+    def list_sessions(self, prefix: str, limit: int) -> list[SessionSummary]:
         """Return the first `limit` sessions by UID. Raises TryAgain."""
 
-    def events(self, uid: str) -> list[Event]:
+    def read_session(self, uid: str) -> list[Event]:
         """Return all events of the session in the order in which they were applied.
 
         Raises SessionNotFound, EventsExpired, TryAgain.
         """
 
-    def every(self) -> Iterator[tuple[str, Event]]:
+    def read_all(self) -> Iterator[tuple[str, Event]]:
         """Yield session and event of all events; the events of a session are in their order. Raises TryAgain."""
 
 
@@ -42,16 +42,16 @@ class FileSource:
             logs[uid].append(event)
         self._logs = dict(sorted(logs.items()))
 
-    def summaries(self, prefix: str, limit: int) -> list[SessionSummary]:
+    def list_sessions(self, prefix: str, limit: int) -> list[SessionSummary]:
         uids = [uid for uid in self._logs if uid.startswith(prefix)]
         return [self._summary(uid) for uid in uids[:limit]]
 
-    def events(self, uid: str) -> list[Event]:
+    def read_session(self, uid: str) -> list[Event]:
         if uid not in self._logs:
             raise SessionNotFound(f"the log has no event of session {uid!r}")
         return self._logs[uid]
 
-    def every(self) -> Iterator[tuple[str, Event]]:
+    def read_all(self) -> Iterator[tuple[str, Event]]:
         return ((uid, event) for uid, events in self._logs.items() for event in events)
 
     def _summary(self, uid: str) -> SessionSummary:
@@ -73,11 +73,11 @@ class KafkaSource:
         self._reader = SessionReader(settings, Owners(settings))
         self._events = SessionEvents(settings, self._reader)
 
-    def summaries(self, prefix: str, limit: int) -> list[SessionSummary]:
+    def list_sessions(self, prefix: str, limit: int) -> list[SessionSummary]:
         return self._reader.summaries(prefix, limit)
 
-    def events(self, uid: str) -> list[Event]:
-        return self._events.of(uid)
+    def read_session(self, uid: str) -> list[Event]:
+        return self._events.read_session(uid)
 
-    def every(self) -> Iterator[tuple[str, Event]]:
-        return self._events.every()
+    def read_all(self) -> Iterator[tuple[str, Event]]:
+        return self._events.read_all()

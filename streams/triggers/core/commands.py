@@ -71,11 +71,11 @@ CHANGING = frozenset({Outcome.APPLIED, Outcome.UNUSED, Outcome.STOPPED, Outcome.
 """Outcomes of events that changed the session."""
 
 
-class Fire(Struct, frozen=True, gc=False):
+class FireRecord(Struct, frozen=True, gc=False):
     """A trigger that fired in a decision: the trigger of the event, or the task's name when its result cascades."""
 
     trigger: str
-    ready: tuple[str, ...]
+    scheduled: tuple[str, ...]
     """Names of the instances that it scheduled, by the declaration order of their tasks, then by creation order."""
 
 
@@ -87,4 +87,4 @@ class Decision(Struct, kw_only=True, gc=False):
     """Commands in the order in which they are issued."""
     changed: list[tuple[str, str]] = []
     """(instance, status) for every status that an instance took, in order; the last one of an instance is current."""
-    fires: list[Fire] = []
+    fires: list[FireRecord] = []

@@ -9,9 +9,9 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from triggers.core.kwargs import members_of
-from triggers.core.limits import LIMITS_NAME, limits_of, timeouts_of
-from triggers.core.plan import DEFAULT_LIMITS, Plan, TaskConfig, Timeouts
+from triggers.core.kwargs import split_members
+from triggers.core.limits import LIMITS_NAME, parse_limits, parse_timeouts
+from triggers.core.plan import DEFAULT_LIMITS, Plan, Rule, Timeouts
 from triggers.errors import CallError, InvalidConfiguration
 
 T = TypeVar("T")
@@ -40,10 +40,10 @@ _TEXT = msgspec.json.Decoder(str)
 def compile_plan(text: bytes) -> Plan:
     """Compiles a configuration. Raises InvalidConfiguration."""
     directives = tasks_of(text)
-    limits = limits_of(directives.pop(LIMITS_NAME, b"{}"))
+    limits = parse_limits(directives.pop(LIMITS_NAME, b"{}"))
     manager = _manager_of(directives.pop(MANAGER_NAME, b"null"))
-    tasks = {name: task_config(name, own, limits.timeouts) for name, own in directives.items()}
-    by_trigger: dict[str, list[TaskConfig]] = {}
+    tasks = {name: compile_rule(name, own, limits.timeouts) for name, own in directives.items()}
+    by_trigger: dict[str, list[Rule]] = {}
     for task in tasks.values():
         for trigger in dict.fromkeys((*task.after, *task.unless)):
             by_trigger.setdefault(trigger, []).append(task)
@@ -57,7 +57,7 @@ def validate_configuration(text: bytes) -> None:
     compile_plan(text)
 
 
-def task_config(name: str, directives: bytes, timeouts: Timeouts = DEFAULT_LIMITS.timeouts) -> TaskConfig:
+def compile_rule(name: str, directives: bytes, timeouts: Timeouts = DEFAULT_LIMITS.timeouts) -> Rule:
     """Compiles the directives of one task; `timeouts` apply if it sets none. Raises InvalidConfiguration."""
     members = _object(directives, name, "its directives")
     if "name" in members:
@@ -67,7 +67,7 @@ def task_config(name: str, directives: bytes, timeouts: Timeouts = DEFAULT_LIMIT
     and_every = _optional(members, name, _AND_EVERY, _TEXT, "one trigger name")
     after_set = frozenset(after if and_every is None else (*after, and_every))
     unless = _optional(members, name, _UNLESS, _NAMES, "a list of trigger names") or []
-    return TaskConfig(
+    return Rule(
         name=name,
         run=run,
         after=tuple(sorted(after_set)),
@@ -75,7 +75,7 @@ def task_config(name: str, directives: bytes, timeouts: Timeouts = DEFAULT_LIMIT
         unless=tuple(sorted(set(unless))),
         using=_optional(members, name, _USING, _TEXT, "the name of a task runner"),
         with_params=_with_params(members, name),
-        timeouts=timeouts_of(members.pop(_TIMEOUTS, b"null"), name) or timeouts,
+        timeouts=parse_timeouts(members.pop(_TIMEOUTS, b"null"), name) or timeouts,
         extra=members,
         after_set=after_set,
         unless_set=frozenset(unless),
@@ -84,7 +84,7 @@ def task_config(name: str, directives: bytes, timeouts: Timeouts = DEFAULT_LIMIT
 
 def tasks_of(text: bytes) -> dict[str, bytes]:
     try:
-        return members_of(text)
+        return split_members(text)
     except CallError as error:
         raise InvalidConfiguration(f"a configuration maps task names to directives; {error}") from error
 
@@ -98,7 +98,7 @@ def _manager_of(text: bytes) -> str:
 
 def _object(text: bytes, task: str, what: str) -> dict[str, bytes]:
     try:
-        return members_of(text)
+        return split_members(text)
     except CallError as error:
         raise InvalidConfiguration(f"task {task!r}: {what}: {error}") from error
 

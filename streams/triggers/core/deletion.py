@@ -30,12 +30,12 @@ _POSITIONS: Final = 2_000_000_000
 """Modulus of the positions, because an attempt must fit into 31 bits. Positions this far apart may share a number."""
 
 
-def delete(session: Session, event: DeletionRequested) -> Decision:
+def delete_session(session: Session, event: DeletionRequested) -> Decision:
     """Deletes the session, even while tasks run. A session that never existed leaves a grave as well."""
-    return _bury(session, event)
+    return _begin_deletion(session, event)
 
 
-def after_the_end(session: Session, event: Event) -> Decision | None:
+def decide_for_deleted(session: Session, event: Event) -> Decision | None:
     """Returns the decision about an event of a deleted session, or None if it is decided as for a new session.
 
     Raises BeingDeleted if the event would start a new session while rows of the old one remain.
@@ -49,23 +49,23 @@ def after_the_end(session: Session, event: Event) -> Decision | None:
     return None
 
 
-def begin(session: Session) -> None:
+def begin_again(session: Session) -> None:
     """Starts a new session under this UID: if it has a grave, removes the grave's timer."""
     if session.header.deleted:
         _stop_timer(session)
         session.header.deleted = False
 
 
-def wake(session: Session, event: TimerFired) -> Decision:
+def handle_session_timer(session: Session, event: TimerFired) -> Decision:
     """Handles the session's own timer: deletes an idle session or the next rows, or removes an expired grave."""
     header = session.header
     if not session.exists and not header.deleted:
-        return _bury(session, event)
+        return _begin_deletion(session, event)
     if not event.due or event.due != header.wake:
         return Decision(outcome=Outcome.STALE)
     if header.deleted:
-        return _sweep(session, event) if header.sweeping else _forget(session)
-    return _look_at_the_time(session, event)
+        return _delete_some_rows(session, event) if header.sweeping else _remove_grave(session)
+    return _check_idle_time(session, event)
 
 
 def keep_alive(session: Session, event: SessionEvent, decision: Decision) -> None:
@@ -82,12 +82,12 @@ def keep_alive(session: Session, event: SessionEvent, decision: Decision) -> Non
         decision.commands.append(_set_timer(session, due))
 
 
-def _look_at_the_time(session: Session, event: TimerFired) -> Decision:
+def _check_idle_time(session: Session, event: TimerFired) -> Decision:
     """Deletes the session if it is idle. Otherwise sets the timer again, because events do not move it."""
     ttl = session.plan.limits.session_ttl
     due = session.header.last + ttl
     if ttl and due <= event.due:
-        return _bury(session, event)
+        return _begin_deletion(session, event)
     decision = Decision(outcome=Outcome.UNUSED)
     if ttl:
         decision.commands.append(_set_timer(session, due))
@@ -96,27 +96,27 @@ def _look_at_the_time(session: Session, event: TimerFired) -> Decision:
     return decision
 
 
-def _bury(session: Session, event: SessionEvent) -> Decision:
+def _begin_deletion(session: Session, event: SessionEvent) -> Decision:
     _stop_timer(session)
     past = _NEVER_ISSUED + event.position % _POSITIONS
     session.reopen(Header(deleted=True, past_attempts=past, tail=[event.position], events=1))
-    return _sweep(session, event)
+    return _delete_some_rows(session, event)
 
 
-def _sweep(session: Session, event: SessionEvent) -> Decision:
-    rows = session.own.first(ROWS_AT_ONCE + 1)
+def _delete_some_rows(session: Session, event: SessionEvent) -> Decision:
+    rows = session.rows.first(ROWS_AT_ONCE + 1)
     for suffix, row in rows[:ROWS_AT_ONCE]:
         if suffix[:1] == b"i":
             task, number = parse_instance_suffix(suffix)
             stop_timer(session, task, number, decode_instance(row))
-        session.own.put(suffix, None)
+        session.rows.put(suffix, None)
     session.header.sweeping = len(rows) > ROWS_AT_ONCE
     now = max(event.recorded or event.time, session.header.wake)
     due = now + (1 if session.header.sweeping else GRAVE_MS)
     return Decision(outcome=Outcome.DELETED, commands=[_set_timer(session, due)])
 
 
-def _forget(session: Session) -> Decision:
+def _remove_grave(session: Session) -> Decision:
     _stop_timer(session)
     session.reopen(Header())
     session.write_shared(header_key(session.uid), None)
@@ -127,7 +127,7 @@ def _set_timer(session: Session, due: int) -> SetTimer:
     _stop_timer(session)
     session.header.wake = due
     session.write_shared(timer_key(due, session.uid, "", 0), TIMER_ROW)
-    session.touch()
+    session.mark_header_changed()
     return SetTimer(session=session.uid, instance="", attempt=0, due=due)
 
 

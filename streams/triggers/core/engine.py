@@ -24,10 +24,10 @@ from triggers.core.events import (
     TimerFired,
     TriggerFired,
 )
-from triggers.core.fired import Fired
-from triggers.core.rules import fire
+from triggers.core.fired import FiredKwargs
+from triggers.core.rules import fire_trigger
 from triggers.core.state.session import Session
-from triggers.core.step import Step
+from triggers.core.step import DecisionBuilder
 
 _APPLIED: Final = Outcome.APPLIED  # looked up only once, because each look-up of an enumeration's member takes 0.1 µs
 _BEGINNING_NOTHING: Final = frozenset({Outcome.STALE, Outcome.DELETED})
@@ -44,54 +44,58 @@ def apply(session: Session, event: Event) -> Decision:
     Raises TooManyCommands when the session has already changed: the caller must drop the object.
     """
     event_id = event.id
-    if event_id is not None and session.ids.knows(event_id):
+    if event_id is not None and session.ids.contains(event_id):
         decision = Decision(outcome=Outcome.DUPLICATE)
     else:
         decision = _decide(session, event)
         if not session.exists:
             if decision.outcome in _BEGINNING_NOTHING:
                 return decision
-            deletion.begin(session)
+            deletion.begin_again(session)
         if event_id is not None:
-            session.ids.note(event_id)
-    session.note_event(event.position, event.time, changed=decision.outcome in CHANGING)
+            session.ids.remember(event_id)
+    session.index_event(event.position, event.time, changed=decision.outcome in CHANGING)
     if session.plan.limits.session_ttl:
         deletion.keep_alive(session, event, decision)
     return decision
 
 
 def _decide(session: Session, event: Event) -> Decision:  # noqa: C901, PLR0911, PLR0912  # one line for each kind of event
-    if session.header.deleted and (decision := deletion.after_the_end(session, event)):
+    if session.header.deleted and (decision := deletion.decide_for_deleted(session, event)):
         return decision
     match event:
         case TriggerFired():
-            return _fire(session, event)
+            return _fire_trigger(session, event)
         case TaskStarted() | TaskFinished() | TaskFailed() | TaskStatusChanged() | TaskRetried():
             return results.apply_result(session, event)
         case ConfigurationUpdated():
-            return operations.configure(session, event)
+            return operations.update_configuration(session, event)
         case ReplayRequested():
-            return operations.replay(session, event)
+            return operations.replay_failed(session, event)
         case SkipRequested():
-            return operations.skip(session, event)
+            return operations.skip_failed(session, event)
         case StatusSet():
             return operations.set_status(session, event)
         case MetadataUpdated():
             return operations.set_metadata(session, event)
         case CloneRequested():
-            return operations.clone(session, event)
+            return operations.clone_instance(session, event)
         case TimerFired():
-            return results.run_due(session, event) if event.instance else deletion.wake(session, event)
+            return (
+                results.handle_timer(session, event)
+                if event.instance
+                else deletion.handle_session_timer(session, event)
+            )
         case DeletionRequested():
-            return deletion.delete(session, event)
+            return deletion.delete_session(session, event)
         case SessionImported():
             return importing.import_session(session, event)
         case _:
             assert_never(event)
 
 
-def _fire(session: Session, event: TriggerFired) -> Decision:
+def _fire_trigger(session: Session, event: TriggerFired) -> Decision:
     trigger = event.trigger
-    step = Step(session, event, _APPLIED if trigger in session.plan.by_trigger else Outcome.UNUSED)
-    fire(step, Fired(session, trigger, event.kwargs))
-    return step.decision()
+    builder = DecisionBuilder(session, event, _APPLIED if trigger in session.plan.by_trigger else Outcome.UNUSED)
+    fire_trigger(builder, FiredKwargs(session, trigger, event.kwargs))
+    return builder.build()

@@ -12,40 +12,40 @@ from triggers.core.state.header import HeldByInstance
 from triggers.core.state.instance import SMALL, Payload
 from triggers.core.state.session import Session
 
-_OWN: Final = 512
+_MAX_INLINE_BYTES: Final = 512
 """Maximum size in bytes of kwargs in an instance's row, which is written about three times."""
 
 
-class Fired:
+class FiredKwargs:
     """The kwargs of a trigger while it fires.
 
     The first instance that holds them may store them in its row. All others share a payload row.
     """
 
-    __slots__ = ("_holder", "_session", "_shared", "_text", "trigger")
+    __slots__ = ("_holder", "_kwargs", "_session", "_shared", "trigger")
 
-    def __init__(self, session: Session, trigger: str, kwargs: bytes, held: Payload | None = None) -> None:
+    def __init__(self, session: Session, trigger: str, kwargs: bytes, stored: Payload | None = None) -> None:
         """`held` is the payload of an instance that holds the kwargs already, as its result."""
         self.trigger = trigger
         self._session = session
-        self._text = kwargs
-        self._shared: Payload | None = kwargs if held is None and len(kwargs) <= SMALL else held
+        self._kwargs = kwargs
+        self._shared: Payload | None = kwargs if stored is None and len(kwargs) <= SMALL else stored
         self._holder: HeldByInstance | None = None
 
-    def give(self, task: str, number: int) -> Payload:
+    def payload_for_instance(self, task: str, number: int) -> Payload:
         """Returns the payload for an instance of the task. The instance may have to store the kwargs in its row."""
-        if self._shared is None and self._holder is None and len(self._text) <= _OWN:
+        if self._shared is None and self._holder is None and len(self._kwargs) <= _MAX_INLINE_BYTES:
             self._holder = HeldByInstance(task, number)
-            return self._text
-        return self.share()
+            return self._kwargs
+        return self.shared_payload()
 
-    def share(self) -> Payload:
+    def shared_payload(self) -> Payload:
         """Returns the payload that a cohort or several instances share; stores it on the first call."""
         if self._shared is None:
-            self._shared = self._session.add_kwargs(self.trigger, self._text)
+            self._shared = self._session.add_kwargs(self.trigger, self._kwargs)
         return self._shared
 
-    def note(self) -> None:
+    def store_latest(self) -> None:
         """Stores the kwargs as the trigger's latest. Called once, after all instances and cohorts have them."""
         session = self._session
         if self._shared is not None:
@@ -53,4 +53,4 @@ class Fired:
         elif self._holder is not None:
             session.set_latest(self.trigger, self._holder, held=True)
         else:
-            session.set_latest(self.trigger, session.add_kwargs(self.trigger, self._text), held=False)
+            session.set_latest(self.trigger, session.add_kwargs(self.trigger, self._kwargs), held=False)

@@ -18,12 +18,12 @@ from msgspec import Meta, Raw, Struct
 from triggers.core.commands import Decision
 from triggers.core.events import SessionImported
 from triggers.core.instance_names import instance_name, parse_instance_name
-from triggers.core.lifecycle import join_cohort, schedule, set_timer
+from triggers.core.lifecycle import join_cohort, schedule_attempt, set_timer
 from triggers.core.plan import Plan
 from triggers.core.state.instance import Instance, Payload
 from triggers.core.state.session import Session
 from triggers.core.statuses import Status
-from triggers.core.step import Step
+from triggers.core.step import DecisionBuilder
 from triggers.errors import CallError, InstanceNotFound, SessionExists
 
 _Count = Annotated[int, Meta(ge=0, le=2**31 - 1)]
@@ -71,19 +71,19 @@ def import_session(session: Session, event: SessionImported) -> Decision:
     if session.exists:
         raise SessionExists(f"session {session.uid!r} exists already; import it under a UID that is not in use")
     state = _decoded(event.state)
-    plan = session.merged(bytes(state.configuration))
-    _check(state, plan)
-    step, payloads = Step(session, event), _Payloads(session)
+    plan = session.merge_configuration(bytes(state.configuration))
+    _check_instances(state, plan)
+    builder, payloads = DecisionBuilder(session, event), _Payloads(session)
     if plan.tasks:
         session.configure(plan)
     session.header.created = state.created
     for imported in state.instances:
-        _add(step, imported, payloads)
+        _add_instance(builder, imported, payloads)
     for trigger, kwargs in state.latest_kwargs.items():
         payloads.set_latest(trigger, bytes(kwargs))
     for imported in state.instances:
-        _go_on(step, imported, reissue=event.reissue)
-    return step.decision()
+        _resume(builder, imported, reissue=event.reissue)
+    return builder.build()
 
 
 class _Payloads:
@@ -91,18 +91,18 @@ class _Payloads:
 
     def __init__(self, session: Session) -> None:
         self._session = session
-        self._held: dict[bytes, Payload] = {}
+        self._stored: dict[bytes, Payload] = {}
 
-    def held(self, payload: bytes) -> Payload:
+    def store(self, payload: bytes) -> Payload:
         """Stores a payload for an instance and returns what the instance holds."""
-        if payload not in self._held:
-            self._held[payload] = self._session.add_payload(payload)
-        return self._held[payload]
+        if payload not in self._stored:
+            self._stored[payload] = self._session.add_payload(payload)
+        return self._stored[payload]
 
     def set_latest(self, trigger: str, payload: bytes) -> None:
         """Stores a trigger's latest kwargs, after the instances that may share the payload."""
-        held = payload in self._held
-        latest = self._held[payload] if held else self._session.add_payload(payload)
+        held = payload in self._stored
+        latest = self._stored[payload] if held else self._session.add_payload(payload)
         self._session.set_latest(trigger, latest, held=held)
 
 
@@ -113,7 +113,7 @@ def _decoded(text: bytes) -> ImportedSession:
         raise CallError(f"the state of an imported session: {error}") from error
 
 
-def _check(state: ImportedSession, plan: Plan) -> None:
+def _check_instances(state: ImportedSession, plan: Plan) -> None:
     counts: Counter[str] = Counter()
     for imported in state.instances:
         task, number = _parsed(imported.name)
@@ -134,16 +134,16 @@ def _parsed(name: str) -> tuple[str, int]:
         raise CallError(str(error)) from error
 
 
-def _add(step: Step, imported: ImportedInstance, payloads: _Payloads) -> None:
-    session = step.session
+def _add_instance(builder: DecisionBuilder, imported: ImportedInstance, payloads: _Payloads) -> None:
+    session = builder.session
     task, _ = parse_instance_name(imported.name)
     instance = _instance(session, imported, payloads)
     number = session.add_instance(task, session.task_state(task), instance)
     if instance.resolved:
         session.count_resolved(task, 1)
     if instance.status == Status.UNSTARTED:
-        join_cohort(step, task, number, instance)
-    step.note(imported.name, instance.status)
+        join_cohort(builder, task, number, instance)
+    builder.record_status(imported.name, instance.status)
 
 
 def _instance(session: Session, imported: ImportedInstance, payloads: _Payloads) -> Instance:
@@ -153,10 +153,10 @@ def _instance(session: Session, imported: ImportedInstance, payloads: _Payloads)
         created=imported.created,
         modified=imported.modified,
         status=imported.status,
-        kwargs={trigger: payloads.held(bytes(kwargs)) for trigger, kwargs in imported.kwargs.items()},
-        seen=sorted(imported.abandon_state),
+        kwargs={trigger: payloads.store(bytes(kwargs)) for trigger, kwargs in imported.kwargs.items()},
+        unless_seen=sorted(imported.abandon_state),
         attempt=imported.attempt,
-        settled=imported.attempt > 0 and imported.status not in _IN_FLIGHT,
+        attempt_closed=imported.attempt > 0 and imported.status not in _IN_FLIGHT,
         configuration=b"" if knows_kwargs else session.plan.digest,
         stamps=dict(imported.timestamps),
         metadata={key: bytes(value) for key, value in imported.metadata.items()},
@@ -166,14 +166,14 @@ def _instance(session: Session, imported: ImportedInstance, payloads: _Payloads)
     )
 
 
-def _go_on(step: Step, imported: ImportedInstance, *, reissue: bool) -> None:
+def _resume(builder: DecisionBuilder, imported: ImportedInstance, *, reissue: bool) -> None:
     """Restores the timer of an instance that is scheduled or running; with `reissue`, schedules a new attempt."""
     if imported.status not in _IN_FLIGHT:
         return
     task, number = parse_instance_name(imported.name)
     if reissue:
-        schedule(step, task, number, max(0, (imported.due or 0) - step.now))
+        schedule_attempt(builder, task, number, max(0, (imported.due or 0) - builder.now))
     elif imported.due or imported.deadline:
-        instance = step.session.change(task, number)
+        instance = builder.session.change_instance(task, number)
         instance.due, instance.deadline = imported.due or 0, imported.deadline or 0
-        set_timer(step, imported.name, instance.attempt, instance.due or instance.deadline)
+        set_timer(builder, imported.name, instance.attempt, instance.due or instance.deadline)

@@ -43,7 +43,7 @@ _decode_limits = msgspec.json.Decoder(_Limits)
 _decode_timeouts = msgspec.json.Decoder(_Timeouts | None)
 
 
-def limits_of(text: bytes) -> Limits:
+def parse_limits(text: bytes) -> Limits:
     """Decodes the value of `$limits`. Raises InvalidConfiguration."""
     wire = _decoded(_decode_limits, text, repr(LIMITS_NAME), "maxCascadeDepth, sessionTtl, timeouts")
     return Limits(
@@ -53,7 +53,7 @@ def limits_of(text: bytes) -> Limits:
     )
 
 
-def timeouts_of(text: bytes, task: str) -> Timeouts | None:
+def parse_timeouts(text: bytes, task: str) -> Timeouts | None:
     """Decodes a task's `timeouts`; returns None if it sets none. Raises InvalidConfiguration."""
     wire = _decoded(_decode_timeouts, text, f"task {task!r}: 'timeouts'", "scheduled, running, attempts")
     return None if wire is None else _timeouts(wire)

@@ -8,7 +8,7 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 
-def remember(known: dict[K, V], most: int, key: K, result: V) -> V:
+def remember_bounded(known: dict[K, V], most: int, key: K, result: V) -> V:
     """Stores a result and returns it. If the dictionary has `most` entries already, it is cleared first."""
     if len(known) >= most:
         known.clear()

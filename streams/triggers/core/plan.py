@@ -39,7 +39,7 @@ DEFAULT_LIMITS: Final = Limits()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TaskConfig:
+class Rule:
     """A rule: one task of a configuration. Trigger names are sorted, because their order in JSON has no meaning."""
 
     name: str
@@ -70,9 +70,9 @@ class Plan:
     """Hash of `text`, or empty if the session has no configuration."""
     text: bytes
     """The whole configuration as JSON."""
-    tasks: dict[str, TaskConfig]
+    tasks: dict[str, Rule]
     """Rules by task name, in declaration order."""
-    by_trigger: dict[str, tuple[TaskConfig, ...]]
+    by_trigger: dict[str, tuple[Rule, ...]]
     """Rules that use a trigger, in declaration order."""
     limits: Limits = DEFAULT_LIMITS
     manager: str = ""

@@ -9,14 +9,23 @@ import msgspec
 
 from triggers.core.commands import Decision, Outcome
 from triggers.core.events import TaskFailed, TaskFinished, TaskRetried, TaskStarted, TaskStatusChanged, TimerFired
-from triggers.core.fired import Fired
-from triggers.core.kwargs import members_of
-from triggers.core.lifecycle import exception_metadata, issue, move, replay, rule_of, schedule, stop_timer, watch
-from triggers.core.rules import fire
+from triggers.core.fired import FiredKwargs
+from triggers.core.kwargs import split_members
+from triggers.core.lifecycle import (
+    change_status,
+    exception_metadata,
+    issue_command,
+    replay_instance,
+    rule_of,
+    schedule_attempt,
+    set_deadline,
+    stop_timer,
+)
+from triggers.core.rules import fire_trigger
 from triggers.core.state.instance import Instance
 from triggers.core.state.session import Session
 from triggers.core.statuses import Status
-from triggers.core.step import Step
+from triggers.core.step import DecisionBuilder
 
 TaskResult = TaskStarted | TaskFinished | TaskFailed | TaskStatusChanged | TaskRetried
 
@@ -28,69 +37,69 @@ _json: Final = msgspec.json.Encoder().encode
 
 def apply_result(session: Session, event: TaskResult) -> Decision:
     """Applies what a worker reports about an attempt; returns the decision `STALE` if it expects no such report."""
-    task, number, instance = session.find(event.instance)
+    task, number, instance = session.find_instance(event.instance)
     if not instance.awaits(event.attempt) or (_is_start(event) and instance.status != Status.SCHEDULED):
         return Decision(outcome=Outcome.STALE)
-    step = Step(session, event)
-    metadata = members_of(event.metadata) if isinstance(event, TaskStatusChanged | TaskRetried) else {}
-    session.change(task, number).settled = not isinstance(event, TaskStarted)
+    builder = DecisionBuilder(session, event)
+    metadata = split_members(event.metadata) if isinstance(event, TaskStatusChanged | TaskRetried) else {}
+    session.change_instance(task, number).attempt_closed = not isinstance(event, TaskStarted)
     match event:
         case TaskStarted():
-            started = move(step, task, number, Status.RUNNING)
+            started = change_status(builder, task, number, Status.RUNNING)
             if limit := rule_of(session, task).timeouts.running:
-                watch(step, event.instance, started, limit)
+                set_deadline(builder, event.instance, started, limit)
         case TaskFinished():
-            _finish(step, task, number, event)
+            _finish(builder, task, number, event)
         case TaskFailed():
-            _fail(move(step, task, number, Status.FAILED), event)
+            _fail(change_status(builder, task, number, Status.FAILED), event)
         case TaskStatusChanged():
-            move(step, task, number, event.status).metadata |= metadata
+            change_status(builder, task, number, event.status).metadata |= metadata
         case TaskRetried():
-            _retry(step, (task, number), event, metadata)
+            _retry_instance(builder, (task, number), event, metadata)
         case _:
             assert_never(event)
-    return step.decision()
+    return builder.build()
 
 
-def run_due(session: Session, event: TimerFired) -> Decision:
+def handle_timer(session: Session, event: TimerFired) -> Decision:
     """Handles a timer of an instance: issues its command after a cooldown, or gives an overdue attempt up."""
-    task, number, instance = session.find(event.instance)
-    current, step = event.attempt == instance.attempt, Step(session, event)
+    task, number, instance = session.find_instance(event.instance)
+    current, builder = event.attempt == instance.attempt, DecisionBuilder(session, event)
     if current and instance.due and event.due in {0, instance.due}:
-        stop_timer(session, task, number, session.change(task, number))
+        stop_timer(session, task, number, session.change_instance(task, number))
         instance.configuration = session.plan.digest
-        issue(step, rule_of(session, task), event.instance, instance)
+        issue_command(builder, rule_of(session, task), event.instance, instance)
     elif current and instance.deadline and event.due == instance.deadline:
-        _give_up(step, task, number)
+        _handle_overdue(builder, task, number)
     else:
         return Decision(outcome=Outcome.STALE)
-    return step.decision()
+    return builder.build()
 
 
-def _give_up(step: Step, task: str, number: int) -> None:
+def _handle_overdue(builder: DecisionBuilder, task: str, number: int) -> None:
     """Schedules the next attempt after an overdue one, or fails the instance if it was the last."""
-    session = step.session
-    instance, most = session.change(task, number), rule_of(session, task).timeouts.attempts
-    if instance.attempt - session.header.past_attempts < most:
-        step.cascade_depth = instance.cascade_depth
-        schedule(step, task, number)
+    session = builder.session
+    instance, attempts = session.change_instance(task, number), rule_of(session, task).timeouts.attempts
+    if instance.attempt - session.header.past_attempts < attempts:
+        builder.cascade_depth = instance.cascade_depth
+        schedule_attempt(builder, task, number)
         return
-    facts, text = {"status": instance.status, "attempts": most}, f"{instance.status} for too long, {most} times"
-    instance.settled = True
-    move(step, task, number, Status.FAILED).metadata |= exception_metadata(TIMED_OUT, _json(facts), text)
+    facts, text = {"status": instance.status, "attempts": attempts}, f"{instance.status} for too long, {attempts} times"
+    instance.attempt_closed = True
+    change_status(builder, task, number, Status.FAILED).metadata |= exception_metadata(TIMED_OUT, _json(facts), text)
 
 
 def _is_start(event: TaskResult) -> bool:
     return isinstance(event, TaskStarted)
 
 
-def _finish(step: Step, task: str, number: int, event: TaskFinished) -> None:
-    instance = move(step, task, number, Status.FINISHED)
+def _finish(builder: DecisionBuilder, task: str, number: int, event: TaskFinished) -> None:
+    instance = change_status(builder, task, number, Status.FINISHED)
     instance.metadata["logLevel"] = _json(event.log_level)
     instance.metadata.pop("result", None)
-    instance.result = step.session.add_payload(event.result)
-    step.cascade_depth = instance.cascade_depth + 1
-    fire(step, Fired(step.session, task, event.result, instance.result))
+    instance.result = builder.session.add_payload(event.result)
+    builder.cascade_depth = instance.cascade_depth + 1
+    fire_trigger(builder, FiredKwargs(builder.session, task, event.result, instance.result))
 
 
 def _fail(instance: Instance, event: TaskFailed) -> None:
@@ -98,14 +107,16 @@ def _fail(instance: Instance, event: TaskFailed) -> None:
     instance.metadata["logLevel"] = _json(event.log_level)
 
 
-def _retry(step: Step, of: tuple[str, int], event: TaskRetried, metadata: dict[str, bytes]) -> None:
-    failed = move(step, *of, Status.FAILED)
+def _retry_instance(
+    builder: DecisionBuilder, slot: tuple[str, int], event: TaskRetried, metadata: dict[str, bytes]
+) -> None:
+    failed = change_status(builder, *slot, Status.FAILED)
     if event.exception_type is not None:
         failed.metadata |= exception_metadata(event.exception_type, event.exception_context, event.exception_info)
     failed.metadata |= metadata
-    step.cascade_depth = failed.cascade_depth
+    builder.cascade_depth = failed.cascade_depth
     failed.metadata["cooldown"] = _json(_seconds(event.cooldown_ms))
-    replay(step, *of, event.replacement_kwargs, event.cooldown_ms)
+    replay_instance(builder, *slot, event.replacement_kwargs, event.cooldown_ms)
 
 
 def _seconds(milliseconds: int) -> int | float:

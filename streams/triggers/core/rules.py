@@ -6,48 +6,48 @@ from collections.abc import Collection, Sequence
 from operator import itemgetter
 from typing import Final
 
-from triggers.core.commands import Fire, Outcome
-from triggers.core.fired import Fired
+from triggers.core.commands import FireRecord, Outcome
+from triggers.core.fired import FiredKwargs
 from triggers.core.instance_names import instance_name
-from triggers.core.lifecycle import join_cohort, move, settle, start
-from triggers.core.plan import TaskConfig
-from triggers.core.state.cohorts import numbers_of, only_number
+from triggers.core.lifecycle import change_status, join_cohort, start_instance, take_over_fills
+from triggers.core.plan import Rule
+from triggers.core.state.cohorts import members_of_cohort, only_member
 from triggers.core.state.header import Cohort, TaskState
 from triggers.core.state.instance import Instance, Payload
 from triggers.core.statuses import UNSTARTED, Status
-from triggers.core.step import Step
+from triggers.core.step import DecisionBuilder
 
 _STOPPED: Final = Outcome.STOPPED  # looked up only once, because each look-up of an enumeration's member takes 0.1 µs
 
 
-def fire(step: Step, fired: Fired) -> None:
+def fire_trigger(builder: DecisionBuilder, fired_kwargs: FiredKwargs) -> None:
     """Fires a trigger and starts the instances that become ready, by declaration order and then creation order."""
-    session, trigger = step.session, fired.trigger
+    session, trigger = builder.session, fired_kwargs.trigger
     ready: list[_Ready] = []
     for task in session.plan.by_trigger.get(trigger, ()):
         state = session.task_state(task.name)
         creates = trigger == task.and_every or state.count == 0
         if state.cohorts:
-            offer = _Offer(step, task, state, fired)
-            creates = offer.make() and creates
+            offer = _Offer(builder, task, state, fired_kwargs)
+            creates = offer.fill_cohorts() and creates
             ready += offer.ready
         if creates:
-            ready += _create(step, task, state, fired)
-    fired.note()
+            ready += _create_instance(builder, task, state, fired_kwargs)
+    fired_kwargs.store_latest()
     for task, number, name, instance in ready:
-        start(step, task, number, name, instance)
-    scheduled = () if step.outcome is _STOPPED else tuple([name for _, _, name, _ in ready])
-    step.fires.append(Fire(trigger, scheduled))
+        start_instance(builder, task, number, name, instance)
+    scheduled = () if builder.outcome is _STOPPED else tuple([name for _, _, name, _ in ready])
+    builder.fires.append(FireRecord(trigger, scheduled))
 
 
-def can_run(task: TaskConfig, have: Collection[str]) -> bool:
+def can_run(rule: Rule, have: Collection[str]) -> bool:
     """Returns whether `have` contains all triggers of `after`. A task with an empty `after` never becomes ready."""
-    return bool(task.after) and _all_in(task.after, have)
+    return bool(rule.after) and _all_in(rule.after, have)
 
 
-def can_abandon(task: TaskConfig, seen: Collection[str]) -> bool:
+def can_abandon(rule: Rule, seen: Collection[str]) -> bool:
     """Returns whether `seen` contains all triggers of `unless`. A task without `unless` is never abandoned."""
-    return bool(task.unless) and _all_in(task.unless, seen)
+    return bool(rule.unless) and _all_in(rule.unless, seen)
 
 
 def _all_in(names: Sequence[str], have: Collection[str]) -> bool:
@@ -58,7 +58,7 @@ def _all_in(names: Sequence[str], have: Collection[str]) -> bool:
     return True
 
 
-_Ready = tuple[TaskConfig, int, str, Instance]
+_Ready = tuple[Rule, int, str, Instance]
 """An instance that is ready to start: its rule, number, name and row."""
 _number: Final = itemgetter(1)
 
@@ -66,27 +66,27 @@ _number: Final = itemgetter(1)
 class _Offer:
     """One trigger offered to the waiting instances of one task that uses it."""
 
-    def __init__(self, step: Step, task: TaskConfig, state: TaskState, fired: Fired) -> None:
-        self._step = step
-        self._task = task
+    def __init__(self, builder: DecisionBuilder, rule: Rule, state: TaskState, fired_kwargs: FiredKwargs) -> None:
+        self._step = builder
+        self._rule = rule
         self._state = state
-        self._fired = fired
-        self._fills = fired.trigger in task.after_set
-        self._sees = fired.trigger in task.unless_set
+        self._fired_kwargs = fired_kwargs
+        self._fills = fired_kwargs.trigger in rule.after_set
+        self._sees = fired_kwargs.trigger in rule.unless_set
         self.ready: list[_Ready] = []
         """Instances that became ready, in creation order once `make` has returned."""
 
-    def make(self) -> bool:
+    def fill_cohorts(self) -> bool:
         """Gives the trigger to every waiting cohort. Returns True if no cohort could use it."""
-        used = [self._give(cohort) for cohort in self._state.cohorts]
+        used = [self._fill_cohort(cohort) for cohort in self._state.cohorts]
         for cohort in list(self._state.cohorts):
-            self._settle(cohort)
+            self._abandon_or_start(cohort)
         self.ready.sort(key=_number)
         return not any(used)
 
-    def _give(self, cohort: Cohort) -> bool:
+    def _fill_cohort(self, cohort: Cohort) -> bool:
         """Gives the trigger to a cohort and returns whether it could use it. Kwargs that it has are not replaced."""
-        trigger = self._fired.trigger
+        trigger = self._fired_kwargs.trigger
         fills = self._fills and trigger not in cohort.have
         if fills:
             cohort.have = sorted((*cohort.have, trigger))
@@ -98,59 +98,64 @@ class _Offer:
 
     def _kwargs_for(self, cohort: Cohort) -> Payload:
         """Returns the payload for a cohort. Only if its single member starts now may the member store the kwargs."""
-        number = only_number(cohort)
-        if number is not None and can_run(self._task, cohort.have):
-            return self._fired.give(self._task.name, number)
-        return self._fired.share()
+        number = only_member(cohort)
+        if number is not None and can_run(self._rule, cohort.have):
+            return self._fired_kwargs.payload_for_instance(self._rule.name, number)
+        return self._fired_kwargs.shared_payload()
 
-    def _settle(self, cohort: Cohort) -> None:
+    def _abandon_or_start(self, cohort: Cohort) -> None:
         """Abandons the members of a cohort, or makes them ready, if the rule says so.
 
         This includes cohorts that could not use the trigger, because an update of the configuration may have made them
         ready.
         """
-        if can_abandon(self._task, cohort.seen):
+        if can_abandon(self._rule, cohort.seen):
             for _, number, _, _ in self._dissolve(cohort):
-                move(self._step, self._task.name, number, Status.ABANDONED)
-        elif can_run(self._task, cohort.have):
+                change_status(self._step, self._rule.name, number, Status.ABANDONED)
+        elif can_run(self._rule, cohort.have):
             self.ready += self._dissolve(cohort)
 
     def _dissolve(self, cohort: Cohort) -> list[_Ready]:
         """Removes a cohort and copies its fills into the rows of its members, which it returns."""
         self._state.cohorts.remove(cohort)
-        session, task = self._step.session, self._task
+        session, task = self._step.session, self._rule
         name = task.name
         members = [
-            (task, number, instance_name(name, number), session.change(name, number)) for number in numbers_of(cohort)
+            (task, number, instance_name(name, number), session.change_instance(name, number))
+            for number in members_of_cohort(cohort)
         ]
         for _, _, _, instance in members:
-            settle(instance, cohort)
+            take_over_fills(instance, cohort)
         return members
 
 
-def _create(step: Step, task: TaskConfig, state: TaskState, fired: Fired) -> tuple[_Ready, ...]:
+def _create_instance(
+    builder: DecisionBuilder, rule: Rule, state: TaskState, fired_kwargs: FiredKwargs
+) -> tuple[_Ready, ...]:
     """Creates an instance and returns it if it is ready. Otherwise it waits in a cohort or is abandoned at once."""
-    instance = _new_instance(step, task, state, fired)
-    number = step.session.add_instance(task.name, state, instance)
-    name = instance_name(task.name, number)
-    step.note(name, UNSTARTED)
-    if can_abandon(task, instance.seen):
-        move(step, task.name, number, Status.ABANDONED)
-    elif can_run(task, instance.kwargs):
-        return ((task, number, name, instance),)
+    instance = _new_instance(builder, rule, state, fired_kwargs)
+    number = builder.session.add_instance(rule.name, state, instance)
+    name = instance_name(rule.name, number)
+    builder.record_status(name, UNSTARTED)
+    if can_abandon(rule, instance.unless_seen):
+        change_status(builder, rule.name, number, Status.ABANDONED)
+    elif can_run(rule, instance.kwargs):
+        return ((rule, number, name, instance),)
     else:
-        join_cohort(step, task.name, number, instance)
+        join_cohort(builder, rule.name, number, instance)
     return ()
 
 
-def _new_instance(step: Step, task: TaskConfig, state: TaskState, fired: Fired) -> Instance:
+def _new_instance(builder: DecisionBuilder, rule: Rule, state: TaskState, fired_kwargs: FiredKwargs) -> Instance:
     """Returns an instance with the fired kwargs and the latest kwargs of all triggers that have fired before."""
-    session, trigger = step.session, fired.trigger
+    session, trigger = builder.session, fired_kwargs.trigger
     kwargs: dict[str, Payload] = {}
-    for name in task.after:
-        found = fired.give(task.name, state.count) if name == trigger else session.take_latest(name)
-        if found is not None:
-            kwargs[name] = found
-    unless, latest = task.unless, session.latest.get
+    for name in rule.after:
+        payload = (
+            fired_kwargs.payload_for_instance(rule.name, state.count) if name == trigger else session.take_latest(name)
+        )
+        if payload is not None:
+            kwargs[name] = payload
+    unless, latest = rule.unless, session.latest.get
     seen = [name for name in unless if name == trigger or latest(name) is not None] if unless else []
-    return Instance(sequence=session.header.instances, created=step.time, kwargs=kwargs, seen=seen)
+    return Instance(sequence=session.header.instances, created=builder.time, kwargs=kwargs, unless_seen=seen)

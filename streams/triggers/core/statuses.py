@@ -31,7 +31,7 @@ SCHEDULED: Final = "scheduled"
 RESOLVED = frozenset({Status.ABANDONED, Status.FINISHED, Status.SKIPPED, Status.REPLAYED})
 """Statuses that need no further action. A failed instance is unresolved because it must be replayed or skipped."""
 
-SETTLED = RESOLVED | {Status.FAILED, Status.UNSTARTED}
+CLOSES_ATTEMPT = RESOLVED | {Status.FAILED, Status.UNSTARTED}
 """Statuses that close the current attempt when the application sets them, so that a later result is stale."""
 
 _BY_HAND = {

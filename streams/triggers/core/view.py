@@ -7,9 +7,9 @@ from msgspec import Raw, Struct
 
 from triggers.core.importing import ImportedInstance
 from triggers.core.instance_names import instance_name
-from triggers.core.lifecycle import settle, task_kwargs
-from triggers.core.plan import TaskConfig
-from triggers.core.state.cohorts import cohort_with
+from triggers.core.lifecycle import take_over_fills, task_kwargs
+from triggers.core.plan import Rule
+from triggers.core.state.cohorts import find_cohort
 from triggers.core.state.header import TaskState, decode_header
 from triggers.core.state.instance import Instance
 from triggers.core.state.session import Session
@@ -93,7 +93,7 @@ class SessionSummary(Struct, frozen=True, kw_only=True):
     """Number of unresolved instances."""
 
 
-def view(session: Session) -> SessionView:
+def view_session(session: Session) -> SessionView:
     """Returns the view of a session. It reads all rows, so the session's changes must have been written."""
     stored = sorted(session.instances(), key=lambda item: item[2].sequence)
     header, states = session.header, session.tasks.all()
@@ -105,13 +105,13 @@ def view(session: Session) -> SessionView:
         events=header.events,
         tasks=[_task_view(task, states.get(task.name)) for task in session.plan.tasks.values()],
         instances=instances,
-        latest_kwargs=_latest(session),
+        latest_kwargs=_latest_kwargs(session),
         unresolved_tasks=[name for name in session.plan.tasks if _unresolved(states.get(name))],
         unresolved_instances=[instance.name for instance in instances if not instance.resolved],
     )
 
 
-def state_of(session: SessionView) -> bytes:
+def importable_state(session: SessionView) -> bytes:
     """Returns the state with which the session can be imported elsewhere (`SessionImported.state`)."""
     fields = msgspec.structs.fields(ImportedInstance)
     state = {
@@ -128,7 +128,7 @@ def _directives(task: TaskView) -> dict[str, object]:
     return triggers | {"run": task.run, "using": task.using, "withParams": task.with_params} | dict(task.extra)
 
 
-def summary(uid: str, row: bytes) -> SessionSummary | None:
+def summarize_header(uid: str, row: bytes) -> SessionSummary | None:
     """Returns the summary of a header row, or None if the session is deleted."""
     header = decode_header(row)
     if header.deleted:
@@ -143,7 +143,7 @@ def summary(uid: str, row: bytes) -> SessionSummary | None:
     )
 
 
-def _task_view(task: TaskConfig, state: TaskState | None) -> TaskView:
+def _task_view(task: Rule, state: TaskState | None) -> TaskView:
     return TaskView(
         name=task.name,
         after=list(task.after),
@@ -163,14 +163,14 @@ def _unresolved(state: TaskState | None) -> bool:
 
 
 def _instance_view(session: Session, state: TaskState, task: str, number: int, instance: Instance) -> InstanceView:
-    if instance.status == Status.UNSTARTED and (cohort := cohort_with(state, number)):
-        settle(instance, cohort)
+    if instance.status == Status.UNSTARTED and (cohort := find_cohort(state, number)):
+        take_over_fills(instance, cohort)
     return InstanceView(
         name=instance_name(task, number),
         task=task,
         status=instance.status,
-        kwargs={trigger: Raw(session.payload(payload)) for trigger, payload in instance.kwargs.items()},
-        abandon_state=instance.seen,
+        kwargs={trigger: Raw(session.read_payload(payload)) for trigger, payload in instance.kwargs.items()},
+        abandon_state=instance.unless_seen,
         metadata={key: Raw(value) for key, value in _metadata(session, task, instance).items()},
         depth=instance.depth,
         parent=None if instance.parent < 0 else instance_name(task, instance.parent),
@@ -189,9 +189,9 @@ def _metadata(session: Session, task: str, instance: Instance) -> dict[str, byte
     if Status.RUNNING in instance.stamps and (rule := session.task_as_scheduled(task, instance)):
         metadata["actualKwargs"] = task_kwargs(session, rule, instance)
     if instance.result is not None and "result" not in metadata:
-        metadata["result"] = session.payload(instance.result)
+        metadata["result"] = session.read_payload(instance.result)
     return metadata
 
 
-def _latest(session: Session) -> dict[str, Raw]:
+def _latest_kwargs(session: Session) -> dict[str, Raw]:
     return {trigger: Raw(kwargs) for trigger, kwargs in session.latest_kwargs().items()}

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from triggers.celery.ledger import finished_beyond
-from triggers.client.consumer_lag import consumer_lag
+from triggers.client.consumer_lag import measure_lag
 from triggers.dev import child_process
 from triggers.dev.example import APP, example_environment, examples_folder
 from triggers.dev.ports import free_ports
@@ -111,15 +111,15 @@ class Demo:
             self._stack.start(celery_service(self._settings, APP, number, self._env, examples_folder()))
         self._wait_until_ready(Readiness(self._settings, ports, self.plan.celery_workers))
 
-    def run(self, tell: Callable[[Progress], None]) -> None:
+    def run(self, on_progress: Callable[[Progress], None]) -> None:
         """Publish all events and block until every record is finished. Raises DemoFailed if the lag stops changing."""
         started = moved = time.monotonic()
         producers = [self._producer(share) for share in range(self.plan.producers)]
         quiet, known = 0, self.progress.before
         while quiet < _QUIET_LOOKS:
             time.sleep(LOOK_EVERY_S)
-            self._look(producers)
-            tell(self.progress)
+            self._check_progress(producers)
+            on_progress(self.progress)
             now, lag = time.monotonic(), self.progress.lag
             quiet = quiet + 1 if self.progress.published is not None and lag == Lag() else 0
             if quiet == 1:
@@ -150,7 +150,7 @@ class Demo:
             time.sleep(LOOK_EVERY_S)
         self.progress.before = self.progress.lag
 
-    def _look(self, producers: list[subprocess.Popen[bytes]]) -> None:
+    def _check_progress(self, producers: list[subprocess.Popen[bytes]]) -> None:
         self._stack.watch()
         progress, lag = self.progress, self._measure()
         if progress.published is None and all(producer.poll() is not None for producer in producers):
@@ -165,7 +165,7 @@ class Demo:
     def _measure(self) -> Lag | None:
         """Measure the unfinished events and commands. Return None if the brokers do not answer."""
         try:
-            rows = consumer_lag(self._settings, _COUNT_UP_TO, finished_beyond)
+            rows = measure_lag(self._settings, _COUNT_UP_TO, finished_beyond)
         except TryAgain:  # a busy broker may answer at the next check
             self.progress.lag = None
             return None

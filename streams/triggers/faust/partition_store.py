@@ -10,27 +10,27 @@ from faust.stores.rocksdb import Store
 from faust.tables.table import Table
 from faust.types import TP, CollectionT, StoreT
 
-from triggers.kafka.installed_topics import Topics
+from triggers.kafka.installed_topics import InstalledTopics
 from triggers.table.partition_rows import PartitionClosed, PartitionRows, open_rows
 
 
 class PartitionStore(Store):
     """The table's files; `topics` is set before the first partition is assigned."""
 
-    topics: Topics
+    topics: InstalledTopics
 
     def _open_for_partition(self, partition: int) -> PartitionRows:
-        oldest = time.time() - self.topics.changelog_memory_s / 2
+        oldest = time.time() - self.topics.changelog_retention_s / 2
         return open_rows(Path(self.partition_path(partition)), self.topics.changelog_id, oldest)
 
-    def rows(self, partition: int) -> PartitionRows:
+    def partition_rows(self, partition: int) -> PartitionRows:
         """Rows of an open partition. Raises PartitionClosed."""
         rows: PartitionRows | None = self._dbs.get(partition)
         if rows is None:
             raise PartitionClosed(partition)
         return rows
 
-    def release(self, partitions: frozenset[int]) -> None:
+    def close_partitions(self, partitions: frozenset[int]) -> None:
         """Close these partitions' files; nothing may be writing them."""
         for partition in partitions:
             if (rows := self._dbs.pop(partition, None)) is not None:
@@ -38,11 +38,11 @@ class PartitionStore(Store):
 
     def revoke_partitions(self, table: CollectionT, tps: set[TP]) -> None:
         """See `Store`; its own leaves closing to the garbage collector."""
-        self.release(frozenset(tp.partition for tp in tps if tp.topic in table.changelog_topic.topics))
+        self.close_partitions(frozenset(tp.partition for tp in tps if tp.topic in table.changelog_topic.topics))
 
     async def stop(self) -> None:
         """See `Store`."""
-        self.release(frozenset(self._dbs))
+        self.close_partitions(frozenset(self._dbs))
 
 
 class SessionTable(Table[bytes, bytes]):

@@ -25,7 +25,9 @@ _HANGS_AFTER_S = 120.0
 """Several times what one step of a restore may wait for the brokers."""
 
 
-async def watched(restoring: Coroutine[Any, Any, T], silent_s: Callable[[], float], look_every_s: float = 5.0) -> T:
+async def watch_restore(
+    restoring: Coroutine[Any, Any, T], silent_s: Callable[[], float], look_every_s: float = 5.0
+) -> T:
     """What the restore returns. Raises Stop when it hangs: the restarted worker goes on where it was."""
     task = asyncio.ensure_future(restoring)
     try:
@@ -58,17 +60,17 @@ class BulkRecovery(Recovery):
                 return
 
     async def _restore(self) -> None:
-        epochs = self.ownership.to_recover()
+        epochs = self.ownership.epochs_to_recover()
         if not epochs:
             return
         stop = Event()
         try:
             with crash_only():
                 restoring = asyncio.to_thread(self.restorer.restore, sorted(epochs), stop)
-                done = await watched(restoring, lambda: self.restorer.silent_s)
+                done = await watch_restore(restoring, lambda: self.restorer.silent_s)
         finally:
             stop.set()  # cancelled by another rebalance: the thread must not write on
-        self.ownership.recovered({p: epochs[p] for p in done})
+        self.ownership.mark_recovered({p: epochs[p] for p in done})
 
 
 class BulkTableManager(TableManager):
@@ -88,7 +90,7 @@ class BulkTableManager(TableManager):
         await self._update_channels()
         await self.recovery.start()
 
-    def equip(self, ownership: Ownership, restorer: Restorer) -> None:
+    def use(self, ownership: Ownership, restorer: Restorer) -> None:
         """Give the recovery what it needs; before the first partition is assigned."""
         self.recovery.ownership = ownership
         self.recovery.restorer = restorer

@@ -53,31 +53,31 @@ class AgentConsumer(Consumer):
             self._pump = await self._new_pump(self)
             await self._pump.run()
 
-    async def leave(self) -> None:
+    async def stop_pump(self) -> None:
         """Finish what is in flight and leave the group, before Faust closes the tables."""
         if self._pump is not None:
-            await self._pump.leave()
+            await self._pump.stop()
 
-    def gained(self, partitions: frozenset[int]) -> None:
+    def on_gained(self, partitions: frozenset[int]) -> None:
         """See `Rebalances`."""
         kept = self._ownership.owned - partitions
         log.info("assignment", gained=sorted(partitions), kept=sorted(kept))
-        self._on_loop(self._tell_gained())
+        self._run_on_loop(self._notify_gained())
 
-    def lost(self, partitions: frozenset[int]) -> None:
+    def on_lost(self, partitions: frozenset[int]) -> None:
         """See `Rebalances`."""
         log.info("assignment", lost=sorted(partitions), kept=sorted(self._ownership.owned))
-        self._on_loop(self._tell_lost(partitions))
+        self._run_on_loop(self._notify_lost(partitions))
 
-    async def _tell_gained(self) -> None:
+    async def _notify_gained(self) -> None:
         self.app.on_rebalance_start()
         await self.on_partitions_assigned(self.assignment(), 0)
 
-    async def _tell_lost(self, partitions: frozenset[int]) -> None:
+    async def _notify_lost(self, partitions: frozenset[int]) -> None:
         self._on_lost(partitions)
         await self.on_partitions_revoked(self._with_changelog(partitions))
 
-    def _on_loop(self, coroutine: Coroutine[Any, Any, None]) -> None:
+    def _run_on_loop(self, coroutine: Coroutine[Any, Any, None]) -> None:
         asyncio.run_coroutine_threadsafe(coroutine, self.loop).result()
 
     def assignment(self) -> set[TP]:

@@ -69,7 +69,7 @@ class DecisionConsumer:
         self._owned: dict[int, object] = {}
         self._waiting: deque[tuple[Message, object]] = deque()
         """Fetched messages, each with the assignment during which it was fetched."""
-        self._resting = False
+        self._pausing = False
         self._consumer = Consumer(_options(settings, self._group))
         self._guard = SkipGuard(witness_options(settings), self._topic)
 
@@ -82,7 +82,7 @@ class DecisionConsumer:
         try:
             while not stopping.is_set():
                 message = self._next()
-                if message is not None and self._insist(message, stopping):
+                if message is not None and self._handle_until_done(message, stopping):
                     self._consumer.store_offsets(message=message)
         finally:
             self._consumer.close()
@@ -125,7 +125,7 @@ class DecisionConsumer:
 
     def _read_again(self, partition: int, offset: int) -> None:
         position = TopicPartition(self._topic, partition, offset)
-        if read_again_from(self._consumer, position) and self._resting:
+        if read_again_from(self._consumer, position) and self._pausing:
             self._consumer.pause([position])
 
     def _is_decision(self, message: Message) -> bool:
@@ -142,7 +142,7 @@ class DecisionConsumer:
         log.warning("the decisions topic: %s", error.str())
         return False
 
-    def _insist(self, message: Message, stopping: threading.Event) -> bool:
+    def _handle_until_done(self, message: Message, stopping: threading.Event) -> bool:
         """Handles a decision until that succeeds or it becomes a dead letter.
 
         Returns False if its partition was revoked meanwhile or the process stops.
@@ -151,16 +151,16 @@ class DecisionConsumer:
         failures, pause_s = 0, _FIRST_PAUSE_S
         while True:
             try:
-                if self._settle(message, failures):
+                if self._handle_once(message, failures):
                     return True
                 failures += 1
             except TryAgain as error:
-                log.warning("%s cannot be handled yet: %s", _place(message), error)
-            if not self._rest(pause_s, message.partition() or 0, assignment, stopping):
+                log.warning("%s cannot be handled yet: %s", _describe_position(message), error)
+            if not self._pause_for(pause_s, message.partition() or 0, assignment, stopping):
                 return False
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
-    def _settle(self, message: Message, failures: int) -> bool:
+    def _handle_once(self, message: Message, failures: int) -> bool:
         """Calls `handle` once. Returns False if it raised and may be called again. Raises TryAgain.
 
         Publishes a dead letter if the decision cannot be decoded, or if `handle` raised too often.
@@ -170,30 +170,32 @@ class DecisionConsumer:
         except TryAgain:
             raise
         except Undecodable as error:
-            self._bury(message, error.reason, error.detail)
+            self._publish_dead_letter(message, error.reason, error.detail)
         except Exception as error:
             if failures + 1 < self._settings.hook_attempts:
-                log.exception("%s: a hook raised and will be run again", _place(message))
+                log.exception("%s: a hook raised and will be run again", _describe_position(message))
                 return False
-            log.exception("%s: a hook raised %d times, so it is a dead letter", _place(message), failures + 1)
-            self._bury(message, HOOK_FAILED, "".join(traceback.format_exception(error))[-4000:])
+            log.exception(
+                "%s: a hook raised %d times, so it is a dead letter", _describe_position(message), failures + 1
+            )
+            self._publish_dead_letter(message, HOOK_FAILED, "".join(traceback.format_exception(error))[-4000:])
         return True
 
-    def _bury(self, message: Message, reason: str, detail: str) -> None:
+    def _publish_dead_letter(self, message: Message, reason: str, detail: str) -> None:
         letter = letter_of(cast("Record", message), reason, detail)
-        self._sender.wait(self._sender.send(self._dead_letters, message.key(), encode_dead_letter(letter)))
+        self._sender.wait_for(self._sender.send(self._dead_letters, message.key(), encode_dead_letter(letter)))
 
-    def _rest(self, seconds: float, partition: int, assignment: object, stopping: threading.Event) -> bool:
+    def _pause_for(self, seconds: float, partition: int, assignment: object, stopping: threading.Event) -> bool:
         """Remains a group member for that many seconds without handling decisions.
 
         Returns False if the partition was revoked or the process stops.
         """
         self._consumer.pause(self._consumer.assignment())
-        self._resting = True
+        self._pausing = True
         until = time.monotonic() + seconds
         while time.monotonic() < until and not stopping.is_set() and self._owned.get(partition) is assignment:
             self._fetch(min(_POLL_S, seconds))  # decisions in flight are queued after this one
-        self._resting = False
+        self._pausing = False
         self._consumer.resume(self._consumer.assignment())
         return not stopping.is_set() and self._owned.get(partition) is assignment
 
@@ -201,7 +203,7 @@ class DecisionConsumer:
         positions = places_of_group(consumer, partitions)
         consumer.incremental_assign([TopicPartition(tp.topic, tp.partition, tp.offset) for tp in positions])
         # A pause outlives the assignment: without this, a partition that was revoked while paused is never read again.
-        (consumer.pause if self._resting else consumer.resume)(partitions)
+        (consumer.pause if self._pausing else consumer.resume)(partitions)
         for position in positions:
             self._guard.start(position.partition, position.offset)
         self._owned |= {tp.partition: object() for tp in partitions}
@@ -238,5 +240,5 @@ def _options(settings: Settings, group: str) -> Options:
     )
 
 
-def _place(message: Message) -> str:
+def _describe_position(message: Message) -> str:
     return f"decision {message.partition()}/{message.offset()}"

@@ -58,14 +58,14 @@ class HookRunner:
 
     def run(self, stopping: threading.Event) -> None:
         """Runs hooks until `stopping` is set. Blocks. Raises KafkaException for errors that are not transient."""
-        forget = self._storages.forget
+        forget = self._storages.forget_offsets
         DecisionConsumer(self._settings, self.handle, group=self._group, on_assigned=forget).run(stopping)
 
     def handle(self, record: DecisionRecord) -> None:
         """Runs the hooks of one decision. Raises what they raise, and TryAgain if the session cannot be read."""
-        manager = self._make_manager(record.manager, self._storages.of(record))
+        manager = self._make_manager(record.manager, self._storages.storage_for(record))
         for fire in record.fires:
-            manager.after_fire(fire.trigger, fire.ready)
+            manager.after_fire(fire.trigger, fire.scheduled)
         if record.replay is not None:
             manager.after_replay(record.instance, record.replay)
         if record.kind == _SKIP:
@@ -101,29 +101,29 @@ class HookStorages:
         self._reached: dict[int, int] = {}
         """Offset that every read of a session must include, by partition of the events topic."""
 
-    def of(self, record: DecisionRecord) -> StreamStorage:
+    def storage_for(self, record: DecisionRecord) -> StreamStorage:
         """Returns a storage for the session of the decision."""
-        reached = self._reached_by(record)
-        publisher = _Repeatable(self._publisher, self._group, record, reached)
-        current = _Current(self._source, reached)
+        reached = self._include_decision(record)
+        publisher = _RepeatablePublisher(self._publisher, self._group, record, reached)
+        current = _CurrentSource(self._source, reached)
         return StreamStorage(record.session, self._settings, publisher=publisher, source=current)
 
-    def forget(self) -> None:
+    def forget_offsets(self) -> None:
         """Forgets how far each partition must be read; called after a rebalance.
 
         Another member of the group may have run hooks meanwhile, and reads must include what they wrote.
         """
         self._reached.clear()
 
-    def _reached_by(self, record: DecisionRecord) -> _Reached:
+    def _include_decision(self, record: DecisionRecord) -> _ReachedOffset:
         if record.partition not in self._reached:
             self._reached[record.partition] = self._last_event(record.partition)
-        reached = _Reached(self._reached, record.partition)
+        reached = _ReachedOffset(self._reached, record.partition)
         reached.include(Coordinates(record.partition, record.offset))
         return reached
 
 
-class _Reached:
+class _ReachedOffset:
     """The offset up to which the events of one partition must be applied before a session is read."""
 
     def __init__(self, offsets: dict[int, int], partition: int) -> None:
@@ -131,29 +131,29 @@ class _Reached:
         self._partition = partition
 
     @property
-    def place(self) -> Coordinates:
+    def coordinates(self) -> Coordinates:
         return Coordinates(self._partition, self._offsets.get(self._partition, 0))
 
     def include(self, written: Coordinates) -> None:
         if written.partition == self._partition:
-            self._offsets[self._partition] = max(written.offset, self.place.offset)
+            self._offsets[self._partition] = max(written.offset, self.coordinates.offset)
 
 
-class _Current:
+class _CurrentSource:
     """Reads sessions that include the decision and everything that hooks have written to its partition."""
 
-    def __init__(self, reader: SessionSource, reached: _Reached) -> None:
+    def __init__(self, reader: SessionSource, reached: _ReachedOffset) -> None:
         self._reader = reader
         self._reached = reached
 
     def read(self, uid: str, after: Coordinates | None = None) -> SessionView:  # noqa: ARG002  # `place` includes it
-        return self._reader.read(uid, self._reached.place)
+        return self._reader.read(uid, self._reached.coordinates)
 
 
-class _Repeatable:
+class _RepeatablePublisher:
     """Publishes the events of a hook with ids that are the same if the hook runs again."""
 
-    def __init__(self, publisher: EventPublisher, group: str, record: DecisionRecord, reached: _Reached) -> None:
+    def __init__(self, publisher: EventPublisher, group: str, record: DecisionRecord, reached: _ReachedOffset) -> None:
         self._publisher = publisher
         self._cause = f"{group}/{record.partition}/{record.offset}"
         self._reached = reached

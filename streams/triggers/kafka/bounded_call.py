@@ -9,7 +9,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-class Hung(Exception):
+class CallHung(Exception):
     """The call has not returned; its thread is left behind, and whatever it uses must not be used again."""
 
 
@@ -31,7 +31,7 @@ def call_within(seconds: float, call: Callable[[], T]) -> T:
     thread.start()
     thread.join(seconds)
     if thread.is_alive():
-        raise Hung
+        raise CallHung
     if raised:
         raise raised[0]
     return returned[0]

@@ -6,7 +6,7 @@ import structlog
 from confluent_kafka import KafkaError, Message
 
 from triggers.kafka.error_codes import is_passing
-from triggers.kafka.records import place
+from triggers.kafka.records import or_minus_one
 from triggers.process.exits import ExitCode, Stop
 
 log = structlog.get_logger(__name__)
@@ -18,7 +18,7 @@ def survive_event(message: Message, error: KafkaError) -> None:
         log.warning("the consumer reports", topic=message.topic(), error=error.name(), detail=error.str())
     elif error.fatal():
         raise Stop(ExitCode.FENCED, error.str())
-    elif (partition := place(message.partition())) < 0:
+    elif (partition := or_minus_one(message.partition())) < 0:
         raise Stop(ExitCode.BROKER, f"{error.name()}: {error.str()}")
     else:
         where = f"{message.topic()}/{partition}"

@@ -13,7 +13,7 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
-from triggers.kafka.bounded_call import Hung, call_within
+from triggers.kafka.bounded_call import CallHung, call_within
 from triggers.kafka.worker_options import base_options
 from triggers.process.exits import ExitCode, Stop
 from triggers.settings import Settings
@@ -30,24 +30,24 @@ _HANGS_AFTER_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
-class Topics:
+class InstalledTopics:
     """The installation's topics as the broker has them."""
 
     partitions: int
     """Of the events and of the changelog."""
     changelog_id: str
     """Kafka's id of the changelog: a topic made anew under the same name has another."""
-    changelog_memory_s: float
+    changelog_retention_s: float
     """For how long the changelog keeps deletions (`delete.retention.ms`)."""
-    largest: dict[str, int]
+    max_record_bytes: dict[str, int]
     """Topic -> bytes of key, value and headers that one record may have."""
 
 
-class Waiting(Exception):
+class NotReady(Exception):
     """Not yet; the message says for what."""
 
 
-async def wait_for_topics(settings: Settings) -> Topics:
+async def wait_for_topics(settings: Settings) -> InstalledTopics:
     """The topics, once a broker answers and all of them exist; says meanwhile what it is waiting for.
 
     Raises Stop when they do not fit together.
@@ -55,8 +55,8 @@ async def wait_for_topics(settings: Settings) -> Topics:
     pause, said = 0.2, ""
     while True:
         try:
-            return await asyncio.to_thread(call_within, _HANGS_AFTER_S, lambda: _look(settings))
-        except (Waiting, Hung) as waiting:
+            return await asyncio.to_thread(call_within, _HANGS_AFTER_S, lambda: _read_topics(settings))
+        except (NotReady, CallHung) as waiting:
             reason = str(waiting) or f"a call to {settings.brokers} hangs"
             if reason != said:
                 log.warning("waiting", reason=reason)
@@ -65,27 +65,27 @@ async def wait_for_topics(settings: Settings) -> Topics:
         pause = min(pause * 2, _LONGEST_PAUSE_S)
 
 
-def _look(settings: Settings) -> Topics:
+def _read_topics(settings: Settings) -> InstalledTopics:
     names = Topology(settings.namespace)
     admin = AdminClient(base_options(settings))
     try:
-        partitions = _partitions(admin, needed_topics(settings))
+        partitions = _partitions(admin, required_topics(settings))
         configs = _configs(admin, sorted(partitions))
         described = admin.describe_topics(TopicCollection([names.changelog]), request_timeout=_TIMEOUT_S)
         changelog_id = str(described[names.changelog].result().topic_id)
     except KafkaException as error:
-        raise Waiting(f"no broker answers at {settings.brokers}: {error.args[0].str()}") from error
+        raise NotReady(f"no broker answers at {settings.brokers}: {error.args[0].str()}") from error
     if partitions[names.events] != partitions[names.changelog]:
         raise Stop(ExitCode.MISFIT, _mismatch(names, partitions))
-    return Topics(
+    return InstalledTopics(
         partitions=partitions[names.events],
         changelog_id=changelog_id,
-        changelog_memory_s=int(configs[names.changelog]["delete.retention.ms"]) / 1000,
-        largest={topic: int(found["max.message.bytes"]) - RECORD_OVERHEAD for topic, found in configs.items()},
+        changelog_retention_s=int(configs[names.changelog]["delete.retention.ms"]) / 1000,
+        max_record_bytes={topic: int(found["max.message.bytes"]) - RECORD_OVERHEAD for topic, found in configs.items()},
     )
 
 
-def needed_topics(settings: Settings) -> list[str]:
+def required_topics(settings: Settings) -> list[str]:
     """What must be there before a worker can work."""
     names = Topology(settings.namespace)
     feed = [names.decisions] if settings.decisions else []
@@ -95,7 +95,7 @@ def needed_topics(settings: Settings) -> list[str]:
 def _partitions(admin: AdminClient, needed: list[str]) -> dict[str, int]:
     there = admin.list_topics(timeout=_TIMEOUT_S).topics
     if missing := [topic for topic in needed if topic not in there or there[topic].error is not None]:
-        raise Waiting(f"no topic {', '.join(missing)}: create the topics with `triggers topics create`")
+        raise NotReady(f"no topic {', '.join(missing)}: create the topics with `triggers topics create`")
     return {topic: len(there[topic].partitions) for topic in needed}
 
 

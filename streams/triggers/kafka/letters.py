@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from triggers.codec import DeadLetter, Reason
 from triggers.errors import Undecodable
-from triggers.kafka.records import Header, Record, headers_of, place, time_of
+from triggers.kafka.records import Header, Record, headers_of, or_minus_one, timestamp_ms
 
 
 def letter_of(record: Record, reason: str, detail: str) -> DeadLetter:
@@ -16,9 +16,9 @@ def letter_of(record: Record, reason: str, detail: str) -> DeadLetter:
         reason=reason,
         detail=detail,
         topic=record.topic() or "",
-        partition=place(record.partition()),
-        offset=place(record.offset()),
-        time=time_of(record),
+        partition=or_minus_one(record.partition()),
+        offset=or_minus_one(record.offset()),
+        time=timestamp_ms(record),
         key=record.key(),
         value=record.value(),
         headers=[] if reason == Reason.BAD_HEADERS else _readable_headers(record),

@@ -18,9 +18,9 @@ from triggers.kafka.witness import Verdict, Witness
 from triggers.settings import Settings
 
 _TIMEOUT_S = 20.0
-_AT_ONCE = 500
+_MAX_MESSAGES = 500
 _MAX_REFUTATIONS = 5
-_NEAR = 2_000
+_MAX_GAP = 2_000
 """Number of offsets up to which reading on is faster than seeking."""
 _FETCH_BYTES = 131_072
 """Size of a fetch after a seek. It is small, because most of its records belong to other sessions."""
@@ -30,7 +30,9 @@ _FETCH_WAIT_MS = 10
 """Maximum wait of a fetch at the end of a partition. It delays the next fetch on the same connection."""
 
 
-def read_places(settings: Settings, topic: str, places: Mapping[int, Sequence[int]]) -> Iterator[Message]:
+def read_offsets(
+    settings: Settings, topic: str, offsets_by_partition: Mapping[int, Sequence[int]]
+) -> Iterator[Message]:
     """Yields the records at the given offsets of each partition, which must be ascending, in that order.
 
     One consumer reads all of them. Blocks. Raises EventsExpired if retention removed a record, RecordsSkipped if the
@@ -39,7 +41,7 @@ def read_places(settings: Settings, topic: str, places: Mapping[int, Sequence[in
     consumer = Consumer(_options(settings))
     witness = Witness(witness_options(settings), topic)
     try:
-        for partition, offsets in places.items():
+        for partition, offsets in offsets_by_partition.items():
             for near in _runs(offsets):
                 yield from _read_run(_Places(settings, consumer, witness, topic, partition), near)
     except KafkaException as error:
@@ -52,7 +54,7 @@ def read_places(settings: Settings, topic: str, places: Mapping[int, Sequence[in
 def _runs(offsets: Sequence[int]) -> Iterator[list[int]]:
     run: list[int] = []
     for offset in offsets:
-        if run and offset - run[-1] > _NEAR:
+        if run and offset - run[-1] > _MAX_GAP:
             yield run
             run = []
         run.append(offset)
@@ -87,7 +89,7 @@ def _read_on(places: _Places, wanted: deque[int]) -> Generator[Message, None, Ga
     Returns the gap if a later record arrived before the next wanted one, or None if all were read.
     """
     while wanted:
-        for message in _some(places):
+        for message in _consume(places):
             offset = message.offset() or 0
             if not wanted or offset < wanted[0]:
                 continue
@@ -104,26 +106,26 @@ def _check_missed(places: _Places, missed: Gap, refuted: int) -> None:
     if finding.verdict is Verdict.UNPROVEN:
         raise BrokerUnavailable(f"Kafka at {places.settings.brokers}: {places.topic}, {finding}")
     if finding.verdict is not Verdict.SKIPPED:
-        raise EventsExpired(_expired(places, missed.first_missing))
+        raise EventsExpired(_describe_expired(places, missed.first_missing))
     if refuted > _MAX_REFUTATIONS:
         raise RecordsSkipped(describe_skipped(places.topic, places.partition, missed.first_missing))
 
 
-def _some(places: _Places) -> list[Message]:
+def _consume(places: _Places) -> list[Message]:
     messages = places.consumer.consume(1, _TIMEOUT_S)
     if not messages:
         raise BrokerUnavailable(f"Kafka at {places.settings.brokers}: nothing arrives")
-    messages += places.consumer.consume(_AT_ONCE, 0)
+    messages += places.consumer.consume(_MAX_MESSAGES, 0)
     for message in messages:
         if (error := message.error()) is None:
             continue
         if error.code() in NO_SUCH_OFFSET:
-            raise EventsExpired(_expired(places, message.offset() or 0))
+            raise EventsExpired(_describe_expired(places, message.offset() or 0))
         raise KafkaException(error)
     return messages
 
 
-def _expired(places: _Places, offset: int) -> str:
+def _describe_expired(places: _Places, offset: int) -> str:
     record = f"{places.topic}/{places.partition}/{offset}"
     return f"the record at {record} was removed: the topic's retention must be longer than any session lives"
 

@@ -20,7 +20,7 @@ class PerProcess(Generic[T]):
     """
 
     def __init__(self, make: Callable[[], T]) -> None:
-        self._make = make
+        self._make_client = make
         self._client: T | None = None
         self._lock = threading.Lock()
         method = weakref.WeakMethod(self._abandon)
@@ -30,7 +30,7 @@ class PerProcess(Generic[T]):
         """Returns the client of this process; creates it if there is none."""
         with self._lock:
             if self._client is None:
-                self._client = self._make()
+                self._client = self._make_client()
             return self._client
 
     def discard(self, client: T) -> None:

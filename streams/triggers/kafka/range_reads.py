@@ -16,7 +16,7 @@ from triggers.kafka.topics import existing_partitions
 from triggers.settings import Settings
 
 _TIMEOUT_S = 20.0
-_AT_ONCE = 500
+_MAX_MESSAGES = 500
 _TOGETHER = 20_000
 """Maximum number of fetched records whose gaps are proved together, because each proof takes some milliseconds."""
 _ELECTING = {
@@ -101,7 +101,7 @@ class _Reading:
 
     def read_some(self) -> list[Message]:
         """Returns some records, possibly none. Blocks until a record arrives or a partition has been read."""
-        messages = self._consumer.consume(_AT_ONCE, 0.2) or self._consumer.consume(1, _TIMEOUT_S)
+        messages = self._consumer.consume(_MAX_MESSAGES, 0.2) or self._consumer.consume(1, _TIMEOUT_S)
         if not messages:
             raise BrokerUnavailable(f"Kafka at {self._settings.brokers}: nothing arrives")
         messages += self._consumer.consume(_TOGETHER, 0)

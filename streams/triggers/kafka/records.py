@@ -34,7 +34,7 @@ class Record(Protocol):
         """The value's bytes; None is a tombstone."""
 
     def headers(self) -> Sequence[Header] | None:
-        """Headers in order, or None. Call `headers_of` instead."""
+        """Headers in order, or None. Call `command_headers` instead."""
 
 
 _read_headers: Final[Callable[[Record], Sequence[Header] | None]] = methodcaller("headers")
@@ -52,11 +52,11 @@ def headers_of(record: Record) -> Sequence[Header] | None:
         raise Undecodable(Reason.BAD_HEADERS, "the name of a header is not UTF-8; the headers are lost") from error
 
 
-def time_of(record: Record) -> int:
+def timestamp_ms(record: Record) -> int:
     """The record's timestamp in milliseconds; 0: it has none."""
     return max(record.timestamp()[1], 0)
 
 
-def place(number: int | None) -> int:
+def or_minus_one(number: int | None) -> int:
     """A consumed record has both partition and offset; -1 if it had not."""
     return -1 if number is None else number

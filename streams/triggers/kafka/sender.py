@@ -59,7 +59,7 @@ class KafkaSender:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._producers: PerProcess[Producer] = PerProcess(self._make)
+        self._producers: PerProcess[Producer] = PerProcess(self._make_producer)
 
     def send(self, topic: str, key: bytes | None, value: bytes | None, headers: Sequence[Header] = ()) -> Delivery:
         """Hand over a record; blocks only while too many are unsent. Raises TooLarge, BrokerUnavailable."""
@@ -71,12 +71,12 @@ class KafkaSender:
             except BufferError:
                 producer.poll(_FULL_QUEUE_POLL_S)
             except KafkaException as error:
-                raise self._refusal(delivery, error.args[0]) from error
+                raise self._error_for(delivery, error.args[0]) from error
             else:
                 producer.poll(0)
                 return delivery
 
-    def wait(self, delivery: Delivery) -> Coordinates:
+    def wait_for(self, delivery: Delivery) -> Coordinates:
         """Block until the record is on all in-sync replicas, at most `publish_timeout_s`.
 
         Raises TooLarge, and BrokerUnavailable, after which the record may or may not be there.
@@ -84,7 +84,7 @@ class KafkaSender:
         while not delivery.done:
             delivery.producer.poll(_POLL_S)
         if delivery.error is not None:
-            raise self._refusal(delivery, delivery.error)
+            raise self._error_for(delivery, delivery.error)
         return delivery.coordinates
 
     def close(self) -> None:
@@ -93,7 +93,7 @@ class KafkaSender:
         if producer is not None:
             producer.flush(self._settings.publish_timeout_s)
 
-    def _make(self) -> Producer:
+    def _make_producer(self) -> Producer:
         return Producer(
             connection_options(self._settings)
             | {
@@ -109,7 +109,7 @@ class KafkaSender:
             }
         )
 
-    def _refusal(self, delivery: Delivery, error: KafkaError) -> TriggersError:
+    def _error_for(self, delivery: Delivery, error: KafkaError) -> TriggersError:
         if error.code() in _TOO_LARGE:
             return TooLarge(f"the record is larger than {delivery.topic} accepts (max.message.bytes)")
         if error.fatal() or error.code() in _OF_NO_MORE_USE:

@@ -13,7 +13,7 @@ from typing import Final
 
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
-from triggers.kafka.bounded_call import Hung, call_within
+from triggers.kafka.bounded_call import CallHung, call_within
 from triggers.kafka.continuity import Gap
 from triggers.kafka.error_codes import NO_SUCH_OFFSET, PARTITION_EOF, is_passing
 from triggers.kafka.reading_options import RELIABLE
@@ -63,7 +63,7 @@ class Witness:
         deadline = time.monotonic() + within_s
         try:
             call_within(within_s + _OVERTIME_S, lambda: self._read(pending, deadline))
-        except Hung:
+        except CallHung:
             self._consumer = None  # left behind: closing it would hang, too
             return _unproven(gaps, "a call of the second reader hangs")
         except KafkaException as error:
@@ -86,7 +86,7 @@ class Witness:
         if consumer is not None:
             try:
                 call_within(_OVERTIME_S, consumer.close)
-            except Hung:
+            except CallHung:
                 return
 
     def _read(self, pending: PendingGaps, deadline: float) -> None:

@@ -19,7 +19,7 @@ class ContextLogger(logging.LoggerAdapter[logging.Logger]):
     def __init__(self, logger: logging.Logger, context: Mapping[str, Any], note: Note) -> None:
         super().__init__(logger, {})
         self.context = dict(context)
-        self._note = note
+        self._on_level = note
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401  # any attribute of the logger
         return getattr(self.logger, name)
@@ -29,7 +29,7 @@ class ContextLogger(logging.LoggerAdapter[logging.Logger]):
 
         The level is reported even if no handler receives the record.
         """
-        self._note(level)
+        self._on_level(level)
         kwargs["stacklevel"] = kwargs.get("stacklevel", 1) + 1  # the caller's line, not this one
         super().log(level, msg, *args, **kwargs)
 

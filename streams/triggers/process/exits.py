@@ -59,7 +59,7 @@ _MEANINGS = {
 }
 
 
-def describe(code: int) -> str:
+def describe_exit(code: int) -> str:
     """The meaning of any exit code of a worker process, signals included."""
     if code < 0:
         return f"killed by signal {-code}"
@@ -75,7 +75,7 @@ class Stop(Exception):
         self.why = why
 
 
-def leave(code: ExitCode, why: str, error: BaseException | None = None) -> NoReturn:
+def exit_now(code: ExitCode, why: str, error: BaseException | None = None) -> NoReturn:
     """Log one line and end the process at once: no clean-up runs, so nothing half-done can be finished."""
     log.error("worker exits", code=int(code), name=code.name, meaning=code.meaning, why=why, exc_info=error)
     logging.shutdown()
@@ -89,6 +89,6 @@ def crash_only() -> Iterator[None]:
     try:
         yield
     except Stop as stop:
-        leave(stop.code, stop.why, stop.__cause__)
+        exit_now(stop.code, stop.why, stop.__cause__)
     except Exception as error:  # noqa: BLE001  # of a process, or of one of its loops
-        leave(ExitCode.ENGINE_BUG, f"{type(error).__name__}: {error}", error)
+        exit_now(ExitCode.ENGINE_BUG, f"{type(error).__name__}: {error}", error)

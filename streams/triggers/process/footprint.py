@@ -10,7 +10,7 @@ _ARENA_MAX = -8
 _ARENAS = 2
 
 
-def share_arenas() -> None:
+def limit_malloc_arenas() -> None:
     """Let all threads allocate from two arenas; before the first thread starts. Nothing where there is no glibc.
 
     By default each of RocksDB's and librdkafka's threads gets one, and each keeps what its busiest moment needed:
@@ -20,13 +20,13 @@ def share_arenas() -> None:
         mallopt(_ARENA_MAX, _ARENAS)
 
 
-def return_freed_pages() -> None:
+def trim_malloc() -> None:
     """Give the system back what nobody uses any more; a restore needs much, and only once."""
     if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):
         trim(0)
 
 
-def spare_the_collector() -> None:
+def freeze_garbage_collector() -> None:
     """Everything loaded so far stays: no collection needs to look at it again, and collections become rare.
 
     What an event leaves behind has no cycles; a batch of sessions from the disk is some 100,000 objects by itself.

@@ -53,33 +53,35 @@ Verdict = StatusSetByTask | RetryAsked
 """What a `TriggerTask` decided instead of returning a result."""
 
 
-def started(name: CommandName) -> TaskStarted:
+def started_event(name: CommandName) -> TaskStarted:
     """A worker begins to run the task."""
     return TaskStarted(instance=name.instance, attempt=name.attempt)
 
 
-def finished(name: CommandName, result: object, log_level: int, max_payload_bytes: int) -> Event:
+def finished_event(name: CommandName, result: object, log_level: int, max_payload_bytes: int) -> Event:
     """The task returned. A result that cannot be kept makes it a failure."""
     try:
-        payload = encode_object(_as_mapping(result), "result")
+        payload = encode_object(_to_mapping(result), "result")
         event = TaskFinished(instance=name.instance, attempt=name.attempt, result=payload, log_level=log_level)
-        return _checked(event, max_payload_bytes)
+        return _check_accepted(event, max_payload_bytes)
     except CallError as error:
-        return failed(name, error, log_level=log_level, max_payload_bytes=max_payload_bytes)
+        return failed_event(name, error, log_level=log_level, max_payload_bytes=max_payload_bytes)
 
 
-def decided(name: CommandName, verdict: Verdict, max_payload_bytes: int) -> Event:
+def verdict_event(name: CommandName, verdict: Verdict, max_payload_bytes: int) -> Event:
     """A `TriggerTask` set a status or asked for a retry. What cannot be kept of it makes it a failure."""
     try:
         event = (
-            _status(name, verdict) if isinstance(verdict, StatusSetByTask) else _retry(name, verdict, max_payload_bytes)
+            _status_event(name, verdict)
+            if isinstance(verdict, StatusSetByTask)
+            else _retry_event(name, verdict, max_payload_bytes)
         )
-        return _checked(event, max_payload_bytes)
+        return _check_accepted(event, max_payload_bytes)
     except CallError as error:
-        return failed(name, error, max_payload_bytes=max_payload_bytes)
+        return failed_event(name, error, max_payload_bytes=max_payload_bytes)
 
 
-def failed(
+def failed_event(
     name: CommandName,
     error: BaseException,
     info: str | None = None,
@@ -95,8 +97,8 @@ def failed(
         instance=name.instance,
         attempt=name.attempt,
         exception_type=class_name(error)[:MAX_NAME_CHARACTERS],
-        exception_context=_context(error, max_payload_bytes),
-        exception_info=_short(printable(info or traceback_of(error))),
+        exception_context=_encode_context(error, max_payload_bytes),
+        exception_info=_truncate(printable(info or traceback_of(error))),
         log_level=log_level,
     )
 
@@ -117,33 +119,33 @@ def printable(text: str) -> str:
     return text.encode(errors="backslashreplace").decode()
 
 
-def _as_mapping(result: object) -> Mapping[str, object]:
+def _to_mapping(result: object) -> Mapping[str, object]:
     if isinstance(result, Mapping):
         return result
     return {"result": result} if result else {}
 
 
-def _status(name: CommandName, verdict: StatusSetByTask) -> TaskStatusChanged:
+def _status_event(name: CommandName, verdict: StatusSetByTask) -> TaskStatusChanged:
     metadata = encode_object(verdict.metadata, "metadata")
     return TaskStatusChanged(instance=name.instance, attempt=name.attempt, status=verdict.status, metadata=metadata)
 
 
-def _retry(name: CommandName, verdict: RetryAsked, max_payload_bytes: int) -> TaskRetried:
+def _retry_event(name: CommandName, verdict: RetryAsked, max_payload_bytes: int) -> TaskRetried:
     cause, kwargs = verdict.cause, verdict.replacement_kwargs
     return TaskRetried(
         instance=name.instance,
         attempt=name.attempt,
         metadata=encode_object(verdict.metadata, "metadata"),
         exception_type=None if cause is None else class_name(cause)[:MAX_NAME_CHARACTERS],
-        exception_context=b"{}" if cause is None else _context(cause, max_payload_bytes),
-        exception_info="" if cause is None else _short(printable(traceback_of(cause))),
+        exception_context=b"{}" if cause is None else _encode_context(cause, max_payload_bytes),
+        exception_info="" if cause is None else _truncate(printable(traceback_of(cause))),
         replacement_kwargs=None if kwargs is None else encode_object(kwargs, "replacement_kwargs"),
         cooldown_ms=verdict.cooldown_ms,
         log_level=verdict.log_level,
     )
 
 
-def _checked(event: Event, max_payload_bytes: int) -> Event:
+def _check_accepted(event: Event, max_payload_bytes: int) -> Event:
     """The event, if a worker will accept it: otherwise it would become a dead letter and the result be lost."""
     check_event(event, max_payload_bytes)
     return event
@@ -155,18 +157,18 @@ def context_of(error: BaseException) -> Mapping[str, object]:
     return context if isinstance(context, Mapping) else {}
 
 
-def _context(error: BaseException, max_payload_bytes: int) -> bytes:
+def _encode_context(error: BaseException, max_payload_bytes: int) -> bytes:
     try:
         payload = encode_object(context_of(error), "context")
     except Exception:  # noqa: BLE001  # it is the user's object, and a failure must be reported whatever it does
-        payload = _described(error)
+        payload = _describe_context(error)
     return payload if len(payload) <= max_payload_bytes else json.dumps({"context_bytes": len(payload)}).encode()
 
 
-def _described(error: BaseException) -> bytes:
+def _describe_context(error: BaseException) -> bytes:
     """The context member by member, with the `repr` of what is no JSON."""
     try:
-        context = {printable(str(key)): _member(value) for key, value in context_of(error).items()}
+        context = {printable(str(key)): _encodable(value) for key, value in context_of(error).items()}
         payload = json.dumps(context).encode()
         check_payload(payload, "context")
     except Exception:  # noqa: BLE001  # as above
@@ -174,14 +176,14 @@ def _described(error: BaseException) -> bytes:
     return payload
 
 
-def _member(value: object) -> object:
+def _encodable(value: object) -> object:
     try:
         return json.loads(encode_object({"value": value}, "value"))["value"]
     except CallError:
         return printable(repr(value))[:_MAX_REPR_CHARACTERS]
 
 
-def _short(text: str) -> str:
+def _truncate(text: str) -> str:
     """The beginning and the end: the first frames say where, the last lines what."""
     if len(text) <= MAX_TRACEBACK_CHARACTERS:
         return text

@@ -82,7 +82,7 @@ class TaskContext:
         """
         if isinstance(logger, Mapping):
             logger, context = None, logger
-        return logging_to(logger or logging.getLogger(self._logger_name), context or {}, self._note)
+        return logging_to(logger or logging.getLogger(self._logger_name), context or {}, self._raise_log_level)
 
     def filter_kwargs(self, filters: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
         """Returns the trigger kwargs after applying filters of the Filters library to them.
@@ -95,5 +95,5 @@ class TaskContext:
 
         return filter_kwargs(self.trigger_kwargs, filters)
 
-    def _note(self, level: int) -> None:
+    def _raise_log_level(self, level: int) -> None:
         self.log_level = max(self.log_level, level)

@@ -9,7 +9,15 @@ from typing import Any
 from triggers.codec import NO_LIMIT, encode_object
 from triggers.core.commands import Decision, Outcome
 from triggers.core.events import Event
-from triggers.results.outcomes import CommandName, RetryAsked, StatusSetByTask, decided, failed, finished, started
+from triggers.results.outcomes import (
+    CommandName,
+    RetryAsked,
+    StatusSetByTask,
+    failed_event,
+    finished_event,
+    started_event,
+    verdict_event,
+)
 from triggers.running.context import TaskContext
 
 Kwargs = Mapping[str, Any]
@@ -25,7 +33,7 @@ def run_embedded(context: TaskContext, body: Body) -> Kwargs | None:
     result or was replayed, the body does not run and None is returned.
     """
     name = CommandName(session=context.storage_uid, instance=context.instance_name, attempt=context.attempt)
-    begun = _report(context, started(name))
+    begun = _report(context, started_event(name))
     if begun.outcome == Outcome.STALE and not _may_run(context):
         log.info("session %s: %s was delivered again and is not run again", name.session, name.instance)
         return None
@@ -33,7 +41,7 @@ def run_embedded(context: TaskContext, body: Body) -> Kwargs | None:
         outcome = body(context)
         event = _event(name, outcome, context.log_level)
     except Exception as error:
-        _report(context, failed(name, error, log_level=context.log_level, max_payload_bytes=NO_LIMIT))
+        _report(context, failed_event(name, error, log_level=context.log_level, max_payload_bytes=NO_LIMIT))
         raise
     _report(context, event)
     return outcome if isinstance(outcome, Mapping) else None
@@ -43,8 +51,8 @@ def _event(name: CommandName, outcome: Kwargs | StatusSetByTask | RetryAsked, lo
     """Returns the event that reports the outcome. Raises CallError if the result cannot be encoded."""
     if isinstance(outcome, Mapping):
         encode_object(outcome, "result")
-        return finished(name, outcome, log_level, NO_LIMIT)
-    return decided(name, outcome, NO_LIMIT)
+        return finished_event(name, outcome, log_level, NO_LIMIT)
+    return verdict_event(name, outcome, NO_LIMIT)
 
 
 def _report(context: TaskContext, event: Event) -> Decision:
@@ -64,4 +72,4 @@ def _may_run(context: TaskContext) -> bool:
     """Returns whether the attempt is open: its first run was lost, or another process is still running it."""
     context.manager.storage.refresh()
     instance = context.task_instance
-    return not instance.engine.get("settled", False) and context.attempt in {0, instance.attempt}
+    return not instance.engine.get("attempt_closed", False) and context.attempt in {0, instance.attempt}

@@ -21,14 +21,14 @@ from triggers.core.commands import Decision
 from triggers.core.engine import apply
 from triggers.core.events import CloneRequested, ConfigurationUpdated, Event
 from triggers.core.statuses import Status
-from triggers.core.view import SessionView, view
+from triggers.core.view import SessionView, view_session
 from triggers.errors import InstanceNotFound, InvalidConfiguration, SessionNotFound
 from triggers.registry import storage_backends, task_runners
 from triggers.storages.contract import Storage
 from triggers.storages.lockable import Lockable
-from triggers.storages.outbox import Outbox, empty_outbox
+from triggers.storages.outbox import Outbox, deliver_entries
 from triggers.storages.session_objects import SessionObjects, TaskInstanceCollection, milliseconds, moment
-from triggers.storages.stored_state import ENGINE, LiveSession, finish_deletion, freeze, thaw
+from triggers.storages.stored_state import ENGINE, LiveSession, delete_remaining_rows, freeze, thaw
 from triggers.types import TaskConfig, TaskInstance
 
 __all__ = ["BaseStorageBackend", "BaseTriggerStorage", "TaskInstanceCollection", "storage_backends"]
@@ -89,16 +89,16 @@ class BaseStorageBackend(Lockable, Storage):
     def write(self, event: Event) -> Decision:
         check_event(event, NO_LIMIT)
         with self.acquire_lock():
-            decision = self._apply(event)
+            decision = self._apply_event(event)
             self.save()
         return decision
 
     def read(self, *, wait: bool = True) -> SessionView:  # noqa: ARG002  # writes are applied at once
         self.refresh()
-        session = self._live().session
+        session = self._thaw().session
         if not session.exists:
             raise SessionNotFound(f"there is no session {self.uid!r}")
-        return view(session)
+        return view_session(session)
 
     @property
     def outbox(self) -> Outbox:
@@ -106,20 +106,20 @@ class BaseStorageBackend(Lockable, Storage):
         self._load()
         return Outbox(self._metas.setdefault("outbox", []))
 
-    def _apply(self, event: Event) -> Decision:
+    def _apply_event(self, event: Event) -> Decision:
         """Applies an event to the loaded session, without saving it."""
-        live = self._live()
+        live = self._thaw()
         position = self._metas.get("events", live.session.header.events)
         placed = structs.replace(event, position=position, time=event.time or self._now())
         decision = apply(live.session, placed)
-        finish_deletion(live, placed.time)
+        delete_remaining_rows(live, placed.time)
         objects, engine = freeze(live)
         self._configs, self._instances = objects.tasks, objects.instances
         self._metas |= {"latest_kwargs": objects.latest_kwargs, "events": position + 1, ENGINE: engine}
-        self.outbox.add(decision.commands, self._instances)
+        self.outbox.add_commands(decision.commands, self._instances)
         return decision
 
-    def _live(self) -> LiveSession:
+    def _thaw(self) -> LiveSession:
         self._load()
         objects = SessionObjects(self._configs, self._instances, self.latest_kwargs)
         return thaw(self.uid, objects, self._metas.get(ENGINE) or {})
@@ -141,7 +141,7 @@ class BaseStorageBackend(Lockable, Storage):
         if not self.has_lock and not self.outbox:
             return []
         with self.acquire_lock():
-            return empty_outbox(self.uid, self.outbox, self.instances, run, self.save)
+            return deliver_entries(self.uid, self.outbox, self.instances, run, self.save)
 
     # -- inspection ---------------------------------------------------------------------------------------------------
 
@@ -179,7 +179,7 @@ class BaseStorageBackend(Lockable, Storage):
 
     def update_configuration(self, config_dict: Mapping[str, Mapping[str, Any]]) -> None:
         """Adds tasks, or replaces tasks of the same name. Call `save` afterwards. Raises InvalidConfiguration."""
-        self._apply(ConfigurationUpdated(configuration=encode_configuration(config_dict)))
+        self._apply_event(ConfigurationUpdated(configuration=encode_configuration(config_dict)))
 
     def create_instance(self, task_config: TaskConfig | str, **kwargs: Any) -> TaskInstance:  # noqa: ANN401  # fields
         """Returns a new unstarted instance. `kwargs` are fields of `TaskInstance`. Call `save` afterwards.
@@ -194,7 +194,7 @@ class BaseStorageBackend(Lockable, Storage):
         name = str(getattr(task_instance, "name", task_instance))
         if name not in self.instances:
             raise InstanceNotFound(f"session {self.uid!r} has no instance {name!r}")
-        self._apply(CloneRequested(instance=name))
+        self._apply_event(CloneRequested(instance=name))
         return next(reversed(self.instances.values()))
 
     def save(self) -> None:

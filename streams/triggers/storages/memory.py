@@ -19,18 +19,18 @@ from triggers.core.events import Event
 from triggers.core.state.plans import Plans
 from triggers.core.state.rows import MemoryRows
 from triggers.core.state.session import Session
-from triggers.core.view import SessionView, view
+from triggers.core.view import SessionView, view_session
 from triggers.errors import LockAcquisitionFailed, SessionNotFound
 from triggers.settings import Settings
 from triggers.storages.base import BaseStorageBackend, Stored
-from triggers.storages.view_storage import ViewedStorage
+from triggers.storages.view_storage import ViewStorage
 
 
 def _milliseconds() -> int:
     return time.time_ns() // 1_000_000
 
 
-class MemoryStorage(ViewedStorage):
+class MemoryStorage(ViewStorage):
     """A storage that applies every event at once and collects the commands. A test writes the results itself.
 
     Unlike on the stream, `write` raises the errors with which the engine refuses an event: InvalidConfiguration,
@@ -66,7 +66,7 @@ class MemoryStorage(ViewedStorage):
         session = Session(self.uid, self._rows, self._plans)
         if not session.exists:
             raise SessionNotFound(f"there is no session {self.uid!r}")
-        return view(session)
+        return view_session(session)
 
 
 class MemoryStorageBackend(BaseStorageBackend):

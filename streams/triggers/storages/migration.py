@@ -22,7 +22,7 @@ from triggers.core.state.plans import Plans
 from triggers.core.state.rows import MemoryRows
 from triggers.core.state.session import Session
 from triggers.core.statuses import Status
-from triggers.core.view import SessionView, state_of, view
+from triggers.core.view import SessionView, importable_state, view_session
 from triggers.errors import CallError, NotFound, SessionNotFound
 from triggers.settings import Settings
 
@@ -121,7 +121,7 @@ class Migration:
         return (Result.MOVED, "") if _same(moved, expected) else (Result.DIFFERS, _difference(moved, expected))
 
     def _compared(self, existing: SessionView, event: SessionImported) -> tuple[Result, str]:
-        first = self._events.of(existing.uid)[0]
+        first = self._events.read_session(existing.uid)[0]
         if not isinstance(first, SessionImported):
             return Result.DIFFERS, "the stream has a session with this UID that was not imported"
         if first.state != event.state:
@@ -131,7 +131,9 @@ class Migration:
 
     def _event(self, original: SessionView) -> SessionImported:
         now = time.time_ns() // 1_000_000
-        return SessionImported(id=f"import/{original.uid}", time=now, state=state_of(original), reissue=self._reissue)
+        return SessionImported(
+            id=f"import/{original.uid}", time=now, state=importable_state(original), reissue=self._reissue
+        )
 
     def _there(self, uid: str) -> SessionView | None:
         try:
@@ -149,7 +151,7 @@ def _applied(uid: str, event: SessionImported) -> SessionView:
     session = Session(uid, rows, Plans())
     apply(session, event)
     rows.write(session.changes())
-    return view(session)
+    return view_session(session)
 
 
 def _same(moved: SessionView, expected: SessionView) -> bool:

@@ -35,13 +35,13 @@ class Outbox:
     def __iter__(self) -> Iterator[Entry]:
         return iter(list(self._entries))
 
-    def add(self, commands: Iterable[Command], instances: Mapping[str, TaskInstance]) -> None:
+    def add_commands(self, commands: Iterable[Command], instances: Mapping[str, TaskInstance]) -> None:
         """Adds the commands that run a task, now or after a cooldown. Embedded storages ignore all other timers."""
         for command in commands:
             if isinstance(command, RunTask) or _is_cooldown(command, instances):
                 self._entries.append({"instance": command.instance, "attempt": command.attempt})
 
-    def remove(self, entry: Entry) -> None:
+    def remove_entry(self, entry: Entry) -> None:
         """Removes an entry that its runner has accepted or that is out of date."""
         self._entries.remove(entry)
 
@@ -51,7 +51,7 @@ def _is_cooldown(timer: SetTimer, instances: Mapping[str, TaskInstance]) -> bool
     return instance is not None and instance.engine.get("due") == timer.due
 
 
-def empty_outbox(
+def deliver_entries(
     uid: str, outbox: Outbox, instances: Mapping[str, TaskInstance], run: Run, save: Callable[[], None]
 ) -> list[str]:
     """Tries every entry once and saves the session. Returns the names of the instances that stay in the outbox.
@@ -62,17 +62,17 @@ def empty_outbox(
         return []
     for entry in outbox:
         instance = instances.get(entry["instance"])
-        if instance is None or not _is_wanted(instance, entry) or _hand_over(uid, instance, entry, run):
-            outbox.remove(entry)
+        if instance is None or not _is_current(instance, entry) or _run_entry(uid, instance, entry, run):
+            outbox.remove_entry(entry)
     save()
     return [entry["instance"] for entry in outbox]
 
 
-def _is_wanted(instance: TaskInstance, entry: Entry) -> bool:
+def _is_current(instance: TaskInstance, entry: Entry) -> bool:
     return instance.status == Status.SCHEDULED and instance.attempt == entry["attempt"]
 
 
-def _hand_over(uid: str, instance: TaskInstance, entry: Entry, run: Run) -> bool:
+def _run_entry(uid: str, instance: TaskInstance, entry: Entry, run: Run) -> bool:
     try:
         run(instance)
     except Exception as error:

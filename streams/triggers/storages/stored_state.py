@@ -19,14 +19,14 @@ from triggers.core.engine import apply
 from triggers.core.events import TimerFired
 from triggers.core.instance_names import instance_name, parse_instance_name
 from triggers.core.plan import Plan
-from triggers.core.state.cohorts import join
+from triggers.core.state.cohorts import add_to_cohort
 from triggers.core.state.header import Header, encode_header
 from triggers.core.state.instance import Instance
 from triggers.core.state.plans import Plans
 from triggers.core.state.rows import MemoryRows, configuration_key, header_key, session_prefix
 from triggers.core.state.session import Session
-from triggers.core.statuses import SETTLED, Status
-from triggers.core.view import view
+from triggers.core.statuses import CLOSES_ATTEMPT, Status
+from triggers.core.view import view_session
 from triggers.errors import CallError
 from triggers.storages.session_objects import SessionObjects, milliseconds, objects_of
 from triggers.types import TaskConfig, TaskInstance
@@ -36,15 +36,15 @@ ENGINE: Final = "engine"
 
 _RESERVED: Final = "$"
 """Prefix of the keys in a configuration that do not name tasks."""
-_OBJECTS_ONLY: Final = frozenset({"timestamps", "depth", "parent"})
+_HELD_BY_OBJECTS: Final = frozenset({"timestamps", "depth", "parent"})
 """Keys of an object's metadata that are fields of the engine's instance."""
 _STAMPS_ONLY: Final = frozenset({"created", "lastModified"})
 _IN_OBJECTS: Final = frozenset(
-    {"status", "kwargs", "seen", "stamps", "metadata", "result", "configuration", "sequence"}
+    {"status", "kwargs", "unless_seen", "stamps", "metadata", "result", "configuration", "sequence"}
 )
 """Fields of the engine's instance that the object contains or that can be derived. The others are stored unchanged."""
 
-_FOUND_AGAIN: Final = frozenset(
+_DERIVED: Final = frozenset(
     {
         *("version", "configuration", "tasks", "tasks_spilled", "latest", "latest_spilled"),
         *("payloads", "instances", "unresolved", "tail", "chunks"),
@@ -88,10 +88,10 @@ def freeze(live: LiveSession) -> tuple[SessionObjects, dict[str, Any]]:
     """Returns the session's objects, and the state of the engine for the session's metadata."""
     session, rows = live.session, live.rows
     rows.write(session.changes())
-    objects = objects_of(view(session))
+    objects = objects_of(view_session(session))
     needed = _freeze_instances(session, objects)
     prefix = session_prefix(session.uid) + b"d"
-    header = {name: value for name, value in structs.asdict(session.header).items() if name not in _FOUND_AGAIN}
+    header = {name: value for name, value in structs.asdict(session.header).items() if name not in _DERIVED}
     engine = {
         "header": {name: value for name, value in header.items() if value} | {"ids": session.header.ids.hex()},
         "hidden": _hidden(session.plan, objects.tasks),
@@ -107,7 +107,7 @@ def _header(stored: Mapping[str, Any]) -> Header:
     return Header(**known | {"ids": bytes.fromhex(stored["ids"])})
 
 
-def finish_deletion(live: LiveSession, now: int) -> None:
+def delete_remaining_rows(live: LiveSession, now: int) -> None:
     """Deletes the remaining rows of a large session at once. On the stream a timer does it in steps."""
     while live.session.header.sweeping:
         live.rows.write(live.session.changes())
@@ -164,7 +164,7 @@ def _thaw_instance(session: Session, stored: TaskInstance) -> None:
     if instance.resolved:
         session.count_resolved(task, 1)
     if instance.status == Status.UNSTARTED:
-        join(session.task_state(task), number, instance)
+        add_to_cohort(session.task_state(task), number, instance)
 
 
 def _engine_instance(session: Session, stored: TaskInstance, number: int) -> Instance:
@@ -187,12 +187,12 @@ def _as_known(session: Session, stored: TaskInstance, number: int) -> Instance:
         modified=stamps.get("lastModified", 0),
         status=stored.status,
         kwargs={trigger: session.add_payload(_encode(kwargs)) for trigger, kwargs in sorted(stored.kwargs.items())},
-        seen=sorted(stored.abandon_state),
+        unless_seen=sorted(stored.abandon_state),
         attempt=0 if waits else 1,
-        settled=not waits and stored.status in SETTLED,
+        attempt_closed=not waits and stored.status in CLOSES_ATTEMPT,
         configuration=_configuration(session, stored),
         stamps={name: when for name, when in stamps.items() if name not in _STAMPS_ONLY},
-        metadata={key: _encode(value) for key, value in metadata.items() if key not in _OBJECTS_ONLY},
+        metadata={key: _encode(value) for key, value in metadata.items() if key not in _HELD_BY_OBJECTS},
         depth=stored.depth,
         parent=parse_instance_name(parent)[1] if parent else (number - 1 if stored.depth else -1),
     )

@@ -10,7 +10,7 @@ from triggers.codec import encode_key
 from triggers.core.events import Event
 from triggers.core.view import SessionView
 from triggers.settings import Settings
-from triggers.storages.view_storage import ViewedStorage
+from triggers.storages.view_storage import ViewStorage
 
 
 class EventPublisher(Protocol):
@@ -27,7 +27,7 @@ class SessionSource(Protocol):
         """Returns the session with the record at `after` applied. Blocks until it is."""
 
 
-class StreamStorage(ViewedStorage):
+class StreamStorage(ViewStorage):
     """The storage of a session on the stream.
 
     When `write` returns, Kafka has acknowledged the event. A worker applies it later; `read` waits for that. A storage

@@ -1,4 +1,4 @@
-"""`ViewedStorage`: the base class of storages that read a session as a view and convert it for inspection."""
+"""`ViewStorage`: the base class of storages that read a session as a view and convert it for inspection."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 import msgspec
 
 from triggers.core.config import MANAGER_NAME
-from triggers.core.kwargs import members_of, object_of
+from triggers.core.kwargs import join_object, split_members
 from triggers.errors import NotSupported, SessionNotFound
 from triggers.registry import trigger_managers
 from triggers.storages.contract import Storage
@@ -16,7 +16,7 @@ from triggers.storages.session_objects import SessionObjects, TaskInstanceCollec
 from triggers.types import TaskConfig, TaskInstance
 
 
-class ViewedStorage(Storage):
+class ViewStorage(Storage):
     """Caches the objects of the last view until something is written through this storage."""
 
     def __init__(self) -> None:
@@ -24,15 +24,15 @@ class ViewedStorage(Storage):
 
     @property
     def tasks(self) -> dict[str, TaskConfig]:
-        return self._looked_at().tasks
+        return self._load_objects().tasks
 
     @property
     def instances(self) -> TaskInstanceCollection:
-        return self._looked_at().instances
+        return self._load_objects().instances
 
     @property
     def latest_kwargs(self) -> dict[str, Any]:
-        return self._looked_at().latest_kwargs
+        return self._load_objects().latest_kwargs
 
     def invalidate_cache(self) -> None:
         self._objects = None
@@ -52,7 +52,7 @@ class ViewedStorage(Storage):
         if manager is None:
             return configuration
         key = msgspec.json.encode(trigger_managers.key_of(manager))
-        return object_of({MANAGER_NAME: key} | members_of(configuration))
+        return join_object({MANAGER_NAME: key} | split_members(configuration))
 
     def create_instance(self, *_: object, **__: object) -> NoReturn:
         """Raises NotSupported, like the methods below: only embedded storages can be changed by hand."""
@@ -67,7 +67,7 @@ class ViewedStorage(Storage):
     def save(self) -> NoReturn:
         raise NotSupported(f"session {self.uid!r} changes by events only: use the manager, which saves each event")
 
-    def _looked_at(self) -> SessionObjects:
+    def _load_objects(self) -> SessionObjects:
         if self._objects is None:
             try:
                 self._objects = objects_of(self.read())

@@ -29,7 +29,7 @@ _LARGEST = 1_000_000
 """Nothing is sent; the options want a limit."""
 
 
-class Predecessors:
+class OrphanedTransactions:
     """Ends what they have left open. Any thread."""
 
     def __init__(self, settings: Settings, worker_id: str) -> None:
@@ -37,30 +37,30 @@ class Predecessors:
         self._worker_id = worker_id
         self._names = Topology(settings.namespace)
 
-    def fence(self, partitions: Iterable[int]) -> bool:
+    def abort_orphans(self, partitions: Iterable[int]) -> bool:
         """Have the open transactions of the last writers of these partitions aborted, unless they are alive.
 
         Blocks for seconds at most, and does not wait for the outcome: whoever waits for the transaction sees it.
         False: the brokers did not answer, and the transaction's timeout remains.
         """
         try:
-            gone = self._gone(partitions)
+            gone = self._departed_writers(partitions)
         except KafkaException as error:
             log.warning("an open transaction cannot be aborted now", error=str(error))
             return False
         for worker in gone:
             log.warning("a worker that is gone left a transaction open; it is aborted", gone=worker)
-            Thread(target=self._abort, args=(worker,), name=f"abort-{worker}", daemon=True).start()
+            Thread(target=self._abort_of, args=(worker,), name=f"abort-{worker}", daemon=True).start()
         return True
 
-    def _abort(self, worker: str) -> None:
+    def _abort_of(self, worker: str) -> None:
         """The first request aborts it; librdkafka's next one, which gets the answer, follows half a second later."""
         try:
             Producer(producer_options(self._settings, worker, _LARGEST, _LARGEST)).init_transactions(_ANSWER_S)
         except KafkaException as error:
             log.warning("an open transaction could not be aborted", gone=worker, error=str(error))
 
-    def await_offsets(self, partitions: Collection[int], stop: Event) -> None:
+    def await_decided_offsets(self, partitions: Collection[int], stop: Event) -> None:
         """Return when the group's offsets of these partitions are decided, or when that takes too long. Blocks.
 
         A worker that was killed before it had sent a row has left no open transaction in the changelog, but perhaps
@@ -70,12 +70,12 @@ class Predecessors:
         places = [TopicPartition(self._names.events, partition) for partition in partitions]
         try:
             for patience_s in _PATIENCE_S if places else ():
-                if stop.is_set() or _are_told(asking, places, patience_s) or not self.fence(partitions):
+                if stop.is_set() or _are_decided(asking, places, patience_s) or not self.abort_orphans(partitions):
                     return
         finally:
             asking.close()
 
-    def _gone(self, partitions: Iterable[int]) -> list[str]:
+    def _departed_writers(self, partitions: Iterable[int]) -> list[str]:
         """Last writers of the partitions that are not in the group, which is asked last: who has come back is alive."""
         writers = self._last_writers(partitions)
         admin, group = AdminClient(base_options(self._settings)), self._names.agents
@@ -99,7 +99,7 @@ class Predecessors:
         return {place.metadata or "" for place in found}
 
 
-def _are_told(asking: Consumer, places: list[TopicPartition], within_s: float) -> bool:
+def _are_decided(asking: Consumer, places: list[TopicPartition], within_s: float) -> bool:
     try:
         asking.committed(places, timeout=within_s)
     except KafkaException:

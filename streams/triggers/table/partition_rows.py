@@ -55,7 +55,7 @@ class PartitionRows:
     def __init__(self, path: Path, topic_id: str) -> None:
         self._path = path
         self._topic_id = topic_id
-        self._whole_batches = Lock()
+        self._batch_lock = Lock()
         self._db = rocksdict.Rdict(str(path), options=_options())
 
     def get(self, key: bytes) -> bytes | None:
@@ -99,25 +99,25 @@ class PartitionRows:
         if reached is not None:
             batch.put(OFFSET_KEY, b"%d" % reached)
         batch.put(STAMP_KEY, f"{self._topic_id} {int(time.time())}".encode())
-        with self._condemning(), self._whole_batches:
+        with self._condemning(), self._batch_lock:
             self._db.write(batch, _unlogged())
 
-    def reached(self) -> int:
+    def changelog_offset(self) -> int:
         """Last changelog offset in the file; -1: none."""
         found = self.get(OFFSET_KEY)
         return int(found) if found else -1
 
-    def session(self, uid: str) -> SessionRows:
+    def copy_session(self, uid: str) -> SessionSnapshot:
         """A copy of a session's rows that no batch is half-way through writing."""
         header, prefix = header_key(uid), session_prefix(uid)
-        with self._whole_batches:
+        with self._batch_lock:
             own = MemoryRows(self.scan(prefix))
             row = self.get(header)
         if row is not None:
             own[header] = row
-        return SessionRows(own, self)
+        return SessionSnapshot(own, self)
 
-    def trusted(self, oldest_s: float) -> bool:
+    def is_current(self, oldest_s: float) -> bool:
         """Whether the file may be caught up from the changelog instead of being rebuilt.
 
         No, if it belongs to another topic of that name, or was last written so long ago (before `oldest_s`, seconds
@@ -125,7 +125,7 @@ class PartitionRows:
         """
         stamp = self.get(STAMP_KEY)
         if stamp is None:
-            return self.reached() < 0
+            return self.changelog_offset() < 0
         topic_id, _, written = stamp.decode().rpartition(" ")
         return topic_id == self._topic_id and int(written) >= oldest_s
 
@@ -149,21 +149,21 @@ class PartitionRows:
             self._db.close()
 
 
-class SessionRows:
+class SessionSnapshot:
     """One session's rows as they were at one moment; configurations never change and come from the partition."""
 
-    def __init__(self, own: MemoryRows, partition: PartitionRows) -> None:
-        self._own = own
+    def __init__(self, rows: MemoryRows, partition: PartitionRows) -> None:
+        self._rows = rows
         self._partition = partition
 
     def get(self, key: bytes) -> bytes | None:
         """See `Rows`."""
-        row = self._own.get(key)
+        row = self._rows.get(key)
         return row if row is not None or key[:1] in b"sr" else self._partition.get(key)
 
     def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
         """See `Rows`."""
-        return self._own.scan(prefix)
+        return self._rows.scan(prefix)
 
 
 def open_rows(path: Path, topic_id: str, oldest_s: float) -> PartitionRows:
@@ -175,7 +175,7 @@ def open_rows(path: Path, topic_id: str, oldest_s: float) -> PartitionRows:
     if (path / CONDEMNED).exists():
         _set_aside(path, "it was condemned by the worker before")
     rows = _open_or_set_aside(path, topic_id)
-    if rows.trusted(oldest_s):
+    if rows.is_current(oldest_s):
         return rows
     log.warning("RocksDB is out of date and is rebuilt from the changelog", path=str(path))
     rows.close()

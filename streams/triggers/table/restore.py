@@ -18,8 +18,8 @@ from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 from triggers.kafka.twin_readings import ReadingsDiffer, TwinReading
 from triggers.kafka.worker_options import Options
 from triggers.process.exits import ExitCode, Stop
-from triggers.process.footprint import return_freed_pages
-from triggers.table.orphaned_transactions import Predecessors
+from triggers.process.footprint import trim_malloc
+from triggers.table.orphaned_transactions import OrphanedTransactions
 from triggers.table.partition_rows import PartitionRows
 from triggers.table.restored_rows import offsets_of, rows_of, sorted_out
 from triggers.table.second_restore import SecondReader
@@ -27,7 +27,7 @@ from triggers.telemetry.metrics import Metrics
 
 log = structlog.get_logger(__name__)
 
-_MOST = 5000
+_MAX_MESSAGES = 5000
 _MAX_REPEATS = 3
 _PROGRESS_S = 5.0
 _KEEP_CHANGELOG = "the changelog must have cleanup.policy=compact, and nobody may delete its records"
@@ -52,7 +52,7 @@ class Restorer:
         topic: str,
         rows_of: Callable[[int], PartitionRows],
         metrics: Metrics,
-        predecessors: Predecessors,
+        orphans: OrphanedTransactions,
     ) -> None:
         self._options = options
         self._second_options = second_options
@@ -60,16 +60,16 @@ class Restorer:
         self._topic = topic
         self._rows_of = rows_of
         self._metrics = metrics
-        self._predecessors = predecessors
+        self._orphans = orphans
         self._one_at_a_time = Lock()
         self._writing = Lock()
         self._wanted: set[int] = set()
-        self._beat = time.monotonic()
+        self._alive_at = time.monotonic()
 
     @property
     def silent_s(self) -> float:
         """For how long the restore that is under way has shown no sign of life. Any thread."""
-        return time.monotonic() - self._beat
+        return time.monotonic() - self._alive_at
 
     def restore(self, partitions: Iterable[int], stop: Event) -> frozenset[int]:
         """Bring these partitions up to the changelog's end; those that are. `stop` ends it before the next write.
@@ -77,23 +77,23 @@ class Restorer:
         Blocks. Waits for an earlier restore to have left: it may be in the middle of a write.
         """
         with self._one_at_a_time:
-            self._beat = time.monotonic()
+            self._alive_at = time.monotonic()
             with self._writing:
                 self._wanted = set(partitions)
-            run = _Run(self._topic, self._metrics)
+            run = _RestoreRun(self._topic, self._metrics)
             ranges = self._ranges(stop)
             with self._writing:
                 starts = {p: self._start(p, *ranges[p]) for p in ranges if p in self._wanted}
             run.begin({p: ranges[p][1] for p, start in starts.items() if start < ranges[p][1]})
             self._read_all(run, starts, stop)
-            self._beat = time.monotonic()
-            done = frozenset(starts.keys() & self._wanted - run.todo.keys())
-            self._predecessors.await_offsets(done, stop)
-            run.report(done)
-            return_freed_pages()
+            self._alive_at = time.monotonic()
+            done = frozenset(starts.keys() & self._wanted - run.ends.keys())
+            self._orphans.await_decided_offsets(done, stop)
+            run.log_result(done)
+            trim_malloc()
             return frozenset() if stop.is_set() else done
 
-    def drop(self, partitions: Iterable[int]) -> None:
+    def stop_writing(self, partitions: Iterable[int]) -> None:
         """Stop writing these partitions. When it returns, no write to them is under way."""
         with self._writing:
             self._wanted -= set(partitions)
@@ -112,7 +112,7 @@ class Restorer:
 
     def _range(self, probe: Consumer, partition: int, stop: Event) -> tuple[int, int] | None:
         while not stop.is_set():
-            self._beat = time.monotonic()
+            self._alive_at = time.monotonic()
             try:
                 first, end = probe.get_watermark_offsets(TopicPartition(self._topic, partition), timeout=5)
             except KafkaException as error:
@@ -125,7 +125,7 @@ class Restorer:
     def _start(self, partition: int, first: int, end: int) -> int:
         """Where to read on. Raises StorageFailed for a file that the changelog cannot bring up to date any more."""
         rows = self._rows_of(partition)
-        start = rows.reached() + 1
+        start = rows.changelog_offset() + 1
         if start > end:
             raise rows.condemn(f"it is at offset {start} of {self._topic}/{partition}, which ends at {end}")
         if start >= first:
@@ -135,24 +135,24 @@ class Restorer:
         log.error("rows are lost: the changelog was cut", partition=partition, begins=first, fix=_KEEP_CHANGELOG)
         return first
 
-    def _read_all(self, run: _Run, starts: dict[int, int], stop: Event) -> None:
+    def _read_all(self, run: _RestoreRun, starts: dict[int, int], stop: Event) -> None:
         """Read until two readers have found the same. Raises Stop when they never do."""
         for _ in range(_MAX_REPEATS):
-            if not run.todo or stop.is_set():
+            if not run.ends or stop.is_set():
                 return
             try:
-                self._read(run, starts, stop)
+                self._restore(run, starts, stop)
             except ReadingsDiffer as error:
                 self._metrics.repeated_restores.inc()
                 log.error("a restore is repeated", reason=str(error))  # noqa: TRY400  # the traceback tells nothing
                 with self._writing:
-                    starts = {p: self._rows_of(p).reached() + 1 for p in run.todo if p in self._wanted}
-                run.begin({p: run.todo[p] for p in starts})
+                    starts = {p: self._rows_of(p).changelog_offset() + 1 for p in run.ends if p in self._wanted}
+                run.begin({p: run.ends[p] for p in starts})
             else:
                 return
         raise Stop(ExitCode.SKIPPED, f"restoring {self._topic}: two readers find different rows, again and again")
 
-    def _read(self, run: _Run, starts: dict[int, int], stop: Event) -> None:
+    def _restore(self, run: _RestoreRun, starts: dict[int, int], stop: Event) -> None:
         """RocksDB writes some rows while the next ones are fetched, and fetched once more."""
         kafka, second = Consumer(self._options), SecondReader(self._second_options, self._topic, run.of_todo(starts))
         leave = Event()
@@ -160,16 +160,16 @@ class Restorer:
             reading = threads.submit(second.run, leave)
             writing = threads.submit(self._write, {}, {}, stop)
             try:
-                kafka.assign([TopicPartition(self._topic, p, starts[p]) for p in run.todo])
-                while self._wanted & run.todo.keys() and not stop.is_set():
-                    self._beat = time.monotonic()
+                kafka.assign([TopicPartition(self._topic, p, starts[p]) for p in run.ends])
+                while self._wanted & run.ends.keys() and not stop.is_set():
+                    self._alive_at = time.monotonic()
                     verified = run.compare(second)
-                    found = run.sort(kafka.consume(_MOST, 0.05))
+                    found = run.sort_messages(kafka.consume(_MAX_MESSAGES, 0.05))
                     writing.result()
                     writing = threads.submit(self._write, found, verified, stop)
-                    run.progress()
-                    if run.is_stuck() and (undecided := self._undecided(kafka, run.todo)):
-                        self._predecessors.fence(undecided)
+                    run.log_progress()
+                    if run.is_stuck() and (undecided := self._undecided(kafka, run.ends)):
+                        self._orphans.abort_orphans(undecided)
                     if reading.done():
                         reading.result()
             finally:
@@ -196,26 +196,26 @@ class Restorer:
                     self._metrics.restored_rows.inc(len(messages))
 
 
-class _Run:
+class _RestoreRun:
     """One restore's progress."""
 
     def __init__(self, topic: str, metrics: Metrics) -> None:
-        self.todo: dict[int, int] = {}
+        self.ends: dict[int, int] = {}
         self._twins: dict[int, TwinReading] = {}
         self._topic = topic
         self._metrics = metrics
         self._rows = 0
-        self._started = self._said = self._moved = time.monotonic()
+        self._started = self._logged_at = self._progressed_at = time.monotonic()
         self._patience_s = _STUCK_AFTER_S
 
     def begin(self, ends: dict[int, int]) -> None:
         """Partition -> offset behind what is to be read; from the beginning, or once more from what was verified."""
-        self.todo = dict(ends)
+        self.ends = dict(ends)
         self._twins = {partition: TwinReading(partition, end) for partition, end in ends.items()}
 
     def of_todo(self, offsets: dict[int, int]) -> dict[int, int]:
         """Those of partitions that are not done."""
-        return {partition: offsets[partition] for partition in self.todo}
+        return {partition: offsets[partition] for partition in self.ends}
 
     @property
     def verified(self) -> dict[int, int]:
@@ -230,10 +230,10 @@ class _Run:
                 self._twins[partition].tell_second(offsets)
             for partition, position in chunk.ends.items():
                 self._twins[partition].end_second(position)
-        self.todo = {partition: end for partition, end in self.todo.items() if not self._twins[partition].is_complete}
+        self.ends = {partition: end for partition, end in self.ends.items() if not self._twins[partition].is_complete}
         return self.verified
 
-    def sort(self, messages: list[Message]) -> dict[int, list[Message]]:
+    def sort_messages(self, messages: list[Message]) -> dict[int, list[Message]]:
         """Rows by partition. Raises ReadingsDiffer."""
         rows, ends = sorted_out(messages)
         for partition, found in rows.items():
@@ -242,24 +242,24 @@ class _Run:
             self._twins[partition].end_first(position)
         self._rows += sum(map(len, rows.values()))
         if messages:
-            self._moved = time.monotonic()
+            self._progressed_at = time.monotonic()
         return rows
 
     def is_stuck(self) -> bool:
         """Whether nothing has come for a while; says so once in that time."""
-        if time.monotonic() - self._moved < self._patience_s:
+        if time.monotonic() - self._progressed_at < self._patience_s:
             return False
-        self._moved, self._patience_s = time.monotonic(), _STUCK_AGAIN_AFTER_S
+        self._progressed_at, self._patience_s = time.monotonic(), _STUCK_AGAIN_AFTER_S
         return True
 
-    def progress(self) -> None:
+    def log_progress(self) -> None:
         """Say how far it is, from time to time."""
-        self._metrics.recovering_partitions.set(len(self.todo))
-        if time.monotonic() - self._said > _PROGRESS_S:
-            self._said = time.monotonic()
-            log.info("restoring", partitions_left=len(self.todo), rows=self._rows, rows_per_s=self._rate())
+        self._metrics.recovering_partitions.set(len(self.ends))
+        if time.monotonic() - self._logged_at > _PROGRESS_S:
+            self._logged_at = time.monotonic()
+            log.info("restoring", partitions_left=len(self.ends), rows=self._rows, rows_per_s=self._rate())
 
-    def report(self, done: frozenset[int]) -> None:
+    def log_result(self, done: frozenset[int]) -> None:
         """Say what it did."""
         self._metrics.recovering_partitions.set(0)
         seconds = time.monotonic() - self._started

@@ -17,7 +17,7 @@ from triggers.agent.agent import Agent
 from triggers.agent.batch import Batch, Processor
 from triggers.agent.decision_feed import DecisionFeed
 from triggers.agent.overlay import Overlays
-from triggers.agent.partition_turn import Rules
+from triggers.agent.partition_turn import TurnContext
 from triggers.agent.session_cache import SessionCache
 from triggers.agent.timers import Timers
 from triggers.client.schema_registry import event_decoder
@@ -34,7 +34,7 @@ from triggers.faust.partition_store import PartitionStore, session_table
 from triggers.faust.recovery import BulkTableManager, OwnedPartitions
 from triggers.faust.transport import AgentConsumer, AgentTransport, BatchChannel
 from triggers.faust.web_server import QueryServer, listen, url_of
-from triggers.kafka.installed_topics import Topics, wait_for_topics
+from triggers.kafka.installed_topics import InstalledTopics, wait_for_topics
 from triggers.kafka.patience import Patience
 from triggers.kafka.witness import Witness
 from triggers.kafka.worker_options import (
@@ -45,10 +45,10 @@ from triggers.kafka.worker_options import (
     second_restore_options,
     witness_options,
 )
-from triggers.process.exits import ExitCode, crash_only, leave
-from triggers.process.footprint import share_arenas, spare_the_collector
+from triggers.process.exits import ExitCode, crash_only, exit_now
+from triggers.process.footprint import freeze_garbage_collector, limit_malloc_arenas
 from triggers.settings import Settings
-from triggers.table.orphaned_transactions import Predecessors
+from triggers.table.orphaned_transactions import OrphanedTransactions
 from triggers.table.restore import Restorer
 from triggers.telemetry.logs import configure_logging
 from triggers.telemetry.metrics import Metrics
@@ -57,7 +57,7 @@ from triggers.worker.queries import Queries
 
 log = structlog.get_logger(__name__)
 
-_GOODBYE_S = 20.0
+_STOP_TIMEOUT_S = 20.0
 _IS_COMPILED = not (partition_turn.__file__ or "").endswith(".py")
 """As in the image's wheel (docs/decisions/0017-compiled-wheels.md)."""
 
@@ -69,7 +69,7 @@ def run_worker(settings: Settings, slot: int) -> int:
     """
     worker_id = settings.worker(slot)
     configure_logging(settings, worker=worker_id)
-    share_arenas()
+    limit_malloc_arenas()
     with crash_only():
         check_faust()
         with listen(settings.web_host, settings.web_port and settings.web_port + slot) as listening:
@@ -78,12 +78,12 @@ def run_worker(settings: Settings, slot: int) -> int:
                 "worker starts", namespace=settings.namespace, brokers=settings.brokers, url=url, compiled=_IS_COMPILED
             )
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                runner.run(_serve(settings, worker_id, url, listening))
+                runner.run(_run_until_signal(settings, worker_id, url, listening))
     log.info("worker stopped", code=0, meaning=ExitCode.OK.meaning)
     return ExitCode.OK
 
 
-async def _serve(settings: Settings, worker_id: str, url: str, listening: socket.socket) -> None:
+async def _run_until_signal(settings: Settings, worker_id: str, url: str, listening: socket.socket) -> None:
     worker = Worker(settings, worker_id, url, listening)
     asked = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -96,9 +96,9 @@ async def _serve(settings: Settings, worker_id: str, url: str, listening: socket
             running.result()
         log.info("worker stops")
         try:
-            await asyncio.wait_for(worker.stop(), _GOODBYE_S)
+            await asyncio.wait_for(worker.stop(), _STOP_TIMEOUT_S)
         except TimeoutError:
-            leave(ExitCode.OK, "the broker does not answer; left without goodbye")
+            exit_now(ExitCode.OK, "the broker does not answer; left without goodbye")
 
 
 class WorkerApp(faust.App):
@@ -125,7 +125,7 @@ class Worker:
         self._app = _faust_app(settings, worker_id)
         self._table = session_table(self._app, self._names.table, self._names.changelog)
         self._store = cast("PartitionStore", self._table.data)
-        self._queries = Queries(self._ownership, self._progress, self._store.rows, self._metrics)
+        self._queries = Queries(self._ownership, self._progress, self._store.partition_rows, self._metrics)
         self._app.query_server = QueryServer(self._app, listening, self._queries.routes())
         self._app.transport = AgentTransport(
             self._app, names=self._names, ownership=self._ownership, new_pump=self._new_pump, on_lost=self._on_lost
@@ -135,11 +135,11 @@ class Worker:
             second_options=second_restore_options(settings),
             probe_options=probe_options(settings),
             topic=self._names.changelog,
-            rows_of=self._store.rows,
+            rows_of=self._store.partition_rows,
             metrics=self._metrics,
-            predecessors=Predecessors(settings, worker_id),
+            orphans=OrphanedTransactions(settings, worker_id),
         )
-        cast("BulkTableManager", self._app.tables).equip(self._ownership, self._restorer)
+        cast("BulkTableManager", self._app.tables).use(self._ownership, self._restorer)
         self._batches = BatchChannel(self._app, maxsize=1)
         self._app.agent(self._batches, name="agent")(self._agent)
         self._processor: Processor | None = None
@@ -159,10 +159,10 @@ class Worker:
     async def stop(self) -> None:
         """Finish the batch in flight, leave the group, close the files."""
         consumer = cast("AgentConsumer", self._app.consumer)
-        await consumer.leave()
+        await consumer.stop_pump()
         await self._app.stop()
-        if self._transactions is not None and self._transactions.tainted:
-            leave(ExitCode.OK, "stopped as asked, beside a call that hangs")
+        if self._transactions is not None and self._transactions.has_hung_call:
+            exit_now(ExitCode.OK, "stopped as asked, beside a call that hangs")
 
     async def _new_pump(self, consumer: AgentConsumer) -> Pump:
         topics = await wait_for_topics(self._settings)
@@ -175,14 +175,14 @@ class Worker:
             transactions=self._transactions,
             processor=self._processor,
             hand_over=self._batches.put_batch,
-            rows_of=self._store.rows,
+            rows_of=self._store.partition_rows,
             progress=self._progress,
             metrics=self._metrics,
-            most=self._settings.max_batch_records,
+            max_records=self._settings.max_batch_records,
             idle_s=self._settings.idle_poll_s,
             patience_s=self._patience.watchdog_s,
         )
-        spare_the_collector()
+        freeze_garbage_collector()
         return pump
 
     def _new_member(self, consumer: AgentConsumer) -> Member:
@@ -200,44 +200,47 @@ class Worker:
             consumer,
             guard,
             StandstillWatch(guard, self._new_witness()),
-            is_empty=lambda partition: self._store.rows(partition).reached() < 0,
+            is_empty=lambda partition: self._store.partition_rows(partition).changelog_offset() < 0,
             patience_s=self._patience.group_offsets_s,
         )
 
     def _new_witness(self) -> Witness:
         return Witness(witness_options(self._settings), self._names.events)
 
-    def _new_transactions(self, topics: Topics) -> Transactions:
+    def _new_transactions(self, topics: InstalledTopics) -> Transactions:
         options = producer_options(
-            self._settings, self._worker_id, min(topics.largest.values()), max(topics.largest.values())
+            self._settings,
+            self._worker_id,
+            min(topics.max_record_bytes.values()),
+            max(topics.max_record_bytes.values()),
         )
         return Transactions(
             options, source=self._names.events, changelog=self._names.changelog, patience=self._patience
         )
 
-    def _new_agent(self, topics: Topics) -> Agent:
-        rules = Rules(
+    def _new_agent(self, topics: InstalledTopics) -> Agent:
+        rules = TurnContext(
             names=self._names,
             topics=topics,
             decoder=event_decoder(self._settings),
             plans=Plans(),
             cache=SessionCache(self._settings.cached_sessions),
-            rows=Overlays(self._store.rows),
+            rows=Overlays(self._store.partition_rows),
             metrics=self._metrics,
             feed=DecisionFeed(self._names.decisions) if self._settings.decisions else None,
         )
-        return Agent(rules, Timers(self._names.events, rules.rows.of, self._metrics), self._metrics)
+        return Agent(rules, Timers(self._names.events, rules.rows.for_partition, self._metrics), self._metrics)
 
     async def _agent(self, batches: faust.StreamT[Batch]) -> None:
         """The Faust agent: one batch in flight; how it ended is the pump's to judge."""
         async for batch in batches:
-            batch.settle()
+            batch.process()
 
     def _on_lost(self, partitions: frozenset[int]) -> None:
-        self._restorer.drop(partitions)
+        self._restorer.stop_writing(partitions)
         if self._processor is not None:
             self._processor.forget(partitions)
-        self._store.release(partitions)
+        self._store.close_partitions(partitions)
 
 
 def _faust_app(settings: Settings, worker_id: str) -> WorkerApp:

@@ -18,8 +18,8 @@ from triggers.commit.progress import Progress
 from triggers.core.state.plans import Plans
 from triggers.core.state.rows import header_key
 from triggers.core.state.session import Session
-from triggers.core.view import SessionSummary, SessionView, summary, view
-from triggers.process.exits import Stop, leave
+from triggers.core.view import SessionSummary, SessionView, summarize_header, view_session
+from triggers.process.exits import Stop, exit_now
 from triggers.table.partition_rows import PartitionClosed, PartitionRows
 from triggers.telemetry.metrics import Metrics
 from triggers.topology import partition_of
@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 _SILENT_S = 120.0
 """A pump that has not gone round for so long is stuck; longer than any broker restart it waits out."""
-_MOST_LISTED = 1000
+_MAX_LISTED = 1000
 _LONGEST_WAIT_S = 60.0
 
 
@@ -62,43 +62,43 @@ class Queries:
         uid = request.match_info["uid"]
         partition = self._owned_partition(uid)
         if "after" in request.query:
-            await self._wait(partition, request)
-        found = await _off_loop(lambda: self._read(partition, uid))
+            await self._wait_for_offset(partition, request)
+        found = await _off_loop(lambda: self._read_session(partition, uid))
         if found is None:
-            raise problem(web.HTTPNotFound, f"there is no session {uid!r}")
-        return json(found)
+            raise http_problem(web.HTTPNotFound, f"there is no session {uid!r}")
+        return json_response(found)
 
     async def list_events(self, request: web.Request) -> web.Response:
         """Where the session's events are: `{partition, offsets}`, in the order in which they were applied."""
         uid = request.match_info["uid"]
         partition = self._owned_partition(uid)
-        offsets = await _off_loop(lambda: self._offsets(partition, uid))
+        offsets = await _off_loop(lambda: self._read_offsets(partition, uid))
         if not offsets:
-            raise problem(web.HTTPNotFound, f"there is no session {uid!r}")
-        return json({"partition": partition, "offsets": offsets})
+            raise http_problem(web.HTTPNotFound, f"there is no session {uid!r}")
+        return json_response({"partition": partition, "offsets": offsets})
 
     async def list_sessions(self, request: web.Request) -> web.Response:
         """`?prefix=&limit=`: headers of sessions of this worker's partitions, by UID."""
         prefix = request.query.get("prefix", "")
-        limit = min(int(_number(request, "limit", 100)), _MOST_LISTED)
-        found = await _off_loop(lambda: self._list(prefix, limit))
-        return json({"sessions": found})
+        limit = min(int(_number(request, "limit", 100)), _MAX_LISTED)
+        found = await _off_loop(lambda: self._list_headers(prefix, limit))
+        return json_response({"sessions": found})
 
     async def ready(self, request: web.Request) -> web.Response:  # noqa: ARG002  # aiohttp's signature
         """200 when every owned partition can be processed and asked."""
         if self.partitions is None:
-            raise problem(web.HTTPServiceUnavailable, "waiting for the broker and the topics")
+            raise http_problem(web.HTTPServiceUnavailable, "waiting for the broker and the topics")
         if recovering := sorted(self._ownership.owned - self._progress.partitions):
-            raise problem(web.HTTPServiceUnavailable, f"recovering partitions {recovering}")
+            raise http_problem(web.HTTPServiceUnavailable, f"recovering partitions {recovering}")
         if not self._ownership.joined:
-            raise problem(web.HTTPServiceUnavailable, "joining the consumer group")
-        return json({"partitions": sorted(self._ownership.owned)})
+            raise http_problem(web.HTTPServiceUnavailable, "joining the consumer group")
+        return json_response({"partitions": sorted(self._ownership.owned)})
 
     async def live(self, request: web.Request) -> web.Response:  # noqa: ARG002
         """200 while the pump goes round; before it starts, the worker waits for a broker."""
-        if self.partitions is not None and self._progress.silent_s > _SILENT_S:
-            raise problem(web.HTTPServiceUnavailable, f"no batch for {self._progress.silent_s:.0f} s")
-        return json({})
+        if self.partitions is not None and self._progress.idle_s > _SILENT_S:
+            raise http_problem(web.HTTPServiceUnavailable, f"no batch for {self._progress.idle_s:.0f} s")
+        return json_response({})
 
     async def metrics(self, request: web.Request) -> web.Response:  # noqa: ARG002
         """Prometheus' text format."""
@@ -107,32 +107,34 @@ class Queries:
 
     def _owned_partition(self, uid: str) -> int:
         if self.partitions is None:
-            raise problem(web.HTTPServiceUnavailable, "the worker is starting")
+            raise http_problem(web.HTTPServiceUnavailable, "the worker is starting")
         partition = partition_of(uid.encode(), self.partitions)
         if partition not in self._ownership.owned:
-            raise problem(web.HTTPMisdirectedRequest, f"another worker owns partition {partition}")
+            raise http_problem(web.HTTPMisdirectedRequest, f"another worker owns partition {partition}")
         if partition not in self._progress.partitions:
-            raise problem(web.HTTPServiceUnavailable, f"partition {partition} is recovering")
+            raise http_problem(web.HTTPServiceUnavailable, f"partition {partition} is recovering")
         return partition
 
-    async def _wait(self, partition: int, request: web.Request) -> None:
+    async def _wait_for_offset(self, partition: int, request: web.Request) -> None:
         after = int(_number(request, "after", 0))
         timeout = min(_number(request, "timeout", 10), _LONGEST_WAIT_S)
-        if not await self._progress.wait(partition, after, timeout):
-            raise problem(web.HTTPServiceUnavailable, f"offset {after} of partition {partition} is not processed yet")
+        if not await self._progress.wait_for(partition, after, timeout):
+            raise http_problem(
+                web.HTTPServiceUnavailable, f"offset {after} of partition {partition} is not processed yet"
+            )
 
-    def _read(self, partition: int, uid: str) -> SessionView | None:
-        session = Session(uid, self._rows_of(partition).session(uid), self._plans)
-        return view(session) if session.exists else None
+    def _read_session(self, partition: int, uid: str) -> SessionView | None:
+        session = Session(uid, self._rows_of(partition).copy_session(uid), self._plans)
+        return view_session(session) if session.exists else None
 
-    def _offsets(self, partition: int, uid: str) -> list[int]:
-        session = Session(uid, self._rows_of(partition).session(uid), self._plans)
-        return list(session.positions()) if session.exists else []
+    def _read_offsets(self, partition: int, uid: str) -> list[int]:
+        session = Session(uid, self._rows_of(partition).copy_session(uid), self._plans)
+        return list(session.event_positions()) if session.exists else []
 
-    def _list(self, prefix: str, limit: int) -> list[SessionSummary]:
+    def _list_headers(self, prefix: str, limit: int) -> list[SessionSummary]:
         start = header_key(prefix)
         parts = [self._rows_of(p).scan(start) for p in sorted(self._progress.partitions)]
-        found = (summary(key[1:].decode(), row) for key, row in heapq.merge(*parts))
+        found = (summarize_header(key[1:].decode(), row) for key, row in heapq.merge(*parts))
         return list(islice((session for session in found if session is not None), limit))
 
 
@@ -141,17 +143,17 @@ async def _off_loop(call: Callable[[], T]) -> T:
     try:
         return await asyncio.to_thread(call)
     except Stop as stop:
-        leave(stop.code, stop.why, stop.__cause__)
+        exit_now(stop.code, stop.why, stop.__cause__)
     except (PartitionClosed, rocksdict.DbClosedError) as error:
-        raise problem(web.HTTPServiceUnavailable, "the partition is moving to another worker") from error
+        raise http_problem(web.HTTPServiceUnavailable, "the partition is moving to another worker") from error
 
 
-def json(body: object) -> web.Response:
+def json_response(body: object) -> web.Response:
     """A JSON response."""
     return web.Response(body=msgspec.json.encode(body), content_type="application/json")
 
 
-def problem(status: type[web.HTTPException], why: str) -> web.HTTPException:
+def http_problem(status: type[web.HTTPException], why: str) -> web.HTTPException:
     """A response to raise."""
     return status(text=msgspec.json.encode({"error": why}).decode(), content_type="application/json")
 
@@ -162,5 +164,5 @@ def _number(request: web.Request, name: str, default: float) -> float:
     except ValueError:
         number = -1
     if not 0 <= number < float("inf"):
-        raise problem(web.HTTPBadRequest, f"{name} must be a number, not negative")
+        raise http_problem(web.HTTPBadRequest, f"{name} must be a number, not negative")
     return number

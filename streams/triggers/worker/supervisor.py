@@ -16,7 +16,7 @@ from multiprocessing.process import BaseProcess
 import msgspec
 import structlog
 
-from triggers.process.exits import ExitCode, describe
+from triggers.process.exits import ExitCode, describe_exit
 from triggers.settings import Settings
 from triggers.telemetry.logs import configure_logging
 from triggers.worker.app import run_worker
@@ -114,11 +114,11 @@ class Supervisor:
         slot.ended(now, self.backoff)
         restarts = code < 0 or code not in set(ExitCode) or ExitCode(code).restarts
         if not restarts:
-            log.error("worker ended for good", slot=slot.number, code=code, meaning=describe(code))
+            log.error("worker ended for good", slot=slot.number, code=code, meaning=describe_exit(code))
             self._stopping, self._code = True, code
         elif not self._stopping:
             pause = round(self.backoff.pause_s(slot.short_lives), 1)
-            log.warning("worker ended", slot=slot.number, code=code, meaning=describe(code), restart_in_s=pause)
+            log.warning("worker ended", slot=slot.number, code=code, meaning=describe_exit(code), restart_in_s=pause)
 
     def _start(self, slot: Slot) -> None:
         slot.restart_at = None

@@ -9,9 +9,9 @@ from tests.support.questionnaires import CONFIGURATION
 from tests.support.records import PARTITIONS, fire, record
 
 from triggers.agent.agent import Agent
-from triggers.agent.batch import MOST_OUTPUT_BYTES, Batch
+from triggers.agent.batch import MAX_OUTPUT_BYTES, Batch
 from triggers.agent.overlay import Overlays
-from triggers.agent.partition_turn import Rules
+from triggers.agent.partition_turn import TurnContext
 from triggers.agent.records import Output
 from triggers.agent.routing import size_of
 from triggers.agent.session_cache import SessionCache
@@ -21,7 +21,7 @@ from triggers.codec.confluent_framing import SchemaSource
 from triggers.core.state.plans import Plans
 from triggers.core.state.rows import MemoryRows, header_key
 from triggers.errors import BrokerUnavailable
-from triggers.kafka.installed_topics import Topics
+from triggers.kafka.installed_topics import InstalledTopics
 from triggers.kafka.records import Record
 from triggers.process.exits import ExitCode, Stop
 from triggers.telemetry.metrics import Metrics
@@ -42,16 +42,16 @@ class Bench:
         self.cache = SessionCache(100)
         self.output_bytes = 0
         """Output of each batch before its first event."""
-        rules = Rules(
+        rules = TurnContext(
             names=NAMES,
-            topics=Topics(PARTITIONS, "id", 86_400, largest),
+            topics=InstalledTopics(PARTITIONS, "id", 86_400, largest),
             decoder=EventDecoder(5_000, None),
             plans=Plans(),
             cache=self.cache,
             rows=Overlays(self.rows.__getitem__),
             metrics=self.metrics,
         )
-        self.agent = Agent(rules, Timers(NAMES.events, rules.rows.of, self.metrics), self.metrics)
+        self.agent = Agent(rules, Timers(NAMES.events, rules.rows.for_partition, self.metrics), self.metrics)
 
     def decide(self, *records: Record) -> Batch:
         """Decides a batch without committing it."""
@@ -97,7 +97,7 @@ async def test_a_batch_writes_each_touched_session_once_and_its_commands_in_orde
 
 
 async def test_a_batch_is_truncated_where_its_commands_exceed_the_limit(bench: Bench) -> None:
-    bench.output_bytes = MOST_OUTPUT_BYTES - 100
+    bench.output_bytes = MAX_OUTPUT_BYTES - 100
     other = next(key for n in range(100) if partition_of(key := b"o%d" % n, PARTITIONS) != HOME)
     rules = json.dumps({"configuration": {"t": {"after": ["a"], "andEvery": "a", "run": "app.t"}}}).encode()
 
@@ -110,7 +110,7 @@ async def test_a_batch_is_truncated_where_its_commands_exceed_the_limit(bench: B
     commands = to(NAMES.commands, batch)
     sizes = [size_of(o) for o in commands]
     assert sum(sizes[:-1]) < 100 <= sum(sizes)
-    assert batch.cut
+    assert batch.truncated
     assert batch.offsets == {HOME: len(commands) + 1}
     assert batch.size == len(commands) + 1
     assert batch.rows.keys() == {HOME, partition_of(other, PARTITIONS)}
@@ -130,7 +130,7 @@ async def test_a_record_without_a_usable_key_is_a_dead_letter_that_says_why(
 async def test_a_batch_whose_output_fits_is_not_truncated(bench: Bench) -> None:
     batch = bench.decide(configure(), fire("firstPageReceived", offset=1), fire("questionnaireComplete", offset=2))
 
-    assert not batch.cut
+    assert not batch.truncated
 
 
 async def test_two_batches_lead_to_the_same_result_as_one(bench: Bench) -> None:
@@ -248,13 +248,13 @@ async def test_the_whole_batch_waits_for_a_registry_that_does_not_answer() -> No
             raise BrokerUnavailable(f"no answer for {schema_id}")
 
     bench = Bench()
-    bench.agent._rules = _with_decoder(bench.agent._rules, lambda: EventDecoder(5_000, Away()))
+    bench.agent._context = _with_decoder(bench.agent._context, lambda: EventDecoder(5_000, Away()))
 
     with pytest.raises(BrokerUnavailable):
         bench.decide(record(b"\0\0\0\0\1abc"))
 
 
-def _with_decoder(rules: Rules, decoder: Callable[[], EventDecoder]) -> Rules:
+def _with_decoder(rules: TurnContext, decoder: Callable[[], EventDecoder]) -> TurnContext:
     return dataclasses.replace(rules, decoder=decoder())
 
 

@@ -10,7 +10,7 @@ def test_a_dead_letter_holds_the_record_and_the_reason() -> None:
     letters = DeadLetters("test.dead-letters", 10_000)
     bad = record(b"\xff\x00", b"s1", partition=3, offset=42, headers=[("a", b"b"), ("c", None)], time=99)
 
-    output = letters.bury(bad, "bad json", "at byte 0")
+    output = letters.encode_letter(bad, "bad json", "at byte 0")
 
     assert output.topic == "test.dead-letters"
     assert decode_dead_letter(output.value) == DeadLetter(
@@ -30,7 +30,7 @@ def test_dead_letters_are_counted_by_reason() -> None:
     letters = DeadLetters("test.dead-letters", 10_000)
 
     for reason in ("bad json", "bad key", "bad json"):
-        letters.bury(record(), reason, "")
+        letters.encode_letter(record(), reason, "")
 
     assert letters.reasons == {"bad json": 2, "bad key": 1}
 
@@ -39,7 +39,7 @@ def test_a_dead_letter_too_large_for_its_topic_keeps_the_beginning_of_the_value_
     letters = DeadLetters("test.dead-letters", 20_000)
     huge = record(b"x" * 30_000, b"k" * 3_000)
 
-    output = letters.bury(huge, "bad json", "no object")
+    output = letters.encode_letter(huge, "bad json", "no object")
 
     letter = decode_dead_letter(output.value)
     assert len(output.value or b"") + len(output.key or b"") <= 20_000
@@ -53,7 +53,7 @@ def test_headers_too_large_for_the_topic_are_left_out_and_counted() -> None:
     letters = DeadLetters("test.dead-letters", 20_000)
     huge = record(b"x", headers=[("small", b"1"), ("big", b"y" * 30_000)])
 
-    letter = decode_dead_letter(letters.bury(huge, "bad json", "").value)
+    letter = decode_dead_letter(letters.encode_letter(huge, "bad json", "").value)
 
     assert letter.headers == [("small", b"1")]
     assert "1 headers were too large and are left out" in letter.detail

@@ -10,7 +10,7 @@ from triggers.agent.agent import Agent
 from triggers.agent.batch import Batch
 from triggers.agent.decision_feed import DecisionFeed
 from triggers.agent.overlay import Overlays
-from triggers.agent.partition_turn import Rules
+from triggers.agent.partition_turn import TurnContext
 from triggers.agent.records import Output
 from triggers.agent.routing import size_of
 from triggers.agent.session_cache import SessionCache
@@ -18,7 +18,7 @@ from triggers.agent.timers import Timers
 from triggers.codec import EventDecoder, decode_decision
 from triggers.core.state.plans import Plans
 from triggers.core.state.rows import MemoryRows
-from triggers.kafka.installed_topics import Topics
+from triggers.kafka.installed_topics import InstalledTopics
 from triggers.kafka.records import Record
 from triggers.telemetry.metrics import Metrics
 from triggers.topology import Topology
@@ -32,9 +32,9 @@ def decide(*records: Record, feed: bool = True, largest: int = 10_000) -> Batch:
     rows = {p: MemoryRows() for p in range(PARTITIONS)}
     topics = (NAMES.events, NAMES.dead_letters, NAMES.changelog, NAMES.commands)
     limits = dict.fromkeys(topics, 10_000) | {NAMES.decisions: largest}
-    rules = Rules(
+    rules = TurnContext(
         names=NAMES,
-        topics=Topics(PARTITIONS, "id", 86_400, limits),
+        topics=InstalledTopics(PARTITIONS, "id", 86_400, limits),
         decoder=EventDecoder(5_000, None),
         plans=Plans(),
         cache=SessionCache(100),

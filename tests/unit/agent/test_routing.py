@@ -3,7 +3,7 @@ from __future__ import annotations
 from tests.support.records import PARTITIONS, record
 
 from triggers.agent.records import Output
-from triggers.agent.routing import FORWARDED, forward, misplaced, size_of, was_forwarded
+from triggers.agent.routing import FORWARDED, forward_record, is_misplaced, size_of, was_forwarded
 from triggers.kafka.records import Header
 from triggers.topology import partition_of
 
@@ -12,14 +12,14 @@ ELSEWHERE = (HOME + 1) % PARTITIONS
 
 
 def test_a_record_on_its_keys_partition_is_not_misplaced() -> None:
-    assert not misplaced(record(key=b"s1", partition=HOME), b"s1", PARTITIONS)
-    assert misplaced(record(key=b"s1", partition=ELSEWHERE), b"s1", PARTITIONS)
+    assert not is_misplaced(record(key=b"s1", partition=HOME), b"s1", PARTITIONS)
+    assert is_misplaced(record(key=b"s1", partition=ELSEWHERE), b"s1", PARTITIONS)
 
 
 def test_a_forwarded_record_is_unchanged_on_the_right_partition_but_for_a_header() -> None:
     lost = record(b"value", b"s1", partition=ELSEWHERE, headers=[("ce_id", b"7")], time=123)
 
-    output = forward(lost, b"s1", "test.events", PARTITIONS)
+    output = forward_record(lost, b"s1", "test.events", PARTITIONS)
 
     headers: list[Header] = [("ce_id", b"7"), (FORWARDED, str(ELSEWHERE).encode())]
     assert output == Output("test.events", b"s1", b"value", HOME, headers, 123)

@@ -21,7 +21,7 @@ def rows() -> MemoryRows:
 
 @pytest.fixture
 def watch(rows: MemoryRows, monkeypatch: pytest.MonkeyPatch) -> Timers:
-    monkeypatch.setattr(timers, "_EVERY_S", 0)
+    monkeypatch.setattr(timers, "_INTERVAL_S", 0)
     return Timers("test.events", lambda _partition: rows, Metrics())
 
 
@@ -80,7 +80,7 @@ async def test_a_timer_is_published_again_after_an_abort_or_a_new_assignment(row
 async def test_timers_beyond_the_limit_follow_in_the_next_turn(
     rows: MemoryRows, watch: Timers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(timers, "_MOST", 2)
+    monkeypatch.setattr(timers, "_MAX_PER_TURN", 2)
     for n in range(5):
         set_timer(rows, PAST + n, f"t#{n}")
 

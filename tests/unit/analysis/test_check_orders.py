@@ -12,7 +12,7 @@ from tests.support.small_rules import Rules, encode_rules
 
 from triggers.analysis.check.orders import Budget, usual_events
 from triggers.analysis.check.rules import Arrivals, check_rules
-from triggers.analysis.check.worlds import Fired, Results
+from triggers.analysis.check.worlds import FiredMove, Results
 from triggers.core.config import compile_plan
 
 QUESTIONNAIRE = Path(__file__).parents[3] / "examples/questionnaire/rules.json"
@@ -99,7 +99,7 @@ def test_the_same_sample_is_taken_every_time() -> None:
 
 
 def test_the_first_kwargs_win_so_the_order_decides_with_which_kwargs_a_task_runs() -> None:
-    events = {Fired("a", b'{"n":1}'): 1, Fired("a", b'{"n":2}'): 1, Fired("b"): 1}
+    events = {FiredMove("a", b'{"n":1}'): 1, FiredMove("a", b'{"n":2}'): 1, FiredMove("b"): 1}
     configuration = {"t_a": make_task("a", "b")}
     arrivals = Arrivals(events=events)
 
@@ -135,7 +135,9 @@ def test_two_tasks_that_abandon_each_other_keep_a_third_from_ever_running() -> N
 def test_tasks_that_make_each_other_run_without_end_are_left_out() -> None:
     configuration = {"t_a": make_task(andEvery="t_a"), "t_b": make_task("a")}
 
-    checked = check_rules(encode_rules(configuration), arrivals=Arrivals(events={Fired("t_a"): 1, Fired("a"): 1}))
+    checked = check_rules(
+        encode_rules(configuration), arrivals=Arrivals(events={FiredMove("t_a"): 1, FiredMove("a"): 1})
+    )
 
     assert [found.task for found in checked.orders] == ["t_b"]
 
@@ -153,7 +155,7 @@ MESSAGES: list[tuple[Rules, str, str]] = [
 
 @pytest.mark.parametrize(("configuration", "events", "message"), MESSAGES)
 def test_the_message_counts_the_orders(configuration: Rules, events: str, message: str) -> None:
-    arrivals = Arrivals(events=Counter(map(Fired, events)))
+    arrivals = Arrivals(events=Counter(map(FiredMove, events)))
 
     found = check_rules(encode_rules(configuration), arrivals=arrivals).findings
 

@@ -174,7 +174,7 @@ def test_a_second_result_names_the_first() -> None:
 
     (idle,) = last(found).idle
 
-    assert (idle.reason, idle.by and idle.by.what) == (Reason.SETTLED, "t_subject#0 finished")
+    assert (idle.reason, idle.by and idle.by.what) == (Reason.HAS_RESULT, "t_subject#0 finished")
 
 
 def test_a_timer_that_is_no_longer_set_has_no_effect() -> None:
@@ -266,7 +266,7 @@ def test_timers_of_attempts_and_of_the_session_are_distinguished() -> None:
     found.apply(TaskFinished(instance="t_a#0", attempt=1))
 
     (idle,) = last(found).idle
-    assert (idle.reason, idle.by and idle.by.what) == (Reason.SETTLED, "a timer of t_a#0 was due")
+    assert (idle.reason, idle.by and idle.by.what) == (Reason.HAS_RESULT, "a timer of t_a#0 was due")
 
 
 def test_the_triggers_of_an_imported_session_come_from_the_import() -> None:

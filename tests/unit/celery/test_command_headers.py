@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from triggers.celery.command_headers import command_of, headers_of
+from triggers.celery.command_headers import command_headers, command_of
 from triggers.core.commands import RunTask
 from triggers.results.outcomes import CommandName
 
@@ -20,7 +20,7 @@ def test_the_task_id_is_enough_for_any_session(session: str, instance: str) -> N
 def test_the_header_knows_even_a_task_with_a_slash() -> None:
     command = RunTask(session="a", instance="b/c#0", attempt=1, run="x")
 
-    assert command_of(headers_of(command), command.id) == CommandName(session="a", instance="b/c#0", attempt=1)
+    assert command_of(command_headers(command), command.id) == CommandName(session="a", instance="b/c#0", attempt=1)
 
 
 @pytest.mark.parametrize("task_id", [None, "", "d7a1c9e0-1b2c", "a/b/c", "a/b#0", "a/b#x/1", "/b#0/1"])

@@ -17,16 +17,16 @@ def _lost(count: int, *running: int) -> tuple[Ledger, list[CommandInHand]]:
     ledger = Ledger()
     for _ in range(2):
         for offset in range(count):
-            ledger.admit(offset)
+            ledger.take(offset)
         for offset in running:
-            ledger.begin(offset)
+            ledger.count_run(offset)
         checkpoint = ledger.checkpoint()
         assert checkpoint is not None
         ledger = Ledger(*checkpoint)
         if not running:
             break
     for offset in range(count):
-        ledger.admit(offset)
+        ledger.take(offset)
     return ledger, [_command(ledger, offset) for offset in range(count)]
 
 
@@ -43,12 +43,12 @@ def test_suspects_that_may_not_have_started_share_the_pool() -> None:
     ledger, commands = _lost(5)
     suspects = Suspects(ROOM)
     for command in commands:
-        suspects.add(command)
+        suspects.add_suspect(command)
 
-    assert _offsets(suspects.begin()) == [0, 1, 2]
-    assert _offsets(suspects.begin()) == []
-    suspects.let_go(commands[1].delivery)
-    assert _offsets(suspects.begin()) == [3]
+    assert _offsets(suspects.take_runnable()) == [0, 1, 2]
+    assert _offsets(suspects.take_runnable()) == []
+    suspects.forget(commands[1].delivery)
+    assert _offsets(suspects.take_runnable()) == [3]
     assert ledger.pending == {0: 1, 1: 1, 2: 1, 3: 1, 4: 0}
 
 
@@ -56,8 +56,8 @@ def test_suspects_that_ran_when_their_worker_was_lost_run_one_after_the_other() 
     _, commands = _lost(4, 0, 1)
     suspects = Suspects(ROOM)
     for command in commands:
-        suspects.add(command)
+        suspects.add_suspect(command)
 
-    assert _offsets(suspects.begin()) == [0]
-    suspects.let_go(commands[0].delivery)
-    assert _offsets(suspects.begin()) == [1, 2, 3]
+    assert _offsets(suspects.take_runnable()) == [0]
+    suspects.forget(commands[0].delivery)
+    assert _offsets(suspects.take_runnable()) == [1, 2, 3]

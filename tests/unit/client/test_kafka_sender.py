@@ -24,7 +24,7 @@ def test_a_producer_that_timed_out_is_replaced(sender: KafkaSender) -> None:
     assert sender.send("ns.events", b"k", b"v").producer is first.producer
 
     with pytest.raises(BrokerUnavailable):
-        sender.wait(first)
+        sender.wait_for(first)
 
     assert sender.send("ns.events", b"k", b"v").producer is not first.producer
 
@@ -32,21 +32,21 @@ def test_a_producer_that_timed_out_is_replaced(sender: KafkaSender) -> None:
 def test_what_else_the_replaced_producer_had_to_send_is_still_reported(sender: KafkaSender) -> None:
     deliveries = [sender.send("ns.events", b"k", b"v") for _ in range(3)]
     with pytest.raises(BrokerUnavailable):
-        sender.wait(deliveries[0])
+        sender.wait_for(deliveries[0])
 
     for delivery in deliveries[1:]:
         with pytest.raises(BrokerUnavailable):
-            sender.wait(delivery)
+            sender.wait_for(delivery)
 
 
 def test_a_producer_that_somebody_else_has_replaced_replaces_no_other(sender: KafkaSender) -> None:
     deliveries = [sender.send("ns.events", b"k", b"v") for _ in range(2)]
     wait_until(lambda: deliveries[0].producer.flush(1) == 0, "both have timed out")
     with pytest.raises(BrokerUnavailable):
-        sender.wait(deliveries[0])
+        sender.wait_for(deliveries[0])
     later = sender.send("ns.events", b"k", b"v")
 
     with pytest.raises(BrokerUnavailable):
-        sender.wait(deliveries[1])
+        sender.wait_for(deliveries[1])
 
     assert sender.send("ns.events", b"k", b"v").producer is later.producer

@@ -35,16 +35,16 @@ class KnownOwners(Owners):
         super().__init__(SETTINGS)
         self._plan = list(urls)
 
-    def partition(self, uid: str) -> int:
+    def partition_of_session(self, uid: str) -> int:
         return len(uid) % len(self._plan[0])
 
-    def url(self, partition: int) -> str:
+    def url_of_owner(self, partition: int) -> str:
         return self._plan[0][partition]
 
-    def urls(self) -> list[str]:
+    def urls_of_workers(self) -> list[str]:
         return sorted(set(self._plan[0]))
 
-    def forget(self) -> None:
+    def forget_owners(self) -> None:
         if len(self._plan) > 1:
             self._plan.pop(0)
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tests.support.memory_session import MemorySession
 
 from triggers.codec import DecisionRecord, decode_decision, describe, encode_decision
-from triggers.core.commands import Fire
+from triggers.core.commands import FireRecord
 from triggers.core.events import Event, ReplayRequested, SkipRequested, TaskFailed, TaskRetried, TriggerFired
 from triggers.errors import Undecodable
 
@@ -25,7 +25,7 @@ DECISIONS = st.builds(
     outcome=TEXT,
     time=NUMBER,
     manager=TEXT,
-    fires=st.lists(st.builds(Fire, TEXT, st.lists(TEXT, max_size=3).map(tuple)), max_size=3),
+    fires=st.lists(st.builds(FireRecord, TEXT, st.lists(TEXT, max_size=3).map(tuple)), max_size=3),
     changes=st.lists(st.tuples(TEXT, TEXT), max_size=3),
     replay=st.none() | TEXT,
     cascade=st.booleans(),
@@ -68,7 +68,7 @@ def test_a_fire_record_names_the_instances_that_it_scheduled() -> None:
         outcome="applied",
         time=2000,
         manager="audit",
-        fires=[Fire("go", ("t_a#0",))],
+        fires=[FireRecord("go", ("t_a#0",))],
         changes=[("t_a#0", "unstarted"), ("t_a#0", "scheduled")],
     )
 
@@ -81,7 +81,7 @@ def test_a_skip_names_the_instance_and_whether_it_cascaded(cascade: bool) -> Non
     record = described(session, SkipRequested(instance="t_a#0", cascade=cascade))
 
     assert (record.kind, record.instance, record.cascade) == ("skip", "t_a#0", cascade)
-    assert record.fires == ([Fire("t_a", ("t_b#0",))] if cascade else [])
+    assert record.fires == ([FireRecord("t_a", ("t_b#0",))] if cascade else [])
 
 
 def test_a_replay_and_a_retry_name_the_instance_and_its_replay() -> None:

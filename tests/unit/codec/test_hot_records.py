@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from triggers.codec import EventDecoder, decode_command, encode_command, encode_event
 from triggers.codec.avro_records import HEADER_BYTES, records_of
-from triggers.codec.hot_records import read_fire
+from triggers.codec.hot_records import read_trigger_fired
 from triggers.core.commands import RunTask
 from triggers.core.events import TaskStarted, TriggerFired
 from triggers.errors import Undecodable
@@ -35,7 +35,7 @@ def general(data: bytes) -> tuple[object, ...] | None:
 def test_a_fire_is_read_as_fastavro_reads_it(fire: TriggerFired, source: str) -> None:
     data = encode_event(fire, source)
 
-    fields = read_fire(data, HEADER_BYTES)
+    fields = read_trigger_fired(data, HEADER_BYTES)
 
     assert fields in (None, general(data))
     short = all(len(text.encode()) < 64 for text in (fire.trigger, fire.id or "", source))
@@ -49,11 +49,11 @@ def test_damaged_bytes_are_never_read_as_something_else(fire: TriggerFired, data
         whole[data.draw(st.integers(HEADER_BYTES, len(whole) - 1))] = data.draw(st.integers(0, 255))
     damaged = bytes(whole[: data.draw(st.integers(HEADER_BYTES, len(whole)))])
 
-    assert read_fire(damaged, HEADER_BYTES) in (None, general(damaged))
+    assert read_trigger_fired(damaged, HEADER_BYTES) in (None, general(damaged))
 
 
 def test_other_events_are_left_to_fastavro() -> None:
-    assert read_fire(encode_event(TaskStarted(instance="t#0")), HEADER_BYTES) is None
+    assert read_trigger_fired(encode_event(TaskStarted(instance="t#0")), HEADER_BYTES) is None
 
 
 @given(FIRES)

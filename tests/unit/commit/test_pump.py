@@ -29,33 +29,33 @@ class Feed:
 
     def __init__(self, *fetches: dict[int, list[Record]] | None) -> None:
         self._fetches = deque(fetches)
-        self.running = frozenset({0, 1})
+        self.consuming = frozenset({0, 1})
         self.committed = {0: 0, 1: 0}
         self.rewound = 0
         self.left = False
         self.empty = threading.Event()
 
-    def join(self) -> None: ...
+    def join_group(self) -> None: ...
 
-    def leave(self) -> None:
+    def leave_group(self) -> None:
         self.left = True
 
-    def fetch(self, most: int, idle_s: float) -> dict[int, list[Record]]:
-        assert most > 0
+    def fetch(self, max_records: int, idle_s: float) -> dict[int, list[Record]]:
+        assert max_records > 0
         if not self._fetches:
             self.empty.set()
             threading.Event().wait(idle_s)
             return {}
         found = self._fetches.popleft()
         if found is None:
-            self.running = frozenset({0})
+            self.consuming = frozenset({0})
             found = {}
         return found
 
     def rewind(self) -> None:
         self.rewound += 1
 
-    def advanced(self) -> dict[int, int]:
+    def offsets_past_markers(self) -> dict[int, int]:
         return {}
 
     def lag(self) -> dict[int, int]:
@@ -75,7 +75,7 @@ class Journal:
         self.go_on.set()
         self._refused = refused
 
-    def start(self) -> None: ...
+    def fence_and_start(self) -> None: ...
 
     def commit(self, batch: Batch, group: object) -> dict[int, int]:  # noqa: ARG002
         self.begun.set()
@@ -105,7 +105,7 @@ class Decider:
             self.too_early.remove(number)
             raise BrokerUnavailable("no registry")
         self.decided.append(batch.offsets)
-        batch.cut = number in self.cut
+        batch.truncated = number in self.cut
         batch.rows[0] = {b"k": b"v"}
         if number == 1:
             self.twice.set()
@@ -128,19 +128,19 @@ class Setting:
             rows_of=lambda _partition: self.rows,
             progress=Progress(),
             metrics=Metrics(),
-            most=most,
+            max_records=most,
             idle_s=0.01,
             patience_s=WAIT_S,
         )
 
     async def _hand_over(self, batch: Batch) -> None:
-        batch.settle()
+        batch.process()
 
     async def run(self) -> None:
         """Runs the pump until everything is fetched and committed."""
         running = asyncio.create_task(self.pump.run())
         assert await asyncio.to_thread(self.feed.empty.wait, WAIT_S)
-        await self.pump.leave()
+        await self.pump.stop()
         await running
         self.rows.close()
 

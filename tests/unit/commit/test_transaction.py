@@ -20,6 +20,6 @@ def test_a_call_that_is_refused_at_once_is_repeated_with_pauses() -> None:
         raise KafkaException(KafkaError(KafkaError._CONFLICT, "another call is in progress", retriable=True))
 
     with pytest.raises(KafkaException, match="in progress"):
-        transactions._insist(refuse, 0.5)
+        transactions._retry(refuse, 0.5)
 
     assert 1 < len(calls) < 10

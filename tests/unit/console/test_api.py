@@ -252,10 +252,10 @@ class _Watched(FileSource):
         super().__init__(log_events())
         self.reading = self.maximum = 0
 
-    def every(self) -> Iterator[tuple[str, Event]]:
+    def read_all(self) -> Iterator[tuple[str, Event]]:
         self.reading += 1
         self.maximum = max(self.maximum, self.reading)
-        for item in super().every():
+        for item in super().read_all():
             time.sleep(0.002)
             yield item
         self.reading -= 1

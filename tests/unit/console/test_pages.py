@@ -208,13 +208,13 @@ async def test_a_form_that_is_wrong_says_so(
 class _Away:
     """Workers that do not answer."""
 
-    def summaries(self, prefix: str, limit: int) -> list[SessionSummary]:  # noqa: ARG002
+    def list_sessions(self, prefix: str, limit: int) -> list[SessionSummary]:  # noqa: ARG002
         raise OwnerUnavailable("worker http://w:1 does not answer")
 
-    def events(self, uid: str) -> list[Event]:
+    def read_session(self, uid: str) -> list[Event]:
         raise OwnerUnavailable(uid)
 
-    def every(self) -> Iterator[tuple[str, Event]]:
+    def read_all(self) -> Iterator[tuple[str, Event]]:
         raise OwnerUnavailable
 
 

@@ -19,15 +19,15 @@ class _Growing:
     def __init__(self) -> None:
         self.reads: list[str] = []
 
-    def events(self, uid: str) -> list[Event]:
+    def read_session(self, uid: str) -> list[Event]:
         self.reads.append(uid)
         count = self.reads.count(uid)
         return [TriggerFired(trigger="e", position=10 * n, time=1_000 * n) for n in range(1, count + 1)]
 
-    def summaries(self, prefix: str, limit: int) -> list[SessionSummary]:
+    def list_sessions(self, prefix: str, limit: int) -> list[SessionSummary]:
         raise NotImplementedError(prefix, limit)
 
-    def every(self) -> Iterator[tuple[str, Event]]:
+    def read_all(self) -> Iterator[tuple[str, Event]]:
         raise NotImplementedError
 
 
@@ -55,7 +55,7 @@ def test_what_may_have_grown_is_read_again(moment: Moment) -> None:
 
 
 def test_the_log_that_was_used_longest_ago_is_dropped_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recent_logs, "_MOST_EVENTS", 2)
+    monkeypatch.setattr(recent_logs, "_MAX_EVENTS", 2)
     source = _Growing()
     logs = RecentLogs(source)
     for uid in ("a", "b", "c"):

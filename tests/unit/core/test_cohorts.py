@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.support.memory_session import MemorySession, scheduled
 
 from triggers.core.events import CloneRequested, StatusSet
-from triggers.core.state.cohorts import join, leave, numbers_of
+from triggers.core.state.cohorts import add_to_cohort, members_of_cohort, remove_from_cohort
 from triggers.core.state.header import TaskState
 from triggers.core.state.instance import Instance
 from triggers.core.state.rows import header_key
@@ -132,13 +132,13 @@ def test_an_update_may_make_untouched_instances_ready() -> None:
 def test_ranges_grow_split_and_vanish() -> None:
     state = TaskState()
     for number in (3, 4, 5, 9):
-        join(state, number, Instance(sequence=number, created=0))
+        add_to_cohort(state, number, Instance(sequence=number, created=0))
     (cohort,) = state.cohorts
 
     for number in (4, 7, 9):
-        leave(state, number)
+        remove_from_cohort(state, number)
 
-    assert (numbers_of(cohort), cohort.members) == ([3, 5], [3, 4, 5, 6])
-    leave(state, 3)
-    leave(state, 5)
+    assert (members_of_cohort(cohort), cohort.members) == ([3, 5], [3, 4, 5, 6])
+    remove_from_cohort(state, 3)
+    remove_from_cohort(state, 5)
     assert state.cohorts == []

@@ -27,7 +27,7 @@ from triggers.core.state.header import decode_header
 from triggers.core.state.plans import Plans
 from triggers.core.state.rows import MemoryRows, due_timers, header_key, session_prefix
 from triggers.core.state.session import Session
-from triggers.core.view import summary
+from triggers.core.view import summarize_header
 from triggers.errors import BeingDeleted, InstanceNotFound, TriggersError
 
 DAY = 86_400_000
@@ -68,7 +68,7 @@ def test_nothing_is_left_of_a_deleted_session_but_its_grave() -> None:
 
     assert _own_rows(session) == []
     assert not session.load().exists
-    assert summary("q-1", session.rows[header_key("q-1")]) is None
+    assert summarize_header("q-1", session.rows[header_key("q-1")]) is None
     assert [timer.instance for timer in _timers(session)] == [""]
     assert len(session.rows[header_key("q-1")]) < 100
 
@@ -232,7 +232,7 @@ def test_the_events_in_the_index_of_a_new_session_lead_to_the_same_session(by_ti
     session.configure(RULES)
     session.fire("page")
 
-    indexed = [session.log[position - 1] for position in session.load().positions()]
+    indexed = [session.log[position - 1] for position in session.load().event_positions()]
     alone = Session("q-1", MemoryRows(), Plans())
     for event in indexed:
         apply(alone, event)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from triggers.core.kwargs import object_of
+from triggers.core.kwargs import join_object
 
 
 def test_more_names_than_the_cache_holds_are_encoded() -> None:
     for number in range(25_000):
-        assert object_of({f"n{number}": b"1"}) == b'{"n%d":1}' % number
+        assert join_object({f"n{number}": b"1"}) == b'{"n%d":1}' % number

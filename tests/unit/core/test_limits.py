@@ -100,7 +100,7 @@ def test_an_endless_cascade_ends_with_a_failed_instance_that_says_why(rules: Rul
     assert (last.status, last.attempt) == ("failed", 0)
     assert bytes(last.metadata["exceptionType"]) == b'"triggers.CascadeTooDeep"'
     assert bytes(last.metadata["exceptionContext"]) == b'{"maxCascadeDepth":5}'
-    assert decisions[-1].fires[0].ready == ()
+    assert decisions[-1].fires[0].scheduled == ()
 
 
 def test_an_endless_cascade_ends_after_a_thousand_results_by_default() -> None:

@@ -10,7 +10,7 @@ from triggers.core.events import Event, TriggerFired
 from triggers.core.state.plans import Plans
 from triggers.core.state.rows import MemoryRows
 from triggers.core.state.session import Session
-from triggers.core.view import SessionView, view
+from triggers.core.view import SessionView, view_session
 from triggers.hooks.runner import HookStorages
 from triggers.settings import Settings
 
@@ -30,7 +30,7 @@ class Log:
 
     def read(self, uid: str, after: Coordinates | None = None) -> SessionView:
         self.reads.append(after)
-        return view(Session(uid, MemoryRows(), Plans()))
+        return view_session(Session(uid, MemoryRows(), Plans()))
 
     def storages(self) -> HookStorages:
         return HookStorages(Settings(), "hooks", self, self, lambda _: self.last)
@@ -46,38 +46,38 @@ def log() -> Log:
 
 
 def test_a_hook_reads_what_was_on_the_partition_when_it_began(log: Log) -> None:
-    log.storages().of(decision(5)).read()
+    log.storages().storage_for(decision(5)).read()
 
     assert log.reads == [Coordinates(2, 10)]
 
 
 def test_a_later_hook_reads_no_session_older_than_its_decision(log: Log) -> None:
     storages = log.storages()
-    storages.of(decision(5))
+    storages.storage_for(decision(5))
 
-    storages.of(decision(20)).read()
+    storages.storage_for(decision(20)).read()
 
     assert log.reads == [Coordinates(2, 20)]
 
 
 def test_a_hook_reads_what_earlier_hooks_wrote_on_its_partition(log: Log) -> None:
     storages = log.storages()
-    storages.of(decision(5)).write(TriggerFired(trigger="t"))
+    storages.storage_for(decision(5)).write(TriggerFired(trigger="t"))
 
-    storages.of(decision(6)).read()
-    storages.of(decision(6, partition=3)).read()
+    storages.storage_for(decision(6)).read()
+    storages.storage_for(decision(6, partition=3)).read()
 
     assert log.reads == [Coordinates(2, 11), Coordinates(3, 11)]
 
 
 def test_after_a_rebalance_a_hook_reads_what_other_members_wrote(log: Log) -> None:
     storages = log.storages()
-    storages.of(decision(5))
+    storages.storage_for(decision(5))
     log.last = 30
 
-    storages.of(decision(6)).read()
-    storages.forget()
-    storages.of(decision(6)).read()
+    storages.storage_for(decision(6)).read()
+    storages.forget_offsets()
+    storages.storage_for(decision(6)).read()
 
     assert log.reads == [Coordinates(2, 10), Coordinates(2, 30)]
 
@@ -85,7 +85,7 @@ def test_after_a_rebalance_a_hook_reads_what_other_members_wrote(log: Log) -> No
 def test_what_a_hook_writes_has_the_same_ids_when_it_runs_again_and_others_otherwise(log: Log) -> None:
     one, other = TriggerFired(trigger="t", kwargs=b'{"n": 1}'), TriggerFired(trigger="t", kwargs=b'{"n": 2}')
     for offset in (5, 5, 6):
-        storage = log.storages().of(decision(offset))
+        storage = log.storages().storage_for(decision(offset))
         for event in (one, one, other, TriggerFired(trigger="t", id="its-own")):
             storage.write(event)
 

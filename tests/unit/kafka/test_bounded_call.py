@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from triggers.kafka.bounded_call import Hung, call_within
+from triggers.kafka.bounded_call import CallHung, call_within
 
 
 def test_the_result_of_the_call_is_returned() -> None:
@@ -19,7 +19,7 @@ def test_an_exception_of_the_call_is_raised() -> None:
 def test_a_call_that_hangs_is_left_in_a_thread_that_does_not_keep_the_process_alive() -> None:
     release = threading.Event()
 
-    with pytest.raises(Hung):
+    with pytest.raises(CallHung):
         call_within(0.01, release.wait)
 
     (left,) = [thread for thread in threading.enumerate() if thread.name == "bounded-call"]

@@ -5,18 +5,18 @@ import sys
 
 import pytest
 
-from triggers.process.exits import ExitCode, describe
+from triggers.process.exits import ExitCode, describe_exit
 
 
 @pytest.mark.parametrize("code", list(ExitCode))
 def test_every_exit_code_says_what_it_means(code: ExitCode) -> None:
-    assert describe(code) == code.meaning
+    assert describe_exit(code) == code.meaning
     assert len(code.meaning) > 10
 
 
 def test_a_signal_and_an_unknown_exit_code_are_described_too() -> None:
-    assert describe(-9) == "killed by signal 9"
-    assert describe(3) == "ended in an unknown way"
+    assert describe_exit(-9) == "killed by signal 9"
+    assert describe_exit(3) == "ended in an unknown way"
 
 
 @pytest.mark.parametrize(
@@ -35,7 +35,7 @@ def test_only_what_a_restart_may_cure_is_restarted(code: ExitCode, restarts: boo
 
 
 def test_exiting_ends_the_process_with_the_code_and_logs_why() -> None:
-    script = "from triggers.process.exits import *; leave(ExitCode.STORAGE, 'the disk is gone')"
+    script = "from triggers.process.exits import *; exit_now(ExitCode.STORAGE, 'the disk is gone')"
 
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
 

@@ -7,19 +7,19 @@ import sys
 
 FREED = """
 import resource
-from triggers.process.footprint import return_freed_pages, share_arenas, spare_the_collector
+from triggers.process.footprint import trim_malloc, limit_malloc_arenas, freeze_garbage_collector
 
 def resident():
     with open("/proc/self/statm") as file:
         return int(file.read().split()[1]) * resource.getpagesize()
 
-share_arenas()
-spare_the_collector()
+limit_malloc_arenas()
+freeze_garbage_collector()
 pieces = [bytearray(20_000) for _ in range(5_000)]
 kept = pieces[-1]
 full = resident()
 del pieces
-return_freed_pages()
+trim_malloc()
 print(full - resident() > 50_000_000)
 """
 

@@ -16,10 +16,10 @@ from triggers.results.outcomes import (
     RetryAsked,
     StatusSetByTask,
     Verdict,
-    decided,
-    failed,
-    finished,
-    started,
+    failed_event,
+    finished_event,
+    started_event,
+    verdict_event,
 )
 
 NAME = CommandName(session="s1", instance="t_a#0", attempt=2)
@@ -27,14 +27,14 @@ LIMIT = 1000
 
 
 def _result(value: object) -> object:
-    event = finished(NAME, value, 20, LIMIT)
+    event = finished_event(NAME, value, 20, LIMIT)
     assert isinstance(event, TaskFinished), event
     result: object = json.loads(event.result)
     return result
 
 
 def _failure(value: object) -> TaskFailed:
-    event = finished(NAME, value, 20, LIMIT)
+    event = finished_event(NAME, value, 20, LIMIT)
     assert isinstance(event, TaskFailed), event
     return event
 
@@ -58,7 +58,7 @@ class Hostile:
 
 
 def test_a_start_names_instance_and_attempt() -> None:
-    assert started(NAME) == TaskStarted(instance="t_a#0", attempt=2)
+    assert started_event(NAME) == TaskStarted(instance="t_a#0", attempt=2)
 
 
 @pytest.mark.parametrize("value", [None, 0, "", [], {}, False, 0.0, ()])
@@ -104,7 +104,7 @@ def test_a_failure_carries_type_context_and_traceback() -> None:
     with pytest.raises(WithContext) as raised:
         raise WithContext({"page": 7})
 
-    event = failed(NAME, raised.value, log_level=40, max_payload_bytes=LIMIT)
+    event = failed_event(NAME, raised.value, log_level=40, max_payload_bytes=LIMIT)
 
     assert event.exception_type == f"{__name__}.WithContext"
     assert json.loads(event.exception_context) == {"page": 7}
@@ -114,31 +114,31 @@ def test_a_failure_carries_type_context_and_traceback() -> None:
 
 @pytest.mark.parametrize("context", [None, "text", 7, ["a"]])
 def test_a_context_that_is_not_a_mapping_is_ignored(context: object) -> None:
-    assert failed(NAME, WithContext(context), max_payload_bytes=LIMIT).exception_context == b"{}"
+    assert failed_event(NAME, WithContext(context), max_payload_bytes=LIMIT).exception_context == b"{}"
 
 
 def test_a_context_that_json_cannot_represent_is_described_member_by_member() -> None:
-    event = failed(NAME, WithContext({"page": 7, "names": {"a"}, "\ud800": 1, 5: 6}), max_payload_bytes=LIMIT)
+    event = failed_event(NAME, WithContext({"page": 7, "names": {"a"}, "\ud800": 1, 5: 6}), max_payload_bytes=LIMIT)
 
     assert json.loads(event.exception_context) == {"page": 7, "names": "{'a'}", "\\ud800": 1, "5": 6}
 
 
 def test_a_context_above_the_limit_is_replaced_by_its_size() -> None:
-    event = failed(NAME, WithContext({"text": "x" * LIMIT}), max_payload_bytes=LIMIT)
+    event = failed_event(NAME, WithContext({"text": "x" * LIMIT}), max_payload_bytes=LIMIT)
 
     assert json.loads(event.exception_context) == {"context_bytes": LIMIT + len('{"text":""}')}
 
 
 @pytest.mark.parametrize("error", [WithContext({"a": Hostile()}), WithContext({Hostile(): 1}), ValueError(Hostile())])
 def test_a_failure_is_reported_whatever_its_exception_does(error: Exception) -> None:
-    event = failed(NAME, error, max_payload_bytes=LIMIT)
+    event = failed_event(NAME, error, max_payload_bytes=LIMIT)
 
     assert type(error).__name__ in event.exception_type
     json.loads(event.exception_context)
 
 
 def test_a_long_traceback_keeps_its_beginning_and_its_end() -> None:
-    event = failed(NAME, ValueError("\ud800" + "x" * 10**6 + "the end"), max_payload_bytes=LIMIT)
+    event = failed_event(NAME, ValueError("\ud800" + "x" * 10**6 + "the end"), max_payload_bytes=LIMIT)
 
     assert len(event.exception_info) < MAX_TRACEBACK_CHARACTERS + 100
     assert event.exception_info.startswith("ValueError: \\ud800")
@@ -146,7 +146,7 @@ def test_a_long_traceback_keeps_its_beginning_and_its_end() -> None:
 
 
 def test_a_status_is_set_with_its_metadata() -> None:
-    event = decided(NAME, StatusSetByTask(status="parked", metadata={"bay": 4}), LIMIT)
+    event = verdict_event(NAME, StatusSetByTask(status="parked", metadata={"bay": 4}), LIMIT)
 
     assert event == TaskStatusChanged(instance="t_a#0", attempt=2, status="parked", metadata=b'{"bay":4}')
 
@@ -156,7 +156,7 @@ def test_a_retry_carries_its_cause_and_its_kwargs() -> None:
         metadata={"n": 1}, cause=WithContext({"a": {1}}), replacement_kwargs={}, cooldown_ms=1500, log_level=30
     )
 
-    event = decided(NAME, verdict, LIMIT)
+    event = verdict_event(NAME, verdict, LIMIT)
 
     assert isinstance(event, TaskRetried)
     assert (event.metadata, event.replacement_kwargs, event.cooldown_ms) == (b'{"n":1}', b"{}", 1500)
@@ -167,7 +167,7 @@ def test_a_retry_carries_its_cause_and_its_kwargs() -> None:
 def test_a_retry_without_a_cause_has_no_exception() -> None:
     verdict = RetryAsked(metadata={}, cause=None, replacement_kwargs=None, cooldown_ms=0, log_level=0)
 
-    assert decided(NAME, verdict, LIMIT) == TaskRetried(instance="t_a#0", attempt=2)
+    assert verdict_event(NAME, verdict, LIMIT) == TaskRetried(instance="t_a#0", attempt=2)
 
 
 @pytest.mark.parametrize(
@@ -182,4 +182,4 @@ def test_a_retry_without_a_cause_has_no_exception() -> None:
     ],
 )
 def test_a_verdict_that_a_worker_would_refuse_is_a_failure(verdict: Verdict) -> None:
-    assert isinstance(decided(NAME, verdict, LIMIT), TaskFailed)
+    assert isinstance(verdict_event(NAME, verdict, LIMIT), TaskFailed)

@@ -51,7 +51,7 @@ def test_a_full_disk_ends_the_worker_and_does_not_mark_the_files_as_corrupt(tmp_
     assert failed.value.code == ExitCode.STORAGE
     assert not (path / CONDEMNED).exists()
     again = open_rows(path, "topic", 0)
-    assert (again.get(b"k"), again.get(b"k1"), again.reached()) == (b"v", None, 7)
+    assert (again.get(b"k"), again.get(b"k1"), again.changelog_offset()) == (b"v", None, 7)
     again.close()
 
 
@@ -67,7 +67,7 @@ def test_a_crash_leaves_the_file_in_the_state_after_some_write(tmp_path: Path) -
 
     rows = open_rows(path, "topic", 0)
 
-    reached = rows.reached()
+    reached = rows.changelog_offset()
     assert 0 < reached < writes
     assert rows.get(b"last") == b"%d" % reached
     assert [rows.get(b"%d" % n) is not None for n in range(writes)] == [n <= reached for n in range(writes)]
@@ -104,7 +104,7 @@ def test_a_file_that_is_found_corrupt_at_opening_is_set_aside(tmp_path: Path) ->
 
     again = open_rows(path, "topic", 0)
 
-    assert again.reached() == -1
+    assert again.changelog_offset() == -1
     assert path.with_name("sessions-0.db.broken").exists()
     again.close()
 

@@ -90,7 +90,7 @@ class Fold:
     def current(self, instance: str) -> int:
         """Returns the instance's current attempt, or 0 if there is no such instance."""
         try:
-            return self.session.find(instance)[2].attempt
+            return self.session.find_instance(instance)[2].attempt
         except NotFound:
             return 0
 
@@ -123,14 +123,14 @@ class Recorded:
         if counted and isinstance(owner, Attempt) and isinstance(event, TaskResult):
             self.results[owner].append(event)
         for command in decision.commands:
-            self._note(command, event)
+            self._record(command, event)
 
     def _owner(self, event: Event) -> Attempt | Timer | None:
         if isinstance(event, TaskResult):
             return Attempt(event.instance, event.attempt or self._fold.current(event.instance))
         return Timer(event.instance, event.attempt, event.due) if isinstance(event, TimerFired) else None
 
-    def _note(self, command: RunTask | SetTimer, event: Event) -> None:
+    def _record(self, command: RunTask | SetTimer, event: Event) -> None:
         if isinstance(command, SetTimer):
             self.timers[event.position].append(Timer(command.instance, command.attempt, command.due))
         else:

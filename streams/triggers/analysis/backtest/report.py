@@ -88,14 +88,16 @@ class Backtest:
         self._changes: defaultdict[Change, ChangeCount] = defaultdict(ChangeCount)
         self._tasks: defaultdict[str, Counter[Change]] = defaultdict(Counter)
         self._results: Counter[str] = Counter()
-        self._kept: Counter[Change] = Counter()
+        self._examples: Counter[Change] = Counter()
         self._report = Report(changes={}, tasks={}, results={}, samples=[])
 
     def gather(self, events: Iterable[tuple[str, Event]], log: GroupedLog) -> None:
         """Reads events into the log. Errors of reading are passed on."""
-        log.add(self._noted(events))
+        log.add(self._following_last(events))
 
-    def differences(self, log: GroupedLog, tell: Callable[[int], None] = lambda _: None) -> Iterator[SessionDifference]:
+    def differences(
+        self, log: GroupedLog, on_progress: Callable[[int], None] = lambda _: None
+    ) -> Iterator[SessionDifference]:
         """Yields the difference of each selected session. Calls `tell` with the number of events of every session."""
         for uid, group in log.sessions():
             events = list(group)
@@ -103,7 +105,7 @@ class Backtest:
                 difference = compare(uid, events, self._rules, self._assumptions, self._plans)
                 self._count(difference, len(events))
                 yield difference
-            tell(len(events))
+            on_progress(len(events))
 
     def report(self) -> Report:
         """Returns the report on the sessions so far."""
@@ -112,7 +114,7 @@ class Backtest:
         self._report.results = dict(self._results)
         return self._report
 
-    def _noted(self, events: Iterable[tuple[str, Event]]) -> Iterator[tuple[str, Event]]:
+    def _following_last(self, events: Iterable[tuple[str, Event]]) -> Iterator[tuple[str, Event]]:
         for uid, event in events:
             self._newest = max(self._newest, event.time)
             if self._sample is not None:
@@ -142,16 +144,16 @@ class Backtest:
         kinds = {change.change for change in judged}
         for kind in kinds:
             self._changes[kind].sessions += 1
-        if any(self._kept[kind] < self._shown for kind in kinds):
-            self._kept.update(kinds)
+        if any(self._examples[kind] < self._shown for kind in kinds):
+            self._examples.update(kinds)
             report.samples.append(difference)
 
 
 class _Least:
     """Keeps the session UIDs with the smallest hashes, up to a maximum number."""
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
         self._heap: list[tuple[int, str]] = []
         self._chosen: set[str] = set()
 
@@ -160,7 +162,7 @@ class _Least:
             return
         entry = -_hash(uid), uid
         self._chosen.add(uid)
-        if len(self._heap) < self._most:
+        if len(self._heap) < self._limit:
             heappush(self._heap, entry)
         else:
             self._chosen.discard(heappushpop(self._heap, entry)[1])

@@ -108,7 +108,7 @@ class Rerun:
             return None if mine is None else replace(event, instance=mine.instance, attempt=mine.number)
         if isinstance(event, TimerFired):
             timer = self._fires(owner) if isinstance(owner, Timer) else None
-            return None if timer is None else _fired(timer, event.time, event.position)
+            return None if timer is None else _timer_fired(timer, event.time, event.position)
         if isinstance(event, _OPERATIONS):
             return replace(event, instance=self._names.get(event.instance, event.instance))
         return event
@@ -146,7 +146,7 @@ class Rerun:
         if same:
             self._timers[timer if timer in same else same[0]] = timer
         else:
-            self._assume(_fired(timer, timer.due, -1))
+            self._assume(_timer_fired(timer, timer.due, -1))
 
     def _fires(self, fired: Timer) -> Timer | None:
         """Returns the timer that replaces a recorded one, which may lack its due time, or None."""
@@ -193,7 +193,7 @@ class Rerun:
         return min(finished, key=lambda one: one.instance != run.instance, default=None)
 
 
-def _fired(timer: Timer, time: int, position: int) -> TimerFired:
+def _timer_fired(timer: Timer, time: int, position: int) -> TimerFired:
     return TimerFired(instance=timer.instance, attempt=timer.attempt, due=timer.due, time=time, position=position)
 
 

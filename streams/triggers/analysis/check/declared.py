@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from triggers.analysis.check.worlds import Fired
+from triggers.analysis.check.worlds import FiredMove
 from triggers.analysis.event_log import read_log
 from triggers.codec.plain_json import decode_json
 from triggers.core.events import Event, TriggerFired
@@ -25,7 +25,7 @@ def declared_triggers(declarations: Iterable[str]) -> set[str]:
     return {name for declaration in declarations for name in _declared(declaration)}
 
 
-def declared_events(declarations: Iterable[str]) -> Counter[Fired]:
+def declared_events(declarations: Iterable[str]) -> Counter[FiredMove]:
     """Counts the declared events. A declaration is a trigger's name, an event in plain JSON, or a log of one session.
 
     Results in a log are left out, because the exploration decides when tasks finish. Raises BadLog, CallError.
@@ -33,9 +33,9 @@ def declared_events(declarations: Iterable[str]) -> Counter[Fired]:
     return Counter(event for declaration in declarations for event in _events(declaration))
 
 
-def declared_event(text: str) -> Fired:
+def declared_event(text: str) -> FiredMove:
     """Returns the event of a trigger's name or of plain JSON. Raises CallError."""
-    return _fired(_decoded(text), text) if text.lstrip().startswith("{") else Fired(text)
+    return _fired(_decoded(text), text) if text.lstrip().startswith("{") else FiredMove(text)
 
 
 def _declared(declaration: str) -> Iterator[str]:
@@ -55,7 +55,7 @@ def _list(path: Path) -> list[str]:
         raise CallError(f"{path} must be a JSON list of trigger names: {error}") from error
 
 
-def _events(declaration: str) -> Iterator[Fired]:
+def _events(declaration: str) -> Iterator[FiredMove]:
     if not declaration.lstrip().startswith("{") and Path(declaration).is_file():
         yield from _session(Path(declaration))
     else:
@@ -69,17 +69,17 @@ def _decoded(declaration: str) -> Event:
         raise CallError(f"{declaration} is not an event: {error}") from error
 
 
-def _fired(event: Event, declaration: str) -> Fired:
+def _fired(event: Event, declaration: str) -> FiredMove:
     if not isinstance(event, TriggerFired):
         raise CallError(f"{declaration} fires no trigger; give only events with which the application fires one")
-    return Fired(event.trigger, event.kwargs)
+    return FiredMove(event.trigger, event.kwargs)
 
 
-def _session(path: Path) -> Iterator[Fired]:
+def _session(path: Path) -> Iterator[FiredMove]:
     first: str | None = None
     for session, event in read_log(path):
         first = first or session
         if session != first:
             raise CallError(f"{path} has events of {first!r} and of {session!r}; give a log of one session")
         if isinstance(event, TriggerFired):
-            yield Fired(event.trigger, event.kwargs)
+            yield FiredMove(event.trigger, event.kwargs)

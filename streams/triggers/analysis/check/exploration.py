@@ -14,7 +14,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from triggers.analysis.check.worlds import Fired, Move, World, Worlds
+from triggers.analysis.check.worlds import FiredMove, Move, World, Worlds
 
 Order = tuple[Move, ...]
 OutcomeOf = Callable[[World], Hashable]
@@ -67,7 +67,7 @@ class _Node(Struct):
         return Reached(self.world, self.orders, self.path.order() if self.path else ())
 
 
-class All:
+class AllOrders:
     """Explores every order, unless there are too many worlds."""
 
     def __init__(self, worlds: Worlds, outcome: OutcomeOf) -> None:
@@ -78,13 +78,13 @@ class All:
         self._by_events: dict[tuple[int, ...], tuple[Hashable, _Node]] = {}
         self._witnesses: tuple[Reached, Reached] | None = None
 
-    def explore(self, most: int) -> Exploration | None:
+    def explore(self, max_worlds: int) -> Exploration | None:
         """Returns None if there are more than `most` worlds. Raises EndlessCascade."""
         level = [_Node(self._worlds.first(), 1, None)]
         while level:
-            self._look(level)
+            self._visit(level)
             self._seen += len(level)
-            if self._seen > most:
+            if self._seen > max_worlds:
                 return None
             level = self._next(level)
         orders = sum(reached.orders for reached in self._outcomes.values())
@@ -99,7 +99,7 @@ class All:
                 known.orders += node.orders
         return list(nodes.values())
 
-    def _look(self, level: Iterable[_Node]) -> None:
+    def _visit(self, level: Iterable[_Node]) -> None:
         for node in level:
             if node.world.quiet:
                 outcome = self._outcome(node.world)
@@ -121,7 +121,7 @@ class All:
         known.orders += node.orders
 
 
-class Sample:
+class SampledOrders:
     """Explores some orders: each kind of event last once and first once, then orders that a hash chooses."""
 
     def __init__(self, worlds: Worlds, outcome: OutcomeOf) -> None:
@@ -174,7 +174,7 @@ class Sample:
         return one, other
 
     def _without(self, move: Move, one: Reached, other: Reached) -> tuple[Reached, Reached] | None:
-        if not isinstance(move, Fired):
+        if not isinstance(move, FiredMove):
             return None
         pair = self._follow(_less(one.example, move)), self._follow(_less(other.example, move))
         if pair[0] is None or pair[1] is None:

@@ -7,7 +7,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from triggers.analysis.check.locations import Place
+from triggers.analysis.check.locations import Location
 
 
 class Severity(StrEnum):
@@ -72,7 +72,7 @@ class Finding(Struct, frozen=True, kw_only=True):
     severity: Severity
     task: str | None
     directive: str | None
-    place: Place
+    place: Location
     message: str
     fix: str
     """How to fix it."""
@@ -82,7 +82,7 @@ class Finding(Struct, frozen=True, kw_only=True):
 
 def finding(  # noqa: PLR0913  # a finding has this many parts
     rule: str,
-    place: Place,
+    place: Location,
     message: str,
     fix: str,
     *,

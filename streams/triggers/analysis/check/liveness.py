@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from graphlib import CycleError, TopologicalSorter
 
-from triggers.core.plan import TaskConfig
+from triggers.core.plan import Rule
 
-Tasks = Mapping[str, TaskConfig]
+Tasks = Mapping[str, Rule]
 
 
 class Supply:
@@ -37,7 +37,7 @@ class Supply:
     def _fires(self, trigger: str, live: set[str]) -> bool:
         return trigger in live or self.fired_by_hand(trigger)
 
-    def always_before(self, task: TaskConfig) -> set[str]:
+    def always_before(self, task: Rule) -> set[str]:
         """Returns the triggers that must fire before the task runs: its own, and those of the tasks it waits for."""
         before: set[str] = set()
         ahead = list(task.after)

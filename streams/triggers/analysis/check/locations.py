@@ -16,7 +16,7 @@ _decode = json.JSONDecoder().raw_decode
 _space = re.compile(r"[ \t\n\r]*")
 
 
-class Place(Struct, frozen=True, order=True):
+class Location(Struct, frozen=True, order=True):
     """A part of the text. Lines and columns count from 1, columns are characters, and the end is exclusive."""
 
     line: int = 1
@@ -25,41 +25,41 @@ class Place(Struct, frozen=True, order=True):
     end_column: int = 1
 
 
-START = Place()
+START = Location()
 """The location of findings about the file as a whole."""
 
 
-class Places:
+class Locations:
     """The locations of everything in a text, by path. A member is located at its key."""
 
     def __init__(self, text: str) -> None:
         """`text` must be JSON that `json.loads` accepts."""
-        self.repeated: list[tuple[Path, Place]] = []
+        self.repeated: list[tuple[Path, Location]] = []
         """The paths that occur again, with the location of the repetition."""
         self._lines = [0, *(match.end() for match in re.finditer("\n", text))]
-        self._found: dict[Path, Place] = {}
+        self._locations: dict[Path, Location] = {}
         self._scan(text)
 
-    def of(self, *path: str | None) -> Place:
+    def find(self, *path: str | None) -> Location:
         """Returns the location of the path, or of the nearest enclosing thing that has one, at last the file."""
         known = tuple(part for part in path if part is not None)
-        while known and known not in self._found:
+        while known and known not in self._locations:
             known = known[:-1]
-        return self._found.get(known, START)
+        return self._locations.get(known, START)
 
     def _scan(self, text: str) -> None:
         tasks: set[str] = set()
         for task, start, end, value in _members(text, _skip(text, 0)):
-            self._note((task,), start, end, tasks)
+            self._add_location((task,), start, end, tasks)
             directives: set[str] = set()
             for directive, key_start, key_end, names in _members(text, value):
-                self._note((task, directive), key_start, key_end, directives)
+                self._add_location((task, directive), key_start, key_end, directives)
                 triggers: set[str] = set()
                 for trigger, item_start, item_end in _names(text, names):
-                    self._note((task, directive, trigger), item_start, item_end, triggers)
+                    self._add_location((task, directive, trigger), item_start, item_end, triggers)
 
-    def _note(self, path: Path, start: int, end: int, seen: set[str]) -> None:
-        place = self._found[path] = Place(*self._position(start), *self._position(end))
+    def _add_location(self, path: Path, start: int, end: int, seen: set[str]) -> None:
+        place = self._locations[path] = Location(*self._position(start), *self._position(end))
         if path[-1] in seen:
             self.repeated.append((path, place))
         seen.add(path[-1])

@@ -7,10 +7,10 @@ from collections.abc import Collection, Iterator, Mapping
 from difflib import SequenceMatcher, get_close_matches
 
 from triggers.analysis.check.findings import Finding, finding
-from triggers.analysis.check.locations import START, Places
+from triggers.analysis.check.locations import START, Locations
 from triggers.analysis.check.validity import misspelt
-from triggers.core.kwargs import members_of
-from triggers.core.plan import TaskConfig
+from triggers.core.kwargs import split_members
+from triggers.core.plan import Rule
 
 PREFIX = "t_"
 """The conventional prefix of task names."""
@@ -22,11 +22,11 @@ _DIGITS = re.compile(r"\d+")
 class NameLints:
     """Checks the names of tasks, triggers and keys."""
 
-    def __init__(self, names: Collection[str], tasks: Mapping[str, TaskConfig], places: Places) -> None:
+    def __init__(self, names: Collection[str], tasks: Mapping[str, Rule], places: Locations) -> None:
         """`names` are those of all tasks; `tasks` has only those that the engine accepts."""
         self._names = names
         self._tasks = tasks
-        self._places = places
+        self._locations = places
 
     def find(self, declared: Collection[str] | None) -> Iterator[Finding]:
         """Yields the findings. `declared` are the triggers that the application fires, or None if unknown."""
@@ -46,12 +46,14 @@ class NameLints:
 
     def _prefix(self, name: str) -> Finding:
         message = f"the task {name!r} does not begin with {PREFIX!r}, so its name reads like a trigger"
-        return finding("task-prefix", self._places.of(name), message, f"rename it to {PREFIX + name!r}", task=name)
+        return finding("task-prefix", self._locations.find(name), message, f"rename it to {PREFIX + name!r}", task=name)
 
     def _clashes(self, declared: Collection[str]) -> Iterator[Finding]:
         for name in sorted({*self._names} & {*declared}):
             message = f"the application fires {name!r}, which rules cannot tell from the result of the task {name!r}"
-            yield finding("name-clash", self._places.of(name), message, "rename the task or the trigger", task=name)
+            yield finding(
+                "name-clash", self._locations.find(name), message, "rename the task or the trigger", task=name
+            )
 
     def _unused(self, declared: Collection[str]) -> Iterator[Finding]:
         used = self._used()
@@ -73,31 +75,31 @@ class NameLints:
                     yield self._misspelt_trigger(task, directive, trigger, other)
 
     def _misspelt_trigger(self, task: str, directive: str, trigger: str, other: str) -> Finding:
-        place = self._places.of(task, directive, trigger)
+        place = self._locations.find(task, directive, trigger)
         message = f"the triggers {trigger!r} and {other!r} have nearly the same name"
         fix = f"if {trigger!r} is misspelt, write {other!r}"
         return finding("similar-names", place, message, fix, task=task, directive=directive)
 
     # -- keys and lists -----------------------------------------------------------------------------------------------
 
-    def _keys(self, task: TaskConfig) -> Iterator[Finding]:
+    def _keys(self, task: Rule) -> Iterator[Finding]:
         for key in task.extra:
             if meant := misspelt(key):
-                place = self._places.of(task.name, key)
+                place = self._locations.find(task.name, key)
                 message = f"{task.name}: {key!r} is not a directive and is ignored; {meant!r} is one"
                 yield finding("misspelt-directive", place, message, f"write {meant!r}", task=task.name, directive=key)
 
-    def _params(self, task: TaskConfig) -> Iterator[Finding]:
-        for key in members_of(task.with_params):
+    def _params(self, task: Rule) -> Iterator[Finding]:
+        for key in split_members(task.with_params):
             near = [trigger for trigger in task.after if key not in task.after and _alike(key, trigger)]
             if near:
-                place = self._places.of(task.name, "withParams")
+                place = self._locations.find(task.name, "withParams")
                 message = f"{task.name}: withParams has {key!r}, but the task waits for {near[0]!r}"
                 fix = f"write {near[0]!r}; otherwise the task receives both"
                 yield finding("misspelt-param", place, message, fix, task=task.name, directive="withParams")
 
-    def _lists(self, task: TaskConfig) -> Iterator[Finding]:
-        for path, place in self._places.repeated:
+    def _lists(self, task: Rule) -> Iterator[Finding]:
+        for path, place in self._locations.repeated:
             if path[:1] == (task.name,) and path[1:2] in {("after",), ("unless",)} and len(path) == 3:
                 message = f"{path[2]!r} is listed twice in {path[1]!r} of {task.name}"
                 yield finding("repeated-trigger", place, message, "delete one", task=task.name, directive=path[1])
@@ -110,7 +112,7 @@ class NameLints:
 
     def _in_both(self, task: str, trigger: str) -> Finding:
         message = f"{trigger!r} has always fired by the time {task} can run, so it has no effect in `unless`"
-        place = self._places.of(task, "unless", trigger)
+        place = self._locations.find(task, "unless", trigger)
         fix = f"remove {trigger!r} from `unless`"
         return finding("unless-repeats-after", place, message, fix, task=task, directive="unless")
 
@@ -121,7 +123,7 @@ class NameLints:
             message = f"{trigger!r} is an instance; when it finishes, it fires its task's name"
             near = [trigger.rpartition("#")[0]]
         fix = f"did you mean {near[0]!r}?" if near else "add the task, or give the trigger a name without 't_'"
-        place = self._places.of(task, directive, trigger)
+        place = self._locations.find(task, directive, trigger)
         return finding("unknown-task", place, message, fix, task=task, directive=directive)
 
     # -- uses ---------------------------------------------------------------------------------------------------------
@@ -135,7 +137,7 @@ class NameLints:
                 yield task.name, directive, trigger
 
 
-def _listed(task: TaskConfig) -> Iterator[tuple[str, str]]:
+def _listed(task: Rule) -> Iterator[tuple[str, str]]:
     for trigger in task.after:
         yield "andEvery" if trigger == task.and_every else "after", trigger
     for trigger in task.unless:

@@ -6,19 +6,19 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from triggers.analysis.check.findings import Finding, finding
-from triggers.analysis.check.locations import Places
+from triggers.analysis.check.locations import Locations
 from triggers.analysis.check.orders import TaskOrders, Witness
-from triggers.core.plan import TaskConfig
+from triggers.core.plan import Rule
 
-_SHOWN = 3
+_MAX_SHOWN = 3
 """The number of outcomes in a message; the report has all of them."""
 
 
-def order_findings(result: TaskOrders, task: TaskConfig, places: Places, *, everything: bool) -> Iterator[Finding]:
+def order_findings(result: TaskOrders, task: Rule, places: Locations, *, everything: bool) -> Iterator[Finding]:
     """Yields the findings of a task. `everything` says that the events were all triggers that the application fires."""
     if result.sensitive:
         directive = "unless" if task.unless else None
-        place = places.of(task.name, directive)
+        place = places.find(task.name, directive)
         yield finding(
             "order-sensitive",
             place,
@@ -31,7 +31,7 @@ def order_findings(result: TaskOrders, task: TaskConfig, places: Places, *, ever
     elif everything and result.exhaustive and not any(outcome.runs for outcome in result.outcomes):
         message = f"{task.name} runs in none of the {result.explored:,} orders in which its triggers can fire"
         fix = "check which triggers abandon it, and the tasks that it waits for"
-        yield finding("never-runs", places.of(task.name), message, fix, task=task.name)
+        yield finding("never-runs", places.find(task.name), message, fix, task=task.name)
 
 
 def explored_words(orders: Sequence[TaskOrders]) -> str:
@@ -47,26 +47,26 @@ def _share(result: TaskOrders) -> str:
     return f"sampled orders for {result.task}: {result.explored:,}{share}"
 
 
-def _message(result: TaskOrders, task: TaskConfig) -> str:
+def _message(result: TaskOrders, task: Rule) -> str:
     runs: Counter[int] = Counter()
     for outcome in result.outcomes:
         runs[len(outcome.runs)] += outcome.orders
     if len(runs) == 1:
-        return f"{task.name} runs {times(*runs)} in every order{_tried(result)}, with different kwargs"
+        return f"{task.name} runs {times(*runs)} in every order{_describe_orders(result)}, with different kwargs"
     if task.unless and task.unless_set <= result.events.keys():
         names = " and ".join(map(repr, task.unless))
         run = result.explored - runs[0]
         verb = "fires" if len(task.unless) == 1 else "fire"
         return f"{task.name} runs in {run:,} of {_orders(result)} although {names} {verb}"
-    counts = [f"{times(number)} in {orders:,}" for number, orders in runs.most_common(_SHOWN)]
+    counts = [f"{times(number)} in {orders:,}" for number, orders in runs.most_common(_MAX_SHOWN)]
     return f"of {_orders(result)}, {task.name} runs {', '.join(counts)}"
 
 
 def _orders(result: TaskOrders) -> str:
-    return f"{result.explored:,} orders{_tried(result)}"
+    return f"{result.explored:,} orders{_describe_orders(result)}"
 
 
-def _tried(result: TaskOrders) -> str:
+def _describe_orders(result: TaskOrders) -> str:
     """Says that the orders are a sample, and of how many; empty if every order was explored."""
     if result.exhaustive:
         return ""
@@ -80,15 +80,15 @@ def times(number: int) -> str:
 
 def _details(result: TaskOrders) -> tuple[str, ...]:
     events = (name if count == 1 else f"{count} x {name}" for name, count in result.events.items())
-    return (f"events: {', '.join(events)}", *map(_told, result.witnesses or ()))
+    return (f"events: {', '.join(events)}", *map(_describe_witness, result.witnesses or ()))
 
 
-def _told(witness: Witness) -> str:
+def _describe_witness(witness: Witness) -> str:
     how = "it does not run" if not witness.runs else f"it runs {times(len(witness.runs))}"
     return f"{' → '.join(witness.order)}: {how}"
 
 
-def _fix(task: TaskConfig) -> str:
+def _fix(task: Rule) -> str:
     if task.unless:
         first = " and ".join(map(repr, task.unless))
         return f"fire {first} before the task's last trigger, or add to `after` a trigger that you fire after {first}"

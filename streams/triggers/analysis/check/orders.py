@@ -14,21 +14,21 @@ from typing import Final
 
 from msgspec import Raw, Struct
 
-from triggers.analysis.check.exploration import All, Exploration, Reached, Sample
-from triggers.analysis.check.worlds import Fired, Results, World, Worlds, runs_with
-from triggers.core.kwargs import members_of, object_of
+from triggers.analysis.check.exploration import AllOrders, Exploration, Reached, SampledOrders
+from triggers.analysis.check.worlds import FiredMove, Results, World, Worlds, runs_with
+from triggers.core.kwargs import join_object, split_members
 from triggers.core.limits import LIMITS_NAME
-from triggers.core.plan import Plan, TaskConfig
+from triggers.core.plan import Plan, Rule
 from triggers.core.statuses import Status
 
-MOST_WORLDS: Final = 20_000
+MAX_WORLDS: Final = 20_000
 WALKS: Final = 2_000
 
 
 class Budget(Struct, frozen=True):
     """The limits of the exploration of each task."""
 
-    worlds: int = MOST_WORLDS
+    worlds: int = MAX_WORLDS
     """The maximum number of worlds. If there are more, orders are sampled."""
     walks: int = WALKS
     """The number of orders in a sample."""
@@ -82,30 +82,32 @@ class TaskOrders(Struct, frozen=True, kw_only=True):
         return len(self.outcomes) > 1
 
 
-def usual_events(plan: Plan, declared: Collection[str] | None = None) -> Counter[Fired]:
+def usual_events(plan: Plan, declared: Collection[str] | None = None) -> Counter[FiredMove]:
     """Returns every trigger of the application that a rule uses, once, or twice if it is some task's `andEvery`."""
     every = {task.and_every for task in plan.tasks.values()}
     fired = [t for t in plan.by_trigger if (t not in plan.tasks if declared is None else t in declared)]
-    return Counter({Fired(trigger): 2 if trigger in every else 1 for trigger in fired})
+    return Counter({FiredMove(trigger): 2 if trigger in every else 1 for trigger in fired})
 
 
 def explore_orders(
-    plan: Plan, task: TaskConfig, events: Mapping[Fired, int], results: Results, budget: Budget
+    plan: Plan, task: Rule, events: Mapping[FiredMove, int], results: Results, budget: Budget
 ) -> TaskOrders:
     """Explores what the task does in different orders of the events. Raises EndlessCascade."""
-    used = _matters(plan, task)
+    used = _relevant_names(plan, task)
     kinds = sorted((kind, count) for kind, count in events.items() if kind.trigger in used)
-    rules = object_of({name: directives for name, directives in members_of(plan.text).items() if name in used})
+    rules = join_object({name: directives for name, directives in split_members(plan.text).items() if name in used})
     worlds = Worlds(rules, kinds, results)
 
     def outcome(world: World) -> tuple[object, ...]:
         return tuple(sorted(runs_with(i) for i in world.instances if _ran(task.name, i.task, i.status)))
 
-    exploration = All(worlds, outcome).explore(budget.worlds) or Sample(worlds, outcome).explore(budget.walks)
-    return _report(task.name, kinds, exploration, results)
+    exploration = AllOrders(worlds, outcome).explore(budget.worlds) or SampledOrders(worlds, outcome).explore(
+        budget.walks
+    )
+    return _summarize(task.name, kinds, exploration, results)
 
 
-def _matters(plan: Plan, task: TaskConfig) -> set[str]:
+def _relevant_names(plan: Plan, task: Rule) -> set[str]:
     """Returns the names of the task and its triggers and, if these are tasks, of their triggers, and so on."""
     names = {LIMITS_NAME}
     ahead = [task.name]
@@ -118,7 +120,9 @@ def _matters(plan: Plan, task: TaskConfig) -> set[str]:
     return names
 
 
-def _report(task: str, kinds: Sequence[tuple[Fired, int]], exploration: Exploration, results: Results) -> TaskOrders:
+def _summarize(
+    task: str, kinds: Sequence[tuple[FiredMove, int]], exploration: Exploration, results: Results
+) -> TaskOrders:
     ends = sorted(exploration.outcomes.values(), key=lambda reached: (-reached.orders, str(reached.example)))
     witnesses = exploration.witnesses if len(ends) > 1 else None
     return TaskOrders(
@@ -134,7 +138,7 @@ def _report(task: str, kinds: Sequence[tuple[Fired, int]], exploration: Explorat
     )
 
 
-def _permutations(kinds: Sequence[tuple[Fired, int]], results: Results) -> int | None:
+def _permutations(kinds: Sequence[tuple[FiredMove, int]], results: Results) -> int | None:
     """Returns the number of orders, or None if results come at any time: only walking them all could count those."""
     counts = [count for _, count in kinds]
     return factorial(sum(counts)) // prod(map(factorial, counts)) if results is Results.AT_ONCE else None

@@ -14,7 +14,7 @@ from triggers.analysis.check.order_findings import order_findings
 from triggers.analysis.check.orders import Budget, TaskOrders, explore_orders, usual_events
 from triggers.analysis.check.task_lints import TaskLints
 from triggers.analysis.check.validity import Reading
-from triggers.analysis.check.worlds import EndlessCascade, Fired, Results
+from triggers.analysis.check.worlds import EndlessCascade, FiredMove, Results
 from triggers.core.config import compile_plan
 from triggers.core.plan import Plan
 
@@ -22,7 +22,7 @@ from triggers.core.plan import Plan
 class Arrivals(Struct, frozen=True, kw_only=True):
     """The assumptions about the events whose orders are explored."""
 
-    events: Mapping[Fired, int] | None = None
+    events: Mapping[FiredMove, int] | None = None
     """How often each event comes; None means `usual_events`."""
     results: Results = Results.AT_ONCE
     budget: Budget = Budget()

@@ -6,16 +6,16 @@ from collections.abc import Iterator, Mapping
 
 from triggers.analysis.check.findings import Finding, finding
 from triggers.analysis.check.liveness import Supply, cycles
-from triggers.analysis.check.locations import Places
-from triggers.core.plan import TaskConfig
+from triggers.analysis.check.locations import Locations
+from triggers.core.plan import Rule
 
 
 class TaskLints:
     """Checks each task alone, and how tasks wait for each other."""
 
-    def __init__(self, tasks: Mapping[str, TaskConfig], places: Places, supply: Supply) -> None:
+    def __init__(self, tasks: Mapping[str, Rule], places: Locations, supply: Supply) -> None:
         self._tasks = tasks
-        self._places = places
+        self._locations = places
         self._supply = supply
         beaten = {name: supply.always_before(task) for name, task in tasks.items()}
         self._beaten = {name for name, task in tasks.items() if task.unless and task.unless_set <= beaten[name]}
@@ -35,7 +35,7 @@ class TaskLints:
         for name, task in self._tasks.items():
             yield from self._of_task(name, task, name in in_ring)
 
-    def _of_task(self, name: str, task: TaskConfig, in_ring: bool) -> Iterator[Finding]:
+    def _of_task(self, name: str, task: Rule, in_ring: bool) -> Iterator[Finding]:
         if name in self._idle:
             yield self._empty_after(name)
         elif name in self._beaten:
@@ -52,22 +52,22 @@ class TaskLints:
     def _empty_after(self, name: str) -> Finding:
         message = f"{name} waits for no trigger, so it never runs"
         fix = "name the trigger that it waits for in `after` or `andEvery`"
-        return finding("empty-after", self._places.of(name, "after"), message, fix, task=name, directive="after")
+        return finding("empty-after", self._locations.find(name, "after"), message, fix, task=name, directive="after")
 
-    def _waits_for_nobody(self, name: str, task: TaskConfig) -> Iterator[Finding]:
+    def _waits_for_nobody(self, name: str, task: Rule) -> Iterator[Finding]:
         for trigger in task.after:
             if trigger not in self._tasks and not self._supply.fired_by_hand(trigger):
                 message = f"nothing fires {trigger!r}, so {name} never runs"
                 fix = f"declare {trigger!r}, or name a trigger that the application fires"
                 directive = "andEvery" if trigger == task.and_every else "after"
-                place = self._places.of(name, directive, trigger)
+                place = self._locations.find(name, directive, trigger)
                 yield finding("unproduced-trigger", place, message, fix, task=name, directive=directive)
 
-    def _waits_for_the_dead(self, name: str, task: TaskConfig) -> Iterator[Finding]:
+    def _waits_for_the_dead(self, name: str, task: Rule) -> Iterator[Finding]:
         dead = [t for t in task.after if t in self._tasks and t not in self.live and not self._supply.fired_by_hand(t)]
         if dead:
             message = f"{name} waits for {dead[0]}, which never runs"
-            place = self._places.of(name, "after", dead[0])
+            place = self._locations.find(name, "after", dead[0])
             yield finding("never-runs", place, message, f"fix {dead[0]}", task=name, directive="after")
 
     def _locked_rings(self, endless: set[str]) -> list[list[str]]:
@@ -78,7 +78,7 @@ class TaskLints:
         chain = ", ".join(f"{name} waits for {of}" for name, of in _turns(ring))
         message = f"{chain}, so none of them ever runs"
         fix = "remove one of these triggers from `after`"
-        place = self._places.of(ring[0], "after", ring[1 % len(ring)])
+        place = self._locations.find(ring[0], "after", ring[1 % len(ring)])
         return finding("deadlock", place, message, fix, task=ring[0], directive="after")
 
     # -- never end ----------------------------------------------------------------------------------------------------
@@ -92,19 +92,19 @@ class TaskLints:
         when = "once one of them runs," if starts else "no task starts unless you fire its name, and then"
         message = f"{chain}: {when} only maxCascadeDepth stops the cascade"
         fix = "move one of these triggers from `andEvery` to `after`, or use a trigger that the application fires"
-        place = self._places.of(ring[0], "andEvery")
+        place = self._locations.find(ring[0], "andEvery")
         return finding("endless-cascade", place, message, fix, task=ring[0], directive="andEvery")
 
-    def _unbounded(self, name: str, task: TaskConfig, in_ring: bool) -> Iterator[Finding]:
+    def _unbounded(self, name: str, task: Rule, in_ring: bool) -> Iterator[Finding]:
         root = self._root(task)
         if root is None or task.unless or in_ring:
             return
         message = f"every {root!r} creates another instance of {name}, and nothing limits their number in a session"
         fix = f"limit how often {root!r} is fired, or name in `unless` a trigger that ends it"
-        place = self._places.of(name, "andEvery")
+        place = self._locations.find(name, "andEvery")
         yield finding("unbounded-and-every", place, message, fix, task=name, directive="andEvery")
 
-    def _root(self, task: TaskConfig) -> str | None:
+    def _root(self, task: Rule) -> str | None:
         """Returns the trigger at the head of a chain of `andEvery`, or None if the task runs once."""
         seen: set[str] = set()
         trigger = task.and_every
@@ -115,24 +115,24 @@ class TaskLints:
 
     # -- unless -------------------------------------------------------------------------------------------------------
 
-    def _always_wins(self, name: str, task: TaskConfig) -> Finding:
+    def _always_wins(self, name: str, task: Rule) -> Finding:
         names = _listed(task.unless)
         message = f"{name} can run only after all of its `unless` ({names}) has fired, so it is always abandoned"
         if task.unless == (task.and_every,):
             message = f"{names} is both `andEvery` and `unless`: each fire creates and abandons an instance of {name}"
         fix = "name a trigger in `unless` that may not have fired by then"
-        place = self._places.of(name, "unless")
+        place = self._locations.find(name, "unless")
         return finding("unless-always-wins", place, message, fix, task=name, directive="unless")
 
-    def _never_wins(self, name: str, task: TaskConfig) -> Iterator[Finding]:
+    def _never_wins(self, name: str, task: Rule) -> Iterator[Finding]:
         for trigger in task.unless:
             if why := self._comes_too_late(name, task, trigger):
                 message = f"`unless` of {name} is never satisfied: {why}"
-                place = self._places.of(name, "unless", trigger)
+                place = self._locations.find(name, "unless", trigger)
                 fix = f"remove {trigger!r} from `unless`, or name a trigger that can fire before {name} runs"
                 yield finding("unless-never-wins", place, message, fix, task=name, directive="unless")
 
-    def _comes_too_late(self, name: str, task: TaskConfig, trigger: str) -> str:
+    def _comes_too_late(self, name: str, task: Rule, trigger: str) -> str:
         """Says why a trigger cannot have fired before the task runs; empty if it can."""
         if self._supply.fired_by_hand(trigger):
             return ""

@@ -8,11 +8,11 @@ from difflib import get_close_matches
 from typing import Final
 
 from triggers.analysis.check.findings import Finding, finding
-from triggers.analysis.check.locations import START, Path, Place, Places
+from triggers.analysis.check.locations import START, Location, Locations, Path
 from triggers.core.config import DIRECTIVES, MANAGER_NAME, compile_plan, validate_configuration
-from triggers.core.kwargs import members_of, object_of
+from triggers.core.kwargs import join_object, split_members
 from triggers.core.limits import LIMITS_NAME
-from triggers.core.plan import TaskConfig
+from triggers.core.plan import Rule
 from triggers.errors import CallError, InvalidConfiguration
 
 _LEAST: Final = {"after": b"[]", "run": b'"run"'}
@@ -25,10 +25,10 @@ class Reading:
 
     def __init__(self, text: bytes) -> None:
         self.findings: list[Finding] = []
-        self.places = Places("{}")
+        self.places = Locations("{}")
         self.names: list[str] = []
         """The names of all tasks, accepted or not."""
-        self.tasks: dict[str, TaskConfig] = {}
+        self.tasks: dict[str, Rule] = {}
         try:
             decoded = text.decode()
             configuration = json.loads(decoded)
@@ -38,7 +38,7 @@ class Reading:
         if not isinstance(configuration, dict):
             self.findings.append(_no_object(START))
             return
-        self.places = Places(decoded)
+        self.places = Locations(decoded)
         self._read(text)
 
     def _read(self, text: bytes) -> None:
@@ -53,52 +53,52 @@ class Reading:
             refused = list(_refused(name, directives, self.places))
             self.findings += refused
             if not refused:
-                self.tasks |= compile_plan(object_of({name: directives})).tasks
+                self.tasks |= compile_plan(join_object({name: directives})).tasks
         if not self.findings:
             self.findings += _otherwise(text)
 
 
 def _members(text: bytes) -> dict[str, bytes]:
     try:
-        return members_of(text)
+        return split_members(text)
     except CallError:
         return {}
 
 
 def _no_json(error: Exception) -> Finding:
     if isinstance(error, json.JSONDecodeError):
-        place = Place(error.lineno, error.colno, error.lineno, error.colno + 1)
+        place = Location(error.lineno, error.colno, error.lineno, error.colno + 1)
         return finding("invalid-json", place, f"this is not JSON: {error.msg}", "correct the JSON here")
     return finding("invalid-json", START, f"this is not JSON: {error}", "save the rules as JSON in UTF-8")
 
 
-def _no_object(place: Place) -> Finding:
+def _no_object(place: Location) -> Finding:
     fix = 'write {"<task>": {"after": [...], "run": "..."}, ...}'
     return finding("invalid-json", place, "a configuration must be a JSON object: task name -> directives", fix)
 
 
-def _repeated(path: Path, place: Place) -> Finding:
+def _repeated(path: Path, place: Location) -> Finding:
     task, directive = path[0], path[1] if len(path) > 1 else None
     message = f"the key {path[-1]!r} appears twice, and JSON parsers disagree about which one counts"
     return finding("duplicate-key", place, message, "delete one of them", task=task, directive=directive)
 
 
-def _refused(task: str, directives: bytes, places: Places) -> Iterator[Finding]:
+def _refused(task: str, directives: bytes, places: Locations) -> Iterator[Finding]:
     try:
-        members = members_of(directives)
+        members = split_members(directives)
     except CallError as error:
         yield _invalid(places, task, None, f"task {task!r}: its directives: {error}", "write an object of directives")
         return
     yield from _missing(task, members, places)
     for key, value in members.items():
-        if message := _refusal({task: object_of(_LEAST | {key: value})}):
+        if message := _refusal({task: join_object(_LEAST | {key: value})}):
             yield _invalid(places, task, key, message, _fix(message, key))
 
 
-def _missing(task: str, members: dict[str, bytes], places: Places) -> Iterator[Finding]:
+def _missing(task: str, members: dict[str, bytes], places: Locations) -> Iterator[Finding]:
     for key in _LEAST:
         if key not in members:
-            message = _refusal({task: object_of({name: value for name, value in _LEAST.items() if name != key})})
+            message = _refusal({task: join_object({name: value for name, value in _LEAST.items() if name != key})})
             meant = get_close_matches(key, [name for name in members if name not in DIRECTIVES], n=1, cutoff=0.6)
             fix = f"rename {meant[0]!r} to {key!r}" if meant else f"add {key!r}"
             yield _invalid(places, task, meant[0] if meant else None, message, fix)
@@ -107,14 +107,14 @@ def _missing(task: str, members: dict[str, bytes], places: Places) -> Iterator[F
 def _refusal(configuration: dict[str, bytes]) -> str:
     """Returns the engine's reason for refusing it; empty if it accepts it."""
     try:
-        validate_configuration(object_of(configuration))
+        validate_configuration(join_object(configuration))
     except InvalidConfiguration as error:
         return str(error)
     return ""
 
 
-def _invalid(places: Places, task: str, directive: str | None, message: str, fix: str) -> Finding:
-    place = places.of(task, directive)
+def _invalid(places: Locations, task: str, directive: str | None, message: str, fix: str) -> Finding:
+    place = places.find(task, directive)
     return finding("invalid-directive", place, message, fix, task=task, directive=directive)
 
 

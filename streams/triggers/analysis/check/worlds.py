@@ -14,11 +14,11 @@ from triggers.core.events import ConfigurationUpdated, Event, TaskFinished, Trig
 from triggers.core.state.plans import Plans
 from triggers.core.state.rows import MemoryRows
 from triggers.core.state.session import Session
-from triggers.core.view import InstanceView, view
+from triggers.core.view import InstanceView, view_session
 from triggers.errors import CallError
 
 _UID: Final = "session"
-_MOST_CASCADES: Final = 1_000
+_MAX_CASCADES: Final = 1_000
 """The number of successive runs that one event may cause; a longer cascade counts as endless."""
 
 
@@ -35,7 +35,7 @@ class Results(StrEnum):
     """Before, between and after the events that follow."""
 
 
-class Fired(Struct, frozen=True, order=True):
+class FiredMove(Struct, frozen=True, order=True):
     """The move in which the application fires a trigger."""
 
     trigger: str
@@ -45,7 +45,7 @@ class Fired(Struct, frozen=True, order=True):
         return self.trigger if self.kwargs == b"{}" else f"{self.trigger} {self.kwargs.decode()}"
 
 
-class Finished(Struct, frozen=True, order=True):
+class FinishedMove(Struct, frozen=True, order=True):
     """The move in which a task that ran with these kwargs finishes."""
 
     task: str
@@ -55,7 +55,7 @@ class Finished(Struct, frozen=True, order=True):
         return f"{self.task} finishes"
 
 
-Move = Fired | Finished
+Move = FiredMove | FinishedMove
 
 
 class World(Struct, frozen=True):
@@ -64,7 +64,7 @@ class World(Struct, frozen=True):
     rows: MemoryRows
     left: tuple[int, ...]
     """The number of events of each kind that are still to come."""
-    pending: tuple[tuple[Finished, str], ...]
+    pending: tuple[tuple[FinishedMove, str], ...]
     """The results that are still to come, with their instances, sorted."""
     key: tuple[object, ...]
     """Equal for worlds with equal futures. It leaves out numbers and times of instances, which make no difference, and
@@ -80,7 +80,7 @@ class World(Struct, frozen=True):
 class Worlds:
     """The worlds of some rules and some events."""
 
-    def __init__(self, rules: bytes, events: Sequence[tuple[Fired, int]], results: Results) -> None:
+    def __init__(self, rules: bytes, events: Sequence[tuple[FiredMove, int]], results: Results) -> None:
         """`events` has each kind and how often it comes. Raises InvalidConfiguration."""
         self._rules = rules
         self._plans = Plans()
@@ -107,7 +107,7 @@ class Worlds:
     def after(self, world: World, move: Move) -> World:
         """Returns the world after one of its moves. Raises EndlessCascade."""
         rows = MemoryRows(world.rows)
-        if isinstance(move, Finished):
+        if isinstance(move, FinishedMove):
             instance = next(name for finished, name in world.pending if finished == move)
             rest = [one for one in world.pending if one[1] != instance]
             return self._world(rows, world.left, [*rest, *self._finish(rows, instance)])
@@ -119,31 +119,31 @@ class Worlds:
             started = []
         return self._world(rows, left, [*world.pending, *started])
 
-    def _finish_all(self, rows: MemoryRows, started: list[tuple[Finished, str]]) -> None:
+    def _finish_all(self, rows: MemoryRows, started: list[tuple[FinishedMove, str]]) -> None:
         for number, (_, instance) in enumerate(started):
-            if number == _MOST_CASCADES:
+            if number == _MAX_CASCADES:
                 raise EndlessCascade(f"{instance.partition('#')[0]} and the tasks it starts run again without end")
             started += self._finish(rows, instance)
 
-    def _finish(self, rows: MemoryRows, instance: str) -> list[tuple[Finished, str]]:
+    def _finish(self, rows: MemoryRows, instance: str) -> list[tuple[FinishedMove, str]]:
         return self._apply(rows, TaskFinished(instance=instance))
 
-    def _apply(self, rows: MemoryRows, event: Event) -> list[tuple[Finished, str]]:
+    def _apply(self, rows: MemoryRows, event: Event) -> list[tuple[FinishedMove, str]]:
         session = Session(_UID, rows, self._plans)
         decision = apply(session, event)
         rows.write(session.changes())
         return _started(decision)
 
-    def _world(self, rows: MemoryRows, left: tuple[int, ...], pending: Sequence[tuple[Finished, str]]) -> World:
-        shown = view(Session(_UID, rows, self._plans))
+    def _world(self, rows: MemoryRows, left: tuple[int, ...], pending: Sequence[tuple[FinishedMove, str]]) -> World:
+        shown = view_session(Session(_UID, rows, self._plans))
         latest = tuple(sorted((trigger, bytes(kwargs)) for trigger, kwargs in shown.latest_kwargs.items()))
         instances = tuple(sorted((i.task, i.status, runs_with(i)) for i in shown.instances))
         return World(rows, left, tuple(sorted(pending)), (left, instances, latest), tuple(shown.instances))
 
 
-def _started(decision: Decision) -> list[tuple[Finished, str]]:
+def _started(decision: Decision) -> list[tuple[FinishedMove, str]]:
     runs = [command for command in decision.commands if isinstance(command, RunTask)]
-    return [(Finished(run.instance.rpartition("#")[0], run.kwargs), run.instance) for run in runs]
+    return [(FinishedMove(run.instance.rpartition("#")[0], run.kwargs), run.instance) for run in runs]
 
 
 def runs_with(instance: InstanceView) -> tuple[tuple[str, bytes], ...]:

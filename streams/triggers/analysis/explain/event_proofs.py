@@ -12,9 +12,9 @@ from triggers.analysis.explain.trace import Trace
 from triggers.core.commands import Decision, Outcome, SetTimer
 from triggers.core.events import ConfigurationUpdated, Event, MetadataUpdated, StatusSet, TaskEvent, TimerFired
 from triggers.core.instance_names import parse_instance_name
-from triggers.core.kwargs import members_of
-from triggers.core.plan import TaskConfig
-from triggers.core.state.cohorts import cohort_with
+from triggers.core.kwargs import split_members
+from triggers.core.plan import Rule
+from triggers.core.state.cohorts import find_cohort
 from triggers.core.state.header import Cohort
 from triggers.core.state.instance import Instance
 from triggers.core.statuses import Status
@@ -35,7 +35,7 @@ class _Group(NamedTuple):
 class _Offer(NamedTuple):
     """A rule that uses the trigger, and its instances that waited before the event."""
 
-    rule: TaskConfig
+    rule: Rule
     groups: list[_Group]
 
 
@@ -58,7 +58,7 @@ def prove_event(trace: Trace, event: Event) -> EventProof:
     )
 
 
-def _users(trace: Trace, event: Event) -> Sequence[TaskConfig]:
+def _users(trace: Trace, event: Event) -> Sequence[Rule]:
     trigger = trigger_of(event)
     return () if trigger is None else trace.session.plan.by_trigger.get(trigger, ())
 
@@ -92,7 +92,7 @@ def _waits_on(trace: Trace, event: Event, offers: Iterable[_Offer]) -> Iterator[
 def _cohort_now(trace: Trace, task: str, group: _Group) -> Cohort | None:
     """Returns the cohort in which the group waits now, or None if it waits no more. A group moves as a whole."""
     state = trace.session.tasks.get(task)
-    return None if state is None else cohort_with(state, group.ranges[0][0])
+    return None if state is None else find_cohort(state, group.ranges[0][0])
 
 
 def _own_number(event: Event, task: str) -> int:
@@ -108,16 +108,16 @@ def _instance_of(event: Event) -> tuple[str, int]:
 def _progress_of(trace: Trace, task: str, number: int) -> str:
     """Says what a new instance waits for; empty if it did not have to wait."""
     state, rule = trace.session.tasks.get(task), trace.session.plan.tasks.get(task)
-    cohort = None if state is None else cohort_with(state, number)
+    cohort = None if state is None else find_cohort(state, number)
     return "" if rule is None or cohort is None else _progress(rule, cohort)
 
 
-def _progress(rule: TaskConfig, cohort: Cohort) -> str:
+def _progress(rule: Rule, cohort: Cohort) -> str:
     missing = [trigger for trigger in rule.after if trigger not in cohort.have]
     return f"still missing: {', '.join(missing)}" if missing else ""
 
 
-def _unless(rule: TaskConfig, cohort: Cohort) -> str:
+def _unless(rule: Rule, cohort: Cohort) -> str:
     missing = [trigger for trigger in rule.unless if trigger not in cohort.seen]
     return f"unless still missing: {', '.join(missing)}" if missing else ""
 
@@ -133,7 +133,7 @@ def _became(trace: Trace, event: Event, decision: Decision) -> Iterator[Effect]:
         yield Effect(does=does, task=task, numbers=numbers, status=status, detail=detail)
     if isinstance(event, MetadataUpdated):
         task, number = _instance_of(event)
-        names = ", ".join(members_of(event.metadata))
+        names = ", ".join(split_members(event.metadata))
         yield Effect(does=Does.METADATA, task=task, numbers=[(number, number)], detail=names)
     if isinstance(event, ConfigurationUpdated) and decision.outcome is Outcome.APPLIED:
         for name in tasks_of(event):
@@ -215,7 +215,7 @@ def why_nothing(trace: Trace, event: Event, outcome: Outcome, stale: Idle | None
             return []
 
 
-def why_rule_stood_still(trace: Trace, rule: TaskConfig, trigger: str, *, waiting: bool) -> Idle:
+def why_rule_stood_still(trace: Trace, rule: Rule, trigger: str, *, waiting: bool) -> Idle:
     """Returns why the trigger changed no instance of the rule. `waiting` says whether one waited before the event."""
     statuses = {status: count for status, count in sorted(trace.statuses[rule.name].items()) if count}
     if waiting:
@@ -227,15 +227,15 @@ def why_rule_stood_still(trace: Trace, rule: TaskConfig, trigger: str, *, waitin
 
 
 def _stale(trace: Trace, event: TaskEvent | TimerFired, task: str, instance: Instance) -> Idle:
-    settled, attempt = _ref(trace, trace.settled.get(event.instance)), f"attempt {event.attempt or instance.attempt}"
+    settled, attempt = _ref(trace, trace.closed_by.get(event.instance)), f"attempt {event.attempt or instance.attempt}"
     if instance.attempt == 0:
         return Idle(reason=Reason.NOT_ISSUED, task=task, detail=f"it is {instance.status}")
     if event.attempt not in (0, instance.attempt):
         return Idle(reason=Reason.SUPERSEDED, task=task, detail=f"{attempt}; {instance.attempt} is current")
     if isinstance(event, TimerFired):
         return Idle(reason=Reason.NO_TIMER, task=task, detail=f"it is {instance.status}")
-    if instance.settled:
-        return Idle(reason=Reason.SETTLED, task=task, by=settled, detail=f"{attempt}; it is {instance.status}")
+    if instance.attempt_closed:
+        return Idle(reason=Reason.HAS_RESULT, task=task, by=settled, detail=f"{attempt}; it is {instance.status}")
     return Idle(reason=Reason.RUNNING, task=task, detail=f"{attempt}; it is {instance.status}")
 
 

@@ -25,7 +25,7 @@ from triggers.core.events import (
     TriggerFired,
 )
 from triggers.core.instance_names import parse_instance_name
-from triggers.core.kwargs import members_of
+from triggers.core.kwargs import split_members
 from triggers.core.limits import LIMITS_NAME
 from triggers.errors import NotFound
 
@@ -74,7 +74,7 @@ def words_of(event: Event) -> str:  # noqa: C901, PLR0911, PLR0912  # one line f
 
 def tasks_of(event: ConfigurationUpdated) -> list[str]:
     """Returns the tasks that the configuration adds or replaces."""
-    return [name for name in members_of(event.configuration) if name not in {LIMITS_NAME, MANAGER_NAME}]
+    return [name for name in split_members(event.configuration) if name not in {LIMITS_NAME, MANAGER_NAME}]
 
 
 def trigger_of(event: Event) -> str | None:
@@ -93,7 +93,7 @@ def trigger_of(event: Event) -> str | None:
 def replaced_kwargs(event: Event) -> frozenset[str] | None:
     """Returns the triggers whose kwargs a replay or retry replaces, or None if it keeps those of the parent."""
     if isinstance(event, ReplayRequested | TaskRetried) and event.replacement_kwargs is not None:
-        return frozenset(members_of(event.replacement_kwargs))
+        return frozenset(split_members(event.replacement_kwargs))
     return None
 
 

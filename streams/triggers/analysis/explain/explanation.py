@@ -44,7 +44,7 @@ class Reason(StrEnum):
     """The trigger is in `unless` only, and no instance of the task waits any more."""
     DUPLICATE = "duplicate"
     """An event with this id was applied before."""
-    SETTLED = "stale result: the attempt has its result"
+    HAS_RESULT = "stale result: the attempt has its result"
     """The attempt already has a result, or its result is no longer awaited."""
     SUPERSEDED = "stale result: another attempt is current"
     """The result or timer belongs to an attempt that is not the instance's current one."""
@@ -96,7 +96,7 @@ class EventRef(Struct, frozen=True, kw_only=True):
     """What happened, such as `pageReceived fired` or `t_import#0 finished`."""
 
 
-class Held(Struct, frozen=True, kw_only=True):
+class HeldTrigger(Struct, frozen=True, kw_only=True):
     """A trigger that an instance has, and the event that gave it."""
 
     trigger: str
@@ -129,11 +129,11 @@ class InstanceProof(Struct, frozen=True, kw_only=True):
     status: str | None
     since: int
     verdict: Verdict
-    satisfied: list[Held]
+    satisfied: list[HeldTrigger]
     """The triggers of `after` that the instance has."""
     missing: list[Missing]
     """The triggers of `after` that it lacks."""
-    unless_fired: list[Held]
+    unless_fired: list[HeldTrigger]
     unless_missing: list[str]
     attempt: int
     due: int | None

@@ -13,7 +13,7 @@ from triggers.analysis.explain.explanation import (
     EventProof,
     EventRef,
     Explanation,
-    Held,
+    HeldTrigger,
     Idle,
     InstanceProof,
     Missing,
@@ -31,7 +31,7 @@ _WHY = {
     Reason.ABANDONED: "it is already abandoned",
     Reason.TOO_LATE: "no instance waits any more ({statuses}), so the trigger is too late to abandon one",
     Reason.DUPLICATE: "an event with the id {detail} was already applied",
-    Reason.SETTLED: "the result is stale: the attempt already has a result ({detail})",
+    Reason.HAS_RESULT: "the result is stale: the attempt already has a result ({detail})",
     Reason.SUPERSEDED: "the result is stale: another attempt is current ({detail})",
     Reason.NOT_ISSUED: "the result is stale: no command was issued for the instance ({detail})",
     Reason.RUNNING: "the start of the attempt was already reported ({detail})",
@@ -181,7 +181,7 @@ def _subject(task: TaskProof, alike: list[InstanceProof]) -> str:
     return f"{names} {verb} {state}{attempt}{since}."
 
 
-def _held(held: Held) -> str:
+def _held(held: HeldTrigger) -> str:
     if held.by is None:
         return f"{held.trigger}, supplied by a replay"
     return _event(held.by) if held.by.what == f"{held.trigger} fired" else f"{held.trigger}, when {_event(held.by)}"

@@ -18,10 +18,10 @@ from triggers.analysis.explain.explanation import (
 from triggers.analysis.explain.trace import Trace
 from triggers.core.events import Event
 from triggers.core.instance_names import instance_name
-from triggers.core.lifecycle import settle
-from triggers.core.plan import TaskConfig
+from triggers.core.lifecycle import take_over_fills
+from triggers.core.plan import Rule
 from triggers.core.rules import can_abandon, can_run
-from triggers.core.state.cohorts import cohort_with
+from triggers.core.state.cohorts import find_cohort
 from triggers.core.state.instance import Instance
 from triggers.core.state.session import Session
 from triggers.core.statuses import RESOLVED, Status
@@ -70,10 +70,10 @@ class _Prover:
         self._trace = trace
         self._instances = _instances(trace.session)
         rules = trace.session.plan.tasks
-        self._causes = Causes(rules, self._instances, trace.fired)
+        self._causes = Causes(rules, self._instances, trace.fired_triggers)
         self._missing: dict[tuple[str, frozenset[str]], list[Missing]] = {}
 
-    def task(self, rule: TaskConfig) -> TaskProof:
+    def task(self, rule: Rule) -> TaskProof:
         """Explains the rule's instances, or its next one if it has none."""
         proofs = [self._instance(rule, *one) for one in self._instances.get(rule.name, ())]
         return TaskProof(
@@ -85,9 +85,9 @@ class _Prover:
             instances=proofs or [self._next(rule)],
         )
 
-    def _instance(self, rule: TaskConfig, number: int, instance: Instance) -> InstanceProof:
+    def _instance(self, rule: Rule, number: int, instance: Instance) -> InstanceProof:
         name, trace = instance_name(rule.name, number), self._trace
-        have, seen, last = instance.kwargs, instance.seen, trace.refs[trace.history[name][-1][0]]
+        have, seen, last = instance.kwargs, instance.unless_seen, trace.refs[trace.history[name][-1][0]]
         return InstanceProof(
             name=name,
             status=instance.status,
@@ -102,9 +102,9 @@ class _Prover:
             last=last,
         )
 
-    def _next(self, rule: TaskConfig) -> InstanceProof:
+    def _next(self, rule: Rule) -> InstanceProof:
         """Explains the next instance of a task that has none; it will take everything that fired before."""
-        fired = self._trace.fired
+        fired = self._trace.fired_triggers
         return InstanceProof(
             name=None,
             status=None,
@@ -119,10 +119,10 @@ class _Prover:
             last=None,
         )
 
-    def _missing_of(self, rule: TaskConfig, have: Collection[str]) -> list[Missing]:
+    def _missing_of(self, rule: Rule, have: Collection[str]) -> list[Missing]:
         missing = frozenset(trigger for trigger in rule.after if trigger not in have)
         if (proofs := self._missing.get((rule.name, missing))) is None:
-            proofs = [Missing(trigger=name, causes=self._causes.of(name, rule.name)) for name in sorted(missing)]
+            proofs = [Missing(trigger=name, causes=self._causes.find(name, rule.name)) for name in sorted(missing)]
             self._missing[rule.name, missing] = proofs
         return proofs
 
@@ -131,13 +131,13 @@ def _instances(session: Session) -> dict[str, list[Numbered]]:
     """Returns the instances of every task in creation order, with what their cohorts hold for them."""
     states, instances = session.tasks.all(), dict[str, list[Numbered]]()
     for task, number, instance in sorted(session.instances(), key=lambda one: one[2].sequence):
-        if instance.status == Status.UNSTARTED and (cohort := cohort_with(states[task], number)):
-            settle(instance, cohort)
+        if instance.status == Status.UNSTARTED and (cohort := find_cohort(states[task], number)):
+            take_over_fills(instance, cohort)
         instances.setdefault(task, []).append((number, instance))
     return instances
 
 
-def _verdict(rule: TaskConfig, state: _State) -> Verdict:
+def _verdict(rule: Rule, state: _State) -> Verdict:
     if not rule.after:
         return Verdict.NEVER
     if can_abandon(rule, state.seen):
@@ -169,27 +169,27 @@ class Causes:
     """The causes of missing triggers in one session, in its present state."""
 
     def __init__(
-        self, rules: Mapping[str, TaskConfig], instances: Mapping[str, Sequence[Numbered]], fired: Collection[str]
+        self, rules: Mapping[str, Rule], instances: Mapping[str, Sequence[Numbered]], fired: Collection[str]
     ) -> None:
         """`instances` are those of each task, in creation order, with kwargs. `fired` are the triggers that fired."""
         self._rules = rules
         self._instances = instances
         self._fired = fired
 
-    def of(self, trigger: str, task: str) -> list[Cause]:
+    def find(self, trigger: str, task: str) -> list[Cause]:
         """Returns what has to happen before the trigger fires for the task, each cause once."""
-        return list(dict.fromkeys(self._of(trigger, (task,))))
+        return list(dict.fromkeys(self._find(trigger, (task,))))
 
-    def _of(self, trigger: str, chain: tuple[str, ...]) -> Iterator[Cause]:
+    def _find(self, trigger: str, chain: tuple[str, ...]) -> Iterator[Cause]:
         rule = self._rules.get(trigger)
         if rule is None:
             yield Cause(kind="fire", name=trigger, why="an application has to fire it")
         elif trigger in chain:
             yield Cause(kind="cycle", name=trigger, why=f"{' → '.join((*chain, trigger))}: they wait for each other")
         else:
-            yield from self._of_task(rule, (*chain, trigger))
+            yield from self._find_for_task(rule, (*chain, trigger))
 
-    def _of_task(self, rule: TaskConfig, chain: tuple[str, ...]) -> Iterator[Cause]:
+    def _find_for_task(self, rule: Rule, chain: tuple[str, ...]) -> Iterator[Cause]:
         number, instance = self._nearest(rule.name)
         if instance is not None and instance.status != Status.UNSTARTED:
             why = _WHY.get(Status(instance.status)) if instance.status in _WHY else f"is {instance.status}"
@@ -198,7 +198,7 @@ class Causes:
         have = {trigger for trigger in rule.after if trigger in self._fired} if instance is None else instance.kwargs
         for trigger in rule.after:
             if trigger not in have:
-                yield from self._of(trigger, chain)
+                yield from self._find(trigger, chain)
 
     def _nearest(self, task: str) -> tuple[int, Instance | None]:
         """Returns the instance that is nearest to its end: one under way, else failed, else waiting, else resolved."""

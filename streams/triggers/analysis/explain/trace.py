@@ -8,7 +8,7 @@ from collections.abc import Collection
 from typing import NamedTuple
 
 from triggers.analysis.explain.event_words import refer_to, replaced_kwargs, trigger_of
-from triggers.analysis.explain.explanation import EventRef, Held
+from triggers.analysis.explain.explanation import EventRef, HeldTrigger
 from triggers.core.commands import Decision, Outcome
 from triggers.core.engine import apply
 from triggers.core.events import (
@@ -25,7 +25,7 @@ from triggers.core.instance_names import instance_name, parse_instance_name
 from triggers.core.state.plans import Plans
 from triggers.core.state.rows import MemoryRows
 from triggers.core.state.session import Session
-from triggers.core.statuses import SETTLED, Status
+from triggers.core.statuses import CLOSES_ATTEMPT, Status
 
 _RESULTS = (TaskFinished, TaskFailed, TaskStatusChanged, TaskRetried)
 
@@ -59,7 +59,7 @@ class Trace:
         """Starts with an empty record, at first and after the session was deleted."""
         self.ids: dict[str, int] = {}
         """The last event that was applied, by event id."""
-        self.settled: dict[str, int] = {}
+        self.closed_by: dict[str, int] = {}
         """The event that was the result of the instance's last closed attempt, by instance."""
         self.history: defaultdict[str, list[tuple[int, str]]] = defaultdict(list)
         """Every status change as (event, status), by instance."""
@@ -81,7 +81,7 @@ class Trace:
         except Exception:
             self.session = self._load()
             raise
-        self._note(number, event, decision)
+        self._record(number, event, decision)
         self._rows.write(self.session.changes())
         if isinstance(event, SessionImported):
             for trigger in self.session.latest.all():
@@ -97,32 +97,32 @@ class Trace:
         return self._beginnings[name].event == number
 
     @property
-    def fired(self) -> Collection[str]:
+    def fired_triggers(self) -> Collection[str]:
         """The triggers that have fired in this session."""
         return self._fires.keys()
 
-    def last_fire(self, trigger: str) -> Held:
+    def last_fire(self, trigger: str) -> HeldTrigger:
         """Returns the trigger with the event that fired it last."""
-        return Held(trigger=trigger, by=self.refs[self._fires[trigger][-1]])
+        return HeldTrigger(trigger=trigger, by=self.refs[self._fires[trigger][-1]])
 
-    def first_fire(self, trigger: str) -> Held:
+    def first_fire(self, trigger: str) -> HeldTrigger:
         """Returns the trigger with the event that fired it first."""
-        return Held(trigger=trigger, by=self.refs[self._fires[trigger][0]])
+        return HeldTrigger(trigger=trigger, by=self.refs[self._fires[trigger][0]])
 
-    def giver(self, name: str, trigger: str) -> Held:
+    def giver(self, name: str, trigger: str) -> HeldTrigger:
         """Returns the trigger with the event whose kwargs the instance has for it."""
-        number = self._giver(name, trigger)
-        return Held(trigger=trigger, by=None if number is None else self.refs[number])
+        number = self._giving_event(name, trigger)
+        return HeldTrigger(trigger=trigger, by=None if number is None else self.refs[number])
 
-    def witness(self, name: str, trigger: str) -> Held:
+    def witness(self, name: str, trigger: str) -> HeldTrigger:
         """Returns the trigger with the event that made the instance count it towards `unless`."""
-        number = self._witness(name, trigger)
-        return Held(trigger=trigger, by=None if number is None else self.refs[number])
+        number = self._witnessing_event(name, trigger)
+        return HeldTrigger(trigger=trigger, by=None if number is None else self.refs[number])
 
     def _load(self) -> Session:
         return Session(self.uid, self._rows, self._plans)
 
-    def _note(self, number: int, event: Event, decision: Decision) -> None:
+    def _record(self, number: int, event: Event, decision: Decision) -> None:
         if event.id is not None and decision.outcome != Outcome.DUPLICATE:
             self.ids[event.id] = number
         if decision.outcome in (Outcome.DUPLICATE, Outcome.STALE):
@@ -131,20 +131,20 @@ class Trace:
             self._forget()
             return
         for name, status in decision.changed:
-            self._note_status(number, event, name, status)
-        if (about := self._about[number]) and self._settles(event, decision):
-            self.settled[about] = number
+            self._record_status(number, event, name, status)
+        if (about := self._about[number]) and self._closes_attempt(event, decision):
+            self.closed_by[about] = number
         if trigger := trigger_of(event):
-            self._note_fire(number, trigger)
+            self._record_fire(number, trigger)
 
     @staticmethod
-    def _settles(event: Event, decision: Decision) -> bool:
+    def _closes_attempt(event: Event, decision: Decision) -> bool:
         """Returns whether the event closed the attempt of the instance that it is about."""
         if isinstance(event, TimerFired):
             return (event.instance, Status.FAILED) in decision.changed
-        return isinstance(event, _RESULTS) or (isinstance(event, StatusSet) and event.status in SETTLED)
+        return isinstance(event, _RESULTS) or (isinstance(event, StatusSet) and event.status in CLOSES_ATTEMPT)
 
-    def _note_status(self, number: int, event: Event, name: str, status: str) -> None:
+    def _record_status(self, number: int, event: Event, name: str, status: str) -> None:
         task, _ = parse_instance_name(name)
         if name in self.history:
             self.statuses[task][self.history[name][-1][1]] -= 1
@@ -160,9 +160,11 @@ class Trace:
         instance = self.session.instance(task, instance_number)
         parent = None if instance.parent < 0 else instance_name(task, instance.parent)
         replaced, imported = replaced_kwargs(event) is not None, isinstance(event, SessionImported)
-        return Beginning(number, frozenset(instance.kwargs), frozenset(instance.seen), parent, replaced, imported)
+        return Beginning(
+            number, frozenset(instance.kwargs), frozenset(instance.unless_seen), parent, replaced, imported
+        )
 
-    def _note_fire(self, number: int, trigger: str) -> None:
+    def _record_fire(self, number: int, trigger: str) -> None:
         self._fires[trigger].append(number)
         for rule in self.session.plan.by_trigger.get(trigger, ()):
             if trigger in rule.after_set:
@@ -170,25 +172,25 @@ class Trace:
             if trigger in rule.unless_set:
                 self._offers["unless", rule.name, trigger].append(number)
 
-    def _giver(self, name: str, trigger: str) -> int | None:
+    def _giving_event(self, name: str, trigger: str) -> int | None:
         beginning = self._beginnings[name]
         if trigger not in beginning.have:
             return self._offered(name, "after", trigger)
         if beginning.replaced or beginning.imported:
             return beginning.event
         if beginning.parent is not None:
-            return self._giver(beginning.parent, trigger)
+            return self._giving_event(beginning.parent, trigger)
         fires = self._fires[trigger]
         return fires[bisect_right(fires, beginning.event) - 1]
 
-    def _witness(self, name: str, trigger: str) -> int | None:
+    def _witnessing_event(self, name: str, trigger: str) -> int | None:
         beginning = self._beginnings[name]
         if trigger not in beginning.seen:
             return self._offered(name, "unless", trigger)
         if beginning.imported:
             return beginning.event
         if beginning.parent is not None:
-            return self._witness(beginning.parent, trigger)
+            return self._witnessing_event(beginning.parent, trigger)
         return self._fires[trigger][0]
 
     def _offered(self, name: str, directive: str, trigger: str) -> int | None:

@@ -20,7 +20,7 @@ from triggers.core.events import (
     TaskRetried,
     TriggerFired,
 )
-from triggers.core.view import InstanceView, view
+from triggers.core.view import InstanceView, view_session
 from triggers.errors import CallError, InstanceNotFound, NotFound
 
 _OPERATIONS = (ReplayRequested, SkipRequested, StatusSet, CloneRequested)
@@ -75,7 +75,7 @@ def causes_of(uid: str, events: Iterable[Event], instance: str | None = None) ->
     for event in events:
         by_offset[event.position] = event
         _apply(trace, event)
-    shown = view(trace.session).instances
+    shown = view_session(trace.session).instances
     direct = {one.name: _direct(trace, one, by_offset) for one in shown}
     if instance is not None and instance not in direct:
         raise InstanceNotFound(f"session {uid!r} has no instance {instance!r}")

@@ -48,7 +48,7 @@ def lay_out(sizes: Sequence[Size], edges: Sequence[tuple[int, int]]) -> Layout:
     """Returns the layout. Nodes are numbered like `sizes`. Routes lead from source to target; a loop's is empty."""
     columns = _Columns(sizes, edges)
     columns.sort()
-    columns.settle()
+    columns.assign_heights()
     return columns.layout(edges)
 
 
@@ -92,10 +92,10 @@ class _Columns:
             column.sort(key=_middle(neighbours, rows.__getitem__))
             rows.update((vertex, float(row)) for row, vertex in enumerate(column))
 
-    def settle(self) -> None:
+    def assign_heights(self) -> None:
         """Assigns heights as near to the neighbours' as the column has room."""
         for column, neighbours in self._sweeps():
-            self._settle(column, list(map(_middle(neighbours, self._y.__getitem__), column)))
+            self._assign_column(column, list(map(_middle(neighbours, self._y.__getitem__), column)))
         top = min((y - size.height / 2 for y, size in zip(self._y, self._sizes, strict=True)), default=0)
         self._y = [y - top for y in self._y]
 
@@ -104,7 +104,7 @@ class _Columns:
             yield from ((column, self._before) for column in self._columns)
             yield from ((column, self._after) for column in reversed(self._columns))
 
-    def _settle(self, column: Sequence[int], wanted: Sequence[float]) -> None:
+    def _assign_column(self, column: Sequence[int], wanted: Sequence[float]) -> None:
         """Minimizes the squared distances: overlapping vertices become a block at the mean of the wanted heights."""
         shifts = self._shifts(column)
         blocks: list[tuple[float, int]] = []

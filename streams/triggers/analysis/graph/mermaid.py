@@ -7,7 +7,7 @@ from typing import Final
 
 from triggers.analysis.graph.picture import Edge, Line, Node, Picture, Shape, colour
 
-MOST_EDGES: Final = 500
+MAX_EDGES: Final = 500
 """Mermaid's default for `maxEdges`; it does not draw a picture with more edges."""
 
 _BRACKETS: Final = {Shape.TRIGGER: ("([", "])"), Shape.TASK: ("[", "]"), Shape.OPERATOR: ("{{", "}}")}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from triggers.analysis.graph.picture import Edge, Line, Node, Picture, Shape
-from triggers.core.plan import Plan, TaskConfig
+from triggers.core.plan import Plan, Rule
 
 
 def picture_of_rules(plan: Plan, title: str) -> Picture:
@@ -22,7 +22,7 @@ def picture_of_rules(plan: Plan, title: str) -> Picture:
     )
 
 
-def _edges(plan: Plan, task: TaskConfig) -> Iterator[Edge]:
+def _edges(plan: Plan, task: Rule) -> Iterator[Edge]:
     for trigger in task.after:
         every = trigger == task.and_every
         yield _edge(plan, trigger, task, Line.EVERY if every else Line.AFTER, "every" if every else "")
@@ -30,6 +30,6 @@ def _edges(plan: Plan, task: TaskConfig) -> Iterator[Edge]:
         yield _edge(plan, trigger, task, Line.UNLESS, "unless" if len(task.unless) == 1 else "unless all")
 
 
-def _edge(plan: Plan, trigger: str, task: TaskConfig, line: Line, label: str) -> Edge:
+def _edge(plan: Plan, trigger: str, task: Rule, line: Line, label: str) -> Edge:
     kind = "task" if trigger in plan.tasks else "trigger"
     return Edge(source=f"{kind} {trigger}", target=f"task {task.name}", line=line, label=label)

@@ -93,7 +93,7 @@ def _edge(edge: Edge, route: list[Point], centre: Point, size: Size) -> Iterator
     path = _path(route) if route else _loop(centre, size)
     yield f'<path d="{path}" fill="none" {_LOOKS[edge.line]}/>'
     if edge.label:
-        x, y = _label_place(route) if route else Point(centre.x, centre.y - size.height / 2 - _LOOP * 0.8)
+        x, y = _label_position(route) if route else Point(centre.x, centre.y - size.height / 2 - _LOOP * 0.8)
         yield f'<text {_LABEL} x="{x:.1f}" y="{y:.1f}">{_text(edge.label)}</text>'
 
 
@@ -113,7 +113,7 @@ def _loop(centre: Point, size: Size) -> str:
     return f"M{right:.1f} {top:.1f}C{right:.1f} {high:.1f} {left:.1f} {high:.1f} {left:.1f} {top:.1f}"
 
 
-def _label_place(route: list[Point]) -> Point:
+def _label_position(route: list[Point]) -> Point:
     """Returns the middle of the last curve, which is near the edge's target."""
     one, other = route[-2:]
     return Point((one.x + other.x) / 2, (one.y + other.y) / 2 + 3)

@@ -10,8 +10,8 @@ from triggers.core.commands import Decision, Outcome
 from triggers.core.engine import apply
 from triggers.core.events import Event, ReplayRequested, SessionImported, TaskRetried
 from triggers.core.instance_names import parse_instance_name
-from triggers.core.plan import TaskConfig
-from triggers.core.state.cohorts import numbers_of
+from triggers.core.plan import Rule
+from triggers.core.state.cohorts import members_of_cohort
 from triggers.core.state.plans import Plans
 from triggers.core.state.rows import MemoryRows
 from triggers.core.state.session import Session
@@ -27,7 +27,7 @@ class SessionTotals:
     refused: int = 0
     last: int = 0
     """The time of the last event that was applied."""
-    rules: dict[str, TaskConfig] = field(default_factory=dict)
+    rules: dict[str, Rule] = field(default_factory=dict)
     """The session's rules at the end, or before it was deleted."""
     became: Counter[tuple[str, str]] = field(default_factory=Counter)
     """The number of status changes by (task, status). New instances count as `unstarted`."""
@@ -71,7 +71,7 @@ class _Fold:
         self._rows.write(self._session.changes())
         totals.last = max(totals.last, event.time)
         totals.rules = self._session.plan.tasks or totals.rules
-        self._note(event, decision, counts=counts)
+        self._count(event, decision, counts=counts)
 
     def result(self) -> SessionTotals:
         """Returns the counts, with the instances that wait at the end."""
@@ -81,21 +81,21 @@ class _Fold:
                 groups: Counter[tuple[str, ...]] = Counter()
                 for cohort in state.cohorts:
                     missing = tuple(trigger for trigger in plan.tasks[name].after if trigger not in cohort.have)
-                    groups[missing] += len(numbers_of(cohort))
+                    groups[missing] += len(members_of_cohort(cohort))
                 totals.waiting[name] = dict(groups)
         return totals
 
-    def _note(self, event: Event, decision: Decision, *, counts: bool) -> None:
+    def _count(self, event: Event, decision: Decision, *, counts: bool) -> None:
         if decision.outcome is Outcome.DELETED:
             self._created = {}
         is_replay, counts = isinstance(event, ReplayRequested | TaskRetried), counts and not _is_import(event)
         for name, status in decision.changed:
-            self._note_status(name, status, event.time, is_replay=is_replay, counts=counts)
+            self._count_status(name, status, event.time, is_replay=is_replay, counts=counts)
         for fire in decision.fires if counts else ():
             self._totals.fires[fire.trigger] += 1
             self._totals.unused[fire.trigger] += self._is_unused(decision, fire.trigger)
 
-    def _note_status(self, name: str, status: str, time: int, *, is_replay: bool, counts: bool) -> None:
+    def _count_status(self, name: str, status: str, time: int, *, is_replay: bool, counts: bool) -> None:
         task, _ = parse_instance_name(name)
         if counts:
             self._totals.became[task, status] += 1

@@ -15,7 +15,7 @@ from msgspec import Struct
 from triggers.analysis.event_log import GroupedLog
 from triggers.analysis.stats.session_totals import SessionTotals, total
 from triggers.core.events import Event
-from triggers.core.plan import TaskConfig
+from triggers.core.plan import Rule
 from triggers.core.state.plans import Plans
 
 DAY_MS = 86_400_000
@@ -154,7 +154,7 @@ class Counting:
         for task, wait in totals.waits:
             self._waits[task].add(wait)
 
-    def _rule(self, rule: TaskConfig) -> RuleRow:
+    def _rule(self, rule: Rule) -> RuleRow:
         row = self._rules.setdefault(rule.name, RuleRow(task=rule.name, run=rule.run))
         for trigger in (*rule.after, *rule.unless):
             self._users[trigger].add(rule.name)

@@ -160,7 +160,7 @@ def _decide(driver: MemoryDriver, session: str, event: Event) -> dict[str, objec
 
 def decision_members(decision: Decision) -> dict[str, object]:
     """Returns all of the decision as JSON; payloads stay as they were written."""
-    fires = [{"trigger": fire.trigger, "ready": fire.ready} for fire in decision.fires]
+    fires = [{"trigger": fire.trigger, "ready": fire.scheduled} for fire in decision.fires]
     commands = [_command(command) for command in decision.commands]
     return {"outcome": decision.outcome, "fires": fires, "changed": decision.changed, "commands": commands}
 

@@ -17,7 +17,7 @@ import msgspec
 
 from triggers.analysis.driver import HistoryDriver, MemoryDriver
 from triggers.analysis.verify.history_queries import answer, plain
-from triggers.analysis.verify.history_steps import Step, event_of
+from triggers.analysis.verify.history_steps import Step, step_event
 from triggers.core.commands import Decision, RunTask, SetTimer
 from triggers.core.events import ConfigurationUpdated, Event, TimerFired
 from triggers.core.view import SessionView
@@ -113,7 +113,7 @@ class _Replay:
         self._configure(self._history["configuration"])
         for number, step in enumerate(self._history["steps"], 1):
             expected = step["ours"] if "ours" in step else step["expect"]
-            self._compare(f"step {number} ({_title(step)})", expected, self._take(step))
+            self._compare(f"step {number} ({_title(step)})", expected, self._run_step(step))
         if "final" in self._history:
             self._compare("final", self._history["final"], _final(self._view(MAIN)))
 
@@ -122,13 +122,13 @@ class _Replay:
             event = ConfigurationUpdated(configuration=msgspec.json.encode(configuration), if_absent=if_absent)
             self._driver.apply(self._prefix + MAIN, event)
 
-    def _take(self, step: Step) -> dict[str, object]:
+    def _run_step(self, step: Step) -> dict[str, object]:
         session = step.get("session", MAIN)
         if step["op"] == "query":
             return self._query(step, session)
         if step["op"] in _QUIET:
             return {"scheduled": [], "changed": {}, "hooks": []}
-        event, raised = event_of(step, lambda instance: self._depth(session, instance))
+        event, raised = step_event(step, lambda instance: self._depth(session, instance))
         try:
             decision = self._driver.apply(self._prefix + session, event)
         except (CallError, NotFound) as error:
@@ -204,7 +204,7 @@ def _without_countdown(command: dict[str, Any], expected: list[dict[str, Any]]) 
 
 
 def _hooks(step: Step, decision: Decision) -> list[list[object]]:
-    hooks: list[list[object]] = [["post_fire", fire.trigger, list(fire.ready)] for fire in decision.fires]
+    hooks: list[list[object]] = [["post_fire", fire.trigger, list(fire.scheduled)] for fire in decision.fires]
     if step["op"] in {"replay", "retry"} and decision.commands:
         hooks.append(["post_replay", step["instance"], {"replay": decision.commands[0].instance}])
     if step["op"] == "skip":

@@ -31,7 +31,7 @@ _DEFAULT_RETRIES = 3
 _json = msgspec.json.Encoder().encode
 
 
-def event_of(step: Step, depth: Callable[[str], int]) -> tuple[Event, str | None]:
+def step_event(step: Step, depth: Callable[[str], int]) -> tuple[Event, str | None]:
     """Returns the step's event and the class name of the exception that the task raises, if it raises one.
 
     `depth` returns how many replays led to an instance. Raises KeyError for an unknown operation.
@@ -41,7 +41,7 @@ def event_of(step: Step, depth: Callable[[str], int]) -> tuple[Event, str | None
     return _MAKERS[step["op"]](step)
 
 
-def _fire(step: Step) -> tuple[Event, None]:
+def _trigger_fired(step: Step) -> tuple[Event, None]:
     return TriggerFired(trigger=step["trigger"], kwargs=_json(step.get("kwargs") or {})), None
 
 
@@ -143,7 +143,7 @@ def _qualified(exception: str) -> str:
 
 
 _MAKERS: Mapping[str, Callable[[Step], tuple[Event, str | None]]] = {
-    "fire": _fire,
+    "fire": _trigger_fired,
     "configure": _configure,
     "start": _start,
     "finish": _finish,

@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from triggers.codec.event_shapes import SHAPES
 from triggers.core.config import compile_plan
 from triggers.core.events import ConfigurationUpdated, Event, SessionImported
-from triggers.core.kwargs import members_of, object_of
+from triggers.core.kwargs import join_object, split_members
 
 MASK = b'"***"'
 _WITH_PARAMS = "withParams"
@@ -39,8 +39,8 @@ def _mask(text: bytes, names: Collection[str]) -> bytes:
     """Masks values in JSON. Other bytes stay as they were written."""
     start = text.lstrip()[:1]
     if start == b"{":
-        members = members_of(text).items()
-        return object_of({name: MASK if name in names else _mask(value, names) for name, value in members})
+        members = split_members(text).items()
+        return join_object({name: MASK if name in names else _mask(value, names) for name, value in members})
     if start == b"[":
         return b"[" + b",".join([_mask(bytes(value), names) for value in _list(text)]) + b"]"
     return text
@@ -48,25 +48,25 @@ def _mask(text: bytes, names: Collection[str]) -> bytes:
 
 def _mask_configuration(text: bytes, names: Collection[str]) -> bytes:
     rules = compile_plan(text).tasks
-    members = members_of(text).items()
-    return object_of(
+    members = split_members(text).items()
+    return join_object(
         {task: _mask_rule(value, names, rules[task].extra) if task in rules else value for task, value in members}
     )
 
 
 def _mask_rule(text: bytes, names: Collection[str], extra: Collection[str]) -> bytes:
-    members = members_of(text)
+    members = split_members(text)
     for key in (*extra, _WITH_PARAMS):
         if key in members:
             members[key] = MASK if key in names and key in extra else _mask(members[key], names)
-    return object_of(members)
+    return join_object(members)
 
 
 def _mask_state(text: bytes, names: Collection[str]) -> bytes:
     """Masks an imported session: its configuration, and the kwargs and metadata of instances and triggers."""
     masks = {"configuration": _mask_configuration, "latest_kwargs": _mask, "instances": _mask_instances}
-    members = members_of(text).items()
-    return object_of({key: masks[key](value, names) if key in masks else value for key, value in members})
+    members = split_members(text).items()
+    return join_object({key: masks[key](value, names) if key in masks else value for key, value in members})
 
 
 def _mask_instances(text: bytes, names: Collection[str]) -> bytes:
@@ -74,8 +74,8 @@ def _mask_instances(text: bytes, names: Collection[str]) -> bytes:
 
 
 def _mask_instance(text: bytes, names: Collection[str]) -> bytes:
-    members = members_of(text).items()
-    return object_of({key: _mask(value, names) if key in {"kwargs", "metadata"} else value for key, value in members})
+    members = split_members(text).items()
+    return join_object({key: _mask(value, names) if key in {"kwargs", "metadata"} else value for key, value in members})
 
 
 _MASKS: Final[dict[type, Callable[[bytes, Collection[str]], bytes]]] = {

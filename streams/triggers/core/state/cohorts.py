@@ -6,16 +6,16 @@ from triggers.core.state.header import Cohort, TaskState
 from triggers.core.state.instance import Instance
 
 
-def join(state: TaskState, number: int, instance: Instance) -> None:
+def add_to_cohort(state: TaskState, number: int, instance: Instance) -> None:
     """Adds an unstarted instance to the cohort that waits for the same triggers."""
-    edges = _cohort_of(state, sorted(instance.kwargs), instance.seen).members
+    edges = _cohort_for(state, sorted(instance.kwargs), instance.unless_seen).members
     if edges and edges[-1] == number:
         edges[-1] = number + 1
     else:
         edges += (number, number + 1)
 
 
-def _cohort_of(state: TaskState, have: list[str], seen: list[str]) -> Cohort:
+def _cohort_for(state: TaskState, have: list[str], seen: list[str]) -> Cohort:
     """Returns the cohort with these triggers and without fills; creates it if there is none."""
     for cohort in state.cohorts:
         if cohort.have == have and cohort.seen == seen and not cohort.fills:
@@ -25,7 +25,7 @@ def _cohort_of(state: TaskState, have: list[str], seen: list[str]) -> Cohort:
     return cohort
 
 
-def cohort_with(state: TaskState, number: int) -> Cohort | None:
+def find_cohort(state: TaskState, number: int) -> Cohort | None:
     """Returns the cohort in which an instance waits, or None if it waits in none."""
     for cohort in state.cohorts:
         edges = cohort.members
@@ -35,17 +35,17 @@ def cohort_with(state: TaskState, number: int) -> Cohort | None:
     return None
 
 
-def leave(state: TaskState, number: int) -> Cohort | None:
+def remove_from_cohort(state: TaskState, number: int) -> Cohort | None:
     """Removes an instance from the cohort in which it waits and returns that cohort, or None."""
-    cohort = cohort_with(state, number)
+    cohort = find_cohort(state, number)
     if cohort is not None:
-        cohort.members = _without(cohort.members, number)
+        cohort.members = _remove_number(cohort.members, number)
         if not cohort.members:
             state.cohorts.remove(cohort)
     return cohort
 
 
-def _without(edges: list[int], number: int) -> list[int]:
+def _remove_number(edges: list[int], number: int) -> list[int]:
     remaining: list[int] = []
     for at in range(0, len(edges), 2):
         start, stop = edges[at], edges[at + 1]
@@ -54,7 +54,7 @@ def _without(edges: list[int], number: int) -> list[int]:
     return remaining
 
 
-def numbers_of(cohort: Cohort) -> list[int]:
+def members_of_cohort(cohort: Cohort) -> list[int]:
     """Returns the members' numbers in the order of creation; those that were set back to unstarted come last."""
     edges = cohort.members
     numbers: list[int] = []
@@ -63,7 +63,7 @@ def numbers_of(cohort: Cohort) -> list[int]:
     return numbers
 
 
-def only_number(cohort: Cohort) -> int | None:
+def only_member(cohort: Cohort) -> int | None:
     """Returns the number of the only member, or None if the cohort has several."""
     edges = cohort.members
     return edges[0] if len(edges) == 2 and edges[1] == edges[0] + 1 else None

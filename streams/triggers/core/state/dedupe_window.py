@@ -8,7 +8,7 @@ from typing import Final
 
 from triggers.core.state.header import Header
 from triggers.core.state.rows import numbered
-from triggers.core.state.session_rows import OwnRows
+from triggers.core.state.session_rows import SessionRows
 
 _DIGEST_BYTES: Final = 8
 _CHUNK_BYTES: Final = 32 * _DIGEST_BYTES
@@ -19,33 +19,33 @@ _CHUNKS: Final = 32
 class DedupeWindow:
     """Recognises repeated event ids by their digests. It reads its rows on the first call of `knows`."""
 
-    __slots__ = ("_header", "_known", "_own")
+    __slots__ = ("_header", "_known", "_rows")
 
-    def __init__(self, header: Header, own: OwnRows) -> None:
+    def __init__(self, header: Header, rows: SessionRows) -> None:
         self._header = header
-        self._own = own
+        self._rows = rows
         self._known: set[bytes] | None = None
 
-    def knows(self, event_id: str) -> bool:
+    def contains(self, event_id: str) -> bool:
         """Returns whether an event with that id is in the window."""
         if self._known is None:
             self._known = set(self._stored())
         return _digest(event_id) in self._known
 
-    def note(self, event_id: str) -> None:
+    def remember(self, event_id: str) -> None:
         """Adds an id, which must not be in the window yet."""
         header, digest = self._header, _digest(event_id)
         header.ids += digest
         if self._known is not None:
             self._known.add(digest)
         if len(header.ids) == _CHUNK_BYTES:
-            self._own.put(numbered(b"d", header.id_chunks % _CHUNKS), header.ids)
+            self._rows.put(numbered(b"d", header.id_chunks % _CHUNKS), header.ids)
             header.id_chunks += 1
             header.ids = b""
             self._known = None
 
     def _stored(self) -> Iterator[bytes]:
-        rows = [self._own.get(numbered(b"d", n)) for n in range(min(self._header.id_chunks, _CHUNKS))]
+        rows = [self._rows.get(numbered(b"d", n)) for n in range(min(self._header.id_chunks, _CHUNKS))]
         for chunk in (*rows, self._header.ids):
             for start in range(0, len(chunk or b""), _DIGEST_BYTES):
                 yield (chunk or b"")[start : start + _DIGEST_BYTES]

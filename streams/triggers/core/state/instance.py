@@ -25,7 +25,7 @@ class Instance(
         "sequence": "q",
         "status": "s",
         "kwargs": "k",
-        "seen": "a",
+        "unless_seen": "a",
         "attempt": "n",
         "configuration": "g",
         "created": "c",
@@ -36,7 +36,7 @@ class Instance(
         "depth": "e",
         "parent": "p",
         "due": "u",
-        "settled": "f",
+        "attempt_closed": "f",
         "cascade_depth": "o",
         "deadline": "l",
     },
@@ -49,11 +49,11 @@ class Instance(
     status: str = UNSTARTED
     kwargs: dict[str, Payload] = field(default_factory=dict)
     """Trigger -> payload. While the instance waits, its cohort may hold further kwargs for it."""
-    seen: list[str] = field(default_factory=list)
+    unless_seen: list[str] = field(default_factory=list)
     """Triggers of `unless` that have fired (the abandon state), sorted."""
     attempt: int = 0
     """Number of the current attempt, or 0 before the first one."""
-    settled: bool = False
+    attempt_closed: bool = False
     """True if the current attempt is closed: it has its result or was given up."""
     configuration: bytes = b""
     """Hash of the configuration under which its command was issued."""
@@ -83,7 +83,7 @@ class Instance(
 
     def awaits(self, attempt: int) -> bool:
         """Returns whether a result of that attempt is still expected; 0 stands for the current attempt."""
-        return self.attempt > 0 and not self.settled and attempt in (0, self.attempt)
+        return self.attempt > 0 and not self.attempt_closed and attempt in (0, self.attempt)
 
 
 encode_instance = msgspec.msgpack.Encoder().encode

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from triggers.core.config import check_keys, compile_plan, tasks_of
-from triggers.core.kwargs import members_of, object_of
-from triggers.core.memo import remember
+from triggers.core.kwargs import join_object, split_members
+from triggers.core.memo import remember_bounded
 from triggers.core.plan import NO_CONFIGURATION, Plan
 from triggers.core.state.rows import Rows, configuration_key
 
@@ -29,7 +29,7 @@ class Plans:
             text = rows.get(configuration_key(digest))
             if text is None:
                 raise RuntimeError(f"the table has no configuration {digest.hex()}")
-            plan = remember(self._plans, _KNOWN_PLANS, digest, compile_plan(text))
+            plan = remember_bounded(self._plans, _KNOWN_PLANS, digest, compile_plan(text))
         return plan
 
     def merge(self, base: Plan, update: bytes) -> Plan:
@@ -37,8 +37,8 @@ class Plans:
         plan = self._merged.get((base.digest, update))
         if plan is None:
             check_keys(update)
-            merged = members_of(base.text) | tasks_of(update)
-            plan = compile_plan(object_of(merged))
-            remember(self._merged, _KNOWN_PLANS, (base.digest, update), plan)
-            remember(self._plans, _KNOWN_PLANS, plan.digest, plan)
+            merged = split_members(base.text) | tasks_of(update)
+            plan = compile_plan(join_object(merged))
+            remember_bounded(self._merged, _KNOWN_PLANS, (base.digest, update), plan)
+            remember_bounded(self._plans, _KNOWN_PLANS, plan.digest, plan)
         return plan

@@ -8,7 +8,7 @@ from typing import Final
 import msgspec
 
 from triggers.core.instance_names import instance_name, parse_instance_name
-from triggers.core.plan import Plan, TaskConfig
+from triggers.core.plan import Plan, Rule
 from triggers.core.state.dedupe_window import DedupeWindow
 from triggers.core.state.header import (
     VERSION,
@@ -30,7 +30,7 @@ from triggers.core.state.rows import (
     numbered,
     parse_instance_suffix,
 )
-from triggers.core.state.session_rows import HotKind, HotMap, OwnRows
+from triggers.core.state.session_rows import SessionRows, SpillingKind, SpillingMap
 from triggers.errors import InstanceNotFound
 
 _HOT_TASKS: Final = 32
@@ -39,8 +39,8 @@ _INDEX_CHUNK: Final = 32
 
 _encode: Final = msgspec.msgpack.Encoder().encode
 _decode_positions: Final = msgspec.msgpack.Decoder(list[int]).decode
-_TASKS: Final = HotKind(b"k", _HOT_TASKS, msgspec.msgpack.Decoder(TaskState).decode)
-_LATEST: Final = HotKind[Latest](b"l", _HOT_TRIGGERS, msgspec.msgpack.Decoder(Latest).decode)
+_TASKS: Final = SpillingKind(b"k", _HOT_TASKS, msgspec.msgpack.Decoder(TaskState).decode)
+_LATEST: Final = SpillingKind[Latest](b"l", _HOT_TRIGGERS, msgspec.msgpack.Decoder(Latest).decode)
 
 
 class Session:
@@ -52,28 +52,28 @@ class Session:
 
     __slots__ = (
         "_changed",
+        "_header_changed",
         "_instances",
         "_key",
+        "_partition_rows",
         "_payloads",
         "_plans",
-        "_rows",
         "_shared",
-        "_touched",
         "exists",
         "header",
         "ids",
         "latest",
-        "own",
         "plan",
+        "rows",
         "tasks",
         "uid",
     )
 
     def __init__(self, uid: str, rows: Rows, plans: Plans) -> None:
         self.uid = uid
-        self._rows = rows
+        self._partition_rows = rows
         self._plans = plans
-        self.own = OwnRows(uid, rows)
+        self.rows = SessionRows(uid, rows)
         """The session's rows, except the header."""
         self._key = header_key(uid)
         self._shared: dict[bytes, bytes | None] = {}
@@ -82,46 +82,46 @@ class Session:
         self._payloads: dict[int, bytes] = {}
         """Payload rows that are to be written, by number."""
         stored = rows.get(self._key)
-        self._open(_header(uid, stored), there=stored is not None)
+        self._use_header(_header(uid, stored), there=stored is not None)
 
-    def _open(self, header: Header, *, there: bool) -> None:
+    def _use_header(self, header: Header, *, there: bool) -> None:
         self.header = header
         self.exists = there and not header.deleted
         """True if the session has events and is not deleted."""
-        self.plan: Plan = self._plans.load(header.configuration, self._rows)
-        self.tasks = HotMap(header.tasks, self.own, _TASKS, spilled=header.tasks_spilled)
-        self.latest = HotMap(header.latest, self.own, _LATEST, spilled=header.latest_spilled)
-        self._touched = False
-        self.ids = DedupeWindow(header, self.own)
+        self.plan: Plan = self._plans.load(header.configuration, self._partition_rows)
+        self.tasks = SpillingMap(header.tasks, self.rows, _TASKS, spilled=header.tasks_spilled)
+        self.latest = SpillingMap(header.latest, self.rows, _LATEST, spilled=header.latest_spilled)
+        self._header_changed = False
+        self.ids = DedupeWindow(header, self.rows)
 
     def reopen(self, header: Header) -> None:
         """Continues with another header, as a session that does not exist. Changed rows are encoded first."""
-        self._keep_rows()
-        self._open(header, there=False)
+        self._encode_rows()
+        self._use_header(header, there=False)
 
-    def touch(self) -> None:
+    def mark_header_changed(self) -> None:
         """Marks the header as changed, so that `changes` includes it."""
-        self._touched = True
+        self._header_changed = True
 
     # -- rows ---------------------------------------------------------------------------------------------------------
 
     def changes(self) -> dict[bytes, bytes | None]:
         """Returns the rows to write since the last call, by key; None deletes a row. Forgets cached rows."""
-        self._keep_rows()
-        changes = self.own.take_changes()
+        self._encode_rows()
+        changes = self.rows.take_changes()
         if self._shared:
             changes.update(self._shared)
             self._shared = {}
-        if self._touched:
+        if self._header_changed:
             changes[self._key] = encode_header(self.header)
-            self._touched = False
+            self._header_changed = False
         return changes
 
-    def _keep_rows(self) -> None:
+    def _encode_rows(self) -> None:
         for (task, number), instance in self._changed.items():
-            self.own.put(instance_suffix(task, number), encode_instance(instance))
+            self.rows.put(instance_suffix(task, number), encode_instance(instance))
         for number, payload in self._payloads.items():
-            self.own.put(numbered(b"p", number), payload)
+            self.rows.put(numbered(b"p", number), payload)
         self._instances.clear()
         self._changed.clear()
         self._payloads.clear()
@@ -143,19 +143,19 @@ class Session:
         """Returns the instance, read-only. Raises InstanceNotFound."""
         instance = self._instances.get((task, number))
         if instance is None:
-            row = self.own.get(instance_suffix(task, number))
+            row = self.rows.get(instance_suffix(task, number))
             if row is None:
                 raise InstanceNotFound(f"session {self.uid!r} has no instance {instance_name(task, number)!r}")
             instance = self._instances[task, number] = decode_instance(row)
         return instance
 
-    def change(self, task: str, number: int) -> Instance:
+    def change_instance(self, task: str, number: int) -> Instance:
         """Returns the instance for changes in place; it will be written. Raises InstanceNotFound."""
         instance = self.instance(task, number)
         self._changed[task, number] = instance
         return instance
 
-    def find(self, name: str) -> tuple[str, int, Instance]:
+    def find_instance(self, name: str) -> tuple[str, int, Instance]:
         """Returns the task, the number and the instance of a name, read-only. Raises InstanceNotFound."""
         task, number = parse_instance_name(name)
         return task, number, self.instance(task, number)
@@ -178,7 +178,7 @@ class Session:
 
     def instances(self) -> Iterator[tuple[str, int, Instance]]:
         """Yields every instance as it is stored. Only for queries: changes must have been written."""
-        for suffix, row in self.own.scan(b"i"):
+        for suffix, row in self.rows.scan(b"i"):
             yield *parse_instance_suffix(suffix), decode_instance(row)
 
     # -- payloads -----------------------------------------------------------------------------------------------------
@@ -200,13 +200,13 @@ class Session:
         self._payloads[before.number] = kwargs
         return before.number
 
-    def payload(self, held: Payload) -> bytes:
+    def read_payload(self, stored: Payload) -> bytes:
         """Returns the JSON of a payload."""
-        if isinstance(held, bytes):
-            return held
-        payload = self._payloads.get(held) or self.own.get(numbered(b"p", held))
+        if isinstance(stored, bytes):
+            return stored
+        payload = self._payloads.get(stored) or self.rows.get(numbered(b"p", stored))
         if payload is None:
-            raise RuntimeError(f"session {self.uid!r} has no payload {held}")
+            raise RuntimeError(f"session {self.uid!r} has no payload {stored}")
         return payload
 
     def set_latest(self, trigger: str, latest: Payload | HeldByInstance, *, held: bool) -> None:
@@ -217,7 +217,7 @@ class Session:
         before = self.latest.hot.get(trigger) or self.latest.get(trigger)
         if isinstance(before, UnsharedRow) and before.number != latest:
             self._payloads.pop(before.number, None)
-            self.own.put(numbered(b"p", before.number), None)
+            self.rows.put(numbered(b"p", before.number), None)
         self.latest.hot[trigger] = UnsharedRow(latest) if isinstance(latest, int) and not held else latest
 
     def take_latest(self, trigger: str) -> Payload | None:
@@ -235,12 +235,12 @@ class Session:
 
     def _latest_payload(self, trigger: str, latest: Latest) -> bytes:
         if isinstance(latest, HeldByInstance):
-            return self.payload(self.instance(latest.task, latest.number).kwargs[trigger])
-        return self.payload(latest.number if isinstance(latest, UnsharedRow) else latest)
+            return self.read_payload(self.instance(latest.task, latest.number).kwargs[trigger])
+        return self.read_payload(latest.number if isinstance(latest, UnsharedRow) else latest)
 
     # -- configuration ------------------------------------------------------------------------------------------------
 
-    def merged(self, configuration: bytes) -> Plan:
+    def merge_configuration(self, configuration: bytes) -> Plan:
         """Returns the plan of the session's configuration with this update. Raises InvalidConfiguration."""
         return self._plans.merge(self.plan, configuration)
 
@@ -248,18 +248,18 @@ class Session:
         """Replaces the session's configuration."""
         self.plan = plan
         self.header.configuration = plan.digest
-        if self._rows.get(configuration_key(plan.digest)) is None:
+        if self._partition_rows.get(configuration_key(plan.digest)) is None:
             self.write_shared(configuration_key(plan.digest), plan.text)
 
-    def task_as_scheduled(self, task: str, instance: Instance) -> TaskConfig | None:
+    def task_as_scheduled(self, task: str, instance: Instance) -> Rule | None:
         """Returns the rule under which the instance was scheduled, or None if it never was."""
         if not instance.configuration:
             return None
-        return self._plans.load(instance.configuration, self._rows).tasks.get(task)
+        return self._plans.load(instance.configuration, self._partition_rows).tasks.get(task)
 
     # -- events -------------------------------------------------------------------------------------------------------
 
-    def note_event(self, position: int, time: int, *, changed: bool) -> None:
+    def index_event(self, position: int, time: int, *, changed: bool) -> None:
         """Adds an event to the session's index and starts the session. `changed` sets the time of modification."""
         header = self.header
         if not self.exists:
@@ -271,22 +271,22 @@ class Session:
         tail = header.tail
         tail.append(position)
         if len(tail) == _INDEX_CHUNK:
-            self.own.put(numbered(b"x", header.chunks), _encode(tail))
+            self.rows.put(numbered(b"x", header.chunks), _encode(tail))
             header.chunks += 1
             header.tail = []
         if len(self.tasks.hot) > _HOT_TASKS or len(self.latest.hot) > _HOT_TRIGGERS:
             self._spill()
-        self._touched = True
+        self._header_changed = True
 
     def _spill(self) -> None:
         self.tasks.spill()
         self.latest.spill()
         self.header.tasks_spilled, self.header.latest_spilled = self.tasks.spilled, self.latest.spilled
 
-    def positions(self) -> Iterator[int]:
+    def event_positions(self) -> Iterator[int]:
         """Yields the positions of all the session's events. Only for queries: changes must have been written."""
         for number in range(self.header.chunks):
-            if row := self.own.get(numbered(b"x", number)):
+            if row := self.rows.get(numbered(b"x", number)):
                 yield from _decode_positions(row)
         yield from self.header.tail
 

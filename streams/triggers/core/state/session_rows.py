@@ -16,7 +16,7 @@ T = TypeVar("T")
 _encode: Final = msgspec.msgpack.Encoder().encode
 
 
-class OwnRows:
+class SessionRows:
     """The session's rows by the suffix of their keys. Changes hide the committed rows until they are taken."""
 
     __slots__ = ("_changes", "_prefix", "_rows")
@@ -41,12 +41,12 @@ class OwnRows:
         for key, row in self._rows.scan(self._prefix + kind):
             yield key[start:], row
 
-    def first(self, most: int) -> list[tuple[bytes, bytes]]:
+    def first(self, limit: int) -> list[tuple[bytes, bytes]]:
         """Returns the first `most` rows as (suffix, row), in the order of their suffixes. It includes changes."""
         committed = (item for item in self._rows.scan(self._prefix) if item[0] not in self._changes)
         changed = sorted((key, row) for key, row in self._changes.items() if row is not None)
         start = len(self._prefix)
-        return [(key[start:], row) for key, row in islice(merge(committed, changed), most)]
+        return [(key[start:], row) for key, row in islice(merge(committed, changed), limit)]
 
     def take_changes(self) -> dict[bytes, bytes | None]:
         """Returns the changes since the last call, by key."""
@@ -54,38 +54,38 @@ class OwnRows:
         return changes
 
 
-class HotKind(Generic[T]):
+class SpillingKind(Generic[T]):
     """The parameters that all sessions' maps of one kind share."""
 
-    __slots__ = ("decode", "encode", "kind", "most")
+    __slots__ = ("decode", "encode", "kind", "max_hot")
 
-    def __init__(self, kind: bytes, most: int, decode: Callable[[bytes], T]) -> None:
+    def __init__(self, kind: bytes, max_hot: int, decode: Callable[[bytes], T]) -> None:
         self.kind = kind
-        self.most = most
+        self.max_hot = max_hot
         """Maximum number of hot entries after `spill`."""
         self.encode = _encode
         self.decode = decode
 
 
-class HotMap(Generic[T]):
+class SpillingMap(Generic[T]):
     """A map from names to values with a bounded number of hot entries in the header and one row for every other entry.
 
     An entry in `hot` supersedes a row of the same name, which is older. Callers set a value by writing it into `hot`.
     """
 
-    __slots__ = ("_kind", "_own", "hot", "spilled")
+    __slots__ = ("_kind", "_rows", "hot", "spilled")
 
-    def __init__(self, hot: dict[str, T], own: OwnRows, kind: HotKind[T], *, spilled: bool) -> None:
+    def __init__(self, hot: dict[str, T], rows: SessionRows, kind: SpillingKind[T], *, spilled: bool) -> None:
         self.hot = hot
         self.spilled = spilled
         """True if a row was ever written; otherwise `get` does not look for one."""
-        self._own = own
+        self._rows = rows
         self._kind = kind
 
     def get(self, name: str) -> T | None:
         """Returns the value, or None. The entry becomes hot, so the caller may change the value in place."""
         value = self.hot.get(name)
-        if value is None and self.spilled and (row := self._own.get(self._kind.kind + name.encode())):
+        if value is None and self.spilled and (row := self._rows.get(self._kind.kind + name.encode())):
             value = self.hot[name] = self._kind.decode(row)
         return value
 
@@ -95,13 +95,13 @@ class HotMap(Generic[T]):
         Called once per event, so that the state does not depend on how events are batched.
         """
         kind = self._kind
-        while len(self.hot) > kind.most:
+        while len(self.hot) > kind.max_hot:
             name = next(iter(self.hot))
-            self._own.put(kind.kind + name.encode(), kind.encode(self.hot.pop(name)))
+            self._rows.put(kind.kind + name.encode(), kind.encode(self.hot.pop(name)))
             self.spilled = True
 
     def all(self) -> dict[str, T]:
         """Returns all entries. Only for queries: changes must have been written."""
         start = len(self._kind.kind)
-        rows = self._own.scan(self._kind.kind) if self.spilled else iter(())
+        rows = self._rows.scan(self._kind.kind) if self.spilled else iter(())
         return {suffix[start:].decode(): self._kind.decode(row) for suffix, row in rows} | self.hot
