@@ -173,7 +173,7 @@ def test_a_file_is_fired_in_its_order_and_resumed_after_a_bad_line(installation:
     refused = run(settings, "fire", "--from", str(path), "--rules", json.dumps(RULES))
     assert refused.returncode == 2
     assert "line 6" in refused.stderr
-    assert "5 triggers before it are published" in refused.stderr
+    assert "The 5 events before this line are published" in refused.stderr
     assert "--start-line 6" in refused.stderr
 
     rest = run_json(settings, "fire", "--from", str(path), "--start-line", "7")

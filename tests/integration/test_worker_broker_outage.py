@@ -10,6 +10,7 @@ import msgspec
 import pytest
 from confluent_kafka import Consumer, TopicPartition
 from tests.support.fold_oracle import assert_equals_fold
+from tests.support.offsets import fetch_committed
 from tests.support.questionnaires import Application, Load, interleaved
 from tests.support.settled import wait_until_processed
 from tests.support.topic_reader import wait_until
@@ -100,7 +101,7 @@ async def test_the_watchdog_waits_for_a_commit_that_gets_no_answer(settings: Set
     transactions = BrokerDiesInTheCommit(options, source=names.events, changelog=names.changelog, patience=patience)
     transactions.broker = own_broker
     member = Consumer({"bootstrap.servers": settings.brokers, "group.id": names.agents, "log_level": 0})
-    member.committed([TopicPartition(names.events, 0)], timeout=30)  # now the group has a coordinator
+    fetch_committed(member, [TopicPartition(names.events, 0)])  # now the group has a coordinator
     transactions.fence_and_start()
     batch = Batch({}, frozenset({0}), NoProcessor())
     batch.offsets[0] = 1
