@@ -58,6 +58,14 @@ def test_the_readme_has_the_hops_of_the_page() -> None:
     assert re.findall(r"^(\d \w+) ", section("The eight hops"), re.MULTILINE) == hops
 
 
+def test_the_table_of_costs_names_the_hops_as_the_page_does() -> None:
+    hops = [hop for hop, _ in HOP.findall(PAGE)]
+
+    named = re.findall(r"^\| (\d \w+) \|", (ROOT / "docs" / "performance.md").read_text(), re.MULTILINE)
+
+    assert named == hops[1:5]
+
+
 def test_the_table_of_ports_has_every_protocol_and_abstract_class_and_nothing_else() -> None:
     in_the_code = [
         f"`{definition.path.relative_to(PACKAGE)}` `{name}`"
