@@ -63,7 +63,7 @@ class AgentConsumer(InertConsumer):
         self._run_on_loop(self._notify_gained())
 
     def on_lost(self, partitions: frozenset[int]) -> None:
-        """Returns when the files of the partitions are closed and nothing writes to them. Called on the Kafka thread."""
+        """Returns when the partitions' files are closed and nothing writes to them. Called on the Kafka thread."""
         log.info("assignment", lost=sorted(partitions), kept=sorted(self._ownership.owned))
         self._run_on_loop(self._notify_lost(partitions))
 
