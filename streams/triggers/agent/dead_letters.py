@@ -30,7 +30,7 @@ class DeadLetters:
         self.reasons: Counter[str] = Counter()
 
     def encode_letter(self, record: Record, reason: str, detail: str) -> Output:
-        """Returns the record's dead letter. If it is too large for the topic, the value is cut and the detail says so."""
+        """Returns the record's dead letter. If it is too large for the topic, its value is cut, as the detail says."""
         self.reasons[reason] += 1
         letter = letter_of(record, reason, detail)
         value = encode_dead_letter(letter)
