@@ -19,7 +19,7 @@ class FetchedPartitions:
     """The partitions of one topic that are assigned inside librdkafka.
 
     They are a subset of those that the group has assigned to this member. Rebalances do not depend on this subset,
-    because librdkafka keeps the group's assignment in a list of its own.
+    because librdkafka keeps the group's assignment in another list.
     """
 
     def __init__(self, kafka: Consumer, topic: str) -> None:

@@ -1,4 +1,4 @@
-"""How far each partition is committed. Clients that read their own writes wait for an offset here."""
+"""The next offset of each partition. Clients that read their own writes wait here until a record is processed."""
 
 from __future__ import annotations
 

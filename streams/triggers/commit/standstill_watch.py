@@ -18,7 +18,7 @@ from triggers.kafka.witness import Witness
 _LOOK_EVERY_S: Final = 1.0
 _ANSWER_S: Final = 5.0
 _PATIENCE_S: Final = 5.0
-"""How long an available record may take to be fetched. Doubled for each refusal of the partition in a row."""
+"""Time limit for an available record to be fetched. It doubles with each refusal of the partition in a row."""
 
 
 class StandstillWatch:

@@ -1,4 +1,4 @@
-"""The second reader of a restore. It keeps only the offsets of the rows, and runs in a thread of its own."""
+"""The second reader of a restore. It keeps only the offsets of the rows and runs in a separate thread."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Chunk(NamedTuple):
 
 
 class SecondReader:
-    """Reads the range of a restore once more, on connections of its own and from absolute offsets."""
+    """Reads the range of a restore once more, on separate connections and from absolute offsets."""
 
     def __init__(self, options: Options, topic: str, starts: Mapping[int, int]) -> None:
         """`starts` has the first offset of each partition."""
