@@ -25,7 +25,7 @@ from triggers.telemetry.metrics import Metrics
 log = structlog.get_logger(__name__)
 
 _MAX_REFUSALS = 5
-"""Maximum number of refusals of a partition in a row. A gap that fetching again can close closes at the first time."""
+"""Maximum number of refusals of a partition in a row. If fetching again helps, it helps the first time."""
 _UNPROVEN_PAUSE_S = 5.0
 """Positions that follow only markers can wait, because only the displayed lag needs them."""
 _REPEATED = "repeated"

@@ -19,14 +19,14 @@ FETCHED_AHEAD: Final = 100_000
 
 @dataclass(slots=True)
 class _Watched:
-    place: int
+    offset: int
     """The offset that must come next."""
     since: float
     """When the partition reached that offset."""
     asked: float
     """When the broker was last asked for the end of the partition."""
     overdue_since: float | None = None
-    """Since when a record is known to be available, or None."""
+    """Time since which a record is known to be available, or None."""
     delivered_before: int = 0
     """Number of records of any partition that had been delivered by then."""
     drained_before: int = 0
@@ -41,9 +41,9 @@ class Standstills:
         self._delivered = 0
         self._drained = 0
 
-    def observe(self, places: Mapping[int, int], now: float) -> None:
+    def observe(self, offsets: Mapping[int, int], now: float) -> None:
         """Takes the offset that must come next in each partition that is read. Forgets all other partitions."""
-        self._watched = {partition: self._at(partition, place, now) for partition, place in places.items()}
+        self._watched = {partition: self._at(partition, offset, now) for partition, offset in offsets.items()}
 
     def note_delivered(self, records: int, *, drained: bool) -> None:
         """Counts delivered records. `drained` is True if librdkafka had no more of them at that time."""
@@ -70,7 +70,7 @@ class Standstills:
         """
         watched = self._watched[partition]
         watched.asked = now
-        if end <= watched.place:
+        if end <= watched.offset:
             watched.overdue_since = None
         elif watched.overdue_since is None:
             watched.overdue_since = now
@@ -84,6 +84,6 @@ class Standstills:
         """Resets the partition, because there turned out to be no record to read."""
         self._watched[partition].overdue_since = None
 
-    def _at(self, partition: int, place: int, now: float) -> _Watched:
+    def _at(self, partition: int, offset: int, now: float) -> _Watched:
         watched = self._watched.get(partition)
-        return watched if watched is not None and watched.place == place else _Watched(place, now, now)
+        return watched if watched is not None and watched.offset == offset else _Watched(offset, now, now)

@@ -40,7 +40,7 @@ class StandstillWatch:
     def look(
         self, running: frozenset[int], delivered: int, *, drained: bool, lag: Callable[[], Mapping[int, int]]
     ) -> None:
-        """Checks the partitions that are read. Called after each fetch; does not wait for the broker.
+        """Checks the partitions that are read. Called after each fetch; blocks only while a standstill is confirmed.
 
         `delivered` is the number of records of this fetch. `drained` is True if librdkafka had no more of them. `lag`
         returns the known lags by partition. Raises RecordsSkipped for a partition that stands still before a record.

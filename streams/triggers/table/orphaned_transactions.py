@@ -66,8 +66,9 @@ class OrphanedTransactions:
     def await_decided_offsets(self, partitions: Collection[int], stop: Event) -> None:
         """Returns when the group's offsets of these partitions are decided, or when that takes too long. Blocks.
 
-        A worker that was killed before it had sent a row may have left an open transaction with offsets, but none in
-        the changelog. Until it is decided, an OffsetFetch returns no offsets, not even those of other partitions.
+        A worker that was killed before it had sent a row may have left an open transaction that holds only offsets, so
+        the restore does not notice it. Until it is decided, an OffsetFetch returns no stable offsets, not even those of
+        other partitions.
         """
         consumer = Consumer({**base_options(self._settings), "group.id": self._names.agents})
         asked = [TopicPartition(self._names.events, partition) for partition in partitions]

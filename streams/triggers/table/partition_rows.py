@@ -165,7 +165,7 @@ class SessionSnapshot:
 
 
 def open_rows(path: Path, topic_id: str, oldest_s: float) -> PartitionRows:
-    """Opens a partition's folder. A corrupt one is set aside and an outdated one removed; the folder is then empty.
+    """Opens a partition's folder. A corrupt one is set aside, an outdated one is removed, and a new one begun.
 
     While another process has the folder open, raises an exception with "lock" in its text, which makes Faust try again.
     Raises StorageFailed if the disk is full.
@@ -217,7 +217,7 @@ def _shared_write_buffers() -> rocksdict.WriteBufferManager:
 
 @cache
 def _unlogged() -> rocksdict.WriteOptions:
-    """Turns RocksDB's write-ahead log off, because the changelog is one already."""
+    """Returns options that turn RocksDB's write-ahead log off, because the changelog is one already."""
     options = rocksdict.WriteOptions()
     options.disable_wal = True  # type: ignore[assignment, method-assign]  # it is a property
     return options
