@@ -1,6 +1,6 @@
 """Triggers on Kafka: session-scoped rules that run Celery tasks, as a Kafka stream processor.
 
-The eight hops of an event, and where each lives:
+The eight hops of an event, and the rooms where each lives (docs/architecture.md describes them all):
 
     1 fire      manager.py, storages/, client/
     2 decode    codec/
@@ -8,7 +8,7 @@ The eight hops of an event, and where each lives:
     4 decide    core/
     5 store     commit/, table/
     6 deliver   celery/
-    7 run       task.py, running/
+    7 run       task.py, running/, runners/
     8 result    results/
 """
 

@@ -69,9 +69,9 @@ _ASSIGN_AT_THE_END: tuple[Change, ...] = (
     ),
     (
         "commit/fetched_partitions.py",
-        "            self._kafka.seek(place)\n",
-        """            self._kafka.seek(place)
-            self._kafka.resume([place])
+        "            self._kafka.seek(start)\n",
+        """            self._kafka.seek(start)
+            self._kafka.resume([start])
 """,
     ),
     (
@@ -81,7 +81,7 @@ _ASSIGN_AT_THE_END: tuple[Change, ...] = (
 """,
         """reason=error.args[0].str())
             __import__("time").sleep(0.05)
-            return self._seek(place)
+            return self._seek(start)
 """,
     ),
 )
@@ -93,10 +93,10 @@ _NO_GUARD: tuple[Change, ...] = (
 )
 _SKIP_SOME: Change = (
     "commit/member.py",
-    "return {p: found for p, found in records.items() if p in self.consuming}",
+    "return {p: fetched for p, fetched in records.items() if p in self.consuming}",
     """return {
-            p: found[3:] if len(found) > 3 and __import__("random").random() < 0.1 else found
-            for p, found in records.items()
+            p: fetched[3:] if len(fetched) > 3 and __import__("random").random() < 0.1 else fetched
+            for p, fetched in records.items()
             if p in self.consuming
         }""",
 )

@@ -194,4 +194,4 @@ def test_a_file_before_the_changelogs_beginning_is_rebuilt(
 
     assert restored
     assert b"row of another life" not in restored
-    assert "rows are lost: the changelog was cut" in "".join(capfd.readouterr())
+    assert "rows are lost: the beginning of the changelog was removed" in "".join(capfd.readouterr())

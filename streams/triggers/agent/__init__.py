@@ -1,1 +1,1 @@
-"""Hop 3, agent: decides one batch of a partition's records. It calls the core and nothing else does, in production."""
+"""Hop 3, agent: decides batches of records. In a worker, only this package calls the core."""

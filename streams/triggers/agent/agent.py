@@ -1,4 +1,4 @@
-"""The agent: records of a batch in, changed rows, commands and dead letters out."""
+"""The agent turns the records of a batch into changed rows, commands and dead letters."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from triggers.telemetry.metrics import Metrics
 
 
 class DueOutputs(Protocol):
-    """Something that has records to publish from time to time."""
+    """Produces records that are due at certain times, such as events of timers."""
 
     def due(self, batch: Batch) -> list[Output]:
-        """What is due now for the batch's ready partitions."""
+        """Returns the records that are due now in the batch's ready partitions. Called once per batch; must be fast."""
 
     def forget(self, partitions: frozenset[int] | None = None) -> None:
-        """See `Processor`."""
+        """Drops everything remembered about these partitions, or about all if None."""
 
 
 class Agent:
-    """See `Processor`."""
+    """The pump's `Processor`: decides batches with the core."""
 
     def __init__(self, context: TurnContext, timers: DueOutputs, metrics: Metrics) -> None:
         self._context = context
@@ -33,7 +33,7 @@ class Agent:
         self._commands = context.names.commands
 
     def process(self, batch: Batch) -> None:
-        """See `Processor`. Raises TryAgain when the batch must be decided later (no schema registry answers)."""
+        """Fills the batch. Raises TryAgain if no schema registry answers; the batch must be decided later then."""
         letters = self._context.dead_letters()
         outcomes: Counter[Outcome] = Counter()
         with self._metrics.decide_seconds.time():
@@ -49,7 +49,6 @@ class Agent:
         self._count(batch, letters, outcomes)
 
     def forget(self, partitions: frozenset[int] | None = None) -> None:
-        """See `Processor`."""
         self._context.cache.forget(partitions)
         self._context.rows.forget(partitions)
         self._timers.forget(partitions)

@@ -1,4 +1,4 @@
-"""Dead letters of a batch: what could not be decoded or applied, byte for byte, and why."""
+"""The dead letters of a batch: records that could not be decoded or applied, byte for byte, with the reason."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from triggers.kafka.records import Header, Record
 
 
 class Refusal(StrEnum):
-    """Reasons of dead letters that have nothing to do with the record's bytes."""
+    """Reasons of dead letters that are not errors of decoding or applying."""
 
     WRONG_PARTITION = "wrong partition"
-    """Forwarded once already, and still not on its key's partition."""
+    """The record was forwarded once and is still not on its key's partition, or it is too large to be forwarded."""
     RESULT_TOO_LARGE = "result too large"
     """Applying the event would write a row or a command larger than its topic accepts; it was not applied."""
 
 
 class DeadLetters:
-    """Makes the dead letters of one batch."""
+    """Encodes the dead letters of one batch and counts them by reason."""
 
     def __init__(self, topic: str, largest: int) -> None:
         self._topic = topic
@@ -30,7 +30,7 @@ class DeadLetters:
         self.reasons: Counter[str] = Counter()
 
     def encode_letter(self, record: Record, reason: str, detail: str) -> Output:
-        """The record's dead letter; too large for the topic, it keeps the first part of the value and says so."""
+        """Returns the record's dead letter. If it is too large for the topic, its value is cut, as the detail says."""
         self.reasons[reason] += 1
         letter = letter_of(record, reason, detail)
         value = encode_dead_letter(letter)
@@ -42,10 +42,10 @@ class DeadLetters:
 def _truncate(letter: DeadLetter, excess: int) -> DeadLetter:
     value = letter.value or b""
     kept = value[: max(0, len(value) - excess - MAX_DETAIL_CHARACTERS)]
-    note = f" [the value had {len(value)} bytes, the first {len(kept)} are kept]"
+    note = f" [the first {len(kept)} of the value's {len(value)} bytes are kept]"
     headers = _small_headers(letter.headers) if not kept else letter.headers
     if headers != letter.headers:
-        note += f" [{len(letter.headers) - len(headers)} headers were too large and are left out]"
+        note += f" [{len(letter.headers) - len(headers)} headers are left out because of their size]"
     return DeadLetter(
         reason=letter.reason,
         detail=letter.detail[: MAX_DETAIL_CHARACTERS - len(note)] + note,

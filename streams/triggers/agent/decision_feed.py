@@ -1,4 +1,4 @@
-"""The decision feed: what each event did, for hooks and audits, in the transaction of the batch."""
+"""The decision feed tells hooks and audits what each event did. It is written in the batch's transaction."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from triggers.core.state.session import Session
 
 
 class DecisionFeed:
-    """Makes the records of `<ns>.decisions`."""
+    """Encodes the records of `<ns>.decisions`."""
 
     def __init__(self, topic: str) -> None:
         self._topic = topic
 
     def encode_outputs(self, session: Session, partition: int, event: Event, decision: Decision) -> list[Output]:
-        """The decision's record; none if the event changed nothing."""
+        """Returns the decision's record, or no record if the event changed nothing."""
         if decision.outcome not in CHANGING:
             return []
         record = describe(session.uid, partition, event, decision, session.plan.manager)

@@ -1,7 +1,7 @@
-"""One partition's part of a batch. The only place that calls the core.
+"""Decides one partition's part of a batch. This module alone calls the core.
 
-Each session that the batch touches is written once, after the last of its events. When that would write something too
-large for its topic, the session's events are decided again one by one, without the ones that cause it.
+Each session of the batch is written once, after the last of its events. If a row or an output would be too large for
+its topic, the session's events are decided again one by one, and the events that cause it become dead letters.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ REFUSALS = (CallError, NotFound)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TurnContext:
-    """What every turn needs."""
+    """The parts of the worker that every turn uses."""
 
     names: Topology
     topics: InstalledTopics
@@ -45,21 +45,21 @@ class TurnContext:
     rows: Overlays
     metrics: Metrics
     feed: DecisionFeed | None = None
-    """None: decisions are not published."""
+    """None if decisions are not published."""
 
     def dead_letters(self) -> DeadLetters:
-        """For one batch."""
+        """Returns an encoder of one batch's dead letters."""
         return DeadLetters(self.names.dead_letters, self.topics.max_record_bytes[self.names.dead_letters])
 
     def too_large(self, changes: Changes, outputs: Iterable[Output]) -> str:
-        """What exceeds its topic's limit, in words; empty: nothing."""
+        """Describes the first row or output that exceeds its topic's limit. Returns an empty string if none does."""
         limit = self.topics.max_record_bytes[self.names.changelog]
         for key, row in changes.items():
             if row is not None and len(key) + len(row) > limit:
-                return f"a row of {len(key) + len(row)} bytes; {self.names.changelog} accepts {limit}"
+                return f"a row of {len(key) + len(row)} bytes, but {self.names.changelog} accepts {limit}"
         for output in outputs:
             if (size := size_of(output)) > (limit := self.topics.max_record_bytes[output.topic]):
-                return f"{self._kind_of(output)} of {size} bytes; {output.topic} accepts {limit}"
+                return f"{self._kind_of(output)} of {size} bytes, but {output.topic} accepts {limit}"
         return ""
 
     def _kind_of(self, output: Output) -> str:
@@ -74,7 +74,7 @@ def _size_of_rows(rows: Changes) -> int:
 
 
 class _SessionTurn:
-    """A session within one batch."""
+    """A session with its events and outputs of one batch."""
 
     __slots__ = ("applied", "key", "must_redo", "outcomes", "output_bytes", "outputs", "session", "uid")
 
@@ -87,7 +87,7 @@ class _SessionTurn:
         self.output_bytes = 0
         self.outcomes: list[Outcome] = []
         self.must_redo = False
-        """The session object is not what its events make of it: they must be decided again, one by one."""
+        """True if the session object is inconsistent, so that its events must be decided again one by one."""
 
 
 class PartitionTurn:
@@ -96,9 +96,9 @@ class PartitionTurn:
     def __init__(self, context: TurnContext, batch: Batch, partition: int, letters: DeadLetters) -> None:
         self.outcomes: list[Outcome] = []
         self.loaded = 0
-        """Sessions that were not in the cache."""
+        """Number of sessions that were not in the cache."""
         self.decided = 0
-        """Records that the batch had room for."""
+        """Number of records that were decided before the batch was full."""
         self._context = context
         self._batch = batch
         self._partition = partition
@@ -109,7 +109,7 @@ class PartitionTurn:
         self._changes: Changes = {}
 
     def run(self, records: list[Record]) -> Changes:
-        """The partition's changed rows; outputs go to the batch."""
+        """Decides the records and returns the partition's changed rows. Outputs are added to the batch."""
         touched: dict[bytes | None, _SessionTurn] = {}
         for record in records:
             if self._batch.is_full:
@@ -135,12 +135,15 @@ class PartitionTurn:
             touched[key] = session
         self._apply_record(session, record)
 
-    def _session_of(self, record: Record, given: bytes | None) -> _SessionTurn | None:
-        """The record's session, from the cache or from its rows; None: the record is dealt with already."""
-        key = given or b""
+    def _session_of(self, record: Record, raw_key: bytes | None) -> _SessionTurn | None:
+        """Returns the session of a record, from the cache or from its rows.
+
+        Returns None if the record was forwarded or became a dead letter.
+        """
+        key = raw_key or b""
         session = self._context.cache.take(self._partition, key)
         try:
-            uid = decode_key(given)
+            uid = decode_key(raw_key)
             if session is None:
                 if is_misplaced(record, key, self._context.topics.partitions):
                     self._forward(record, key)
@@ -159,7 +162,7 @@ class PartitionTurn:
         names, topics = self._context.names, self._context.topics
         output = forward_record(record, key, names.events, topics.partitions)
         if was_forwarded(record) or size_of(output) > topics.max_record_bytes[names.events]:
-            self._dead_letter(record, Refusal.WRONG_PARTITION, f"its key belongs on partition {output.partition}")
+            self._dead_letter(record, Refusal.WRONG_PARTITION, f"its key belongs to partition {output.partition}")
         else:
             self._context.metrics.forwarded.inc()
             self._batch.outputs.append(output)
@@ -175,7 +178,7 @@ class PartitionTurn:
                 self._apply(touched, event)
         except TooManyCommands:
             touched.must_redo = True
-            self._batch.output_bytes += MAX_OUTPUT_BYTES  # decided again, who knows what the next ones cause
+            self._batch.output_bytes += MAX_OUTPUT_BYTES  # its events are decided again, so take no further records
         except REFUSALS as error:
             self._dead_letter(record, type(error).__name__, str(error))
             return
@@ -208,7 +211,7 @@ class PartitionTurn:
         self._context.cache.put(self._partition, touched.key, touched.session)
 
     def _is_too_large(self, changes: Changes, touched: _SessionTurn) -> bool:
-        """All together is within the limit of one record, nearly always, and nothing needs a closer look."""
+        """Returns whether a row or an output is too large. A sum within the limit saves looking at each of them."""
         if _size_of_rows(changes) + touched.output_bytes <= self._limit:
             return False
         return bool(self._context.too_large(changes, touched.outputs))
@@ -226,19 +229,19 @@ class PartitionTurn:
             except TooManyCommands as error:
                 self._dead_letter(record, Refusal.RESULT_TOO_LARGE, str(error))
                 continue
-            except REFUSALS as error:  # an event it relied on was left out
+            except REFUSALS as error:  # the event relied on one that was left out
                 self._dead_letter(record, type(error).__name__, str(error))
                 continue
             changes, outputs = session.changes(), self._encode_outputs(session, touched.key, event, decision)
-            if what := self._context.too_large(changes, outputs):
-                self._dead_letter(record, Refusal.RESULT_TOO_LARGE, f"applying it would write {what}")
+            if excess := self._context.too_large(changes, outputs):
+                self._dead_letter(record, Refusal.RESULT_TOO_LARGE, f"applying it would write {excess}")
             else:
                 rows.write(changes)
                 self._stage(changes, outputs)
                 self.outcomes.append(decision.outcome)
 
     def _encode_outputs(self, session: Session, key: bytes, event: Event, decision: Decision) -> list[Output]:
-        """The decision's records; its timers are rows already."""
+        """Returns the records of a decision. They contain no timers, because those are rows."""
         feed, topic = self._context.feed, self._commands
         commands = [Output(topic, key, encode_command(c)) for c in decision.commands if isinstance(c, RunTask)]
         return commands + feed.encode_outputs(session, self._partition, event, decision) if feed else commands
@@ -248,5 +251,5 @@ class PartitionTurn:
 
 
 def _stop_for_bug(record: Record, error: Exception) -> Stop:
-    where = f"{record.topic()} partition {record.partition()} offset {record.offset()}"
-    return Stop(ExitCode.ENGINE_BUG, f"{where}: {type(error).__name__}: {error}")
+    coordinates = f"{record.topic()} partition {record.partition()} offset {record.offset()}"
+    return Stop(ExitCode.ENGINE_BUG, f"{coordinates}: {type(error).__name__}: {error}")

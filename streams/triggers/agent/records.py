@@ -1,4 +1,4 @@
-"""Records: what the agent reads, and what it produces."""
+"""The records that the agent reads and produces."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from triggers.kafka.records import Header, Record, or_minus_one
 
 @dataclass(init=False, slots=True)
 class Output:
-    """A record that the batch's transaction produces. Written once, read for every event: see `triggers.core.plan`."""
+    """A record that the batch's transaction produces."""
 
     topic: str
     key: bytes | None
     value: bytes | None
     partition: int
-    """-1: the partition of the key."""
+    """The partition, or -1 for the partition of the key."""
     headers: list[Header] | None
     time: int
-    """Milliseconds; 0: now."""
+    """Milliseconds since the epoch, or 0 for the time at which it is produced."""
 
-    def __init__(  # noqa: PLR0913, PLR0917  # its own: that of a data class takes 1.7 µs where it is compiled
+    def __init__(  # noqa: PLR0913, PLR0917  # a compiled data class's own takes 1.7 µs
         self,
         topic: str,
         key: bytes | None,
@@ -42,7 +42,7 @@ class Output:
 
 
 def by_partition(messages: Sequence[Message]) -> tuple[dict[int, list[Record]], list[Message]]:
-    """What was consumed: records by partition, and what carries an error of librdkafka instead of a record."""
+    """Splits consumed messages into records by partition, and messages that carry an error of librdkafka."""
     records: dict[int, list[Record]] = {}
     errors: list[Message] = []
     for message in messages:
@@ -50,10 +50,10 @@ def by_partition(messages: Sequence[Message]) -> tuple[dict[int, list[Record]], 
             errors.append(message)
             continue
         partition = or_minus_one(message.partition())
-        found = records.get(partition)
-        if found is None:
-            found = records[partition] = []
-        found.append(cast("Record", message))
+        fetched = records.get(partition)
+        if fetched is None:
+            fetched = records[partition] = []
+        fetched.append(cast("Record", message))
     return records, errors
 
 
@@ -61,11 +61,11 @@ _read_offset: Final = cast("Callable[[Record], int]", Message.offset)
 
 
 def offsets_of(records: list[Record]) -> list[int]:
-    """Their offsets, which consumed records always have. The loop runs in C: every event pays for it."""
+    """Returns the records' offsets, which are never None. The loop runs in C because it is executed for every event."""
     return list(map(_read_offset, records))
 
 
 def next_offset(record: Record) -> int:
-    """The offset to commit once this record is done."""
+    """Returns the offset to commit once this record is processed."""
     offset = record.offset()
     return 0 if offset is None else offset + 1

@@ -1,4 +1,4 @@
-"""Records on the wrong partition: forwarded to the right one, once."""
+"""Records on the wrong partition are forwarded to the right one, once."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ from triggers.kafka.records import Record, headers_of, timestamp_ms
 from triggers.topology import partition_of
 
 FORWARDED = "triggers-forwarded-from"
-"""Header of a forwarded record: the partition it was found on."""
+"""Header of a forwarded record. Its value is the number of the partition from which it was forwarded."""
 
 
 def is_misplaced(record: Record, key: bytes, partitions: int) -> bool:
-    """Whether the record is not on its key's partition; most likely its producer uses another partitioner."""
+    """Returns whether the record is not on its key's partition, because its producer uses another partitioner."""
     return record.partition() != partition_of(key, partitions)
 
 
 def was_forwarded(record: Record) -> bool:
-    """Whether a worker has put the record there; a null header is an absent one. Raises Undecodable."""
+    """Returns whether a worker forwarded the record. A null header counts as absent. Raises Undecodable."""
     return any(name == FORWARDED and value is not None for name, value in headers_of(record) or ())
 
 
 def forward_record(record: Record, key: bytes, topic: str, partitions: int) -> Output:
-    """The same record on the right partition, with its own time. Raises Undecodable."""
+    """Returns the same record for the right partition, with its original time. Raises Undecodable."""
     mark = (FORWARDED, str(record.partition()).encode())
     headers = [*(headers_of(record) or ()), mark]
     return Output(topic, key, record.value(), partition_of(key, partitions), headers, timestamp_ms(record))
 
 
 def size_of(output: Output) -> int:
-    """Bytes of key, value and headers."""
+    """Returns the number of bytes of key, value and headers."""
     size = len(output.key or b"") + len(output.value or b"")
     return size + sum(len(name) + len(value or b"") + 8 for name, value in output.headers) if output.headers else size

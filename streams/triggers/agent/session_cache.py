@@ -1,4 +1,4 @@
-"""Decoded sessions between batches."""
+"""A cache of decoded sessions."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from triggers.core.state.session import Session
 
 
 class SessionCache:
-    """Sessions of owned partitions, least recently used first. Emptied of a partition when it is revoked."""
+    """Decoded sessions of owned partitions, kept from batch to batch; the least recently used come first."""
 
     def __init__(self, capacity: int) -> None:
         self._capacity = capacity
@@ -18,22 +18,22 @@ class SessionCache:
         return sum(map(len, self._partitions.values()))
 
     def take(self, partition: int, key: bytes) -> Session | None:
-        """The session, no longer cached: `put` it back when its batch went well."""
+        """Removes a session from the cache and returns it, or None. `put` it back once its events are applied."""
         sessions = self._partitions.get(partition)
         return sessions.pop(key, None) if sessions else None
 
     def put(self, partition: int, key: bytes, session: Session) -> None:
-        """Keep the session as the most recently used one."""
+        """Caches the session as the most recently used one."""
         self._partitions.setdefault(partition, {})[key] = session
 
     def trim(self) -> None:
-        """Let go of the least recently used sessions beyond the capacity, the same share of every partition."""
+        """Drops the least recently used sessions that exceed the capacity. Each partition has the same share of it."""
         share = self._capacity // max(len(self._partitions), 1)
         for sessions in self._partitions.values():
             for key in [key for key, _ in zip(sessions, range(len(sessions) - share), strict=False)]:
                 del sessions[key]
 
     def forget(self, partitions: Iterable[int] | None = None) -> None:
-        """Drop all sessions of these partitions; None: of all."""
+        """Drops the sessions of these partitions, or all sessions if None."""
         for partition in list(self._partitions) if partitions is None else partitions:
             self._partitions.pop(partition, None)

@@ -1,6 +1,7 @@
-"""Timers that are due become events: the owner of a partition publishes `TimerFired`, applying it does the rest.
+"""Timers that are due become events: the owner of a partition publishes `TimerFired` for each of them.
 
-Fired twice is harmless (the second changes nothing), so what was published is remembered only to keep the log short.
+Publishing a timer twice is harmless, because the second event changes nothing. Published timers are remembered only to
+keep the log short.
 """
 
 from __future__ import annotations
@@ -19,13 +20,13 @@ from triggers.telemetry.metrics import Metrics
 
 _INTERVAL_S = 0.2
 _MAX_PER_TURN = 1000
-"""Timers fired at one go for one partition; the rest follow in the next one."""
+"""Maximum number of timers published in one batch for one partition. The others follow in later batches."""
 _MAX_IN_FLIGHT = 10 * _MAX_PER_TURN
-"""So many may be published and not applied yet: a storm of timers waits in its rows, not in the topic."""
+"""Maximum number of timers of a partition that are published and not applied; the others wait in their rows."""
 
 
 class Timers:
-    """Looks for due timers of ready partitions. Its clock decides when an event is published, nothing else."""
+    """Publishes the due timers of ready partitions. The clock decides when an event is published, and nothing else."""
 
     def __init__(self, topic: str, rows_of: Callable[[int], Rows], metrics: Metrics) -> None:
         self._topic = topic
@@ -35,7 +36,7 @@ class Timers:
         self._published: dict[int, set[SetTimer]] = {}
 
     def due(self, batch: Batch) -> list[Output]:
-        """See `Ticks`: at most every 200 ms."""
+        """Returns the events of timers that are due. Looks for them every 200 ms at most."""
         if time.monotonic() - self._checked_at < _INTERVAL_S:
             return []
         self._checked_at = time.monotonic()
@@ -43,7 +44,7 @@ class Timers:
         return [output for partition in sorted(batch.ready) for output in self._publish_due(partition, now)]
 
     def forget(self, partitions: frozenset[int] | None = None) -> None:
-        """See `Ticks`: what was published may not have been committed, or is another's business."""
+        """Forgets which timers were published, because the transaction was aborted or the partitions were revoked."""
         for partition in list(self._published) if partitions is None else partitions:
             self._published.pop(partition, None)
 

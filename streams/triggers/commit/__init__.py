@@ -1,1 +1,1 @@
-"""Hop 5, store: one thread makes every batch one Kafka transaction. It polls, commits and follows rebalances."""
+"""Hop 5, store: one thread polls, commits each batch as one Kafka transaction, and follows rebalances."""

@@ -1,8 +1,8 @@
-"""The partitions that librdkafka fetches, each set to an absolute offset and to nothing else.
+"""The partitions that librdkafka fetches. Each is set to an absolute offset, never to a logical one.
 
-A partition of the group is assigned inside librdkafka only when it is known where to read on. What is assigned at a
-logical offset (the end, the committed offset) has to be looked up; an answer that comes after a seek is outdated, and
-librdkafka repeats the old question and moves the partition to *its* answer. Without a lookup there is no such answer.
+If a partition is assigned at a logical offset (the end, the committed offset), librdkafka has to look the offset up. If
+the answer arrives after a seek, librdkafka repeats the lookup and moves the partition to that answer. So the worker
+assigns a partition inside librdkafka only once it knows the offset, and no lookup takes place.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ log = structlog.get_logger(__name__)
 
 
 class FetchedPartitions:
-    """What of one topic is assigned inside librdkafka; that is not what the group has given us, which is told at once.
+    """The partitions of one topic that are assigned inside librdkafka.
 
-    The group learns of its assignment from librdkafka's own list of it, so a rebalance does not depend on this one.
+    They are a subset of those that the group has assigned to this member. Rebalances do not depend on this subset,
+    because librdkafka keeps the group's assignment in another list.
     """
 
     def __init__(self, kafka: Consumer, topic: str) -> None:
@@ -28,42 +29,42 @@ class FetchedPartitions:
         self._distrusted: set[int] = set()
 
     def accept_gained(self) -> None:
-        """In the callback of a rebalance that gives us partitions: complete it, and fetch none of them yet."""
+        """Completes a rebalance that assigns partitions, without fetching them yet. Called in its callback."""
         self._kafka.incremental_assign([])
 
     def accept_revoked(self, partitions: Iterable[int]) -> None:
-        """In the callback of a rebalance that takes these partitions: complete it, and fetch them no more."""
+        """Completes a rebalance that revokes these partitions, and stops fetching them. Called in its callback."""
         gone = self._assigned.intersection(partitions)
         self._assigned -= gone
         self._distrusted -= gone
         self._kafka.incremental_unassign([TopicPartition(self._topic, p) for p in gone])
 
     def distrust(self, partitions: Iterable[int]) -> None:
-        """Whatever moved these partitions may still do so: stop fetching them before they are set to a place again."""
+        """Makes the next `fetch_from` assign these partitions anew, because a seek might not undo what moved them."""
         self._distrusted |= self._assigned.intersection(partitions)
 
     def fetch_from(self, partition: int, offset: int) -> None:
-        """Fetch the partition from this offset on, and deliver nothing that was fetched of it before.
+        """Fetches the partition from this offset on, and delivers nothing of it that was fetched before.
 
-        A partition that is fetched already is moved by a seek: to an absolute offset that needs no lookup, either, and
-        unlike giving the partition up it leaves a rebalance alone that has begun. It is refused while librdkafka does
-        not fetch the partition, after an error.
+        A partition that is already fetched is moved by a seek. A seek to an absolute offset needs no lookup either, and
+        it does not disturb a rebalance that has begun, as unassigning would. librdkafka refuses to seek if it stopped
+        fetching the partition after an error; the partition is then assigned anew.
         """
-        place = TopicPartition(self._topic, partition, offset)
-        if partition in self._assigned and not self._seek(place):
+        start = TopicPartition(self._topic, partition, offset)
+        if partition in self._assigned and not self._seek(start):
             self._kafka.incremental_unassign([TopicPartition(self._topic, partition)])
             self._assigned.discard(partition)
         if partition not in self._assigned:
-            self._kafka.incremental_assign([place])
+            self._kafka.incremental_assign([start])
             self._assigned.add(partition)
         self._distrusted.discard(partition)
 
-    def _seek(self, place: TopicPartition) -> bool:
-        if place.partition in self._distrusted:
+    def _seek(self, start: TopicPartition) -> bool:
+        if start.partition in self._distrusted:
             return False
         try:
-            self._kafka.seek(place)
+            self._kafka.seek(start)
         except KafkaException as error:
-            log.info("partition is assigned again", partition=place.partition, reason=error.args[0].str())
+            log.info("partition is assigned again", partition=start.partition, reason=error.args[0].str())
             return False
         return True

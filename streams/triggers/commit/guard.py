@@ -1,9 +1,8 @@
-"""Nothing is applied behind an event that was left out, whatever a consumer delivers.
+"""Ensures that no event is applied after one that was left out, whatever a consumer delivers.
 
-librdkafka has skipped records before (docs/decisions/0021-no-lookup-no-skip.md), and
-a skipped record cannot be seen in what comes after it. So the worker itself knows which offset must come next in every
-partition that it reads. Contiguous records cost a comparison; a gap is looked into by a second reader before the agent
-sees what comes behind it.
+librdkafka has skipped records before (docs/decisions/0021-no-lookup-no-skip.md), and later records do not show that one
+was skipped. So the worker tracks which offset must come next in every partition that it reads. Contiguous records cost
+one comparison. If there is a gap, a second reader examines it before the agent gets the records after it.
 """
 
 from __future__ import annotations
@@ -25,16 +24,16 @@ from triggers.telemetry.metrics import Metrics
 
 log = structlog.get_logger(__name__)
 
-_MOST_REFUSALS = 5
-"""In a row. What heals by being fetched again does so at the first time."""
+_MAX_REFUSALS = 5
+"""Maximum number of refusals of a partition in a row. If fetching again helps, it helps the first time."""
 _UNPROVEN_PAUSE_S = 5.0
-"""Positions without a record behind them can wait; only the lag that is shown needs them."""
+"""Positions that follow only markers can wait, because only the displayed lag needs them."""
 _REPEATED = "repeated"
-"""The outcome of offsets that came again; the others are verdicts."""
+"""The metric's outcome of offsets that were delivered again. All other outcomes are verdicts."""
 
 
 class RecordsSkipped(Aborted):
-    """The consumer is not where it should be in these partitions; nothing of what it delivered may be used."""
+    """The consumer is at a wrong position in these partitions. None of the records that it delivered may be used."""
 
     def __init__(self, partitions: frozenset[int]) -> None:
         super().__init__("RECORDS_SKIPPED")
@@ -42,14 +41,17 @@ class RecordsSkipped(Aborted):
 
 
 class Guard:
-    """Lets records of the events pass only if every record before them has passed. On the worker's Kafka thread.
+    """Accepts records of the events only if it has accepted every record before them.
 
-    After a refusal the partitions must be started again where the group has committed.
+    It runs on the worker's Kafka thread. After a refusal, the partitions must be started again at the group's committed
+    offset.
     """
 
     def __init__(self, witness: Witness, metrics: Metrics, *, proof_s: float, pause_s: float) -> None:
-        """`proof_s`: for how long a batch may wait for a proof. `pause_s`: before a partition that was refused twice is
-        fetched again; doubled each time."""
+        """`proof_s` limits how long a batch waits for a proof.
+
+        `pause_s` is the pause before a partition that was refused twice is fetched again. It doubles with each refusal.
+        """
         self._witness = witness
         self._proof_s = proof_s
         self._pause_s = pause_s
@@ -59,33 +61,33 @@ class Guard:
         self._unproven_until = 0.0
 
     def start(self, partition: int, offset: int) -> None:
-        """The partition is read from this offset on: for the first time, or again."""
+        """Starts a partition at this offset, for the first time or again."""
         self._expected.start(partition, offset)
 
     def forget(self, partitions: Iterable[int]) -> None:
-        """These partitions are no longer ours."""
+        """Forgets revoked partitions."""
         gone = list(partitions)
         self._expected.forget(gone)
         for partition in gone:
             self._refusals.pop(partition, None)
 
     def refusals(self, partition: int) -> int:
-        """How often in a row the partition was refused."""
+        """Returns how many times in a row the partition was refused."""
         return self._refusals[partition]
 
     def next_of(self, partition: int) -> int:
-        """The offset that must come next in a partition that is read."""
+        """Returns the offset that must come next in a partition that is read."""
         return self._expected.next_of(partition)
 
     def check_records(self, records: Mapping[int, list[Record]]) -> None:
-        """Return if nothing is missing before or between these records. May block for the time of a proof.
+        """Returns if no record is missing before or between these records. Blocks while a gap is proved harmless.
 
-        Raises RecordsSkipped if something is missing, or if it cannot be told; Stop when that happens again and again.
+        Raises RecordsSkipped if a record is missing or there is no proof, and Stop if that happens too often in a row.
         """
         gaps: list[Gap] = []
-        for partition, found in records.items():
+        for partition, fetched in records.items():
             try:
-                gaps += self._expected.advance(partition, offsets_of(found))
+                gaps += self._expected.advance(partition, offsets_of(fetched))
             except OutOfOrder as error:
                 self._metrics.gaps.labels(_REPEATED).inc()
                 self._refuse({partition: str(error)})
@@ -95,9 +97,10 @@ class Guard:
             del self._refusals[partition]
 
     def check_positions(self, positions: Mapping[int, int]) -> dict[int, int]:
-        """Those of these positions of the consumer up to which nothing is missing, markers of transactions apart.
+        """Returns those of the consumer's positions that no missing record precedes.
 
-        Raises RecordsSkipped if a record is missing. What cannot be told now is left out, and is asked again later.
+        Raises RecordsSkipped if a record is missing. Positions that cannot be proved now are left out and checked again
+        later.
         """
         if time.monotonic() < self._unproven_until:
             return {}
@@ -116,29 +119,29 @@ class Guard:
         return {partition: position for partition, position in positions.items() if partition not in unproven}
 
     def judge_gaps(self, gaps: list[Gap]) -> list[Finding]:
-        """What these gaps are, from a second reader; counted. Blocks."""
+        """Lets the second reader examine these gaps, and counts its verdicts. Blocks."""
         findings = self._witness.prove(gaps, self._proof_s)
         for verdict, number in Counter(finding.verdict for finding in findings).items():
             self._metrics.gaps.labels(verdict.value).inc(number)
         return findings
 
     def refuse(self, details: Mapping[int, str]) -> RecordsSkipped:
-        """The error to raise for these partitions. Raises Stop for one that was refused too often in a row."""
+        """Returns the error to raise for these partitions. Raises Stop if one was refused too often in a row."""
         for partition, detail in details.items():
             self._refusals[partition] += 1
             log.warning("events are missing and fetched again", detail=detail, refusals=self._refusals[partition])
-            if self._refusals[partition] > _MOST_REFUSALS:
-                why = f"fetched {_MOST_REFUSALS} times again, and events are still missing: {detail}"
+            if self._refusals[partition] > _MAX_REFUSALS:
+                why = f"events are still missing after they were fetched again {_MAX_REFUSALS} times: {detail}"
                 raise Stop(ExitCode.SKIPPED, why)
         return RecordsSkipped(frozenset(details))
 
     def refuse_standstill(self, finding: Finding) -> RecordsSkipped:
-        """The error to raise for a partition that stands still before a record. Raises Stop, see `refuse`."""
+        """Returns the error to raise for a partition that stands still at a record. Raises Stop as `refuse` does."""
         self._metrics.standstills.inc()
-        return self.refuse({finding.gap.partition: f"it stands still; {finding}"})
+        return self.refuse({finding.gap.partition: f"the consumer stands still; {finding}"})
 
     def close(self) -> None:
-        """Give up the second reader's connections."""
+        """Closes the second reader's connections."""
         self._witness.close()
 
     def _refuse_unless_harmless(self, findings: Iterable[Finding]) -> None:

@@ -1,35 +1,35 @@
-"""What is said when the place where the group has to read on is lost: what is gone, and how the operator goes on."""
+"""Error messages for a committed offset that is lost: what is gone, and how the operator can continue."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 OFFSET_LOST = (
-    "the group has no offset for partition {partition} of {topic}, but its sessions are there: reading it from the"
-    " beginning would apply its events twice. Kafka forgets the offsets of a group that was away for longer than"
-    " offsets.retention.minutes; set them with kafka-consumer-groups.sh --reset-offsets to the first event that is not"
-    " in the sessions yet"
+    "the group has no committed offset for partition {partition} of {topic}, but the partition has sessions: reading it"
+    " from the beginning would apply its events twice. Kafka deletes the offsets of a group that was empty for longer"
+    " than offsets.retention.minutes. Set the offset with kafka-consumer-groups.sh --reset-offsets to the first event"
+    " that was not applied"
 )
 
 OFFSET_MOVED = (
-    "the group {group} was at offset {told} of partition {partition} of {topic}, but this worker owns the partition and"
-    " has committed offset {known}: another process has written the group's offset. It was set back to {known}, so no"
-    " event is skipped or applied twice. Find out who writes it: a tool that resets offsets, or a client with the same"
-    " group.id"
+    "the group {group} was at offset {actual} of partition {partition} of {topic}, but this worker owns the partition"
+    " and has committed offset {committed}: another process has changed the group's offset. It was set back to"
+    " {committed}, so no event is skipped or applied twice. Find that process: a tool that resets offsets, or a client"
+    " with the same group.id"
 )
 
 _REMOVED = (
-    "events of partition {partition} of {topic} were removed from the topic before they were applied: those at offsets"
-    " {committed} to {last}. The group {group} has to read on at offset {committed}, but the log begins at {first}."
-    " retention.ms or retention.bytes of the topic is too small for how long the workers were away, or somebody deleted"
-    " records. The sessions lack these events; publish them again if their application can, then let the group go on"
-    " behind them: {command}"
+    "events of partition {partition} of {topic} were removed from the topic before they were applied: offsets"
+    " {committed} to {last}. The group {group} has committed offset {committed}, but the log begins at {first}."
+    " retention.ms or retention.bytes of the topic is too small for the time that the workers were down, or the records"
+    " were deleted. The sessions lack these events: publish them again if the application can, and let the group"
+    " continue after them: {command}"
 )
 _TRUNCATED = (
-    "partition {partition} of {topic} was cut off: the group {group} has to read on at offset {committed}, but the log"
-    " ends at {end}. A broker that had not copied everything has become the leader (unclean.leader.election.enable), or"
-    " the topic was made anew. Events at offsets {end} to {before} are applied and no longer in the topic. To go on"
-    " with what is published from now on: {command}"
+    "partition {partition} of {topic} was truncated: the group {group} has committed offset {committed}, but the log"
+    " ends at {end}. A replica that was not in sync has become the leader (unclean.leader.election.enable), or the"
+    " topic was created anew. Events at offsets {end} to {before} are applied but no longer in the topic. To continue"
+    " with the events that are published from now on: {command}"
 )
 _COMMAND = (
     "stop all workers, run kafka-consumer-groups.sh --bootstrap-server BROKERS --group {group} --topic"
@@ -45,20 +45,20 @@ class LostPlace:
     group: str
     partition: int
     committed: int
-    """Where the group has to read on."""
+    """The group's committed offset, which is the next one to read."""
     first: int
-    """Where the log begins."""
+    """First offset of the log."""
     end: int
-    """Where it ends."""
+    """End of the log."""
 
     @property
     def is_removed(self) -> bool:
-        """Whether events that nobody has applied were removed."""
+        """Returns whether events were removed before they were applied."""
         return self.committed < self.first
 
     @property
     def is_truncated(self) -> bool:
-        """Whether the log ends before events that were applied."""
+        """Returns whether the log ends before events that were applied."""
         return self.committed > self.end
 
     def __str__(self) -> str:

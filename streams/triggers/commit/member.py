@@ -1,7 +1,8 @@
 """The worker's membership in the consumer group. Every method runs on the worker's one Kafka thread.
 
-Rebalance callbacks run only inside `fetch` and `leave`, never while a batch is committed: whoever fetches looks at
-`running` and drops what it has decided for partitions that are gone, so no batch outlives the ownership of them.
+Rebalance callbacks run only inside `fetch` and `leave_group`, never while a batch is committed. After a fetch, the pump
+compares `consuming` with its decided batch and drops the batch if a partition was lost. So no batch is committed for
+partitions that the worker no longer owns.
 """
 
 from __future__ import annotations
@@ -32,19 +33,19 @@ T = TypeVar("T")
 
 
 class RebalanceListener(Protocol):
-    """Is told of rebalances, on the Kafka thread; fetching goes on when the call returns."""
+    """Callbacks for rebalances. They run on the Kafka thread and block fetching until they return."""
 
     def on_gained(self, partitions: frozenset[int]) -> None:
-        """These are ours, on top of what we have."""
+        """Called when more partitions were assigned to this worker."""
 
     def on_lost(self, partitions: frozenset[int]) -> None:
-        """These are ours no longer; others may be writing them already."""
+        """Called when partitions were revoked or lost. Other workers may already be writing them."""
 
 
 class Member:
-    """A cooperative-sticky member of the workers' group that reads the events."""
+    """A cooperative-sticky member of the workers' group. It reads the events of its partitions."""
 
-    def __init__(  # noqa: PLR0913, PLR0917  # everything a member needs
+    def __init__(  # noqa: PLR0913, PLR0917  # all parts of a member
         self,
         options: Options,
         topic: str,
@@ -56,7 +57,7 @@ class Member:
         is_empty: Callable[[int], bool],
         patience_s: float,
     ) -> None:
-        """`is_empty`: whether a recovered partition has no rows at all."""
+        """`is_empty` returns whether a recovered partition has no rows. `patience_s` limits each read of offsets."""
         self._topic = topic
         self._group = str(options["group.id"])
         self._worker_id = str(options["client.id"]).partition("@")[0]
@@ -67,14 +68,14 @@ class Member:
         self._is_empty = is_empty
         self._patience_s = patience_s
         self.consuming: frozenset[int] = frozenset()
-        """Partitions that are read: owned, recovered, and set to what the group has committed."""
+        """Partitions that are read: they are owned, recovered, and set to the group's committed offset."""
         self.committed: dict[int, int] = {}
-        """Partition -> next offset of the group, of every ready partition."""
+        """The group's committed offset of each partition that is read."""
         self._kafka = Consumer({**options, "error_cb": _log_error})
         self._fetched = FetchedPartitions(self._kafka, topic)
 
     def join_group(self) -> None:
-        """Subscribe; the assignment follows in a `fetch`. Raises Stop for a librdkafka that fences in another way."""
+        """Subscribes; the assignment arrives in a later `fetch`. Raises Stop for an unsupported librdkafka."""
         try:
             generation_of(self._kafka.consumer_group_metadata())
         except UnknownMetadata as error:
@@ -84,10 +85,10 @@ class Member:
         )
 
     def fetch(self, max_records: int, idle_s: float) -> dict[int, list[Record]]:
-        """Records of ready partitions, by partition; waits up to `idle_s` for the first one, for no other.
+        """Returns records of ready partitions, by partition. Waits up to `idle_s` for the first one, and for no other.
 
-        `consume(most, timeout)` alone would wait its whole timeout for the last record of a batch.
-        Raises RecordsSkipped, see `Guard`, when records before these are missing.
+        `consume(max_records, timeout)` alone would wait its whole timeout for the last record of a batch.
+        Raises RecordsSkipped if records before these are missing.
         """
         self._start_recovered()
         first = self._kafka.poll(idle_s)
@@ -102,17 +103,17 @@ class Member:
         return records
 
     def rewind(self) -> None:
-        """Read on from what the group has committed: the next `fetch` sees to it, and drops what was fetched beyond."""
+        """Goes back to the group's committed offsets. The next `fetch` seeks there and drops records fetched before."""
         self.consuming = frozenset()
 
     def offsets_past_markers(self) -> dict[int, int]:
-        """Partition -> position, where it is past what is committed although no record is left to process.
+        """Returns the positions of partitions whose committed offset is behind only because of transaction markers.
 
-        Transaction markers take offsets: without committing them the group's lag would never read 0. That there is
-        nothing but markers is proved first.
+        Markers occupy offsets, so the lag reaches 0 only if these positions are committed. The guard proves first that
+        there are no records before them. Raises RecordsSkipped if there are.
         """
-        places = self._kafka.position([TopicPartition(self._topic, p) for p in self.consuming])
-        ahead = {tp.partition: tp.offset for tp in places if tp.offset > self.committed.get(tp.partition, tp.offset)}
+        positions = self._kafka.position([TopicPartition(self._topic, p) for p in self.consuming])
+        ahead = {tp.partition: tp.offset for tp in positions if tp.offset > self.committed.get(tp.partition, tp.offset)}
         try:
             return self._guard.check_positions(ahead) if ahead else {}
         except RecordsSkipped as skipped:
@@ -120,23 +121,23 @@ class Member:
             raise
 
     def lag(self) -> dict[int, int]:
-        """Partition -> offsets between what is committed and the end, transaction markers included.
+        """Returns the number of offsets between the committed one and the end by partition, markers included.
 
-        Only of partitions whose end the broker has told us; to say 0 of the others would be a guess.
+        Partitions whose end is unknown, because nothing was fetched of them yet, are left out.
         """
         ends = {p: self._end(p) for p in self.consuming & self.committed.keys()}
         return {p: max(0, end - self.committed[p]) for p, end in ends.items() if end >= 0}
 
     def _end(self, partition: int) -> int:
-        """The end at the last fetch, of undecided transactions too; negative: nothing was fetched yet."""
+        """Returns the end as of the last fetch, open transactions included, or a negative number before the first."""
         offsets = self._kafka.get_watermark_offsets(TopicPartition(self._topic, partition), cached=True)
         return offsets[1] if offsets else -1
 
     def group_metadata(self) -> bytes:
-        """Who we are in the group: the member id and the generation, which fence a late transaction.
+        """Returns the member id and the generation in the group. The broker uses them to fence a late transaction.
 
-        librdkafka forgets each of them when it learns that it was expelled, and the broker takes the offsets of a
-        transaction from anybody who names neither. Raises Aborted without a generation.
+        Raises Aborted if there is no generation: librdkafka forgets both when it learns that it was expelled, and the
+        broker accepts a transaction's offsets from any producer that sends neither.
         """
         metadata: bytes = self._kafka.consumer_group_metadata()
         if generation_of(metadata) < 0:
@@ -144,13 +145,13 @@ class Member:
         return metadata
 
     def leave_group(self) -> None:
-        """Leave the group; partitions are given up in the ordinary way. The member cannot be used again."""
+        """Leaves the group after its partitions were revoked. Blocks. The member cannot be used again."""
         self._kafka.close()
         self._standstills.close()
         self._guard.close()
 
     def _on_assign(self, kafka: Consumer, partitions: list[TopicPartition]) -> None:  # noqa: ARG002  # confluent-kafka's
-        """They are fetched once they are recovered, when it is known from where (`_start_recovered`)."""
+        """Accepts partitions without fetching them; `_start_recovered` fetches them once they are recovered."""
         gained = frozenset(tp.partition for tp in partitions)
         self._fetched.accept_gained()
         self._ownership.assign(gained)
@@ -167,29 +168,33 @@ class Member:
 
     def _start_recovered(self) -> None:
         if fresh := self._ownership.ready - self.consuming:
-            asked = [TopicPartition(self._topic, p) for p in sorted(fresh)]
-            answer = self._retry(lambda: self._committed(asked))
-            places = [self._starting_offset(tp) for tp in answer]
-            if self._claim_partitions(places):
-                self._check_unmoved(answer)
-                for place in places:
-                    self._start_partition(place)
+            partitions = [TopicPartition(self._topic, p) for p in sorted(fresh)]
+            committed = self._retry(lambda: self._committed(partitions))
+            starts = [self._starting_offset(tp) for tp in committed]
+            if self._claim_partitions(starts):
+                self._check_unmoved(committed)
+                for start in starts:
+                    self._start_partition(start)
                 self.consuming |= fresh
 
-    def _committed(self, asked: list[TopicPartition]) -> list[TopicPartition]:
-        """An offset that is not known is no offset: reading from the beginning would apply everything twice."""
-        found = self._kafka.committed(asked, timeout=10)
-        for partition in found:
+    def _committed(self, partitions: list[TopicPartition]) -> list[TopicPartition]:
+        """Returns the group's committed offsets. Raises KafkaException if the broker does not know one for sure.
+
+        If an error counted as "no offset", the partition would be read from the beginning and its events applied twice.
+        """
+        committed = self._kafka.committed(partitions, timeout=10)
+        for partition in committed:
             if partition.error is not None:
                 raise KafkaException(partition.error)
-        return found
+        return committed
 
     def _starting_offset(self, committed: TopicPartition) -> TopicPartition:
-        """Where to read on, and who was there last.
+        """Returns the offset at which to start reading, with the partition's last writer as metadata.
 
-        Within one ownership that is where we have come to: rows and offsets are committed together. An answer that says
-        otherwise was written by somebody else, and whoever believed it would skip events. Ours is signed again; that is
-        refused, as it should be, if the partition is not ours any more and we have not been told yet.
+        While this worker owns the partition, that is the offset it has committed itself, together with the rows. If the
+        group has another one, a foreign process has written it, and using it would skip events or apply them twice. The
+        worker's own offset is then committed again. The broker refuses that commit if the worker has lost the partition
+        without knowing it yet.
         """
         known = self.committed.get(committed.partition, committed.offset)
         if known != committed.offset:
@@ -199,45 +204,46 @@ class Member:
         return TopicPartition(self._topic, committed.partition, self._first_offset(committed.partition))
 
     def _first_offset(self, partition: int) -> int:
-        if not self._is_empty(partition):  # rows and offsets are committed together: somebody has removed the offset
+        if not self._is_empty(partition):  # rows and offsets are committed together, so the offset was removed
             raise Stop(ExitCode.MISFIT, OFFSET_LOST.format(topic=self._topic, partition=partition))
         return self._retry(lambda: self._ask_ends(partition, 10))[0]
 
-    def _claim_partitions(self, places: list[TopicPartition]) -> bool:
-        """Name ourselves as the writer of partitions that were another's; False: not possible now.
+    def _claim_partitions(self, starts: list[TopicPartition]) -> bool:
+        """Commits this worker's id as the last writer of partitions that had another. Returns False if that fails.
 
-        Every commit does (see `predecessors`), but it may be its first one of a partition that a worker dies in.
+        Every transaction commits the id too (see `OrphanedTransactions`). But the worker may die in its first
+        transaction of a partition, before that is committed.
         """
-        others = [tp for tp in places if tp.metadata != self._worker_id]
+        others = [tp for tp in starts if tp.metadata != self._worker_id]
         ours = [TopicPartition(self._topic, tp.partition, tp.offset, self._worker_id) for tp in others]
         try:
-            answer = self._kafka.commit(offsets=ours, asynchronous=False) if ours else []
+            results = self._kafka.commit(offsets=ours, asynchronous=False) if ours else []
         except KafkaException as error:
-            log.info("partitions cannot be taken over yet", reason=error.args[0].str())
+            log.info("partitions cannot be claimed yet; trying again", reason=error.args[0].str())
             return False
-        return not any(tp.error for tp in answer or [])
+        return not any(tp.error for tp in results or [])
 
-    def _check_unmoved(self, answer: list[TopicPartition]) -> None:
-        """Raise Stop where the group's offset was not what we had committed; it has been put back."""
-        for told in answer:
-            known = self.committed.get(told.partition, told.offset)
-            if known != told.offset:
+    def _check_unmoved(self, committed: list[TopicPartition]) -> None:
+        """Raises Stop if the group's offset differed from the one this worker committed. It was already set back."""
+        for tp in committed:
+            known = self.committed.get(tp.partition, tp.offset)
+            if known != tp.offset:
                 why = OFFSET_MOVED.format(
-                    topic=self._topic, partition=told.partition, group=self._group, told=told.offset, known=known
+                    topic=self._topic, partition=tp.partition, group=self._group, actual=tp.offset, committed=known
                 )
                 raise Stop(ExitCode.FENCED, why)
 
-    def _start_partition(self, place: TopicPartition) -> None:
-        self._fetched.fetch_from(place.partition, place.offset)
-        self._guard.start(place.partition, place.offset)
-        self.committed[place.partition] = place.offset
+    def _start_partition(self, start: TopicPartition) -> None:
+        self._fetched.fetch_from(start.partition, start.offset)
+        self._guard.start(start.partition, start.offset)
+        self.committed[start.partition] = start.offset
 
     def _by_partition(self, messages: list[Message]) -> dict[int, list[Record]]:
         records, errors = by_partition(messages)
         for message in errors:
             self._survive(message)
         # A poll that ran a rebalance may also return records of the assignment before it.
-        return {p: found for p, found in records.items() if p in self.consuming}
+        return {p: fetched for p, fetched in records.items() if p in self.consuming}
 
     def _survive(self, message: Message) -> None:
         error = message.error()
@@ -249,9 +255,9 @@ class Member:
             survive_event(message, error)
 
     def _survive_lost_place(self, partition: int) -> None:
-        """librdkafka fetches the partition no more: the broker says that it does not have the offset.
+        """Handles the error that the broker does not have an offset. librdkafka has stopped fetching the partition.
 
-        Raises Stop if that is so; RecordsSkipped if it may have been about an offset of an earlier time.
+        Raises Stop if the committed offset is really lost, or RecordsSkipped if the error may concern an older offset.
         """
         self._fetched.distrust([partition])
         if partition in self.consuming:
@@ -263,7 +269,7 @@ class Member:
             raise self._guard.refuse({partition: f"partition {partition}: the broker did not find offset {committed}"})
 
     def _ask_ends(self, partition: int, within_s: float) -> tuple[int, int]:
-        """The partition's first offset, and the end of its committed records, both as the broker says now."""
+        """Asks the broker for the partition's first offset and the end of its committed records. Blocks."""
         return self._kafka.get_watermark_offsets(TopicPartition(self._topic, partition), timeout=within_s)
 
     def _retry(self, call: Callable[[], T]) -> T:
@@ -273,7 +279,7 @@ class Member:
                 return call()
             except KafkaException as error:
                 if time.monotonic() > deadline:
-                    raise Stop(ExitCode.BROKER, f"reading offsets: {error}") from error
+                    raise Stop(ExitCode.BROKER, f"offsets cannot be read: {error}") from error
                 time.sleep(0.2)
 
 

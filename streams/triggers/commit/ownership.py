@@ -1,4 +1,4 @@
-"""Which partitions a worker owns, and which of them it may process."""
+"""The partitions that a worker owns, and those of them that it may process."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping
 
 
 class Ownership:
-    """Partitions by the epoch of their latest assignment.
+    """The owned partitions, each with the epoch of its latest assignment.
 
-    A partition is ready once it was recovered *in the epoch it was last assigned in*: the end of an earlier recovery
-    says nothing about a partition that went away and came back meanwhile.
+    A partition is ready once it was recovered in the epoch of its latest assignment. A recovery of an earlier epoch
+    does not count, because another worker may have owned the partition in between.
     """
 
     def __init__(self) -> None:
@@ -17,33 +17,33 @@ class Ownership:
         self._assigned: dict[int, int] = {}
         self._recovered: dict[int, int] = {}
         self.joined = False
-        """Whether the group has given us an assignment, an empty one perhaps."""
+        """True once the group has assigned partitions to this worker, or none."""
 
     @property
     def owned(self) -> frozenset[int]:
-        """Everything assigned now."""
+        """Returns all partitions that are assigned now."""
         return frozenset(self._assigned)
 
     @property
     def ready(self) -> frozenset[int]:
-        """What may be processed and asked."""
+        """Returns the partitions that are recovered. They may be processed and queried."""
         return frozenset(p for p, epoch in self._assigned.items() if self._recovered.get(p) == epoch)
 
     def assign(self, partitions: Iterable[int]) -> None:
-        """More partitions are ours; each must be recovered before it is ready."""
+        """Adds newly assigned partitions. Each must be recovered before it is ready."""
         self._epoch += 1
         self.joined = True
         self._assigned = self._assigned | dict.fromkeys(partitions, self._epoch)
 
     def revoke(self, partitions: Iterable[int]) -> None:
-        """These partitions are no longer ours."""
+        """Removes revoked partitions."""
         gone = set(partitions)
         self._assigned = {p: epoch for p, epoch in self._assigned.items() if p not in gone}
 
     def epochs_to_recover(self) -> dict[int, int]:
-        """Partition -> epoch of everything that is owned and not ready."""
+        """Returns the owned partitions that are not ready, each with its epoch."""
         return {p: epoch for p, epoch in self._assigned.items() if self._recovered.get(p) != epoch}
 
     def mark_recovered(self, epochs: Mapping[int, int]) -> None:
-        """These partitions hold everything that was committed when they were assigned in that epoch."""
+        """Marks partitions as recovered, each in the epoch in which its recovery began."""
         self._recovered = self._recovered | dict(epochs)

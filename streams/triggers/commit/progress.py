@@ -1,4 +1,4 @@
-"""How far each partition is committed, and waiting for it: what reads after own writes need."""
+"""The next offset of each partition. Clients that read their own writes wait here until a record is processed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 
 class Progress:
-    """Committed offsets as the web views see them. Used on the event loop only."""
+    """The committed offsets that the web views use. Not thread-safe: only the event loop may use it."""
 
     def __init__(self) -> None:
         self._next: dict[int, int] = {}
@@ -16,36 +16,36 @@ class Progress:
         self._turned_at = time.monotonic()
 
     def record_turn(self) -> None:
-        """Say that the pump is alive."""
+        """Records that the pump has begun a turn."""
         self._turned_at = time.monotonic()
 
     @property
     def idle_s(self) -> float:
-        """Seconds since the pump last went round."""
+        """Returns the seconds since the pump began its last turn."""
         return time.monotonic() - self._turned_at
 
     def replace_partitions(self, offsets: Mapping[int, int]) -> None:
-        """These partitions are read from here on, and no others."""
+        """Replaces all partitions by these, each with the offset of its next record."""
         self._next = {}
         self.advance(offsets)
 
     @property
     def partitions(self) -> frozenset[int]:
-        """Partitions whose sessions can be read."""
+        """Returns the partitions whose sessions can be read."""
         return frozenset(self._next)
 
     def advance(self, offsets: Mapping[int, int]) -> None:
-        """Note the next offset of these partitions; wakes who waits for one."""
+        """Sets the next offset of these partitions, and wakes everyone who waits for an offset."""
         self._next.update(offsets)
         for waiter in self._waiters:
             waiter.set()
 
     def is_processed(self, partition: int, offset: int) -> bool:
-        """Whether the record at this offset is processed and its rows can be read."""
+        """Returns whether the record at this offset is processed, so that its rows can be read."""
         return self._next.get(partition, 0) > offset
 
     async def wait_for(self, partition: int, offset: int, timeout_s: float) -> bool:
-        """Wait until `reached`; False when that takes longer than the timeout."""
+        """Waits until the record at this offset is processed. Returns False if that takes longer than the timeout."""
         waiter = asyncio.Event()
         self._waiters.add(waiter)
         try:

@@ -1,8 +1,11 @@
-"""The pump: fetch a batch, let the agent decide it, commit it, again; a full one is committed beside the next decision.
+"""The pump fetches a batch, lets the agent decide it and commits it.
 
-Every Kafka call runs on one thread: confluent-kafka blocks for seconds when a consumer is called from another thread
-than the one that polls it. So rebalances happen in a fetch only, when at most one batch is decided and not committed;
-if one of its partitions is lost then, it is thrown away and read again, as after an aborted transaction.
+While a full batch is committed, the next one is decided.
+
+Every Kafka call runs on one thread, because confluent-kafka blocks for seconds if a consumer is called from another
+thread than the one that polls it. So rebalances happen only in a fetch, when at most one batch is decided and not
+committed. If the worker loses a partition of that batch, the batch is dropped and fetched again, as after an aborted
+transaction.
 """
 
 from __future__ import annotations
@@ -35,7 +38,7 @@ _LAG_EVERY_S = 1.0
 class Pump:
     """Moves batches from the group's member through the agent into a transaction and RocksDB."""
 
-    def __init__(  # noqa: PLR0913  # everything the pump joins
+    def __init__(  # noqa: PLR0913  # everything that the pump connects
         self,
         *,
         member: Member,
@@ -62,16 +65,15 @@ class Pump:
         self._thread = ThreadPoolExecutor(1, "kafka")
         self._ready: frozenset[int] = frozenset()
         self._decided: Batch | None = None
-        """Decided, not committed; the next batch is decided on top of it."""
+        """The full batch that is decided but not committed. The next batch is decided on top of it."""
         self._stopping = False
         self._stopped = asyncio.Event()
         self._lag_at = 0.0
 
     async def run(self) -> None:
-        """Join the group and work until `leave`. Raises whatever cannot be waited out: the process must end."""
-        await self._on_kafka_thread(
-            self._member.join_group
-        )  # first: others take who has transactions and is no member for dead
+        """Joins the group and processes batches until `stop`. Any exception is permanent: the process must end."""
+        # Join before the first transaction: other workers abort the transactions of anyone who is not a group member.
+        await self._on_kafka_thread(self._member.join_group)
         await self._on_kafka_thread(self._transactions.fence_and_start)
         while not self._stopping:
             await self._run_turn()
@@ -80,7 +82,7 @@ class Pump:
         self._stopped.set()
 
     async def stop(self) -> None:
-        """Finish the batches in flight and leave the group. Returns when both are done."""
+        """Finishes the batches in flight and leaves the group. Returns when both are done."""
         self._stopping = True
         await self._stopped.wait()
 
@@ -89,18 +91,21 @@ class Pump:
         try:
             decided = await self._decide_while_committing(before, await self._fetch(before))
             if decided is not None and decided.size >= self._max_records and not decided.truncated:
-                self._decided = decided  # more is waiting behind it
+                self._decided = decided  # more records are waiting
             elif decided is not None:
                 await self._commit(decided)
         except Aborted as aborted:
             await self._fetch_again(str(aborted))
         except TryAgain as error:
-            log.warning("batch waits", reason=str(error))
+            log.warning("batch cannot be decided yet; trying again", reason=str(error))
             await self._fetch_again(type(error).__name__)
             await asyncio.sleep(_RETRY_PAUSE_S)
 
     async def _fetch(self, before: Batch | None) -> Batch:
-        """The next records. Waits for one only when nothing is to be committed. Raises Aborted."""
+        """Fetches the next records. Waits for the first one only if no decided batch waits to be committed.
+
+        Raises Aborted if a partition of that batch was lost.
+        """
         idle_s = self._idle_s if before is None else 0
         records = await self._on_kafka_thread(lambda: self._member.fetch(self._max_records, idle_s))
         self._follow_assignment(self._member.consuming)
@@ -109,7 +114,7 @@ class Pump:
         return Batch(records, self._member.consuming, self._processor)
 
     async def _decide_while_committing(self, before: Batch | None, batch: Batch) -> Batch | None:
-        """Decide a batch while the one before is committed; None: there is nothing to commit of it."""
+        """Decides a batch while the one before it is committed. Returns None if it leaves nothing to commit."""
         if before is None:
             return await self._decide(batch)
         committing = asyncio.ensure_future(self._commit(before))
@@ -119,7 +124,7 @@ class Pump:
             await committing
 
     async def _commit_last(self) -> None:
-        """What is decided when nothing is fetched any more; refused, it is the next owner's to read."""
+        """Commits the last decided batch. If that is aborted, the partitions' next owner reads its records again."""
         if self._decided is not None:
             with suppress(Aborted):
                 await self._commit(self._decided)
@@ -138,8 +143,8 @@ class Pump:
         return None if batch.empty else batch
 
     async def _add_idle_offsets(self, batch: Batch) -> None:
-        """Offsets for a batch without records; there is none before it that is not committed."""
-        if batch.outputs:  # the group's generation fences a transaction only through offsets
+        """Adds offsets to a batch without records. Every batch before it must be committed."""
+        if batch.outputs:  # only a transaction with offsets is fenced by the group's generation
             batch.offsets.update({p: self._member.committed[p] for p in batch.ready})
         batch.offsets.update(await self._on_kafka_thread(self._idle_offsets))
 
@@ -178,14 +183,14 @@ class Pump:
         await self._on_kafka_thread(self._rewind)
 
     def _rewind(self) -> None:
-        """The lag is measured here too: nothing else does it while every batch is refused."""
+        """Rewinds the member and measures the lag, which nothing else does while every batch is refused."""
         self._measure_lag()
         self._member.rewind()
 
     async def _on_kafka_thread(self, call: Callable[[], T]) -> T:
-        """Run it on the Kafka thread. Raises Stop when it outlasts everything it may wait for: it hangs."""
+        """Runs the call on the Kafka thread. Raises Stop if it hangs: no call may wait that long for the brokers."""
         running = asyncio.get_running_loop().run_in_executor(self._thread, call)
         try:
             return await asyncio.wait_for(running, self._patience_s)
         except TimeoutError as error:
-            raise Stop(ExitCode.BROKER, f"a call to Kafka takes longer than {self._patience_s:.0f} s") from error
+            raise Stop(ExitCode.BROKER, f"a Kafka call has not returned within {self._patience_s:.0f} s") from error

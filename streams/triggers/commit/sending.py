@@ -1,4 +1,4 @@
-"""A transaction's records into librdkafka's queue. Every event passes here some four times."""
+"""Puts a transaction's records into librdkafka's queue. It must be fast: an event causes some four records."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ Report = Callable[[KafkaError | None, Message], None]
 
 
 def send_rows(producer: Producer, topic: str, partition: int, rows: Changes, report: Report) -> None:
-    """Queue the rows of a partition in order; `report` is told of the last one when it is delivered."""
-    left = len(rows)
+    """Queues the rows of a partition in order. `report` is the delivery callback of the last row."""
+    remaining = len(rows)
     for key, value in rows.items():
-        left -= 1
-        _send(producer, topic, key, value, partition, None if left else report)
+        remaining -= 1
+        _send(producer, topic, key, value, partition, None if remaining else report)
 
 
 def send_outputs(producer: Producer, outputs: Sequence[Output]) -> None:
-    """Queue the outputs in order."""
+    """Queues the outputs in order."""
     for each in outputs:
         _send(producer, each.topic, each.key, each.value, each.partition, None, each.time, each.headers)
 
 
-def _send(  # noqa: PLR0913, PLR0917  # all that a record has; keywords cost half as much again
+def _send(  # noqa: PLR0913, PLR0917  # all parts of a record; keyword arguments cost half as much again
     producer: Producer,
     topic: str,
     key: bytes | None,
@@ -40,7 +40,7 @@ def _send(  # noqa: PLR0913, PLR0917  # all that a record has; keywords cost hal
     while True:
         try:
             producer.produce(topic, value, key, partition, report, None, time, headers)  # type: ignore[arg-type]  # lists are invariant
-        except BufferError:  # librdkafka's queue is full: let it send
+        except BufferError:  # librdkafka's queue is full, so let it send
             producer.poll(0.01)
         else:
             return

@@ -1,8 +1,8 @@
-"""Partitions that do not move although the broker has records for them. Pure: whoever asks tells the time.
+"""Partitions that stand still although the broker has records for them. This module is pure: callers pass the time.
 
-A consumer that waits at a wrong place, at the end for instance, delivers nothing and reports nothing, while its
-partition is assigned and the lag grows. It is told from a slow one by what has happened meanwhile: everything that
-librdkafka had fetched was delivered, and the record that must come next was not among it.
+A consumer that waits at a wrong offset, such as the end, delivers nothing and reports nothing, while its partition is
+assigned and the lag grows. It differs from a slow consumer in this: everything that librdkafka had fetched was
+delivered, and the record that must come next was not part of it.
 """
 
 from __future__ import annotations
@@ -12,25 +12,25 @@ from dataclasses import dataclass
 from typing import Final
 
 QUIET_S: Final = 3.0
-"""After so long without a record the broker is asked whether there is one."""
+"""Seconds without a record after which the broker is asked whether there is one."""
 FETCHED_AHEAD: Final = 100_000
-"""More records than librdkafka keeps fetched: when so many were delivered, the one in question was not among them."""
+"""More records than librdkafka keeps fetched. Once as many were delivered, the expected record was not fetched."""
 
 
 @dataclass(slots=True)
 class _Watched:
-    place: int
+    offset: int
     """The offset that must come next."""
     since: float
-    """Since when that is so."""
+    """When the partition reached that offset."""
     asked: float
-    """When the end of the partition was last asked for."""
+    """When the broker was last asked for the end of the partition."""
     overdue_since: float | None = None
-    """Since when it is known that there is something to read."""
+    """Time since which a record is known to be available, or None."""
     delivered_before: int = 0
-    """Records of any partition that had been delivered by then."""
+    """Number of records of any partition that had been delivered by then."""
     drained_before: int = 0
-    """How often librdkafka had had nothing left to deliver by then."""
+    """Number of times that librdkafka had had no more records to deliver by then."""
 
 
 class Standstills:
@@ -41,19 +41,19 @@ class Standstills:
         self._delivered = 0
         self._drained = 0
 
-    def observe(self, places: Mapping[int, int], now: float) -> None:
-        """The offset that must come next in each partition that is read; all others are forgotten."""
-        self._watched = {partition: self._at(partition, place, now) for partition, place in places.items()}
+    def observe(self, offsets: Mapping[int, int], now: float) -> None:
+        """Takes the offset that must come next in each partition that is read. Forgets all other partitions."""
+        self._watched = {partition: self._at(partition, offset, now) for partition, offset in offsets.items()}
 
     def note_delivered(self, records: int, *, drained: bool) -> None:
-        """So many records were delivered; `drained`: there were no more at that time."""
+        """Counts delivered records. `drained` is True if librdkafka had no more of them at that time."""
         self._delivered += records
         self._drained += drained
 
     def to_ask(self, now: float, lagging: Collection[int] = ()) -> int | None:
-        """The quiet partition whose end should be asked for now, if there is one.
+        """Returns the quiet partition whose end should be asked for now, or None if no partition is quiet.
 
-        Those that are known to lag come first, then those that were asked for the longest time ago.
+        Partitions that are known to lag come first, then those that were asked for the longest time ago.
         """
         quiet = [
             (watched.overdue_since is None and partition not in lagging, watched.asked, partition)
@@ -63,14 +63,14 @@ class Standstills:
         return min(quiet)[2] if quiet else None
 
     def stands_still(self, partition: int, end: int, now: float, patience_s: float) -> bool:
-        """The end of the committed records as the broker has just told it; whether the partition will not get there.
+        """Returns whether the partition stands still before `end`, the end of its committed records on the broker.
 
-        That is so if something was there to read `patience_s` ago already, and whatever was fetched since then has
-        been delivered.
+        It does if a record was already available `patience_s` ago, and everything that was fetched since then has been
+        delivered.
         """
         watched = self._watched[partition]
         watched.asked = now
-        if end <= watched.place:
+        if end <= watched.offset:
             watched.overdue_since = None
         elif watched.overdue_since is None:
             watched.overdue_since = now
@@ -81,9 +81,9 @@ class Standstills:
         return False
 
     def clear(self, partition: int) -> None:
-        """There turned out to be nothing to read."""
+        """Resets the partition, because there turned out to be no record to read."""
         self._watched[partition].overdue_since = None
 
-    def _at(self, partition: int, place: int, now: float) -> _Watched:
+    def _at(self, partition: int, offset: int, now: float) -> _Watched:
         watched = self._watched.get(partition)
-        return watched if watched is not None and watched.place == place else _Watched(place, now, now)
+        return watched if watched is not None and watched.offset == offset else _Watched(offset, now, now)

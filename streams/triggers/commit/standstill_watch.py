@@ -1,4 +1,4 @@
-"""Looks after partitions that stand still, beside the fetching."""
+"""Looks for partitions that stand still, without delaying the fetching."""
 
 from __future__ import annotations
 
@@ -18,18 +18,18 @@ from triggers.kafka.witness import Witness
 _LOOK_EVERY_S: Final = 1.0
 _ANSWER_S: Final = 5.0
 _PATIENCE_S: Final = 5.0
-"""How long a record that is there may take to be fetched; doubled each time that it still does not come afterwards."""
+"""Time limit for an available record to be fetched. It doubles with each refusal of the partition in a row."""
 
 
 class StandstillWatch:
-    """Asks the broker about one quiet partition at a time, and has a standstill confirmed by the second reader.
+    """Asks the broker about one quiet partition at a time. The second reader confirms a standstill.
 
-    It asks in a thread of its own and on a connection of its own: an answer may be late, and whoever fetches must not
-    wait for it. Everything else happens on the worker's Kafka thread.
+    The broker is asked in a separate thread and on a separate connection, because an answer may be late and fetching
+    must not wait for it. Everything else runs on the worker's Kafka thread.
     """
 
     def __init__(self, guard: Guard, asker: Witness) -> None:
-        """`asker` is closed with the watch."""
+        """The watch owns `asker` and closes it."""
         self._guard = guard
         self._asker = asker
         self._thread = ThreadPoolExecutor(1, "standstills")
@@ -40,9 +40,10 @@ class StandstillWatch:
     def look(
         self, running: frozenset[int], delivered: int, *, drained: bool, lag: Callable[[], Mapping[int, int]]
     ) -> None:
-        """After each fetch: so many records were delivered, and perhaps nothing was left; `lag` as far as it is known.
+        """Checks the partitions that are read. Called after each fetch; blocks only while a standstill is confirmed.
 
-        Raises RecordsSkipped for a partition that stands still before a record.
+        `delivered` is the number of records of this fetch. `drained` is True if librdkafka had no more of them. `lag`
+        returns the known lags by partition. Raises RecordsSkipped for a partition that stands still before a record.
         """
         self._standstills.note_delivered(delivered, drained=drained)
         now = time.monotonic()
@@ -59,7 +60,7 @@ class StandstillWatch:
             self._ask(now, lag())
 
     def close(self) -> None:
-        """Stop asking. Blocks while the broker has not answered, for seconds at most."""
+        """Stops asking. Blocks until the broker has answered, for a few seconds at most."""
         self._thread.submit(self._asker.close)
         self._thread.shutdown()
 
@@ -70,7 +71,7 @@ class StandstillWatch:
             self._asked = self._thread.submit(self._answer, partition)
 
     def _answer(self, partition: int) -> tuple[int, int | None]:
-        """The partition and the end of its committed records; None: who cannot ask cannot know."""
+        """Returns the partition and the end of its committed records, or None if the broker does not answer."""
         try:
             return partition, self._asker.ends(partition, _ANSWER_S)[1]
         except KafkaException:

@@ -1,4 +1,4 @@
-"""One batch, one Kafka transaction. Every method runs on the worker's one Kafka thread."""
+"""Commits each batch as one Kafka transaction. Every method runs on the worker's one Kafka thread."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ T = TypeVar("T")
 
 
 class Aborted(Exception):
-    """The transaction was refused and is aborted: nothing of the batch exists; its records are to be read again."""
+    """The transaction was refused and aborted. Nothing of the batch was written; its records must be read again."""
 
 
 _RETRY_PAUSE_S = 0.1
-"""A call that is refused at once would otherwise be made a million times, and each refusal takes memory."""
+"""Without a pause, a call that fails at once would be repeated endlessly, and every error allocates memory."""
 
 
 class Transactions:
     """The worker's transactional producer.
 
-    librdkafka caches the group's coordinator, and after a restart of that broker `send_offsets_to_transaction` may wait
-    for a connection that no longer exists, whatever its time-out says (librdkafka issues 5511 and 5456). So a producer
-    that has lost a connection is replaced before the next transaction, and one that hangs is left behind: the new one
-    fences it.
+    librdkafka caches the group's coordinator. After a restart of that broker, `send_offsets_to_transaction` may wait
+    for a connection that no longer exists, regardless of its timeout (librdkafka issues 5511 and 5456). So a producer
+    that has lost a connection is replaced before the next transaction. A producer that hangs is abandoned, and the new
+    one fences it.
     """
 
     def __init__(self, options: Options, *, source: str, changelog: str, patience: Patience) -> None:
@@ -49,21 +49,22 @@ class Transactions:
         self._worker_id = str(options["client.id"])
 
     def fence_and_start(self) -> None:
-        """Fence whoever ran under this worker's id before, and abort what it left open. Blocks until that is done."""
+        """Fences earlier producers with this worker's id and aborts their open transaction. Blocks."""
         try:
             self._retry(self._producer.init_transactions, self._patience.start_s)
         except KafkaException as error:
-            raise _stop("starting", error) from error
+            raise _stop("start", error) from error
 
     @property
     def has_hung_call(self) -> bool:
-        """Whether a call hangs in this process for ever; it must end without cleaning up then."""
+        """True if a librdkafka call in this process never returns. The process must then exit without cleaning up."""
         return bool(self._hung_producers)
 
     def commit(self, batch: Batch, group: object) -> dict[int, int]:
-        """Commit the batch: partition -> changelog offset reached, for every partition with rows.
+        """Commits the batch. Returns the offset of the last changelog row of every partition with rows.
 
-        Waits out retriable errors as `Patience` says. Raises Aborted, or Stop for what cannot be waited out.
+        Blocks. Retries retriable errors for as long as `Patience` allows. Raises Aborted if the transaction was
+        aborted, or Stop if the producer cannot continue.
         """
         if self._lost_broker:
             self._replace_producer()
@@ -89,7 +90,7 @@ class Transactions:
         self._lost_broker = True
 
     def _replace_producer(self) -> None:
-        log.info("transactional producer renewed", hung=len(self._hung_producers))
+        log.info("transactional producer is replaced", hung=len(self._hung_producers))
         self._lost_broker = False
         self._producer = Producer(self._options)
         self.fence_and_start()
@@ -100,31 +101,31 @@ class Transactions:
         send_outputs(self._producer, batch.outputs)
 
     def _add_offsets(self, offsets: Mapping[int, int], group: object) -> None:
-        places = [TopicPartition(self._source, p, offset, self._worker_id) for p, offset in offsets.items()]
+        partitions = [TopicPartition(self._source, p, offset, self._worker_id) for p, offset in offsets.items()]
         producer = self._producer
         within_s = self._patience.offsets_s
-        call_within(within_s, lambda: producer.send_offsets_to_transaction(places, group, within_s / 2))
+        call_within(within_s, lambda: producer.send_offsets_to_transaction(partitions, group, within_s / 2))
 
     def _abort_transaction(self, cause: KafkaException) -> None:
         error = _error(cause)
         if error.fatal() or not (error.txn_requires_abort() or error.retriable() or error.code() in ALREADY_ABORTED):
-            raise _stop("committing", cause) from cause
+            raise _stop("commit", cause) from cause
         log.warning("transaction aborted", reason=error.name(), detail=error.str())
         try:
             self._retry(self._producer.abort_transaction, self._patience.abort_s)
         except KafkaException as again:
-            raise _stop("aborting", again) from again
+            raise _stop("abort", again) from again
         raise Aborted(error.name()) from cause
 
     def _retry(self, call: Callable[[float], T], patience_s: float) -> T:
-        """Repeat while the error is retriable: the outcome of a call that timed out is known only to the next one."""
+        """Repeats a call while its error is retriable. After a timeout, only the next call reveals the outcome."""
         deadline = time.monotonic() + patience_s
         while True:
-            left = deadline - time.monotonic()
+            remaining = deadline - time.monotonic()
             try:
-                return call(max(left, 1))
+                return call(max(remaining, 1))
             except KafkaException as error:
-                if not _error(error).retriable() or left <= 0:
+                if not _error(error).retriable() or remaining <= 0:
                     raise
                 time.sleep(_RETRY_PAUSE_S)
 
@@ -140,12 +141,12 @@ def _offset_recorder(reached: dict[int, int], partition: int) -> Report:
 
 def _error(exception: KafkaException) -> KafkaError:
     error = exception.args[0]
-    if not isinstance(error, KafkaError):  # confluent-kafka always puts one there
+    if not isinstance(error, KafkaError):  # confluent-kafka always passes a KafkaError
         raise exception
     return error
 
 
-def _stop(doing: str, exception: KafkaException) -> Stop:
+def _stop(action: str, exception: KafkaException) -> Stop:
     error = _error(exception)
     code = ExitCode.FENCED if error.code() in FENCING else ExitCode.BROKER
-    return Stop(code, f"{doing} a transaction: {error.name()}: {error.str()}")
+    return Stop(code, f"cannot {action} a transaction: {error.name()}: {error.str()}")

@@ -1,1 +1,1 @@
-"""Everything that Faust makes us say: app, transport, recovery, table, web server. Nothing else imports it."""
+"""Everything that depends on Faust: transport, recovery, table and web server. Only the worker imports it."""

@@ -1,7 +1,7 @@
-"""Every private name of Faust and mode that the worker leans on, checked at start.
+"""Every private name of Faust and mode that the worker uses, checked at start.
 
-Faust's public extension points end above the transport: recovery and the partitions' files have none. The version is
-pinned; another one is refused before it can do harm.
+Faust has no public extension points for recovery and for the partitions' files. Its version is pinned, and the worker
+does not start with another one.
 """
 
 from __future__ import annotations
@@ -51,14 +51,14 @@ _NAMES: Final[dict[type, tuple[str, ...]]] = {
 
 
 def check_faust() -> None:
-    """Raise Stop unless this is the Faust whose insides the worker knows."""
+    """Raises Stop unless this is the supported version and has every private name that the worker uses."""
     if faust.__version__ != SUPPORTED:
-        raise Stop(ExitCode.MISFIT, f"Faust {faust.__version__} is installed, {SUPPORTED} is needed")
+        raise Stop(ExitCode.MISFIT, f"Faust {faust.__version__} is installed, but {SUPPORTED} is needed: install it")
     missing = [
         f"{owner.__qualname__}.{name}" for owner, names in _NAMES.items() for name in names if not _has(owner, name)
     ]
     if missing:
-        raise Stop(ExitCode.MISFIT, f"this Faust has no {', '.join(missing)}")
+        raise Stop(ExitCode.MISFIT, f"the installed Faust {SUPPORTED} lacks {', '.join(missing)}: reinstall it")
 
 
 def _has(owner: type, name: str) -> bool:

@@ -1,4 +1,4 @@
-"""Faust's recovery with a bulk restore inside: when to recover is Faust's business, how is ours."""
+"""Faust's recovery with a bulk restore: Faust decides when to recover a partition, this module replaces how."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ T = TypeVar("T")
 
 
 _HANGS_AFTER_S = 120.0
-"""Several times what one step of a restore may wait for the brokers."""
+"""A restore without progress for this long hangs. One step of it waits several times less for the brokers."""
 
 
 async def watch_restore(
     restoring: Coroutine[Any, Any, T], silent_s: Callable[[], float], look_every_s: float = 5.0
 ) -> T:
-    """What the restore returns. Raises Stop when it hangs: the restarted worker goes on where it was."""
+    """Returns the result of the restore. Raises Stop if it hangs; the restarted worker continues where it stopped."""
     task = asyncio.ensure_future(restoring)
     try:
         while not (await asyncio.wait({task}, timeout=look_every_s))[0]:
             if silent_s() > _HANGS_AFTER_S:
-                raise Stop(ExitCode.BROKER, f"a restore has not moved for {silent_s():.0f} s")
+                raise Stop(ExitCode.BROKER, f"a restore has made no progress for {silent_s():.0f} s")
     finally:
-        task.cancel()  # when it is done, nothing happens
+        task.cancel()  # does nothing if the task is done
     return task.result()
 
 
 class BulkRecovery(Recovery):
-    """Restores what was newly assigned, then lets Faust declare the recovery complete."""
+    """Restores newly assigned partitions, then lets Faust complete the recovery."""
 
     ownership: Ownership
     restorer: Restorer
@@ -69,7 +69,7 @@ class BulkRecovery(Recovery):
                 restoring = asyncio.to_thread(self.restorer.restore, sorted(epochs), stop)
                 done = await watch_restore(restoring, lambda: self.restorer.silent_s)
         finally:
-            stop.set()  # cancelled by another rebalance: the thread must not write on
+            stop.set()  # a rebalance may have cancelled this; the thread must stop writing
         self.ownership.mark_recovered({p: epochs[p] for p in done})
 
 
@@ -80,37 +80,35 @@ class BulkTableManager(TableManager):
 
     @property
     def recovery(self) -> BulkRecovery:
-        """See `TableManager`."""
         if self._recovery is None:
             self._recovery = BulkRecovery(self.app, self, beacon=self.beacon, loop=self.loop)
         return self._recovery
 
     async def on_start(self) -> None:
-        """See `TableManager`, which sleeps a second first."""
+        """Starts the recovery at once; Faust's method sleeps for a second first."""
         await self._update_channels()
         await self.recovery.start()
 
     def use(self, ownership: Ownership, restorer: Restorer) -> None:
-        """Give the recovery what it needs; before the first partition is assigned."""
+        """Sets what the recovery needs. Must be called before the first partition is assigned."""
         self.recovery.ownership = ownership
         self.recovery.restorer = restorer
 
 
 class OwnedPartitions:
-    """Stands in for Faust's assignor, which librdkafka's group does not run."""
+    """Replaces Faust's partition assignor: librdkafka assigns the partitions."""
 
     def __init__(self, app: AppT, replicas: int = 0) -> None:
         self._app = app
         self.replicas = replicas
 
     def assigned_actives(self) -> set[TP]:
-        """What this worker owns. Without it Faust restores nothing and says nothing."""
+        """Returns all owned partitions. Faust silently restores only partitions that are in this set."""
         return set(self._app.consumer.assignment())
 
     def assigned_standbys(self) -> set[TP]:
-        """None: bulk restore is fast."""
+        """Returns no partition, because a bulk restore is fast enough without standbys."""
         return set()
 
     def is_standby(self, tp: TP) -> bool:  # noqa: ARG002  # Faust's interface
-        """Never."""
         return False

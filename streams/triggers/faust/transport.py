@@ -1,22 +1,19 @@
-"""Faust's transport, ours: Faust is told of rebalances and drives tables and recovery; records take the pump's way.
+"""The worker's replacement for Faust's transport.
 
-What Faust would do with offsets, seeks and fetches is answered with nothing here: offsets live in the transactions.
+It runs the pump and forwards rebalances to Faust, which then recovers the table. Records bypass Faust's consumer.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Iterable, Mapping
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any, ClassVar, cast
 
 import faust
 import structlog
 from faust.channels import Channel
 from faust.transport import base
-from faust.transport.consumer import Consumer, Fetcher
-from faust.transport.producer import Producer
 from faust.types import TP, EventT
-from faust.types.tuples import ConsumerMessage
 from mode import Service
 from mode.utils.queues import FlowControlEvent, ThrowableQueue
 from yarl import URL
@@ -24,14 +21,15 @@ from yarl import URL
 from triggers.agent.batch import Batch
 from triggers.commit.ownership import Ownership
 from triggers.commit.pump import Pump
+from triggers.faust.inert import InertConsumer, NoFetcher, NoProducer
 from triggers.process.exits import crash_only
 from triggers.topology import Topology
 
 log = structlog.get_logger(__name__)
 
 
-class AgentConsumer(Consumer):
-    """Faust's consumer: runs the pump and passes rebalances on, in both directions."""
+class AgentConsumer(InertConsumer):
+    """Faust's consumer: it runs the pump, and is the pump's `RebalanceListener`."""
 
     def __init__(self, transport: AgentTransport, **kwargs: Any) -> None:  # noqa: ANN401  # Faust's, passed on
         super().__init__(transport, **kwargs)
@@ -42,8 +40,8 @@ class AgentConsumer(Consumer):
         self._subscribed = asyncio.Event()
         self._pump: Pump | None = None
 
-    async def subscribe(self, topics: Iterable[str]) -> None:  # noqa: ARG002  # ours are fixed
-        """See `Consumer`: Faust's agents and tables are ready."""
+    async def subscribe(self, topics: Iterable[str]) -> None:  # noqa: ARG002  # the pump subscribes
+        """Starts the pump. Faust calls this when its agents and tables are ready."""
         self._subscribed.set()
 
     @Service.task
@@ -54,18 +52,18 @@ class AgentConsumer(Consumer):
             await self._pump.run()
 
     async def stop_pump(self) -> None:
-        """Finish what is in flight and leave the group, before Faust closes the tables."""
+        """Finishes the batches in flight and leaves the group. Must return before Faust closes the tables."""
         if self._pump is not None:
             await self._pump.stop()
 
     def on_gained(self, partitions: frozenset[int]) -> None:
-        """See `Rebalances`."""
+        """Returns when Faust has started to recover the partitions. Called on the Kafka thread."""
         kept = self._ownership.owned - partitions
         log.info("assignment", gained=sorted(partitions), kept=sorted(kept))
         self._run_on_loop(self._notify_gained())
 
     def on_lost(self, partitions: frozenset[int]) -> None:
-        """See `Rebalances`."""
+        """Returns when the partitions' files are closed and nothing writes to them. Called on the Kafka thread."""
         log.info("assignment", lost=sorted(partitions), kept=sorted(self._ownership.owned))
         self._run_on_loop(self._notify_lost(partitions))
 
@@ -81,115 +79,30 @@ class AgentConsumer(Consumer):
         asyncio.run_coroutine_threadsafe(coroutine, self.loop).result()
 
     def assignment(self) -> set[TP]:
-        """See `Consumer`: the events' partitions, and with each the changelog's partition of the same number."""
+        """Returns the owned partitions of the events, and the changelog's partitions of the same numbers."""
         return self._with_changelog(self._ownership.owned)
 
     def _with_changelog(self, partitions: frozenset[int]) -> set[TP]:
         return {TP(topic, p) for p in partitions for topic in (self._names.events, self._names.changelog)}
 
-    # Faust's own way of records and offsets: not ours
-
-    async def commit(self, *_: object, **__: object) -> bool:
-        """See `Consumer`."""
-        return True
-
-    async def _commit(self, offsets: Mapping[TP, int]) -> bool:  # noqa: ARG002
-        return True
-
-    @Service.task
-    async def _commit_handler(self) -> None:
-        """See `Consumer`, whose own wakes up to commit."""
-
-    @Service.task
-    async def _commit_livelock_detector(self) -> None:
-        """See `Consumer`."""
-
-    async def wait_empty(self) -> None:
-        """See `Consumer`: nothing is being decided or committed when a rebalance runs."""
-
-    async def perform_seek(self) -> None:
-        """See `Consumer`."""
-
-    async def seek_to_committed(self) -> Mapping[TP, int]:
-        """See `Consumer`."""
-        return {}
-
-    async def seek_wait(self, partitions: Mapping[TP, int]) -> None:
-        """See `Consumer`."""
-
-    async def _seek(self, partition: TP, offset: int) -> None:
-        """See `Consumer`."""
-
-    async def position(self, tp: TP) -> int | None:  # noqa: ARG002
-        """See `Consumer`."""
-        return None
-
-    def highwater(self, tp: TP) -> int:  # noqa: ARG002
-        """See `Consumer`."""
-        return 0
-
-    async def highwaters(self, *partitions: TP) -> Mapping[TP, int]:
-        """See `Consumer`."""
-        return dict.fromkeys(partitions, 0)
-
-    async def earliest_offsets(self, *partitions: TP) -> Mapping[TP, int]:
-        """See `Consumer`."""
-        return dict.fromkeys(partitions, 0)
-
-    async def create_topic(self, *_: object, **__: object) -> None:
-        """See `Consumer`: `triggers topics create` makes them."""
-
-    def topic_partitions(self, topic: str) -> int | None:  # noqa: ARG002
-        """See `Consumer`."""
-        return None
-
-    def key_partition(self, topic: str, key: bytes | None, partition: int | None = None) -> int | None:  # noqa: ARG002
-        """See `Consumer`."""
-        return partition
-
-    async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Mapping[TP, list[Any]]:  # noqa: ARG002, ASYNC109
-        return {}
-
-    def _to_message(self, tp: TP, record: object) -> ConsumerMessage:
-        raise NotImplementedError
-
-    def _new_topicpartition(self, topic: str, partition: int) -> TP:
-        return TP(topic, partition)
-
 
 class BatchChannel(Channel[Batch]):
-    """The way to the agent. Faust's flow control would hold it up while *other* partitions recover."""
+    """The channel to the agent. It ignores Faust's flow control, which stops all partitions while *one* recovers."""
 
     async def put_batch(self, batch: Batch) -> None:
-        """Returns when the agent can take it."""
-        await self.put(cast("EventT[Batch]", batch))  # Faust passes on whatever it is given
+        """Returns when the agent can take the batch."""
+        await self.put(cast("EventT[Batch]", batch))  # Faust passes any object on
 
     @property
     def queue(self) -> ThrowableQueue[Batch]:
-        """See `Channel`."""
         if self._queue is None:
             always = FlowControlEvent(initially_suspended=False)
             self._queue = ThrowableQueue(maxsize=self.maxsize, flow_control=always)
         return self._queue
 
 
-class NoFetcher(Fetcher):
-    """Faust starts it after a recovery; the pump fetches."""
-
-    @Service.task
-    async def _fetcher(self) -> None:
-        """See `Fetcher`."""
-
-
-class NoProducer(Producer):
-    """Faust's producer; it never connects anywhere. Whatever is produced is part of a transaction."""
-
-    async def create_topic(self, *_: object, **__: object) -> None:
-        """See `Producer`."""
-
-
 class AgentTransport(base.Transport):
-    """Makes the app's consumer."""
+    """Creates the app's consumer and holds what it needs."""
 
     Consumer = AgentConsumer
     Producer = NoProducer

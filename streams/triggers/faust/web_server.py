@@ -1,4 +1,4 @@
-"""Faust's web server with our views and none of Faust's: those serve tables unauthenticated."""
+"""Faust's web server with the worker's views. Faust's own views are off, because they expose the tables."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from triggers.process.exits import ExitCode, Stop
 
 
 class QueryServer(Web):
-    """Serves the routes on a socket that is bound already: its port is known before the worker joins the group."""
+    """Serves routes on a socket that is already bound, so the port is known before the worker joins the group."""
 
     def __init__(self, app: AppT, listening: socket.socket, routes: Iterable[web.AbstractRouteDef]) -> None:
         super().__init__(app)
@@ -30,7 +30,7 @@ class QueryServer(Web):
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A listening socket; port 0: a free one. Raises Stop when the port is taken."""
+    """Returns a listening socket. Port 0 chooses a free port. Raises Stop if the port is in use."""
     try:
         return socket.create_server((host, port))
     except OSError as error:
@@ -38,7 +38,10 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def url_of(listening: socket.socket, host: str, advertised: str, slot: int) -> str:
-    """The URL others reach this worker under; an advertised one with a port is the first slot's."""
+    """Returns the URL under which others reach this worker.
+
+    The port of an advertised URL is the first slot's; the following slots use the following ports.
+    """
     port = listening.getsockname()[1]
     if advertised:
         return _for_slot(advertised.rstrip("/"), slot)

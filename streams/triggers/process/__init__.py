@@ -1,1 +1,1 @@
-"""What every process of ours needs to begin and to end: exit codes, memory."""
+"""Process-wide matters: exit codes, and settings that keep memory small."""

@@ -1,6 +1,7 @@
-"""How a worker ends: every exit code, what it means and what the supervisor does about it.
+"""The exit codes of a worker, their meanings, and which of them are followed by a restart.
 
-A worker has no half-broken state: what it cannot wait out ends the process; the restart begins from what is committed.
+A worker has no half-broken state. Any error that it cannot wait out ends the process, and the restarted worker
+continues from what is committed.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ log = structlog.get_logger(__name__)
 
 
 class ExitCode(IntEnum):
-    """Exit code of a worker process; `meaning` is its sentence in logs and docs."""
+    """The exit codes of a worker process."""
 
     OK = 0
     ENGINE_BUG = 70
@@ -34,40 +35,41 @@ class ExitCode(IntEnum):
 
     @property
     def meaning(self) -> str:
-        """What happened, and what to do."""
+        """Returns what happened and what the operator can do, as it is logged."""
         return _MEANINGS[self]
 
     @property
     def restarts(self) -> bool:
-        """Whether a supervisor should start the worker again, after a pause."""
+        """Returns whether a supervisor should start the worker again, after a pause."""
         return self not in {ExitCode.OK, ExitCode.EVENTS_GONE, ExitCode.MISFIT}
 
 
 _MEANINGS = {
-    ExitCode.OK: "stopped as asked",
-    ExitCode.ENGINE_BUG: "a bug: nothing of the batch was written, the restart meets the same record; report the log",
-    ExitCode.STORAGE: "a RocksDB file failed; the restart rebuilds it from the changelog; a full disk needs room first",
-    ExitCode.EVENTS_GONE: "events are no longer in the topic and were not applied; the log says which and how to go on",
-    ExitCode.PORT_TAKEN: "another process listens on the worker's web port",
-    ExitCode.BROKER: "the broker refused or did not answer for longer than a transaction may take",
-    ExitCode.FENCED: "it was away for too long, or another process runs under its worker id (every slot needs its own),"
-    " or sets the group's offsets",
-    ExitCode.SKIPPED: "the consumer left events out again and again; nothing behind them was applied; report the log",
-    ExitCode.UNREADABLE: "records cannot be read: damaged on the broker's disk, in an unknown format, or not permitted;"
-    " nothing behind them was applied; the log says which",
-    ExitCode.MISFIT: "topics, settings and this version do not fit together; a restart would not help",
+    ExitCode.OK: "stopped as requested",
+    ExitCode.ENGINE_BUG: "a bug: nothing of the batch was written, so the restart meets the same record; report it",
+    ExitCode.STORAGE: "a RocksDB file failed: the restart rebuilds it from the changelog; on a full disk, free space",
+    ExitCode.EVENTS_GONE: "events were removed from the topic before they were applied: the log says which, and how to"
+    " continue",
+    ExitCode.PORT_TAKEN: "another process uses the worker's web port",
+    ExitCode.BROKER: "the broker refused a call, or did not answer for longer than a transaction may take",
+    ExitCode.FENCED: "fenced: the worker was unresponsive for too long, or another process uses its worker id (every"
+    " slot needs its own) or sets the group's offsets",
+    ExitCode.SKIPPED: "the consumer left out events repeatedly: nothing after them was applied; report the log",
+    ExitCode.UNREADABLE: "records cannot be read, because they are damaged on the broker's disk, in an unknown format,"
+    " or not permitted: nothing after them was applied; the log says which records they are",
+    ExitCode.MISFIT: "topics, settings and this version do not match: a restart would not help; the log says why",
 }
 
 
 def describe_exit(code: int) -> str:
-    """The meaning of any exit code of a worker process, signals included."""
+    """Returns the meaning of an exit code of a worker process. A negative code is a signal, as in `subprocess`."""
     if code < 0:
         return f"killed by signal {-code}"
-    return ExitCode(code).meaning if code in set(ExitCode) else "ended in an unknown way"
+    return ExitCode(code).meaning if code in set(ExitCode) else "an unknown exit code"
 
 
 class Stop(Exception):
-    """Ends the worker with a named code; raised where a process must not go on."""
+    """Ends the worker with this exit code. Raised where the process must not continue."""
 
     def __init__(self, code: ExitCode, why: str) -> None:
         super().__init__(why)
@@ -76,7 +78,7 @@ class Stop(Exception):
 
 
 def exit_now(code: ExitCode, why: str, error: BaseException | None = None) -> NoReturn:
-    """Log one line and end the process at once: no clean-up runs, so nothing half-done can be finished."""
+    """Logs one line and ends the process at once. No clean-up runs, so no half-done work is completed."""
     log.error("worker exits", code=int(code), name=code.name, meaning=code.meaning, why=why, exc_info=error)
     logging.shutdown()
     sys.stderr.flush()
@@ -85,10 +87,10 @@ def exit_now(code: ExitCode, why: str, error: BaseException | None = None) -> No
 
 @contextmanager
 def crash_only() -> Iterator[None]:
-    """Whatever is raised in the block ends the process at once: nothing that cleans up could wait for what hangs."""
+    """Ends the process at once if the block raises, because clean-up could wait for ever for a call that hangs."""
     try:
         yield
     except Stop as stop:
         exit_now(stop.code, stop.why, stop.__cause__)
-    except Exception as error:  # noqa: BLE001  # of a process, or of one of its loops
+    except Exception as error:  # noqa: BLE001  # the outermost handler of a process or of one of its loops
         exit_now(ExitCode.ENGINE_BUG, f"{type(error).__name__}: {error}", error)

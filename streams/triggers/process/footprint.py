@@ -1,4 +1,4 @@
-"""What keeps a worker's memory small: rare collections, few arenas, and freed pages that go back to the system."""
+"""Keeps a worker's memory small: rare garbage collections, few malloc arenas, freed pages returned to the system."""
 
 from __future__ import annotations
 
@@ -6,30 +6,31 @@ import ctypes
 import gc
 
 _ARENA_MAX = -8
-"""`M_ARENA_MAX` of glibc's malloc.h."""
+"""`M_ARENA_MAX` of glibc's `malloc.h`."""
 _ARENAS = 2
 
 
 def limit_malloc_arenas() -> None:
-    """Let all threads allocate from two arenas; before the first thread starts. Nothing where there is no glibc.
+    """Limits malloc to two arenas for all threads. Must be called before the first thread starts. Needs glibc.
 
-    By default each of RocksDB's and librdkafka's threads gets one, and each keeps what its busiest moment needed:
-    437 MB instead of 386 with 64 partitions, in one run of each.
+    By default, each thread of RocksDB and librdkafka gets its own arena, which keeps the memory of its peak. With 64
+    partitions a worker then took 437 MB instead of 386 MB (one run of each).
     """
     if mallopt := getattr(ctypes.CDLL(None), "mallopt", None):
         mallopt(_ARENA_MAX, _ARENAS)
 
 
 def trim_malloc() -> None:
-    """Give the system back what nobody uses any more; a restore needs much, and only once."""
+    """Returns freed memory to the system. Called after a restore, which briefly needs much memory. Needs glibc."""
     if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):
         trim(0)
 
 
 def freeze_garbage_collector() -> None:
-    """Everything loaded so far stays: no collection needs to look at it again, and collections become rare.
+    """Excludes all objects that exist now from garbage collection, and makes collections rare.
 
-    What an event leaves behind has no cycles; a batch of sessions from the disk is some 100,000 objects by itself.
+    The garbage of an event has no cycles, so it is freed without a collection. A batch of sessions from the disk is
+    some 100,000 objects, which would trigger many collections.
     """
     gc.collect()
     gc.freeze()

@@ -1,1 +1,1 @@
-"""Hop 5, store: the rows of a partition in RocksDB, and how they are restored from the changelog."""
+"""Hop 5, store: the rows of a partition in RocksDB, and their restore from the changelog."""

@@ -1,9 +1,9 @@
-"""Workers that are gone and left a transaction open on partitions that are ours now.
+"""Orphaned transactions: a worker that is gone left them open on partitions that this worker owns now.
 
-Nobody may read past an undecided transaction: neither the restore of the partition nor any consumer of its topics; and
-nobody is told where to go on, as long as offsets are part of it. Its own worker ends it when it comes back under the
-same id; until then, or until the transaction's timeout, the partition would stand still. Every commit names its worker,
-so that the next owner can end the transaction in its place.
+Nobody can read past an open transaction: neither the restore of the partition nor any consumer of its topics. If it
+contains offsets of the group, the broker does not return committed offsets either. The transaction ends when its worker
+comes back under the same id, or when it times out; until then the partition would stand still. Every commit stores the
+worker's id, so that the next owner of the partition can abort the transaction.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ log = structlog.get_logger(__name__)
 
 _ANSWER_S = 5.0
 _PATIENCE_S = (0.5, 1.0, 2.0, 2.0)
-"""How long to ask for decided offsets, each time before fencing. Whoever reads them asks on after that."""
+"""Timeouts of the queries for decided offsets. Orphans are aborted after each of them that fails."""
 _LARGEST = 1_000_000
-"""Nothing is sent; the options want a limit."""
+"""A size limit that the producer's options require. Nothing is sent."""
 
 
 class OrphanedTransactions:
-    """Ends what they have left open. Any thread."""
+    """Aborts orphaned transactions. Thread-safe."""
 
     def __init__(self, settings: Settings, worker_id: str) -> None:
         self._settings = settings
@@ -38,45 +38,52 @@ class OrphanedTransactions:
         self._names = Topology(settings.namespace)
 
     def abort_orphans(self, partitions: Iterable[int]) -> bool:
-        """Have the open transactions of the last writers of these partitions aborted, unless they are alive.
+        """Starts to abort the open transactions of these partitions' last writers, except of those that are alive.
 
-        Blocks for seconds at most, and does not wait for the outcome: whoever waits for the transaction sees it.
-        False: the brokers did not answer, and the transaction's timeout remains.
+        Blocks for a few seconds at most and does not wait for the outcome, which readers of the partition will see.
+        Returns False if the brokers did not answer; the transactions then end by their timeout.
         """
         try:
             gone = self._departed_writers(partitions)
         except KafkaException as error:
-            log.warning("an open transaction cannot be aborted now", error=str(error))
+            log.warning("orphaned transactions cannot be aborted now", error=str(error))
             return False
         for worker in gone:
-            log.warning("a worker that is gone left a transaction open; it is aborted", gone=worker)
+            log.warning("a worker is gone; its open transaction, if any, is aborted", gone=worker)
             Thread(target=self._abort_of, args=(worker,), name=f"abort-{worker}", daemon=True).start()
         return True
 
     def _abort_of(self, worker: str) -> None:
-        """The first request aborts it; librdkafka's next one, which gets the answer, follows half a second later."""
+        """Aborts the worker's transaction by fencing it. Blocks.
+
+        The first request aborts the transaction. librdkafka repeats it half a second later and then gets the answer.
+        """
         try:
             Producer(producer_options(self._settings, worker, _LARGEST, _LARGEST)).init_transactions(_ANSWER_S)
         except KafkaException as error:
-            log.warning("an open transaction could not be aborted", gone=worker, error=str(error))
+            log.warning("an orphaned transaction could not be aborted", gone=worker, error=str(error))
 
     def await_decided_offsets(self, partitions: Collection[int], stop: Event) -> None:
-        """Return when the group's offsets of these partitions are decided, or when that takes too long. Blocks.
+        """Returns when the group's offsets of these partitions are decided, or when that takes too long. Blocks.
 
-        A worker that was killed before it had sent a row has left no open transaction in the changelog, but perhaps
-        its offsets. A reader of committed offsets is told none of all those that it asks for until that is decided.
+        A worker that was killed before it had sent a row may have left an open transaction that holds only offsets, so
+        the restore does not notice it. Until it is decided, an OffsetFetch returns no stable offsets, not even those of
+        other partitions.
         """
-        asking = Consumer({**base_options(self._settings), "group.id": self._names.agents})
-        places = [TopicPartition(self._names.events, partition) for partition in partitions]
+        consumer = Consumer({**base_options(self._settings), "group.id": self._names.agents})
+        asked = [TopicPartition(self._names.events, partition) for partition in partitions]
         try:
-            for patience_s in _PATIENCE_S if places else ():
-                if stop.is_set() or _are_decided(asking, places, patience_s) or not self.abort_orphans(partitions):
+            for patience_s in _PATIENCE_S if asked else ():
+                if stop.is_set() or _are_decided(consumer, asked, patience_s) or not self.abort_orphans(partitions):
                     return
         finally:
-            asking.close()
+            consumer.close()
 
     def _departed_writers(self, partitions: Iterable[int]) -> list[str]:
-        """Last writers of the partitions that are not in the group, which is asked last: who has come back is alive."""
+        """Returns the last writers of the partitions that are not in the group.
+
+        The group is queried last, so that a worker that has just come back counts as alive.
+        """
         writers = self._last_writers(partitions)
         admin, group = AdminClient(base_options(self._settings)), self._names.agents
         described = admin.describe_consumer_groups([group], request_timeout=_ANSWER_S)[group]
@@ -84,24 +91,25 @@ class OrphanedTransactions:
         return sorted(writers - members - {self._worker_id, ""})
 
     def _last_writers(self, partitions: Iterable[int]) -> set[str]:
-        """Who committed offsets of the partitions last. A reader of stable ones would wait for the very transaction.
+        """Returns the ids of the workers that last committed offsets of the partitions.
 
-        A consumer asks that never joins. librdkafka has an admin call for this, which takes the process down while the
-        group's coordinator loads or has just moved: when brokers and workers have just died.
+        Uncommitted reads are necessary, because an OffsetFetch of stable offsets would wait for the orphaned
+        transaction. The consumer never joins the group. librdkafka's admin call for this crashes the process while the
+        group's coordinator loads or has just moved, which happens when brokers and workers have just died.
         """
-        places = [TopicPartition(self._names.events, partition) for partition in partitions]
+        asked = [TopicPartition(self._names.events, partition) for partition in partitions]
         options = {**base_options(self._settings), "group.id": self._names.agents}
-        with closing(Consumer({**options, "isolation.level": "read_uncommitted"})) as asking:
-            found = asking.committed(places, timeout=_ANSWER_S)
-        for place in found:
-            if place.error is not None:
-                raise KafkaException(place.error)
-        return {place.metadata or "" for place in found}
+        with closing(Consumer({**options, "isolation.level": "read_uncommitted"})) as consumer:
+            committed = consumer.committed(asked, timeout=_ANSWER_S)
+        for partition in committed:
+            if partition.error is not None:
+                raise KafkaException(partition.error)
+        return {partition.metadata or "" for partition in committed}
 
 
-def _are_decided(asking: Consumer, places: list[TopicPartition], within_s: float) -> bool:
+def _are_decided(consumer: Consumer, asked: list[TopicPartition], within_s: float) -> bool:
     try:
-        asking.committed(places, timeout=within_s)
+        consumer.committed(asked, timeout=within_s)
     except KafkaException:
         return False
     return True

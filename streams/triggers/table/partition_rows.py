@@ -1,4 +1,4 @@
-"""The RocksDB of one partition as the core's `Rows`, and its files: small buffers, one cache for all partitions."""
+"""The rows of one partition in RocksDB, and its files. All partitions share one cache."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from triggers.process.exits import ExitCode, Stop
 log = structlog.get_logger(__name__)
 
 OFFSET_KEY = b"__faust\0offset__"
-"""Row of the last changelog offset in the file; Faust reads it."""
+"""Key of the row that holds the last changelog offset in the file. Faust reads it."""
 STAMP_KEY = b"__triggers\0stamp__"
-"""Row of the changelog topic's id and of the time of the last write."""
+"""Key of the row that holds the changelog topic's id and the time of the last write."""
 CONDEMNED = "CONDEMNED"
-"""File in a partition's folder: it could not be read, do not trust it again."""
+"""Name of a file that marks a partition's folder as corrupt."""
 
 _LOCKED = "/LOCK: "
-"""In what RocksDB says of a file that somebody has open; "lock" alone is in every "block checksum mismatch", too."""
+"""Part of RocksDB's error for a file that is open elsewhere. "lock" alone also matches "block checksum mismatch"."""
 
 _SHARED_CACHE = 64 << 20
 _SHARED_WRITE_BUFFERS = 64 << 20
 
 
 class StorageFailed(Stop):
-    """A RocksDB file cannot be read or written. Unless there was no room, the partition's folder is condemned."""
+    """A RocksDB file cannot be read or written. Its folder is marked as corrupt, unless the disk was full."""
 
     def __init__(self, path: Path, error: Exception) -> None:
         if not _lacks_room(error):
@@ -46,11 +46,11 @@ class StorageFailed(Stop):
 
 
 class PartitionClosed(Exception):
-    """The partition is not open here; it is recovering, or another worker's."""
+    """The partition is not open in this worker: it is recovering, or another worker owns it."""
 
 
 class PartitionRows:
-    """Rows of one partition. `get` and `scan` see what `write` has written; any thread may call any method."""
+    """The rows of one partition in RocksDB; implements the core's `Rows`. Thread-safe."""
 
     def __init__(self, path: Path, topic_id: str) -> None:
         self._path = path
@@ -59,15 +59,15 @@ class PartitionRows:
         self._db = rocksdict.Rdict(str(path), options=_options())
 
     def get(self, key: bytes) -> bytes | None:
-        """See `Rows`. Raises StorageFailed."""
-        try:  # the context manager takes 1 µs, which is a quarter of the whole
+        """Returns the row, or None. Raises StorageFailed."""
+        try:  # `_condemning` would take 1 µs, a quarter of the whole call
             row: bytes | None = self._db.get(key)
         except Exception as error:  # rocksdict raises plain Exceptions
             raise self._condemned(error) from error
         return row
 
     def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
-        """See `Rows`. Raises StorageFailed."""
+        """Returns the rows whose keys begin with the prefix, in the order of the keys. Raises StorageFailed."""
         key = prefix
         with self._condemning():
             items = cast("Iterator[tuple[bytes, bytes]]", self._db.items(from_key=prefix))  # raw mode
@@ -78,7 +78,7 @@ class PartitionRows:
             self._check_end(key)
 
     def _check_end(self, key: bytes) -> None:
-        """Whether this is the last key: `items` ends at a block that it cannot read, and does not tell."""
+        """Raises if the scan stopped before the last key: `items` ends silently at a block that it cannot read."""
         rest = self._db.iter()
         rest.seek(key)
         while rest.valid():
@@ -86,9 +86,9 @@ class PartitionRows:
         rest.status()
 
     def write(self, rows: Changes, reached: int | None) -> None:
-        """Write all rows, or none, and the changelog offset they bring the file to (None: unchanged).
+        """Writes all rows, or none, and the changelog offset that the file has reached, unless that is None.
 
-        After a crash the file may be as it was after an earlier write; the changelog goes on from the offset in it.
+        After a crash the file may be in the state after an earlier write. The restore continues at the offset in it.
         """
         batch = rocksdict.WriteBatch(raw_mode=True)
         for key, value in rows.items():
@@ -103,25 +103,25 @@ class PartitionRows:
             self._db.write(batch, _unlogged())
 
     def changelog_offset(self) -> int:
-        """Last changelog offset in the file; -1: none."""
-        found = self.get(OFFSET_KEY)
-        return int(found) if found else -1
+        """Returns the last changelog offset in the file, or -1 if it has none."""
+        row = self.get(OFFSET_KEY)
+        return int(row) if row else -1
 
     def copy_session(self, uid: str) -> SessionSnapshot:
-        """A copy of a session's rows that no batch is half-way through writing."""
+        """Returns a consistent copy of a session's rows: no write happens while they are copied."""
         header, prefix = header_key(uid), session_prefix(uid)
         with self._batch_lock:
-            own = MemoryRows(self.scan(prefix))
+            rows = MemoryRows(self.scan(prefix))
             row = self.get(header)
         if row is not None:
-            own[header] = row
-        return SessionSnapshot(own, self)
+            rows[header] = row
+        return SessionSnapshot(rows, self)
 
     def is_current(self, oldest_s: float) -> bool:
-        """Whether the file may be caught up from the changelog instead of being rebuilt.
+        """Returns whether the changelog can bring the file up to date, so that it need not be rebuilt.
 
-        No, if it belongs to another topic of that name, or was last written so long ago (before `oldest_s`, seconds
-        since 1970) that the changelog may have compacted away deletions which the file has not seen.
+        It cannot if the file belongs to an earlier topic of that name. Nor can it if the file was last written before
+        `oldest_s` (seconds since the epoch), because the changelog may have compacted deletions away since then.
         """
         stamp = self.get(STAMP_KEY)
         if stamp is None:
@@ -140,44 +140,42 @@ class PartitionRows:
         return error if isinstance(error, rocksdict.DbClosedError) else StorageFailed(self._path, error)
 
     def condemn(self, why: str) -> StorageFailed:
-        """The error to raise for a file that must be built anew: the restarted worker sets it aside."""
+        """Marks the file as corrupt, so that the restarted worker rebuilds it. Returns the error to raise."""
         return StorageFailed(self._path, ValueError(why))
 
     def close(self) -> None:
-        """Release the files. Reading or writing afterwards fails. Raises StorageFailed for what broke before."""
+        """Closes the files; later reads and writes fail. Raises StorageFailed for an earlier background error."""
         with self._condemning():
             self._db.close()
 
 
 class SessionSnapshot:
-    """One session's rows as they were at one moment; configurations never change and come from the partition."""
+    """A session's rows as they were at one moment. Configurations never change and are read from the partition."""
 
     def __init__(self, rows: MemoryRows, partition: PartitionRows) -> None:
         self._rows = rows
         self._partition = partition
 
     def get(self, key: bytes) -> bytes | None:
-        """See `Rows`."""
         row = self._rows.get(key)
         return row if row is not None or key[:1] in b"sr" else self._partition.get(key)
 
     def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
-        """See `Rows`."""
         return self._rows.scan(prefix)
 
 
 def open_rows(path: Path, topic_id: str, oldest_s: float) -> PartitionRows:
-    """Open a partition's folder; one that is broken or out of date is set aside or removed, and begun anew.
+    """Opens a partition's folder. A corrupt one is set aside, an outdated one is removed, and a new one begun.
 
-    Raises an exception with "lock" in its text (Faust tries again then) while another process has it open, and
-    StorageFailed when there is no room.
+    While another process has the folder open, raises an exception with "lock" in its text, which makes Faust try again.
+    Raises StorageFailed if the disk is full.
     """
     if (path / CONDEMNED).exists():
-        _set_aside(path, "it was condemned by the worker before")
+        _set_aside(path, "an earlier run of the worker marked it as corrupt")
     rows = _open_or_set_aside(path, topic_id)
     if rows.is_current(oldest_s):
         return rows
-    log.warning("RocksDB is out of date and is rebuilt from the changelog", path=str(path))
+    log.warning("a RocksDB file is outdated and is rebuilt from the changelog", path=str(path))
     rows.close()
     shutil.rmtree(path)
     return PartitionRows(path, topic_id)
@@ -196,7 +194,7 @@ def _open_or_set_aside(path: Path, topic_id: str) -> PartitionRows:
 
 
 def _lacks_room(error: Exception) -> bool:
-    """A full disk breaks nothing: what a file lacks is in the changelog. Setting it aside would need more room."""
+    """Returns whether the disk is full. That corrupts no file, and setting the file aside would need more space."""
     return any(os.strerror(code) in str(error) for code in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
 
 
@@ -204,7 +202,7 @@ def _set_aside(path: Path, why: str) -> None:
     aside = path.with_name(f"{path.name}.broken")
     shutil.rmtree(aside, ignore_errors=True)
     path.rename(aside)
-    log.error("RocksDB is broken and is rebuilt from the changelog", why=why, kept=str(aside))
+    log.error("a RocksDB file is corrupt and is rebuilt from the changelog", why=why, kept=str(aside))
 
 
 @cache
@@ -219,17 +217,18 @@ def _shared_write_buffers() -> rocksdict.WriteBufferManager:
 
 @cache
 def _unlogged() -> rocksdict.WriteOptions:
-    """The changelog is the write-ahead log: a second one on this disk would be written for nothing."""
+    """Returns options that turn RocksDB's write-ahead log off, because the changelog is one already."""
     options = rocksdict.WriteOptions()
     options.disable_wal = True  # type: ignore[assignment, method-assign]  # it is a property
     return options
 
 
 def _options() -> rocksdict.Options:
-    """A worker has one RocksDB per partition: with Faust's defaults sixty-four of them would reserve gigabytes.
+    """Returns options with small buffers, because a worker has one RocksDB per partition.
 
-    Compacting after eight flushes instead of four saves 2 µs of CPU an event, but reading one of a million sessions
-    takes twice as long then: each of the files is asked.
+    With Faust's defaults, 64 partitions would reserve gigabytes. Compaction after eight flushes instead of four would
+    save 2 µs of CPU per event, but reading one of a million sessions would take twice as long, because more files are
+    searched.
     """
     options = rocksdict.Options(raw_mode=True)
     options.create_if_missing(True)

@@ -1,7 +1,7 @@
-"""Bulk restore: committed changelog rows of newly owned partitions into RocksDB, in write batches.
+"""Bulk restore: writes the committed changelog rows of newly owned partitions into RocksDB, in write batches.
 
-The changelog is compacted, so a row that the Kafka client left out would look like one that compaction has removed. A
-second reader therefore goes through the same range; what both have found counts as reached, and nothing else.
+The changelog is compacted, so a row that the Kafka client left out would look like one that compaction has removed.
+Therefore a second reader reads the same range, and only offsets that both readers have found count as restored.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ _MAX_REPEATS = 3
 _PROGRESS_S = 5.0
 _KEEP_CHANGELOG = "the changelog must have cleanup.policy=compact, and nobody may delete its records"
 _STUCK_AFTER_S = 0.1
-"""Longer than the markers of a decided transaction take."""
+"""Seconds without a message after which an open transaction is suspected. Markers of a decided one arrive earlier."""
 _STUCK_AGAIN_AFTER_S = 1.5
 
 
 class Restorer:
     """Restores partitions, one restore at a time.
 
-    Only what is newly owned may be restored: a retained partition is being written by the agent at this moment, and
-    putting older rows again would turn its state back silently.
+    Only newly owned partitions may be restored. The agent keeps writing a retained partition, and older rows would
+    silently overwrite its state.
     """
 
-    def __init__(  # noqa: PLR0913  # everything a restore needs
+    def __init__(  # noqa: PLR0913  # all parts of a restore
         self,
         *,
         options: Options,
@@ -68,13 +68,14 @@ class Restorer:
 
     @property
     def silent_s(self) -> float:
-        """For how long the restore that is under way has shown no sign of life. Any thread."""
+        """Returns the seconds for which the running restore has made no progress. Thread-safe."""
         return time.monotonic() - self._alive_at
 
     def restore(self, partitions: Iterable[int], stop: Event) -> frozenset[int]:
-        """Bring these partitions up to the changelog's end; those that are. `stop` ends it before the next write.
+        """Brings these partitions up to the end of the changelog. Returns those that are there.
 
-        Blocks. Waits for an earlier restore to have left: it may be in the middle of a write.
+        Blocks. Waits first until an earlier restore has returned, because that may still be writing. Setting `stop`
+        ends the restore before its next write.
         """
         with self._one_at_a_time:
             self._alive_at = time.monotonic()
@@ -94,19 +95,19 @@ class Restorer:
             return frozenset() if stop.is_set() else done
 
     def stop_writing(self, partitions: Iterable[int]) -> None:
-        """Stop writing these partitions. When it returns, no write to them is under way."""
+        """Stops writing these partitions. When this returns, no write to them is in progress."""
         with self._writing:
             self._wanted -= set(partitions)
 
     def _ranges(self, stop: Event) -> dict[int, tuple[int, int]]:
-        """First offsets and ends of the changelog's partitions, decided or not.
+        """Returns the first offset and the end of each partition of the changelog, including undecided rows.
 
-        `commit_transaction` returns before its markers are on every partition, so the end of the *committed* rows is
-        not the end yet: the restore reads until its position has passed everything that was there.
+        `commit_transaction` returns before its markers are on every partition, so the end of the *committed* rows may
+        come before rows that are committed. The restore reads until its position has passed all rows.
         """
         probe = Consumer(self._probe_options)
         try:
-            return {p: found for p in sorted(self._wanted) if (found := self._range(probe, p, stop)) is not None}
+            return {p: span for p in sorted(self._wanted) if (span := self._range(probe, p, stop)) is not None}
         finally:
             probe.close()
 
@@ -123,7 +124,7 @@ class Restorer:
         return None
 
     def _start(self, partition: int, first: int, end: int) -> int:
-        """Where to read on. Raises StorageFailed for a file that the changelog cannot bring up to date any more."""
+        """Returns the first offset to read. Raises StorageFailed if the changelog cannot bring the file up to date."""
         rows = self._rows_of(partition)
         start = rows.changelog_offset() + 1
         if start > end:
@@ -132,11 +133,16 @@ class Restorer:
             return start
         if start > 0:
             raise rows.condemn(f"it is at offset {start} of {self._topic}/{partition}, which begins at {first}")
-        log.error("rows are lost: the changelog was cut", partition=partition, begins=first, fix=_KEEP_CHANGELOG)
+        log.error(
+            "rows are lost: the beginning of the changelog was removed",
+            partition=partition,
+            begins=first,
+            fix=_KEEP_CHANGELOG,
+        )
         return first
 
     def _read_all(self, run: _RestoreRun, starts: dict[int, int], stop: Event) -> None:
-        """Read until two readers have found the same. Raises Stop when they never do."""
+        """Reads until both readers have found the same rows. Raises Stop if they repeatedly differ."""
         for _ in range(_MAX_REPEATS):
             if not run.ends or stop.is_set():
                 return
@@ -144,16 +150,16 @@ class Restorer:
                 self._restore(run, starts, stop)
             except ReadingsDiffer as error:
                 self._metrics.repeated_restores.inc()
-                log.error("a restore is repeated", reason=str(error))  # noqa: TRY400  # the traceback tells nothing
+                log.error("a restore is repeated", reason=str(error))  # noqa: TRY400  # the traceback would not help
                 with self._writing:
                     starts = {p: self._rows_of(p).changelog_offset() + 1 for p in run.ends if p in self._wanted}
                 run.begin({p: run.ends[p] for p in starts})
             else:
                 return
-        raise Stop(ExitCode.SKIPPED, f"restoring {self._topic}: two readers find different rows, again and again")
+        raise Stop(ExitCode.SKIPPED, f"{self._topic} cannot be restored: two readers find different rows repeatedly")
 
     def _restore(self, run: _RestoreRun, starts: dict[int, int], stop: Event) -> None:
-        """RocksDB writes some rows while the next ones are fetched, and fetched once more."""
+        """Writes rows to RocksDB while both readers fetch the next ones."""
         kafka, second = Consumer(self._options), SecondReader(self._second_options, self._topic, run.of_todo(starts))
         leave = Event()
         with ThreadPoolExecutor(2, "restore") as threads, closing(kafka):
@@ -164,9 +170,9 @@ class Restorer:
                 while self._wanted & run.ends.keys() and not stop.is_set():
                     self._alive_at = time.monotonic()
                     verified = run.compare(second)
-                    found = run.sort_messages(kafka.consume(_MAX_MESSAGES, 0.05))
+                    messages = run.sort_messages(kafka.consume(_MAX_MESSAGES, 0.05))
                     writing.result()
-                    writing = threads.submit(self._write, found, verified, stop)
+                    writing = threads.submit(self._write, messages, verified, stop)
                     run.log_progress()
                     if run.is_stuck() and (undecided := self._undecided(kafka, run.ends)):
                         self._orphans.abort_orphans(undecided)
@@ -178,26 +184,29 @@ class Restorer:
                 self._write({}, run.verified, stop)
 
     def _undecided(self, kafka: Consumer, ends: dict[int, int]) -> list[int]:
-        """Where a reader of committed records is shown an earlier end than everybody else: a transaction is open."""
+        """Returns the partitions with an open transaction: the end of their committed rows is before the real end."""
         try:
-            shown = {p: kafka.get_watermark_offsets(TopicPartition(self._topic, p), timeout=5)[1] for p in ends}
+            committed = {p: kafka.get_watermark_offsets(TopicPartition(self._topic, p), timeout=5)[1] for p in ends}
         except KafkaException:
             return []
-        return sorted(p for p, end in ends.items() if shown[p] < end)
+        return sorted(p for p, end in ends.items() if committed[p] < end)
 
-    def _write(self, found: dict[int, list[Message]], verified: dict[int, int], stop: Event) -> None:
-        """`verified`: partition -> offset that is reached, whose rows and all before it were written before."""
-        for partition in found.keys() | verified.keys():
-            messages = found.get(partition, [])
-            rows = rows_of(messages)
+    def _write(self, messages: dict[int, list[Message]], verified: dict[int, int], stop: Event) -> None:
+        """Writes rows by partition, and the offset up to which both readers agree: `verified`.
+
+        All rows up to that offset must have been written by earlier calls.
+        """
+        for partition in messages.keys() | verified.keys():
+            fetched = messages.get(partition, [])
+            rows = rows_of(fetched)
             with self._writing:
                 if partition in self._wanted and not stop.is_set():
                     self._rows_of(partition).write(rows, verified.get(partition))
-                    self._metrics.restored_rows.inc(len(messages))
+                    self._metrics.restored_rows.inc(len(fetched))
 
 
 class _RestoreRun:
-    """One restore's progress."""
+    """The progress of one restore."""
 
     def __init__(self, topic: str, metrics: Metrics) -> None:
         self.ends: dict[int, int] = {}
@@ -209,21 +218,21 @@ class _RestoreRun:
         self._patience_s = _STUCK_AFTER_S
 
     def begin(self, ends: dict[int, int]) -> None:
-        """Partition -> offset behind what is to be read; from the beginning, or once more from what was verified."""
+        """Starts reading, or repeats it from the verified offsets. `ends` has the end of each partition to be read."""
         self.ends = dict(ends)
         self._twins = {partition: TwinReading(partition, end) for partition, end in ends.items()}
 
     def of_todo(self, offsets: dict[int, int]) -> dict[int, int]:
-        """Those of partitions that are not done."""
+        """Returns the offsets of the partitions that are not restored yet."""
         return {partition: offsets[partition] for partition in self.ends}
 
     @property
     def verified(self) -> dict[int, int]:
-        """Partition -> last offset that both readers have found."""
+        """Returns the last offset of each partition that both readers have found."""
         return {p: twin.verified for p, twin in self._twins.items() if twin.verified is not None}
 
     def compare(self, second: SecondReader) -> dict[int, int]:
-        """Take what the second reader has found meanwhile; what is verified now. Raises ReadingsDiffer."""
+        """Compares the second reader's new chunks. Returns the verified offsets. Raises ReadingsDiffer."""
         while second.chunks:
             chunk = second.chunks.popleft()
             for partition, offsets in chunk.offsets.items():
@@ -234,10 +243,10 @@ class _RestoreRun:
         return self.verified
 
     def sort_messages(self, messages: list[Message]) -> dict[int, list[Message]]:
-        """Rows by partition. Raises ReadingsDiffer."""
+        """Returns the messages of rows by partition. Raises ReadingsDiffer."""
         rows, ends = sorted_out(messages)
-        for partition, found in rows.items():
-            self._twins[partition].tell_first(offsets_of(found))
+        for partition, fetched in rows.items():
+            self._twins[partition].tell_first(offsets_of(fetched))
         for partition, position in ends.items():
             self._twins[partition].end_first(position)
         self._rows += sum(map(len, rows.values()))
@@ -246,21 +255,21 @@ class _RestoreRun:
         return rows
 
     def is_stuck(self) -> bool:
-        """Whether nothing has come for a while; says so once in that time."""
+        """Returns whether no message has arrived for a while. Returns True only once in that time."""
         if time.monotonic() - self._progressed_at < self._patience_s:
             return False
         self._progressed_at, self._patience_s = time.monotonic(), _STUCK_AGAIN_AFTER_S
         return True
 
     def log_progress(self) -> None:
-        """Say how far it is, from time to time."""
+        """Logs the progress every few seconds."""
         self._metrics.recovering_partitions.set(len(self.ends))
         if time.monotonic() - self._logged_at > _PROGRESS_S:
             self._logged_at = time.monotonic()
             log.info("restoring", partitions_left=len(self.ends), rows=self._rows, rows_per_s=self._rate())
 
     def log_result(self, done: frozenset[int]) -> None:
-        """Say what it did."""
+        """Logs the result and observes the metrics."""
         self._metrics.recovering_partitions.set(0)
         seconds = time.monotonic() - self._started
         self._metrics.restore_seconds.observe(seconds)

@@ -1,4 +1,4 @@
-"""What a restore makes of the messages that it consumes. Every row passes here: the loops run in C."""
+"""Turns the messages that a restore consumes into rows. The loops run in C because they are executed for every row."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from triggers.process.exits import ExitCode, Stop
 
 
 def sorted_out(messages: list[Message]) -> tuple[dict[int, list[Message]], dict[int, int]]:
-    """Rows by partition, in their order, and partition -> position at which its reader has come to the end.
+    """Returns the rows by partition, in order, and the end position of each partition whose end was reached.
 
-    Raises Stop for an error that does not pass.
+    Raises Stop for an error that is not temporary.
     """
     ends: dict[int, int] = {}
     if any(map(Message.error, messages)):
@@ -32,19 +32,19 @@ def sorted_out(messages: list[Message]) -> tuple[dict[int, list[Message]], dict[
 
 
 def offsets_of(messages: list[Message]) -> list[int]:
-    """Their offsets, which every consumed message has."""
+    """Returns the messages' offsets, which are never None."""
     return cast("list[int]", list(map(Message.offset, messages)))
 
 
 def rows_of(messages: list[Message]) -> Changes:
-    """The last value of each key, which every row has; None deletes."""
+    """Returns the last value of each key. None deletes the row."""
     return cast("Changes", dict(zip(map(Message.key, messages), map(Message.value, messages), strict=True)))
 
 
 def _note(error: KafkaError, message: Message, ends: dict[int, int]) -> None:
     if error.code() == PARTITION_EOF:
         ends[message.partition() or 0] = message.offset() or 0
-    elif error.code() in NO_SUCH_OFFSET:  # the worker that starts again finds out what is there
-        raise Stop(ExitCode.BROKER, f"restoring: the changelog was cut meanwhile: {error.str()}")
+    elif error.code() in NO_SUCH_OFFSET:  # the restarted worker determines the new range
+        raise Stop(ExitCode.BROKER, f"the changelog was truncated during a restore: {error.str()}")
     else:
         survive_event(message, error)

@@ -1,4 +1,4 @@
-"""The second reader of a restore: it takes no rows, only their offsets, and works in a thread of its own."""
+"""The second reader of a restore. It keeps only the offsets of the rows and runs in a separate thread."""
 
 from __future__ import annotations
 
@@ -13,38 +13,38 @@ from confluent_kafka import Consumer, TopicPartition
 from triggers.kafka.worker_options import Options
 from triggers.table.restored_rows import offsets_of, sorted_out
 
-_MOST: Final = 5000
+_MAX_MESSAGES: Final = 5000
 _MAX_WAITING: Final = 20
-"""Chunks that the restore has not looked at; the second reader waits for it then."""
+"""Maximum number of chunks that the restore has not compared. The second reader then waits for it."""
 _PAUSE_S: Final = 0.005
 
 
 class Chunk(NamedTuple):
-    """What one call has brought."""
+    """The result of one `consume`."""
 
     offsets: dict[int, list[int]]
-    """Partition -> offsets of its records."""
+    """Offsets of the records, by partition."""
     ends: dict[int, int]
-    """Partition -> where its reader says that it ends."""
+    """End position by partition, for those whose end was reached."""
 
 
 class SecondReader:
-    """Reads the range of a restore once more, on connections of its own, assigned at absolute offsets."""
+    """Reads the range of a restore once more, on separate connections and from absolute offsets."""
 
     def __init__(self, options: Options, topic: str, starts: Mapping[int, int]) -> None:
-        """`starts`: partition -> first offset."""
+        """`starts` has the first offset of each partition."""
         self._options = options
-        self._places = [TopicPartition(topic, partition, offset) for partition, offset in starts.items()]
+        self._starts = [TopicPartition(topic, partition, offset) for partition, offset in starts.items()]
         self.chunks: deque[Chunk] = deque()
-        """To be taken from the left by the restore."""
+        """Chunks in order; the restore takes them from the left."""
 
     def run(self, stop: Event) -> None:
-        """Read until told to stop. Raises Stop for an error that does not pass."""
+        """Reads until `stop` is set. Blocks. Raises Stop for an error that is not temporary."""
         with closing(Consumer(self._options)) as kafka:
-            kafka.assign(self._places)
+            kafka.assign(self._starts)
             while not stop.is_set():
                 if len(self.chunks) >= _MAX_WAITING:
                     stop.wait(_PAUSE_S)
-                elif messages := kafka.consume(_MOST, 0.05):
+                elif messages := kafka.consume(_MAX_MESSAGES, 0.05):
                     rows, ends = sorted_out(messages)
-                    self.chunks.append(Chunk({p: offsets_of(found) for p, found in rows.items()}, ends))
+                    self.chunks.append(Chunk({p: offsets_of(fetched) for p, fetched in rows.items()}, ends))

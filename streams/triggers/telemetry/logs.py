@@ -1,4 +1,4 @@
-"""A worker's log: lines for people or for machines, Faust's own chatter only from warnings up."""
+"""Configures a worker's log: text or JSON, with lines of libraries only from warnings up."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from triggers.settings import Settings
 
 
 def configure_logging(settings: Settings, **context: object) -> None:
-    """Send everything to stderr in `settings.log_format`; `context` is part of every line. Once per process."""
+    """Sends all log lines to stderr in `settings.log_format`, each with `context`. Call it once per process."""
     shared: list[Processor] = [
         _with(context),
         structlog.stdlib.add_log_level,
@@ -38,7 +38,10 @@ def _with(context: Mapping[str, object]) -> Processor:
 
 
 def _ours_or_serious(record: logging.LogRecord) -> bool:
-    """Faust's services log every start and stop, under our subclasses' names; our lines are dictionaries."""
+    """Returns whether the line is ours, which means a dictionary, or at least a warning.
+
+    The names of loggers do not tell: Faust logs the start and stop of services under the names of our subclasses.
+    """
     return isinstance(record.msg, dict) or record.levelno >= logging.WARNING
 
 
@@ -50,6 +53,6 @@ def _rendering(settings: Settings) -> list[Processor]:
         strip,
         structlog.dev.ConsoleRenderer(
             colors=sys.stderr.isatty(),
-            exception_formatter=structlog.dev.plain_traceback,  # the pretty one shows variables: payloads
+            exception_formatter=structlog.dev.plain_traceback,  # the default one shows variables, and so payloads
         ),
     ]

@@ -1,4 +1,4 @@
-"""Every metric of a worker, served at `/metrics`; a metric that is not here cannot be emitted."""
+"""All metrics of a worker, served at `/metrics`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 
 
 class Metrics:
-    """The worker's metrics, in a registry of their own."""
+    """The worker's metrics, in a separate registry."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -21,15 +21,15 @@ class Metrics:
         counter = partial(Counter, registry=self.registry)
         self.events = counter(
             "triggers_events",
-            "Events processed, by outcome (applied, unused, stopped, duplicate, stale, deleted)",
+            "Events processed, by outcome: applied, unused, stopped, duplicate, stale or deleted",
             ["outcome"],
         )
-        self.dead_letters = counter("triggers_dead_letters", "Records sent to the dead letters, by reason", ["reason"])
+        self.dead_letters = counter("triggers_dead_letters", "Records that became dead letters, by reason", ["reason"])
         self.forwarded = counter(
-            "triggers_forwarded_events", "Events found on a wrong partition and sent to the right one"
+            "triggers_forwarded_events", "Events found on the wrong partition and forwarded to the right one"
         )
-        self.commands = counter("triggers_commands", "Commands published")
-        self.timers = counter("triggers_timers_fired", "Timers that were due and published as events")
+        self.commands = counter("triggers_commands", "Commands issued")
+        self.timers = counter("triggers_timers_fired", "Due timers published as events")
 
     def _add_transactions(self) -> None:
         counter = partial(Counter, registry=self.registry)
@@ -38,12 +38,15 @@ class Metrics:
         self.batch_size = histogram(
             "triggers_batch_events", "Records per transaction", buckets=(1, 3, 10, 30, 100, 300, 1000, 3000, 10000)
         )
-        self.decide_seconds = histogram("triggers_decide_seconds", "Seconds the agent spends on one batch")
+        self.decide_seconds = histogram("triggers_decide_seconds", "Time to decide one batch, in seconds")
         self.transaction_seconds = histogram(
-            "triggers_transaction_seconds", "Seconds of one Kafka transaction and its RocksDB write"
+            "triggers_transaction_seconds",
+            "Time to commit one Kafka transaction and write its rows to RocksDB, in seconds",
         )
         self.aborted_transactions = counter(
-            "triggers_aborted_transactions", "Transactions aborted and read again, by reason", ["reason"]
+            "triggers_aborted_transactions",
+            "Transactions that were aborted and whose events were fetched again, by reason",
+            ["reason"],
         )
 
     def _add_reading(self) -> None:
@@ -51,15 +54,15 @@ class Metrics:
         self.gaps = counter(
             "triggers_event_gaps",
             "Ranges of offsets without an event, by what was found there: harmless (markers, aborted records), skipped"
-            " (an event that was fetched again), removed, unproven, repeated",
+            " (an event that was then fetched again), removed, unproven or repeated",
             ["outcome"],
         )
         self.standstills = counter(
-            "triggers_standstills", "Partitions that stood still before an event and were assigned again"
+            "triggers_standstills", "Times that a partition stood still before an event and was assigned again"
         )
         self.lag = Gauge(
             "triggers_lag_events",
-            "Lag in offsets: from what is committed to the partition's end, transaction markers included, by partition",
+            "Offsets between the committed one and the partition's end, transaction markers included, by partition",
             ["partition"],
             registry=self.registry,
         )
@@ -70,16 +73,16 @@ class Metrics:
         histogram = partial(Histogram, registry=self.registry)
         self.restored_rows = counter("triggers_restored_rows", "Rows restored from the changelog")
         self.repeated_restores = counter(
-            "triggers_repeated_restores", "Restores that were repeated because two readers found different rows"
+            "triggers_repeated_restores", "Restores repeated because two readers found different rows"
         )
-        self.restore_seconds = histogram("triggers_restore_seconds", "Seconds of one restore")
+        self.restore_seconds = histogram("triggers_restore_seconds", "Time of one restore, in seconds")
         self.recovering_partitions = gauge(
-            "triggers_recovering_partitions", "Partitions of the running restore that are not done"
+            "triggers_recovering_partitions", "Partitions that the running restore has not finished"
         )
         self.partitions = gauge("triggers_partitions", "Partitions owned by this worker")
         self.cached_sessions = gauge("triggers_cached_sessions", "Decoded sessions in memory")
         self.loaded_sessions = counter("triggers_loaded_sessions", "Sessions decoded because they were not in memory")
 
     def text(self) -> bytes:
-        """All of them in Prometheus' text format."""
+        """Returns all metrics in Prometheus' text format."""
         return generate_latest(self.registry)

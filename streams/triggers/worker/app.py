@@ -1,4 +1,4 @@
-"""Wiring: settings in, a running worker out. One worker is one process, one slot, one Faust app."""
+"""Wires a worker from its settings and runs it. One worker is one process with one slot and one Faust app."""
 
 from __future__ import annotations
 
@@ -59,13 +59,13 @@ log = structlog.get_logger(__name__)
 
 _STOP_TIMEOUT_S = 20.0
 _IS_COMPILED = not (partition_turn.__file__ or "").endswith(".py")
-"""As in the image's wheel (docs/decisions/0017-compiled-wheels.md)."""
+"""True if mypyc has compiled the package, as in the image's wheel (docs/decisions/0017-compiled-wheels.md)."""
 
 
 def run_worker(settings: Settings, slot: int) -> int:
-    """Run the worker of a slot until SIGTERM or SIGINT; its exit code. Blocks; may end the process by itself.
+    """Runs the worker of a slot until SIGTERM or SIGINT, and returns its exit code.
 
-    Call it in the main thread of a process of its own.
+    Blocks. An error ends the process without returning. Call it in the main thread of a separate process.
     """
     worker_id = settings.worker(slot)
     configure_logging(settings, worker=worker_id)
@@ -85,24 +85,24 @@ def run_worker(settings: Settings, slot: int) -> int:
 
 async def _run_until_signal(settings: Settings, worker_id: str, url: str, listening: socket.socket) -> None:
     worker = Worker(settings, worker_id, url, listening)
-    asked = asyncio.Event()
+    stop_requested = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, asked.set)
+        asyncio.get_running_loop().add_signal_handler(number, stop_requested.set)
     running = asyncio.create_task(worker.run())
-    stopping = asyncio.create_task(asked.wait())
+    stopping = asyncio.create_task(stop_requested.wait())
     await asyncio.wait({running, stopping}, return_when=asyncio.FIRST_COMPLETED)
-    with crash_only():  # here: a runner that closes waits for threads, and one of them may hang
+    with crash_only():  # inside the runner, because closing it waits for threads, one of which may hang
         if running.done():
             running.result()
         log.info("worker stops")
         try:
             await asyncio.wait_for(worker.stop(), _STOP_TIMEOUT_S)
         except TimeoutError:
-            exit_now(ExitCode.OK, "the broker does not answer; left without goodbye")
+            exit_now(ExitCode.OK, "the broker does not answer; stopped without leaving the group")
 
 
 class WorkerApp(faust.App):
-    """Faust's app with our web server."""
+    """Faust's app with the worker's web server."""
 
     query_server: QueryServer
 
@@ -111,7 +111,7 @@ class WorkerApp(faust.App):
 
 
 class Worker:
-    """One worker: everything that lives as long as its process."""
+    """One worker, with all objects that live as long as its process."""
 
     def __init__(self, settings: Settings, worker_id: str, url: str, listening: socket.socket) -> None:
         self._settings = settings
@@ -146,9 +146,9 @@ class Worker:
         self._transactions: Transactions | None = None
 
     async def run(self) -> None:
-        """Until `stop`; raises what Faust crashed with."""
+        """Runs until `stop`. Raises the error if Faust crashes."""
         starting = asyncio.create_task(self._app.start())
-        watching = asyncio.create_task(self._app.wait_until_stopped())  # a crash does not end a start that waits
+        watching = asyncio.create_task(self._app.wait_until_stopped())  # a start that waits does not notice a crash
         await asyncio.wait({starting, watching}, return_when=asyncio.FIRST_COMPLETED)
         if starting.done():
             starting.result()
@@ -157,12 +157,12 @@ class Worker:
             raise self._app.crash_reason
 
     async def stop(self) -> None:
-        """Finish the batch in flight, leave the group, close the files."""
+        """Finishes the batches in flight, leaves the group and closes the files."""
         consumer = cast("AgentConsumer", self._app.consumer)
         await consumer.stop_pump()
         await self._app.stop()
         if self._transactions is not None and self._transactions.has_hung_call:
-            exit_now(ExitCode.OK, "stopped as asked, beside a call that hangs")
+            exit_now(ExitCode.OK, "stopped as requested, although a Kafka call hangs")
 
     async def _new_pump(self, consumer: AgentConsumer) -> Pump:
         topics = await wait_for_topics(self._settings)
@@ -219,7 +219,7 @@ class Worker:
         )
 
     def _new_agent(self, topics: InstalledTopics) -> Agent:
-        rules = TurnContext(
+        context = TurnContext(
             names=self._names,
             topics=topics,
             decoder=event_decoder(self._settings),
@@ -229,10 +229,10 @@ class Worker:
             metrics=self._metrics,
             feed=DecisionFeed(self._names.decisions) if self._settings.decisions else None,
         )
-        return Agent(rules, Timers(self._names.events, rules.rows.for_partition, self._metrics), self._metrics)
+        return Agent(context, Timers(self._names.events, context.rows.for_partition, self._metrics), self._metrics)
 
     async def _agent(self, batches: faust.StreamT[Batch]) -> None:
-        """The Faust agent: one batch in flight; how it ended is the pump's to judge."""
+        """The Faust agent. It processes one batch at a time; the pump handles the errors."""
         async for batch in batches:
             batch.process()
 

@@ -1,4 +1,4 @@
-"""The worker's HTTP views: sessions of its partitions, health, metrics."""
+"""The worker's HTTP views: sessions of its partitions, health and metrics."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ from triggers.topology import partition_of
 T = TypeVar("T")
 
 _SILENT_S = 120.0
-"""A pump that has not gone round for so long is stuck; longer than any broker restart it waits out."""
+"""A pump without a turn for this long is stuck. Waiting for a broker to restart takes less."""
 _MAX_LISTED = 1000
 _LONGEST_WAIT_S = 60.0
 
 
 class Queries:
-    """Answers about the sessions whose partitions this worker owns."""
+    """The views. They answer for sessions whose partitions this worker owns."""
 
     def __init__(
         self, ownership: Ownership, progress: Progress, rows_of: Callable[[int], PartitionRows], metrics: Metrics
@@ -47,7 +47,7 @@ class Queries:
         """Number of partitions of the events; None until the topics are known."""
 
     def routes(self) -> list[web.RouteDef]:
-        """All views."""
+        """Returns the routes of all views."""
         return [
             web.get("/sessions", self.list_sessions),
             web.get("/sessions/{uid:.+}", self.show_session),
@@ -58,18 +58,18 @@ class Queries:
         ]
 
     async def show_session(self, request: web.Request) -> web.Response:
-        """`?after=<offset>&timeout=<s>` waits until that record of the session's partition is processed."""
+        """Responds with a session. `?after=<offset>&timeout=<s>` waits until its partition's record is processed."""
         uid = request.match_info["uid"]
         partition = self._owned_partition(uid)
         if "after" in request.query:
             await self._wait_for_offset(partition, request)
-        found = await _off_loop(lambda: self._read_session(partition, uid))
-        if found is None:
+        session = await _off_loop(lambda: self._read_session(partition, uid))
+        if session is None:
             raise http_problem(web.HTTPNotFound, f"there is no session {uid!r}")
-        return json_response(found)
+        return json_response(session)
 
     async def list_events(self, request: web.Request) -> web.Response:
-        """Where the session's events are: `{partition, offsets}`, in the order in which they were applied."""
+        """Responds with `{partition, offsets}` of the session's events, in the order in which they were applied."""
         uid = request.match_info["uid"]
         partition = self._owned_partition(uid)
         offsets = await _off_loop(lambda: self._read_offsets(partition, uid))
@@ -78,14 +78,14 @@ class Queries:
         return json_response({"partition": partition, "offsets": offsets})
 
     async def list_sessions(self, request: web.Request) -> web.Response:
-        """`?prefix=&limit=`: headers of sessions of this worker's partitions, by UID."""
+        """Responds with summaries of this worker's sessions, ordered by UID. `?prefix=&limit=` restricts them."""
         prefix = request.query.get("prefix", "")
         limit = min(int(_number(request, "limit", 100)), _MAX_LISTED)
-        found = await _off_loop(lambda: self._list_headers(prefix, limit))
-        return json_response({"sessions": found})
+        sessions = await _off_loop(lambda: self._list_headers(prefix, limit))
+        return json_response({"sessions": sessions})
 
     async def ready(self, request: web.Request) -> web.Response:  # noqa: ARG002  # aiohttp's signature
-        """200 when every owned partition can be processed and asked."""
+        """Responds with 200 if every owned partition can be processed and queried, else with 503."""
         if self.partitions is None:
             raise http_problem(web.HTTPServiceUnavailable, "waiting for the broker and the topics")
         if recovering := sorted(self._ownership.owned - self._progress.partitions):
@@ -95,13 +95,13 @@ class Queries:
         return json_response({"partitions": sorted(self._ownership.owned)})
 
     async def live(self, request: web.Request) -> web.Response:  # noqa: ARG002
-        """200 while the pump goes round; before it starts, the worker waits for a broker."""
+        """Responds with 200 while the pump makes turns, and before it starts. Responds with 503 if it is stuck."""
         if self.partitions is not None and self._progress.idle_s > _SILENT_S:
-            raise http_problem(web.HTTPServiceUnavailable, f"no batch for {self._progress.idle_s:.0f} s")
+            raise http_problem(web.HTTPServiceUnavailable, f"the pump has been stuck for {self._progress.idle_s:.0f} s")
         return json_response({})
 
     async def metrics(self, request: web.Request) -> web.Response:  # noqa: ARG002
-        """Prometheus' text format."""
+        """Responds with the metrics in Prometheus' text format."""
         self._metrics.partitions.set(len(self._ownership.owned))
         return web.Response(body=self._metrics.text(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
@@ -134,12 +134,12 @@ class Queries:
     def _list_headers(self, prefix: str, limit: int) -> list[SessionSummary]:
         start = header_key(prefix)
         parts = [self._rows_of(p).scan(start) for p in sorted(self._progress.partitions)]
-        found = (summarize_header(key[1:].decode(), row) for key, row in heapq.merge(*parts))
-        return list(islice((session for session in found if session is not None), limit))
+        summaries = (summarize_header(key[1:].decode(), row) for key, row in heapq.merge(*parts))
+        return list(islice((summary for summary in summaries if summary is not None), limit))
 
 
 async def _off_loop(call: Callable[[], T]) -> T:
-    """Run a read beside the pump; a revoked partition is unavailable, a broken file ends the worker."""
+    """Runs a read in a thread, beside the pump. A revoked partition gives a 503, and a failed file ends the worker."""
     try:
         return await asyncio.to_thread(call)
     except Stop as stop:
@@ -149,12 +149,11 @@ async def _off_loop(call: Callable[[], T]) -> T:
 
 
 def json_response(body: object) -> web.Response:
-    """A JSON response."""
     return web.Response(body=msgspec.json.encode(body), content_type="application/json")
 
 
 def http_problem(status: type[web.HTTPException], why: str) -> web.HTTPException:
-    """A response to raise."""
+    """Returns an error response, to be raised."""
     return status(text=msgspec.json.encode({"error": why}).decode(), content_type="application/json")
 
 
@@ -164,5 +163,5 @@ def _number(request: web.Request, name: str, default: float) -> float:
     except ValueError:
         number = -1
     if not 0 <= number < float("inf"):
-        raise http_problem(web.HTTPBadRequest, f"{name} must be a number, not negative")
+        raise http_problem(web.HTTPBadRequest, f"{name} must be a number, at least 0")
     return number

@@ -1,4 +1,4 @@
-"""Several workers on one machine: one process per slot, restarted when it ends for a reason that a restart may cure."""
+"""Runs several workers on one machine: one process per slot, restarted if a restart can help."""
 
 from __future__ import annotations
 
@@ -25,27 +25,27 @@ log = structlog.get_logger(__name__)
 
 Entry = Callable[[Settings, int], int]
 
-_GOODBYE_S = 30.0
-"""A worker that has not stopped by itself by then is killed."""
+_STOP_TIMEOUT_S = 30.0
+"""Seconds after which a worker that has not stopped is killed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backoff:
-    """How long to wait before a restart: doubles with every end that follows a short life."""
+    """The pause before a restart. It doubles with every short life in a row."""
 
     first_s: float = 0.5
     most_s: float = 30.0
     healthy_s: float = 60.0
-    """A life this long starts the count anew."""
+    """A longer life resets the count of short lives."""
 
     def pause_s(self, short_lives: int) -> float:
-        """After so many short lives in a row."""
+        """Returns the pause after this many short lives in a row."""
         return min(self.first_s * 2.0 ** max(short_lives - 1, 0), self.most_s)
 
 
 @dataclass(slots=True)
 class Slot:
-    """One worker's process and its history. Times are `time.monotonic()` and passed in."""
+    """One worker's process and its history. Callers pass the time of `time.monotonic()`."""
 
     number: int
     process: BaseProcess | None = None
@@ -54,16 +54,17 @@ class Slot:
     restart_at: float | None = None
 
     def ended(self, now: float, backoff: Backoff) -> None:
-        """The process is gone; plan the next."""
+        """Records that the process has ended, and schedules its restart."""
         self.process = None
         self.short_lives = 1 if now - self.started_at > backoff.healthy_s else self.short_lives + 1
         self.restart_at = now + backoff.pause_s(self.short_lives)
 
 
 def run_workers(settings: Settings, processes: int, *, backoff: Backoff | None = None) -> int:
-    """Run a worker per slot until SIGTERM or SIGINT; the exit code. Blocks; call it in the main thread.
+    """Runs one worker per slot until SIGTERM or SIGINT, and returns the exit code.
 
-    Ends by itself when a worker ends with a code that a restart would not cure, and returns that code.
+    If a worker ends with a code that a restart does not cure, stops the others and returns that code. Blocks. Call it
+    in the main thread.
     """
     configure_logging(settings, worker="supervisor")
     supervisor = Supervisor(settings, processes, backoff or Backoff())
@@ -74,7 +75,7 @@ def run_workers(settings: Settings, processes: int, *, backoff: Backoff | None =
 
 @dataclass(slots=True)
 class Supervisor:
-    """Starts, watches and stops the slots' processes."""
+    """Starts, restarts and stops the processes of the slots."""
 
     settings: Settings
     processes: int
@@ -85,7 +86,7 @@ class Supervisor:
     _code: int = ExitCode.OK
 
     def run(self) -> int:
-        """Until `stop`, or an end without remedy. Leaves no process behind."""
+        """Runs until `stop`, or until a worker ends for good. Returns the exit code; no process is left running."""
         self.slots = [Slot(number) for number in range(self.processes)]
         try:
             for slot in self.slots:
@@ -97,7 +98,7 @@ class Supervisor:
         return self._code
 
     def stop(self) -> None:
-        """Let `run` return; safe in a signal handler."""
+        """Makes `run` return. Safe in a signal handler."""
         self._stopping = True
 
     def _watch(self) -> None:
@@ -106,15 +107,15 @@ class Supervisor:
         now = time.monotonic()
         for slot in self.slots:
             if slot.process is not None and slot.process.exitcode is not None:
-                self._bury(slot, slot.process.exitcode, now)
+                self._handle_end(slot, slot.process.exitcode, now)
             elif slot.restart_at is not None and now >= slot.restart_at:
                 self._start(slot)
 
-    def _bury(self, slot: Slot, code: int, now: float) -> None:
+    def _handle_end(self, slot: Slot, code: int, now: float) -> None:
         slot.ended(now, self.backoff)
         restarts = code < 0 or code not in set(ExitCode) or ExitCode(code).restarts
         if not restarts:
-            log.error("worker ended for good", slot=slot.number, code=code, meaning=describe_exit(code))
+            log.error("worker ended and is not restarted", slot=slot.number, code=code, meaning=describe_exit(code))
             self._stopping, self._code = True, code
         elif not self._stopping:
             pause = round(self.backoff.pause_s(slot.short_lives), 1)
@@ -135,17 +136,17 @@ class Supervisor:
         alive = [slot.process for slot in self.slots if slot.process is not None]
         for process in alive:
             process.terminate()
-        deadline = time.monotonic() + _GOODBYE_S
+        deadline = time.monotonic() + _STOP_TIMEOUT_S
         for process in alive:
             process.join(max(0.0, deadline - time.monotonic()))
             if process.exitcode is None:
-                log.error("worker does not stop and is killed", pid=process.pid)
+                log.error("worker has not stopped in time and is killed", pid=process.pid)
                 process.kill()
                 process.join()
 
 
 def slot_settings(settings: Settings, slot: int, processes: int) -> Settings:
-    """A worker id that was given for the machine becomes one id per slot: two workers under one id fence each other."""
+    """Returns the settings of one slot. A configured worker id gets the slot as suffix, so that ids are unique."""
     if processes == 1 or not settings.worker_id:
         return settings
     return msgspec.structs.replace(settings, worker_id=f"{settings.worker_id}-{slot}")
@@ -157,10 +158,10 @@ def _live(entry: Entry, settings: Settings, slot: int) -> None:
 
 
 def _follow_parent() -> None:
-    """A supervisor that is killed cannot stop its workers: they stop by themselves."""
+    """Stops this worker when its supervisor is gone, because a killed supervisor cannot stop its workers."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()
         os.kill(os.getpid(), signal.SIGTERM)
-        time.sleep(_GOODBYE_S)
+        time.sleep(_STOP_TIMEOUT_S)
         os._exit(ExitCode.OK)

@@ -46,7 +46,7 @@ def test_a_dead_letter_too_large_for_its_topic_keeps_the_beginning_of_the_value_
     assert letter.value is not None
     assert letter.value == b"x" * len(letter.value)
     assert 5_000 < len(letter.value) < 20_000
-    assert letter.detail == f"no object [the value had 30000 bytes, the first {len(letter.value)} are kept]"
+    assert letter.detail == f"no object [the first {len(letter.value)} of the value's 30000 bytes are kept]"
 
 
 def test_headers_too_large_for_the_topic_are_left_out_and_counted() -> None:
@@ -56,4 +56,4 @@ def test_headers_too_large_for_the_topic_are_left_out_and_counted() -> None:
     letter = decode_dead_letter(letters.encode_letter(huge, "bad json", "").value)
 
     assert letter.headers == [("small", b"1")]
-    assert "1 headers were too large and are left out" in letter.detail
+    assert "1 headers are left out because of their size" in letter.detail

@@ -115,9 +115,9 @@ class Decider:
 
 
 class Setting:
-    """A pump between these neighbours. With `most` = 1, every batch is full."""
+    """A pump between these neighbours. With `max_records` = 1, every batch is full."""
 
-    def __init__(self, feed: Feed, journal: Journal, folder: Path, most: int = 1) -> None:
+    def __init__(self, feed: Feed, journal: Journal, folder: Path, max_records: int = 1) -> None:
         self.feed, self.journal, self.decider = feed, journal, Decider()
         self.rows: PartitionRows = open_rows(folder, "id", 0)
         self.pump = Pump(
@@ -128,7 +128,7 @@ class Setting:
             rows_of=lambda _partition: self.rows,
             progress=Progress(),
             metrics=Metrics(),
-            max_records=most,
+            max_records=max_records,
             idle_s=0.01,
             patience_s=WAIT_S,
         )
@@ -233,7 +233,7 @@ async def test_a_truncated_batch_is_committed_and_its_rest_read_again_before_the
 
 
 async def test_a_batch_that_is_not_full_is_committed_at_once(tmp_path: Path) -> None:
-    setting = Setting(Feed(at(0), at(1)), Journal(), tmp_path / "rows", most=2)
+    setting = Setting(Feed(at(0), at(1)), Journal(), tmp_path / "rows", max_records=2)
     setting.journal.go_on.clear()
     running = asyncio.create_task(setting.run())
 

@@ -7,10 +7,10 @@ from triggers.commit.standstill import FETCHED_AHEAD, QUIET_S, Standstills
 PATIENCE_S = 5.0
 
 
-def watching(**places: int) -> Standstills:
+def watching(**offsets: int) -> Standstills:
     """Makes a watch that has started at second 0."""
     standstills = Standstills()
-    standstills.observe({int(name.removeprefix("p")): place for name, place in places.items()}, 0.0)
+    standstills.observe({int(name.removeprefix("p")): offset for name, offset in offsets.items()}, 0.0)
     return standstills
 
 

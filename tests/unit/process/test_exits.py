@@ -16,7 +16,7 @@ def test_every_exit_code_says_what_it_means(code: ExitCode) -> None:
 
 def test_a_signal_and_an_unknown_exit_code_are_described_too() -> None:
     assert describe_exit(-9) == "killed by signal 9"
-    assert describe_exit(3) == "ended in an unknown way"
+    assert describe_exit(3) == "an unknown exit code"
 
 
 @pytest.mark.parametrize(

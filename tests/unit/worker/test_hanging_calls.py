@@ -35,7 +35,7 @@ async def test_a_worker_whose_first_query_hangs_repeats_it(monkeypatch: pytest.M
 
 
 async def test_a_restore_that_shows_no_sign_of_life_ends_the_worker() -> None:
-    with pytest.raises(Stop, match="has not moved for 1000 s") as stopped:
+    with pytest.raises(Stop, match="has made no progress for 1000 s") as stopped:
         await watch_restore(asyncio.sleep(60), lambda: 1000.0, 0.01)
 
     assert stopped.value.code == ExitCode.BROKER
