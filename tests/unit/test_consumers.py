@@ -9,7 +9,7 @@ import pytest
 
 from triggers.celery import command_source
 from triggers.hooks import decision_consumer
-from triggers.kafka import offset_reads, range_reads, witness, worker_options
+from triggers.kafka import offset_reads, reading_options, witness, worker_options
 from triggers.settings import Settings
 
 PACKAGE = Path(__file__).parents[2] / "streams" / "triggers"
@@ -42,7 +42,7 @@ OPTIONS = {
     "decisions": decision_consumer._options(SETTINGS, "hooks"),
     "events": worker_options.member_options(SETTINGS, "w0"),
     "places": offset_reads._options(SETTINGS),
-    "ranges": range_reads.reader_options(SETTINGS),
+    "ranges": reading_options.reader_options(SETTINGS),
     "rows": worker_options.restore_options(SETTINGS),
     "rows once more": worker_options.second_restore_options(SETTINGS),
     "gaps": dict(witness._OPTIONS),

@@ -19,7 +19,7 @@ from triggers.core.commands import RunTask
 from triggers.kafka.connection import Options, connection_options
 from triggers.kafka.error_codes import NO_SUCH_OFFSET, PARTITION_EOF, is_passing
 from triggers.kafka.reading_options import RELIABLE
-from triggers.kafka.start_offsets import describe_lost_place, places_of_group, read_again_from
+from triggers.kafka.start_offsets import lost_position_error, read_again_from, starting_positions
 from triggers.settings import Settings
 from triggers.topology import Topology
 
@@ -196,7 +196,7 @@ class CommandSource:
         return Delivery(ledger, message, partition, offset, size)
 
     def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        places = places_of_group(consumer, partitions)
+        places = starting_positions(consumer, partitions)
         for place in places:
             self._ledgers[place.partition] = Ledger(place.offset, place.metadata)
             self._bytes[place.partition] = 0
@@ -224,7 +224,7 @@ class CommandSource:
                 self._proofs.pass_end(partition, offset)
                 ledger.skip_to(offset)
         elif error.code() in NO_SUCH_OFFSET and partition is not None and offset is not None:
-            raise describe_lost_place(self._consumer, TopicPartition(self._topic, partition, offset), self._group)
+            raise lost_position_error(self._consumer, TopicPartition(self._topic, partition, offset), self._group)
         elif not is_passing(error):
             raise KafkaException(error)
         else:

@@ -11,7 +11,7 @@ from triggers.celery.ledger import Ledger
 from triggers.errors import RecordsRemoved, RecordsSkipped
 from triggers.kafka.background_witness import BackgroundWitness
 from triggers.kafka.continuity import Gap
-from triggers.kafka.range_reads import witness_options
+from triggers.kafka.reading_options import witness_options
 from triggers.kafka.skip_guard import describe_removed, describe_skipped
 from triggers.kafka.verdicts import Finding, Verdict
 from triggers.settings import Settings

@@ -20,12 +20,11 @@ from triggers.errors import TryAgain, Undecodable
 from triggers.kafka.connection import Options, connection_options
 from triggers.kafka.error_codes import NO_SUCH_OFFSET, PARTITION_EOF, is_passing
 from triggers.kafka.letters import letter_of
-from triggers.kafka.range_reads import witness_options
-from triggers.kafka.reading_options import RELIABLE
+from triggers.kafka.reading_options import RELIABLE, witness_options
 from triggers.kafka.records import Record
 from triggers.kafka.sender import KafkaSender
 from triggers.kafka.skip_guard import SkipGuard
-from triggers.kafka.start_offsets import describe_lost_place, places_of_group, read_again_from
+from triggers.kafka.start_offsets import lost_position_error, read_again_from, starting_positions
 from triggers.settings import Settings
 from triggers.topology import Topology
 
@@ -136,7 +135,7 @@ class DecisionConsumer:
             return False
         if error.code() in NO_SUCH_OFFSET and message.partition() is not None:
             position = TopicPartition(self._topic, message.partition() or 0, message.offset() or 0)
-            raise describe_lost_place(self._consumer, position, self._group)
+            raise lost_position_error(self._consumer, position, self._group)
         if not is_passing(error):
             raise KafkaException(error)
         log.warning("the decisions topic: %s", error.str())
@@ -200,7 +199,7 @@ class DecisionConsumer:
         return not stopping.is_set() and self._owned.get(partition) is assignment
 
     def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        positions = places_of_group(consumer, partitions)
+        positions = starting_positions(consumer, partitions)
         consumer.incremental_assign([TopicPartition(tp.topic, tp.partition, tp.offset) for tp in positions])
         # A pause outlives the assignment: without this, a partition that was revoked while paused is never read again.
         (consumer.pause if self._pausing else consumer.resume)(partitions)
