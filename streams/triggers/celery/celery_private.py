@@ -1,7 +1,7 @@
-"""Every internal of Celery, kombu and billiard that the integration leans on, checked by `install()`.
+"""The internals of Celery, kombu and billiard that this package uses. `install()` checks that they exist.
 
-Celery has no public way to feed its worker from somewhere else than a message broker. The supported minor version is
-pinned; another one is refused before it can lose a task.
+Celery has no public way to feed a worker from anything but a message broker. So one minor version is supported, and
+`install()` refuses others before a task can be lost.
 """
 
 from __future__ import annotations
@@ -65,11 +65,11 @@ _NAMES: Final[dict[type | ModuleType, tuple[str, ...]]] = {
 
 
 class UnsupportedCelery(TriggersError):
-    """This Celery is not the one whose worker the integration knows."""
+    """The installed Celery is not the supported one."""
 
 
 def check_celery() -> None:
-    """Raise UnsupportedCelery unless this is the Celery whose insides the integration knows."""
+    """Raises UnsupportedCelery if the version differs or an internal is missing."""
     if tuple(celery.VERSION[:2]) != SUPPORTED:
         needed = ".".join(map(str, SUPPORTED))
         raise UnsupportedCelery(f"Celery {celery.__version__} is installed, {needed}.x is needed")
@@ -79,7 +79,7 @@ def check_celery() -> None:
 
 
 def exception_of(info: ExceptionInfo) -> BaseException:
-    """The exception that a pool child sent, out of billiard's wrapping."""
+    """Returns the exception that a pool child sent, without billiard's wrapper."""
     exception: Any = info.exception
     unwrapped: BaseException = exception.exc if isinstance(exception, ExceptionWithTraceback) else exception
     return unwrapped
