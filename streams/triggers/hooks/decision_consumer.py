@@ -32,7 +32,7 @@ HOOK_FAILED: Final = "hook failed"
 """Reason of a dead letter for a decision whose function raised `hook_attempts` times."""
 
 _POLL_S: Final = 0.2
-_MOST_AT_ONCE: Final = 100
+_MAX_MESSAGES: Final = 100
 _FIRST_PAUSE_S: Final = 0.5
 _LONGEST_PAUSE_S: Final = 30.0
 _LONGEST_CALL_MS: Final = 900_000
@@ -103,7 +103,7 @@ class DecisionConsumer:
         first = self._consumer.poll(timeout_s)
         if first is None:
             return
-        messages = [first, *self._consumer.consume(_MOST_AT_ONCE, 0)]
+        messages = [first, *self._consumer.consume(_MAX_MESSAGES, 0)]
         decisions = [message for message in messages if self._is_decision(message)]
         checked = self._guard.check([message for message in decisions if (message.partition() or 0) in self._owned])
         self._waiting += [(message, self._owned[message.partition() or 0]) for message in checked.messages]
