@@ -17,7 +17,7 @@ from triggers.celery.gap_proofs import GapProofs
 from triggers.celery.ledger import Checkpoint, Ledger
 from triggers.core.commands import RunTask
 from triggers.kafka.connection import Options, connection_options
-from triggers.kafka.error_codes import NO_SUCH_OFFSET, PARTITION_EOF, is_passing
+from triggers.kafka.error_codes import NO_SUCH_OFFSET, PARTITION_EOF, is_transient
 from triggers.kafka.reading_options import RELIABLE
 from triggers.kafka.start_offsets import lost_position_error, read_again_from, starting_positions
 from triggers.settings import Settings
@@ -222,7 +222,7 @@ class CommandSource:
                 ledger.skip_to(offset)
         elif error.code() in NO_SUCH_OFFSET and partition is not None and offset is not None:
             raise lost_position_error(self._consumer, TopicPartition(self._topic, partition, offset), self._group)
-        elif not is_passing(error):
+        elif not is_transient(error):
             raise KafkaException(error)
         else:
             log.warning("the commands topic: %s", error.str())

@@ -20,7 +20,7 @@ _DEFAULT_MANAGER: Final = "default"
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """The state that all Celery apps of this process share, because Celery's signals belong to the process, not to an app."""
+    """The state that all Celery apps of this process share, because Celery's signals belong to the process."""
 
     settings: Settings
     publisher: ResultPublisher

@@ -21,7 +21,7 @@ from triggers.commit.ownership import Ownership
 from triggers.commit.standstill_watch import StandstillWatch
 from triggers.commit.transaction import Aborted
 from triggers.kafka.connection import Options
-from triggers.kafka.consumer_events import survive_event
+from triggers.kafka.consumer_events import stop_unless_transient
 from triggers.kafka.error_codes import ALL_BROKERS_DOWN, NO_SUCH_OFFSET, PARTITION_EOF
 from triggers.kafka.group_metadata import UnknownMetadata, generation_of
 from triggers.kafka.records import Record, or_minus_one
@@ -246,7 +246,7 @@ class Member:
         if error.code() in NO_SUCH_OFFSET:
             self._survive_lost_place(or_minus_one(message.partition()))
         else:
-            survive_event(message, error)
+            stop_unless_transient(message, error)
 
     def _survive_lost_place(self, partition: int) -> None:
         """librdkafka fetches the partition no more: the broker says that it does not have the offset.

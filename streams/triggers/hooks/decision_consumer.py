@@ -18,7 +18,7 @@ from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 from triggers.codec import DecisionRecord, decode_decision, encode_dead_letter
 from triggers.errors import TryAgain, Undecodable
 from triggers.kafka.connection import Options, connection_options
-from triggers.kafka.error_codes import NO_SUCH_OFFSET, PARTITION_EOF, is_passing
+from triggers.kafka.error_codes import NO_SUCH_OFFSET, PARTITION_EOF, is_transient
 from triggers.kafka.letters import letter_of
 from triggers.kafka.reading_options import RELIABLE, witness_options
 from triggers.kafka.records import Record
@@ -136,7 +136,7 @@ class DecisionConsumer:
         if error.code() in NO_SUCH_OFFSET and message.partition() is not None:
             position = TopicPartition(self._topic, message.partition() or 0, message.offset() or 0)
             raise lost_position_error(self._consumer, position, self._group)
-        if not is_passing(error):
+        if not is_transient(error):
             raise KafkaException(error)
         log.warning("the decisions topic: %s", error.str())
         return False

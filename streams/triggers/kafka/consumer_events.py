@@ -5,16 +5,16 @@ from __future__ import annotations
 import structlog
 from confluent_kafka import KafkaError, Message
 
-from triggers.kafka.error_codes import is_passing
+from triggers.kafka.error_codes import is_transient
 from triggers.kafka.records import or_minus_one
 from triggers.process.exits import ExitCode, Stop
 
 log = structlog.get_logger(__name__)
 
 
-def survive_event(message: Message, error: KafkaError) -> None:
+def stop_unless_transient(message: Message, error: KafkaError) -> None:
     """Logs a transient error. Raises Stop for any other error, because later records may be missing or never arrive."""
-    if is_passing(error):
+    if is_transient(error):
         log.warning("the consumer reports an error", topic=message.topic(), error=error.name(), detail=error.str())
     elif error.fatal():
         raise Stop(ExitCode.FENCED, error.str())

@@ -69,7 +69,7 @@ _TRANSIENT: Final = frozenset(
 )
 
 
-def is_passing(error: KafkaError) -> bool:
+def is_transient(error: KafkaError) -> bool:
     """Returns whether a consumer continues after `poll` has returned this error, without skipping records.
 
     librdkafka continues after a batch that it cannot read (`_BAD_MSG`, `_NOT_IMPLEMENTED`). It stops before a batch

@@ -16,7 +16,7 @@ from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 from triggers.kafka.bounded_call import CallHung, call_within
 from triggers.kafka.connection import Options
 from triggers.kafka.continuity import Gap
-from triggers.kafka.error_codes import NO_SUCH_OFFSET, PARTITION_EOF, is_passing
+from triggers.kafka.error_codes import NO_SUCH_OFFSET, PARTITION_EOF, is_transient
 from triggers.kafka.reading_options import RELIABLE
 from triggers.kafka.verdicts import Finding, PendingGaps, Verdict
 
@@ -112,7 +112,7 @@ class Witness:
                 pending.reach(partition, offset)
             elif error.code() in NO_SUCH_OFFSET:
                 lost.add(partition)
-            elif not is_passing(error):  # librdkafka may continue after records that it could not read
+            elif not is_transient(error):  # librdkafka may continue after records that it could not read
                 pending.give_up(f"it cannot be read: {error.str()}", partition)
         return lost
 

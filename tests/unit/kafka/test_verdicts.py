@@ -1,4 +1,4 @@
-"""The verdict on a gap follows from what a second reader reads there."""
+"""The verdict on a gap follows from what a second reader finds at its offsets."""
 
 from __future__ import annotations
 
