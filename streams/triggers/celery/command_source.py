@@ -16,9 +16,9 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from triggers.celery.gap_proofs import GapProofs
 from triggers.celery.ledger import Checkpoint, Ledger
 from triggers.core.commands import RunTask
-from triggers.kafka.connection import Options, connection_options
+from triggers.kafka.connection import Options
 from triggers.kafka.error_codes import NO_SUCH_OFFSET, PARTITION_EOF, is_transient
-from triggers.kafka.reading_options import RELIABLE
+from triggers.kafka.reading_options import group_options
 from triggers.kafka.start_offsets import lost_position_error, read_again_from, starting_positions
 from triggers.settings import Settings
 from triggers.topology import Topology
@@ -238,20 +238,10 @@ class CommandSource:
 
 
 def _options(settings: Settings) -> Options:
-    session_ms = int(settings.celery_session_timeout_s * 1000)
-    return (
-        connection_options(settings)
-        | RELIABLE
-        | {
-            "group.id": Topology(settings.namespace).executors,
-            "enable.auto.commit": False,
-            "partition.assignment.strategy": "cooperative-sticky",
-            "session.timeout.ms": session_ms,
-            "heartbeat.interval.ms": min(3000, session_ms // 3),
-            "enable.partition.eof": True,
-            "queued.max.messages.kbytes": _FETCHED_KB,
-        }
-    )
+    group = Topology(settings.namespace).executors
+    return group_options(settings, group, settings.celery_session_timeout_s) | {
+        "queued.max.messages.kbytes": _FETCHED_KB
+    }
 
 
 def _on_error(error: KafkaError) -> None:

@@ -17,10 +17,10 @@ from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from triggers.codec import DecisionRecord, decode_decision, encode_dead_letter
 from triggers.errors import TryAgain, Undecodable
-from triggers.kafka.connection import Options, connection_options
+from triggers.kafka.connection import Options
 from triggers.kafka.error_codes import NO_SUCH_OFFSET, PARTITION_EOF, is_transient
 from triggers.kafka.letters import letter_of
-from triggers.kafka.reading_options import RELIABLE, witness_options
+from triggers.kafka.reading_options import group_options, witness_options
 from triggers.kafka.records import Record
 from triggers.kafka.sender import KafkaSender
 from triggers.kafka.skip_guard import SkipGuard
@@ -220,23 +220,13 @@ class DecisionConsumer:
 
 
 def _options(settings: Settings, group: str) -> Options:
-    session_ms = int(settings.session_timeout_s * 1000)
-    return (
-        connection_options(settings)
-        | RELIABLE
-        | {
-            "group.id": group,
-            "enable.auto.commit": True,
-            "auto.commit.interval.ms": 1000,
-            "enable.auto.offset.store": False,
-            "enable.partition.eof": True,
-            "partition.assignment.strategy": "cooperative-sticky",
-            "session.timeout.ms": session_ms,
-            "heartbeat.interval.ms": min(3000, session_ms // 3),
-            "max.poll.interval.ms": max(_LONGEST_CALL_MS, session_ms),
-            "allow.auto.create.topics": False,
-        }
-    )
+    return group_options(settings, group, settings.session_timeout_s) | {
+        "enable.auto.commit": True,
+        "auto.commit.interval.ms": 1000,
+        "enable.auto.offset.store": False,
+        "max.poll.interval.ms": max(_LONGEST_CALL_MS, int(settings.session_timeout_s * 1000)),
+        "allow.auto.create.topics": False,
+    }
 
 
 def _describe_position(message: Message) -> str:

@@ -31,10 +31,8 @@ def starting_positions(consumer: Consumer, partitions: Sequence[TopicPartition])
     Blocks. Repeats failed requests for some minutes, then raises KafkaException.
     """
     return [
-        commit
-        if commit.offset >= 0
-        else TopicPartition(commit.topic, commit.partition, _first_offset(consumer, commit))
-        for commit in _repeat(lambda: _committed(consumer, list(partitions)), "the committed offsets")
+        tp if tp.offset >= 0 else TopicPartition(tp.topic, tp.partition, _first_offset(consumer, tp))
+        for tp in _repeat(lambda: _committed(consumer, list(partitions)), "the committed offsets")
     ]
 
 

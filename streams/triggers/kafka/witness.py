@@ -17,15 +17,10 @@ from triggers.kafka.bounded_call import CallHung, call_within
 from triggers.kafka.connection import Options
 from triggers.kafka.continuity import Gap
 from triggers.kafka.error_codes import NO_SUCH_OFFSET, PARTITION_EOF, is_transient
-from triggers.kafka.reading_options import RELIABLE
+from triggers.kafka.reading_options import READ_ONLY
 from triggers.kafka.verdicts import Finding, PendingGaps, Verdict
 
-_OPTIONS: Final[Options] = {
-    **RELIABLE,
-    "enable.auto.commit": False,
-    "enable.auto.offset.store": False,
-    "enable.partition.eof": True,
-    "allow.auto.create.topics": False,
+_OPTIONS: Final[Options] = READ_ONLY | {
     "max.partition.fetch.bytes": 262_144,
     "queued.min.messages": 1_000,
     "queued.max.messages.kbytes": 1_024,
