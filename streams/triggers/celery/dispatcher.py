@@ -126,11 +126,7 @@ class Dispatcher:
             )
         except (OSError, OperationalError):
             raise
-        except (
-            CeleryError,
-            ValueError,
-            TypeError,
-        ) as error:  # no broker would accept this task, but perhaps the next one
+        except (CeleryError, ValueError, TypeError) as error:  # no broker would accept this task
             limit = self._settings.max_payload_bytes
             self._publisher.publish(
                 command_name(command), failed_event(command_name(command), error, max_payload_bytes=limit)

@@ -35,8 +35,9 @@ class Checkpoint(NamedTuple):
 
 
 class Ledger:
-    """The unfinished commands of one partition. Its memory is proportional to the commands that were delivered and are
-    not settled.
+    """The unfinished commands of one partition.
+
+    Its size grows with the number of commands that were delivered and are not settled.
     """
 
     def __init__(self, committed: int = 0, metadata: str | None = None) -> None:
