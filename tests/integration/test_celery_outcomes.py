@@ -24,7 +24,7 @@ PAGE: Mapping[str, Any] = {"page": {"n": 1}}
 FAILURES = {
     "raises": ("builtins.ValueError", "no such page"),
     "raises_unpicklable": (f"{TASKS}.UnpicklableError", "has a lock"),
-    "raises_odd_text": ("builtins.ValueError", "characters left out"),
+    "raises_odd_text": ("builtins.ValueError", "characters omitted"),
     "out_of_memory": ("builtins.MemoryError", "too much"),
     "returns_object": ("triggers.errors.CallError", "result['subject']: BadText cannot be JSON"),
     "returns_large": ("triggers.errors.TooLarge", "max_payload_bytes"),

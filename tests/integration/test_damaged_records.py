@@ -22,9 +22,11 @@ from triggers.errors import BrokerUnavailable, SettingsError
 from triggers.hooks.decision_consumer import DecisionConsumer
 from triggers.kafka.continuity import Gap
 from triggers.kafka.offset_reads import read_offsets
-from triggers.kafka.range_reads import read_range, witness_options
+from triggers.kafka.range_reads import read_range
+from triggers.kafka.reading_options import witness_options
 from triggers.kafka.topics import create_topics as create_topics_with_decisions
-from triggers.kafka.witness import Verdict, Witness
+from triggers.kafka.verdicts import Verdict
+from triggers.kafka.witness import Witness
 from triggers.kafka.worker_options import probe_options, restore_options, second_restore_options
 from triggers.process.exits import ExitCode, Stop
 from triggers.settings import Settings

@@ -12,7 +12,8 @@ from tests.support.topic_reader import wait_until
 
 from triggers.dev.ports import free_ports
 from triggers.kafka.continuity import ExpectedOffsets, Gap
-from triggers.kafka.witness import Finding, Verdict, Witness
+from triggers.kafka.verdicts import Finding, Verdict
+from triggers.kafka.witness import Witness
 
 pytestmark = pytest.mark.broker
 

@@ -105,7 +105,7 @@ def test_a_client_that_leaves_out_commands_every_time_ends_the_reader_and_no_com
         done = commands.run(until=commands.died.is_set)
 
     assert set(ids) - set(done) == set(ids[12:14])
-    assert "the Kafka client leaves out records" in caplog.text
+    assert "the Kafka client skips records" in caplog.text
 
     healthy = Commands(settings)
     assert set(ids[12:14]) <= set(healthy.run(until=lambda: executors_lag(settings) == 0))
@@ -149,6 +149,6 @@ def test_commands_that_were_removed_before_they_ran_stop_the_reader_which_says_w
     late.run(until=late.died.is_set)
 
     group = Topology(settings.namespace).executors
-    assert f"{names.commands}/0 begins at offset 15: what was there from offset 11 on was removed unread" in caplog.text
+    assert f"{names.commands}/0 begins at offset 15: the records from offset 11 on were removed unread" in caplog.text
     assert f"kafka-consumer-groups.sh --group {group} --topic {names.commands}:0 --reset-offsets" in caplog.text
     assert late.done == []

@@ -12,7 +12,8 @@ from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, C
 from tests.support.skipping_clients import SkippingConsumer, make_skipping_class
 from tests.support.topic_setup import create_topics
 
-from triggers.kafka.worker_options import Options, probe_options, restore_options, second_restore_options
+from triggers.kafka.connection import Options
+from triggers.kafka.worker_options import probe_options, restore_options, second_restore_options
 from triggers.process.exits import ExitCode, Stop
 from triggers.settings import Settings
 from triggers.table import restore, second_restore

@@ -19,8 +19,9 @@ from triggers.commit.ownership import Ownership
 from triggers.commit.standstill_watch import StandstillWatch
 from triggers.commit.transaction import Aborted
 from triggers.kafka.group_metadata import generation_of
+from triggers.kafka.reading_options import witness_options
 from triggers.kafka.witness import Witness
-from triggers.kafka.worker_options import member_options, producer_options, witness_options
+from triggers.kafka.worker_options import member_options, producer_options
 from triggers.process.exits import ExitCode, Stop
 from triggers.settings import Settings
 from triggers.telemetry.metrics import Metrics

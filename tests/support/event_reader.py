@@ -14,8 +14,10 @@ from triggers.commit.guard import Guard, RecordsSkipped
 from triggers.commit.member import Member
 from triggers.commit.ownership import Ownership
 from triggers.commit.standstill_watch import StandstillWatch
+from triggers.kafka.connection import Options
+from triggers.kafka.reading_options import witness_options
 from triggers.kafka.witness import Witness
-from triggers.kafka.worker_options import Options, member_options, witness_options
+from triggers.kafka.worker_options import member_options
 from triggers.settings import Settings
 from triggers.telemetry.metrics import Metrics
 from triggers.topology import Topology

@@ -9,7 +9,7 @@ import pytest
 
 from triggers.celery import command_source
 from triggers.hooks import decision_consumer
-from triggers.kafka import offset_reads, range_reads, witness, worker_options
+from triggers.kafka import offset_reads, reading_options, witness, worker_options
 from triggers.settings import Settings
 
 PACKAGE = Path(__file__).parents[2] / "streams" / "triggers"
@@ -41,8 +41,8 @@ OPTIONS = {
     "commands": command_source._options(SETTINGS),
     "decisions": decision_consumer._options(SETTINGS, "hooks"),
     "events": worker_options.member_options(SETTINGS, "w0"),
-    "places": offset_reads._options(SETTINGS),
-    "ranges": range_reads.reader_options(SETTINGS),
+    "offsets": offset_reads._options(SETTINGS),
+    "ranges": reading_options.reader_options(SETTINGS),
     "rows": worker_options.restore_options(SETTINGS),
     "rows once more": worker_options.second_restore_options(SETTINGS),
     "gaps": dict(witness._OPTIONS),
@@ -50,7 +50,7 @@ OPTIONS = {
 
 
 @pytest.mark.parametrize("name", OPTIONS)
-def test_who_reads_records_chooses_no_place_and_delivers_none_that_is_damaged(name: str) -> None:
+def test_a_consumer_chooses_no_offset_and_delivers_no_damaged_record(name: str) -> None:
     assert OPTIONS[name].items() >= {("auto.offset.reset", "error"), ("check.crcs", True)}
 
 

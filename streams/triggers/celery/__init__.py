@@ -1,4 +1,4 @@
-"""Hops 6 to 8: Celery runs the commands, and what becomes of them returns to the events."""
+"""Hops 6 to 8: Celery runs the commands, and their results are published as events."""
 
 from triggers.celery.installation import install
 

@@ -1,4 +1,4 @@
-"""The step that makes a Celery worker take commands from Kafka."""
+"""`CommandStep`: the bootstep with which a Celery worker runs commands from Kafka."""
 
 from __future__ import annotations
 
@@ -19,23 +19,24 @@ from triggers.celery.screening import Screening
 from triggers.topology import Topology
 
 PER_SLOT: Final = 2
-"""Commands that Celery is given per pool slot. The rest waits where a rebalance can take it back unrun."""
+"""Number of commands that Celery gets per pool slot. The others wait in the reader, where a rebalance can revoke them
+before they run."""
 EXIT_READER_DIED: Final = 74
-"""Exit code of a worker whose reader died; `os.EX_IOERR`."""
+"""Exit code of a worker whose reader died (`os.EX_IOERR`)."""
 _HANDOVER_S: Final = 30.0
 
 log = logging.getLogger(__name__)
 
 
 class CommandStep(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery carries no types
-    """Runs in the worker's main process; the reader's thread beside it owns the Kafka consumer."""
+    """Runs in the main process of a Celery worker. The `Reader` thread owns the Kafka consumer."""
 
     requires = ("celery.worker.consumer.tasks:Tasks",)
     publisher: ResultPublisher
-    """Set by `install()` in a subclass of its own."""
+    """Publishes results and dead letters. `install()` sets it in a subclass."""
 
     def __init__(self, consumer: Any, **options: Any) -> None:
-        """Refuses, before the pool starts, an app whose broker loses tasks."""
+        """Called before the pool starts. Raises UnsuitableBroker if the app's broker would lose tasks."""
         super().__init__(consumer, **options)
         self._consumer = consumer
         self._topic = Topology(self.publisher.settings.namespace).commands
@@ -45,7 +46,7 @@ class CommandStep(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery carr
         check_worker_broker(consumer.app, has_event_loop=consumer.hub is not None)
 
     def start(self, consumer: Any) -> None:
-        """Called again whenever the app's own broker was away; Kafka was not."""
+        """Starts the reader. Celery calls it again after each reconnect to the app's own broker; the reader remains."""
         if self._reader is None:
             self._reader = self._start_reader(consumer)
         elif consumer.pool.uses_semaphore:
@@ -53,16 +54,16 @@ class CommandStep(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery carr
         self._wake()
 
     def register_with_event_loop(self, _consumer: Any, hub: Any) -> None:
-        """Celery's event loop calls `_submit` when there is something to do."""
+        """Makes Celery's event loop call `_submit_commands` when the reader has written to the wake-up pipe."""
         hub.add_reader(self._wake_reader, self._submit_commands)
 
     def close(self, _consumer: Any) -> None:
-        """A shutdown begins: what has not begun is left to others."""
+        """Called when a shutdown begins. Commands that have not started are left to other workers."""
         if self._reader is not None:
             self._reader.drain()
 
     def shutdown(self, _consumer: Any) -> None:
-        """The pool has drained: settle, commit, leave the group."""
+        """Called when the pool has drained. Commits what is settled and leaves the group. Blocks for at most 30 s."""
         if self._reader is not None:
             self._reader.stop(_HANDOVER_S)
 
@@ -74,11 +75,11 @@ class CommandStep(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery carr
         settings = self.publisher.settings
         reader = Reader(settings, screening, self._capacity(), wake=self._wake, on_death=self._stop_worker)
         reader.start()
-        log.info("taking commands from %s of Kafka at %s", self._topic, settings.brokers)
+        log.info("running commands from %s of Kafka at %s", self._topic, settings.brokers)
         return reader
 
     def _return_unstarted(self, reader: Reader) -> None:
-        """A reconnect to the app's broker makes a prefork pool drop what had not begun."""
+        """Puts back commands that have not started. A prefork pool drops them on a reconnect to the app's broker."""
         for command, request in reversed(list(self._running.items())):
             if request not in state.active_requests:
                 del self._running[command]
@@ -88,7 +89,7 @@ class CommandStep(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery carr
         return PER_SLOT * int(self._consumer.pool.num_processes)
 
     def _wake(self) -> None:
-        with suppress(BlockingIOError):  # it is awake already
+        with suppress(BlockingIOError):  # the pipe is full, so the loop is awake already
             os.write(self._wake_writer, b".")
 
     def _stop_worker(self) -> None:
@@ -120,7 +121,7 @@ class CommandStep(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery carr
         self._consumer.on_task_request(request)
 
     def _on_reported(self, command: CommandInHand) -> None:
-        """Called from whichever thread the pool reports in."""
+        """Called when a command's outcome is on Kafka, in any thread of the pool."""
         self._running.pop(command, None)
         if self._reader is not None:
             self._reader.settle(command)

@@ -1,4 +1,4 @@
-"""Which of an application's own Celery brokers will do, and for what."""
+"""Checks whether an application's own Celery broker is suitable for workers or for the dispatcher."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class UnsuitableBroker(CallError):
 
 
 def check_worker_broker(app: Any, *, has_event_loop: bool) -> None:
-    """Raise UnsuitableBroker unless a worker that takes commands from Kafka can live with the app's broker."""
+    """Raises UnsuitableBroker if workers that run commands from Kafka cannot use the app's broker."""
     scheme = _scheme(app)
     if scheme in _LOSING:
         raise UnsuitableBroker(f"broker_url is {scheme}://: {_LOSING[scheme]}. Without a broker, set {URL!r}.")
@@ -33,7 +33,7 @@ def check_worker_broker(app: Any, *, has_event_loop: bool) -> None:
 
 
 def check_durable_broker(app: Any) -> None:
-    """Raise UnsuitableBroker unless the dispatcher can entrust commands to the app's broker."""
+    """Raises UnsuitableBroker if the dispatcher cannot send commands to the app's broker safely."""
     scheme = _scheme(app)
     if scheme == "none":
         raise UnsuitableBroker(
@@ -45,7 +45,7 @@ def check_durable_broker(app: Any) -> None:
 
 
 def _scheme(app: Any) -> str:
-    """Of the first URL, if there are several; a transport's own name counts as well."""
+    """Returns the scheme of the first broker URL. A transport name, such as "amqp", counts as a scheme."""
     configured = app.conf.broker_write_url
     first: str = configured if isinstance(configured, str) else next(iter(configured or ()), "amqp")
     return first.partition(";")[0].partition(":")[0].partition("+")[0]

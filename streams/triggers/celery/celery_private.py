@@ -1,7 +1,7 @@
-"""Every internal of Celery, kombu and billiard that the integration leans on, checked by `install()`.
+"""The internals of Celery, kombu and billiard that this package uses. `install()` checks that they exist.
 
-Celery has no public way to feed its worker from somewhere else than a message broker. The supported minor version is
-pinned; another one is refused before it can lose a task.
+Celery has no public way to feed a worker from anything but a message broker. So one minor version is supported, and
+`install()` refuses others before a task can be lost.
 """
 
 from __future__ import annotations
@@ -29,25 +29,25 @@ SUPPORTED: Final = (5, 7)
 
 _NAMES: Final[dict[type | ModuleType, tuple[str, ...]]] = {
     Request: (
-        "__slots__",  # has __dict__: the subclass keeps its command there
-        "acknowledge",  # late or early, for the broker's message; there is none
+        "__slots__",  # it includes __dict__, so the subclass can have attributes
+        "acknowledge",  # acknowledges a broker's message, which a command does not have
         "reject",
-        "cancel",  # called when the Celery broker goes away
+        "cancel",  # called when the connection to the Celery broker is lost
         "execute_using_pool",
         "on_success",
         "on_failure",
         "on_timeout",
         "revoked",
-        "_announce_revoked",  # the one place that every kind of revocation comes through
+        "_announce_revoked",  # called for every kind of revocation
         "_context",
         "send_event",
     ),
     state: (
         "task_reserved",
         "task_ready",
-        "active_requests",  # what survives a reconnect to the Celery broker
+        "active_requests",  # the requests that survive a reconnect to the Celery broker
         "should_stop",  # an exit code stops the worker
-        "should_terminate",  # a cold shutdown: children are killed, nothing failed
+        "should_terminate",  # set in a cold shutdown, in which children are killed without a failure
         "maybe_shutdown",
     ),
     trace: ("build_tracer", "fast_trace_task", "trace_task_ret"),
@@ -65,21 +65,21 @@ _NAMES: Final[dict[type | ModuleType, tuple[str, ...]]] = {
 
 
 class UnsupportedCelery(TriggersError):
-    """This Celery is not the one whose worker the integration knows."""
+    """The installed Celery is not the supported one."""
 
 
 def check_celery() -> None:
-    """Raise UnsupportedCelery unless this is the Celery whose insides the integration knows."""
+    """Raises UnsupportedCelery if the version differs or an internal is missing."""
     if tuple(celery.VERSION[:2]) != SUPPORTED:
         needed = ".".join(map(str, SUPPORTED))
-        raise UnsupportedCelery(f"Celery {celery.__version__} is installed, {needed}.x is needed")
+        raise UnsupportedCelery(f"Celery {celery.__version__} is installed, but {needed}.x is required")
     missing = [f"{_name(owner)}.{name}" for owner, names in _NAMES.items() for name in names if not _has(owner, name)]
     if missing:
         raise UnsupportedCelery(f"this Celery has no {', '.join(missing)}")
 
 
 def exception_of(info: ExceptionInfo) -> BaseException:
-    """The exception that a pool child sent, out of billiard's wrapping."""
+    """Returns the exception that a pool child sent, without billiard's wrapper."""
     exception: Any = info.exception
     unwrapped: BaseException = exception.exc if isinstance(exception, ExceptionWithTraceback) else exception
     return unwrapped

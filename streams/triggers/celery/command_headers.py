@@ -1,4 +1,4 @@
-"""Which command a Celery request belongs to: its own header says so, or, where Celery has lost it, the task id."""
+"""Finds the command of a Celery request in its header or, where Celery has lost the header, in the task id."""
 
 from __future__ import annotations
 
@@ -11,32 +11,30 @@ from triggers.results.outcomes import CommandName
 
 HEADER: Final = "triggers"
 """Name of the message header; Celery passes it on when a task retries itself through the application's own broker."""
-
-
 _TASK_ID = re.compile(r"(?P<session>.+)/(?P<instance>[^/]+#[0-9]+)/(?P<attempt>[0-9]+)", re.DOTALL)
 
 
 class Request(Protocol):
-    """What Celery knows of a running task."""
+    """The part of Celery's request that this module reads."""
 
     def get(self, key: str, /) -> object:
-        """A header, or a field that Celery put beside them."""
+        """Returns a header or a field of the request, or None."""
 
 
 def command_name(command: RunTask) -> CommandName:
-    """The name of a command in hand."""
+    """Returns the name of a command."""
     return CommandName(session=command.session, instance=command.instance, attempt=command.attempt)
 
 
 def command_headers(command: RunTask) -> dict[str, object]:
-    """The headers that let a result find its way back."""
+    """Returns the message headers with which a result names its command."""
     return {HEADER: {"session": command.session, "instance": command.instance, "attempt": command.attempt}}
 
 
 def command_of(request: Request | None, task_id: str | None) -> CommandName | None:
-    """The command behind a request; None: a task of the application's own, which is none of our business.
+    """Returns the command of a request, or None for a task that the application sent itself.
 
-    A session's UID may contain anything, a task's name may contain `/` as well: only the header is certain.
+    The header takes precedence, because UIDs and task names may contain `/`, so a task id can be ambiguous.
     """
     header = request.get(HEADER) if request is not None else None
     if isinstance(header, Mapping) and (named := _from_header(header)) is not None:
@@ -48,7 +46,10 @@ def command_of(request: Request | None, task_id: str | None) -> CommandName | No
 
 
 def _from_header(header: Mapping[str, object]) -> CommandName | None:
-    """None: the header is not ours. What is no text must not become one: the result would go to another session."""
+    """Returns the command that the header names, or None if the header is not ours.
+
+    Values that are not text are not converted, because the result could then go to another session.
+    """
     session, instance, attempt = (header.get(name) for name in ("session", "instance", "attempt"))
     if isinstance(session, str) and isinstance(instance, str) and isinstance(attempt, int):
         return CommandName(session=session, instance=instance, attempt=int(attempt))

@@ -1,4 +1,4 @@
-"""Celery's request for a command from Kafka: it settles the record once the outcome is reported."""
+"""`CommandRequest`: Celery's request for a command from Kafka. It settles the command when the outcome is on Kafka."""
 
 from __future__ import annotations
 
@@ -27,14 +27,15 @@ from triggers.results.outcomes import failed_event
 
 _REPR_CHARACTERS: Final = 1024
 _ESCAPED: Final = 2
-"""In the place of Celery's 0 (success) and 1 (failure, reported): an exception that Celery's tracer let out."""
+"""Code of an exception that left Celery's tracer. Celery's own codes are 0 (success) and 1 (reported failure)."""
 
 
 class CommandRequest(Request):  # type: ignore[misc]  # Celery carries no types
-    """Celery's acknowledgements mean nothing here, whatever the task's `acks_late` says.
+    """A request that settles a command instead of acknowledging a message. The task's `acks_late` has no effect.
 
-    `settle` is called once, after the outcome is on Kafka; never for a task that a shutdown interrupts, which is given
-    back. What Celery reports in the worker itself (a lost child, a hard limit) is reported once, too.
+    The command is settled once, after its outcome is on Kafka. A command that a shutdown interrupts is not settled, so
+    another worker runs it again. Failures that Celery detects in the worker itself, such as a lost child or a hard time
+    limit, are reported once, too.
     """
 
     command: CommandInHand
@@ -46,21 +47,21 @@ class CommandRequest(Request):  # type: ignore[misc]  # Celery carries no types
     def bind(
         self, command: CommandInHand, settle: Callable[[CommandInHand], None], publisher: ResultPublisher
     ) -> CommandRequest:
-        """Say which command it is and who is told of its end."""
+        """Sets the command, the callback for its end, and the publisher of its outcome. Returns the request."""
         self.command, self._settle, self._publisher = command, settle, publisher
         return self
 
     def acknowledge(self) -> None:
-        """Celery does this before it has reported a lost child."""
+        """Does nothing, because Celery calls it before it has reported a lost child."""
 
     def reject(self, requeue: bool = False) -> None:
-        """As above."""
+        """Does nothing, like `acknowledge`."""
 
     def cancel(self, pool: Any, signal: object = None, emit_retry: bool | None = None) -> None:
-        """A cold shutdown kills the child, and the command is given back.
+        """Kills the child in a cold shutdown; another worker runs the command again.
 
-        Celery also gives up its tasks when its own broker goes away, then without `emit_retry`; this one came from
-        Kafka and runs on.
+        Celery also calls this without `emit_retry` when the connection to its own broker is lost. Then the task
+        continues, because its command came from Kafka.
         """
         if emit_retry is not None and self.time_start:
             self.is_returned = True
@@ -68,11 +69,10 @@ class CommandRequest(Request):  # type: ignore[misc]  # Celery carries no types
                 pool.terminate_job(self.worker_pid, process_signals.signum(signal or TERM_SIGNAME))
 
     def execute_using_pool(self, pool: Any, **options: Any) -> Any:
-        """See Celery."""
         return super().execute_using_pool(_Tracing(pool), **options)
 
     def on_success(self, outcome: Any, **options: Any) -> Any:
-        """Celery's name for: the pool has an outcome. The child has reported it."""
+        """Called when the pool has an outcome, also a failure. The child has already reported it."""
         if isinstance(outcome, ExceptionInfo):  # sys.exit in a pool without processes
             return self.on_failure(outcome)
         if outcome[0]:
@@ -83,7 +83,7 @@ class CommandRequest(Request):  # type: ignore[misc]  # Celery carries no types
             self._settle_once()
 
     def on_failure(self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False) -> Any:
-        """See Celery. A child that died in a shutdown failed nothing."""
+        """Reports a failure. A child that died in a shutdown is not a failure."""
         error = exception_of(exc_info)
         if self.is_reported or (self._is_stopping() and isinstance(error, WorkerLostError | Terminated | SystemExit)):
             return state.task_ready(self)
@@ -98,7 +98,7 @@ class CommandRequest(Request):  # type: ignore[misc]  # Celery carries no types
         state.task_ready(self)
 
     def on_timeout(self, soft: bool, timeout: float) -> None:
-        """See Celery, which reports a hard limit here and as a failure."""
+        """Reports a hard time limit. Celery calls `on_failure` for it as well."""
         if soft:
             super().on_timeout(soft, timeout)
         elif not self.is_reported and not state.should_terminate:
@@ -112,9 +112,10 @@ class CommandRequest(Request):  # type: ignore[misc]  # Celery carries no types
 
     @contextmanager
     def _report_failures(self, error: BaseException, info: str | None = None) -> Iterator[None]:
-        """Receivers of the signals that Celery sends in here see the request; then the record is settled.
+        """Settles the command after the block, in which Celery sends the signals of a failure.
 
-        What Celery fails to report, for want of a result backend that answers, is reported without it.
+        Receivers of these signals find the request on the task's stack. If the block raises, because the result backend
+        does not answer, the failure is published without Celery's signals.
         """
         self.task.request_stack.push(self._context)
         try:
@@ -147,11 +148,11 @@ class CommandRequest(Request):  # type: ignore[misc]  # Celery carries no types
 
 
 class _Unreportable(Exception):
-    """Celery has no way to report this."""
+    """Celery cannot report this failure."""
 
 
 class _Tracing:
-    """A pool that runs Celery's tracer inside of ours."""
+    """A pool that runs Celery's tracer inside `_traced`."""
 
     def __init__(self, pool: Any) -> None:
         self._pool = pool
@@ -162,26 +163,26 @@ class _Tracing:
 
 
 def fast_trace(*args: Any, **kwargs: Any) -> Any:
-    """Run a task; called in a pool child."""
+    """Runs a task. Called in a pool child."""
     return _traced(fast_trace_task, *args, **kwargs)
 
 
 def slow_trace(*args: Any, **kwargs: Any) -> Any:
-    """Run a task in a process that Celery did not set up; called in a pool child."""
+    """Runs a task in a process that Celery did not set up. Called in a pool child."""
     return _traced(trace_task_ret, *args, **kwargs)
 
 
 def _traced(trace: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """What Celery's tracer lets out (MemoryError), a pool of threads would lose."""
+    """Returns an exception that leaves Celery's tracer (MemoryError) as an outcome. A thread pool would lose it."""
     began = time.monotonic()
     try:
         return trace(*args, **kwargs)
-    except Exception:  # noqa: BLE001  # whatever it is, it is this task's outcome
+    except Exception:  # noqa: BLE001  # any exception is this task's outcome
         return _ESCAPED, ExceptionInfo(), time.monotonic() - began
 
 
 class _Message:
-    """What Celery's Request wants to know of a broker's message."""
+    """The attributes of a broker's message that Celery's `Request` reads."""
 
     content_type = content_encoding = None
 
@@ -192,7 +193,7 @@ class _Message:
 
 
 def request_for(command: RunTask, topic: str, consumer: Any) -> CommandRequest:
-    """The request of a command, not yet bound. `consumer`: Celery's."""
+    """Returns the request of a command, which must still be bound. `consumer` is Celery's."""
     kwargs = msgspec.json.decode(command.kwargs)
     custom = command_headers(command)
     headers = {

@@ -1,7 +1,7 @@
-"""The commands topic, as one member of the group reads it. Every method is called from one thread.
+"""`CommandSource`: reads the commands topic as a member of the executors' consumer group. Not thread-safe.
 
-Commands run as soon as they come, whatever lies before them. A commit, however, moves past a gap in the offsets only
-when `GapProofs` has found that it holds no command; one that does is read again.
+Commands run as soon as they arrive, even after a gap in the offsets. But the committed offset passes a gap only when
+`GapProofs` has proved that it contains no command. A gap that contains one is read again.
 """
 
 from __future__ import annotations
@@ -16,25 +16,22 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from triggers.celery.gap_proofs import GapProofs
 from triggers.celery.ledger import Checkpoint, Ledger
 from triggers.core.commands import RunTask
-from triggers.kafka.connection import Options, connection_options
-from triggers.kafka.error_codes import NO_SUCH_OFFSET, PARTITION_EOF, is_passing
-from triggers.kafka.reading_options import RELIABLE
-from triggers.kafka.start_offsets import describe_lost_place, places_of_group, read_again_from
+from triggers.kafka.connection import Options
+from triggers.kafka.error_codes import NO_SUCH_OFFSET, PARTITION_EOF, is_transient
+from triggers.kafka.reading_options import group_options
+from triggers.kafka.start_offsets import lost_position_error, read_again_from, starting_positions
 from triggers.settings import Settings
 from triggers.topology import Topology
 
 _MAX_MESSAGES: Final = 500
-
-
 _FETCHED_KB: Final = 32_768
-
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Delivery:
-    """A command record in hand."""
+    """A record of the commands topic that was delivered and is not settled yet."""
 
     ledger: Ledger
     message: Message = field(repr=False)
@@ -44,24 +41,24 @@ class Delivery:
 
     @property
     def counted_runs(self) -> int:
-        """How often it was begun as a suspect; 0 once it is settled."""
+        """Number of times that the command was started as a suspect; 0 after it is settled."""
         return self.ledger.pending.get(self.offset, 0)
 
     @property
     def is_suspect(self) -> bool:
-        """Whether it was in the hands of a worker that vanished."""
+        """True if a vanished Celery worker held the command."""
         return self.ledger.is_suspect(self.offset)
 
     def count_run(self) -> None:
-        """Count a run of a suspect."""
+        """Counts a run of a suspect. Commit before the task starts."""
         self.ledger.count_run(self.offset)
 
 
 class CommandSource:
-    """A consumer and the ledgers of its partitions."""
+    """A consumer and the ledgers of its partitions. All methods except `owns` are called in one thread."""
 
     def __init__(self, settings: Settings, before_handover: Callable[[], None] = lambda: None) -> None:
-        """`before_handover`: last chance to settle, before a partition goes to another member."""
+        """`before_handover` is called before partitions are revoked, to settle what is finished."""
         names = Topology(settings.namespace)
         self._topic, self._group = names.commands, names.executors
         self._before_handover = before_handover
@@ -73,34 +70,34 @@ class CommandSource:
         self._consumer = Consumer({**_options(settings), "on_commit": self._on_commit, "error_cb": _on_error})
 
     def join_group(self) -> None:
-        """Become a member of the group. Partitions come, and go, inside `poll`."""
+        """Joins the group. Partitions are assigned and revoked inside `poll`."""
         self._consumer.subscribe([self._topic], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost)
 
     @property
     def unfinished_count(self) -> int:
-        """Number of unfinished commands."""
+        """Number of commands that are delivered and not settled."""
         return sum(len(ledger.pending) for ledger in self._ledgers.values())
 
     @property
     def unfinished_bytes(self) -> int:
-        """Their size."""
+        """Size of these commands in bytes."""
         return sum(self._bytes.values())
 
     def owns(self, delivery: Delivery) -> bool:
-        """Whether the delivery's partition is still ours. May be asked from any thread."""
+        """Returns whether this consumer still owns the delivery's partition. Thread-safe."""
         return self._ledgers.get(delivery.partition) is delivery.ledger
 
     def set_paused(self, paused: bool) -> None:
-        """Stop or resume fetching. Switching costs about half a second of Kafka's time: leave a wide margin."""
+        """Pauses or resumes fetching. Callers should switch rarely, because a switch delays records by about 0.5 s."""
         if paused != self._paused:
             assignment = self._consumer.assignment()
             (self._consumer.pause if paused else self._consumer.resume)(assignment)
             self._paused = paused
 
     def poll(self, timeout_s: float) -> list[Delivery]:
-        """The next unfinished commands, as soon as there is one. Rebalances happen in here.
+        """Returns the next unfinished commands as soon as there is one. Rebalance callbacks run in here.
 
-        Raises KafkaException for what does not pass.
+        Raises KafkaException for errors that are not transient, and RecordsRemoved.
         """
         first = self._consumer.poll(timeout_s)
         if first is None:
@@ -109,25 +106,25 @@ class CommandSource:
         return [delivery for message in messages if (delivery := self._admit(message))]
 
     def check_gaps(self) -> bool:
-        """Have gaps proved, and read again what was left out; False: a proof is under way. Returns at once.
+        """Starts proofs of gaps, and reads skipped commands again. Returns False while a proof is running.
 
-        Raises RecordsMissing.
+        Does not block. Raises RecordsMissing.
         """
         for partition, offset in self._proofs.advance(self._ledgers).items():
             self._read_again(partition, offset)
         return not self._proofs.is_busy
 
     def settle(self, delivery: Delivery) -> None:
-        """The command's outcome is on Kafka. Twice is once."""
+        """Marks a command as done, because its result is on Kafka. Idempotent."""
         if delivery.offset in delivery.ledger.pending and self.owns(delivery):
             self._bytes[delivery.partition] -= delivery.size
         delivery.ledger.settle(delivery.offset)
 
     def mark_owned(self, deliveries: Collection[Delivery]) -> bool:
-        """Commit what must be known before these may run; False: not possible now, ask again.
+        """Commits what must be known before these commands may run. Returns False if it must be tried again.
 
-        The first command of an assignment says that the partition is in somebody's hands. After a loss every batch is
-        committed, so that a task which takes the worker down again is recognised.
+        The first commands of an assignment mark the partition as held, so that a loss of this worker is noticed. After
+        a loss, every batch is committed, so that a task that kills its worker again is recognised.
         """
         risky = {delivery.partition for delivery in deliveries if self._needs_mark(delivery)}
         if not risky:
@@ -141,7 +138,7 @@ class CommandSource:
         return self.owns(delivery) and (uncovered or delivery.ledger.after_loss or delivery.is_suspect)
 
     def commit(self, *, wait: bool = False, handover: bool = False, only: Collection[int] | None = None) -> bool:
-        """Commit what changed; False: it failed and will be part of the next commit."""
+        """Commits the ledgers that changed. Returns False if that failed; the next commit includes them."""
         checkpoints = self._checkpoints(handover, self._ledgers if only is None else only)
         if not checkpoints:
             return True
@@ -151,17 +148,17 @@ class CommandSource:
         try:
             return self._commit_and_check(offsets, wait=wait)
         except KafkaException as error:
-            log.warning("a commit failed and is repeated: %s", error)
+            log.warning("a commit failed and will be repeated: %s", error)
             self._mark_dirty(checkpoints)
             return False
 
     def close(self) -> None:
-        """Hand everything over and leave the group."""
+        """Commits the ledgers a last time and leaves the group. Blocks."""
         self._consumer.close()
         self._proofs.close()
 
     def _read_again(self, partition: int, offset: int) -> None:
-        """Everything comes again from there on; the ledger knows what it has had."""
+        """Reads records from this offset on again. The ledger ignores those that were delivered before."""
         if read_again_from(self._consumer, TopicPartition(self._topic, partition, offset)):
             self._paused = None
 
@@ -196,11 +193,11 @@ class CommandSource:
         return Delivery(ledger, message, partition, offset, size)
 
     def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        places = places_of_group(consumer, partitions)
-        for place in places:
-            self._ledgers[place.partition] = Ledger(place.offset, place.metadata)
-            self._bytes[place.partition] = 0
-        consumer.incremental_assign([TopicPartition(place.topic, place.partition, place.offset) for place in places])
+        positions = starting_positions(consumer, partitions)
+        for position in positions:
+            self._ledgers[position.partition] = Ledger(position.offset, position.metadata)
+            self._bytes[position.partition] = 0
+        consumer.incremental_assign([TopicPartition(tp.topic, tp.partition, tp.offset) for tp in positions])
         self._paused = None
 
     def _revoked(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
@@ -224,14 +221,14 @@ class CommandSource:
                 self._proofs.pass_end(partition, offset)
                 ledger.skip_to(offset)
         elif error.code() in NO_SUCH_OFFSET and partition is not None and offset is not None:
-            raise describe_lost_place(self._consumer, TopicPartition(self._topic, partition, offset), self._group)
-        elif not is_passing(error):
+            raise lost_position_error(self._consumer, TopicPartition(self._topic, partition, offset), self._group)
+        elif not is_transient(error):
             raise KafkaException(error)
         else:
             log.warning("the commands topic: %s", error.str())
 
     def _on_commit(self, error: KafkaError | None, partitions: list[TopicPartition]) -> None:
-        """An asynchronous commit that was refused in a rebalance is repeated, also when nothing else happens."""
+        """Repeats an asynchronous commit that was refused in a rebalance, even if no ledger changes meanwhile."""
         self._mark_dirty([tp.partition for tp in partitions if error or tp.error])
 
     def _mark_dirty(self, partitions: Collection[int]) -> None:
@@ -241,20 +238,10 @@ class CommandSource:
 
 
 def _options(settings: Settings) -> Options:
-    session_ms = int(settings.celery_session_timeout_s * 1000)
-    return (
-        connection_options(settings)
-        | RELIABLE
-        | {
-            "group.id": Topology(settings.namespace).executors,
-            "enable.auto.commit": False,
-            "partition.assignment.strategy": "cooperative-sticky",
-            "session.timeout.ms": session_ms,
-            "heartbeat.interval.ms": min(3000, session_ms // 3),
-            "enable.partition.eof": True,
-            "queued.max.messages.kbytes": _FETCHED_KB,
-        }
-    )
+    group = Topology(settings.namespace).executors
+    return group_options(settings, group, settings.celery_session_timeout_s) | {
+        "queued.max.messages.kbytes": _FETCHED_KB
+    }
 
 
 def _on_error(error: KafkaError) -> None:
@@ -265,7 +252,7 @@ def _on_error(error: KafkaError) -> None:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CommandInHand:
-    """A command to run, and the record it came in."""
+    """A decoded command and its delivery."""
 
     delivery: Delivery
     command: RunTask

@@ -1,7 +1,7 @@
 """`triggers dispatcher`: moves commands from Kafka into the application's own durable Celery broker.
 
-The alternative to workers that take the commands from Kafka themselves: for fleets with more workers than partitions,
-and for tasks so long that a rebalance must not start them again. From there on the broker's guarantees hold.
+It is the alternative to Celery workers that read the commands from Kafka themselves, for more workers than partitions,
+or for tasks so long that a rebalance must not start them again. A dispatched command has the broker's guarantees.
 """
 
 from __future__ import annotations
@@ -34,18 +34,18 @@ _POLL_S: Final = 0.1
 _COMMIT_EVERY_S: Final = 0.2
 _SHORTEST_PAUSE_S: Final = 0.5
 _LONGEST_PAUSE_S: Final = 10.0
-_MOST_BYTES: Final = 64_000_000
-_MOST_UNCOMMITTED: Final = 500
-"""Commands that are dispatched again, and run twice, when the dispatcher vanishes or Kafka takes no commit for long."""
+_MAX_BYTES: Final = 64_000_000
+_MAX_UNCOMMITTED: Final = 500
+"""Maximum number of commands that run twice if the dispatcher is killed, or if Kafka accepts no commit for long."""
 
 log = logging.getLogger(__name__)
 
 
 def run_dispatcher(app: Any, settings: Settings | None = None) -> int:
-    """Dispatch until SIGTERM or SIGINT; the exit code. Blocks; to be called from the main thread.
+    """Dispatches commands until SIGTERM or SIGINT, and returns the exit code. Blocks. Call it in the main thread.
 
-    Backs off while the app's broker is away. Raises UnsuitableBroker for one that loses tasks, UnsupportedCelery, and
-    KafkaException for what does not pass.
+    Retries with growing pauses while the app's broker does not answer. Raises UnsuitableBroker for a broker that loses
+    tasks, UnsupportedCelery, and KafkaException for errors that are not transient.
     """
     check_celery()
     no_broker.register()
@@ -57,7 +57,7 @@ def run_dispatcher(app: Any, settings: Settings | None = None) -> int:
 
 
 class Dispatcher:
-    """One member of the group of executors. Everything happens in the thread that calls `run`."""
+    """A member of the executors' consumer group. It works in the thread that calls `run`."""
 
     def __init__(self, app: Any, settings: Settings) -> None:
         self._app = app
@@ -72,7 +72,7 @@ class Dispatcher:
         self._committed_at = 0.0
 
     def run(self, stopping: threading.Event) -> None:
-        """Move commands until told to stop; then commit and leave the group."""
+        """Dispatches commands until `stopping` is set, then commits and leaves the group. Blocks."""
         self._source.join_group()
         log.info(
             "dispatching commands of %s into %s", self._settings.brokers, self._app.connection_for_write().as_uri()
@@ -84,7 +84,7 @@ class Dispatcher:
             self._source.close()
 
     def _turn(self, stopping: threading.Event) -> None:
-        full = len(self._backlog) >= self._settings.celery_prefetch or self._source.unfinished_bytes >= _MOST_BYTES
+        full = len(self._backlog) >= self._settings.celery_prefetch or self._source.unfinished_bytes >= _MAX_BYTES
         self._source.set_paused(full)
         for delivery in self._source.poll(_POLL_S):
             command = self._screening.screen(delivery)
@@ -100,7 +100,7 @@ class Dispatcher:
         return not self._is_ahead() and time.monotonic() >= self._resume_at
 
     def _is_ahead(self) -> bool:
-        return self._uncommitted >= _MOST_UNCOMMITTED
+        return self._uncommitted >= _MAX_UNCOMMITTED
 
     def _dispatch(self, command: CommandInHand) -> None:
         if self._source.owns(command.delivery):
@@ -126,7 +126,7 @@ class Dispatcher:
             )
         except (OSError, OperationalError):
             raise
-        except (CeleryError, ValueError, TypeError) as error:  # what no broker would take; the next one may be fine
+        except (CeleryError, ValueError, TypeError) as error:  # no broker would accept this task
             limit = self._settings.max_payload_bytes
             self._publisher.publish(
                 command_name(command), failed_event(command_name(command), error, max_payload_bytes=limit)
@@ -135,7 +135,7 @@ class Dispatcher:
     def _back_off(self, error: Exception) -> None:
         self._pause_s = min(max(self._pause_s * 2, _SHORTEST_PAUSE_S), _LONGEST_PAUSE_S)
         self._resume_at = time.monotonic() + self._pause_s
-        log.warning("the Celery broker is away, trying again in %.1f s: %s", self._pause_s, error)
+        log.warning("the Celery broker does not answer; trying again in %.1f s: %s", self._pause_s, error)
 
     def _commit(self) -> None:
         if not self._is_ahead() and time.monotonic() - self._committed_at < _COMMIT_EVERY_S:
@@ -147,7 +147,7 @@ class Dispatcher:
 
 
 def _confirm_publishing(app: Any) -> None:
-    """RabbitMQ says when a message is safe only if it is asked to."""
+    """Enables publisher confirms, without which RabbitMQ does not acknowledge messages."""
     if app.connection_for_write().transport.driver_type == "amqp":
         options = app.conf.broker_transport_options or {}
         app.conf.broker_transport_options = {"confirm_publish": True, **options}

@@ -1,4 +1,4 @@
-"""Whether the gaps in the ledgers hold commands, found out beside the reading."""
+"""`GapProofs`: proves in the background that the gaps in the ledgers contain no commands."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from triggers.celery.ledger import Ledger
 from triggers.errors import RecordsRemoved, RecordsSkipped
 from triggers.kafka.background_witness import BackgroundWitness
 from triggers.kafka.continuity import Gap
-from triggers.kafka.range_reads import witness_options
+from triggers.kafka.reading_options import witness_options
 from triggers.kafka.skip_guard import describe_removed, describe_skipped
 from triggers.kafka.verdicts import Finding, Verdict
 from triggers.settings import Settings
 
 _MAX_REFUTATIONS: Final = 5
-"""So often in a row a partition is read again."""
+"""Maximum number of times in a row that a partition is read again."""
 
 log = logging.getLogger(__name__)
 
 
 class GapProofs:
-    """Proves the gaps of all ledgers together, one proof after the other. Use it from the reader's thread."""
+    """Proves the gaps of all ledgers together, one proof after the other. Not thread-safe."""
 
     def __init__(self, settings: Settings, topic: str) -> None:
         self._witness = BackgroundWitness(witness_options(settings), topic)
@@ -34,46 +34,46 @@ class GapProofs:
 
     @property
     def is_busy(self) -> bool:
-        """Whether a proof is under way."""
+        """True while a proof is running."""
         return self._witness.is_busy
 
     def advance(self, ledgers: Mapping[int, Ledger]) -> dict[int, int]:
-        """Close the gaps that were proved, or begin a proof; partition -> offset to read again from.
+        """Closes the gaps that were proved, or starts a proof. Returns the offsets to read again from, by partition.
 
-        When a proof has come in, the next one waits for the next call: there is something to commit in between.
-        Raises RecordsRemoved for commands that nobody can read any more, RecordsSkipped when reading again is in vain.
+        After a proof, the next one starts at the next call, so that the caller can commit in between. Raises
+        RecordsRemoved if retention removed commands, and RecordsSkipped if reading again does not help.
         """
         was_busy = self.is_busy
-        findings = [found for found in self._witness.take() if self._is_current(found, ledgers)]
+        findings = [finding for finding in self._witness.take() if self._is_current(finding, ledgers)]
         for finding in findings:
             self._judge(finding, ledgers[finding.gap.partition])
-        refuted = [found.gap for found in findings if found.verdict is Verdict.SKIPPED]
-        places = {gap.partition: gap.first_missing for gap in sorted(refuted, reverse=True)}
-        for partition, offset in places.items():
+        refuted = [finding.gap for finding in findings if finding.verdict is Verdict.SKIPPED]
+        offsets = {gap.partition: gap.first_missing for gap in sorted(refuted, reverse=True)}
+        for partition, offset in offsets.items():
             self._count(partition, offset)
             self._behind[partition] = max(gap.next_seen for gap in refuted if gap.partition == partition)
-        for partition in {found.gap.partition for found in findings} - places.keys():
+        for partition in {finding.gap.partition for finding in findings} - offsets.keys():
             self._refuted.pop(partition, None)
         if not was_busy:
             self._begin(ledgers)
-        return places
+        return offsets
 
     def pass_record(self, partition: int, offset: int) -> None:
-        """A record came: what lay before it has been read again, if that was to be done."""
+        """Accepts the offset of a record. Earlier skipped commands of its partition have been read again by now."""
         self.pass_end(partition, offset + 1)
 
     def pass_end(self, partition: int, position: int) -> None:
-        """The consumer has come to this position."""
+        """Accepts the position that the consumer has reached."""
         if position >= self._behind.get(partition, position + 1):
             del self._behind[partition]
 
     def forget(self, partition: int) -> None:
-        """The partition is no longer ours."""
+        """Removes a partition that was revoked."""
         self._behind.pop(partition, None)
         self._refuted.pop(partition, None)
 
     def close(self) -> None:
-        """Give up the connections."""
+        """Closes the connections of the witness."""
         self._witness.close()
 
     def _is_current(self, finding: Finding, ledgers: Mapping[int, Ledger]) -> bool:
@@ -87,9 +87,9 @@ class GapProofs:
         elif finding.verdict is Verdict.REMOVED:
             raise RecordsRemoved(describe_removed(self._topic, finding))
         elif finding.verdict is Verdict.SKIPPED:
-            log.error("commands were left out by the Kafka client and are read again: %s", finding)
+            log.error("the Kafka client skipped commands, which are read again: %s", finding)
         else:
-            log.warning("a gap between commands is not proved yet, and asked about again: %s", finding)
+            log.warning("a gap between commands could not be proved yet, and is proved again: %s", finding)
 
     def _count(self, partition: int, offset: int) -> None:
         self._refuted[partition] += 1

@@ -1,4 +1,4 @@
-"""`install()`: the one line an application adds."""
+"""`install()`: makes the workers of a Celery app run commands."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _DEFAULT_MANAGER: Final = "default"
 
 @dataclass(frozen=True, slots=True)
 class Installation:
-    """What all apps of this process share: Celery's signals are the process's, not an app's."""
+    """The state that all Celery apps of this process share, because Celery's signals belong to the process."""
 
     settings: Settings
     publisher: ResultPublisher
@@ -31,15 +31,16 @@ _installed: list[Installation] = []
 
 
 def install(app: Any, settings: Settings | None = None, *, consume: bool = True, manager: str | None = None) -> None:
-    """Make the workers of a Celery app run the commands of `<ns>.commands` and publish what becomes of them.
+    """Makes the workers of a Celery app run the commands of `<ns>.commands` and publish their results.
 
-    Call it where the app is made, at import, so that every worker and its children do. It connects to nothing; without
-    settings those of the environment are taken. An app that has no `broker_url` gets `none://`, that is none at all;
-    with one, the app's own `.delay()` keeps using it. `consume=False` is for the workers of an app whose commands come
-    from `triggers dispatcher`: they publish results only, and acknowledge late. `manager` is the key, in
-    `trigger_managers`, of what tasks find as `context.manager`.
+    Call it in the module that creates the app, so that every worker and its children call it on import. It does not
+    connect to anything. The default for `settings` are those of the environment. An app without `broker_url` gets
+    `none://`, which means no broker; otherwise the app's own `.delay()` continues to use its broker.
 
-    Twice is once. Raises UnsupportedCelery, SettingsError, and CallError for a second call with other settings.
+    With `consume=False`, workers only publish results, and acknowledge late; use it if `triggers dispatcher` dispatches
+    the commands. `manager` is the key in `trigger_managers` of the manager that tasks find as `context.manager`.
+
+    Idempotent. Raises UnsupportedCelery, SettingsError, and CallError for a second call with other settings.
     """
     check_celery()
     no_broker.register()
@@ -50,23 +51,23 @@ def install(app: Any, settings: Settings | None = None, *, consume: bool = True,
         return
     _default_to_no_broker(app)
     if not any(getattr(step, "name", "") == _STEP for step in app.steps["consumer"]):
-        # Celery makes the step from its class, once for each consumer and without arguments of ours: a class of its own
-        # carries the publisher. An attribute of CommandStep itself would be shared by all apps of the process.
+        # Celery creates the step from its class, without arguments of ours, so a subclass carries the publisher. An
+        # attribute of CommandStep itself would be shared by all apps of the process.
         app.steps["consumer"].add(type("CommandStep", (CommandStep,), {"publisher": publisher, "name": _STEP}))
 
 
 def installed_settings() -> Settings:
-    """Settings of the installation in this process, else those of the environment. Raises SettingsError."""
+    """Returns the settings of `install()` in this process, or those of the environment. Raises SettingsError."""
     return _installed[0].settings if _installed else Settings.from_env()
 
 
 def installed_manager() -> str:
-    """Key of the manager that tasks of this process find in their context."""
+    """Returns the key of the manager that tasks of this process find in their context."""
     return _installed[0].manager if _installed else _DEFAULT_MANAGER
 
 
 def _default_to_no_broker(app: Any) -> None:
-    """Written into the app's own configuration: that is what a spawned child gets."""
+    """Sets `none://` in the app's own configuration, because a spawned child gets only that."""
 
     def choose(source: Any, **_: object) -> None:
         if not source.broker_url:
@@ -86,5 +87,5 @@ def _install_once(settings: Settings | None, manager: str | None) -> Installatio
         _installed.append(Installation(settings, publisher, manager or _DEFAULT_MANAGER))
     first = _installed[0]
     if (settings or first.settings, manager or first.manager) != (first.settings, first.manager):
-        raise CallError("install() was called in this process with other settings already")
+        raise CallError("install() was already called in this process with other settings")
     return first

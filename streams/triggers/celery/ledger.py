@@ -1,13 +1,13 @@
-"""Which commands of a partition are finished, in what one commit of Kafka can carry: an offset and 4096 bytes.
+"""`Ledger`: which commands of a partition are finished, stored in a Kafka commit (an offset and 4096 bytes of text).
 
-The committed offset is the oldest unfinished command. What finished beyond it stands in the commit's metadata, so a
-long task makes neither a restart nor a rebalance repeat the short ones behind it.
+The committed offset is that of the oldest unfinished command. The metadata says which later commands are finished, so
+after a restart or a rebalance, the short tasks behind a long one do not run again.
 
-A holder that vanishes leaves *suspects*: commands it held and did not finish. One of them may be what took the worker
-down, so their runs are counted, and the count is committed before the run.
+A Celery worker that vanishes leaves *suspects*: commands that it held and did not finish. One of them may have killed
+the worker, so their runs are counted, and the count is committed before each run.
 
-Offsets that were not delivered although later ones were are *gaps*. Most hold the marker of a transaction; until that
-is proved, a gap counts as unfinished, so that no commit moves past a command that the Kafka client may have left out.
+*Gaps* are offsets that were not delivered although later ones were. Most contain transaction markers. Until that is
+proved, a gap counts as unfinished, so that no commit passes a command that the Kafka client may have skipped.
 """
 
 from __future__ import annotations
@@ -19,26 +19,29 @@ from itertools import islice
 from typing import Final, NamedTuple
 
 MAX_METADATA_BYTES: Final = 4096
-"""Kafka's `offset.metadata.max.bytes`."""
+"""The default of Kafka's `offset.metadata.max.bytes`."""
 _MAX_RANGES: Final = 120
 _MAX_COUNTED: Final = 40
 
 Range = tuple[int, int]
-"""First offset, and the one after the last."""
+"""A first offset, and the offset after the last one."""
 
 
 class Checkpoint(NamedTuple):
-    """What to commit."""
+    """The offset and metadata to commit."""
 
     offset: int
     metadata: str
 
 
 class Ledger:
-    """The unfinished offsets of one partition, in order. Memory is that of the commands in hand."""
+    """The unfinished commands of one partition.
+
+    Its size grows with the number of commands that were delivered and are not settled.
+    """
 
     def __init__(self, committed: int = 0, metadata: str | None = None) -> None:
-        """What the last holder committed; metadata that is not ours counts as none."""
+        """Continues from what the last holder committed. Metadata that is not ours is ignored."""
         saved = _decode(metadata)
         self._todo = [(committed + start, committed + start + length) for start, length in saved.todo]
         self._known = committed + saved.high
@@ -51,30 +54,30 @@ class Ledger:
         self._moved = False
         self._unread: dict[Range, bool] = {}
         self.after_loss = saved.open
-        """The last holder vanished instead of handing over."""
+        """True if the last holder vanished without a handover."""
         self.pending: dict[int, int] = {}
-        """Unfinished offset in hand -> its counted runs."""
+        """Number of counted runs, by offset, of the commands that were delivered and are not settled."""
         self.dirty = False
-        """Something changed since the last checkpoint."""
+        """True if something changed since the last checkpoint."""
 
     @property
     def gaps(self) -> list[Range]:
-        """Offsets that were passed over, in order; nobody has proved yet that there is no command among them."""
+        """Gaps in order that are not yet proved to contain no command."""
         return sorted(self._unread)
 
     def ends_at_command(self, gap: Range) -> bool:
-        """Whether a command was delivered right behind the gap; otherwise it is where the partition ended."""
+        """Returns whether a command was delivered right after the gap. If not, the partition ended there."""
         return self._unread[gap]
 
     def close_gap(self, gap: Range) -> None:
-        """There is no command in this gap. Idempotent; ignored for one that was read meanwhile."""
+        """Removes a gap that is proved to contain no command. Does nothing if it was read meanwhile. Idempotent."""
         if self._unread.pop(gap, None) is not None:
             self.dirty = True
 
     def take(self, offset: int) -> bool:
-        """Take a command in hand; False: it is finished, or in hand, already.
+        """Accepts a delivered command. Returns False if it is finished, or was delivered before.
 
-        Offsets come in order, except when a gap is read again.
+        Offsets must be passed in order, except when a gap is read again.
         """
         if offset < self._next and not self._split_gap(offset):
             return False
@@ -89,22 +92,22 @@ class Ledger:
         return True
 
     def _pass(self, offset: int) -> int:
-        """Where the markers before this command begin: behind the command before it."""
+        """Returns the offset after the previous command, where the markers before this command begin."""
         since, self._delivered = min(self._delivered, offset), max(self._delivered, offset + 1)
         for later in [each for each in reversed(self.pending) if self._since[each] <= offset < each]:
             since, self._since[later] = self._since[later], offset + 1
         return since
 
     def _split_gap(self, offset: int) -> bool:
-        """Take an offset out of the gap that it was delivered for after all; False: it is in none."""
-        found = next((gap for gap in self._unread if gap[0] <= offset < gap[1]), None)
-        if found is None:
+        """Removes a delivered offset from its gap, which is split. Returns False if it is in no gap."""
+        gap = next((gap for gap in self._unread if gap[0] <= offset < gap[1]), None)
+        if gap is None:
             return False
-        at_command = self._unread.pop(found)
-        if found[0] < offset:
-            self._unread[found[0], offset] = True
-        if offset + 1 < found[1]:
-            self._unread[offset + 1, found[1]] = at_command
+        at_command = self._unread.pop(gap)
+        if gap[0] < offset:
+            self._unread[gap[0], offset] = True
+        if offset + 1 < gap[1]:
+            self._unread[offset + 1, gap[1]] = at_command
         return True
 
     def _take_in_hand(self, offset: int) -> None:
@@ -116,17 +119,17 @@ class Ledger:
             self._suspects.add(offset)
 
     def is_suspect(self, offset: int) -> bool:
-        """Whether the command was in the hands of a worker that vanished."""
+        """Returns whether a vanished Celery worker held the command."""
         return offset in self._suspects
 
     def count_run(self, offset: int) -> None:
-        """Count a run of a suspect. Commit before the task starts."""
+        """Counts a run of a suspect. Commit before the task starts."""
         self.pending[offset] += 1
         self._counted_now.add(offset)
         self.dirty = True
 
     def settle(self, offset: int) -> None:
-        """The command's outcome is on Kafka. Twice is once."""
+        """Marks a command as done, because its result is on Kafka. Idempotent."""
         self.pending.pop(offset, None)
         self._since.pop(offset, None)
         self._counted_now.discard(offset)
@@ -134,19 +137,19 @@ class Ledger:
         self.dirty = True
 
     def skip_to(self, offset: int) -> None:
-        """The consumer says that it has delivered everything before the offset: the rest there is a gap."""
+        """Accepts a position that the consumer reported. Offsets before it that were not delivered are a gap."""
         if offset > self._next:
             self._unread[self._next, offset] = False
             self._next, self._moved, self.dirty = offset, True, True
 
     def checkpoint(self, *, handover: bool = False) -> Checkpoint | None:
-        """What to commit now; None: nothing was delivered yet. `handover`: this is the holder's last one."""
+        """Returns what to commit, or None if nothing was delivered yet. `handover` marks this holder's last commit."""
         if not self._moved:
             return None
         base = min(next(iter(self.pending), self._next), min(self._unread, default=(self._next,))[0])
         high = max(self._next, self._known)
         ranges = list(islice(_merged(self._unfinished()), _MAX_RANGES + 1))
-        if len(ranges) > _MAX_RANGES:  # too fragmented to remember: repeat everything from here on
+        if len(ranges) > _MAX_RANGES:  # there is no room for more ranges, so the later commands are repeated
             high = ranges.pop()[0]
         metadata = {
             "high": high - base,
@@ -160,9 +163,9 @@ class Ledger:
         return any(start <= offset < end for start, end in self._todo)
 
     def _unfinished(self) -> Iterator[Range]:
-        """In hand or not proved first, then what an earlier holder left and Kafka has not delivered again yet.
+        """Yields delivered commands and gaps, then what an earlier holder left and Kafka has not delivered again yet.
 
-        The markers before a command in hand go with it, so commands that each had a transaction are one range.
+        The markers before a delivered command are added to it, so commands of successive transactions are one range.
         """
         base = next(iter(self.pending), 0)
         in_hand = ((max(self._since[offset], base), offset + 1) for offset in self.pending)
@@ -170,7 +173,7 @@ class Ledger:
         yield from ((max(start, self._next), end) for start, end in self._todo if end > self._next)
 
     def _counted(self, handover: bool) -> list[tuple[int, int]]:
-        """The runs worth remembering, most first. A run that is handed over in an orderly way was no loss."""
+        """Returns offsets and their counts, the highest counts first. A run that is handed over is not counted."""
         now = ((offset, runs - (handover and offset in self._counted_now)) for offset, runs in self.pending.items())
         left = ((offset, runs) for offset, runs in self._runs.items() if offset >= self._next)
         counted = [(offset, runs) for offset, runs in (*now, *left) if runs]
@@ -178,9 +181,9 @@ class Ledger:
 
 
 def finished_beyond(committed: int, metadata: str | None) -> Callable[[int], bool]:
-    """Whether the command at an offset beyond the committed one is finished, according to the commit's metadata.
+    """Returns a predicate: whether the command at an offset is finished, according to a commit and its metadata.
 
-    It is asked for commands only: an offset of a transaction marker is neither finished nor unfinished.
+    It is meaningful only for offsets of commands, because transaction markers are neither finished nor unfinished.
     """
     saved = _decode(metadata)
     todo = [(committed + start, committed + start + length) for start, length in saved.todo]
@@ -195,7 +198,7 @@ class _Saved(NamedTuple):
 
 
 def _decode(metadata: str | None) -> _Saved:
-    """The group may have been used by something else before: its metadata means nothing here."""
+    """Decodes the metadata, or returns the empty state if another program has written it."""
     try:
         saved = json.loads(metadata or "")
         todo = [(int(start), int(length)) for start, length in saved["todo"]]
@@ -206,7 +209,7 @@ def _decode(metadata: str | None) -> _Saved:
 
 
 def _merged(ranges: Iterable[Range]) -> Iterator[Range]:
-    """Ranges that touch or overlap as one; they come by their first offsets."""
+    """Yields the ranges with adjacent and overlapping ones merged. They must be sorted by their first offsets."""
     first, end = -1, -1
     for start, stop in ranges:
         if start <= end:

@@ -1,7 +1,7 @@
-"""`broker_url = "none://"`: a Celery app without a message broker, whose workers take their tasks from Kafka only.
+"""The transport of `broker_url = "none://"`: a Celery app without a message broker, which runs commands from Kafka.
 
-Unlike `memory://` the transport keeps Celery's event loop, and with it one pipe per pool child. Under `memory://` all
-children share one locked pipe: a child that is killed while idle takes the lock with it, and the pool stands still.
+Unlike `memory://`, it supports Celery's event loop, which uses one pipe per pool child. With `memory://`, all children
+share one pipe and its lock. A child that is killed while idle never releases the lock, and the pool stops.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ URL: Final = "none://"
 
 
 class NoCeleryBroker(TriggersError, RuntimeError):
-    """The app has no Celery broker (none://): fire a trigger, or set broker_url to a broker of your own."""
+    """A task cannot be sent, because the app has no Celery broker (none://)."""
 
 
 class NoBrokerChannel(memory.Channel):  # type: ignore[misc]  # kombu carries no types
-    """Celery's own control messages stay in the process; tasks are refused instead of swallowed."""
+    """Keeps Celery's control messages in the process, and raises NoCeleryBroker for tasks instead of losing them."""
 
-    queues: dict[str, Queue[Any]] = {}  # noqa: RUF012  # kombu's own layout: one for all channels of the process
+    queues: dict[str, Queue[Any]] = {}  # noqa: RUF012  # as in kombu: all channels of the process share it
 
     def _put(self, queue: str, message: dict[str, Any], **kwargs: Any) -> None:
         headers = message.get("headers") or {}
@@ -35,7 +35,7 @@ class NoBrokerChannel(memory.Channel):  # type: ignore[misc]  # kombu carries no
         super()._put(queue, message, **kwargs)
 
 
-class NoBroker(memory.Transport):  # type: ignore[misc]  # as above
+class NoBroker(memory.Transport):  # type: ignore[misc]  # kombu carries no types
     """The transport of `none://`."""
 
     Channel = NoBrokerChannel
@@ -45,5 +45,5 @@ class NoBroker(memory.Transport):  # type: ignore[misc]  # as above
 
 
 def register() -> None:
-    """Make `none://` known to kombu."""
+    """Registers `none://` with kombu. Idempotent."""
     TRANSPORT_ALIASES["none"] = f"{__name__}:{NoBroker.__name__}"

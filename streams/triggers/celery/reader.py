@@ -1,4 +1,4 @@
-"""The thread that owns the Kafka consumer of a Celery worker (confluent-kafka wants one thread at a time)."""
+"""`Reader`: the thread that owns the Kafka consumer of a Celery worker, because a consumer is not thread-safe."""
 
 from __future__ import annotations
 
@@ -16,16 +16,17 @@ from triggers.settings import Settings
 
 _POLL_S: Final = 0.05
 _COMMIT_EVERY_S: Final = 0.2
-"""Bounds how many finished tasks the loss of a worker repeats."""
+"""Pause between commits. Tasks that finished since the last commit run again if the worker is killed."""
 _COMMIT_AT_LAST_S: Final = 1.0
-"""So long a commit waits for a proof, which takes some milliseconds as a rule: it would soon follow by another one."""
+"""Maximum wait of a commit for a running proof. A proof usually takes milliseconds, and otherwise another commit would
+follow at once."""
 _MAX_BYTES: Final = 64_000_000
 
 log = logging.getLogger(__name__)
 
 
 class Reader(threading.Thread):
-    """Feeds `ready` from Kafka and commits what is given back through `settle`."""
+    """Appends commands from Kafka to `ready`, and commits those that are passed to `settle`."""
 
     def __init__(
         self,
@@ -35,7 +36,10 @@ class Reader(threading.Thread):
         wake: Callable[[], None],
         on_death: Callable[[], None],
     ) -> None:
-        """`room`: commands that Celery is given at once. `wake`: `ready` has something. `on_death`: it is all over."""
+        """`capacity` is the number of commands that Celery holds at once.
+
+        In the reader's thread, `wake` is called when `ready` has new commands, and `on_death` when the thread dies.
+        """
         super().__init__(name="triggers-commands", daemon=True)
         self._prefetch = settings.celery_prefetch
         self._screening = screening
@@ -49,28 +53,28 @@ class Reader(threading.Thread):
         self._full = False
         self._source = CommandSource(settings, self._settle)
         self.ready: deque[CommandInHand] = deque()
-        """To be run, oldest first. What is still here when its partition goes is not run."""
+        """Commands to run, the oldest first. They do not run if their partition is revoked before."""
 
     def owns(self, command: CommandInHand) -> bool:
-        """Whether the command was not given to somebody else meanwhile."""
+        """Returns whether this worker still owns the command's partition. Thread-safe."""
         return self._source.owns(command.delivery)
 
     def settle(self, command: CommandInHand) -> None:
-        """The outcome is on Kafka, or somebody else's affair. Called from any thread."""
+        """Marks a command as done: its result is on Kafka, or its partition belongs to another worker. Thread-safe."""
         self._settled.append(command.delivery)
 
     def drain(self) -> None:
-        """Take nothing new; what has not begun stays on Kafka."""
+        """Stops passing on commands. Those that have not started are left to other workers. Thread-safe."""
         self._draining.set()
         self.ready.clear()
 
     def stop(self, timeout_s: float) -> None:
-        """Hand everything over, and wait for that."""
+        """Commits, leaves the group and ends the thread. Blocks for at most `timeout_s`."""
         self._stopping.set()
         self.join(timeout_s)
 
     def run(self) -> None:
-        """The thread."""
+        """Runs in the thread until `stop` is called. An exception stops the Celery worker through `on_death`."""
         try:
             self._run_loop()
         except BaseException:
@@ -112,7 +116,7 @@ class Reader(threading.Thread):
                 self._unmarked.append(CommandInHand(delivery, command))
 
     def _release_marked(self) -> None:
-        """Give Celery what a commit covers: the suspects a few at a time, each run of them counted."""
+        """Passes commands on to Celery after the commit that marks them as held. Runs of suspects are counted in it."""
         self._unmarked += self._suspects.take_runnable()
         if not self._unmarked or not self._source.mark_owned([command.delivery for command in self._unmarked]):
             return

@@ -1,4 +1,4 @@
-"""Puts results on `<ns>.events` and does not give up: whoever settles a command relies on its result being there."""
+"""`ResultPublisher`: publishes results, and does not give up, because a command is settled only after its result."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ log = logging.getLogger(__name__)
 
 
 class ResultPublisher:
-    """Publishes results and dead letters. Thread-safe; usable before and after a fork; connects on first use."""
+    """Publishes results and dead letters. It connects on first use.
+
+    Thread-safe, and usable before and after a fork.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -32,19 +35,20 @@ class ResultPublisher:
         self._sender = KafkaSender(settings)
 
     def send_unacknowledged(self, name: CommandName, event: Event) -> None:
-        """Send an event that nobody waits for; it precedes every later one of the same session and process.
+        """Sends an event without waiting for its acknowledgement.
 
-        Only a producer that is replaced after a time-out may send it later; a start behind its result is stale.
+        It precedes all later events that this process sends to the session, unless the producer is replaced after a
+        timeout. A start that arrives after its result is stale.
         """
         try:
             self._sender.send(self._names.events, encode_key(name.session), _encoded(event))
         except TryAgain as error:
-            log.warning("the start of %s is not announced: %s", name.instance, error)
+            log.warning("the start of %s was not sent: %s", name.instance, error)
 
     def publish(self, name: CommandName, event: Event) -> None:
-        """Publish a result; blocks until it is on Kafka, however long that takes.
+        """Publishes a result. Blocks until it is acknowledged, without a time limit.
 
-        A result that the topic refuses as too large is published as a failure.
+        If the result is too large for the topic, a failure is published instead.
         """
         try:
             self._publish_until_delivered(self._names.events, encode_key(name.session), _encoded(event))
@@ -53,11 +57,11 @@ class ResultPublisher:
             self._publish_until_delivered(self._names.events, encode_key(name.session), _encoded(replacement))
 
     def publish_dead_letter(self, letter: DeadLetter) -> None:
-        """Publish a dead letter; blocks like `publish`. One that is too large loses its value, and says so."""
+        """Publishes a dead letter. Blocks like `publish`. If it is too large, its value is replaced by a note."""
         try:
             self._publish_until_delivered(self._names.dead_letters, letter.key, encode_dead_letter(letter))
         except TooLarge:
-            note = f"{letter.detail} [the value had {len(letter.value or b'')} bytes and is left out]"
+            note = f"{letter.detail} [the value of {len(letter.value or b'')} bytes was omitted]"
             letter = msgspec.structs.replace(letter, value=None, headers=[], detail=note)
             self._publish_until_delivered(self._names.dead_letters, letter.key, encode_dead_letter(letter))
 
@@ -66,7 +70,7 @@ class ResultPublisher:
             try:
                 self._sender.wait_for(self._sender.send(topic, key, value))
             except TryAgain as error:
-                log.error("a result is not on Kafka yet, trying again: %s", error)  # noqa: TRY400  # no traceback needed
+                log.error("a result could not be published yet; trying again: %s", error)  # noqa: TRY400  # no traceback needed
                 time.sleep(_PAUSE_S)
             except SoftTimeLimitExceeded:
                 log.warning("the soft time limit passed while the result was published; publishing it again")

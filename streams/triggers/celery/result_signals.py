@@ -1,7 +1,7 @@
-"""Celery's signals → results: the same for every pool, in a pool child or, for lost ones, in the worker itself.
+"""`ResultSignals`: publishes results from Celery's signals, in a pool child or, for a lost child, in the worker itself.
 
-A result backend would see less (`ignore_result`, unknown tasks) and would take the place of the application's own.
-A receiver must not raise: Celery logs it and goes on, and the result would be lost.
+It is not a result backend, because one does not see all results (`ignore_result`, unknown tasks) and would replace the
+application's own. A receiver must not raise, because Celery only logs that, and the result would be lost.
 """
 
 from __future__ import annotations
@@ -26,20 +26,20 @@ from triggers.core.events import Event
 from triggers.results.outcomes import CommandName, failed_event, finished_event, started_event, verdict_event
 
 VERDICT: Final = "triggers_verdict"
-"""Where a `TriggerTask` leaves its `Verdict` on the request."""
+"""Key of the request under which a `TriggerTask` stores its `Verdict`."""
 LOG_LEVEL: Final = "triggers_log_level"
-"""Where a `TriggerTask` leaves the highest level it logged."""
+"""Key of the request under which a `TriggerTask` stores the highest level that it logged."""
 
 
 class ResultSignals:
-    """Turns what Celery signals into events."""
+    """Receives Celery's signals and publishes them as events."""
 
     def __init__(self, publisher: ResultPublisher) -> None:
         self._publisher = publisher
         self._limit = publisher.settings.max_payload_bytes
 
     def connect(self) -> None:
-        """Receive the signals of this process, and of those forked from it."""
+        """Connects the receivers in this process. Forked children inherit them."""
         for signal, receiver in (
             (signals.task_prerun, self._on_prerun),
             (signals.task_success, self._on_success),
@@ -60,7 +60,7 @@ class ResultSignals:
         self._report(request, request.id, lambda name: self._success(name, request, result))
 
     def _on_failure(self, sender: Any, task_id: str, exception: Exception, einfo: Any = None, **_: object) -> None:
-        if isinstance(exception, Reject):  # reported after the run, while its request was there
+        if isinstance(exception, Reject):  # `_on_postrun` reports it
             return
         error, level = _raised(exception), _log_level(sender.request)
         info = _text(einfo)
@@ -71,7 +71,7 @@ class ResultSignals:
         self._report(request, task_id, lambda name: self._failure(name, exception, None, _log_level(sender.request)))
 
     def _on_postrun(self, sender: Any, task_id: str, retval: object, state: str, **_: object) -> None:
-        """Two ways of ending a task that Celery counts neither as success nor as failure."""
+        """Reports tasks that raised Ignore or Reject, which Celery counts neither as successes nor as failures."""
         if state in {states.IGNORED, states.REJECTED} and isinstance(retval, Ignore | Reject):
             error, level = _reason(retval), _log_level(sender.request)
             self._report(sender.request, task_id, lambda name: self._failure(name, error, None, level))
@@ -99,14 +99,14 @@ class ResultSignals:
             return
         try:
             self._publisher.publish(name, outcome(name))
-        except SoftTimeLimitExceeded:  # it strikes once, at whatever line; the task itself is through
+        except SoftTimeLimitExceeded:  # it is raised once, at any line; the task itself has ended
             self._publisher.publish(name, outcome(name))
-        except Exception as error:  # noqa: BLE001  # a result object whose own methods raise
+        except Exception as error:  # noqa: BLE001  # methods of the result object raised
             self._publisher.publish(name, self._failure(name, error, None, 0))
 
 
 def _raised(exception: Exception) -> BaseException:
-    """What the task raised: Celery shows a stand-in when the exception itself cannot be pickled."""
+    """Returns the exception that the task raised. Celery replaces an exception that cannot be pickled."""
     raised = sys.exc_info()[1]
     if raised is None:
         return exception
@@ -115,7 +115,7 @@ def _raised(exception: Exception) -> BaseException:
 
 
 def _reason(ended: Ignore | Reject) -> BaseException:
-    """Celery's own retry raises Reject when it cannot send the task: what stopped it says more."""
+    """Returns the cause of a Reject if it has one, as when Celery's own retry cannot send the task."""
     reason = getattr(ended, "reason", None)
     return reason if isinstance(reason, BaseException) else ended
 

@@ -1,4 +1,4 @@
-"""Which commands are not run at all: each of them is answered here, so that none is lost and none comes back."""
+"""`Screening`: decides which commands are not run, and reports each of them, so that none is lost or repeated."""
 
 from __future__ import annotations
 
@@ -21,25 +21,28 @@ from triggers.kafka.records import Record
 from triggers.results.outcomes import failed_event
 
 RUNNER: Final = "celery"
-"""The task runner that executes here; also the default one."""
+"""The only task runner of the stream, which is also the default."""
 _BAD_SESSION: Final = "bad session"
 
 
 class RunnerNotFound(NotFound):
-    """There is no task runner of that name."""
+    """The rule names a task runner that cannot run commands."""
 
 
 class Screening:
-    """Decides for each command whether it is run, and reports those that are not. Blocks until the report is safe."""
+    """Decides for each command whether it is run, and reports those that are not."""
 
     def __init__(self, publisher: ResultPublisher, tasks: Collection[str] | None) -> None:
-        """`tasks`: None leaves the question whether a task is registered to whoever runs it."""
+        """`tasks` are the names of the registered tasks. None does not check whether a task is registered."""
         self._publisher = publisher
         self._tasks = tasks
         self._max_losses = max(1, publisher.settings.celery_max_deliveries - 1)
 
     def screen(self, delivery: Delivery) -> RunTask | None:
-        """The command to run; None: its outcome is on Kafka already, settle it."""
+        """Returns the command to run, or None if it is reported as failed or as a dead letter and must be settled.
+
+        Blocks until the report is on Kafka.
+        """
         try:
             command = _decode(delivery)
         except (Undecodable, CallError) as error:
@@ -55,11 +58,16 @@ class Screening:
         return None
 
     def _refuse(self, command: RunTask, delivery: Delivery) -> Any:
-        """Counted are the runs of a suspect; the run before those, in which nobody suspected it, makes one more."""
+        """Returns the exception with which the command fails, or None.
+
+        The ledger counts only runs as a suspect, so the first run, before it was a suspect, is added.
+        """
         if delivery.counted_runs >= self._max_losses:
-            return WorkerLostError(f"worker lost {delivery.counted_runs + 1} times while it ran {command.run}")
+            return WorkerLostError(f"worker lost {delivery.counted_runs + 1} times while running {command.run}")
         if command.using not in {None, RUNNER}:
-            return RunnerNotFound(f"there is no task runner {command.using!r} here, only {RUNNER!r}")
+            return RunnerNotFound(
+                f"task runner {command.using!r} cannot run commands: the stream supports only {RUNNER!r}"
+            )
         if self._tasks is not None and command.run not in self._tasks:
             return NotRegistered(_describe_unregistered(command.run, self._tasks))
         return None
@@ -73,9 +81,9 @@ def _decode(delivery: Delivery) -> RunTask:
 
 
 def _describe_unregistered(name: str, tasks: Collection[str]) -> str:
-    own = [task for task in tasks if not task.startswith("celery.")]
-    near = difflib.get_close_matches(name, own, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"{len(own)} tasks are; is its module imported?"
+    names = [task for task in tasks if not task.startswith("celery.")]
+    similar = difflib.get_close_matches(name, names, n=1)
+    hint = f"did you mean {similar[0]!r}?" if similar else f"{len(names)} tasks are; is its module imported?"
     return f"{name!r} is not registered with this Celery app; {hint}"
 
 

@@ -1,4 +1,4 @@
-"""Commands that were in the hands of a worker that vanished: one of them may be what took it down."""
+"""`Suspects`: the commands that a vanished Celery worker held, one of which may have killed it."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from triggers.celery.command_source import CommandInHand, Delivery
 
 
 class Suspects:
-    """Hands out suspects so that the culprit is found and no bystander is blamed.
+    """Releases suspects so that the one that kills workers is found, and no other command fails for it.
 
-    One that was running when a worker was lost runs without any other of its kind. The rest, which may not have begun
-    at all, share the worker's room.
+    Of the suspects with counted runs, only one runs at a time. Suspects without counted runs, which may not have
+    started at all, run together, up to the worker's capacity.
     """
 
     def __init__(self, capacity: int) -> None:
@@ -20,21 +20,21 @@ class Suspects:
         self._running: dict[Delivery, bool] = {}
 
     def add_suspect(self, command: CommandInHand) -> None:
-        """Another one, in the order of its partition."""
+        """Adds a suspect. Those of a partition must be added in order."""
         self._waiting.append(command)
 
     def take_runnable(self) -> list[CommandInHand]:
-        """Those that may run now. Their runs are counted in the ledger: commit that before they do."""
-        begun: list[CommandInHand] = []
+        """Removes and returns the suspects that may run now, and counts their runs. Commit before they start."""
+        runnable: list[CommandInHand] = []
         while self._waiting and self._may_run(self._waiting[0].delivery):
             command = self._waiting.popleft()
             self._running[command.delivery] = command.delivery.counted_runs > 0
             command.delivery.count_run()
-            begun.append(command)
-        return begun
+            runnable.append(command)
+        return runnable
 
     def forget(self, delivery: Delivery) -> None:
-        """It is settled, or somebody else's now."""
+        """Removes a suspect that is settled or belongs to another worker. Ignores other commands."""
         self._running.pop(delivery, None)
 
     def _may_run(self, delivery: Delivery) -> bool:

@@ -1,4 +1,4 @@
-"""Task classes register themselves, as those of the Triggers framework did."""
+"""Registers task classes with Celery apps, as the Triggers framework did."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from celery.app.trace import build_tracer
 
 
 def register_in_every_app(task_class: Any) -> None:
-    """Let every Celery app of this process have the task, as Celery's `shared_task` does for functions.
+    """Registers a task of the class in every Celery app of this process, as `shared_task` does for functions.
 
-    An app that has a task of this class under its name keeps that one.
+    An app that already has a task of this class under the name keeps it.
     """
 
     def register(app: Any) -> None:
@@ -27,7 +27,7 @@ def register_in_every_app(task_class: Any) -> None:
 
 
 def share_tasks_with_children(app: Any) -> None:
-    """Let a spawned child's copy of the app know the tasks of the original. Twice is once."""
+    """Registers the app's tasks in the copy of the app that a spawned pool child has. Idempotent."""
 
     def adopt(sender: Any = None, **_: object) -> None:
         copy = current_app._get_current_object()  # noqa: SLF001  # Celery's own way out of its proxy

@@ -7,25 +7,21 @@ run are unfinished.
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from triggers.kafka.connection import admin_client, connection_options, unavailable
+from triggers.kafka.elections import repeat_while_electing
 from triggers.kafka.range_reads import read_range, watermarks
 from triggers.kafka.topics import existing_partitions
 from triggers.settings import Settings
 from triggers.topology import Topology
 
 _TIMEOUT_S = 20.0
-_PAUSE_S = 0.2
-_ELECTING = frozenset(
-    {KafkaError.NOT_COORDINATOR, KafkaError.COORDINATOR_NOT_AVAILABLE, KafkaError.COORDINATOR_LOAD_IN_PROGRESS}
-)
 _NO_OFFSET = 0
 """librdkafka's invalid offsets are negative."""
 
@@ -140,19 +136,7 @@ def _committed_offsets(settings: Settings, group: str, topic: str, partitions: l
     requested = [TopicPartition(topic, partition) for partition in partitions]
     consumer = Consumer(connection_options(settings) | {"group.id": group, "enable.auto.commit": False})
     try:
-        commits = _retry_while_electing(lambda: consumer.committed(requested, timeout=_TIMEOUT_S))
+        commits = repeat_while_electing(lambda: consumer.committed(requested, timeout=_TIMEOUT_S), _TIMEOUT_S)
         return {commit.partition: commit for commit in commits}
     finally:
         consumer.close()
-
-
-def _retry_while_electing(ask: Callable[[], list[TopicPartition]]) -> list[TopicPartition]:
-    """Repeats a request while the group's coordinator is being elected or is loading, as for a new group."""
-    deadline = time.monotonic() + _TIMEOUT_S
-    while True:
-        try:
-            return ask()
-        except KafkaException as error:
-            if error.args[0].code() not in _ELECTING or time.monotonic() > deadline:
-                raise
-            time.sleep(_PAUSE_S)

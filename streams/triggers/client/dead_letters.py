@@ -16,11 +16,7 @@ from triggers.topology import Topology
 
 REDRIVES = "triggers-redrives"
 """Header with the number of times that the record was redriven."""
-
-
 _OUR_HEADERS = "triggers-"
-
-
 _DIGITS = 9
 """Maximum length of that number. Anyone can write the header, and Python refuses to parse thousands of digits."""
 

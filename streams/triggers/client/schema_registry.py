@@ -21,15 +21,9 @@ from triggers.kafka.bounded_call import CallHung, call_within
 from triggers.settings import Settings
 
 _REMEMBERED_S = 60.0
-
-
-_MOST_REMEMBERED = 10_000
-
-
+_MAX_REMEMBERED = 10_000
 _UNKNOWN_SCHEMA = 40403
 """The registry's error code for an unknown schema id."""
-
-
 _TIMEOUT_S = 3.0
 """A worker is blocked while it waits for the registry."""
 
@@ -101,7 +95,7 @@ class SchemaRegistry:
             raise TryAgain(f"schema registry {self._url}: {error}") from error
 
     def _remember(self, schema_id: int, error: Undecodable) -> None:
-        if len(self._refused) >= _MOST_REMEMBERED:
+        if len(self._refused) >= _MAX_REMEMBERED:
             self._refused.clear()
         self._refused[schema_id] = _Refusal(self._now() + _REMEMBERED_S, error)
 

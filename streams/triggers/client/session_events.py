@@ -58,10 +58,10 @@ class SessionEvents:
         """
         wanted = list(dict.fromkeys(uids))
         try:
-            places = self._offsets(wanted)
+            offsets = self._offsets(wanted)
         except OwnerUnavailable:
             return self.scan_partitions(wanted)
-        return _by_session(wanted, self._decode_all(read_offsets(self._settings, self._topic, places), ()))
+        return _by_session(wanted, self._decode_all(read_offsets(self._settings, self._topic, offsets), ()))
 
     def scan_partitions(self, uids: Iterable[str]) -> dict[str, list[Event]]:
         """Returns the events of the sessions by UID, without a worker. It reads their partitions as a whole.
@@ -89,16 +89,16 @@ class SessionEvents:
         """Returns the offsets of the sessions' events by partition."""
         offsets_by_partition: defaultdict[int, list[int]] = defaultdict(list)
         for uid in uids:
-            places = self._reader.event_offsets(uid)
-            offsets_by_partition[places.partition] += places.offsets
+            events = self._reader.event_offsets(uid)
+            offsets_by_partition[events.partition] += events.offsets
         return {partition: sorted(offsets) for partition, offsets in offsets_by_partition.items()}
 
     def _decode_all(
         self, messages: Iterable[Message], dead: Collection[PartitionOffset]
     ) -> Iterator[tuple[str, Event]]:
         for message in messages:
-            place = message.partition() or 0, message.offset() or 0
-            if place in dead:
+            coordinates = message.partition() or 0, message.offset() or 0
+            if coordinates in dead:
                 continue
             try:
                 uid, event = decode_key(message.key()), self._decode(message)

@@ -21,11 +21,11 @@ from triggers.commit.lost_offsets import OFFSET_LOST, OFFSET_MOVED, LostPlace
 from triggers.commit.ownership import Ownership
 from triggers.commit.standstill_watch import StandstillWatch
 from triggers.commit.transaction import Aborted
-from triggers.kafka.consumer_events import survive_event
+from triggers.kafka.connection import Options
+from triggers.kafka.consumer_events import stop_unless_transient
 from triggers.kafka.error_codes import ALL_BROKERS_DOWN, NO_SUCH_OFFSET, PARTITION_EOF
 from triggers.kafka.group_metadata import UnknownMetadata, generation_of
 from triggers.kafka.records import Record, or_minus_one
-from triggers.kafka.worker_options import Options
 from triggers.process.exits import ExitCode, Stop
 
 log = structlog.get_logger(__name__)
@@ -252,7 +252,7 @@ class Member:
         if error.code() in NO_SUCH_OFFSET:
             self._survive_lost_place(or_minus_one(message.partition()))
         else:
-            survive_event(message, error)
+            stop_unless_transient(message, error)
 
     def _survive_lost_place(self, partition: int) -> None:
         """Handles the error that the broker does not have an offset. librdkafka has stopped fetching the partition.

@@ -12,9 +12,9 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer, Topic
 from triggers.agent.batch import Batch
 from triggers.commit.sending import Report, send_outputs, send_rows
 from triggers.kafka.bounded_call import CallHung, call_within
+from triggers.kafka.connection import Options
 from triggers.kafka.error_codes import ALREADY_ABORTED, FENCING
 from triggers.kafka.patience import Patience
-from triggers.kafka.worker_options import Options
 from triggers.process.exits import ExitCode, Stop
 
 log = structlog.get_logger(__name__)

@@ -1,1 +1,1 @@
-"""Runs the hooks of managers for decisions that were made in another process."""
+"""Hooks: runs the hooks of managers for the decisions of workers."""

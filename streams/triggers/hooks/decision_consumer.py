@@ -17,15 +17,14 @@ from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from triggers.codec import DecisionRecord, decode_decision, encode_dead_letter
 from triggers.errors import TryAgain, Undecodable
-from triggers.kafka.connection import Options, connection_options
-from triggers.kafka.error_codes import NO_SUCH_OFFSET, PARTITION_EOF, is_passing
+from triggers.kafka.connection import Options
+from triggers.kafka.error_codes import NO_SUCH_OFFSET, PARTITION_EOF, is_transient
 from triggers.kafka.letters import letter_of
-from triggers.kafka.range_reads import witness_options
-from triggers.kafka.reading_options import RELIABLE
+from triggers.kafka.reading_options import group_options, witness_options
 from triggers.kafka.records import Record
 from triggers.kafka.sender import KafkaSender
 from triggers.kafka.skip_guard import SkipGuard
-from triggers.kafka.start_offsets import describe_lost_place, places_of_group, read_again_from
+from triggers.kafka.start_offsets import lost_position_error, read_again_from, starting_positions
 from triggers.settings import Settings
 from triggers.topology import Topology
 
@@ -33,7 +32,7 @@ HOOK_FAILED: Final = "hook failed"
 """Reason of a dead letter for a decision whose function raised `hook_attempts` times."""
 
 _POLL_S: Final = 0.2
-_MOST_AT_ONCE: Final = 100
+_MAX_MESSAGES: Final = 100
 _FIRST_PAUSE_S: Final = 0.5
 _LONGEST_PAUSE_S: Final = 30.0
 _LONGEST_CALL_MS: Final = 900_000
@@ -104,7 +103,7 @@ class DecisionConsumer:
         first = self._consumer.poll(timeout_s)
         if first is None:
             return
-        messages = [first, *self._consumer.consume(_MOST_AT_ONCE, 0)]
+        messages = [first, *self._consumer.consume(_MAX_MESSAGES, 0)]
         decisions = [message for message in messages if self._is_decision(message)]
         checked = self._guard.check([message for message in decisions if (message.partition() or 0) in self._owned])
         self._waiting += [(message, self._owned[message.partition() or 0]) for message in checked.messages]
@@ -136,8 +135,8 @@ class DecisionConsumer:
             return False
         if error.code() in NO_SUCH_OFFSET and message.partition() is not None:
             position = TopicPartition(self._topic, message.partition() or 0, message.offset() or 0)
-            raise describe_lost_place(self._consumer, position, self._group)
-        if not is_passing(error):
+            raise lost_position_error(self._consumer, position, self._group)
+        if not is_transient(error):
             raise KafkaException(error)
         log.warning("the decisions topic: %s", error.str())
         return False
@@ -200,7 +199,7 @@ class DecisionConsumer:
         return not stopping.is_set() and self._owned.get(partition) is assignment
 
     def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        positions = places_of_group(consumer, partitions)
+        positions = starting_positions(consumer, partitions)
         consumer.incremental_assign([TopicPartition(tp.topic, tp.partition, tp.offset) for tp in positions])
         # A pause outlives the assignment: without this, a partition that was revoked while paused is never read again.
         (consumer.pause if self._pausing else consumer.resume)(partitions)
@@ -221,23 +220,13 @@ class DecisionConsumer:
 
 
 def _options(settings: Settings, group: str) -> Options:
-    session_ms = int(settings.session_timeout_s * 1000)
-    return (
-        connection_options(settings)
-        | RELIABLE
-        | {
-            "group.id": group,
-            "enable.auto.commit": True,
-            "auto.commit.interval.ms": 1000,
-            "enable.auto.offset.store": False,
-            "enable.partition.eof": True,
-            "partition.assignment.strategy": "cooperative-sticky",
-            "session.timeout.ms": session_ms,
-            "heartbeat.interval.ms": min(3000, session_ms // 3),
-            "max.poll.interval.ms": max(_LONGEST_CALL_MS, session_ms),
-            "allow.auto.create.topics": False,
-        }
-    )
+    return group_options(settings, group, settings.session_timeout_s) | {
+        "enable.auto.commit": True,
+        "auto.commit.interval.ms": 1000,
+        "enable.auto.offset.store": False,
+        "max.poll.interval.ms": max(_LONGEST_CALL_MS, int(settings.session_timeout_s * 1000)),
+        "allow.auto.create.topics": False,
+    }
 
 
 def _describe_position(message: Message) -> str:

@@ -146,7 +146,7 @@ class _CurrentSource:
         self._reader = reader
         self._reached = reached
 
-    def read(self, uid: str, after: Coordinates | None = None) -> SessionView:  # noqa: ARG002  # `place` includes it
+    def read(self, uid: str, after: Coordinates | None = None) -> SessionView:  # noqa: ARG002  # it is included in `_reached`
         return self._reader.read(uid, self._reached.coordinates)
 
 

@@ -1,1 +1,1 @@
-"""What this package knows of Kafka and librdkafka, whichever client asks: what can go missing, and how to prove it."""
+"""Kafka and librdkafka, as all consumers and producers of this package use them: options, reads, and proofs of gaps."""

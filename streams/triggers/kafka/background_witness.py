@@ -1,4 +1,4 @@
-"""Proofs beside a reader that must not wait for them."""
+"""`BackgroundWitness`: proves gaps for a reader that must not wait for the proof."""
 
 from __future__ import annotations
 
@@ -7,41 +7,42 @@ from collections.abc import Sequence
 from queue import Empty, SimpleQueue
 from typing import Final
 
+from triggers.kafka.connection import Options
 from triggers.kafka.continuity import Gap
-from triggers.kafka.witness import Finding, Options, Witness
+from triggers.kafka.verdicts import Finding
+from triggers.kafka.witness import Witness
 
 _PROOF_S: Final = 5.0
 
 
 class BackgroundWitness:
-    """Has gaps proved in a thread of its own, one proof at a time. Its methods return at once; one thread calls them.
+    """Proves gaps in a background thread, one proof at a time. Its methods do not block. Not thread-safe.
 
-    The thread is a daemon and lives as long as one proof: nobody has to end it.
+    Each proof starts a daemon thread, which ends with the proof.
     """
 
     def __init__(self, options: Options, topic: str) -> None:
-        """See `Witness`."""
         self._witness = Witness(options, topic)
         self._findings: SimpleQueue[list[Finding]] = SimpleQueue()
         self.is_busy = False
-        """Whether a proof is under way, or its findings have not been taken yet."""
+        """True while a proof is running, and until its findings are taken."""
 
     def begin(self, gaps: Sequence[Gap]) -> None:
-        """Have these gaps proved. The witness must not be busy."""
+        """Starts to prove the gaps. The witness must not be busy."""
         self.is_busy = True
         threading.Thread(target=self._prove, args=(gaps,), name="triggers-witness", daemon=True).start()
 
     def take(self) -> list[Finding]:
-        """The findings of the last proof, once; none while it is under way."""
+        """Returns the findings of the last proof once; the list is empty while the proof is running and after that."""
         try:
-            found = self._findings.get_nowait()
+            findings = self._findings.get_nowait()
         except Empty:
             return []
         self.is_busy = False
-        return found
+        return findings
 
     def close(self) -> None:
-        """Give up the connections, unless a proof is using them: the process ends then, or nobody minds."""
+        """Closes the connections, unless a proof is still using them; they then stay open until the process ends."""
         if not self.is_busy:
             self._witness.close()
 

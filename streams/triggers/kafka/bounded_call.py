@@ -1,4 +1,4 @@
-"""Calls that may never return."""
+"""`call_within`: calls a function with a time limit, even if the function never returns."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ T = TypeVar("T")
 
 
 class CallHung(Exception):
-    """The call has not returned; its thread is left behind, and whatever it uses must not be used again."""
+    """The call did not return in time. Its thread continues, so objects that the call uses must not be used again."""
 
 
 def call_within(seconds: float, call: Callable[[], T]) -> T:
-    """What the call returns, in a thread of its own; raises what it raises, or Hung after so many seconds.
+    """Calls the function in a new thread. Returns its result, or raises its exception in the caller's thread.
 
-    The thread is a daemon: it does not keep the process from ending.
+    Blocks. Raises CallHung if the function does not return within `seconds`. The thread is a daemon, so it does not
+    keep the process from ending.
     """
     returned: list[T] = []
     raised: list[BaseException] = []

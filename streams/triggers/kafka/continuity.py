@@ -1,7 +1,7 @@
-"""Which offset must come next in each partition, so that a reader notices when records were left out.
+"""`ExpectedOffsets`: tracks which offset must come next in each partition, so a reader notices skipped records.
 
-A consumer promises to deliver every committed record from where it was assigned. This module does not take its word
-for it: whoever reads a partition tells `ExpectedOffsets` which offsets came, and is told what lies between them.
+A consumer promises to deliver every committed record from the offset at which it was assigned. This module checks
+that: a reader passes on the offsets that it received and gets the gaps between them.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ from typing import NamedTuple
 
 
 class Gap(NamedTuple):
-    """Offsets of a partition at which no record was delivered, although records beyond them were.
+    """Offsets of a partition at which no record was delivered, although later records were.
 
-    Markers of transactions, aborted records and compacted ones leave gaps, too; `witness` tells which are harmless.
+    Transaction markers, aborted records and compaction also leave gaps. `Witness` finds out which gaps are harmless.
     """
 
     partition: int
     first_missing: int
     next_seen: int
-    """The first offset behind the gap."""
+    """The first offset after the gap."""
     ends_at_record: bool = True
-    """Whether a record was delivered at `next_seen`; otherwise it is only where the consumer says it has come to."""
+    """True if a record was delivered at `next_seen`. If False, the consumer only reported this position."""
 
     def __str__(self) -> str:
         last = self.next_seen - 1
@@ -30,36 +30,36 @@ class Gap(NamedTuple):
 
 
 class OutOfOrder(Exception):
-    """An offset came that is below the one that must come next: it was delivered before, or it came too late."""
+    """An offset arrived that is lower than the expected one: it was delivered again, or too late."""
 
 
 class ExpectedOffsets:
-    """The next offset of every partition that one reader owns at present.
+    """The expected next offset of each partition that a reader owns.
 
-    `start` begins an ownership, and begins it anew after a rewind. A reader that does not accept a gap must not read
-    on: it starts the partition again at the last offset that it is sure of, or gives up.
+    A reader that does not accept a gap must not continue after it. It starts the partition again at the first missing
+    offset, or gives up.
     """
 
     def __init__(self) -> None:
         self._next: dict[int, int] = {}
 
     def start(self, partition: int, offset: int) -> None:
-        """The partition is read from this offset on, whatever was read of it before."""
+        """Expects the partition from this offset on. Called after an assignment and after a rewind."""
         self._next[partition] = offset
 
     def forget(self, partitions: Iterable[int]) -> None:
-        """These partitions are no longer read."""
+        """Removes partitions that are no longer read."""
         for partition in partitions:
             self._next.pop(partition, None)
 
     def next_of(self, partition: int) -> int:
-        """The offset that must come next. Raises KeyError for a partition that was not started."""
+        """Returns the offset that must come next. Raises KeyError for a partition that was not started."""
         return self._next[partition]
 
     def advance(self, partition: int, offsets: list[int]) -> list[Gap]:
-        """Records came at these offsets, in this order: the gaps before and between them, usually none.
+        """Accepts records at these offsets, in this order. Returns the gaps before and between them, usually none.
 
-        Raises OutOfOrder, and KeyError for a partition that was not started; nothing has advanced then.
+        Raises OutOfOrder, and KeyError for a partition that was not started. The partition has not advanced then.
         """
         if not offsets:
             return []
@@ -71,9 +71,9 @@ class ExpectedOffsets:
         return gaps
 
     def advance_to(self, partition: int, position: int) -> list[Gap]:
-        """The consumer says that it has come to this position, without a record: the gap that it has passed, if any.
+        """Accepts a position that the consumer reported without a record. Returns the gap before it, if there is one.
 
-        Raises OutOfOrder, and KeyError for a partition that was not started; nothing has advanced then.
+        Raises OutOfOrder, and KeyError for a partition that was not started. The partition has not advanced then.
         """
         due = self._next[partition]
         if position < due:
@@ -83,7 +83,7 @@ class ExpectedOffsets:
 
 
 def find_gaps(partition: int, due: int, offsets: Iterable[int]) -> list[Gap]:
-    """The gaps between `due` and the last of these offsets. Raises OutOfOrder if they do not grow from `due` on."""
+    """Returns the gaps between `due` and the last offset. Raises OutOfOrder if the offsets do not ascend from `due`."""
     gaps: list[Gap] = []
     for offset in offsets:
         if offset < due:

@@ -1,4 +1,5 @@
-"""librdkafka's own error codes: public, although their names begin with an underscore."""
+# ruff: noqa: SLF001  # librdkafka's own error codes are public, although their names begin with an underscore
+"""Sets of error codes of Kafka and librdkafka, by what a client does about them."""
 
 from __future__ import annotations
 
@@ -6,32 +7,46 @@ from typing import Final
 
 from confluent_kafka import KafkaError
 
-PARTITION_EOF: Final = KafkaError._PARTITION_EOF  # noqa: SLF001  # see above
-NO_SUCH_OFFSET: Final = frozenset(
-    {KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE}  # noqa: SLF001
+PARTITION_EOF: Final = KafkaError._PARTITION_EOF
+TIMED_OUT: Final = KafkaError._TIMED_OUT
+MESSAGE_TIMED_OUT: Final = KafkaError._MSG_TIMED_OUT
+ALL_BROKERS_DOWN: Final = KafkaError._ALL_BROKERS_DOWN
+NO_SUCH_OFFSET: Final = frozenset({KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE})
+"""The offset to read from is not in the log, and `auto.offset.reset=error` forbids choosing another one."""
+NO_TOPIC: Final = frozenset({KafkaError._UNKNOWN_TOPIC, KafkaError.UNKNOWN_TOPIC_OR_PART})
+"""The topic does not exist, or the broker does not know it yet."""
+ELECTING: Final = frozenset(
+    {
+        KafkaError._UNKNOWN_PARTITION,
+        KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+        KafkaError.COORDINATOR_NOT_AVAILABLE,
+        KafkaError.LEADER_NOT_AVAILABLE,
+        KafkaError.NOT_COORDINATOR,
+        KafkaError.NOT_LEADER_FOR_PARTITION,
+    }
 )
-"""The offset to read from is not in the log, and `auto.offset.reset=error` forbids to choose another one."""
-TIMED_OUT: Final = KafkaError._TIMED_OUT  # noqa: SLF001
-ALL_BROKERS_DOWN: Final = KafkaError._ALL_BROKERS_DOWN  # noqa: SLF001
+"""A leader or a coordinator is being elected, because a topic or group is new or a broker left the cluster."""
 FENCING: Final = frozenset(
     {
-        KafkaError._FENCED,  # noqa: SLF001
+        KafkaError._FENCED,
         KafkaError.FENCED_INSTANCE_ID,
         KafkaError.INVALID_PRODUCER_EPOCH,
         KafkaError.PRODUCER_FENCED,
     }
 )
-"""Another process runs under the same transactional id."""
-_PASSING: Final = frozenset(
+"""Another process uses the same transactional id."""
+ALREADY_ABORTED: Final = frozenset({KafkaError._STATE, KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT})
+"""The transaction is already lost, so the client refuses to produce into it."""
+_TRANSIENT: Final = frozenset(
     {
-        KafkaError._ALL_BROKERS_DOWN,  # noqa: SLF001
-        KafkaError._MAX_POLL_EXCEEDED,  # noqa: SLF001
-        KafkaError._RESOLVE,  # noqa: SLF001
-        KafkaError._TIMED_OUT,  # noqa: SLF001
-        KafkaError._TRANSPORT,  # noqa: SLF001
-        KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001
-        KafkaError._UNKNOWN_TOPIC,  # noqa: SLF001
-        KafkaError._WAIT_COORD,  # noqa: SLF001
+        KafkaError._ALL_BROKERS_DOWN,
+        KafkaError._MAX_POLL_EXCEEDED,
+        KafkaError._RESOLVE,
+        KafkaError._TIMED_OUT,
+        KafkaError._TRANSPORT,
+        KafkaError._UNKNOWN_PARTITION,
+        KafkaError._UNKNOWN_TOPIC,
+        KafkaError._WAIT_COORD,
         KafkaError.BROKER_NOT_AVAILABLE,
         KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
         KafkaError.COORDINATOR_NOT_AVAILABLE,
@@ -54,18 +69,12 @@ _PASSING: Final = frozenset(
 )
 
 
-def is_passing(error: KafkaError) -> bool:
-    """Whether a consumer to which `poll` gives this event reads on by itself, and leaves nothing out.
+def is_transient(error: KafkaError) -> bool:
+    """Returns whether a consumer continues after `poll` has returned this error, without skipping records.
 
-    librdkafka goes on behind a batch that it cannot read (`_BAD_MSG`, `_NOT_IMPLEMENTED`), and it stands still before
-    others (`_BAD_COMPRESSION`, MSG_SIZE_TOO_LARGE) and where reading is not permitted (TOPIC_AUTHORIZATION_FAILED). One
-    such event is all that it says, so every code that is not known to pass must end the reading. `error.retriable()` is
-    of no use here: librdkafka sets it for transactions only.
+    librdkafka continues after a batch that it cannot read (`_BAD_MSG`, `_NOT_IMPLEMENTED`). It stops before a batch
+    with another error (`_BAD_COMPRESSION`, MSG_SIZE_TOO_LARGE), and where it may not read (TOPIC_AUTHORIZATION_FAILED).
+    It reports each of these only once, so every code that is not known to be transient must end the reading.
+    `error.retriable()` does not help, because librdkafka sets it for transactions only.
     """
-    return not error.fatal() and error.code() in _PASSING
-
-
-ALREADY_ABORTED: Final = frozenset(
-    {KafkaError._STATE, KafkaError._PURGE_QUEUE, KafkaError._PURGE_INFLIGHT}  # noqa: SLF001
-)
-"""The transaction is lost already; what is produced into it now is refused locally."""
+    return not error.fatal() and error.code() in _TRANSIENT

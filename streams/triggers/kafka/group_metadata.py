@@ -1,4 +1,4 @@
-"""What a consumer says about its membership, in the opaque bytes that a transaction passes on to the broker."""
+"""Reads the generation from a consumer's group metadata, the opaque bytes that a transaction sends to the broker."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ _GENERATION: Final = struct.Struct("=i")
 
 
 class UnknownMetadata(Exception):
-    """This version of librdkafka writes the metadata in another way."""
+    """This version of librdkafka encodes the metadata in another format."""
 
 
 def generation_of(metadata: bytes) -> int:
-    """The group's generation in `Consumer.consumer_group_metadata()`; negative: the consumer is no member.
+    """Returns the group's generation from `Consumer.consumer_group_metadata()`. It is negative without a membership.
 
-    There is no other way to ask for it. Raises UnknownMetadata.
+    confluent-kafka has no other way to read it. Raises UnknownMetadata.
     """
     if not metadata.startswith(_MAGIC) or len(metadata) < len(_MAGIC) + _GENERATION.size:
         raise UnknownMetadata(f"the group metadata of librdkafka begins with {metadata[:11]!r}, not with {_MAGIC!r}")

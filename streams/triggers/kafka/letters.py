@@ -1,4 +1,4 @@
-"""Dead letters of consumed records."""
+"""`letter_of`: makes dead letters of consumed records."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from triggers.kafka.records import Header, Record, headers_of, or_minus_one, tim
 
 
 def letter_of(record: Record, reason: str, detail: str) -> DeadLetter:
-    """The dead letter that holds the record byte for byte; without its headers if they cannot be read.
+    """Returns the dead letter of a record, which contains its bytes unchanged. Unreadable headers are omitted.
 
-    `Reason.BAD_HEADERS` says that they were read before, in vain: they must not be read again.
+    With `Reason.BAD_HEADERS`, the headers are not read, because reading them failed before and must not be repeated.
     """
     return DeadLetter(
         reason=reason,

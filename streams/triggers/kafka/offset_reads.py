@@ -12,9 +12,10 @@ from triggers.errors import BrokerUnavailable, EventsExpired, RecordsSkipped
 from triggers.kafka.connection import Options, unavailable
 from triggers.kafka.continuity import Gap
 from triggers.kafka.error_codes import NO_SUCH_OFFSET
-from triggers.kafka.range_reads import reader_options, witness_options
+from triggers.kafka.reading_options import reader_options, witness_options
 from triggers.kafka.skip_guard import describe_skipped
-from triggers.kafka.witness import Verdict, Witness
+from triggers.kafka.verdicts import Verdict
+from triggers.kafka.witness import Witness
 from triggers.settings import Settings
 
 _TIMEOUT_S = 20.0
@@ -43,7 +44,7 @@ def read_offsets(
     try:
         for partition, offsets in offsets_by_partition.items():
             for near in _runs(offsets):
-                yield from _read_run(_Places(settings, consumer, witness, topic, partition), near)
+                yield from _read_run(_Clients(settings, consumer, witness, topic, partition), near)
     except KafkaException as error:
         raise unavailable(settings, error) from error
     finally:
@@ -62,7 +63,7 @@ def _runs(offsets: Sequence[int]) -> Iterator[list[int]]:
         yield run
 
 
-class _Places(NamedTuple):
+class _Clients(NamedTuple):
     """The clients that read offsets of one partition."""
 
     settings: Settings
@@ -72,61 +73,61 @@ class _Places(NamedTuple):
     partition: int
 
 
-def _read_run(places: _Places, offsets: list[int]) -> Iterator[Message]:
+def _read_run(clients: _Clients, offsets: list[int]) -> Iterator[Message]:
     wanted = deque(offsets)
     refuted = 0
     while wanted:
-        places.consumer.assign([TopicPartition(places.topic, places.partition, wanted[0])])
-        missed = yield from _read_on(places, wanted)
+        clients.consumer.assign([TopicPartition(clients.topic, clients.partition, wanted[0])])
+        missed = yield from _read_on(clients, wanted)
         refuted += 1
         if missed is not None:
-            _check_missed(places, missed, refuted)
+            _check_missed(clients, missed, refuted)
 
 
-def _read_on(places: _Places, wanted: deque[int]) -> Generator[Message, None, Gap | None]:
+def _read_on(clients: _Clients, wanted: deque[int]) -> Generator[Message, None, Gap | None]:
     """Yields the wanted records and removes their offsets from `wanted`.
 
     Returns the gap if a later record arrived before the next wanted one, or None if all were read.
     """
     while wanted:
-        for message in _consume(places):
+        for message in _consume(clients):
             offset = message.offset() or 0
             if not wanted or offset < wanted[0]:
                 continue
             if offset > wanted[0]:
-                return Gap(places.partition, wanted[0], offset)
+                return Gap(clients.partition, wanted[0], offset)
             yield message
             wanted.popleft()
     return None
 
 
-def _check_missed(places: _Places, missed: Gap, refuted: int) -> None:
+def _check_missed(clients: _Clients, missed: Gap, refuted: int) -> None:
     """Returns if the client skipped the record, which is then read again. Raises an error if the record is gone."""
-    (finding,) = places.witness.prove([missed], _TIMEOUT_S)
+    (finding,) = clients.witness.prove([missed], _TIMEOUT_S)
     if finding.verdict is Verdict.UNPROVEN:
-        raise BrokerUnavailable(f"Kafka at {places.settings.brokers}: {places.topic}, {finding}")
+        raise BrokerUnavailable(f"Kafka at {clients.settings.brokers}: {clients.topic}, {finding}")
     if finding.verdict is not Verdict.SKIPPED:
-        raise EventsExpired(_describe_expired(places, missed.first_missing))
+        raise EventsExpired(_describe_expired(clients, missed.first_missing))
     if refuted > _MAX_REFUTATIONS:
-        raise RecordsSkipped(describe_skipped(places.topic, places.partition, missed.first_missing))
+        raise RecordsSkipped(describe_skipped(clients.topic, clients.partition, missed.first_missing))
 
 
-def _consume(places: _Places) -> list[Message]:
-    messages = places.consumer.consume(1, _TIMEOUT_S)
+def _consume(clients: _Clients) -> list[Message]:
+    messages = clients.consumer.consume(1, _TIMEOUT_S)
     if not messages:
-        raise BrokerUnavailable(f"Kafka at {places.settings.brokers}: nothing arrives")
-    messages += places.consumer.consume(_MAX_MESSAGES, 0)
+        raise BrokerUnavailable(f"Kafka at {clients.settings.brokers}: nothing arrives")
+    messages += clients.consumer.consume(_MAX_MESSAGES, 0)
     for message in messages:
         if (error := message.error()) is None:
             continue
         if error.code() in NO_SUCH_OFFSET:
-            raise EventsExpired(_describe_expired(places, message.offset() or 0))
+            raise EventsExpired(_describe_expired(clients, message.offset() or 0))
         raise KafkaException(error)
     return messages
 
 
-def _describe_expired(places: _Places, offset: int) -> str:
-    record = f"{places.topic}/{places.partition}/{offset}"
+def _describe_expired(clients: _Clients, offset: int) -> str:
+    record = f"{clients.topic}/{clients.partition}/{offset}"
     return f"the record at {record} was removed: the topic's retention must be longer than any session lives"
 
 

@@ -1,32 +1,24 @@
-"""Reads a topic from given offsets to the end that it has now."""
+"""Reads topics from given offsets to their present end, and the offsets at which partitions begin and end."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from triggers.errors import BrokerUnavailable, RecordsRemoved
-from triggers.kafka.connection import Options, admin_client, connection_options, unavailable
+from triggers.kafka.connection import Options, admin_client, unavailable
+from triggers.kafka.elections import repeat_while_electing
 from triggers.kafka.error_codes import NO_SUCH_OFFSET, PARTITION_EOF
-from triggers.kafka.reading_options import RELIABLE
+from triggers.kafka.reading_options import reader_options, witness_options
 from triggers.kafka.skip_guard import SkipGuard
 from triggers.kafka.topics import existing_partitions
 from triggers.settings import Settings
 
 _TIMEOUT_S = 20.0
 _MAX_MESSAGES = 500
-_TOGETHER = 20_000
+_MAX_PROVED_TOGETHER = 20_000
 """Maximum number of fetched records whose gaps are proved together, because each proof takes some milliseconds."""
-_ELECTING = {
-    KafkaError.NOT_LEADER_FOR_PARTITION,
-    KafkaError.LEADER_NOT_AVAILABLE,
-    KafkaError._UNKNOWN_PARTITION,  # noqa: SLF001  # its public name; the broker has old metadata
-}
-"""Errors of a topic that was just created, or of a broker that left the cluster. They pass."""
-_FETCHED_AHEAD_KB = 16_384
-_ELECTION_PAUSE_S = 0.1
 
 
 def read_range(
@@ -104,7 +96,7 @@ class _Reading:
         messages = self._consumer.consume(_MAX_MESSAGES, 0.2) or self._consumer.consume(1, _TIMEOUT_S)
         if not messages:
             raise BrokerUnavailable(f"Kafka at {self._settings.brokers}: nothing arrives")
-        messages += self._consumer.consume(_TOGETHER, 0)
+        messages += self._consumer.consume(_MAX_PROVED_TOGETHER, 0)
         mine = [message for message in messages if (message.partition() or 0) in self._ends or message.error()]
         checked = self._guard.check([message for message in mine if self._is_record(message)])
         again = set(checked.read_again)
@@ -146,39 +138,9 @@ def _removed(message: Message) -> str:
     return f"{partition} does not have offset {message.offset()} any more: it was removed while it was read; try again"
 
 
-def _watermarks(consumer: Consumer, place: TopicPartition) -> tuple[int, int]:
-    deadline = time.monotonic() + _TIMEOUT_S
-    while True:
-        try:
-            low, high = consumer.get_watermark_offsets(place, timeout=_TIMEOUT_S)
-        except KafkaException as error:
-            if error.args[0].code() not in _ELECTING or time.monotonic() > deadline:
-                raise
-            time.sleep(_ELECTION_PAUSE_S)
-        else:
-            return low, high
+def _watermarks(consumer: Consumer, partition: TopicPartition) -> tuple[int, int]:
+    return repeat_while_electing(lambda: consumer.get_watermark_offsets(partition, timeout=_TIMEOUT_S), _TIMEOUT_S)
 
 
 def _isolation(undecided: bool) -> Options:
     return {"isolation.level": "read_uncommitted" if undecided else "read_committed"}
-
-
-def reader_options(settings: Settings) -> Options:
-    """Returns the options of a consumer that reads committed records and never commits an offset."""
-    return (
-        connection_options(settings)
-        | RELIABLE
-        | {
-            "group.id": f"{settings.namespace}.readers",
-            "enable.auto.commit": False,
-            "enable.auto.offset.store": False,
-            "enable.partition.eof": True,
-            "allow.auto.create.topics": False,
-            "queued.max.messages.kbytes": _FETCHED_AHEAD_KB,
-        }
-    )
-
-
-def witness_options(settings: Settings) -> Options:
-    """Returns the options of the witness, the second reader, which proves that gaps between offsets are harmless."""
-    return connection_options(settings) | {"group.id": f"{settings.namespace}.witness"}

@@ -1,12 +1,50 @@
-"""What every consumer that promises something is told."""
+"""Options of consumers that must deliver every record: of group members, and of readers that never commit."""
 
 from __future__ import annotations
 
 from typing import Final
 
-Options = dict[str, str | int | float | bool]
+from triggers.kafka.connection import Options, connection_options
+from triggers.settings import Settings
 
 RELIABLE: Final[Options] = {"auto.offset.reset": "error", "check.crcs": True, "isolation.level": "read_committed"}
-"""Such a consumer is told where to begin and must not choose a place by itself: what lies between would be skipped, or
-come twice. A record whose checksum does not match is an error; librdkafka would deliver it as if it were right. What
-belongs to no committed transaction does not exist."""
+"""The options of every consumer that must not skip, repeat or change a record. It is assigned at offsets and must not
+choose others. A record with a wrong checksum is an error; by default librdkafka delivers it. Records of transactions
+that are aborted or open are not delivered."""
+READ_ONLY: Final[Options] = RELIABLE | {
+    "enable.auto.commit": False,
+    "enable.auto.offset.store": False,
+    "enable.partition.eof": True,
+    "allow.auto.create.topics": False,
+}
+"""The options of a reliable consumer that joins no group and never commits an offset."""
+_FETCHED_AHEAD_KB: Final = 16_384
+_MAX_HEARTBEAT_MS: Final = 3_000
+
+
+def group_options(settings: Settings, group: str, session_timeout_s: float) -> Options:
+    """Returns the options of a reliable consumer that joins a group. It commits only on request."""
+    session_ms = int(session_timeout_s * 1000)
+    return (
+        connection_options(settings)
+        | RELIABLE
+        | {
+            "group.id": group,
+            "enable.auto.commit": False,
+            "enable.partition.eof": True,
+            "partition.assignment.strategy": "cooperative-sticky",
+            "session.timeout.ms": session_ms,
+            "heartbeat.interval.ms": min(_MAX_HEARTBEAT_MS, session_ms // 3),
+        }
+    )
+
+
+def reader_options(settings: Settings) -> Options:
+    """Returns the options of a consumer that reads committed records and never commits an offset."""
+    queue: Options = {"queued.max.messages.kbytes": _FETCHED_AHEAD_KB}
+    return connection_options(settings) | READ_ONLY | queue | {"group.id": f"{settings.namespace}.readers"}
+
+
+def witness_options(settings: Settings) -> Options:
+    """Returns the options with which a `Witness` connects. It adds those with which it reads."""
+    return connection_options(settings) | {"group.id": f"{settings.namespace}.witness"}

@@ -1,4 +1,4 @@
-"""Consumed records, as everybody who reads one of our topics sees them."""
+"""`Record`: a consumed record of any topic, and functions that read its fields."""
 
 from __future__ import annotations
 
@@ -13,38 +13,39 @@ Header = tuple[str, bytes | None]
 
 
 class Record(Protocol):
-    """One consumed record: confluent-kafka's `Message`."""
+    """The part of confluent-kafka's `Message` that describes a consumed record."""
 
     def topic(self) -> str | None:
-        """Name of the topic."""
+        """Returns the name of the topic."""
 
     def partition(self) -> int | None:
-        """Partition it was read from."""
+        """Returns the partition."""
 
     def offset(self) -> int | None:
-        """Its place in the partition."""
+        """Returns the offset in the partition."""
 
     def timestamp(self) -> tuple[int, int]:
-        """(kind, milliseconds since 1970-01-01 UTC)."""
+        """Returns the kind of the timestamp, and milliseconds since 1970-01-01 UTC."""
 
     def key(self) -> bytes | None:
-        """The key's bytes."""
+        """Returns the bytes of the key, or None."""
 
     def value(self) -> bytes | None:
-        """The value's bytes; None is a tombstone."""
+        """Returns the bytes of the value, or None for a tombstone."""
 
     def headers(self) -> Sequence[Header] | None:
-        """Headers in order, or None. Call `command_headers` instead."""
+        """Returns the headers in order, or None. Call `headers_of` instead."""
 
 
 _read_headers: Final[Callable[[Record], Sequence[Header] | None]] = methodcaller("headers")
 
 
 def headers_of(record: Record) -> Sequence[Header] | None:
-    """The record's headers. Raises Undecodable for a name that is no UTF-8; do not read them again then.
+    """Returns the record's headers. Raises Undecodable if a name is not UTF-8; they must not be read again then.
 
-    confluent-kafka returns a result with the exception pending, which CPython's specialised method calls do not look
-    for and a call from C does; a second call returns a tuple with a null pointer in it.
+    In that case confluent-kafka returns a result although an exception is set. CPython notices that in a call from C,
+    which is why this function uses `methodcaller`, but not in its specialised method calls. A second call would return
+    a tuple that contains a null pointer.
     """
     try:
         return _read_headers(record)
@@ -53,10 +54,10 @@ def headers_of(record: Record) -> Sequence[Header] | None:
 
 
 def timestamp_ms(record: Record) -> int:
-    """The record's timestamp in milliseconds; 0: it has none."""
+    """Returns the record's timestamp in milliseconds, or 0 if it has none."""
     return max(record.timestamp()[1], 0)
 
 
 def or_minus_one(number: int | None) -> int:
-    """A consumed record has both partition and offset; -1 if it had not."""
+    """Returns the number, or -1 for None. A consumed record always has a partition and an offset."""
     return -1 if number is None else number

@@ -1,4 +1,4 @@
-"""Sends records and knows when they are safe."""
+"""`KafkaSender`: sends records and waits until they are acknowledged."""
 
 from __future__ import annotations
 
@@ -9,33 +9,33 @@ from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from triggers.errors import BrokerUnavailable, TooLarge, TriggersError
 from triggers.kafka.connection import connection_options, unavailable
+from triggers.kafka.error_codes import MESSAGE_TIMED_OUT, NO_TOPIC
 from triggers.kafka.per_process import PerProcess
 from triggers.kafka.record_limits import dead_letter_bytes
 from triggers.kafka.records import Header
 from triggers.settings import Settings
 
 _POLL_S = 0.001
-"""How long a thread may overlook that another thread's poll has reported its delivery."""
+"""Maximum delay until a thread notices that another thread's poll has reported its delivery."""
 _FULL_QUEUE_POLL_S = 0.1
 _TOPIC_APPEARS_MS = 5000
-"""How long a topic that was made a moment ago may be unknown to a broker."""
+"""Time for which a broker may not know a topic that was just created."""
 _TOO_LARGE = {KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.INVALID_MSG_SIZE}
-_NO_TOPIC = {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC}  # noqa: SLF001  # librdkafka's own code, published so
-_OF_NO_MORE_USE = {*_NO_TOPIC, KafkaError._MSG_TIMED_OUT}  # noqa: SLF001  # likewise
-"""After these errors another producer is made. One that does not find a topic does not look again for minutes, and one
-that was told of no brokers, as happens while they are upgraded one by one, never looks for any again (librdkafka issue
-5301). A time-out cannot be told from that; what is under way is delivered all the same."""
+_REPLACE_PRODUCER = NO_TOPIC | {MESSAGE_TIMED_OUT}
+"""After these errors another producer is created. A producer that does not find a topic does not look for it again for
+minutes. A producer that received an empty list of brokers, as happens during a rolling upgrade, never looks for brokers
+again (librdkafka issue 5301), and its error is a timeout like any other. Records in flight are still delivered."""
 
 
 class Coordinates(NamedTuple):
-    """Where a record is."""
+    """The partition and offset of a record."""
 
     partition: int
     offset: int
 
 
 class Delivery:
-    """A record on its way; `KafkaSender.wait` says where it arrived."""
+    """A record in flight. `KafkaSender.wait_for` returns its coordinates."""
 
     __slots__ = ("coordinates", "done", "error", "producer", "topic")
 
@@ -47,7 +47,7 @@ class Delivery:
         self.coordinates = Coordinates(-1, -1)
 
     def report(self, error: KafkaError | None, message: Message) -> None:
-        """Called by librdkafka, inside a poll of whichever thread."""
+        """Delivery callback. librdkafka calls it in the thread that polls, which may be any thread."""
         self.error = error
         if error is None:
             self.coordinates = Coordinates(message.partition() or 0, message.offset() or 0)
@@ -55,14 +55,17 @@ class Delivery:
 
 
 class KafkaSender:
-    """An idempotent producer with acks=all and Java's partitioner. Thread-safe; usable before and after a fork."""
+    """An idempotent producer with acks=all and Java's partitioner. It connects on first use.
+
+    Thread-safe, and usable before and after a fork.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._producers: PerProcess[Producer] = PerProcess(self._make_producer)
 
     def send(self, topic: str, key: bytes | None, value: bytes | None, headers: Sequence[Header] = ()) -> Delivery:
-        """Hand over a record; blocks only while too many are unsent. Raises TooLarge, BrokerUnavailable."""
+        """Queues a record to be sent. Blocks only while the queue is full. Raises TooLarge and BrokerUnavailable."""
         producer = self._producers.get()
         delivery = Delivery(producer, topic)
         while True:
@@ -77,9 +80,10 @@ class KafkaSender:
                 return delivery
 
     def wait_for(self, delivery: Delivery) -> Coordinates:
-        """Block until the record is on all in-sync replicas, at most `publish_timeout_s`.
+        """Blocks until the record is on all in-sync replicas and returns its coordinates.
 
-        Raises TooLarge, and BrokerUnavailable, after which the record may or may not be there.
+        Raises TooLarge. Raises BrokerUnavailable after `publish_timeout_s`; the record may have been written
+        nevertheless.
         """
         while not delivery.done:
             delivery.producer.poll(_POLL_S)
@@ -88,7 +92,7 @@ class KafkaSender:
         return delivery.coordinates
 
     def close(self) -> None:
-        """Wait for what is under way. The sender may be used again."""
+        """Blocks until no record is in flight, for at most `publish_timeout_s`. The sender may be used again."""
         producer = self._producers.take()
         if producer is not None:
             producer.flush(self._settings.publish_timeout_s)
@@ -112,8 +116,8 @@ class KafkaSender:
     def _error_for(self, delivery: Delivery, error: KafkaError) -> TriggersError:
         if error.code() in _TOO_LARGE:
             return TooLarge(f"the record is larger than {delivery.topic} accepts (max.message.bytes)")
-        if error.fatal() or error.code() in _OF_NO_MORE_USE:
+        if error.fatal() or error.code() in _REPLACE_PRODUCER:
             self._producers.discard(delivery.producer)
-        if error.code() in _NO_TOPIC:
-            return BrokerUnavailable(f"there is no topic {delivery.topic}; `triggers topics create` makes it")
+        if error.code() in NO_TOPIC:
+            return BrokerUnavailable(f"there is no topic {delivery.topic}: run `triggers topics create`")
         return unavailable(self._settings, error)

@@ -1,4 +1,4 @@
-"""Lets the records of a topic pass only when none before them is missing."""
+"""`SkipGuard`: passes on the records of a topic only if it is proved that no earlier record is missing."""
 
 from __future__ import annotations
 
@@ -11,39 +11,39 @@ from typing import Final, NamedTuple
 from confluent_kafka import Message
 
 from triggers.errors import RecordsRemoved, RecordsSkipped
+from triggers.kafka.connection import Options
 from triggers.kafka.continuity import ExpectedOffsets, Gap, OutOfOrder
 from triggers.kafka.verdicts import Finding, Verdict
-from triggers.kafka.witness import Options, Witness
+from triggers.kafka.witness import Witness
 
 _MAX_REFUTATIONS: Final = 5
-"""So often in a row a partition is read again because records were left out."""
+"""Maximum number of times in a row that a partition is read again because records were skipped."""
 _MAX_UNPROVEN: Final = 30
-"""So often in a row it is read again because a gap could be neither proved nor refuted."""
+"""Maximum number of times in a row that a partition is read again because a gap could not be proved."""
 _PAUSE_S: Final = 1.0
-"""Before a gap that could not be proved is read again: the brokers are busy, perhaps."""
+"""Pause before a gap that could not be proved is read again, because the brokers may be busy."""
 _PROOF_S: Final = 10.0
 
 log = logging.getLogger(__name__)
 
 
 class Checked(NamedTuple):
-    """What may be handled, and what must be read again."""
+    """The records that may be handled, and the offsets that must be read again."""
 
     messages: list[Message]
-    """In their order, nothing missing before any of them."""
+    """Records in their order. No earlier record is missing."""
     read_again: dict[int, int]
-    """Partition -> offset to assign it at; what else was fetched of it is to be thrown away."""
+    """Offset at which to assign a partition again, by partition. Its other fetched records must be discarded."""
 
 
 class SkipGuard:
-    """Knows which offset must come next in each partition of one reader, and has gaps proved before records pass.
+    """Checks the offsets that a reader receives, and proves gaps before it passes on the records after them.
 
-    Offsets without gaps cost a comparison. The gaps of all the messages that are given together are proved together.
-    Use it from one thread at a time.
+    Contiguous offsets cost one comparison. The gaps of all messages of a call are proved together. Not thread-safe.
     """
 
     def __init__(self, options: Options, topic: str) -> None:
-        """`options`: how to connect, and a `group.id`, for the witness."""
+        """`options` are those of the witness: how to connect, and a `group.id`."""
         self._expected = ExpectedOffsets()
         self._witness = Witness(options, topic)
         self._topic = topic
@@ -51,22 +51,22 @@ class SkipGuard:
         self._unproven: Counter[int] = Counter()
 
     def start(self, partition: int, offset: int) -> None:
-        """The partition is read from this offset on."""
+        """Expects the partition from this offset on. Called after an assignment and after a rewind."""
         self._expected.start(partition, offset)
 
     def forget(self, partitions: Iterable[int]) -> None:
-        """These partitions are no longer read."""
+        """Removes partitions that are no longer read."""
         self._expected.forget(partitions)
 
     def next_of(self, partition: int) -> int:
-        """The offset that must come next."""
+        """Returns the offset that must come next. Raises KeyError for a partition that was not started."""
         return self._expected.next_of(partition)
 
     def check(self, messages: Sequence[Message]) -> Checked:
-        """Records of started partitions, in the order in which the consumer gave them. Blocks while gaps are proved.
+        """Checks records of started partitions, in the order in which the consumer delivered them.
 
-        Raises RecordsRemoved for a gap that the topic's retention has made, RecordsSkipped when reading again does not
-        help.
+        Blocks while gaps are proved. Raises RecordsRemoved if retention removed records, and RecordsSkipped if reading
+        again does not help.
         """
         before: dict[int, int] = {}
         gaps: list[Gap] = []
@@ -79,7 +79,7 @@ class SkipGuard:
                 log.warning("%s is read again: %s", self._topic, error)
                 read_again[partition] = before[partition]
                 self._refuted.update([partition])
-        read_again |= self._refuted_places(gaps)
+        read_again |= self._refuted_offsets(gaps)
         self._start_again(read_again)
         for partition in before.keys() - read_again.keys():
             self._refuted.pop(partition, None)
@@ -87,51 +87,55 @@ class SkipGuard:
         return Checked([message for message in messages if _is_before(message, read_again)], read_again)
 
     def reach(self, partition: int, position: int) -> int | None:
-        """The consumer has come to this position without a record; the offset to read again from, if it is wrong."""
+        """Checks a position that the consumer reported without a record.
+
+        Returns the offset to read again from if the gap before it is not harmless, or None. Blocks and raises like
+        `check`.
+        """
         gaps = self._expected.advance_to(partition, position)
-        read_again = self._refuted_places(gaps)
+        read_again = self._refuted_offsets(gaps)
         self._start_again(read_again)
         return read_again.get(partition)
 
     def close(self) -> None:
-        """Give up the witness's connections."""
+        """Closes the connections of the witness."""
         self._witness.close()
 
-    def _refuted_places(self, gaps: list[Gap]) -> dict[int, int]:
-        """Partition -> the first offset that is not known to be harmless."""
+    def _refuted_offsets(self, gaps: list[Gap]) -> dict[int, int]:
+        """Returns the first missing offset that is not proved to be harmless, by partition."""
         findings = self._witness.prove(gaps, _PROOF_S) if gaps else []
         for finding in findings:
             if finding.verdict is Verdict.REMOVED:
                 raise RecordsRemoved(describe_removed(self._topic, finding))
-        bad = [finding for finding in findings if finding.verdict is not Verdict.HARMLESS]
-        bad.sort(key=lambda finding: finding.gap, reverse=True)
-        skipped = {finding.gap.partition for finding in bad if finding.verdict is Verdict.SKIPPED}
-        unproven = {finding.gap.partition for finding in bad} - skipped
-        for finding in bad:
+        harmful = [finding for finding in findings if finding.verdict is not Verdict.HARMLESS]
+        harmful.sort(key=lambda finding: finding.gap, reverse=True)
+        skipped = {finding.gap.partition for finding in harmful if finding.verdict is Verdict.SKIPPED}
+        unproven = {finding.gap.partition for finding in harmful} - skipped
+        for finding in harmful:
             log.error("%s is read again: %s, %s", self._topic, finding.verdict.value, finding)
         self._refuted.update(skipped)
         self._unproven.update(unproven)
         if unproven:
             time.sleep(_PAUSE_S)
-        return {finding.gap.partition: finding.gap.first_missing for finding in bad}
+        return {finding.gap.partition: finding.gap.first_missing for finding in harmful}
 
-    def _start_again(self, places: dict[int, int]) -> None:
-        for partition, offset in places.items():
+    def _start_again(self, offsets: dict[int, int]) -> None:
+        for partition, offset in offsets.items():
             self._expected.start(partition, offset)
             if self._refuted[partition] > _MAX_REFUTATIONS or self._unproven[partition] > _MAX_UNPROVEN:
                 raise RecordsSkipped(describe_skipped(self._topic, partition, offset))
 
 
 def describe_removed(topic: str, finding: Finding) -> str:
-    """What to tell the operator about a gap that retention has made."""
-    return f"{topic}, {finding}: what was there was removed while it was read; the topic's retention is too short"
+    """Returns the message of the error for records that retention removed."""
+    return f"{topic}, {finding}: records were removed before they were read; the topic's retention is too short"
 
 
 def describe_skipped(topic: str, partition: int, offset: int) -> str:
-    """What to tell the operator about a client that leaves records out again and again."""
+    """Returns the message of the error for records that the client skips repeatedly."""
     return (
-        f"the Kafka client leaves out records of {topic}/{partition} from offset {offset} on, also when they are asked"
-        " for again; start the process anew, and report it with the version of confluent-kafka"
+        f"the Kafka client skips records of {topic}/{partition} from offset {offset} on, even when they are read again:"
+        " restart the process, and report this with the version of confluent-kafka"
     )
 
 
@@ -142,6 +146,6 @@ def _by_partition(messages: Iterable[Message]) -> dict[int, list[int]]:
     return offsets
 
 
-def _is_before(message: Message, places: dict[int, int]) -> bool:
-    place = places.get(message.partition() or 0)
-    return place is None or (message.offset() or 0) < place
+def _is_before(message: Message, offsets: dict[int, int]) -> bool:
+    offset = offsets.get(message.partition() or 0)
+    return offset is None or (message.offset() or 0) < offset

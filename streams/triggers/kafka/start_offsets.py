@@ -1,8 +1,7 @@
-"""Where a consumer is to begin: always an absolute offset, so that librdkafka has nothing to look up and cannot jump.
+"""Assigns consumers at absolute offsets, so that librdkafka looks up no offset and cannot skip to another one.
 
-A consumer that is assigned without offsets looks them up by itself, and `auto.offset.reset` decides what happens when
-there is none: it may begin anywhere, and says nothing. Ours are told where to begin; what they have is
-`auto.offset.reset=error`.
+A consumer that is assigned without offsets looks them up itself. If there is none, it begins anywhere, as
+`auto.offset.reset` says, without an error. Our consumers are assigned with offsets and use `auto.offset.reset=error`.
 """
 
 from __future__ import annotations
@@ -26,67 +25,78 @@ _PAUSE_S: Final = 1.0
 log = logging.getLogger(__name__)
 
 
-def places_of_group(consumer: Consumer, partitions: Sequence[TopicPartition]) -> list[TopicPartition]:
-    """What the group has committed, with its metadata; the partition's first offset where it has committed nothing.
+def starting_positions(consumer: Consumer, partitions: Sequence[TopicPartition]) -> list[TopicPartition]:
+    """Returns the group's committed offsets with their metadata, or the first offset of a partition without one.
 
-    Blocks; a broker that does not answer is asked again for some minutes. Raises KafkaException after that.
+    Blocks. Repeats failed requests for some minutes, then raises KafkaException.
     """
     return [
-        place if place.offset >= 0 else TopicPartition(place.topic, place.partition, _first_offset(consumer, place))
-        for place in _insist(lambda: _committed(consumer, list(partitions)), "the committed offsets are")
+        tp if tp.offset >= 0 else TopicPartition(tp.topic, tp.partition, _first_offset(consumer, tp))
+        for tp in _repeat(lambda: _committed(consumer, list(partitions)), "the committed offsets")
     ]
 
 
-def read_again_from(consumer: Consumer, place: TopicPartition) -> bool:
-    """Deliver everything from this absolute offset on (again); what was fetched of the partition is dropped.
+def read_again_from(consumer: Consumer, position: TopicPartition) -> bool:
+    """Makes the consumer deliver all records from this absolute offset on, and drops what it has fetched of them.
 
-    The partition was assigned at an absolute offset, too, so no lookup is under way that could undo a seek. Where a
-    seek is refused, because the partition is not fetched at present, it is assigned anew: True. It is not paused then.
-    That is the second choice, since librdkafka takes it for the answer to a rebalance that has begun meanwhile.
+    It seeks. The partition was assigned at an absolute offset, too, so no offset lookup is pending that could undo the
+    seek. If the seek fails, because the partition is not being fetched, the partition is assigned again, and True is
+    returned; it is not paused then. This is only the fallback, because librdkafka takes an assignment for the answer
+    to a rebalance that may have begun meanwhile.
     """
     try:
-        consumer.seek(place)
+        consumer.seek(position)
     except KafkaException:
-        consumer.incremental_unassign([place])
-        consumer.incremental_assign([place])
+        consumer.incremental_unassign([position])
+        consumer.incremental_assign([position])
         return True
     return False
 
 
-def describe_lost_place(consumer: Consumer, place: TopicPartition, group: str) -> RecordsRemoved:
-    """The error for a group whose place is not in the log (any more); it names the way out. Blocks."""
-    where = f"{place.topic}/{place.partition}"
-    first, end = _insist(lambda: consumer.get_watermark_offsets(place, timeout=_ANSWER_S), "the log's ends are")
-    if place.offset < first:
-        what = f"{where} begins at offset {first}: what was there from offset {place.offset} on was removed unread"
-        advice = f"Its retention is too short. To go on with what is left, stop the members of {group} and run"
+def lost_position_error(consumer: Consumer, position: TopicPartition, group: str) -> RecordsRemoved:
+    """Returns the error for a group whose position is not in the log. Its message names the command to run. Blocks."""
+    name = f"{position.topic}/{position.partition}"
+    first, end = _watermarks(consumer, position)
+    if position.offset < first:
+        problem = f"{name} begins at offset {first}: the records from offset {position.offset} on were removed unread"
+        advice = (
+            f"Its retention is too short. To continue with the remaining records, stop the members of {group} and run"
+        )
     else:
-        what = f"{where} ends at offset {end}, {group} was at offset {place.offset}: the topic was made anew or cut"
+        problem = (
+            f"{name} ends at offset {end}, {group} was at offset {position.offset}: the topic was recreated or cut"
+        )
         advice = f"To read it from its beginning, stop the members of {group} and run"
-    reset = f"kafka-consumer-groups.sh --group {group} --topic {place.topic}:{place.partition} --reset-offsets"
-    return RecordsRemoved(f"{what}. {advice} {reset} --to-offset {first} --execute")
+    reset = f"kafka-consumer-groups.sh --group {group} --topic {position.topic}:{position.partition} --reset-offsets"
+    return RecordsRemoved(f"{problem}. {advice} {reset} --to-offset {first} --execute")
 
 
-def _first_offset(consumer: Consumer, place: TopicPartition) -> int:
-    first, _ = _insist(lambda: consumer.get_watermark_offsets(place, timeout=_ANSWER_S), "the log's ends are")
+def _first_offset(consumer: Consumer, partition: TopicPartition) -> int:
+    first, _ = _watermarks(consumer, partition)
     if first > 0:
-        log.warning("%s/%d has no committed offset and begins at offset %d", place.topic, place.partition, first)
-    return int(first)
+        log.warning(
+            "%s/%d has no committed offset, so it is read from offset %d", partition.topic, partition.partition, first
+        )
+    return first
+
+
+def _watermarks(consumer: Consumer, partition: TopicPartition) -> tuple[int, int]:
+    return _repeat(lambda: consumer.get_watermark_offsets(partition, timeout=_ANSWER_S), "the ends of the log")
 
 
 def _committed(consumer: Consumer, partitions: list[TopicPartition]) -> list[TopicPartition]:
-    found = consumer.committed(partitions, timeout=_ANSWER_S) if partitions else []
-    for place in found:
-        if place.error is not None:  # an offset that is not known is not "none"
-            raise KafkaException(place.error)
-    return found
+    commits = consumer.committed(partitions, timeout=_ANSWER_S) if partitions else []
+    for commit in commits:
+        if commit.error is not None:  # an unknown offset must not be taken for a missing one
+            raise KafkaException(commit.error)
+    return commits
 
 
-def _insist(ask: Callable[[], T], what: str) -> T:
+def _repeat(request: Callable[[], T], subject: str) -> T:
     for _ in range(_ATTEMPTS):
         try:
-            return ask()
+            return request()
         except KafkaException as error:
-            log.warning("%s not known yet: %s", what, error)
+            log.warning("%s cannot be read yet: %s", subject, error)
             time.sleep(_PAUSE_S)
-    raise KafkaException(KafkaError(TIMED_OUT, f"{what} not known"))
+    raise KafkaException(KafkaError(TIMED_OUT, f"{subject} cannot be read"))

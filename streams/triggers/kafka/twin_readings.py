@@ -1,7 +1,8 @@
-"""Two readers of the same range of offsets: what both have found is all that is there. Pure.
+"""`TwinReading`: compares what two readers find in the same range of offsets. Pure.
 
-In a compacted topic nearly every record has a gap before it, so gaps tell nothing: a record that the client left out
-looks like one that was compacted. A second reader of the whole range would have to leave out the very same records.
+In a compacted topic nearly every record has a gap before it, so a record that the client skipped looks like one that
+was compacted. Therefore a second reader reads the whole range, too. A skipped record would go unnoticed only if both
+readers skipped it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ _SECOND: Final = 1
 
 
 class ReadingsDiffer(Exception):
-    """One of the readers has found a record that the other one has not, at a place that both have passed."""
+    """Only one of the readers has found a record, at an offset that both have passed."""
 
     def __init__(self, partition: int, offset: int) -> None:
         super().__init__(f"partition {partition}: a record at offset {offset} was found by one of two readers only")
@@ -22,41 +23,41 @@ class ReadingsDiffer(Exception):
 
 
 class TwinReading:
-    """One partition, read twice up to an offset. Each reader tells what it finds, in its order and at its pace."""
+    """The comparison for one partition. Each reader reports the offsets that it finds, in order and at its own pace."""
 
     def __init__(self, partition: int, end: int) -> None:
-        """`end`: the offset behind the range."""
+        """`end` is the offset after the range."""
         self._partition = partition
         self._end = end
         self._ahead: tuple[list[int], list[int]] = ([], [])
         self._has_ended = [False, False]
         self.verified: int | None = None
-        """The last offset that both have found."""
+        """Last offset that both readers have found, or None."""
 
     @property
     def is_complete(self) -> bool:
-        """Whether both have read the whole range and found the same."""
+        """True if both readers have read the whole range and found the same records."""
         return all(self._has_ended) and not any(self._ahead)
 
     @property
     def lead(self) -> int:
-        """By how many records the second reader is ahead of the first one."""
+        """Number of records by which the second reader is ahead of the first one."""
         return len(self._ahead[_SECOND])
 
     def tell_first(self, offsets: list[int]) -> None:
-        """The first reader found records at these offsets. Raises ReadingsDiffer."""
+        """Accepts the offsets of records that the first reader found. Raises ReadingsDiffer."""
         self._tell(_FIRST, offsets)
 
     def tell_second(self, offsets: list[int]) -> None:
-        """The second reader found records at these offsets. Raises ReadingsDiffer."""
+        """Accepts the offsets of records that the second reader found. Raises ReadingsDiffer."""
         self._tell(_SECOND, offsets)
 
     def end_first(self, position: int) -> None:
-        """The first reader has passed everything before this position. Raises ReadingsDiffer."""
+        """Accepts the position that the first reader has reached. Raises ReadingsDiffer."""
         self._reach(_FIRST, position)
 
     def end_second(self, position: int) -> None:
-        """The second reader has passed everything before this position. Raises ReadingsDiffer."""
+        """Accepts the position that the second reader has reached. Raises ReadingsDiffer."""
         self._reach(_SECOND, position)
 
     def _tell(self, reader: int, offsets: list[int]) -> None:

@@ -1,4 +1,4 @@
-"""What a gap turns out to be, from what a second reader finds in its place. Pure; `witness` does the reading."""
+"""`PendingGaps`: judges gaps by what a second reader finds at their offsets. Pure; `Witness` reads."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from triggers.kafka.continuity import Gap
 
 
 class Verdict(Enum):
-    """What is known of a gap; the value is its name in metrics and logs."""
+    """The result of a proof. The value is the name in metrics and logs."""
 
     HARMLESS = "harmless"
-    """It holds no committed record: markers, aborted records, or records that compaction has removed."""
+    """The gap contains no committed record, only markers, aborted records, or records that compaction removed."""
     REMOVED = "removed"
-    """The log begins behind its first offset by now: what was there is gone, and nobody can tell whether it mattered.
-    What is left of the gap holds no committed record."""
+    """The log now begins after the first offset of the gap, so it is unknown whether a committed record was there. The
+    rest of the gap contains no committed record."""
     SKIPPED = "skipped"
-    """It holds a committed record that the consumer did not deliver."""
+    """The gap contains a committed record that the consumer did not deliver."""
     UNPROVEN = "unproven"
-    """It could not be read in time, or the second reader contradicts the first one otherwise."""
+    """The gap could not be read in time, or the second reader does not find the record after it."""
 
 
 class Finding(NamedTuple):
-    """The verdict on one gap."""
+    """A gap, its verdict and the reason for it."""
 
     gap: Gap
     verdict: Verdict
@@ -36,9 +36,9 @@ class Finding(NamedTuple):
 
 
 class PendingGaps:
-    """Gaps of any partitions that are judged together, while each partition is read once, in order.
+    """The gaps that are judged together. Each partition is read once, in order.
 
-    Gaps of one partition must not overlap, as those of one `ExpectedOffsets` never do.
+    Gaps of the same partition must not overlap; those of one `ExpectedOffsets` never do.
     """
 
     def __init__(self, gaps: Iterable[Gap]) -> None:
@@ -48,8 +48,8 @@ class PendingGaps:
         self._log_starts: dict[int, int] = {}
         self.findings: list[Finding] = []
 
-    def places(self) -> dict[int, int]:
-        """Partition -> the first offset that has to be read, of every partition with gaps that are not judged yet."""
+    def positions(self) -> dict[int, int]:
+        """Returns the next offset to read, by partition. Partitions without pending gaps are left out."""
         return {
             partition: max(gaps[0].first_missing, self._log_starts.get(partition, 0))
             for partition, gaps in self._pending.items()
@@ -57,7 +57,7 @@ class PendingGaps:
         }
 
     def find_record(self, partition: int, offset: int) -> None:
-        """The partition holds a committed record at this offset; it is the first one since what was told before."""
+        """Accepts the next committed record of a partition. Records and positions must be passed in order."""
         gaps = self._pending[partition]
         while gaps and gaps[0].first_missing <= offset:
             gap = gaps.popleft()
@@ -69,7 +69,7 @@ class PendingGaps:
                 self._clear(gap)
 
     def reach(self, partition: int, position: int) -> None:
-        """Every committed record of the partition below this position has been told."""
+        """Accepts the position that the second reader has reached, after `find_record` for all records below it."""
         gaps = self._pending[partition]
         while gaps and (gaps[0].next_seen < position or (not gaps[0].ends_at_record and gaps[0].next_seen == position)):
             gap = gaps.popleft()
@@ -79,14 +79,14 @@ class PendingGaps:
                 self._clear(gap)
 
     def begin_at(self, partition: int, log_start: int) -> None:
-        """The partition's log begins at this offset; what was before it has been removed."""
+        """Accepts the first offset of the partition's log. Earlier records have been removed."""
         self._log_starts[partition] = log_start
         gaps = self._pending[partition]
         while gaps and gaps[0].next_seen < log_start:
             self._clear(gaps.popleft())
 
     def give_up(self, detail: str, partition: int | None = None) -> None:
-        """Nothing more will be read, of this partition or of any."""
+        """Judges the pending gaps of one partition or of all as unproven."""
         for gaps in self._pending.values() if partition is None else [self._pending[partition]]:
             while gaps:
                 self._judge(gaps.popleft(), Verdict.UNPROVEN, detail)

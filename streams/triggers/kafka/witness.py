@@ -1,70 +1,62 @@
-"""A second reader that looks at what a consumer did not deliver, and tells whether that is harmless.
+"""`Witness`: a second reader, which proves whether the offsets that a consumer did not deliver are harmless.
 
-It must not be able to skip in the way that the first one did. So it is a consumer of its own, on connections of its
-own; it is only ever assigned at absolute offsets, never at a logical one and never by a seek, and it resets no offset.
-Then librdkafka has nothing to look up before it fetches, and no late answer can move it.
+It must not be able to skip records in the way that the first reader did. So it has its own consumer with its own
+connections. It is assigned only at absolute offsets, never seeks, and never resets an offset. So librdkafka looks up no
+offset before it fetches, and no late answer can move the position.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from triggers.kafka.bounded_call import CallHung, call_within
+from triggers.kafka.connection import Options
 from triggers.kafka.continuity import Gap
-from triggers.kafka.error_codes import NO_SUCH_OFFSET, PARTITION_EOF, is_passing
-from triggers.kafka.reading_options import RELIABLE
+from triggers.kafka.error_codes import NO_SUCH_OFFSET, PARTITION_EOF, is_transient
+from triggers.kafka.reading_options import READ_ONLY
 from triggers.kafka.verdicts import Finding, PendingGaps, Verdict
 
-__all__ = ["Finding", "Verdict", "Witness"]
-
-Options = Mapping[str, str | int | float | bool]
-
-_OPTIONS: Final[Options] = {
-    **RELIABLE,
-    "enable.auto.commit": False,
-    "enable.auto.offset.store": False,
-    "enable.partition.eof": True,
-    "allow.auto.create.topics": False,
+_OPTIONS: Final[Options] = READ_ONLY | {
     "max.partition.fetch.bytes": 262_144,
     "queued.min.messages": 1_000,
     "queued.max.messages.kbytes": 1_024,
     "fetch.wait.max.ms": 10,
     "fetch.queue.backoff.ms": 5,
 }
-_AT_ONCE: Final = 500
-_LOOK_EVERY_S: Final = 0.1
+_MAX_MESSAGES: Final = 500
+_POLL_S: Final = 0.1
 _OVERTIME_S: Final = 2.0
-"""A call that has not returned so long after its own deadline never will."""
+"""A call that has not returned this long after its own deadline counts as hanging."""
 
 
 class Witness:
-    """Proves gaps of one topic harmless, or refutes that. Use it from one thread at a time.
+    """Proves or refutes that gaps of one topic are harmless. Not thread-safe.
 
-    Its consumer is made when it is first needed and kept: a proof then takes one fetch, some milliseconds.
+    Its consumer is created on first use and kept, so later proofs take one fetch, which is some milliseconds.
     """
 
     def __init__(self, options: Options, topic: str) -> None:
-        """`options`: how to connect, and a `group.id`, which is neither joined nor committed to."""
+        """`options` are how to connect, and a `group.id`. The witness neither joins this group nor commits offsets."""
         self._options = {**options, **_OPTIONS}
         self._topic = topic
         self._consumer: Consumer | None = None
 
     def prove(self, gaps: Sequence[Gap], within_s: float) -> list[Finding]:
-        """A finding for each gap, in any order. Blocks for `within_s` at most, and some seconds if librdkafka hangs.
+        """Returns a finding for each gap, in any order. Blocks for `within_s` at most, 2 s longer if librdkafka hangs.
 
-        Gaps of one partition must not overlap; the range from the first to the last of them is read once. A gap that
-        is still undecided in the end is unproven; it can be given again.
+        Gaps of the same partition must not overlap; the range from the first to the last of them is read once. A gap
+        that could not be judged in time is unproven, and can be passed again.
         """
         pending = PendingGaps(gaps)
         deadline = time.monotonic() + within_s
         try:
             call_within(within_s + _OVERTIME_S, lambda: self._read(pending, deadline))
         except CallHung:
-            self._consumer = None  # left behind: closing it would hang, too
+            self._consumer = None  # closing it would hang as well
             return _unproven(gaps, "a call of the second reader hangs")
         except KafkaException as error:
             self.close()
@@ -73,15 +65,12 @@ class Witness:
         return pending.findings
 
     def ends(self, partition: int, within_s: float) -> tuple[int, int]:
-        """The partition's first offset, and the end of its committed records, as the broker says. Blocks.
-
-        Raises KafkaException.
-        """
+        """Returns the partition's first offset and the end of its committed records. Blocks. Raises KafkaException."""
         consumer = self._consumer = self._consumer or Consumer(self._options)
         return consumer.get_watermark_offsets(TopicPartition(self._topic, partition), timeout=within_s)
 
     def close(self) -> None:
-        """Give up the connections. The next proof makes new ones."""
+        """Closes the connections. The next proof creates new ones."""
         consumer, self._consumer = self._consumer, None
         if consumer is not None:
             try:
@@ -92,8 +81,8 @@ class Witness:
     def _read(self, pending: PendingGaps, deadline: float) -> None:
         consumer = self._consumer = self._consumer or Consumer(self._options)
         self._assign(consumer, pending)
-        while pending.places() and (left_s := deadline - time.monotonic()) > 0:
-            lost = self._take(pending, _consume(consumer, min(_LOOK_EVERY_S, left_s)))
+        while pending.positions() and (left_s := deadline - time.monotonic()) > 0:
+            lost = self._take(pending, _consume(consumer, min(_POLL_S, left_s)))
             self._take_positions(pending, consumer)
             if lost:
                 self._find_log(pending, consumer, lost, left_s)
@@ -102,49 +91,48 @@ class Witness:
 
     def _assign(self, consumer: Consumer, pending: PendingGaps) -> None:
         consumer.assign(
-            [TopicPartition(self._topic, partition, place) for partition, place in pending.places().items()]
+            [TopicPartition(self._topic, partition, offset) for partition, offset in pending.positions().items()]
         )
 
     def _take(self, pending: PendingGaps, messages: Iterable[Message]) -> set[int]:
-        """Tell what was found; the partitions whose log does not have the offset that they were to be read from."""
+        """Passes messages on to `pending`. Returns the partitions whose log does not have the offset to read from."""
         lost: set[int] = set()
         for message in messages:
             error, partition, offset = message.error(), message.partition(), message.offset()
             if partition is None or offset is None:
-                continue  # an error of no partition: it either passes or outlasts the deadline
+                continue  # an error without a partition is transient, or lasts until the deadline
             if error is None:
                 pending.find_record(partition, offset)
             elif error.code() == PARTITION_EOF:
                 pending.reach(partition, offset)
             elif error.code() in NO_SUCH_OFFSET:
                 lost.add(partition)
-            elif not is_passing(error):  # librdkafka may go on behind what it could not read
+            elif not is_transient(error):  # librdkafka may continue after records that it could not read
                 pending.give_up(f"it cannot be read: {error.str()}", partition)
         return lost
 
     def _take_positions(self, pending: PendingGaps, consumer: Consumer) -> None:
-        """Markers move the position without a record, and there may be no end of the partition for a long time."""
-        waiting = [TopicPartition(self._topic, partition) for partition in pending.places()]
-        for place in consumer.position(waiting) if waiting else ():
-            pending.reach(place.partition, place.offset)  # a logical one, which is negative, if nothing has come yet
+        """Passes positions on, because markers move them without a record, and the partition may end much later."""
+        waiting = [TopicPartition(self._topic, partition) for partition in pending.positions()]
+        for position in consumer.position(waiting) if waiting else ():
+            pending.reach(position.partition, position.offset)  # the offset is negative if nothing has arrived yet
 
     def _find_log(self, pending: PendingGaps, consumer: Consumer, partitions: Iterable[int], within_s: float) -> None:
         for partition in partitions:
-            place = pending.places().get(partition)
-            if place is None:
+            wanted = pending.positions().get(partition)
+            if wanted is None:
                 continue
-            where = TopicPartition(self._topic, partition)
-            first, end = consumer.get_watermark_offsets(where, timeout=within_s)
-            if first > place:
+            first, end = consumer.get_watermark_offsets(TopicPartition(self._topic, partition), timeout=within_s)
+            if first > wanted:
                 pending.begin_at(partition, first)
-            elif end < place:
+            elif end < wanted:
                 pending.give_up(f"the partition's log ends at offset {end}", partition)
 
 
 def _consume(consumer: Consumer, within_s: float) -> list[Message]:
-    """What has come, as soon as there is something: `consume` alone would wait for all that it may return."""
+    """Returns the messages that have arrived, as soon as there is one. `consume` alone would wait for all of them."""
     first = consumer.poll(within_s)
-    return [] if first is None else [first, *consumer.consume(_AT_ONCE, 0)]
+    return [] if first is None else [first, *consumer.consume(_MAX_MESSAGES, 0)]
 
 
 def _unproven(gaps: Iterable[Gap], detail: str) -> list[Finding]:

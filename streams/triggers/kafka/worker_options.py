@@ -1,27 +1,26 @@
-"""librdkafka's options of the worker's clients, each with its reason."""
+"""Options of the worker's Kafka clients, with the reasons for the unusual ones."""
 
 from __future__ import annotations
 
-from triggers.kafka.reading_options import RELIABLE, Options
+from triggers.kafka.connection import Options, connection_options
+from triggers.kafka.reading_options import RELIABLE
 from triggers.settings import Settings
 from triggers.topology import Topology
 
-__all__ = ["Options"]
-
 _HEARTBEATS = 12
-"""In a session timeout: with its next one a worker learns that it may take over what another has left."""
+"""Heartbeats per session timeout. A worker learns with its next heartbeat that it may take over partitions."""
 
 
 def base_options(settings: Settings) -> Options:
-    """What every client has. librdkafka's own lines, one per attempt to connect, are left to our callbacks to say."""
-    return {"bootstrap.servers": settings.brokers, "log.connection.close": False, "log_level": 2}
+    """Returns the options of all clients of a worker. librdkafka logs critical errors only; callbacks log others."""
+    return connection_options(settings) | {"log_level": 2}
 
 
 def member_options(settings: Settings, client_id: str) -> Options:
-    """The consumer of the events.
+    """Returns the options of the consumer of the events.
 
-    librdkafka asks for more only a second after it had enough (`fetch.queue.backoff.ms`), however soon that is used up:
-    no more than some 30,000 events a second would come.
+    With librdkafka's default `fetch.queue.backoff.ms`, a second, the consumer would fetch again only a second after its
+    queue was full. This would limit a worker to about 30,000 events per second.
     """
     return (
         base_options(settings)
@@ -42,11 +41,12 @@ def member_options(settings: Settings, client_id: str) -> Options:
 
 
 def producer_options(settings: Settings, worker_id: str, smallest_limit: int, largest_limit: int) -> Options:
-    """The transactional producer.
+    """Returns the options of the transactional producer.
 
-    A transaction begun right after the last one meets CONCURRENT_TRANSACTIONS while the broker writes its markers; with
-    librdkafka's default back-off (100 ms, doubling to 1 s) that turns small transactions into seconds of latency. From
-    2 ms on, one of two partitions takes 5.5 ms in a warm broker; from 5 ms on, 7.8; of eight partitions, 13 either way.
+    If a transaction begins while the broker still writes the markers of the last one, the broker answers
+    CONCURRENT_TRANSACTIONS and the producer retries. With librdkafka's default backoff (100 ms, doubling to 1 s), small
+    transactions would take seconds. With a backoff of 2 ms, a transaction on two partitions takes 5.5 ms on a warm
+    broker; with 5 ms it takes 7.8 ms.
     """
     return base_options(settings) | {
         "client.id": worker_id,
@@ -64,10 +64,10 @@ def producer_options(settings: Settings, worker_id: str, smallest_limit: int, la
 
 
 def restore_options(settings: Settings) -> Options:
-    """The consumer of the changelog; it never commits and is in no group's membership.
+    """Returns the options of the consumer of the changelog. It never commits and joins no group.
 
-    It fetches little ahead of what RocksDB takes: with up to 100,000 messages of each partition and 64 MB, a worker
-    with 64 partitions had 1,320 MB after a restore instead of 480.
+    Its queue is small: with librdkafka's defaults (100,000 messages per partition, 64 MB), a worker with 64 partitions
+    used 1,320 MB of memory after a restore instead of 480 MB.
     """
     return (
         base_options(settings)
@@ -85,7 +85,7 @@ def restore_options(settings: Settings) -> Options:
 
 
 def second_restore_options(settings: Settings) -> Options:
-    """The second reader of a restore, which keeps nothing but offsets."""
+    """Returns the options of the second reader of a restore, which keeps only offsets."""
     return restore_options(settings) | {
         "group.id": f"{settings.namespace}.witness",
         "queued.min.messages": 10_000,
@@ -93,11 +93,6 @@ def second_restore_options(settings: Settings) -> Options:
     }
 
 
-def witness_options(settings: Settings) -> Options:
-    """The second reader of the events, which looks into gaps (`triggers.kafka.witness` adds what that takes)."""
-    return base_options(settings) | {"group.id": f"{settings.namespace}.witness"}
-
-
 def probe_options(settings: Settings) -> Options:
-    """Asks for the end of a changelog partition, decided or not."""
+    """Returns the options of the consumer that reads the end of a changelog partition, including open transactions."""
     return base_options(settings) | {"group.id": f"{settings.namespace}.probe", "isolation.level": "read_uncommitted"}

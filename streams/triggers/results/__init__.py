@@ -1,1 +1,1 @@
-"""Hop 8, result: what became of a run, as the event that says so. No Kafka and no Celery."""
+"""Hop 8: the events that report the result of a run. It uses neither Kafka nor Celery."""

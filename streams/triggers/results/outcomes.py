@@ -1,4 +1,4 @@
-"""What became of a task, as the event that says so. Nothing here touches Kafka or Celery."""
+"""Makes the events that report the results of attempts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from triggers.errors import CallError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandName:
-    """Whose result it is: session, instance (`<task>#<n>`) and attempt."""
+    """The session, the instance (`<task>#<number>`) and the attempt that a result belongs to."""
 
     session: str
     instance: str
@@ -27,8 +27,6 @@ class CommandName:
 
 
 MAX_TRACEBACK_CHARACTERS: Final = 50_000
-
-
 _MAX_REPR_CHARACTERS: Final = 2000
 
 
@@ -50,16 +48,16 @@ class RetryAsked(Struct, frozen=True, kw_only=True):
 
 
 Verdict = StatusSetByTask | RetryAsked
-"""What a `TriggerTask` decided instead of returning a result."""
+"""A decision that a `TriggerTask` made instead of returning a result."""
 
 
 def started_event(name: CommandName) -> TaskStarted:
-    """A worker begins to run the task."""
+    """Returns the event for an attempt that a worker has started."""
     return TaskStarted(instance=name.instance, attempt=name.attempt)
 
 
 def finished_event(name: CommandName, result: object, log_level: int, max_payload_bytes: int) -> Event:
-    """The task returned. A result that cannot be kept makes it a failure."""
+    """Returns the event for a task that returned. If the result cannot be encoded, that is a failure."""
     try:
         payload = encode_object(_to_mapping(result), "result")
         event = TaskFinished(instance=name.instance, attempt=name.attempt, result=payload, log_level=log_level)
@@ -69,7 +67,7 @@ def finished_event(name: CommandName, result: object, log_level: int, max_payloa
 
 
 def verdict_event(name: CommandName, verdict: Verdict, max_payload_bytes: int) -> Event:
-    """A `TriggerTask` set a status or asked for a retry. What cannot be kept of it makes it a failure."""
+    """Returns the event for a status or a retry. If its metadata or kwargs cannot be encoded, that is a failure."""
     try:
         event = (
             _status_event(name, verdict)
@@ -89,9 +87,9 @@ def failed_event(
     log_level: int = 0,
     max_payload_bytes: int,
 ) -> TaskFailed:
-    """The task failed, or never ran. `info`: its traceback as text, where the error itself has lost it.
+    """Returns the event for a task that failed or could not run. `info` is the traceback, if the error has lost it.
 
-    Never raises: text is cut and escaped, a context that is no JSON is described instead.
+    It never raises: text is truncated and escaped, and a context that is not JSON is described by `repr`.
     """
     return TaskFailed(
         instance=name.instance,
@@ -104,18 +102,18 @@ def failed_event(
 
 
 def class_name(error: BaseException) -> str:
-    """`module.Class`."""
+    """Returns the qualified name of the error's class, such as `app.errors.Busy`."""
     kind = type(error)
     return printable(f"{kind.__module__}.{kind.__qualname__}")
 
 
 def traceback_of(error: BaseException) -> str:
-    """As Python would print it; an error whose own `__str__` raises is shown without it."""
+    """Returns the traceback as Python prints it. An error whose `__str__` raises is shown without its message."""
     return "".join(traceback.format_exception(error))
 
 
 def printable(text: str) -> str:
-    """The text without what UTF-8 cannot carry."""
+    """Returns the text with characters escaped that UTF-8 cannot encode."""
     return text.encode(errors="backslashreplace").decode()
 
 
@@ -146,13 +144,13 @@ def _retry_event(name: CommandName, verdict: RetryAsked, max_payload_bytes: int)
 
 
 def _check_accepted(event: Event, max_payload_bytes: int) -> Event:
-    """The event, if a worker will accept it: otherwise it would become a dead letter and the result be lost."""
+    """Returns the event. Raises CallError if a worker would refuse it, because the result would be lost then."""
     check_event(event, max_payload_bytes)
     return event
 
 
 def context_of(error: BaseException) -> Mapping[str, object]:
-    """What the exception carries in `.context`; an attribute of that name that is no mapping is not meant."""
+    """Returns the exception's `context`, or an empty mapping if it has none or it is not a mapping."""
     context = getattr(error, "context", None)
     return context if isinstance(context, Mapping) else {}
 
@@ -160,18 +158,18 @@ def context_of(error: BaseException) -> Mapping[str, object]:
 def _encode_context(error: BaseException, max_payload_bytes: int) -> bytes:
     try:
         payload = encode_object(context_of(error), "context")
-    except Exception:  # noqa: BLE001  # it is the user's object, and a failure must be reported whatever it does
+    except Exception:  # noqa: BLE001  # methods of the user's object raised, and the failure must be reported
         payload = _describe_context(error)
     return payload if len(payload) <= max_payload_bytes else json.dumps({"context_bytes": len(payload)}).encode()
 
 
 def _describe_context(error: BaseException) -> bytes:
-    """The context member by member, with the `repr` of what is no JSON."""
+    """Encodes the context member by member, with the `repr` of values that are not JSON."""
     try:
         context = {printable(str(key)): _encodable(value) for key, value in context_of(error).items()}
         payload = json.dumps(context).encode()
         check_payload(payload, "context")
-    except Exception:  # noqa: BLE001  # as above
+    except Exception:  # noqa: BLE001  # methods of the user's object raised
         return b'{"context":"not readable"}'
     return payload
 
@@ -184,8 +182,8 @@ def _encodable(value: object) -> object:
 
 
 def _truncate(text: str) -> str:
-    """The beginning and the end: the first frames say where, the last lines what."""
+    """Returns the beginning and the end, because the first frames show where and the last lines what failed."""
     if len(text) <= MAX_TRACEBACK_CHARACTERS:
         return text
     half = MAX_TRACEBACK_CHARACTERS // 2
-    return f"{text[:half]}\n… {len(text) - 2 * half} characters left out …\n{text[-half:]}"
+    return f"{text[:half]}\n… {len(text) - 2 * half} characters omitted …\n{text[-half:]}"

@@ -1,1 +1,1 @@
-"""Hop 7, run: what surrounds one run of a task."""
+"""Hop 7: the context in which a task runs."""

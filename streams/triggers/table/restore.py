@@ -15,8 +15,8 @@ from threading import Event, Lock
 import structlog
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
+from triggers.kafka.connection import Options
 from triggers.kafka.twin_readings import ReadingsDiffer, TwinReading
-from triggers.kafka.worker_options import Options
 from triggers.process.exits import ExitCode, Stop
 from triggers.process.footprint import trim_malloc
 from triggers.table.orphaned_transactions import OrphanedTransactions

@@ -9,7 +9,7 @@ from typing import cast
 from confluent_kafka import KafkaError, Message
 
 from triggers.core.state.rows import Changes
-from triggers.kafka.consumer_events import survive_event
+from triggers.kafka.consumer_events import stop_unless_transient
 from triggers.kafka.error_codes import NO_SUCH_OFFSET, PARTITION_EOF
 from triggers.process.exits import ExitCode, Stop
 
@@ -47,4 +47,4 @@ def _note(error: KafkaError, message: Message, ends: dict[int, int]) -> None:
     elif error.code() in NO_SUCH_OFFSET:  # the restarted worker determines the new range
         raise Stop(ExitCode.BROKER, f"the changelog was truncated during a restore: {error.str()}")
     else:
-        survive_event(message, error)
+        stop_unless_transient(message, error)

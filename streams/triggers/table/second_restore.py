@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from confluent_kafka import Consumer, TopicPartition
 
-from triggers.kafka.worker_options import Options
+from triggers.kafka.connection import Options
 from triggers.table.restored_rows import offsets_of, sorted_out
 
 _MAX_MESSAGES: Final = 5000

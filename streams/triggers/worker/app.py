@@ -36,6 +36,7 @@ from triggers.faust.transport import AgentConsumer, AgentTransport, BatchChannel
 from triggers.faust.web_server import QueryServer, listen, url_of
 from triggers.kafka.installed_topics import InstalledTopics, wait_for_topics
 from triggers.kafka.patience import Patience
+from triggers.kafka.reading_options import witness_options
 from triggers.kafka.witness import Witness
 from triggers.kafka.worker_options import (
     member_options,
@@ -43,7 +44,6 @@ from triggers.kafka.worker_options import (
     producer_options,
     restore_options,
     second_restore_options,
-    witness_options,
 )
 from triggers.process.exits import ExitCode, crash_only, exit_now
 from triggers.process.footprint import freeze_garbage_collector, limit_malloc_arenas

@@ -28,7 +28,7 @@ def test_this_celery_is_supported() -> None:
 def test_another_minor_version_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(celery, "VERSION", celery.VERSION._replace(minor=8))
 
-    with pytest.raises(UnsupportedCelery, match=r"5\.7\.x is needed"):
+    with pytest.raises(UnsupportedCelery, match=r"5\.7\.x is required"):
         check_celery()
 
 

@@ -17,7 +17,7 @@ def test_the_task_id_is_enough_for_any_session(session: str, instance: str) -> N
     assert command_of(None, command.id) == CommandName(session=session, instance=instance, attempt=3)
 
 
-def test_the_header_knows_even_a_task_with_a_slash() -> None:
+def test_the_header_names_even_a_task_with_a_slash() -> None:
     command = RunTask(session="a", instance="b/c#0", attempt=1, run="x")
 
     assert command_of(command_headers(command), command.id) == CommandName(session="a", instance="b/c#0", attempt=1)

@@ -1,4 +1,4 @@
-"""What a ledger passes on from one owner of a partition to the next."""
+"""A ledger passes on to the next owner of a partition which commands are finished, and which are suspects."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_an_owner_that_rereads_only_a_part_passes_the_rest_on() -> None:
     assert [offset for offset in range(10) if third.take(offset)] == [0, 5, 6, 7, 9]
 
 
-def test_nothing_delivered_is_nothing_to_commit() -> None:
+def test_there_is_nothing_to_commit_before_a_delivery() -> None:
     assert Ledger(7, None).checkpoint() is None
 
 

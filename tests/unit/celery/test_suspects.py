@@ -1,4 +1,4 @@
-"""Which suspects run together and which run alone."""
+"""Some suspects run together, others run alone."""
 
 from __future__ import annotations
 

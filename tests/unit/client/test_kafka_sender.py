@@ -1,4 +1,4 @@
-"""What a sender does when no broker answers; nothing listens where it looks for one."""
+"""A sender without a broker: nothing listens at its address."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_a_producer_that_timed_out_is_replaced(sender: KafkaSender) -> None:
     assert sender.send("ns.events", b"k", b"v").producer is not first.producer
 
 
-def test_what_else_the_replaced_producer_had_to_send_is_still_reported(sender: KafkaSender) -> None:
+def test_other_records_of_a_replaced_producer_are_still_reported(sender: KafkaSender) -> None:
     deliveries = [sender.send("ns.events", b"k", b"v") for _ in range(3)]
     with pytest.raises(BrokerUnavailable):
         sender.wait_for(deliveries[0])
@@ -39,7 +39,7 @@ def test_what_else_the_replaced_producer_had_to_send_is_still_reported(sender: K
             sender.wait_for(delivery)
 
 
-def test_a_producer_that_somebody_else_has_replaced_replaces_no_other(sender: KafkaSender) -> None:
+def test_a_late_error_of_a_replaced_producer_does_not_replace_its_successor(sender: KafkaSender) -> None:
     deliveries = [sender.send("ns.events", b"k", b"v") for _ in range(2)]
     wait_until(lambda: deliveries[0].producer.flush(1) == 0, "both have timed out")
     with pytest.raises(BrokerUnavailable):

@@ -6,8 +6,8 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException
 
 from triggers.commit.transaction import Transactions
+from triggers.kafka.connection import Options
 from triggers.kafka.patience import Patience
-from triggers.kafka.worker_options import Options
 
 
 def test_a_call_that_is_refused_at_once_is_repeated_with_pauses() -> None:

@@ -16,13 +16,13 @@ def test_an_exception_of_the_call_is_raised() -> None:
         call_within(5, lambda: 1 // 0)
 
 
-def test_a_call_that_hangs_is_left_in_a_thread_that_does_not_keep_the_process_alive() -> None:
+def test_a_call_that_hangs_does_not_keep_the_process_alive() -> None:
     release = threading.Event()
 
     with pytest.raises(CallHung):
         call_within(0.01, release.wait)
 
-    (left,) = [thread for thread in threading.enumerate() if thread.name == "bounded-call"]
-    assert left.daemon
+    (thread,) = [thread for thread in threading.enumerate() if thread.name == "bounded-call"]
+    assert thread.daemon
     release.set()
-    left.join()
+    thread.join()

@@ -1,11 +1,11 @@
-"""Events that a consumer delivers in the place of records: which of them end the worker, and how."""
+"""Errors that a consumer delivers instead of records: which of them end the worker, and how."""
 
 from __future__ import annotations
 
 import pytest
 from confluent_kafka import KafkaError, Message
 
-from triggers.kafka.consumer_events import survive_event
+from triggers.kafka.consumer_events import stop_unless_transient
 from triggers.process.exits import ExitCode, Stop
 from triggers.table.restored_rows import sorted_out
 
@@ -14,28 +14,28 @@ PASSING = ["_TRANSPORT", "_ALL_BROKERS_DOWN", "_TIMED_OUT", "NOT_COORDINATOR", "
 
 
 def event(name: str, partition: int = 3) -> tuple[Message, KafkaError]:
-    """An event as librdkafka delivers it; a broker cannot be made to cause each of them."""
+    """Returns an event as librdkafka delivers it, because a broker cannot be made to cause each of them."""
     error = KafkaError(getattr(KafkaError, name), "what librdkafka says")
     return Message(topic="t", partition=partition, offset=17, error=error), error
 
 
 @pytest.mark.parametrize("name", UNREADABLE)
-def test_what_skips_records_or_stands_still_ends_the_worker_and_names_the_partition(name: str) -> None:
+def test_an_error_after_which_records_are_missing_ends_the_worker_and_names_the_partition(name: str) -> None:
     with pytest.raises(Stop, match=r"t/3 cannot be read: .*what librdkafka says") as stopped:
-        survive_event(*event(name))
+        stop_unless_transient(*event(name))
 
     assert stopped.value.code == ExitCode.UNREADABLE
     assert name in stopped.value.why
 
 
 @pytest.mark.parametrize("name", PASSING)
-def test_what_passes_is_lived_through(name: str) -> None:
-    survive_event(*event(name))
+def test_a_transient_error_does_not_end_the_worker(name: str) -> None:
+    stop_unless_transient(*event(name))
 
 
-def test_a_refusal_by_the_group_ends_the_worker_as_one_by_the_broker() -> None:
+def test_a_refusal_by_the_group_ends_the_worker_like_one_by_the_broker() -> None:
     with pytest.raises(Stop, match="GROUP_AUTHORIZATION_FAILED") as stopped:
-        survive_event(*event("GROUP_AUTHORIZATION_FAILED", partition=-1))
+        stop_unless_transient(*event("GROUP_AUTHORIZATION_FAILED", partition=-1))
 
     assert stopped.value.code == ExitCode.BROKER
 
@@ -44,13 +44,13 @@ def test_a_fatal_error_ends_the_worker_as_fenced() -> None:
     error = KafkaError(KafkaError.FENCED_INSTANCE_ID, "somebody else", fatal=True)
 
     with pytest.raises(Stop, match="somebody else") as stopped:
-        survive_event(Message(topic="t", partition=-1, error=error), error)
+        stop_unless_transient(Message(topic="t", partition=-1, error=error), error)
 
     assert stopped.value.code == ExitCode.FENCED
 
 
 @pytest.mark.parametrize("name", UNREADABLE)
-def test_a_restore_ends_too_whatever_rows_came_with_the_event(name: str) -> None:
+def test_such_an_error_ends_a_restore_whatever_rows_are_fetched_with_it(name: str) -> None:
     rows = [Message(topic="t", partition=3, offset=n, key=b"k", value=b"v") for n in (16, 18)]
 
     with pytest.raises(Stop) as stopped:
@@ -60,7 +60,7 @@ def test_a_restore_ends_too_whatever_rows_came_with_the_event(name: str) -> None
 
 
 @pytest.mark.parametrize("name", PASSING)
-def test_a_restore_takes_the_rows_around_an_event_that_passes(name: str) -> None:
+def test_a_restore_keeps_the_rows_around_a_transient_error(name: str) -> None:
     rows = [Message(topic="t", partition=3, offset=n, key=b"k", value=b"v") for n in (16, 17)]
 
     assert sorted_out([rows[0], event(name)[0], rows[1]]) == ({3: rows}, {})

@@ -9,8 +9,8 @@ import pytest
 from confluent_kafka import KafkaError, KafkaException
 
 from triggers.commit.transaction import Transactions
+from triggers.kafka.connection import Options
 from triggers.kafka.patience import Patience
-from triggers.kafka.worker_options import Options
 
 
 @pytest.mark.parametrize("transaction_s", [0.1, 1, 45, 900])

@@ -56,7 +56,7 @@ def test_records_that_only_one_reader_has_read_are_noticed(
     assert differ.value.offset in missing
 
 
-def test_nothing_counts_as_verified_that_one_reader_alone_has_found() -> None:
+def test_a_record_is_verified_only_when_both_readers_have_found_it() -> None:
     twin = TwinReading(0, END)
 
     twin.tell_first([1, 2, 5, 9])

@@ -1,4 +1,4 @@
-"""The verdict on a gap follows from what a second reader reads there."""
+"""The verdict on a gap follows from what a second reader finds at its offsets."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def test_a_gap_before_the_next_record_is_harmless() -> None:
     pending.find_record(0, 8)
 
     assert verdicts(pending) == {(0, 5): Verdict.HARMLESS}
-    assert pending.places() == {}
+    assert pending.positions() == {}
 
 
 def test_a_record_in_a_gap_was_skipped() -> None:
@@ -30,7 +30,7 @@ def test_a_record_in_a_gap_was_skipped() -> None:
 def test_gaps_of_several_partitions_are_judged_in_one_pass() -> None:
     pending = PendingGaps([Gap(1, 0, 2), Gap(0, 5, 6), Gap(0, 7, 8), Gap(0, 9, 12)])
 
-    assert pending.places() == {0: 5, 1: 0}
+    assert pending.positions() == {0: 5, 1: 0}
 
     for partition, offset in [(0, 6), (1, 1), (0, 8), (0, 10)]:
         pending.find_record(partition, offset)
@@ -49,7 +49,7 @@ def test_records_between_gaps_do_not_affect_the_verdicts() -> None:
         pending.find_record(0, offset)
 
     assert verdicts(pending) == {(0, 5): Verdict.HARMLESS}
-    assert pending.places() == {0: 9}
+    assert pending.positions() == {0: 9}
 
 
 def test_a_gap_whose_next_record_is_missing_is_unproven() -> None:
@@ -93,7 +93,7 @@ def test_offsets_before_the_log_are_removed_and_the_rest_is_read() -> None:
     pending = PendingGaps([Gap(0, 0, 2), Gap(0, 3, 8), Gap(0, 9, 12)])
     pending.begin_at(0, 5)
 
-    assert pending.places() == {0: 5}
+    assert pending.positions() == {0: 5}
 
     pending.find_record(0, 8)
     pending.find_record(0, 12)
