@@ -8,7 +8,9 @@ from triggers.core.config import check_keys, compile_plan, tasks_of
 from triggers.core.kwargs import join_object, split_members
 from triggers.core.memo import remember_bounded
 from triggers.core.plan import NO_CONFIGURATION, Plan
+from triggers.core.rule_set import EDITION
 from triggers.core.state.rows import Rows, configuration_key
+from triggers.errors import InvalidConfiguration
 
 _KNOWN_PLANS: Final = 1000
 
@@ -38,6 +40,8 @@ class Plans:
         if plan is None:
             check_keys(update)
             merged = split_members(base.text) | tasks_of(update)
+            if base.rules is not None and merged[EDITION] != b"2":
+                raise InvalidConfiguration(f"{EDITION!r}: edition 2 is for ever; remove it, or write 2")
             plan = compile_plan(join_object(merged))
             remember_bounded(self._merged, _KNOWN_PLANS, (base.digest, update), plan)
             remember_bounded(self._plans, _KNOWN_PLANS, plan.digest, plan)
