@@ -4,6 +4,7 @@
     ├── CallError                    fix the call; also a ValueError
     │   ├── SettingsError                a setting or TRIGGERS_* variable has a wrong value
     │   ├── InvalidConfiguration         a rule is wrong; the message names the task, the key and the fix
+    │   ├── ReservedName                 only the engine fires triggers with the names of outcomes
     │   ├── SessionExists                an import found that its session exists already
     │   ├── WrongStatus                  the instance's status does not allow the operation
     │   ├── TooLarge                     the record would exceed the size limit of its topic
@@ -45,6 +46,10 @@ class SettingsError(CallError):
 
 class InvalidConfiguration(CallError):
     """The configuration is not valid."""
+
+
+class ReservedName(CallError):
+    """Only the engine fires triggers that end like outcomes."""
 
 
 class SessionExists(CallError):

@@ -57,5 +57,5 @@ class Timers:
         return [self._timer_event(partition, timer) for timer in fresh]
 
     def _timer_event(self, partition: int, timer: SetTimer) -> Output:
-        event = TimerFired(instance=timer.instance, attempt=timer.attempt, due=timer.due)
+        event = TimerFired(instance=timer.instance, attempt=timer.attempt, due=timer.due, kind=timer.kind)
         return Output(self._topic, timer.session.encode(), encode_event(event, source="worker"), partition)

@@ -137,6 +137,7 @@ def _trigger_fired(attributes: _Attributes, data: bytes, position: int, time: in
         time=at,
         recorded=recorded,
         id=f"{attributes.source} {attributes.id}",
+        source=attributes.source,
         trigger=attributes.type if attributes.trigger is None else attributes.trigger,
         kwargs=_kwargs(data),
     )

@@ -90,12 +90,13 @@ class EventDecoder:
 
 
 def encode_event(event: Event, source: str = "") -> bytes:
-    """Encodes an event in Avro single-object encoding, without its position. `source` names the producer for people.
+    """Encodes an event in Avro single-object encoding, without its position. `source` names the producer if the event
+    does not.
 
     Raises CallError if a value does not fit its field, such as text that is not Unicode.
     """
     fields = (_NAMES[type(event)], msgspec.structs.asdict(event))
-    return _EVENTS.encode({"id": event.id or "", "time": event.time, "source": source, "event": fields})
+    return _EVENTS.encode({"id": event.id or "", "time": event.time, "source": event.source or source, "event": fields})
 
 
 def check_event(event: Event, max_payload_bytes: int) -> None:
@@ -117,11 +118,17 @@ def _decode_trigger_fired(value: bytes, position: int, time: int) -> Event | Non
     fields = read_trigger_fired(value, HEADER_BYTES) if value.startswith(_HEAD) else None
     if fields is None:
         return None
-    event_id, event_time, trigger, kwargs = fields
+    event_id, event_time, source, trigger, kwargs = fields
     check_payload(kwargs, "kwargs")
     at, recorded = event_times(event_time, time)
     return TriggerFired(
-        position=position, time=at, recorded=recorded, id=event_id or None, trigger=trigger, kwargs=kwargs
+        position=position,
+        time=at,
+        recorded=recorded,
+        id=event_id or None,
+        source=source or None,
+        trigger=trigger,
+        kwargs=kwargs,
     )
 
 
@@ -129,7 +136,8 @@ def _decode_record(record: Record, position: int, time: int) -> Event:
     name, fields = record["event"]
     shape = SHAPES[_CLASSES[name]]
     at, recorded = event_times(record["time"], time)
-    event = shape.event(position=position, time=at, recorded=recorded, id=record["id"] or None, **fields)
+    event_id, source = record["id"] or None, record["source"] or None
+    event = shape.event(position=position, time=at, recorded=recorded, id=event_id, source=source, **fields)
     for field in shape.payloads:
         if (payload := fields[field]) is not None:
             check_payload(payload, field)

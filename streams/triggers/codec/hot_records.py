@@ -13,7 +13,7 @@ from msgspec.structs import astuple
 from triggers.core.commands import RunTask
 from triggers.core.memo import remember_bounded
 
-_Fields = tuple[str, str, int, str, bytes, str | None, int, int]
+_Fields = tuple[str, str, int, str, bytes, str | None, int, int, str | None]
 """The fields of a `RunTask` in their order. Reading all of them at once costs as much as reading two one by one."""
 
 _MORE: Final = 0x80
@@ -24,8 +24,8 @@ _TRIGGER_FIRED: Final = 0
 """Index of `TriggerFired` in the union of events."""
 
 
-def read_trigger_fired(data: bytes, start: int) -> tuple[str, int, str, bytes] | None:
-    """Returns the id, time, trigger and kwargs of a `TriggerFired` in the current schema, or None for other records.
+def read_trigger_fired(data: bytes, start: int) -> tuple[str, int, str, str, bytes] | None:
+    """Returns the id, time, source, trigger and kwargs of a `TriggerFired` in the current schema, or None for others.
 
     It also returns None for a name whose length needs two bytes and for negative lengths, although they may be valid.
     """
@@ -35,14 +35,14 @@ def read_trigger_fired(data: bytes, start: int) -> tuple[str, int, str, bytes] |
         event_id = data[start + 1 : end]
         time, at = _read_long(data, end)
         doubts |= data[at]
-        at += 1 + (data[at] >> 1)  # source
+        source, at = data[at + 1 : at + 1 + (data[at] >> 1)], at + 1 + (data[at] >> 1)
         end = at + 2 + (data[at + 1] >> 1)
         if (doubts | data[at + 1]) & 0x81 or data[at] != 2 * _TRIGGER_FIRED:
             return None
         size, at_kwargs = _read_long(data, end)
         if size < 0 or at_kwargs + size != len(data):
             return None
-        return event_id.decode(), time, data[at + 2 : end].decode(), data[at_kwargs:]
+        return event_id.decode(), time, source.decode(), data[at + 2 : end].decode(), data[at_kwargs:]
     except (IndexError, UnicodeDecodeError):
         return None
 
@@ -62,7 +62,7 @@ def _read_long(data: bytes, at: int) -> tuple[int, int]:
 
 def write_command(command: RunTask, head: bytes) -> bytes:
     """Encodes a command's record after the head. Raises UnicodeEncodeError or OverflowError."""
-    uid, name, attempt, task, kwargs, using, depth, time = cast("_Fields", astuple(command))
+    uid, name, attempt, task, kwargs, using, depth, time, queue = cast("_Fields", astuple(command))
     session, instance, run = uid.encode(), name.encode(), task.encode()
     return b"".join(
         (
@@ -79,6 +79,7 @@ def write_command(command: RunTask, head: bytes) -> bytes:
             b"\0" if using is None else _some(using.encode()),
             _long(depth),
             _long(time),
+            b"\0" if queue is None else _some(queue.encode()),
         )
     )
 

@@ -56,7 +56,13 @@ def decode_json(value: bytes, position: int, time: int) -> Event:
         kwargs = payload(fire.kwargs, "kwargs") or b"{}"
     at, recorded = (time, 0) if fire.time is None else event_times(fire.time, time)
     event = TriggerFired(
-        position=position, time=at, recorded=recorded, id=fire.id or None, trigger=fire.trigger, kwargs=kwargs
+        position=position,
+        time=at,
+        recorded=recorded,
+        id=fire.id or None,
+        source=fire.source or None,
+        trigger=fire.trigger,
+        kwargs=kwargs,
     )
     if len(value) > MAX_NAME_CHARACTERS:
         check_limits(event)
@@ -100,8 +106,9 @@ def _event(wire: Any, shape: Shape, position: int, time: int) -> Event:  # noqa:
         if text := payload(fields.pop(name), name):
             fields[name] = text
     at, recorded = event_times(wire.time, time)
+    event_id, source = wire.id or None, wire.source or None
     try:
-        event = shape.event(position=position, time=at, recorded=recorded, id=wire.id or None, **fields)
+        event = shape.event(position=position, time=at, recorded=recorded, id=event_id, source=source, **fields)
     except TypeError as error:
         raise Undecodable(Reason.WRONG_SHAPE, f"{wire_name(shape.event)}: {error}") from error
     check_limits(event)

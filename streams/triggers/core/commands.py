@@ -25,6 +25,8 @@ class RunTask(Struct, frozen=True, kw_only=True, gc=False):
     """Number of replays and retries behind this instance: Celery's `request.retries`."""
     time: int = 0
     """Time of the event that caused the command, in milliseconds since 1970-01-01 UTC."""
+    queue: str | None = None
+    """Queue that the rule names. The commands of a queue belong on a topic of their own."""
 
     @property
     def id(self) -> str:
@@ -44,6 +46,29 @@ class SetTimer(Struct, frozen=True, kw_only=True, gc=False):
     attempt: int
     due: int
     """Due time in milliseconds since 1970-01-01 UTC."""
+    kind: str = ""
+    """Kind of a timer of edition 2."""
+
+
+class CancelTask(Struct, frozen=True, kw_only=True, gc=False):
+    """Says that an attempt is not wanted any more."""
+
+    session: str
+    instance: str
+    attempt: int
+    terminate: bool = False
+    """True to end it even while it runs."""
+    queue: str | None = None
+    """Queue of the attempt's `RunTask`."""
+
+
+class ForwardTrigger(Struct, frozen=True, kw_only=True, gc=False):
+    """Fires a trigger in another session."""
+
+    session: str
+    trigger: str
+    kwargs: bytes
+    id: str
 
 
 Command = RunTask | SetTimer
@@ -88,3 +113,5 @@ class Decision(Struct, kw_only=True, gc=False):
     changed: list[tuple[str, str]] = []
     """(instance, status) for every status that an instance took, in order; the last one of an instance is current."""
     fires: list[FireRecord] = []
+    cancels: list[CancelTask] = []
+    forwards: list[ForwardTrigger] = []

@@ -9,9 +9,12 @@ from typing import Final, TypeVar
 
 import msgspec
 
+from triggers.core.delivery import check_deliverable
 from triggers.core.kwargs import split_members
 from triggers.core.limits import LIMITS_NAME, parse_limits, parse_timeouts
 from triggers.core.plan import DEFAULT_LIMITS, Plan, Rule, Timeouts
+from triggers.core.rule_plans import compile_rules
+from triggers.core.rule_set import EDITION
 from triggers.errors import CallError, InvalidConfiguration
 
 T = TypeVar("T")
@@ -40,6 +43,11 @@ _TEXT = msgspec.json.Decoder(str)
 def compile_plan(text: bytes) -> Plan:
     """Compiles a configuration. Raises InvalidConfiguration."""
     directives = tasks_of(text)
+    if edition := directives.pop(EDITION, None):
+        if edition == b"2":
+            return compile_rules(text)
+        if edition != b"1":
+            raise InvalidConfiguration(f"{EDITION!r}: there are the editions 1 and 2, it is {edition[:80].decode()}")
     limits = parse_limits(directives.pop(LIMITS_NAME, b"{}"))
     manager = _manager_of(directives.pop(MANAGER_NAME, b"null"))
     tasks = {name: compile_rule(name, own, limits.timeouts) for name, own in directives.items()}
@@ -52,9 +60,11 @@ def compile_plan(text: bytes) -> Plan:
 
 
 def validate_configuration(text: bytes) -> None:
-    """Raises InvalidConfiguration that names the task, the key and the fix if the configuration cannot be compiled."""
+    """Raises InvalidConfiguration that names the task, the key and the fix if the configuration cannot be compiled, or
+    needs something that this release does not deliver.
+    """
     check_keys(text)
-    compile_plan(text)
+    check_deliverable(compile_plan(text))
 
 
 def compile_rule(name: str, directives: bytes, timeouts: Timeouts = DEFAULT_LIMITS.timeouts) -> Rule:

@@ -24,10 +24,14 @@ from triggers.core.events import (
     TimerFired,
     TriggerFired,
 )
+from triggers.core.finishing import finish
 from triggers.core.fired import FiredKwargs
+from triggers.core.instance_timers import run_timer
+from triggers.core.rule_set import is_reserved
 from triggers.core.rules import fire_trigger
 from triggers.core.state.session import Session
 from triggers.core.step import DecisionBuilder
+from triggers.errors import ReservedName
 
 _APPLIED: Final = Outcome.APPLIED  # looked up only once, because each look-up of an enumeration's member takes 0.1 µs
 _BEGINNING_NOTHING: Final = frozenset({Outcome.STALE, Outcome.DELETED})
@@ -48,6 +52,8 @@ def apply(session: Session, event: Event) -> Decision:
         decision = Decision(outcome=Outcome.DUPLICATE)
     else:
         decision = _decide(session, event)
+        recorded = event.recorded or event.time
+        session.header.clock = max(session.header.clock, recorded)
         if not session.exists:
             if decision.outcome in _BEGINNING_NOTHING:
                 return decision
@@ -81,11 +87,7 @@ def _decide(session: Session, event: Event) -> Decision:  # noqa: C901, PLR0911,
         case CloneRequested():
             return operations.clone_instance(session, event)
         case TimerFired():
-            return (
-                results.handle_timer(session, event)
-                if event.instance
-                else deletion.handle_session_timer(session, event)
-            )
+            return _wake(session, event)
         case DeletionRequested():
             return deletion.delete_session(session, event)
         case SessionImported():
@@ -96,6 +98,27 @@ def _decide(session: Session, event: Event) -> Decision:  # noqa: C901, PLR0911,
 
 def _fire_trigger(session: Session, event: TriggerFired) -> Decision:
     trigger = event.trigger
+    if session.plan.rules is not None:
+        return _fire_rules(session, event)
     builder = DecisionBuilder(session, event, _APPLIED if trigger in session.plan.by_trigger else Outcome.UNUSED)
     fire_trigger(builder, FiredKwargs(session, trigger, event.kwargs))
     return builder.build()
+
+
+def _fire_rules(session: Session, event: TriggerFired) -> Decision:
+    """Fires a trigger in a session of edition 2. Raises ReservedName."""
+    if is_reserved(event.trigger):
+        raise ReservedName(f"only the engine fires {event.trigger!r:.200}; names that end like outcomes are reserved")
+    builder = DecisionBuilder(session, event, Outcome.UNUSED)
+    if builder.follow is not None:
+        builder.follow.event_id, builder.follow.source = event.id, event.source
+    fire_trigger(builder, FiredKwargs(session, event.trigger, event.kwargs))
+    return finish(builder)
+
+
+def _wake(session: Session, event: TimerFired) -> Decision:
+    if not event.instance:
+        return deletion.handle_session_timer(session, event)
+    if not event.kind:
+        return results.handle_timer(session, event)
+    return run_timer(session, event) if session.exists else Decision(outcome=Outcome.STALE)

@@ -21,6 +21,8 @@ class SessionEvent(Struct, frozen=True, kw_only=True, gc=False):
     """The record's timestamp if the producer gave a `time`, or 0 if `time` is the timestamp. Timers count from it."""
     id: str | None = None
     """Id that the producer gave. An event that repeats an id of the session's dedupe window changes nothing."""
+    source: str | None = None
+    """Producer of the event. Expressions of rules may read it."""
 
 
 class TriggerFired(SessionEvent, frozen=True, kw_only=True, tag="fire"):
@@ -143,6 +145,8 @@ class TimerFired(SessionEvent, frozen=True, kw_only=True, tag="timer"):
     attempt: int
     due: int = 0
     """Due time, which identifies the timer. Older records have 0: the timer of a cooldown."""
+    kind: str = ""
+    """Kind of the timer, in edition 2."""
 
 
 class DeletionRequested(SessionEvent, frozen=True, kw_only=True, tag="delete"):

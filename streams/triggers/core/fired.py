@@ -22,27 +22,27 @@ class FiredKwargs:
     The first instance that holds them may store them in its row. All others share a payload row.
     """
 
-    __slots__ = ("_holder", "_kwargs", "_session", "_shared", "trigger")
+    __slots__ = ("_holder", "_session", "_shared", "kwargs", "trigger")
 
     def __init__(self, session: Session, trigger: str, kwargs: bytes, stored: Payload | None = None) -> None:
         """`held` is the payload of an instance that holds the kwargs already, as its result."""
         self.trigger = trigger
         self._session = session
-        self._kwargs = kwargs
+        self.kwargs = kwargs
         self._shared: Payload | None = kwargs if stored is None and len(kwargs) <= SMALL else stored
         self._holder: HeldByInstance | None = None
 
     def payload_for_instance(self, task: str, number: int) -> Payload:
         """Returns the payload for an instance of the task. The instance may have to store the kwargs in its row."""
-        if self._shared is None and self._holder is None and len(self._kwargs) <= _MAX_INLINE_BYTES:
+        if self._shared is None and self._holder is None and len(self.kwargs) <= _MAX_INLINE_BYTES:
             self._holder = HeldByInstance(task, number)
-            return self._kwargs
+            return self.kwargs
         return self.shared_payload()
 
     def shared_payload(self) -> Payload:
         """Returns the payload that a cohort or several instances share; stores it on the first call."""
         if self._shared is None:
-            self._shared = self._session.add_kwargs(self.trigger, self._kwargs)
+            self._shared = self._session.add_kwargs(self.trigger, self.kwargs)
         return self._shared
 
     def store_latest(self) -> None:
@@ -53,4 +53,4 @@ class FiredKwargs:
         elif self._holder is not None:
             session.set_latest(self.trigger, self._holder, held=True)
         else:
-            session.set_latest(self.trigger, session.add_kwargs(self.trigger, self._kwargs), held=False)
+            session.set_latest(self.trigger, session.add_kwargs(self.trigger, self.kwargs), held=False)

@@ -7,6 +7,7 @@ from typing import Final
 import msgspec
 
 from triggers.core.commands import Outcome, RunTask, SetTimer
+from triggers.core.groups import leave_group, note_status, stop_timers
 from triggers.core.instance_names import instance_name
 from triggers.core.kwargs import encoded_name, join_members, merge, split_members
 from triggers.core.plan import Rule
@@ -15,7 +16,7 @@ from triggers.core.state.header import Cohort
 from triggers.core.state.instance import Instance
 from triggers.core.state.rows import TIMER_ROW, timer_key
 from triggers.core.state.session import Session
-from triggers.core.statuses import RESOLVED, SCHEDULED, UNSTARTED, Status
+from triggers.core.statuses import RESOLVED, RESOLVED_IN_EDITION_2, SCHEDULED, UNSTARTED, Status
 from triggers.core.step import DecisionBuilder
 from triggers.errors import TaskNotFound, TooManyCommands
 
@@ -53,17 +54,24 @@ def change_status(builder: DecisionBuilder, task: str, number: int, status: str)
     """Sets an instance's status and updates its time stamp, cohort, timer and the count of unresolved instances."""
     session = builder.session
     instance = session.change_instance(task, number)
-    if instance.status == UNSTARTED and (cohort := remove_from_cohort(session.task_state(task), number)):
-        take_over_fills(instance, cohort)
-    was_resolved = instance.status in RESOLVED
+    if builder.follow is not None:
+        leave_group(builder, task, number, instance)
+        resolved = RESOLVED_IN_EDITION_2
+    else:
+        if instance.status == UNSTARTED and (cohort := remove_from_cohort(session.task_state(task), number)):
+            take_over_fills(instance, cohort)
+        resolved = RESOLVED
+    was_resolved = instance.status in resolved
     instance.status = status
-    if (status in RESOLVED) != was_resolved:
+    if (status in resolved) != was_resolved:
         session.count_resolved(task, -1 if was_resolved else 1)
     instance.modified = instance.stamps[status] = builder.time
     stop_timer(session, task, number, instance)
-    if status == UNSTARTED:
-        join_cohort(builder, task, number, instance)
     builder.record_status(instance_name(task, number), status)
+    if builder.follow is not None:
+        note_status(builder, task, number, instance)
+    elif status == UNSTARTED:
+        join_cohort(builder, task, number, instance)
     return instance
 
 
@@ -198,7 +206,9 @@ def copy_instance(builder: DecisionBuilder, parent: Instance, number: int) -> In
 
 
 def stop_timer(session: Session, task: str, number: int, instance: Instance) -> None:
-    """Deletes the instance's timer, if it has one."""
+    """Deletes the instance's timers, if it has any."""
+    if instance.timers:
+        stop_timers(session, instance_name(task, number), instance)
     if due := instance.due or instance.deadline:
         name = instance_name(task, number)
         session.write_shared(timer_key(due, session.uid, name, instance.attempt), None)

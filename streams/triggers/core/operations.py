@@ -6,7 +6,9 @@ from typing import Final
 
 import msgspec
 
+from triggers.core import attempts
 from triggers.core.commands import Decision, Outcome
+from triggers.core.conditions.holding import Held
 from triggers.core.events import (
     CloneRequested,
     ConfigurationUpdated,
@@ -15,7 +17,9 @@ from triggers.core.events import (
     SkipRequested,
     StatusSet,
 )
+from triggers.core.finishing import finish
 from triggers.core.fired import FiredKwargs
+from triggers.core.groups import join_group
 from triggers.core.kwargs import split_members
 from triggers.core.lifecycle import (
     change_status,
@@ -23,17 +27,23 @@ from triggers.core.lifecycle import (
     create_instance,
     join_cohort,
     replay_instance,
+    rule_of,
     take_over_fills,
 )
 from triggers.core.rules import fire_trigger
 from triggers.core.state.cohorts import find_cohort
 from triggers.core.state.instance import Instance
 from triggers.core.state.session import Session
+from triggers.core.state.waiting import of_member
 from triggers.core.statuses import CLOSES_ATTEMPT, Status, may_be_set
 from triggers.core.step import DecisionBuilder
+from triggers.core.updates import take_over
 from triggers.errors import WrongStatus
 
 _json: Final = msgspec.json.Encoder().encode
+_FAILED: Final = frozenset({"failed"})
+REPLAYABLE: Final = frozenset({"failed", "expired", "cancelled"})
+"""Statuses that can be replayed in edition 2."""
 
 
 def update_configuration(session: Session, event: ConfigurationUpdated) -> Decision:
@@ -41,21 +51,26 @@ def update_configuration(session: Session, event: ConfigurationUpdated) -> Decis
     plan = session.merge_configuration(event.configuration)
     if event.if_absent and session.header.configuration:
         return Decision(outcome=Outcome.UNUSED)
+    before = session.plan
     session.configure(plan)
+    if plan.rules is not None:
+        take_over(session, before, plan.rules, event.recorded or event.time)
     return Decision(outcome=Outcome.APPLIED)
 
 
 def replay_failed(session: Session, event: ReplayRequested) -> Decision:
-    """Schedules a copy of a failed instance at once, regardless of `after` and `unless`."""
-    task, number, _ = _find_failed(session, event.instance, "replayed")
+    """Schedules a copy of a failed instance at once, regardless of its conditions; in edition 2 also of an expired or
+    cancelled one."""
+    task, number, _ = _in_status(session, event.instance, "replayed", REPLAYABLE if session.plan.rules else _FAILED)
     builder = DecisionBuilder(session, event)
-    replay_instance(builder, task, number, event.replacement_kwargs)
-    return builder.build()
+    again = replay_instance if builder.follow is None else attempts.replay
+    again(builder, task, number, event.replacement_kwargs)
+    return finish(builder)
 
 
 def skip_failed(session: Session, event: SkipRequested) -> Decision:
     """Resolves a failed instance, optionally as if it had finished with a result."""
-    task, number, _ = _find_failed(session, event.instance, "skipped")
+    task, number, _ = _in_status(session, event.instance, "skipped", _FAILED)
     builder = DecisionBuilder(session, event)
     instance = change_status(builder, task, number, Status.SKIPPED)
     instance.metadata["cascade"] = _json(event.cascade)
@@ -63,7 +78,7 @@ def skip_failed(session: Session, event: SkipRequested) -> Decision:
     instance.result = session.add_payload(event.result)
     if event.cascade:
         fire_trigger(builder, FiredKwargs(session, task, event.result, instance.result))
-    return builder.build()
+    return finish(builder)
 
 
 def set_status(session: Session, event: StatusSet) -> Decision:
@@ -80,7 +95,7 @@ def set_status(session: Session, event: StatusSet) -> Decision:
     changed.attempt_closed |= event.status in CLOSES_ATTEMPT
     if event.cascade:
         fire_trigger(builder, FiredKwargs(session, task, event.cascade_kwargs))
-    return builder.build()
+    return finish(builder)
 
 
 def set_metadata(session: Session, event: MetadataUpdated) -> Decision:
@@ -90,7 +105,7 @@ def set_metadata(session: Session, event: MetadataUpdated) -> Decision:
     instance = session.change_instance(task, number)
     instance.metadata |= metadata
     instance.modified = event.time
-    return Decision(outcome=Outcome.APPLIED)
+    return finish(DecisionBuilder(session, event))
 
 
 def clone_instance(session: Session, event: CloneRequested) -> Decision:
@@ -98,15 +113,31 @@ def clone_instance(session: Session, event: CloneRequested) -> Decision:
     task, number, instance = session.find_instance(event.instance)
     builder = DecisionBuilder(session, event)
     copy = copy_instance(builder, instance, number)
+    if builder.follow is not None:
+        return _clone_waiting(builder, task, number, copy)
     if cohort := find_cohort(session.task_state(task), number):
         take_over_fills(copy, cohort)
     join_cohort(builder, task, create_instance(builder, task, copy), copy)
     return builder.build()
 
 
-def _find_failed(session: Session, name: str, wanted: str) -> tuple[str, int, Instance]:
+def _clone_waiting(builder: DecisionBuilder, task: str, number: int, copy: Instance) -> Decision:
+    """The copy waits for what the instance waits for, if that waits, else with what that has received."""
+    group, instance = builder.session.waiting.get(task).group_of(number), builder.session.instance(task, number)
+    held = Held() if group is None else of_member(group.held, instance.held)
+    join_group(
+        builder,
+        rule_of(builder.session, task),
+        create_instance(builder, task, copy),
+        copy,
+        msgspec.structs.replace(held),
+    )
+    return finish(builder)
+
+
+def _in_status(session: Session, name: str, wanted: str, allowed: frozenset[str]) -> tuple[str, int, Instance]:
     task, number, instance = session.find_instance(name)
-    if instance.status != Status.FAILED:
+    if instance.status not in allowed:
         raise WrongStatus(f'Instance "{_describe(name, instance)}" in {instance.status} state cannot be {wanted}!')
     return task, number, instance
 

@@ -9,6 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
+from triggers.core.rule_set import RuleSet
+from triggers.core.task_rules import TaskRule
+
 DEFAULT_CASCADE_DEPTH: Final = 1000
 DEFAULT_ATTEMPTS: Final = 3
 
@@ -54,6 +57,8 @@ class Rule:
     timeouts: Timeouts = DEFAULT_LIMITS.timeouts
     extra: dict[str, bytes] = field(default_factory=dict)
     """JSON values of the application's own keys."""
+    rule: TaskRule | None = None
+    """The task's rule of edition 2, or None in edition 1."""
     after_set: frozenset[str] = frozenset()
     unless_set: frozenset[str] = frozenset()
 
@@ -77,6 +82,8 @@ class Plan:
     limits: Limits = DEFAULT_LIMITS
     manager: str = ""
     """Key of the manager whose hooks run, or empty if the configuration names none."""
+    rules: RuleSet | None = None
+    """The rules of edition 2, or None in edition 1."""
 
 
 NO_CONFIGURATION: Final = Plan(b"", b"{}", {}, {})

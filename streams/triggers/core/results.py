@@ -7,8 +7,10 @@ from typing import Final, assert_never
 
 import msgspec
 
+from triggers.core import attempts
 from triggers.core.commands import Decision, Outcome
 from triggers.core.events import TaskFailed, TaskFinished, TaskRetried, TaskStarted, TaskStatusChanged, TimerFired
+from triggers.core.finishing import finish
 from triggers.core.fired import FiredKwargs
 from triggers.core.kwargs import split_members
 from triggers.core.lifecycle import (
@@ -41,24 +43,40 @@ def apply_result(session: Session, event: TaskResult) -> Decision:
     if not instance.awaits(event.attempt) or (_is_start(event) and instance.status != Status.SCHEDULED):
         return Decision(outcome=Outcome.STALE)
     builder = DecisionBuilder(session, event)
+    if builder.follow is not None:
+        builder.cascade_depth = instance.cascade_depth
     metadata = split_members(event.metadata) if isinstance(event, TaskStatusChanged | TaskRetried) else {}
     session.change_instance(task, number).attempt_closed = not isinstance(event, TaskStarted)
     match event:
         case TaskStarted():
-            started = change_status(builder, task, number, Status.RUNNING)
-            if limit := rule_of(session, task).timeouts.running:
-                set_deadline(builder, event.instance, started, limit)
+            _watch(builder, task, change_status(builder, task, number, Status.RUNNING), event.instance)
         case TaskFinished():
             _finish(builder, task, number, event)
         case TaskFailed():
-            _fail(change_status(builder, task, number, Status.FAILED), event)
+            _fail(_failed(builder, task, number, event), event)
         case TaskStatusChanged():
             change_status(builder, task, number, event.status).metadata |= metadata
         case TaskRetried():
             _retry_instance(builder, (task, number), event, metadata)
         case _:
             assert_never(event)
-    return builder.build()
+    return finish(builder)
+
+
+def _watch(builder: DecisionBuilder, task: str, started: Instance, name: str) -> None:
+    rule = rule_of(builder.session, task)
+    if builder.follow is not None:
+        attempts.watch(builder, rule, name, started)
+    elif limit := rule.timeouts.running:
+        set_deadline(builder, name, started, limit)
+
+
+def _failed(builder: DecisionBuilder, task: str, number: int, event: TaskFailed) -> Instance:
+    """The instance, which has failed, or waits for its next attempt."""
+    instance, config = builder.session.change_instance(task, number), builder.session.plan.tasks.get(task)
+    if config is not None and attempts.retries(builder, config, instance, event.exception_type):
+        return attempts.wait_for_retry(builder, config, number, event.instance)
+    return change_status(builder, task, number, Status.FAILED)
 
 
 def handle_timer(session: Session, event: TimerFired) -> Decision:
@@ -116,7 +134,8 @@ def _retry_instance(
     failed.metadata |= metadata
     builder.cascade_depth = failed.cascade_depth
     failed.metadata["cooldown"] = _json(_seconds(event.cooldown_ms))
-    replay_instance(builder, *slot, event.replacement_kwargs, event.cooldown_ms)
+    again = replay_instance if builder.follow is None else attempts.replay
+    again(builder, *slot, event.replacement_kwargs, event.cooldown_ms)
 
 
 def _seconds(milliseconds: int) -> int | float:

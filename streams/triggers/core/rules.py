@@ -11,6 +11,7 @@ from triggers.core.fired import FiredKwargs
 from triggers.core.instance_names import instance_name
 from triggers.core.lifecycle import change_status, join_cohort, start_instance, take_over_fills
 from triggers.core.plan import Rule
+from triggers.core.rule_fires import fire_rules
 from triggers.core.state.cohorts import members_of_cohort, only_member
 from triggers.core.state.header import Cohort, TaskState
 from triggers.core.state.instance import Instance, Payload
@@ -23,6 +24,9 @@ _STOPPED: Final = Outcome.STOPPED  # looked up only once, because each look-up o
 def fire_trigger(builder: DecisionBuilder, fired_kwargs: FiredKwargs) -> None:
     """Fires a trigger and starts the instances that become ready, by declaration order and then creation order."""
     session, trigger = builder.session, fired_kwargs.trigger
+    if builder.follow is not None:
+        fire_rules(builder, builder.follow, fired_kwargs)
+        return
     ready: list[_Ready] = []
     for task in session.plan.by_trigger.get(trigger, ()):
         state = session.task_state(task.name)

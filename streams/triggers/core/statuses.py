@@ -31,6 +31,11 @@ SCHEDULED: Final = "scheduled"
 RESOLVED = frozenset({Status.ABANDONED, Status.FINISHED, Status.SKIPPED, Status.REPLAYED})
 """Statuses that need no further action. A failed instance is unresolved because it must be replayed or skipped."""
 
+RESOLVED_IN_EDITION_2 = RESOLVED | {"expired", "cancelled"}
+"""Statuses of an application's own in edition 1; `delayed` is not resolved."""
+WAITING: Final = frozenset({"unstarted", "delayed"})
+"""Instances that are offered events."""
+
 CLOSES_ATTEMPT = RESOLVED | {Status.FAILED, Status.UNSTARTED}
 """Statuses that close the current attempt when the application sets them, so that a later result is stale."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from triggers.core.commands import Command, Decision, FireRecord, Outcome
 from triggers.core.events import SessionEvent
+from triggers.core.follow_ups import FollowUps
 from triggers.core.state.session import Session
 
 
@@ -17,6 +18,7 @@ class DecisionBuilder:
         "command_bytes",
         "commands",
         "fires",
+        "follow",
         "outcome",
         "session",
         "time",
@@ -33,11 +35,23 @@ class DecisionBuilder:
         self.cascade_depth = 0
         """Number of results in a row that led to what this event schedules, or 0 if it comes from outside."""
         self._event = event
+        rules = session.plan.rules
+        self.follow = None if rules is None else FollowUps(rules, session.uid, None)
+        """What edition 2 keeps for the step; None: edition 1."""
 
     @property
     def now(self) -> int:
-        """When the event came into the log. Timers count from it, regardless of the time that the producer gave."""
-        return self._event.recorded or self._event.time
+        """When the event came into the log. Timers count from it, regardless of the time that the producer gave.
+
+        In edition 2 it is the session's clock, which never runs backwards.
+        """
+        recorded = self._event.recorded or self._event.time
+        return recorded if self.follow is None else max(recorded, self.session.header.clock)
+
+    @property
+    def position(self) -> int:
+        """The event's position in the log."""
+        return self._event.position
 
     def record_status(self, instance: str, status: str) -> None:
         """Adds a status that an instance took."""
@@ -45,4 +59,13 @@ class DecisionBuilder:
 
     def build(self) -> Decision:
         """Builds the decision."""
+        if (follow := self.follow) is not None:
+            return Decision(
+                outcome=self.outcome,
+                commands=self.commands,
+                changed=self.changed,
+                fires=self.fires,
+                cancels=follow.cancels,
+                forwards=follow.forwards,
+            )
         return Decision(outcome=self.outcome, commands=self.commands, changed=self.changed, fires=self.fires)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 from msgspec import Raw, Struct
 
+from triggers.core.groups import held_by
 from triggers.core.importing import ImportedInstance
 from triggers.core.instance_names import instance_name
 from triggers.core.lifecycle import take_over_fills, task_kwargs
@@ -56,6 +57,8 @@ class InstanceView(Struct, frozen=True, kw_only=True):
     """When its attempt is overdue, if its task has `timeouts`."""
     cascade_depth: int = 0
     """Number of results in a row, without an event from outside, that led to it."""
+    timers: dict[str, int] = {}
+    """Due times by kind of timer, in edition 2."""
 
     @property
     def resolved(self) -> bool:
@@ -106,7 +109,7 @@ def view_session(session: Session) -> SessionView:
         tasks=[_task_view(task, states.get(task.name)) for task in session.plan.tasks.values()],
         instances=instances,
         latest_kwargs=_latest_kwargs(session),
-        unresolved_tasks=[name for name in session.plan.tasks if _unresolved(states.get(name))],
+        unresolved_tasks=[name for name, task in session.plan.tasks.items() if _unresolved(states.get(name), task)],
         unresolved_instances=[instance.name for instance in instances if not instance.resolved],
     )
 
@@ -158,18 +161,23 @@ def _task_view(task: Rule, state: TaskState | None) -> TaskView:
     )
 
 
-def _unresolved(state: TaskState | None) -> bool:
-    return state is None or state.count == 0 or state.unresolved > 0
+def _unresolved(state: TaskState | None, task: Rule) -> bool:
+    if state is None or state.count == 0:
+        return task.rule is None or not task.rule.optional
+    return state.unresolved > 0
 
 
 def _instance_view(session: Session, state: TaskState, task: str, number: int, instance: Instance) -> InstanceView:
     if instance.status == Status.UNSTARTED and (cohort := find_cohort(state, number)):
         take_over_fills(instance, cohort)
+    kwargs = held_by(session, task, number, instance) or {
+        trigger: session.read_payload(payload) for trigger, payload in instance.kwargs.items()
+    }
     return InstanceView(
         name=instance_name(task, number),
         task=task,
         status=instance.status,
-        kwargs={trigger: Raw(session.read_payload(payload)) for trigger, payload in instance.kwargs.items()},
+        kwargs={trigger: Raw(payload) for trigger, payload in kwargs.items()},
         abandon_state=instance.unless_seen,
         metadata={key: Raw(value) for key, value in _metadata(session, task, instance).items()},
         depth=instance.depth,
@@ -181,6 +189,7 @@ def _instance_view(session: Session, state: TaskState, task: str, number: int, i
         due=instance.due or None,
         deadline=instance.deadline or None,
         cascade_depth=instance.cascade_depth,
+        timers=dict(instance.timers or {}),
     )
 
 

@@ -15,6 +15,7 @@ import msgspec
 from msgspec import structs
 
 from triggers.core.config import compile_plan
+from triggers.core.delivery import check_edition_1
 from triggers.core.engine import apply
 from triggers.core.events import TimerFired
 from triggers.core.instance_names import instance_name, parse_instance_name
@@ -73,7 +74,7 @@ def thaw(uid: str, stored: SessionObjects, engine: Mapping[str, Any]) -> LiveSes
         rows[header_key(uid)] = encode_header(_header(engine["header"]))
     prefix = session_prefix(uid) + b"d"
     rows.update({prefix + bytes.fromhex(n): bytes.fromhex(row) for n, row in engine.get("idChunks", {}).items()})
-    session = Session(uid, rows, Plans())
+    session = Session(uid, rows, Plans(check_edition_1))
     session.exists = session.exists or (not engine.get("header") and bool(stored.tasks))
     _thaw_configurations(LiveSession(session, rows), stored.tasks, engine)
     for instance in _in_order(stored.instances):

@@ -35,8 +35,8 @@ def look(watch: Timers, *ready: int) -> list[Output]:
     return watch.due(Batch({}, frozenset(ready), NoProcessor()))
 
 
-def set_timer(rows: MemoryRows, due: int, instance: str = "t#0") -> None:
-    rows[timer_key(due, "s1", instance, 2)] = TIMER_ROW
+def set_timer(rows: MemoryRows, due: int, instance: str = "t#0", kind: str = "") -> None:
+    rows[timer_key(due, "s1", instance, 2, kind)] = TIMER_ROW
 
 
 async def test_a_due_timer_becomes_an_event_on_the_partition_of_its_session(rows: MemoryRows, watch: Timers) -> None:
@@ -46,7 +46,18 @@ async def test_a_due_timer_becomes_an_event_on_the_partition_of_its_session(rows
 
     assert (output.topic, output.key, output.partition) == ("test.events", b"s1", 3)
     event = EventDecoder(1_000, None).decode(output.value, None, 7, 99)
-    assert event == TimerFired(instance="t#0", attempt=2, due=PAST, position=7, time=99)
+    assert event == TimerFired(instance="t#0", attempt=2, due=PAST, position=7, time=99, source="worker")
+
+
+async def test_the_event_of_a_timer_of_edition_2_has_its_kind(rows: MemoryRows, watch: Timers) -> None:
+    set_timer(rows, PAST, kind="deadline")
+
+    (output,) = look(watch, 3)
+
+    event = EventDecoder(1_000, None).decode(output.value, None, 7, 99)
+    assert event == TimerFired(
+        instance="t#0", attempt=2, due=PAST, kind="deadline", position=7, time=99, source="worker"
+    )
 
 
 async def test_a_timer_that_is_not_due_and_one_of_another_worker_are_not_published(

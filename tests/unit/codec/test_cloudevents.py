@@ -25,7 +25,13 @@ BINARY: Headers = [
 STRUCTURED: Headers = [("content-type", b"application/cloudevents+json; charset=UTF-8")]
 ENVELOPE = {"specversion": "1.0", "type": "pageReceived", "source": "/pages", "id": "a1"}
 FIRED = TriggerFired(
-    position=7, time=1_709_288_430_000, recorded=5, id="/pages a1", trigger="pageReceived", kwargs=b'{"page": 3}'
+    position=7,
+    time=1_709_288_430_000,
+    recorded=5,
+    id="/pages a1",
+    source="/pages",
+    trigger="pageReceived",
+    kwargs=b'{"page": 3}',
 )
 
 

@@ -1,4 +1,4 @@
-"""Stored headers: the bytes of this version, and the refusal of other versions."""
+"""Stored headers: the bytes of this version, reading version 3, and the refusal of all others."""
 
 from __future__ import annotations
 
@@ -6,16 +6,19 @@ import pytest
 
 from triggers.core.state.header import (
     Cohort,
+    Fact,
     Header,
     HeldByInstance,
     Latest,
     TaskState,
     UnsharedRow,
     decode_header,
+    decode_latest,
     encode_header,
+    read_header,
 )
 from triggers.core.state.plans import Plans
-from triggers.core.state.rows import MemoryRows, header_key
+from triggers.core.state.rows import MemoryRows, header_key, numbered, session_prefix
 from triggers.core.state.session import Session
 
 KINDS: dict[str, tuple[Latest, str]] = {
@@ -32,7 +35,7 @@ def test_latest_kwargs_are_stored_by_their_kind(kind: str) -> None:
 
     encoded = encode_header(Header(latest={"a": latest}))
 
-    assert encoded.hex() == f"dc001504c40080c281a161{stored}c20000000000009000c400000000c2c200"
+    assert encoded.hex() == f"dc001a04c40080c281a161{stored}c20000000000009000c400000000c2c200000080c2c2"
     assert decode_header(encoded).latest == {"a": latest}
 
 
@@ -41,12 +44,66 @@ def test_a_cohort_is_stored_with_ranges_of_its_members() -> None:
 
     encoded = encode_header(Header(tasks={"t": TaskState(8, 6, [cohort])}))
 
-    assert encoded.hex().startswith("dc001504c40081a174930806919491a1619082a16101a162c4027b7d9400050708")
+    assert encoded.hex().startswith("dc001a04c40081a174930806919491a1619082a16101a162c4027b7d9400050708")
     assert decode_header(encoded).tasks["t"].cohorts == [cohort]
 
 
-def test_a_session_of_another_version_is_refused_by_name() -> None:
-    rows = MemoryRows({header_key("s"): encode_header(Header(version=3))})
+def test_what_edition_2_adds_is_stored_at_the_end() -> None:
+    facts = {"a": Fact(5, 2, 4, "e-1", "shop"), "b": Fact(9, 3)}
 
-    with pytest.raises(RuntimeError, match="session 's' is stored in version 3; this release reads 4"):
+    encoded = encode_header(Header(clock=9, fires=3, facts=facts, facts_spilled=True, finalized=True))
+
+    assert encoded.hex().endswith("c2c200090382a16195050204a3652d31a473686f70a16295090300c0c0c3c3")
+    assert decode_header(encoded).facts == facts
+
+
+VERSION_3 = (
+    "dc001503c40081a174930806919491a1619081a16101920005c284a16107a162c4027b7da163f9a16492a17403"
+    "c20000000000059000c400000000c2c202"
+)
+"""A header that the release before wrote."""
+LATEST_OF_VERSION_3: dict[str, tuple[str, Latest]] = {
+    "a row that instances refer to": ("07", 7),
+    "small kwargs": ("c4027b7d", b"{}"),
+    "a row that no instance refers to": ("f9", UnsharedRow(7)),
+    "kwargs in the row of an instance": ("92a17403", HeldByInstance("t", 3)),
+}
+
+
+def test_a_header_of_version_3_is_read_and_written_in_this_version() -> None:
+    header = read_header("s", bytes.fromhex(VERSION_3))
+
+    assert header == Header(
+        tasks={"t": TaskState(8, 6, [Cohort(["a"], [], {"a": 1}, [0, 5])])},
+        latest={"a": 7, "b": b"{}", "c": UnsharedRow(7), "d": HeldByInstance("t", 3)},
+        events=5,
+        past_attempts=2,
+    )
+    assert decode_header(encode_header(header)) == header
+
+
+@pytest.mark.parametrize("kind", LATEST_OF_VERSION_3)
+def test_a_row_of_latest_kwargs_is_read_in_the_form_of_either_version(kind: str) -> None:
+    stored, latest = LATEST_OF_VERSION_3[kind]
+
+    assert decode_latest(bytes.fromhex(stored)) == latest
+    assert decode_latest(bytes.fromhex(KINDS[kind][1])) == latest
+
+
+def test_a_spilled_row_of_version_3_becomes_the_latest_kwargs_of_a_session() -> None:
+    row = session_prefix("s") + b"lq"
+    header = bytes.fromhex(VERSION_3.replace("c200000000000590", "c300000000000590"))
+    rows = MemoryRows({header_key("s"): header, row: b"\xf9", session_prefix("s") + numbered(b"p", 7): b'{"x": 1}'})
+
+    session = Session("s", rows, Plans())
+
+    assert session.latest.get("q") == UnsharedRow(7)
+    assert session.read_payload(7) == b'{"x": 1}'
+
+
+@pytest.mark.parametrize("version", [2, 5])
+def test_a_session_of_another_version_is_refused_by_name(version: int) -> None:
+    rows = MemoryRows({header_key("s"): encode_header(Header(version=version))})
+
+    with pytest.raises(RuntimeError, match=f"session 's' is stored in version {version}; this release reads 3 and 4"):
         Session("s", rows, Plans())

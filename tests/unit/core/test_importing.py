@@ -51,6 +51,7 @@ def test_an_import_does_not_overwrite_an_existing_session() -> None:
         (an_import([{"name": "t_a#0", "attempt": -1}]), "attempt"),
         (an_import([{"name": "t_a#0", "colour": 1}]), "colour"),
         (an_import(configuration=[]), "JSON object"),
+        (an_import(configuration={"$edition": 2} | RULES), "an imported session has rules of edition 1 only"),
         (SessionImported(state=b"[]"), "the state of an imported session"),
     ],
 )

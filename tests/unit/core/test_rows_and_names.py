@@ -73,4 +73,4 @@ def test_timers_are_found_in_the_order_they_are_due_and_no_further_than_now() ->
     rows = MemoryRows({timer_key(due, "q", "t#0", 1): b"\x01" for due in (300, 100, 2**40, 200)})
 
     assert [timer.due for timer in due_timers(rows, 200)] == [100, 200]
-    assert parse_timer_key(timer_key(7, "q", "t#0", 3)) == (7, "q", "t#0", 3)
+    assert parse_timer_key(timer_key(7, "q", "t#0", 3)) == (7, "q", "t#0", 3, "")

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import msgspec
 from msgspec import Struct
 
+from triggers.analysis.editions import require_edition_1
 from triggers.core.commands import Decision, Outcome, RunTask, SetTimer
 from triggers.core.engine import apply
 from triggers.core.events import Event, TimerFired
@@ -115,6 +116,7 @@ class Recorded:
     def _apply(self, number: int, event: Event) -> None:
         owner = self._owner(event)
         decision = self._fold.apply(event)
+        require_edition_1(self._fold.session.plan, "backtest")
         counted = decision is not None and decision.outcome not in {Outcome.STALE, Outcome.DUPLICATE}
         self.owners.append(owner if counted else None)
         if decision is None:

@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from triggers.analysis.backtest.assumptions import Assumptions, NewRules, check_stubs
 from triggers.analysis.backtest.difference import Change, SessionDifference, compare
+from triggers.analysis.editions import require_edition_1
 from triggers.analysis.event_log import GroupedLog
 from triggers.core.config import compile_plan
 from triggers.core.events import Event
@@ -76,8 +77,10 @@ class Backtest:
 
         Raises CallError if a stub is for a task that the new rules do not have, unless they are added to recorded ones.
         """
+        plan = compile_plan(rules.rules)
+        require_edition_1(plan, "backtest")
         if not rules.added:
-            check_stubs(assumptions.stubs, compile_plan(rules.rules).tasks)
+            check_stubs(assumptions.stubs, plan.tasks)
         self._rules = rules
         self._assumptions = assumptions
         self._scope = scope

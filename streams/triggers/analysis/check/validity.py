@@ -9,10 +9,12 @@ from typing import Final
 
 from triggers.analysis.check.findings import Finding, finding
 from triggers.analysis.check.locations import START, Location, Locations, Path
+from triggers.analysis.editions import require_edition_1
 from triggers.core.config import DIRECTIVES, MANAGER_NAME, compile_plan, validate_configuration
 from triggers.core.kwargs import join_object, split_members
 from triggers.core.limits import LIMITS_NAME
 from triggers.core.plan import Rule
+from triggers.core.rule_set import EDITION
 from triggers.errors import CallError, InvalidConfiguration
 
 _LEAST: Final = {"after": b"[]", "run": b'"run"'}
@@ -44,6 +46,10 @@ class Reading:
     def _read(self, text: bytes) -> None:
         self.findings += [_repeated(path, place) for path, place in self.places.repeated if len(path) < 3]
         members = _members(text)
+        if members.get(EDITION) == b"2":
+            self._read_edition_2(text)
+            return
+        members.pop(EDITION, None)
         if message := _refusal({LIMITS_NAME: members.pop(LIMITS_NAME, b"{}")}):
             self.findings.append(_invalid(self.places, LIMITS_NAME, None, message, "correct or delete the limit"))
         if message := _refusal({MANAGER_NAME: members.pop(MANAGER_NAME, b"null")}):
@@ -56,6 +62,12 @@ class Reading:
                 self.tasks |= compile_plan(join_object({name: directives})).tasks
         if not self.findings:
             self.findings += _otherwise(text)
+
+    def _read_edition_2(self, text: bytes) -> None:
+        """Says why the engine refuses the rules. Raises CallError if it accepts them."""
+        self.findings += _otherwise(text)
+        if not self.findings:
+            require_edition_1(compile_plan(text), "check")
 
 
 def _members(text: bytes) -> dict[str, bytes]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from triggers.analysis.editions import require_edition_1
 from triggers.analysis.explain.event_proofs import prove_event
 from triggers.analysis.explain.explanation import (
     Cause,
@@ -31,12 +32,18 @@ from triggers.errors import TaskNotFound
 def explain(uid: str, events: Iterable[Event], task: str | None = None) -> Explanation:
     """Explains a session, or one task of it. `events` are all its events, in order. Raises TaskNotFound."""
     trace = Trace(uid)
-    proofs = [prove_event(trace, event) for event in events]
+    proofs = list(_proofs(trace, events))
     if task is not None and task not in trace.session.plan.tasks:
         names = ", ".join(trace.session.plan.tasks) or "none"
         raise TaskNotFound(f"session {uid!r} has no task {task!r}; it has {names}")
     chosen = proofs if task is None else list(_about(task, proofs))
     return Explanation(session=uid, events=chosen, tasks=list(prove_tasks(trace, task)))
+
+
+def _proofs(trace: Trace, events: Iterable[Event]) -> Iterator[EventProof]:
+    for event in events:
+        yield prove_event(trace, event)
+        require_edition_1(trace.session.plan, "explain")
 
 
 def _about(task: str, proofs: Iterable[EventProof]) -> Iterator[EventProof]:

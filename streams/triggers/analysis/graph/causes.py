@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
+from triggers.analysis.editions import require_edition_1
 from triggers.analysis.explain.explanation import EventRef
 from triggers.analysis.explain.trace import Trace
 from triggers.analysis.graph.picture import Edge, Line, Node, Picture, Shape
@@ -75,6 +76,7 @@ def causes_of(uid: str, events: Iterable[Event], instance: str | None = None) ->
     for event in events:
         by_offset[event.position] = event
         _apply(trace, event)
+        require_edition_1(trace.session.plan, "graph")
     shown = view_session(trace.session).instances
     direct = {one.name: _direct(trace, one, by_offset) for one in shown}
     if instance is not None and instance not in direct:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from triggers.analysis.editions import require_edition_1
 from triggers.analysis.graph.picture import Edge, Line, Node, Picture, Shape
 from triggers.core.plan import Plan, Rule
 
 
 def picture_of_rules(plan: Plan, title: str) -> Picture:
     """Returns a picture of all tasks and of the triggers that their rules use. A task's name is no separate node."""
+    require_edition_1(plan, "graph")
     used = dict.fromkeys(trigger for task in plan.tasks.values() for trigger in (*task.after, *task.unless))
     triggers = [trigger for trigger in used if trigger not in plan.tasks]
     return Picture(

@@ -7,6 +7,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct, field
 
+from triggers.core.contribution import Contribution
 from triggers.core.statuses import RESOLVED, UNSTARTED
 
 Payload = int | bytes
@@ -39,6 +40,10 @@ class Instance(
         "attempt_closed": "f",
         "cascade_depth": "o",
         "deadline": "l",
+        "held": "h",
+        "timers": "w",
+        "delayed_at": "y",
+        "queue": "z",
     },
 ):
     """The row of an instance. The key of the row holds its task and number."""
@@ -75,6 +80,14 @@ class Instance(
 
     deadline: int = 0
     """Time when its attempt is overdue, or 0 if it has no timeout."""
+    held: dict[str, list[Contribution]] | None = None
+    """Contributions that the instance alone holds while it waits under a rule of edition 2; its group has the rest."""
+    timers: dict[str, int] | None = None
+    """Due times by kind of timer, in edition 2."""
+    delayed_at: int = 0
+    """When it became `delayed`, or 0 if it never did."""
+    queue: str | None = None
+    """Queue of the command of its current attempt."""
 
     @property
     def resolved(self) -> bool:

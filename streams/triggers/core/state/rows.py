@@ -7,8 +7,11 @@
     r<len uid><uid>l<trigger>                latest kwargs of a trigger that is not hot in the header
     r<len uid><uid>x<n>                      full chunk of the event index
     r<len uid><uid>d<n>                      full chunk of the dedupe window
+    r<len uid><uid>w<task>                   groups that wait for a task, in edition 2
+    r<len uid><uid>m<task>                   contributions that the session remembers for a task, in edition 2
+    r<len uid><uid>f<trigger>                when a trigger that is not hot in the header was last fired, in edition 2
     c<hash>                                  configuration, shared by the sessions of the partition
-    t<due><len uid><uid><instance><attempt>  timer
+    t<due><len uid><uid><kind><instance><attempt>  timer; the kind is a byte in edition 2, and not there in edition 1
 
 Integers are big-endian: a length has 2 bytes, a number or a time 8, an attempt 4. So keys sort by number and by time,
 and all rows of a session are adjacent.
@@ -20,6 +23,7 @@ from collections.abc import Iterator
 from typing import Final, Protocol
 
 from triggers.core.commands import SetTimer
+from triggers.core.timer_kinds import TIMER_ORDER, TimerKind
 
 Changes = dict[bytes, bytes | None]
 """Rows of one partition; None deletes."""
@@ -85,24 +89,33 @@ TIMERS: Final = b"t"
 """Prefix of all timers of a partition. Their keys are in the order of their due times."""
 
 
-def timer_key(due: int, uid: str, instance: str, attempt: int) -> bytes:
-    """Returns the key of a timer."""
+_FIRST_KIND: Final = 0xF8
+"""First of the bytes that stand for kinds of timers, in the order in which timers of one due time fire. No UTF-8 text
+starts with one of them."""
+
+
+def timer_key(due: int, uid: str, instance: str, attempt: int, kind: str = "") -> bytes:
+    """Returns the key of a timer. Only timers of edition 2 have a kind."""
     encoded = uid.encode()
     return (
         TIMERS
         + due.to_bytes(8, "big")
         + len(encoded).to_bytes(2, "big")
         + encoded
+        + (bytes([_FIRST_KIND + TIMER_ORDER.index(TimerKind(kind))]) if kind else b"")
         + instance.encode()
         + attempt.to_bytes(4, "big")
     )
 
 
-def parse_timer_key(key: bytes) -> tuple[int, str, str, int]:
-    """Returns the due time, session, instance and attempt of a timer."""
+def parse_timer_key(key: bytes) -> tuple[int, str, str, int, str]:
+    """Returns the due time, session, instance, attempt and kind of a timer."""
     uid_end = 11 + int.from_bytes(key[9:11], "big")
-    attempt = int.from_bytes(key[-4:], "big")
-    return int.from_bytes(key[1:9], "big"), key[11:uid_end].decode(), key[uid_end:-4].decode(), attempt
+    attempt, kind = int.from_bytes(key[-4:], "big"), ""
+    name = key[uid_end:-4]
+    if name and name[0] >= _FIRST_KIND:
+        kind, name = TIMER_ORDER[name[0] - _FIRST_KIND], name[1:]
+    return int.from_bytes(key[1:9], "big"), key[11:uid_end].decode(), name.decode(), attempt, kind
 
 
 TIMER_ROW: Final = b"\x01"
@@ -113,7 +126,7 @@ deletion."""
 def due_timers(rows: Rows, now: int) -> Iterator[SetTimer]:
     """Yields the timers that are due at `now` (milliseconds) or earlier, by due time. Reads one row beyond them."""
     for key, _ in rows.scan(TIMERS):
-        due, uid, instance, attempt = parse_timer_key(key)
+        due, uid, instance, attempt, kind = parse_timer_key(key)
         if due > now:
             return
-        yield SetTimer(session=uid, instance=instance, attempt=attempt, due=due)
+        yield SetTimer(session=uid, instance=instance, attempt=attempt, due=due, kind=kind)

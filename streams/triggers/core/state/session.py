@@ -11,17 +11,17 @@ from triggers.core.instance_names import instance_name, parse_instance_name
 from triggers.core.plan import Plan, Rule
 from triggers.core.state.dedupe_window import DedupeWindow
 from triggers.core.state.header import (
-    VERSION,
     Header,
     HeldByInstance,
     Latest,
     TaskState,
     UnsharedRow,
-    decode_header,
     encode_header,
+    read_header,
 )
 from triggers.core.state.instance import SMALL, Instance, Payload, decode_instance, encode_instance
 from triggers.core.state.plans import Plans
+from triggers.core.state.row_kinds import FACTS, HOT_TASKS, HOT_TRIGGERS, LATEST, MEMORY, TASKS, WAITING
 from triggers.core.state.rows import (
     Rows,
     configuration_key,
@@ -30,17 +30,13 @@ from triggers.core.state.rows import (
     numbered,
     parse_instance_suffix,
 )
-from triggers.core.state.session_rows import SessionRows, SpillingKind, SpillingMap
+from triggers.core.state.session_rows import RowMap, SessionRows, SpillingMap
 from triggers.errors import InstanceNotFound
 
-_HOT_TASKS: Final = 32
-_HOT_TRIGGERS: Final = 64
 _INDEX_CHUNK: Final = 32
 
 _encode: Final = msgspec.msgpack.Encoder().encode
 _decode_positions: Final = msgspec.msgpack.Decoder(list[int]).decode
-_TASKS: Final = SpillingKind(b"k", _HOT_TASKS, msgspec.msgpack.Decoder(TaskState).decode)
-_LATEST: Final = SpillingKind[Latest](b"l", _HOT_TRIGGERS, msgspec.msgpack.Decoder(Latest).decode)
 
 
 class Session:
@@ -60,13 +56,16 @@ class Session:
         "_plans",
         "_shared",
         "exists",
+        "facts",
         "header",
         "ids",
         "latest",
+        "memories",
         "plan",
         "rows",
         "tasks",
         "uid",
+        "waiting",
     )
 
     def __init__(self, uid: str, rows: Rows, plans: Plans) -> None:
@@ -82,15 +81,20 @@ class Session:
         self._payloads: dict[int, bytes] = {}
         """Payload rows that are to be written, by number."""
         stored = rows.get(self._key)
-        self._use_header(_header(uid, stored), there=stored is not None)
+        self._use_header(read_header(uid, stored), there=stored is not None)
 
     def _use_header(self, header: Header, *, there: bool) -> None:
         self.header = header
         self.exists = there and not header.deleted
         """True if the session has events and is not deleted."""
         self.plan: Plan = self._plans.load(header.configuration, self._partition_rows)
-        self.tasks = SpillingMap(header.tasks, self.rows, _TASKS, spilled=header.tasks_spilled)
-        self.latest = SpillingMap(header.latest, self.rows, _LATEST, spilled=header.latest_spilled)
+        self.tasks = SpillingMap(header.tasks, self.rows, TASKS, spilled=header.tasks_spilled)
+        self.latest = SpillingMap(header.latest, self.rows, LATEST, spilled=header.latest_spilled)
+        self.facts = SpillingMap(header.facts, self.rows, FACTS, spilled=header.facts_spilled)
+        self.waiting = RowMap(self.rows, WAITING)
+        """Waiting instances by task, in edition 2."""
+        self.memories = RowMap(self.rows, MEMORY)
+        """Contributions that later instances start with, by task, in edition 2."""
         self._header_changed = False
         self.ids = DedupeWindow(header, self.rows)
 
@@ -122,6 +126,8 @@ class Session:
             self.rows.put(instance_suffix(task, number), encode_instance(instance))
         for number, payload in self._payloads.items():
             self.rows.put(numbered(b"p", number), payload)
+        self.waiting.write()
+        self.memories.write()
         self._instances.clear()
         self._changed.clear()
         self._payloads.clear()
@@ -226,14 +232,15 @@ class Session:
         if isinstance(latest, UnsharedRow):
             latest = self.latest.hot[trigger] = latest.number
         elif isinstance(latest, HeldByInstance):
-            latest = self.latest.hot[trigger] = self.add_payload(self._latest_payload(trigger, latest))
+            latest = self.latest.hot[trigger] = self.add_payload(self.read_latest(trigger, latest))
         return latest
 
     def latest_kwargs(self) -> dict[str, bytes]:
         """Returns the latest kwargs by trigger. Only for queries: changes must have been written."""
-        return {trigger: self._latest_payload(trigger, latest) for trigger, latest in self.latest.all().items()}
+        return {trigger: self.read_latest(trigger, latest) for trigger, latest in self.latest.all().items()}
 
-    def _latest_payload(self, trigger: str, latest: Latest) -> bytes:
+    def read_latest(self, trigger: str, latest: Latest) -> bytes:
+        """Returns the JSON of latest kwargs of a trigger."""
         if isinstance(latest, HeldByInstance):
             return self.read_payload(self.instance(latest.task, latest.number).kwargs[trigger])
         return self.read_payload(latest.number if isinstance(latest, UnsharedRow) else latest)
@@ -274,14 +281,16 @@ class Session:
             self.rows.put(numbered(b"x", header.chunks), _encode(tail))
             header.chunks += 1
             header.tail = []
-        if len(self.tasks.hot) > _HOT_TASKS or len(self.latest.hot) > _HOT_TRIGGERS:
+        if len(self.tasks.hot) > HOT_TASKS or len(self.latest.hot) > HOT_TRIGGERS:
             self._spill()
         self._header_changed = True
 
     def _spill(self) -> None:
         self.tasks.spill()
         self.latest.spill()
+        self.facts.spill()
         self.header.tasks_spilled, self.header.latest_spilled = self.tasks.spilled, self.latest.spilled
+        self.header.facts_spilled = self.facts.spilled
 
     def event_positions(self) -> Iterator[int]:
         """Yields the positions of all the session's events. Only for queries: changes must have been written."""
@@ -289,10 +298,3 @@ class Session:
             if row := self.rows.get(numbered(b"x", number)):
                 yield from _decode_positions(row)
         yield from self.header.tail
-
-
-def _header(uid: str, row: bytes | None) -> Header:
-    header = decode_header(row) if row else Header()
-    if header.version != VERSION:
-        raise RuntimeError(f"session {uid!r} is stored in version {header.version}; this release reads {VERSION}")
-    return header

@@ -105,3 +105,55 @@ class SpillingMap(Generic[T]):
         start = len(self._kind.kind)
         rows = self._rows.scan(self._kind.kind) if self.spilled else iter(())
         return {suffix[start:].decode(): self._kind.decode(row) for suffix, row in rows} | self.hot
+
+
+class RowKind(Generic[T]):
+    """The parameters that all maps of rows of one kind share."""
+
+    __slots__ = ("decode", "empty", "encode", "kind")
+
+    def __init__(self, kind: bytes, decode: Callable[[bytes], T], empty: Callable[[], T]) -> None:
+        self.kind = kind
+        self.encode = _encode
+        self.decode = decode
+        self.empty = empty
+
+
+class RowMap(Generic[T]):
+    """A map from names to values, each in a row of its own that is read on demand and written if it has changed."""
+
+    __slots__ = ("_changed", "_kind", "_own", "_read")
+
+    def __init__(self, own: SessionRows, kind: RowKind[T]) -> None:
+        self._own = own
+        self._kind = kind
+        self._read: dict[str, T] = {}
+        self._changed: set[str] = set()
+
+    def get(self, name: str) -> T:
+        """Returns the value, to read; an empty one if there is none."""
+        value = self._read.get(name)
+        if value is None:
+            row = self._own.get(self._kind.kind + name.encode())
+            value = self._read[name] = self._kind.empty() if row is None else self._kind.decode(row)
+        return value
+
+    def change(self, name: str) -> T:
+        """Returns the value, to change in place."""
+        self._changed.add(name)
+        return self.get(name)
+
+    def set(self, name: str, value: T) -> None:
+        """Replaces the value."""
+        self._read[name] = value
+        self._changed.add(name)
+
+    def write(self) -> None:
+        """Writes what has changed, delete what is empty now, and let go of all."""
+        if self._changed:
+            kind, empty = self._kind, self._kind.empty()
+            for name in sorted(self._changed):
+                value = self._read[name]
+                self._own.put(kind.kind + name.encode(), None if value == empty else kind.encode(value))
+            self._changed.clear()
+        self._read.clear()

@@ -1,0 +1,62 @@
+"""What a Celery task is called with, and what a forward sends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from triggers.core.commands import ForwardTrigger
+from triggers.core.conditions.holding import Occurrence, Surroundings
+from triggers.core.conditions.offering import offered_to
+from triggers.core.expressions.failure import ExpressionFailed
+from triggers.core.expressions.names import Members
+from triggers.core.expressions.program import Expression
+from triggers.core.expressions.values import decode_members, decode_value, encode_value
+from triggers.core.kwargs import encoded_name, join_members
+from triggers.core.rule_set import Forward
+
+MAX_UID_BYTES = 1_024
+
+
+class ArgumentFailed(Exception):
+    """An argument has no value, or one that JSON lacks; the message is the parameter's name."""
+
+
+def bound_by(received: bytes) -> Callable[[Members], dict[str, object]]:
+    """Returns `on` of an instance that waits no more: what its task received, a JSON object."""
+
+    def bound(aliases: Members) -> dict[str, object]:
+        if aliases is not None:
+            return decode_members(received, aliases)
+        value = decode_value(received)
+        return value if isinstance(value, dict) else {}
+
+    return bound
+
+
+def arguments_of(expressions: Mapping[str, Expression], received: bytes, surroundings: Surroundings) -> bytes:
+    """Returns the keyword arguments, a JSON object. Raises ArgumentFailed for the first that has no value."""
+    bound, members = bound_by(received), list[bytes]()
+    for name, expression in expressions.items():
+        try:
+            members.append(encoded_name(name) + encode_value(surroundings.evaluate(expression, None, bound)))
+        except ExpressionFailed as error:
+            raise ArgumentFailed(name) from error
+    return join_members(members)
+
+
+def forwarded(
+    forward: Forward, occurrence: Occurrence, surroundings: Surroundings, event_id: str
+) -> ForwardTrigger | None:
+    """Returns what a forward makes of an event; None: its leaf does not accept it, or something cannot be evaluated."""
+    if not offered_to((forward.leaf,), occurrence, surroundings).keys:
+        return None
+    try:
+        to, kwargs = surroundings.evaluate(forward.to, occurrence), occurrence.contribution.kwargs
+        if forward.arguments is not None:
+            values = {name: surroundings.evaluate(own, occurrence) for name, own in forward.arguments.items()}
+            kwargs = join_members([encoded_name(name) + encode_value(value) for name, value in values.items()])
+    except ExpressionFailed:
+        return None
+    if not isinstance(to, str) or not 1 <= len(to.encode()) <= MAX_UID_BYTES:
+        return None
+    return ForwardTrigger(session=to, trigger=forward.trigger or occurrence.trigger, kwargs=kwargs, id=event_id)

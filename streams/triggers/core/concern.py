@@ -1,0 +1,250 @@
+"""What a trigger does to the instances of one task of edition 2."""
+
+from __future__ import annotations
+
+from triggers.core.calling import bound_by
+from triggers.core.commands import CancelTask, Outcome
+from triggers.core.conditions.holding import Held
+from triggers.core.conditions.offering import Offered, offer, offered_to
+from triggers.core.conditions.receiving import begins_deadline
+from triggers.core.conditions.seeding import Memory, remember, seeds
+from triggers.core.conditions.tree import Leaf
+from triggers.core.conditions.views import View
+from triggers.core.contribution import Contribution
+from triggers.core.follow_ups import FollowUps
+from triggers.core.groups import join_group, leave_group, receive, set_instance_timer
+from triggers.core.instance_names import instance_name
+from triggers.core.kwargs import encoded_name, join_members
+from triggers.core.lifecycle import change_status
+from triggers.core.plan import Rule
+from triggers.core.state.instance import Instance
+from triggers.core.state.session import Session
+from triggers.core.state.waiting import Group, numbers_in, of_member
+from triggers.core.statuses import UNSTARTED, WAITING, Status
+from triggers.core.step import DecisionBuilder
+from triggers.core.task_rules import TaskRule
+from triggers.core.timer_kinds import TimerKind
+from triggers.core.timing import delay_due
+
+CANCELLED = "cancelled"
+DELAYED = "delayed"
+
+Ready = tuple[Rule, int, str, Instance]
+"""Rule, number, name and instance."""
+
+
+class Concern:
+    """One trigger and one task."""
+
+    def __init__(self, builder: DecisionBuilder, config: Rule, rule: TaskRule, follow: FollowUps) -> None:
+        self._step = builder
+        self._config = config
+        self._rule = rule
+        self._follow = follow
+        self._session = builder.session
+        self._waiting = builder.session.waiting.get(config.name)
+        """Who waits for the task."""
+
+    def ready(self) -> list[Ready]:
+        """Cancels, offers, creates, and returns what became ready and is to start, in creation order."""
+        self._cancel()
+        conditions, occurrence = self._rule.conditions, self._follow.occurrence
+        leaves = conditions.by_trigger.get(occurrence.trigger, ())
+        offered = offered_to(leaves, occurrence, self._follow.surroundings)
+        if not offered.keys:
+            return []
+        self._note_used()
+        self._remember(leaves, offered)
+        took = False
+        if self._waiting.groups:
+            self._waiting = self._session.waiting.change(self._config.name)
+            for group in list(self._waiting.groups):
+                took = self._give(group, offered) or took
+        created = self._create(offered) if self._creates(offered, took=took) else []
+        return [*self._look(), *created] if self._waiting.groups else created
+
+    def _note_used(self) -> None:
+        if self._step.outcome is Outcome.UNUSED:
+            self._step.outcome = Outcome.APPLIED
+
+    # -- cancelling ---------------------------------------------------------------------------------------------------
+
+    def _cancel(self) -> None:
+        """Cancels every instance that exists now and that a leaf of `cancelOn` means."""
+        cancel_on, trigger = self._rule.cancel_on, self._follow.occurrence.trigger
+        leaves = () if cancel_on is None else tuple(leaf for leaf in cancel_on.leaves if leaf.trigger == trigger)
+        if not leaves:
+            return
+        waiting = [number for group in self._waiting.groups for number in numbers_in(group.members)]
+        for number in sorted([*waiting, *numbers_in(self._waiting.in_flight)]):
+            if any(self._means(leaf, number) for leaf in leaves):
+                self._note_used()
+                self._cancel_one(number, terminate=cancel_on is not None and cancel_on.terminate)
+
+    def _means(self, leaf: Leaf, number: int) -> bool:
+        if leaf.when is None:
+            return True
+        surroundings, instance = self._follow.surroundings, self._session.instance(self._config.name, number)
+        if instance.status in WAITING and (group := self._waiting.group_of(number)):
+            view = View(self._rule.conditions, of_member(group.held, instance.held), surroundings)
+            return surroundings.holds(leaf.when, self._follow.occurrence, view.bound)
+        return surroundings.holds(leaf.when, self._follow.occurrence, bound_by(_received(self._session, instance)))
+
+    def _cancel_one(self, number: int, *, terminate: bool) -> None:
+        name = instance_name(self._config.name, number)
+        instance = self._session.change_instance(self._config.name, number)
+        if instance.attempt and not instance.attempt_closed:
+            self._follow.cancels.append(
+                CancelTask(
+                    session=self._session.uid,
+                    instance=name,
+                    attempt=instance.attempt,
+                    terminate=terminate,
+                    queue=instance.queue,
+                )
+            )
+        instance.attempt_closed = True
+        change_status(self._step, self._config.name, number, CANCELLED)
+
+    # -- offering -----------------------------------------------------------------------------------------------------
+
+    def _remember(self, leaves: tuple[Leaf, ...], offered: Offered) -> None:
+        if self._rule.remembers and any(leaf.slot in offered.keys and not leaf.is_latest for leaf in leaves):
+            memory = self._session.memories.change(self._config.name)
+            remember(memory, [leaf for leaf in leaves if not leaf.is_latest], offered)
+
+    def _give(self, group: Group, offered: Offered) -> bool:
+        """Returns whether the group took it."""
+        view = View(self._rule.conditions, group.held, self._follow.surroundings)
+        taken = offer(view, offered)
+        if taken.took:
+            group.depth = self._step.cascade_depth
+        if self._begins(view, offered.contribution.order) and self._rule.deadline:
+            self._set_timers(group, TimerKind.DEADLINE)
+        if taken.in_after and group.delayed and self._rule.delay and self._rule.delay.restart:
+            self._set_timers(group, TimerKind.DELAY)
+        return taken.took
+
+    def _begins(self, view: View, order: int | None = None) -> bool:
+        """See `begins_deadline`. Where nothing is dropped, a rule without a deadline is asked when it is updated."""
+        rule = self._rule
+        return (rule.deadline is not None or not rule.conditions.steady) and begins_deadline(view, order)
+
+    def _set_timers(self, group: Group, kind: TimerKind) -> None:
+        for number in numbers_in(group.members):
+            self._set_timer(number, self._session.change_instance(self._config.name, number), kind)
+
+    def _set_timer(self, number: int, instance: Instance, kind: TimerKind) -> None:
+        now, rule = self._step.now, self._rule
+        if kind is TimerKind.DELAY and rule.delay is not None:
+            due = delay_due(rule.delay, now, instance.delayed_at)
+        elif rule.deadline is not None:
+            due = now + rule.deadline.wait
+        set_instance_timer(self._step, instance_name(self._config.name, number), instance, kind, due)
+
+    def _creates(self, offered: Offered, *, took: bool) -> bool:
+        """Returns whether the event makes an instance."""
+        own = [leaf for leaf in self._rule.conditions.leaves if leaf.slot in offered.keys and not leaf.correlated]
+        if self._session.task_state(self._config.name).count == 0:
+            return bool(own)
+        return self._rule.conditions.and_every in own and not took
+
+    def _create(self, offered: Offered) -> list[Ready]:
+        """Makes an instance, of what is remembered and the event; it waits, unless it is returned to start at once."""
+        session, config, builder = self._session, self._config, self._step
+        instance = Instance(sequence=session.header.instances, created=builder.time)
+        number = session.add_instance(config.name, session.task_state(config.name), instance)
+        name = instance_name(config.name, number)
+        builder.record_status(name, UNSTARTED)
+        view = View(self._rule.conditions, Held(), self._follow.surroundings)
+        self._seed(view, offered)
+        offer(view, offered)
+        if self._begins(view) and self._rule.deadline:
+            self._set_timer(number, instance, TimerKind.DEADLINE)
+        if self._rule.delay is None and self._starts(view):
+            receive(session, self._follow, instance, view, alone=True)
+            return [(config, number, name, instance)]
+        join_group(builder, config, number, instance, view.held)
+        return []
+
+    def _starts(self, view: View) -> bool:
+        unless = self._rule.conditions.unless
+        return view.is_true(self._rule.conditions.root) and (unless is None or not view.is_true(unless))
+
+    def _seed(self, view: View, offered: Offered) -> None:
+        """Offers what is remembered; where no order and no clock matters, the leaves have it at once."""
+        recalled = self._recalled(offered)
+        if not view.conditions.steady:
+            for seed in seeds(view.conditions, recalled, offered):
+                offer(view, seed)
+            return
+        order, every = offered.contribution.order, view.conditions.and_every
+        for slot, own in recalled.slots.items():
+            if (every is None or slot != every.slot or slot not in offered.keys) and slot in view.conditions.by_slot:
+                view.held.slots[slot] = [contribution for contribution in own if contribution.order != order]
+
+    def _recalled(self, offered: Offered) -> Memory:
+        """What is remembered; for leaves that remember no more than that, the latest kwargs of their triggers."""
+        slots = dict(self._session.memories.get(self._config.name).slots) if self._rule.remembers else {}
+        for leaf in self._rule.conditions.leaves:
+            if leaf.is_latest and leaf.slot not in offered.keys and (own := latest_of(self._session, leaf.trigger)):
+                slots[leaf.slot] = [own]
+        return Memory(slots)
+
+    # -- looking ------------------------------------------------------------------------------------------------------
+
+    def _look(self) -> list[Ready]:
+        """Abandons, delays, or returns to be started, all that wait, in creation order."""
+        abandoned: list[int] = []
+        ready: list[int] = []
+        for group in self._waiting.groups:
+            view = View(self._rule.conditions, group.held, self._follow.surroundings)
+            unless = self._rule.conditions.unless
+            if unless is not None and view.is_true(unless):
+                abandoned += numbers_in(group.members)
+            elif not group.delayed and view.is_true(self._rule.conditions.root):
+                ready += numbers_in(group.members)
+        for number in sorted(abandoned):
+            change_status(self._step, self._config.name, number, Status.ABANDONED)
+        return [self._ready(number) for number in sorted(ready)]
+
+    def _ready(self, number: int) -> Ready:
+        return (
+            self._config,
+            number,
+            instance_name(self._config.name, number),
+            self._session.change_instance(self._config.name, number),
+        )
+
+
+def delay_or_leave(builder: DecisionBuilder, config: Rule, number: int, name: str, instance: Instance) -> bool:
+    """Lets an instance that is ready wait for its delay; otherwise it waits no more, and True is returned."""
+    if config.rule is None or config.rule.delay is None:
+        leave_group(builder, config.name, number, instance)
+        return True
+    waiting = builder.session.waiting.change(config.name)
+    group = waiting.leave(number)
+    held = Held() if group is None else of_member(group.held, instance.held)
+    instance.status = DELAYED
+    instance.modified = instance.stamps[DELAYED] = builder.time
+    instance.delayed_at = builder.now
+    builder.record_status(name, DELAYED)
+    set_instance_timer(builder, name, instance, TimerKind.DELAY, delay_due(config.rule.delay, builder.now, builder.now))
+    join_group(builder, config, number, instance, held)
+    return False
+
+
+def latest_of(session: Session, trigger: str) -> Contribution | None:
+    """Returns the latest firing of the trigger."""
+    fact, latest = session.facts.get(trigger), session.latest.get(trigger)
+    if fact is None or latest is None:
+        return None
+    return Contribution(
+        session.read_latest(trigger, latest), fact.clock, fact.order, b"", fact.time, fact.id, fact.source
+    )
+
+
+def _received(session: Session, instance: Instance) -> bytes:
+    return join_members(
+        [encoded_name(alias) + session.read_payload(payload) for alias, payload in instance.kwargs.items()]
+    )

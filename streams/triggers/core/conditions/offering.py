@@ -1,0 +1,165 @@
+"""What an event does to a waiting instance: which leaves are offered it, and what they hold afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from msgspec import Struct
+
+from triggers.core.conditions.holding import Occurrence, Surroundings
+from triggers.core.conditions.tree import MAX_HELD, Combinator, Kind, Leaf, Node
+from triggers.core.conditions.views import View
+from triggers.core.conditions.windows import drop_older, go_back, note_true
+from triggers.core.contribution import Contribution
+from triggers.core.expressions.failure import ExpressionFailed
+
+
+class Offered(Struct, frozen=True, gc=False):
+    """An event as one task takes it."""
+
+    contribution: Contribution
+    keys: Mapping[str, bytes]
+    """Slots of the leaves that accept it, of those with `on` of all that have its trigger -> what `distinct` gave."""
+
+    def contribution_for(self, leaf: Leaf) -> Contribution:
+        """Returns what the leaf would hold."""
+        own, key = self.contribution, self.keys[leaf.slot]
+        return (
+            own if own.key == key else Contribution(own.kwargs, own.clock, own.order, key, own.time, own.id, own.source)
+        )
+
+
+def offered_to(leaves: Iterable[Leaf], occurrence: Occurrence, surroundings: Surroundings) -> Offered:
+    """Asks the leaves whether they accept the event; those with `on` hold it as a candidate in any case."""
+    keys: dict[str, bytes] = {}
+    for leaf in leaves:
+        if leaf.trigger == occurrence.trigger and (key := _key(leaf, occurrence, surroundings)) is not None:
+            keys[leaf.slot] = key
+    return Offered(occurrence.contribution, keys)
+
+
+def _key(leaf: Leaf, occurrence: Occurrence, surroundings: Surroundings) -> bytes | None:
+    """Returns what `distinct` gives; None: the leaf does not accept the event."""
+    if leaf.when is not None and not leaf.correlated and not surroundings.holds(leaf.when, occurrence):
+        return None
+    try:
+        return b"" if leaf.distinct is None else surroundings.key(leaf.distinct, occurrence)
+    except ExpressionFailed:
+        return None
+
+
+class Taken(Struct, gc=False):
+    """What became of the offer."""
+
+    took: bool = False
+    """A contribution came, replaced one, or was ignored as an equal `distinct` value."""
+    in_after: bool = False
+    """One came or replaced one in `after` or `andEvery`."""
+
+
+def offer(view: View, offered: Offered) -> Taken:
+    """Offers the event to every leaf that may have it, decided on the state before it."""
+    leaves = _open_leaves(view, offered) if view.conditions.steady else _Choice(view, offered).leaves()
+    taken = Taken()
+    for leaf in leaves:
+        if not leaf.correlated:
+            _contribute(view, leaf, offered, taken)
+    if view.conditions.steady:
+        return taken
+    for leaf in leaves:
+        if leaf.correlated:
+            _add_candidate(view, leaf, offered)
+    view.forget()
+    go_back(view)
+    note_true(view)
+    for leaf in leaves:
+        if leaf.correlated:
+            _look_at(view, leaf, offered, taken)
+    return taken
+
+
+def _open_leaves(view: View, offered: Offered) -> list[Leaf]:
+    """The same where there are no windows, sequences and candidates."""
+    by_slot = view.conditions.by_slot
+    return [leaf for leaf in map(by_slot.__getitem__, offered.keys) if not view.is_closed(leaf)]
+
+
+class _Choice:
+    """Which leaves get the event. Looking for them drops what is too old by then."""
+
+    def __init__(self, view: View, offered: Offered) -> None:
+        self._view = view
+        self._offered = offered
+        self._found: list[Leaf] = []
+
+    def leaves(self) -> list[Leaf]:
+        for tree in self._view.conditions.trees:
+            self._offer(tree, goes_on=False)
+        return self._found
+
+    def _offer(self, node: Node, *, goes_on: bool) -> None:
+        """`goes_on`: a combinator above has become true within its time."""
+        if isinstance(node, Leaf):
+            if node.slot in self._offered.keys and self._may_have_it(node, goes_on=goes_on):
+                self._found.append(node)
+            return
+        marked = self._view.is_marked(node)
+        if node.within and not marked and self._is_accepted_below(node):
+            drop_older(self._view, node, self._offered.contribution.clock - node.within)
+            go_back(self._view)
+        if node.kind is not Kind.SEQUENCE:
+            for child in node.children:
+                self._offer(child, goes_on=goes_on or marked)
+        elif (turn := self._turn(node)) is not None:
+            self._offer(turn, goes_on=goes_on or marked)
+
+    def _may_have_it(self, leaf: Leaf, *, goes_on: bool) -> bool:
+        if goes_on and not leaf.goes_on:
+            return False
+        return leaf.correlated or not self._view.is_closed(leaf)
+
+    def _turn(self, sequence: Combinator) -> Node | None:
+        """Returns the child that is offered the event."""
+        view, children = self._view, sequence.children
+        first = max((at for at, child in enumerate(children) if view.holds_anything(child)), default=0)
+        last = next((at for at, child in enumerate(children) if not view.is_true(child)), len(children) - 1)
+        turns = [children[at] for at in range(last, first - 1, -1)]
+        for child in turns:
+            if self._is_accepted_below(child):
+                return child
+        for child in turns:
+            if any(leaf.slot in self._offered.keys for leaf in child.leaves()):
+                return child
+        return None
+
+    def _is_accepted_below(self, node: Node) -> bool:
+        return any(leaf.slot in self._offered.keys and self._accepts(leaf) for leaf in node.leaves())
+
+    def _accepts(self, leaf: Leaf) -> bool:
+        return not leaf.correlated or self._view.matches(leaf, self._offered.contribution)
+
+
+def _contribute(view: View, leaf: Leaf, offered: Offered, taken: Taken) -> None:
+    taken.took = True
+    own, held = offered.contribution_for(leaf), view.held.of(leaf.slot)
+    if leaf.distinct is not None and any(other.key == own.key for other in held):
+        if not leaf.latest:
+            return
+        held = [other for other in held if other.key != own.key]
+    taken.in_after |= leaf.slot[0] == "+"
+    most = leaf.count if isinstance(leaf.count, int) and leaf.latest else MAX_HELD
+    view.held.slots[leaf.slot] = [*held, own][-most:]
+
+
+def _add_candidate(view: View, leaf: Leaf, offered: Offered) -> None:
+    view.held.slots[leaf.slot] = [*view.held.of(leaf.slot), offered.contribution_for(leaf)][-MAX_HELD:]
+
+
+def _look_at(view: View, leaf: Leaf, offered: Offered, taken: Taken) -> None:
+    """A candidate was taken where its `when` is true after the event."""
+    own, found = offered.contribution_for(leaf), view.contributions(leaf)
+    if any(other.order == own.order for other in found):
+        taken.took = True
+        taken.in_after |= leaf.slot[0] == "+"
+    elif leaf.distinct is not None and any(other.key == own.key for other in found):
+        taken.took |= view.matches(leaf, own)

@@ -1,0 +1,57 @@
+"""What a task receives of what its instance holds, and from when its deadline counts."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from triggers.core.conditions.holding import Held
+from triggers.core.conditions.tree import Conditions
+from triggers.core.conditions.views import View
+
+_IN_AFTER: Final = 1
+_IN_AND_EVERY: Final = 2
+
+
+def received(view: View) -> dict[str, bytes]:
+    """Returns alias -> kwargs, a JSON list of them where `count` is not the number 1.
+
+    A leaf without contributions is left out, unless its `count` gives 0.
+    """
+    found = {slot[1:]: own.kwargs for slot, own in view.held.loose.items() if slot[0] == "+"}
+    for alias, leaf in view.conditions.by_alias.items():
+        texts = [contribution.kwargs for contribution in view.passed(leaf)]
+        if leaf.passes_list and (texts or view.count(leaf) == 0):
+            found[alias] = b"[" + b",".join(texts) + b"]"
+        elif texts:
+            found[alias] = texts[-1 if leaf.latest else 0]
+    return found
+
+
+def begun_by(held: Held, conditions: Conditions) -> int:
+    """Returns the bits of what has held a contribution, of an instance that has dropped none."""
+    every = conditions.and_every
+    in_after = any(held.of(leaf.slot) for leaf in conditions.after_leaves)
+    in_every = every is not None and bool(held.of(every.slot))
+    return (_IN_AFTER if in_after else 0) | (_IN_AND_EVERY if in_every else 0)
+
+
+def begins_deadline(view: View, order: int | None = None) -> bool:
+    """Notes what holds its first contribution now; whether a deadline counts from this event.
+
+    It does where `andEvery`, or `after` of a task without it, had never held any, and the event of that `order` is
+    among what it holds; None: whatever it holds, for the instance is new.
+    """
+    every, begun = view.conditions.and_every, view.held.begun
+    if begun & _IN_AFTER and (every is None or begun & _IN_AND_EVERY):
+        return False
+    scopes = [(_IN_AFTER, [*view.conditions.after_leaves])]
+    if every is not None:
+        scopes.append((_IN_AND_EVERY, [every]))
+    begins = False
+    for scope, leaves in scopes:
+        orders = [own.order for leaf in leaves for own in view.contributions(leaf)]
+        if orders and not view.held.begun & scope:
+            view.held.begun |= scope
+            counts = scope == _IN_AND_EVERY or every is None
+            begins |= counts and (order is None or order in orders)
+    return begins

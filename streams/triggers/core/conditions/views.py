@@ -1,0 +1,150 @@
+"""What is true of one waiting instance."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from triggers.core.conditions.holding import Held, Occurrence, Surroundings
+from triggers.core.conditions.tree import MAX_HELD, Combinator, Conditions, Kind, Leaf, Node
+from triggers.core.contribution import Contribution
+from triggers.core.expressions.failure import ExpressionFailed
+from triggers.core.expressions.names import Members
+from triggers.core.expressions.program import Expression
+
+
+class View:
+    """One instance under its rule. What it has worked out holds until `forget` is called."""
+
+    __slots__ = ("_contributions", "_counts", "_open", "conditions", "held", "surroundings")
+
+    def __init__(self, conditions: Conditions, held: Held, surroundings: Surroundings) -> None:
+        self.conditions = conditions
+        self.held = held
+        self.surroundings = surroundings
+        self._contributions: dict[str, list[Contribution]] = {}
+        self._counts: dict[str, int | None] = {}
+        self._open: set[str] = set()
+        """Slots that are being worked out: what asks for them meanwhile does not see them."""
+
+    def forget(self) -> None:
+        """The instance holds something else now."""
+        self._contributions.clear()
+        self._counts.clear()
+
+    # -- leaves -------------------------------------------------------------------------------------------------------
+
+    def contributions(self, leaf: Leaf) -> list[Contribution]:
+        """Returns what counts of what the leaf holds: of candidates those for which `when` is true by now."""
+        if not leaf.correlated:
+            return self.held.of(leaf.slot)
+        found = self._contributions.get(leaf.slot)
+        if found is None:
+            if leaf.slot in self._open:
+                return []
+            self._open.add(leaf.slot)
+            found = _kept(leaf, self._matching(leaf))
+            self._open.discard(leaf.slot)
+            self._contributions[leaf.slot] = found
+        return found
+
+    def matches(self, leaf: Leaf, candidate: Contribution) -> bool:
+        """Returns whether the leaf's `when` is true of the candidate now."""
+        if leaf.when is None:
+            return True
+        occurrence = Occurrence(leaf.trigger, candidate)
+        return self.surroundings.holds(leaf.when, occurrence, self.bound)
+
+    def _matching(self, leaf: Leaf) -> list[Contribution]:
+        candidates = self.held.of(leaf.slot)
+        if not candidates:
+            return []
+        floor = self.newest(self.conditions.before.get(leaf.slot, ()))
+        return [own for own in candidates if own.order > floor and self.matches(leaf, own)]
+
+    def newest(self, nodes: Iterable[Node]) -> int:
+        """Returns the order of the newest contribution below the nodes, -1 if there is none."""
+        return max(
+            (own.order for node in nodes for leaf in node.leaves() for own in self.contributions(leaf)), default=-1
+        )
+
+    def count(self, leaf: Leaf) -> int | None:
+        """Returns how many contributions make the leaf true; None: it cannot be said yet."""
+        if not isinstance(leaf.count, Expression):
+            return 1 if leaf.count is None else leaf.count
+        if leaf.slot not in self._counts:
+            self._counts[leaf.slot] = self._evaluated_count(leaf.count)
+        return self._counts[leaf.slot]
+
+    def _evaluated_count(self, expression: Expression) -> int | None:
+        try:
+            value = self.surroundings.evaluate(expression, None, self.bound)
+        except ExpressionFailed:
+            return None
+        is_count = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_HELD
+        return value if is_count and isinstance(value, int) else None
+
+    def is_closed(self, leaf: Leaf) -> bool:
+        """Returns whether the leaf takes no more: with `keep: first`, as soon as it is true."""
+        return not leaf.latest and leaf.count is not None and self.is_true(leaf)
+
+    def passed(self, leaf: Leaf) -> list[Contribution]:
+        """Returns the contributions that the task receives."""
+        found = self.contributions(leaf)
+        if isinstance(leaf.count, Expression) and (count := self.count(leaf)) is not None:
+            return found[len(found) - count :] if leaf.latest and count < len(found) else found[:count]
+        return found
+
+    # -- conditions ---------------------------------------------------------------------------------------------------
+
+    def is_true(self, node: Node) -> bool:
+        """Returns whether the condition is true."""
+        if isinstance(node, Leaf):
+            if node.need:
+                return len(self.held.slots.get(node.slot, ())) >= node.need
+            count = self.count(node)
+            return count is not None and len(self.contributions(node)) >= count and (count > 0 or node.zero_is_true)
+        if node.mark in self.held.true:
+            return True
+        match node.kind:
+            case Kind.ALL | Kind.SEQUENCE:
+                return bool(node.children) and all(self.is_true(child) for child in node.children)
+            case Kind.ANY:
+                return any(self.is_true(child) for child in node.children)
+            case Kind.AT_LEAST:
+                return sum(self.is_true(child) for child in node.children) >= node.need
+
+    def is_marked(self, node: Combinator) -> bool:
+        """Returns whether the combinator has become true within its time."""
+        return node.within > 0 and node.mark in self.held.true
+
+    def holds_anything(self, node: Node) -> bool:
+        """Returns whether a leaf below has a contribution."""
+        return any(self.contributions(leaf) for leaf in node.leaves())
+
+    # -- aliases ------------------------------------------------------------------------------------------------------
+
+    def bound(self, aliases: Members) -> dict[str, object]:
+        """Returns `on`: alias -> kwargs or a list of them, of those aliases; None: of all. Raises ExpressionFailed."""
+        found: dict[str, object] = {}
+        for slot, own in self.held.loose.items():
+            if slot[0] == "+" and (aliases is None or slot[1:] in aliases):
+                found[slot[1:]] = self.surroundings.decoded(own.kwargs)
+        for alias, leaf in self.conditions.by_alias.items():
+            if (aliases is None or alias in aliases) and (held := self.contributions(leaf)):
+                values = [self.surroundings.decoded(contribution.kwargs) for contribution in held]
+                found[alias] = values if leaf.passes_list else values[-1 if leaf.latest else 0]
+        return found
+
+
+def _kept(leaf: Leaf, matching: list[Contribution]) -> list[Contribution]:
+    """Of candidates that match, those that the leaf holds as contributions."""
+    if leaf.distinct is not None:
+        by_key: dict[bytes, Contribution] = {}
+        for own in matching:
+            if leaf.latest:
+                by_key.pop(own.key, None)
+            by_key.setdefault(own.key, own)
+        matching = list(by_key.values())
+    if not isinstance(leaf.count, int):
+        return matching[-MAX_HELD:]
+    return matching[-leaf.count :] if leaf.latest else matching[: leaf.count]

@@ -1,0 +1,7 @@
+"""What an evaluation comes to that has no result."""
+
+from __future__ import annotations
+
+
+class ExpressionFailed(Exception):
+    """The expression cannot be evaluated on these values. Its message says why; rules read it as false."""

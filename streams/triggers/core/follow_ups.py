@@ -1,0 +1,56 @@
+"""What one event leads to within its step in edition 2, beside commands: outcomes, cancels, forwards."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from msgspec import Struct
+
+from triggers.core.commands import CancelTask, ForwardTrigger
+from triggers.core.conditions.holding import Occurrence, Surroundings
+from triggers.core.contribution import Contribution
+from triggers.core.rule_set import RuleSet
+from triggers.core.state.instance import Payload
+
+
+class QueuedOutcome(Struct, frozen=True, gc=False):
+    """An instance has taken a status that fires `<task>:<status>`."""
+
+    task: str
+    number: int
+    status: str
+    depth: int
+    chain: int
+    """How many outcomes in a row led to it within the step."""
+
+
+class FollowUps:
+    """Kept by the step of a session that has rules of edition 2."""
+
+    __slots__ = (
+        "cancels",
+        "chain",
+        "event_id",
+        "forwards",
+        "occurrence",
+        "outcomes",
+        "payloads",
+        "rules",
+        "source",
+        "surroundings",
+    )
+
+    def __init__(self, rules: RuleSet, uid: str, rules_name: str | None) -> None:
+        self.rules = rules
+        self.outcomes: deque[QueuedOutcome] = deque()
+        self.cancels: list[CancelTask] = []
+        self.forwards: list[ForwardTrigger] = []
+        self.surroundings = Surroundings({"uid": uid, "rules": rules_name})
+        self.occurrence = Occurrence("", Contribution(b"{}", 0, 0))
+        """The trigger that is being fired."""
+        self.chain = 0
+        self.event_id: str | None = None
+        self.source: str | None = None
+        """Of the event itself; what follows from it has neither."""
+        self.payloads: dict[bytes, Payload] = {}
+        """What several instances receive, kept once."""

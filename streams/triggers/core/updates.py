@@ -1,0 +1,146 @@
+"""What an update leaves of who waits and of what is remembered, and the beginning of edition 2."""
+
+from __future__ import annotations
+
+from triggers.core.concern import latest_of
+from triggers.core.conditions.holding import Held, Occurrence, Surroundings
+from triggers.core.conditions.receiving import begun_by
+from triggers.core.conditions.seeding import begin_memory
+from triggers.core.conditions.tree import Conditions
+from triggers.core.conditions.updating import carry_memory_over, carry_over, same_slots
+from triggers.core.contribution import Contribution
+from triggers.core.groups import note_in_flight
+from triggers.core.lifecycle import take_over_fills
+from triggers.core.plan import Plan
+from triggers.core.rule_set import RuleSet
+from triggers.core.state.cohorts import members_of_cohort
+from triggers.core.state.header import Fact
+from triggers.core.state.session import Session
+from triggers.core.state.waiting import Group, Waiting, numbers_in, of_member, private_of, shape_of
+from triggers.core.task_rules import TaskRule
+
+
+def take_over(session: Session, before: Plan, rules: RuleSet, now: int) -> None:
+    """Lets what waits and what is remembered go on under new rules. Nothing is evaluated but what is remembered."""
+    if before.rules is None:
+        _begin(session, now)
+    for name, rule in rules.tasks.items():
+        old = before.tasks.get(name)
+        if before.rules is None:
+            _wait_in_groups(session, rule, now)
+        elif old is not None and old.rule is not None and old.rule is not rule:
+            _carry_groups(session, old.rule, rule)
+        _carry_memory(session, None if old is None else old.rule, rule)
+        _find_in_flight(session, None if old is None else old.rule, rule)
+
+
+def _begin(session: Session, now: int) -> None:
+    """Edition 1 keeps no times of triggers: what has fired before counts as fired by its latest event."""
+    clock = session.header.modified or now
+    for trigger in session.latest.all():
+        session.header.fires += 1
+        session.facts.hot[trigger] = Fact(clock, session.header.fires)
+    session.facts.spill()
+
+
+def _wait_in_groups(session: Session, rule: TaskRule, now: int) -> None:
+    """Instances that have waited in cohorts wait in groups from now on."""
+    state, waiting = session.task_state(rule.name), session.waiting.change(rule.name)
+    cohorts, state.cohorts = state.cohorts, []
+    clock = session.header.modified or now
+    for cohort in cohorts:
+        for number in members_of_cohort(cohort):
+            instance = session.change_instance(rule.name, number)
+            take_over_fills(instance, cohort)
+            own = {
+                trigger: Contribution(session.read_payload(held), clock, _order_of(session, trigger))
+                for trigger, held in instance.kwargs.items()
+            }
+            seen = [Contribution(b"{}", clock, _order_of(session, trigger)) for trigger in instance.unless_seen]
+            held = _held(rule.conditions, own, seen, instance.unless_seen)
+            instance.kwargs = {}
+            _join(session, rule, waiting, Group(held, [number], depth=instance.cascade_depth))
+
+
+def _order_of(session: Session, trigger: str) -> int:
+    fact = session.facts.get(trigger)
+    return 0 if fact is None else fact.order
+
+
+def _held(conditions: Conditions, own: dict[str, Contribution], seen: list[Contribution], names: list[str]) -> Held:
+    held = Held(loose={f"+{trigger}": contribution for trigger, contribution in own.items()})
+    held.loose |= {f"-{trigger}": contribution for trigger, contribution in zip(names, seen, strict=True)}
+    for leaf in conditions.leaves:
+        loose = leaf.slot if leaf.slot[0] == "+" else f"-{leaf.trigger}"
+        if loose in held.loose and leaf.plain:
+            held.slots[leaf.slot] = [held.loose.pop(loose)]
+    held.begun = begun_by(held, conditions)
+    return held
+
+
+def _carry_groups(session: Session, old: TaskRule, new: TaskRule) -> None:
+    before = session.waiting.get(old.name)
+    if not before.groups:
+        return
+    waiting = Waiting(in_flight=before.in_flight)
+    for group in before.groups:
+        if old.blind and new.blind and _keeps_slots(old, new):
+            carry_over(group.held, old.conditions, new.conditions)
+            waiting.groups.append(group)
+        else:
+            _carry_members(session, waiting, group, (old, new))
+    session.waiting.set(old.name, waiting)
+
+
+def _keeps_slots(old: TaskRule, new: TaskRule) -> bool:
+    """Returns whether what members hold of their own may stay where it is."""
+    return all(slot == kept for slot, kept in same_slots(old.conditions, new.conditions).items())
+
+
+def _carry_members(session: Session, waiting: Waiting, group: Group, rules: tuple[TaskRule, TaskRule]) -> None:
+    """Clocks or contents matter to one of the rules: each member goes on with what it holds."""
+    old, new = rules
+    for number in numbers_in(group.members):
+        instance = session.change_instance(old.name, number)
+        held = of_member(group.held, instance.held)
+        held = Held(dict(held.slots), list(held.true), dict(held.loose), held.begun)
+        carry_over(held, old.conditions, new.conditions)
+        _join(session, new, waiting, Group(held, [number], group.delayed, group.depth))
+
+
+def _join(session: Session, rule: TaskRule, waiting: Waiting, one: Group) -> None:
+    """Lets one instance wait; `one` is a group of it alone, which names it."""
+    number, held, blind = one.members[0], one.held, rule.blind
+    session.change_instance(rule.name, number).held = private_of(held) if blind else None
+    waiting.join(number, shape_of(held) if blind else held, delayed=one.delayed, depth=one.depth)
+
+
+def _carry_memory(session: Session, old: TaskRule | None, new: TaskRule) -> None:
+    if old is new:
+        return
+    memory, begun = session.memories.change(new.name), list(new.conditions.leaves)
+    if old is None:
+        memory.slots = {}
+    else:
+        for leaf in old.conditions.leaves:
+            if leaf.is_latest and (own := latest_of(session, leaf.trigger)):
+                memory.slots[leaf.slot] = [own]
+        begun = carry_memory_over(memory, old.conditions, new.conditions)
+    surroundings = Surroundings({"uid": session.uid, "rules": None})
+    begin_memory(memory, begun, lambda trigger: _occurrence(session, trigger), surroundings)
+    for leaf in new.conditions.leaves:
+        if leaf.is_latest:
+            memory.slots.pop(leaf.slot, None)
+
+
+def _occurrence(session: Session, trigger: str) -> Occurrence | None:
+    own = latest_of(session, trigger)
+    return None if own is None else Occurrence(trigger, own)
+
+
+def _find_in_flight(session: Session, old: TaskRule | None, new: TaskRule) -> None:
+    """A rule that gets a `cancelOn` cancels what is in flight already, too."""
+    if new.cancel_on is None or (old is not None and old.cancel_on is not None):
+        return
+    for number in range(session.task_state(new.name).count):
+        note_in_flight(session, new.name, number, session.instance(new.name, number).status)

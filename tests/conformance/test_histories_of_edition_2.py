@@ -1,0 +1,71 @@
+"""Recorded histories of edition 2, with clocks and timers, against the engine and against a model of sessions."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from tests.support.edition2.engine_driver import EngineDriver
+from tests.support.edition2.histories import CURATED, RANDOM, difference, differences, histories
+from tests.support.edition2.state import Json
+from tests.support.edition2.world import World
+from tests.support.histories import CURATED as CURATED_1
+from tests.support.histories import DATA as DATA_1
+
+
+@pytest.mark.parametrize(("file", "every"), [(CURATED, 1), (RANDOM, 4)])
+def test_the_model_reproduces_the_histories_of_edition_2(file: str, every: int) -> None:
+    compared, found = differences(file, World, every)
+    assert found == []
+    assert compared >= 250
+
+
+@pytest.mark.parametrize(("file", "every", "least"), [(CURATED, 1, 460), (RANDOM, 4, 200)])
+def test_the_engine_reproduces_every_history_without_published_rules(file: str, every: int, least: int) -> None:
+    own = [history for history in histories(file, every) if not _publishes(history)]
+
+    assert [text for history in own if (text := difference(history, EngineDriver()))] == []
+    assert len(own) >= least
+
+
+def _publishes(history: Json) -> bool:
+    """Whether rules are published, or missed: the engine has no place yet where they would be kept."""
+    return any(_needs_published_rules(step) for step in history["steps"])
+
+
+def _needs_published_rules(step: Json) -> bool:
+    return bool(step["op"] == "publish" or step["expect"].get("error") == "UnknownRules")
+
+
+def test_histories_of_edition_1_come_to_the_same_in_edition_2() -> None:
+    compared = 0
+    for line in (DATA_1 / CURATED_1).read_bytes().splitlines():
+        history = json.loads(line)
+        if _is_plain(history):
+            compared += 1
+            assert _folded(history, edition=2) == _folded(history, edition=1), history["id"]
+    assert compared > 80
+
+
+def _is_plain(history: Json) -> bool:
+    """Whether its rules have no keys of the application, and its steps are of both formats."""
+    steps = [step for step in history["steps"] if step["op"] != "query"]
+    configurations = [history["configuration"] or {}, *(step.get("configuration") or {} for step in steps)]
+    known = {"after", "andEvery", "unless", "run", "withParams", "using"}
+    own = [set(task) - known for configuration in configurations for task in configuration.values()]
+    plain_steps = {"fire", "configure", "start", "finish", "fail", "retry", "replay", "skip", "status_change"}
+    return (
+        not any(own)
+        and "defaultConfiguration" not in history
+        and all(step["op"] in plain_steps for step in steps)
+        and all("error" not in step["expect"] for step in steps)
+    )
+
+
+def _folded(history: Json, *, edition: int) -> list[Json]:
+    """What each step came to, and what is left: the same in both editions."""
+    driver = EngineDriver()
+    begin: list[Json] = [{"op": "configure", "configuration": {"$edition": edition} | (history["configuration"] or {})}]
+    steps = [step for step in history["steps"] if step["op"] != "query"]
+    found = [driver.apply(step | {"at": 1_000 * at}) for at, step in enumerate([*begin, *steps])]
+    return [*found, driver.final()]

@@ -1,0 +1,73 @@
+"""Histories of edition 2: what a driver answers to each step, compared with what the history expects."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Protocol
+
+from tests.support.edition2.state import Json
+
+DATA = Path(__file__).parents[2] / "conformance" / "data" / "edition2"
+CURATED, RANDOM = "curated.jsonl", "random_public.jsonl.gz"
+
+
+class Driver(Protocol):
+    """Whatever keeps sessions by the rules."""
+
+    def apply(self, step: Json) -> Json:
+        """Apply a step; what its `expect` must be."""
+
+    def final(self) -> Json:
+        """What `final` says of the session `main`."""
+
+
+def histories(file: str, every: int = 1) -> Iterator[Json]:
+    """Every how-manieth history of the file; all of them with HISTORIES=all in the environment."""
+    content = (DATA / file).read_bytes()
+    lines = (gzip.decompress(content) if file.endswith(".gz") else content).splitlines()
+    for line in lines[:: 1 if os.environ.get("HISTORIES") == "all" else every]:
+        yield json.loads(line)
+
+
+def difference(history: Json, driver: Driver) -> str:
+    """The first difference; empty: there is none."""
+    for number, step in enumerate(history["steps"]):
+        given = {key: value for key, value in step.items() if key != "expect"}
+        if found := _different(driver.apply(given), step["expect"]):
+            return f"{history['id']} ({history['title']}), step {number} {given}: {found}"
+    found = _different(driver.final(), history["final"])
+    return f"{history['id']} ({history['title']}), at the end: {found}" if found else ""
+
+
+def differences(file: str, driver: Callable[[], Driver], every: int = 1) -> tuple[int, list[str]]:
+    """How many histories were compared, and their first differences."""
+    found = [difference(history, driver()) for history in histories(file, every)]
+    return len(found), [text for text in found if text]
+
+
+def _different(answer: Json, expected: Json) -> str:
+    got = _comparable(json.loads(json.dumps(answer)))
+    wanted = _comparable(expected)
+    assert isinstance(got, dict)
+    assert isinstance(wanted, dict)
+    keys = [key for key in {**wanted, **got} if got.get(key) != wanted.get(key)]
+    return "; ".join(f"{key}: expected {expected.get(key)}, got {answer.get(key)}" for key in keys)
+
+
+def _comparable(value: object) -> object:
+    """Numbers are equal by value, `true` is not `1`."""
+    match value:
+        case bool():
+            return "true" if value else "false", "boolean"
+        case float() if value.is_integer():
+            return int(value)
+        case dict():
+            return {name: _comparable(own) for name, own in value.items()}
+        case list():
+            return [_comparable(own) for own in value]
+        case _:
+            return value

@@ -1,0 +1,74 @@
+"""One waiting instance under a rule, and the memory of its session, for tests of conditions."""
+
+from __future__ import annotations
+
+import msgspec
+
+from triggers.core.conditions.holding import Held, Occurrence, Surroundings
+from triggers.core.conditions.offering import Taken, offer, offered_to
+from triggers.core.conditions.receiving import received
+from triggers.core.conditions.seeding import Memory, remember, seeds
+from triggers.core.conditions.tree import Conditions
+from triggers.core.conditions.updating import carry_memory_over, carry_over
+from triggers.core.conditions.views import View
+from triggers.core.contribution import Contribution
+from triggers.core.directives import parse_task
+
+
+class OneInstance:
+    """Fires triggers at an instance, one a second unless it is told when."""
+
+    def __init__(self, **directives: object) -> None:
+        self.conditions = _parsed(directives)
+        self.held = Held()
+        self.memory = Memory()
+        self.fired = 0
+        self.clock = 0
+        self.surroundings = Surroundings({"uid": "s", "rules": None})
+
+    def fire(self, trigger: str, at: float | None = None, **kwargs: object) -> Taken:
+        """Offer an event that happens `at` seconds."""
+        self.fired += 1
+        self.clock = self.clock + 1_000 if at is None else int(at * 1_000)
+        text = msgspec.json.encode(kwargs)
+        own = Contribution(text, self.clock, self.fired)
+        occurrence = Occurrence(trigger, own)
+        offered = offered_to(self.conditions.leaves, occurrence, self.surroundings)
+        remember(self.memory, self.conditions.leaves, offered)
+        self._offered = offered
+        return offer(self.view, offered)
+
+    def another(self) -> OneInstance:
+        """Return what an instance would be that the latest event has made."""
+        new = OneInstance.__new__(OneInstance)
+        new.__dict__ |= self.__dict__ | {"held": Held()}
+        for seed in seeds(self.conditions, self.memory, self._offered):
+            offer(new.view, seed)
+        offer(new.view, self._offered)
+        return new
+
+    def update(self, **directives: object) -> None:
+        """Replace the rule."""
+        conditions = _parsed(directives)
+        carry_memory_over(self.memory, self.conditions, conditions)
+        carry_over(self.held, self.conditions, conditions)
+        self.conditions = conditions
+
+    @property
+    def view(self) -> View:
+        """What is true of it."""
+        return View(self.conditions, self.held, self.surroundings)
+
+    @property
+    def ready(self) -> bool:
+        """Whether `after` is true."""
+        return self.view.is_true(self.conditions.root)
+
+    @property
+    def receives(self) -> dict[str, object]:
+        """What its task would receive."""
+        return {alias: msgspec.json.decode(text) for alias, text in received(self.view).items()}
+
+
+def _parsed(directives: dict[str, object]) -> Conditions:
+    return parse_task("t", directives | {"run": "app.T"}).conditions

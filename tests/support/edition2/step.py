@@ -1,0 +1,285 @@
+"""One record applied to a session of the model."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+
+import msgspec
+from tests.support.edition2.state import WAITING, Instance, Json, Session
+
+from triggers.core.calling import ArgumentFailed, arguments_of, bound_by, forwarded
+from triggers.core.conditions.holding import Bound, Occurrence, Surroundings
+from triggers.core.conditions.offering import Offered, Taken, offer, offered_to
+from triggers.core.conditions.receiving import begins_deadline, received
+from triggers.core.conditions.seeding import Memory, remember, seeds
+from triggers.core.conditions.tree import Leaf
+from triggers.core.conditions.views import View
+from triggers.core.contribution import Contribution
+from triggers.core.kwargs import join_object, merge
+from triggers.core.rule_set import OUTCOMES
+from triggers.core.task_rules import TaskRule
+from triggers.core.timing import delay_due
+
+encode = msgspec.json.Encoder().encode
+MAX_CHAIN = 64
+
+
+@dataclass
+class Fire:
+    """A trigger that is to be fired."""
+
+    trigger: str
+    kwargs: bytes
+    depth: int = 0
+    id: str | None = None
+    source: str | None = None
+    chain: int = 0
+    """How many outcomes led to it within the step."""
+
+
+@dataclass
+class Step:
+    """What one record does."""
+
+    session: Session
+    position: int
+    time: int
+    applied: bool = False
+    stopped: bool = False
+    depth: int = 0
+    chain: int = 0
+    queue: deque[Fire] = field(default_factory=deque)
+    scheduled: list[Json] = field(default_factory=list)
+    cancel: list[Json] = field(default_factory=list)
+    fired: list[str] = field(default_factory=list)
+    forward: list[Json] = field(default_factory=list)
+
+    def surroundings(self) -> Surroundings:
+        return Surroundings(self.session.variables())
+
+    # -- fires --------------------------------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Fire what is queued, first in first out."""
+        while self.queue:
+            fire = self.queue.popleft()
+            if fire.chain > MAX_CHAIN:
+                self.stopped = True
+                continue
+            self.depth, self.chain = fire.depth, fire.chain
+            self.fire(fire)
+
+    def fire(self, fire: Fire) -> None:
+        session = self.session
+        self.fired.append(fire.trigger)
+        session.fires += 1
+        own = Contribution(
+            fire.kwargs,
+            session.clock,
+            session.fires,
+            b"",
+            self.time,
+            fire.id,
+            fire.source,
+        )
+        occurrence = Occurrence(fire.trigger, own)
+        ready: list[tuple[TaskRule, Instance]] = []
+        for task in session.rules.by_trigger.get(fire.trigger, ()):
+            self._cancel(task, occurrence)
+            ready += self._offer(task, occurrence)
+        session.latest[fire.trigger] = own
+        for task, instance in ready:
+            self._ready(task, instance)
+        self._forward(occurrence)
+
+    def _cancel(self, task: TaskRule, occurrence: Occurrence) -> None:
+        if task.cancel_on is None:
+            return
+        surroundings = self.surroundings()
+        for instance in self.session.of(task.name):
+            if instance.status not in WAITING | {"scheduled", "running"}:
+                continue
+            if any(self._cancels(task, leaf, instance, occurrence, surroundings) for leaf in task.cancel_on.leaves):
+                self.applied = True
+                if instance.attempt and not instance.settled:
+                    self.cancel.append(
+                        {
+                            "instance": instance.name,
+                            "attempt": instance.attempt,
+                            "terminate": task.cancel_on.terminate,
+                            **({"queue": instance.queue} if instance.queue else {}),
+                        }
+                    )
+                self.end(task, instance, "cancelled")
+
+    def _cancels(
+        self, task: TaskRule, leaf: Leaf, instance: Instance, occurrence: Occurrence, surroundings: Surroundings
+    ) -> bool:
+        if leaf.trigger != occurrence.trigger:
+            return False
+        if leaf.when is None:
+            return True
+        return surroundings.holds(leaf.when, occurrence, self._bound(task, instance, surroundings))
+
+    def _bound(self, task: TaskRule, instance: Instance, surroundings: Surroundings) -> Bound:
+        if instance.status in WAITING:
+            return View(task.conditions, instance.held, surroundings).bound
+        return bound_by(join_object(instance.kwargs))
+
+    def _offer(self, task: TaskRule, occurrence: Occurrence) -> list[tuple[TaskRule, Instance]]:
+        surroundings, conditions = self.surroundings(), task.conditions
+        leaves = conditions.by_trigger.get(occurrence.trigger, ())
+        offered = offered_to(leaves, occurrence, surroundings)
+        if not offered.keys:
+            return []
+        self.applied = True
+        memory = self.session.memory.setdefault(task.name, Memory())
+        remember(memory, leaves, offered)
+        took = False
+        for instance in self.session.of(task.name):
+            if instance.status in WAITING:
+                took = self._give(task, instance, offered, surroundings).took or took
+        if self._creates(task, offered, took=took):
+            self._create(task, memory, offered, surroundings)
+        return self._look(task, surroundings)
+
+    def _creates(self, task: TaskRule, offered: Offered, *, took: bool) -> bool:
+        own = [leaf for leaf in task.conditions.leaves if leaf.slot in offered.keys and not leaf.correlated]
+        if not self.session.of(task.name):
+            return bool(own)
+        return task.conditions.and_every in own and not took
+
+    def _give(self, task: TaskRule, instance: Instance, offered: Offered, surroundings: Surroundings) -> Taken:
+        view = View(task.conditions, instance.held, surroundings)
+        taken = offer(view, offered)
+        clock = self.session.clock
+        if taken.took:
+            instance.depth = self.depth
+        if begins_deadline(view, offered.contribution.order) and task.deadline:
+            instance.timers["deadline"] = clock + task.deadline.wait
+        if taken.in_after and instance.status == "delayed" and task.delay and task.delay.restart:
+            instance.timers["delay"] = delay_due(task.delay, clock, instance.delayed_at)
+        return taken
+
+    def _create(self, task: TaskRule, memory: Memory, offered: Offered, surroundings: Surroundings) -> None:
+        session = self.session
+        instance = Instance(task.name, len(session.of(task.name)), session.clock, depth=self.depth)
+        session.instances.append(instance)
+        view = View(task.conditions, instance.held, surroundings)
+        for seed in seeds(task.conditions, memory, offered):
+            offer(view, seed)
+        offer(view, offered)
+        if begins_deadline(view) and task.deadline:
+            instance.timers["deadline"] = session.clock + task.deadline.wait
+
+    def _look(self, task: TaskRule, surroundings: Surroundings) -> list[tuple[TaskRule, Instance]]:
+        ready: list[tuple[TaskRule, Instance]] = []
+        for instance in self.session.of(task.name):
+            if instance.status not in WAITING:
+                continue
+            view = View(task.conditions, instance.held, surroundings)
+            if task.conditions.unless is not None and view.is_true(task.conditions.unless):
+                self.end(task, instance, "abandoned")
+            elif instance.status == "unstarted" and view.is_true(task.conditions.root):
+                ready.append((task, instance))
+        return ready
+
+    def _ready(self, task: TaskRule, instance: Instance) -> None:
+        if task.delay is None:
+            self.start(task, instance)
+            return
+        clock = self.session.clock
+        instance.status, instance.delayed_at = "delayed", clock
+        instance.timers["delay"] = delay_due(task.delay, clock, clock)
+
+    def _forward(self, occurrence: Occurrence) -> None:
+        for forward in self.session.rules.forwards:
+            event_id = f"forward:{self.session.uid}:{self.position}:{len(self.forward)}"
+            if sent := forwarded(forward, occurrence, self.surroundings(), event_id):
+                self.applied = True
+                kwargs = msgspec.json.decode(sent.kwargs)
+                self.forward.append({"to": sent.session, "trigger": sent.trigger, "kwargs": kwargs, "id": sent.id})
+
+    # -- instances ----------------------------------------------------------------------------------------------------
+
+    def freeze(self, task: TaskRule, instance: Instance) -> None:
+        """Fix what the task receives: it waits no more."""
+        if instance.status not in WAITING:
+            return
+        instance.kwargs = received(View(task.conditions, instance.held, self.surroundings()))
+
+    def end(self, task: TaskRule | None, instance: Instance, status: str, outcome_depth: int | None = None) -> None:
+        """Give it a status in which nothing is to come of it by itself."""
+        if task is not None:
+            self.freeze(task, instance)
+        instance.status, instance.settled = status, True
+        instance.timers.clear()
+        self.outcome(instance, outcome_depth)
+
+    def outcome(self, instance: Instance, depth: int | None = None) -> None:
+        """Fire `<task>:<status>` for whoever names it."""
+        trigger = f"{instance.task}:{instance.status}"
+        if self.session.edition < 2 or instance.status not in OUTCOMES or trigger not in self.session.rules.named:
+            return
+        kwargs: Json = {"instance": instance.name, "status": instance.status}
+        if instance.status == "failed":
+            kwargs |= {"exceptionType": instance.exception[0], "exceptionContext": msgspec.Raw(instance.exception[1])}
+        self.queue.append(
+            Fire(trigger, encode(kwargs), self.depth + 1 if depth is None else depth, chain=self.chain + 1)
+        )
+
+    def start(self, task: TaskRule, instance: Instance) -> None:
+        """Issue the instance's next attempt, unless its cascade is too deep or its arguments cannot be evaluated."""
+        self.freeze(task, instance)
+        instance.timers.clear()
+        most = self.session.rules.limits.max_cascade_depth
+        instance.depth = self.depth
+        if self.depth > most:
+            self.stopped = True
+            instance.exception = ("triggers.CascadeTooDeep", encode({"maxCascadeDepth": most}))
+            self.end(None, instance, "failed", most)
+            return
+        self.issue(task, instance)
+
+    def issue(self, task: TaskRule, instance: Instance) -> None:
+        arguments = self._arguments(task, instance)
+        if arguments is None:
+            self.end(None, instance, "failed")
+            return
+        instance.status, instance.settled, instance.queue = "scheduled", False, task.queue
+        instance.attempt += 1
+        command = {
+            "instance": instance.name,
+            "attempt": instance.attempt,
+            "run": task.run,
+            "kwargs": msgspec.json.decode(arguments),
+        }
+        self.scheduled.append(
+            command | ({"queue": task.queue} if task.queue else {}) | ({"using": task.using} if task.using else {})
+        )
+        self.watch(task, instance)
+
+    def watch(self, task: TaskRule, instance: Instance) -> None:
+        limits = self.session.rules.timeouts_of(task)
+        limit = limits.scheduled if instance.status == "scheduled" else limits.running
+        if limit:
+            instance.timers[instance.status] = self.session.clock + limit
+
+    def _arguments(self, task: TaskRule, instance: Instance) -> bytes | None:
+        fired = join_object(instance.kwargs)
+        if task.arguments is None:
+            return merge(encode(task.with_params), fired) if task.with_params else fired
+        try:
+            return arguments_of(task.arguments, fired, self.surroundings())
+        except ArgumentFailed as failed:
+            instance.exception = ("triggers.ExpressionError", encode({"parameter": str(failed)}))
+            return None
+
+
+def kwargs_of(session: Session, instance: Instance) -> Json:
+    """What an instance has: alias -> value, without `withParams` and `with`."""
+    own = instance.kwargs
+    if instance.status in WAITING and (task := session.rules.tasks.get(instance.task)):
+        own = received(View(task.conditions, instance.held, Surroundings(session.variables())))
+    return {alias: msgspec.json.decode(text) for alias, text in own.items()}

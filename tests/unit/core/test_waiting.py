@@ -1,0 +1,58 @@
+"""Who waits in which group, as ranges of numbers, and what a member of a group holds alone."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from triggers.core.conditions.holding import Held
+from triggers.core.contribution import PRIVATE, Contribution
+from triggers.core.state.waiting import Waiting, add, contains, numbers_in, of_member, private_of, remove, shape_of
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 12))))
+def test_ranges_hold_what_a_set_holds(changes: list[tuple[bool, int]]) -> None:
+    edges: list[int] = []
+    numbers: set[int] = set()
+    for joins, number in changes:
+        if not joins:
+            remove(edges, number)
+            numbers.discard(number)
+        elif number not in numbers:
+            add(edges, number)
+            numbers.add(number)
+        assert list(numbers_in(edges)) == sorted(numbers)
+        assert edges == sorted(set(edges))
+        assert [contains(edges, number) for number in range(13)] == [number in numbers for number in range(13)]
+
+
+def held(*orders: int) -> Held:
+    return Held({"+a": [Contribution(b"{}", 1, order) for order in orders]})
+
+
+def test_instances_that_hold_the_same_are_one_group() -> None:
+    waiting = Waiting()
+    for number in range(5_000):
+        waiting.join(number, shape_of(held(number)), delayed=False, depth=0)
+    waiting.join(5_000, shape_of(held(1, 2)), delayed=False, depth=0)
+    waiting.join(5_001, shape_of(held(3)), delayed=True, depth=0)
+
+    assert [group.members for group in waiting.groups] == [[0, 5_000], [5_000, 5_001], [5_001, 5_002]]
+
+
+def test_who_leaves_last_takes_the_group_along() -> None:
+    waiting = Waiting()
+    waiting.join(7, held(1), delayed=False, depth=0)
+
+    assert waiting.leave(7) is not None
+    assert waiting.groups == []
+    assert waiting.leave(7) is None
+
+
+def test_a_member_holds_its_own_contributions_and_those_that_came_to_all() -> None:
+    own = held(1, 2)
+    shared = shape_of(own)
+    assert shared.slots == {"+a": [PRIVATE, PRIVATE]}
+    shared.slots["+a"] = [*shared.slots["+a"][1:], Contribution(b"{}", 9, 3)]
+
+    assert [found.order for found in of_member(shared, private_of(own)).slots["+a"]] == [2, 3]
