@@ -153,7 +153,7 @@ def test_a_dispatcher_waits_for_its_broker_and_loses_nothing(settings: Settings,
     issue_commands(settings, commands)
 
     with dispatcher(settings, redis.url) as moving:
-        wait_until(lambda: "the Celery broker is away" in moving.log_text(), "the dispatcher has noticed")
+        wait_until(lambda: "the Celery broker does not answer" in moving.log_text(), "the dispatcher has noticed")
         redis.start()
         wait_until(lambda: executors_lag(settings) == 0, "all are in the broker")
         with celery_worker(settings, "-c2", TEST_BROKER_URL=redis.url, TEST_DISPATCHED="1") as worker:
@@ -172,7 +172,7 @@ def test_a_dispatcher_that_cannot_commit_dispatches_few_commands_twice(
     redis.kill()
 
     with dispatcher(settings, redis.url) as moving:
-        wait_until(lambda: "the Celery broker is away" in moving.log_text(), "it holds commands")
+        wait_until(lambda: "the Celery broker does not answer" in moving.log_text(), "it holds commands")
         own_broker.kill()
         redis.start()
         time.sleep(5)  # enough time to dispatch all that it holds

@@ -118,7 +118,7 @@ def test_with_the_dispatcher_a_command_is_finished_once_the_app_s_broker_has_it(
     for n in range(5):
         issue_commands(settings, [_quick(n)], partition=1)
     with dispatcher(settings, server.url) as moving:
-        wait_until(lambda: "the Celery broker is away" in moving.log_text(), "the dispatcher has noticed")
+        wait_until(lambda: "the Celery broker does not answer" in moving.log_text(), "the dispatcher has noticed")
         assert _shown(settings) == {1: 5}
         server.start()
         try:

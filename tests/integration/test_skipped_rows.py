@@ -10,6 +10,7 @@ import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 from tests.support.skipping_clients import SkippingConsumer, make_skipping_class
+from tests.support.topic_reader import wait_until
 from tests.support.topic_setup import create_topics
 
 from triggers.kafka.connection import Options
@@ -64,6 +65,10 @@ def remove_before(settings: Settings, topic: str, offset: int) -> None:
     policy = ConfigEntry("cleanup.policy", "delete", incremental_operation=AlterConfigOpType.SET)
     changed = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[policy])
     admin.incremental_alter_configs([changed])[changed].result(30)
+    wait_until(
+        lambda: admin.describe_configs([changed])[changed].result(30)["cleanup.policy"].value == "delete",
+        "the topic's policy is changed",
+    )
     admin.delete_records([TopicPartition(topic, 0, offset)])[TopicPartition(topic, 0)].result(30)
 
 

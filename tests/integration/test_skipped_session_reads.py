@@ -17,7 +17,7 @@ from triggers.client.dead_letters import DeadLetters, read_letters
 from triggers.client.session_events import SessionEvents
 from triggers.codec import DeadLetter, encode_dead_letter
 from triggers.errors import EventsExpired, NotFound, RecordsRemoved, RecordsSkipped
-from triggers.kafka import offset_reads, range_reads
+from triggers.kafka import offset_reads, range_reads, reading_options
 from triggers.kafka.offset_reads import read_offsets
 from triggers.kafka.range_reads import read_range
 from triggers.settings import Settings
@@ -124,7 +124,7 @@ def test_a_client_that_leaves_out_records_every_time_causes_an_error_rather_than
 def test_a_topic_that_shrinks_while_it_is_read_causes_an_error_that_says_so(
     settings: Settings, names: Topology, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(range_reads, "_FETCHED_AHEAD_KB", 100)
+    monkeypatch.setattr(reading_options, "_FETCHED_AHEAD_KB", 100)
     produce(settings, names.events, [b"x" * 3000] * 3000)
     reading = read_range(settings, names.events, {0: 0})
     next(reading)

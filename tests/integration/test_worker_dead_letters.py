@@ -119,7 +119,7 @@ def test_a_payload_above_the_limit_is_a_dead_letter_with_a_truncated_value(setti
         (letter,) = dead_letters(settings)
 
     assert letter.reason == "payload too large"
-    assert "the value had 9500" in letter.detail
+    assert "of the value's 9500" in letter.detail
     assert letter.value is not None
     assert 150_000 < len(letter.value) < 200_000
 

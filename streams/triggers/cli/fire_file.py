@@ -38,7 +38,7 @@ def fire_file(settings: Settings, path: Path, rules: bytes | None, start_line: i
     """
     if rules is not None:
         validate_configuration(rules)
-    publisher, reading = KafkaPublisher(settings, source="cli"), _Reading(path, rules, start_line, settings)
+    publisher, reading = KafkaPublisher(settings), _Reading(path, rules, start_line, settings)
     started = time.monotonic()
     with Progress(*_COLUMNS, console=Console(stderr=True)) as progress:
         bar = progress.add_task(path.name, total=path.stat().st_size)
