@@ -129,7 +129,7 @@ class Queries:
 
     def _read_offsets(self, partition: int, uid: str) -> list[int]:
         session = Session(uid, self._rows_of(partition).copy_session(uid), self._plans)
-        return list(session.event_positions()) if session.exists else []
+        return list(session.event_index.positions()) if session.exists else []
 
     def _list_headers(self, prefix: str, limit: int) -> list[SessionSummary]:
         start = header_key(prefix)
