@@ -55,7 +55,7 @@ def member(settings: Settings, ownership: Ownership) -> Iterator[Member]:
         ownership,
         NoRebalances(),
         guard,
-        StandstillWatch(guard, Witness(witness_options(settings), topic)),
+        standstills=StandstillWatch(guard, Witness(witness_options(settings), topic)),
         is_empty=lambda _: True,
         patience_s=30,
     )

@@ -39,7 +39,7 @@ class EventReader:
             self._ownership,
             self,
             guard,
-            StandstillWatch(guard, Witness(witness_options(settings), self._topic)),
+            standstills=StandstillWatch(guard, Witness(witness_options(settings), self._topic)),
             is_empty=lambda _: True,
             patience_s=30,
         )

@@ -41,7 +41,7 @@ class Auditing(Unregistered):
     """A registered manager with a hook."""
 
 
-def configured(kind: type[TriggerManager], **more: Any) -> dict[str, Any]:  # noqa: ANN401  # JSON
+def configured(kind: type[TriggerManager], **more: Any) -> dict[str, Any]:  # JSON
     published = Published()
     kind(StreamStorage("s1", publisher=published, source=published)).update_configuration(RULES | more)
     return published.configurations[0]

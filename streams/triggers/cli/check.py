@@ -80,7 +80,7 @@ class Ignored(click.ParamType):
 @click.option("--walks", default=WALKS, show_default=True, help="Number of orders in a sample.")
 @click.option("--sarif", "as_sarif", is_flag=True, help="Print SARIF 2.1.0, for code hosts and editors.")
 @json_option
-def check_command(  # noqa: PLR0913, PLR0917  # one for each option
+def check_command(
     files: tuple[Path, ...],
     declarations: tuple[str, ...],
     ignored: tuple[tuple[str, str], ...],

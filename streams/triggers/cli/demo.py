@@ -41,7 +41,7 @@ _MAX_PROBLEMS = 20
 @setting("partitions", "Number of partitions of each topic.")
 @json_option
 @click.pass_context
-def demo_command(  # noqa: PLR0913, PLR0917  # one for each option
+def demo_command(
     ctx: click.Context,
     sessions: int,
     seed: int,

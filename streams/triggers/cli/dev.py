@@ -33,7 +33,7 @@ _LOOK_EVERY_S = 0.3
 @click.option("--data", type=click.Path(path_type=Path), help="Folder in which data is kept. Default: a temporary one.")
 @setting("partitions", "Number of partitions of each topic.")
 @click.pass_context
-def dev_command(  # noqa: PLR0913, PLR0917  # one for each option
+def dev_command(
     ctx: click.Context, broker: str | None, processes: int, celery_workers: int, app: str | None, data: Path | None
 ) -> None:
     """Run a broker, the topics, workers, Celery workers and the console on this machine until Ctrl-C."""

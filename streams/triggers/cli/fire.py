@@ -37,7 +37,7 @@ _RFC_3339 = ["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S.%f%z"]
 )
 @json_option
 @click.pass_context
-def fire_command(  # noqa: PLR0913, PLR0917  # one for each option
+def fire_command(
     ctx: click.Context,
     session: str | None,
     trigger: str | None,
@@ -57,7 +57,7 @@ def fire_command(  # noqa: PLR0913, PLR0917  # one for each option
     """
     settings = command_settings(ctx)
     if file is not None:
-        from triggers.cli.fire_file import fire_file  # noqa: PLC0415  # imports the progress bar
+        from triggers.cli.fire_file import fire_file
 
         fire_file(settings, file, rules, start_line, as_json)
         return

@@ -32,7 +32,7 @@ _LANGUAGES = {"mermaid": mermaid, "dot": dot, "svg": svg}
 @log_options
 @json_option
 @click.pass_context
-def graph_command(  # noqa: PLR0913, PLR0917  # one for each option
+def graph_command(
     ctx: click.Context,
     new_rules: bytes | None,
     session: str | None,

@@ -33,7 +33,7 @@ _WIDEST = 60
 @log_options
 @json_option
 @click.pass_context
-def show_command(  # noqa: PLR0913, PLR0917  # one for each option
+def show_command(
     ctx: click.Context,
     session: str,
     after: Coordinates | None,

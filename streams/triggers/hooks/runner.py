@@ -13,6 +13,7 @@ from hashlib import blake2b
 from typing import Final, Protocol
 
 from msgspec import structs
+from typing_extensions import override
 
 from triggers.client import Coordinates, KafkaPublisher, SessionReader
 from triggers.codec import DecisionRecord, encode_event
@@ -139,18 +140,20 @@ class _ReachedOffset:
             self._offsets[self._partition] = max(written.offset, self.coordinates.offset)
 
 
-class _CurrentSource:
+class _CurrentSource(SessionSource):
     """Reads sessions that include the decision and everything that hooks have written to its partition."""
 
     def __init__(self, reader: SessionSource, reached: _ReachedOffset) -> None:
         self._reader = reader
         self._reached = reached
 
-    def read(self, uid: str, after: Coordinates | None = None) -> SessionView:  # noqa: ARG002  # it is included in `_reached`
+    @override
+    def read(self, uid: str, after: Coordinates | None = None) -> SessionView:
+        """Ignores `after`, because `_reached` includes everything that the hooks have written."""
         return self._reader.read(uid, self._reached.coordinates)
 
 
-class _RepeatablePublisher:
+class _RepeatablePublisher(EventPublisher):
     """Publishes the events of a hook with ids that are the same if the hook runs again."""
 
     def __init__(self, publisher: EventPublisher, group: str, record: DecisionRecord, reached: _ReachedOffset) -> None:
@@ -159,6 +162,7 @@ class _RepeatablePublisher:
         self._reached = reached
         self._written: Counter[str] = Counter()
 
+    @override
     def publish(self, uid: str, event: Event) -> Coordinates:
         written = self._publisher.publish(uid, event if event.id else structs.replace(event, id=self._id_of(event)))
         self._reached.include(written)

@@ -199,7 +199,7 @@ class Worker:
             self._ownership,
             consumer,
             guard,
-            StandstillWatch(guard, self._new_witness()),
+            standstills=StandstillWatch(guard, self._new_witness()),
             is_empty=lambda partition: self._store.partition_rows(partition).changelog_offset() < 0,
             patience_s=self._patience.group_offsets_s,
         )
