@@ -22,7 +22,7 @@ if not REDIS:
 
 
 @app.task(name="app.tasks.ImportSubject")
-def import_subject(**_kwargs: Any) -> dict[str, int]:  # Celery has no types
+def import_subject(**_kwargs: Any) -> dict[str, int]:
     """The task that completion runs."""
     return {"subjectId": 42}
 

@@ -15,7 +15,8 @@ from triggers.errors import CallError, NotFound
 from triggers.registry import storage_backends
 
 if TYPE_CHECKING:
-    from triggers.storages.migration import Moved, Readable
+    from triggers.storages.contract import Storage
+    from triggers.storages.migration import Moved
 
 
 @click.command("migrate")
@@ -58,12 +59,12 @@ def _lines(source: Iterable[str] | None) -> Iterator[str]:
     yield from (line.strip() for line in source or () if line.strip())
 
 
-def _open(storage: str, uid: str, cache: str) -> Readable:
+def _open(storage: str, uid: str, cache: str) -> Storage:
     if str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
     arguments = {"cache": cache} if storage == "cache" else {}
     try:
-        opened: Readable = storage_backends.get(storage, uid, **arguments)
+        opened: Storage = storage_backends.get(storage, uid, **arguments)
     except NotFound:
         raise
     except Exception as error:

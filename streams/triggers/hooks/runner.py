@@ -10,7 +10,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from hashlib import blake2b
-from typing import Final, Protocol
+from typing import Final
 
 from msgspec import structs
 from typing_extensions import override
@@ -21,6 +21,7 @@ from triggers.core.events import Event
 from triggers.core.view import SessionView
 from triggers.hooks.decision_consumer import DecisionConsumer
 from triggers.kafka.range_reads import watermarks
+from triggers.manager import TriggerManager
 from triggers.settings import Settings
 from triggers.storages.stream import EventPublisher, SessionSource, StreamStorage
 from triggers.topology import Topology
@@ -29,20 +30,7 @@ _SKIP: Final = "skip"
 _DIGEST_BYTES: Final = 12
 
 
-class Hooks(Protocol):
-    """The hooks of one session. `HookRunner` calls them; `TriggerManager` implements them."""
-
-    def after_fire(self, trigger_name: str, scheduled: tuple[str, ...]) -> None:
-        """Called after a trigger was fired; `scheduled` are the names of the instances that it scheduled."""
-
-    def after_replay(self, original: str, replay: str) -> None:
-        """Called after the instance `original` was replayed as the instance `replay`."""
-
-    def after_skip(self, instance: str, cascade: bool) -> None:
-        """Called after a failed instance was skipped."""
-
-
-MakeManager = Callable[[str, StreamStorage], Hooks]
+MakeManager = Callable[[str, StreamStorage], TriggerManager]
 """Creates a session's manager. Its arguments are the manager's key in the configuration, or "", and the storage."""
 
 
