@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
+from triggers.cli.companions import refuse_ignored
 from triggers.cli.output import json_option, print_json, print_table
 from triggers.cli.settings_options import command_settings
 from triggers.errors import CallError, NotFound
@@ -43,6 +44,8 @@ def migrate_command(
     SESSIONS are UIDs. Django finds its settings by DJANGO_SETTINGS_MODULE. First stop every process that writes to the
     sessions. Nothing is deleted. Moving a session again changes nothing, so repeat the command after an interruption.
     """
+    if storage != "cache":
+        refuse_ignored(ctx, "needs --storage cache; other storages have no cache", "cache")
     from triggers.storages.migration import DONE, Migration
 
     uids = list(dict.fromkeys([*sessions, *_lines(source)]))

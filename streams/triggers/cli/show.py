@@ -49,8 +49,10 @@ def show_command(
     """
     if sum(option is not None for option in (after, at, diff)) > 1:
         raise click.UsageError("--after, --at and --diff exclude each other")
+    if after is not None and file is not None:
+        raise click.UsageError("--after waits for a worker, and --from asks none; give one of them")
     settings = command_settings(ctx)
-    if at is None and diff is None and file is None:
+    if at is None and diff is None and file is None and rules is None:
         _print(SessionReader(settings).read(session, after), as_json)
         return
     events = session_events(settings, session, file, rules)
