@@ -22,13 +22,13 @@ if not REDIS:
 
 
 @app.task(name="app.tasks.ImportSubject")
-def import_subject(**_kwargs: Any) -> dict[str, int]:  # noqa: ANN401  # Celery has no types
+def import_subject(**_kwargs: Any) -> dict[str, int]:
     """The task that completion runs."""
     return {"subjectId": 42}
 
 
 @app.task(name="app.tasks.ImportResponses")
-def import_responses(pageReceived: dict[str, Any], **_kwargs: Any) -> dict[str, int]:  # noqa: ANN401, N803  # the name of a trigger
+def import_responses(pageReceived: dict[str, Any], **_kwargs: Any) -> dict[str, int]:  # noqa: N803  # the name of a trigger
     """The task that every page runs. It writes down the time since the page was fired."""
     if NOTES:
         with Path(NOTES).open("a") as notes:

@@ -20,7 +20,7 @@ from questionnaire.questionnaires import Questionnaire, questionnaires
 RULES = json.loads(Path(__file__).with_name("rules.json").read_text())
 
 
-def main(brokers: str, topic: str, count: int, seed: int, *, share: int, shares: int) -> None:  # noqa: PLR0913
+def main(brokers: str, topic: str, count: int, seed: int, *, share: int, shares: int) -> None:
     """Publishes the events, waits for every acknowledgement and prints the number of events."""
     producer = Producer({"bootstrap.servers": brokers, "acks": "all", "partitioner": "murmur2_random", "linger.ms": 5})
     published = 0

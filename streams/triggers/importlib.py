@@ -8,7 +8,7 @@ from typing import Any
 __all__ = ["dl"]
 
 
-def dl(classpath: str) -> Any:  # noqa: ANN401  # any object
+def dl(classpath: str) -> Any:
     """Imports a module and returns the object of that name in it.
 
     Raises ValueError for a path without a dot, and ImportError or AttributeError if there is no such object.

@@ -22,6 +22,8 @@ def merge_dict_recursive(*mappings: Mapping[str, Any]) -> dict[str, Any]:
     for mapping in mappings:
         for key, value in mapping.items():
             before = merged.get(key)
-            both = isinstance(before, Mapping) and isinstance(value, Mapping)
-            merged[key] = merge_dict_recursive(before, value) if both else value  # type: ignore[arg-type]  # checked
+            if isinstance(before, Mapping) and isinstance(value, Mapping):
+                merged[key] = merge_dict_recursive(before, value)
+            else:
+                merged[key] = value
     return merged

@@ -5,17 +5,20 @@ The stream needs no locks, because every session has a single writer.
 
 from __future__ import annotations
 
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from triggers.errors import LockAcquisitionFailed, NotSupported
 from triggers.storages.lockable import Lockable
 
-__all__ = ["LockAcquisitionFailed", "Lockable", "NotSupported", "acquire_lock", "resolve_cache"]  # noqa: F822  # lazy
+if TYPE_CHECKING:
+    from triggers.storages.cache_locks import acquire_lock, resolve_cache
+
+__all__ = ["LockAcquisitionFailed", "Lockable", "NotSupported", "acquire_lock", "resolve_cache"]
 
 
-def __getattr__(name: str) -> Any:  # noqa: ANN401  # functions of a module that needs Django
+def __getattr__(name: str) -> object:
+    """Imports the functions for Django's caches on first use, because their module needs Django."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from triggers.storages import cache_locks  # noqa: PLC0415
-
-    return getattr(cache_locks, name)
+    return getattr(import_module("triggers.storages.cache_locks"), name)

@@ -128,7 +128,7 @@ class TriggerManager:
         name = self._require_failed(failed_instance, "skipped")
         self._write_event(SkipRequested(instance=name, cascade=cascade, result=encoded))
 
-    def update_instance_status(  # noqa: PLR0913  # the signature that applications of the old framework call
+    def update_instance_status(
         self,
         task_instance: str | Named,
         status: str,

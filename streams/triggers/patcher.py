@@ -14,7 +14,7 @@ class AttrPatcher(AbstractContextManager[None]):
     class DoesNotExist:
         """Stands for a missing attribute: as a value, it deletes the attribute."""
 
-    def __init__(self, target: Any, /, **attributes: Any) -> None:  # noqa: ANN401  # any object, any values
+    def __init__(self, target: object, /, **attributes: Any) -> None:
         self._target = target
         self._new = attributes
         self._old: dict[str, Any] = {}

@@ -48,7 +48,7 @@ class ClassRegistry:
 
         return add
 
-    def get(self, key: str, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  # an object of any class
+    def get(self, key: str, *args: Any, **kwargs: Any) -> Any:
         """Creates an object of the class with the other arguments. Raises like `get_class`."""
         return self.get_class(key)(*args, **kwargs)
 
@@ -88,7 +88,7 @@ class ClassRegistry:
     def __len__(self) -> int:
         return len(self._keys())
 
-    def __getitem__(self, key: str) -> Any:  # noqa: ANN401  # an object of any class
+    def __getitem__(self, key: str) -> Any:
         return self.get(key)
 
     def _keys(self) -> list[str]:

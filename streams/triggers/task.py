@@ -69,7 +69,7 @@ class Retry(Exception):
         self.cooldown = cooldown
 
 
-class MaxRetriesExceeded(MaxRetriesExceededError):  # type: ignore[misc]  # Celery carries no types
+class MaxRetriesExceeded(MaxRetriesExceededError):
     """Raised by `TriggerTask.retry` if the task was replayed or retried `max_retries` times.
 
     The `context` contains the metadata of the refused retry as `replay_metadata`.
@@ -80,7 +80,7 @@ class MaxRetriesExceeded(MaxRetriesExceededError):  # type: ignore[misc]  # Cele
         self.context = dict(context or {})
 
 
-class TriggerTask(celery.Task):  # type: ignore[misc]  # Celery carries no types
+class TriggerTask(celery.Task):
     """Base class of tasks that read their context, set a status or retry. Subclasses override `_run`.
 
     A subclass that defines `_run` is registered in every Celery app of its process, unless it is `abstract`. `_run` may
@@ -136,7 +136,7 @@ class TriggerTask(celery.Task):  # type: ignore[misc]  # Celery carries no types
         if django_db is not None:
             django_db.connections.close_all()
 
-    def retry(  # type: ignore[override, unused-ignore]  # Celery's own has other arguments
+    def retry(
         self,
         exc: BaseException | None = None,
         metadata: Kwargs | None = None,
@@ -168,7 +168,7 @@ def task_body(target: Callable[[TaskContext], Kwargs | None]) -> Callable[..., K
     """
 
     @wraps(target)
-    def body(  # noqa: PLR0913  # what the runner sends
+    def body(
         instance_name: str,
         manager_type: str,
         storage_type: str,

@@ -15,7 +15,7 @@ _LOGS_IRRELEVANT: Final = frozenset({Status.ABANDONED, Status.REPLAYED, Status.S
 class TaskConfig:
     """A rule of a session: which task to run, and after which triggers."""
 
-    def __init__(  # noqa: PLR0913, PLR0917  # the directives
+    def __init__(
         self,
         /,
         name: str,
@@ -23,9 +23,9 @@ class TaskConfig:
         run: str,
         unless: Iterable[str] | None = None,
         using: str | None = None,
-        withParams: Mapping[str, Any] | None = None,  # noqa: N803  # a directive's name
-        andEvery: str | None = None,  # noqa: N803  # a directive's name
-        **extra: Any,  # noqa: ANN401  # further keys of any type
+        withParams: Mapping[str, Any] | None = None,
+        andEvery: str | None = None,
+        **extra: Any,
     ) -> None:
         self.name = name
         self.run = run
@@ -106,14 +106,14 @@ class TaskInstance:
     TIMESTAMP_CREATED = "created"
     TIMESTAMP_LAST_MODIFIED = "lastModified"
 
-    def __init__(  # noqa: PLR0913, PLR0917  # what storages save, by its name there
+    def __init__(
         self,
         name: str,
         config: TaskConfig,
         status: str | None = None,
         metadata: Mapping[str, Any] | None = None,
         kwargs: Mapping[str, Any] | None = None,
-        abandonState: Iterable[str] | None = None,  # noqa: N803  # as storages save it
+        abandonState: Iterable[str] | None = None,
         *,
         engine: Mapping[str, Any] | None = None,
     ) -> None:

@@ -36,7 +36,7 @@ _FOLDER = click.Path(path_type=Path, resolve_path=True)
 @click.option("--census/--no-census", default=True, help="At the end, compare lags with the unfinished records.")
 @click.option("--folder", type=_FOLDER, default=Path("chaos-report"), help="Folder for logs, data and report.json.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
-def main(as_json: bool, faults: tuple[str, ...], families: tuple[str, ...], **options: Any) -> None:  # noqa: ANN401  # fields of Plan
+def main(as_json: bool, faults: tuple[str, ...], families: tuple[str, ...], **options: Any) -> None:
     """Cause faults by a schedule that the seed decides, and check that nothing is lost or wrong."""
     own_mounts()
     plan = Plan(**options, faults=(*faults, *(name for name, fault in FAULTS.items() if fault.family in families)))

@@ -32,7 +32,7 @@ FAMILIES = (PROCESSES, ANSWERS, GROUP)
 """Groups of faults: of processes with their disks, clocks and networks, of brokers' answers, of the workers' group."""
 
 
-def _fault(  # noqa: PLR0913  # the columns of a table
+def _fault(
     name: str,
     on: str,
     strike: Strike,

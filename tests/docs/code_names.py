@@ -22,6 +22,8 @@ class ClassDefinition(NamedTuple):
     """The last part of each base's name."""
     members: frozenset[str]
     """Names of the public methods, and of all attributes that the class or its methods assign or annotate."""
+    signatures: frozenset[tuple[str, ...]]
+    """Name and parameters of each public method, without those of properties."""
 
     @property
     def is_port(self) -> bool:
@@ -36,7 +38,9 @@ def classes(folder: Path) -> dict[str, list[ClassDefinition]]:
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.ClassDef):
                 bases = frozenset(ast.unparse(base).split("[")[0].split(".")[-1] for base in node.bases)
-                by_name.setdefault(node.name, []).append(ClassDefinition(path, bases, frozenset(_members(node))))
+                by_name.setdefault(node.name, []).append(
+                    ClassDefinition(path, bases, frozenset(_members(node)), frozenset(_signatures(node)))
+                )
     return by_name
 
 
@@ -71,6 +75,16 @@ def members(name: str) -> set[str]:
     return own.union(*(dir(getattr(builtins, each, None)) for each in every if hasattr(builtins, each)))
 
 
+def implementations(port: str, folder: Path) -> set[str]:
+    """Returns the classes below the folder whose methods include those of a protocol, with the same parameters.
+
+    A protocol without methods has none, because any class with attributes of these names would implement it.
+    """
+    [needed] = [definition.signatures for definition in classes(PACKAGE)[port]]
+    fitting = (name for name, each in classes(folder).items() if any(needed <= one.signatures for one in each))
+    return {name for name in fitting if needed and name != port}
+
+
 def is_defined(name: str) -> bool:
     """Returns whether the package defines the class, function or alias, or the method in the form `Class.method`."""
     owner, _, member = name.partition(".")
@@ -87,6 +101,14 @@ def _members(node: ast.ClassDef) -> Iterator[str]:
             yield each.attr
     for each in node.body:
         yield from _assigned(each)
+
+
+def _signatures(node: ast.ClassDef) -> Iterator[tuple[str, ...]]:
+    for each in node.body:
+        if isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef) and not each.name.startswith("_"):
+            parameters = [*each.args.posonlyargs, *each.args.args, *each.args.kwonlyargs]
+            if not any(ast.unparse(decorator) == "property" for decorator in each.decorator_list):
+                yield (each.name, *(parameter.arg for parameter in parameters))
 
 
 def _names_of(node: ast.stmt) -> Iterator[str]:

@@ -59,7 +59,7 @@ _CLI_HEAD = f"""# The command line
 {WRITTEN_BY}
 
 `triggers COMMAND --help` prints the same texts. Every option can also be set by an environment variable;
-the command line takes precedence.
+the command line takes precedence. An option that would have no effect is refused.
 
 Every command that prints data has the option `--json`, for one JSON document on standard output.
 Its keys keep their names and meanings; new keys may be added.

@@ -37,11 +37,11 @@ class QuietRedisCache(RedisCache):  # type: ignore[misc]  # Django is untyped
         except RedisError:
             return None
 
-    def set(self, *args: Any, **options: Any) -> None:  # noqa: ANN401  # as in Django
+    def set(self, *args: Any, **options: Any) -> None:
         with suppress(RedisError):
             super().set(*args, **options)
 
-    def add(self, *args: Any, **options: Any) -> bool:  # noqa: ANN401  # as in Django
+    def add(self, *args: Any, **options: Any) -> bool:
         try:
             return bool(super().add(*args, **options))
         except RedisError:

@@ -57,7 +57,7 @@ CLASSIC = {
 }
 
 
-def _named(name: str, number: int = 0, **fields: Any) -> RunTask:  # noqa: ANN401  # fields of RunTask
+def _named(name: str, number: int = 0, **fields: Any) -> RunTask:
     return make_command(f"{TASKS}.{name}", ODD_SESSION, number, **fields)
 
 

@@ -21,12 +21,12 @@ from triggers.dev.broker import SHORT_LIVED, LocalKafka
 from triggers.errors import BrokerUnavailable, SettingsError
 from triggers.hooks.decision_consumer import DecisionConsumer
 from triggers.kafka.continuity import Gap
+from triggers.kafka.gap_reader import GapReader
 from triggers.kafka.offset_reads import read_offsets
+from triggers.kafka.pending_gaps import GapState
 from triggers.kafka.range_reads import read_range
-from triggers.kafka.reading_options import witness_options
+from triggers.kafka.reading_options import gap_reader_options
 from triggers.kafka.topics import create_topics as create_topics_with_decisions
-from triggers.kafka.verdicts import Verdict
-from triggers.kafka.witness import Witness
 from triggers.kafka.worker_options import probe_options, restore_options, second_restore_options
 from triggers.process.exits import ExitCode, Stop
 from triggers.settings import Settings
@@ -136,14 +136,14 @@ def test_a_gap_with_a_damaged_record_is_not_taken_for_harmless(
     settings: Settings, names: Topology, directory: Path
 ) -> None:
     write_damaged(settings, directory, names.events)
-    witness = Witness(witness_options(settings), names.events)
+    gap_reader = GapReader(gap_reader_options(settings), names.events)
     try:
-        (finding,) = witness.prove([Gap(0, DAMAGED, DAMAGED + 1)], 20)
+        (examined,) = gap_reader.prove([Gap(0, DAMAGED, DAMAGED + 1)], 20)
     finally:
-        witness.close()
+        gap_reader.close()
 
-    assert finding.verdict is Verdict.UNPROVEN
-    assert "CRC32C" in finding.detail
+    assert examined.state is GapState.UNPROVEN
+    assert "CRC32C" in examined.detail
 
 
 def test_a_celery_worker_ends_before_the_damaged_command(settings: Settings, names: Topology, directory: Path) -> None:

@@ -128,7 +128,7 @@ def first_faulty(faulty: type[SkippingConsumer]) -> Callable[[Options], Consumer
 
 @pytest.mark.parametrize("module", [restore, second_restore], ids=["the reader", "the second reader"])
 @pytest.mark.parametrize(("first", "length"), [(0, 1), (3, 4), (25, 90), (7, TO_THE_END)])
-def test_rows_that_a_client_leaves_out_are_restored_nevertheless(  # noqa: PLR0913, PLR0917  # fixtures
+def test_rows_that_a_client_leaves_out_are_restored_nevertheless(  # noqa: PLR0917  # fixtures
     settings: Settings,
     names: Topology,
     files: Files,

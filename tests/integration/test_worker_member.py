@@ -18,9 +18,9 @@ from triggers.commit.member import Member
 from triggers.commit.ownership import Ownership
 from triggers.commit.standstill_watch import StandstillWatch
 from triggers.commit.transaction import Aborted
+from triggers.kafka.gap_reader import GapReader
 from triggers.kafka.group_metadata import generation_of
-from triggers.kafka.reading_options import witness_options
-from triggers.kafka.witness import Witness
+from triggers.kafka.reading_options import gap_reader_options
 from triggers.kafka.worker_options import member_options, producer_options
 from triggers.process.exits import ExitCode, Stop
 from triggers.settings import Settings
@@ -48,14 +48,14 @@ def ownership() -> Ownership:
 @pytest.fixture
 def member(settings: Settings, ownership: Ownership) -> Iterator[Member]:
     topic = create_topics(settings).events
-    guard = Guard(Witness(witness_options(settings), topic), Metrics(), proof_s=10, pause_s=0.1)
+    guard = Guard(GapReader(gap_reader_options(settings), topic), Metrics(), proof_s=10, pause_s=0.1)
     member = Member(
         member_options(settings, "m"),
         topic,
         ownership,
         NoRebalances(),
         guard,
-        StandstillWatch(guard, Witness(witness_options(settings), topic)),
+        standstills=StandstillWatch(guard, GapReader(gap_reader_options(settings), topic)),
         is_empty=lambda _: True,
         patience_s=30,
     )

@@ -9,7 +9,7 @@ from tests.property.naive_model import Instance, Task
 from tests.property.stories import Step, Story, fired_by, own
 from tests.support.memory_session import MemorySession
 
-from triggers.analysis.explain.explanation import Does, Effect, EventProof, Explanation, InstanceProof, Reason, Verdict
+from triggers.analysis.explain.explanation import Does, Effect, EventProof, Explanation, InstanceProof, Outlook, Reason
 from triggers.core.events import (
     Event,
     ReplayRequested,
@@ -191,7 +191,7 @@ def _check_instances(story: Story, task: Task, proofs: list[InstanceProof], even
             assert fired is not None
             assert fired[0] == held.trigger
         if instance is None or instance.status == "unstarted":
-            check_verdict(story, task, proof)
+            check_outlook(story, task, proof)
 
 
 def _given(event: Event, trigger: str) -> object:
@@ -204,36 +204,36 @@ def _given(event: Event, trigger: str) -> object:
     return fired[1]
 
 
-def check_verdict(story: Story, task: Task, proof: InstanceProof) -> None:
-    """Checks a verdict by firing what is missing."""
+def check_outlook(story: Story, task: Task, proof: InstanceProof) -> None:
+    """Checks a outlook by firing what is missing."""
     name = proof.name or f"{task.name}#0"
     missing = [missing.trigger for missing in proof.missing]
     used = sorted(task.after | task.unless)
-    match proof.verdict:
-        case Verdict.RUNS:
+    match proof.outlook:
+        case Outlook.RUNS:
             assert missing
             assert status_after(story, missing, name) == "scheduled"
             assert status_after(story, missing[:-1], name) in {"unstarted", None}
             if proof.unless_missing and not set(missing) & set(proof.unless_missing):
                 assert status_after(story, [*proof.unless_missing, *missing], name) == "abandoned"
-        case Verdict.RUNS_AT_NEXT:
+        case Outlook.RUNS_AT_NEXT:
             assert task.after
             assert missing == []
             assert status_after(story, [], name) in {"unstarted", None}
             ends = {t: "abandoned" if proof.unless_missing == [t] else "scheduled" for t in task.after}
             assert {t: status_after(story, [t], name) for t in task.after} == ends
-        case Verdict.ABANDONED:
+        case Outlook.ABANDONED:
             assert missing
             assert proof.unless_missing
             assert status_after(story, missing, name) == "abandoned"
-        case Verdict.ABANDONED_AT_NEXT:
+        case Outlook.ABANDONED_AT_NEXT:
             assert proof.unless_missing == []
             assert {status_after(story, [t], name) for t in used} == {"abandoned"}
-        case Verdict.NEVER:
+        case Outlook.NEVER:
             assert not task.after
             assert status_after(story, sorted(set(story.latest) - task.unless), name) in {"unstarted", None}
         case _:
-            raise AssertionError(f"an unstarted instance is not {proof.verdict}")
+            raise AssertionError(f"an unstarted instance is not {proof.outlook}")
 
 
 def status_after(story: Story, triggers: list[str], name: str) -> str | None:

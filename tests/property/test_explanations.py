@@ -14,7 +14,7 @@ from tests.property.explanation_checks import check_explanation
 from tests.property.scripts import TRIGGERS
 from tests.property.stories import story_of
 
-from triggers.analysis.explain.explanation import EventProof, Explanation, InstanceProof, Reason, TaskProof, Verdict
+from triggers.analysis.explain.explanation import EventProof, Explanation, InstanceProof, Outlook, Reason, TaskProof
 from triggers.analysis.explain.proofs import explain
 from triggers.core.events import TriggerFired
 
@@ -62,7 +62,7 @@ def test_an_event_that_comes_twice_is_a_duplicate_of_the_first_and_nothing_else_
 SEEDS_OF_LIES = range(12)
 RULE_REASONS = [Reason.HAS_IT, Reason.STARTED, Reason.ABANDONED, Reason.TOO_LATE]
 RESULT_REASONS = [Reason.NOT_ISSUED, Reason.SUPERSEDED, Reason.HAS_RESULT, Reason.RUNNING]
-WAITING = [v for v in Verdict if v is not Verdict.STARTED]
+WAITING = [v for v in Outlook if v is not Outlook.STARTED]
 
 
 def lies(explanation: Explanation) -> Iterator[tuple[object, Explanation]]:
@@ -82,9 +82,9 @@ def lies(explanation: Explanation) -> Iterator[tuple[object, Explanation]]:
 
 
 def wrong_instances(proof: InstanceProof) -> Iterator[tuple[object, InstanceProof]]:
-    if proof.verdict is not Verdict.STARTED:
-        for verdict in set(WAITING) - {proof.verdict}:
-            yield (proof.verdict, verdict), replace(proof, verdict=verdict)
+    if proof.outlook is not Outlook.STARTED:
+        for outlook in set(WAITING) - {proof.outlook}:
+            yield (proof.outlook, outlook), replace(proof, outlook=outlook)
     if proof.missing:
         yield "a missing trigger left out", replace(proof, missing=proof.missing[1:])
     if proof.satisfied:

@@ -24,7 +24,7 @@ Results = dict[str, list[TaskEvent]]
 """Task id -> results, in order."""
 
 
-def make_command(run: str, session: str = "s1", number: int = 0, *, attempt: int = 1, **fields: Any) -> RunTask:  # noqa: ANN401  # fields of RunTask
+def make_command(run: str, session: str = "s1", number: int = 0, *, attempt: int = 1, **fields: Any) -> RunTask:
     """Makes a command for an instance that is named after its task."""
     kwargs = json.dumps(fields.pop("kwargs", {})).encode()
     name = run.rpartition(".")[2]

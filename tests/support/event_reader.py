@@ -15,8 +15,8 @@ from triggers.commit.member import Member
 from triggers.commit.ownership import Ownership
 from triggers.commit.standstill_watch import StandstillWatch
 from triggers.kafka.connection import Options
-from triggers.kafka.reading_options import witness_options
-from triggers.kafka.witness import Witness
+from triggers.kafka.gap_reader import GapReader
+from triggers.kafka.reading_options import gap_reader_options
 from triggers.kafka.worker_options import member_options
 from triggers.settings import Settings
 from triggers.telemetry.metrics import Metrics
@@ -32,14 +32,14 @@ class EventReader:
         self.metrics = Metrics()
         self.delivered: list[int] = []
         self.refused = 0
-        guard = Guard(Witness(witness_options(settings), self._topic), self.metrics, proof_s=20, pause_s=0.05)
+        guard = Guard(GapReader(gap_reader_options(settings), self._topic), self.metrics, proof_s=20, pause_s=0.05)
         self.member = Member(
             member_options(settings, "reader") | options,
             self._topic,
             self._ownership,
             self,
             guard,
-            StandstillWatch(guard, Witness(witness_options(settings), self._topic)),
+            standstills=StandstillWatch(guard, GapReader(gap_reader_options(settings), self._topic)),
             is_empty=lambda _: True,
             patience_s=30,
         )

@@ -6,7 +6,10 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
+
+from typing_extensions import override
 
 from triggers.hooks.runner import HookRunner
 from triggers.manager import TriggerManager
@@ -14,34 +17,37 @@ from triggers.settings import Settings
 from triggers.storages.stream import StreamStorage
 
 
-class NotingHooks:
+class NotingHooks(TriggerManager):
     """Writes down every call. The triggers `bad` and `flaky` make it raise, and `echo` makes it fire `back`."""
 
     def __init__(self, key: str, storage: StreamStorage) -> None:
+        super().__init__(storage)
         self._key = key
-        self._manager = TriggerManager(storage)
         self._notes = Path(os.environ["TEST_NOTES"])
 
-    def after_fire(self, trigger_name: str, scheduled: tuple[str, ...]) -> None:
+    @override
+    def after_fire(self, trigger_name: str, scheduled: Sequence[str]) -> None:
         if trigger_name == "bad" or (trigger_name == "flaky" and "flaky" not in self._notes.read_text()):
             self._note("raised", trigger_name)
             raise RuntimeError(f"the hook of {trigger_name} is broken")
         if trigger_name.startswith("echo"):
-            self._manager.fire("back", {"to": trigger_name})
+            self.fire("back", {"to": trigger_name})
         if scheduled:
-            statuses = {i.name: i.status for i in self._manager.storage.read().instances}
+            statuses = {i.name: i.status for i in self.storage.read().instances}
             assert all(statuses[name] != "unstarted" for name in scheduled), statuses
         self._note("fire", trigger_name, *scheduled)
 
+    @override
     def after_replay(self, original: str, replay: str) -> None:
         self._note("replay", original, replay)
 
+    @override
     def after_skip(self, instance: str, cascade: bool) -> None:
         self._note("skip", instance, str(cascade))
 
     def _note(self, *words: str) -> None:
         with self._notes.open("a") as notes:
-            print(self._manager.storage.uid, self._key or "-", *words, file=notes)
+            print(self.storage.uid, self._key or "-", *words, file=notes)
 
 
 def main() -> None:

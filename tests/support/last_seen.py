@@ -10,7 +10,7 @@ _LONGEST = 1000
 """Maximum number of characters of a value. The end is kept, because it says most about a log."""
 
 
-class Witness:
+class LastSeen:
     """Evaluates a condition and records what each Python function that it calls directly returns."""
 
     def __init__(self, condition: Callable[[], bool]) -> None:

@@ -13,7 +13,7 @@ from triggers.topology import partition_of
 PARTITIONS = 4
 
 
-def record(  # noqa: PLR0913  # each but the first has a default
+def record(
     value: bytes | None = b"{}",
     key: bytes | None = b"s1",
     *,

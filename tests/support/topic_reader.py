@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
-from tests.support.last_seen import Witness
+from tests.support.last_seen import LastSeen
 from tests.support.offsets import fetch_end
 
 from triggers.settings import Settings
@@ -63,7 +63,7 @@ def wait_until(condition: Callable[[], bool], what: str, timeout_s: float = PATI
     while not condition():
         now = time.monotonic()
         if now > started + timeout_s:
-            last = Witness(condition)
+            last = LastSeen(condition)
             assert last.holds(), f"not within {timeout_s} s: {what}; seen last:{last.report()}"
             return
         time.sleep(max(now - evaluated, _SHORTEST_PAUSE_S))

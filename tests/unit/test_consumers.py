@@ -9,7 +9,7 @@ import pytest
 
 from triggers.celery import command_source
 from triggers.hooks import decision_consumer
-from triggers.kafka import offset_reads, reading_options, witness, worker_options
+from triggers.kafka import gap_reader, offset_reads, reading_options, worker_options
 from triggers.settings import Settings
 
 PACKAGE = Path(__file__).parents[2] / "streams" / "triggers"
@@ -19,7 +19,7 @@ READ_RECORDS = {
     "hooks/decision_consumer.py",
     "kafka/offset_reads.py",
     "kafka/range_reads.py",
-    "kafka/witness.py",
+    "kafka/gap_reader.py",
     "commit/member.py",
     "table/restore.py",
     "table/second_restore.py",
@@ -45,7 +45,7 @@ OPTIONS = {
     "ranges": reading_options.reader_options(SETTINGS),
     "rows": worker_options.restore_options(SETTINGS),
     "rows once more": worker_options.second_restore_options(SETTINGS),
-    "gaps": dict(witness._OPTIONS),
+    "gaps": dict(gap_reader._OPTIONS),
 }
 
 

@@ -6,29 +6,13 @@ import json
 from typing import Any
 
 import pytest
+from tests.support.memory_stream import MemoryStream
 
 from triggers import StreamStorage, TriggerManager
-from triggers.client import Coordinates
-from triggers.core.events import ConfigurationUpdated, Event
-from triggers.core.view import SessionView
+from triggers.core.events import ConfigurationUpdated
 from triggers.registry import UnknownKey, trigger_managers
 
 RULES = {"t_a": {"after": ["go"], "run": "app.a"}}
-
-
-class Published:
-    """A publisher and a source that record the configurations that are written."""
-
-    def __init__(self) -> None:
-        self.configurations: list[dict[str, Any]] = []
-
-    def publish(self, uid: str, event: Event) -> Coordinates:  # noqa: ARG002  # one session
-        assert isinstance(event, ConfigurationUpdated)
-        self.configurations.append(json.loads(event.configuration))
-        return Coordinates(0, 0)
-
-    def read(self, uid: str, after: Coordinates | None = None) -> SessionView:
-        raise NotImplementedError
 
 
 class Unregistered(TriggerManager):
@@ -41,10 +25,13 @@ class Auditing(Unregistered):
     """A registered manager with a hook."""
 
 
-def configured(kind: type[TriggerManager], **more: Any) -> dict[str, Any]:  # noqa: ANN401  # JSON
-    published = Published()
-    kind(StreamStorage("s1", publisher=published, source=published)).update_configuration(RULES | more)
-    return published.configurations[0]
+def configured(kind: type[TriggerManager], **more: Any) -> dict[str, Any]:
+    stream = MemoryStream()
+    kind(StreamStorage("s1", publisher=stream, source=stream)).update_configuration(RULES | more)
+    [(_, event)] = stream.published
+    assert isinstance(event, ConfigurationUpdated)
+    configuration: dict[str, Any] = json.loads(event.configuration)
+    return configuration
 
 
 def test_a_manager_with_hooks_is_named() -> None:

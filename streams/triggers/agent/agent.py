@@ -3,30 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import Protocol
 
 from triggers.agent.batch import Batch
 from triggers.agent.dead_letters import DeadLetters
 from triggers.agent.partition_turn import PartitionTurn, TurnContext
-from triggers.agent.records import Output
+from triggers.agent.timers import Timers
 from triggers.core.commands import Outcome
 from triggers.telemetry.metrics import Metrics
-
-
-class DueOutputs(Protocol):
-    """Produces records that are due at certain times, such as events of timers."""
-
-    def due(self, batch: Batch) -> list[Output]:
-        """Returns the records that are due now in the batch's ready partitions. Called once per batch; must be fast."""
-
-    def forget(self, partitions: frozenset[int] | None = None) -> None:
-        """Drops everything remembered about these partitions, or about all if None."""
 
 
 class Agent:
     """The pump's `Processor`: decides batches with the core."""
 
-    def __init__(self, context: TurnContext, timers: DueOutputs, metrics: Metrics) -> None:
+    def __init__(self, context: TurnContext, timers: Timers, metrics: Metrics) -> None:
         self._context = context
         self._timers = timers
         self._metrics = metrics

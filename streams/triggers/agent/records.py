@@ -24,7 +24,7 @@ class Output:
     time: int
     """Milliseconds since the epoch, or 0 for the time at which it is produced."""
 
-    def __init__(  # noqa: PLR0913, PLR0917  # a compiled data class's own takes 1.7 µs
+    def __init__(  # noqa: PLR0917  # a compiled data class's own takes 1.7 µs
         self,
         topic: str,
         key: bytes | None,

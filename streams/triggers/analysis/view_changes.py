@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypeGuard
 
 import msgspec
 from msgspec import Struct
@@ -38,11 +38,11 @@ def value_words(place: str, value: object) -> str:
     return moment(value) if is_time and isinstance(value, int) else msgspec.json.encode(value).decode()
 
 
-def _plain(value: object) -> Any:  # noqa: ANN401  # any JSON
+def _plain(value: object) -> object:
     return msgspec.json.decode(msgspec.json.encode(value))
 
 
-def _changes(place: str, before: Any, after: Any) -> Iterator[Change]:  # noqa: ANN401  # any JSON
+def _changes(place: str, before: object, after: object) -> Iterator[Change]:
     if _is_named(before) and _is_named(after):
         before, after = _by_name(before), _by_name(after)
     if isinstance(before, dict) and isinstance(after, dict):
@@ -59,7 +59,7 @@ def _member(place: str, name: str, before: dict[str, Any], after: dict[str, Any]
         yield Change(place=place, before=before.get(name), after=after.get(name))
 
 
-def _is_named(value: Any) -> bool:  # noqa: ANN401  # any JSON
+def _is_named(value: object) -> TypeGuard[list[dict[str, Any]]]:
     return isinstance(value, list) and all(isinstance(one, dict) and isinstance(one.get("name"), str) for one in value)
 
 

@@ -28,7 +28,7 @@ _HANDOVER_S: Final = 30.0
 log = logging.getLogger(__name__)
 
 
-class CommandStep(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery carries no types
+class CommandStep(bootsteps.StartStopStep):
     """Runs in the main process of a Celery worker. The `Reader` thread owns the Kafka consumer."""
 
     requires = ("celery.worker.consumer.tasks:Tasks",)

@@ -30,7 +30,7 @@ _ESCAPED: Final = 2
 """Code of an exception that left Celery's tracer. Celery's own codes are 0 (success) and 1 (reported failure)."""
 
 
-class CommandRequest(Request):  # type: ignore[misc]  # Celery carries no types
+class CommandRequest(Request):
     """A request that settles a command instead of acknowledging a message. The task's `acks_late` has no effect.
 
     The command is settled once, after its outcome is on Kafka. A command that a shutdown interrupts is not settled, so

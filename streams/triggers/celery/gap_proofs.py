@@ -9,11 +9,11 @@ from typing import Final
 
 from triggers.celery.ledger import Ledger
 from triggers.errors import RecordsRemoved, RecordsSkipped
-from triggers.kafka.background_witness import BackgroundWitness
+from triggers.kafka.background_gap_reader import BackgroundGapReader
 from triggers.kafka.continuity import Gap
-from triggers.kafka.reading_options import witness_options
+from triggers.kafka.pending_gaps import ExaminedGap, GapState
+from triggers.kafka.reading_options import gap_reader_options
 from triggers.kafka.skip_guard import describe_removed, describe_skipped
-from triggers.kafka.verdicts import Finding, Verdict
 from triggers.settings import Settings
 
 _MAX_REFUTATIONS: Final = 5
@@ -26,7 +26,7 @@ class GapProofs:
     """Proves the gaps of all ledgers together, one proof after the other. Not thread-safe."""
 
     def __init__(self, settings: Settings, topic: str) -> None:
-        self._witness = BackgroundWitness(witness_options(settings), topic)
+        self._gap_reader = BackgroundGapReader(gap_reader_options(settings), topic)
         self._topic = topic
         self._asked: dict[int, Ledger] = {}
         self._behind: dict[int, int] = {}
@@ -35,7 +35,7 @@ class GapProofs:
     @property
     def is_busy(self) -> bool:
         """True while a proof is running."""
-        return self._witness.is_busy
+        return self._gap_reader.is_busy
 
     def advance(self, ledgers: Mapping[int, Ledger]) -> dict[int, int]:
         """Closes the gaps that were proved, or starts a proof. Returns the offsets to read again from, by partition.
@@ -44,15 +44,15 @@ class GapProofs:
         RecordsRemoved if retention removed commands, and RecordsSkipped if reading again does not help.
         """
         was_busy = self.is_busy
-        findings = [finding for finding in self._witness.take() if self._is_current(finding, ledgers)]
-        for finding in findings:
-            self._judge(finding, ledgers[finding.gap.partition])
-        refuted = [finding.gap for finding in findings if finding.verdict is Verdict.SKIPPED]
+        examined = [each for each in self._gap_reader.take() if self._is_current(each, ledgers)]
+        for each in examined:
+            self._judge(each, ledgers[each.gap.partition])
+        refuted = [each.gap for each in examined if each.state is GapState.SKIPPED]
         offsets = {gap.partition: gap.first_missing for gap in sorted(refuted, reverse=True)}
         for partition, offset in offsets.items():
             self._count(partition, offset)
             self._behind[partition] = max(gap.next_seen for gap in refuted if gap.partition == partition)
-        for partition in {finding.gap.partition for finding in findings} - offsets.keys():
+        for partition in {each.gap.partition for each in examined} - offsets.keys():
             self._refuted.pop(partition, None)
         if not was_busy:
             self._begin(ledgers)
@@ -73,23 +73,23 @@ class GapProofs:
         self._refuted.pop(partition, None)
 
     def close(self) -> None:
-        """Closes the connections of the witness."""
-        self._witness.close()
+        """Closes the connections of the second reader."""
+        self._gap_reader.close()
 
-    def _is_current(self, finding: Finding, ledgers: Mapping[int, Ledger]) -> bool:
-        partition = finding.gap.partition
+    def _is_current(self, examined: ExaminedGap, ledgers: Mapping[int, Ledger]) -> bool:
+        partition = examined.gap.partition
         return partition in ledgers and ledgers[partition] is self._asked.get(partition)
 
-    def _judge(self, finding: Finding, ledger: Ledger) -> None:
-        gap = finding.gap
-        if finding.verdict is Verdict.HARMLESS:
+    def _judge(self, examined: ExaminedGap, ledger: Ledger) -> None:
+        gap = examined.gap
+        if examined.state is GapState.HARMLESS:
             ledger.close_gap((gap.first_missing, gap.next_seen))
-        elif finding.verdict is Verdict.REMOVED:
-            raise RecordsRemoved(describe_removed(self._topic, finding))
-        elif finding.verdict is Verdict.SKIPPED:
-            log.error("the Kafka client skipped commands, which are read again: %s", finding)
+        elif examined.state is GapState.REMOVED:
+            raise RecordsRemoved(describe_removed(self._topic, examined))
+        elif examined.state is GapState.SKIPPED:
+            log.error("the Kafka client skipped commands, which are read again: %s", examined)
         else:
-            log.warning("a gap between commands could not be proved yet, and is proved again: %s", finding)
+            log.warning("a gap between commands could not be proved yet, and is proved again: %s", examined)
 
     def _count(self, partition: int, offset: int) -> None:
         self._refuted[partition] += 1
@@ -105,4 +105,4 @@ class GapProofs:
         ]
         if gaps:
             self._asked = dict(ledgers)
-            self._witness.begin(gaps)
+            self._gap_reader.begin(gaps)

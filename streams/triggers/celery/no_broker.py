@@ -7,7 +7,7 @@ share one pipe and its lock. A child that is killed while idle never releases th
 from __future__ import annotations
 
 from queue import Queue
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from kombu.transport import TRANSPORT_ALIASES, memory
 
@@ -20,10 +20,10 @@ class NoCeleryBroker(TriggersError, RuntimeError):
     """A task cannot be sent, because the app has no Celery broker (none://)."""
 
 
-class NoBrokerChannel(memory.Channel):  # type: ignore[misc]  # kombu carries no types
+class NoBrokerChannel(memory.Channel):
     """Keeps Celery's control messages in the process, and raises NoCeleryBroker for tasks instead of losing them."""
 
-    queues: dict[str, Queue[Any]] = {}  # noqa: RUF012  # as in kombu: all channels of the process share it
+    queues: ClassVar[dict[str, Queue[Any]]] = {}  # as in kombu, all channels of the process share it
 
     def _put(self, queue: str, message: dict[str, Any], **kwargs: Any) -> None:
         headers = message.get("headers") or {}
@@ -35,7 +35,7 @@ class NoBrokerChannel(memory.Channel):  # type: ignore[misc]  # kombu carries no
         super()._put(queue, message, **kwargs)
 
 
-class NoBroker(memory.Transport):  # type: ignore[misc]  # kombu carries no types
+class NoBroker(memory.Transport):
     """The transport of `none://`."""
 
     Channel = NoBrokerChannel

@@ -80,9 +80,9 @@ class ResultSignals:
         error = TaskRevokedError(f"{request.id} was revoked")
         self._report(request, request.id, lambda name: self._failure(name, error, None, 0))
 
-    def _on_unknown(self, message: Any, name: str, id: str, **_: object) -> None:  # noqa: A002  # Celery's name
+    def _on_unknown(self, message: Any, name: str, **options: Any) -> None:
         error = NotRegistered(name)
-        self._report(message.headers, id, lambda command: self._failure(command, error, None, 0))
+        self._report(message.headers, options["id"], lambda command: self._failure(command, error, None, 0))
 
     def _success(self, name: CommandName, request: Request, result: object) -> Event:
         verdict: Any = request.get(VERDICT)

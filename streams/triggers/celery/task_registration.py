@@ -17,11 +17,11 @@ def register_in_every_app(task_class: Any) -> None:
     def register(app: Any) -> None:
         task = task_class()
         name = task.name or app.gen_task_name(task_class.__name__, task_class.__module__)
-        if type(app._tasks.get(name)) is not task_class:  # noqa: SLF001  # `tasks` would finalize the app again
+        if type(app._tasks.get(name)) is not task_class:  # `app.tasks` would finalize the app again
             app.register_task(task)
 
     _state.connect_on_app_finalize(register)
-    for app in _state._get_active_apps():  # noqa: SLF001  # Celery's own way to reach apps that are ready
+    for app in _state._get_active_apps():
         if app.finalized:
             register(app)
 
@@ -30,7 +30,7 @@ def share_tasks_with_children(app: Any) -> None:
     """Registers the app's tasks in the copy of the app that a spawned pool child has. Idempotent."""
 
     def adopt(sender: Any = None, **_: object) -> None:
-        copy = current_app._get_current_object()  # noqa: SLF001  # Celery's own way out of its proxy
+        copy = current_app._get_current_object()
         if copy is app or copy.main != app.main:
             return
         for name, task in app.tasks.items():

@@ -65,7 +65,7 @@ class Stub(click.ParamType):
 @log_options
 @json_option
 @click.pass_context
-def backtest_command(  # noqa: PLR0913, PLR0917  # one for each option
+def backtest_command(
     ctx: click.Context,
     new_rules: bytes,
     since: int | None,

@@ -17,7 +17,7 @@ from triggers.cli.settings_options import command_settings
 @click.option("--into", type=click.Path(path_type=Path, file_okay=False), help="Folder for one file per session.")
 @log_options
 @click.pass_context
-def capture_command(  # noqa: PLR0913, PLR0917  # one for each option
+def capture_command(
     ctx: click.Context,
     sessions: tuple[str, ...],
     masked: tuple[str, ...],

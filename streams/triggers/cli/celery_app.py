@@ -20,7 +20,7 @@ app_option = click.option(
 
 def load_app(name: str) -> Celery:
     """Import the app; modules of the current folder are found, too. Raises CallError."""
-    from celery.app.utils import find_app  # noqa: PLC0415  # Celery is slow to import
+    from celery.app.utils import find_app
 
     if str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))

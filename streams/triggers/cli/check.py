@@ -17,6 +17,7 @@ from triggers.analysis.check.orders import MAX_WORLDS, WALKS, Budget
 from triggers.analysis.check.rules import Arrivals, Checked, check_rules
 from triggers.analysis.check.sarif import sarif
 from triggers.analysis.check.worlds import FiredMove, Results
+from triggers.cli.companions import refuse_ignored
 from triggers.cli.output import json_option, print_json
 
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -80,7 +81,9 @@ class Ignored(click.ParamType):
 @click.option("--walks", default=WALKS, show_default=True, help="Number of orders in a sample.")
 @click.option("--sarif", "as_sarif", is_flag=True, help="Print SARIF 2.1.0, for code hosts and editors.")
 @json_option
-def check_command(  # noqa: PLR0913, PLR0917  # one for each option
+@click.pass_context
+def check_command(
+    ctx: click.Context,
     files: tuple[Path, ...],
     declarations: tuple[str, ...],
     ignored: tuple[tuple[str, str], ...],
@@ -100,6 +103,10 @@ def check_command(  # noqa: PLR0913, PLR0917  # one for each option
     they run, how often, or with which kwargs. docs/analysis.md lists all findings. The exit code is 1 if there is a
     finding of the severity --fail-on or above.
     """
+    if not orders:
+        refuse_ignored(ctx, "does not go with --no-orders, which explores none", "events", "results", "worlds", "walks")
+    if as_sarif:
+        refuse_ignored(ctx, "does not go with --sarif, which is a JSON document of its own", "as_json")
     declared = declared_triggers(declarations) if declarations else None
     explored = declared_events(events) if events else None
     arrivals = Arrivals(events=explored, results=Results(results), budget=Budget(worlds, walks)) if orders else None

@@ -74,8 +74,8 @@ def redrive(
 
     Remove the cause first: a record that still cannot be applied becomes a new dead letter.
     """
-    if not (places or every or reason):
-        raise CallError("name the dead letters: COORDINATES, --reason or --all")
+    if sum(map(bool, (places, every, reason))) != 1:
+        raise CallError("name the dead letters by one of COORDINATES, --reason and --all")
     letters = DeadLetters(command_settings(ctx))
     chosen = [letters.read_letter(*place) for place in places] if places else _matching(letters, reason)
     for stored in chosen:

@@ -11,6 +11,7 @@ import click
 from rich.console import Console
 from rich.status import Status
 
+from triggers.cli.companions import refuse_brokers
 from triggers.cli.interruption import end_by_signals
 from triggers.cli.output import json_option, print_json, print_table
 from triggers.cli.settings_options import command_settings, setting
@@ -41,7 +42,7 @@ _MAX_PROBLEMS = 20
 @setting("partitions", "Number of partitions of each topic.")
 @json_option
 @click.pass_context
-def demo_command(  # noqa: PLR0913, PLR0917  # one for each option
+def demo_command(
     ctx: click.Context,
     sessions: int,
     seed: int,
@@ -56,6 +57,7 @@ def demo_command(  # noqa: PLR0913, PLR0917  # one for each option
 
     The exit code is 1 if the databases differ from what the rules say.
     """
+    refuse_brokers(ctx)
     end_by_signals()
     plan = Plan(sessions=sessions, seed=seed, processes=processes, celery_workers=celery_workers, kill=kill)
     console = Console(stderr=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from triggers.cli.companions import refuse_brokers, refuse_ignored
 from triggers.cli.interruption import end_by_signals
 from triggers.cli.settings_options import command_settings, setting
 from triggers.dev.broker import new_broker
@@ -33,10 +34,13 @@ _LOOK_EVERY_S = 0.3
 @click.option("--data", type=click.Path(path_type=Path), help="Folder in which data is kept. Default: a temporary one.")
 @setting("partitions", "Number of partitions of each topic.")
 @click.pass_context
-def dev_command(  # noqa: PLR0913, PLR0917  # one for each option
+def dev_command(
     ctx: click.Context, broker: str | None, processes: int, celery_workers: int, app: str | None, data: Path | None
 ) -> None:
     """Run a broker, the topics, workers, Celery workers and the console on this machine until Ctrl-C."""
+    refuse_brokers(ctx)
+    if not celery_workers:
+        refuse_ignored(ctx, "needs a Celery worker, and --celery-workers is 0", "app")
     end_by_signals()
     relay = Relay()
     with ExitStack() as cleanup:

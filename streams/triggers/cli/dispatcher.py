@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from triggers.cli.celery_app import app_option
+from triggers.cli.celery_app import app_option, load_app
 from triggers.cli.settings_options import command_settings
 
 
@@ -19,7 +19,6 @@ def dispatcher_command(ctx: click.Context, app: str) -> None:
     Use it if there are more Celery workers than partitions, or if tasks run so long that a rebalance must not restart
     them. The Celery workers report results if the app calls `triggers.celery.install(app, consume=False)`.
     """
-    from triggers.celery.dispatcher import run_dispatcher  # noqa: PLC0415  # imports Celery
-    from triggers.cli.celery_app import load_app  # noqa: PLC0415
+    from triggers.celery.dispatcher import run_dispatcher
 
     sys.exit(run_dispatcher(load_app(app), command_settings(ctx)))

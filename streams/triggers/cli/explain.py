@@ -19,7 +19,7 @@ from triggers.cli.settings_options import command_settings
 @log_options
 @json_option
 @click.pass_context
-def explain_command(  # noqa: PLR0913, PLR0917  # one for each option
+def explain_command(
     ctx: click.Context, session: str, task: str | None, file: Path | None, rules: bytes | None, as_json: bool
 ) -> None:
     """Explain SESSION, or one TASK of it: why each instance runs, waits or does not run, and what each event did.

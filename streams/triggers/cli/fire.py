@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from triggers.cli.companions import refuse_ignored
 from triggers.cli.option_types import JsonObject
 from triggers.cli.output import json_option, print_json
 from triggers.cli.settings_options import command_settings
@@ -15,6 +16,7 @@ from triggers.core.events import TriggerFired
 from triggers.settings import Settings
 
 _RFC_3339 = ["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S.%f%z"]
+_OF_ONE_EVENT = ("session", "trigger", "kwargs", "event_id", "time")
 
 
 @click.command("fire")
@@ -22,9 +24,7 @@ _RFC_3339 = ["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S.%f%z"]
 @click.argument("trigger", required=False)
 @click.option("--kwargs", type=JsonObject(), default=b"{}", help="The trigger's kwargs.")
 @click.option("--id", "event_id", help="ID of the event. An ID in the session's dedupe window makes it a duplicate.")
-@click.option(
-    "--time", type=click.DateTime(["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S.%f%z"]), help="Time of the event."
-)
+@click.option("--time", type=click.DateTime(_RFC_3339), help="Time of the event.")
 @click.option(
     "--from",
     "file",
@@ -37,7 +37,7 @@ _RFC_3339 = ["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S.%f%z"]
 )
 @json_option
 @click.pass_context
-def fire_command(  # noqa: PLR0913, PLR0917  # one for each option
+def fire_command(
     ctx: click.Context,
     session: str | None,
     trigger: str | None,
@@ -57,10 +57,14 @@ def fire_command(  # noqa: PLR0913, PLR0917  # one for each option
     """
     settings = command_settings(ctx)
     if file is not None:
-        from triggers.cli.fire_file import fire_file  # noqa: PLC0415  # imports the progress bar
+        refuse_ignored(
+            ctx, "does not go with --from: each line of the file has its own", "session", "trigger", *_OF_ONE_EVENT
+        )
+        from triggers.cli.fire_file import fire_file
 
         fire_file(settings, file, rules, start_line, as_json)
         return
+    refuse_ignored(ctx, "needs --from", "rules", "start_line")
     if session is None or trigger is None:
         raise click.UsageError("give SESSION and TRIGGER, or --from FILE")
     milliseconds = int(time.timestamp() * 1000) if time else 0

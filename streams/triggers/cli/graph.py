@@ -12,6 +12,7 @@ from triggers.analysis.graph.mermaid import MAX_EDGES, mermaid
 from triggers.analysis.graph.picture import Picture
 from triggers.analysis.graph.rules import picture_of_rules
 from triggers.analysis.graph.svg import svg
+from triggers.cli.companions import is_given, refuse_ignored
 from triggers.cli.log_options import log_options, session_events
 from triggers.cli.option_types import JsonObject
 from triggers.cli.output import json_option, print_json
@@ -32,7 +33,7 @@ _LANGUAGES = {"mermaid": mermaid, "dot": dot, "svg": svg}
 @log_options
 @json_option
 @click.pass_context
-def graph_command(  # noqa: PLR0913, PLR0917  # one for each option
+def graph_command(
     ctx: click.Context,
     new_rules: bytes | None,
     session: str | None,
@@ -49,8 +50,10 @@ def graph_command(  # noqa: PLR0913, PLR0917  # one for each option
     """
     if (new_rules is None) == (session is None):
         raise click.UsageError("give either RULES.json or --session")
-    if instance is not None and session is None:
-        raise click.UsageError("--instance goes with --session")
+    if session is None:
+        refuse_ignored(ctx, "needs --session", "instance", "file", "rules")
+    if is_given(ctx, "as_json"):
+        refuse_ignored(ctx, "does not go with --json, which prints data and no picture", "language")
     if new_rules is not None:
         validate_configuration(new_rules)
         picture = picture_of_rules(compile_plan(new_rules), "rules")

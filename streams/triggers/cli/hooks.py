@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from triggers.cli.celery_app import app_option
+from triggers.cli.celery_app import app_option, load_app
 from triggers.cli.settings_options import command_settings
+from triggers.registry import trigger_managers
 
 if TYPE_CHECKING:
     from triggers.hooks.runner import MakeManager
@@ -27,8 +28,7 @@ def hooks_command(ctx: click.Context, app: str, manager: str, group: str) -> Non
 
     The workers must publish their decisions (TRIGGERS_DECISIONS). Several of these processes share the sessions.
     """
-    from triggers.cli.celery_app import load_app  # noqa: PLC0415  # imports Celery
-    from triggers.hooks.runner import HookRunner  # noqa: PLC0415  # imports Kafka's client
+    from triggers.hooks.runner import HookRunner
 
     load_app(app).loader.import_default_modules()  # this sets up Django, too
     stopping = threading.Event()
@@ -38,7 +38,5 @@ def hooks_command(ctx: click.Context, app: str, manager: str, group: str) -> Non
 
 
 def _maker(default: str) -> MakeManager:
-    from triggers.registry import trigger_managers  # noqa: PLC0415  # imported late: the app registers its managers first
-
     trigger_managers.get_class(default)  # so that a misspelt name ends the process now, not at the first decision
     return lambda key, storage: trigger_managers.get(key or default, storage)

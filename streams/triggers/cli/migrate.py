@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
+from triggers.cli.companions import refuse_ignored
 from triggers.cli.output import json_option, print_json, print_table
 from triggers.cli.settings_options import command_settings
 from triggers.errors import CallError, NotFound
+from triggers.registry import storage_backends
 
 if TYPE_CHECKING:
-    from triggers.storages.migration import Moved, Readable
+    from triggers.storages.contract import Storage
+    from triggers.storages.migration import Moved
 
 
 @click.command("migrate")
@@ -26,7 +29,7 @@ if TYPE_CHECKING:
 @click.option("--reissue", is_flag=True, help="Run scheduled and running instances again instead of refusing them.")
 @json_option
 @click.pass_context
-def migrate_command(  # noqa: PLR0913, PLR0917  # its options
+def migrate_command(
     ctx: click.Context,
     sessions: tuple[str, ...],
     source: TextIO | None,
@@ -41,7 +44,9 @@ def migrate_command(  # noqa: PLR0913, PLR0917  # its options
     SESSIONS are UIDs. Django finds its settings by DJANGO_SETTINGS_MODULE. First stop every process that writes to the
     sessions. Nothing is deleted. Moving a session again changes nothing, so repeat the command after an interruption.
     """
-    from triggers.storages.migration import DONE, Migration  # noqa: PLC0415
+    if storage != "cache":
+        refuse_ignored(ctx, "needs --storage cache; other storages have no cache", "cache")
+    from triggers.storages.migration import DONE, Migration
 
     uids = list(dict.fromkeys([*sessions, *_lines(source)]))
     if not uids:
@@ -57,14 +62,12 @@ def _lines(source: Iterable[str] | None) -> Iterator[str]:
     yield from (line.strip() for line in source or () if line.strip())
 
 
-def _open(storage: str, uid: str, cache: str) -> Readable:
-    from triggers.registry import storage_backends  # noqa: PLC0415  # imported late: Django's settings can be found now
-
+def _open(storage: str, uid: str, cache: str) -> Storage:
     if str(Path.cwd()) not in sys.path:
         sys.path.insert(0, str(Path.cwd()))
     arguments = {"cache": cache} if storage == "cache" else {}
     try:
-        opened: Readable = storage_backends.get(storage, uid, **arguments)
+        opened: Storage = storage_backends.get(storage, uid, **arguments)
     except NotFound:
         raise
     except Exception as error:

@@ -36,9 +36,7 @@ def replay_command(ctx: click.Context, session: str, instance: str, kwargs: byte
 @click.option("--result", type=JsonObject(), default=b"{}", help="The simulated result.")
 @json_option
 @click.pass_context
-def skip_command(  # noqa: PLR0913, PLR0917  # one for each option
-    ctx: click.Context, session: str, instance: str, cascade: bool, result: bytes, as_json: bool
-) -> None:
+def skip_command(ctx: click.Context, session: str, instance: str, cascade: bool, result: bytes, as_json: bool) -> None:
     """Resolve a failed INSTANCE (task#n) of SESSION without running it."""
     manager = TriggerManager(StreamStorage(session, command_settings(ctx)))
     manager.skip_failed_instance(instance, cascade, msgspec.json.decode(result))

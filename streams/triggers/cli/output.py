@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import click
 import msgspec
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -40,6 +41,4 @@ def console() -> Console:
 
 def cell(value: object) -> str:
     """Return the text of a cell. Markup in a user's text is escaped."""
-    from rich.markup import escape  # noqa: PLC0415  # only here
-
     return escape("" if value is None else str(value))

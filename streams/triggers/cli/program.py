@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import click
+from typing_extensions import override
 
 from triggers.cli.suggesting_group import SuggestingGroup
 from triggers.errors import CallError, NotFound, TriggersError, TryAgain
@@ -60,21 +61,25 @@ INTERRUPTED = 130
 class Program(SuggestingGroup):
     """Imports a command's module when the command is used."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
+    @override
+    def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+    @override
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
         module = importlib.import_module(COMMANDS[cmd_name].module)
         command: click.Command = getattr(module, cmd_name.replace("-", "_") + "_command")
         return command
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+    @override
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl([(name, entry.text) for name, entry in COMMANDS.items()])
 
-    def invoke(self, ctx: click.Context) -> Any:  # noqa: ANN401  # click's signature
+    @override
+    def invoke(self, ctx: click.Context) -> Any:
         """Run the command. Ends with 130 after Ctrl-C; click's own code for it, 1, means that a check failed."""
         try:
             return super().invoke(ctx)
@@ -82,7 +87,8 @@ class Program(SuggestingGroup):
             click.echo("Interrupted.", err=True)
             ctx.exit(INTERRUPTED)
 
-    def main(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  # click's signature
+    @override
+    def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run the program. Prints our own errors as one line instead of a traceback."""
         try:
             return super().main(*args, **kwargs)

@@ -33,7 +33,7 @@ _WIDEST = 60
 @log_options
 @json_option
 @click.pass_context
-def show_command(  # noqa: PLR0913, PLR0917  # one for each option
+def show_command(
     ctx: click.Context,
     session: str,
     after: Coordinates | None,
@@ -49,8 +49,10 @@ def show_command(  # noqa: PLR0913, PLR0917  # one for each option
     """
     if sum(option is not None for option in (after, at, diff)) > 1:
         raise click.UsageError("--after, --at and --diff exclude each other")
+    if after is not None and file is not None:
+        raise click.UsageError("--after waits for a worker, and --from asks none; give one of them")
     settings = command_settings(ctx)
-    if at is None and diff is None and file is None:
+    if at is None and diff is None and file is None and rules is None:
         _print(SessionReader(settings).read(session, after), as_json)
         return
     events = session_events(settings, session, file, rules)

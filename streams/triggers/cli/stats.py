@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 import click
 import msgspec
@@ -36,7 +36,7 @@ _SHOWN = 20
 @log_options
 @json_option
 @click.pass_context
-def stats_command(  # noqa: PLR0913, PLR0917  # one for each option
+def stats_command(
     ctx: click.Context,
     since: int | None,
     until: int | None,
@@ -120,19 +120,24 @@ def write_csv(folder: Path, tables: Tables) -> None:
 def write_parquet(folder: Path, tables: Tables) -> None:
     """Write each table to `<table>.parquet`. Raises UsageError if the extra `parquet` is not installed."""
     try:
-        import pyarrow as pa  # noqa: PLC0415  # an extra
-        from pyarrow import parquet  # noqa: PLC0415
+        import pyarrow as pa
+        from pyarrow import parquet
     except ImportError as error:
         raise click.UsageError("Parquet needs pyarrow: pip install 'kafka-triggers[parquet]'") from error
     folder.mkdir(parents=True, exist_ok=True)
-    types = {str: pa.string(), int: pa.int64(), bool: pa.bool_(), list[str]: pa.list_(pa.string())}
+    types: dict[object, pa.DataType] = {
+        str: pa.string(),
+        int: pa.int64(),
+        bool: pa.bool_(),
+        list[str]: pa.list_(pa.string()),
+    }
     for kind, (name, rows) in tables.items():
         schema = pa.schema([(field.name, types[_plain(field.type)]) for field in msgspec.structs.fields(kind)])
         values = [msgspec.to_builtins(row) for row in rows]
         parquet.write_table(pa.Table.from_pylist(values, schema), folder / f"{name}.parquet")
 
 
-def _plain(kind: Any) -> Any:  # noqa: ANN401  # a type annotation
+def _plain(kind: object) -> object:
     """Return the type without `| None`, because every column may be null."""
     return next((one for one in get_args(kind) if type(None) in get_args(kind) and one is not type(None)), kind)
 

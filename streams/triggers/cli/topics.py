@@ -85,7 +85,7 @@ def lag(ctx: click.Context, as_json: bool) -> None:
 
 
 def _finished() -> Callable[[int, str], Finished]:
-    from triggers.celery.ledger import finished_beyond  # noqa: PLC0415  # only `lag` needs it
+    from triggers.celery.ledger import finished_beyond
 
     return finished_beyond
 

@@ -28,7 +28,7 @@ def worker_command(ctx: click.Context, processes: int) -> None:
 
     A process that dies is started again. If it cannot be started again, the command ends with its exit code.
     """
-    from triggers.worker.supervisor import run_workers  # noqa: PLC0415  # Faust takes a second to import
+    from triggers.worker.supervisor import run_workers
 
     settings = command_settings(ctx)
     event_decoder(settings)  # fails once for a wrong URL, before every slot's process does

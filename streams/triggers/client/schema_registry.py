@@ -13,7 +13,7 @@ from typing import NamedTuple
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, field
 
 from triggers.codec import EventDecoder, Reason
 from triggers.errors import SettingsError, TryAgain, Undecodable
@@ -30,7 +30,7 @@ _TIMEOUT_S = 3.0
 
 class _Registered(Struct):
     schema: str
-    schemaType: str = "AVRO"  # noqa: N815  # the registry's name
+    schema_type: str = field(default="AVRO", name="schemaType")
     references: list[object] = []
 
 
@@ -76,8 +76,8 @@ class SchemaRegistry:
             registered = call_within(self._timeout_s, lambda: self._fetch(schema_id))
         except CallHung as error:
             raise TryAgain(f"schema registry {self._url}: no answer within {self._timeout_s:g} s") from error
-        if registered.schemaType != "AVRO" or registered.references:
-            detail = f"schema {schema_id} is {registered.schemaType}, with {len(registered.references)} references"
+        if registered.schema_type != "AVRO" or registered.references:
+            detail = f"schema {schema_id} is {registered.schema_type}, with {len(registered.references)} references"
             raise Undecodable(Reason.INCOMPATIBLE_SCHEMA, f"{detail}; it must be Avro without references")
         return registered.schema
 

@@ -14,7 +14,8 @@ from __future__ import annotations
 
 from datetime import datetime
 from difflib import get_close_matches
-from typing import Any, Final, Literal, NoReturn, get_type_hints
+from types import UnionType
+from typing import Any, Final, Literal, NoReturn, cast, get_type_hints
 
 import msgspec
 from msgspec import Raw, Struct
@@ -38,6 +39,14 @@ class _TriggerFired(Struct, frozen=True, forbid_unknown_fields=True):
     time: int | datetime | None = None
     source: str | None = None
     type: Literal["fire"] | None = None
+
+
+class _Common(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """The members that the JSON of every event may have."""
+
+    id: str | None = None
+    time: int | datetime | None = None
+    source: str | None = None
 
 
 _decode_trigger_fired = msgspec.json.Decoder(_TriggerFired).decode
@@ -99,7 +108,7 @@ def _event_class(members: dict[str, Raw]) -> type[Event]:
     raise Undecodable(Reason.UNKNOWN_EVENT, f"type {name!r:.60}{_nearest(str(name), list(WIRE_NAMES))}")
 
 
-def _event(wire: Any, shape: Shape, position: int, time: int) -> Event:  # noqa: ANN401  # a generated class
+def _event(wire: _Common, shape: Shape, position: int, time: int) -> Event:
     """Builds an event from its decoded JSON. An absent field gets the default of the event's class."""
     fields = {name: value for name in shape.fields if (value := getattr(wire, name)) is not None}
     for name in shape.payloads:
@@ -129,18 +138,17 @@ def _nearest(name: str, known: list[str]) -> str:
     return f"; did you mean {matches[0]!r}?" if matches else f"; use one of {', '.join(sorted(known))}"
 
 
-def _wire_class(shape: Shape) -> type[Struct]:
+def _wire_class(shape: Shape) -> type[_Common]:
     """Generates a class that decodes the event's JSON. Payloads stay raw; null means absent if there is a default."""
     hints = get_type_hints(shape.event)
     required = {field.name for field in msgspec.structs.fields(shape.event) if field.required}
     specific = [(name, *_member(hints[name], name in shape.payloads, name in required)) for name in shape.fields]
-    common = [("id", str | None, None), ("time", int | datetime | None, None), ("source", str | None, None)]
     kind = ("type", Literal[wire_name(shape.event)] | None, None)
-    fields: Any = [*specific, *common, kind]
-    return msgspec.defstruct(shape.event.__name__, fields, kw_only=True, forbid_unknown_fields=True)
+    fields: Any = [*specific, kind]
+    return cast("type[_Common]", msgspec.defstruct(shape.event.__name__, fields, bases=(_Common,), kw_only=True))
 
 
-def _member(hint: Any, is_payload: bool, is_required: bool) -> tuple[Any, ...]:  # noqa: ANN401  # a type of any kind
+def _member(hint: type | UnionType, is_payload: bool, is_required: bool) -> tuple[object, ...]:
     if is_payload:
         return (Raw,) if is_required else (Raw, Raw())
     return (hint,) if is_required else (hint | None, None)

@@ -16,9 +16,9 @@ import structlog
 from triggers.agent.records import offsets_of
 from triggers.commit.transaction import Aborted
 from triggers.kafka.continuity import ExpectedOffsets, Gap, OutOfOrder
+from triggers.kafka.gap_reader import GapReader
+from triggers.kafka.pending_gaps import ExaminedGap, GapState
 from triggers.kafka.records import Record
-from triggers.kafka.verdicts import Finding, Verdict
-from triggers.kafka.witness import Witness
 from triggers.process.exits import ExitCode, Stop
 from triggers.telemetry.metrics import Metrics
 
@@ -29,7 +29,7 @@ _MAX_REFUSALS = 5
 _UNPROVEN_PAUSE_S = 5.0
 """Positions that follow only markers can wait, because only the displayed lag needs them."""
 _REPEATED = "repeated"
-"""The metric's outcome of offsets that were delivered again. All other outcomes are verdicts."""
+"""The metric's outcome of offsets that were delivered again. All other outcomes are states of examined gaps."""
 
 
 class RecordsSkipped(Aborted):
@@ -47,12 +47,12 @@ class Guard:
     offset.
     """
 
-    def __init__(self, witness: Witness, metrics: Metrics, *, proof_s: float, pause_s: float) -> None:
+    def __init__(self, gap_reader: GapReader, metrics: Metrics, *, proof_s: float, pause_s: float) -> None:
         """`proof_s` limits how long a batch waits for a proof.
 
         `pause_s` is the pause before a partition that was refused twice is fetched again. It doubles with each refusal.
         """
-        self._witness = witness
+        self._gap_reader = gap_reader
         self._proof_s = proof_s
         self._pause_s = pause_s
         self._metrics = metrics
@@ -109,21 +109,21 @@ class Guard:
             for partition, position in positions.items()
             if position > self.next_of(partition)
         ]
-        findings = self.judge_gaps(gaps) if gaps else []
-        self._refuse_unless_harmless([finding for finding in findings if finding.verdict is not Verdict.UNPROVEN])
-        unproven = {finding.gap.partition for finding in findings if finding.verdict is Verdict.UNPROVEN}
+        examined = self.judge_gaps(gaps) if gaps else []
+        self._refuse_unless_harmless([each for each in examined if each.state is not GapState.UNPROVEN])
+        unproven = {each.gap.partition for each in examined if each.state is GapState.UNPROVEN}
         if unproven:
             self._unproven_until = time.monotonic() + _UNPROVEN_PAUSE_S
         for partition in positions.keys() - unproven:
             self._expected.advance_to(partition, positions[partition])
         return {partition: position for partition, position in positions.items() if partition not in unproven}
 
-    def judge_gaps(self, gaps: list[Gap]) -> list[Finding]:
-        """Lets the second reader examine these gaps, and counts its verdicts. Blocks."""
-        findings = self._witness.prove(gaps, self._proof_s)
-        for verdict, number in Counter(finding.verdict for finding in findings).items():
-            self._metrics.gaps.labels(verdict.value).inc(number)
-        return findings
+    def judge_gaps(self, gaps: list[Gap]) -> list[ExaminedGap]:
+        """Lets the second reader examine these gaps, and counts their states. Blocks."""
+        examined = self._gap_reader.prove(gaps, self._proof_s)
+        for state, number in Counter(each.state for each in examined).items():
+            self._metrics.gaps.labels(state.value).inc(number)
+        return examined
 
     def refuse(self, details: Mapping[int, str]) -> RecordsSkipped:
         """Returns the error to raise for these partitions. Raises Stop if one was refused too often in a row."""
@@ -135,17 +135,17 @@ class Guard:
                 raise Stop(ExitCode.SKIPPED, why)
         return RecordsSkipped(frozenset(details))
 
-    def refuse_standstill(self, finding: Finding) -> RecordsSkipped:
+    def refuse_standstill(self, examined: ExaminedGap) -> RecordsSkipped:
         """Returns the error to raise for a partition that stands still at a record. Raises Stop as `refuse` does."""
         self._metrics.standstills.inc()
-        return self.refuse({finding.gap.partition: f"the consumer stands still; {finding}"})
+        return self.refuse({examined.gap.partition: f"the consumer stands still; {examined}"})
 
     def close(self) -> None:
         """Closes the second reader's connections."""
-        self._witness.close()
+        self._gap_reader.close()
 
-    def _refuse_unless_harmless(self, findings: Iterable[Finding]) -> None:
-        bad = {finding.gap.partition: str(finding) for finding in findings if finding.verdict is not Verdict.HARMLESS}
+    def _refuse_unless_harmless(self, examined: Iterable[ExaminedGap]) -> None:
+        bad = {each.gap.partition: str(each) for each in examined if each.state is not GapState.HARMLESS}
         if bad:
             self._refuse(bad)
 

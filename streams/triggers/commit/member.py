@@ -45,15 +45,15 @@ class RebalanceListener(Protocol):
 class Member:
     """A cooperative-sticky member of the workers' group. It reads the events of its partitions."""
 
-    def __init__(  # noqa: PLR0913, PLR0917  # all parts of a member
+    def __init__(
         self,
         options: Options,
         topic: str,
         ownership: Ownership,
         rebalances: RebalanceListener,
         guard: Guard,
-        standstills: StandstillWatch,
         *,
+        standstills: StandstillWatch,
         is_empty: Callable[[int], bool],
         patience_s: float,
     ) -> None:
@@ -150,14 +150,14 @@ class Member:
         self._standstills.close()
         self._guard.close()
 
-    def _on_assign(self, kafka: Consumer, partitions: list[TopicPartition]) -> None:  # noqa: ARG002  # confluent-kafka's
+    def _on_assign(self, _: Consumer, partitions: list[TopicPartition]) -> None:
         """Accepts partitions without fetching them; `_start_recovered` fetches them once they are recovered."""
         gained = frozenset(tp.partition for tp in partitions)
         self._fetched.accept_gained()
         self._ownership.assign(gained)
         self._rebalances.on_gained(gained)
 
-    def _on_revoke(self, kafka: Consumer, partitions: list[TopicPartition]) -> None:  # noqa: ARG002  # confluent-kafka's
+    def _on_revoke(self, _: Consumer, partitions: list[TopicPartition]) -> None:
         gone = frozenset(tp.partition for tp in partitions)
         self._ownership.revoke(gone)
         self.consuming -= gone

@@ -38,7 +38,7 @@ _LAG_EVERY_S = 1.0
 class Pump:
     """Moves batches from the group's member through the agent into a transaction and RocksDB."""
 
-    def __init__(  # noqa: PLR0913  # everything that the pump connects
+    def __init__(
         self,
         *,
         member: Member,

@@ -27,7 +27,7 @@ def send_outputs(producer: Producer, outputs: Sequence[Output]) -> None:
         _send(producer, each.topic, each.key, each.value, each.partition, None, each.time, each.headers)
 
 
-def _send(  # noqa: PLR0913, PLR0917  # all parts of a record; keyword arguments cost half as much again
+def _send(  # noqa: PLR0917  # all parts of a record; keyword arguments cost half as much again
     producer: Producer,
     topic: str,
     key: bytes | None,

@@ -12,8 +12,8 @@ from confluent_kafka import KafkaException
 from triggers.commit.guard import Guard
 from triggers.commit.standstill import Standstills
 from triggers.kafka.continuity import Gap
-from triggers.kafka.verdicts import Verdict
-from triggers.kafka.witness import Witness
+from triggers.kafka.gap_reader import GapReader
+from triggers.kafka.pending_gaps import GapState
 
 _LOOK_EVERY_S: Final = 1.0
 _ANSWER_S: Final = 5.0
@@ -28,7 +28,7 @@ class StandstillWatch:
     must not wait for it. Everything else runs on the worker's Kafka thread.
     """
 
-    def __init__(self, guard: Guard, asker: Witness) -> None:
+    def __init__(self, guard: Guard, asker: GapReader) -> None:
         """The watch owns `asker` and closes it."""
         self._guard = guard
         self._asker = asker
@@ -82,7 +82,7 @@ class StandstillWatch:
         if not self._standstills.stands_still(partition, end, now, patience_s):
             return
         gap = Gap(partition, self._guard.next_of(partition), end, ends_at_record=False)
-        finding = self._guard.judge_gaps([gap])[0]
-        if finding.verdict is Verdict.SKIPPED:
-            raise self._guard.refuse_standstill(finding)
+        examined = self._guard.judge_gaps([gap])[0]
+        if examined.state is GapState.SKIPPED:
+            raise self._guard.refuse_standstill(examined)
         self._standstills.clear(partition)

@@ -59,7 +59,7 @@ class Api:
             web.post("/api/verify", self.verify),
         ]
 
-    async def ready(self, request: web.Request) -> web.Response:  # noqa: ARG002  # aiohttp's signature
+    async def ready(self, _: web.Request) -> web.Response:
         """Report that the console itself is live. It does not check the workers."""
         return as_json({})
 

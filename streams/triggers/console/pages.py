@@ -98,7 +98,7 @@ class Pages:
         since = moment_of(query, "from") if text_of(query, "from") else None
         return session_page(uid, self._ask.log(uid, at), at, since)
 
-    async def rules(self, request: web.Request) -> web.Response:  # noqa: ARG002  # aiohttp's signature
+    async def rules(self, _: web.Request) -> web.Response:
         """Show the form for rules."""
         return self._page("rules.html", {"given": {}, "checked": None, "explored": "", "picture": None})
 
@@ -123,7 +123,7 @@ class Pages:
             statistics = await asyncio.to_thread(self._ask.statistics, *period)
         return self._page("statistics.html", {"found": statistics, "given": query})
 
-    async def backtest(self, request: web.Request) -> web.Response:  # noqa: ARG002
+    async def backtest(self, _: web.Request) -> web.Response:
         """Show the form for a back-test."""
         return self._page("backtest.html", {"report": None, "given": _FIRST_TRIAL})
 
@@ -135,7 +135,7 @@ class Pages:
             report = await asyncio.to_thread(self._ask.backtest, trial)
         return self._page("backtest.html", {"report": report, "given": given})
 
-    async def capsule(self, request: web.Request) -> web.Response:  # noqa: ARG002
+    async def capsule(self, _: web.Request) -> web.Response:
         """Show the form for a capsule."""
         return self._page("capsule.html", {"capsule": None, "replayed": None, "page": None})
 

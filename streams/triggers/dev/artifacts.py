@@ -57,7 +57,7 @@ def _download(folder: Path) -> None:
         jars, pom = Path(scratch, "jars"), Path(scratch, "pom.xml")
         pom.write_text(_POM)
         command = ["mvn", "-q", "-B", "-f", str(pom), "dependency:copy-dependencies", f"-DoutputDirectory={jars}"]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  # our own command
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             raise SettingsError(
                 f"Maven could not download Kafka {KAFKA_VERSION}:\n{(done.stdout + done.stderr)[-2000:]}"

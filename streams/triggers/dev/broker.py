@@ -148,7 +148,7 @@ class LocalKafka:
         self._properties.write_text(properties + more)  # the last line with a key takes precedence
         (self._home / "log4j2.properties").write_text(_LOG4J)
         command = self._java("kafka.tools.StorageTool", "format", "-t", _CLUSTER_ID, "-c", self._properties)
-        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  # our own command
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             raise SettingsError(
                 "Kafka could not format its storage; it needs Java 17 and space on the disk:\n"
@@ -259,4 +259,4 @@ def _wait_until_it_answers(address: str, died: Callable[[], bool], tail: Callabl
 
 
 def _docker(*arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["docker", *arguments], capture_output=True, text=True, check=False)  # noqa: S603, S607
+    return subprocess.run(["docker", *arguments], capture_output=True, text=True, check=False)

@@ -29,7 +29,7 @@ def start(
     On Linux the kernel kills the child when the thread that started it ends, so call this from a thread that lives as
     long as the child.
     """
-    return subprocess.Popen(  # noqa: S603  # our own commands
+    return subprocess.Popen(
         [str(part) for part in command],
         stdin=subprocess.DEVNULL,
         stdout=output,

@@ -14,6 +14,7 @@ from faust.transport.producer import Producer
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
 from mode import Service
+from typing_extensions import override
 
 
 class InertConsumer(Consumer):
@@ -70,7 +71,8 @@ class InertConsumer(Consumer):
     def topic_partitions(self, *_: object, **__: object) -> int | None:
         return None
 
-    def key_partition(self, topic: str, key: bytes | None, partition: int | None = None) -> int | None:  # noqa: ARG002  # Faust's interface
+    @override
+    def key_partition(self, topic: str, key: bytes | None, partition: int | None = None) -> int | None:
         return partition
 
     async def _getmany(self, *_: object, **__: object) -> Mapping[TP, list[Any]]:

@@ -110,5 +110,5 @@ class OwnedPartitions:
         """Returns no partition, because a bulk restore is fast enough without standbys."""
         return set()
 
-    def is_standby(self, tp: TP) -> bool:  # noqa: ARG002  # Faust's interface
+    def is_standby(self, _: TP) -> bool:
         return False

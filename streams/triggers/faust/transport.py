@@ -16,6 +16,7 @@ from faust.transport import base
 from faust.types import TP, EventT
 from mode import Service
 from mode.utils.queues import FlowControlEvent, ThrowableQueue
+from typing_extensions import override
 from yarl import URL
 
 from triggers.agent.batch import Batch
@@ -31,7 +32,7 @@ log = structlog.get_logger(__name__)
 class AgentConsumer(InertConsumer):
     """Faust's consumer: it runs the pump, and is the pump's `RebalanceListener`."""
 
-    def __init__(self, transport: AgentTransport, **kwargs: Any) -> None:  # noqa: ANN401  # Faust's, passed on
+    def __init__(self, transport: AgentTransport, **kwargs: Any) -> None:
         super().__init__(transport, **kwargs)
         self._names = transport.names
         self._ownership = transport.ownership
@@ -40,7 +41,8 @@ class AgentConsumer(InertConsumer):
         self._subscribed = asyncio.Event()
         self._pump: Pump | None = None
 
-    async def subscribe(self, topics: Iterable[str]) -> None:  # noqa: ARG002  # the pump subscribes
+    @override
+    async def subscribe(self, topics: Iterable[str]) -> None:
         """Starts the pump. Faust calls this when its agents and tables are ready."""
         self._subscribed.set()
 

@@ -20,7 +20,7 @@ from triggers.errors import TryAgain, Undecodable
 from triggers.kafka.connection import Options
 from triggers.kafka.error_codes import NO_SUCH_OFFSET, PARTITION_EOF, is_transient
 from triggers.kafka.letters import letter_of
-from triggers.kafka.reading_options import group_options, witness_options
+from triggers.kafka.reading_options import gap_reader_options, group_options
 from triggers.kafka.records import Record
 from triggers.kafka.sender import KafkaSender
 from triggers.kafka.skip_guard import SkipGuard
@@ -70,7 +70,7 @@ class DecisionConsumer:
         """Fetched messages, each with the assignment during which it was fetched."""
         self._pausing = False
         self._consumer = Consumer(_options(settings, self._group))
-        self._guard = SkipGuard(witness_options(settings), self._topic)
+        self._guard = SkipGuard(gap_reader_options(settings), self._topic)
 
     def run(self, stopping: threading.Event) -> None:
         """Handles decisions until `stopping` is set, then commits the offsets and leaves the group. Blocks.

@@ -10,9 +10,10 @@ import threading
 from collections import Counter
 from collections.abc import Callable
 from hashlib import blake2b
-from typing import Final, Protocol
+from typing import Final
 
 from msgspec import structs
+from typing_extensions import override
 
 from triggers.client import Coordinates, KafkaPublisher, SessionReader
 from triggers.codec import DecisionRecord, encode_event
@@ -20,6 +21,7 @@ from triggers.core.events import Event
 from triggers.core.view import SessionView
 from triggers.hooks.decision_consumer import DecisionConsumer
 from triggers.kafka.range_reads import watermarks
+from triggers.manager import TriggerManager
 from triggers.settings import Settings
 from triggers.storages.stream import EventPublisher, SessionSource, StreamStorage
 from triggers.topology import Topology
@@ -28,20 +30,7 @@ _SKIP: Final = "skip"
 _DIGEST_BYTES: Final = 12
 
 
-class Hooks(Protocol):
-    """The hooks of one session. `HookRunner` calls them; `TriggerManager` implements them."""
-
-    def after_fire(self, trigger_name: str, scheduled: tuple[str, ...]) -> None:
-        """Called after a trigger was fired; `scheduled` are the names of the instances that it scheduled."""
-
-    def after_replay(self, original: str, replay: str) -> None:
-        """Called after the instance `original` was replayed as the instance `replay`."""
-
-    def after_skip(self, instance: str, cascade: bool) -> None:
-        """Called after a failed instance was skipped."""
-
-
-MakeManager = Callable[[str, StreamStorage], Hooks]
+MakeManager = Callable[[str, StreamStorage], TriggerManager]
 """Creates a session's manager. Its arguments are the manager's key in the configuration, or "", and the storage."""
 
 
@@ -139,18 +128,20 @@ class _ReachedOffset:
             self._offsets[self._partition] = max(written.offset, self.coordinates.offset)
 
 
-class _CurrentSource:
+class _CurrentSource(SessionSource):
     """Reads sessions that include the decision and everything that hooks have written to its partition."""
 
     def __init__(self, reader: SessionSource, reached: _ReachedOffset) -> None:
         self._reader = reader
         self._reached = reached
 
-    def read(self, uid: str, after: Coordinates | None = None) -> SessionView:  # noqa: ARG002  # it is included in `_reached`
+    @override
+    def read(self, uid: str, after: Coordinates | None = None) -> SessionView:
+        """Ignores `after`, because `_reached` includes everything that the hooks have written."""
         return self._reader.read(uid, self._reached.coordinates)
 
 
-class _RepeatablePublisher:
+class _RepeatablePublisher(EventPublisher):
     """Publishes the events of a hook with ids that are the same if the hook runs again."""
 
     def __init__(self, publisher: EventPublisher, group: str, record: DecisionRecord, reached: _ReachedOffset) -> None:
@@ -159,6 +150,7 @@ class _RepeatablePublisher:
         self._reached = reached
         self._written: Counter[str] = Counter()
 
+    @override
     def publish(self, uid: str, event: Event) -> Coordinates:
         written = self._publisher.publish(uid, event if event.id else structs.replace(event, id=self._id_of(event)))
         self._reached.include(written)

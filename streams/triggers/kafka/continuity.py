@@ -13,7 +13,7 @@ from typing import NamedTuple
 class Gap(NamedTuple):
     """Offsets of a partition at which no record was delivered, although later records were.
 
-    Transaction markers, aborted records and compaction also leave gaps. `Witness` finds out which gaps are harmless.
+    Transaction markers, aborted records and compaction also leave gaps. `GapReader` finds out which gaps are harmless.
     """
 
     partition: int

@@ -12,10 +12,10 @@ from triggers.errors import BrokerUnavailable, EventsExpired, RecordsSkipped
 from triggers.kafka.connection import Options, unavailable
 from triggers.kafka.continuity import Gap
 from triggers.kafka.error_codes import NO_SUCH_OFFSET
-from triggers.kafka.reading_options import reader_options, witness_options
+from triggers.kafka.gap_reader import GapReader
+from triggers.kafka.pending_gaps import GapState
+from triggers.kafka.reading_options import gap_reader_options, reader_options
 from triggers.kafka.skip_guard import describe_skipped
-from triggers.kafka.verdicts import Verdict
-from triggers.kafka.witness import Witness
 from triggers.settings import Settings
 
 _TIMEOUT_S = 20.0
@@ -40,16 +40,16 @@ def read_offsets(
     Kafka client repeatedly skips a record that is on the topic, and BrokerUnavailable if nothing arrives for 20 s.
     """
     consumer = Consumer(_options(settings))
-    witness = Witness(witness_options(settings), topic)
+    gap_reader = GapReader(gap_reader_options(settings), topic)
     try:
         for partition, offsets in offsets_by_partition.items():
             for near in _runs(offsets):
-                yield from _read_run(_Clients(settings, consumer, witness, topic, partition), near)
+                yield from _read_run(_Clients(settings, consumer, gap_reader, topic, partition), near)
     except KafkaException as error:
         raise unavailable(settings, error) from error
     finally:
         consumer.close()
-        witness.close()
+        gap_reader.close()
 
 
 def _runs(offsets: Sequence[int]) -> Iterator[list[int]]:
@@ -68,7 +68,7 @@ class _Clients(NamedTuple):
 
     settings: Settings
     consumer: Consumer
-    witness: Witness
+    gap_reader: GapReader
     topic: str
     partition: int
 
@@ -103,10 +103,10 @@ def _read_on(clients: _Clients, wanted: deque[int]) -> Generator[Message, None, 
 
 def _check_missed(clients: _Clients, missed: Gap, refuted: int) -> None:
     """Returns if the client skipped the record, which is then read again. Raises an error if the record is gone."""
-    (finding,) = clients.witness.prove([missed], _TIMEOUT_S)
-    if finding.verdict is Verdict.UNPROVEN:
-        raise BrokerUnavailable(f"Kafka at {clients.settings.brokers}: {clients.topic}, {finding}")
-    if finding.verdict is not Verdict.SKIPPED:
+    (examined,) = clients.gap_reader.prove([missed], _TIMEOUT_S)
+    if examined.state is GapState.UNPROVEN:
+        raise BrokerUnavailable(f"Kafka at {clients.settings.brokers}: {clients.topic}, {examined}")
+    if examined.state is not GapState.SKIPPED:
         raise EventsExpired(_describe_expired(clients, missed.first_missing))
     if refuted > _MAX_REFUTATIONS:
         raise RecordsSkipped(describe_skipped(clients.topic, clients.partition, missed.first_missing))

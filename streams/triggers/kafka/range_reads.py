@@ -10,7 +10,7 @@ from triggers.errors import BrokerUnavailable, RecordsRemoved
 from triggers.kafka.connection import Options, admin_client, unavailable
 from triggers.kafka.elections import repeat_while_electing
 from triggers.kafka.error_codes import NO_SUCH_OFFSET, PARTITION_EOF
-from triggers.kafka.reading_options import reader_options, witness_options
+from triggers.kafka.reading_options import gap_reader_options, reader_options
 from triggers.kafka.skip_guard import SkipGuard
 from triggers.kafka.topics import existing_partitions
 from triggers.settings import Settings
@@ -76,7 +76,7 @@ class _Reading:
         self._settings = settings
         self._consumer = consumer
         self._topic = topic
-        self._guard = SkipGuard(witness_options(settings), topic)
+        self._guard = SkipGuard(gap_reader_options(settings), topic)
         self._ends: dict[int, int] = {}
 
     @property
@@ -110,7 +110,7 @@ class _Reading:
         return records
 
     def close(self) -> None:
-        """Closes the connection of the witness."""
+        """Closes the connection of the second reader."""
         self._guard.close()
 
     def _assign(self) -> None:

@@ -45,6 +45,6 @@ def reader_options(settings: Settings) -> Options:
     return connection_options(settings) | READ_ONLY | queue | {"group.id": f"{settings.namespace}.readers"}
 
 
-def witness_options(settings: Settings) -> Options:
-    """Returns the options with which a `Witness` connects. It adds those with which it reads."""
-    return connection_options(settings) | {"group.id": f"{settings.namespace}.witness"}
+def gap_reader_options(settings: Settings) -> Options:
+    """Returns the options with which a `GapReader` connects. It adds those with which it reads."""
+    return connection_options(settings) | {"group.id": f"{settings.namespace}.gap-reader"}

@@ -13,8 +13,8 @@ from confluent_kafka import Message
 from triggers.errors import RecordsRemoved, RecordsSkipped
 from triggers.kafka.connection import Options
 from triggers.kafka.continuity import ExpectedOffsets, Gap, OutOfOrder
-from triggers.kafka.verdicts import Finding, Verdict
-from triggers.kafka.witness import Witness
+from triggers.kafka.gap_reader import GapReader
+from triggers.kafka.pending_gaps import ExaminedGap, GapState
 
 _MAX_REFUTATIONS: Final = 5
 """Maximum number of times in a row that a partition is read again because records were skipped."""
@@ -43,9 +43,9 @@ class SkipGuard:
     """
 
     def __init__(self, options: Options, topic: str) -> None:
-        """`options` are those of the witness: how to connect, and a `group.id`."""
+        """`options` are those of the second reader: how to connect, and a `group.id`."""
         self._expected = ExpectedOffsets()
-        self._witness = Witness(options, topic)
+        self._gap_reader = GapReader(options, topic)
         self._topic = topic
         self._refuted: Counter[int] = Counter()
         self._unproven: Counter[int] = Counter()
@@ -98,26 +98,26 @@ class SkipGuard:
         return read_again.get(partition)
 
     def close(self) -> None:
-        """Closes the connections of the witness."""
-        self._witness.close()
+        """Closes the connections of the second reader."""
+        self._gap_reader.close()
 
     def _refuted_offsets(self, gaps: list[Gap]) -> dict[int, int]:
         """Returns the first missing offset that is not proved to be harmless, by partition."""
-        findings = self._witness.prove(gaps, _PROOF_S) if gaps else []
-        for finding in findings:
-            if finding.verdict is Verdict.REMOVED:
-                raise RecordsRemoved(describe_removed(self._topic, finding))
-        harmful = [finding for finding in findings if finding.verdict is not Verdict.HARMLESS]
-        harmful.sort(key=lambda finding: finding.gap, reverse=True)
-        skipped = {finding.gap.partition for finding in harmful if finding.verdict is Verdict.SKIPPED}
-        unproven = {finding.gap.partition for finding in harmful} - skipped
-        for finding in harmful:
-            log.error("%s is read again: %s, %s", self._topic, finding.verdict.value, finding)
+        examined = self._gap_reader.prove(gaps, _PROOF_S) if gaps else []
+        for each in examined:
+            if each.state is GapState.REMOVED:
+                raise RecordsRemoved(describe_removed(self._topic, each))
+        harmful = [each for each in examined if each.state is not GapState.HARMLESS]
+        harmful.sort(key=lambda each: each.gap, reverse=True)
+        skipped = {each.gap.partition for each in harmful if each.state is GapState.SKIPPED}
+        unproven = {each.gap.partition for each in harmful} - skipped
+        for each in harmful:
+            log.error("%s is read again: %s, %s", self._topic, each.state.value, each)
         self._refuted.update(skipped)
         self._unproven.update(unproven)
         if unproven:
             time.sleep(_PAUSE_S)
-        return {finding.gap.partition: finding.gap.first_missing for finding in harmful}
+        return {each.gap.partition: each.gap.first_missing for each in harmful}
 
     def _start_again(self, offsets: dict[int, int]) -> None:
         for partition, offset in offsets.items():
@@ -126,9 +126,9 @@ class SkipGuard:
                 raise RecordsSkipped(describe_skipped(self._topic, partition, offset))
 
 
-def describe_removed(topic: str, finding: Finding) -> str:
+def describe_removed(topic: str, examined: ExaminedGap) -> str:
     """Returns the message of the error for records that retention removed."""
-    return f"{topic}, {finding}: records were removed before they were read; the topic's retention is too short"
+    return f"{topic}, {examined}: records were removed before they were read; the topic's retention is too short"
 
 
 def describe_skipped(topic: str, partition: int, offset: int) -> str:

@@ -87,7 +87,7 @@ def restore_options(settings: Settings) -> Options:
 def second_restore_options(settings: Settings) -> Options:
     """Returns the options of the second reader of a restore, which keeps only offsets."""
     return restore_options(settings) | {
-        "group.id": f"{settings.namespace}.witness",
+        "group.id": f"{settings.namespace}.gap-reader",
         "queued.min.messages": 10_000,
         "queued.max.messages.kbytes": 8_192,
     }

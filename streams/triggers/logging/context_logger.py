@@ -24,7 +24,7 @@ class ContextLogger(logging.LoggerAdapter[logging.Logger]):
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401  # any attribute of the logger
         return getattr(self.logger, name)
 
-    def log(self, level: int, msg: object, *args: object, **kwargs: Any) -> None:  # noqa: ANN401  # as in logging
+    def log(self, level: int, msg: object, *args: object, **kwargs: Any) -> None:
         """Reports the level and logs the message; all other methods call this one.
 
         The level is reported even if no handler receives the record.

@@ -6,6 +6,8 @@ import logging
 from collections.abc import Mapping, MutableMapping
 from typing import Any, Self
 
+from typing_extensions import override
+
 from triggers.itertools import merge_dict_recursive
 
 
@@ -15,12 +17,14 @@ class LocalLogger(logging.Logger):
     def __init__(self, name: str | None = None, level: int = logging.NOTSET) -> None:
         super().__init__(name or f"_{type(self).__name__}_{id(self)}", level)
 
-    def addHandler(self, hdlr: logging.Handler) -> Self:  # type: ignore[override]  # noqa: N802  # logging's name
+    @override
+    def addHandler(self, hdlr: logging.Handler) -> Self:  # type: ignore[override]  # logging's own returns None
         """Adds a handler and returns the logger."""
         super().addHandler(hdlr)
         return self
 
-    def isEnabledFor(self, level: int) -> bool:  # noqa: N802  # logging's name
+    @override
+    def isEnabledFor(self, level: int) -> bool:
         return level >= self.getEffectiveLevel()
 
     def close(self) -> None:

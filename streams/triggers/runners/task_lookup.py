@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
 
-from celery import current_app
+from celery import Task, current_app
 
 
-def resolve_celery_task(target: str, autoload: bool = True) -> Any:  # noqa: ANN401  # Celery carries no types
+def resolve_celery_task(target: str, autoload: bool = True) -> Task:
     """Returns the task of that name in the current Celery app.
 
     With `autoload`, imports the tasks of Django's applications if the name is unknown. Raises ValueError if no task has

@@ -53,7 +53,7 @@ class ThreadingTaskRunner(BaseTaskRunner):
         """Returns the bound task. `target` may also be a dotted path if `allow_python_path_target` is set."""
         return super().resolve(self._named(target) if isinstance(target, str) else target)
 
-    def _named(self, target: str) -> Any:  # noqa: ANN401  # Celery carries no types
+    def _named(self, target: str) -> object:
         try:
             return resolve_celery_task(target)
         except ValueError:

@@ -19,7 +19,7 @@ Kwargs = Mapping[str, Any]
 class TaskContext:
     """The argument of `TriggerTask._run`: the kwargs, the session and the instance of the task that is running."""
 
-    def __init__(  # noqa: PLR0913, PLR0917  # what the command carries
+    def __init__(
         self,
         instance_name: str,
         manager_type: str,
@@ -91,7 +91,7 @@ class TaskContext:
         not fired counts as `{}`. Raises ValueError, with `filter_errors` in its `context`, if a filter rejects a value,
         and ImportError if the library is not installed.
         """
-        from triggers.running.kwargs_filters import filter_kwargs  # noqa: PLC0415  # an optional library
+        from triggers.running.kwargs_filters import filter_kwargs
 
         return filter_kwargs(self.trigger_kwargs, filters)
 

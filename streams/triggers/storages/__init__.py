@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from triggers.registry import storage_backends
 from triggers.storages.base import BaseStorageBackend, BaseTriggerStorage, TaskInstanceCollection
@@ -19,10 +19,10 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:  # noqa: ANN401  # a class that is not imported yet
+def __getattr__(name: str) -> object:
     """Imports `CacheStorageBackend` on first use, because its module needs Django."""
     if name != "CacheStorageBackend":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from triggers.storages.cache import CacheStorageBackend  # noqa: PLC0415  # it needs Django
+    from triggers.storages.cache import CacheStorageBackend
 
     return CacheStorageBackend

@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Self
 
 import msgspec
 from msgspec import structs
+from typing_extensions import override
 
 from triggers.codec import NO_LIMIT, check_event, encode_configuration, encode_key
 from triggers.core.commands import Decision
@@ -93,7 +94,8 @@ class BaseStorageBackend(Lockable, Storage):
             self.save()
         return decision
 
-    def read(self, *, wait: bool = True) -> SessionView:  # noqa: ARG002  # writes are applied at once
+    @override
+    def read(self, *, wait: bool = True) -> SessionView:
         self.refresh()
         session = self._thaw().session
         if not session.exists:
@@ -132,7 +134,8 @@ class BaseStorageBackend(Lockable, Storage):
                 known = ", ".join(task_runners)
                 raise InvalidConfiguration(f"task {task!r}: 'using' names the runner {using!r}; registered are {known}")
 
-    def configuration_for(self, configuration: bytes, manager: type | None) -> bytes:  # noqa: ARG002  # hooks run here
+    @override
+    def configuration_for(self, configuration: bytes, manager: type | None) -> bytes:
         """Returns the configuration unchanged."""
         return configuration
 
@@ -181,7 +184,7 @@ class BaseStorageBackend(Lockable, Storage):
         """Adds tasks, or replaces tasks of the same name. Call `save` afterwards. Raises InvalidConfiguration."""
         self._apply_event(ConfigurationUpdated(configuration=encode_configuration(config_dict)))
 
-    def create_instance(self, task_config: TaskConfig | str, **kwargs: Any) -> TaskInstance:  # noqa: ANN401  # fields
+    def create_instance(self, task_config: TaskConfig | str, **kwargs: Any) -> TaskInstance:
         """Returns a new unstarted instance. `kwargs` are fields of `TaskInstance`. Call `save` afterwards.
 
         Raises KeyError if there is no such task.

@@ -12,7 +12,7 @@ from triggers.storages.cache_locks import resolve_cache
 try:
     from django.core.cache import DEFAULT_CACHE_ALIAS, BaseCache, caches
     from django.core.cache.backends.base import DEFAULT_TIMEOUT
-except ImportError as error:  # pragma: no cover  # a separate process tests the message
+except ImportError as error:
     raise ImportError("CacheStorageBackend needs Django: pip install 'kafka-triggers[django]'") from error
 
 from triggers.storages.checked_cache import check_timeout, checked_cache
@@ -75,16 +75,20 @@ class CacheStorageBackend(BaseStorageBackend):
         stored = self._checked.read(self.cache_key)
         if stored is None:
             return {}, {}, {}
-        self._check_stored(stored)
-        return stored.get("tasks") or {}, stored.get("instances") or {}, stored.get("metas") or {}
+        session = self._session_of(stored)
+        return session.get("tasks") or {}, session.get("instances") or {}, session.get("metas") or {}
 
-    def _check_stored(self, stored: object) -> None:
-        """Raises CallError for a value that is not this session, because saving would overwrite that value."""
+    def _session_of(self, stored: object) -> Mapping[str, Any]:
+        """Returns the stored session.
+
+        Raises CallError for a value that is not this session, because saving would overwrite that value.
+        """
         if not isinstance(stored, Mapping):
             raise CallError(f"{self.cache_key!r} is not a session but a {type(stored).__name__}")
         if (uid := stored.get("uid", self.uid)) != self.uid:
             detail = "the cache's KEY_FUNCTION returns the same key for both; it must return different keys"
             raise CallError(f"session {self.uid!r} would overwrite session {uid!r}: {detail}")
+        return stored
 
     def _save(self) -> None:
         session = {

@@ -12,15 +12,19 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
-from typing import Any, Final
+from typing import TYPE_CHECKING, Final, cast
 
 from triggers.errors import LockAcquisitionFailed, NotSupported
 
 try:
     from django.core.cache import DEFAULT_CACHE_ALIAS, BaseCache, InvalidCacheBackendError, caches
     from django.core.cache.backends.locmem import LocMemCache
-except ImportError as error:  # pragma: no cover  # a separate process tests the message
+except ImportError as error:
     raise ImportError("Django's cache needs Django: pip install 'kafka-triggers[django]'") from error
+
+if TYPE_CHECKING:
+    from redis import Redis
+    from redis.lock import Lock as RedisPyLock
 
 log = logging.getLogger(__name__)
 
@@ -96,7 +100,7 @@ class _LocalLock:
 class _RedisLock:
     """The lock of redis-py. Releasing an expired lock only logs a warning, because each save checks the lock."""
 
-    def __init__(self, lock: Any) -> None:  # noqa: ANN401  # redis is optional
+    def __init__(self, lock: RedisPyLock) -> None:
         self._lock = lock
 
     def acquire(self, *, blocking: bool) -> bool:
@@ -106,7 +110,7 @@ class _RedisLock:
         return bool(self._lock.owned())
 
     def release(self) -> None:
-        from redis.exceptions import LockNotOwnedError  # noqa: PLC0415  # optional, but it made the lock
+        from redis.exceptions import LockNotOwnedError
 
         try:
             self._lock.release()
@@ -130,13 +134,13 @@ def _seconds(cache: BaseCache, ttl: bool | float | None) -> float | None:
     return ttl or None
 
 
-def redis_client(cache: BaseCache) -> Any:  # noqa: ANN401  # redis is optional
+def redis_client(cache: BaseCache) -> Redis | None:
     """Returns a client of the cache's primary Redis server, or None if the cache is not on Redis."""
     kinds = kinds_of(cache)
     if REDIS_OF_DJANGO in kinds:
-        return cache._cache.get_client(None, write=True)  # noqa: SLF001  # its only way to the client
+        return cast("Redis", cache._cache.get_client(None, write=True))
     if DJANGO_REDIS in kinds:
-        return cache.client.get_client(write=True)
+        return cast("Redis", cache.client.get_client(write=True))
     return None
 
 

@@ -12,7 +12,7 @@ import pickle
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Final, Protocol
+from typing import Final, Protocol
 
 from django.core.cache import BaseCache
 from django.core.cache.backends.base import DEFAULT_TIMEOUT
@@ -46,7 +46,7 @@ class CacheUncertain(TryAgain):
 class CheckedCache(Protocol):
     """A cache with reliable answers. Both methods also raise the errors of the cache's library."""
 
-    def read(self, key: str) -> Any:  # noqa: ANN401  # any value
+    def read(self, key: str) -> object:
         """Returns the value, or None if the server says that there is none. Raises CacheUncertain."""
 
     def write(self, key: str, value: object, timeout: float | None) -> None:
@@ -83,16 +83,16 @@ def check_timeout(timeout: float | None, cache: BaseCache) -> None:
         raise CallError(f"timeout={timeout!r} keeps no session; give 1 second or more, or None for ever")
 
 
-def _redis_of_django(cache: Any) -> CheckedCache:  # noqa: ANN401  # redis is optional
-    if len(cache._servers) > 1:  # noqa: SLF001  # Django has no public name for it
+def _redis_of_django(cache: BaseCache) -> CheckedCache:
+    if len(cache._servers) > 1:
         detail = "LOCATION names replicas, which are read and may be behind the primary"
         raise NotSupported(f"{type(cache).__name__} is not safe for sessions: {detail}; name the primary only")
     client = "django.core.cache.backends.redis.RedisCacheClient"
-    as_made = _inherits(type(cache), REDIS_OF_DJANGO) and _inherits(cache._class, client)  # noqa: SLF001  # as above
+    as_made = _inherits(type(cache), REDIS_OF_DJANGO) and _inherits(cache._class, client)
     return _Plain(cache) if as_made else _Verified(cache)
 
 
-def _django_redis(cache: Any) -> CheckedCache:  # noqa: ANN401  # django-redis is optional
+def _django_redis(cache: BaseCache) -> CheckedCache:
     client = cache.client
     for kind in _UNFIT_CLIENTS.keys() & kinds_of(client):
         detail = f"CLIENT_CLASS {type(client).__name__} {_UNFIT_CLIENTS[kind]}"
@@ -112,25 +112,25 @@ def _inherits(kind: type, made: str) -> bool:
 class _Plain:
     """Django's cache on one Redis server. It raises all errors, so None means that the value is absent."""
 
-    def __init__(self, cache: Any) -> None:  # noqa: ANN401  # redis is optional
+    def __init__(self, cache: BaseCache) -> None:
         self._cache = cache
 
-    def read(self, key: str) -> Any:  # noqa: ANN401  # as in `CheckedCache`
+    def read(self, key: str) -> object:
         return self._cache.get(key)
 
     def write(self, key: str, value: object, timeout: float | None) -> None:
         self._cache.set(key, value, timeout)
-        _warn_of_eviction(self._cache, self._cache._servers[0])  # noqa: SLF001  # as above
+        _warn_of_eviction(self._cache, self._cache._servers[0])
 
 
 class _Primary:
     """django-redis. Its client raises the errors that IGNORE_EXCEPTIONS hides; only the primary is read."""
 
-    def __init__(self, cache: Any) -> None:  # noqa: ANN401  # django-redis is optional
+    def __init__(self, cache: BaseCache) -> None:
         self._cache = cache
         self._client = cache.client
 
-    def read(self, key: str) -> Any:  # noqa: ANN401  # as in `CheckedCache`
+    def read(self, key: str) -> object:
         with _own_errors():
             return self._client.get(key, client=self._client.get_client(write=True))
 
@@ -138,13 +138,13 @@ class _Primary:
         with _own_errors():
             if not self._client.set(key, value, timeout, client=self._client.get_client(write=True)):
                 raise CacheUncertain(f"the Redis server did not write {key!r}")
-        _warn_of_eviction(self._cache, str(self._client._server[0]))  # noqa: SLF001  # it has no public name
+        _warn_of_eviction(self._cache, str(self._client._server[0]))
 
 
 @contextmanager
 def _own_errors() -> Iterator[None]:
     """Raises the errors of redis-py instead of the exception in which django-redis wraps them."""
-    from django_redis.exceptions import ConnectionInterrupted  # noqa: PLC0415  # optional, but it made the client
+    from django_redis.exceptions import ConnectionInterrupted
 
     try:
         yield
@@ -157,13 +157,13 @@ _asked: set[str] = set()
 
 def _warn_of_eviction(cache: BaseCache, server: str) -> None:
     """Logs a warning if the server evicts sessions when its memory is full. Asks each server once per process."""
-    from redis.exceptions import RedisError  # noqa: PLC0415  # optional, but it wrote the session
+    from redis.exceptions import RedisError
 
-    if server in _asked:
+    if server in _asked or (client := redis_client(cache)) is None:
         return
     _asked.add(server)
     try:
-        memory = redis_client(cache).info("memory")
+        memory = client.info("memory")
     except RedisError:  # some servers do not allow INFO
         return
     policy = memory.get("maxmemory_policy", "noeviction")
@@ -177,37 +177,37 @@ def _warn_of_eviction(cache: BaseCache, server: str) -> None:
 class _Memory:
     """Django's cache in memory. Its answers are reliable; a session is never evicted for another one."""
 
-    def __init__(self, cache: Any) -> None:  # noqa: ANN401  # its private parts are used
+    def __init__(self, cache: BaseCache) -> None:
         self._cache = cache
 
-    def read(self, key: str) -> Any:  # noqa: ANN401  # as in `CheckedCache`
+    def read(self, key: str) -> object:
         return self._cache.get(key)
 
     def write(self, key: str, value: object, timeout: float | None) -> None:
         """Does what `LocMemCache.set` does, but raises CallError instead of evicting entries."""
         name = self._cache.make_and_validate_key(key)
         pickled = pickle.dumps(value, self._cache.pickle_protocol)
-        with self._cache._lock:  # noqa: SLF001  # its `set` always culls
-            if name not in self._cache._cache:  # noqa: SLF001
+        with self._cache._lock:  # not `LocMemCache.set`, which always evicts
+            if name not in self._cache._cache:
                 _make_room(self._cache)
             else:
-                self._cache._delete(name)  # noqa: SLF001
-            self._cache._set(name, pickled, timeout)  # noqa: SLF001
+                self._cache._delete(name)
+            self._cache._set(name, pickled, timeout)
 
 
-def _make_room(cache: Any) -> None:  # noqa: ANN401  # as above
+def _make_room(cache: LocMemCache) -> None:
     """Removes expired entries if the cache is full. If it is still full, lifts its limit and logs a warning."""
-    if len(cache._cache) < cache._max_entries:  # noqa: SLF001  # as above
+    if len(cache._cache) < cache._max_entries:
         return
-    for name in [each for each in cache._cache if cache._has_expired(each)]:  # noqa: SLF001
-        cache._delete(name)  # noqa: SLF001
-    if len(cache._cache) >= cache._max_entries:  # noqa: SLF001
+    for name in [each for each in cache._cache if cache._has_expired(each)]:
+        cache._delete(name)
+    if len(cache._cache) >= cache._max_entries:
         log.warning(
             "the memory cache is full (MAX_ENTRIES=%d) and keeps every session all the same, but other entries of the"
             " application evict them: set a larger OPTIONS['MAX_ENTRIES'] in CACHES, or keep sessions in Redis",
-            cache._max_entries,  # noqa: SLF001
+            cache._max_entries,
         )
-        cache._max_entries = sys.maxsize  # noqa: SLF001  # of this object; those of other threads keep theirs
+        cache._max_entries = sys.maxsize  # only of this object; the cache objects of other threads keep theirs
 
 
 class _Verified:
@@ -220,7 +220,7 @@ class _Verified:
     def __init__(self, cache: BaseCache) -> None:
         self._cache = cache
 
-    def read(self, key: str) -> Any:  # noqa: ANN401  # as in `CheckedCache`
+    def read(self, key: str) -> object:
         for _ in range(_ATTEMPTS):
             if (value := self._cache.get(key)) is not None:
                 return value  # possibly the empty entry below, with which this or another process proved absence

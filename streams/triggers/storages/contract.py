@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from typing import Any, Self
 
 from triggers.core.commands import Decision
@@ -88,13 +88,9 @@ class Storage(ABC):
         """Returns the JSON keyword arguments, besides the UID, with which a worker creates this storage again."""
         return {}
 
-    def acquire_lock(
-        self,
-        ttl: bool | float | None = True,  # noqa: ARG002  # for storages with a lock
-        block: bool = True,  # noqa: ARG002
-    ) -> AbstractContextManager[Self]:
+    @abstractmethod
+    def acquire_lock(self, ttl: bool | float | None = True, block: bool = True) -> AbstractContextManager[Self]:
         """Locks the session during a `with` block. Does nothing if the storage orders the events itself."""
-        return nullcontext(self)
 
     @property
     def metadata(self) -> Mapping[str, Any]:

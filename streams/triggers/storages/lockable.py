@@ -6,9 +6,12 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import Any, Self
+from typing import TYPE_CHECKING, Self
 
 from triggers.errors import LockAcquisitionFailed
+
+if TYPE_CHECKING:
+    from django.core.cache import BaseCache
 
 
 class Lockable(ABC):
@@ -22,7 +25,7 @@ class Lockable(ABC):
     def get_lock_name(self) -> str:
         """Returns the lock's name. Objects with the same name exclude each other."""
 
-    def get_lock_backend(self) -> Any:  # noqa: ANN401  # a name, or a cache of Django
+    def get_lock_backend(self) -> str | BaseCache:
         """Returns the Django cache, or its name, whose server keeps the lock. Override `_lock` to keep it elsewhere."""
         return "default"
 
@@ -61,6 +64,6 @@ class Lockable(ABC):
 
         Its value is a function that returns whether the lock is still held, or None if the lock cannot expire.
         """
-        from triggers.storages.cache_locks import acquire_lock  # noqa: PLC0415  # needs Django
+        from triggers.storages.cache_locks import acquire_lock  # noqa: PLC0415  # it needs Django
 
         return acquire_lock(self.get_lock_name(), ttl, self.get_lock_backend(), block)

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 import msgspec
 from msgspec import structs
+from typing_extensions import override
 
 from triggers.codec import check_event, encode_event, encode_key
 from triggers.core.commands import Command, Decision
@@ -62,7 +63,8 @@ class MemoryStorage(ViewStorage):
         self.invalidate_cache()
         return decision
 
-    def read(self, *, wait: bool = True) -> SessionView:  # noqa: ARG002  # writes are applied at once
+    @override
+    def read(self, *, wait: bool = True) -> SessionView:
         session = Session(self.uid, self._rows, self._plans)
         if not session.exists:
             raise SessionNotFound(f"there is no session {self.uid!r}")
@@ -94,8 +96,9 @@ class MemoryStorageBackend(BaseStorageBackend):
         state = (self._serialize(self._configs), self._serialize(self._instances), self._metas)
         self._sessions[self.uid] = msgspec.json.encode(state)
 
+    @override
     @contextmanager
-    def _lock(self, ttl: bool | float | None, block: bool) -> Iterator[None]:  # noqa: ARG002  # it never expires
+    def _lock(self, ttl: bool | float | None, block: bool) -> Iterator[None]:
         lock = self._locks[self.uid]
         if not lock.acquire(blocking=block):
             raise LockAcquisitionFailed(f"another thread holds the lock of session {self.uid!r}")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from enum import StrEnum
-from typing import Final, Protocol
+from typing import Final
 
 from msgspec import Struct, structs
 
@@ -25,6 +25,7 @@ from triggers.core.statuses import Status
 from triggers.core.view import SessionView, importable_state, view_session
 from triggers.errors import CallError, NotFound, SessionNotFound
 from triggers.settings import Settings
+from triggers.storages.contract import Storage
 
 _IN_FLIGHT: Final = frozenset({Status.SCHEDULED, Status.RUNNING})
 
@@ -58,17 +59,10 @@ class Moved(Struct, frozen=True, kw_only=True):
     detail: str = ""
 
 
-class Readable(Protocol):
-    """The part of a storage that a migration needs. Embedded storages implement it."""
-
-    def read(self) -> SessionView:
-        """Returns the session. Raises SessionNotFound."""
-
-
 class Migration:
     """Moves sessions into the stream, one at a time. `triggers migrate` uses it."""
 
-    def __init__(self, settings: Settings, open_session: Callable[[str], Readable], *, reissue: bool = False) -> None:
+    def __init__(self, settings: Settings, open_session: Callable[[str], Storage], *, reissue: bool = False) -> None:
         """`open_session` returns the old storage of a UID.
 
         With `reissue`, tasks in flight are issued again in the stream, so they may run twice; otherwise, sessions that

@@ -108,7 +108,7 @@ class TaskInstanceCollection(dict[str, TaskInstance]):
         self._of_task.setdefault(instance.config.name, {})[instance.name] = instance
         return instance
 
-    def create_instance(self, task_config: TaskConfig, name: str | None = None, **kwargs: Any) -> TaskInstance:  # noqa: ANN401  # fields
+    def create_instance(self, task_config: TaskConfig, name: str | None = None, **kwargs: Any) -> TaskInstance:
         """Adds and returns a new instance, by default the task's next one. `kwargs` are fields of `TaskInstance`."""
         number = len(self._of_task.get(task_config.name, {}))
         return self.add(TaskInstance(name=name or f"{task_config.name}#{number}", config=task_config, **kwargs))

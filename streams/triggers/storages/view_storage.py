@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, NoReturn
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, NoReturn, Self
 
 import msgspec
+from typing_extensions import override
 
 from triggers.core.config import MANAGER_NAME
 from triggers.core.kwargs import join_object, split_members
@@ -40,7 +42,8 @@ class ViewStorage(Storage):
     def check_configuration(self, configuration: Mapping[str, Mapping[str, object]]) -> None:
         """Accepts every valid rule, because Celery workers decide what they can run."""
 
-    def deliver(self, run: Callable[[TaskInstance], None]) -> list[str]:  # noqa: ARG002  # there is no outbox
+    @override
+    def deliver(self, run: Callable[[TaskInstance], None]) -> list[str]:
         """Returns an empty list, because there is no outbox: a worker publishes the commands with the decision."""
         return []
 
@@ -53,6 +56,11 @@ class ViewStorage(Storage):
             return configuration
         key = msgspec.json.encode(trigger_managers.key_of(manager))
         return join_object({MANAGER_NAME: key} | split_members(configuration))
+
+    @override
+    def acquire_lock(self, ttl: bool | float | None = True, block: bool = True) -> AbstractContextManager[Self]:
+        """Locks nothing, because the worker, or this object, applies one event after the other."""
+        return nullcontext(self)
 
     def create_instance(self, *_: object, **__: object) -> NoReturn:
         """Raises NotSupported, like the methods below: only embedded storages can be changed by hand."""

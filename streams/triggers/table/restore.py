@@ -43,7 +43,7 @@ class Restorer:
     silently overwrite its state.
     """
 
-    def __init__(  # noqa: PLR0913  # all parts of a restore
+    def __init__(
         self,
         *,
         options: Options,

@@ -6,7 +6,7 @@ Classes that need Celery or pytest are imported on first use.
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from triggers.testing.assertions import TriggerManagerTestCaseMixin
@@ -40,7 +40,7 @@ _ELSEWHERE: Final = {
 }
 
 
-def __getattr__(name: str) -> Any:  # noqa: ANN401  # classes that are not imported yet
+def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f"{__name__}.{_ELSEWHERE.get(name, 'tasks')}"), name)

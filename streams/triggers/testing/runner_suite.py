@@ -98,7 +98,7 @@ class RunnerSuite:
         """`using` in a rule refers to the runner by its `name`."""
         assert task_runners.get(self.runner_name).name == self.runner_name
 
-    def _rule(self, task: str, **directives: Any) -> dict[str, Any]:  # noqa: ANN401  # directives
+    def _rule(self, task: str, **directives: Any) -> dict[str, Any]:
         return {"run": task, "using": self.runner_name} | directives
 
     def _wait_for(self, manager: TriggerManager, expected: dict[str, str]) -> None:

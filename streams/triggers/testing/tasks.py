@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
+from typing_extensions import override
+
 from triggers.task import TaskContext, TriggerTask
 
 T = TypeVar("T", bound=type[TriggerTask])
@@ -20,6 +22,7 @@ def name_matches_classpath(cls: T) -> T:
 class PassThruTask(TriggerTask):
     """Returns the kwargs that it received."""
 
+    @override
     def _run(self, context: TaskContext) -> dict[str, Any]:
         return {"kwargs": context.trigger_kwargs}
 
@@ -28,7 +31,8 @@ class PassThruTask(TriggerTask):
 class DevNullTask(TriggerTask):
     """Returns an empty result."""
 
-    def _run(self, context: TaskContext) -> dict[str, Any]:  # noqa: ARG002  # it needs nothing
+    @override
+    def _run(self, context: TaskContext) -> dict[str, Any]:
         return {}
 
 
@@ -36,7 +40,8 @@ class DevNullTask(TriggerTask):
 class FailingTask(TriggerTask):
     """Fails with a RuntimeError."""
 
-    def _run(self, context: TaskContext) -> None:  # noqa: ARG002  # it needs nothing
+    @override
+    def _run(self, context: TaskContext) -> None:
         raise RuntimeError("this task always fails")
 
 
@@ -44,6 +49,7 @@ class FailingTask(TriggerTask):
 class SelfSkippingTask(TriggerTask):
     """Skips itself, with its kwargs as metadata."""
 
+    @override
     def _run(self, context: TaskContext) -> None:
         raise self.skip({"kwargs": context.trigger_kwargs})
 
@@ -52,6 +58,7 @@ class SelfSkippingTask(TriggerTask):
 class SelfRetryingTask(TriggerTask):
     """Retries itself as often as `withParams: {"retries": {"max": …}}` says; the default is `max_retries`."""
 
+    @override
     def _run(self, context: TaskContext) -> dict[str, Any]:
         retries: Mapping[str, Any] = context.trigger_kwargs.get("retries") or {}
         if self.request.retries < retries.get("max", self.max_retries):

@@ -34,10 +34,10 @@ from triggers.faust.partition_store import PartitionStore, session_table
 from triggers.faust.recovery import BulkTableManager, OwnedPartitions
 from triggers.faust.transport import AgentConsumer, AgentTransport, BatchChannel
 from triggers.faust.web_server import QueryServer, listen, url_of
+from triggers.kafka.gap_reader import GapReader
 from triggers.kafka.installed_topics import InstalledTopics, wait_for_topics
 from triggers.kafka.patience import Patience
-from triggers.kafka.reading_options import witness_options
-from triggers.kafka.witness import Witness
+from triggers.kafka.reading_options import gap_reader_options
 from triggers.kafka.worker_options import (
     member_options,
     probe_options,
@@ -188,7 +188,7 @@ class Worker:
     def _new_member(self, consumer: AgentConsumer) -> Member:
         options = member_options(self._settings, f"{self._worker_id}@{self._url}")
         guard = Guard(
-            self._new_witness(),
+            self._new_gap_reader(),
             self._metrics,
             proof_s=self._patience.proof_s,
             pause_s=self._patience.refused_pause_s,
@@ -199,13 +199,13 @@ class Worker:
             self._ownership,
             consumer,
             guard,
-            StandstillWatch(guard, self._new_witness()),
+            standstills=StandstillWatch(guard, self._new_gap_reader()),
             is_empty=lambda partition: self._store.partition_rows(partition).changelog_offset() < 0,
             patience_s=self._patience.group_offsets_s,
         )
 
-    def _new_witness(self) -> Witness:
-        return Witness(witness_options(self._settings), self._names.events)
+    def _new_gap_reader(self) -> GapReader:
+        return GapReader(gap_reader_options(self._settings), self._names.events)
 
     def _new_transactions(self, topics: InstalledTopics) -> Transactions:
         options = producer_options(

@@ -84,7 +84,7 @@ class Queries:
         sessions = await _off_loop(lambda: self._list_headers(prefix, limit))
         return json_response({"sessions": sessions})
 
-    async def ready(self, request: web.Request) -> web.Response:  # noqa: ARG002  # aiohttp's signature
+    async def ready(self, _: web.Request) -> web.Response:
         """Responds with 200 if every owned partition can be processed and queried, else with 503."""
         if self.partitions is None:
             raise http_problem(web.HTTPServiceUnavailable, "waiting for the broker and the topics")
@@ -94,13 +94,13 @@ class Queries:
             raise http_problem(web.HTTPServiceUnavailable, "joining the consumer group")
         return json_response({"partitions": sorted(self._ownership.owned)})
 
-    async def live(self, request: web.Request) -> web.Response:  # noqa: ARG002
+    async def live(self, _: web.Request) -> web.Response:
         """Responds with 200 while the pump makes turns, and before it starts. Responds with 503 if it is stuck."""
         if self.partitions is not None and self._progress.idle_s > _SILENT_S:
             raise http_problem(web.HTTPServiceUnavailable, f"the pump has been stuck for {self._progress.idle_s:.0f} s")
         return json_response({})
 
-    async def metrics(self, request: web.Request) -> web.Response:  # noqa: ARG002
+    async def metrics(self, _: web.Request) -> web.Response:
         """Responds with the metrics in Prometheus' text format."""
         self._metrics.partitions.set(len(self._ownership.owned))
         return web.Response(body=self._metrics.text(), headers={"Content-Type": CONTENT_TYPE_LATEST})

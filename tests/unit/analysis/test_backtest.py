@@ -49,7 +49,7 @@ def _log(rules: Rules, *events: Event) -> list[Event]:
     return [ConfigurationUpdated(configuration=json.dumps(rules).encode()), *events]
 
 
-def _compare(new: Rules, log: Sequence[Event], added: bool = False, **assumptions: Any) -> SessionDifference:  # noqa: ANN401
+def _compare(new: Rules, log: Sequence[Event], added: bool = False, **assumptions: Any) -> SessionDifference:
     rules = NewRules(rules=json.dumps(new).encode(), added=added)
     return compare("s", log, rules, Assumptions(**assumptions), Plans())
 

@@ -15,8 +15,8 @@ from triggers.analysis.explain.explanation import (
     Explanation,
     Idle,
     InstanceProof,
+    Outlook,
     Reason,
-    Verdict,
 )
 from triggers.analysis.explain.explanation_text import explanation_lines
 from triggers.analysis.explain.proofs import explain
@@ -71,7 +71,7 @@ def instance(found: MemorySession, task: str) -> InstanceProof:
 def test_a_waiting_instance_has_the_triggers_that_it_has_and_those_that_are_missing() -> None:
     proof = instance(session(fire("page", "p1")), "t_subject")
 
-    assert (proof.name, proof.status, proof.verdict) == ("t_subject#0", "unstarted", Verdict.RUNS)
+    assert (proof.name, proof.status, proof.outlook) == ("t_subject#0", "unstarted", Outlook.RUNS)
     assert [(held.trigger, held.by and (held.by.offset, held.by.time, held.by.id)) for held in proof.satisfied] == [
         ("page", (2, 2000, "p1"))
     ]
@@ -132,7 +132,7 @@ def test_the_text_names_the_task_behind_which_a_cause_lies() -> None:
 def test_firing_what_is_missing_may_abandon_instead() -> None:
     rules = {"t_a": {"after": ["a", "b"], "run": "app.a", "unless": ["b"]}}
 
-    assert instance(session(fire("a"), rules=rules), "t_a").verdict is Verdict.ABANDONED
+    assert instance(session(fire("a"), rules=rules), "t_a").outlook is Outlook.ABANDONED
 
 
 def test_an_event_that_no_rule_uses_is_unused() -> None:

@@ -73,7 +73,7 @@ def test_json_of_a_session_has_the_events_behind_each_instance(rules: str, log: 
     [
         ([], 2, "give either RULES.json or --session"),
         (["{}", "--session", "q-1"], 2, "give either RULES.json or --session"),
-        (["{}", "--instance", "t_a#0"], 2, "--instance goes with --session"),
+        (["{}", "--instance", "t_a#0"], 2, "--instance needs --session"),
         (['{"t_a": {}}'], 2, "'t_a'"),
     ],
 )

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from fastavro import parse_schema, schemaless_writer
+from tests.support.memory_registry import MemoryRegistry
 
 from triggers.codec import EventDecoder, Reason
 from triggers.codec.avro_records import schema_versions
@@ -18,20 +19,6 @@ from triggers.errors import BrokerUnavailable, TryAgain, Undecodable
 CURRENT: dict[str, Any] = json.loads(schema_versions("trigger_event")[0])
 FIRE = {"trigger": "t", "kwargs": b'{"a": 1}'}
 NO_EVENTS_LEFT = {"type": "record", "name": "Other", "fields": [{"name": "x", "type": "int"}]}
-
-
-class MemoryRegistry:
-    """Holds schemas by id and counts the look-ups."""
-
-    def __init__(self, **schemas: object) -> None:
-        self.schemas = {int(name.removeprefix("id")): schema for name, schema in schemas.items()}
-        self.lookups = 0
-
-    def schema(self, schema_id: int) -> str:
-        self.lookups += 1
-        if schema_id not in self.schemas:
-            raise Undecodable(Reason.UNKNOWN_SCHEMA, f"id {schema_id}")
-        return json.dumps(self.schemas[schema_id])
 
 
 def own_schema(*changes: Callable[[dict[str, Any]], None]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""What the guard lets pass, with a second reader whose findings the test chooses."""
+"""What the guard lets pass, with a second reader whose answers the test chooses."""
 
 from __future__ import annotations
 
@@ -10,33 +10,33 @@ from tests.support.records import record
 
 from triggers.commit.guard import Guard, RecordsSkipped
 from triggers.kafka.continuity import Gap
+from triggers.kafka.gap_reader import GapReader
+from triggers.kafka.pending_gaps import ExaminedGap, GapState
 from triggers.kafka.records import Record
-from triggers.kafka.verdicts import Finding, Verdict
-from triggers.kafka.witness import Witness
 from triggers.process.exits import ExitCode, Stop
 from triggers.telemetry.metrics import Metrics
 
 
-class FixedWitness:
-    """A second reader that returns the same verdict on every gap."""
+class FixedGapReader:
+    """A second reader that returns the same state for every gap."""
 
-    def __init__(self, verdict: Verdict) -> None:
-        self.verdict = verdict
+    def __init__(self, state: GapState) -> None:
+        self.state = state
         self.asked: list[Gap] = []
 
-    def prove(self, gaps: Sequence[Gap], within_s: float) -> list[Finding]:
+    def prove(self, gaps: Sequence[Gap], within_s: float) -> list[ExaminedGap]:
         assert within_s > 0
         self.asked += gaps
-        return [Finding(gap, self.verdict, "as told") for gap in gaps]
+        return [ExaminedGap(gap, self.state, "as told") for gap in gaps]
 
 
 class Guarded:
     """A guard of partition 0, which is read from offset 10 on."""
 
-    def __init__(self, verdict: Verdict = Verdict.SKIPPED) -> None:
+    def __init__(self, state: GapState = GapState.SKIPPED) -> None:
         self.metrics = Metrics()
-        self.witness = FixedWitness(verdict)
-        self.guard = Guard(cast("Witness", self.witness), self.metrics, proof_s=1, pause_s=0.001)
+        self.gap_reader = FixedGapReader(state)
+        self.guard = Guard(cast("GapReader", self.gap_reader), self.metrics, proof_s=1, pause_s=0.001)
         self.guard.start(0, 10)
 
     def read(self, *offsets: int) -> None:
@@ -57,28 +57,28 @@ def test_contiguous_records_pass_without_a_second_reader() -> None:
     guarded.read(10, 11)
     guarded.read(12)
 
-    assert guarded.witness.asked == []
+    assert guarded.gap_reader.asked == []
     assert guarded.counted() == {}
 
 
 def test_harmless_gaps_pass_and_are_counted() -> None:
-    guarded = Guarded(Verdict.HARMLESS)
+    guarded = Guarded(GapState.HARMLESS)
     guarded.read(11, 13, 14)
 
-    assert guarded.witness.asked == [Gap(0, 10, 11), Gap(0, 12, 13)]
+    assert guarded.gap_reader.asked == [Gap(0, 10, 11), Gap(0, 12, 13)]
     assert guarded.counted() == {"harmless": 2}
     assert guarded.guard.next_of(0) == 15
 
 
-@pytest.mark.parametrize("verdict", [Verdict.SKIPPED, Verdict.REMOVED, Verdict.UNPROVEN])
-def test_any_other_gap_is_refused(verdict: Verdict) -> None:
-    guarded = Guarded(verdict)
+@pytest.mark.parametrize("state", [GapState.SKIPPED, GapState.REMOVED, GapState.UNPROVEN])
+def test_any_other_gap_is_refused(state: GapState) -> None:
+    guarded = Guarded(state)
 
     with pytest.raises(RecordsSkipped) as refused:
         guarded.read(10, 12)
 
     assert refused.value.partitions == {0}
-    assert guarded.counted() == {verdict.value: 1}
+    assert guarded.counted() == {state.value: 1}
 
 
 def test_records_that_come_again_are_refused() -> None:
@@ -119,10 +119,10 @@ def test_a_persistent_gap_ends_the_worker_and_names_the_missing_offsets() -> Non
 
 
 def test_positions_behind_markers_are_accepted() -> None:
-    guarded = Guarded(Verdict.HARMLESS)
+    guarded = Guarded(GapState.HARMLESS)
 
     assert guarded.guard.check_positions({0: 12}) == {0: 12}
-    assert guarded.witness.asked == [Gap(0, 10, 12, ends_at_record=False)]
+    assert guarded.gap_reader.asked == [Gap(0, 10, 12, ends_at_record=False)]
 
     guarded.read(12)
 
@@ -133,11 +133,11 @@ def test_a_position_behind_a_record_is_refused() -> None:
 
 
 def test_a_position_that_cannot_be_proved_is_left_out_and_checked_again_only_later() -> None:
-    guarded = Guarded(Verdict.UNPROVEN)
+    guarded = Guarded(GapState.UNPROVEN)
 
     assert guarded.guard.check_positions({0: 12}) == {}
     assert guarded.guard.check_positions({0: 12}) == {}
-    assert len(guarded.witness.asked) == 1
+    assert len(guarded.gap_reader.asked) == 1
     guarded.read(10)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import cast
 
 import pytest
+from tests.support.decider import Decider
 from tests.support.records import fire
 
 from triggers.agent.batch import Batch
@@ -16,7 +17,6 @@ from triggers.commit.member import Member
 from triggers.commit.progress import Progress
 from triggers.commit.pump import Pump
 from triggers.commit.transaction import Aborted, Transactions
-from triggers.errors import BrokerUnavailable
 from triggers.kafka.records import Record
 from triggers.table.partition_rows import PartitionRows, open_rows
 from triggers.telemetry.metrics import Metrics
@@ -85,33 +85,6 @@ class Journal:
             raise Aborted("REFUSED")
         self.committed.append(batch.offsets)
         return {0: 7}
-
-
-class Decider:
-    """A processor that records its batches. One of its calls can raise TryAgain."""
-
-    def __init__(self) -> None:
-        self.decided: list[dict[int, int]] = []
-        self.twice = asyncio.Event()
-        self.forgotten = 0
-        self.too_early: set[int] = set()
-        """Number of batches that are decided before that call."""
-        self.cut: set[int] = set()
-
-    def process(self, batch: Batch) -> None:
-        if not batch.records:
-            return
-        if (number := len(self.decided)) in self.too_early:
-            self.too_early.remove(number)
-            raise BrokerUnavailable("no registry")
-        self.decided.append(batch.offsets)
-        batch.truncated = number in self.cut
-        batch.rows[0] = {b"k": b"v"}
-        if number == 1:
-            self.twice.set()
-
-    def forget(self, partitions: frozenset[int] | None = None) -> None:  # noqa: ARG002
-        self.forgotten += 1
 
 
 class Setting:

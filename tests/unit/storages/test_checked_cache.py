@@ -37,11 +37,11 @@ class LossyCache(LocMemCache):  # type: ignore[misc]  # Django is untyped
     def get(self, *args: Any, **options: Any) -> Any:  # noqa: ANN401  # as in Django
         return None if next(self.losses) else super().get(*args, **options)
 
-    def set(self, *args: Any, **options: Any) -> None:  # noqa: ANN401  # as in Django
+    def set(self, *args: Any, **options: Any) -> None:
         if not next(self.losses):
             super().set(*args, **options)
 
-    def add(self, *args: Any, **options: Any) -> bool:  # noqa: ANN401  # as in Django
+    def add(self, *args: Any, **options: Any) -> bool:
         return False if next(self.losses) else super().add(*args, **options)
 
 

@@ -80,7 +80,7 @@ class Finding(Struct, frozen=True, kw_only=True):
     """Lines that show the problem: for `order-sensitive`, two orders and what the task does in each."""
 
 
-def finding(  # noqa: PLR0913  # a finding has this many parts
+def finding(
     rule: str,
     place: Location,
     message: str,

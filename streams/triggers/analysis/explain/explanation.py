@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from msgspec import Struct
+from msgspec import Struct, field
 
 from triggers.core.commands import Outcome
 
 
-class Verdict(StrEnum):
+class Outlook(StrEnum):
     """The outcome for an instance if its missing triggers fire now, or the reason why no trigger matters to it."""
 
     RUNS = "runs"
@@ -128,7 +128,7 @@ class InstanceProof(Struct, frozen=True, kw_only=True):
     name: str | None
     status: str | None
     since: int
-    verdict: Verdict
+    outlook: Outlook = field(name="verdict")
     satisfied: list[HeldTrigger]
     """The triggers of `after` that the instance has."""
     missing: list[Missing]

@@ -17,9 +17,9 @@ from triggers.analysis.explain.explanation import (
     Idle,
     InstanceProof,
     Missing,
+    Outlook,
     Reason,
     TaskProof,
-    Verdict,
 )
 from triggers.analysis.times import moment
 from triggers.core.commands import Outcome
@@ -64,9 +64,9 @@ _DO = {
 }
 """The same for several instances."""
 _END = {
-    Verdict.RUNS_AT_NEXT: "Nothing is missing: it runs as soon as one of its triggers fires again.",
-    Verdict.ABANDONED_AT_NEXT: "Its unless is satisfied: it is abandoned as soon as one of its triggers fires.",
-    Verdict.NEVER: "It waits for no trigger, so nothing will start it.",
+    Outlook.RUNS_AT_NEXT: "Nothing is missing: it runs as soon as one of its triggers fires again.",
+    Outlook.ABANDONED_AT_NEXT: "Its unless is satisfied: it is abandoned as soon as one of its triggers fires.",
+    Outlook.NEVER: "It waits for no trigger, so nothing will start it.",
 }
 
 
@@ -144,12 +144,12 @@ def _lines(paragraph: Paragraph) -> Iterator[str]:
 
 def _likeness(proof: InstanceProof) -> tuple[object, ...]:
     missing = tuple(missing.trigger for missing in proof.missing)
-    return proof.status, proof.verdict, missing, tuple(proof.unless_missing), proof.attempt, proof.due is None
+    return proof.status, proof.outlook, missing, tuple(proof.unless_missing), proof.attempt, proof.due is None
 
 
 def _paragraph(task: TaskProof, alike: list[InstanceProof]) -> Paragraph:
     first = alike[0]
-    waits = first.verdict is not Verdict.STARTED
+    waits = first.outlook is not Outlook.STARTED
     has_more = len(alike) > 1 and (first.satisfied or first.unless_fired)
     return Paragraph(
         subject=_subject(task, alike),
@@ -176,7 +176,7 @@ def _subject(task: TaskProof, alike: list[InstanceProof]) -> str:
     if first.due is not None:
         return f"{names} {verb} scheduled; a cooldown delays attempt {first.attempt} until {moment(first.due)}."
     attempt = f", attempt {first.attempt}" if first.attempt else ""
-    state = "waiting" if first.verdict is not Verdict.STARTED else first.status
+    state = "waiting" if first.outlook is not Outlook.STARTED else first.status
     since = f" (since {moment(first.since)}{_by(first.last)})" if first is last else ""
     return f"{names} {verb} {state}{attempt}{since}."
 
@@ -204,13 +204,13 @@ def _cause(trigger: str, cause: Cause) -> str:
 
 def _end(proof: InstanceProof) -> str:
     missing = _and([missing.trigger for missing in proof.missing])
-    if proof.verdict is Verdict.RUNS:
+    if proof.outlook is Outlook.RUNS:
         return f"When {missing} fires, it runs." if len(proof.missing) == 1 else f"When {missing} have fired, it runs."
-    if proof.verdict is Verdict.ABANDONED:
+    if proof.outlook is Outlook.ABANDONED:
         return f"It cannot run: {missing} would complete its unless and abandon it."
     if proof.status == "failed":
         return "An operator must replay or skip it."
-    return _END.get(proof.verdict, "")
+    return _END.get(proof.outlook, "")
 
 
 def _for(idle: Idle) -> str:

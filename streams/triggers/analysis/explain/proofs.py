@@ -13,8 +13,8 @@ from triggers.analysis.explain.explanation import (
     Explanation,
     InstanceProof,
     Missing,
+    Outlook,
     TaskProof,
-    Verdict,
 )
 from triggers.analysis.explain.trace import Trace
 from triggers.core.events import Event
@@ -99,7 +99,7 @@ class _Prover:
             name=name,
             status=instance.status,
             since=last.time,
-            verdict=_verdict(rule, _State(have, seen)) if instance.status == Status.UNSTARTED else Verdict.STARTED,
+            outlook=_outlook(rule, _State(have, seen)) if instance.status == Status.UNSTARTED else Outlook.STARTED,
             satisfied=[trace.giver(name, trigger) for trigger in rule.after if trigger in have],
             missing=self._missing_of(rule, have),
             unless_fired=[trace.witness(name, trigger) for trigger in rule.unless if trigger in seen],
@@ -116,7 +116,7 @@ class _Prover:
             name=None,
             status=None,
             since=0,
-            verdict=_verdict(rule, _State(fired, fired)),
+            outlook=_outlook(rule, _State(fired, fired)),
             satisfied=[self._trace.last_fire(trigger) for trigger in rule.after if trigger in fired],
             missing=self._missing_of(rule, fired),
             unless_fired=[self._trace.first_fire(trigger) for trigger in rule.unless if trigger in fired],
@@ -144,15 +144,15 @@ def _instances(session: Session) -> dict[str, list[Numbered]]:
     return instances
 
 
-def _verdict(rule: Rule, state: _State) -> Verdict:
+def _outlook(rule: Rule, state: _State) -> Outlook:
     if not rule.after:
-        return Verdict.NEVER
+        return Outlook.NEVER
     if can_abandon(rule, state.seen):
-        return Verdict.ABANDONED_AT_NEXT
+        return Outlook.ABANDONED_AT_NEXT
     if can_run(rule, state.have):
-        return Verdict.RUNS_AT_NEXT
+        return Outlook.RUNS_AT_NEXT
     missing = rule.after_set - set(state.have)
-    return Verdict.ABANDONED if can_abandon(rule, missing | set(state.seen)) else Verdict.RUNS
+    return Outlook.ABANDONED if can_abandon(rule, missing | set(state.seen)) else Outlook.RUNS
 
 
 Numbered = tuple[int, Instance]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
+from msgspec import Raw
 
 from triggers.core.statuses import Status
 from triggers.core.view import InstanceView, SessionView, TaskView
@@ -24,9 +25,10 @@ def answer(step: Step, session: SessionView) -> object:
     return _ANSWERS[step["what"]](step, session)
 
 
-def plain(value: object) -> Any:  # noqa: ANN401  # any JSON
+def plain(payloads: Mapping[str, Raw] | Raw) -> dict[str, Any]:
     """Returns payloads of a view as plain data."""
-    return msgspec.json.decode(msgspec.json.encode(value))
+    decoded: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(payloads))
+    return decoded
 
 
 def _statuses(_: Step, session: SessionView) -> object:

@@ -50,7 +50,7 @@ class Expression:
 
     def evaluate(self, variables: Mapping[str, object]) -> object:
         """Returns the result. Raises ExpressionFailed for whatever keeps it from having one."""
-        import cel  # noqa: PLC0415  # it takes 0.2 s, which only those pay who have an expression
+        import cel
 
         try:
             if self._own:
@@ -82,7 +82,7 @@ def parse_expression(value: object, where: str, names: Iterable[str]) -> Express
 
 
 def _compiled(text: str, where: str) -> cel.Program:
-    import cel  # noqa: PLC0415  # it takes 0.2 s, which only those pay who have an expression
+    import cel
 
     try:
         return cel.compile(text)

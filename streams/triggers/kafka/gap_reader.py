@@ -1,4 +1,4 @@
-"""`Witness`: a second reader, which proves whether the offsets that a consumer did not deliver are harmless.
+"""`GapReader`: a second reader, which proves whether the offsets that a consumer did not deliver are harmless.
 
 It must not be able to skip records in the way that the first reader did. So it has its own consumer with its own
 connections. It is assigned only at absolute offsets, never seeks, and never resets an offset. So librdkafka looks up no
@@ -17,8 +17,8 @@ from triggers.kafka.bounded_call import CallHung, call_within
 from triggers.kafka.connection import Options
 from triggers.kafka.continuity import Gap
 from triggers.kafka.error_codes import NO_SUCH_OFFSET, PARTITION_EOF, is_transient
+from triggers.kafka.pending_gaps import ExaminedGap, GapState, PendingGaps
 from triggers.kafka.reading_options import READ_ONLY
-from triggers.kafka.verdicts import Finding, PendingGaps, Verdict
 
 _OPTIONS: Final[Options] = READ_ONLY | {
     "max.partition.fetch.bytes": 262_144,
@@ -33,20 +33,20 @@ _OVERTIME_S: Final = 2.0
 """A call that has not returned this long after its own deadline counts as hanging."""
 
 
-class Witness:
+class GapReader:
     """Proves or refutes that gaps of one topic are harmless. Not thread-safe.
 
     Its consumer is created on first use and kept, so later proofs take one fetch, which is some milliseconds.
     """
 
     def __init__(self, options: Options, topic: str) -> None:
-        """`options` are how to connect, and a `group.id`. The witness neither joins this group nor commits offsets."""
+        """`options` are how to connect, and a `group.id`. It neither joins this group nor commits offsets."""
         self._options = {**options, **_OPTIONS}
         self._topic = topic
         self._consumer: Consumer | None = None
 
-    def prove(self, gaps: Sequence[Gap], within_s: float) -> list[Finding]:
-        """Returns a finding for each gap, in any order. Blocks for `within_s` at most, 2 s longer if librdkafka hangs.
+    def prove(self, gaps: Sequence[Gap], within_s: float) -> list[ExaminedGap]:
+        """Returns each gap with its state, in any order. Blocks for `within_s` at most, 2 s longer if librdkafka hangs.
 
         Gaps of the same partition must not overlap; the range from the first to the last of them is read once. A gap
         that could not be judged in time is unproven, and can be passed again.
@@ -62,7 +62,7 @@ class Witness:
             self.close()
             pending.give_up(f"it cannot be read: {error.args[0].str()}")
         pending.give_up(f"it could not be read within {within_s:.0f} s")
-        return pending.findings
+        return pending.examined
 
     def ends(self, partition: int, within_s: float) -> tuple[int, int]:
         """Returns the partition's first offset and the end of its committed records. Blocks. Raises KafkaException."""
@@ -135,5 +135,5 @@ def _consume(consumer: Consumer, within_s: float) -> list[Message]:
     return [] if first is None else [first, *consumer.consume(_MAX_MESSAGES, 0)]
 
 
-def _unproven(gaps: Iterable[Gap], detail: str) -> list[Finding]:
-    return [Finding(gap, Verdict.UNPROVEN, detail) for gap in gaps]
+def _unproven(gaps: Iterable[Gap], detail: str) -> list[ExaminedGap]:
+    return [ExaminedGap(gap, GapState.UNPROVEN, detail) for gap in gaps]

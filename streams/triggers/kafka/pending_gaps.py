@@ -1,4 +1,4 @@
-"""`PendingGaps`: judges gaps by what a second reader finds at their offsets. Pure; `Witness` reads."""
+"""`PendingGaps`: judges gaps by what a second reader finds at their offsets. Pure; `GapReader` reads."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import NamedTuple
 from triggers.kafka.continuity import Gap
 
 
-class Verdict(Enum):
-    """The result of a proof. The value is the name in metrics and logs."""
+class GapState(Enum):
+    """The result of examining a gap. The value is the name in metrics and logs."""
 
     HARMLESS = "harmless"
     """The gap contains no committed record, only markers, aborted records, or records that compaction removed."""
@@ -24,11 +24,11 @@ class Verdict(Enum):
     """The gap could not be read in time, or the second reader does not find the record after it."""
 
 
-class Finding(NamedTuple):
-    """A gap, its verdict and the reason for it."""
+class ExaminedGap(NamedTuple):
+    """A gap, its state and the reason for it."""
 
     gap: Gap
-    verdict: Verdict
+    state: GapState
     detail: str
 
     def __str__(self) -> str:
@@ -46,7 +46,7 @@ class PendingGaps:
         for gap in sorted(gaps):
             self._pending[gap.partition].append(gap)
         self._log_starts: dict[int, int] = {}
-        self.findings: list[Finding] = []
+        self.examined: list[ExaminedGap] = []
 
     def positions(self) -> dict[int, int]:
         """Returns the next offset to read, by partition. Partitions without pending gaps are left out."""
@@ -62,9 +62,9 @@ class PendingGaps:
         while gaps and gaps[0].first_missing <= offset:
             gap = gaps.popleft()
             if offset < gap.next_seen:
-                self._judge(gap, Verdict.SKIPPED, f"there is a committed record at offset {offset}")
+                self._judge(gap, GapState.SKIPPED, f"there is a committed record at offset {offset}")
             elif offset > gap.next_seen and gap.ends_at_record:
-                self._judge(gap, Verdict.UNPROVEN, f"no record is found at offset {gap.next_seen} any more")
+                self._judge(gap, GapState.UNPROVEN, f"no record is found at offset {gap.next_seen} any more")
             else:
                 self._clear(gap)
 
@@ -74,7 +74,7 @@ class PendingGaps:
         while gaps and (gaps[0].next_seen < position or (not gaps[0].ends_at_record and gaps[0].next_seen == position)):
             gap = gaps.popleft()
             if gap.ends_at_record:
-                self._judge(gap, Verdict.UNPROVEN, f"no record is found at offset {gap.next_seen} any more")
+                self._judge(gap, GapState.UNPROVEN, f"no record is found at offset {gap.next_seen} any more")
             else:
                 self._clear(gap)
 
@@ -89,14 +89,14 @@ class PendingGaps:
         """Judges the pending gaps of one partition or of all as unproven."""
         for gaps in self._pending.values() if partition is None else [self._pending[partition]]:
             while gaps:
-                self._judge(gaps.popleft(), Verdict.UNPROVEN, detail)
+                self._judge(gaps.popleft(), GapState.UNPROVEN, detail)
 
     def _clear(self, gap: Gap) -> None:
         log_start = self._log_starts.get(gap.partition, 0)
         if log_start > gap.first_missing:
-            self._judge(gap, Verdict.REMOVED, f"the partition's log begins at offset {log_start}")
+            self._judge(gap, GapState.REMOVED, f"the partition's log begins at offset {log_start}")
         else:
-            self._judge(gap, Verdict.HARMLESS, "there is no committed record")
+            self._judge(gap, GapState.HARMLESS, "there is no committed record")
 
-    def _judge(self, gap: Gap, verdict: Verdict, detail: str) -> None:
-        self.findings.append(Finding(gap, verdict, detail))
+    def _judge(self, gap: Gap, state: GapState, detail: str) -> None:
+        self.examined.append(ExaminedGap(gap, state, detail))

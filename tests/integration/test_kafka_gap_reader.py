@@ -12,8 +12,8 @@ from tests.support.topic_reader import wait_until
 
 from triggers.dev.ports import free_ports
 from triggers.kafka.continuity import ExpectedOffsets, Gap
-from triggers.kafka.verdicts import Finding, Verdict
-from triggers.kafka.witness import Witness
+from triggers.kafka.gap_reader import GapReader
+from triggers.kafka.pending_gaps import ExaminedGap, GapState
 
 pytestmark = pytest.mark.broker
 
@@ -28,10 +28,10 @@ def topic(broker: str, namespace: str) -> str:
 
 
 @pytest.fixture
-def witness(broker: str, topic: str) -> Iterator[Witness]:
-    witness = Witness({"bootstrap.servers": broker, "group.id": "witness"}, topic)
-    yield witness
-    witness.close()
+def gap_reader(broker: str, topic: str) -> Iterator[GapReader]:
+    gap_reader = GapReader({"bootstrap.servers": broker, "group.id": "gap_reader"}, topic)
+    yield gap_reader
+    gap_reader.close()
 
 
 class TransactionalProducer:
@@ -76,12 +76,12 @@ def consumed(broker: str, topic: str, records: int, partition: int = 0) -> list[
     return offsets
 
 
-def verdicts(findings: list[Finding]) -> set[Verdict]:
-    return {finding.verdict for finding in findings}
+def states(examined: list[ExaminedGap]) -> set[GapState]:
+    return {each.state for each in examined}
 
 
 def test_all_markers_between_one_record_transactions_are_harmless(
-    broker: str, topic: str, witness: Witness, transactions: TransactionalProducer
+    broker: str, topic: str, gap_reader: GapReader, transactions: TransactionalProducer
 ) -> None:
     for _ in range(200):
         transactions.write(1)
@@ -89,28 +89,28 @@ def test_all_markers_between_one_record_transactions_are_harmless(
     expected.start(0, 0)
     gaps = expected.advance(0, consumed(broker, topic, 200))
 
-    findings = witness.prove(gaps, 30)
+    examined = gap_reader.prove(gaps, 30)
 
-    assert len(gaps) == len(findings) == 199
-    assert verdicts(findings) == {Verdict.HARMLESS}
+    assert len(gaps) == len(examined) == 199
+    assert states(examined) == {GapState.HARMLESS}
 
 
 def test_a_proof_takes_as_long_as_its_fetch_and_waits_for_nothing_else(
-    witness: Witness, transactions: TransactionalProducer
+    gap_reader: GapReader, transactions: TransactionalProducer
 ) -> None:
     transactions.write(1)
     transactions.write(1)
     seconds = []
     for _ in range(20):
         started = time.perf_counter()
-        assert verdicts(witness.prove([Gap(0, 1, 2)], 30)) == {Verdict.HARMLESS}
+        assert states(gap_reader.prove([Gap(0, 1, 2)], 30)) == {GapState.HARMLESS}
         seconds.append(time.perf_counter() - started)
 
     assert min(seconds) < 0.05
 
 
 def test_aborted_records_are_harmless_in_several_partitions_at_once(
-    broker: str, topic: str, witness: Witness, transactions: TransactionalProducer
+    broker: str, topic: str, gap_reader: GapReader, transactions: TransactionalProducer
 ) -> None:
     expected, gaps = ExpectedOffsets(), []
     for partition in range(PARTITIONS):
@@ -120,7 +120,7 @@ def test_aborted_records_are_harmless_in_several_partitions_at_once(
         gaps += expected.advance(partition, consumed(broker, topic, 1, partition))
 
     assert gaps == [Gap(partition, 0, 51) for partition in range(PARTITIONS)]
-    assert verdicts(witness.prove(gaps, 30)) == {Verdict.HARMLESS}
+    assert states(gap_reader.prove(gaps, 30)) == {GapState.HARMLESS}
 
 
 @pytest.mark.parametrize(
@@ -132,42 +132,46 @@ def test_aborted_records_are_harmless_in_several_partitions_at_once(
         pytest.param(Gap(0, 99, 101, ends_at_record=False), id="the last, beside a marker"),
     ],
 )
-def test_a_committed_record_in_a_gap_is_found(witness: Witness, transactions: TransactionalProducer, gap: Gap) -> None:
+def test_a_committed_record_in_a_gap_is_found(
+    gap_reader: GapReader, transactions: TransactionalProducer, gap: Gap
+) -> None:
     transactions.write(100)
 
-    findings = witness.prove([gap], 30)
+    examined = gap_reader.prove([gap], 30)
 
-    assert [finding.verdict for finding in findings] == [Verdict.SKIPPED]
+    assert [each.state for each in examined] == [GapState.SKIPPED]
 
 
-def test_each_gap_has_its_own_verdict(witness: Witness, transactions: TransactionalProducer) -> None:
+def test_each_gap_has_its_own_state(gap_reader: GapReader, transactions: TransactionalProducer) -> None:
     transactions.write(3)
     transactions.write(3)
 
-    findings = witness.prove([Gap(0, 3, 4), Gap(0, 5, 6)], 30)
+    examined = gap_reader.prove([Gap(0, 3, 4), Gap(0, 5, 6)], 30)
 
-    assert {finding.gap: finding.verdict for finding in findings} == {
-        Gap(0, 3, 4): Verdict.HARMLESS,
-        Gap(0, 5, 6): Verdict.SKIPPED,
+    assert {each.gap: each.state for each in examined} == {
+        Gap(0, 3, 4): GapState.HARMLESS,
+        Gap(0, 5, 6): GapState.SKIPPED,
     }
 
 
-def test_a_position_behind_a_last_marker_is_harmless(witness: Witness, transactions: TransactionalProducer) -> None:
+def test_a_position_behind_a_last_marker_is_harmless(
+    gap_reader: GapReader, transactions: TransactionalProducer
+) -> None:
     transactions.write(3)
     transactions.write(5, commit=False)
 
-    assert verdicts(witness.prove([Gap(0, 3, 10, ends_at_record=False)], 30)) == {Verdict.HARMLESS}
+    assert states(gap_reader.prove([Gap(0, 3, 10, ends_at_record=False)], 30)) == {GapState.HARMLESS}
 
 
 def test_a_position_that_the_log_does_not_reach_in_time_is_unproven(
-    witness: Witness, transactions: TransactionalProducer
+    gap_reader: GapReader, transactions: TransactionalProducer
 ) -> None:
     transactions.write(3)
     started = time.monotonic()
 
-    findings = witness.prove([Gap(0, 3, 1_000, ends_at_record=False)], 1)
+    examined = gap_reader.prove([Gap(0, 3, 1_000, ends_at_record=False)], 1)
 
-    assert verdicts(findings) == {Verdict.UNPROVEN}
+    assert states(examined) == {GapState.UNPROVEN}
     assert time.monotonic() - started < 20
 
 
@@ -177,51 +181,55 @@ def delete_records(broker: str, topic: str, before: int) -> None:
     admin.delete_records([position])[position].result(30)
 
 
-def test_records_that_retention_removed_get_their_own_verdict(
-    broker: str, topic: str, witness: Witness, transactions: TransactionalProducer
+def test_records_that_retention_removed_have_their_own_state(
+    broker: str, topic: str, gap_reader: GapReader, transactions: TransactionalProducer
 ) -> None:
     transactions.write(10)
     transactions.write(10)
     delete_records(broker, topic, 5)
 
-    findings = witness.prove([Gap(0, 3, 5), Gap(0, 10, 11)], 30)
+    examined = gap_reader.prove([Gap(0, 3, 5), Gap(0, 10, 11)], 30)
 
-    assert {finding.gap: finding.verdict for finding in findings} == {
-        Gap(0, 3, 5): Verdict.REMOVED,
-        Gap(0, 10, 11): Verdict.HARMLESS,
+    assert {each.gap: each.state for each in examined} == {
+        Gap(0, 3, 5): GapState.REMOVED,
+        Gap(0, 10, 11): GapState.HARMLESS,
     }
-    assert verdicts(witness.prove([Gap(0, 3, 8)], 30)) == {Verdict.SKIPPED}
+    assert states(gap_reader.prove([Gap(0, 3, 8)], 30)) == {GapState.SKIPPED}
 
 
-def test_an_offset_beyond_the_end_of_the_log_is_unproven(witness: Witness, transactions: TransactionalProducer) -> None:
+def test_an_offset_beyond_the_end_of_the_log_is_unproven(
+    gap_reader: GapReader, transactions: TransactionalProducer
+) -> None:
     transactions.write(3)
 
-    findings = witness.prove([Gap(0, 500, 600)], 30)
+    examined = gap_reader.prove([Gap(0, 500, 600)], 30)
 
-    assert verdicts(findings) == {Verdict.UNPROVEN}
-    assert "ends at offset 4" in findings[0].detail
+    assert states(examined) == {GapState.UNPROVEN}
+    assert "ends at offset 4" in examined[0].detail
 
 
 def test_it_can_be_used_repeatedly_and_after_it_was_closed(
-    witness: Witness, transactions: TransactionalProducer
+    gap_reader: GapReader, transactions: TransactionalProducer
 ) -> None:
     transactions.write(3)
     transactions.write(3)
     harmless, skipped = Gap(0, 3, 4), Gap(0, 1, 2)
 
-    for gap, verdict in [(harmless, Verdict.HARMLESS), (skipped, Verdict.SKIPPED)] * 3:
-        assert verdicts(witness.prove([gap], 30)) == {verdict}
+    for gap, state in [(harmless, GapState.HARMLESS), (skipped, GapState.SKIPPED)] * 3:
+        assert states(gap_reader.prove([gap], 30)) == {state}
 
-    witness.close()
+    gap_reader.close()
 
-    assert verdicts(witness.prove([harmless], 30)) == {Verdict.HARMLESS}
+    assert states(gap_reader.prove([harmless], 30)) == {GapState.HARMLESS}
 
 
 def test_nothing_is_proved_without_a_broker() -> None:
     (nobody,) = free_ports(1)
-    witness = Witness({"bootstrap.servers": f"127.0.0.1:{nobody}", "group.id": "witness", "log_level": 0}, "topic")
+    gap_reader = GapReader(
+        {"bootstrap.servers": f"127.0.0.1:{nobody}", "group.id": "gap_reader", "log_level": 0}, "topic"
+    )
 
-    findings = witness.prove([Gap(0, 3, 4)], 0.5)
+    examined = gap_reader.prove([Gap(0, 3, 4)], 0.5)
 
-    assert verdicts(findings) == {Verdict.UNPROVEN}
-    witness.close()
+    assert states(examined) == {GapState.UNPROVEN}
+    gap_reader.close()

@@ -1,0 +1,127 @@
+"""No option of the command line is silently ignored: a command refuses an option that needs something else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from triggers.cli.program import command_names, main
+
+INDEPENDENT = {
+    "": "brokers namespace",
+    "backtest": "new_rules since sample added stubs reuse show out file rules as_json",
+    "capture": "sessions masked into file rules",
+    "check": "files declarations ignored fail_on orders as_sarif",
+    "completion": "shell",
+    "configure": "session rules if_absent as_json",
+    "console": "host port file",
+    "dead-letters list": "limit reason as_json",
+    "dead-letters redrive": "places every reason as_json",
+    "dead-letters show": "place as_json",
+    "delete": "session yes as_json",
+    "demo": "sessions seed broker processes celery_workers kill keep partitions as_json",
+    "dev": "broker processes celery_workers data partitions",
+    "dispatcher": "app",
+    "explain": "session task file as_json",
+    "export": "sessions",
+    "fire": "file as_json",
+    "graph": "new_rules session as_json",
+    "hooks": "app manager group",
+    "list": "prefix limit as_json",
+    "migrate": "sessions source storage really reissue as_json",
+    "replay": "session instance kwargs as_json",
+    "show": "session at diff as_json",
+    "skip": "session instance cascade result as_json",
+    "stats": "since until stuck_after csv_into parquet file as_json",
+    "topics check": "replication_factor retention_days as_json",
+    "topics create": "partitions replication_factor retention_days as_json",
+    "topics lag": "as_json",
+    "verify": "files as_json",
+    "worker": "processes data_dir worker_id web_host web_port advertised_url max_batch_records session_timeout_s"
+    " log_format",
+}
+"""The parameters of each command that have an effect whatever else is given."""
+
+IGNORED = [
+    ("backtest", "rules", "backtest {} --rules {}", "--rules needs --from"),
+    ("capture", "rules", "capture s --rules {}", "--rules needs --from"),
+    ("check", "as_json", "check FILE --sarif --json", "--json does not go with --sarif"),
+    ("check", "events", "check FILE --no-orders --events a", "--events does not go with --no-orders"),
+    ("check", "results", "check FILE --no-orders --results any-time", "--results does not go with --no-orders"),
+    ("check", "walks", "check FILE --no-orders --walks 7", "--walks does not go with --no-orders"),
+    ("check", "worlds", "check FILE --no-orders --worlds 7", "--worlds does not go with --no-orders"),
+    ("console", "rules", "console --rules {}", "--rules needs --from"),
+    ("demo", "brokers", "--brokers b:1 demo", "--brokers does not go with demo"),
+    ("dev", "app", "dev --celery-workers 0 -A app", "-A needs a Celery worker"),
+    ("dev", "brokers", "--brokers b:1 dev", "--brokers does not go with dev"),
+    ("dead-letters redrive", "every", "dead-letters redrive --all --reason bad_json", "one of COORDINATES"),
+    ("dead-letters redrive", "reason", "dead-letters redrive 0/7 --reason bad_json", "one of COORDINATES"),
+    ("explain", "rules", "explain s --rules {}", "--rules needs --from"),
+    ("fire", "event_id", "fire --from FILE --id a1", "--id does not go with --from"),
+    ("fire", "kwargs", "fire --from FILE --kwargs {}", "--kwargs does not go with --from"),
+    ("fire", "rules", "fire s t --rules {}", "--rules needs --from"),
+    ("fire", "session", "fire s --from FILE", "SESSION does not go with --from"),
+    ("fire", "start_line", "fire s t --start-line 1", "--start-line needs --from"),
+    ("fire", "time", "fire --from FILE --time 2026-01-01T00:00:00Z", "--time does not go with --from"),
+    ("fire", "trigger", "fire s t --from FILE", "SESSION does not go with --from"),
+    ("graph", "file", "graph {} --from FILE", "--from needs --session"),
+    ("graph", "instance", "graph {} --instance t#0", "--instance needs --session"),
+    ("graph", "language", "graph {} --json --format svg", "--format does not go with --json"),
+    ("graph", "rules", "graph {} --rules {}", "--rules needs --session"),
+    ("graph", "rules", "graph --session s --rules {}", "--rules needs --from"),
+    ("migrate", "cache", "migrate s --storage memory --cache other", "--cache needs --storage cache"),
+    ("show", "after", "show s --after 0/7 --from FILE", "--after waits for a worker"),
+    ("show", "after", "show s --after 0/7 --at 7", "exclude each other"),
+    ("show", "file", "show s --after 0/7 --from FILE", "--from asks none"),
+    ("show", "rules", "show s --rules {}", "--rules needs --from"),
+    ("stats", "rules", "stats --rules {}", "--rules needs --from"),
+]
+"""Command, parameter, a call in which the parameter would be ignored, and the beginning of the refusal."""
+
+
+def commands() -> Iterator[tuple[str, click.Command]]:
+    """Yields all commands by name: the program itself, its commands, and those of its groups."""
+    yield "", main
+    context = click.Context(main)
+    for name in command_names():
+        command = main.get_command(context, name)
+        assert command is not None
+        if isinstance(command, click.Group):
+            yield from ((f"{name} {sub}", each) for sub, each in command.commands.items())
+        else:
+            yield name, command
+
+
+def parameters() -> set[tuple[str, str]]:
+    return {
+        (name, str(each.name))
+        for name, command in commands()
+        for each in command.params
+        if each.name not in {"version", "help"}
+    }
+
+
+def test_every_parameter_is_independent_or_has_a_call_in_which_it_would_be_ignored() -> None:
+    independent = {(command, name) for command, names in INDEPENDENT.items() for name in names.split()}
+    dependent = {(command, name) for command, name, _, _ in IGNORED if name != "brokers"}
+
+    assert parameters() - independent - dependent == set()
+    assert (independent | dependent) - parameters() == set()
+
+
+@pytest.mark.parametrize(("call", "refusal"), [pytest.param(*each[2:], id=each[2]) for each in IGNORED])
+def test_an_option_that_would_be_ignored_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, refusal: str
+) -> None:
+    file = tmp_path / "file.json"
+    file.write_text('{"t_a": {"after": ["a"], "run": "app.a"}}')
+    monkeypatch.setenv("TRIGGERS_BROKERS", "127.0.0.1:1")
+
+    result = CliRunner().invoke(main, [str(file) if word == "FILE" else word for word in call.split()])
+
+    assert result.exit_code == 2, result.output
+    assert refusal in result.output
