@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import time
@@ -181,6 +182,54 @@ def test_a_dispatcher_that_cannot_commit_dispatches_few_commands_twice(
         own_broker.start()
         wait_until(lambda: executors_lag(settings) == 0, "all are in the broker")
         assert 3000 <= queue.llen("celery") <= 3500
+
+
+def test_a_command_whose_router_raises_fails_and_the_others_are_dispatched(
+    settings: Settings, redis: RedisServer
+) -> None:
+    create_topics(settings)
+    raising = {
+        kind: make_command(f"{TASKS}.echo", "bad", n, kwargs={"page": {"router raises": kind}})
+        for n, kind in enumerate(("KeyError", "OSError", "OperationalError"))
+    }
+    good = [make_command(f"{TASKS}.echo", f"s{n}", n) for n in range(20)]
+    issue_commands(settings, [*raising.values(), *good])
+
+    worker = celery_worker(settings, "-c2", TEST_BROKER_URL=redis.url, TEST_DISPATCHED="1")
+    with dispatcher(settings, redis.url, TEST_ROUTED="1") as moving, worker:
+        results = wait_for_results(settings, [*raising.values(), *good], worker)
+        wait_until(lambda: executors_lag(settings) == 0, "all are settled")
+        assert moving.terminate() == 0
+
+    failures = {kind: results[one.id][0] for kind, one in raising.items()}
+    assert all(isinstance(event, TaskFailed) and "no tenant" in event.exception_info for event in failures.values())
+    assert all(isinstance(results[one.id][0], TaskFinished) for one in good)
+
+
+def test_a_command_that_the_broker_refuses_again_and_again_fails_and_blocks_no_other(
+    settings: Settings, redis: RedisServer
+) -> None:
+    """Redis closes the connection for a value above its limit, which looks like an outage."""
+    create_topics(settings)
+    Redis.from_url(redis.url).config_set("proto-max-bulk-len", 1 << 20)
+    large = make_command(f"{TASKS}.echo", "large", kwargs={"page": {"text": "x" * 890_000}})
+    small = [make_command(f"{TASKS}.echo", f"s{n}", n) for n in range(10)]
+    issue_commands(settings, [large, *small])
+
+    worker = celery_worker(settings, "-c2", TEST_BROKER_URL=redis.url, TEST_DISPATCHED="1")
+    with dispatcher(settings, redis.url) as moving, worker:
+        wait_for_results(settings, small, worker)
+        more = itertools.count(10)
+
+        def is_reported() -> bool:
+            issue_commands(settings, [make_command(f"{TASKS}.quick", "s", next(more))])
+            return large.id in read_results(settings)
+
+        wait_until(is_reported, f"the large one is reported; see {moving.log}")
+        failure = read_results(settings)[large.id][0]
+
+    assert isinstance(failure, TaskFailed)
+    assert "OperationalError" in failure.exception_type
 
 
 @pytest.mark.parametrize("broker_url", ["none://", "memory://", "filesystem://"])

@@ -66,7 +66,7 @@ def _commands(*, children: bool) -> dict[str, RunTask]:
     failing = {name: _named(name, kwargs={"other": {}} if name == "plain" else {}) for name in failures}
     plain = {
         f"plain {value}": _named("plain", n, kwargs={"page": {"returns": value}})
-        for n, value in enumerate([None, 0, [], {"a": 1}, [7], "text"], start=1)
+        for n, value in enumerate([None, 0, False, "", [], {"a": 1}, [7], "text"], start=1)
     }
     classic = {
         f"classic {name}": make_command("tests.Classic", ODD_SESSION, n, kwargs={"page": page})
@@ -126,7 +126,16 @@ def _check_failures(commands: dict[str, RunTask], results: Results) -> None:
 
 
 def _check_plain(commands: dict[str, RunTask], results: Results) -> None:
-    expected = {"None": {}, "0": {}, "[]": {}, "{'a': 1}": {"a": 1}, "[7]": {"result": [7]}, "text": {"result": "text"}}
+    expected = {
+        "None": {},
+        "0": {"result": 0},
+        "False": {"result": False},
+        "": {"result": ""},
+        "[]": {"result": []},
+        "{'a': 1}": {"a": 1},
+        "[7]": {"result": [7]},
+        "text": {"result": "text"},
+    }
     assert {name: _result(results, commands[f"plain {name}"]) for name in expected} == expected
     assert _result(results, commands["ignores_result"]) == {"n": 1}
     echo = commands["echo"]

@@ -15,6 +15,7 @@ from typing import Any
 
 from celery import Celery
 from celery.exceptions import Ignore, Reject
+from kombu.exceptions import OperationalError
 
 from triggers.celery import install
 from triggers.task import StatusChange, TaskContext, TriggerTask, current_command
@@ -27,6 +28,18 @@ app.conf.update(
 if os.environ.get("TEST_BROKER_URL"):
     app.conf.broker_url = os.environ["TEST_BROKER_URL"]
 install(app, consume=not os.environ.get("TEST_DISPATCHED"))
+
+
+def route_by_page(_name: str, _args: object, kwargs: Mapping[str, Any], *_: object, **__: object) -> dict[str, str]:
+    """A router of the application that raises for some tasks, and also errors that a broker could raise."""
+    raised = kwargs.get("page", {}).get("router raises")
+    if raised:
+        raise {"KeyError": KeyError, "OSError": OSError, "OperationalError": OperationalError}[raised]("no tenant")
+    return {"queue": "celery"}
+
+
+if os.environ.get("TEST_ROUTED"):
+    app.conf.task_routes = (route_by_page,)
 
 
 def write_note(text: str) -> None:

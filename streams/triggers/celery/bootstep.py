@@ -115,9 +115,11 @@ class CommandStep(bootsteps.StartStopStep):
             return
         request = request_for(command.command, self._topic, self._consumer)
         self._running[command] = request.bind(command, self._on_reported, self.publisher)
-        request.send_event("task-received", name=request.name, args=request.argsrepr, kwargs=request.kwargsrepr)
+        request.announce_received()
         signals.task_received.send(sender=self._consumer, request=request)
         state.task_reserved(request)
+        for on_task_message in self._consumer.on_task_message:  # the autoscaler's
+            on_task_message(request)
         self._consumer.on_task_request(request)
 
     def _on_reported(self, command: CommandInHand) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from typing import Any, Final
 
 import msgspec
@@ -14,6 +15,7 @@ from billiard.exceptions import Terminated, TimeLimitExceeded, WorkerLostError
 from celery.app.trace import fast_trace_task, trace_task_ret
 from celery.exceptions import TaskRevokedError
 from celery.platforms import signals as process_signals
+from celery.utils.imports import symbol_by_name
 from celery.utils.saferepr import saferepr
 from celery.worker import state
 from celery.worker.request import Request
@@ -50,6 +52,20 @@ class CommandRequest(Request):
         """Sets the command, the callback for its end, and the publisher of its outcome. Returns the request."""
         self.command, self._settle, self._publisher = command, settle, publisher
         return self
+
+    def announce_received(self) -> None:
+        """Sends the event `task-received` to monitors, with the fields that it has for a broker's message."""
+        self.send_event(
+            "task-received",
+            name=self.name,
+            args=self.argsrepr,
+            kwargs=self.kwargsrepr,
+            root_id=self.root_id,
+            parent_id=self.parent_id,
+            retries=self.request_dict["retries"],
+            eta=None,
+            expires=self.expires and self.expires.isoformat(),
+        )
 
     def acknowledge(self) -> None:
         """Does nothing, because Celery calls it before it has reported a lost child."""
@@ -192,6 +208,17 @@ class _Message:
         self.delivery_info = {"routing_key": topic}
 
 
+def _request_class(task: Any) -> type[CommandRequest]:
+    """Returns the class of a task's requests. If the task has a `Request` class of its own, its methods are kept."""
+    chosen = symbol_by_name(task.Request)
+    return CommandRequest if chosen is Request else _combined_class(chosen)
+
+
+@cache
+def _combined_class(chosen: type[Any]) -> type[CommandRequest]:
+    return type(f"Command{chosen.__name__}", (CommandRequest, chosen), {})
+
+
 def request_for(command: RunTask, topic: str, consumer: Any) -> CommandRequest:
     """Returns the request of a command, which must still be bound. `consumer` is Celery's."""
     kwargs = msgspec.json.decode(command.kwargs)
@@ -208,12 +235,13 @@ def request_for(command: RunTask, topic: str, consumer: Any) -> CommandRequest:
         "kwargsrepr": saferepr(kwargs, _REPR_CHARACTERS),
     }
     body = ((), kwargs, {"callbacks": None, "errbacks": None, "chain": None, "chord": None})
-    return CommandRequest(
+    task = consumer.app.tasks[command.run]
+    return _request_class(task)(
         _Message(headers, body, topic),
         app=consumer.app,
         hostname=consumer.hostname,
         eventer=consumer.event_dispatcher,
-        task=consumer.app.tasks[command.run],
+        task=task,
         body=body,
         headers=headers,
         decoded=True,

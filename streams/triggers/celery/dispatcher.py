@@ -15,19 +15,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
-import msgspec
-from celery.exceptions import CeleryError
-from kombu.exceptions import OperationalError
-
 from triggers.celery import no_broker
 from triggers.celery.brokers import check_durable_broker
 from triggers.celery.celery_private import check_celery
-from triggers.celery.command_headers import command_headers, command_name
+from triggers.celery.command_sender import CommandSender
 from triggers.celery.command_source import CommandInHand, CommandSource
 from triggers.celery.result_publisher import ResultPublisher
 from triggers.celery.screening import Screening
-from triggers.core.commands import RunTask
-from triggers.results.outcomes import failed_event
 from triggers.settings import Settings
 
 _POLL_S: Final = 0.1
@@ -64,6 +58,7 @@ class Dispatcher:
         self._settings = settings
         self._publisher = ResultPublisher(settings)
         self._screening = Screening(self._publisher, tasks=None)
+        self._sender = CommandSender(app, self._publisher)
         self._source = CommandSource(settings)
         self._backlog: deque[CommandInHand] = deque()
         self._pause_s = 0.0
@@ -103,34 +98,17 @@ class Dispatcher:
         return self._uncommitted >= _MAX_UNCOMMITTED
 
     def _dispatch(self, command: CommandInHand) -> None:
+        """Sends the oldest command. One that the broker does not accept goes behind the others and blocks none."""
+        self._backlog.popleft()
         if self._source.owns(command.delivery):
-            try:
-                self._send(command.command)
-            except (OSError, OperationalError) as error:
+            error = self._sender.send(command.command)
+            if error is not None:
+                self._backlog.append(command)
                 self._back_off(error)
                 return
             self._uncommitted += 1
         self._pause_s = 0.0
-        self._backlog.popleft()
         self._source.settle(command.delivery)
-
-    def _send(self, command: RunTask) -> None:
-        try:
-            self._app.send_task(
-                command.run,
-                kwargs=msgspec.json.decode(command.kwargs),
-                task_id=command.id,
-                headers=command_headers(command),
-                retries=command.depth,
-                retry=False,
-            )
-        except (OSError, OperationalError):
-            raise
-        except (CeleryError, ValueError, TypeError) as error:  # no broker would accept this task
-            limit = self._settings.max_payload_bytes
-            self._publisher.publish(
-                command_name(command), failed_event(command_name(command), error, max_payload_bytes=limit)
-            )
 
     def _back_off(self, error: Exception) -> None:
         self._pause_s = min(max(self._pause_s * 2, _SHORTEST_PAUSE_S), _LONGEST_PAUSE_S)

@@ -118,9 +118,10 @@ def printable(text: str) -> str:
 
 
 def _to_mapping(result: object) -> Mapping[str, object]:
+    """Returns what cascades. Only None counts as no result, so that 0, False, "" and [] are not lost."""
     if isinstance(result, Mapping):
         return result
-    return {"result": result} if result else {}
+    return {} if result is None else {"result": result}
 
 
 def _status_event(name: CommandName, verdict: StatusSetByTask) -> TaskStatusChanged:

@@ -61,9 +61,17 @@ def test_a_start_names_instance_and_attempt() -> None:
     assert started_event(NAME) == TaskStarted(instance="t_a#0", attempt=2)
 
 
-@pytest.mark.parametrize("value", [None, 0, "", [], {}, False, 0.0, ()])
-def test_every_falsy_result_is_an_empty_object(value: object) -> None:
+@pytest.mark.parametrize("value", [None, {}])
+def test_no_result_is_an_empty_object(value: object) -> None:
     assert _result(value) == {}
+
+
+@pytest.mark.parametrize("value", [0, "", [], False, 0.0])
+def test_a_falsy_result_is_not_lost(value: object) -> None:
+    result = _result(value)
+
+    assert isinstance(result, dict)
+    assert (result, type(result["result"])) == ({"result": value}, type(value))
 
 
 @pytest.mark.parametrize("value", [{"a": {"b": [1, None]}}, MappingProxyType({"a": 1})])
@@ -85,6 +93,8 @@ def test_any_other_result_is_wrapped(value: object, result: object) -> None:
         ({1: 2}, "a key must be a str"),
         ({"text": "\ud800"}, "not Unicode"),
         ({"page": Hostile()}, "result['page']: Hostile"),
+        ({"a"}, "result['result']: set"),
+        (datetime(2026, 1, 1, tzinfo=UTC), "result['result']: datetime"),
     ],
 )
 def test_a_result_that_json_cannot_represent_fails_and_names_the_member(value: object, named: str) -> None:

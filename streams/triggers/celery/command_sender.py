@@ -1,0 +1,92 @@
+"""`CommandSender`: sends commands into the application's own broker, and distinguishes bad commands from outages."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, Final
+
+import msgspec
+from celery.result import denied_join_result
+from kombu import Connection
+
+from triggers.celery import no_broker
+from triggers.celery.command_headers import command_headers, command_name
+from triggers.celery.result_publisher import ResultPublisher
+from triggers.core.commands import RunTask
+from triggers.results.outcomes import failed_event
+
+_MAX_REFUSALS: Final = 5
+"""Number of times that the broker refuses a command, and accepts others in between, before the command fails."""
+
+log = logging.getLogger(__name__)
+
+
+class CommandSender:
+    """Sends commands through Celery's `send_task`. It fails a command that cannot be sent. Not thread-safe."""
+
+    def __init__(self, app: Any, publisher: ResultPublisher) -> None:
+        no_broker.register()
+        self._app = app
+        self._publisher = publisher
+        self._refusals: dict[str, int] = {}
+        self._is_accepting = True
+
+    def send(self, command: RunTask) -> Exception | None:
+        """Sends a command, or reports its failure. Returns the broker's error if it must be sent again later.
+
+        Blocks until the broker, or Kafka for a failure, has accepted it.
+        """
+        try:
+            self._publish(command)
+        except Exception as error:  # noqa: BLE001  # routers, serializers and transports raise anything
+            failure = self._rehearse(command) or self._refused_for_good(command, error)
+            if failure is None:
+                return error
+            self._report(command, failure)
+        else:
+            self._is_accepting = True
+        self._refusals.pop(command.id, None)
+        return None
+
+    def _publish(self, command: RunTask, **options: Any) -> None:
+        """Sends a command without subscribing to its result, so that a result backend may be away."""
+        with denied_join_result():
+            self._app.send_task(
+                command.run,
+                kwargs=msgspec.json.decode(command.kwargs),
+                task_id=command.id,
+                headers=command_headers(command),
+                retries=command.depth,
+                retry=False,
+                **options,
+            )
+
+    def _rehearse(self, command: RunTask) -> Exception | None:
+        """Returns the exception with which the command fails on its way to any broker, or None if it has none.
+
+        Routers, serializers and compressions run as for the real broker, and `none://` refuses the message in the end.
+        So an error of the application's code is recognised even if its class is one that a broker raises.
+        """
+        with Connection(no_broker.URL) as nowhere:
+            try:
+                self._publish(command, producer=self._app.amqp.Producer(nowhere))
+            except no_broker.NoCeleryBroker:
+                return None
+            except Exception as error:  # noqa: BLE001  # it is the command's failure
+                return error
+        return None
+
+    def _refused_for_good(self, command: RunTask, error: Exception) -> Exception | None:
+        """Returns the error if the broker has refused the command often enough while it accepted others.
+
+        Only the first refusal after an accepted command counts, so that an outage condemns no command.
+        """
+        if self._is_accepting:
+            self._refusals[command.id] = self._refusals.get(command.id, 0) + 1
+        self._is_accepting = False
+        return error if self._refusals.get(command.id, 0) >= _MAX_REFUSALS else None
+
+    def _report(self, command: RunTask, failure: Exception) -> None:
+        name, limit = command_name(command), self._publisher.settings.max_payload_bytes
+        log.warning("%s cannot be sent to the Celery broker, so its instance fails: %s", command.id, failure)
+        self._publisher.publish(name, failed_event(name, failure, max_payload_bytes=limit))
