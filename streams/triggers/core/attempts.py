@@ -1,4 +1,4 @@
-"""Attempts of instances in edition 2: issued, watched, tried again, overdue."""
+"""Issues, watches and repeats the attempts of instances in edition 2."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def _kwargs_of(builder: DecisionBuilder, config: Rule, instance: Instance) -> by
 
 
 def watch(builder: DecisionBuilder, config: Rule, name: str, instance: Instance) -> None:
-    """The attempt is overdue when it has the same status after the task's time-out."""
+    """Sets the timer after which an attempt that still has the same status is overdue."""
     limits = config.timeouts
     if limit := limits.scheduled if instance.status == SCHEDULED else limits.running:
         set_instance_timer(builder, name, instance, instance.status, builder.now + limit)
@@ -154,7 +154,7 @@ def _number_of(builder: DecisionBuilder, instance: Instance) -> int:
 
 
 def replay(builder: DecisionBuilder, task: str, number: int, kwargs: bytes | None, cooldown: int = 0) -> None:
-    """The instance becomes `replayed`, a copy of it is scheduled, at once or after the cooldown.
+    """Marks the instance as `replayed` and schedules a copy of it, at once or after the cooldown.
 
     Raises TaskNotFound, or CallError for kwargs that are no JSON object, before anything is changed.
     """

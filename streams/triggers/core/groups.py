@@ -1,4 +1,4 @@
-"""How an instance of edition 2 waits, stops waiting, and what follows from a status that it takes."""
+"""Lets instances of edition 2 wait in groups and leave them, and records what follows from their statuses."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def join_group(builder: DecisionBuilder, config: Rule, number: int, instance: In
 
 
 def leave_group(builder: DecisionBuilder, task: str, number: int, instance: Instance) -> Group | None:
-    """Determines what the task of a waiting instance receives: it waits no more. Returns where it has waited."""
+    """Ends the waiting of an instance and determines what its task receives. Returns where it has waited."""
     if instance.status not in WAITING:
         return None
     waiting, follow = builder.session.waiting.change(task), builder.follow
@@ -51,13 +51,13 @@ def leave_group(builder: DecisionBuilder, task: str, number: int, instance: Inst
 
 
 def receive(session: Session, follow: FollowUps, instance: Instance, view: View, *, alone: bool) -> None:
-    """Determines what the task of an instance receives; `alone`: no other instance receives it, too."""
+    """Determines what the task of an instance receives. `alone` means that no other instance receives the same."""
     texts = received(view)
     instance.kwargs = {alias: _payload(session, follow, text, alone=alone) for alias, text in texts.items()}
 
 
 def held_by(session: Session, task: str, number: int, instance: Instance) -> dict[str, bytes]:
-    """Returns what a waiting instance's task would receive by now; nothing for one that waits no more."""
+    """Returns what the task of a waiting instance would receive now. Returns nothing if it no longer waits."""
     config, group = session.plan.tasks.get(task), session.waiting.get(task).group_of(number)
     if config is None or config.rule is None or group is None:
         return {}
@@ -74,7 +74,7 @@ def _payload(session: Session, follow: FollowUps, text: bytes, *, alone: bool) -
 
 
 def note_status(builder: DecisionBuilder, task: str, number: int, instance: Instance) -> None:
-    """Keeps in mind who can be cancelled, and queues the outcome if a leaf names it."""
+    """Records whether the instance can be cancelled, and queues its outcome trigger if a leaf names it."""
     config, follow, status = builder.session.plan.tasks.get(task), builder.follow, instance.status
     if follow is None:
         return
@@ -94,7 +94,7 @@ def _bound(builder: DecisionBuilder, payload: Payload) -> Contribution:
 
 
 def note_in_flight(session: Session, task: str, number: int, status: str) -> None:
-    """Keeps the numbers of the instances that `cancelOn` may cancel beside those that wait."""
+    """Records an instance that does not wait and that `cancelOn` may cancel."""
     edges = session.waiting.change(task).in_flight
     remove(edges, number)
     if status in _IN_FLIGHT:
@@ -102,7 +102,7 @@ def note_in_flight(session: Session, task: str, number: int, status: str) -> Non
 
 
 def set_instance_timer(builder: DecisionBuilder, name: str, instance: Instance, kind: str, due: int) -> None:
-    """Lets a `TimerFired` of that kind come at `due`; one that stands is moved."""
+    """Sets the instance's timer of that kind to `due`, or moves it."""
     session, timers = builder.session, dict(instance.timers or {})
     if kind in timers:
         session.write_shared(timer_key(timers[kind], session.uid, name, instance.attempt, kind), None)
@@ -113,7 +113,7 @@ def set_instance_timer(builder: DecisionBuilder, name: str, instance: Instance, 
 
 
 def stop_timers(session: Session, name: str, instance: Instance, only: str = "") -> None:
-    """Deletes the instance's timers, or one of a kind."""
+    """Deletes the timers of the instance, or only that of one kind."""
     for kind, due in (instance.timers or {}).items():
         if only in {"", kind}:
             session.write_shared(timer_key(due, session.uid, name, instance.attempt, kind), None)
