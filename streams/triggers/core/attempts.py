@@ -1,4 +1,4 @@
-"""Attempts of instances in edition 2: issued, watched, tried again, overdue."""
+"""Issues, watches and repeats the attempts of instances in edition 2."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def _kwargs_of(builder: DecisionBuilder, config: Rule, instance: Instance) -> by
 
 
 def watch(builder: DecisionBuilder, config: Rule, loaded: LoadedInstance) -> None:
-    """The attempt is overdue when it has the same status after the task's time-out."""
+    """Sets the timer after which an attempt that still has the same status is overdue."""
     limits, status = config.timeouts, loaded.instance.status
     if limit := limits.scheduled if status == SCHEDULED else limits.running:
         set_instance_timer(builder, loaded, status, builder.now + limit)
@@ -153,7 +153,7 @@ def _number_of(builder: DecisionBuilder, instance: Instance) -> int:
 
 
 def replay(builder: DecisionBuilder, loaded: LoadedInstance, kwargs: bytes | None, cooldown: int = 0) -> None:
-    """The instance becomes `replayed`, a copy of it is scheduled, at once or after the cooldown.
+    """Marks the instance as `replayed` and schedules a copy of it, at once or after the cooldown.
 
     Raises TaskNotFound, or CallError for kwargs that are no JSON object, before anything is changed.
     """

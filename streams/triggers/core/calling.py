@@ -1,4 +1,4 @@
-"""What a Celery task is called with, and what a forward sends."""
+"""Computes the arguments of a Celery task, and the kwargs of a forward."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ MAX_UID_BYTES = 1_024
 
 
 class ArgumentFailed(Exception):
-    """An argument has no value, or one that JSON lacks; the message is the parameter's name."""
+    """An argument has no value, or a value that JSON cannot express. The message is the parameter's name."""
 
 
 def bound_by(received: bytes) -> Callable[[Members], dict[str, object]]:
-    """Returns `on` of an instance that waits no more: what its task received, a JSON object."""
+    """Returns the variable `on` of an instance that no longer waits: the JSON object that its task received."""
 
     def bound(aliases: Members) -> dict[str, object]:
         if aliases is not None:
@@ -47,7 +47,7 @@ def arguments_of(expressions: Mapping[str, Expression], received: bytes, surroun
 def forwarded(
     forward: Forward, occurrence: Occurrence, surroundings: Surroundings, event_id: str
 ) -> ForwardTrigger | None:
-    """Returns what a forward makes of an event; None: its leaf does not accept it, or something cannot be evaluated."""
+    """Returns what a forward sends for an event, or None if its leaf refuses the event or an expression fails."""
     if not offered_to((forward.leaf,), occurrence, surroundings).keys:
         return None
     try:

@@ -1,4 +1,4 @@
-"""What a trigger does to the instances of one task of edition 2."""
+"""Applies a fired trigger to the instances of one task of edition 2."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ DELAYED = "delayed"
 
 
 class Concern:
-    """One trigger and one task."""
+    """One fired trigger and one task that it concerns."""
 
     def __init__(self, builder: DecisionBuilder, config: Rule, rule: TaskRule, follow: FollowUps) -> None:
         self._step = builder
@@ -40,10 +40,10 @@ class Concern:
         self._follow = follow
         self._session = builder.session
         self._waiting = builder.session.waiting.get(config.name)
-        """Who waits for the task."""
+        """The groups that wait for the task."""
 
     def ready(self) -> list[LoadedInstance]:
-        """Cancels, offers, creates, and returns what became ready and is to start, in creation order."""
+        """Cancels, fills and creates instances. Returns those that must start, in creation order."""
         self._cancel()
         conditions, occurrence = self._rule.conditions, self._follow.occurrence
         leaves = conditions.by_trigger.get(occurrence.trigger, ())
@@ -67,7 +67,7 @@ class Concern:
     # -- cancelling ---------------------------------------------------------------------------------------------------
 
     def _cancel(self) -> None:
-        """Cancels every instance that exists now and that a leaf of `cancelOn` means."""
+        """Cancels every existing instance that a leaf of `cancelOn` matches."""
         cancel_on, trigger = self._rule.cancel_on, self._follow.occurrence.trigger
         leaves = () if cancel_on is None else tuple(leaf for leaf in cancel_on.leaves if leaf.trigger == trigger)
         if not leaves:
@@ -111,7 +111,7 @@ class Concern:
             remember(memory, [leaf for leaf in leaves if not leaf.is_latest], offered)
 
     def _give(self, group: Group, offered: Offered) -> bool:
-        """Returns whether the group took it."""
+        """Offers the event to a group, and returns whether the group took it."""
         view = View(self._rule.conditions, group.held, self._follow.surroundings)
         taken = offer(view, offered)
         if taken.took:
@@ -123,7 +123,7 @@ class Concern:
         return taken.took
 
     def _begins(self, view: View, order: int | None = None) -> bool:
-        """See `begins_deadline`. Where nothing is dropped, a rule without a deadline is asked when it is updated."""
+        """Returns `begins_deadline`, which only rules with a deadline, or whose leaves drop contributions, need."""
         rule = self._rule
         return (rule.deadline is not None or not rule.conditions.steady) and begins_deadline(view, order)
 
@@ -140,14 +140,14 @@ class Concern:
         set_instance_timer(self._step, loaded, kind, due)
 
     def _creates(self, offered: Offered, *, took: bool) -> bool:
-        """Returns whether the event makes an instance."""
+        """Returns whether the event creates an instance."""
         own = [leaf for leaf in self._rule.conditions.leaves if leaf.slot in offered.keys and not leaf.correlated]
         if self._session.task_state(self._config.name).count == 0:
             return bool(own)
         return self._rule.conditions.and_every in own and not took
 
     def _create(self, offered: Offered) -> list[LoadedInstance]:
-        """Makes an instance, of what is remembered and the event; it waits, unless it is returned to start at once."""
+        """Creates an instance from what is remembered and the event. Returns it if it must start at once."""
         session, config, builder = self._session, self._config, self._step
         instance = Instance(sequence=session.header.instances, created=builder.time)
         loaded = create_instance(builder, config.name, instance)
@@ -167,7 +167,7 @@ class Concern:
         return view.is_true(self._rule.conditions.root) and (unless is None or not view.is_true(unless))
 
     def _seed(self, view: View, offered: Offered) -> None:
-        """Offers what is remembered; where no order and no clock matters, the leaves have it at once."""
+        """Offers what is remembered. If neither order nor time matters, the leaves simply get it."""
         recalled = self._recalled(offered)
         if not view.conditions.steady:
             for seed in seeds(view.conditions, recalled, offered):
@@ -179,7 +179,7 @@ class Concern:
                 view.held.slots[slot] = [contribution for contribution in own if contribution.order != order]
 
     def _recalled(self, offered: Offered) -> Memory:
-        """What is remembered; for leaves that remember no more than that, the latest kwargs of their triggers."""
+        """Returns what is remembered. Leaves that need no more than the latest kwargs of their triggers get those."""
         slots = dict(self._session.memories.get(self._config.name).slots) if self._rule.remembers else {}
         for leaf in self._rule.conditions.leaves:
             if leaf.is_latest and leaf.slot not in offered.keys and (own := latest_of(self._session, leaf.trigger)):
@@ -189,7 +189,7 @@ class Concern:
     # -- looking ------------------------------------------------------------------------------------------------------
 
     def _look(self) -> list[LoadedInstance]:
-        """Abandons, delays, or returns to be started, all that wait, in creation order."""
+        """Abandons or delays each waiting instance, or returns it to be started, in creation order."""
         abandoned: list[int] = []
         ready: list[int] = []
         for group in self._waiting.groups:
@@ -206,7 +206,7 @@ class Concern:
 
 
 def delay_or_leave(builder: DecisionBuilder, config: Rule, loaded: LoadedInstance) -> bool:
-    """Lets an instance that is ready wait for its delay; otherwise it waits no more, and True is returned."""
+    """Lets a ready instance wait for its delay. Returns True if there is none and the instance no longer waits."""
     if config.rule is None or config.rule.delay is None:
         leave_group(builder, loaded)
         return True

@@ -1,4 +1,4 @@
-"""An event as leaves of conditions hold it."""
+"""`Contribution`: an event that a leaf of a condition holds."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ class Contribution(Struct, frozen=True, array_like=True, omit_defaults=True, gc=
     """An event that a leaf holds, or a candidate."""
 
     kwargs: bytes
-    """JSON object."""
+    """The kwargs as a JSON object."""
     clock: int
     """The session's clock when the trigger was fired."""
     order: int
-    """Its place among all the session's fires."""
+    """The position of its fire among all fires of the session."""
     key: bytes = b""
-    """What `distinct` gave: equal for equal values."""
+    """The key of `distinct`, which is equal for equal values."""
     time: int = 0
-    """The event's own time, its id and its source: what a `when` may look at later."""
+    """The time of the event. A `when` may read it later, as well as the id and the source."""
     id: str | None = None
     source: str | None = None
 
 
 PRIVATE: Final = Contribution(b"", 0, -1)
-"""Stands, in what a group of instances holds, for a contribution that each of them holds of its own."""
+"""A placeholder in the contributions of a group: each of its instances has a contribution of its own there."""

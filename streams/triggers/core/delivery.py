@@ -38,4 +38,4 @@ def check_edition_1(plan: Plan) -> None:
 
 
 def accept_every_plan(plan: Plan) -> None:
-    """Accepts rules whatever they need, where the caller looks at decisions and delivers nothing."""
+    """Accepts all rules, for callers that read decisions and deliver nothing."""

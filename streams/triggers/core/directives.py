@@ -1,4 +1,4 @@
-"""How a task of edition 2 is written: its directives."""
+"""Compiles the directives of a task of edition 2."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def _is_blind(conditions: Conditions, cancel_on: CancelOn | None) -> bool:
 
 
 def _is_sequence_of_counts(conditions: Conditions) -> bool:
-    """Returns whether sequences are all that tells its instances apart: how many each child holds says everything."""
+    """Returns whether the number of contributions of each child of its sequences describes an instance completely."""
     return (
         not conditions.windows
         and not any(leaf.distinct or leaf.correlated for leaf in conditions.leaves)

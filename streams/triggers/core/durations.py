@@ -1,4 +1,4 @@
-"""Durations as people write them in rules, and as the engine counts them: whole milliseconds."""
+"""Parses durations, which people write as `90s` or `2h` and the engine counts in whole milliseconds."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _FORMS: Final = 'a number of seconds, a text such as "500ms", "30s" or "1h30m", 
 def parse_duration(value: object, where: str) -> int:
     """Returns the duration in milliseconds, rounded down.
 
-    `value` is what JSON gave. Raises InvalidConfiguration, which begins with `where` and names the value and the fix.
+    `value` is decoded JSON. Raises InvalidConfiguration, which begins with `where` and names the value and the fix.
     """
     milliseconds = _of_text(value) if isinstance(value, str) else _of_number(value)
     if milliseconds is None:

@@ -1,4 +1,4 @@
-"""The end of a step: in edition 2, the outcomes that it has caused, and the end of a session."""
+"""Ends a step: in edition 2, fires the outcome triggers that it has caused and, at the end, `finalize`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _json: Final = msgspec.json.Encoder().encode
 
 
 def finish(builder: DecisionBuilder) -> Decision:
-    """Fires what the step has led to, and returns its decision."""
+    """Fires the outcome triggers of the step, and returns its decision."""
     if (follow := builder.follow) is not None:
         _run(builder, follow)
         _finalize(builder, follow)
@@ -32,7 +32,7 @@ def finish(builder: DecisionBuilder) -> Decision:
 
 
 def _run(builder: DecisionBuilder, follow: FollowUps) -> None:
-    """Fires the outcomes, first in first out; each a whole fire, which may cause more of them."""
+    """Fires the outcome triggers, first in, first out. Each is a complete fire and may cause more of them."""
     while follow.outcomes:
         outcome = follow.outcomes.popleft()
         instance = builder.session.instances.get(outcome.task, outcome.number).instance

@@ -1,4 +1,4 @@
-"""What one event leads to within its step in edition 2, beside commands: outcomes, cancels, forwards."""
+"""Collects what an event causes in edition 2 besides commands: outcome triggers, cancels and forwards."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ class QueuedOutcome(Struct, frozen=True, gc=False):
     status: str
     depth: int
     chain: int
-    """How many outcomes in a row led to it within the step."""
+    """The number of consecutive outcome triggers that led to it within the step."""
 
 
 class FollowUps:
-    """Kept by the step of a session that has rules of edition 2."""
+    """The collected effects of one step of a session with rules of edition 2."""
 
     __slots__ = (
         "cancels",
@@ -51,6 +51,6 @@ class FollowUps:
         self.chain = 0
         self.event_id: str | None = None
         self.source: str | None = None
-        """Of the event itself; what follows from it has neither."""
+        """Belongs to the event itself; what the event causes has neither."""
         self.payloads: dict[bytes, Payload] = {}
-        """What several instances receive, kept once."""
+        """What several instances receive; it is stored once."""

@@ -1,4 +1,4 @@
-"""How an instance of edition 2 waits, stops waiting, and what follows from a status that it takes."""
+"""Lets instances of edition 2 wait in groups and leave them, and records what follows from their statuses."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def join_group(builder: DecisionBuilder, config: Rule, loaded: LoadedInstance, h
 
 
 def leave_group(builder: DecisionBuilder, loaded: LoadedInstance) -> Group | None:
-    """Determines what the task of a waiting instance receives: it waits no more. Returns where it has waited."""
+    """Ends the waiting of an instance and determines what its task receives. Returns where it has waited."""
     instance = loaded.instance
     if instance.status not in WAITING:
         return None
@@ -53,13 +53,13 @@ def leave_group(builder: DecisionBuilder, loaded: LoadedInstance) -> Group | Non
 
 
 def receive(session: Session, follow: FollowUps, instance: Instance, view: View, *, alone: bool) -> None:
-    """Determines what the task of an instance receives; `alone`: no other instance receives it, too."""
+    """Determines what the task of an instance receives. `alone` means that no other instance receives the same."""
     texts = received(view)
     instance.kwargs = {alias: _payload(session, follow, text, alone=alone) for alias, text in texts.items()}
 
 
 def held_by(session: Session, loaded: LoadedInstance) -> dict[str, bytes]:
-    """Returns what a waiting instance's task would receive by now; nothing for one that waits no more."""
+    """Returns what the task of a waiting instance would receive now. Returns nothing if it no longer waits."""
     config, group = session.plan.tasks.get(loaded.task), session.waiting.get(loaded.task).group_of(loaded.number)
     if config is None or config.rule is None or group is None:
         return {}
@@ -76,7 +76,7 @@ def _payload(session: Session, follow: FollowUps, text: bytes, *, alone: bool) -
 
 
 def note_status(builder: DecisionBuilder, loaded: LoadedInstance) -> None:
-    """Keeps in mind who can be cancelled, and queues the outcome if a leaf names it."""
+    """Records whether the instance can be cancelled, and queues its outcome trigger if a leaf names it."""
     task, status = loaded.task, loaded.instance.status
     config, follow = builder.session.plan.tasks.get(task), builder.follow
     if follow is None:
@@ -97,7 +97,7 @@ def _bound(builder: DecisionBuilder, payload: Payload) -> Contribution:
 
 
 def note_in_flight(session: Session, loaded: LoadedInstance) -> None:
-    """Keeps the numbers of the instances that `cancelOn` may cancel beside those that wait."""
+    """Records an instance that does not wait and that `cancelOn` may cancel."""
     edges = session.waiting.change(loaded.task).in_flight
     remove(edges, loaded.number)
     if loaded.instance.status in _IN_FLIGHT:
@@ -105,7 +105,7 @@ def note_in_flight(session: Session, loaded: LoadedInstance) -> None:
 
 
 def set_instance_timer(builder: DecisionBuilder, loaded: LoadedInstance, kind: str, due: int) -> None:
-    """Lets a `TimerFired` of that kind come at `due`; one that stands is moved."""
+    """Sets the instance's timer of that kind to `due`, or moves it."""
     session, name, attempt = builder.session, loaded.name, loaded.instance.attempt
     timers = dict(loaded.instance.timers or {})
     if kind in timers:
@@ -117,7 +117,7 @@ def set_instance_timer(builder: DecisionBuilder, loaded: LoadedInstance, kind: s
 
 
 def stop_timers(session: Session, loaded: LoadedInstance, only: str = "") -> None:
-    """Deletes the instance's timers, or one of a kind."""
+    """Deletes the timers of the instance, or only that of one kind."""
     instance = loaded.instance
     for kind, due in (instance.timers or {}).items():
         if only in {"", kind}:

@@ -1,4 +1,4 @@
-"""A timer of an instance is due, in edition 2."""
+"""Handles due timers of instances of edition 2."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def run_timer(session: Session, event: TimerFired) -> Decision:
 
 
 def _depth_of(session: Session, loaded: LoadedInstance) -> int:
-    """What a timer starts keeps the depth of what its instance took last."""
+    """Returns the cascade depth for what a timer starts: that of the last contribution of its instance."""
     if loaded.instance.status in WAITING and (group := session.waiting.get(loaded.task).group_of(loaded.number)):
         return group.depth
     return loaded.instance.cascade_depth

@@ -1,4 +1,4 @@
-"""What a configuration's JSON must be, and messages that name the value and the fix."""
+"""Checks the JSON of a configuration. Its messages name the value and the fix."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Messages about a name that is not known say which known one is nearest."""
+"""Suggests the nearest known name in messages about an unknown one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Published rules: which a session takes, and what a later version leaves of its configuration."""
+"""Published rules: decides which rules a session takes, and what a later version leaves of its configuration."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class PublishedRules(Struct, frozen=True, kw_only=True):
 
 
 def rules_for(uid: str, newest: Iterable[PublishedRules]) -> PublishedRules | None:
-    """Returns the rules of a session that begins and names none: the newest version of each name is asked."""
+    """Returns the rules of a new session that names none. Only the newest version of each name is considered."""
     best: tuple[tuple[int, int], PublishedRules] | None = None
     for rules in sorted(newest, key=lambda found: found.name):
         if (rank := _rank(uid, rules)) and (best is None or rank > best[0]):
@@ -35,7 +35,7 @@ def rules_for(uid: str, newest: Iterable[PublishedRules]) -> PublishedRules | No
 
 
 def _rank(uid: str, rules: PublishedRules) -> tuple[int, int] | None:
-    """How well they fit: exactly, by the longest pattern, by default. None: not at all."""
+    """Returns how well the rules fit: exactly, by the longest pattern, or by default. Returns None if they do not."""
     if uid in rules.match:
         return 3, 0
     lengths = [len(pattern) - 1 for pattern in rules.match if pattern.endswith("*") and uid.startswith(pattern[:-1])]
@@ -56,7 +56,7 @@ def to_adopt(versions: Iterable[PublishedRules], version: int) -> PublishedRules
 def adopted(
     held: Mapping[str, object], rules: PublishedRules, *, from_rules: Iterable[str], unresolved: Iterable[str]
 ) -> dict[str, object]:
-    """Returns the configuration of a session that takes a version over.
+    """Returns the configuration of a session after it has adopted a version.
 
     `from_rules`: its tasks that came from the rules and were not replaced since. Those that the version lacks go, if
     they are not `unresolved`; blocks that it lacks go in any case, but the edition.

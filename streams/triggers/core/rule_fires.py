@@ -1,4 +1,4 @@
-"""One trigger fired in a session of edition 2: tasks in declaration order, then forwards."""
+"""Fires a trigger in a session of edition 2: for its tasks in declaration order, then for forwards."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from triggers.core.step import DecisionBuilder
 
 
 def fire_rules(builder: DecisionBuilder, follow: FollowUps, fired: FiredKwargs) -> None:
-    """Fires a trigger, and starts or delays what became ready."""
+    """Fires a trigger, and starts or delays the instances that became ready."""
     _begin(builder, follow, fired)
     ready: list[LoadedInstance] = []
     for config in builder.session.plan.by_trigger.get(fired.trigger, ()):

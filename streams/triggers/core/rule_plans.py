@@ -1,4 +1,4 @@
-"""A configuration of edition 2 as the engine looks it up: a plan, whose tasks have their rules."""
+"""Compiles a configuration of edition 2 into a plan, in which the engine looks up tasks and their rules."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _decode_text = msgspec.json.Decoder(str).decode
 
 
 def compile_rules(text: bytes) -> Plan:
-    """Compiles a whole configuration that says edition 2. Raises InvalidConfiguration."""
+    """Compiles a whole configuration of edition 2. Raises InvalidConfiguration."""
     try:
         rules = parse_rule_set(json.loads(text))
     except RecursionError as error:

@@ -32,7 +32,7 @@ _MAX_DEPTH: Final = 1_000_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forward:
-    """One entry of `$forward`."""
+    """An entry of `$forward`: a leaf, and what its events become in another session."""
 
     leaf: Leaf
     to: Expression
@@ -44,7 +44,7 @@ class Forward:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionLimits:
-    """`$limits`. Milliseconds."""
+    """`$limits`, with times in milliseconds."""
 
     max_cascade_depth: int = _DEFAULT_DEPTH
     session_ttl: int = 0
@@ -56,7 +56,7 @@ class RuleSet:
     """A compiled configuration of edition 2."""
 
     tasks: dict[str, TaskRule]
-    """In declaration order."""
+    """The tasks in declaration order."""
     by_trigger: dict[str, tuple[TaskRule, ...]]
     """Tasks that have a leaf for the trigger, one of `cancelOn` included, in declaration order."""
     forwards: tuple[Forward, ...] = ()
@@ -64,10 +64,10 @@ class RuleSet:
     limits: SessionLimits = SessionLimits()
     manager: str = ""
     named: frozenset[str] = frozenset()
-    """Every trigger that a leaf names, so that outcomes are fired for somebody."""
+    """The triggers that leaves name, so that an outcome is only fired if a leaf waits for it."""
 
     def timeouts_of(self, task: TaskRule) -> TimeLimits:
-        """Returns the task's own time-outs, else the session's."""
+        """Returns the time-outs of the task, or those of the session if the task has none."""
         return task.timeouts or self.limits.timeouts
 
 
@@ -77,7 +77,7 @@ def is_reserved(trigger: str) -> bool:
 
 
 def edition_of(written: dict[str, object]) -> int | None:
-    """Returns the edition that a configuration says, None if it says none. Raises InvalidConfiguration."""
+    """Returns the edition of a configuration, or None if it names none. Raises InvalidConfiguration."""
     value = written.get(EDITION)
     return None if value is None else require_integer(value, repr(EDITION), 1, 2)
 

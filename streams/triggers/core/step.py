@@ -37,7 +37,7 @@ class DecisionBuilder:
         self._event = event
         rules = session.plan.rules
         self.follow = None if rules is None else FollowUps(rules, session.uid, None)
-        """What edition 2 keeps for the step; None: edition 1."""
+        """The collected effects of edition 2, or None in a session of edition 1."""
 
     @property
     def now(self) -> int:
@@ -58,7 +58,7 @@ class DecisionBuilder:
         self.changed.append((instance, status))
 
     def build(self) -> Decision:
-        """Builds the decision."""
+        """Returns the decision."""
         if (follow := self.follow) is not None:
             return Decision(
                 outcome=self.outcome,

@@ -1,4 +1,4 @@
-"""One task of edition 2, compiled: its conditions, its times, how it is called (sections 3 to 9 of the rules)."""
+"""A compiled task of edition 2: its conditions, its times, and how it is called (sections 3 to 9 of the rules)."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Deadline:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retry:
-    """`retry`. Milliseconds."""
+    """`retry`: when a failed attempt is tried again. Times are in milliseconds."""
 
     attempts: int
     wait: int = DEFAULT_WAIT_MS
@@ -47,7 +47,7 @@ class Retry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CancelOn:
-    """`cancelOn`."""
+    """`cancelOn`: which event cancels an instance, and whether its running task is terminated."""
 
     leaves: tuple[Leaf, ...]
     terminate: bool = False
@@ -55,7 +55,7 @@ class CancelOn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimeLimits:
-    """`timeouts`. Milliseconds; 0: for ever."""
+    """`timeouts`, in milliseconds; 0 means that there is no limit."""
 
     scheduled: int = 0
     running: int = 0
@@ -67,7 +67,7 @@ NO_TIME_LIMITS: Final = TimeLimits()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskRule:
-    """One task."""
+    """A compiled task."""
 
     name: str
     run: str
@@ -80,7 +80,7 @@ class TaskRule:
     delay: Delay | None = None
     deadline: Deadline | None = None
     timeouts: TimeLimits | None = None
-    """None: those of `$limits`."""
+    """None for those of `$limits`."""
     retry: Retry | None = None
     cancel_on: CancelOn | None = None
     optional: bool = False

@@ -1,4 +1,4 @@
-"""Kinds of timers of instances."""
+"""`TimerKind`: why a timer of an instance was set."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final
 
 
 class TimerKind(StrEnum):
-    """Kinds of timers of instances."""
+    """`TimerKind`: why a timer of an instance was set."""
 
     DELAY = "delay"
     RETRY = "retry"

@@ -1,4 +1,4 @@
-"""Times of instances: how long a delay waits, when a deadline is due, when a failed attempt is tried again."""
+"""Computes when a delay is over, when a deadline is due, and when a failed attempt is tried again."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _TWO_TO_THE_64: Final = 2.0**64
 
 
 def delay_due(delay: Delay, clock: int, delayed_at: int) -> int:
-    """Returns when a delay that starts, or starts again, at `clock` is over."""
+    """Returns the end of a delay that starts, or starts again, at `clock`."""
     due = clock + delay.wait
     return min(due, delayed_at + delay.at_most) if delay.at_most else due
 

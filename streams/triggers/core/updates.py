@@ -1,4 +1,4 @@
-"""What an update leaves of who waits and of what is remembered, and the beginning of edition 2."""
+"""Carries waiting instances and memories over an update, and over the change from edition 1 to 2."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from triggers.core.task_rules import TaskRule
 
 
 def take_over(session: Session, before: Plan, rules: RuleSet, now: int) -> None:
-    """Lets what waits and what is remembered go on under new rules. Nothing is evaluated but what is remembered."""
+    """Moves waiting instances and memories to the new rules. Only what is remembered is evaluated again."""
     if before.rules is None:
         _begin(session, now)
     for name, rule in rules.tasks.items():
@@ -36,7 +36,7 @@ def take_over(session: Session, before: Plan, rules: RuleSet, now: int) -> None:
 
 
 def _begin(session: Session, now: int) -> None:
-    """Edition 1 keeps no times of triggers: what has fired before counts as fired by its latest event."""
+    """Begins edition 2. Edition 1 keeps no times of triggers, so each counts as fired by its latest event."""
     clock = session.header.modified or now
     for trigger in session.latest.all():
         session.header.fires += 1
@@ -45,7 +45,7 @@ def _begin(session: Session, now: int) -> None:
 
 
 def _wait_in_groups(session: Session, rule: TaskRule, now: int) -> None:
-    """Instances that have waited in cohorts wait in groups from now on."""
+    """Moves instances that wait in cohorts into groups."""
     state, waiting = session.task_state(rule.name), session.waiting.change(rule.name)
     cohorts, state.cohorts = state.cohorts, []
     clock = session.header.modified or now
@@ -95,12 +95,12 @@ def _carry_groups(session: Session, old: TaskRule, new: TaskRule) -> None:
 
 
 def _keeps_slots(old: TaskRule, new: TaskRule) -> bool:
-    """Returns whether what members hold of their own may stay where it is."""
+    """Returns whether the contributions that members hold individually may stay in their rows."""
     return all(slot == kept for slot, kept in same_slots(old.conditions, new.conditions).items())
 
 
 def _carry_members(session: Session, waiting: Waiting, group: Group, rules: tuple[TaskRule, TaskRule]) -> None:
-    """Clocks or contents matter to one of the rules: each member goes on with what it holds."""
+    """Carries each member over with what it holds, because clocks or contents matter to one of the rules."""
     old, new = rules
     for number in numbers_in(group.members):
         loaded = session.instances.get_to_change(old.name, number)
@@ -141,7 +141,7 @@ def _occurrence(session: Session, trigger: str) -> Occurrence | None:
 
 
 def _find_in_flight(session: Session, old: TaskRule | None, new: TaskRule) -> None:
-    """A rule that gets a `cancelOn` cancels what is in flight already, too."""
+    """Records the instances in flight, because a rule that gets a `cancelOn` may cancel those, too."""
     if new.cancel_on is None or (old is not None and old.cancel_on is not None):
         return
     for number in range(session.task_state(new.name).count):

@@ -1,4 +1,4 @@
-"""What conditions may not be as a whole: an alias twice, leaves that need one another, always true."""
+"""Refuses conditions that are wrong as a whole: an alias twice, leaves that need each other, always true."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from triggers.errors import InvalidConfiguration
 
 
 def check_conditions(conditions: Conditions, where: str) -> None:
-    """Refuses what no single leaf tells. Raises InvalidConfiguration."""
+    """Refuses mistakes that no single leaf shows. Raises InvalidConfiguration."""
     _check_aliases(conditions, where)
     _check_circles(conditions, where)
     for node, directive in ((conditions.root, "after"), (conditions.unless, "unless")):
@@ -27,7 +27,7 @@ def _check_aliases(conditions: Conditions, where: str) -> None:
 
 
 def _check_circles(conditions: Conditions, where: str) -> None:
-    """Refuses leaves whose `when` needs itself."""
+    """Refuses leaves whose `when` depends on itself."""
     needs = {leaf.alias: _needs(leaf) for leaf in conditions.root.leaves() if leaf.correlated}
     for alias, needed in needs.items():
         reached, left = set[str](), set(needed)

@@ -1,4 +1,4 @@
-"""How conditions are written: JSON to trees, with errors that name the value and the fix."""
+"""Compiles conditions from JSON to trees. Its errors name the value and the fix."""
 
 from __future__ import annotations
 
@@ -29,10 +29,10 @@ MAX_DEPTH: Final = 8
 MAX_LEAVES: Final = 64
 
 EVENT_NAMES: Final = ("kwargs", "event", "session")
-"""What an expression may name that looks at an event alone."""
+"""The names that an expression about an event alone may use."""
 _WHEN_NAMES: Final = (*EVENT_NAMES, "on")
 STATE_NAMES: Final = ("on", "session")
-"""What an expression may name that looks at an instance alone."""
+"""The names that an expression about an instance alone may use."""
 
 _LEAF_KEYS: Final = ("trigger", "as", "when", "count", "distinct", "keep")
 _COMBINATORS: Final = ("all", "any", "atLeast", "sequence")
@@ -44,20 +44,20 @@ _CONDITION_FORMS: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Place:
-    """Where in a rule a condition stands, and what that means for its leaves."""
+    """The directive of a condition, and what it allows in its leaves."""
 
     where: str
     level: int = 1
     windowed: bool = False
-    """Below a `within`: `keep` is `latest` by default."""
+    """True below a `within`, where `keep` is `latest` by default."""
     restart: bool = False
-    """In `after` or `andEvery` of a task that restarts its delay, likewise."""
+    """True in `after` and `andEvery` of a task that restarts its delay, where `keep` is `latest` by default, too."""
     aliases: bool = True
-    """`as` is allowed."""
+    """True if `as` is allowed."""
     numbers: Iterator[int] = field(default_factory=count)
-    """Of the leaves that have no alias."""
+    """Numbers for the slots of leaves that have no alias."""
     plain: set[str] = field(default_factory=set)
-    """Triggers of plain leaves that have none, so far."""
+    """The triggers of the plain leaves without an alias so far."""
 
     def inside(self, step: str, *, windowed: bool = False) -> _Place:
         return replace(self, where=self.where + step, level=self.level + 1, windowed=self.windowed or windowed)
@@ -65,7 +65,7 @@ class _Place:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WrittenConditions:
-    """The directives of a task that are conditions, as JSON gave them; None: it has no such directive."""
+    """The directives of a task that are conditions, as decoded JSON. None if the task lacks the directive."""
 
     after: object = None
     and_every: object = None
@@ -102,12 +102,12 @@ def parse_leaf(value: object, where: str, *, names: tuple[str, ...] = _WHEN_NAME
 
 
 def _top(value: object, place: _Place) -> Node | None:
-    """A directive: nothing and an empty list are no condition at all."""
+    """Compiles a directive. Returns None for an absent directive and for an empty list, which are no condition."""
     return None if value is None or value == [] else _condition(value, place)
 
 
 def _without_repetitions(after: object, and_every: object) -> object:
-    """A bare name that stands twice in the list, or equals a bare `andEvery`, is one leaf."""
+    """Merges a bare name that is listed twice, or that equals a bare `andEvery`, into one leaf."""
     if not isinstance(after, list):
         return [] if isinstance(after, str) and after == and_every else after
     seen: set[object] = {and_every} if isinstance(and_every, str) else set()
@@ -174,7 +174,7 @@ def _combined(
 
 
 def _mark(written: object) -> bytes:
-    """The same for what is written the same, whatever the order of its keys."""
+    """Returns a hash that is equal for equal JSON, whatever the order of its keys."""
     return blake2b(json.dumps(written, sort_keys=True).encode(), digest_size=8).digest() if written else b""
 
 
@@ -215,7 +215,7 @@ def _need(count: int | Expression | None, *, correlated: bool) -> int:
 
 
 def _slot(place: _Place, trigger: str, alias: str, *, plain: bool) -> str:
-    """An alias is unique; a plain trigger of `unless` is, but for one that stands there twice."""
+    """Returns the slot of a leaf: its alias. In `unless`, it is the trigger of the first plain leaf, else a number."""
     if place.aliases:
         return f"+{alias}"
     if plain and trigger not in place.plain:

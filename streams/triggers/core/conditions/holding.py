@@ -1,4 +1,4 @@
-"""What instances hold, and what is offered to them."""
+"""The contributions that instances hold, and the fires that are offered to them."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from triggers.core.expressions.values import decode_members, decode_value, equal
 
 
 class Held(Struct, omit_defaults=True, gc=False):
-    """What a waiting instance holds."""
+    """The contributions that a waiting instance holds."""
 
     slots: dict[str, list[Contribution]] = field(default_factory=dict)
-    """Slot of a leaf -> contributions, or candidates, in their order."""
+    """Slot of a leaf -> its contributions or candidates, in order."""
     true: list[bytes] = field(default_factory=list)
     """Marks of combinators that have become true within their time."""
     loose: dict[str, Contribution] = field(default_factory=dict)
-    """What plain leaves held that an update took away: slot -> contribution."""
+    """Contributions of plain leaves that an update has removed, by slot."""
     begun: int = 0
     """Bits of `after` and `andEvery`, set once they have held a contribution."""
 
     def of(self, slot: str) -> list[Contribution]:
-        """Returns what the leaf of that slot holds, to read."""
+        """Returns what the leaf of that slot holds. The caller must not change it."""
         return self.slots.get(slot, [])
 
 
 class Occurrence:
-    """One fire of a trigger, as conditions look at it. Kwargs are decoded when an expression needs them."""
+    """One fire of a trigger, as conditions see it. Its kwargs are decoded when an expression needs them."""
 
     __slots__ = ("_decoded", "contribution", "trigger")
 
@@ -41,7 +41,7 @@ class Occurrence:
         self._decoded: object = None
 
     def variables(self, expression: Expression) -> dict[str, object]:
-        """Returns `kwargs` and `event`, so far as the expression names them. Raises ExpressionFailed."""
+        """Returns those of `kwargs` and `event` that the expression names. Raises ExpressionFailed."""
         found: dict[str, object] = {}
         named = expression.references.variables
         if "kwargs" in named:
@@ -52,7 +52,7 @@ class Occurrence:
         return found
 
     def kwargs(self, members: Members) -> object:
-        """Returns those members of the kwargs; None: all. Raises ExpressionFailed."""
+        """Returns these members of the kwargs, or all of them for None. Raises ExpressionFailed."""
         if members is not None and self._decoded is None:
             return decode_members(self.contribution.kwargs, members)
         if self._decoded is None:
@@ -61,19 +61,19 @@ class Occurrence:
 
 
 Bound = Callable[[Members], dict[str, object]]
-"""Gives the aliases that an instance has bound: those, or all for None."""
+"""Returns what an instance has bound under these aliases, or under all of them for None."""
 
 
 class Surroundings:
-    """What expressions see beside the event and the instance."""
+    """The variables that expressions have besides the event and the instance."""
 
     __slots__ = ("_decoded", "failures", "session")
 
     def __init__(self, session: Mapping[str, object]) -> None:
-        """`session`: the variable of that name."""
+        """`session` is the variable of that name."""
         self.session = session
         self.failures: list[tuple[str, str]] = []
-        """(expression, reason) of what could not be evaluated, or was no boolean where one must be."""
+        """Expression and reason of each failure: an error, or a value that is not a boolean where one is required."""
         self._decoded: dict[bytes, object] = {}
 
     def decoded(self, kwargs: bytes) -> object:
@@ -83,7 +83,7 @@ class Surroundings:
         return self._decoded[kwargs]
 
     def evaluate(self, expression: Expression, occurrence: Occurrence | None, bound: Bound | None = None) -> object:
-        """Evaluates what may look at the occurrence, the session and what an instance has bound.
+        """Evaluates an expression, which may read the occurrence, the session and what an instance has bound.
 
         Raises ExpressionFailed, and notes it.
         """
@@ -99,7 +99,7 @@ class Surroundings:
             raise
 
     def holds(self, expression: Expression, occurrence: Occurrence, bound: Bound | None = None) -> bool:
-        """Returns whether it is true; an error, or anything that is no boolean, is false and noted."""
+        """Returns whether it is true. Records an error or a value that is not a boolean, and counts it as false."""
         try:
             result = self.evaluate(expression, occurrence, bound)
         except ExpressionFailed:
@@ -109,7 +109,7 @@ class Surroundings:
         return result is True
 
     def key(self, expression: Expression, occurrence: Occurrence) -> bytes:
-        """Evaluates, and returns a key that equal results share. Raises ExpressionFailed, and notes it."""
+        """Returns a key that equal results share. Records an error and raises it as ExpressionFailed."""
         value = self.evaluate(expression, occurrence)
         try:
             return equality_key(value)

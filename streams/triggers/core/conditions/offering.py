@@ -1,4 +1,4 @@
-"""What an event does to a waiting instance: which leaves are offered it, and what they hold afterwards."""
+"""Offers an event to the leaves of a waiting instance, and determines what they hold afterwards."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from triggers.core.expressions.failure import ExpressionFailed
 
 
 class Offered(Struct, frozen=True, gc=False):
-    """An event as one task takes it."""
+    """An event as it is offered to one task."""
 
     contribution: Contribution
     keys: Mapping[str, bytes]
     """Slots of the leaves that accept it, of those with `on` of all that have its trigger -> what `distinct` gave."""
 
     def contribution_for(self, leaf: Leaf) -> Contribution:
-        """Returns what the leaf would hold."""
+        """Returns the contribution that the leaf would hold."""
         own, key = self.contribution, self.keys[leaf.slot]
         return (
             own if own.key == key else Contribution(own.kwargs, own.clock, own.order, key, own.time, own.id, own.source)
@@ -39,7 +39,7 @@ def offered_to(leaves: Iterable[Leaf], occurrence: Occurrence, surroundings: Sur
 
 
 def _key(leaf: Leaf, occurrence: Occurrence, surroundings: Surroundings) -> bytes | None:
-    """Returns what `distinct` gives; None: the leaf does not accept the event."""
+    """Returns the key of `distinct`, or None if the leaf does not accept the event."""
     if leaf.when is not None and not leaf.correlated and not surroundings.holds(leaf.when, occurrence):
         return None
     try:
@@ -49,7 +49,7 @@ def _key(leaf: Leaf, occurrence: Occurrence, surroundings: Surroundings) -> byte
 
 
 class Taken(Struct, gc=False):
-    """What became of the offer."""
+    """The effect of an offer."""
 
     took: bool = False
     """A contribution came, replaced one, or was ignored as an equal `distinct` value."""
@@ -58,7 +58,7 @@ class Taken(Struct, gc=False):
 
 
 def offer(view: View, offered: Offered) -> Taken:
-    """Offers the event to every leaf that may have it, decided on the state before it."""
+    """Offers the event to every leaf that may take it. The state before the event decides which leaves may."""
     leaves = _open_leaves(view, offered) if view.conditions.steady else _Choice(view, offered).leaves()
     taken = Taken()
     for leaf in leaves:
@@ -79,13 +79,13 @@ def offer(view: View, offered: Offered) -> Taken:
 
 
 def _open_leaves(view: View, offered: Offered) -> list[Leaf]:
-    """The same where there are no windows, sequences and candidates."""
+    """Returns the open leaves of a task without windows, sequences and candidates."""
     by_slot = view.conditions.by_slot
     return [leaf for leaf in map(by_slot.__getitem__, offered.keys) if not view.is_closed(leaf)]
 
 
 class _Choice:
-    """Which leaves get the event. Looking for them drops what is too old by then."""
+    """Chooses the leaves that get the event. While it looks for them, it drops contributions that are too old."""
 
     def __init__(self, view: View, offered: Offered) -> None:
         self._view = view
@@ -156,7 +156,7 @@ def _add_candidate(view: View, leaf: Leaf, offered: Offered) -> None:
 
 
 def _look_at(view: View, leaf: Leaf, offered: Offered, taken: Taken) -> None:
-    """A candidate was taken where its `when` is true after the event."""
+    """Counts a candidate as taken if its `when` is true after the event."""
     own, found = offered.contribution_for(leaf), view.contributions(leaf)
     if any(other.order == own.order for other in found):
         taken.took = True

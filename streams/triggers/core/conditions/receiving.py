@@ -1,4 +1,4 @@
-"""What a task receives of what its instance holds, and from when its deadline counts."""
+"""Determines what a task receives from its instance's contributions, and when its deadline begins."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _IN_AND_EVERY: Final = 2
 
 
 def received(view: View) -> dict[str, bytes]:
-    """Returns alias -> kwargs, a JSON list of them where `count` is not the number 1.
+    """Returns the kwargs by alias. They are a JSON list if `count` is not the number 1.
 
     A leaf without contributions is left out, unless its `count` gives 0.
     """
@@ -28,7 +28,7 @@ def received(view: View) -> dict[str, bytes]:
 
 
 def begun_by(held: Held, conditions: Conditions) -> int:
-    """Returns the bits of what has held a contribution, of an instance that has dropped none."""
+    """Returns the bits of the parts that have held a contribution, for an instance that has dropped none."""
     every = conditions.and_every
     in_after = any(held.of(leaf.slot) for leaf in conditions.after_leaves)
     in_every = every is not None and bool(held.of(every.slot))

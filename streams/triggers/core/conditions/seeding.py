@@ -1,4 +1,4 @@
-"""What a session remembers for a task, and what a new instance begins with."""
+"""Keeps what a session remembers for a task, and gives it to new instances."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from triggers.core.contribution import Contribution
 
 
 class Memory(Struct, gc=False):
-    """What a session remembers for the leaves of one task."""
+    """The contributions that a session remembers for the leaves of one task."""
 
     slots: dict[str, list[Contribution]] = field(default_factory=dict)
     """Slot -> the latest contributions, or candidates."""

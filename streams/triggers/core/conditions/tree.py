@@ -14,7 +14,7 @@ MAX_HELD: Final = 1_000
 
 
 class Kind(StrEnum):
-    """Kinds of combinators."""
+    """The kind of a combinator."""
 
     ALL = "all"
     ANY = "any"
@@ -33,22 +33,22 @@ class Leaf:
     """A number, an expression over `on`, or None: "all"."""
     distinct: Expression | None = None
     latest: bool = False
-    """`keep: latest`: never closed, holds the last ones."""
+    """True for `keep: latest`: the leaf never closes, and holds the newest contributions."""
     goes_on: bool = False
-    """Says `keep: latest` itself, or has it by `restart`: it goes on below a `within` that is true."""
+    """True for `keep: latest`, explicit or by `restart`: the leaf takes events below a `within` that is true."""
     plain: bool = False
-    """A bare trigger."""
+    """True for a bare trigger, without further keys."""
     slot: str = ""
-    """Under which an instance and a session keep what is the leaf's."""
+    """The key under which instances and sessions store the leaf's contributions."""
     need: int = 0
-    """Contributions that make it true, if that is a number that it holds in any case; 0: it must be worked out."""
+    """The number of contributions that make it true, or 0 if an expression must be evaluated to know it."""
     zero_is_true: bool = True
-    """A count of 0 makes it true; not so in `unless`."""
+    """True if a count of 0 makes the leaf true, which it does not in `unless`."""
 
     correlated: bool = False
-    """`when` looks at what the instance holds: the leaf holds candidates."""
+    """True if `when` reads what the instance holds, so that the leaf holds candidates."""
     passes_list: bool = False
-    """The task receives a list."""
+    """True if the task receives a list."""
 
     @property
     def is_latest(self) -> bool:
@@ -57,12 +57,12 @@ class Leaf:
 
     @property
     def remembered(self) -> int:
-        """How many contributions the session remembers for it."""
+        """Returns the number of contributions that the session remembers for the leaf."""
         return self.count if isinstance(self.count, int) and not self.correlated else MAX_HELD
 
     @property
     def identity(self) -> tuple[str, ...]:
-        """What makes it the same leaf after an update; of `unless` it has no alias."""
+        """Returns a value by which an update recognises the leaf. A leaf of `unless` is recognised without an alias."""
         parts = (self.when, self.distinct)
         return self.trigger, self.alias, *["" if part is None else part.text for part in parts]
 
@@ -73,16 +73,16 @@ class Leaf:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Combinator:
-    """`all`, `any`, `atLeast` or `sequence` over children, maybe within a time."""
+    """`all`, `any`, `atLeast` or `sequence` over children, optionally within a time."""
 
     kind: Kind
     children: tuple[Node, ...]
     need: int = 0
-    """How many children must be true, of `atLeast`."""
+    """The number of children that must be true, for `atLeast`."""
     within: int = 0
-    """Milliseconds; 0: whenever."""
+    """Milliseconds within which it must become true, or 0 if there is no such limit."""
     mark: bytes = b""
-    """What an instance notes of it when it has become true within its time: the same for what is written the same."""
+    """The mark that an instance stores when it has become true in time. Equal JSON has equal marks."""
     triggers: frozenset[str] = frozenset()
 
     def leaves(self) -> Iterator[Leaf]:
@@ -96,33 +96,33 @@ Node = Leaf | Combinator
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conditions:
-    """When a task runs and when it does not."""
+    """The compiled conditions of a task: when it runs, and when it is abandoned."""
 
     root: Combinator
-    """`after` and, as one more child of an `all`, the `andEvery` leaf."""
+    """The condition of `after`, with the leaf of `andEvery` as a further child of an `all`."""
     and_every: Leaf | None
     unless: Node | None
     leaves: tuple[Leaf, ...]
-    """Of both, in their order."""
+    """The leaves of `root` and of `unless`, in their order."""
     by_trigger: dict[str, tuple[Leaf, ...]]
     by_slot: dict[str, Leaf]
     by_alias: dict[str, Leaf]
-    """Those of `after` and `andEvery`."""
+    """The leaves of `after` and `andEvery` by alias."""
     before: dict[str, tuple[Node, ...]]
-    """Slot of a leaf -> children before it in the sequences around it, where it has any."""
+    """Slot of a leaf -> the preceding children of the sequences around it, if there are any."""
 
     combinators: tuple[Combinator, ...] = ()
-    """Of both trees, the inner ones first."""
+    """The combinators of both trees, the inner ones first."""
     windows: bool = False
-    """Something has a `within`."""
+    """True if a combinator has a `within`."""
     sequences: bool = False
     steady: bool = False
-    """What is held is never dropped, and what is offered in another order comes to the same: no window, no sequence, no
-    `when` or `count` that looks at what is held."""
+    """True if contributions are never dropped and their order does not matter: there is no window, no sequence, and no
+    `when` or `count` that reads what is held."""
 
     @property
     def after_leaves(self) -> Iterator[Leaf]:
-        """Leaves of `after` alone."""
+        """The leaves of `after`, without those of `andEvery`."""
         return (leaf for leaf in self.root.leaves() if leaf is not self.and_every)
 
     @property
@@ -140,7 +140,7 @@ def combinators(node: Node) -> Iterator[Combinator]:
 
 
 def children_before(node: Node, before: tuple[Node, ...] = ()) -> Iterator[tuple[str, tuple[Node, ...]]]:
-    """Yields slot and the children before it for every leaf within a sequence, but for the first ones."""
+    """Yields slot and preceding children of each leaf in a sequence, except for the leaves of its first child."""
     if isinstance(node, Leaf):
         if before:
             yield node.slot, before

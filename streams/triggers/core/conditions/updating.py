@@ -1,4 +1,4 @@
-"""What an update leaves of what is held and remembered."""
+"""Carries what is held and remembered over an update of the rules."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from triggers.core.contribution import Contribution
 
 
 def same_slots(old: Conditions, new: Conditions) -> dict[str, str]:
-    """Returns old slot -> new slot of the leaves that are the same; those of `unless` are compared in their order."""
+    """Returns the new slot by the old one, for leaves that are the same. Those of `unless` are matched in order."""
     kept = {
         leaf.slot: leaf.slot
         for alias, leaf in old.by_alias.items()
@@ -28,7 +28,7 @@ def same_slots(old: Conditions, new: Conditions) -> dict[str, str]:
 
 
 def carry_over(held: Held, old: Conditions, new: Conditions) -> None:
-    """Keeps what waiting instances hold for leaves that are the same; what plain leaves held stays bound."""
+    """Keeps what waiting instances hold for leaves that are the same. What plain leaves held stays bound."""
     if old.steady:
         held.begun |= begun_by(held, old)
     kept = same_slots(old, new)
@@ -46,7 +46,7 @@ def carry_over(held: Held, old: Conditions, new: Conditions) -> None:
 
 
 def carry_memory_over(memory: Memory, old: Conditions, new: Conditions) -> list[Leaf]:
-    """Keeps what is remembered for leaves that are the same, cut to the new count; the leaves that begin anew."""
+    """Keeps what is remembered for leaves that are the same, cut to the new count. Returns the leaves that are new."""
     kept = same_slots(old, new)
     by_slot = {leaf.slot: leaf for leaf in new.leaves}
     memory.slots = {kept[slot]: _cut(by_slot[kept[slot]], own) for slot, own in memory.slots.items() if slot in kept}

@@ -1,4 +1,4 @@
-"""What is true of one waiting instance."""
+"""Evaluates the conditions of one waiting instance."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from triggers.core.expressions.program import Expression
 
 
 class View:
-    """One instance under its rule. What it has worked out holds until `forget` is called."""
+    """One instance under its rule. Its results are cached until `forget` is called."""
 
     __slots__ = ("_contributions", "_counts", "_open", "conditions", "held", "surroundings")
 
@@ -24,17 +24,17 @@ class View:
         self._contributions: dict[str, list[Contribution]] = {}
         self._counts: dict[str, int | None] = {}
         self._open: set[str] = set()
-        """Slots that are being worked out: what asks for them meanwhile does not see them."""
+        """The slots that are being evaluated. An expression that reads one of them meanwhile does not see it."""
 
     def forget(self) -> None:
-        """The instance holds something else now."""
+        """Discards the cached results, because the instance holds something else now."""
         self._contributions.clear()
         self._counts.clear()
 
     # -- leaves -------------------------------------------------------------------------------------------------------
 
     def contributions(self, leaf: Leaf) -> list[Contribution]:
-        """Returns what counts of what the leaf holds: of candidates those for which `when` is true by now."""
+        """Returns the contributions of the leaf that count: of its candidates, those for which `when` is true now."""
         if not leaf.correlated:
             return self.held.of(leaf.slot)
         found = self._contributions.get(leaf.slot)
@@ -68,7 +68,7 @@ class View:
         )
 
     def count(self, leaf: Leaf) -> int | None:
-        """Returns how many contributions make the leaf true; None: it cannot be said yet."""
+        """Returns the number of contributions that make the leaf true, or None if it is not known yet."""
         if not isinstance(leaf.count, Expression):
             return 1 if leaf.count is None else leaf.count
         if leaf.slot not in self._counts:
@@ -137,7 +137,7 @@ class View:
 
 
 def _kept(leaf: Leaf, matching: list[Contribution]) -> list[Contribution]:
-    """Of candidates that match, those that the leaf holds as contributions."""
+    """Returns those of the matching candidates that the leaf holds as contributions."""
     if leaf.distinct is not None:
         by_key: dict[bytes, Contribution] = {}
         for own in matching:

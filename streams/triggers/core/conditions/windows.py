@@ -1,4 +1,4 @@
-"""What contributions lose their place: by their age, and because a sequence has gone back."""
+"""Drops contributions that are too old, or that a sequence no longer holds because it has gone back."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def drop_all(view: View, node: Node) -> None:
 
 
 def go_back(view: View) -> None:
-    """Drops what children of sequences hold after one that is not true."""
+    """Drops the contributions of those children of a sequence that come after one that is not true."""
     if view.conditions.sequences:
         for inner in view.conditions.combinators:
             if inner.kind is Kind.SEQUENCE and not view.is_marked(inner):
@@ -49,7 +49,7 @@ def _go_back(view: View, sequence: Combinator) -> None:
 
 
 def note_true(view: View) -> None:
-    """Marks the combinators with `within` that have become true: they stay so."""
+    """Marks the combinators with `within` that have become true, because they stay true."""
     if view.conditions.windows:
         for inner in view.conditions.combinators:
             if inner.within and not view.is_marked(inner) and view.is_true(inner):

@@ -1,4 +1,4 @@
-"""What an evaluation comes to that has no result."""
+"""The error of an evaluation without a result."""
 
 from __future__ import annotations
 

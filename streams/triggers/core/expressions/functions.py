@@ -1,4 +1,4 @@
-"""Functions of CEL that the library lacks, or has otherwise than the specification of CEL.
+"""Functions of CEL that the library lacks, or that differ in the library from the specification of CEL.
 
 The library counts the bytes of a text where CEL counts code points, and has neither `string(bool)` nor `bool(text)`.
 """
@@ -11,13 +11,13 @@ from typing import Final
 FUNCTIONS: Final = frozenset(
     {"bool", "bytes", "double", "duration", "dyn", "has", "int", "size", "string", "timestamp", "uint"}
 )
-"""What may be called as `f(x)`."""
+"""The functions that may be called as `f(x)`."""
 _DATES: Final = ("FullYear", "Month", "Date", "DayOfMonth", "DayOfWeek", "DayOfYear", "Hours", "Minutes", "Seconds")
 METHODS: Final = frozenset(
     {"all", "contains", "endsWith", "exists", "exists_one", "filter", "map", "matches", "size", "startsWith"}
     | {f"get{part}" for part in (*_DATES, "Milliseconds")}
 )
-"""What may be called as `x.f()`."""
+"""The functions that may be called as `x.f()`."""
 
 _TRUE: Final = frozenset({"1", "t", "T", "true", "TRUE", "True"})
 _FALSE: Final = frozenset({"0", "f", "F", "false", "FALSE", "False"})

@@ -1,4 +1,4 @@
-"""What an expression refers to, found in its tokens: variables, their members, functions.
+"""Finds what an expression refers to, from its tokens: variables, their members, functions.
 
 The library tells which identifiers occur, but neither which of them a macro binds (`[1].exists(x, x > 1)`) nor which
 members of a variable are read. The latter decides which aliases a `when` needs, and which kwargs must be decoded.
@@ -39,11 +39,11 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class References:
-    """What an expression refers to."""
+    """The variables, members and functions of an expression."""
 
     variables: Mapping[str, Members]
     functions: frozenset[str]
-    """Called as `f(x)`."""
+    """The functions that are called as `f(x)`."""
     methods: frozenset[str]
     """Called as `x.f()`, macros included."""
 
@@ -111,7 +111,7 @@ class _Scan:
             self._scopes.pop()
 
     def _bound_by(self, at: int) -> str | None:
-        """The name that a macro binds whose parenthesis opens here."""
+        """Returns the name that a macro binds if its parenthesis opens here."""
         is_macro = self._at(at - 1).text in _MACROS and self._at(at - 2).text == "."
         name = self._at(at + 1)
         return name.text if is_macro and name.kind == "name" and self._at(at + 2).text == "," else None

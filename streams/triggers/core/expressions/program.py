@@ -41,7 +41,7 @@ class Expression:
 
     @property
     def aliases(self) -> Members:
-        """Aliases that it names; None: it looks at `on` as a whole. Empty if it does not use `on`."""
+        """Returns the aliases that the expression names, or None if it reads `on` as a whole. Empty without `on`."""
         return self.references.variables.get("on", frozenset())
 
     def uses(self, name: str) -> bool:
@@ -49,7 +49,7 @@ class Expression:
         return name in self.references.variables
 
     def evaluate(self, variables: Mapping[str, object]) -> object:
-        """Returns the result. Raises ExpressionFailed for whatever keeps it from having one."""
+        """Returns the result. Raises ExpressionFailed if there is none, whatever the reason."""
         import cel
 
         try:
@@ -113,7 +113,7 @@ def _check_names(expression: Expression, where: str, names: list[str]) -> None:
 
 
 def constant_of(expression: Expression) -> object:
-    """Returns what it gives whatever happens, None if it depends on anything or cannot be evaluated."""
+    """Returns the value of a constant expression, or None if it depends on a variable or cannot be evaluated."""
     if expression.references.variables:
         return None
     try:
