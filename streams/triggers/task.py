@@ -19,11 +19,12 @@ from functools import wraps
 from typing import Any
 
 import celery
-from celery.exceptions import MaxRetriesExceededError
+from celery.exceptions import Ignore, MaxRetriesExceededError
 
+from triggers.celery.autoretry import autoretry_cooldown
 from triggers.celery.command_headers import command_of
 from triggers.celery.installation import installed_manager, installed_settings
-from triggers.celery.result_signals import LOG_LEVEL, VERDICT
+from triggers.celery.run_reports import LOG_LEVEL, VERDICT
 from triggers.celery.task_registration import register_in_every_app
 from triggers.core.statuses import Status
 from triggers.exceptions import with_context
@@ -88,6 +89,8 @@ class TriggerTask(celery.Task):
     """
 
     abstract = True
+    _orig_run = None
+    """Celery does not wrap `run` for `autoretry_for` if a task has this attribute. `_run_or_retry` does it instead."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -103,10 +106,10 @@ class TriggerTask(celery.Task):
         request = self.request
         command = command_of(request, request.id)
         if command is None:
-            return task_body(self._run)(*args, **{"logger_name": self.name, **kwargs})
+            return task_body(self._run_or_retry)(*args, **{"logger_name": self.name, **kwargs})
         context = _context_of_command(command, kwargs, self.name)
         try:
-            outcome = _run_task_body(self._run, context)
+            outcome = _run_task_body(self._run_or_retry, context)
         finally:
             request.update({LOG_LEVEL: context.log_level})
         if isinstance(outcome, Mapping):
@@ -142,11 +145,14 @@ class TriggerTask(celery.Task):
         metadata: Kwargs | None = None,
         replacement_kwargs: Mapping[str, Kwargs] | None = None,
         cooldown: float | None = None,
+        *,
+        countdown: float | None = None,
     ) -> Retry:
         """Returns an exception that replaces this instance by a new one, which runs after `cooldown` seconds.
 
         Use it as `raise self.retry(exc, …)`. `exc` is the cause, which is stored with the instance together with
-        `metadata`. `replacement_kwargs` maps triggers to kwargs and replaces all kwargs of the instance.
+        `metadata`. `replacement_kwargs` maps triggers to kwargs and replaces all kwargs of the instance. `countdown` is
+        Celery's word for `cooldown`.
 
         Raises MaxRetriesExceeded if the instance was already replayed or retried `max_retries` times; there is no limit
         if `max_retries` is None.
@@ -158,7 +164,19 @@ class TriggerTask(celery.Task):
                 f"Attempting retry #{depth + 1}, but `self.max_retries` = {self.max_retries}.",
                 {"replay_metadata": replay_metadata},
             ) from exc
-        return Retry(exc, metadata or {}, replacement_kwargs, cooldown or 0)
+        return Retry(exc, metadata or {}, replacement_kwargs, cooldown or countdown or 0)
+
+    def _run_or_retry(self, context: TaskContext) -> Kwargs | None:
+        """Runs `_run`, and carries out Celery's `autoretry_for` by `Retry`, for the stream and embedded storages."""
+        try:
+            return self._run(context)
+        except (StatusChange, Retry, Ignore):
+            raise
+        except Exception as error:
+            cooldown = autoretry_cooldown(self, error)
+            if cooldown is None:
+                raise
+            raise Retry(error, {}, None, cooldown) from error
 
 
 def task_body(target: Callable[[TaskContext], Kwargs | None]) -> Callable[..., Kwargs | None]:

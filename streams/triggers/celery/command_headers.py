@@ -28,7 +28,12 @@ def command_name(command: RunTask) -> CommandName:
 
 def command_headers(command: RunTask) -> dict[str, object]:
     """Returns the message headers with which a result names its command."""
-    return {HEADER: {"session": command.session, "instance": command.instance, "attempt": command.attempt}}
+    return header_of(command_name(command))
+
+
+def header_of(name: CommandName) -> dict[str, object]:
+    """Returns the message headers that name a command."""
+    return {HEADER: {"session": name.session, "instance": name.instance, "attempt": name.attempt}}
 
 
 def command_of(request: Request | None, task_id: str | None) -> CommandName | None:
@@ -37,7 +42,7 @@ def command_of(request: Request | None, task_id: str | None) -> CommandName | No
     The header takes precedence, because UIDs and task names may contain `/`, so a task id can be ambiguous.
     """
     header = request.get(HEADER) if request is not None else None
-    if isinstance(header, Mapping) and (named := _from_header(header)) is not None:
+    if isinstance(header, Mapping) and (named := named_by(header)) is not None:
         return named
     match = _TASK_ID.fullmatch(task_id or "")
     if match is None:
@@ -45,7 +50,7 @@ def command_of(request: Request | None, task_id: str | None) -> CommandName | No
     return CommandName(session=match["session"], instance=match["instance"], attempt=int(match["attempt"]))
 
 
-def _from_header(header: Mapping[str, object]) -> CommandName | None:
+def named_by(header: Mapping[str, object]) -> CommandName | None:
     """Returns the command that the header names, or None if the header is not ours.
 
     Values that are not text are not converted, because the result could then go to another session.

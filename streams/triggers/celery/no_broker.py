@@ -9,8 +9,10 @@ from __future__ import annotations
 from queue import Queue
 from typing import Any, ClassVar, Final
 
+from kombu.serialization import loads
 from kombu.transport import TRANSPORT_ALIASES, memory
 
+from triggers.celery.handovers import take_retry
 from triggers.errors import TriggersError
 
 URL: Final = "none://"
@@ -21,18 +23,30 @@ class NoCeleryBroker(TriggersError, RuntimeError):
 
 
 class NoBrokerChannel(memory.Channel):
-    """Keeps Celery's control messages in the process, and raises NoCeleryBroker for tasks instead of losing them."""
+    """Keeps Celery's control messages in the process, and raises NoCeleryBroker for tasks instead of losing them.
+
+    A retry of a running command is not refused, because the engine carries it out.
+    """
 
     queues: ClassVar[dict[str, Queue[Any]]] = {}  # as in kombu, all channels of the process share it
 
     def _put(self, queue: str, message: dict[str, Any], **kwargs: Any) -> None:
         headers = message.get("headers") or {}
-        if "task" in headers:
+        if "task" not in headers:
+            super()._put(queue, message, **kwargs)
+        elif not take_retry(headers, self._arguments(message)):
             raise NoCeleryBroker(
-                f"{headers['task']} cannot be sent: the app has no Celery broker (none://). "
-                "Fire a trigger instead of .delay() or Celery's retry, or set broker_url to a broker of your own."
+                f"{headers['task']} cannot be sent: the app has no Celery broker (none://). Fire a trigger instead of "
+                ".delay(), a canvas, self.replace() or a retry with other arguments, or set broker_url to a broker of "
+                "your own."
             )
-        super()._put(queue, message, **kwargs)
+
+    def _arguments(self, message: dict[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+        """Returns the positional and the keyword arguments of a task's message."""
+        encoded = self.decode_body(message["body"], message["properties"].get("body_encoding"))
+        content = message["content-type"], message["content-encoding"]
+        positional, keywords, _ = loads(encoded, *content, accept={content[0]})
+        return list(positional), dict(keywords)
 
 
 class NoBroker(memory.Transport):

@@ -6,29 +6,17 @@ application's own. A receiver must not raise, because Celery only logs that, and
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
-from typing import Any, Final
+from typing import Any
 
 from celery import signals, states
-from celery.exceptions import (
-    Ignore,
-    NotRegistered,
-    Reject,
-    SoftTimeLimitExceeded,
-    TaskRevokedError,
-)
-from celery.utils.serialization import UnpickleableExceptionWrapper
+from celery.exceptions import Ignore, NotRegistered, Reject, Retry, TaskRevokedError
 
-from triggers.celery.command_headers import Request, command_of
+from triggers.celery.backend_shield import shield_backend
+from triggers.celery.command_headers import command_of
+from triggers.celery.handovers import cause_of, mark_message, replacement_of, retry_asked
 from triggers.celery.result_publisher import ResultPublisher
-from triggers.core.events import Event
-from triggers.results.outcomes import CommandName, failed_event, finished_event, started_event, verdict_event
-
-VERDICT: Final = "triggers_verdict"
-"""Key of the request under which a `TriggerTask` stores its `Verdict`."""
-LOG_LEVEL: Final = "triggers_log_level"
-"""Key of the request under which a `TriggerTask` stores the highest level that it logged."""
+from triggers.celery.run_reports import RunReports, log_level, raised_exception
+from triggers.results.outcomes import class_name, noted_event, printable, started_event
 
 
 class ResultSignals:
@@ -36,15 +24,17 @@ class ResultSignals:
 
     def __init__(self, publisher: ResultPublisher) -> None:
         self._publisher = publisher
-        self._limit = publisher.settings.max_payload_bytes
+        self._reports = RunReports(publisher)
 
     def connect(self) -> None:
         """Connects the receivers in this process. Forked children inherit them."""
         for signal, receiver in (
+            (signals.before_task_publish, mark_message),
             (signals.task_prerun, self._on_prerun),
             (signals.task_success, self._on_success),
             (signals.task_failure, self._on_failure),
             (signals.task_internal_error, self._on_internal_error),
+            (signals.task_retry, self._on_retry),
             (signals.task_postrun, self._on_postrun),
             (signals.task_revoked, self._on_revoked),
             (signals.task_unknown, self._on_unknown),
@@ -53,65 +43,49 @@ class ResultSignals:
 
     def _on_prerun(self, sender: Any, task_id: str, **_: object) -> None:
         if name := command_of(sender.request, task_id):
+            shield_backend(sender.backend, self._reports.report_success)
             self._publisher.send_unacknowledged(name, started_event(name))
 
     def _on_success(self, sender: Any, result: object, **_: object) -> None:
-        request = sender.request
-        self._report(request, request.id, lambda name: self._success(name, request, result))
+        self._reports.report_success(sender.request, result)
 
     def _on_failure(self, sender: Any, task_id: str, exception: Exception, einfo: Any = None, **_: object) -> None:
         if isinstance(exception, Reject):  # `_on_postrun` reports it
             return
-        error, level = _raised(exception), _log_level(sender.request)
-        info = _text(einfo)
-        self._report(sender.request, task_id, lambda name: self._failure(name, error, info, level))
+        self._reports.report_failure(sender.request, task_id, raised_exception(exception), _text(einfo))
 
-    def _on_internal_error(self, sender: Any, task_id: str, exception: Exception, **options: Any) -> None:
-        request = options.get("request")
-        self._report(request, task_id, lambda name: self._failure(name, exception, None, _log_level(sender.request)))
+    def _on_internal_error(self, sender: Any, task_id: str, exception: Exception, **_: object) -> None:
+        self._reports.report_failure(sender.request, task_id, exception)
+
+    def _on_retry(self, sender: Any, request: Any, reason: Any, **_: object) -> None:
+        """Reports a retry that the engine carries out, and notes one that the application's broker has."""
+        name = command_of(request, request.id)
+        if name is None or not isinstance(reason, Retry):
+            return
+        asked = retry_asked(sender, request, reason, log_level(request))
+        if asked is not None:
+            self._reports.report_verdict(request, asked)
+            return
+        cause = cause_of(reason)
+        retry = {"retries": request.retries + 1, "exceptionType": None if cause is None else class_name(cause)}
+        self._publisher.publish(name, noted_event(name, {"celeryRetry": retry | {"reason": printable(str(reason))}}))
 
     def _on_postrun(self, sender: Any, task_id: str, retval: object, state: str, **_: object) -> None:
         """Reports tasks that raised Ignore or Reject, which Celery counts neither as successes nor as failures."""
-        if state in {states.IGNORED, states.REJECTED} and isinstance(retval, Ignore | Reject):
-            error, level = _reason(retval), _log_level(sender.request)
-            self._report(sender.request, task_id, lambda name: self._failure(name, error, None, level))
+        if state not in {states.IGNORED, states.REJECTED} or not isinstance(retval, Ignore | Reject):
+            return
+        request = sender.request
+        replacement = replacement_of(request, retval) if isinstance(retval, Ignore) else None
+        if replacement is None:
+            self._reports.report_failure(request, task_id, _reason(retval))
+        elif name := command_of(request, task_id):
+            self._publisher.publish(name, noted_event(name, {"replacedBy": replacement}))
 
     def _on_revoked(self, request: Any, **_: object) -> None:
-        error = TaskRevokedError(f"{request.id} was revoked")
-        self._report(request, request.id, lambda name: self._failure(name, error, None, 0))
+        self._reports.report_failure(request, request.id, TaskRevokedError(f"{request.id} was revoked"))
 
     def _on_unknown(self, message: Any, name: str, **options: Any) -> None:
-        error = NotRegistered(name)
-        self._report(message.headers, options["id"], lambda command: self._failure(command, error, None, 0))
-
-    def _success(self, name: CommandName, request: Request, result: object) -> Event:
-        verdict: Any = request.get(VERDICT)
-        if verdict is not None:
-            return verdict_event(name, verdict, self._limit)
-        return finished_event(name, result, _log_level(request), self._limit)
-
-    def _failure(self, name: CommandName, error: BaseException, info: str | None, level: int) -> Event:
-        return failed_event(name, error, info, log_level=level, max_payload_bytes=self._limit)
-
-    def _report(self, request: Request | None, task_id: str, outcome: Callable[[CommandName], Event]) -> None:
-        name = command_of(request, task_id)
-        if name is None:
-            return
-        try:
-            self._publisher.publish(name, outcome(name))
-        except SoftTimeLimitExceeded:  # it is raised once, at any line; the task itself has ended
-            self._publisher.publish(name, outcome(name))
-        except Exception as error:  # noqa: BLE001  # methods of the result object raised
-            self._publisher.publish(name, self._failure(name, error, None, 0))
-
-
-def _raised(exception: Exception) -> BaseException:
-    """Returns the exception that the task raised. Celery replaces an exception that cannot be pickled."""
-    raised = sys.exc_info()[1]
-    if raised is None:
-        return exception
-    is_stand_in = isinstance(exception, UnpickleableExceptionWrapper) or isinstance(raised, type(exception))
-    return raised if is_stand_in else exception
+        self._reports.report_failure(message.headers, options["id"], NotRegistered(name))
 
 
 def _reason(ended: Ignore | Reject) -> BaseException:
@@ -123,8 +97,3 @@ def _reason(ended: Ignore | Reject) -> BaseException:
 def _text(einfo: Any) -> str | None:
     text = getattr(einfo, "traceback", None)
     return text if isinstance(text, str) and text else None
-
-
-def _log_level(request: Any) -> int:
-    level = request.get(LOG_LEVEL) if request is not None else None
-    return level if isinstance(level, int) else 0

@@ -13,7 +13,15 @@ from msgspec import Struct
 from triggers.codec import check_event, encode_object
 from triggers.codec.event_shapes import MAX_NAME_CHARACTERS
 from triggers.codec.json_payloads import check_payload
-from triggers.core.events import Event, TaskFailed, TaskFinished, TaskRetried, TaskStarted, TaskStatusChanged
+from triggers.core.events import (
+    Event,
+    MetadataUpdated,
+    TaskFailed,
+    TaskFinished,
+    TaskRetried,
+    TaskStarted,
+    TaskStatusChanged,
+)
 from triggers.errors import CallError
 
 
@@ -24,6 +32,11 @@ class CommandName:
     session: str
     instance: str
     attempt: int
+
+    @property
+    def task_id(self) -> str:
+        """The Celery task id of the attempt, the same in every run."""
+        return f"{self.session}/{self.instance}/{self.attempt}"
 
 
 MAX_TRACEBACK_CHARACTERS: Final = 50_000
@@ -38,7 +51,7 @@ class StatusSetByTask(Struct, frozen=True, kw_only=True):
 
 
 class RetryAsked(Struct, frozen=True, kw_only=True):
-    """The task raised `self.retry(…)`."""
+    """The task asked to run again, by `self.retry(…)` or `autoretry_for`."""
 
     metadata: Mapping[str, object]
     cause: BaseException | None
@@ -77,6 +90,11 @@ def verdict_event(name: CommandName, verdict: Verdict, max_payload_bytes: int) -
         return _check_accepted(event, max_payload_bytes)
     except CallError as error:
         return failed_event(name, error, max_payload_bytes=max_payload_bytes)
+
+
+def noted_event(name: CommandName, metadata: Mapping[str, object]) -> MetadataUpdated:
+    """Returns the event that stores what happened to a run that has no outcome yet. `metadata` must be JSON."""
+    return MetadataUpdated(instance=name.instance, metadata=encode_object(metadata, "metadata"))
 
 
 def failed_event(

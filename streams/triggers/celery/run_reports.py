@@ -1,0 +1,80 @@
+"""`RunReports`: publishes what became of a run of a command. No error of the result or the exception can prevent it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any, Final
+
+from celery.exceptions import SoftTimeLimitExceeded
+from celery.utils.serialization import UnpickleableExceptionWrapper
+
+from triggers.celery.command_headers import Request, command_of
+from triggers.celery.handovers import part_of
+from triggers.celery.result_publisher import ResultPublisher
+from triggers.core.events import Event
+from triggers.results.outcomes import CommandName, Verdict, failed_event, finished_event, verdict_event
+
+VERDICT: Final = "triggers_verdict"
+"""Key of the request under which a `TriggerTask` stores its `Verdict`."""
+LOG_LEVEL: Final = "triggers_log_level"
+"""Key of the request under which a `TriggerTask` stores the highest level that it logged."""
+_REPORTED: Final = "triggers_reported"
+"""Key of the request that says that this run's outcome is on Kafka."""
+
+
+class RunReports:
+    """Publishes the outcomes of runs, the first one of each run. Requests that are not commands are ignored."""
+
+    def __init__(self, publisher: ResultPublisher) -> None:
+        self._publisher = publisher
+        self._limit = publisher.settings.max_payload_bytes
+
+    def report_success(self, request: Any, result: object) -> None:
+        """Publishes what the task returned, or its verdict. Blocks until it is on Kafka."""
+        self._report(request, command_of(request, request.id), lambda name: self._success(name, request, result))
+
+    def report_failure(self, request: Any, task_id: str, error: BaseException, info: str | None = None) -> None:
+        """Publishes a failure, also that of a part of what replaced a command. Blocks until it is on Kafka."""
+        name = command_of(request, task_id) or part_of(request)
+        self._report(request, name, lambda name: self._failure(name, error, info, log_level(request)))
+
+    def report_verdict(self, request: Any, verdict: Verdict) -> None:
+        """Publishes a retry. Blocks until it is on Kafka."""
+        self._report(request, command_of(request, request.id), lambda name: verdict_event(name, verdict, self._limit))
+
+    def _success(self, name: CommandName, request: Request, result: object) -> Event:
+        verdict: Any = request.get(VERDICT)
+        if verdict is not None:
+            return verdict_event(name, verdict, self._limit)
+        return finished_event(name, result, log_level(request), self._limit)
+
+    def _failure(self, name: CommandName, error: BaseException, info: str | None, level: int) -> Event:
+        return failed_event(name, error, info, log_level=level, max_payload_bytes=self._limit)
+
+    def _report(self, request: Any, name: CommandName | None, outcome: Callable[[CommandName], Event]) -> None:
+        if name is None or (request is not None and request.get(_REPORTED)):
+            return
+        try:
+            self._publisher.publish(name, outcome(name))
+        except SoftTimeLimitExceeded:  # it is raised once, at any line; the task itself has ended
+            self._publisher.publish(name, outcome(name))
+        except Exception as error:  # noqa: BLE001  # methods of the result object raised
+            self._publisher.publish(name, self._failure(name, error, None, 0))
+        if request is not None:
+            request.update({_REPORTED: True})
+
+
+def raised_exception(exception: BaseException) -> BaseException:
+    """Returns the exception that the task raised. Celery replaces an exception that cannot be pickled."""
+    raised = sys.exc_info()[1]
+    if raised is None:
+        return exception
+    is_stand_in = isinstance(exception, UnpickleableExceptionWrapper) or isinstance(raised, type(exception))
+    return raised if is_stand_in else exception
+
+
+def log_level(request: Any) -> int:
+    """Returns the highest level that the task logged."""
+    level = request.get(LOG_LEVEL) if request is not None else None
+    return level if isinstance(level, int) else 0

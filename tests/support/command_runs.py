@@ -1,0 +1,109 @@
+"""Runs commands, and the messages that they send to a memory:// broker, in this process by Celery's own requests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import SimpleNamespace
+from typing import Any
+from uuid import uuid4
+
+from celery import Celery, signals
+from celery.worker.request import Request
+
+from triggers.celery import no_broker
+from triggers.celery.command_request import request_for
+from triggers.celery.result_publisher import ResultPublisher
+from triggers.celery.result_signals import ResultSignals
+from triggers.core.commands import RunTask
+from triggers.core.events import Event, TaskStarted
+from triggers.results.outcomes import CommandName
+from triggers.settings import Settings
+
+_SIGNALS = (
+    signals.before_task_publish,
+    signals.task_prerun,
+    signals.task_success,
+    signals.task_failure,
+    signals.task_internal_error,
+    signals.task_retry,
+    signals.task_postrun,
+    signals.task_revoked,
+    signals.task_unknown,
+)
+
+
+class RecordingPublisher(ResultPublisher):
+    """Keeps events instead of publishing them."""
+
+    def __init__(self) -> None:
+        super().__init__(Settings())
+        self.published: list[tuple[CommandName, Event]] = []
+
+    def publish(self, name: CommandName, event: Event) -> None:
+        self.published.append((name, event))
+
+    def send_unacknowledged(self, name: CommandName, event: Event) -> None:
+        self.published.append((name, event))
+
+
+class CommandRuns:
+    """An app whose commands run in this process. Its broker is memory://, or none:// if it has none."""
+
+    def __init__(self, *, has_broker: bool, **configuration: object) -> None:
+        no_broker.register()
+        self.app = Celery(uuid4().hex, set_as_current=False, broker="memory://" if has_broker else no_broker.URL)
+        self.app.conf.update(
+            task_default_queue=uuid4().hex,
+            result_backend="cache+memory://",
+            **configuration,
+        )
+        self._publisher = RecordingPublisher()
+
+    @property
+    def events(self) -> list[Event]:
+        """What was published, without the starts."""
+        return [event for _, event in self._publisher.published if not isinstance(event, TaskStarted)]
+
+    @property
+    def starts(self) -> int:
+        """Number of runs that were announced."""
+        return sum(isinstance(event, TaskStarted) for _, event in self._publisher.published)
+
+    @property
+    def names(self) -> set[CommandName]:
+        """The commands that events were published for."""
+        return {name for name, _ in self._publisher.published}
+
+    def run(self, command: RunTask) -> None:
+        """Runs a command as a pool child does."""
+        consumer = SimpleNamespace(app=self.app, hostname="here", event_dispatcher=None)
+        with self._receiving():
+            request_for(command, "topic", consumer).execute()
+
+    def run_messages(self) -> list[str]:
+        """Runs the messages of the app's broker until there are none, and returns the names of their tasks."""
+        names = []
+        with self.app.connection_for_read() as connection, self._receiving():
+            queue = self.app.amqp.queues[self.app.conf.task_default_queue](connection.default_channel)
+            queue.declare()
+            while (message := queue.get(no_ack=True)) is not None:
+                request = Request(message, app=self.app, hostname="elsewhere")
+                names.append(request.name)
+                request.execute()
+        return names
+
+    @contextmanager
+    def _receiving(self) -> Iterator[None]:
+        before = [(signal, list(signal.receivers or ())) for signal in _SIGNALS]
+        ResultSignals(self._publisher).connect()
+        try:
+            yield
+        finally:
+            for signal, receivers in before:
+                signal.receivers[:] = receivers
+
+
+def text_of(event: Any) -> str:  # noqa: ANN401  # any event
+    """Returns the traceback of a failure or a retry."""
+    return str(event.exception_info)
