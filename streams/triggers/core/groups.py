@@ -61,7 +61,7 @@ def held_by(session: Session, task: str, number: int, instance: Instance) -> dic
     config, group = session.plan.tasks.get(task), session.waiting.get(task).group_of(number)
     if config is None or config.rule is None or group is None:
         return {}
-    surroundings = Surroundings({"uid": session.uid, "rules": None})
+    surroundings = Surroundings({"uid": session.uid, "rules": session.header.rules or None})
     return received(View(config.rule.conditions, of_member(group.held, instance.held), surroundings))
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Collection, Iterator
+from typing import Final, NamedTuple
 
 import msgspec
 
+from triggers.core.events import RulesPublished
 from triggers.core.instance_names import instance_name, parse_instance_name
 from triggers.core.plan import Plan, Rule
+from triggers.core.published import Catalog, PublishedRules
 from triggers.core.state.dedupe_window import DedupeWindow
 from triggers.core.state.header import (
     Header,
@@ -16,6 +18,7 @@ from triggers.core.state.header import (
     Latest,
     TaskState,
     UnsharedRow,
+    decode_header,
     encode_header,
     read_header,
 )
@@ -23,6 +26,7 @@ from triggers.core.state.instance import SMALL, Instance, Payload, decode_instan
 from triggers.core.state.plans import Plans
 from triggers.core.state.row_kinds import FACTS, HOT_TASKS, HOT_TRIGGERS, LATEST, MEMORY, TASKS, WAITING
 from triggers.core.state.rows import (
+    Changes,
     Rows,
     configuration_key,
     header_key,
@@ -39,6 +43,17 @@ _encode: Final = msgspec.msgpack.Encoder().encode
 _decode_positions: Final = msgspec.msgpack.Decoder(list[int]).decode
 
 
+class Savepoint(NamedTuple):
+    """What a session was before changes that may be undone."""
+
+    header: bytes
+    exists: bool
+    header_changed: bool
+    plan: Plan
+    rows: Changes
+    shared: Changes
+
+
 class Session:
     """The state of one session, on top of the committed rows of its partition.
 
@@ -47,6 +62,7 @@ class Session:
     """
 
     __slots__ = (
+        "_catalog",
         "_changed",
         "_header_changed",
         "_instances",
@@ -80,14 +96,15 @@ class Session:
         self._changed: dict[tuple[str, int], Instance] = {}
         self._payloads: dict[int, bytes] = {}
         """Payload rows that are to be written, by number."""
+        self._catalog: Catalog | None = None
         stored = rows.get(self._key)
         self._use_header(read_header(uid, stored), there=stored is not None)
 
-    def _use_header(self, header: Header, *, there: bool) -> None:
+    def _use_header(self, header: Header, *, there: bool, plan: Plan | None = None) -> None:
         self.header = header
         self.exists = there and not header.deleted
         """True if the session has events and is not deleted."""
-        self.plan: Plan = self._plans.load(header.configuration, self._partition_rows)
+        self.plan: Plan = plan or self._plans.load(header.configuration, self._partition_rows)
         self.tasks = SpillingMap(header.tasks, self.rows, TASKS, spilled=header.tasks_spilled)
         self.latest = SpillingMap(header.latest, self.rows, LATEST, spilled=header.latest_spilled)
         self.facts = SpillingMap(header.facts, self.rows, FACTS, spilled=header.facts_spilled)
@@ -102,6 +119,22 @@ class Session:
         """Continues with another header, as a session that does not exist. Changed rows are encoded first."""
         self._encode_rows()
         self._use_header(header, there=False)
+
+    def savepoint(self) -> Savepoint:
+        """Returns what `roll_back` needs to undo later changes. Changed rows are encoded first."""
+        self._encode_rows()
+        header = encode_header(self.header)
+        return Savepoint(
+            header, self.exists, self._header_changed, self.plan, self.rows.copy_changes(), dict(self._shared)
+        )
+
+    def roll_back(self, savepoint: Savepoint) -> None:
+        """Undoes all changes since the savepoint."""
+        self._encode_rows()
+        self.rows.replace_changes(savepoint.rows)
+        self._shared = savepoint.shared
+        self._use_header(decode_header(savepoint.header), there=False, plan=savepoint.plan)
+        self.exists, self._header_changed = savepoint.exists, savepoint.header_changed
 
     def mark_header_changed(self) -> None:
         """Marks the header as changed, so that `changes` includes it."""
@@ -258,6 +291,35 @@ class Session:
         if self._partition_rows.get(configuration_key(plan.digest)) is None:
             self.write_shared(configuration_key(plan.digest), plan.text)
 
+    @property
+    def catalog(self) -> Catalog:
+        """The published rules that the session's partition knows. They are read once, until `forget_catalog`."""
+        if self._catalog is None:
+            self._catalog = self._plans.load_catalog(self._partition_rows)
+        return self._catalog
+
+    def forget_catalog(self) -> None:
+        """Reads the published rules again when they are needed, because others have been published."""
+        self._catalog = None
+
+    def plan_under(self, rules: PublishedRules, gone: Collection[str]) -> Plan:
+        """Returns the plan of the session's configuration under published rules. Raises InvalidConfiguration."""
+        return self._plans.adopt(self.plan, rules, gone, self._partition_rows)
+
+    def published_plan(self, rules: PublishedRules) -> Plan:
+        """Returns the plan of published rules themselves."""
+        return self._plans.load(rules.digest, self._partition_rows)
+
+    def publish(self, event: RulesPublished) -> bool:
+        """Adds published rules to the partition's rows. Returns False if they repeat what is known.
+
+        Raises CallError and InvalidConfiguration.
+        """
+        changes = self._plans.publish(event, self._partition_rows)
+        self._shared.update(changes)
+        self.forget_catalog()
+        return bool(changes)
+
     def task_as_scheduled(self, task: str, instance: Instance) -> Rule | None:
         """Returns the rule under which the instance was scheduled, or None if it never was."""
         if not instance.configuration:
@@ -275,15 +337,20 @@ class Session:
         if changed and time > header.modified:
             header.modified = time
         header.events += 1
+        self.index_position(position)
+        if len(self.tasks.hot) > HOT_TASKS or len(self.latest.hot) > HOT_TRIGGERS:
+            self._spill()
+        self._header_changed = True
+
+    def index_position(self, position: int) -> None:
+        """Adds a position to the session's index: that of an event, or of the published rules that it took."""
+        header = self.header
         tail = header.tail
         tail.append(position)
         if len(tail) == _INDEX_CHUNK:
             self.rows.put(numbered(b"x", header.chunks), _encode(tail))
             header.chunks += 1
             header.tail = []
-        if len(self.tasks.hot) > HOT_TASKS or len(self.latest.hot) > HOT_TRIGGERS:
-            self._spill()
-        self._header_changed = True
 
     def _spill(self) -> None:
         self.tasks.spill()
@@ -293,7 +360,10 @@ class Session:
         self.header.facts_spilled = self.facts.spilled
 
     def event_positions(self) -> Iterator[int]:
-        """Yields the positions of all the session's events. Only for queries: changes must have been written."""
+        """Yields the positions of all the session's events, and of the published rules that it took.
+
+        Only for queries: changes must have been written.
+        """
         for number in range(self.header.chunks):
             if row := self.rows.get(numbered(b"x", number)):
                 yield from _decode_positions(row)
