@@ -6,7 +6,7 @@
 
 `type` is the tag of a class of core/events.py. The other members are the fields of that class, with payloads as JSON
 objects. Without `type`, an object that has a `configuration` is a `configure`, and any other is a `fire`. Every event
-may have `id`, `time` (RFC 3339 or milliseconds) and `source`. Null means absent. An unknown field is refused, because a
+may have `id`, `time` (RFC 3339 or milliseconds), `source` and `rules`. Null means absent. An unknown field is refused, because a
 misspelt `kwargs` would otherwise run tasks without their data.
 """
 
@@ -37,6 +37,7 @@ class _TriggerFired(Struct, frozen=True, forbid_unknown_fields=True):
     id: str | None = None
     time: int | datetime | None = None
     source: str | None = None
+    rules: str | None = None
     type: Literal["fire"] | None = None
 
 
@@ -61,6 +62,7 @@ def decode_json(value: bytes, position: int, time: int) -> Event:
         recorded=recorded,
         id=fire.id or None,
         source=fire.source or None,
+        rules=fire.rules or None,
         trigger=fire.trigger,
         kwargs=kwargs,
     )
@@ -106,9 +108,9 @@ def _event(wire: Any, shape: Shape, position: int, time: int) -> Event:  # noqa:
         if text := payload(fields.pop(name), name):
             fields[name] = text
     at, recorded = event_times(wire.time, time)
-    event_id, source = wire.id or None, wire.source or None
+    common = {name: getattr(wire, name) or None for name in ("id", "source", "rules")}
     try:
-        event = shape.event(position=position, time=at, recorded=recorded, id=event_id, source=source, **fields)
+        event = shape.event(position=position, time=at, recorded=recorded, **common, **fields)
     except TypeError as error:
         raise Undecodable(Reason.WRONG_SHAPE, f"{wire_name(shape.event)}: {error}") from error
     check_limits(event)
@@ -134,7 +136,8 @@ def _wire_class(shape: Shape) -> type[Struct]:
     hints = get_type_hints(shape.event)
     required = {field.name for field in msgspec.structs.fields(shape.event) if field.required}
     specific = [(name, *_member(hints[name], name in shape.payloads, name in required)) for name in shape.fields]
-    common = [("id", str | None, None), ("time", int | datetime | None, None), ("source", str | None, None)]
+    texts = [(name, str | None, None) for name in ("id", "source", "rules")]
+    common = [*texts, ("time", int | datetime | None, None)]
     kind = ("type", Literal[wire_name(shape.event)] | None, None)
     fields: Any = [*specific, *common, kind]
     return msgspec.defstruct(shape.event.__name__, fields, kw_only=True, forbid_unknown_fields=True)
