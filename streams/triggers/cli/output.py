@@ -10,6 +10,8 @@ import msgspec
 from rich.console import Console
 from rich.table import Table
 
+from triggers.core.view import RulesView
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 json_option: Callable[[F], F] = click.option(
@@ -36,6 +38,11 @@ def console() -> Console:
     if not stdout.is_terminal:
         stdout.width = 200
     return stdout
+
+
+def rules_words(rules: RulesView | None) -> str:
+    """Return name and version of a session's published rules; empty if it has none."""
+    return f"{rules.name} v{rules.version}" if rules else ""
 
 
 def cell(value: object) -> str:

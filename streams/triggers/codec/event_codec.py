@@ -139,7 +139,7 @@ def _decode_record(record: Record, position: int, time: int) -> Event:
     name, fields = record["event"]
     shape = SHAPES[_CLASSES[name]]
     at, recorded = event_times(record["time"], time)
-    common = {name: record[name] or None for name in ("id", "source", "rules")}
+    common: Record = {name: record[name] or None for name in ("id", "source", "rules")}
     event = shape.event(position=position, time=at, recorded=recorded, **common, **fields)
     for field in shape.payloads:
         if (payload := fields[field]) is not None:

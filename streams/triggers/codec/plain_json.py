@@ -6,8 +6,8 @@
 
 `type` is the tag of a class of core/events.py. The other members are the fields of that class, with payloads as JSON
 objects. Without `type`, an object that has a `configuration` is a `configure`, and any other is a `fire`. Every event
-may have `id`, `time` (RFC 3339 or milliseconds), `source` and `rules`. Null means absent. An unknown field is refused, because a
-misspelt `kwargs` would otherwise run tasks without their data.
+may have `id`, `time` (RFC 3339 or milliseconds), `source` and `rules`. Null means absent. An unknown field is refused,
+because a misspelt `kwargs` would otherwise run tasks without their data.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def _event(wire: Any, shape: Shape, position: int, time: int) -> Event:  # noqa:
         if text := payload(fields.pop(name), name):
             fields[name] = text
     at, recorded = event_times(wire.time, time)
-    common = {name: getattr(wire, name) or None for name in ("id", "source", "rules")}
+    common: dict[str, Any] = {name: getattr(wire, name) or None for name in ("id", "source", "rules")}
     try:
         event = shape.event(position=position, time=at, recorded=recorded, **common, **fields)
     except TypeError as error:
