@@ -111,6 +111,6 @@ def _take(session: Session, rules: PublishedRules, plan: Plan, event: Event, *, 
     before, header = session.plan, session.header
     session.configure(plan)
     header.rules, header.rules_version, header.replaced = rules.name, rules.version, []
-    session.index_position(rules.position)
+    session.event_index.append_rules(rules.position)
     if plan.rules is not None and not fresh:
         take_over(session, before, plan.rules, event.recorded or event.time)

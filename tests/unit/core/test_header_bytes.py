@@ -105,7 +105,7 @@ def test_a_spilled_row_of_version_3_becomes_the_latest_kwargs_of_a_session() -> 
     session = Session("s", rows, Plans())
 
     assert session.latest.get("q") == UnsharedRow(7)
-    assert session.read_payload(7) == b'{"x": 1}'
+    assert session.payloads.read(7) == b'{"x": 1}'
 
 
 @pytest.mark.parametrize("version", [2, 5])

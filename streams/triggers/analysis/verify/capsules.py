@@ -162,8 +162,13 @@ def decision_members(decision: Decision) -> dict[str, object]:
     """Returns all of the decision as JSON; payloads stay as they were written."""
     fires = [{"trigger": fire.trigger, "ready": fire.scheduled} for fire in decision.fires]
     commands = [_command(command) for command in decision.commands]
-    members = {"outcome": decision.outcome, "fires": fires, "changed": decision.changed, "commands": commands}
-    return members if decision.rules is None else {**members, "rules": decision.rules}
+    members: dict[str, object] = {
+        "outcome": decision.outcome,
+        "fires": fires,
+        "changed": decision.changed,
+        "commands": commands,
+    }
+    return members if decision.rules is None else members | {"rules": decision.rules}
 
 
 def _command(command: Command) -> dict[str, object]:
