@@ -5,6 +5,8 @@
     │   ├── SettingsError                a setting or TRIGGERS_* variable has a wrong value
     │   ├── InvalidConfiguration         a rule is wrong; the message names the task, the key and the fix
     │   ├── ReservedName                 only the engine fires triggers with the names of outcomes
+    │   ├── RulesLocked                  the session's published rules allow no update of its configuration
+    │   ├── UnknownRules                 the first event of a session names rules that nobody has published
     │   ├── SessionExists                an import found that its session exists already
     │   ├── WrongStatus                  the instance's status does not allow the operation
     │   ├── TooLarge                     the record would exceed the size limit of its topic
@@ -50,6 +52,14 @@ class InvalidConfiguration(CallError):
 
 class ReservedName(CallError):
     """Only the engine fires triggers that end like outcomes."""
+
+
+class RulesLocked(CallError):
+    """The session's published rules are locked, so its configuration cannot be updated; publish another version."""
+
+
+class UnknownRules(CallError):
+    """Nobody has published rules of that name."""
 
 
 class SessionExists(CallError):

@@ -26,6 +26,11 @@ class Topology:
         return f"{self.namespace}.commands"
 
     @property
+    def rules(self) -> str:
+        """Compacted topic of the published rules, from which publishers read. Workers read them from the events."""
+        return f"{self.namespace}.rules"
+
+    @property
     def dead_letters(self) -> str:
         """Topic of the records that could not be decoded or applied."""
         return f"{self.namespace}.dead-letters"

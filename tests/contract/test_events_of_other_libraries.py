@@ -54,6 +54,7 @@ def decode(value: bytes | None, message: KafkaMessage | None = None) -> Event:
 
 def test_an_event_written_by_avro_is_decoded() -> None:
     record = {"id": "a1", "time": AT_MS, "source": "billing", "event": {"trigger": "t", "kwargs": b'{"a": 1}'}}
+    record["rules"] = "order"
 
     event = decode(avro_single_object(EVENT, record))
 

@@ -12,7 +12,7 @@ import pytest
 from avro.compatibility import ReaderWriterCompatibilityChecker, SchemaCompatibilityType
 from fastavro.schema import fingerprint as independent_fingerprint
 from fastavro.schema import to_parsing_canonical_form
-from msgspec import structs
+from msgspec import NODEFAULT, structs
 
 from triggers.codec import DeadLetter, DecisionRecord
 from triggers.codec.avro_records import fingerprint, schema_folder, schema_versions
@@ -131,12 +131,18 @@ def python_fields(record: dict[str, Any]) -> list[tuple[str, object, object]]:
 
 
 def python_type(kind: object) -> object:
+    if isinstance(kind, dict):
+        return list[str] if (kind["type"], kind["items"]) == ("array", "string") else kind
     return AVRO_TYPES.get(tuple(kind) if isinstance(kind, list) else str(kind))
 
 
 def class_fields(kind: type, without: tuple[str, ...] = ()) -> list[tuple[str, object, object]]:
     fields = [field for field in structs.fields(kind) if field.name not in without]
-    return [(field.name, field.type, ... if field.required else avro_default(field.default)) for field in fields]
+    return [(field.name, field.type, ... if field.required else avro_default(default_of(field))) for field in fields]
+
+
+def default_of(field: structs.FieldInfo) -> object:
+    return field.default if field.default_factory is NODEFAULT else field.default_factory()
 
 
 def avro_default(default: object) -> object:

@@ -19,6 +19,8 @@ class Refusal(StrEnum):
     """The record was forwarded once and is still not on its key's partition, or it is too large to be forwarded."""
     RESULT_TOO_LARGE = "result too large"
     """Applying the event would write a row or a command larger than its topic accepts; it was not applied."""
+    UNKNOWN_RULES = "unknown rules"
+    """The first event of a session names rules that nobody has published."""
 
 
 class DeadLetters:

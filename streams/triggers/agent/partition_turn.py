@@ -16,14 +16,14 @@ from triggers.agent.overlay import Overlay, Overlays
 from triggers.agent.records import Output
 from triggers.agent.routing import forward_record, is_misplaced, size_of, was_forwarded
 from triggers.agent.session_cache import SessionCache
-from triggers.codec import EventDecoder, decode_key, encode_command
+from triggers.codec import EventDecoder, Reason, decode_key, encode_command
 from triggers.core.commands import Decision, Outcome, RunTask
 from triggers.core.engine import apply
-from triggers.core.events import Event
+from triggers.core.events import Event, RulesPublished
 from triggers.core.state.plans import Plans
 from triggers.core.state.rows import Changes
 from triggers.core.state.session import Session
-from triggers.errors import CallError, NotFound, TooManyCommands, TryAgain, Undecodable
+from triggers.errors import CallError, NotFound, TooManyCommands, TryAgain, Undecodable, UnknownRules
 from triggers.kafka.installed_topics import InstalledTopics
 from triggers.kafka.records import Record, headers_of, or_minus_one, timestamp_ms
 from triggers.process.exits import ExitCode, Stop
@@ -107,16 +107,23 @@ class PartitionTurn:
         self._commands = context.names.commands
         self._limit = min(context.topics.max_record_bytes.values())
         self._changes: Changes = {}
+        self._has_published = False
+        """True if rules were published, which the sessions of the next turn see."""
 
     def run(self, records: list[Record]) -> Changes:
-        """Decides the records and returns the partition's changed rows. Outputs are added to the batch."""
+        """Decides the records and returns the partition's changed rows. Outputs are added to the batch.
+
+        A record that publishes rules has a turn of its own, so that no session of a turn is decided, or
+        decided again, by rules that were published after its event.
+        """
         touched: dict[bytes | None, _SessionTurn] = {}
         for record in records:
-            if self._batch.is_full:
+            key = record.key()
+            if self._batch.is_full or self._has_published or (not key and self.decided and self._publication(record)):
                 break
             self.decided += 1
             try:
-                self._handle(record, touched)
+                self._handle(record, key, touched)
             except (Stop, TryAgain):
                 raise
             except Exception as error:
@@ -125,8 +132,7 @@ class PartitionTurn:
             self._write_session(session)
         return self._changes
 
-    def _handle(self, record: Record, touched: dict[bytes | None, _SessionTurn]) -> None:
-        key = record.key()
+    def _handle(self, record: Record, key: bytes | None, touched: dict[bytes | None, _SessionTurn]) -> None:
         session = touched.get(key)
         if session is None:
             session = self._session_of(record, key)
@@ -140,6 +146,8 @@ class PartitionTurn:
 
         Returns None if the record was forwarded or became a dead letter.
         """
+        if not raw_key and self._publish(record):
+            return None
         key = raw_key or b""
         session = self._context.cache.take(self._partition, key)
         try:
@@ -153,6 +161,33 @@ class PartitionTurn:
             self._dead_letter(record, error.reason, error.detail)
             return None
         return _SessionTurn(uid, key, session)
+
+    def _publication(self, record: Record) -> RulesPublished | None:
+        """Returns the rules that a record without a key publishes, or None if it publishes none."""
+        try:
+            event = self._decode(record)
+        except Undecodable:
+            return None
+        return event if isinstance(event, RulesPublished) else None
+
+    def _publish(self, record: Record) -> bool:
+        """Adds published rules to the partition. Returns False if the record does not publish any."""
+        event = self._publication(record)
+        if event is None:
+            return False
+        self._has_published = True
+        try:
+            changes = self._context.plans.publish(event, self._rows)
+        except CallError as error:
+            self._dead_letter(record, type(error).__name__, str(error))
+            return True
+        if excess := self._context.too_large(changes, ()):
+            self._dead_letter(record, Refusal.RESULT_TOO_LARGE, f"publishing the rules would write {excess}")
+            return True
+        self._changes.update(changes)
+        self._context.cache.forget_catalogs(self._partition)
+        self.outcomes.append(Outcome.APPLIED if changes else Outcome.UNUSED)
+        return True
 
     def _load_session(self, uid: str) -> Session:
         self.loaded += 1
@@ -173,6 +208,9 @@ class PartitionTurn:
         except Undecodable as error:
             self._dead_letter(record, error.reason, error.detail)
             return
+        if isinstance(event, RulesPublished):
+            self._dead_letter(record, Reason.BAD_KEY, "rules are published without a key: use `triggers rules publish`")
+            return
         try:
             if not touched.must_redo:
                 self._apply(touched, event)
@@ -180,7 +218,7 @@ class PartitionTurn:
             touched.must_redo = True
             self._batch.output_bytes += MAX_OUTPUT_BYTES  # its events are decided again, so take no further records
         except REFUSALS as error:
-            self._dead_letter(record, type(error).__name__, str(error))
+            self._dead_letter(record, _reason_of(error), str(error))
             return
         touched.applied.append((record, event))
 
@@ -230,7 +268,7 @@ class PartitionTurn:
                 self._dead_letter(record, Refusal.RESULT_TOO_LARGE, str(error))
                 continue
             except REFUSALS as error:  # the event relied on one that was left out
-                self._dead_letter(record, type(error).__name__, str(error))
+                self._dead_letter(record, _reason_of(error), str(error))
                 continue
             changes, outputs = session.changes(), self._encode_outputs(session, touched.key, event, decision)
             if excess := self._context.too_large(changes, outputs):
@@ -248,6 +286,10 @@ class PartitionTurn:
 
     def _dead_letter(self, record: Record, reason: str, detail: str) -> None:
         self._batch.outputs.append(self._letters.encode_letter(record, reason, detail))
+
+
+def _reason_of(error: CallError | NotFound) -> str:
+    return Refusal.UNKNOWN_RULES if isinstance(error, UnknownRules) else type(error).__name__
 
 
 def _stop_for_bug(record: Record, error: Exception) -> Stop:

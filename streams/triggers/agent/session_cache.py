@@ -33,6 +33,11 @@ class SessionCache:
             for key in [key for key, _ in zip(sessions, range(len(sessions) - share), strict=False)]:
                 del sessions[key]
 
+    def forget_catalogs(self, partition: int) -> None:
+        """Lets the partition's sessions read the published rules again."""
+        for session in self._partitions.get(partition, {}).values():
+            session.forget_catalog()
+
     def forget(self, partitions: Iterable[int] | None = None) -> None:
         """Drops the sessions of these partitions, or all sessions if None."""
         for partition in list(self._partitions) if partitions is None else partitions:

@@ -14,10 +14,11 @@ from types import TracebackType
 from typing import Self
 
 import msgspec
+from msgspec.structs import replace
 
 from triggers.codec.event_lines import decode_line
 from triggers.core.config import validate_configuration
-from triggers.core.events import ConfigurationUpdated, Event
+from triggers.core.events import ConfigurationUpdated, Event, RulesPublished
 from triggers.errors import CallError, Undecodable
 
 _DIGEST_BYTES = 12
@@ -48,7 +49,7 @@ def _configured(events: Iterator[tuple[str, Event]], rules: bytes) -> Iterator[t
         digest = blake2b(session.encode(), digest_size=_DIGEST_BYTES).digest()
         if digest not in seen:
             seen.add(digest)
-            if not isinstance(event, ConfigurationUpdated):
+            if not isinstance(event, ConfigurationUpdated | RulesPublished):
                 yield session, _first(event, rules)
         yield session, event
 
@@ -95,6 +96,8 @@ class GroupedLog:
             f"PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF; PRAGMA cache_size=-{_CACHE_KIB}; PRAGMA temp_store=FILE;"
             "CREATE TABLE events (session TEXT NOT NULL, event BLOB NOT NULL)"
         )
+        self._configurations: dict[tuple[str, int], bytes] = {}
+        """The configurations of published rules, which many sessions share, by name and version."""
         self.newest = 0
         """The time of the latest event, in milliseconds since 1970-01-01 UTC."""
         self.add(events)
@@ -115,9 +118,21 @@ class GroupedLog:
         """Yields every session, sorted by UID, with its events in order. Read them before you take the next session."""
         rows = self._database.execute("SELECT session, event FROM events ORDER BY session, rowid")
         for session, group in groupby(rows, key=itemgetter(0)):
-            yield session, (_decode(event) for _, event in group)
+            yield session, (self._whole(_decode(event)) for _, event in group)
 
     def _rows(self, events: Iterable[tuple[str, Event]]) -> Iterator[tuple[str, bytes]]:
         for session, event in events:
             self.newest = max(self.newest, event.time)
-            yield session, _encode(event)
+            yield session, _encode(self._shared(event))
+
+    def _shared(self, event: Event) -> Event:
+        """Returns the event without a configuration that is stored only once."""
+        if not isinstance(event, RulesPublished):
+            return event
+        self._configurations[event.name, event.version] = event.configuration
+        return replace(event, configuration=b"")
+
+    def _whole(self, event: Event) -> Event:
+        if not isinstance(event, RulesPublished):
+            return event
+        return replace(event, configuration=self._configurations[event.name, event.version])

@@ -21,7 +21,7 @@ from triggers.client import KafkaPublisher
 from triggers.codec import check_event
 from triggers.codec.event_lines import decode_line
 from triggers.core.config import validate_configuration
-from triggers.core.events import ConfigurationUpdated, Event
+from triggers.core.events import ConfigurationUpdated, Event, RulesPublished
 from triggers.errors import BrokerUnavailable, CallError, TriggersError, TryAgain, Undecodable
 from triggers.settings import Settings
 
@@ -124,6 +124,8 @@ class _Reading:
 
     def _event(self, line: bytes) -> list[tuple[str, Event]]:
         session, event = decode_line(line, 0)
+        if isinstance(event, RulesPublished):
+            return []  # they belong on every partition: `triggers rules publish` puts them there
         check_event(event, self._limit)
         events: list[tuple[str, Event]] = [(session, event)]
         if self._rules is not None and session not in self._sessions and not isinstance(event, ConfigurationUpdated):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from triggers.analysis.times import moment
-from triggers.cli.output import json_option, print_json, print_table
+from triggers.cli.output import json_option, print_json, print_table, rules_words
 from triggers.cli.settings_options import command_settings
 from triggers.client import SessionReader
 
@@ -21,6 +21,9 @@ def list_command(ctx: click.Context, prefix: str, limit: int, as_json: bool) -> 
     if as_json:
         print_json(summaries)
         return
-    columns = ("session", "events", "instances", "unresolved", "created (UTC)", "modified (UTC)")
-    rows = [(s.uid, s.events, s.instances, s.unresolved, moment(s.created), moment(s.modified)) for s in summaries]
+    columns = ("session", "events", "instances", "unresolved", "created (UTC)", "modified (UTC)", "rules")
+    rows = [
+        (s.uid, s.events, s.instances, s.unresolved, moment(s.created), moment(s.modified), rules_words(s.rules))
+        for s in summaries
+    ]
     print_table(columns, rows)

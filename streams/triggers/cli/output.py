@@ -11,6 +11,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from triggers.core.view import RulesView
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 json_option: Callable[[F], F] = click.option(
@@ -37,6 +39,11 @@ def console() -> Console:
     if not stdout.is_terminal:
         stdout.width = 200
     return stdout
+
+
+def rules_words(rules: RulesView | None) -> str:
+    """Return name and version of a session's published rules; empty if it has none."""
+    return f"{rules.name} v{rules.version}" if rules else ""
 
 
 def cell(value: object) -> str:

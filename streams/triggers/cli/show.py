@@ -12,7 +12,7 @@ from triggers.analysis.times import moment
 from triggers.analysis.view_changes import Change, changes_between, value_words
 from triggers.cli.log_options import log_options, session_events
 from triggers.cli.option_types import CoordinatesType, MomentType
-from triggers.cli.output import cell, console, json_option, print_json, print_table
+from triggers.cli.output import cell, console, json_option, print_json, print_table, rules_words
 from triggers.cli.settings_options import command_settings
 from triggers.client import SessionReader
 from triggers.core.view import InstanceView, SessionView
@@ -95,6 +95,8 @@ def print_session(session: SessionView) -> None:
         f"{session.events} events, from {moment(session.created)} to {moment(session.modified)} (UTC);"
         f" unresolved tasks: {', '.join(session.unresolved_tasks) or 'none'}"
     )
+    if session.rules:
+        click.echo(f"published rules: {rules_words(session.rules)}")
     columns = ("task", "after", "andEvery", "unless", "run", "instances", "unresolved")
     tasks = [
         (t.name, _names(t.after), t.and_every, _names(t.unless), t.run, t.instances, t.unresolved)

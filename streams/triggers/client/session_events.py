@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import cast
 
 from confluent_kafka import Message
+from msgspec.structs import replace
 
 from triggers.client.dead_letters import read_letters
 from triggers.client.owners import Owners
+from triggers.client.published_rules import StreamRules
 from triggers.client.schema_registry import event_decoder
-from triggers.client.session_reader import SessionReader
+from triggers.client.session_reader import EventOffsets, SessionReader
 from triggers.codec import Reason, decode_key, encode_key
 from triggers.codec.confluent_framing import is_framed
-from triggers.core.events import Event
+from triggers.core.events import Event, RulesPublished
+from triggers.core.rules_in_log import RulesInLog
 from triggers.errors import OwnerUnavailable, SessionNotFound, SettingsError, Undecodable
 from triggers.kafka.offset_reads import read_offsets
 from triggers.kafka.range_reads import partition_starts, read_range, watermarks
@@ -58,10 +61,11 @@ class SessionEvents:
         """
         wanted = list(dict.fromkeys(uids))
         try:
-            offsets = self._offsets(wanted)
+            indexes = {uid: self._reader.event_offsets(uid) for uid in wanted}
         except OwnerUnavailable:
             return self.scan_partitions(wanted)
-        return _by_session(wanted, self._decode_all(read_offsets(self._settings, self._topic, offsets), ()))
+        messages = read_offsets(self._settings, self._topic, _offsets_of_events(indexes.values()))
+        return self._with_rules(indexes, _by_session(wanted, self._decode_all(messages, ())))
 
     def scan_partitions(self, uids: Iterable[str]) -> dict[str, list[Event]]:
         """Returns the events of the sessions by UID, without a worker. It reads their partitions as a whole.
@@ -71,8 +75,8 @@ class SessionEvents:
         homes = {encode_key(uid): self._owners.partition_of_session(uid) for uid in uids}
         marks = watermarks(self._settings, self._topic, sorted(set(homes.values())))
         messages = read_range(self._settings, self._topic, {partition: low for partition, (low, _) in marks.items()})
-        mine = (m for m in messages if homes.get(m.key() or b"") == m.partition())
-        sessions = _by_session(map(decode_key, homes), self._decode_all(mine, self._dead_lettered()))
+        mine = (m for m in messages if not m.key() or homes.get(m.key() or b"") == m.partition())
+        sessions = _by_session(map(decode_key, homes), self._decode_log(mine))
         for uid, events in sessions.items():
             if not events:
                 raise SessionNotFound(f"there is no event of session {uid!r} on {self._topic}")
@@ -82,30 +86,61 @@ class SessionEvents:
         """Yields the session UID and the event of all events on the topic now, in order within each session."""
         starts = partition_starts(self._settings, self._topic)
         messages = read_range(self._settings, self._topic, starts)
-        mine = (m for m in messages if partition_of(m.key() or b"", len(starts)) == m.partition())
-        return self._decode_all(mine, self._dead_lettered())
+        mine = (m for m in messages if not m.key() or partition_of(m.key() or b"", len(starts)) == m.partition())
+        return self._decode_log(mine)
 
-    def _offsets(self, uids: Iterable[str]) -> dict[int, list[int]]:
-        """Returns the offsets of the sessions' events by partition."""
-        offsets_by_partition: defaultdict[int, list[int]] = defaultdict(list)
-        for uid in uids:
-            events = self._reader.event_offsets(uid)
-            offsets_by_partition[events.partition] += events.offsets
-        return {partition: sorted(offsets) for partition, offsets in offsets_by_partition.items()}
+    def _with_rules(
+        self, indexes: Mapping[str, EventOffsets], sessions: dict[str, list[Event]]
+    ) -> dict[str, list[Event]]:
+        """Adds the published rules that each session took, at their positions.
+
+        They come from the topic of the rules, because the retention of the events is shorter than the life of rules.
+        """
+        if any(index.rules for index in indexes.values()):
+            known = {(event.name, event.version): event for event in self._published()}
+            for uid, index in indexes.items():
+                rules = [replace(known[each.name, each.version], position=each.offset) for each in index.rules]
+                sessions[uid] = sorted([*sessions[uid], *rules], key=lambda event: event.position)
+        return sessions
+
+    def _published(self) -> list[RulesPublished]:
+        return StreamRules(self._settings).publications()
+
+    def _decode_log(self, messages: Iterable[Message]) -> Iterator[tuple[str, Event]]:
+        """Yields the events of whole partitions, with the published rules of each session in front of those they
+        concern. Rules that retention has removed from a partition come from the topic of the rules.
+        """
+        published, logs = self._published(), dict[int, RulesInLog]()
+        for message, uid, event in self._decoded(messages, self._dead_lettered()):
+            partition = message.partition() or 0
+            if partition not in logs:
+                logs[partition] = _rules_before(event, published)
+            if isinstance(event, RulesPublished):
+                logs[partition].publish(event)
+            else:
+                yield from ((uid, rules) for rules in logs[partition].before(uid, event))
+                yield uid, event
 
     def _decode_all(
         self, messages: Iterable[Message], dead: Collection[PartitionOffset]
     ) -> Iterator[tuple[str, Event]]:
+        return ((uid, event) for _, uid, event in self._decoded(messages, dead))
+
+    def _decoded(
+        self, messages: Iterable[Message], dead: Collection[PartitionOffset]
+    ) -> Iterator[tuple[Message, str, Event]]:
+        """Yields each message with its session and event. Published rules have no session: their UID is empty."""
         for message in messages:
             coordinates = message.partition() or 0, message.offset() or 0
             if coordinates in dead:
                 continue
             try:
-                uid, event = decode_key(message.key()), self._decode(message)
+                event = self._decode(message)
+                uid = "" if isinstance(event, RulesPublished) and not message.key() else decode_key(message.key())
             except Undecodable as error:
                 _check_registry(message, error)
             else:
-                yield uid, event
+                yield message, uid, event
 
     def _decode(self, message: Message) -> Event:
         headers = headers_of(cast("Record", message))
@@ -114,6 +149,23 @@ class SessionEvents:
     def _dead_lettered(self) -> set[PartitionOffset]:
         letters = (stored.letter for stored in read_letters(self._settings))
         return {(letter.partition, letter.offset) for letter in letters if letter.topic == self._topic}
+
+
+def _offsets_of_events(indexes: Iterable[EventOffsets]) -> dict[int, list[int]]:
+    """Returns the offsets of the sessions' own events by partition."""
+    offsets_by_partition: defaultdict[int, set[int]] = defaultdict(set)
+    for index in indexes:
+        offsets_by_partition[index.partition] |= set(index.offsets) - {each.offset for each in index.rules}
+    return {partition: sorted(offsets) for partition, offsets in offsets_by_partition.items()}
+
+
+def _rules_before(first: Event, published: Iterable[RulesPublished]) -> RulesInLog:
+    """Returns the rules that were published before the first event that a partition still has."""
+    log, recorded = RulesInLog(), first.recorded or first.time
+    for event in published:
+        if event.time < recorded:
+            log.publish(replace(event, position=first.position - 1))
+    return log
 
 
 def _check_registry(message: Message, error: Undecodable) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import NamedTuple, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
@@ -33,12 +34,34 @@ class _Listed(Struct):
     sessions: list[SessionSummary]
 
 
+class RulesOffset(Struct, frozen=True):
+    """The offset of published rules."""
+
+    offset: int
+    name: str
+    version: int
+
+
 class EventOffsets(Struct, frozen=True):
     """The offsets of a session's events."""
 
     partition: int
     offsets: list[int]
     """In the order in which the events were applied. Refused events are not included."""
+    rules: list[RulesOffset] = []
+    """The offsets that belong to the published rules that the session took, not to events of its own."""
+
+
+class RulesCount(Struct, frozen=True):
+    """How many sessions have a version of published rules."""
+
+    name: str
+    version: int
+    sessions: int
+
+
+class _Counted(Struct):
+    rules: list[RulesCount]
 
 
 class _Refused(Struct):
@@ -73,6 +96,18 @@ class SessionReader:
     def event_offsets(self, uid: str) -> EventOffsets:
         """Returns the offsets of the session's events from the owner's event index. Blocks and raises like `read`."""
         return self._until_answered(lambda left_s: self._event_offsets(uid, left_s))
+
+    def rules_counts(self) -> list[RulesCount]:
+        """Returns how many sessions have which published rules. All workers count. Blocks and raises like `read`."""
+        return self._until_answered(self._rules_counts)
+
+    def _rules_counts(self, left_s: float) -> list[RulesCount]:
+        answers = [(url, _get(url, "/rules", left_s)) for url in self._owners.urls_of_workers()]
+        counts: Counter[tuple[str, int]] = Counter()
+        for url, answer in answers:
+            for each in _decoded(answer, url, _Counted).rules:
+                counts[each.name, each.version] += each.sessions
+        return [RulesCount(name, version, sessions) for (name, version), sessions in sorted(counts.items())]
 
     def _read(self, uid: str, after: Coordinates | None, left_s: float) -> SessionView:
         partition = self._owners.partition_of_session(uid) if after is None else after.partition

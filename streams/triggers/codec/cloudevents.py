@@ -4,6 +4,7 @@
 - The kwargs are the data, which must be a JSON object. Without data they are `{}`.
 - The id consists of `source` and `id`, because the specification makes that pair unique.
 - The time is `time`.
+- The extension attribute `triggersrules` names the published rules of a session that begins with the event.
 - The session is the record's key, as for every event. `subject`, `partitionkey` and other extensions are ignored.
 
 A null header, or a null in structured mode, means that the attribute is absent. Header names and media types are
@@ -48,6 +49,7 @@ class _Attributes(Struct, frozen=True):
     type: str
     time: datetime | None = None
     trigger: str | None = None
+    triggersrules: str | None = None
     datacontenttype: str | None = None
 
 
@@ -138,6 +140,7 @@ def _trigger_fired(attributes: _Attributes, data: bytes, position: int, time: in
         recorded=recorded,
         id=f"{attributes.source} {attributes.id}",
         source=attributes.source,
+        rules=attributes.triggersrules or None,
         trigger=attributes.type if attributes.trigger is None else attributes.trigger,
         kwargs=_kwargs(data),
     )

@@ -21,6 +21,8 @@ from triggers.errors import CallError, TooLarge, Undecodable
 
 NO_LIMIT: Final = 1 << 30
 """`max_payload_bytes` for events that are not published to a topic."""
+RULES_HEADER: Final = "triggers-rules"
+"""Header that names the published rules of the session that an event begins, for records in any format."""
 _NAMESPACE: Final = "triggers."
 _PAYLOADS: Final = 4
 """Maximum size of a value, in multiples of `max_payload_bytes`. An event has at most three payloads, and text. Larger
@@ -64,7 +66,7 @@ class EventDecoder:
             event = self._sniff(value or b"", headers or (), position, time)
         if value and len(value) > self._max_payload_bytes:
             self._check_sizes(event)
-        return event
+        return _with_rules(event, headers) if headers and event.rules is None else event
 
     def _sniff(self, value: bytes, headers: Sequence[tuple[str, bytes | None]], position: int, time: int) -> Event:
         start = value[:1]
@@ -96,7 +98,8 @@ def encode_event(event: Event, source: str = "") -> bytes:
     Raises CallError if a value does not fit its field, such as text that is not Unicode.
     """
     fields = (_NAMES[type(event)], msgspec.structs.asdict(event))
-    return _EVENTS.encode({"id": event.id or "", "time": event.time, "source": event.source or source, "event": fields})
+    common = {"id": event.id or "", "time": event.time, "source": event.source or source, "rules": event.rules or ""}
+    return _EVENTS.encode(common | {"event": fields})
 
 
 def check_event(event: Event, max_payload_bytes: int) -> None:
@@ -136,11 +139,24 @@ def _decode_record(record: Record, position: int, time: int) -> Event:
     name, fields = record["event"]
     shape = SHAPES[_CLASSES[name]]
     at, recorded = event_times(record["time"], time)
-    event_id, source = record["id"] or None, record["source"] or None
-    event = shape.event(position=position, time=at, recorded=recorded, id=event_id, source=source, **fields)
+    common: Record = {name: record[name] or None for name in ("id", "source", "rules")}
+    event = shape.event(position=position, time=at, recorded=recorded, **common, **fields)
     for field in shape.payloads:
         if (payload := fields[field]) is not None:
             check_payload(payload, field)
+    check_limits(event)
+    return event
+
+
+def _with_rules(event: Event, headers: Sequence[tuple[str, bytes | None]]) -> Event:
+    """Returns the event with the rules that a header of its record names, if there is one. The last one counts."""
+    value = next((value for name, value in reversed(headers) if name == RULES_HEADER), None)
+    if not value:
+        return event
+    try:
+        event = msgspec.structs.replace(event, rules=value.decode())
+    except UnicodeDecodeError as error:
+        raise Undecodable(Reason.BAD_HEADERS, f"{RULES_HEADER} is not UTF-8: {error.reason}") from error
     check_limits(event)
     return event
 

@@ -94,8 +94,12 @@ def _shape_of_line(kind: type[Event]) -> tuple[str | None, list[tuple[str, objec
 
     The default of a required field equals no value, so that such a field is always written.
     """
-    fields = [(field.name, field.default) for field in msgspec.structs.fields(kind) if field.name != "position"]
+    fields = [(field.name, _default_of(field)) for field in msgspec.structs.fields(kind) if field.name != "position"]
     return None if kind in _IMPLIED else wire_name(kind), fields, SHAPES[kind].payloads
+
+
+def _default_of(field: msgspec.structs.FieldInfo) -> object:
+    return field.default if field.default_factory is msgspec.NODEFAULT else field.default_factory()
 
 
 _LINES = {kind: _shape_of_line(kind) for kind in SHAPES}

@@ -13,7 +13,7 @@ from triggers.core.events import Event, SessionEvent
 from triggers.errors import Undecodable
 
 MAX_NAME_CHARACTERS: Final = 1024
-"""Maximum length of triggers, statuses and event ids."""
+"""Maximum length of triggers, statuses, event ids and names of rules."""
 _INSTANCE_NUMBER: Final = 24
 """Characters by which an instance's name may be longer than its task's."""
 MAX_NUMBER: Final = 2**31 - 1
@@ -65,7 +65,7 @@ def _shape(event: type[Event]) -> Shape:
         return tuple(name for name, hint in types.items() if kind in (hint, *_without_none(hint)))
 
     names = tuple(name for name in of(str) if name not in _FREE_TEXT)
-    return Shape(event, tuple(types), payloads=of(bytes), numbers=of(int), names=("id", *names))
+    return Shape(event, tuple(types), payloads=of(bytes), numbers=of(int), names=("id", "rules", *names))
 
 
 def _without_none(hint: object) -> tuple[object, ...]:

@@ -27,7 +27,8 @@ _TRIGGER_FIRED: Final = 0
 def read_trigger_fired(data: bytes, start: int) -> tuple[str, int, str, str, bytes] | None:
     """Returns the id, time, source, trigger and kwargs of a `TriggerFired` in the current schema, or None for others.
 
-    It also returns None for a name whose length needs two bytes and for negative lengths, although they may be valid.
+    It also returns None for a name whose length needs two bytes, for negative lengths, and for an event that names
+    published rules, although they may be valid.
     """
     try:
         end = start + 1 + (data[start] >> 1)
@@ -40,9 +41,10 @@ def read_trigger_fired(data: bytes, start: int) -> tuple[str, int, str, str, byt
         if (doubts | data[at + 1]) & 0x81 or data[at] != 2 * _TRIGGER_FIRED:
             return None
         size, at_kwargs = _read_long(data, end)
-        if size < 0 or at_kwargs + size != len(data):
+        after = at_kwargs + size
+        if size < 0 or after + 1 != len(data) or data[after]:
             return None
-        return event_id.decode(), time, source.decode(), data[at + 2 : end].decode(), data[at_kwargs:]
+        return event_id.decode(), time, source.decode(), data[at + 2 : end].decode(), data[at_kwargs:after]
     except (IndexError, UnicodeDecodeError):
         return None
 

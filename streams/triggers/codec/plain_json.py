@@ -6,8 +6,8 @@
 
 `type` is the tag of a class of core/events.py. The other members are the fields of that class, with payloads as JSON
 objects. Without `type`, an object that has a `configuration` is a `configure`, and any other is a `fire`. Every event
-may have `id`, `time` (RFC 3339 or milliseconds) and `source`. Null means absent. An unknown field is refused, because a
-misspelt `kwargs` would otherwise run tasks without their data.
+may have `id`, `time` (RFC 3339 or milliseconds), `source` and `rules`. Null means absent. An unknown field is refused,
+because a misspelt `kwargs` would otherwise run tasks without their data.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ class _TriggerFired(Struct, frozen=True, forbid_unknown_fields=True):
     id: str | None = None
     time: int | datetime | None = None
     source: str | None = None
+    rules: str | None = None
     type: Literal["fire"] | None = None
 
 
@@ -47,6 +48,7 @@ class _Common(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     id: str | None = None
     time: int | datetime | None = None
     source: str | None = None
+    rules: str | None = None
 
 
 _decode_trigger_fired = msgspec.json.Decoder(_TriggerFired).decode
@@ -70,6 +72,7 @@ def decode_json(value: bytes, position: int, time: int) -> Event:
         recorded=recorded,
         id=fire.id or None,
         source=fire.source or None,
+        rules=fire.rules or None,
         trigger=fire.trigger,
         kwargs=kwargs,
     )
@@ -115,9 +118,9 @@ def _event(wire: _Common, shape: Shape, position: int, time: int) -> Event:
         if text := payload(fields.pop(name), name):
             fields[name] = text
     at, recorded = event_times(wire.time, time)
-    event_id, source = wire.id or None, wire.source or None
+    common: dict[str, Any] = {name: getattr(wire, name) or None for name in ("id", "source", "rules")}
     try:
-        event = shape.event(position=position, time=at, recorded=recorded, id=event_id, source=source, **fields)
+        event = shape.event(position=position, time=at, recorded=recorded, **common, **fields)
     except TypeError as error:
         raise Undecodable(Reason.WRONG_SHAPE, f"{wire_name(shape.event)}: {error}") from error
     check_limits(event)

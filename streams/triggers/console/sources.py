@@ -63,6 +63,7 @@ class FileSource:
             events=view.events,
             instances=len(view.instances),
             unresolved=len(view.unresolved_instances),
+            rules=view.rules,
         )
 
 

@@ -104,6 +104,13 @@ class FireRecord(Struct, frozen=True, gc=False):
     """Names of the instances that it scheduled, by the declaration order of their tasks, then by creation order."""
 
 
+class BoundRules(Struct, frozen=True, gc=False):
+    """The published rules that a session has taken."""
+
+    name: str
+    version: int
+
+
 class Decision(Struct, kw_only=True, gc=False):
     """The effects of one event on its session."""
 
@@ -115,3 +122,5 @@ class Decision(Struct, kw_only=True, gc=False):
     fires: list[FireRecord] = []
     cancels: list[CancelTask] = []
     forwards: list[ForwardTrigger] = []
+    rules: BoundRules | None = None
+    """The published rules that the session took with this event, or None."""

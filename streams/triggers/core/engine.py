@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final, assert_never
 
 from triggers.core import deletion, importing, operations, results
+from triggers.core.binding import decide_with_rules, publish
 from triggers.core.commands import CHANGING, Decision, Outcome
 from triggers.core.events import (
     CloneRequested,
@@ -13,6 +14,7 @@ from triggers.core.events import (
     Event,
     MetadataUpdated,
     ReplayRequested,
+    RulesPublished,
     SessionImported,
     SkipRequested,
     StatusSet,
@@ -42,16 +44,22 @@ def apply(session: Session, event: Event) -> Decision:
 
     Every driver (the agent, the in-memory storage, the analysis tools) calls it once per event, in the order of the
     log. It is pure: the same session and event lead to the same decision. An event whose id is in the session's dedupe
-    window, or a result of a closed attempt, changes nothing but the session's event index.
+    window, or a result of a closed attempt, changes nothing but the session's event index. Published rules change the
+    rows of the partition, not the session.
 
-    Raises BeingDeleted, InvalidConfiguration, WrongStatus, TaskNotFound or InstanceNotFound before anything is changed.
+    Raises a CallError other than TooManyCommands, or NotFound, before anything is changed.
     Raises TooManyCommands when the session has already changed: the caller must drop the object.
     """
+    if isinstance(event, RulesPublished):
+        return publish(session, event)
     event_id = event.id
     if event_id is not None and session.ids.contains(event_id):
         decision = Decision(outcome=Outcome.DUPLICATE)
     else:
-        decision = _decide(session, event)
+        if session.exists and not session.header.rules:
+            decision = _decide(session, event)
+        else:
+            decision = decide_with_rules(session, event, _decide)
         recorded = event.recorded or event.time
         session.header.clock = max(session.header.clock, recorded)
         if not session.exists:
@@ -92,6 +100,8 @@ def _decide(session: Session, event: Event) -> Decision:  # noqa: C901, PLR0911,
             return deletion.delete_session(session, event)
         case SessionImported():
             return importing.import_session(session, event)
+        case RulesPublished():
+            return publish(session, event)
         case _:
             assert_never(event)
 

@@ -23,6 +23,8 @@ class SessionEvent(Struct, frozen=True, kw_only=True, gc=False):
     """Id that the producer gave. An event that repeats an id of the session's dedupe window changes nothing."""
     source: str | None = None
     """Producer of the event. Expressions of rules may read it."""
+    rules: str | None = None
+    """Name of the published rules that a session takes if this is its first event. Later it has no meaning."""
 
 
 class TriggerFired(SessionEvent, frozen=True, kw_only=True, tag="fire"):
@@ -162,6 +164,24 @@ class SessionImported(SessionEvent, frozen=True, kw_only=True, tag="import"):
     """True if the commands of scheduled and running instances are issued again, as no worker will report on them."""
 
 
+class RulesPublished(SessionEvent, frozen=True, kw_only=True, tag="publish"):
+    """A version of rules was published. It has no session: every partition of the events has a copy of the record."""
+
+    name: str
+    version: int
+    """Number of the version, counted from 1 for each name."""
+    configuration: bytes
+    """JSON object, task name -> directives."""
+    match: list[str] = []
+    """UIDs of the sessions that begin with these rules, or patterns with `*` at the end."""
+    is_default: bool = False
+    """True if sessions that nothing matches begin with these rules."""
+    existing: str = "keep"
+    """`adopt` if existing sessions take the version over at their next event, or `keep`."""
+    locked: bool = False
+    """True if sessions with these rules refuse updates of their configuration."""
+
+
 Event = (
     TriggerFired
     | ConfigurationUpdated
@@ -178,5 +198,9 @@ Event = (
     | TimerFired
     | DeletionRequested
     | SessionImported
+    | RulesPublished
 )
-"""The closed union of everything that changes a session. The tag of a class is the event's `type` in JSON."""
+"""The closed union of everything that changes a session, and of what is published for many sessions.
+
+The tag of a class is the event's `type` in JSON.
+"""

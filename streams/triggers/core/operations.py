@@ -39,7 +39,7 @@ from triggers.core.state.waiting import of_member
 from triggers.core.statuses import CLOSES_ATTEMPT, Status, may_be_set
 from triggers.core.step import DecisionBuilder
 from triggers.core.updates import take_over
-from triggers.errors import WrongStatus
+from triggers.errors import RulesLocked, WrongStatus
 
 _json: Final = msgspec.json.Encoder().encode
 _FAILED: Final = frozenset({"failed"})
@@ -48,15 +48,41 @@ REPLAYABLE: Final = frozenset({"failed", "expired", "cancelled"})
 
 
 def update_configuration(session: Session, event: ConfigurationUpdated) -> Decision:
-    """Adds tasks, or replaces tasks of the same name. Nothing is removed and no instance changes."""
+    """Adds tasks, or replaces tasks of the same name. Nothing is removed and no instance changes.
+
+    Raises InvalidConfiguration, and RulesLocked if the session's published rules allow no update.
+    """
+    is_ignored = event.if_absent and bool(session.header.configuration)
+    if not is_ignored:
+        _check_unlocked(session)
     plan = session.merge_configuration(event.configuration)
-    if event.if_absent and session.header.configuration:
+    if is_ignored:
         return Decision(outcome=Outcome.UNUSED)
     before = session.plan
+    _note_replaced(session, event.configuration)
     session.configure(plan)
     if plan.rules is not None:
         take_over(session, before, plan.rules, event.recorded or event.time)
     return Decision(outcome=Outcome.APPLIED)
+
+
+def _check_unlocked(session: Session) -> None:
+    header = session.header
+    rules = session.catalog.version(header.rules, header.rules_version) if header.rules else None
+    if rules is not None and rules.locked:
+        raise RulesLocked(
+            f"session {session.uid!r:.300}: its rules {rules.name!r} (version {rules.version}) are locked;"
+            " publish another version of them"
+        )
+
+
+def _note_replaced(session: Session, configuration: bytes) -> None:
+    """Remembers which tasks of its published rules a session has replaced; a later version does not remove them."""
+    header = session.header
+    rules = session.catalog.version(header.rules, header.rules_version) if header.rules else None
+    if rules is not None:
+        replaced = split_members(configuration).keys() & session.published_plan(rules).tasks.keys()
+        header.replaced = sorted(replaced.union(header.replaced))
 
 
 def replay_failed(session: Session, event: ReplayRequested) -> Decision:

@@ -36,8 +36,8 @@ class DecisionBuilder:
         """Number of results in a row that led to what this event schedules, or 0 if it comes from outside."""
         self._event = event
         rules = session.plan.rules
-        self.follow = None if rules is None else FollowUps(rules, session.uid, None)
-        """The collected effects of edition 2, or None in a session of edition 1."""
+        self.follow = None if rules is None else FollowUps(rules, session.uid, session.header.rules or None)
+        """What edition 2 keeps for the step; None: edition 1."""
 
     @property
     def now(self) -> int:

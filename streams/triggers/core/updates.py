@@ -128,7 +128,7 @@ def _carry_memory(session: Session, old: TaskRule | None, new: TaskRule) -> None
             if leaf.is_latest and (own := latest_of(session, leaf.trigger)):
                 memory.slots[leaf.slot] = [own]
         begun = carry_memory_over(memory, old.conditions, new.conditions)
-    surroundings = Surroundings({"uid": session.uid, "rules": None})
+    surroundings = Surroundings({"uid": session.uid, "rules": session.header.rules or None})
     begin_memory(memory, begun, lambda trigger: _occurrence(session, trigger), surroundings)
     for leaf in new.conditions.leaves:
         if leaf.is_latest:

@@ -11,7 +11,7 @@ from triggers.core.instance_names import instance_name
 from triggers.core.lifecycle import take_over_fills, task_kwargs
 from triggers.core.plan import Rule
 from triggers.core.state.cohorts import find_cohort
-from triggers.core.state.header import TaskState, decode_header
+from triggers.core.state.header import Header, TaskState, decode_header
 from triggers.core.state.loaded_instance import LoadedInstance
 from triggers.core.state.session import Session
 from triggers.core.statuses import RESOLVED, Status
@@ -66,6 +66,13 @@ class InstanceView(Struct, frozen=True, kw_only=True):
         return self.status in RESOLVED
 
 
+class RulesView(Struct, frozen=True, kw_only=True):
+    """The published rules that a session took."""
+
+    name: str
+    version: int
+
+
 class SessionView(Struct, frozen=True, kw_only=True):
     """The whole state of a session."""
 
@@ -82,6 +89,8 @@ class SessionView(Struct, frozen=True, kw_only=True):
     unresolved_tasks: list[str]
     """Tasks with no instance yet or with an unresolved one, in declaration order."""
     unresolved_instances: list[str]
+    rules: RulesView | None = None
+    """The published rules that it took, or None if it took none."""
 
 
 class SessionSummary(Struct, frozen=True, kw_only=True):
@@ -94,6 +103,7 @@ class SessionSummary(Struct, frozen=True, kw_only=True):
     instances: int
     unresolved: int
     """Number of unresolved instances."""
+    rules: RulesView | None = None
 
 
 def view_session(session: Session) -> SessionView:
@@ -111,7 +121,12 @@ def view_session(session: Session) -> SessionView:
         latest_kwargs=_latest_kwargs(session),
         unresolved_tasks=[name for name, task in session.plan.tasks.items() if _unresolved(states.get(name), task)],
         unresolved_instances=[instance.name for instance in instances if not instance.resolved],
+        rules=_rules_view(header),
     )
+
+
+def _rules_view(header: Header) -> RulesView | None:
+    return RulesView(name=header.rules, version=header.rules_version) if header.rules else None
 
 
 def importable_state(session: SessionView) -> bytes:
@@ -143,6 +158,7 @@ def summarize_header(uid: str, row: bytes) -> SessionSummary | None:
         events=header.events,
         instances=header.instances,
         unresolved=header.unresolved,
+        rules=_rules_view(header),
     )
 
 

@@ -63,13 +63,14 @@ def plan_topics(settings: Settings, retention_days: int = DEFAULT_RETENTION_DAYS
         names.dead_letters: {"cleanup.policy": "delete", "retention.ms": str(_DEAD_LETTER_DAYS * DAY_MS)}
         | _size(dead_letter_bytes(settings)),
         names.changelog: _CHANGELOG | _size(derived_bytes(settings)),
+        names.rules: {"cleanup.policy": "compact"} | _size(event_bytes(settings)),
     }
     if settings.decisions:
         configs[names.decisions] = dict(configs[names.commands])
     return [
         TopicPlan(
             name=name,
-            partitions=settings.partitions,
+            partitions=1 if name == names.rules else settings.partitions,
             replication_factor=settings.replication_factor,
             config=config | _durability(settings),
         )

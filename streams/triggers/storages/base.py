@@ -28,7 +28,13 @@ from triggers.registry import storage_backends, task_runners
 from triggers.storages.contract import Storage
 from triggers.storages.lockable import Lockable
 from triggers.storages.outbox import Outbox, deliver_entries
-from triggers.storages.session_objects import SessionObjects, TaskInstanceCollection, milliseconds, moment
+from triggers.storages.session_objects import (
+    SessionObjects,
+    TaskInstanceCollection,
+    milliseconds,
+    moment,
+    removed_task,
+)
 from triggers.storages.stored_state import ENGINE, LiveSession, delete_remaining_rows, freeze, thaw
 from triggers.types import TaskConfig, TaskInstance
 
@@ -251,7 +257,8 @@ class BaseStorageBackend(Lockable, Storage):
         if stamps := metadata.get("timestamps"):
             metadata["timestamps"] = {name: moment(milliseconds(when)) for name, when in stamps.items()}
         fields = {key: stored.get(key) for key in ("status", "kwargs", "abandonState")}
-        return TaskInstance(name, self._configs[stored["task"]], metadata=metadata, engine=engine, **fields)
+        config = self._configs.get(stored["task"]) or removed_task(stored["task"])
+        return TaskInstance(name, config, metadata=metadata, engine=engine, **fields)
 
 
 BaseTriggerStorage = BaseStorageBackend

@@ -7,17 +7,18 @@ Moving a session again has no further effect, so an interrupted migration is sim
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from enum import StrEnum
 from typing import Final
 
 from msgspec import Struct, structs
 
 from triggers.client import KafkaPublisher, SessionReader
+from triggers.client.published_rules import StreamRules
 from triggers.client.session_events import SessionEvents
 from triggers.codec import check_event
 from triggers.core.engine import apply
-from triggers.core.events import SessionImported
+from triggers.core.events import RulesPublished, SessionImported
 from triggers.core.state.plans import Plans
 from triggers.core.state.rows import MemoryRows
 from triggers.core.state.session import Session
@@ -74,6 +75,7 @@ class Migration:
         self._publisher = KafkaPublisher(settings, source="migrate")
         self._reader = SessionReader(settings)
         self._events = SessionEvents(settings, self._reader)
+        self._published_rules = StreamRules(settings).publications
 
     def move(self, uid: str, *, dry_run: bool) -> Moved:
         """Moves a session and returns the result; with `dry_run`, returns the result without moving it.
@@ -103,7 +105,7 @@ class Migration:
         event = self._event(original)
         try:
             check_event(event, self._settings.max_payload_bytes)
-            expected = _applied(original.uid, event)
+            expected = _applied(original.uid, event, self._published_rules())
         except (CallError, NotFound) as error:
             return Result.REFUSED, str(error)
         if existing := self._there(original.uid):
@@ -115,7 +117,8 @@ class Migration:
         return (Result.MOVED, "") if _same(moved, expected) else (Result.DIFFERS, _difference(moved, expected))
 
     def _compared(self, existing: SessionView, event: SessionImported) -> tuple[Result, str]:
-        first = self._events.read_session(existing.uid)[0]
+        events = self._events.read_session(existing.uid)
+        first = next(event for event in events if not isinstance(event, RulesPublished))
         if not isinstance(first, SessionImported):
             return Result.DIFFERS, "the stream has a session with this UID that was not imported"
         if first.state != event.state:
@@ -136,13 +139,15 @@ class Migration:
             return None
 
 
-def _applied(uid: str, event: SessionImported) -> SessionView:
-    """Applies the import to an empty session in memory and returns the result that a worker will reach.
+def _applied(uid: str, event: SessionImported, published: Iterable[RulesPublished]) -> SessionView:
+    """Applies the import to an empty session in memory, which takes the published rules that a worker will choose.
 
     Raises CallError or NotFound for an import that a worker would refuse.
     """
-    rows = MemoryRows()
-    session = Session(uid, rows, Plans())
+    rows, plans = MemoryRows(), Plans()
+    for rules in published:
+        rows.write(plans.publish(rules, rows))
+    session = Session(uid, rows, plans)
     apply(session, event)
     rows.write(session.changes())
     return view_session(session)

@@ -34,8 +34,13 @@ def objects_of(session: SessionView) -> SessionObjects:
     tasks = {task.name: _task(task) for task in session.tasks}
     instances = TaskInstanceCollection()
     for sequence, instance in enumerate(session.instances):
-        instances.add(_instance(instance, tasks[instance.task], sequence))
+        instances.add(_instance(instance, tasks.get(instance.task) or removed_task(instance.task), sequence))
     return SessionObjects(tasks, instances, _plain(session.latest_kwargs))
+
+
+def removed_task(name: str) -> TaskConfig:
+    """Returns a stand-in for a task that a later version of published rules has removed; its instances remain."""
+    return TaskConfig(name, [], "")
 
 
 def moment(milliseconds: int) -> datetime:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+from collections import Counter
 from collections.abc import Callable
 from itertools import islice
 from typing import TypeVar
@@ -15,6 +16,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from triggers.commit.ownership import Ownership
 from triggers.commit.progress import Progress
+from triggers.core.state.header import decode_header
 from triggers.core.state.plans import Plans
 from triggers.core.state.rows import header_key
 from triggers.core.state.session import Session
@@ -52,6 +54,7 @@ class Queries:
             web.get("/sessions", self.list_sessions),
             web.get("/sessions/{uid:.+}", self.show_session),
             web.get("/events/{uid:.+}", self.list_events),
+            web.get("/rules", self.count_rules),
             web.get("/ready", self.ready),
             web.get("/live", self.live),
             web.get("/metrics", self.metrics),
@@ -69,13 +72,16 @@ class Queries:
         return json_response(session)
 
     async def list_events(self, request: web.Request) -> web.Response:
-        """Responds with `{partition, offsets}` of the session's events, in the order in which they were applied."""
+        """Responds with `{partition, offsets, rules}` of the session's events, in the order in which they were applied.
+
+        `rules` says which of the offsets are those of published rules that the session took.
+        """
         uid = request.match_info["uid"]
         partition = self._owned_partition(uid)
-        offsets = await _off_loop(lambda: self._read_offsets(partition, uid))
+        offsets, rules = await _off_loop(lambda: self._read_offsets(partition, uid))
         if not offsets:
             raise http_problem(web.HTTPNotFound, f"there is no session {uid!r}")
-        return json_response({"partition": partition, "offsets": offsets})
+        return json_response({"partition": partition, "offsets": offsets, "rules": rules})
 
     async def list_sessions(self, request: web.Request) -> web.Response:
         """Responds with summaries of this worker's sessions, ordered by UID. `?prefix=&limit=` restricts them."""
@@ -127,9 +133,29 @@ class Queries:
         session = Session(uid, self._rows_of(partition).copy_session(uid), self._plans)
         return view_session(session) if session.exists else None
 
-    def _read_offsets(self, partition: int, uid: str) -> list[int]:
+    def _read_offsets(self, partition: int, uid: str) -> tuple[list[int], list[dict[str, object]]]:
         session = Session(uid, self._rows_of(partition).copy_session(uid), self._plans)
-        return list(session.event_index.positions()) if session.exists else []
+        if not session.exists:
+            return [], []
+        offsets, catalog = list(session.event_index.positions()), self._plans.load_catalog(self._rows_of(partition))
+        known = {rules.position: rules for name in catalog.names() for rules in catalog.versions(name)}
+        rules = [known[offset] for offset in dict.fromkeys(offsets) if offset in known]
+        return offsets, [{"offset": each.position, "name": each.name, "version": each.version} for each in rules]
+
+    async def count_rules(self, request: web.Request) -> web.Response:  # noqa: ARG002  # aiohttp's signature
+        """Responds with the number of this worker's sessions by the published rules that they have."""
+        counts = await _off_loop(self._count_sessions)
+        sessions = [{"name": name, "version": version, "sessions": n} for (name, version), n in sorted(counts.items())]
+        return json_response({"rules": sessions})
+
+    def _count_sessions(self) -> Counter[tuple[str, int]]:
+        counts: Counter[tuple[str, int]] = Counter()
+        for partition in sorted(self._progress.partitions):
+            for _, row in self._rows_of(partition).scan(header_key("")):
+                header = decode_header(row)
+                if header.rules and not header.deleted:
+                    counts[header.rules, header.rules_version] += 1
+        return counts
 
     def _list_headers(self, prefix: str, limit: int) -> list[SessionSummary]:
         start = header_key(prefix)

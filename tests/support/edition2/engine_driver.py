@@ -15,6 +15,7 @@ from triggers.core.events import (
     Event,
     MetadataUpdated,
     ReplayRequested,
+    RulesPublished,
     SkipRequested,
     StatusSet,
     TaskFailed,
@@ -25,16 +26,28 @@ from triggers.core.events import (
     TimerFired,
     TriggerFired,
 )
+from triggers.core.published import next_version
 from triggers.core.state.header import decode_header
 from triggers.core.state.plans import Plans
 from triggers.core.state.rows import MemoryRows, header_key
 from triggers.core.state.session import Session
 from triggers.core.view import InstanceView, SessionView, view_session
-from triggers.errors import CallError, InvalidConfiguration, NotFound, ReservedName, TaskNotFound, WrongStatus
+from triggers.errors import (
+    CallError,
+    InvalidConfiguration,
+    NotFound,
+    ReservedName,
+    RulesLocked,
+    TaskNotFound,
+    UnknownRules,
+    WrongStatus,
+)
 
 _OWN_ERRORS = {"ImportFailed", "Timeout"}
 _ERRORS: list[tuple[type[Exception], str]] = [
     (ReservedName, "ReservedName"),
+    (RulesLocked, "RulesLocked"),
+    (UnknownRules, "UnknownRules"),
     (InvalidConfiguration, "InvalidConfiguration"),
     (WrongStatus, "WrongStatus"),
     (TaskNotFound, "TaskNotFound"),
@@ -49,11 +62,14 @@ class EngineDriver:
         self.rows = MemoryRows()
         self.log: list[tuple[str, Event]] = []
         """(session, event) of everything that was not refused."""
+        self._newest: dict[str, RulesPublished] = {}
         self._position = -1
 
     def apply(self, step: Json) -> Json:
         """Apply a step; what its `expect` must be."""
         self._position += 1
+        if step["op"] == "publish":
+            return self._publish(step)
         uid = step.get("session", "main")
         before = self.view(uid)
         session = Session(uid, self.rows, Plans(accept_every_plan))
@@ -69,6 +85,29 @@ class EngineDriver:
             return {"outcome": "duplicate"}
         return _expected(before, decision, self.view(uid))
 
+    def _publish(self, step: Json) -> Json:
+        event = RulesPublished(
+            position=self._position,
+            name=step["name"],
+            version=1,
+            configuration=_text(step["configuration"]),
+            match=list(step.get("match") or ()),
+            is_default=step.get("default", False),
+            existing=step.get("existing") or "keep",
+            locked=step.get("locked", False),
+        )
+        plans = Plans(accept_every_plan)
+        try:
+            version = next_version(self._newest.get(event.name), event)
+            if version is None:
+                return {"outcome": "unused"}
+            self.rows.write(plans.publish(version, self.rows))
+        except CallError:
+            return {"outcome": "refused", "error": "InvalidConfiguration"}
+        self._newest[event.name] = version
+        self.log.append(("", version))
+        return {"outcome": "applied"}
+
     def view(self, uid: str) -> SessionView:
         """The session as people see it."""
         return view_session(Session(uid, self.rows, Plans(accept_every_plan)))
@@ -80,9 +119,14 @@ class EngineDriver:
             "instances": {own.name: _seen(own) for own in seen.instances},
             "unresolvedTasks": seen.unresolved_tasks,
             "timers": _timers(seen),
-            "rules": None,
+            "rules": _rules_of(row),
             "clock": decode_header(row).clock if row else 0,
         }
+
+
+def _rules_of(row: bytes | None) -> Json | None:
+    header = decode_header(row) if row else None
+    return {"name": header.rules, "version": header.rules_version} if header and header.rules else None
 
 
 def _placed(event: Event, step: Json, position: int) -> Event:
@@ -95,6 +139,7 @@ def _placed(event: Event, step: Json, position: int) -> Event:
 def _expected(before: SessionView, decision: Decision, after: SessionView) -> Json:
     was = {own.name: own.status for own in before.instances}
     stood, stand = _timers(before), _timers(after)
+    rules = decision.rules
     found: Json = {
         "outcome": decision.outcome.value,
         "changed": {own.name: own.status for own in after.instances if was.get(own.name) != own.status},
@@ -111,6 +156,7 @@ def _expected(before: SessionView, decision: Decision, after: SessionView) -> Js
             {"to": own.session, "trigger": own.trigger, "kwargs": json.loads(own.kwargs), "id": own.id}
             for own in decision.forwards
         ],
+        "rules": None if rules is None else {"name": rules.name, "version": rules.version},
     }
     return {key: value for key, value in found.items() if value}
 
@@ -160,7 +206,11 @@ def _text(value: object) -> bytes:
 
 def _fire(step: Json, _: SessionView) -> Event:
     return TriggerFired(
-        trigger=step["trigger"], kwargs=_text(step.get("kwargs") or {}), id=step.get("id"), source=step.get("source")
+        trigger=step["trigger"],
+        kwargs=_text(step.get("kwargs") or {}),
+        id=step.get("id"),
+        source=step.get("source"),
+        rules=step.get("rules"),
     )
 
 

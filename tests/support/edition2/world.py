@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+from dataclasses import dataclass
 
 from tests.support.edition2.operations import OPERATIONS, RESULTS, is_stale
 from tests.support.edition2.state import WAITING, Instance, Json, Refused, Session
@@ -14,7 +15,7 @@ from triggers.core.conditions.seeding import Memory, begin_memory
 from triggers.core.conditions.updating import carry_memory_over, carry_over
 from triggers.core.config import validate_configuration
 from triggers.core.directives import EDITION_1_DIRECTIVES, parse_task
-from triggers.core.published import PublishedRules, adopted, rules_for, to_adopt
+from triggers.core.published import Catalog, PublishedRules, adopted
 from triggers.core.rule_set import RuleSet, edition_of, parse_rule_set
 from triggers.core.task_rules import TaskRule
 from triggers.errors import InvalidConfiguration
@@ -22,12 +23,22 @@ from triggers.errors import InvalidConfiguration
 _EDITION_1_BLOCKS = {"$limits", "$manager", "$edition"}
 
 
+@dataclass(frozen=True)
+class Version:
+    """One version of published rules."""
+
+    rules: PublishedRules
+    configuration: Json
+    edition: int
+
+
 class World:
     """One partition."""
 
     def __init__(self) -> None:
         self.sessions: dict[str, Session] = {}
-        self.published: dict[str, list[PublishedRules]] = {}
+        self.published: dict[str, list[Version]] = {}
+        self._catalog = Catalog()
         self._position = -1
 
     def apply(self, step: Json) -> Json:
@@ -75,47 +86,48 @@ class World:
         if before and edition < before.edition:
             raise InvalidConfiguration("an edition does not go back")
         _compiled(step["configuration"], edition)
-        rules = PublishedRules(
-            name=step["name"],
-            version=len(versions) + 1,
-            configuration=step["configuration"],
-            edition=edition,
-            match=tuple(step.get("match") or ()),
-            is_default=step.get("default", False),
-            adopt=step.get("existing") == "adopt",
-            locked=step.get("locked", False),
+        version = Version(
+            PublishedRules(
+                name=step["name"],
+                version=len(versions) + 1,
+                match=tuple(step.get("match") or ()),
+                is_default=step.get("default", False),
+                adopt=step.get("existing") == "adopt",
+                locked=step.get("locked", False),
+            ),
+            step["configuration"],
+            edition,
         )
-        if before and _text(before) == _text(rules):
+        if before and _text(before) == _text(version):
             return {"outcome": "unused"}
-        versions.append(rules)
+        versions.append(version)
+        self._catalog = Catalog(version.rules for versions in self.published.values() for version in versions)
         return {"outcome": "applied"}
 
     def _begin(self, session: Session, named: str | None) -> Json | None:
-        if named is not None and not self.published.get(named):
+        rules = self._catalog.rules_for(session.uid) if named is None else self._catalog.newest(named)
+        if named is not None and rules is None:
             raise Refused("UnknownRules")
-        newest = [versions[-1] for versions in self.published.values() if versions]
-        rules = rules_for(session.uid, newest) if named is None else self.published[named][-1]
         return None if rules is None else self._take_over(session, rules)
 
     def _adopt(self, session: Session) -> Json | None:
-        if session.bound is None:
-            return None
-        rules = to_adopt(self.published[session.bound[0]], session.bound[1])
+        rules = self._catalog.to_adopt(*session.bound) if session.bound else None
         try:
             return None if rules is None else self._take_over(session, rules)
         except InvalidConfiguration:
             return None
 
     def _take_over(self, session: Session, rules: PublishedRules) -> Json:
+        version = self.published[rules.name][rules.version - 1]
         unresolved = {instance.task for instance in session.instances if not instance.resolved}
-        written = adopted(session.written, rules, from_rules=session.from_rules, unresolved=unresolved)
-        _switch(session, written, max(session.edition, rules.edition))
+        written = adopted(session.written, version.configuration, session.from_rules - unresolved)
+        _switch(session, written, max(session.edition, version.edition))
         session.bound = rules.name, rules.version
-        session.from_rules = {name for name in session.rules.tasks if name in rules.configuration}
+        session.from_rules = {name for name in session.rules.tasks if name in version.configuration}
         return {"name": rules.name, "version": rules.version}
 
     def _configure(self, session: Session, configuration: Json) -> None:
-        if session.bound and self.published[session.bound[0]][session.bound[1] - 1].locked:
+        if session.bound and self.published[session.bound[0]][session.bound[1] - 1].rules.locked:
             raise Refused("RulesLocked")
         edition = edition_of(configuration) or session.edition
         if edition < session.edition:
@@ -187,8 +199,9 @@ def _compiled(written: Json, edition: int) -> RuleSet:
     return RuleSet(tasks=tasks, by_trigger=by_trigger, limits=limits)
 
 
-def _text(rules: PublishedRules) -> str:
-    return json.dumps([rules.configuration, rules.match, rules.is_default, rules.adopt, rules.locked])
+def _text(version: Version) -> str:
+    rules = version.rules
+    return json.dumps([version.configuration, rules.match, rules.is_default, rules.adopt, rules.locked])
 
 
 def _copy(session: Session) -> Session:

@@ -67,6 +67,12 @@ def test_the_extension_trigger_wins_over_the_type() -> None:
         assert event.trigger == "pageReceived"
 
 
+def test_the_extension_triggersrules_names_the_rules_of_a_new_session() -> None:
+    assert decode(b"{}", changed(ce_triggersrules=b"order")).rules == "order"
+    assert decode(structured(triggersrules="order"), STRUCTURED).rules == "order"
+    assert decode(b"{}", [*BINARY, ("triggers-rules", b"order")]).rules == "order"
+
+
 @pytest.mark.parametrize("value", [None, b"", b" ", b"null"])
 def test_an_event_without_data_has_no_kwargs(value: bytes | None) -> None:
     event = decode(value, BINARY)

@@ -47,7 +47,7 @@ def refusal(value: bytes, registry: MemoryRegistry | None) -> Undecodable:
 
 def test_a_record_of_our_own_schema_is_decoded_and_its_schema_fetched_once() -> None:
     schema, registry = own_schema(), MemoryRegistry(id1=CURRENT)
-    value = framed(schema, {"id": "a1", "time": 9, "source": "", "event": ("triggers.TriggerFired", FIRE)})
+    value = framed(schema, {"id": "a1", "time": 9, "source": "", "event": ("triggers.TriggerFired", FIRE), "rules": ""})
 
     events = [decode(value, registry), EventDecoder(1000, registry).decode(value, None, 7, 5)]
     decoder = EventDecoder(1000, registry)
@@ -62,7 +62,7 @@ def test_a_record_of_our_own_schema_is_decoded_and_its_schema_fetched_once() -> 
 
 def test_an_older_and_richer_schema_is_resolved_into_ours() -> None:
     def change(schema: dict[str, Any]) -> None:
-        _, time, _, event = schema["fields"]
+        _, time, _, event, _ = schema["fields"]
         time["type"] = {"type": "long", "logicalType": "timestamp-millis"}
         event["type"] = [event["type"][8], event["type"][0]]
         schema["fields"] = [{"name": "region", "type": ["null", "string"], "default": None}, event, time]
@@ -108,11 +108,22 @@ def _recursive(schema: dict[str, Any]) -> None:
 
 
 def _single_event(schema: dict[str, Any]) -> None:
-    schema["fields"][-1]["type"] = schema["fields"][-1]["type"][0]
+    event = next(field for field in schema["fields"] if field["name"] == "event")
+    event["type"] = event["type"][0]
 
 
 def _retyped(schema: dict[str, Any]) -> None:
     schema["fields"][0]["type"] = "double"
+
+
+def test_an_array_of_strings_is_no_danger_because_each_of_them_takes_a_byte() -> None:
+    def change(schema: dict[str, Any]) -> None:
+        schema["fields"].append({"name": "more", "type": {"type": "array", "items": "string"}})
+
+    schema = own_schema(change)
+    fields = {"id": "", "time": 9, "source": "", "event": ("triggers.TriggerFired", FIRE), "rules": "", "more": ["a"]}
+
+    assert decode(framed(schema, fields), MemoryRegistry(id1=schema)).time == 9
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from msgspec import structs
 from triggers.codec import EventDecoder, Reason, check_event, encode_event
 from triggers.codec.avro_records import AvroRecords, schema_versions
 from triggers.codec.event_shapes import SHAPES, wire_name
-from triggers.core.events import Event, ReplayRequested, TaskFinished, TaskStarted, TriggerFired
+from triggers.core.events import Event, ReplayRequested, SessionEvent, TaskFinished, TaskStarted, TriggerFired
 from triggers.errors import CallError, TooLarge, Undecodable
 
 DECODER = EventDecoder(900_000)
@@ -38,6 +38,7 @@ BY_TYPE = {
     bytes: OBJECT,
     str | None: st.none() | TEXT,
     bytes | None: st.none() | OBJECT,
+    list[str]: st.lists(TEXT, max_size=3),
 }
 
 
@@ -45,13 +46,14 @@ def event_of(kind: type[Event]) -> st.SearchStrategy[Event]:
     fields = {
         field.name: BY_TYPE[field.type]
         for field in structs.fields(kind)
-        if field.name not in {"position", "time", "recorded", "id", "source"}
+        if field.name not in SessionEvent.__struct_fields__
     }
     common = {
         "position": st.just(7),
         "time": st.integers(0, 10**13),
         "id": st.none() | st.text(min_size=1, max_size=30),
         "source": st.none() | st.text(min_size=1, max_size=30),
+        "rules": st.none() | st.text(min_size=1, max_size=30),
     }
     return st.builds(kind, **common, **fields)
 
@@ -70,7 +72,7 @@ def assert_event_or_undecodable(value: bytes, headers: Headers | None) -> None:
 def as_json(event: Event) -> bytes:
     shape = SHAPES[type(event)]
     members = [f'"type":"{wire_name(type(event))}"', f'"time":{event.time}', f'"id":{json.dumps(event.id)}']
-    members.append(f'"source":{json.dumps(event.source)}')
+    members += [f'"source":{json.dumps(event.source)}', f'"rules":{json.dumps(event.rules)}']
     for name in shape.fields:
         value = getattr(event, name)
         raw = value.decode() if isinstance(value, bytes) else json.dumps(value)
@@ -218,3 +220,34 @@ def test_the_source_of_an_event_is_decoded_so_that_rules_can_use_it() -> None:
     value = encode_event(FIRED, source="billing")
 
     assert DECODER.decode(value, None, 7, 5) == structs.replace(FIRED, source="billing")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b'{"trigger": "picked"}',
+        encode_event(TriggerFired(trigger="picked")),
+        b'{"type": "configure", "configuration": {}}',
+    ],
+)
+def test_a_header_names_the_rules_of_the_session_that_an_event_begins_in_any_format(value: bytes) -> None:
+    headers: Headers = [("triggers-rules", b"other"), ("trace", b"1"), ("triggers-rules", "Bestellung ü".encode())]
+
+    assert DECODER.decode(value, headers, 7, 5).rules == "Bestellung ü"
+    assert DECODER.decode(value, [("triggers-rules", None)], 7, 5).rules is None
+
+
+def test_rules_that_the_event_itself_names_come_before_those_of_a_header() -> None:
+    event = DECODER.decode(b'{"trigger": "x", "rules": "mine"}', [("triggers-rules", b"other")], 7, 5)
+
+    assert event.rules == "mine"
+
+
+@pytest.mark.parametrize(
+    ("header", "reason"), [(b"\xff", Reason.BAD_HEADERS), (b"r" * 1025, Reason.OUT_OF_RANGE)], ids=["bytes", "long"]
+)
+def test_a_header_that_names_no_rules_is_refused(header: bytes, reason: Reason) -> None:
+    with pytest.raises(Undecodable) as refusal:
+        DECODER.decode(b'{"trigger": "x"}', [("triggers-rules", header)], 7, 5)
+
+    assert refusal.value.reason == reason

@@ -11,7 +11,7 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from triggers.codec.json_payloads import check_payload
-from triggers.core.events import ConfigurationUpdated, Event, SessionImported
+from triggers.core.events import ConfigurationUpdated, Event, RulesPublished, SessionImported
 from triggers.errors import CallError, Undecodable
 
 
@@ -70,10 +70,11 @@ class NewRules(Struct, frozen=True, kw_only=True):
     def instead(self, events: list[Event]) -> Iterator[tuple[int, Event]]:
         """Yields the events with these rules, each with the number of the recorded event that it is or comes from.
 
-        The rules come in place of the session's first configuration, or before all events if it has none. An imported
+        The rules come in place of the session's first configuration or published rules, or before all events if it
+        has neither. An imported
         session brings its rules with it, so the new ones are added to those.
         """
-        configures = (ConfigurationUpdated, SessionImported)
+        configures = (ConfigurationUpdated, SessionImported, RulesPublished)
         configured = [number for number, event in enumerate(events) if isinstance(event, configures)]
         if not configured and events:
             yield 0, self._event(events[0])
@@ -87,5 +88,6 @@ class NewRules(Struct, frozen=True, kw_only=True):
                 yield number, self._event(event)
 
     def _event(self, where: Event) -> Event:
-        event = ConfigurationUpdated(configuration=self.rules)
+        named = where.name if isinstance(where, RulesPublished) else None
+        event = ConfigurationUpdated(configuration=self.rules, rules=named)
         return replace(event, position=where.position, time=where.time)

@@ -10,7 +10,15 @@ from triggers.analysis.explain.event_words import tasks_of, trigger_of
 from triggers.analysis.explain.explanation import Does, Effect, EventProof, EventRef, Idle, Reason
 from triggers.analysis.explain.trace import Trace
 from triggers.core.commands import Decision, Outcome, SetTimer
-from triggers.core.events import ConfigurationUpdated, Event, MetadataUpdated, StatusSet, TaskEvent, TimerFired
+from triggers.core.events import (
+    ConfigurationUpdated,
+    Event,
+    MetadataUpdated,
+    RulesPublished,
+    StatusSet,
+    TaskEvent,
+    TimerFired,
+)
 from triggers.core.instance_names import parse_instance_name
 from triggers.core.kwargs import split_members
 from triggers.core.plan import Rule
@@ -124,6 +132,8 @@ def _unless(rule: Rule, cohort: Cohort) -> str:
 
 def _became(trace: Trace, event: Event, decision: Decision) -> Iterator[Effect]:
     """Yields the new statuses in order, with consecutive instances of a task in one effect."""
+    if decision.rules is not None:
+        yield Effect(does=Does.BOUND, task="", detail=f"version {decision.rules.version} of {decision.rules.name!r}")
     last = len(trace.refs) - 1
     steps = [(*parse_instance_name(name), status, trace.began(name, last)) for name, status in decision.changed]
     for (task, status, is_new), group in groupby(steps, key=lambda step: (step[0], step[2], step[3])):
@@ -208,7 +218,8 @@ def why_nothing(trace: Trace, event: Event, outcome: Outcome, stale: Idle | None
         case Outcome.STALE:
             return [] if stale is None else [stale]
         case Outcome.UNUSED if not isinstance(event, TimerFired):
-            reason = Reason.CONFIGURED if isinstance(event, ConfigurationUpdated) else Reason.UNUSED
+            configures = isinstance(event, ConfigurationUpdated | RulesPublished)
+            reason = Reason.CONFIGURED if configures else Reason.UNUSED
             return [Idle(reason=reason)]
         case _:
             return []

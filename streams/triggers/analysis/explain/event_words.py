@@ -13,6 +13,7 @@ from triggers.core.events import (
     Event,
     MetadataUpdated,
     ReplayRequested,
+    RulesPublished,
     SessionImported,
     SkipRequested,
     StatusSet,
@@ -68,6 +69,8 @@ def words_of(event: Event) -> str:  # noqa: C901, PLR0911, PLR0912  # one line f
             return "the session was deleted"
         case SessionImported():
             return "the session was imported"
+        case RulesPublished():
+            return f"version {event.version} of the rules {event.name!r} was published"
         case _:
             assert_never(event)
 

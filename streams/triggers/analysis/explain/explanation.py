@@ -67,6 +67,8 @@ class Does(StrEnum):
 
     CONFIGURED = "configured"
     """The task's rule was added or replaced."""
+    BOUND = "bound"
+    """The session took published rules; `detail` has their name and version, and `task` is empty."""
     CREATED = "created"
     TOOK = "took"
     """The instances took the trigger and keep waiting."""

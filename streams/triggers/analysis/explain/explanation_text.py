@@ -42,6 +42,7 @@ _WHY = {
 }
 _DOES = {
     Does.CONFIGURED: "the session now has these rules",
+    Does.BOUND: "the session takes published rules",
     Does.CREATED: "{names} is created",
     Does.TOOK: "{names} takes it and keeps waiting",
     Does.COUNTED: "{names} counts it towards unless and keeps waiting",

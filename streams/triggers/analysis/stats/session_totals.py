@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from triggers.core.commands import Decision, Outcome
 from triggers.core.engine import apply
-from triggers.core.events import Event, ReplayRequested, SessionImported, TaskRetried
+from triggers.core.events import Event, ReplayRequested, RulesPublished, SessionImported, TaskRetried
 from triggers.core.instance_names import parse_instance_name
 from triggers.core.plan import Rule
 from triggers.core.state.cohorts import members_of_cohort
@@ -61,6 +61,10 @@ class _Fold:
     def apply(self, event: Event, *, counts: bool) -> None:
         """Applies the event and, if `counts`, counts it."""
         totals = self._totals
+        if isinstance(event, RulesPublished):
+            apply(self._session, event)
+            self._rows.write(self._session.changes())
+            return
         totals.events += counts
         try:
             decision = apply(self._session, event)

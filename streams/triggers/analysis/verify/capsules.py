@@ -23,7 +23,7 @@ from triggers.analysis.view_changes import Change, changes_between
 from triggers.codec.event_lines import decode_members, event_members
 from triggers.core.commands import Command, Decision
 from triggers.core.config import validate_configuration
-from triggers.core.events import ConfigurationUpdated, Event
+from triggers.core.events import ConfigurationUpdated, Event, RulesPublished
 from triggers.core.view import SessionView
 from triggers.errors import CallError, NotFound, TriggersError
 
@@ -146,7 +146,7 @@ def _steps(capsule: Capsule, rules: bytes | None) -> Iterator[tuple[Event, Raw]]
             event = decode_members(bytes(step.event))
         except TriggersError as error:
             raise BadCapsule(f"capsule of {capsule.session!r}, step {number}: {error}") from error
-        if rules is not None and isinstance(event, ConfigurationUpdated):
+        if rules is not None and isinstance(event, ConfigurationUpdated | RulesPublished):
             event = msgspec.structs.replace(event, configuration=rules)
         yield event, step.decision
 
@@ -162,7 +162,13 @@ def decision_members(decision: Decision) -> dict[str, object]:
     """Returns all of the decision as JSON; payloads stay as they were written."""
     fires = [{"trigger": fire.trigger, "ready": fire.scheduled} for fire in decision.fires]
     commands = [_command(command) for command in decision.commands]
-    return {"outcome": decision.outcome, "fires": fires, "changed": decision.changed, "commands": commands}
+    members: dict[str, object] = {
+        "outcome": decision.outcome,
+        "fires": fires,
+        "changed": decision.changed,
+        "commands": commands,
+    }
+    return members if decision.rules is None else members | {"rules": decision.rules}
 
 
 def _command(command: Command) -> dict[str, object]:

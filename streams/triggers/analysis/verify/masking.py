@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from triggers.codec.event_shapes import SHAPES
 from triggers.core.config import compile_plan
-from triggers.core.events import ConfigurationUpdated, Event, SessionImported
+from triggers.core.events import ConfigurationUpdated, Event, RulesPublished, SessionImported
 from triggers.core.kwargs import join_object, split_members
 
 MASK = b'"***"'
@@ -80,5 +80,6 @@ def _mask_instance(text: bytes, names: Collection[str]) -> bytes:
 
 _MASKS: Final[dict[type, Callable[[bytes, Collection[str]], bytes]]] = {
     ConfigurationUpdated: _mask_configuration,
+    RulesPublished: _mask_configuration,
     SessionImported: _mask_state,
 }

@@ -1,4 +1,4 @@
-"""The index of a session's events: the positions of all of them, the latest in the header and full chunks in rows."""
+"""The index of a session's log: the positions of all events, the latest in the header and full chunks in rows."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _decode: Final = msgspec.msgpack.Decoder(list[int]).decode
 
 
 class EventIndex:
-    """The positions of a session's events in the log, in the order in which they were applied."""
+    """The positions in the log of a session's events, and of the published rules that it took, in their order."""
 
     __slots__ = ("_header", "_rows")
 
@@ -28,8 +28,15 @@ class EventIndex:
 
     def append(self, position: int) -> None:
         """Adds the latest event."""
+        self._header.events += 1
+        self._append(position)
+
+    def append_rules(self, position: int) -> None:
+        """Adds published rules that the session takes. They are in its log, but are no event of its own."""
+        self._append(position)
+
+    def _append(self, position: int) -> None:
         header = self._header
-        header.events += 1
         tail = header.tail
         tail.append(position)
         if len(tail) == _CHUNK:

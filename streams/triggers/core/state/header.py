@@ -114,6 +114,11 @@ class Header(Struct, array_like=True, gc=False):
     facts_spilled: bool = False
     finalized: bool = False
     """True if `$session.finalize` has been fired."""
+    rules: str = ""
+    """Name of the published rules that the session took, or empty if it took none."""
+    rules_version: int = 0
+    replaced: list[str] = []
+    """Tasks of that version that the session's own updates have replaced since."""
 
 
 encode_header = msgspec.msgpack.Encoder().encode

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Collection
 from typing import Final
+
+import msgspec
 
 from triggers.core.config import check_keys, compile_plan, tasks_of
 from triggers.core.delivery import check_deliverable
+from triggers.core.events import RulesPublished
 from triggers.core.kwargs import join_object, split_members
 from triggers.core.memo import remember_bounded
 from triggers.core.plan import NO_CONFIGURATION, Plan
+from triggers.core.published import EMPTY_CATALOG, Catalog, PublishedRules, adopted, check_publication, entry_of
 from triggers.core.rule_set import EDITION
-from triggers.core.state.rows import Rows, configuration_key
+from triggers.core.state.rows import CATALOG, Changes, Rows, configuration_key, published_key
 from triggers.errors import InvalidConfiguration
 
 _KNOWN_PLANS: Final = 1000
+_KNOWN_CATALOGS: Final = 1000
+
+_encode_entry: Final = msgspec.msgpack.Encoder().encode
+_decode_entry: Final = msgspec.msgpack.Decoder(PublishedRules).decode
 
 
 class Plans:
@@ -25,6 +34,8 @@ class Plans:
         self._check = check
         self._plans: dict[bytes, Plan] = {}
         self._merged: dict[tuple[bytes, bytes], Plan] = {}
+        self._adopted: dict[tuple[bytes, bytes, frozenset[str]], Plan | InvalidConfiguration] = {}
+        self._catalogs: dict[bytes, Catalog] = {}
 
     def load(self, digest: bytes, rows: Rows) -> Plan:
         """Returns the plan of a configuration that a header refers to; an empty digest means no configuration."""
@@ -44,10 +55,63 @@ class Plans:
         if plan is None:
             check_keys(update)
             merged = split_members(base.text) | tasks_of(update)
-            if base.rules is not None and merged[EDITION] != b"2":
-                raise InvalidConfiguration(f"{EDITION!r}: edition 2 is for ever; remove it, or write 2")
-            plan = compile_plan(join_object(merged))
-            self._check(plan)
+            plan = self._compile(base, merged)
             remember_bounded(self._merged, _KNOWN_PLANS, (base.digest, update), plan)
-            remember_bounded(self._plans, _KNOWN_PLANS, plan.digest, plan)
         return plan
+
+    def adopt(self, base: Plan, rules: PublishedRules, gone: Collection[str], rows: Rows) -> Plan:
+        """Returns the plan of a session that takes published rules over; `gone` is described at `adopted`.
+
+        Raises InvalidConfiguration. It is remembered as well, because a session that cannot adopt tries at every event.
+        """
+        if not base.digest:
+            return self.load(rules.digest, rows)
+        key = base.digest, rules.digest, frozenset(gone)
+        plan = self._adopted.get(key)
+        if plan is None:
+            version = self.load(rules.digest, rows)
+            merged = adopted(split_members(base.text), split_members(version.text), gone)
+            try:
+                plan = self._compile(base, merged)
+            except InvalidConfiguration as error:
+                plan = error
+            remember_bounded(self._adopted, _KNOWN_PLANS, key, plan)
+        if isinstance(plan, InvalidConfiguration):
+            raise InvalidConfiguration(str(plan))
+        return plan
+
+    def publish(self, event: RulesPublished, rows: Rows) -> Changes:
+        """Returns the rows of a partition that learns of published rules; none if it knows that version already.
+
+        Raises CallError and InvalidConfiguration.
+        """
+        check_publication(event)
+        plan = self.merge(NO_CONFIGURATION, event.configuration)
+        newest = self.load_catalog(rows).newest(event.name)
+        if newest is not None and newest.version >= event.version:
+            return {}
+        entry = _encode_entry(entry_of(event, plan.digest))
+        state = hashlib.blake2b((rows.get(CATALOG) or b"") + entry, digest_size=16).digest()
+        return {
+            configuration_key(plan.digest): plan.text,
+            published_key(event.name, event.version): entry,
+            CATALOG: state,
+        }
+
+    def load_catalog(self, rows: Rows) -> Catalog:
+        """Returns the published rules that a partition knows."""
+        state = rows.get(CATALOG)
+        if state is None:
+            return EMPTY_CATALOG
+        catalog = self._catalogs.get(state)
+        if catalog is None:
+            entries = [_decode_entry(row) for key, row in rows.scan(CATALOG) if key != CATALOG]
+            catalog = remember_bounded(self._catalogs, _KNOWN_CATALOGS, state, Catalog(entries))
+        return catalog
+
+    def _compile(self, base: Plan, merged: dict[str, bytes]) -> Plan:
+        if base.rules is not None and merged[EDITION] != b"2":
+            raise InvalidConfiguration(f"{EDITION!r}: edition 2 is for ever; remove it, or write 2")
+        plan = compile_plan(join_object(merged))
+        self._check(plan)
+        return remember_bounded(self._plans, _KNOWN_PLANS, plan.digest, plan)

@@ -11,6 +11,8 @@
     r<len uid><uid>m<task>                   contributions that the session remembers for a task, in edition 2
     r<len uid><uid>f<trigger>                when a trigger that is not hot in the header was last fired, in edition 2
     c<hash>                                  configuration, shared by the sessions of the partition
+    g                                        hash of all rows of published rules
+    g<name>\\0<version>                       a version of published rules, for all sessions of the partition
     t<due><len uid><uid><kind><instance><attempt>  timer; the kind is a byte in edition 2, and not there in edition 1
 
 Integers are big-endian: a length has 2 bytes, a number or a time 8, an attempt 4. So keys sort by number and by time,
@@ -83,6 +85,15 @@ def instance_suffix(task: str, number: int) -> bytes:
 def parse_instance_suffix(suffix: bytes) -> tuple[str, int]:
     """Returns the task and number of an instance's row."""
     return suffix[1:-9].decode(), int.from_bytes(suffix[-8:], "big")
+
+
+CATALOG: Final = b"g"
+"""Key of the hash of all rows of published rules, and the prefix of those rows."""
+
+
+def published_key(name: str, version: int) -> bytes:
+    """Returns the key of a version of published rules."""
+    return CATALOG + name.encode() + b"\0" + version.to_bytes(8, "big")
 
 
 TIMERS: Final = b"t"

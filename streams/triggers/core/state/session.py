@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from typing import NamedTuple
+
+from triggers.core.events import RulesPublished
 from triggers.core.plan import Plan, Rule
+from triggers.core.published import Catalog, PublishedRules
 from triggers.core.state.dedupe_window import DedupeWindow
 from triggers.core.state.event_index import EventIndex
-from triggers.core.state.header import Header, TaskState, encode_header, read_header
+from triggers.core.state.header import Header, TaskState, decode_header, encode_header, read_header
 from triggers.core.state.instances import Instances
 from triggers.core.state.loaded_instance import LoadedInstance
 from triggers.core.state.payloads import Payloads
 from triggers.core.state.plans import Plans
 from triggers.core.state.row_kinds import FACTS, HOT_TASKS, HOT_TRIGGERS, LATEST, MEMORY, TASKS, WAITING
-from triggers.core.state.rows import Rows, configuration_key, header_key
+from triggers.core.state.rows import Changes, Rows, configuration_key, header_key
 from triggers.core.state.session_rows import RowMap, SessionRows, SpillingMap
+
+
+class Savepoint(NamedTuple):
+    """What a session was before changes that may be undone."""
+
+    header: bytes
+    exists: bool
+    header_changed: bool
+    plan: Plan
+    rows: Changes
+    shared: Changes
 
 
 class Session:
@@ -23,6 +39,7 @@ class Session:
     """
 
     __slots__ = (
+        "_catalog",
         "_header_changed",
         "_key",
         "_partition_rows",
@@ -52,14 +69,15 @@ class Session:
         """The session's rows, except the header."""
         self._key = header_key(uid)
         self._shared: dict[bytes, bytes | None] = {}
+        self._catalog: Catalog | None = None
         stored = rows.get(self._key)
         self._use_header(read_header(uid, stored), there=stored is not None)
 
-    def _use_header(self, header: Header, *, there: bool) -> None:
+    def _use_header(self, header: Header, *, there: bool, plan: Plan | None = None) -> None:
         self.header = header
         self.exists = there and not header.deleted
         """True if the session has events and is not deleted."""
-        self.plan: Plan = self._plans.load(header.configuration, self._partition_rows)
+        self.plan: Plan = plan or self._plans.load(header.configuration, self._partition_rows)
         self.tasks = SpillingMap(header.tasks, self.rows, TASKS, spilled=header.tasks_spilled)
         self.latest = SpillingMap(header.latest, self.rows, LATEST, spilled=header.latest_spilled)
         self.facts = SpillingMap(header.facts, self.rows, FACTS, spilled=header.facts_spilled)
@@ -77,6 +95,22 @@ class Session:
         """Continues with another header, as a session that does not exist. Changed rows are encoded first."""
         self._encode_rows()
         self._use_header(header, there=False)
+
+    def savepoint(self) -> Savepoint:
+        """Returns what `roll_back` needs to undo later changes. Changed rows are encoded first."""
+        self._encode_rows()
+        header = encode_header(self.header)
+        return Savepoint(
+            header, self.exists, self._header_changed, self.plan, self.rows.copy_changes(), dict(self._shared)
+        )
+
+    def roll_back(self, savepoint: Savepoint) -> None:
+        """Undoes all changes since the savepoint."""
+        self._encode_rows()
+        self.rows.replace_changes(savepoint.rows)
+        self._shared = savepoint.shared
+        self._use_header(decode_header(savepoint.header), there=False, plan=savepoint.plan)
+        self.exists, self._header_changed = savepoint.exists, savepoint.header_changed
 
     def mark_header_changed(self) -> None:
         """Marks the header as changed, so that `changes` includes it."""
@@ -127,6 +161,35 @@ class Session:
         self.header.configuration = plan.digest
         if self._partition_rows.get(configuration_key(plan.digest)) is None:
             self.write_shared(configuration_key(plan.digest), plan.text)
+
+    @property
+    def catalog(self) -> Catalog:
+        """The published rules that the session's partition knows. They are read once, until `forget_catalog`."""
+        if self._catalog is None:
+            self._catalog = self._plans.load_catalog(self._partition_rows)
+        return self._catalog
+
+    def forget_catalog(self) -> None:
+        """Reads the published rules again when they are needed, because others have been published."""
+        self._catalog = None
+
+    def plan_under(self, rules: PublishedRules, gone: Collection[str]) -> Plan:
+        """Returns the plan of the session's configuration under published rules. Raises InvalidConfiguration."""
+        return self._plans.adopt(self.plan, rules, gone, self._partition_rows)
+
+    def published_plan(self, rules: PublishedRules) -> Plan:
+        """Returns the plan of published rules themselves."""
+        return self._plans.load(rules.digest, self._partition_rows)
+
+    def publish(self, event: RulesPublished) -> bool:
+        """Adds published rules to the partition's rows. Returns False if they repeat what is known.
+
+        Raises CallError and InvalidConfiguration.
+        """
+        changes = self._plans.publish(event, self._partition_rows)
+        self._shared.update(changes)
+        self.forget_catalog()
+        return bool(changes)
 
     def rule_as_scheduled(self, loaded: LoadedInstance) -> Rule | None:
         """Returns the rule under which the instance was scheduled, or None if it never was."""

@@ -49,6 +49,14 @@ class SessionRows:
         start = len(self._prefix)
         return [(key[start:], row) for key, row in islice(merge(committed, changed), limit)]
 
+    def copy_changes(self) -> dict[bytes, bytes | None]:
+        """Returns a copy of the changes, which `replace_changes` can bring back."""
+        return dict(self._changes)
+
+    def replace_changes(self, changes: dict[bytes, bytes | None]) -> None:
+        """Replaces all changes by these. They are not copied."""
+        self._changes = changes
+
     def take_changes(self) -> dict[bytes, bytes | None]:
         """Returns the changes since the last call, by key."""
         changes, self._changes = self._changes, {}

@@ -1,0 +1,94 @@
+"""`StreamRules`: publishes rules to every partition of the events, and reads what has been published."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from confluent_kafka import KafkaException, Message
+
+from triggers.codec import NO_LIMIT, EventDecoder, check_event, encode_event
+from triggers.core.config import validate_configuration
+from triggers.core.events import RulesPublished
+from triggers.core.published import next_version
+from triggers.kafka.connection import admin_client, unavailable
+from triggers.kafka.joint_sending import JointRecord, send_together
+from triggers.kafka.range_reads import partition_starts, read_range
+from triggers.kafka.topics import existing_partitions, partition_count
+from triggers.settings import Settings
+from triggers.topology import Topology
+
+
+class StreamRules:
+    """The published rules of a namespace.
+
+    Each version is one record on every partition of the events, and one on the topic of the rules, in one transaction.
+    Sessions take rules from their own partition only, whose order decides; the topic of the rules is for publishers and
+    people. All methods block and raise BrokerUnavailable; `publish` also does if the topic of the rules is missing.
+    """
+
+    def __init__(self, settings: Settings, source: str = "") -> None:
+        """`source` names the publisher in each record, for people who read the topic."""
+        self._settings = settings
+        self._names = Topology(settings.namespace)
+        self._source = source
+        self._decoder = EventDecoder(NO_LIMIT)
+
+    def publications(self) -> list[RulesPublished]:
+        """Returns all versions of all rules, in the order in which they were published.
+
+        An installation without the topic of the rules has none, because nobody can publish there.
+        """
+        if not self._has_topic():
+            return []
+        starts = partition_starts(self._settings, self._names.rules)
+        return [self._decode(message) for message in read_range(self._settings, self._names.rules, starts)]
+
+    def publish(self, event: RulesPublished) -> RulesPublished | None:
+        """Publishes rules under the next version of their name, and returns what was published.
+
+        Returns None, and publishes nothing, if that would repeat the newest version. So a call that raised
+        BrokerUnavailable can be repeated. `event.version` is ignored.
+
+        Raises CallError, InvalidConfiguration or TooLarge, and TryAgain if another process publishes at this moment.
+        """
+        published: list[RulesPublished] = []
+
+        def prepare() -> Sequence[JointRecord]:
+            version = next_version(newest_of(self.publications(), event.name), event)
+            if version is None:
+                return ()
+            validate_configuration(version.configuration)
+            check_event(version, self._settings.max_payload_bytes)
+            published.append(version)
+            return self._records(version)
+
+        send_together(self._settings, self._names.rules, prepare)
+        return published[-1] if published else None
+
+    def _has_topic(self) -> bool:
+        try:
+            return partition_count(admin_client(self._settings), self._names.rules) > 0
+        except KafkaException as error:
+            raise unavailable(self._settings, error) from error
+
+    def _records(self, event: RulesPublished) -> list[JointRecord]:
+        value = encode_event(event, self._source)
+        copies = [JointRecord(self._names.events, partition, None, value) for partition in self._partitions()]
+        return [*copies, JointRecord(self._names.rules, 0, f"{event.name}/{event.version}".encode(), value)]
+
+    def _partitions(self) -> list[int]:
+        try:
+            return existing_partitions(self._settings, admin_client(self._settings), self._names.events)
+        except KafkaException as error:
+            raise unavailable(self._settings, error) from error
+
+    def _decode(self, message: Message) -> RulesPublished:
+        event = self._decoder.decode(message.value(), None, message.offset() or 0, message.timestamp()[1])
+        if not isinstance(event, RulesPublished):
+            raise TypeError(f"{message.topic()} {message.offset()} is a {type(event).__name__}, not published rules")
+        return event
+
+
+def newest_of(publications: Sequence[RulesPublished], name: str) -> RulesPublished | None:
+    """Returns the newest version of the rules, or None if nobody has published that name."""
+    return max((event for event in publications if event.name == name), key=lambda event: event.version, default=None)

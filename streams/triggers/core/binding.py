@@ -1,0 +1,116 @@
+"""Binds sessions to published rules: at a session's first event, and when it adopts a later version.
+
+Rules are taken before the event is decided, but only if that event is applied or unused. Whether it is may depend on
+the rules, so the session is rolled back if it is not. This costs something only at those two moments: a session that
+exists and has no published rules does not come here, and one that has them looks into a catalog in memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Final
+
+from triggers.core.commands import BoundRules, Decision, Outcome
+from triggers.core.events import DeletionRequested, Event, RulesPublished, SessionImported, TimerFired
+from triggers.core.plan import Plan
+from triggers.core.published import PublishedRules
+from triggers.core.state.session import Session
+from triggers.core.updates import take_over
+from triggers.errors import InvalidConfiguration, UnknownRules
+
+_TAKES_NOTHING: Final = frozenset({Outcome.STALE, Outcome.DELETED})
+
+
+def publish(session: Session, event: RulesPublished) -> Decision:
+    """Adds published rules to the partition of the session, which is not changed.
+
+    A worker adds them to its partition itself. This is for drivers that fold the log of one session, which includes the
+    records of the rules that it took.
+    """
+    return Decision(outcome=Outcome.APPLIED if session.publish(event) else Outcome.UNUSED)
+
+
+def decide_with_rules(session: Session, event: Event, decide: Callable[[Session, Event], Decision]) -> Decision:
+    """Decides an event of a session that begins or has published rules, and takes rules that are waiting for it.
+
+    Raises UnknownRules, and what `decide` raises; the session is unchanged then.
+    """
+    rules = _rules_for(session, event)
+    if rules is None:
+        return decide(session, event)
+    if isinstance(event, SessionImported):
+        return _import(session, event, rules, decide)
+    try:
+        plan = session.plan_under(rules, _removable_tasks(session))
+    except InvalidConfiguration:
+        return decide(session, event)  # it stays on its version; `pending_rules` says why
+    savepoint = session.savepoint()
+    try:
+        _take(session, rules, plan, event, fresh=not session.exists)
+        decision = decide(session, event)
+    except BaseException:
+        session.roll_back(savepoint)
+        raise
+    if decision.outcome in _TAKES_NOTHING:
+        session.roll_back(savepoint)
+    else:
+        decision.rules = BoundRules(rules.name, rules.version)
+    return decision
+
+
+def pending_rules(session: Session) -> tuple[PublishedRules, str] | None:
+    """Returns the version that the session would adopt but cannot, with the reason. Otherwise returns None."""
+    rules = session.catalog.to_adopt(session.header.rules, session.header.rules_version)
+    if rules is None:
+        return None
+    try:
+        session.plan_under(rules, _removable_tasks(session))
+    except InvalidConfiguration as error:
+        return rules, str(error)
+    return None
+
+
+def _rules_for(session: Session, event: Event) -> PublishedRules | None:
+    """Returns the rules that the session takes with this event, or None. Raises UnknownRules."""
+    catalog, header = session.catalog, session.header
+    if isinstance(event, DeletionRequested) or (isinstance(event, TimerFired) and not event.instance):
+        return None
+    if session.exists:
+        return catalog.to_adopt(header.rules, header.rules_version)
+    if event.rules is None:
+        return catalog.rules_for(session.uid)
+    rules = catalog.newest(event.rules)
+    if rules is None:
+        raise UnknownRules(f"nobody has published rules with the name {event.rules!r:.300}; run `triggers rules list`")
+    return rules
+
+
+def _removable_tasks(session: Session) -> list[str]:
+    """Returns the tasks that came from the session's rules, were not replaced since, and are not unresolved."""
+    header = session.header
+    rules = session.catalog.version(header.rules, header.rules_version)
+    if rules is None:
+        return []
+    tasks = session.published_plan(rules).tasks.keys() - set(header.replaced)
+    return [task for task in tasks if (state := session.tasks.get(task)) is None or not state.unresolved]
+
+
+def _import(
+    session: Session, event: SessionImported, rules: PublishedRules, decide: Callable[[Session, Event], Decision]
+) -> Decision:
+    """Imports a session and takes the rules over what was imported, if that is valid."""
+    decision = decide(session, event)
+    with suppress(InvalidConfiguration):
+        _take(session, rules, session.plan_under(rules, ()), event, fresh=False)
+        decision.rules = BoundRules(rules.name, rules.version)
+    return decision
+
+
+def _take(session: Session, rules: PublishedRules, plan: Plan, event: Event, *, fresh: bool) -> None:
+    before, header = session.plan, session.header
+    session.configure(plan)
+    header.rules, header.rules_version, header.replaced = rules.name, rules.version, []
+    session.event_index.append_rules(rules.position)
+    if plan.rules is not None and not fresh:
+        take_over(session, before, plan.rules, event.recorded or event.time)

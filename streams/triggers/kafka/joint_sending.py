@@ -1,0 +1,97 @@
+"""Sends records to several partitions in one transaction, one sender at a time."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Final, NamedTuple
+
+from confluent_kafka import KafkaError, KafkaException, Producer
+
+from triggers.errors import BrokerUnavailable, TryAgain
+from triggers.kafka.connection import connection_options, unavailable
+from triggers.kafka.error_codes import FENCING, NO_TOPIC
+from triggers.kafka.record_limits import dead_letter_bytes
+from triggers.settings import Settings
+
+_RETRY_PAUSE_S: Final = 0.1
+_ABORT_S: Final = 5.0
+
+
+class JointRecord(NamedTuple):
+    """A record of the transaction."""
+
+    topic: str
+    partition: int
+    key: bytes | None
+    value: bytes
+
+
+def send_together(
+    settings: Settings, transactional_id: str, prepare: Callable[[], Sequence[JointRecord]]
+) -> Sequence[JointRecord]:
+    """Sends what `prepare` returns, either all of it or nothing, and returns it. Blocks until it is committed.
+
+    All senders with the same `transactional_id` come one after another: when `prepare` is called, the transactions of
+    earlier ones are decided, and a later one fences this one. So records of several senders have the same order on
+    every partition, and `prepare` may read what earlier senders wrote.
+
+    Raises TryAgain if another sender was faster, and BrokerUnavailable after `publish_timeout_s`; the records may have
+    been written then.
+    """
+    producer = _make_producer(settings, transactional_id)
+    try:
+        _repeat(producer.init_transactions, settings.publish_timeout_s)
+        records = prepare()
+        if records:
+            _send(producer, records, settings.publish_timeout_s)
+    except KafkaException as error:
+        with suppress(KafkaException):
+            producer.abort_transaction(_ABORT_S)
+        raise _error_for(settings, error) from error
+    return records
+
+
+def _send(producer: Producer, records: Sequence[JointRecord], patience_s: float) -> None:
+    producer.begin_transaction()
+    for record in records:
+        producer.produce(record.topic, record.value, record.key, partition=record.partition)
+    _repeat(producer.commit_transaction, patience_s)
+
+
+def _make_producer(settings: Settings, transactional_id: str) -> Producer:
+    patience_ms = int(settings.publish_timeout_s * 1000)
+    return Producer(
+        connection_options(settings)
+        | {
+            "transactional.id": transactional_id,
+            "transaction.timeout.ms": patience_ms,
+            "delivery.timeout.ms": patience_ms,
+            "compression.type": "lz4",
+            "message.max.bytes": dead_letter_bytes(settings),
+            "allow.auto.create.topics": False,
+        }
+    )
+
+
+def _repeat(call: Callable[[float], None], patience_s: float) -> None:
+    """Repeats a call while its error is retriable, for `patience_s` at most."""
+    deadline = time.monotonic() + patience_s
+    while True:
+        remaining = deadline - time.monotonic()
+        try:
+            return call(max(remaining, 1))
+        except KafkaException as error:
+            if not error.args[0].retriable() or remaining <= 0:
+                raise
+            time.sleep(_RETRY_PAUSE_S)
+
+
+def _error_for(settings: Settings, exception: KafkaException) -> TryAgain:
+    error: KafkaError = exception.args[0]
+    if error.code() in FENCING:
+        return TryAgain("another process published at the same moment; repeat the call")
+    if error.code() in NO_TOPIC:
+        return BrokerUnavailable(f"Kafka at {settings.brokers} lacks a topic: run `triggers topics create`")
+    return unavailable(settings, exception)
