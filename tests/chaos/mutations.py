@@ -137,7 +137,7 @@ MUTATIONS = (
         (
             (
                 "faust/recovery.py",
-                "restoring = asyncio.to_thread(self.restorer.restore, sorted(epochs), stop)",
+                "restoring = asyncio.to_thread(self.restorer.restore, request)",
                 "restoring = asyncio.to_thread(frozenset, epochs)",
             ),
         ),
