@@ -11,9 +11,11 @@
     │   ├── WrongStatus                  the instance's status does not allow the operation
     │   ├── TooLarge                     the record would exceed the size limit of its topic
     │   │   └── TooManyCommands              one event would cause more commands than a worker can hold in memory
+    │   ├── IncompleteLetter             a dead letter without the whole record cannot be redriven
     │   └── BeingDeleted                 the session is being deleted in steps; send the event again afterwards
     ├── RecordsMissing               a reader stopped, because it would skip records; the message names the fix
     │   ├── RecordsRemoved               retention removed records before they were read
+    │   ├── GapUnproven                  it cannot be found out whether a gap in the offsets contains records
     │   └── RecordsSkipped               the Kafka client repeatedly skips records that are on the topic
     ├── NotFound                     fix the name; also a LookupError
     │   ├── SessionNotFound
@@ -78,6 +80,10 @@ class TooManyCommands(TooLarge):
     """The event would cause more commands than a worker can hold. Discard the session object, which is half changed."""
 
 
+class IncompleteLetter(CallError):
+    """The dead letter does not have the whole record, so it cannot be redriven."""
+
+
 class BeingDeleted(CallError):
     """The session is being deleted; send the event again when that is done."""
 
@@ -88,6 +94,10 @@ class RecordsMissing(TriggersError):
 
 class RecordsRemoved(RecordsMissing):
     """The topic's retention removed records before they were read; set a longer retention."""
+
+
+class GapUnproven(RecordsMissing):
+    """It cannot be found out whether a gap in the offsets contains records."""
 
 
 class RecordsSkipped(RecordsMissing):

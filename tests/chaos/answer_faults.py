@@ -34,10 +34,12 @@ KINDS: Mapping[str, Sequence[Api]] = {
 _KILLS = 0.25
 """Share of rebalances that the kill of a worker causes. The others are caused by a guest that joins and leaves."""
 _MOVES_EVERY_S = (1.0, 3.0)
-_SHORTEST_S = 0.3
-_LONGEST_S = 1.2
-_LONGEST_HEARTBEAT_S = 0.4
-"""With a longer delay the heartbeats queue up, and the member leaves the group before anything happens."""
+_DELAYS_S = (0.3, 1.2)
+_DELAYS_OF_KIND_S: Mapping[str, tuple[float, float]] = {
+    "group calls": (0.3, 0.4),  # with a longer delay the heartbeats queue up, and the member leaves the group
+    "offset lookups": (1.0, 4.0),  # an answer must come after a takeover, which takes seconds on a busy machine
+}
+"""Kind -> shortest and longest delay of its answers, where they differ from those of the other kinds."""
 _STEPS = 3
 _CLIENTS = (b"@", b"@", b"")
 """Parts of the `client.id` of the struck clients: two times out of three the members of the agents' group alone.
@@ -52,8 +54,7 @@ def late(kind: str) -> Callable[[World, Shot], Steps]:
     def strike(world: World, shot: Shot) -> Steps:
         """Answers to one kind of request are late on some connections while partitions are reassigned."""
         chance = Random(shot.seed)  # noqa: S311  # repeatable
-        longest = _LONGEST_HEARTBEAT_S if kind == "group calls" else _LONGEST_S
-        doors, delay_s = _doors(world, chance, kind), chance.uniform(_SHORTEST_S, longest)
+        doors, delay_s = _doors(world, chance, kind), chance.uniform(*_DELAYS_OF_KIND_S.get(kind, _DELAYS_S))
         client = chance.choice(_CLIENTS) if world.brokers.doors[CELERY] not in doors else b""
         yield from _hold(world, shot, doors, Answers(apis=_apis(chance, kind), client=client, delay_s=delay_s))
 
@@ -79,8 +80,13 @@ def _apis(chance: Random, kind: str) -> frozenset[int]:
 
 
 def _hold(world: World, shot: Shot, doors: Sequence[Door], answers: Answers) -> Steps:
-    """Treats answers badly while partitions are reassigned every few seconds."""
+    """Treats answers badly while partitions are reassigned every few seconds.
+
+    The longer the delay, the longer partitions remain where they are: an answer has an effect only on a partition that
+    is still owned when it arrives.
+    """
     chance = Random(shot.seed)  # noqa: S311  # repeatable
+    shortest_s, longest_s = _MOVES_EVERY_S
     for door in doors:
         door.answers = answers
     left_s = shot.hold_s
@@ -89,7 +95,7 @@ def _hold(world: World, shot: Shot, doors: Sequence[Door], answers: Answers) -> 
             chance.choice(world.agents).signal(signal.SIGKILL)
         else:
             invite_guest(world.settings, after_s=0.0)
-        yield (pause := min(chance.uniform(*_MOVES_EVERY_S), left_s))
+        yield (pause := min(chance.uniform(shortest_s, longest_s + 2 * answers.delay_s), left_s))
         left_s -= pause
     for door in doors:
         door.answers = None

@@ -70,18 +70,23 @@ _ASSIGN_AT_THE_END: tuple[Change, ...] = (
     (
         "commit/fetched_partitions.py",
         "            self._kafka.seek(start)\n",
-        """            self._kafka.seek(start)
+        """            for attempt in range(_ATTEMPTS):
+                try:
+                    self._kafka.seek(start)
+                    break
+                except KafkaException:
+                    if attempt == _ATTEMPTS - 1:
+                        raise
+                    __import__("time").sleep(0.05)
             self._kafka.resume([start])
 """,
     ),
+    ("commit/fetched_partitions.py", "class FetchedPartitions:\n", "_ATTEMPTS = 40\n\n\nclass FetchedPartitions:\n"),
     (
         "commit/fetched_partitions.py",
-        """reason=error.args[0].str())
-            return False
-""",
-        """reason=error.args[0].str())
-            __import__("time").sleep(0.05)
-            return self._seek(start)
+        "            self._kafka.incremental_assign([start])\n",
+        """            self._kafka.incremental_assign([start])
+            self._kafka.resume([start])
 """,
     ),
 )
@@ -132,7 +137,7 @@ MUTATIONS = (
         (
             (
                 "faust/recovery.py",
-                "restoring = asyncio.to_thread(self.restorer.restore, sorted(epochs), stop)",
+                "restoring = asyncio.to_thread(self.restorer.restore, request)",
                 "restoring = asyncio.to_thread(frozenset, epochs)",
             ),
         ),

@@ -22,11 +22,11 @@ from tests.chaos.tally import Tally
 from tests.chaos.verdict import Verdict
 from tests.support.fold_oracle import Fold, changelog_rows, commands_by_session, fold
 
-from triggers.agent.routing import FORWARDED
 from triggers.core.state.plans import Plans
 from triggers.core.state.rows import MemoryRows
 from triggers.core.state.session import Session
 from triggers.core.view import view_session
+from triggers.kafka.own_headers import FORWARDED
 from triggers.kafka.records import Header
 from triggers.topology import Topology, partition_of
 

@@ -35,8 +35,8 @@ JSON_SHAPES = {
     "migrate": "`[{session, result, instances, unresolved, detail}]`; `result` is `would be moved`, `moved`,"
     " `there already`, `there already, and has gone on`, `differs`, `in flight`, `refused` or `missing`",
     "dead-letters list": "`[{place, reason, detail, topic, partition, offset, time, key, value, headers: [[name,"
-    " value]]}]`; `place` is `<partition>/<offset>` of the dead letter, `topic`, `partition` and `offset` are those of"
-    " the original record",
+    " value]], missing}]`; `place` is `<partition>/<offset>` of the dead letter, `topic`, `partition` and `offset` are"
+    " those of the original record",
     "dead-letters show": "one element of the list that `dead-letters list` prints",
     "dead-letters redrive": "`{redriven: [place]}`",
     "check": "`[{file, findings, orders}]`; `findings` and `orders` as in `schemas/check.schema.json`; the number of"

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import pytest
+from click.testing import CliRunner
 from confluent_kafka import Producer
 
-from triggers.client.dead_letters import REDRIVES, DeadLetters, redrive_count
+from triggers.cli import main
+from triggers.cli.program import EXIT_CODES
+from triggers.client.dead_letters import DeadLetters, redrive_count
 from triggers.codec import DeadLetter, encode_dead_letter
-from triggers.errors import NotFound
+from triggers.errors import CallError, IncompleteLetter, NotFound
+from triggers.kafka.own_headers import REDRIVES
 from triggers.kafka.range_reads import read_range
 from triggers.kafka.topics import create_topics
 from triggers.settings import Settings
@@ -73,7 +77,12 @@ def test_a_record_that_is_not_a_dead_letter_hides_no_dead_letter(settings: Setti
 def test_a_redriven_record_is_the_original_byte_for_byte_and_counts_its_redrives(
     settings: Settings, letters: DeadLetters
 ) -> None:
-    headers: list[tuple[str, bytes | None]] = [("h", b"\0"), ("h", None), ("triggers-forwarded-from", b"2")]
+    headers: list[tuple[str, bytes | None]] = [
+        ("h", b"\0"),
+        ("h", None),
+        ("triggers-forwarded-from", b"2"),
+        ("triggers-of-an-app", b"3"),
+    ]
     letter = letter_of(settings, key=b"session \xff", value=b"\xff{", headers=headers)
 
     first = letters.redrive_letter(letter)
@@ -84,9 +93,34 @@ def test_a_redriven_record_is_the_original_byte_for_byte_and_counts_its_redrives
     records = {(m.partition(), m.offset()): (m.key(), m.value(), m.headers()) for m in messages}
     assert first.partition == partition_of(b"session \xff", settings.partitions)
     assert records == {
-        first: (b"session \xff", b"\xff{", [("h", b"\0"), ("h", None), (REDRIVES, b"1")]),
+        first: (b"session \xff", b"\xff{", [("h", b"\0"), ("h", None), ("triggers-of-an-app", b"3"), (REDRIVES, b"1")]),
         second: (b"s", b"", [("h", b"\0"), (REDRIVES, b"2")]),
     }
+
+
+def test_a_dead_letter_without_the_whole_record_is_not_redriven(settings: Settings, letters: DeadLetters) -> None:
+    cut = letter_of(settings, value=b"{", missing="part of the value, headers")
+
+    with pytest.raises(IncompleteLetter, match=r"events 1/2 cannot be redriven.*missing: part of the value, headers"):
+        letters.redrive_letter(cut)
+
+    starts = dict.fromkeys(range(settings.partitions), 0)
+    assert list(read_range(settings, Topology(settings.namespace).events, starts)) == []
+
+
+def test_the_command_redrives_the_whole_records_and_names_the_others(settings: Settings, letters: DeadLetters) -> None:
+    buried = [letter_of(settings, value=b"1"), letter_of(settings, value=b"2", missing="headers")]
+    bury(settings, *map(encode_dead_letter, buried))
+    options = ["--brokers", settings.brokers, "--namespace", settings.namespace]
+
+    result = CliRunner().invoke(main, [*options, "dead-letters", "redrive", "--all"])
+
+    starts = dict.fromkeys(range(settings.partitions), 0)
+    assert [m.value() for m in read_range(settings, Topology(settings.namespace).events, starts)] == [b"1"]
+    assert result.stdout == "Redrove 1 records.\n"
+    assert "cannot be redriven: 1/1 (missing: headers); publish these records again" in result.stderr
+    assert result.exit_code == EXIT_CODES[CallError]
+    assert letters.read_letter(1, 1).letter.missing == "headers"
 
 
 def test_a_record_without_a_value_is_redriven_without_one(settings: Settings, letters: DeadLetters) -> None:

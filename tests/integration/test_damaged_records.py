@@ -116,7 +116,7 @@ def test_a_restore_ends_and_takes_no_damaged_row(
     )
 
     with pytest.raises(Stop, match=f"{names.changelog}/0 cannot be read: .*offset {DAMAGED} ") as stopped:
-        restorer.restore([0], Event())
+        restorer.restore(restorer.request([0]))
 
     assert stopped.value.code == ExitCode.UNREADABLE
     assert rows.get(b"k%d" % DAMAGED) is None

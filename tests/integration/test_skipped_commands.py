@@ -12,15 +12,16 @@ from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 from tests.support.commands import issue_in_transactions, make_command
 from tests.support.executors import executors_lag
-from tests.support.skipping_clients import SkippingConsumer, make_skipping_class
+from tests.support.skipping_clients import BlindConsumer, SkippingConsumer, make_skipping_class
 from tests.support.topic_reader import wait_until
 from tests.support.topic_setup import create_topics
 
-from triggers.celery import command_source
+from triggers.celery import command_source, unproven_gaps
 from triggers.celery.dispatcher import Dispatcher
 from triggers.celery.reader import Reader
 from triggers.celery.result_publisher import ResultPublisher
 from triggers.celery.screening import Screening
+from triggers.kafka import background_gap_reader, gap_reader
 from triggers.settings import Settings
 from triggers.topology import Topology
 
@@ -109,6 +110,29 @@ def test_a_client_that_leaves_out_commands_every_time_ends_the_reader_and_no_com
 
     healthy = Commands(settings)
     assert set(ids[12:14]) <= set(healthy.run(until=lambda: executors_lag(settings) == 0))
+
+
+def test_a_gap_that_cannot_be_proved_ends_the_reader_and_no_commit_passes_it(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    create_topics(settings)
+    ids = issued(settings, transactions=3)
+    with monkeypatch.context() as planted:
+        planted.setattr(gap_reader, "Consumer", BlindConsumer)
+        planted.setattr(background_gap_reader, "_PROOF_S", 0.5)
+        planted.setattr(unproven_gaps, "_PAUSE_S", 0.1)
+        planted.setattr(unproven_gaps, "_PATIENCE_S", 2.0)
+        commands = Commands(settings)
+
+        def has_died() -> bool:
+            issued(settings, transactions=1, each=1)  # the broker continues to deliver commands
+            return commands.died.is_set()
+
+        done = commands.run(until=has_died)
+
+    assert set(ids) <= set(done)
+    assert "it could not be found out for minutes whether the Kafka client has skipped records here" in caplog.text
+    assert executors_lag(settings) > 0
 
 
 def test_a_dispatcher_dispatches_commands_that_its_client_leaves_out(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from threading import Event
 
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
@@ -19,7 +18,7 @@ from triggers.process.exits import ExitCode, Stop
 from triggers.settings import Settings
 from triggers.table import restore, second_restore
 from triggers.table.orphaned_transactions import OrphanedTransactions
-from triggers.table.partition_rows import PartitionRows, StorageFailed, open_rows
+from triggers.table.partition_rows import PartitionClosed, PartitionRows, StorageFailed, open_rows
 from triggers.table.restore import Restorer
 from triggers.telemetry.metrics import Metrics
 from triggers.topology import Topology
@@ -84,15 +83,26 @@ class Files:
             second_options=second_restore_options(settings),
             probe_options=probe_options(settings),
             topic=names.changelog,
-            rows_of=lambda _: self.rows,
+            rows_of=self._rows_of,
             metrics=self.metrics,
             orphans=OrphanedTransactions(settings, "w0"),
         )
 
     def restore(self) -> dict[bytes, bytes]:
         """Restores the file and returns its rows."""
-        assert self._restorer.restore([0], Event()) == {0}
+        assert self._restorer.restore(self._restorer.request([0])) == {0}
         return dict(self.rows.scan(b"row"))
+
+    def restore_without(self, revoked: int) -> frozenset[int]:
+        """Restores partition 0 and another one, which is revoked after the request. Returns the restored ones."""
+        request = self._restorer.request([0, revoked])
+        self._restorer.stop_writing([revoked])
+        return self._restorer.restore(request)
+
+    def _rows_of(self, partition: int) -> PartitionRows:
+        if partition != 0:
+            raise PartitionClosed(partition)
+        return self.rows
 
     def open_again(self) -> None:
         """Opens the file again, as a worker does when it restarts."""
@@ -124,6 +134,16 @@ def first_faulty(faulty: type[SkippingConsumer]) -> Callable[[Options], Consumer
         return made[-1]
 
     return make
+
+
+def test_a_partition_that_is_revoked_before_its_restore_begins_is_left_alone(
+    settings: Settings, names: Topology, files: Files
+) -> None:
+    """Its files are closed by then. A restore waits for the one before it, which may take seconds."""
+    rows = write_changelog(settings, names.changelog)
+
+    assert files.restore_without(revoked=1) == {0}
+    assert dict(files.rows.scan(b"row")) == rows
 
 
 @pytest.mark.parametrize("module", [restore, second_restore], ids=["the reader", "the second reader"])

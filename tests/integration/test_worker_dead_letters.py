@@ -13,8 +13,8 @@ from tests.support.topic_reader import read_topic
 from tests.support.topic_setup import create_topics
 from tests.support.worker_process import WorkerProcess
 
-from triggers.agent.routing import FORWARDED
 from triggers.codec import DeadLetter, decode_dead_letter
+from triggers.kafka.own_headers import FORWARDED
 from triggers.settings import Settings
 from triggers.topology import Topology, partition_of
 

@@ -7,9 +7,9 @@ from typing import Final
 from tests.support.hostile_records import ELSEWHERE, Case, Json, Sent, bad, does, fire, many, raw, rules, text
 from tests.support.hostile_values import CODEC, HEADERS, JSON
 
-from triggers.agent.routing import FORWARDED
 from triggers.codec import encode_event
 from triggers.core.events import TaskFinished
+from triggers.kafka.own_headers import FORWARDED
 
 KEYS: Final = [
     Case("no key", [Sent(value=text(trigger="go"), key=None, partition=0)], ["bad key"], said="missing"),

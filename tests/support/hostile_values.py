@@ -6,9 +6,9 @@ from typing import Final
 
 from tests.support.hostile_records import Case, Sent, bad, fire, rules, text
 
-from triggers.agent.routing import FORWARDED
 from triggers.codec import encode_event
 from triggers.core.events import TriggerFired
+from triggers.kafka.own_headers import FORWARDED
 
 AVRO: Final = encode_event(TriggerFired(trigger="go", kwargs=b'{"page": 3}', id="a1"))
 HEAD: Final = AVRO[:10]

@@ -42,6 +42,18 @@ class SkippingConsumer(Consumer):
         return self.always and offset in self._holes
 
 
+class BlindConsumer(Consumer):
+    """Delivers nothing, as a consumer that may not read its topic or whose brokers do not answer."""
+
+    def poll(self, timeout: float = -1) -> Message | None:
+        super().poll(timeout)
+        return None
+
+    def consume(self, num_messages: int = 1, timeout: float = -1) -> list[Message]:
+        super().consume(num_messages, timeout)
+        return []
+
+
 def make_skipping_class(first: int, length: int, *, always: bool = False) -> type[SkippingConsumer]:
     """Makes a class of consumers that leave out `length` records, starting with the `first`-th (from 0).
 

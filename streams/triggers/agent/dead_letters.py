@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from enum import StrEnum
 
+from msgspec import structs
+
 from triggers.agent.records import Output
 from triggers.codec import DeadLetter, encode_dead_letter
 from triggers.codec.dead_letter_codec import MAX_DETAIL_CHARACTERS
-from triggers.kafka.letters import letter_of
+from triggers.kafka.letters import HEADERS, letter_of
 from triggers.kafka.records import Header, Record
 
 
@@ -32,7 +34,7 @@ class DeadLetters:
         self.reasons: Counter[str] = Counter()
 
     def encode_letter(self, record: Record, reason: str, detail: str) -> Output:
-        """Returns the record's dead letter. If it is too large for the topic, its value is cut, as the detail says."""
+        """Returns the record's dead letter. If it is too large for the topic, parts are cut, as its fields say."""
         self.reasons[reason] += 1
         letter = letter_of(record, reason, detail)
         value = encode_dead_letter(letter)
@@ -48,16 +50,19 @@ def _truncate(letter: DeadLetter, excess: int) -> DeadLetter:
     headers = _small_headers(letter.headers) if not kept else letter.headers
     if headers != letter.headers:
         note += f" [{len(letter.headers) - len(headers)} headers are left out because of their size]"
-    return DeadLetter(
-        reason=letter.reason,
+    key = _truncate_key(letter.key)
+    parts = {
+        "part of the key": key != letter.key,
+        "part of the value": kept != letter.value,
+        HEADERS: headers != letter.headers or HEADERS in letter.missing,
+    }
+    return structs.replace(
+        letter,
         detail=letter.detail[: MAX_DETAIL_CHARACTERS - len(note)] + note,
-        topic=letter.topic,
-        partition=letter.partition,
-        offset=letter.offset,
-        time=letter.time,
-        key=_truncate_key(letter.key),
+        key=key,
         value=kept,
         headers=headers,
+        missing=", ".join(part for part, is_missing in parts.items() if is_missing),
     )
 
 

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from triggers.agent.records import Output
+from triggers.kafka.own_headers import FORWARDED
 from triggers.kafka.records import Record, headers_of, timestamp_ms
 from triggers.topology import partition_of
-
-FORWARDED = "triggers-forwarded-from"
-"""Header of a forwarded record. Its value is the number of the partition from which it was forwarded."""
 
 
 def is_misplaced(record: Record, key: bytes, partitions: int) -> bool:

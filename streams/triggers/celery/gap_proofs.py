@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 from triggers.celery.ledger import Ledger
-from triggers.errors import RecordsRemoved, RecordsSkipped
+from triggers.celery.unproven_gaps import UnprovenGaps
+from triggers.errors import GapUnproven, RecordsRemoved, RecordsSkipped
 from triggers.kafka.background_gap_reader import BackgroundGapReader
 from triggers.kafka.continuity import Gap
 from triggers.kafka.pending_gaps import ExaminedGap, GapState
 from triggers.kafka.reading_options import gap_reader_options
-from triggers.kafka.skip_guard import describe_removed, describe_skipped
+from triggers.kafka.skip_guard import describe_removed, describe_skipped, describe_unproven
 from triggers.settings import Settings
 
 _MAX_REFUTATIONS: Final = 5
@@ -31,6 +33,7 @@ class GapProofs:
         self._asked: dict[int, Ledger] = {}
         self._behind: dict[int, int] = {}
         self._refuted: defaultdict[int, int] = defaultdict(int)
+        self._unproven = UnprovenGaps()
 
     @property
     def is_busy(self) -> bool:
@@ -41,12 +44,14 @@ class GapProofs:
         """Closes the gaps that were proved, or starts a proof. Returns the offsets to read again from, by partition.
 
         After a proof, the next one starts at the next call, so that the caller can commit in between. Raises
-        RecordsRemoved if retention removed commands, and RecordsSkipped if reading again does not help.
+        RecordsRemoved if retention removed commands, RecordsSkipped if reading again does not help, and GapUnproven if
+        a gap stays unproven although the broker answers.
         """
         was_busy = self.is_busy
         examined = [each for each in self._gap_reader.take() if self._is_current(each, ledgers)]
         for each in examined:
             self._judge(each, ledgers[each.gap.partition])
+        self._note_unproven(examined)
         refuted = [each.gap for each in examined if each.state is GapState.SKIPPED]
         offsets = {gap.partition: gap.first_missing for gap in sorted(refuted, reverse=True)}
         for partition, offset in offsets.items():
@@ -64,6 +69,7 @@ class GapProofs:
 
     def pass_end(self, partition: int, position: int) -> None:
         """Accepts the position that the consumer has reached."""
+        self._unproven.note_served(partition)
         if position >= self._behind.get(partition, position + 1):
             del self._behind[partition]
 
@@ -71,6 +77,7 @@ class GapProofs:
         """Removes a partition that was revoked."""
         self._behind.pop(partition, None)
         self._refuted.pop(partition, None)
+        self._unproven.forget(partition)
 
     def close(self) -> None:
         """Closes the connections of the second reader."""
@@ -91,16 +98,28 @@ class GapProofs:
         else:
             log.warning("a gap between commands could not be proved yet, and is proved again: %s", examined)
 
+    def _note_unproven(self, examined: Collection[ExaminedGap]) -> None:
+        """Counts the time for which partitions have unproven gaps. Raises GapUnproven if it is too long."""
+        now = time.monotonic()
+        unproven = {each.gap.partition: each for each in examined if each.state is GapState.UNPROVEN}
+        for partition in {each.gap.partition for each in examined} - unproven.keys():
+            self._unproven.forget(partition)
+        for partition, each in unproven.items():
+            self._unproven.note_unproven(partition, now)
+            if self._unproven.is_hopeless(partition, now):
+                raise GapUnproven(describe_unproven(self._topic, each))
+
     def _count(self, partition: int, offset: int) -> None:
         self._refuted[partition] += 1
         if self._refuted[partition] > _MAX_REFUTATIONS:
             raise RecordsSkipped(describe_skipped(self._topic, partition, offset))
 
     def _begin(self, ledgers: Mapping[int, Ledger]) -> None:
+        now = time.monotonic()
         gaps = [
             Gap(partition, *gap, ledger.ends_at_command(gap))
             for partition, ledger in ledgers.items()
-            if partition not in self._behind
+            if partition not in self._behind and self._unproven.may_examine(partition, now)
             for gap in ledger.gaps
         ]
         if gaps:

@@ -10,7 +10,7 @@ from triggers.cli.output import json_option, print_json, print_table
 from triggers.cli.settings_options import command_settings
 from triggers.cli.suggesting_group import SuggestingGroup
 from triggers.client.dead_letters import DeadLetters, StoredLetter
-from triggers.errors import CallError
+from triggers.errors import CallError, IncompleteLetter
 
 reason_option = click.option("--reason", help="Only dead letters with this reason.")
 
@@ -32,8 +32,7 @@ def list_letters(ctx: click.Context, limit: int, reason: str | None, as_json: bo
         print_json([_plain(stored) for stored in newest])
         return
     rows = [
-        (f"{s.partition}/{s.offset}", s.letter.reason, _text(s.letter.key, 40), _origin(s), s.letter.detail[:80])
-        for s in newest
+        (_coordinates(s), s.letter.reason, _text(s.letter.key, 40), _origin(s), s.letter.detail[:80]) for s in newest
     ]
     print_table(("coordinates", "reason", "session", "original record", "detail"), rows)
 
@@ -57,6 +56,7 @@ def show_letter(ctx: click.Context, place: tuple[int, int], as_json: bool) -> No
         ("key", _text(letter.key)),
         ("value", _text(letter.value)),
         *((f"header {name}", _text(value)) for name, value in letter.headers),
+        *([("missing", letter.missing)] if letter.missing else []),
     ]
     print_table(("", ""), rows, f"Dead letter {place[0]}/{place[1]}")
 
@@ -73,27 +73,39 @@ def redrive(
     """Publish the original records of dead letters again: those at COORDINATES, all of a --reason, or --all.
 
     Remove the cause first: a record that still cannot be applied becomes a new dead letter.
+    A dead letter that does not have the whole record is refused, and the others are redriven.
     """
     if sum(map(bool, (places, every, reason))) != 1:
         raise CallError("name the dead letters by one of COORDINATES, --reason and --all")
     letters = DeadLetters(command_settings(ctx))
     chosen = [letters.read_letter(*place) for place in places] if places else _matching(letters, reason)
-    for stored in chosen:
+    complete = [stored for stored in chosen if not stored.letter.missing]
+    for stored in complete:
         letters.redrive_letter(stored.letter)
     if as_json:
-        print_json({"redriven": [f"{stored.partition}/{stored.offset}" for stored in chosen]})
+        print_json({"redriven": [_coordinates(stored) for stored in complete]})
     else:
-        click.echo(f"Redrove {len(chosen)} records.")
+        click.echo(f"Redrove {len(complete)} records.")
+    if incomplete := [stored for stored in chosen if stored.letter.missing]:
+        raise IncompleteLetter(_describe_incomplete(incomplete))
 
 
 def _matching(letters: DeadLetters, reason: str | None) -> list[StoredLetter]:
     return [stored for stored in letters.read_all() if reason in {None, stored.letter.reason}]
 
 
+def _describe_incomplete(refused: list[StoredLetter]) -> str:
+    parts = "; ".join(f"{_coordinates(stored)} (missing: {stored.letter.missing})" for stored in refused)
+    return (
+        f"dead letters without the whole record cannot be redriven: {parts}; publish these records again from where"
+        " they came from"
+    )
+
+
 def _plain(stored: StoredLetter) -> dict[str, object]:
     letter = stored.letter
     return {
-        "place": f"{stored.partition}/{stored.offset}",
+        "place": _coordinates(stored),
         "reason": letter.reason,
         "detail": letter.detail,
         "topic": letter.topic,
@@ -103,7 +115,12 @@ def _plain(stored: StoredLetter) -> dict[str, object]:
         "key": _text(letter.key),
         "value": _text(letter.value),
         "headers": [[name, _text(value)] for name, value in letter.headers],
+        "missing": letter.missing,
     }
+
+
+def _coordinates(stored: StoredLetter) -> str:
+    return f"{stored.partition}/{stored.offset}"
 
 
 def _origin(stored: StoredLetter) -> str:

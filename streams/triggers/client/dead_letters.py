@@ -7,18 +7,22 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from triggers.codec import DeadLetter, decode_dead_letter
-from triggers.errors import NotFound, RecordsRemoved, Undecodable
+from triggers.errors import IncompleteLetter, NotFound, RecordsRemoved, Undecodable
+from triggers.kafka.own_headers import OWN_HEADERS, REDRIVES
 from triggers.kafka.range_reads import partition_starts, read_range
 from triggers.kafka.records import Header
 from triggers.kafka.sender import Coordinates, KafkaSender
 from triggers.settings import Settings
 from triggers.topology import Topology
 
-REDRIVES = "triggers-redrives"
-"""Header with the number of times that the record was redriven."""
-_OUR_HEADERS = "triggers-"
 _DIGITS = 9
-"""Maximum length of that number. Anyone can write the header, and Python refuses to parse thousands of digits."""
+"""Maximum length of the number of redrives.
+
+Anyone can write the header, and Python refuses to parse thousands of digits."""
+_INCOMPLETE = (
+    "the dead letter of {0.topic} {0.partition}/{0.offset} cannot be redriven: it does not have the whole record"
+    " (missing: {0.missing}); publish the record again from where it came from"
+)
 
 
 class DeadLetters:
@@ -53,8 +57,11 @@ class DeadLetters:
         """Publishes the original value, key and headers to their original topic. Blocks until they are acknowledged.
 
         Returns the new coordinates. The dead letter itself remains. Redriving it again publishes the record again; an
-        event with an `id` is still applied once. A header counts the redrives. Raises TooLarge.
+        event with an `id` is still applied once. A header counts the redrives. Raises TooLarge, and IncompleteLetter if
+        the letter does not have the whole record.
         """
+        if letter.missing:
+            raise IncompleteLetter(_INCOMPLETE.format(letter))
         delivery = self._sender.send(letter.topic, letter.key, letter.value, _headers(letter))
         return self._sender.wait_for(delivery)
 
@@ -67,7 +74,7 @@ def redrive_count(letter: DeadLetter) -> int:
 
 def _headers(letter: DeadLetter) -> list[Header]:
     """Returns the original headers and the new count, without our own headers, so the record can be forwarded again."""
-    headers = [(name, value) for name, value in letter.headers if not name.startswith(_OUR_HEADERS)]
+    headers = [(name, value) for name, value in letter.headers if name not in OWN_HEADERS]
     return [*headers, (REDRIVES, str(redrive_count(letter) + 1).encode())]
 
 

@@ -15,7 +15,7 @@ _DEAD_LETTERS = records_of("dead_letter")
 
 
 class DeadLetter(Struct, frozen=True, kw_only=True):
-    """A record that could not be decoded or applied, byte for byte, with the reason."""
+    """A record that could not be decoded or applied, byte for byte unless parts are `missing`, with the reason."""
 
     reason: str
     """Short, stable reason: `Undecodable.reason`, or the class of the exception that was raised when it was applied."""
@@ -29,6 +29,8 @@ class DeadLetter(Struct, frozen=True, kw_only=True):
     key: bytes | None = None
     value: bytes | None = None
     headers: list[tuple[str, bytes | None]] = []
+    missing: str = ""
+    """The parts of the original record that are not here, for people, or "" if the record is complete."""
 
 
 def encode_dead_letter(letter: DeadLetter) -> bytes:

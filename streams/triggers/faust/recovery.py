@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from threading import Event
 from typing import Any, TypeVar
 
 import structlog
@@ -63,13 +62,13 @@ class BulkRecovery(Recovery):
         epochs = self.ownership.epochs_to_recover()
         if not epochs:
             return
-        stop = Event()
+        request = self.restorer.request(epochs)
         try:
             with crash_only():
-                restoring = asyncio.to_thread(self.restorer.restore, sorted(epochs), stop)
+                restoring = asyncio.to_thread(self.restorer.restore, request)
                 done = await watch_restore(restoring, lambda: self.restorer.silent_s)
         finally:
-            stop.set()  # a rebalance may have cancelled this; the thread must stop writing
+            request.stop.set()  # a rebalance may have cancelled this; the thread must stop writing
         self.ownership.mark_recovered({p: epochs[p] for p in done})
 
 

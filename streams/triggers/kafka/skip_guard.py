@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 
 from confluent_kafka import Message
 
-from triggers.errors import RecordsRemoved, RecordsSkipped
+from triggers.errors import GapUnproven, RecordsRemoved, RecordsSkipped
 from triggers.kafka.connection import Options
 from triggers.kafka.continuity import ExpectedOffsets, Gap, OutOfOrder
 from triggers.kafka.gap_reader import GapReader
@@ -65,8 +65,8 @@ class SkipGuard:
     def check(self, messages: Sequence[Message]) -> Checked:
         """Checks records of started partitions, in the order in which the consumer delivered them.
 
-        Blocks while gaps are proved. Raises RecordsRemoved if retention removed records, and RecordsSkipped if reading
-        again does not help.
+        Blocks while gaps are proved. Raises RecordsRemoved if retention removed records, RecordsSkipped if reading
+        again does not help, and GapUnproven if a gap stays unproven.
         """
         before: dict[int, int] = {}
         gaps: list[Gap] = []
@@ -115,6 +115,9 @@ class SkipGuard:
             log.error("%s is read again: %s, %s", self._topic, each.state.value, each)
         self._refuted.update(skipped)
         self._unproven.update(unproven)
+        for finding in harmful:
+            if self._unproven[finding.gap.partition] > _MAX_UNPROVEN:
+                raise GapUnproven(describe_unproven(self._topic, finding))
         if unproven:
             time.sleep(_PAUSE_S)
         return {each.gap.partition: each.gap.first_missing for each in harmful}
@@ -122,13 +125,22 @@ class SkipGuard:
     def _start_again(self, offsets: dict[int, int]) -> None:
         for partition, offset in offsets.items():
             self._expected.start(partition, offset)
-            if self._refuted[partition] > _MAX_REFUTATIONS or self._unproven[partition] > _MAX_UNPROVEN:
+            if self._refuted[partition] > _MAX_REFUTATIONS:
                 raise RecordsSkipped(describe_skipped(self._topic, partition, offset))
 
 
 def describe_removed(topic: str, examined: ExaminedGap) -> str:
     """Returns the message of the error for records that retention removed."""
     return f"{topic}, {examined}: records were removed before they were read; the topic's retention is too short"
+
+
+def describe_unproven(topic: str, examined: ExaminedGap) -> str:
+    """Returns the message of the error for a gap that stays unproven."""
+    return (
+        f"{topic}, {examined}: it could not be found out for minutes whether the Kafka client has skipped records here."
+        " The process ends before it commits an offset behind them; its successor reads from the committed offset."
+        " If that ends in the same way, check that this host may read the topic, and the brokers' logs"
+    )
 
 
 def describe_skipped(topic: str, partition: int, offset: int) -> str:

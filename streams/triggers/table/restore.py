@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from threading import Event, Lock
+from weakref import WeakSet
 
 import structlog
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
@@ -21,6 +22,7 @@ from triggers.process.exits import ExitCode, Stop
 from triggers.process.footprint import trim_malloc
 from triggers.table.orphaned_transactions import OrphanedTransactions
 from triggers.table.partition_rows import PartitionRows
+from triggers.table.restore_request import RestoreRequest
 from triggers.table.restored_rows import offsets_of, rows_of, sorted_out
 from triggers.table.second_restore import SecondReader
 from triggers.telemetry.metrics import Metrics
@@ -63,7 +65,7 @@ class Restorer:
         self._orphans = orphans
         self._one_at_a_time = Lock()
         self._writing = Lock()
-        self._wanted: set[int] = set()
+        self._requests: WeakSet[RestoreRequest] = WeakSet()
         self._alive_at = time.monotonic()
 
     @property
@@ -71,35 +73,44 @@ class Restorer:
         """Returns the seconds for which the running restore has made no progress. Thread-safe."""
         return time.monotonic() - self._alive_at
 
-    def restore(self, partitions: Iterable[int], stop: Event) -> frozenset[int]:
-        """Brings these partitions up to the end of the changelog. Returns those that are there.
+    def request(self, partitions: Iterable[int]) -> RestoreRequest:
+        """Requests these partitions, whose files are open. `stop_writing` takes them out again, also before `restore`.
 
-        Blocks. Waits first until an earlier restore has returned, because that may still be writing. Setting `stop`
-        ends the restore before its next write.
+        Must be called by the thread that calls `stop_writing`.
         """
+        request = RestoreRequest(partitions)
+        with self._writing:
+            self._requests.add(request)
+        return request
+
+    def restore(self, request: RestoreRequest) -> frozenset[int]:
+        """Brings the requested partitions up to the end of the changelog. Returns those that are there.
+
+        Blocks. Waits first until an earlier restore has returned, because that may still be writing.
+        """
+        stop = request.stop
         with self._one_at_a_time:
             self._alive_at = time.monotonic()
-            with self._writing:
-                self._wanted = set(partitions)
             run = _RestoreRun(self._topic, self._metrics)
-            ranges = self._ranges(stop)
+            ranges = self._ranges(request)
             with self._writing:
-                starts = {p: self._start(p, *ranges[p]) for p in ranges if p in self._wanted}
+                starts = {p: self._start(p, *ranges[p]) for p in ranges if p in request.wanted}
             run.begin({p: ranges[p][1] for p, start in starts.items() if start < ranges[p][1]})
-            self._read_all(run, starts, stop)
+            self._read_all(run, starts, request)
             self._alive_at = time.monotonic()
-            done = frozenset(starts.keys() & self._wanted - run.ends.keys())
+            done = frozenset(starts.keys() & request.wanted - run.ends.keys())
             self._orphans.await_decided_offsets(done, stop)
             run.log_result(done)
             trim_malloc()
             return frozenset() if stop.is_set() else done
 
     def stop_writing(self, partitions: Iterable[int]) -> None:
-        """Stops writing these partitions. When this returns, no write to them is in progress."""
+        """Takes these partitions out of all requests. When this returns, no write to them is in progress."""
         with self._writing:
-            self._wanted -= set(partitions)
+            for request in self._requests:
+                request.wanted.difference_update(partitions)
 
-    def _ranges(self, stop: Event) -> dict[int, tuple[int, int]]:
+    def _ranges(self, request: RestoreRequest) -> dict[int, tuple[int, int]]:
         """Returns the first offset and the end of each partition of the changelog, including undecided rows.
 
         `commit_transaction` returns before its markers are on every partition, so the end of the *committed* rows may
@@ -107,7 +118,9 @@ class Restorer:
         """
         probe = Consumer(self._probe_options)
         try:
-            return {p: span for p in sorted(self._wanted) if (span := self._range(probe, p, stop)) is not None}
+            with self._writing:
+                wanted = sorted(request.wanted)
+            return {p: span for p in wanted if (span := self._range(probe, p, request.stop)) is not None}
         finally:
             probe.close()
 
@@ -141,38 +154,38 @@ class Restorer:
         )
         return first
 
-    def _read_all(self, run: _RestoreRun, starts: dict[int, int], stop: Event) -> None:
+    def _read_all(self, run: _RestoreRun, starts: dict[int, int], request: RestoreRequest) -> None:
         """Reads until both readers have found the same rows. Raises Stop if they repeatedly differ."""
         for _ in range(_MAX_REPEATS):
-            if not run.ends or stop.is_set():
+            if not run.ends or request.stop.is_set():
                 return
             try:
-                self._restore(run, starts, stop)
+                self._restore(run, starts, request)
             except ReadingsDiffer as error:
                 self._metrics.repeated_restores.inc()
                 log.error("a restore is repeated", reason=str(error))  # noqa: TRY400  # the traceback would not help
                 with self._writing:
-                    starts = {p: self._rows_of(p).changelog_offset() + 1 for p in run.ends if p in self._wanted}
+                    starts = {p: self._rows_of(p).changelog_offset() + 1 for p in run.ends if p in request.wanted}
                 run.begin({p: run.ends[p] for p in starts})
             else:
                 return
         raise Stop(ExitCode.SKIPPED, f"{self._topic} cannot be restored: two readers find different rows repeatedly")
 
-    def _restore(self, run: _RestoreRun, starts: dict[int, int], stop: Event) -> None:
+    def _restore(self, run: _RestoreRun, starts: dict[int, int], request: RestoreRequest) -> None:
         """Writes rows to RocksDB while both readers fetch the next ones."""
         kafka, second = Consumer(self._options), SecondReader(self._second_options, self._topic, run.of_todo(starts))
         leave = Event()
         with ThreadPoolExecutor(2, "restore") as threads, closing(kafka):
             reading = threads.submit(second.run, leave)
-            writing = threads.submit(self._write, {}, {}, stop)
+            writing = threads.submit(self._write, {}, {}, request)
             try:
                 kafka.assign([TopicPartition(self._topic, p, starts[p]) for p in run.ends])
-                while self._wanted & run.ends.keys() and not stop.is_set():
+                while request.wanted & run.ends.keys() and not request.stop.is_set():
                     self._alive_at = time.monotonic()
                     verified = run.compare(second)
                     messages = run.sort_messages(kafka.consume(_MAX_MESSAGES, 0.05))
                     writing.result()
-                    writing = threads.submit(self._write, messages, verified, stop)
+                    writing = threads.submit(self._write, messages, verified, request)
                     run.log_progress()
                     if run.is_stuck() and (undecided := self._undecided(kafka, run.ends)):
                         self._orphans.abort_orphans(undecided)
@@ -181,7 +194,7 @@ class Restorer:
             finally:
                 leave.set()
                 writing.result()
-                self._write({}, run.verified, stop)
+                self._write({}, run.verified, request)
 
     def _undecided(self, kafka: Consumer, ends: dict[int, int]) -> list[int]:
         """Returns the partitions with an open transaction: the end of their committed rows is before the real end."""
@@ -191,7 +204,7 @@ class Restorer:
             return []
         return sorted(p for p, end in ends.items() if committed[p] < end)
 
-    def _write(self, messages: dict[int, list[Message]], verified: dict[int, int], stop: Event) -> None:
+    def _write(self, messages: dict[int, list[Message]], verified: dict[int, int], request: RestoreRequest) -> None:
         """Writes rows by partition, and the offset up to which both readers agree: `verified`.
 
         All rows up to that offset must have been written by earlier calls.
@@ -200,7 +213,7 @@ class Restorer:
             fetched = messages.get(partition, [])
             rows = rows_of(fetched)
             with self._writing:
-                if partition in self._wanted and not stop.is_set():
+                if partition in request.wanted and not request.stop.is_set():
                     self._rows_of(partition).write(rows, verified.get(partition))
                     self._metrics.restored_rows.inc(len(fetched))
 

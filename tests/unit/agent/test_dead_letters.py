@@ -3,7 +3,7 @@ from __future__ import annotations
 from tests.support.records import record
 
 from triggers.agent.dead_letters import DeadLetters
-from triggers.codec import DeadLetter, decode_dead_letter
+from triggers.codec import DeadLetter, Reason, decode_dead_letter
 
 
 def test_a_dead_letter_holds_the_record_and_the_reason() -> None:
@@ -47,6 +47,7 @@ def test_a_dead_letter_too_large_for_its_topic_keeps_the_beginning_of_the_value_
     assert letter.value == b"x" * len(letter.value)
     assert 5_000 < len(letter.value) < 20_000
     assert letter.detail == f"no object [the first {len(letter.value)} of the value's 30000 bytes are kept]"
+    assert letter.missing == "part of the key, part of the value"
 
 
 def test_headers_too_large_for_the_topic_are_left_out_and_counted() -> None:
@@ -56,4 +57,14 @@ def test_headers_too_large_for_the_topic_are_left_out_and_counted() -> None:
     letter = decode_dead_letter(letters.encode_letter(huge, "bad json", "").value)
 
     assert letter.headers == [("small", b"1")]
+    assert letter.missing == "part of the value, headers"
     assert "1 headers are left out because of their size" in letter.detail
+
+
+def test_a_dead_letter_of_a_record_with_unreadable_headers_says_that_they_are_missing() -> None:
+    letters = DeadLetters("test.dead-letters", 10_000)
+
+    output = letters.encode_letter(record(b"x", headers=[("a", b"b")]), Reason.BAD_HEADERS, "not UTF-8")
+
+    assert decode_dead_letter(output.value).headers == []
+    assert decode_dead_letter(output.value).missing == "headers"

@@ -3,7 +3,8 @@ from __future__ import annotations
 from tests.support.records import PARTITIONS, record
 
 from triggers.agent.records import Output
-from triggers.agent.routing import FORWARDED, forward_record, is_misplaced, size_of, was_forwarded
+from triggers.agent.routing import forward_record, is_misplaced, size_of, was_forwarded
+from triggers.kafka.own_headers import FORWARDED
 from triggers.kafka.records import Header
 from triggers.topology import partition_of
 

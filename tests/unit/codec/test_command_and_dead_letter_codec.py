@@ -38,6 +38,7 @@ LETTERS = st.builds(
     key=MAYBE_BYTES,
     value=MAYBE_BYTES,
     headers=st.lists(st.tuples(TEXT, MAYBE_BYTES), max_size=3),
+    missing=TEXT,
 )
 COMMAND = RunTask(session="s", instance="t#0", attempt=1, run="app.task")
 LETTER = DeadLetter(reason="bad json", topic="t.events", partition=1, offset=2, time=3)
