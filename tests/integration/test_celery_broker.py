@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -25,6 +26,7 @@ from triggers.celery.dispatcher import run_dispatcher
 from triggers.core.commands import RunTask
 from triggers.core.events import TaskFailed, TaskFinished
 from triggers.dev.broker import Broker
+from triggers.kafka.topics import create_topics as create_queues
 from triggers.settings import Settings
 
 pytestmark = pytest.mark.broker
@@ -181,6 +183,40 @@ def test_a_dispatcher_that_cannot_commit_dispatches_few_commands_twice(
         own_broker.start()
         wait_until(lambda: executors_lag(settings) == 0, "all are in the broker")
         assert 3000 <= queue.llen("celery") <= 3500
+
+
+def test_celery_s_own_routing_decides_where_a_dispatched_command_goes(settings: Settings, redis: RedisServer) -> None:
+    create_topics(settings)
+    create_queues(settings, 30, ["mail"])
+    routed = [make_command(f"{TASKS}.render", queue="mail"), make_command(f"{TASKS}.render", number=1)]
+    acme = make_command(f"{TASKS}.tenant", kwargs={"tenant": {"name": "acme"}})
+    nobody = make_command(f"{TASKS}.tenant", number=1)
+    unknown = make_command("elsewhere.task")
+    issue_commands(settings, [*routed, acme, nobody, unknown])
+    redis_client = Redis.from_url(redis.url)
+
+    with dispatcher(settings, redis.url, TRIGGERS_QUEUES="@default,mail") as moving:
+        results = wait_for_results(settings, [nobody], moving)
+        wait_until(lambda: sum(map(len, _messages(redis_client).values())) == 4, "the others are dispatched")
+        assert moving.terminate() == 0
+
+    sent = _messages(redis_client)
+    assert sent.keys() == {"gpu", "acme", "celery"}, "options of the task, the router, the default"
+    assert {message["headers"]["id"] for message in sent["gpu"]} == {one.id for one in routed}
+    assert {message["properties"]["priority"] for message in sent["gpu"]} == {7}
+    assert all(message["headers"]["expires"] for message in sent["gpu"])
+    (failure,) = results[nobody.id]
+    assert "KeyError" in str(failure), "the router raised for this task alone"
+
+
+def _messages(client: Redis) -> dict[str, list[dict[str, Any]]]:
+    """Returns the messages of each of Celery's queues. A priority is a part of the key."""
+    lists: dict[str, list[dict[str, Any]]] = {}
+    for key in client.keys("*"):
+        if client.type(key) == b"list":
+            name = os.fsdecode(key).partition("\x06")[0]
+            lists.setdefault(name, []).extend(map(json.loads, client.lrange(key, 0, -1)))
+    return lists
 
 
 @pytest.mark.parametrize("broker_url", ["none://", "memory://", "filesystem://"])

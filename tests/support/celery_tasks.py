@@ -29,6 +29,14 @@ if os.environ.get("TEST_BROKER_URL"):
 install(app, consume=not os.environ.get("TEST_DISPATCHED"))
 
 
+def _route_by_tenant(name: str, _args: object, kwargs: dict[str, Any], *_: object, **__: object) -> object:
+    """A router of the application. It fails for kwargs without a tenant."""
+    return {"queue": kwargs["tenant"]["name"]} if name.endswith(".tenant") else None
+
+
+app.conf.task_routes = (_route_by_tenant,)
+
+
 def write_note(text: str) -> None:
     """Appends a line that the test can count even if the process is killed."""
     with Path(os.environ["TEST_NOTES"]).open("a") as notes:
@@ -63,6 +71,28 @@ def echo(self: Any, **triggers: Mapping[str, object]) -> dict[str, object]:
 def plain(page: Mapping[str, object]) -> object:
     """Returns whatever its kwargs say."""
     return page.get("returns")
+
+
+@app.task(queue="gpu", priority=7, expires=3600)
+def render(**triggers: object) -> None:
+    """Belongs to another queue of Celery."""
+
+
+@app.task
+def tenant(**triggers: object) -> None:
+    """Belongs to the queue that the application's router names."""
+
+
+@app.task(expires=0.001)
+def expiring() -> None:
+    """Is too late whenever it runs."""
+    write_note("expiring")
+
+
+@app.task(rate_limit="4/s")
+def limited() -> dict[str, float]:
+    """Runs four times a second at most."""
+    return {"at": time.monotonic()}
 
 
 @app.task

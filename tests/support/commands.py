@@ -32,13 +32,11 @@ def make_command(run: str, session: str = "s1", number: int = 0, *, attempt: int
 
 
 def issue_commands(settings: Settings, commands: Iterable[RunTask], *, partition: int | None = None) -> None:
-    """Writes commands to their topic in one transaction, as an agent does."""
+    """Writes commands to the topics of their queues in one transaction, as an agent does."""
     producer = _transactional(settings)
-    topic = Topology(settings.namespace).commands
+    names, place = Topology(settings.namespace), _ANY if partition is None else partition
     for command in commands:
-        producer.produce(
-            topic, encode_command(command), command.session.encode(), _ANY if partition is None else partition
-        )
+        producer.produce(names.commands_of(command.queue), encode_command(command), command.session.encode(), place)
         producer.poll(0)
     producer.commit_transaction(60)
 

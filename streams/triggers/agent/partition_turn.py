@@ -6,18 +6,18 @@ its topic, the session's events are decided again one by one, and the events tha
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from triggers.agent.batch import MAX_OUTPUT_BYTES, Batch
 from triggers.agent.dead_letters import DeadLetters, Refusal
 from triggers.agent.decision_feed import DecisionFeed
+from triggers.agent.decision_records import DecisionRecords, QueueTopics
 from triggers.agent.overlay import Overlay, Overlays
 from triggers.agent.records import Output
 from triggers.agent.routing import forward_record, is_misplaced, size_of, was_forwarded
 from triggers.agent.session_cache import SessionCache
-from triggers.codec import EventDecoder, decode_key, encode_command
-from triggers.core.commands import Decision, Outcome, RunTask
+from triggers.codec import EventDecoder, decode_key
+from triggers.core.commands import Outcome
 from triggers.core.engine import apply
 from triggers.core.events import Event
 from triggers.core.state.plans import Plans
@@ -44,6 +44,7 @@ class TurnContext:
     cache: SessionCache
     rows: Overlays
     metrics: Metrics
+    queues: QueueTopics
     feed: DecisionFeed | None = None
     """None if decisions are not published."""
 
@@ -51,19 +52,9 @@ class TurnContext:
         """Returns an encoder of one batch's dead letters."""
         return DeadLetters(self.names.dead_letters, self.topics.max_record_bytes[self.names.dead_letters])
 
-    def too_large(self, changes: Changes, outputs: Iterable[Output]) -> str:
-        """Describes the first row or output that exceeds its topic's limit. Returns an empty string if none does."""
-        limit = self.topics.max_record_bytes[self.names.changelog]
-        for key, row in changes.items():
-            if row is not None and len(key) + len(row) > limit:
-                return f"a row of {len(key) + len(row)} bytes, but {self.names.changelog} accepts {limit}"
-        for output in outputs:
-            if (size := size_of(output)) > (limit := self.topics.max_record_bytes[output.topic]):
-                return f"{self._kind_of(output)} of {size} bytes, but {output.topic} accepts {limit}"
-        return ""
-
-    def _kind_of(self, output: Output) -> str:
-        return "a command" if output.topic == self.names.commands else "a decision"
+    def records(self) -> DecisionRecords:
+        """Returns an encoder of one turn's decisions."""
+        return DecisionRecords(self.names, self.topics, self.queues, self.feed)
 
 
 def _size_of_rows(rows: Changes) -> int:
@@ -104,8 +95,7 @@ class PartitionTurn:
         self._partition = partition
         self._letters = letters
         self._rows = context.rows.for_partition(partition)
-        self._commands = context.names.commands
-        self._limit = min(context.topics.max_record_bytes.values())
+        self._records = context.records()
         self._changes: Changes = {}
 
     def run(self, records: list[Record]) -> Changes:
@@ -186,8 +176,8 @@ class PartitionTurn:
 
     def _apply(self, touched: _SessionTurn, event: Event) -> None:
         decision = apply(touched.session, event)
-        if decision.commands or self._context.feed is not None:
-            outputs = self._encode_outputs(touched.session, touched.key, event, decision)
+        if decision.commands or self._records.always:
+            outputs = self._records.encode(touched.session, touched.key, self._partition, event, decision)
             size = 0
             for output in outputs:
                 size += size_of(output)
@@ -212,9 +202,9 @@ class PartitionTurn:
 
     def _is_too_large(self, changes: Changes, touched: _SessionTurn) -> bool:
         """Returns whether a row or an output is too large. A sum within the limit saves looking at each of them."""
-        if _size_of_rows(changes) + touched.output_bytes <= self._limit:
+        if _size_of_rows(changes) + touched.output_bytes <= self._records.smallest_limit:
             return False
-        return bool(self._context.too_large(changes, touched.outputs))
+        return bool(self._records.too_large(changes, touched.outputs))
 
     def _stage(self, changes: Changes, outputs: list[Output]) -> None:
         self._changes.update(changes)
@@ -232,19 +222,14 @@ class PartitionTurn:
             except REFUSALS as error:  # the event relied on one that was left out
                 self._dead_letter(record, type(error).__name__, str(error))
                 continue
-            changes, outputs = session.changes(), self._encode_outputs(session, touched.key, event, decision)
-            if excess := self._context.too_large(changes, outputs):
+            changes = session.changes()
+            outputs = self._records.encode(session, touched.key, self._partition, event, decision)
+            if excess := self._records.too_large(changes, outputs):
                 self._dead_letter(record, Refusal.RESULT_TOO_LARGE, f"applying it would write {excess}")
             else:
                 rows.write(changes)
                 self._stage(changes, outputs)
                 self.outcomes.append(decision.outcome)
-
-    def _encode_outputs(self, session: Session, key: bytes, event: Event, decision: Decision) -> list[Output]:
-        """Returns the records of a decision. They contain no timers, because those are rows."""
-        feed, topic = self._context.feed, self._commands
-        commands = [Output(topic, key, encode_command(c)) for c in decision.commands if isinstance(c, RunTask)]
-        return commands + feed.encode_outputs(session, self._partition, event, decision) if feed else commands
 
     def _dead_letter(self, record: Record, reason: str, detail: str) -> None:
         self._batch.outputs.append(self._letters.encode_letter(record, reason, detail))

@@ -14,6 +14,7 @@ import celery
 from billiard.einfo import ExceptionInfo, ExceptionWithTraceback
 from celery import bootsteps
 from celery.app import trace
+from celery.app.amqp import Queues
 from celery.app.base import Celery
 from celery.app.task import Context, Task
 from celery.concurrency.base import BasePool
@@ -52,11 +53,12 @@ _NAMES: Final[dict[type | ModuleType, tuple[str, ...]]] = {
     ),
     trace: ("build_tracer", "fast_trace_task", "trace_task_ret"),
     loops: ("asynloop",),
-    Consumer: ("register_with_event_loop", "on_close"),
+    Consumer: ("register_with_event_loop", "on_close", "bucket_for_task", "_limit_task"),
+    Queues: ("_consume_from",),  # None unless -Q or -X is given
     Hub: ("add_reader",),
     bootsteps: ("StartStopStep",),
     BasePool: ("num_processes", "uses_semaphore"),
-    Task: ("request_stack",),
+    Task: ("request_stack", "_get_exec_options"),
     Context: ("get", "update"),
     Celery: ("add_defaults", "steps"),
     memory.Channel: ("_put", "queues"),

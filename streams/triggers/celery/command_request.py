@@ -22,6 +22,7 @@ from triggers.celery.celery_private import exception_of
 from triggers.celery.command_headers import command_headers, command_name
 from triggers.celery.command_source import CommandInHand
 from triggers.celery.result_publisher import ResultPublisher
+from triggers.celery.routing import expiry_of
 from triggers.core.commands import RunTask
 from triggers.results.outcomes import failed_event
 
@@ -39,6 +40,8 @@ class CommandRequest(Request):  # type: ignore[misc]  # Celery carries no types
     """
 
     command: CommandInHand
+    is_submitted = False
+    """True if the pool has it. Before, Celery's rate limit may hold it back."""
     is_reported = False
     is_returned = False
     _settle: Callable[[CommandInHand], None]
@@ -69,6 +72,7 @@ class CommandRequest(Request):  # type: ignore[misc]  # Celery carries no types
                 pool.terminate_job(self.worker_pid, process_signals.signum(signal or TERM_SIGNAME))
 
     def execute_using_pool(self, pool: Any, **options: Any) -> Any:
+        self.is_submitted = True
         return super().execute_using_pool(_Tracing(pool), **options)
 
     def on_success(self, outcome: Any, **options: Any) -> Any:
@@ -107,7 +111,7 @@ class CommandRequest(Request):  # type: ignore[misc]  # Celery carries no types
 
     def _announce_revoked(self, *reason: Any) -> None:
         if not self.is_reported:
-            with self._report_failures(TaskRevokedError(self.id)):
+            with self._report_failures(TaskRevokedError(str(reason[0]))):
                 super()._announce_revoked(*reason)
 
     @contextmanager
@@ -192,8 +196,12 @@ class _Message:
         self.delivery_info = {"routing_key": topic}
 
 
-def request_for(command: RunTask, topic: str, consumer: Any) -> CommandRequest:
-    """Returns the request of a command, which must still be bound. `consumer` is Celery's."""
+def request_for(command: RunTask, topic: str, consumer: Any, issued_ms: int) -> CommandRequest:
+    """Returns the request of a command, which must still be bound.
+
+    `consumer` is Celery's. `issued_ms` is the time of the command's record, from which the task's `expires` counts.
+    """
+    task = consumer.app.tasks[command.run]
     kwargs = msgspec.json.decode(command.kwargs)
     custom = command_headers(command)
     headers = {
@@ -204,6 +212,7 @@ def request_for(command: RunTask, topic: str, consumer: Any) -> CommandRequest:
         "id": command.id,
         "root_id": command.id,
         "retries": command.depth,
+        "expires": expiry_of(task, issued_ms),
         "argsrepr": "()",
         "kwargsrepr": saferepr(kwargs, _REPR_CHARACTERS),
     }
@@ -213,7 +222,7 @@ def request_for(command: RunTask, topic: str, consumer: Any) -> CommandRequest:
         app=consumer.app,
         hostname=consumer.hostname,
         eventer=consumer.event_dispatcher,
-        task=consumer.app.tasks[command.run],
+        task=task,
         body=body,
         headers=headers,
         decoded=True,

@@ -11,12 +11,11 @@ import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
 import msgspec
-from celery.exceptions import CeleryError
 from kombu.exceptions import OperationalError
 
 from triggers.celery import no_broker
@@ -25,10 +24,12 @@ from triggers.celery.celery_private import check_celery
 from triggers.celery.command_headers import command_headers, command_name
 from triggers.celery.command_source import CommandInHand, CommandSource
 from triggers.celery.result_publisher import ResultPublisher
+from triggers.celery.routing import execution_options
 from triggers.celery.screening import Screening
 from triggers.core.commands import RunTask
 from triggers.results.outcomes import failed_event
 from triggers.settings import Settings
+from triggers.topology import Queue, Topology, parse_queues
 
 _POLL_S: Final = 0.1
 _COMMIT_EVERY_S: Final = 0.2
@@ -44,52 +45,104 @@ log = logging.getLogger(__name__)
 def run_dispatcher(app: Any, settings: Settings | None = None) -> int:
     """Dispatches commands until SIGTERM or SIGINT, and returns the exit code. Blocks. Call it in the main thread.
 
-    Retries with growing pauses while the app's broker does not answer. Raises UnsuitableBroker for a broker that loses
-    tasks, UnsupportedCelery, and KafkaException for errors that are not transient.
+    The queues are those of the settings. Celery's own routing decides where in the app's broker a command goes. Retries
+    with growing pauses while that broker does not answer. Raises UnsuitableBroker for a broker that loses tasks,
+    UnsupportedCelery, SettingsError, and KafkaException for errors that are not transient.
     """
     check_celery()
     no_broker.register()
     check_durable_broker(app)
     _confirm_publishing(app)
+    settings = settings or Settings.from_env()
     with _stop_signals() as stopping:
-        Dispatcher(app, settings or Settings.from_env()).run(stopping)
+        Dispatcher(app, settings, parse_queues(settings.queue_names)).run(stopping)
     return 0
 
 
 class Dispatcher:
-    """A member of the executors' consumer group. It works in the thread that calls `run`."""
+    """Dispatches the commands of its queues in turns. It works in the thread that calls `run`."""
 
-    def __init__(self, app: Any, settings: Settings) -> None:
+    def __init__(self, app: Any, settings: Settings, queues: Sequence[Queue] = (None,)) -> None:
         self._app = app
         self._settings = settings
+        self._queues = queues
         self._publisher = ResultPublisher(settings)
-        self._screening = Screening(self._publisher, tasks=None)
-        self._source = CommandSource(settings)
+        self._lines = [_Line(settings, self._publisher, queue, len(queues), self._send) for queue in queues]
+        _register_tasks(app)
+
+    def run(self, stopping: threading.Event) -> None:
+        """Dispatches commands until `stopping` is set, then commits and leaves the groups. Blocks."""
+        names = Topology(self._settings.namespace)
+        log.info(
+            "dispatching commands from %s of Kafka at %s into %s",
+            ", ".join(map(names.commands_of, self._queues)),
+            self._settings.brokers,
+            self._app.connection_for_write().as_uri(),
+        )
+        for line in self._lines:
+            line.source.join_group()
+        try:
+            while not stopping.is_set():
+                for line in self._lines:
+                    line.run_turn(stopping)
+        finally:
+            for line in self._lines:
+                line.source.close()
+
+    def _send(self, command: RunTask) -> None:
+        """Sends a command as `delay` would. An error that does not pass is the failure of this command alone."""
+        try:
+            self._app.send_task(
+                command.run,
+                kwargs=msgspec.json.decode(command.kwargs),
+                task_id=command.id,
+                headers=command_headers(command),
+                retries=command.depth,
+                retry=False,
+                task_type=self._app.tasks.get(command.run),
+                **execution_options(self._app, command.run),
+            )
+        except (OSError, OperationalError):
+            raise
+        except Exception as error:  # noqa: BLE001  # a router or a serializer of the application refuses this task
+            limit = self._settings.max_payload_bytes
+            self._publisher.publish(
+                command_name(command), failed_event(command_name(command), error, max_payload_bytes=limit)
+            )
+
+
+class _Line:
+    """The commands of one queue on their way. It is a member of the consumer group of the queue's executors."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        publisher: ResultPublisher,
+        queue: Queue,
+        lines: int,
+        send: Callable[[RunTask], None],
+    ) -> None:
+        """`lines` share the limits of the dispatcher. `send` raises OSError or OperationalError to be called again."""
+        self._prefetch = max(1, settings.celery_prefetch // lines)
+        self._max_bytes = _MAX_BYTES // lines
+        self._max_uncommitted = max(1, _MAX_UNCOMMITTED // lines)
+        self._poll_s = _POLL_S / lines
+        self._send = send
+        self._screening = Screening(publisher, tasks=None)
         self._backlog: deque[CommandInHand] = deque()
         self._pause_s = 0.0
         self._resume_at = 0.0
         self._uncommitted = 0
         self._committed_at = 0.0
+        self.source = CommandSource(settings, queue=queue)
 
-    def run(self, stopping: threading.Event) -> None:
-        """Dispatches commands until `stopping` is set, then commits and leaves the group. Blocks."""
-        self._source.join_group()
-        log.info(
-            "dispatching commands of %s into %s", self._settings.brokers, self._app.connection_for_write().as_uri()
-        )
-        try:
-            while not stopping.is_set():
-                self._turn(stopping)
-        finally:
-            self._source.close()
-
-    def _turn(self, stopping: threading.Event) -> None:
-        full = len(self._backlog) >= self._settings.celery_prefetch or self._source.unfinished_bytes >= _MAX_BYTES
-        self._source.set_paused(full)
-        for delivery in self._source.poll(_POLL_S):
+    def run_turn(self, stopping: threading.Event) -> None:
+        """Takes commands, dispatches them and commits. Blocks for a poll, and while the app's broker accepts them."""
+        self.source.set_paused(len(self._backlog) >= self._prefetch or self.source.unfinished_bytes >= self._max_bytes)
+        for delivery in self.source.poll(self._poll_s):
             command = self._screening.screen(delivery)
             if command is None:
-                self._source.settle(delivery)
+                self.source.settle(delivery)
             else:
                 self._backlog.append(CommandInHand(delivery, command))
         while self._backlog and self._may_dispatch() and not stopping.is_set():
@@ -100,10 +153,10 @@ class Dispatcher:
         return not self._is_ahead() and time.monotonic() >= self._resume_at
 
     def _is_ahead(self) -> bool:
-        return self._uncommitted >= _MAX_UNCOMMITTED
+        return self._uncommitted >= self._max_uncommitted
 
     def _dispatch(self, command: CommandInHand) -> None:
-        if self._source.owns(command.delivery):
+        if self.source.owns(command.delivery):
             try:
                 self._send(command.command)
             except (OSError, OperationalError) as error:
@@ -112,25 +165,7 @@ class Dispatcher:
             self._uncommitted += 1
         self._pause_s = 0.0
         self._backlog.popleft()
-        self._source.settle(command.delivery)
-
-    def _send(self, command: RunTask) -> None:
-        try:
-            self._app.send_task(
-                command.run,
-                kwargs=msgspec.json.decode(command.kwargs),
-                task_id=command.id,
-                headers=command_headers(command),
-                retries=command.depth,
-                retry=False,
-            )
-        except (OSError, OperationalError):
-            raise
-        except (CeleryError, ValueError, TypeError) as error:  # no broker would accept this task
-            limit = self._settings.max_payload_bytes
-            self._publisher.publish(
-                command_name(command), failed_event(command_name(command), error, max_payload_bytes=limit)
-            )
+        self.source.settle(command.delivery)
 
     def _back_off(self, error: Exception) -> None:
         self._pause_s = min(max(self._pause_s * 2, _SHORTEST_PAUSE_S), _LONGEST_PAUSE_S)
@@ -140,10 +175,16 @@ class Dispatcher:
     def _commit(self) -> None:
         if not self._is_ahead() and time.monotonic() - self._committed_at < _COMMIT_EVERY_S:
             return
-        self._source.check_gaps()
-        if self._source.commit(wait=True):
+        self.source.check_gaps()
+        if self.source.commit(wait=True):
             self._uncommitted = 0
         self._committed_at = time.monotonic()
+
+
+def _register_tasks(app: Any) -> None:
+    """Imports the app's tasks as a Celery worker does. Without their options, commands go to the default queue."""
+    app.loader.import_default_modules()
+    app.finalize()
 
 
 def _confirm_publishing(app: Any) -> None:

@@ -13,6 +13,7 @@ from triggers.celery.command_source import CommandInHand, CommandSource, Deliver
 from triggers.celery.screening import Screening
 from triggers.celery.suspects import Suspects
 from triggers.settings import Settings
+from triggers.topology import Queue, queue_title
 
 _POLL_S: Final = 0.05
 _COMMIT_EVERY_S: Final = 0.2
@@ -26,22 +27,26 @@ log = logging.getLogger(__name__)
 
 
 class Reader(threading.Thread):
-    """Appends commands from Kafka to `ready`, and commits those that are passed to `settle`."""
+    """Appends commands of a queue to `ready`, and commits those that are passed to `settle`."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917  # the parts of a worker that its reader uses
         self,
         settings: Settings,
         screening: Screening,
         capacity: int,
         wake: Callable[[], None],
         on_death: Callable[[], None],
+        queue: Queue = None,
+        readers: int = 1,
     ) -> None:
-        """`capacity` is the number of commands that Celery holds at once.
+        """`capacity` is the number of commands that Celery holds at once. `readers` share the limits of the worker.
 
         In the reader's thread, `wake` is called when `ready` has new commands, and `on_death` when the thread dies.
         """
-        super().__init__(name="triggers-commands", daemon=True)
-        self._prefetch = settings.celery_prefetch
+        super().__init__(name=f"triggers-{queue_title(queue)}", daemon=True)
+        self.queue = queue
+        self._prefetch = max(1, settings.celery_prefetch // readers)
+        self._max_bytes = _MAX_BYTES // readers
         self._screening = screening
         self._wake = wake
         self._on_death = on_death
@@ -51,7 +56,7 @@ class Reader(threading.Thread):
         self._draining = threading.Event()
         self._stopping = threading.Event()
         self._full = False
-        self._source = CommandSource(settings, self._settle)
+        self._source = CommandSource(settings, self._settle, queue)
         self.ready: deque[CommandInHand] = deque()
         """Commands to run, the oldest first. They do not run if their partition is revoked before."""
 
@@ -68,10 +73,9 @@ class Reader(threading.Thread):
         self._draining.set()
         self.ready.clear()
 
-    def stop(self, timeout_s: float) -> None:
-        """Commits, leaves the group and ends the thread. Blocks for at most `timeout_s`."""
+    def request_stop(self) -> None:
+        """Makes the thread commit, leave the group and end. Does not block; `join` waits for the end. Thread-safe."""
         self._stopping.set()
-        self.join(timeout_s)
 
     def run(self) -> None:
         """Runs in the thread until `stop` is called. An exception stops the Celery worker through `on_death`."""
@@ -101,7 +105,7 @@ class Reader(threading.Thread):
         self._full = (
             self._draining.is_set()
             or self._source.unfinished_count >= self._prefetch // part
-            or self._source.unfinished_bytes >= _MAX_BYTES // part
+            or self._source.unfinished_bytes >= self._max_bytes // part
         )
         return self._full
 

@@ -76,8 +76,8 @@ class ResultSignals:
             error, level = _reason(retval), _log_level(sender.request)
             self._report(sender.request, task_id, lambda name: self._failure(name, error, None, level))
 
-    def _on_revoked(self, request: Any, **_: object) -> None:
-        error = TaskRevokedError(f"{request.id} was revoked")
+    def _on_revoked(self, request: Any, *, expired: bool = False, **_: object) -> None:
+        error = TaskRevokedError(f"{request.id} {'has expired' if expired else 'was revoked'}")
         self._report(request, request.id, lambda name: self._failure(name, error, None, 0))
 
     def _on_unknown(self, message: Any, name: str, id: str, **_: object) -> None:  # noqa: A002  # Celery's name

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Final, cast
 
 from billiard.exceptions import WorkerLostError
@@ -19,9 +19,11 @@ from triggers.errors import CallError, NotFound, Undecodable
 from triggers.kafka.letters import letter_of
 from triggers.kafka.records import Record
 from triggers.results.outcomes import failed_event
+from triggers.topology import Queue, queue_title
 
 RUNNER: Final = "celery"
 """The only task runner of the stream, which is also the default."""
+_SHOWN_TASKS: Final = 20
 _BAD_SESSION: Final = "bad session"
 
 
@@ -32,10 +34,21 @@ class RunnerNotFound(NotFound):
 class Screening:
     """Decides for each command whether it is run, and reports those that are not."""
 
-    def __init__(self, publisher: ResultPublisher, tasks: Collection[str] | None) -> None:
-        """`tasks` are the names of the registered tasks. None does not check whether a task is registered."""
+    def __init__(
+        self,
+        publisher: ResultPublisher,
+        tasks: Collection[str] | None,
+        queues: Sequence[Queue] = (None,),
+        misrouted: Callable[[RunTask], Exception | None] = lambda _: None,
+    ) -> None:
+        """`tasks` are the names of the registered tasks. None does not check whether a task is registered.
+
+        `queues` are those of this process. `misrouted` returns the exception of a command that belongs to another one.
+        """
         self._publisher = publisher
         self._tasks = tasks
+        self._queues = queues
+        self._misrouted = misrouted
         self._max_losses = max(1, publisher.settings.celery_max_deliveries - 1)
 
     def screen(self, delivery: Delivery) -> RunTask | None:
@@ -69,8 +82,8 @@ class Screening:
                 f"task runner {command.using!r} cannot run commands: the stream supports only {RUNNER!r}"
             )
         if self._tasks is not None and command.run not in self._tasks:
-            return NotRegistered(_describe_unregistered(command.run, self._tasks))
-        return None
+            return NotRegistered(_describe_unregistered(command.run, self._tasks, self._queues))
+        return self._misrouted(command)
 
 
 def _decode(delivery: Delivery) -> RunTask:
@@ -80,11 +93,16 @@ def _decode(delivery: Delivery) -> RunTask:
     return command
 
 
-def _describe_unregistered(name: str, tasks: Collection[str]) -> str:
-    names = [task for task in tasks if not task.startswith("celery.")]
+def _describe_unregistered(name: str, tasks: Collection[str], queues: Sequence[Queue]) -> str:
+    names = sorted(task for task in tasks if not task.startswith("celery."))
     similar = difflib.get_close_matches(name, names, n=1)
-    hint = f"did you mean {similar[0]!r}?" if similar else f"{len(names)} tasks are; is its module imported?"
-    return f"{name!r} is not registered with this Celery app; {hint}"
+    hint = f"did you mean {similar[0]!r}?" if similar else "is its module imported, or does it belong to another queue?"
+    shown = [*names[:_SHOWN_TASKS], *(["…"] if len(names) > _SHOWN_TASKS else [])]
+    return (
+        f"{name!r} is not registered with this Celery app; {hint}"
+        f" This worker takes the queues {', '.join(map(queue_title, queues))}"
+        f" and has {len(names)} tasks: {', '.join(shown)}"
+    )
 
 
 def _dead_letter(delivery: Delivery, error: Undecodable | CallError) -> DeadLetter:

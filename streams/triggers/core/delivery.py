@@ -1,8 +1,8 @@
 """Refuses configurations whose effects the drivers of the engine do not deliver yet.
 
-The engine decides by all rules of edition 2, but some decisions have to leave the session: commands on a topic of their
-own, the end of a running task, triggers for other sessions. A rule that needs one of these is refused when it arrives.
-Otherwise it would be ignored without a word.
+The engine decides by all rules of edition 2, but some decisions have to leave the session: the end of a running task,
+triggers for other sessions. A rule that needs one of these is refused when it arrives. Otherwise it would be ignored
+without a word.
 """
 
 from __future__ import annotations
@@ -13,16 +13,12 @@ from triggers.errors import InvalidConfiguration
 
 
 def check_deliverable(plan: Plan) -> None:
-    """Raises InvalidConfiguration for `queue`, `$forward`, and `cancelOn` with `terminate`."""
+    """Raises InvalidConfiguration for `$forward`, and `cancelOn` with `terminate`."""
     if plan.rules is None:
         return
     if plan.rules.forwards:
         raise InvalidConfiguration(f"{FORWARD!r}: this release does not deliver forwards; remove it")
     for name, task in plan.rules.tasks.items():
-        if task.queue is not None:
-            raise InvalidConfiguration(
-                f"task {name!r}: 'queue': {task.queue!r}: this release has one topic of commands; remove it"
-            )
         if task.cancel_on is not None and task.cancel_on.terminate:
             raise InvalidConfiguration(
                 f"task {name!r}: 'cancelOn': 'terminate': this release does not end running tasks; remove it"

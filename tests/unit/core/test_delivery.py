@@ -18,10 +18,10 @@ DELIVERED: dict[str, dict[str, Any]] = {
     "conditions": {"after": [{"any": ["go", "stop"]}], "within": "1h"},
     "times": {"delay": "1m", "deadline": "1h", "retry": {"attempts": 3}},
     "cancelOn of what has not begun": {"cancelOn": ["stop"]},
+    "queue": {"queue": "slow"},
     "arguments": {"with": {"n": "1 + 1"}},
 }
 UNDELIVERED: dict[str, tuple[dict[str, Any], str]] = {
-    "queue": ({"t_a": TASK | {"queue": "slow"}}, "task 't_a': 'queue': 'slow': .* one topic of commands; remove it"),
     "terminate": (
         {"t_a": TASK | {"cancelOn": {"on": ["stop"], "terminate": True}}},
         "task 't_a': 'cancelOn': 'terminate': .* does not end running tasks; remove it",
