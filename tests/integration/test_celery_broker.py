@@ -15,7 +15,14 @@ import pytest
 from celery import Celery
 from redis import Redis
 from tests.support.celery_process import CeleryProcess, celery_worker, dispatcher
-from tests.support.commands import issue_bytes, issue_commands, make_command, read_results, wait_for_results
+from tests.support.commands import (
+    issue_bytes,
+    issue_cancellations,
+    issue_commands,
+    make_command,
+    read_results,
+    wait_for_results,
+)
 from tests.support.executors import executors_lag
 from tests.support.redis_server import RedisServer
 from tests.support.topic_reader import read_topic, wait_until
@@ -207,6 +214,24 @@ def test_celery_s_own_routing_decides_where_a_dispatched_command_goes(settings: 
     assert all(message["headers"]["expires"] for message in sent["gpu"])
     (failure,) = results[nobody.id]
     assert "KeyError" in str(failure), "the router raised for this task alone"
+
+
+def test_a_cancelled_command_is_revoked_in_the_broker_that_it_was_dispatched_to(
+    settings: Settings, redis: RedisServer
+) -> None:
+    create_topics(settings)
+    running, waiting = _slow(60, 0), _slow(60, 1)
+
+    worker = celery_worker(settings, "-c1", TEST_BROKER_URL=redis.url, TEST_DISPATCHED="1")
+    with dispatcher(settings, redis.url), worker:
+        issue_commands(settings, [running, waiting])
+        wait_until(lambda: len(_begun(worker)) == 1, "one of them runs")
+        issue_cancellations(settings, [running, waiting], terminate=True)
+        issue_commands(settings, [last := _failing("echo")])
+        wait_for_results(settings, [last], worker)
+        wait_until(lambda: executors_lag(settings) == 0, "the cancellations are settled")
+
+    assert _begun(worker) == Counter([f"begin {running.id}"])
 
 
 def _messages(client: Redis) -> dict[str, list[dict[str, Any]]]:

@@ -1,4 +1,4 @@
-"""Encodes the records that decisions cause: commands, and records of the decision feed.
+"""Encodes the records that decisions cause: commands, their cancellations, forwards, and the decision feed.
 
 A command whose queue has no topic cannot be delivered. Its attempt fails by a `TaskFailed` record on the events topic,
 in the same transaction. So the failure is on the log like any other result, and whoever reads the log again decides the
@@ -12,15 +12,18 @@ from typing import Final, Protocol
 
 import msgspec
 
+from triggers.agent.dead_letters import DeadLetters
 from triggers.agent.decision_feed import DecisionFeed
+from triggers.agent.forwards import MAX_FORWARDS, count_forwards, encode_forward
 from triggers.agent.records import Output
 from triggers.agent.routing import size_of
-from triggers.codec import encode_command, encode_event
-from triggers.core.commands import Decision, RunTask
+from triggers.codec import encode_cancellation, encode_command, encode_event
+from triggers.core.commands import CancelTask, Decision, ForwardTrigger, RunTask
 from triggers.core.events import Event, TaskFailed
 from triggers.core.state.rows import Changes
 from triggers.core.state.session import Session
 from triggers.kafka.installed_topics import InstalledTopics
+from triggers.kafka.records import Record, or_minus_one
 from triggers.topology import Topology
 
 UNKNOWN_QUEUE: Final = "triggers.UnknownQueue"
@@ -47,9 +50,15 @@ class DecisionRecords:
     """Encodes the records of the decisions of one turn."""
 
     def __init__(
-        self, names: Topology, topics: InstalledTopics, queues: QueueTopics, feed: DecisionFeed | None
+        self,
+        names: Topology,
+        topics: InstalledTopics,
+        queues: QueueTopics,
+        letters: DeadLetters,
+        feed: DecisionFeed | None,
     ) -> None:
         self._names = names
+        self._letters = letters
         self._commands = names.commands
         self._queues = queues
         self._feed = feed
@@ -57,17 +66,16 @@ class DecisionRecords:
         self.smallest_limit = min(self._limits.values())
         """Maximum size of a record that every topic accepts."""
 
-    @property
-    def always(self) -> bool:
-        """Returns whether a decision without commands has records, too."""
-        return self._feed is not None
+    def are_caused_by(self, decision: Decision) -> bool:
+        """Returns whether a decision may have records."""
+        return bool(decision.commands or decision.cancels or decision.forwards or self._feed is not None)
 
-    def encode(self, session: Session, key: bytes, partition: int, event: Event, decision: Decision) -> list[Output]:
-        """Returns the records of a decision. They contain no timers, because those are rows.
+    def encode(self, session: Session, record: Record, event: Event, decision: Decision) -> list[Output]:
+        """Returns the records of the decision of a record's event. They contain no timers, because those are rows.
 
         Raises TryAgain if it is not known yet whether a queue has a topic.
         """
-        topic = self._commands
+        topic, key, partition = self._commands, record.key() or b"", or_minus_one(record.partition())
         outputs = [
             Output(topic, key, encode_command(command))
             if command.queue is None
@@ -75,6 +83,10 @@ class DecisionRecords:
             for command in decision.commands
             if isinstance(command, RunTask)
         ]
+        if decision.cancels:
+            outputs += self._cancellations(key, decision.cancels)
+        if decision.forwards:
+            outputs += self._forwards(record, decision.forwards)
         return outputs + self._feed.encode_outputs(session, partition, event, decision) if self._feed else outputs
 
     def too_large(self, changes: Changes, outputs: Iterable[Output]) -> str:
@@ -89,13 +101,40 @@ class DecisionRecords:
         return ""
 
     def _queued(self, command: RunTask, queue: str, key: bytes, partition: int) -> Output:
-        limit, topic = self._queues.find_limit(queue), self._names.commands_of(queue)
+        topic = self._find_topic(queue)
+        if topic is not None:
+            return Output(topic, key, encode_command(command))
+        failure = _unknown_queue(command, queue, self._names.commands_of(queue))
+        return Output(self._names.events, key, encode_event(failure, source="worker"), partition)
+
+    def _cancellations(self, key: bytes, cancels: list[CancelTask]) -> list[Output]:
+        """Returns the records that follow the commands. A queue that has no topic has no command to cancel."""
+        return [
+            Output(self._names.commands_of(cancel.queue), key, encode_cancellation(cancel))
+            for cancel in cancels
+            if cancel.queue is None or self._find_topic(cancel.queue)
+        ]
+
+    def _forwards(self, record: Record, forwards: list[ForwardTrigger]) -> list[Output]:
+        """Returns the forwarded events, or their dead letters if too many forwards led to the record."""
+        count = count_forwards(record) + 1
+        outputs = [encode_forward(forward, self._names.events, count) for forward in forwards]
+        if count <= MAX_FORWARDS:
+            return outputs
+        detail = (
+            f"{MAX_FORWARDS} forwards in a row led to the event that would be forwarded; do the rules go in circles?"
+        )
+        return [self._letters.encode_forward(record, output, detail) for output in outputs]
+
+    def _find_topic(self, queue: str) -> str | None:
+        """Returns the topic of a queue, or None if it has none. Notes the limit of its records."""
+        limit = self._queues.find_limit(queue)
         if limit is None:
-            failure = encode_event(_unknown_queue(command, queue, topic), source="worker")
-            return Output(self._names.events, key, failure, partition)
+            return None
+        topic = self._names.commands_of(queue)
         self._limits[topic] = limit
         self.smallest_limit = min(self.smallest_limit, limit)
-        return Output(topic, key, encode_command(command))
+        return topic
 
     def _kind_of(self, output: Output) -> str:
         if output.topic.startswith(self._commands):

@@ -52,9 +52,9 @@ class TurnContext:
         """Returns an encoder of one batch's dead letters."""
         return DeadLetters(self.names.dead_letters, self.topics.max_record_bytes[self.names.dead_letters])
 
-    def records(self) -> DecisionRecords:
+    def records(self, letters: DeadLetters) -> DecisionRecords:
         """Returns an encoder of one turn's decisions."""
-        return DecisionRecords(self.names, self.topics, self.queues, self.feed)
+        return DecisionRecords(self.names, self.topics, self.queues, letters, self.feed)
 
 
 def _size_of_rows(rows: Changes) -> int:
@@ -95,7 +95,7 @@ class PartitionTurn:
         self._partition = partition
         self._letters = letters
         self._rows = context.rows.for_partition(partition)
-        self._records = context.records()
+        self._records = context.records(letters)
         self._changes: Changes = {}
 
     def run(self, records: list[Record]) -> Changes:
@@ -165,7 +165,7 @@ class PartitionTurn:
             return
         try:
             if not touched.must_redo:
-                self._apply(touched, event)
+                self._apply(touched, record, event)
         except TooManyCommands:
             touched.must_redo = True
             self._batch.output_bytes += MAX_OUTPUT_BYTES  # its events are decided again, so take no further records
@@ -174,10 +174,10 @@ class PartitionTurn:
             return
         touched.applied.append((record, event))
 
-    def _apply(self, touched: _SessionTurn, event: Event) -> None:
+    def _apply(self, touched: _SessionTurn, record: Record, event: Event) -> None:
         decision = apply(touched.session, event)
-        if decision.commands or self._records.always:
-            outputs = self._records.encode(touched.session, touched.key, self._partition, event, decision)
+        if self._records.are_caused_by(decision):
+            outputs = self._records.encode(touched.session, record, event, decision)
             size = 0
             for output in outputs:
                 size += size_of(output)
@@ -223,7 +223,7 @@ class PartitionTurn:
                 self._dead_letter(record, type(error).__name__, str(error))
                 continue
             changes = session.changes()
-            outputs = self._records.encode(session, touched.key, self._partition, event, decision)
+            outputs = self._records.encode(session, record, event, decision)
             if excess := self._records.too_large(changes, outputs):
                 self._dead_letter(record, Refusal.RESULT_TOO_LARGE, f"applying it would write {excess}")
             else:

@@ -19,6 +19,7 @@ from triggers.celery.reader import Reader
 from triggers.celery.result_publisher import ResultPublisher
 from triggers.celery.routing import routing_check
 from triggers.celery.screening import Screening
+from triggers.core.commands import CancelTask
 from triggers.kafka.records import Record, timestamp_ms
 from triggers.topology import Queue, Topology
 
@@ -128,6 +129,9 @@ class CommandStep(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery carr
         with suppress(BlockingIOError):
             os.read(self._wake_reader, 65536)
         state.maybe_shutdown()
+        for reader in self._readers:
+            while cancellation := reader.take_cancellation():
+                self._cancel(cancellation)
         while len(self._running) < self._capacity() and (found := self._next_command()):
             self._run_command(*found)
             state.maybe_shutdown()
@@ -142,7 +146,7 @@ class CommandStep(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery carr
         return None
 
     def _run_command(self, reader: Reader, command: CommandInHand) -> None:
-        if not reader.owns(command):
+        if not reader.owns(command) or reader.is_cancelled(command):
             reader.settle(command)
             return
         issued_ms = timestamp_ms(cast("Record", command.delivery.message))
@@ -152,6 +156,12 @@ class CommandStep(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery carr
         request.send_event("task-received", name=request.name, args=request.argsrepr, kwargs=request.kwargsrepr)
         signals.task_received.send(sender=self._consumer, request=request)
         self._submit(request)
+
+    def _cancel(self, cancellation: CancelTask) -> None:
+        """Ends a command that Celery has. The others are dropped before they begin."""
+        for command, running in list(self._running.items()):
+            if command.command.id == cancellation.id:
+                running.request.end_attempt(self._consumer.pool, terminate=cancellation.terminate)
 
     def _submit(self, request: CommandRequest) -> None:
         """Passes a request to the pool, at once or when the task's rate limit allows it, as Celery's strategy does."""

@@ -22,11 +22,11 @@ from triggers.celery import no_broker
 from triggers.celery.brokers import check_durable_broker
 from triggers.celery.celery_private import check_celery
 from triggers.celery.command_headers import command_headers, command_name
-from triggers.celery.command_source import CommandInHand, CommandSource
+from triggers.celery.command_source import CommandSource, Delivery
 from triggers.celery.result_publisher import ResultPublisher
 from triggers.celery.routing import execution_options
 from triggers.celery.screening import Screening
-from triggers.core.commands import RunTask
+from triggers.core.commands import CancelTask, RunTask
 from triggers.results.outcomes import failed_event
 from triggers.settings import Settings
 from triggers.topology import Queue, Topology, parse_queues
@@ -89,8 +89,11 @@ class Dispatcher:
             for line in self._lines:
                 line.source.close()
 
-    def _send(self, command: RunTask) -> None:
+    def _send(self, command: RunTask | CancelTask) -> None:
         """Sends a command as `delay` would. An error that does not pass is the failure of this command alone."""
+        if isinstance(command, CancelTask):
+            self._app.control.revoke(command.id, terminate=command.terminate)
+            return
         try:
             self._app.send_task(
                 command.run,
@@ -120,7 +123,7 @@ class _Line:
         publisher: ResultPublisher,
         queue: Queue,
         lines: int,
-        send: Callable[[RunTask], None],
+        send: Callable[[RunTask | CancelTask], None],
     ) -> None:
         """`lines` share the limits of the dispatcher. `send` raises OSError or OperationalError to be called again."""
         self._prefetch = max(1, settings.celery_prefetch // lines)
@@ -129,7 +132,7 @@ class _Line:
         self._poll_s = _POLL_S / lines
         self._send = send
         self._screening = Screening(publisher, tasks=None)
-        self._backlog: deque[CommandInHand] = deque()
+        self._backlog: deque[tuple[Delivery, RunTask | CancelTask]] = deque()
         self._pause_s = 0.0
         self._resume_at = 0.0
         self._uncommitted = 0
@@ -141,12 +144,12 @@ class _Line:
         self.source.set_paused(len(self._backlog) >= self._prefetch or self.source.unfinished_bytes >= self._max_bytes)
         for delivery in self.source.poll(self._poll_s):
             command = self._screening.screen(delivery)
-            if command is None:
+            if command is None or (isinstance(command, CancelTask) and self._drop(command)):
                 self.source.settle(delivery)
             else:
-                self._backlog.append(CommandInHand(delivery, command))
+                self._backlog.append((delivery, command))
         while self._backlog and self._may_dispatch() and not stopping.is_set():
-            self._dispatch(self._backlog[0])
+            self._dispatch(*self._backlog[0])
         self._commit()
 
     def _may_dispatch(self) -> bool:
@@ -155,17 +158,27 @@ class _Line:
     def _is_ahead(self) -> bool:
         return self._uncommitted >= self._max_uncommitted
 
-    def _dispatch(self, command: CommandInHand) -> None:
-        if self.source.owns(command.delivery):
+    def _drop(self, cancellation: CancelTask) -> bool:
+        """Drops the cancelled command if it is not dispatched yet. Returns whether it was dropped."""
+        for waiting in self._backlog:
+            delivery, command = waiting
+            if isinstance(command, RunTask) and command.id == cancellation.id:
+                self._backlog.remove(waiting)
+                self.source.settle(delivery)
+                return True
+        return False
+
+    def _dispatch(self, delivery: Delivery, command: RunTask | CancelTask) -> None:
+        if self.source.owns(delivery):
             try:
-                self._send(command.command)
+                self._send(command)
             except (OSError, OperationalError) as error:
                 self._back_off(error)
                 return
             self._uncommitted += 1
         self._pause_s = 0.0
         self._backlog.popleft()
-        self.source.settle(command.delivery)
+        self.source.settle(delivery)
 
     def _back_off(self, error: Exception) -> None:
         self._pause_s = min(max(self._pause_s * 2, _SHORTEST_PAUSE_S), _LONGEST_PAUSE_S)

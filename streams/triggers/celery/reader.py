@@ -9,9 +9,11 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
+from triggers.celery.cancellations import Cancellations
 from triggers.celery.command_source import CommandInHand, CommandSource, Delivery
 from triggers.celery.screening import Screening
 from triggers.celery.suspects import Suspects
+from triggers.core.commands import CancelTask, RunTask
 from triggers.settings import Settings
 from triggers.topology import Queue, queue_title
 
@@ -52,7 +54,8 @@ class Reader(threading.Thread):
         self._on_death = on_death
         self._suspects = Suspects(capacity)
         self._unmarked: list[CommandInHand] = []
-        self._settled: deque[Delivery] = deque()
+        self._settled: deque[CommandInHand] = deque()
+        self._cancellations = Cancellations()
         self._draining = threading.Event()
         self._stopping = threading.Event()
         self._full = False
@@ -66,7 +69,15 @@ class Reader(threading.Thread):
 
     def settle(self, command: CommandInHand) -> None:
         """Marks a command as done: its result is on Kafka, or its partition belongs to another worker. Thread-safe."""
-        self._settled.append(command.delivery)
+        self._settled.append(command)
+
+    def is_cancelled(self, command: CommandInHand) -> bool:
+        """Returns whether a command is not wanted any more, so that it must not begin. Thread-safe."""
+        return self._cancellations.is_cancelled(command)
+
+    def take_cancellation(self) -> CancelTask | None:
+        """Removes and returns the next cancellation of a command that is not settled, or None. Thread-safe."""
+        return self._cancellations.take()
 
     def drain(self) -> None:
         """Stops passing on commands. Those that have not started are left to other workers. Thread-safe."""
@@ -112,12 +123,19 @@ class Reader(threading.Thread):
     def _screen(self, deliveries: list[Delivery]) -> None:
         for delivery in deliveries:
             command = self._screening.screen(delivery)
-            if command is None:
-                self._source.settle(delivery)
-            elif delivery.is_suspect:
-                self._suspects.add_suspect(CommandInHand(delivery, command))
+            if isinstance(command, RunTask):
+                self._take_in_hand(CommandInHand(delivery, command))
+            elif command is not None and self._cancellations.add_cancellation(command, delivery):
+                self._wake()
             else:
-                self._unmarked.append(CommandInHand(delivery, command))
+                self._source.settle(delivery)
+
+    def _take_in_hand(self, command: CommandInHand) -> None:
+        self._cancellations.add_command(command)
+        if command.delivery.is_suspect:
+            self._suspects.add_suspect(command)
+        else:
+            self._unmarked.append(command)
 
     def _release_marked(self) -> None:
         """Passes commands on to Celery after the commit that marks them as held. Runs of suspects are counted in it."""
@@ -131,6 +149,7 @@ class Reader(threading.Thread):
 
     def _settle(self) -> None:
         while self._settled:
-            delivery = self._settled.popleft()
-            self._source.settle(delivery)
-            self._suspects.forget(delivery)
+            command = self._settled.popleft()
+            for delivery in (command.delivery, *self._cancellations.settle(command)):
+                self._source.settle(delivery)
+            self._suspects.forget(command.delivery)

@@ -12,9 +12,9 @@ from celery.exceptions import NotRegistered
 from triggers.celery.command_headers import command_name
 from triggers.celery.command_source import Delivery
 from triggers.celery.result_publisher import ResultPublisher
-from triggers.codec import DeadLetter, decode_command, encode_key
+from triggers.codec import DeadLetter, decode_command_or_cancellation, encode_key
 from triggers.codec.json_payloads import check_payload
-from triggers.core.commands import RunTask
+from triggers.core.commands import CancelTask, RunTask
 from triggers.errors import CallError, NotFound, Undecodable
 from triggers.kafka.letters import letter_of
 from triggers.kafka.records import Record
@@ -51,8 +51,10 @@ class Screening:
         self._misrouted = misrouted
         self._max_losses = max(1, publisher.settings.celery_max_deliveries - 1)
 
-    def screen(self, delivery: Delivery) -> RunTask | None:
-        """Returns the command to run, or None if it is reported as failed or as a dead letter and must be settled.
+    def screen(self, delivery: Delivery) -> RunTask | CancelTask | None:
+        """Returns the command to run, or the cancellation of one.
+
+        Returns None if the command is reported as failed or as a dead letter and must be settled.
 
         Blocks until the report is on Kafka.
         """
@@ -61,6 +63,8 @@ class Screening:
         except (Undecodable, CallError) as error:
             self._publisher.publish_dead_letter(_dead_letter(delivery, error))
             return None
+        if isinstance(command, CancelTask):
+            return command
         refusal = self._refuse(command, delivery)
         if refusal is None:
             return command
@@ -86,10 +90,11 @@ class Screening:
         return self._misrouted(command)
 
 
-def _decode(delivery: Delivery) -> RunTask:
-    command = decode_command(delivery.message.value())
+def _decode(delivery: Delivery) -> RunTask | CancelTask:
+    command = decode_command_or_cancellation(delivery.message.value())
     encode_key(command.session)
-    check_payload(command.kwargs, "kwargs")
+    if isinstance(command, RunTask):
+        check_payload(command.kwargs, "kwargs")
     return command
 
 

@@ -66,6 +66,11 @@ class CancelTask(Struct, frozen=True, kw_only=True, gc=False):
     queue: str | None = None
     """Queue of the attempt's `RunTask`."""
 
+    @property
+    def id(self) -> str:
+        """The id of the attempt's `RunTask`."""
+        return f"{self.session}/{self.instance}/{self.attempt}"
+
 
 class ForwardTrigger(Struct, frozen=True, kw_only=True, gc=False):
     """Fires a trigger in another session."""
