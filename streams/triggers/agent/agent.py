@@ -40,6 +40,8 @@ class Agent:
     def forget(self, partitions: frozenset[int] | None = None) -> None:
         self._context.cache.forget(partitions)
         self._context.rows.forget(partitions)
+        if partitions is None:
+            self._context.queues.forget()
         self._timers.forget(partitions)
 
     def _count(self, batch: Batch, letters: DeadLetters, outcomes: Counter[Outcome]) -> None:
@@ -47,6 +49,6 @@ class Agent:
             self._metrics.events.labels(outcome.value).inc(number)
         for reason, number in letters.reasons.items():
             self._metrics.dead_letters.labels(reason).inc(number)
-        self._metrics.commands.inc(sum([output.topic == self._commands for output in batch.outputs]))
+        self._metrics.commands.inc(sum([output.topic.startswith(self._commands) for output in batch.outputs]))
         self._metrics.rows.inc(sum(map(len, batch.rows.values())))
         self._metrics.cached_sessions.set(len(self._context.cache))

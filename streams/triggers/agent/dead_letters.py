@@ -23,6 +23,8 @@ class Refusal(StrEnum):
     """Applying the event would write a row or a command larger than its topic accepts; it was not applied."""
     UNKNOWN_RULES = "unknown rules"
     """The first event of a session names rules that nobody has published."""
+    FORWARDED_TOO_OFTEN = "forwarded too often"
+    """A `$forward` came after eight others; the event that it would have fired was not published."""
 
 
 class DeadLetters:
@@ -35,12 +37,24 @@ class DeadLetters:
 
     def encode_letter(self, record: Record, reason: str, detail: str) -> Output:
         """Returns the record's dead letter. If it is too large for the topic, parts are cut, as its fields say."""
-        self.reasons[reason] += 1
-        letter = letter_of(record, reason, detail)
+        return self._encode(letter_of(record, reason, detail))
+
+    def encode_forward(self, cause: Record, forward: Output, detail: str) -> Output:
+        """Returns the dead letter of a forward that is not published. It has the coordinates of the event behind it."""
+        letter = structs.replace(
+            letter_of(cause, Refusal.FORWARDED_TOO_OFTEN, detail),
+            key=forward.key,
+            value=forward.value,
+            headers=forward.headers or [],
+        )
+        return self._encode(letter)
+
+    def _encode(self, letter: DeadLetter) -> Output:
+        self.reasons[letter.reason] += 1
         value = encode_dead_letter(letter)
         if len(value) > self._largest:
             value = encode_dead_letter(_truncate(letter, len(value) - self._largest))
-        return Output(self._topic, _truncate_key(record.key()), value)
+        return Output(self._topic, _truncate_key(letter.key), value)
 
 
 def _truncate(letter: DeadLetter, excess: int) -> DeadLetter:

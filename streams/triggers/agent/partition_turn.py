@@ -6,18 +6,18 @@ its topic, the session's events are decided again one by one, and the events tha
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from triggers.agent.batch import MAX_OUTPUT_BYTES, Batch
 from triggers.agent.dead_letters import DeadLetters, Refusal
 from triggers.agent.decision_feed import DecisionFeed
+from triggers.agent.decision_records import DecisionRecords, QueueTopics
 from triggers.agent.overlay import Overlay, Overlays
 from triggers.agent.records import Output
 from triggers.agent.routing import forward_record, is_misplaced, size_of, was_forwarded
 from triggers.agent.session_cache import SessionCache
-from triggers.codec import EventDecoder, Reason, decode_key, encode_command
-from triggers.core.commands import Decision, Outcome, RunTask
+from triggers.codec import EventDecoder, Reason, decode_key
+from triggers.core.commands import Outcome
 from triggers.core.engine import apply
 from triggers.core.events import Event, RulesPublished
 from triggers.core.state.plans import Plans
@@ -44,6 +44,7 @@ class TurnContext:
     cache: SessionCache
     rows: Overlays
     metrics: Metrics
+    queues: QueueTopics
     feed: DecisionFeed | None = None
     """None if decisions are not published."""
 
@@ -51,19 +52,9 @@ class TurnContext:
         """Returns an encoder of one batch's dead letters."""
         return DeadLetters(self.names.dead_letters, self.topics.max_record_bytes[self.names.dead_letters])
 
-    def too_large(self, changes: Changes, outputs: Iterable[Output]) -> str:
-        """Describes the first row or output that exceeds its topic's limit. Returns an empty string if none does."""
-        limit = self.topics.max_record_bytes[self.names.changelog]
-        for key, row in changes.items():
-            if row is not None and len(key) + len(row) > limit:
-                return f"a row of {len(key) + len(row)} bytes, but {self.names.changelog} accepts {limit}"
-        for output in outputs:
-            if (size := size_of(output)) > (limit := self.topics.max_record_bytes[output.topic]):
-                return f"{self._kind_of(output)} of {size} bytes, but {output.topic} accepts {limit}"
-        return ""
-
-    def _kind_of(self, output: Output) -> str:
-        return "a command" if output.topic == self.names.commands else "a decision"
+    def records(self, letters: DeadLetters) -> DecisionRecords:
+        """Returns an encoder of one turn's decisions."""
+        return DecisionRecords(self.names, self.topics, self.queues, letters, self.feed)
 
 
 def _size_of_rows(rows: Changes) -> int:
@@ -104,8 +95,7 @@ class PartitionTurn:
         self._partition = partition
         self._letters = letters
         self._rows = context.rows.for_partition(partition)
-        self._commands = context.names.commands
-        self._limit = min(context.topics.max_record_bytes.values())
+        self._records = context.records(letters)
         self._changes: Changes = {}
         self._has_published = False
         """True if rules were published, which the sessions of the next turn see."""
@@ -213,7 +203,7 @@ class PartitionTurn:
             return
         try:
             if not touched.must_redo:
-                self._apply(touched, event)
+                self._apply(touched, record, event)
         except TooManyCommands:
             touched.must_redo = True
             self._batch.output_bytes += MAX_OUTPUT_BYTES  # its events are decided again, so take no further records
@@ -222,10 +212,10 @@ class PartitionTurn:
             return
         touched.applied.append((record, event))
 
-    def _apply(self, touched: _SessionTurn, event: Event) -> None:
+    def _apply(self, touched: _SessionTurn, record: Record, event: Event) -> None:
         decision = apply(touched.session, event)
-        if decision.commands or self._context.feed is not None:
-            outputs = self._encode_outputs(touched.session, touched.key, event, decision)
+        if self._records.are_caused_by(decision):
+            outputs = self._records.encode(touched.session, record, event, decision)
             size = 0
             for output in outputs:
                 size += size_of(output)
@@ -250,9 +240,9 @@ class PartitionTurn:
 
     def _is_too_large(self, changes: Changes, touched: _SessionTurn) -> bool:
         """Returns whether a row or an output is too large. A sum within the limit saves looking at each of them."""
-        if _size_of_rows(changes) + touched.output_bytes <= self._limit:
+        if _size_of_rows(changes) + touched.output_bytes <= self._records.smallest_limit:
             return False
-        return bool(self._context.too_large(changes, touched.outputs))
+        return bool(self._records.too_large(changes, touched.outputs))
 
     def _stage(self, changes: Changes, outputs: list[Output]) -> None:
         self._changes.update(changes)
@@ -270,19 +260,14 @@ class PartitionTurn:
             except REFUSALS as error:  # the event relied on one that was left out
                 self._dead_letter(record, _reason_of(error), str(error))
                 continue
-            changes, outputs = session.changes(), self._encode_outputs(session, touched.key, event, decision)
-            if excess := self._context.too_large(changes, outputs):
+            changes = session.changes()
+            outputs = self._records.encode(session, record, event, decision)
+            if excess := self._records.too_large(changes, outputs):
                 self._dead_letter(record, Refusal.RESULT_TOO_LARGE, f"applying it would write {excess}")
             else:
                 rows.write(changes)
                 self._stage(changes, outputs)
                 self.outcomes.append(decision.outcome)
-
-    def _encode_outputs(self, session: Session, key: bytes, event: Event, decision: Decision) -> list[Output]:
-        """Returns the records of a decision. They contain no timers, because those are rows."""
-        feed, topic = self._context.feed, self._commands
-        commands = [Output(topic, key, encode_command(c)) for c in decision.commands if isinstance(c, RunTask)]
-        return commands + feed.encode_outputs(session, self._partition, event, decision) if feed else commands
 
     def _dead_letter(self, record: Record, reason: str, detail: str) -> None:
         self._batch.outputs.append(self._letters.encode_letter(record, reason, detail))

@@ -12,7 +12,8 @@ from kombu import Connection
 from triggers.celery import no_broker
 from triggers.celery.command_headers import command_headers, command_name
 from triggers.celery.result_publisher import ResultPublisher
-from triggers.core.commands import RunTask
+from triggers.celery.routing import execution_options
+from triggers.core.commands import CancelTask, RunTask
 from triggers.results.outcomes import failed_event
 
 _MAX_REFUSALS: Final = 5
@@ -31,11 +32,22 @@ class CommandSender:
         self._refusals: dict[str, int] = {}
         self._is_accepting = True
 
-    def send(self, command: RunTask) -> Exception | None:
+    def send(self, command: RunTask | CancelTask) -> Exception | None:
         """Sends a command, or reports its failure. Returns the broker's error if it must be sent again later.
 
-        Blocks until the broker, or Kafka for a failure, has accepted it.
+        A cancellation is sent to all workers of the app. Blocks until the broker, or Kafka for a failure, has accepted
+        the command.
         """
+        return self._revoke(command) if isinstance(command, CancelTask) else self._send(command)
+
+    def _revoke(self, command: CancelTask) -> Exception | None:
+        try:
+            self._app.control.revoke(command.id, terminate=command.terminate)
+        except Exception as error:  # noqa: BLE001  # transports raise anything
+            return error
+        return None
+
+    def _send(self, command: RunTask) -> Exception | None:
         try:
             self._publish(command)
         except Exception as error:  # noqa: BLE001  # routers, serializers and transports raise anything
@@ -58,7 +70,8 @@ class CommandSender:
                 headers=command_headers(command),
                 retries=command.depth,
                 retry=False,
-                **options,
+                task_type=self._app.tasks.get(command.run),
+                **execution_options(self._app, command.run) | options,
             )
 
     def _rehearse(self, command: RunTask) -> Exception | None:

@@ -37,6 +37,7 @@ from triggers.faust.web_server import QueryServer, listen, url_of
 from triggers.kafka.gap_reader import GapReader
 from triggers.kafka.installed_topics import InstalledTopics, wait_for_topics
 from triggers.kafka.patience import Patience
+from triggers.kafka.queue_topics import BrokerQueues
 from triggers.kafka.reading_options import gap_reader_options
 from triggers.kafka.worker_options import (
     member_options,
@@ -227,6 +228,7 @@ class Worker:
             cache=SessionCache(self._settings.cached_sessions),
             rows=Overlays(self._store.partition_rows),
             metrics=self._metrics,
+            queues=BrokerQueues(self._settings),
             feed=DecisionFeed(self._names.decisions) if self._settings.decisions else None,
         )
         return Agent(context, Timers(self._names.events, context.rows.for_partition, self._metrics), self._metrics)

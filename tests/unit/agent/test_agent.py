@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable
 
 import pytest
+from tests.support.listed_queues import ListedQueues
 from tests.support.questionnaires import CONFIGURATION
 from tests.support.records import PARTITIONS, fire, record
 
@@ -39,6 +40,7 @@ class Bench:
         largest |= {NAMES.changelog: largest_row, NAMES.commands: largest_command}
         self.rows = {p: MemoryRows() for p in range(PARTITIONS)}
         self.metrics = Metrics()
+        self.queues = ListedQueues()
         self.cache = SessionCache(100)
         self.output_bytes = 0
         """Output of each batch before its first event."""
@@ -50,6 +52,7 @@ class Bench:
             cache=self.cache,
             rows=Overlays(self.rows.__getitem__),
             metrics=self.metrics,
+            queues=self.queues,
         )
         self.agent = Agent(rules, Timers(NAMES.events, rules.rows.for_partition, self.metrics), self.metrics)
 

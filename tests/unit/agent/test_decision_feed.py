@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from tests.support.listed_queues import ListedQueues
 from tests.support.records import PARTITIONS, fire, record
 
 from triggers.agent.agent import Agent
@@ -40,6 +41,7 @@ def decide(*records: Record, feed: bool = True, largest: int = 10_000) -> Batch:
         cache=SessionCache(100),
         rows=Overlays(rows.__getitem__),
         metrics=Metrics(),
+        queues=ListedQueues(),
         feed=DecisionFeed(NAMES.decisions) if feed else None,
     )
     agent = Agent(rules, Timers(NAMES.events, rows.__getitem__, Metrics()), Metrics())

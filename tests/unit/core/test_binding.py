@@ -36,7 +36,7 @@ class Partition:
         self.plans = Plans(accept_every_plan)
         self.position = -1
 
-    def publish(self, name: str, configuration: dict[str, Any], version: int = 1, **fields: Any) -> None:  # noqa: ANN401  # JSON
+    def publish(self, name: str, configuration: dict[str, Any], version: int = 1, **fields: Any) -> None:  # JSON
         text = json.dumps(configuration).encode()
         self.apply("", RulesPublished(name=name, version=version, configuration=text, **fields))
 

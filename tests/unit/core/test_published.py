@@ -72,7 +72,7 @@ def test_what_a_version_lacks_goes_if_it_may_go_and_blocks_go_in_any_case() -> N
     assert list(left) == ["$edition", "t_busy", "t_own", "t_kept", "t_new"]
 
 
-def publication(configuration: bytes = b"{}", **fields: Any) -> RulesPublished:  # noqa: ANN401  # fields of the event
+def publication(configuration: bytes = b"{}", **fields: Any) -> RulesPublished:  # fields of the event
     known: dict[str, Any] = {"name": "order", "version": 1, "configuration": configuration}
     return RulesPublished(**(known | fields))
 
