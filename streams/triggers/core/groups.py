@@ -14,9 +14,10 @@ from triggers.core.plan import Rule
 from triggers.core.rule_set import OUTCOMES
 from triggers.core.state.instance import Instance, Payload
 from triggers.core.state.loaded_instance import LoadedInstance
+from triggers.core.state.number_ranges import insert_number, remove_number
 from triggers.core.state.rows import TIMER_ROW, timer_key
 from triggers.core.state.session import Session
-from triggers.core.state.waiting import Group, add, of_member, private_of, remove, shape_of
+from triggers.core.state.waiting import Group, of_member, private_of, shape_of
 from triggers.core.statuses import SCHEDULED, UNSTARTED, WAITING, Status
 from triggers.core.step import DecisionBuilder
 
@@ -101,9 +102,9 @@ def _bound(builder: DecisionBuilder, payload: Payload) -> Contribution:
 def note_in_flight(session: Session, loaded: LoadedInstance) -> None:
     """Keeps the numbers of the instances that `cancelOn` may cancel beside those that wait."""
     edges = session.waiting.change(loaded.task).in_flight
-    remove(edges, loaded.number)
+    remove_number(edges, loaded.number)
     if loaded.instance.status in _IN_FLIGHT:
-        add(edges, loaded.number)
+        insert_number(edges, loaded.number)
 
 
 def set_instance_timer(builder: DecisionBuilder, loaded: LoadedInstance, kind: str, due: int) -> None:
