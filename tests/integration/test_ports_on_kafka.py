@@ -44,14 +44,20 @@ def publisher(installation: Settings) -> Iterator[KafkaPublisher]:
     publisher.close()
 
 
+@pytest.fixture(scope="class")
+def kafka_source(installation: Settings, publisher: KafkaPublisher) -> Source:
+    """A source whose installation has applied the whole log of the suite."""
+    written = {uid: publisher.publish(uid, event) for uid, event in log_events()}
+    reader = SessionReader(installation)
+    for uid, coordinates in written.items():
+        reader.read(uid, coordinates)
+    return KafkaSource(installation)
+
+
 class TestSourceOnKafka(SourceSuite):
-    @pytest.fixture(scope="class")
-    def source(self, installation: Settings, publisher: KafkaPublisher) -> Source:
-        written = {uid: publisher.publish(uid, event) for uid, event in log_events()}
-        reader = SessionReader(installation)
-        for uid, coordinates in written.items():
-            reader.read(uid, coordinates)
-        return KafkaSource(installation)
+    @pytest.fixture
+    def source(self, kafka_source: Source) -> Source:
+        return kafka_source
 
 
 class TestStreamOnKafka(StreamSuite):

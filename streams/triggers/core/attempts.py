@@ -41,7 +41,7 @@ _json: Final = msgspec.json.Encoder().encode
 
 
 def start(builder: DecisionBuilder, config: Rule, loaded: LoadedInstance) -> None:
-    """Issues the first attempt of an instance that waits no more, unless its cascade is too deep."""
+    """Issues the first attempt of an instance that no longer waits, unless its cascade is too deep."""
     limit = builder.session.plan.limits.max_cascade_depth
     stop_timers(builder.session, loaded)
     loaded.instance.cascade_depth = builder.cascade_depth

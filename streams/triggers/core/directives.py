@@ -52,9 +52,7 @@ def parse_task(name: str, value: object) -> TaskRule:
     if "run" not in written:
         raise InvalidConfiguration(f"{where}: 'run' is missing; it must be the name of a Celery task")
     if "with" in written and "withParams" in written:
-        raise InvalidConfiguration(
-            f"{where}: it has 'with' and 'withParams'; the former says all that the task is called with"
-        )
+        raise InvalidConfiguration(f"{where}: 'with' and 'withParams' exclude each other; 'with' defines all arguments")
     delay = _optional(written, "delay", where, parse_delay)
     conditions = parse_conditions(_conditions_of(written, restart=delay is not None and delay.restart), name)
     cancel_on = _optional(written, "cancelOn", where, _cancel_on)

@@ -29,7 +29,7 @@ def parse_duration(value: object, where: str) -> int:
     """
     milliseconds = _of_text(value) if isinstance(value, str) else _of_number(value)
     if milliseconds is None:
-        raise InvalidConfiguration(f"{where}: {value!r:.80} is no duration; write {_FORMS}")
+        raise InvalidConfiguration(f"{where}: {value!r:.80} is not a duration; write {_FORMS}")
     if not 1 <= milliseconds <= MAX_DURATION_MS:
         raise InvalidConfiguration(f"{where}: {value!r:.80} is not between 1 ms and 3,650 days; write {_FORMS}")
     return milliseconds

@@ -14,7 +14,7 @@ def check_keys(written: dict[str, object], known: Iterable[str], where: str, who
     for key in written:
         if key not in names:
             raise InvalidConfiguration(
-                f"{where}: {key!r:.80} is no key of {whose}{suggestion(key, names)};"
+                f"{where}: {key!r:.80} is not a key of {whose}{suggestion(key, names)};"
                 f" the keys are {', '.join(names)}{advice}"
             )
 

@@ -99,7 +99,7 @@ def _waits_on(trace: Trace, event: Event, offers: Iterable[_Offer]) -> Iterator[
 
 
 def _cohort_now(trace: Trace, task: str, group: _Group) -> Cohort | None:
-    """Returns the cohort in which the group waits now, or None if it waits no more. A group moves as a whole."""
+    """Returns the cohort in which the group waits now, or None if it no longer waits. A group moves as a whole."""
     state = trace.session.tasks.get(task)
     return None if state is None else find_cohort(state, group.ranges[0][0])
 

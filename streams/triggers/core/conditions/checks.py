@@ -37,7 +37,7 @@ def _check_circles(conditions: Conditions, where: str) -> None:
             left |= needs.get(found, frozenset()) - reached
         if alias in reached:
             raise InvalidConfiguration(
-                f"{where}: the 'when' of {alias!r} needs {alias!r} itself, maybe by way of others;"
+                f"{where}: the 'when' of {alias!r} needs {alias!r} itself, possibly through other leaves;"
                 " name other leaves in it"
             )
 

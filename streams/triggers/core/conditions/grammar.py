@@ -134,7 +134,7 @@ def _condition(value: object, place: _Place) -> Node:
         case dict():
             return _combinator(value, place)
         case _:
-            raise InvalidConfiguration(f"{place.where}: {value!r:.80} is no condition; write {_CONDITION_FORMS}")
+            raise InvalidConfiguration(f"{place.where}: {value!r:.80} is not a condition; write {_CONDITION_FORMS}")
 
 
 def _combinator(value: dict[str, object], place: _Place, step: str | None = None) -> Combinator:

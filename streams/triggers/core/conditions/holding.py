@@ -105,7 +105,7 @@ class Surroundings:
         except ExpressionFailed:
             return False
         if not isinstance(result, bool):
-            self.failures.append((expression.text, f"{result!r:.80} is no boolean"))
+            self.failures.append((expression.text, f"{result!r:.80} is not a boolean"))
         return result is True
 
     def key(self, expression: Expression, occurrence: Occurrence) -> bytes:

@@ -70,7 +70,7 @@ def parse_expression(value: object, where: str, names: Iterable[str]) -> Express
     Raises InvalidConfiguration, which begins with `where` and names the text and the fix.
     """
     if not isinstance(value, str):
-        raise InvalidConfiguration(f'{where}: {value!r:.80} is no expression; write CEL as a text, such as "1 + 1"')
+        raise InvalidConfiguration(f'{where}: {value!r:.80} is not an expression; write CEL as a text, such as "1 + 1"')
     if len(value) > MAX_CHARACTERS:
         raise InvalidConfiguration(f"{where}: it has {len(value)} characters; at most {MAX_CHARACTERS} are allowed")
     program, references = _compiled(value, where), references_of(value, _text_of)
@@ -103,13 +103,12 @@ def _check_names(expression: Expression, where: str, names: list[str]) -> None:
     found, text = expression.references, f"{expression.text!r:.200}"
     for name in sorted(found.variables.keys() - set(names)):
         raise InvalidConfiguration(
-            f"{where}: {text} names {name!r}, which there is not here{suggestion(name, names)};"
-            f" the names are {', '.join(names)}"
+            f"{where}: {text} uses the unknown name {name!r}{suggestion(name, names)}; the names are {', '.join(names)}"
         )
     for name in sorted(found.functions - FUNCTIONS):
-        raise InvalidConfiguration(f"{where}: {text} calls {name}(), which there is not{suggestion(name, FUNCTIONS)}")
+        raise InvalidConfiguration(f"{where}: {text} calls the unknown function {name}(){suggestion(name, FUNCTIONS)}")
     for name in sorted(found.methods - METHODS):
-        raise InvalidConfiguration(f"{where}: {text} calls .{name}(), which there is not{suggestion(name, METHODS)}")
+        raise InvalidConfiguration(f"{where}: {text} calls the unknown method .{name}(){suggestion(name, METHODS)}")
 
 
 def constant_of(expression: Expression) -> object:

@@ -24,7 +24,7 @@ def decode_value(text: bytes) -> object:
     try:
         value = _decode(text)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ExpressionFailed(f"it is no JSON that can be read: {error}") from error
+        raise ExpressionFailed(f"it is not readable JSON: {error}") from error
     return _with_doubles(value) if _LONG_NUMBER.search(text) else value
 
 
@@ -33,7 +33,7 @@ def decode_members(text: bytes, names: frozenset[str]) -> dict[str, object]:
     try:
         members = _decode_members(text)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise ExpressionFailed(f"it is no JSON object that can be read: {error}") from error
+        raise ExpressionFailed(f"it is not a readable JSON object: {error}") from error
     return {name: decode_value(bytes(members[name])) for name in names if name in members}
 
 
@@ -52,7 +52,7 @@ def _with_doubles(value: object) -> object:
 
 
 def encode_value(value: object) -> bytes:
-    """Encodes a result as JSON. Raises ExpressionFailed for what JSON lacks: bytes, NaN, keys that are no text."""
+    """Encodes a result as JSON. Raises ExpressionFailed for bytes, NaN and keys that are not text."""
     _require_json(value)
     return _encode(value)
 
@@ -72,7 +72,7 @@ def _require_json(value: object) -> None:
                     raise ExpressionFailed(f"JSON has no key {name!r:.80}: keys are texts")
                 _require_json(item)
         case _:
-            raise ExpressionFailed(f"JSON has nothing for {value!r:.80}")
+            raise ExpressionFailed(f"JSON cannot express {value!r:.80}")
 
 
 def equality_key(value: object) -> bytes:
