@@ -25,6 +25,7 @@ _RFC_3339 = ["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S.%f%z"]
 @click.option(
     "--time", type=click.DateTime(["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S.%f%z"]), help="Time of the event."
 )
+@click.option("--begin-with", "named", metavar="NAME", help="Published rules that the session takes if it is new.")
 @click.option(
     "--from",
     "file",
@@ -44,6 +45,7 @@ def fire_command(  # noqa: PLR0913, PLR0917  # one for each option
     kwargs: bytes,
     event_id: str | None,
     time: datetime | None,
+    named: str | None,
     file: Path | None,
     rules: bytes | None,
     start_line: int,
@@ -64,7 +66,7 @@ def fire_command(  # noqa: PLR0913, PLR0917  # one for each option
     if session is None or trigger is None:
         raise click.UsageError("give SESSION and TRIGGER, or --from FILE")
     milliseconds = int(time.timestamp() * 1000) if time else 0
-    event = TriggerFired(trigger=trigger, kwargs=kwargs, id=event_id, time=milliseconds)
+    event = TriggerFired(trigger=trigger, kwargs=kwargs, id=event_id, time=milliseconds, rules=named)
     _fire_one(settings, session, event, as_json=as_json)
 
 
