@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-import sys
+import time
 from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Final, NoReturn
 
 import click
+import msgspec
+from msgspec.structs import replace
 
 from triggers.analysis.backtest.assumptions import Assumptions, NewRules
 from triggers.analysis.backtest.report import Backtest, scope_of
@@ -18,15 +22,23 @@ from triggers.cli.settings_options import command_settings
 from triggers.client.published_rules import StreamRules, newest_of
 from triggers.client.session_events import SessionEvents
 from triggers.client.session_reader import SessionReader
+from triggers.codec.json_payloads import check_payload
 from triggers.core.config import compile_plan, validate_configuration
 from triggers.core.events import Event, RulesPublished
 from triggers.core.published import ADOPT, KEEP, Catalog, entry_of, next_version
+from triggers.errors import TriggersError
 from triggers.settings import Settings
+
+_LOOK_EVERY_S: Final = 0.5
+
+
+class CheckFailed(TriggersError):
+    """`triggers check` finds an error in the rules. The program ends with the exit code 1."""
 
 
 @click.command("publish")
 @click.argument("name")
-@click.argument("rules", metavar="RULES.json", type=JsonObject())
+@click.argument("rules", metavar="RULES.json")
 @click.option(
     "--match", multiple=True, metavar="UID|PATTERN*", help="New sessions that take the rules by themselves. Repeatable."
 )
@@ -49,18 +61,24 @@ from triggers.settings import Settings
     help="Publish nothing. Print what would have been different in sessions with an event since this time; 7d counts"
     " back from the newest event.",
 )
+@click.option(
+    "--watch",
+    is_flag=True,
+    help="Publish again whenever the file changes, until Ctrl-C. For development; `triggers dev` uses it.",
+)
 @json_option
 @click.pass_context
 def publish(  # noqa: PLR0913, PLR0917  # one for each option
     ctx: click.Context,
     name: str,
-    rules: bytes,
+    rules: str,
     match: tuple[str, ...],
     is_default: bool,
     existing: str,
     locked: bool,
     dry_run: bool,
     since: int | None,
+    watch: bool,
     as_json: bool,
 ) -> None:
     """Publish RULES.json under NAME: new sessions take them by themselves, before their first event is applied.
@@ -69,17 +87,19 @@ def publish(  # noqa: PLR0913, PLR0917  # one for each option
     One record goes to every partition of the events, all in one transaction. Publishing the same again changes nothing;
     other rules become the next version.
     """
-    _refuse_errors(rules)
     event = RulesPublished(
         name=name,
         version=0,
-        configuration=rules,
+        configuration=b"{}",
         match=list(match),
         is_default=is_default,
         existing=existing,
         locked=locked,
     )
     settings = command_settings(ctx)
+    if watch:
+        _watch(settings, event, rules, as_json)
+    event = _with_checked(event, JsonObject().convert(rules, None, ctx))
     if since is not None:
         _backtest(settings, event, since, as_json)
     elif dry_run:
@@ -88,15 +108,29 @@ def publish(  # noqa: PLR0913, PLR0917  # one for each option
         _publish(settings, event, as_json)
 
 
-def _refuse_errors(rules: bytes) -> None:
+def _with_checked(event: RulesPublished, rules: bytes) -> RulesPublished:
+    """Returns the event with these rules. Raises CheckFailed if `triggers check` finds an error in them."""
     validate_configuration(rules)
-    if compile_plan(rules).rules is not None:
-        return  # validating is all that `check` does for rules of edition 2
-    errors = [finding for finding in check_rules(rules).findings if finding.severity is Severity.ERROR]
-    for finding in errors:
-        click.echo(_words(finding), err=True)
-    if errors:
-        sys.exit(1)
+    if compile_plan(rules).rules is None:  # `check` does no more than validate rules of edition 2
+        errors = [finding for finding in check_rules(rules).findings if finding.severity is Severity.ERROR]
+        if errors:
+            raise CheckFailed("nothing is published:\n" + "\n".join(map(_words, errors)))
+    return replace(event, configuration=rules)
+
+
+def _watch(settings: Settings, event: RulesPublished, file: str, as_json: bool) -> NoReturn:
+    """Publishes the rules in the file now and after each of its changes. Wrong rules are reported and not published."""
+    path, published = Path(file.removeprefix("@")), b""
+    while True:
+        try:
+            rules = path.read_bytes()
+            if rules != published:
+                published = rules
+                check_payload(rules, file)
+                _publish(settings, _with_checked(event, rules), as_json)
+        except (TriggersError, OSError, msgspec.DecodeError) as error:
+            click.echo(f"Error: {error}", err=True)
+        time.sleep(_LOOK_EVERY_S)
 
 
 def _words(finding: Finding) -> str:
