@@ -2,7 +2,8 @@
 
     python -m questionnaire.producer BROKERS TOPIC COUNT SEED SHARE SHARES
 
-It publishes the questionnaires `SHARE` of `SHARES` with their events interleaved. It does not import `triggers`.
+It publishes the questionnaires `SHARE` of `SHARES` with their events interleaved. It does not import `triggers`, and it
+knows no rules: those are published once, and each questionnaire takes them with its first event.
 """
 
 from __future__ import annotations
@@ -11,14 +12,10 @@ import json
 import random
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 from confluent_kafka import KafkaError, Message, Producer
 
 from questionnaire.questionnaires import Questionnaire, questionnaires
-
-RULES = json.loads(Path(__file__).with_name("rules.json").read_text())
-
 
 def main(brokers: str, topic: str, count: int, seed: int, *, share: int, shares: int) -> None:
     """Publishes the events, waits for every acknowledgement and prints the number of events."""
@@ -56,7 +53,7 @@ def interleaved(sessions: list[Questionnaire], chance: random.Random) -> Iterato
     answering: list[tuple[str, Iterator[dict[str, object]]]] = []
     while True:
         while len(answering) < 50 and (found := next(waiting, None)):
-            answering.append((found.uid, events(found)))
+            answering.append((found.uid, found.triggers()))
         if not answering:
             return
         chosen = chance.randrange(len(answering))
@@ -65,12 +62,6 @@ def interleaved(sessions: list[Questionnaire], chance: random.Random) -> Iterato
             del answering[chosen]
         else:
             yield uid, event
-
-
-def events(session: Questionnaire) -> Iterator[dict[str, object]]:
-    """Yields the session's rules and then its triggers."""
-    yield {"configuration": RULES}
-    yield from session.triggers()
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from triggers.manager import TriggerManager
 from triggers.registry import storage_backends, trigger_managers
 from triggers.storages.base import BaseStorageBackend, BaseTriggerStorage
 from triggers.storages.memory import MemoryStorage, MemoryStorageBackend
+from triggers.storages.published_rules import publish_rules
 from triggers.storages.stream import StreamStorage
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ __all__ = [
     "MemoryStorageBackend",
     "StreamStorage",
     "TriggerManager",
+    "publish_rules",
     "storage_backends",
     "trigger_managers",
 ]

@@ -29,6 +29,7 @@ from triggers.types import TaskConfig, TaskInstance
 __all__ = ["TriggerManager", "trigger_managers"]
 
 Kwargs = Mapping[str, object]
+Name = str | None
 
 
 class Named(Protocol):
@@ -66,17 +67,20 @@ class TriggerManager:
         """
         return default_runner_name()
 
-    def fire(self, trigger_name: str, trigger_kwargs: Kwargs | None = None, *, event_id: str | None = None) -> None:
+    def fire(
+        self, trigger_name: str, trigger_kwargs: Kwargs | None = None, *, event_id: Name = None, rules: Name = None
+    ) -> None:
         """Fires a trigger with optional kwargs, which the tasks that wait for it receive.
 
         Firing twice is two events. With an `event_id`, firing again with the same id has no effect, so a call that
-        raised BrokerUnavailable can be repeated; a session remembers at least its latest 1,024 ids.
+        raised BrokerUnavailable can be repeated; a session remembers at least its latest 1,024 ids. `rules` names the
+        published rules that the session takes if this is its first event; by default, its UID decides.
 
         Raises CallError if the kwargs cannot be encoded as JSON. It does not raise if a runner is unavailable: the
         command stays in the outbox (`deliver`).
         """
         kwargs = encode_object(trigger_kwargs, "trigger_kwargs")
-        self._write_event(TriggerFired(trigger=trigger_name, kwargs=kwargs, id=event_id))
+        self._write_event(TriggerFired(trigger=trigger_name, kwargs=kwargs, id=event_id, rules=rules))
 
     def update_configuration(self, configuration: Mapping[str, Mapping[str, object]]) -> None:
         """Adds tasks to the session's rules, and replaces tasks of the same name. It never removes a task.
@@ -164,10 +168,7 @@ class TriggerManager:
         self._write_event(MetadataUpdated(instance=self._find_instance(task_instance).name, metadata=encoded))
 
     def mark_instance_logs_resolved(self, task_instance: str | Named) -> None:
-        """Marks the logs of an instance as seen, so that it no longer counts as one with unresolved logs.
-
-        Calling it again has no further effect. Raises InstanceNotFound.
-        """
+        """Marks the logs of an instance as seen: they count as resolved from now on. Raises InstanceNotFound."""
         self.update_instance_metadata(task_instance, {"logsResolved": True})
 
     def get_unresolved_tasks(self) -> list[TaskConfig]:

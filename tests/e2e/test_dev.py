@@ -24,12 +24,16 @@ RULES = {"t_importSubject": {"after": ["firstPageReceived", "complete"], "run": 
 def test_the_stack_serves_the_command_line_and_is_gone_after_ctrl_c(tmp_path: Path) -> None:
     temporary = tmp_path / "temporary"
     temporary.mkdir()
+    rules = tmp_path / "rules.json"
+    rules.write_text(json.dumps({}))
     mark = make_mark()
 
-    with Program(tmp_path, "dev", env=environment(None, TMPDIR=str(temporary), **mark)) as dev:
+    with Program(tmp_path, "dev", "--rules", str(rules), env=environment(None, TMPDIR=str(temporary), **mark)) as dev:
         dev.wait_for("press Ctrl-C to stop everything")
         address = _told(dev.text)
-        _triggers(address, "configure", "s1", json.dumps(RULES))
+        dev.wait_for("Published version 1 of the rules 'rules'")
+        rules.write_text(json.dumps(RULES))
+        dev.wait_for("Published version 2 of the rules 'rules'")
         _triggers(address, "fire", "s1", "firstPageReceived", "--kwargs", '{"name": "Ada"}')
         fired = _triggers(address, "fire", "s1", "complete", "--json")
         after = f"{fired['partition']}/{fired['offset']}"
@@ -39,6 +43,7 @@ def test_the_stack_serves_the_command_line_and_is_gone_after_ctrl_c(tmp_path: Pa
         assert dev.interrupt() == 0
 
     assert in_console == session
+    assert session["rules"] == {"name": "rules", "version": 2}
     assert [(one["name"], one["status"]) for one in session["instances"]] == [("t_importSubject#0", "finished")]
     wait_until(lambda: not list(find_processes(mark)), "no process is left")
     assert list(temporary.iterdir()) == []

@@ -13,6 +13,7 @@ from tests.support.topic_reader import read_topic
 from triggers.codec import EventDecoder, decode_key, encode_command
 from triggers.core.commands import RunTask
 from triggers.core.engine import apply
+from triggers.core.events import Event, RulesPublished
 from triggers.core.state.plans import Plans
 from triggers.core.state.rows import MemoryRows
 from triggers.core.state.session import Session
@@ -37,6 +38,8 @@ class Fold:
     refused: set[Coordinates] = field(default_factory=set)
     """(partition, offset) of events that must be dead letters."""
     events: int = 0
+    published: defaultdict[int, MemoryRows] = field(default_factory=lambda: defaultdict(MemoryRows))
+    """Partition -> the rows of its published rules, which all of its sessions see."""
 
 
 def fold(
@@ -46,6 +49,12 @@ def fold(
     result, decoder, plans = Fold(), EventDecoder(max_payload_bytes, None), Plans()
     for message in messages:
         partition, offset = message.partition() or 0, message.offset() or 0
+        if not message.key() and (event := _decoded(decoder, message)) and isinstance(event, RulesPublished):
+            result.events += 1
+            changes = plans.publish(event, result.published[partition])
+            result.published[partition].write(changes)
+            result.rows[partition].write(changes)
+            continue
         if partition_of(message.key() or b"", partitions) != partition:
             continue
         result.events += 1
@@ -53,6 +62,7 @@ def fold(
             result.refused.add((partition, offset))
             continue
         rows = result.sessions[message.key() or b""]
+        rows.update(result.published[partition])
         try:
             session = Session(decode_key(message.key()), rows, plans)
             headers = headers_of(cast("Record", message))
@@ -68,6 +78,14 @@ def fold(
             encode_command(c) for c in decision.commands if isinstance(c, RunTask)
         ]
     return result
+
+
+def _decoded(decoder: EventDecoder, message: Message) -> Event | None:
+    try:
+        headers = headers_of(cast("Record", message))
+        return decoder.decode(message.value(), headers, message.offset() or 0, message.timestamp()[1])
+    except Undecodable:
+        return None
 
 
 def changelog_rows(messages: Iterable[Message]) -> dict[int, dict[bytes, bytes]]:

@@ -13,13 +13,14 @@ from triggers.topology import Topology
 def create_topics(
     settings: Settings, *, changelog_partitions: int | None = None, limits: dict[str, int] | None = None
 ) -> Topology:
-    """Creates the four topics and waits until they have leaders. `limits` maps topics to `max.message.bytes`."""
+    """Creates the five topics and waits until they have leaders. `limits` maps topics to `max.message.bytes`."""
     names = Topology(settings.namespace)
     counts = {
         names.events: settings.partitions,
         names.commands: settings.partitions,
         names.dead_letters: 1,
         names.changelog: changelog_partitions or settings.partitions,
+        names.rules: 1,
     }
     admin = AdminClient({"bootstrap.servers": settings.brokers})
     topics = [NewTopic(topic, n, 1, config=_config(topic, names, limits or {})) for topic, n in counts.items()]
@@ -40,7 +41,7 @@ def topics_without_leader(admin: AdminClient, counts: dict[str, int]) -> list[st
 
 
 def _config(topic: str, names: Topology, limits: dict[str, int]) -> dict[str, str]:
-    config = {"cleanup.policy": "compact"} if topic == names.changelog else {}
+    config = {"cleanup.policy": "compact"} if topic in {names.changelog, names.rules} else {}
     if topic in limits:
         config["max.message.bytes"] = str(limits[topic])
     return config

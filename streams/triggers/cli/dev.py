@@ -18,7 +18,7 @@ from triggers.dev.child_process import Relay
 from triggers.dev.example import APP, BrowserService, example_environment, examples_folder
 from triggers.dev.ports import free_ports
 from triggers.dev.readiness import Readiness
-from triggers.dev.stack import Stack, celery_service, console_service, make_topics, worker_service
+from triggers.dev.stack import Stack, celery_service, console_service, make_topics, rules_service, worker_service
 from triggers.settings import Settings
 
 _LOOK_EVERY_S = 0.3
@@ -32,10 +32,21 @@ _LOOK_EVERY_S = 0.3
 )
 @click.option("-A", "--app", envvar="TRIGGERS_APP", show_envvar=True, help="Celery app. Default: the example's.")
 @click.option("--data", type=click.Path(path_type=Path), help="Folder in which data is kept. Default: a temporary one.")
+@click.option(
+    "--rules",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Rules that all sessions take. They are published at the start, and again whenever the file changes.",
+)
 @setting("partitions", "Number of partitions of each topic.")
 @click.pass_context
 def dev_command(
-    ctx: click.Context, broker: str | None, processes: int, celery_workers: int, app: str | None, data: Path | None
+    ctx: click.Context,
+    broker: str | None,
+    processes: int,
+    celery_workers: int,
+    app: str | None,
+    data: Path | None,
+    rules: Path | None,
 ) -> None:
     """Run a broker, the topics, workers, Celery workers and the console on this machine until Ctrl-C."""
     refuse_brokers(ctx)
@@ -53,6 +64,8 @@ def dev_command(
         for slot, port in enumerate(ports):
             stack.start(worker_service(settings, slot, port))
         stack.start(console_service(settings, console))
+        if rules is not None:
+            stack.start(rules_service(settings, rules))
         _start_celery(stack, settings, app, celery_workers, cleanup)
         readiness = Readiness(settings, [*ports, console], celery_workers)
         _watch(stack, relay, readiness, lambda: _summarise(relay, settings, ports, console))

@@ -25,6 +25,7 @@ _OF_ONE_EVENT = ("session", "trigger", "kwargs", "event_id", "time")
 @click.option("--kwargs", type=JsonObject(), default=b"{}", help="The trigger's kwargs.")
 @click.option("--id", "event_id", help="ID of the event. An ID in the session's dedupe window makes it a duplicate.")
 @click.option("--time", type=click.DateTime(_RFC_3339), help="Time of the event.")
+@click.option("--begin-with", "named", metavar="NAME", help="Published rules that the session takes if it is new.")
 @click.option(
     "--from",
     "file",
@@ -44,6 +45,7 @@ def fire_command(
     kwargs: bytes,
     event_id: str | None,
     time: datetime | None,
+    named: str | None,
     file: Path | None,
     rules: bytes | None,
     start_line: int,
@@ -68,7 +70,7 @@ def fire_command(
     if session is None or trigger is None:
         raise click.UsageError("give SESSION and TRIGGER, or --from FILE")
     milliseconds = int(time.timestamp() * 1000) if time else 0
-    event = TriggerFired(trigger=trigger, kwargs=kwargs, id=event_id, time=milliseconds)
+    event = TriggerFired(trigger=trigger, kwargs=kwargs, id=event_id, time=milliseconds, rules=named)
     _fire_one(settings, session, event, as_json=as_json)
 
 

@@ -32,6 +32,7 @@ COMMANDS = {
     "topics": Entry("triggers.cli.topics", "Create and check the topics, measure consumer lag."),
     "fire": Entry("triggers.cli.fire", "Fire a trigger, or every trigger of a file."),
     "configure": Entry("triggers.cli.configure", "Add rules to a session."),
+    "rules": Entry("triggers.cli.rules", "Publish rules that sessions take by themselves."),
     "show": Entry("triggers.cli.show", "Show a session: tasks, instances, statuses, kwargs."),
     "list": Entry("triggers.cli.list", "List sessions by UID."),
     "replay": Entry("triggers.cli.operate", "Run a failed instance again."),

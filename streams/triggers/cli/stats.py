@@ -74,6 +74,9 @@ def print_statistics(found: Statistics) -> None:
         f"{found.events} events in {found.sessions} sessions, up to {moment(found.period.until)} (UTC);"
         f" {found.refused} refused; {found.stuck_sessions} sessions are stuck"
     )
+    if found.published:
+        published = [(row.rules, row.version, row.sessions) for row in found.published]
+        print_table(("rules", "version", "sessions"), published, "Published rules")
     columns = ("task", "sessions", "instances", "runs", "finished", "failed", "abandoned", "waiting")
     print_table((*columns, "wait p50", "p90", "p99", "longest"), map(_rule, found.rules), "Rules")
     click.echo(f"Rules that never ran: {', '.join(row.task for row in found.rules if not row.runs) or 'none'}")

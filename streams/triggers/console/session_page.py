@@ -15,7 +15,7 @@ from triggers.analysis.explain.proofs import explain
 from triggers.analysis.time_travel import NOW, Moment, until, view_at
 from triggers.analysis.times import moment as time_text
 from triggers.analysis.view_changes import Change, changes_between
-from triggers.core.events import Event
+from triggers.core.events import Event, RulesPublished
 from triggers.core.view import InstanceView, SessionView
 from triggers.errors import SessionNotFound
 
@@ -90,16 +90,20 @@ class SessionPage(NamedTuple):
 
 
 def session_page(uid: str, log: list[Event], moment: Moment = NOW, since: Moment | None = None) -> SessionPage:
-    """Build the page for a moment. Raises SessionNotFound if the session had no event at it or at `since`."""
+    """Build the page for a moment. Published rules that the session began with are told with its first event.
+
+    Raises SessionNotFound if the session had no event at it or at `since`.
+    """
     past = list(until(log, moment))
-    if not past:
+    begin = next((number for number, event in enumerate(past) if not isinstance(event, RulesPublished)), None)
+    if begin is None:
         raise SessionNotFound(f"session {uid!r} had no event at that moment")
     view, proofs = view_at(uid, past), explain(uid, past)
-    timeline = list(_timeline(log, proofs.events))
-    step = len(past) - 1
+    timeline = list(_timeline(log, proofs.events))[begin:]
+    step = len(past) - 1 - begin
     return SessionPage(
         uid=uid,
-        offsets=[event.position for event in log],
+        offsets=[event.position for event in log[begin:]],
         step=step,
         chosen=timeline[step],
         view=view,
@@ -109,9 +113,11 @@ def session_page(uid: str, log: list[Event], moment: Moment = NOW, since: Moment
         instances=[_row(instance) for instance in view.instances[-MAX_INSTANCES:]],
         more_instances=max(len(view.instances) - MAX_INSTANCES, 0),
         latest=_texts(view.latest_kwargs),
-        changes=_last_changes(uid, past, view) if since is None else _changes(view_at(uid, until(log, since)), view),
+        changes=_last_changes(uid, past if step else [], view)
+        if since is None
+        else _changes(view_at(uid, until(log, since)), view),
         timeline=timeline[max(step - MAX_EVENTS // 2, 0) : step + MAX_EVENTS // 2],
-        is_latest=step == len(log) - 1,
+        is_latest=len(past) == len(log),
         is_drawn=0 < len(view.instances) <= MAX_DRAWN,
     )
 

@@ -34,7 +34,8 @@ def publish(session: Session, event: RulesPublished) -> Decision:
 def decide_with_rules(session: Session, event: Event, decide: Callable[[Session, Event], Decision]) -> Decision:
     """Decides an event of a session that begins or has published rules, and takes rules that are waiting for it.
 
-    Raises UnknownRules, and what `decide` raises; the session is unchanged then.
+    Raises UnknownRules, InvalidConfiguration for rules that the caller cannot carry out, and what `decide` raises; the
+    session is unchanged then.
     """
     rules = _rules_for(session, event)
     if rules is None:
@@ -44,6 +45,8 @@ def decide_with_rules(session: Session, event: Event, decide: Callable[[Session,
     try:
         plan = session.plan_under(rules, _removable_tasks(session))
     except InvalidConfiguration:
+        if not session.exists:
+            raise  # otherwise the session would begin without its rules
         return decide(session, event)  # it stays on its version; `pending_rules` says why
     savepoint = session.savepoint()
     try:

@@ -14,12 +14,13 @@ from msgspec import Struct
 from triggers.celery.ledger import finished_beyond
 from triggers.client.consumer_lag import measure_lag
 from triggers.dev import child_process
-from triggers.dev.example import APP, example_environment, examples_folder
+from triggers.dev.example import APP, example_environment, example_rules, examples_folder
 from triggers.dev.ports import free_ports
 from triggers.dev.readiness import Readiness
 from triggers.dev.stack import Stack, celery_service, worker_service
 from triggers.errors import TriggersError, TryAgain
 from triggers.settings import Settings
+from triggers.storages.published_rules import publish_rules
 from triggers.topology import Topology
 
 LOOK_EVERY_S = 0.5
@@ -98,12 +99,15 @@ class Demo:
         self.progress = Progress()
         self._settings = settings
         self._stack = stack
+        self._earlier = 0
+        """Records on the events topic before the producers start: a copy of the rules on each partition."""
         self._data = settings.data_dir / "questionnaire"
         self._data.mkdir(parents=True, exist_ok=True)
         self._env = example_environment(self._data, browser_service)
 
     def start(self) -> None:
-        """Start workers and Celery workers and wait until they are ready. Raises DemoFailed."""
+        """Publish the rules, start workers and Celery workers and wait until they are ready. Raises DemoFailed."""
+        publish_rules("questionnaire", example_rules(), is_default=True, settings=self._settings)
         ports = free_ports(self.plan.processes)
         for slot, port in enumerate(ports):
             self._stack.start(worker_service(self._settings, slot, port))
@@ -149,6 +153,7 @@ class Demo:
                 raise DemoFailed(f"workers and Celery workers are not ready after {_STARTED_WITHIN_S:.0f} s")
             time.sleep(LOOK_EVERY_S)
         self.progress.before = self.progress.lag
+        self._earlier, self.progress.events = self.progress.events, 0
 
     def _check_progress(self, producers: list[subprocess.Popen[bytes]]) -> None:
         self._stack.watch()
@@ -172,7 +177,7 @@ class Demo:
         topic = Topology(self._settings.namespace).events
         behind = [(row.topic == topic, row.lag if row.records is None else row.records) for row in rows]
         events, commands = (sum(n for is_event, n in behind if is_event is wanted) for wanted in (True, False))
-        self.progress.events = sum(row.end for row in rows if row.topic == topic)
+        self.progress.events = sum(row.end for row in rows if row.topic == topic) - self._earlier
         self.progress.lag = Lag(events, commands)
         return self.progress.lag
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -20,6 +21,12 @@ def examples_folder() -> Path:
         if (folder / "questionnaire").is_dir():
             return folder
     raise SettingsError("the questionnaire example is not installed: run the command in a checkout of the project")
+
+
+def example_rules() -> dict[str, dict[str, object]]:
+    """Return the rules of the questionnaire, which all of its sessions take."""
+    rules: dict[str, dict[str, object]] = json.loads((examples_folder() / "questionnaire" / "rules.json").read_bytes())
+    return rules
 
 
 def example_environment(data: Path, browser_service: int) -> dict[str, str]:

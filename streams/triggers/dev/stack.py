@@ -99,6 +99,13 @@ def console_service(settings: Settings, port: int) -> Service:
     )
 
 
+def rules_service(settings: Settings, rules: Path) -> Service:
+    """Return the service that publishes the rules of a file for all sessions, again whenever the file changes."""
+    options = ("--default", "--existing", "adopt", "--watch")
+    command = [sys.executable, "-m", "triggers.cli", "rules", "publish", rules.stem, str(rules), *options]
+    return Service("rules", command, environment(settings))
+
+
 def celery_service(settings: Settings, app: str, number: int, env: Mapping[str, str], cwd: Path) -> Service:
     """Return the service of a Celery worker of the app."""
     name = f"celery-{number}"

@@ -24,6 +24,7 @@ from triggers.core.view import SessionView, view_session
 from triggers.errors import LockAcquisitionFailed, SessionNotFound
 from triggers.settings import Settings
 from triggers.storages.base import BaseStorageBackend, Stored
+from triggers.storages.published_rules import published_rows
 from triggers.storages.view_storage import ViewStorage
 
 
@@ -55,6 +56,7 @@ class MemoryStorage(ViewStorage):
         check_event(event, Settings().max_payload_bytes)
         encode_event(event)  # raises for an event that could not be published
         placed = structs.replace(event, position=len(self.events), time=event.time or self._now())
+        self._rows.update(published_rows())
         session = Session(self.uid, self._rows, self._plans)
         decision = apply(session, placed)
         self._rows.write(session.changes())

@@ -30,6 +30,7 @@ from triggers.core.state.session import Session
 from triggers.core.statuses import CLOSES_ATTEMPT, Status
 from triggers.core.view import view_session
 from triggers.errors import CallError
+from triggers.storages.published_rules import published_rows
 from triggers.storages.session_objects import SessionObjects, milliseconds, objects_of
 from triggers.types import TaskConfig, TaskInstance
 
@@ -70,20 +71,26 @@ def thaw(uid: str, stored: SessionObjects, engine: Mapping[str, Any]) -> LiveSes
 
     Raises InvalidConfiguration, and CallError if the instances are not in the order of their numbers.
     """
-    rows = MemoryRows()
+    rows = published_rows()
     if engine.get("header"):
         rows[header_key(uid)] = encode_header(_header(engine["header"]))
     prefix = session_prefix(uid) + b"d"
     rows.update({prefix + bytes.fromhex(n): bytes.fromhex(row) for n, row in engine.get("idChunks", {}).items()})
     session = Session(uid, rows, Plans(check_edition_1))
-    session.exists = session.exists or (not engine.get("header") and bool(stored.tasks))
-    _thaw_configurations(LiveSession(session, rows), stored.tasks, engine)
+    tasks = {} if _takes_published_rules(session, stored, engine) else stored.tasks
+    session.exists = session.exists or (not engine.get("header") and bool(tasks))
+    _thaw_configurations(LiveSession(session, rows), tasks, engine)
     for instance in _in_order(stored.instances):
         _thaw_instance(session, instance)
     for trigger, kwargs in stored.latest_kwargs.items():
         session.payloads.set_latest(trigger, session.payloads.add(_encode(kwargs)), held=False)
     rows.write(session.changes())
     return LiveSession(session, rows)
+
+
+def _takes_published_rules(session: Session, stored: SessionObjects, engine: Mapping[str, Any]) -> bool:
+    """Returns whether the session begins with published rules, which come before a storage's default configuration."""
+    return not engine.get("header") and not stored.instances and session.catalog.rules_for(session.uid) is not None
 
 
 def freeze(live: LiveSession) -> tuple[SessionObjects, dict[str, Any]]:

@@ -212,19 +212,19 @@ def test_a_sessions_event_index_folds_to_its_state_with_the_rules_it_had_at_each
             for uid in {uid for uid, _ in driver.log if uid}:
                 folded += 1
                 positions = sorted(Session(uid, driver.rows, Plans(accept_every_plan)).event_index.positions())
-                assert _fold(uid, [events[at] for at in positions]) == _state(uid, driver.rows), (history["id"], uid)
+                assert fold(uid, [events[at] for at in positions]) == state_of(uid, driver.rows), (history["id"], uid)
     assert folded >= 15
 
 
-def _fold(uid: str, events: list[Event]) -> dict[bytes, bytes]:
+def fold(uid: str, events: list[Event]) -> dict[bytes, bytes]:
     rows = MemoryRows()
     for event in events:
         session = Session(uid, rows, Plans(accept_every_plan))
         apply(session, event)
         rows.write(session.changes())
-    return _state(uid, rows)
+    return state_of(uid, rows)
 
 
-def _state(uid: str, rows: MemoryRows) -> dict[bytes, bytes]:
+def state_of(uid: str, rows: MemoryRows) -> dict[bytes, bytes]:
     own = {header_key(uid): rows.get(header_key(uid)) or b""} | dict(rows.scan(session_prefix(uid)))
     return {key: row for key, row in own.items() if row}

@@ -37,6 +37,8 @@ class SessionTotals:
     unused: Counter[str] = field(default_factory=Counter)
     waiting: dict[str, dict[tuple[str, ...], int]] = field(default_factory=dict)
     """The number of instances that wait at the end, by task and missing triggers."""
+    published: tuple[str, int] | None = None
+    """Name and version of the published rules that the session has at the end."""
 
 
 def total(uid: str, events: Iterable[Event], plans: Plans, *, since: int, until: int) -> SessionTotals:
@@ -79,7 +81,8 @@ class _Fold:
 
     def result(self) -> SessionTotals:
         """Returns the counts, with the instances that wait at the end."""
-        totals, plan = self._totals, self._session.plan
+        totals, plan, header = self._totals, self._session.plan, self._session.header
+        totals.published = (header.rules, header.rules_version) if header.rules else None
         for name, state in self._session.tasks.all().items():
             if state.cohorts and name in plan.tasks:
                 groups: Counter[tuple[str, ...]] = Counter()

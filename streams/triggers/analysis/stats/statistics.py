@@ -86,6 +86,14 @@ class StuckRow(Struct, kw_only=True):
     examples: list[str] = []
 
 
+class PublishedRow(Struct, kw_only=True):
+    """The sessions that have a version of published rules."""
+
+    rules: str
+    version: int
+    sessions: int = 0
+
+
 class Statistics(Struct, kw_only=True):
     """The statistics of a log."""
 
@@ -103,6 +111,8 @@ class Statistics(Struct, kw_only=True):
     """Sorted by name, with triggers that no rule uses first."""
     stuck: list[StuckRow]
     """Sorted by the number of sessions, the most frequent first."""
+    published: list[PublishedRow] = []
+    """Sorted by name and version."""
 
 
 class Counting:
@@ -117,6 +127,7 @@ class Counting:
         self._users: defaultdict[str, set[str]] = defaultdict(set)
         self._stuck: dict[tuple[str, tuple[str, ...]], StuckRow] = {}
         self._counts: Counter[str] = Counter()
+        self._published: Counter[tuple[str, int]] = Counter()
 
     def add(self, session: str, events: Iterable[Event]) -> None:
         """Counts a session. `events` are all its events, in order."""
@@ -124,6 +135,8 @@ class Counting:
         totals = total(session, events, self._plans, since=period.since, until=period.until)
         if totals.events:
             self._counts.update(sessions=1, events=totals.events, refused=totals.refused)
+            if totals.published is not None:
+                self._published[totals.published] += 1
             self._add_rules(totals)
             self._add_triggers(totals)
             if totals.last <= period.stuck_since and totals.waiting:
@@ -142,6 +155,10 @@ class Counting:
             rules=sorted(rules, key=lambda row: (row.runs > 0, row.task)),
             triggers=sorted(triggers, key=lambda row: (row.unused < row.fires or not row.fires, row.trigger)),
             stuck=sorted(self._stuck.values(), key=lambda row: (-row.sessions, row.task, row.missing)),
+            published=[
+                PublishedRow(rules=name, version=version, sessions=count)
+                for (name, version), count in sorted(self._published.items())
+            ],
         )
 
     def _add_rules(self, totals: SessionTotals) -> None:

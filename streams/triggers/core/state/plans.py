@@ -65,7 +65,9 @@ class Plans:
         Raises InvalidConfiguration. It is remembered as well, because a session that cannot adopt tries at every event.
         """
         if not base.digest:
-            return self.load(rules.digest, rows)
+            fresh = self.load(rules.digest, rows)
+            self._check(fresh)
+            return fresh
         key = base.digest, rules.digest, frozenset(gone)
         plan = self._adopted.get(key)
         if plan is None:
