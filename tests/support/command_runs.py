@@ -53,11 +53,7 @@ class CommandRuns:
     def __init__(self, *, has_broker: bool, **configuration: object) -> None:
         no_broker.register()
         self.app = Celery(uuid4().hex, set_as_current=False, broker="memory://" if has_broker else no_broker.URL)
-        self.app.conf.update(
-            task_default_queue=uuid4().hex,
-            result_backend="cache+memory://",
-            **configuration,
-        )
+        self.app.conf.update({"task_default_queue": uuid4().hex, "result_backend": "cache+memory://"} | configuration)
         self._publisher = RecordingPublisher()
 
     @property
