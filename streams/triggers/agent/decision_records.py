@@ -7,7 +7,6 @@ same, whatever topics exist by then (docs/decisions/0022-queues.md).
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Final, Protocol
 
 import msgspec
@@ -16,13 +15,11 @@ from triggers.agent.dead_letters import DeadLetters
 from triggers.agent.decision_feed import DecisionFeed
 from triggers.agent.forwards import MAX_FORWARDS, count_forwards, encode_forward
 from triggers.agent.records import Output
-from triggers.agent.routing import size_of
+from triggers.agent.size_limits import SizeLimits
 from triggers.codec import encode_cancellation, encode_command, encode_event
 from triggers.core.commands import CancelTask, Decision, ForwardTrigger, RunTask
 from triggers.core.events import Event, TaskFailed
-from triggers.core.state.rows import Changes
 from triggers.core.state.session import Session
-from triggers.kafka.installed_topics import InstalledTopics
 from triggers.kafka.records import Record, or_minus_one
 from triggers.topology import Topology
 
@@ -52,7 +49,7 @@ class DecisionRecords:
     def __init__(
         self,
         names: Topology,
-        topics: InstalledTopics,
+        limits: SizeLimits,
         queues: QueueTopics,
         letters: DeadLetters,
         feed: DecisionFeed | None,
@@ -62,9 +59,7 @@ class DecisionRecords:
         self._commands = names.commands
         self._queues = queues
         self._feed = feed
-        self._limits = dict(topics.max_record_bytes)
-        self.smallest_limit = min(self._limits.values())
-        """Maximum size of a record that every topic accepts."""
+        self._limits = limits
 
     def are_caused_by(self, decision: Decision) -> bool:
         """Returns whether a decision may have records."""
@@ -88,17 +83,6 @@ class DecisionRecords:
         if decision.forwards:
             outputs += self._forwards(record, decision.forwards)
         return outputs + self._feed.encode_outputs(session, partition, event, decision) if self._feed else outputs
-
-    def too_large(self, changes: Changes, outputs: Iterable[Output]) -> str:
-        """Describes the first row or output that exceeds its topic's limit. Returns an empty string if none does."""
-        limit = self._limits[self._names.changelog]
-        for key, row in changes.items():
-            if row is not None and len(key) + len(row) > limit:
-                return f"a row of {len(key) + len(row)} bytes, but {self._names.changelog} accepts {limit}"
-        for output in outputs:
-            if (size := size_of(output)) > (limit := self._limits[output.topic]):
-                return f"{self._kind_of(output)} of {size} bytes, but {output.topic} accepts {limit}"
-        return ""
 
     def _queued(self, command: RunTask, queue: str, key: bytes, partition: int) -> Output:
         topic = self._find_topic(queue)
@@ -132,14 +116,8 @@ class DecisionRecords:
         if limit is None:
             return None
         topic = self._names.commands_of(queue)
-        self._limits[topic] = limit
-        self.smallest_limit = min(self.smallest_limit, limit)
+        self._limits.add_topic(topic, limit)
         return topic
-
-    def _kind_of(self, output: Output) -> str:
-        if output.topic.startswith(self._commands):
-            return "a command"
-        return "an event" if output.topic == self._names.events else "a decision"
 
 
 def _unknown_queue(command: RunTask, queue: str, topic: str) -> TaskFailed:

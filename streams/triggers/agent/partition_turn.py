@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from triggers.agent.batch import MAX_OUTPUT_BYTES, Batch
+from triggers.agent.batch import Batch
 from triggers.agent.dead_letters import DeadLetters, Refusal
 from triggers.agent.decision_feed import DecisionFeed
 from triggers.agent.decision_records import DecisionRecords, QueueTopics
@@ -16,6 +16,7 @@ from triggers.agent.overlay import Overlay, Overlays
 from triggers.agent.records import Output
 from triggers.agent.routing import forward_record, is_misplaced, size_of, was_forwarded
 from triggers.agent.session_cache import SessionCache
+from triggers.agent.size_limits import SizeLimits, size_of_rows
 from triggers.codec import EventDecoder, decode_key
 from triggers.core.commands import Outcome
 from triggers.core.engine import apply
@@ -47,21 +48,6 @@ class TurnContext:
     queues: QueueTopics
     feed: DecisionFeed | None = None
     """None if decisions are not published."""
-
-    def dead_letters(self) -> DeadLetters:
-        """Returns an encoder of one batch's dead letters."""
-        return DeadLetters(self.names.dead_letters, self.topics.max_record_bytes[self.names.dead_letters])
-
-    def records(self, letters: DeadLetters) -> DecisionRecords:
-        """Returns an encoder of one turn's decisions."""
-        return DecisionRecords(self.names, self.topics, self.queues, letters, self.feed)
-
-
-def _size_of_rows(rows: Changes) -> int:
-    size = 0
-    for key, row in rows.items():
-        size += len(key) + (0 if row is None else len(row))
-    return size
 
 
 class _SessionTurn:
@@ -95,7 +81,8 @@ class PartitionTurn:
         self._partition = partition
         self._letters = letters
         self._rows = context.rows.for_partition(partition)
-        self._records = context.records(letters)
+        self._limits = SizeLimits(context.names, context.topics)
+        self._records = DecisionRecords(context.names, self._limits, context.queues, letters, context.feed)
         self._changes: Changes = {}
 
     def run(self, records: list[Record]) -> Changes:
@@ -151,7 +138,7 @@ class PartitionTurn:
     def _forward(self, record: Record, key: bytes) -> None:
         names, topics = self._context.names, self._context.topics
         output = forward_record(record, key, names.events, topics.partitions)
-        if was_forwarded(record) or size_of(output) > topics.max_record_bytes[names.events]:
+        if was_forwarded(record) or size_of(output) > topics.limit_of(names.events):
             self._dead_letter(record, Refusal.WRONG_PARTITION, f"its key belongs to partition {output.partition}")
         else:
             self._context.metrics.forwarded.inc()
@@ -168,7 +155,7 @@ class PartitionTurn:
                 self._apply(touched, record, event)
         except TooManyCommands:
             touched.must_redo = True
-            self._batch.output_bytes += MAX_OUTPUT_BYTES  # its events are decided again, so take no further records
+            self._batch.take_no_more()  # its events are decided again
         except REFUSALS as error:
             self._dead_letter(record, type(error).__name__, str(error))
             return
@@ -202,9 +189,9 @@ class PartitionTurn:
 
     def _is_too_large(self, changes: Changes, touched: _SessionTurn) -> bool:
         """Returns whether a row or an output is too large. A sum within the limit saves looking at each of them."""
-        if _size_of_rows(changes) + touched.output_bytes <= self._records.smallest_limit:
+        if size_of_rows(changes) + touched.output_bytes <= self._limits.smallest:
             return False
-        return bool(self._records.too_large(changes, touched.outputs))
+        return bool(self._limits.describe_excess(changes, touched.outputs))
 
     def _stage(self, changes: Changes, outputs: list[Output]) -> None:
         self._changes.update(changes)
@@ -224,7 +211,7 @@ class PartitionTurn:
                 continue
             changes = session.changes()
             outputs = self._records.encode(session, record, event, decision)
-            if excess := self._records.too_large(changes, outputs):
+            if excess := self._limits.describe_excess(changes, outputs):
                 self._dead_letter(record, Refusal.RESULT_TOO_LARGE, f"applying it would write {excess}")
             else:
                 rows.write(changes)
