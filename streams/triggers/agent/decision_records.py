@@ -59,8 +59,7 @@ class DecisionRecords:
         self._commands = names.commands
         self._queues = queues
         self._feed = feed
-        self.limits = limits
-        """The limits of all topics that the decisions write to."""
+        self._limits = limits
 
     def are_caused_by(self, decision: Decision) -> bool:
         """Returns whether a decision may have records."""
@@ -117,7 +116,7 @@ class DecisionRecords:
         if limit is None:
             return None
         topic = self._names.commands_of(queue)
-        self.limits.add_topic(topic, limit)
+        self._limits.add_topic(topic, limit)
         return topic
 
 

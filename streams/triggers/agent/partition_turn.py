@@ -49,11 +49,6 @@ class TurnContext:
     feed: DecisionFeed | None = None
     """None if decisions are not published."""
 
-    def records(self, letters: DeadLetters) -> DecisionRecords:
-        """Returns an encoder of one turn's decisions."""
-        limits = SizeLimits(self.names, self.topics)
-        return DecisionRecords(self.names, limits, self.queues, letters, self.feed)
-
 
 class _SessionTurn:
     """A session with its events and outputs of one batch."""
@@ -86,8 +81,8 @@ class PartitionTurn:
         self._partition = partition
         self._letters = letters
         self._rows = context.rows.for_partition(partition)
-        self._records = context.records(letters)
-        self._limits = self._records.limits
+        self._limits = SizeLimits(context.names, context.topics)
+        self._records = DecisionRecords(context.names, self._limits, context.queues, letters, context.feed)
         self._changes: Changes = {}
         self._has_published = False
         """True if rules were published, which the sessions of the next turn see."""

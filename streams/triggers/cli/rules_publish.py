@@ -68,7 +68,7 @@ class CheckFailed(TriggersError):
 )
 @json_option
 @click.pass_context
-def publish(  # noqa: PLR0913, PLR0917  # one for each option
+def publish(  # one for each option
     ctx: click.Context,
     name: str,
     rules: str,

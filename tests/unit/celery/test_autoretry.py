@@ -72,7 +72,7 @@ def test_a_result_is_a_result() -> None:
     assert isinstance(_run("good"), TaskFinished)
 
 
-def _cooldown(**options: Any) -> float | None:  # noqa: ANN401  # Celery's options
+def _cooldown(**options: Any) -> float | None:  # Celery's options
     request = SimpleNamespace(retries=options.pop("retries", 0))
     defaults = {"autoretry_for": (Declined,), "max_retries": 3, "default_retry_delay": 180}
     return autoretry_cooldown(SimpleNamespace(request=request, **(defaults | options)), Declined())
