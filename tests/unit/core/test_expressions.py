@@ -163,7 +163,7 @@ def test_nan_equals_nothing_so_it_has_no_key() -> None:
 
 @pytest.mark.parametrize("text", ["b'ab'", "0.0 / 0.0", "1.0 / 0.0", "{1: 2}", "[b'x']", "{'a': {true: 1}}"])
 def test_a_result_that_json_lacks_is_refused(text: str) -> None:
-    with pytest.raises(ExpressionFailed, match="JSON (has no key|cannot express)"):
+    with pytest.raises(ExpressionFailed, match=r"JSON (has no key|cannot express)"):
         encode_value(evaluated(text))
 
 
