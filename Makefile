@@ -14,6 +14,7 @@ PIP := $(BIN)/python -m pip install -q --disable-pip-version-check
 PYTEST := $(BIN)/pytest
 SIDE_BY_SIDE := --numprocesses 5  # more than cores, because tests on a broker mostly wait
 ONE_A_CORE := --numprocesses logical
+CELERY_VERSIONS := 5.4 5.5 5.6 5.7
 LOCK := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 	--no-emit-find-links --custom-compile-command "make lock"
 CODE := streams tests examples benchmarks deploy
@@ -113,6 +114,11 @@ backlog: setup  ## Measure memory and time for an hour's work at once (ARGS="--r
 chaos-mutations: setup  ## Plant defects in the agents one by one and check that a campaign finds each
 	@PYTHONPATH=. $(BIN)/python -m tests.chaos.mutate $(ARGS)
 
+celery-versions: setup  ## Run the tests of the Celery integration with each supported version of Celery
+	@for version in $(CELERY_VERSIONS); do echo "== Celery $$version"; \
+		$(BIN)/uv pip install -q --python $(BIN)/python --target build/celery/$$version "celery==$$version.*"; \
+		PYTHONPATH=build/celery/$$version $(PYTEST) tests/unit/celery $(ARGS); done
+
 fuzz: setup  ## Feed mutated records and configurations to the codecs and the core (DURATION=60 seconds)
 	@end=$$((SECONDS + $${DURATION:-60})); while [ $$SECONDS -lt $$end ]; do \
 		$(PYTEST) -q tests/property/test_fuzzed_input.py --hypothesis-seed=$$RANDOM$$RANDOM || exit 1; done
@@ -126,4 +132,4 @@ clean:  ## Remove everything that make has created
 	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: help setup demo dev test checks tests test-repeatedly lint format types contracts unit integration e2e bench chaos chaos-compare backlog chaos-mutations bench-full profile fuzz lock clean compiled unit-compiled
+.PHONY: celery-versions help setup demo dev test checks tests test-repeatedly lint format types contracts unit integration e2e bench chaos chaos-compare backlog chaos-mutations bench-full profile fuzz lock clean compiled unit-compiled

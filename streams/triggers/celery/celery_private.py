@@ -1,7 +1,7 @@
 """The internals of Celery, kombu and billiard that this package uses. `install()` checks that they exist.
 
-Celery has no public way to feed a worker from anything but a message broker. So one minor version is supported, and
-`install()` refuses others before a task can be lost.
+Celery has no public way to feed a worker from anything but a message broker. So only minor versions that the tests have
+run with are supported (`make celery-versions`), and `install()` refuses others before a task can be lost.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ from typing import Any, Final
 import celery
 from billiard.einfo import ExceptionInfo, ExceptionWithTraceback
 from celery import bootsteps
-from celery.app import trace
+from celery.app import autoretry, trace
 from celery.app.amqp import Queues
 from celery.app.base import Celery
 from celery.app.task import Context, Task
+from celery.backends.base import Backend
 from celery.concurrency.base import BasePool
 from celery.worker import loops, state
 from celery.worker.consumer import Consumer
@@ -26,7 +27,7 @@ from kombu.transport import memory
 
 from triggers.errors import TriggersError
 
-SUPPORTED: Final = (5, 7)
+SUPPORTED: Final = ((5, 4), (5, 5), (5, 6), (5, 7))
 
 _NAMES: Final[dict[type | ModuleType, tuple[str, ...]]] = {
     Request: (
@@ -61,7 +62,14 @@ _NAMES: Final[dict[type | ModuleType, tuple[str, ...]]] = {
     Hub: ("add_reader",),
     bootsteps: ("StartStopStep",),
     BasePool: ("num_processes", "uses_semaphore", "terminate_job"),
-    Task: ("request_stack", "_get_exec_options"),
+    Task: (
+        "request_stack",
+        "_get_exec_options",
+        "Request",  # the class of a task's requests
+        "on_replace",  # the frame in which Ignore is raised
+    ),
+    autoretry: ("add_autoretry_behaviour",),  # does nothing for a task that has `_orig_run`
+    Backend: ("store_result",),  # the one method through which every state is stored
     Context: ("get", "update"),
     Celery: ("add_defaults", "steps"),
     memory.Channel: ("_put", "queues"),
@@ -75,9 +83,9 @@ class UnsupportedCelery(TriggersError):
 
 def check_celery() -> None:
     """Raises UnsupportedCelery if the version differs or an internal is missing."""
-    if tuple(celery.VERSION[:2]) != SUPPORTED:
-        needed = ".".join(map(str, SUPPORTED))
-        raise UnsupportedCelery(f"Celery {celery.__version__} is installed, but {needed}.x is required")
+    if tuple(celery.VERSION[:2]) not in SUPPORTED:
+        first, last = (f"{major}.{minor}" for major, minor in (SUPPORTED[0], SUPPORTED[-1]))
+        raise UnsupportedCelery(f"Celery {celery.__version__} is installed, but {first} to {last} is required")
     missing = [f"{_name(owner)}.{name}" for owner, names in _NAMES.items() for name in names if not _has(owner, name)]
     if missing:
         raise UnsupportedCelery(f"this Celery has no {', '.join(missing)}")

@@ -19,6 +19,7 @@ from triggers.core.commands import RunTask
 from triggers.kafka.connection import Options
 from triggers.kafka.error_codes import NO_SUCH_OFFSET, PARTITION_EOF, is_transient
 from triggers.kafka.reading_options import group_options
+from triggers.kafka.sparing_log import SparingLog
 from triggers.kafka.start_offsets import lost_position_error, read_again_from, starting_positions
 from triggers.settings import Settings
 from triggers.topology import Queue, Topology
@@ -26,7 +27,7 @@ from triggers.topology import Queue, Topology
 _MAX_MESSAGES: Final = 500
 _FETCHED_KB: Final = 32_768
 
-log = logging.getLogger(__name__)
+log = SparingLog(logging.getLogger(__name__))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -151,7 +152,7 @@ class CommandSource:
         try:
             return self._commit_and_check(offsets, wait=wait)
         except KafkaException as error:
-            log.warning("a commit failed and will be repeated: %s", error)
+            log.warn(f"a commit failed and will be repeated: {error}")
             self._mark_dirty(checkpoints)
             return False
 
@@ -228,7 +229,7 @@ class CommandSource:
         elif not is_transient(error):
             raise KafkaException(error)
         else:
-            log.warning("%s: %s", self._topic, error.str())
+            log.warn(f"{self._topic}: {error.str()}")
 
     def _on_commit(self, error: KafkaError | None, partitions: list[TopicPartition]) -> None:
         """Repeats an asynchronous commit that was refused in a rebalance, even if no ledger changes meanwhile."""
@@ -249,7 +250,7 @@ def _options(settings: Settings, group: str) -> Options:
 def _on_error(error: KafkaError) -> None:
     if error.fatal():
         raise KafkaException(error)
-    log.warning("Kafka: %s", error.str())
+    log.warn(f"Kafka: {error.str()}")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

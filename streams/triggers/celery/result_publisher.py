@@ -13,6 +13,7 @@ from triggers.codec import DeadLetter, encode_dead_letter, encode_event, encode_
 from triggers.core.events import Event
 from triggers.errors import TooLarge, TryAgain
 from triggers.kafka.sender import KafkaSender
+from triggers.kafka.sparing_log import SparingLog
 from triggers.results.outcomes import CommandName, failed_event
 from triggers.settings import Settings
 from triggers.topology import Topology
@@ -21,6 +22,7 @@ _PAUSE_S: Final = 1.0
 _SMALL_BYTES: Final = 1000
 
 log = logging.getLogger(__name__)
+_outage_log = SparingLog(log)
 
 
 class ResultPublisher:
@@ -43,7 +45,7 @@ class ResultPublisher:
         try:
             self._sender.send(self._names.events, encode_key(name.session), _encoded(event))
         except TryAgain as error:
-            log.warning("the start of %s was not sent: %s", name.instance, error)
+            _outage_log.warn(f"the start of {name.instance} was not sent: {error}")
 
     def publish(self, name: CommandName, event: Event) -> None:
         """Publishes a result. Blocks until it is acknowledged, without a time limit.
@@ -70,7 +72,7 @@ class ResultPublisher:
             try:
                 self._sender.wait_for(self._sender.send(topic, key, value))
             except TryAgain as error:
-                log.error("a result could not be published yet; trying again: %s", error)  # noqa: TRY400  # no traceback needed
+                _outage_log.warn(f"a result could not be published yet; trying again: {error}")
                 time.sleep(_PAUSE_S)
             except SoftTimeLimitExceeded:
                 log.warning("the soft time limit passed while the result was published; publishing it again")

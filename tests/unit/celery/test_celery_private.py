@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import inspect
+import tomllib
+from pathlib import Path
 from types import ModuleType
 
 import celery
 import pytest
 from celery.worker import state
 from celery.worker.request import Request
+from packaging.requirements import Requirement
 
 from triggers.celery import celery_private
 from triggers.celery.celery_private import UnsupportedCelery, check_celery
@@ -25,11 +28,21 @@ def test_this_celery_is_supported() -> None:
     check_celery()
 
 
-def test_another_minor_version_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(celery, "VERSION", celery.VERSION._replace(minor=8))
+@pytest.mark.parametrize("minor", [3, 8])
+def test_another_minor_version_is_refused(monkeypatch: pytest.MonkeyPatch, minor: int) -> None:
+    monkeypatch.setattr(celery, "VERSION", celery.VERSION._replace(minor=minor))
 
-    with pytest.raises(UnsupportedCelery, match=r"5\.7\.x is required"):
+    with pytest.raises(UnsupportedCelery, match=r"5\.4 to 5\.7 is required"):
         check_celery()
+
+
+def test_the_package_requires_the_supported_versions() -> None:
+    project = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text())["project"]
+    (requirement,) = (each for each in map(Requirement, project["dependencies"]) if each.name == "celery")
+
+    accepted = [minor for minor in range(20) if requirement.specifier.contains(f"5.{minor}.1")]
+
+    assert [(5, minor) for minor in accepted] == list(celery_private.SUPPORTED)
 
 
 def test_a_missing_name_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
