@@ -15,6 +15,7 @@ try:
 except ImportError as error:  # pragma: no cover  # a separate process tests the message
     raise ImportError("CacheStorageBackend needs Django: pip install 'kafka-triggers[django]'") from error
 
+from triggers.storages.cache_due_index import DueIndex
 from triggers.storages.checked_cache import check_timeout, checked_cache
 
 __all__ = ["CacheStorageBackend"]
@@ -65,6 +66,10 @@ class CacheStorageBackend(BaseStorageBackend):
         alias = {} if self._alias == DEFAULT_CACHE_ALIAS else {"cache": self._alias}
         return alias if self.timeout is DEFAULT_TIMEOUT else alias | {"timeout": self.timeout}
 
+    @classmethod
+    def due_sessions(cls, now: int, *, cache: str = DEFAULT_CACHE_ALIAS, **_: Any) -> list[str]:  # noqa: ANN401
+        return DueIndex(resolve_cache(cache)).sessions(now)
+
     def get_lock_backend(self) -> BaseCache:
         return self.cache
 
@@ -85,6 +90,9 @@ class CacheStorageBackend(BaseStorageBackend):
         if (uid := stored.get("uid", self.uid)) != self.uid:
             detail = "the cache's KEY_FUNCTION returns the same key for both; it must return different keys"
             raise CallError(f"session {self.uid!r} would overwrite session {uid!r}: {detail}")
+
+    def _note_due(self, due: int | None) -> None:
+        DueIndex(self.cache).note(self.uid, due)
 
     def _save(self) -> None:
         session = {

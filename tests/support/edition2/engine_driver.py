@@ -56,18 +56,28 @@ class EngineDriver:
         self._position += 1
         uid = step.get("session", "main")
         before = self.view(uid)
-        session = Session(uid, self.rows, Plans(accept_every_plan))
         try:
             event = _placed(_EVENTS[step["op"]](step, before), step, self._position)
-            decision = apply(session, event)
+            decision = self.decide(uid, event)
         except (CallError, NotFound) as error:
             name = next(name for kind, name in _ERRORS if isinstance(error, kind))
             return {"outcome": "refused", "error": name}
-        self.rows.write(session.changes())
         self.log.append((uid, event))
         if decision.outcome is Outcome.DUPLICATE:
             return {"outcome": "duplicate"}
         return _expected(before, decision, self.view(uid))
+
+    def decide(self, uid: str, event: Event) -> Decision:
+        """Apply the event to its session, and keep what changes."""
+        session = Session(uid, self.rows, Plans(accept_every_plan))
+        decision = apply(session, event)
+        self.rows.write(session.changes())
+        return decision
+
+    def clock(self) -> int:
+        """The clock of the session `main`."""
+        row = self.rows.get(header_key("main"))
+        return decode_header(row).clock if row else 0
 
     def view(self, uid: str) -> SessionView:
         """The session as people see it."""
@@ -75,13 +85,13 @@ class EngineDriver:
 
     def final(self) -> Json:
         """What `final` says of the session `main`."""
-        seen, row = self.view("main"), self.rows.get(header_key("main"))
+        seen = self.view("main")
         return {
             "instances": {own.name: _seen(own) for own in seen.instances},
             "unresolvedTasks": seen.unresolved_tasks,
             "timers": _timers(seen),
             "rules": None,
-            "clock": decode_header(row).clock if row else 0,
+            "clock": self.clock(),
         }
 
 

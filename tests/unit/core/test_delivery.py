@@ -8,7 +8,7 @@ import pytest
 
 from triggers.codec import encode_configuration
 from triggers.core.config import validate_configuration
-from triggers.core.delivery import accept_every_plan, check_edition_1
+from triggers.core.delivery import accept_every_plan, check_embedded
 from triggers.core.plan import NO_CONFIGURATION
 from triggers.core.state.plans import Plans
 from triggers.errors import InvalidConfiguration
@@ -56,6 +56,9 @@ def test_edition_1_keeps_such_keys_for_the_application() -> None:
     assert Plans().merge(NO_CONFIGURATION, text).tasks["t_a"].extra.keys() == {"queue", "cancelOn"}
 
 
-def test_a_storage_of_edition_1_refuses_edition_2() -> None:
-    with pytest.raises(InvalidConfiguration, match="this storage stores sessions of edition 1 only"):
-        Plans(check_edition_1).merge(NO_CONFIGURATION, encode_configuration({"$edition": 2, "t_a": TASK}))
+@pytest.mark.parametrize("case", UNDELIVERED)
+def test_an_embedded_storage_refuses_what_leaves_the_session(case: str) -> None:
+    tasks, _ = UNDELIVERED[case]
+
+    with pytest.raises(InvalidConfiguration, match=r"an embedded storage .*; use the stream"):
+        Plans(check_embedded).merge(NO_CONFIGURATION, encode_configuration({"$edition": 2, **tasks}))
