@@ -18,8 +18,13 @@ from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any
 
-import celery
-from celery.exceptions import MaxRetriesExceededError
+from triggers.extras import explain_missing
+
+try:
+    import celery
+    from celery.exceptions import MaxRetriesExceededError
+except ModuleNotFoundError as error:  # pragma: no cover  # a separate process tests the message
+    raise explain_missing(error, "triggers.task", "celery") from error
 
 from triggers.celery.command_headers import command_of
 from triggers.celery.installation import installed_manager, installed_settings

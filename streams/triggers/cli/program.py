@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from triggers.cli.suggesting_group import SuggestingGroup
-from triggers.errors import CallError, NotFound, TriggersError, TryAgain
+from triggers.errors import CallError, MissingExtra, NotFound, TriggersError, TryAgain
 from triggers.settings import PREFIX
 
 
@@ -51,7 +51,7 @@ COMMANDS = {
 }
 """The commands in the order of `--help`. Listing them imports none of the modules."""
 
-EXIT_CODES = {CallError: 2, NotFound: 3, TryAgain: 4}
+EXIT_CODES = {CallError: 2, MissingExtra: 2, NotFound: 3, TryAgain: 4}
 """The exit code of each kind of error. Code 1 means that a check failed."""
 INTERRUPTED = 130
 """The exit code after Ctrl-C, as shells define it."""
