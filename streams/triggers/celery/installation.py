@@ -50,10 +50,15 @@ def install(app: Any, settings: Settings | None = None, *, consume: bool = True,
         app.add_defaults({"task_acks_late": True})
         return
     _default_to_no_broker(app)
-    if not any(getattr(step, "name", "") == _STEP for step in app.steps["consumer"]):
+    if not has_command_step(app):
         # Celery creates the step from its class, without arguments of ours, so a subclass carries the publisher. An
         # attribute of CommandStep itself would be shared by all apps of the process.
         app.steps["consumer"].add(type("CommandStep", (CommandStep,), {"publisher": publisher, "name": _STEP}))
+
+
+def has_command_step(app: Any) -> bool:
+    """Returns whether `install` was called for the app, so that its workers read commands from Kafka."""
+    return any(getattr(step, "name", "") == _STEP for step in app.steps["consumer"])
 
 
 def installed_settings() -> Settings:
