@@ -8,11 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 _EVERY_S = 1.0
+_SHARE = 0.05
+"""Maximum share of the time in which it looks, however many files there are."""
 _NOT_CODE = frozenset({"__pycache__", "node_modules", "site-packages", "build", "dist"})
 
 
 class CodeWatch:
-    """Compares the times of the Python files below a folder, once per second at most.
+    """Compares the times of the Python files below a folder, once per second at most, and less often for many files.
 
     It looks at files instead of waiting for the operating system's events: that needs no library, and it works on
     network and container mounts, where such events get lost. Hidden folders and environments are left out.
@@ -21,17 +23,24 @@ class CodeWatch:
     def __init__(self, folder: Path, every_s: float = _EVERY_S) -> None:
         self._folder = folder
         self._every_s = every_s
-        self._seen = dict(_python_files(folder))
-        self._looked_at = time.monotonic()
+        self._next_look = 0.0
+        self._seen = self._look()
 
     def changed(self) -> list[str]:
         """Returns the files that were written, added or removed since the last call, as paths within the folder."""
-        if time.monotonic() - self._looked_at < self._every_s:
+        if time.monotonic() < self._next_look:
             return []
-        now = dict(_python_files(self._folder))
+        now = self._look()
         names = [path for path in {**self._seen, **now} if self._seen.get(path) != now.get(path)]
-        self._seen, self._looked_at = now, time.monotonic()
+        self._seen = now
         return sorted(os.path.relpath(path, self._folder) for path in names)
+
+    def _look(self) -> dict[str, tuple[int, int]]:
+        began = time.monotonic()
+        found = dict(_python_files(self._folder))
+        ended = time.monotonic()
+        self._next_look = ended + max(self._every_s, (ended - began) / _SHARE)
+        return found
 
 
 def _python_files(folder: Path | str) -> Iterator[tuple[str, tuple[int, int]]]:

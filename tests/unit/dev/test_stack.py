@@ -101,6 +101,7 @@ def test_workers_start_when_the_app_is_mended(
     stack: Stack, out: io.StringIO, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The check of the app is this process's, and the worker only sleeps, because a real one needs a broker."""
+    monkeypatch.setattr("triggers.dev.code_watch._SHARE", 1e9)
     monkeypatch.setattr("triggers.dev.celery_workers.CodeWatch", lambda folder: CodeWatch(folder, every_s=0))
     monkeypatch.setattr(
         "triggers.dev.celery_workers.find_fault",
@@ -123,7 +124,8 @@ def test_workers_start_when_the_app_is_mended(
     assert "shop.py changed; starting again" in out.getvalue()
 
 
-def test_only_code_of_the_application_is_watched(tmp_path: Path) -> None:
+def test_only_code_of_the_application_is_watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("triggers.dev.code_watch._SHARE", 1e9)
     watch = CodeWatch(tmp_path, every_s=0)
     for folder in ("shop", ".hidden", "node_modules", "env"):
         (tmp_path / folder).mkdir()
