@@ -23,6 +23,7 @@ class Entry:
 
 
 COMMANDS = {
+    "init": Entry("triggers.cli.init", "Start a project: rules, tasks, a test, a compose file."),
     "dev": Entry("triggers.cli.dev", "Run the whole stack on this machine until Ctrl-C."),
     "demo": Entry("triggers.cli.demo", "Run the questionnaire on a real Kafka and check its databases."),
     "worker": Entry("triggers.cli.worker", "Run agents: keep sessions, evaluate rules, issue commands."),
