@@ -25,6 +25,7 @@
     ├── TryAgain                     the call is correct; repeat it later
     │   ├── BrokerUnavailable            an event may have been written; repeat it with the same `event_id`
     │   └── OwnerUnavailable             the worker that owns the session is away or restoring it
+    ├── MissingExtra                 install the extra that the message names; also an ImportError
     └── Undecodable                  a record cannot be decoded; it becomes a dead letter
 
 The docstring of a class is its default message.
@@ -138,6 +139,10 @@ class BrokerUnavailable(TryAgain):
 
 class OwnerUnavailable(TryAgain):
     """The worker that owns the session does not answer; it may be starting or restoring its partitions."""
+
+
+class MissingExtra(TriggersError, ImportError):
+    """A library of an extra is not installed."""
 
 
 class Undecodable(TriggersError):

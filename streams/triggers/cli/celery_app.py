@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from triggers.errors import CallError
+from triggers.extras import require_extras
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -20,6 +21,7 @@ app_option = click.option(
 
 def load_app(name: str) -> Celery:
     """Import the app; modules of the current folder are found, too. Raises CallError."""
+    require_extras("a Celery app", "celery")
     from celery.app.utils import find_app
 
     if str(Path.cwd()) not in sys.path:
