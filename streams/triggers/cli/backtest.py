@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
-from pathlib import Path
 
 import click
 import msgspec
@@ -17,6 +16,7 @@ from triggers.analysis.backtest.change_words import change_details, change_words
 from triggers.analysis.backtest.difference import Change, SessionDifference
 from triggers.analysis.backtest.report import SHOWN, Backtest, Report, scope_of
 from triggers.analysis.event_log import GroupedLog
+from triggers.analysis.input_file import InputFile
 from triggers.cli.log_options import every_event, log_options
 from triggers.cli.option_types import JsonObject, PointInTime
 from triggers.cli.output import json_option, print_json, print_table
@@ -75,7 +75,7 @@ def backtest_command(  # noqa: PLR0913, PLR0917  # one for each option
     reuse: bool,
     show: int,
     out: click.utils.LazyFile | None,
-    file: Path | None,
+    file: InputFile | None,
     rules: bytes | None,
     as_json: bool,
 ) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.metadata
 import sys
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 import click
 import msgspec
@@ -17,9 +16,10 @@ from triggers.analysis.check.orders import MAX_WORLDS, WALKS, Budget
 from triggers.analysis.check.rules import Arrivals, Checked, check_rules
 from triggers.analysis.check.sarif import sarif
 from triggers.analysis.check.worlds import FiredMove, Results
+from triggers.analysis.input_file import InputFile
+from triggers.cli.option_types import Input
 from triggers.cli.output import json_option, print_json
 
-_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "cyan"}
 
 
@@ -40,7 +40,7 @@ class Ignored(click.ParamType):
 
 
 @click.command("check")
-@click.argument("files", metavar="RULES.json…", nargs=-1, required=True, type=_FILE)
+@click.argument("files", metavar="RULES.json…", nargs=-1, required=True, type=Input())
 @click.option(
     "--triggers",
     "declarations",
@@ -81,7 +81,7 @@ class Ignored(click.ParamType):
 @click.option("--sarif", "as_sarif", is_flag=True, help="Print SARIF 2.1.0, for code hosts and editors.")
 @json_option
 def check_command(  # noqa: PLR0913, PLR0917  # one for each option
-    files: tuple[Path, ...],
+    files: tuple[InputFile, ...],
     declarations: tuple[str, ...],
     ignored: tuple[tuple[str, str], ...],
     fail_on: str,
@@ -103,9 +103,7 @@ def check_command(  # noqa: PLR0913, PLR0917  # one for each option
     declared = declared_triggers(declarations) if declarations else None
     explored = declared_events(events) if events else None
     arrivals = Arrivals(events=explored, results=Results(results), budget=Budget(worlds, walks)) if orders else None
-    by_file = {
-        str(path): _without_ignored(check_rules(path.read_bytes(), declared, arrivals), ignored) for path in files
-    }
+    by_file = {file.name: _without_ignored(check_rules(file.read(), declared, arrivals), ignored) for file in files}
     _print_unused(by_file, explored or ())
     if as_sarif:
         findings = {file: checked.findings for file, checked in by_file.items()}

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
-from pathlib import Path
 
 import click
 
-from triggers.cli.option_types import JsonObject
+from triggers.analysis.input_file import InputFile
+from triggers.cli.option_types import Input, JsonObject
 from triggers.cli.output import json_option, print_json
 from triggers.cli.settings_options import command_settings
 from triggers.client import KafkaPublisher
@@ -28,8 +28,8 @@ _RFC_3339 = ["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S.%f%z"]
 @click.option(
     "--from",
     "file",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="File of JSON lines, optionally compressed (.gz).",
+    type=Input(),
+    help="File of JSON lines, optionally compressed with gzip; - is standard input.",
 )
 @click.option("--rules", type=JsonObject(), help="With --from: configure every session with these rules first.")
 @click.option(
@@ -44,7 +44,7 @@ def fire_command(  # noqa: PLR0913, PLR0917  # one for each option
     kwargs: bytes,
     event_id: str | None,
     time: datetime | None,
-    file: Path | None,
+    file: InputFile | None,
     rules: bytes | None,
     start_line: int,
     as_json: bool,

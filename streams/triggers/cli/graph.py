@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from triggers.analysis.graph.causes import SessionCauses, causes_of, picture_of_session
@@ -12,6 +10,7 @@ from triggers.analysis.graph.mermaid import MAX_EDGES, mermaid
 from triggers.analysis.graph.picture import Picture
 from triggers.analysis.graph.rules import picture_of_rules
 from triggers.analysis.graph.svg import svg
+from triggers.analysis.input_file import InputFile
 from triggers.cli.log_options import log_options, session_events
 from triggers.cli.option_types import JsonObject
 from triggers.cli.output import json_option, print_json
@@ -38,7 +37,7 @@ def graph_command(  # noqa: PLR0913, PLR0917  # one for each option
     session: str | None,
     instance: str | None,
     language: str,
-    file: Path | None,
+    file: InputFile | None,
     rules: bytes | None,
     as_json: bool,
 ) -> None:

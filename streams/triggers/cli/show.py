@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 from msgspec import Raw
 
+from triggers.analysis.input_file import InputFile
 from triggers.analysis.time_travel import NOW, Moment, view_at
 from triggers.analysis.times import moment
 from triggers.analysis.view_changes import Change, changes_between, value_words
@@ -39,7 +38,7 @@ def show_command(  # noqa: PLR0913, PLR0917  # one for each option
     after: Coordinates | None,
     at: Moment | None,
     diff: tuple[Moment, Moment] | None,
-    file: Path | None,
+    file: InputFile | None,
     rules: bytes | None,
     as_json: bool,
 ) -> None:

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from triggers.analysis.event_log import GroupedLog
+from triggers.analysis.input_file import InputFile
 from triggers.analysis.stats.statistics import DAY_MS, RuleRow, Statistics, StuckRow, TriggerRow, count
 from triggers.analysis.times import length_of_time, moment
 from triggers.cli.log_options import every_event, log_options
@@ -43,7 +44,7 @@ def stats_command(  # noqa: PLR0913, PLR0917  # one for each option
     stuck_after: int,
     csv_into: Path | None,
     parquet: Path | None,
-    file: Path | None,
+    file: InputFile | None,
     rules: bytes | None,
     as_json: bool,
 ) -> None:

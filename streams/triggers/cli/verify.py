@@ -8,16 +8,18 @@ from pathlib import Path
 
 import click
 
+from triggers.analysis.input_file import InputFile
 from triggers.analysis.verify.capsules import is_capsule, load_capsule, replay_capsule
 from triggers.analysis.verify.histories import BadHistory, HistoryResult, verify_files
+from triggers.cli.option_types import Input
 from triggers.cli.output import json_option, print_json
 
 
 @click.command("verify")
-@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("files", nargs=-1, required=True, type=Input())
 @json_option
-def verify_command(files: tuple[Path, ...], as_json: bool) -> None:
-    """Replay capsules (of `triggers capture`) and recorded histories (.jsonl, .jsonl.gz), and print all differences.
+def verify_command(files: tuple[InputFile, ...], as_json: bool) -> None:
+    """Replay capsules (of `triggers capture`) and recorded histories (JSON lines), and print all differences.
 
     Differences of a history that is not `firm` are printed, but they are no failure. The exit code is 1 if a capsule
     or a firm history differs.
@@ -35,20 +37,20 @@ def verify_command(files: tuple[Path, ...], as_json: bool) -> None:
     sys.exit(1 if failed else 0)
 
 
-def _results(files: Iterable[Path]) -> Iterator[HistoryResult]:
+def _results(files: Iterable[InputFile]) -> Iterator[HistoryResult]:
     for file in files:
         if is_capsule(file):
             capsule = load_capsule(file)
-            yield HistoryResult(capsule.session, file.name, True, replay_capsule(capsule).differences)
+            yield HistoryResult(capsule.session, Path(file.name).name, True, replay_capsule(capsule).differences)
         else:
             yield from _histories(file)
 
 
-def _histories(file: Path) -> Iterator[HistoryResult]:
+def _histories(file: InputFile) -> Iterator[HistoryResult]:
     results = verify_files([file])
     first = next(results, None)
     if first is None:
-        raise BadHistory(f"{file}: the file has no history, so nothing was verified")
+        raise BadHistory(f"{file.name}: the file has no history, so nothing was verified")
     yield first
     yield from results
 

@@ -11,13 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 from hashlib import blake2b
-from pathlib import Path
 from urllib.parse import quote
 
 import msgspec
 from msgspec import Raw, Struct
 
 from triggers.analysis.driver import MemoryDriver
+from triggers.analysis.input_file import InputFile
 from triggers.analysis.verify.masking import mask_event
 from triggers.analysis.view_changes import Change, changes_between
 from triggers.codec.event_lines import decode_members, event_members
@@ -88,20 +88,14 @@ def file_name(session: str) -> str:
     return name + SUFFIX
 
 
-def is_capsule(path: Path) -> bool:
-    """Returns whether the file is meant to be a capsule, judged by its name or its first bytes."""
-    if path.name.endswith(SUFFIX):
-        return True
-    with path.open("rb") as file:
-        return b"".join(file.read(100).split()).startswith(_START)
+def is_capsule(file: InputFile) -> bool:
+    """Returns whether the file is meant to be a capsule, judged by its name or its first bytes. Raises BadInput."""
+    return file.name.endswith(SUFFIX) or b"".join(file.peek(100).split()).startswith(_START)
 
 
-def load_capsule(path: Path) -> Capsule:
-    """Reads and decodes the file. Raises BadCapsule."""
-    try:
-        return decode_capsule(path.read_bytes(), str(path))
-    except OSError as error:
-        raise BadCapsule(f"{path}: not a capsule: {error}") from error
+def load_capsule(file: InputFile) -> Capsule:
+    """Reads and decodes the file. Raises BadCapsule and BadInput."""
+    return decode_capsule(file.read(), file.name)
 
 
 def decode_capsule(text: bytes, name: str) -> Capsule:
