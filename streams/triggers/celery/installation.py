@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from triggers.celery import no_broker
+from triggers.celery.argument_names import allow_any_argument
 from triggers.celery.bootstep import CommandStep
 from triggers.celery.celery_private import check_celery
 from triggers.celery.result_publisher import ResultPublisher
@@ -43,6 +44,7 @@ def install(app: Any, settings: Settings | None = None, *, consume: bool = True,
     Idempotent. Raises UnsupportedCelery, SettingsError, and CallError for a second call with other settings.
     """
     check_celery()
+    allow_any_argument()
     no_broker.register()
     publisher = _install_once(settings, manager).publisher
     share_tasks_with_children(app)
