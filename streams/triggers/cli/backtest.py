@@ -19,7 +19,8 @@ from triggers.analysis.event_log import GroupedLog
 from triggers.analysis.input_file import InputFile
 from triggers.cli.log_options import every_event, log_options
 from triggers.cli.option_types import JsonObject, PointInTime
-from triggers.cli.output import json_option, print_json, print_table
+from triggers.cli.output import json_option, print_json, print_line, print_table
+from triggers.cli.printable import printable
 from triggers.cli.settings_options import command_settings
 from triggers.core.config import validate_configuration
 from triggers.core.events import Event
@@ -170,11 +171,11 @@ def _print_assumptions(report: Report) -> None:
 
 def print_difference(difference: SessionDifference) -> None:
     """Print a session with one line for each run that changes."""
-    click.secho(f"\nsession {difference.session}", bold=True)
+    click.secho(f"\nsession {printable(difference.session)}", bold=True)
     for change in difference.changes:
         text = f"  {sign_of(change)} {change_words(change)}"
-        click.secho(text, fg=_COLOURS.get(change.change, "yellow"))
+        click.secho(printable(text), fg=_COLOURS.get(change.change, "yellow"))
         for line in change_details(change):
-            click.echo(f"      {line}")
+            print_line(f"      {line}")
     if difference.unjudged:
-        click.echo(f"  not judged because they wait for an unknown result: {', '.join(difference.unjudged)}")
+        print_line(f"  not judged because they wait for an unknown result: {', '.join(difference.unjudged)}")

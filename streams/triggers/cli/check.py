@@ -18,7 +18,7 @@ from triggers.analysis.check.sarif import sarif
 from triggers.analysis.check.worlds import FiredMove, Results
 from triggers.analysis.input_file import InputFile
 from triggers.cli.option_types import Input
-from triggers.cli.output import json_option, print_json
+from triggers.cli.output import json_option, print_json, print_line
 
 _COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "cyan"}
 
@@ -140,7 +140,7 @@ def _print(by_file: dict[str, Checked]) -> None:
         for one in checked.findings:
             _print_finding(file, one)
         if checked.orders:
-            click.echo(f"{file}: {explored_words(checked.orders)}")
+            print_line(f"{file}: {explored_words(checked.orders)}")
     findings = [one for checked in by_file.values() for one in checked.findings]
     counts = {severity: sum(one.severity == severity for one in findings) for severity in Severity}
     click.echo(", ".join(f"{count} {severity}{'' if count == 1 else 's'}" for severity, count in counts.items()))
@@ -150,4 +150,4 @@ def _print_finding(file: str, one: Finding) -> None:
     where = click.style(f"{file}:{one.place.line}:{one.place.column}", bold=True)
     click.echo(f"{where}: {click.style(one.severity, fg=_COLOURS[one.severity])} {one.rule}")
     for line in (one.message, *(f"  {detail}" for detail in one.details), f"fix: {one.fix}"):
-        click.echo(f"  {line}")
+        print_line(f"  {line}")

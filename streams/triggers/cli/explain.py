@@ -8,7 +8,7 @@ from triggers.analysis.explain.explanation_text import explanation_lines
 from triggers.analysis.explain.proofs import explain
 from triggers.analysis.input_file import InputFile
 from triggers.cli.log_options import log_options, session_events
-from triggers.cli.output import json_option, print_json
+from triggers.cli.output import json_option, print_json, print_line
 from triggers.cli.settings_options import command_settings
 
 
@@ -31,4 +31,4 @@ def explain_command(  # noqa: PLR0913, PLR0917  # one for each option
         print_json(explanation)
     else:
         for line in explanation_lines(explanation):
-            click.echo(line)
+            print_line(line)

@@ -11,7 +11,7 @@ from triggers.analysis.times import moment
 from triggers.analysis.view_changes import Change, changes_between, value_words
 from triggers.cli.log_options import log_options, session_events
 from triggers.cli.option_types import CoordinatesType, MomentType
-from triggers.cli.output import cell, console, json_option, print_json, print_table
+from triggers.cli.output import cell, console, json_option, print_json, print_line, print_table
 from triggers.cli.settings_options import command_settings
 from triggers.client import SessionReader
 from triggers.core.view import InstanceView, SessionView
@@ -73,7 +73,7 @@ def print_changes(changes: list[Change], as_json: bool) -> None:
         print_json(changes)
         return
     for change in changes:
-        click.echo(_change(change))
+        print_line(_change(change))
     if not changes:
         click.echo("Nothing changed.")
 
@@ -88,34 +88,27 @@ def _change(change: Change) -> str:
 def print_session(session: SessionView) -> None:
     """Print the session as tables."""
     console().print(f"Session [bold]{cell(session.uid)}[/]")
-    click.echo(
+    print_line(
         f"{session.events} events, from {moment(session.created)} to {moment(session.modified)} (UTC);"
         f" unresolved tasks: {', '.join(session.unresolved_tasks) or 'none'}"
     )
     columns = ("task", "after", "andEvery", "unless", "run", "instances", "unresolved")
-    tasks = [
-        (t.name, _names(t.after), t.and_every, _names(t.unless), t.run, t.instances, t.unresolved)
-        for t in session.tasks
-    ]
+    tasks = [(t.name, t.after, t.and_every, t.unless, t.run, t.instances, t.unresolved) for t in session.tasks]
     print_table(columns, tasks, "Tasks")
     print_table(("instance", "status", "kwargs", "result", "timestamps"), map(_row, session.instances), "Instances")
     print_table(("trigger", "kwargs"), [(t, _short(k)) for t, k in session.latest_kwargs.items()], "Latest kwargs")
 
 
 def _row(instance: InstanceView) -> tuple[object, ...]:
-    kwargs = "\n".join(f"{trigger}: {_short(value)}" for trigger, value in instance.kwargs.items())
+    kwargs = [f"{trigger}: {_short(value)}" for trigger, value in instance.kwargs.items()]
     stamps = sorted(instance.timestamps.items(), key=lambda stamp: stamp[1])
-    times = "\n".join((f"created {moment(instance.created)}", *(f"{name} {moment(at)}" for name, at in stamps)))
+    times = [f"created {moment(instance.created)}", *(f"{name} {moment(at)}" for name, at in stamps)]
     return instance.name, instance.status, kwargs, _outcome(instance), times
 
 
-def _outcome(instance: InstanceView) -> str:
+def _outcome(instance: InstanceView) -> list[str]:
     keys = ("result", "exceptionType", "exceptionContext")
-    return "\n".join(f"{key}: {_short(instance.metadata[key])}" for key in keys if key in instance.metadata)
-
-
-def _names(triggers: list[str]) -> str:
-    return "\n".join(triggers)
+    return [f"{key}: {_short(instance.metadata[key])}" for key in keys if key in instance.metadata]
 
 
 def _short(value: Raw) -> str:

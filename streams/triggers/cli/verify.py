@@ -12,7 +12,7 @@ from triggers.analysis.input_file import InputFile
 from triggers.analysis.verify.capsules import is_capsule, load_capsule, replay_capsule
 from triggers.analysis.verify.histories import BadHistory, HistoryResult, verify_files
 from triggers.cli.option_types import Input
-from triggers.cli.output import json_option, print_json
+from triggers.cli.output import json_option, print_json, print_line
 
 
 @click.command("verify")
@@ -57,7 +57,7 @@ def _histories(file: InputFile) -> Iterator[HistoryResult]:
 
 def _print_result(result: HistoryResult) -> None:
     for line in result.differences:
-        click.echo(line if result.gates else f"{line} (not firm: no failure)")
+        print_line(line if result.gates else f"{line} (not firm: no failure)")
 
 
 def _differences(results: list[HistoryResult]) -> list[dict[str, object]]:

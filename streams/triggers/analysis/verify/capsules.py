@@ -9,6 +9,7 @@ The same events give the same bytes, because a capsule does not say when or wher
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Collection, Iterable, Iterator
 from hashlib import blake2b
 from urllib.parse import quote
@@ -83,6 +84,8 @@ def capture(session: str, events: Iterable[Event], masked: Collection[str] = ())
 def file_name(session: str) -> str:
     """Returns a file name for the capsule, different for every session."""
     name = quote(session, safe=" ")
+    if name.startswith("-"):  # otherwise a command would take the file for an option
+        name = f"%2D{name[1:]}"
     if len(name) > _LONGEST_NAME:
         name = f"{name[:_LONGEST_NAME]}-{blake2b(session.encode(), digest_size=8).hexdigest()}"
     return name + SUFFIX
@@ -101,7 +104,7 @@ def load_capsule(file: InputFile) -> Capsule:
 def decode_capsule(text: bytes, name: str) -> Capsule:
     """Decodes a capsule; `name` names it in the error. Raises BadCapsule."""
     try:
-        capsule = msgspec.json.decode(text, type=Capsule)
+        capsule = msgspec.json.decode(text.removeprefix(BOM_UTF8), type=Capsule)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BadCapsule(f"{name}: not a capsule: {error}") from error
     if capsule.capsule != FORMAT:
