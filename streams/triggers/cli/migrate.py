@@ -14,6 +14,7 @@ from triggers.cli.option_types import Input
 from triggers.cli.output import json_option, print_json, print_table
 from triggers.cli.settings_options import command_settings
 from triggers.errors import CallError, NotFound
+from triggers.redaction import without_secrets
 
 if TYPE_CHECKING:
     from triggers.storages.migration import Moved, Readable
@@ -79,7 +80,7 @@ def _open(storage: str, uid: str, cache: str) -> Readable:
     except NotFound:
         raise
     except Exception as error:
-        raise CallError(f"--storage {storage} --cache {cache}: {error}") from error
+        raise CallError(f"--storage {storage} --cache {cache}: {without_secrets(str(error))}") from error
     return opened
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from celery import Celery
+from celery.app.task import Task
 from celery.app.trace import build_tracer
 
 from triggers.celery.argument_names import allow_any_argument
@@ -21,25 +22,22 @@ app = Celery("names", broker="memory://", set_as_current=False)
 allow_any_argument()
 
 
-@app.task
 def plain(**triggers: Any) -> Any:  # noqa: ANN401  # as applications write it
     """A plain task."""
     return triggers
 
 
-@app.task(bind=True)
 def bound(self: Any, *, missing: int = 7, **triggers: Any) -> Any:  # noqa: ANN401
     """A bound task."""
     return triggers | {"bound": (self.name, missing)}
 
 
-@app.task(bind=True, autoretry_for=(ConnectionError,))
 def retried(task: Any, **triggers: Any) -> Any:  # noqa: ANN401
     """A bound task whose body Celery wraps."""
     return triggers | {"bound": (task.name, 7)}
 
 
-class Method(app.Task):  # type: ignore[misc, name-defined]  # Celery's class is untyped
+class Method(Task):  # type: ignore[misc]  # Celery's class is untyped
     """A task whose body is a method."""
 
     name = "names.method"
@@ -48,12 +46,11 @@ class Method(app.Task):  # type: ignore[misc, name-defined]  # Celery's class is
         return triggers | {"bound": (self.name, 7)}
 
 
+for function, options in ((plain, {}), (bound, {"bind": True}), (retried, {"bind": True, "autoretry_for": (OSError,)})):
+    app.task(function, name=f"names.{function.__name__}", **options)
 app.register_task(Method())
 app.finalize()
-TASKS = {
-    name: app.tasks[task.name]
-    for name, task in zip(("plain", "bound", "autoretry_for", "method"), (plain, bound, retried, Method), strict=True)
-}
+TASKS = {name: app.tasks[f"names.{name}"] for name in ("plain", "bound", "retried", "method")}
 
 
 def trace(task: Any, kwargs: Mapping[str, Any]) -> Any:  # noqa: ANN401
@@ -77,7 +74,7 @@ def test_the_dispatcher_s_message_has_a_trigger_of_any_name(name: str) -> None:
     sent: list[Any] = []
     with app.connection_for_write() as connection:
         queue = connection.SimpleQueue("names")
-        app.send_task(plain.name, kwargs={name: {"score": 3}}, task_id="id", queue="names", connection=connection)
+        app.send_task("names.plain", kwargs={name: {"score": 3}}, task_id="id", queue="names", connection=connection)
         message = queue.get(timeout=5)
         sent.append(message.decode())
         message.ack()
@@ -92,12 +89,10 @@ def test_a_body_without_a_name_in_the_way_is_not_replaced(name: str) -> None:
     trace(TASKS["plain"], {name: 1})
 
     assert TASKS["plain"].run is before
-    assert pickle.loads(pickle.dumps(bound)).name == bound.name  # noqa: S301  # our own bytes
+    assert pickle.loads(pickle.dumps(TASKS["bound"])).name == "names.bound"  # noqa: S301  # our own bytes
 
 
 def test_allowing_it_again_changes_nothing() -> None:
-    from celery.app.task import Task  # noqa: PLC0415
-
     before = Task.__call__
     allow_any_argument()
 
