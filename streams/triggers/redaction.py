@@ -7,7 +7,7 @@ from typing import Final
 
 MASK: Final = "***"
 _IN_URL: Final = re.compile(r"(?<=//)[^\s'\"]*@")
-"""What stands before the last `@` of a URL. A password that is not percent-encoded may contain `/`, `?`, `#` and `@`."""
+"""What stands before the last `@` of a URL. A password that is not percent-encoded may contain `/`, `?`, `#`, `@`."""
 _WITHOUT_SCHEME: Final = re.compile(r"[^\s'\",/:=@]+:(?!//)[^\s'\",]*@(?=[\w\[])")
 _PARAMETER: Final = re.compile(r"(?i)\b([\w.-]*(?:password|passwd|secret|token|api[_-]?key))(\s*=\s*)[^\s&;,'\"]+")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
@@ -99,11 +99,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         """Returns all settings, without the password of the schema registry."""
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())})"
 
-    def __rich_repr__(self) -> Iterator[tuple[str, object]]:
-        """Yields the same for rich, which would otherwise read the fields themselves."""
-        for name in self.__struct_fields__:
-            value = getattr(self, name)
-            yield name, without_secrets(value) if isinstance(value, str) else value
+    def __rich_repr__(self) -> list[tuple[str, object]]:
+        """Returns the same for rich, which would otherwise read the fields themselves."""
+        values = [(name, getattr(self, name)) for name in self.__struct_fields__]
+        return [(name, without_secrets(value) if isinstance(value, str) else value) for name, value in values]
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None, **overrides: object) -> Settings:

@@ -11,6 +11,7 @@ from triggers.cli.option_types import Input, JsonObject
 from triggers.cli.output import json_option, print_json
 from triggers.cli.settings_options import command_settings
 from triggers.client import KafkaPublisher
+from triggers.codec import check_trigger_name
 from triggers.core.events import TriggerFired
 from triggers.settings import Settings
 
@@ -63,6 +64,7 @@ def fire_command(  # noqa: PLR0913, PLR0917  # one for each option
         return
     if session is None or trigger is None:
         raise click.UsageError("give SESSION and TRIGGER, or --from FILE")
+    check_trigger_name(trigger)
     milliseconds = int(time.timestamp() * 1000) if time else 0
     event = TriggerFired(trigger=trigger, kwargs=kwargs, id=event_id, time=milliseconds)
     _fire_one(settings, session, event, as_json=as_json)
