@@ -19,6 +19,7 @@ from typing_extensions import override
 
 from triggers.codec import NO_LIMIT, check_event, encode_configuration, encode_key
 from triggers.core.commands import Decision
+from triggers.core.config import BLOCKS
 from triggers.core.engine import apply
 from triggers.core.events import CloneRequested, ConfigurationUpdated, Event
 from triggers.core.statuses import Status
@@ -35,7 +36,7 @@ from triggers.storages.session_objects import (
     moment,
     removed_task,
 )
-from triggers.storages.stored_state import ENGINE, LiveSession, delete_remaining_rows, freeze, thaw
+from triggers.storages.stored_state import ENGINE, SHADOWED, LiveSession, delete_remaining_rows, freeze, thaw
 from triggers.types import TaskConfig, TaskInstance
 
 __all__ = ["BaseStorageBackend", "BaseTriggerStorage", "TaskInstanceCollection", "storage_backends"]
@@ -240,11 +241,11 @@ class BaseStorageBackend(Lockable, Storage):
         metas = dict(metas)
         if not tasks:
             tasks = self._load_default_configuration() or {}
-            hidden = {name: value for name, value in tasks.items() if name.startswith("$")}
+            hidden = {name: value for name, value in tasks.items() if name in BLOCKS}
             metas = ({ENGINE: {"hidden": hidden}} if hidden else {}) | metas
         names = [name for name in (metas.get(ENGINE) or {}).get("tasks") or () if name in tasks]
         names = list(dict.fromkeys([*names, *tasks]))  # a backend may lose the order of a mapping
-        self._configs = {name: TaskConfig(name, **tasks[name]) for name in names if not name.startswith("$")}
+        self._configs = {name: TaskConfig(name, **tasks[name]) for name in names if name not in BLOCKS}
         self._instances = TaskInstanceCollection()
         for name in sorted(instances, key=lambda each: _sequence(instances[each])):
             self._instances.add(self._loaded_instance(name, instances[name]))
@@ -253,7 +254,11 @@ class BaseStorageBackend(Lockable, Storage):
 
     def _loaded_instance(self, name: str, stored: Mapping[str, Any]) -> TaskInstance:
         metadata = dict(stored.get("metadata") or {})
-        engine = metadata.pop(ENGINE, None)
+        engine = _engine_of(stored)
+        if engine:
+            del metadata[ENGINE]
+        if ENGINE in engine.get(SHADOWED, {}):
+            metadata[ENGINE] = _plain(engine[SHADOWED][ENGINE])
         if stamps := metadata.get("timestamps"):
             metadata["timestamps"] = {name: moment(milliseconds(when)) for name, when in stamps.items()}
         fields = {key: stored.get(key) for key in ("status", "kwargs", "abandonState")}
@@ -275,5 +280,10 @@ def _stored(each: TaskConfig | TaskInstance) -> dict[str, Any]:
 
 def _sequence(stored: Mapping[str, Any]) -> int:
     """Returns the instance's sequence number, because a backend may lose the order of a mapping."""
-    engine = (stored.get("metadata") or {}).get(ENGINE) or {}
-    return int(engine.get("sequence", 1 << 62))
+    return int(_engine_of(stored).get("sequence", 1 << 62))
+
+
+def _engine_of(stored: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Returns the engine's state in a stored instance. In one of the framework, the name may be the application's."""
+    engine = (stored.get("metadata") or {}).get(ENGINE)
+    return engine if isinstance(engine, Mapping) and "sequence" in engine else {}

@@ -51,8 +51,8 @@ class Queries:
         """Returns the routes of all views."""
         return [
             web.get("/sessions", self.list_sessions),
-            web.get("/sessions/{uid:.+}", self.show_session),
-            web.get("/events/{uid:.+}", self.list_events),
+            web.get("/sessions/{uid:(?s:.+)}", self.show_session),
+            web.get("/events/{uid:(?s:.+)}", self.list_events),
             web.get("/rules", self.count_rules),
             web.get("/ready", self.ready),
             web.get("/live", self.live),
