@@ -15,7 +15,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from triggers.commit.ownership import Ownership
 from triggers.commit.progress import Progress
-from triggers.core.state.header import decode_header
+from triggers.core.state.header_codec import decode_header
 from triggers.core.state.plans import Plans
 from triggers.core.state.rows import header_key
 from triggers.core.state.session import Session
