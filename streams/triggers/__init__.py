@@ -14,7 +14,11 @@ The eight hops of an event, and the rooms where each lives (docs/architecture.md
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
+
+if sys.version_info < (3, 11):  # noqa: UP036  # pip refuses older versions, but a copied folder gets here
+    raise ImportError(f"kafka-triggers needs Python 3.11 or newer; {sys.executable} is {sys.version.split()[0]}")
 
 from triggers.manager import TriggerManager
 from triggers.registry import storage_backends, trigger_managers

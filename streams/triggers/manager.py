@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, Protocol
 
-from triggers.codec import encode_configuration, encode_object
+from triggers.codec import check_trigger_name, encode_configuration, encode_object
 from triggers.core.commands import Decision
 from triggers.core.config import validate_configuration
 from triggers.core.events import (
@@ -76,9 +76,10 @@ class TriggerManager:
         raised BrokerUnavailable can be repeated; a session remembers at least its latest 1,024 ids. `rules` names the
         published rules that the session takes if this is its first event; by default, its UID decides.
 
-        Raises CallError if the kwargs cannot be encoded as JSON. It does not raise if a runner is unavailable: the
-        command stays in the outbox (`deliver`).
+        Raises CallError for a name that is empty or no text, and if the kwargs cannot be encoded as JSON. It does not
+        raise if a runner is unavailable: the command stays in the outbox (`deliver`).
         """
+        check_trigger_name(trigger_name)
         kwargs = encode_object(trigger_kwargs, "trigger_kwargs")
         self._write_event(TriggerFired(trigger=trigger_name, kwargs=kwargs, id=event_id, rules=rules))
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 from triggers.errors import SettingsError
+from triggers.redaction import without_secrets
 
 PREFIX = "TRIGGERS_"
 
@@ -89,6 +90,23 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     log_level: str = "INFO"
     """Lowest level that is logged: DEBUG, INFO, WARNING, ERROR or CRITICAL."""
 
+    def __post_init__(self) -> None:
+        """Raises SettingsError for an address with a password in it, which other machines and log files would get."""
+        for name in ("brokers", "advertised_url"):
+            if "@" in (value := str(getattr(self, name))):
+                raise SettingsError(
+                    f"{PREFIX}{name.upper()} is {without_secrets(value)!r}, it must have no user and no @"
+                )
+
+    def __repr__(self) -> str:
+        """Returns all settings, without the password of the schema registry."""
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())})"
+
+    def __rich_repr__(self) -> list[tuple[str, object]]:
+        """Returns the same for rich, which would otherwise read the fields themselves."""
+        values = [(name, getattr(self, name)) for name in self.__struct_fields__]
+        return [(name, without_secrets(value) if isinstance(value, str) else value) for name, value in values]
+
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None, **overrides: object) -> Settings:
         """Returns the settings of the environment. `overrides` take precedence, except for those that are None.
@@ -136,4 +154,8 @@ def _explain(error: msgspec.ValidationError, values: Mapping[str, object]) -> st
     what, _, where = str(error).partition(" - at `$.")
     field = where.rstrip("`")
     wanted = what.replace("Expected `", "a value of the type `").replace(", got `str`", "")
-    return f"{PREFIX}{field.upper()} is {values[field]!r}, it must be {wanted}" if field in values else what
+    if field not in values:
+        return what
+    value = values[field]
+    shown = without_secrets(value) if isinstance(value, str) else value
+    return f"{PREFIX}{field.upper()} is {shown!r}, it must be {wanted}"

@@ -10,6 +10,7 @@ from tests.support.histories import CURATED, DATA, DIFFERENCES, RANDOM, assert_r
 from tests.support.storage_driver import StorageDriver
 
 from triggers import CacheStorageBackend, MemoryStorageBackend
+from triggers.analysis.input_file import InputFile
 from triggers.analysis.verify.histories import verify_files
 from triggers.storages.base import BaseStorageBackend
 
@@ -32,7 +33,7 @@ def test_recorded_histories_are_reproduced_through_storages(name: str, file: str
     prefix, make = uuid4().hex, MAKERS[name]
 
     results = verify_files(
-        [DATA / file], lambda: StorageDriver(lambda uid: make(prefix + uid)), every=sampling_step(name, file)
+        [InputFile(DATA / file)], lambda: StorageDriver(lambda uid: make(prefix + uid)), every=sampling_step(name, file)
     )
 
     assert_reproduced(name, file, results)

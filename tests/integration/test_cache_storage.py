@@ -18,6 +18,7 @@ from tests.support.storage_driver import StorageDriver
 from tests.support.topic_reader import wait_until
 
 from triggers import CacheStorageBackend, TriggerManager
+from triggers.analysis.input_file import InputFile
 from triggers.analysis.verify.histories import verify_files
 from triggers.locking import LockAcquisitionFailed
 from triggers.types import TaskInstance
@@ -67,7 +68,7 @@ def test_recorded_histories_are_reproduced_through_redis(
     name, prefix = f"redis-{request.node.callspec.params['cache']}", uuid4().hex
 
     results = verify_files(
-        [DATA / file],
+        [InputFile(DATA / file)],
         lambda: StorageDriver(lambda uid: CacheStorageBackend(prefix + uid, cache)),
         every=sampling_step(name, file),
     )

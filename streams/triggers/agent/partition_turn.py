@@ -158,7 +158,7 @@ class PartitionTurn:
         except CallError as error:
             self._dead_letter(record, type(error).__name__, str(error))
             return True
-        if excess := self._context.too_large(changes, ()):
+        if excess := self._limits.describe_excess(changes, ()):
             self._dead_letter(record, Refusal.RESULT_TOO_LARGE, f"publishing the rules would write {excess}")
             return True
         self._changes.update(changes)

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import gzip
 import sqlite3
-import zlib
 from collections.abc import Iterable, Iterator
 from hashlib import blake2b
 from itertools import groupby
 from operator import itemgetter
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import msgspec
 from msgspec.structs import replace
 
+from triggers.analysis.input_file import InputFile
 from triggers.codec.event_lines import decode_line
 from triggers.core.config import validate_configuration
 from triggers.core.events import ConfigurationUpdated, Event, RulesPublished
@@ -29,17 +27,17 @@ class BadLog(CallError):
     """The file is not a log of events."""
 
 
-def read_log(path: Path, rules: bytes | None = None) -> Iterator[tuple[str, Event]]:
+def read_log(file: InputFile, rules: bytes | None = None) -> Iterator[tuple[str, Event]]:
     """Yields the session and the event of every line, in order. An event without `offset` gets its line number.
 
     A session that does not begin with a configuration gets `rules` first, if they are given. Raises BadLog, which
-    names the line, and InvalidConfiguration if the engine refuses `rules`.
+    names the line, BadInput, and InvalidConfiguration if the engine refuses `rules`.
     """
     if rules is None:
-        yield from _events(path)
+        yield from _events(file)
         return
     validate_configuration(rules)
-    yield from _configured(_events(path), rules)
+    yield from _configured(_events(file), rules)
 
 
 def _configured(events: Iterator[tuple[str, Event]], rules: bytes) -> Iterator[tuple[str, Event]]:
@@ -58,21 +56,13 @@ def _first(event: Event, rules: bytes) -> Event:
     return ConfigurationUpdated(configuration=rules, if_absent=True, time=event.time, position=event.position - 1)
 
 
-def _events(path: Path) -> Iterator[tuple[str, Event]]:
-    for number, line in enumerate(_lines(path), 1):
+def _events(file: InputFile) -> Iterator[tuple[str, Event]]:
+    for number, line in enumerate(file.lines(), 1):
         if line.strip():
             try:
                 yield decode_line(line, number)
             except (CallError, Undecodable) as error:
-                raise BadLog(f"{path}, line {number}: {error}") from error
-
-
-def _lines(path: Path) -> Iterator[bytes]:
-    try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-            yield from file
-    except (OSError, EOFError, zlib.error) as error:
-        raise BadLog(f"{path}: {error}") from error
+                raise BadLog(f"{file.name}, line {number}: {error}") from error
 
 
 _CACHE_KIB = 32_768

@@ -55,7 +55,7 @@ _NAMES: Final[dict[type | ModuleType, tuple[str, ...]]] = {
         "should_terminate",  # set in a cold shutdown, in which children are killed without a failure
         "maybe_shutdown",
     ),
-    trace: ("build_tracer", "fast_trace_task", "trace_task_ret"),
+    trace: ("build_tracer", "fast_trace_task", "trace_task_ret", "_install_stack_protection"),
     loops: ("asynloop",),
     Consumer: ("register_with_event_loop", "on_close", "bucket_for_task", "_limit_task"),
     Queues: ("_consume_from",),  # None unless -Q or -X is given
@@ -65,6 +65,9 @@ _NAMES: Final[dict[type | ModuleType, tuple[str, ...]]] = {
     Task: (
         "request_stack",
         "_get_exec_options",
+        "__call__",
+        "push_request",
+        "pop_request",
         "Request",  # the class of a task's requests
         "on_replace",  # the frame in which Ignore is raised
     ),

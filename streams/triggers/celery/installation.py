@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from triggers.celery import no_broker
+from triggers.celery.argument_names import allow_any_argument
 from triggers.celery.bootstep import CommandStep
 from triggers.celery.celery_private import check_celery
 from triggers.celery.result_publisher import ResultPublisher
@@ -55,6 +56,7 @@ def install(
     Idempotent. Raises UnsupportedCelery, SettingsError, and CallError for a second call with other settings.
     """
     check_celery()
+    allow_any_argument()
     no_broker.register()
     publisher = _install_once(settings, manager).publisher
     taken = parse_queues(publisher.settings.queue_names if queues is None else queues)

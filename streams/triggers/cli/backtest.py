@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
-from pathlib import Path
 
 import click
 import msgspec
@@ -17,9 +16,11 @@ from triggers.analysis.backtest.change_words import change_details, change_words
 from triggers.analysis.backtest.difference import Change, SessionDifference
 from triggers.analysis.backtest.report import SHOWN, Backtest, Report, scope_of
 from triggers.analysis.event_log import GroupedLog
+from triggers.analysis.input_file import InputFile
 from triggers.cli.log_options import every_event, log_options
 from triggers.cli.option_types import JsonObject, PointInTime
-from triggers.cli.output import json_option, print_json, print_table
+from triggers.cli.output import json_option, print_json, print_line, print_table
+from triggers.cli.printable import printable
 from triggers.cli.settings_options import command_settings
 from triggers.core.config import validate_configuration
 from triggers.core.events import Event
@@ -75,7 +76,7 @@ def backtest_command(
     reuse: bool,
     show: int,
     out: click.utils.LazyFile | None,
-    file: Path | None,
+    file: InputFile | None,
     rules: bytes | None,
     as_json: bool,
 ) -> None:
@@ -170,11 +171,11 @@ def _print_assumptions(report: Report) -> None:
 
 def print_difference(difference: SessionDifference) -> None:
     """Print a session with one line for each run that changes."""
-    click.secho(f"\nsession {difference.session}", bold=True)
+    click.secho(f"\nsession {printable(difference.session)}", bold=True)
     for change in difference.changes:
         text = f"  {sign_of(change)} {change_words(change)}"
-        click.secho(text, fg=_COLOURS.get(change.change, "yellow"))
+        click.secho(printable(text), fg=_COLOURS.get(change.change, "yellow"))
         for line in change_details(change):
-            click.echo(f"      {line}")
+            print_line(f"      {line}")
     if difference.unjudged:
-        click.echo(f"  not judged because they wait for an unknown result: {', '.join(difference.unjudged)}")
+        print_line(f"  not judged because they wait for an unknown result: {', '.join(difference.unjudged)}")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from triggers.analysis.input_file import InputFile
 from triggers.analysis.verify.capsules import capture, file_name
 from triggers.cli.log_options import log_options, sessions_events
 from triggers.cli.settings_options import command_settings
@@ -22,7 +23,7 @@ def capture_command(
     sessions: tuple[str, ...],
     masked: tuple[str, ...],
     into: Path | None,
-    file: Path | None,
+    file: InputFile | None,
     rules: bytes | None,
 ) -> None:
     """Print SESSION as a capsule: its events and configurations, the decision of each event, and the final state.

@@ -10,6 +10,7 @@ import click
 
 from triggers.errors import CallError
 from triggers.extras import require_extras
+from triggers.redaction import without_secrets
 
 if TYPE_CHECKING:
     from celery import Celery
@@ -29,5 +30,5 @@ def load_app(name: str) -> Celery:
     try:
         app: Celery = find_app(name)
     except (ImportError, AttributeError) as error:
-        raise CallError(f"--app {name}: {error}") from error
+        raise CallError(f"--app {name}: {without_secrets(str(error))}") from error
     return app

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.metadata
 import sys
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 import click
 import msgspec
@@ -17,10 +16,11 @@ from triggers.analysis.check.orders import MAX_WORLDS, WALKS, Budget
 from triggers.analysis.check.rules import Arrivals, Checked, check_rules
 from triggers.analysis.check.sarif import sarif
 from triggers.analysis.check.worlds import FiredMove, Results
+from triggers.analysis.input_file import InputFile
 from triggers.cli.companions import refuse_ignored
-from triggers.cli.output import json_option, print_json
+from triggers.cli.option_types import Input
+from triggers.cli.output import json_option, print_json, print_line
 
-_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "cyan"}
 
 
@@ -41,7 +41,7 @@ class Ignored(click.ParamType):
 
 
 @click.command("check")
-@click.argument("files", metavar="RULES.json…", nargs=-1, required=True, type=_FILE)
+@click.argument("files", metavar="RULES.json…", nargs=-1, required=True, type=Input())
 @click.option(
     "--triggers",
     "declarations",
@@ -84,7 +84,7 @@ class Ignored(click.ParamType):
 @click.pass_context
 def check_command(
     ctx: click.Context,
-    files: tuple[Path, ...],
+    files: tuple[InputFile, ...],
     declarations: tuple[str, ...],
     ignored: tuple[tuple[str, str], ...],
     fail_on: str,
@@ -110,9 +110,7 @@ def check_command(
     declared = declared_triggers(declarations) if declarations else None
     explored = declared_events(events) if events else None
     arrivals = Arrivals(events=explored, results=Results(results), budget=Budget(worlds, walks)) if orders else None
-    by_file = {
-        str(path): _without_ignored(check_rules(path.read_bytes(), declared, arrivals), ignored) for path in files
-    }
+    by_file = {file.name: _without_ignored(check_rules(file.read(), declared, arrivals), ignored) for file in files}
     _print_unused(by_file, explored or ())
     if as_sarif:
         findings = {file: checked.findings for file, checked in by_file.items()}
@@ -149,7 +147,7 @@ def _print(by_file: dict[str, Checked]) -> None:
         for one in checked.findings:
             _print_finding(file, one)
         if checked.orders:
-            click.echo(f"{file}: {explored_words(checked.orders)}")
+            print_line(f"{file}: {explored_words(checked.orders)}")
     findings = [one for checked in by_file.values() for one in checked.findings]
     counts = {severity: sum(one.severity == severity for one in findings) for severity in Severity}
     click.echo(", ".join(f"{count} {severity}{'' if count == 1 else 's'}" for severity, count in counts.items()))
@@ -159,4 +157,4 @@ def _print_finding(file: str, one: Finding) -> None:
     where = click.style(f"{file}:{one.place.line}:{one.place.column}", bold=True)
     click.echo(f"{where}: {click.style(one.severity, fg=_COLOURS[one.severity])} {one.rule}")
     for line in (one.message, *(f"  {detail}" for detail in one.details), f"fix: {one.fix}"):
-        click.echo(f"  {line}")
+        print_line(f"  {line}")

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import click
 
+from triggers.analysis.check.rules import check_rules
 from triggers.cli.option_types import JsonObject
 from triggers.cli.output import json_option, print_json
+from triggers.cli.printable import printable
 from triggers.cli.settings_options import command_settings
 from triggers.client import KafkaPublisher
 from triggers.core.config import validate_configuration
 from triggers.core.events import ConfigurationUpdated
+
+_MISSPELT = "misspelt-directive"
+"""The finding of `check` for a key that edition 1 takes for the application's own."""
 
 
 @click.command("configure")
@@ -24,6 +29,9 @@ def configure_command(ctx: click.Context, session: str, rules: bytes, if_absent:
     RULES is a JSON object that maps task names to directives, or a file with such an object.
     """
     validate_configuration(rules)
+    for finding in check_rules(rules).findings:
+        if finding.rule == _MISSPELT:
+            click.echo(printable(f"Warning: {finding.message}; {finding.fix}"), err=True)
     event = ConfigurationUpdated(configuration=rules, if_absent=if_absent)
     where = KafkaPublisher(command_settings(ctx), source="cli").publish(session, event)
     if as_json:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import socket
-from pathlib import Path
 
 import click
 
+from triggers.analysis.input_file import InputFile
 from triggers.cli.log_options import every_event, log_options
 from triggers.cli.settings_options import command_settings
 from triggers.console import FileSource, KafkaSource, Source, serve
@@ -22,7 +22,7 @@ from triggers.settings import Settings
 )
 @log_options
 @click.pass_context
-def console_command(ctx: click.Context, host: str, port: int, file: Path | None, rules: bytes | None) -> None:
+def console_command(ctx: click.Context, host: str, port: int, file: InputFile | None, rules: bytes | None) -> None:
     """Serve pages and an HTTP API about sessions and rules until Ctrl-C. The console only reads.
 
     With --from, it shows the sessions of a recorded log or a capsule and needs no Kafka.
@@ -36,7 +36,7 @@ def console_command(ctx: click.Context, host: str, port: int, file: Path | None,
     serve(source, listening)
 
 
-def _source(settings: Settings, file: Path | None, rules: bytes | None) -> Source:
+def _source(settings: Settings, file: InputFile | None, rules: bytes | None) -> Source:
     if file is None and rules is None:
         return KafkaSource(settings)
     return FileSource(every_event(settings, file, rules))

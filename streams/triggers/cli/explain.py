@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from triggers.analysis.explain.explanation_text import explanation_lines
 from triggers.analysis.explain.proofs import explain
+from triggers.analysis.input_file import InputFile
 from triggers.cli.log_options import log_options, session_events
-from triggers.cli.output import json_option, print_json
+from triggers.cli.output import json_option, print_json, print_line
 from triggers.cli.settings_options import command_settings
 
 
@@ -20,7 +19,7 @@ from triggers.cli.settings_options import command_settings
 @json_option
 @click.pass_context
 def explain_command(
-    ctx: click.Context, session: str, task: str | None, file: Path | None, rules: bytes | None, as_json: bool
+    ctx: click.Context, session: str, task: str | None, file: InputFile | None, rules: bytes | None, as_json: bool
 ) -> None:
     """Explain SESSION, or one TASK of it: why each instance runs, waits or does not run, and what each event did.
 
@@ -32,4 +31,4 @@ def explain_command(
         print_json(explanation)
     else:
         for line in explanation_lines(explanation):
-            click.echo(line)
+            print_line(line)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime
-from pathlib import Path
 
 import click
 
+from triggers.analysis.input_file import InputFile
 from triggers.cli.companions import refuse_ignored
-from triggers.cli.option_types import JsonObject
+from triggers.cli.option_types import Input, JsonObject
 from triggers.cli.output import json_option, print_json
 from triggers.cli.settings_options import command_settings
 from triggers.client import KafkaPublisher
+from triggers.codec import check_trigger_name
 from triggers.core.events import TriggerFired
 from triggers.settings import Settings
 
@@ -29,8 +30,8 @@ _OF_ONE_EVENT = ("session", "trigger", "kwargs", "event_id", "time")
 @click.option(
     "--from",
     "file",
-    type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="File of JSON lines, optionally compressed (.gz).",
+    type=Input(),
+    help="File of JSON lines, optionally compressed with gzip; - is standard input.",
 )
 @click.option("--rules", type=JsonObject(), help="With --from: configure every session with these rules first.")
 @click.option(
@@ -46,7 +47,7 @@ def fire_command(
     event_id: str | None,
     time: datetime | None,
     named: str | None,
-    file: Path | None,
+    file: InputFile | None,
     rules: bytes | None,
     start_line: int,
     as_json: bool,
@@ -69,6 +70,7 @@ def fire_command(
     refuse_ignored(ctx, "needs --from", "rules", "start_line")
     if session is None or trigger is None:
         raise click.UsageError("give SESSION and TRIGGER, or --from FILE")
+    check_trigger_name(trigger)
     milliseconds = int(time.timestamp() * 1000) if time else 0
     event = TriggerFired(trigger=trigger, kwargs=kwargs, id=event_id, time=milliseconds, rules=named)
     _fire_one(settings, session, event, as_json=as_json)

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import gzip
 import time
-import zlib
 from collections import deque
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
-from pathlib import Path
-from typing import BinaryIO, cast
 
 import click
 import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskProgressColumn, TimeElapsedColumn
 
+from triggers.analysis.input_file import BadInput, InputFile
 from triggers.cli.output import print_json
 from triggers.client import KafkaPublisher
 from triggers.codec import check_event
@@ -30,7 +26,7 @@ class BadLine(CallError):
     """A line of the file is not an event."""
 
 
-def fire_file(settings: Settings, path: Path, rules: bytes | None, start_line: int, as_json: bool) -> None:
+def fire_file(settings: Settings, file: InputFile, rules: bytes | None, start_line: int, as_json: bool) -> None:
     """Publish the lines from `start_line` on. Blocks until the broker has acknowledged all of them.
 
     Raises BadLine if a line is not an event: all lines before it are published, and none from it on. Raises
@@ -38,12 +34,12 @@ def fire_file(settings: Settings, path: Path, rules: bytes | None, start_line: i
     """
     if rules is not None:
         validate_configuration(rules)
-    publisher, reading = KafkaPublisher(settings), _Reading(path, rules, start_line, settings)
+    publisher, reading = KafkaPublisher(settings), _Reading(file, rules, start_line, settings)
     started = time.monotonic()
     with Progress(*_COLUMNS, console=Console(stderr=True)) as progress:
-        bar = progress.add_task(path.name, total=path.stat().st_size)
-        _publish(publisher, reading, lambda: progress.update(bar, completed=reading.bytes_read))
-        progress.update(bar, completed=path.stat().st_size)
+        bar = progress.add_task(file.name, total=file.size)
+        _publish(publisher, reading, lambda: progress.update(bar, completed=file.bytes_read))
+        progress.update(bar, completed=file.size)
     if reading.bad is not None:
         raise reading.bad
     _report(reading, time.monotonic() - started, as_json)
@@ -70,8 +66,8 @@ class _Reading:
     A bad line ends the iteration without an exception, so that the events before it are still published.
     """
 
-    def __init__(self, path: Path, rules: bytes | None, start_line: int, settings: Settings) -> None:
-        self._path = path
+    def __init__(self, file: InputFile, rules: bytes | None, start_line: int, settings: Settings) -> None:
+        self._file = file
         self._rules = rules
         self._start_line = start_line
         self._limit = settings.max_payload_bytes
@@ -80,7 +76,6 @@ class _Reading:
         """Line number of each event that is not acknowledged yet, in order."""
         self.bad: BadLine | None = None
         self.triggers = 0
-        self.bytes_read = 0
 
     @property
     def sessions(self) -> int:
@@ -110,17 +105,13 @@ class _Reading:
             yield from events
 
     def _lines(self) -> Iterator[tuple[int, bytes]]:
-        """Yield number and text of each line. A damaged .gz ends the iteration and sets `bad`."""
+        """Yield number and text of each line. A damaged file ends the iteration and sets `bad`."""
         number = 0
-        with ExitStack() as stack:
-            raw = stack.enter_context(self._path.open("rb"))
-            lines = gzip.GzipFile(fileobj=raw) if self._path.suffix == ".gz" else raw
-            try:
-                for number, line in enumerate(cast("BinaryIO", lines), 1):
-                    self.bytes_read = raw.tell()
-                    yield number, line
-            except (OSError, EOFError, zlib.error) as error:
-                self.bad = self._refuse(number + 1, error)
+        try:
+            for number, line in enumerate(self._file.lines(), 1):
+                yield number, line
+        except BadInput as error:
+            self.bad = self._refuse(number + 1, error)
 
     def _event(self, line: bytes) -> list[tuple[str, Event]]:
         session, event = decode_line(line, 0)
@@ -138,8 +129,8 @@ class _Reading:
     def _refuse(self, number: int, error: Exception) -> BadLine:
         why = f"{error.reason}: {error.detail}" if isinstance(error, Undecodable) else str(error)
         return BadLine(
-            f"{self._path}, line {number}: {why}. The {self.triggers} events before this line are published; correct"
-            f" the line and resume with --start-line {number}"
+            f"{self._file.name}, line {number}: {why}. The {self.triggers} events before this line are published;"
+            f" correct the line and resume with --start-line {number}"
         )
 
 

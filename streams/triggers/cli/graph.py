@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from triggers.analysis.graph.causes import SessionCauses, causes_of, picture_of_session
@@ -12,6 +10,7 @@ from triggers.analysis.graph.mermaid import MAX_EDGES, mermaid
 from triggers.analysis.graph.picture import Picture
 from triggers.analysis.graph.rules import picture_of_rules
 from triggers.analysis.graph.svg import svg
+from triggers.analysis.input_file import InputFile
 from triggers.cli.companions import is_given, refuse_ignored
 from triggers.cli.log_options import log_options, session_events
 from triggers.cli.option_types import JsonObject
@@ -39,7 +38,7 @@ def graph_command(
     session: str | None,
     instance: str | None,
     language: str,
-    file: Path | None,
+    file: InputFile | None,
     rules: bytes | None,
     as_json: bool,
 ) -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from triggers.analysis.event_log import read_log
+from triggers.analysis.input_file import InputFile
 from triggers.analysis.verify.capsules import events_of_capsule, is_capsule, load_capsule
-from triggers.cli.option_types import JsonObject
+from triggers.cli.option_types import Input, JsonObject
 from triggers.client.session_events import SessionEvents
 from triggers.core.events import Event
 from triggers.errors import SessionNotFound
@@ -18,18 +18,20 @@ from triggers.settings import Settings
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_FROM = "Read events from this file instead of Kafka: JSON lines, optionally compressed (.gz), or a capsule."
+_FROM = (
+    "Read events from this file instead of Kafka: JSON lines, optionally compressed with gzip, or a capsule; - is"
+    " standard input."
+)
 
 
 def log_options(command: F) -> F:
     """Add `--from FILE` and `--rules` to a command, as its parameters `file` and `rules`."""
-    kind = click.Path(path_type=Path, exists=True, dir_okay=False)
-    from_file = click.option("--from", "file", type=kind, help=_FROM)
+    from_file = click.option("--from", "file", type=Input(), help=_FROM)
     rules = click.option("--rules", type=JsonObject(), help="With --from: rules of sessions without a configuration.")
     return from_file(rules(command))
 
 
-def every_event(settings: Settings, file: Path | None, rules: bytes | None) -> Iterator[tuple[str, Event]]:
+def every_event(settings: Settings, file: InputFile | None, rules: bytes | None) -> Iterator[tuple[str, Event]]:
     """Yield session and event of every line of the file, or of every event that is on the topic now.
 
     Raises CallError, BrokerUnavailable.
@@ -38,13 +40,13 @@ def every_event(settings: Settings, file: Path | None, rules: bytes | None) -> I
     return SessionEvents(settings).read_all() if file is None else _read(file, rules)
 
 
-def session_events(settings: Settings, session: str, file: Path | None, rules: bytes | None) -> list[Event]:
+def session_events(settings: Settings, session: str, file: InputFile | None, rules: bytes | None) -> list[Event]:
     """Read the session's events. Raises SessionNotFound, EventsExpired, BadLog, BadCapsule, BrokerUnavailable."""
     return sessions_events(settings, [session], file, rules)[session]
 
 
 def sessions_events(
-    settings: Settings, sessions: Sequence[str], file: Path | None, rules: bytes | None
+    settings: Settings, sessions: Sequence[str], file: InputFile | None, rules: bytes | None
 ) -> dict[str, list[Event]]:
     """Read the events of several sessions in one pass. Raises as `session_events` does if one of them has no event."""
     _check(file, rules)
@@ -56,18 +58,19 @@ def sessions_events(
             logs[uid].append(event)
     for uid, events in logs.items():
         if not events:
-            raise SessionNotFound(f"{file} has no event of session {uid!r}")
+            raise SessionNotFound(f"{file.name} has no event of session {uid!r}")
     return logs
 
 
-def _read(file: Path, rules: bytes | None) -> Iterator[tuple[str, Event]]:
+def _read(file: InputFile, rules: bytes | None) -> Iterator[tuple[str, Event]]:
     if not is_capsule(file):
         return read_log(file, rules)
+    capsule = load_capsule(file)
     if rules is not None:
         raise click.UsageError("--rules needs a log of events: a capsule has the rules of its session")
-    return events_of_capsule(load_capsule(file))
+    return events_of_capsule(capsule)
 
 
-def _check(file: Path | None, rules: bytes | None) -> None:
+def _check(file: InputFile | None, rules: bytes | None) -> None:
     if rules is not None and file is None:
         raise click.UsageError("--rules needs --from: sessions on Kafka have their configurations")

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
 import click
 
+from triggers.analysis.input_file import InputFile
 from triggers.cli.companions import refuse_ignored
+from triggers.cli.option_types import Input
 from triggers.cli.output import json_option, print_json, print_table
 from triggers.cli.settings_options import command_settings
 from triggers.errors import CallError, NotFound
+from triggers.redaction import without_secrets
 from triggers.registry import storage_backends
 
 if TYPE_CHECKING:
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
 
 @click.command("migrate")
 @click.argument("sessions", nargs=-1)
-@click.option("--from", "source", type=click.File(), help="File of UIDs, one per line; - is standard input.")
+@click.option("--from", "source", type=Input(), help="File of UIDs, one per line; - is standard input.")
 @click.option("--storage", default="cache", show_default=True, help="Registered key of the storage with the sessions.")
 @click.option("--cache", default="default", show_default=True, help="Name of the storage's cache in Django's CACHES.")
 @click.option("--apply", "really", is_flag=True, help="Move the sessions. Without it, only report what would be moved.")
@@ -32,7 +35,7 @@ if TYPE_CHECKING:
 def migrate_command(
     ctx: click.Context,
     sessions: tuple[str, ...],
-    source: TextIO | None,
+    source: InputFile | None,
     storage: str,
     cache: str,
     really: bool,
@@ -58,8 +61,17 @@ def migrate_command(
         ctx.exit(1)
 
 
-def _lines(source: Iterable[str] | None) -> Iterator[str]:
-    yield from (line.strip() for line in source or () if line.strip())
+def _lines(source: InputFile | None) -> Iterator[str]:
+    """Yield the UIDs. Only line ends and empty lines are left out, because a UID may begin or end with a space."""
+    if source is None:
+        return
+    for number, line in enumerate(source.lines(), 1):
+        try:
+            uid = line.rstrip(b"\r\n").decode()
+        except UnicodeDecodeError as error:
+            raise CallError(f"{source.name}, line {number}: {error.reason} in UTF-8") from error
+        if uid.strip():
+            yield uid
 
 
 def _open(storage: str, uid: str, cache: str) -> Storage:
@@ -71,7 +83,7 @@ def _open(storage: str, uid: str, cache: str) -> Storage:
     except NotFound:
         raise
     except Exception as error:
-        raise CallError(f"--storage {storage} --cache {cache}: {error}") from error
+        raise CallError(f"--storage {storage} --cache {cache}: {without_secrets(str(error))}") from error
     return opened
 
 

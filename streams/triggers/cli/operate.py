@@ -6,7 +6,7 @@ import click
 import msgspec
 
 from triggers.cli.option_types import JsonObject
-from triggers.cli.output import json_option, print_json
+from triggers.cli.output import json_option, print_json, print_line
 from triggers.cli.settings_options import command_settings
 from triggers.core.view import InstanceView
 from triggers.manager import TriggerManager
@@ -48,4 +48,4 @@ def _report(instance: str, done: str, replays: list[InstanceView], *, as_json: b
         print_json({"instance": instance, "status": done, "replays": [replay.name for replay in replays]})
     else:
         names = ", ".join(f"{replay.name} ({replay.status})" for replay in replays)
-        click.echo(f"{instance} is {done}{f': {names}' if names else ''}.")
+        print_line(f"{instance} is {done}{f': {names}' if names else ''}.")

@@ -1,12 +1,15 @@
-"""Types of options and arguments: lengths of time, moments, records, JSON."""
+"""Types of options and arguments: lengths of time, moments, records, files to read, JSON."""
 
 from __future__ import annotations
 
+import os
+import stat
 from pathlib import Path
 
 import click
 import msgspec
 
+from triggers.analysis.input_file import STANDARD_INPUT, InputFile, input_file_of
 from triggers.analysis.time_travel import Moment, parse_moment
 from triggers.analysis.times import duration_ms, point_in_time
 from triggers.codec.json_payloads import check_payload
@@ -59,8 +62,40 @@ class MomentType(click.ParamType):
             self.fail(str(error), param, ctx)
 
 
+class Input(click.ParamType):
+    """A file that is read once: a path, a pipe, or `-` for standard input. It must exist."""
+
+    name = "FILE"
+
+    def convert(self, value: str | InputFile, param: click.Parameter | None, ctx: click.Context | None) -> InputFile:
+        if isinstance(value, InputFile):
+            return value
+        path = os.fsdecode(_EXISTING.convert(value, param, ctx))
+        if ctx is not None and not _is_first_use(path, ctx):
+            self.fail(f"{value!r} is given twice, but a pipe can be read only once; write it to a file", param, ctx)
+        return InputFile(path)
+
+
+_EXISTING = click.Path(exists=True, dir_okay=False, allow_dash=True)
+_NAMES_OF_STANDARD_INPUT = {STANDARD_INPUT, "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"}
+
+
+def _is_first_use(path: str, ctx: click.Context) -> bool:
+    """Return whether this is the first parameter of the command that reads this pipe or standard input."""
+    if path in _NAMES_OF_STANDARD_INPUT:
+        pipe: object = STANDARD_INPUT
+    elif stat.S_ISFIFO((status := Path(path).stat()).st_mode):
+        pipe = status.st_dev, status.st_ino
+    else:
+        return True
+    pipes: set[object] = ctx.meta.setdefault(f"{__name__}.pipes", set())
+    is_first = pipe not in pipes
+    pipes.add(pipe)
+    return is_first
+
+
 class JsonObject(click.ParamType):
-    """A JSON object as its verbatim bytes. A value that does not begin with `{` is the name of a file."""
+    """A JSON object as its verbatim bytes. A value that does not begin with `{` is the name of a file, or `-`."""
 
     name = "JSON|[@]FILE"
 
@@ -68,17 +103,19 @@ class JsonObject(click.ParamType):
         if isinstance(value, bytes):
             return value
         try:
-            text = _bytes(value).strip()
+            text = self._read(value, param, ctx).strip()
             check_payload(text, "the value")
-        except OSError as error:
-            self.fail(f"{value!r} is neither a JSON object nor a file ({error.strerror})", param, ctx)
         except (ValueError, Undecodable, msgspec.DecodeError) as error:
             self.fail(str(error), param, ctx)
         return text
 
-
-def _bytes(value: str) -> bytes:
-    return value.encode() if value.lstrip().startswith("{") else Path(value.removeprefix("@")).read_bytes()
+    def _read(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> bytes:
+        if value.lstrip().startswith("{"):
+            return value.encode()
+        path = value.removeprefix("@")
+        if input_file_of(path) is None:
+            self.fail(f"{value!r} is neither a JSON object nor a file", param, ctx)
+        return Input().convert(path, param, ctx).read()
 
 
 class CoordinatesType(click.ParamType):

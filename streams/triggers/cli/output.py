@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from triggers.cli.printable import printable
 from triggers.core.view import RulesView
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -26,8 +27,12 @@ def print_json(value: object) -> None:
 
 
 def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str | None = None) -> None:
-    """Print a table. In a pipe it has no colours and is not limited to the width of a terminal."""
-    table = Table(*columns, title=title, title_justify="left", title_style="bold")
+    """Print a table. The items of a list are lines of a cell.
+
+    In a pipe the table has no colours and is not limited to the width of a terminal.
+    """
+    shown = None if title is None else cell(title)
+    table = Table(*columns, title=shown, title_justify="left", title_style="bold")
     for row in rows:
         table.add_row(*(cell(value) for value in row))
     console().print(table)
@@ -47,5 +52,11 @@ def rules_words(rules: RulesView | None) -> str:
 
 
 def cell(value: object) -> str:
-    """Return the text of a cell. Markup in a user's text is escaped."""
-    return escape("" if value is None else str(value))
+    """Return the text of a cell, in which a user's text is neither markup nor a control sequence."""
+    lines = value if isinstance(value, list | tuple) else ["" if value is None else value]
+    return escape("\n".join(printable(str(line)) for line in lines))
+
+
+def print_line(text: str) -> None:
+    """Print a line that contains a user's text."""
+    click.echo(printable(text))

@@ -10,6 +10,7 @@ from typing import Any
 import click
 from typing_extensions import override
 
+from triggers.cli.printable import printable
 from triggers.cli.suggesting_group import SuggestingGroup
 from triggers.errors import CallError, MissingExtra, NotFound, TriggersError, TryAgain
 from triggers.settings import PREFIX
@@ -85,6 +86,9 @@ class Program(SuggestingGroup):
         """Run the command. Ends with 130 after Ctrl-C; click's own code for it, 1, means that a check failed."""
         try:
             return super().invoke(ctx)
+        except click.NoSuchOption as error:
+            error.message += _dash_hint(error)
+            raise
         except KeyboardInterrupt:
             click.echo("Interrupted.", err=True)
             ctx.exit(INTERRUPTED)
@@ -95,8 +99,15 @@ class Program(SuggestingGroup):
         try:
             return super().main(*args, **kwargs)
         except TriggersError as error:
-            click.echo(f"Error: {error}", err=True)
+            click.echo("\n".join(map(printable, f"Error: {error}".splitlines())), err=True)
             raise SystemExit(exit_code(error)) from error
+
+
+def _dash_hint(error: click.NoSuchOption) -> str:
+    """Return advice for a command with arguments: a name may begin with a dash."""
+    if error.ctx is None or not any(isinstance(each, click.Argument) for each in error.ctx.command.params):
+        return ""
+    return f" (a name that begins with a dash goes after --: `{error.ctx.command_path} -- {error.option_name}…`)"
 
 
 def exit_code(error: TriggersError) -> int:

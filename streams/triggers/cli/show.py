@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 from msgspec import Raw
 
+from triggers.analysis.input_file import InputFile
 from triggers.analysis.time_travel import NOW, Moment, view_at
 from triggers.analysis.times import moment
 from triggers.analysis.view_changes import Change, changes_between, value_words
 from triggers.cli.log_options import log_options, session_events
 from triggers.cli.option_types import CoordinatesType, MomentType
-from triggers.cli.output import cell, console, json_option, print_json, print_table, rules_words
+from triggers.cli.output import cell, console, json_option, print_json, print_line, print_table, rules_words
 from triggers.cli.settings_options import command_settings
 from triggers.client import SessionReader
 from triggers.core.view import InstanceView, SessionView
@@ -39,7 +38,7 @@ def show_command(
     after: Coordinates | None,
     at: Moment | None,
     diff: tuple[Moment, Moment] | None,
-    file: Path | None,
+    file: InputFile | None,
     rules: bytes | None,
     as_json: bool,
 ) -> None:
@@ -76,7 +75,7 @@ def print_changes(changes: list[Change], as_json: bool) -> None:
         print_json(changes)
         return
     for change in changes:
-        click.echo(_change(change))
+        print_line(_change(change))
     if not changes:
         click.echo("Nothing changed.")
 
@@ -91,36 +90,29 @@ def _change(change: Change) -> str:
 def print_session(session: SessionView) -> None:
     """Print the session as tables."""
     console().print(f"Session [bold]{cell(session.uid)}[/]")
-    click.echo(
+    print_line(
         f"{session.events} events, from {moment(session.created)} to {moment(session.modified)} (UTC);"
         f" unresolved tasks: {', '.join(session.unresolved_tasks) or 'none'}"
     )
     if session.rules:
         click.echo(f"published rules: {rules_words(session.rules)}")
     columns = ("task", "after", "andEvery", "unless", "run", "instances", "unresolved")
-    tasks = [
-        (t.name, _names(t.after), t.and_every, _names(t.unless), t.run, t.instances, t.unresolved)
-        for t in session.tasks
-    ]
+    tasks = [(t.name, t.after, t.and_every, t.unless, t.run, t.instances, t.unresolved) for t in session.tasks]
     print_table(columns, tasks, "Tasks")
     print_table(("instance", "status", "kwargs", "result", "timestamps"), map(_row, session.instances), "Instances")
     print_table(("trigger", "kwargs"), [(t, _short(k)) for t, k in session.latest_kwargs.items()], "Latest kwargs")
 
 
 def _row(instance: InstanceView) -> tuple[object, ...]:
-    kwargs = "\n".join(f"{trigger}: {_short(value)}" for trigger, value in instance.kwargs.items())
+    kwargs = [f"{trigger}: {_short(value)}" for trigger, value in instance.kwargs.items()]
     stamps = sorted(instance.timestamps.items(), key=lambda stamp: stamp[1])
-    times = "\n".join((f"created {moment(instance.created)}", *(f"{name} {moment(at)}" for name, at in stamps)))
+    times = [f"created {moment(instance.created)}", *(f"{name} {moment(at)}" for name, at in stamps)]
     return instance.name, instance.status, kwargs, _outcome(instance), times
 
 
-def _outcome(instance: InstanceView) -> str:
+def _outcome(instance: InstanceView) -> list[str]:
     keys = ("result", "exceptionType", "exceptionContext")
-    return "\n".join(f"{key}: {_short(instance.metadata[key])}" for key in keys if key in instance.metadata)
-
-
-def _names(triggers: list[str]) -> str:
-    return "\n".join(triggers)
+    return [f"{key}: {_short(instance.metadata[key])}" for key in keys if key in instance.metadata]
 
 
 def _short(value: Raw) -> str:

@@ -12,11 +12,12 @@ import msgspec
 from msgspec import Struct
 
 from triggers.analysis.event_log import GroupedLog
+from triggers.analysis.input_file import InputFile
 from triggers.analysis.stats.statistics import DAY_MS, RuleRow, Statistics, StuckRow, TriggerRow, count
 from triggers.analysis.times import length_of_time, moment
 from triggers.cli.log_options import every_event, log_options
 from triggers.cli.option_types import Duration, PointInTime
-from triggers.cli.output import json_option, print_json, print_table
+from triggers.cli.output import json_option, print_json, print_line, print_table
 from triggers.cli.settings_options import command_settings
 
 _SHOWN = 20
@@ -43,7 +44,7 @@ def stats_command(
     stuck_after: int,
     csv_into: Path | None,
     parquet: Path | None,
-    file: Path | None,
+    file: InputFile | None,
     rules: bytes | None,
     as_json: bool,
 ) -> None:
@@ -79,14 +80,14 @@ def print_statistics(found: Statistics) -> None:
         print_table(("rules", "version", "sessions"), published, "Published rules")
     columns = ("task", "sessions", "instances", "runs", "finished", "failed", "abandoned", "waiting")
     print_table((*columns, "wait p50", "p90", "p99", "longest"), map(_rule, found.rules), "Rules")
-    click.echo(f"Rules that never ran: {', '.join(row.task for row in found.rules if not row.runs) or 'none'}")
+    print_line(f"Rules that never ran: {', '.join(row.task for row in found.rules if not row.runs) or 'none'}")
     unused = [row for row in found.triggers if row.fires == row.unused and row.fires and not row.is_task]
     rows = [(row.trigger, row.fires, row.sessions) for row in unused[:_SHOWN]]
     _print_any(("trigger", "fires", "sessions"), rows, "Unused triggers", len(unused))
     silent = [(row.trigger, ", ".join(row.used_by)) for row in found.triggers if not row.fires and not row.is_task]
     _print_any(("trigger", "used by"), silent[:_SHOWN], "Triggers that never fired", len(silent))
     stuck = [
-        (row.task, "\n".join(row.missing), row.sessions, row.instances, moment(row.oldest), ", ".join(row.examples[:2]))
+        (row.task, row.missing, row.sessions, row.instances, moment(row.oldest), ", ".join(row.examples[:2]))
         for row in found.stuck[:_SHOWN]
     ]
     stuck_columns = ("task", "missing", "sessions", "instances", "oldest", "for example")

@@ -8,16 +8,18 @@ from pathlib import Path
 
 import click
 
+from triggers.analysis.input_file import InputFile
 from triggers.analysis.verify.capsules import is_capsule, load_capsule, replay_capsule
 from triggers.analysis.verify.histories import BadHistory, HistoryResult, verify_files
-from triggers.cli.output import json_option, print_json
+from triggers.cli.option_types import Input
+from triggers.cli.output import json_option, print_json, print_line
 
 
 @click.command("verify")
-@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("files", nargs=-1, required=True, type=Input())
 @json_option
-def verify_command(files: tuple[Path, ...], as_json: bool) -> None:
-    """Replay capsules (of `triggers capture`) and recorded histories (.jsonl, .jsonl.gz), and print all differences.
+def verify_command(files: tuple[InputFile, ...], as_json: bool) -> None:
+    """Replay capsules (of `triggers capture`) and recorded histories (JSON lines), and print all differences.
 
     Differences of a history that is not `firm` are printed, but they are no failure. The exit code is 1 if a capsule
     or a firm history differs.
@@ -35,27 +37,27 @@ def verify_command(files: tuple[Path, ...], as_json: bool) -> None:
     sys.exit(1 if failed else 0)
 
 
-def _results(files: Iterable[Path]) -> Iterator[HistoryResult]:
+def _results(files: Iterable[InputFile]) -> Iterator[HistoryResult]:
     for file in files:
         if is_capsule(file):
             capsule = load_capsule(file)
-            yield HistoryResult(capsule.session, file.name, True, replay_capsule(capsule).differences)
+            yield HistoryResult(capsule.session, Path(file.name).name, True, replay_capsule(capsule).differences)
         else:
             yield from _histories(file)
 
 
-def _histories(file: Path) -> Iterator[HistoryResult]:
+def _histories(file: InputFile) -> Iterator[HistoryResult]:
     results = verify_files([file])
     first = next(results, None)
     if first is None:
-        raise BadHistory(f"{file}: the file has no history, so nothing was verified")
+        raise BadHistory(f"{file.name}: the file has no history, so nothing was verified")
     yield first
     yield from results
 
 
 def _print_result(result: HistoryResult) -> None:
     for line in result.differences:
-        click.echo(line if result.gates else f"{line} (not firm: no failure)")
+        print_line(line if result.gates else f"{line} (not firm: no failure)")
 
 
 def _differences(results: list[HistoryResult]) -> list[dict[str, object]]:

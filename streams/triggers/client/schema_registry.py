@@ -10,7 +10,7 @@ from collections.abc import Callable
 from http import HTTPStatus
 from http.client import HTTPException
 from typing import NamedTuple
-from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
+from urllib.parse import SplitResult, quote, unquote, urlsplit, urlunsplit
 
 import msgspec
 from msgspec import Struct, field
@@ -18,6 +18,7 @@ from msgspec import Struct, field
 from triggers.codec import EventDecoder, Reason
 from triggers.errors import SettingsError, TryAgain, Undecodable
 from triggers.kafka.bounded_call import CallHung, call_within
+from triggers.redaction import without_secrets
 from triggers.settings import Settings
 
 _REMEMBERED_S = 60.0
@@ -92,7 +93,7 @@ class SchemaRegistry:
                 raise Undecodable(Reason.UNKNOWN_SCHEMA, detail) from error
             raise TryAgain(f"schema registry {self._url}: HTTP {error.code}") from error
         except (OSError, HTTPException, msgspec.DecodeError, UnicodeDecodeError) as error:
-            raise TryAgain(f"schema registry {self._url}: {error}") from error
+            raise TryAgain(f"schema registry {self._url}: {without_secrets(str(error))}") from error
 
     def _remember(self, schema_id: int, error: Undecodable) -> None:
         if len(self._refused) >= _MAX_REMEMBERED:
@@ -127,11 +128,14 @@ def _parts(url: str) -> SplitResult:
         parts = urlsplit(url.rstrip("/"))
         if parts.scheme in {"http", "https"} and parts.hostname and parts.port != 0:
             return parts
-        problem = ""
-    except ValueError as error:  # such as a port that is not a number, or an unclosed bracket
-        problem = f" ({error})"
+    except ValueError:  # such as a port that is not a number; the text of the error may contain a part of the password
+        pass
     wanted = "http://host:port or https://host:port, optionally with a path and user:password@"
-    raise SettingsError(f"schema_registry_url (TRIGGERS_SCHEMA_REGISTRY_URL) is {url!r}, it must be {wanted}{problem}")
+    encoded = f"; percent-encode user and password ({quote('/', safe='')} for /)" if "@" in url else ""
+    shown = without_secrets(url)
+    raise SettingsError(
+        f"schema_registry_url (TRIGGERS_SCHEMA_REGISTRY_URL) is {shown!r}, it must be {wanted}{encoded}"
+    )
 
 
 def event_decoder(settings: Settings) -> EventDecoder:

@@ -14,7 +14,7 @@ from triggers.codec.dead_letter_codec import DeadLetter, decode_dead_letter, enc
 from triggers.codec.decision_codec import DecisionRecord, decode_decision, describe, encode_decision
 from triggers.codec.event_codec import NO_LIMIT, EventDecoder, check_event, encode_event
 from triggers.codec.json_encoding import encode_configuration, encode_object
-from triggers.codec.keys import decode_key, encode_key
+from triggers.codec.keys import check_trigger_name, decode_key, encode_key
 from triggers.codec.reasons import Reason
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "Reason",
     "SchemaSource",
     "check_event",
+    "check_trigger_name",
     "decode_command",
     "decode_command_or_cancellation",
     "decode_dead_letter",

@@ -38,6 +38,8 @@ def encode_configuration(configuration: Mapping[str, object]) -> bytes:
 
     Sets are sorted, because their order differs between processes. Raises CallError like `encode_object`.
     """
+    if not isinstance(configuration, Mapping):
+        raise _refusal("configuration", configuration, "it must be a mapping, task name -> directives")
     return encode_object({task: _listed(directives) for task, directives in configuration.items()}, "configuration")
 
 

@@ -24,6 +24,8 @@ def decode_key(key: bytes | None) -> str:
 
 def encode_key(uid: str) -> bytes:
     """Returns the key of all records of a session. Raises CallError if no worker would accept the UID."""
+    if not isinstance(uid, str):
+        raise CallError(f"session UID: it must be a str, not {type(uid).__name__}; pass str(uid)")
     try:
         key = uid.encode()
     except UnicodeEncodeError as error:
@@ -31,6 +33,14 @@ def encode_key(uid: str) -> bytes:
     if not 0 < len(key) <= MAX_KEY_BYTES:
         raise CallError(f"session UID: it has {len(key)} bytes in UTF-8, but must have 1 to {MAX_KEY_BYTES}")
     return key
+
+
+def check_trigger_name(trigger: object) -> None:
+    """Raises CallError unless an application may fire a trigger of that name."""
+    if not isinstance(trigger, str):
+        raise CallError(f"trigger: it must be a str, not {type(trigger).__name__}")
+    if not trigger:
+        raise CallError("trigger: it is empty; give the name of a trigger")
 
 
 def _nothing(key: bytes | None) -> str:

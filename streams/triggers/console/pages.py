@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from urllib.parse import quote
 
 import msgspec
 from aiohttp import web
@@ -25,6 +24,7 @@ from triggers.console.parameters import (
     moment_of,
     needed_text,
     number_of,
+    path_of,
     point_of,
     query_of,
     stuck_after,
@@ -48,7 +48,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )  # fmt: skip
     templates.filters.update(
-        moment=moment, as_json=_as_json, short=_short, length_of_time=length_of_time, in_path=_in_path
+        moment=moment, as_json=_as_json, short=_short, length_of_time=length_of_time, in_path=path_of
     )
     templates.globals.update(
         sign_of=sign_of, change_words=change_words, change_details=change_details, value_words=value_words,
@@ -70,7 +70,7 @@ class Pages:
         """Return the routes of all handlers."""
         return [
             web.get("/", self.sessions),
-            web.get("/sessions/{uid}", self.session),
+            web.get("/sessions/{uid:[^/]+}", self.session),
             web.get("/rules", self.rules),
             web.post("/rules", self.check_rules),
             web.get("/statistics", self.statistics),
@@ -160,10 +160,6 @@ def _opened(body: bytes, name: str) -> tuple[Capsule, Replayed, SessionPage]:
     capsule = decode_capsule(body, name)
     events = [event for _, event in events_of_capsule(capsule)]
     return capsule, replay_capsule(capsule), session_page(capsule.session, events)
-
-
-def _in_path(uid: str) -> str:
-    return quote(uid, safe="")
 
 
 def _as_json(value: object) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
+from urllib.parse import quote, unquote
 
 from aiohttp import web
 
@@ -37,9 +38,22 @@ async def form_of(request: web.Request) -> Given:
     return {name: [value for value in form.getall(name) if isinstance(value, str)] for name in form}
 
 
+def path_of(uid: str) -> str:
+    """Return the UID as a segment of a path. `uid_of` is its inverse.
+
+    Browsers resolve the segments `.` and `..`, even if they are percent-encoded, so these end with an empty parameter.
+    """
+    return quote(uid, safe="") + (_PARAMETER if uid in {".", ".."} else "")
+
+
+_PARAMETER = ";"
+"""A semicolon of a UID is always percent-encoded."""
+
+
 def uid_of(request: web.Request) -> str:
-    """Return the UID of the session in the path."""
-    return request.match_info["uid"]
+    """Return the UID of the session in the path. Any text can be one, so it is taken from the path as it was sent."""
+    segments = request.rel_url.raw_path.split("/")
+    return unquote(segments[segments.index("sessions") + 1].removesuffix(_PARAMETER))
 
 
 def text_of(given: Given, name: str) -> str:

@@ -11,8 +11,10 @@ import msgspec
 
 from triggers.core.kwargs import split_members
 from triggers.core.limits import LIMITS_NAME, parse_limits, parse_timeouts
+from triggers.core.nearest_name import suggestion
 from triggers.core.plan import DEFAULT_LIMITS, Plan, Rule, Timeouts
 from triggers.core.rule_plans import compile_rules
+from triggers.core.rule_set import BLOCKS as BLOCKS_OF_EDITION_2
 from triggers.core.rule_set import EDITION
 from triggers.errors import CallError, InvalidConfiguration
 
@@ -31,6 +33,10 @@ DIRECTIVES: Final = (_AFTER, _AND_EVERY, _UNLESS, _RUN, _USING, _WITH_PARAMS, _T
 
 MANAGER_NAME: Final = "$manager"
 """Key that names the manager whose hooks run for the session; no task can have this name."""
+
+
+BLOCKS: Final = (EDITION, LIMITS_NAME, MANAGER_NAME)
+"""Keys of a configuration of edition 1 that name no task. Any other name is a task's, even if it begins with `$`."""
 
 
 _NAMES = msgspec.json.Decoder(list[str])
@@ -139,8 +145,15 @@ def _with_params(members: dict[str, bytes], task: str) -> bytes:
 
 def _required(members: dict[str, bytes], task: str, key: str, decoder: msgspec.json.Decoder[T], what: str) -> T:
     if key not in members:
-        raise InvalidConfiguration(f"task {task!r}: {key!r} is missing; it must be {what}")
+        raise InvalidConfiguration(f"task {task!r}: {key!r} is missing; it must be {what}{_meant_block(task)}")
     return _decoded(members.pop(key), task, key, decoder.decode, what)
+
+
+def _meant_block(name: str) -> str:
+    """Returns advice if the name of the task was perhaps meant to be that of a block."""
+    if name in BLOCKS_OF_EDITION_2:
+        return f". The block {name!r} needs {EDITION!r}: 2"
+    return suggestion(name, BLOCKS) if name.startswith("$") else ""
 
 
 def _optional(members: dict[str, bytes], task: str, key: str, decoder: msgspec.json.Decoder[T], what: str) -> T | None:

@@ -31,7 +31,7 @@ from triggers.storages.outbox import Outbox, deliver_entries
 from triggers.storages.session_objects import SessionObjects, TaskInstanceCollection
 from triggers.storages.stored_objects import Stored, load_instances, load_tasks, stored_form
 from triggers.storages.stored_rows import ROWS, LiveSession, check_unchanged, objects_of_rows
-from triggers.storages.stored_state import ENGINE, delete_remaining_rows, freeze, thaw
+from triggers.storages.stored_state import ENGINE, block_names, delete_remaining_rows, freeze, thaw
 from triggers.types import TaskConfig, TaskInstance
 
 __all__ = ["BaseStorageBackend", "BaseTriggerStorage", "Stored", "TaskInstanceCollection", "storage_backends"]
@@ -281,8 +281,10 @@ class BaseStorageBackend(Lockable, Storage):
 
     def _load_objects(self, tasks: Stored, instances: Stored, metas: dict[str, Any]) -> None:
         if not tasks:
-            tasks = self._load_default_configuration() or {}
-            hidden = {name: value for name, value in tasks.items() if name.startswith("$")}
+            whole = self._load_default_configuration() or {}
+            blocks = block_names(whole)
+            tasks = {name: value for name, value in whole.items() if name not in blocks}
+            hidden = {name: value for name, value in whole.items() if name in blocks}
             metas = ({ENGINE: {"hidden": hidden}} if hidden else {}) | metas
         self._configs = load_tasks(tasks, metas.get(ENGINE) or {})
         self._instances = load_instances(instances, self._configs)

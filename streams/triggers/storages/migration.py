@@ -25,6 +25,7 @@ from triggers.core.state.session import Session
 from triggers.core.statuses import Status
 from triggers.core.view import SessionView, importable_state, view_session
 from triggers.errors import CallError, NotFound, SessionNotFound
+from triggers.redaction import without_secrets
 from triggers.settings import Settings
 from triggers.storages.contract import Storage
 
@@ -88,7 +89,7 @@ class Migration:
         except SessionNotFound:
             return Moved(session=uid, result=Result.MISSING, detail="the old storage has no such session")
         except (CallError, NotFound, ValueError, LookupError, TypeError) as error:
-            return Moved(session=uid, result=Result.REFUSED, detail=f"it cannot be read: {error}")
+            return Moved(session=uid, result=Result.REFUSED, detail=f"it cannot be read: {without_secrets(str(error))}")
         result, detail = self._move(original, dry_run)
         unresolved = len(original.unresolved_instances)
         return Moved(

@@ -10,6 +10,7 @@ import msgspec
 
 from triggers.core.commands import Command, RunTask, SetTimer
 from triggers.core.statuses import Status
+from triggers.redaction import without_secrets
 from triggers.types import TaskInstance
 
 log = logging.getLogger(__name__)
@@ -88,7 +89,7 @@ def _run_entry(uid: str, instance: TaskInstance, entry: Entry, run: Run) -> bool
     try:
         run(instance)
     except Exception as error:
-        entry["error"] = f"{type(error).__name__}: {error}"
+        entry["error"] = f"{type(error).__name__}: {without_secrets(str(error))}"
         log.exception("session %s: the runner did not accept %s, which stays in the outbox", uid, instance)
         return False
     return True

@@ -15,6 +15,10 @@ from triggers.types import TaskConfig, TaskInstance
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC).replace(tzinfo=None)
 
 
+HELD_BY_OBJECTS: Final = frozenset({"timestamps", "depth", "parent"})
+"""Keys of an object's metadata that are fields of the engine's instance. Metadata of the application that has such a
+name stays in the session and is not in the object."""
+
 _decode = msgspec.json.Decoder().decode
 
 
@@ -84,7 +88,8 @@ def _instance(instance: InstanceView, config: TaskConfig, sequence: int) -> Task
 def _metadata(instance: InstanceView) -> dict[str, Any]:
     ancestors = {"depth": instance.depth, "parent": instance.parent} if instance.depth else {}
     stamps = {"created": instance.created, "lastModified": instance.modified} | instance.timestamps
-    return _plain(instance.metadata) | ancestors | {"timestamps": {key: moment(stamps[key]) for key in stamps}}
+    own = {key: value for key, value in instance.metadata.items() if key not in HELD_BY_OBJECTS}
+    return _plain(own) | ancestors | {"timestamps": {key: moment(stamps[key]) for key in stamps}}
 
 
 def _plain(payloads: dict[str, Raw]) -> dict[str, Any]:

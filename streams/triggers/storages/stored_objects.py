@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from triggers.storages.session_objects import TaskInstanceCollection, milliseconds, moment, removed_task
-from triggers.storages.stored_state import ENGINE
+from triggers.storages.stored_state import ENGINE, SHADOWED
 from triggers.types import TaskConfig, TaskInstance
 
 Stored = Mapping[str, Mapping[str, Any]]
@@ -29,7 +29,7 @@ def stored_form(each: TaskConfig | TaskInstance) -> dict[str, Any]:
 def load_tasks(tasks: Stored, engine: Mapping[str, Any]) -> dict[str, TaskConfig]:
     """Returns the tasks in declaration order, because a backend may lose the order of a mapping."""
     names = dict.fromkeys([*(name for name in engine.get("tasks") or () if name in tasks), *tasks])
-    return {name: TaskConfig(name, **tasks[name]) for name in names if not name.startswith("$")}
+    return {name: TaskConfig(name, **tasks[name]) for name in names}
 
 
 def load_instances(instances: Stored, configs: Mapping[str, TaskConfig]) -> TaskInstanceCollection:
@@ -42,7 +42,11 @@ def load_instances(instances: Stored, configs: Mapping[str, TaskConfig]) -> Task
 
 def _load_instance(name: str, stored: Mapping[str, Any], configs: Mapping[str, TaskConfig]) -> TaskInstance:
     metadata = dict(stored.get("metadata") or {})
-    engine = metadata.pop(ENGINE, None)
+    engine = _engine_of(stored)
+    if engine:
+        del metadata[ENGINE]
+    if ENGINE in engine.get(SHADOWED, {}):
+        metadata[ENGINE] = _plain(engine[SHADOWED][ENGINE])
     if stamps := metadata.get("timestamps"):
         metadata["timestamps"] = {name: moment(milliseconds(when)) for name, when in stamps.items()}
     fields = {key: stored.get(key) for key in ("status", "kwargs", "abandonState")}
@@ -52,5 +56,10 @@ def _load_instance(name: str, stored: Mapping[str, Any], configs: Mapping[str, T
 
 def _sequence(stored: Mapping[str, Any]) -> int:
     """Returns the instance's sequence number, because a backend may lose the order of a mapping."""
-    engine = (stored.get("metadata") or {}).get(ENGINE) or {}
-    return int(engine.get("sequence", 1 << 62))
+    return int(_engine_of(stored).get("sequence", 1 << 62))
+
+
+def _engine_of(stored: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Returns the engine's state in a stored instance. In one of the framework, the name may be the application's."""
+    engine = (stored.get("metadata") or {}).get(ENGINE)
+    return engine if isinstance(engine, Mapping) and "sequence" in engine else {}

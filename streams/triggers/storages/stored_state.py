@@ -8,18 +8,20 @@ keeps the engine's rows there (`stored_rows`).
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
 
 import msgspec
 from msgspec import structs
 
-from triggers.core.config import compile_plan
+from triggers.core.config import BLOCKS, compile_plan
 from triggers.core.delivery import check_embedded
 from triggers.core.engine import apply
 from triggers.core.events import TimerFired
 from triggers.core.instance_names import parse_instance_name
 from triggers.core.plan import Plan
+from triggers.core.rule_set import BLOCKS as BLOCKS_OF_EDITION_2
+from triggers.core.rule_set import EDITION
 from triggers.core.state.cohorts import add_to_cohort
 from triggers.core.state.header import Header
 from triggers.core.state.header_codec import encode_header
@@ -31,17 +33,15 @@ from triggers.core.statuses import CLOSES_ATTEMPT, Status
 from triggers.core.view import view_session
 from triggers.errors import CallError
 from triggers.storages.published_rules import published_rows
-from triggers.storages.session_objects import SessionObjects, milliseconds, objects_of
+from triggers.storages.session_objects import HELD_BY_OBJECTS, SessionObjects, milliseconds, objects_of
 from triggers.storages.stored_rows import ROWS, LiveSession, freeze_rows, thaw_rows
 from triggers.types import TaskConfig, TaskInstance
 
 ENGINE: Final = "engine"
 """Key of the engine's state in the stored metadata of a session and of an instance."""
 
-_RESERVED: Final = "$"
-"""Prefix of the keys in a configuration that do not name tasks."""
-_HELD_BY_OBJECTS: Final = frozenset({"timestamps", "depth", "parent"})
-"""Keys of an object's metadata that are fields of the engine's instance."""
+SHADOWED: Final = "shadowed"
+"""Key in an instance's `engine` of metadata whose names the stored object uses for something else."""
 _STAMPS_ONLY: Final = frozenset({"created", "lastModified"})
 _IN_OBJECTS: Final = frozenset(
     {"status", "kwargs", "unless_seen", "stamps", "metadata", "result", "configuration", "sequence"}
@@ -151,9 +151,14 @@ def _thaw_configurations(live: LiveSession, tasks: Mapping[str, TaskConfig], eng
         live.rows[configuration_key(bytes.fromhex(digest))] = text.encode()
     hidden = engine.get("hidden", {})
     if tasks:
-        reserved = {name: value for name, value in hidden.items() if name.startswith(_RESERVED)}
+        blocks = {name: hidden[name] for name in block_names(hidden) if name in hidden}
         rules = {name: hidden.get(name, {}) | task.serialize() for name, task in tasks.items()}
-        live.session.configure(compile_plan(_encode(reserved | rules)))
+        live.session.configure(compile_plan(_encode(blocks | rules)))
+
+
+def block_names(configuration: Mapping[str, Any]) -> Collection[str]:
+    """Returns the names in a configuration of its edition that do not name tasks."""
+    return BLOCKS_OF_EDITION_2 if configuration.get(EDITION) == 2 else BLOCKS
 
 
 def _hidden(plan: Plan, tasks: Mapping[str, TaskConfig]) -> dict[str, Any]:
@@ -207,7 +212,8 @@ def _as_known(session: Session, stored: TaskInstance, number: int) -> Instance:
         attempt_closed=not waits and stored.status in CLOSES_ATTEMPT,
         configuration=_configuration(session, stored),
         stamps={name: when for name, when in stamps.items() if name not in _STAMPS_ONLY},
-        metadata={key: _encode(value) for key, value in metadata.items() if key not in _HELD_BY_OBJECTS},
+        metadata={key: text.encode() for key, text in stored.engine.get(SHADOWED, {}).items()}
+        | {key: _encode(value) for key, value in metadata.items() if key not in HELD_BY_OBJECTS},
         depth=stored.depth,
         parent=parse_instance_name(parent)[1] if parent else (number - 1 if stored.depth else -1),
     )
@@ -224,12 +230,17 @@ def _configuration(session: Session, stored: TaskInstance) -> bytes:
     return bytes.fromhex(digest) if digest else session.header.configuration
 
 
+_USED = HELD_BY_OBJECTS | {ENGINE}
+
+
 def _freeze_instances(session: Session, objects: SessionObjects) -> set[bytes]:
     """Adds the engine's state to the objects. Returns the digests of older configurations that are still needed."""
     needed = set()
     for loaded in session.instances.scan():
         stored, instance = objects.instances[loaded.name], loaded.instance
         stored.engine |= {key: value for key, value in structs.asdict(instance).items() if key not in _IN_OBJECTS}
+        if shadowed := {key: bytes(value).decode() for key, value in instance.metadata.items() if key in _USED}:
+            stored.engine[SHADOWED] = shadowed
         if instance.status == Status.SCHEDULED and instance.configuration not in {b"", session.header.configuration}:
             stored.engine["configuration"] = instance.configuration.hex()
             needed.add(instance.configuration)

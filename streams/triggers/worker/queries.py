@@ -15,7 +15,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from triggers.commit.ownership import Ownership
 from triggers.commit.progress import Progress
-from triggers.core.state.header import decode_header
+from triggers.core.state.header_codec import decode_header
 from triggers.core.state.plans import Plans
 from triggers.core.state.rows import header_key
 from triggers.core.state.session import Session
@@ -51,8 +51,8 @@ class Queries:
         """Returns the routes of all views."""
         return [
             web.get("/sessions", self.list_sessions),
-            web.get("/sessions/{uid:.+}", self.show_session),
-            web.get("/events/{uid:.+}", self.list_events),
+            web.get("/sessions/{uid:(?s:.+)}", self.show_session),
+            web.get("/events/{uid:(?s:.+)}", self.list_events),
             web.get("/rules", self.count_rules),
             web.get("/ready", self.ready),
             web.get("/live", self.live),

@@ -14,6 +14,7 @@ from tests.support.console_log import HOSTILE, log_events, log_lines
 from tests.support.memory_session import MemorySession
 
 from triggers.analysis.driver import MemoryDriver
+from triggers.analysis.input_file import InputFile
 from triggers.analysis.verify.capsules import BadCapsule, capture, file_name, is_capsule, load_capsule, replay_capsule
 from triggers.analysis.verify.masking import mask_event
 from triggers.cli import main
@@ -64,7 +65,7 @@ def test_a_capsule_replays_to_the_same_session(tmp_path: Path, seed: int) -> Non
         driver.apply("q-1", event)
     path = captured(tmp_path, log)
 
-    replayed = replay_capsule(load_capsule(path))
+    replayed = replay_capsule(load_capsule(InputFile(path)))
 
     assert replayed.differences == []
     assert msgspec.json.encode(replayed.view) == msgspec.json.encode(driver.view("q-1"))
@@ -108,7 +109,7 @@ def test_if_one_of_several_sessions_does_not_exist_none_is_captured(tmp_path: Pa
 def test_each_difference_from_the_capsule_is_reported(tmp_path: Path, place: str, value: object, line: str) -> None:
     path = captured(tmp_path, log_of(TriggerFired(trigger="address"), TaskFinished(instance="t_mail#0")))
 
-    (difference,) = replay_capsule(load_capsule(changed(path, place, value))).differences
+    (difference,) = replay_capsule(load_capsule(InputFile(changed(path, place, value)))).differences
 
     assert difference.startswith(line)
 
@@ -116,7 +117,7 @@ def test_each_difference_from_the_capsule_is_reported(tmp_path: Path, place: str
 def test_other_rules_replace_the_captured_ones(tmp_path: Path) -> None:
     path = captured(tmp_path, log_of(TriggerFired(trigger="address")))
 
-    replayed = replay_capsule(load_capsule(path), b'{"t_card": {"after": ["address"], "run": "app.card"}}')
+    replayed = replay_capsule(load_capsule(InputFile(path)), b'{"t_card": {"after": ["address"], "run": "app.card"}}')
 
     assert [instance.name for instance in replayed.view.instances] == ["t_card#0"]
     assert replayed.differences
@@ -125,7 +126,7 @@ def test_other_rules_replace_the_captured_ones(tmp_path: Path) -> None:
 def test_a_refused_event_is_captured_as_refused(tmp_path: Path) -> None:
     log = [*log_of(), ReplayRequested(instance="t_mail#0", position=9)]
 
-    replayed = replay_capsule(load_capsule(captured(tmp_path, log)))
+    replayed = replay_capsule(load_capsule(InputFile(captured(tmp_path, log))))
 
     assert replayed.differences == []
     assert "InstanceNotFound" in str(replayed.decisions[-1]["refused"])
@@ -143,7 +144,7 @@ def test_masked_values_are_not_in_the_capsule_and_decisions_stay_the_same(tmp_pa
     assert '"me"' not in text
     assert '"Ann"' not in text
     assert '{"email":"***","list":[{"email":"***"},1],"name":"kept","n":1.50}' in text
-    replayed = replay_capsule(load_capsule(path))
+    replayed = replay_capsule(load_capsule(InputFile(path)))
     assert replayed.differences == []
     assert [(i.name, i.status) for i in replayed.view.instances] == [("t_mail#0", "failed")]
 
@@ -169,14 +170,14 @@ def test_a_file_that_is_not_a_capsule_is_refused_with_the_reason(tmp_path: Path,
     path.write_bytes(text)
 
     with pytest.raises(BadCapsule, match=why):
-        load_capsule(path)
+        load_capsule(InputFile(path))
 
 
 def test_a_step_whose_event_cannot_be_decoded_is_reported(tmp_path: Path) -> None:
     path = changed(captured(tmp_path, log_of()), "steps.0.event", {"triger": "x"})
 
     with pytest.raises(BadCapsule, match=r"'q-1', step 1: .*did you mean 'trigger'"):
-        replay_capsule(load_capsule(path))
+        replay_capsule(load_capsule(InputFile(path)))
 
 
 def test_a_capsule_is_recognized_by_its_name_or_its_first_bytes(tmp_path: Path) -> None:
@@ -185,12 +186,15 @@ def test_a_capsule_is_recognized_by_its_name_or_its_first_bytes(tmp_path: Path) 
     started.write_bytes(b'{\n  "capsule": 1}')
     other.write_bytes(b'{"id": "one"}')
 
-    assert [is_capsule(path) for path in (named, started, other)] == [True, True, False]
+    files = [InputFile(path) for path in (named, started, other)]
+    assert [is_capsule(file) for file in files] == [True, True, False]
+    for file in files:
+        file.close()
 
 
 def test_a_later_version_may_add_members_to_the_view(tmp_path: Path) -> None:
     path = captured(tmp_path, log_of())
-    capsule = load_capsule(path)
+    capsule = load_capsule(InputFile(path))
     view = {name: value for name, value in capsule.view.items() if name != "latest_kwargs"}
 
     assert replay_capsule(msgspec.structs.replace(capsule, view=view)).differences == []

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from triggers.analysis.event_log import BadLog, GroupedLog, read_log
+from triggers.analysis.input_file import BadInput, InputFile
 from triggers.core.events import ConfigurationUpdated, TriggerFired
 from triggers.errors import InvalidConfiguration
 
@@ -25,7 +26,7 @@ def log_of(tmp_path: Path, *lines: str) -> Path:
 def test_lines_are_events_and_empty_ones_are_skipped(tmp_path: Path) -> None:
     path = log_of(tmp_path, '{"session": "s", "trigger": "a"}', "", '{"session": "r", "trigger": "b", "offset": 40}')
 
-    assert list(read_log(path)) == [
+    assert list(read_log(InputFile(path))) == [
         ("s", TriggerFired(trigger="a", position=1)),
         ("r", TriggerFired(trigger="b", position=40)),
     ]
@@ -35,14 +36,14 @@ def test_a_compressed_log_is_read(tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl.gz"
     path.write_bytes(gzip.compress(b'{"session": "s", "trigger": "a"}\n'))
 
-    assert list(read_log(path)) == [("s", TriggerFired(trigger="a", position=1))]
+    assert list(read_log(InputFile(path))) == [("s", TriggerFired(trigger="a", position=1))]
 
 
 def test_rules_come_before_the_first_event_of_a_session_that_has_none(tmp_path: Path) -> None:
     own = '{"session": "r", "configuration": {"t_b": {"after": ["b"], "run": "app.b"}}}'
     path = log_of(tmp_path, '{"session": "s", "trigger": "a", "time": 5}', own, '{"session": "s", "trigger": "b"}')
 
-    events = list(read_log(path, RULES))
+    events = list(read_log(InputFile(path), RULES))
 
     assert [session for session, _ in events] == ["s", "s", "r", "s"]
     assert events[0][1] == ConfigurationUpdated(configuration=RULES, if_absent=True, time=5, position=0)
@@ -51,22 +52,22 @@ def test_rules_come_before_the_first_event_of_a_session_that_has_none(tmp_path: 
 
 def test_wrong_rules_are_refused_before_anything_is_read(tmp_path: Path) -> None:
     with pytest.raises(InvalidConfiguration):
-        next(read_log(tmp_path / "missing", b'{"t_a": {"after": "a"}}'))
+        next(read_log(InputFile(tmp_path / "missing"), b'{"t_a": {"after": "a"}}'))
 
 
 def test_a_bad_line_is_named(tmp_path: Path) -> None:
     path = log_of(tmp_path, '{"session": "s", "trigger": "a"}', '{"session": "s", "triger": "a"}')
 
     with pytest.raises(BadLog, match=r"events\.jsonl, line 2: .*did you mean 'trigger'"):
-        list(read_log(path))
+        list(read_log(InputFile(path)))
 
 
 def test_a_damaged_file_is_named(tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl.gz"
     path.write_bytes(gzip.compress(b'{"session": "s", "trigger": "a"}\n' * 1000)[:-20])
 
-    with pytest.raises(BadLog, match="events"):
-        list(read_log(path))
+    with pytest.raises(BadInput, match="events"):
+        list(read_log(InputFile(path)))
 
 
 @given(st.lists(st.tuples(st.sampled_from(["s", "r", "", "ü\0"]), st.integers(0, 9)), max_size=30))

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from triggers.analysis.input_file import BadInput, InputFile
 from triggers.analysis.verify.histories import BadHistory, HistoryResult, verify_files
 from triggers.cli.verify import verify_command
 
@@ -47,7 +48,7 @@ def _history() -> dict[str, Any]:
 def _verify(tmp_path: Path, *lines: bytes) -> list[HistoryResult]:
     path = tmp_path / "histories.jsonl"
     path.write_bytes(b"\n".join(lines))
-    return list(verify_files([path]))
+    return list(verify_files([InputFile(path)]))
 
 
 def _verify_one(tmp_path: Path, history: dict[str, Any]) -> list[str]:
@@ -115,7 +116,7 @@ def test_gzip_files_and_empty_lines_are_read(tmp_path: Path) -> None:
     path = tmp_path / "histories.jsonl.gz"
     path.write_bytes(gzip.compress(json.dumps(_history()).encode() + b"\n\n"))
 
-    assert [result.id for result in verify_files([path])] == ["one"]
+    assert [result.id for result in verify_files([InputFile(path)])] == ["one"]
 
 
 @pytest.mark.parametrize(
@@ -165,8 +166,8 @@ def test_a_file_without_a_history_is_not_a_success(tmp_path: Path, text: str) ->
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(BadHistory, match=r"absent\.jsonl"):
-        list(verify_files([tmp_path / "absent.jsonl"]))
+    with pytest.raises(BadInput, match=r"absent\.jsonl"):
+        list(verify_files([InputFile(tmp_path / "absent.jsonl")]))
 
 
 def test_an_invalid_configuration_is_reported_with_file_and_line(tmp_path: Path) -> None:
@@ -180,8 +181,8 @@ def test_a_truncated_gzip_file_is_named(tmp_path: Path) -> None:
     path = tmp_path / "cut.jsonl.gz"
     path.write_bytes(gzip.compress(json.dumps(_history()).encode())[:-20])
 
-    with pytest.raises(BadHistory, match=r"cut\.jsonl\.gz"):
-        list(verify_files([path]))
+    with pytest.raises(BadInput, match=r"cut\.jsonl\.gz"):
+        list(verify_files([InputFile(path)]))
 
 
 def test_a_number_that_became_a_boolean_is_reported(tmp_path: Path) -> None:

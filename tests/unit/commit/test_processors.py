@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 from tests.support.decider import Decider
+from tests.support.listed_queues import ListedQueues
 from tests.support.records import PARTITIONS, fire, record
 
 from triggers.agent.agent import Agent
-from triggers.agent.batch import Batch, Processor
+from triggers.agent.batch import Batch, Processor, process_batch
 from triggers.agent.overlay import Overlays
 from triggers.agent.partition_turn import TurnContext
 from triggers.agent.session_cache import SessionCache
@@ -32,26 +33,26 @@ class Away:
         raise BrokerUnavailable(f"the registry does not answer for {schema_id}")
 
 
-def batch_of(processor: Processor, *records: Record) -> Batch:
-    return Batch({HOME: list(records)} if records else {}, frozenset({HOME}), processor)
+def batch_of(*records: Record) -> Batch:
+    return Batch({HOME: list(records)} if records else {}, frozenset({HOME}))
 
 
 class ProcessorSuite:
     """Tests of the port. A subclass has the fixtures `processor` and `delayed`, which cannot decide its first batch."""
 
     async def test_a_processed_batch_has_rows_and_keeps_its_offsets(self, processor: Processor) -> None:
-        batch = batch_of(processor, fire("a", offset=3))
+        batch = batch_of(fire("a", offset=3))
 
-        batch.process()
+        process_batch(batch, processor)
 
         await batch.done
         assert any(batch.rows.values())
         assert batch.offsets == {HOME: 4}
 
     async def test_a_batch_without_records_leaves_nothing_to_commit(self, processor: Processor) -> None:
-        batch = batch_of(processor)
+        batch = batch_of()
 
-        batch.process()
+        process_batch(batch, processor)
 
         await batch.done
         assert batch.empty
@@ -59,22 +60,22 @@ class ProcessorSuite:
     async def test_what_is_forgotten_is_decided_again_in_the_same_way(self, processor: Processor) -> None:
         rows = []
         for forgotten in (None, frozenset({HOME}), frozenset({HOME})):
-            batch = batch_of(processor, fire("a", offset=3))
-            batch.process()
+            batch = batch_of(fire("a", offset=3))
+            process_batch(batch, processor)
             rows.append([changes for changes in batch.rows.values() if changes])
             processor.forget(forgotten)
 
         assert rows[0] == rows[1] == rows[2]
 
     async def test_a_batch_that_cannot_be_decided_yet_says_so_and_is_decided_later(self, delayed: Processor) -> None:
-        batch = batch_of(delayed, record(b"\0\0\0\0\1x", offset=3))
-        batch.process()
+        batch = batch_of(record(b"\0\0\0\0\1x", offset=3))
+        process_batch(batch, delayed)
         with pytest.raises(TryAgain):
             await batch.done
         delayed.forget()
 
-        again = batch_of(delayed, fire("a", offset=3))
-        again.process()
+        again = batch_of(fire("a", offset=3))
+        process_batch(again, delayed)
 
         await again.done
         assert again.offsets == {HOME: 4}
@@ -93,6 +94,7 @@ class TestAgent(ProcessorSuite):
             cache=SessionCache(100),
             rows=Overlays(rows.__getitem__),
             metrics=metrics,
+            queues=ListedQueues(),
         )
         return Agent(context, Timers(NAMES.events, rows.__getitem__, metrics), metrics)
 

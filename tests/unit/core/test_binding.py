@@ -168,7 +168,7 @@ def test_a_session_whose_own_rules_edition_2_refuses_stays_on_its_version_and_sa
     pending = pending_rules(partition.session("s"))
     assert pending is not None
     assert pending[0].version == 2
-    assert "'colour' is no key of a task" in pending[1]
+    assert "'colour' is not a key of a task" in pending[1]
 
 
 def test_a_deleted_session_begins_again_with_the_newest_rules(partition: Partition) -> None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 
 import msgspec
 
 from triggers.analysis.check.worlds import FiredMove
 from triggers.analysis.event_log import read_log
+from triggers.analysis.input_file import InputFile, input_file_of
 from triggers.codec.plain_json import decode_json
 from triggers.core.events import Event, TriggerFired
 from triggers.errors import CallError, Undecodable
@@ -39,27 +39,31 @@ def declared_event(text: str) -> FiredMove:
 
 
 def _declared(declaration: str) -> Iterator[str]:
-    path = Path(declaration)
-    if not path.is_file():
+    file = input_file_of(declaration)
+    if file is None:
         yield declaration
-    elif path.suffix != ".gz" and path.read_bytes().lstrip()[:1] == b"[":
-        yield from _list(path)
+    elif file.peek(_SNIFFED).lstrip()[:1] == b"[":
+        yield from _list(file)
     else:
-        yield from (event.trigger for _, event in read_log(path) if isinstance(event, TriggerFired))
+        yield from (event.trigger for _, event in read_log(file) if isinstance(event, TriggerFired))
 
 
-def _list(path: Path) -> list[str]:
+_SNIFFED = 100
+
+
+def _list(file: InputFile) -> list[str]:
     try:
-        return _names(path.read_bytes())
-    except msgspec.DecodeError as error:
-        raise CallError(f"{path} must be a JSON list of trigger names: {error}") from error
+        return _names(file.read())
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise CallError(f"{file.name} must be a JSON list of trigger names: {error}") from error
 
 
 def _events(declaration: str) -> Iterator[FiredMove]:
-    if not declaration.lstrip().startswith("{") and Path(declaration).is_file():
-        yield from _session(Path(declaration))
-    else:
+    file = None if declaration.lstrip().startswith("{") else input_file_of(declaration)
+    if file is None:
         yield declared_event(declaration)
+    else:
+        yield from _session(file)
 
 
 def _decoded(declaration: str) -> Event:
@@ -75,11 +79,11 @@ def _fired(event: Event, declaration: str) -> FiredMove:
     return FiredMove(event.trigger, event.kwargs)
 
 
-def _session(path: Path) -> Iterator[FiredMove]:
+def _session(file: InputFile) -> Iterator[FiredMove]:
     first: str | None = None
-    for session, event in read_log(path):
+    for session, event in read_log(file):
         first = first or session
         if session != first:
-            raise CallError(f"{path} has events of {first!r} and of {session!r}; give a log of one session")
+            raise CallError(f"{file.name} has events of {first!r} and of {session!r}; give a log of one session")
         if isinstance(event, TriggerFired):
             yield FiredMove(event.trigger, event.kwargs)

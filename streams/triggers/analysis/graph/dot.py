@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from triggers.analysis.graph.picture import Edge, Line, Node, Picture, Shape, colour
+from triggers.analysis.graph.picture import Edge, Line, Node, Picture, Shape, colour, drawable
 
 _SHAPES: Final = {Shape.TRIGGER: "ellipse", Shape.TASK: "box", Shape.OPERATOR: "hexagon"}
 _STYLES: Final = {
@@ -22,7 +22,8 @@ def dot(picture: Picture) -> str:
 
 
 def _lines(picture: Picture) -> Iterator[str]:
-    yield f"graph [{_attributes({'rankdir': 'LR', 'label': picture.title, 'labelloc': 't', 'fontname': 'Helvetica'})}]"
+    title = drawable(picture.title)
+    yield f"graph [{_attributes({'rankdir': 'LR', 'label': title, 'labelloc': 't', 'fontname': 'Helvetica'})}]"
     yield 'node [fontname="Helvetica" fontsize="11"]'
     yield 'edge [fontname="Helvetica" fontsize="9"]'
     for node in picture.nodes:
@@ -32,14 +33,14 @@ def _lines(picture: Picture) -> Iterator[str]:
 
 
 def _node(node: Node) -> str:
-    look = {"label": "\n".join(node.lines), "shape": _SHAPES[node.shape]}
+    look = {"label": "\n".join(map(drawable, node.lines)), "shape": _SHAPES[node.shape]}
     if node.status is not None:
         look |= {"style": "filled", "fillcolor": colour(node.status)}
     return f"{_quoted(node.id)} [{_attributes(look)}]"
 
 
 def _edge(edge: Edge) -> str:
-    look = {"label": edge.label} | _STYLES[edge.line]
+    look = {"label": drawable(edge.label)} | _STYLES[edge.line]
     return f"{_quoted(edge.source)} -> {_quoted(edge.target)} [{_attributes(look)}]"
 
 
@@ -48,5 +49,5 @@ def _attributes(values: dict[str, str]) -> str:
 
 
 def _quoted(text: str) -> str:
-    """Returns a DOT string. Only line ends are escape sequences in it."""
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
+    """Returns a DOT string. Only line ends are escape sequences in it. NUL, which would end it, is written as \\0."""
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("\0", "\\\\0") + '"'

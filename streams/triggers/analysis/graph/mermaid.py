@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from triggers.analysis.graph.picture import Edge, Line, Node, Picture, Shape, colour
+from triggers.analysis.graph.picture import Edge, Line, Node, Picture, Shape, colour, drawable
 
 MAX_EDGES: Final = 500
 """Mermaid's default for `maxEdges`; it does not draw a picture with more edges."""
@@ -45,9 +45,9 @@ def _arrow(edge: Edge) -> str:
 
 def _text(text: str) -> str:
     """Escapes text so that Mermaid shows it literally, on one line."""
-    return " ".join(text.split()).translate(_ENTITIES)
+    return " ".join(drawable(text).split()).translate(_ENTITIES)
 
 
 def _plain(text: str) -> str:
     """Removes the characters that would end the title before the end of its line."""
-    return " ".join(text.translate({ord(char): " " for char in ";{}"}).split())
+    return " ".join(drawable(text).translate({ord(char): " " for char in ";{}"}).split())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from typing import Final
+from unicodedata import category
 
 from msgspec import Struct
 
@@ -79,3 +80,12 @@ _OWN: Final = "#e0f2f1"
 def colour(status: str) -> str:
     """Returns a background colour that is light enough for black text."""
     return _COLOURS.get(status, _OWN)
+
+
+def drawable(text: str) -> str:
+    """Returns one line of text, with spaces for the characters that no language of pictures can hold."""
+    return "".join(" " if category(char) in {"Cc", "Cs"} or char in _NO_CHARACTERS else char for char in text)
+
+
+_NO_CHARACTERS: Final = "\ufffe\uffff"
+"""Unicode guarantees that they are no characters, and XML refuses them."""

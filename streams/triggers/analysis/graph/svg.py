@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 from typing import Final
-from unicodedata import category, east_asian_width
+from unicodedata import east_asian_width
 from xml.sax.saxutils import escape
 
 from triggers.analysis.graph.layout import Layout, Point, Size, lay_out
-from triggers.analysis.graph.picture import Edge, Line, Node, Picture, Shape, colour
+from triggers.analysis.graph.picture import Edge, Line, Node, Picture, Shape, colour, drawable
 
 _FONT = 11
 _CHARACTER = 6.4
@@ -120,5 +120,5 @@ def _label_position(route: list[Point]) -> Point:
 
 
 def _text(text: str) -> str:
-    """Escapes text for XML, with spaces for the characters that XML cannot hold."""
-    return escape("".join(" " if category(char) in {"Cc", "Cs"} else char for char in text))
+    """Escapes text for XML."""
+    return escape(drawable(text))

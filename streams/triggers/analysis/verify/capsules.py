@@ -9,15 +9,16 @@ The same events give the same bytes, because a capsule does not say when or wher
 
 from __future__ import annotations
 
+from codecs import BOM_UTF8
 from collections.abc import Collection, Iterable, Iterator
 from hashlib import blake2b
-from pathlib import Path
 from urllib.parse import quote
 
 import msgspec
 from msgspec import Raw, Struct
 
 from triggers.analysis.driver import MemoryDriver
+from triggers.analysis.input_file import InputFile
 from triggers.analysis.verify.masking import mask_event
 from triggers.analysis.view_changes import Change, changes_between
 from triggers.codec.event_lines import decode_members, event_members
@@ -83,31 +84,27 @@ def capture(session: str, events: Iterable[Event], masked: Collection[str] = ())
 def file_name(session: str) -> str:
     """Returns a file name for the capsule, different for every session."""
     name = quote(session, safe=" ")
+    if name.startswith("-"):  # otherwise a command would take the file for an option
+        name = f"%2D{name[1:]}"
     if len(name) > _LONGEST_NAME:
         name = f"{name[:_LONGEST_NAME]}-{blake2b(session.encode(), digest_size=8).hexdigest()}"
     return name + SUFFIX
 
 
-def is_capsule(path: Path) -> bool:
-    """Returns whether the file is meant to be a capsule, judged by its name or its first bytes."""
-    if path.name.endswith(SUFFIX):
-        return True
-    with path.open("rb") as file:
-        return b"".join(file.read(100).split()).startswith(_START)
+def is_capsule(file: InputFile) -> bool:
+    """Returns whether the file is meant to be a capsule, judged by its name or its first bytes. Raises BadInput."""
+    return file.name.endswith(SUFFIX) or b"".join(file.peek(100).split()).startswith(_START)
 
 
-def load_capsule(path: Path) -> Capsule:
-    """Reads and decodes the file. Raises BadCapsule."""
-    try:
-        return decode_capsule(path.read_bytes(), str(path))
-    except OSError as error:
-        raise BadCapsule(f"{path}: not a capsule: {error}") from error
+def load_capsule(file: InputFile) -> Capsule:
+    """Reads and decodes the file. Raises BadCapsule and BadInput."""
+    return decode_capsule(file.read(), file.name)
 
 
 def decode_capsule(text: bytes, name: str) -> Capsule:
     """Decodes a capsule; `name` names it in the error. Raises BadCapsule."""
     try:
-        capsule = msgspec.json.decode(text, type=Capsule)
+        capsule = msgspec.json.decode(text.removeprefix(BOM_UTF8), type=Capsule)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise BadCapsule(f"{name}: not a capsule: {error}") from error
     if capsule.capsule != FORMAT:

@@ -7,15 +7,14 @@ if it is `firm`.
 
 from __future__ import annotations
 
-import gzip
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
 from triggers.analysis.driver import HistoryDriver, MemoryDriver
+from triggers.analysis.input_file import InputFile
 from triggers.analysis.verify.history_queries import answer, plain
 from triggers.analysis.verify.history_steps import Step, step_event
 from triggers.core.commands import Decision, RunTask, SetTimer
@@ -48,16 +47,16 @@ class HistoryResult:
 
 
 def verify_files(
-    paths: Iterable[Path], driver: Callable[[], HistoryDriver] = MemoryDriver, *, every: int = 1
+    files: Iterable[InputFile], driver: Callable[[], HistoryDriver] = MemoryDriver, *, every: int = 1
 ) -> Iterator[HistoryResult]:
-    """Replays the histories of the files (.jsonl, .jsonl.gz): all of them, or every n-th. Each gets a new driver.
+    """Replays the histories of the files, one on each line: all of them, or every n-th. Each gets a new driver.
 
-    Raises BadHistory.
+    Raises BadHistory and BadInput.
     """
-    for path in paths:
-        for number, line in enumerate(_lines(path), 1):
+    for file in files:
+        for number, line in enumerate(file.lines(), 1):
             if line.strip() and number % every == 0:
-                yield _verify_line(line, f"{path}:{number}", driver())
+                yield _verify_line(line, f"{file.name}:{number}", driver())
 
 
 def verify_history(history: Mapping[str, Any], driver: HistoryDriver) -> HistoryResult:
@@ -87,14 +86,6 @@ def _history(line: bytes) -> dict[str, Any]:
     if absent := [name for name in _NEEDED if name not in history]:
         raise BadHistory(f"it has no {' and no '.join(absent)}")
     return history
-
-
-def _lines(path: Path) -> Iterator[bytes]:
-    try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
-            yield from file
-    except (OSError, EOFError) as error:
-        raise BadHistory(f"{path}: {error}") from error
 
 
 class _Replay:
