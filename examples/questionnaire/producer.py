@@ -17,6 +17,7 @@ from confluent_kafka import KafkaError, Message, Producer
 
 from questionnaire.questionnaires import Questionnaire, questionnaires
 
+
 def main(brokers: str, topic: str, count: int, seed: int, *, share: int, shares: int) -> None:  # noqa: PLR0913
     """Publishes the events, waits for every acknowledgement and prints the number of events."""
     producer = Producer({"bootstrap.servers": brokers, "acks": "all", "partitioner": "murmur2_random", "linger.ms": 5})

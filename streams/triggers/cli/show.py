@@ -94,7 +94,8 @@ def print_session(session: SessionView) -> None:
         f" unresolved tasks: {', '.join(session.unresolved_tasks) or 'none'}"
     )
     if session.rules:
-        click.echo(f"published rules: {rules_words(session.rules)}")
+        pending = f"; {session.rules.pending}" if session.rules.pending else ""
+        click.echo(f"published rules: {rules_words(session.rules)}{pending}")
     columns = ("task", "after", "andEvery", "unless", "run", "instances", "unresolved")
     tasks = [
         (t.name, _names(t.after), t.and_every, _names(t.unless), t.run, t.instances, t.unresolved)

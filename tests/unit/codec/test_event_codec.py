@@ -14,7 +14,15 @@ from msgspec import structs
 from triggers.codec import EventDecoder, Reason, check_event, encode_event
 from triggers.codec.avro_records import AvroRecords, schema_versions
 from triggers.codec.event_shapes import SHAPES, wire_name
-from triggers.core.events import Event, ReplayRequested, RulesPublished, SessionEvent, TaskFinished, TaskStarted, TriggerFired
+from triggers.core.events import (
+    Event,
+    ReplayRequested,
+    RulesPublished,
+    SessionEvent,
+    TaskFinished,
+    TaskStarted,
+    TriggerFired,
+)
 from triggers.errors import CallError, TooLarge, Undecodable
 
 DECODER = EventDecoder(900_000)
