@@ -95,7 +95,8 @@ def print_session(session: SessionView) -> None:
         f" unresolved tasks: {', '.join(session.unresolved_tasks) or 'none'}"
     )
     if session.rules:
-        click.echo(f"published rules: {rules_words(session.rules)}")
+        pending = f"; {session.rules.pending}" if session.rules.pending else ""
+        click.echo(f"published rules: {rules_words(session.rules)}{pending}")
     columns = ("task", "after", "andEvery", "unless", "run", "instances", "unresolved")
     tasks = [(t.name, t.after, t.and_every, t.unless, t.run, t.instances, t.unresolved) for t in session.tasks]
     print_table(columns, tasks, "Tasks")
