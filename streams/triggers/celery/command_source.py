@@ -27,7 +27,7 @@ from triggers.topology import Topology
 _MAX_MESSAGES: Final = 500
 _FETCHED_KB: Final = 32_768
 
-log = SparingLog(logging.getLogger(__name__))
+outages = SparingLog(logging.getLogger(__name__))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -149,7 +149,7 @@ class CommandSource:
         try:
             return self._commit_and_check(offsets, wait=wait)
         except KafkaException as error:
-            log.warn(f"a commit failed and will be repeated: {error}")
+            outages.report(f"a commit failed and will be repeated: {error}")
             self._mark_dirty(checkpoints)
             return False
 
@@ -226,7 +226,7 @@ class CommandSource:
         elif not is_transient(error):
             raise KafkaException(error)
         else:
-            log.warn(f"the commands topic: {error.str()}")
+            outages.report(f"the commands topic: {error.str()}")
 
     def _on_commit(self, error: KafkaError | None, partitions: list[TopicPartition]) -> None:
         """Repeats an asynchronous commit that was refused in a rebalance, even if no ledger changes meanwhile."""
@@ -248,7 +248,7 @@ def _options(settings: Settings) -> Options:
 def _on_error(error: KafkaError) -> None:
     if error.fatal():
         raise KafkaException(error)
-    log.warn(f"Kafka: {error.str()}")
+    outages.report(f"Kafka: {error.str()}")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
