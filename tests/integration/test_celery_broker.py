@@ -15,7 +15,14 @@ import pytest
 from celery import Celery
 from redis import Redis
 from tests.support.celery_process import CeleryProcess, celery_worker, dispatcher
-from tests.support.commands import issue_bytes, issue_commands, make_command, read_results, wait_for_results
+from tests.support.commands import (
+    issue_bytes,
+    issue_commands,
+    make_command,
+    read_events,
+    read_results,
+    wait_for_results,
+)
 from tests.support.executors import executors_lag
 from tests.support.redis_server import RedisServer
 from tests.support.topic_reader import read_topic, wait_until
@@ -24,7 +31,7 @@ from tests.support.topic_setup import create_topics
 from triggers.celery.brokers import UnsuitableBroker
 from triggers.celery.dispatcher import run_dispatcher
 from triggers.core.commands import RunTask
-from triggers.core.events import TaskFailed, TaskFinished
+from triggers.core.events import MetadataUpdated, TaskFailed, TaskFinished
 from triggers.dev.broker import Broker
 from triggers.settings import Settings
 
@@ -73,6 +80,8 @@ def test_a_worker_with_a_broker_runs_both_its_tasks_and_ours(settings: Settings,
     retried = results[commands["retries"].id][0]
     assert isinstance(retried, TaskFinished), "Celery's own retry goes through the app's broker and reports its end"
     assert json.loads(retried.result) == {"retries": 1}
+    noted = [event for event in read_events(settings) if isinstance(event[1], MetadataUpdated)]
+    assert len(noted) == 1, "the session shows the retry"
     assert len(read_results(settings)) == len(commands), "no result is reported for the app's own tasks"
 
 

@@ -38,6 +38,8 @@ def route_by_page(_name: str, _args: object, kwargs: Mapping[str, Any], *_: obje
     return {"queue": "celery"}
 
 
+if os.environ.get("TEST_BEAT"):
+    app.conf.beat_schedule = {"quick": {"task": "tests.support.celery_tasks.quick", "schedule": 1.0}}
 if os.environ.get("TEST_ROUTED"):
     app.conf.task_routes = (route_by_page,)
 
@@ -161,6 +163,18 @@ def retries(self: Any) -> dict[str, int]:
     if self.request.retries == 0:
         raise self.retry(exc=OSError("busy"))
     return {"retries": self.request.retries}
+
+
+@app.task
+def send_email(to: str, template: str) -> str:
+    """A task that existed before there were triggers."""
+    return f"{template} for {to}"
+
+
+@app.task
+def pid() -> int:
+    """Returns the process that runs it."""
+    return os.getpid()
 
 
 @app.task
