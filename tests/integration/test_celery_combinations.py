@@ -45,7 +45,7 @@ def redis(tmp_path: Path) -> Iterator[RedisServer]:
 def test_rules_call_an_existing_task_with_its_own_parameters(settings: Settings) -> None:
     create_topics(settings)
     arguments = {"to": "on.ordered.customer.email", "template": '"welcome-" + session.uid'}
-    rules = {
+    rules: dict[str, Any] = {
         "$edition": 2,
         "t_email": {"after": ["ordered"], "run": f"{TASKS}.send_email", "with": arguments},
         "t_note": {"after": ["t_email"], "run": f"{TASKS}.echo"},

@@ -46,9 +46,11 @@ class OwnRequest(Request):  # type: ignore[misc]  # Celery carries no types
         super().on_timeout(soft, timeout)
 
 
-@shared_task(name=f"{__name__}.shared")
-def shared(go: dict[str, int]) -> int:
+def increment(go: dict[str, int]) -> int:
     return go["n"] + 1
+
+
+shared_task(increment, name=f"{__name__}.shared")
 
 
 def send_email(to: str, template: str) -> str:
@@ -89,10 +91,12 @@ def _command(run: str, kwargs: object, depth: int = 0) -> RunTask:
 def _runs(*, has_broker: bool = False, **configuration: object) -> CommandRuns:
     noted.clear()
     runs = CommandRuns(has_broker=has_broker, **configuration)
-    for function in (send_email, add, total):
-        runs.app.task(function, name=function.__name__, shared=False)
-    for function in (bound, sends):
-        runs.app.task(function, name=function.__name__, bind=True, shared=False)
+    functions: dict[str, Any] = {"send_email": send_email, "add": add, "total": total}
+    bound_functions: dict[str, Any] = {"bound": bound, "sends": sends}
+    for name, function in functions.items():
+        runs.app.task(function, name=name, shared=False)
+    for name, function in bound_functions.items():
+        runs.app.task(function, name=name, bind=True, shared=False)
     runs.app.task(add, name="based", base=Base, shared=False)
     return runs
 
