@@ -9,9 +9,9 @@ import click
 from triggers.analysis.input_file import InputFile
 from triggers.cli.option_types import Input, JsonObject
 from triggers.cli.output import json_option, print_json
-from triggers.cli.settings_options import command_settings
+from triggers.cli.settings_options import command_settings, require_kafka
 from triggers.client import KafkaPublisher
-from triggers.codec import check_trigger_name
+from triggers.codec import check_event, check_trigger_name, encode_key
 from triggers.core.events import TriggerFired
 from triggers.settings import Settings
 
@@ -60,6 +60,7 @@ def fire_command(  # noqa: PLR0913, PLR0917  # one for each option
     if file is not None:
         from triggers.cli.fire_file import fire_file  # noqa: PLC0415  # imports the progress bar
 
+        require_kafka(settings)
         fire_file(settings, file, rules, start_line, as_json)
         return
     if session is None or trigger is None:
@@ -71,6 +72,9 @@ def fire_command(  # noqa: PLR0913, PLR0917  # one for each option
 
 
 def _fire_one(settings: Settings, session: str, event: TriggerFired, *, as_json: bool) -> None:
+    encode_key(session)
+    check_event(event, settings.max_payload_bytes)
+    require_kafka(settings)
     record = KafkaPublisher(settings, source="cli").publish(session, event)
     if as_json:
         print_json({"session": session, "partition": record.partition, "offset": record.offset})

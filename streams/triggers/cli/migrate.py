@@ -12,7 +12,7 @@ import click
 from triggers.analysis.input_file import InputFile
 from triggers.cli.option_types import Input
 from triggers.cli.output import json_option, print_json, print_table
-from triggers.cli.settings_options import command_settings
+from triggers.cli.settings_options import kafka_settings
 from triggers.errors import CallError, NotFound
 from triggers.redaction import without_secrets
 
@@ -49,7 +49,7 @@ def migrate_command(  # noqa: PLR0913, PLR0917  # its options
     uids = list(dict.fromkeys([*sessions, *_lines(source)]))
     if not uids:
         raise CallError("name the sessions: give their UIDs, or --from FILE")
-    migration = Migration(command_settings(ctx), lambda uid: _open(storage, uid, cache), reissue=reissue)
+    migration = Migration(kafka_settings(ctx), lambda uid: _open(storage, uid, cache), reissue=reissue)
     report = [migration.move(uid, dry_run=not really) for uid in uids]
     _print(report, really=really, as_json=as_json)
     if any(moved.result not in DONE for moved in report):

@@ -9,9 +9,10 @@ from dataclasses import asdict
 import click
 
 from triggers.cli.output import json_option, print_json, print_table
-from triggers.cli.settings_options import command_settings, setting
+from triggers.cli.settings_options import command_settings, kafka_settings, setting
 from triggers.cli.suggesting_group import SuggestingGroup
 from triggers.client.consumer_lag import Finished, measure_lag
+from triggers.kafka.reachability import check_reachable
 from triggers.kafka.topics import DEFAULT_RETENTION_DAYS, check_topics, create_topics, plan_topics
 
 retention_option = click.option(
@@ -39,6 +40,7 @@ def topics_command() -> None:
 def create(ctx: click.Context, retention_days: int, as_json: bool) -> None:
     """Create missing topics. Existing topics are not changed."""
     settings = command_settings(ctx)
+    check_reachable(settings)
     created = create_topics(settings, retention_days)
     plans = plan_topics(settings, retention_days)
     if as_json:
@@ -55,7 +57,9 @@ def create(ctx: click.Context, retention_days: int, as_json: bool) -> None:
 @click.pass_context
 def check(ctx: click.Context, retention_days: int, as_json: bool) -> None:
     """Print what is wrong with the topics and how to fix it. The exit code is 1 if there is a problem."""
-    problems = check_topics(command_settings(ctx), retention_days)
+    settings = command_settings(ctx)
+    check_reachable(settings)
+    problems = check_topics(settings, retention_days)
     if as_json:
         print_json([asdict(problem) for problem in problems])
     elif problems:
@@ -76,7 +80,7 @@ def lag(ctx: click.Context, as_json: bool) -> None:
     second old. The lag in offsets is larger: it counts transaction markers, and finished commands behind an unfinished
     one.
     """
-    rows = measure_lag(command_settings(ctx), finished=_finished())
+    rows = measure_lag(kafka_settings(ctx, "events", "commands"), finished=_finished())
     if as_json:
         print_json([asdict(row) | {"lag": row.lag} for row in rows])
         return
