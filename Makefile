@@ -124,8 +124,8 @@ fuzz: setup  ## Feed mutated records and configurations to the codecs and the co
 		$(PYTEST) -q tests/property/test_fuzzed_input.py --hypothesis-seed=$$RANDOM$$RANDOM || exit 1; done
 
 lock: setup  ## Write the locks again from pyproject.toml (ARGS=--upgrade for newer versions)
-	@$(LOCK) pyproject.toml --group dev -o requirements.lock $(ARGS)
-	@$(LOCK) pyproject.toml -c requirements.lock -o deploy/requirements.lock
+	@$(LOCK) pyproject.toml --extra all --group dev -o requirements.lock $(ARGS)
+	@$(LOCK) pyproject.toml --extra all -c requirements.lock -o deploy/requirements.lock
 	@$(LOCK) --group build -c requirements.lock -o deploy/build.lock
 
 clean:  ## Remove everything that make has created

@@ -1,16 +1,32 @@
-"""A pytest plugin: every `*.capsule.json` is a test that fails if the engine's decisions differ from the captured ones.
+"""A pytest plugin: the fixture `local_session`, and a test for each `*.capsule.json`.
 
-It is not part of the package, so that a pytest run without capsules imports nothing of the package.
+The test of a capsule fails if the engine's decisions differ from the captured ones. The plugin is not part of the
+package, so that a pytest run that uses neither imports nothing of the package.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
+if TYPE_CHECKING:
+    from triggers.testing import LocalSession
+
 _SUFFIX = ".capsule.json"
+
+
+@pytest.fixture
+def local_session() -> type[LocalSession]:
+    """`triggers.testing.LocalSession`: a session whose tasks run in the test, in the time that the test sets.
+
+    session = local_session(RULES, {"shop.charge": charge})
+    """
+    from triggers.testing import LocalSession  # noqa: PLC0415  # only when a test asks for it
+
+    return LocalSession
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:

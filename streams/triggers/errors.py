@@ -26,6 +26,7 @@
     │   ├── BrokerUnavailable            an event may have been written; repeat it with the same `event_id`
     │   │   └── TopicMissing                 create the topics, or wait until all brokers know them
     │   └── OwnerUnavailable             the worker that owns the session is away or restoring it
+    ├── MissingExtra                 install the extra that the message names; also an ImportError
     └── Undecodable                  a record cannot be decoded; it becomes a dead letter
 
 The docstring of a class is its default message.
@@ -143,6 +144,10 @@ class TopicMissing(BrokerUnavailable):
 
 class OwnerUnavailable(TryAgain):
     """The worker that owns the session does not answer; it may be starting or restoring its partitions."""
+
+
+class MissingExtra(TriggersError, ImportError):
+    """A library of an extra is not installed."""
 
 
 class Undecodable(TriggersError):

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, Protocol
 
 from triggers.codec import check_trigger_name, encode_configuration, encode_object
@@ -22,6 +21,7 @@ from triggers.core.events import (
 )
 from triggers.core.statuses import Status, describe_refusal, may_be_set
 from triggers.errors import InstanceNotFound, WrongStatus
+from triggers.overriding import accepts_keyword, is_overridden
 from triggers.registry import default_runner_name, task_runners, trigger_managers
 from triggers.storages.contract import Storage
 from triggers.types import TaskConfig, TaskInstance
@@ -219,24 +219,35 @@ class TriggerManager:
         """
         return self.storage.deliver(self._run_instance)
 
+    def run_due(self) -> int:
+        """Carries out what is due in an embedded storage: delays, deadlines, retries and timeouts, then the hooks.
+
+        Call it for each session periodically (`triggers.running.due_sessions` does); nothing is due by itself. Returns
+        the number of due timers. Does nothing on the stream, where a worker has a clock.
+        """
+        written = self.storage.write_due(self.record)
+        for event, decision in written:
+            self.run_hooks(event, decision)
+        return len(written)
+
     def after_fire(self, trigger_name: str, scheduled: Sequence[str]) -> None:
         """Runs `_post_fire` for a trigger that was fired and the instances that it scheduled."""
-        if _is_overridden(self._post_fire, TriggerManager._post_fire):
+        if is_overridden(self._post_fire, TriggerManager._post_fire):
             self._post_fire(trigger_name, self._load_instances(scheduled))
 
     def after_replay(self, original: str, replay: str) -> None:
         """Runs `_post_replay`; passes the new instance if the hook has a parameter `replay`."""
-        if not _is_overridden(self._post_replay, TriggerManager._post_replay):
+        if not is_overridden(self._post_replay, TriggerManager._post_replay):
             return
         old, new = self._load_instances([original, replay])
-        if _accepts_replay(self._post_replay):
+        if accepts_keyword(self._post_replay, "replay"):
             self._post_replay(old, replay=new)
         else:
             self._post_replay(old)
 
     def after_skip(self, instance: str, cascade: bool) -> None:
         """Runs `_post_skip` for an instance that was skipped."""
-        if _is_overridden(self._post_skip, TriggerManager._post_skip):
+        if is_overridden(self._post_skip, TriggerManager._post_skip):
             self._post_skip(self._load_instances([instance])[0], cascade)
 
     def _post_fire(self, trigger_name: str, tasks_scheduled: list[TaskInstance]) -> None:
@@ -257,7 +268,7 @@ class TriggerManager:
             (self._post_replay, TriggerManager._post_replay),
             (self._post_skip, TriggerManager._post_skip),
         )
-        return any(_is_overridden(hook, default) for hook, default in pairs)
+        return any(is_overridden(hook, default) for hook, default in pairs)
 
     def _write_event(self, event: Event) -> None:
         decision = self.record(event)
@@ -285,12 +296,3 @@ class TriggerManager:
         if current is None:
             raise InstanceNotFound(f"session {self.storage.uid!r} has no instance {name!r}")
         return current
-
-
-def _is_overridden(hook: Callable[..., object], default: Callable[..., object]) -> bool:
-    return getattr(hook, "__func__", hook) is not default
-
-
-def _accepts_replay(hook: Callable[..., object]) -> bool:
-    parameters = inspect.signature(hook).parameters.values()
-    return any(each.name == "replay" or each.kind is each.VAR_KEYWORD for each in parameters)

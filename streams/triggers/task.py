@@ -18,8 +18,13 @@ from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import Any
 
-import celery
-from celery.exceptions import Ignore, MaxRetriesExceededError
+from triggers.extras import explain_missing
+
+try:
+    import celery
+    from celery.exceptions import Ignore, MaxRetriesExceededError
+except ModuleNotFoundError as error:
+    raise explain_missing(error, "triggers.task", "celery") from error
 
 from triggers.celery.autoretry import autoretry_cooldown
 from triggers.celery.command_headers import command_of
@@ -29,7 +34,7 @@ from triggers.celery.task_registration import register_in_every_app
 from triggers.core.statuses import Status
 from triggers.exceptions import with_context
 from triggers.results.outcomes import CommandName, RetryAsked, StatusSetByTask, class_name, context_of, traceback_of
-from triggers.running.context import TaskContext
+from triggers.running.context import TaskContext, command_of_thread
 from triggers.running.embedded import run_embedded
 
 __all__ = [
@@ -222,10 +227,22 @@ def current_command(request: Any = None) -> CommandName:
     the task, or if no task is running.
     """
     request = request if request is not None else getattr(celery.current_task, "request", None)
-    command = command_of(request, getattr(request, "id", None))
+    command = command_of(request, getattr(request, "id", None)) or command_of_thread()
     if command is None:
         raise LookupError("no command started this task: fire a trigger instead of calling the task")
     return command
+
+
+def run_in_thread(task: TriggerTask, context: TaskContext, retries: int) -> Kwargs | StatusSetByTask | RetryAsked:
+    """Runs a task in the calling thread and returns its result or its verdict, which nobody publishes.
+
+    `retries` is the depth of its instance. Raises whatever the task raises.
+    """
+    task.push_request(retries=retries, called_directly=True)
+    try:
+        return _run_task_body(task._run_or_retry, context)  # noqa: SLF001  # it is this module's class
+    finally:
+        task.pop_request()
 
 
 def _context_of_command(command: CommandName, trigger_kwargs: Mapping[str, Kwargs], logger_name: str) -> TaskContext:

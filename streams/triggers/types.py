@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from triggers.core.statuses import RESOLVED, Status
+from triggers.itertools import merge_dict_recursive
 
 _LOGS_IRRELEVANT: Final = frozenset({Status.ABANDONED, Status.REPLAYED, Status.SKIPPED})
 
@@ -36,7 +37,8 @@ class TaskConfig:
         """The triggers that the task waits for, including `and_every`."""
         self.unless: set[str] = set(unless or ())
         self.extra: dict[str, Any] = extra
-        """Keys of the configuration that are not directives; they belong to the application."""
+        """Keys of the configuration that are not directives of edition 1: those of the application and, in edition 2,
+        all that `after`, `and_every` and `unless` do not show, as it is written."""
 
     def __str__(self) -> str:
         return self.name
@@ -64,15 +66,12 @@ class TaskConfig:
         return trigger_name in self.after or trigger_name in self.unless
 
     def serialize(self) -> dict[str, Any]:
-        """Returns the rule as it is written in a configuration. Keys in `extra` never override a directive."""
-        return self.extra | {
-            "after": self.after_sorted,
-            "unless": self.unless_sorted,
-            "andEvery": self.and_every,
-            "run": self.run,
-            "using": self.using,
-            "withParams": self.with_params,
-        }
+        """Returns the rule as it is written in a configuration. Keys in `extra` never override a directive, except for
+        conditions of edition 2, which `after`, `and_every` and `unless` only summarise.
+        """
+        written = {"after": self.after_sorted, "unless": self.unless_sorted, "andEvery": self.and_every}
+        conditions = written | {key: self.extra[key] for key in written if key in self.extra}
+        return self.extra | conditions | {"run": self.run, "using": self.using, "withParams": self.with_params}
 
 
 class TaskInstance:
@@ -164,6 +163,14 @@ class TaskInstance:
         """Seconds between scheduling and running the instance. For a failed one, the cooldown of its retry."""
         cooldown: float = self.engine.get("cooldown") or self.metadata.get(self.META_COOLDOWN) or 0
         return cooldown
+
+    @property
+    def call_kwargs(self) -> dict[str, Any]:
+        """Kwargs with which an embedded storage has the task called: those of the triggers, merged over `withParams`,
+        or what `with` of edition 2 makes of them.
+        """
+        call: dict[str, Any] | None = self.engine.get("call")
+        return merge_dict_recursive(self.config.with_params, self.kwargs) if call is None else call
 
     @property
     def attempt(self) -> int:

@@ -6,7 +6,7 @@ import os
 
 SECRET_KEY = "tests"  # noqa: S105  # a test has no secrets
 USE_TZ = True
-INSTALLED_APPS: list[str] = []
+INSTALLED_APPS = ["triggers.django"]
 
 _LOCAL = "django.core.cache.backends.locmem.LocMemCache"
 CACHES: dict[str, dict[str, object]] = {

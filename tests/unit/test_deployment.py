@@ -22,7 +22,11 @@ SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 COMMANDS: list[list[str]] = [one["command"] for one in SERVICES.values() if "command" in one]
 DOCKERFILE = (ROOT / "deploy/Dockerfile").read_text().replace("\\\n", " ")
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
-DEPENDENCIES: list[str | dict[str, str]] = PROJECT["project"]["dependencies"]
+EXTRAS: dict[str, list[str | dict[str, str]]] = PROJECT["project"]["optional-dependencies"]
+DEPENDENCIES: list[str | dict[str, str]] = [
+    *PROJECT["project"]["dependencies"],
+    *(each for extra in ("agent", "celery", "console") for each in EXTRAS[extra]),
+]
 GROUPS: dict[str, list[str | dict[str, str]]] = PROJECT["dependency-groups"]
 LOCKS = ["requirements.lock", "deploy/requirements.lock", "deploy/build.lock"]
 

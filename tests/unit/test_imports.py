@@ -27,6 +27,10 @@ def test_an_import_pulls_in_neither_faust_nor_celery_nor_django(module: str) -> 
 @pytest.mark.parametrize(
     ("absent", "program", "extra"),
     [
+        ("celery", "import triggers.celery", "kafka-triggers[celery]"),
+        ("celery", "from triggers.task import TriggerTask", "kafka-triggers[celery]"),
+        ("celery", "from triggers.runners import BaseTaskRunner", "kafka-triggers[celery]"),
+        ("jinja2", "import triggers.console", "kafka-triggers[console]"),
         ("django", "from triggers import CacheStorageBackend", "kafka-triggers[django]"),
         ("django", "from triggers.locking import acquire_lock", "kafka-triggers[django]"),
         ("filters", f"{CONTEXT}.filter_kwargs(dict())", "kafka-triggers[filters]"),

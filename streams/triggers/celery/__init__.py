@@ -1,5 +1,10 @@
 """Hops 6 to 8: Celery runs the commands, and their results are published as events."""
 
-from triggers.celery.installation import install
+from triggers.extras import explain_missing
+
+try:
+    from triggers.celery.installation import install
+except ModuleNotFoundError as error:
+    raise explain_missing(error, "triggers.celery", "celery") from error
 
 __all__ = ["install"]

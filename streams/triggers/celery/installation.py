@@ -65,11 +65,16 @@ def install(
         app.add_defaults({"task_acks_late": True})
         return
     _default_to_no_broker(app)
-    if not any(getattr(step, "name", "") == _STEP for step in app.steps["consumer"]):
+    if not has_command_step(app):
         # Celery creates the step from its class, without arguments of ours, so a subclass carries the publisher. An
         # attribute of CommandStep itself would be shared by all apps of the process.
         attributes = {"publisher": publisher, "queues": taken, "name": _STEP}
         app.steps["consumer"].add(type("CommandStep", (CommandStep,), attributes))
+
+
+def has_command_step(app: Any) -> bool:
+    """Returns whether `install` was called for the app, so that its workers read commands from Kafka."""
+    return any(getattr(step, "name", "") == _STEP for step in app.steps["consumer"])
 
 
 def installed_settings() -> Settings:

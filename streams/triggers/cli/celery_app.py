@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from triggers.errors import CallError
+from triggers.extras import require_extras
 from triggers.redaction import without_secrets
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ def load_app(name: str) -> Celery:
 
     Raises CallError, which names what is wrong: the module, what its import raises, or what it has under that name.
     """
+    require_extras("a Celery app", "celery")
     from celery import Celery
     from celery.app.utils import find_app
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -13,15 +13,17 @@ import click
 from triggers.cli.companions import refuse_brokers, refuse_ignored
 from triggers.cli.interruption import end_by_signals
 from triggers.cli.settings_options import command_settings, setting
-from triggers.dev.broker import new_broker
+from triggers.dev.broker import Broker, new_broker
+from triggers.dev.celery_workers import CeleryWorkers
 from triggers.dev.child_process import Relay
 from triggers.dev.example import APP, BrowserService, example_environment, examples_folder
-from triggers.dev.ports import free_ports
+from triggers.dev.ports import preferred_ports
 from triggers.dev.readiness import Readiness
-from triggers.dev.stack import Stack, celery_service, console_service, make_topics, rules_service, worker_service
+from triggers.dev.stack import Stack, console_service, make_topics, rules_service, worker_service
 from triggers.settings import Settings
 
 _LOOK_EVERY_S = 0.3
+_KAFKA_PORT, _WORKER_PORT, _CONSOLE_PORT = 9092, 6066, 6080
 
 
 @click.command("dev")
@@ -31,7 +33,11 @@ _LOOK_EVERY_S = 0.3
     "--celery-workers", type=click.IntRange(0), default=1, show_default=True, help="Number of Celery workers."
 )
 @click.option("-A", "--app", envvar="TRIGGERS_APP", show_envvar=True, help="Celery app. Default: the example's.")
-@click.option("--data", type=click.Path(path_type=Path), help="Folder in which data is kept. Default: a temporary one.")
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder in which everything is kept, Kafka's data too. Default: a temporary one.",
+)
 @click.option(
     "--rules",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
@@ -48,7 +54,11 @@ def dev_command(
     data: Path | None,
     rules: Path | None,
 ) -> None:
-    """Run a broker, the topics, workers, Celery workers and the console on this machine until Ctrl-C."""
+    """Run a broker, the topics, workers, Celery workers and the console on this machine until Ctrl-C.
+
+    Kafka listens on 9092, the workers from 6066 on and the console on 6080, if these ports are free. Celery workers
+    start again when the app's code changes.
+    """
     refuse_brokers(ctx)
     if not celery_workers:
         refuse_ignored(ctx, "needs a Celery worker, and --celery-workers is 0", "app")
@@ -56,38 +66,54 @@ def dev_command(
     relay = Relay()
     with ExitStack() as cleanup:
         folder = data or Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="triggers-dev-")))
-        settings = command_settings(ctx, brokers=broker or _start_broker(relay, cleanup), data_dir=str(folder))
+        own = None if broker else _start_broker(relay, cleanup, data)
+        settings = command_settings(ctx, brokers=broker or (own and own.address), data_dir=str(folder))
         make_topics(settings, relay)
         stack = Stack(relay)
         cleanup.callback(stack.stop)
-        *ports, console = free_ports(processes + 1)
+        *ports, console = preferred_ports(*range(_WORKER_PORT, _WORKER_PORT + processes), _CONSOLE_PORT)
         for slot, port in enumerate(ports):
             stack.start(worker_service(settings, slot, port))
         stack.start(console_service(settings, console))
         if rules is not None:
             stack.start(rules_service(settings, rules))
-        _start_celery(stack, settings, app, celery_workers, cleanup)
+        celery = _celery_workers(stack, settings, app, celery_workers, cleanup, relay)
+        celery.start()
         readiness = Readiness(settings, [*ports, console], celery_workers)
-        _watch(stack, relay, readiness, lambda: _summarise(relay, settings, ports, console))
+        _watch(
+            relay,
+            [stack.watch, celery.reload, lambda: _restart_broker(own, relay)],
+            readiness,
+            lambda: _summarise(relay, settings, ports, console),
+        )
 
 
-def _start_broker(relay: Relay, cleanup: ExitStack) -> str:
-    broker = new_broker()
+def _start_broker(relay: Relay, cleanup: ExitStack, data: Path | None) -> Broker:
+    port, controller = preferred_ports(_KAFKA_PORT, _KAFKA_PORT + 1)
+    broker = new_broker(ports=(port, controller), data=None if data is None else data / "kafka")
     cleanup.callback(broker.stop)
-    relay.write("broker", f"starting {broker.kind}")
+    relay.write("broker", f"starting {broker.kind} on port {port}")
     broker.start()
-    return broker.address
+    return broker
 
 
-def _start_celery(stack: Stack, settings: Settings, app: str | None, count: int, cleanup: ExitStack) -> None:
+def _restart_broker(broker: Broker | None, relay: Relay) -> None:
+    """Start a broker of ours again if it has ended. Others wait for it, and continue."""
+    if broker is not None and broker.has_died():
+        relay.write("broker", f"{broker.kind} has ended; starting it again with its data")
+        broker.restart()
+
+
+def _celery_workers(
+    stack: Stack, settings: Settings, app: str | None, count: int, cleanup: ExitStack, relay: Relay
+) -> CeleryWorkers:
     env: dict[str, str] = {}
     folder = Path.cwd()
     if app is None and count:
         service = BrowserService()
         cleanup.callback(service.stop)
         env, folder = example_environment(settings.data_dir / "questionnaire", service.port), examples_folder()
-    for number in range(count):
-        stack.start(celery_service(settings, app or APP, number, env, folder))
+    return CeleryWorkers(stack, relay, settings, app or APP, count=count, env=env, folder=folder)
 
 
 def _summarise(relay: Relay, settings: Settings, ports: list[int], console: int) -> None:
@@ -100,12 +126,15 @@ def _summarise(relay: Relay, settings: Settings, ports: list[int], console: int)
     )
 
 
-def _watch(stack: Stack, relay: Relay, readiness: Readiness, summarise: Callable[[], None]) -> None:
-    """Restart processes that die, until Ctrl-C. Print the summary once, when everything is ready."""
+def _watch(
+    relay: Relay, looks: Sequence[Callable[[], None]], readiness: Readiness, summarise: Callable[[], None]
+) -> None:
+    """Look after everything until Ctrl-C. Print the summary once, when everything is ready."""
     summarised = False
     try:
         while True:
-            stack.watch()
+            for look in looks:
+                look()
             if not summarised and readiness.complete:
                 summarised = True
                 summarise()

@@ -12,7 +12,7 @@ from typing_extensions import override
 
 from triggers.cli.printable import printable
 from triggers.cli.suggesting_group import SuggestingGroup
-from triggers.errors import CallError, NotFound, TriggersError, TryAgain
+from triggers.errors import CallError, MissingExtra, NotFound, TriggersError, TryAgain
 from triggers.settings import PREFIX
 
 
@@ -25,6 +25,7 @@ class Entry:
 
 
 COMMANDS = {
+    "init": Entry("triggers.cli.init", "Start a project: rules, tasks, a test, a compose file."),
     "dev": Entry("triggers.cli.dev", "Run the whole stack on this machine until Ctrl-C."),
     "demo": Entry("triggers.cli.demo", "Run the questionnaire on a real Kafka and check its databases."),
     "worker": Entry("triggers.cli.worker", "Run agents: keep sessions, evaluate rules, issue commands."),
@@ -54,7 +55,7 @@ COMMANDS = {
 }
 """The commands in the order of `--help`. Listing them imports none of the modules."""
 
-EXIT_CODES = {CallError: 2, NotFound: 3, TryAgain: 4}
+EXIT_CODES = {CallError: 2, MissingExtra: 2, NotFound: 3, TryAgain: 4}
 """The exit code of each kind of error. Code 1 means that a check failed."""
 INTERRUPTED = 130
 """The exit code after Ctrl-C, as shells define it."""

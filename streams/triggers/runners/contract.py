@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 
 from celery import current_app
 
-from triggers.itertools import merge_dict_recursive
 from triggers.manager import TriggerManager
 from triggers.registry import storage_backends, trigger_managers
 from triggers.runners.task_lookup import resolve_celery_task
@@ -56,7 +55,7 @@ class BaseTaskRunner(ABC):
             "manager_type": trigger_managers.key_of(type(manager)),
             "storage_type": storage_backends.key_of(type(storage)),
             "storage_uid": storage.uid,
-            "trigger_kwargs": merge_dict_recursive(task_instance.config.with_params, task_instance.kwargs),
+            "trigger_kwargs": task_instance.call_kwargs,
             "attempt": task_instance.attempt,
         }
         arguments = storage.worker_arguments()

@@ -3,17 +3,36 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from contextvars import ContextVar
 from functools import cached_property
 from typing import Any
 
 from triggers.logging import ContextLogger, logging_to
 from triggers.manager import TriggerManager
 from triggers.registry import storage_backends, trigger_managers
+from triggers.results.outcomes import CommandName
 from triggers.types import TaskInstance
 
 Kwargs = Mapping[str, Any]
+
+_command: ContextVar[CommandName | None] = ContextVar("triggers_command", default=None)
+
+
+@contextmanager
+def running_command(name: CommandName) -> Iterator[None]:
+    """Says in this thread which command is running, where no request of Celery says it."""
+    token = _command.set(name)
+    try:
+        yield
+    finally:
+        _command.reset(token)
+
+
+def command_of_thread() -> CommandName | None:
+    """Returns the command that `running_command` has named, or None."""
+    return _command.get()
 
 
 class TaskContext:

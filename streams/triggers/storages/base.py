@@ -13,39 +13,28 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, ClassVar, Self
 
-import msgspec
 from msgspec import structs
 from typing_extensions import override
 
 from triggers.codec import NO_LIMIT, check_event, encode_configuration, encode_key
-from triggers.core.commands import Decision
-from triggers.core.config import BLOCKS
+from triggers.core.commands import Decision, SetTimer
 from triggers.core.engine import apply
 from triggers.core.events import CloneRequested, ConfigurationUpdated, Event
 from triggers.core.statuses import Status
 from triggers.core.view import SessionView, view_session
-from triggers.errors import InstanceNotFound, InvalidConfiguration, SessionNotFound
+from triggers.errors import InstanceNotFound, InvalidConfiguration, NotSupported, SessionNotFound
 from triggers.registry import storage_backends, task_runners
 from triggers.storages.contract import Storage
+from triggers.storages.due_timers import Record, Written, timers_beside_cooldowns, write_due_events
 from triggers.storages.lockable import Lockable
 from triggers.storages.outbox import Outbox, deliver_entries
-from triggers.storages.session_objects import (
-    SessionObjects,
-    TaskInstanceCollection,
-    milliseconds,
-    moment,
-    removed_task,
-)
-from triggers.storages.stored_state import ENGINE, SHADOWED, LiveSession, delete_remaining_rows, freeze, thaw
+from triggers.storages.session_objects import SessionObjects, TaskInstanceCollection
+from triggers.storages.stored_objects import Stored, load_instances, load_tasks, stored_form
+from triggers.storages.stored_rows import ROWS, LiveSession, check_unchanged, objects_of_rows
+from triggers.storages.stored_state import ENGINE, block_names, delete_remaining_rows, freeze, thaw
 from triggers.types import TaskConfig, TaskInstance
 
-__all__ = ["BaseStorageBackend", "BaseTriggerStorage", "TaskInstanceCollection", "storage_backends"]
-
-Stored = Mapping[str, Mapping[str, Any]]
-
-
-_plain = msgspec.json.Decoder().decode
-_as_json = msgspec.json.Encoder(enc_hook=str).encode
+__all__ = ["BaseStorageBackend", "BaseTriggerStorage", "Stored", "TaskInstanceCollection", "storage_backends"]
 
 
 class BaseStorageBackend(Lockable, Storage):
@@ -89,6 +78,21 @@ class BaseStorageBackend(Lockable, Storage):
         """Returns the milliseconds since 1970, for events without a time."""
         return time.time_ns() // 1_000_000
 
+    def _note_due(self, due: int | None) -> None:
+        """Stores when the session's first timer is due, for `due_sessions`; None: it has none. Does nothing by default.
+
+        Called with the lock held: before the session is saved with a timer that is due earlier than noted, and after
+        `write_due`. So what is noted may be too early, and never too late.
+        """
+
+    @classmethod
+    def due_sessions(cls, now: int, **worker_arguments: Any) -> list[str]:  # noqa: ARG003  # for subclasses
+        """Returns the UIDs of the sessions with timers that are due at `now`, in milliseconds since 1970.
+
+        Raises NotSupported unless the storage overrides it together with `_note_due`.
+        """
+        raise NotSupported(f"{cls.__name__} does not list its sessions; call manager.run_due() for each of them")
+
     def get_lock_name(self) -> str:
         return f"triggers:{self.uid}:lock"
 
@@ -98,8 +102,19 @@ class BaseStorageBackend(Lockable, Storage):
         check_event(event, NO_LIMIT)
         with self.acquire_lock():
             decision = self._apply_event(event)
-            self.save()
+            self._store()
         return decision
+
+    @override
+    def write_due(self, record: Record) -> Written:
+        with self.acquire_lock():
+            now = self._now()
+            written = write_due_events(lambda: self._timers(now), now, record)
+            self._metas["due"] = due = next((timer.due for timer in self._timers()), None)
+            if self._metas.get("events"):
+                self._store()
+            self._note_due(due)
+        return written
 
     @override
     def read(self, *, wait: bool = True) -> SessionView:
@@ -125,8 +140,19 @@ class BaseStorageBackend(Lockable, Storage):
         objects, engine = freeze(live)
         self._configs, self._instances = objects.tasks, objects.instances
         self._metas |= {"latest_kwargs": objects.latest_kwargs, "events": position + 1, ENGINE: engine}
-        self.outbox.add_commands(decision.commands, self._instances)
+        self.outbox.add_commands(decision.commands, self._instances, with_kwargs=ROWS in engine)
+        self._note_first_timer(live)
         return decision
+
+    def _note_first_timer(self, live: LiveSession) -> None:
+        due = next((timer.due for timer in timers_beside_cooldowns(live.session, live.rows)), None)
+        if due is not None and (self._metas.get("due") is None or due < self._metas["due"]):
+            self._note_due(due)
+            self._metas["due"] = due
+
+    def _timers(self, *until: int) -> list[SetTimer]:
+        live = self._thaw()
+        return list(timers_beside_cooldowns(live.session, live.rows, *until))
 
     def _thaw(self) -> LiveSession:
         self._load()
@@ -151,7 +177,7 @@ class BaseStorageBackend(Lockable, Storage):
         if not self.has_lock and not self.outbox:
             return []
         with self.acquire_lock():
-            return deliver_entries(self.uid, self.outbox, self.instances, run, self.save)
+            return deliver_entries(self.uid, self.outbox, self.instances, run, self._store)
 
     # -- inspection ---------------------------------------------------------------------------------------------------
 
@@ -210,8 +236,15 @@ class BaseStorageBackend(Lockable, Storage):
     def save(self) -> None:
         """Saves the session, if it is loaded.
 
-        Raises RuntimeError without the lock, and LockAcquisitionFailed if the lock has expired.
+        Raises RuntimeError without the lock, LockAcquisitionFailed if the lock has expired, and NotSupported if tasks
+        or instances of a session of edition 2 were changed by hand.
         """
+        engine = self._metas.get(ENGINE) or {}
+        if ROWS in engine:
+            check_unchanged(self.uid, SessionObjects(self._configs, self._instances, self.latest_kwargs), engine)
+        self._store()
+
+    def _store(self) -> None:
         self.check_lock()
         if self._loaded:
             self._save()
@@ -232,58 +265,31 @@ class BaseStorageBackend(Lockable, Storage):
         """Returns plain data by name. For a backend, it is JSON and includes the state of the engine."""
         if not optimize_for_backend:
             return {name: each.serialize() for name, each in objects.items()}
-        return {name: _stored(each) for name, each in objects.items()}
+        return {name: stored_form(each) for name, each in objects.items()}
 
     def _load(self) -> None:
         if self._loaded:
             return
         tasks, instances, metas = self._load_from_backend()
-        metas = dict(metas)
-        if not tasks:
-            tasks = self._load_default_configuration() or {}
-            hidden = {name: value for name, value in tasks.items() if name in BLOCKS}
-            metas = ({ENGINE: {"hidden": hidden}} if hidden else {}) | metas
-        names = [name for name in (metas.get(ENGINE) or {}).get("tasks") or () if name in tasks]
-        names = list(dict.fromkeys([*names, *tasks]))  # a backend may lose the order of a mapping
-        self._configs = {name: TaskConfig(name, **tasks[name]) for name in names if name not in BLOCKS}
-        self._instances = TaskInstanceCollection()
-        for name in sorted(instances, key=lambda each: _sequence(instances[each])):
-            self._instances.add(self._loaded_instance(name, instances[name]))
-        self._metas = metas
+        if ROWS in (metas.get(ENGINE) or {}):
+            objects = objects_of_rows(self.uid, metas[ENGINE])
+            self._configs, self._instances, self._metas = objects.tasks, objects.instances, dict(metas)
+            self._loaded = True
+            return
+        self._load_objects(tasks, instances, dict(metas))
         self._loaded = True
 
-    def _loaded_instance(self, name: str, stored: Mapping[str, Any]) -> TaskInstance:
-        metadata = dict(stored.get("metadata") or {})
-        engine = _engine_of(stored)
-        if engine:
-            del metadata[ENGINE]
-        if ENGINE in engine.get(SHADOWED, {}):
-            metadata[ENGINE] = _plain(engine[SHADOWED][ENGINE])
-        if stamps := metadata.get("timestamps"):
-            metadata["timestamps"] = {name: moment(milliseconds(when)) for name, when in stamps.items()}
-        fields = {key: stored.get(key) for key in ("status", "kwargs", "abandonState")}
-        config = self._configs.get(stored["task"]) or removed_task(stored["task"])
-        return TaskInstance(name, config, metadata=metadata, engine=engine, **fields)
+    def _load_objects(self, tasks: Stored, instances: Stored, metas: dict[str, Any]) -> None:
+        if not tasks:
+            whole = self._load_default_configuration() or {}
+            blocks = block_names(whole)
+            tasks = {name: value for name, value in whole.items() if name not in blocks}
+            hidden = {name: value for name, value in whole.items() if name in blocks}
+            metas = ({ENGINE: {"hidden": hidden}} if hidden else {}) | metas
+        self._configs = load_tasks(tasks, metas.get(ENGINE) or {})
+        self._instances = load_instances(instances, self._configs)
+        self._metas = metas
 
 
 BaseTriggerStorage = BaseStorageBackend
 """The name of `BaseStorageBackend` in the Triggers framework."""
-
-
-def _stored(each: TaskConfig | TaskInstance) -> dict[str, Any]:
-    serialized = each.serialize()
-    if isinstance(each, TaskInstance):
-        serialized["metadata"] = serialized["metadata"] | {ENGINE: each.engine}
-    plain: dict[str, Any] = _plain(_as_json(serialized))
-    return plain
-
-
-def _sequence(stored: Mapping[str, Any]) -> int:
-    """Returns the instance's sequence number, because a backend may lose the order of a mapping."""
-    return int(_engine_of(stored).get("sequence", 1 << 62))
-
-
-def _engine_of(stored: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Returns the engine's state in a stored instance. In one of the framework, the name may be the application's."""
-    engine = (stored.get("metadata") or {}).get(ENGINE)
-    return engine if isinstance(engine, Mapping) and "sequence" in engine else {}

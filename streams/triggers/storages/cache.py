@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar, Final
 
+from typing_extensions import override
+
 from triggers.errors import CallError
 from triggers.storages.base import BaseStorageBackend, Stored
 from triggers.storages.cache_locks import resolve_cache
@@ -15,6 +17,7 @@ try:
 except ImportError as error:
     raise ImportError("CacheStorageBackend needs Django: pip install 'kafka-triggers[django]'") from error
 
+from triggers.storages.cache_due_index import DueIndex
 from triggers.storages.checked_cache import check_timeout, checked_cache
 
 __all__ = ["CacheStorageBackend"]
@@ -65,6 +68,11 @@ class CacheStorageBackend(BaseStorageBackend):
         alias = {} if self._alias == DEFAULT_CACHE_ALIAS else {"cache": self._alias}
         return alias if self.timeout is DEFAULT_TIMEOUT else alias | {"timeout": self.timeout}
 
+    @override
+    @classmethod
+    def due_sessions(cls, now: int, *, cache: str = DEFAULT_CACHE_ALIAS, **_: Any) -> list[str]:
+        return DueIndex(resolve_cache(cache)).sessions(now)
+
     def get_lock_backend(self) -> BaseCache:
         return self.cache
 
@@ -89,6 +97,10 @@ class CacheStorageBackend(BaseStorageBackend):
             detail = "the cache's KEY_FUNCTION returns the same key for both; it must return different keys"
             raise CallError(f"session {self.uid!r} would overwrite session {uid!r}: {detail}")
         return stored
+
+    @override
+    def _note_due(self, due: int | None) -> None:
+        DueIndex(self.cache).note(self.uid, due)
 
     def _save(self) -> None:
         session = {

@@ -18,12 +18,13 @@ from triggers.core.commands import Command, Decision
 from triggers.core.engine import apply
 from triggers.core.events import Event
 from triggers.core.state.plans import Plans
-from triggers.core.state.rows import MemoryRows
+from triggers.core.state.rows import MemoryRows, due_timers
 from triggers.core.state.session import Session
 from triggers.core.view import SessionView, view_session
 from triggers.errors import LockAcquisitionFailed, SessionNotFound
 from triggers.settings import Settings
 from triggers.storages.base import BaseStorageBackend, Stored
+from triggers.storages.due_timers import Record, Written, next_due, write_due_events
 from triggers.storages.published_rules import published_rows
 from triggers.storages.view_storage import ViewStorage
 
@@ -33,7 +34,8 @@ def _milliseconds() -> int:
 
 
 class MemoryStorage(ViewStorage):
-    """A storage that applies every event at once and collects the commands. A test writes the results itself.
+    """A storage that applies every event at once and collects the commands. A test writes the results itself, or lets
+    `triggers.testing.LocalSession` run the tasks.
 
     Unlike on the stream, `write` raises the errors with which the engine refuses an event: InvalidConfiguration,
     WrongStatus, TaskNotFound, InstanceNotFound.
@@ -66,6 +68,19 @@ class MemoryStorage(ViewStorage):
         return decision
 
     @override
+    def configuration_for(self, configuration: bytes, manager: type | None) -> bytes:
+        return configuration
+
+    @override
+    def write_due(self, record: Record) -> Written:
+        now = self._now()
+        return write_due_events(lambda: due_timers(self._rows, now), now, record)
+
+    def next_due(self) -> int | None:
+        """Returns when the session's first timer is due, in milliseconds since 1970, or None if there is none."""
+        return next_due(self._rows)
+
+    @override
     def read(self, *, wait: bool = True) -> SessionView:
         session = Session(self.uid, self._rows, self._plans)
         if not session.exists:
@@ -84,11 +99,24 @@ class MemoryStorageBackend(BaseStorageBackend):
 
     _sessions: ClassVar[dict[str, bytes]] = {}
     _locks: ClassVar[defaultdict[str, threading.Lock]] = defaultdict(threading.Lock)
+    _due: ClassVar[dict[str, int]] = {}
 
     @classmethod
     def clear(cls) -> None:
         """Deletes the sessions of all UIDs; for the end of a test."""
         cls._sessions.clear()
+        cls._due.clear()
+
+    @override
+    @classmethod
+    def due_sessions(cls, now: int, **_: object) -> list[str]:
+        return sorted(uid for uid, due in cls._due.items() if due <= now)
+
+    @override
+    def _note_due(self, due: int | None) -> None:
+        self._due.pop(self.uid, None)
+        if due is not None:
+            self._due[self.uid] = due
 
     def _load_from_backend(self) -> tuple[Stored, Stored, Mapping[str, Any]]:
         tasks, instances, metas = msgspec.json.decode(self._sessions.get(self.uid, b"[{},{},{}]"))

@@ -6,6 +6,8 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
+import msgspec
+
 from triggers.core.commands import Command, RunTask, SetTimer
 from triggers.core.statuses import Status
 from triggers.redaction import without_secrets
@@ -13,10 +15,12 @@ from triggers.types import TaskInstance
 
 log = logging.getLogger(__name__)
 
+_decode = msgspec.json.Decoder().decode
+
 Run = Callable[[TaskInstance], None]
 """Hands an instance to its runner. Raises if the runner does not accept it."""
 Entry = dict[str, Any]
-"""An entry with the keys `instance`, `attempt` and, if the runner has raised, `error`."""
+"""An entry with the keys `instance`, `attempt`, in edition 2 `kwargs`, and, if the runner has raised, `error`."""
 
 
 class Outbox:
@@ -36,11 +40,17 @@ class Outbox:
     def __iter__(self) -> Iterator[Entry]:
         return iter(list(self._entries))
 
-    def add_commands(self, commands: Iterable[Command], instances: Mapping[str, TaskInstance]) -> None:
-        """Adds the commands that run a task, now or after a cooldown. Embedded storages ignore all other timers."""
+    def add_commands(
+        self, commands: Iterable[Command], instances: Mapping[str, TaskInstance], *, with_kwargs: bool
+    ) -> None:
+        """Adds the commands that run a task, now or, in edition 1, after a cooldown, for which the runner waits.
+
+        `with_kwargs` keeps the kwargs of the command: in edition 2, those of the instance do not determine them.
+        """
         for command in commands:
             if isinstance(command, RunTask) or _is_cooldown(command, instances):
-                self._entries.append({"instance": command.instance, "attempt": command.attempt})
+                kwargs = {"kwargs": _decode(command.kwargs)} if with_kwargs and isinstance(command, RunTask) else {}
+                self._entries.append({"instance": command.instance, "attempt": command.attempt} | kwargs)
 
     def remove_entry(self, entry: Entry) -> None:
         """Removes an entry that its runner has accepted or that is out of date."""
@@ -49,7 +59,7 @@ class Outbox:
 
 def _is_cooldown(timer: SetTimer, instances: Mapping[str, TaskInstance]) -> bool:
     instance = instances.get(timer.instance)
-    return instance is not None and instance.engine.get("due") == timer.due
+    return instance is not None and not timer.kind and instance.engine.get("due") == timer.due
 
 
 def deliver_entries(
@@ -74,6 +84,8 @@ def _is_current(instance: TaskInstance, entry: Entry) -> bool:
 
 
 def _run_entry(uid: str, instance: TaskInstance, entry: Entry, run: Run) -> bool:
+    if "kwargs" in entry:
+        instance.engine["call"] = entry["kwargs"]
     try:
         run(instance)
     except Exception as error:

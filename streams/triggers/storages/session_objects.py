@@ -60,16 +60,11 @@ def milliseconds(when: object) -> int:
 
 
 def _task(task: TaskView) -> TaskConfig:
-    return TaskConfig(
-        task.name,
-        task.after,
-        task.run,
-        task.unless,
-        task.using,
-        _decode(task.with_params),
-        task.and_every,
-        **_plain(task.extra),
+    config = TaskConfig(
+        task.name, task.after, task.run, task.unless, task.using, _decode(task.with_params), task.and_every
     )
+    config.extra = _plain(task.extra)  # of edition 2, it has conditions under the names of directives
+    return config
 
 
 def _instance(instance: InstanceView, config: TaskConfig, sequence: int) -> TaskInstance:

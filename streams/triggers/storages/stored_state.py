@@ -1,37 +1,40 @@
 """Converts the objects that an embedded storage stores into the session of the engine, and back.
 
 State that only the engine needs is stored in `instance.engine` and under `engine` in the session's metadata. If it is
-missing, the Triggers framework itself wrote the session; the engine continues such a session.
+missing, the Triggers framework itself wrote the session; the engine continues such a session. A session of edition 2
+keeps the engine's rows there (`stored_rows`).
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any, Final
 
 import msgspec
 from msgspec import structs
 
 from triggers.core.config import BLOCKS, compile_plan
-from triggers.core.delivery import check_edition_1
+from triggers.core.delivery import check_embedded
 from triggers.core.engine import apply
 from triggers.core.events import TimerFired
 from triggers.core.instance_names import parse_instance_name
 from triggers.core.plan import Plan
+from triggers.core.rule_set import BLOCKS as BLOCKS_OF_EDITION_2
+from triggers.core.rule_set import EDITION
 from triggers.core.state.cohorts import add_to_cohort
 from triggers.core.state.header import Header
 from triggers.core.state.header_codec import encode_header
 from triggers.core.state.instance import Instance
 from triggers.core.state.plans import Plans
-from triggers.core.state.rows import MemoryRows, configuration_key, header_key, session_prefix
+from triggers.core.state.rows import TIMER_ROW, configuration_key, header_key, session_prefix, timer_key
 from triggers.core.state.session import Session
 from triggers.core.statuses import CLOSES_ATTEMPT, Status
 from triggers.core.view import view_session
 from triggers.errors import CallError
 from triggers.storages.published_rules import published_rows
 from triggers.storages.session_objects import HELD_BY_OBJECTS, SessionObjects, milliseconds, objects_of
+from triggers.storages.stored_rows import ROWS, LiveSession, freeze_rows, thaw_rows
 from triggers.types import TaskConfig, TaskInstance
 
 ENGINE: Final = "engine"
@@ -56,25 +59,20 @@ _DERIVED: Final = frozenset(
 _encode = msgspec.json.Encoder(enc_hook=str).encode
 
 
-@dataclass(frozen=True, slots=True)
-class LiveSession:
-    """The engine's session, and its rows in memory."""
-
-    session: Session
-    rows: MemoryRows
-
-
 def thaw(uid: str, stored: SessionObjects, engine: Mapping[str, Any]) -> LiveSession:
     """Returns the engine's session for stored objects.
 
-    Raises InvalidConfiguration, and CallError if the instances are not in the order of their numbers.
+    Raises InvalidConfiguration, CallError if the instances are not in the order of their numbers, and NotSupported if
+    objects of edition 2 were changed by hand.
     """
+    if ROWS in engine:
+        return thaw_rows(uid, stored, engine)
     rows = published_rows()
     if engine.get("header"):
         rows[header_key(uid)] = encode_header(_header(engine["header"]))
     prefix = session_prefix(uid) + b"d"
     rows.update({prefix + bytes.fromhex(n): bytes.fromhex(row) for n, row in engine.get("idChunks", {}).items()})
-    session = Session(uid, rows, Plans(check_edition_1))
+    session = Session(uid, rows, Plans(check_embedded))
     tasks = {} if _takes_published_rules(session, stored, engine) else stored.tasks
     session.exists = session.exists or (not engine.get("header") and bool(tasks))
     _thaw_configurations(LiveSession(session, rows), tasks, engine)
@@ -83,6 +81,8 @@ def thaw(uid: str, stored: SessionObjects, engine: Mapping[str, Any]) -> LiveSes
     for trigger, kwargs in stored.latest_kwargs.items():
         session.payloads.set_latest(trigger, session.payloads.add(_encode(kwargs)), held=False)
     rows.write(session.changes())
+    if wake := session.header.wake:
+        rows[timer_key(wake, uid, "", 0)] = TIMER_ROW
     return LiveSession(session, rows)
 
 
@@ -95,7 +95,11 @@ def freeze(live: LiveSession) -> tuple[SessionObjects, dict[str, Any]]:
     """Returns the session's objects, and the state of the engine for the session's metadata."""
     session, rows = live.session, live.rows
     rows.write(session.changes())
+    if session.plan.rules is not None:
+        return freeze_rows(live)
     objects = objects_of(view_session(session))
+    if header_key(session.uid) not in rows:
+        return objects, {}
     needed = _freeze_instances(session, objects)
     prefix = session_prefix(session.uid) + b"d"
     header = {name: value for name, value in structs.asdict(session.header).items() if name not in _DERIVED}
@@ -147,9 +151,14 @@ def _thaw_configurations(live: LiveSession, tasks: Mapping[str, TaskConfig], eng
         live.rows[configuration_key(bytes.fromhex(digest))] = text.encode()
     hidden = engine.get("hidden", {})
     if tasks:
-        reserved = {name: value for name, value in hidden.items() if name in BLOCKS}
+        blocks = {name: hidden[name] for name in block_names(hidden) if name in hidden}
         rules = {name: hidden.get(name, {}) | task.serialize() for name, task in tasks.items()}
-        live.session.configure(compile_plan(_encode(reserved | rules)))
+        live.session.configure(compile_plan(_encode(blocks | rules)))
+
+
+def block_names(configuration: Mapping[str, Any]) -> Collection[str]:
+    """Returns the names in a configuration of its edition that do not name tasks."""
+    return BLOCKS_OF_EDITION_2 if configuration.get(EDITION) == 2 else BLOCKS
 
 
 def _hidden(plan: Plan, tasks: Mapping[str, TaskConfig]) -> dict[str, Any]:
@@ -174,6 +183,8 @@ def _thaw_instance(session: Session, stored: TaskInstance) -> None:
         session.instances.count_resolved(state, 1)
     if instance.status == Status.UNSTARTED:
         add_to_cohort(state, loaded)
+    if due := instance.due or instance.deadline:
+        session.write_shared(timer_key(due, session.uid, stored.name, instance.attempt), TIMER_ROW)
 
 
 def _engine_instance(session: Session, stored: TaskInstance, number: int) -> Instance:

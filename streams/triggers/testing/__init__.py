@@ -1,4 +1,5 @@
-"""Helps to test applications: assertions, tasks, recorded sessions, and test suites for custom storages and runners.
+"""Helps to test applications: a session in this process, assertions, tasks, recorded sessions, and test suites for
+custom storages and runners.
 
 Classes that need Celery or pytest are imported on first use.
 """
@@ -10,6 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from triggers.testing.assertions import TriggerManagerTestCaseMixin
+    from triggers.testing.local_session import LocalSession
+    from triggers.testing.played_tasks import NEVER_ENDS, NEVER_STARTS, TaskRun, in_turn, takes
     from triggers.testing.runner_suite import RunnerSuite
     from triggers.testing.storage_suite import StorageSuite
     from triggers.testing.tasks import (
@@ -22,18 +25,26 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "NEVER_ENDS",
+    "NEVER_STARTS",
     "DevNullTask",
     "FailingTask",
+    "LocalSession",
     "PassThruTask",
     "RunnerSuite",
     "SelfRetryingTask",
     "SelfSkippingTask",
     "StorageSuite",
+    "TaskRun",
     "TriggerManagerTestCaseMixin",
+    "in_turn",
     "name_matches_classpath",
+    "takes",
 ]
 
 _ELSEWHERE: Final = {
+    **dict.fromkeys(("NEVER_ENDS", "NEVER_STARTS", "TaskRun", "in_turn", "takes"), "played_tasks"),
+    "LocalSession": "local_session",
     "RunnerSuite": "runner_suite",
     "StorageSuite": "storage_suite",
     "TriggerManagerTestCaseMixin": "assertions",

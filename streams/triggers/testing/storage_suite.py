@@ -15,7 +15,7 @@ from uuid import uuid4
 import pytest
 
 from triggers.codec import encode_object
-from triggers.core.events import TaskFailed, TaskFinished, TaskStarted, TriggerFired
+from triggers.core.events import ConfigurationUpdated, TaskFailed, TaskFinished, TaskStarted, TriggerFired
 from triggers.errors import LockAcquisitionFailed
 from triggers.manager import TriggerManager
 from triggers.storages.base import BaseStorageBackend
@@ -68,6 +68,21 @@ class StorageSuite:
         assert list(storage.tasks) == [*names, *_NEVER]
         assert list(storage.instances)[:6] == [*(f"{name}#0" for name in names), "t_z#1"]
         assert list(storage.instances_of_task("t_z"))[9:] == ["t_z#9", "t_z#10"]
+
+    def test_what_is_due_is_carried_out_by_run_due(self, uid: str) -> None:
+        """Rules of edition 2 are stored whole: delays, and what waiting instances hold."""
+        manager = TriggerManager(self.make_storage(uid))
+        rule = {"after": [{"any": ["card", "cash"]}], "run": "app.A", "delay": "1ms", "using": "nobody's"}
+        self.make_storage(uid).write(
+            ConfigurationUpdated(configuration=encode_object({"$edition": 2, "t_a": rule}, "rules"))
+        )
+        manager.fire("cash", {"amount": 3})
+
+        while not manager.run_due():  # until the millisecond is over
+            pass
+
+        instance = self.make_storage(uid).instances["t_a#0"]
+        assert (instance.status, instance.kwargs) == ("scheduled", {"cash": {"amount": 3}})
 
     def test_payloads_come_back_unchanged(self, uid: str) -> None:
         """The payloads have null, odd names, numbers, and empty values."""

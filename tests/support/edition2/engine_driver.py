@@ -72,18 +72,23 @@ class EngineDriver:
             return self._publish(step)
         uid = step.get("session", "main")
         before = self.view(uid)
-        session = Session(uid, self.rows, Plans(accept_every_plan))
         try:
             event = _placed(_EVENTS[step["op"]](step, before), step, self._position)
-            decision = apply(session, event)
+            decision = self.decide(uid, event)
         except (CallError, NotFound) as error:
             name = next(name for kind, name in _ERRORS if isinstance(error, kind))
             return {"outcome": "refused", "error": name}
-        self.rows.write(session.changes())
         self.log.append((uid, event))
         if decision.outcome is Outcome.DUPLICATE:
             return {"outcome": "duplicate"}
         return _expected(before, decision, self.view(uid))
+
+    def decide(self, uid: str, event: Event) -> Decision:
+        """Apply the event to its session, and keep what changes."""
+        session = Session(uid, self.rows, Plans(accept_every_plan))
+        decision = apply(session, event)
+        self.rows.write(session.changes())
+        return decision
 
     def _publish(self, step: Json) -> Json:
         event = RulesPublished(
@@ -96,17 +101,25 @@ class EngineDriver:
             existing=step.get("existing") or "keep",
             locked=step.get("locked", False),
         )
-        plans = Plans(accept_every_plan)
         try:
             version = next_version(self._newest.get(event.name), event)
             if version is None:
                 return {"outcome": "unused"}
-            self.rows.write(plans.publish(version, self.rows))
+            self.publish(version)
         except CallError:
             return {"outcome": "refused", "error": "InvalidConfiguration"}
         self._newest[event.name] = version
         self.log.append(("", version))
         return {"outcome": "applied"}
+
+    def publish(self, version: RulesPublished) -> None:
+        """Keep a version of published rules. Raises CallError."""
+        self.rows.write(Plans(accept_every_plan).publish(version, self.rows))
+
+    def clock(self) -> int:
+        """The clock of the session `main`."""
+        row = self.rows.get(header_key("main"))
+        return decode_header(row).clock if row else 0
 
     def view(self, uid: str) -> SessionView:
         """The session as people see it."""
@@ -114,19 +127,18 @@ class EngineDriver:
 
     def final(self) -> Json:
         """What `final` says of the session `main`."""
-        seen, row = self.view("main"), self.rows.get(header_key("main"))
+        seen = self.view("main")
         return {
             "instances": {own.name: _seen(own) for own in seen.instances},
             "unresolvedTasks": seen.unresolved_tasks,
             "timers": _timers(seen),
-            "rules": _rules_of(row),
-            "clock": decode_header(row).clock if row else 0,
+            "rules": _rules_of(seen),
+            "clock": self.clock(),
         }
 
 
-def _rules_of(row: bytes | None) -> Json | None:
-    header = decode_header(row) if row else None
-    return {"name": header.rules, "version": header.rules_version} if header and header.rules else None
+def _rules_of(session: SessionView) -> Json | None:
+    return None if session.rules is None else {"name": session.rules.name, "version": session.rules.version}
 
 
 def _placed(event: Event, step: Json, position: int) -> Event:

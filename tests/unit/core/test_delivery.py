@@ -8,7 +8,7 @@ import pytest
 
 from triggers.codec import encode_configuration
 from triggers.core.config import validate_configuration
-from triggers.core.delivery import check_edition_1
+from triggers.core.delivery import check_embedded
 from triggers.core.plan import NO_CONFIGURATION
 from triggers.core.state.plans import Plans
 from triggers.errors import InvalidConfiguration
@@ -21,6 +21,17 @@ DELIVERED: dict[str, dict[str, Any]] = {
     "cancelOn of what runs": {"cancelOn": {"on": ["stop"], "terminate": True}},
     "queue": {"queue": "slow"},
     "arguments": {"with": {"n": "1 + 1"}},
+}
+NOT_EMBEDDED: dict[str, tuple[dict[str, Any], str]] = {
+    "queue": ({"t_a": TASK | {"queue": "slow"}}, "task 't_a': 'queue': 'slow': an embedded storage has no queues"),
+    "terminate": (
+        {"t_a": TASK | {"cancelOn": {"on": ["stop"], "terminate": True}}},
+        "task 't_a': 'cancelOn': 'terminate': an embedded storage cannot end a running task",
+    ),
+    "forward": (
+        {"t_a": TASK, "$forward": [{"on": "go", "to": "'s'"}]},
+        r"'\$forward': an embedded storage reaches one session only",
+    ),
 }
 
 
@@ -44,6 +55,9 @@ def test_edition_1_keeps_such_keys_for_the_application() -> None:
     assert Plans().merge(NO_CONFIGURATION, text).tasks["t_a"].extra.keys() == {"queue", "cancelOn"}
 
 
-def test_a_storage_of_edition_1_refuses_edition_2() -> None:
-    with pytest.raises(InvalidConfiguration, match="this storage stores sessions of edition 1 only"):
-        Plans(check_edition_1).merge(NO_CONFIGURATION, encode_configuration({"$edition": 2, "t_a": TASK}))
+@pytest.mark.parametrize("case", NOT_EMBEDDED)
+def test_an_embedded_storage_refuses_what_leaves_the_session_with_its_key(case: str) -> None:
+    tasks, message = NOT_EMBEDDED[case]
+
+    with pytest.raises(InvalidConfiguration, match=message + ".*; use the stream"):
+        Plans(check_embedded).merge(NO_CONFIGURATION, encode_configuration({"$edition": 2, **tasks}))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from triggers.dev.ports import free_ports
+from triggers.dev.ports import free_ports, preferred_ports
 
 
 def test_ports_of_one_call_are_different() -> None:
@@ -60,3 +60,16 @@ def test_ports_are_below_those_of_outgoing_connections() -> None:
         outgoing = client.getsockname()[1]
 
     assert max(free_ports(50)) < outgoing
+
+
+def test_a_wanted_port_is_taken_if_nobody_has_it() -> None:
+    [wanted] = free_ports(1)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        busy = taken.getsockname()[1]
+
+        first, second = preferred_ports(busy, wanted + 1)
+
+    assert first != busy
+    assert second == wanted + 1

@@ -1,0 +1,36 @@
+"""The libraries that only some processes need, and the extras of the package that install them."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from typing import Final
+
+from triggers.errors import MissingExtra
+
+LIBRARIES: Final = {
+    "agent": ("faust", "mode", "rocksdict", "aiohttp", "prometheus_client", "uvloop"),
+    "celery": ("celery", "kombu", "billiard"),
+    "console": ("aiohttp", "jinja2"),
+}
+"""The modules of each extra."""
+_WITHOUT: Final = frozenset({"uvloop"})
+"""Modules that the extra does not install on every platform."""
+
+
+def require_extras(what: str, *extras: str) -> None:
+    """Raises MissingExtra if libraries of the extras are not installed. Imports none of them."""
+    missing = [
+        name for extra in extras for name in LIBRARIES[extra] if name not in _WITHOUT and find_spec(name) is None
+    ]
+    if missing:
+        raise _missing(what, missing[0], "all" if len(extras) > 1 else extras[0])
+
+
+def explain_missing(error: ModuleNotFoundError, what: str, extra: str) -> ModuleNotFoundError | MissingExtra:
+    """Returns the error that says which extra has the module; the same error, if no extra has it."""
+    library = (error.name or "").partition(".")[0]
+    return _missing(what, library, extra) if library in LIBRARIES[extra] else error
+
+
+def _missing(what: str, library: str, extra: str) -> MissingExtra:
+    return MissingExtra(f"{what} needs {library}, which is not installed: pip install 'kafka-triggers[{extra}]'")

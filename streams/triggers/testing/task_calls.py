@@ -1,0 +1,46 @@
+"""Calls a task as a Celery worker does for a command of the stream: a function, a task of Celery, a `TriggerTask`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from triggers.core.commands import RunTask
+from triggers.manager import TriggerManager
+from triggers.results.outcomes import CommandName
+from triggers.running.context import TaskContext, running_command
+from triggers.testing.played_tasks import TaskRun
+
+
+def call_task(task: Callable[..., Any], command: RunTask, run: TaskRun, manager: TriggerManager) -> Any:
+    """Returns the result of the task, or the verdict of a `TriggerTask`. Raises whatever the task raises.
+
+    Celery's own `self.retry()` raises its cause, and `autoretry_for` has no effect, because nobody would send the task
+    again: a test sees the failure of the attempt, and the rule's own `retry`.
+    """
+    name = CommandName(session=command.session, instance=command.instance, attempt=command.attempt)
+    with running_command(name):
+        trigger_task = _as_trigger_task(task)
+        return task(**run.kwargs) if trigger_task is None else _call_trigger_task(trigger_task, command, run, manager)
+
+
+def _as_trigger_task(task: Any) -> Any:
+    """Returns the `TriggerTask`, or None for anything else. It imports no Celery: whoever has such a task did so."""
+    module = sys.modules.get("triggers.task")
+    if module is None:
+        return None
+    if isinstance(task, type) and issubclass(task, module.TriggerTask):
+        return task()
+    return task if isinstance(task, module.TriggerTask) else None
+
+
+def _call_trigger_task(task: Any, command: RunTask, run: TaskRun, manager: TriggerManager) -> Any:
+    context = TaskContext(
+        run.instance, "default", "memory", command.session, run.kwargs, attempt=run.attempt, logger_name=task.name
+    )
+    context.manager = manager
+    try:
+        return sys.modules["triggers.task"].run_in_thread(task, context, command.depth)
+    finally:
+        run.log_level = context.log_level

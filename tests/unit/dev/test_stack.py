@@ -1,0 +1,155 @@
+"""The processes of a development stack: restarted, given up, replaced."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from tests.support.topic_reader import wait_until
+
+from triggers.celery.app_check import describe_fault
+from triggers.dev.app_check import find_fault
+from triggers.dev.celery_workers import CeleryWorkers
+from triggers.dev.child_process import Relay
+from triggers.dev.code_watch import CodeWatch
+from triggers.dev.stack import Service, Stack, celery_service
+from triggers.settings import Settings
+
+INSTALLED = """
+import celery, triggers.celery
+app = celery.Celery("shop", broker="none://")
+triggers.celery.install(app)
+"""
+
+
+@pytest.fixture
+def out() -> io.StringIO:
+    return io.StringIO()
+
+
+@pytest.fixture
+def stack(out: io.StringIO) -> Iterator[Stack]:
+    stack = Stack(Relay(out))
+    yield stack
+    stack.stop()
+
+
+def python(name: str, code: str) -> Service:
+    return Service(name, [sys.executable, "-c", code])
+
+
+def watched(stack: Stack, is_done: Callable[[], bool]) -> Callable[[], bool]:
+    def look() -> bool:
+        stack.watch()
+        return is_done()
+
+    return look
+
+
+def test_a_process_that_dies_at_once_again_and_again_stays_down(
+    stack: Stack, out: io.StringIO, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However slow the machine is."""
+    monkeypatch.setattr("triggers.dev.stack._SHORT_LIFE_S", 1e9)
+    stack.start(python("broken", "raise SystemExit(3)"))
+
+    wait_until(watched(stack, lambda: "stays down" in out.getvalue()), "it is given up")
+
+    assert out.getvalue().count("restarting it") == 4
+    assert "ended with code 3, 5 times" in out.getvalue()
+
+
+def test_an_exit_code_that_a_restart_cannot_help_ends_it_at_once(stack: Stack, out: io.StringIO) -> None:
+    stack.start(python("worker-0", "raise SystemExit(78)"))
+
+    wait_until(watched(stack, lambda: "a restart cannot help" in out.getvalue()), "it is given up")
+
+    assert "restarting" not in out.getvalue()
+
+
+def test_replaced_services_end_before_the_new_ones_start(stack: Stack) -> None:
+    stack.start(python("a", "import time; time.sleep(1000)"))
+    stack.start(python("b", "import time; time.sleep(1000)"))
+    first, other = (service.process for service in stack.services)
+
+    stack.replace(["a"], [python("a", "import time; time.sleep(1000)")])
+
+    assert first is not None
+    assert other is not None
+    assert (first.poll() is None, other.poll() is None) == (False, True)
+    assert [service.name for service in stack.services] == ["b", "a"]
+
+
+def test_an_app_that_cannot_run_commands_is_named_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "without.py").write_text("import celery; app = celery.Celery('shop', broker='none://')")
+    (tmp_path / "raises.py").write_text("1 / 0")
+    (tmp_path / "shop.py").write_text(INSTALLED)
+
+    faults = {name: find_fault(name, {}, tmp_path) for name in ("typo", "without", "raises", "shop")}
+
+    assert "No module named 'typo'" in faults["typo"]
+    assert "call triggers.celery.install(app)" in faults["without"]
+    assert "ZeroDivisionError" in faults["raises"]
+    assert faults["shop"] == ""
+    assert not any("\n" in fault for fault in faults.values())
+
+
+def test_workers_start_when_the_app_is_mended(
+    stack: Stack, out: io.StringIO, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The check of the app is this process's, and the worker only sleeps, because a real one needs a broker."""
+    monkeypatch.setattr("triggers.dev.code_watch._SHARE", 1e9)
+    monkeypatch.setattr("triggers.dev.celery_workers.CodeWatch", lambda folder: CodeWatch(folder, every_s=0))
+    monkeypatch.setattr(
+        "triggers.dev.celery_workers.find_fault",
+        lambda _app, _env, folder: "" if "install" in (folder / "shop.py").read_text() else "no install()",
+    )
+    monkeypatch.setattr(
+        "triggers.dev.celery_workers.celery_service",
+        lambda *_: python("celery-0", "import time; time.sleep(1000)"),
+    )
+    (tmp_path / "shop.py").write_text("app = 1")
+    workers = CeleryWorkers(stack, Relay(out), Settings(), "shop", count=1, env={}, folder=tmp_path)
+    workers.start()
+    assert stack.services == []
+    assert "no install(); waiting for a change" in out.getvalue()
+
+    (tmp_path / "shop.py").write_text(INSTALLED)
+    workers.reload()
+
+    assert [service.name for service in stack.services] == ["celery-0"]
+    assert "shop.py changed; starting again" in out.getvalue()
+
+
+def test_only_code_of_the_application_is_watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("triggers.dev.code_watch._SHARE", 1e9)
+    watch = CodeWatch(tmp_path, every_s=0)
+    for folder in ("shop", ".hidden", "node_modules", "env"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "a.py").write_text("")
+    (tmp_path / "env" / "pyvenv.cfg").write_text("")
+    (tmp_path / "notes.txt").write_text("")
+
+    assert watch.changed() == ["shop/a.py"]
+    assert watch.changed() == []
+    (tmp_path / "shop" / "a.py").write_text("x = 1")
+    assert watch.changed() == ["shop/a.py"]
+    (tmp_path / "shop" / "a.py").unlink()
+    assert watch.changed() == ["shop/a.py"]
+
+
+def test_celery_says_neither_its_banner_nor_that_it_runs_as_root(tmp_path: Path) -> None:
+    command = [str(part) for part in celery_service(Settings(), "shop", 0, {}, tmp_path).command]
+
+    assert "--quiet" in command
+    assert "superuser" in command[command.index("-W") + 1]
+
+
+def test_a_fault_is_found_in_this_process_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+
+    assert "No module named 'typo_of_an_app'" in describe_fault("typo_of_an_app")
