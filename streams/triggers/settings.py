@@ -66,6 +66,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     `https://user:password@host`. If empty, such events are dead-lettered. Workers use it, and all commands that read
     events: explain, export, the console."""
 
+    queues: str = ""
+    """Queues that a Celery worker or the dispatcher takes commands from, as comma-separated names; `@default` stands
+    for the commands whose rules name no queue. If empty, only these are taken. `topics create` creates their topics."""
     celery_session_timeout_s: float = 15.0
     """Time after which the commands partitions of a killed Celery worker are assigned to other Celery workers."""
     celery_prefetch: int = 2000
@@ -102,6 +105,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             return msgspec.convert(values, cls, strict=False, dec_hook=_decode)
         except msgspec.ValidationError as error:
             raise SettingsError(_explain(error, values)) from error
+
+    @property
+    def queue_names(self) -> list[str]:
+        """The names in `queues`."""
+        return [name for written in self.queues.split(",") if (name := written.strip())]
 
     def worker(self, slot: int) -> str:
         """Returns the stable id of a worker slot of this machine; slots are numbered from 0."""

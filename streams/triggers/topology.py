@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from struct import Struct
+from typing import Final
 
 from mypy_extensions import i64
+
+from triggers.core.commands import QUEUE_NAME
+from triggers.errors import SettingsError
+
+DEFAULT_QUEUE: Final = "@default"
+"""Written name of the queue of the commands whose rules name none. No queue of a rule can have it."""
+
+Queue = str | None
+"""Name of a queue, or None for the queue of the commands whose rules name none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +33,17 @@ class Topology:
 
     @property
     def commands(self) -> str:
-        """Topic of the commands, which are the tasks to run. Its keys are session UIDs."""
+        """Topic of the commands whose rules name no queue. Its keys are session UIDs."""
         return f"{self.namespace}.commands"
+
+    def commands_of(self, queue: Queue) -> str:
+        """Returns the topic of the commands of a queue."""
+        return self.commands if queue is None else f"{self.commands}.{queue}"
+
+    def queue_of(self, topic: str) -> Queue:
+        """Returns the queue that a topic belongs to, or None if it is not the topic of a named queue."""
+        prefix, _, name = topic.rpartition(".")
+        return name if prefix == self.commands and QUEUE_NAME.fullmatch(name) else None
 
     @property
     def dead_letters(self) -> str:
@@ -52,12 +72,35 @@ class Topology:
 
     @property
     def executors(self) -> str:
-        """Consumer group of the Celery workers, or of the dispatcher, which read the commands."""
+        """Consumer group of the Celery workers, or of the dispatcher, which read the commands without a queue."""
         return f"{self.namespace}.executors"
+
+    def executors_of(self, queue: Queue) -> str:
+        """Returns the consumer group of those that read a queue. Each queue has its own, so each has its own lag."""
+        return self.executors if queue is None else f"{self.executors}.{queue}"
 
     def reader_group(self, name: str) -> str:
         """Returns the consumer group of readers of the decision feed, such as `hooks`."""
         return f"{self.namespace}.{name}"
+
+
+def parse_queues(names: Sequence[str]) -> tuple[Queue, ...]:
+    """Returns the queues of these names without repetitions; no names stand for the default queue.
+
+    Raises SettingsError for a name that no queue can have.
+    """
+    for name in names:
+        if name != DEFAULT_QUEUE and not QUEUE_NAME.fullmatch(name):
+            raise SettingsError(
+                f"queue {name!r}: a name has at most 64 letters, digits, '-' and '_'; {DEFAULT_QUEUE!r} is the queue"
+                " of the commands whose rules name none"
+            )
+    return tuple(dict.fromkeys(None if name == DEFAULT_QUEUE else name for name in names)) or (None,)
+
+
+def queue_title(queue: Queue) -> str:
+    """Returns the written name of a queue."""
+    return DEFAULT_QUEUE if queue is None else queue
 
 
 def partition_of(key: bytes, partitions: int) -> int:

@@ -19,7 +19,7 @@ from triggers.codec.avro_records import fingerprint, schema_folder, schema_versi
 from triggers.core.commands import RunTask
 from triggers.core.events import Event, SessionEvent
 
-NAMES = ["trigger_event", "task_command", "dead_letter", "decision"]
+NAMES = ["trigger_event", "task_command", "task_cancellation", "dead_letter", "decision"]
 RELEASED = Path(__file__).with_name("released")
 AVRO_TYPES = {
     "string": str,

@@ -11,8 +11,9 @@ from tests.support.histories import EVERY, count_expected
 ROOT = Path(__file__).parents[2]
 
 
-def test_every_test_that_a_promise_names_exists() -> None:
-    named = set(re.findall(r"`(test_\w+)`", (ROOT / "docs" / "guarantees.md").read_text()))
+@pytest.mark.parametrize("page", ["guarantees.md", "queues.md"])
+def test_every_test_that_a_promise_names_exists(page: str) -> None:
+    named = set(re.findall(r"`(test_\w+)`", (ROOT / "docs" / page).read_text()))
 
     written = {
         name

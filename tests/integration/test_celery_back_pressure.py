@@ -31,7 +31,8 @@ def reader(settings: Settings) -> Iterator[Reader]:
     screening = Screening(ResultPublisher(careful), tasks=None)
     reader = Reader(careful, screening, capacity=4, wake=lambda: None, on_death=lambda: None)
     yield reader
-    reader.stop(30)
+    reader.request_stop()
+    reader.join(30)
 
 
 def most_in_hand(reader: Reader, commands: int) -> int:

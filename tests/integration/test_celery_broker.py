@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -17,6 +18,7 @@ from redis import Redis
 from tests.support.celery_process import CeleryProcess, celery_worker, dispatcher
 from tests.support.commands import (
     issue_bytes,
+    issue_cancellations,
     issue_commands,
     make_command,
     read_events,
@@ -33,6 +35,7 @@ from triggers.celery.dispatcher import run_dispatcher
 from triggers.core.commands import RunTask
 from triggers.core.events import MetadataUpdated, TaskFailed, TaskFinished
 from triggers.dev.broker import Broker
+from triggers.kafka.topics import create_topics as create_queues
 from triggers.settings import Settings
 
 pytestmark = pytest.mark.broker
@@ -239,6 +242,58 @@ def test_a_command_that_the_broker_refuses_again_and_again_fails_and_blocks_no_o
 
     assert isinstance(failure, TaskFailed)
     assert "OperationalError" in failure.exception_type
+
+
+def test_celery_s_own_routing_decides_where_a_dispatched_command_goes(settings: Settings, redis: RedisServer) -> None:
+    create_topics(settings)
+    create_queues(settings, 30, ["mail"])
+    routed = [make_command(f"{TASKS}.render", queue="mail"), make_command(f"{TASKS}.render", number=1)]
+    acme = make_command(f"{TASKS}.tenant", kwargs={"tenant": {"name": "acme"}})
+    nobody = make_command(f"{TASKS}.tenant", number=1)
+    unknown = make_command("elsewhere.task")
+    issue_commands(settings, [*routed, acme, nobody, unknown])
+    redis_client = Redis.from_url(redis.url)
+
+    with dispatcher(settings, redis.url, TRIGGERS_QUEUES="@default,mail") as moving:
+        results = wait_for_results(settings, [nobody], moving)
+        wait_until(lambda: sum(map(len, _messages(redis_client).values())) == 4, "the others are dispatched")
+        assert moving.terminate() == 0
+
+    sent = _messages(redis_client)
+    assert sent.keys() == {"gpu", "acme", "celery"}, "options of the task, the router, the default"
+    assert {message["headers"]["id"] for message in sent["gpu"]} == {one.id for one in routed}
+    assert {message["properties"]["priority"] for message in sent["gpu"]} == {7}
+    assert all(message["headers"]["expires"] for message in sent["gpu"])
+    (failure,) = results[nobody.id]
+    assert "KeyError" in str(failure), "the router raised for this task alone"
+
+
+def test_a_cancelled_command_is_revoked_in_the_broker_that_it_was_dispatched_to(
+    settings: Settings, redis: RedisServer
+) -> None:
+    create_topics(settings)
+    running, waiting = _slow(60, 0), _slow(60, 1)
+
+    worker = celery_worker(settings, "-c1", TEST_BROKER_URL=redis.url, TEST_DISPATCHED="1")
+    with dispatcher(settings, redis.url), worker:
+        issue_commands(settings, [running, waiting])
+        wait_until(lambda: len(_begun(worker)) == 1, "one of them runs")
+        issue_cancellations(settings, [running, waiting], terminate=True)
+        issue_commands(settings, [last := _failing("echo")])
+        wait_for_results(settings, [last], worker)
+        wait_until(lambda: executors_lag(settings) == 0, "the cancellations are settled")
+
+    assert _begun(worker) == Counter([f"begin {running.id}"])
+
+
+def _messages(client: Redis) -> dict[str, list[dict[str, Any]]]:
+    """Returns the messages of each of Celery's queues. A priority is a part of the key."""
+    lists: dict[str, list[dict[str, Any]]] = {}
+    for key in client.keys("*"):
+        if client.type(key) == b"list":
+            name = os.fsdecode(key).partition("\x06")[0]
+            lists.setdefault(name, []).extend(map(json.loads, client.lrange(key, 0, -1)))
+    return lists
 
 
 @pytest.mark.parametrize("broker_url", ["none://", "memory://", "filesystem://"])

@@ -44,7 +44,8 @@ class Commands:
         try:
             wait_until(lambda: self._run_some() or until(), "commands run")
         finally:
-            self.reader.stop(30)
+            self.reader.request_stop()
+            self.reader.join(30)
         return self.done
 
     def _run_some(self) -> bool:

@@ -104,9 +104,9 @@ def celery_worker(settings: Settings, *options: str, name: str = "celery", **env
     return CeleryProcess(settings, name, "celery", "-A", APP, "worker", *quiet, *options, **environment)
 
 
-def dispatcher(settings: Settings, broker_url: str, name: str = "dispatcher", **environment: str) -> CeleryProcess:
+def dispatcher(settings: Settings, broker_url: str, name: str = "dispatcher", **more: str) -> CeleryProcess:
     """Returns a process that runs a dispatcher."""
-    environment = {"TEST_BROKER_URL": broker_url, "TEST_DISPATCHED": "1"} | environment
+    environment = {"TEST_BROKER_URL": broker_url, "TEST_DISPATCHED": "1"} | more
     return CeleryProcess(settings, name, "tests.support.celery_dispatcher", **environment)
 
 

@@ -30,18 +30,17 @@ if os.environ.get("TEST_BROKER_URL"):
 install(app, consume=not os.environ.get("TEST_DISPATCHED"))
 
 
-def route_by_page(_name: str, _args: object, kwargs: Mapping[str, Any], *_: object, **__: object) -> dict[str, str]:
-    """A router of the application that raises for some tasks, and also errors that a broker could raise."""
+def route(name: str, _args: object, kwargs: Mapping[str, Any], *_: object, **__: object) -> dict[str, str] | None:
+    """A router of the application. It raises for a tenant without a name, and whatever else its kwargs say."""
     raised = kwargs.get("page", {}).get("router raises")
     if raised:
         raise {"KeyError": KeyError, "OSError": OSError, "OperationalError": OperationalError}[raised]("no tenant")
-    return {"queue": "celery"}
+    return {"queue": kwargs["tenant"]["name"]} if name.endswith(".tenant") else None
 
 
+app.conf.task_routes = (route,)
 if os.environ.get("TEST_BEAT"):
     app.conf.beat_schedule = {"quick": {"task": "tests.support.celery_tasks.quick", "schedule": 1.0}}
-if os.environ.get("TEST_ROUTED"):
-    app.conf.task_routes = (route_by_page,)
 
 
 def write_note(text: str) -> None:
@@ -78,6 +77,28 @@ def echo(self: Any, **triggers: Mapping[str, object]) -> dict[str, object]:
 def plain(page: Mapping[str, object]) -> object:
     """Returns whatever its kwargs say."""
     return page.get("returns")
+
+
+@app.task(queue="gpu", priority=7, expires=3600)
+def render(**triggers: object) -> None:
+    """Belongs to another queue of Celery."""
+
+
+@app.task
+def tenant(**triggers: object) -> None:
+    """Belongs to the queue that the application's router names."""
+
+
+@app.task(expires=0.001)
+def expiring() -> None:
+    """Is too late whenever it runs."""
+    write_note("expiring")
+
+
+@app.task(rate_limit="4/s")
+def limited() -> dict[str, float]:
+    """Runs four times a second at most."""
+    return {"at": time.monotonic()}
 
 
 @app.task

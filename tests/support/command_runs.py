@@ -75,7 +75,7 @@ class CommandRuns:
         """Runs a command as a pool child does."""
         consumer = SimpleNamespace(app=self.app, hostname="here", event_dispatcher=None)
         with self._receiving():
-            request_for(command, "topic", consumer).execute()
+            request_for(command, "topic", consumer, 0).execute()
 
     def run_messages(self) -> list[str]:
         """Runs the messages of the app's broker until there are none, and returns the names of their tasks."""

@@ -11,8 +11,8 @@ from confluent_kafka import KafkaException, Producer
 from tests.support.celery_process import CeleryProcess
 from tests.support.topic_reader import read_topic, wait_until
 
-from triggers.codec import EventDecoder, encode_command
-from triggers.core.commands import RunTask
+from triggers.codec import EventDecoder, encode_cancellation, encode_command
+from triggers.core.commands import CancelTask, RunTask
 from triggers.core.events import Event, TaskEvent, TaskStarted
 from triggers.settings import Settings
 from triggers.topology import Topology
@@ -32,14 +32,24 @@ def make_command(run: str, session: str = "s1", number: int = 0, *, attempt: int
 
 
 def issue_commands(settings: Settings, commands: Iterable[RunTask], *, partition: int | None = None) -> None:
-    """Writes commands to their topic in one transaction, as an agent does."""
+    """Writes commands to the topics of their queues in one transaction, as an agent does."""
     producer = _transactional(settings)
-    topic = Topology(settings.namespace).commands
+    names, place = Topology(settings.namespace), _ANY if partition is None else partition
     for command in commands:
-        producer.produce(
-            topic, encode_command(command), command.session.encode(), _ANY if partition is None else partition
-        )
+        producer.produce(names.commands_of(command.queue), encode_command(command), command.session.encode(), place)
         producer.poll(0)
+    producer.commit_transaction(60)
+
+
+def issue_cancellations(settings: Settings, commands: Iterable[RunTask], *, terminate: bool = False) -> None:
+    """Writes the cancellations of commands in one transaction, as an agent does."""
+    producer = _transactional(settings)
+    names = Topology(settings.namespace)
+    for one in commands:
+        cancellation = CancelTask(
+            session=one.session, instance=one.instance, attempt=one.attempt, terminate=terminate, queue=one.queue
+        )
+        producer.produce(names.commands_of(one.queue), encode_cancellation(cancellation), one.session.encode())
     producer.commit_transaction(60)
 
 

@@ -38,7 +38,7 @@ def test_every_consumer_of_the_package_is_known() -> None:
 
 
 OPTIONS = {
-    "commands": command_source._options(SETTINGS),
+    "commands": command_source._options(SETTINGS, "executors"),
     "decisions": decision_consumer._options(SETTINGS, "hooks"),
     "events": worker_options.member_options(SETTINGS, "w0"),
     "offsets": offset_reads._options(SETTINGS),

@@ -31,10 +31,12 @@ class Agent:
         self._timers = timers
         self._metrics = metrics
         self._commands = context.names.commands
+        self._letters = context.names.dead_letters
+        self._letter_bytes = context.topics.limit_of(self._letters)
 
     def process(self, batch: Batch) -> None:
         """Fills the batch. Raises TryAgain if no schema registry answers; the batch must be decided later then."""
-        letters = self._context.dead_letters()
+        letters = DeadLetters(self._letters, self._letter_bytes)
         outcomes: Counter[Outcome] = Counter()
         with self._metrics.decide_seconds.time():
             for partition, records in batch.records.items():
@@ -51,6 +53,8 @@ class Agent:
     def forget(self, partitions: frozenset[int] | None = None) -> None:
         self._context.cache.forget(partitions)
         self._context.rows.forget(partitions)
+        if partitions is None:
+            self._context.queues.forget()
         self._timers.forget(partitions)
 
     def _count(self, batch: Batch, letters: DeadLetters, outcomes: Counter[Outcome]) -> None:
@@ -58,6 +62,6 @@ class Agent:
             self._metrics.events.labels(outcome.value).inc(number)
         for reason, number in letters.reasons.items():
             self._metrics.dead_letters.labels(reason).inc(number)
-        self._metrics.commands.inc(sum([output.topic == self._commands for output in batch.outputs]))
+        self._metrics.commands.inc(sum([output.topic.startswith(self._commands) for output in batch.outputs]))
         self._metrics.rows.inc(sum(map(len, batch.rows.values())))
         self._metrics.cached_sessions.set(len(self._context.cache))

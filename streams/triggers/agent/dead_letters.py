@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from enum import StrEnum
 
+import msgspec
+
 from triggers.agent.records import Output
 from triggers.codec import DeadLetter, encode_dead_letter
 from triggers.codec.dead_letter_codec import MAX_DETAIL_CHARACTERS
@@ -19,6 +21,8 @@ class Refusal(StrEnum):
     """The record was forwarded once and is still not on its key's partition, or it is too large to be forwarded."""
     RESULT_TOO_LARGE = "result too large"
     """Applying the event would write a row or a command larger than its topic accepts; it was not applied."""
+    FORWARDED_TOO_OFTEN = "forwarded too often"
+    """A `$forward` came after eight others; the event that it would have fired was not published."""
 
 
 class DeadLetters:
@@ -31,12 +35,24 @@ class DeadLetters:
 
     def encode_letter(self, record: Record, reason: str, detail: str) -> Output:
         """Returns the record's dead letter. If it is too large for the topic, its value is cut, as the detail says."""
-        self.reasons[reason] += 1
-        letter = letter_of(record, reason, detail)
+        return self._encode(letter_of(record, reason, detail))
+
+    def encode_forward(self, cause: Record, forward: Output, detail: str) -> Output:
+        """Returns the dead letter of a forward that is not published. It has the coordinates of the event behind it."""
+        letter = msgspec.structs.replace(
+            letter_of(cause, Refusal.FORWARDED_TOO_OFTEN, detail),
+            key=forward.key,
+            value=forward.value,
+            headers=forward.headers or [],
+        )
+        return self._encode(letter)
+
+    def _encode(self, letter: DeadLetter) -> Output:
+        self.reasons[letter.reason] += 1
         value = encode_dead_letter(letter)
         if len(value) > self._largest:
             value = encode_dead_letter(_truncate(letter, len(value) - self._largest))
-        return Output(self._topic, _truncate_key(record.key()), value)
+        return Output(self._topic, _truncate_key(letter.key), value)
 
 
 def _truncate(letter: DeadLetter, excess: int) -> DeadLetter:

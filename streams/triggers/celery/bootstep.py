@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
+import time
+from collections import deque
 from contextlib import suppress
-from typing import Any, Final
+from typing import Any, ClassVar, Final, NamedTuple, cast
 
 from celery import bootsteps, signals
 from celery.worker import state
@@ -15,8 +17,11 @@ from triggers.celery.command_request import CommandRequest, request_for
 from triggers.celery.command_source import CommandInHand
 from triggers.celery.reader import Reader
 from triggers.celery.result_publisher import ResultPublisher
+from triggers.celery.routing import routing_check
 from triggers.celery.screening import Screening
-from triggers.topology import Topology
+from triggers.core.commands import CancelTask
+from triggers.kafka.records import Record, timestamp_ms
+from triggers.topology import Queue, Topology
 
 PER_SLOT: Final = 2
 """Number of commands that Celery gets per pool slot. The others wait in the reader, where a rebalance can revoke them
@@ -28,60 +33,84 @@ _HANDOVER_S: Final = 30.0
 log = logging.getLogger(__name__)
 
 
+class _Running(NamedTuple):
+    """A command that Celery has."""
+
+    reader: Reader
+    request: CommandRequest
+
+
 class CommandStep(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery carries no types
-    """Runs in the main process of a Celery worker. The `Reader` thread owns the Kafka consumer."""
+    """Runs in the main process of a Celery worker. Each queue has a `Reader`, a thread that owns a Kafka consumer."""
 
     requires = ("celery.worker.consumer.tasks:Tasks",)
     publisher: ResultPublisher
     """Publishes results and dead letters. `install()` sets it in a subclass."""
+    queues: ClassVar[tuple[Queue, ...]] = (None,)
+    """The queues whose commands the worker takes. `install()` sets them in a subclass."""
 
     def __init__(self, consumer: Any, **options: Any) -> None:
         """Called before the pool starts. Raises UnsuitableBroker if the app's broker would lose tasks."""
         super().__init__(consumer, **options)
         self._consumer = consumer
-        self._topic = Topology(self.publisher.settings.namespace).commands
-        self._reader: Reader | None = None
-        self._running: dict[CommandInHand, CommandRequest] = {}
+        self._names = Topology(self.publisher.settings.namespace)
+        self._readers: deque[Reader] = deque()
+        """The readers, the one whose turn it is first, so that no queue waits for the end of another one."""
+        self._running: dict[CommandInHand, _Running] = {}
         self._wake_reader, self._wake_writer = -1, -1
         check_worker_broker(consumer.app, has_event_loop=consumer.hub is not None)
 
     def start(self, consumer: Any) -> None:
-        """Starts the reader. Celery calls it again after each reconnect to the app's own broker; the reader remains."""
-        if self._reader is None:
-            self._reader = self._start_reader(consumer)
-        elif consumer.pool.uses_semaphore:
-            self._return_unstarted(self._reader)
+        """Starts the readers. Celery calls it again after each reconnect to the app's broker; the readers remain."""
+        if not self._readers:
+            self._start_readers(consumer)
+        else:
+            self._return_unstarted(in_pool=consumer.pool.uses_semaphore)
         self._wake()
 
     def register_with_event_loop(self, _consumer: Any, hub: Any) -> None:
-        """Makes Celery's event loop call `_submit_commands` when the reader has written to the wake-up pipe."""
+        """Makes Celery's event loop call `_submit_commands` when a reader has written to the wake-up pipe."""
         hub.add_reader(self._wake_reader, self._submit_commands)
 
     def close(self, _consumer: Any) -> None:
         """Called when a shutdown begins. Commands that have not started are left to other workers."""
-        if self._reader is not None:
-            self._reader.drain()
+        for reader in self._readers:
+            reader.drain()
 
     def shutdown(self, _consumer: Any) -> None:
-        """Called when the pool has drained. Commits what is settled and leaves the group. Blocks for at most 30 s."""
-        if self._reader is not None:
-            self._reader.stop(_HANDOVER_S)
+        """Called when the pool has drained. Commits what is settled and leaves the groups. Blocks for at most 30 s."""
+        deadline = time.monotonic() + _HANDOVER_S
+        for reader in self._readers:
+            reader.request_stop()
+        for reader in self._readers:
+            reader.join(max(0.0, deadline - time.monotonic()))
 
-    def _start_reader(self, consumer: Any) -> Reader:
+    def _start_readers(self, consumer: Any) -> None:
         self._wake_reader, self._wake_writer = os.pipe()
         os.set_blocking(self._wake_reader, False)
         os.set_blocking(self._wake_writer, False)
-        screening = Screening(self.publisher, consumer.app.tasks)
-        settings = self.publisher.settings
-        reader = Reader(settings, screening, self._capacity(), wake=self._wake, on_death=self._stop_worker)
-        reader.start()
-        log.info("running commands from %s of Kafka at %s", self._topic, settings.brokers)
-        return reader
+        settings, check = self.publisher.settings, routing_check(consumer.app)
+        for queue in self.queues:
+            reader = Reader(
+                settings,
+                Screening(self.publisher, consumer.app.tasks, self.queues, check),
+                self._capacity(),
+                wake=self._wake,
+                on_death=self._stop_worker,
+                queue=queue,
+                readers=len(self.queues),
+            )
+            reader.start()
+            self._readers.append(reader)
+            log.info("running commands from %s of Kafka at %s", self._names.commands_of(queue), settings.brokers)
 
-    def _return_unstarted(self, reader: Reader) -> None:
-        """Puts back commands that have not started. A prefork pool drops them on a reconnect to the app's broker."""
-        for command, request in reversed(list(self._running.items())):
-            if request not in state.active_requests:
+    def _return_unstarted(self, *, in_pool: bool) -> None:
+        """Puts back commands that have not started and that Celery drops on a reconnect to the app's broker.
+
+        These are the ones that a rate limit holds back and, `in_pool`, the ones that wait in a prefork pool.
+        """
+        for command, (reader, request) in reversed(list(self._running.items())):
+            if not request.is_submitted or (in_pool and request not in state.active_requests):
                 del self._running[command]
                 reader.ready.appendleft(command)
 
@@ -100,31 +129,53 @@ class CommandStep(bootsteps.StartStopStep):  # type: ignore[misc]  # Celery carr
         with suppress(BlockingIOError):
             os.read(self._wake_reader, 65536)
         state.maybe_shutdown()
-        reader = self._reader
-        while reader is not None and len(self._running) < self._capacity():
-            try:
-                command = reader.ready.popleft()
-            except IndexError:
-                return
-            self._run_command(reader, command)
+        for reader in self._readers:
+            while cancellation := reader.take_cancellation():
+                self._cancel(cancellation)
+        while len(self._running) < self._capacity() and (found := self._next_command()):
+            self._run_command(*found)
             state.maybe_shutdown()
 
+    def _next_command(self) -> tuple[Reader, CommandInHand] | None:
+        """Takes a command of the next queue that has one."""
+        for _ in range(len(self._readers)):
+            reader = self._readers[0]
+            self._readers.rotate(-1)
+            with suppress(IndexError):
+                return reader, reader.ready.popleft()
+        return None
+
     def _run_command(self, reader: Reader, command: CommandInHand) -> None:
-        if not reader.owns(command):
+        if not reader.owns(command) or reader.is_cancelled(command):
             reader.settle(command)
             return
-        request = request_for(command.command, self._topic, self._consumer)
-        self._running[command] = request.bind(command, self._on_reported, self.publisher)
+        issued_ms = timestamp_ms(cast("Record", command.delivery.message))
+        request = request_for(command.command, self._names.commands_of(reader.queue), self._consumer, issued_ms)
+        request.bind(command, lambda settled: self._on_reported(reader, settled), self.publisher)
+        self._running[command] = _Running(reader, request)
         request.announce_received()
         signals.task_received.send(sender=self._consumer, request=request)
+        self._submit(request)
+
+    def _cancel(self, cancellation: CancelTask) -> None:
+        """Ends a command that Celery has. The others are dropped before they begin."""
+        for command, running in list(self._running.items()):
+            if command.command.id == cancellation.id:
+                running.request.end_attempt(self._consumer.pool, terminate=cancellation.terminate)
+
+    def _submit(self, request: CommandRequest) -> None:
+        """Passes a request to the pool, at once or when the task's rate limit allows it, as Celery's strategy does."""
+        bucket = self._consumer.task_buckets[request.name]
+        if bucket is not None and not self._consumer.disable_rate_limits:
+            self._consumer._limit_task(request, bucket, 1)  # noqa: SLF001  # Celery's only way into a rate limit
+            return
         state.task_reserved(request)
         for on_task_message in self._consumer.on_task_message:  # the autoscaler's
             on_task_message(request)
         self._consumer.on_task_request(request)
 
-    def _on_reported(self, command: CommandInHand) -> None:
+    def _on_reported(self, reader: Reader, command: CommandInHand) -> None:
         """Called when a command's outcome is on Kafka, in any thread of the pool."""
         self._running.pop(command, None)
-        if self._reader is not None:
-            self._reader.settle(command)
+        reader.settle(command)
         self._wake()

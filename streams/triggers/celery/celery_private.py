@@ -14,6 +14,7 @@ import celery
 from billiard.einfo import ExceptionInfo, ExceptionWithTraceback
 from celery import bootsteps
 from celery.app import autoretry, trace
+from celery.app.amqp import Queues
 from celery.app.base import Celery
 from celery.app.task import Context, Task
 from celery.backends.base import Backend
@@ -39,6 +40,8 @@ _NAMES: Final[dict[type | ModuleType, tuple[str, ...]]] = {
         "on_failure",
         "on_timeout",
         "revoked",
+        "terminate",
+        "time_start",
         "_announce_revoked",  # called for every kind of revocation
         "_context",
         "send_event",
@@ -48,20 +51,20 @@ _NAMES: Final[dict[type | ModuleType, tuple[str, ...]]] = {
         "task_ready",
         "active_requests",  # the requests that survive a reconnect to the Celery broker
         "should_stop",  # an exit code stops the worker
+        "revoked",  # ids of tasks that must not begin
         "should_terminate",  # set in a cold shutdown, in which children are killed without a failure
         "maybe_shutdown",
     ),
     trace: ("build_tracer", "fast_trace_task", "trace_task_ret"),
     loops: ("asynloop",),
-    Consumer: (
-        "register_with_event_loop",
-        "on_close",
-    ),
+    Consumer: ("register_with_event_loop", "on_close", "bucket_for_task", "_limit_task"),
+    Queues: ("_consume_from",),  # None unless -Q or -X is given
     Hub: ("add_reader",),
     bootsteps: ("StartStopStep",),
-    BasePool: ("num_processes", "uses_semaphore"),
+    BasePool: ("num_processes", "uses_semaphore", "terminate_job"),
     Task: (
         "request_stack",
+        "_get_exec_options",
         "Request",  # the class of a task's requests
         "on_replace",  # the frame in which Ignore is raised
     ),
@@ -93,6 +96,11 @@ def exception_of(info: ExceptionInfo) -> BaseException:
     exception: Any = info.exception
     unwrapped: BaseException = exception.exc if isinstance(exception, ExceptionWithTraceback) else exception
     return unwrapped
+
+
+def can_terminate(pool: Any) -> bool:
+    """Returns whether a pool can end a task that runs."""
+    return getattr(pool.terminate_job, "__func__", None) is not BasePool.terminate_job
 
 
 def _name(owner: type | ModuleType) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -20,12 +21,15 @@ from celery.utils.saferepr import saferepr
 from celery.worker import state
 from celery.worker.request import Request
 
-from triggers.celery.celery_private import exception_of
+from triggers.celery.celery_private import can_terminate, exception_of
 from triggers.celery.command_headers import command_headers, command_name
 from triggers.celery.command_source import CommandInHand
 from triggers.celery.result_publisher import ResultPublisher
+from triggers.celery.routing import expiry_of
 from triggers.core.commands import RunTask
 from triggers.results.outcomes import failed_event
+
+log = logging.getLogger(__name__)
 
 _REPR_CHARACTERS: Final = 1024
 _ESCAPED: Final = 2
@@ -41,6 +45,8 @@ class CommandRequest(Request):  # type: ignore[misc]  # Celery carries no types
     """
 
     command: CommandInHand
+    is_submitted = False
+    """True if the pool has it. Before, Celery's rate limit may hold it back."""
     is_reported = False
     is_returned = False
     _settle: Callable[[CommandInHand], None]
@@ -84,7 +90,22 @@ class CommandRequest(Request):  # type: ignore[misc]  # Celery carries no types
             with suppress(NotImplementedError):  # a pool without processes
                 pool.terminate_job(self.worker_pid, process_signals.signum(signal or TERM_SIGNAME))
 
+    def end_attempt(self, pool: Any, *, terminate: bool) -> None:
+        """Makes sure that an attempt that has not begun does not begin. With `terminate`, ends one that runs.
+
+        Called for a cancelled instance. Whatever is reported about the attempt is stale.
+        """
+        if not self.time_start:
+            state.revoked.add(self.id)
+        if not terminate:
+            return
+        if not can_terminate(pool):
+            log.warning("%s was cancelled and runs to its end: only a prefork pool can end a task", self.id)
+            return
+        self.terminate(pool)
+
     def execute_using_pool(self, pool: Any, **options: Any) -> Any:
+        self.is_submitted = True
         return super().execute_using_pool(_Tracing(pool), **options)
 
     def on_success(self, outcome: Any, **options: Any) -> Any:
@@ -123,7 +144,7 @@ class CommandRequest(Request):  # type: ignore[misc]  # Celery carries no types
 
     def _announce_revoked(self, *reason: Any) -> None:
         if not self.is_reported:
-            with self._report_failures(TaskRevokedError(self.id)):
+            with self._report_failures(TaskRevokedError(str(reason[0]))):
                 super()._announce_revoked(*reason)
 
     @contextmanager
@@ -189,9 +210,14 @@ def slow_trace(*args: Any, **kwargs: Any) -> Any:
 
 
 def _traced(trace: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """Returns an exception that leaves Celery's tracer (MemoryError) as an outcome. A thread pool would lose it."""
-    began = time.monotonic()
+    """Returns an exception that leaves Celery's tracer (MemoryError) as an outcome. A thread pool would lose it.
+
+    A task that was cancelled while it waited for a thread of the pool does not run.
+    """
+    began, task_id = time.monotonic(), args[1]
     try:
+        if task_id in state.revoked:
+            raise TaskRevokedError(task_id)  # noqa: TRY301  # it is an outcome like the others
         return trace(*args, **kwargs)
     except Exception:  # noqa: BLE001  # any exception is this task's outcome
         return _ESCAPED, ExceptionInfo(), time.monotonic() - began
@@ -219,8 +245,12 @@ def _combined_class(chosen: type[Any]) -> type[CommandRequest]:
     return type(f"Command{chosen.__name__}", (CommandRequest, chosen), {})
 
 
-def request_for(command: RunTask, topic: str, consumer: Any) -> CommandRequest:
-    """Returns the request of a command, which must still be bound. `consumer` is Celery's."""
+def request_for(command: RunTask, topic: str, consumer: Any, issued_ms: int) -> CommandRequest:
+    """Returns the request of a command, which must still be bound.
+
+    `consumer` is Celery's. `issued_ms` is the time of the command's record, from which the task's `expires` counts.
+    """
+    task = consumer.app.tasks[command.run]
     kwargs = msgspec.json.decode(command.kwargs)
     custom = command_headers(command)
     headers = {
@@ -231,11 +261,11 @@ def request_for(command: RunTask, topic: str, consumer: Any) -> CommandRequest:
         "id": command.id,
         "root_id": command.id,
         "retries": command.depth,
+        "expires": expiry_of(task, issued_ms),
         "argsrepr": "()",
         "kwargsrepr": saferepr(kwargs, _REPR_CHARACTERS),
     }
     body = ((), kwargs, {"callbacks": None, "errbacks": None, "chain": None, "chord": None})
-    task = consumer.app.tasks[command.run]
     return _request_class(task)(
         _Message(headers, body, topic),
         app=consumer.app,

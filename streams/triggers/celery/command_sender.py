@@ -12,7 +12,8 @@ from kombu import Connection
 from triggers.celery import no_broker
 from triggers.celery.command_headers import command_headers, command_name
 from triggers.celery.result_publisher import ResultPublisher
-from triggers.core.commands import RunTask
+from triggers.celery.routing import execution_options
+from triggers.core.commands import CancelTask, RunTask
 from triggers.results.outcomes import failed_event
 
 _MAX_REFUSALS: Final = 5
@@ -31,11 +32,21 @@ class CommandSender:
         self._refusals: dict[str, int] = {}
         self._is_accepting = True
 
-    def send(self, command: RunTask) -> Exception | None:
+    def send(self, command: RunTask | CancelTask) -> Exception | None:
         """Sends a command, or reports its failure. Returns the broker's error if it must be sent again later.
 
         Blocks until the broker, or Kafka for a failure, has accepted it.
         """
+        return self._revoke(command) if isinstance(command, CancelTask) else self._run(command)
+
+    def _revoke(self, command: CancelTask) -> Exception | None:
+        try:
+            self._app.control.revoke(command.id, terminate=command.terminate)
+        except Exception as error:  # noqa: BLE001  # a transport raises the errors of its own client
+            return error
+        return None
+
+    def _run(self, command: RunTask) -> Exception | None:
         try:
             self._publish(command)
         except Exception as error:  # noqa: BLE001  # routers, serializers and transports raise anything
@@ -49,7 +60,7 @@ class CommandSender:
         return None
 
     def _publish(self, command: RunTask, **options: Any) -> None:
-        """Sends a command without subscribing to its result, so that a result backend may be away."""
+        """Sends as `delay` would, but without subscribing to the result, so that a backend may be away."""
         with denied_join_result():
             self._app.send_task(
                 command.run,
@@ -58,6 +69,8 @@ class CommandSender:
                 headers=command_headers(command),
                 retries=command.depth,
                 retry=False,
+                task_type=self._app.tasks.get(command.run),
+                **execution_options(self._app, command.run),
                 **options,
             )
 

@@ -1,4 +1,4 @@
-"""`CommandSource`: reads the commands topic as a member of the executors' consumer group. Not thread-safe.
+"""`CommandSource`: reads the commands of a queue as a member of its executors' consumer group. Not thread-safe.
 
 Commands run as soon as they arrive, even after a gap in the offsets. But the committed offset passes a gap only when
 `GapProofs` has proved that it contains no command. A gap that contains one is read again.
@@ -22,7 +22,7 @@ from triggers.kafka.reading_options import group_options
 from triggers.kafka.sparing_log import SparingLog
 from triggers.kafka.start_offsets import lost_position_error, read_again_from, starting_positions
 from triggers.settings import Settings
-from triggers.topology import Topology
+from triggers.topology import Queue, Topology
 
 _MAX_MESSAGES: Final = 500
 _FETCHED_KB: Final = 32_768
@@ -58,17 +58,20 @@ class Delivery:
 class CommandSource:
     """A consumer and the ledgers of its partitions. All methods except `owns` are called in one thread."""
 
-    def __init__(self, settings: Settings, before_handover: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self, settings: Settings, before_handover: Callable[[], None] = lambda: None, queue: Queue = None
+    ) -> None:
         """`before_handover` is called before partitions are revoked, to settle what is finished."""
         names = Topology(settings.namespace)
-        self._topic, self._group = names.commands, names.executors
+        self._topic, self._group = names.commands_of(queue), names.executors_of(queue)
         self._before_handover = before_handover
         self._ledgers: dict[int, Ledger] = {}
         self._bytes: dict[int, int] = {}
         self._marked: set[int] = set()
         self._paused: bool | None = None
         self._proofs = GapProofs(settings, self._topic)
-        self._consumer = Consumer({**_options(settings), "on_commit": self._on_commit, "error_cb": _on_error})
+        options = _options(settings, self._group)
+        self._consumer = Consumer({**options, "on_commit": self._on_commit, "error_cb": _on_error})
 
     def join_group(self) -> None:
         """Joins the group. Partitions are assigned and revoked inside `poll`."""
@@ -226,7 +229,7 @@ class CommandSource:
         elif not is_transient(error):
             raise KafkaException(error)
         else:
-            outages.report(f"the commands topic: {error.str()}")
+            outages.report(f"{self._topic}: {error.str()}")
 
     def _on_commit(self, error: KafkaError | None, partitions: list[TopicPartition]) -> None:
         """Repeats an asynchronous commit that was refused in a rebalance, even if no ledger changes meanwhile."""
@@ -238,8 +241,7 @@ class CommandSource:
                 self._ledgers[partition].dirty = True
 
 
-def _options(settings: Settings) -> Options:
-    group = Topology(settings.namespace).executors
+def _options(settings: Settings, group: str) -> Options:
     return group_options(settings, group, settings.celery_session_timeout_s) | {
         "queued.max.messages.kbytes": _FETCHED_KB
     }

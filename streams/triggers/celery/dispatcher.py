@@ -11,7 +11,7 @@ import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -19,10 +19,12 @@ from triggers.celery import no_broker
 from triggers.celery.brokers import check_durable_broker
 from triggers.celery.celery_private import check_celery
 from triggers.celery.command_sender import CommandSender
-from triggers.celery.command_source import CommandInHand, CommandSource
+from triggers.celery.command_source import CommandSource, Delivery
 from triggers.celery.result_publisher import ResultPublisher
 from triggers.celery.screening import Screening
+from triggers.core.commands import CancelTask, RunTask
 from triggers.settings import Settings
+from triggers.topology import Queue, Topology, parse_queues
 
 _POLL_S: Final = 0.1
 _COMMIT_EVERY_S: Final = 0.2
@@ -38,77 +40,118 @@ log = logging.getLogger(__name__)
 def run_dispatcher(app: Any, settings: Settings | None = None) -> int:
     """Dispatches commands until SIGTERM or SIGINT, and returns the exit code. Blocks. Call it in the main thread.
 
-    Retries with growing pauses while the app's broker does not answer. Raises UnsuitableBroker for a broker that loses
-    tasks, UnsupportedCelery, and KafkaException for errors that are not transient.
+    The queues are those of the settings. Celery's own routing decides where in the app's broker a command goes. Retries
+    with growing pauses while that broker does not answer. Raises UnsuitableBroker for a broker that loses tasks,
+    UnsupportedCelery, SettingsError, and KafkaException for errors that are not transient.
     """
     check_celery()
     no_broker.register()
     check_durable_broker(app)
     _confirm_publishing(app)
+    settings = settings or Settings.from_env()
     with _stop_signals() as stopping:
-        Dispatcher(app, settings or Settings.from_env()).run(stopping)
+        Dispatcher(app, settings, parse_queues(settings.queue_names)).run(stopping)
     return 0
 
 
 class Dispatcher:
-    """A member of the executors' consumer group. It works in the thread that calls `run`."""
+    """Dispatches the commands of its queues in turns. It works in the thread that calls `run`."""
 
-    def __init__(self, app: Any, settings: Settings) -> None:
+    def __init__(self, app: Any, settings: Settings, queues: Sequence[Queue] = (None,)) -> None:
         self._app = app
         self._settings = settings
-        self._publisher = ResultPublisher(settings)
-        self._screening = Screening(self._publisher, tasks=None)
-        self._sender = CommandSender(app, self._publisher)
-        self._source = CommandSource(settings)
-        self._backlog: deque[CommandInHand] = deque()
+        self._queues = queues
+        publisher = ResultPublisher(settings)
+        sender = CommandSender(app, publisher)
+        self._lines = [_Line(settings, publisher, queue, len(queues), sender) for queue in queues]
+        _register_tasks(app)
+
+    def run(self, stopping: threading.Event) -> None:
+        """Dispatches commands until `stopping` is set, then commits and leaves the groups. Blocks."""
+        names = Topology(self._settings.namespace)
+        log.info(
+            "dispatching commands from %s of Kafka at %s into %s",
+            ", ".join(map(names.commands_of, self._queues)),
+            self._settings.brokers,
+            self._app.connection_for_write().as_uri(),
+        )
+        for line in self._lines:
+            line.source.join_group()
+        try:
+            while not stopping.is_set():
+                for line in self._lines:
+                    line.run_turn(stopping)
+        finally:
+            for line in self._lines:
+                line.source.close()
+
+
+class _Line:
+    """The commands of one queue on their way. It is a member of the consumer group of the queue's executors."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        publisher: ResultPublisher,
+        queue: Queue,
+        lines: int,
+        sender: CommandSender,
+    ) -> None:
+        """`lines` share the limits of the dispatcher."""
+        self._prefetch = max(1, settings.celery_prefetch // lines)
+        self._max_bytes = _MAX_BYTES // lines
+        self._max_uncommitted = max(1, _MAX_UNCOMMITTED // lines)
+        self._poll_s = _POLL_S / lines
+        self._sender = sender
+        self._screening = Screening(publisher, tasks=None)
+        self._backlog: deque[tuple[Delivery, RunTask | CancelTask]] = deque()
         self._pause_s = 0.0
         self._resume_at = 0.0
         self._uncommitted = 0
         self._committed_at = 0.0
+        self.source = CommandSource(settings, queue=queue)
 
-    def run(self, stopping: threading.Event) -> None:
-        """Dispatches commands until `stopping` is set, then commits and leaves the group. Blocks."""
-        self._source.join_group()
-        log.info(
-            "dispatching commands of %s into %s", self._settings.brokers, self._app.connection_for_write().as_uri()
-        )
-        try:
-            while not stopping.is_set():
-                self._turn(stopping)
-        finally:
-            self._source.close()
-
-    def _turn(self, stopping: threading.Event) -> None:
-        full = len(self._backlog) >= self._settings.celery_prefetch or self._source.unfinished_bytes >= _MAX_BYTES
-        self._source.set_paused(full)
-        for delivery in self._source.poll(_POLL_S):
+    def run_turn(self, stopping: threading.Event) -> None:
+        """Takes commands, dispatches them and commits. Blocks for a poll, and while the app's broker accepts them."""
+        self.source.set_paused(len(self._backlog) >= self._prefetch or self.source.unfinished_bytes >= self._max_bytes)
+        for delivery in self.source.poll(self._poll_s):
             command = self._screening.screen(delivery)
-            if command is None:
-                self._source.settle(delivery)
+            if command is None or (isinstance(command, CancelTask) and self._drop(command)):
+                self.source.settle(delivery)
             else:
-                self._backlog.append(CommandInHand(delivery, command))
+                self._backlog.append((delivery, command))
         while self._backlog and self._may_dispatch() and not stopping.is_set():
-            self._dispatch(self._backlog[0])
+            self._dispatch(*self._backlog[0])
         self._commit()
 
     def _may_dispatch(self) -> bool:
         return not self._is_ahead() and time.monotonic() >= self._resume_at
 
     def _is_ahead(self) -> bool:
-        return self._uncommitted >= _MAX_UNCOMMITTED
+        return self._uncommitted >= self._max_uncommitted
 
-    def _dispatch(self, command: CommandInHand) -> None:
+    def _drop(self, cancellation: CancelTask) -> bool:
+        """Drops the cancelled command if it is not dispatched yet. Returns whether it was dropped."""
+        for waiting in self._backlog:
+            delivery, command = waiting
+            if isinstance(command, RunTask) and command.id == cancellation.id:
+                self._backlog.remove(waiting)
+                self.source.settle(delivery)
+                return True
+        return False
+
+    def _dispatch(self, delivery: Delivery, command: RunTask | CancelTask) -> None:
         """Sends the oldest command. One that the broker does not accept goes behind the others and blocks none."""
         self._backlog.popleft()
-        if self._source.owns(command.delivery):
-            error = self._sender.send(command.command)
+        if self.source.owns(delivery):
+            error = self._sender.send(command)
             if error is not None:
-                self._backlog.append(command)
+                self._backlog.append((delivery, command))
                 self._back_off(error)
                 return
             self._uncommitted += 1
         self._pause_s = 0.0
-        self._source.settle(command.delivery)
+        self.source.settle(delivery)
 
     def _back_off(self, error: Exception) -> None:
         self._pause_s = min(max(self._pause_s * 2, _SHORTEST_PAUSE_S), _LONGEST_PAUSE_S)
@@ -118,10 +161,16 @@ class Dispatcher:
     def _commit(self) -> None:
         if not self._is_ahead() and time.monotonic() - self._committed_at < _COMMIT_EVERY_S:
             return
-        self._source.check_gaps()
-        if self._source.commit(wait=True):
+        self.source.check_gaps()
+        if self.source.commit(wait=True):
             self._uncommitted = 0
         self._committed_at = time.monotonic()
+
+
+def _register_tasks(app: Any) -> None:
+    """Imports the app's tasks as a Celery worker does. Without their options, commands go to the default queue."""
+    app.loader.import_default_modules()
+    app.finalize()
 
 
 def _confirm_publishing(app: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -13,6 +14,7 @@ from triggers.celery.result_signals import ResultSignals
 from triggers.celery.task_registration import share_tasks_with_children
 from triggers.errors import CallError
 from triggers.settings import Settings
+from triggers.topology import parse_queues
 
 _STEP: Final = "triggers-commands"
 _DEFAULT_MANAGER: Final = "default"
@@ -30,12 +32,22 @@ class Installation:
 _installed: list[Installation] = []
 
 
-def install(app: Any, settings: Settings | None = None, *, consume: bool = True, manager: str | None = None) -> None:
-    """Makes the workers of a Celery app run the commands of `<ns>.commands` and publish their results.
+def install(
+    app: Any,
+    settings: Settings | None = None,
+    *,
+    consume: bool = True,
+    manager: str | None = None,
+    queues: Sequence[str] | None = None,
+) -> None:
+    """Makes the workers of a Celery app run the commands of their queues and publish their results.
 
     Call it in the module that creates the app, so that every worker and its children call it on import. It does not
     connect to anything. The default for `settings` are those of the environment. An app without `broker_url` gets
     `none://`, which means no broker; otherwise the app's own `.delay()` continues to use its broker.
+
+    `queues` names the queues whose commands the workers take, such as `["billing"]`; `"@default"` stands for the
+    commands whose rules name no queue. The default is `TRIGGERS_QUEUES` or, if that is empty, only those commands.
 
     With `consume=False`, workers only publish results, and acknowledge late; use it if `triggers dispatcher` dispatches
     the commands. `manager` is the key in `trigger_managers` of the manager that tasks find as `context.manager`.
@@ -45,6 +57,7 @@ def install(app: Any, settings: Settings | None = None, *, consume: bool = True,
     check_celery()
     no_broker.register()
     publisher = _install_once(settings, manager).publisher
+    taken = parse_queues(publisher.settings.queue_names if queues is None else queues)
     share_tasks_with_children(app)
     if not consume:
         app.add_defaults({"task_acks_late": True})
@@ -53,7 +66,8 @@ def install(app: Any, settings: Settings | None = None, *, consume: bool = True,
     if not any(getattr(step, "name", "") == _STEP for step in app.steps["consumer"]):
         # Celery creates the step from its class, without arguments of ours, so a subclass carries the publisher. An
         # attribute of CommandStep itself would be shared by all apps of the process.
-        app.steps["consumer"].add(type("CommandStep", (CommandStep,), {"publisher": publisher, "name": _STEP}))
+        attributes = {"publisher": publisher, "queues": taken, "name": _STEP}
+        app.steps["consumer"].add(type("CommandStep", (CommandStep,), attributes))
 
 
 def installed_settings() -> Settings:

@@ -9,10 +9,13 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
+from triggers.celery.cancellations import Cancellations
 from triggers.celery.command_source import CommandInHand, CommandSource, Delivery
 from triggers.celery.screening import Screening
 from triggers.celery.suspects import Suspects
+from triggers.core.commands import CancelTask, RunTask
 from triggers.settings import Settings
+from triggers.topology import Queue, queue_title
 
 _POLL_S: Final = 0.05
 _COMMIT_EVERY_S: Final = 0.2
@@ -26,32 +29,37 @@ log = logging.getLogger(__name__)
 
 
 class Reader(threading.Thread):
-    """Appends commands from Kafka to `ready`, and commits those that are passed to `settle`."""
+    """Appends commands of a queue to `ready`, and commits those that are passed to `settle`."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917  # the parts of a worker that its reader uses
         self,
         settings: Settings,
         screening: Screening,
         capacity: int,
         wake: Callable[[], None],
         on_death: Callable[[], None],
+        queue: Queue = None,
+        readers: int = 1,
     ) -> None:
-        """`capacity` is the number of commands that Celery holds at once.
+        """`capacity` is the number of commands that Celery holds at once. `readers` share the limits of the worker.
 
         In the reader's thread, `wake` is called when `ready` has new commands, and `on_death` when the thread dies.
         """
-        super().__init__(name="triggers-commands", daemon=True)
-        self._prefetch = settings.celery_prefetch
+        super().__init__(name=f"triggers-{queue_title(queue)}", daemon=True)
+        self.queue = queue
+        self._prefetch = max(1, settings.celery_prefetch // readers)
+        self._max_bytes = _MAX_BYTES // readers
         self._screening = screening
         self._wake = wake
         self._on_death = on_death
         self._suspects = Suspects(capacity)
         self._unmarked: list[CommandInHand] = []
-        self._settled: deque[Delivery] = deque()
+        self._settled: deque[CommandInHand] = deque()
+        self._cancellations = Cancellations()
         self._draining = threading.Event()
         self._stopping = threading.Event()
         self._full = False
-        self._source = CommandSource(settings, self._settle)
+        self._source = CommandSource(settings, self._settle, queue)
         self.ready: deque[CommandInHand] = deque()
         """Commands to run, the oldest first. They do not run if their partition is revoked before."""
 
@@ -61,17 +69,24 @@ class Reader(threading.Thread):
 
     def settle(self, command: CommandInHand) -> None:
         """Marks a command as done: its result is on Kafka, or its partition belongs to another worker. Thread-safe."""
-        self._settled.append(command.delivery)
+        self._settled.append(command)
+
+    def is_cancelled(self, command: CommandInHand) -> bool:
+        """Returns whether a command is not wanted any more, so that it must not begin. Thread-safe."""
+        return self._cancellations.is_cancelled(command)
+
+    def take_cancellation(self) -> CancelTask | None:
+        """Removes and returns the next cancellation of a command that is not settled, or None. Thread-safe."""
+        return self._cancellations.take()
 
     def drain(self) -> None:
         """Stops passing on commands. Those that have not started are left to other workers. Thread-safe."""
         self._draining.set()
         self.ready.clear()
 
-    def stop(self, timeout_s: float) -> None:
-        """Commits, leaves the group and ends the thread. Blocks for at most `timeout_s`."""
+    def request_stop(self) -> None:
+        """Makes the thread commit, leave the group and end. Does not block; `join` waits for the end. Thread-safe."""
         self._stopping.set()
-        self.join(timeout_s)
 
     def run(self) -> None:
         """Runs in the thread until `stop` is called. An exception stops the Celery worker through `on_death`."""
@@ -101,19 +116,26 @@ class Reader(threading.Thread):
         self._full = (
             self._draining.is_set()
             or self._source.unfinished_count >= self._prefetch // part
-            or self._source.unfinished_bytes >= _MAX_BYTES // part
+            or self._source.unfinished_bytes >= self._max_bytes // part
         )
         return self._full
 
     def _screen(self, deliveries: list[Delivery]) -> None:
         for delivery in deliveries:
             command = self._screening.screen(delivery)
-            if command is None:
-                self._source.settle(delivery)
-            elif delivery.is_suspect:
-                self._suspects.add_suspect(CommandInHand(delivery, command))
+            if isinstance(command, RunTask):
+                self._take_in_hand(CommandInHand(delivery, command))
+            elif command is not None and self._cancellations.add_cancellation(command, delivery):
+                self._wake()
             else:
-                self._unmarked.append(CommandInHand(delivery, command))
+                self._source.settle(delivery)
+
+    def _take_in_hand(self, command: CommandInHand) -> None:
+        self._cancellations.add_command(command)
+        if command.delivery.is_suspect:
+            self._suspects.add_suspect(command)
+        else:
+            self._unmarked.append(command)
 
     def _release_marked(self) -> None:
         """Passes commands on to Celery after the commit that marks them as held. Runs of suspects are counted in it."""
@@ -127,6 +149,7 @@ class Reader(threading.Thread):
 
     def _settle(self) -> None:
         while self._settled:
-            delivery = self._settled.popleft()
-            self._source.settle(delivery)
-            self._suspects.forget(delivery)
+            command = self._settled.popleft()
+            for delivery in (command.delivery, *self._cancellations.settle(command)):
+                self._source.settle(delivery)
+            self._suspects.forget(command.delivery)

@@ -81,8 +81,9 @@ class ResultSignals:
         elif name := command_of(request, task_id):
             self._publisher.publish(name, noted_event(name, {"replacedBy": replacement}))
 
-    def _on_revoked(self, request: Any, **_: object) -> None:
-        self._reports.report_failure(request, request.id, TaskRevokedError(f"{request.id} was revoked"))
+    def _on_revoked(self, request: Any, *, expired: bool = False, **_: object) -> None:
+        error = TaskRevokedError(f"{request.id} {'has expired' if expired else 'was revoked'}")
+        self._reports.report_failure(request, request.id, error)
 
     def _on_unknown(self, message: Any, name: str, id: str, **_: object) -> None:  # noqa: A002  # Celery's name
         self._reports.report_failure(message.headers, id, NotRegistered(name))

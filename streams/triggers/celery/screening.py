@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Final, cast
 
 from billiard.exceptions import WorkerLostError
@@ -12,16 +12,18 @@ from celery.exceptions import NotRegistered
 from triggers.celery.command_headers import command_name
 from triggers.celery.command_source import Delivery
 from triggers.celery.result_publisher import ResultPublisher
-from triggers.codec import DeadLetter, decode_command, encode_key
+from triggers.codec import DeadLetter, decode_command_or_cancellation, encode_key
 from triggers.codec.json_payloads import check_payload
-from triggers.core.commands import RunTask
+from triggers.core.commands import CancelTask, RunTask
 from triggers.errors import CallError, NotFound, Undecodable
 from triggers.kafka.letters import letter_of
 from triggers.kafka.records import Record
 from triggers.results.outcomes import failed_event
+from triggers.topology import Queue, queue_title
 
 RUNNER: Final = "celery"
 """The only task runner of the stream, which is also the default."""
+_SHOWN_TASKS: Final = 20
 _BAD_SESSION: Final = "bad session"
 
 
@@ -32,14 +34,27 @@ class RunnerNotFound(NotFound):
 class Screening:
     """Decides for each command whether it is run, and reports those that are not."""
 
-    def __init__(self, publisher: ResultPublisher, tasks: Collection[str] | None) -> None:
-        """`tasks` are the names of the registered tasks. None does not check whether a task is registered."""
+    def __init__(
+        self,
+        publisher: ResultPublisher,
+        tasks: Collection[str] | None,
+        queues: Sequence[Queue] = (None,),
+        misrouted: Callable[[RunTask], Exception | None] = lambda _: None,
+    ) -> None:
+        """`tasks` are the names of the registered tasks. None does not check whether a task is registered.
+
+        `queues` are those of this process. `misrouted` returns the exception of a command that belongs to another one.
+        """
         self._publisher = publisher
         self._tasks = tasks
+        self._queues = queues
+        self._misrouted = misrouted
         self._max_losses = max(1, publisher.settings.celery_max_deliveries - 1)
 
-    def screen(self, delivery: Delivery) -> RunTask | None:
-        """Returns the command to run, or None if it is reported as failed or as a dead letter and must be settled.
+    def screen(self, delivery: Delivery) -> RunTask | CancelTask | None:
+        """Returns the command to run, or the cancellation of one.
+
+        Returns None if the command is reported as failed or as a dead letter and must be settled.
 
         Blocks until the report is on Kafka.
         """
@@ -48,6 +63,8 @@ class Screening:
         except (Undecodable, CallError) as error:
             self._publisher.publish_dead_letter(_dead_letter(delivery, error))
             return None
+        if isinstance(command, CancelTask):
+            return command
         refusal = self._refuse(command, delivery)
         if refusal is None:
             return command
@@ -69,22 +86,28 @@ class Screening:
                 f"task runner {command.using!r} cannot run commands: the stream supports only {RUNNER!r}"
             )
         if self._tasks is not None and command.run not in self._tasks:
-            return NotRegistered(_describe_unregistered(command.run, self._tasks))
-        return None
+            return NotRegistered(_describe_unregistered(command.run, self._tasks, self._queues))
+        return self._misrouted(command)
 
 
-def _decode(delivery: Delivery) -> RunTask:
-    command = decode_command(delivery.message.value())
+def _decode(delivery: Delivery) -> RunTask | CancelTask:
+    command = decode_command_or_cancellation(delivery.message.value())
     encode_key(command.session)
-    check_payload(command.kwargs, "kwargs")
+    if isinstance(command, RunTask):
+        check_payload(command.kwargs, "kwargs")
     return command
 
 
-def _describe_unregistered(name: str, tasks: Collection[str]) -> str:
-    names = [task for task in tasks if not task.startswith("celery.")]
+def _describe_unregistered(name: str, tasks: Collection[str], queues: Sequence[Queue]) -> str:
+    names = sorted(task for task in tasks if not task.startswith("celery."))
     similar = difflib.get_close_matches(name, names, n=1)
-    hint = f"did you mean {similar[0]!r}?" if similar else f"{len(names)} tasks are; is its module imported?"
-    return f"{name!r} is not registered with this Celery app; {hint}"
+    hint = f"did you mean {similar[0]!r}?" if similar else "is its module imported, or does it belong to another queue?"
+    shown = [*names[:_SHOWN_TASKS], *(["…"] if len(names) > _SHOWN_TASKS else [])]
+    return (
+        f"{name!r} is not registered with this Celery app; {hint}"
+        f" This worker takes the queues {', '.join(map(queue_title, queues))}"
+        f" and has {len(names)} tasks: {', '.join(shown)}"
+    )
 
 
 def _dead_letter(delivery: Delivery, error: Undecodable | CallError) -> DeadLetter:

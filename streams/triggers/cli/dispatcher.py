@@ -7,17 +7,19 @@ import sys
 import click
 
 from triggers.cli.celery_app import app_option
-from triggers.cli.settings_options import command_settings
+from triggers.cli.settings_options import command_settings, setting
 
 
 @click.command("dispatcher")
 @app_option
+@setting("queues", "Queues to take commands from, as comma-separated names. Default: commands without a queue.")
 @click.pass_context
 def dispatcher_command(ctx: click.Context, app: str) -> None:
     """Move commands from Kafka into the Celery app's own broker.
 
     Use it if there are more Celery workers than partitions, or if tasks run so long that a rebalance must not restart
-    them. The Celery workers report results if the app calls `triggers.celery.install(app, consume=False)`.
+    them. The Celery workers report results if the app calls `triggers.celery.install(app, consume=False)`. Celery's own
+    routing (task_routes, the options of a task) decides where in the broker a command goes.
     """
     from triggers.celery.dispatcher import run_dispatcher  # noqa: PLC0415  # imports Celery
     from triggers.cli.celery_app import load_app  # noqa: PLC0415

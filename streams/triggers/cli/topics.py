@@ -12,7 +12,8 @@ from triggers.cli.output import json_option, print_json, print_table
 from triggers.cli.settings_options import command_settings, setting
 from triggers.cli.suggesting_group import SuggestingGroup
 from triggers.client.consumer_lag import Finished, measure_lag
-from triggers.kafka.topics import DEFAULT_RETENTION_DAYS, check_topics, create_topics, plan_topics
+from triggers.kafka.topics import DEFAULT_RETENTION_DAYS, check_topics, create_topics, plan_queues, plan_topics
+from triggers.topology import Queue, parse_queues
 
 retention_option = click.option(
     "--retention-days",
@@ -22,6 +23,13 @@ retention_option = click.option(
     show_envvar=True,
     show_default=True,
     help="Retention of events and commands, in days. It must be longer than any session lives.",
+)
+queue_option = click.option(
+    "--queue",
+    "queues",
+    multiple=True,
+    metavar="NAME",
+    help="Only the topic of this queue of commands. May be repeated.",
 )
 
 
@@ -34,13 +42,17 @@ def topics_command() -> None:
 @setting("partitions", "Number of partitions of each topic. It cannot be changed later.")
 @setting("replication_factor", "Replicas of each partition; 3 in production.")
 @retention_option
+@queue_option
 @json_option
 @click.pass_context
-def create(ctx: click.Context, retention_days: int, as_json: bool) -> None:
-    """Create missing topics. Existing topics are not changed."""
-    settings = command_settings(ctx)
-    created = create_topics(settings, retention_days)
-    plans = plan_topics(settings, retention_days)
+def create(ctx: click.Context, retention_days: int, queues: tuple[str, ...], as_json: bool) -> None:
+    """Create missing topics. Existing topics are not changed.
+
+    Without --queue, these are all topics of the installation, with those of the queues in TRIGGERS_QUEUES.
+    """
+    settings, chosen = command_settings(ctx), _chosen(queues)
+    created = create_topics(settings, retention_days, chosen)
+    plans = plan_topics(settings, retention_days) if chosen is None else plan_queues(settings, chosen, retention_days)
     if as_json:
         print_json({"created": created, "topics": [plan.name for plan in plans]})
         return
@@ -51,11 +63,15 @@ def create(ctx: click.Context, retention_days: int, as_json: bool) -> None:
 @topics_command.command("check")
 @setting("replication_factor", "Replicas that each partition should have.")
 @retention_option
+@queue_option
 @json_option
 @click.pass_context
-def check(ctx: click.Context, retention_days: int, as_json: bool) -> None:
-    """Print what is wrong with the topics and how to fix it. The exit code is 1 if there is a problem."""
-    problems = check_topics(command_settings(ctx), retention_days)
+def check(ctx: click.Context, retention_days: int, queues: tuple[str, ...], as_json: bool) -> None:
+    """Print what is wrong with the topics and how to fix it. The exit code is 1 if there is a problem.
+
+    Without --queue, every queue is checked, but not its retention, because each may have its own.
+    """
+    problems = check_topics(command_settings(ctx), retention_days, _chosen(queues))
     if as_json:
         print_json([asdict(problem) for problem in problems])
     elif problems:
@@ -69,7 +85,9 @@ def check(ctx: click.Context, retention_days: int, as_json: bool) -> None:
 @json_option
 @click.pass_context
 def lag(ctx: click.Context, as_json: bool) -> None:
-    """Print the unfinished records of workers and executors and their lag in offsets, by partition.
+    """Print the unfinished records of workers and executors and their lag in offsets, by topic and partition.
+
+    Every queue has a topic and a consumer group of executors of its own.
 
     An event is unfinished until a worker has committed it. A command is unfinished until its result is on Kafka, or,
     with the dispatcher, until the application's broker has it. Both figures follow the last commit and are at most a
@@ -82,6 +100,11 @@ def lag(ctx: click.Context, as_json: bool) -> None:
         return
     columns = ("group", "topic", "partition", "committed", "end", "lag in offsets", "unfinished records")
     print_table(columns, [(r.group, r.topic, r.partition, r.committed, r.end, r.lag, _known(r.records)) for r in rows])
+
+
+def _chosen(names: tuple[str, ...]) -> tuple[Queue, ...] | None:
+    """Return the queues of these names, or None without names. Raises SettingsError."""
+    return parse_queues(names) if names else None
 
 
 def _finished() -> Callable[[int, str], Finished]:

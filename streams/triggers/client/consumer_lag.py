@@ -17,9 +17,9 @@ from confluent_kafka.admin import AdminClient
 from triggers.kafka.connection import admin_client, connection_options, unavailable
 from triggers.kafka.elections import repeat_while_electing
 from triggers.kafka.range_reads import read_range, watermarks
-from triggers.kafka.topics import existing_partitions
+from triggers.kafka.topics import existing_partitions, existing_queues
 from triggers.settings import Settings
-from triggers.topology import Topology
+from triggers.topology import Queue, Topology
 
 _TIMEOUT_S = 20.0
 _NO_OFFSET = 0
@@ -56,7 +56,7 @@ class PartitionLag:
 def measure_lag(
     settings: Settings, count_up_to: int = 10_000, finished: Callable[[int, str], Finished] | None = None
 ) -> list[PartitionLag]:
-    """Returns the lag of the workers on the events and of the executors on the commands, by topic and partition.
+    """Returns the lag of the workers on the events and of the executors on each queue, by topic and partition.
 
     If a partition's lag is at most `count_up_to`, its records are read and counted. `finished` receives the offset and
     the metadata of a commit and returns the predicate for the records after it; without it, all of these count as
@@ -64,16 +64,25 @@ def measure_lag(
 
     Blocks. Raises BrokerUnavailable, also if a topic is missing.
     """
-    names = Topology(settings.namespace)
     admin = admin_client(settings)
     try:
         return [
             row
-            for group, topic in ((names.agents, names.events), (names.executors, names.commands))
+            for group, topic in _groups(settings, admin)
             for row in _group_lag(_Reading(settings, admin, count_up_to, finished), group, topic)
         ]
     except KafkaException as error:
         raise unavailable(settings, error) from error
+
+
+def _groups(settings: Settings, admin: AdminClient) -> list[tuple[str, str]]:
+    """Returns each consumer group with its topic."""
+    names = Topology(settings.namespace)
+    queues: list[Queue] = [None, *existing_queues(settings, admin)]
+    return [
+        (names.agents, names.events),
+        *((names.executors_of(queue), names.commands_of(queue)) for queue in queues),
+    ]
 
 
 @dataclass(frozen=True, slots=True)

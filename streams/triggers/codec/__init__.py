@@ -3,7 +3,12 @@
 The schemas in `schemas/` are the public contract.
 """
 
-from triggers.codec.command_codec import decode_command, encode_command
+from triggers.codec.command_codec import (
+    decode_command,
+    decode_command_or_cancellation,
+    encode_cancellation,
+    encode_command,
+)
 from triggers.codec.confluent_framing import SchemaSource
 from triggers.codec.dead_letter_codec import DeadLetter, decode_dead_letter, encode_dead_letter
 from triggers.codec.decision_codec import DecisionRecord, decode_decision, describe, encode_decision
@@ -21,10 +26,12 @@ __all__ = [
     "SchemaSource",
     "check_event",
     "decode_command",
+    "decode_command_or_cancellation",
     "decode_dead_letter",
     "decode_decision",
     "decode_key",
     "describe",
+    "encode_cancellation",
     "encode_command",
     "encode_configuration",
     "encode_dead_letter",

@@ -9,7 +9,6 @@ import msgspec
 from triggers.core.calling import ArgumentFailed, arguments_of
 from triggers.core.commands import Outcome, RunTask
 from triggers.core.groups import note_in_flight, set_instance_timer, stop_timers
-from triggers.core.instance_names import instance_name
 from triggers.core.kwargs import encoded_name, join_members, split_members
 from triggers.core.lifecycle import (
     CASCADE_TOO_DEEP,
@@ -23,6 +22,7 @@ from triggers.core.lifecycle import (
 )
 from triggers.core.plan import Rule
 from triggers.core.state.instance import Instance
+from triggers.core.state.loaded_instance import LoadedInstance
 from triggers.core.statuses import SCHEDULED, Status
 from triggers.core.step import DecisionBuilder
 from triggers.core.timer_kinds import TimerKind
@@ -40,49 +40,50 @@ _COMMAND_BYTES: Final = 512
 _json: Final = msgspec.json.Encoder().encode
 
 
-def start(builder: DecisionBuilder, config: Rule, number: int, name: str, instance: Instance) -> None:
+def start(builder: DecisionBuilder, config: Rule, loaded: LoadedInstance) -> None:
     """Issues the first attempt of an instance that waits no more, unless its cascade is too deep."""
     limit = builder.session.plan.limits.max_cascade_depth
-    stop_timers(builder.session, name, instance)
-    instance.cascade_depth = builder.cascade_depth
+    stop_timers(builder.session, loaded)
+    loaded.instance.cascade_depth = builder.cascade_depth
     if builder.cascade_depth <= limit:
-        issue(builder, config, number, name, instance)
+        issue(builder, config, loaded)
         return
     depth, builder.cascade_depth = builder.cascade_depth, limit - 1
     text = f"{limit} results in a row led to this instance without an event from outside (maxCascadeDepth)"
-    metadata = exception_metadata(CASCADE_TOO_DEEP, _json({"maxCascadeDepth": limit}), text)
-    change_status(builder, config.name, number, Status.FAILED).metadata |= metadata
+    change_status(builder, loaded, Status.FAILED)
+    loaded.instance.metadata |= exception_metadata(CASCADE_TOO_DEEP, _json({"maxCascadeDepth": limit}), text)
     builder.cascade_depth, builder.outcome = depth, Outcome.STOPPED
 
 
-def issue(builder: DecisionBuilder, config: Rule, number: int, name: str, instance: Instance) -> None:
+def issue(builder: DecisionBuilder, config: Rule, loaded: LoadedInstance) -> None:
     """Issues the next attempt, or lets the instance fail if its arguments have no value."""
-    session = builder.session
+    session, instance = builder.session, loaded.instance
     try:
         kwargs = _kwargs_of(builder, config, instance)
     except ArgumentFailed as failed:
         text = f"the expression of {str(failed)!r} has no value, or none that JSON has"
-        metadata = exception_metadata(EXPRESSION_ERROR, _json({"parameter": str(failed)}), text)
         instance.attempt_closed = True
-        change_status(builder, config.name, number, Status.FAILED).metadata |= metadata
+        change_status(builder, loaded, Status.FAILED)
+        instance.metadata |= exception_metadata(EXPRESSION_ERROR, _json({"parameter": str(failed)}), text)
         return
     instance.status = SCHEDULED
     instance.modified = instance.stamps[SCHEDULED] = builder.time
-    builder.record_status(name, SCHEDULED)
+    builder.record_status(loaded.name, SCHEDULED)
     instance.attempt = max(instance.attempt, session.header.past_attempts) + 1
     instance.attempt_closed = False
     instance.configuration = session.plan.digest
     instance.queue = None if config.rule is None else config.rule.queue
-    _command(builder, config, name, instance, kwargs)
+    _command(builder, config, loaded, kwargs)
     if config.rule is not None and config.rule.cancel_on is not None:
-        note_in_flight(session, config.name, number, SCHEDULED)
-    watch(builder, config, name, instance)
+        note_in_flight(session, loaded)
+    watch(builder, config, loaded)
 
 
-def _command(builder: DecisionBuilder, config: Rule, name: str, instance: Instance, kwargs: bytes) -> None:
+def _command(builder: DecisionBuilder, config: Rule, loaded: LoadedInstance, kwargs: bytes) -> None:
+    instance = loaded.instance
     command = RunTask(
         session=builder.session.uid,
-        instance=name,
+        instance=loaded.name,
         attempt=instance.attempt,
         run=config.run,
         kwargs=kwargs,
@@ -101,18 +102,16 @@ def _kwargs_of(builder: DecisionBuilder, config: Rule, instance: Instance) -> by
     arguments = None if config.rule is None else config.rule.arguments
     if arguments is None or builder.follow is None:
         return task_kwargs(builder.session, config, instance)
-    kwargs = instance.kwargs
-    fired = join_members(
-        [encoded_name(alias) + builder.session.read_payload(kwargs[alias]) for alias in sorted(kwargs)]
-    )
+    kwargs, read = instance.kwargs, builder.session.payloads.read
+    fired = join_members([encoded_name(alias) + read(kwargs[alias]) for alias in sorted(kwargs)])
     return arguments_of(arguments, fired, builder.follow.surroundings)
 
 
-def watch(builder: DecisionBuilder, config: Rule, name: str, instance: Instance) -> None:
+def watch(builder: DecisionBuilder, config: Rule, loaded: LoadedInstance) -> None:
     """The attempt is overdue when it has the same status after the task's time-out."""
-    limits = config.timeouts
-    if limit := limits.scheduled if instance.status == SCHEDULED else limits.running:
-        set_instance_timer(builder, name, instance, instance.status, builder.now + limit)
+    limits, status = config.timeouts, loaded.instance.status
+    if limit := limits.scheduled if status == SCHEDULED else limits.running:
+        set_instance_timer(builder, loaded, status, builder.now + limit)
 
 
 def retries(builder: DecisionBuilder, config: Rule, instance: Instance, exception_type: str) -> bool:
@@ -123,56 +122,56 @@ def retries(builder: DecisionBuilder, config: Rule, instance: Instance, exceptio
     return _number_of(builder, instance) < retry.attempts and is_retried(retry, exception_type)
 
 
-def wait_for_retry(builder: DecisionBuilder, config: Rule, number: int, name: str) -> Instance:
+def wait_for_retry(builder: DecisionBuilder, config: Rule, loaded: LoadedInstance) -> None:
     """Lets the same instance wait for its next attempt."""
-    instance = change_status(builder, config.name, number, SCHEDULED)
+    instance = loaded.instance
+    change_status(builder, loaded, SCHEDULED)
     instance.attempt_closed = True
     if config.rule is not None and config.rule.retry is not None:
-        wait = retry_wait(config.rule.retry, builder.session.uid, name, _number_of(builder, instance))
-        set_instance_timer(builder, name, instance, TimerKind.RETRY, builder.now + wait)
-    return instance
+        wait = retry_wait(config.rule.retry, builder.session.uid, loaded.name, _number_of(builder, instance))
+        set_instance_timer(builder, loaded, TimerKind.RETRY, builder.now + wait)
 
 
-def overdue(builder: DecisionBuilder, config: Rule, number: int, name: str, instance: Instance) -> None:
+def overdue(builder: DecisionBuilder, config: Rule, loaded: LoadedInstance) -> None:
     """Issues the next attempt at once, or lets the instance fail after the last one."""
     limits, retry = config.timeouts, None if config.rule is None else config.rule.retry
+    instance = loaded.instance
     if not (limits.scheduled if instance.status == SCHEDULED else limits.running):
         return
     attempts = limits.attempts if retry is None else retry.attempts
     if _number_of(builder, instance) < attempts:
-        issue(builder, config, number, name, instance)
+        issue(builder, config, loaded)
         return
     facts, text = {"status": instance.status, "attempts": attempts}, f"{instance.status} for too long, {attempts} times"
     instance.attempt_closed = True
-    change_status(builder, config.name, number, Status.FAILED).metadata |= exception_metadata(
-        TIMED_OUT, _json(facts), text
-    )
+    change_status(builder, loaded, Status.FAILED)
+    instance.metadata |= exception_metadata(TIMED_OUT, _json(facts), text)
 
 
 def _number_of(builder: DecisionBuilder, instance: Instance) -> int:
     return max(0, instance.attempt - builder.session.header.past_attempts)
 
 
-def replay(builder: DecisionBuilder, task: str, number: int, kwargs: bytes | None, cooldown: int = 0) -> None:
+def replay(builder: DecisionBuilder, loaded: LoadedInstance, kwargs: bytes | None, cooldown: int = 0) -> None:
     """The instance becomes `replayed`, a copy of it is scheduled, at once or after the cooldown.
 
     Raises TaskNotFound, or CallError for kwargs that are no JSON object, before anything is changed.
     """
-    config = rule_of(builder.session, task)
+    session = builder.session
+    config = rule_of(session, loaded.task)
     replacement = None if kwargs is None else split_members(kwargs)
-    parent = change_status(builder, task, number, Status.REPLAYED)
-    clone = copy_instance(builder, parent, number)
-    clone.status = SCHEDULED
+    change_status(builder, loaded, Status.REPLAYED)
+    copy = copy_instance(builder, loaded)
+    copy.status = SCHEDULED
     if replacement is not None:
-        clone.kwargs = {alias: builder.session.add_payload(value) for alias, value in replacement.items()}
-    clone_number = create_instance(builder, task, clone)
-    name = instance_name(task, clone_number)
+        copy.kwargs = {alias: session.payloads.add(value) for alias, value in replacement.items()}
+    clone = create_instance(builder, loaded.task, copy)
     if not cooldown:
-        start(builder, config, clone_number, name, clone)
+        start(builder, config, clone)
         return
-    clone.cascade_depth = builder.cascade_depth
-    clone.stamps[SCHEDULED] = builder.time
-    builder.record_status(name, SCHEDULED)
+    copy.cascade_depth = builder.cascade_depth
+    copy.stamps[SCHEDULED] = builder.time
+    builder.record_status(clone.name, SCHEDULED)
     if config.rule is not None and config.rule.cancel_on is not None:
-        note_in_flight(builder.session, task, clone_number, SCHEDULED)
-    set_instance_timer(builder, name, clone, TimerKind.COOLDOWN, builder.now + cooldown)
+        note_in_flight(session, clone)
+    set_instance_timer(builder, clone, TimerKind.COOLDOWN, builder.now + cooldown)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from enum import StrEnum
+from typing import Final
 
 from msgspec import Struct
+
+QUEUE_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+"""What the name of a queue looks like. It is a part of a topic's name."""
 
 
 class RunTask(Struct, frozen=True, kw_only=True, gc=False):
@@ -26,7 +31,7 @@ class RunTask(Struct, frozen=True, kw_only=True, gc=False):
     time: int = 0
     """Time of the event that caused the command, in milliseconds since 1970-01-01 UTC."""
     queue: str | None = None
-    """Queue that the rule names. The commands of a queue belong on a topic of their own."""
+    """Queue that the rule names. The commands of a queue are on a topic of their own."""
 
     @property
     def id(self) -> str:
@@ -60,6 +65,11 @@ class CancelTask(Struct, frozen=True, kw_only=True, gc=False):
     """True to end it even while it runs."""
     queue: str | None = None
     """Queue of the attempt's `RunTask`."""
+
+    @property
+    def id(self) -> str:
+        """The id of the attempt's `RunTask`."""
+        return f"{self.session}/{self.instance}/{self.attempt}"
 
 
 class ForwardTrigger(Struct, frozen=True, kw_only=True, gc=False):

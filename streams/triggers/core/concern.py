@@ -13,14 +13,14 @@ from triggers.core.conditions.views import View
 from triggers.core.contribution import Contribution
 from triggers.core.follow_ups import FollowUps
 from triggers.core.groups import join_group, leave_group, receive, set_instance_timer
-from triggers.core.instance_names import instance_name
 from triggers.core.kwargs import encoded_name, join_members
-from triggers.core.lifecycle import change_status
+from triggers.core.lifecycle import change_status, create_instance
 from triggers.core.plan import Rule
 from triggers.core.state.instance import Instance
+from triggers.core.state.loaded_instance import LoadedInstance
 from triggers.core.state.session import Session
 from triggers.core.state.waiting import Group, numbers_in, of_member
-from triggers.core.statuses import UNSTARTED, WAITING, Status
+from triggers.core.statuses import WAITING, Status
 from triggers.core.step import DecisionBuilder
 from triggers.core.task_rules import TaskRule
 from triggers.core.timer_kinds import TimerKind
@@ -28,9 +28,6 @@ from triggers.core.timing import delay_due
 
 CANCELLED = "cancelled"
 DELAYED = "delayed"
-
-Ready = tuple[Rule, int, str, Instance]
-"""Rule, number, name and instance."""
 
 
 class Concern:
@@ -45,7 +42,7 @@ class Concern:
         self._waiting = builder.session.waiting.get(config.name)
         """Who waits for the task."""
 
-    def ready(self) -> list[Ready]:
+    def ready(self) -> list[LoadedInstance]:
         """Cancels, offers, creates, and returns what became ready and is to start, in creation order."""
         self._cancel()
         conditions, occurrence = self._rule.conditions, self._follow.occurrence
@@ -77,34 +74,34 @@ class Concern:
             return
         waiting = [number for group in self._waiting.groups for number in numbers_in(group.members)]
         for number in sorted([*waiting, *numbers_in(self._waiting.in_flight)]):
-            if any(self._means(leaf, number) for leaf in leaves):
+            loaded = self._session.instances.get(self._config.name, number)
+            if any(self._means(leaf, loaded) for leaf in leaves):
                 self._note_used()
-                self._cancel_one(number, terminate=cancel_on is not None and cancel_on.terminate)
+                self._cancel_one(loaded, terminate=cancel_on is not None and cancel_on.terminate)
 
-    def _means(self, leaf: Leaf, number: int) -> bool:
+    def _means(self, leaf: Leaf, loaded: LoadedInstance) -> bool:
         if leaf.when is None:
             return True
-        surroundings, instance = self._follow.surroundings, self._session.instance(self._config.name, number)
-        if instance.status in WAITING and (group := self._waiting.group_of(number)):
+        surroundings, instance = self._follow.surroundings, loaded.instance
+        if instance.status in WAITING and (group := self._waiting.group_of(loaded.number)):
             view = View(self._rule.conditions, of_member(group.held, instance.held), surroundings)
             return surroundings.holds(leaf.when, self._follow.occurrence, view.bound)
         return surroundings.holds(leaf.when, self._follow.occurrence, bound_by(_received(self._session, instance)))
 
-    def _cancel_one(self, number: int, *, terminate: bool) -> None:
-        name = instance_name(self._config.name, number)
-        instance = self._session.change_instance(self._config.name, number)
+    def _cancel_one(self, loaded: LoadedInstance, *, terminate: bool) -> None:
+        instance = loaded.instance
         if instance.attempt and not instance.attempt_closed:
             self._follow.cancels.append(
                 CancelTask(
                     session=self._session.uid,
-                    instance=name,
+                    instance=loaded.name,
                     attempt=instance.attempt,
                     terminate=terminate,
                     queue=instance.queue,
                 )
             )
         instance.attempt_closed = True
-        change_status(self._step, self._config.name, number, CANCELLED)
+        change_status(self._step, loaded, CANCELLED)
 
     # -- offering -----------------------------------------------------------------------------------------------------
 
@@ -132,15 +129,15 @@ class Concern:
 
     def _set_timers(self, group: Group, kind: TimerKind) -> None:
         for number in numbers_in(group.members):
-            self._set_timer(number, self._session.change_instance(self._config.name, number), kind)
+            self._set_timer(self._session.instances.get_to_change(self._config.name, number), kind)
 
-    def _set_timer(self, number: int, instance: Instance, kind: TimerKind) -> None:
+    def _set_timer(self, loaded: LoadedInstance, kind: TimerKind) -> None:
         now, rule = self._step.now, self._rule
         if kind is TimerKind.DELAY and rule.delay is not None:
-            due = delay_due(rule.delay, now, instance.delayed_at)
+            due = delay_due(rule.delay, now, loaded.instance.delayed_at)
         elif rule.deadline is not None:
             due = now + rule.deadline.wait
-        set_instance_timer(self._step, instance_name(self._config.name, number), instance, kind, due)
+        set_instance_timer(self._step, loaded, kind, due)
 
     def _creates(self, offered: Offered, *, took: bool) -> bool:
         """Returns whether the event makes an instance."""
@@ -149,22 +146,20 @@ class Concern:
             return bool(own)
         return self._rule.conditions.and_every in own and not took
 
-    def _create(self, offered: Offered) -> list[Ready]:
+    def _create(self, offered: Offered) -> list[LoadedInstance]:
         """Makes an instance, of what is remembered and the event; it waits, unless it is returned to start at once."""
         session, config, builder = self._session, self._config, self._step
         instance = Instance(sequence=session.header.instances, created=builder.time)
-        number = session.add_instance(config.name, session.task_state(config.name), instance)
-        name = instance_name(config.name, number)
-        builder.record_status(name, UNSTARTED)
+        loaded = create_instance(builder, config.name, instance)
         view = View(self._rule.conditions, Held(), self._follow.surroundings)
         self._seed(view, offered)
         offer(view, offered)
         if self._begins(view) and self._rule.deadline:
-            self._set_timer(number, instance, TimerKind.DEADLINE)
+            self._set_timer(loaded, TimerKind.DEADLINE)
         if self._rule.delay is None and self._starts(view):
             receive(session, self._follow, instance, view, alone=True)
-            return [(config, number, name, instance)]
-        join_group(builder, config, number, instance, view.held)
+            return [loaded]
+        join_group(builder, config, loaded, view.held)
         return []
 
     def _starts(self, view: View) -> bool:
@@ -193,7 +188,7 @@ class Concern:
 
     # -- looking ------------------------------------------------------------------------------------------------------
 
-    def _look(self) -> list[Ready]:
+    def _look(self) -> list[LoadedInstance]:
         """Abandons, delays, or returns to be started, all that wait, in creation order."""
         abandoned: list[int] = []
         ready: list[int] = []
@@ -204,47 +199,37 @@ class Concern:
                 abandoned += numbers_in(group.members)
             elif not group.delayed and view.is_true(self._rule.conditions.root):
                 ready += numbers_in(group.members)
+        instances, task = self._session.instances, self._config.name
         for number in sorted(abandoned):
-            change_status(self._step, self._config.name, number, Status.ABANDONED)
-        return [self._ready(number) for number in sorted(ready)]
-
-    def _ready(self, number: int) -> Ready:
-        return (
-            self._config,
-            number,
-            instance_name(self._config.name, number),
-            self._session.change_instance(self._config.name, number),
-        )
+            change_status(self._step, instances.get(task, number), Status.ABANDONED)
+        return [instances.get_to_change(task, number) for number in sorted(ready)]
 
 
-def delay_or_leave(builder: DecisionBuilder, config: Rule, number: int, name: str, instance: Instance) -> bool:
+def delay_or_leave(builder: DecisionBuilder, config: Rule, loaded: LoadedInstance) -> bool:
     """Lets an instance that is ready wait for its delay; otherwise it waits no more, and True is returned."""
     if config.rule is None or config.rule.delay is None:
-        leave_group(builder, config.name, number, instance)
+        leave_group(builder, loaded)
         return True
-    waiting = builder.session.waiting.change(config.name)
-    group = waiting.leave(number)
+    instance, waiting = loaded.instance, builder.session.waiting.change(config.name)
+    group = waiting.leave(loaded.number)
     held = Held() if group is None else of_member(group.held, instance.held)
     instance.status = DELAYED
     instance.modified = instance.stamps[DELAYED] = builder.time
     instance.delayed_at = builder.now
-    builder.record_status(name, DELAYED)
-    set_instance_timer(builder, name, instance, TimerKind.DELAY, delay_due(config.rule.delay, builder.now, builder.now))
-    join_group(builder, config, number, instance, held)
+    builder.record_status(loaded.name, DELAYED)
+    set_instance_timer(builder, loaded, TimerKind.DELAY, delay_due(config.rule.delay, builder.now, builder.now))
+    join_group(builder, config, loaded, held)
     return False
 
 
 def latest_of(session: Session, trigger: str) -> Contribution | None:
     """Returns the latest firing of the trigger."""
-    fact, latest = session.facts.get(trigger), session.latest.get(trigger)
-    if fact is None or latest is None:
+    fact, kwargs = session.facts.get(trigger), session.payloads.read_latest(trigger)
+    if fact is None or kwargs is None:
         return None
-    return Contribution(
-        session.read_latest(trigger, latest), fact.clock, fact.order, b"", fact.time, fact.id, fact.source
-    )
+    return Contribution(kwargs, fact.clock, fact.order, b"", fact.time, fact.id, fact.source)
 
 
 def _received(session: Session, instance: Instance) -> bytes:
-    return join_members(
-        [encoded_name(alias) + session.read_payload(payload) for alias, payload in instance.kwargs.items()]
-    )
+    read = session.payloads.read
+    return join_members([encoded_name(alias) + read(payload) for alias, payload in instance.kwargs.items()])

@@ -9,7 +9,6 @@ from typing import Final, TypeVar
 
 import msgspec
 
-from triggers.core.delivery import check_deliverable
 from triggers.core.kwargs import split_members
 from triggers.core.limits import LIMITS_NAME, parse_limits, parse_timeouts
 from triggers.core.plan import DEFAULT_LIMITS, Plan, Rule, Timeouts
@@ -60,11 +59,9 @@ def compile_plan(text: bytes) -> Plan:
 
 
 def validate_configuration(text: bytes) -> None:
-    """Raises InvalidConfiguration that names the task, the key and the fix if the configuration cannot be compiled, or
-    needs something that this release does not deliver.
-    """
+    """Raises InvalidConfiguration that names the task, the key and the fix if the configuration cannot be compiled."""
     check_keys(text)
-    check_deliverable(compile_plan(text))
+    compile_plan(text)
 
 
 def compile_rule(name: str, directives: bytes, timeouts: Timeouts = DEFAULT_LIMITS.timeouts) -> Rule:

@@ -15,8 +15,8 @@ from triggers.core.commands import Decision, Outcome, SetTimer
 from triggers.core.events import DeletionRequested, Event, SessionEvent, TaskEvent, TimerFired
 from triggers.core.lifecycle import stop_timer
 from triggers.core.state.header import Header
-from triggers.core.state.instance import decode_instance
-from triggers.core.state.rows import TIMER_ROW, header_key, parse_instance_suffix, timer_key
+from triggers.core.state.instances import load_instance
+from triggers.core.state.rows import TIMER_ROW, header_key, timer_key
 from triggers.core.state.session import Session
 from triggers.errors import BeingDeleted
 
@@ -107,8 +107,7 @@ def _delete_some_rows(session: Session, event: SessionEvent) -> Decision:
     rows = session.rows.first(ROWS_AT_ONCE + 1)
     for suffix, row in rows[:ROWS_AT_ONCE]:
         if suffix[:1] == b"i":
-            task, number = parse_instance_suffix(suffix)
-            stop_timer(session, task, number, decode_instance(row))
+            stop_timer(session, load_instance(suffix, row))
         session.rows.put(suffix, None)
     session.header.sweeping = len(rows) > ROWS_AT_ONCE
     now = max(event.recorded or event.time, session.header.wake)

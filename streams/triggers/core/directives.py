@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Final, TypeVar
 
+from triggers.core.commands import QUEUE_NAME
 from triggers.core.conditions.grammar import MAX_LEAVES, STATE_NAMES, WrittenConditions, parse_conditions, parse_leaf
 from triggers.core.conditions.tree import Conditions, Leaf
 from triggers.core.durations import parse_duration
@@ -41,7 +41,6 @@ DIRECTIVES: Final = (
 MAX_ATTEMPTS: Final = 1_000
 _MAX_TIMEOUT_ATTEMPTS: Final = 1_000_000
 _MAX_BACKOFF: Final = 1e6
-_QUEUE: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 _ADVICE: Final = "; the application's own data goes under 'meta'"
 
 
@@ -220,6 +219,6 @@ def _arguments(value: object, where: str) -> dict[str, Expression]:
 
 def _queue(value: object, where: str) -> str:
     text = require_text(value, where)
-    if not _QUEUE.fullmatch(text):
+    if not QUEUE_NAME.fullmatch(text):
         raise InvalidConfiguration(f"{where}: {text!r:.80} must be 1 to 64 letters, digits, '-' and '_'")
     return text

@@ -47,20 +47,20 @@ def apply(session: Session, event: Event) -> Decision:
     Raises BeingDeleted, InvalidConfiguration, WrongStatus, TaskNotFound or InstanceNotFound before anything is changed.
     Raises TooManyCommands when the session has already changed: the caller must drop the object.
     """
-    event_id = event.id
+    event_id, time = event.id, event.time
     if event_id is not None and session.ids.contains(event_id):
         decision = Decision(outcome=Outcome.DUPLICATE)
     else:
         decision = _decide(session, event)
-        recorded = event.recorded or event.time
-        session.header.clock = max(session.header.clock, recorded)
+        header, recorded = session.header, event.recorded or time
+        header.clock = max(header.clock, recorded)
         if not session.exists:
             if decision.outcome in _BEGINNING_NOTHING:
                 return decision
             deletion.begin_again(session)
         if event_id is not None:
             session.ids.remember(event_id)
-    session.index_event(event.position, event.time, changed=decision.outcome in CHANGING)
+    session.index_event(event.position, time, changed=decision.outcome in CHANGING)
     if session.plan.limits.session_ttl:
         deletion.keep_alive(session, event, decision)
     return decision

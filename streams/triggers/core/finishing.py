@@ -35,7 +35,7 @@ def _run(builder: DecisionBuilder, follow: FollowUps) -> None:
     """Fires the outcomes, first in first out; each a whole fire, which may cause more of them."""
     while follow.outcomes:
         outcome = follow.outcomes.popleft()
-        instance = builder.session.instance(outcome.task, outcome.number)
+        instance = builder.session.instances.get(outcome.task, outcome.number).instance
         if instance.status != outcome.status:
             continue  # self.retry() has replayed it at once
         if outcome.chain > MAX_CHAIN:
@@ -50,7 +50,7 @@ def _kwargs_of(session: Session, outcome: QueuedOutcome) -> bytes:
     name = instance_name(outcome.task, outcome.number)
     members = {"instance": _json(name), "status": _json(outcome.status)}
     if outcome.status == Status.FAILED:
-        metadata = session.instance(outcome.task, outcome.number).metadata
+        metadata = session.instances.get(outcome.task, outcome.number).instance.metadata
         members["exceptionType"] = metadata.get("exceptionType", b"null")
         members["exceptionContext"] = metadata.get("exceptionContext", b"{}")
     return join_object(members)

@@ -22,12 +22,12 @@ class FiredKwargs:
     The first instance that holds them may store them in its row. All others share a payload row.
     """
 
-    __slots__ = ("_holder", "_session", "_shared", "kwargs", "trigger")
+    __slots__ = ("_holder", "_payloads", "_shared", "kwargs", "trigger")
 
     def __init__(self, session: Session, trigger: str, kwargs: bytes, stored: Payload | None = None) -> None:
-        """`held` is the payload of an instance that holds the kwargs already, as its result."""
+        """`stored` is the payload of an instance that holds the kwargs already, as its result."""
         self.trigger = trigger
-        self._session = session
+        self._payloads = session.payloads
         self.kwargs = kwargs
         self._shared: Payload | None = kwargs if stored is None and len(kwargs) <= SMALL else stored
         self._holder: HeldByInstance | None = None
@@ -42,15 +42,15 @@ class FiredKwargs:
     def shared_payload(self) -> Payload:
         """Returns the payload that a cohort or several instances share; stores it on the first call."""
         if self._shared is None:
-            self._shared = self._session.add_kwargs(self.trigger, self.kwargs)
+            self._shared = self._payloads.add_kwargs(self.trigger, self.kwargs)
         return self._shared
 
     def store_latest(self) -> None:
         """Stores the kwargs as the trigger's latest. Called once, after all instances and cohorts have them."""
-        session = self._session
+        payloads = self._payloads
         if self._shared is not None:
-            session.set_latest(self.trigger, self._shared, held=True)
+            payloads.set_latest(self.trigger, self._shared, held=True)
         elif self._holder is not None:
-            session.set_latest(self.trigger, self._holder, held=True)
+            payloads.set_latest(self.trigger, self._holder, held=True)
         else:
-            session.set_latest(self.trigger, session.add_kwargs(self.trigger, self.kwargs), held=False)
+            payloads.set_latest(self.trigger, payloads.add_kwargs(self.trigger, self.kwargs), held=False)

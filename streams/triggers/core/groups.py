@@ -13,6 +13,7 @@ from triggers.core.follow_ups import FollowUps, QueuedOutcome
 from triggers.core.plan import Rule
 from triggers.core.rule_set import OUTCOMES
 from triggers.core.state.instance import Instance, Payload
+from triggers.core.state.loaded_instance import LoadedInstance
 from triggers.core.state.rows import TIMER_ROW, timer_key
 from triggers.core.state.session import Session
 from triggers.core.state.waiting import Group, add, of_member, private_of, remove, shape_of
@@ -24,25 +25,26 @@ _OWN: Final = 512
 _IN_FLIGHT: Final = frozenset({SCHEDULED, Status.RUNNING})
 
 
-def join_group(builder: DecisionBuilder, config: Rule, number: int, instance: Instance, held: Held) -> None:
+def join_group(builder: DecisionBuilder, config: Rule, loaded: LoadedInstance, held: Held) -> None:
     """Lets an instance wait with what it holds."""
     blind = config.rule is not None and config.rule.blind
-    instance.held = private_of(held) if blind else None
+    loaded.instance.held = private_of(held) if blind else None
     builder.session.waiting.change(config.name).join(
-        number,
+        loaded.number,
         shape_of(held) if blind else held,
-        delayed=instance.status != UNSTARTED,
+        delayed=loaded.instance.status != UNSTARTED,
         depth=builder.cascade_depth,
     )
 
 
-def leave_group(builder: DecisionBuilder, task: str, number: int, instance: Instance) -> Group | None:
+def leave_group(builder: DecisionBuilder, loaded: LoadedInstance) -> Group | None:
     """Determines what the task of a waiting instance receives: it waits no more. Returns where it has waited."""
+    instance = loaded.instance
     if instance.status not in WAITING:
         return None
-    waiting, follow = builder.session.waiting.change(task), builder.follow
-    group = waiting.leave(number)
-    config = builder.session.plan.tasks.get(task)
+    waiting, follow = builder.session.waiting.change(loaded.task), builder.follow
+    group = waiting.leave(loaded.number)
+    config = builder.session.plan.tasks.get(loaded.task)
     if group is not None and follow is not None and config is not None and config.rule is not None:
         view = View(config.rule.conditions, of_member(group.held, instance.held), follow.surroundings)
         receive(builder.session, follow, instance, view, alone=not group.members)
@@ -56,66 +58,71 @@ def receive(session: Session, follow: FollowUps, instance: Instance, view: View,
     instance.kwargs = {alias: _payload(session, follow, text, alone=alone) for alias, text in texts.items()}
 
 
-def held_by(session: Session, task: str, number: int, instance: Instance) -> dict[str, bytes]:
+def held_by(session: Session, loaded: LoadedInstance) -> dict[str, bytes]:
     """Returns what a waiting instance's task would receive by now; nothing for one that waits no more."""
-    config, group = session.plan.tasks.get(task), session.waiting.get(task).group_of(number)
-    if config is None or config.rule is None or group is None:
+    config = session.plan.tasks.get(loaded.task)
+    if config is None or config.rule is None:
+        return {}
+    if (group := session.waiting.get(loaded.task).group_of(loaded.number)) is None:
         return {}
     surroundings = Surroundings({"uid": session.uid, "rules": None})
-    return received(View(config.rule.conditions, of_member(group.held, instance.held), surroundings))
+    return received(View(config.rule.conditions, of_member(group.held, loaded.instance.held), surroundings))
 
 
 def _payload(session: Session, follow: FollowUps, text: bytes, *, alone: bool) -> Payload:
     if alone and len(text) <= _OWN:
         return text
     if text not in follow.payloads:
-        follow.payloads[text] = session.add_payload(text)
+        follow.payloads[text] = session.payloads.add(text)
     return follow.payloads[text]
 
 
-def note_status(builder: DecisionBuilder, task: str, number: int, instance: Instance) -> None:
+def note_status(builder: DecisionBuilder, loaded: LoadedInstance) -> None:
     """Keeps in mind who can be cancelled, and queues the outcome if a leaf names it."""
-    config, follow, status = builder.session.plan.tasks.get(task), builder.follow, instance.status
+    task, status = loaded.task, loaded.instance.status
+    config, follow = builder.session.plan.tasks.get(task), builder.follow
     if follow is None:
         return
     if config is not None and config.rule is not None:
         if status == UNSTARTED:
-            bound = {f"+{alias}": _bound(builder, payload) for alias, payload in instance.kwargs.items()}
-            join_group(builder, config, number, instance, Held(loose=bound))
+            bound = {f"+{alias}": _bound(builder, payload) for alias, payload in loaded.instance.kwargs.items()}
+            join_group(builder, config, loaded, Held(loose=bound))
         if config.rule.cancel_on is not None:
-            note_in_flight(builder.session, task, number, status)
+            note_in_flight(builder.session, loaded)
     if status in OUTCOMES and f"{task}:{status}" in follow.rules.named:
-        outcome = QueuedOutcome(task, number, status, builder.cascade_depth + 1, follow.chain + 1)
+        outcome = QueuedOutcome(task, loaded.number, status, builder.cascade_depth + 1, follow.chain + 1)
         follow.outcomes.append(outcome)
 
 
 def _bound(builder: DecisionBuilder, payload: Payload) -> Contribution:
-    return Contribution(builder.session.read_payload(payload), builder.now, 0)
+    return Contribution(builder.session.payloads.read(payload), builder.now, 0)
 
 
-def note_in_flight(session: Session, task: str, number: int, status: str) -> None:
+def note_in_flight(session: Session, loaded: LoadedInstance) -> None:
     """Keeps the numbers of the instances that `cancelOn` may cancel beside those that wait."""
-    edges = session.waiting.change(task).in_flight
-    remove(edges, number)
-    if status in _IN_FLIGHT:
-        add(edges, number)
+    edges = session.waiting.change(loaded.task).in_flight
+    remove(edges, loaded.number)
+    if loaded.instance.status in _IN_FLIGHT:
+        add(edges, loaded.number)
 
 
-def set_instance_timer(builder: DecisionBuilder, name: str, instance: Instance, kind: str, due: int) -> None:
+def set_instance_timer(builder: DecisionBuilder, loaded: LoadedInstance, kind: str, due: int) -> None:
     """Lets a `TimerFired` of that kind come at `due`; one that stands is moved."""
-    session, timers = builder.session, dict(instance.timers or {})
+    session, name, attempt = builder.session, loaded.name, loaded.instance.attempt
+    timers = dict(loaded.instance.timers or {})
     if kind in timers:
-        session.write_shared(timer_key(timers[kind], session.uid, name, instance.attempt, kind), None)
+        session.write_shared(timer_key(timers[kind], session.uid, name, attempt, kind), None)
     timers[kind] = due
-    instance.timers = timers
-    session.write_shared(timer_key(due, session.uid, name, instance.attempt, kind), TIMER_ROW)
-    builder.commands.append(SetTimer(session=session.uid, instance=name, attempt=instance.attempt, due=due, kind=kind))
+    loaded.instance.timers = timers
+    session.write_shared(timer_key(due, session.uid, name, attempt, kind), TIMER_ROW)
+    builder.commands.append(SetTimer(session=session.uid, instance=name, attempt=attempt, due=due, kind=kind))
 
 
-def stop_timers(session: Session, name: str, instance: Instance, only: str = "") -> None:
+def stop_timers(session: Session, loaded: LoadedInstance, only: str = "") -> None:
     """Deletes the instance's timers, or one of a kind."""
+    instance = loaded.instance
     for kind, due in (instance.timers or {}).items():
         if only in {"", kind}:
-            session.write_shared(timer_key(due, session.uid, name, instance.attempt, kind), None)
+            session.write_shared(timer_key(due, session.uid, loaded.name, instance.attempt, kind), None)
     left = {kind: due for kind, due in (instance.timers or {}).items() if only and kind != only}
     instance.timers = left or None

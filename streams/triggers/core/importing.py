@@ -76,7 +76,7 @@ def import_session(session: Session, event: SessionImported) -> Decision:
     if plan.rules is not None:
         raise InvalidConfiguration(f"{EDITION!r}: 2: an imported session has rules of edition 1 only; remove it")
     _check_instances(state, plan)
-    builder, payloads = DecisionBuilder(session, event), _Payloads(session)
+    builder, payloads = DecisionBuilder(session, event), _DistinctPayloads(session)
     if plan.tasks:
         session.configure(plan)
     session.header.created = state.created
@@ -89,24 +89,24 @@ def import_session(session: Session, event: SessionImported) -> Decision:
     return builder.build()
 
 
-class _Payloads:
+class _DistinctPayloads:
     """Stores each distinct payload only once."""
 
     def __init__(self, session: Session) -> None:
-        self._session = session
+        self._payloads = session.payloads
         self._stored: dict[bytes, Payload] = {}
 
     def store(self, payload: bytes) -> Payload:
         """Stores a payload for an instance and returns what the instance holds."""
         if payload not in self._stored:
-            self._stored[payload] = self._session.add_payload(payload)
+            self._stored[payload] = self._payloads.add(payload)
         return self._stored[payload]
 
     def set_latest(self, trigger: str, payload: bytes) -> None:
         """Stores a trigger's latest kwargs, after the instances that may share the payload."""
         held = payload in self._stored
-        latest = self._stored[payload] if held else self._session.add_payload(payload)
-        self._session.set_latest(trigger, latest, held=held)
+        latest = self._stored[payload] if held else self._payloads.add(payload)
+        self._payloads.set_latest(trigger, latest, held=held)
 
 
 def _decoded(text: bytes) -> ImportedSession:
@@ -137,19 +137,20 @@ def _parsed(name: str) -> tuple[str, int]:
         raise CallError(str(error)) from error
 
 
-def _add_instance(builder: DecisionBuilder, imported: ImportedInstance, payloads: _Payloads) -> None:
+def _add_instance(builder: DecisionBuilder, imported: ImportedInstance, payloads: _DistinctPayloads) -> None:
     session = builder.session
     task, _ = parse_instance_name(imported.name)
     instance = _instance(session, imported, payloads)
-    number = session.add_instance(task, session.task_state(task), instance)
+    state = session.task_state(task)
+    loaded = session.instances.add(task, state, instance)
     if instance.resolved:
-        session.count_resolved(task, 1)
+        session.instances.count_resolved(state, 1)
     if instance.status == Status.UNSTARTED:
-        join_cohort(builder, task, number, instance)
+        join_cohort(builder, loaded)
     builder.record_status(imported.name, instance.status)
 
 
-def _instance(session: Session, imported: ImportedInstance, payloads: _Payloads) -> Instance:
+def _instance(session: Session, imported: ImportedInstance, payloads: _DistinctPayloads) -> Instance:
     knows_kwargs = imported.attempt == 0 or _ACTUAL_KWARGS in imported.metadata
     return Instance(
         sequence=session.header.instances,
@@ -173,10 +174,11 @@ def _resume(builder: DecisionBuilder, imported: ImportedInstance, *, reissue: bo
     """Restores the timer of an instance that is scheduled or running; with `reissue`, schedules a new attempt."""
     if imported.status not in _IN_FLIGHT:
         return
-    task, number = parse_instance_name(imported.name)
+    loaded = builder.session.instances.find(imported.name)
     if reissue:
-        schedule_attempt(builder, task, number, max(0, (imported.due or 0) - builder.now))
+        schedule_attempt(builder, loaded, max(0, (imported.due or 0) - builder.now))
     elif imported.due or imported.deadline:
-        instance = builder.session.change_instance(task, number)
+        builder.session.instances.mark_changed(loaded)
+        instance = loaded.instance
         instance.due, instance.deadline = imported.due or 0, imported.deadline or 0
-        set_timer(builder, imported.name, instance.attempt, instance.due or instance.deadline)
+        set_timer(builder, loaded, instance.due or instance.deadline)

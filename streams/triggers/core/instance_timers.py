@@ -9,7 +9,7 @@ from triggers.core.finishing import finish
 from triggers.core.groups import leave_group, stop_timers
 from triggers.core.lifecycle import change_status, rule_of
 from triggers.core.plan import Rule
-from triggers.core.state.instance import Instance
+from triggers.core.state.loaded_instance import LoadedInstance
 from triggers.core.state.session import Session
 from triggers.core.statuses import WAITING
 from triggers.core.step import DecisionBuilder
@@ -20,44 +20,43 @@ EXPIRED = "expired"
 
 def run_timer(session: Session, event: TimerFired) -> Decision:
     """Does what the timer was set for, if it still stands and is due; otherwise it is stale."""
-    task, number, instance = session.find_instance(event.instance)
-    builder = DecisionBuilder(session, event)
-    if (instance.timers or {}).get(event.kind) != event.due or builder.now < event.due:
+    loaded, builder = session.instances.find(event.instance), DecisionBuilder(session, event)
+    if (loaded.instance.timers or {}).get(event.kind) != event.due or builder.now < event.due:
         return Decision(outcome=Outcome.STALE)
-    config, instance = rule_of(session, task), session.change_instance(task, number)
-    builder.cascade_depth = _depth_of(session, task, number, instance)
-    stop_timers(session, event.instance, instance, only=event.kind)
-    _run(builder, config, number, event)
+    config = rule_of(session, loaded.task)
+    session.instances.mark_changed(loaded)
+    builder.cascade_depth = _depth_of(session, loaded)
+    stop_timers(session, loaded, only=event.kind)
+    _run(builder, config, loaded, TimerKind(event.kind))
     return finish(builder)
 
 
-def _depth_of(session: Session, task: str, number: int, instance: Instance) -> int:
+def _depth_of(session: Session, loaded: LoadedInstance) -> int:
     """What a timer starts keeps the depth of what its instance took last."""
-    if instance.status in WAITING and (group := session.waiting.get(task).group_of(number)):
+    if loaded.instance.status in WAITING and (group := session.waiting.get(loaded.task).group_of(loaded.number)):
         return group.depth
-    return instance.cascade_depth
+    return loaded.instance.cascade_depth
 
 
-def _run(builder: DecisionBuilder, config: Rule, number: int, event: TimerFired) -> None:
-    name, instance = event.instance, builder.session.change_instance(config.name, number)
-    match TimerKind(event.kind):
+def _run(builder: DecisionBuilder, config: Rule, loaded: LoadedInstance, kind: TimerKind) -> None:
+    match kind:
         case TimerKind.DELAY:
-            leave_group(builder, config.name, number, instance)
-            attempts.start(builder, config, number, name, instance)
+            leave_group(builder, loaded)
+            attempts.start(builder, config, loaded)
         case TimerKind.RETRY | TimerKind.COOLDOWN:
-            attempts.issue(builder, config, number, name, instance)
+            attempts.issue(builder, config, loaded)
         case TimerKind.SCHEDULED | TimerKind.RUNNING:
-            attempts.overdue(builder, config, number, name, instance)
+            attempts.overdue(builder, config, loaded)
         case TimerKind.DEADLINE:
-            _end_waiting(builder, config, number, name, instance)
+            _end_waiting(builder, config, loaded)
 
 
-def _end_waiting(builder: DecisionBuilder, config: Rule, number: int, name: str, instance: Instance) -> None:
+def _end_waiting(builder: DecisionBuilder, config: Rule, loaded: LoadedInstance) -> None:
     deadline = None if config.rule is None else config.rule.deadline
     if deadline is None:
         return
     if not deadline.runs:
-        change_status(builder, config.name, number, EXPIRED)
+        change_status(builder, loaded, EXPIRED)
         return
-    leave_group(builder, config.name, number, instance)
-    attempts.start(builder, config, number, name, instance)
+    leave_group(builder, loaded)
+    attempts.start(builder, config, loaded)

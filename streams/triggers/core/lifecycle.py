@@ -8,12 +8,12 @@ import msgspec
 
 from triggers.core.commands import Outcome, RunTask, SetTimer
 from triggers.core.groups import leave_group, note_status, stop_timers
-from triggers.core.instance_names import instance_name
 from triggers.core.kwargs import encoded_name, join_members, merge, split_members
 from triggers.core.plan import Rule
 from triggers.core.state.cohorts import add_to_cohort, remove_from_cohort
 from triggers.core.state.header import Cohort
 from triggers.core.state.instance import Instance
+from triggers.core.state.loaded_instance import LoadedInstance
 from triggers.core.state.rows import TIMER_ROW, timer_key
 from triggers.core.state.session import Session
 from triggers.core.statuses import RESOLVED, RESOLVED_IN_EDITION_2, SCHEDULED, UNSTARTED, Status
@@ -32,16 +32,17 @@ _COMMAND_BYTES: Final = 512
 _json: Final = msgspec.json.Encoder().encode
 
 
-def create_instance(builder: DecisionBuilder, task: str, instance: Instance) -> int:
-    """Adds an unstarted instance and returns its number. It waits in no cohort until `join_cohort` is called."""
-    number = builder.session.add_instance(task, builder.session.task_state(task), instance)
-    builder.record_status(instance_name(task, number), UNSTARTED)
-    return number
+def create_instance(builder: DecisionBuilder, task: str, instance: Instance) -> LoadedInstance:
+    """Adds an unstarted instance and returns it. It waits in no cohort until `join_cohort` is called."""
+    session = builder.session
+    loaded = session.instances.add(task, session.task_state(task), instance)
+    builder.record_status(loaded.name, UNSTARTED)
+    return loaded
 
 
-def join_cohort(builder: DecisionBuilder, task: str, number: int, instance: Instance) -> None:
+def join_cohort(builder: DecisionBuilder, loaded: LoadedInstance) -> None:
     """Adds an unstarted instance to its cohort."""
-    add_to_cohort(builder.session.task_state(task), number, instance)
+    add_to_cohort(builder.session.task_state(loaded.task), loaded)
 
 
 def take_over_fills(instance: Instance, cohort: Cohort) -> None:
@@ -50,63 +51,63 @@ def take_over_fills(instance: Instance, cohort: Cohort) -> None:
     instance.unless_seen = cohort.seen
 
 
-def change_status(builder: DecisionBuilder, task: str, number: int, status: str) -> Instance:
+def change_status(builder: DecisionBuilder, loaded: LoadedInstance, status: str) -> None:
     """Sets an instance's status and updates its time stamp, cohort, timer and the count of unresolved instances."""
-    session = builder.session
-    instance = session.change_instance(task, number)
+    session, task, instance = builder.session, loaded.task, loaded.instance
+    session.instances.mark_changed(loaded)
     if builder.follow is not None:
-        leave_group(builder, task, number, instance)
+        leave_group(builder, loaded)
         resolved = RESOLVED_IN_EDITION_2
     else:
-        if instance.status == UNSTARTED and (cohort := remove_from_cohort(session.task_state(task), number)):
+        if instance.status == UNSTARTED and (cohort := remove_from_cohort(session.task_state(task), loaded.number)):
             take_over_fills(instance, cohort)
         resolved = RESOLVED
     was_resolved = instance.status in resolved
     instance.status = status
     if (status in resolved) != was_resolved:
-        session.count_resolved(task, -1 if was_resolved else 1)
+        session.instances.count_resolved(session.task_state(task), -1 if was_resolved else 1)
     instance.modified = instance.stamps[status] = builder.time
-    stop_timer(session, task, number, instance)
-    builder.record_status(instance_name(task, number), status)
+    stop_timer(session, loaded)
+    builder.record_status(loaded.name, status)
     if builder.follow is not None:
-        note_status(builder, task, number, instance)
+        note_status(builder, loaded)
     elif status == UNSTARTED:
-        join_cohort(builder, task, number, instance)
-    return instance
+        join_cohort(builder, loaded)
 
 
-def start_instance(builder: DecisionBuilder, rule: Rule, number: int, name: str, instance: Instance) -> None:
+def start_instance(builder: DecisionBuilder, rule: Rule, loaded: LoadedInstance) -> None:
     """Issues the first attempt of an instance that is in no cohort and has no timer.
 
-    This is the hot path of `schedule`. It saves 2 µs because it looks for neither a cohort nor a timer.
+    This is the hot path of `schedule_attempt`. It saves 2 µs because it looks for neither a cohort nor a timer.
     """
     if builder.cascade_depth > builder.session.plan.limits.max_cascade_depth:
-        _fail_too_deep(builder, rule.name, number)
+        _fail_too_deep(builder, loaded)
         return
+    instance = loaded.instance
     instance.status = SCHEDULED
     instance.modified = instance.stamps[SCHEDULED] = builder.time
-    builder.record_status(name, SCHEDULED)
+    builder.record_status(loaded.name, SCHEDULED)
     _begin_attempt(builder, instance)
-    issue_command(builder, rule, name, instance)
+    issue_command(builder, rule, loaded)
 
 
-def schedule_attempt(builder: DecisionBuilder, task: str, number: int, delay: int = 0) -> None:
+def schedule_attempt(builder: DecisionBuilder, loaded: LoadedInstance, delay: int = 0) -> None:
     """Issues the instance's next attempt at once, or sets a timer that does so after `delay` milliseconds.
 
     The instance fails instead if the cascade is deeper than the session's `maxCascadeDepth`. Raises TaskNotFound.
     """
-    session, name = builder.session, instance_name(task, number)
-    rule = rule_of(session, task)
+    session = builder.session
+    rule = rule_of(session, loaded.task)
     if builder.cascade_depth > session.plan.limits.max_cascade_depth:
-        _fail_too_deep(builder, task, number)
+        _fail_too_deep(builder, loaded)
         return
-    instance = change_status(builder, task, number, SCHEDULED)
-    _begin_attempt(builder, instance)
+    change_status(builder, loaded, SCHEDULED)
+    _begin_attempt(builder, loaded.instance)
     if delay <= 0:
-        issue_command(builder, rule, name, instance)
+        issue_command(builder, rule, loaded)
         return
-    instance.due = builder.now + delay
-    set_timer(builder, name, instance.attempt, instance.due)
+    loaded.instance.due = builder.now + delay
+    set_timer(builder, loaded, loaded.instance.due)
 
 
 def _begin_attempt(builder: DecisionBuilder, instance: Instance) -> None:
@@ -119,36 +120,36 @@ def _begin_attempt(builder: DecisionBuilder, instance: Instance) -> None:
     instance.configuration = session.plan.digest
 
 
-def issue_command(builder: DecisionBuilder, rule: Rule, name: str, instance: Instance) -> None:
+def issue_command(builder: DecisionBuilder, rule: Rule, loaded: LoadedInstance) -> None:
     """Issues the command of the current attempt and sets the deadline for its start. Raises TooManyCommands."""
-    command = command_for(builder, rule, name, instance)
+    command = command_for(builder, rule, loaded)
     builder.commands.append(command)
     builder.command_bytes += len(command.kwargs) + _COMMAND_BYTES
     if builder.command_bytes > MAX_COMMAND_BYTES:
         raise TooManyCommands(f"one event would cause more than {MAX_COMMAND_BYTES >> 20} MiB of commands")
     if rule.timeouts.scheduled:
-        set_deadline(builder, name, instance, rule.timeouts.scheduled)
+        set_deadline(builder, loaded, rule.timeouts.scheduled)
 
 
-def set_deadline(builder: DecisionBuilder, name: str, instance: Instance, limit: int) -> None:
+def set_deadline(builder: DecisionBuilder, loaded: LoadedInstance, limit: int) -> None:
     """Sets a timer: the attempt is overdue if it still has the same status after `limit` milliseconds."""
-    instance.deadline = builder.now + limit
-    set_timer(builder, name, instance.attempt, instance.deadline)
+    loaded.instance.deadline = builder.now + limit
+    set_timer(builder, loaded, loaded.instance.deadline)
 
 
-def set_timer(builder: DecisionBuilder, name: str, attempt: int, due: int) -> None:
-    """Sets a timer, so that a `TimerFired` for the instance is published at `due`."""
-    session = builder.session
-    session.write_shared(timer_key(due, session.uid, name, attempt), TIMER_ROW)
-    builder.commands.append(SetTimer(session=session.uid, instance=name, attempt=attempt, due=due))
+def set_timer(builder: DecisionBuilder, loaded: LoadedInstance, due: int) -> None:
+    """Sets a timer of the current attempt, so that a `TimerFired` for the instance is published at `due`."""
+    uid, attempt = builder.session.uid, loaded.instance.attempt
+    builder.session.write_shared(timer_key(due, uid, loaded.name, attempt), TIMER_ROW)
+    builder.commands.append(SetTimer(session=uid, instance=loaded.name, attempt=attempt, due=due))
 
 
-def _fail_too_deep(builder: DecisionBuilder, task: str, number: int) -> None:
+def _fail_too_deep(builder: DecisionBuilder, loaded: LoadedInstance) -> None:
     """Fails the instance, because the rules seem to fire one another endlessly. An operator may replay or skip it."""
     limit = builder.session.plan.limits.max_cascade_depth
-    instance = change_status(builder, task, number, Status.FAILED)
+    change_status(builder, loaded, Status.FAILED)
     text = f"{limit} results in a row led to this instance without an event from outside (maxCascadeDepth)"
-    instance.metadata |= exception_metadata(CASCADE_TOO_DEEP, _json({"maxCascadeDepth": limit}), text)
+    loaded.instance.metadata |= exception_metadata(CASCADE_TOO_DEEP, _json({"maxCascadeDepth": limit}), text)
     builder.outcome = Outcome.STOPPED
 
 
@@ -157,11 +158,12 @@ def exception_metadata(kind: str, context: bytes, info: str) -> dict[str, bytes]
     return {"exceptionType": _json(kind), "exceptionContext": context, "exceptionInfo": _json(info)}
 
 
-def command_for(builder: DecisionBuilder, rule: Rule, name: str, instance: Instance) -> RunTask:
+def command_for(builder: DecisionBuilder, rule: Rule, loaded: LoadedInstance) -> RunTask:
     """Returns the command of the instance's current attempt."""
+    instance = loaded.instance
     return RunTask(
         session=builder.session.uid,
-        instance=name,
+        instance=loaded.name,
         attempt=instance.attempt,
         run=rule.run,
         kwargs=task_kwargs(builder.session, rule, instance),
@@ -175,43 +177,45 @@ def task_kwargs(session: Session, rule: Rule, instance: Instance) -> bytes:
     """Returns the kwargs of the task: trigger -> kwargs, merged over `withParams`. Fired values stay verbatim."""
     kwargs = instance.kwargs
     names = sorted(kwargs) if len(kwargs) > 1 else kwargs
-    fired = join_members([encoded_name(name) + session.read_payload(kwargs[name]) for name in names])
+    fired = join_members([encoded_name(name) + session.payloads.read(kwargs[name]) for name in names])
     return fired if rule.with_params == b"{}" else merge(rule.with_params, fired)
 
 
-def replay_instance(builder: DecisionBuilder, task: str, number: int, kwargs: bytes | None, delay: int = 0) -> None:
+def replay_instance(builder: DecisionBuilder, loaded: LoadedInstance, kwargs: bytes | None, delay: int = 0) -> None:
     """Sets the instance to `replayed` and schedules a copy of it, regardless of `after` and `unless`.
 
     Raises TaskNotFound, or CallError if the kwargs are not a JSON object, before anything is changed.
     """
-    rule_of(builder.session, task)
+    session = builder.session
+    rule_of(session, loaded.task)
     replacement = None if kwargs is None else split_members(kwargs)
-    parent = change_status(builder, task, number, Status.REPLAYED)
-    clone = copy_instance(builder, parent, number)
+    change_status(builder, loaded, Status.REPLAYED)
+    copy = copy_instance(builder, loaded)
     if replacement is not None:
-        clone.kwargs = {trigger: builder.session.add_payload(value) for trigger, value in replacement.items()}
-    schedule_attempt(builder, task, create_instance(builder, task, clone), delay)
+        copy.kwargs = {trigger: session.payloads.add(value) for trigger, value in replacement.items()}
+    schedule_attempt(builder, create_instance(builder, loaded.task, copy), delay)
 
 
-def copy_instance(builder: DecisionBuilder, parent: Instance, number: int) -> Instance:
+def copy_instance(builder: DecisionBuilder, loaded: LoadedInstance) -> Instance:
     """Returns an unstarted copy with the same kwargs and abandon state; its depth is one greater."""
+    parent = loaded.instance
     return Instance(
         sequence=builder.session.header.instances,
         created=builder.time,
         kwargs=dict(parent.kwargs),
         unless_seen=list(parent.unless_seen),
         depth=parent.depth + 1,
-        parent=number,
+        parent=loaded.number,
     )
 
 
-def stop_timer(session: Session, task: str, number: int, instance: Instance) -> None:
+def stop_timer(session: Session, loaded: LoadedInstance) -> None:
     """Deletes the instance's timers, if it has any."""
+    instance = loaded.instance
     if instance.timers:
-        stop_timers(session, instance_name(task, number), instance)
+        stop_timers(session, loaded)
     if due := instance.due or instance.deadline:
-        name = instance_name(task, number)
-        session.write_shared(timer_key(due, session.uid, name, instance.attempt), None)
+        session.write_shared(timer_key(due, session.uid, loaded.name, instance.attempt), None)
         instance.due = instance.deadline = 0
 
 

@@ -33,9 +33,10 @@ from triggers.core.lifecycle import (
 from triggers.core.rules import fire_trigger
 from triggers.core.state.cohorts import find_cohort
 from triggers.core.state.instance import Instance
+from triggers.core.state.loaded_instance import LoadedInstance
 from triggers.core.state.session import Session
 from triggers.core.state.waiting import of_member
-from triggers.core.statuses import CLOSES_ATTEMPT, Status, may_be_set
+from triggers.core.statuses import CLOSES_ATTEMPT, Status, describe_refusal, may_be_set
 from triggers.core.step import DecisionBuilder
 from triggers.core.updates import take_over
 from triggers.errors import WrongStatus
@@ -61,86 +62,75 @@ def update_configuration(session: Session, event: ConfigurationUpdated) -> Decis
 def replay_failed(session: Session, event: ReplayRequested) -> Decision:
     """Schedules a copy of a failed instance at once, regardless of its conditions; in edition 2 also of an expired or
     cancelled one."""
-    task, number, _ = _in_status(session, event.instance, "replayed", REPLAYABLE if session.plan.rules else _FAILED)
+    loaded = _in_status(session, event.instance, "replayed", REPLAYABLE if session.plan.rules else _FAILED)
     builder = DecisionBuilder(session, event)
     again = replay_instance if builder.follow is None else attempts.replay
-    again(builder, task, number, event.replacement_kwargs)
+    again(builder, loaded, event.replacement_kwargs)
     return finish(builder)
 
 
 def skip_failed(session: Session, event: SkipRequested) -> Decision:
     """Resolves a failed instance, optionally as if it had finished with a result."""
-    task, number, _ = _in_status(session, event.instance, "skipped", _FAILED)
-    builder = DecisionBuilder(session, event)
-    instance = change_status(builder, task, number, Status.SKIPPED)
+    loaded = _in_status(session, event.instance, "skipped", _FAILED)
+    builder, instance = DecisionBuilder(session, event), loaded.instance
+    change_status(builder, loaded, Status.SKIPPED)
     instance.metadata["cascade"] = _json(event.cascade)
     instance.metadata.pop("result", None)
-    instance.result = session.add_payload(event.result)
+    instance.result = session.payloads.add(event.result)
     if event.cascade:
-        fire_trigger(builder, FiredKwargs(session, task, event.result, instance.result))
+        fire_trigger(builder, FiredKwargs(session, loaded.task, event.result, instance.result))
     return finish(builder)
 
 
 def set_status(session: Session, event: StatusSet) -> Decision:
     """Sets a status that the application chose. It must be in the table of transitions unless forced."""
-    task, number, instance = session.find_instance(event.instance)
+    loaded = session.instances.find(event.instance)
+    instance = loaded.instance
     if not event.force and not may_be_set(instance.status, event.status):
-        raise WrongStatus(
-            f'Instance "{_describe(event.instance, instance)}" in {instance.status} state cannot be set to'
-            f" {event.status!r}; use force to set it anyway"
-        )
+        raise WrongStatus(describe_refusal(loaded.name, instance.status, f'set to "{event.status}" without force'))
     builder, metadata = DecisionBuilder(session, event), split_members(event.metadata)
-    changed = change_status(builder, task, number, event.status)
-    changed.metadata |= metadata
-    changed.attempt_closed |= event.status in CLOSES_ATTEMPT
+    change_status(builder, loaded, event.status)
+    instance.metadata |= metadata
+    instance.attempt_closed |= event.status in CLOSES_ATTEMPT
     if event.cascade:
-        fire_trigger(builder, FiredKwargs(session, task, event.cascade_kwargs))
+        fire_trigger(builder, FiredKwargs(session, loaded.task, event.cascade_kwargs))
     return finish(builder)
 
 
 def set_metadata(session: Session, event: MetadataUpdated) -> Decision:
     """Merges metadata into an instance. Its status and the status's time stamp do not change."""
-    task, number, _ = session.find_instance(event.instance)
+    loaded = session.instances.find(event.instance)
     metadata = split_members(event.metadata)
-    instance = session.change_instance(task, number)
-    instance.metadata |= metadata
-    instance.modified = event.time
+    session.instances.mark_changed(loaded)
+    loaded.instance.metadata |= metadata
+    loaded.instance.modified = event.time
     return finish(DecisionBuilder(session, event))
 
 
 def clone_instance(session: Session, event: CloneRequested) -> Decision:
     """Adds an unstarted copy, which waits like any other instance."""
-    task, number, instance = session.find_instance(event.instance)
+    loaded = session.instances.find(event.instance)
     builder = DecisionBuilder(session, event)
-    copy = copy_instance(builder, instance, number)
+    copy = copy_instance(builder, loaded)
     if builder.follow is not None:
-        return _clone_waiting(builder, task, number, copy)
-    if cohort := find_cohort(session.task_state(task), number):
+        return _clone_waiting(builder, loaded, copy)
+    if cohort := find_cohort(session.task_state(loaded.task), loaded.number):
         take_over_fills(copy, cohort)
-    join_cohort(builder, task, create_instance(builder, task, copy), copy)
+    join_cohort(builder, create_instance(builder, loaded.task, copy))
     return builder.build()
 
 
-def _clone_waiting(builder: DecisionBuilder, task: str, number: int, copy: Instance) -> Decision:
+def _clone_waiting(builder: DecisionBuilder, loaded: LoadedInstance, copy: Instance) -> Decision:
     """The copy waits for what the instance waits for, if that waits, else with what that has received."""
-    group, instance = builder.session.waiting.get(task).group_of(number), builder.session.instance(task, number)
-    held = Held() if group is None else of_member(group.held, instance.held)
-    join_group(
-        builder,
-        rule_of(builder.session, task),
-        create_instance(builder, task, copy),
-        copy,
-        msgspec.structs.replace(held),
-    )
+    group = builder.session.waiting.get(loaded.task).group_of(loaded.number)
+    held = Held() if group is None else of_member(group.held, loaded.instance.held)
+    rule = rule_of(builder.session, loaded.task)
+    join_group(builder, rule, create_instance(builder, loaded.task, copy), msgspec.structs.replace(held))
     return finish(builder)
 
 
-def _in_status(session: Session, name: str, wanted: str, allowed: frozenset[str]) -> tuple[str, int, Instance]:
-    task, number, instance = session.find_instance(name)
-    if instance.status not in allowed:
-        raise WrongStatus(f'Instance "{_describe(name, instance)}" in {instance.status} state cannot be {wanted}!')
-    return task, number, instance
-
-
-def _describe(name: str, instance: Instance) -> str:
-    return f"{name} ({instance.status})"
+def _in_status(session: Session, name: str, wanted: str, allowed: frozenset[str]) -> LoadedInstance:
+    loaded = session.instances.find(name)
+    if (status := loaded.instance.status) not in allowed:
+        raise WrongStatus(describe_refusal(name, status, wanted))
+    return loaded

@@ -5,25 +5,28 @@ from __future__ import annotations
 from triggers.core import attempts
 from triggers.core.calling import forwarded
 from triggers.core.commands import FireRecord, Outcome
-from triggers.core.concern import Concern, Ready, delay_or_leave
+from triggers.core.concern import Concern, delay_or_leave
 from triggers.core.conditions.holding import Occurrence
 from triggers.core.contribution import Contribution
 from triggers.core.fired import FiredKwargs
 from triggers.core.follow_ups import FollowUps
+from triggers.core.plan import Rule
 from triggers.core.state.header import Fact
+from triggers.core.state.loaded_instance import LoadedInstance
 from triggers.core.step import DecisionBuilder
 
 
 def fire_rules(builder: DecisionBuilder, follow: FollowUps, fired: FiredKwargs) -> None:
     """Fires a trigger, and starts or delays what became ready."""
     _begin(builder, follow, fired)
-    ready: list[Ready] = []
+    ready: list[LoadedInstance] = []
     for config in builder.session.plan.by_trigger.get(fired.trigger, ()):
         if config.rule is not None:
             ready += Concern(builder, config, config.rule, follow).ready()
     fired.store_latest()
     _note_fact(builder, follow, fired.trigger)
-    scheduled = [name for config, number, name, instance in ready if _start(builder, config, number, name, instance)]
+    rules = builder.session.plan.tasks
+    scheduled = [loaded.name for loaded in ready if _start(builder, rules[loaded.task], loaded)]
     builder.fires.append(FireRecord(fired.trigger, () if builder.outcome is Outcome.STOPPED else tuple(scheduled)))
     _forward(builder, follow)
 
@@ -41,10 +44,10 @@ def _note_fact(builder: DecisionBuilder, follow: FollowUps, trigger: str) -> Non
     builder.session.facts.hot[trigger] = Fact(own.clock, own.order, own.time, own.id, own.source)
 
 
-def _start(builder: DecisionBuilder, *ready: *Ready) -> bool:
-    if not delay_or_leave(builder, *ready):
+def _start(builder: DecisionBuilder, config: Rule, loaded: LoadedInstance) -> bool:
+    if not delay_or_leave(builder, config, loaded):
         return False
-    attempts.start(builder, *ready)
+    attempts.start(builder, config, loaded)
     return True
 
 

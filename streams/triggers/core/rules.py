@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from operator import itemgetter
+from operator import attrgetter
 from typing import Final
 
 from triggers.core.commands import FireRecord, Outcome
 from triggers.core.fired import FiredKwargs
-from triggers.core.instance_names import instance_name
-from triggers.core.lifecycle import change_status, join_cohort, start_instance, take_over_fills
+from triggers.core.lifecycle import change_status, start_instance, take_over_fills
 from triggers.core.plan import Rule
 from triggers.core.rule_fires import fire_rules
-from triggers.core.state.cohorts import members_of_cohort, only_member
+from triggers.core.state.cohorts import add_to_cohort, members_of_cohort, only_member
 from triggers.core.state.header import Cohort, TaskState
 from triggers.core.state.instance import Instance, Payload
+from triggers.core.state.loaded_instance import LoadedInstance
 from triggers.core.statuses import UNSTARTED, Status
 from triggers.core.step import DecisionBuilder
 
@@ -27,20 +27,21 @@ def fire_trigger(builder: DecisionBuilder, fired_kwargs: FiredKwargs) -> None:
     if builder.follow is not None:
         fire_rules(builder, builder.follow, fired_kwargs)
         return
-    ready: list[_Ready] = []
-    for task in session.plan.by_trigger.get(trigger, ()):
-        state = session.task_state(task.name)
-        creates = trigger == task.and_every or state.count == 0
+    ready: list[LoadedInstance] = []
+    for rule in session.plan.by_trigger.get(trigger, ()):
+        state = session.task_state(rule.name)
+        creates = trigger == rule.and_every or state.count == 0
         if state.cohorts:
-            offer = _Offer(builder, task, state, fired_kwargs)
+            offer = _Offer(builder, rule, state, fired_kwargs)
             creates = offer.fill_cohorts() and creates
             ready += offer.ready
-        if creates:
-            ready += _create_instance(builder, task, state, fired_kwargs)
+        if creates and (loaded := _create_instance(builder, rule, state, fired_kwargs)) is not None:
+            ready.append(loaded)
     fired_kwargs.store_latest()
-    for task, number, name, instance in ready:
-        start_instance(builder, task, number, name, instance)
-    scheduled = () if builder.outcome is _STOPPED else tuple([name for _, _, name, _ in ready])
+    rules = session.plan.tasks
+    for loaded in ready:
+        start_instance(builder, rules[loaded.task], loaded)
+    scheduled = () if builder.outcome is _STOPPED else tuple([loaded.name for loaded in ready])
     builder.fires.append(FireRecord(trigger, scheduled))
 
 
@@ -62,9 +63,7 @@ def _all_in(names: Sequence[str], have: Collection[str]) -> bool:
     return True
 
 
-_Ready = tuple[Rule, int, str, Instance]
-"""An instance that is ready to start: its rule, number, name and row."""
-_number: Final = itemgetter(1)
+_number: Final = attrgetter("number")
 
 
 class _Offer:
@@ -77,8 +76,8 @@ class _Offer:
         self._fired_kwargs = fired_kwargs
         self._fills = fired_kwargs.trigger in rule.after_set
         self._sees = fired_kwargs.trigger in rule.unless_set
-        self.ready: list[_Ready] = []
-        """Instances that became ready, in creation order once `make` has returned."""
+        self.ready: list[LoadedInstance] = []
+        """Instances that became ready, in creation order once `fill_cohorts` has returned."""
 
     def fill_cohorts(self) -> bool:
         """Gives the trigger to every waiting cohort. Returns True if no cohort could use it."""
@@ -114,40 +113,35 @@ class _Offer:
         ready.
         """
         if can_abandon(self._rule, cohort.seen):
-            for _, number, _, _ in self._dissolve(cohort):
-                change_status(self._step, self._rule.name, number, Status.ABANDONED)
+            for loaded in self._dissolve(cohort):
+                change_status(self._step, loaded, Status.ABANDONED)
         elif can_run(self._rule, cohort.have):
             self.ready += self._dissolve(cohort)
 
-    def _dissolve(self, cohort: Cohort) -> list[_Ready]:
+    def _dissolve(self, cohort: Cohort) -> list[LoadedInstance]:
         """Removes a cohort and copies its fills into the rows of its members, which it returns."""
         self._state.cohorts.remove(cohort)
-        session, task = self._step.session, self._rule
-        name = task.name
-        members = [
-            (task, number, instance_name(name, number), session.change_instance(name, number))
-            for number in members_of_cohort(cohort)
-        ]
-        for _, _, _, instance in members:
-            take_over_fills(instance, cohort)
+        instances, task = self._step.session.instances, self._rule.name
+        members = [instances.get_to_change(task, number) for number in members_of_cohort(cohort)]
+        for loaded in members:
+            take_over_fills(loaded.instance, cohort)
         return members
 
 
 def _create_instance(
     builder: DecisionBuilder, rule: Rule, state: TaskState, fired_kwargs: FiredKwargs
-) -> tuple[_Ready, ...]:
+) -> LoadedInstance | None:
     """Creates an instance and returns it if it is ready. Otherwise it waits in a cohort or is abandoned at once."""
     instance = _new_instance(builder, rule, state, fired_kwargs)
-    number = builder.session.add_instance(rule.name, state, instance)
-    name = instance_name(rule.name, number)
-    builder.record_status(name, UNSTARTED)
+    loaded = builder.session.instances.add(rule.name, state, instance)
+    builder.record_status(loaded.name, UNSTARTED)
     if can_abandon(rule, instance.unless_seen):
-        change_status(builder, rule.name, number, Status.ABANDONED)
+        change_status(builder, loaded, Status.ABANDONED)
     elif can_run(rule, instance.kwargs):
-        return ((rule, number, name, instance),)
+        return loaded
     else:
-        join_cohort(builder, rule.name, number, instance)
-    return ()
+        add_to_cohort(state, loaded)
+    return None
 
 
 def _new_instance(builder: DecisionBuilder, rule: Rule, state: TaskState, fired_kwargs: FiredKwargs) -> Instance:
@@ -156,7 +150,9 @@ def _new_instance(builder: DecisionBuilder, rule: Rule, state: TaskState, fired_
     kwargs: dict[str, Payload] = {}
     for name in rule.after:
         payload = (
-            fired_kwargs.payload_for_instance(rule.name, state.count) if name == trigger else session.take_latest(name)
+            fired_kwargs.payload_for_instance(rule.name, state.count)
+            if name == trigger
+            else session.payloads.share_latest(name)
         )
         if payload is not None:
             kwargs[name] = payload

@@ -15,6 +15,7 @@ from triggers.core.plan import Plan
 from triggers.core.rule_set import RuleSet
 from triggers.core.state.cohorts import members_of_cohort
 from triggers.core.state.header import Fact
+from triggers.core.state.loaded_instance import LoadedInstance
 from triggers.core.state.session import Session
 from triggers.core.state.waiting import Group, Waiting, numbers_in, of_member, private_of, shape_of
 from triggers.core.task_rules import TaskRule
@@ -50,16 +51,17 @@ def _wait_in_groups(session: Session, rule: TaskRule, now: int) -> None:
     clock = session.header.modified or now
     for cohort in cohorts:
         for number in members_of_cohort(cohort):
-            instance = session.change_instance(rule.name, number)
+            loaded = session.instances.get_to_change(rule.name, number)
+            instance = loaded.instance
             take_over_fills(instance, cohort)
             own = {
-                trigger: Contribution(session.read_payload(held), clock, _order_of(session, trigger))
+                trigger: Contribution(session.payloads.read(held), clock, _order_of(session, trigger))
                 for trigger, held in instance.kwargs.items()
             }
             seen = [Contribution(b"{}", clock, _order_of(session, trigger)) for trigger in instance.unless_seen]
             held = _held(rule.conditions, own, seen, instance.unless_seen)
             instance.kwargs = {}
-            _join(session, rule, waiting, Group(held, [number], depth=instance.cascade_depth))
+            _join(rule, waiting, loaded, Group(held, [number], depth=instance.cascade_depth))
 
 
 def _order_of(session: Session, trigger: str) -> int:
@@ -101,18 +103,18 @@ def _carry_members(session: Session, waiting: Waiting, group: Group, rules: tupl
     """Clocks or contents matter to one of the rules: each member goes on with what it holds."""
     old, new = rules
     for number in numbers_in(group.members):
-        instance = session.change_instance(old.name, number)
-        held = of_member(group.held, instance.held)
+        loaded = session.instances.get_to_change(old.name, number)
+        held = of_member(group.held, loaded.instance.held)
         held = Held(dict(held.slots), list(held.true), dict(held.loose), held.begun)
         carry_over(held, old.conditions, new.conditions)
-        _join(session, new, waiting, Group(held, [number], group.delayed, group.depth))
+        _join(new, waiting, loaded, Group(held, [number], group.delayed, group.depth))
 
 
-def _join(session: Session, rule: TaskRule, waiting: Waiting, one: Group) -> None:
-    """Lets one instance wait; `one` is a group of it alone, which names it."""
-    number, held, blind = one.members[0], one.held, rule.blind
-    session.change_instance(rule.name, number).held = private_of(held) if blind else None
-    waiting.join(number, shape_of(held) if blind else held, delayed=one.delayed, depth=one.depth)
+def _join(rule: TaskRule, waiting: Waiting, loaded: LoadedInstance, one: Group) -> None:
+    """Lets one instance wait; `one` is a group of it alone."""
+    held, blind = one.held, rule.blind
+    loaded.instance.held = private_of(held) if blind else None
+    waiting.join(loaded.number, shape_of(held) if blind else held, delayed=one.delayed, depth=one.depth)
 
 
 def _carry_memory(session: Session, old: TaskRule | None, new: TaskRule) -> None:
@@ -143,4 +145,4 @@ def _find_in_flight(session: Session, old: TaskRule | None, new: TaskRule) -> No
     if new.cancel_on is None or (old is not None and old.cancel_on is not None):
         return
     for number in range(session.task_state(new.name).count):
-        note_in_flight(session, new.name, number, session.instance(new.name, number).status)
+        note_in_flight(session, session.instances.get(new.name, number))

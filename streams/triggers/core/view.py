@@ -11,8 +11,9 @@ from triggers.core.instance_names import instance_name
 from triggers.core.lifecycle import take_over_fills, task_kwargs
 from triggers.core.plan import Rule
 from triggers.core.state.cohorts import find_cohort
-from triggers.core.state.header import TaskState, decode_header
-from triggers.core.state.instance import Instance
+from triggers.core.state.header import TaskState
+from triggers.core.state.header_codec import decode_header
+from triggers.core.state.loaded_instance import LoadedInstance
 from triggers.core.state.session import Session
 from triggers.core.statuses import RESOLVED, Status
 
@@ -98,9 +99,9 @@ class SessionSummary(Struct, frozen=True, kw_only=True):
 
 def view_session(session: Session) -> SessionView:
     """Returns the view of a session. It reads all rows, so the session's changes must have been written."""
-    stored = sorted(session.instances(), key=lambda item: item[2].sequence)
+    stored = sorted(session.instances.scan(), key=lambda loaded: loaded.instance.sequence)
     header, states = session.header, session.tasks.all()
-    instances = [_instance_view(session, states[item[0]], *item) for item in stored]
+    instances = [_instance_view(session, states[loaded.task], loaded) for loaded in stored]
     return SessionView(
         uid=session.uid,
         created=header.created,
@@ -167,21 +168,22 @@ def _unresolved(state: TaskState | None, task: Rule) -> bool:
     return state.unresolved > 0
 
 
-def _instance_view(session: Session, state: TaskState, task: str, number: int, instance: Instance) -> InstanceView:
-    if instance.status == Status.UNSTARTED and (cohort := find_cohort(state, number)):
+def _instance_view(session: Session, state: TaskState, loaded: LoadedInstance) -> InstanceView:
+    instance = loaded.instance
+    if instance.status == Status.UNSTARTED and (cohort := find_cohort(state, loaded.number)):
         take_over_fills(instance, cohort)
-    kwargs = held_by(session, task, number, instance) or {
-        trigger: session.read_payload(payload) for trigger, payload in instance.kwargs.items()
+    kwargs = held_by(session, loaded) or {
+        trigger: session.payloads.read(payload) for trigger, payload in instance.kwargs.items()
     }
     return InstanceView(
-        name=instance_name(task, number),
-        task=task,
+        name=loaded.name,
+        task=loaded.task,
         status=instance.status,
         kwargs={trigger: Raw(payload) for trigger, payload in kwargs.items()},
         abandon_state=instance.unless_seen,
-        metadata={key: Raw(value) for key, value in _metadata(session, task, instance).items()},
+        metadata={key: Raw(value) for key, value in _metadata(session, loaded).items()},
         depth=instance.depth,
-        parent=None if instance.parent < 0 else instance_name(task, instance.parent),
+        parent=None if instance.parent < 0 else instance_name(loaded.task, instance.parent),
         attempt=instance.attempt,
         created=instance.created,
         modified=instance.modified or instance.created,
@@ -193,14 +195,15 @@ def _instance_view(session: Session, state: TaskState, task: str, number: int, i
     )
 
 
-def _metadata(session: Session, task: str, instance: Instance) -> dict[str, bytes]:
+def _metadata(session: Session, loaded: LoadedInstance) -> dict[str, bytes]:
+    instance = loaded.instance
     metadata = dict(instance.metadata)
-    if Status.RUNNING in instance.stamps and (rule := session.task_as_scheduled(task, instance)):
+    if Status.RUNNING in instance.stamps and (rule := session.rule_as_scheduled(loaded)):
         metadata["actualKwargs"] = task_kwargs(session, rule, instance)
     if instance.result is not None and "result" not in metadata:
-        metadata["result"] = session.read_payload(instance.result)
+        metadata["result"] = session.payloads.read(instance.result)
     return metadata
 
 
 def _latest_kwargs(session: Session) -> dict[str, Raw]:
-    return {trigger: Raw(kwargs) for trigger, kwargs in session.latest_kwargs().items()}
+    return {trigger: Raw(kwargs) for trigger, kwargs in session.payloads.latest_kwargs().items()}

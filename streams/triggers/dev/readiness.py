@@ -6,11 +6,12 @@ import urllib.request
 from collections.abc import Sequence
 
 from confluent_kafka import KafkaException
-from confluent_kafka.admin import AdminClient
+from confluent_kafka.admin import AdminClient, ConsumerGroupDescription
 
 from triggers.kafka.connection import admin_client
+from triggers.kafka.topics import existing_queues
 from triggers.settings import Settings
-from triggers.topology import Topology
+from triggers.topology import Queue, Topology
 
 _ANSWER_S = 2.0
 
@@ -32,12 +33,18 @@ class Readiness:
     def _executors(self) -> int:
         if not self._celery_workers:
             return 0
-        group = Topology(self._settings.namespace).executors
+        names = Topology(self._settings.namespace)
         try:
-            described = self._admin.describe_consumer_groups([group], request_timeout=_ANSWER_S)[group].result()
-        except KafkaException:  # the group's coordinator is not elected yet
+            queues: list[Queue] = [None, *existing_queues(self._settings, self._admin)]
+            groups = [names.executors_of(queue) for queue in queues]
+            described = self._admin.describe_consumer_groups(groups, request_timeout=_ANSWER_S)
+            return max(_members(future.result()) for future in described.values())
+        except KafkaException:  # a group's coordinator is not elected yet
             return 0
-        return sum(bool(member.assignment.topic_partitions) for member in described.members)
+
+
+def _members(group: ConsumerGroupDescription) -> int:
+    return sum(bool(member.assignment.topic_partitions) for member in group.members)
 
 
 def _ready(port: int) -> bool:

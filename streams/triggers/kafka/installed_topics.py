@@ -37,7 +37,21 @@ class InstalledTopics:
     changelog_retention_s: float
     """Seconds for which the changelog keeps tombstones (`delete.retention.ms`)."""
     max_record_bytes: dict[str, int]
-    """Maximum size of a record's key, value and headers together in bytes, by topic."""
+    """Topic -> what `limit_of` returns."""
+
+    def limit_of(self, topic: str) -> int:
+        """Returns the maximum size of a record's key, value and headers together in bytes."""
+        return self.max_record_bytes[topic]
+
+    @property
+    def smallest_limit(self) -> int:
+        """Limit of the topic that accepts the least."""
+        return min(self.max_record_bytes.values())
+
+    @property
+    def largest_limit(self) -> int:
+        """Limit of the topic that accepts the most."""
+        return max(self.max_record_bytes.values())
 
 
 class NotReady(Exception):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+import msgspec
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, ConfigEntry, ConfigResource, NewTopic, ResourceType, TopicMetadata
 
@@ -13,7 +14,7 @@ from triggers.errors import BrokerUnavailable
 from triggers.kafka.connection import admin_client, unavailable
 from triggers.kafka.record_limits import dead_letter_bytes, derived_bytes, event_bytes
 from triggers.settings import Settings
-from triggers.topology import Topology
+from triggers.topology import Queue, Topology, parse_queues
 
 DAY_MS = 86_400_000
 DEFAULT_RETENTION_DAYS = 30
@@ -39,6 +40,8 @@ class TopicPlan:
     partitions: int
     replication_factor: int
     config: Mapping[str, str]
+    queue: Queue = None
+    """Queue whose commands are on the topic, if the queue has a name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,38 +54,56 @@ class Problem:
 
 
 def plan_topics(settings: Settings, retention_days: int = DEFAULT_RETENTION_DAYS) -> list[TopicPlan]:
-    """Returns the plans of all topics. Events and commands are kept for `retention_days`.
+    """Returns the plans of all topics, with those of the queues that the settings name.
 
-    This must be longer than any session lives.
+    Events and commands are kept for `retention_days`. This must be longer than any session lives. Raises SettingsError
+    for the name of a queue.
     """
     names = Topology(settings.namespace)
-    retention_ms = str(retention_days * DAY_MS)
     configs = {
-        names.events: {"cleanup.policy": "delete", "retention.ms": retention_ms} | _size(event_bytes(settings)),
-        names.commands: {"cleanup.policy": "delete", "retention.ms": retention_ms} | _size(derived_bytes(settings)),
-        names.dead_letters: {"cleanup.policy": "delete", "retention.ms": str(_DEAD_LETTER_DAYS * DAY_MS)}
-        | _size(dead_letter_bytes(settings)),
+        names.events: _deleting(retention_days) | _size(event_bytes(settings)),
+        names.commands: _deleting(retention_days) | _size(derived_bytes(settings)),
+        names.dead_letters: _deleting(_DEAD_LETTER_DAYS) | _size(dead_letter_bytes(settings)),
         names.changelog: _CHANGELOG | _size(derived_bytes(settings)),
     }
     if settings.decisions:
         configs[names.decisions] = dict(configs[names.commands])
+    named = [queue for queue in parse_queues(settings.queue_names) if queue is not None]
     return [
-        TopicPlan(
-            name=name,
-            partitions=settings.partitions,
-            replication_factor=settings.replication_factor,
-            config=config | _durability(settings),
-        )
-        for name, config in configs.items()
+        *(_plan(settings, name, config) for name, config in configs.items()),
+        *plan_queues(settings, named, retention_days),
     ]
 
 
-def create_topics(settings: Settings, retention_days: int = DEFAULT_RETENTION_DAYS) -> list[str]:
+def plan_queues(
+    settings: Settings, queues: Iterable[Queue], retention_days: int | None = DEFAULT_RETENTION_DAYS
+) -> list[TopicPlan]:
+    """Returns the plans of the topics of these queues. Without `retention_days`, each may have its own retention."""
+    names = Topology(settings.namespace)
+    config = _deleting(retention_days) | _size(derived_bytes(settings))
+    return [_plan(settings, names.commands_of(queue), config, queue) for queue in queues]
+
+
+def _plan(settings: Settings, name: str, config: dict[str, str], queue: Queue = None) -> TopicPlan:
+    return TopicPlan(
+        name=name,
+        partitions=settings.partitions,
+        replication_factor=settings.replication_factor,
+        config=config | _durability(settings),
+        queue=queue,
+    )
+
+
+def create_topics(
+    settings: Settings, retention_days: int = DEFAULT_RETENTION_DAYS, queues: Iterable[Queue] | None = None
+) -> list[str]:
     """Creates the topics that are missing and returns their names. Existing topics are not changed.
 
-    Blocks until every partition has a leader: a broker confirms a topic before all brokers know it. Raises
-    BrokerUnavailable, also with the brokers' reason if they refuse to create a topic.
+    With `queues`, only the topics of these queues are created. Blocks until every partition has a leader: a broker
+    confirms a topic before all brokers know it. Raises BrokerUnavailable, also with the brokers' reason if they refuse
+    to create a topic.
     """
+    chosen = plan_topics(settings, retention_days) if queues is None else plan_queues(settings, queues, retention_days)
     plans = [
         NewTopic(
             plan.name,
@@ -90,7 +111,7 @@ def create_topics(settings: Settings, retention_days: int = DEFAULT_RETENTION_DA
             replication_factor=plan.replication_factor,
             config=dict(plan.config),
         )
-        for plan in plan_topics(settings, retention_days)
+        for plan in chosen
     ]
     admin = admin_client(settings)  # the futures do not keep it alive
     futures = admin.create_topics(plans, operation_timeout=_TIMEOUT_S, request_timeout=_TIMEOUT_S)
@@ -128,20 +149,47 @@ def _without_leaders(admin: AdminClient, topics: Sequence[NewTopic]) -> list[str
     ]
 
 
-def check_topics(settings: Settings, retention_days: int = DEFAULT_RETENTION_DAYS) -> list[Problem]:
-    """Returns all problems of the topics; the list is empty if there are none. Blocks. Raises BrokerUnavailable."""
-    plans = plan_topics(settings, retention_days)
+def check_topics(
+    settings: Settings, retention_days: int = DEFAULT_RETENTION_DAYS, queues: Sequence[Queue] | None = None
+) -> list[Problem]:
+    """Returns all problems of the topics; the list is empty if there are none.
+
+    The topics of all queues are checked, but each may have a retention of its own. With `queues`, only the topics of
+    these are checked. Blocks. Raises BrokerUnavailable.
+    """
     admin = admin_client(settings)
     try:
         listed = admin.list_topics(timeout=_TIMEOUT_S).topics
         existing = {name: topic for name, topic in listed.items() if not topic.error}
+        plans = _plans_to_check(settings, retention_days, queues, existing)
         configs = _configs(admin, [plan.name for plan in plans if plan.name in existing])
     except KafkaException as error:
         raise unavailable(settings, error) from error
     problems = [
         problem for plan in plans for problem in _check(plan, existing.get(plan.name), configs.get(plan.name, {}))
     ]
-    return [*problems, *_check_together(Topology(settings.namespace), existing)]
+    return problems if queues is not None else [*problems, *_check_together(Topology(settings.namespace), existing)]
+
+
+def _plans_to_check(
+    settings: Settings, retention_days: int, queues: Sequence[Queue] | None, existing: Iterable[str]
+) -> list[TopicPlan]:
+    if queues is not None:
+        return plan_queues(settings, queues, retention_days)
+    known = {*queues_among(settings, existing), *parse_queues(settings.queue_names)} - {None}
+    base = plan_topics(msgspec.structs.replace(settings, queues=""), retention_days)
+    return [*base, *plan_queues(settings, sorted(filter(None, known)), None)]
+
+
+def queues_among(settings: Settings, topics: Iterable[str]) -> list[str]:
+    """Returns the names of the queues that have one of these topics, in alphabetical order."""
+    names = Topology(settings.namespace)
+    return sorted(queue for topic in topics if (queue := names.queue_of(topic)) is not None)
+
+
+def existing_queues(settings: Settings, admin: AdminClient) -> list[str]:
+    """Returns the names of the queues that have a topic, in alphabetical order. Blocks. Raises KafkaException."""
+    return queues_among(settings, admin.list_topics(timeout=_TIMEOUT_S).topics)
 
 
 def partition_count(admin: AdminClient, topic: str, timeout_s: float = _TIMEOUT_S) -> int:
@@ -178,6 +226,12 @@ _CHANGELOG = {
 that was away for less than that still reads them."""
 
 
+def _deleting(retention_days: int | None) -> dict[str, str]:
+    """Returns the configuration of a topic that keeps records for a time, or for a time that is its own."""
+    retention = {} if retention_days is None else {"retention.ms": str(retention_days * DAY_MS)}
+    return {"cleanup.policy": "delete"} | retention
+
+
 def _size(limit: int) -> dict[str, str]:
     return {"max.message.bytes": str(limit)}
 
@@ -201,7 +255,8 @@ def _values(entries: dict[str, ConfigEntry]) -> dict[str, str]:
 
 def _check(plan: TopicPlan, topic: TopicMetadata | None, config: Mapping[str, str]) -> Iterator[Problem]:
     if topic is None:
-        yield Problem(topic=plan.name, problem="is missing", fix="triggers topics create")
+        fix = "triggers topics create" if plan.queue is None else f"triggers topics create --queue {plan.queue}"
+        yield Problem(topic=plan.name, problem="is missing", fix=fix)
         return
     replicas = min((len(partition.replicas) for partition in topic.partitions.values()), default=0)
     if replicas < plan.replication_factor:

@@ -18,10 +18,11 @@ from triggers.core.config import compile_plan
 from triggers.core.delivery import check_edition_1
 from triggers.core.engine import apply
 from triggers.core.events import TimerFired
-from triggers.core.instance_names import instance_name, parse_instance_name
+from triggers.core.instance_names import parse_instance_name
 from triggers.core.plan import Plan
 from triggers.core.state.cohorts import add_to_cohort
-from triggers.core.state.header import Header, encode_header
+from triggers.core.state.header import Header
+from triggers.core.state.header_codec import encode_header
 from triggers.core.state.instance import Instance
 from triggers.core.state.plans import Plans
 from triggers.core.state.rows import MemoryRows, configuration_key, header_key, session_prefix
@@ -80,7 +81,7 @@ def thaw(uid: str, stored: SessionObjects, engine: Mapping[str, Any]) -> LiveSes
     for instance in _in_order(stored.instances):
         _thaw_instance(session, instance)
     for trigger, kwargs in stored.latest_kwargs.items():
-        session.set_latest(trigger, session.add_payload(_encode(kwargs)), held=False)
+        session.payloads.set_latest(trigger, session.payloads.add(_encode(kwargs)), held=False)
     rows.write(session.changes())
     return LiveSession(session, rows)
 
@@ -160,12 +161,14 @@ def _hidden(plan: Plan, tasks: Mapping[str, TaskConfig]) -> dict[str, Any]:
 def _thaw_instance(session: Session, stored: TaskInstance) -> None:
     task, number = parse_instance_name(stored.name)
     instance = _engine_instance(session, stored, number)
-    if session.add_instance(task, session.task_state(task), instance) != number or task != stored.config.name:
+    state = session.task_state(task)
+    loaded = session.instances.add(task, state, instance)
+    if loaded.number != number or task != stored.config.name:
         raise CallError(f"session {session.uid!r}: {stored.name!r} is not the next instance of {stored.config.name!r}")
     if instance.resolved:
-        session.count_resolved(task, 1)
+        session.instances.count_resolved(state, 1)
     if instance.status == Status.UNSTARTED:
-        add_to_cohort(session.task_state(task), number, instance)
+        add_to_cohort(state, loaded)
 
 
 def _engine_instance(session: Session, stored: TaskInstance, number: int) -> Instance:
@@ -187,7 +190,7 @@ def _as_known(session: Session, stored: TaskInstance, number: int) -> Instance:
         created=stamps.get("created", 0),
         modified=stamps.get("lastModified", 0),
         status=stored.status,
-        kwargs={trigger: session.add_payload(_encode(kwargs)) for trigger, kwargs in sorted(stored.kwargs.items())},
+        kwargs={trigger: session.payloads.add(_encode(kwargs)) for trigger, kwargs in sorted(stored.kwargs.items())},
         unless_seen=sorted(stored.abandon_state),
         attempt=0 if waits else 1,
         attempt_closed=not waits and stored.status in CLOSES_ATTEMPT,
@@ -213,8 +216,8 @@ def _configuration(session: Session, stored: TaskInstance) -> bytes:
 def _freeze_instances(session: Session, objects: SessionObjects) -> set[bytes]:
     """Adds the engine's state to the objects. Returns the digests of older configurations that are still needed."""
     needed = set()
-    for task, number, instance in session.instances():
-        stored = objects.instances[instance_name(task, number)]
+    for loaded in session.instances.scan():
+        stored, instance = objects.instances[loaded.name], loaded.instance
         stored.engine |= {key: value for key, value in structs.asdict(instance).items() if key not in _IN_OBJECTS}
         if instance.status == Status.SCHEDULED and instance.configuration not in {b"", session.header.configuration}:
             stored.engine["configuration"] = instance.configuration.hex()

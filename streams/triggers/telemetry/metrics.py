@@ -28,7 +28,7 @@ class Metrics:
         self.forwarded = counter(
             "triggers_forwarded_events", "Events found on the wrong partition and forwarded to the right one"
         )
-        self.commands = counter("triggers_commands", "Commands issued")
+        self.commands = counter("triggers_commands", "Commands issued, and cancellations of commands")
         self.timers = counter("triggers_timers_fired", "Due timers published as events")
 
     def _add_transactions(self) -> None:

@@ -9,7 +9,6 @@ from itertools import islice
 from typing import TypeVar
 
 import msgspec
-import rocksdict
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST
 
@@ -129,7 +128,7 @@ class Queries:
 
     def _read_offsets(self, partition: int, uid: str) -> list[int]:
         session = Session(uid, self._rows_of(partition).copy_session(uid), self._plans)
-        return list(session.event_positions()) if session.exists else []
+        return list(session.event_index.positions()) if session.exists else []
 
     def _list_headers(self, prefix: str, limit: int) -> list[SessionSummary]:
         start = header_key(prefix)
@@ -144,7 +143,7 @@ async def _off_loop(call: Callable[[], T]) -> T:
         return await asyncio.to_thread(call)
     except Stop as stop:
         exit_now(stop.code, stop.why, stop.__cause__)
-    except (PartitionClosed, rocksdict.DbClosedError) as error:
+    except PartitionClosed as error:
         raise http_problem(web.HTTPServiceUnavailable, "the partition is moving to another worker") from error
 
 

@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable
 
 import pytest
+from tests.support.listed_queues import ListedQueues
 from tests.support.questionnaires import CONFIGURATION
 from tests.support.records import PARTITIONS, fire, record
 
@@ -39,6 +40,7 @@ class Bench:
         largest |= {NAMES.changelog: largest_row, NAMES.commands: largest_command}
         self.rows = {p: MemoryRows() for p in range(PARTITIONS)}
         self.metrics = Metrics()
+        self.queues = ListedQueues()
         self.cache = SessionCache(100)
         self.output_bytes = 0
         """Output of each batch before its first event."""
@@ -50,6 +52,7 @@ class Bench:
             cache=self.cache,
             rows=Overlays(self.rows.__getitem__),
             metrics=self.metrics,
+            queues=self.queues,
         )
         self.agent = Agent(rules, Timers(NAMES.events, rules.rows.for_partition, self.metrics), self.metrics)
 
@@ -58,7 +61,7 @@ class Bench:
         by_partition: dict[int, list[Record]] = {}
         for one in records:
             by_partition.setdefault(one.partition() or 0, []).append(one)
-        batch = Batch(by_partition, frozenset(self.rows), self.agent)
+        batch = Batch(by_partition, frozenset(self.rows))
         batch.output_bytes = self.output_bytes
         self.agent.process(batch)
         return batch
@@ -125,6 +128,15 @@ async def test_a_record_without_a_usable_key_is_a_dead_letter_that_says_why(
 
     (letter,) = to(NAMES.dead_letters, batch)
     assert said in decode_dead_letter(letter.value).detail
+
+
+async def test_a_batch_that_takes_no_more_leaves_its_records_for_the_next(bench: Bench) -> None:
+    batch = Batch({HOME: [configure(), fire("a", offset=1)]}, frozenset(bench.rows))
+    batch.take_no_more()
+
+    bench.agent.process(batch)
+
+    assert (batch.truncated, batch.records[HOME], batch.offsets) == (True, [], {})
 
 
 async def test_a_batch_whose_output_fits_is_not_truncated(bench: Bench) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from tests.support.listed_queues import ListedQueues
 from tests.support.records import PARTITIONS, fire, record
 
 from triggers.agent.agent import Agent
@@ -40,10 +41,11 @@ def decide(*records: Record, feed: bool = True, largest: int = 10_000) -> Batch:
         cache=SessionCache(100),
         rows=Overlays(rows.__getitem__),
         metrics=Metrics(),
+        queues=ListedQueues(),
         feed=DecisionFeed(NAMES.decisions) if feed else None,
     )
     agent = Agent(rules, Timers(NAMES.events, rows.__getitem__, Metrics()), Metrics())
-    batch = Batch({records[0].partition() or 0: list(records)}, frozenset(rows), agent)
+    batch = Batch({records[0].partition() or 0: list(records)}, frozenset(rows))
     agent.process(batch)
     return batch
 

@@ -146,7 +146,7 @@ def test_the_request_class_of_a_task_is_kept() -> None:
     runs.app.tasks["requested"].Request = OwnRequest
 
     consumer = SimpleNamespace(app=runs.app, hostname="here", event_dispatcher=None)
-    request = request_for(_command("requested", {"x": 1, "y": 2}), "topic", consumer)
+    request = request_for(_command("requested", {"x": 1, "y": 2}), "topic", consumer, 0)
     request.on_timeout(soft=True, timeout=3)
 
     assert isinstance(request, CommandRequest)
@@ -159,7 +159,7 @@ def test_monitors_get_every_field_that_a_broker_s_message_has() -> None:
     eventer = SimpleNamespace(enabled=True, send=lambda kind, **fields: sent.update(fields, type=kind))
     consumer = SimpleNamespace(app=runs.app, hostname="here", event_dispatcher=eventer)
 
-    request_for(_command("bound", {"go": {"n": 1}}, depth=2), "topic", consumer).announce_received()
+    request_for(_command("bound", {"go": {"n": 1}}, depth=2), "topic", consumer, 0).announce_received()
 
     assert (sent["type"], sent["uuid"], sent["root_id"], sent["parent_id"]) == ("task-received", ID, ID, None)
     assert (sent["name"], sent["retries"], sent["eta"], sent["expires"]) == ("bound", 2, None, None)

@@ -70,3 +70,23 @@ def test_workers_behind_a_dispatcher_read_nothing_and_acknowledge_late() -> None
 
     assert _steps(app) == []
     assert app.conf.task_acks_late is True
+
+
+@pytest.mark.parametrize(
+    ("queues", "taken"), [(None, ("billing",)), (["gpu", "@default"], ("gpu", None)), ([], (None,))]
+)
+def test_a_worker_takes_the_queues_of_the_call_or_of_the_settings(
+    monkeypatch: pytest.MonkeyPatch, queues: list[str] | None, taken: tuple[str | None, ...]
+) -> None:
+    monkeypatch.setattr(installation, "_installed", [])
+    app = Celery("unit", set_as_current=False)
+
+    install(app, msgspec.structs.replace(SETTINGS, queues="billing"), queues=queues)
+
+    (step,) = app.steps["consumer"]
+    assert step.queues == taken
+
+
+def test_a_name_that_no_queue_can_have_is_refused() -> None:
+    with pytest.raises(CallError, match=r"queue 'a\.b'"):
+        install(Celery("unit", set_as_current=False), SETTINGS, queues=["a.b"])

@@ -8,6 +8,7 @@ from triggers.core.events import CloneRequested, StatusSet
 from triggers.core.state.cohorts import add_to_cohort, members_of_cohort, remove_from_cohort
 from triggers.core.state.header import TaskState
 from triggers.core.state.instance import Instance
+from triggers.core.state.loaded_instance import LoadedInstance
 from triggers.core.state.rows import header_key
 
 PAGES = {"t_page": {"after": ["subject"], "andEvery": "page", "run": "app.Page", "unless": ["stop", "now"]}}
@@ -132,7 +133,7 @@ def test_an_update_may_make_untouched_instances_ready() -> None:
 def test_ranges_grow_split_and_vanish() -> None:
     state = TaskState()
     for number in (3, 4, 5, 9):
-        add_to_cohort(state, number, Instance(sequence=number, created=0))
+        add_to_cohort(state, LoadedInstance("t", number, f"t#{number}", Instance(sequence=number, created=0)))
     (cohort,) = state.cohorts
 
     for number in (4, 7, 9):

@@ -23,7 +23,7 @@ from triggers.core.events import (
     TimerFired,
     TriggerFired,
 )
-from triggers.core.state.header import decode_header
+from triggers.core.state.header_codec import decode_header
 from triggers.core.state.plans import Plans
 from triggers.core.state.rows import MemoryRows, due_timers, header_key, session_prefix
 from triggers.core.state.session import Session
@@ -232,7 +232,7 @@ def test_the_events_in_the_index_of_a_new_session_lead_to_the_same_session(by_ti
     session.configure(RULES)
     session.fire("page")
 
-    indexed = [session.log[position - 1] for position in session.load().event_positions()]
+    indexed = [session.log[position - 1] for position in session.load().event_index.positions()]
     alone = Session("q-1", MemoryRows(), Plans())
     for event in indexed:
         apply(alone, event)

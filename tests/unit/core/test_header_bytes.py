@@ -4,19 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from triggers.core.state.header import (
-    Cohort,
-    Fact,
-    Header,
-    HeldByInstance,
-    Latest,
-    TaskState,
-    UnsharedRow,
-    decode_header,
-    decode_latest,
-    encode_header,
-    read_header,
-)
+from triggers.core.state.header import Cohort, Fact, Header, HeldByInstance, Latest, TaskState, UnsharedRow
+from triggers.core.state.header_codec import decode_header, decode_latest, encode_header, read_header
 from triggers.core.state.plans import Plans
 from triggers.core.state.rows import MemoryRows, header_key, numbered, session_prefix
 from triggers.core.state.session import Session
@@ -98,7 +87,7 @@ def test_a_spilled_row_of_version_3_becomes_the_latest_kwargs_of_a_session() -> 
     session = Session("s", rows, Plans())
 
     assert session.latest.get("q") == UnsharedRow(7)
-    assert session.read_payload(7) == b'{"x": 1}'
+    assert session.payloads.read(7) == b'{"x": 1}'
 
 
 @pytest.mark.parametrize("version", [2, 5])

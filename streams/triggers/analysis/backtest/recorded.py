@@ -91,7 +91,7 @@ class Fold:
     def current(self, instance: str) -> int:
         """Returns the instance's current attempt, or 0 if there is no such instance."""
         try:
-            return self.session.find_instance(instance)[2].attempt
+            return self.session.instances.find(instance).instance.attempt
         except NotFound:
             return 0
 

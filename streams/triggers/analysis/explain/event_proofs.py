@@ -148,7 +148,7 @@ def _asked(trace: Trace, event: Event, decision: Decision) -> Iterator[Effect]:
         task, number = parse_instance_name(command.instance)
         does, wait = Does.ISSUED, ""
         if isinstance(command, SetTimer):
-            cools = trace.session.instance(task, number).due == command.due
+            cools = trace.session.instances.find(command.instance).instance.due == command.due
             does, wait = Does.COOLS if cools else Does.WATCHED, _wait(command, event)
         yield Effect(does=does, task=task, numbers=[(number, number)], detail=f"attempt {command.attempt}{wait}")
     if decision.outcome is Outcome.DELETED:
@@ -194,11 +194,10 @@ def why_stale(trace: Trace, event: Event) -> Idle | None:
     if not event.instance:
         return Idle(reason=Reason.NO_TIMER, detail="the session's own timer")
     try:
-        instance = trace.session.instance(*parse_instance_name(event.instance))
+        loaded = trace.session.instances.find(event.instance)
     except NotFound:
         return None
-    task, _ = parse_instance_name(event.instance)
-    return _stale(trace, event, task, instance)
+    return _stale(trace, event, loaded.task, loaded.instance)
 
 
 def why_nothing(trace: Trace, event: Event, outcome: Outcome, stale: Idle | None) -> list[Idle]:

@@ -137,10 +137,10 @@ class _Prover:
 def _instances(session: Session) -> dict[str, list[Numbered]]:
     """Returns the instances of every task in creation order, with what their cohorts hold for them."""
     states, instances = session.tasks.all(), dict[str, list[Numbered]]()
-    for task, number, instance in sorted(session.instances(), key=lambda one: one[2].sequence):
-        if instance.status == Status.UNSTARTED and (cohort := find_cohort(states[task], number)):
-            take_over_fills(instance, cohort)
-        instances.setdefault(task, []).append((number, instance))
+    for loaded in sorted(session.instances.scan(), key=lambda loaded: loaded.instance.sequence):
+        if loaded.instance.status == Status.UNSTARTED and (cohort := find_cohort(states[loaded.task], loaded.number)):
+            take_over_fills(loaded.instance, cohort)
+        instances.setdefault(loaded.task, []).append((loaded.number, loaded.instance))
     return instances
 
 

@@ -156,9 +156,9 @@ class Trace:
             self.scheduled[task] = number
 
     def _beginning(self, number: int, event: Event, name: str) -> Beginning:
-        task, instance_number = parse_instance_name(name)
-        instance = self.session.instance(task, instance_number)
-        parent = None if instance.parent < 0 else instance_name(task, instance.parent)
+        loaded = self.session.instances.find(name)
+        instance = loaded.instance
+        parent = None if instance.parent < 0 else instance_name(loaded.task, instance.parent)
         replaced, imported = replaced_kwargs(event) is not None, isinstance(event, SessionImported)
         return Beginning(
             number, frozenset(instance.kwargs), frozenset(instance.unless_seen), parent, replaced, imported

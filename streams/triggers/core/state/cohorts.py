@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from triggers.core.state.header import Cohort, TaskState
-from triggers.core.state.instance import Instance
+from triggers.core.state.loaded_instance import LoadedInstance
 
 
-def add_to_cohort(state: TaskState, number: int, instance: Instance) -> None:
+def add_to_cohort(state: TaskState, loaded: LoadedInstance) -> None:
     """Adds an unstarted instance to the cohort that waits for the same triggers."""
+    number, instance = loaded.number, loaded.instance
     edges = _cohort_for(state, sorted(instance.kwargs), instance.unless_seen).members
     if edges and edges[-1] == number:
         edges[-1] = number + 1

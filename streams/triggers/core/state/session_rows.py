@@ -19,9 +19,10 @@ _encode: Final = msgspec.msgpack.Encoder().encode
 class SessionRows:
     """The session's rows by the suffix of their keys. Changes hide the committed rows until they are taken."""
 
-    __slots__ = ("_changes", "_prefix", "_rows")
+    __slots__ = ("_changes", "_prefix", "_rows", "uid")
 
     def __init__(self, uid: str, rows: Rows) -> None:
+        self.uid = uid
         self._rows = rows
         self._prefix = session_prefix(uid)
         self._changes: dict[bytes, bytes | None] = {}
@@ -42,7 +43,7 @@ class SessionRows:
             yield key[start:], row
 
     def first(self, limit: int) -> list[tuple[bytes, bytes]]:
-        """Returns the first `most` rows as (suffix, row), in the order of their suffixes. It includes changes."""
+        """Returns the first `limit` rows as (suffix, row), in the order of their suffixes. It includes changes."""
         committed = (item for item in self._rows.scan(self._prefix) if item[0] not in self._changes)
         changed = sorted((key, row) for key, row in self._changes.items() if row is not None)
         start = len(self._prefix)

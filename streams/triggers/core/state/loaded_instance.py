@@ -1,0 +1,28 @@
+"""An instance in memory, as the parts of a decision pass it on."""
+
+from __future__ import annotations
+
+from typing import final
+
+from triggers.core.state.instance import Instance
+
+
+@final
+class LoadedInstance:
+    """An instance with its task, number, name and row.
+
+    A session has at most one such object of an instance until its changes are written, so all that hold it see the same
+    row. It is a class rather than a tuple or a struct, because compiled code reads the attributes of a class fastest.
+    """
+
+    __slots__ = ("changed", "instance", "name", "number", "task")
+
+    def __init__(self, task: str, number: int, name: str, instance: Instance) -> None:
+        self.task = task
+        self.number = number
+        self.name = name
+        """`<task>#<number>`"""
+        self.instance = instance
+        """The row, which may be changed in place after `Instances.mark_changed`."""
+        self.changed = False
+        """True if the row will be written."""
