@@ -31,7 +31,7 @@ install(app, consume=not os.environ.get("TEST_DISPATCHED"))
 
 
 def route_task(name: str, _args: object, kwargs: Mapping[str, Any], *_: object, **__: object) -> object:
-    """A router of the application. It raises for tenants without a name, and as pages say, also as a broker would."""
+    """A router of the application. It raises for a tenant without a name, and whatever else its kwargs say."""
     if name.endswith(".tenant"):
         return {"queue": kwargs["tenant"]["name"]}
     raised = kwargs.get("page", {}).get("router raises")
