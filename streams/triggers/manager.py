@@ -20,7 +20,7 @@ from triggers.core.events import (
     TaskRetried,
     TriggerFired,
 )
-from triggers.core.statuses import Status, may_be_set
+from triggers.core.statuses import Status, describe_refusal, may_be_set
 from triggers.errors import InstanceNotFound, WrongStatus
 from triggers.registry import default_runner_name, task_runners, trigger_managers
 from triggers.storages.contract import Storage
@@ -150,7 +150,7 @@ class TriggerManager:
         """
         instance = self._find_instance(task_instance)
         if not force and not may_be_set(instance.status, status):
-            raise WrongStatus(f'{_describe(instance)} cannot be set to "{status}" without force!')
+            raise WrongStatus(describe_refusal(instance.name, instance.status, f'set to "{status}" without force'))
         event = StatusSet(
             instance=instance.name,
             status=status,
@@ -273,7 +273,7 @@ class TriggerManager:
     def _require_failed(self, instance: str | Named, wanted: str) -> str:
         current = self._find_instance(instance)
         if current.status != Status.FAILED:
-            raise WrongStatus(f"{_describe(current)} cannot be {wanted}!")
+            raise WrongStatus(describe_refusal(current.name, current.status, wanted))
         return current.name
 
     def _find_instance(self, instance: str | Named) -> TaskInstance:
@@ -284,10 +284,6 @@ class TriggerManager:
         if current is None:
             raise InstanceNotFound(f"session {self.storage.uid!r} has no instance {name!r}")
         return current
-
-
-def _describe(instance: TaskInstance) -> str:
-    return f'Instance "{instance}" in {instance.status} state'
 
 
 def _is_overridden(hook: Callable[..., object], default: Callable[..., object]) -> bool:

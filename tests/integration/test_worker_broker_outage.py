@@ -87,14 +87,6 @@ class BrokerDiesInTheCommit(Transactions):
         self.broker.kill()
 
 
-class NoProcessor:
-    """A processor that does nothing."""
-
-    def process(self, batch: Batch) -> None: ...
-
-    def forget(self, partitions: frozenset[int] | None = None) -> None: ...
-
-
 async def test_the_watchdog_waits_for_a_commit_that_gets_no_answer(settings: Settings, own_broker: Broker) -> None:
     names, patience = create_topics(settings), Patience(2.0)
     options = producer_options(msgspec.structs.replace(settings, transaction_timeout_s=2.0), "w", 1_000_000, 1_000_000)
@@ -103,7 +95,7 @@ async def test_the_watchdog_waits_for_a_commit_that_gets_no_answer(settings: Set
     member = Consumer({"bootstrap.servers": settings.brokers, "group.id": names.agents, "log_level": 0})
     fetch_committed(member, [TopicPartition(names.events, 0)])  # now the group has a coordinator
     transactions.fence_and_start()
-    batch = Batch({}, frozenset({0}), NoProcessor())
+    batch = Batch({}, frozenset({0}))
     batch.offsets[0] = 1
 
     began = time.monotonic()

@@ -10,7 +10,8 @@ from msgspec.structs import replace
 from triggers.core.commands import Decision, RunTask
 from triggers.core.engine import apply
 from triggers.core.events import ConfigurationUpdated, Event, TriggerFired
-from triggers.core.state.header import Header, decode_header
+from triggers.core.state.header import Header
+from triggers.core.state.header_codec import decode_header
 from triggers.core.state.plans import Plans
 from triggers.core.state.rows import MemoryRows, header_key
 from triggers.core.state.session import Session

@@ -201,7 +201,10 @@ def test_a_status_set_by_hand_is_returned_with_its_metadata_and_cascades(
 
 
 def test_a_status_that_the_table_forbids_needs_force(failed: TriggerManager) -> None:
-    with pytest.raises(WrongStatus, match="without force"):
+    with pytest.raises(
+        WrongStatus,
+        match=r'Instance "t_import#0 \(failed\)" in failed state cannot be set to "scheduled" without force!',
+    ):
         failed.update_instance_status("t_import#0", "scheduled")
 
     assert failed.update_instance_status("t_import#0", "scheduled", force=True).status == "scheduled"

@@ -31,10 +31,12 @@ class Agent:
         self._timers = timers
         self._metrics = metrics
         self._commands = context.names.commands
+        self._letters = context.names.dead_letters
+        self._letter_bytes = context.topics.limit_of(self._letters)
 
     def process(self, batch: Batch) -> None:
         """Fills the batch. Raises TryAgain if no schema registry answers; the batch must be decided later then."""
-        letters = self._context.dead_letters()
+        letters = DeadLetters(self._letters, self._letter_bytes)
         outcomes: Counter[Outcome] = Counter()
         with self._metrics.decide_seconds.time():
             for partition, records in batch.records.items():

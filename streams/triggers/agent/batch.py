@@ -19,9 +19,9 @@ class Batch:
     A batch without records lets the agent publish what is due.
     """
 
-    __slots__ = ("_processor", "done", "offsets", "output_bytes", "outputs", "ready", "records", "rows", "truncated")
+    __slots__ = ("_full", "done", "offsets", "output_bytes", "outputs", "ready", "records", "rows", "truncated")
 
-    def __init__(self, records: dict[int, list[Record]], ready: frozenset[int], processor: Processor) -> None:
+    def __init__(self, records: dict[int, list[Record]], ready: frozenset[int]) -> None:
         self.records = records
         self.ready = ready
         """Partitions that are owned and restored."""
@@ -34,24 +34,16 @@ class Batch:
         self.truncated = False
         """True if some of the records were left out. The next batch must be read from `offsets`."""
         self.done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._processor = processor
+        self._full = False
 
-    def process(self) -> None:
-        """Lets the processor fill the batch, and completes `done`, if need be with the exception that was raised.
-
-        Called by the Faust agent.
-        """
-        try:
-            self._processor.process(self)
-        except Exception as error:  # noqa: BLE001  # the pump ends the process or fetches again
-            self.done.set_exception(error)
-        else:
-            self.done.set_result(None)
+    def take_no_more(self) -> None:
+        """Makes the batch full, so that it is truncated after the event that is being decided."""
+        self._full = True
 
     @property
     def is_full(self) -> bool:
-        """Returns whether the outputs have reached the limit, so that no more records should be decided."""
-        return self.output_bytes >= MAX_OUTPUT_BYTES
+        """Returns whether no more records should be decided."""
+        return self._full or self.output_bytes >= MAX_OUTPUT_BYTES
 
     def truncate(self, partition: int, decided: int) -> None:
         """Keeps the first `decided` records of the partition. The others are read again."""
@@ -87,3 +79,16 @@ class Processor(Protocol):
 
     def forget(self, partitions: frozenset[int] | None = None) -> None:
         """Drops the state of revoked partitions, or of all partitions if None (the transaction was aborted)."""
+
+
+def process_batch(batch: Batch, processor: Processor) -> None:
+    """Lets the processor fill the batch, and completes `done`, if need be with the exception that was raised.
+
+    Called by the Faust agent.
+    """
+    try:
+        processor.process(batch)
+    except Exception as error:  # noqa: BLE001  # the pump ends the process or fetches again
+        batch.done.set_exception(error)
+    else:
+        batch.done.set_result(None)

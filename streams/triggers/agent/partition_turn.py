@@ -6,16 +6,16 @@ its topic, the session's events are decided again one by one, and the events tha
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
-from triggers.agent.batch import MAX_OUTPUT_BYTES, Batch
+from triggers.agent.batch import Batch
 from triggers.agent.dead_letters import DeadLetters, Refusal
 from triggers.agent.decision_feed import DecisionFeed
 from triggers.agent.overlay import Overlay, Overlays
 from triggers.agent.records import Output
 from triggers.agent.routing import forward_record, is_misplaced, size_of, was_forwarded
 from triggers.agent.session_cache import SessionCache
+from triggers.agent.size_limits import SizeLimits, size_of_rows
 from triggers.codec import EventDecoder, Reason, decode_key, encode_command
 from triggers.core.commands import Decision, Outcome, RunTask
 from triggers.core.engine import apply
@@ -46,31 +46,6 @@ class TurnContext:
     metrics: Metrics
     feed: DecisionFeed | None = None
     """None if decisions are not published."""
-
-    def dead_letters(self) -> DeadLetters:
-        """Returns an encoder of one batch's dead letters."""
-        return DeadLetters(self.names.dead_letters, self.topics.max_record_bytes[self.names.dead_letters])
-
-    def too_large(self, changes: Changes, outputs: Iterable[Output]) -> str:
-        """Describes the first row or output that exceeds its topic's limit. Returns an empty string if none does."""
-        limit = self.topics.max_record_bytes[self.names.changelog]
-        for key, row in changes.items():
-            if row is not None and len(key) + len(row) > limit:
-                return f"a row of {len(key) + len(row)} bytes, but {self.names.changelog} accepts {limit}"
-        for output in outputs:
-            if (size := size_of(output)) > (limit := self.topics.max_record_bytes[output.topic]):
-                return f"{self._kind_of(output)} of {size} bytes, but {output.topic} accepts {limit}"
-        return ""
-
-    def _kind_of(self, output: Output) -> str:
-        return "a command" if output.topic == self.names.commands else "a decision"
-
-
-def _size_of_rows(rows: Changes) -> int:
-    size = 0
-    for key, row in rows.items():
-        size += len(key) + (0 if row is None else len(row))
-    return size
 
 
 class _SessionTurn:
@@ -105,7 +80,7 @@ class PartitionTurn:
         self._letters = letters
         self._rows = context.rows.for_partition(partition)
         self._commands = context.names.commands
-        self._limit = min(context.topics.max_record_bytes.values())
+        self._limits = SizeLimits(context.names, context.topics)
         self._changes: Changes = {}
         self._has_published = False
         """True if rules were published, which the sessions of the next turn see."""
@@ -181,7 +156,7 @@ class PartitionTurn:
         except CallError as error:
             self._dead_letter(record, type(error).__name__, str(error))
             return True
-        if excess := self._context.too_large(changes, ()):
+        if excess := self._limits.describe_excess(changes, ()):
             self._dead_letter(record, Refusal.RESULT_TOO_LARGE, f"publishing the rules would write {excess}")
             return True
         self._changes.update(changes)
@@ -196,7 +171,7 @@ class PartitionTurn:
     def _forward(self, record: Record, key: bytes) -> None:
         names, topics = self._context.names, self._context.topics
         output = forward_record(record, key, names.events, topics.partitions)
-        if was_forwarded(record) or size_of(output) > topics.max_record_bytes[names.events]:
+        if was_forwarded(record) or size_of(output) > topics.limit_of(names.events):
             self._dead_letter(record, Refusal.WRONG_PARTITION, f"its key belongs to partition {output.partition}")
         else:
             self._context.metrics.forwarded.inc()
@@ -216,7 +191,7 @@ class PartitionTurn:
                 self._apply(touched, event)
         except TooManyCommands:
             touched.must_redo = True
-            self._batch.output_bytes += MAX_OUTPUT_BYTES  # its events are decided again, so take no further records
+            self._batch.take_no_more()  # its events are decided again
         except REFUSALS as error:
             self._dead_letter(record, _reason_of(error), str(error))
             return
@@ -250,9 +225,9 @@ class PartitionTurn:
 
     def _is_too_large(self, changes: Changes, touched: _SessionTurn) -> bool:
         """Returns whether a row or an output is too large. A sum within the limit saves looking at each of them."""
-        if _size_of_rows(changes) + touched.output_bytes <= self._limit:
+        if size_of_rows(changes) + touched.output_bytes <= self._limits.smallest:
             return False
-        return bool(self._context.too_large(changes, touched.outputs))
+        return bool(self._limits.describe_excess(changes, touched.outputs))
 
     def _stage(self, changes: Changes, outputs: list[Output]) -> None:
         self._changes.update(changes)
@@ -271,7 +246,7 @@ class PartitionTurn:
                 self._dead_letter(record, _reason_of(error), str(error))
                 continue
             changes, outputs = session.changes(), self._encode_outputs(session, touched.key, event, decision)
-            if excess := self._context.too_large(changes, outputs):
+            if excess := self._limits.describe_excess(changes, outputs):
                 self._dead_letter(record, Refusal.RESULT_TOO_LARGE, f"applying it would write {excess}")
             else:
                 rows.write(changes)

@@ -32,7 +32,7 @@ _REPEATED = "repeated"
 """The metric's outcome of offsets that were delivered again. All other outcomes are verdicts."""
 
 
-class RecordsSkipped(Aborted):
+class RecordsRefused(Aborted):
     """The consumer is at a wrong position in these partitions. None of the records that it delivered may be used."""
 
     def __init__(self, partitions: frozenset[int]) -> None:
@@ -82,7 +82,7 @@ class Guard:
     def check_records(self, records: Mapping[int, list[Record]]) -> None:
         """Returns if no record is missing before or between these records. Blocks while a gap is proved harmless.
 
-        Raises RecordsSkipped if a record is missing or there is no proof, and Stop if that happens too often in a row.
+        Raises RecordsRefused if a record is missing or there is no proof, and Stop if that happens too often in a row.
         """
         gaps: list[Gap] = []
         for partition, fetched in records.items():
@@ -99,7 +99,7 @@ class Guard:
     def check_positions(self, positions: Mapping[int, int]) -> dict[int, int]:
         """Returns those of the consumer's positions that no missing record precedes.
 
-        Raises RecordsSkipped if a record is missing. Positions that cannot be proved now are left out and checked again
+        Raises RecordsRefused if a record is missing. Positions that cannot be proved now are left out and checked again
         later.
         """
         if time.monotonic() < self._unproven_until:
@@ -125,7 +125,7 @@ class Guard:
             self._metrics.gaps.labels(verdict.value).inc(number)
         return findings
 
-    def refuse(self, details: Mapping[int, str]) -> RecordsSkipped:
+    def refuse(self, details: Mapping[int, str]) -> RecordsRefused:
         """Returns the error to raise for these partitions. Raises Stop if one was refused too often in a row."""
         for partition, detail in details.items():
             self._refusals[partition] += 1
@@ -133,9 +133,9 @@ class Guard:
             if self._refusals[partition] > _MAX_REFUSALS:
                 why = f"events are still missing after they were fetched again {_MAX_REFUSALS} times: {detail}"
                 raise Stop(ExitCode.SKIPPED, why)
-        return RecordsSkipped(frozenset(details))
+        return RecordsRefused(frozenset(details))
 
-    def refuse_standstill(self, finding: Finding) -> RecordsSkipped:
+    def refuse_standstill(self, finding: Finding) -> RecordsRefused:
         """Returns the error to raise for a partition that stands still at a record. Raises Stop as `refuse` does."""
         self._metrics.standstills.inc()
         return self.refuse({finding.gap.partition: f"the consumer stands still; {finding}"})

@@ -16,7 +16,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 
 from triggers.agent.records import by_partition
 from triggers.commit.fetched_partitions import FetchedPartitions
-from triggers.commit.guard import Guard, RecordsSkipped
+from triggers.commit.guard import Guard, RecordsRefused
 from triggers.commit.lost_offsets import OFFSET_LOST, OFFSET_MOVED, LostPlace
 from triggers.commit.ownership import Ownership
 from triggers.commit.standstill_watch import StandstillWatch
@@ -88,7 +88,7 @@ class Member:
         """Returns records of ready partitions, by partition. Waits up to `idle_s` for the first one, and for no other.
 
         `consume(max_records, timeout)` alone would wait its whole timeout for the last record of a batch.
-        Raises RecordsSkipped if records before these are missing.
+        Raises RecordsRefused if records before these are missing.
         """
         self._start_recovered()
         first = self._kafka.poll(idle_s)
@@ -97,7 +97,7 @@ class Member:
             records = self._by_partition(messages)
             self._guard.check_records(records)
             self._standstills.look(self.consuming, len(messages), drained=len(messages) < max_records, lag=self.lag)
-        except RecordsSkipped as skipped:
+        except RecordsRefused as skipped:
             self._fetched.distrust(skipped.partitions)
             raise
         return records
@@ -110,13 +110,13 @@ class Member:
         """Returns the positions of partitions whose committed offset is behind only because of transaction markers.
 
         Markers occupy offsets, so the lag reaches 0 only if these positions are committed. The guard proves first that
-        there are no records before them. Raises RecordsSkipped if there are.
+        there are no records before them. Raises RecordsRefused if there are.
         """
         positions = self._kafka.position([TopicPartition(self._topic, p) for p in self.consuming])
         ahead = {tp.partition: tp.offset for tp in positions if tp.offset > self.committed.get(tp.partition, tp.offset)}
         try:
             return self._guard.check_positions(ahead) if ahead else {}
-        except RecordsSkipped as skipped:
+        except RecordsRefused as skipped:
             self._fetched.distrust(skipped.partitions)
             raise
 
@@ -257,7 +257,7 @@ class Member:
     def _survive_lost_place(self, partition: int) -> None:
         """Handles the error that the broker does not have an offset. librdkafka has stopped fetching the partition.
 
-        Raises Stop if the committed offset is really lost, or RecordsSkipped if the error may concern an older offset.
+        Raises Stop if the committed offset is really lost, or RecordsRefused if the error may concern an older offset.
         """
         self._fetched.distrust([partition])
         if partition in self.consuming:

@@ -111,7 +111,7 @@ class Pump:
         self._follow_assignment(self._member.consuming)
         if before is not None and not before.offsets.keys() <= self._member.consuming:
             raise Aborted("PARTITIONS_LOST")
-        return Batch(records, self._member.consuming, self._processor)
+        return Batch(records, self._member.consuming)
 
     async def _decide_while_committing(self, before: Batch | None, batch: Batch) -> Batch | None:
         """Decides a batch while the one before it is committed. Returns None if it leaves nothing to commit."""

@@ -43,7 +43,7 @@ class StandstillWatch:
         """Checks the partitions that are read. Called after each fetch; blocks only while a standstill is confirmed.
 
         `delivered` is the number of records of this fetch. `drained` is True if librdkafka had no more of them. `lag`
-        returns the known lags by partition. Raises RecordsSkipped for a partition that stands still before a record.
+        returns the known lags by partition. Raises RecordsRefused for a partition that stands still before a record.
         """
         self._standstills.note_delivered(delivered, drained=drained)
         now = time.monotonic()

@@ -18,8 +18,9 @@ from triggers.core.lifecycle import change_status, create_instance
 from triggers.core.plan import Rule
 from triggers.core.state.instance import Instance
 from triggers.core.state.loaded_instance import LoadedInstance
+from triggers.core.state.number_ranges import numbers_in
 from triggers.core.state.session import Session
-from triggers.core.state.waiting import Group, numbers_in, of_member
+from triggers.core.state.waiting import Group, of_member
 from triggers.core.statuses import WAITING, Status
 from triggers.core.step import DecisionBuilder
 from triggers.core.task_rules import TaskRule

@@ -52,7 +52,7 @@ def apply(session: Session, event: Event) -> Decision:
     """
     if type(event) is RulesPublished:  # isinstance asks the metaclass, which takes as long as a call
         return publish(session, event)
-    event_id = event.id
+    event_id, time = event.id, event.time
     if event_id is not None and session.ids.contains(event_id):
         decision = Decision(outcome=Outcome.DUPLICATE)
     else:
@@ -60,15 +60,15 @@ def apply(session: Session, event: Event) -> Decision:
             decision = _decide(session, event)
         else:
             decision = decide_with_rules(session, event, _decide)
-        recorded = event.recorded or event.time
-        session.header.clock = max(session.header.clock, recorded)
+        header, recorded = session.header, event.recorded or time
+        header.clock = max(header.clock, recorded)
         if not session.exists:
             if decision.outcome in _BEGINNING_NOTHING:
                 return decision
             deletion.begin_again(session)
         if event_id is not None:
             session.ids.remember(event_id)
-    session.index_event(event.position, event.time, changed=decision.outcome in CHANGING)
+    session.index_event(event.position, time, changed=decision.outcome in CHANGING)
     if session.plan.limits.session_ttl:
         deletion.keep_alive(session, event, decision)
     return decision

@@ -14,9 +14,10 @@ from triggers.core.plan import Rule
 from triggers.core.rule_set import OUTCOMES
 from triggers.core.state.instance import Instance, Payload
 from triggers.core.state.loaded_instance import LoadedInstance
+from triggers.core.state.number_ranges import insert_number, remove_number
 from triggers.core.state.rows import TIMER_ROW, timer_key
 from triggers.core.state.session import Session
-from triggers.core.state.waiting import Group, add, of_member, private_of, remove, shape_of
+from triggers.core.state.waiting import Group, of_member, private_of, shape_of
 from triggers.core.statuses import SCHEDULED, UNSTARTED, WAITING, Status
 from triggers.core.step import DecisionBuilder
 
@@ -60,8 +61,10 @@ def receive(session: Session, follow: FollowUps, instance: Instance, view: View,
 
 def held_by(session: Session, loaded: LoadedInstance) -> dict[str, bytes]:
     """Returns what a waiting instance's task would receive by now; nothing for one that waits no more."""
-    config, group = session.plan.tasks.get(loaded.task), session.waiting.get(loaded.task).group_of(loaded.number)
-    if config is None or config.rule is None or group is None:
+    config = session.plan.tasks.get(loaded.task)
+    if config is None or config.rule is None:
+        return {}
+    if (group := session.waiting.get(loaded.task).group_of(loaded.number)) is None:
         return {}
     surroundings = Surroundings({"uid": session.uid, "rules": session.header.rules or None})
     return received(View(config.rule.conditions, of_member(group.held, loaded.instance.held), surroundings))
@@ -99,9 +102,9 @@ def _bound(builder: DecisionBuilder, payload: Payload) -> Contribution:
 def note_in_flight(session: Session, loaded: LoadedInstance) -> None:
     """Keeps the numbers of the instances that `cancelOn` may cancel beside those that wait."""
     edges = session.waiting.change(loaded.task).in_flight
-    remove(edges, loaded.number)
+    remove_number(edges, loaded.number)
     if loaded.instance.status in _IN_FLIGHT:
-        add(edges, loaded.number)
+        insert_number(edges, loaded.number)
 
 
 def set_instance_timer(builder: DecisionBuilder, loaded: LoadedInstance, kind: str, due: int) -> None:

@@ -36,7 +36,7 @@ from triggers.core.state.instance import Instance
 from triggers.core.state.loaded_instance import LoadedInstance
 from triggers.core.state.session import Session
 from triggers.core.state.waiting import of_member
-from triggers.core.statuses import CLOSES_ATTEMPT, Status, may_be_set
+from triggers.core.statuses import CLOSES_ATTEMPT, Status, describe_refusal, may_be_set
 from triggers.core.step import DecisionBuilder
 from triggers.core.updates import take_over
 from triggers.errors import RulesLocked, WrongStatus
@@ -113,10 +113,7 @@ def set_status(session: Session, event: StatusSet) -> Decision:
     loaded = session.instances.find(event.instance)
     instance = loaded.instance
     if not event.force and not may_be_set(instance.status, event.status):
-        raise WrongStatus(
-            f'Instance "{_describe(loaded)}" in {instance.status} state cannot be set to'
-            f" {event.status!r}; use force to set it anyway"
-        )
+        raise WrongStatus(describe_refusal(loaded.name, instance.status, f'set to "{event.status}" without force'))
     builder, metadata = DecisionBuilder(session, event), split_members(event.metadata)
     change_status(builder, loaded, event.status)
     instance.metadata |= metadata
@@ -161,9 +158,5 @@ def _clone_waiting(builder: DecisionBuilder, loaded: LoadedInstance, copy: Insta
 def _in_status(session: Session, name: str, wanted: str, allowed: frozenset[str]) -> LoadedInstance:
     loaded = session.instances.find(name)
     if (status := loaded.instance.status) not in allowed:
-        raise WrongStatus(f'Instance "{_describe(loaded)}" in {status} state cannot be {wanted}!')
+        raise WrongStatus(describe_refusal(name, status, wanted))
     return loaded
-
-
-def _describe(loaded: LoadedInstance) -> str:
-    return f"{loaded.name} ({loaded.instance.status})"

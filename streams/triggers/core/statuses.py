@@ -65,3 +65,11 @@ def may_be_set(old: str, new: str) -> bool:
     if old not in _BY_HAND:
         return new not in _ENGINE_ONLY
     return new in _BY_HAND[Status(old)] or (old not in RESOLVED and new not in _BY_HAND)
+
+
+def describe_refusal(instance: str, status: str, action: str) -> str:
+    """Returns the message of a WrongStatus: the instance `instance` has a status in which it cannot be `action`.
+
+    The manager refuses an action with it before it publishes an event, and the engine when it applies one.
+    """
+    return f'Instance "{instance} ({status})" in {status} state cannot be {action}!'

@@ -16,8 +16,9 @@ from triggers.core.rule_set import RuleSet
 from triggers.core.state.cohorts import members_of_cohort
 from triggers.core.state.header import Fact
 from triggers.core.state.loaded_instance import LoadedInstance
+from triggers.core.state.number_ranges import numbers_in
 from triggers.core.state.session import Session
-from triggers.core.state.waiting import Group, Waiting, numbers_in, of_member, private_of, shape_of
+from triggers.core.state.waiting import Group, Waiting, of_member, private_of, shape_of
 from triggers.core.task_rules import TaskRule
 
 

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import structlog
 from confluent_kafka import KafkaException, TopicCollection
-from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
+from confluent_kafka.admin import AdminClient
 
 from triggers.kafka.bounded_call import CallHung, call_within
+from triggers.kafka.topic_configs import read_topic_configs
 from triggers.kafka.worker_options import base_options
 from triggers.process.exits import ExitCode, Stop
 from triggers.settings import Settings
@@ -37,7 +38,21 @@ class InstalledTopics:
     changelog_retention_s: float
     """Seconds for which the changelog keeps tombstones (`delete.retention.ms`)."""
     max_record_bytes: dict[str, int]
-    """Maximum size of a record's key, value and headers together in bytes, by topic."""
+    """Topic -> what `limit_of` returns."""
+
+    def limit_of(self, topic: str) -> int:
+        """Returns the maximum size of a record's key, value and headers together in bytes."""
+        return self.max_record_bytes[topic]
+
+    @property
+    def smallest_limit(self) -> int:
+        """Limit of the topic that accepts the least."""
+        return min(self.max_record_bytes.values())
+
+    @property
+    def largest_limit(self) -> int:
+        """Limit of the topic that accepts the most."""
+        return max(self.max_record_bytes.values())
 
 
 class NotReady(Exception):
@@ -67,7 +82,7 @@ def _read_topics(settings: Settings) -> InstalledTopics:
     admin = AdminClient(base_options(settings))
     try:
         partitions = _partitions(admin, required_topics(settings))
-        configs = _configs(admin, sorted(partitions))
+        configs = read_topic_configs(admin, sorted(partitions), _TIMEOUT_S)
         described = admin.describe_topics(TopicCollection([names.changelog]), request_timeout=_TIMEOUT_S)
         changelog_id = str(described[names.changelog].result().topic_id)
     except KafkaException as error:
@@ -94,12 +109,6 @@ def _partitions(admin: AdminClient, needed: list[str]) -> dict[str, int]:
     if missing := [topic for topic in needed if topic not in existing or existing[topic].error is not None]:
         raise NotReady(f"no topic {', '.join(missing)}: create the topics with `triggers topics create`")
     return {topic: len(existing[topic].partitions) for topic in needed}
-
-
-def _configs(admin: AdminClient, topics: list[str]) -> dict[str, dict[str, str]]:
-    resources = [ConfigResource(ResourceType.TOPIC, topic) for topic in topics]
-    described = admin.describe_configs(resources, request_timeout=_TIMEOUT_S)
-    return {r.name: {name: entry.value for name, entry in future.result().items()} for r, future in described.items()}
 
 
 def _mismatch(names: Topology, partitions: dict[str, int]) -> str:

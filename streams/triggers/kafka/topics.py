@@ -7,11 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import AdminClient, ConfigEntry, ConfigResource, NewTopic, ResourceType, TopicMetadata
+from confluent_kafka.admin import AdminClient, NewTopic, TopicMetadata
 
 from triggers.errors import BrokerUnavailable
 from triggers.kafka.connection import admin_client, unavailable
 from triggers.kafka.record_limits import dead_letter_bytes, derived_bytes, event_bytes
+from triggers.kafka.topic_configs import read_topic_configs
 from triggers.settings import Settings
 from triggers.topology import Topology
 
@@ -136,7 +137,7 @@ def check_topics(settings: Settings, retention_days: int = DEFAULT_RETENTION_DAY
     try:
         listed = admin.list_topics(timeout=_TIMEOUT_S).topics
         existing = {name: topic for name, topic in listed.items() if not topic.error}
-        configs = _configs(admin, [plan.name for plan in plans if plan.name in existing])
+        configs = read_topic_configs(admin, [plan.name for plan in plans if plan.name in existing], _TIMEOUT_S)
     except KafkaException as error:
         raise unavailable(settings, error) from error
     problems = [
@@ -186,18 +187,6 @@ def _size(limit: int) -> dict[str, str]:
 def _durability(settings: Settings) -> dict[str, str]:
     """Returns the configuration with which, given three replicas, an acknowledged record is on at least two."""
     return {"min.insync.replicas": "2"} if settings.replication_factor >= 3 else {}
-
-
-def _configs(admin: AdminClient, names: list[str]) -> dict[str, dict[str, str]]:
-    if not names:
-        return {}
-    resources = [ConfigResource(ResourceType.TOPIC, name) for name in names]
-    described = admin.describe_configs(resources, request_timeout=_TIMEOUT_S)
-    return {resource.name: _values(future.result()) for resource, future in described.items()}
-
-
-def _values(entries: dict[str, ConfigEntry]) -> dict[str, str]:
-    return {name: entry.value or "" for name, entry in entries.items()}
 
 
 def _check(plan: TopicPlan, topic: TopicMetadata | None, config: Mapping[str, str]) -> Iterator[Problem]:

@@ -21,7 +21,8 @@ from triggers.core.events import TimerFired
 from triggers.core.instance_names import parse_instance_name
 from triggers.core.plan import Plan
 from triggers.core.state.cohorts import add_to_cohort
-from triggers.core.state.header import Header, encode_header
+from triggers.core.state.header import Header
+from triggers.core.state.header_codec import encode_header
 from triggers.core.state.instance import Instance
 from triggers.core.state.plans import Plans
 from triggers.core.state.rows import MemoryRows, configuration_key, header_key, session_prefix

@@ -14,7 +14,7 @@ import uvloop
 
 from triggers.agent import partition_turn
 from triggers.agent.agent import Agent
-from triggers.agent.batch import Batch, Processor
+from triggers.agent.batch import Batch, Processor, process_batch
 from triggers.agent.decision_feed import DecisionFeed
 from triggers.agent.overlay import Overlays
 from triggers.agent.partition_turn import TurnContext
@@ -211,8 +211,8 @@ class Worker:
         options = producer_options(
             self._settings,
             self._worker_id,
-            min(topics.max_record_bytes.values()),
-            max(topics.max_record_bytes.values()),
+            topics.smallest_limit,
+            topics.largest_limit,
         )
         return Transactions(
             options, source=self._names.events, changelog=self._names.changelog, patience=self._patience
@@ -234,7 +234,7 @@ class Worker:
     async def _agent(self, batches: faust.StreamT[Batch]) -> None:
         """The Faust agent. It processes one batch at a time; the pump handles the errors."""
         async for batch in batches:
-            batch.process()
+            process_batch(batch, cast("Processor", self._processor))  # it is made before the pump that sends batches
 
     def _on_lost(self, partitions: frozenset[int]) -> None:
         self._restorer.stop_writing(partitions)

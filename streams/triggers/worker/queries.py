@@ -10,13 +10,12 @@ from itertools import islice
 from typing import TypeVar
 
 import msgspec
-import rocksdict
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from triggers.commit.ownership import Ownership
 from triggers.commit.progress import Progress
-from triggers.core.state.header import decode_header
+from triggers.core.state.header_codec import decode_header
 from triggers.core.state.plans import Plans
 from triggers.core.state.rows import header_key
 from triggers.core.state.session import Session
@@ -170,7 +169,7 @@ async def _off_loop(call: Callable[[], T]) -> T:
         return await asyncio.to_thread(call)
     except Stop as stop:
         exit_now(stop.code, stop.why, stop.__cause__)
-    except (PartitionClosed, rocksdict.DbClosedError) as error:
+    except PartitionClosed as error:
         raise http_problem(web.HTTPServiceUnavailable, "the partition is moving to another worker") from error
 
 

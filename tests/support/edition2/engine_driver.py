@@ -27,7 +27,7 @@ from triggers.core.events import (
     TriggerFired,
 )
 from triggers.core.published import next_version
-from triggers.core.state.header import decode_header
+from triggers.core.state.header_codec import decode_header
 from triggers.core.state.plans import Plans
 from triggers.core.state.rows import MemoryRows, header_key
 from triggers.core.state.session import Session

@@ -58,7 +58,7 @@ class Bench:
         by_partition: dict[int, list[Record]] = {}
         for one in records:
             by_partition.setdefault(one.partition() or 0, []).append(one)
-        batch = Batch(by_partition, frozenset(self.rows), self.agent)
+        batch = Batch(by_partition, frozenset(self.rows))
         batch.output_bytes = self.output_bytes
         self.agent.process(batch)
         return batch
@@ -125,6 +125,15 @@ async def test_a_record_without_a_usable_key_is_a_dead_letter_that_says_why(
 
     (letter,) = to(NAMES.dead_letters, batch)
     assert said in decode_dead_letter(letter.value).detail
+
+
+async def test_a_batch_that_takes_no_more_leaves_its_records_for_the_next(bench: Bench) -> None:
+    batch = Batch({HOME: [configure(), fire("a", offset=1)]}, frozenset(bench.rows))
+    batch.take_no_more()
+
+    bench.agent.process(batch)
+
+    assert (batch.truncated, batch.records[HOME], batch.offsets) == (True, [], {})
 
 
 async def test_a_batch_whose_output_fits_is_not_truncated(bench: Bench) -> None:

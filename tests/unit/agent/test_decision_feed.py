@@ -43,7 +43,7 @@ def decide(*records: Record, feed: bool = True, largest: int = 10_000) -> Batch:
         feed=DecisionFeed(NAMES.decisions) if feed else None,
     )
     agent = Agent(rules, Timers(NAMES.events, rows.__getitem__, Metrics()), Metrics())
-    batch = Batch({records[0].partition() or 0: list(records)}, frozenset(rows), agent)
+    batch = Batch({records[0].partition() or 0: list(records)}, frozenset(rows))
     agent.process(batch)
     return batch
 

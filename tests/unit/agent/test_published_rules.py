@@ -10,7 +10,7 @@ from tests.unit.agent.test_agent import HOME, NAMES, Bench, to
 
 from triggers.codec import decode_command, decode_dead_letter, encode_event
 from triggers.core.events import RulesPublished, TriggerFired
-from triggers.core.state.header import decode_header
+from triggers.core.state.header_codec import decode_header
 from triggers.kafka.records import Record
 
 RULES = {"t_pick": {"after": ["picked"], "run": "app.pick"}}

@@ -25,14 +25,8 @@ def watch(rows: MemoryRows, monkeypatch: pytest.MonkeyPatch) -> Timers:
     return Timers("test.events", lambda _partition: rows, Metrics())
 
 
-class NoProcessor:
-    def process(self, batch: Batch) -> None: ...
-
-    def forget(self, partitions: frozenset[int] | None = None) -> None: ...
-
-
 def look(watch: Timers, *ready: int) -> list[Output]:
-    return watch.due(Batch({}, frozenset(ready), NoProcessor()))
+    return watch.due(Batch({}, frozenset(ready)))
 
 
 def set_timer(rows: MemoryRows, due: int, instance: str = "t#0", kind: str = "") -> None:

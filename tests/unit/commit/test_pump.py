@@ -11,7 +11,7 @@ from typing import cast
 import pytest
 from tests.support.records import fire
 
-from triggers.agent.batch import Batch
+from triggers.agent.batch import Batch, process_batch
 from triggers.commit.member import Member
 from triggers.commit.progress import Progress
 from triggers.commit.pump import Pump
@@ -134,7 +134,7 @@ class Setting:
         )
 
     async def _hand_over(self, batch: Batch) -> None:
-        batch.process()
+        process_batch(batch, self.decider)
 
     async def run(self) -> None:
         """Runs the pump until everything is fetched and committed."""

@@ -173,7 +173,9 @@ def test_a_status_of_the_application_may_follow_and_precede_unresolved_ones() ->
 
 def test_force_overrides_the_table() -> None:
     session = _session(TaskFinished(instance="t_a#0"))
-    with pytest.raises(WrongStatus):
+    with pytest.raises(
+        WrongStatus, match=r'^Instance "t_a#0 \(finished\)" in finished state cannot be set to "failed" without force!$'
+    ):
         session.apply(StatusSet(instance="t_a#0", status="failed"))
 
     session.apply(StatusSet(instance="t_a#0", status="failed", force=True))

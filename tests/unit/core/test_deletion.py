@@ -23,7 +23,7 @@ from triggers.core.events import (
     TimerFired,
     TriggerFired,
 )
-from triggers.core.state.header import decode_header
+from triggers.core.state.header_codec import decode_header
 from triggers.core.state.plans import Plans
 from triggers.core.state.rows import MemoryRows, due_timers, header_key, session_prefix
 from triggers.core.state.session import Session

@@ -4,19 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from triggers.core.state.header import (
-    Cohort,
-    Fact,
-    Header,
-    HeldByInstance,
-    Latest,
-    TaskState,
-    UnsharedRow,
-    decode_header,
-    decode_latest,
-    encode_header,
-    read_header,
-)
+from triggers.core.state.header import Cohort, Fact, Header, HeldByInstance, Latest, TaskState, UnsharedRow
+from triggers.core.state.header_codec import decode_header, decode_latest, encode_header, read_header
 from triggers.core.state.plans import Plans
 from triggers.core.state.rows import MemoryRows, header_key, numbered, session_prefix
 from triggers.core.state.session import Session

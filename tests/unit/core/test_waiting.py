@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from triggers.core.conditions.holding import Held
 from triggers.core.contribution import PRIVATE, Contribution
-from triggers.core.state.waiting import Waiting, add, contains, numbers_in, of_member, private_of, remove, shape_of
+from triggers.core.state.number_ranges import contains, insert_number, numbers_in, remove_number
+from triggers.core.state.waiting import Waiting, of_member, private_of, shape_of
 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 12))))
@@ -16,10 +17,10 @@ def test_ranges_hold_what_a_set_holds(changes: list[tuple[bool, int]]) -> None:
     numbers: set[int] = set()
     for joins, number in changes:
         if not joins:
-            remove(edges, number)
+            remove_number(edges, number)
             numbers.discard(number)
         elif number not in numbers:
-            add(edges, number)
+            insert_number(edges, number)
             numbers.add(number)
         assert list(numbers_in(edges)) == sorted(numbers)
         assert edges == sorted(set(edges))

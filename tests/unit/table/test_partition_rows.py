@@ -15,7 +15,7 @@ from tests.support.partition_files import corrupt_file
 
 from triggers.core.state.rows import Changes
 from triggers.process.exits import ExitCode
-from triggers.table.partition_rows import CONDEMNED, PartitionRows, StorageFailed, open_rows
+from triggers.table.partition_rows import CONDEMNED, PartitionClosed, PartitionRows, StorageFailed, open_rows
 
 SOME: Changes = {b"k%d" % n: bytes(1000) for n in range(100)}
 
@@ -53,6 +53,18 @@ def test_a_full_disk_ends_the_worker_and_does_not_mark_the_files_as_corrupt(tmp_
     again = open_rows(path, "topic", 0)
     assert (again.get(b"k"), again.get(b"k1"), again.changelog_offset()) == (b"v", None, 7)
     again.close()
+
+
+def test_a_closed_partition_says_so_and_is_not_marked_as_corrupt(tmp_path: Path) -> None:
+    path = tmp_path / "sessions-0.db"
+    rows = open_rows(path, "topic", 0)
+    rows.close()
+
+    for use in (lambda: rows.get(b"k"), lambda: list(rows.scan(b"k")), lambda: rows.write({b"k": b"v"}, 7)):
+        with pytest.raises(PartitionClosed, match=r"sessions-0\.db is closed"):
+            use()
+
+    assert not (path / CONDEMNED).exists()
 
 
 def test_a_crash_leaves_the_file_in_the_state_after_some_write(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ from triggers.core.plan import Rule
 from triggers.core.state.cohorts import find_cohort
 from triggers.core.state.header import Cohort
 from triggers.core.state.instance import Instance
+from triggers.core.state.number_ranges import remove_number
 from triggers.core.statuses import Status
 from triggers.errors import CallError, NotFound
 
@@ -80,9 +81,9 @@ def _groups(trace: Trace, event: Event, task: str) -> list[_Group]:
 
 
 def _ranges_of(cohort: Cohort, without: int) -> Iterator[tuple[int, int]]:
-    for start, stop in zip(cohort.members[::2], cohort.members[1::2], strict=True):
-        cuts = ((start, without), (without + 1, stop)) if start <= without < stop else ((start, stop),)
-        yield from ((first, end - 1) for first, end in cuts if first < end)
+    edges = list(cohort.members)
+    remove_number(edges, without)
+    return ((start, stop - 1) for start, stop in zip(edges[::2], edges[1::2], strict=True))
 
 
 def _waits_on(trace: Trace, event: Event, offers: Iterable[_Offer]) -> Iterator[Effect]:

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from triggers.core.state.header import Cohort, TaskState
 from triggers.core.state.loaded_instance import LoadedInstance
+from triggers.core.state.number_ranges import append_number, contains, numbers_in, remove_number
 
 
 def add_to_cohort(state: TaskState, loaded: LoadedInstance) -> None:
     """Adds an unstarted instance to the cohort that waits for the same triggers."""
     number, instance = loaded.number, loaded.instance
-    edges = _cohort_for(state, sorted(instance.kwargs), instance.unless_seen).members
-    if edges and edges[-1] == number:
-        edges[-1] = number + 1
-    else:
-        edges += (number, number + 1)
+    append_number(_cohort_for(state, sorted(instance.kwargs), instance.unless_seen).members, number)
 
 
 def _cohort_for(state: TaskState, have: list[str], seen: list[str]) -> Cohort:
@@ -29,10 +26,8 @@ def _cohort_for(state: TaskState, have: list[str], seen: list[str]) -> Cohort:
 def find_cohort(state: TaskState, number: int) -> Cohort | None:
     """Returns the cohort in which an instance waits, or None if it waits in none."""
     for cohort in state.cohorts:
-        edges = cohort.members
-        for at in range(0, len(edges), 2):
-            if edges[at] <= number < edges[at + 1]:
-                return cohort
+        if contains(cohort.members, number):
+            return cohort
     return None
 
 
@@ -40,28 +35,15 @@ def remove_from_cohort(state: TaskState, number: int) -> Cohort | None:
     """Removes an instance from the cohort in which it waits and returns that cohort, or None."""
     cohort = find_cohort(state, number)
     if cohort is not None:
-        cohort.members = _remove_number(cohort.members, number)
+        remove_number(cohort.members, number)
         if not cohort.members:
             state.cohorts.remove(cohort)
     return cohort
 
 
-def _remove_number(edges: list[int], number: int) -> list[int]:
-    remaining: list[int] = []
-    for at in range(0, len(edges), 2):
-        start, stop = edges[at], edges[at + 1]
-        halves = ((start, number), (number + 1, stop)) if start <= number < stop else ((start, stop),)
-        remaining += [edge for half in halves if half[0] < half[1] for edge in half]
-    return remaining
-
-
 def members_of_cohort(cohort: Cohort) -> list[int]:
     """Returns the members' numbers in the order of creation; those that were set back to unstarted come last."""
-    edges = cohort.members
-    numbers: list[int] = []
-    for at in range(0, len(edges), 2):
-        numbers += range(edges[at], edges[at + 1])
-    return numbers
+    return numbers_in(cohort.members)
 
 
 def only_member(cohort: Cohort) -> int | None:

@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import msgspec
 from msgspec import Struct
 
 from triggers.core.state.instance import Payload
 
 VERSION = 4
-_BEFORE_EDITION_2 = 3
-"""The version whose headers lack only what edition 2 keeps, and write the latest kwargs without types."""
-_LATEST_AT = 4
-"""Index of `latest` among the values of a header."""
 
 
 class UnsharedRow(Struct, frozen=True, array_like=True, tag=0, gc=False):
@@ -119,53 +112,3 @@ class Header(Struct, array_like=True, gc=False):
     rules_version: int = 0
     replaced: list[str] = []
     """Tasks of that version that the session's own updates have replaced since."""
-
-
-encode_header = msgspec.msgpack.Encoder().encode
-_decode_header = msgspec.msgpack.Decoder(Header).decode
-_decode_latest = msgspec.msgpack.Decoder(Latest).decode
-_decode_values = msgspec.msgpack.Decoder(list[Any]).decode
-_decode_any = msgspec.msgpack.Decoder().decode
-
-
-def decode_header(row: bytes) -> Header:
-    """Decodes a header of this version or of version 3. The caller checks the version of any other."""
-    try:
-        header = _decode_header(row)
-        if header.version != _BEFORE_EDITION_2:
-            return header
-    except msgspec.ValidationError:
-        if _decode_values(row)[0] != _BEFORE_EDITION_2:
-            raise
-    values = _decode_values(row)
-    latest: dict[str, Any] = values[_LATEST_AT]
-    values[0], values[_LATEST_AT] = VERSION, {trigger: _typed(stored) for trigger, stored in latest.items()}
-    return _decode_header(encode_header(values))
-
-
-def decode_latest(row: bytes) -> Latest:
-    """Decodes a row of latest kwargs, which says nothing about its version. The forms of version 3 differ from all of
-    this version's.
-    """
-    try:
-        latest: Latest = _decode_latest(row)
-    except msgspec.ValidationError:
-        latest = _decode_latest(encode_header(_typed(_decode_any(row))))
-    return UnsharedRow(-latest) if isinstance(latest, int) and latest < 0 else latest
-
-
-def _typed(stored: Any) -> Any:  # noqa: ANN401  # what msgpack decodes
-    """Returns latest kwargs of version 3 in the form of this version: a negative number was a row that no instance
-    refers to, and a pair of task and number was an instance.
-    """
-    if isinstance(stored, int) and stored < 0:
-        return UnsharedRow(-stored)
-    return HeldByInstance(*stored) if isinstance(stored, list) else stored
-
-
-def read_header(uid: str, row: bytes | None) -> Header:
-    """Returns the header in a session's row, or an empty one for None. Raises RuntimeError for an unknown version."""
-    header = Header() if row is None else decode_header(row)
-    if header.version != VERSION:
-        raise RuntimeError(f"session {uid!r} is stored in version {header.version}; this release reads 3 and {VERSION}")
-    return header

@@ -7,7 +7,8 @@ from typing import Final
 import msgspec
 
 from triggers.core.conditions.seeding import Memory
-from triggers.core.state.header import Fact, TaskState, decode_latest
+from triggers.core.state.header import Fact, TaskState
+from triggers.core.state.header_codec import decode_latest
 from triggers.core.state.session_rows import RowKind, SpillingKind
 from triggers.core.state.waiting import Waiting
 

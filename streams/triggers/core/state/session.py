@@ -5,19 +5,23 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import NamedTuple
 
+from triggers.core.conditions.seeding import Memory
 from triggers.core.events import RulesPublished
 from triggers.core.plan import Plan, Rule
 from triggers.core.published import Catalog, PublishedRules
 from triggers.core.state.dedupe_window import DedupeWindow
+from triggers.core.state.edition_2_state import Edition2State
 from triggers.core.state.event_index import EventIndex
-from triggers.core.state.header import Header, TaskState, decode_header, encode_header, read_header
+from triggers.core.state.header import Fact, Header, TaskState
+from triggers.core.state.header_codec import decode_header, encode_header, read_header
 from triggers.core.state.instances import Instances
 from triggers.core.state.loaded_instance import LoadedInstance
 from triggers.core.state.payloads import Payloads
 from triggers.core.state.plans import Plans
-from triggers.core.state.row_kinds import FACTS, HOT_TASKS, HOT_TRIGGERS, LATEST, MEMORY, TASKS, WAITING
+from triggers.core.state.row_kinds import HOT_TASKS, HOT_TRIGGERS, LATEST, TASKS
 from triggers.core.state.rows import Changes, Rows, configuration_key, header_key
 from triggers.core.state.session_rows import RowMap, SessionRows, SpillingMap
+from triggers.core.state.waiting import Waiting
 
 
 class Savepoint(NamedTuple):
@@ -40,6 +44,7 @@ class Session:
 
     __slots__ = (
         "_catalog",
+        "_edition_2",
         "_header_changed",
         "_key",
         "_partition_rows",
@@ -47,18 +52,15 @@ class Session:
         "_shared",
         "event_index",
         "exists",
-        "facts",
         "header",
         "ids",
         "instances",
         "latest",
-        "memories",
         "payloads",
         "plan",
         "rows",
         "tasks",
         "uid",
-        "waiting",
     )
 
     def __init__(self, uid: str, rows: Rows, plans: Plans) -> None:
@@ -80,11 +82,7 @@ class Session:
         self.plan: Plan = plan or self._plans.load(header.configuration, self._partition_rows)
         self.tasks = SpillingMap(header.tasks, self.rows, TASKS, spilled=header.tasks_spilled)
         self.latest = SpillingMap(header.latest, self.rows, LATEST, spilled=header.latest_spilled)
-        self.facts = SpillingMap(header.facts, self.rows, FACTS, spilled=header.facts_spilled)
-        self.waiting = RowMap(self.rows, WAITING)
-        """Waiting instances by task, in edition 2."""
-        self.memories = RowMap(self.rows, MEMORY)
-        """Contributions that later instances start with, by task, in edition 2."""
+        self._edition_2: Edition2State | None = None
         self._header_changed = False
         self.ids = DedupeWindow(header, self.rows)
         self.event_index = EventIndex(header, self.rows)
@@ -133,8 +131,8 @@ class Session:
     def _encode_rows(self) -> None:
         self.instances.write_rows()
         self.payloads.write_rows()
-        self.waiting.write()
-        self.memories.write()
+        if self._edition_2 is not None:
+            self._edition_2.write_rows()
 
     def write_shared(self, key: bytes, row: bytes | None) -> None:
         """Writes a row that does not belong to the session alone, such as a timer; None deletes it."""
@@ -147,6 +145,29 @@ class Session:
         state = self.tasks.get(task)
         if state is None:
             state = self.tasks.hot[task] = TaskState()
+        return state
+
+    # -- edition 2 ----------------------------------------------------------------------------------------------------
+
+    @property
+    def facts(self) -> SpillingMap[Fact]:
+        """When each trigger was last fired."""
+        return self._edition_2_state().facts
+
+    @property
+    def waiting(self) -> RowMap[Waiting]:
+        """Waiting instances by task."""
+        return self._edition_2_state().waiting
+
+    @property
+    def memories(self) -> RowMap[Memory]:
+        """Contributions that later instances start with, by task."""
+        return self._edition_2_state().memories
+
+    def _edition_2_state(self) -> Edition2State:
+        state = self._edition_2
+        if state is None:
+            state = self._edition_2 = Edition2State(self.header, self.rows)
         return state
 
     # -- configuration ------------------------------------------------------------------------------------------------
@@ -215,6 +236,7 @@ class Session:
     def _spill(self) -> None:
         self.tasks.spill()
         self.latest.spill()
-        self.facts.spill()
         self.header.tasks_spilled, self.header.latest_spilled = self.tasks.spilled, self.latest.spilled
-        self.header.facts_spilled = self.facts.spilled
+        if self.header.facts:
+            self.facts.spill()
+            self.header.facts_spilled = self.facts.spilled

@@ -6,12 +6,11 @@ contributions that must be the same: the group then holds `PRIVATE` for each tha
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from msgspec import Struct, field
 
 from triggers.core.conditions.holding import Held
 from triggers.core.contribution import PRIVATE, Contribution
+from triggers.core.state.number_ranges import contains, insert_number, remove_number
 
 
 class Group(Struct, array_like=True, gc=False):
@@ -40,7 +39,7 @@ class Waiting(Struct, array_like=True, gc=False):
         """Lets an instance wait, beside those that hold the same."""
         for group in self.groups:
             if group.delayed == delayed and group.depth == depth and group.held == held:
-                add(group.members, number)
+                insert_number(group.members, number)
                 return
         self.groups.append(Group(held, [number, number + 1], delayed, depth))
 
@@ -48,7 +47,7 @@ class Waiting(Struct, array_like=True, gc=False):
         """Takes an instance out of its group, which is returned."""
         group = self.group_of(number)
         if group is not None:
-            remove(group.members, number)
+            remove_number(group.members, number)
             if not group.members:
                 self.groups.remove(group)
         return group
@@ -84,35 +83,3 @@ def of_member(held: Held, own: dict[str, list[Contribution]] | None) -> Held:
 def _filled(shared: list[Contribution], own: list[Contribution]) -> list[Contribution]:
     private = sum(contribution.order < 0 for contribution in shared)
     return [*own[len(own) - private :], *shared[private:]]
-
-
-def contains(edges: list[int], number: int) -> bool:
-    """Returns whether the number is in one of the ranges."""
-    return any(edges[at] <= number < edges[at + 1] for at in range(0, len(edges), 2))
-
-
-def numbers_in(edges: list[int]) -> Iterator[int]:
-    """Yields the numbers of the ranges, in ascending order."""
-    for at in range(0, len(edges), 2):
-        yield from range(edges[at], edges[at + 1])
-
-
-def add(edges: list[int], number: int) -> None:
-    """Adds a number to the ranges."""
-    at = next((at for at in range(0, len(edges), 2) if edges[at + 1] >= number), len(edges))
-    if at == len(edges) or edges[at] > number + 1:
-        edges[at:at] = [number, number + 1]
-        return
-    edges[at], edges[at + 1] = min(edges[at], number), max(edges[at + 1], number + 1)
-    if at + 2 < len(edges) and edges[at + 2] == edges[at + 1]:
-        edges[at + 1 : at + 3] = []
-
-
-def remove(edges: list[int], number: int) -> None:
-    """Takes a number out of the ranges."""
-    for at in range(0, len(edges), 2):
-        start, stop = edges[at], edges[at + 1]
-        if start <= number < stop:
-            halves = ((start, number), (number + 1, stop))
-            edges[at : at + 2] = [edge for half in halves if half[0] < half[1] for edge in half]
-            return

@@ -1,0 +1,45 @@
+"""The sizes of rows and outputs, compared with what their topics accept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from triggers.agent.records import Output
+from triggers.agent.routing import size_of
+from triggers.core.state.rows import Changes
+from triggers.kafka.installed_topics import InstalledTopics
+from triggers.topology import Topology
+
+
+class SizeLimits:
+    """The limits of the topics that a decision writes to."""
+
+    __slots__ = ("_names", "_topics", "smallest")
+
+    def __init__(self, names: Topology, topics: InstalledTopics) -> None:
+        self._names = names
+        self._topics = topics
+        self.smallest = topics.smallest_limit
+        """Limit in bytes of the topic that accepts the least. What is smaller in sum exceeds no limit."""
+
+    def describe_excess(self, changes: Changes, outputs: Iterable[Output]) -> str:
+        """Describes the first row or output that exceeds its topic's limit. Returns an empty string if none does."""
+        limit = self._topics.limit_of(self._names.changelog)
+        for key, row in changes.items():
+            if row is not None and len(key) + len(row) > limit:
+                return f"a row of {len(key) + len(row)} bytes, but {self._names.changelog} accepts {limit}"
+        for output in outputs:
+            if (size := size_of(output)) > (limit := self._topics.limit_of(output.topic)):
+                return f"{self._kind_of(output)} of {size} bytes, but {output.topic} accepts {limit}"
+        return ""
+
+    def _kind_of(self, output: Output) -> str:
+        return "a command" if output.topic == self._names.commands else "a decision"
+
+
+def size_of_rows(rows: Changes) -> int:
+    """Returns the bytes of all keys and rows."""
+    size = 0
+    for key, row in rows.items():
+        size += len(key) + (0 if row is None else len(row))
+    return size
