@@ -14,7 +14,7 @@ from typing import Any, Final
 from triggers.core.delivery import check_embedded
 from triggers.core.instance_names import instance_name
 from triggers.core.state.plans import Plans
-from triggers.core.state.rows import MemoryRows, configuration_key
+from triggers.core.state.rows import TIMERS, MemoryRows, configuration_key, header_key, session_prefix
 from triggers.core.state.session import Session
 from triggers.core.view import view_session
 from triggers.errors import NotSupported
@@ -22,7 +22,6 @@ from triggers.storages.session_objects import SessionObjects, objects_of
 
 ROWS: Final = "rows"
 """Key of the rows in the engine's state."""
-_CONFIGURATION: Final = configuration_key(b"")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +41,8 @@ def thaw_rows(uid: str, shown: SessionObjects, engine: Mapping[str, Any]) -> Liv
 
 def freeze_rows(live: LiveSession) -> tuple[SessionObjects, dict[str, Any]]:
     """Returns the session's objects and the state of the engine. All changes must be written to the rows."""
-    _remove_old_configurations(live)
-    rows = {b64encode(key).decode(): b64encode(row).decode() for key, row in live.rows.items()}
-    return _objects(live), {ROWS: rows}
+    own = {key: row for key, row in live.rows.items() if key.startswith(_kept_prefixes(live))}
+    return _objects(live), {ROWS: {b64encode(key).decode(): b64encode(row).decode() for key, row in own.items()}}
 
 
 def objects_of_rows(uid: str, engine: Mapping[str, Any]) -> SessionObjects:
@@ -78,8 +76,8 @@ def _objects(live: LiveSession) -> SessionObjects:
     return objects
 
 
-def _remove_old_configurations(live: LiveSession) -> None:
-    needed = {live.session.header.configuration, *(each.configuration for _, _, each in live.session.instances())}
-    for key in [key for key in live.rows if key.startswith(_CONFIGURATION)]:
-        if key[len(_CONFIGURATION) :] not in needed:
-            del live.rows[key]
+def _kept_prefixes(live: LiveSession) -> tuple[bytes, ...]:
+    """Returns how the keys of the rows to keep begin: the session's own, its timers, the configurations in use."""
+    uid, instances = live.session.uid, live.session.instances()
+    needed = {live.session.header.configuration, *(each.configuration for _, _, each in instances)} - {b""}
+    return (header_key(uid), session_prefix(uid), TIMERS, *(configuration_key(digest) for digest in sorted(needed)))
