@@ -63,7 +63,8 @@ def test_data_in_a_folder_are_there_for_the_next_broker_of_the_folder(tmp_path: 
         first.start()
         assert not first.has_died()
         producer = Producer({"bootstrap.servers": first.address})
-        AdminClient({"bootstrap.servers": first.address}).create_topics([NewTopic("things", 1)])["things"].result()
+        admin = AdminClient({"bootstrap.servers": first.address})
+        admin.create_topics([NewTopic("things", 1)])["things"].result()
         producer.produce("things", b"kept")
         assert producer.flush(60) == 0
     finally:
