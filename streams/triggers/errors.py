@@ -24,6 +24,7 @@
     │   └── EventsExpired                retention removed events that are needed for the answer
     ├── TryAgain                     the call is correct; repeat it later
     │   ├── BrokerUnavailable            an event may have been written; repeat it with the same `event_id`
+    │   │   └── TopicMissing                 create the topics, or wait until all brokers know them
     │   └── OwnerUnavailable             the worker that owns the session is away or restoring it
     ├── MissingExtra                 install the extra that the message names; also an ImportError
     └── Undecodable                  a record cannot be decoded; it becomes a dead letter
@@ -135,6 +136,10 @@ class TryAgain(TriggersError):
 
 class BrokerUnavailable(TryAgain):
     """No Kafka broker answers."""
+
+
+class TopicMissing(BrokerUnavailable):
+    """The topics do not exist: run `triggers topics create`."""
 
 
 class OwnerUnavailable(TryAgain):

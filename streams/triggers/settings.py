@@ -80,8 +80,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     hook_attempts: int = 5
     """Maximum number of times that a failing hook is run before its decision is dead-lettered."""
 
-    publish_timeout_s: float = 30.0
-    """Time for which `fire()` waits for the broker's acknowledgement before it raises `BrokerUnavailable`."""
+    publish_timeout_s: float = 10.0
+    """Time for which `fire()` waits for the broker's acknowledgement before it raises `BrokerUnavailable`. It is
+    longer than a cluster takes to replace a killed broker. In a web request, choose less, such as 3."""
     read_timeout_s: float = 10.0
     """Time for which a read waits for the worker that owns the session before it raises `OwnerUnavailable`."""
 

@@ -226,7 +226,7 @@ class Light(Service):
         started, handful = 0, list[tuple[str, Fields]]()
         while True:
             while len(running) < _OPEN_LIGHT_SESSIONS:
-                running.append((f"light-{started}", light_session(self.chance)))
+                running.append((f"light-{started}", light_session(self.chance, self.limits)))
                 started += 1
             which = self.chance.randrange(len(running))
             uid, left = running[which]

@@ -49,9 +49,9 @@ def session(chance: Random, limits: Fields = NO_LIMITS) -> Iterator[Fields]:
         yield _page(chance, number)
 
 
-def light_session(chance: Random) -> Iterator[Fields]:
+def light_session(chance: Random, limits: Fields = NO_LIMITS) -> Iterator[Fields]:
     """Returns the events of a session that rarely runs a task."""
-    yield {"configuration": LIGHT}
+    yield {"configuration": LIGHT | limits}
     for number in range(chance.randrange(50, 400)):
         name = "counted" if chance.random() < _COUNTED else "answered"
         yield {"trigger": name, "kwargs": {"n": number}}

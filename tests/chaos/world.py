@@ -201,8 +201,12 @@ def _producers(world: World) -> list[Service]:
     shares: tuple[tuple[type[Service], str, float], ...]
     shares = ((Steady, "steady", 0.5), (Bursty, "bursty", 0.3), (Giant, "giant", 0.2))
     plan, limits = world.plan, REISSUED if world.plan.dispatcher else NO_LIMITS
-    made = [kind(name, world.settings, plan.seed, plan.events_per_s * share, limits) for kind, name, share in shares]
-    return [*made, *([Light("light", world.settings, plan.seed, plan.light_per_s)] if plan.light_per_s else [])]
+    made: list[Service] = [
+        kind(name, world.settings, plan.seed, plan.events_per_s * share, limits) for kind, name, share in shares
+    ]
+    if plan.light_per_s:
+        made.append(Light("light", world.settings, plan.seed, plan.light_per_s, limits))
+    return made
 
 
 def _behind(world: World, client: str) -> Settings:

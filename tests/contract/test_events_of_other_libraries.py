@@ -59,7 +59,7 @@ def test_an_event_written_by_avro_is_decoded() -> None:
     event = decode(avro_single_object(EVENT, record))
 
     assert event == TriggerFired(
-        position=7, time=AT_MS, recorded=5, id="a1", source="billing", trigger="t", kwargs=b'{"a": 1}'
+        position=7, time=AT_MS, recorded=5, id="a1", source="billing", rules="order", trigger="t", kwargs=b'{"a": 1}'
     )
 
 

@@ -43,7 +43,7 @@ def test_the_stack_serves_the_command_line_and_is_gone_after_ctrl_c(tmp_path: Pa
         assert dev.interrupt() == 0
 
     assert in_console == session
-    assert session["rules"] == {"name": "rules", "version": 2}
+    assert session["rules"] == {"name": "rules", "version": 2, "pending": ""}
     assert [(one["name"], one["status"]) for one in session["instances"]] == [("t_importSubject#0", "finished")]
     wait_until(lambda: not list(find_processes(mark)), "no process is left")
     assert list(temporary.iterdir()) == []

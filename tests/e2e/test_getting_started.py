@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -46,9 +47,11 @@ def test_the_page_leads_to_a_flow_of_ones_own(tmp_path: Path, monkeypatch: pytes
         dev.wait_for("changed; starting again")
         shell(second_order, project, **there)
         wait_until(lambda: "t_thank#0" in finished("order-2", project, there), "order-2 is thanked for")
+        if shutil.which("npm"):  # a machine without Node leaves this out
+            shell(from_node.replace("localhost:9092", brokers), project, **there)
+            wait_until(lambda: "t_thank#0" in finished("order-3", project, there), "the order from Node is thanked for")
         assert dev.interrupt() == 0
 
-    assert "node producer.mjs" in from_node
     assert (project / "data" / "kafka" / "meta.properties").exists()
     wait_until(lambda: not list(find_processes(mark)), "no process is left")
 

@@ -55,6 +55,32 @@ def test_records_of_a_transaction_are_there_after_the_broker_was_killed(own_brok
     wait_until(lambda: values() == [b"one", b"two"], "the broker has read its log, and both records are there")
 
 
+@pytest.mark.usefixtures("broker")
+def test_data_in_a_folder_are_there_for_the_next_broker_of_the_folder(tmp_path: Path) -> None:
+    """It may have other ports. The first broker is stopped while it runs, and says that it does not run any more."""
+    first = new_broker(data=tmp_path / "kafka")
+    try:
+        first.start()
+        assert not first.has_died()
+        producer = Producer({"bootstrap.servers": first.address})
+        admin = AdminClient({"bootstrap.servers": first.address})
+        admin.create_topics([NewTopic("things", 1)])["things"].result()
+        producer.produce("things", b"kept")
+        assert producer.flush(60) == 0
+    finally:
+        first.stop()
+    assert first.has_died()
+
+    second = new_broker(data=tmp_path / "kafka")
+    try:
+        second.start()
+        records = read_topic(Settings(brokers=second.address), "things")
+    finally:
+        second.stop()
+
+    assert [record.value() for record in records] == [b"kept"]
+
+
 def test_a_broker_that_cannot_start_says_why(own_broker: Broker) -> None:
     host, port = own_broker.address.split(":")
     with socket.socket() as listener:

@@ -21,6 +21,7 @@ from tests.support.commands import (
     issue_cancellations,
     issue_commands,
     make_command,
+    read_events,
     read_results,
     wait_for_results,
 )
@@ -32,7 +33,7 @@ from tests.support.topic_setup import create_topics
 from triggers.celery.brokers import UnsuitableBroker
 from triggers.celery.dispatcher import run_dispatcher
 from triggers.core.commands import RunTask
-from triggers.core.events import TaskFailed, TaskFinished
+from triggers.core.events import MetadataUpdated, TaskFailed, TaskFinished
 from triggers.dev.broker import Broker
 from triggers.kafka.topics import create_topics as create_queues
 from triggers.settings import Settings
@@ -82,6 +83,8 @@ def test_a_worker_with_a_broker_runs_both_its_tasks_and_ours(settings: Settings,
     retried = results[commands["retries"].id][0]
     assert isinstance(retried, TaskFinished), "Celery's own retry goes through the app's broker and reports its end"
     assert json.loads(retried.result) == {"retries": 1}
+    noted = [event for event in read_events(settings) if isinstance(event[1], MetadataUpdated)]
+    assert len(noted) == 1, "the session shows the retry"
     assert len(read_results(settings)) == len(commands), "no result is reported for the app's own tasks"
 
 

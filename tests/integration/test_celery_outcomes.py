@@ -31,7 +31,6 @@ FAILURES = {
     "rejects": ("celery.exceptions.Reject", "do not want"),
     "requeues": ("celery.exceptions.Reject", "not now"),
     "ignores": ("celery.exceptions.Ignore", "Ignore"),
-    "retries": ("triggers.celery.no_broker.NoCeleryBroker", "no Celery broker"),
     "sends": ("triggers.celery.no_broker.NoCeleryBroker", "no Celery broker"),
     "echoo": ("celery.exceptions.NotRegistered", f"did you mean '{TASKS}.echo'?"),
     "plain": ("builtins.TypeError", "unexpected keyword argument 'other'"),
@@ -76,6 +75,7 @@ def _commands(*, children: bool) -> dict[str, RunTask]:
         "exits": _named("exits"),
         "echo": _named("echo", attempt=3, depth=2, kwargs=PAGE, using="celery"),
         "ignores_result": _named("ignores_result"),
+        "retries": _named("retries"),
         "runner": _named("echo", 1, using="threading"),
         "exhausted": make_command("tests.Classic", ODD_SESSION, 99, depth=2, kwargs={"page": {"do": "retry"}}),
     }
@@ -138,6 +138,9 @@ def _check_plain(commands: dict[str, RunTask], results: Results) -> None:
     }
     assert {name: _result(results, commands[f"plain {name}"]) for name in expected} == expected
     assert _result(results, commands["ignores_result"]) == {"n": 1}
+    retried = results[commands["retries"].id][0]
+    assert isinstance(retried, TaskRetried), "the engine carries out Celery's own retry"
+    assert retried.exception_type == "builtins.OSError"
     echo = commands["echo"]
     assert _result(results, echo) == {"kwargs": PAGE, "id": echo.id, "session": ODD_SESSION, "attempt": 3}
 

@@ -37,7 +37,7 @@ def test_topics_are_made_once_and_are_right(settings: Settings) -> None:
     names = Topology(settings.namespace)
 
     assert sorted(create_topics(settings)) == sorted(
-        [names.events, names.commands, names.dead_letters, names.changelog]
+        [names.events, names.commands, names.dead_letters, names.changelog, names.rules]
     )
     assert create_topics(settings) == []
     assert check_topics(settings) == []
@@ -46,7 +46,7 @@ def test_topics_are_made_once_and_are_right(settings: Settings) -> None:
 def test_missing_topics_are_reported_with_the_command_that_makes_them(settings: Settings) -> None:
     problems = check_topics(settings)
 
-    assert len(problems) == 4
+    assert len(problems) == 5
     assert {(problem.problem, problem.fix) for problem in problems} == {("is missing", "triggers topics create")}
 
 

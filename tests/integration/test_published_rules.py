@@ -171,7 +171,7 @@ def test_the_program_publishes_and_shows_rules(settings: Settings) -> None:
     assert [(each["name"], each["match"]) for each in run_json(settings, "rules", "list")] == [("order", [])]
     assert json.loads(run(settings, "rules", "show", "order", "--version", "1").stdout) == {"t_pick": PICK}
     assert "+ t_send" in run(settings, "rules", "diff", "order", "1", "2").stdout
-    assert run_json(settings, "show", "order-1")["rules"] == {"name": "order", "version": 1}
+    assert run_json(settings, "show", "order-1")["rules"] == {"name": "order", "version": 1, "pending": ""}
     assert "the session takes published rules (version 1 of 'order')" in run(settings, "explain", "order-1").stdout
     assert run(settings, "rules", "show", "orders").returncode == 3
 

@@ -31,7 +31,7 @@ install(app, consume=not os.environ.get("TEST_DISPATCHED"))
 
 
 def route_task(name: str, _args: object, kwargs: Mapping[str, Any], *_: object, **__: object) -> object:
-    """A router of the application. It raises for tenants without a name, and as pages say, also as a broker would."""
+    """A router of the application. It raises for a tenant without a name, and whatever else its kwargs say."""
     if name.endswith(".tenant"):
         return {"queue": kwargs["tenant"]["name"]}
     raised = kwargs.get("page", {}).get("router raises")
@@ -41,6 +41,8 @@ def route_task(name: str, _args: object, kwargs: Mapping[str, Any], *_: object, 
 
 
 app.conf.task_routes = (route_task,)
+if os.environ.get("TEST_BEAT"):
+    app.conf.beat_schedule = {"quick": {"task": "tests.support.celery_tasks.quick", "schedule": 1.0}}
 
 
 def write_note(text: str) -> None:
@@ -184,6 +186,18 @@ def retries(self: Any) -> dict[str, int]:
     if self.request.retries == 0:
         raise self.retry(exc=OSError("busy"))
     return {"retries": self.request.retries}
+
+
+@app.task
+def send_email(to: str, template: str) -> str:
+    """A task that existed before there were triggers."""
+    return f"{template} for {to}"
+
+
+@app.task
+def pid() -> int:
+    """Returns the process that runs it."""
+    return os.getpid()
 
 
 @app.task

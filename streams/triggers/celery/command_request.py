@@ -266,7 +266,6 @@ def request_for(command: RunTask, topic: str, consumer: Any, issued_ms: int) -> 
         "kwargsrepr": saferepr(kwargs, _REPR_CHARACTERS),
     }
     body = ((), kwargs, {"callbacks": None, "errbacks": None, "chain": None, "chord": None})
-    task = consumer.app.tasks[command.run]
     return _request_class(task)(
         _Message(headers, body, topic),
         app=consumer.app,

@@ -61,7 +61,7 @@ class CommandSender:
         return None
 
     def _publish(self, command: RunTask, **options: Any) -> None:
-        """Sends a command without subscribing to its result, so that a result backend may be away."""
+        """Sends as `delay` would, but without subscribing to the result, so that a backend may be away."""
         with denied_join_result():
             self._app.send_task(
                 command.run,

@@ -27,7 +27,7 @@ from triggers.topology import Queue, Topology
 _MAX_MESSAGES: Final = 500
 _FETCHED_KB: Final = 32_768
 
-_outage_log = SparingLog(logging.getLogger(__name__))
+outages = SparingLog(logging.getLogger(__name__))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -152,7 +152,7 @@ class CommandSource:
         try:
             return self._commit_and_check(offsets, wait=wait)
         except KafkaException as error:
-            _outage_log.write(f"a commit failed and will be repeated: {error}")
+            outages.report(f"a commit failed and will be repeated: {error}")
             self._mark_dirty(checkpoints)
             return False
 
@@ -229,7 +229,7 @@ class CommandSource:
         elif not is_transient(error):
             raise KafkaException(error)
         else:
-            _outage_log.write(f"{self._topic}: {error.str()}")
+            outages.report(f"{self._topic}: {error.str()}")
 
     def _on_commit(self, error: KafkaError | None, partitions: list[TopicPartition]) -> None:
         """Repeats an asynchronous commit that was refused in a rebalance, even if no ledger changes meanwhile."""
@@ -250,7 +250,7 @@ def _options(settings: Settings, group: str) -> Options:
 def _on_error(error: KafkaError) -> None:
     if error.fatal():
         raise KafkaException(error)
-    _outage_log.write(f"Kafka: {error.str()}")
+    outages.report(f"Kafka: {error.str()}")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -97,7 +97,7 @@ class _Line:
         lines: int,
         sender: CommandSender,
     ) -> None:
-        """`lines` is the number of lines that share the limits of the dispatcher."""
+        """`lines` share the limits of the dispatcher."""
         self._prefetch = max(1, settings.celery_prefetch // lines)
         self._max_bytes = _MAX_BYTES // lines
         self._max_uncommitted = max(1, _MAX_UNCOMMITTED // lines)
@@ -141,7 +141,7 @@ class _Line:
         return False
 
     def _dispatch(self, delivery: Delivery, command: RunTask | CancelTask) -> None:
-        """Sends a command. One that the broker does not accept goes behind the others and blocks none."""
+        """Sends the oldest command. One that the broker does not accept goes behind the others and blocks none."""
         if self.source.owns(delivery):
             error = self._sender.send(command)
             if error is not None:

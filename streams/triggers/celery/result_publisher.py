@@ -22,7 +22,7 @@ _PAUSE_S: Final = 1.0
 _SMALL_BYTES: Final = 1000
 
 log = logging.getLogger(__name__)
-_outage_log = SparingLog(log)
+_outages = SparingLog(log)
 
 
 class ResultPublisher:
@@ -45,7 +45,7 @@ class ResultPublisher:
         try:
             self._sender.send(self._names.events, encode_key(name.session), _encoded(event))
         except TryAgain as error:
-            _outage_log.write(f"the start of {name.instance} was not sent: {error}")
+            _outages.report(f"the start of {name.instance} was not sent: {error}")
 
     def publish(self, name: CommandName, event: Event) -> None:
         """Publishes a result. Blocks until it is acknowledged, without a time limit.
@@ -72,7 +72,7 @@ class ResultPublisher:
             try:
                 self._sender.wait_for(self._sender.send(topic, key, value))
             except TryAgain as error:
-                _outage_log.write(f"a result could not be published yet; trying again: {error}")
+                _outages.report(f"a result could not be published yet; trying again: {error}")
                 time.sleep(_PAUSE_S)
             except SoftTimeLimitExceeded:
                 log.warning("the soft time limit passed while the result was published; publishing it again")

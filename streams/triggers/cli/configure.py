@@ -8,8 +8,9 @@ from triggers.analysis.check.rules import check_rules
 from triggers.cli.option_types import JsonObject
 from triggers.cli.output import json_option, print_json
 from triggers.cli.printable import printable
-from triggers.cli.settings_options import command_settings
+from triggers.cli.settings_options import kafka_settings
 from triggers.client import KafkaPublisher
+from triggers.codec import encode_key
 from triggers.core.config import validate_configuration
 from triggers.core.events import ConfigurationUpdated
 
@@ -33,7 +34,8 @@ def configure_command(ctx: click.Context, session: str, rules: bytes, if_absent:
         if finding.rule == _MISSPELT:
             click.echo(printable(f"Warning: {finding.message}; {finding.fix}"), err=True)
     event = ConfigurationUpdated(configuration=rules, if_absent=if_absent)
-    where = KafkaPublisher(command_settings(ctx), source="cli").publish(session, event)
+    encode_key(session)
+    where = KafkaPublisher(kafka_settings(ctx), source="cli").publish(session, event)
     if as_json:
         print_json({"session": session, "partition": where.partition, "offset": where.offset})
     else:

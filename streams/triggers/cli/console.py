@@ -8,8 +8,9 @@ import click
 
 from triggers.analysis.input_file import InputFile
 from triggers.cli.log_options import every_event, log_options
-from triggers.cli.settings_options import command_settings
+from triggers.cli.settings_options import command_settings, require_kafka
 from triggers.console import FileSource, KafkaSource, Source, serve
+from triggers.errors import TryAgain
 from triggers.settings import Settings
 
 
@@ -38,5 +39,9 @@ def console_command(ctx: click.Context, host: str, port: int, file: InputFile | 
 
 def _source(settings: Settings, file: InputFile | None, rules: bytes | None) -> Source:
     if file is None and rules is None:
+        try:
+            require_kafka(settings)
+        except TryAgain as error:  # the console may start before its broker
+            click.echo(f"Warning: {error}", err=True)
         return KafkaSource(settings)
     return FileSource(every_event(settings, file, rules))

@@ -7,7 +7,7 @@ import click
 from triggers.analysis.times import moment
 from triggers.cli.option_types import CoordinatesType
 from triggers.cli.output import json_option, print_json, print_table
-from triggers.cli.settings_options import command_settings
+from triggers.cli.settings_options import kafka_settings
 from triggers.cli.suggesting_group import SuggestingGroup
 from triggers.client.dead_letters import DeadLetters, StoredLetter
 from triggers.errors import CallError, IncompleteLetter
@@ -27,7 +27,7 @@ def dead_letters_command() -> None:
 @click.pass_context
 def list_letters(ctx: click.Context, limit: int, reason: str | None, as_json: bool) -> None:
     """List the newest dead letters."""
-    newest = DeadLetters(command_settings(ctx)).read_newest(limit, reason)
+    newest = DeadLetters(kafka_settings(ctx, "dead_letters")).read_newest(limit, reason)
     if as_json:
         print_json([_plain(stored) for stored in newest])
         return
@@ -43,7 +43,7 @@ def list_letters(ctx: click.Context, limit: int, reason: str | None, as_json: bo
 @click.pass_context
 def show_letter(ctx: click.Context, place: tuple[int, int], as_json: bool) -> None:
     """Show a dead letter and its original record. `list` prints the COORDINATES: <partition>/<offset>."""
-    stored = DeadLetters(command_settings(ctx)).read_letter(*place)
+    stored = DeadLetters(kafka_settings(ctx, "dead_letters")).read_letter(*place)
     if as_json:
         print_json(_plain(stored))
         return
@@ -77,7 +77,7 @@ def redrive(
     """
     if sum(map(bool, (places, every, reason))) != 1:
         raise CallError("name the dead letters by one of COORDINATES, --reason and --all")
-    letters = DeadLetters(command_settings(ctx))
+    letters = DeadLetters(kafka_settings(ctx, "dead_letters"))
     chosen = [letters.read_letter(*place) for place in places] if places else _matching(letters, reason)
     complete = [stored for stored in chosen if not stored.letter.missing]
     for stored in complete:

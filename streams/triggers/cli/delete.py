@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from triggers.cli.output import json_option, print_json
-from triggers.cli.settings_options import command_settings
+from triggers.cli.settings_options import kafka_settings
 from triggers.client import KafkaPublisher
 from triggers.client.session_reader import SessionReader
 from triggers.core.events import DeletionRequested
@@ -23,7 +23,7 @@ def delete_command(ctx: click.Context, session: str, yes: bool, as_json: bool) -
     Running tasks continue, but their results change nothing. Past events stay in the topic until its retention ends.
     A later event begins a new session with the same UID.
     """
-    settings = command_settings(ctx)
+    settings = kafka_settings(ctx)
     reader = SessionReader(settings)
     view = reader.read(session)
     if not yes and not as_json:

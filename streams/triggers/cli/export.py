@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from triggers.cli.settings_options import command_settings
+from triggers.cli.settings_options import kafka_settings
 from triggers.client.session_events import SessionEvents
 from triggers.codec.event_lines import encode_line
 
@@ -18,7 +18,8 @@ def export_command(ctx: click.Context, sessions: tuple[str, ...]) -> None:
     Each line has the session, the event, its offset and its time. The events of a session are in their order. Commands
     with --from read such a file. It has no records that became dead letters.
     """
-    source, out = SessionEvents(command_settings(ctx)), click.get_binary_stream("stdout")
+    settings = kafka_settings(ctx, "events", "dead_letters")
+    source, out = SessionEvents(settings), click.get_binary_stream("stdout")
     named = source.read_sessions(sessions).items() if sessions else ()
     wanted = ((uid, event) for uid, events in named for event in events) if sessions else source.read_all()
     for session, event in wanted:

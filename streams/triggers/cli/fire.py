@@ -10,9 +10,9 @@ from triggers.analysis.input_file import InputFile
 from triggers.cli.companions import refuse_ignored
 from triggers.cli.option_types import Input, JsonObject
 from triggers.cli.output import json_option, print_json
-from triggers.cli.settings_options import command_settings
+from triggers.cli.settings_options import command_settings, require_kafka
 from triggers.client import KafkaPublisher
-from triggers.codec import check_trigger_name
+from triggers.codec import check_event, check_trigger_name, encode_key
 from triggers.core.events import TriggerFired
 from triggers.settings import Settings
 
@@ -65,6 +65,7 @@ def fire_command(
         )
         from triggers.cli.fire_file import fire_file
 
+        require_kafka(settings)
         fire_file(settings, file, rules, start_line, as_json)
         return
     refuse_ignored(ctx, "needs --from", "rules", "start_line")
@@ -77,6 +78,9 @@ def fire_command(
 
 
 def _fire_one(settings: Settings, session: str, event: TriggerFired, *, as_json: bool) -> None:
+    encode_key(session)
+    check_event(event, settings.max_payload_bytes)
+    require_kafka(settings)
     record = KafkaPublisher(settings, source="cli").publish(session, event)
     if as_json:
         print_json({"session": session, "partition": record.partition, "offset": record.offset})

@@ -6,7 +6,7 @@ import click
 
 from triggers.analysis.times import moment
 from triggers.cli.output import json_option, print_json, print_table, rules_words
-from triggers.cli.settings_options import command_settings
+from triggers.cli.settings_options import kafka_settings
 from triggers.client import SessionReader
 
 
@@ -17,7 +17,7 @@ from triggers.client import SessionReader
 @click.pass_context
 def list_command(ctx: click.Context, prefix: str, limit: int, as_json: bool) -> None:
     """List sessions in the order of their UIDs. The command asks all workers."""
-    summaries = SessionReader(command_settings(ctx)).summaries(prefix, limit)
+    summaries = SessionReader(kafka_settings(ctx)).summaries(prefix, limit)
     if as_json:
         print_json(summaries)
         return

@@ -11,6 +11,7 @@ from triggers.analysis.event_log import read_log
 from triggers.analysis.input_file import InputFile
 from triggers.analysis.verify.capsules import events_of_capsule, is_capsule, load_capsule
 from triggers.cli.option_types import Input, JsonObject
+from triggers.cli.settings_options import require_kafka
 from triggers.client.session_events import SessionEvents
 from triggers.core.events import Event
 from triggers.errors import SessionNotFound
@@ -37,7 +38,10 @@ def every_event(settings: Settings, file: InputFile | None, rules: bytes | None)
     Raises CallError, BrokerUnavailable.
     """
     _check(file, rules)
-    return SessionEvents(settings).read_all() if file is None else _read(file, rules)
+    if file is not None:
+        return _read(file, rules)
+    require_kafka(settings, "events", "dead_letters")
+    return SessionEvents(settings).read_all()
 
 
 def session_events(settings: Settings, session: str, file: InputFile | None, rules: bytes | None) -> list[Event]:
@@ -51,6 +55,7 @@ def sessions_events(
     """Read the events of several sessions in one pass. Raises as `session_events` does if one of them has no event."""
     _check(file, rules)
     if file is None:
+        require_kafka(settings)
         return SessionEvents(settings).read_sessions(sessions)
     logs: dict[str, list[Event]] = {uid: [] for uid in sessions}
     for uid, event in _read(file, rules):

@@ -13,7 +13,7 @@ from triggers.analysis.input_file import InputFile
 from triggers.cli.companions import refuse_ignored
 from triggers.cli.option_types import Input
 from triggers.cli.output import json_option, print_json, print_table
-from triggers.cli.settings_options import command_settings
+from triggers.cli.settings_options import kafka_settings
 from triggers.errors import CallError, NotFound
 from triggers.redaction import without_secrets
 from triggers.registry import storage_backends
@@ -54,7 +54,7 @@ def migrate_command(
     uids = list(dict.fromkeys([*sessions, *_lines(source)]))
     if not uids:
         raise CallError("name the sessions: give their UIDs, or --from FILE")
-    migration = Migration(command_settings(ctx), lambda uid: _open(storage, uid, cache), reissue=reissue)
+    migration = Migration(kafka_settings(ctx), lambda uid: _open(storage, uid, cache), reissue=reissue)
     report = [migration.move(uid, dry_run=not really) for uid in uids]
     _print(report, really=really, as_json=as_json)
     if any(moved.result not in DONE for moved in report):

@@ -7,7 +7,7 @@ import msgspec
 
 from triggers.cli.option_types import JsonObject
 from triggers.cli.output import json_option, print_json, print_line
-from triggers.cli.settings_options import command_settings
+from triggers.cli.settings_options import kafka_settings
 from triggers.core.view import InstanceView
 from triggers.manager import TriggerManager
 from triggers.storages.stream import StreamStorage
@@ -23,7 +23,7 @@ from triggers.storages.stream import StreamStorage
 @click.pass_context
 def replay_command(ctx: click.Context, session: str, instance: str, kwargs: bytes | None, as_json: bool) -> None:
     """Run a failed INSTANCE (task#n) of SESSION again, as a new instance."""
-    manager = TriggerManager(StreamStorage(session, command_settings(ctx)))
+    manager = TriggerManager(StreamStorage(session, kafka_settings(ctx)))
     manager.replay_failed_instance(instance, None if kwargs is None else msgspec.json.decode(kwargs))
     replays = [one for one in manager.storage.read().instances if one.parent == instance]
     _report(instance, "replayed", replays, as_json=as_json)
@@ -38,7 +38,7 @@ def replay_command(ctx: click.Context, session: str, instance: str, kwargs: byte
 @click.pass_context
 def skip_command(ctx: click.Context, session: str, instance: str, cascade: bool, result: bytes, as_json: bool) -> None:
     """Resolve a failed INSTANCE (task#n) of SESSION without running it."""
-    manager = TriggerManager(StreamStorage(session, command_settings(ctx)))
+    manager = TriggerManager(StreamStorage(session, kafka_settings(ctx)))
     manager.skip_failed_instance(instance, cascade, msgspec.json.decode(result))
     _report(instance, "skipped", [], as_json=as_json)
 

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from triggers.settings import PREFIX, Settings
+from triggers.topology import Topology
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -28,3 +29,22 @@ def setting(name: str, text: str) -> Callable[[F], F]:
 def command_settings(ctx: click.Context, **overrides: object) -> Settings:
     """Return the settings of a command: those of the environment, overridden by its options. Raises SettingsError."""
     return Settings.from_env(**{**(ctx.obj or {}), **overrides})
+
+
+def kafka_settings(ctx: click.Context, *topics: str) -> Settings:
+    """Return the settings of a command, after checking that a broker answers and that the events' topic exists.
+
+    `topics` replace the events' topic; they are names of attributes of `Topology`. Raises SettingsError,
+    BrokerUnavailable, TopicMissing.
+    """
+    settings = command_settings(ctx)
+    require_kafka(settings, *topics)
+    return settings
+
+
+def require_kafka(settings: Settings, *topics: str) -> None:
+    """Check the same for given settings."""
+    from triggers.kafka.reachability import check_reachable  # noqa: PLC0415  # the client takes a while to import
+
+    names = Topology(settings.namespace)
+    check_reachable(settings, *(getattr(names, topic) for topic in topics or ("events",)))

@@ -12,8 +12,9 @@ from triggers.analysis.view_changes import Change, changes_between, value_words
 from triggers.cli.log_options import log_options, session_events
 from triggers.cli.option_types import CoordinatesType, MomentType
 from triggers.cli.output import cell, console, json_option, print_json, print_line, print_table, rules_words
-from triggers.cli.settings_options import command_settings
+from triggers.cli.settings_options import command_settings, require_kafka
 from triggers.client import SessionReader
+from triggers.codec import encode_key
 from triggers.core.view import InstanceView, SessionView
 from triggers.kafka.sender import Coordinates
 
@@ -52,6 +53,8 @@ def show_command(
         raise click.UsageError("--after waits for a worker, and --from asks none; give one of them")
     settings = command_settings(ctx)
     if at is None and diff is None and file is None and rules is None:
+        encode_key(session)
+        require_kafka(settings)
         _print(SessionReader(settings).read(session, after), as_json)
         return
     events = session_events(settings, session, file, rules)
@@ -95,7 +98,8 @@ def print_session(session: SessionView) -> None:
         f" unresolved tasks: {', '.join(session.unresolved_tasks) or 'none'}"
     )
     if session.rules:
-        click.echo(f"published rules: {rules_words(session.rules)}")
+        pending = f"; {session.rules.pending}" if session.rules.pending else ""
+        click.echo(f"published rules: {rules_words(session.rules)}{pending}")
     columns = ("task", "after", "andEvery", "unless", "run", "instances", "unresolved")
     tasks = [(t.name, t.after, t.and_every, t.unless, t.run, t.instances, t.unresolved) for t in session.tasks]
     print_table(columns, tasks, "Tasks")

@@ -9,9 +9,10 @@ from dataclasses import asdict
 import click
 
 from triggers.cli.output import json_option, print_json, print_table
-from triggers.cli.settings_options import command_settings, setting
+from triggers.cli.settings_options import command_settings, kafka_settings, setting
 from triggers.cli.suggesting_group import SuggestingGroup
 from triggers.client.consumer_lag import Finished, measure_lag
+from triggers.kafka.reachability import check_reachable
 from triggers.kafka.topics import DEFAULT_RETENTION_DAYS, check_topics, create_topics, plan_queues, plan_topics
 from triggers.topology import Queue, parse_queues
 
@@ -51,6 +52,7 @@ def create(ctx: click.Context, retention_days: int, queues: tuple[str, ...], as_
     Without --queue, these are all topics of the installation, with those of the queues in TRIGGERS_QUEUES.
     """
     settings, chosen = command_settings(ctx), _chosen(queues)
+    check_reachable(settings)
     created = create_topics(settings, retention_days, chosen)
     plans = plan_topics(settings, retention_days) if chosen is None else plan_queues(settings, chosen, retention_days)
     if as_json:
@@ -71,7 +73,9 @@ def check(ctx: click.Context, retention_days: int, queues: tuple[str, ...], as_j
 
     Without --queue, every queue is checked, but not its retention, because each may have its own.
     """
-    problems = check_topics(command_settings(ctx), retention_days, _chosen(queues))
+    settings = command_settings(ctx)
+    check_reachable(settings)
+    problems = check_topics(settings, retention_days, _chosen(queues))
     if as_json:
         print_json([asdict(problem) for problem in problems])
     elif problems:
@@ -94,7 +98,7 @@ def lag(ctx: click.Context, as_json: bool) -> None:
     second old. The lag in offsets is larger: it counts transaction markers, and finished commands behind an unfinished
     one.
     """
-    rows = measure_lag(command_settings(ctx), finished=_finished())
+    rows = measure_lag(kafka_settings(ctx, "events", "commands"), finished=_finished())
     if as_json:
         print_json([asdict(row) | {"lag": row.lag} for row in rows])
         return

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator
 
+from triggers.client.circuit import Circuit
 from triggers.codec import check_event, encode_event, encode_key
 from triggers.core.events import Event
+from triggers.errors import BrokerUnavailable, TopicMissing
+from triggers.kafka.reachability import check_reachable
 from triggers.kafka.sender import Coordinates, Delivery, KafkaSender
 from triggers.settings import Settings
 from triggers.topology import Topology
@@ -24,15 +27,25 @@ class KafkaPublisher:
         self._source = source
         self._topic = Topology(settings.namespace).events
         self._sender = KafkaSender(settings)
+        self._circuit = Circuit(lambda: check_reachable(settings))
 
     def publish(self, uid: str, event: Event) -> Coordinates:
         """Publishes an event and returns its coordinates. Blocks until it is acknowledged.
+
+        After a failure, further calls fail at once until a broker answers again, which a thread finds out.
 
         Raises CallError if the UID or a text cannot be encoded, and TooLarge. Raises BrokerUnavailable after
         `publish_timeout_s`; the event may have been written nevertheless. If it has an `id`, publishing it again is
         harmless.
         """
-        return self._sender.wait_for(self._send(uid, event))
+        self._circuit.check()
+        try:
+            return self._sender.wait_for(self._send(uid, event))
+        except TopicMissing:
+            raise
+        except BrokerUnavailable:
+            self._circuit.open()
+            raise
 
     def publish_many(self, events: Iterable[tuple[str, Event]], in_flight: int = 5000) -> Iterator[Coordinates]:
         """Publishes events in order and yields the coordinates of each one after it is acknowledged.

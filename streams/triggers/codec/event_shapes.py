@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from types import NoneType
+from types import NoneType, UnionType
 from typing import Final, get_args, get_type_hints
 
 from msgspec import Struct
@@ -62,13 +62,16 @@ def _shape(event: type[Event]) -> Shape:
     types = {name: hint for name, hint in get_type_hints(event).items() if name not in _COMMON}
 
     def of(kind: type) -> tuple[str, ...]:
-        return tuple(name for name, hint in types.items() if kind in (hint, *_without_none(hint)))
+        return tuple(name for name, hint in types.items() if kind in _without_none(hint))
 
     names = tuple(name for name in of(str) if name not in _FREE_TEXT)
     return Shape(event, tuple(types), payloads=of(bytes), numbers=of(int), names=("id", "rules", *names))
 
 
 def _without_none(hint: object) -> tuple[object, ...]:
+    """Returns the members of a union but None, or the type itself if it is no union."""
+    if not isinstance(hint, UnionType):
+        return (hint,)
     return tuple(member for member in get_args(hint) if member is not NoneType)
 
 

@@ -77,16 +77,22 @@ def pending_rules(session: Session) -> tuple[PublishedRules, str] | None:
 def _rules_for(session: Session, event: Event) -> PublishedRules | None:
     """Returns the rules that the session takes with this event, or None. Raises UnknownRules."""
     catalog, header = session.catalog, session.header
-    if isinstance(event, DeletionRequested) or (isinstance(event, TimerFired) and not event.instance):
-        return None
     if session.exists:
-        return catalog.to_adopt(header.rules, header.rules_version)
+        rules = catalog.to_adopt(header.rules, header.rules_version)
+        return None if rules is None or _takes_nothing(event) else rules
+    if _takes_nothing(event):
+        return None
     if event.rules is None:
         return catalog.rules_for(session.uid)
     rules = catalog.newest(event.rules)
     if rules is None:
         raise UnknownRules(f"nobody has published rules with the name {event.rules!r:.300}; run `triggers rules list`")
     return rules
+
+
+def _takes_nothing(event: Event) -> bool:
+    """Returns whether the event ends the session, or only looks whether it must."""
+    return isinstance(event, DeletionRequested) or (isinstance(event, TimerFired) and not event.instance)
 
 
 def _removable_tasks(session: Session) -> list[str]:

@@ -48,12 +48,16 @@ class PublishedRules(Struct, frozen=True, array_like=True, gc=False):
 class Catalog:
     """The published rules that a partition knows. It never changes; a publication makes another catalog."""
 
-    __slots__ = ("_default", "_exact", "_lengths", "_patterns", "_versions")
+    __slots__ = ("_adopting", "_default", "_exact", "_lengths", "_patterns", "_versions")
 
     def __init__(self, published: Iterable[PublishedRules] = ()) -> None:
         self._versions: dict[str, list[PublishedRules]] = {}
+        self._adopting: dict[str, PublishedRules] = {}
+        """The newest version of each name that says `adopt`."""
         for rules in sorted(published, key=lambda each: (each.name, each.version)):
             self._versions.setdefault(rules.name, []).append(rules)
+            if rules.adopt:
+                self._adopting[rules.name] = rules
         self._exact: dict[str, PublishedRules] = {}
         self._patterns: dict[str, PublishedRules] = {}
         self._default: PublishedRules | None = None
@@ -96,12 +100,8 @@ class Catalog:
 
     def to_adopt(self, name: str, version: int) -> PublishedRules | None:
         """Returns the newest version that says `adopt`, if it is later than this one."""
-        for rules in reversed(self._versions.get(name, ())):
-            if rules.version <= version:
-                return None
-            if rules.adopt:
-                return rules
-        return None
+        rules = self._adopting.get(name)
+        return rules if rules is not None and rules.version > version else None
 
     def versions(self, name: str) -> list[PublishedRules]:
         """Returns all versions of the rules, in order."""

@@ -43,7 +43,9 @@ class RulesInLog:
             return
         wanted = self._wanted(uid, event.rules, {name for name, _ in delivered}) - delivered
         self._delivered[uid] = len(self._events), delivered | wanted
-        yield from sorted((self._events[key] for key in wanted), key=lambda each: each.position)
+        yield from sorted(
+            (self._events[key] for key in wanted), key=lambda each: (each.position, each.name, each.version)
+        )
 
     def _wanted(self, uid: str, named: str | None, names: set[str]) -> frozenset[tuple[str, int]]:
         chosen = self._catalog.rules_for(uid)

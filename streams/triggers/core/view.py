@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 from msgspec import Raw, Struct
 
+from triggers.core.binding import pending_rules
 from triggers.core.groups import held_by
 from triggers.core.importing import ImportedInstance
 from triggers.core.instance_names import instance_name
@@ -72,6 +73,8 @@ class RulesView(Struct, frozen=True, kw_only=True):
 
     name: str
     version: int
+    pending: str = ""
+    """Why the session stays on this version although a later one says `adopt`, or empty. Lists do not say it."""
 
 
 class SessionView(Struct, frozen=True, kw_only=True):
@@ -122,8 +125,17 @@ def view_session(session: Session) -> SessionView:
         latest_kwargs=_latest_kwargs(session),
         unresolved_tasks=[name for name, task in session.plan.tasks.items() if _unresolved(states.get(name), task)],
         unresolved_instances=[instance.name for instance in instances if not instance.resolved],
-        rules=_rules_view(header),
+        rules=_rules_of(session),
     )
+
+
+def _rules_of(session: Session) -> RulesView | None:
+    rules = _rules_view(session.header)
+    refused = None if rules is None else pending_rules(session)
+    if rules is None or refused is None:
+        return rules
+    later, reason = refused
+    return msgspec.structs.replace(rules, pending=f"version {later.version} cannot be adopted: {reason}")
 
 
 def _rules_view(header: Header) -> RulesView | None:

@@ -49,9 +49,13 @@ class CeleryWorkers:
         self._stack.replace(self._names, services)
 
     def reload(self) -> None:
-        """Start the workers again if the code has changed. Blocks until their tasks have ended."""
+        """Start the workers again if the code has changed. Blocks until their tasks have ended.
+
+        They end before the new code is checked: otherwise, the old ones would fail commands for tasks that are new.
+        """
         if not self._names or not (changed := self._watch.changed()):
             return
         more = f" and {len(changed) - _SHOWN_FILES} more" if len(changed) > _SHOWN_FILES else ""
+        self._stack.replace(self._names, [])
         self._relay.write("celery", f"{', '.join(changed[:_SHOWN_FILES])}{more} changed; starting again")
         self.start()

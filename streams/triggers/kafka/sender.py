@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from triggers.errors import BrokerUnavailable, TooLarge, TriggersError
+from triggers.errors import TooLarge, TopicMissing, TriggersError
 from triggers.kafka.connection import connection_options, unavailable
 from triggers.kafka.error_codes import MESSAGE_TIMED_OUT, NO_TOPIC
 from triggers.kafka.per_process import PerProcess
@@ -119,5 +119,5 @@ class KafkaSender:
         if error.fatal() or error.code() in _REPLACE_PRODUCER:
             self._producers.discard(delivery.producer)
         if error.code() in NO_TOPIC:
-            return BrokerUnavailable(f"there is no topic {delivery.topic}: run `triggers topics create`")
+            return TopicMissing(f"there is no topic {delivery.topic}: run `triggers topics create`")
         return unavailable(self._settings, error)

@@ -21,7 +21,7 @@ class SparingLog:
         self._silent_until = 0.0
         self._omitted = 0
 
-    def write(self, text: str) -> None:
+    def report(self, text: str) -> None:
         """Logs the text, or counts it if less than a minute has passed since the last line."""
         with self._lock:
             now = self._clock()

@@ -10,8 +10,9 @@ import msgspec
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic, TopicMetadata
 
-from triggers.errors import BrokerUnavailable
+from triggers.errors import BrokerUnavailable, TopicMissing
 from triggers.kafka.connection import admin_client, unavailable
+from triggers.kafka.reachability import missing_topics
 from triggers.kafka.record_limits import dead_letter_bytes, derived_bytes, event_bytes
 from triggers.kafka.topic_configs import read_topic_configs
 from triggers.settings import Settings
@@ -210,12 +211,11 @@ def partition_count(admin: AdminClient, topic: str, timeout_s: float = _TIMEOUT_
 def existing_partitions(settings: Settings, admin: AdminClient, topic: str) -> list[int]:
     """Returns the partitions of a topic. A missing topic is an error, because it must not be taken for an empty one.
 
-    Blocks. Raises BrokerUnavailable if the topic does not exist, and KafkaException.
+    Blocks. Raises TopicMissing, and KafkaException.
     """
     if count := partition_count(admin, topic):
         return list(range(count))
-    detail = f"Kafka at {settings.brokers} has no topic {topic} (TRIGGERS_NAMESPACE is {settings.namespace!r})"
-    raise BrokerUnavailable(f"{detail}: run `triggers topics create`")
+    raise TopicMissing(missing_topics(settings, [topic]))
 
 
 _CHANGELOG = {

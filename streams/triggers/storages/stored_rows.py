@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from triggers.core.delivery import check_embedded
 from triggers.core.state.plans import Plans
-from triggers.core.state.rows import CATALOG, MemoryRows, configuration_key
+from triggers.core.state.rows import TIMERS, MemoryRows, configuration_key, header_key, session_prefix
 from triggers.core.state.session import Session
 from triggers.core.view import view_session
 from triggers.errors import NotSupported
@@ -22,8 +22,6 @@ from triggers.storages.session_objects import SessionObjects, objects_of
 
 ROWS: Final = "rows"
 """Key of the rows in the engine's state."""
-_SHARED: Final = (CATALOG, configuration_key(b""))
-"""Prefixes of the rows that sessions share: published rules and configurations."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +39,10 @@ def thaw_rows(uid: str, shown: SessionObjects, engine: Mapping[str, Any]) -> Liv
 
 
 def freeze_rows(live: LiveSession) -> tuple[SessionObjects, dict[str, Any]]:
-    """Returns the session's objects and the state of the engine. All changes must be written to the rows.
-
-    Published rules are not stored with the session, except for a configuration that it or one of its instances uses.
-    """
-    used = _used_configurations(live)
-    kept = {key: row for key, row in live.rows.items() if not key.startswith(_SHARED) or key in used}
-    rows = {b64encode(key).decode(): b64encode(row).decode() for key, row in kept.items()}
-    return _objects(live), {ROWS: rows}
+    """Returns the session's objects and the state of the engine. All changes must be written to the rows."""
+    kept = _kept_prefixes(live)
+    own = {key: row for key, row in live.rows.items() if key.startswith(kept)}
+    return _objects(live), {ROWS: {b64encode(key).decode(): b64encode(row).decode() for key, row in own.items()}}
 
 
 def objects_of_rows(uid: str, engine: Mapping[str, Any]) -> SessionObjects:
@@ -82,7 +76,8 @@ def _objects(live: LiveSession) -> SessionObjects:
     return objects
 
 
-def _used_configurations(live: LiveSession) -> set[bytes]:
-    session = live.session
-    digests = {session.header.configuration, *(each.instance.configuration for each in session.instances.scan())}
-    return {configuration_key(digest) for digest in digests}
+def _kept_prefixes(live: LiveSession) -> tuple[bytes, ...]:
+    """Returns how the keys of the rows to keep begin: the session's own, its timers, the configurations in use."""
+    uid, instances = live.session.uid, live.session.instances.scan()
+    needed = {live.session.header.configuration, *(each.instance.configuration for each in instances)} - {b""}
+    return (header_key(uid), session_prefix(uid), TIMERS, *(configuration_key(digest) for digest in sorted(needed)))

@@ -156,7 +156,7 @@ class PartitionRows:
 
 
 class SessionSnapshot:
-    """A session's rows as they were at one moment. Configurations never change and are read from the partition."""
+    """A session's rows as they were at one moment. What sessions share never changes and is read from the partition."""
 
     def __init__(self, rows: MemoryRows, partition: PartitionRows) -> None:
         self._rows = rows
@@ -167,7 +167,7 @@ class SessionSnapshot:
         return row if row is not None or key[:1] in b"sr" else self._partition.get(key)
 
     def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
-        return self._rows.scan(prefix)
+        return self._rows.scan(prefix) if prefix[:1] in b"sr" else self._partition.scan(prefix)
 
 
 def open_rows(path: Path, topic_id: str, oldest_s: float) -> PartitionRows:

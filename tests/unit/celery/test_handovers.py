@@ -97,10 +97,12 @@ def _raise_unpicklable() -> None:
 
 def _runs(*, has_broker: bool) -> CommandRuns:
     runs = CommandRuns(has_broker=has_broker)
-    for plain in (add, total, broken):
-        runs.app.task(plain, name=plain.__name__, shared=False)
-    for bound in (hopeless, later, unpicklable, changed, replaced, sends):
-        runs.app.task(bound, name=bound.__name__, bind=True, max_retries=1, shared=False)
+    functions: list[Any] = [add, total, broken]
+    bound_functions: list[Any] = [hopeless, later, unpicklable, changed, replaced, sends]
+    for function in functions:
+        runs.app.task(function, name=function.__name__, shared=False)
+    for function in bound_functions:
+        runs.app.task(function, name=function.__name__, bind=True, max_retries=1, shared=False)
     retrying = {"autoretry_for": (Declined,), "max_retries": 1, "default_retry_delay": 7}
     runs.app.task(flaky, name="flaky", bind=True, shared=False, **retrying)
     return runs

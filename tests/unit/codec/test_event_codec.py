@@ -14,7 +14,15 @@ from msgspec import structs
 from triggers.codec import EventDecoder, Reason, check_event, encode_event
 from triggers.codec.avro_records import AvroRecords, schema_versions
 from triggers.codec.event_shapes import SHAPES, wire_name
-from triggers.core.events import Event, ReplayRequested, SessionEvent, TaskFinished, TaskStarted, TriggerFired
+from triggers.core.events import (
+    Event,
+    ReplayRequested,
+    RulesPublished,
+    SessionEvent,
+    TaskFinished,
+    TaskStarted,
+    TriggerFired,
+)
 from triggers.errors import CallError, TooLarge, Undecodable
 
 DECODER = EventDecoder(900_000)
@@ -251,3 +259,11 @@ def test_a_header_that_names_no_rules_is_refused(header: bytes, reason: Reason) 
         DECODER.decode(b'{"trigger": "x"}', [("triggers-rules", header)], 7, 5)
 
     assert refusal.value.reason == reason
+
+
+def test_published_rules_are_accepted_before_publication_with_any_number_of_patterns() -> None:
+    event = RulesPublished(name="order", version=1, configuration=b"{}", match=["order-*"] * 2_000)
+
+    check_event(event, 900_000)
+
+    assert DECODER.decode(encode_event(event), None, 0, 0) == event

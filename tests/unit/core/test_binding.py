@@ -25,6 +25,7 @@ from triggers.core.events import (
 from triggers.core.state.plans import Plans
 from triggers.core.state.rows import MemoryRows, header_key, session_prefix
 from triggers.core.state.session import Session
+from triggers.core.view import view_session
 from triggers.errors import InstanceNotFound, RulesLocked, UnknownRules
 
 
@@ -169,6 +170,9 @@ def test_a_session_whose_own_rules_edition_2_refuses_stays_on_its_version_and_sa
     assert pending is not None
     assert pending[0].version == 2
     assert "'colour' is not a key of a task" in pending[1]
+    shown = view_session(partition.session("s")).rules
+    assert shown is not None
+    assert shown.pending.startswith("version 2 cannot be adopted: ")
 
 
 def test_a_deleted_session_begins_again_with_the_newest_rules(partition: Partition) -> None:

@@ -14,7 +14,7 @@ def test_one_line_a_minute_counts_the_others(caplog: pytest.LogCaptureFixture) -
     log = SparingLog(logging.getLogger("test"), clock=lambda: now)
 
     for _ in range(20 * 180):  # twenty a second for three minutes
-        log.write("Kafka: down")
+        log.report("Kafka: down")
         now += 0.05
 
     assert caplog.messages[0] == "Kafka: down"
@@ -26,8 +26,8 @@ def test_a_message_after_a_quiet_minute_is_logged_at_once(caplog: pytest.LogCapt
     now = 1000.0
     log = SparingLog(logging.getLogger("test"), clock=lambda: now)
 
-    log.write("Kafka: down")
+    log.report("Kafka: down")
     now += 61
-    log.write("Kafka: down again")
+    log.report("Kafka: down again")
 
     assert caplog.messages == ["Kafka: down", "Kafka: down again"]

@@ -28,21 +28,19 @@ class EventIndex:
 
     def append(self, position: int) -> None:
         """Adds the latest event."""
-        self._header.events += 1
-        self._append(position)
-
-    def append_rules(self, position: int) -> None:
-        """Adds published rules that the session takes. They are in its log, but are no event of its own."""
-        self._append(position)
-
-    def _append(self, position: int) -> None:
         header = self._header
+        header.events += 1
         tail = header.tail
         tail.append(position)
         if len(tail) == _CHUNK:
             self._rows.put(numbered(b"x", header.chunks), _encode(tail))
             header.chunks += 1
             header.tail = []
+
+    def append_rules(self, position: int) -> None:
+        """Adds published rules that the session takes. They are in its log, but are no event of its own."""
+        self.append(position)
+        self._header.events -= 1
 
     def positions(self) -> Iterator[int]:
         """Yields all positions. Only for queries: changes must have been written."""

@@ -1,0 +1,37 @@
+"""Every command that needs Kafka, with arguments that are right, for tests of what is wrong with Kafka."""
+
+from __future__ import annotations
+
+from typing import Final
+
+RULES: Final = '{"t_a": {"after": ["a"], "run": "app.a"}}'
+ON_TOPICS: Final = {
+    "fire": ["fire", "s", "a"],
+    "fire --from": ["fire", "--from", "-"],
+    "configure": ["configure", "s", RULES],
+    "show": ["show", "s"],
+    "show --at": ["show", "s", "--at", "1"],
+    "list": ["list"],
+    "replay": ["replay", "s", "t_a#0"],
+    "skip": ["skip", "s", "t_a#0"],
+    "delete": ["delete", "s", "--yes"],
+    "dead-letters list": ["dead-letters", "list"],
+    "dead-letters show": ["dead-letters", "show", "0/0"],
+    "dead-letters redrive": ["dead-letters", "redrive", "--all"],
+    "explain": ["explain", "s"],
+    "stats": ["stats"],
+    "export": ["export"],
+    "export SESSION": ["export", "s"],
+    "graph": ["graph", "--session", "s"],
+    "backtest": ["backtest", RULES],
+    "capture": ["capture", "s"],
+    "topics lag": ["topics", "lag"],
+}
+"""Name -> arguments of the commands that need the topics."""
+ON_BROKER: Final = ON_TOPICS | {"topics create": ["topics", "create"], "topics check": ["topics", "check"]}
+"""Name -> arguments of the commands that need a broker."""
+SERVICES: Final = {"worker", "dispatcher", "hooks", "dev", "demo", "console"}
+"""They wait for a broker, or start one."""
+WITHOUT_KAFKA: Final = {"check", "verify", "completion"}
+ELSEWHERE: Final = {"migrate"}
+"""It reads another storage first, and has tests of its own."""

@@ -1,0 +1,202 @@
+# ruff: noqa: ANN401  # a bound Celery task is untyped
+"""What Celery's users combine in a task works in a command, too."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+from typing import Any
+
+from celery import Task, chain, group, shared_task
+from celery.worker.request import Request
+from tests.support.command_runs import CommandRuns, text_of
+
+from triggers.celery.command_request import CommandRequest, request_for
+from triggers.core.commands import RunTask
+from triggers.core.events import TaskFailed, TaskFinished
+from triggers.task import current_command
+
+ID = "s1/t_x#0/1"
+noted: list[str] = []
+
+
+class Base(Task):  # type: ignore[misc]  # Celery carries no types
+    """A task class of the application with Celery's handlers."""
+
+    abstract = True
+
+    def before_start(self, task_id: str, _args: object, _kwargs: object) -> None:
+        noted.append(f"before_start {task_id}")
+
+    def on_success(self, retval: object, task_id: str, *_: object) -> None:
+        noted.append(f"on_success {task_id} {retval}")
+
+    def after_return(self, status: str, *_: object) -> None:
+        noted.append(f"after_return {status}")
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return {"called": self.run(*args, **kwargs)}
+
+
+class OwnRequest(Request):  # type: ignore[misc]  # Celery carries no types
+    """A request class of the application."""
+
+    def on_timeout(self, soft: bool, timeout: float) -> None:
+        noted.append(f"on_timeout {soft} {timeout}")
+        super().on_timeout(soft, timeout)
+
+
+def increment(go: dict[str, int]) -> int:
+    return go["n"] + 1
+
+
+shared_task(increment, name=f"{__name__}.shared")
+
+
+def send_email(to: str, template: str) -> str:
+    return f"{template} for {to}"
+
+
+def bound(self: Any, go: dict[str, int]) -> dict[str, object]:
+    return {"id": self.request.id, "retries": self.request.retries, "session": current_command().session, "go": go}
+
+
+def add(x: int, y: int) -> int:
+    return x + y
+
+
+def total(numbers: list[int]) -> int:
+    noted.append(f"total {sum(numbers)}")
+    return sum(numbers)
+
+
+def sends(self: Any, go: dict[str, str]) -> str:
+    add, total = self.app.tasks["add"], self.app.tasks["total"]
+    match go["how"]:
+        case "delay":
+            add.delay(1, 2)
+        case "apply_async":
+            add.apply_async((1, 2), countdown=1)
+        case "chain":
+            chain(add.s(1, 2), add.s(3)).delay()
+        case "chord":
+            (group(add.s(1, 1), add.s(2, 2)) | total.s()).delay()
+    return go["how"]
+
+
+def _command(run: str, kwargs: object, depth: int = 0) -> RunTask:
+    return RunTask(session="s1", instance="t_x#0", attempt=1, run=run, kwargs=json.dumps(kwargs).encode(), depth=depth)
+
+
+def _runs(*, has_broker: bool = False, **configuration: object) -> CommandRuns:
+    noted.clear()
+    runs = CommandRuns(has_broker=has_broker, **configuration)
+    functions: dict[str, Any] = {"send_email": send_email, "add": add, "total": total}
+    bound_functions: dict[str, Any] = {"bound": bound, "sends": sends}
+    for name, function in functions.items():
+        runs.app.task(function, name=name, shared=False)
+    for name, function in bound_functions.items():
+        runs.app.task(function, name=name, bind=True, shared=False)
+    runs.app.task(add, name="based", base=Base, shared=False)
+    return runs
+
+
+def _result(runs: CommandRuns) -> object:
+    (event,) = runs.events
+    assert isinstance(event, TaskFinished), event
+    return json.loads(event.result)
+
+
+def test_an_existing_task_is_called_with_its_own_parameters() -> None:
+    runs = _runs()
+
+    runs.run(_command("send_email", {"to": "a@b.c", "template": "welcome"}))
+
+    assert _result(runs) == {"result": "welcome for a@b.c"}
+
+
+def test_a_bound_task_finds_its_command() -> None:
+    runs = _runs()
+
+    runs.run(_command("bound", {"go": {"n": 1}}, depth=2))
+
+    assert _result(runs) == {"id": ID, "retries": 2, "session": "s1", "go": {"n": 1}}
+
+
+def test_a_shared_task_runs() -> None:
+    runs = _runs()
+
+    runs.run(_command(f"{__name__}.shared", {"go": {"n": 1}}))
+
+    assert _result(runs) == {"result": 2}
+
+
+def test_the_handlers_of_a_task_class_are_called() -> None:
+    runs = _runs()
+
+    runs.run(_command("based", {"x": 1, "y": 2}))
+
+    assert _result(runs) == {"called": 3}
+    assert noted == [f"before_start {ID}", f"on_success {ID} {{'called': 3}}", "after_return SUCCESS"]
+
+
+def test_the_request_class_of_a_task_is_kept() -> None:
+    runs = _runs()
+    runs.app.task(add, name="requested", Request=f"{__name__}:OwnRequest", shared=False)
+    runs.app.tasks["requested"].Request = OwnRequest
+
+    consumer = SimpleNamespace(app=runs.app, hostname="here", event_dispatcher=None)
+    request = request_for(_command("requested", {"x": 1, "y": 2}), "topic", consumer, 0)
+    request.on_timeout(soft=True, timeout=3)
+
+    assert isinstance(request, CommandRequest)
+    assert noted == ["on_timeout True 3"]
+
+
+def test_monitors_get_every_field_that_a_broker_s_message_has() -> None:
+    runs = _runs()
+    sent: dict[str, object] = {}
+    eventer = SimpleNamespace(enabled=True, send=lambda kind, **fields: sent.update(fields, type=kind))
+    consumer = SimpleNamespace(app=runs.app, hostname="here", event_dispatcher=eventer)
+
+    request_for(_command("bound", {"go": {"n": 1}}, depth=2), "topic", consumer, 0).announce_received()
+
+    assert (sent["type"], sent["uuid"], sent["root_id"], sent["parent_id"]) == ("task-received", ID, ID, None)
+    assert (sent["name"], sent["retries"], sent["eta"], sent["expires"]) == ("bound", 2, None, None)
+    assert (sent["args"], sent["kwargs"]) == ("()", "{'go': {'n': 1}}")
+
+
+def test_with_a_broker_a_command_sends_tasks_chains_and_chords() -> None:
+    for how, messages in {
+        "delay": ["add"],
+        "apply_async": ["add"],
+        "chain": ["add", "add"],
+        "chord": ["add", "add", "total"],
+    }.items():
+        runs = _runs(has_broker=True)
+
+        runs.run(_command("sends", {"go": {"how": how}}))
+
+        assert runs.run_messages() == messages
+        assert _result(runs) == {"result": how}
+        assert noted == (["total 6"] if how == "chord" else [])
+
+
+def test_without_a_broker_a_command_that_sends_tasks_fails_and_says_what_to_do() -> None:
+    for how in ("delay", "apply_async", "chain", "chord"):
+        runs = _runs()
+
+        runs.run(_command("sends", {"go": {"how": how}}))
+
+        (event,) = runs.events
+        assert isinstance(event, TaskFailed)
+        assert "Fire a trigger instead" in text_of(event)
+
+
+def test_with_task_always_eager_what_a_command_sends_runs_inside_of_it() -> None:
+    runs = _runs(task_always_eager=True)
+
+    runs.run(_command("sends", {"go": {"how": "chord"}}))
+
+    assert _result(runs) == {"result": "chord"}
+    assert noted == ["total 6"]
