@@ -55,7 +55,7 @@ WRONG_RULES: list[tuple[Any, str]] = [
     ({"t_a": {"after": "a", "run": "x"}}, "task 't_a': 'after' must be a list of trigger names"),
     ({"t_a": {"run": "x"}}, "task 't_a': 'after' is missing"),
     ({"t_a": {"after": ["a"]}}, "task 't_a': 'run' is missing"),
-    ({"$edition": 2, "t_a": {"after": ["a"], "run": "x", "untill": "1d"}}, "'untill' is no key"),
+    ({"$edition": 2, "t_a": {"after": ["a"], "run": "x", "untill": "1d"}}, "'untill' is not a key"),
     ({"$edition": 2, "t_a": {"after": ["a"], "run": "x", "dealy": "1d"}}, "did you mean 'delay'"),
 ]
 

@@ -72,11 +72,7 @@ def dev_command(
         stack = Stack(relay)
         cleanup.callback(stack.stop)
         *ports, console = preferred_ports(*range(_WORKER_PORT, _WORKER_PORT + processes), _CONSOLE_PORT)
-        for slot, port in enumerate(ports):
-            stack.start(worker_service(settings, slot, port))
-        stack.start(console_service(settings, console))
-        if rules is not None:
-            stack.start(rules_service(settings, rules))
+        _start_services(stack, settings, ports, console, rules)
         celery = _celery_workers(stack, settings, app, celery_workers, cleanup, relay)
         celery.start()
         readiness = Readiness(settings, [*ports, console], celery_workers)
@@ -95,6 +91,14 @@ def _start_broker(relay: Relay, cleanup: ExitStack, data: Path | None) -> Broker
     relay.write("broker", f"starting {broker.kind} on port {port}")
     broker.start()
     return broker
+
+
+def _start_services(stack: Stack, settings: Settings, ports: list[int], console: int, rules: Path | None) -> None:
+    for slot, port in enumerate(ports):
+        stack.start(worker_service(settings, slot, port))
+    stack.start(console_service(settings, console))
+    if rules is not None:
+        stack.start(rules_service(settings, rules))
 
 
 def _restart_broker(broker: Broker | None, relay: Relay) -> None:

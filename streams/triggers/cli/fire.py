@@ -17,7 +17,7 @@ from triggers.core.events import TriggerFired
 from triggers.settings import Settings
 
 _RFC_3339 = ["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S.%f%z"]
-_OF_ONE_EVENT = ("session", "trigger", "kwargs", "event_id", "time")
+_OF_ONE_EVENT = ("session", "trigger", "kwargs", "event_id", "time", "named")
 
 
 @click.command("fire")

@@ -16,6 +16,7 @@ from triggers.analysis.backtest.report import Backtest, scope_of
 from triggers.analysis.check.findings import Finding, Severity
 from triggers.analysis.check.rules import check_rules
 from triggers.analysis.event_log import GroupedLog
+from triggers.cli.companions import refuse_ignored
 from triggers.cli.option_types import JsonObject, PointInTime
 from triggers.cli.output import json_option, print_json
 from triggers.cli.settings_options import command_settings
@@ -68,7 +69,7 @@ class CheckFailed(TriggersError):
 )
 @json_option
 @click.pass_context
-def publish(  # one for each option
+def publish(
     ctx: click.Context,
     name: str,
     rules: str,
@@ -96,6 +97,10 @@ def publish(  # one for each option
         existing=existing,
         locked=locked,
     )
+    if watch:
+        refuse_ignored(ctx, "does not go with --watch", "dry_run", "since")
+    if since is not None:
+        refuse_ignored(ctx, "does not go with --backtest", "dry_run")
     settings = command_settings(ctx)
     if watch:
         _watch(settings, event, rules, as_json)

@@ -91,15 +91,13 @@ class EngineDriver:
         return decision
 
     def _publish(self, step: Json) -> Json:
+        own = {key: step[key] for key in ("name", "match", "existing", "locked") if step.get(key)}
         event = RulesPublished(
-            position=self._position,
-            name=step["name"],
+            **own,
             version=1,
             configuration=_text(step["configuration"]),
-            match=list(step.get("match") or ()),
             is_default=step.get("default", False),
-            existing=step.get("existing") or "keep",
-            locked=step.get("locked", False),
+            position=self._position,
         )
         try:
             version = next_version(self._newest.get(event.name), event)

@@ -13,6 +13,7 @@ def test_the_schemas_are_found_beside_the_sources_or_in_the_package() -> None:
     assert sorted(path.name for path in schema_folder().glob("*.avsc") if path.name.count(".") == 1) == [
         "dead_letter.avsc",
         "decision.avsc",
+        "task_cancellation.avsc",
         "task_command.avsc",
         "trigger_event.avsc",
     ]

@@ -272,7 +272,7 @@ def test_the_assertions_of_the_framework_work_on_its_manager() -> None:
     [
         (lambda: LocalSession(ORDER, {"shop.chrage": None}), CallError, "'shop.chrage'.*did you mean 'shop.charge'"),
         (lambda: LocalSession(ORDER).kwargs_of("t_chrage"), TaskNotFound, "did you mean 't_charge'"),
-        (lambda: LocalSession(ORDER).advance("soon"), InvalidConfiguration, "'soon' is no duration"),
+        (lambda: LocalSession(ORDER).advance("soon"), InvalidConfiguration, "'soon' is not a duration"),
         (lambda: LocalSession({"t_a": {"after": "a"}}), InvalidConfiguration, "t_a"),
     ],
 )
