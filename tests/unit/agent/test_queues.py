@@ -33,7 +33,7 @@ def read_back(output: Output, *, offset: int) -> Record:
 
 def instance(bench: Bench) -> tuple[str, dict[str, object]]:
     session = Session("s1", bench.rows[HOME], Plans())
-    found = session.instance("t_render", 0)
+    found = session.instances.get("t_render", 0).instance
     return found.status, {name: json.loads(value) for name, value in found.metadata.items()}
 
 
