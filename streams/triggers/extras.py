@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from importlib.util import find_spec
 from typing import Final
 
@@ -19,11 +20,14 @@ _WITHOUT: Final = frozenset({"uvloop"})
 
 def require_extras(what: str, *extras: str) -> None:
     """Raises MissingExtra if libraries of the extras are not installed. Imports none of them."""
-    missing = [
-        name for extra in extras for name in LIBRARIES[extra] if name not in _WITHOUT and find_spec(name) is None
-    ]
+    missing = [name for extra in extras for name in LIBRARIES[extra] if name not in _WITHOUT and not _is_there(name)]
     if missing:
         raise _missing(what, missing[0], "all" if len(extras) > 1 else extras[0])
+
+
+def _is_there(module: str) -> bool:
+    """Returns whether the module can be imported. One that was imported may have no spec any more, such as Faust."""
+    return module in sys.modules or find_spec(module) is not None
 
 
 def explain_missing(error: ModuleNotFoundError, what: str, extra: str) -> ModuleNotFoundError | MissingExtra:
