@@ -55,6 +55,7 @@ class CommandRuns:
         self.app = Celery(uuid4().hex, set_as_current=False, broker="memory://" if has_broker else no_broker.URL)
         self.app.conf.update({"task_default_queue": uuid4().hex, "result_backend": "cache+memory://"} | configuration)
         self._publisher = RecordingPublisher()
+        self._signals = ResultSignals(self._publisher)
 
     @property
     def events(self) -> list[Event]:
@@ -92,7 +93,7 @@ class CommandRuns:
     @contextmanager
     def _receiving(self) -> Iterator[None]:
         before = [(signal, list(signal.receivers or ())) for signal in _SIGNALS]
-        ResultSignals(self._publisher).connect()
+        self._signals.connect()
         try:
             yield
         finally:

@@ -43,6 +43,7 @@ class ResultSignals:
 
     def _on_prerun(self, sender: Any, task_id: str, **_: object) -> None:
         if name := command_of(sender.request, task_id):
+            self._reports.begin_run()
             shield_backend(sender.backend, self._reports.report_success)
             self._publisher.send_unacknowledged(name, started_event(name))
 
@@ -54,8 +55,9 @@ class ResultSignals:
             return
         self._reports.report_failure(sender.request, task_id, raised_exception(exception), _text(einfo))
 
-    def _on_internal_error(self, sender: Any, task_id: str, exception: Exception, **_: object) -> None:
-        self._reports.report_failure(sender.request, task_id, exception)
+    def _on_internal_error(self, sender: Any, task_id: str, exception: Exception, **options: Any) -> None:
+        request = options.get("request") or sender.request  # the tracer has removed the latter already
+        self._reports.report_failure(request, task_id, exception)
 
     def _on_retry(self, sender: Any, request: Any, reason: Any, **_: object) -> None:
         """Reports a retry that the engine carries out, and notes one that the application's broker has."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -19,8 +20,13 @@ VERDICT: Final = "triggers_verdict"
 """Key of the request under which a `TriggerTask` stores its `Verdict`."""
 LOG_LEVEL: Final = "triggers_log_level"
 """Key of the request under which a `TriggerTask` stores the highest level that it logged."""
-_REPORTED: Final = "triggers_reported"
-"""Key of the request that says that this run's outcome is on Kafka."""
+
+
+class _Run(threading.local):
+    """The run of this thread. Celery's last signals of a run come without its request, so that cannot carry this."""
+
+    reported: CommandName | None = None
+    """The command whose outcome is on Kafka."""
 
 
 class RunReports:
@@ -29,19 +35,24 @@ class RunReports:
     def __init__(self, publisher: ResultPublisher) -> None:
         self._publisher = publisher
         self._limit = publisher.settings.max_payload_bytes
+        self._run = _Run()
+
+    def begin_run(self) -> None:
+        """Called when a run of a command begins in this thread, which may be one that was reported before."""
+        self._run.reported = None
 
     def report_success(self, request: Any, result: object) -> None:
         """Publishes what the task returned, or its verdict. Blocks until it is on Kafka."""
-        self._report(request, command_of(request, request.id), lambda name: self._success(name, request, result))
+        self._report(command_of(request, request.id), lambda name: self._success(name, request, result))
 
     def report_failure(self, request: Any, task_id: str, error: BaseException, info: str | None = None) -> None:
         """Publishes a failure, also that of a part of what replaced a command. Blocks until it is on Kafka."""
         name = command_of(request, task_id) or part_of(request)
-        self._report(request, name, lambda name: self._failure(name, error, info, log_level(request)))
+        self._report(name, lambda name: self._failure(name, error, info, log_level(request)))
 
     def report_verdict(self, request: Any, verdict: Verdict) -> None:
         """Publishes a retry. Blocks until it is on Kafka."""
-        self._report(request, command_of(request, request.id), lambda name: verdict_event(name, verdict, self._limit))
+        self._report(command_of(request, request.id), lambda name: verdict_event(name, verdict, self._limit))
 
     def _success(self, name: CommandName, request: Request, result: object) -> Event:
         verdict: Any = request.get(VERDICT)
@@ -52,8 +63,8 @@ class RunReports:
     def _failure(self, name: CommandName, error: BaseException, info: str | None, level: int) -> Event:
         return failed_event(name, error, info, log_level=level, max_payload_bytes=self._limit)
 
-    def _report(self, request: Any, name: CommandName | None, outcome: Callable[[CommandName], Event]) -> None:
-        if name is None or (request is not None and request.get(_REPORTED)):
+    def _report(self, name: CommandName | None, outcome: Callable[[CommandName], Event]) -> None:
+        if name is None or name == self._run.reported:
             return
         try:
             self._publisher.publish(name, outcome(name))
@@ -61,8 +72,7 @@ class RunReports:
             self._publisher.publish(name, outcome(name))
         except Exception as error:  # noqa: BLE001  # methods of the result object raised
             self._publisher.publish(name, self._failure(name, error, None, 0))
-        if request is not None:
-            request.update({_REPORTED: True})
+        self._run.reported = name
 
 
 def raised_exception(exception: BaseException) -> BaseException:

@@ -18,8 +18,10 @@ from triggers.kafka.worker_options import base_options
 from triggers.settings import Settings
 from triggers.topology import Topology
 
-_DENIED_FOR_S: Final = 1.0
-"""Time for which a missing topic is not asked for again. A burst of commands to it costs one request per second."""
+DENIED_FOR_S: Final = 0.1
+"""Time for which a missing topic is not asked for again. A burst of commands to it costs ten questions per second."""
+_TOLD_FOR_S: Final = 60.0
+"""Time without a command to it after which a missing topic is logged again."""
 _TIMEOUT_S: Final = 5.0
 _HANGS_AFTER_S: Final = 12.0
 """Longer than both requests may take. A worker is blocked meanwhile."""
@@ -55,7 +57,7 @@ class BrokerQueues:
         if limit is not None:
             return limit
         denied_at = self._denied.get(queue)
-        if denied_at is not None and self._now() < denied_at + _DENIED_FOR_S:
+        if denied_at is not None and self._now() < denied_at + DENIED_FOR_S:
             return None
         topic = self._names.commands_of(queue)
         try:
@@ -77,7 +79,7 @@ class BrokerQueues:
             return
         if queue not in self._denied:
             log.warning("a queue has no topic; its commands fail", queue=queue, topic=topic)
-        self._denied = {name: at for name, at in self._denied.items() if self._now() < at + 60 * _DENIED_FOR_S}
+        self._denied = {name: at for name, at in self._denied.items() if self._now() < at + _TOLD_FOR_S}
         self._denied[queue] = self._now()
 
     def _ask(self, topic: str) -> int | None:

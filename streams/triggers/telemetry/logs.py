@@ -1,4 +1,4 @@
-"""Configures a worker's log: text or JSON, with lines of libraries only from warnings up."""
+"""Configures the log of a worker or dispatcher: text or JSON, with lines of libraries only from warnings up."""
 
 from __future__ import annotations
 
@@ -38,11 +38,13 @@ def _with(context: Mapping[str, object]) -> Processor:
 
 
 def _ours_or_serious(record: logging.LogRecord) -> bool:
-    """Returns whether the line is ours, which means a dictionary, or at least a warning.
+    """Returns whether the line is ours, or at least a warning.
 
-    The names of loggers do not tell: Faust logs the start and stop of services under the names of our subclasses.
+    Ours are dictionaries, and all lines of `triggers.celery`. The names of other loggers do not tell: Faust logs the
+    start and stop of services under the names of our subclasses.
     """
-    return isinstance(record.msg, dict) or record.levelno >= logging.WARNING
+    is_serious = record.levelno >= logging.WARNING
+    return is_serious or isinstance(record.msg, dict) or record.name.startswith("triggers.celery")
 
 
 def _rendering(settings: Settings) -> list[Processor]:
