@@ -238,6 +238,7 @@ def run_in_thread(task: TriggerTask, context: TaskContext, retries: int) -> Kwar
 
     `retries` is the depth of its instance. Raises whatever the task raises.
     """
+    task.bind(task.app)  # it has no stack of requests before its first use by an app
     task.push_request(retries=retries, called_directly=True)
     try:
         return _run_task_body(task._run_or_retry, context)  # noqa: SLF001  # it is this module's class

@@ -9,7 +9,6 @@ import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
@@ -26,7 +25,7 @@ from tests.support.commands import (
     wait_for_results,
 )
 from tests.support.executors import executors_lag
-from tests.support.redis_server import RedisServer
+from tests.support.redis_server import RedisServer, queued_messages
 from tests.support.topic_reader import read_topic, wait_until
 from tests.support.topic_setup import create_topics
 
@@ -256,10 +255,10 @@ def test_celery_s_own_routing_decides_where_a_dispatched_command_goes(settings: 
 
     with dispatcher(settings, redis.url, TRIGGERS_QUEUES="@default,mail") as moving:
         results = wait_for_results(settings, [nobody], moving)
-        wait_until(lambda: sum(map(len, _messages(redis_client).values())) == 4, "the others are dispatched")
+        wait_until(lambda: sum(map(len, queued_messages(redis_client).values())) == 4, "the others are dispatched")
         assert moving.terminate() == 0
 
-    sent = _messages(redis_client)
+    sent = queued_messages(redis_client)
     assert sent.keys() == {"gpu", "acme", "celery"}, "options of the task, the router, the default"
     assert {message["headers"]["id"] for message in sent["gpu"]} == {one.id for one in routed}
     assert {message["properties"]["priority"] for message in sent["gpu"]} == {7}
@@ -284,16 +283,6 @@ def test_a_cancelled_command_is_revoked_in_the_broker_that_it_was_dispatched_to(
         wait_until(lambda: executors_lag(settings) == 0, "the cancellations are settled")
 
     assert _begun(worker) == Counter([f"begin {running.id}"])
-
-
-def _messages(client: Redis) -> dict[str, list[dict[str, Any]]]:
-    """Returns the messages of each of Celery's queues. A priority is a part of the key."""
-    lists: dict[str, list[dict[str, Any]]] = {}
-    for key in client.keys("*"):
-        if client.type(key) == b"list":
-            name = os.fsdecode(key).partition("\x06")[0]
-            lists.setdefault(name, []).extend(map(json.loads, client.lrange(key, 0, -1)))
-    return lists
 
 
 @pytest.mark.parametrize("broker_url", ["none://", "memory://", "filesystem://"])

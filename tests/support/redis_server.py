@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import os
 import shutil
 import subprocess
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
+from redis import Redis
 from tests.support.topic_reader import wait_until
 
 from triggers.dev.ports import free_ports
@@ -53,6 +57,16 @@ class RedisServer:
         assert self._process is not None
         assert self._process.poll() is None, log
         return "Ready to accept connections" in log
+
+
+def queued_messages(client: Redis) -> dict[str, list[dict[str, Any]]]:
+    """Returns the messages of each of Celery's queues. A priority is a part of the key."""
+    lists: dict[str, list[dict[str, Any]]] = {}
+    for key in client.keys("*"):
+        if client.type(key) == b"list":
+            name = os.fsdecode(key).partition("\x06")[0]
+            lists.setdefault(name, []).extend(map(json.loads, client.lrange(key, 0, -1)))
+    return lists
 
 
 def _binary() -> str:

@@ -12,7 +12,7 @@ from triggers.cli.option_types import Input, JsonObject
 from triggers.cli.output import json_option, print_json
 from triggers.cli.settings_options import command_settings, require_kafka
 from triggers.client import KafkaPublisher
-from triggers.codec import check_event, check_trigger_name, encode_key
+from triggers.codec import check_event, check_trigger_name, encode_event, encode_key
 from triggers.core.events import TriggerFired
 from triggers.settings import Settings
 
@@ -80,6 +80,7 @@ def fire_command(
 def _fire_one(settings: Settings, session: str, event: TriggerFired, *, as_json: bool) -> None:
     encode_key(session)
     check_event(event, settings.max_payload_bytes)
+    encode_event(event)  # raises for text that no record can hold, before a broker is needed
     require_kafka(settings)
     record = KafkaPublisher(settings, source="cli").publish(session, event)
     if as_json:

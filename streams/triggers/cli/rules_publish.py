@@ -97,10 +97,7 @@ def publish(
         existing=existing,
         locked=locked,
     )
-    if watch:
-        refuse_ignored(ctx, "does not go with --watch", "dry_run", "since")
-    if since is not None:
-        refuse_ignored(ctx, "does not go with --backtest", "dry_run")
+    _refuse_ignored(ctx, watch, since)
     settings = command_settings(ctx)
     if watch:
         _watch(settings, event, rules, as_json)
@@ -111,6 +108,13 @@ def publish(
         _print_plan(settings, event, as_json)
     else:
         _publish(settings, event, as_json)
+
+
+def _refuse_ignored(ctx: click.Context, watch: bool, since: int | None) -> None:
+    if watch:
+        refuse_ignored(ctx, "does not go with --watch", "dry_run", "since")
+    if since is not None:
+        refuse_ignored(ctx, "does not go with --backtest", "dry_run")
 
 
 def _with_checked(event: RulesPublished, rules: bytes) -> RulesPublished:

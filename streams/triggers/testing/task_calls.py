@@ -16,8 +16,9 @@ from triggers.testing.played_tasks import TaskRun
 def call_task(task: Callable[..., Any], command: RunTask, run: TaskRun, manager: TriggerManager) -> Any:
     """Returns the result of the task, or the verdict of a `TriggerTask`. Raises whatever the task raises.
 
-    Celery's own `self.retry()` raises its cause, and `autoretry_for` has no effect, because nobody would send the task
-    again: a test sees the failure of the attempt, and the rule's own `retry`.
+    `autoretry_for` of a `TriggerTask` retries its instance. In a plain task of Celery it has no effect, and
+    `self.retry()` raises its cause, because nobody would send the task again: a test sees the failure of the attempt,
+    and the rule's own `retry`.
     """
     name = CommandName(session=command.session, instance=command.instance, attempt=command.attempt)
     with running_command(name):

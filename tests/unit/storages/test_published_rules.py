@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from base64 import b64decode
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from triggers import MemoryStorage, MemoryStorageBackend, TriggerManager, publish_rules
+from triggers.core.state.rows import CATALOG
 from triggers.core.view import RulesView
 from triggers.errors import CallError, InvalidConfiguration, NotSupported, RulesLocked, UnknownRules
 from triggers.storages.published_rules import MemoryRules, RulesFile, RulesFunction, RulesRegistry, use_rules
@@ -81,6 +84,33 @@ def test_rules_are_named_or_locked_as_on_the_stream() -> None:
 
     with pytest.raises(RulesLocked, match="are locked"):
         manager.update_configuration(SEND)
+
+
+@pytest.mark.usefixtures("registry")
+def test_an_embedded_storage_stores_a_session_of_edition_2_without_the_published_rules() -> None:
+    pick = {"after": [{"any": ["picked", "packed"]}], "run": "app.pick", "delay": "1h"}
+    waits: dict[str, Any] = {"$edition": 2, "t_pick": pick}
+    publish_rules("order", waits, is_default=True)
+    publish_rules("other", SEND)
+    QuietManager(MemoryStorageBackend("s")).fire("picked")
+
+    publish_rules("order", waits | SEND, is_default=True, existing="adopt")
+    QuietManager(MemoryStorageBackend("s")).fire("packed")
+
+    storage = MemoryStorageBackend("s")
+    assert {each.name: each.status for each in storage} == {"t_pick#0": "delayed", "t_send#0": "scheduled"}
+    assert storage.read().rules == RulesView(name="order", version=2)
+    kept = [b64decode(key)[:1] for key in storage.metadata["engine"]["rows"]]
+    assert (kept.count(CATALOG), kept.count(b"c")) == (0, 1)  # not the version before, either
+
+
+@pytest.mark.usefixtures("registry")
+def test_an_embedded_storage_refuses_to_begin_with_published_rules_that_it_cannot_carry_out() -> None:
+    queued: dict[str, Any] = {"$edition": 2, "t_pick": PICK["t_pick"] | {"queue": "slow"}}
+    publish_rules("order", queued, is_default=True)
+
+    with pytest.raises(InvalidConfiguration, match="'queue': 'slow': an embedded storage has no queues"):
+        QuietManager(MemoryStorageBackend("s")).fire("picked")
 
 
 class Defaulted(MemoryStorageBackend):
