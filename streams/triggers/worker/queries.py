@@ -152,8 +152,8 @@ class Queries:
         for partition in sorted(self._progress.partitions):
             for _, row in self._rows_of(partition).scan(header_key("")):
                 header = decode_header(row)
-                if header.rules and not header.deleted:
-                    counts[header.rules, header.rules_version] += 1
+                if header.published is not None and not header.deleted:
+                    counts[header.published.name, header.published.version] += 1
         return counts
 
     def _list_headers(self, prefix: str, limit: int) -> list[SessionSummary]:

@@ -125,8 +125,8 @@ class EngineDriver:
 
 
 def _rules_of(row: bytes | None) -> Json | None:
-    header = decode_header(row) if row else None
-    return {"name": header.rules, "version": header.rules_version} if header and header.rules else None
+    taken = decode_header(row).published if row else None
+    return None if taken is None else {"name": taken.name, "version": taken.version}
 
 
 def _placed(event: Event, step: Json, position: int) -> Event:

@@ -54,8 +54,8 @@ class Partition:
         return Session(uid, self.rows, self.plans)
 
     def bound(self, uid: str) -> tuple[str, int]:
-        header = self.session(uid).header
-        return header.rules, header.rules_version
+        taken = self.session(uid).header.published
+        return ("", 0) if taken is None else (taken.name, taken.version)
 
 
 def rule(*after: str, **more: object) -> dict[str, object]:

@@ -237,6 +237,6 @@ class Session:
         self.tasks.spill()
         self.latest.spill()
         self.header.tasks_spilled, self.header.latest_spilled = self.tasks.spilled, self.latest.spilled
-        if self.header.facts:
+        if (own := self.header.edition_2) is not None:
             self.facts.spill()
-            self.header.facts_spilled = self.facts.spilled
+            own.facts_spilled = self.facts.spilled
