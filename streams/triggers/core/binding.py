@@ -116,6 +116,6 @@ def _take(session: Session, rules: PublishedRules, plan: Plan, event: Event, *, 
     before = session.plan
     session.configure(plan)
     session.header.published = TakenRules(rules.name, rules.version)
-    session.event_index.append_rules(rules.position)
+    session.index_rules(rules.position)
     if plan.rules is not None and not fresh:
         take_over(session, before, plan.rules, event.recorded or event.time)

@@ -136,7 +136,7 @@ class Queries:
         session = Session(uid, self._rows_of(partition).copy_session(uid), self._plans)
         if not session.exists:
             return [], []
-        offsets, catalog = list(session.event_index.positions()), self._plans.load_catalog(self._rows_of(partition))
+        offsets, catalog = list(session.positions()), self._plans.load_catalog(self._rows_of(partition))
         known = {rules.position: rules for name in catalog.names() for rules in catalog.versions(name)}
         rules = [known[offset] for offset in dict.fromkeys(offsets) if offset in known]
         return offsets, [{"offset": each.position, "name": each.name, "version": each.version} for each in rules]

@@ -66,7 +66,7 @@ class Payloads:
     def share_latest(self, trigger: str) -> Payload | None:
         """Returns the trigger's latest kwargs for another instance to hold, or None if it has never fired."""
         latest = self._latest.get(trigger)
-        if latest is None or isinstance(latest, bytes | int):
+        if latest is None or isinstance(latest, (bytes, int)):
             return latest
         if type(latest) is UnsharedRow:
             payload: Payload = latest.number
