@@ -7,6 +7,7 @@ same, whatever topics exist by then (docs/decisions/0022-queues.md).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final, Protocol
 
 import msgspec
@@ -91,7 +92,7 @@ class DecisionRecords:
         failure = _unknown_queue(command, queue, self._names.commands_of(queue))
         return Output(self._names.events, key, encode_event(failure, source="worker"), partition)
 
-    def _cancellations(self, key: bytes, cancels: list[CancelTask]) -> list[Output]:
+    def _cancellations(self, key: bytes, cancels: Sequence[CancelTask]) -> list[Output]:
         """Returns the records that follow the commands. A queue that has no topic has no command to cancel."""
         return [
             Output(self._names.commands_of(cancel.queue), key, encode_cancellation(cancel))
@@ -99,7 +100,7 @@ class DecisionRecords:
             if cancel.queue is None or self._find_topic(cancel.queue)
         ]
 
-    def _forwards(self, record: Record, forwards: list[ForwardTrigger]) -> list[Output]:
+    def _forwards(self, record: Record, forwards: Sequence[ForwardTrigger]) -> list[Output]:
         """Returns the forwarded events, or their dead letters if too many forwards led to the record."""
         count = count_forwards(record) + 1
         outputs = [encode_forward(forward, self._names.events, count) for forward in forwards]

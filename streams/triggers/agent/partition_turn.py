@@ -185,7 +185,7 @@ class PartitionTurn:
         except Undecodable as error:
             self._dead_letter(record, error.reason, error.detail)
             return
-        if isinstance(event, RulesPublished):
+        if type(event) is RulesPublished:
             self._dead_letter(record, Reason.BAD_KEY, "rules are published without a key: use `triggers rules publish`")
             return
         try:
