@@ -10,6 +10,7 @@ import msgspec
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from tests.support.fold_oracle import assert_equals_fold
+from tests.support.offsets import commit_offsets
 from tests.support.partition_files import assert_files_equal_fold, corrupt_file
 from tests.support.questionnaires import Application, Load, interleaved
 from tests.support.settled import wait_until_processed
@@ -116,7 +117,7 @@ def commit_offsets(settings: Settings, offset: int) -> None:
     names = Topology(settings.namespace)
     consumer = Consumer({"bootstrap.servers": settings.brokers, "group.id": names.agents, "enable.auto.commit": False})
     places = [TopicPartition(names.events, p, offset) for p in range(settings.partitions)]
-    consumer.commit(offsets=places, asynchronous=False)
+    commit_offsets(consumer, places)
     consumer.close()
 
 
