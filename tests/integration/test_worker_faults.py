@@ -113,7 +113,7 @@ def write_row(settings: Settings, changelog: str, key: bytes, row: bytes) -> Non
     assert producer.flush(30) == 0
 
 
-def commit_offsets(settings: Settings, offset: int) -> None:
+def reset_offsets(settings: Settings, offset: int) -> None:
     names = Topology(settings.namespace)
     consumer = Consumer({"bootstrap.servers": settings.brokers, "group.id": names.agents, "enable.auto.commit": False})
     places = [TopicPartition(names.events, p, offset) for p in range(settings.partitions)]
@@ -201,7 +201,7 @@ def test_a_bug_in_the_engine_ends_the_worker_and_skips_nothing(settings: Setting
     names = Topology(settings.namespace)
     create_topics(settings)
     write_row(settings, names.changelog, header_key("s1"), b"\xc1")
-    commit_offsets(settings, 0)
+    reset_offsets(settings, 0)
     application = Application(settings)
     application.fire("s1", {"trigger": "a"})
     application.flush()

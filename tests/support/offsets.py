@@ -1,4 +1,4 @@
-"""Asks a broker for offsets and commits them, also while it elects: a topic or a group that is young has no leader for a moment."""
+"""Asks for offsets and commits them, also while a broker elects: a young topic or group has no leader for a moment."""
 
 from __future__ import annotations
 
