@@ -94,10 +94,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def __post_init__(self) -> None:
         """Raises SettingsError for an address with a password in it, which other machines and log files would get."""
         for name in ("brokers", "advertised_url"):
-            if "@" in (value := str(getattr(self, name))):
-                raise SettingsError(
-                    f"{PREFIX}{name.upper()} is {without_secrets(value)!r}, it must have no user and no @"
-                )
+            value = str(getattr(self, name))
+            if "@" in value or "?" in value:
+                shown = without_secrets(value)
+                raise SettingsError(f"{PREFIX}{name.upper()} is {shown!r}, but it must have no user, no @ and no ?")
 
     def __repr__(self) -> str:
         """Returns all settings, without the password of the schema registry."""

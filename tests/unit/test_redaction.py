@@ -94,9 +94,9 @@ def test_settings_are_shown_without_the_registry_s_password(url: str) -> None:
 def test_addresses_that_other_machines_get_must_have_no_password() -> None:
     url = f"http://u:{SECRET}@h"
 
-    with pytest.raises(SettingsError, match=r"TRIGGERS_BROKERS is 'http://\*\*\*@h', it must have no user"):
+    with pytest.raises(SettingsError, match=r"TRIGGERS_BROKERS is 'http://\*\*\*@h', but it must have no user"):
         Settings(brokers=url)
-    with pytest.raises(SettingsError, match=r"TRIGGERS_ADVERTISED_URL is 'http://\*\*\*@h', it must have no user"):
+    with pytest.raises(SettingsError, match=r"TRIGGERS_ADVERTISED_URL is 'http://\*\*\*@h', but it must have no user"):
         Settings(advertised_url=url)
 
 

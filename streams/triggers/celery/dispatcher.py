@@ -11,7 +11,7 @@ import signal
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -62,8 +62,8 @@ class Dispatcher:
         self._settings = settings
         self._queues = queues
         self._publisher = ResultPublisher(settings)
-        sender = CommandSender(app, self._publisher)
-        self._lines = [_Line(settings, self._publisher, queue, len(queues), sender) for queue in queues]
+        self._sender = CommandSender(app, self._publisher)
+        self._lines = [_Line(settings, self._publisher, queue, len(queues), self._send) for queue in queues]
         _register_tasks(app)
 
     def run(self, stopping: threading.Event) -> None:
@@ -85,6 +85,10 @@ class Dispatcher:
             for line in self._lines:
                 line.source.close()
 
+    def _send(self, command: RunTask | CancelTask) -> Exception | None:
+        """Sends a command as `delay` would. Returns the broker's error if it must be sent again later."""
+        return self._sender.send(command)
+
 
 class _Line:
     """The commands of one queue on their way. It is a member of the consumer group of the queue's executors."""
@@ -95,14 +99,14 @@ class _Line:
         publisher: ResultPublisher,
         queue: Queue,
         lines: int,
-        sender: CommandSender,
+        send: Callable[[RunTask | CancelTask], Exception | None],
     ) -> None:
         """`lines` share the limits of the dispatcher."""
         self._prefetch = max(1, settings.celery_prefetch // lines)
         self._max_bytes = _MAX_BYTES // lines
         self._max_uncommitted = max(1, _MAX_UNCOMMITTED // lines)
         self._poll_s = _POLL_S / lines
-        self._sender = sender
+        self._send = send
         self._screening = Screening(publisher, tasks=None)
         self._backlog: deque[tuple[Delivery, RunTask | CancelTask]] = deque()
         self._pause_s = 0.0
@@ -143,7 +147,7 @@ class _Line:
     def _dispatch(self, delivery: Delivery, command: RunTask | CancelTask) -> None:
         """Sends the oldest command. One that the broker does not accept goes behind the others and blocks none."""
         if self.source.owns(delivery):
-            error = self._sender.send(command)
+            error = self._send(command)
             if error is not None:
                 self._backlog.append((delivery, command))
                 self._back_off(error)

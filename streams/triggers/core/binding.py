@@ -15,6 +15,7 @@ from triggers.core.commands import BoundRules, Decision, Outcome
 from triggers.core.events import DeletionRequested, Event, RulesPublished, SessionImported, TimerFired
 from triggers.core.plan import Plan
 from triggers.core.published import PublishedRules
+from triggers.core.state.header import TakenRules
 from triggers.core.state.session import Session
 from triggers.core.updates import take_over
 from triggers.errors import InvalidConfiguration, UnknownRules
@@ -64,7 +65,8 @@ def decide_with_rules(session: Session, event: Event, decide: Callable[[Session,
 
 def pending_rules(session: Session) -> tuple[PublishedRules, str] | None:
     """Returns the version that the session would adopt but cannot, with the reason. Otherwise returns None."""
-    rules = session.catalog.to_adopt(session.header.rules, session.header.rules_version)
+    taken = session.header.published
+    rules = None if taken is None else session.catalog.to_adopt(taken.name, taken.version)
     if rules is None:
         return None
     try:
@@ -76,9 +78,9 @@ def pending_rules(session: Session) -> tuple[PublishedRules, str] | None:
 
 def _rules_for(session: Session, event: Event) -> PublishedRules | None:
     """Returns the rules that the session takes with this event, or None. Raises UnknownRules."""
-    catalog, header = session.catalog, session.header
+    catalog, taken = session.catalog, session.header.published
     if session.exists:
-        rules = catalog.to_adopt(header.rules, header.rules_version)
+        rules = None if taken is None else catalog.to_adopt(taken.name, taken.version)
         return None if rules is None or _takes_nothing(event) else rules
     if _takes_nothing(event):
         return None
@@ -97,11 +99,11 @@ def _takes_nothing(event: Event) -> bool:
 
 def _removable_tasks(session: Session) -> list[str]:
     """Returns the tasks that came from the session's rules, were not replaced since, and are not unresolved."""
-    header = session.header
-    rules = session.catalog.version(header.rules, header.rules_version)
-    if rules is None:
+    taken = session.header.published
+    rules = None if taken is None else session.catalog.version(taken.name, taken.version)
+    if taken is None or rules is None:
         return []
-    tasks = session.published_plan(rules).tasks.keys() - set(header.replaced)
+    tasks = session.published_plan(rules).tasks.keys() - set(taken.replaced)
     return [task for task in tasks if (state := session.tasks.get(task)) is None or not state.unresolved]
 
 
@@ -117,9 +119,9 @@ def _import(
 
 
 def _take(session: Session, rules: PublishedRules, plan: Plan, event: Event, *, fresh: bool) -> None:
-    before, header = session.plan, session.header
+    before = session.plan
     session.configure(plan)
-    header.rules, header.rules_version, header.replaced = rules.name, rules.version, []
-    session.event_index.append_rules(rules.position)
+    session.header.published = TakenRules(rules.name, rules.version)
+    session.index_rules(rules.position)
     if plan.rules is not None and not fresh:
         take_over(session, before, plan.rules, event.recorded or event.time)

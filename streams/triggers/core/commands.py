@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Final
 
@@ -130,7 +131,7 @@ class Decision(Struct, kw_only=True, gc=False):
     changed: list[tuple[str, str]] = []
     """(instance, status) for every status that an instance took, in order; the last one of an instance is current."""
     fires: list[FireRecord] = []
-    cancels: list[CancelTask] = []
-    forwards: list[ForwardTrigger] = []
+    cancels: Sequence[CancelTask] = ()
+    forwards: Sequence[ForwardTrigger] = ()
     rules: BoundRules | None = None
     """The published rules that the session took with this event, or None."""

@@ -6,7 +6,7 @@ from typing import Final, assert_never
 
 from triggers.core import deletion, importing, operations, results
 from triggers.core.binding import decide_with_rules, publish
-from triggers.core.commands import CHANGING, Decision, Outcome
+from triggers.core.commands import Decision, Outcome
 from triggers.core.events import (
     CloneRequested,
     ConfigurationUpdated,
@@ -36,6 +36,9 @@ from triggers.core.step import DecisionBuilder
 from triggers.errors import ReservedName
 
 _APPLIED: Final = Outcome.APPLIED  # looked up only once, because each look-up of an enumeration's member takes 0.1 µs
+_STALE: Final = Outcome.STALE
+_DUPLICATE: Final = Outcome.DUPLICATE
+_RULES_PUBLISHED: Final = RulesPublished
 _BEGINNING_NOTHING: Final = frozenset({Outcome.STALE, Outcome.DELETED})
 
 
@@ -50,13 +53,13 @@ def apply(session: Session, event: Event) -> Decision:
     Raises a CallError other than TooManyCommands, or NotFound, before anything is changed.
     Raises TooManyCommands when the session has already changed: the caller must drop the object.
     """
-    if type(event) is RulesPublished:  # isinstance asks the metaclass, which takes as long as a call
+    if type(event) is _RULES_PUBLISHED:  # a failing `isinstance` of a struct's class costs 500 instructions
         return publish(session, event)
     event_id, time = event.id, event.time
     if event_id is not None and session.ids.contains(event_id):
-        decision = Decision(outcome=Outcome.DUPLICATE)
+        decision = Decision(outcome=_DUPLICATE)
     else:
-        if session.exists and not session.header.rules:
+        if session.exists and session.header.published is None:
             decision = _decide(session, event)
         else:
             decision = decide_with_rules(session, event, _decide)
@@ -68,14 +71,15 @@ def apply(session: Session, event: Event) -> Decision:
             deletion.begin_again(session)
         if event_id is not None:
             session.ids.remember(event_id)
-    session.index_event(event.position, time, changed=decision.outcome in CHANGING)
+    outcome = decision.outcome  # compared by identity, because the hash of an enumeration's member is a call of Python
+    session.index_event(event.position, time, changed=outcome is not _STALE and outcome is not _DUPLICATE)
     if session.plan.limits.session_ttl:
         deletion.keep_alive(session, event, decision)
     return decision
 
 
 def _decide(session: Session, event: Event) -> Decision:  # noqa: C901, PLR0911, PLR0912  # one line for each kind of event
-    if session.header.deleted and (decision := deletion.decide_for_deleted(session, event)):
+    if not session.exists and session.header.deleted and (decision := deletion.decide_for_deleted(session, event)):
         return decision
     match event:
         case TriggerFired():

@@ -59,11 +59,11 @@ def _kwargs_of(session: Session, outcome: QueuedOutcome) -> bytes:
 def _finalize(builder: DecisionBuilder, follow: FollowUps) -> None:
     """Fires `finalize`, once, if no task is unresolved but those that name it."""
     header, trigger = builder.session.header, follow.rules.finalize
-    if trigger is None or header.finalized or not header.instances:
+    if trigger is None or not header.instances or (own := header.begin_edition_2()).finalized:
         return
     if any(_is_in_the_way(builder.session, rule, trigger) for rule in follow.rules.tasks.values()):
         return
-    header.finalized = True
+    own.finalized = True
     outcome, builder.cascade_depth, follow.chain = builder.outcome, 0, 0
     fire_trigger(builder, FiredKwargs(builder.session, trigger, b"{}"))
     _run(builder, follow)

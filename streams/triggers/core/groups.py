@@ -64,7 +64,7 @@ def held_by(session: Session, loaded: LoadedInstance) -> dict[str, bytes]:
     config, group = session.plan.tasks.get(loaded.task), session.waiting.get(loaded.task).group_of(loaded.number)
     if config is None or config.rule is None or group is None:
         return {}
-    surroundings = Surroundings({"uid": session.uid, "rules": session.header.rules or None})
+    surroundings = Surroundings({"uid": session.uid, "rules": session.header.rules_name})
     return received(View(config.rule.conditions, of_member(group.held, loaded.instance.held), surroundings))
 
 

@@ -67,8 +67,8 @@ def update_configuration(session: Session, event: ConfigurationUpdated) -> Decis
 
 
 def _check_unlocked(session: Session) -> None:
-    header = session.header
-    rules = session.catalog.version(header.rules, header.rules_version) if header.rules else None
+    taken = session.header.published
+    rules = None if taken is None else session.catalog.version(taken.name, taken.version)
     if rules is not None and rules.locked:
         raise RulesLocked(
             f"session {session.uid!r:.300}: its rules {rules.name!r} (version {rules.version}) are locked;"
@@ -78,11 +78,11 @@ def _check_unlocked(session: Session) -> None:
 
 def _note_replaced(session: Session, configuration: bytes) -> None:
     """Remembers which tasks of its published rules a session has replaced; a later version does not remove them."""
-    header = session.header
-    rules = session.catalog.version(header.rules, header.rules_version) if header.rules else None
-    if rules is not None:
+    taken = session.header.published
+    rules = None if taken is None else session.catalog.version(taken.name, taken.version)
+    if taken is not None and rules is not None:
         replaced = split_members(configuration).keys() & session.published_plan(rules).tasks.keys()
-        header.replaced = sorted(replaced.union(header.replaced))
+        taken.replaced = sorted(replaced.union(taken.replaced))
 
 
 def replay_failed(session: Session, event: ReplayRequested) -> Decision:

@@ -41,14 +41,15 @@ def apply_result(session: Session, event: TaskResult) -> Decision:
     """Applies what a worker reports about an attempt; returns the decision `STALE` if it expects no such report."""
     loaded = session.instances.find(event.instance)
     instance = loaded.instance
-    if not instance.awaits(event.attempt) or (_is_start(event) and instance.status != Status.SCHEDULED):
+    starts = type(event) is TaskStarted  # `type`, as in `engine.apply`
+    if not instance.awaits(event.attempt) or (starts and instance.status != Status.SCHEDULED):
         return Decision(outcome=Outcome.STALE)
     builder = DecisionBuilder(session, event)
     if builder.follow is not None:
         builder.cascade_depth = instance.cascade_depth
-    metadata = split_members(event.metadata) if isinstance(event, TaskStatusChanged | TaskRetried) else {}
+    metadata = _metadata_of(event)
     session.instances.mark_changed(loaded)
-    instance.attempt_closed = not isinstance(event, TaskStarted)
+    instance.attempt_closed = not starts
     match event:
         case TaskStarted():
             change_status(builder, loaded, Status.RUNNING)
@@ -65,6 +66,13 @@ def apply_result(session: Session, event: TaskResult) -> Decision:
         case _:
             assert_never(event)
     return finish(builder)
+
+
+def _metadata_of(event: TaskResult) -> dict[str, bytes]:
+    """Returns the metadata that the event sets. Raises CallError if they are no JSON object."""
+    if type(event) is TaskStatusChanged or type(event) is TaskRetried:
+        return split_members(event.metadata)
+    return {}
 
 
 def _watch(builder: DecisionBuilder, loaded: LoadedInstance) -> None:
@@ -104,10 +112,6 @@ def _handle_overdue(builder: DecisionBuilder, loaded: LoadedInstance) -> None:
     instance.attempt_closed = True
     change_status(builder, loaded, Status.FAILED)
     instance.metadata |= exception_metadata(TIMED_OUT, _json(facts), text)
-
-
-def _is_start(event: TaskResult) -> bool:
-    return isinstance(event, TaskStarted)
 
 
 def _finish(builder: DecisionBuilder, loaded: LoadedInstance, event: TaskFinished) -> None:

@@ -32,7 +32,7 @@ def fire_rules(builder: DecisionBuilder, follow: FollowUps, fired: FiredKwargs) 
 
 
 def _begin(builder: DecisionBuilder, follow: FollowUps, fired: FiredKwargs) -> None:
-    header = builder.session.header
+    header = builder.session.header.begin_edition_2()
     header.fires += 1
     own = Contribution(fired.kwargs, builder.now, header.fires, b"", builder.time, follow.event_id, follow.source)
     follow.occurrence = Occurrence(fired.trigger, own)

@@ -84,7 +84,8 @@ class _Offer:
         used = [self._fill_cohort(cohort) for cohort in self._state.cohorts]
         for cohort in list(self._state.cohorts):
             self._abandon_or_start(cohort)
-        self.ready.sort(key=_number)
+        if len(self.ready) > 1:
+            self.ready.sort(key=_number)
         return not any(used)
 
     def _fill_cohort(self, cohort: Cohort) -> bool:

@@ -36,7 +36,7 @@ class DecisionBuilder:
         """Number of results in a row that led to what this event schedules, or 0 if it comes from outside."""
         self._event = event
         rules = session.plan.rules
-        self.follow = None if rules is None else FollowUps(rules, session.uid, session.header.rules or None)
+        self.follow = None if rules is None else FollowUps(rules, session.uid, session.header.rules_name)
         """What edition 2 keeps for the step; None: edition 1."""
 
     @property

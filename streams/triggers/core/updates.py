@@ -38,10 +38,10 @@ def take_over(session: Session, before: Plan, rules: RuleSet, now: int) -> None:
 
 def _begin(session: Session, now: int) -> None:
     """Begins edition 2. Edition 1 keeps no times of triggers, so each counts as fired by its latest event."""
-    clock = session.header.modified or now
+    clock, own = session.header.modified or now, session.header.begin_edition_2()
     for trigger in session.latest.all():
-        session.header.fires += 1
-        session.facts.hot[trigger] = Fact(clock, session.header.fires)
+        own.fires += 1
+        session.facts.hot[trigger] = Fact(clock, own.fires)
     session.facts.spill()
 
 
@@ -129,7 +129,7 @@ def _carry_memory(session: Session, old: TaskRule | None, new: TaskRule) -> None
             if leaf.is_latest and (own := latest_of(session, leaf.trigger)):
                 memory.slots[leaf.slot] = [own]
         begun = carry_memory_over(memory, old.conditions, new.conditions)
-    surroundings = Surroundings({"uid": session.uid, "rules": session.header.rules or None})
+    surroundings = Surroundings({"uid": session.uid, "rules": session.header.rules_name})
     begin_memory(memory, begun, lambda trigger: _occurrence(session, trigger), surroundings)
     for leaf in new.conditions.leaves:
         if leaf.is_latest:

@@ -139,7 +139,8 @@ def _rules_of(session: Session) -> RulesView | None:
 
 
 def _rules_view(header: Header) -> RulesView | None:
-    return RulesView(name=header.rules, version=header.rules_version) if header.rules else None
+    taken = header.published
+    return None if taken is None else RulesView(name=taken.name, version=taken.version)
 
 
 def importable_state(session: SessionView) -> bytes:

@@ -23,7 +23,7 @@ from triggers.core.plan import Plan
 from triggers.core.rule_set import BLOCKS as BLOCKS_OF_EDITION_2
 from triggers.core.rule_set import EDITION
 from triggers.core.state.cohorts import add_to_cohort
-from triggers.core.state.header import Header
+from triggers.core.state.header import Header, TakenRules
 from triggers.core.state.header_codec import encode_header
 from triggers.core.state.instance import Instance
 from triggers.core.state.plans import Plans
@@ -103,6 +103,8 @@ def freeze(live: LiveSession) -> tuple[SessionObjects, dict[str, Any]]:
     needed = _freeze_instances(session, objects)
     prefix = session_prefix(session.uid) + b"d"
     header = {name: value for name, value in structs.asdict(session.header).items() if name not in _DERIVED}
+    if session.header.published is not None:
+        header["published"] = structs.astuple(session.header.published)
     engine = {
         "header": {name: value for name, value in header.items() if value} | {"ids": session.header.ids.hex()},
         "hidden": _hidden(session.plan, objects.tasks),
@@ -115,6 +117,8 @@ def freeze(live: LiveSession) -> tuple[SessionObjects, dict[str, Any]]:
 
 def _header(stored: Mapping[str, Any]) -> Header:
     known = {name: value for name, value in stored.items() if name in Header.__struct_fields__}
+    if "published" in known:
+        known["published"] = msgspec.convert(known["published"], TakenRules)
     return Header(**known | {"ids": bytes.fromhex(stored["ids"])})
 
 

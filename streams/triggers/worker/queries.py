@@ -136,7 +136,7 @@ class Queries:
         session = Session(uid, self._rows_of(partition).copy_session(uid), self._plans)
         if not session.exists:
             return [], []
-        offsets, catalog = list(session.event_index.positions()), self._plans.load_catalog(self._rows_of(partition))
+        offsets, catalog = list(session.positions()), self._plans.load_catalog(self._rows_of(partition))
         known = {rules.position: rules for name in catalog.names() for rules in catalog.versions(name)}
         rules = [known[offset] for offset in dict.fromkeys(offsets) if offset in known]
         return offsets, [{"offset": each.position, "name": each.name, "version": each.version} for each in rules]
@@ -152,8 +152,8 @@ class Queries:
         for partition in sorted(self._progress.partitions):
             for _, row in self._rows_of(partition).scan(header_key("")):
                 header = decode_header(row)
-                if header.rules and not header.deleted:
-                    counts[header.rules, header.rules_version] += 1
+                if header.published is not None and not header.deleted:
+                    counts[header.published.name, header.published.version] += 1
         return counts
 
     def _list_headers(self, prefix: str, limit: int) -> list[SessionSummary]:

@@ -54,8 +54,8 @@ class Partition:
         return Session(uid, self.rows, self.plans)
 
     def bound(self, uid: str) -> tuple[str, int]:
-        header = self.session(uid).header
-        return header.rules, header.rules_version
+        taken = self.session(uid).header.published
+        return ("", 0) if taken is None else (taken.name, taken.version)
 
 
 def rule(*after: str, **more: object) -> dict[str, object]:
@@ -79,7 +79,7 @@ def test_a_sessions_very_first_event_runs_what_its_published_rules_say(partition
     assert commands(decision) == ["t_pick#0"]
     assert decision.rules == BoundRules("order", 1)
     assert partition.bound("order-1") == ("order", 1)
-    assert list(partition.session("order-1").event_index.positions()) == [0, 1]
+    assert list(partition.session("order-1").positions()) == [0, 1]
     assert partition.session("order-1").header.events == 1
 
 
@@ -117,7 +117,7 @@ def test_a_version_to_adopt_waits_for_the_next_event_that_is_applied(partition: 
     decision = partition.apply("s", TriggerFired(trigger="y"))
     assert commands(decision) == ["t_b#0"]
     assert list(partition.session("s").plan.tasks) == ["t_b"]
-    assert list(partition.session("s").event_index.positions()) == [0, 1, 2, 3, 5, 4, 6]
+    assert list(partition.session("s").positions()) == [0, 1, 2, 3, 5, 4, 6]
 
 
 def test_publishing_writes_the_same_rows_however_many_sessions_wait(partition: Partition) -> None:
@@ -185,7 +185,7 @@ def test_a_deleted_session_begins_again_with_the_newest_rules(partition: Partiti
 
     assert commands(decision) == ["t_b#0"]
     assert partition.bound("s") == ("order", 2)
-    assert list(partition.session("s").event_index.positions()) == [3, 2, 4]
+    assert list(partition.session("s").positions()) == [3, 2, 4]
 
 
 def test_an_imported_session_takes_its_rules_over_what_was_imported(partition: Partition) -> None:
@@ -215,7 +215,7 @@ def test_a_sessions_event_index_folds_to_its_state_with_the_rules_it_had_at_each
             events = {event.position: event for _, event in driver.log}
             for uid in {uid for uid, _ in driver.log if uid}:
                 folded += 1
-                positions = sorted(Session(uid, driver.rows, Plans(accept_every_plan)).event_index.positions())
+                positions = sorted(Session(uid, driver.rows, Plans(accept_every_plan)).positions())
                 assert fold(uid, [events[at] for at in positions]) == state_of(uid, driver.rows), (history["id"], uid)
     assert folded >= 15
 

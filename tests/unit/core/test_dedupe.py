@@ -58,7 +58,7 @@ def test_a_duplicate_is_in_the_index_and_nothing_else_changes() -> None:
     after = session.view()
     assert (decision.outcome, decision.commands, decision.changed, decision.fires) == (Outcome.DUPLICATE, [], [], [])
     assert (after.instances, after.latest_kwargs) == (before.instances, before.latest_kwargs)
-    assert list(session.load().event_index.positions()) == [1, 2, 3]
+    assert list(session.load().positions()) == [1, 2, 3]
 
 
 def test_a_duplicate_does_not_move_the_time_of_the_last_change() -> None:
@@ -85,5 +85,5 @@ def test_the_index_holds_every_position_in_order_across_its_chunks() -> None:
     for _ in range(200):
         session.fire("a")
 
-    assert list(session.load().event_index.positions()) == list(range(1, 201))
+    assert list(session.load().positions()) == list(range(1, 201))
     assert len(session.header().tail) < 64

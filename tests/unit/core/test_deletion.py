@@ -232,7 +232,7 @@ def test_the_events_in_the_index_of_a_new_session_lead_to_the_same_session(by_ti
     session.configure(RULES)
     session.fire("page")
 
-    indexed = [session.log[position - 1] for position in session.load().event_index.positions()]
+    indexed = [session.log[position - 1] for position in session.load().positions()]
     alone = Session("q-1", MemoryRows(), Plans())
     for event in indexed:
         apply(alone, event)

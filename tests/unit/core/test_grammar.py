@@ -140,6 +140,7 @@ def test_rules_with_keys_of_edition_1_only_are_simple_and_no_limit_binds_them() 
         ({"after": ["a", ["a", "b"]]}, "two leaves .* are named 'a'"),
         ({"unless": [{"trigger": "x", "as": "y"}]}, "'as' is not a key of a leaf"),
         ({"after": [{"trigger": "a", "keep": "last"}]}, "'keep' must be 'first' or 'latest', it is 'last'"),
+        ({"after": [{"trigger": "a", "keep": ["first"]}]}, "'keep' must be 'first' or 'latest', it is"),
         ({"after": [{"trigger": "a", "count": 1_001}]}, "'count': it must be a number from 1 to 1,000"),
         ({"after": [{"trigger": "a", "count": True}]}, "'count': it must be a number"),
         ({"after": [{"trigger": "a", "distinct": "on.b"}]}, "uses the unknown name 'on'"),

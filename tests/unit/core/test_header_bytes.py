@@ -4,7 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from triggers.core.state.header import Cohort, Fact, Header, HeldByInstance, Latest, TaskState, UnsharedRow
+from triggers.core.state.header import (
+    Cohort,
+    Edition2Header,
+    Fact,
+    Header,
+    HeldByInstance,
+    Latest,
+    TakenRules,
+    TaskState,
+    UnsharedRow,
+)
 from triggers.core.state.header_codec import decode_header, decode_latest, encode_header, read_header
 from triggers.core.state.plans import Plans
 from triggers.core.state.rows import MemoryRows, header_key, numbered, session_prefix
@@ -24,7 +34,7 @@ def test_latest_kwargs_are_stored_by_their_kind(kind: str) -> None:
 
     encoded = encode_header(Header(latest={"a": latest}))
 
-    assert encoded.hex() == f"dc001d04c40080c281a161{stored}c20000000000009000c400000000c2c200000080c2c2a00090"
+    assert encoded.hex() == f"dc001804c40080c281a161{stored}c20000000000009000c400000000c2c20000c0c0"
     assert decode_header(encoded).latest == {"a": latest}
 
 
@@ -33,24 +43,28 @@ def test_a_cohort_is_stored_with_ranges_of_its_members() -> None:
 
     encoded = encode_header(Header(tasks={"t": TaskState(8, 6, [cohort])}))
 
-    assert encoded.hex().startswith("dc001d04c40081a174930806919491a1619082a16101a162c4027b7d9400050708")
+    assert encoded.hex().startswith("dc001804c40081a174930806919491a1619082a16101a162c4027b7d9400050708")
     assert decode_header(encoded).tasks["t"].cohorts == [cohort]
 
 
 def test_what_edition_2_adds_is_stored_at_the_end() -> None:
     facts = {"a": Fact(5, 2, 4, "e-1", "shop"), "b": Fact(9, 3)}
 
-    encoded = encode_header(Header(clock=9, fires=3, facts=facts, facts_spilled=True, finalized=True))
+    header = Header(clock=9, edition_2=Edition2Header(3, facts, facts_spilled=True, finalized=True))
 
-    assert encoded.hex().endswith("c2c200090382a16195050204a3652d31a473686f70a16295090300c0c0c3c3a00090")
-    assert decode_header(encoded).facts == facts
+    encoded = encode_header(header)
+
+    assert encoded.hex().endswith("c2c20009940382a16195050204a3652d31a473686f70a16295090300c0c0c3c3c0")
+    assert decode_header(encoded) == header
 
 
 def test_published_rules_are_stored_at_the_end() -> None:
-    encoded = encode_header(Header(rules="order", rules_version=3, replaced=["t_a"]))
+    header = Header(published=TakenRules("order", 3, ["t_a"]))
 
-    assert encoded.hex().endswith("c2c2a56f726465720391a3745f61")
-    assert decode_header(encoded).replaced == ["t_a"]
+    encoded = encode_header(header)
+
+    assert encoded.hex().endswith("c2c20000c093a56f726465720391a3745f61")
+    assert decode_header(encoded) == header
 
 
 VERSION_3 = (

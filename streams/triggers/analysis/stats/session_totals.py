@@ -82,7 +82,8 @@ class _Fold:
     def result(self) -> SessionTotals:
         """Returns the counts, with the instances that wait at the end."""
         totals, plan, header = self._totals, self._session.plan, self._session.header
-        totals.published = (header.rules, header.rules_version) if header.rules else None
+        taken = header.published
+        totals.published = None if taken is None else (taken.name, taken.version)
         for name, state in self._session.tasks.all().items():
             if state.cohorts and name in plan.tasks:
                 groups: Counter[tuple[str, ...]] = Counter()

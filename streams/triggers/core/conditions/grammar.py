@@ -188,7 +188,7 @@ def _leaf(value: object, place: _Place, keys: tuple[str, ...], names: tuple[str,
     trigger = require_text(written["trigger"], f"{place.where}: 'trigger'")
     alias = require_text(written.get("as", trigger), f"{place.where}: 'as'")
     keep = written.get("keep")
-    if keep not in {None, "first", "latest"}:
+    if keep not in (None, "first", "latest"):
         raise InvalidConfiguration(f"{place.where}: 'keep' must be 'first' or 'latest', it is {keep!r:.80}")
     when, count = _expression(written, "when", place, names), _count(written.get("count", 1), f"{place.where}: 'count'")
     return Leaf(

@@ -13,7 +13,8 @@ class Edition2State:
     __slots__ = ("facts", "memories", "waiting")
 
     def __init__(self, header: Header, rows: SessionRows) -> None:
-        self.facts = SpillingMap(header.facts, rows, FACTS, spilled=header.facts_spilled)
+        own = header.begin_edition_2()
+        self.facts = SpillingMap(own.facts, rows, FACTS, spilled=own.facts_spilled)
         """When a trigger was last fired, by trigger."""
         self.waiting = RowMap(rows, WAITING)
         """Waiting instances, by task."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from msgspec import Struct
 
 from triggers.core.state.instance import Payload
 
-VERSION = 4
+VERSION: Final = 4
 
 
 class UnsharedRow(Struct, frozen=True, array_like=True, tag=0, gc=False):
@@ -59,8 +61,33 @@ class Fact(Struct, array_like=True, gc=False):
     source: str | None = None
 
 
+class Edition2Header(Struct, array_like=True, gc=False):
+    """The part of a header that only sessions of edition 2 have."""
+
+    fires: int = 0
+    """Number of triggers that were fired. Contributions are ordered by it."""
+    facts: dict[str, Fact] = {}
+    """Hot entries by trigger: when it was last fired; the others are in rows."""
+    facts_spilled: bool = False
+    finalized: bool = False
+    """True if `$session.finalize` has been fired."""
+
+
+class TakenRules(Struct, array_like=True, gc=False):
+    """The published rules that a session took."""
+
+    name: str
+    version: int
+    replaced: list[str] = []
+    """Tasks of that version that the session's own updates have replaced since."""
+
+
 class Header(Struct, array_like=True, gc=False):
-    """The state that nearly every event needs. Nothing in it grows with the session. New fields go to the end."""
+    """The state that nearly every event needs. Nothing in it grows with the session. New fields go to the end.
+
+    Reading and writing a field costs every event about 100 instructions, even if it is empty. So what few sessions need
+    has a class of its own, which is None in all others.
+    """
 
     version: int = VERSION
     configuration: bytes = b""
@@ -100,15 +127,18 @@ class Header(Struct, array_like=True, gc=False):
     """Upper bound of the attempts that earlier sessions of this UID issued."""
     clock: int = 0
     """The largest log time of the session's records. It never runs backwards."""
-    fires: int = 0
-    """Number of triggers that were fired in edition 2. Contributions are ordered by it."""
-    facts: dict[str, Fact] = {}
-    """Hot entries by trigger in edition 2: when it was last fired; the others are in rows."""
-    facts_spilled: bool = False
-    finalized: bool = False
-    """True if `$session.finalize` has been fired."""
-    rules: str = ""
-    """Name of the published rules that the session took, or empty if it took none."""
-    rules_version: int = 0
-    replaced: list[str] = []
-    """Tasks of that version that the session's own updates have replaced since."""
+    edition_2: Edition2Header | None = None
+    """None until the session has rules of edition 2."""
+    published: TakenRules | None = None
+    """The published rules that the session took, or None if it took none."""
+
+    @property
+    def rules_name(self) -> str | None:
+        """Name of the published rules that the session took, or None."""
+        return None if self.published is None else self.published.name
+
+    def begin_edition_2(self) -> Edition2Header:
+        """Returns the part that only sessions of edition 2 have; creates it on the first call."""
+        if self.edition_2 is None:
+            self.edition_2 = Edition2Header()
+        return self.edition_2

@@ -20,16 +20,31 @@ _decode_values: Final = msgspec.msgpack.Decoder(list[Any]).decode
 _decode_any: Final = msgspec.msgpack.Decoder().decode
 
 
+class UnknownVersion(Exception):
+    """A header is of a version that this release does not read."""
+
+    def __init__(self, version: int) -> None:
+        super().__init__(f"version {version}; this release reads {_BEFORE_EDITION_2} and {VERSION}")
+
+
 def decode_header(row: bytes) -> Header:
-    """Decodes a header of this version or of version 3. The caller checks the version of any other."""
+    """Decodes a header of this version or of version 3. Raises UnknownVersion for any other."""
     try:
         header = _decode_header(row)
-        if header.version != _BEFORE_EDITION_2:
+        version: int = header.version
+        if version == VERSION:
             return header
     except msgspec.ValidationError:
-        if _decode_values(row)[0] != _BEFORE_EDITION_2:
+        version = _decode_values(row)[0]
+        if version == VERSION:
             raise
-    values = _decode_values(row)
+    if version != _BEFORE_EDITION_2:
+        raise UnknownVersion(version)
+    return _convert(_decode_values(row))
+
+
+def _convert(values: list[Any]) -> Header:
+    """Converts the values of a header of version 3."""
     latest: dict[str, Any] = values[_LATEST_AT]
     values[0], values[_LATEST_AT] = VERSION, {trigger: _typed(stored) for trigger, stored in latest.items()}
     return _decode_header(encode_header(values))
@@ -57,7 +72,9 @@ def _typed(stored: Any) -> Any:  # noqa: ANN401  # what msgpack decodes
 
 def read_header(uid: str, row: bytes | None) -> Header:
     """Returns the header in a session's row, or an empty one for None. Raises RuntimeError for an unknown version."""
-    header = Header() if row is None else decode_header(row)
-    if header.version != VERSION:
-        raise RuntimeError(f"session {uid!r} is stored in version {header.version}; this release reads 3 and {VERSION}")
-    return header
+    if row is None:
+        return Header()
+    try:
+        return decode_header(row)
+    except UnknownVersion as error:
+        raise RuntimeError(f"session {uid!r} is stored in {error}") from error

@@ -38,10 +38,10 @@ class Payloads:
     def add_kwargs(self, trigger: str, kwargs: bytes) -> Payload:
         """Stores the kwargs of a trigger. It overwrites the row of the latest ones if no instance refers to it."""
         before = self._latest.get(trigger)
-        if not isinstance(before, UnsharedRow) or len(kwargs) <= SMALL:
-            return self.add(kwargs)
-        self._written[before.number] = kwargs
-        return before.number
+        if type(before) is UnsharedRow and len(kwargs) > SMALL:  # `type`, as in `engine.apply`
+            self._written[before.number] = kwargs
+            return before.number
+        return self.add(kwargs)
 
     def read(self, stored: Payload) -> bytes:
         """Returns the JSON of a payload."""
@@ -58,7 +58,7 @@ class Payloads:
         With `held`, an instance refers to them as well. Otherwise their row becomes an `UnsharedRow`.
         """
         before = self._latest.get(trigger)
-        if isinstance(before, UnsharedRow) and before.number != latest:
+        if type(before) is UnsharedRow and before.number != latest:
             self._written.pop(before.number, None)
             self._rows.put(numbered(b"p", before.number), None)
         self._latest.hot[trigger] = UnsharedRow(latest) if isinstance(latest, int) and not held else latest
@@ -66,11 +66,14 @@ class Payloads:
     def share_latest(self, trigger: str) -> Payload | None:
         """Returns the trigger's latest kwargs for another instance to hold, or None if it has never fired."""
         latest = self._latest.get(trigger)
-        if isinstance(latest, UnsharedRow):
-            latest = self._latest.hot[trigger] = latest.number
-        elif isinstance(latest, HeldByInstance):
-            latest = self._latest.hot[trigger] = self.add(self._read_latest(trigger, latest))
-        return latest
+        if latest is None or isinstance(latest, (bytes, int)):
+            return latest
+        if type(latest) is UnsharedRow:
+            payload: Payload = latest.number
+        else:
+            payload = self.add(self._read_latest(trigger, latest))
+        self._latest.hot[trigger] = payload
+        return payload
 
     def read_latest(self, trigger: str) -> bytes | None:
         """Returns the JSON of the trigger's latest kwargs, or None if it has never fired."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 from triggers.core.conditions.seeding import Memory
@@ -11,7 +11,7 @@ from triggers.core.plan import Plan, Rule
 from triggers.core.published import Catalog, PublishedRules
 from triggers.core.state.dedupe_window import DedupeWindow
 from triggers.core.state.edition_2_state import Edition2State
-from triggers.core.state.event_index import EventIndex
+from triggers.core.state.event_index import append_position, read_positions
 from triggers.core.state.header import Fact, Header, TaskState
 from triggers.core.state.header_codec import decode_header, encode_header, read_header
 from triggers.core.state.instances import Instances
@@ -50,7 +50,6 @@ class Session:
         "_partition_rows",
         "_plans",
         "_shared",
-        "event_index",
         "exists",
         "header",
         "ids",
@@ -85,7 +84,6 @@ class Session:
         self._edition_2: Edition2State | None = None
         self._header_changed = False
         self.ids = DedupeWindow(header, self.rows)
-        self.event_index = EventIndex(header, self.rows)
         self.instances = Instances(header, self.rows)
         self.payloads = Payloads(header, self.rows, self.latest, self.instances)
 
@@ -228,15 +226,27 @@ class Session:
             header.created = header.created or time
         if changed and time > header.modified:
             header.modified = time
-        self.event_index.append(position)
+        header.events += 1
+        append_position(header, self.rows, position)
         if len(self.tasks.hot) > HOT_TASKS or len(self.latest.hot) > HOT_TRIGGERS:
             self._spill()
         self._header_changed = True
+
+    def index_rules(self, position: int) -> None:
+        """Adds published rules that the session takes to its index. They are in its log, but no event of its own."""
+        append_position(self.header, self.rows, position)
+
+    def positions(self) -> Iterator[int]:
+        """Yields the positions in the log of the session's events, and of the rules that it took, in their order.
+
+        Only for queries: changes must have been written.
+        """
+        return read_positions(self.header, self.rows)
 
     def _spill(self) -> None:
         self.tasks.spill()
         self.latest.spill()
         self.header.tasks_spilled, self.header.latest_spilled = self.tasks.spilled, self.latest.spilled
-        if self.header.facts:
+        if (own := self.header.edition_2) is not None:
             self.facts.spill()
-            self.header.facts_spilled = self.facts.spilled
+            own.facts_spilled = self.facts.spilled
