@@ -139,7 +139,7 @@ class Trace:
             self._record_status(number, event, name, status)
         if (about := self._about[number]) and self._closes_attempt(event, decision):
             self.closed_by[about] = number
-        if trigger := trigger_of(event):
+        if (trigger := trigger_of(event)) is not None:
             self._record_fire(number, trigger)
 
     @staticmethod
