@@ -291,3 +291,11 @@ def test_the_first_of_several_fires_counts_towards_unless() -> None:
 
     assert held.by is not None
     assert held.by.offset == 2
+
+
+def test_a_trigger_with_an_empty_name_is_explained_like_any_other() -> None:
+    found = session(fire(""), rules={"t_a": {"after": [""], "run": "app.a"}})
+
+    proof = instance(found, "t_a")
+
+    assert [(held.trigger, held.by and held.by.offset) for held in proof.satisfied] == [("", 2)]

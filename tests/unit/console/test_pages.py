@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import quote
@@ -12,6 +12,7 @@ import pytest
 from aiohttp import FormData
 from aiohttp.test_utils import TestClient, TestServer
 from tests.support.console_log import HOSTILE, RULES, log_events
+from tests.support.memory_session import MemorySession
 
 from triggers.analysis.explain.explanation_text import explanation_lines
 from triggers.analysis.explain.proofs import explain
@@ -83,8 +84,35 @@ async def test_a_session_s_page_says_all_that_explain_says(client: TestClient[An
     assert page.scripts == ["/static/console.js"]
 
 
-def _said(uid: str) -> Iterator[str]:
-    found = explain(uid, [event for session, event in log_events() if session == uid])
+async def test_the_page_of_a_session_of_edition_2_says_what_its_leaves_miss_and_its_timers_do() -> None:
+    session = MemorySession(
+        {
+            "$edition": 2,
+            "t_kyc": {
+                "after": [{"any": ["passport", {"trigger": "bill", "when": "kwargs.age < 3"}]}, "address"],
+                "run": "app.kyc",
+                "deadline": "1h",
+            },
+        },
+        uid="kyc-1",
+    )
+    session.fire("address")
+    session.fire("bill", age=5)
+    log = [("kyc-1", event) for event in session.log]
+
+    async with TestClient(TestServer(application(FileSource(log)))) as client:
+        page = await _page(client, "/sessions/kyc-1")
+        async with client.get("/api/sessions/kyc-1/graph") as graph:
+            refused = graph.status
+
+    assert [line for line in _said("kyc-1", log) if line not in page.text] == []
+    assert "At 1970-01-01 01:00:02.000 (deadline), it expires." in page.text
+    assert not [link for link in page.links if "/graph" in link or "/causes" in link]
+    assert refused == 400
+
+
+def _said(uid: str, log: Sequence[tuple[str, Event]] = ()) -> Iterator[str]:
+    found = explain(uid, [event for session, event in log or log_events() if session == uid])
     for line in explanation_lines(found):
         text = " ".join(line.strip().removeprefix("+ ").removeprefix("- ").split())
         if text and not text.startswith(("Session ", "What each event did", "offset ")):

@@ -8,8 +8,17 @@ from typing import NamedTuple
 
 from triggers.analysis.explain.event_words import tasks_of, trigger_of
 from triggers.analysis.explain.explanation import Does, Effect, EventProof, EventRef, Idle, Reason
+from triggers.analysis.explain.rule_events import (
+    asked_by_rules,
+    idle_rules,
+    progress_of,
+    stale_timer,
+    stop_of,
+    taken_by_rules,
+)
 from triggers.analysis.explain.trace import Trace
 from triggers.core.commands import Decision, Outcome, SetTimer
+from triggers.core.concern import CANCELLED
 from triggers.core.events import (
     ConfigurationUpdated,
     Event,
@@ -57,6 +66,8 @@ def prove_event(trace: Trace, event: Event) -> EventProof:
     except (CallError, NotFound) as error:
         refused = Idle(reason=Reason.REFUSED, detail=f"{type(error).__name__}: {error}")
         return EventProof(event=trace.refs[-1], outcome=None, fires=[], effects=[], idle=[refused])
+    if trace.session.plan.rules is not None:
+        return _prove_with_rules(trace, event, decision, stale)
     offers = offers if decision.fires else []
     return EventProof(
         event=trace.refs[-1],
@@ -65,6 +76,30 @@ def prove_event(trace: Trace, event: Event) -> EventProof:
         effects=[*_waits_on(trace, event, offers), *_became(trace, event, decision), *_asked(trace, event, decision)],
         idle=[*why_nothing(trace, event, decision.outcome, stale), *_idle_rules(trace, event, decision, offers)],
     )
+
+
+def _prove_with_rules(trace: Trace, event: Event, decision: Decision, stale: Idle | None) -> EventProof:
+    """Returns what an event of edition 2 did."""
+    nothing, leaves = why_nothing(trace, event, decision.outcome, stale), trace.holdings.verdicts
+    stood = [
+        idle if idle.reason in _OF_LEAVES else why_rule_stood_still(trace, rule, trigger, waiting=False)
+        for rule, trigger, idle in idle_rules(trace, event, decision)
+    ]
+    return EventProof(
+        event=trace.refs[-1],
+        outcome=decision.outcome,
+        fires=[fire.trigger for fire in decision.fires],
+        effects=[
+            *taken_by_rules(trace, decision),
+            *_became(trace, event, decision),
+            *asked_by_rules(trace, decision),
+        ],
+        idle=[*(idle for idle in nothing if idle.reason is not Reason.UNUSED or not leaves), *stood],
+        leaves=leaves,
+    )
+
+
+_OF_LEAVES = frozenset({Reason.NOT_ACCEPTED, Reason.NOT_TAKEN})
 
 
 def _users(trace: Trace, event: Event) -> Sequence[Rule]:
@@ -116,6 +151,8 @@ def _instance_of(event: Event) -> tuple[str, int]:
 
 def _progress_of(trace: Trace, task: str, number: int) -> str:
     """Says what a new instance waits for; empty if it did not have to wait."""
+    if trace.session.plan.rules is not None:
+        return progress_of(trace, task, number)
     state, rule = trace.session.tasks.get(task), trace.session.plan.tasks.get(task)
     cohort = None if state is None else find_cohort(state, number)
     return "" if rule is None or cohort is None else _progress(rule, cohort)
@@ -140,7 +177,8 @@ def _became(trace: Trace, event: Event, decision: Decision) -> Iterator[Effect]:
     for (task, status, is_new), group in groupby(steps, key=lambda step: (step[0], step[2], step[3])):
         does = Does.CREATED if is_new and status == Status.UNSTARTED else Does.BECAME
         numbers = ranges(step[1] for step in group)
-        detail = _progress_of(trace, task, numbers[0][0]) if does is Does.CREATED else ""
+        stop = stop_of(trace, task, numbers[0][0], status)
+        detail = _progress_of(trace, task, numbers[0][0]) if does is Does.CREATED else stop
         yield Effect(does=does, task=task, numbers=numbers, status=status, detail=detail)
     if isinstance(event, MetadataUpdated):
         task, number = _instance_of(event)
@@ -208,6 +246,8 @@ def why_stale(trace: Trace, event: Event) -> Idle | None:
         loaded = trace.session.instances.find(event.instance)
     except NotFound:
         return None
+    if isinstance(event, TimerFired) and event.kind:
+        return stale_timer(event, loaded)
     return _stale(trace, event, loaded.task, loaded.instance)
 
 
@@ -245,6 +285,8 @@ def _stale(trace: Trace, event: TaskEvent | TimerFired, task: str, instance: Ins
         return Idle(reason=Reason.SUPERSEDED, task=task, detail=f"{attempt}; {instance.attempt} is current")
     if isinstance(event, TimerFired):
         return Idle(reason=Reason.NO_TIMER, task=task, detail=f"it is {instance.status}")
+    if instance.status == CANCELLED and trace.session.plan.rules is not None:
+        return Idle(reason=Reason.WITHDRAWN, task=task, detail=attempt)
     if instance.attempt_closed:
         return Idle(reason=Reason.HAS_RESULT, task=task, by=settled, detail=f"{attempt}; it is {instance.status}")
     return Idle(reason=Reason.RUNNING, task=task, detail=f"{attempt}; it is {instance.status}")

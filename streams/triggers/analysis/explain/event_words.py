@@ -28,6 +28,7 @@ from triggers.core.events import (
 from triggers.core.instance_names import parse_instance_name
 from triggers.core.kwargs import split_members
 from triggers.core.limits import LIMITS_NAME
+from triggers.core.rule_set import BLOCKS
 from triggers.errors import NotFound
 
 
@@ -63,6 +64,8 @@ def words_of(event: Event) -> str:  # noqa: C901, PLR0911, PLR0912  # one line f
             return f"the application set metadata of {event.instance}"
         case CloneRequested():
             return f"the application cloned {event.instance}"
+        case TimerFired() if event.kind:
+            return f"the {event.kind} timer of {event.instance} was due"
         case TimerFired():
             return f"a timer of {event.instance or 'the session'} was due"
         case DeletionRequested():
@@ -77,7 +80,13 @@ def words_of(event: Event) -> str:  # noqa: C901, PLR0911, PLR0912  # one line f
 
 def tasks_of(event: ConfigurationUpdated) -> list[str]:
     """Returns the tasks that the configuration adds or replaces."""
-    return [name for name in split_members(event.configuration) if name not in {LIMITS_NAME, MANAGER_NAME}]
+    members = split_members(event.configuration).items()
+    return [name for name, text in members if name not in {LIMITS_NAME, MANAGER_NAME} and not _is_block(name, text)]
+
+
+def _is_block(name: str, text: bytes) -> bool:
+    """Returns whether it is a block of edition 2. In edition 1 such a name is a task, which must have `run`."""
+    return name in BLOCKS and not (text[:1] == b"{" and "run" in split_members(text))
 
 
 def trigger_of(event: Event) -> str | None:

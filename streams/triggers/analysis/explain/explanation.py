@@ -6,10 +6,12 @@ Times are milliseconds since 1970-01-01 UTC. Offsets are Kafka offsets, or line 
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Any
 
 from msgspec import Struct, field
 
 from triggers.core.commands import Outcome
+from triggers.core.view import RulesView
 
 
 class Outlook(StrEnum):
@@ -27,6 +29,8 @@ class Outlook(StrEnum):
     """The rule waits for no trigger, so nothing starts it."""
     STARTED = "started"
     """It no longer waits; `status` is its state."""
+    DELAYED = "delayed"
+    """Edition 2: it is ready and runs when its delay is over, unless something stops it."""
 
 
 class Reason(StrEnum):
@@ -46,6 +50,8 @@ class Reason(StrEnum):
     """An event with this id was applied before."""
     HAS_RESULT = "stale result: the attempt has its result"
     """The attempt already has a result, or its result is no longer awaited."""
+    WITHDRAWN = "stale result: the attempt was withdrawn"
+    """Edition 2: `cancelOn` cancelled the instance."""
     SUPERSEDED = "stale result: another attempt is current"
     """The result or timer belongs to an attempt that is not the instance's current one."""
     NOT_ISSUED = "stale result: no attempt was made"
@@ -58,6 +64,10 @@ class Reason(StrEnum):
     """The event is a result, a timer or a deletion, and the session is already deleted."""
     CONFIGURED = "already configured"
     """The event brings default rules, and the session already has rules."""
+    NOT_ACCEPTED = "no leaf accepts it"
+    """Edition 2: the `when` of every leaf with the trigger is false, or a value cannot be evaluated."""
+    NOT_TAKEN = "no instance takes it"
+    """Edition 2: a leaf accepts the event, but no waiting instance can take it, and the rule begins no other one."""
     REFUSED = "refused"
     """The session could not apply the event, so it became a dead letter."""
 
@@ -86,6 +96,24 @@ class Does(StrEnum):
     """The session was deleted with all its instances; `task` is empty."""
     METADATA = "metadata"
     """Metadata was merged into the instance."""
+    TIMER = "timer"
+    """Edition 2: a timer was set; `detail` says its kind and when it is due."""
+    WITHDREW = "withdrew"
+    """Edition 2: the command of an attempt was withdrawn."""
+    FORWARDED = "forwarded"
+    """Edition 2: `$forward` fired a trigger in another session; `task` is empty."""
+
+
+class Verdict(StrEnum):
+    """What a leaf of edition 2 made of an event."""
+
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    """Its `when` is false."""
+    FAILED = "cannot be evaluated"
+    """Its `when` or `distinct` has no value, which counts as a refusal; `why` has the reason."""
+    CANDIDATE = "candidate"
+    """Its `when` reads what an instance holds, so each waiting instance decides; `numbers` are those that take it."""
 
 
 class EventRef(Struct, frozen=True, kw_only=True):
@@ -111,7 +139,7 @@ class Cause(Struct, frozen=True, kw_only=True):
 
     kind: str
     """`fire` if an application has to fire the trigger. `instance` if an instance is under way, has failed, or has
-    ended without firing. `cycle` if the chain leads back to its first task."""
+    ended without firing. `cycle` if the chain leads back to its first task. `outcome` if only the engine fires it."""
     name: str
     """The name of the trigger or the instance."""
     why: str
@@ -124,7 +152,62 @@ class Missing(Struct, frozen=True, kw_only=True):
     causes: list[Cause]
 
 
-class InstanceProof(Struct, frozen=True, kw_only=True):
+class ConditionProof(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A condition of edition 2 as one instance sees it now: a leaf, or a combinator with children."""
+
+    kind: str
+    """`leaf`, or the combinator: `all`, `any`, `atLeast` or `sequence`."""
+    is_true: bool
+    have: int = 0
+    """Contributions of a leaf, or true children of a combinator."""
+    need: int | None = None
+    """How many make it true; None: it depends on a value that is not there yet."""
+    children: list[ConditionProof] = []
+    trigger: str = ""
+    alias: str = ""
+    when: str | None = None
+    distinct: str | None = None
+    by: list[EventRef] = []
+    """The newest events that the leaf holds, at most ten."""
+    causes: list[Cause] = []
+    """What has to happen before the trigger of a leaf that is not true fires."""
+    candidates: int = 0
+    """Events of the trigger that the leaf holds although its `when` is not true of them now."""
+    failures: list[str] = []
+    """Expressions that cannot be evaluated, with the reason."""
+    within: int = 0
+    """Milliseconds within which it must become true."""
+    until: int | None = None
+    """When the oldest event below becomes too old, while it is not true."""
+
+
+class TimerProof(Struct, frozen=True, kw_only=True):
+    """A timer that an instance of edition 2 has set."""
+
+    kind: str
+    due: int
+    then: str
+    """What it will do."""
+
+
+class LeafVerdict(Struct, frozen=True, kw_only=True):
+    """Whether a leaf of edition 2 accepted a trigger that fired, and why."""
+
+    task: str
+    directive: str
+    """`after`, `andEvery`, `unless` or `cancelOn`."""
+    trigger: str
+    alias: str
+    verdict: Verdict
+    when: str | None = None
+    values: dict[str, Any] = {}
+    """The values of the event that `when` reads."""
+    why: str = ""
+    numbers: list[tuple[int, int]] = []
+    """Waiting instances that hold it afterwards, as runs of consecutive numbers."""
+
+
+class InstanceProof(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """Why an instance is in its state. If the task has no instance, `name` is None and this is its next instance."""
 
     name: str | None
@@ -142,9 +225,16 @@ class InstanceProof(Struct, frozen=True, kw_only=True):
     """The time at which its command will be issued, while a cooldown delays it."""
     last: EventRef | None
     """The event that set its status."""
+    condition: ConditionProof | None = None
+    """Edition 2: `after` with `andEvery`, while the instance waits."""
+    unless_condition: ConditionProof | None = None
+    """Edition 2: `unless`, while the instance waits."""
+    timers: list[TimerProof] = []
+    why: str = ""
+    """Edition 2: why it was stopped, or why it failed."""
 
 
-class TaskProof(Struct, frozen=True, kw_only=True):
+class TaskProof(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A rule and its instances, in creation order."""
 
     name: str
@@ -153,6 +243,8 @@ class TaskProof(Struct, frozen=True, kw_only=True):
     unless: list[str]
     run: str
     instances: list[InstanceProof]
+    sentence: str = ""
+    """Edition 2: the whole rule as a sentence."""
 
 
 class Effect(Struct, frozen=True, kw_only=True):
@@ -178,7 +270,7 @@ class Idle(Struct, frozen=True, kw_only=True):
     detail: str = ""
 
 
-class EventProof(Struct, frozen=True, kw_only=True):
+class EventProof(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """An event and its effects."""
 
     event: EventRef
@@ -187,12 +279,16 @@ class EventProof(Struct, frozen=True, kw_only=True):
     fires: list[str]
     effects: list[Effect]
     idle: list[Idle]
+    leaves: list[LeafVerdict] = []
+    """Edition 2: what the leaves made of the triggers that fired."""
 
 
-class Explanation(Struct, frozen=True, kw_only=True):
+class Explanation(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The explanation of a session, or of one task of it."""
 
     session: str
     events: list[EventProof]
     """The events in order. If one task is explained, only those that could have affected it."""
     tasks: list[TaskProof]
+    rules: RulesView | None = None
+    """Edition 2: the published rules that the session took."""

@@ -21,6 +21,14 @@ from triggers.analysis.explain.explanation import (
     Reason,
     TaskProof,
 )
+from triggers.analysis.explain.rule_words import (
+    held_lines,
+    missing_lines,
+    timer_words,
+    unless_words,
+    verdict_words,
+    without_events,
+)
 from triggers.analysis.times import moment
 from triggers.core.commands import Outcome
 
@@ -38,6 +46,9 @@ _WHY = {
     Reason.NO_TIMER: "nothing waits for this timer any more ({detail})",
     Reason.GONE: "the session is deleted",
     Reason.CONFIGURED: "these are default rules, and the session already has rules",
+    Reason.WITHDRAWN: "the result is stale: cancelOn withdrew the attempt ({detail})",
+    Reason.NOT_ACCEPTED: "none of its leaves accepts the event",
+    Reason.NOT_TAKEN: "no instance takes it ({detail})",
     Reason.REFUSED: "the session refused the event, so it became a dead letter ({detail})",
 }
 _DOES = {
@@ -52,6 +63,9 @@ _DOES = {
     Does.WATCHED: "{names} becomes overdue unless its status changes",
     Does.DELETED: "the session is deleted, with all its instances",
     Does.METADATA: "{names} gets new metadata",
+    Does.TIMER: "a timer of {names} is set",
+    Does.WITHDREW: "the command of {names} is withdrawn",
+    Does.FORWARDED: "a trigger is forwarded",
 }
 _DO = {
     Does.CREATED: "{names} are created",
@@ -68,6 +82,7 @@ _END = {
     Outlook.RUNS_AT_NEXT: "Nothing is missing: it runs as soon as one of its triggers fires again.",
     Outlook.ABANDONED_AT_NEXT: "Its unless is satisfied: it is abandoned as soon as one of its triggers fires.",
     Outlook.NEVER: "It waits for no trigger, so nothing will start it.",
+    Outlook.DELAYED: "It is ready and waits for its delay.",
 }
 
 
@@ -85,11 +100,16 @@ class Paragraph(NamedTuple):
     """How much of `unless` has fired, or None if the rule has no `unless` or it no longer matters."""
     end: str
     """What will happen to it; may be empty."""
+    timers: list[str]
+    """What its timers will do, of edition 2."""
 
 
 def explanation_lines(explanation: Explanation) -> Iterator[str]:
     """Yields the lines of the whole text: first the tasks, then the events."""
     yield f"Session {explanation.session}"
+    if explanation.rules is not None:
+        pending = f" ({explanation.rules.pending})" if explanation.rules.pending else ""
+        yield f"Published rules: {explanation.rules.name}, version {explanation.rules.version}{pending}"
     for task in explanation.tasks:
         yield ""
         yield rule_sentence(task)
@@ -104,6 +124,8 @@ def explanation_lines(explanation: Explanation) -> Iterator[str]:
 
 def rule_sentence(task: TaskProof) -> str:
     """Returns the rule as a sentence."""
+    if task.sentence:
+        return task.sentence
     every = f", and every time {task.and_every} fires" if task.and_every else ""
     unless = f", unless {_and(task.unless)} fired first" if task.unless else ""
     return f"{task.name} runs {task.run} after {_and(task.after) or 'nothing'}{every}{unless}."
@@ -120,6 +142,7 @@ def event_sentences(proof: EventProof) -> Iterator[str]:
     yield from (_effect(effect) for effect in _together(proof.effects))
     if proof.outcome is Outcome.STOPPED:
         yield "the cascade is stopped here, because it is deeper than maxCascadeDepth"
+    yield from (words for words in map(verdict_words, proof.leaves) if words)
     yield from (f"no effect{_for(idle)}: {_idle(idle)}" for idle in proof.idle)
     if not proof.effects and not proof.idle:
         yield "nothing changes"
@@ -139,13 +162,15 @@ def _lines(paragraph: Paragraph) -> Iterator[str]:
     yield from (f"  + unless: {fired}" for fired in paragraph.unless_fired)
     if paragraph.unless:
         yield f"  - unless: {paragraph.unless}"
+    yield from (f"  {timer}" for timer in paragraph.timers)
     if paragraph.end:
         yield f"  {paragraph.end}"
 
 
 def _likeness(proof: InstanceProof) -> tuple[object, ...]:
     missing = tuple(missing.trigger for missing in proof.missing)
-    return proof.status, proof.outlook, missing, tuple(proof.unless_missing), proof.attempt, proof.due is None
+    own = (without_events(proof.condition), without_events(proof.unless_condition), tuple(proof.timers), proof.why)
+    return proof.status, proof.outlook, missing, tuple(proof.unless_missing), proof.attempt, proof.due is None, own
 
 
 def _paragraph(task: TaskProof, alike: list[InstanceProof]) -> Paragraph:
@@ -155,15 +180,32 @@ def _paragraph(task: TaskProof, alike: list[InstanceProof]) -> Paragraph:
     return Paragraph(
         subject=_subject(task, alike),
         example=first.name if has_more else None,
-        fired=[_held(held) for held in first.satisfied],
-        missing=[_missing(missing) for missing in first.missing] if waits else [],
-        unless_fired=[_held(held) for held in first.unless_fired],
+        fired=held_lines(first.condition) if first.condition else _had(task, first),
+        missing=_missing_of(first) if waits else [],
+        unless_fired=held_lines(first.unless_condition)
+        if first.unless_condition
+        else [_held(held) for held in first.unless_fired],
         unless=_unless(task, first) if task.unless and waits else None,
         end=_end(first),
+        timers=[timer_words(timer) for timer in first.timers],
     )
 
 
+def _had(task: TaskProof, proof: InstanceProof) -> list[str]:
+    if task.sentence:
+        return [_held(held) if held.by else f"{held.trigger}, from a replay or from memory" for held in proof.satisfied]
+    return [_held(held) for held in proof.satisfied]
+
+
+def _missing_of(proof: InstanceProof) -> list[str]:
+    if proof.condition is not None:
+        return list(missing_lines(proof.condition))
+    return [_missing(missing) for missing in proof.missing]
+
+
 def _unless(task: TaskProof, proof: InstanceProof) -> str:
+    if proof.unless_condition is not None:
+        return unless_words(proof.unless_condition)
     count = f"{len(proof.unless_fired)} of {len(task.unless)} fired"
     return f"{count}; missing: {_and(proof.unless_missing) or 'none'}"
 
@@ -174,12 +216,13 @@ def _subject(task: TaskProof, alike: list[InstanceProof]) -> str:
         return f"{task.name} has no instance yet; one is created when one of its triggers fires."
     names = first.name if first is last else f"{first.name} to {last.name} ({len(alike)} instances)"
     verb = "is" if first is last else "are"
-    if first.due is not None:
+    if first.due is not None and not first.timers:
         return f"{names} {verb} scheduled; a cooldown delays attempt {first.attempt} until {moment(first.due)}."
     attempt = f", attempt {first.attempt}" if first.attempt else ""
-    state = "waiting" if first.outlook is not Outlook.STARTED else first.status
+    state = first.status if first.outlook in {Outlook.STARTED, Outlook.DELAYED} else "waiting"
     since = f" (since {moment(first.since)}{_by(first.last)})" if first is last else ""
-    return f"{names} {verb} {state}{attempt}{since}."
+    why = f": {first.why}" if first.why else ""
+    return f"{names} {verb} {state}{attempt}{since}{why}."
 
 
 def _held(held: HeldTrigger) -> str:
@@ -205,6 +248,8 @@ def _cause(trigger: str, cause: Cause) -> str:
 
 def _end(proof: InstanceProof) -> str:
     missing = _and([missing.trigger for missing in proof.missing])
+    if proof.condition is not None and proof.outlook is Outlook.RUNS:
+        return "It is ready as soon as what is missing has come."
     if proof.outlook is Outlook.RUNS:
         return f"When {missing} fires, it runs." if len(proof.missing) == 1 else f"When {missing} have fired, it runs."
     if proof.outlook is Outlook.ABANDONED:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from typing import NamedTuple
 
-from triggers.analysis.editions import require_edition_1
+from msgspec.structs import replace
+
+from triggers.analysis.explain.causes import Causes, Numbered
 from triggers.analysis.explain.event_proofs import prove_event
 from triggers.analysis.explain.explanation import (
-    Cause,
     EventProof,
     Explanation,
     InstanceProof,
@@ -16,6 +17,7 @@ from triggers.analysis.explain.explanation import (
     Outlook,
     TaskProof,
 )
+from triggers.analysis.explain.rule_proofs import RuleProver
 from triggers.analysis.explain.trace import Trace
 from triggers.core.events import Event
 from triggers.core.instance_names import instance_name
@@ -25,7 +27,8 @@ from triggers.core.rules import can_abandon, can_run
 from triggers.core.state.cohorts import find_cohort
 from triggers.core.state.instance import Instance
 from triggers.core.state.session import Session
-from triggers.core.statuses import RESOLVED, Status
+from triggers.core.statuses import Status
+from triggers.core.view import view_session
 from triggers.errors import TaskNotFound
 
 
@@ -37,13 +40,13 @@ def explain(uid: str, events: Iterable[Event], task: str | None = None) -> Expla
         names = ", ".join(trace.session.plan.tasks) or "none"
         raise TaskNotFound(f"session {uid!r} has no task {task!r}; it has {names}")
     chosen = proofs if task is None else list(_about(task, proofs))
-    return Explanation(session=uid, events=chosen, tasks=list(prove_tasks(trace, task)))
+    rules = None if trace.session.plan.rules is None else view_session(trace.session).rules
+    return Explanation(session=uid, events=chosen, tasks=list(prove_tasks(trace, task)), rules=rules)
 
 
 def _proofs(trace: Trace, events: Iterable[Event]) -> Iterator[EventProof]:
     for event in events:
         yield prove_event(trace, event)
-        require_edition_1(trace.session.plan, "explain")
 
 
 def _about(task: str, proofs: Iterable[EventProof]) -> Iterator[EventProof]:
@@ -51,8 +54,9 @@ def _about(task: str, proofs: Iterable[EventProof]) -> Iterator[EventProof]:
     for proof in proofs:
         effects = [effect for effect in proof.effects if effect.task == task]
         idle = [idle for idle in proof.idle if idle.task == task]
-        if effects or idle:
-            yield EventProof(event=proof.event, outcome=proof.outcome, fires=proof.fires, effects=effects, idle=idle)
+        leaves = [verdict for verdict in proof.leaves if verdict.task == task]
+        if effects or idle or leaves:
+            yield replace(proof, effects=effects, idle=idle, leaves=leaves)
 
 
 class _State(NamedTuple):
@@ -64,7 +68,8 @@ class _State(NamedTuple):
 
 def prove_tasks(trace: Trace, only: str | None = None) -> Iterator[TaskProof]:
     """Yields every task in declaration order, or only one, in its state after the last event."""
-    prover = _Prover(trace)
+    rules = trace.session.plan.rules
+    prover = _Prover(trace) if rules is None else RuleProver(trace, rules)
     for rule in trace.session.plan.tasks.values():
         if only in (None, rule.name):
             yield prover.task(rule)
@@ -153,69 +158,3 @@ def _outlook(rule: Rule, state: _State) -> Outlook:
         return Outlook.RUNS_AT_NEXT
     missing = rule.after_set - set(state.have)
     return Outlook.ABANDONED if can_abandon(rule, missing | set(state.seen)) else Outlook.RUNS
-
-
-Numbered = tuple[int, Instance]
-
-
-_UNDER_WAY = frozenset({Status.SCHEDULED, Status.RUNNING})
-
-
-_WHY = {
-    Status.SCHEDULED: "is scheduled and has not finished",
-    Status.RUNNING: "is running and has not finished",
-    Status.FAILED: "failed; replay it, or skip it with a result",
-    Status.ABANDONED: "is abandoned, so it will not finish",
-    Status.SKIPPED: "was skipped without firing",
-    Status.REPLAYED: "was replayed",
-    Status.FINISHED: "has already finished, and this instance did not receive its trigger",
-}
-
-
-class Causes:
-    """The causes of missing triggers in one session, in its present state."""
-
-    def __init__(
-        self, rules: Mapping[str, Rule], instances: Mapping[str, Sequence[Numbered]], fired: Collection[str]
-    ) -> None:
-        """`instances` are those of each task, in creation order, with kwargs. `fired` are the triggers that fired."""
-        self._rules = rules
-        self._instances = instances
-        self._fired = fired
-
-    def find(self, trigger: str, task: str) -> list[Cause]:
-        """Returns what has to happen before the trigger fires for the task, each cause once."""
-        return list(dict.fromkeys(self._find(trigger, (task,))))
-
-    def _find(self, trigger: str, chain: tuple[str, ...]) -> Iterator[Cause]:
-        rule = self._rules.get(trigger)
-        if rule is None:
-            yield Cause(kind="fire", name=trigger, why="an application has to fire it")
-        elif trigger in chain:
-            yield Cause(kind="cycle", name=trigger, why=f"{' → '.join((*chain, trigger))}: they wait for each other")
-        else:
-            yield from self._find_for_task(rule, (*chain, trigger))
-
-    def _find_for_task(self, rule: Rule, chain: tuple[str, ...]) -> Iterator[Cause]:
-        number, instance = self._nearest(rule.name)
-        if instance is not None and instance.status != Status.UNSTARTED:
-            why = _WHY.get(Status(instance.status)) if instance.status in _WHY else f"is {instance.status}"
-            yield Cause(kind="instance", name=instance_name(rule.name, number), why=why or "")
-            return
-        have = {trigger for trigger in rule.after if trigger in self._fired} if instance is None else instance.kwargs
-        for trigger in rule.after:
-            if trigger not in have:
-                yield from self._find(trigger, chain)
-
-    def _nearest(self, task: str) -> tuple[int, Instance | None]:
-        """Returns the instance that is nearest to its end: one under way, else failed, else waiting, else resolved."""
-        instances = self._instances.get(task, ())
-        return min(instances, key=lambda one: _distance(one[1]), default=(0, None))
-
-
-def _distance(instance: Instance) -> int:
-    if instance.status in _UNDER_WAY:
-        return 0
-    if instance.status == Status.UNSTARTED:
-        return 2
-    return 3 if instance.status in RESOLVED else 1

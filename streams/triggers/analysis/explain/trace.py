@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from triggers.analysis.explain.event_words import refer_to, replaced_kwargs, trigger_of
 from triggers.analysis.explain.explanation import EventRef, HeldTrigger
+from triggers.analysis.explain.holdings import Holdings, Moments
 from triggers.core.commands import Decision, Outcome
 from triggers.core.engine import apply
 from triggers.core.events import (
@@ -70,6 +71,8 @@ class Trace:
         self._fires: defaultdict[str, list[int]] = defaultdict(list)
         self._offers: defaultdict[tuple[str, str, str], list[int]] = defaultdict(list)
         self._beginnings: dict[str, Beginning] = {}
+        self.holdings = Holdings()
+        """What instances of edition 2 hold, and have held when they stopped waiting."""
 
     def apply(self, event: Event) -> Decision:
         """Applies the next event. If the engine raises, the event has its number but leaves the session unchanged."""
@@ -82,6 +85,8 @@ class Trace:
             self.session = self._load()
             raise
         self._record(number, event, decision)
+        if self.session.plan.rules is not None:
+            self.holdings.record(number, event, decision, Moments(self._load(), self.session))
         self._rows.write(self.session.changes())
         if isinstance(event, SessionImported):
             for trigger in self.session.latest.all():
@@ -134,7 +139,7 @@ class Trace:
             self._record_status(number, event, name, status)
         if (about := self._about[number]) and self._closes_attempt(event, decision):
             self.closed_by[about] = number
-        if trigger := trigger_of(event):
+        if (trigger := trigger_of(event)) is not None:
             self._record_fire(number, trigger)
 
     @staticmethod

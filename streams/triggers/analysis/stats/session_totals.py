@@ -7,15 +7,20 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from triggers.core.commands import Decision, Outcome
+from triggers.core.conditions.holding import Surroundings
+from triggers.core.conditions.views import View
 from triggers.core.engine import apply
 from triggers.core.events import Event, ReplayRequested, RulesPublished, SessionImported, TaskRetried
 from triggers.core.instance_names import parse_instance_name
 from triggers.core.plan import Rule
 from triggers.core.state.cohorts import members_of_cohort
+from triggers.core.state.number_ranges import numbers_in
 from triggers.core.state.plans import Plans
 from triggers.core.state.rows import MemoryRows
 from triggers.core.state.session import Session
+from triggers.core.state.waiting import Group
 from triggers.core.statuses import Status
+from triggers.core.task_rules import TaskRule
 from triggers.errors import CallError, NotFound
 
 
@@ -91,7 +96,22 @@ class _Fold:
                     missing = tuple(trigger for trigger in plan.tasks[name].after if trigger not in cohort.have)
                     groups[missing] += len(members_of_cohort(cohort))
                 totals.waiting[name] = dict(groups)
+        for name, config in plan.tasks.items():
+            if config.rule is not None and (own := self._session.waiting.get(name).groups):
+                totals.waiting[name] = self._missing(config.rule, own)
         return totals
+
+    def _missing(self, rule: TaskRule, groups: list[Group]) -> dict[tuple[str, ...], int]:
+        """Returns the number of waiting instances of edition 2 by the triggers of the leaves that are not true."""
+        found: Counter[tuple[str, ...]] = Counter()
+        surroundings = Surroundings({"uid": self._uid, "rules": self._session.header.rules_name})
+        for group in groups:
+            view, root = View(rule.conditions, group.held, surroundings), rule.conditions.root
+            lacks = (
+                [] if group.delayed or view.is_true(root) else [one for one in root.leaves() if not view.is_true(one)]
+            )
+            found[tuple(sorted({leaf.trigger for leaf in lacks}))] += len(numbers_in(group.members))
+        return dict(found)
 
     def _count(self, event: Event, decision: Decision, *, counts: bool) -> None:
         if decision.outcome is Outcome.DELETED:

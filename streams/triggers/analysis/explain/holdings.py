@@ -1,0 +1,189 @@
+"""Records which fires of a session of edition 2 its instances hold, and what they held when they stopped waiting."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+import msgspec
+
+from triggers.analysis.explain.explanation import LeafVerdict, Verdict
+from triggers.analysis.explain.leaf_verdicts import Fired, verdicts
+from triggers.core.commands import Decision, Outcome
+from triggers.core.concern import latest_of
+from triggers.core.conditions.holding import Held, Surroundings
+from triggers.core.conditions.views import View
+from triggers.core.contribution import Contribution
+from triggers.core.events import Event, StatusSet, TaskFailed, TaskStatusChanged, TimerFired
+from triggers.core.instance_names import instance_name, parse_instance_name
+from triggers.core.plan import Rule
+from triggers.core.state.session import Session
+from triggers.core.state.waiting import Group, of_member
+
+_ACCEPTING = frozenset({Verdict.ACCEPTED, Verdict.CANDIDATE})
+_NOTHING = frozenset({Outcome.DUPLICATE, Outcome.STALE, Outcome.DELETED})
+
+
+class Moments(NamedTuple):
+    """A session before an event and after it."""
+
+    before: Session
+    after: Session
+
+
+class Stop(NamedTuple):
+    """Why an instance was stopped or failed."""
+
+    status: str
+    why: str
+
+
+class Holdings:
+    """What the fires of one session came to. Its memory grows with the session."""
+
+    def __init__(self) -> None:
+        self.event_of: dict[int, int] = {}
+        """The event behind each fire, by the number of the fire in the session."""
+        self.verdicts: list[LeafVerdict] = []
+        """What the leaves made of the triggers that the last event fired."""
+        self.fired: list[Fired] = []
+        """The triggers that the last event fired."""
+        self.held: dict[str, dict[str, list[int]]] = {}
+        """The fires that an instance held when it stopped waiting, by instance and alias."""
+        self.stops: dict[str, Stop] = {}
+
+    def record(self, number: int, event: Event, decision: Decision, moments: Moments) -> None:
+        """Records what the event with this number did."""
+        self.verdicts, self.fired = [], []
+        if decision.outcome in _NOTHING:
+            return
+        self.fired = list(_fires(decision, moments))
+        self.event_of |= dict.fromkeys((fire.order for fire in self.fired), number)
+        self.verdicts = [verdict for fire in self.fired for verdict in verdicts(moments.after, fire)]
+        for name, status in decision.changed:
+            self._record_status(event, name, status, moments)
+
+    def _record_status(self, event: Event, name: str, status: str, moments: Moments) -> None:
+        task, number = parse_instance_name(name)
+        rule, group = moments.after.plan.tasks.get(task), moments.before.waiting.get(task).group_of(number)
+        if rule is not None and moments.after.waiting.get(task).group_of(number) is None:
+            if group is not None:
+                self.held[name] = self._at_the_end(rule, group, number, moments)
+            elif name not in self.held:
+                self._record_new(event, rule, name, moments)
+        by_hand = isinstance(event, StatusSet | TaskStatusChanged) and event.instance == name
+        if why := "" if by_hand else self._why(event, name, status, moments):
+            self.stops[name] = Stop(status, why)
+
+    def _at_the_end(self, rule: Rule, group: Group, number: int, moments: Moments) -> dict[str, list[int]]:
+        """Returns what an instance held before the event, and what of the event its leaves accepted."""
+        session = moments.before
+        view = view_of(session, rule, held_by_member(session, rule.name, group, number))
+        found = orders_by_alias(view)
+        for alias, leaf in view.conditions.by_alias.items():
+            orders = [fire.order for fire in self._accepted_by(rule.name, alias)]
+            if alias not in found or not (leaf.correlated or view.is_closed(leaf)):
+                found[alias] = [*found.get(alias, []), *orders]
+        return found
+
+    def _record_new(self, event: Event, rule: Rule, name: str, moments: Moments) -> None:
+        """Records what an instance holds that has not waited: it is a replay, or it was ready when it was created."""
+        instance = moments.after.instances.find(name).instance
+        if instance.parent >= 0:
+            if getattr(event, "replacement_kwargs", None) is None:
+                self.held[name] = self.held.get(instance_name(rule.name, instance.parent), {})
+            return
+        leaves = {} if rule.rule is None else rule.rule.conditions.by_alias
+        memory = moments.before.memories.get(rule.name).slots
+        found: dict[str, list[int]] = {}
+        for alias in leaves.keys() & instance.kwargs.keys():
+            latest = latest_of(moments.before, leaves[alias].trigger) if leaves[alias].is_latest else None
+            known = list(memory.get(leaves[alias].slot, ())) if latest is None else [latest]
+            known += [fire.contribution for fire in self._accepted_by(rule.name, alias) if fire.contribution]
+            text = moments.after.payloads.read(instance.kwargs[alias])
+            found[alias] = _orders_of(text, known, is_list=leaves[alias].passes_list)
+        self.held[name] = found
+
+    def _accepted_by(self, task: str, alias: str) -> list[Fired]:
+        return [fire for fire in self.fired if self._accepts(task, alias, fire.trigger)]
+
+    def _accepts(self, task: str, alias: str, trigger: str) -> bool:
+        own = [one for one in self.verdicts if (one.task, one.alias, one.trigger) == (task, alias, trigger)]
+        return any(one.verdict in _ACCEPTING and one.directive in {"after", "andEvery"} for one in own)
+
+    def _why(self, event: Event, name: str, status: str, moments: Moments) -> str:
+        task, _ = parse_instance_name(name)
+        rule = moments.after.plan.tasks.get(task)
+        if rule is None or rule.rule is None:
+            return ""
+        match status:
+            case "expired" if isinstance(event, TimerFired):
+                return "its deadline was over before its conditions were true"
+            case "cancelled":
+                names = self._accepted(task, "cancelOn")
+                return f"cancelOn accepted {names}" if names else ""
+            case "abandoned":
+                names = self._accepted(task, "unless")
+                return f"its unless became true when {names} fired" if names else "its unless became true"
+            case "failed":
+                return _why_failed(event, rule, moments.after.instances.find(name).instance.metadata)
+            case _:
+                return ""
+
+    def _accepted(self, task: str, directive: str) -> str:
+        own = [one for one in self.verdicts if (one.task, one.directive) == (task, directive)]
+        names = dict.fromkeys(_with_when(one) for one in own if one.verdict in _ACCEPTING)
+        return " and ".join(names)
+
+
+def _with_when(verdict: LeafVerdict) -> str:
+    return verdict.trigger if verdict.when is None else f"{verdict.trigger} (when {verdict.when})"
+
+
+def _why_failed(event: Event, rule: Rule, metadata: Mapping[str, bytes]) -> str:
+    """Says why an instance failed for good: the engine's own reason, or the exception that is not tried again."""
+    retry = None if rule.rule is None else rule.rule.retry
+    if not isinstance(event, TaskFailed):
+        return str(msgspec.json.decode(metadata.get("exceptionInfo", b'""')))
+    if retry is None:
+        return event.exception_type
+    types = f" of {', '.join(retry.on)}" if retry.on is not None else ""
+    return f"{event.exception_type}; retry allows {retry.attempts} attempts{types}"
+
+
+def _orders_of(text: bytes, known: list[Contribution], *, is_list: bool) -> list[int]:
+    """Returns the fires that gave an instance these kwargs; empty if they are not among the known ones."""
+    if not is_list:
+        return [own.order for own in known if own.kwargs == text][-1:]
+    for start in range(len(known)):
+        if b"[" + b",".join(own.kwargs for own in known[start:]) + b"]" == text:
+            return [own.order for own in known[start:]]
+    return []
+
+
+def _fires(decision: Decision, moments: Moments) -> Iterator[Fired]:
+    """Yields the triggers that fired, with what they were fired with. The last one of a name is known exactly."""
+    own = moments.before.header.edition_2
+    first = 0 if own is None else own.fires
+    for order, fire in enumerate(decision.fires, first + 1):
+        latest = latest_of(moments.after, fire.trigger)
+        yield Fired(fire.trigger, order, latest if latest is not None and latest.order == order else None)
+
+
+def held_by_member(session: Session, task: str, group: Group, number: int) -> Held:
+    """Returns what one waiting instance holds."""
+    return of_member(group.held, session.instances.get(task, number).instance.held)
+
+
+def view_of(session: Session, rule: Rule, held: Held) -> View:
+    """Returns a view of an instance under its rule, with expressions that are evaluated as the engine does."""
+    if rule.rule is None:
+        raise ValueError(f"{rule.name!r} is not a rule of edition 2")
+    surroundings = Surroundings({"uid": session.uid, "rules": session.header.rules_name})
+    return View(rule.rule.conditions, held, surroundings)
+
+
+def orders_by_alias(view: View) -> dict[str, list[int]]:
+    """Returns the fires that each leaf of `after` and `andEvery` holds."""
+    held = {alias: view.contributions(leaf) for alias, leaf in view.conditions.by_alias.items()}
+    return {alias: [one.order for one in own] for alias, own in held.items() if own}

@@ -1,0 +1,97 @@
+"""Asks the leaves of a session of edition 2 what they make of a trigger that fired."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+from triggers.analysis.explain.explanation import LeafVerdict, Verdict
+from triggers.core.conditions.holding import Occurrence, Surroundings
+from triggers.core.conditions.offering import offered_to
+from triggers.core.conditions.tree import Leaf
+from triggers.core.conditions.views import View
+from triggers.core.contribution import Contribution
+from triggers.core.expressions.failure import ExpressionFailed
+from triggers.core.state.session import Session
+from triggers.core.task_rules import TaskRule
+
+
+class Fired(NamedTuple):
+    """A trigger that fired in a step."""
+
+    trigger: str
+    order: int
+    """The number of the fire in the session."""
+    contribution: Contribution | None
+    """What it was fired with; None if the trigger fired again in the same step."""
+
+
+def verdicts(session: Session, fire: Fired) -> Iterator[LeafVerdict]:
+    """Yields the verdict of every leaf that has the trigger. `session` is the one after the event."""
+    if session.plan.rules is None or fire.contribution is None:
+        return
+    occurrence = Occurrence(fire.trigger, fire.contribution)
+    for rule in session.plan.rules.by_trigger.get(fire.trigger, ()):
+        for directive, leaf in _leaves(rule):
+            if leaf.trigger == fire.trigger:
+                yield _Question(session, rule, leaf, directive).verdict(occurrence)
+
+
+def _leaves(rule: TaskRule) -> Iterator[tuple[str, Leaf]]:
+    conditions = rule.conditions
+    for leaf in conditions.leaves:
+        in_after = leaf.slot[0] == "+"
+        yield ("andEvery" if leaf is conditions.and_every else "after" if in_after else "unless"), leaf
+    for leaf in () if rule.cancel_on is None else rule.cancel_on.leaves:
+        yield "cancelOn", leaf
+
+
+class _Question:
+    """One leaf and one event."""
+
+    def __init__(self, session: Session, rule: TaskRule, leaf: Leaf, directive: str) -> None:
+        self._session = session
+        self._rule = rule
+        self._leaf = leaf
+        self._directive = directive
+        self._surroundings = Surroundings({"uid": session.uid, "rules": session.header.rules_name})
+
+    def verdict(self, occurrence: Occurrence) -> LeafVerdict:
+        leaf = self._leaf
+        accepts = bool(offered_to((leaf,), occurrence, self._surroundings).keys)
+        failures = "; ".join(f"{text}: {reason}" for text, reason in self._surroundings.failures)
+        return LeafVerdict(
+            task=self._rule.name,
+            directive=self._directive,
+            trigger=leaf.trigger,
+            alias=leaf.alias,
+            verdict=self._kind(accepts=accepts, failed=bool(failures)),
+            when=None if leaf.when is None else leaf.when.text,
+            values=_values(leaf, occurrence),
+            why=failures,
+            numbers=[] if self._directive == "cancelOn" else list(self._holders(occurrence.contribution.order)),
+        )
+
+    def _kind(self, *, accepts: bool, failed: bool) -> Verdict:
+        if not accepts:
+            return Verdict.FAILED if failed else Verdict.REFUSED
+        return Verdict.CANDIDATE if self._leaf.correlated else Verdict.ACCEPTED
+
+    def _holders(self, order: int) -> Iterator[tuple[int, int]]:
+        """Yields the waiting instances whose leaf holds the event. The engine offers an event to a group as a whole."""
+        for group in self._session.waiting.get(self._rule.name).groups:
+            found = View(self._rule.conditions, group.held, self._surroundings).contributions(self._leaf)
+            if any(own.order == order for own in found):
+                edges = group.members
+                yield from ((start, stop - 1) for start, stop in zip(edges[::2], edges[1::2], strict=True))
+
+
+def _values(leaf: Leaf, occurrence: Occurrence) -> dict[str, Any]:
+    """Returns the members of the event that `when` and `distinct` read."""
+    found: dict[str, Any] = {}
+    for expression in (leaf.when, leaf.distinct):
+        if expression is not None:
+            with suppress(ExpressionFailed):
+                found |= occurrence.variables(expression)
+    return found

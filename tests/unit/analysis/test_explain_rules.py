@@ -1,0 +1,315 @@
+"""The explanations of sessions with rules of edition 2."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+import pytest
+from tests.support.edition2.engine_driver import EngineDriver
+from tests.support.edition2.histories import CURATED, histories
+from tests.support.edition2.state import Json
+from tests.support.memory_session import MemorySession
+
+from triggers.analysis.event_log import GroupedLog
+from triggers.analysis.explain.explanation import (
+    ConditionProof,
+    Does,
+    Explanation,
+    InstanceProof,
+    LeafVerdict,
+    Outlook,
+    Reason,
+    Verdict,
+)
+from triggers.analysis.explain.explanation_text import explanation_lines
+from triggers.analysis.explain.proofs import explain
+from triggers.analysis.stats.statistics import count
+from triggers.analysis.verify.capsules import capture
+from triggers.console.session_page import session_page
+from triggers.core.events import Event, RulesPublished, TaskFailed, TaskStarted, TimerFired, TriggerFired
+from triggers.core.rule_set import is_reserved
+
+ORDERS: Json = {
+    "$edition": 2,
+    "t_kyc": {
+        "after": [{"atLeast": 2, "of": ["passport", "idCard", {"trigger": "bill", "when": "kwargs.age < 3"}]}],
+        "run": "app.kyc",
+        "deadline": "1h",
+    },
+    "t_remind": {"after": ["ordered"], "unless": ["paid"], "delay": "15m", "run": "app.remind"},
+    "t_batch": {
+        "andEvery": {"trigger": "row", "count": 3},
+        "run": "app.batch",
+        "retry": {"attempts": 2, "jitter": 0},
+        "cancelOn": ["stop"],
+    },
+    "t_match": {
+        "andEvery": "ordered",
+        "after": [{"trigger": "shipped", "when": "kwargs.id == on.ordered.id"}],
+        "run": "app.match",
+    },
+}
+
+
+def session() -> MemorySession:
+    return MemorySession(ORDERS)
+
+
+def explained(found: MemorySession, task: str | None = None) -> Explanation:
+    return explain(found.uid, found.log, task)
+
+
+def instance(found: MemorySession, task: str, number: int = 0) -> InstanceProof:
+    return explained(found, task).tasks[0].instances[number]
+
+
+def last_verdicts(found: MemorySession) -> list[LeafVerdict]:
+    return explained(found).events[-1].leaves
+
+
+def text_of(found: MemorySession) -> str:
+    return "\n".join(explanation_lines(explained(found)))
+
+
+def test_a_leaf_refuses_an_event_with_the_values_that_its_when_reads() -> None:
+    found = session()
+    found.fire("bill", age=5, name="unread")
+
+    (verdict,) = last_verdicts(found)
+
+    assert (verdict.task, verdict.directive, verdict.verdict) == ("t_kyc", "after", Verdict.REFUSED)
+    assert (verdict.when, verdict.values["kwargs"]["age"]) == ("kwargs.age < 3", 5)
+    assert [idle.reason for idle in explained(found).events[-1].idle] == [Reason.NOT_ACCEPTED]
+    assert "after of t_kyc refuses bill: kwargs.age < 3 is false with kwargs = " in text_of(found)
+
+
+def test_an_expression_that_cannot_be_evaluated_is_told_with_its_reason() -> None:
+    found = session()
+    found.fire("bill")
+
+    (verdict,) = last_verdicts(found)
+
+    assert verdict.verdict is Verdict.FAILED
+    assert verdict.why.startswith("kwargs.age < 3: ")
+
+
+def test_alternatives_are_told_with_how_many_of_them_are_missing() -> None:
+    found = session()
+    found.fire("passport")
+
+    proof = instance(found, "t_kyc")
+
+    assert proof.condition is not None
+    (at_least,) = proof.condition.children[0].children
+    assert (at_least.kind, at_least.have, at_least.need) == ("atLeast", 1, 2)
+    assert [held.trigger for held in proof.satisfied] == ["passport"]
+    assert [missing.trigger for missing in proof.missing] == ["idCard", "bill"]
+    assert "    - 1 of these:\n    -   idCard is missing: an application has to fire it\n" in text_of(found)
+
+
+def test_a_count_says_how_many_came_and_the_deadline_when_it_expires() -> None:
+    found = session()
+    found.fire("row")
+    found.fire("row")
+    found.fire("passport")
+
+    proof = instance(found, "t_batch")
+
+    assert proof.condition is not None
+    assert [(leaf.have, leaf.need, len(leaf.by)) for leaf in proof.condition.children] == [(2, 3, 2)]
+    assert [(timer.kind, timer.due, timer.then) for timer in instance(found, "t_kyc").timers] == [
+        ("deadline", 3_604_000, "it expires")
+    ]
+    assert "row is missing (2 of 3)" in text_of(found)
+
+
+def test_a_delayed_instance_says_when_it_runs_and_an_abandoned_one_why_it_does_not() -> None:
+    found = session()
+    found.fire("ordered", id=1)
+    delayed = instance(found, "t_remind")
+    found.fire("paid")
+    abandoned = instance(found, "t_remind")
+
+    assert (delayed.status, delayed.outlook, delayed.timers[0].due) == ("delayed", Outlook.DELAYED, 902_000)
+    assert (abandoned.status, abandoned.why) == ("abandoned", "its unless became true when paid fired")
+    assert [held.by and held.by.offset for held in abandoned.satisfied] == [2]
+
+
+def test_a_failed_attempt_waits_for_the_next_one_until_an_event_cancels_it() -> None:
+    found = session()
+    for _ in range(3):
+        found.fire("row")
+    found.apply(TaskStarted(instance="t_batch#0"))
+    found.apply(TaskFailed(instance="t_batch#0", exception_type="app.Error"))
+    waits = instance(found, "t_batch")
+    found.fire("stop")
+    cancelled = instance(found, "t_batch")
+
+    assert [(timer.kind, timer.due, timer.then) for timer in waits.timers] == [("retry", 16_000, "attempt 2 is issued")]
+    assert (cancelled.status, cancelled.why) == ("cancelled", "cancelOn accepted stop")
+    assert [held.by and held.by.offset for held in cancelled.satisfied] == [4]
+
+
+def test_the_last_failed_attempt_and_an_expired_instance_say_why() -> None:
+    found = session()
+    found.fire("passport")
+    for _ in range(3):
+        found.fire("row")
+    found.apply(TaskFailed(instance="t_batch#0", exception_type="app.Error"))
+    found.apply_at(TimerFired(instance="t_batch#0", attempt=1, due=16_000, kind="retry"), 16_000)
+    found.apply_at(TaskFailed(instance="t_batch#0", exception_type="app.Error"), 17_000)
+    found.apply_at(TimerFired(instance="t_kyc#0", attempt=0, due=3_602_000, kind="deadline"), 3_602_000)
+
+    assert instance(found, "t_batch").why == "app.Error; retry allows 2 attempts"
+    assert instance(found, "t_kyc").why == "its deadline was over before its conditions were true"
+
+
+def test_a_timer_that_comes_too_early_or_too_late_has_no_effect() -> None:
+    found = session()
+    found.fire("ordered", id=1)
+    found.apply_at(TimerFired(instance="t_remind#0", attempt=0, due=902_000, kind="delay"), 900_000)
+    early = explained(found).events[-1].idle
+    found.fire("paid")
+    found.apply_at(TimerFired(instance="t_remind#0", attempt=0, due=902_000, kind="delay"), 902_000)
+    late = explained(found).events[-1].idle
+
+    assert [(idle.reason, idle.detail) for idle in early] == [(Reason.NO_TIMER, "it is not due yet")]
+    assert [idle.detail for idle in late] == ["it has no delay timer; it is abandoned"]
+
+
+def test_a_correlated_event_names_the_instances_that_take_it() -> None:
+    found = session()
+    found.fire("ordered", id=1)
+    found.fire("shipped", id=2)
+
+    (verdict,) = last_verdicts(found)
+
+    assert (verdict.verdict, verdict.numbers) == (Verdict.CANDIDATE, [])
+    found.fire("ordered", id=2)
+    (held,) = [held for held in instance(found, "t_match", 1).satisfied if held.trigger == "shipped"]
+    assert held.by is not None
+    assert (instance(found, "t_match", 1).status, held.by.offset) == ("scheduled", 3)
+
+
+def test_the_rules_of_a_session_are_named_with_their_version() -> None:
+    events: list[Event] = [
+        RulesPublished(
+            name="orders",
+            version=1,
+            configuration=msgspec.json.encode(ORDERS),
+            is_default=True,
+            position=1,
+        ),
+        TriggerFired(trigger="ordered", position=2, time=1000),
+    ]
+
+    explanation = explain("q-1", events)
+
+    assert explanation.rules is not None
+    assert (explanation.rules.name, explanation.rules.version) == ("orders", 1)
+    assert "Published rules: orders, version 1" in list(explanation_lines(explanation))
+
+
+def test_the_json_of_edition_1_has_no_key_of_edition_2() -> None:
+    found = MemorySession({"t_a": {"after": ["a", "b"], "unless": ["c"], "run": "app.a"}})
+    found.fire("a")
+
+    text = msgspec.json.encode(explained(found)).decode()
+
+    for key in ("leaves", "condition", "unless_condition", "timers", "why", "sentence", "rules"):
+        assert f'"{key}":' not in text.replace('"causes":[{"kind":"fire","name":"b","why":', "")
+
+
+def test_the_other_analyses_of_a_session_know_what_waits() -> None:
+    found = session()
+    found.fire("passport")
+    found.fire("row")
+
+    page = session_page(found.uid, found.log)
+    with GroupedLog([(found.uid, event) for event in found.log]) as log:
+        statistics = count(log, None, None, 1)
+
+    assert [timer for card in page.tasks for proof in card.paragraphs for timer in proof.timers] == [
+        "At 1970-01-01 01:00:02.000 (deadline), it expires."
+    ]
+    assert {rule.task: rule.waiting for rule in statistics.rules} == {
+        "t_kyc": 1,
+        "t_remind": 0,
+        "t_batch": 1,
+        "t_match": 0,
+    }
+    assert b"t_kyc#0" in capture(found.uid, found.log, ())
+
+
+def folded(history: Json) -> Iterator[tuple[str, EngineDriver, list[Event]]]:
+    driver = EngineDriver()
+    for step in history["steps"]:
+        driver.apply({key: value for key, value in step.items() if key != "expect"})
+    for uid in dict.fromkeys(uid for uid, _ in driver.log if uid):
+        yield uid, driver, [event for session, event in driver.log if session in {uid, ""}]
+
+
+def fires_for(proof: ConditionProof) -> list[str] | None:
+    """The triggers that make the condition true, in order; None: it depends on what they are fired with."""
+    if proof.is_true:
+        return []
+    if proof.kind == "leaf":
+        plain = proof.when is None and proof.distinct is None and proof.need is not None
+        return [proof.trigger] * ((proof.need or 0) - proof.have) if plain and not is_reserved(proof.trigger) else None
+    ways = [way for child in proof.children if not child.is_true and (way := fires_for(child)) is not None]
+    lacking = (proof.need or 0) - proof.have
+    return [trigger for way in ways[:lacking] for trigger in way] if len(ways) >= lacking > 0 else None
+
+
+def test_what_explain_calls_missing_once_fired_runs_the_task() -> None:
+    """Fires what is missing, after every step of curated histories, if nothing else can stop or outdate it."""
+    ran = 0
+    for history in histories(CURATED, 5):
+        for length in range(1, len(history["steps"]) + 1):
+            begun = history | {"steps": history["steps"][:length]}
+            names = [
+                (task.name, proof.name)
+                for uid, _, log in folded(begun)
+                for task in explain(uid, log).tasks
+                for proof in task.instances
+                if uid == "main" and proof.outlook is Outlook.RUNS and proof.name is not None
+            ]
+            ran += sum(_runs(begun, task, name) for task, name in names)
+    assert ran >= 40
+
+
+def _runs(history: Json, task: str, name: str) -> int:
+    """Fires what the instance lacks, in a copy of the session. Returns 0 if that cannot be done by plain fires."""
+    uid, driver, log = next(one for one in folded(history) if one[0] == "main")
+    (proof,) = [one for one in explain(uid, log, task).tasks[0].instances if one.name == name]
+    way = None if proof.condition is None else fires_for(proof.condition)
+    rule = next(one for one in driver.view(uid).tasks if one.name == task)
+    outdated = any(b"within" in bytes(own) for own in rule.extra.values())
+    if not way or outdated or rule.unless or "cancelOn" in rule.extra or "within" in rule.extra:
+        return 0
+    for number, trigger in enumerate(way):
+        driver.decide(uid, TriggerFired(trigger=trigger, position=1_000 + number, time=driver.clock()))
+    (after,) = [one for one in driver.view(uid).instances if one.name == name]
+    assert after.status != "unstarted", (history["id"], history["title"], name, way)
+    return 1
+
+
+@pytest.mark.parametrize("part", range(3))
+def test_every_explanation_tells_every_change_and_refers_to_events_of_the_session(part: int) -> None:
+    compared = 0
+    for history in list(histories(CURATED, 5))[part::3]:
+        for uid, driver, log in folded(history):
+            explanation = explain(uid, log)
+            offsets = {event.position for event in log}
+            proofs = [proof for task in explanation.tasks for proof in task.instances if proof.name]
+            statuses = {proof.name: proof.status for proof in proofs}
+            held = [one.by.offset for proof in proofs for one in proof.satisfied if one.by]
+            listed = {task.name for task in driver.view(uid).tasks}
+            assert statuses == {one.name: one.status for one in driver.view(uid).instances if one.task in listed}
+            assert offsets.issuperset(held), history["id"]
+            assert all(line == line.rstrip() for line in explanation_lines(explanation))
+            told = [effect for event in explanation.events for effect in event.effects]
+            assert not statuses or any(effect.does in {Does.CREATED, Does.BECAME} for effect in told), history["id"]
+            compared += 1
+    assert compared >= 25
