@@ -61,8 +61,10 @@ def receive(session: Session, follow: FollowUps, instance: Instance, view: View,
 
 def held_by(session: Session, loaded: LoadedInstance) -> dict[str, bytes]:
     """Returns what a waiting instance's task would receive by now; nothing for one that waits no more."""
-    config, group = session.plan.tasks.get(loaded.task), session.waiting.get(loaded.task).group_of(loaded.number)
-    if config is None or config.rule is None or group is None:
+    config = session.plan.tasks.get(loaded.task)
+    if config is None or config.rule is None:
+        return {}
+    if (group := session.waiting.get(loaded.task).group_of(loaded.number)) is None:
         return {}
     surroundings = Surroundings({"uid": session.uid, "rules": session.header.rules_name})
     return received(View(config.rule.conditions, of_member(group.held, loaded.instance.held), surroundings))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from triggers.core.engine import apply
+from triggers.core.events import ConfigurationUpdated, TriggerFired
 from triggers.core.state.header import (
     Cohort,
     Edition2Header,
@@ -19,6 +21,7 @@ from triggers.core.state.header_codec import decode_header, decode_latest, encod
 from triggers.core.state.plans import Plans
 from triggers.core.state.rows import MemoryRows, header_key, numbered, session_prefix
 from triggers.core.state.session import Session
+from triggers.core.view import view_session
 
 KINDS: dict[str, tuple[Latest, str]] = {
     "a row that instances refer to": (7, "07"),
@@ -117,3 +120,15 @@ def test_a_session_of_another_version_is_refused_by_name(version: int) -> None:
 
     with pytest.raises(RuntimeError, match=f"session 's' is stored in version {version}; this release reads 3 and 4"):
         Session("s", rows, Plans())
+
+
+def test_a_session_of_edition_1_stores_nothing_of_edition_2_also_after_it_was_looked_at() -> None:
+    rows = MemoryRows()
+    session = Session("s", rows, Plans())
+    rules = b'{"t_a": {"after": ["a", "b"], "run": "app.a"}}'
+    for event in (ConfigurationUpdated(configuration=rules), TriggerFired(position=1, trigger="a")):
+        apply(session, event)
+        view_session(session)
+        rows.write(session.changes())
+
+    assert read_header("s", rows[header_key("s")]).edition_2 is None
