@@ -1,4 +1,4 @@
-"""Writes the JSON schemas of the documents that commands print: python -m tests.docs.json_schemas."""
+"""Writes the JSON schemas of the documents that commands print, and of rules: python -m tests.docs.json_schemas."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Final
 
 import msgspec
+from tests.docs.rules_schema import build_schema
+from tests.docs.schema_parts import Schema
 
 from triggers.analysis.backtest.report import Report
 from triggers.analysis.check.rules import Checked
@@ -26,6 +28,7 @@ SCHEMAS: Final[dict[str, type[msgspec.Struct]]] = {
     "statistics": Statistics,
 }
 """Name of the file in `schemas` -> the type that it describes."""
+NAMES: Final = sorted([*SCHEMAS, "rules"])
 
 
 def path_of(name: str) -> Path:
@@ -34,9 +37,13 @@ def path_of(name: str) -> Path:
 
 def text_of(name: str) -> bytes:
     """Return the schema as the file must contain it."""
-    return msgspec.json.format(msgspec.json.encode(msgspec.json.schema(SCHEMAS[name])), indent=2) + b"\n"
+    return msgspec.json.format(msgspec.json.encode(_schema_of(name)), indent=2) + b"\n"
+
+
+def _schema_of(name: str) -> Schema:
+    return msgspec.json.schema(SCHEMAS[name]) if name in SCHEMAS else build_schema()
 
 
 if __name__ == "__main__":
-    for schema in SCHEMAS:
+    for schema in NAMES:
         path_of(schema).write_bytes(text_of(schema))

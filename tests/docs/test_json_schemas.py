@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from tests.docs.json_schemas import FOLDER, SCHEMAS, path_of, text_of
+from tests.docs.json_schemas import FOLDER, NAMES, path_of, text_of
 
 
-@pytest.mark.parametrize("name", SCHEMAS)
+@pytest.mark.parametrize("name", NAMES)
 def test_a_json_schema_is_what_the_code_says(name: str) -> None:
     assert path_of(name).read_bytes() == text_of(name), "run `python -m tests.docs.json_schemas`"
 
@@ -16,5 +16,5 @@ def test_every_json_schema_is_named_where_people_look() -> None:
 
     files = sorted(path.name for path in FOLDER.glob("*.schema.json"))
 
-    assert files == [path_of(name).name for name in SCHEMAS]
+    assert files == [path_of(name).name for name in NAMES]
     assert [file for file in files if f"`{file}`" not in readme] == []

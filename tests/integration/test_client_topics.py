@@ -13,6 +13,7 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 from msgspec import structs
+from tests.support.offsets import commit_offsets
 from tests.support.topic_reader import wait_until
 
 from triggers.client.consumer_lag import PartitionLag, measure_lag
@@ -136,7 +137,7 @@ def produce(settings: Settings, topic: str, transactions: int, each: int) -> Non
 
 def commit(settings: Settings, group: str, topic: str, offset: int, metadata: str = "") -> None:
     consumer = Consumer({"bootstrap.servers": settings.brokers, "group.id": group})
-    consumer.commit(offsets=[TopicPartition(topic, 1, offset, metadata)], asynchronous=False)
+    commit_offsets(consumer, [TopicPartition(topic, 1, offset, metadata)])
     consumer.close()
 
 

@@ -7,6 +7,7 @@ import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from tests.support.celery_process import celery_worker, dispatcher
 from tests.support.commands import issue_commands, make_command, read_results, wait_for_results
+from tests.support.offsets import commit_offsets
 from tests.support.questionnaires import Application
 from tests.support.redis_server import RedisServer
 from tests.support.settled import group_lag, wait_until_processed
@@ -102,7 +103,7 @@ def test_commands_that_retention_has_removed_do_not_count_as_lag(settings: Setti
 
     fresh = _rows(settings, names.commands)[1]
     consumer = Consumer({"bootstrap.servers": settings.brokers, "group.id": names.executors})
-    consumer.commit(offsets=[TopicPartition(names.commands, 1, 2)], asynchronous=False)
+    commit_offsets(consumer, [TopicPartition(names.commands, 1, 2)])
     consumer.close()
     behind = _rows(settings, names.commands)[1]
 

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from tests.support.fold_oracle import assert_equals_fold
+from tests.support.offsets import commit_offsets
 from tests.support.partition_files import assert_files_equal_fold, corrupt_file
 from tests.support.questionnaires import Application, Load, interleaved
 from tests.support.settled import wait_until_processed
@@ -112,11 +113,11 @@ def write_row(settings: Settings, changelog: str, key: bytes, row: bytes) -> Non
     assert producer.flush(30) == 0
 
 
-def commit_offsets(settings: Settings, offset: int) -> None:
+def reset_offsets(settings: Settings, offset: int) -> None:
     names = Topology(settings.namespace)
     consumer = Consumer({"bootstrap.servers": settings.brokers, "group.id": names.agents, "enable.auto.commit": False})
     places = [TopicPartition(names.events, p, offset) for p in range(settings.partitions)]
-    consumer.commit(offsets=places, asynchronous=False)
+    commit_offsets(consumer, places)
     consumer.close()
 
 
@@ -200,7 +201,7 @@ def test_a_bug_in_the_engine_ends_the_worker_and_skips_nothing(settings: Setting
     names = Topology(settings.namespace)
     create_topics(settings)
     write_row(settings, names.changelog, header_key("s1"), b"\xc1")
-    commit_offsets(settings, 0)
+    reset_offsets(settings, 0)
     application = Application(settings)
     application.fire("s1", {"trigger": "a"})
     application.flush()

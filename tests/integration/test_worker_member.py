@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
+from tests.support.offsets import commit_offsets
 from tests.support.questionnaires import Application
 from tests.support.topic_reader import wait_until
 from tests.support.topic_setup import create_topics
@@ -148,7 +149,7 @@ def test_an_offset_that_the_broker_failed_to_return_is_fetched_again(
         producer.produce(topic, b"event", partition=number % settings.partitions)
     assert producer.flush(30) == 0
     committing = Consumer({"bootstrap.servers": settings.brokers, "group.id": Topology(settings.namespace).agents})
-    committing.commit(offsets=[TopicPartition(topic, p, 7) for p in range(settings.partitions)], asynchronous=False)
+    commit_offsets(committing, [TopicPartition(topic, p, 7) for p in range(settings.partitions)])
     committing.close()
     answers = _FailsInOnePartition(member._kafka)
     member._kafka = answers  # type: ignore[assignment]  # it answers as a consumer does

@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer, TopicPartition
 from tests.support.fold_oracle import assert_equals_fold
+from tests.support.offsets import commit_offsets
 from tests.support.questionnaires import Application, interleaved
 from tests.support.settled import wait_until_processed
 from tests.support.topic_reader import wait_until
@@ -40,7 +41,7 @@ def leave_open(settings: Settings, worker: str, partition: int) -> Producer:
     """Leaves an open transaction, as a worker does that is killed before its commit and never comes back."""
     names = Topology(settings.namespace)
     before = Consumer({"bootstrap.servers": settings.brokers, "group.id": names.agents, "enable.auto.commit": False})
-    before.commit(offsets=[TopicPartition(names.events, partition, 0, worker)], asynchronous=False)
+    commit_offsets(before, [TopicPartition(names.events, partition, 0, worker)])
     before.close()
     producer = producer_of(worker, settings)
     producer.produce(names.changelog, b"never committed", b"sghost", partition)
@@ -53,7 +54,7 @@ def leave_offsets_open(settings: Settings, worker: str, partition: int) -> Produ
     names = Topology(settings.namespace)
     before = Consumer({"bootstrap.servers": settings.brokers, "group.id": names.agents, "enable.auto.commit": False})
     offsets = [TopicPartition(names.events, partition, 0, worker)]
-    before.commit(offsets=offsets, asynchronous=False)
+    commit_offsets(before, offsets)
     producer = producer_of(worker, settings)
     producer.send_offsets_to_transaction(offsets, before.consumer_group_metadata(), 30)
     before.close()

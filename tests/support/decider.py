@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
-from typing_extensions import override
-
-from triggers.agent.batch import Batch, Processor
+from triggers.agent.batch import Batch
 from triggers.errors import BrokerUnavailable
 
 
-class Decider(Processor):
+class Decider:
     """A processor that records its batches. One of its calls can raise TryAgain."""
 
     def __init__(self) -> None:
@@ -21,7 +19,6 @@ class Decider(Processor):
         """Number of batches that are decided before that call."""
         self.cut: set[int] = set()
 
-    @override
     def process(self, batch: Batch) -> None:
         if not batch.records:
             return
@@ -34,6 +31,5 @@ class Decider(Processor):
         if number == 1:
             self.twice.set()
 
-    @override
-    def forget(self, partitions: frozenset[int] | None = None) -> None:
+    def forget(self, partitions: frozenset[int] | None = None) -> None:  # noqa: ARG002  # all are forgotten
         self.forgotten += 1

@@ -26,12 +26,18 @@ ON_TOPICS: Final = {
     "backtest": ["backtest", RULES],
     "capture": ["capture", "s"],
     "topics lag": ["topics", "lag"],
+    "rules publish": ["rules", "publish", "order", RULES],
+    "rules list": ["rules", "list"],
+    "rules show": ["rules", "show", "order"],
+    "rules history": ["rules", "history", "order"],
+    "rules diff": ["rules", "diff", "order"],
+    "rules retire": ["rules", "retire", "order"],
 }
 """Name -> arguments of the commands that need the topics."""
 ON_BROKER: Final = ON_TOPICS | {"topics create": ["topics", "create"], "topics check": ["topics", "check"]}
 """Name -> arguments of the commands that need a broker."""
 SERVICES: Final = {"worker", "dispatcher", "hooks", "dev", "demo", "console"}
 """They wait for a broker, or start one."""
-WITHOUT_KAFKA: Final = {"check", "verify", "completion"}
+WITHOUT_KAFKA: Final = {"check", "verify", "completion", "init"}
 ELSEWHERE: Final = {"migrate"}
 """It reads another storage first, and has tests of its own."""

@@ -1,4 +1,4 @@
-"""Asks a broker for offsets, also while it elects: a topic or a group that is young has no leader for a moment."""
+"""Asks for offsets and commits them, also while a broker elects: a young topic or group has no leader for a moment."""
 
 from __future__ import annotations
 
@@ -20,3 +20,8 @@ def fetch_end(consumer: Consumer, partition: TopicPartition) -> int:
 def fetch_committed(consumer: Consumer, partitions: Sequence[TopicPartition]) -> list[TopicPartition]:
     """Returns what the consumer's group has committed of these partitions."""
     return repeat_while_electing(lambda: consumer.committed(list(partitions), timeout=_ANSWER_S), _ELECTION_S)
+
+
+def commit_offsets(consumer: Consumer, partitions: Sequence[TopicPartition]) -> None:
+    """Commits these offsets for the consumer's group."""
+    repeat_while_electing(lambda: consumer.commit(offsets=list(partitions), asynchronous=False), _ELECTION_S)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from confluent_kafka import Consumer, TopicPartition
+from tests.support.offsets import commit_offsets
 from tests.support.questionnaires import Application
 
 from triggers.settings import Settings
@@ -25,5 +26,5 @@ def commit_offset(settings: Settings, offset: int, partition: int = 0) -> None:
     """As `kafka-consumer-groups.sh --reset-offsets --to-offset` does."""
     names = Topology(settings.namespace)
     committing = Consumer({"bootstrap.servers": settings.brokers, "group.id": names.agents})
-    committing.commit(offsets=[TopicPartition(names.events, partition, offset)], asynchronous=False)
+    commit_offsets(committing, [TopicPartition(names.events, partition, offset)])
     committing.close()

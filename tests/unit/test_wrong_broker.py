@@ -35,7 +35,7 @@ _SLOW_MACHINE_S = 15
 
 def _help(name: str) -> str:
     words = [word for word in ON_BROKER[name][:2] if word.isalpha() or word == "dead-letters"]
-    group = words[0] in {"topics", "dead-letters"}
+    group = words[0] in {"topics", "dead-letters", "rules"}
     return CliRunner().invoke(main, [*words[: 2 if group else 1], "--help"]).output
 
 

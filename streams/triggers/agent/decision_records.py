@@ -66,16 +66,18 @@ class DecisionRecords:
         """Returns whether a decision may have records."""
         return bool(decision.commands or decision.cancels or decision.forwards or self._feed is not None)
 
-    def encode(self, session: Session, record: Record, event: Event, decision: Decision) -> list[Output]:
+    def encode(self, session: Session, key: bytes, record: Record, event: Event, decision: Decision) -> list[Output]:
         """Returns the records of the decision of a record's event. They contain no timers, because those are rows.
+
+        `key` is the record's key, which the caller has read already.
 
         Raises TryAgain if it is not known yet whether a queue has a topic.
         """
-        topic, key, partition = self._commands, record.key() or b"", or_minus_one(record.partition())
+        topic = self._commands
         outputs = [
             Output(topic, key, encode_command(command))
             if command.queue is None
-            else self._queued(command, command.queue, key, partition)
+            else self._queued(command, command.queue, key, record)
             for command in decision.commands
             if isinstance(command, RunTask)
         ]
@@ -83,14 +85,16 @@ class DecisionRecords:
             outputs += self._cancellations(key, decision.cancels)
         if decision.forwards:
             outputs += self._forwards(record, decision.forwards)
-        return outputs + self._feed.encode_outputs(session, partition, event, decision) if self._feed else outputs
+        if self._feed is not None:
+            outputs += self._feed.encode_outputs(session, or_minus_one(record.partition()), event, decision)
+        return outputs
 
-    def _queued(self, command: RunTask, queue: str, key: bytes, partition: int) -> Output:
+    def _queued(self, command: RunTask, queue: str, key: bytes, record: Record) -> Output:
         topic = self._find_topic(queue)
         if topic is not None:
             return Output(topic, key, encode_command(command))
         failure = _unknown_queue(command, queue, self._names.commands_of(queue))
-        return Output(self._names.events, key, encode_event(failure, source="worker"), partition)
+        return Output(self._names.events, key, encode_event(failure, source="worker"), or_minus_one(record.partition()))
 
     def _cancellations(self, key: bytes, cancels: Sequence[CancelTask]) -> list[Output]:
         """Returns the records that follow the commands. A queue that has no topic has no command to cancel."""

@@ -202,7 +202,7 @@ class PartitionTurn:
     def _apply(self, touched: _SessionTurn, record: Record, event: Event) -> None:
         decision = apply(touched.session, event)
         if self._records.are_caused_by(decision):
-            outputs = self._records.encode(touched.session, record, event, decision)
+            outputs = self._records.encode(touched.session, touched.key, record, event, decision)
             size = 0
             for output in outputs:
                 size += size_of(output)
@@ -248,7 +248,7 @@ class PartitionTurn:
                 self._dead_letter(record, _reason_of(error), str(error))
                 continue
             changes = session.changes()
-            outputs = self._records.encode(session, record, event, decision)
+            outputs = self._records.encode(session, touched.key, record, event, decision)
             if excess := self._limits.describe_excess(changes, outputs):
                 self._dead_letter(record, Refusal.RESULT_TOO_LARGE, f"applying it would write {excess}")
             else:

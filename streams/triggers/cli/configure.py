@@ -11,7 +11,7 @@ from triggers.cli.printable import printable
 from triggers.cli.settings_options import kafka_settings
 from triggers.client import KafkaPublisher
 from triggers.codec import encode_key
-from triggers.core.config import validate_configuration
+from triggers.core.config import compile_plan, validate_configuration
 from triggers.core.events import ConfigurationUpdated
 
 _MISSPELT = "misspelt-directive"
@@ -30,9 +30,8 @@ def configure_command(ctx: click.Context, session: str, rules: bytes, if_absent:
     RULES is a JSON object that maps task names to directives, or a file with such an object.
     """
     validate_configuration(rules)
-    for finding in check_rules(rules).findings:
-        if finding.rule == _MISSPELT:
-            click.echo(printable(f"Warning: {finding.message}; {finding.fix}"), err=True)
+    if compile_plan(rules).rules is None:  # edition 2 refuses misspelt directives
+        _warn_of_misspelt_directives(rules)
     event = ConfigurationUpdated(configuration=rules, if_absent=if_absent)
     encode_key(session)
     where = KafkaPublisher(kafka_settings(ctx), source="cli").publish(session, event)
@@ -40,3 +39,9 @@ def configure_command(ctx: click.Context, session: str, rules: bytes, if_absent:
         print_json({"session": session, "partition": where.partition, "offset": where.offset})
     else:
         click.echo(f"Configured {session!r} at {where.partition}/{where.offset}.")
+
+
+def _warn_of_misspelt_directives(rules: bytes) -> None:
+    for finding in check_rules(rules).findings:
+        if finding.rule == _MISSPELT:
+            click.echo(printable(f"Warning: {finding.message}; {finding.fix}"), err=True)

@@ -13,7 +13,7 @@ from triggers.analysis.times import moment
 from triggers.analysis.view_changes import changes_between
 from triggers.cli.output import json_option, print_json, print_table
 from triggers.cli.rules_publish import publish
-from triggers.cli.settings_options import command_settings
+from triggers.cli.settings_options import kafka_settings
 from triggers.cli.show import print_changes
 from triggers.cli.suggesting_group import SuggestingGroup
 from triggers.client.published_rules import StreamRules, newest_of
@@ -36,7 +36,7 @@ rules_command.add_command(publish)
 @click.pass_context
 def list_rules(ctx: click.Context, as_json: bool) -> None:
     """List the newest version of all published rules."""
-    publications = StreamRules(command_settings(ctx)).publications()
+    publications = StreamRules(kafka_settings(ctx, "rules")).publications()
     newest = {event.name: event for event in sorted(publications, key=lambda event: event.version)}
     _print_versions([newest[name] for name in sorted(newest)], as_json)
 
@@ -88,7 +88,7 @@ def retire(ctx: click.Context, name: str, as_json: bool) -> None:
 
     Sessions that have the rules keep them, and an event can still name them.
     """
-    rules = StreamRules(command_settings(ctx), source="cli")
+    rules = StreamRules(kafka_settings(ctx, "rules"), source="cli")
     newest = newest_of(rules.publications(), name)
     if newest is None:
         raise _unknown(name)
@@ -102,7 +102,7 @@ def retire(ctx: click.Context, name: str, as_json: bool) -> None:
 
 
 def _versions(ctx: click.Context, name: str) -> list[RulesPublished]:
-    versions = [event for event in StreamRules(command_settings(ctx)).publications() if event.name == name]
+    versions = [event for event in StreamRules(kafka_settings(ctx, "rules")).publications() if event.name == name]
     if not versions:
         raise _unknown(name)
     return versions

@@ -19,7 +19,7 @@ from triggers.analysis.event_log import GroupedLog
 from triggers.cli.companions import refuse_ignored
 from triggers.cli.option_types import JsonObject, PointInTime
 from triggers.cli.output import json_option, print_json
-from triggers.cli.settings_options import command_settings
+from triggers.cli.settings_options import command_settings, require_kafka
 from triggers.client.published_rules import StreamRules, newest_of
 from triggers.client.session_events import SessionEvents
 from triggers.client.session_reader import SessionReader
@@ -102,6 +102,7 @@ def publish(
     if watch:
         _watch(settings, event, rules, as_json)
     event = _with_checked(event, JsonObject().convert(rules, None, ctx))
+    require_kafka(settings, "rules")
     if since is not None:
         _backtest(settings, event, since, as_json)
     elif dry_run:

@@ -6,6 +6,7 @@ from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
 from triggers.errors import BrokerUnavailable
+from triggers.redaction import without_secrets
 from triggers.settings import Settings
 
 Options = dict[str, str | int | float | bool]
@@ -24,4 +25,4 @@ def admin_client(settings: Settings) -> AdminClient:
 def unavailable(settings: Settings, error: KafkaException | KafkaError) -> BrokerUnavailable:
     """Returns the error to raise for an error of librdkafka. Its message names the brokers."""
     cause = error.args[0] if isinstance(error, KafkaException) else error
-    return BrokerUnavailable(f"Kafka at {settings.brokers}: {cause.str()}")
+    return BrokerUnavailable(f"Kafka at {without_secrets(settings.brokers)}: {cause.str()}")

@@ -34,8 +34,8 @@ _WHEN_NAMES: Final = (*EVENT_NAMES, "on")
 STATE_NAMES: Final = ("on", "session")
 """The names that an expression about an instance alone may use."""
 
-_LEAF_KEYS: Final = ("trigger", "as", "when", "count", "distinct", "keep")
-_COMBINATORS: Final = ("all", "any", "atLeast", "sequence")
+LEAF_KEYS: Final = ("trigger", "as", "when", "count", "distinct", "keep")
+COMBINATORS: Final = ("all", "any", "atLeast", "sequence")
 _CONDITION_FORMS: Final = (
     'a trigger name, {"trigger": …}, a list, or one of {"all": […]}, {"any": […]}, {"atLeast": n, "of": […]} and'
     ' {"sequence": […]}'
@@ -84,7 +84,7 @@ def parse_conditions(written: WrittenConditions, task: str) -> Conditions:
     every = None
     if written.and_every is not None:
         every = _leaf(
-            written.and_every, _Place(where=f"{where}: 'andEvery'", level=2, restart=written.restart), _LEAF_KEYS
+            written.and_every, _Place(where=f"{where}: 'andEvery'", level=2, restart=written.restart), LEAF_KEYS
         )
     after = _top(_without_repetitions(written.after, written.and_every), place)
     children = (*([] if after is None else [after]), *([] if every is None else [every]))
@@ -126,11 +126,11 @@ def _condition(value: object, place: _Place) -> Node:
         raise InvalidConfiguration(f"{place.where}: it is deeper than {MAX_DEPTH} levels; make it flatter")
     match value:
         case str():
-            return _leaf(value, place, _LEAF_KEYS)
+            return _leaf(value, place, LEAF_KEYS)
         case list():
             return _combinator({"all": value}, place, step="")
         case dict() if "trigger" in value:
-            return _leaf(value, place, _LEAF_KEYS)
+            return _leaf(value, place, LEAF_KEYS)
         case dict():
             return _combinator(value, place)
         case _:
@@ -138,8 +138,8 @@ def _condition(value: object, place: _Place) -> Node:
 
 
 def _combinator(value: dict[str, object], place: _Place, step: str | None = None) -> Combinator:
-    check_keys(value, (*_COMBINATORS, "of", "within"), place.where, "a condition")
-    found = [name for name in _COMBINATORS if name in value]
+    check_keys(value, (*COMBINATORS, "of", "within"), place.where, "a condition")
+    found = [name for name in COMBINATORS if name in value]
     if len(found) != 1:
         raise InvalidConfiguration(
             f"{place.where}: it has {' and '.join(found) or 'no combinator'}; write one of {_CONDITION_FORMS}"
