@@ -163,6 +163,9 @@ def test_the_last_failed_attempt_and_an_expired_instance_say_why() -> None:
 
     assert instance(found, "t_batch").why == "app.Error; retry allows 2 attempts"
     assert instance(found, "t_kyc").why == "its deadline was over before its conditions were true"
+    found.fire("idCard")
+    (idle,) = explained(found).events[-1].idle
+    assert (idle.reason, idle.detail) == (Reason.NOT_TAKEN, "none waits any more: 1 expired")
 
 
 def test_a_timer_that_comes_too_early_or_too_late_has_no_effect() -> None:

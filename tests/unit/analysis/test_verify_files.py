@@ -127,6 +127,10 @@ def test_gzip_files_and_empty_lines_are_read(tmp_path: Path) -> None:
         (b"[1]", "the line is not a JSON object"),
         (b'{"title": "no id"}', "it has no id and no configuration and no steps"),
         (
+            b'{"id": "c2-1", "title": "edition 2", "steps": [{"op": "configure", "at": 1}]}',
+            "it has no configuration; a history of edition 2, with clocks and timers, is not replayed",
+        ),
+        (
             b'{"session": "s", "trigger": "a"}',
             "it has no id and no configuration and no steps; `triggers capture SESSION` makes a capsule",
         ),

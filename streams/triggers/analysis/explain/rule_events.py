@@ -9,13 +9,17 @@ from triggers.analysis.explain.explanation import Does, Effect, Idle, LeafVerdic
 from triggers.analysis.explain.holdings import held_by_member, view_of
 from triggers.analysis.explain.trace import Trace
 from triggers.core.commands import Decision, Outcome, SetTimer
+from triggers.core.concern import CANCELLED
 from triggers.core.conditions.views import View
 from triggers.core.events import Event, StatusSet, TimerFired
 from triggers.core.instance_names import instance_name, parse_instance_name
+from triggers.core.instance_timers import EXPIRED
 from triggers.core.plan import Rule
 from triggers.core.state.loaded_instance import LoadedInstance
 from triggers.core.state.number_ranges import remove_number
+from triggers.core.statuses import Status
 
+_STOPPED = frozenset({CANCELLED, EXPIRED})
 _ACCEPTING = frozenset({Verdict.ACCEPTED, Verdict.CANDIDATE})
 
 
@@ -103,6 +107,10 @@ def _why_idle(trace: Trace, task: str, verdicts: list[LeafVerdict]) -> Idle:
         return Idle(reason=Reason.NOT_TAKEN, task=task, detail="there is nothing that it could cancel")
     groups = trace.session.waiting.get(task).groups
     if not groups:
+        statuses = {status: number for status, number in sorted(trace.statuses[task].items()) if number}
+        if _STOPPED.intersection(statuses) and statuses.keys() <= {*_STOPPED, Status.ABANDONED}:
+            stopped = ", ".join(f"{number} {status}" for status, number in statuses.items())
+            return Idle(reason=Reason.NOT_TAKEN, task=task, detail=f"none waits any more: {stopped}", statuses=statuses)
         empty = trace.session.task_state(task).count == 0
         reason = Reason.NOT_TAKEN if empty else Reason.STARTED
         return Idle(reason=reason, task=task, detail="a leaf that reads 'on' begins no instance" if empty else "")

@@ -84,7 +84,9 @@ def _history(line: bytes) -> dict[str, Any]:
     if not isinstance(history, dict):
         raise BadHistory("the line is not a JSON object")
     if absent := [name for name in _NEEDED if name not in history]:
-        raise BadHistory(f"it has no {' and no '.join(absent)}")
+        edition_2 = "; a history of edition 2, with clocks and timers, is not replayed, but a capsule of one is"
+        known = "steps" in history and "configuration" in absent
+        raise BadHistory(f"it has no {' and no '.join(absent)}{edition_2 if known else ''}")
     return history
 
 
