@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from xdist.scheduler import LoadScopeScheduling
 
-ONE_BY_ONE = ("tests/integration/", "tests/e2e/")
-"""Folders whose tests are spread one by one, because each waits for its own processes. Other tests are short."""
+ONE_BY_ONE = ("tests/integration/", "tests/e2e/", "tests/unit/test_wrong_broker.py")
+"""Where tests are spread one by one, because each waits for its own processes or for time-outs. Others are short."""
 TOGETHER = {
     "tests/integration/test_celery_runner.py",
     "tests/integration/test_chaos_doors.py",

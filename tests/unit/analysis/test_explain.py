@@ -294,8 +294,6 @@ def test_the_first_of_several_fires_counts_towards_unless() -> None:
 
 
 def test_a_trigger_with_an_empty_name_is_explained_like_any_other() -> None:
-    found = session(fire(""), rules={"t_a": {"after": [""], "run": "app.a"}})
-
-    proof = instance(found, "t_a")
+    proof = instance(session(fire(""), rules={"t_a": {"after": [""], "run": "app.a"}}), "t_a")
 
     assert [(held.trigger, held.by and held.by.offset) for held in proof.satisfied] == [("", 2)]
