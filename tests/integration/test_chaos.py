@@ -22,7 +22,8 @@ pytestmark = [pytest.mark.broker, pytest.mark.usefixtures("broker"), pytest.mark
 def campaign(folder: Path, *options: str, faults: Sequence[str]) -> dict[str, Any]:
     """Runs a campaign and returns its report."""
     chosen = [*options, "--agents=2", "--no-census", f"--folder={folder}", "--json"]
-    command = [sys.executable, "-m", "tests.chaos", *chosen, *(f"--fault={name}" for name in faults)]
+    program = [sys.executable, "-X", "faulthandler", "-m", "tests.chaos"]  # says where a crash of a C library came from
+    command = [*program, *chosen, *(f"--fault={name}" for name in faults)]
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=False)
     assert done.stdout, done.stderr[-3000:]

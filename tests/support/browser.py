@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
@@ -35,4 +35,8 @@ class Complaints:
         self.found: list[str] = []
         page.on("console", lambda message: self.found.append(message.text) if message.type != "log" else None)
         page.on("pageerror", lambda error: self.found.append(str(error)))
-        page.on("requestfailed", lambda request: self.found.append(f"{request.url}: {request.failure}"))
+        page.on("requestfailed", self._note_failure)
+
+    def _note_failure(self, request: Request) -> None:
+        if request.failure != "net::ERR_ABORTED":  # the browser itself aborts what the next page does not need
+            self.found.append(f"{request.url}: {request.failure}")
