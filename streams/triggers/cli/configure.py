@@ -11,7 +11,7 @@ from triggers.cli.printable import printable
 from triggers.cli.settings_options import kafka_settings
 from triggers.client import KafkaPublisher
 from triggers.codec import encode_key
-from triggers.core.config import compile_plan, validate_configuration
+from triggers.core.config import validate_configuration
 from triggers.core.events import ConfigurationUpdated
 
 _MISSPELT = "misspelt-directive"
@@ -29,8 +29,7 @@ def configure_command(ctx: click.Context, session: str, rules: bytes, if_absent:
 
     RULES is a JSON object that maps task names to directives, or a file with such an object.
     """
-    validate_configuration(rules)
-    if compile_plan(rules).rules is None:  # edition 2 refuses misspelt directives
+    if validate_configuration(rules).rules is None:  # edition 2 refuses misspelt directives
         _warn_of_misspelt_directives(rules)
     event = ConfigurationUpdated(configuration=rules, if_absent=if_absent)
     encode_key(session)

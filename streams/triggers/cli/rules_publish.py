@@ -24,7 +24,7 @@ from triggers.client.published_rules import StreamRules, newest_of
 from triggers.client.session_events import SessionEvents
 from triggers.client.session_reader import SessionReader
 from triggers.codec.json_payloads import check_payload
-from triggers.core.config import compile_plan, validate_configuration
+from triggers.core.config import validate_configuration
 from triggers.core.events import Event, RulesPublished
 from triggers.core.published import ADOPT, KEEP, Catalog, entry_of, next_version
 from triggers.errors import TriggersError
@@ -120,8 +120,7 @@ def _refuse_ignored(ctx: click.Context, watch: bool, since: int | None) -> None:
 
 def _with_checked(event: RulesPublished, rules: bytes) -> RulesPublished:
     """Returns the event with these rules. Raises CheckFailed if `triggers check` finds an error in them."""
-    validate_configuration(rules)
-    if compile_plan(rules).rules is None:  # `check` does no more than validate rules of edition 2
+    if validate_configuration(rules).rules is None:  # `check` does no more than validate rules of edition 2
         errors = [finding for finding in check_rules(rules).findings if finding.severity is Severity.ERROR]
         if errors:
             raise CheckFailed("nothing is published:\n" + "\n".join(map(_words, errors)))

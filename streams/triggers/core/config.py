@@ -64,10 +64,13 @@ def compile_plan(text: bytes) -> Plan:
     return Plan(digest, text, tasks, {trigger: tuple(users) for trigger, users in by_trigger.items()}, limits, manager)
 
 
-def validate_configuration(text: bytes) -> None:
-    """Raises InvalidConfiguration that names the task, the key and the fix if the configuration cannot be compiled."""
+def validate_configuration(text: bytes) -> Plan:
+    """Returns the plan of a configuration.
+
+    Raises InvalidConfiguration that names the task, the key and the fix if the configuration cannot be compiled.
+    """
     check_keys(text)
-    compile_plan(text)
+    return compile_plan(text)
 
 
 def compile_rule(name: str, directives: bytes, timeouts: Timeouts = DEFAULT_LIMITS.timeouts) -> Rule:
