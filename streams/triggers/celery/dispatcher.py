@@ -61,9 +61,9 @@ class Dispatcher:
         self._app = app
         self._settings = settings
         self._queues = queues
-        self._publisher = ResultPublisher(settings)
-        self._sender = CommandSender(app, self._publisher)
-        self._lines = [_Line(settings, self._publisher, queue, len(queues), self._send) for queue in queues]
+        publisher = ResultPublisher(settings)
+        self._sender = CommandSender(app, publisher)
+        self._lines = [_Line(settings, publisher, queue, len(queues), self._send) for queue in queues]
         _register_tasks(app)
 
     def run(self, stopping: threading.Event) -> None:
