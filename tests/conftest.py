@@ -15,6 +15,7 @@ from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from tests.support.histories import reproduced
 from tests.support.left_processes import MARK, wait_until_none_is_left
+from tests.support.redis_server import RedisServer
 from tests.support.shared_broker import shared_broker
 from tests.support.side_by_side import SideBySide
 
@@ -64,6 +65,20 @@ def _one_broker(tmp_path_factory: pytest.TempPathFactory, config: pytest.Config)
     """Returns the context of the run's broker. The folders of xdist's processes are below that of the run."""
     is_one_of_several = hasattr(config, "workerinput")
     return shared_broker(tmp_path_factory.getbasetemp().parent) if is_one_of_several else running_broker()
+
+
+@pytest.fixture
+def redis(tmp_path: Path) -> Iterator[RedisServer]:
+    """A Redis for each test. Without one on the machine, the test is skipped, or fails in CI."""
+    try:
+        server = RedisServer(tmp_path / "redis")
+    except FileNotFoundError as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(str(error))
+    server.start()
+    yield server
+    server.kill()
 
 
 @pytest.fixture

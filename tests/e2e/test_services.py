@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.integration.test_celery_broker import redis
 from tests.support.celery_process import CeleryProcess
 from tests.support.program import run, run_json
 from tests.support.redis_server import RedisServer
@@ -18,7 +17,6 @@ from triggers.settings import Settings
 from triggers.topology import Topology
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(300)]
-__all__ = ["redis"]
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 QUEUES = ("billing", "warehouse", "mail")
@@ -33,7 +31,7 @@ def _celery(settings: Settings, app: str, *options: str, **environment: str) -> 
 
 def test_three_services_share_an_installation_and_each_runs_its_own_tasks(
     settings: Settings,
-    redis: RedisServer,  # the fixture
+    redis: RedisServer,
 ) -> None:
     assert run(settings, "topics", "create", "--partitions", str(settings.partitions)).returncode == 0
     options = [option for queue in QUEUES for option in ("--queue", queue)]

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 import time
 from collections import Counter
-from collections.abc import Iterator
-from pathlib import Path
 
 import msgspec
 import pytest
@@ -40,20 +37,6 @@ from triggers.settings import Settings
 pytestmark = pytest.mark.broker
 
 TASKS = "tests.support.celery_tasks"
-
-
-@pytest.fixture
-def redis(tmp_path: Path) -> Iterator[RedisServer]:
-    """A Redis for each test. Without one on the machine, the test is skipped, or fails in CI."""
-    try:
-        server = RedisServer(tmp_path / "redis")
-    except FileNotFoundError as error:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(str(error))
-    server.start()
-    yield server
-    server.kill()
 
 
 def _slow(seconds: float, number: int = 0) -> RunTask:

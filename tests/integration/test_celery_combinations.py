@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import threading
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,20 +23,6 @@ from triggers.settings import Settings
 pytestmark = pytest.mark.broker
 
 TASKS = "tests.support.celery_tasks"
-
-
-@pytest.fixture
-def redis(tmp_path: Path) -> Iterator[RedisServer]:
-    """A Redis for each test. Without one on the machine, the test is skipped, or fails in CI."""
-    try:
-        server = RedisServer(tmp_path / "redis")
-    except FileNotFoundError as error:
-        if os.environ.get("CI"):
-            raise
-        pytest.skip(str(error))
-    server.start()
-    yield server
-    server.kill()
 
 
 def test_rules_call_an_existing_task_with_its_own_parameters(settings: Settings) -> None:

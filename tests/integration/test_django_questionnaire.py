@@ -32,20 +32,14 @@ QUERIES = {
 }
 
 
-@pytest.fixture
-def redis(tmp_path: Path) -> Iterator[str]:
-    server = RedisServer(tmp_path / "redis")
-    server.start()
-    yield server.url
-    server.kill()
-
-
 @pytest.fixture(params=["cache", "stream"])
-def site(request: pytest.FixtureRequest, redis: str, settings: Settings, tmp_path: Path) -> Iterator[dict[str, str]]:
+def site(
+    request: pytest.FixtureRequest, redis: RedisServer, settings: Settings, tmp_path: Path
+) -> Iterator[dict[str, str]]:
     """The environment of the application's processes, whose services run."""
     variables = {
         "TRIGGER_STORAGE_TYPE": request.param,
-        "REDIS_URL": redis,
+        "REDIS_URL": redis.url,
         "QUESTIONNAIRE_DATABASE": str(tmp_path / "db.sqlite3"),
         "DJANGO_SETTINGS_MODULE": "django_questionnaire.settings",
         "PYTHONPATH": os.pathsep.join([str(EXAMPLES), str(ROOT)]),
