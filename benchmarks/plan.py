@@ -17,6 +17,7 @@ class Plan:
     celery_tasks: int
     recovered_sessions: int
     recovered_partitions: int
+    takeovers: int
     old_short_sessions: int
     """Number of sessions of 5 pages for the old framework."""
     old_long_sessions: int
@@ -32,6 +33,7 @@ QUICK = Plan(
     celery_tasks=2000,
     recovered_sessions=20_000,
     recovered_partitions=8,
+    takeovers=2,
     old_short_sessions=100,
     old_long_sessions=1,
     soak_s=60,
@@ -44,6 +46,7 @@ FULL = Plan(
     celery_tasks=3000,
     recovered_sessions=1_000_000,
     recovered_partitions=64,
+    takeovers=10,
     old_short_sessions=200,
     old_long_sessions=2,
     soak_s=1800,

@@ -28,7 +28,7 @@ def _sections(figures: Figures, summary: Summary) -> Iterator[str]:
         yield "### Latency at 500 events/s, ms\n\n" + latencies(figures.latency)
     for pool, runs in figures.celery.items():
         yield f"### Celery, {pool}: tasks\n\n" + rates(runs)
-    if figures.cold_start_s or figures.recovery:
+    if figures.cold_start_s or figures.recovery or figures.stall_s:
         yield "### A worker's start\n\n" + _starts(figures)
     if figures.soak:
         yield "### Memory under steady work\n\n" + _soaks(figures.soak)
@@ -104,6 +104,8 @@ def _sixths(run: Soak) -> list[float]:
 
 def _starts(figures: Figures) -> str:
     rows = [("cold start, s", spread(figures.cold_start_s, 1))] if figures.cold_start_s else []
+    if figures.stall_s:
+        rows.append(("stall of a killed agent, s", spread(figures.stall_s, 1)))
     for run in figures.recovery:
         rows += [
             (f"recovery of {run.sessions:,} sessions, {run.partitions} partitions, rows/s", f"{run.rows_per_s:,.0f}"),

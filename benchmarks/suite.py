@@ -31,6 +31,7 @@ from benchmarks.micro_level import Steps, measure_steps
 from benchmarks.old_framework import OldFramework
 from benchmarks.plan import Plan
 from benchmarks.soak import Soak, soak
+from benchmarks.takeover import measure_stall
 from benchmarks.throughput import Program, Rate, measure
 from benchmarks.worker_costs import Recovery, cold_start, recovery
 from benchmarks.workload import Workload
@@ -61,6 +62,7 @@ class Figures(msgspec.Struct, kw_only=True):
     steps: dict[str, Steps] = {}
     cold_start_s: list[float] = []
     recovery: list[Recovery] = []
+    stall_s: list[float] = []
     soak: list[Soak] = []
 
 
@@ -141,6 +143,12 @@ class Suite:
         self.figures.recovery.append(run)
         self.say(f"recovery: {run.rows_per_s:,.0f} rows/s, then {run.resident_mb:,.0f} MB")
 
+    def takeover(self) -> None:
+        """Measures how long sessions stand still when their agent is killed."""
+        for _ in range(self.plan.takeovers):
+            self.figures.stall_s.append(round(measure_stall(self.brokers), 2))
+        self.say(f"stall of a killed agent: {self.figures.stall_s} s")
+
     def soak(self) -> None:
         """Measures memory under steady work."""
         run = soak(self.brokers, self.plan.soak_s)
@@ -194,6 +202,7 @@ SECTIONS: dict[str, Callable[[Suite], None]] = {
     "celery": Suite.celery,
     "latency": Suite.latency,
     "worker": Suite.worker,
+    "takeover": Suite.takeover,
     "soak": Suite.soak,
 }
 
@@ -204,6 +213,7 @@ FIELDS = {
     "celery": ("celery",),
     "latency": ("latency",),
     "worker": ("cold_start_s", "recovery"),
+    "takeover": ("stall_s",),
     "soak": ("soak",),
 }
 """Section -> method that measures it."""

@@ -101,6 +101,8 @@ def _celery(figures: Figures) -> Summary:
 
 def _worker(figures: Figures) -> Summary:
     summary: Summary = {"cold_start_s": median(figures.cold_start_s)} if figures.cold_start_s else {}
+    if figures.stall_s:
+        summary["killed_agent_stall_s"] = max(figures.stall_s)
     for run in figures.recovery:
         of_the_target = run.sessions >= _MANY_SESSIONS and run.partitions >= _MANY_PARTITIONS
         size = "" if of_the_target else f"_of_{run.sessions}_sessions_on_{run.partitions}_partitions"
@@ -164,6 +166,7 @@ TARGETS = (
     Target("resident_mb", "≤ 400 MB with 64 partitions and 1 M five-page sessions", at_most(400)),
     Target("soak_growth", "no growth in 30 minutes: last third beside the second", at_most(1.03)),
     Target("recovery_rows_per_s", "≥ 250,000 changelog rows/s recovered", at_least(250_000)),
+    Target("killed_agent_stall_s", "≤ 7 s without commands when an agent is killed", at_most(7)),
     Target("cold_start_s", "≤ 3 s to the first command with an empty table", at_most(3)),
     Target("celery_prefork_ratio_to_redis", "prefork: tasks/s no less than over Redis", at_least(1)),
     Target("celery_solo_ratio_to_redis", "solo: tasks/s no less than over Redis", at_least(1)),

@@ -76,6 +76,13 @@ def test_a_soak_compares_its_last_third_with_the_second() -> None:
     assert "| 1,800 | 1 | 1 | 100 | 100 | 200 | 200 | 210 | 210 |" in report(Figures(soak=[run]), {})
 
 
+def test_the_longest_stall_of_a_killed_agent_is_held_against_the_target() -> None:
+    figures = Figures(stall_s=[6.1, 6.6])
+
+    assert summarise(figures)["killed_agent_stall_s"] == 6.6
+    assert "stall of a killed agent, s" in report(figures, {})
+
+
 def test_every_target_names_a_figure_once() -> None:
     assert len({target.figure for target in TARGETS}) == len(TARGETS)
 
