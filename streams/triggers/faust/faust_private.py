@@ -44,6 +44,7 @@ _NAMES: Final[dict[type, tuple[str, ...]]] = {
         "_wait",  # raises RebalanceAgain, ServiceStopped
         "_set_recovery_started",
         "on_recovery_completed",
+        "on_rebalance",  # called by TableManager.on_rebalance once the files are open
     ),
     Web: ("_enabled_blueprints", "init_server"),
     AiohttpWeb: ("_create_site",),

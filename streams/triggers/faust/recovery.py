@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import structlog
@@ -43,6 +44,18 @@ class BulkRecovery(Recovery):
 
     ownership: Ownership
     restorer: Restorer
+    _opened: Mapping[int, int] = MappingProxyType({})
+    """The partitions whose files Faust has opened, each with the epoch in which it was assigned."""
+
+    async def on_rebalance(
+        self, assigned: set[TP], revoked: set[TP], newly_assigned: set[TP], generation_id: int = 0
+    ) -> None:
+        """Begins the recovery of a rebalance. Faust calls this when the files of all owned partitions are open.
+
+        The thread of Kafka waits meanwhile, so no later assignment is in `ownership` yet.
+        """
+        self._opened = self.ownership.epochs_to_recover()
+        await super().on_rebalance(assigned, revoked, newly_assigned, generation_id)
 
     @Service.task
     async def _restart_recovery(self) -> None:
@@ -59,7 +72,7 @@ class BulkRecovery(Recovery):
                 return
 
     async def _restore(self) -> None:
-        epochs = self.ownership.epochs_to_recover()
+        epochs = self._epochs_to_restore()
         if not epochs:
             return
         request = self.restorer.request(epochs)
@@ -70,6 +83,14 @@ class BulkRecovery(Recovery):
         finally:
             request.stop.set()  # a rebalance may have cancelled this; the thread must stop writing
         self.ownership.mark_recovered({p: epochs[p] for p in done})
+
+    def _epochs_to_restore(self) -> dict[int, int]:
+        """Returns the partitions that are not recovered and whose files are open, each with its epoch.
+
+        The recovery of a rebalance may run while Faust opens the files of the next one. It leaves those to that one's.
+        """
+        assigned = self.ownership.epochs_to_recover()
+        return {p: epoch for p, epoch in self._opened.items() if assigned.get(p) == epoch}
 
 
 class BulkTableManager(TableManager):
