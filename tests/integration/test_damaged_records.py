@@ -54,7 +54,7 @@ def own_kafka(broker: str, directory: Path) -> Iterator[str]:
     """Address of a broker whose files are on this machine. The common one has fetched Kafka before."""
     assert broker
     try:
-        kafka = LocalKafka(properties={"log.dirs": str(directory)}, java_options=SHORT_LIVED)
+        kafka = LocalKafka(data=directory, java_options=SHORT_LIVED)
     except SettingsError as error:
         pytest.skip(str(error))
     kafka.start()

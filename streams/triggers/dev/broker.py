@@ -17,13 +17,13 @@ from confluent_kafka.admin import AdminClient
 
 from triggers.dev import child_process
 from triggers.dev.artifacts import KAFKA_VERSION, kafka_jars, kafka_jars_are_here
+from triggers.dev.kafka_storage import format_storage
 from triggers.dev.ports import free_ports
 from triggers.errors import BrokerUnavailable, SettingsError
 
 _START_S = 180.0
 """The time until a broker must answer. It takes up to a minute on a busy machine; one that died is noticed at once."""
 _STOP_S = 30.0
-_CLUSTER_ID = "MkU3OEVBNTcwNTJENDM2Qk"
 
 _PROPERTIES = """
 process.roles=broker,controller
@@ -163,13 +163,7 @@ class LocalKafka:
         (self._home / "log4j2.properties").write_text(_LOG4J)
         if (self._data / "meta.properties").exists():
             return  # an earlier broker of this folder has formatted it
-        command = self._java("kafka.tools.StorageTool", "format", "-t", _CLUSTER_ID, "-c", self._properties)
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise SettingsError(
-                "Kafka could not format its storage; it needs Java 17 and space on the disk:\n"
-                f"{(done.stdout + done.stderr)[-2000:]}"
-            )
+        format_storage(self._data, properties + more, self._java)
 
     def _java(self, *arguments: str | Path) -> list[str | Path]:
         logging = f"-Dlog4j2.configurationFile={self._home / 'log4j2.properties'}"
