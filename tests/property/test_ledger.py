@@ -49,7 +49,8 @@ class Holder:
 
     def read(self) -> None:
         """Reads some records as a reader does. At the end of the log, skips the transaction markers too."""
-        ready = [offset for offset in self.partition.offsets if offset >= self.next][: self.chance.choice([5, 40, 400])]
+        place = bisect_left(self.partition.offsets, self.next)
+        ready = self.partition.offsets[place : place + self.chance.choice([5, 40, 400])]
         for offset in ready:
             self.next = offset + 1
             if not self.ledger.take(offset):

@@ -14,8 +14,10 @@ from __future__ import annotations
 
 import heapq
 import json
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
+from itertools import islice, takewhile
+from operator import itemgetter
 from typing import Final, NamedTuple
 
 MAX_METADATA_BYTES: Final = 4096
@@ -94,7 +96,8 @@ class Ledger:
     def _pass(self, offset: int) -> int:
         """Returns the offset after the previous command, where the markers before this command begin."""
         since, self._delivered = min(self._delivered, offset), max(self._delivered, offset + 1)
-        for later in [each for each in reversed(self.pending) if self._since[each] <= offset < each]:
+        later_ones = takewhile(lambda each: each > offset, reversed(self.pending))  # none, unless a gap is read again
+        for later in [each for each in later_ones if self._since[each] <= offset]:
             since, self._since[later] = self._since[later], offset + 1
         return since
 
@@ -160,7 +163,8 @@ class Ledger:
         return Checkpoint(base, json.dumps(metadata, separators=(",", ":")))
 
     def _is_todo(self, offset: int) -> bool:
-        return any(start <= offset < end for start, end in self._todo)
+        place = bisect_right(self._todo, offset, key=itemgetter(0)) - 1
+        return place >= 0 and offset < self._todo[place][1]
 
     def _unfinished(self) -> Iterator[Range]:
         """Yields delivered commands and gaps, then what an earlier holder left and Kafka has not delivered again yet.
