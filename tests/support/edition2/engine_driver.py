@@ -56,10 +56,11 @@ _ERRORS: list[tuple[type[Exception], str]] = [
 
 
 class EngineDriver:
-    """One partition in memory."""
+    """One partition in memory. Those who decide and those who look keep compiled plans, as agents and readers do."""
 
     def __init__(self) -> None:
         self.rows = MemoryRows()
+        self._plans, self._seen_plans = Plans(accept_every_plan), Plans(accept_every_plan)
         self.log: list[tuple[str, Event]] = []
         """(session, event) of everything that was not refused."""
         self._newest: dict[str, RulesPublished] = {}
@@ -85,7 +86,7 @@ class EngineDriver:
 
     def decide(self, uid: str, event: Event) -> Decision:
         """Apply the event to its session, and keep what changes."""
-        session = Session(uid, self.rows, Plans(accept_every_plan))
+        session = Session(uid, self.rows, self._plans)
         decision = apply(session, event)
         self.rows.write(session.changes())
         return decision
@@ -112,7 +113,7 @@ class EngineDriver:
 
     def publish(self, version: RulesPublished) -> None:
         """Keep a version of published rules. Raises CallError."""
-        self.rows.write(Plans(accept_every_plan).publish(version, self.rows))
+        self.rows.write(self._plans.publish(version, self.rows))
 
     def clock(self) -> int:
         """The clock of the session `main`."""
@@ -121,10 +122,11 @@ class EngineDriver:
 
     def view(self, uid: str) -> SessionView:
         """The session as people see it."""
-        return view_session(Session(uid, self.rows, Plans(accept_every_plan)))
+        return view_session(Session(uid, self.rows, self._seen_plans))
 
     def final(self) -> Json:
-        """What `final` says of the session `main`."""
+        """What `final` says of the session `main`, with everything from its rows, as after a restart."""
+        self._plans, self._seen_plans = Plans(accept_every_plan), Plans(accept_every_plan)
         seen = self.view("main")
         return {
             "instances": {own.name: _seen(own) for own in seen.instances},
