@@ -9,7 +9,7 @@ from pathlib import Path
 from tests.chaos.doors import Door, Doorman
 
 from triggers.dev import child_process
-from triggers.dev.broker import LocalKafka
+from triggers.dev.broker import SHORT_LIVED, LocalKafka
 from triggers.dev.ports import free_ports
 
 _STOP_S = 20.0
@@ -18,7 +18,9 @@ _STOP_S = 20.0
 class Brokers:
     """Real Kafka brokers on this machine. Not thread-safe."""
 
-    def __init__(self, count: int, clients: Sequence[str], log_dir: Path) -> None:
+    def __init__(
+        self, count: int, clients: Sequence[str], log_dir: Path, java_options: Sequence[str] = SHORT_LIVED
+    ) -> None:
         """`clients` are the names of the clients that get a door each."""
         free = iter(free_ports(2 * count * (1 + len(clients))))
         ports = [(next(free), next(free)) for _ in range(count)]
@@ -30,6 +32,7 @@ class Brokers:
                 "512m",
                 ports[n],
                 _cluster(n, ports) | _listeners(ports[n], {name: list(d.items())[n] for name, d in doors.items()}),
+                java_options,
             )
             for n in range(count)
         ]

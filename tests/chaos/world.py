@@ -20,6 +20,7 @@ from tests.chaos.producers import Bursty, Giant, Light, Service, Steady
 from tests.chaos.questionnaire import NO_LIMITS, REISSUED
 from tests.support.redis_server import RedisServer
 
+from triggers.dev.broker import SHORT_LIVED
 from triggers.dev.child_process import Relay
 from triggers.dev.ports import free_ports
 from triggers.dev.stack import Service as Process
@@ -35,6 +36,8 @@ CLOCKED = 0
 SMALL_DISK = 1
 """Slot of the agent whose disk is small."""
 _STARTED_WITHIN_S = 90.0
+_LONG_S = 60.0
+"""Duration of faults from which on it pays that Java compiles the brokers well."""
 LOG = "processes.log"
 """File with the output of all processes."""
 
@@ -121,7 +124,8 @@ def start_world(plan: Plan) -> Iterator[World]:
         shutil.rmtree(plan.folder)
     plan.folder.mkdir(parents=True, exist_ok=True)
     clients = [*(f"agent-{slot}" for slot in range(plan.agents)), CELERY]
-    brokers = Brokers(plan.brokers, clients, plan.folder)
+    java_options = SHORT_LIVED if plan.duration_s < _LONG_S else ()
+    brokers = Brokers(plan.brokers, clients, plan.folder, java_options)
     with (plan.folder / LOG).open("w") as log, Disk.mounted(plan.folder / "small-disk") as disk:
         relay = Relay(log)
         world = World(plan, _settings(plan, brokers), brokers, Stack(relay), relay, disk=disk)
