@@ -7,13 +7,16 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from tests.support.topic_reader import wait_until
+from tests.support.warm_start import WARM
 
+from triggers.cli import main
 from triggers.settings import Settings
 
 
@@ -32,18 +35,46 @@ def _of(settings: Settings) -> dict[str, str]:
     }
 
 
+class Run:
+    """A run of the program to its end, in a process that is forked from one that has imported it."""
+
+    def __init__(self, settings: Settings | None, *arguments: str, standard_input: str = "", **variables: str) -> None:
+        """Starts it, with additional variables in its environment."""
+        self._arguments = arguments
+        self._folder = tempfile.TemporaryDirectory()
+        self._streams = [Path(self._folder.name, name) for name in ("stdin", "stdout", "stderr")]
+        self._streams[0].write_text(standard_input)
+        self._process = WARM.Process(target=_live, args=(arguments, environment(settings, **variables), self._streams))
+        self._process.start()
+
+    def wait(self, timeout_s: float = 120) -> subprocess.CompletedProcess[str]:
+        """Waits for its end, and returns what it has printed. May be called once."""
+        self._process.join(timeout_s)
+        if self._process.exitcode is None:
+            self._process.kill()
+            self._process.join()
+            raise subprocess.TimeoutExpired(self._arguments, timeout_s)
+        with self._folder:
+            _, stdout, stderr = (stream.read_text() for stream in self._streams)
+        return subprocess.CompletedProcess(self._arguments, self._process.exitcode, stdout, stderr)
+
+
 def run(
     settings: Settings, *arguments: str, timeout_s: float = 120, **variables: str
 ) -> subprocess.CompletedProcess[str]:
     """Runs the program to its end, with additional variables in its environment."""
-    return subprocess.run(
-        [sys.executable, "-m", "triggers.cli", *arguments],
-        env=environment(settings, **variables),
-        capture_output=True,
-        text=True,
-        timeout=timeout_s,
-        check=False,
-    )
+    return Run(settings, *arguments, **variables).wait(timeout_s)
+
+
+def _live(arguments: Sequence[str], variables: Mapping[str, str], streams: Sequence[Path]) -> None:
+    """Becomes the program. It ends with its exit code."""
+    os.environ.clear()
+    os.environ.update(variables)
+    for descriptor, stream in enumerate(streams):
+        opened = os.open(stream, os.O_RDWR | os.O_CREAT)
+        os.dup2(opened, descriptor)
+    sys.stdin = os.fdopen(0, closefd=False)  # multiprocessing has replaced it
+    main(arguments, prog_name="triggers")
 
 
 def run_json(settings: Settings, *arguments: str) -> Any:  # noqa: ANN401  # JSON

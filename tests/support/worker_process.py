@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import signal
 import sys
@@ -20,12 +19,9 @@ from urllib.parse import quote
 import msgspec
 import psutil
 from tests.support.topic_reader import PATIENCE_S, wait_until
+from tests.support.warm_start import WARM
 
 from triggers.settings import Settings
-
-_WARM = multiprocessing.get_context("forkserver")
-"""Forks workers from a process that has only imported everything, which saves a second of CPU time each."""
-_WARM.set_forkserver_preload(["tests.support.worker_process", "triggers.worker.app"])
 
 
 class WorkerEnded(AssertionError):
@@ -71,7 +67,7 @@ class WorkerProcess:
     def start(self) -> None:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         self.log.touch()
-        self._process = _WARM.Process(target=_live, args=(self.settings, str(self.log), self._plant), daemon=True)
+        self._process = WARM.Process(target=_live, args=(self.settings, str(self.log), self._plant), daemon=True)
         self._url = None
         self._process.start()
         _STARTED.add(self)
