@@ -1,4 +1,4 @@
-"""A member of the workers' group without an agent. It commits every record upon delivery."""
+"""A member of the workers' group without an agent, which commits every record upon delivery, and records for it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import cast
 
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, Producer, TopicPartition
 from tests.support.topic_reader import wait_until
 
 from triggers.commit.fetched_partitions import FetchedPartitions
@@ -110,3 +110,12 @@ def open_reader(settings: Settings, options: Mapping[str, int] | None = None) ->
         yield reader
     finally:
         reader.member.leave_group()
+
+
+def publish_numbers(settings: Settings, events: int) -> None:
+    """Publishes a number of events to partition 0."""
+    producer = Producer({"bootstrap.servers": settings.brokers, "linger.ms": 20})
+    for number in range(events):
+        producer.produce(Topology(settings.namespace).events, b"%d" % number, partition=0)
+        producer.poll(0)
+    assert producer.flush(30) == 0

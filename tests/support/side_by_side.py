@@ -4,19 +4,27 @@ from __future__ import annotations
 
 from xdist.scheduler import LoadScopeScheduling
 
-ONE_BY_ONE = ("tests/integration/", "tests/e2e/", "tests/unit/test_wrong_broker.py")
-"""Where tests are spread one by one, because each waits for its own processes or for time-outs. Others are short."""
-TOGETHER = {
+ONE_BY_ONE = ("tests/integration/", "tests/e2e/")
+"""Where tests are spread one by one, because each waits for its own processes. Others are short."""
+TOGETHER = (
     "tests/integration/test_celery_runner.py",
     "tests/integration/test_chaos_doors.py",
+    "tests/integration/test_damaged_records.py",
     "tests/integration/test_hostile_input.py",
-}
-"""Files whose tests run in one process, because they share a fixture that starts slowly."""
+    "tests/integration/test_installation.py",
+    "tests/integration/test_late_answers.py",
+    "tests/integration/test_ports_on_kafka.py::TestSourceOnKafka",
+    "tests/integration/test_ports_on_kafka.py::TestStreamOnKafka",
+)
+"""Beginnings of the names of tests that run in one process, because they share a fixture that starts slowly."""
 
 
 class SideBySide(LoadScopeScheduling):
     """Gives an idle process the next test or file, in the order of the collection."""
 
     def _split_scope(self, nodeid: str) -> str:
+        """Returns the name of what runs in one process: a file, a group that shares something, or one test."""
         file = nodeid.partition("::")[0]
-        return nodeid if file.startswith(ONE_BY_ONE) and file not in TOGETHER else file
+        if not file.startswith(ONE_BY_ONE):
+            return file
+        return next((group for group in TOGETHER if nodeid.startswith(group)), nodeid)
