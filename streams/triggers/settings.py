@@ -126,6 +126,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
             raise SettingsError(_explain(error, values)) from error
 
     @property
+    def shown_brokers(self) -> str:
+        """The brokers as every message, log line and page names them: without passwords."""
+        return without_secrets(self.brokers)
+
+    @property
     def queue_names(self) -> list[str]:
         """The names in `queues`."""
         return [name for written in self.queues.split(",") if (name := written.strip())]

@@ -102,7 +102,7 @@ class CommandStep(bootsteps.StartStopStep):
             )
             reader.start()
             self._readers.append(reader)
-            log.info("running commands from %s of Kafka at %s", self._names.commands_of(queue), settings.brokers)
+            log.info("running commands from %s of Kafka at %s", self._names.commands_of(queue), settings.shown_brokers)
 
     def _return_unstarted(self, *, in_pool: bool) -> None:
         """Puts back commands that have not started and that Celery drops on a reconnect to the app's broker.

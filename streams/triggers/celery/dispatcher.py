@@ -72,7 +72,7 @@ class Dispatcher:
         log.info(
             "dispatching commands from %s of Kafka at %s into %s",
             ", ".join(map(names.commands_of, self._queues)),
-            self._settings.brokers,
+            self._settings.shown_brokers,
             self._app.connection_for_write().as_uri(),
         )
         for line in self._lines:

@@ -124,8 +124,8 @@ def _summarise(relay: Relay, settings: Settings, ports: list[int], console: int)
     urls = ", ".join(f"http://127.0.0.1:{port}" for port in ports)
     relay.write(
         "ready",
-        f"console http://127.0.0.1:{console}, Kafka {settings.brokers}, namespace {settings.namespace}, workers {urls};"
-        " press Ctrl-C to stop everything;"
+        f"console http://127.0.0.1:{console}, Kafka {settings.shown_brokers}, namespace {settings.namespace},"
+        f" workers {urls}; press Ctrl-C to stop everything;"
         f" in another terminal: triggers --brokers {settings.brokers} --namespace {settings.namespace} list",
     )
 

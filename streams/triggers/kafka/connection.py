@@ -23,6 +23,6 @@ def admin_client(settings: Settings) -> AdminClient:
 
 
 def unavailable(settings: Settings, error: KafkaException | KafkaError) -> BrokerUnavailable:
-    """Returns the error to raise for an error of librdkafka. Its message names the brokers."""
+    """Returns the error to raise for an error of librdkafka. Its message names the brokers, without passwords."""
     cause = error.args[0] if isinstance(error, KafkaException) else error
-    return BrokerUnavailable(f"Kafka at {without_secrets(settings.brokers)}: {cause.str()}")
+    return BrokerUnavailable(f"Kafka at {settings.shown_brokers}: {without_secrets(cause.str())}")

@@ -69,7 +69,7 @@ async def wait_for_topics(settings: Settings) -> InstalledTopics:
         try:
             return await asyncio.to_thread(call_within, _HANGS_AFTER_S, lambda: _read_topics(settings))
         except (NotReady, CallHung) as waiting:
-            reason = str(waiting) or f"a call to {settings.brokers} hangs"
+            reason = str(waiting) or f"a call to {settings.shown_brokers} hangs"
             if reason != logged:
                 log.warning("waiting", reason=reason)
             logged = reason
@@ -86,7 +86,7 @@ def _read_topics(settings: Settings) -> InstalledTopics:
         described = admin.describe_topics(TopicCollection([names.changelog]), request_timeout=_TIMEOUT_S)
         changelog_id = str(described[names.changelog].result().topic_id)
     except KafkaException as error:
-        raise NotReady(f"no broker answers at {settings.brokers}: {error.args[0].str()}") from error
+        raise NotReady(f"no broker answers at {settings.shown_brokers}: {error.args[0].str()}") from error
     if partitions[names.events] != partitions[names.changelog]:
         raise Stop(ExitCode.MISFIT, _mismatch(names, partitions))
     return InstalledTopics(

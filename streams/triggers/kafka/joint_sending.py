@@ -17,6 +17,8 @@ from triggers.settings import Settings
 
 _RETRY_PAUSE_S: Final = 0.1
 _ABORT_S: Final = 5.0
+_SHORTEST_TRANSACTION_MS: Final = 1000
+"""Shortest transaction timeout that librdkafka accepts. Waits still end after `publish_timeout_s`."""
 
 
 class JointRecord(NamedTuple):
@@ -61,7 +63,7 @@ def _send(producer: Producer, records: Sequence[JointRecord], patience_s: float)
 
 
 def _make_producer(settings: Settings, transactional_id: str) -> Producer:
-    patience_ms = int(settings.publish_timeout_s * 1000)
+    patience_ms = max(int(settings.publish_timeout_s * 1000), _SHORTEST_TRANSACTION_MS)
     return Producer(
         connection_options(settings)
         | {
@@ -93,5 +95,5 @@ def _error_for(settings: Settings, exception: KafkaException) -> TryAgain:
     if error.code() in FENCING:
         return TryAgain("another process published at the same moment; repeat the call")
     if error.code() in NO_TOPIC:
-        return BrokerUnavailable(f"Kafka at {settings.brokers} lacks a topic: run `triggers topics create`")
+        return BrokerUnavailable(f"Kafka at {settings.shown_brokers} lacks a topic: run `triggers topics create`")
     return unavailable(settings, exception)

@@ -105,7 +105,7 @@ def _check_missed(clients: _Clients, missed: Gap, refuted: int) -> None:
     """Returns if the client skipped the record, which is then read again. Raises an error if the record is gone."""
     (examined,) = clients.gap_reader.prove([missed], _TIMEOUT_S)
     if examined.state is GapState.UNPROVEN:
-        raise BrokerUnavailable(f"Kafka at {clients.settings.brokers}: {clients.topic}, {examined}")
+        raise BrokerUnavailable(f"Kafka at {clients.settings.shown_brokers}: {clients.topic}, {examined}")
     if examined.state is not GapState.SKIPPED:
         raise EventsExpired(_describe_expired(clients, missed.first_missing))
     if refuted > _MAX_REFUTATIONS:
@@ -115,7 +115,7 @@ def _check_missed(clients: _Clients, missed: Gap, refuted: int) -> None:
 def _consume(clients: _Clients) -> list[Message]:
     messages = clients.consumer.consume(1, _TIMEOUT_S)
     if not messages:
-        raise BrokerUnavailable(f"Kafka at {clients.settings.brokers}: nothing arrives")
+        raise BrokerUnavailable(f"Kafka at {clients.settings.shown_brokers}: nothing arrives")
     messages += clients.consumer.consume(_MAX_MESSAGES, 0)
     for message in messages:
         if (error := message.error()) is None:

@@ -64,7 +64,7 @@ class BrokerQueues:
             limit = call_within(_HANGS_AFTER_S, lambda: self._ask(topic))
         except CallHung:
             self._admin = None
-            raise TryAgain(f"{topic}: a call to {self._settings.brokers} hangs") from None
+            raise TryAgain(f"{topic}: a call to {self._settings.shown_brokers} hangs") from None
         self._remember(queue, topic, limit)
         return limit
 

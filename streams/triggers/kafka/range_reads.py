@@ -95,7 +95,7 @@ class _Reading:
         """Returns some records, possibly none. Blocks until a record arrives or a partition has been read."""
         messages = self._consumer.consume(_MAX_MESSAGES, 0.2) or self._consumer.consume(1, _TIMEOUT_S)
         if not messages:
-            raise BrokerUnavailable(f"Kafka at {self._settings.brokers}: nothing arrives")
+            raise BrokerUnavailable(f"Kafka at {self._settings.shown_brokers}: nothing arrives")
         messages += self._consumer.consume(_MAX_PROVED_TOGETHER, 0)
         mine = [message for message in messages if (message.partition() or 0) in self._ends or message.error()]
         checked = self._guard.check([message for message in mine if self._is_record(message)])

@@ -6,7 +6,6 @@ from confluent_kafka import KafkaException
 
 from triggers.errors import BrokerUnavailable, TopicMissing
 from triggers.kafka.connection import admin_client
-from triggers.redaction import without_secrets
 from triggers.settings import Settings
 
 ANSWER_S = 4.0
@@ -21,7 +20,7 @@ def check_reachable(settings: Settings, *topics: str) -> None:
         fix = "name yours with --brokers or TRIGGERS_BROKERS, or start it"
         detail = f"{error.args[0].str()}; {fix}"
         raise BrokerUnavailable(
-            f"no Kafka broker answers at {without_secrets(settings.brokers)} within {ANSWER_S:g} s: {detail}"
+            f"no Kafka broker answers at {settings.shown_brokers} within {ANSWER_S:g} s: {detail}"
         ) from error
     if missing := [topic for topic in topics if topic not in existing or existing[topic].error is not None]:
         raise TopicMissing(missing_topics(settings, missing))
@@ -30,5 +29,5 @@ def check_reachable(settings: Settings, *topics: str) -> None:
 def missing_topics(settings: Settings, topics: list[str]) -> str:
     """Return the message for topics that do not exist."""
     name = f"TRIGGERS_NAMESPACE is {settings.namespace!r}"
-    where = f"Kafka at {without_secrets(settings.brokers)} has no topic {', '.join(topics)} ({name})"
+    where = f"Kafka at {settings.shown_brokers} has no topic {', '.join(topics)} ({name})"
     return f"{where}: run `triggers topics create`, or name the namespace with --namespace"

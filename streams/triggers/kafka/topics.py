@@ -135,7 +135,9 @@ def _wait_for_leaders(settings: Settings, admin: AdminClient, topics: Sequence[N
     try:
         while without := _without_leaders(admin, topics):
             if time.monotonic() > deadline:
-                raise BrokerUnavailable(f"Kafka at {settings.brokers}: no leader of {', '.join(without)} is elected")
+                raise BrokerUnavailable(
+                    f"Kafka at {settings.shown_brokers}: no leader of {', '.join(without)} is elected"
+                )
             time.sleep(_ELECTION_PAUSE_S)
     except KafkaException as error:
         raise unavailable(settings, error) from error

@@ -76,7 +76,11 @@ def run_worker(settings: Settings, slot: int) -> int:
         with listen(settings.web_host, settings.web_port and settings.web_port + slot) as listening:
             url = url_of(listening, settings.web_host, settings.advertised_url, slot)
             log.info(
-                "worker starts", namespace=settings.namespace, brokers=settings.brokers, url=url, compiled=_IS_COMPILED
+                "worker starts",
+                namespace=settings.namespace,
+                brokers=settings.shown_brokers,
+                url=url,
+                compiled=_IS_COMPILED,
             )
             with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
                 runner.run(_run_until_signal(settings, worker_id, url, listening))
