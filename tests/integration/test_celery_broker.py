@@ -37,6 +37,7 @@ from triggers.settings import Settings
 pytestmark = pytest.mark.broker
 
 TASKS = "tests.support.celery_tasks"
+DISCOVERED = "tests.support.discovered.tasks"
 
 
 def _slow(seconds: float, number: int = 0) -> RunTask:
@@ -51,22 +52,36 @@ def _begun(worker: CeleryProcess) -> Counter[str]:
     return Counter(line for line in worker.notes() if line.startswith("begin "))
 
 
-def test_a_worker_with_a_broker_runs_both_its_tasks_and_ours(settings: Settings, redis: RedisServer) -> None:
+@pytest.mark.parametrize("pool", ["prefork", "threads", "solo"])
+def test_a_worker_with_a_broker_runs_both_its_tasks_and_ours(settings: Settings, redis: RedisServer, pool: str) -> None:
     create_topics(settings)
     commands = {name: _failing(name) for name in ("retries", "sends", "echo", "raises", "rejects", "ignores")}
+    discovered = {name: f"{DISCOVERED}.{name}" for name in ("autoretries", "late", "replaces", "sends_chain")}
+    commands |= {
+        name: make_command(run, "a/b c", kwargs={"how": {"ends": "well"}} if name == "late" else {})
+        for name, run in discovered.items()
+    }
     issue_commands(settings, commands.values())
 
-    with celery_worker(settings, "-c2", TEST_BROKER_URL=redis.url) as worker:
+    with celery_worker(settings, f"--pool={pool}", "-c2", TEST_BROKER_URL=redis.url) as worker:
         results = wait_for_results(settings, commands.values(), worker)
         wait_until(lambda: "celery_tasks.quick[" in worker.log_text(), "the task that another one sent has run")
+        wait_until(lambda: worker.log_text().count("discovered.tasks.found[") >= 3 * 2, "the chain has run")
         assert worker.terminate() == 0
 
     assert {name: len(results[one.id]) for name, one in commands.items()} == dict.fromkeys(commands, 1)
     retried = results[commands["retries"].id][0]
     assert isinstance(retried, TaskFinished), "Celery's own retry goes through the app's broker and reports its end"
     assert json.loads(retried.result) == {"retries": 1}
+    autoretried = results[commands["autoretries"].id][0]
+    assert isinstance(autoretried, TaskFinished)
+    assert json.loads(autoretried.result) == {"retries": 1}
+    replaced = results[commands["replaces"].id][0]
+    assert isinstance(replaced, TaskFinished), "it ends as the task that replaces it"
+    assert json.loads(replaced.result) == {"by": "found", "result": commands["replaces"].id}
+    assert json.loads(_finished(results[commands["late"].id][0]).result) == {"n": 1}
     noted = [event for event in read_events(settings) if isinstance(event[1], MetadataUpdated)]
-    assert len(noted) == 1, "the session shows the retry"
+    assert len(noted) == 3, "the session shows two retries and a replacement"
     assert len(read_results(settings)) == len(commands), "no result is reported for the app's own tasks"
 
 

@@ -44,6 +44,16 @@ FAILURES_OF_CHILDREN = {
     "kills_itself": ("billiard.exceptions.WorkerLostError", "SIGKILL"),
 }
 """Tasks that only a pool of processes survives."""
+DISCOVERED = {
+    "found": {},
+    "late": {"how": {"ends": "well"}},
+    "autoretries": {},
+    "late raises": {"how": {"ends": "raising"}},
+    "replaces": {},
+    "sends_chain": {},
+}
+"""Shared tasks that Celery discovers, by name and what they do -> kwargs."""
+DISCOVERED_IN_CHILDREN = {"late killed": {"how": {"ends": "killed"}}, "late_too_long": {}}
 CLASSIC = {
     "nothing": {"do": "return"},
     "mapping": {"do": "return", "returns": {"subjectId": 42}},
@@ -71,6 +81,12 @@ def _commands(*, children: bool) -> dict[str, RunTask]:
         f"classic {name}": make_command("tests.Classic", ODD_SESSION, n, kwargs={"page": page})
         for n, (name, page) in enumerate(CLASSIC.items())
     }
+    shared = {
+        f"shared {name}": make_command(
+            f"tests.support.discovered.tasks.{name.split()[0]}", ODD_SESSION, n, kwargs=kwargs
+        )
+        for n, (name, kwargs) in enumerate((DISCOVERED | (DISCOVERED_IN_CHILDREN if children else {})).items())
+    }
     others = {
         "exits": _named("exits"),
         "echo": _named("echo", attempt=3, depth=2, kwargs=PAGE, using="celery"),
@@ -79,7 +95,7 @@ def _commands(*, children: bool) -> dict[str, RunTask]:
         "runner": _named("echo", 1, using="threading"),
         "exhausted": make_command("tests.Classic", ODD_SESSION, 99, depth=2, kwargs={"page": {"do": "retry"}}),
     }
-    return failing | plain | classic | others
+    return failing | plain | classic | shared | others
 
 
 @pytest.mark.parametrize(
@@ -109,6 +125,7 @@ def test_every_end_of_a_task_is_one_outcome(
     _check_failures(commands, results)
     _check_plain(commands, results)
     _check_classic(commands, results)
+    _check_shared(commands, results)
     _check_starts(settings, commands)
 
 
@@ -143,6 +160,24 @@ def _check_plain(commands: dict[str, RunTask], results: Results) -> None:
     assert retried.exception_type == "builtins.OSError"
     echo = commands["echo"]
     assert _result(results, echo) == {"kwargs": PAGE, "id": echo.id, "session": ODD_SESSION, "attempt": 3}
+
+
+def _check_shared(commands: dict[str, RunTask], results: Results) -> None:
+    failures = {
+        "late raises": ("builtins.ValueError", "late"),
+        "late killed": ("billiard.exceptions.WorkerLostError", "SIGKILL"),
+        "late_too_long": ("billiard.exceptions.TimeLimitExceeded", "TimeLimitExceeded"),
+        "replaces": ("triggers.celery.no_broker.NoCeleryBroker", "no Celery broker"),
+        "sends_chain": ("triggers.celery.no_broker.NoCeleryBroker", "no Celery broker"),
+    }
+    found = commands["shared found"]
+    assert _result(results, found) == {"by": "found", "result": found.id}
+    assert _result(results, commands["shared late"]) == {"n": 1}
+    assert isinstance(results[commands["shared autoretries"].id][0], TaskRetried)
+    for name, (kind, text) in failures.items():
+        if f"shared {name}" in commands:
+            event = _failure(results, commands[f"shared {name}"])
+            assert (event.exception_type, text in event.exception_info) == (kind, True), name
 
 
 def _check_classic(commands: dict[str, RunTask], results: Results) -> None:

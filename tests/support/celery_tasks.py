@@ -41,6 +41,7 @@ def route_task(name: str, _args: object, kwargs: Mapping[str, Any], *_: object, 
 
 
 app.conf.task_routes = (route_task,)
+app.autodiscover_tasks(["tests.support.discovered"])
 if os.environ.get("TEST_BEAT"):
     app.conf.beat_schedule = {"quick": {"task": "tests.support.celery_tasks.quick", "schedule": 1.0}}
 

@@ -5,20 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 from uuid import uuid4
 
 from celery import Celery, signals
 from celery.worker.request import Request
 
 from triggers.celery import no_broker
+from triggers.celery.celery_private import info_of
 from triggers.celery.command_request import request_for
+from triggers.celery.command_source import CommandInHand, Delivery
+from triggers.celery.ledger import Ledger
 from triggers.celery.result_publisher import ResultPublisher
 from triggers.celery.result_signals import ResultSignals
 from triggers.core.commands import RunTask
 from triggers.core.events import Event, TaskStarted
 from triggers.results.outcomes import CommandName
 from triggers.settings import Settings
+
+if TYPE_CHECKING:
+    from confluent_kafka import Message
 
 _SIGNALS = (
     signals.before_task_publish,
@@ -54,6 +60,8 @@ class CommandRuns:
         no_broker.register()
         self.app = Celery(uuid4().hex, set_as_current=False, broker="memory://" if has_broker else no_broker.URL)
         self.app.conf.update({"task_default_queue": uuid4().hex, "result_backend": "cache+memory://"} | configuration)
+        self.settled: list[str] = []
+        """The ids of the commands that are settled."""
         self._publisher = RecordingPublisher()
         self._signals = ResultSignals(self._publisher)
 
@@ -77,6 +85,15 @@ class CommandRuns:
         consumer = SimpleNamespace(app=self.app, hostname="here", event_dispatcher=None)
         with self._receiving():
             request_for(command, "topic", consumer, 0).execute()
+
+    def lose(self, command: RunTask, error: BaseException) -> None:
+        """Fails a command as the main process of a worker does whose pool child is gone."""
+        consumer = SimpleNamespace(app=self.app, hostname="here", event_dispatcher=None)
+        in_hand = CommandInHand(Delivery(Ledger(), cast("Message", None), 0, 0, 0), command)
+        with self._receiving():
+            request = request_for(command, "topic", consumer, 0)
+            request.bind(in_hand, lambda settled: self.settled.append(settled.command.id), self._publisher)
+            request.on_failure(info_of(error))
 
     def run_messages(self) -> list[str]:
         """Runs the messages of the app's broker until there are none, and returns the names of their tasks."""

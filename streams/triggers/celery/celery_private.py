@@ -101,6 +101,14 @@ def exception_of(info: ExceptionInfo) -> BaseException:
     return unwrapped
 
 
+def info_of(error: BaseException) -> ExceptionInfo:
+    """Returns the form in which Celery passes an exception on."""
+    try:
+        raise error
+    except type(error):
+        return ExceptionInfo()
+
+
 def can_terminate(pool: Any) -> bool:
     """Returns whether a pool can end a task that runs."""
     return getattr(pool.terminate_job, "__func__", None) is not BasePool.terminate_job

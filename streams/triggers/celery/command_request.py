@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -13,17 +12,18 @@ import msgspec
 from billiard.common import TERM_SIGNAME
 from billiard.einfo import ExceptionInfo
 from billiard.exceptions import Terminated, TimeLimitExceeded, WorkerLostError
-from celery.app.trace import fast_trace_task, trace_task_ret
-from celery.exceptions import TaskRevokedError
+from celery import signals
+from celery.exceptions import Reject, TaskRevokedError
 from celery.platforms import signals as process_signals
 from celery.utils.imports import symbol_by_name
 from celery.utils.saferepr import saferepr
 from celery.worker import state
 from celery.worker.request import Request
 
-from triggers.celery.celery_private import can_terminate, exception_of
+from triggers.celery.celery_private import can_terminate, exception_of, info_of
 from triggers.celery.command_headers import command_headers, command_name
 from triggers.celery.command_source import CommandInHand
+from triggers.celery.command_tracing import ESCAPED, TracedPool
 from triggers.celery.result_publisher import ResultPublisher
 from triggers.celery.routing import expiry_of
 from triggers.core.commands import RunTask
@@ -32,8 +32,6 @@ from triggers.results.outcomes import failed_event
 log = logging.getLogger(__name__)
 
 _REPR_CHARACTERS: Final = 1024
-_ESCAPED: Final = 2
-"""Code of an exception that left Celery's tracer. Celery's own codes are 0 (success) and 1 (reported failure)."""
 
 
 class CommandRequest(Request):
@@ -49,6 +47,8 @@ class CommandRequest(Request):
     """True if the pool has it. Before, Celery's rate limit may hold it back."""
     is_reported = False
     is_returned = False
+    _is_rejected = False
+    _has_stored_success = False
     _settle: Callable[[CommandInHand], None]
     _publisher: ResultPublisher
 
@@ -77,7 +77,8 @@ class CommandRequest(Request):
         """Does nothing, because Celery calls it before it has reported a lost child."""
 
     def reject(self, requeue: bool = False) -> None:
-        """Does nothing, like `acknowledge`."""
+        """Only remembers the call, because there is no message that a broker could deliver again."""
+        self._is_rejected = requeue
 
     def cancel(self, pool: Any, signal: object = None, emit_retry: bool | None = None) -> None:
         """Kills the child in a cold shutdown; another worker runs the command again.
@@ -106,14 +107,14 @@ class CommandRequest(Request):
 
     def execute_using_pool(self, pool: Any, **options: Any) -> Any:
         self.is_submitted = True
-        return super().execute_using_pool(_Tracing(pool), **options)
+        return super().execute_using_pool(TracedPool(pool), **options)
 
     def on_success(self, outcome: Any, **options: Any) -> Any:
         """Called when the pool has an outcome, also a failure. The child has already reported it."""
         if isinstance(outcome, ExceptionInfo):  # sys.exit in a pool without processes
             return self.on_failure(outcome)
         if outcome[0]:
-            return self.on_failure(outcome[1], return_ok=outcome[0] != _ESCAPED)
+            return self.on_failure(outcome[1], return_ok=outcome[0] != ESCAPED)
         try:
             return super().on_success(outcome, **options)
         finally:
@@ -127,7 +128,31 @@ class CommandRequest(Request):
         with self._report_failures(error, exc_info.traceback):
             if isinstance(error, MemoryError):  # Celery would end the worker
                 return self._memory_error(reported=return_ok)
-            return super().on_failure(exc_info, send_failed_event=send_failed_event, return_ok=return_ok)
+            handled = super().on_failure(exc_info, send_failed_event=send_failed_event, return_ok=return_ok)
+            if self._is_rejected and not isinstance(error, Reject):
+                self._fail_rejected(error)
+            elif self._has_stored_success:
+                self._report(error, exc_info.traceback)
+            return handled
+
+    def _success_was_stored(self) -> Any:
+        """Celery 5.7 asks for a lost child, and reports nothing if its backend has a success under the task's id.
+
+        That may be of a deleted session with the same name, so the loss is reported. If this run has succeeded, its
+        result is on Kafka already, and the failure is stale.
+        """
+        stored = super()._success_was_stored()
+        self._has_stored_success = bool(stored)
+        return stored
+
+    def _fail_rejected(self, error: BaseException) -> None:
+        """Reports a lost child as Celery does without `reject_on_worker_lost`, with which it reports nothing."""
+        lost = WorkerLostError(f"exitcode {error.code}") if isinstance(error, SystemExit) else error
+        info = info_of(lost)
+        self.task.backend.mark_as_failure(self.id, lost, request=self._context, store_result=self.store_errors)
+        task = {"sender": self.task, "task_id": self.id, "args": self.args, "kwargs": self.kwargs}
+        signals.task_failure.send(**task, exception=lost, traceback=info.traceback, einfo=info)
+        self.send_event("task-failed", exception=repr(lost), traceback=info.traceback)
 
     def _memory_error(self, *, reported: bool) -> None:
         if not reported:
@@ -186,41 +211,6 @@ class CommandRequest(Request):
 
 class _Unreportable(Exception):
     """Celery cannot report this failure."""
-
-
-class _Tracing:
-    """A pool that runs Celery's tracer inside `_traced`."""
-
-    def __init__(self, pool: Any) -> None:
-        self._pool = pool
-
-    def apply_async(self, trace: Any, **options: Any) -> Any:
-        tracer = fast_trace if trace is fast_trace_task else slow_trace
-        return self._pool.apply_async(tracer, **options)
-
-
-def fast_trace(*args: Any, **kwargs: Any) -> Any:
-    """Runs a task. Called in a pool child."""
-    return _traced(fast_trace_task, *args, **kwargs)
-
-
-def slow_trace(*args: Any, **kwargs: Any) -> Any:
-    """Runs a task in a process that Celery did not set up. Called in a pool child."""
-    return _traced(trace_task_ret, *args, **kwargs)
-
-
-def _traced(trace: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    """Returns an exception that leaves Celery's tracer (MemoryError) as an outcome. A thread pool would lose it.
-
-    A task that was cancelled while it waited for a thread of the pool does not run.
-    """
-    began, task_id = time.monotonic(), args[1]
-    try:
-        if task_id in state.revoked:
-            raise TaskRevokedError(task_id)  # noqa: TRY301  # it is an outcome like the others
-        return trace(*args, **kwargs)
-    except Exception:  # noqa: BLE001  # any exception is this task's outcome
-        return _ESCAPED, ExceptionInfo(), time.monotonic() - began
 
 
 class _Message:

@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from triggers.analysis.event_log import GroupedLog
 from triggers.analysis.input_file import InputFile
-from triggers.analysis.stats.statistics import DAY_MS, RuleRow, Statistics, StuckRow, TriggerRow, count
+from triggers.analysis.stats.statistics import DAY_MS, PublishedRow, RuleRow, Statistics, StuckRow, TriggerRow, count
 from triggers.analysis.times import length_of_time, moment
 from triggers.cli.log_options import every_event, log_options
 from triggers.cli.option_types import Duration, PointInTime
@@ -58,6 +58,7 @@ def stats_command(
         RuleRow: ("rules", counted.rules),
         TriggerRow: ("triggers", counted.triggers),
         StuckRow: ("stuck", counted.stuck),
+        PublishedRow: ("published", counted.published),
     }
     if csv_into is not None:
         write_csv(csv_into, tables)

@@ -12,13 +12,15 @@ import pytest
 from click.testing import CliRunner
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.json import encode
 from msgspec.structs import replace
 from tests.property.test_replayed_logs import random_log
 
 from triggers.analysis.driver import MemoryDriver
 from triggers.analysis.stats.statistics import Counting, Durations, Period, Statistics
 from triggers.cli import main
-from triggers.core.events import ConfigurationUpdated, Event, TaskFailed, TaskFinished, TriggerFired
+from triggers.codec.event_lines import event_members
+from triggers.core.events import ConfigurationUpdated, Event, RulesPublished, TaskFailed, TaskFinished, TriggerFired
 from triggers.core.view import SessionView
 
 EVER = Period(since=0, until=10**15, stuck_since=10**15)
@@ -157,10 +159,22 @@ def test_the_command_reads_a_file_and_writes_tables(log: Path, tmp_path: Path) -
 
     found = json.loads(result.stdout)
     assert (found["sessions"], found["events"], found["stuck_sessions"]) == (5, 24, 4)
-    for table in ("rules", "triggers", "stuck"):
+    for table in ("rules", "triggers", "stuck", "published"):
         assert pyarrow.parquet.read_table(tmp_path / "parquet" / f"{table}.parquet").to_pylist() == found[table]
     with (tmp_path / "csv" / "stuck.csv").open() as file:
         assert [row["missing"] for row in csv.DictReader(file)] == ['["text"]']
+
+
+def test_the_tables_have_the_versions_of_published_rules(log: Path, tmp_path: Path) -> None:
+    rules = event_members(RulesPublished(name="mail", version=2, configuration=b"{}", is_default=True))
+    log.write_text(f"{encode({'session': 's1'} | rules).decode()}\n{log.read_text()}")
+
+    done = CliRunner().invoke(main, ["stats", "--from", str(log), "--csv", str(tmp_path), "--parquet", str(tmp_path)])
+
+    assert done.exit_code == 0, done.output
+    rows = [{"rules": "mail", "version": 2, "sessions": 1}]
+    assert pyarrow.parquet.read_table(tmp_path / "published.parquet").to_pylist() == rows
+    assert (tmp_path / "published.csv").read_text().splitlines() == ["rules,version,sessions", "mail,2,1"]
 
 
 @pytest.mark.parametrize(("since", "events"), [("10s", 11), ("1970-01-01T00:00:10Z", 10), ("1970-01-01 00:00:10", 10)])

@@ -7,13 +7,15 @@ import json
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+from billiard.exceptions import TimeLimitExceeded, WorkerLostError
 from celery import Task, chain, group, shared_task
 from celery.worker.request import Request
 from tests.support.command_runs import CommandRuns, text_of
 
 from triggers.celery.command_request import CommandRequest, request_for
 from triggers.core.commands import RunTask
-from triggers.core.events import TaskFailed, TaskFinished
+from triggers.core.events import MetadataUpdated, TaskFailed, TaskFinished
 from triggers.task import current_command
 
 ID = "s1/t_x#0/1"
@@ -151,6 +153,48 @@ def test_the_request_class_of_a_task_is_kept() -> None:
 
     assert isinstance(request, CommandRequest)
     assert noted == ["on_timeout True 3"]
+
+
+@pytest.mark.parametrize("how", [WorkerLostError("signal 9 (SIGKILL)"), SystemExit(7), TimeLimitExceeded(3)])
+def test_a_child_that_is_lost_is_one_failure_whatever_acks_late_says(how: BaseException) -> None:
+    """Celery would give the message back to its broker and report nothing, but a command has no message."""
+    runs = _runs(result_backend="disabled://")
+    runs.app.task(add, name="late", acks_late=True, reject_on_worker_lost=True, shared=False)
+    runs.app.tasks["late"].acks_on_failure_or_timeout = False
+
+    runs.lose(_command("late", {"x": 1, "y": 2}), how)
+
+    (event,) = runs.events
+    assert isinstance(event, TaskFailed)
+    assert str(how) in text_of(event)
+    assert runs.settled == [ID]
+
+
+@pytest.mark.skipif(not hasattr(Task, "retry_on_worker_lost"), reason="Celery has the option since 5.7")
+@pytest.mark.parametrize("has_broker", [True, False])
+def test_a_lost_child_is_retried_by_celery_if_the_app_has_a_broker(has_broker: bool) -> None:
+    runs = _runs(has_broker=has_broker, result_backend="disabled://")
+    runs.app.task(add, name="late", retry_on_worker_lost=True, default_retry_delay=0, shared=False)
+
+    runs.lose(_command("late", {"x": 1, "y": 2}), WorkerLostError("signal 9 (SIGKILL)"))
+
+    if has_broker:
+        assert runs.run_messages() == ["late"]
+    kinds = [type(event) for event in runs.events]
+    assert kinds == ([MetadataUpdated, TaskFinished] if has_broker else [TaskFailed])
+    assert runs.settled == [ID]
+
+
+def test_a_child_that_is_lost_is_a_failure_whatever_the_result_backend_says() -> None:
+    """It may know a success of a deleted session, whose commands had the same ids."""
+    _runs().run(_command("add", {"x": 1, "y": 2}))
+    runs = _runs()
+
+    runs.lose(_command("add", {"x": 1, "y": 2}), WorkerLostError("signal 9 (SIGKILL)"))
+
+    (event,) = runs.events
+    assert isinstance(event, TaskFailed)
+    assert runs.settled == [ID]
 
 
 def test_monitors_get_every_field_that_a_broker_s_message_has() -> None:

@@ -1,0 +1,50 @@
+"""Runs Celery's tracer so that every exception is an outcome, also one that leaves the tracer."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+from billiard.einfo import ExceptionInfo
+from celery.app.trace import fast_trace_task, trace_task_ret
+from celery.exceptions import TaskRevokedError
+from celery.worker import state
+
+ESCAPED: Final = 2
+"""Code of an exception that left Celery's tracer. Celery's own codes are 0 (success) and 1 (reported failure)."""
+
+
+class TracedPool:
+    """A pool that runs Celery's tracer inside `_traced`."""
+
+    def __init__(self, pool: Any) -> None:
+        self._pool = pool
+
+    def apply_async(self, trace: Any, **options: Any) -> Any:
+        tracer = fast_trace if trace is fast_trace_task else slow_trace
+        return self._pool.apply_async(tracer, **options)
+
+
+def fast_trace(*args: Any, **kwargs: Any) -> Any:
+    """Runs a task. Called in a pool child."""
+    return _traced(fast_trace_task, *args, **kwargs)
+
+
+def slow_trace(*args: Any, **kwargs: Any) -> Any:
+    """Runs a task in a process that Celery did not set up. Called in a pool child."""
+    return _traced(trace_task_ret, *args, **kwargs)
+
+
+def _traced(trace: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Returns an exception that leaves Celery's tracer (MemoryError) as an outcome. A thread pool would lose it.
+
+    A task that was cancelled while it waited for a thread of the pool does not run.
+    """
+    began, task_id = time.monotonic(), args[1]
+    try:
+        if task_id in state.revoked:
+            raise TaskRevokedError(task_id)  # noqa: TRY301  # it is an outcome like the others
+        return trace(*args, **kwargs)
+    except Exception:  # noqa: BLE001  # any exception is this task's outcome
+        return ESCAPED, ExceptionInfo(), time.monotonic() - began
