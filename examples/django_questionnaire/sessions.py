@@ -8,23 +8,6 @@ from triggers import TriggerManager
 from triggers.manager import trigger_managers
 from triggers.storages import storage_backends
 
-CONFIGURATION = {
-    "t_importSubject": {
-        "after": ["firstPageReceived", "questionnaireComplete"],
-        "run": "app.tasks.ImportSubject",
-    },
-    "t_importResponses": {
-        "after": ["t_importSubject"],
-        "andEvery": "pageReceived",
-        "run": "app.tasks.ImportResponses",
-    },
-    "t_importBrowserMetadata": {
-        "after": ["t_importSubject", "pageReceived"],
-        "unless": ["isEmbeddedApplication"],
-        "run": "app.tasks.ImportBrowserMetadata",
-    },
-}
-
 
 def get_trigger_manager(uid: str) -> TriggerManager:
     """Returns the session's manager."""

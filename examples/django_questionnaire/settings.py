@@ -27,3 +27,5 @@ CELERY_BROKER_URL = REDIS_URL
 
 TRIGGER_MANAGER_TYPE = "default"
 TRIGGER_STORAGE_TYPE = os.environ.get("TRIGGER_STORAGE_TYPE", "cache")
+TRIGGER_RULES_FILE = os.environ.get("TRIGGER_RULES_FILE", "published-rules.jsonl")
+"""Where the published rules are if sessions are not on Kafka. All processes need the same file."""

@@ -7,14 +7,13 @@ from django.http.response import HttpResponseBase
 from django.views.decorators.http import require_GET, require_POST
 
 from django_questionnaire.models import Questionnaire
-from django_questionnaire.sessions import CONFIGURATION, get_trigger_manager
+from django_questionnaire.sessions import get_trigger_manager
 
 
 @require_POST
 def start_questionnaire(_request: HttpRequest) -> HttpResponseBase:
-    """Creates a questionnaire. Its primary key is the session's UID."""
+    """Creates a questionnaire. Its primary key is the UID of its session, which begins with its first trigger."""
     new_questionnaire = Questionnaire.objects.create()
-    get_trigger_manager(str(new_questionnaire.pk)).update_configuration(CONFIGURATION)
     return JsonResponse({"questionnaire_id": new_questionnaire.pk})
 
 

@@ -192,7 +192,9 @@ def _executor(world: World, number: int) -> CeleryMachine:
     env = {"CHAOS_EXECUTIONS": str(world.executions_file), "PYTHONPATH": f"{ROOT / 'streams'}:{ROOT}"}
     if world.redis is not None:
         env["CHAOS_BROKER_URL"] = world.redis.url
-    return CeleryMachine(world.stack, celery_service(_behind(world, CELERY), "tests.chaos.tasks", number, env, ROOT))
+    return CeleryMachine(
+        world.stack, celery_service(_behind(world, CELERY), "tests.chaos.tasks", f"celery-{number}", env, ROOT)
+    )
 
 
 def _dispatcher(world: World, redis_url: str) -> Machine:

@@ -45,6 +45,7 @@ def test_the_page_leads_to_a_flow_of_ones_own(tmp_path: Path, monkeypatch: pytes
         (project / "rules.json").write_text(json.dumps(rules))
         (project / "app.py").write_text(f"{(project / 'app.py').read_text()}\n\n{task}")
         dev.wait_for("changed; starting again")
+        dev.wait_for("Published version 2 of the rules")
         shell(second_order, project, **there)
         wait_until(lambda: "t_thank#0" in finished("order-2", project, there), "order-2 is thanked for")
         if shutil.which("npm"):  # a machine without Node leaves this out

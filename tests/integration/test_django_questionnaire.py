@@ -41,12 +41,15 @@ def site(
         "TRIGGER_STORAGE_TYPE": request.param,
         "REDIS_URL": redis.url,
         "QUESTIONNAIRE_DATABASE": str(tmp_path / "db.sqlite3"),
+        "TRIGGER_RULES_FILE": str(tmp_path / "published-rules.jsonl"),
         "DJANGO_SETTINGS_MODULE": "django_questionnaire.settings",
         "PYTHONPATH": os.pathsep.join([str(EXAMPLES), str(ROOT)]),
     }
     run(variables, settings, "django", "migrate", "--run-syncdb", "--verbosity=0")
-    celery = ("celery", "-A", "django_questionnaire.celery", "worker", "--concurrency=1", "--loglevel=INFO")
     create_topics(settings)
+    assert "published version 1" in run(variables, settings, "django", "publish_rules")
+    assert "have not changed" in run(variables, settings, "django", "publish_rules")
+    celery = ("celery", "-A", "django_questionnaire.celery", "worker", "--concurrency=1", "--loglevel=INFO")
     with WorkerProcess(settings, "w0") as worker, CeleryProcess(settings, "celery", *celery, **variables) as tasks:
         worker.wait_ready()
         wait_until(lambda: " ready." in tasks.log_text(), f"Celery is ready; see {tasks.log}")

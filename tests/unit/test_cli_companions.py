@@ -63,7 +63,7 @@ IGNORED = [
     ("check", "worlds", "check FILE --no-orders --worlds 7", "--worlds does not go with --no-orders"),
     ("console", "rules", "console --rules {}", "--rules needs --from"),
     ("demo", "brokers", "--brokers b:1 demo", "--brokers does not go with demo"),
-    ("dev", "app", "dev --celery-workers 0 -A app", "-A needs a Celery worker"),
+    ("dev", "apps", "dev --celery-workers 0 -A app", "-A needs a Celery worker"),
     ("dev", "brokers", "--brokers b:1 dev", "--brokers does not go with dev"),
     ("dead-letters redrive", "every", "dead-letters redrive --all --reason bad_json", "one of COORDINATES"),
     ("dead-letters redrive", "reason", "dead-letters redrive 0/7 --reason bad_json", "one of COORDINATES"),

@@ -30,9 +30,21 @@ _KAFKA_PORT, _WORKER_PORT, _CONSOLE_PORT = 9092, 6066, 6080
 @click.option("--broker", metavar="HOST:PORT", help="Broker to use. Without it, a broker is started.")
 @click.option("--processes", type=click.IntRange(1), default=1, show_default=True, help="Number of workers.")
 @click.option(
-    "--celery-workers", type=click.IntRange(0), default=1, show_default=True, help="Number of Celery workers."
+    "--celery-workers",
+    type=click.IntRange(0),
+    default=1,
+    show_default=True,
+    help="Number of Celery workers of each app.",
 )
-@click.option("-A", "--app", envvar="TRIGGERS_APP", show_envvar=True, help="Celery app. Default: the example's.")
+@click.option(
+    "-A",
+    "--app",
+    "apps",
+    multiple=True,
+    envvar="TRIGGERS_APP",
+    show_envvar=True,
+    help="Celery app. May be repeated. Default: the example's.",
+)
 @click.option(
     "--data",
     type=click.Path(path_type=Path, file_okay=False),
@@ -50,32 +62,32 @@ def dev_command(
     broker: str | None,
     processes: int,
     celery_workers: int,
-    app: str | None,
+    apps: tuple[str, ...],
     data: Path | None,
     rules: Path | None,
 ) -> None:
     """Run a broker, the topics, workers, Celery workers and the console on this machine until Ctrl-C.
 
     Kafka listens on 9092, the workers from 6066 on and the console on 6080, if these ports are free. Celery workers
-    start again when the app's code changes.
+    start again when their code changes.
     """
     refuse_brokers(ctx)
     if not celery_workers:
-        refuse_ignored(ctx, "needs a Celery worker, and --celery-workers is 0", "app")
+        refuse_ignored(ctx, "needs a Celery worker, and --celery-workers is 0", "apps")
     end_by_signals()
     relay = Relay()
     with ExitStack() as cleanup:
         folder = data or Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="triggers-dev-")))
         own = None if broker else _start_broker(relay, cleanup, data)
         settings = command_settings(ctx, brokers=broker or (own and own.address), data_dir=str(folder))
-        make_topics(settings, relay)
+        make_topics(settings, relay, rules)
         stack = Stack(relay)
         cleanup.callback(stack.stop)
         *ports, console = preferred_ports(*range(_WORKER_PORT, _WORKER_PORT + processes), _CONSOLE_PORT)
         _start_services(stack, settings, ports, console, rules)
-        celery = _celery_workers(stack, settings, app, celery_workers, cleanup, relay)
+        celery = _celery_workers(stack, settings, apps, celery_workers, cleanup, relay)
         celery.start()
-        readiness = Readiness(settings, [*ports, console], celery_workers)
+        readiness = Readiness(settings, [*ports, console], celery_workers, apps=max(len(apps), 1))
         _watch(
             relay,
             [stack.watch, celery.reload, lambda: _restart_broker(own, relay)],
@@ -109,15 +121,15 @@ def _restart_broker(broker: Broker | None, relay: Relay) -> None:
 
 
 def _celery_workers(
-    stack: Stack, settings: Settings, app: str | None, count: int, cleanup: ExitStack, relay: Relay
+    stack: Stack, settings: Settings, apps: Sequence[str], count: int, cleanup: ExitStack, relay: Relay
 ) -> CeleryWorkers:
     env: dict[str, str] = {}
     folder = Path.cwd()
-    if app is None and count:
+    if not apps and count:
         service = BrowserService()
         cleanup.callback(service.stop)
         env, folder = example_environment(settings.data_dir / "questionnaire", service.port), examples_folder()
-    return CeleryWorkers(stack, relay, settings, app or APP, count=count, env=env, folder=folder)
+    return CeleryWorkers(stack, relay, settings, apps or [APP], count=count, env=env, folder=folder)
 
 
 def _summarise(relay: Relay, settings: Settings, ports: list[int], console: int) -> None:

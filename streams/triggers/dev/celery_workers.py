@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from triggers.dev.app_check import find_fault
@@ -15,38 +15,34 @@ _SHOWN_FILES = 3
 
 
 class CeleryWorkers:
-    """Keeps Celery workers of one app in a stack."""
+    """Keeps Celery workers of some apps in a stack."""
 
     def __init__(
         self,
         stack: Stack,
         relay: Relay,
         settings: Settings,
-        app: str,
+        apps: Sequence[str],
         *,
         count: int,
         env: Mapping[str, str],
         folder: Path,
     ) -> None:
-        """`folder` is where the app is imported, and whose code is watched."""
+        """Each app gets `count` workers. `folder` is where the apps are imported, and whose code is watched."""
         self._stack, self._relay, self._settings = stack, relay, settings
-        self._app, self._env, self._folder = app, env, folder
-        self._names = [f"celery-{number}" for number in range(count)]
+        self._env, self._folder = env, folder
+        self._names = {app: [f"{_title(app, apps)}-{number}" for number in range(count)] for app in apps if count}
         self._watch = CodeWatch(folder)
 
     def start(self) -> None:
-        """Start the workers, or say in one line why they cannot run commands; then they start when that is mended."""
-        if not self._names:
-            return
-        if fault := find_fault(self._app, {**environment(self._settings), **self._env}, self._folder):
-            self._stack.replace(self._names, [])
-            self._relay.write("celery", f"{fault}; waiting for a change in {self._folder}")
-            return
-        services = [
-            celery_service(self._settings, self._app, number, self._env, self._folder)
-            for number in range(len(self._names))
-        ]
-        self._stack.replace(self._names, services)
+        """Start the workers of each app, or say in one line why they cannot run; then they start when it is mended."""
+        for app, names in self._names.items():
+            if fault := find_fault(app, {**environment(self._settings), **self._env}, self._folder):
+                self._stack.replace(names, [])
+                self._relay.write("celery", f"{fault}; waiting for a change in {self._folder}")
+                continue
+            services = [celery_service(self._settings, app, name, self._env, self._folder) for name in names]
+            self._stack.replace(names, services)
 
     def reload(self) -> None:
         """Start the workers again if the code has changed. Blocks until their tasks have ended.
@@ -56,6 +52,11 @@ class CeleryWorkers:
         if not self._names or not (changed := self._watch.changed()):
             return
         more = f" and {len(changed) - _SHOWN_FILES} more" if len(changed) > _SHOWN_FILES else ""
-        self._stack.replace(self._names, [])
+        self._stack.replace([name for names in self._names.values() for name in names], [])
         self._relay.write("celery", f"{', '.join(changed[:_SHOWN_FILES])}{more} changed; starting again")
         self.start()
+
+
+def _title(app: str, apps: Sequence[str]) -> str:
+    """Returns the name of an app's processes. A single app needs none of its own."""
+    return "celery" if len(apps) == 1 else app.replace(":", ".")

@@ -112,7 +112,7 @@ class Demo:
         for slot, port in enumerate(ports):
             self._stack.start(worker_service(self._settings, slot, port))
         for number in range(self.plan.celery_workers):
-            self._stack.start(celery_service(self._settings, APP, number, self._env, examples_folder()))
+            self._stack.start(celery_service(self._settings, APP, f"celery-{number}", self._env, examples_folder()))
         self._wait_until_ready(Readiness(self._settings, ports, self.plan.celery_workers))
 
     def run(self, on_progress: Callable[[Progress], None]) -> None:

@@ -19,10 +19,12 @@ _ANSWER_S = 2.0
 class Readiness:
     """Checks workers and the console by HTTP on their ports, and Celery workers by their consumer group."""
 
-    def __init__(self, settings: Settings, ports: Sequence[int], celery_workers: int) -> None:
+    def __init__(self, settings: Settings, ports: Sequence[int], celery_workers: int, apps: int = 1) -> None:
+        """`celery_workers` is the number of Celery workers of each of the apps."""
         self._settings = settings
         self._ports = ports
-        self._celery_workers = celery_workers
+        self._celery_workers = celery_workers * apps
+        self._combine = max if apps == 1 else sum  # the workers of one app may be members of several groups
         self._admin: AdminClient = admin_client(settings)
 
     @property
@@ -38,7 +40,7 @@ class Readiness:
             queues: list[Queue] = [None, *existing_queues(self._settings, self._admin)]
             groups = [names.executors_of(queue) for queue in queues]
             described = self._admin.describe_consumer_groups(groups, request_timeout=_ANSWER_S)
-            return max(_members(future.result()) for future in described.values())
+            return self._combine([_members(future.result()) for future in described.values()])
         except KafkaException:  # a group's coordinator is not elected yet
             return 0
 

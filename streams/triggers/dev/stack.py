@@ -6,6 +6,7 @@ children from outliving a killed parent.
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from triggers.dev import child_process
 from triggers.dev.child_process import Relay
 from triggers.kafka.topics import create_topics
 from triggers.settings import PREFIX, Settings
+from triggers.topology import QUEUE_NAME
 
 _PATIENCE_S = 20.0
 _SHORT_LIFE_S = 3.0
@@ -130,6 +132,16 @@ def console_service(settings: Settings, port: int) -> Service:
     )
 
 
+def queues_of(rules: Path) -> list[str]:
+    """Return the queues that the rules in a file name. A file that is not valid has none; its publication says why."""
+    try:
+        tasks = json.loads(rules.read_bytes()).values()
+    except (ValueError, AttributeError):
+        return []
+    names = [task.get("queue") for task in tasks if isinstance(task, dict)]
+    return sorted({name for name in names if isinstance(name, str) and QUEUE_NAME.fullmatch(name)})
+
+
 def rules_service(settings: Settings, rules: Path) -> Service:
     """Return the service that publishes the rules of a file for all sessions, again whenever the file changes."""
     options = ("--default", "--existing", "adopt", "--watch")
@@ -137,15 +149,16 @@ def rules_service(settings: Settings, rules: Path) -> Service:
     return Service("rules", command, environment(settings))
 
 
-def celery_service(settings: Settings, app: str, number: int, env: Mapping[str, str], cwd: Path) -> Service:
+def celery_service(settings: Settings, app: str, name: str, env: Mapping[str, str], cwd: Path) -> Service:
     """Return the service of a Celery worker of the app."""
-    name = f"celery-{number}"
     celery = [sys.executable, *_WITHOUT_ROOT_WARNING, "-m", "celery", "--quiet", "-A", app]
     command = [*celery, "worker", "-c", "2", "-l", "WARNING", "-n", f"{name}@%h"]
     return Service(name, command, {**environment(settings), **env}, cwd)
 
 
-def make_topics(settings: Settings, relay: Relay) -> None:
-    """Create the missing topics of the namespace."""
+def make_topics(settings: Settings, relay: Relay, rules: Path | None) -> None:
+    """Create the missing topics of the namespace, with those of the queues that a file of rules names."""
     created = create_topics(settings)
+    if rules is not None and (queues := queues_of(rules)):
+        created += create_topics(settings, queues=queues)
     relay.write("topics", f"created {', '.join(created)}" if created else "all topics exist")

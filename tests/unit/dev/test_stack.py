@@ -15,7 +15,7 @@ from triggers.dev.app_check import find_fault
 from triggers.dev.celery_workers import CeleryWorkers
 from triggers.dev.child_process import Relay
 from triggers.dev.code_watch import CodeWatch
-from triggers.dev.stack import Service, Stack, celery_service
+from triggers.dev.stack import Service, Stack, celery_service, queues_of
 from triggers.settings import Settings
 
 INSTALLED = """
@@ -112,7 +112,7 @@ def test_workers_start_when_the_app_is_mended(
         lambda *_: python("celery-0", "import time; time.sleep(1000)"),
     )
     (tmp_path / "shop.py").write_text("app = 1")
-    workers = CeleryWorkers(stack, Relay(out), Settings(), "shop", count=1, env={}, folder=tmp_path)
+    workers = CeleryWorkers(stack, Relay(out), Settings(), ["shop"], count=1, env={}, folder=tmp_path)
     workers.start()
     assert stack.services == []
     assert "no install(); waiting for a change" in out.getvalue()
@@ -142,7 +142,7 @@ def test_only_code_of_the_application_is_watched(tmp_path: Path, monkeypatch: py
 
 
 def test_celery_says_neither_its_banner_nor_that_it_runs_as_root(tmp_path: Path) -> None:
-    command = [str(part) for part in celery_service(Settings(), "shop", 0, {}, tmp_path).command]
+    command = [str(part) for part in celery_service(Settings(), "shop", "celery-0", {}, tmp_path).command]
 
     assert "--quiet" in command
     assert "superuser" in command[command.index("-W") + 1]
@@ -153,3 +153,38 @@ def test_a_fault_is_found_in_this_process_too(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(sys, "path", list(sys.path))
 
     assert "No module named 'typo_of_an_app'" in describe_fault("typo_of_an_app")
+
+
+def test_each_of_several_apps_has_workers_of_its_own(
+    stack: Stack, out: io.StringIO, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An app that cannot run commands does not keep the others from running theirs."""
+    monkeypatch.setattr("triggers.dev.celery_workers.find_fault", lambda app, *_: "no install()" * (app == "mail"))
+    monkeypatch.setattr(
+        "triggers.dev.celery_workers.celery_service",
+        lambda _settings, _app, name, *_: python(name, "import time; time.sleep(1000)"),
+    )
+    apps = ["services.billing", "mail", "services.warehouse:app"]
+
+    CeleryWorkers(stack, Relay(out), Settings(), apps, count=2, env={}, folder=tmp_path).start()
+
+    started = [service.name for service in stack.services]
+    assert started == [f"services.{name}-{number}" for name in ("billing", "warehouse.app") for number in (0, 1)]
+    assert "no install(); waiting for a change" in out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("rules", "queues"),
+    [
+        ('{"$edition": 2, "a": {"queue": "mail"}, "b": {"queue": "mail"}, "c": {}}', ["mail"]),
+        ('{"a": {"queue": "no such name"}, "b": {"queue": 1}}', []),
+        ("[]", []),
+        ("{", []),
+        ("é", []),
+    ],
+)
+def test_the_queues_of_the_rules_get_topics(tmp_path: Path, rules: str, queues: list[str]) -> None:
+    file = tmp_path / "rules.json"
+    file.write_bytes(rules.encode("latin-1"))
+
+    assert queues_of(file) == queues
