@@ -12,6 +12,7 @@ import click
 
 from triggers.cli.companions import refuse_brokers, refuse_ignored
 from triggers.cli.interruption import end_by_signals
+from triggers.cli.rules_watch import check_watchable
 from triggers.cli.settings_options import command_settings, setting
 from triggers.dev.broker import Broker, new_broker
 from triggers.dev.celery_workers import CeleryWorkers
@@ -72,6 +73,8 @@ def dev_command(
     start again when their code changes.
     """
     refuse_brokers(ctx)
+    if rules is not None:
+        check_watchable(rules)
     if not celery_workers:
         refuse_ignored(ctx, "needs a Celery worker, and --celery-workers is 0", "apps")
     end_by_signals()

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Final, NoReturn
 
 import click
-import msgspec
 from msgspec.structs import replace
 
 from triggers.analysis.backtest.assumptions import Assumptions, NewRules
@@ -19,11 +18,11 @@ from triggers.analysis.event_log import GroupedLog
 from triggers.cli.companions import refuse_ignored
 from triggers.cli.option_types import JsonObject, PointInTime
 from triggers.cli.output import json_option, print_json
+from triggers.cli.rules_watch import WatchedRules, check_watchable
 from triggers.cli.settings_options import command_settings, require_kafka
 from triggers.client.published_rules import StreamRules, newest_of
 from triggers.client.session_events import SessionEvents
 from triggers.client.session_reader import SessionReader
-from triggers.codec.json_payloads import check_payload
 from triggers.core.config import validate_configuration
 from triggers.core.events import Event, RulesPublished
 from triggers.core.published import ADOPT, KEEP, Catalog, entry_of, next_version
@@ -129,16 +128,11 @@ def _with_checked(event: RulesPublished, rules: bytes) -> RulesPublished:
 
 def _watch(settings: Settings, event: RulesPublished, file: str, as_json: bool) -> NoReturn:
     """Publishes the rules in the file now and after each of its changes. Wrong rules are reported and not published."""
-    path, published = Path(file.removeprefix("@")), b""
+    path = Path(file.removeprefix("@"))
+    check_watchable(path)
+    watched = WatchedRules(path, lambda rules: _publish(settings, _with_checked(event, rules), as_json))
     while True:
-        try:
-            rules = path.read_bytes()
-            if rules != published:
-                published = rules
-                check_payload(rules, file)
-                _publish(settings, _with_checked(event, rules), as_json)
-        except (TriggersError, OSError, msgspec.DecodeError) as error:
-            click.echo(f"Error: {error}", err=True)
+        watched.look()
         time.sleep(_LOOK_EVERY_S)
 
 

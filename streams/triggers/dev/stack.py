@@ -15,11 +15,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from triggers.analysis.input_file import InputFile
+from triggers.core.commands import QUEUE_NAME
 from triggers.dev import child_process
 from triggers.dev.child_process import Relay
+from triggers.errors import CallError
 from triggers.kafka.topics import create_topics
 from triggers.settings import PREFIX, Settings
-from triggers.topology import QUEUE_NAME
 
 _PATIENCE_S = 20.0
 _SHORT_LIFE_S = 3.0
@@ -135,8 +137,8 @@ def console_service(settings: Settings, port: int) -> Service:
 def queues_of(rules: Path) -> list[str]:
     """Return the queues that the rules in a file name. A file that is not valid has none; its publication says why."""
     try:
-        tasks = json.loads(rules.read_bytes()).values()
-    except (ValueError, AttributeError):
+        tasks = json.loads(InputFile(rules).read()).values()
+    except (CallError, ValueError, AttributeError):
         return []
     names = [task.get("queue") for task in tasks if isinstance(task, dict)]
     return sorted({name for name in names if isinstance(name, str) and QUEUE_NAME.fullmatch(name)})
