@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from statistics import median
 
 from benchmarks.latency import Latency
+from benchmarks.publishing import Publication
 from benchmarks.soak import Soak
 from benchmarks.suite import Figures
 from benchmarks.summary import TARGETS, Summary
@@ -21,9 +22,7 @@ def _sections(figures: Figures, summary: Summary) -> Iterator[str]:
     yield "### Targets\n\n" + targets(summary)
     for name, runs in figures.throughput.items():
         yield f"### Throughput: {name}\n\n" + rates(runs)
-    if figures.steps:
-        rows = ((name, f"{step.min}", f"{step.median}", f"{step.max}") for name, step in figures.steps.items())
-        yield "### Steps, µs of CPU for one event\n\n" + table(("", "minimum", "median", "maximum"), rows)
+    yield from _costs(figures)
     if figures.latency:
         yield "### Latency at 500 events/s, ms\n\n" + latencies(figures.latency)
     for pool, runs in figures.celery.items():
@@ -35,6 +34,14 @@ def _sections(figures: Figures, summary: Summary) -> Iterator[str]:
     yield "### Where and when\n\n" + table(("", ""), [*figures.machine.items(), *figures.measured.items()])
     if figures.left_out:
         yield "Left out: " + "; ".join(figures.left_out)
+
+
+def _costs(figures: Figures) -> Iterator[str]:
+    if figures.publications:
+        yield "### What a publication costs until a session's next event\n\n" + _publications(figures.publications)
+    if figures.steps:
+        rows = ((name, f"{step.min}", f"{step.median}", f"{step.max}") for name, step in figures.steps.items())
+        yield "### Steps, µs of CPU for one event\n\n" + table(("", "minimum", "median", "maximum"), rows)
 
 
 def table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -88,6 +95,21 @@ def latencies(found: Mapping[str, Sequence[Latency]]) -> str:
         for what, runs in found.items()
     )
     return table(("from fire to", *names), rows)
+
+
+def _publications(publications: Sequence[Publication]) -> str:
+    rows = (
+        (
+            f"{each.sessions:,}",
+            each.existing,
+            f"{each.call_s:.2f}",
+            f"{each.agent_cpu_ms:.0f}",
+            f"{each.changelog_offsets}",
+        )
+        for each in publications
+    )
+    header = ("live sessions", "existing", "the call, s", "agent's CPU, ms", "rows and markers in the changelog")
+    return table(header, rows)
 
 
 def _soaks(soaks: Sequence[Soak]) -> str:

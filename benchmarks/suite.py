@@ -30,6 +30,7 @@ from benchmarks.machine import describe_machine, describe_moment
 from benchmarks.micro_level import Steps, measure_steps
 from benchmarks.old_framework import OldFramework
 from benchmarks.plan import Plan
+from benchmarks.publishing import Publication, measure_publishing
 from benchmarks.soak import Soak, soak
 from benchmarks.takeover import measure_stall
 from benchmarks.throughput import Program, Rate, measure
@@ -41,6 +42,8 @@ Runs = dict[str, list[Rate]]
 """Program -> runs, in the order of the rounds."""
 Say = Callable[[str], None]
 
+PUBLISHING = "100,000 live sessions whose rules are published again"
+"""Name of the runs of the section `publishing`."""
 _BROKER_WARMS_UP_S = 120.0
 """Seconds until Java has compiled the code of transactions. The median falls from 47 ms to 17 ms in that time."""
 _AT_FULL_SPEED = {"throughput", "sessions"}
@@ -64,6 +67,7 @@ class Figures(msgspec.Struct, kw_only=True):
     recovery: list[Recovery] = []
     stall_s: list[float] = []
     soak: list[Soak] = []
+    publications: list[Publication] = []
 
 
 @dataclass(slots=True)
@@ -113,6 +117,14 @@ class Suite:
                 self._try(
                     runs, f"{workload.name}, {number}", AGENT.name, partial(measure, AGENT, workload, self.brokers)
                 )
+
+    def publishing(self) -> None:
+        """Measures pages of live sessions before and after their rules are published again."""
+        run = measure_publishing(self.brokers, MANY, self.plan.rounds)
+        self.figures.publications = run.publications
+        self.figures.throughput[PUBLISHING] = run.rates
+        for phase, rates in run.rates.items():
+            self.say(f"{phase}: {', '.join(f'{rate.events_per_s:,.0f}' for rate in rates)} events/s")
 
     def latency(self) -> None:
         """Measures latency at 500 events/s, after a warm-up: a broker's first transactions take three times as long."""
@@ -199,6 +211,7 @@ SECTIONS: dict[str, Callable[[Suite], None]] = {
     "steps": Suite.steps,
     "throughput": Suite.throughput,
     "sessions": Suite.sessions,
+    "publishing": Suite.publishing,
     "celery": Suite.celery,
     "latency": Suite.latency,
     "worker": Suite.worker,
@@ -210,6 +223,7 @@ FIELDS = {
     "steps": ("steps",),
     "throughput": ("throughput",),
     "sessions": ("throughput",),
+    "publishing": ("throughput", "publications"),
     "celery": ("celery",),
     "latency": ("latency",),
     "worker": ("cold_start_s", "recovery"),

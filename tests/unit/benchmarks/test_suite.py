@@ -11,9 +11,10 @@ from benchmarks.contenders import AGENT, FAUST, FEW, MANY, PASSTHROUGH
 from benchmarks.latency import PARTITIONS, latency_name, summarize
 from benchmarks.micro_level import Steps
 from benchmarks.plan import QUICK
+from benchmarks.publishing import ADOPTING, BEFORE, Publication
 from benchmarks.report import report
 from benchmarks.soak import Soak
-from benchmarks.suite import SECTIONS, Figures, Suite, keep
+from benchmarks.suite import PUBLISHING, SECTIONS, Figures, Suite, keep
 from benchmarks.summary import TARGETS, summarise
 from benchmarks.throughput import Rate
 from benchmarks.worker_costs import Recovery
@@ -111,6 +112,17 @@ def test_a_section_that_is_not_measured_again_keeps_its_figures() -> None:
     assert now.cold_start_s == [2.0]
     assert now.measured == {"worker": "yesterday", "steps": "today"}
     assert list(now.steps) == ["apply"]
+
+
+def test_publications_are_a_table_beside_the_rates_of_their_phases() -> None:
+    one = Publication(sessions=100_000, existing="adopt", call_s=0.756, agent_cpu_ms=40.2, changelog_offsets=32)
+    rates = {BEFORE: [OURS], ADOPTING: [SLOW]}
+
+    text = report(Figures(throughput={PUBLISHING: rates}, publications=[one]), {})
+
+    assert "| 100,000 | adopt | 0.76 | 40 | 32 |" in text
+    assert f"### Throughput: {PUBLISHING}" in text
+    assert f"| {ADOPTING} | 2 / 2 / 2 |" in text
 
 
 def test_a_section_whose_program_fails_is_left_out_and_the_next_one_runs() -> None:
