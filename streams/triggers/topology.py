@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -19,12 +20,19 @@ DEFAULT_QUEUE: Final = "@default"
 Queue = str | None
 """Name of a queue, or None for the queue of the commands whose rules name none."""
 
+_NAMESPACE: Final = re.compile(r"[A-Za-z0-9._-]{1,150}")
+"""Kafka's characters for topics. Names of topics have at most 249, and those of queues are added."""
+
 
 @dataclass(frozen=True, slots=True)
 class Topology:
     """The names of one installation. All of them begin with its namespace."""
 
     namespace: str
+
+    def __post_init__(self) -> None:
+        """Raises SettingsError for a namespace that no topic can have in its name."""
+        check_namespace(self.namespace)
 
     @property
     def events(self) -> str:
@@ -87,6 +95,15 @@ class Topology:
     def reader_group(self, name: str) -> str:
         """Returns the consumer group of readers of the decision feed, such as `hooks`."""
         return f"{self.namespace}.{name}"
+
+
+def check_namespace(namespace: str) -> None:
+    """Raises SettingsError for a namespace that no topic can have in its name."""
+    if not _NAMESPACE.fullmatch(namespace):
+        raise SettingsError(
+            f"TRIGGERS_NAMESPACE is {namespace!r:.300}, but it must have 1 to 150 letters of A to Z, digits, '.', '_'"
+            " and '-', such as shop-2"
+        )
 
 
 def parse_queues(names: Sequence[str]) -> tuple[Queue, ...]:

@@ -13,6 +13,7 @@ from tests.support.program import Run
 
 from triggers.cli import main
 from triggers.cli.program import command_names
+from triggers.kafka.reachability import check_addresses
 
 NOWHERE = "127.0.0.1:1"
 
@@ -49,6 +50,32 @@ def test_a_wrong_broker_is_named_with_the_option(ended: dict[tuple[str, bool], E
     assert "--brokers" in command.done.stderr
     assert (command.done.stdout, command.done.stderr.count("\n")) == ("", 1)
     assert command.seconds < 5 + _SLOW_MACHINE_S
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["", " ", ",", "a:9092,", "http://a:9092", "a:99999", "a:0", "a:port", "a:", ":9092", "a b", "a:1:2", "a:9092/b"],
+)
+def test_what_is_no_address_is_refused_at_once(address: str) -> None:
+    done = CliRunner().invoke(main, ["--brokers", address, "list"])
+
+    assert done.exit_code == 2, done.output
+    assert "must be host:port, such as kafka-1:9092" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("address", ["a", "a:1", "a-1.b_c:65535, d:9092", "[::1]:9092", "SASL_SSL://a:9092"])
+def test_what_librdkafka_takes_is_an_address(address: str) -> None:
+    check_addresses(address)
+
+
+@pytest.mark.parametrize("namespace", ["", " ", "a b", "a/b", "ü", "a" * 151, "a\nb"])
+@pytest.mark.parametrize("command", [["list"], ["fire", "s", "t"], ["topics", "create"]])
+def test_a_namespace_that_no_topic_can_have_is_refused_at_once(namespace: str, command: list[str]) -> None:
+    done = CliRunner().invoke(main, ["--brokers", NOWHERE, "--namespace", namespace, *command])
+
+    assert done.exit_code == 2, done.output
+    assert "TRIGGERS_NAMESPACE is" in done.stderr
 
 
 _SLOW_MACHINE_S = 45

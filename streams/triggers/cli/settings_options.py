@@ -44,7 +44,7 @@ def kafka_settings(ctx: click.Context, *topics: str) -> Settings:
 
 def require_kafka(settings: Settings, *topics: str) -> None:
     """Check the same for given settings."""
-    from triggers.kafka.reachability import check_reachable  # noqa: PLC0415  # the client takes a while to import
+    from triggers.kafka.reachability import check_before_command  # noqa: PLC0415  # the client takes a while to import
 
     names = Topology(settings.namespace)
-    check_reachable(settings, *(getattr(names, topic) for topic in topics or ("events",)))
+    check_before_command(settings, *(getattr(names, topic) for topic in topics or ("events",)))

@@ -12,7 +12,7 @@ from triggers.cli.output import json_option, print_json, print_table
 from triggers.cli.settings_options import command_settings, kafka_settings, setting
 from triggers.cli.suggesting_group import SuggestingGroup
 from triggers.client.consumer_lag import Finished, measure_lag
-from triggers.kafka.reachability import check_reachable
+from triggers.kafka.reachability import check_before_command
 from triggers.kafka.topics import DEFAULT_RETENTION_DAYS, check_topics, create_topics, plan_queues, plan_topics
 from triggers.topology import Queue, parse_queues
 
@@ -52,7 +52,7 @@ def create(ctx: click.Context, retention_days: int, queues: tuple[str, ...], as_
     Without --queue, these are all topics of the installation, with those of the queues in TRIGGERS_QUEUES.
     """
     settings, chosen = command_settings(ctx), _chosen(queues)
-    check_reachable(settings)
+    check_before_command(settings)
     created = create_topics(settings, retention_days, chosen)
     plans = plan_topics(settings, retention_days) if chosen is None else plan_queues(settings, chosen, retention_days)
     if as_json:
@@ -74,7 +74,7 @@ def check(ctx: click.Context, retention_days: int, queues: tuple[str, ...], as_j
     Without --queue, every queue is checked, but not its retention, because each may have its own.
     """
     settings = command_settings(ctx)
-    check_reachable(settings)
+    check_before_command(settings)
     problems = check_topics(settings, retention_days, _chosen(queues))
     if as_json:
         print_json([asdict(problem) for problem in problems])

@@ -2,14 +2,44 @@
 
 from __future__ import annotations
 
+import re
+from typing import Final
+
 from confluent_kafka import KafkaException
 
-from triggers.errors import BrokerUnavailable, TopicMissing
+from triggers.errors import BrokerUnavailable, SettingsError, TopicMissing
 from triggers.kafka.connection import admin_client
+from triggers.redaction import without_secrets
 from triggers.settings import Settings
+from triggers.topology import check_namespace
 
 ANSWER_S = 4.0
 """Time for a broker to answer. It is shorter than what people take for a command that hangs."""
+
+
+_ADDRESS: Final = re.compile(
+    r"(?:(?:PLAINTEXT|SSL|SASL_PLAINTEXT|SASL_SSL)://)?(?:\[[\w:.%]+\]|[\w.-]+)(?::(\d{1,5}))?"
+)
+"""What librdkafka accepts. It would wait for an answer of anything else."""
+
+
+def check_addresses(brokers: str) -> None:
+    """Raise SettingsError for what cannot be the address of a broker."""
+    for address in brokers.split(","):
+        match = _ADDRESS.fullmatch(address.strip())
+        if match is None or int(match.group(1) or 1) not in range(1, 1 << 16):
+            shown = without_secrets(address.strip())
+            raise SettingsError(f"--brokers or TRIGGERS_BROKERS: {shown!r} must be host:port, such as kafka-1:9092")
+
+
+def check_before_command(settings: Settings, *topics: str) -> None:
+    """Check what `check_reachable` does, and before it, at once, whether the settings can name brokers and topics.
+
+    Raise SettingsError if they cannot.
+    """
+    check_addresses(settings.brokers)
+    check_namespace(settings.namespace)
+    check_reachable(settings, *topics)
 
 
 def check_reachable(settings: Settings, *topics: str) -> None:
