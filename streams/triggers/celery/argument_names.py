@@ -1,7 +1,8 @@
 """Lets tasks have arguments of any name, such as `self`: a trigger may be called so, and its kwargs are an argument.
 
-Two parameters would be in the way: `self` of `Task.__call__`, by which workers call every task, and the first parameter
-of a bound task (`bind=True`, or a method `run`), which is its own. Both are made positional-only.
+Some parameters would be in the way: `self` of `Task.__call__`, by which workers call every task, or of a `__call__` of
+the application's own task class, and the first parameter of a bound task (`bind=True`, or a method `run`), which is its
+own. They are made positional-only.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from functools import wraps
 from types import FunctionType, MethodType
 from typing import Any
 
+from celery import signals
 from celery._state import _task_stack
 from celery.app.task import Task
 from celery.app.trace import _install_stack_protection
@@ -21,8 +23,10 @@ _OWN_NAME = "self"
 def allow_any_argument() -> None:
     """Replace `Task.__call__` by a method that takes an argument called `self`, too. Idempotent.
 
-    A worker replaces the method itself when it starts, so this is done first.
+    A worker replaces the method itself when it starts, so this is done first. The methods of the application's own
+    classes are changed before the first run that needs it, because the classes are not known yet.
     """
+    signals.task_prerun.connect(_on_prerun, weak=False, dispatch_uid=__name__)
     _install_stack_protection()
     call = Task.__call__
     if getattr(call, "allows_any_argument", False):
@@ -35,6 +39,15 @@ def allow_any_argument() -> None:
 
     __call__.allows_any_argument = True  # type: ignore[attr-defined]  # a mark on the function
     Task.__call__ = __call__
+
+
+def _on_prerun(sender: Any, kwargs: Mapping[str, object], **_: object) -> None:
+    """Prepare a task for a run. Called in the process that runs it."""
+    for owner in type(sender).__mro__:
+        method = vars(owner).get("__call__")
+        if isinstance(method, FunctionType) and _is_in_the_way(method, kwargs):
+            type.__setattr__(owner, "__call__", _with_positional_first(method))
+    _free_first_name(sender, kwargs)
 
 
 def _call(task: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -56,11 +69,14 @@ def _free_first_name(task: Any, kwargs: Mapping[str, object]) -> None:
     attribute = "_orig_run" if hasattr(task, "_orig_run") else "run"  # Celery wraps the body for `autoretry_for`
     body = getattr(task, attribute)
     function = getattr(body, "__func__", None)
-    if not isinstance(function, FunctionType):
-        return
-    code = function.__code__
-    if code.co_argcount and not code.co_posonlyargcount and code.co_varnames[0] in kwargs:
+    if isinstance(function, FunctionType) and _is_in_the_way(function, kwargs):
         setattr(task, attribute, MethodType(_with_positional_first(function), body.__self__))
+
+
+def _is_in_the_way(function: FunctionType, kwargs: Mapping[str, object]) -> bool:
+    """Return whether an argument has the name of the function's first parameter, which is the task itself."""
+    code = function.__code__
+    return bool(code.co_argcount) and not code.co_posonlyargcount and code.co_varnames[0] in kwargs
 
 
 def _with_positional_first(function: FunctionType) -> FunctionType:

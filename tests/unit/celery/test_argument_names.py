@@ -46,11 +46,42 @@ class Method(Task):  # type: ignore[misc]  # Celery's class is untyped
         return triggers | {"bound": (self.name, 7)}
 
 
+class InContext(Task):  # type: ignore[misc]  # Celery's class is untyped
+    """A task class of the application, such as Flask's documentation has it."""
+
+    abstract = True
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+        return self.run(*args, **kwargs)
+
+
+class InTwoContexts(InContext):
+    """A class that calls the other one's method."""
+
+    abstract = True
+
+    def __call__(this, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401, N805  # another name
+        return super().__call__(*args, **kwargs)
+
+
+def in_context(self: Any, **triggers: Any) -> Any:  # noqa: ANN401
+    """A bound task of such a class."""
+    return triggers | {"bound": (self.name, 7)}
+
+
+def in_two_contexts(**triggers: Any) -> Any:  # noqa: ANN401
+    """A plain task of such a class."""
+    return triggers
+
+
+app.task(in_context, name="names.in_context", base=InContext, bind=True)
+app.task(in_two_contexts, name="names.in_two_contexts", base=InTwoContexts)
 for function, options in ((plain, {}), (bound, {"bind": True}), (retried, {"bind": True, "autoretry_for": (OSError,)})):
     app.task(function, name=f"names.{function.__name__}", **options)
 app.register_task(Method())
 app.finalize()
 TASKS = {name: app.tasks[f"names.{name}"] for name in ("plain", "bound", "retried", "method")}
+OF_CLASSES = {name: app.tasks[f"names.{name}"] for name in ("in_context", "in_two_contexts")}
 
 
 def trace(task: Any, kwargs: Mapping[str, Any]) -> Any:  # noqa: ANN401
@@ -67,6 +98,15 @@ def test_a_task_gets_a_trigger_of_any_name(task: str, name: str) -> None:
     for result in (trace(TASKS[task], kwargs), TASKS[task](**kwargs)):
         assert {key: value for key, value in result.items() if key != "bound"} == kwargs
         assert result.get("bound", (TASKS[task].name, 7)) == (TASKS[task].name, 7)
+
+
+@pytest.mark.parametrize("name", [*NAMES, "this"])
+@pytest.mark.parametrize("task", OF_CLASSES)
+def test_a_task_of_the_application_s_own_class_gets_a_trigger_of_any_name(task: str, name: str) -> None:
+    kwargs = {name: {"score": 3}, "other": {}}
+
+    for result in (trace(OF_CLASSES[task], kwargs), OF_CLASSES[task].apply(kwargs=kwargs).get()):
+        assert {key: value for key, value in result.items() if key != "bound"} == kwargs
 
 
 @pytest.mark.parametrize("name", NAMES)
