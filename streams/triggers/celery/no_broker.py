@@ -56,6 +56,8 @@ class NoBroker(memory.Transport):
     driver_type = "none"
     driver_name = "none"
     implements = memory.Transport.implements.extend(asynchronous=True)
+    default_connection_params: ClassVar[dict[str, object]] = {}
+    """Without a default host, kombu does not warn at each start that none was given."""
 
 
 def register() -> None:

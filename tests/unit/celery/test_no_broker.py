@@ -77,3 +77,14 @@ def test_a_real_broker_is_accepted(url: str) -> None:
 
 
 def _nothing() -> None: ...
+
+
+def test_a_connection_without_a_host_is_no_reason_to_warn(caplog: pytest.LogCaptureFixture) -> None:
+    app = Celery("silent", broker=no_broker.URL, set_as_current=False)
+
+    with app.connection_for_write() as connection:
+        connection.clone().ensure_connection()
+        address = connection.as_uri()
+
+    assert caplog.messages == []
+    assert address.startswith("none://")
