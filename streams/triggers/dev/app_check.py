@@ -9,12 +9,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from triggers.celery import app_check
+from triggers.redaction import without_secrets
 
 _PATIENCE_S = 60.0
 
 
 def find_fault(app: str, env: Mapping[str, str], folder: Path) -> str:
-    """Returns why Celery workers of the app could not start or would get no commands; empty: they can."""
+    """Returns why workers of the app could not start or would get no commands, without passwords; empty: they can."""
     command, whole = [sys.executable, "-m", app_check.__name__, app], {**os.environ, **env}
     try:
         done = subprocess.run(
@@ -25,4 +26,4 @@ def find_fault(app: str, env: Mapping[str, str], folder: Path) -> str:
     if done.returncode == 0:
         return ""
     said = done.stdout.strip() or done.stderr.strip() or f"-A {app}: the import of the app has ended the process"
-    return said.splitlines()[-1]
+    return without_secrets(said.splitlines()[-1])

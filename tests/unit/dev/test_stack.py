@@ -86,13 +86,17 @@ def test_replaced_services_end_before_the_new_ones_start(stack: Stack) -> None:
 def test_an_app_that_cannot_run_commands_is_named_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "without.py").write_text("import celery; app = celery.Celery('shop', broker='none://')")
     (tmp_path / "raises.py").write_text("1 / 0")
+    (tmp_path / "exits.py").write_text("raise SystemExit('no redis://:s3cr3t@h')")
+    (tmp_path / "away.py").write_text("raise ConnectionError('cannot reach redis://:s3cr3t@h:6379/0')")
     (tmp_path / "shop.py").write_text(INSTALLED)
 
-    faults = {name: find_fault(name, {}, tmp_path) for name in ("typo", "without", "raises", "shop")}
+    faults = {name: find_fault(name, {}, tmp_path) for name in ("typo", "without", "raises", "exits", "away", "shop")}
 
     assert "No module named 'typo'" in faults["typo"]
     assert "call triggers.celery.install(app)" in faults["without"]
     assert "ZeroDivisionError" in faults["raises"]
+    assert faults["exits"] == "no redis://***@h"
+    assert faults["away"] == "-A away: ConnectionError: cannot reach redis://***@h:6379/0"
     assert faults["shop"] == ""
     assert not any("\n" in fault for fault in faults.values())
 
