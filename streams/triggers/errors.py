@@ -11,6 +11,7 @@
     │   ├── WrongStatus                  the instance's status does not allow the operation
     │   ├── TooLarge                     the record would exceed the size limit of its topic
     │   │   └── TooManyCommands              one event would cause more commands than a worker can hold in memory
+    │   ├── NotPermitted                 the token of a request is missing or wrong
     │   ├── IncompleteLetter             a dead letter without the whole record cannot be redriven
     │   └── BeingDeleted                 the session is being deleted in steps; send the event again afterwards
     ├── RecordsMissing               a reader stopped, because it would skip records; the message names the fix
@@ -80,6 +81,10 @@ class TooLarge(CallError):
 
 class TooManyCommands(TooLarge):
     """The event would cause more commands than a worker can hold. Discard the session object, which is half changed."""
+
+
+class NotPermitted(CallError):
+    """The request has no valid token: set TRIGGERS_READ_TOKEN as it is set on the workers."""
 
 
 class IncompleteLetter(CallError):

@@ -41,6 +41,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Port of the HTTP server of the first slot; slot n listens on web_port + n. If 0, a free port is chosen."""
     advertised_url: str = ""
     """URL under which other machines reach this worker's HTTP server. If empty, it is `http://<web_host>:<port>`."""
+    read_token: str = ""
+    """Secret with which the processes of an installation read sessions from the workers over HTTP. It has at least 16
+    characters, and all processes must have the same. A worker that other machines reach answers no reads without it."""
+    read_token_file: Path | None = None
+    """File with such secrets, one a line, instead. All of them are accepted and the first one is sent, so that it can
+    be replaced while processes run."""
 
     max_batch_records: int = 4000
     """Maximum number of records in one transaction. A larger number increases the throughput, a smaller one reduces the
@@ -100,13 +106,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
                 raise SettingsError(f"{PREFIX}{name.upper()} is {shown!r}, but it must have no user, no @ and no ?")
 
     def __repr__(self) -> str:
-        """Returns all settings, without the password of the schema registry."""
+        """Returns all settings, without the token and the password of the schema registry."""
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())})"
 
     def __rich_repr__(self) -> list[tuple[str, object]]:
         """Returns the same for rich, which would otherwise read the fields themselves."""
         values = [(name, getattr(self, name)) for name in self.__struct_fields__]
-        return [(name, without_secrets(value) if isinstance(value, str) else value) for name, value in values]
+        return [(name, _shown(name, value)) for name, value in values]
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None, **overrides: object) -> Settings:
@@ -149,6 +155,12 @@ def cache_dir(environ: Mapping[str, str] | None = None) -> Path:
     return Path(environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kafka-triggers"
 
 
+def _shown(name: str, value: object) -> object:
+    if name == "read_token" and value:
+        return "***"
+    return without_secrets(value) if isinstance(value, str) else value
+
+
 def _decode(kind: type, value: object) -> object:
     if kind is Path and isinstance(value, str):
         return Path(value)
@@ -163,5 +175,5 @@ def _explain(error: msgspec.ValidationError, values: Mapping[str, object]) -> st
     if field not in values:
         return what
     value = values[field]
-    shown = without_secrets(value) if isinstance(value, str) else value
+    shown = _shown(field, value)
     return f"{PREFIX}{field.upper()} is {shown!r}, it must be {wanted}"

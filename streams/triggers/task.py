@@ -33,7 +33,7 @@ from triggers.celery.run_reports import LOG_LEVEL, VERDICT
 from triggers.celery.task_registration import register_in_every_app
 from triggers.core.statuses import Status
 from triggers.exceptions import with_context
-from triggers.results.outcomes import CommandName, RetryAsked, StatusSetByTask, class_name, context_of, traceback_of
+from triggers.results.outcomes import CommandName, RetryAsked, StatusSetByTask, exception_metadata
 from triggers.running.context import TaskContext, command_of_thread
 from triggers.running.embedded import run_embedded
 
@@ -162,7 +162,7 @@ class TriggerTask(celery.Task):
         Raises MaxRetriesExceeded if the instance was already replayed or retried `max_retries` times; there is no limit
         if `max_retries` is None.
         """
-        replay_metadata = {**(_exception_metadata(exc) if exc is not None else {}), **(metadata or {})}
+        replay_metadata = {**(exception_metadata(exc) if exc is not None else {}), **(metadata or {})}
         depth = self.request.retries
         if self.max_retries is not None and depth >= self.max_retries:
             raise MaxRetriesExceeded(
@@ -285,11 +285,3 @@ def _retry_asked(retry: Retry, log_level: int) -> RetryAsked:
         cooldown_ms=round(retry.cooldown * 1000),
         log_level=log_level,
     )
-
-
-def _exception_metadata(error: BaseException) -> dict[str, Any]:
-    return {
-        "exceptionContext": dict(context_of(error)),
-        "exceptionInfo": traceback_of(error),
-        "exceptionType": class_name(error),
-    }

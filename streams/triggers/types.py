@@ -95,6 +95,7 @@ class TaskInstance:
     META_DEPTH = "depth"
     META_EXCEPTION_CONTEXT = "exceptionContext"
     META_EXCEPTION_INFO = "exceptionInfo"
+    META_EXCEPTION_MESSAGE = "exceptionMessage"
     META_EXCEPTION_TYPE = "exceptionType"
     META_LOG_LEVEL = "logLevel"
     META_LOGS_RESOLVED = "logsResolved"

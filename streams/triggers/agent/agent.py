@@ -6,6 +6,7 @@ from collections import Counter
 
 from triggers.agent.batch import Batch
 from triggers.agent.dead_letters import DeadLetters
+from triggers.agent.index_reach import IndexReach
 from triggers.agent.partition_turn import PartitionTurn, TurnContext
 from triggers.agent.timers import Timers
 from triggers.core.commands import Outcome
@@ -18,6 +19,7 @@ class Agent:
     def __init__(self, context: TurnContext, timers: Timers, metrics: Metrics) -> None:
         self._context = context
         self._timers = timers
+        self._reach = IndexReach(context.rows)
         self._metrics = metrics
         self._commands = context.names.commands
         self._letters = context.names.dead_letters
@@ -27,21 +29,33 @@ class Agent:
         """Fills the batch. Raises TryAgain if no schema registry answers; the batch must be decided later then."""
         letters = DeadLetters(self._letters, self._letter_bytes)
         outcomes: Counter[Outcome] = Counter()
+        failures: Counter[tuple[str, str]] = Counter()
         with self._metrics.decide_seconds.time():
             for partition, records in batch.records.items():
-                turn = PartitionTurn(self._context, batch, partition, letters)
+                turn = PartitionTurn(self._context, self._reach, batch, partition, letters)
                 batch.rows[partition] = turn.run(records)
                 batch.truncate(partition, turn.decided)
                 outcomes.update(turn.outcomes)
+                failures.update(turn.index.new_failures)
                 self._metrics.loaded_sessions.inc(turn.loaded)
+            if not batch.records:
+                self._extend_indexes(batch)
             batch.outputs += self._timers.due(batch)
         self._context.rows.replace_changes(batch.rows)
         self._context.cache.trim()
         self._count(batch, letters, outcomes)
+        self._metrics.failures.count(failures)
+
+    def _extend_indexes(self, batch: Batch) -> None:
+        """Uses an idle batch to add sessions of an earlier release to the indexes of their partitions."""
+        for partition in sorted(batch.ready):
+            if changes := self._reach.extend(partition, is_idle=True).changes:
+                batch.rows[partition] = changes
 
     def forget(self, partitions: frozenset[int] | None = None) -> None:
         self._context.cache.forget(partitions)
         self._context.rows.forget(partitions)
+        self._reach.forget(partitions)
         if partitions is None:
             self._context.queues.forget()
         self._timers.forget(partitions)

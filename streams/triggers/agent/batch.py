@@ -65,7 +65,7 @@ class Batch:
     @property
     def empty(self) -> bool:
         """Returns whether there is nothing to commit."""
-        return not (self.offsets or self.outputs)
+        return not (self.offsets or self.outputs or self.rows)
 
 
 class Processor(Protocol):

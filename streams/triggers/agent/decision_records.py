@@ -136,4 +136,5 @@ def _unknown_queue(command: RunTask, queue: str, topic: str) -> TaskFailed:
         exception_type=UNKNOWN_QUEUE,
         exception_context=_json({"queue": queue, "topic": topic}),
         exception_info=text,
+        exception_message=text,
     )

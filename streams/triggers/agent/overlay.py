@@ -30,10 +30,11 @@ class Overlay:
         changes = self._changes
         return changes[key] if key in changes else self._rows.get(key)
 
-    def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
+    def scan(self, prefix: bytes, start: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
         changes = self._changes
-        changed = sorted([(key, row) for key, row in changes.items() if key.startswith(prefix)], key=_key)
-        written = (item for item in self._rows.scan(prefix) if item[0] not in changes)
+        ours = [(key, row) for key, row in changes.items() if key.startswith(prefix) and key >= start]
+        changed = sorted(ours, key=_key)
+        written = (item for item in self._rows.scan(prefix, start) if item[0] not in changes)
         return ((key, row) for key, row in merge(written, changed, key=_key) if row is not None)
 
 

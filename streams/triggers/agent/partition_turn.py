@@ -12,7 +12,9 @@ from triggers.agent.batch import Batch
 from triggers.agent.dead_letters import DeadLetters, Refusal
 from triggers.agent.decision_feed import DecisionFeed
 from triggers.agent.decision_records import DecisionRecords, QueueTopics
+from triggers.agent.index_reach import IndexReach
 from triggers.agent.overlay import Overlay, Overlays
+from triggers.agent.partition_index import IndexUpdate
 from triggers.agent.records import Output
 from triggers.agent.routing import forward_record, is_misplaced, size_of, was_forwarded
 from triggers.agent.session_cache import SessionCache
@@ -70,19 +72,23 @@ class _SessionTurn:
 class PartitionTurn:
     """Decides the records of one partition of a batch."""
 
-    def __init__(self, context: TurnContext, batch: Batch, partition: int, letters: DeadLetters) -> None:
+    def __init__(
+        self, context: TurnContext, reach: IndexReach, batch: Batch, partition: int, letters: DeadLetters
+    ) -> None:
         self.outcomes: list[Outcome] = []
         self.loaded = 0
         """Number of sessions that were not in the cache."""
         self.decided = 0
         """Number of records that were decided before the batch was full."""
         self._context = context
+        self._reach = reach
         self._batch = batch
         self._partition = partition
         self._letters = letters
         self._rows = context.rows.for_partition(partition)
         self._limits = SizeLimits(context.names, context.topics)
         self._records = DecisionRecords(context.names, self._limits, context.queues, letters, context.feed)
+        self.index = IndexUpdate()
         self._changes: Changes = {}
         self._has_published = False
         """True if rules were published, which the sessions of the next turn see."""
@@ -93,7 +99,12 @@ class PartitionTurn:
         A record that publishes rules has a turn of its own, so that no session of a turn is decided, or
         decided again, by rules that were published after its event.
         """
+        if self._batch.is_full:
+            return self._changes
         touched: dict[bytes | None, _SessionTurn] = {}
+        start = self._reach.extend(self._partition, is_idle=False)
+        self.index.until = start.until
+        self._changes.update(start.changes)
         for record in records:
             key = record.key()
             if self._batch.is_full or self._has_published or (not key and self.decided and self._publication(record)):
@@ -107,6 +118,10 @@ class PartitionTurn:
                 raise _stop_for_bug(record, error) from error
         for session in touched.values():
             self._write_session(session)
+        self._changes.update(self.index.changes(self._rows, self._changes))
+        if start.is_marker and len(self._changes) == 1:  # the records changed nothing, so it is written later
+            self._reach.forget(frozenset((self._partition,)))
+            return {}
         return self._changes
 
     def _handle(self, record: Record, key: bytes | None, touched: dict[bytes | None, _SessionTurn]) -> None:
@@ -221,7 +236,7 @@ class PartitionTurn:
         if touched.must_redo or self._is_too_large(changes, touched):
             self._decide_one_by_one(touched)
             return
-        self._stage(changes, touched.outputs)
+        self._stage(changes, touched.outputs, touched.session)
         self.outcomes += touched.outcomes
         self._context.cache.put(self._partition, touched.key, touched.session)
 
@@ -231,8 +246,10 @@ class PartitionTurn:
             return False
         return bool(self._limits.describe_excess(changes, touched.outputs))
 
-    def _stage(self, changes: Changes, outputs: list[Output]) -> None:
+    def _stage(self, changes: Changes, outputs: list[Output], session: Session) -> None:
         self._changes.update(changes)
+        if session.moved:
+            self.index.add(session.uid, session.moved)
         self._batch.outputs += outputs
 
     def _decide_one_by_one(self, touched: _SessionTurn) -> None:
@@ -253,7 +270,7 @@ class PartitionTurn:
                 self._dead_letter(record, Refusal.RESULT_TOO_LARGE, f"applying it would write {excess}")
             else:
                 rows.write(changes)
-                self._stage(changes, outputs)
+                self._stage(changes, outputs, session)
                 self.outcomes.append(decision.outcome)
 
     def _dead_letter(self, record: Record, reason: str, detail: str) -> None:

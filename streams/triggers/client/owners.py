@@ -11,7 +11,7 @@ from triggers.codec import encode_key
 from triggers.errors import OwnerUnavailable
 from triggers.kafka.connection import admin_client, unavailable
 from triggers.kafka.per_process import PerProcess
-from triggers.kafka.topics import partition_count
+from triggers.kafka.topics import partition_count as count_partitions
 from triggers.settings import Settings
 from triggers.topology import Topology, partition_of
 
@@ -36,7 +36,7 @@ class Owners:
 
         Raises CallError for an invalid UID, OwnerUnavailable if the topic is missing, and BrokerUnavailable.
         """
-        return partition_of(encode_key(uid), self._partition_count())
+        return partition_of(encode_key(uid), self.partition_count())
 
     def url_of_owner(self, partition: int) -> str:
         """Returns the URL of the worker that owns the partition. Blocks on first use.
@@ -52,16 +52,21 @@ class Owners:
 
     def urls_of_workers(self) -> list[str]:
         """Returns the URLs of all workers. Raises OwnerUnavailable if a partition has no owner; BrokerUnavailable."""
-        return sorted({self.url_of_owner(partition) for partition in range(self._partition_count())})
+        return sorted({self.url_of_owner(partition) for partition in range(self.partition_count())})
+
+    def urls_by_partition(self) -> dict[int, str]:
+        """Returns the URL of the worker of each partition that has one. Raises BrokerUnavailable."""
+        return dict(self._owner_urls())
 
     def forget_owners(self) -> None:
         """Discards the cached URLs, so that the next call asks Kafka again."""
         self._urls = {}
 
-    def _partition_count(self) -> int:
+    def partition_count(self) -> int:
+        """Returns the number of partitions of the events. Blocks on first use. Raises like `partition_of_session`."""
         if not self._partitions:
             try:
-                self._partitions = partition_count(self._admins.get(), self._names.events, self._timeout_s)
+                self._partitions = count_partitions(self._admins.get(), self._names.events, self._timeout_s)
             except KafkaException as error:
                 raise unavailable(self._settings, error) from error
         if not self._partitions:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import http.client
 import time
 from collections import Counter
 from collections.abc import Callable
-from typing import NamedTuple, TypeVar
-from urllib.parse import quote, urlencode, urlsplit
+from typing import TypeVar
+from urllib.parse import quote, urlencode
 
-import msgspec
 from msgspec import Struct
 
 from triggers.client.owners import Owners
+from triggers.client.worker_requests import WorkerRequests, decode_answer
 from triggers.core.view import SessionSummary, SessionView
-from triggers.errors import CallError, OwnerUnavailable, SessionNotFound, TryAgain
+from triggers.errors import TryAgain
 from triggers.kafka.sender import Coordinates
 from triggers.settings import Settings
 
@@ -23,11 +22,6 @@ T = TypeVar("T")
 _FIRST_PAUSE_S = 0.05
 _LONGEST_PAUSE_S = 0.5
 _SHORTEST_WAIT_S = 0.1
-
-
-class _Answer(NamedTuple):
-    status: int
-    body: bytes
 
 
 class _Listed(Struct):
@@ -64,10 +58,6 @@ class _Counted(Struct):
     rules: list[RulesCount]
 
 
-class _Refused(Struct):
-    error: str
-
-
 class SessionReader:
     """Asks the workers over HTTP, and repeats requests while partitions move to other workers.
 
@@ -77,6 +67,7 @@ class SessionReader:
     def __init__(self, settings: Settings, owners: Owners | None = None) -> None:
         self._timeout_s = settings.read_timeout_s
         self._owners = owners or Owners(settings)
+        self._requests = WorkerRequests(settings)
 
     def read(self, uid: str, after: Coordinates | None = None) -> SessionView:
         """Returns the session. With `after`, waits until the record at these coordinates is applied.
@@ -102,10 +93,10 @@ class SessionReader:
         return self._until_answered(self._rules_counts)
 
     def _rules_counts(self, left_s: float) -> list[RulesCount]:
-        answers = [(url, _get(url, "/rules", left_s)) for url in self._owners.urls_of_workers()]
+        answers = [(url, self._requests.get(url, "/rules", left_s)) for url in self._owners.urls_of_workers()]
         counts: Counter[tuple[str, int]] = Counter()
         for url, answer in answers:
-            for each in _decoded(answer, url, _Counted).rules:
+            for each in decode_answer(answer, url, _Counted).rules:
                 counts[each.name, each.version] += each.sessions
         return [RulesCount(name, version, sessions) for (name, version), sessions in sorted(counts.items())]
 
@@ -113,17 +104,19 @@ class SessionReader:
         partition = self._owners.partition_of_session(uid) if after is None else after.partition
         wait = {} if after is None else {"after": after.offset, "timeout": f"{left_s:.1f}"}
         url = self._owners.url_of_owner(partition)
-        answer = _get(url, f"/sessions/{quote(uid, safe='')}?{urlencode(wait)}", left_s)
-        return _decoded(answer, url, SessionView)
+        answer = self._requests.get(url, f"/sessions/{quote(uid, safe='')}?{urlencode(wait)}", left_s)
+        return decode_answer(answer, url, SessionView)
 
     def _event_offsets(self, uid: str, left_s: float) -> EventOffsets:
         url = self._owners.url_of_owner(self._owners.partition_of_session(uid))
-        return _decoded(_get(url, f"/events/{quote(uid, safe='')}", left_s), url, EventOffsets)
+        return decode_answer(self._requests.get(url, f"/events/{quote(uid, safe='')}", left_s), url, EventOffsets)
 
     def _summaries(self, prefix: str, limit: int, left_s: float) -> list[SessionSummary]:
         query = urlencode({"prefix": prefix, "limit": limit})
-        answers = [(url, _get(url, f"/sessions?{query}", left_s)) for url in self._owners.urls_of_workers()]
-        sessions = [session for url, answer in answers for session in _decoded(answer, url, _Listed).sessions]
+        answers = [
+            (url, self._requests.get(url, f"/sessions?{query}", left_s)) for url in self._owners.urls_of_workers()
+        ]
+        sessions = [session for url, answer in answers for session in decode_answer(answer, url, _Listed).sessions]
         return sorted(sessions, key=lambda session: session.uid)[:limit]
 
     def _until_answered(self, ask: Callable[[float], T]) -> T:
@@ -137,32 +130,3 @@ class SessionReader:
                     raise
             time.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE_S)
-
-
-def _get(url: str, path: str, timeout_s: float) -> _Answer:
-    """Requests a path, without proxy or redirects. Raises OwnerUnavailable if the worker does not answer."""
-    parts = urlsplit(url)
-    kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    connection = kind(parts.hostname or "", parts.port, timeout=timeout_s)
-    try:
-        connection.request("GET", parts.path.rstrip("/") + path)
-        response = connection.getresponse()
-        return _Answer(response.status, response.read())
-    except (OSError, http.client.HTTPException) as error:
-        raise OwnerUnavailable(f"worker {url} does not answer: {error}") from error
-    finally:
-        connection.close()
-
-
-def _decoded(answer: _Answer, url: str, kind: type[T]) -> T:
-    try:
-        if answer.status == http.client.OK:
-            return msgspec.json.decode(answer.body, type=kind)
-        why = msgspec.json.decode(answer.body, type=_Refused).error
-    except msgspec.DecodeError as error:
-        raise OwnerUnavailable(f"{url} is not a worker of this version: HTTP {answer.status}, {error}") from error
-    if answer.status == http.client.NOT_FOUND:
-        raise SessionNotFound(why)
-    if answer.status == http.client.BAD_REQUEST:
-        raise CallError(why)
-    raise OwnerUnavailable(f"worker {url}: {why}")

@@ -18,7 +18,7 @@ _INSTANCE_NUMBER: Final = 24
 """Characters by which an instance's name may be longer than its task's."""
 MAX_NUMBER: Final = 2**31 - 1
 """Maximum of attempts, log levels and cooldowns."""
-_FREE_TEXT = {"exception_info", "exception_type"}
+_FREE_TEXT = {"exception_info", "exception_message", "exception_type"}
 _TIMES = {"due"}
 _COMMON = set(SessionEvent.__struct_fields__)
 

@@ -144,7 +144,7 @@ class Pump:
 
     async def _add_idle_offsets(self, batch: Batch) -> None:
         """Adds offsets to a batch without records. Every batch before it must be committed."""
-        if batch.outputs:  # only a transaction with offsets is fenced by the group's generation
+        if batch.outputs or batch.rows:  # only a transaction with offsets is fenced by the group's generation
             batch.offsets.update({p: self._member.committed[p] for p in batch.ready})
         batch.offsets.update(await self._on_kafka_thread(self._idle_offsets))
 

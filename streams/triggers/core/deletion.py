@@ -107,7 +107,9 @@ def _delete_some_rows(session: Session, event: SessionEvent) -> Decision:
     rows = session.rows.first(ROWS_AT_ONCE + 1)
     for suffix, row in rows[:ROWS_AT_ONCE]:
         if suffix[:1] == b"i":
-            stop_timer(session, load_instance(suffix, row))
+            removed = load_instance(suffix, row)
+            stop_timer(session, removed)
+            session.record_removal(removed)
         session.rows.put(suffix, None)
     session.header.sweeping = len(rows) > ROWS_AT_ONCE
     now = max(event.recorded or event.time, session.header.wake)

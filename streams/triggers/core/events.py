@@ -76,6 +76,8 @@ class TaskFailed(TaskEvent, frozen=True, kw_only=True, tag="failed"):
     exception_info: str = ""
     """The formatted traceback."""
     log_level: int = 0
+    exception_message: str = ""
+    """The exception's own text. Older records have none."""
 
 
 class TaskStatusChanged(TaskEvent, frozen=True, kw_only=True, tag="status"):
@@ -97,6 +99,7 @@ class TaskRetried(TaskEvent, frozen=True, kw_only=True, tag="retry"):
     """JSON object, trigger -> kwargs, that replaces all kwargs, or None to keep them."""
     cooldown_ms: int = 0
     log_level: int = 0
+    exception_message: str = ""
 
 
 class ReplayRequested(SessionEvent, frozen=True, kw_only=True, tag="replay"):

@@ -153,9 +153,13 @@ def _fail_too_deep(builder: DecisionBuilder, loaded: LoadedInstance) -> None:
     builder.outcome = Outcome.STOPPED
 
 
-def exception_metadata(kind: str, context: bytes, info: str) -> dict[str, bytes]:
-    """Returns the metadata of a failed instance; `kind` is `module.Class` and `context` is a JSON object."""
-    return {"exceptionType": _json(kind), "exceptionContext": context, "exceptionInfo": _json(info)}
+def exception_metadata(kind: str, context: bytes, info: str, message: str = "") -> dict[str, bytes]:
+    """Returns the metadata of a failed instance; `kind` is `module.Class` and `context` is a JSON object.
+
+    An empty message is left out, so that events of earlier releases lead to the same rows as before.
+    """
+    metadata = {"exceptionType": _json(kind), "exceptionContext": context, "exceptionInfo": _json(info)}
+    return metadata | {"exceptionMessage": _json(message)} if message else metadata
 
 
 def command_for(builder: DecisionBuilder, rule: Rule, loaded: LoadedInstance) -> RunTask:

@@ -132,8 +132,14 @@ def _fail(builder: DecisionBuilder, loaded: LoadedInstance, event: TaskFailed) -
     else:
         change_status(builder, loaded, Status.FAILED)
     metadata = loaded.instance.metadata
-    metadata |= exception_metadata(event.exception_type, event.exception_context, event.exception_info)
+    _set_exception(metadata, event.exception_type, event)
     metadata["logLevel"] = _json(event.log_level)
+
+
+def _set_exception(metadata: dict[str, bytes], kind: str, event: TaskFailed | TaskRetried) -> None:
+    """Replaces what the metadata say about an exception, also the message of an earlier attempt."""
+    metadata.pop("exceptionMessage", None)
+    metadata |= exception_metadata(kind, event.exception_context, event.exception_info, event.exception_message)
 
 
 def _retry_instance(
@@ -142,7 +148,7 @@ def _retry_instance(
     failed = loaded.instance
     change_status(builder, loaded, Status.FAILED)
     if event.exception_type is not None:
-        failed.metadata |= exception_metadata(event.exception_type, event.exception_context, event.exception_info)
+        _set_exception(failed.metadata, event.exception_type, event)
     failed.metadata |= metadata
     builder.cascade_depth = failed.cascade_depth
     failed.metadata["cooldown"] = _json(_seconds(event.cooldown_ms))

@@ -26,6 +26,7 @@ class Status(StrEnum):
 
 UNSTARTED: Final = "unstarted"
 SCHEDULED: Final = "scheduled"
+FAILED: Final = "failed"
 """The statuses of the hot path as plain strings, because each look-up of an enumeration's member takes 0.1 µs."""
 
 RESOLVED = frozenset({Status.ABANDONED, Status.FINISHED, Status.SKIPPED, Status.REPLAYED})

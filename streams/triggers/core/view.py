@@ -6,6 +6,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from triggers.core.binding import pending_rules
+from triggers.core.exception_view import ExceptionView, view_exception
 from triggers.core.groups import held_by
 from triggers.core.importing import ImportedInstance
 from triggers.core.instance_names import instance_name
@@ -61,6 +62,8 @@ class InstanceView(Struct, frozen=True, kw_only=True):
     """Number of results in a row, without an event from outside, that led to it."""
     timers: dict[str, int] = {}
     """Due times by kind of timer, in edition 2."""
+    exception: ExceptionView | None = None
+    """The exception of its last attempt that failed, or None if none did."""
 
     @property
     def resolved(self) -> bool:
@@ -221,6 +224,7 @@ def _instance_view(session: Session, state: TaskState, loaded: LoadedInstance) -
         deadline=instance.deadline or None,
         cascade_depth=instance.cascade_depth,
         timers=dict(instance.timers or {}),
+        exception=view_exception(instance.metadata),
     )
 
 

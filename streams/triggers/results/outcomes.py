@@ -40,6 +40,7 @@ class CommandName:
 
 
 MAX_TRACEBACK_CHARACTERS: Final = 50_000
+MAX_MESSAGE_CHARACTERS: Final = 2000
 _MAX_REPR_CHARACTERS: Final = 2000
 
 
@@ -116,6 +117,7 @@ def failed_event(
         exception_context=_encode_context(error, max_payload_bytes),
         exception_info=_truncate(printable(info or traceback_of(error))),
         log_level=log_level,
+        exception_message=message_of(error),
     )
 
 
@@ -123,6 +125,16 @@ def class_name(error: BaseException) -> str:
     """Returns the qualified name of the error's class, such as `app.errors.Busy`."""
     kind = type(error)
     return printable(f"{kind.__module__}.{kind.__qualname__}")
+
+
+def message_of(error: BaseException) -> str:
+    """Returns the error's own text, truncated; empty if its `__str__` raises."""
+    try:
+        text = str(error)
+    except Exception:  # noqa: BLE001  # a method of the user's object raised, and the failure must be reported
+        return ""
+    shown = printable(text)
+    return shown if len(shown) <= MAX_MESSAGE_CHARACTERS else f"{shown[: MAX_MESSAGE_CHARACTERS - 1]}…"
 
 
 def traceback_of(error: BaseException) -> str:
@@ -133,6 +145,16 @@ def traceback_of(error: BaseException) -> str:
 def printable(text: str) -> str:
     """Returns the text with characters escaped that UTF-8 cannot encode."""
     return text.encode(errors="backslashreplace").decode()
+
+
+def exception_metadata(error: BaseException) -> dict[str, object]:
+    """Returns the metadata with which the Triggers framework describes an exception."""
+    return {
+        "exceptionContext": dict(context_of(error)),
+        "exceptionInfo": traceback_of(error),
+        "exceptionMessage": message_of(error),
+        "exceptionType": class_name(error),
+    }
 
 
 def _to_mapping(result: object) -> Mapping[str, object]:
@@ -159,6 +181,7 @@ def _retry_event(name: CommandName, verdict: RetryAsked, max_payload_bytes: int)
         replacement_kwargs=None if kwargs is None else encode_object(kwargs, "replacement_kwargs"),
         cooldown_ms=verdict.cooldown_ms,
         log_level=verdict.log_level,
+        exception_message="" if cause is None else message_of(cause),
     )
 
 

@@ -66,14 +66,14 @@ class PartitionRows:
             raise self._error_of(error) from error
         return row
 
-    def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
-        """Returns the rows whose keys begin with the prefix, in the order of the keys.
+    def scan(self, prefix: bytes, start: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
+        """Returns the rows whose keys begin with the prefix and are not less than `start`, in the order of the keys.
 
         Raises PartitionClosed and StorageFailed.
         """
-        key = prefix
+        key = max(prefix, start)
         with self._condemning():
-            items = cast("Iterator[tuple[bytes, bytes]]", self._db.items(from_key=prefix))  # raw mode
+            items = cast("Iterator[tuple[bytes, bytes]]", self._db.items(from_key=key))  # raw mode
             for key, row in items:
                 if not key.startswith(prefix):
                     return
@@ -166,8 +166,8 @@ class SessionSnapshot:
         row = self._rows.get(key)
         return row if row is not None or key[:1] in b"sr" else self._partition.get(key)
 
-    def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
-        return self._rows.scan(prefix) if prefix[:1] in b"sr" else self._partition.scan(prefix)
+    def scan(self, prefix: bytes, start: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
+        return self._rows.scan(prefix, start) if prefix[:1] in b"sr" else self._partition.scan(prefix, start)
 
 
 def open_rows(path: Path, topic_id: str, oldest_s: float) -> PartitionRows:

@@ -2,9 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+_MAX_FAILURES = 500
+"""Maximum number of time series of failures. Services in other languages choose the names of exceptions freely."""
+_OTHER = "other"
+
+
+class FailureCounter:
+    """Counts the instances that have failed, by task and class of the exception. Messages are in `triggers stats`."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._counter = Counter(
+            "triggers_failures",
+            "Instances that have failed, by task and class of the exception; `other` beyond 500 pairs",
+            ["task", "exception"],
+            registry=registry,
+        )
+        self._known: set[tuple[str, str]] = set()
+
+    def count(self, failures: Mapping[tuple[str, str], int]) -> None:
+        """Adds failures by task and class."""
+        for pair, number in failures.items():
+            if pair not in self._known and len(self._known) >= _MAX_FAILURES:
+                self._counter.labels(_OTHER, _OTHER).inc(number)
+                continue
+            self._known.add(pair)
+            self._counter.labels(*pair).inc(number)
 
 
 class Metrics:
@@ -29,6 +56,7 @@ class Metrics:
             "triggers_forwarded_events", "Events found on the wrong partition and forwarded to the right one"
         )
         self.commands = counter("triggers_commands", "Commands issued, and cancellations of commands")
+        self.failures = FailureCounter(self.registry)
         self.timers = counter("triggers_timers_fired", "Due timers published as events")
 
     def _add_transactions(self) -> None:

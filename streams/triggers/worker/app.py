@@ -54,6 +54,7 @@ from triggers.table.restore import Restorer
 from triggers.telemetry.logs import configure_logging
 from triggers.telemetry.metrics import Metrics
 from triggers.topology import Topology
+from triggers.worker.access import Access
 from triggers.worker.queries import Queries
 
 log = structlog.get_logger(__name__)
@@ -130,7 +131,9 @@ class Worker:
         self._app = _faust_app(settings, worker_id)
         self._table = session_table(self._app, self._names.table, self._names.changelog)
         self._store = cast("PartitionStore", self._table.data)
-        self._queries = Queries(self._ownership, self._progress, self._store.partition_rows, self._metrics)
+        self._queries = Queries(
+            self._ownership, self._progress, self._store.partition_rows, self._metrics, Access(settings)
+        )
         self._app.query_server = QueryServer(self._app, listening, self._queries.routes())
         self._app.transport = AgentTransport(
             self._app, names=self._names, ownership=self._ownership, new_pump=self._new_pump, on_lost=self._on_lost

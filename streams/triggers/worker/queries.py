@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import heapq
 from collections import Counter
 from collections.abc import Callable
 from itertools import islice
-from typing import TypeVar
 
-import msgspec
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST
 
@@ -20,12 +17,12 @@ from triggers.core.state.plans import Plans
 from triggers.core.state.rows import header_key
 from triggers.core.state.session import Session
 from triggers.core.view import SessionSummary, SessionView, summarize_header, view_session
-from triggers.process.exits import Stop, exit_now
-from triggers.table.partition_rows import PartitionClosed, PartitionRows
+from triggers.table.partition_rows import PartitionRows
 from triggers.telemetry.metrics import Metrics
 from triggers.topology import partition_of
-
-T = TypeVar("T")
+from triggers.worker.access import Access, Handler
+from triggers.worker.http_answers import http_problem, json_response, number_of, run_off_loop
+from triggers.worker.searches import Searches
 
 _SILENT_S = 120.0
 """A pump without a turn for this long is stuck. Waiting for a broker to restart takes less."""
@@ -37,23 +34,36 @@ class Queries:
     """The views. They answer for sessions whose partitions this worker owns."""
 
     def __init__(
-        self, ownership: Ownership, progress: Progress, rows_of: Callable[[int], PartitionRows], metrics: Metrics
+        self,
+        ownership: Ownership,
+        progress: Progress,
+        rows_of: Callable[[int], PartitionRows],
+        metrics: Metrics,
+        access: Access,
     ) -> None:
         self._ownership = ownership
         self._progress = progress
         self._rows_of = rows_of
         self._metrics = metrics
+        self._access = access
+        self._searches = Searches(ownership, progress, rows_of)
         self._plans = Plans()
         self.partitions: int | None = None
         """Number of partitions of the events; None until the topics are known."""
 
     def routes(self) -> list[web.RouteDef]:
         """Returns the routes of all views."""
+        guarded: dict[str, Handler] = {
+            "/sessions": self.list_sessions,
+            "/sessions/{uid:(?s:.+)}": self.show_session,
+            "/events/{uid:(?s:.+)}": self.list_events,
+            "/rules": self.count_rules,
+            "/find": self._searches.find,
+            "/counts": self._searches.count,
+            "/failures": self._searches.group,
+        }
         return [
-            web.get("/sessions", self.list_sessions),
-            web.get("/sessions/{uid:(?s:.+)}", self.show_session),
-            web.get("/events/{uid:(?s:.+)}", self.list_events),
-            web.get("/rules", self.count_rules),
+            *(web.get(path, self._access.guard(handler)) for path, handler in guarded.items()),
             web.get("/ready", self.ready),
             web.get("/live", self.live),
             web.get("/metrics", self.metrics),
@@ -65,7 +75,7 @@ class Queries:
         partition = self._owned_partition(uid)
         if "after" in request.query:
             await self._wait_for_offset(partition, request)
-        session = await _off_loop(lambda: self._read_session(partition, uid))
+        session = await run_off_loop(lambda: self._read_session(partition, uid))
         if session is None:
             raise http_problem(web.HTTPNotFound, f"there is no session {uid!r}")
         return json_response(session)
@@ -77,7 +87,7 @@ class Queries:
         """
         uid = request.match_info["uid"]
         partition = self._owned_partition(uid)
-        offsets, rules = await _off_loop(lambda: self._read_offsets(partition, uid))
+        offsets, rules = await run_off_loop(lambda: self._read_offsets(partition, uid))
         if not offsets:
             raise http_problem(web.HTTPNotFound, f"there is no session {uid!r}")
         return json_response({"partition": partition, "offsets": offsets, "rules": rules})
@@ -85,8 +95,8 @@ class Queries:
     async def list_sessions(self, request: web.Request) -> web.Response:
         """Responds with summaries of this worker's sessions, ordered by UID. `?prefix=&limit=` restricts them."""
         prefix = request.query.get("prefix", "")
-        limit = min(int(_number(request, "limit", 100)), _MAX_LISTED)
-        sessions = await _off_loop(lambda: self._list_headers(prefix, limit))
+        limit = min(int(number_of(request, "limit", 100)), _MAX_LISTED)
+        sessions = await run_off_loop(lambda: self._list_headers(prefix, limit))
         return json_response({"sessions": sessions})
 
     async def ready(self, _: web.Request) -> web.Response:
@@ -121,8 +131,8 @@ class Queries:
         return partition
 
     async def _wait_for_offset(self, partition: int, request: web.Request) -> None:
-        after = int(_number(request, "after", 0))
-        timeout = min(_number(request, "timeout", 10), _LONGEST_WAIT_S)
+        after = int(number_of(request, "after", 0))
+        timeout = min(number_of(request, "timeout", 10), _LONGEST_WAIT_S)
         if not await self._progress.wait_for(partition, after, timeout):
             raise http_problem(
                 web.HTTPServiceUnavailable, f"offset {after} of partition {partition} is not processed yet"
@@ -143,7 +153,7 @@ class Queries:
 
     async def count_rules(self, request: web.Request) -> web.Response:  # noqa: ARG002  # aiohttp's signature
         """Responds with the number of this worker's sessions by the published rules that they have."""
-        counts = await _off_loop(self._count_sessions)
+        counts = await run_off_loop(self._count_sessions)
         sessions = [{"name": name, "version": version, "sessions": n} for (name, version), n in sorted(counts.items())]
         return json_response({"rules": sessions})
 
@@ -161,32 +171,3 @@ class Queries:
         parts = [self._rows_of(p).scan(start) for p in sorted(self._progress.partitions)]
         summaries = (summarize_header(key[1:].decode(), row) for key, row in heapq.merge(*parts))
         return list(islice((summary for summary in summaries if summary is not None), limit))
-
-
-async def _off_loop(call: Callable[[], T]) -> T:
-    """Runs a read in a thread, beside the pump. A revoked partition gives a 503, and a failed file ends the worker."""
-    try:
-        return await asyncio.to_thread(call)
-    except Stop as stop:
-        exit_now(stop.code, stop.why, stop.__cause__)
-    except PartitionClosed as error:
-        raise http_problem(web.HTTPServiceUnavailable, "the partition is moving to another worker") from error
-
-
-def json_response(body: object) -> web.Response:
-    return web.Response(body=msgspec.json.encode(body), content_type="application/json")
-
-
-def http_problem(status: type[web.HTTPException], why: str) -> web.HTTPException:
-    """Returns an error response, to be raised."""
-    return status(text=msgspec.json.encode({"error": why}).decode(), content_type="application/json")
-
-
-def _number(request: web.Request, name: str, default: float) -> float:
-    try:
-        number = float(request.query.get(name, default))
-    except ValueError:
-        number = -1
-    if not 0 <= number < float("inf"):
-        raise http_problem(web.HTTPBadRequest, f"{name} must be a number, at least 0")
-    return number

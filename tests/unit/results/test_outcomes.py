@@ -110,6 +110,22 @@ def test_a_result_beyond_the_limit_fails_as_too_large() -> None:
     assert _failure({"text": "x" * LIMIT}).exception_type == "triggers.errors.TooLarge"
 
 
+def test_the_message_of_an_exception_is_its_own_text_as_far_as_it_can_be_sent() -> None:
+    class Silent(Exception):
+        def __str__(self) -> str:
+            raise RuntimeError
+
+    def message(error: Exception) -> str:
+        return failed_event(NAME, error, max_payload_bytes=LIMIT).exception_message
+
+    assert message(ValueError("no page 7")) == "no page 7"
+    assert message(KeyError("page")) == "'page'"
+    assert message(ValueError()) == ""
+    assert message(Silent()) == ""
+    assert message(ValueError("\ud800")) == "\\ud800"
+    assert message(ValueError("x" * 5000)) == "x" * 1999 + "…"
+
+
 def test_a_failure_carries_type_context_and_traceback() -> None:
     with pytest.raises(WithContext) as raised:
         raise WithContext({"page": 7})

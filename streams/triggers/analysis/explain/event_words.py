@@ -25,6 +25,7 @@ from triggers.core.events import (
     TimerFired,
     TriggerFired,
 )
+from triggers.core.exception_view import message_in
 from triggers.core.instance_names import parse_instance_name
 from triggers.core.kwargs import split_members
 from triggers.core.limits import LIMITS_NAME
@@ -35,6 +36,13 @@ from triggers.errors import NotFound
 def refer_to(event: Event) -> EventRef:
     """Returns a reference to the event, with which a reader can look it up."""
     return EventRef(offset=event.position, time=event.time, id=event.id, what=words_of(event))
+
+
+def reason_of(event: TaskFailed | TaskRetried) -> str:
+    """Returns type and message of the exception that an event reports, with the message on one line."""
+    kind = event.exception_type or ""
+    message = event.exception_message or message_in(event.exception_info, kind)
+    return f"{kind}: {' '.join(message.split())}" if message else kind
 
 
 def words_of(event: Event) -> str:  # noqa: C901, PLR0911, PLR0912  # one line for each kind of event
@@ -49,11 +57,11 @@ def words_of(event: Event) -> str:  # noqa: C901, PLR0911, PLR0912  # one line f
         case TaskFinished():
             return f"{event.instance} finished"
         case TaskFailed():
-            return f"{event.instance} failed with {event.exception_type}"
+            return f"{event.instance} failed with {reason_of(event)}"
         case TaskStatusChanged():
             return f"{event.instance} reported {event.status}"
         case TaskRetried():
-            return f"{event.instance} requested a retry"
+            return f"{event.instance} requested a retry{f' after {reason_of(event)}' if event.exception_type else ''}"
         case ReplayRequested():
             return f"an operator replayed {event.instance}"
         case SkipRequested():

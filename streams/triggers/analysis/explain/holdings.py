@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from triggers.analysis.explain.event_words import reason_of
 from triggers.analysis.explain.explanation import LeafVerdict, Verdict
 from triggers.analysis.explain.leaf_verdicts import Fired, verdicts
 from triggers.core.commands import Decision, Outcome
@@ -146,9 +147,9 @@ def _why_failed(event: Event, rule: Rule, metadata: Mapping[str, bytes]) -> str:
     if not isinstance(event, TaskFailed):
         return str(msgspec.json.decode(metadata.get("exceptionInfo", b'""')))
     if retry is None:
-        return event.exception_type
+        return reason_of(event)
     types = f" of {', '.join(retry.on)}" if retry.on is not None else ""
-    return f"{event.exception_type}; retry allows {retry.attempts} attempts{types}"
+    return f"{reason_of(event)}; retry allows {retry.attempts} attempts{types}"
 
 
 def _orders_of(text: bytes, known: list[Contribution], *, is_list: bool) -> list[int]:

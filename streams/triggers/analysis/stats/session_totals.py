@@ -7,20 +7,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from triggers.core.commands import Decision, Outcome
-from triggers.core.conditions.holding import Surroundings
-from triggers.core.conditions.views import View
 from triggers.core.engine import apply
 from triggers.core.events import Event, ReplayRequested, RulesPublished, SessionImported, TaskRetried
 from triggers.core.instance_names import parse_instance_name
+from triggers.core.missing import Missing, missing_by_task
 from triggers.core.plan import Rule
-from triggers.core.state.cohorts import members_of_cohort
-from triggers.core.state.number_ranges import numbers_in
 from triggers.core.state.plans import Plans
 from triggers.core.state.rows import MemoryRows
 from triggers.core.state.session import Session
-from triggers.core.state.waiting import Group
 from triggers.core.statuses import Status
-from triggers.core.task_rules import TaskRule
 from triggers.errors import CallError, NotFound
 
 
@@ -40,7 +35,7 @@ class SessionTotals:
     """For each first run, the task and the milliseconds since its instance was created."""
     fires: Counter[str] = field(default_factory=Counter)
     unused: Counter[str] = field(default_factory=Counter)
-    waiting: dict[str, dict[tuple[str, ...], int]] = field(default_factory=dict)
+    waiting: dict[str, Missing] = field(default_factory=dict)
     """The number of instances that wait at the end, by task and missing triggers."""
     published: tuple[str, int] | None = None
     """Name and version of the published rules that the session has at the end."""
@@ -86,32 +81,10 @@ class _Fold:
 
     def result(self) -> SessionTotals:
         """Returns the counts, with the instances that wait at the end."""
-        totals, plan, header = self._totals, self._session.plan, self._session.header
-        taken = header.published
+        totals, taken = self._totals, self._session.header.published
         totals.published = None if taken is None else (taken.name, taken.version)
-        for name, state in self._session.tasks.all().items():
-            if state.cohorts and name in plan.tasks:
-                groups: Counter[tuple[str, ...]] = Counter()
-                for cohort in state.cohorts:
-                    missing = tuple(trigger for trigger in plan.tasks[name].after if trigger not in cohort.have)
-                    groups[missing] += len(members_of_cohort(cohort))
-                totals.waiting[name] = dict(groups)
-        for name, config in plan.tasks.items():
-            if config.rule is not None and (own := self._session.waiting.get(name).groups):
-                totals.waiting[name] = self._missing(config.rule, own)
+        totals.waiting = missing_by_task(self._session)
         return totals
-
-    def _missing(self, rule: TaskRule, groups: list[Group]) -> dict[tuple[str, ...], int]:
-        """Returns the number of waiting instances of edition 2 by the triggers of the leaves that are not true."""
-        found: Counter[tuple[str, ...]] = Counter()
-        surroundings = Surroundings({"uid": self._uid, "rules": self._session.header.rules_name})
-        for group in groups:
-            view, root = View(rule.conditions, group.held, surroundings), rule.conditions.root
-            lacks = (
-                [] if group.delayed or view.is_true(root) else [one for one in root.leaves() if not view.is_true(one)]
-            )
-            found[tuple(sorted({leaf.trigger for leaf in lacks}))] += len(numbers_in(group.members))
-        return dict(found)
 
     def _count(self, event: Event, decision: Decision, *, counts: bool) -> None:
         if decision.outcome is Outcome.DELETED:

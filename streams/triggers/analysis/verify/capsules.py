@@ -10,7 +10,7 @@ The same events give the same bytes, because a capsule does not say when or wher
 from __future__ import annotations
 
 from codecs import BOM_UTF8
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from hashlib import blake2b
 from urllib.parse import quote
 
@@ -34,6 +34,8 @@ _LONGEST_NAME = 200
 _START = b'{"capsule":'
 _json = msgspec.json.Encoder().encode
 _members = msgspec.json.Decoder(dict[str, Raw]).decode
+_objects = msgspec.json.Decoder(list[dict[str, Raw]]).decode
+_LISTS = frozenset({"instances", "tasks"})
 
 
 class BadCapsule(CallError):
@@ -174,9 +176,17 @@ def _command(command: Command) -> dict[str, object]:
     return {"command": type(command).__name__} | members
 
 
-def _known(expected: Collection[str], view: SessionView) -> dict[str, Raw]:
-    """Returns the members of the view that the capsule has, too: a later version of the view may have more."""
-    return {name: value for name, value in _members(_json(view)).items() if name in expected}
+def _known(expected: Mapping[str, Raw], view: SessionView) -> dict[str, Raw]:
+    """Returns the members of the view that the capsule has, too: a later version of the view may have more.
+
+    That goes for the members of instances and tasks as well.
+    """
+    members = {name: value for name, value in _members(_json(view)).items() if name in expected}
+    for name in _LISTS & members.keys():
+        named = {key for each in _objects(expected[name]) for key in each}
+        objects = [{key: each[key] for key in each if key in named} for each in _objects(members[name])]
+        members[name] = Raw(_json(objects))
+    return members
 
 
 def _text(change: Change) -> str:

@@ -16,14 +16,16 @@ from triggers.core.kwargs import join_object, split_members
 
 MASK = b'"***"'
 _WITH_PARAMS = "withParams"
+_TEXTS: Final = ("exception_info", "exception_message")
 _list = msgspec.json.Decoder(list[Raw]).decode
 
 
 def mask_event(event: Event, names: Collection[str]) -> Event:
     """Returns the event with the values of these names masked, at any depth of its payloads.
 
-    In a configuration, only `withParams` and the application's own keys are masked. `exception_info`, which is text
-    for people, is masked if it is one of the names.
+    In a configuration, only `withParams` and the application's own keys are masked. `exception_info` and
+    `exception_message`, which are text for people, are both masked if either is named,
+    because the one has the other in it.
     """
     if not names:
         return event
@@ -31,7 +33,7 @@ def mask_event(event: Event, names: Collection[str]) -> Event:
     mask = _MASKS.get(type(event), _mask)
     payloads = {name: getattr(event, name) for name in shape.payloads}
     changed: dict[str, object] = {name: mask(value, names) for name, value in payloads.items() if value is not None}
-    changed |= {name: "***" for name in ("exception_info",) if name in names and name in shape.fields}
+    changed |= {name: "***" for name in _TEXTS if name in shape.fields and not set(_TEXTS).isdisjoint(names)}
     return replace(event, **changed)
 
 

@@ -7,23 +7,26 @@ from collections.abc import Iterator
 from triggers.core.instance_names import instance_name, parse_instance_name
 from triggers.core.state.header import Header, TaskState
 from triggers.core.state.instance import Instance, decode_instance, encode_instance
-from triggers.core.state.loaded_instance import LoadedInstance
+from triggers.core.state.loaded_instance import LoadedInstance, StatusMove
 from triggers.core.state.rows import instance_suffix, parse_instance_suffix
 from triggers.core.state.session_rows import SessionRows
+from triggers.core.statuses import FAILED
 from triggers.errors import InstanceNotFound
 
 
 class Instances:
     """The instances of one session by name."""
 
-    __slots__ = ("_changed", "_header", "_loaded", "_rows")
+    __slots__ = ("_changed", "_header", "_loaded", "_moves", "_rows")
 
-    def __init__(self, header: Header, rows: SessionRows) -> None:
+    def __init__(self, header: Header, rows: SessionRows, moves: list[StatusMove]) -> None:
+        """`write_rows` adds to `moves`."""
         self._header = header
         self._rows = rows
         self._loaded: dict[str, LoadedInstance] = {}
         """Instances that were used since the last `write_rows`, by name."""
         self._changed: list[LoadedInstance] = []
+        self._moves = moves
 
     def find(self, name: str) -> LoadedInstance:
         """Returns the instance with this name. Raises InstanceNotFound."""
@@ -49,7 +52,8 @@ class Instances:
         row = self._rows.get(instance_suffix(task, number))
         if row is None:
             raise InstanceNotFound(f"session {self._rows.uid!r} has no instance {name!r}")
-        loaded = self._loaded[name] = LoadedInstance(task, number, name, decode_instance(row))
+        instance = decode_instance(row)
+        loaded = self._loaded[name] = LoadedInstance(task, number, name, instance, instance.status)
         return loaded
 
     def mark_changed(self, loaded: LoadedInstance) -> None:
@@ -77,9 +81,16 @@ class Instances:
         self._header.unresolved -= change
 
     def write_rows(self) -> None:
-        """Writes the changed instances into the session's rows and forgets all that were loaded."""
+        """Writes the changed instances into the session's rows and forgets all that were loaded.
+
+        A failed instance counts as moved although it was failed before, because its exception may be another one.
+        """
         for loaded in self._changed:
-            self._rows.put(instance_suffix(loaded.task, loaded.number), encode_instance(loaded.instance))
+            instance = loaded.instance
+            self._rows.put(instance_suffix(loaded.task, loaded.number), encode_instance(instance))
+            before, after = loaded.stored_status, instance.status
+            if before != after or after == FAILED:
+                self._moves.append(StatusMove(loaded.task, loaded.number, before, after, instance))
         self._changed.clear()
         self._loaded.clear()
 
@@ -92,4 +103,5 @@ class Instances:
 def load_instance(suffix: bytes, row: bytes) -> LoadedInstance:
     """Returns the instance of a stored row."""
     task, number = parse_instance_suffix(suffix)
-    return LoadedInstance(task, number, instance_name(task, number), decode_instance(row))
+    instance = decode_instance(row)
+    return LoadedInstance(task, number, instance_name(task, number), instance, instance.status)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import final
 
+from msgspec import Struct
+
 from triggers.core.state.instance import Instance
 
 
@@ -15,9 +17,9 @@ class LoadedInstance:
     row. It is a class rather than a tuple or a struct, because compiled code reads the attributes of a class fastest.
     """
 
-    __slots__ = ("changed", "instance", "name", "number", "task")
+    __slots__ = ("changed", "instance", "name", "number", "stored_status", "task")
 
-    def __init__(self, task: str, number: int, name: str, instance: Instance) -> None:
+    def __init__(self, task: str, number: int, name: str, instance: Instance, stored_status: str = "") -> None:
         self.task = task
         self.number = number
         self.name = name
@@ -26,3 +28,17 @@ class LoadedInstance:
         """The row, which may be changed in place after `Instances.mark_changed`."""
         self.changed = False
         """True if the row will be written."""
+        self.stored_status = stored_status
+        """The status in its row, or empty if it has no row yet."""
+
+
+class StatusMove(Struct, gc=False):
+    """Says that the row of an instance has another status than before. Counts and indexes follow from it."""
+
+    task: str
+    number: int
+    before: str
+    """Empty if the instance had no row."""
+    after: str
+    """Empty if its row is deleted."""
+    instance: Instance

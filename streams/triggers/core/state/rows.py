@@ -14,6 +14,7 @@
     g                                        hash of all rows of published rules
     g<name>\\0<version>                       a version of published rules, for all sessions of the partition
     t<due><len uid><uid><kind><instance><attempt>  timer; the kind is a byte in edition 2, and not there in edition 1
+    q, n, v                                  the index of the partition (triggers.queries.index_rows)
 
 Integers are big-endian: a length has 2 bytes, a number or a time 8, an attempt 4. So keys sort by number and by time,
 and all rows of a session are adjacent.
@@ -37,15 +38,15 @@ class Rows(Protocol):
     def get(self, key: bytes) -> bytes | None:
         """Returns the row, or None if there is none."""
 
-    def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
-        """Yields all rows whose key starts with the prefix, in the byte order of the keys."""
+    def scan(self, prefix: bytes, start: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
+        """Yields the rows whose keys start with the prefix and are not less than `start`, in the order of the keys."""
 
 
 class MemoryRows(dict[bytes, bytes]):
     """Rows in a dict. Used by tests, the in-memory storage and the analysis tools."""
 
-    def scan(self, prefix: bytes) -> Iterator[tuple[bytes, bytes]]:
-        return ((key, self[key]) for key in sorted(self) if key.startswith(prefix))
+    def scan(self, prefix: bytes, start: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
+        return ((key, self[key]) for key in sorted(self) if key.startswith(prefix) and key >= start)
 
     def write(self, changes: dict[bytes, bytes | None]) -> None:
         """Applies a session's changes; None deletes a row."""
@@ -56,9 +57,13 @@ class MemoryRows(dict[bytes, bytes]):
                 self[key] = value
 
 
+HEADERS: Final = b"s"
+"""Prefix of the headers of all sessions of a partition. Their keys are in the order of the UIDs, as UTF-8."""
+
+
 def header_key(uid: str) -> bytes:
     """Returns the key of the session's header."""
-    return b"s" + uid.encode()
+    return HEADERS + uid.encode()
 
 
 def session_prefix(uid: str) -> bytes:
@@ -80,6 +85,11 @@ def numbered(kind: bytes, number: int) -> bytes:
 def instance_suffix(task: str, number: int) -> bytes:
     """Returns the suffix of an instance. The number has a fixed length, so a task's name may contain any character."""
     return b"i" + task.encode() + b"\0" + number.to_bytes(8, "big")
+
+
+def instances_prefix(task: str | None = None) -> bytes:
+    """Returns how the suffixes of all instances begin, or those of one task."""
+    return b"i" if task is None else b"i" + task.encode() + b"\0"
 
 
 def parse_instance_suffix(suffix: bytes) -> tuple[str, int]:

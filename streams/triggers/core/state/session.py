@@ -15,7 +15,7 @@ from triggers.core.state.event_index import append_position, read_positions
 from triggers.core.state.header import Fact, Header, TaskState
 from triggers.core.state.header_codec import decode_header, encode_header, read_header
 from triggers.core.state.instances import Instances
-from triggers.core.state.loaded_instance import LoadedInstance
+from triggers.core.state.loaded_instance import LoadedInstance, StatusMove
 from triggers.core.state.payloads import Payloads
 from triggers.core.state.plans import Plans
 from triggers.core.state.row_kinds import HOT_TASKS, HOT_TRIGGERS, LATEST, TASKS
@@ -33,6 +33,7 @@ class Savepoint(NamedTuple):
     plan: Plan
     rows: Changes
     shared: Changes
+    moves: list[StatusMove]
 
 
 class Session:
@@ -47,6 +48,7 @@ class Session:
         "_edition_2",
         "_header_changed",
         "_key",
+        "_moves",
         "_partition_rows",
         "_plans",
         "_shared",
@@ -55,6 +57,7 @@ class Session:
         "ids",
         "instances",
         "latest",
+        "moved",
         "payloads",
         "plan",
         "rows",
@@ -70,6 +73,9 @@ class Session:
         """The session's rows, except the header."""
         self._key = header_key(uid)
         self._shared: dict[bytes, bytes | None] = {}
+        self._moves: list[StatusMove] = []
+        self.moved: list[StatusMove] = []
+        """How the statuses in the rows of instances differ between the last two calls of `changes`."""
         self._catalog: Catalog | None = None
         stored = rows.get(self._key)
         self._use_header(read_header(uid, stored), there=stored is not None)
@@ -84,7 +90,7 @@ class Session:
         self._edition_2: Edition2State | None = None
         self._header_changed = False
         self.ids = DedupeWindow(header, self.rows)
-        self.instances = Instances(header, self.rows)
+        self.instances = Instances(header, self.rows, self._moves)
         self.payloads = Payloads(header, self.rows, self.latest, self.instances)
 
     def reopen(self, header: Header) -> None:
@@ -97,7 +103,13 @@ class Session:
         self._encode_rows()
         header = encode_header(self.header)
         return Savepoint(
-            header, self.exists, self._header_changed, self.plan, self.rows.copy_changes(), dict(self._shared)
+            header=header,
+            exists=self.exists,
+            header_changed=self._header_changed,
+            plan=self.plan,
+            rows=self.rows.copy_changes(),
+            shared=dict(self._shared),
+            moves=list(self._moves),
         )
 
     def roll_back(self, savepoint: Savepoint) -> None:
@@ -105,6 +117,7 @@ class Session:
         self._encode_rows()
         self.rows.replace_changes(savepoint.rows)
         self._shared = savepoint.shared
+        self._moves[:] = savepoint.moves
         self._use_header(decode_header(savepoint.header), there=False, plan=savepoint.plan)
         self.exists, self._header_changed = savepoint.exists, savepoint.header_changed
 
@@ -117,6 +130,8 @@ class Session:
     def changes(self) -> dict[bytes, bytes | None]:
         """Returns the rows to write since the last call, by key; None deletes a row. Forgets cached rows."""
         self._encode_rows()
+        self.moved = self._moves.copy()
+        self._moves.clear()
         changes = self.rows.take_changes()
         if self._shared:
             changes.update(self._shared)
@@ -131,6 +146,11 @@ class Session:
         self.payloads.write_rows()
         if self._edition_2 is not None:
             self._edition_2.write_rows()
+
+    def record_removal(self, removed: LoadedInstance) -> None:
+        """Records that the row of an instance is deleted, for `moved`."""
+        status = removed.stored_status
+        self._moves.append(StatusMove(removed.task, removed.number, status, "", removed.instance))
 
     def write_shared(self, key: bytes, row: bytes | None) -> None:
         """Writes a row that does not belong to the session alone, such as a timer; None deletes it."""

@@ -1,0 +1,76 @@
+"""Keeps the index of a partition: which instances are failed, and how many instances of a task have which status."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from triggers.core.state.loaded_instance import StatusMove
+from triggers.core.state.rows import Changes, Rows
+from triggers.core.statuses import FAILED, Status
+from triggers.queries.index_rows import counts_key, decode_counts, encode_row, failure_key, failure_of
+
+MAX_STATUSES: Final = 64
+"""Number of statuses of a task from which on further ones of an application's own count as `OTHERS`."""
+OTHERS: Final = "…"
+_KNOWN: Final = frozenset(map(str, Status))
+
+
+class IndexUpdate:
+    """What the sessions of a turn change in the index of their partition."""
+
+    __slots__ = ("_counts", "_failures", "new_failures", "until")
+
+    def __init__(self) -> None:
+        self.until: bytes | None = None
+        """The last session that is counted, or None if all are."""
+        self.new_failures: list[tuple[str, str]] = []
+        """Task and class of the exception of every instance that has failed."""
+        self._counts: dict[str, dict[str, int]] = {}
+        """Task -> status -> by how much the number of its instances has changed."""
+        self._failures: Changes = {}
+
+    def add(self, uid: str, moves: list[StatusMove]) -> None:
+        """Adds what a session has changed."""
+        is_counted = self.until is None or uid.encode() <= self.until
+        for move in moves:
+            before, after = move.before, move.after
+            if FAILED in (before, after):
+                self._move_failure(uid, move)
+            if is_counted and before != after:
+                counts = self._counts.get(move.task)
+                if counts is None:
+                    counts = self._counts[move.task] = {}
+                if before:
+                    counts[before] = counts.get(before, 0) - 1
+                if after:
+                    counts[after] = counts.get(after, 0) + 1
+
+    def _move_failure(self, uid: str, move: StatusMove) -> None:
+        key = failure_key(uid.encode(), move.task, move.number)
+        if move.after != FAILED:
+            self._failures[key] = None
+            return
+        failure = failure_of(move.instance)
+        self._failures[key] = encode_row(failure)
+        if move.before != FAILED:
+            self.new_failures.append((move.task, failure.exception))
+
+    def changes(self, rows: Rows, over: Changes) -> Changes:
+        """Returns the rows of the index to write. `rows` are those before the turn, and `over` the changes so far."""
+        changes = self._failures
+        for task, difference in self._counts.items():
+            if any(difference.values()):
+                key = counts_key(task)
+                changes[key] = _added(over[key] if key in over else rows.get(key), difference)
+        return changes
+
+
+def _added(row: bytes | None, difference: dict[str, int]) -> bytes | None:
+    """Returns the counts of a row with the difference added, or None if nothing is left to count."""
+    counts = {} if row is None else decode_counts(row)
+    for status, number in difference.items():
+        has_name = status in counts or status in _KNOWN or (number > 0 and len(counts) < MAX_STATUSES)
+        name = status if has_name else OTHERS
+        counts[name] = counts.get(name, 0) + number
+    left = {status: counts[status] for status in sorted(counts) if counts[status]}
+    return encode_row(left) if left else None

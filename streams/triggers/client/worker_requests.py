@@ -1,0 +1,70 @@
+"""Sends requests to the HTTP servers of the workers, with the token of the installation."""
+
+from __future__ import annotations
+
+import http.client
+from collections.abc import Mapping
+from typing import Final, NamedTuple, TypeVar
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import Struct
+
+from triggers.client.read_tokens import token_headers
+from triggers.errors import CallError, NotPermitted, OwnerUnavailable, SessionNotFound
+from triggers.settings import Settings
+
+T = TypeVar("T")
+
+FORWARDED: Final = "X-Triggers-Forwarded"
+"""Header of a request that a worker has passed on. It is not passed on again."""
+
+
+class Answer(NamedTuple):
+    """The response of a worker."""
+
+    status: int
+    body: bytes
+
+
+class _Refused(Struct):
+    error: str
+
+
+class WorkerRequests:
+    """Thread-safe. Every request has a connection of its own, without proxy or redirects."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def get(self, url: str, path: str, timeout_s: float, headers: Mapping[str, str] | None = None) -> Answer:
+        """Requests a path. Raises OwnerUnavailable if the worker does not answer, and SettingsError."""
+        parts = urlsplit(url)
+        kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
+        sent = token_headers(self._settings) | dict(headers or {})
+        connection = kind(parts.hostname or "", parts.port, timeout=timeout_s)
+        try:
+            connection.request("GET", parts.path.rstrip("/") + path, headers=sent)
+            response = connection.getresponse()
+            return Answer(response.status, response.read())
+        except (OSError, http.client.HTTPException) as error:
+            raise OwnerUnavailable(f"worker {url} does not answer: {error}") from error
+        finally:
+            connection.close()
+
+
+def decode_answer(answer: Answer, url: str, kind: type[T]) -> T:
+    """Returns what a worker has answered. Raises an error that says how to react to its status."""
+    try:
+        if answer.status == http.client.OK:
+            return msgspec.json.decode(answer.body, type=kind)
+        why = msgspec.json.decode(answer.body, type=_Refused).error
+    except msgspec.DecodeError as error:
+        raise OwnerUnavailable(f"{url} is not a worker of this version: HTTP {answer.status}, {error}") from error
+    if answer.status == http.client.NOT_FOUND:
+        raise SessionNotFound(why)
+    if answer.status == http.client.BAD_REQUEST:
+        raise CallError(why)
+    if answer.status in {http.client.UNAUTHORIZED, http.client.FORBIDDEN}:
+        raise NotPermitted(f"worker {url}: {why}")
+    raise OwnerUnavailable(f"worker {url}: {why}")

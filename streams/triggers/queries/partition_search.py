@@ -1,0 +1,172 @@
+"""Finds the sessions of one partition that match a query, in the order of their UIDs and with a bounded number of rows.
+
+A query for failed instances reads the index of the partition, every other one the headers. Further rows are read only
+for sessions whose header matches.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from msgspec import Struct
+
+from triggers.core.missing import triggers_awaited
+from triggers.core.state.instances import load_instance
+from triggers.core.state.plans import Plans
+from triggers.core.state.rows import HEADERS, Rows, instances_prefix, session_prefix
+from triggers.core.state.session import Session
+from triggers.core.statuses import RESOLVED_IN_EDITION_2
+from triggers.queries.answers import FailedInstance, FoundSession
+from triggers.queries.header_facts import HeaderFacts, decode_facts
+from triggers.queries.index_rows import failures_prefix, parse_failure_key, start_of_failures, view_failure
+from triggers.queries.session_query import SessionQuery
+
+
+class PartitionPage(Struct, frozen=True, kw_only=True):
+    """What a search of one partition found."""
+
+    sessions: list[FoundSession]
+    reached: str | None = None
+    """The UID up to which all matching sessions are in `sessions`, or None if no sessions are left."""
+    examined: int = 0
+
+
+class PartitionSearch:
+    """Searches the rows of one partition. It can be used once."""
+
+    def __init__(self, rows: Rows, plans: Plans, query: SessionQuery, now: int) -> None:
+        """`now` is the time in milliseconds by which a session is stuck or not."""
+        self._rows = rows
+        self._plans = plans
+        self._query = query
+        self._now = now
+        self._examined = 0
+        self._failed: Iterator[bytes] = iter(())
+        self._next_failed: bytes | None = b""
+
+    def find(self, after: str, limit: int, max_rows: int) -> PartitionPage:
+        """Returns the first `limit` sessions behind the UID `after`, or fewer after about `max_rows` rows."""
+        found: list[FoundSession] = []
+        reached = behind = after.encode()
+        self._failed = self._failed_sessions(behind)
+        for uid in self._failed_sessions(behind) if self._query.wants_failed else self._all_sessions(behind):
+            if reached != behind and (len(found) >= limit or self._examined > max_rows):
+                return PartitionPage(sessions=found, reached=reached.decode(), examined=self._examined)
+            session = self._match(uid)
+            if session is not None:
+                found.append(session)
+            reached = uid
+        return PartitionPage(sessions=found, examined=self._examined)
+
+    def _all_sessions(self, behind: bytes) -> Iterator[bytes]:
+        for key, _ in self._rows.scan(HEADERS + self._query.prefix.encode(), HEADERS + behind):
+            self._examined += 1
+            if (uid := key[len(HEADERS) :]) > behind:
+                yield uid
+
+    def _failed_sessions(self, behind: bytes) -> Iterator[bytes]:
+        last = behind
+        for key, _ in self._rows.scan(start_of_failures(self._query.prefix.encode()), start_of_failures(behind)):
+            self._examined += 1
+            if (uid := parse_failure_key(key)[0]) > last:
+                last = uid
+                yield uid
+
+    def _match(self, uid: bytes) -> FoundSession | None:
+        """Returns the session if it matches. Asks the cheap questions first."""
+        row = self._rows.get(HEADERS + uid)
+        facts = None if row is None else decode_facts(row)
+        if facts is None or facts.deleted or not self._matches_header(facts):
+            return None
+        query, failures = self._query, self._failures_of(uid)
+        if query.wants_failed and not any(map(self._matches_failure, failures)):
+            return None
+        session = Session(uid.decode(), self._rows, self._plans) if self._needs_session(failures) else None
+        if session is not None and not self._matches_session(session, uid):
+            return None
+        waits_behind = [] if session is None or query.stuck_ms is None else _waits_behind(session, failures)
+        if query.stuck_ms is not None and not waits_behind and facts.clock > self._now - query.stuck_ms:
+            return None
+        return facts.found(uid.decode(), failures, waits_behind)
+
+    def _matches_header(self, facts: HeaderFacts) -> bool:
+        query, rules = self._query, facts.published
+        if query.rules is not None and (rules is None or rules.name != query.rules):
+            return False
+        if query.version is not None and (rules is None or rules.version != query.version):
+            return False
+        if not facts.unresolved and self._wants_unresolved:
+            return False
+        return _is_between(facts.created, query.created_since, query.created_until) and _is_between(
+            facts.modified, query.changed_since, query.changed_until
+        )
+
+    @property
+    def _wants_unresolved(self) -> bool:
+        status = self._query.status
+        return self._query.stuck_ms is not None or (status is not None and status not in RESOLVED_IN_EDITION_2)
+
+    def _failures_of(self, uid: bytes) -> list[FailedInstance]:
+        """Returns the failed instances of a session. The search advances in the index as it does in the headers, so
+        that sessions without failures cost no look-up.
+        """
+        if not self._query.wants_failed:
+            while self._next_failed is not None and self._next_failed < uid:
+                self._next_failed = next(self._failed, None)
+            if self._next_failed != uid:
+                return []
+        failures = [view_failure(key, row) for key, row in self._rows.scan(failures_prefix(uid))]
+        self._examined += len(failures)
+        return failures
+
+    def _matches_failure(self, failure: FailedInstance) -> bool:
+        query = self._query
+        if query.task is not None and failure.task != query.task:
+            return False
+        if query.exception is not None and query.exception not in {
+            failure.exception,
+            failure.exception.rpartition(".")[2],
+        }:
+            return False
+        return query.message is None or query.message.casefold() in failure.message.casefold()
+
+    def _needs_session(self, failures: list[FailedInstance]) -> bool:
+        query = self._query
+        has_own = any(each is not None for each in (query.status, query.task, query.seen, query.missing))
+        return has_own or (query.stuck_ms is not None and bool(failures))
+
+    def _matches_session(self, session: Session, uid: bytes) -> bool:
+        query = self._query
+        if query.seen is not None and session.latest.get(query.seen) is None:
+            return False
+        if query.missing is not None and not _awaits(session, query.missing):
+            return False
+        if query.wants_failed:
+            return True
+        if query.status is not None:
+            return self._has_status(uid, query.status)
+        return query.task is None or ((state := session.tasks.get(query.task)) is not None and state.count > 0)
+
+    def _has_status(self, uid: bytes, status: str) -> bool:
+        """Returns whether an instance of the session, or of the task that the query names, has this status."""
+        own = session_prefix(uid.decode())
+        for key, row in self._rows.scan(own + instances_prefix(self._query.task)):
+            self._examined += 1
+            if load_instance(key[len(own) :], row).instance.status == status:
+                return True
+        return False
+
+
+def _is_between(time: int, since: int | None, until: int | None) -> bool:
+    return (since is None or time >= since) and (until is None or time <= until)
+
+
+def _awaits(session: Session, trigger: str) -> bool:
+    rules = session.plan.by_trigger.get(trigger, ())
+    return any(trigger in triggers_awaited(session, rule) for rule in rules if trigger in rule.after_set)
+
+
+def _waits_behind(session: Session, failures: list[FailedInstance]) -> list[str]:
+    """Returns the tasks of failed instances that other tasks of the session wait for."""
+    tasks = sorted({failure.task for failure in failures})
+    return [task for task in tasks if _awaits(session, task)]

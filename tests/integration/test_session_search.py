@@ -1,0 +1,193 @@
+"""Searches over all partitions of real workers, also while partitions move."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from threading import Event, Thread
+
+import pytest
+from tests.support.questionnaires import Application
+from tests.support.settled import wait_until_processed
+from tests.support.topic_reader import wait_until
+from tests.support.topic_setup import create_topics
+from tests.support.worker_process import WorkerProcess
+
+from triggers.client.session_search import SessionSearch
+from triggers.errors import CallError, OwnerUnavailable
+from triggers.queries import Page, SessionQuery
+from triggers.settings import Settings
+from triggers.topology import partition_of
+
+pytestmark = pytest.mark.broker
+
+RULES = {
+    "t_bill": {"after": ["order"], "run": "shop.bill"},
+    "t_ship": {"after": ["t_bill", "address"], "run": "shop.ship"},
+}
+ORDERS = 60
+FAILED = 20
+UIDS = [f"order-{number:03}" for number in range(ORDERS)]
+FAILED_QUERY = SessionQuery(status="failed", task="t_bill")
+
+
+@dataclass
+class Shop:
+    settings: Settings
+    search: SessionSearch
+    application: Application
+
+
+@pytest.fixture
+def topics(settings: Settings) -> Shop:
+    create_topics(settings)
+    return Shop(settings, SessionSearch(settings), Application(settings))
+
+
+@pytest.fixture
+def shop(topics: Shop) -> Iterator[Shop]:
+    """Orders of which the first have failed, and a worker that has applied them."""
+    with WorkerProcess(topics.settings, "w0") as worker:
+        worker.wait_ready()
+        take_orders(topics)
+        yield topics
+
+
+def take_orders(shop: Shop) -> None:
+    for number, uid in enumerate(UIDS):
+        shop.application.fire(uid, {"configuration": RULES})
+        shop.application.fire(uid, {"trigger": "order"})
+        if number < FAILED:
+            shop.application.fire(uid, failure(f"card {number % 2} was declined"))
+    shop.application.flush()
+    wait_until_processed(shop.settings)
+
+
+def failure(message: str, instance: str = "t_bill#0") -> dict[str, object]:
+    return {
+        "type": "failed",
+        "instance": instance,
+        "exception_type": "shop.errors.Declined",
+        "exception_message": message,
+    }
+
+
+def every_page(search: SessionSearch, query: SessionQuery, limit: int) -> list[Page]:
+    pages = [search.find(query, limit=limit)]
+    while pages[-1].cursor is not None:
+        pages.append(search.find(query, limit=limit, cursor=pages[-1].cursor))
+    return pages
+
+
+def uids_of(*pages: Page) -> list[str]:
+    return [session.uid for page in pages for session in page.sessions]
+
+
+def test_pages_have_every_failed_session_of_all_partitions_once_with_its_reason(shop: Shop) -> None:
+    pages = every_page(shop.search, FAILED_QUERY, limit=7)
+
+    assert uids_of(*pages) == UIDS[:FAILED]
+    assert all(page.is_complete for page in pages)
+    assert {each.message for page in pages for session in page.sessions for each in session.failures} == {
+        "card 0 was declined",
+        "card 1 was declined",
+    }
+    assert uids_of(*every_page(shop.search, SessionQuery(), limit=1000)) == UIDS
+
+
+def test_counts_and_groups_follow_replays(shop: Shop) -> None:
+    def counts() -> dict[tuple[str, str], int]:
+        return {(each.task, each.status): each.instances for each in shop.search.count_statuses().counts}
+
+    assert counts() == {("t_bill", "failed"): FAILED, ("t_bill", "scheduled"): ORDERS - FAILED}
+    groups = shop.search.group_failures().groups
+    assert [(each.message, each.instances, each.sessions) for each in groups] == [
+        ("card 0 was declined", 10, 10),
+        ("card 1 was declined", 10, 10),
+    ]
+
+    for uid in UIDS[: FAILED // 2]:
+        shop.application.fire(uid, {"type": "replay", "instance": "t_bill#0"})
+    shop.application.flush()
+    wait_until_processed(shop.settings)
+
+    assert counts() == {("t_bill", "failed"): 10, ("t_bill", "replayed"): 10, ("t_bill", "scheduled"): ORDERS - 10}
+    assert uids_of(shop.search.find(FAILED_QUERY)) == UIDS[10:FAILED]
+    assert {each.instances for each in shop.search.group_failures("t_bill").groups} == {5}
+    assert shop.search.group_failures("t_ship").groups == []
+
+
+def test_a_cursor_of_another_query_is_refused(shop: Shop) -> None:
+    cursor = shop.search.find(FAILED_QUERY, limit=1).cursor
+
+    with pytest.raises(CallError, match="belongs to another query"):
+        shop.search.find(SessionQuery(), cursor=cursor)
+    with pytest.raises(CallError, match="is no cursor"):
+        shop.search.find(FAILED_QUERY, cursor="%")
+
+
+def test_the_index_is_restored_on_another_machine(topics: Shop) -> None:
+    with WorkerProcess(topics.settings, "w0") as worker:
+        worker.wait_ready()
+        take_orders(topics)
+    with WorkerProcess(topics.settings, "w1") as other:
+        other.wait_ready()
+
+        page = topics.search.find(FAILED_QUERY, limit=100)
+        counts = topics.search.count_statuses()
+
+    assert uids_of(page) == UIDS[:FAILED]
+    assert sum(each.instances for each in counts.counts) == ORDERS
+    assert counts.counting == []
+
+
+def test_without_a_worker_nothing_is_answered(topics: Shop) -> None:
+    with pytest.raises(OwnerUnavailable, match="no worker owns it"):
+        topics.search.find(SessionQuery(), patience_s=0.2)
+
+
+def test_while_partitions_move_an_answer_names_those_that_it_lacks(shop: Shop) -> None:
+    """A second worker joins and is killed, while somebody searches all the time."""
+    pages: list[Page] = []
+    refused: list[str] = []
+    enough = Event()
+
+    def search() -> None:
+        reader = SessionSearch(shop.settings)
+        while not enough.is_set():
+            try:
+                pages.append(reader.find(FAILED_QUERY, limit=100, patience_s=0))
+            except OwnerUnavailable as error:
+                refused.append(str(error))
+
+    searching = Thread(target=search)
+    searching.start()
+    try:
+        wait_until(lambda: bool(pages), "a page")
+        with WorkerProcess(shop.settings, "w1") as second:
+            second.wait_ready()
+            wait_until(lambda: owns_some(second), "partitions of the second worker")
+            second.kill()
+            with pytest.raises(OwnerUnavailable, match=r"partitions \d.* do not answer"):
+                shop.search.find(FAILED_QUERY, patience_s=0, complete=True)
+        wait_until(lambda: any(page.missing for page in pages), "a page that lacks partitions")
+        began = len(pages)
+        wait_until(lambda: any(page.is_complete for page in pages[began:]), "a complete page again")
+    finally:
+        enough.set()
+        searching.join()
+
+    for page in pages:
+        lacking = {each.partition for each in page.missing}
+        assert uids_of(page) == [uid for uid in UIDS[:FAILED] if partition_of_uid(shop, uid) not in lacking]
+        assert all(each.reason for each in page.missing)
+    assert refused == []
+
+
+def owns_some(worker: WorkerProcess) -> bool:
+    status, body = worker.get("/ready")
+    return status == 200 and bool(body["partitions"])
+
+
+def partition_of_uid(shop: Shop, uid: str) -> int:
+    return partition_of(uid.encode(), shop.settings.partitions)
