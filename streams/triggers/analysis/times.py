@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 _UNITS: Final = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 7 * 86_400_000}
+DAY_MS: Final = _UNITS["d"]
 _LENGTH: Final = re.compile(r"(\d+)([smhdw])", re.ASCII)
 
 

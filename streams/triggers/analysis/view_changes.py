@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any, TypeGuard
 
@@ -11,6 +12,8 @@ from msgspec import Struct
 from triggers.analysis.times import moment
 
 _TIMES = {"created", "modified", "due"}
+_SHOWN_ELSEWHERE = re.compile(r"instances \S.* exception")
+"""The paths of what a view derives from the metadata, whose changes are listed already."""
 
 
 class Change(Struct, frozen=True, kw_only=True):
@@ -29,7 +32,8 @@ def changes_between(before: object, after: object) -> list[Change]:
 
     Objects are compared member by member, and so are lists of objects with a `name`. Other lists are compared whole.
     """
-    return list(_changes("", _plain(before), _plain(after)))
+    changes = _changes("", _plain(before), _plain(after))
+    return [change for change in changes if not _SHOWN_ELSEWHERE.match(change.place)]
 
 
 def value_words(place: str, value: object) -> str:

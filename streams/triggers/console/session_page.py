@@ -16,6 +16,7 @@ from triggers.analysis.time_travel import NOW, Moment, until, view_at
 from triggers.analysis.times import moment as time_text
 from triggers.analysis.view_changes import Change, changes_between
 from triggers.core.events import Event, RulesPublished
+from triggers.core.exception_view import CONTEXT, INFO, MESSAGE, TYPE, ExceptionView
 from triggers.core.view import InstanceView, SessionView
 from triggers.errors import SessionNotFound
 
@@ -39,12 +40,25 @@ class TimelineRow(NamedTuple):
     is_chosen: bool
 
 
+_SHOWN_APART = frozenset({"actualKwargs", CONTEXT, INFO, MESSAGE, TYPE})
+
+
 class TaskCard(NamedTuple):
     """A rule and its instances."""
 
     name: str
     rule: str
     paragraphs: list[Paragraph]
+
+
+class ExceptionText(NamedTuple):
+    """Why an instance has failed."""
+
+    type: str
+    message: str
+    context: str
+    """JSON, or empty if there is none."""
+    traceback: str
 
 
 class InstanceRow(NamedTuple):
@@ -54,6 +68,7 @@ class InstanceRow(NamedTuple):
     status: str
     kwargs: list[tuple[str, str]]
     outcome: list[tuple[str, str]]
+    exception: ExceptionText | None
     times: list[tuple[str, str]]
 
 
@@ -143,15 +158,22 @@ def _changes(before: SessionView, after: SessionView) -> list[Change]:
 
 
 def _row(instance: InstanceView) -> InstanceRow:
-    outcome = {name: value for name, value in instance.metadata.items() if name != "actualKwargs"}
+    outcome = {name: value for name, value in instance.metadata.items() if name not in _SHOWN_APART}
     stamps = sorted(instance.timestamps.items(), key=lambda stamp: stamp[1])
     return InstanceRow(
         name=instance.name,
         status=instance.status,
         kwargs=_texts(instance.kwargs),
         outcome=_texts(outcome),
+        exception=None if instance.exception is None else _exception_text(instance.exception),
         times=[("created", time_text(instance.created)), *((status, time_text(at)) for status, at in stamps)],
     )
+
+
+def _exception_text(exception: ExceptionView) -> ExceptionText:
+    context = bytes(exception.context).decode()
+    lines = "\n".join(exception.traceback)
+    return ExceptionText(exception.type, exception.message, "" if context == "{}" else context, lines)
 
 
 def _texts(values: dict[str, Raw]) -> list[tuple[str, str]]:

@@ -17,10 +17,19 @@ from msgspec.structs import replace
 from tests.property.test_replayed_logs import random_log
 
 from triggers.analysis.driver import MemoryDriver
-from triggers.analysis.stats.statistics import Counting, Durations, Period, Statistics
+from triggers.analysis.stats.statistics import Counting, Period, Statistics
+from triggers.analysis.stats.wait_times import Durations
 from triggers.cli import main
 from triggers.codec.event_lines import event_members
-from triggers.core.events import ConfigurationUpdated, Event, RulesPublished, TaskFailed, TaskFinished, TriggerFired
+from triggers.core.events import (
+    ConfigurationUpdated,
+    Event,
+    ReplayRequested,
+    RulesPublished,
+    TaskFailed,
+    TaskFinished,
+    TriggerFired,
+)
 from triggers.core.view import SessionView
 
 EVER = Period(since=0, until=10**15, stuck_since=10**15)
@@ -73,6 +82,9 @@ def test_the_counts_of_random_sessions_agree_with_their_views() -> None:
         assert row.sessions == sum(any(task.name == row.task for task in view.tasks) for view in views)
         assert row.instances >= len(mine)
         assert row.waiting == sum(i.status == "unstarted" for i in mine)
+        assert row.failed_now == sum(i.status == "failed" for i in mine)
+        reasons = [each for each in found.failures if each.task == row.task]
+        assert (row.failed, row.failed_now) == (sum(r.failed for r in reasons), sum(r.failed_now for r in reasons))
     for trigger in found.triggers:
         assert trigger.is_task or trigger.fires == fires.count(trigger.trigger)
 
@@ -115,6 +127,46 @@ def test_stuck_sessions_are_counted_by_their_missing_triggers() -> None:
 
     assert (row.task, row.missing, row.sessions, row.instances, row.oldest) == ("t_mail", ["text"], 7, 7, 1000)
     assert row.examples == ["s0", "s1", "s2", "s3", "s4"]
+
+
+def failed_order(message: str, *more: Event) -> list[Event]:
+    steps = [
+        fire("address"),
+        fire("text"),
+        TaskFailed(instance="t_mail#0", exception_type="app.E", exception_message=message),
+    ]
+    return log_of(*((1000 * n, event) for n, event in enumerate([*steps, *more], 1)))
+
+
+def test_failures_are_counted_by_reason_ever_and_now() -> None:
+    replayed = (ReplayRequested(instance="t_mail#0"), TaskFinished(instance="t_mail#1"))
+    logs = {
+        "a": failed_order("no\n stamp", *replayed),
+        "b": failed_order("no stamp"),
+        "c": failed_order("no paper", *replayed),
+    }
+
+    found = counted(logs)
+
+    assert [(row.message, row.failed, row.failed_now, row.sessions, row.example) for row in found.failures] == [
+        ("no stamp", 2, 1, 2, "b"),
+        ("no paper", 1, 0, 1, "c"),
+    ]
+    mail = next(row for row in found.rules if row.task == "t_mail")
+    assert (mail.failed, mail.failed_now) == (3, 1)
+
+
+def test_a_session_is_stuck_at_once_behind_a_failed_instance() -> None:
+    rules = RULES | {"t_thanks": {"after": ["t_mail"], "run": "app.thanks"}}
+    log = failed_order("no stamp")
+    log[0] = ConfigurationUpdated(configuration=json.dumps(rules).encode(), time=1000)
+
+    found = counted({"a": log}, Period(since=0, until=10_000, stuck_since=0))
+
+    assert [(row.task, row.missing, row.behind, row.examples) for row in found.stuck] == [
+        ("t_thanks", ["t_mail"], True, ["a"])
+    ]
+    assert counted({"a": failed_order("no stamp")}, Period(since=0, until=10_000, stuck_since=0)).stuck == []
 
 
 def test_events_before_the_period_are_only_applied_and_later_ones_are_ignored() -> None:

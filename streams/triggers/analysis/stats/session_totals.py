@@ -6,12 +6,15 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from triggers.analysis.stats.failures import Reason, reason_of
 from triggers.core.commands import Decision, Outcome
 from triggers.core.engine import apply
 from triggers.core.events import Event, ReplayRequested, RulesPublished, SessionImported, TaskRetried
+from triggers.core.exception_view import view_exception
 from triggers.core.instance_names import parse_instance_name
-from triggers.core.missing import Missing, missing_by_task
+from triggers.core.missing import Missing, missing_by_task, triggers_awaited
 from triggers.core.plan import Rule
+from triggers.core.state.loaded_instance import LoadedInstance
 from triggers.core.state.plans import Plans
 from triggers.core.state.rows import MemoryRows
 from triggers.core.state.session import Session
@@ -37,8 +40,18 @@ class SessionTotals:
     unused: Counter[str] = field(default_factory=Counter)
     waiting: dict[str, Missing] = field(default_factory=dict)
     """The number of instances that wait at the end, by task and missing triggers."""
+    not_begun: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """The triggers that have not fired, of each task without an instance."""
+    failures: Counter[Reason] = field(default_factory=Counter)
+    """Why instances failed."""
+    failed_now: Counter[Reason] = field(default_factory=Counter)
+    """Why those instances failed that are failed at the end."""
     published: tuple[str, int] | None = None
     """Name and version of the published rules that the session has at the end."""
+
+    def failed_of(self, task: str) -> int:
+        """Returns the number of the task's instances that are failed at the end."""
+        return sum(number for (own, _, _), number in self.failed_now.items() if own == task)
 
 
 def total(uid: str, events: Iterable[Event], plans: Plans, *, since: int, until: int) -> SessionTotals:
@@ -84,7 +97,18 @@ class _Fold:
         totals, taken = self._totals, self._session.header.published
         totals.published = None if taken is None else (taken.name, taken.version)
         totals.waiting = missing_by_task(self._session)
+        for loaded in self._session.instances.scan() if self._session.header.unresolved else ():
+            if loaded.instance.status == Status.FAILED:
+                totals.failed_now[_reason(loaded)] += 1
+        if totals.failed_now:
+            totals.not_begun = self._not_begun()
         return totals
+
+    def _not_begun(self) -> dict[str, tuple[str, ...]]:
+        """Returns what the tasks without an instance wait for."""
+        rules = [rule for rule in self._session.plan.tasks.values() if not self._session.task_state(rule.name).count]
+        awaited = {rule.name: tuple(sorted(triggers_awaited(self._session, rule))) for rule in rules}
+        return {task: triggers for task, triggers in awaited.items() if triggers}
 
     def _count(self, event: Event, decision: Decision, *, counts: bool) -> None:
         if decision.outcome is Outcome.DELETED:
@@ -92,6 +116,8 @@ class _Fold:
         is_replay, counts = isinstance(event, ReplayRequested | TaskRetried), counts and not _is_import(event)
         for name, status in decision.changed:
             self._count_status(name, status, event.time, is_replay=is_replay, counts=counts)
+            if status == Status.FAILED and counts:
+                self._totals.failures[_reason(self._session.instances.find(name))] += 1
         for fire in decision.fires if counts else ():
             self._totals.fires[fire.trigger] += 1
             self._totals.unused[fire.trigger] += self._is_unused(decision, fire.trigger)
@@ -108,6 +134,12 @@ class _Fold:
 
     def _is_unused(self, decision: Decision, trigger: str) -> bool:
         return decision.outcome is Outcome.UNUSED or trigger not in self._session.plan.by_trigger
+
+
+def _reason(loaded: LoadedInstance) -> Reason:
+    exception = view_exception(loaded.instance.metadata)
+    kind, message = ("", "") if exception is None else (exception.type, exception.message)
+    return reason_of(loaded.task, kind, message)
 
 
 def _is_import(event: Event) -> bool:

@@ -6,22 +6,24 @@ with the number of sessions.
 
 from __future__ import annotations
 
-import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 
 from msgspec import Struct
 
 from triggers.analysis.event_log import GroupedLog
+from triggers.analysis.stats.failures import FailureRow, Failures
 from triggers.analysis.stats.session_totals import SessionTotals, total
+from triggers.analysis.stats.wait_times import Durations
 from triggers.core.events import Event
 from triggers.core.plan import Rule
 from triggers.core.state.plans import Plans
 
-DAY_MS = 86_400_000
-
-
 _EXAMPLES = 5
+
+
+_Stuck = tuple[str, tuple[str, ...], bool, int]
+"""Task, missing triggers, whether a failed instance is behind it, number of waiting instances."""
 
 
 class Period(Struct, frozen=True, kw_only=True):
@@ -34,7 +36,8 @@ class Period(Struct, frozen=True, kw_only=True):
     until: int
     """The end, inclusive."""
     stuck_since: int
-    """A session is stuck if one of its instances waits and its last event is not later than this."""
+    """A session is stuck if one of its instances waits and its last event is not later than this. It is also stuck if
+    a task waits for the task of a failed instance."""
 
 
 class RuleRow(Struct, kw_only=True):
@@ -49,6 +52,9 @@ class RuleRow(Struct, kw_only=True):
     """The number of times that an instance became scheduled, including replays. 0 if the rule never fired."""
     finished: int = 0
     failed: int = 0
+    """The number of times that an instance failed, whether or not it was replayed or skipped since."""
+    failed_now: int = 0
+    """The number of instances that are failed at the end."""
     abandoned: int = 0
     waiting: int = 0
     """The number of instances that wait at the end."""
@@ -79,6 +85,8 @@ class StuckRow(Struct, kw_only=True):
 
     task: str
     missing: list[str]
+    behind: bool = False
+    """True if a missing trigger is the task of a failed instance. Such sessions are stuck at once."""
     sessions: int = 0
     instances: int = 0
     oldest: int = 0
@@ -111,6 +119,8 @@ class Statistics(Struct, kw_only=True):
     """Sorted by name, with triggers that no rule uses first."""
     stuck: list[StuckRow]
     """Sorted by the number of sessions, the most frequent first."""
+    failures: list[FailureRow] = []
+    """Why instances failed. Those that are failed at the end come first, then the most frequent."""
     published: list[PublishedRow] = []
     """Sorted by name and version."""
 
@@ -125,7 +135,8 @@ class Counting:
         self._waits: defaultdict[str, Durations] = defaultdict(Durations)
         self._triggers: dict[str, TriggerRow] = {}
         self._users: defaultdict[str, set[str]] = defaultdict(set)
-        self._stuck: dict[tuple[str, tuple[str, ...]], StuckRow] = {}
+        self._stuck: dict[tuple[str, tuple[str, ...], bool], StuckRow] = {}
+        self._failures = Failures()
         self._counts: Counter[str] = Counter()
         self._published: Counter[tuple[str, int]] = Counter()
 
@@ -139,8 +150,10 @@ class Counting:
                 self._published[totals.published] += 1
             self._add_rules(totals)
             self._add_triggers(totals)
-            if totals.last <= period.stuck_since and totals.waiting:
-                self._add_stuck(session, totals)
+            self._failures.add(session, totals.failures, totals.failed_now)
+            stuck = _stuck_tasks(totals, is_quiet=totals.last <= period.stuck_since)
+            if stuck:
+                self._add_stuck(session, totals, stuck)
 
     def result(self) -> Statistics:
         """Returns the statistics of the sessions that were added."""
@@ -155,6 +168,7 @@ class Counting:
             rules=sorted(rules, key=lambda row: (row.runs > 0, row.task)),
             triggers=sorted(triggers, key=lambda row: (row.unused < row.fires or not row.fires, row.trigger)),
             stuck=sorted(self._stuck.values(), key=lambda row: (-row.sessions, row.task, row.missing)),
+            failures=self._failures.result(),
             published=[
                 PublishedRow(rules=name, version=version, sessions=count)
                 for (name, version), count in sorted(self._published.items())
@@ -166,6 +180,7 @@ class Counting:
             row = self._rule(rule)
             row.sessions += 1
             row.waiting += sum(totals.waiting.get(rule.name, {}).values())
+            row.failed_now += totals.failed_of(rule.name)
         for task, status in totals.became.elements():
             _count_status(self._rules[task], status)
         for task, wait in totals.waits:
@@ -186,16 +201,17 @@ class Counting:
             row.unused += totals.unused[trigger]
             row.sessions += 1
 
-    def _add_stuck(self, session: str, totals: SessionTotals) -> None:
+    def _add_stuck(self, session: str, totals: SessionTotals, stuck: list[_Stuck]) -> None:
         self._counts["stuck"] += 1
-        for task, groups in totals.waiting.items():
-            for missing, instances in groups.items():
-                row = self._stuck.setdefault((task, missing), StuckRow(task=task, missing=list(missing)))
-                row.sessions += 1
-                row.instances += instances
-                row.oldest = min(row.oldest or totals.last, totals.last)
-                if len(row.examples) < _EXAMPLES:
-                    row.examples = [*row.examples, session]
+        for task, missing, behind, instances in stuck:
+            row = self._stuck.setdefault(
+                (task, missing, behind), StuckRow(task=task, missing=list(missing), behind=behind)
+            )
+            row.sessions += 1
+            row.instances += instances
+            row.oldest = min(row.oldest or totals.last, totals.last)
+            if len(row.examples) < _EXAMPLES:
+                row.examples = [*row.examples, session]
 
     def _finished(self, row: RuleRow) -> RuleRow:
         waits = self._waits[row.task]
@@ -206,6 +222,15 @@ class Counting:
     def _with_uses(self, row: TriggerRow) -> TriggerRow:
         row.used_by, row.is_task = sorted(self._users[row.trigger]), row.trigger in self._rules
         return row
+
+
+def _stuck_tasks(totals: SessionTotals, *, is_quiet: bool) -> list[_Stuck]:
+    """Returns which tasks of a session are stuck: those behind a failure, and all that wait if the session is quiet."""
+    failed = {task for task, _, _ in totals.failed_now}
+    waiting = [(task, missing, n) for task, groups in totals.waiting.items() for missing, n in groups.items()]
+    begun = [(task, missing, 0) for task, missing in totals.not_begun.items() if not failed.isdisjoint(missing)]
+    behind = [(task, missing, not failed.isdisjoint(missing), n) for task, missing, n in (*waiting, *begun)]
+    return [each for each in behind if is_quiet or each[2]]
 
 
 def count(log: GroupedLog, since: int | None, until: int | None, stuck_after: int) -> Statistics:
@@ -239,31 +264,3 @@ def _count_status(row: RuleRow, status: str) -> None:
             row.abandoned += 1
         case _:
             pass
-
-
-_GROWTH = math.log(1.01)
-
-
-class Durations:
-    """A histogram of durations, in milliseconds."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self.longest = 0
-        self._buckets: Counter[int] = Counter()
-
-    def add(self, milliseconds: int) -> None:
-        """Counts a duration. A negative one counts as 0: clocks differ, so an effect may seem to precede its cause."""
-        milliseconds = max(milliseconds, 0)
-        self.count += 1
-        self.longest = max(self.longest, milliseconds)
-        self._buckets[round(math.log1p(milliseconds) / _GROWTH)] += 1
-
-    def percentile(self, percent: float) -> int | None:
-        """Returns the duration that `percent` of all durations do not exceed, or None if none was counted."""
-        rank = math.ceil(self.count * percent / 100)
-        for bucket in sorted(self._buckets):
-            rank -= self._buckets[bucket]
-            if rank <= 0:
-                return min(round(math.expm1(bucket * _GROWTH)), self.longest)
-        return None

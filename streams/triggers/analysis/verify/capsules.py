@@ -176,6 +176,14 @@ def _command(command: Command) -> dict[str, object]:
     return {"command": type(command).__name__} | members
 
 
+def _member_names(objects: Raw) -> set[str]:
+    """Returns the names of all members of objects in a list; none if it is empty, or something else."""
+    try:
+        return {key for each in _objects(objects) for key in each}
+    except msgspec.ValidationError:
+        return set()
+
+
 def _known(expected: Mapping[str, Raw], view: SessionView) -> dict[str, Raw]:
     """Returns the members of the view that the capsule has, too: a later version of the view may have more.
 
@@ -183,7 +191,9 @@ def _known(expected: Mapping[str, Raw], view: SessionView) -> dict[str, Raw]:
     """
     members = {name: value for name, value in _members(_json(view)).items() if name in expected}
     for name in _LISTS & members.keys():
-        named = {key for each in _objects(expected[name]) for key in each}
+        named = _member_names(expected[name])
+        if not named:
+            continue
         objects = [{key: each[key] for key in each if key in named} for each in _objects(members[name])]
         members[name] = Raw(_json(objects))
     return members
