@@ -16,6 +16,7 @@ from triggers.analysis.graph.causes import SessionCauses
 from triggers.analysis.stats.statistics import Statistics
 from triggers.analysis.verify.capsules import Capsule
 from triggers.core.view import SessionView
+from triggers.queries import Page
 
 FOLDER = Path(__file__).resolve().parents[2] / "schemas"
 SCHEMAS: Final[dict[str, type[msgspec.Struct]]] = {
@@ -24,6 +25,7 @@ SCHEMAS: Final[dict[str, type[msgspec.Struct]]] = {
     "causes": SessionCauses,
     "check": Checked,
     "explanation": Explanation,
+    "page": Page,
     "session": SessionView,
     "statistics": Statistics,
 }

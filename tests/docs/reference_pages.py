@@ -24,7 +24,9 @@ JSON_SHAPES = {
     "topics create": "`{created: [topic], topics: [topic]}`",
     "topics check": "`[{topic, problem, fix}]`, empty if there is no problem",
     "topics lag": "`[{group, topic, partition, committed, end, records, lag}]`; `records` is the number of unfinished"
-    " records, null if they are too many to count; `lag` is the distance in offsets",
+    " records, null if they are too many to count; `lag` is the distance in offsets. With `--watch`, lines"
+    " of `{time, totals: [{group, topic, partitions, lag, records, largest, written_per_s, finished_per_s,"
+    " seconds_left}], partitions: [as above]}`",
     "fire": "`{session, partition, offset}`; with `--from`: `{triggers, sessions, seconds, triggers_per_s}`",
     "configure": "`{session, partition, offset}`",
     "rules publish": "`{name, version, changed}`; `version` is null if nothing has changed. With `--dry-run` also"
@@ -35,7 +37,7 @@ JSON_SHAPES = {
     "rules diff": "`[{place, before, after}]`",
     "rules retire": "`{name, version, changed}`",
     "show": "`schemas/session.schema.json`; with `--diff`: `[{place, before, after}]`",
-    "list": "`[{uid, created, modified, events, instances, unresolved, rules}]`; `rules` is `{name, version}` or null",
+    "list": "`schemas/page.schema.json`; `missing` has the partitions whose sessions the page lacks",
     "replay": "`{instance, status, replays: [instance]}`",
     "skip": "`{instance, status, replays: []}`",
     "delete": "`{session, partition, offset}`",

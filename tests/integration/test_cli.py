@@ -85,7 +85,7 @@ def test_a_failed_instance_is_replayed_and_then_skipped(installation: Settings) 
     shown = run_json(settings, "show", "s 1/ä")
     assert shown["latest_kwargs"]["t_import"] == {"subjectId": 7}, "skipping with --cascade has fired the task's name"
     assert shown["unresolved_instances"] == []
-    listed = run_json(settings, "list", "--prefix", "s 1")
+    listed = run_json(settings, "list", "--prefix", "s 1")["sessions"]
     assert [(one["uid"], one["instances"], one["unresolved"]) for one in listed] == [("s 1/ä", 2, 0)]
     text = run(settings, "show", "s 1/ä").stdout
     assert all(word in text for word in ("t_import#1", "skipped", "app.tasks.import", "builtins.ValueError"))
@@ -183,7 +183,7 @@ def test_a_file_is_fired_in_its_order_and_resumed_after_a_bad_line(installation:
         for m in read_topic(settings, Topology(settings.namespace).events)
     ]
     assert len(events) == 9 + 3, "each session was configured once"
-    wait_until(lambda: sum(one["events"] for one in run_json(settings, "list")) == 12, "all are applied")
+    wait_until(lambda: sum(one["events"] for one in run_json(settings, "list")["sessions"]) == 12, "all are applied")
     assert run_json(settings, "show", "s2")["latest_kwargs"] == {"page": {"n": 8}}
 
 

@@ -32,7 +32,8 @@ INDEPENDENT = {
     "graph": "new_rules session as_json",
     "hooks": "app manager group",
     "init": "folder",
-    "list": "prefix limit as_json",
+    "list": "failed stuck status task exception message seen missing rules older_than unchanged_for prefix limit cursor"
+    " as_json",
     "migrate": "sessions source storage really reissue as_json",
     "replay": "session instance kwargs as_json",
     "rules diff": "name versions as_json",
@@ -46,7 +47,7 @@ INDEPENDENT = {
     "stats": "since until stuck_after csv_into parquet file as_json",
     "topics check": "queues replication_factor retention_days as_json",
     "topics create": "queues partitions replication_factor retention_days as_json",
-    "topics lag": "as_json",
+    "topics lag": "watch as_json",
     "verify": "files as_json",
     "worker": "processes data_dir worker_id web_host web_port advertised_url max_batch_records session_timeout_s"
     " log_format",
@@ -54,6 +55,8 @@ INDEPENDENT = {
 """The parameters of each command that have an effect whatever else is given."""
 
 IGNORED = [
+    ("topics lag", "every", "topics lag --every 3s", "--every needs --watch"),
+    ("topics lag", "times", "topics lag --times 3", "--times needs --watch"),
     ("backtest", "rules", "backtest {} --rules {}", "--rules needs --from"),
     ("capture", "rules", "capture s --rules {}", "--rules needs --from"),
     ("check", "as_json", "check FILE --sarif --json", "--json does not go with --sarif"),

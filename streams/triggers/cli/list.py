@@ -1,29 +1,119 @@
-"""`triggers list` lists sessions."""
+"""`triggers list` finds sessions."""
 
 from __future__ import annotations
 
+import shlex
+import time
+from collections.abc import Iterable
+
 import click
 
-from triggers.analysis.times import moment
-from triggers.cli.output import json_option, print_json, print_table, rules_words
+from triggers.analysis.times import length_of_time, moment
+from triggers.cli.output import fits_terminal, json_option, print_json, print_line, print_table, rules_words, warn
+from triggers.cli.session_filter import session_filter
 from triggers.cli.settings_options import kafka_settings
-from triggers.client import SessionReader
+from triggers.client import SessionSearch
+from triggers.queries import FailureGroups, FoundSession, MissingPartition, Page, SessionQuery
+
+_GROUPS_SHOWN = 10
 
 
 @click.command("list")
-@click.option("--prefix", default="", help="Only sessions whose UID starts with this.")
-@click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="Maximum number of sessions.")
+@session_filter
+@click.option(
+    "--limit", type=click.IntRange(1, 1000), default=100, show_default=True, help="Maximum number of sessions."
+)
+@click.option("--cursor", help="Continue behind the page that printed this cursor.")
 @json_option
 @click.pass_context
-def list_command(ctx: click.Context, prefix: str, limit: int, as_json: bool) -> None:
-    """List sessions in the order of their UIDs. The command asks all workers."""
-    summaries = SessionReader(kafka_settings(ctx)).summaries(prefix, limit)
+def list_command(ctx: click.Context, query: SessionQuery, limit: int, cursor: str | None, as_json: bool) -> None:
+    """Find sessions and list them in the order of their UIDs. The command asks all workers.
+
+    With --failed, the reasons come first: the failed instances of all sessions by task, exception and message.
+    """
+    search = SessionSearch(kafka_settings(ctx))
+    page = search.find(query, limit=limit, cursor=cursor)
     if as_json:
-        print_json(summaries)
-        return
-    columns = ("session", "events", "instances", "unresolved", "created (UTC)", "modified (UTC)", "rules")
-    rows = [
-        (s.uid, s.events, s.instances, s.unresolved, moment(s.created), moment(s.modified), rules_words(s.rules))
-        for s in summaries
+        print_json(page)
+    else:
+        if query == SessionQuery(status="failed", task=query.task) and cursor is None:
+            print_groups(search.group_failures(query.task))
+        _print_sessions(page, query)
+    _warn_about_missing(page.missing)
+    if page.cursor is not None and not as_json:
+        print_line(f"There are more sessions: add --cursor {shlex.quote(page.cursor)}")
+
+
+def print_groups(groups: FailureGroups) -> None:
+    """Print the failed instances by task, exception and message."""
+    shown = groups.groups[:_GROUPS_SHOWN]
+    if shown:
+        rows = [
+            (each.instances, each.sessions, each.task, each.exception, _line(each.message), _ago(each.newest))
+            for each in shown
+        ]
+        columns = ("failed", "sessions", "task", "exception", "message", "last")
+        total = sum(each.instances for each in groups.groups) + groups.omitted
+        print_table(columns, rows, f"Failed now: {total}{' or more' if groups.is_cut else ''}")
+    if len(groups.groups) > len(shown):
+        left_out = f"{len(groups.groups) - len(shown)} more reasons are not shown; `triggers stats` has all of them."
+        click.echo(left_out)
+
+
+def _print_sessions(page: Page, query: SessionQuery) -> None:
+    if query.wants_failed or query.stuck_ms is not None:
+        print_table(*_reasons(page.sessions))
+    else:
+        print_table(*_facts(page.sessions))
+
+
+def _reasons(sessions: Iterable[FoundSession]) -> tuple[tuple[str, ...], list[tuple[object, ...]]]:
+    """Return columns and rows that say what is wrong with sessions."""
+    columns = ("session", "unresolved", "failed", "what failed", "last change")
+    return columns, [
+        (each.uid, each.unresolved, each.failed, _failure_lines(each), _ago(each.modified)) for each in sessions
     ]
-    print_table(columns, rows)
+
+
+def _failure_lines(session: FoundSession) -> list[str]:
+    lines = [f"{one.instance} {one.exception}: {_line(one.message)}".rstrip(": ") for one in session.failures]
+    if session.failed > len(session.failures):
+        lines.append(f"… {session.failed - len(session.failures)} more")
+    if session.waits_behind:
+        lines.append(f"others wait for {', '.join(session.waits_behind)}")
+    return lines
+
+
+def _facts(sessions: Iterable[FoundSession]) -> tuple[tuple[str, ...], list[tuple[object, ...]]]:
+    columns = ("session", "events", "instances", "unresolved", "failed", "created (UTC)", "modified (UTC)", "rules")
+    rows: list[tuple[object, ...]] = [
+        (
+            each.uid,
+            each.events,
+            each.instances,
+            each.unresolved,
+            each.failed,
+            moment(each.created),
+            moment(each.modified),
+            rules_words(each.rules),
+        )
+        for each in sessions
+    ]
+    if fits_terminal(columns, rows):
+        return columns, rows
+    narrow = ("session", "unresolved", "failed", "last change")
+    return narrow, [(each.uid, each.unresolved, each.failed, _ago(each.modified)) for each in sessions]
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _ago(milliseconds: int) -> str:
+    return f"{length_of_time(max(0, time.time_ns() // 1_000_000 - milliseconds))} ago"
+
+
+def _warn_about_missing(missing: list[MissingPartition]) -> None:
+    if missing:
+        numbers = ", ".join(str(each.partition) for each in missing)
+        warn(f"Sessions of the partitions {numbers} are missing: {missing[0].reason}. Repeat the command.")

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import click
 import msgspec
+from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -15,6 +16,9 @@ from triggers.cli.printable import printable
 from triggers.core.view import RulesView
 
 F = TypeVar("F", bound=Callable[..., Any])
+
+_BORDER = 3
+"""Width of the border and the margins of a column."""
 
 json_option: Callable[[F], F] = click.option(
     "--json", "as_json", is_flag=True, envvar="TRIGGERS_JSON", help="Print one JSON document."
@@ -31,11 +35,26 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], title:
 
     In a pipe the table has no colours and is not limited to the width of a terminal.
     """
+    console().print(table_of(columns, rows, title))
+
+
+def table_of(columns: Sequence[str], rows: Iterable[Sequence[object]], title: str | None = None) -> Table:
+    """Return a table of cells with users' texts."""
     shown = None if title is None else cell(title)
     table = Table(*columns, title=shown, title_justify="left", title_style="bold")
     for row in rows:
         table.add_row(*(cell(value) for value in row))
-    console().print(table)
+    return table
+
+
+def fits_terminal(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> bool:
+    """Return whether a table needs no more than the width of the terminal; in a pipe it always fits."""
+    stdout = console()
+    if not stdout.is_terminal:
+        return True
+    lines = [[cell(value).splitlines() or [""] for value in row] for row in (columns, *rows)]
+    widths = [max(cell_len(line) for cells in column for line in cells) for column in zip(*lines, strict=True)]
+    return sum(width + _BORDER for width in widths) + 1 <= stdout.width
 
 
 def console() -> Console:
@@ -55,6 +74,11 @@ def cell(value: object) -> str:
     """Return the text of a cell, in which a user's text is neither markup nor a control sequence."""
     lines = value if isinstance(value, list | tuple) else ["" if value is None else value]
     return escape("\n".join(printable(str(line)) for line in lines))
+
+
+def warn(text: str) -> None:
+    """Print a line with a user's text on standard error."""
+    click.echo(printable(text), err=True)
 
 
 def print_line(text: str) -> None:

@@ -15,10 +15,13 @@ from triggers.cli.output import cell, console, json_option, print_json, print_li
 from triggers.cli.settings_options import command_settings, require_kafka
 from triggers.client import SessionReader
 from triggers.codec import encode_key
+from triggers.core.exception_view import ExceptionView
+from triggers.core.statuses import Status
 from triggers.core.view import InstanceView, SessionView
 from triggers.kafka.sender import Coordinates
 
 _WIDEST = 60
+_TRACEBACK_LINES = 12
 
 
 @click.command("show")
@@ -105,6 +108,20 @@ def print_session(session: SessionView) -> None:
     print_table(columns, tasks, "Tasks")
     print_table(("instance", "status", "kwargs", "result", "timestamps"), map(_row, session.instances), "Instances")
     print_table(("trigger", "kwargs"), [(t, _short(k)) for t, k in session.latest_kwargs.items()], "Latest kwargs")
+    for instance in session.instances:
+        if instance.status == Status.FAILED and instance.exception is not None:
+            _print_exception(instance.name, instance.exception)
+
+
+def _print_exception(name: str, exception: ExceptionView) -> None:
+    """Print why an instance is failed: the exception, and the end of its traceback."""
+    click.echo()
+    print_line(f"{name} failed with {exception.type}{': ' if exception.message else ''}{_line(exception.message)}")
+    left_out = len(exception.traceback) - _TRACEBACK_LINES
+    if left_out > 0:
+        click.echo(f"  … {left_out} lines are left out; --json has all of them")
+    for line in exception.traceback[-_TRACEBACK_LINES:]:
+        print_line(f"  {line}")
 
 
 def _row(instance: InstanceView) -> tuple[object, ...]:
@@ -115,8 +132,16 @@ def _row(instance: InstanceView) -> tuple[object, ...]:
 
 
 def _outcome(instance: InstanceView) -> list[str]:
-    keys = ("result", "exceptionType", "exceptionContext")
-    return [f"{key}: {_short(instance.metadata[key])}" for key in keys if key in instance.metadata]
+    lines = [f"result: {_short(instance.metadata['result'])}"] if "result" in instance.metadata else []
+    if (exception := instance.exception) is not None:
+        lines.append(exception.type)
+        lines += [_cut(_line(exception.message), 2 * _WIDEST)] if exception.message else []
+        lines += [f"context: {_short(exception.context)}"] if bytes(exception.context) != b"{}" else []
+    return lines
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _short(value: Raw) -> str:

@@ -13,8 +13,9 @@ from msgspec import Struct
 
 from triggers.analysis.event_log import GroupedLog
 from triggers.analysis.input_file import InputFile
-from triggers.analysis.stats.statistics import DAY_MS, PublishedRow, RuleRow, Statistics, StuckRow, TriggerRow, count
-from triggers.analysis.times import length_of_time, moment
+from triggers.analysis.stats.failures import FailureRow
+from triggers.analysis.stats.statistics import PublishedRow, RuleRow, Statistics, StuckRow, TriggerRow, count
+from triggers.analysis.times import DAY_MS, length_of_time, moment
 from triggers.cli.log_options import every_event, log_options
 from triggers.cli.option_types import Duration, PointInTime
 from triggers.cli.output import json_option, print_json, print_line, print_table
@@ -59,6 +60,7 @@ def stats_command(
         TriggerRow: ("triggers", counted.triggers),
         StuckRow: ("stuck", counted.stuck),
         PublishedRow: ("published", counted.published),
+        FailureRow: ("failures", counted.failures),
     }
     if csv_into is not None:
         write_csv(csv_into, tables)
@@ -79,20 +81,30 @@ def print_statistics(found: Statistics) -> None:
     if found.published:
         published = [(row.rules, row.version, row.sessions) for row in found.published]
         print_table(("rules", "version", "sessions"), published, "Published rules")
-    columns = ("task", "sessions", "instances", "runs", "finished", "failed", "abandoned", "waiting")
+    columns = ("task", "sessions", "instances", "runs", "finished", "failed", "failed now", "abandoned", "waiting")
     print_table((*columns, "wait p50", "p90", "p99", "longest"), map(_rule, found.rules), "Rules")
     print_line(f"Rules that never ran: {', '.join(row.task for row in found.rules if not row.runs) or 'none'}")
+    _print_failures(found.failures)
     unused = [row for row in found.triggers if row.fires == row.unused and row.fires and not row.is_task]
     rows = [(row.trigger, row.fires, row.sessions) for row in unused[:_SHOWN]]
     _print_any(("trigger", "fires", "sessions"), rows, "Unused triggers", len(unused))
     silent = [(row.trigger, ", ".join(row.used_by)) for row in found.triggers if not row.fires and not row.is_task]
     _print_any(("trigger", "used by"), silent[:_SHOWN], "Triggers that never fired", len(silent))
     stuck = [
-        (row.task, row.missing, row.sessions, row.instances, moment(row.oldest), ", ".join(row.examples[:2]))
+        (
+            row.task,
+            [*row.missing, *(["(behind a failed instance)"] if row.behind else [])],
+            row.sessions,
+            row.instances,
+            moment(row.oldest),
+            ", ".join(row.examples[:2]),
+        )
         for row in found.stuck[:_SHOWN]
     ]
     stuck_columns = ("task", "missing", "sessions", "instances", "oldest", "for example")
     _print_any(stuck_columns, stuck, "Stuck sessions", found.stuck_sessions)
+    if found.stuck_sessions:
+        click.echo("`triggers list --stuck` lists all that are stuck now.")
 
 
 def _print_any(columns: Sequence[str], rows: Sequence[Sequence[object]], title: str, count: int) -> None:
@@ -103,9 +115,24 @@ def _print_any(columns: Sequence[str], rows: Sequence[Sequence[object]], title: 
 
 
 def _rule(row: RuleRow) -> tuple[object, ...]:
-    counts = (row.sessions, row.instances, row.runs, row.finished, row.failed, row.abandoned, row.waiting)
+    ends = (row.finished, row.failed, row.failed_now, row.abandoned, row.waiting)
     waits = (row.wait_p50_ms, row.wait_p90_ms, row.wait_p99_ms, row.wait_longest_ms)
-    return (row.task, *counts, *map(length_of_time, waits))
+    return (row.task, row.sessions, row.instances, row.runs, *ends, *map(length_of_time, waits))
+
+
+def _print_failures(rows: Sequence[FailureRow]) -> None:
+    ever, now = sum(row.failed for row in rows), sum(row.failed_now for row in rows)
+    shown = [
+        (row.task, row.exception, row.message, row.failed, row.failed_now, row.sessions, row.example)
+        for row in rows[:_SHOWN]
+    ]
+    columns = ("task", "exception", "message", "failed", "failed now", "sessions", "for example")
+    if shown:
+        print_table(columns, shown, f"Failures ({ever} in the period, {now} still failed)")
+    else:
+        click.echo("Failures: none")
+    if len(rows) > len(shown):
+        click.echo(f"{len(rows) - len(shown)} more reasons are in --json and --csv.")
 
 
 Tables = Mapping[type[Struct], tuple[str, Sequence[Struct]]]

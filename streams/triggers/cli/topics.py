@@ -8,13 +8,18 @@ from dataclasses import asdict
 
 import click
 
+from triggers.cli.lag_watch import watch_lag
+from triggers.cli.option_types import Duration
 from triggers.cli.output import json_option, print_json, print_table
 from triggers.cli.settings_options import command_settings, kafka_settings, setting
 from triggers.cli.suggesting_group import SuggestingGroup
 from triggers.client.consumer_lag import Finished, measure_lag
+from triggers.client.lag_totals import total_lag
 from triggers.kafka.reachability import check_before_command
 from triggers.kafka.topics import DEFAULT_RETENTION_DAYS, check_topics, create_topics, plan_queues, plan_topics
 from triggers.topology import Queue, parse_queues
+
+_EVERY_MS = 2000
 
 retention_option = click.option(
     "--retention-days",
@@ -86,9 +91,12 @@ def check(ctx: click.Context, retention_days: int, queues: tuple[str, ...], as_j
 
 
 @topics_command.command("lag")
+@click.option("--watch", is_flag=True, help="Measure again and again: totals, rates, time until there is no lag.")
+@click.option("--every", type=Duration(), help="With --watch: time between measurements. Default: 2s.")
+@click.option("--times", type=click.IntRange(1), help="With --watch: number of measurements. Default: until Ctrl-C.")
 @json_option
 @click.pass_context
-def lag(ctx: click.Context, as_json: bool) -> None:
+def lag(ctx: click.Context, watch: bool, every: int | None, times: int | None, as_json: bool) -> None:
     """Print the unfinished records of workers and executors and their lag in offsets, by topic and partition.
 
     Every queue has a topic and a consumer group of executors of its own.
@@ -98,12 +106,20 @@ def lag(ctx: click.Context, as_json: bool) -> None:
     second old. The lag in offsets is larger: it counts transaction markers, and finished commands behind an unfinished
     one.
     """
-    rows = measure_lag(kafka_settings(ctx, "events", "commands"), finished=_finished())
+    if not watch and (every is not None or times is not None):
+        raise click.UsageError(f"{'--every' if every is not None else '--times'} needs --watch")
+    settings, finished = kafka_settings(ctx, "events", "commands"), _finished()
+    if watch:
+        watch_lag(lambda: measure_lag(settings, finished=finished), (every or _EVERY_MS) / 1000, times, as_json=as_json)
+        return
+    rows = measure_lag(settings, finished=finished)
     if as_json:
         print_json([asdict(row) | {"lag": row.lag} for row in rows])
         return
     columns = ("group", "topic", "partition", "committed", "end", "lag in offsets", "unfinished records")
     print_table(columns, [(r.group, r.topic, r.partition, r.committed, r.end, r.lag, _known(r.records)) for r in rows])
+    totals = [(t.group, t.topic, t.partitions, t.lag, t.largest, _known(t.records)) for t in total_lag(rows)]
+    print_table(("group", "topic", "partitions", "lag in offsets", "largest", "unfinished records"), totals, "Totals")
 
 
 def _chosen(names: tuple[str, ...]) -> tuple[Queue, ...] | None:

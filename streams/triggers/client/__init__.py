@@ -3,6 +3,7 @@
 from triggers.client.publisher import KafkaPublisher
 from triggers.client.schema_registry import SchemaRegistry
 from triggers.client.session_reader import SessionReader
+from triggers.client.session_search import SessionSearch
 from triggers.kafka.sender import Coordinates
 
-__all__ = ["Coordinates", "KafkaPublisher", "SchemaRegistry", "SessionReader"]
+__all__ = ["Coordinates", "KafkaPublisher", "SchemaRegistry", "SessionReader", "SessionSearch"]

@@ -24,8 +24,10 @@ def decode_cursor(query: SessionQuery, cursor: str) -> str:
     try:
         data = urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
         digest, after = data[:_DIGEST_BYTES], data[_DIGEST_BYTES:].decode()
-    except ValueError as error:
-        raise CallError(f"{cursor!r:.80} is no cursor; pass on what the page before has") from error
+    except ValueError:
+        after = ""
+    if not after:
+        raise CallError(f"{cursor!r:.80} is no cursor; pass on what the page before has")
     if digest != _digest(query):
         raise CallError(f"{cursor!r:.80} belongs to another query; begin without a cursor")
     return after

@@ -1,0 +1,90 @@
+"""Options that say which sessions a command is about."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Final, TypeVar
+
+import click
+import msgspec
+
+from triggers.analysis.times import DAY_MS
+from triggers.cli.option_types import Duration
+from triggers.queries import SessionQuery
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_OPTIONS: Final = (
+    click.option("--failed", is_flag=True, help="Only sessions with a failed instance."),
+    click.option(
+        "--stuck",
+        type=Duration(),
+        is_flag=False,
+        flag_value=DAY_MS,
+        help="Only unresolved sessions in which nothing has happened for so long, or which wait for the task of a"
+        " failed instance. Without a DURATION: 1d.",
+    ),
+    click.option("--status", help="Only sessions with an instance that has this status now."),
+    click.option("--task", help="Only sessions with an instance of this task; the other options are about it."),
+    click.option("--exception", help="Class of a failed instance's exception, with or without its module."),
+    click.option("--message", help="Part of the text of a failed instance's exception."),
+    click.option("--trigger", "seen", help="Only sessions in which this trigger has been fired."),
+    click.option("--missing", help="Only sessions in which a task waits for this trigger."),
+    click.option("--rules", metavar="NAME[@VERSION]", help="Only sessions with these published rules."),
+    click.option("--older-than", type=Duration(), help="Only sessions that began at least so long ago."),
+    click.option("--unchanged-for", type=Duration(), help="Only sessions that have not changed for so long."),
+    click.option("--prefix", default="", help="Only sessions whose UID starts with this."),
+)
+
+
+def session_filter(command: F) -> Callable[..., Any]:
+    """Add the options to a command, which receives them as `query`. All of them must hold."""
+
+    @wraps(command)
+    def with_query(
+        *args: object,
+        failed: bool,
+        stuck: int | None,
+        status: str | None,
+        rules: str | None,
+        older_than: int | None,
+        unchanged_for: int | None,
+        **others: object,
+    ) -> object:
+        if failed and status not in {None, "failed"}:
+            raise click.UsageError(f"--failed and --status {status} exclude each other")
+        name, version = _rules_of(rules)
+        names = ("task", "exception", "message", "seen", "missing", "prefix")
+        filters = {
+            "status": "failed" if failed else status,
+            "stuck_ms": stuck,
+            "rules": name,
+            "version": version,
+            "created_until": _before(older_than),
+            "changed_until": _before(unchanged_for),
+        }
+        query = msgspec.convert(filters | {name: others.pop(name) for name in names}, SessionQuery)
+        query.check()
+        return command(*args, query=query, **others)
+
+    for option in reversed(_OPTIONS):
+        with_query = option(with_query)
+    return with_query
+
+
+def _before(length: int | None) -> int | None:
+    return None if length is None else max(0, time.time_ns() // 1_000_000 - length)
+
+
+def _rules_of(text: str | None) -> tuple[str | None, int | None]:
+    """Return name and version of `NAME@VERSION`. Raises UsageError."""
+    if text is None:
+        return None, None
+    name, at, version = text.rpartition("@")
+    if not at:
+        return text, None
+    if not version.isascii() or not version.isdecimal():
+        raise click.UsageError(f"--rules {text!r}: the version must be a number, as in orders@3")
+    return name, int(version)
