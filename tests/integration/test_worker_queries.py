@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 
 import msgspec
@@ -12,8 +14,13 @@ from tests.support.topic_reader import wait_until
 from tests.support.topic_setup import create_topics
 from tests.support.worker_process import WorkerProcess
 
+from triggers.client import SessionReader, SessionSearch
 from triggers.client.publisher import KafkaPublisher
+from triggers.client.worker_requests import FORWARDED
 from triggers.core.events import TriggerFired
+from triggers.errors import NotPermitted
+from triggers.kafka.sender import Coordinates
+from triggers.queries import SessionQuery
 from triggers.settings import Settings
 from triggers.topology import partition_of
 
@@ -99,15 +106,64 @@ def test_sessions_are_listed_by_uid_with_prefix_and_limit(settings: Settings, wo
     assert some == ["order-1", "order-10"]
 
 
-def test_another_workers_session_is_misdirected(settings: Settings, worker: WorkerProcess) -> None:
+def test_any_worker_answers_for_the_owner_of_a_session(settings: Settings, worker: WorkerProcess) -> None:
     with WorkerProcess(settings, "w1") as second:
         wait_until(lambda: bool(worker.partitions() and second.partitions()), "both workers own partitions")
         foreign = next(u for u in map(str, range(99)) if partition_of(u.encode(), 4) in second.partitions())
+        written = publish(settings, foreign)
 
-        status, body = worker.session(foreign)
+        status, session = worker.session(foreign, after=written.offset, timeout=10)
+        offsets = worker.get(f"/events/{foreign}")
+        passed_on = request(worker, f"/sessions/{foreign}", **{FORWARDED: "1"})
 
-    assert status == 421
-    assert body == {"error": f"another worker owns partition {partition_of(foreign.encode(), 4)}"}
+    assert (status, session["uid"], session["events"]) == (200, foreign, 1)
+    assert offsets == (200, {"partition": written.partition, "offsets": [written.offset], "rules": []})
+    assert passed_on == (421, {"error": f"another worker owns partition {written.partition}"})
+
+
+def publish(settings: Settings, uid: str) -> Coordinates:
+    publisher = KafkaPublisher(settings)
+    try:
+        return publisher.publish(uid, TriggerFired(trigger="pageReceived"))
+    finally:
+        publisher.close()
+
+
+def request(worker: WorkerProcess, path: str, **headers: str) -> tuple[int, object]:
+    assert worker.url is not None
+    asked = urllib.request.Request(worker.url + path, headers=headers)  # noqa: S310  # the URL is the worker's
+    try:
+        with urllib.request.urlopen(asked, timeout=30) as answer:  # noqa: S310
+            return answer.status, msgspec.json.decode(answer.read())
+    except urllib.error.HTTPError as error:
+        return error.code, msgspec.json.decode(error.read())
+
+
+SHARED = "a-secret-of-all-processes"
+READS = ["/sessions", "/sessions/s1", "/events/s1", "/rules", "/find", "/counts", "/failures"]
+
+
+def test_with_a_token_only_those_who_know_it_read_sessions(settings: Settings) -> None:
+    create_topics(settings)
+    secured = msgspec.structs.replace(settings, read_token=SHARED)
+    with WorkerProcess(secured, "w0") as worker:
+        worker.wait_ready()
+        publish(settings, "s1")
+        wait_until_processed(settings)
+
+        for path in READS:
+            assert request(worker, path)[0] == 401
+            assert request(worker, path, Authorization=f"Bearer {SHARED.title()}")[0] == 401
+            assert request(worker, path, Authorization=f"Bearer {SHARED}")[0] == 200
+        assert worker.get("/live")[0] == worker.get("/ready")[0] == 200
+        assert worker.metric("triggers_partitions") == 4
+        assert SessionReader(secured).read("s1").events == 1
+        assert [found.uid for found in SessionSearch(secured).find(SessionQuery()).sessions] == ["s1"]
+        with pytest.raises(NotPermitted, match="TRIGGERS_READ_TOKEN"):
+            SessionReader(settings).read("s1")
+        with pytest.raises(NotPermitted, match="TRIGGERS_READ_TOKEN"):
+            SessionSearch(settings).find(SessionQuery())
+        assert SHARED not in worker.log_text()
 
 
 def test_health_and_metrics_are_served_and_fausts_own_pages_are_not(worker: WorkerProcess) -> None:

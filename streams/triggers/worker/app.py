@@ -55,6 +55,7 @@ from triggers.telemetry.logs import configure_logging
 from triggers.telemetry.metrics import Metrics
 from triggers.topology import Topology
 from triggers.worker.access import Access
+from triggers.worker.forwarding import Forwarding
 from triggers.worker.queries import Queries
 
 log = structlog.get_logger(__name__)
@@ -132,7 +133,12 @@ class Worker:
         self._table = session_table(self._app, self._names.table, self._names.changelog)
         self._store = cast("PartitionStore", self._table.data)
         self._queries = Queries(
-            self._ownership, self._progress, self._store.partition_rows, self._metrics, Access(settings)
+            ownership=self._ownership,
+            progress=self._progress,
+            rows_of=self._store.partition_rows,
+            metrics=self._metrics,
+            access=Access(settings),
+            forwarding=Forwarding(settings),
         )
         self._app.query_server = QueryServer(self._app, listening, self._queries.routes())
         self._app.transport = AgentTransport(

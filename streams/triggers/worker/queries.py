@@ -21,31 +21,34 @@ from triggers.table.partition_rows import PartitionRows
 from triggers.telemetry.metrics import Metrics
 from triggers.topology import partition_of
 from triggers.worker.access import Access, Handler
+from triggers.worker.forwarding import MAX_WAIT_S, Forwarding
 from triggers.worker.http_answers import http_problem, json_response, number_of, run_off_loop
 from triggers.worker.searches import Searches
 
 _SILENT_S = 120.0
 """A pump without a turn for this long is stuck. Waiting for a broker to restart takes less."""
 _MAX_LISTED = 1000
-_LONGEST_WAIT_S = 60.0
 
 
 class Queries:
-    """The views. They answer for sessions whose partitions this worker owns."""
+    """The views. Reads of a session that another worker owns are passed on to it."""
 
     def __init__(
         self,
+        *,
         ownership: Ownership,
         progress: Progress,
         rows_of: Callable[[int], PartitionRows],
         metrics: Metrics,
         access: Access,
+        forwarding: Forwarding,
     ) -> None:
         self._ownership = ownership
         self._progress = progress
         self._rows_of = rows_of
         self._metrics = metrics
         self._access = access
+        self._forwarding = forwarding
         self._searches = Searches(ownership, progress, rows_of)
         self._plans = Plans()
         self.partitions: int | None = None
@@ -72,7 +75,9 @@ class Queries:
     async def show_session(self, request: web.Request) -> web.Response:
         """Responds with a session. `?after=<offset>&timeout=<s>` waits until its partition's record is processed."""
         uid = request.match_info["uid"]
-        partition = self._owned_partition(uid)
+        partition = self._partition_of(uid)
+        if not self._is_readable(partition):
+            return await self._forwarding.pass_on(request, partition)
         if "after" in request.query:
             await self._wait_for_offset(partition, request)
         session = await run_off_loop(lambda: self._read_session(partition, uid))
@@ -86,7 +91,9 @@ class Queries:
         `rules` says which of the offsets are those of published rules that the session took.
         """
         uid = request.match_info["uid"]
-        partition = self._owned_partition(uid)
+        partition = self._partition_of(uid)
+        if not self._is_readable(partition):
+            return await self._forwarding.pass_on(request, partition)
         offsets, rules = await run_off_loop(lambda: self._read_offsets(partition, uid))
         if not offsets:
             raise http_problem(web.HTTPNotFound, f"there is no session {uid!r}")
@@ -120,19 +127,22 @@ class Queries:
         self._metrics.partitions.set(len(self._ownership.owned))
         return web.Response(body=self._metrics.text(), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
-    def _owned_partition(self, uid: str) -> int:
+    def _partition_of(self, uid: str) -> int:
         if self.partitions is None:
             raise http_problem(web.HTTPServiceUnavailable, "the worker is starting")
-        partition = partition_of(uid.encode(), self.partitions)
+        return partition_of(uid.encode(), self.partitions)
+
+    def _is_readable(self, partition: int) -> bool:
+        """Returns False if another worker owns the partition. Raises a 503 while this worker is recovering it."""
         if partition not in self._ownership.owned:
-            raise http_problem(web.HTTPMisdirectedRequest, f"another worker owns partition {partition}")
+            return False
         if partition not in self._progress.partitions:
             raise http_problem(web.HTTPServiceUnavailable, f"partition {partition} is recovering")
-        return partition
+        return True
 
     async def _wait_for_offset(self, partition: int, request: web.Request) -> None:
         after = int(number_of(request, "after", 0))
-        timeout = min(number_of(request, "timeout", 10), _LONGEST_WAIT_S)
+        timeout = min(number_of(request, "timeout", 10), MAX_WAIT_S)
         if not await self._progress.wait_for(partition, after, timeout):
             raise http_problem(
                 web.HTTPServiceUnavailable, f"offset {after} of partition {partition} is not processed yet"
