@@ -49,10 +49,10 @@ def print_groups(groups: FailureGroups) -> None:
     shown = groups.groups[:_GROUPS_SHOWN]
     if shown:
         rows = [
-            (each.instances, each.sessions, each.task, each.exception, _line(each.message), _ago(each.newest))
+            (each.task, each.exception, _line(each.message), each.instances, each.sessions, _ago(each.newest))
             for each in shown
         ]
-        columns = ("failed", "sessions", "task", "exception", "message", "last")
+        columns = ("task", "exception", "message", "failed", "sessions", "last")
         total = sum(each.instances for each in groups.groups) + groups.omitted
         print_table(columns, rows, f"Failed now: {total}{' or more' if groups.is_cut else ''}")
     if len(groups.groups) > len(shown):
