@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from triggers.errors import TooLarge, TopicMissing, TriggersError
+from triggers.errors import BrokerUnavailable, TooLarge, TopicMissing, TriggersError
 from triggers.kafka.connection import connection_options, unavailable
 from triggers.kafka.error_codes import MESSAGE_TIMED_OUT, NO_TOPIC
 from triggers.kafka.per_process import PerProcess
@@ -120,4 +120,9 @@ class KafkaSender:
             self._producers.discard(delivery.producer)
         if error.code() in NO_TOPIC:
             return TopicMissing(f"there is no topic {delivery.topic}: run `triggers topics create`")
+        if error.code() == MESSAGE_TIMED_OUT:
+            return BrokerUnavailable(
+                f"Kafka at {self._settings.shown_brokers} has not acknowledged the record within"
+                f" {self._settings.publish_timeout_s:g} s: start it, or name yours with TRIGGERS_BROKERS"
+            )
         return unavailable(self._settings, error)

@@ -23,7 +23,7 @@ def test_a_producer_that_timed_out_is_replaced(sender: KafkaSender) -> None:
     first = sender.send("ns.events", b"k", b"v")
     assert sender.send("ns.events", b"k", b"v").producer is first.producer
 
-    with pytest.raises(BrokerUnavailable):
+    with pytest.raises(BrokerUnavailable, match=r"127\.0\.0\.1:1 has not acknowledged the record within 0\.3 s"):
         sender.wait_for(first)
 
     assert sender.send("ns.events", b"k", b"v").producer is not first.producer
