@@ -64,6 +64,18 @@ def test_what_is_no_address_is_refused_at_once(address: str) -> None:
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize("name", ["worker", "dispatcher", "hooks", "console", "dev"])
+def test_a_service_does_not_wait_for_what_is_no_address(name: str) -> None:
+    wrong = "http://kafka:9092"
+    chosen = {"dev": ["dev", "--broker", wrong], "worker": ["worker"], "console": ["console", "--port", "0"]}
+    arguments = chosen.get(name, [name, "-A", "tests.support.celery_tasks"])
+
+    done = Run(None, *arguments, TRIGGERS_BROKERS=wrong).wait()
+
+    assert done.returncode == 2, done
+    assert "'http://kafka:9092' must be host:port" in done.stderr
+
+
 @pytest.mark.parametrize("address", ["a", "a:1", "a-1.b_c:65535, d:9092", "[::1]:9092", "SASL_SSL://a:9092"])
 def test_what_librdkafka_takes_is_an_address(address: str) -> None:
     check_addresses(address)

@@ -13,7 +13,7 @@ import click
 from triggers.cli.companions import refuse_brokers, refuse_ignored
 from triggers.cli.interruption import end_by_signals
 from triggers.cli.rules_watch import check_watchable
-from triggers.cli.settings_options import command_settings, setting
+from triggers.cli.settings_options import service_settings, setting
 from triggers.dev.broker import Broker, new_broker
 from triggers.dev.celery_workers import CeleryWorkers
 from triggers.dev.child_process import Relay
@@ -82,7 +82,7 @@ def dev_command(
     with ExitStack() as cleanup:
         folder = data or Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="triggers-dev-")))
         own = None if broker else _start_broker(relay, cleanup, data)
-        settings = command_settings(ctx, brokers=broker or (own and own.address), data_dir=str(folder))
+        settings = service_settings(ctx, brokers=broker or (own and own.address), data_dir=str(folder))
         make_topics(settings, relay, rules)
         stack = Stack(relay)
         cleanup.callback(stack.stop)

@@ -7,7 +7,7 @@ import sys
 import click
 
 from triggers.cli.celery_app import app_option, load_app
-from triggers.cli.settings_options import command_settings, setting
+from triggers.cli.settings_options import service_settings, setting
 from triggers.telemetry.logs import configure_logging
 
 
@@ -24,6 +24,6 @@ def dispatcher_command(ctx: click.Context, app: str) -> None:
     """
     from triggers.celery.dispatcher import run_dispatcher
 
-    settings = command_settings(ctx)
+    settings = service_settings(ctx)
     configure_logging(settings)
     sys.exit(run_dispatcher(load_app(app), settings))

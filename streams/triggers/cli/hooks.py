@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from triggers.cli.celery_app import app_option, load_app
-from triggers.cli.settings_options import command_settings
+from triggers.cli.settings_options import service_settings
 from triggers.registry import trigger_managers
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def hooks_command(ctx: click.Context, app: str, manager: str, group: str) -> Non
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
-    HookRunner(command_settings(ctx), _maker(manager), group).run(stopping)
+    HookRunner(service_settings(ctx), _maker(manager), group).run(stopping)
 
 
 def _maker(default: str) -> MakeManager:

@@ -31,6 +31,15 @@ def command_settings(ctx: click.Context, **overrides: object) -> Settings:
     return Settings.from_env(**{**(ctx.obj or {}), **overrides})
 
 
+def service_settings(ctx: click.Context, **overrides: object) -> Settings:
+    """Return the settings of a process that waits for Kafka, which must be able to exist. Raises SettingsError."""
+    from triggers.kafka.reachability import check_names  # noqa: PLC0415  # the client takes a while to import
+
+    settings = command_settings(ctx, **overrides)
+    check_names(settings)
+    return settings
+
+
 def kafka_settings(ctx: click.Context, *topics: str) -> Settings:
     """Return the settings of a command, after checking that a broker answers and that the events' topic exists.
 

@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from triggers.cli.settings_options import command_settings, setting
+from triggers.cli.settings_options import service_settings, setting
 from triggers.client.schema_registry import event_decoder
 
 
@@ -30,6 +30,6 @@ def worker_command(ctx: click.Context, processes: int) -> None:
     """
     from triggers.worker.supervisor import run_workers
 
-    settings = command_settings(ctx)
+    settings = service_settings(ctx)
     event_decoder(settings)  # fails once for a wrong URL, before every slot's process does
     sys.exit(run_workers(settings, processes))

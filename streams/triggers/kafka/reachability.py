@@ -32,13 +32,15 @@ def check_addresses(brokers: str) -> None:
             raise SettingsError(f"--brokers or TRIGGERS_BROKERS: {shown!r} must be host:port, such as kafka-1:9092")
 
 
-def check_before_command(settings: Settings, *topics: str) -> None:
-    """Check what `check_reachable` does, and before it, at once, whether the settings can name brokers and topics.
-
-    Raise SettingsError if they cannot.
-    """
+def check_names(settings: Settings) -> None:
+    """Raise SettingsError if the settings cannot name brokers and topics, so that waiting for them would not help."""
     check_addresses(settings.brokers)
     check_namespace(settings.namespace)
+
+
+def check_before_command(settings: Settings, *topics: str) -> None:
+    """Check what `check_names` and `check_reachable` do."""
+    check_names(settings)
     check_reachable(settings, *topics)
 
 
