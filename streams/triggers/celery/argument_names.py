@@ -42,12 +42,16 @@ def allow_any_argument() -> None:
 
 
 def _on_prerun(sender: Any, kwargs: Mapping[str, object], **_: object) -> None:
-    """Prepare a task for a run. Called in the process that runs it."""
-    for owner in type(sender).__mro__:
+    free_first_names(sender, kwargs)
+
+
+def free_first_names(task: Any, kwargs: Mapping[str, object]) -> None:
+    """Prepare a task for a run with these arguments. Called in the process that runs it."""
+    for owner in type(task).__mro__:
         method = vars(owner).get("__call__")
         if isinstance(method, FunctionType) and _is_in_the_way(method, kwargs):
             type.__setattr__(owner, "__call__", _with_positional_first(method))
-    _free_first_name(sender, kwargs)
+    _free_first_name(task, kwargs)
 
 
 def _call(task: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

@@ -23,7 +23,10 @@ def call_task(task: Callable[..., Any], command: RunTask, run: TaskRun, manager:
     name = CommandName(session=command.session, instance=command.instance, attempt=command.attempt)
     with running_command(name):
         trigger_task = _as_trigger_task(task)
-        return task(**run.kwargs) if trigger_task is None else _call_trigger_task(trigger_task, command, run, manager)
+        if trigger_task is not None:
+            return _call_trigger_task(trigger_task, command, run, manager)
+        _free_first_names(task, run.kwargs)
+        return task(**run.kwargs)
 
 
 def _as_trigger_task(task: Any) -> Any:
@@ -34,6 +37,13 @@ def _as_trigger_task(task: Any) -> Any:
     if isinstance(task, type) and issubclass(task, module.TriggerTask):
         return task()
     return task if isinstance(task, module.TriggerTask) else None
+
+
+def _free_first_names(task: Any, kwargs: dict[str, Any]) -> None:
+    """Lets a task of Celery have arguments called like its own parameters, as on a worker of an installed app."""
+    module = sys.modules.get("triggers.celery.argument_names")
+    if module is not None and hasattr(task, "request_stack"):
+        module.free_first_names(task, kwargs)
 
 
 def _call_trigger_task(task: Any, command: RunTask, run: TaskRun, manager: TriggerManager) -> Any:

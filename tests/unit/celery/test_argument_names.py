@@ -12,6 +12,7 @@ from celery.app.task import Task
 from celery.app.trace import build_tracer
 
 from triggers.celery.argument_names import allow_any_argument
+from triggers.testing import LocalSession
 
 NAMES = [
     *("self", "task", "cls", "args", "kwargs", "task_id", "uuid", "request", "countdown", "eta", "queue", "retries"),
@@ -107,6 +108,15 @@ def test_a_task_of_the_application_s_own_class_gets_a_trigger_of_any_name(task: 
 
     for result in (trace(OF_CLASSES[task], kwargs), OF_CLASSES[task].apply(kwargs=kwargs).get()):
         assert {key: value for key, value in result.items() if key != "bound"} == kwargs
+
+
+@pytest.mark.parametrize("task", [*TASKS, *OF_CLASSES])
+def test_a_test_of_rules_runs_it_as_a_worker_does(task: str) -> None:
+    session = LocalSession({"t_task": {"after": ["self"], "run": f"names.{task}"}}, app=app)
+
+    session.fire("self", {"score": 3})
+
+    assert session.statuses == {"t_task#0": "finished"}
 
 
 @pytest.mark.parametrize("name", NAMES)
