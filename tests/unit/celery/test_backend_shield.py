@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -32,8 +33,11 @@ def broken_handler(*_: object) -> None:
     raise RuntimeError("the task's own handler is broken")
 
 
-def _run(function: Any, **options: object) -> list[Event]:  # noqa: ANN401  # a Celery task is untyped
-    runs = CommandRuns(has_broker=False, result_backend="tests.support.away_backend:AwayBackend")
+AWAY = "tests.support.away_backend:AwayBackend"
+
+
+def _run(function: Any, backend: str = AWAY, **options: object) -> list[Event]:  # noqa: ANN401  # a Celery task is untyped
+    runs = CommandRuns(has_broker=False, result_backend=backend)
     runs.app.task(function, name="t", shared=False, **options)
     runs.run(RunTask(session="s1", instance="t_x#0", attempt=1, run="t", kwargs=b'{"go":{}}'))
     return runs.events
@@ -45,6 +49,15 @@ def test_a_result_reaches_the_session(track_started: bool) -> None:
 
     assert isinstance(event, TaskFinished)
     assert json.loads(event.result) == {"n": 1}
+
+
+def test_a_result_backend_that_cannot_have_the_task_s_id_changes_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (event,) = _run(returns, f"file://{tmp_path}")
+
+    assert isinstance(event, TaskFinished)
+    assert "the result backend did not store that s1/t_x#0/1 is SUCCESS" in caplog.text
 
 
 def test_an_exception_reaches_the_session() -> None:
