@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -67,7 +67,15 @@ def _plain(value: object, path: str, depth: int) -> object:
         return _number(value, path)
     if isinstance(value, Mapping | list | tuple):
         return _container(value, path, depth)
-    raise _refusal(path, value, "use a list" if isinstance(value, set | frozenset) else "convert it first")
+    raise _refusal(path, value, _advice(value))
+
+
+def _advice(value: object) -> str:
+    if isinstance(value, set | frozenset):
+        return "use a list"
+    if isinstance(value, Coroutine):
+        return "a task must be no `async def`, because Celery does not await it; use asyncio.run()"
+    return "convert it first"
 
 
 def _container(value: Mapping[object, object] | Sequence[object], path: str, depth: int) -> object:

@@ -93,3 +93,13 @@ def test_the_deepest_nesting_is_what_a_worker_accepts() -> None:
     for deeper in ({"a": kwargs}, endless):
         with pytest.raises(CallError, match="nested deeper than 128"):
             encode_object(deeper, "kwargs")
+
+
+def test_what_an_async_task_returns_is_refused_with_the_reason() -> None:
+    async def task() -> int:
+        return 1
+
+    returned = task()
+    with pytest.raises(CallError, match=r"result\['result'\]: coroutine cannot be JSON; a task must be no `async def`"):
+        encode_object({"result": returned}, "result")
+    returned.close()
