@@ -10,15 +10,17 @@ from typing import cast
 from confluent_kafka import Message
 from tests.support.topic_reader import read_topic
 
+from triggers.agent.partition_index import IndexUpdate
 from triggers.codec import EventDecoder, decode_key, encode_command
 from triggers.core.commands import RunTask
 from triggers.core.engine import apply
 from triggers.core.events import Event, RulesPublished
 from triggers.core.state.plans import Plans
-from triggers.core.state.rows import MemoryRows
+from triggers.core.state.rows import Changes, MemoryRows
 from triggers.core.state.session import Session
 from triggers.errors import CallError, NotFound, Undecodable
 from triggers.kafka.records import Record, headers_of
+from triggers.queries.index_rows import REACH, Reach, encode_row
 from triggers.settings import Settings
 from triggers.topology import Topology, partition_of
 
@@ -41,6 +43,15 @@ class Fold:
     published: defaultdict[int, MemoryRows] = field(default_factory=lambda: defaultdict(MemoryRows))
     """Partition -> the rows of its published rules, which all of its sessions see."""
 
+    def write(self, partition: int, changes: Changes, session: Session | None = None) -> None:
+        """Writes what an event changes, and the index of the partition, which follows from it."""
+        rows, index = self.rows[partition], IndexUpdate()
+        if session is not None:
+            index.add(session.uid, session.moved)
+        rows.write(changes | index.changes(rows, {}))
+        if changes:
+            rows[REACH] = encode_row(Reach(until=None))
+
 
 def fold(
     messages: Iterable[Message], partitions: int, max_payload_bytes: int, without: Collection[Coordinates] = ()
@@ -53,7 +64,7 @@ def fold(
             result.events += 1
             changes = plans.publish(event, result.published[partition])
             result.published[partition].write(changes)
-            result.rows[partition].write(changes)
+            result.write(partition, changes)
             continue
         if partition_of(message.key() or b"", partitions) != partition:
             continue
@@ -73,7 +84,7 @@ def fold(
             continue
         changes = session.changes()
         rows.write(changes)
-        result.rows[partition].write(changes)
+        result.write(partition, changes, session)
         result.commands[message.key() or b""] += [
             encode_command(c) for c in decision.commands if isinstance(c, RunTask)
         ]
