@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
 from confluent_kafka import Consumer, Producer, TopicPartition
 
 from benchmarks.micro.stored_session import UID, stored_session
 from benchmarks.programs.client_options import producer_options
+from triggers.agent.index_reach import IndexReach
+from triggers.agent.overlay import Overlays
+from triggers.core.state.rows import MemoryRows
+from triggers.queries.index_rows import COUNTS, REACH, Reach, decode_counts, encode_row
 from triggers.settings import Settings
 from triggers.topology import Topology, partition_of
 
@@ -28,12 +33,29 @@ def seed(settings: Settings, keys: Iterable[bytes], pages: int) -> None:
     session_rows = [row for row in template if not row[0].startswith(_SHARED)]
     for partition in range(settings.partitions):
         _produce(producer, topic, partition, [row for row in template if row[0].startswith(_SHARED)])
+    sessions: Counter[int] = Counter()
     for uid in keys:
         rows = [(key.replace(UID.encode(), uid), row) for key, row in session_rows]
-        _produce(producer, topic, partition_of(uid, settings.partitions), rows)
+        partition = partition_of(uid, settings.partitions)
+        _produce(producer, topic, partition, rows)
+        sessions[partition] += 1
+    for partition in range(settings.partitions):
+        if sessions[partition]:
+            _produce(producer, topic, partition, _index_of(MemoryRows(template), sessions[partition]))
     if remaining := producer.flush(120):
         raise RuntimeError(f"{remaining} rows were not acknowledged")
     _commit_nothing_read(settings)
+
+
+def _index_of(session: MemoryRows, sessions: int) -> list[Row]:
+    """Returns the index of a partition with so many copies of a session, none of whose instances is failed."""
+    index = IndexReach(Overlays(lambda _: session)).extend(0, is_idle=False).changes
+    counts = {key: row for key, row in index.items() if row is not None and key.startswith(COUNTS)}
+    multiplied = {
+        key: encode_row({status: number * sessions for status, number in decode_counts(row).items()})
+        for key, row in counts.items()
+    }
+    return [*multiplied.items(), (REACH, encode_row(Reach(until=None)))]
 
 
 def _commit_nothing_read(settings: Settings) -> None:
