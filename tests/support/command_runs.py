@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 from uuid import uuid4
 
 from celery import Celery, signals
 from celery.worker.request import Request
+from confluent_kafka import Message
 
 from triggers.celery import no_broker
 from triggers.celery.celery_private import info_of
-from triggers.celery.command_request import request_for
+from triggers.celery.command_request import CommandRequest, request_for
 from triggers.celery.command_source import CommandInHand, Delivery
 from triggers.celery.ledger import Ledger
 from triggers.celery.result_publisher import ResultPublisher
@@ -22,9 +23,6 @@ from triggers.core.commands import RunTask
 from triggers.core.events import Event, TaskStarted
 from triggers.results.outcomes import CommandName
 from triggers.settings import Settings
-
-if TYPE_CHECKING:
-    from confluent_kafka import Message
 
 _SIGNALS = (
     signals.before_task_publish,
@@ -51,6 +49,14 @@ class RecordingPublisher(ResultPublisher):
 
     def send_unacknowledged(self, name: CommandName, event: Event) -> None:
         self.published.append((name, event))
+
+
+def request_of(
+    command: RunTask, consumer: object, publisher: ResultPublisher, note_end: Callable[[str], object] = str
+) -> CommandRequest:
+    """Returns Celery's request for a command of a record without a timestamp. Its end is noted with its id."""
+    in_hand = CommandInHand(Delivery(Ledger(), Message(), 0, 0, 1), command)
+    return request_for(in_hand, "topic", consumer, publisher, lambda reported: note_end(reported.command.id))
 
 
 class CommandRuns:
@@ -84,16 +90,13 @@ class CommandRuns:
         """Runs a command as a pool child does."""
         consumer = SimpleNamespace(app=self.app, hostname="here", event_dispatcher=None)
         with self._receiving():
-            request_for(command, "topic", consumer, 0).execute()
+            request_of(command, consumer, self._publisher).execute()
 
     def lose(self, command: RunTask, error: BaseException) -> None:
         """Fails a command as the main process of a worker does whose pool child is gone."""
         consumer = SimpleNamespace(app=self.app, hostname="here", event_dispatcher=None)
-        in_hand = CommandInHand(Delivery(Ledger(), cast("Message", None), 0, 0, 0), command)
         with self._receiving():
-            request = request_for(command, "topic", consumer, 0)
-            request.bind(in_hand, lambda settled: self.settled.append(settled.command.id), self._publisher)
-            request.on_failure(info_of(error))
+            request_of(command, consumer, self._publisher, self.settled.append).on_failure(info_of(error))
 
     def run_messages(self) -> list[str]:
         """Runs the messages of the app's broker until there are none, and returns the names of their tasks."""

@@ -7,7 +7,8 @@ import os
 import time
 from collections import deque
 from contextlib import suppress
-from typing import Any, ClassVar, Final, NamedTuple, cast
+from functools import partial
+from typing import Any, ClassVar, Final, NamedTuple
 
 from celery import bootsteps, signals
 from celery.worker import state
@@ -20,7 +21,6 @@ from triggers.celery.result_publisher import ResultPublisher
 from triggers.celery.routing import routing_check
 from triggers.celery.screening import Screening
 from triggers.core.commands import CancelTask
-from triggers.kafka.records import Record, timestamp_ms
 from triggers.topology import Queue, Topology
 
 PER_SLOT: Final = 2
@@ -149,9 +149,9 @@ class CommandStep(bootsteps.StartStopStep):
         if not reader.owns(command) or reader.is_cancelled(command):
             reader.settle(command)
             return
-        issued_ms = timestamp_ms(cast("Record", command.delivery.message))
-        request = request_for(command.command, self._names.commands_of(reader.queue), self._consumer, issued_ms)
-        request.bind(command, lambda settled: self._on_reported(reader, settled), self.publisher)
+        topic = self._names.commands_of(reader.queue)
+        on_reported = partial(self._on_reported, reader)
+        request = request_for(command, topic, self._consumer, self.publisher, on_reported)
         self._running[command] = _Running(reader, request)
         request.announce_received()
         signals.task_received.send(sender=self._consumer, request=request)

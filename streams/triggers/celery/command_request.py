@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import msgspec
 from billiard.common import TERM_SIGNAME
@@ -26,7 +26,7 @@ from triggers.celery.command_source import CommandInHand
 from triggers.celery.command_tracing import ESCAPED, TracedPool
 from triggers.celery.result_publisher import ResultPublisher
 from triggers.celery.routing import expiry_of
-from triggers.core.commands import RunTask
+from triggers.kafka.records import Record, timestamp_ms
 from triggers.results.outcomes import failed_event
 
 log = logging.getLogger(__name__)
@@ -42,22 +42,25 @@ class CommandRequest(Request):
     limit, are reported once, too.
     """
 
-    command: CommandInHand
     is_submitted = False
     """True if the pool has it. Before, Celery's rate limit may hold it back."""
     is_reported = False
     is_returned = False
     _is_rejected = False
     _has_stored_success = False
-    _settle: Callable[[CommandInHand], None]
-    _publisher: ResultPublisher
 
-    def bind(
-        self, command: CommandInHand, settle: Callable[[CommandInHand], None], publisher: ResultPublisher
-    ) -> CommandRequest:
-        """Sets the command, the callback for its end, and the publisher of its outcome. Returns the request."""
-        self.command, self._settle, self._publisher = command, settle, publisher
-        return self
+    def __init__(
+        self,
+        message: _Message,
+        *,
+        command: CommandInHand,
+        publisher: ResultPublisher,
+        on_reported: Callable[[CommandInHand], None],
+        **options: Any,
+    ) -> None:
+        """Calls `on_reported` once, in any thread of the pool, when the outcome is on Kafka. `options` are Celery's."""
+        self.command, self._publisher, self._on_reported = command, publisher, on_reported
+        super().__init__(message, **options)
 
     def announce_received(self) -> None:
         """Sends the event `task-received` to monitors, with the fields that it has for a broker's message."""
@@ -206,7 +209,7 @@ class CommandRequest(Request):
         if not self.is_reported:
             self.is_reported = True
             self.acknowledged = True
-            self._settle(self.command)
+            self._on_reported(self.command)
 
 
 class _Unreportable(Exception):
@@ -235,11 +238,18 @@ def _combined_class(chosen: type[Any]) -> type[CommandRequest]:
     return type(f"Command{chosen.__name__}", (CommandRequest, chosen), {})
 
 
-def request_for(command: RunTask, topic: str, consumer: Any, issued_ms: int) -> CommandRequest:
-    """Returns the request of a command, which must still be bound.
+def request_for(
+    in_hand: CommandInHand,
+    topic: str,
+    consumer: Any,
+    publisher: ResultPublisher,
+    on_reported: Callable[[CommandInHand], None],
+) -> CommandRequest:
+    """Returns the request of a command of a topic. `consumer` is Celery's.
 
-    `consumer` is Celery's. `issued_ms` is the time of the command's record, from which the task's `expires` counts.
+    The task's `expires` counts from the time of the command's record.
     """
+    command = in_hand.command
     task = consumer.app.tasks[command.run]
     kwargs = msgspec.json.decode(command.kwargs)
     custom = command_headers(command)
@@ -251,13 +261,16 @@ def request_for(command: RunTask, topic: str, consumer: Any, issued_ms: int) -> 
         "id": command.id,
         "root_id": command.id,
         "retries": command.depth,
-        "expires": expiry_of(task, issued_ms),
+        "expires": expiry_of(task, timestamp_ms(cast("Record", in_hand.delivery.message))),
         "argsrepr": "()",
         "kwargsrepr": saferepr(kwargs, _REPR_CHARACTERS),
     }
     body = ((), kwargs, {"callbacks": None, "errbacks": None, "chain": None, "chord": None})
     return _request_class(task)(
         _Message(headers, body, topic),
+        command=in_hand,
+        publisher=publisher,
+        on_reported=on_reported,
         app=consumer.app,
         hostname=consumer.hostname,
         eventer=consumer.event_dispatcher,
