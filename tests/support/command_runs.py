@@ -52,7 +52,7 @@ class RecordingPublisher(ResultPublisher):
 
 
 def request_of(
-    command: RunTask, consumer: object, publisher: ResultPublisher, note_end: Callable[[str], object] = str
+    command: RunTask, consumer: object, publisher: ResultPublisher, note_end: Callable[[str], None] = lambda _: None
 ) -> CommandRequest:
     """Returns Celery's request for a command of a record without a timestamp. Its end is noted with its id."""
     in_hand = CommandInHand(Delivery(Ledger(), Message(), 0, 0, 1), command)
