@@ -174,16 +174,13 @@ def _expected(before: SessionView, decision: Decision, after: SessionView) -> Js
 
 
 def _command(command: RunTask) -> Json:
-    return (
-        {
-            "instance": command.instance,
-            "attempt": command.attempt,
-            "run": command.run,
-            "kwargs": json.loads(command.kwargs),
-        }
-        | ({"queue": command.queue} if command.queue else {})
-        | ({"using": command.using} if command.using else {})
-    )
+    chosen = {"queue": command.queue, "using": command.using}
+    return {
+        "instance": command.instance,
+        "attempt": command.attempt,
+        "run": command.run,
+        "kwargs": json.loads(command.kwargs),
+    } | {name: value for name, value in chosen.items() if value}
 
 
 def _seen(own: InstanceView) -> Json:
