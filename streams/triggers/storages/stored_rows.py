@@ -23,6 +23,9 @@ from triggers.storages.session_objects import SessionObjects, objects_of
 ROWS: Final = "rows"
 """Key of the rows in the engine's state."""
 
+PLANS: Final = Plans(check_embedded)
+"""The compiled rules of this process's sessions. Threads share them, because a plan never changes."""
+
 
 @dataclass(frozen=True, slots=True)
 class LiveSession:
@@ -66,7 +69,7 @@ def check_unchanged(uid: str, shown: SessionObjects, engine: Mapping[str, Any]) 
 
 def _live_session(uid: str, rows: MemoryRows, engine: Mapping[str, Any]) -> LiveSession:
     rows.update((b64decode(key), b64decode(row)) for key, row in engine[ROWS].items())
-    return LiveSession(Session(uid, rows, Plans(check_embedded)), rows)
+    return LiveSession(Session(uid, rows, PLANS), rows)
 
 
 def _objects(live: LiveSession) -> SessionObjects:

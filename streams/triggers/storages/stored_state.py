@@ -15,7 +15,6 @@ import msgspec
 from msgspec import structs
 
 from triggers.core.config import BLOCKS, compile_plan
-from triggers.core.delivery import check_embedded
 from triggers.core.engine import apply
 from triggers.core.events import TimerFired
 from triggers.core.instance_names import parse_instance_name
@@ -26,7 +25,6 @@ from triggers.core.state.cohorts import add_to_cohort
 from triggers.core.state.header import Header, TakenRules
 from triggers.core.state.header_codec import encode_header
 from triggers.core.state.instance import Instance
-from triggers.core.state.plans import Plans
 from triggers.core.state.rows import TIMER_ROW, configuration_key, header_key, session_prefix, timer_key
 from triggers.core.state.session import Session
 from triggers.core.statuses import CLOSES_ATTEMPT, Status
@@ -34,7 +32,7 @@ from triggers.core.view import view_session
 from triggers.errors import CallError
 from triggers.storages.published_rules import published_rows
 from triggers.storages.session_objects import HELD_BY_OBJECTS, SessionObjects, milliseconds, objects_of
-from triggers.storages.stored_rows import ROWS, LiveSession, freeze_rows, thaw_rows
+from triggers.storages.stored_rows import PLANS, ROWS, LiveSession, freeze_rows, thaw_rows
 from triggers.types import TaskConfig, TaskInstance
 
 ENGINE: Final = "engine"
@@ -72,7 +70,7 @@ def thaw(uid: str, stored: SessionObjects, engine: Mapping[str, Any]) -> LiveSes
         rows[header_key(uid)] = encode_header(_header(engine["header"]))
     prefix = session_prefix(uid) + b"d"
     rows.update({prefix + bytes.fromhex(n): bytes.fromhex(row) for n, row in engine.get("idChunks", {}).items()})
-    session = Session(uid, rows, Plans(check_embedded))
+    session = Session(uid, rows, PLANS)
     tasks = {} if _takes_published_rules(session, stored, engine) else stored.tasks
     session.exists = session.exists or (not engine.get("header") and bool(tasks))
     _thaw_configurations(LiveSession(session, rows), tasks, engine)

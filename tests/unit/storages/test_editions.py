@@ -12,7 +12,9 @@ from tests.unit.storages.conftest import RecordingManager, RecordingRunner
 
 from triggers import CacheStorageBackend, MemoryStorage, MemoryStorageBackend, TriggerManager
 from triggers.core.commands import RunTask, SetTimer
+from triggers.core.config import compile_plan
 from triggers.core.events import TaskFailed, TaskStarted
+from triggers.core.plan import Plan
 from triggers.errors import InvalidConfiguration, NotSupported
 from triggers.registry import trigger_managers
 from triggers.running.due_sessions import run_due_sessions
@@ -55,6 +57,25 @@ def test_a_delay_is_over_when_somebody_runs_what_is_due(clock: Clock, runner: ty
 
     assert (clock.make().run_due(), clock.make().run_due()) == (1, 0)
     assert runner.taken == ["t_a#0"]
+
+
+def test_rules_are_compiled_once_for_all_events_of_all_sessions(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled: list[bytes] = []
+
+    def count(text: bytes) -> Plan:
+        compiled.append(text)
+        return compile_plan(text)
+
+    monkeypatch.setattr("triggers.core.state.plans.compile_plan", count)
+    rules: dict[str, Any] = {"$edition": 2, "t_unique": {"after": ["a", {"trigger": "b", "count": 2}], "run": "app.A"}}
+
+    for _ in range(3):
+        clock.uid = uuid4().hex
+        clock.make().update_configuration(rules)
+        for trigger in ("b", "a", "b"):
+            clock.make().fire(trigger)
+
+    assert len(compiled) == 1
 
 
 def test_a_session_of_edition_1_goes_on_in_edition_2(clock: Clock) -> None:
