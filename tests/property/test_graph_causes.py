@@ -10,7 +10,8 @@ import pytest
 from tests.property.scripts import TRIGGERS
 from tests.property.stories import Story, fired_by, story_of
 
-from triggers.analysis.graph.causes import By, CausedInstance, causes_of
+from triggers.analysis.graph.cause import By
+from triggers.analysis.graph.causes import CausedInstance, causes_of
 
 
 @pytest.mark.parametrize("seed", range(30))

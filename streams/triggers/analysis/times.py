@@ -29,6 +29,14 @@ def length_of_time(milliseconds: int | None) -> str:
     return f"{milliseconds} ms" if unit is None else f"{milliseconds / _UNITS[unit]:.1f} {unit}"
 
 
+def duration_words(milliseconds: int) -> str:
+    """Formats a duration as rules write it, in the largest unit that divides it."""
+    for unit, length in reversed(_UNITS.items()):
+        if milliseconds >= length and milliseconds % length == 0:
+            return f"{milliseconds // length}{unit}"
+    return f"{milliseconds}ms"
+
+
 def utc_milliseconds(text: str) -> int:
     """Parses RFC 3339 or the format of `moment`. The default zone is UTC; a date means midnight. Raises ValueError."""
     time = datetime.fromisoformat(text)

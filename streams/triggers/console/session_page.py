@@ -92,8 +92,6 @@ class SessionPage(NamedTuple):
     timeline: list[TimelineRow]
     is_latest: bool
     is_drawn: bool
-    is_drawable: bool
-    """False for rules of edition 2, of which there are no pictures yet."""
 
     @property
     def before(self) -> int | None:
@@ -136,7 +134,6 @@ def session_page(uid: str, log: list[Event], moment: Moment = NOW, since: Moment
         timeline=timeline[max(step - MAX_EVENTS // 2, 0) : step + MAX_EVENTS // 2],
         is_latest=len(past) == len(log),
         is_drawn=0 < len(view.instances) <= MAX_DRAWN,
-        is_drawable=not any(task.sentence for task in proofs.tasks),
     )
 
 

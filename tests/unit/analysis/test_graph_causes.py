@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from tests.support.memory_session import MemorySession
 
-from triggers.analysis.graph.causes import By, CausedInstance, causes_of
+from triggers.analysis.graph.cause import By
+from triggers.analysis.graph.causes import CausedInstance, causes_of
 from triggers.core.events import (
     CloneRequested,
     DeletionRequested,

@@ -45,6 +45,7 @@ class Holdings:
     def __init__(self) -> None:
         self.event_of: dict[int, int] = {}
         """The event behind each fire, by the number of the fire in the session."""
+        self.trigger_of: dict[int, str] = {}
         self.verdicts: list[LeafVerdict] = []
         """What the leaves made of the triggers that the last event fired."""
         self.fired: list[Fired] = []
@@ -60,6 +61,7 @@ class Holdings:
             return
         self.fired = list(_fires(decision, moments))
         self.event_of |= dict.fromkeys((fire.order for fire in self.fired), number)
+        self.trigger_of |= {fire.order: fire.trigger for fire in self.fired}
         self.verdicts = [verdict for fire in self.fired for verdict in verdicts(moments.after, fire)]
         for name, status in decision.changed:
             self._record_status(event, name, status, moments)

@@ -8,23 +8,13 @@ import msgspec
 
 from triggers.analysis.explain.condition_proofs import leaves_of, missing_leaves, without_causes
 from triggers.analysis.explain.explanation import Cause, ConditionProof, EventRef, LeafVerdict, TimerProof, Verdict
-from triggers.analysis.times import moment
+from triggers.analysis.times import duration_words, moment
 from triggers.core.conditions.tree import Kind, Leaf, Node
 from triggers.core.expressions.program import Expression
 from triggers.core.plan import Rule
 from triggers.core.statuses import SCHEDULED
 from triggers.core.task_rules import TaskRule
 from triggers.core.timer_kinds import TimerKind
-
-_UNITS = ((604_800_000, "w"), (86_400_000, "d"), (3_600_000, "h"), (60_000, "m"), (1_000, "s"))
-
-
-def duration_words(milliseconds: int) -> str:
-    """Formats a duration as rules write it, in the largest unit that divides it."""
-    for length, unit in _UNITS:
-        if milliseconds >= length and milliseconds % length == 0:
-            return f"{milliseconds // length}{unit}"
-    return f"{milliseconds}ms"
 
 
 def sentence_of(rule: TaskRule) -> str:

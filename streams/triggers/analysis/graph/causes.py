@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from enum import StrEnum
+from typing import Final
 
 from msgspec import Struct
 
-from triggers.analysis.editions import require_edition_1
 from triggers.analysis.explain.explanation import EventRef
 from triggers.analysis.explain.trace import Trace
+from triggers.analysis.graph.cause import By, Cause
 from triggers.analysis.graph.picture import Edge, Line, Node, Picture, Shape
+from triggers.analysis.graph.rule_causes import RuleCauses
 from triggers.core.events import (
     CloneRequested,
     Event,
@@ -25,30 +26,6 @@ from triggers.core.view import InstanceView, view_session
 from triggers.errors import CallError, InstanceNotFound, NotFound
 
 _OPERATIONS = (ReplayRequested, SkipRequested, StatusSet, CloneRequested)
-
-
-class By(StrEnum):
-    """The source of a cause."""
-
-    APPLICATION = "application"
-    RESULT = "result"
-    """The result of another instance: a cascade."""
-    OPERATOR = "operator"
-    PARENT = "parent"
-    """The instance of which this one is a replay, a retry or a copy."""
-
-
-class Cause(Struct, frozen=True, kw_only=True):
-    """One cause of an instance's present state."""
-
-    by: By
-    event: EventRef
-    trigger: str | None
-    """The trigger that it gave, or None if it set a status or created the instance."""
-    instance: str | None
-    """The instance that the event is about, if there is one."""
-    unless: bool = False
-    """True if the trigger counts towards `unless`."""
 
 
 class CausedInstance(Struct, frozen=True, kw_only=True):
@@ -76,9 +53,9 @@ def causes_of(uid: str, events: Iterable[Event], instance: str | None = None) ->
     for event in events:
         by_offset[event.position] = event
         _apply(trace, event)
-        require_edition_1(trace.session.plan, "graph")
     shown = view_session(trace.session).instances
-    direct = {one.name: _direct(trace, one, by_offset) for one in shown}
+    of_rules = RuleCauses(trace, by_offset)
+    direct = {one.name: _direct(trace, one, by_offset) + of_rules.causes_of(one) for one in shown}
     if instance is not None and instance not in direct:
         raise InstanceNotFound(f"session {uid!r} has no instance {instance!r}")
     wanted = direct.keys() if instance is None else _upstream(instance, direct)
@@ -97,6 +74,8 @@ def _direct(trace: Trace, one: InstanceView, by_offset: Mapping[int, Event]) -> 
     number, _ = trace.history[one.name][0]
     born = trace.refs[number]
     causes = [] if one.parent is None else _birth(born, one.parent, by_offset[born.offset])
+    if trace.session.plan.rules is not None:
+        return causes
     triggers = [(trace.giver(one.name, trigger), False) for trigger in one.kwargs]
     triggers += [(trace.witness(one.name, trigger), True) for trigger in one.abandon_state]
     for trigger, unless in triggers:
@@ -145,12 +124,7 @@ def _caused(one: InstanceView, direct: Mapping[str, list[Cause]]) -> CausedInsta
 
 def picture_of_session(instances: Sequence[CausedInstance], title: str) -> Picture:
     """Returns a picture of the instances, the events that they used, operations, and the edges between them."""
-    outside = {
-        cause.event.offset: cause
-        for one in instances
-        for cause in one.causes
-        if cause.by in {By.APPLICATION, By.OPERATOR}
-    }
+    outside = {cause.event.offset: cause for one in instances for cause in one.causes if cause.by in _DRAWN}
     return Picture(
         title=title,
         nodes=(
@@ -164,8 +138,12 @@ def picture_of_session(instances: Sequence[CausedInstance], title: str) -> Pictu
     )
 
 
+_DRAWN: Final = {By.APPLICATION: Shape.TRIGGER, By.OPERATOR: Shape.OPERATOR, By.TIMER: Shape.TIMER}
+"""The shapes of events; a result is drawn as an edge from its instance."""
+
+
 def _event(cause: Cause) -> Node:
-    shape = Shape.TRIGGER if cause.by is By.APPLICATION else Shape.OPERATOR
+    shape = _DRAWN[cause.by]
     return Node(id=_id(cause), shape=shape, lines=(cause.event.what, f"offset {cause.event.offset}"))
 
 
@@ -175,12 +153,21 @@ def _id(cause: Cause) -> str:
 
 def _edges(one: CausedInstance) -> Iterator[Edge]:
     for cause in one.causes:
-        line = Line.UNLESS if cause.unless else Line.AFTER
+        line, label = _look(cause)
         if cause.by is By.PARENT and cause.instance is not None:
             yield Edge(source=cause.instance, target=one.name, line=Line.AGAIN, label="again")
         elif cause.by is By.RESULT and cause.instance is not None:
-            yield Edge(source=cause.instance, target=one.name, line=line, label="unless" if cause.unless else "")
+            yield Edge(source=cause.instance, target=one.name, line=line, label=label)
         else:
-            yield Edge(source=_id(cause), target=one.name, line=line, label="unless" if cause.unless else "")
-            if cause.instance is not None:
+            yield Edge(source=_id(cause), target=one.name, line=line, label=label)
+            if cause.instance is not None and cause.instance != one.name:
                 yield Edge(source=cause.instance, target=_id(cause), line=Line.AGAIN)
+
+
+def _look(cause: Cause) -> tuple[Line, str]:
+    """Returns the line and the label of a cause."""
+    if cause.stops:
+        return Line.CANCEL, cause.stops
+    if cause.unless:
+        return Line.UNLESS, "unless"
+    return Line.AFTER, cause.outcome

@@ -7,12 +7,22 @@ from typing import Final
 
 from triggers.analysis.graph.picture import Edge, Line, Node, Picture, Shape, colour, drawable
 
-_SHAPES: Final = {Shape.TRIGGER: "ellipse", Shape.TASK: "box", Shape.OPERATOR: "hexagon"}
+_SHAPES: Final = {
+    Shape.TRIGGER: {"shape": "ellipse"},
+    Shape.TASK: {"shape": "box"},
+    Shape.OPERATOR: {"shape": "hexagon"},
+    Shape.CONDITION: {"shape": "box", "style": "rounded", "color": "#666666"},
+    Shape.TIMER: {"shape": "parallelogram"},
+    Shape.SESSION: {"shape": "box", "peripheries": "2"},
+}
+_STOP: Final = {"color": "#b3261e", "fontcolor": "#b3261e", "arrowhead": "tee"}
 _STYLES: Final = {
     Line.AFTER: {},
     Line.EVERY: {"style": "bold"},
-    Line.UNLESS: {"style": "dashed", "color": "#b3261e", "fontcolor": "#b3261e", "arrowhead": "tee"},
+    Line.UNLESS: {"style": "dashed"} | _STOP,
     Line.AGAIN: {"style": "dotted"},
+    Line.CANCEL: _STOP,
+    Line.FORWARD: {"arrowhead": "odot"},
 }
 
 
@@ -33,7 +43,7 @@ def _lines(picture: Picture) -> Iterator[str]:
 
 
 def _node(node: Node) -> str:
-    look = {"label": "\n".join(map(drawable, node.lines)), "shape": _SHAPES[node.shape]}
+    look = {"label": "\n".join(map(drawable, node.lines))} | _SHAPES[node.shape]
     if node.status is not None:
         look |= {"style": "filled", "fillcolor": colour(node.status)}
     return f"{_quoted(node.id)} [{_attributes(look)}]"

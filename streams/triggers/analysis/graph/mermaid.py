@@ -10,8 +10,22 @@ from triggers.analysis.graph.picture import Edge, Line, Node, Picture, Shape, co
 MAX_EDGES: Final = 500
 """Mermaid's default for `maxEdges`; it does not draw a picture with more edges."""
 
-_BRACKETS: Final = {Shape.TRIGGER: ("([", "])"), Shape.TASK: ("[", "]"), Shape.OPERATOR: ("{{", "}}")}
-_ARROWS: Final = {Line.AFTER: "-->", Line.EVERY: "==>", Line.UNLESS: "-.-x", Line.AGAIN: "-.->"}
+_BRACKETS: Final = {
+    Shape.TRIGGER: ("([", "])"),
+    Shape.TASK: ("[", "]"),
+    Shape.OPERATOR: ("{{", "}}"),
+    Shape.CONDITION: ("(", ")"),
+    Shape.TIMER: ("[/", "/]"),
+    Shape.SESSION: ("[[", "]]"),
+}
+_ARROWS: Final = {
+    Line.AFTER: "-->",
+    Line.EVERY: "==>",
+    Line.UNLESS: "-.-x",
+    Line.AGAIN: "-.->",
+    Line.CANCEL: "--x",
+    Line.FORWARD: "--o",
+}
 _ENTITIES: Final = {ord(char): f"#{ord(char)};" for char in '"#&<>`\\|'}
 
 

@@ -20,6 +20,12 @@ class Shape(StrEnum):
     """A rule, or an instance of one."""
     OPERATOR = "operator"
     """An operation of an operator."""
+    CONDITION = "condition"
+    """A condition of edition 2: a combinator, or a leaf with more than a trigger."""
+    TIMER = "timer"
+    """A timer that was due."""
+    SESSION = "session"
+    """Another session, in which `$forward` fires a trigger."""
 
 
 class Line(StrEnum):
@@ -30,6 +36,10 @@ class Line(StrEnum):
     UNLESS = "unless"
     AGAIN = "again"
     """A replay, a retry or a copy."""
+    CANCEL = "cancel"
+    """What cancels an instance, or lets it expire."""
+    FORWARD = "forward"
+    """What `$forward` passes on to another session."""
 
 
 class Node(Struct, frozen=True, kw_only=True):
@@ -70,6 +80,9 @@ _COLOURS: Final[dict[str, str]] = {
     Status.SKIPPED: "#e6e0f0",
     Status.ABANDONED: "#e4e4e4",
     Status.REPLAYED: "#f3e6d0",
+    "delayed": "#fdf0e6",
+    "expired": "#ead9d9",
+    "cancelled": "#dcdce6",
 }
 
 

@@ -24,12 +24,20 @@ _LOOKS: Final = {
     Line.EVERY: 'stroke="#444" stroke-width="2.5" marker-end="url(#arrow)"',
     Line.UNLESS: 'stroke="#b3261e" stroke-dasharray="5 3" marker-end="url(#stop)"',
     Line.AGAIN: 'stroke="#444" stroke-dasharray="1 3" marker-end="url(#arrow)"',
+    Line.CANCEL: 'stroke="#b3261e" marker-end="url(#stop)"',
+    Line.FORWARD: 'stroke="#444" marker-end="url(#dot)"',
 }
+_RADII: Final = {Shape.TASK: 3.0, Shape.SESSION: 3.0, Shape.CONDITION: 9.0}
+"""Of the corners; other nodes end in half circles."""
+_WIDE: Final = frozenset({Shape.TRIGGER, Shape.OPERATOR, Shape.TIMER})
+"""Nodes whose sides need room of their own."""
 _HEAD = f"""<defs>
 <marker id="arrow" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="8" markerHeight="8" \
 markerUnits="userSpaceOnUse" orient="auto"><path d="M0 0L8 4L0 8z" fill="#444"/></marker>
 <marker id="stop" viewBox="0 0 4 12" refX="5" refY="6" markerWidth="4" markerHeight="12" \
 markerUnits="userSpaceOnUse" orient="auto"><path d="M3 0V12" stroke="#b3261e" stroke-width="2"/></marker>
+<marker id="dot" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="8" markerHeight="8" \
+markerUnits="userSpaceOnUse" orient="auto"><circle cx="4" cy="4" r="3" fill="#fff" stroke="#444"/></marker>
 </defs>
 <style>text {{ font: {_FONT}px Helvetica, Arial, sans-serif }} .title {{ font-size: 14px; font-weight: bold }} \
 .edge {{ font-size: 9px; paint-order: stroke; stroke: #fff; stroke-width: 3px }}</style>
@@ -63,7 +71,7 @@ def _lines(picture: Picture, layout: Layout, sizes: list[Size], numbers: dict[st
 
 
 def _size(node: Node) -> Size:
-    room = 2 * _PADDING + (0 if node.shape is Shape.TASK else _PADDING)
+    room = 2 * _PADDING + (_PADDING if node.shape in _WIDE else 0)
     return Size(max(map(_width, node.lines)) + room, len(node.lines) * _LINE + _PADDING)
 
 
@@ -72,8 +80,11 @@ def _width(text: str) -> float:
 
 
 def _node(node: Node, centre: Point, size: Size) -> Iterator[str]:
-    fill = colour(node.status) if node.status is not None else "#fff"
+    fill = colour(node.status) if node.status is not None else "#f5f5f5" if node.shape is Shape.CONDITION else "#fff"
     yield f'{_outline(node.shape, centre, size)} fill="{fill}" stroke="#555"/>'
+    if node.shape is Shape.SESSION:
+        inner = Size(size.width - 6, size.height - 6)
+        yield f'{_outline(node.shape, centre, inner)} fill="none" stroke="#555"/>'
     first = centre.y - (len(node.lines) - 1) * _LINE / 2 + _FONT * 0.35
     for row, line in enumerate(node.lines):
         yield f'<text text-anchor="middle" x="{centre.x:.1f}" y="{first + row * _LINE:.1f}">{_text(line)}</text>'
@@ -81,12 +92,18 @@ def _node(node: Node, centre: Point, size: Size) -> Iterator[str]:
 
 def _outline(shape: Shape, centre: Point, size: Size) -> str:
     x, y = centre.x - size.width / 2, centre.y - size.height / 2
+    right, bottom = x + size.width, y + size.height
     if shape is Shape.OPERATOR:
-        inner, right, bottom = x + _PADDING, x + size.width, y + size.height
-        corners = [(x, centre.y), (inner, y), (right - _PADDING, y), (right, centre.y), (right - _PADDING, bottom)]
-        return f'<polygon points="{" ".join(f"{a:.1f},{b:.1f}" for a, b in [*corners, (inner, bottom)])}"'
-    radius = size.height / 2 if shape is Shape.TRIGGER else 3
+        corners = [(x, centre.y), (x + _PADDING, y), (right - _PADDING, y), (right, centre.y)]
+        return _polygon([*corners, (right - _PADDING, bottom), (x + _PADDING, bottom)])
+    if shape is Shape.TIMER:
+        return _polygon([(x + _PADDING, y), (right, y), (right - _PADDING, bottom), (x, bottom)])
+    radius = _RADII.get(shape, size.height / 2)
     return f'<rect x="{x:.1f}" y="{y:.1f}" width="{size.width:.1f}" height="{size.height:.1f}" rx="{radius:.1f}"'
+
+
+def _polygon(corners: list[tuple[float, float]]) -> str:
+    return f'<polygon points="{" ".join(f"{x:.1f},{y:.1f}" for x, y in corners)}"'
 
 
 def _edge(edge: Edge, route: list[Point], centre: Point, size: Size) -> Iterator[str]:
