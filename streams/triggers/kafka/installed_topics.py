@@ -13,6 +13,7 @@ from triggers.kafka.bounded_call import CallHung, call_within
 from triggers.kafka.topic_configs import read_topic_configs
 from triggers.kafka.worker_options import base_options
 from triggers.process.exits import ExitCode, Stop
+from triggers.redaction import without_secrets
 from triggers.settings import Settings
 from triggers.topology import Topology
 
@@ -86,7 +87,8 @@ def _read_topics(settings: Settings) -> InstalledTopics:
         described = admin.describe_topics(TopicCollection([names.changelog]), request_timeout=_TIMEOUT_S)
         changelog_id = str(described[names.changelog].result().topic_id)
     except KafkaException as error:
-        raise NotReady(f"no broker answers at {settings.shown_brokers}: {error.args[0].str()}") from error
+        cause = without_secrets(error.args[0].str())
+        raise NotReady(f"no broker answers at {settings.shown_brokers}: {cause}") from error
     if partitions[names.events] != partitions[names.changelog]:
         raise Stop(ExitCode.MISFIT, _mismatch(names, partitions))
     return InstalledTopics(

@@ -50,7 +50,7 @@ def check_reachable(settings: Settings, *topics: str) -> None:
         existing = admin_client(settings).list_topics(timeout=ANSWER_S).topics
     except KafkaException as error:
         fix = "name yours with --brokers or TRIGGERS_BROKERS, or start it"
-        detail = f"{error.args[0].str()}; {fix}"
+        detail = f"{without_secrets(error.args[0].str())}; {fix}"
         raise BrokerUnavailable(
             f"no Kafka broker answers at {settings.shown_brokers} within {ANSWER_S:g} s: {detail}"
         ) from error
