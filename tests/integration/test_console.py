@@ -52,12 +52,13 @@ def console(settings: Settings, tmp_path: Path) -> Iterator[str]:
             assert program.interrupt() == 0
 
 
-@pytest.fixture
-def of_a_file(tmp_path: Path) -> Iterator[str]:
-    """The URL of a console over a recorded log, without Kafka."""
-    log = tmp_path / "log.jsonl"
+@pytest.fixture(scope="module")
+def of_a_file(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a console over a recorded log, without Kafka. Tests share it, because a console only reads."""
+    folder = tmp_path_factory.mktemp("console")
+    log = folder / "log.jsonl"
     log.write_text("\n".join(log_lines()))
-    with Program(tmp_path, "console", "--port", "0", "--from", str(log)) as program:
+    with Program(folder, "console", "--port", "0", "--from", str(log)) as program:
         program.wait_for("Console at ")
         yield re.findall(r"http://\S+:\d+", program.text)[0]
 

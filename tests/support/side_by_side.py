@@ -9,6 +9,7 @@ ONE_BY_ONE = ("tests/integration/", "tests/e2e/")
 TOGETHER = (
     "tests/integration/test_celery_runner.py",
     "tests/integration/test_chaos_doors.py",
+    "tests/integration/test_console.py",
     "tests/integration/test_damaged_records.py",
     "tests/integration/test_hostile_input.py",
     "tests/integration/test_installation.py",
