@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 
@@ -100,13 +101,15 @@ def test_a_proof_takes_as_long_as_its_fetch_and_waits_for_nothing_else(
 ) -> None:
     transactions.write(1)
     transactions.write(1)
-    seconds = []
-    for _ in range(20):
+    quickest = math.inf
+    for _ in range(200):  # a busy machine may need many
         started = time.perf_counter()
         assert states(gap_reader.prove([Gap(0, 1, 2)], 30)) == {GapState.HARMLESS}
-        seconds.append(time.perf_counter() - started)
+        quickest = min(quickest, time.perf_counter() - started)
+        if quickest < 0.05:
+            break
 
-    assert min(seconds) < 0.05
+    assert quickest < 0.05
 
 
 def test_aborted_records_are_harmless_in_several_partitions_at_once(
