@@ -1,11 +1,13 @@
 """A build hook of Hatch for a wheel in which mypyc has compiled the hot modules to C.
 
 The sources are compiled unchanged. Each module is in the wheel twice, and Python prefers the compiled one. The hook is
-off by default: `HATCH_BUILD_HOOKS_ENABLE=1` turns it on. It needs a C compiler and Python's headers.
+off by default: `HATCH_BUILD_HOOKS_ENABLE=1` turns it on. It needs a C compiler and Python's headers. The variable
+`TRIGGERS_C_OPTIMIZATION` is the compiler's level of optimization, for tests, which need no fast code.
 """
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -23,7 +25,7 @@ from setuptools import setup
 setup(
     name="triggers",
     packages=[],
-    ext_modules=mypycify(["--config-file=mypy.ini", *sys.argv[1:]], opt_level="3", debug_level="0"),
+    ext_modules=mypycify(["--config-file=mypy.ini", *sys.argv[2:]], opt_level=sys.argv[1], debug_level="0"),
     script_args=["--quiet", "build_ext", "--inplace"],
 )
 """
@@ -40,7 +42,8 @@ class CompiledWheel(BuildHookInterface[Any]):
         self._folder = Path(mkdtemp(prefix="triggers-compiled-"))
         shutil.copytree(Path(self.root) / "streams/triggers", self._folder / "triggers")
         (self._folder / "mypy.ini").write_text(_MYPY)
-        subprocess.run([sys.executable, "-c", _SETUP, *self.config["modules"]], cwd=self._folder, check=True)
+        arguments = [os.environ.get("TRIGGERS_C_OPTIMIZATION", "3"), *self.config["modules"]]
+        subprocess.run([sys.executable, "-c", _SETUP, *arguments], cwd=self._folder, check=True)
         compiled = [path for path in self._folder.rglob("*") if path.suffix in {".so", ".pyd"}]
         build_data["force_include"].update({
             str(path): str(path.relative_to(self._folder)) for path in compiled if "build" not in path.parts
