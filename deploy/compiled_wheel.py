@@ -7,7 +7,6 @@ off by default: `HATCH_BUILD_HOOKS_ENABLE=1` turns it on. It needs a C compiler 
 
 from __future__ import annotations
 
-import os
 import shutil
 import subprocess
 import sys
@@ -18,14 +17,18 @@ from typing import Any
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 _SETUP = """
-import sys
+import os, sys
 from mypyc.build import mypycify
 from setuptools import setup
 
 setup(
     name="triggers",
     packages=[],
-    ext_modules=mypycify(["--config-file=mypy.ini", *sys.argv[2:]], opt_level=sys.argv[1], debug_level="0"),
+    ext_modules=mypycify(
+        ["--config-file=mypy.ini", *sys.argv[1:]],
+        opt_level=os.environ.get("TRIGGERS_C_OPTIMIZATION", "3"),
+        debug_level="0",
+    ),
     script_args=["--quiet", "build_ext", "--inplace"],
 )
 """
@@ -42,8 +45,7 @@ class CompiledWheel(BuildHookInterface[Any]):
         self._folder = Path(mkdtemp(prefix="triggers-compiled-"))
         shutil.copytree(Path(self.root) / "streams/triggers", self._folder / "triggers")
         (self._folder / "mypy.ini").write_text(_MYPY)
-        arguments = [os.environ.get("TRIGGERS_C_OPTIMIZATION", "3"), *self.config["modules"]]
-        subprocess.run([sys.executable, "-c", _SETUP, *arguments], cwd=self._folder, check=True)
+        subprocess.run([sys.executable, "-c", _SETUP, *self.config["modules"]], cwd=self._folder, check=True)
         compiled = [path for path in self._folder.rglob("*") if path.suffix in {".so", ".pyd"}]
         build_data["force_include"].update({
             str(path): str(path.relative_to(self._folder)) for path in compiled if "build" not in path.parts
