@@ -24,8 +24,12 @@ class SideBySide(LoadScopeScheduling):
     """Gives an idle process the next test or file, in the order of the collection."""
 
     def _split_scope(self, nodeid: str) -> str:
-        """Returns the name of what runs in one process: a file, a group that shares something, or one test."""
-        file = nodeid.partition("::")[0]
-        if not file.startswith(ONE_BY_ONE):
-            return file
-        return next((group for group in TOGETHER if nodeid.startswith(group)), nodeid)
+        return scope_of(nodeid)
+
+
+def scope_of(nodeid: str) -> str:
+    """Returns the name of what runs in one process with the test: a file, a group that shares something, or itself."""
+    file = nodeid.partition("::")[0]
+    if not file.startswith(ONE_BY_ONE):
+        return file
+    return next((group for group in TOGETHER if nodeid.startswith(group)), nodeid)
