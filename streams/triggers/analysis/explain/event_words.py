@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from triggers.analysis.explain.explanation import EventRef
+from triggers.analysis.explain.explanation import EventRef, InstanceProof
 from triggers.core.config import MANAGER_NAME
 from triggers.core.events import (
     CloneRequested,
@@ -42,6 +42,16 @@ def reason_of(event: TaskFailed | TaskRetried) -> str:
     """Returns type and message of the exception that an event reports, with the message on one line."""
     kind = event.exception_type or ""
     message = event.exception_message or message_in(event.exception_info, kind)
+    return _on_a_line(kind, message)
+
+
+def failure_words(proof: InstanceProof) -> str:
+    """Says with which exception an instance failed, unless the proof says why anyway; empty if there is none."""
+    exception = None if proof.why else proof.exception
+    return f"It failed with {_on_a_line(exception.type, exception.message)}. " if exception else ""
+
+
+def _on_a_line(kind: str, message: str) -> str:
     return f"{kind}: {' '.join(message.split())}" if message else kind
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from msgspec import Struct, field
 
 from triggers.core.commands import Outcome
+from triggers.core.exception_view import ExceptionView
 from triggers.core.view import RulesView
 
 
@@ -232,6 +233,8 @@ class InstanceProof(Struct, frozen=True, kw_only=True, omit_defaults=True):
     timers: list[TimerProof] = []
     why: str = ""
     """Edition 2: why it was stopped, or why it failed."""
+    exception: ExceptionView | None = None
+    """The exception of its last attempt that failed."""
 
 
 class TaskProof(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby, islice
 from typing import NamedTuple
 
+from triggers.analysis.explain.event_words import failure_words
 from triggers.analysis.explain.explanation import (
     Cause,
     Does,
@@ -255,7 +256,7 @@ def _end(proof: InstanceProof) -> str:
     if proof.outlook is Outlook.ABANDONED:
         return f"It cannot run: {missing} would complete its unless and abandon it."
     if proof.status == "failed":
-        return "An operator must replay or skip it."
+        return f"{failure_words(proof)}An operator must replay or skip it."
     return _END.get(proof.outlook, "")
 
 

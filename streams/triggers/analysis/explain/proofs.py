@@ -20,6 +20,7 @@ from triggers.analysis.explain.explanation import (
 from triggers.analysis.explain.rule_proofs import RuleProver
 from triggers.analysis.explain.trace import Trace
 from triggers.core.events import Event
+from triggers.core.exception_view import view_exception
 from triggers.core.instance_names import instance_name
 from triggers.core.lifecycle import take_over_fills
 from triggers.core.plan import Rule
@@ -112,6 +113,7 @@ class _Prover:
             attempt=instance.attempt,
             due=instance.due or None,
             last=last,
+            exception=view_exception(instance.metadata),
         )
 
     def _next(self, rule: Rule) -> InstanceProof:

@@ -31,6 +31,7 @@ from triggers.core.conditions.offering import Offered, offer
 from triggers.core.conditions.seeding import Memory, seeds
 from triggers.core.conditions.views import View
 from triggers.core.contribution import Contribution
+from triggers.core.exception_view import view_exception
 from triggers.core.instance_names import instance_name
 from triggers.core.plan import Rule
 from triggers.core.rule_set import OUTCOMES, RuleSet
@@ -100,6 +101,7 @@ class RuleProver:
             attempt=instance.attempt,
             due=timers.get("cooldown", timers.get("retry")),
             last=last,
+            exception=view_exception(instance.metadata),
             condition=condition,
             unless_condition=unless,
             timers=[
