@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from threading import Event, Thread
+from urllib.parse import urlencode
 
 import pytest
 from tests.support.questionnaires import Application
@@ -115,6 +116,23 @@ def test_counts_and_groups_follow_replays(shop: Shop) -> None:
     assert uids_of(shop.search.find(FAILED_QUERY)) == UIDS[10:FAILED]
     assert {each.instances for each in shop.search.group_failures("t_bill").groups} == {5}
     assert shop.search.group_failures("t_ship").groups == []
+
+
+def test_any_worker_searches_all_partitions(shop: Shop) -> None:
+    with WorkerProcess(shop.settings, "w1") as second:
+        second.wait_ready()
+        wait_until(lambda: owns_some(second), "partitions of the second worker")
+        page = second.get(f"/search?{urlencode({'query': FAILED_QUERY.to_json().decode(), 'limit': 7})}")
+        rest = second.get(
+            f"/search?{urlencode({'query': FAILED_QUERY.to_json().decode(), 'cursor': page[1]['cursor']})}"
+        )
+        counts = second.get("/search/counts")[1]["counts"]
+        groups = second.get("/search/failures?task=t_bill")[1]["groups"]
+
+        assert [session["uid"] for _, each in (page, rest) for session in each["sessions"]] == UIDS[:FAILED]
+        assert sum(each["instances"] for each in counts) == ORDERS
+        assert sum(each["instances"] for each in groups) == FAILED
+        assert second.get("/search?query=%7B%22colour%22%3A1%7D")[0] == second.get("/search?limit=0")[0] == 400
 
 
 def test_a_cursor_of_another_query_is_refused(shop: Shop) -> None:

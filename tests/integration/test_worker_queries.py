@@ -140,7 +140,17 @@ def request(worker: WorkerProcess, path: str, **headers: str) -> tuple[int, obje
 
 
 SHARED = "a-secret-of-all-processes"
-READS = ["/sessions", "/sessions/s1", "/events/s1", "/rules", "/find", "/counts", "/failures"]
+READS = [
+    "/sessions",
+    "/sessions/s1",
+    "/events/s1",
+    "/rules",
+    "/find",
+    "/counts",
+    "/failures",
+    "/search",
+    "/search/counts",
+]
 
 
 def test_with_a_token_only_those_who_know_it_read_sessions(settings: Settings) -> None:

@@ -57,6 +57,7 @@ from triggers.topology import Topology
 from triggers.worker.access import Access
 from triggers.worker.forwarding import Forwarding
 from triggers.worker.queries import Queries
+from triggers.worker.search_everywhere import SearchEverywhere
 
 log = structlog.get_logger(__name__)
 
@@ -139,6 +140,7 @@ class Worker:
             metrics=self._metrics,
             access=Access(settings),
             forwarding=Forwarding(settings),
+            everywhere=SearchEverywhere(settings),
         )
         self._app.query_server = QueryServer(self._app, listening, self._queries.routes())
         self._app.transport = AgentTransport(

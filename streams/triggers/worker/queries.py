@@ -23,6 +23,7 @@ from triggers.topology import partition_of
 from triggers.worker.access import Access, Handler
 from triggers.worker.forwarding import MAX_WAIT_S, Forwarding
 from triggers.worker.http_answers import http_problem, json_response, number_of, run_off_loop
+from triggers.worker.search_everywhere import SearchEverywhere
 from triggers.worker.searches import Searches
 
 _SILENT_S = 120.0
@@ -42,6 +43,7 @@ class Queries:
         metrics: Metrics,
         access: Access,
         forwarding: Forwarding,
+        everywhere: SearchEverywhere,
     ) -> None:
         self._ownership = ownership
         self._progress = progress
@@ -49,6 +51,7 @@ class Queries:
         self._metrics = metrics
         self._access = access
         self._forwarding = forwarding
+        self._everywhere = everywhere
         self._searches = Searches(ownership, progress, rows_of)
         self._plans = Plans()
         self.partitions: int | None = None
@@ -64,6 +67,9 @@ class Queries:
             "/find": self._searches.find,
             "/counts": self._searches.count,
             "/failures": self._searches.group,
+            "/search": self._everywhere.find,
+            "/search/counts": self._everywhere.count,
+            "/search/failures": self._everywhere.group,
         }
         return [
             *(web.get(path, self._access.guard(handler)) for path, handler in guarded.items()),
