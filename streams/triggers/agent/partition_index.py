@@ -7,11 +7,10 @@ from typing import Final
 from triggers.core.state.loaded_instance import StatusMove
 from triggers.core.state.rows import Changes, Rows
 from triggers.core.statuses import FAILED, Status
-from triggers.queries.index_rows import counts_key, decode_counts, encode_row, failure_key, failure_of
+from triggers.queries.index_rows import OTHERS, counts_key, decode_counts, encode_row, failure_key, failure_of
 
 MAX_STATUSES: Final = 64
 """Number of statuses of a task from which on further ones of an application's own count as `OTHERS`."""
-OTHERS: Final = "…"
 _KNOWN: Final = frozenset(map(str, Status))
 
 

@@ -18,12 +18,14 @@ from msgspec import Struct
 from triggers.core.exception_view import view_exception
 from triggers.core.instance_names import instance_name
 from triggers.core.state.instance import Instance
-from triggers.core.state.rows import instance_suffix, parse_instance_suffix
+from triggers.core.state.rows import HEADERS, Rows, instance_suffix, parse_instance_suffix
 from triggers.queries.answers import FailedInstance
 
 FAILURES: Final = b"q"
 COUNTS: Final = b"n"
 REACH: Final = b"v"
+OTHERS: Final = "…"
+"""Stands in the counts for an application's own statuses, if a task has very many."""
 MAX_MESSAGE_CHARACTERS: Final = 500
 _END: Final = b"\0\0"
 
@@ -96,6 +98,14 @@ def view_failure(key: bytes, row: bytes) -> FailedInstance:
 def counts_key(task: str) -> bytes:
     """Returns the key of the counts of a task."""
     return COUNTS + task.encode()
+
+
+def is_complete(rows: Rows) -> bool:
+    """Returns whether the counts cover all sessions of the partition."""
+    reach = rows.get(REACH)
+    if reach is not None:
+        return decode_reach(reach).until is None
+    return next(iter(rows.scan(HEADERS)), None) is None
 
 
 def read_counts(rows: Iterator[tuple[bytes, bytes]]) -> Iterator[tuple[str, dict[str, int]]]:

@@ -6,7 +6,8 @@ for sessions whose header matches.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
+from typing import Final
 
 from msgspec import Struct
 
@@ -18,8 +19,20 @@ from triggers.core.state.session import Session
 from triggers.core.statuses import RESOLVED_IN_EDITION_2
 from triggers.queries.answers import FailedInstance, FoundSession
 from triggers.queries.header_facts import HeaderFacts, decode_facts
-from triggers.queries.index_rows import failures_prefix, parse_failure_key, start_of_failures, view_failure
+from triggers.queries.index_rows import (
+    COUNTS,
+    OTHERS,
+    failures_prefix,
+    is_complete,
+    parse_failure_key,
+    read_counts,
+    start_of_failures,
+    view_failure,
+)
 from triggers.queries.session_query import SessionQuery
+
+SESSION_COST: Final = 8
+"""Rows that a session counts as if more than its header is looked at, because that takes so much longer."""
 
 
 class PartitionPage(Struct, frozen=True, kw_only=True):
@@ -47,22 +60,38 @@ class PartitionSearch:
     def find(self, after: str, limit: int, max_rows: int) -> PartitionPage:
         """Returns the first `limit` sessions behind the UID `after`, or fewer after about `max_rows` rows."""
         found: list[FoundSession] = []
+        if self._is_hopeless():
+            return PartitionPage(sessions=found, examined=self._examined)
         reached = behind = after.encode()
         self._failed = self._failed_sessions(behind)
-        for uid in self._failed_sessions(behind) if self._query.wants_failed else self._all_sessions(behind):
+        for uid, row in self._with_headers(behind) if self._query.wants_failed else self._all_sessions(behind):
             if reached != behind and (len(found) >= limit or self._examined > max_rows):
                 return PartitionPage(sessions=found, reached=reached.decode(), examined=self._examined)
-            session = self._match(uid)
+            session = None if row is None else self._match(uid, row)
             if session is not None:
                 found.append(session)
             reached = uid
         return PartitionPage(sessions=found, examined=self._examined)
 
-    def _all_sessions(self, behind: bytes) -> Iterator[bytes]:
-        for key, _ in self._rows.scan(HEADERS + self._query.prefix.encode(), HEADERS + behind):
+    def _is_hopeless(self) -> bool:
+        """Returns whether the counts say that no instance has the status of the query."""
+        status, task = self._query.status, self._query.task
+        if status is None or not is_complete(self._rows):
+            return False
+        counts = read_counts(self._rows.scan(COUNTS))
+        by_status = [each for name, each in counts if task is None or name == task]
+        self._examined += len(by_status)
+        return not any(status in each or OTHERS in each for each in by_status)
+
+    def _with_headers(self, behind: bytes) -> Iterator[tuple[bytes, bytes | None]]:
+        for uid in self._failed_sessions(behind):
+            yield uid, self._rows.get(HEADERS + uid)
+
+    def _all_sessions(self, behind: bytes) -> Iterator[tuple[bytes, bytes | None]]:
+        for key, row in self._rows.scan(HEADERS + self._query.prefix.encode(), HEADERS + behind):
             self._examined += 1
             if (uid := key[len(HEADERS) :]) > behind:
-                yield uid
+                yield uid, row
 
     def _failed_sessions(self, behind: bytes) -> Iterator[bytes]:
         last = behind
@@ -72,22 +101,25 @@ class PartitionSearch:
                 last = uid
                 yield uid
 
-    def _match(self, uid: bytes) -> FoundSession | None:
+    def _match(self, uid: bytes, row: bytes) -> FoundSession | None:
         """Returns the session if it matches. Asks the cheap questions first."""
-        row = self._rows.get(HEADERS + uid)
-        facts = None if row is None else decode_facts(row)
-        if facts is None or facts.deleted or not self._matches_header(facts):
+        facts = decode_facts(row)
+        if facts.deleted or not self._matches_header(facts):
             return None
         query, failures = self._query, self._failures_of(uid)
         if query.wants_failed and not any(map(self._matches_failure, failures)):
             return None
-        session = Session(uid.decode(), self._rows, self._plans) if self._needs_session(failures) else None
+        session = self._load(uid) if self._needs_session(failures) else None
         if session is not None and not self._matches_session(session, uid):
             return None
         waits_behind = [] if session is None or query.stuck_ms is None else _waits_behind(session, failures)
         if query.stuck_ms is not None and not waits_behind and facts.clock > self._now - query.stuck_ms:
             return None
         return facts.found(uid.decode(), failures, waits_behind)
+
+    def _load(self, uid: bytes) -> Session:
+        self._examined += SESSION_COST
+        return Session(uid.decode(), self._rows, self._plans)
 
     def _matches_header(self, facts: HeaderFacts) -> bool:
         query, rules = self._query, facts.published
@@ -97,9 +129,14 @@ class PartitionSearch:
             return False
         if not facts.unresolved and self._wants_unresolved:
             return False
-        return _is_between(facts.created, query.created_since, query.created_until) and _is_between(
+        is_in_time = _is_between(facts.created, query.created_since, query.created_until) and _is_between(
             facts.modified, query.changed_since, query.changed_until
         )
+        return is_in_time and (query.missing is None or query.missing in self._triggers_of(facts))
+
+    def _triggers_of(self, facts: HeaderFacts) -> Container[str]:
+        """Returns the triggers that the rules of a session name."""
+        return self._plans.load(facts.configuration, self._rows).by_trigger
 
     @property
     def _wants_unresolved(self) -> bool:

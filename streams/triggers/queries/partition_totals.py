@@ -6,14 +6,13 @@ from typing import Final
 
 from msgspec import Struct
 
-from triggers.core.state.rows import HEADERS, Rows
+from triggers.core.state.rows import Rows
 from triggers.queries.answers import FailureGroup, StatusCount
 from triggers.queries.index_rows import (
     COUNTS,
     FAILURES,
-    REACH,
     decode_failure,
-    decode_reach,
+    is_complete,
     parse_failure_key,
     read_counts,
 )
@@ -53,14 +52,7 @@ def count_statuses(rows: Rows) -> PartitionCounts:
         for task, by_status in read_counts(rows.scan(COUNTS))
         for status, number in by_status.items()
     ]
-    return PartitionCounts(counts, not _is_complete(rows))
-
-
-def _is_complete(rows: Rows) -> bool:
-    reach = rows.get(REACH)
-    if reach is not None:
-        return decode_reach(reach).until is None
-    return next(iter(rows.scan(HEADERS)), None) is None
+    return PartitionCounts(counts, not is_complete(rows))
 
 
 def group_failures(rows: Rows, task: str | None = None) -> PartitionGroups:

@@ -12,7 +12,7 @@ from triggers.agent.agent import Agent
 from triggers.agent.batch import Batch
 from triggers.agent.index_reach import IndexReach
 from triggers.agent.overlay import Overlays
-from triggers.agent.partition_index import MAX_STATUSES, OTHERS
+from triggers.agent.partition_index import MAX_STATUSES
 from triggers.agent.partition_turn import TurnContext
 from triggers.agent.session_cache import SessionCache
 from triggers.agent.timers import Timers
@@ -32,7 +32,7 @@ from triggers.core.state.plans import Plans
 from triggers.core.state.rows import MemoryRows
 from triggers.errors import CallError, NotFound
 from triggers.kafka.installed_topics import InstalledTopics
-from triggers.queries.index_rows import COUNTS, REACH, Reach, decode_reach, encode_row, read_counts
+from triggers.queries.index_rows import COUNTS, OTHERS, REACH, Reach, decode_reach, encode_row, read_counts
 from triggers.telemetry.metrics import Metrics
 from triggers.topology import Topology
 
