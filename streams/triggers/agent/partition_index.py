@@ -17,37 +17,32 @@ _KNOWN: Final = frozenset(map(str, Status))
 class IndexUpdate:
     """What the sessions of a turn change in the index of their partition."""
 
-    __slots__ = ("_counts", "_failures", "new_failures", "until")
+    __slots__ = ("_failures", "_moves", "new_failures", "until")
 
     def __init__(self) -> None:
         self.until: bytes | None = None
         """The last session that is counted, or None if all are."""
         self.new_failures: list[tuple[str, str]] = []
         """Task and class of the exception of every instance that has failed."""
-        self._counts: dict[str, dict[str, int]] = {}
-        """Task -> status -> by how much the number of its instances has changed."""
+        self._moves: dict[tuple[str, str, str], int] = {}
+        """(task, status before, status after) -> number of instances."""
         self._failures: Changes = {}
 
     def add(self, uid: str, moves: list[StatusMove]) -> None:
         """Adds what a session has changed."""
-        is_counted = self.until is None or uid.encode() <= self.until
+        is_counted, counted = self.until is None or uid.encode() <= self.until, self._moves
         for move in moves:
-            before, after = move.before, move.after
-            if FAILED in (before, after):
+            key = move.task, move.before, move.after
+            if is_counted:
+                counted[key] = counted.get(key, 0) + 1
+            if FAILED in key:
                 self._move_failure(uid, move)
-            if is_counted and before != after:
-                counts = self._counts.get(move.task)
-                if counts is None:
-                    counts = self._counts[move.task] = {}
-                if before:
-                    counts[before] = counts.get(before, 0) - 1
-                if after:
-                    counts[after] = counts.get(after, 0) + 1
 
     def _move_failure(self, uid: str, move: StatusMove) -> None:
         key = failure_key(uid.encode(), move.task, move.number)
         if move.after != FAILED:
-            self._failures[key] = None
+            if move.before == FAILED:
+                self._failures[key] = None
             return
         failure = failure_of(move.instance)
         self._failures[key] = encode_row(failure)
@@ -57,11 +52,22 @@ class IndexUpdate:
     def changes(self, rows: Rows, over: Changes) -> Changes:
         """Returns the rows of the index to write. `rows` are those before the turn, and `over` the changes so far."""
         changes = self._failures
-        for task, difference in self._counts.items():
+        for task, difference in self._differences().items():
             if any(difference.values()):
                 key = counts_key(task)
                 changes[key] = _added(over[key] if key in over else rows.get(key), difference)
         return changes
+
+    def _differences(self) -> dict[str, dict[str, int]]:
+        """Returns by how much the number of instances has changed, by task and status."""
+        differences: dict[str, dict[str, int]] = {}
+        for (task, before, after), number in self._moves.items():
+            difference = differences.setdefault(task, {})
+            if before:
+                difference[before] = difference.get(before, 0) - number
+            if after:
+                difference[after] = difference.get(after, 0) + number
+        return differences
 
 
 def _added(row: bytes | None, difference: dict[str, int]) -> bytes | None:
