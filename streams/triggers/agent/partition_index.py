@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from triggers.core.state.loaded_instance import StatusMove
+from triggers.core.state.instance import StatusMove
 from triggers.core.state.rows import Changes, Rows
 from triggers.core.statuses import FAILED, Status
 from triggers.queries.index_rows import OTHERS, counts_key, decode_counts, encode_row, failure_key, failure_of

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from triggers.core.instance_names import instance_name, parse_instance_name
 from triggers.core.state.header import Header, TaskState
-from triggers.core.state.instance import Instance, decode_instance, encode_instance
-from triggers.core.state.loaded_instance import LoadedInstance, StatusMove
+from triggers.core.state.instance import Instance, StatusMove, decode_instance, encode_instance
+from triggers.core.state.loaded_instance import LoadedInstance
 from triggers.core.state.rows import instance_suffix, parse_instance_suffix
 from triggers.core.state.session_rows import SessionRows
 from triggers.core.statuses import FAILED

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import final
 
-from msgspec import Struct
-
 from triggers.core.state.instance import Instance
 
 
@@ -30,15 +28,3 @@ class LoadedInstance:
         """True if the row will be written."""
         self.stored_status = stored_status
         """The status in its row, or empty if it has no row yet."""
-
-
-class StatusMove(Struct, gc=False):
-    """Says that the row of an instance has another status than before. Counts and indexes follow from it."""
-
-    task: str
-    number: int
-    before: str
-    """Empty if the instance had no row."""
-    after: str
-    """Empty if its row is deleted."""
-    instance: Instance

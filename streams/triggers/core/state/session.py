@@ -14,8 +14,9 @@ from triggers.core.state.edition_2_state import Edition2State
 from triggers.core.state.event_index import append_position, read_positions
 from triggers.core.state.header import Fact, Header, TaskState
 from triggers.core.state.header_codec import decode_header, encode_header, read_header
+from triggers.core.state.instance import StatusMove
 from triggers.core.state.instances import Instances
-from triggers.core.state.loaded_instance import LoadedInstance, StatusMove
+from triggers.core.state.loaded_instance import LoadedInstance
 from triggers.core.state.payloads import Payloads
 from triggers.core.state.plans import Plans
 from triggers.core.state.row_kinds import HOT_TASKS, HOT_TRIGGERS, LATEST, TASKS

@@ -1,0 +1,120 @@
+"""`triggers list` and `triggers topics lag --watch`, against a real worker."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import pytest
+from tests.support.program import run, run_json
+from tests.support.questionnaires import Application
+from tests.support.settled import wait_until_processed
+from tests.support.topic_setup import create_topics
+from tests.support.worker_process import WorkerProcess
+
+from triggers.settings import Settings
+from triggers.topology import Topology
+
+pytestmark = pytest.mark.broker
+
+RULES = {
+    "t_bill": {"after": ["order"], "run": "shop.bill"},
+    "t_ship": {"after": ["t_bill", "address"], "run": "shop.ship"},
+}
+HOSTILE = "order 2 <b>\x1b[31m'\n"
+TRACEBACK = 'Traceback (most recent call last):\n  File "shop.py", line 3, in bill\nshop.Declined: card 17 was declined'
+
+
+@pytest.fixture
+def shop(settings: Settings) -> Iterator[Settings]:
+    """Five orders: two have failed for the same reason, one of them with an address."""
+    create_topics(settings)
+    application = Application(settings)
+    for number in range(5):
+        uid = HOSTILE if number == 2 else f"order {number}"
+        application.fire(uid, {"configuration": RULES})
+        application.fire(uid, {"trigger": "order"})
+        if number in {1, 2}:
+            application.fire(uid, FAILURE)
+    application.fire("order 1", {"trigger": "address"})
+    application.flush()
+    with WorkerProcess(settings, "w0") as worker:
+        worker.wait_ready()
+        wait_until_processed(settings)
+        yield settings
+
+
+FAILURE = {
+    "type": "failed",
+    "instance": "t_bill#0",
+    "exception_type": "shop.Declined",
+    "exception_message": "card 17 was declined",
+    "exception_info": TRACEBACK,
+}
+
+
+def uids(settings: Settings, *options: str) -> list[str]:
+    page = run_json(settings, "list", *options)
+    assert page["missing"] == []
+    return [session["uid"] for session in page["sessions"]]
+
+
+def test_sessions_are_found_by_what_is_wrong_with_them(shop: Settings) -> None:
+    failed = ["order 1", HOSTILE]
+
+    assert uids(shop, "--failed") == uids(shop, "--status", "failed", "--task", "t_bill") == failed
+    assert uids(shop, "--exception", "Declined", "--message", "CARD 17") == failed
+    assert uids(shop, "--stuck") == ["order 1", HOSTILE]
+    assert uids(shop, "--missing", "t_bill", "--trigger", "address") == ["order 1"]
+    assert uids(shop, "--status", "scheduled", "--prefix", "order") == ["order 0", "order 3", "order 4"]
+    assert uids(shop, "--older-than", "1h") == uids(shop, "--rules", "orders@2") == []
+
+
+def test_the_list_of_failed_sessions_begins_with_the_reasons(shop: Settings) -> None:
+    listed = run(shop, "list", "--failed")
+
+    assert listed.returncode == 0, listed.stderr
+    assert "Failed now: 2" in listed.stdout
+    (reason,) = [line for line in listed.stdout.splitlines() if "shop.Declined" in line and "t_bill#0" not in line]
+    assert "card 17 was declined" in reason
+    assert r"order 2 <b>\x1b[31m'\n" in listed.stdout
+    assert "\x1b[31m" not in listed.stdout
+    assert "others wait for t_bill" in run(shop, "list", "--stuck").stdout
+
+
+def test_a_cursor_continues_behind_its_page(shop: Settings) -> None:
+    first = run(shop, "list", "--limit", "2")
+    page = run_json(shop, "list", "--limit", "2")
+
+    assert f"--cursor {page['cursor']}" in first.stdout
+    assert uids(shop, "--limit", "9", "--cursor", page["cursor"]) == [HOSTILE, "order 3", "order 4"]
+    refused = run(shop, "list", "--failed", "--cursor", page["cursor"])
+    assert (refused.returncode, "another query" in refused.stderr) == (2, True)
+
+
+def test_a_session_is_shown_with_the_reason_of_its_failure(shop: Settings) -> None:
+    shown = run(shop, "show", "order 1").stdout
+    (instance, _) = run_json(shop, "show", "order 1")["instances"]
+
+    assert "t_bill#0 failed with shop.Declined: card 17 was declined" in shown
+    assert '    File "shop.py", line 3, in bill' in shown
+    assert instance["exception"] == {
+        "type": "shop.Declined",
+        "message": "card 17 was declined",
+        "context": {},
+        "traceback": TRACEBACK.splitlines(),
+    }
+    assert "It failed with shop.Declined: card 17 was declined." in run(shop, "explain", "order 1").stdout
+
+
+def test_the_lag_is_watched_with_totals_and_rates(shop: Settings) -> None:
+    watched = run(shop, "topics", "lag", "--watch", "--times", "2", "--every", "1s", "--json")
+
+    first, second = map(json.loads, watched.stdout.splitlines())
+    events = Topology(shop.namespace).events
+    (before,) = [total for total in first["totals"] if total["topic"] == events]
+    (after,) = [total for total in second["totals"] if total["topic"] == events]
+    assert (before["written_per_s"], before["partitions"], before["records"]) == (None, shop.partitions, 0)
+    assert after["written_per_s"] >= 0
+    assert len(second["partitions"]) == sum(total["partitions"] for total in second["totals"])
+    assert "Totals" in run(shop, "topics", "lag").stdout
