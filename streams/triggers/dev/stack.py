@@ -114,9 +114,9 @@ class Stack:
 
 
 def environment(settings: Settings, **more: str) -> dict[str, str]:
-    """Return the settings as environment variables `TRIGGERS_*` for a child process."""
-    names = settings.__struct_fields__
-    return {PREFIX + name.upper(): str(getattr(settings, name)) for name in names} | more
+    """Return the settings as variables `TRIGGERS_*` of a child process. A setting without a value has none."""
+    values = {name: getattr(settings, name) for name in settings.__struct_fields__}
+    return {PREFIX + name.upper(): str(value) for name, value in values.items() if value is not None} | more
 
 
 def worker_service(settings: Settings, slot: int, port: int) -> Service:

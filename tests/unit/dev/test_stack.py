@@ -15,7 +15,7 @@ from triggers.dev.app_check import find_fault
 from triggers.dev.celery_workers import CeleryWorkers
 from triggers.dev.child_process import Relay
 from triggers.dev.code_watch import CodeWatch
-from triggers.dev.stack import Service, Stack, celery_service, queues_of
+from triggers.dev.stack import Service, Stack, celery_service, environment, queues_of
 from triggers.settings import Settings
 
 INSTALLED = """
@@ -192,3 +192,10 @@ def test_the_queues_of_the_rules_get_topics(tmp_path: Path, rules: str, queues: 
     file.write_bytes(rules.encode("latin-1"))
 
     assert queues_of(file) == queues
+
+
+@pytest.mark.parametrize(
+    "settings", [Settings(), Settings(read_token_file=Path("tokens"), partitions=3, decisions=True)]
+)
+def test_a_child_process_has_the_settings_of_its_stack(settings: Settings) -> None:
+    assert Settings.from_env(environment(settings)) == settings
