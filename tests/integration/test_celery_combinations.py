@@ -16,7 +16,7 @@ from tests.support.topic_setup import create_topics
 from tests.support.worker_process import WorkerProcess
 
 from triggers import StreamStorage, TriggerManager
-from triggers.core.events import TaskFinished, TaskRetried
+from triggers.core.events import TaskFailed, TaskFinished, TaskRetried
 from triggers.errors import SessionNotFound, TryAgain
 from triggers.settings import Settings
 
@@ -106,6 +106,26 @@ def test_monitors_see_a_command_as_they_see_an_ordinary_task(settings: Settings,
     assert state.tasks[one.id].state == "SUCCESS"
     assert state.tasks[one.id].root_id == one.id
     assert any(f"{TASKS}.slow" in tasks for tasks in (inspected or {}).values())
+
+
+def test_a_pool_of_threads_revokes_what_waits_and_lets_end_what_runs(settings: Settings, redis: RedisServer) -> None:
+    create_topics(settings)
+    running, waiting = (make_command(f"{TASKS}.slow", "s1", n, kwargs={"page": {"seconds": 5}}) for n in range(2))
+    control = Celery(broker=redis.url, set_as_current=False).control
+
+    with celery_worker(settings, "--pool=threads", "-c1", TEST_BROKER_URL=redis.url) as worker:
+        issue_commands(settings, [running, waiting])
+        wait_until(lambda: len(worker.notes()) == 1, "one of them runs")
+        control.revoke(waiting.id)
+        control.revoke(running.id, terminate=True)
+        results = wait_for_results(settings, [running, waiting], worker)
+        assert worker.terminate() == 0
+
+    assert isinstance(results[running.id][0], TaskFinished)
+    (revoked,) = results[waiting.id]
+    assert isinstance(revoked, TaskFailed)
+    assert revoked.exception_type == "celery.exceptions.TaskRevokedError"
+    assert worker.notes() == [f"begin {running.id}", f"end {running.id}"]
 
 
 def test_the_engine_carries_out_a_retry_of_a_worker_without_a_broker(settings: Settings) -> None:

@@ -110,7 +110,8 @@ def test_workers_take_the_commands_of_their_queues_and_say_so(settings: Settings
     assert f"{TASKS}.echo" in failure.exception_info
 
 
-def test_options_of_celery_count_for_commands_from_kafka_or_say_what_to_write(settings: Settings) -> None:
+@pytest.mark.parametrize("pool", ["prefork", "threads", "solo"])
+def test_options_of_celery_count_for_commands_from_kafka_or_say_what_to_write(settings: Settings, pool: str) -> None:
     create_topics(settings)
     routed = make_command(f"{TASKS}.render")
     astray = make_command(f"{TASKS}.tenant")
@@ -119,7 +120,7 @@ def test_options_of_celery_count_for_commands_from_kafka_or_say_what_to_write(se
     commands = [routed, astray, expired, *limited]
     issue_commands(settings, commands)
 
-    with celery_worker(settings, "--pool=threads", "-c4", "-Q", "celery") as worker:
+    with celery_worker(settings, f"--pool={pool}", "-c4", "-Q", "celery") as worker:
         results = wait_for_results(settings, commands, worker)
         notes = worker.notes()
 
