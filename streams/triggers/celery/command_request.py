@@ -252,19 +252,7 @@ def request_for(
     command = in_hand.command
     task = consumer.app.tasks[command.run]
     kwargs = msgspec.json.decode(command.kwargs)
-    custom = command_headers(command)
-    headers = {
-        **custom,
-        "headers": custom,
-        "lang": "py",
-        "task": command.run,
-        "id": command.id,
-        "root_id": command.id,
-        "retries": command.depth,
-        "expires": expiry_of(task, timestamp_ms(cast("Record", in_hand.delivery.message))),
-        "argsrepr": "()",
-        "kwargsrepr": saferepr(kwargs, _REPR_CHARACTERS),
-    }
+    headers = _headers_of(in_hand, task, kwargs)
     body = ((), kwargs, {"callbacks": None, "errbacks": None, "chain": None, "chord": None})
     return _request_class(task)(
         _Message(headers, body, topic),
@@ -279,3 +267,21 @@ def request_for(
         headers=headers,
         decoded=True,
     )
+
+
+def _headers_of(in_hand: CommandInHand, task: Any, kwargs: object) -> dict[str, object]:
+    """Returns the headers of the message that Celery would have received from a broker of its own."""
+    command = in_hand.command
+    custom = command_headers(command)
+    return {
+        **custom,
+        "headers": custom,
+        "lang": "py",
+        "task": command.run,
+        "id": command.id,
+        "root_id": command.id,
+        "retries": command.depth,
+        "expires": expiry_of(task, timestamp_ms(cast("Record", in_hand.delivery.message))),
+        "argsrepr": "()",
+        "kwargsrepr": saferepr(kwargs, _REPR_CHARACTERS),
+    }
