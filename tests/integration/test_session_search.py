@@ -8,17 +8,20 @@ from threading import Event, Thread
 from urllib.parse import urlencode
 
 import pytest
+from confluent_kafka import Producer
+from tests.support.fold_oracle import assert_equals_fold
 from tests.support.questionnaires import Application
 from tests.support.settled import wait_until_processed
-from tests.support.topic_reader import wait_until
+from tests.support.topic_reader import read_topic, wait_until
 from tests.support.topic_setup import create_topics
 from tests.support.worker_process import WorkerProcess
 
 from triggers.client.session_search import SessionSearch
 from triggers.errors import CallError, OwnerUnavailable
 from triggers.queries import Page, SessionQuery
+from triggers.queries.index_rows import COUNTS, FAILURES, REACH
 from triggers.settings import Settings
-from triggers.topology import partition_of
+from triggers.topology import Topology, partition_of
 
 pytestmark = pytest.mark.broker
 
@@ -157,6 +160,34 @@ def test_the_index_is_restored_on_another_machine(topics: Shop) -> None:
     assert uids_of(page) == UIDS[:FAILED]
     assert sum(each.instances for each in counts.counts) == ORDERS
     assert counts.counting == []
+
+
+def test_sessions_that_an_earlier_release_has_stored_are_added_to_the_index(topics: Shop) -> None:
+    with WorkerProcess(topics.settings, "w0") as worker:
+        worker.wait_ready()
+        take_orders(topics)
+        worker.terminate()
+    remove_index(topics.settings)
+
+    with WorkerProcess(topics.settings, "w1") as upgraded:
+        upgraded.wait_ready()
+        wait_until(lambda: topics.search.count_statuses().counting == [], "all sessions are counted")
+
+        counts = {(each.task, each.status): each.instances for each in topics.search.count_statuses().counts}
+        assert counts == {("t_bill", "failed"): FAILED, ("t_bill", "scheduled"): ORDERS - FAILED}
+        assert uids_of(*every_page(topics.search, FAILED_QUERY, limit=50)) == UIDS[:FAILED]
+    assert_equals_fold(topics.settings)
+
+
+def remove_index(settings: Settings) -> None:
+    """Leaves the changelog as a release without the index would have written it."""
+    changelog = Topology(settings.namespace).changelog
+    producer = Producer({"bootstrap.servers": settings.brokers})
+    for message in read_topic(settings, changelog):
+        key = message.key() or b""
+        if key.startswith((FAILURES, COUNTS, REACH)):
+            producer.produce(changelog, None, key, message.partition() or 0)
+    assert producer.flush(30) == 0
 
 
 def test_without_a_worker_nothing_is_answered(topics: Shop) -> None:
