@@ -15,6 +15,7 @@ from triggers.analysis.explain.explanation import Explanation
 from triggers.analysis.graph.causes import SessionCauses
 from triggers.analysis.stats.statistics import Statistics
 from triggers.analysis.verify.capsules import Capsule
+from triggers.cli.status import Overview
 from triggers.core.view import SessionView
 from triggers.queries import Page
 
@@ -25,6 +26,7 @@ SCHEMAS: Final[dict[str, type[msgspec.Struct]]] = {
     "causes": SessionCauses,
     "check": Checked,
     "explanation": Explanation,
+    "overview": Overview,
     "page": Page,
     "session": SessionView,
     "statistics": Statistics,

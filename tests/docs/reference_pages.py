@@ -50,6 +50,7 @@ JSON_SHAPES = {
     "dead-letters redrive": "`{redriven: [place]}`",
     "check": "`[{file, findings, orders}]`; `findings` and `orders` as in `schemas/check.schema.json`; the number of"
     " `orders` is null if they are too many to count",
+    "status": "`schemas/overview.schema.json`",
     "stats": "`schemas/statistics.schema.json`; the CSV and Parquet tables have the columns of its lists",
     "explain": "`schemas/explanation.schema.json`",
     "graph": "`{title, nodes: [{id, shape, lines, status}], edges: [{source, target, line, label}]}`; with `--session`:"

@@ -82,6 +82,20 @@ def test_the_list_of_failed_sessions_begins_with_the_reasons(shop: Settings) -> 
     assert "others wait for t_bill" in run(shop, "list", "--stuck").stdout
 
 
+def test_the_status_of_all_instances_is_counted_by_task(shop: Settings) -> None:
+    shown = run(shop, "status").stdout
+    overview = run_json(shop, "status", "--task", "t_bill")
+
+    rows = [line.split()[1::2] for line in shown.splitlines() if "t_bill" in line]
+    assert rows[0] == ["t_bill", "3", "2"]
+    assert "Failed now: 2" in shown
+    assert overview["statuses"]["counts"] == [
+        {"task": "t_bill", "status": "failed", "instances": 2},
+        {"task": "t_bill", "status": "scheduled", "instances": 3},
+    ]
+    assert [group["instances"] for group in overview["failures"]["groups"]] == [2]
+
+
 def test_a_cursor_continues_behind_its_page(shop: Settings) -> None:
     first = run(shop, "list", "--limit", "2")
     page = run_json(shop, "list", "--limit", "2")

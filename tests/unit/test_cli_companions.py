@@ -45,6 +45,7 @@ INDEPENDENT = {
     "show": "session at diff as_json",
     "skip": "session instance cascade result as_json",
     "stats": "since until stuck_after csv_into parquet file as_json",
+    "status": "task as_json",
     "topics check": "queues replication_factor retention_days as_json",
     "topics create": "queues partitions replication_factor retention_days as_json",
     "topics lag": "watch as_json",

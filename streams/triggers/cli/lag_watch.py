@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from itertools import islice
 
@@ -35,11 +34,7 @@ def watch_lag(measure: Callable[[], list[PartitionLag]], every_s: float, times: 
 
     On a terminal the table is replaced in place; in a pipe, each measurement is a table, or a line of JSON.
     """
-    with suppress(KeyboardInterrupt):
-        _show(islice(_measurements(measure, every_s), times), as_json=as_json)
-
-
-def _show(measurements: Iterable[Measured], *, as_json: bool) -> None:
+    measurements = islice(_measurements(measure, every_s), times)
     stdout = console()
     if as_json:
         for measured in measurements:

@@ -39,7 +39,7 @@ def list_command(ctx: click.Context, query: SessionQuery, limit: int, cursor: st
         if query == SessionQuery(status="failed", task=query.task) and cursor is None:
             print_groups(search.group_failures(query.task))
         _print_sessions(page, query)
-    _warn_about_missing(page.missing)
+    warn_about_missing(page.missing, "Sessions")
     if page.cursor is not None and not as_json:
         print_line(f"There are more sessions: add --cursor {shlex.quote(page.cursor)}")
 
@@ -56,7 +56,9 @@ def print_groups(groups: FailureGroups) -> None:
         total = sum(each.instances for each in groups.groups) + groups.omitted
         print_table(columns, rows, f"Failed now: {total}{' or more' if groups.is_cut else ''}")
     if len(groups.groups) > len(shown):
-        left_out = f"{len(groups.groups) - len(shown)} more reasons are not shown; `triggers stats` has all of them."
+        left_out = (
+            f"{len(groups.groups) - len(shown)} more reasons are not shown; `triggers status --json` has all of them."
+        )
         click.echo(left_out)
 
 
@@ -113,7 +115,8 @@ def _ago(milliseconds: int) -> str:
     return f"{length_of_time(max(0, time.time_ns() // 1_000_000 - milliseconds))} ago"
 
 
-def _warn_about_missing(missing: list[MissingPartition]) -> None:
+def warn_about_missing(missing: list[MissingPartition], what: str) -> None:
+    """Say on standard error which partitions an answer lacks, if there are any."""
     if missing:
         numbers = ", ".join(str(each.partition) for each in missing)
-        warn(f"Sessions of the partitions {numbers} are missing: {missing[0].reason}. Repeat the command.")
+        warn(f"{what} of the partitions {numbers} are missing: {missing[0].reason}. Repeat the command.")
