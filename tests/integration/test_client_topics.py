@@ -57,11 +57,12 @@ def test_missing_topics_are_reported_with_the_command_that_makes_them(settings: 
         ("events", "cleanup.policy", "compact", "delete"),
         ("events", "retention.ms", str(DAY_MS), "at least 2592000000"),
         ("events", "max.message.bytes", "1000", "at least 1048588"),
+        ("events", "message.timestamp.type", "CreateTime", "LogAppendTime"),
         ("changelog", "cleanup.policy", "compact,delete", "compact"),
         ("dead_letters", "max.message.bytes", "1048588", "at least 4325424"),
     ],
 )
-def test_a_topic_that_would_lose_data_is_reported_with_the_fix(
+def test_a_topic_that_would_lose_data_or_time_is_reported_with_the_fix(
     settings: Settings, topic: str, key: str, value: str, wanted: str
 ) -> None:
     create_topics(settings)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import cast
 
-from confluent_kafka import Message
+from confluent_kafka import TIMESTAMP_CREATE_TIME, Message
 
 from triggers.kafka.records import Header, Record
 from triggers.topology import partition_of
@@ -21,6 +21,7 @@ def record(
     offset: int = 0,
     headers: list[Header] | None = None,
     time: int = 1_000,
+    time_kind: int = TIMESTAMP_CREATE_TIME,
 ) -> Record:
     """Makes a record of the events topic, by default on its key's partition."""
     chosen = partition_of(key or b"", PARTITIONS) if partition is None else partition
@@ -31,7 +32,7 @@ def record(
         key=key,
         value=value,
         headers=None if headers is None else list(headers),
-        timestamp=(1, time),
+        timestamp=(time_kind, time),
     )
     return cast("Record", message)
 

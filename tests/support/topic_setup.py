@@ -42,6 +42,8 @@ def topics_without_leader(admin: AdminClient, counts: dict[str, int]) -> list[st
 
 def _config(topic: str, names: Topology, limits: dict[str, int]) -> dict[str, str]:
     config = {"cleanup.policy": "compact"} if topic in {names.changelog, names.rules} else {}
+    if topic == names.events:
+        config["message.timestamp.type"] = "LogAppendTime"
     if topic in limits:
         config["max.message.bytes"] = str(limits[topic])
     return config

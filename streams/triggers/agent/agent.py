@@ -37,6 +37,8 @@ class Agent:
                 batch.truncate(partition, turn.decided)
                 outcomes.update(turn.outcomes)
                 failures.update(turn.index.new_failures)
+                for timer, early_ms in turn.early:
+                    self._timers.postpone(partition, timer, early_ms)
                 self._metrics.loaded_sessions.inc(turn.loaded)
             if not batch.records:
                 self._extend_indexes(batch)

@@ -7,6 +7,7 @@ its topic, the session's events are decided again one by one, and the events tha
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from triggers.agent.batch import Batch
 from triggers.agent.dead_letters import DeadLetters, Refusal
@@ -20,9 +21,9 @@ from triggers.agent.routing import forward_record, is_misplaced, size_of, was_fo
 from triggers.agent.session_cache import SessionCache
 from triggers.agent.size_limits import SizeLimits, size_of_rows
 from triggers.codec import EventDecoder, Reason, decode_key
-from triggers.core.commands import Outcome
+from triggers.core.commands import Outcome, SetTimer
 from triggers.core.engine import apply
-from triggers.core.events import Event, RulesPublished
+from triggers.core.events import Event, RulesPublished, TimerFired
 from triggers.core.state.plans import Plans
 from triggers.core.state.rows import Changes
 from triggers.core.state.session import Session
@@ -34,6 +35,7 @@ from triggers.telemetry.metrics import Metrics
 from triggers.topology import Topology
 
 REFUSALS = (CallError, NotFound)
+_STALE: Final = Outcome.STALE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +82,8 @@ class PartitionTurn:
         """Number of sessions that were not in the cache."""
         self.decided = 0
         """Number of records that were decided before the batch was full."""
+        self.early: list[tuple[SetTimer, int]] = []
+        """Timers whose events the broker appended before they were due, and by how many milliseconds."""
         self._context = context
         self._reach = reach
         self._batch = batch
@@ -225,6 +229,16 @@ class PartitionTurn:
             touched.output_bytes += size
             self._batch.output_bytes += size
         touched.outcomes.append(decision.outcome)
+        if decision.outcome is _STALE and isinstance(event, TimerFired):
+            self._note_if_early(touched.uid, event)
+
+    def _note_if_early(self, uid: str, event: TimerFired) -> None:
+        early_ms = event.due - (event.recorded or event.time)
+        if early_ms > 0:
+            timer = SetTimer(
+                session=uid, instance=event.instance, attempt=event.attempt, due=event.due, kind=event.kind
+            )
+            self.early.append((timer, early_ms))
 
     def _decode(self, record: Record) -> Event:
         return self._context.decoder.decode(

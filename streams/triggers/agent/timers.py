@@ -2,13 +2,19 @@
 
 Publishing a timer twice is harmless, because the second event changes nothing. Published timers are remembered only to
 keep the log short.
+
+The worker's clock proposes and the broker's clock decides: in edition 2 a timer acts only if the broker appended its
+event at its due time or later. If this worker's clock is ahead of the broker's, an event comes too early and changes
+nothing, and the timer is published again when it is due for the broker. If this worker's clock is behind, the
+timestamps of the records that it reads say so.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
+from math import inf
 
 from triggers.agent.batch import Batch
 from triggers.agent.records import Output
@@ -16,6 +22,7 @@ from triggers.codec import encode_event
 from triggers.core.commands import SetTimer
 from triggers.core.events import TimerFired
 from triggers.core.state.rows import Rows, due_timers
+from triggers.kafka.records import Record, append_time_ms
 from triggers.telemetry.metrics import Metrics
 
 _INTERVAL_S = 0.2
@@ -26,22 +33,29 @@ _MAX_IN_FLIGHT = 10 * _MAX_PER_TURN
 
 
 class Timers:
-    """Publishes the due timers of ready partitions. The clock decides when an event is published, and nothing else."""
+    """Publishes the due timers of ready partitions. Clocks decide when an event is published, and nothing else."""
 
     def __init__(self, topic: str, rows_of: Callable[[int], Rows], metrics: Metrics) -> None:
         self._topic = topic
         self._rows_of = rows_of
         self._metrics = metrics
         self._checked_at = 0.0
-        self._published: dict[int, set[SetTimer]] = {}
+        self._published: dict[int, dict[SetTimer, float]] = {}
+        """Partition -> published timer -> `time.monotonic()` from which it may be published again."""
+        self._broker_clock = _BrokerClock()
 
     def due(self, batch: Batch) -> list[Output]:
         """Returns the events of timers that are due. Looks for them every 200 ms at most."""
+        self._broker_clock.read(batch.records.values())
         if time.monotonic() - self._checked_at < _INTERVAL_S:
             return []
         self._checked_at = time.monotonic()
-        now = time.time_ns() // 1_000_000
+        now = max(time.time_ns() // 1_000_000, self._broker_clock.least_now())
         return [output for partition in sorted(batch.ready) for output in self._publish_due(partition, now)]
+
+    def postpone(self, partition: int, timer: SetTimer, wait_ms: int) -> None:
+        """Publishes a timer again after a while, because the broker appended its event that much too early."""
+        self._published.setdefault(partition, {})[timer] = time.monotonic() + wait_ms / 1000
 
     def forget(self, partitions: frozenset[int] | None = None) -> None:
         """Forgets which timers were published, because the transaction was aborted or the partitions were revoked."""
@@ -49,13 +63,32 @@ class Timers:
             self._published.pop(partition, None)
 
     def _publish_due(self, partition: int, now: int) -> list[Output]:
-        before = self._published.get(partition, set())
+        before, passed = self._published.get(partition, {}), time.monotonic()
         due = list(islice(due_timers(self._rows_of(partition), now), _MAX_IN_FLIGHT))
-        fresh = [timer for timer in due if timer not in before][:_MAX_PER_TURN]
-        self._published[partition] = before.intersection(due).union(fresh)
+        fresh = [timer for timer in due if before.get(timer, 0.0) <= passed][:_MAX_PER_TURN]
+        self._published[partition] = {timer: before[timer] for timer in due if timer in before}
+        self._published[partition].update(dict.fromkeys(fresh, inf))
         self._metrics.timers.inc(len(fresh))
         return [self._timer_event(partition, timer) for timer in fresh]
 
     def _timer_event(self, partition: int, timer: SetTimer) -> Output:
         event = TimerFired(instance=timer.instance, attempt=timer.attempt, due=timer.due, kind=timer.kind)
         return Output(self._topic, timer.session.encode(), encode_event(event, source="worker"), partition)
+
+
+class _BrokerClock:
+    """What the records say about the broker's clock: it has gone on since it appended the newest of them."""
+
+    def __init__(self) -> None:
+        self._newest = 0
+        self._read_at = 0.0
+
+    def read(self, fetched: Iterable[Sequence[Record]]) -> None:
+        """Looks at the last record of each partition, whose time is the latest."""
+        newest = max((append_time_ms(records[-1]) for records in fetched if records), default=0)
+        if newest > self.least_now():
+            self._newest, self._read_at = newest, time.monotonic()
+
+    def least_now(self) -> int:
+        """Returns the earliest time that the broker's clock can show now, in milliseconds, or 0 if it is unknown."""
+        return self._newest and self._newest + int((time.monotonic() - self._read_at) * 1000)

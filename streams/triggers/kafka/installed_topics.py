@@ -91,6 +91,8 @@ def _read_topics(settings: Settings) -> InstalledTopics:
         raise NotReady(f"no broker answers at {settings.shown_brokers}: {cause}") from error
     if partitions[names.events] != partitions[names.changelog]:
         raise Stop(ExitCode.MISFIT, _mismatch(names, partitions))
+    if (found := configs[names.events]["message.timestamp.type"]) != "LogAppendTime":
+        log.warning("timers follow the clocks of producers; see `triggers topics check`", timestamps=found)
     return InstalledTopics(
         partitions=partitions[names.events],
         changelog_id=changelog_id,

@@ -11,6 +11,9 @@ from triggers.errors import Undecodable
 
 Header = tuple[str, bytes | None]
 
+LOG_APPEND_TIME: Final = 2
+"""confluent-kafka's `TIMESTAMP_LOG_APPEND_TIME`, for modules that do not import it."""
+
 
 class Record(Protocol):
     """The part of confluent-kafka's `Message` that describes a consumed record."""
@@ -56,6 +59,12 @@ def headers_of(record: Record) -> Sequence[Header] | None:
 def timestamp_ms(record: Record) -> int:
     """Returns the record's timestamp in milliseconds, or 0 if it has none."""
     return max(record.timestamp()[1], 0)
+
+
+def append_time_ms(record: Record) -> int:
+    """Returns when the broker appended the record, in milliseconds, or 0 if the timestamp is the producer's."""
+    kind, time = record.timestamp()
+    return time if kind == LOG_APPEND_TIME else 0
 
 
 def or_minus_one(number: int | None) -> int:

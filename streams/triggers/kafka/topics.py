@@ -63,7 +63,7 @@ def plan_topics(settings: Settings, retention_days: int = DEFAULT_RETENTION_DAYS
     """
     names = Topology(settings.namespace)
     configs = {
-        names.events: _deleting(retention_days) | _size(event_bytes(settings)),
+        names.events: _deleting(retention_days) | _size(event_bytes(settings)) | _BROKER_TIME,
         names.commands: _deleting(retention_days) | _size(derived_bytes(settings)),
         names.dead_letters: _deleting(_DEAD_LETTER_DAYS) | _size(dead_letter_bytes(settings)),
         names.changelog: _CHANGELOG | _size(derived_bytes(settings)),
@@ -219,6 +219,9 @@ def existing_partitions(settings: Settings, admin: AdminClient, topic: str) -> l
         return list(range(count))
     raise TopicMissing(missing_topics(settings, [topic]))
 
+
+_BROKER_TIME = {"message.timestamp.type": "LogAppendTime"}
+"""Sessions and their timers count from the time at which the broker appended a record, not from a producer's clock."""
 
 _CHANGELOG = {
     "cleanup.policy": "compact",

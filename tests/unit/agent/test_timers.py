@@ -1,14 +1,21 @@
 from __future__ import annotations
 
+import time
+from types import SimpleNamespace
+
 import pytest
+from confluent_kafka import TIMESTAMP_CREATE_TIME, TIMESTAMP_LOG_APPEND_TIME
+from tests.support.records import record
 
 from triggers.agent import timers
 from triggers.agent.batch import Batch
 from triggers.agent.records import Output
 from triggers.agent.timers import Timers
 from triggers.codec import EventDecoder
+from triggers.core.commands import SetTimer
 from triggers.core.events import TimerFired
 from triggers.core.state.rows import TIMER_ROW, MemoryRows, timer_key
+from triggers.kafka.records import LOG_APPEND_TIME, Record
 from triggers.telemetry.metrics import Metrics
 
 PAST, FUTURE = 1_000, 2**62
@@ -25,8 +32,21 @@ def watch(rows: MemoryRows, monkeypatch: pytest.MonkeyPatch) -> Timers:
     return Timers("test.events", lambda _partition: rows, Metrics())
 
 
-def look(watch: Timers, *ready: int) -> list[Output]:
-    return watch.due(Batch({}, frozenset(ready)))
+@pytest.fixture
+def passed_s(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """A list whose only item is what `time.monotonic` returns to the timers."""
+    now = [100.0]
+    monkeypatch.setattr(timers, "time", SimpleNamespace(monotonic=lambda: now[0], time_ns=time.time_ns))
+    return now
+
+
+def look(watch: Timers, *ready: int, read: list[Record] | None = None) -> list[Output]:
+    return watch.due(Batch({0: read} if read else {}, frozenset(ready)))
+
+
+def appended(at: int) -> Record:
+    """Returns a record that the broker appended at that time."""
+    return record(time=at, time_kind=TIMESTAMP_LOG_APPEND_TIME)
 
 
 def set_timer(rows: MemoryRows, due: int, instance: str = "t#0", kind: str = "") -> None:
@@ -98,3 +118,39 @@ async def test_timers_are_looked_up_at_most_once_per_interval(rows: MemoryRows) 
     set_timer(rows, PAST)
 
     assert look(watch, 0) == []
+
+
+async def test_a_timer_whose_event_came_too_early_is_published_again_when_it_is_due_for_the_broker(
+    rows: MemoryRows, watch: Timers, passed_s: list[float]
+) -> None:
+    set_timer(rows, PAST, kind="delay")
+    assert len(look(watch, 0)) == 1
+
+    watch.postpone(0, SetTimer(session="s1", instance="t#0", attempt=2, due=PAST, kind="delay"), 1_500)
+    assert look(watch, 0) == []
+    passed_s[0] += 1.4
+    assert look(watch, 0) == []
+    passed_s[0] += 0.2
+    assert len(look(watch, 0)) == 1
+    assert look(watch, 0) == []
+
+
+async def test_records_tell_a_worker_whose_clock_is_behind_what_the_broker_takes_for_due(
+    rows: MemoryRows, watch: Timers, passed_s: list[float]
+) -> None:
+    ahead = time.time_ns() // 1_000_000 + 3_600_000
+    set_timer(rows, ahead + 1_500)
+
+    assert look(watch, 0, read=[appended(ahead)]) == []
+    passed_s[0] += 1.4
+    assert look(watch, 0, read=[appended(ahead - 60_000)]) == []  # a record of another partition, which is read later
+    passed_s[0] += 0.2
+    assert len(look(watch, 0)) == 1
+
+
+async def test_the_timestamp_of_a_producer_makes_no_timer_due(rows: MemoryRows, watch: Timers) -> None:
+    ahead = time.time_ns() // 1_000_000 + 3_600_000
+    set_timer(rows, ahead)
+
+    assert look(watch, 0, read=[record(time=ahead, time_kind=TIMESTAMP_CREATE_TIME)]) == []
+    assert TIMESTAMP_LOG_APPEND_TIME == LOG_APPEND_TIME
