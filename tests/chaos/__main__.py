@@ -27,6 +27,12 @@ _FOLDER = click.Path(path_type=Path, resolve_path=True)
 @click.option(
     "--light", "light_per_s", type=float, default=0, help="Additional events per second, few of which cause commands."
 )
+@click.option(
+    "--ruled",
+    type=click.FloatRange(0, 1),
+    default=0.3,
+    help="Share of the rate for sessions with published rules or with rules of edition 2 and their timers.",
+)
 @click.option("--dispatcher", is_flag=True, help="Run tasks through a dispatcher and Redis.")
 @click.option("--calm", "calm_s", type=float, default=0, help="Quiet seconds after each fault, to measure its stall.")
 @click.option("--fault", "faults", multiple=True, type=click.Choice(list(FAULTS)), help="Fault to use. Repeatable.")

@@ -132,6 +132,14 @@ def clock_jumps(world: World, shot: Shot) -> Steps:
         yield shot.hold_s / 2 if offset != "+0" else 0.0
 
 
+def clock_off(world: World, shot: Shot) -> Steps:
+    """The worker's clock is some seconds fast, then as many seconds slow, then right."""
+    seconds = Random(shot.seed).uniform(0.2, 8.0)  # noqa: S311  # repeatable
+    for offset in (f"+{seconds:.1f}", f"-{seconds:.1f}", "+0"):
+        world.clock_file.write_text(offset)
+        yield shot.hold_s / 2 if offset != "+0" else 0.0
+
+
 def network_slow(world: World, shot: Shot) -> Steps:
     """Messages between the worker and the brokers are delayed by a second or two, each way."""
     door = world.brokers.doors[f"agent-{shot.target}"]

@@ -67,11 +67,15 @@ def run(plan: Plan) -> Outcome:
         watch.start()
         gaps = GapCounts(world.agents)
         gaps.start()
+        if world.publications is not None:
+            world.publications.begin()
         for producer in world.producers:
             producer.start()
         hits = _strike_all(world, outcome)
         for producer in world.producers:
             producer.finish()
+        if world.publications is not None:
+            world.publications.finish()
         world.producers.append(passer_by := PasserBy(world.settings, plan.seed))
         _drain(world, watch, passer_by, outcome)
         if plan.census and outcome.is_drained and not plan.dispatcher:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from tests.chaos.orders import LONGEST_WAIT_S
 from tests.chaos.producers import PasserBy
 from tests.chaos.watch import Watch
 from tests.chaos.world import World
@@ -16,8 +17,8 @@ from triggers.topology import Topology
 
 _LOOK_EVERY_S = 0.2
 _STILL_S = 5.0
-_QUIET_S = 4.0
-"""Longer than any cooldown of the campaign's tasks, so that no timer is left."""
+_QUIET_S = LONGEST_WAIT_S + 4.0
+"""Longer than any delay of the campaign's rules, so that no timer is left."""
 
 
 def drain(world: World, watch: Watch, passer_by: PasserBy) -> bool:
@@ -39,11 +40,12 @@ def drain(world: World, watch: Watch, passer_by: PasserBy) -> bool:
         last_progress = progress
         now = time.monotonic()
         moved_at = now if moved else moved_at
-        if moved or any(progress[1:]) or not world.is_complete():
+        has_work = any(progress[1:]) or not world.is_complete()
+        if moved or has_work:
             quiet_since = now
         elif now - quiet_since > _QUIET_S:
             return True
-        if now - moved_at > _STILL_S:
+        if has_work and now - moved_at > _STILL_S:
             passer_by.pass_by()
             world.relay.write("chaos", f"nothing moves: {_describe_rest(world, watch)}")
             moved_at = now

@@ -5,6 +5,7 @@ Events, commands and rows stay on their topics until a partition is judged, beca
 
 from __future__ import annotations
 
+import time
 from array import array
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -55,6 +56,13 @@ class Part:
     unplaced: Counter[int]
     """Checksums of acknowledged records whose offsets no producer knows."""
     garbage: frozenset[int]
+    """Offsets of records that must become dead letters."""
+    refused: frozenset[int]
+    """Checksums of well-formed events that must become dead letters."""
+    publications: Sequence[tuple[str, int]]
+    """Name and number of each published version of rules, in order."""
+    now: int
+    """Time after everything was done, in milliseconds."""
     misplaced: frozenset[int]
     letters: Counter[int]
     """Offset of an event -> number of its dead letters."""
@@ -102,6 +110,14 @@ class Evidence:
     executions: Counter[str]
     """Task id -> number of executions."""
     tallies: Tallies
+    publications: Sequence[tuple[str, int]] = ()
+    """Name and number of each version on the topic of the rules, in order."""
+    confirmed: Sequence[tuple[str, int]] = ()
+    """Name and number of each version whose publication was confirmed, in order."""
+    unpublished: Sequence[str] = ()
+    """Publications that failed for another reason than the brokers'."""
+    now: int = 0
+    """Time after everything was done, in milliseconds."""
 
     def parts(self) -> list[Part]:
         """Splits the evidence by partition. Everything that belongs to a session is on its partition."""
@@ -118,6 +134,9 @@ class Evidence:
             acknowledged=[one.on(partition) for one in self.published],
             unplaced=Counter(mark for one in self.published for p, mark in one.unplaced if p == partition),
             garbage=frozenset(offset for one in self.published for p, offset in one.garbage if p == partition),
+            refused=frozenset(mark for one in self.published for mark in one.refused),
+            publications=self.publications,
+            now=self.now,
             misplaced=frozenset(offset for one in self.published for p, offset in one.misplaced if p == partition),
             letters=Counter({offset: n for (p, offset), n in self.letters.items() if p == partition}),
             rows=self.files.get(partition),
@@ -136,6 +155,7 @@ class Evidence:
 def gather(world: World, *, is_drained: bool, tallies: Tallies | None = None) -> Evidence:
     """Queries the agents, stops them and reads their files."""
     settings, names = world.settings, Topology(world.settings.namespace)
+    now, rules = time.time_ns() // 1_000_000, world.publications
     views = _views(settings, _sessions(settings)) if is_drained else {}
     return Evidence(
         settings=settings,
@@ -148,6 +168,10 @@ def gather(world: World, *, is_drained: bool, tallies: Tallies | None = None) ->
         views=views,
         executions=Counter(world.executions_file.read_text().splitlines()),
         tallies=tallies or {},
+        publications=rules.on_topic() if rules else (),
+        confirmed=rules.published if rules else (),
+        unpublished=rules.refused if rules else (),
+        now=now,
     )
 
 
@@ -157,7 +181,7 @@ def _session_of(task_id: str) -> str:
 
 def _sessions(settings: Settings) -> list[str]:
     events = stream_topic(settings, Topology(settings.namespace).events)
-    return sorted({(message.key() or b"").decode() for message in events})
+    return sorted({key.decode() for message in events if (key := message.key())})
 
 
 def _letters(settings: Settings) -> Counter[Place]:

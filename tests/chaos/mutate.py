@@ -64,6 +64,7 @@ def _campaign(mutation: Mutation, seed: int, duration: float, folder: Path) -> _
         "--agents=2",
         f"--rate={mutation.events_per_s}",
         f"--light={mutation.light_per_s}",
+        f"--ruled={mutation.ruled}",
         "--no-census",
     ]
     faults = [f"--fault={name}" for name in mutation.faults]

@@ -21,9 +21,11 @@ class Mutation:
     faults: tuple[str, ...]
     """The faults of the campaign that reveal the mutation."""
     events_per_s: float = 80
-    """Number of agents. With few, sessions stay open longer and some rebalances abort no transaction."""
+    """With few, sessions stay open longer and some rebalances abort no transaction."""
     light_per_s: float = 0.0
     """Additional events per second, few of which cause a command, so that members seek while they fetch much."""
+    ruled: float = 0.3
+    """Share of the events that are of sessions with published rules or rules of edition 2."""
     is_healed: bool = False
     """True if the product repairs the fault: nothing is lost or wrong, and the agents' metrics count it."""
     calm_s: float = 0.0
@@ -96,6 +98,19 @@ _NO_GUARD: tuple[Change, ...] = (
     ("commit/member.py", "self._standstills.look(", "(lambda *_, **__: None)("),
     ("commit/member.py", "return self._guard.check_positions(ahead) if ahead else {}", "return ahead"),
 )
+_RESTORE = 'return cast("Changes", dict(zip(map(Message.key, messages), map(Message.value, messages), strict=True)))'
+_SEND_CANCELS = "outputs += self._cancellations(key, decision.cancels)"
+_SEND_FORWARDS = "outputs += self._forwards(record, decision.forwards)"
+
+
+def _restore_without(prefix: str) -> Change:
+    """Returns the change with which a restore leaves the rows of this prefix out."""
+    left = (
+        f"dict(row for row in zip(map(Message.key, messages), map(Message.value, messages)) if row[0][:1] != {prefix})"
+    )
+    return "table/restored_rows.py", _RESTORE, f'return cast("Changes", {left})'
+
+
 _SKIP_SOME: Change = (
     "commit/member.py",
     "return {p: fetched for p, fetched in records.items() if p in self.consuming}",
@@ -169,6 +184,45 @@ MUTATIONS = (
         "a result counted twice",
         (("core/results.py", "if not instance.awaits(event.attempt) or", "if not instance.attempt or"),),
         ("Celery worker killed",),
+    ),
+    Mutation(
+        "a timer that comes too early is not published again",
+        (("agent/agent.py", "self._timers.postpone(partition, timer, early_ms)", "pass"),),
+        ("clock jumps", "clock off by seconds"),
+        ruled=0.8,
+    ),
+    Mutation(
+        "a timer fires twice",
+        (
+            ("agent/timers.py", "dict.fromkeys(fresh, inf)", "dict.fromkeys(fresh, 0.0)"),
+            (
+                "core/instance_timers.py",
+                "if (loaded.instance.timers or {}).get(event.kind) != event.due or builder.now < event.due:",
+                "if builder.now < event.due:",
+            ),
+        ),
+        ("agent killed",),
+        ruled=0.8,
+    ),
+    Mutation("timers left out of a restore", (_restore_without('b"t"'),), ("disk wiped",), ruled=0.8),
+    Mutation("published rules left out of a restore", (_restore_without('b"g"'),), ("disk wiped",), ruled=0.8),
+    Mutation(
+        "a cached session does not see published rules",
+        (("agent/partition_turn.py", "self._context.cache.forget_catalogs(self._partition)", "pass"),),
+        ("agent killed",),
+        ruled=0.8,
+    ),
+    Mutation(
+        "forwarded twice",
+        (("agent/decision_records.py", _SEND_FORWARDS, _SEND_FORWARDS.replace("self", "2 * self")),),
+        ("agent killed",),
+        ruled=0.8,
+    ),
+    Mutation(
+        "a cancellation is not sent",
+        (("agent/decision_records.py", _SEND_CANCELS, "pass"),),
+        ("agent killed",),
+        ruled=0.8,
     ),
     Mutation(
         "assigned at the end, then set to a place; no guard",

@@ -31,6 +31,8 @@ def judge(evidence: Evidence) -> Verdict:
     for part in parts:
         verdict.add(part.verdict)
     _check_forwarded(parts, verdict)
+    _check_forwards(parts, verdict)
+    _check_publications(evidence, verdict)
     return verdict
 
 
@@ -43,3 +45,23 @@ def _check_forwarded(parts: Sequence[Judged], verdict: Verdict) -> None:
     verdict.forwarded = actual.total()
     verdict.charge(verdict.lost, "misplaced events", (expected - actual).elements())
     verdict.charge(verdict.wrong, "forwarded events", (actual - expected).elements())
+
+
+def _check_forwards(parts: Sequence[Judged], verdict: Verdict) -> None:
+    """Checks that each trigger that rules forward was fired exactly once, on whatever partition."""
+    expected, actual = Counter[bytes](), Counter[bytes]()
+    for part in parts:
+        expected += part.forwards
+        actual += part.arrived
+    verdict.forwards = actual.total()
+    verdict.charge(verdict.lost, "forwards", (expected - actual).elements())
+    verdict.charge(verdict.wrong, "forwards", (actual - expected).elements())
+
+
+def _check_publications(evidence: Evidence, verdict: Verdict) -> None:
+    """Checks that each confirmed version of rules was published once, and that nothing else was."""
+    confirmed, published = Counter(evidence.confirmed), Counter(evidence.publications)
+    verdict.publications = published.total()
+    verdict.charge(verdict.lost, "published rules", (confirmed - published).elements())
+    verdict.charge(verdict.wrong, "published rules", (published - confirmed).elements())
+    verdict.charge(verdict.wrong, "refused publications", evidence.unpublished)

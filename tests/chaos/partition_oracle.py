@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 from zlib import crc32
@@ -18,17 +18,25 @@ from confluent_kafka import Message
 from tests.chaos.evidence import Part
 from tests.chaos.questionnaire import GARBAGE
 from tests.chaos.results import ResultsOfAttempts
+from tests.chaos.second_model import judge_by_model
 from tests.chaos.tally import Tally
 from tests.chaos.verdict import Verdict
 from tests.support.fold_oracle import Fold, changelog_rows, commands_by_session, fold
 
+from triggers.agent.forwards import encode_forward
+from triggers.codec import EventDecoder
+from triggers.core.events import RulesPublished
 from triggers.core.state.plans import Plans
-from triggers.core.state.rows import MemoryRows
+from triggers.core.state.rows import MemoryRows, due_timers
 from triggers.core.state.session import Session
 from triggers.core.view import view_session
 from triggers.kafka.own_headers import FORWARDED
 from triggers.kafka.records import Header
 from triggers.topology import Topology, partition_of
+
+_FORWARDS = "triggers-forwards"
+_GRACE_MS = 2_000
+"""A timer that was due less than this time before the end may still be on its way."""
 
 
 @dataclass
@@ -40,6 +48,10 @@ class Judged:
     """Values of events that belong on another partition."""
     forwarded: Counter[bytes] = field(default_factory=Counter)
     """Values of events that were forwarded from another partition."""
+    forwards: Counter[bytes] = field(default_factory=Counter)
+    """Values of events that rules of this partition's sessions forward."""
+    arrived: Counter[bytes] = field(default_factory=Counter)
+    """Values of events that were forwarded to this partition's sessions."""
 
 
 def judge_part(part: Part) -> Judged:
@@ -51,6 +63,8 @@ def judge_part(part: Part) -> Judged:
     expected = fold(pass_over.events(), part.settings.partitions, part.settings.max_payload_bytes)
     verdict = judged.verdict
     verdict.sessions, verdict.rows = len(expected.sessions), sum(map(len, expected.rows.values()))
+    verdict.cancelled = len(results.cancelled)
+    judged.forwards.update(encode_forward(forward, "", 1).value or b"" for _, forward in expected.forwards)
     _check_tallies(part, {"events": pass_over.tally, "commands": _tally(part, commands)}, verdict)
     _check_dead_letters(part, pass_over.garbage, expected, verdict)
     _check_commands(part, commands, expected, verdict)
@@ -59,6 +73,9 @@ def judge_part(part: Part) -> Judged:
         _check_rows(part.rows or {}, part, expected, verdict, "RocksDB rows")
     _check_views(part, expected, verdict)
     _check_results(part, results, verdict)
+    _check_published(part, pass_over.publications, verdict)
+    _check_timers(part, expected, verdict)
+    judge_by_model(part, commands, expected, verdict)
     return judged
 
 
@@ -76,6 +93,9 @@ class _Pass:
         self._misplaced = set(part.misplaced)
         self._unplaced = part.unplaced.copy()
         self._next = 0
+        self.publications: list[tuple[str, int]] = []
+        """Name and number of each version of rules on the partition, in order."""
+        self._decoder = EventDecoder(part.settings.max_payload_bytes, None)
         self._seen = part.tallies.get(Topology(part.settings.namespace).events)
 
     def events(self) -> Iterator[Message]:
@@ -114,6 +134,11 @@ class _Pass:
         """Checks a record whose offset no application knows: a result, a timer or a forwarded event."""
         self._results.note(message)
         headers = cast("list[Header]", message.headers() or [])
+        if not message.key():
+            self._note_publication(message, value)
+            return
+        if any(name == _FORWARDS for name, _ in headers):
+            self._judged.arrived[value] += 1
         if any(name == FORWARDED for name, _ in headers):
             self._judged.forwarded[value] += 1
         elif self._unplaced[crc32(value)] > 0:
@@ -123,9 +148,17 @@ class _Pass:
             verdict = self._judged.verdict
             verdict.charge(verdict.wrong, "events that nobody published", [value])
 
+    def _note_publication(self, message: Message, value: bytes) -> None:
+        event = self._decoder.decode(value, None, message.offset() or 0, message.timestamp()[1])
+        verdict = self._judged.verdict
+        if isinstance(event, RulesPublished):
+            self.publications.append((event.name, event.version))
+        else:
+            verdict.charge(verdict.wrong, "events without a key", [event])
+
     def _place(self, message: Message, value: bytes) -> None:
         """Adds the record of an application to `garbage` or to the misplaced ones, if it is either."""
-        if value in GARBAGE:
+        if value in GARBAGE or crc32(value) in self._part.refused:
             self.garbage.add(message.offset() or 0)
         elif partition_of(message.key() or b"", self._part.settings.partitions) != self._part.partition:
             self._misplaced.add(message.offset() or 0)
@@ -185,6 +218,25 @@ def _check_views(part: Part, expected: Fold, verdict: Verdict) -> None:
         if answer != want:
             book = verdict.wrong if answer else verdict.lost
             verdict.charge(book, "answers of the query API", [f"{uid}: {answer.decode(errors='replace')}"])
+
+
+def _check_published(part: Part, publications: Sequence[tuple[str, int]], verdict: Verdict) -> None:
+    """Checks that the partition has every version of published rules once, in the order of their publication."""
+    wanted, actual = Counter(part.publications), Counter(publications)
+    verdict.charge(verdict.lost, "published rules on partitions", (wanted - actual).elements())
+    verdict.charge(verdict.wrong, "published rules on partitions", (actual - wanted).elements())
+    if wanted == actual and list(part.publications) != list(publications):
+        verdict.charge(verdict.wrong, "order of published rules", [f"partition {part.partition}: {publications}"])
+
+
+def _check_timers(part: Part, expected: Fold, verdict: Verdict) -> None:
+    """Checks that no timer had an effect twice, and, if everything was done, that none is left that was due."""
+    verdict.timers, verdict.idle_timers = expected.timers.total(), expected.idle_timers
+    verdict.longest_wait_s = expected.longest_wait_ms / 1000
+    verdict.charge(verdict.wrong, "timers fired twice", (timer for timer, n in expected.timers.items() if n > 1))
+    if part.is_drained:
+        rows = expected.rows.get(part.partition, MemoryRows())
+        verdict.charge(verdict.lost, "timers", due_timers(rows, part.now - _GRACE_MS))
 
 
 def _check_results(part: Part, results: ResultsOfAttempts, verdict: Verdict) -> None:

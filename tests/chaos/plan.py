@@ -22,6 +22,8 @@ class Plan:
     """Average rate of the applications' events, without results and timers."""
     light_per_s: float = 0.0
     """Rate of another application, whose events rarely cause a command, so that Celery keeps up with thousands."""
+    ruled: float = 0.3
+    """Share of the events that are of sessions with published rules or rules of edition 2, or 0 for none."""
     dispatcher: bool = False
     """True if commands travel through a dispatcher and Redis instead of directly from Kafka."""
     calm_s: float = 0.0

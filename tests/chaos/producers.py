@@ -41,6 +41,9 @@ class Published:
 
         The broker had already written them when the producer sent them again."""
         self.garbage: set[Place] = set()
+        """Records that must become dead letters."""
+        self.refused: set[int] = set()
+        """Checksums of well-formed events that must become dead letters."""
         self.misplaced: set[Place] = set()
         self.repeated = 0
         """Number of records with the id of an earlier one."""
@@ -144,6 +147,10 @@ class Service(threading.Thread):
         self._count += 1
         key, value = uid.encode(), json.dumps(event | {"id": f"{self.name}-{self._count}"}).encode()
         lot = self.chance.random()
+        if isinstance(event, RefusedEvent):
+            self.published.refused.add(crc32(value))
+            self._send(key, value, self.published.garbage)
+            return
         if lot < 0.005:
             self._send(key, self.chance.choice(GARBAGE), self.published.garbage)
         elif lot < 0.01:
@@ -175,6 +182,10 @@ class Service(threading.Thread):
         while len(self._producer) >= _MAX_UNDER_WAY:  # the broker accepts nothing
             self._producer.poll(0.1)
         self._producer.produce(self._topic, value, key, partition, on_delivery=acknowledged)
+
+
+class RefusedEvent(Fields):
+    """A well-formed event that its session refuses, whatever comes before it."""
 
 
 class Steady(Service):

@@ -9,8 +9,9 @@ from typing import cast
 import msgspec
 from confluent_kafka import Message
 
-from triggers.codec import EventDecoder, decode_command
-from triggers.core.commands import RunTask
+from triggers.codec import EventDecoder
+from triggers.codec.command_codec import decode_command_or_cancellation
+from triggers.core.commands import CancelTask, RunTask
 from triggers.core.events import TaskEvent, TaskFailed, TaskFinished, TaskRetried, TaskStarted
 from triggers.errors import Undecodable
 from triggers.kafka.records import Header
@@ -31,8 +32,13 @@ class ResultsOfAttempts:
         self.results: defaultdict[str, list[TaskEvent]] = defaultdict(list)
         """Task id -> results, in order."""
         self._decoder = EventDecoder(max_payload_bytes, None)
+        self.cancelled: set[str] = set()
+        """Ids of attempts that rules have cancelled. They need no result, and may end in any way."""
         for message in commands:
-            command = decode_command(message.value())
+            command = decode_command_or_cancellation(message.value())
+            if isinstance(command, CancelTask):
+                self.cancelled.add(command.id)
+                continue
             self.commands[command.id] = command
             self.offsets[command.id] = message.offset() or 0
 
@@ -51,8 +57,8 @@ class ResultsOfAttempts:
 
     @property
     def missing(self) -> list[str]:
-        """Commands that have neither a result nor a later attempt."""
-        given_up = {attempt_before(command) for command in self.commands.values()}
+        """Commands that have neither a result nor a later attempt, and were not cancelled."""
+        given_up = {attempt_before(command) for command in self.commands.values()} | self.cancelled
         return [task_id for task_id in self.commands if task_id not in self.results and task_id not in given_up]
 
     @property
@@ -62,12 +68,13 @@ class ResultsOfAttempts:
 
     @property
     def surprising(self) -> list[str]:
-        """Results other than what the task returns."""
+        """Results other than what the task returns. A cancelled task may end in any way."""
+        wanted = self.commands.keys() - self.cancelled
         return [
             f"{task_id}: {result}"
             for task_id, results in self.results.items()
             for result in results
-            if task_id in self.commands and not _is_planned(self.commands[task_id], result)
+            if task_id in wanted and not _is_planned(self.commands[task_id], result)
         ]
 
     @property
@@ -92,6 +99,8 @@ def _is_planned(command: RunTask, result: TaskEvent) -> bool:
     kind = command.run.rpartition(".")[2]
     if kind == "fails":
         return isinstance(result, TaskFailed) and result.exception_type == "builtins.ValueError"
+    if kind == "flaky":
+        return isinstance(result, TaskFailed if command.attempt == 1 else TaskFinished)
     if kind == "Retries":
         return isinstance(result, TaskRetried if command.depth == 0 else TaskFinished)
     triggers = sorted(msgspec.json.decode(command.kwargs, type=dict[str, msgspec.Raw]))

@@ -28,6 +28,7 @@ install(app, consume="CHAOS_BROKER_URL" not in os.environ)
 
 publisher = ResultPublisher(installed_settings())
 _SECONDS = 0.002
+_SLOW_S = 0.5
 
 
 def write_execution(task_id: str) -> None:
@@ -62,6 +63,23 @@ def fails(self: Any, **_triggers: object) -> None:
     """Raises."""
     write_execution(self.request.id)
     raise ValueError("as planned")
+
+
+@app.task(bind=True)
+def flaky(self: Any, **triggers: object) -> dict[str, object]:
+    """Raises at its first attempt. The rule says when there is another one."""
+    write_execution(self.request.id)
+    if current_command().attempt == 1:
+        raise OSError("not yet")
+    return {"triggers": sorted(triggers)}
+
+
+@app.task(bind=True)
+def slow(self: Any, **triggers: object) -> dict[str, object]:
+    """Takes long enough for its cancellation to arrive."""
+    write_execution(self.request.id)
+    time.sleep(_SLOW_S)
+    return {"triggers": sorted(triggers)}
 
 
 class Retries(TriggerTask):

@@ -7,6 +7,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 _MAX_SAMPLES = 5
+_SUMS = (
+    *("events", "commands", "sessions", "rows", "forwarded", "lost_tasks"),
+    *("timers", "idle_timers", "cancelled", "forwards", "modelled", "ruled"),
+)
 
 
 @dataclass
@@ -22,6 +26,22 @@ class Verdict:
     executions: int = 0
     duplicates: int = 0
     """Number of executions beyond the first of each attempt."""
+    timers: int = 0
+    """Number of timers that fired."""
+    idle_timers: int = 0
+    """Number of events of timers without an effect: too early, a second time, or of a timer that was stopped."""
+    longest_wait_s: float = 0.0
+    """Longest time by which a timer fired late."""
+    cancelled: int = 0
+    """Number of attempts that were cancelled."""
+    forwards: int = 0
+    """Number of triggers that rules forwarded to other sessions."""
+    modelled: int = 0
+    """Number of sessions that the second model judged, too."""
+    ruled: int = 0
+    """Number of sessions that have published rules."""
+    publications: int = 0
+    """Number of versions of published rules."""
     lost_tasks: int = 0
     """Number of attempts that were reported as failed because their process died. Their results are not lost."""
     lost: Counter[str] = field(default_factory=Counter)
@@ -42,8 +62,9 @@ class Verdict:
 
     def add(self, other: Verdict) -> None:
         """Adds the counts of another verdict."""
-        for name in ("events", "commands", "sessions", "rows", "forwarded", "lost_tasks"):
+        for name in _SUMS:
             setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.longest_wait_s = max(self.longest_wait_s, other.longest_wait_s)
         self.lost += other.lost
         self.wrong += other.wrong
         for what, samples in other.samples.items():

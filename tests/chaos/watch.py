@@ -12,8 +12,10 @@ from confluent_kafka import Consumer, Message, TopicPartition
 from tests.chaos.results import attempt_before
 from tests.chaos.tally import Tally
 
-from triggers.codec import EventDecoder, decode_command
+from triggers.codec import EventDecoder
 from triggers.codec.avro_records import MARKER
+from triggers.codec.command_codec import decode_command_or_cancellation
+from triggers.core.commands import CancelTask, RunTask
 from triggers.core.events import TaskEvent, TaskStarted
 from triggers.errors import Undecodable
 from triggers.settings import Settings
@@ -46,7 +48,7 @@ class Watch(threading.Thread):
         super().__init__(name="watch", daemon=True)
         self.stalls: list[Stall] = []
         self.commands: set[str] = set()
-        """Ids of commands whose instances have no later attempt."""
+        """Ids of commands that were not cancelled and whose instances have no later attempt."""
         self.results: set[str] = set()
         self.events = 0
         self.tallies: defaultdict[tuple[str, int], Tally] = defaultdict(Tally)
@@ -96,13 +98,18 @@ class Watch(threading.Thread):
         if topic == self._names.changelog:
             self._record_movement("state", partition, now)
         elif topic == self._names.commands:
-            command = decode_command(value)
-            self.commands.discard(attempt_before(command))
-            self.commands.add(command.id)
+            self._follow_command(decode_command_or_cancellation(value))
         else:
             self.events += 1
             if value.startswith(MARKER):  # a result or a timer, because the campaign's applications publish JSON
                 self._follow_event(message, partition, now)
+
+    def _follow_command(self, command: RunTask | CancelTask) -> None:
+        if isinstance(command, CancelTask):
+            self.commands.discard(command.id)
+            return
+        self.commands.discard(attempt_before(command))
+        self.commands.add(command.id)
 
     def _follow_event(self, message: Message, partition: int, now: float) -> None:
         try:

@@ -17,7 +17,9 @@ from tests.chaos.disks import Disk
 from tests.chaos.plan import Plan
 from tests.chaos.processes import AgentMachine, CeleryMachine, Machine
 from tests.chaos.producers import Bursty, Giant, Light, Service, Steady
-from tests.chaos.questionnaire import NO_LIMITS, REISSUED
+from tests.chaos.publications import Publications
+from tests.chaos.questionnaire import NO_LIMITS, REISSUED, Fields
+from tests.chaos.ruled import Ruled
 from tests.support.redis_server import RedisServer
 
 from triggers.dev.broker import SHORT_LIVED
@@ -61,6 +63,8 @@ class World:
     others: list[Machine] = field(default_factory=list)
     """The dispatcher, or nothing."""
     producers: list[Service] = field(default_factory=list)
+    publications: Publications | None = None
+    """The publisher of rules, or None if the plan has no sessions with published rules."""
     redis: RedisServer | None = None
     disk: Disk | None = None
 
@@ -165,9 +169,13 @@ def _start(world: World) -> None:
     for machine in world.machines():
         machine.up()
     world.producers += _producers(world)
+    if world.plan.ruled:
+        world.publications = Publications(world.settings, world.plan.seed, _limits(world.plan))
 
 
 def _stop(world: World) -> None:
+    if world.publications is not None and world.publications.is_alive():
+        world.publications.finish()
     for producer in world.producers:
         if producer.is_alive():
             producer.finish()
@@ -206,13 +214,18 @@ def _dispatcher(world: World, redis_url: str) -> Machine:
 def _producers(world: World) -> list[Service]:
     shares: tuple[tuple[type[Service], str, float], ...]
     shares = ((Steady, "steady", 0.5), (Bursty, "bursty", 0.3), (Giant, "giant", 0.2))
-    plan, limits = world.plan, REISSUED if world.plan.dispatcher else NO_LIMITS
-    made: list[Service] = [
-        kind(name, world.settings, plan.seed, plan.events_per_s * share, limits) for kind, name, share in shares
-    ]
+    plan, limits = world.plan, _limits(world.plan)
+    plain = plan.events_per_s * (1 - plan.ruled)
+    made: list[Service] = [kind(name, world.settings, plan.seed, plain * share, limits) for kind, name, share in shares]
+    if plan.ruled:
+        made.append(Ruled("ruled", world.settings, plan.seed, plan.events_per_s * plan.ruled, limits))
     if plan.light_per_s:
         made.append(Light("light", world.settings, plan.seed, plan.light_per_s, limits))
     return made
+
+
+def _limits(plan: Plan) -> Fields:
+    return REISSUED if plan.dispatcher else NO_LIMITS
 
 
 def _behind(world: World, client: str) -> Settings:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parents[2]
+RULE_FAULTS = ("agent killed", "clock off by seconds", "disk wiped", "pool child killed")
 PROCESS_FAULTS = ("agent killed", "agent stopped", "disk wiped", "Celery worker killed", "pool child killed")
 GROUP_FAULTS = ("offset lookups late", "guests come and go")
 
@@ -47,3 +48,13 @@ def test_late_answers_and_members_that_come_and_go_lose_none_of_a_thousand_event
 
     assert report["published"] > 5_000
     assert report["faults"] == dict.fromkeys(GROUP_FAULTS, 1)
+
+
+def test_published_rules_and_timers_of_seconds_survive_kills_and_clocks_that_are_off(tmp_path: Path) -> None:
+    report = campaign(tmp_path / "report", "--seed=10", "--duration=28", "--rate=40", "--ruled=0.9", faults=RULE_FAULTS)
+
+    assert report["faults"].keys() == set(RULE_FAULTS)
+    assert report["published_rules"] >= 6
+    assert report["sessions_with_published_rules"] > 20
+    assert report["timers"] > 50
+    assert report["forwards"] > 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from typing import cast
@@ -11,10 +11,10 @@ from confluent_kafka import Message
 from tests.support.topic_reader import read_topic
 
 from triggers.agent.partition_index import IndexUpdate
-from triggers.codec import EventDecoder, decode_key, encode_command
-from triggers.core.commands import RunTask
+from triggers.codec import EventDecoder, decode_key, encode_cancellation, encode_command
+from triggers.core.commands import Decision, ForwardTrigger, Outcome, RunTask
 from triggers.core.engine import apply
-from triggers.core.events import Event, RulesPublished
+from triggers.core.events import Event, RulesPublished, TimerFired
 from triggers.core.state.plans import Plans
 from triggers.core.state.rows import Changes, MemoryRows
 from triggers.core.state.session import Session
@@ -25,6 +25,8 @@ from triggers.settings import Settings
 from triggers.topology import Topology, partition_of
 
 Coordinates = tuple[int, int]
+FiredTimer = tuple[str, str, str, int, int]
+"""Session, instance, kind, attempt and due time."""
 
 
 @dataclass
@@ -36,7 +38,15 @@ class Fold:
     sessions: defaultdict[bytes, MemoryRows] = field(default_factory=lambda: defaultdict(MemoryRows))
     """Session key -> its rows and the plans of the configurations that it has used."""
     commands: defaultdict[bytes, list[bytes]] = field(default_factory=lambda: defaultdict(list))
-    """Session key -> commands, in order."""
+    """Session key -> commands and cancellations, in order."""
+    forwards: list[tuple[str, ForwardTrigger]] = field(default_factory=list)
+    """UID of the session whose rules forward, and what they forward, in order."""
+    timers: Counter[FiredTimer] = field(default_factory=Counter)
+    """Timer -> number of its events that had an effect."""
+    idle_timers: int = 0
+    """Number of events of timers without an effect: too early, a second time, or of a timer that was stopped."""
+    longest_wait_ms: int = 0
+    """Longest time from a timer's due time to the event that had an effect."""
     refused: set[Coordinates] = field(default_factory=set)
     """(partition, offset) of events that must be dead letters."""
     events: int = 0
@@ -85,10 +95,24 @@ def fold(
         changes = session.changes()
         rows.write(changes)
         result.write(partition, changes, session)
-        result.commands[message.key() or b""] += [
-            encode_command(c) for c in decision.commands if isinstance(c, RunTask)
-        ]
+        _note_outputs(result, message.key() or b"", decision)
+        if isinstance(event, TimerFired):
+            _note_timer(result, session.uid, event, decision)
     return result
+
+
+def _note_outputs(result: Fold, key: bytes, decision: Decision) -> None:
+    commands = [encode_command(command) for command in decision.commands if isinstance(command, RunTask)]
+    result.commands[key] += [*commands, *map(encode_cancellation, decision.cancels)]
+    result.forwards += [(key.decode(), forward) for forward in decision.forwards]
+
+
+def _note_timer(result: Fold, uid: str, event: TimerFired, decision: Decision) -> None:
+    if decision.outcome is Outcome.STALE:
+        result.idle_timers += 1
+        return
+    result.timers[uid, event.instance, event.kind, event.attempt, event.due] += 1
+    result.longest_wait_ms = max(result.longest_wait_ms, (event.recorded or event.time) - event.due)
 
 
 def _decoded(decoder: EventDecoder, message: Message) -> Event | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
+from tests.support.edition2.shapes import cancellation_of, command_of, final_of, timers_of
 from tests.support.edition2.state import Json
 
 from triggers.core.commands import Decision, Outcome, RunTask
@@ -31,7 +32,7 @@ from triggers.core.state.header_codec import decode_header
 from triggers.core.state.plans import Plans
 from triggers.core.state.rows import MemoryRows, header_key
 from triggers.core.state.session import Session
-from triggers.core.view import InstanceView, SessionView, view_session
+from triggers.core.view import SessionView, view_session
 from triggers.errors import (
     CallError,
     InvalidConfiguration,
@@ -127,18 +128,7 @@ class EngineDriver:
     def final(self) -> Json:
         """What `final` says of the session `main`, with everything from its rows, as after a restart."""
         self._plans, self._seen_plans = Plans(accept_every_plan), Plans(accept_every_plan)
-        seen = self.view("main")
-        return {
-            "instances": {own.name: _seen(own) for own in seen.instances},
-            "unresolvedTasks": seen.unresolved_tasks,
-            "timers": _timers(seen),
-            "rules": _rules_of(seen),
-            "clock": self.clock(),
-        }
-
-
-def _rules_of(session: SessionView) -> Json | None:
-    return None if session.rules is None else {"name": session.rules.name, "version": session.rules.version}
+        return final_of(self.view("main")) | {"clock": self.clock()}
 
 
 def _placed(event: Event, step: Json, position: int) -> Event:
@@ -150,17 +140,13 @@ def _placed(event: Event, step: Json, position: int) -> Event:
 
 def _expected(before: SessionView, decision: Decision, after: SessionView) -> Json:
     was = {own.name: own.status for own in before.instances}
-    stood, stand = _timers(before), _timers(after)
+    stood, stand = timers_of(before), timers_of(after)
     rules = decision.rules
     found: Json = {
         "outcome": decision.outcome.value,
         "changed": {own.name: own.status for own in after.instances if was.get(own.name) != own.status},
-        "scheduled": [_command(command) for command in decision.commands if isinstance(command, RunTask)],
-        "cancel": [
-            {"instance": own.instance, "attempt": own.attempt, "terminate": own.terminate}
-            | ({"queue": own.queue} if own.queue else {})
-            for own in decision.cancels
-        ],
+        "scheduled": [command_of(command) for command in decision.commands if isinstance(command, RunTask)],
+        "cancel": [cancellation_of(own) for own in decision.cancels],
         "set": [timer for timer in stand if timer not in stood],
         "unset": [timer for timer in stood if timer not in stand],
         "fired": [fire.trigger for fire in decision.fires],
@@ -171,39 +157,6 @@ def _expected(before: SessionView, decision: Decision, after: SessionView) -> Js
         "rules": None if rules is None else {"name": rules.name, "version": rules.version},
     }
     return {key: value for key, value in found.items() if value}
-
-
-def _command(command: RunTask) -> Json:
-    chosen = {"queue": command.queue, "using": command.using}
-    return {
-        "instance": command.instance,
-        "attempt": command.attempt,
-        "run": command.run,
-        "kwargs": json.loads(command.kwargs),
-    } | {name: value for name, value in chosen.items() if value}
-
-
-def _seen(own: InstanceView) -> Json:
-    return {
-        "task": own.task,
-        "status": own.status,
-        "attempt": own.attempt,
-        "kwargs": {alias: json.loads(bytes(text)) for alias, text in own.kwargs.items()},
-        "depth": own.depth,
-        "parent": own.parent,
-    }
-
-
-def _timers(seen: SessionView) -> list[Json]:
-    found: list[Json] = []
-    for own in seen.instances:
-        timers = dict(own.timers)
-        if own.due:
-            timers["cooldown"] = own.due
-        if own.deadline:
-            timers[own.status] = own.deadline
-        found += [{"instance": own.name, "kind": kind, "due": due} for kind, due in timers.items()]
-    return sorted(found, key=lambda timer: (timer["due"], timer["instance"], timer["kind"]))
 
 
 # -- events -----------------------------------------------------------------------------------------------------------

@@ -195,6 +195,8 @@ def _task(step: Step, instance: Instance) -> TaskRule:
 
 
 def _exception(name: str) -> str:
+    if "." in name:  # from a log, not from a history
+        return name
     return f"app.errors.{name}" if name in OWN_ERRORS else f"builtins.{name}"
 
 

@@ -42,8 +42,8 @@ class World:
         self._position = -1
 
     def apply(self, step: Json) -> Json:
-        """Apply a step of a history; what its `expect` must be."""
-        self._position += 1
+        """Apply a step of a history; what its `expect` must be. Its `position` in the log is its number by default."""
+        self._position = step.get("position", self._position + 1)
         try:
             return self._publish(step) if step["op"] == "publish" else self._apply(step)
         except InvalidConfiguration:
@@ -54,7 +54,7 @@ class World:
     def _apply(self, step: Json) -> Json:
         op, uid = step["op"], step.get("session", "main")
         before = self.sessions.get(uid)
-        if op == "fire" and before and step.get("id") in before.ids:
+        if before and step.get("id") is not None and step["id"] in before.ids:
             return {"outcome": "duplicate"}
         if op == "timer" and before is None:
             return {"outcome": "stale"}
@@ -68,6 +68,7 @@ class World:
         made = Step(session, self._position, step.get("time") or step["at"])
         if op == "configure":
             self._configure(session, step["configuration"])
+            session.ids.update([step["id"]] if "id" in step else [])
         else:
             OPERATIONS[op](made, step)
             made.run()
@@ -137,9 +138,9 @@ class World:
 
     # -- what is left -------------------------------------------------------------------------------------------------
 
-    def final(self) -> Json:
-        """What `final` of a history says of the session `main`."""
-        session = self.sessions.get("main") or Session("main")
+    def final(self, uid: str = "main") -> Json:
+        """What `final` of a history says of the session."""
+        session = self.sessions.get(uid) or Session(uid)
         return {
             "instances": {own.name: _seen(session, own) for own in session.instances},
             "unresolvedTasks": [name for name, task in session.rules.tasks.items() if _is_unresolved(session, task)],

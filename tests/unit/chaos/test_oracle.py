@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from array import array
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from zlib import crc32
 
 from confluent_kafka import Message
@@ -14,67 +12,24 @@ from tests.chaos.evidence import Part
 from tests.chaos.partition_oracle import judge_part
 from tests.chaos.tally import Tally
 from tests.chaos.verdict import Verdict
-from tests.support.fold_oracle import fold
+from tests.support.part_in_memory import PartInMemory, event_record, part_in_memory
 
-from triggers.settings import Settings
-
-SETTINGS = Settings(namespace="unit", partitions=1)
 RULES = {"t_note": {"after": [], "andEvery": "page", "run": "app.note"}}
 
 
-def event(offset: int, fields: dict[str, object]) -> Message:
-    value = json.dumps(fields).encode()
-    return Message(topic="unit.events", key=b"s1", value=value, timestamp=(1, 1_000), offset=offset, partition=0)
-
-
-EVENTS = [event(0, {"configuration": RULES}), *(event(n, {"trigger": "page", "kwargs": {"n": n}}) for n in range(1, 6))]
+EVENTS = [
+    event_record(0, {"configuration": RULES}),
+    *(event_record(n, {"trigger": "page", "kwargs": {"n": n}}) for n in range(1, 6)),
+]
 """One session: its rules, and five events that cause a command each."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class PartInMemory(Part):
-    """A partition whose topics are lists."""
-
-    on_topic: Sequence[Message]
-    applied: Sequence[Message]
-    """The events that a worker has applied. The commands and rows are derived from them."""
-
-    def events(self) -> Iterator[Message]:
-        return iter(self.on_topic)
-
-    def commands(self) -> Iterator[Message]:
-        made = fold(self.applied, 1, SETTINGS.max_payload_bytes).commands[b"s1"]
-        return (Message(topic="unit.commands", key=b"s1", value=value, offset=n) for n, value in enumerate(made))
-
-    def changelog(self) -> Iterator[Message]:
-        rows = fold(self.applied, 1, SETTINGS.max_payload_bytes).rows[0]
-        return (Message(topic="unit.sessions-changelog", key=key, value=row, partition=0) for key, row in rows.items())
-
-
 def part(
-    on_topic: Sequence[Message], applied: Sequence[Message], acknowledged: Sequence[Message] = EVENTS
+    on_topic: Sequence[Message], applied: Sequence[Message], acknowledged: Sequence[Message] | None = None
 ) -> PartInMemory:
-    """Returns a drained partition. `acknowledged` are the events that were acknowledged to the producer."""
-    offsets = array("q", [message.offset() or 0 for message in acknowledged])
-    checksums = array("L", [crc32(message.value() or b"") for message in acknowledged])
-    return PartInMemory(
-        settings=SETTINGS,
-        partition=0,
-        is_drained=True,
-        done=len(EVENTS),
-        executors_done=0,
-        acknowledged=[(offsets, checksums)],
-        unplaced=Counter(),
-        garbage=frozenset(),
-        misplaced=frozenset(),
-        letters=Counter(),
-        rows=dict(fold(applied, 1, SETTINGS.max_payload_bytes).rows[0]),
-        views={},
-        executed=frozenset(),
-        tallies={},
-        on_topic=on_topic,
-        applied=applied,
-    )
+    """Returns a drained partition whose group has committed all events, and whose sessions nobody has queried."""
+    made = part_in_memory(on_topic, applied, EVENTS if acknowledged is None else acknowledged)
+    return replace(made, done=len(EVENTS), views={})
 
 
 def judged(judged_part: Part) -> Verdict:
@@ -120,7 +75,7 @@ def test_an_acknowledged_event_that_is_not_on_the_topic_is_lost() -> None:
 
 
 def test_an_acknowledged_event_with_another_value_is_lost() -> None:
-    there = [*EVENTS[:5], event(5, {"trigger": "page", "kwargs": {"n": 99}})]
+    there = [*EVENTS[:5], event_record(5, {"trigger": "page", "kwargs": {"n": 99}})]
 
     verdict = judged(part(there, applied=there))
 
