@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import sys
 from pathlib import Path
 from typing import Any
@@ -44,6 +45,7 @@ _FOLDER = click.Path(path_type=Path, resolve_path=True)
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 def main(as_json: bool, faults: tuple[str, ...], families: tuple[str, ...], **options: Any) -> None:
     """Cause faults by a schedule that the seed decides, and check that nothing is lost or wrong."""
+    faulthandler.enable()  # says where a crash of a C library comes from
     own_mounts()
     plan = Plan(**options, faults=(*faults, *(name for name, fault in FAULTS.items() if fault.family in families)))
     outcome = run(plan)

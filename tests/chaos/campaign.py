@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from tests.chaos.draining import drain
+from tests.chaos.ending import ending
 from tests.chaos.evidence import gather
 from tests.chaos.faults import FAULTS
 from tests.chaos.gap_counts import GapCounts
@@ -63,29 +64,37 @@ def run(plan: Plan) -> Outcome:
     with start_world(plan) as world:
         world.wait_until_ready()
         outcome = Outcome(plan, schedule(plan.seed, plan.duration_s, _kinds(plan), world.things(), plan.calm_s))
-        watch = Watch(world.settings)
-        watch.start()
-        gaps = GapCounts(world.agents)
-        gaps.start()
-        if world.publications is not None:
-            world.publications.begin()
-        for producer in world.producers:
-            producer.start()
-        hits = _strike_all(world, outcome)
-        for producer in world.producers:
-            producer.finish()
-        if world.publications is not None:
-            world.publications.finish()
-        world.producers.append(passer_by := PasserBy(world.settings, plan.seed))
-        _drain(world, watch, passer_by, outcome)
-        if plan.census and outcome.is_drained and not plan.dispatcher:
-            outcome.lags = take_census(world, watch)
-            _drain(world, watch, passer_by, outcome)
-        watch.finish()
-        outcome.gaps = dict(gaps.finish())
+        watch, gaps = Watch(world.settings), GapCounts(world.agents)
+        with ending(watch), ending(gaps):
+            hits = _publish_and_strike(world, outcome)
+            _finish_work(world, watch, outcome)
+        outcome.gaps = dict(gaps.total)
         outcome.verdict = judge(gather(world, is_drained=outcome.is_drained, tallies=watch.tallies))
         _fill_outcome(world, outcome, watch.stalls, hits)
     return outcome
+
+
+def _publish_and_strike(world: World, outcome: Outcome) -> list[_Hit]:
+    """Lets the applications publish while faults strike."""
+    if world.publications is not None:
+        world.publications.begin()
+    for producer in world.producers:
+        producer.start()
+    hits = _strike_all(world, outcome)
+    for producer in world.producers:
+        producer.finish()
+    if world.publications is not None:
+        world.publications.finish()
+    return hits
+
+
+def _finish_work(world: World, watch: Watch, outcome: Outcome) -> None:
+    """Waits until everything is done, and counts what is left at some moments."""
+    world.producers.append(passer_by := PasserBy(world.settings, world.plan.seed))
+    _drain(world, watch, passer_by, outcome)
+    if world.plan.census and outcome.is_drained and not world.plan.dispatcher:
+        outcome.lags = take_census(world, watch)
+        _drain(world, watch, passer_by, outcome)
 
 
 @dataclass

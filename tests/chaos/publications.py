@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from math import inf
 from random import Random
 
 from tests.chaos.orders import claim_rules, desk_rules, order_rules, stray_rules, visit_rules
@@ -19,6 +21,7 @@ from triggers.settings import Settings
 _FIRST_PAUSE_S = 4.0
 _LONGEST_PAUSE_S = 14.0
 _RETRY_PAUSE_S = 0.5
+_GIVE_UP_AFTER_S = 120.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +65,7 @@ class Publications(threading.Thread):
         self._chance = Random(f"{seed}/publications")  # noqa: S311  # repeatable
         self._versions: dict[str, int] = {}
         self._finishing = threading.Event()
+        self._give_up_at = inf
 
     def begin(self) -> None:
         """Publishes the first version of all rules that sessions have from the beginning, and starts the thread."""
@@ -77,7 +81,8 @@ class Publications(threading.Thread):
             self._publish(subject, self._chance.choice((KEEP, ADOPT)))
 
     def finish(self) -> None:
-        """Waits until the last call is confirmed."""
+        """Waits until the last call is confirmed, but no longer than brokers need to start."""
+        self._give_up_at = time.monotonic() + _GIVE_UP_AFTER_S
         self._finishing.set()
         self.join()
 
@@ -95,7 +100,7 @@ class Publications(threading.Thread):
         """Publishes the next version, and repeats the call until it is confirmed: a repeated call adds no version."""
         version = self._versions[subject.name] = self._versions.get(subject.name, 0) + 1
         rules = subject.rules(version) | self._limits
-        while True:
+        while time.monotonic() < self._give_up_at:
             try:
                 publish_rules(
                     subject.name,
@@ -115,3 +120,4 @@ class Publications(threading.Thread):
             else:
                 self.published.append((subject.name, version))
                 return
+        self.refused.append(f"{subject.name} {version}: the brokers have not confirmed it")
