@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import copy
 import json
-from dataclasses import dataclass
+import pickle
+from dataclasses import dataclass, replace
 
 from tests.support.edition2.operations import OPERATIONS, RESULTS, is_stale
 from tests.support.edition2.state import WAITING, Instance, Json, Refused, Session
@@ -21,6 +21,7 @@ from triggers.core.task_rules import TaskRule
 from triggers.errors import InvalidConfiguration
 
 _EDITION_1_BLOCKS = {"$limits", "$manager", "$edition"}
+_NO_RULES = RuleSet(tasks={}, by_trigger={})
 
 
 @dataclass(frozen=True)
@@ -206,7 +207,10 @@ def _text(version: Version) -> str:
 
 
 def _copy(session: Session) -> Session:
-    return copy.deepcopy(session, {id(session.rules): session.rules})
+    """Returns a deep copy, except for the rules, which never change. `copy.deepcopy` takes several times as long."""
+    copied: Session = pickle.loads(pickle.dumps(replace(session, rules=_NO_RULES)))  # noqa: S301  # from this very line
+    copied.rules = session.rules
+    return copied
 
 
 def _timers(session: Session) -> list[Json]:
