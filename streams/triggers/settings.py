@@ -86,6 +86,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     hook_attempts: int = 5
     """Maximum number of times that a failing hook is run before its decision is dead-lettered."""
 
+    actor: str = ""
+    """Name under which the command line records what an operator does. If empty, it is `<user>@<host>`."""
+
     publish_timeout_s: float = 10.0
     """Time for which `fire()` waits for the broker's acknowledgement before it raises `BrokerUnavailable`. It is
     longer than a cluster takes to replace a killed broker. In a web request, choose less, such as 3."""

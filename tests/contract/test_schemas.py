@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, get_args
 
@@ -107,7 +108,9 @@ def test_the_union_of_events_has_one_record_per_class_with_its_fields() -> None:
 
     assert [record["name"] for record in union] == [event.__name__ for event in get_args(Event)]
     for record, event in zip(union, get_args(Event), strict=True):
-        assert python_fields(record) == class_fields(event, without=SessionEvent.__struct_fields__)
+        fields = class_fields(event, without=SessionEvent.__struct_fields__)
+        # The schema has `actor` at the end, because it only grows; the class inherits it.
+        assert sorted(python_fields(record), key=itemgetter(0)) == sorted(fields, key=itemgetter(0))
 
 
 def test_a_command_and_a_dead_letter_have_the_fields_of_their_classes() -> None:

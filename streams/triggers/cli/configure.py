@@ -5,11 +5,11 @@ from __future__ import annotations
 import click
 
 from triggers.analysis.check.rules import check_rules
+from triggers.cli.operator_events import operator_publisher
 from triggers.cli.option_types import JsonObject
 from triggers.cli.output import json_option, print_json
 from triggers.cli.printable import printable
 from triggers.cli.settings_options import kafka_settings
-from triggers.client import KafkaPublisher
 from triggers.codec import encode_key
 from triggers.core.config import validate_configuration
 from triggers.core.events import ConfigurationUpdated
@@ -33,7 +33,7 @@ def configure_command(ctx: click.Context, session: str, rules: bytes, if_absent:
         _warn_of_misspelt_directives(rules)
     event = ConfigurationUpdated(configuration=rules, if_absent=if_absent)
     encode_key(session)
-    where = KafkaPublisher(kafka_settings(ctx), source="cli").publish(session, event)
+    where = operator_publisher(kafka_settings(ctx)).publish(session, event)
     if as_json:
         print_json({"session": session, "partition": where.partition, "offset": where.offset})
     else:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
+from triggers.cli.operator_events import operator_publisher
 from triggers.cli.output import json_option, print_json
 from triggers.cli.settings_options import kafka_settings
-from triggers.client import KafkaPublisher
 from triggers.client.session_reader import SessionReader
 from triggers.core.events import DeletionRequested
 from triggers.errors import SessionNotFound
@@ -29,7 +29,7 @@ def delete_command(ctx: click.Context, session: str, yes: bool, as_json: bool) -
     if not yes and not as_json:
         unresolved = len(view.unresolved_instances)
         click.confirm(f"Delete {session!r}, {len(view.instances)} instances, {unresolved} unresolved?", abort=True)
-    where = KafkaPublisher(settings, source="cli").publish(session, DeletionRequested())
+    where = operator_publisher(settings).publish(session, DeletionRequested())
     try:
         reader.read(session, where)
     except SessionNotFound:

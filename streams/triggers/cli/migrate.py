@@ -11,6 +11,7 @@ import click
 
 from triggers.analysis.input_file import InputFile
 from triggers.cli.companions import refuse_ignored
+from triggers.cli.operator_events import actor_name
 from triggers.cli.option_types import Input
 from triggers.cli.output import json_option, print_json, print_table
 from triggers.cli.settings_options import kafka_settings
@@ -54,7 +55,9 @@ def migrate_command(
     uids = list(dict.fromkeys([*sessions, *_lines(source)]))
     if not uids:
         raise CallError("name the sessions: give their UIDs, or --from FILE")
-    migration = Migration(kafka_settings(ctx), lambda uid: _open(storage, uid, cache), reissue=reissue)
+    settings = kafka_settings(ctx)
+    actor = actor_name(settings)
+    migration = Migration(settings, lambda uid: _open(storage, uid, cache), reissue=reissue, actor=actor)
     report = [migration.move(uid, dry_run=not really) for uid in uids]
     _print(report, really=really, as_json=as_json)
     if any(moved.result not in DONE for moved in report):

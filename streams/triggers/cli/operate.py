@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 import msgspec
 
+from triggers.cli.operator_events import operator_publisher
 from triggers.cli.option_types import JsonObject
 from triggers.cli.output import json_option, print_json, print_line
 from triggers.cli.settings_options import kafka_settings
@@ -23,7 +24,7 @@ from triggers.storages.stream import StreamStorage
 @click.pass_context
 def replay_command(ctx: click.Context, session: str, instance: str, kwargs: bytes | None, as_json: bool) -> None:
     """Run a failed INSTANCE (task#n) of SESSION again, as a new instance."""
-    manager = TriggerManager(StreamStorage(session, kafka_settings(ctx)))
+    manager = _manager(ctx, session)
     manager.replay_failed_instance(instance, None if kwargs is None else msgspec.json.decode(kwargs))
     replays = [one for one in manager.storage.read().instances if one.parent == instance]
     _report(instance, "replayed", replays, as_json=as_json)
@@ -38,9 +39,14 @@ def replay_command(ctx: click.Context, session: str, instance: str, kwargs: byte
 @click.pass_context
 def skip_command(ctx: click.Context, session: str, instance: str, cascade: bool, result: bytes, as_json: bool) -> None:
     """Resolve a failed INSTANCE (task#n) of SESSION without running it."""
-    manager = TriggerManager(StreamStorage(session, kafka_settings(ctx)))
+    manager = _manager(ctx, session)
     manager.skip_failed_instance(instance, cascade, msgspec.json.decode(result))
     _report(instance, "skipped", [], as_json=as_json)
+
+
+def _manager(ctx: click.Context, session: str) -> TriggerManager:
+    settings = kafka_settings(ctx)
+    return TriggerManager(StreamStorage(session, settings, publisher=operator_publisher(settings)))
 
 
 def _report(instance: str, done: str, replays: list[InstanceView], *, as_json: bool) -> None:

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from triggers.analysis.times import moment
 from triggers.analysis.view_changes import changes_between
+from triggers.cli.operator_events import actor_name
 from triggers.cli.output import json_option, print_json, print_table
 from triggers.cli.rules_publish import publish
 from triggers.cli.settings_options import kafka_settings
@@ -88,11 +89,12 @@ def retire(ctx: click.Context, name: str, as_json: bool) -> None:
 
     Sessions that have the rules keep them, and an event can still name them.
     """
-    rules = StreamRules(kafka_settings(ctx, "rules"), source="cli")
+    settings = kafka_settings(ctx, "rules")
+    rules = StreamRules(settings, source="cli")
     newest = newest_of(rules.publications(), name)
     if newest is None:
         raise _unknown(name)
-    published = rules.publish(replace(newest, match=[], is_default=False, existing=KEEP))
+    published = rules.publish(replace(newest, match=[], is_default=False, existing=KEEP, actor=actor_name(settings)))
     if as_json:
         print_json({"name": name, "version": (published or newest).version, "changed": published is not None})
     elif published is None:
@@ -136,6 +138,7 @@ def _fields(event: RulesPublished) -> dict[str, object]:
         "locked": event.locked,
         "time": event.time,
         "source": event.source,
+        "actor": event.actor,
     }
 
 

@@ -16,6 +16,7 @@ from triggers.analysis.check.findings import Finding, Severity
 from triggers.analysis.check.rules import check_rules
 from triggers.analysis.event_log import GroupedLog
 from triggers.cli.companions import refuse_ignored
+from triggers.cli.operator_events import actor_name
 from triggers.cli.option_types import JsonObject, PointInTime
 from triggers.cli.output import json_option, print_json
 from triggers.cli.rules_watch import WatchedRules, check_watchable
@@ -142,7 +143,7 @@ def _words(finding: Finding) -> str:
 
 
 def _publish(settings: Settings, event: RulesPublished, as_json: bool) -> None:
-    published = StreamRules(settings, source="cli").publish(event)
+    published = StreamRules(settings, source="cli").publish(replace(event, actor=actor_name(settings)))
     if as_json:
         version = None if published is None else published.version
         print_json({"name": event.name, "version": version, "changed": published is not None})

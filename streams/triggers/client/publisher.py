@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from triggers.client.circuit import Circuit
 from triggers.codec import check_event, encode_event, encode_key
-from triggers.core.events import Event
+from triggers.core.events import Event, with_actor
 from triggers.errors import BrokerUnavailable, TopicMissing
 from triggers.kafka.reachability import check_reachable
 from triggers.kafka.sender import Coordinates, Delivery, KafkaSender
@@ -21,10 +21,11 @@ class KafkaPublisher:
     Thread-safe, and usable before and after a fork.
     """
 
-    def __init__(self, settings: Settings, source: str = "") -> None:
-        """`source` names the publisher in each record, for people who read the topic."""
+    def __init__(self, settings: Settings, source: str = "", actor: str = "") -> None:
+        """`source` names the publisher in each record, for people who read the topic, and `actor` the operator."""
         self._settings = settings
         self._source = source
+        self._actor = actor
         self._topic = Topology(settings.namespace).events
         self._sender = KafkaSender(settings)
         self._circuit = Circuit(lambda: check_reachable(settings))
@@ -68,4 +69,4 @@ class KafkaPublisher:
     def _send(self, uid: str, event: Event) -> Delivery:
         key = encode_key(uid)
         check_event(event, self._settings.max_payload_bytes)
-        return self._sender.send(self._topic, key, encode_event(event, self._source))
+        return self._sender.send(self._topic, key, encode_event(with_actor(event, self._actor), self._source))

@@ -7,6 +7,7 @@ results, metadata, configurations) are opaque JSON bytes and are decoded only wh
 from __future__ import annotations
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 
 class SessionEvent(Struct, frozen=True, kw_only=True, gc=False):
@@ -27,6 +28,14 @@ class SessionEvent(Struct, frozen=True, kw_only=True, gc=False):
     """Name of the published rules that a session takes if this is its first event. Later it has no meaning."""
 
 
+class OperatorEvent(SessionEvent, frozen=True, kw_only=True):
+    """Base of the events that an operator, or the application in an operator's place, causes."""
+
+    actor: str | None = None
+    """Name of the operator: of a token of the HTTP API, or of the user of the command line. It changes nothing. It is
+    None if an application caused the event."""
+
+
 class TriggerFired(SessionEvent, frozen=True, kw_only=True, tag="fire"):
     """An application, or a task while it runs, fired a trigger."""
 
@@ -35,7 +44,7 @@ class TriggerFired(SessionEvent, frozen=True, kw_only=True, tag="fire"):
     """JSON object that the trigger was fired with."""
 
 
-class ConfigurationUpdated(SessionEvent, frozen=True, kw_only=True, tag="configure"):
+class ConfigurationUpdated(OperatorEvent, frozen=True, kw_only=True, tag="configure"):
     """Tasks were added to the session's configuration, or replaced by name."""
 
     configuration: bytes
@@ -102,14 +111,14 @@ class TaskRetried(TaskEvent, frozen=True, kw_only=True, tag="retry"):
     exception_message: str = ""
 
 
-class ReplayRequested(SessionEvent, frozen=True, kw_only=True, tag="replay"):
+class ReplayRequested(OperatorEvent, frozen=True, kw_only=True, tag="replay"):
     """An operator replays a failed instance."""
 
     instance: str
     replacement_kwargs: bytes | None = None
 
 
-class SkipRequested(SessionEvent, frozen=True, kw_only=True, tag="skip"):
+class SkipRequested(OperatorEvent, frozen=True, kw_only=True, tag="skip"):
     """An operator skips a failed instance, optionally with a simulated result that cascades."""
 
     instance: str
@@ -117,7 +126,7 @@ class SkipRequested(SessionEvent, frozen=True, kw_only=True, tag="skip"):
     result: bytes = b"{}"
 
 
-class StatusSet(SessionEvent, frozen=True, kw_only=True, tag="set_status"):
+class StatusSet(OperatorEvent, frozen=True, kw_only=True, tag="set_status"):
     """The application set an instance's status (`update_instance_status`)."""
 
     instance: str
@@ -129,14 +138,14 @@ class StatusSet(SessionEvent, frozen=True, kw_only=True, tag="set_status"):
     """True if a change that is not in the table of transitions is allowed."""
 
 
-class MetadataUpdated(SessionEvent, frozen=True, kw_only=True, tag="set_metadata"):
+class MetadataUpdated(OperatorEvent, frozen=True, kw_only=True, tag="set_metadata"):
     """The application merged metadata into an instance; `mark_instance_logs_resolved` is `{"logsResolved": true}`."""
 
     instance: str
     metadata: bytes
 
 
-class CloneRequested(SessionEvent, frozen=True, kw_only=True, tag="clone"):
+class CloneRequested(OperatorEvent, frozen=True, kw_only=True, tag="clone"):
     """The application created an unstarted copy of an instance."""
 
     instance: str
@@ -154,11 +163,11 @@ class TimerFired(SessionEvent, frozen=True, kw_only=True, tag="timer"):
     """Kind of the timer, in edition 2."""
 
 
-class DeletionRequested(SessionEvent, frozen=True, kw_only=True, tag="delete"):
+class DeletionRequested(OperatorEvent, frozen=True, kw_only=True, tag="delete"):
     """The application or an operator deletes the session: all of its state, but not its past events."""
 
 
-class SessionImported(SessionEvent, frozen=True, kw_only=True, tag="import"):
+class SessionImported(OperatorEvent, frozen=True, kw_only=True, tag="import"):
     """A session is imported with its state from another storage. Refused if the session exists."""
 
     state: bytes
@@ -167,7 +176,7 @@ class SessionImported(SessionEvent, frozen=True, kw_only=True, tag="import"):
     """True if the commands of scheduled and running instances are issued again, as no worker will report on them."""
 
 
-class RulesPublished(SessionEvent, frozen=True, kw_only=True, tag="publish"):
+class RulesPublished(OperatorEvent, frozen=True, kw_only=True, tag="publish"):
     """A version of rules was published. It has no session: every partition of the events has a copy of the record."""
 
     name: str
@@ -207,3 +216,15 @@ Event = (
 
 The tag of a class is the event's `type` in JSON.
 """
+
+
+def with_actor(event: Event, actor: str) -> Event:
+    """Returns the event with its operator, if it is an operator's and names none."""
+    if not actor or not isinstance(event, OperatorEvent) or event.actor is not None:
+        return event
+    return replace(event, actor=actor)
+
+
+def actor_of(event: Event) -> str | None:
+    """Returns the operator who caused the event, or None."""
+    return event.actor if isinstance(event, OperatorEvent) else None

@@ -64,16 +64,18 @@ class Moved(Struct, frozen=True, kw_only=True):
 class Migration:
     """Moves sessions into the stream, one at a time. `triggers migrate` uses it."""
 
-    def __init__(self, settings: Settings, open_session: Callable[[str], Storage], *, reissue: bool = False) -> None:
+    def __init__(
+        self, settings: Settings, open_session: Callable[[str], Storage], *, reissue: bool = False, actor: str = ""
+    ) -> None:
         """`open_session` returns the old storage of a UID.
 
         With `reissue`, tasks in flight are issued again in the stream, so they may run twice; otherwise, sessions that
-        have any are not moved.
+        have any are not moved. `actor` is recorded as the operator who moved the sessions.
         """
         self._settings = settings
         self._open = open_session
         self._reissue = reissue
-        self._publisher = KafkaPublisher(settings, source="migrate")
+        self._publisher = KafkaPublisher(settings, source="migrate", actor=actor)
         self._reader = SessionReader(settings)
         self._events = SessionEvents(settings, self._reader)
         self._published_rules = StreamRules(settings).publications

@@ -12,6 +12,7 @@ from triggers.core.events import (
     DeletionRequested,
     Event,
     MetadataUpdated,
+    OperatorEvent,
     ReplayRequested,
     RulesPublished,
     SessionImported,
@@ -61,7 +62,7 @@ def words_of(event: Event) -> str:  # noqa: C901, PLR0911, PLR0912  # one line f
         case TriggerFired():
             return f"{event.trigger} fired"
         case ConfigurationUpdated():
-            return f"rules were set for {', '.join(tasks_of(event)) or 'no task'}"
+            return f"rules were set for {', '.join(tasks_of(event)) or 'no task'}{_by(event)}"
         case TaskStarted():
             return f"{event.instance} started"
         case TaskFinished():
@@ -73,27 +74,31 @@ def words_of(event: Event) -> str:  # noqa: C901, PLR0911, PLR0912  # one line f
         case TaskRetried():
             return f"{event.instance} requested a retry{f' after {reason_of(event)}' if event.exception_type else ''}"
         case ReplayRequested():
-            return f"an operator replayed {event.instance}"
+            return f"{event.actor or 'an operator'} replayed {event.instance}"
         case SkipRequested():
-            return f"an operator skipped {event.instance}"
+            return f"{event.actor or 'an operator'} skipped {event.instance}"
         case StatusSet():
-            return f"the application set {event.instance} to {event.status}"
+            return f"{event.actor or 'the application'} set {event.instance} to {event.status}"
         case MetadataUpdated():
-            return f"the application set metadata of {event.instance}"
+            return f"{event.actor or 'the application'} set metadata of {event.instance}"
         case CloneRequested():
-            return f"the application cloned {event.instance}"
+            return f"{event.actor or 'the application'} cloned {event.instance}"
         case TimerFired() if event.kind:
             return f"the {event.kind} timer of {event.instance} was due"
         case TimerFired():
             return f"a timer of {event.instance or 'the session'} was due"
         case DeletionRequested():
-            return "the session was deleted"
+            return f"the session was deleted{_by(event)}"
         case SessionImported():
-            return "the session was imported"
+            return f"the session was imported{_by(event)}"
         case RulesPublished():
-            return f"version {event.version} of the rules {event.name!r} was published"
+            return f"version {event.version} of the rules {event.name!r} was published{_by(event)}"
         case _:
             assert_never(event)
+
+
+def _by(event: OperatorEvent) -> str:
+    return f" by {event.actor}" if event.actor else ""
 
 
 def tasks_of(event: ConfigurationUpdated) -> list[str]:
