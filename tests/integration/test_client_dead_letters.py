@@ -1,6 +1,9 @@
-"""Dead letters on a real Kafka are listed, shown and redriven."""
+"""Dead letters on a real Kafka are listed, shown, redriven and discarded."""
 
 from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
 from click.testing import CliRunner
@@ -8,9 +11,9 @@ from confluent_kafka import Producer
 
 from triggers.cli import main
 from triggers.cli.program import EXIT_CODES
-from triggers.client.dead_letters import DeadLetters, redrive_count
+from triggers.client.dead_letters import DeadLetters, StoredLetter, redrive_count
 from triggers.codec import DeadLetter, encode_dead_letter
-from triggers.errors import CallError, IncompleteLetter, NotFound
+from triggers.errors import CallError, IncompleteLetter, NotFound, TryAgain
 from triggers.kafka.own_headers import REDRIVES
 from triggers.kafka.range_reads import read_range
 from triggers.kafka.topics import create_topics
@@ -61,7 +64,7 @@ def test_a_dead_letter_is_shown_by_its_coordinates(settings: Settings, letters: 
     bury(settings, *map(encode_dead_letter, buried))
 
     assert letters.read_letter(1, 1).letter == buried[1]
-    for partition, offset in [(1, 3), (0, 0)]:
+    for partition, offset in [(1, 3), (0, 0), (99, 0)]:
         with pytest.raises(NotFound, match=f"{partition}/{offset}"):
             letters.read_letter(partition, offset)
 
@@ -85,24 +88,59 @@ def test_a_redriven_record_is_the_original_byte_for_byte_and_counts_its_redrives
     ]
     letter = letter_of(settings, key=b"session \xff", value=b"\xff{", headers=headers)
 
-    first = letters.redrive_letter(letter)
-    second = letters.redrive_letter(letter_of(settings, value=b"", headers=[(REDRIVES, b"1"), ("h", b"\0")]))
+    again = letter_of(settings, value=b"", headers=[(REDRIVES, b"1"), ("h", b"\0")])
+    bury(settings, encode_dead_letter(letter), encode_dead_letter(again))
+
+    redriven = letters.redrive(letters.read_newest())
 
     starts = dict.fromkeys(range(settings.partitions), 0)
     messages = read_range(settings, Topology(settings.namespace).events, starts)
-    records = {(m.partition(), m.offset()): (m.key(), m.value(), m.headers()) for m in messages}
-    assert first.partition == partition_of(b"session \xff", settings.partitions)
+    records = {m.key(): (m.partition(), m.value(), m.headers()) for m in messages}
+    first_headers = [("h", b"\0"), ("h", None), ("triggers-of-an-app", b"3"), (REDRIVES, b"1")]
+    assert [stored.letter for stored in redriven] == [letter, again]
     assert records == {
-        first: (b"session \xff", b"\xff{", [("h", b"\0"), ("h", None), ("triggers-of-an-app", b"3"), (REDRIVES, b"1")]),
-        second: (b"s", b"", [("h", b"\0"), (REDRIVES, b"2")]),
+        b"session \xff": (partition_of(b"session \xff", settings.partitions), b"\xff{", first_headers),
+        b"s": (partition_of(b"s", settings.partitions), b"", [("h", b"\0"), (REDRIVES, b"2")]),
     }
+
+
+def test_a_letter_is_redriven_once_or_discarded_and_says_by_whom(settings: Settings, letters: DeadLetters) -> None:
+    bury(settings, *(encode_dead_letter(letter_of(settings, offset=n, value=b"%d" % n)) for n in range(3)))
+    first, second, third = letters.read_newest()
+
+    assert [s.offset for s in DeadLetters(settings, "jane").redrive([first, second])] == [0, 1]
+    assert [s.offset for s in DeadLetters(settings, "joe").redrive([first, second])] == []
+    assert [s.offset for s in DeadLetters(settings, "joe").discard([second, third])] == [2]
+
+    messages = read_range(settings, Topology(settings.namespace).events, dict.fromkeys(range(settings.partitions), 0))
+    assert sorted(m.value() or b"" for m in messages) == [b"0", b"1"]
+    states = [(s.state, s.mark and s.mark.actor) for s in letters.read_newest()]
+    assert states == [("redriven", "jane"), ("redriven", "jane"), ("discarded", "joe")]
+    assert letters.read_newest(state="open") == []
+    assert letters.read_letter(1, 2).state == "discarded"
+
+
+def test_two_operators_at_the_same_moment_redrive_a_letter_once(settings: Settings, letters: DeadLetters) -> None:
+    bury(settings, *(encode_dead_letter(letter_of(settings, offset=n, value=b"%d" % n)) for n in range(20)))
+    every = letters.read_newest()
+
+    def redrive(_: int) -> int:
+        while True:
+            with suppress(TryAgain):
+                return len(DeadLetters(settings).redrive(every))
+
+    with ThreadPoolExecutor(4) as pool:
+        redriven = list(pool.map(redrive, range(4)))
+
+    messages = read_range(settings, Topology(settings.namespace).events, dict.fromkeys(range(settings.partitions), 0))
+    assert len(list(messages)) == sum(redriven) == 20
 
 
 def test_a_dead_letter_without_the_whole_record_is_not_redriven(settings: Settings, letters: DeadLetters) -> None:
     cut = letter_of(settings, value=b"{", missing="part of the value, headers")
 
     with pytest.raises(IncompleteLetter, match=r"events 1/2 cannot be redriven.*missing: part of the value, headers"):
-        letters.redrive_letter(cut)
+        letters.redrive([StoredLetter(1, 0, cut)])
 
     starts = dict.fromkeys(range(settings.partitions), 0)
     assert list(read_range(settings, Topology(settings.namespace).events, starts)) == []
@@ -124,7 +162,9 @@ def test_the_command_redrives_the_whole_records_and_names_the_others(settings: S
 
 
 def test_a_record_without_a_value_is_redriven_without_one(settings: Settings, letters: DeadLetters) -> None:
-    letters.redrive_letter(letter_of(settings, key=None, value=None))
+    bury(settings, encode_dead_letter(letter_of(settings, key=None, value=None)))
+
+    letters.redrive(letters.read_newest())
 
     [message] = read_range(settings, Topology(settings.namespace).events, dict.fromkeys(range(settings.partitions), 0))
     assert (message.key(), message.value()) == (None, None)

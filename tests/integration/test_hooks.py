@@ -134,7 +134,7 @@ def test_a_hook_that_raises_is_retried_and_then_becomes_a_dead_letter_that_can_b
         told = ["- raised flaky", "- fire flaky", "- raised bad", "- raised bad", "- fire go"]
         assert notes(hooks, "s1") == told
         [letter] = DeadLetters(with_feed).read_newest()
-        DeadLetters(with_feed).redrive_letter(letter.letter)
+        DeadLetters(with_feed).redrive([letter])
         wait_until(lambda: len(notes(hooks, "s1")) == len(told) + 2, "the redriven decision is tried again, twice")
 
     assert letter.letter.reason == HOOK_FAILED

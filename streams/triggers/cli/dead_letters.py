@@ -1,40 +1,52 @@
-"""`triggers dead-letters` lists, shows and redrives records that could not be decoded or applied."""
+"""`triggers dead-letters` lists, shows, redrives and discards records that could not be decoded or applied."""
 
 from __future__ import annotations
 
 import click
 
 from triggers.analysis.times import moment
+from triggers.cli.operator_events import actor_name
 from triggers.cli.option_types import CoordinatesType
 from triggers.cli.output import json_option, print_json, print_table
 from triggers.cli.settings_options import kafka_settings
 from triggers.cli.suggesting_group import SuggestingGroup
-from triggers.client.dead_letters import DeadLetters, StoredLetter
+from triggers.client.dead_letters import OPEN, DeadLetters, StoredLetter
+from triggers.codec.letter_mark_codec import LetterAction
 from triggers.errors import CallError, IncompleteLetter
 
 reason_option = click.option("--reason", help="Only dead letters with this reason.")
+_STATES = (OPEN, *(action.value for action in LetterAction))
 
 
 @click.group("dead-letters", cls=SuggestingGroup)
 def dead_letters_command() -> None:
-    """List, show and redrive records that could not be decoded or applied."""
+    """List, show, redrive and discard records that could not be decoded or applied."""
 
 
 @dead_letters_command.command("list")
 @click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="Maximum number of dead letters.")
 @reason_option
+@click.option(
+    "--state",
+    type=click.Choice([*_STATES, "any"]),
+    default=OPEN,
+    show_default=True,
+    help="Only dead letters in this state.",
+)
 @json_option
 @click.pass_context
-def list_letters(ctx: click.Context, limit: int, reason: str | None, as_json: bool) -> None:
-    """List the newest dead letters."""
-    newest = DeadLetters(kafka_settings(ctx, "dead_letters")).read_newest(limit, reason)
+def list_letters(ctx: click.Context, limit: int, reason: str | None, state: str, as_json: bool) -> None:
+    """List the newest dead letters, without those that were redriven or discarded."""
+    letters = DeadLetters(kafka_settings(ctx, "dead_letters"))
+    newest = letters.read_newest(limit, reason, None if state == "any" else state)
     if as_json:
         print_json([_plain(stored) for stored in newest])
         return
     rows = [
-        (_coordinates(s), s.letter.reason, _text(s.letter.key, 40), _origin(s), s.letter.detail[:80]) for s in newest
+        (_coordinates(s), _state(s), s.letter.reason, _text(s.letter.key, 40), _origin(s), s.letter.detail[:80])
+        for s in newest
     ]
-    print_table(("coordinates", "reason", "session", "original record", "detail"), rows)
+    print_table(("coordinates", "state", "reason", "session", "original record", "detail"), rows)
 
 
 @dead_letters_command.command("show")
@@ -49,6 +61,7 @@ def show_letter(ctx: click.Context, place: tuple[int, int], as_json: bool) -> No
         return
     letter = stored.letter
     rows = [
+        ("state", _state(stored)),
         ("reason", letter.reason),
         ("detail", letter.detail),
         ("original record", _origin(stored)),
@@ -63,7 +76,7 @@ def show_letter(ctx: click.Context, place: tuple[int, int], as_json: bool) -> No
 
 @dead_letters_command.command("redrive")
 @click.argument("places", type=CoordinatesType(), nargs=-1, metavar="[COORDINATES]...")
-@click.option("--all", "every", is_flag=True, help="Redrive all dead letters.")
+@click.option("--all", "every", is_flag=True, help="Redrive all open dead letters.")
 @reason_option
 @json_option
 @click.pass_context
@@ -72,26 +85,52 @@ def redrive(
 ) -> None:
     """Publish the original records of dead letters again: those at COORDINATES, all of a --reason, or --all.
 
-    Remove the cause first: a record that still cannot be applied becomes a new dead letter.
-    A dead letter that does not have the whole record is refused, and the others are redriven.
+    Each is redriven once: a letter that was redriven or discarded before is left out. Remove the cause first: a record
+    that still cannot be applied becomes a new dead letter. A dead letter that does not have the whole record is
+    refused, and the others are redriven.
     """
-    if sum(map(bool, (places, every, reason))) != 1:
-        raise CallError("name the dead letters by one of COORDINATES, --reason and --all")
-    letters = DeadLetters(kafka_settings(ctx, "dead_letters"))
-    chosen = [letters.read_letter(*place) for place in places] if places else _matching(letters, reason)
-    complete = [stored for stored in chosen if not stored.letter.missing]
-    for stored in complete:
-        letters.redrive_letter(stored.letter)
+    letters, chosen = _chosen(ctx, places, every=every, reason=reason)
+    redriven = letters.redrive([stored for stored in chosen if not stored.letter.missing])
     if as_json:
-        print_json({"redriven": [_coordinates(stored) for stored in complete]})
+        print_json({"redriven": [_coordinates(stored) for stored in redriven]})
     else:
-        click.echo(f"Redrove {len(complete)} records.")
-    if incomplete := [stored for stored in chosen if stored.letter.missing]:
+        click.echo(f"Redrove {len(redriven)} records.")
+    if incomplete := [stored for stored in chosen if stored.letter.missing and stored.mark is None]:
         raise IncompleteLetter(_describe_incomplete(incomplete))
 
 
-def _matching(letters: DeadLetters, reason: str | None) -> list[StoredLetter]:
-    return [stored for stored in letters.read_all() if reason in {None, stored.letter.reason}]
+@dead_letters_command.command("discard")
+@click.argument("places", type=CoordinatesType(), nargs=-1, metavar="[COORDINATES]...")
+@click.option("--all", "every", is_flag=True, help="Discard all open dead letters.")
+@reason_option
+@json_option
+@click.pass_context
+def discard(
+    ctx: click.Context, places: tuple[tuple[int, int], ...], every: bool, reason: str | None, as_json: bool
+) -> None:
+    """Mark dead letters as discarded: those at COORDINATES, all of a --reason, or --all.
+
+    `list` shows only open ones. Nothing is removed from the topic, and a discarded letter cannot be redriven.
+    """
+    letters, chosen = _chosen(ctx, places, every=every, reason=reason)
+    discarded = letters.discard(chosen)
+    if as_json:
+        print_json({"discarded": [_coordinates(stored) for stored in discarded]})
+    else:
+        click.echo(f"Discarded {len(discarded)} dead letters.")
+
+
+def _chosen(
+    ctx: click.Context, places: tuple[tuple[int, int], ...], *, every: bool, reason: str | None
+) -> tuple[DeadLetters, list[StoredLetter]]:
+    """Returns the client and the dead letters that the command names. Raises CallError, NotFound."""
+    if sum(map(bool, (places, every, reason))) != 1:
+        raise CallError("name the dead letters by one of COORDINATES, --reason and --all")
+    settings = kafka_settings(ctx, "dead_letters")
+    letters = DeadLetters(settings, actor_name(settings))
+    if places:
+        return letters, [letters.read_letter(*place) for place in places]
+    return letters, [each for each in letters.read_all() if reason in {None, each.letter.reason} and each.mark is None]
 
 
 def _describe_incomplete(refused: list[StoredLetter]) -> str:
@@ -116,7 +155,15 @@ def _plain(stored: StoredLetter) -> dict[str, object]:
         "value": _text(letter.value),
         "headers": [[name, _text(value)] for name, value in letter.headers],
         "missing": letter.missing,
+        "state": stored.state,
+        "actor": None if stored.mark is None else stored.mark.actor,
     }
+
+
+def _state(stored: StoredLetter) -> str:
+    if stored.mark is None:
+        return stored.state
+    return f"{stored.state} by {stored.mark.actor or 'unknown'}, {moment(stored.mark.time)}"
 
 
 def _coordinates(stored: StoredLetter) -> str:

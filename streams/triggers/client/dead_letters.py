@@ -1,89 +1,153 @@
-"""`DeadLetters`: lists, shows and redrives dead letters, for the CLI and the console."""
+"""`DeadLetters`: lists, shows, redrives and discards dead letters, for the CLI, the HTTP API and the console.
+
+What an operator does with a dead letter is recorded on its topic by a mark. A redrive and its mark are in one
+transaction, and all redrives and discards of an installation come one after another. So a letter is redriven once,
+whoever asks for it again, and even if a redrive ends in the middle.
+"""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Final, NamedTuple
 
 from triggers.codec import DeadLetter, decode_dead_letter
+from triggers.codec.letter_mark_codec import LetterAction, LetterMark, decode_letter_mark, encode_letter_mark
 from triggers.errors import IncompleteLetter, NotFound, RecordsRemoved, Undecodable
+from triggers.kafka.joint_sending import ANY_PARTITION, JointRecord, send_together
 from triggers.kafka.own_headers import OWN_HEADERS, REDRIVES
 from triggers.kafka.range_reads import partition_starts, read_range
 from triggers.kafka.records import Header
-from triggers.kafka.sender import Coordinates, KafkaSender
 from triggers.settings import Settings
 from triggers.topology import Topology
 
-_DIGITS = 9
+_DIGITS: Final = 9
 """Maximum length of the number of redrives.
 
 Anyone can write the header, and Python refuses to parse thousands of digits."""
-_INCOMPLETE = (
+_LETTERS_AT_ONCE: Final = 500
+"""Number of dead letters whose records are in one transaction."""
+_INCOMPLETE: Final = (
     "the dead letter of {0.topic} {0.partition}/{0.offset} cannot be redriven: it does not have the whole record"
     " (missing: {0.missing}); publish the record again from where it came from"
 )
 
+Place = tuple[int, int]
+"""The partition and offset of a dead letter in its topic."""
+
+
+_Original = Callable[[DeadLetter], JointRecord]
+
+
+class StoredLetter(NamedTuple):
+    """A dead letter with its coordinates in the dead-letter topic, and with what an operator did with it."""
+
+    partition: int
+    offset: int
+    letter: DeadLetter
+    mark: LetterMark | None = None
+
+    @property
+    def state(self) -> str:
+        """`open`, `redriven` or `discarded`."""
+        return OPEN if self.mark is None else self.mark.action.value
+
+
+OPEN: Final = "open"
+"""State of a dead letter that nobody has redriven or discarded."""
+
 
 class DeadLetters:
-    """Reads dead letters and publishes their records again. All methods block and raise BrokerUnavailable."""
+    """Reads dead letters and says what becomes of them. All methods block and raise BrokerUnavailable."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, actor: str = "") -> None:
+        """`actor` is recorded as the operator who redrives or discards."""
         self._settings = settings
-        self._sender = KafkaSender(settings)
+        self._topic = Topology(settings.namespace).dead_letters
+        self._actor = actor or None
 
-    def read_newest(self, limit: int = 100, reason: str | None = None) -> list[StoredLetter]:
-        """Returns the last `limit` dead letters, optionally of one reason. Within a partition, the oldest comes first.
+    def read_newest(self, limit: int = 100, reason: str | None = None, state: str | None = None) -> list[StoredLetter]:
+        """Returns the last `limit` dead letters, optionally of one reason or state.
 
-        Reads all dead letters to find them.
+        Within a partition, the oldest comes first. Reads all dead letters to find them.
         """
-        return list(deque((s for s in self.read_all() if reason in (None, s.letter.reason)), maxlen=limit))
+        letters = (s for s in self.read_all() if reason in (None, s.letter.reason) and state in (None, s.state))
+        return list(deque(letters, maxlen=limit))
 
     def read_all(self) -> Iterator[StoredLetter]:
-        """Yields all dead letters that are on the topic now. Ignores records that are not dead letters."""
-        return read_letters(self._settings)
+        """Yields all dead letters that are on the topic now, with their marks. Reads the topic twice."""
+        marks = _read_marks(self._settings, partition_starts(self._settings, self._topic))
+        for stored in read_letters(self._settings):
+            yield stored._replace(mark=marks.get((stored.partition, stored.offset)))
 
     def read_letter(self, partition: int, offset: int) -> StoredLetter:
         """Returns the dead letter at these coordinates. Raises NotFound."""
+        if partition not in partition_starts(self._settings, self._topic):
+            raise NotFound(f"there is no dead letter at {partition}/{offset}: {self._topic} has no such partition")
         try:
             stored = next(read_letters(self._settings, {partition: offset}), None)
         except RecordsRemoved as error:
             raise NotFound(f"the dead letter at {partition}/{offset} was removed or never existed") from error
         if stored is None or stored.offset != offset:
             raise NotFound(f"there is no dead letter at {partition}/{offset}")
-        return stored
+        marks = _read_marks(self._settings, {partition: offset})
+        return stored._replace(mark=marks.get((partition, offset)))
 
-    def redrive_letter(self, letter: DeadLetter) -> Coordinates:
-        """Publishes the original value, key and headers to their original topic. Blocks until they are acknowledged.
+    def redrive(self, letters: Sequence[StoredLetter]) -> list[StoredLetter]:
+        """Publishes the original values, keys and headers to their original topics, and marks the letters.
 
-        Returns the new coordinates. The dead letter itself remains. Redriving it again publishes the record again; an
-        event with an `id` is still applied once. A header counts the redrives. Raises TooLarge, and IncompleteLetter if
-        the letter does not have the whole record.
+        Returns the letters that are redriven now, without those that have a mark already. A header counts the redrives
+        of a record, because it may become a dead letter again. Raises TooLarge, and TryAgain if another operator was
+        faster; then it may be called again. Raises IncompleteLetter, before anything is published, if a letter does
+        not have the whole record.
         """
-        if letter.missing:
-            raise IncompleteLetter(_INCOMPLETE.format(letter))
-        delivery = self._sender.send(letter.topic, letter.key, letter.value, _headers(letter))
-        return self._sender.wait_for(delivery)
+        for stored in letters:
+            if stored.letter.missing:
+                raise IncompleteLetter(_INCOMPLETE.format(stored.letter))
+        return self._mark_all(letters, LetterAction.REDRIVEN, _original_record)
+
+    def discard(self, letters: Sequence[StoredLetter]) -> list[StoredLetter]:
+        """Marks letters as discarded, so that lists of open ones leave them out. Nothing is removed.
+
+        Returns the letters that are discarded now, without those that have a mark already. Raises TryAgain.
+        """
+        return self._mark_all(letters, LetterAction.DISCARDED, None)
+
+    def _mark_all(
+        self,
+        letters: Sequence[StoredLetter],
+        action: LetterAction,
+        original: _Original | None,
+    ) -> list[StoredLetter]:
+        parts = (letters[start : start + _LETTERS_AT_ONCE] for start in range(0, len(letters), _LETTERS_AT_ONCE))
+        return [one for part in parts for one in self._mark_some(part, action, original)]
+
+    def _mark_some(
+        self,
+        letters: Sequence[StoredLetter],
+        action: LetterAction,
+        original: _Original | None,
+    ) -> list[StoredLetter]:
+        unmarked: list[StoredLetter] = []
+
+        def prepare() -> Sequence[JointRecord]:
+            marks = _read_marks(self._settings, _first_offsets(letters))
+            unmarked[:] = [each for each in letters if (each.partition, each.offset) not in marks]
+            originals = [] if original is None else [original(each.letter) for each in unmarked]
+            return [*originals, *(self._mark_record(each, action) for each in unmarked)]
+
+        send_together(self._settings, self._topic, prepare)
+        return unmarked
+
+    def _mark_record(self, stored: StoredLetter, action: LetterAction) -> JointRecord:
+        mark = LetterMark(partition=stored.partition, offset=stored.offset, action=action, actor=self._actor)
+        return JointRecord(self._topic, stored.partition, stored.letter.key, encode_letter_mark(mark))
 
 
 def redrive_count(letter: DeadLetter) -> int:
     """Returns how often the record was redriven before it became this dead letter."""
     counts = [int(value[:_DIGITS]) for name, value in letter.headers if name == REDRIVES and value and value.isdigit()]
     return max(counts, default=0)
-
-
-def _headers(letter: DeadLetter) -> list[Header]:
-    """Returns the original headers and the new count, without our own headers, so the record can be forwarded again."""
-    headers = [(name, value) for name, value in letter.headers if name not in OWN_HEADERS]
-    return [*headers, (REDRIVES, str(redrive_count(letter) + 1).encode())]
-
-
-class StoredLetter(NamedTuple):
-    """A dead letter and its coordinates in the dead-letter topic."""
-
-    partition: int
-    offset: int
-    letter: DeadLetter
 
 
 def read_letters(settings: Settings, starts: Mapping[int, int] | None = None) -> Iterator[StoredLetter]:
@@ -98,3 +162,31 @@ def read_letters(settings: Settings, starts: Mapping[int, int] | None = None) ->
         except Undecodable:
             continue
         yield StoredLetter(message.partition() or 0, message.offset() or 0, letter)
+
+
+def _read_marks(settings: Settings, starts: Mapping[int, int]) -> dict[Place, LetterMark]:
+    """Returns the first mark of each dead letter behind these offsets."""
+    marks: dict[Place, LetterMark] = {}
+    for message in read_range(settings, Topology(settings.namespace).dead_letters, starts):
+        mark = decode_letter_mark(message.value(), message.timestamp()[1])
+        if mark is not None and mark.partition == (message.partition() or 0):
+            marks.setdefault((mark.partition, mark.offset), mark)
+    return marks
+
+
+def _first_offsets(letters: Sequence[StoredLetter]) -> dict[int, int]:
+    """Returns the smallest offset of the letters in each of their partitions."""
+    offsets: dict[int, int] = {}
+    for stored in letters:
+        offsets[stored.partition] = min(stored.offset, offsets.get(stored.partition, stored.offset))
+    return offsets
+
+
+def _original_record(letter: DeadLetter) -> JointRecord:
+    return JointRecord(letter.topic, ANY_PARTITION, letter.key, letter.value, _headers(letter))
+
+
+def _headers(letter: DeadLetter) -> list[Header]:
+    """Returns the original headers and the new count, without our own headers, so the record can be forwarded again."""
+    headers = [(name, value) for name, value in letter.headers if name not in OWN_HEADERS]
+    return [*headers, (REDRIVES, str(redrive_count(letter) + 1).encode())]

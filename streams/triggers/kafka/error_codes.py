@@ -15,6 +15,8 @@ NO_SUCH_OFFSET: Final = frozenset({KafkaError._AUTO_OFFSET_RESET, KafkaError.OFF
 """The offset to read from is not in the log, and `auto.offset.reset=error` forbids choosing another one."""
 NO_TOPIC: Final = frozenset({KafkaError._UNKNOWN_TOPIC, KafkaError.UNKNOWN_TOPIC_OR_PART})
 """The topic does not exist, or the broker does not know it yet."""
+TOO_LARGE: Final = frozenset({KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.INVALID_MSG_SIZE})
+"""The record is larger than the client or the topic accepts."""
 ELECTING: Final = frozenset(
     {
         KafkaError._UNKNOWN_PARTITION,

@@ -9,10 +9,11 @@ from typing import Final, NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException, Producer
 
-from triggers.errors import BrokerUnavailable, TryAgain
+from triggers.errors import BrokerUnavailable, TooLarge, TriggersError, TryAgain
 from triggers.kafka.connection import connection_options, unavailable
-from triggers.kafka.error_codes import FENCING, NO_TOPIC
+from triggers.kafka.error_codes import FENCING, NO_TOPIC, TOO_LARGE
 from triggers.kafka.record_limits import dead_letter_bytes
+from triggers.kafka.records import Header
 from triggers.settings import Settings
 
 _RETRY_PAUSE_S: Final = 0.1
@@ -21,13 +22,18 @@ _SHORTEST_TRANSACTION_MS: Final = 1000
 """Shortest transaction timeout that librdkafka accepts. Waits still end after `publish_timeout_s`."""
 
 
+ANY_PARTITION: Final = -1
+"""Partition of a record whose partition Java's partitioner chooses by the key."""
+
+
 class JointRecord(NamedTuple):
     """A record of the transaction."""
 
     topic: str
     partition: int
     key: bytes | None
-    value: bytes
+    value: bytes | None
+    headers: Sequence[Header] = ()
 
 
 def send_together(
@@ -39,8 +45,8 @@ def send_together(
     earlier ones are decided, and a later one fences this one. So records of several senders have the same order on
     every partition, and `prepare` may read what earlier senders wrote.
 
-    Raises TryAgain if another sender was faster, and BrokerUnavailable after `publish_timeout_s`; the records may have
-    been written then.
+    Raises TooLarge, TryAgain if another sender was faster, and BrokerUnavailable after `publish_timeout_s`; the records
+    may have been written then.
     """
     producer = _make_producer(settings, transactional_id)
     try:
@@ -58,7 +64,8 @@ def send_together(
 def _send(producer: Producer, records: Sequence[JointRecord], patience_s: float) -> None:
     producer.begin_transaction()
     for record in records:
-        producer.produce(record.topic, record.value, record.key, partition=record.partition)
+        headers: list[tuple[str, str | bytes | None]] = [*record.headers]
+        producer.produce(record.topic, record.value, record.key, partition=record.partition, headers=headers)
     _repeat(producer.commit_transaction, patience_s)
 
 
@@ -70,6 +77,7 @@ def _make_producer(settings: Settings, transactional_id: str) -> Producer:
             "transactional.id": transactional_id,
             "transaction.timeout.ms": patience_ms,
             "delivery.timeout.ms": patience_ms,
+            "partitioner": "murmur2_random",
             "compression.type": "lz4",
             "message.max.bytes": dead_letter_bytes(settings),
             "allow.auto.create.topics": False,
@@ -90,8 +98,10 @@ def _repeat(call: Callable[[float], None], patience_s: float) -> None:
             time.sleep(_RETRY_PAUSE_S)
 
 
-def _error_for(settings: Settings, exception: KafkaException) -> TryAgain:
+def _error_for(settings: Settings, exception: KafkaException) -> TriggersError:
     error: KafkaError = exception.args[0]
+    if error.code() in TOO_LARGE:
+        return TooLarge("a record is larger than its topic accepts (max.message.bytes)")
     if error.code() in FENCING:
         return TryAgain("another process published at the same moment; repeat the call")
     if error.code() in NO_TOPIC:
