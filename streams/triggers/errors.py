@@ -26,7 +26,8 @@
     ├── TryAgain                     the call is correct; repeat it later
     │   ├── BrokerUnavailable            an event may have been written; repeat it with the same `event_id`
     │   │   └── TopicMissing                 create the topics, or wait until all brokers know them
-    │   └── OwnerUnavailable             the worker that owns the session is away or restoring it
+    │   ├── OwnerUnavailable             the worker that owns the session is away or restoring it
+    │   └── Overloaded                   too much is in progress already; nothing was done
     ├── MissingExtra                 install the extra that the message names; also an ImportError
     └── Undecodable                  a record cannot be decoded; it becomes a dead letter
 
@@ -149,6 +150,10 @@ class TopicMissing(BrokerUnavailable):
 
 class OwnerUnavailable(TryAgain):
     """The worker that owns the session does not answer; it may be starting or restoring its partitions."""
+
+
+class Overloaded(TryAgain):
+    """Too much is in progress; nothing was done."""
 
 
 class MissingExtra(TriggersError, ImportError):

@@ -10,11 +10,12 @@ from triggers.errors import MissingExtra
 
 LIBRARIES: Final = {
     "agent": ("faust", "mode", "rocksdict", "aiohttp", "prometheus_client", "uvloop"),
+    "api": ("httptools", "jwt", "starlette", "uvicorn", "uvloop"),
     "celery": ("celery", "kombu", "billiard"),
     "console": ("aiohttp", "jinja2"),
 }
 """The modules of each extra."""
-_WITHOUT: Final = frozenset({"uvloop"})
+_WITHOUT: Final = frozenset({"httptools", "uvloop"})
 """Modules that the extra does not install on every platform."""
 
 

@@ -86,6 +86,38 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     hook_attempts: int = 5
     """Maximum number of times that a failing hook is run before its decision is dead-lettered."""
 
+    api_host: str = "127.0.0.1"
+    """Address on which the HTTP API listens. Without tokens, only addresses of this machine are accepted."""
+    api_port: int = 6090
+    """Port of the HTTP API. If 0, a free port is chosen."""
+    api_token_file: Path = Path()
+    """File with the tokens of the HTTP API, one per line, as `triggers api token` writes them. Tokens that are added or
+    removed take effect at once."""
+    api_tokens: str = ""
+    """Lines of such a file, separated by semicolons, for deployments without files. They contain hashes, no tokens."""
+    api_oidc_issuer: str = ""
+    """Issuer of the OpenID Connect provider whose tokens the HTTP API accepts, too. If empty, it accepts none."""
+    api_oidc_audience: str = ""
+    """Audience (`aud`) that such a token must have."""
+    api_oidc_jwks_url: str = ""
+    """URL of the provider's keys. If empty, the issuer is asked for it."""
+    api_oidc_algorithms: str = "RS256,ES256"
+    """Algorithms of signatures that are accepted, as comma-separated names."""
+    api_oidc_scope_claim: str = "scope"
+    """Claim with the scopes: a text with spaces, or a list."""
+    api_oidc_scope_prefix: str = "triggers:"
+    """Prefix of our scopes in that claim, such as `triggers:read`. Other scopes are ignored."""
+    api_oidc_actor_claim: str = "sub"
+    """Claim with the name that operators' events record."""
+    api_rate: float = 0.0
+    """Number of requests and events per second that each token may send, if its line has no rate; 0: no limit."""
+    api_max_body_bytes: int = 8_000_000
+    """Maximum size of the body of a request."""
+    api_body_timeout_s: float = 30.0
+    """Time in which the body of a request must have arrived."""
+    api_max_in_flight: int = 20_000
+    """Number of events that may wait for the broker's acknowledgement. Further ones are refused with the status 503."""
+
     actor: str = ""
     """Name under which the command line records what an operator does. If empty, it is `<user>@<host>`."""
 

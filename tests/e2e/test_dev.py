@@ -40,9 +40,10 @@ def test_the_stack_serves_the_command_line_and_is_gone_after_ctrl_c(tmp_path: Pa
         wait_until(lambda: _is_over(_triggers(address, "show", "s1", "--after", after, "--json")), "the task has run")
         session = _triggers(address, "show", "s1", "--json")
         in_console = _in_console(dev.text, "s1")
+        in_api = _in_api(dev.text, "s1")
         assert dev.interrupt() == 0
 
-    assert in_console == session
+    assert in_console == in_api == session
     assert session["rules"] == {"name": "rules", "version": 2, "pending": ""}
     assert [(one["name"], one["status"]) for one in session["instances"]] == [("t_importSubject#0", "finished")]
     wait_until(lambda: not list(find_processes(mark)), "no process is left")
@@ -68,6 +69,12 @@ def _is_over(session: dict[str, Any]) -> bool:
 def _in_console(text: str, session: str) -> object:
     (url,) = re.findall(r"console (http://\S+),", text)
     with urllib.request.urlopen(f"{url}/api/sessions/{session}", timeout=20) as response:  # noqa: S310  # the URL is the console's
+        return json.load(response)
+
+
+def _in_api(text: str, session: str) -> object:
+    (url,) = re.findall(r"API (http://\S+),", text)
+    with urllib.request.urlopen(f"{url}/v1/sessions/{session}", timeout=20) as response:  # noqa: S310  # the URL is the API's
         return json.load(response)
 
 

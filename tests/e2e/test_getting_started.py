@@ -25,7 +25,7 @@ def blocks(kind: str) -> list[str]:
 
 
 def test_the_page_leads_to_a_flow_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    _, start, dev_command, first_order, second_order, from_node = blocks("sh")
+    _, start, dev_command, first_order, second_order, from_node, over_http = blocks("sh")
     [rule], [task] = blocks("json"), blocks("python")
     programs = {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     shell(start, tmp_path, **programs)
@@ -51,6 +51,10 @@ def test_the_page_leads_to_a_flow_of_ones_own(tmp_path: Path, monkeypatch: pytes
         if shutil.which("npm"):  # a machine without Node leaves this out
             shell(from_node.replace("localhost:9092", brokers), project, **there)
             wait_until(lambda: "t_thank#0" in finished("order-3", project, there), "the order from Node is thanked for")
+        [api] = re.findall(r"API (http://\S+),", dev.text)
+        if shutil.which("curl"):  # a machine without curl leaves this out
+            shell(over_http.replace("http://127.0.0.1:6090", api), project, **there)
+            wait_until(lambda: "t_thank#0" in finished("order-4", project, there), "the order over HTTP is thanked for")
         assert dev.interrupt() == 0
 
     assert (project / "data" / "kafka" / "meta.properties").exists()

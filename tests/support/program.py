@@ -49,12 +49,12 @@ class Run:
 
     def wait(self, timeout_s: float = 120) -> subprocess.CompletedProcess[str]:
         """Waits for its end, and returns what it has printed. May be called once."""
+        self._process.join(timeout_s)
+        if self._process.exitcode is None:
+            self._process.kill()
+            self._process.join()
+            raise subprocess.TimeoutExpired(self._arguments, timeout_s)
         with self._folder:
-            self._process.join(timeout_s)
-            if self._process.exitcode is None:
-                self._process.kill()
-                self._process.join()
-                raise subprocess.TimeoutExpired(self._arguments, timeout_s)
             _, stdout, stderr = (stream.read_text() for stream in self._streams)
         return subprocess.CompletedProcess(self._arguments, self._process.exitcode, stdout, stderr)
 

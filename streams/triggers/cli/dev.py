@@ -20,11 +20,11 @@ from triggers.dev.child_process import Relay
 from triggers.dev.example import APP, BrowserService, example_environment, examples_folder
 from triggers.dev.ports import preferred_ports
 from triggers.dev.readiness import Readiness
-from triggers.dev.stack import Stack, console_service, make_topics, rules_service, worker_service
+from triggers.dev.stack import Service, Stack, api_service, console_service, make_topics, rules_service, worker_service
 from triggers.settings import Settings
 
 _LOOK_EVERY_S = 0.3
-_KAFKA_PORT, _WORKER_PORT, _CONSOLE_PORT = 9092, 6066, 6080
+_KAFKA_PORT, _WORKER_PORT, _CONSOLE_PORT, _API_PORT = 9092, 6066, 6080, 6090
 
 
 @click.command("dev")
@@ -67,10 +67,10 @@ def dev_command(
     data: Path | None,
     rules: Path | None,
 ) -> None:
-    """Run a broker, the topics, workers, Celery workers and the console on this machine until Ctrl-C.
+    """Run a broker, the topics, workers, Celery workers, the HTTP API and the console on this machine until Ctrl-C.
 
-    Kafka listens on 9092, the workers from 6066 on and the console on 6080, if these ports are free. Celery workers
-    start again when their code changes.
+    Kafka listens on 9092, the workers from 6066 on, the console on 6080 and the API on 6090, if these ports are free.
+    Celery workers start again when their code changes.
     """
     refuse_brokers(ctx)
     if rules is not None:
@@ -86,16 +86,17 @@ def dev_command(
         make_topics(settings, relay, rules)
         stack = Stack(relay)
         cleanup.callback(stack.stop)
-        *ports, console = preferred_ports(*range(_WORKER_PORT, _WORKER_PORT + processes), _CONSOLE_PORT)
-        _start_services(stack, settings, ports, console, rules)
+        wanted = (*range(_WORKER_PORT, _WORKER_PORT + processes), _CONSOLE_PORT, _API_PORT)
+        *ports, console, api = preferred_ports(*wanted)
+        _start_services(stack, settings, ports, [console_service(settings, console), api_service(settings, api)], rules)
         celery = _celery_workers(stack, settings, apps, celery_workers, cleanup, relay)
         celery.start()
-        readiness = Readiness(settings, [*ports, console], celery_workers, apps=max(len(apps), 1))
+        readiness = Readiness(settings, [*ports, console, api], celery_workers, apps=max(len(apps), 1))
         _watch(
             relay,
             [stack.watch, celery.reload, lambda: _restart_broker(own, relay)],
             readiness,
-            lambda: _summarise(relay, settings, ports, console),
+            lambda: _summarise(relay, settings, ports, console, api),
         )
 
 
@@ -108,10 +109,13 @@ def _start_broker(relay: Relay, cleanup: ExitStack, data: Path | None) -> Broker
     return broker
 
 
-def _start_services(stack: Stack, settings: Settings, ports: list[int], console: int, rules: Path | None) -> None:
+def _start_services(
+    stack: Stack, settings: Settings, ports: list[int], others: list[Service], rules: Path | None
+) -> None:
     for slot, port in enumerate(ports):
         stack.start(worker_service(settings, slot, port))
-    stack.start(console_service(settings, console))
+    for service in others:
+        stack.start(service)
     if rules is not None:
         stack.start(rules_service(settings, rules))
 
@@ -135,12 +139,12 @@ def _celery_workers(
     return CeleryWorkers(stack, relay, settings, apps or [APP], count=count, env=env, folder=folder)
 
 
-def _summarise(relay: Relay, settings: Settings, ports: list[int], console: int) -> None:
+def _summarise(relay: Relay, settings: Settings, ports: list[int], console: int, api: int) -> None:
     urls = ", ".join(f"http://127.0.0.1:{port}" for port in ports)
     relay.write(
         "ready",
-        f"console http://127.0.0.1:{console}, Kafka {settings.shown_brokers}, namespace {settings.namespace},"
-        f" workers {urls}; press Ctrl-C to stop everything;"
+        f"console http://127.0.0.1:{console}, API http://127.0.0.1:{api}, Kafka {settings.shown_brokers},"
+        f" namespace {settings.namespace}, workers {urls}; press Ctrl-C to stop everything;"
         f" in another terminal: triggers --brokers {settings.brokers} --namespace {settings.namespace} list",
     )
 

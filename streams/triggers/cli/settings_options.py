@@ -13,14 +13,14 @@ from triggers.topology import Topology
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def setting(name: str, text: str) -> Callable[[F], F]:
-    """Add the option `--a-b` for the field `a_b`. The command gets its value from `command_settings`."""
+def setting(name: str, text: str, flag: str = "") -> Callable[[F], F]:
+    """Add the option `--a-b`, or `flag`, for the field `a_b`. The command gets its value from `command_settings`."""
 
     def keep(ctx: click.Context, _: click.Parameter, value: str | None) -> None:
         if value is not None:
             ctx.ensure_object(dict)[name] = value
 
-    flag, variable = f"--{name.replace('_', '-')}", PREFIX + name.upper()
+    flag, variable = flag or f"--{name.replace('_', '-')}", PREFIX + name.upper()
     return click.option(
         flag, envvar=variable, show_envvar=True, help=text, callback=keep, expose_value=False, metavar="VALUE"
     )

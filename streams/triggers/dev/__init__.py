@@ -2,4 +2,4 @@
 
 from triggers.extras import require_extras
 
-require_extras("triggers dev and demo", "agent", "celery", "console")  # it starts all of their processes
+require_extras("triggers dev and demo", "agent", "api", "celery", "console")  # it starts all of their processes

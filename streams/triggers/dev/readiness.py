@@ -17,7 +17,7 @@ _ANSWER_S = 2.0
 
 
 class Readiness:
-    """Checks workers and the console by HTTP on their ports, and Celery workers by their consumer group."""
+    """Checks workers, the API and the console by HTTP on their ports, and Celery workers by their consumer group."""
 
     def __init__(self, settings: Settings, ports: Sequence[int], celery_workers: int, apps: int = 1) -> None:
         """`celery_workers` is the number of Celery workers of each of the apps."""

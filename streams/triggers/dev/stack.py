@@ -1,4 +1,4 @@
-"""Runs all processes of an installation on one machine: workers, the console, Celery workers.
+"""Runs all processes of an installation on one machine: workers, the HTTP API, the console, Celery workers.
 
 We have our own process manager because those of PyPI (honcho, circus) neither restart a process that died nor prevent
 children from outliving a killed parent.
@@ -142,6 +142,12 @@ def queues_of(rules: Path) -> list[str]:
         return []
     names = [task.get("queue") for task in tasks if isinstance(task, dict)]
     return sorted({name for name in names if isinstance(name, str) and QUEUE_NAME.fullmatch(name)})
+
+
+def api_service(settings: Settings, port: int) -> Service:
+    """Return the service of the HTTP API on a port of 127.0.0.1."""
+    command = [sys.executable, "-m", "triggers.cli", "api", "serve", "--host", "127.0.0.1", "--port", str(port)]
+    return Service("api", command, environment(settings))
 
 
 def rules_service(settings: Settings, rules: Path) -> Service:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from triggers.errors import BrokerUnavailable, TooLarge, TopicMissing, TriggersError
 from triggers.kafka.connection import connection_options, unavailable
-from triggers.kafka.error_codes import MESSAGE_TIMED_OUT, NO_TOPIC
+from triggers.kafka.error_codes import MESSAGE_TIMED_OUT, NO_TOPIC, TOO_LARGE
 from triggers.kafka.per_process import PerProcess
 from triggers.kafka.record_limits import dead_letter_bytes
 from triggers.kafka.records import Header
@@ -20,7 +20,6 @@ _POLL_S = 0.001
 _FULL_QUEUE_POLL_S = 0.1
 _TOPIC_APPEARS_MS = 5000
 """Time for which a broker may not know a topic that was just created."""
-_TOO_LARGE = {KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.INVALID_MSG_SIZE}
 _REPLACE_PRODUCER = NO_TOPIC | {MESSAGE_TIMED_OUT}
 """After these errors another producer is created. A producer that does not find a topic does not look for it again for
 minutes. A producer that received an empty list of brokers, as happens during a rolling upgrade, never looks for brokers
@@ -37,11 +36,12 @@ class Coordinates(NamedTuple):
 class Delivery:
     """A record in flight. `KafkaSender.wait_for` returns its coordinates."""
 
-    __slots__ = ("coordinates", "done", "error", "producer", "topic")
+    __slots__ = ("coordinates", "done", "error", "on_done", "producer", "topic")
 
-    def __init__(self, producer: Producer, topic: str) -> None:
+    def __init__(self, producer: Producer, topic: str, on_done: Callable[[Delivery], None] | None = None) -> None:
         self.producer = producer
         self.topic = topic
+        self.on_done = on_done
         self.done = False
         self.error: KafkaError | None = None
         self.coordinates = Coordinates(-1, -1)
@@ -52,6 +52,8 @@ class Delivery:
         if error is None:
             self.coordinates = Coordinates(message.partition() or 0, message.offset() or 0)
         self.done = True
+        if self.on_done is not None:
+            self.on_done(self)
 
 
 class KafkaSender:
@@ -60,14 +62,26 @@ class KafkaSender:
     Thread-safe, and usable before and after a fork.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, linger_ms: int = 0) -> None:
+        """`linger_ms` is the time for which a record waits for others of its partition, to be sent with them."""
         self._settings = settings
+        self._linger_ms = linger_ms
         self._producers: PerProcess[Producer] = PerProcess(self._make_producer)
 
-    def send(self, topic: str, key: bytes | None, value: bytes | None, headers: Sequence[Header] = ()) -> Delivery:
-        """Queues a record to be sent. Blocks only while the queue is full. Raises TooLarge and BrokerUnavailable."""
+    def send(
+        self,
+        topic: str,
+        key: bytes | None,
+        value: bytes | None,
+        headers: Sequence[Header] = (),
+        on_done: Callable[[Delivery], None] | None = None,
+    ) -> Delivery:
+        """Queues a record to be sent. Blocks only while the queue is full. Raises TooLarge and BrokerUnavailable.
+
+        `on_done` is called when the record is acknowledged or has failed, in a thread that polls the producer.
+        """
         producer = self._producers.get()
-        delivery = Delivery(producer, topic)
+        delivery = Delivery(producer, topic, on_done)
         while True:
             try:
                 producer.produce(topic, value, key, on_delivery=delivery.report, headers=list(headers))
@@ -87,6 +101,10 @@ class KafkaSender:
         """
         while not delivery.done:
             delivery.producer.poll(_POLL_S)
+        return self.coordinates_of(delivery)
+
+    def coordinates_of(self, delivery: Delivery) -> Coordinates:
+        """Returns the coordinates of a record that is done. Raises like `wait_for`; does not block."""
         if delivery.error is not None:
             raise self._error_for(delivery, delivery.error)
         return delivery.coordinates
@@ -104,7 +122,7 @@ class KafkaSender:
                 "enable.idempotence": True,
                 "acks": "all",
                 "partitioner": "murmur2_random",
-                "linger.ms": 0,
+                "linger.ms": self._linger_ms,
                 "compression.type": "lz4",
                 "delivery.timeout.ms": int(self._settings.publish_timeout_s * 1000),
                 "message.max.bytes": dead_letter_bytes(self._settings),
@@ -114,7 +132,7 @@ class KafkaSender:
         )
 
     def _error_for(self, delivery: Delivery, error: KafkaError) -> TriggersError:
-        if error.code() in _TOO_LARGE:
+        if error.code() in TOO_LARGE:
             return TooLarge(f"the record is larger than {delivery.topic} accepts (max.message.bytes)")
         if error.fatal() or error.code() in _REPLACE_PRODUCER:
             self._producers.discard(delivery.producer)

@@ -16,6 +16,7 @@ def configure_logging(settings: Settings, **context: object) -> None:
     """Sends all log lines to stderr in `settings.log_format`, each with `context`. Call it once per process."""
     shared: list[Processor] = [
         _with(context),
+        structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]

@@ -1,0 +1,107 @@
+"""What every request passes first: its id, its log line, headers for browsers, and the last resort for errors.
+
+It is plain ASGI, so that it also stands before what is mounted beside the API, such as a console.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import secrets
+import time
+from typing import Final
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from triggers.api.problems import Kind, ProblemError
+from triggers.api.responses import problem_response
+
+API_PREFIX: Final = "/v1/"
+_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:+/=@-]{1,128}")
+_HEADERS: Final = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+_log: Final = structlog.get_logger(__name__)
+_stdlib_log: Final = logging.getLogger(__name__)
+
+
+class Front:
+    """An ASGI application before another one."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handles one request. Everything but HTTP is passed on."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = _request_id(Headers(scope=scope))
+        scope.setdefault("state", {})["request_id"] = request_id
+        _take_path_as_sent(scope)
+        response = _Response(send, request_id)
+        started = time.perf_counter()
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            try:
+                await self._app(scope, receive, response.send)
+            except Exception:  # noqa: BLE001  # the last resort: whatever it is, the client gets a problem, and we the log
+                _log.exception("a request failed")
+                if not response.status:
+                    failure = problem_response(ProblemError(Kind.INTERNAL), request_id)
+                    await failure(scope, receive, response.send)
+            _log_request(scope, response.status, time.perf_counter() - started)
+
+
+class _Response:
+    """Adds headers to a response and remembers its status."""
+
+    def __init__(self, send: Send, request_id: str) -> None:
+        self._send = send
+        self._request_id = request_id
+        self.status = 0
+        """The status of the response, or 0 before it has begun."""
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            headers = MutableHeaders(scope=message)
+            headers["X-Request-Id"] = self._request_id
+            for name, value in _HEADERS.items():
+                headers.setdefault(name, value)
+        await self._send(message)
+
+
+def _request_id(headers: Headers) -> str:
+    """Returns the id that the client or a proxy gave the request, or a new one. Other text could forge log lines."""
+    given = headers.get("x-request-id", "")
+    return given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
+
+
+def _take_path_as_sent(scope: Scope) -> None:
+    """Lets the API's routes match the path before it is percent-decoded, because names in it may contain slashes."""
+    raw = scope.get("raw_path") or b""
+    path = raw.decode("ascii", errors="replace")
+    if path.startswith(API_PREFIX):
+        scope["path"] = path
+
+
+def _log_request(scope: Scope, status: int, seconds: float) -> None:
+    """Logs a request: our errors as warnings, what operators change as information, the rest for debugging."""
+    path = (scope.get("raw_path") or scope["path"].encode()).decode("ascii", errors="replace")
+    is_ingest = path == "/v1/events" or "/triggers/" in path
+    if status >= 500:
+        level = logging.WARNING
+    elif scope["method"] in ("GET", "HEAD") or is_ingest:
+        level = logging.DEBUG
+    else:
+        level = logging.INFO
+    if not _stdlib_log.isEnabledFor(level):
+        return  # structlog asks last, after it has rendered the line, which every fire would pay for
+    ms, principal = round(1000 * seconds, 1), scope["state"].get("principal")
+    _log.log(level, "request", method=scope["method"], path=path, status=status, ms=ms, principal=principal)

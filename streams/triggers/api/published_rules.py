@@ -1,0 +1,198 @@
+"""Publishes rules and shows what has been published."""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+from msgspec import Raw, Struct
+from starlette.responses import Response
+
+from triggers.analysis.check.findings import Severity
+from triggers.analysis.check.rules import check_rules
+from triggers.api.call import Call
+from triggers.api.identity import Scope
+from triggers.api.json_objects import JsonObject
+from triggers.api.names import RULES
+from triggers.api.operations import JSON, Answer, Body, Media, Operation
+from triggers.api.parameters import optional_integer
+from triggers.api.problems import ItemError, Kind, ProblemError
+from triggers.api.services import SOURCE, Services, json_response
+from triggers.client.published_rules import StreamRules
+from triggers.codec.json_payloads import check_payload
+from triggers.core.config import validate_configuration
+from triggers.core.events import RulesPublished
+from triggers.core.published import KEEP
+from triggers.errors import NotFound
+
+VERSION: Final = optional_integer("version", "Version to show. Default: the newest.", minimum=1, maximum=2**31 - 1)
+
+
+class RulesVersion(Struct, frozen=True, kw_only=True):
+    """A version of published rules."""
+
+    name: str
+    version: int
+    configuration: JsonObject
+    """JSON object, task name -> directives."""
+    match: list[str]
+    """UIDs of the sessions that begin with these rules, or patterns with `*` at the end."""
+    is_default: bool
+    existing: str
+    locked: bool
+    time: int
+    """When it was published, in milliseconds since 1970-01-01 UTC."""
+    actor: str | None
+    """Who published it."""
+
+
+class RulesList(Struct, frozen=True, kw_only=True):
+    """The newest version of all published rules, by name."""
+
+    rules: list[RulesVersion]
+
+
+class PublishBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """Rules to publish."""
+
+    configuration: JsonObject
+    """JSON object, task name -> directives."""
+    match: list[str] = []
+    """UIDs of the sessions that begin with these rules, or patterns with `*` at the end."""
+    is_default: bool = False
+    """Whether new sessions that nothing matches take the rules."""
+    existing: Literal["keep", "adopt"] = "keep"
+    """Whether sessions with an earlier version keep it, or adopt this one at their next event."""
+    locked: bool = False
+    """Whether sessions with the rules refuse updates of their configuration."""
+
+
+class Published(Struct, frozen=True, kw_only=True):
+    """What publishing did."""
+
+    name: str
+    version: int | None
+    """The new version, or None if the rules are published already."""
+    changed: bool
+
+
+class PublishedRules(Struct, frozen=True):
+    """The operations for published rules."""
+
+    services: Services
+
+    def operations(self) -> list[Operation]:
+        """Returns the operations of this class."""
+        return [
+            Operation(
+                method="GET",
+                path="/v1/rules",
+                handler=self.list_rules,
+                scope=Scope.READ,
+                tag="rules",
+                summary="List the newest version of all published rules.",
+                answers={200: Answer("The rules.", RulesList)},
+                problems=(Kind.UNAVAILABLE, Kind.OVERLOADED),
+            ),
+            Operation(
+                method="GET",
+                path="/v1/rules/{rules}",
+                handler=self.show_rules,
+                scope=Scope.READ,
+                tag="rules",
+                summary="Show a version of published rules.",
+                parameters=(RULES,),
+                query=(VERSION,),
+                answers={200: Answer("The version.", RulesVersion)},
+                problems=(Kind.NOT_FOUND, Kind.UNAVAILABLE, Kind.OVERLOADED),
+            ),
+            Operation(
+                method="POST",
+                path="/v1/rules/{rules}",
+                handler=self.publish_rules,
+                scope=Scope.ADMIN,
+                tag="rules",
+                summary="Publish rules under a name: new sessions take them by themselves.",
+                description="The rules are checked first, as by `triggers check`. Publishing the same again changes"
+                " nothing; other rules become the next version.",
+                parameters=(RULES,),
+                body=Body({JSON: Media(PublishBody, {"configuration": _RULES, "match": ["order-*"]})}),
+                answers={200: Answer("What publishing did.", Published, _PUBLISHED)},
+                problems=(
+                    Kind.INVALID_EVENT,
+                    Kind.BODY_TIMEOUT,
+                    Kind.TOO_LARGE,
+                    Kind.UNSUPPORTED_MEDIA_TYPE,
+                    Kind.INVALID_CONFIGURATION,
+                    Kind.UNAVAILABLE,
+                    Kind.OVERLOADED,
+                ),
+            ),
+        ]
+
+    async def list_rules(self, _: Call) -> Response:
+        """Lists published rules."""
+        publications = await self.services.blocking.run(StreamRules(self.services.settings).publications)
+        newest = {event.name: event for event in sorted(publications, key=lambda event: event.version)}
+        return json_response(RulesList(rules=[_view(newest[name]) for name in sorted(newest)]))
+
+    async def show_rules(self, call: Call) -> Response:
+        """Shows a version of published rules."""
+        name, number = call.name("rules"), call.query(VERSION)
+        publications = await self.services.blocking.run(StreamRules(self.services.settings).publications)
+        versions = {event.version: event for event in publications if event.name == name}
+        version = versions.get(number or max(versions, default=0))
+        if version is None:
+            what = f"version {number} of the rules" if number else "rules"
+            raise NotFound(f"nobody has published {what} {name!r:.300}")
+        return json_response(_view(version))
+
+    async def publish_rules(self, call: Call) -> Response:
+        """Publishes rules."""
+        name, body = call.name("rules"), await call.read(PublishBody)
+        event = RulesPublished(
+            name=name,
+            version=0,
+            configuration=bytes(body.configuration),
+            match=body.match,
+            is_default=body.is_default,
+            existing=body.existing or KEEP,
+            locked=body.locked,
+            actor=call.principal.name,
+        )
+        published = await self.services.blocking.run(self._publish, event)
+        version = None if published is None else published.version
+        return json_response(Published(name=name, version=version, changed=published is not None))
+
+    def _publish(self, event: RulesPublished) -> RulesPublished | None:
+        check_payload(event.configuration, "configuration")
+        _check(event.configuration)
+        return StreamRules(self.services.settings, SOURCE).publish(event)
+
+
+def _check(rules: bytes) -> None:
+    """Raises InvalidConfiguration, or a problem that lists the errors that `triggers check` finds."""
+    if validate_configuration(rules).rules is not None:
+        return  # `check` does no more than validate rules of edition 2
+    errors = [finding for finding in check_rules(rules).findings if finding.severity is Severity.ERROR]
+    if errors:
+        details = [f"{each.rule}: {each.message}; {each.fix}" for each in errors]
+        items = [ItemError(index=number, detail=detail) for number, detail in enumerate(details)]
+        raise ProblemError(Kind.INVALID_CONFIGURATION, "`triggers check` finds errors in the rules", errors=items)
+
+
+def _view(event: RulesPublished) -> RulesVersion:
+    return RulesVersion(
+        name=event.name,
+        version=event.version,
+        configuration=Raw(event.configuration),
+        match=event.match,
+        is_default=event.is_default,
+        existing=event.existing,
+        locked=event.locked,
+        time=event.time,
+        actor=event.actor,
+    )
+
+
+_RULES: Final = {"t_ship": {"after": ["orderPaid"], "run": "ship"}}
+_PUBLISHED: Final = {"name": "orders", "version": 2, "changed": True}

@@ -1,0 +1,84 @@
+"""Bodies of requests and responses of operators, and what their operations have in common."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from msgspec import Struct
+
+from triggers.api.json_objects import JsonObject, no_members
+from triggers.api.operations import Answer
+from triggers.api.problems import Kind
+from triggers.core.view import InstanceView
+
+
+class Recorded(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An operator's event that Kafka has acknowledged."""
+
+    session: str
+    partition: int
+    offset: int
+    id: str | None = None
+    is_applied: bool = True
+    """False if no worker has confirmed yet that it applied the event; then `instance` is missing."""
+    instance: InstanceView | None = None
+    """The instance after the event."""
+    replays: list[str] = []
+    """The instances that run what the instance ran."""
+
+
+class ReplayBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """How an instance is replayed."""
+
+    kwargs: dict[str, JsonObject] | None = None
+    """Trigger -> kwargs that replaces all kwargs of the instance, or null to keep them."""
+
+
+class SkipBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """How an instance is skipped."""
+
+    cascade: bool = False
+    """Whether the task's name is fired, as if the task had finished."""
+    result: JsonObject = no_members()
+    """JSON object: the simulated result."""
+
+
+class StatusBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """A status to set."""
+
+    status: str
+    metadata: JsonObject = no_members()
+    """JSON object that is merged into the metadata of the instance."""
+    cascade: bool = False
+    cascade_kwargs: JsonObject = no_members()
+    """JSON object: the kwargs with which the task's name is fired."""
+    force: bool = False
+    """Whether a change is allowed that is not in the table of transitions."""
+
+
+EXPLAINED: Final = (
+    "The event is recorded with the name of the token as its actor, and the timeline shows it. With an"
+    " Idempotency-Key, repeating the request has no further effect."
+)
+_EXAMPLE: Final[dict[str, Any]] = {"session": "order-1", "partition": 3, "offset": 18}
+ANSWERS: Final = {
+    200: Answer("A worker has applied the event.", Recorded, _EXAMPLE | {"replays": ["t_ship#1"]}),
+    202: Answer(
+        "Kafka has the event; the worker that owns the session does not answer, and will apply it.",
+        Recorded,
+        _EXAMPLE | {"is_applied": False},
+    ),
+}
+REFUSALS: Final = (
+    Kind.INVALID_EVENT,
+    Kind.SESSION_NOT_FOUND,
+    Kind.INSTANCE_NOT_FOUND,
+    Kind.BODY_TIMEOUT,
+    Kind.WRONG_STATUS,
+    Kind.CONFLICT,
+    Kind.TOO_LARGE,
+    Kind.UNSUPPORTED_MEDIA_TYPE,
+    Kind.INVALID_CONFIGURATION,
+    Kind.UNAVAILABLE,
+    Kind.OVERLOADED,
+)

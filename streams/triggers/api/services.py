@@ -1,0 +1,43 @@
+"""What the operations of the API share: clients of Kafka and of the workers. They connect on first use."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+from starlette.responses import Response
+
+from triggers.api.blocking import BlockingCalls
+from triggers.api.operations import JSON
+from triggers.client.async_publisher import AsyncPublisher
+from triggers.client.owners import Owners
+from triggers.client.session_events import SessionEvents
+from triggers.client.session_reader import SessionReader
+from triggers.client.session_search import SessionSearch
+from triggers.settings import Settings
+
+SOURCE: Final = "api"
+"""Source of the events of the API whose principal is not their source."""
+
+
+class Services:
+    """The clients of one API."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings: Final = settings
+        self.publisher: Final = AsyncPublisher(settings, SOURCE, max_events=settings.api_max_in_flight)
+        owners = Owners(settings)
+        self.reader: Final = SessionReader(settings, owners)
+        self.search: Final = SessionSearch(settings, owners)
+        self.events: Final = SessionEvents(settings, self.reader)
+        self.blocking: Final = BlockingCalls()
+
+    async def close(self) -> None:
+        """Waits until what was fired is acknowledged, and ends the threads."""
+        await self.publisher.close()
+        self.blocking.close()
+
+
+def json_response(value: object, status: int = 200) -> Response:
+    """Returns a response with the value as JSON."""
+    return Response(msgspec.json.encode(value), status, media_type=JSON)

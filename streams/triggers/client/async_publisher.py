@@ -1,0 +1,181 @@
+"""`AsyncPublisher`: publishes events from an event loop, without a thread for each event that waits for the broker."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Sequence
+from functools import partial
+from typing import Final, NamedTuple
+
+from triggers.client.circuit import Circuit
+from triggers.codec import check_event, encode_event, encode_key
+from triggers.core.events import Event
+from triggers.errors import BrokerUnavailable, Overloaded, TopicMissing, TriggersError
+from triggers.kafka.reachability import check_reachable
+from triggers.kafka.sender import Coordinates, Delivery, KafkaSender
+from triggers.settings import Settings
+from triggers.topology import Topology
+
+_LINGER_MS: Final = 5
+"""Time for which an event waits for others: concurrent requests share batches, and a single one takes this longer."""
+_POLL_S: Final = 0.1
+MAX_EVENTS: Final = 20_000
+"""Default of the maximum number of unacknowledged events, about as many as a busy broker acknowledges in a second."""
+MAX_BYTES: Final = 64 * 1024 * 1024
+"""Default of the maximum size of unacknowledged events. Both are far below the limits of librdkafka's queue, where
+`produce` would fail."""
+
+Outgoing = tuple[str, Event]
+"""A session's UID and its event."""
+
+
+class _Record(NamedTuple):
+    key: bytes
+    value: bytes
+
+
+class AsyncPublisher:
+    """Publishes events for the callers of one event loop. It connects on first use.
+
+    librdkafka reports deliveries to a thread that polls. It hands them to the loop in groups, so that the loop is
+    woken once for a batch of the broker and not for every event. All methods must be called in the loop.
+    """
+
+    def __init__(
+        self, settings: Settings, source: str = "", *, max_events: int = MAX_EVENTS, max_bytes: int = MAX_BYTES
+    ) -> None:
+        """`source` names the publisher in the records of events that name none."""
+        self._settings = settings
+        self._source = source
+        self._max_events = max_events
+        self._max_bytes = max_bytes
+        self._topic = Topology(settings.namespace).events
+        self._sender = KafkaSender(settings, _LINGER_MS)
+        self._circuit = Circuit(lambda: check_reachable(settings))
+        self._events = 0
+        self._bytes = 0
+        self._pending: deque[Delivery] = deque()
+        self._reported: deque[tuple[asyncio.Future[Coordinates], int, Delivery]] = deque()
+        self._is_waking = False
+        self._has_pending = threading.Event()
+        self._is_closed = False
+        self._thread: threading.Thread | None = None
+
+    @property
+    def in_flight(self) -> int:
+        """The number of events that are not acknowledged yet."""
+        return self._events
+
+    @property
+    def is_broker_away(self) -> bool:
+        """True while the broker is known to be away, so that nothing can be published."""
+        return self._circuit.is_open
+
+    async def publish(self, uid: str, event: Event, source: str = "") -> Coordinates:
+        """Publishes an event and returns its coordinates when it is acknowledged. Raises like `publish_all`."""
+        (coordinates,) = await self.publish_all([(uid, event)], source)
+        return coordinates
+
+    async def publish_all(self, events: Sequence[Outgoing], source: str = "") -> list[Coordinates]:
+        """Publishes events in order and returns their coordinates when all of them are acknowledged.
+
+        Raises CallError, TooLarge, Overloaded and, while the broker is known to be away, BrokerUnavailable before
+        anything is sent. Raises BrokerUnavailable after `publish_timeout_s` if one of them was not acknowledged; each
+        of them may have been written nevertheless. If they have ids, publishing them again is harmless.
+        """
+        self._circuit.check()
+        records = [self._encode(uid, event, source) for uid, event in events]
+        self._check_room(len(records), sum(len(record.value) for record in records))
+        futures = [self._send(record) for record in records]
+        coordinates: list[Coordinates] = []
+        for result in await asyncio.gather(*futures, return_exceptions=True):
+            if isinstance(result, BaseException):
+                raise result
+            coordinates.append(result)
+        return coordinates
+
+    async def close(self) -> None:
+        """Waits until all events in flight are acknowledged, for at most `publish_timeout_s`. Ends the thread."""
+        await asyncio.to_thread(self._sender.close)
+        self._is_closed = True
+        self._has_pending.set()
+        if self._thread is not None:
+            await asyncio.to_thread(self._thread.join)
+
+    def _encode(self, uid: str, event: Event, source: str) -> _Record:
+        key = encode_key(uid)
+        check_event(event, self._settings.max_payload_bytes)
+        return _Record(key, encode_event(event, source or self._source))
+
+    def _check_room(self, events: int, size: int) -> None:
+        """Raises Overloaded if so many more events would be too many. An idle publisher takes a batch of any size."""
+        is_full = self._events + events > self._max_events or self._bytes + size > self._max_bytes
+        if is_full and self._events:
+            raise Overloaded(f"{self._events} events wait for the broker's acknowledgement; nothing was sent")
+
+    def _send(self, record: _Record) -> asyncio.Future[Coordinates]:
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Coordinates] = loop.create_future()
+        size = len(record.value)
+        on_done = partial(self._report, loop, future, size)
+        try:
+            delivery = self._sender.send(self._topic, record.key, record.value, on_done=on_done)
+        except TriggersError as error:
+            self._note_failure(error)
+            future.set_exception(error)
+            return future
+        self._events += 1
+        self._bytes += size
+        self._pending.append(delivery)
+        self._has_pending.set()
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._poll, daemon=True, name="triggers-deliveries")
+            self._thread.start()
+        return future
+
+    def _report(
+        self, loop: asyncio.AbstractEventLoop, future: asyncio.Future[Coordinates], size: int, delivery: Delivery
+    ) -> None:
+        """Hands a delivery to the loop. Called in the thread that polls, or in the loop itself while it sends."""
+        self._reported.append((future, size, delivery))
+        if not self._is_waking:
+            self._is_waking = True
+            loop.call_soon_threadsafe(self._resolve)
+
+    def _resolve(self) -> None:
+        """Resolves the futures of all reported deliveries. Called in the loop.
+
+        The flag is reset before the queue is emptied, so that a delivery that is reported meanwhile wakes the loop
+        again.
+        """
+        self._is_waking = False
+        while self._reported:
+            future, size, delivery = self._reported.popleft()
+            self._events -= 1
+            self._bytes -= size
+            try:
+                coordinates = self._sender.coordinates_of(delivery)
+            except TriggersError as error:
+                self._note_failure(error)
+                if not future.done():
+                    future.set_exception(error)
+            else:
+                if not future.done():
+                    future.set_result(coordinates)
+
+    def _note_failure(self, error: TriggersError) -> None:
+        if isinstance(error, BrokerUnavailable) and not isinstance(error, TopicMissing):
+            self._circuit.open()
+
+    def _poll(self) -> None:
+        """Polls the producer of the oldest event in flight, until the publisher is closed. Runs in a thread."""
+        while not self._is_closed:
+            if not self._pending:
+                self._has_pending.wait()
+                self._has_pending.clear()
+            elif self._pending[0].done:
+                self._pending.popleft()
+            else:
+                self._pending[0].producer.poll(_POLL_S)
