@@ -97,6 +97,8 @@ def test_pages_have_every_failed_session_of_all_partitions_once_with_its_reason(
         "card 1 was declined",
     }
     assert uids_of(*every_page(shop.search, SessionQuery(), limit=1000)) == UIDS
+    rest = shop.search.pages(FAILED_QUERY, limit=3, cursor=pages[0].cursor)
+    assert uids_of(*rest) == UIDS[7:FAILED]
 
 
 def test_counts_and_groups_follow_replays(shop: Shop) -> None:

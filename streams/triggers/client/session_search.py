@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, Generic, TypeVar
 from urllib.parse import urlencode
@@ -91,6 +91,22 @@ class SessionSearch:
         if complete and missing:
             raise _incomplete(missing)
         return page_of(query, merged, missing)
+
+    def pages(
+        self, query: SessionQuery, *, limit: int = 200, cursor: str | None = None, patience_s: float | None = None
+    ) -> Iterator[Page]:
+        """Yields complete pages until the last one, beginning at a cursor.
+
+        Waits up to `patience_s` (default: `read_timeout_s`) for partitions that move. Blocks, and raises like `find`
+        with `complete`; whoever has stored the cursor of the page before can go on there.
+        """
+        patience_s = self._timeout_s if patience_s is None else patience_s
+        while True:
+            page = self.find(query, limit=limit, cursor=cursor, patience_s=patience_s, complete=True)
+            yield page
+            if page.cursor is None:
+                return
+            cursor = page.cursor
 
     def count_statuses(self, *, patience_s: float = PATIENCE_S) -> StatusCounts:
         """Returns the number of instances by task and status. Blocks and raises like `find`."""
