@@ -49,10 +49,11 @@ class Agent:
         self._metrics.failures.count(failures)
 
     def _extend_indexes(self, batch: Batch) -> None:
-        """Uses an idle batch to add sessions of an earlier release to the indexes of their partitions."""
+        """Uses an idle batch to add sessions of an earlier release to the index of a partition, one at a time."""
         for partition in sorted(batch.ready):
             if changes := self._reach.extend(partition, is_idle=True).changes:
                 batch.rows[partition] = changes
+                return
 
     def forget(self, partitions: frozenset[int] | None = None) -> None:
         self._context.cache.forget(partitions)

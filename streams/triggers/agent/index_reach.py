@@ -15,8 +15,8 @@ from triggers.core.state.instances import load_instance
 from triggers.core.state.rows import HEADERS, Changes, Rows, session_prefix
 from triggers.queries.index_rows import REACH, Reach, decode_reach, encode_row
 
-MAX_ROWS: Final = 5000
-"""Number of rows after which the rest is left to the next batch, so that events do not wait long."""
+MAX_ROWS: Final = 1000
+"""Number of rows of a partition after which the rest is left to the next batch, so that events do not wait long."""
 
 
 class IndexStart(NamedTuple):
