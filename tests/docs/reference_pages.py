@@ -41,6 +41,7 @@ JSON_SHAPES = {
     "list": "`schemas/page.schema.json`; `missing` has the partitions whose sessions the page lacks",
     "replay": "`{instance, status, replays: [instance]}`",
     "skip": "`{instance, status, replays: []}`",
+    "cancel": "`{instance, status, replays: []}`",
     "delete": "`{session, partition, offset}`",
     "migrate": "`[{session, result, instances, unresolved, detail}]`; `result` is `would be moved`, `moved`,"
     " `there already`, `there already, and has gone on`, `differs`, `in flight`, `refused` or `missing`",

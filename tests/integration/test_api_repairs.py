@@ -122,6 +122,18 @@ def test_a_status_is_set_and_a_wrong_one_is_refused(client: httpx.Client, failed
     assert client.post(path, json={"statos": "finished"}).status_code == 400
 
 
+def test_an_instance_that_waits_is_cancelled_once(client: httpx.Client, failed: str) -> None:
+    wait_for_failure(client, failed)
+    client.post(f"{failed}{INSTANCE}/replay")
+
+    first = client.post(f"{failed}/instances/t_ship%231/cancel")
+    second = client.post(f"{failed}/instances/t_ship%231/cancel")
+
+    assert (first.status_code, first.json()["instance"]["status"]) == (200, "skipped")
+    assert second.status_code == 409
+    assert timeline(client, failed)[-1]["what"] == "jane cancelled t_ship#1"
+
+
 def test_rules_are_validated_before_they_are_published(client: httpx.Client, failed: str) -> None:
     assert client.post(f"{failed}/configuration", json={"t_new": {"after": 5}}).status_code == 422
     response = client.post(f"{failed}/configuration", json={"t_new": {"after": ["x"], "run": "new"}})

@@ -43,6 +43,13 @@ class SkipBody(Struct, frozen=True, forbid_unknown_fields=True):
     """JSON object: the simulated result."""
 
 
+class CancelBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """How an instance is cancelled."""
+
+    terminate: bool = False
+    """Whether a running task is ended, too, as far as its Celery worker can. It needs rules of edition 2."""
+
+
 class StatusBody(Struct, frozen=True, forbid_unknown_fields=True):
     """A status to set."""
 

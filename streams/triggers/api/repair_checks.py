@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from triggers.core.operations import REPLAYABLE
-from triggers.core.statuses import Status, describe_refusal, may_be_set
+from triggers.core.statuses import RESOLVED_IN_EDITION_2, Status, describe_refusal, may_be_set
 from triggers.core.view import InstanceView
 from triggers.errors import WrongStatus
+
+_OVER: Final = RESOLVED_IN_EDITION_2 | {Status.FAILED}
 
 
 def require_repairable(instance: InstanceView, action: str) -> None:
@@ -17,6 +21,12 @@ def require_repairable(instance: InstanceView, action: str) -> None:
     allowed = REPLAYABLE if action == "replayed" else frozenset({Status.FAILED})
     if instance.status not in allowed:
         raise WrongStatus(describe_refusal(instance.name, instance.status, action))
+
+
+def require_unfinished(instance: InstanceView) -> None:
+    """Raises WrongStatus unless the instance waits or is on its way, so that it can be cancelled."""
+    if instance.status in _OVER:
+        raise WrongStatus(describe_refusal(instance.name, instance.status, "cancelled"))
 
 
 def require_settable(instance: InstanceView, status: str, *, force: bool) -> None:

@@ -13,8 +13,17 @@ from triggers.api.names import IDEMPOTENCY_KEY, INSTANCE, UID
 from triggers.api.operations import JSON, Body, Handler, Media, Operation
 from triggers.api.parameters import Parameter
 from triggers.api.problems import Kind
-from triggers.api.repair_bodies import ANSWERS, EXPLAINED, REFUSALS, Recorded, ReplayBody, SkipBody, StatusBody
-from triggers.api.repair_checks import require_repairable, require_settable
+from triggers.api.repair_bodies import (
+    ANSWERS,
+    EXPLAINED,
+    REFUSALS,
+    CancelBody,
+    Recorded,
+    ReplayBody,
+    SkipBody,
+    StatusBody,
+)
+from triggers.api.repair_checks import require_repairable, require_settable, require_unfinished
 from triggers.api.services import SOURCE, Services, json_response
 from triggers.api.sessions import find_instance
 from triggers.client.published_rules import StreamRules
@@ -22,6 +31,7 @@ from triggers.codec import encode_key
 from triggers.codec.json_payloads import check_payload
 from triggers.core.config import validate_configuration
 from triggers.core.events import (
+    CancelRequested,
     ConfigurationUpdated,
     DeletionRequested,
     OperatorEvent,
@@ -33,7 +43,7 @@ from triggers.core.view import InstanceView, SessionView
 from triggers.errors import BeingDeleted, RulesLocked, SessionNotFound, TryAgain, WrongStatus
 from triggers.kafka.sender import Coordinates
 
-_Repair = ReplayRequested | SkipRequested | StatusSet
+_Repair = CancelRequested | ReplayRequested | SkipRequested | StatusSet
 
 
 class Repairs:
@@ -65,6 +75,12 @@ class Repairs:
                 self.skip_instance,
                 "Resolve a failed instance without running it, optionally with a result that cascades.",
                 Body({JSON: Media(SkipBody, {"cascade": True, "result": {"shipped": True}})}, required=False),
+            ),
+            _repair(
+                f"{base}/instances/{{instance}}/cancel",
+                self.cancel_instance,
+                "End an instance that waits or is on its way: its task is not run, or its result is not wanted.",
+                Body({JSON: Media(CancelBody, {"terminate": True})}, required=False),
             ),
             _repair(
                 f"{base}/instances/{{instance}}/status",
@@ -121,6 +137,17 @@ class Repairs:
             id=call.event_id,
         )
         return await self._change(call, event, event.instance, lambda each: require_repairable(each, "skipped"))
+
+    async def cancel_instance(self, call: Call) -> Response:
+        """Cancels an instance."""
+        body = await call.read(CancelBody)
+        event = CancelRequested(
+            instance=call.name("instance"),
+            terminate=body.terminate,
+            actor=call.principal.name,
+            id=call.event_id,
+        )
+        return await self._change(call, event, event.instance, require_unfinished)
 
     async def set_status(self, call: Call) -> Response:
         """Sets the status of an instance."""

@@ -1,4 +1,4 @@
-"""`triggers replay` and `triggers skip` resolve a failed instance."""
+"""`triggers replay` and `triggers skip` resolve a failed instance, `triggers cancel` ends another one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from triggers.cli.operator_events import operator_publisher
 from triggers.cli.option_types import JsonObject
 from triggers.cli.output import json_option, print_json, print_line
 from triggers.cli.settings_options import kafka_settings
+from triggers.core.events import CancelRequested
 from triggers.core.view import InstanceView
+from triggers.errors import InstanceNotFound
 from triggers.manager import TriggerManager
 from triggers.storages.stream import StreamStorage
 
@@ -42,6 +44,27 @@ def skip_command(ctx: click.Context, session: str, instance: str, cascade: bool,
     manager = _manager(ctx, session)
     manager.skip_failed_instance(instance, cascade, msgspec.json.decode(result))
     _report(instance, "skipped", [], as_json=as_json)
+
+
+@click.command("cancel")
+@click.argument("session")
+@click.argument("instance")
+@click.option("--terminate", is_flag=True, help="End a running task, too. Needs rules of edition 2.")
+@json_option
+@click.pass_context
+def cancel_command(ctx: click.Context, session: str, instance: str, terminate: bool, as_json: bool) -> None:
+    """End an INSTANCE (task#n) of SESSION that waits or is on its way.
+
+    With rules of edition 2 it becomes cancelled, and its command is withdrawn. With rules of edition 1 it becomes
+    abandoned if it waits, and skipped otherwise; a running task ends by itself, and its result has no effect.
+    """
+    settings = kafka_settings(ctx)
+    storage = StreamStorage(session, settings, publisher=operator_publisher(settings))
+    if instance not in storage.instances:
+        raise InstanceNotFound(f"session {session!r} has no instance {instance!r}")
+    storage.write(CancelRequested(instance=instance, terminate=terminate))
+    status = next(one.status for one in storage.read().instances if one.name == instance)
+    _report(instance, status, [], as_json=as_json)
 
 
 def _manager(ctx: click.Context, session: str) -> TriggerManager:

@@ -40,6 +40,7 @@ COMMANDS = {
     "status": Entry("triggers.cli.status", "Count instances by task and status now, and say why some are failed."),
     "replay": Entry("triggers.cli.operate", "Run a failed instance again."),
     "skip": Entry("triggers.cli.operate", "Resolve a failed instance without running it."),
+    "cancel": Entry("triggers.cli.operate", "End an instance that waits or is on its way."),
     "delete": Entry("triggers.cli.delete", "Delete a session."),
     "migrate": Entry("triggers.cli.migrate", "Move sessions from a Django cache into the stream."),
     "dead-letters": Entry("triggers.cli.dead_letters", "List, redrive and discard records that could not be applied."),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from triggers.core.calling import bound_by
-from triggers.core.commands import CancelTask, Outcome
+from triggers.core.commands import Outcome
 from triggers.core.conditions.holding import Held
 from triggers.core.conditions.offering import Offered, offer, offered_to
 from triggers.core.conditions.receiving import begins_deadline
@@ -14,7 +14,7 @@ from triggers.core.contribution import Contribution
 from triggers.core.follow_ups import FollowUps
 from triggers.core.groups import join_group, leave_group, receive, set_instance_timer
 from triggers.core.kwargs import encoded_name, join_members
-from triggers.core.lifecycle import change_status, create_instance
+from triggers.core.lifecycle import cancel_instance, change_status, create_instance
 from triggers.core.plan import Rule
 from triggers.core.state.instance import Instance
 from triggers.core.state.loaded_instance import LoadedInstance
@@ -27,7 +27,6 @@ from triggers.core.task_rules import TaskRule
 from triggers.core.timer_kinds import TimerKind
 from triggers.core.timing import delay_due
 
-CANCELLED = "cancelled"
 DELAYED = "delayed"
 
 
@@ -78,7 +77,7 @@ class Concern:
             loaded = self._session.instances.get(self._config.name, number)
             if any(self._means(leaf, loaded) for leaf in leaves):
                 self._note_used()
-                self._cancel_one(loaded, terminate=cancel_on is not None and cancel_on.terminate)
+                cancel_instance(self._step, loaded, terminate=cancel_on is not None and cancel_on.terminate)
 
     def _means(self, leaf: Leaf, loaded: LoadedInstance) -> bool:
         if leaf.when is None:
@@ -88,21 +87,6 @@ class Concern:
             view = View(self._rule.conditions, of_member(group.held, instance.held), surroundings)
             return surroundings.holds(leaf.when, self._follow.occurrence, view.bound)
         return surroundings.holds(leaf.when, self._follow.occurrence, bound_by(_received(self._session, instance)))
-
-    def _cancel_one(self, loaded: LoadedInstance, *, terminate: bool) -> None:
-        instance = loaded.instance
-        if instance.attempt and not instance.attempt_closed:
-            self._follow.cancels.append(
-                CancelTask(
-                    session=self._session.uid,
-                    instance=loaded.name,
-                    attempt=instance.attempt,
-                    terminate=terminate,
-                    queue=instance.queue,
-                )
-            )
-        instance.attempt_closed = True
-        change_status(self._step, loaded, CANCELLED)
 
     # -- offering -----------------------------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from triggers.core import deletion, importing, operations, results
 from triggers.core.binding import decide_with_rules, publish
 from triggers.core.commands import Decision, Outcome
 from triggers.core.events import (
+    CancelRequested,
     CloneRequested,
     ConfigurationUpdated,
     DeletionRequested,
@@ -96,6 +97,8 @@ def _decide(session: Session, event: Event) -> Decision:  # noqa: C901, PLR0911,
             return operations.set_status(session, event)
         case MetadataUpdated():
             return operations.set_metadata(session, event)
+        case CancelRequested():
+            return operations.cancel(session, event)
         case CloneRequested():
             return operations.clone_instance(session, event)
         case TimerFired():

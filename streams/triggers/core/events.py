@@ -194,6 +194,14 @@ class RulesPublished(OperatorEvent, frozen=True, kw_only=True, tag="publish"):
     """True if sessions with these rules refuse updates of their configuration."""
 
 
+class CancelRequested(OperatorEvent, frozen=True, kw_only=True, tag="cancel"):
+    """An operator ends an instance that waits or is on its way. Its task is not run, or its result is not wanted."""
+
+    instance: str
+    terminate: bool = False
+    """True if a running task is to be ended, too; it has a meaning in edition 2 only."""
+
+
 Event = (
     TriggerFired
     | ConfigurationUpdated
@@ -211,6 +219,7 @@ Event = (
     | DeletionRequested
     | SessionImported
     | RulesPublished
+    | CancelRequested
 )
 """The closed union of everything that changes a session, and of what is published for many sessions.
 

@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from triggers.core.commands import Outcome, RunTask, SetTimer
+from triggers.core.commands import CancelTask, Outcome, RunTask, SetTimer
 from triggers.core.groups import leave_group, note_status, stop_timers
 from triggers.core.kwargs import encoded_name, join_members, merge, split_members
 from triggers.core.plan import Rule
@@ -16,7 +16,7 @@ from triggers.core.state.instance import Instance
 from triggers.core.state.loaded_instance import LoadedInstance
 from triggers.core.state.rows import TIMER_ROW, timer_key
 from triggers.core.state.session import Session
-from triggers.core.statuses import RESOLVED, RESOLVED_IN_EDITION_2, SCHEDULED, UNSTARTED, Status
+from triggers.core.statuses import CANCELLED, RESOLVED, RESOLVED_IN_EDITION_2, SCHEDULED, UNSTARTED, Status
 from triggers.core.step import DecisionBuilder
 from triggers.errors import TaskNotFound, TooManyCommands
 
@@ -73,6 +73,23 @@ def change_status(builder: DecisionBuilder, loaded: LoadedInstance, status: str)
         note_status(builder, loaded)
     elif status == UNSTARTED:
         join_cohort(builder, loaded)
+
+
+def cancel_instance(builder: DecisionBuilder, loaded: LoadedInstance, *, terminate: bool) -> None:
+    """Ends an instance of edition 2 and withdraws the command of its open attempt."""
+    instance, follow = loaded.instance, builder.follow
+    if follow is not None and instance.attempt and not instance.attempt_closed:
+        follow.cancels.append(
+            CancelTask(
+                session=builder.session.uid,
+                instance=loaded.name,
+                attempt=instance.attempt,
+                terminate=terminate,
+                queue=instance.queue,
+            )
+        )
+    instance.attempt_closed = True
+    change_status(builder, loaded, CANCELLED)
 
 
 def start_instance(builder: DecisionBuilder, rule: Rule, loaded: LoadedInstance) -> None:

@@ -10,6 +10,7 @@ from triggers.core import attempts
 from triggers.core.commands import Decision, Outcome
 from triggers.core.conditions.holding import Held
 from triggers.core.events import (
+    CancelRequested,
     CloneRequested,
     ConfigurationUpdated,
     MetadataUpdated,
@@ -22,6 +23,7 @@ from triggers.core.fired import FiredKwargs
 from triggers.core.groups import join_group
 from triggers.core.kwargs import split_members
 from triggers.core.lifecycle import (
+    cancel_instance,
     change_status,
     copy_instance,
     create_instance,
@@ -36,7 +38,7 @@ from triggers.core.state.instance import Instance
 from triggers.core.state.loaded_instance import LoadedInstance
 from triggers.core.state.session import Session
 from triggers.core.state.waiting import of_member
-from triggers.core.statuses import CLOSES_ATTEMPT, Status, describe_refusal, may_be_set
+from triggers.core.statuses import CLOSES_ATTEMPT, RESOLVED, RESOLVED_IN_EDITION_2, Status, describe_refusal, may_be_set
 from triggers.core.step import DecisionBuilder
 from triggers.core.updates import take_over
 from triggers.errors import RulesLocked, WrongStatus
@@ -105,6 +107,25 @@ def skip_failed(session: Session, event: SkipRequested) -> Decision:
     instance.result = session.payloads.add(event.result)
     if event.cascade:
         fire_trigger(builder, FiredKwargs(session, loaded.task, event.result, instance.result))
+    return finish(builder)
+
+
+def cancel(session: Session, event: CancelRequested) -> Decision:
+    """Ends an instance that is neither resolved nor failed.
+
+    In edition 2 it becomes cancelled, and the command of its attempt is withdrawn. Edition 1 knows neither: an instance
+    that waits is abandoned, and another one is skipped, without a cascade; the result of its attempt will be stale.
+    """
+    loaded = session.instances.find(event.instance)
+    builder, status = DecisionBuilder(session, event), loaded.instance.status
+    is_over = RESOLVED if builder.follow is None else RESOLVED_IN_EDITION_2
+    if status in is_over or status == Status.FAILED:
+        raise WrongStatus(describe_refusal(event.instance, status, "cancelled"))
+    if builder.follow is not None:
+        cancel_instance(builder, loaded, terminate=event.terminate)
+        return finish(builder)
+    loaded.instance.attempt_closed = True
+    change_status(builder, loaded, Status.ABANDONED if status == Status.UNSTARTED else Status.SKIPPED)
     return finish(builder)
 
 

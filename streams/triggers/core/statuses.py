@@ -34,6 +34,7 @@ RESOLVED = frozenset({Status.ABANDONED, Status.FINISHED, Status.SKIPPED, Status.
 
 RESOLVED_IN_EDITION_2 = RESOLVED | {"expired", "cancelled"}
 """Statuses of an application's own in edition 1; `delayed` is not resolved."""
+CANCELLED: Final = "cancelled"
 WAITING: Final = frozenset({"unstarted", "delayed"})
 """Instances that are offered events."""
 

@@ -8,6 +8,7 @@ from triggers.analysis.explain.event_words import words_of
 from triggers.codec import EventDecoder, encode_event
 from triggers.codec.event_lines import decode_line, encode_line
 from triggers.core.events import (
+    CancelRequested,
     ConfigurationUpdated,
     DeletionRequested,
     Event,
@@ -21,6 +22,7 @@ from triggers.core.events import (
 
 EVENTS: list[tuple[Event, str]] = [
     (ReplayRequested(instance="t#0"), "jane replayed t#0"),
+    (CancelRequested(instance="t#0"), "jane cancelled t#0"),
     (SkipRequested(instance="t#0"), "jane skipped t#0"),
     (StatusSet(instance="t#0", status="finished"), "jane set t#0 to finished"),
     (ConfigurationUpdated(configuration=b'{"t": {"run": "t"}}'), "rules were set for t by jane"),

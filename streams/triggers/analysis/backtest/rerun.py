@@ -13,6 +13,7 @@ from triggers.analysis.backtest.assumptions import Assumptions, Known, NewRules
 from triggers.analysis.backtest.recorded import Attempt, Fold, Recorded, Run, Timer, run_of
 from triggers.core.commands import RunTask, SetTimer
 from triggers.core.events import (
+    CancelRequested,
     CloneRequested,
     Event,
     MetadataUpdated,
@@ -26,7 +27,7 @@ from triggers.core.plan import Plan
 from triggers.core.results import TaskResult
 from triggers.core.state.plans import Plans
 
-_OPERATIONS = (ReplayRequested, SkipRequested, StatusSet, MetadataUpdated, CloneRequested)
+_OPERATIONS = (ReplayRequested, SkipRequested, StatusSet, CancelRequested, MetadataUpdated, CloneRequested)
 
 
 class NewRun(Struct, frozen=True, kw_only=True):

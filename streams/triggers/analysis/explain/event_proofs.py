@@ -18,7 +18,6 @@ from triggers.analysis.explain.rule_events import (
 )
 from triggers.analysis.explain.trace import Trace
 from triggers.core.commands import Decision, Outcome, SetTimer
-from triggers.core.concern import CANCELLED
 from triggers.core.events import (
     ConfigurationUpdated,
     Event,
@@ -35,7 +34,7 @@ from triggers.core.state.cohorts import find_cohort
 from triggers.core.state.header import Cohort
 from triggers.core.state.instance import Instance
 from triggers.core.state.number_ranges import remove_number
-from triggers.core.statuses import Status
+from triggers.core.statuses import CANCELLED, Status
 from triggers.errors import CallError, NotFound
 
 Ranges = list[tuple[int, int]]

@@ -7,6 +7,7 @@ from typing import assert_never
 from triggers.analysis.explain.explanation import EventRef, InstanceProof
 from triggers.core.config import MANAGER_NAME
 from triggers.core.events import (
+    CancelRequested,
     CloneRequested,
     ConfigurationUpdated,
     DeletionRequested,
@@ -81,6 +82,8 @@ def words_of(event: Event) -> str:  # noqa: C901, PLR0911, PLR0912  # one line f
             return f"{event.actor or 'the application'} set {event.instance} to {event.status}"
         case MetadataUpdated():
             return f"{event.actor or 'the application'} set metadata of {event.instance}"
+        case CancelRequested():
+            return f"{event.actor or 'an operator'} cancelled {event.instance}"
         case CloneRequested():
             return f"{event.actor or 'the application'} cloned {event.instance}"
         case TimerFired() if event.kind:

@@ -9,7 +9,6 @@ from triggers.analysis.explain.explanation import Does, Effect, Idle, LeafVerdic
 from triggers.analysis.explain.holdings import held_by_member, view_of
 from triggers.analysis.explain.trace import Trace
 from triggers.core.commands import Decision, Outcome, SetTimer
-from triggers.core.concern import CANCELLED
 from triggers.core.conditions.views import View
 from triggers.core.events import Event, StatusSet, TimerFired
 from triggers.core.instance_names import instance_name, parse_instance_name
@@ -17,7 +16,7 @@ from triggers.core.instance_timers import EXPIRED
 from triggers.core.plan import Rule
 from triggers.core.state.loaded_instance import LoadedInstance
 from triggers.core.state.number_ranges import remove_number
-from triggers.core.statuses import Status
+from triggers.core.statuses import CANCELLED, Status
 
 _STOPPED = frozenset({CANCELLED, EXPIRED})
 _ACCEPTING = frozenset({Verdict.ACCEPTED, Verdict.CANDIDATE})

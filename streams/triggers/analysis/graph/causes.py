@@ -13,6 +13,7 @@ from triggers.analysis.graph.cause import By, Cause
 from triggers.analysis.graph.picture import Edge, Line, Node, Picture, Shape
 from triggers.analysis.graph.rule_causes import RuleCauses
 from triggers.core.events import (
+    CancelRequested,
     CloneRequested,
     Event,
     ReplayRequested,
@@ -25,7 +26,7 @@ from triggers.core.events import (
 from triggers.core.view import InstanceView, view_session
 from triggers.errors import CallError, InstanceNotFound, NotFound
 
-_OPERATIONS = (ReplayRequested, SkipRequested, StatusSet, CloneRequested)
+_OPERATIONS = (ReplayRequested, SkipRequested, StatusSet, CancelRequested, CloneRequested)
 
 
 class CausedInstance(Struct, frozen=True, kw_only=True):

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 from triggers.analysis.explain.holdings import held_by_member, orders_by_alias, view_of
 from triggers.analysis.explain.trace import Trace
 from triggers.analysis.graph.cause import By, Cause
-from triggers.core.concern import CANCELLED
 from triggers.core.conditions.views import View
 from triggers.core.events import (
     Event,
@@ -22,7 +21,7 @@ from triggers.core.events import (
 from triggers.core.instance_names import parse_instance_name
 from triggers.core.instance_timers import EXPIRED
 from triggers.core.rule_set import OUTCOMES
-from triggers.core.statuses import Status
+from triggers.core.statuses import CANCELLED, Status
 from triggers.core.view import InstanceView
 
 _STOPS = frozenset({CANCELLED, EXPIRED, Status.ABANDONED})
