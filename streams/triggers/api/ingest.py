@@ -85,6 +85,7 @@ class Ingest:
 
     def __init__(self, services: Services) -> None:
         self._publisher = services.publisher
+        self._blocking = services.blocking
         self._max_payload_bytes = services.settings.max_payload_bytes
 
     def operations(self) -> list[Operation]:
@@ -97,9 +98,7 @@ class Ingest:
                 scope=Scope.INGEST,
                 tag="fire",
                 summary="Fire a trigger in a session.",
-                description="The response comes when Kafka has acknowledged the event on all in-sync replicas. A"
-                " worker applies it later. Repeating a request with the same id, or Idempotency-Key, has no effect:"
-                " a session remembers at least its latest 1,024 ids, and records what repeats one as a duplicate.",
+                description=_FIRE_DESCRIPTION,
                 parameters=(UID, TRIGGER, IDEMPOTENCY_KEY),
                 body=Body({PLAIN: Media(FireBody, {"kwargs": {"amount": 3}})}, required=False),
                 answers={202: Answer("Kafka has the event.", Accepted, _ACCEPTED)},
@@ -112,23 +111,9 @@ class Ingest:
                 scope=Scope.INGEST,
                 tag="fire",
                 summary="Fire triggers in any sessions, one or many at a time.",
-                description="One event in plain JSON, lines of them, one CloudEvent in structured mode or a batch of"
-                " them, or one CloudEvent in binary mode (its attributes are headers `ce-…`, the body is the data)."
-                " Either all events of a body are published, in their order, or a wrong one is reported and none is."
-                " With the status 503, some may have been written: events with ids can be repeated. With an"
-                " Idempotency-Key, the n-th event without an id gets the id `<key>/<n>`, counted from 0; a single"
-                " one gets the key itself.",
+                description=_EVENTS_DESCRIPTION,
                 parameters=(IDEMPOTENCY_KEY,),
-                body=Body(
-                    {
-                        PLAIN: Media(
-                            PlainFire, {"session": "order-1", "trigger": "orderPaid", "kwargs": {"amount": 3}}
-                        ),
-                        LINES[0]: Media({"type": "string", "description": "One event in plain JSON a line."}, _LINE),
-                        STRUCTURED: Media(_CLOUD_EVENT, _EXAMPLE_CLOUD_EVENT),
-                        BATCH: Media({"type": "array", "items": _CLOUD_EVENT}, [_EXAMPLE_CLOUD_EVENT]),
-                    }
-                ),
+                body=_EVENTS_BODY,
                 answers={202: Answer("Kafka has all events.", AcceptedEvents, {"events": [_ACCEPTED]})},
                 problems=(*_FIRING, Kind.TOO_LARGE),
             ),
@@ -147,7 +132,9 @@ class Ingest:
         """Fires the triggers of the body."""
         body = await call.read_body()
         content_type = call.headers.get("content-type", "")
-        fires = read_fires(body, content_type, call.headers.items(), call.event_id, self._max_payload_bytes)
+        arguments = body, content_type, call.headers.items(), call.event_id, self._max_payload_bytes
+        is_large = len(body) > _READ_AT_ONCE
+        fires = await self._blocking.run(read_fires, *arguments) if is_large else read_fires(*arguments)
         call.charge(len(fires) - 1)
         published = await self._publisher.publish_all(fires, _source_of(call))
         accepted = [
@@ -157,6 +144,29 @@ class Ingest:
         return json_response(AcceptedEvents(events=accepted), 202)
 
 
+_READ_AT_ONCE: Final = 64 * 1024
+"""Size up to which a body is read in the event loop. Reading a larger one takes so long that others would wait."""
+_FIRE_DESCRIPTION: Final = (
+    "The response comes when Kafka has acknowledged the event on all in-sync replicas. A"
+    " worker applies it later. Repeating a request with the same id, or Idempotency-Key, has no effect:"
+    " a session remembers at least its latest 1,024 ids, and records what repeats one as a duplicate."
+)
+_EVENTS_DESCRIPTION: Final = (
+    "One event in plain JSON, lines of them, one CloudEvent in structured mode or a batch of"
+    " them, or one CloudEvent in binary mode (its attributes are headers `ce-…`, the body is the data)."
+    " Either all events of a body are published, in their order, or a wrong one is reported and none is."
+    " With the status 503, some may have been written: events with ids can be repeated. With an"
+    " Idempotency-Key, the n-th event without an id gets the id `<key>/<n>`, counted from 0; a single"
+    " one gets the key itself."
+)
+_EVENTS_BODY: Final = Body(
+    {
+        PLAIN: Media(PlainFire, {"session": "order-1", "trigger": "orderPaid", "kwargs": {"amount": 3}}),
+        LINES[0]: Media({"type": "string", "description": "One event in plain JSON a line."}, _LINE),
+        STRUCTURED: Media(_CLOUD_EVENT, _EXAMPLE_CLOUD_EVENT),
+        BATCH: Media({"type": "array", "items": _CLOUD_EVENT}, [_EXAMPLE_CLOUD_EVENT]),
+    }
+)
 _ACCEPTED: Final = {"session": "order-1", "partition": 3, "offset": 17, "id": "pay-4711"}
 _FIRING: Final = (Kind.INVALID_EVENT, Kind.UNSUPPORTED_MEDIA_TYPE, Kind.BODY_TIMEOUT, Kind.UNAVAILABLE, Kind.OVERLOADED)
 

@@ -82,6 +82,7 @@ class PublishedRules(Struct, frozen=True):
 
     def operations(self) -> list[Operation]:
         """Returns the operations of this class."""
+        away = (Kind.UNAVAILABLE, Kind.OVERLOADED)
         return [
             Operation(
                 method="GET",
@@ -91,7 +92,7 @@ class PublishedRules(Struct, frozen=True):
                 tag="rules",
                 summary="List the newest version of all published rules.",
                 answers={200: Answer("The rules.", RulesList)},
-                problems=(Kind.UNAVAILABLE, Kind.OVERLOADED),
+                problems=away,
             ),
             Operation(
                 method="GET",
@@ -103,7 +104,7 @@ class PublishedRules(Struct, frozen=True):
                 parameters=(RULES,),
                 query=(VERSION,),
                 answers={200: Answer("The version.", RulesVersion)},
-                problems=(Kind.NOT_FOUND, Kind.UNAVAILABLE, Kind.OVERLOADED),
+                problems=(Kind.NOT_FOUND, *away),
             ),
             Operation(
                 method="POST",
@@ -112,20 +113,11 @@ class PublishedRules(Struct, frozen=True):
                 scope=Scope.ADMIN,
                 tag="rules",
                 summary="Publish rules under a name: new sessions take them by themselves.",
-                description="The rules are checked first, as by `triggers check`. Publishing the same again changes"
-                " nothing; other rules become the next version.",
+                description=_PUBLISH_DESCRIPTION,
                 parameters=(RULES,),
                 body=Body({JSON: Media(PublishBody, {"configuration": _RULES, "match": ["order-*"]})}),
                 answers={200: Answer("What publishing did.", Published, _PUBLISHED)},
-                problems=(
-                    Kind.INVALID_EVENT,
-                    Kind.BODY_TIMEOUT,
-                    Kind.TOO_LARGE,
-                    Kind.UNSUPPORTED_MEDIA_TYPE,
-                    Kind.INVALID_CONFIGURATION,
-                    Kind.UNAVAILABLE,
-                    Kind.OVERLOADED,
-                ),
+                problems=_REFUSALS,
             ),
         ]
 
@@ -196,3 +188,16 @@ def _view(event: RulesPublished) -> RulesVersion:
 
 _RULES: Final = {"t_ship": {"after": ["orderPaid"], "run": "ship"}}
 _PUBLISHED: Final = {"name": "orders", "version": 2, "changed": True}
+_REFUSALS: Final = (
+    Kind.INVALID_EVENT,
+    Kind.BODY_TIMEOUT,
+    Kind.TOO_LARGE,
+    Kind.UNSUPPORTED_MEDIA_TYPE,
+    Kind.INVALID_CONFIGURATION,
+    Kind.UNAVAILABLE,
+    Kind.OVERLOADED,
+)
+_PUBLISH_DESCRIPTION: Final = (
+    "The rules are checked first, as by `triggers check`. Publishing the same again changes"
+    " nothing; other rules become the next version."
+)

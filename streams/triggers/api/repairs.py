@@ -88,18 +88,7 @@ class Repairs:
                 "Set the status of an instance.",
                 Body({JSON: Media(StatusBody, {"status": "finished", "cascade": True})}),
             ),
-            Operation(
-                method="DELETE",
-                path=base,
-                handler=self.delete_session,
-                scope=Scope.ADMIN,
-                tag="operate",
-                summary="Delete everything in a session.",
-                description="Results that arrive later change nothing. A later event begins a new session.",
-                parameters=(UID, IDEMPOTENCY_KEY),
-                answers=ANSWERS,
-                problems=(Kind.SESSION_NOT_FOUND, Kind.CONFLICT, Kind.UNAVAILABLE, Kind.OVERLOADED),
-            ),
+            _delete(base, self.delete_session),
         ]
 
     async def configure_session(self, call: Call) -> Response:
@@ -284,4 +273,19 @@ def _repair(
         body=body,
         answers=ANSWERS,
         problems=REFUSALS,
+    )
+
+
+def _delete(path: str, handler: Handler) -> Operation:
+    return Operation(
+        method="DELETE",
+        path=path,
+        handler=handler,
+        scope=Scope.ADMIN,
+        tag="operate",
+        summary="Delete everything in a session.",
+        description="Results that arrive later change nothing. A later event begins a new session.",
+        parameters=(UID, IDEMPOTENCY_KEY),
+        answers=ANSWERS,
+        problems=(Kind.SESSION_NOT_FOUND, Kind.CONFLICT, Kind.UNAVAILABLE, Kind.OVERLOADED),
     )

@@ -57,7 +57,6 @@ class Sessions:
                 self.show_session,
                 "Show a session: its tasks, instances, statuses and kwargs.",
                 Answer("The session. Times are milliseconds since 1970-01-01 UTC.", SessionView),
-                parameters=(UID,),
                 query=(AT,),
             ),
             _read(
@@ -65,7 +64,6 @@ class Sessions:
                 self.list_instances,
                 "List the instances of a session.",
                 Answer("The instances.", InstanceList),
-                parameters=(UID,),
                 query=(STATUS, TASK),
             ),
             _read(
@@ -80,7 +78,6 @@ class Sessions:
                 self.show_timeline,
                 "Show what happened to a session: each event, what it did, and who caused it.",
                 Answer("The events in their order.", Timeline),
-                parameters=(UID,),
                 query=(AFTER, EVENTS),
             ),
             _read(
@@ -88,7 +85,6 @@ class Sessions:
                 self.explain_session,
                 "Explain why each instance is as it is, and what is missing.",
                 Answer("The explanation, as `triggers explain --json` prints it.", Explanation),
-                parameters=(UID,),
                 query=(AT, TASK),
             ),
         ]
@@ -157,7 +153,7 @@ def _read(
     summary: str,
     answer: Answer,
     *,
-    parameters: tuple[Parameter, ...] = (),
+    parameters: tuple[Parameter, ...] = (UID,),
     query: tuple[QueryParameter[Any], ...] = (),
 ) -> Operation:
     return Operation(

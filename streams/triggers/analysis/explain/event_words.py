@@ -34,6 +34,9 @@ from triggers.core.limits import LIMITS_NAME
 from triggers.core.rule_set import BLOCKS
 from triggers.errors import NotFound
 
+_Change = ReplayRequested | SkipRequested | StatusSet | MetadataUpdated | CancelRequested | CloneRequested
+"""Events by which an operator, or the application, changes one instance."""
+
 
 def refer_to(event: Event) -> EventRef:
     """Returns a reference to the event, with which a reader can look it up."""
@@ -74,18 +77,10 @@ def words_of(event: Event) -> str:  # noqa: C901, PLR0911, PLR0912  # one line f
             return f"{event.instance} reported {event.status}"
         case TaskRetried():
             return f"{event.instance} requested a retry{f' after {reason_of(event)}' if event.exception_type else ''}"
-        case ReplayRequested():
-            return f"{event.actor or 'an operator'} replayed {event.instance}"
-        case SkipRequested():
-            return f"{event.actor or 'an operator'} skipped {event.instance}"
-        case StatusSet():
-            return f"{event.actor or 'the application'} set {event.instance} to {event.status}"
-        case MetadataUpdated():
-            return f"{event.actor or 'the application'} set metadata of {event.instance}"
-        case CancelRequested():
-            return f"{event.actor or 'an operator'} cancelled {event.instance}"
-        case CloneRequested():
-            return f"{event.actor or 'the application'} cloned {event.instance}"
+        case (
+            ReplayRequested() | SkipRequested() | StatusSet() | MetadataUpdated() | CancelRequested() | CloneRequested()
+        ):
+            return _change_words(event)
         case TimerFired() if event.kind:
             return f"the {event.kind} timer of {event.instance} was due"
         case TimerFired():
@@ -96,6 +91,25 @@ def words_of(event: Event) -> str:  # noqa: C901, PLR0911, PLR0912  # one line f
             return f"the session was imported{_by(event)}"
         case RulesPublished():
             return f"version {event.version} of the rules {event.name!r} was published{_by(event)}"
+        case _:
+            assert_never(event)
+
+
+def _change_words(event: _Change) -> str:
+    operator, application = event.actor or "an operator", event.actor or "the application"
+    match event:
+        case ReplayRequested():
+            return f"{operator} replayed {event.instance}"
+        case SkipRequested():
+            return f"{operator} skipped {event.instance}"
+        case StatusSet():
+            return f"{application} set {event.instance} to {event.status}"
+        case MetadataUpdated():
+            return f"{application} set metadata of {event.instance}"
+        case CancelRequested():
+            return f"{operator} cancelled {event.instance}"
+        case CloneRequested():
+            return f"{application} cloned {event.instance}"
         case _:
             assert_never(event)
 
