@@ -22,6 +22,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
+import psutil
+
 from triggers.dev.broker import running_broker
 from triggers.dev.stack import environment
 from triggers.kafka.range_reads import partition_starts, read_range
@@ -61,17 +63,18 @@ def _options() -> argparse.Namespace:
 def _measure(options: argparse.Namespace, broker: str, folder: Path) -> dict[str, object]:
     settings = Settings(brokers=broker, namespace=f"bench{uuid.uuid4().hex[:8]}", partitions=8, data_dir=folder)
     create_topics(settings)
-    with _server(settings, folder / "api.log") as port:
+    with _server(settings, folder / "api.log") as (port, server):
         asyncio.run(_load(port, options.rate, 2.0, options))  # connects the producer and fills caches
-        before = _records(settings)
+        before, cpu = _records(settings), _cpu_seconds(server)
         started = time.monotonic()
         tally = asyncio.run(_load(port, options.rate, options.seconds, options))
-        took = time.monotonic() - started
+        took, cpu = time.monotonic() - started, _cpu_seconds(server) - cpu
     latencies = sorted(tally.latencies)
     return {
         "rate": options.rate,
         "requests": len(latencies),
         "per_s": round(len(latencies) / took),
+        "server_cpu_us": round(1e6 * cpu / len(latencies)),
         "statuses": dict(tally.statuses),
         "on_kafka": _records(settings) - before,
         "p50_ms": round(1000 * latencies[len(latencies) // 2], 1),
@@ -81,17 +84,22 @@ def _measure(options: argparse.Namespace, broker: str, folder: Path) -> dict[str
 
 
 @contextmanager
-def _server(settings: Settings, log: Path) -> Iterator[int]:
+def _server(settings: Settings, log: Path) -> Iterator[tuple[int, psutil.Process]]:
     command = [sys.executable, "-m", "triggers.cli", "api", "serve", "--port", "0"]
     with log.open("wb") as output:
         process = subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=output, env={**os.environ, **environment(settings)}
         )
         try:
-            yield _port(process.stdout)
+            yield _port(process.stdout), psutil.Process(process.pid)
         finally:
             process.terminate()
             process.wait(30)
+
+
+def _cpu_seconds(server: psutil.Process) -> float:
+    times = server.cpu_times()
+    return float(times.user + times.system)
 
 
 def _port(output: IO[bytes] | None) -> int:

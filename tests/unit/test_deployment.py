@@ -25,7 +25,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 EXTRAS: dict[str, list[str | dict[str, str]]] = PROJECT["project"]["optional-dependencies"]
 DEPENDENCIES: list[str | dict[str, str]] = [
     *PROJECT["project"]["dependencies"],
-    *(each for extra in ("agent", "celery", "console") for each in EXTRAS[extra]),
+    *(each for extra in ("agent", "api", "celery", "console") for each in EXTRAS[extra]),
 ]
 GROUPS: dict[str, list[str | dict[str, str]]] = PROJECT["dependency-groups"]
 LOCKS = ["requirements.lock", "deploy/requirements.lock", "deploy/build.lock"]
