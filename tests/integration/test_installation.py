@@ -91,6 +91,7 @@ def test_a_client_fires_checks_and_tests_rules_without_an_extra(lean: Path, tmp_
     ("command", "extra"),
     [
         (["worker"], "agent"),
+        (["api", "serve"], "api"),
         (["console"], "console"),
         (["dispatcher", "-A", "app"], "celery"),
         (["dev"], "all"),

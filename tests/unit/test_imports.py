@@ -30,6 +30,7 @@ def test_an_import_pulls_in_neither_faust_nor_celery_nor_django(module: str) -> 
         ("celery", "import triggers.celery", "kafka-triggers[celery]"),
         ("celery", "from triggers.task import TriggerTask", "kafka-triggers[celery]"),
         ("celery", "from triggers.runners import BaseTaskRunner", "kafka-triggers[celery]"),
+        ("starlette", "import triggers.api", "kafka-triggers[api]"),
         ("jinja2", "import triggers.console", "kafka-triggers[console]"),
         ("django", "from triggers import CacheStorageBackend", "kafka-triggers[django]"),
         ("django", "from triggers.locking import acquire_lock", "kafka-triggers[django]"),
@@ -47,6 +48,15 @@ def test_a_library_that_is_not_installed_is_named_with_the_extra_that_brings_it(
 
     assert finished.returncode == 1
     assert extra in finished.stderr
+
+
+def test_the_api_is_served_without_celery() -> None:
+    served = "from triggers.cli.api import finished_of_executors; print(finished_of_executors())"
+    program = f"import sys; sys.modules['celery'] = None; {served}"
+
+    finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert finished.stdout == "None\n"
 
 
 def test_other_storages_are_there_without_django() -> None:

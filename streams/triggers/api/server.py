@@ -22,6 +22,9 @@ from triggers.client.consumer_lag import Finished
 from triggers.errors import SettingsError
 from triggers.settings import Settings
 
+_KEEP_ALIVE_S = 75
+"""Time for which an idle connection is kept. It is longer than load balancers keep theirs, which would otherwise send a
+request into a connection that is just being closed."""
 _STOP_S = 15
 """Time for requests in progress when the process is asked to stop. It is longer than a broker takes to acknowledge."""
 
@@ -70,6 +73,7 @@ def serve(
         http=_protocol(),
         log_config=None,
         access_log=False,
+        timeout_keep_alive=_KEEP_ALIVE_S,
         server_header=False,
         proxy_headers=False,
         timeout_graceful_shutdown=_STOP_S,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -11,7 +12,8 @@ from triggers.api import authentication_of, listen, make_token, parse_scopes, se
 from triggers.cli.output import json_option, print_json
 from triggers.cli.settings_options import command_settings, require_kafka, setting
 from triggers.cli.suggesting_group import SuggestingGroup
-from triggers.errors import CallError, TryAgain
+from triggers.client.consumer_lag import Finished
+from triggers.errors import CallError, MissingExtra, TryAgain
 from triggers.telemetry.logs import configure_logging
 
 
@@ -30,8 +32,6 @@ def serve_api(ctx: click.Context) -> None:
 
     Without tokens, it listens to this machine only. docs/http-api.md describes it, and /openapi.json lists everything.
     """
-    from triggers.celery.ledger import finished_beyond
-
     settings = command_settings(ctx)
     configure_logging(settings)
     authentication = authentication_of(settings)
@@ -44,7 +44,7 @@ def serve_api(ctx: click.Context) -> None:
     shown = f"[{host}]" if ":" in host else host
     access = "with tokens" if authentication.needs_tokens else "without tokens, for this machine only"
     click.echo(f"API at http://{shown}:{port}/ ({access}; press Ctrl-C to stop)")
-    serve(settings, authentication, listening, finished=finished_beyond)
+    serve(settings, authentication, listening, finished=finished_of_executors())
 
 
 @api_command.command("token")
@@ -72,6 +72,15 @@ def make_api_token(name: str, scopes: tuple[str, ...], rate: float, path: Path |
         return
     click.echo(f"Token (it is shown only now): {token}")
     click.echo(f"Added to {path}." if path is not None else f"Line for TRIGGERS_API_TOKEN_FILE: {line}")
+
+
+def finished_of_executors() -> Callable[[int, str], Finished] | None:
+    """Return what reads the executors' ledger, or None without Celery: then the lag counts finished commands, too."""
+    try:
+        from triggers.celery.ledger import finished_beyond
+    except MissingExtra:
+        return None
+    return finished_beyond
 
 
 def _add_line(path: Path, name: str, line: str) -> None:
