@@ -16,7 +16,7 @@ from tests.support.worker_process import WorkerProcess
 
 from triggers.client import SessionReader, SessionSearch
 from triggers.client.publisher import KafkaPublisher
-from triggers.client.worker_requests import FORWARDED
+from triggers.client.worker_requests import RELAYED
 from triggers.core.events import TriggerFired
 from triggers.errors import NotPermitted
 from triggers.kafka.sender import Coordinates
@@ -114,7 +114,7 @@ def test_any_worker_answers_for_the_owner_of_a_session(settings: Settings, worke
 
         status, session = worker.session(foreign, after=written.offset, timeout=10)
         offsets = worker.get(f"/events/{foreign}")
-        passed_on = request(worker, f"/sessions/{foreign}", **{FORWARDED: "1"})
+        passed_on = request(worker, f"/sessions/{foreign}", **{RELAYED: "1"})
 
     assert (status, session["uid"], session["events"]) == (200, foreign, 1)
     assert offsets == (200, {"partition": written.partition, "offsets": [written.offset], "rules": []})

@@ -16,8 +16,8 @@ from triggers.settings import Settings
 
 T = TypeVar("T")
 
-FORWARDED: Final = "X-Triggers-Forwarded"
-"""Header of a request that a worker has passed on. It is not passed on again."""
+RELAYED: Final = "X-Triggers-Relayed"
+"""Header of a request that a worker has relayed. It is not relayed again."""
 
 
 class Answer(NamedTuple):

@@ -55,8 +55,8 @@ from triggers.telemetry.logs import configure_logging
 from triggers.telemetry.metrics import Metrics
 from triggers.topology import Topology
 from triggers.worker.access import Access
-from triggers.worker.forwarding import Forwarding
 from triggers.worker.queries import Queries
+from triggers.worker.read_relay import ReadRelay
 from triggers.worker.search_everywhere import SearchEverywhere
 
 log = structlog.get_logger(__name__)
@@ -139,7 +139,7 @@ class Worker:
             rows_of=self._store.partition_rows,
             metrics=self._metrics,
             access=Access(settings),
-            forwarding=Forwarding(settings),
+            relay=ReadRelay(settings),
             everywhere=SearchEverywhere(settings),
         )
         self._app.query_server = QueryServer(self._app, listening, self._queries.routes())

@@ -21,8 +21,8 @@ from triggers.table.partition_rows import PartitionRows
 from triggers.telemetry.metrics import Metrics
 from triggers.topology import partition_of
 from triggers.worker.access import Access, Handler
-from triggers.worker.forwarding import MAX_WAIT_S, Forwarding
 from triggers.worker.http_answers import http_problem, json_response, number_of, run_off_loop
+from triggers.worker.read_relay import MAX_WAIT_S, ReadRelay
 from triggers.worker.search_everywhere import SearchEverywhere
 from triggers.worker.searches import Searches
 
@@ -32,7 +32,7 @@ _MAX_LISTED = 1000
 
 
 class Queries:
-    """The views. Reads of a session that another worker owns are passed on to it."""
+    """The views. Reads of a session that another worker owns are relayed to it."""
 
     def __init__(
         self,
@@ -42,7 +42,7 @@ class Queries:
         rows_of: Callable[[int], PartitionRows],
         metrics: Metrics,
         access: Access,
-        forwarding: Forwarding,
+        relay: ReadRelay,
         everywhere: SearchEverywhere,
     ) -> None:
         self._ownership = ownership
@@ -50,7 +50,7 @@ class Queries:
         self._rows_of = rows_of
         self._metrics = metrics
         self._access = access
-        self._forwarding = forwarding
+        self._relay = relay
         self._everywhere = everywhere
         self._searches = Searches(ownership, progress, rows_of)
         self._plans = Plans()
@@ -83,7 +83,7 @@ class Queries:
         uid = request.match_info["uid"]
         partition = self._partition_of(uid)
         if not self._is_readable(partition):
-            return await self._forwarding.pass_on(request, partition)
+            return await self._relay.ask_owner(request, partition)
         if "after" in request.query:
             await self._wait_for_offset(partition, request)
         session = await run_off_loop(lambda: self._read_session(partition, uid))
@@ -99,7 +99,7 @@ class Queries:
         uid = request.match_info["uid"]
         partition = self._partition_of(uid)
         if not self._is_readable(partition):
-            return await self._forwarding.pass_on(request, partition)
+            return await self._relay.ask_owner(request, partition)
         offsets, rules = await run_off_loop(lambda: self._read_offsets(partition, uid))
         if not offsets:
             raise http_problem(web.HTTPNotFound, f"there is no session {uid!r}")

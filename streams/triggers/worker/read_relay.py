@@ -1,4 +1,4 @@
-"""Passes reads of sessions on to the worker that owns them, so that any worker answers."""
+"""Relays reads of sessions to the workers that own them, so that any worker answers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 from aiohttp import web
 
 from triggers.client.owners import Owners
-from triggers.client.worker_requests import FORWARDED, WorkerRequests
+from triggers.client.worker_requests import RELAYED, WorkerRequests
 from triggers.errors import TryAgain
 from triggers.settings import Settings
 from triggers.worker.http_answers import http_problem
@@ -17,17 +17,17 @@ MAX_WAIT_S: Final = 60.0
 """Maximum time for which a reader may let the owner wait for an offset."""
 
 
-class Forwarding:
-    """Asks the owners. A request is passed on once, and only to addresses of members of the workers' consumer group."""
+class ReadRelay:
+    """Asks the owners. A request is relayed once, and only to addresses of members of the workers' consumer group."""
 
     def __init__(self, settings: Settings) -> None:
         self._owners = Owners(settings)
         self._requests = WorkerRequests(settings)
         self._timeout_s = settings.read_timeout_s
 
-    async def pass_on(self, request: web.Request, partition: int) -> web.Response:
-        """Returns the response of the partition's owner. Raises a 421 for a request that was passed on before."""
-        if FORWARDED in request.headers:
+    async def ask_owner(self, request: web.Request, partition: int) -> web.Response:
+        """Returns the response of the partition's owner. Raises a 421 for a request that was relayed before."""
+        if RELAYED in request.headers:
             raise http_problem(web.HTTPMisdirectedRequest, f"another worker owns partition {partition}")
         wait_s = MAX_WAIT_S if "after" in request.query else 0.0
         return await asyncio.to_thread(self._ask, partition, request.raw_path, self._timeout_s + wait_s)
@@ -35,7 +35,7 @@ class Forwarding:
     def _ask(self, partition: int, path: str, timeout_s: float) -> web.Response:
         try:
             url = self._owners.url_of_owner(partition)
-            answer = self._requests.get(url, path, timeout_s, {FORWARDED: "1"})
+            answer = self._requests.get(url, path, timeout_s, {RELAYED: "1"})
         except TryAgain as error:
             self._owners.forget_owners()
             raise http_problem(web.HTTPServiceUnavailable, str(error)) from error
