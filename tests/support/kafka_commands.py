@@ -36,7 +36,7 @@ ON_TOPICS: Final = {
 """Name -> arguments of the commands that need the topics."""
 ON_BROKER: Final = ON_TOPICS | {"topics create": ["topics", "create"], "topics check": ["topics", "check"]}
 """Name -> arguments of the commands that need a broker."""
-SERVICES: Final = {"worker", "dispatcher", "hooks", "dev", "demo", "console"}
+SERVICES: Final = {"api", "worker", "dispatcher", "hooks", "dev", "demo", "console"}
 """They wait for a broker, or start one."""
 WITHOUT_KAFKA: Final = {"check", "verify", "completion", "init"}
 ELSEWHERE: Final = {"migrate"}

@@ -13,7 +13,7 @@ from triggers.cli.program import COMMANDS
 WARM: Final = multiprocessing.get_context("forkserver")
 """The context of such processes."""
 
-_SERVICES: Final = {"console", "demo", "dev", "dispatcher", "hooks", "migrate"}
+_SERVICES: Final = {"api", "console", "demo", "dev", "dispatcher", "hooks", "migrate"}
 """They import large libraries, and tests rarely run them."""
 
 WARM.set_forkserver_preload([
