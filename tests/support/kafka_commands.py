@@ -14,6 +14,8 @@ ON_TOPICS: Final = {
     "list": ["list"],
     "replay": ["replay", "s", "t_a#0"],
     "skip": ["skip", "s", "t_a#0"],
+    "cancel": ["cancel", "s", "t_a#0"],
+    "status": ["status"],
     "delete": ["delete", "s", "--yes"],
     "dead-letters list": ["dead-letters", "list"],
     "dead-letters show": ["dead-letters", "show", "0/0"],
