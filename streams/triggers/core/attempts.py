@@ -16,7 +16,7 @@ from triggers.core.lifecycle import (
     change_status,
     copy_instance,
     create_instance,
-    exception_metadata,
+    note_exception,
     rule_of,
     task_kwargs,
 )
@@ -51,7 +51,7 @@ def start(builder: DecisionBuilder, config: Rule, loaded: LoadedInstance) -> Non
     depth, builder.cascade_depth = builder.cascade_depth, limit - 1
     text = f"{limit} results in a row led to this instance without an event from outside (maxCascadeDepth)"
     change_status(builder, loaded, Status.FAILED)
-    loaded.instance.metadata |= exception_metadata(CASCADE_TOO_DEEP, _json({"maxCascadeDepth": limit}), text)
+    note_exception(loaded.instance.metadata, CASCADE_TOO_DEEP, _json({"maxCascadeDepth": limit}), text)
     builder.cascade_depth, builder.outcome = depth, Outcome.STOPPED
 
 
@@ -64,7 +64,7 @@ def issue(builder: DecisionBuilder, config: Rule, loaded: LoadedInstance) -> Non
         text = f"the expression of {str(failed)!r} has no value, or none that JSON has"
         instance.attempt_closed = True
         change_status(builder, loaded, Status.FAILED)
-        instance.metadata |= exception_metadata(EXPRESSION_ERROR, _json({"parameter": str(failed)}), text)
+        note_exception(instance.metadata, EXPRESSION_ERROR, _json({"parameter": str(failed)}), text)
         return
     instance.status = SCHEDULED
     instance.modified = instance.stamps[SCHEDULED] = builder.time
@@ -145,7 +145,7 @@ def overdue(builder: DecisionBuilder, config: Rule, loaded: LoadedInstance) -> N
     facts, text = {"status": instance.status, "attempts": attempts}, f"{instance.status} for too long, {attempts} times"
     instance.attempt_closed = True
     change_status(builder, loaded, Status.FAILED)
-    instance.metadata |= exception_metadata(TIMED_OUT, _json(facts), text)
+    note_exception(instance.metadata, TIMED_OUT, _json(facts), text)
 
 
 def _number_of(builder: DecisionBuilder, instance: Instance) -> int:

@@ -166,17 +166,20 @@ def _fail_too_deep(builder: DecisionBuilder, loaded: LoadedInstance) -> None:
     limit = builder.session.plan.limits.max_cascade_depth
     change_status(builder, loaded, Status.FAILED)
     text = f"{limit} results in a row led to this instance without an event from outside (maxCascadeDepth)"
-    loaded.instance.metadata |= exception_metadata(CASCADE_TOO_DEEP, _json({"maxCascadeDepth": limit}), text)
+    note_exception(loaded.instance.metadata, CASCADE_TOO_DEEP, _json({"maxCascadeDepth": limit}), text)
     builder.outcome = Outcome.STOPPED
 
 
-def exception_metadata(kind: str, context: bytes, info: str, message: str = "") -> dict[str, bytes]:
-    """Returns the metadata of a failed instance; `kind` is `module.Class` and `context` is a JSON object.
+def note_exception(metadata: dict[str, bytes], kind: str, context: bytes, info: str, message: str = "") -> None:
+    """Replaces what the metadata say about an exception, also the message of an earlier attempt.
 
-    An empty message is left out, so that events of earlier releases lead to the same rows as before.
+    `kind` is `module.Class` and `context` is a JSON object. An empty message is left out, so that events of earlier
+    releases lead to the same rows as before.
     """
-    metadata = {"exceptionType": _json(kind), "exceptionContext": context, "exceptionInfo": _json(info)}
-    return metadata | {"exceptionMessage": _json(message)} if message else metadata
+    metadata |= {"exceptionType": _json(kind), "exceptionContext": context, "exceptionInfo": _json(info)}
+    metadata.pop("exceptionMessage", None)
+    if message:
+        metadata["exceptionMessage"] = _json(message)
 
 
 def command_for(builder: DecisionBuilder, rule: Rule, loaded: LoadedInstance) -> RunTask:

@@ -15,8 +15,8 @@ from triggers.core.fired import FiredKwargs
 from triggers.core.kwargs import split_members
 from triggers.core.lifecycle import (
     change_status,
-    exception_metadata,
     issue_command,
+    note_exception,
     replay_instance,
     rule_of,
     schedule_attempt,
@@ -111,7 +111,7 @@ def _handle_overdue(builder: DecisionBuilder, loaded: LoadedInstance) -> None:
     facts, text = {"status": instance.status, "attempts": attempts}, f"{instance.status} for too long, {attempts} times"
     instance.attempt_closed = True
     change_status(builder, loaded, Status.FAILED)
-    instance.metadata |= exception_metadata(TIMED_OUT, _json(facts), text)
+    note_exception(instance.metadata, TIMED_OUT, _json(facts), text)
 
 
 def _finish(builder: DecisionBuilder, loaded: LoadedInstance, event: TaskFinished) -> None:
@@ -137,9 +137,7 @@ def _fail(builder: DecisionBuilder, loaded: LoadedInstance, event: TaskFailed) -
 
 
 def _set_exception(metadata: dict[str, bytes], kind: str, event: TaskFailed | TaskRetried) -> None:
-    """Replaces what the metadata say about an exception, also the message of an earlier attempt."""
-    metadata.pop("exceptionMessage", None)
-    metadata |= exception_metadata(kind, event.exception_context, event.exception_info, event.exception_message)
+    note_exception(metadata, kind, event.exception_context, event.exception_info, event.exception_message)
 
 
 def _retry_instance(

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from tests.support.memory_session import MemorySession, scheduled
 
-from triggers.core.events import TaskFailed, TaskRetried, TriggerFired
+from triggers.core.events import TaskFailed, TaskRetried, TaskStarted, TimerFired, TriggerFired
 from triggers.core.exception_view import message_in, view_exception
 
 CHAINED = """Traceback (most recent call last):
@@ -79,3 +79,20 @@ def test_rules_that_name_the_outcome_of_a_task_receive_the_message() -> None:
     ((_, kwargs),) = scheduled(failed)
     assert isinstance(kwargs, dict)
     assert kwargs["t_a:failed"]["exceptionMessage"] == "no coffee"
+
+
+def test_an_attempt_that_is_overdue_does_not_keep_the_message_of_the_attempt_before() -> None:
+    retry, timeouts = {"attempts": 2, "wait": 1, "jitter": 0}, {"running": 5}
+    rule = {"after": ["go"], "retry": retry, "timeouts": timeouts, "run": "app.a"}
+    session = MemorySession({"$edition": 2, "t_a": rule})
+    session.apply_at(TriggerFired(trigger="go"), 10_000)
+    failed_first = TaskFailed(instance="t_a#0", exception_type="app.Broken", exception_message="no coffee")
+    session.apply_at(failed_first, 11_000)
+    session.apply_at(TimerFired(instance="t_a#0", attempt=1, kind="retry", due=12_000), 12_000)
+    session.apply_at(TaskStarted(instance="t_a#0", attempt=2), 13_000)
+    session.apply_at(TimerFired(instance="t_a#0", attempt=2, kind="running", due=18_000), 18_000)
+
+    (failed,) = session.view().instances
+
+    assert failed.exception is not None
+    assert (failed.exception.type, failed.exception.message) == ("triggers.TimedOut", "running for too long, 2 times")
