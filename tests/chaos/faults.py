@@ -58,7 +58,7 @@ _PROCESSES: Sequence[Fault] = (
     _fault("disk corrupt", "agent", agent_faults.disk_corrupt),
     _fault("disk full", "disk", agent_faults.disk_full, 3, 10),
     _fault("clock jumps", "clock", agent_faults.clock_jumps, 8, 16),
-    _fault("clock off by seconds", "clock", agent_faults.clock_off, 12, 24),
+    _fault("clock off by seconds", "clock", agent_faults.clock_off, 8, 16),
     _fault("agent's network slow", "agent", agent_faults.network_slow, 8, 20),
     _fault("agent's network cut", "agent", agent_faults.network_cut, 3, 20),
     _fault("broker killed", "broker", other_faults.broker_killed, 0, 6, after_s=25),

@@ -103,12 +103,20 @@ def _check_answers(part: Part, world: World, verdict: Verdict) -> None:
         if not uid.startswith(PREFIXES) or not answer.startswith(b"{"):
             continue
         have, want = final_of(msgspec.json.decode(answer, type=SessionView)), world.final(uid)
-        wrong = [f"{uid}: {name}: {have[name]}, by the model {want[name]}" for name in have if have[name] != want[name]]
+        wrong = [f"{uid}: {name}: {_apart(have[name], want[name])}" for name in have if have[name] != want[name]]
         verdict.charge(verdict.wrong, "answers by the model", wrong)
+
+
+def _apart(have: object, want: object) -> str:
+    """Describes what differs: of objects, only the members that do."""
+    if isinstance(have, dict) and isinstance(want, dict):
+        names = [name for name in {**have, **want} if have.get(name) != want.get(name)]
+        have, want = ({name: own.get(name) for name in names} for own in (have, want))
+    return f"{have}, by the model {want}"
 
 
 def _first_difference(uid: str, have: list[Json], want: list[Json]) -> str:
     for place, (one, other) in enumerate(zip(have, want, strict=False)):
         if one != other:
-            return f"{uid}, no. {place}: {one}, by the model {other}"
+            return f"{uid}, no. {place}: {_apart(one, other)} in {one.get('instance')}"
     return f"{uid}: {len(have)} of them, by the model {len(want)}: {(have[len(want) :] or want[len(have) :])[:1]}"
