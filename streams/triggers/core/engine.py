@@ -64,12 +64,12 @@ def apply(session: Session, event: Event) -> Decision:
             decision = _decide(session, event)
         else:
             decision = decide_with_rules(session, event, _decide)
-        header, recorded = session.header, event.recorded or time
-        header.clock = max(header.clock, recorded)
         if not session.exists:
             if decision.outcome in _BEGINNING_NOTHING:
-                return decision
+                return decision  # a grave has no clock
             deletion.begin_again(session)
+        header, recorded = session.header, event.recorded or time
+        header.clock = max(header.clock, recorded)
         if event_id is not None:
             session.ids.remember(event_id)
     outcome = decision.outcome  # compared by identity, because the hash of an enumeration's member is a call of Python

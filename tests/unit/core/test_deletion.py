@@ -269,3 +269,19 @@ def test_scheduled_work_of_a_deleted_session_leaves_no_timer() -> None:
     session.apply(DeletionRequested())
 
     assert [timer.instance for timer in _timers(session)] == [""]
+
+
+def test_a_session_that_begins_again_has_the_clock_of_its_first_event() -> None:
+    rules = b'{"$edition": 2, "t_a": {"after": ["go"], "run": "app.A", "delay": "1m"}}'
+    session = MemorySession()
+    session.apply(ConfigurationUpdated(configuration=rules))
+    session.apply_at(DeletionRequested(), now=50_000)
+    session.apply_at(TaskStarted(instance="t_a#0"), now=60_000)
+    assert session.header().clock == 0
+
+    session.apply_at(ConfigurationUpdated(configuration=rules), now=70_000)
+    assert session.header().clock == 70_000
+    session.apply_at(TriggerFired(trigger="go"), now=65_000)
+
+    assert session.header().clock == 70_000
+    assert [timer.due for timer in _timers(session)] == [130_000]
