@@ -19,7 +19,7 @@ from triggers.core.events import (
     TaskRetried,
     TriggerFired,
 )
-from triggers.core.statuses import Status, describe_refusal, may_be_set
+from triggers.core.statuses import describe_refusal, may_be_set
 from triggers.errors import InstanceNotFound, WrongStatus
 from triggers.overriding import accepts_keyword, is_overridden
 from triggers.registry import default_runner_name, task_runners, trigger_managers
@@ -111,14 +111,18 @@ class TriggerManager:
     ) -> None:
         """Runs a failed instance again, as a new instance; the failed one becomes replayed.
 
+        In edition 2, it also runs an expired or a cancelled instance.
+
         `replacement_kwargs` maps triggers to kwargs and replaces all kwargs of the instance, so `{}` runs the task
         without any.
 
-        Raises InstanceNotFound, and WrongStatus if the instance is not failed, for example because it was replayed.
+        Raises InstanceNotFound, and WrongStatus for another status, for example because it was replayed already.
         """
         kwargs = None if replacement_kwargs is None else encode_object(replacement_kwargs, "replacement_kwargs")
-        name = self._require_failed(failed_instance, "replayed")
-        self._write_event(ReplayRequested(instance=name, replacement_kwargs=kwargs))
+        current = self._find_instance(failed_instance)
+        if not current.can_replay:
+            raise WrongStatus(describe_refusal(current.name, current.status, "replayed"))
+        self._write_event(ReplayRequested(instance=current.name, replacement_kwargs=kwargs))
 
     def skip_failed_instance(
         self, failed_instance: str | Named, cascade: bool = False, result: Kwargs | None = None
@@ -130,8 +134,10 @@ class TriggerManager:
         Raises InstanceNotFound, and WrongStatus if the instance is not failed, for example because it was skipped.
         """
         encoded = encode_object(result, "result")
-        name = self._require_failed(failed_instance, "skipped")
-        self._write_event(SkipRequested(instance=name, cascade=cascade, result=encoded))
+        current = self._find_instance(failed_instance)
+        if not current.can_skip:
+            raise WrongStatus(describe_refusal(current.name, current.status, "skipped"))
+        self._write_event(SkipRequested(instance=current.name, cascade=cascade, result=encoded))
 
     def update_instance_status(
         self,
@@ -150,7 +156,7 @@ class TriggerManager:
         Raises InstanceNotFound, and WrongStatus for a change that is only allowed with `force`.
         """
         instance = self._find_instance(task_instance)
-        if not force and not may_be_set(instance.status, status):
+        if not force and not may_be_set(instance.status, status, instance.config.edition):
             raise WrongStatus(describe_refusal(instance.name, instance.status, f'set to "{status}" without force'))
         event = StatusSet(
             instance=instance.name,
@@ -281,12 +287,6 @@ class TriggerManager:
     def _load_instances(self, names: Sequence[str]) -> list[TaskInstance]:
         self.storage.refresh()
         return [self.storage[name] for name in names]
-
-    def _require_failed(self, instance: str | Named, wanted: str) -> str:
-        current = self._find_instance(instance)
-        if current.status != Status.FAILED:
-            raise WrongStatus(describe_refusal(current.name, current.status, wanted))
-        return current.name
 
     def _find_instance(self, instance: str | Named) -> TaskInstance:
         """Reads the instance anew by its name, because the caller's object may be out of date."""

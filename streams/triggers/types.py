@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, Final
 
-from triggers.core.statuses import RESOLVED, Status
+from triggers.core.statuses import SKIPPABLE, Status, is_resolved, may_be_replayed
 from triggers.itertools import merge_dict_recursive
 
 _LOGS_IRRELEVANT: Final = frozenset({Status.ABANDONED, Status.REPLAYED, Status.SKIPPED})
@@ -39,6 +39,8 @@ class TaskConfig:
         self.extra: dict[str, Any] = extra
         """Keys of the configuration that are not directives of edition 1: those of the application and, in edition 2,
         all that `after`, `and_every` and `unless` do not show, as it is written."""
+        self.edition: int = 1
+        """Edition of the session's rules."""
 
     def __str__(self) -> str:
         return self.name
@@ -60,6 +62,11 @@ class TaskConfig:
     def unless_sorted(self) -> list[str]:
         """`unless` as a sorted list, for templates."""
         return sorted(self.unless)
+
+    @property
+    def is_optional(self) -> bool:
+        """True if a session may be complete without an instance of the task (`optional` of edition 2)."""
+        return self.edition != 1 and self.extra.get("optional") is True
 
     def uses_trigger(self, trigger_name: str) -> bool:
         """Returns whether the rule names the trigger in `after`, `andEvery` or `unless`."""
@@ -141,12 +148,12 @@ class TaskInstance:
     @property
     def can_skip(self) -> bool:
         """True if `skip_failed_instance` accepts the instance."""
-        return self.status == Status.FAILED
+        return self.status in SKIPPABLE
 
     @property
     def can_replay(self) -> bool:
-        """True if `replay_failed_instance` accepts the instance."""
-        return self.status == Status.FAILED
+        """True if `replay_failed_instance` accepts the instance: a failed, or in edition 2 expired or cancelled one."""
+        return may_be_replayed(self.status, self.config.edition)
 
     @property
     def can_abandon(self) -> bool:
@@ -185,8 +192,11 @@ class TaskInstance:
 
     @property
     def is_resolved(self) -> bool:
-        """True if the instance is finished, skipped, abandoned or replayed. A failed one is unresolved."""
-        return self.status in RESOLVED
+        """True if the instance is finished, skipped, abandoned or replayed, or in edition 2 expired or cancelled.
+
+        A failed one is unresolved.
+        """
+        return is_resolved(self.status, self.config.edition)
 
     @property
     def last_modified(self) -> datetime | None:

@@ -38,15 +38,20 @@ from triggers.core.state.instance import Instance
 from triggers.core.state.loaded_instance import LoadedInstance
 from triggers.core.state.session import Session
 from triggers.core.state.waiting import of_member
-from triggers.core.statuses import CLOSES_ATTEMPT, RESOLVED, RESOLVED_IN_EDITION_2, Status, describe_refusal, may_be_set
+from triggers.core.statuses import (
+    CLOSES_ATTEMPT,
+    SKIPPABLE,
+    Status,
+    describe_refusal,
+    is_resolved,
+    may_be_replayed,
+    may_be_set,
+)
 from triggers.core.step import DecisionBuilder
 from triggers.core.updates import take_over
 from triggers.errors import RulesLocked, WrongStatus
 
 _json: Final = msgspec.json.Encoder().encode
-_FAILED: Final = frozenset({"failed"})
-REPLAYABLE: Final = frozenset({"failed", "expired", "cancelled"})
-"""Statuses that can be replayed in edition 2."""
 
 
 def update_configuration(session: Session, event: ConfigurationUpdated) -> Decision:
@@ -90,7 +95,9 @@ def _note_replaced(session: Session, configuration: bytes) -> None:
 def replay_failed(session: Session, event: ReplayRequested) -> Decision:
     """Schedules a copy of a failed instance at once, regardless of its conditions; in edition 2 also of an expired or
     cancelled one."""
-    loaded = _in_status(session, event.instance, "replayed", REPLAYABLE if session.plan.rules else _FAILED)
+    loaded = session.instances.find(event.instance)
+    if not may_be_replayed(status := loaded.instance.status, session.plan.edition):
+        raise WrongStatus(describe_refusal(loaded.name, status, "replayed"))
     builder = DecisionBuilder(session, event)
     again = replay_instance if builder.follow is None else attempts.replay
     again(builder, loaded, event.replacement_kwargs)
@@ -99,7 +106,9 @@ def replay_failed(session: Session, event: ReplayRequested) -> Decision:
 
 def skip_failed(session: Session, event: SkipRequested) -> Decision:
     """Resolves a failed instance, optionally as if it had finished with a result."""
-    loaded = _in_status(session, event.instance, "skipped", _FAILED)
+    loaded = session.instances.find(event.instance)
+    if (status := loaded.instance.status) not in SKIPPABLE:
+        raise WrongStatus(describe_refusal(loaded.name, status, "skipped"))
     builder, instance = DecisionBuilder(session, event), loaded.instance
     change_status(builder, loaded, Status.SKIPPED)
     instance.metadata["cascade"] = _json(event.cascade)
@@ -118,8 +127,7 @@ def cancel(session: Session, event: CancelRequested) -> Decision:
     """
     loaded = session.instances.find(event.instance)
     builder, status = DecisionBuilder(session, event), loaded.instance.status
-    is_over = RESOLVED if builder.follow is None else RESOLVED_IN_EDITION_2
-    if status in is_over or status == Status.FAILED:
+    if is_resolved(status, session.plan.edition) or status == Status.FAILED:
         raise WrongStatus(describe_refusal(event.instance, status, "cancelled"))
     if builder.follow is not None:
         cancel_instance(builder, loaded, terminate=event.terminate)
@@ -133,7 +141,7 @@ def set_status(session: Session, event: StatusSet) -> Decision:
     """Sets a status that the application chose. It must be in the table of transitions unless forced."""
     loaded = session.instances.find(event.instance)
     instance = loaded.instance
-    if not event.force and not may_be_set(instance.status, event.status):
+    if not event.force and not may_be_set(instance.status, event.status, session.plan.edition):
         raise WrongStatus(describe_refusal(loaded.name, instance.status, f'set to "{event.status}" without force'))
     builder, metadata = DecisionBuilder(session, event), split_members(event.metadata)
     change_status(builder, loaded, event.status)
@@ -174,10 +182,3 @@ def _clone_waiting(builder: DecisionBuilder, loaded: LoadedInstance, copy: Insta
     rule = rule_of(builder.session, loaded.task)
     join_group(builder, rule, create_instance(builder, loaded.task, copy), msgspec.structs.replace(held))
     return finish(builder)
-
-
-def _in_status(session: Session, name: str, wanted: str, allowed: frozenset[str]) -> LoadedInstance:
-    loaded = session.instances.find(name)
-    if (status := loaded.instance.status) not in allowed:
-        raise WrongStatus(describe_refusal(name, status, wanted))
-    return loaded

@@ -85,5 +85,10 @@ class Plan:
     rules: RuleSet | None = None
     """The rules of edition 2, or None in edition 1."""
 
+    @property
+    def edition(self) -> int:
+        """The edition of the rules' language."""
+        return 1 if self.rules is None else 2
+
 
 NO_CONFIGURATION: Final = Plan(b"", b"{}", {}, {})

@@ -40,6 +40,9 @@ WAITING: Final = frozenset({"unstarted", "delayed"})
 
 CLOSES_ATTEMPT = RESOLVED | {Status.FAILED, Status.UNSTARTED}
 """Statuses that close the current attempt when the application sets them, so that a later result is stale."""
+SKIPPABLE: Final = frozenset({Status.FAILED})
+REPLAYABLE: Final = SKIPPABLE
+REPLAYABLE_IN_EDITION_2: Final = REPLAYABLE | {"expired", "cancelled"}
 
 _BY_HAND = {
     Status.UNSTARTED: frozenset({Status.FINISHED, Status.FAILED, Status.SKIPPED, Status.ABANDONED}),
@@ -58,12 +61,31 @@ _ENGINE_ONLY = frozenset({Status.UNSTARTED, Status.SCHEDULED, Status.REPLAYED})
 """Statuses that only the engine sets, because they imply a cohort, a command or another instance."""
 
 
-def may_be_set(old: str, new: str) -> bool:
+_ENGINE_ONLY_IN_EDITION_2 = _ENGINE_ONLY | {"delayed", "expired", "cancelled"}
+"""Timers and commands follow from them. An application that means to cancel fires a trigger of `cancelOn`."""
+
+
+def is_resolved(status: str, edition: int) -> bool:
+    """Returns whether nothing waits for an instance with this status any more."""
+    return status in (RESOLVED if edition == 1 else RESOLVED_IN_EDITION_2)
+
+
+def may_be_replayed(status: str, edition: int) -> bool:
+    """Returns whether an instance with this status can be replayed."""
+    return status in (REPLAYABLE if edition == 1 else REPLAYABLE_IN_EDITION_2)
+
+
+def may_be_set(old: str, new: str, edition: int = 1) -> bool:
     """Returns whether the application may change the status `old` to `new`.
 
     A status of the application may follow any unresolved status. Every status may follow it, except those that only the
-    engine sets. A resolved instance does not change.
+    engine sets. A resolved instance does not change. In edition 2, `delayed` is a way to wait like `unstarted`, and
+    `expired` and `cancelled` are resolved.
     """
+    if edition != 1:
+        if new in _ENGINE_ONLY_IN_EDITION_2 or old in {"expired", "cancelled"}:
+            return False
+        old = UNSTARTED if old == "delayed" else old
     if old not in _BY_HAND:
         return new not in _ENGINE_ONLY
     return new in _BY_HAND[Status(old)] or (old not in RESOLVED and new not in _BY_HAND)

@@ -17,7 +17,7 @@ from triggers.core.state.header import Header, TaskState
 from triggers.core.state.header_codec import decode_header
 from triggers.core.state.loaded_instance import LoadedInstance
 from triggers.core.state.session import Session
-from triggers.core.statuses import RESOLVED, Status
+from triggers.core.statuses import Status, is_resolved
 
 _json = msgspec.json.Encoder().encode
 
@@ -65,11 +65,6 @@ class InstanceView(Struct, frozen=True, kw_only=True):
     exception: ExceptionView | None = None
     """The exception of its last attempt that failed, or None if none did."""
 
-    @property
-    def resolved(self) -> bool:
-        """True if nothing waits for the instance any more."""
-        return self.status in RESOLVED
-
 
 class RulesView(Struct, frozen=True, kw_only=True):
     """The published rules that a session took."""
@@ -98,6 +93,10 @@ class SessionView(Struct, frozen=True, kw_only=True):
     unresolved_instances: list[str]
     rules: RulesView | None = None
     """The published rules that it took, or None if it took none."""
+    edition: int = 1
+    """The edition of its rules."""
+    clock: int = 0
+    """The largest log time of its records."""
 
 
 class SessionSummary(Struct, frozen=True, kw_only=True):
@@ -116,7 +115,7 @@ class SessionSummary(Struct, frozen=True, kw_only=True):
 def view_session(session: Session) -> SessionView:
     """Returns the view of a session. It reads all rows, so the session's changes must have been written."""
     stored = sorted(session.instances.scan(), key=lambda loaded: loaded.instance.sequence)
-    header, states = session.header, session.tasks.all()
+    header, states, edition = session.header, session.tasks.all(), session.plan.edition
     instances = [_instance_view(session, states[loaded.task], loaded) for loaded in stored]
     return SessionView(
         uid=session.uid,
@@ -127,8 +126,10 @@ def view_session(session: Session) -> SessionView:
         instances=instances,
         latest_kwargs=_latest_kwargs(session),
         unresolved_tasks=[name for name, task in session.plan.tasks.items() if _unresolved(states.get(name), task)],
-        unresolved_instances=[instance.name for instance in instances if not instance.resolved],
+        unresolved_instances=[instance.name for instance in instances if not is_resolved(instance.status, edition)],
         rules=_rules_of(session),
+        edition=edition,
+        clock=header.clock,
     )
 
 

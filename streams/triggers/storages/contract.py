@@ -125,7 +125,10 @@ class Storage(ABC):
         return [instance for instance in self.iter_instances() if not instance.is_resolved]
 
     def get_unresolved_tasks(self) -> list[TaskConfig]:
-        """Returns the tasks with no instance yet or with an unresolved one, in declaration order."""
+        """Returns the tasks with no instance yet or with an unresolved one, in declaration order.
+
+        An optional task of edition 2 without an instance is not among them.
+        """
         return [task for task in self.tasks.values() if self._is_unresolved(task)]
 
     def get_instances_with_unresolved_logs(self) -> list[TaskInstance]:
@@ -145,4 +148,6 @@ class Storage(ABC):
 
     def _is_unresolved(self, task: TaskConfig) -> bool:
         instances = self.instances_of_task(task).values()
-        return not instances or any(not instance.is_resolved for instance in instances)
+        if not instances:
+            return not task.is_optional
+        return any(not instance.is_resolved for instance in instances)

@@ -35,16 +35,19 @@ class SessionObjects:
 
 def objects_of(session: SessionView) -> SessionObjects:
     """Returns the objects of all tasks and instances in the view."""
-    tasks = {task.name: _task(task) for task in session.tasks}
+    tasks = {task.name: _task(task, session.edition) for task in session.tasks}
     instances = TaskInstanceCollection()
     for sequence, instance in enumerate(session.instances):
-        instances.add(_instance(instance, tasks.get(instance.task) or removed_task(instance.task), sequence))
+        config = tasks.get(instance.task) or removed_task(instance.task, session.edition)
+        instances.add(_instance(instance, config, sequence))
     return SessionObjects(tasks, instances, _plain(session.latest_kwargs))
 
 
-def removed_task(name: str) -> TaskConfig:
+def removed_task(name: str, edition: int = 1) -> TaskConfig:
     """Returns a stand-in for a task that a later version of published rules has removed; its instances remain."""
-    return TaskConfig(name, [], "")
+    config = TaskConfig(name, [], "")
+    config.edition = edition
+    return config
 
 
 def moment(milliseconds: int) -> datetime:
@@ -59,10 +62,11 @@ def milliseconds(when: object) -> int:
     return (naive - _EPOCH) // timedelta(milliseconds=1)
 
 
-def _task(task: TaskView) -> TaskConfig:
+def _task(task: TaskView, edition: int) -> TaskConfig:
     config = TaskConfig(
         task.name, task.after, task.run, task.unless, task.using, _decode(task.with_params), task.and_every
     )
+    config.edition = edition
     config.extra = _plain(task.extra)  # of edition 2, it has conditions under the names of directives
     return config
 

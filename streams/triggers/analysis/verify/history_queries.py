@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 from msgspec import Raw
 
-from triggers.core.statuses import Status
+from triggers.core.statuses import Status, is_resolved
 from triggers.core.view import InstanceView, SessionView, TaskView
 from triggers.errors import InstanceNotFound, TaskNotFound
 
@@ -112,7 +112,7 @@ def _instance(step: Step, session: SessionView) -> object:
         "canAbandon": unstarted and abandoned,
         "canReplay": failed,
         "canSkip": failed,
-        "isResolved": instance.resolved,
+        "isResolved": is_resolved(instance.status, session.edition),
         "logLevel": metadata.get("logLevel", 0),
         "logsRelevant": instance.status not in _LOGS_IRRELEVANT,
         "logsResolved": _logs_resolved(instance),
