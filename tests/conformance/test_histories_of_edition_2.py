@@ -7,15 +7,16 @@ from collections.abc import Callable, Iterator
 from importlib import import_module
 
 import pytest
-from tests.support.edition2.embedded_driver import EmbeddedDriver, is_embeddable
 from tests.support.edition2.engine_driver import EngineDriver
-from tests.support.edition2.histories import CURATED, RANDOM, difference, differences, histories
+from tests.support.edition2.histories import CURATED, RANDOM, difference, differences, histories, is_embeddable
 from tests.support.edition2.state import Json
 from tests.support.edition2.world import World
 from tests.support.histories import CURATED as CURATED_1
 from tests.support.histories import DATA as DATA_1
+from tests.support.storage_driver import StorageDriver
 
 from triggers import CacheStorageBackend, MemoryStorageBackend
+from triggers.analysis.verify.timed_histories import TimedReplay
 from triggers.storages.base import BaseStorageBackend
 from triggers.storages.published_rules import use_rules
 
@@ -59,9 +60,9 @@ def _difference(history: Json, make: Callable[[str], BaseStorageBackend]) -> str
     """Begins without sessions: the jitter of a retry depends on the UID, so all histories have the same."""
     MemoryStorageBackend.clear()
     import_module("django.core.cache").cache.clear()
-    driver = EmbeddedDriver(make)
+    driver = StorageDriver(make)
     with use_rules(driver.registry):
-        return difference(history, driver)
+        return difference(history, TimedReplay(driver))
 
 
 def test_histories_of_edition_1_come_to_the_same_in_edition_2() -> None:

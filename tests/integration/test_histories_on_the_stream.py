@@ -15,6 +15,7 @@ from tests.support.worker_process import WorkerProcess
 
 from triggers.analysis.verify.histories import verify_history
 from triggers.client import KafkaPublisher, SessionReader
+from triggers.client.published_rules import StreamRules
 from triggers.settings import Settings
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(240)]
@@ -30,13 +31,11 @@ def test_recorded_histories_are_reproduced_through_kafka(settings: Settings) -> 
     create_topics(settings)
     with WorkerProcess(settings, "w0") as worker, OutputFeed(settings) as feed, ThreadPoolExecutor(32) as threads:
         worker.wait_ready()
-        publisher, reader = KafkaPublisher(settings), SessionReader(settings)
+        parts = KafkaPublisher(settings), SessionReader(settings), feed, StreamRules(settings)
 
         for file in (CURATED, RANDOM):
             histories = [_without_hooks(json.loads(line)) for line in read_histories("stream", file)]
-            results = threads.map(
-                lambda history: verify_history(history, StreamDriver(publisher, reader, feed)), histories
-            )
+            results = threads.map(lambda history: verify_history(history, StreamDriver(*parts)), histories)
             assert_reproduced("stream", file, results)
 
     assert_equals_fold(settings)

@@ -13,9 +13,10 @@ from confluent_kafka import Consumer, TopicPartition
 
 from triggers import errors
 from triggers.client import Coordinates, KafkaPublisher, SessionReader
+from triggers.client.published_rules import StreamRules
 from triggers.codec import decode_command, decode_dead_letter
 from triggers.core.commands import Decision, Outcome, RunTask
-from triggers.core.events import Event
+from triggers.core.events import Event, RulesPublished
 from triggers.core.state.plans import Plans
 from triggers.core.state.rows import MemoryRows
 from triggers.core.state.session import Session
@@ -92,10 +93,13 @@ class OutputFeed:
 class StreamDriver:
     """A `HistoryDriver` over the stream. Its decisions have no fire records, which cannot be seen from outside."""
 
-    def __init__(self, publisher: KafkaPublisher, reader: SessionReader, feed: OutputFeed) -> None:
+    def __init__(
+        self, publisher: KafkaPublisher, reader: SessionReader, feed: OutputFeed, registry: StreamRules
+    ) -> None:
         self._publisher = publisher
         self._reader = reader
         self._feed = feed
+        self._registry = registry
         self._last: dict[str, Coordinates] = {}
 
     def apply(self, uid: str, event: Event) -> Decision:
@@ -106,6 +110,9 @@ class StreamDriver:
         if refusal := self._feed.refused.get(self._last[uid]):
             raise refusal
         return Decision(outcome=Outcome.APPLIED, commands=list(self._feed.commands[uid][before:]))
+
+    def publish(self, rules: RulesPublished) -> None:
+        self._registry.publish(rules)
 
     def view(self, uid: str) -> SessionView:
         try:

@@ -33,6 +33,19 @@ def histories(file: str, every: int = 1) -> Iterator[Json]:
         yield json.loads(line)
 
 
+def is_embeddable(history: Json) -> bool:
+    """Whether an embedded storage can carry out all rules of the history."""
+    configurations = [step.get("configuration") or {} for step in history["steps"]]
+    return all(_is_carried_out(name, own) for each in configurations for name, own in each.items())
+
+
+def _is_carried_out(name: str, own: object) -> bool:
+    if not isinstance(own, dict):
+        return name != "$forward"
+    cancel = own.get("cancelOn")
+    return "queue" not in own and not (isinstance(cancel, dict) and cancel.get("terminate"))
+
+
 def difference(history: Json, driver: Driver) -> str:
     """The first difference; empty: there is none."""
     for number, step in enumerate(history["steps"]):

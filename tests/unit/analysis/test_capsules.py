@@ -27,6 +27,7 @@ from triggers.core.events import (
     TaskFinished,
     TriggerFired,
 )
+from triggers.errors import CallError
 
 RULES = {
     "t_mail": {"after": ["address"], "run": "app.mail", "withParams": {"address": {"sender": "me"}}, "owner": "Ann"}
@@ -212,3 +213,41 @@ def test_an_imported_state_keeps_its_names_when_its_values_are_masked() -> None:
     assert isinstance(masked, SessionImported)
     assert b"SECRET" not in masked.state
     assert json.loads(masked.state)["instances"][0]["name"] == "t_mail#0"
+
+
+EDITION_2: dict[str, object] = {
+    "$edition": 2,
+    "t_mail": {
+        "after": [{"trigger": "address", "when": "has(kwargs.email)"}],
+        "run": "app.mail",
+        "with": {"email": "on.address.email"},
+        "cancelOn": ["stop"],
+        "meta": {"email": "owner@example.org"},
+    },
+    "t_big": {"after": [{"trigger": "paid", "when": "kwargs.amount > 100"}], "run": "app.big"},
+}
+
+
+def edition_2_log() -> list[Event]:
+    session = MemorySession(EDITION_2)
+    session.fire("address", email="x@example.org")
+    session.fire("paid", amount=120)
+    session.fire("stop")
+    return session.log
+
+
+def test_a_capsule_of_edition_2_has_what_was_cancelled_and_masks_only_data(tmp_path: Path) -> None:
+    path = captured(tmp_path, edition_2_log(), "email")
+
+    capsule = load_capsule(InputFile(path))
+    assert replay_capsule(capsule).differences == []
+    assert b"example.org" not in path.read_bytes()
+    (cancel,) = json.loads(bytes(capsule.steps[3].decision))["cancels"]
+    assert (cancel["instance"], cancel["attempt"]) == ("t_mail#0", 1)
+    changed(path, "steps.3.decision.cancels", [])
+    assert any("cancels" in line for line in replay_capsule(load_capsule(InputFile(path))).differences)
+
+
+def test_what_an_expression_reads_cannot_be_masked(tmp_path: Path) -> None:
+    with pytest.raises(CallError, match=r"offset 3: an expression reads a masked value.*than amount"):
+        captured(tmp_path, edition_2_log(), "amount")

@@ -62,13 +62,14 @@ def _runs(history: Json, task: str, name: str) -> int:
     uid, driver, log = next(one for one in folded(history) if one[0] == "main")
     (proof,) = [one for one in explain(uid, log, task).tasks[0].instances if one.name == name]
     way = None if proof.condition is None else fires_for(proof.condition)
-    rule = next(one for one in driver.view(uid).tasks if one.name == task)
+    rule = next(one for one in driver.partition.view(uid).tasks if one.name == task)
     outdated = any(b"within" in bytes(own) for own in rule.extra.values())
     if not way or outdated or rule.unless or "cancelOn" in rule.extra or "within" in rule.extra:
         return 0
     for number, trigger in enumerate(way):
-        driver.decide(uid, TriggerFired(trigger=trigger, position=1_000 + number, time=driver.clock()))
-    (after,) = [one for one in driver.view(uid).instances if one.name == name]
+        clock = driver.partition.view("main").clock
+        driver.partition.apply(uid, TriggerFired(trigger=trigger, position=1_000 + number, time=clock))
+    (after,) = [one for one in driver.partition.view(uid).instances if one.name == name]
     assert after.status != "unstarted", (history["id"], history["title"], name, way)
     return 1
 
@@ -83,8 +84,10 @@ def test_every_explanation_tells_every_change_and_refers_to_events_of_the_sessio
             proofs = [proof for task in explanation.tasks for proof in task.instances if proof.name]
             statuses = {proof.name: proof.status for proof in proofs}
             held = [one.by.offset for proof in proofs for one in proof.satisfied if one.by]
-            listed = {task.name for task in driver.view(uid).tasks}
-            assert statuses == {one.name: one.status for one in driver.view(uid).instances if one.task in listed}
+            listed = {task.name for task in driver.partition.view(uid).tasks}
+            assert statuses == {
+                one.name: one.status for one in driver.partition.view(uid).instances if one.task in listed
+            }
             assert offsets.issuperset(held), history["id"]
             assert all(line == line.rstrip() for line in explanation_lines(explanation))
             told = [effect for event in explanation.events for effect in event.effects]

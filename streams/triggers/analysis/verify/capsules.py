@@ -22,7 +22,7 @@ from triggers.analysis.input_file import InputFile
 from triggers.analysis.verify.masking import mask_event
 from triggers.analysis.view_changes import Change, changes_between
 from triggers.codec.event_lines import decode_members, event_members
-from triggers.core.commands import Command, Decision
+from triggers.core.commands import CancelTask, Command, Decision, ForwardTrigger
 from triggers.core.config import validate_configuration
 from triggers.core.events import ConfigurationUpdated, Event, RulesPublished
 from triggers.core.view import SessionView
@@ -73,14 +73,28 @@ class Replayed(Struct, frozen=True):
 
 
 def capture(session: str, events: Iterable[Event], masked: Collection[str] = ()) -> bytes:
-    """Returns the capsule of a session. `events` are all its events, in order; values of `masked` names are masked."""
-    driver, steps = MemoryDriver(), list[bytes]()
+    """Returns the capsule of a session. `events` are all its events, in order; values of `masked` names are masked.
+
+    Raises CallError if an expression reads a masked value, so that the capsule would not show what happened.
+    """
+    driver, unmasked, steps = MemoryDriver(), MemoryDriver(), list[bytes]()
     for event in events:
         masked_event = mask_event(event, masked)
-        steps.append(_json({"event": event_members(masked_event), "decision": _decide(driver, session, masked_event)}))
+        decision = _decide(driver, session, masked_event)
+        if masked and _course(decision) != _course(_decide(unmasked, session, event)):
+            raise CallError(
+                f"session {session!r:.300}, offset {event.position}: an expression reads a masked value, so that the"
+                f" capsule would not show what happened; mask fewer names than {', '.join(sorted(masked))}"
+            )
+        steps.append(_json({"event": event_members(masked_event), "decision": decision}))
     head = _json({"capsule": FORMAT, "session": session, "masked": sorted(masked)})[:-1]
     view = _json(driver.view(session))
     return b'%s,\n"steps":[\n%s\n],\n"view":%s}\n' % (head, b",\n".join(steps), view)
+
+
+def _course(decision: dict[str, object]) -> object:
+    """Returns what masked values must not change in a decision."""
+    return decision.get("outcome"), decision.get("changed"), decision.get("fires")
 
 
 def file_name(session: str) -> str:
@@ -167,10 +181,15 @@ def decision_members(decision: Decision) -> dict[str, object]:
         "changed": decision.changed,
         "commands": commands,
     }
-    return members if decision.rules is None else members | {"rules": decision.rules}
+    of_edition_2: dict[str, object] = {
+        "cancels": [_command(cancel) for cancel in decision.cancels],
+        "forwards": [_command(forward) for forward in decision.forwards],
+        "rules": decision.rules,
+    }
+    return members | {name: value for name, value in of_edition_2.items() if value}
 
 
-def _command(command: Command) -> dict[str, object]:
+def _command(command: Command | CancelTask | ForwardTrigger) -> dict[str, object]:
     fields = msgspec.structs.asdict(command)
     members = {name: Raw(value) if isinstance(value, bytes) else value for name, value in fields.items()}
     return {"command": type(command).__name__} | members

@@ -2,7 +2,7 @@
 
 A history is a JSON object on one line: a configuration, steps with their expected effects, and the final state. If a
 step has `ours` beside `upstream`, this product differs on purpose and `ours` is expected; such a history gates only
-if it is `firm`.
+if it is `firm`. Histories of edition 2 have another format (`timed_histories`).
 """
 
 from __future__ import annotations
@@ -17,16 +17,18 @@ from triggers.analysis.driver import HistoryDriver, MemoryDriver
 from triggers.analysis.input_file import InputFile
 from triggers.analysis.verify.history_queries import answer, plain
 from triggers.analysis.verify.history_steps import Step, step_event
+from triggers.analysis.verify.timed_histories import MAIN, TimedReplay, is_timed
 from triggers.core.commands import Decision, RunTask, SetTimer
 from triggers.core.events import ConfigurationUpdated, Event, TimerFired
+from triggers.core.timer_kinds import TimerKind
 from triggers.core.view import SessionView
 from triggers.errors import CallError, NotFound, TriggersError
 
-MAIN = "main"
-"""The session of steps that do not name another one."""
-
 _QUIET = frozenset({"hold"})
+_COOLDOWNS = frozenset({"", TimerKind.COOLDOWN})
+"""Kinds of timers that this format knows, with their names in edition 1 and 2."""
 _NEEDED = ("id", "configuration", "steps")
+_NEEDED_IF_TIMED = ("id", "steps")
 _FIX = "`triggers capture SESSION` makes a capsule (--from FILE reads a log of events)"
 
 
@@ -60,10 +62,14 @@ def verify_files(
 
 
 def verify_history(history: Mapping[str, Any], driver: HistoryDriver) -> HistoryResult:
-    replay = _Replay(history, driver)
-    replay.run()
+    if is_timed(history):
+        differences = TimedReplay(driver).differences(history)
+    else:
+        replay = _Replay(history, driver)
+        replay.run()
+        differences = replay.differences
     gates = bool(history.get("firm", True))
-    return HistoryResult(str(history["id"]), str(history.get("title", "")), gates, replay.differences)
+    return HistoryResult(str(history["id"]), str(history.get("title", "")), gates, differences)
 
 
 def _verify_line(line: bytes, where: str, driver: HistoryDriver) -> HistoryResult:
@@ -83,10 +89,9 @@ def _history(line: bytes) -> dict[str, Any]:
         raise BadHistory(f"the line is not JSON ({error})") from error
     if not isinstance(history, dict):
         raise BadHistory("the line is not a JSON object")
-    if absent := [name for name in _NEEDED if name not in history]:
-        edition_2 = "; a history of edition 2, with clocks and timers, is not replayed, but a capsule of one is"
-        known = "steps" in history and "configuration" in absent
-        raise BadHistory(f"it has no {' and no '.join(absent)}{edition_2 if known else ''}")
+    needed = _NEEDED_IF_TIMED if is_timed(history) else _NEEDED
+    if absent := [name for name in needed if name not in history]:
+        raise BadHistory(f"it has no {' and no '.join(absent)}")
     return history
 
 
@@ -128,18 +133,28 @@ class _Replay:
             return {"scheduled": [], "changed": {}, "hooks": [], "error": error}
         seen: dict[str, object] = {"raised": raised} if raised else {}
         return seen | {
-            "scheduled": [self._scheduled(session, command, event) for command in decision.commands],
+            "scheduled": [
+                self._scheduled(session, command, event)
+                for command in decision.commands
+                if isinstance(command, RunTask) or command.kind in _COOLDOWNS
+            ],
             "changed": self._changed(session),
             "hooks": _hooks(step, decision),
         }
 
     def _scheduled(self, session: str, command: RunTask | SetTimer, event: Event) -> dict[str, Any]:
-        """Returns a command with its countdown in seconds. A command that waits for a timer is issued at once."""
+        """Returns a command with its countdown in seconds. A command that waits for a cooldown is issued at once."""
         countdown: float = 0
         while isinstance(command, SetTimer):
             waits = command.due - event.time
             countdown = waits / 1000 if waits % 1000 else waits // 1000
-            due = TimerFired(instance=command.instance, attempt=command.attempt)
+            due = TimerFired(
+                instance=command.instance,
+                attempt=command.attempt,
+                due=command.due if command.kind else 0,
+                kind=command.kind,
+                time=command.due,
+            )
             command = self._driver.apply(self._prefix + session, due).commands[0]
         shown = {"instance": command.instance, "run": command.run, "kwargs": msgspec.json.decode(command.kwargs)}
         return shown | {"countdown": countdown} | ({"using": command.using} if command.using else {})

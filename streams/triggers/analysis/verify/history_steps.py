@@ -20,6 +20,7 @@ from triggers.core.events import (
     TaskRetried,
     TaskStarted,
     TaskStatusChanged,
+    TimerFired,
     TriggerFired,
 )
 
@@ -42,7 +43,14 @@ def step_event(step: Step, depth: Callable[[str], int]) -> tuple[Event, str | No
 
 
 def _trigger_fired(step: Step) -> tuple[Event, None]:
-    return TriggerFired(trigger=step["trigger"], kwargs=_json(step.get("kwargs") or {})), None
+    event = TriggerFired(
+        trigger=step["trigger"],
+        kwargs=_json(step.get("kwargs") or {}),
+        id=step.get("id"),
+        source=step.get("source"),
+        rules=step.get("rules"),
+    )
+    return event, None
 
 
 def _configure(step: Step) -> tuple[Event, None]:
@@ -50,13 +58,14 @@ def _configure(step: Step) -> tuple[Event, None]:
 
 
 def _start(step: Step) -> tuple[Event, None]:
-    return TaskStarted(instance=step["instance"]), None
+    return TaskStarted(instance=step["instance"], attempt=_attempt(step)), None
 
 
 def _finish(step: Step) -> tuple[Event, str | None]:
-    result, level = step["result"] or {}, _level(step)
+    result, level = step.get("result") or {}, _level(step)
     if isinstance(result, dict):
-        return TaskFinished(instance=step["instance"], result=_json(result), log_level=level), None
+        event = TaskFinished(instance=step["instance"], attempt=_attempt(step), result=_json(result), log_level=level)
+        return event, None
     context = _json({"actual_result": result})
     return _failed(step, "builtins.ValueError", context, level), "ValueError"
 
@@ -69,13 +78,21 @@ def _fail(step: Step) -> tuple[Event, str]:
 
 def _failed(step: Step, kind: str, context: bytes, level: int) -> TaskFailed:
     return TaskFailed(
-        instance=step["instance"], exception_type=kind, exception_context=context, exception_info=kind, log_level=level
+        instance=step["instance"],
+        attempt=_attempt(step),
+        exception_type=kind,
+        exception_context=context,
+        exception_info=kind,
+        log_level=level,
     )
 
 
 def _status_change(step: Step) -> tuple[Event, None]:
     metadata = _json(step.get("metadata") or {})
-    return TaskStatusChanged(instance=step["instance"], status=step["status"], metadata=metadata), None
+    event = TaskStatusChanged(
+        instance=step["instance"], attempt=_attempt(step), status=step["status"], metadata=metadata
+    )
+    return event, None
 
 
 def _retry(step: Step, depth: int) -> tuple[Event, str | None]:
@@ -85,12 +102,17 @@ def _retry(step: Step, depth: int) -> tuple[Event, str | None]:
         return _failed(step, "triggers.task.MaxRetriesExceeded", context, 0), "MaxRetriesExceeded"
     event = TaskRetried(
         instance=step["instance"],
+        attempt=_attempt(step),
         metadata=_json(step.get("metadata") or {}),
         exception_type=_qualified(step["exception"]) if "exception" in step else None,
         replacement_kwargs=_replacement(step),
         cooldown_ms=round(step.get("cooldown", 0) * 1000),
     )
     return event, None
+
+
+def _timer(step: Step) -> tuple[Event, None]:
+    return TimerFired(instance=step["instance"], attempt=0, due=step["due"], kind=step["kind"]), None
 
 
 def _retry_metadata(step: Step) -> dict[str, Any]:
@@ -134,6 +156,12 @@ def _replacement(step: Step) -> bytes | None:
     return None if step.get("kwargs") is None else _json(step["kwargs"])
 
 
+def _attempt(step: Step) -> int:
+    """Returns the attempt that a result is of; 0 stands for the current one."""
+    attempt: int = step.get("attempt", 0)
+    return attempt
+
+
 def _level(step: Step) -> int:
     return max((_LEVELS[name] for name in step.get("logs") or ()), default=0)
 
@@ -144,6 +172,7 @@ def _qualified(exception: str) -> str:
 
 _MAKERS: Mapping[str, Callable[[Step], tuple[Event, str | None]]] = {
     "fire": _trigger_fired,
+    "timer": _timer,
     "configure": _configure,
     "start": _start,
     "finish": _finish,

@@ -1,4 +1,4 @@
-"""Masks confidential values in events before they are shared. Rules read no values, so decisions stay the same."""
+"""Masks confidential values in events before they are shared. Decisions change only if an expression reads them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from triggers.core.events import ConfigurationUpdated, Event, RulesPublished, Se
 from triggers.core.kwargs import join_object, split_members
 
 MASK = b'"***"'
-_WITH_PARAMS = "withParams"
+_DATA = ("withParams", "meta")
+"""Directives whose values are the application's; `meta` is one of edition 2."""
 _TEXTS: Final = ("exception_info", "exception_message")
 _list = msgspec.json.Decoder(list[Raw]).decode
 
@@ -23,9 +24,9 @@ _list = msgspec.json.Decoder(list[Raw]).decode
 def mask_event(event: Event, names: Collection[str]) -> Event:
     """Returns the event with the values of these names masked, at any depth of its payloads.
 
-    In a configuration, only `withParams` and the application's own keys are masked. `exception_info` and
-    `exception_message`, which are text for people, are both masked if either is named,
-    because the one has the other in it.
+    In a configuration, only `withParams`, `meta` and the application's own keys are masked. `exception_info` and
+    `exception_message`, which are text for people, are both masked if either is named, because the one has the other in
+    it.
     """
     if not names:
         return event
@@ -49,16 +50,15 @@ def _mask(text: bytes, names: Collection[str]) -> bytes:
 
 
 def _mask_configuration(text: bytes, names: Collection[str]) -> bytes:
-    rules = compile_plan(text).tasks
+    plan = compile_plan(text)
+    own = {name: () if plan.edition != 1 else rule.extra for name, rule in plan.tasks.items()}
     members = split_members(text).items()
-    return join_object(
-        {task: _mask_rule(value, names, rules[task].extra) if task in rules else value for task, value in members}
-    )
+    return join_object({task: _mask_rule(value, names, own[task]) if task in own else value for task, value in members})
 
 
 def _mask_rule(text: bytes, names: Collection[str], extra: Collection[str]) -> bytes:
     members = split_members(text)
-    for key in (*extra, _WITH_PARAMS):
+    for key in (*extra, *_DATA):
         if key in members:
             members[key] = MASK if key in names and key in extra else _mask(members[key], names)
     return join_object(members)
