@@ -6,7 +6,7 @@ from typing import Final
 
 from triggers.core.commands import SetTimer
 from triggers.core.conditions.holding import Held, Surroundings
-from triggers.core.conditions.receiving import received
+from triggers.core.conditions.receiving import received, seen
 from triggers.core.conditions.views import View
 from triggers.core.contribution import Contribution
 from triggers.core.follow_ups import FollowUps, QueuedOutcome
@@ -54,20 +54,28 @@ def leave_group(builder: DecisionBuilder, loaded: LoadedInstance) -> Group | Non
 
 
 def receive(session: Session, follow: FollowUps, instance: Instance, view: View, *, alone: bool) -> None:
-    """Determines what the task of an instance receives. `alone` means that no other instance receives the same."""
+    """Determines what the task of an instance receives, and what it has counted towards `unless`.
+
+    `alone` means that no other instance receives the same.
+    """
+    instance.unless_seen = seen(view)
     texts = received(view)
     instance.kwargs = {alias: _payload(session, follow, text, alone=alone) for alias, text in texts.items()}
 
 
-def held_by(session: Session, loaded: LoadedInstance) -> dict[str, bytes]:
-    """Returns what a waiting instance's task would receive by now; nothing for one that waits no more."""
+def held_by(session: Session, loaded: LoadedInstance) -> tuple[dict[str, bytes], list[str]] | None:
+    """Returns what a waiting instance's task would receive by now, and what counts towards its `unless`.
+
+    Returns None for an instance that does not wait, or waits under a rule of edition 1.
+    """
     config = session.plan.tasks.get(loaded.task)
     if config is None or config.rule is None:
-        return {}
+        return None
     if (group := session.waiting.get(loaded.task).group_of(loaded.number)) is None:
-        return {}
+        return None
     surroundings = Surroundings({"uid": session.uid, "rules": session.header.rules_name})
-    return received(View(config.rule.conditions, of_member(group.held, loaded.instance.held), surroundings))
+    view = View(config.rule.conditions, of_member(group.held, loaded.instance.held), surroundings)
+    return received(view), seen(view)
 
 
 def _payload(session: Session, follow: FollowUps, text: bytes, *, alone: bool) -> Payload:

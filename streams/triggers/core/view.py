@@ -205,15 +205,17 @@ def _instance_view(session: Session, state: TaskState, loaded: LoadedInstance) -
     instance = loaded.instance
     if instance.status == Status.UNSTARTED and (cohort := find_cohort(state, loaded.number)):
         take_over_fills(instance, cohort)
-    kwargs = held_by(session, loaded) or {
-        trigger: session.payloads.read(payload) for trigger, payload in instance.kwargs.items()
-    }
+    if (waits := held_by(session, loaded)) is not None:
+        kwargs, seen = waits
+    else:
+        kwargs = {trigger: session.payloads.read(payload) for trigger, payload in instance.kwargs.items()}
+        seen = instance.unless_seen
     return InstanceView(
         name=loaded.name,
         task=loaded.task,
         status=instance.status,
         kwargs={trigger: Raw(payload) for trigger, payload in kwargs.items()},
-        abandon_state=instance.unless_seen,
+        abandon_state=seen,
         metadata={key: Raw(value) for key, value in _metadata(session, loaded).items()},
         depth=instance.depth,
         parent=None if instance.parent < 0 else instance_name(loaded.task, instance.parent),

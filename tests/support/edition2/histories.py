@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import gzip
 import json
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol
 
 from tests.support.edition2.state import Json
+from tests.support.histories import spaced
 
 DATA = Path(__file__).parents[2] / "conformance" / "data" / "edition2"
 CURATED, RANDOM = "curated.jsonl", "random_public.jsonl.gz"
@@ -26,10 +26,10 @@ class Driver(Protocol):
 
 
 def histories(file: str, every: int = 1) -> Iterator[Json]:
-    """Every how-manieth history of the file; all of them with HISTORIES=all in the environment."""
+    """Yields every n-th history of the file, or more of them if the environment says so (`spaced`)."""
     content = (DATA / file).read_bytes()
     lines = (gzip.decompress(content) if file.endswith(".gz") else content).splitlines()
-    for line in lines[:: 1 if os.environ.get("HISTORIES") == "all" else every]:
+    for line in lines[:: spaced(every)]:
         yield json.loads(line)
 
 
@@ -50,9 +50,9 @@ def difference(history: Json, driver: Driver) -> str:
     """The first difference; empty: there is none."""
     for number, step in enumerate(history["steps"]):
         given = {key: value for key, value in step.items() if key != "expect"}
-        if found := _different(driver.apply(given), step["expect"]):
+        if found := different(driver.apply(given), step["expect"]):
             return f"{history['id']} ({history['title']}), step {number} {given}: {found}"
-    found = _different(driver.final(), history["final"])
+    found = different(driver.final(), history["final"])
     return f"{history['id']} ({history['title']}), at the end: {found}" if found else ""
 
 
@@ -62,7 +62,7 @@ def differences(file: str, driver: Callable[[], Driver], every: int = 1) -> tupl
     return len(found), [text for text in found if text]
 
 
-def _different(answer: Json, expected: Json) -> str:
+def different(answer: Json, expected: Json) -> str:
     got = _comparable(json.loads(json.dumps(answer)))
     wanted = _comparable(expected)
     assert isinstance(got, dict)

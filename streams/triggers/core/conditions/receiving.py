@@ -27,6 +27,17 @@ def received(view: View) -> dict[str, bytes]:
     return found
 
 
+def seen(view: View) -> list[str]:
+    """Returns the triggers of `unless` that an instance counts, sorted: its abandon state."""
+    unless, loose = view.conditions.unless, view.held.loose
+    if unless is None and not loose:
+        return []
+    counted = {slot[1:] for slot in loose if slot[0] == "-"}
+    if unless is not None:
+        counted |= {leaf.trigger for leaf in unless.leaves() if view.contributions(leaf)}
+    return sorted(counted)
+
+
 def begun_by(held: Held, conditions: Conditions) -> int:
     """Returns the bits of the parts that have held a contribution, for an instance that has dropped none."""
     every = conditions.and_every
