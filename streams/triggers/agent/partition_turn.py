@@ -228,6 +228,8 @@ class PartitionTurn:
             touched.outputs += outputs
             touched.output_bytes += size
             self._batch.output_bytes += size
+        if decision.failures:
+            self._context.metrics.expression_failures.inc(len(decision.failures))
         touched.outcomes.append(decision.outcome)
         if decision.outcome is _STALE and isinstance(event, TimerFired):
             self._note_if_early(touched.uid, event)

@@ -135,3 +135,5 @@ class Decision(Struct, kw_only=True, gc=False):
     forwards: Sequence[ForwardTrigger] = ()
     rules: BoundRules | None = None
     """The published rules that the session took with this event, or None."""
+    failures: Sequence[tuple[str, str]] = ()
+    """(expression, reason) of every evaluation without a usable result, which counted as false."""

@@ -67,5 +67,6 @@ class DecisionBuilder:
                 fires=self.fires,
                 cancels=follow.cancels,
                 forwards=follow.forwards,
+                failures=follow.surroundings.failures,
             )
         return Decision(outcome=self.outcome, commands=self.commands, changed=self.changed, fires=self.fires)

@@ -58,6 +58,10 @@ class Metrics:
         self.commands = counter("triggers_commands", "Commands issued, and cancellations of commands")
         self.failures = FailureCounter(self.registry)
         self.timers = counter("triggers_timers_fired", "Due timers published as events")
+        self.expression_failures = counter(
+            "triggers_expression_failures",
+            "Evaluations of expressions without a usable result, which count as false; `triggers explain` says why",
+        )
 
     def _add_transactions(self) -> None:
         counter = partial(Counter, registry=self.registry)
