@@ -149,6 +149,7 @@ def _expected(task: str, old: list[Ran], new: list[Ran]) -> dict[Change, int]:
         Change.KWARGS: both,
         Change.TARGET: 0,
         Change.ORDER: len(swaps),
+        Change.CANCELLED: 0,
     }
 
 

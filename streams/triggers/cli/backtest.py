@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from triggers.analysis.backtest.assumptions import Assumptions, NewRules, parse_stub
-from triggers.analysis.backtest.change_words import change_details, change_words, sign_of
+from triggers.analysis.backtest.change_words import change_details, change_words, note_lines, sign_of
 from triggers.analysis.backtest.difference import Change, SessionDifference
 from triggers.analysis.backtest.report import SHOWN, Backtest, Report, scope_of
 from triggers.analysis.event_log import GroupedLog
@@ -163,8 +163,14 @@ def _print_assumptions(report: Report) -> None:
     click.echo(f"Results of the runs under the new rules: {'; '.join(known) or 'none'}.")
     if report.doubtful:
         click.echo(
-            f"In {report.doubtful:,} sessions some tasks are not judged because they wait for an unknown result."
+            f"In {report.doubtful:,} sessions some tasks are not judged because they wait for an unknown result, or for"
+            " a timer that is due after the last event."
         )
+    if report.forwards:
+        counts = ", ".join(f"{count:,} {change}" for change, count in report.forwards.items())
+        click.echo(f"Triggers for other sessions, which were not folded with them: {counts}.")
+    for expression, times in sorted(report.failures.items(), key=lambda one: (-one[1], one[0])):
+        print_line(f"Counted as false, {times:,} times, because it could not be evaluated: {expression}")
     if report.refused:
         click.echo(f"{report.refused:,} replays, skips or other operations would have been refused.")
 
@@ -177,5 +183,5 @@ def print_difference(difference: SessionDifference) -> None:
         click.secho(printable(text), fg=_COLOURS.get(change.change, "yellow"))
         for line in change_details(change):
             print_line(f"      {line}")
-    if difference.unjudged:
-        print_line(f"  not judged because they wait for an unknown result: {', '.join(difference.unjudged)}")
+    for line in note_lines(difference):
+        print_line(f"  {line}")

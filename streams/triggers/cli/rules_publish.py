@@ -170,8 +170,11 @@ def _print_plan(settings: Settings, event: RulesPublished, as_json: bool) -> Non
 def _backtest(settings: Settings, event: RulesPublished, since: int, as_json: bool) -> None:
     from triggers.cli.backtest import print_report  # noqa: PLC0415  # imports the progress bar
 
-    backtest = Backtest(NewRules(rules=event.configuration), Assumptions(), scope_of(since, None))
-    others = [each for each in StreamRules(settings).publications() if each.name != event.name]
+    publications = StreamRules(settings).publications()
+    others = [each for each in publications if each.name != event.name]
+    newest = newest_of(publications, event.name)
+    new = next_version(newest, event) or newest or event  # without an edition, it has that of the newest version
+    backtest = Backtest(NewRules(rules=new.configuration), Assumptions(), scope_of(since, None))
     with GroupedLog() as log:
         backtest.gather(_concerned(event, others, SessionEvents(settings).read_all()), log)
         for _ in backtest.differences(log, lambda _: None):

@@ -9,7 +9,7 @@ import msgspec
 from aiohttp import web
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from triggers.analysis.backtest.change_words import change_details, change_words, sign_of
+from triggers.analysis.backtest.change_words import change_details, change_words, note_lines, sign_of
 from triggers.analysis.check.order_findings import explored_words
 from triggers.analysis.graph.svg import svg
 from triggers.analysis.times import length_of_time, moment
@@ -51,8 +51,8 @@ def environment() -> Environment:
         moment=moment, as_json=_as_json, short=_short, length_of_time=length_of_time, in_path=path_of
     )
     templates.globals.update(
-        sign_of=sign_of, change_words=change_words, change_details=change_details, value_words=value_words,
-        text_of=text_of,
+        sign_of=sign_of, change_words=change_words, change_details=change_details, note_lines=note_lines,
+        value_words=value_words, text_of=text_of,
     )  # fmt: skip
     return templates
 

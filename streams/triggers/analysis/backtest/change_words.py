@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import msgspec
 
 from triggers.analysis.backtest.assumptions import Known
-from triggers.analysis.backtest.difference import Change, RunDifference, ShownRun
+from triggers.analysis.backtest.difference import Change, RunDifference, SessionDifference, ShownRun
 from triggers.analysis.times import moment
 from triggers.analysis.view_changes import changes_between
 
@@ -34,10 +34,28 @@ def _words(change: RunDifference) -> str:
             return f"{new.instance} has different kwargs{_known(new)}"
         case Change.TARGET:
             return f"{new.instance} runs {_target(new)} instead of {_target(old)}"
+        case Change.CANCELLED:
+            at = "not cancelled any more" if new.cancelled is None else f"cancelled at {moment(new.cancelled)}"
+            return f"{new.instance} is {at}{_known(new)}"
         case Change.TIMING:
             return f"{new.instance} runs at {moment(new.time)} instead of {moment(old.time)}"
         case _:
             return f"{new.instance} runs before a run that it followed"
+
+
+def note_lines(difference: SessionDifference) -> Iterator[str]:
+    """Yields a line for everything else that differs in a session, and for everything that is not known."""
+    for forward in difference.forwards:
+        sign = _SIGNS[forward.change]
+        yield f"{sign} forwards {forward.trigger} to {forward.session} {_short(forward.kwargs)}"
+    for timer in difference.open:
+        what = timer.kind or "timer"
+        yield f"not known: the {what} of {timer.instance} is due at {moment(timer.due)}, after the last event"
+    for failure in difference.failures:
+        times = "once" if failure.times == 1 else f"{failure.times:,} times"
+        yield f"counted as false, {times}: {failure.expression}: {failure.reason}"
+    if difference.unjudged:
+        yield (f"not judged because they wait for an unknown result or a later time: {', '.join(difference.unjudged)}")
 
 
 def change_details(change: RunDifference) -> Iterator[str]:

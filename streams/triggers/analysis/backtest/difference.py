@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from enum import StrEnum
 from itertools import pairwise
+from types import MappingProxyType
 
 from msgspec import Raw, Struct
 
 from triggers.analysis.backtest.assumptions import Assumptions, Known, NewRules
-from triggers.analysis.backtest.recorded import Recorded, Run
-from triggers.analysis.backtest.rerun import NewRun, Rerun
+from triggers.analysis.backtest.recorded import Attempt, Forwarded, Recorded, Run
+from triggers.analysis.backtest.rerun import ExpressionFailure, NewRun, Rerun
 from triggers.core.events import Event
 from triggers.core.state.plans import Plans
 
@@ -26,6 +27,8 @@ class Change(StrEnum):
     TIMING = "timing"
     ORDER = "order"
     """It comes before a run that it followed."""
+    CANCELLED = "cancelled"
+    """`cancelOn` cancels it, or no longer does."""
 
 
 class ShownRun(Struct, frozen=True, kw_only=True):
@@ -41,6 +44,8 @@ class ShownRun(Struct, frozen=True, kw_only=True):
     """The offset or line of the event that caused it, or None if that event is assumed."""
     result: Known | None
     """How its result is known, if it is a run under the new rules."""
+    cancelled: int | None = None
+    """When `cancelOn` cancelled it, if it did."""
 
 
 class RunDifference(Struct, frozen=True, kw_only=True):
@@ -52,6 +57,26 @@ class RunDifference(Struct, frozen=True, kw_only=True):
     new: ShownRun | None
     judged: bool
     """False if it depends on an unknown result, so that it may not be true."""
+
+
+class ForwardDifference(Struct, frozen=True, kw_only=True):
+    """A trigger that `$forward` fires in another session under one of the rules only."""
+
+    change: Change
+    """`added` or `removed`."""
+    session: str
+    trigger: str
+    kwargs: Raw
+    time: int
+
+
+class OpenTimer(Struct, frozen=True, kw_only=True):
+    """A timer of the new rules that is due after the last event. What it will find is not known."""
+
+    instance: str
+    kind: str
+    """Its kind in edition 2, or empty."""
+    due: int
 
 
 class SessionDifference(Struct, frozen=True, kw_only=True):
@@ -66,6 +91,12 @@ class SessionDifference(Struct, frozen=True, kw_only=True):
     """The tasks that depend on an unknown result."""
     refused: int
     """The number of recorded operations that the session would have refused under the new rules."""
+    forwards: list[ForwardDifference] = []
+    """The differences in what `$forward` fires, by time. What those triggers do in other sessions is not known."""
+    open: list[OpenTimer] = []
+    """Timers that are due after the last event. Their tasks, and those that wait for them, are not judged."""
+    failures: list[ExpressionFailure] = []
+    """Expressions that could not be evaluated under the new rules."""
 
 
 def compare(
@@ -75,10 +106,16 @@ def compare(
     recorded = Recorded(uid, events, plans)
     rerun = Rerun(uid, recorded, assumptions, plans)
     rerun.fold(events, rules)
-    unjudged = rerun.unjudged()
+    unjudged, lost = rerun.unjudged(), rerun.unknown_attempts()
     changes = [
-        RunDifference(change=change, task=task, old=_shown(old), new=_shown_new(new), judged=task not in unjudged)
-        for change, task, old, new in _changes(recorded.runs, rerun.runs)
+        RunDifference(
+            change=change,
+            task=task,
+            old=_shown(old, cancelled=recorded.cancelled),
+            new=None if new is None else _shown(new.run, new.known, rerun.cancelled),
+            judged=task not in unjudged and not _repeats_unknown(old, new, lost),
+        )
+        for change, task, old, new in _changes(recorded, rerun)
     ]
     return SessionDifference(
         session=uid,
@@ -86,13 +123,42 @@ def compare(
         results=rerun.results(),
         unjudged=sorted(unjudged),
         refused=rerun.refused,
+        forwards=_forwards(recorded.forwards, rerun.forwards),
+        open=[OpenTimer(instance=one.instance, kind=one.kind, due=one.due) for one in rerun.open_timers()],
+        failures=list(rerun.failures.values()),
     )
+
+
+def _repeats_unknown(old: Run | None, new: NewRun | None, lost: Collection[Attempt]) -> bool:
+    """Returns whether a run without a counterpart may repeat an attempt whose result is not known."""
+    if old is None:
+        return new is not None and Attempt(new.run.instance, new.run.attempt - 1) in lost
+    return new is None and old.attempt > 1 and any(attempt.task == old.task for attempt in lost)
+
+
+def _forwards(old: Sequence[Forwarded], new: Sequence[Forwarded]) -> list[ForwardDifference]:
+    """Pairs equal forwards, whatever their times, and returns the others."""
+    left, added = list(old), list[Forwarded]()
+    for forward in new:
+        same = next((one for one in left if one[:3] == forward[:3]), None)
+        if same is None:
+            added.append(forward)
+        else:
+            left.remove(same)
+    marked = [*((Change.ADDED, one) for one in added), *((Change.REMOVED, one) for one in left)]
+    return [
+        ForwardDifference(
+            change=change, session=one.session, trigger=one.trigger, kwargs=Raw(one.kwargs), time=one.time
+        )
+        for change, one in sorted(marked, key=lambda each: each[1].time)
+    ]
 
 
 Difference = tuple[Change, str, Run | None, NewRun | None]
 
 
-def _changes(old: Sequence[Run], new: Sequence[NewRun]) -> Iterator[Difference]:
+def _changes(recorded: Recorded, rerun: Rerun) -> Iterator[Difference]:
+    old, new = recorded.runs, rerun.runs
     pairs = [(old[one.same], one) for one in new if one.same is not None]
     same = {one.same for one in new}
     gone = [run for number, run in enumerate(old) if number not in same]
@@ -107,6 +173,8 @@ def _changes(old: Sequence[Run], new: Sequence[NewRun]) -> Iterator[Difference]:
         yield Change.REMOVED, lost.task, lost, None
     for before, after in pairs:
         yield from _of_pair(before, after)
+        if (before.key in recorded.cancelled) != (after.run.key in rerun.cancelled):
+            yield Change.CANCELLED, before.task, before, after
     yield from _reordered(old, new)
 
 
@@ -134,7 +202,9 @@ def _reordered(old: Sequence[Run], new: Sequence[NewRun]) -> Iterator[Difference
             yield Change.ORDER, first.run.task, old[first.same], first
 
 
-def _shown(run: Run | None, known: Known | None = None) -> ShownRun | None:
+def _shown(
+    run: Run | None, known: Known | None = None, cancelled: Mapping[Attempt, int] = MappingProxyType({})
+) -> ShownRun | None:
     if run is None:
         return None
     return ShownRun(
@@ -146,11 +216,8 @@ def _shown(run: Run | None, known: Known | None = None) -> ShownRun | None:
         time=run.time,
         event=run.position,
         result=known,
+        cancelled=cancelled.get(run.key),
     )
-
-
-def _shown_new(new: NewRun | None) -> ShownRun | None:
-    return None if new is None else _shown(new.run, new.known)
 
 
 def _when(difference: RunDifference) -> tuple[int, str]:

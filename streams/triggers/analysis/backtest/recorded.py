@@ -9,14 +9,14 @@ from typing import NamedTuple
 import msgspec
 from msgspec import Struct
 
-from triggers.analysis.editions import require_edition_1
-from triggers.core.commands import Decision, Outcome, RunTask, SetTimer
+from triggers.analysis.backtest.timers import RecordedTimers, Timer, timer_of
+from triggers.core.commands import Decision, ForwardTrigger, Outcome, RunTask
 from triggers.core.engine import apply
 from triggers.core.events import Event, TimerFired
 from triggers.core.instance_names import parse_instance_name
 from triggers.core.results import TaskResult
 from triggers.core.state.plans import Plans
-from triggers.core.state.rows import MemoryRows
+from triggers.core.state.rows import Changes, MemoryRows
 from triggers.core.state.session import Session
 from triggers.errors import CallError, NotFound
 
@@ -31,19 +31,6 @@ class Attempt(NamedTuple):
     def task(self) -> str:
         """The instance's task."""
         return parse_instance_name(self.instance)[0]
-
-
-class Timer(NamedTuple):
-    """A timer that a session set: for a cooldown, for an attempt or, without an instance, for the session itself."""
-
-    instance: str
-    attempt: int
-    due: int
-
-    @property
-    def task(self) -> str:
-        """The instance's task; empty if the timer is the session's own."""
-        return self.instance.rpartition("#")[0]
 
 
 class Run(Struct, frozen=True, kw_only=True):
@@ -74,15 +61,18 @@ class Fold:
         self._rows = MemoryRows()
         self._plans = plans
         self.session = self._load()
+        self.changes: Changes = {}
+        """The rows that the last event changed."""
 
     def apply(self, event: Event) -> Decision | None:
         """Applies the event. Returns None, with the session unchanged, if the engine refuses it."""
         try:
             decision = apply(self.session, event)
         except (CallError, NotFound):
-            self.session = self._load()
+            self.session, self.changes = self._load(), {}
             return None
-        self._rows.write(self.session.changes())
+        self.changes = self.session.changes()
+        self._rows.write(self.changes)
         return decision
 
     def _load(self) -> Session:
@@ -95,48 +85,78 @@ class Fold:
         except NotFound:
             return 0
 
+    def awaits(self, attempt: Attempt) -> bool:
+        """Returns whether the session still expects a result of the attempt."""
+        try:
+            return self.session.instances.find(attempt.instance).instance.awaits(attempt.number)
+        except NotFound:
+            return False
+
 
 class Recorded:
     """The runs, timers and results of a recorded session."""
 
     def __init__(self, uid: str, events: Sequence[Event], plans: Plans) -> None:
         self.runs: list[Run] = []
-        self.timers: defaultdict[int, list[Timer]] = defaultdict(list)
-        """The timers that an event set, by its position."""
+        self.timers = RecordedTimers()
         self.owners: list[Attempt | Timer | None] = []
         """For each event, the attempt or timer to which it belonged, or None if it had none or was not applied."""
         self.results: defaultdict[Attempt, list[TaskResult]] = defaultdict(list)
         """The events that were applied as results of an attempt, in order."""
         self.refused: set[int] = set()
         """The numbers of refused events."""
+        self.cancelled: dict[Attempt, int] = {}
+        """The times at which attempts were cancelled."""
+        self.forwards: list[Forwarded] = []
         self._fold = Fold(uid, plans)
         for number, event in enumerate(events):
             self._apply(number, event)
 
     def _apply(self, number: int, event: Event) -> None:
         owner = self._owner(event)
+        if isinstance(owner, Timer):
+            self.timers.note_record(number, owner, log_time(event))
         decision = self._fold.apply(event)
-        require_edition_1(self._fold.session.plan, "backtest")
         counted = decision is not None and decision.outcome not in {Outcome.STALE, Outcome.DUPLICATE}
-        self.owners.append(owner if counted else None)
+        late = isinstance(owner, Timer) and self.timers.fired_at.get(owner) == number
+        self.owners.append(owner if counted or late else None)
         if decision is None:
             self.refused.add(number)
             return
+        self.timers.note_changes(number, event.position, self._fold.changes)
         if counted and isinstance(owner, Attempt) and isinstance(event, TaskResult):
             self.results[owner].append(event)
-        for command in decision.commands:
-            self._record(command, event)
+        self._record(decision, event)
 
     def _owner(self, event: Event) -> Attempt | Timer | None:
         if isinstance(event, TaskResult):
             return Attempt(event.instance, event.attempt or self._fold.current(event.instance))
-        return Timer(event.instance, event.attempt, event.due) if isinstance(event, TimerFired) else None
+        return timer_of(event) if isinstance(event, TimerFired) else None
 
-    def _record(self, command: RunTask | SetTimer, event: Event) -> None:
-        if isinstance(command, SetTimer):
-            self.timers[event.position].append(Timer(command.instance, command.attempt, command.due))
-        else:
-            self.runs.append(run_of(command, event.time, event.position))
+    def _record(self, decision: Decision, event: Event) -> None:
+        time, runs = log_time(event), self.runs
+        runs += [run_of(one, time, event.position) for one in decision.commands if isinstance(one, RunTask)]
+        self.cancelled |= {Attempt(cancel.instance, cancel.attempt): time for cancel in decision.cancels}
+        self.forwards += [forwarded(forward, time) for forward in decision.forwards]
+
+
+def log_time(event: Event) -> int:
+    """Returns when the event came into the log, from which timers count."""
+    return event.recorded or event.time
+
+
+class Forwarded(NamedTuple):
+    """A trigger that a session fired in another one."""
+
+    session: str
+    trigger: str
+    kwargs: bytes
+    """JSON with sorted keys."""
+    time: int
+
+
+def forwarded(forward: ForwardTrigger, time: int) -> Forwarded:
+    return Forwarded(forward.session, forward.trigger, _sorted(forward.kwargs), time)
 
 
 def run_of(command: RunTask, time: int, position: int | None) -> Run:
@@ -146,7 +166,11 @@ def run_of(command: RunTask, time: int, position: int | None) -> Run:
         attempt=command.attempt,
         run=command.run,
         using=command.using,
-        kwargs=msgspec.json.encode(msgspec.json.decode(command.kwargs), order="deterministic"),
+        kwargs=_sorted(command.kwargs),
         time=time,
         position=position,
     )
+
+
+def _sorted(text: bytes) -> bytes:
+    return msgspec.json.encode(msgspec.json.decode(text), order="deterministic")

@@ -12,7 +12,6 @@ from msgspec import Struct
 
 from triggers.analysis.backtest.assumptions import Assumptions, NewRules, check_stubs
 from triggers.analysis.backtest.difference import Change, SessionDifference, compare
-from triggers.analysis.editions import require_edition_1
 from triggers.analysis.event_log import GroupedLog
 from triggers.core.config import compile_plan
 from triggers.core.events import Event
@@ -56,7 +55,9 @@ class Report(Struct, kw_only=True):
     changed: int = 0
     """The number of sessions with a change that is judged."""
     doubtful: int = 0
-    """The number of sessions with tasks that are not judged, because they depend on an unknown result."""
+    """The number of sessions with tasks that are not judged, because they depend on an unknown result, or on a timer
+    that is due after the last event.
+    """
     changes: dict[Change, ChangeCount]
     """The changes that are judged."""
     tasks: dict[str, dict[Change, int]]
@@ -65,8 +66,12 @@ class Report(Struct, kw_only=True):
     """The number of new runs by how their result is known."""
     refused: int = 0
     """The number of recorded operations that sessions would have refused under the new rules."""
+    forwards: dict[Change, int] = {}
+    """The number of triggers that `$forward` fires in other sessions only under the new rules, or no longer."""
+    failures: dict[str, int] = {}
+    """How often each expression could not be evaluated under the new rules."""
     samples: list[SessionDifference]
-    """A few sessions for each kind of change, sorted by UID."""
+    """A few sessions for each kind of change and of what is not known, sorted by UID."""
 
 
 class Backtest:
@@ -78,7 +83,6 @@ class Backtest:
         Raises CallError if a stub is for a task that the new rules do not have, unless they are added to recorded ones.
         """
         plan = compile_plan(rules.rules)
-        require_edition_1(plan, "backtest")
         if not rules.added:
             check_stubs(assumptions.stubs, plan.tasks)
         self._rules = rules
@@ -91,7 +95,9 @@ class Backtest:
         self._changes: defaultdict[Change, ChangeCount] = defaultdict(ChangeCount)
         self._tasks: defaultdict[str, Counter[Change]] = defaultdict(Counter)
         self._results: Counter[str] = Counter()
-        self._examples: Counter[Change] = Counter()
+        self._forwards: Counter[Change] = Counter()
+        self._failures: Counter[str] = Counter()
+        self._examples: Counter[str] = Counter()
         self._report = Report(changes={}, tasks={}, results={}, samples=[])
 
     def gather(self, events: Iterable[tuple[str, Event]], log: GroupedLog) -> None:
@@ -115,6 +121,8 @@ class Backtest:
         self._report.changes = dict(sorted(self._changes.items()))
         self._report.tasks = {task: dict(sorted(counts.items())) for task, counts in sorted(self._tasks.items())}
         self._report.results = dict(self._results)
+        self._report.forwards = dict(sorted(self._forwards.items()))
+        self._report.failures = dict(sorted(self._failures.items()))
         return self._report
 
     def _following_last(self, events: Iterable[tuple[str, Event]]) -> Iterator[tuple[str, Event]]:
@@ -137,16 +145,20 @@ class Backtest:
         judged = [change for change in difference.changes if change.judged]
         report.sessions += 1
         report.events += events
-        report.changed += bool(judged)
+        report.changed += bool(judged or difference.forwards)
         report.doubtful += bool(difference.unjudged)
         report.refused += difference.refused
         self._results.update(difference.results)
+        self._forwards.update(forward.change for forward in difference.forwards)
+        for failure in difference.failures:
+            self._failures[failure.expression] += failure.times
         for change in judged:
             self._changes[change.change].runs += 1
             self._tasks[change.task][change.change] += 1
-        kinds = {change.change for change in judged}
-        for kind in kinds:
-            self._changes[kind].sessions += 1
+        kinds: set[str] = {change.change for change in judged} | {each.change for each in difference.forwards}
+        kinds |= {kind for kind, told in (("open", difference.open), ("failures", difference.failures)) if told}
+        for change_kind in {change.change for change in judged}:
+            self._changes[change_kind].sessions += 1
         if any(self._examples[kind] < self._shown for kind in kinds):
             self._examples.update(kinds)
             report.samples.append(difference)

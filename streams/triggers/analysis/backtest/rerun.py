@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
 from heapq import heappop, heappush
+from typing import Final
 
 from msgspec import Struct
 from msgspec.structs import replace
 
 from triggers.analysis.backtest.assumptions import Assumptions, Known, NewRules
-from triggers.analysis.backtest.recorded import Attempt, Fold, Recorded, Run, Timer, run_of
-from triggers.core.commands import RunTask, SetTimer
+from triggers.analysis.backtest.free_runs import FreeRuns
+from triggers.analysis.backtest.recorded import (
+    Attempt,
+    Fold,
+    Forwarded,
+    Recorded,
+    Run,
+    forwarded,
+    log_time,
+    run_of,
+)
+from triggers.analysis.backtest.timers import NewTimers, Standing, Timer, timer_of
+from triggers.core.commands import RunTask
 from triggers.core.events import (
     CancelRequested,
     CloneRequested,
@@ -25,9 +37,21 @@ from triggers.core.events import (
 )
 from triggers.core.plan import Plan
 from triggers.core.results import TaskResult
+from triggers.core.rule_set import OUTCOMES
 from triggers.core.state.plans import Plans
+from triggers.core.timer_kinds import TimerKind
 
-_OPERATIONS = (ReplayRequested, SkipRequested, StatusSet, CancelRequested, MetadataUpdated, CloneRequested)
+_WATCHING: Final = frozenset({TimerKind.SCHEDULED, TimerKind.RUNNING})
+_OPERATIONS: Final = (ReplayRequested, SkipRequested, StatusSet, CancelRequested, MetadataUpdated, CloneRequested)
+
+
+class ExpressionFailure(Struct):
+    """An expression that could not be evaluated under the new rules, so that it counted as false."""
+
+    expression: str
+    reason: str
+    """That of the first failure."""
+    times: int = 0
 
 
 class NewRun(Struct, frozen=True, kw_only=True):
@@ -43,13 +67,18 @@ class Rerun:
     """The course of a recorded session under other rules.
 
     Events of applications and operators are taken from the log. Results follow the assumptions; where the same event
-    causes the same run, its recorded results keep their times.
+    causes the same run, its recorded results keep their times. `timers` says when timers fire.
     """
 
     def __init__(self, uid: str, recorded: Recorded, assumptions: Assumptions, plans: Plans) -> None:
         self.runs: list[NewRun] = []
         self.refused = 0
         """The number of recorded operations that the session now refuses."""
+        self.cancelled: dict[Attempt, int] = {}
+        """The times at which attempts were cancelled."""
+        self.forwards: list[Forwarded] = []
+        self.failures: dict[str, ExpressionFailure] = {}
+        """What could not be evaluated, by expression."""
         self._recorded = recorded
         self._assumptions = assumptions
         self._fold = Fold(uid, plans)
@@ -58,16 +87,18 @@ class Rerun:
         self._position: int | None = None
         self._in_place: dict[Attempt, Attempt] = {}
         """The new attempt that takes a recorded attempt's results, by recorded attempt."""
-        self._timers: dict[Timer, Timer] = {}
-        """The new timer that is due at the same event as a recorded timer, by recorded timer."""
+        self._timers = NewTimers(recorded.timers)
+        self._standing = Standing()
+        self._unknown: set[Attempt] = set()
+        """The attempts whose result is not known, so that nobody knows whether they are overdue."""
         self._names: dict[str, str] = {}
         """The new instance that corresponds to a recorded one, by recorded instance."""
-        self._due: list[tuple[int, int, Event]] = []
-        """A heap of assumed events by time, then in the order in which they were assumed."""
+        self._due: list[tuple[int, tuple[int, int, str], int, Event]] = []
+        """A heap of assumed events by time and rank, then in the order in which they were assumed."""
         self._assumed = 0
         self._last = 0
         """The time of the latest recorded event. Which timers were due after it is not known."""
-        self._free = _Free(recorded.runs)
+        self._free = FreeRuns(recorded.runs)
 
     @property
     def plan(self) -> Plan:
@@ -77,23 +108,33 @@ class Rerun:
     def fold(self, events: Sequence[Event], rules: NewRules) -> None:
         """Applies the recorded events under the new rules, and the assumed events between them."""
         for number, event in rules.instead(list(events)):
-            self._last = max(self._last, event.time)
-            self._catch_up(event.time)
+            time = log_time(event)
+            self._last = max(self._last, time)
+            self._catch_up(time)
             self._number, self._position = number, event.position
             mine = self._mine(number, event)
             if mine is not None:
                 self._apply(mine)
+            for timer in self._timers.take_held(number):
+                self._assume_timer(timer)
         self._catch_up(None)
+        self._forget_uncancelled()
+
+    def unknown_attempts(self) -> set[Attempt]:
+        """Returns the attempts whose result is not known."""
+        return {new.run.key for new in self.runs if new.known is Known.UNKNOWN}
+
+    def open_timers(self) -> list[Timer]:
+        """Returns the timers after which a run would begin or end to wait, and that are due after the last event.
+
+        Those that stand at the end of the recorded session, too, are not among them.
+        """
+        return [timer for timer in self._timers.open(self._standing.timers) if not self._watches(timer)]
 
     def unjudged(self) -> set[str]:
-        """Returns the tasks that depend, directly or indirectly, on an unknown result."""
-        ahead = [new.run.task for new in self.runs if new.known is Known.UNKNOWN]
-        tasks: set[str] = set()
-        while ahead:
-            users = {task.name for task in self.plan.by_trigger.get(ahead.pop(), ())} - tasks
-            tasks |= users
-            ahead += users
-        return tasks
+        """Returns the tasks that depend, directly or not, on an unknown result or on what comes after the log."""
+        late = {timer.task for timer in self.open_timers()}
+        return late | tasks_after(self.plan, late | {attempt.task for attempt in self.unknown_attempts()})
 
     def results(self) -> dict[str, int]:
         """Returns the number of runs by how their result is known."""
@@ -108,8 +149,8 @@ class Rerun:
             mine = self._in_place.get(owner) if isinstance(owner, Attempt) else None
             return None if mine is None else replace(event, instance=mine.instance, attempt=mine.number)
         if isinstance(event, TimerFired):
-            timer = self._fires(owner) if isinstance(owner, Timer) else None
-            return None if timer is None else _timer_fired(timer, event.time, event.position)
+            timer = self._fires(number, owner) if isinstance(owner, Timer) else None
+            return None if timer is None else replace(timer.fired(event.time, event.position), recorded=event.recorded)
         if isinstance(event, _OPERATIONS):
             return replace(event, instance=self._names.get(event.instance, event.instance))
         return event
@@ -119,41 +160,62 @@ class Rerun:
         if decision is None:
             self.refused += self._number not in self._recorded.refused
             return
+        time = log_time(event)
         for command in decision.commands:
-            if isinstance(command, SetTimer):
-                self._wait(command)
-            else:
-                self._run(command, event.time)
+            if isinstance(command, RunTask):
+                self._run(command, time)
+        self.cancelled |= {Attempt(cancel.instance, cancel.attempt): time for cancel in decision.cancels}
+        self.forwards += [forwarded(forward, time) for forward in decision.forwards]
+        for expression, reason in decision.failures:
+            self.failures.setdefault(expression, ExpressionFailure(expression, reason)).times += 1
+        came, _ = self._standing.note(self._fold.changes)
+        for timer in came:
+            if not self._timers.place(timer, self._position):
+                self._assume_timer(timer)
 
     def _catch_up(self, time: int | None) -> None:
         """Applies the events that are assumed to have come by that time, or all of them if `time` is None."""
         while self._due and (time is None or self._due[0][0] <= time):
-            due, _, event = heappop(self._due)
+            due, _, _, event = heappop(self._due)
             self._number = self._position = None
-            if due <= self._last or not isinstance(event, TimerFired):
+            if not isinstance(event, TimerFired) or (due <= self._last and self._comes(timer_of(event))):
                 self._apply(event)
 
-    def _assume(self, event: Event) -> None:
+    def _assume(self, event: Event, rank: tuple[int, int, str] = (1, 0, "")) -> None:
         self._assumed += 1
-        heappush(self._due, (event.time, self._assumed, event))
+        heappush(self._due, (event.time, rank, self._assumed, event))
+
+    def _assume_timer(self, timer: Timer) -> None:
+        self._assume(timer.fired(timer.due, -1), timer.rank)
+
+    def _comes(self, timer: Timer) -> bool:
+        """Returns whether a due timer fires: it stands, and does not watch an attempt whose result is not known."""
+        return timer in self._standing.timers and not (self._watches(timer) and self._attempt(timer) in self._unknown)
+
+    def _watches(self, timer: Timer) -> bool:
+        """Returns whether the timer is for an attempt that may be overdue."""
+        if timer.kind or not timer.instance:
+            return timer.kind in _WATCHING
+        return self._fold.session.instances.find(timer.instance).instance.deadline == timer.due
+
+    def _attempt(self, timer: Timer) -> Attempt:
+        return Attempt(timer.instance, self._fold.current(timer.instance))
+
+    def _forget_uncancelled(self) -> None:
+        """Takes the result of a run for unknown that was cancelled in the recorded session and is not cancelled now."""
+        cancelled = self._recorded.cancelled
+        for number, new in enumerate(self.runs):
+            same = None if new.same is None else self._recorded.runs[new.same].key
+            if same in cancelled and self._fold.awaits(new.run.key):
+                self.runs[number] = replace(new, known=Known.UNKNOWN)
 
     # -- commands -----------------------------------------------------------------------------------------------------
 
-    def _wait(self, command: SetTimer) -> None:
-        """Matches the timer with a recorded one that the same event set, or assumes that it comes at its due time."""
-        timer = Timer(command.instance, command.attempt, command.due)
-        timers = [] if self._position is None else self._recorded.timers.get(self._position, [])
-        same = [old for old in timers if (old.task, old.due) == (timer.task, timer.due) and old not in self._timers]
-        if same:
-            self._timers[timer if timer in same else same[0]] = timer
-        else:
-            self._assume(_timer_fired(timer, timer.due, -1))
-
-    def _fires(self, fired: Timer) -> Timer | None:
-        """Returns the timer that replaces a recorded one, which may lack its due time, or None."""
-        if fired.due:
-            return self._timers.get(fired)
-        return next((new for old, new in self._timers.items() if old[:2] == fired[:2]), None)
+    def _fires(self, number: int, fired: Timer) -> Timer | None:
+        """Returns the timer that fires by a recorded event, or None. A second event of a timer does nothing."""
+        if fired.due and self._recorded.timers.fired_at.get(fired, number) != number:
+            return None
+        return self._recorded.timers.find(fired, self._timers.in_place)
 
     def _run(self, command: RunTask, time: int) -> None:
         run = run_of(command, time, self._position)
@@ -172,6 +234,7 @@ class Rerun:
         if self._assumptions.reuse and (other := self._other(run)) is not None:
             self._as_long_after(run, other)
             return Known.REUSED
+        self._unknown.add(run.key)
         return Known.UNKNOWN
 
     def _as_recorded(self, run: Run, same: Run) -> Known:
@@ -183,9 +246,9 @@ class Rerun:
 
     def _as_long_after(self, run: Run, of: Run) -> None:
         for event in self._recorded.results.get(of.key, ()):
-            due = run.time + max(0, event.time - of.time)
-            mine = replace(event, instance=run.instance, attempt=run.attempt, time=due, position=-1, id=None)
-            self._assume(mine)
+            due = run.time + max(0, log_time(event) - of.time)
+            mine = replace(event, instance=run.instance, attempt=run.attempt, time=due, recorded=0)
+            self._assume(replace(mine, position=-1, id=None))
 
     def _other(self, run: Run) -> Run | None:
         """Returns a recorded run of the same task and target that finished, preferably of this instance, or None."""
@@ -194,37 +257,19 @@ class Rerun:
         return min(finished, key=lambda one: one.instance != run.instance, default=None)
 
 
-def _timer_fired(timer: Timer, time: int, position: int) -> TimerFired:
-    return TimerFired(instance=timer.instance, attempt=timer.attempt, due=timer.due, time=time, position=position)
+def tasks_after(plan: Plan, tasks: Collection[str]) -> set[str]:
+    """Returns the tasks that wait, directly or indirectly, for what these tasks fire."""
+    ahead, users = sorted(tasks), set[str]()
+    if ahead and plan.rules is not None and plan.rules.finalize:
+        ahead.append(plan.rules.finalize)
+    while ahead:
+        name = ahead.pop()
+        triggers = [name] if plan.edition == 1 else [name, *(f"{name}:{status}" for status in OUTCOMES)]
+        found = {task.name for trigger in triggers for task in plan.by_trigger.get(trigger, ())} - users
+        users |= found
+        ahead += found
+    return users
 
 
 def _finished(results: Sequence[TaskResult]) -> bool:
     return any(isinstance(event, TaskFinished) for event in results)
-
-
-class _Free:
-    """The recorded runs that no new run corresponds to yet."""
-
-    def __init__(self, runs: Sequence[Run]) -> None:
-        self._runs = runs
-        self._numbers: defaultdict[tuple[str, str, bytes], list[int]] = defaultdict(list)
-        for number, run in enumerate(runs):
-            self._numbers[run.task, run.run, run.kwargs].append(number)
-
-    def take(self, run: Run) -> int | None:
-        """Removes and returns the recorded run that this one corresponds to, or None.
-
-        A run that the same event caused is preferred, then one of the same instance, then the earliest.
-        """
-        numbers = self._numbers.get((run.task, run.run, run.kwargs))
-        if not numbers:
-            return None
-        number = min(numbers, key=lambda one: (not self._by_same_event(run, one), *self._distance(run, one)))
-        numbers.remove(number)
-        return number
-
-    def _by_same_event(self, run: Run, number: int) -> bool:
-        return run.position is not None and run.position == self._runs[number].position
-
-    def _distance(self, run: Run, number: int) -> tuple[bool, int]:
-        return run.instance != self._runs[number].instance, number
