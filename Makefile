@@ -92,6 +92,10 @@ $(COMPILED)/.built $(COMPILED_QUICKLY)/.built: $(STAMP) deploy/compiled_wheel.py
 integration: setup  ## Run the tests that need a real Kafka
 	@$(PYTEST) tests/integration $(SIDE_BY_SIDE) --durations 10 $(ARGS)
 
+histories: setup  ## Run many recorded histories through every driver, a real Kafka included (HISTORIES=8, or all)
+	@HISTORIES=$(or $(HISTORIES),8) $(PYTEST) tests/conformance tests/integration/test_histories_on_the_stream.py \
+		tests/integration/test_histories_of_edition_2_on_the_stream.py $(SIDE_BY_SIDE) --durations 10 $(ARGS)
+
 e2e: setup  ## Run the tests of the whole stack, with killed processes
 	@$(PYTEST) tests/e2e $(SIDE_BY_SIDE) --durations 10 $(ARGS)
 
@@ -136,4 +140,4 @@ clean:  ## Remove everything that make has created
 	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache build dist
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-.PHONY: celery-versions help setup demo dev test checks tests test-repeatedly lint format types contracts unit integration e2e bench chaos chaos-compare backlog chaos-mutations bench-full profile fuzz lock clean compiled unit-compiled
+.PHONY: celery-versions help setup demo dev test checks tests test-repeatedly lint format types contracts unit integration histories e2e bench chaos chaos-compare backlog chaos-mutations bench-full profile fuzz lock clean compiled unit-compiled

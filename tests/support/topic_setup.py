@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 from tests.support.topic_reader import wait_until
@@ -11,9 +13,19 @@ from triggers.topology import Topology
 
 
 def create_topics(
-    settings: Settings, *, changelog_partitions: int | None = None, limits: dict[str, int] | None = None
+    settings: Settings,
+    *,
+    changelog_partitions: int | None = None,
+    limits: dict[str, int] | None = None,
+    queues: Iterable[str] = (),
+    decisions: bool = False,
+    has_append_times: bool = True,
 ) -> Topology:
-    """Creates the five topics and waits until they have leaders. `limits` maps topics to `max.message.bytes`."""
+    """Creates the five topics and waits until they have leaders. `limits` maps topics to `max.message.bytes`.
+
+    `queues` get topics of commands of their own, and `decisions` creates the topic of the decision feed. Without append
+    times, the producers of events say when these came into the log, however long ago that was.
+    """
     names = Topology(settings.namespace)
     counts = {
         names.events: settings.partitions,
@@ -22,8 +34,14 @@ def create_topics(
         names.changelog: changelog_partitions or settings.partitions,
         names.rules: 1,
     }
+    counts |= {names.commands_of(queue): settings.partitions for queue in queues}
+    if decisions:
+        counts[names.decisions] = settings.partitions
     admin = AdminClient({"bootstrap.servers": settings.brokers})
-    topics = [NewTopic(topic, n, 1, config=_config(topic, names, limits or {})) for topic, n in counts.items()]
+    configs = {topic: _config(topic, names, limits or {}) for topic in counts}
+    if not has_append_times:
+        configs[names.events] |= {"message.timestamp.type": "CreateTime", "retention.ms": "-1"}
+    topics = [NewTopic(topic, n, 1, config=configs[topic]) for topic, n in counts.items()]
     for future in admin.create_topics(topics).values():
         future.result(timeout=30)
     wait_until(lambda: topics_without_leader(admin, counts) == [], "every partition has a leader")

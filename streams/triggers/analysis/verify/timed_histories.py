@@ -18,7 +18,7 @@ from msgspec.structs import replace
 
 from triggers.analysis.driver import HistoryDriver
 from triggers.analysis.verify.history_steps import Step, step_event
-from triggers.core.commands import Decision, Outcome, RunTask
+from triggers.core.commands import CancelTask, Decision, Outcome, RunTask
 from triggers.core.events import Event, RulesPublished
 from triggers.core.published import next_version
 from triggers.core.view import InstanceView, SessionView
@@ -71,14 +71,7 @@ class TimedReplay:
 
     def final(self) -> Answer:
         """Returns what `final` should contain."""
-        view = self._driver.view(MAIN)
-        return {
-            "instances": {instance.name: _shown(instance) for instance in view.instances},
-            "unresolvedTasks": view.unresolved_tasks,
-            "timers": _timers(view),
-            "rules": None if view.rules is None else {"name": view.rules.name, "version": view.rules.version},
-            "clock": view.clock,
-        }
+        return show_session(self._driver.view(MAIN))
 
     def _publish(self, step: Step) -> Answer:
         event = RulesPublished(
@@ -107,6 +100,17 @@ class TimedReplay:
         return replace(event, position=self._position, time=happened or step["at"], recorded=step["at"])
 
 
+def show_session(view: SessionView) -> Answer:
+    """Returns a session as `final` has it."""
+    return {
+        "instances": {instance.name: _shown(instance) for instance in view.instances},
+        "unresolvedTasks": view.unresolved_tasks,
+        "timers": _timers(view),
+        "rules": None if view.rules is None else {"name": view.rules.name, "version": view.rules.version},
+        "clock": view.clock,
+    }
+
+
 def _depth(session: SessionView, name: str) -> int:
     return next((instance.depth for instance in session.instances if instance.name == name), 0)
 
@@ -117,11 +121,8 @@ def _answer(before: SessionView, decision: Decision, after: SessionView) -> Answ
     answer: Answer = {
         "outcome": str(decision.outcome),
         "changed": {each.name: each.status for each in after.instances if was.get(each.name) != each.status},
-        "scheduled": [_command(command) for command in decision.commands if isinstance(command, RunTask)],
-        "cancel": [
-            {"instance": each.instance, "attempt": each.attempt, "terminate": each.terminate} | _optional(each.queue)
-            for each in decision.cancels
-        ],
+        "scheduled": [show_command(command) for command in decision.commands if isinstance(command, RunTask)],
+        "cancel": [show_cancellation(cancel) for cancel in decision.cancels],
         "set": [timer for timer in stand if timer not in stood],
         "unset": [timer for timer in stood if timer not in stand],
         "fired": [fire.trigger for fire in decision.fires],
@@ -134,10 +135,17 @@ def _answer(before: SessionView, decision: Decision, after: SessionView) -> Answ
     return {key: value for key, value in answer.items() if value}
 
 
-def _command(command: RunTask) -> Answer:
+def show_command(command: RunTask) -> Answer:
+    """Returns a command as histories have it."""
     kwargs = msgspec.json.decode(command.kwargs)
     shown = {"instance": command.instance, "attempt": command.attempt, "run": command.run, "kwargs": kwargs}
     return shown | _optional(command.queue) | ({"using": command.using} if command.using else {})
+
+
+def show_cancellation(cancel: CancelTask) -> Answer:
+    """Returns the cancellation of a command as histories have it."""
+    shown = {"instance": cancel.instance, "attempt": cancel.attempt, "terminate": cancel.terminate}
+    return shown | _optional(cancel.queue)
 
 
 def _optional(queue: str | None) -> Answer:
