@@ -12,6 +12,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import zip_longest
 
 from confluent_kafka import Producer
 from msgspec.structs import replace
@@ -154,10 +155,13 @@ class StreamHistories:
         expected = self._expected
         found = dict(self._commands())
         different = [
-            f"{topic}: expected {expected.commands.get(topic)}, got {found.get(topic)}"
+            f"{topic} {number}: expected {wanted}, got {command}"
             for topic in expected.commands.keys() | found.keys()
-            if expected.commands.get(topic, []) != found.get(topic, [])
-        ]
+            for number, (wanted, command) in enumerate(
+                zip_longest(expected.commands.get(topic, []), found.get(topic, []))
+            )
+            if wanted != command
+        ][:5]
         return [*different, *self._letters(), *self._decisions()]
 
     def _read(self) -> SessionView:
