@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from functools import partial
 
 import msgspec
 from starlette.responses import Response
@@ -23,7 +23,7 @@ from triggers.api.repair_bodies import (
     SkipBody,
     StatusBody,
 )
-from triggers.api.repair_checks import require_repairable, require_settable, require_unfinished
+from triggers.api.repair_checks import Check, require_repairable, require_settable, require_unfinished
 from triggers.api.services import SOURCE, Services, json_response
 from triggers.api.sessions import find_instance
 from triggers.client.published_rules import StreamRules
@@ -39,7 +39,7 @@ from triggers.core.events import (
     SkipRequested,
     StatusSet,
 )
-from triggers.core.view import InstanceView, SessionView
+from triggers.core.view import SessionView
 from triggers.errors import BeingDeleted, RulesLocked, SessionNotFound, TryAgain, WrongStatus
 from triggers.kafka.sender import Coordinates
 
@@ -113,7 +113,7 @@ class Repairs:
             actor=call.principal.name,
             id=call.event_id,
         )
-        return await self._change(call, event, event.instance, lambda each: require_repairable(each, "replayed"))
+        return await self._change(call, event, event.instance, partial(require_repairable, "replayed"))
 
     async def skip_instance(self, call: Call) -> Response:
         """Skips a failed instance."""
@@ -125,7 +125,7 @@ class Repairs:
             actor=call.principal.name,
             id=call.event_id,
         )
-        return await self._change(call, event, event.instance, lambda each: require_repairable(each, "skipped"))
+        return await self._change(call, event, event.instance, partial(require_repairable, "skipped"))
 
     async def cancel_instance(self, call: Call) -> Response:
         """Cancels an instance."""
@@ -151,9 +151,7 @@ class Repairs:
             actor=call.principal.name,
             id=call.event_id,
         )
-        return await self._change(
-            call, event, event.instance, lambda each: require_settable(each, body.status, force=body.force)
-        )
+        return await self._change(call, event, event.instance, partial(require_settable, body.status, force=body.force))
 
     async def delete_session(self, call: Call) -> Response:
         """Deletes a session and waits until it is gone."""
@@ -169,7 +167,7 @@ class Repairs:
             raise BeingDeleted(f"session {uid!r:.300} was deleted, but it exists again: events of it still arrive")
         return _respond(_recorded(uid, event, coordinates, is_applied=False))
 
-    async def _change(self, call: Call, event: _Repair, name: str, check: Callable[[InstanceView], None]) -> Response:
+    async def _change(self, call: Call, event: _Repair, name: str, check: Check) -> Response:
         """Checks that the instance allows the event, publishes it, and returns the instance as it is afterwards.
 
         A repeated request finds the instance changed by the first one. Its key says so, by the id of that event.
@@ -177,7 +175,7 @@ class Repairs:
         uid, services = call.name("uid"), self._services
         session = await services.blocking.run(services.reader.read, uid)
         try:
-            check(find_instance(session, name))
+            check(find_instance(session, name), session.edition)
         except WrongStatus:
             earlier = None if event.id is None else await services.blocking.run(self._earlier, session, event)
             if earlier is None:
