@@ -109,12 +109,15 @@ class _Sent(Partition):
             self.publish(retired)
 
 
+Commands = defaultdict[tuple[str, str], list[Json]]
+"""Topic and session -> commands and cancellations, in order, which a batch keeps for each session only."""
+
+
 @dataclass
 class _Expected:
     """What the topics must contain after all histories."""
 
-    commands: defaultdict[str, list[Json]] = field(default_factory=lambda: defaultdict(list))
-    """Topic -> commands and cancellations, in order."""
+    commands: Commands = field(default_factory=lambda: defaultdict(list))
     decisions: dict[int, Json] = field(default_factory=dict)
     """Offset -> the `expect` of the step."""
     letters: dict[int, str] = field(default_factory=dict)
@@ -140,9 +143,9 @@ class StreamHistories:
         replay = TimedReplay(sent)
         differences = replay.differences(own)
         steps = len(sent.sent)
-        for (_, event), offset in zip(sent.sent, self._produce(sent.sent), strict=True):
+        for (uid, event), offset in zip(sent.sent, self._produce(sent.sent), strict=True):
             expect = own["steps"][event.position]["expect"]
-            self._expect(offset, expect, is_rules=isinstance(event, RulesPublished))
+            self._expect(offset, uid, expect)
         final = show_session(self._read())
         if final != replay.final():
             differences.append(f"{own['id']} final: expected {replay.final()}, got {final}")
@@ -153,13 +156,11 @@ class StreamHistories:
     def differences_of_topics(self) -> list[str]:
         """Returns where commands, decisions and dead letters are not what the histories say."""
         expected = self._expected
-        found = dict(self._commands())
+        found = self._commands()
         different = [
-            f"{topic} {number}: expected {wanted}, got {command}"
-            for topic in expected.commands.keys() | found.keys()
-            for number, (wanted, command) in enumerate(
-                zip_longest(expected.commands.get(topic, []), found.get(topic, []))
-            )
+            f"{place} {number}: expected {wanted}, got {command}"
+            for place in expected.commands.keys() | found.keys()
+            for number, (wanted, command) in enumerate(zip_longest(expected.commands[place], found[place]))
             if wanted != command
         ][:5]
         return [*different, *self._letters(), *self._decisions()]
@@ -171,11 +172,14 @@ class StreamHistories:
         except SessionNotFound:
             return Partition().view(MAIN)
 
-    def _commands(self) -> Iterator[tuple[str, list[Json]]]:
+    def _commands(self) -> Commands:
+        commands: Commands = defaultdict(list)
         for queue in (None, *QUEUES):
             topic = self._names.commands_of(queue)
-            records = [decode_command_or_cancellation(message.value()) for message in read_topic(self._settings, topic)]
-            yield topic, [_shown(record) for record in records]
+            for message in read_topic(self._settings, topic):
+                record = decode_command_or_cancellation(message.value())
+                commands[topic, record.session].append(_shown(record))
+        return commands
 
     def _letters(self) -> Iterator[str]:
         letters = [
@@ -199,13 +203,13 @@ class StreamHistories:
             ):
                 yield f"decision at {offset}: expected {expect}, got {record}"
 
-    def _expect(self, offset: int, expect: Json, *, is_rules: bool) -> None:
+    def _expect(self, offset: int, uid: str, expect: Json) -> None:
         for key in ("scheduled", "cancel"):
             for command in expect.get(key, []):
-                self._expected.commands[self._names.commands_of(command.get("queue"))].append(command)
+                self._expected.commands[self._names.commands_of(command.get("queue")), uid].append(command)
         if expect["outcome"] == "refused":
             self._expected.letters[offset] = expect["error"]
-        elif expect["outcome"] not in {"stale", "duplicate"} and not is_rules:
+        elif expect["outcome"] not in {"stale", "duplicate"} and uid:  # published rules have no session
             self._expected.decisions[offset] = expect
 
     def _produce(self, events: list[tuple[str, Event]]) -> list[int]:
