@@ -53,8 +53,6 @@ def _kwargs_of(session: Session, outcome: QueuedOutcome) -> bytes:
         metadata = session.instances.get(outcome.task, outcome.number).instance.metadata
         members["exceptionType"] = metadata.get("exceptionType", b"null")
         members["exceptionContext"] = metadata.get("exceptionContext", b"{}")
-        if (message := metadata.get("exceptionMessage")) is not None:
-            members["exceptionMessage"] = message
     return join_object(members)
 
 
