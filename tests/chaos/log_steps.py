@@ -56,8 +56,8 @@ def _result(event: TaskStarted | TaskFinished | TaskFailed) -> Json:
         case TaskFinished():
             return {"op": "finish", "result": json.loads(event.result)}
         case TaskFailed():
-            raised = {"exception": event.exception_type, "message": event.exception_message}
-            return raised | {"op": "fail", "context": json.loads(event.exception_context)}
+            context = json.loads(event.exception_context)
+            return {"op": "fail", "exception": event.exception_type, "context": context}
 
 
 def _kind_of(uid: str, event: TimerFired, world: World) -> str:

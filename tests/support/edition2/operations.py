@@ -57,7 +57,7 @@ def finish(step: Step, given: Json) -> None:
 def fail(step: Step, given: Json) -> None:
     found = find(step.session, given["instance"])
     task, kind = _task(step, found), _exception(given["exception"])
-    found.exception, found.message = (kind, encode(given.get("context") or {})), given.get("message", "")
+    found.exception = kind, encode(given.get("context") or {})
     step.depth = found.depth
     if not (task.retry and found.attempt < task.retry.attempts and is_retried(task.retry, kind)):
         step.end(None, found, "failed")
@@ -70,7 +70,7 @@ def fail(step: Step, given: Json) -> None:
 
 def retry(step: Step, given: Json) -> None:
     found, exception = find(step.session, given["instance"]), given.get("exception")
-    step.depth, found.message = found.depth, ""
+    step.depth = found.depth
     known = {} if exception is None else {"exceptionType": _exception(exception), "exceptionContext": {}}
     if exception is not None:
         found.exception = _exception(exception), b"{}"
@@ -119,7 +119,7 @@ def _overdue(step: Step, task: TaskRule, found: Instance) -> None:
     if found.attempt < attempts:
         step.issue(task, found)
         return
-    found.exception, found.message = ("triggers.TimedOut", encode({"status": found.status, "attempts": attempts})), ""
+    found.exception = "triggers.TimedOut", encode({"status": found.status, "attempts": attempts})
     step.end(None, found, "failed")
 
 

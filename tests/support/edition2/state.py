@@ -42,8 +42,6 @@ class Instance:
     queue: str | None = None
     """Of the command of its current attempt."""
     exception: tuple[str | None, bytes] = (None, b"{}")
-    message: str = ""
-    """The text of the exception. Histories have none."""
 
     @property
     def name(self) -> str:

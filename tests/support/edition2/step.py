@@ -225,7 +225,6 @@ class Step:
         kwargs: Json = {"instance": instance.name, "status": instance.status}
         if instance.status == "failed":
             kwargs |= {"exceptionType": instance.exception[0], "exceptionContext": msgspec.Raw(instance.exception[1])}
-            kwargs |= {"exceptionMessage": instance.message} if instance.message else {}
         self.queue.append(
             Fire(trigger, encode(kwargs), self.depth + 1 if depth is None else depth, chain=self.chain + 1)
         )
@@ -238,7 +237,7 @@ class Step:
         instance.depth = self.depth
         if self.depth > most:
             self.stopped = True
-            instance.exception, instance.message = ("triggers.CascadeTooDeep", encode({"maxCascadeDepth": most})), ""
+            instance.exception = ("triggers.CascadeTooDeep", encode({"maxCascadeDepth": most}))
             self.end(None, instance, "failed", most)
             return
         self.issue(task, instance)
@@ -274,7 +273,7 @@ class Step:
         try:
             return arguments_of(task.arguments, fired, self.surroundings())
         except ArgumentFailed as failed:
-            instance.exception, instance.message = ("triggers.ExpressionError", encode({"parameter": str(failed)})), ""
+            instance.exception = ("triggers.ExpressionError", encode({"parameter": str(failed)}))
             return None
 
 
