@@ -120,10 +120,10 @@ def _refuse_ignored(ctx: click.Context, watch: bool, since: int | None) -> None:
 
 def _with_checked(event: RulesPublished, rules: bytes) -> RulesPublished:
     """Returns the event with these rules. Raises CheckFailed if `triggers check` finds an error in them."""
-    if validate_configuration(rules).rules is None:  # `check` does no more than validate rules of edition 2
-        errors = [finding for finding in check_rules(rules).findings if finding.severity is Severity.ERROR]
-        if errors:
-            raise CheckFailed("nothing is published:\n" + "\n".join(map(_words, errors)))
+    validate_configuration(rules)
+    errors = [finding for finding in check_rules(rules).findings if finding.severity is Severity.ERROR]
+    if errors:
+        raise CheckFailed("nothing is published:\n" + "\n".join(map(_words, errors)))
     return replace(event, configuration=rules)
 
 

@@ -10,8 +10,10 @@ import pytest
 from tests.support.every_order import explore, make_task, orders_of, runs_after
 from tests.support.small_rules import Rules, encode_rules
 
-from triggers.analysis.check.orders import Budget, usual_events
+from triggers.analysis.check.liveness import Supply
+from triggers.analysis.check.orders import Budget
 from triggers.analysis.check.rules import Arrivals, check_rules
+from triggers.analysis.check.usual_events import usual_events
 from triggers.analysis.check.worlds import FiredMove, Results
 from triggers.core.config import compile_plan
 
@@ -68,7 +70,7 @@ def test_rules_and_events_that_do_not_touch_a_task_are_left_out() -> None:
     configuration = {f"t_{n}": make_task(f"a{n}", f"b{n}", unless=[f"c{n}"]) for n in range(30)}
     plan = compile_plan(encode_rules(configuration))
 
-    found = explore(configuration, "t_7", usual_events(plan))
+    found = explore(configuration, "t_7", usual_events(plan, Supply(plan.tasks)).events)
 
     assert (found.events, found.orders) == ({"a7": 1, "b7": 1, "c7": 1}, 6)
     assert sum(outcome.orders for outcome in found.outcomes if outcome.runs) == 2

@@ -10,13 +10,28 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
 from hashlib import blake2b
 from itertools import accumulate
-from typing import Final
+from typing import Final, Protocol
 
 from msgspec import Struct
 
-from triggers.analysis.check.worlds import FiredMove, Move, World, Worlds
+from triggers.analysis.check.worlds import FiredMove, LaterMove, Move, World
 
 Order = tuple[Move, ...]
+
+
+class Moves(Protocol):
+    """The worlds of some rules and some events, of either edition. `after` raises EndlessCascade, as may `moves`."""
+
+    def first(self) -> World:
+        """Returns the world in which no event has come yet."""
+
+    def moves(self, world: World) -> list[tuple[Move, int]]:
+        """Returns the possible next moves, each with its number of events."""
+
+    def after(self, world: World, move: Move) -> World:
+        """Returns the world after one of its moves."""
+
+
 OutcomeOf = Callable[[World], Hashable]
 _DIGEST_BYTES: Final = 8
 
@@ -70,12 +85,12 @@ class _Node(Struct):
 class AllOrders:
     """Explores every order, unless there are too many worlds."""
 
-    def __init__(self, worlds: Worlds, outcome: OutcomeOf) -> None:
+    def __init__(self, worlds: Moves, outcome: OutcomeOf) -> None:
         self._worlds = worlds
         self._outcome = outcome
         self._seen = 0
         self._outcomes: dict[Hashable, Reached] = {}
-        self._by_events: dict[tuple[int, ...], tuple[Hashable, _Node]] = {}
+        self._by_events: dict[Hashable, tuple[Hashable, _Node]] = {}
         self._witnesses: tuple[Reached, Reached] | None = None
 
     def explore(self, max_worlds: int) -> Exploration | None:
@@ -105,7 +120,7 @@ class AllOrders:
                 outcome = self._outcome(node.world)
                 if not any(node.world.left):
                     self._end(outcome, node)
-                first, other = self._by_events.setdefault(node.world.left, (outcome, node))
+                first, other = self._by_events.setdefault(_compared_by(node.world), (outcome, node))
                 if first != outcome and self._has_fewer_events(node.world):
                     self._witnesses = other.reached(), node.reached()
 
@@ -124,7 +139,7 @@ class AllOrders:
 class SampledOrders:
     """Explores some orders: each kind of event last once and first once, then orders that a hash chooses."""
 
-    def __init__(self, worlds: Worlds, outcome: OutcomeOf) -> None:
+    def __init__(self, worlds: Moves, outcome: OutcomeOf) -> None:
         self._worlds = worlds
         self._outcome = outcome
         self._met: set[int] = set()
@@ -136,9 +151,13 @@ class SampledOrders:
             order, world = self._walk(chooser)
             ends.setdefault(order, world)
         outcomes: dict[Hashable, Reached] = {}
+        compared: dict[Hashable, dict[Hashable, Reached]] = {}
         for order, world in ends.items():
-            outcomes.setdefault(self._outcome(world), Reached(world, 0, order)).orders += 1
-        return Exploration(False, len(ends), len(self._met), outcomes, self._witnesses(outcomes.values()))
+            outcome = self._outcome(world)
+            outcomes.setdefault(outcome, Reached(world, 0, order)).orders += 1
+            compared.setdefault(_compared_by(world), {}).setdefault(outcome, Reached(world, 1, order))
+        differing = next((found for found in compared.values() if len(found) > 1), {})
+        return Exploration(False, len(ends), len(self._met), outcomes, self._witnesses(differing.values()))
 
     def _choosers(self, walks: int) -> Iterator[_Chooser]:
         kinds = [move for move, _ in self._worlds.moves(self._worlds.first())]
@@ -174,12 +193,15 @@ class SampledOrders:
         return one, other
 
     def _without(self, move: Move, one: Reached, other: Reached) -> tuple[Reached, Reached] | None:
-        if not isinstance(move, FiredMove):
+        if not isinstance(move, FiredMove | LaterMove):
             return None
         pair = self._follow(_less(one.example, move)), self._follow(_less(other.example, move))
         if pair[0] is None or pair[1] is None:
             return None
-        return None if self._outcome(pair[0].world) == self._outcome(pair[1].world) else (pair[0], pair[1])
+        worlds = pair[0].world, pair[1].world
+        if self._outcome(worlds[0]) == self._outcome(worlds[1]) or _compared_by(worlds[0]) != _compared_by(worlds[1]):
+            return None
+        return pair[0], pair[1]
 
     def _follow(self, order: Order) -> Reached | None:
         """Walks the order. Returns None if that is impossible: a result has no run, or is left at the end."""
@@ -209,6 +231,17 @@ class _Chooser(Struct, frozen=True):
         return next(move for (move, _), end in zip(among, ends, strict=True) if chosen < end)
 
 
-def _less(order: Order, move: Move) -> Order:
-    at = order.index(move)
+def _compared_by(world: World) -> Hashable:
+    """Returns what must be equal in two orders so that a difference shows that the order matters."""
+    return world.left, world.failures
+
+
+def _less(order: Order, move: FiredMove | LaterMove) -> Order:
+    """Returns the order without one event of that kind, whenever it came."""
+    kind = _kind_of(move)
+    at = next(number for number, one in enumerate(order) if _kind_of(one) == kind)
     return order[:at] + order[at + 1 :]
+
+
+def _kind_of(move: Move) -> Move:
+    return move.fired if isinstance(move, LaterMove) else move

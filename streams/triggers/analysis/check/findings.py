@@ -48,6 +48,22 @@ KINDS: Final = {
     "never-runs": Kind(Severity.ERROR, "A task never runs, because of the tasks it waits for or the order of events."),
     "unless-always-wins": Kind(Severity.ERROR, "The triggers of `unless` have always fired before the task can run."),
     "unless-never-wins": Kind(Severity.WARNING, "A trigger of `unless` never fires before the task runs."),
+    "deadline-always-wins": Kind(
+        Severity.ERROR, "A deadline is always over before the task's delay, so the task never runs."
+    ),
+    "endless-forward": Kind(Severity.ERROR, "A session forwards an event to itself without end."),
+    "never-true": Kind(Severity.WARNING, "A leaf is never true, whatever is fired."),
+    "always-true": Kind(Severity.WARNING, "A `when` is true of every event."),
+    "subsumed-branch": Kind(Severity.WARNING, "A branch of `any` decides nothing, because another one is true, too."),
+    "within-too-short": Kind(Severity.WARNING, "What a `within` needs takes longer than its time."),
+    "deadline-never-due": Kind(Severity.WARNING, "Every instance has started before its deadline is due."),
+    "delay-never-ends": Kind(Severity.WARNING, "A deadline always starts the task before its delay is over."),
+    "unless-remembers": Kind(
+        Severity.WARNING, "In a task with `andEvery` and `delay`, a plain `unless` abandons every later instance, too."
+    ),
+    "unknown-alias": Kind(Severity.WARNING, "An expression reads an alias that the task does not have."),
+    "argument-may-fail": Kind(Severity.WARNING, "An argument reads an alias that an instance may lack when it starts."),
+    "conditional-cascade": Kind(Severity.WARNING, "Tasks make each other run again for as long as a `when` is true."),
     "order-sensitive": Kind(
         Severity.WARNING, "How often, or with which kwargs, a task runs depends on the order of arrival."
     ),
@@ -57,6 +73,13 @@ KINDS: Final = {
     "misspelt-param": Kind(Severity.WARNING, "A key of `withParams` looks like a misspelt trigger of the task."),
     "unless-repeats-after": Kind(Severity.NOTE, "A trigger is listed both in `after` and in `unless`."),
     "repeated-trigger": Kind(Severity.NOTE, "A trigger is listed twice."),
+    "time-sensitive": Kind(
+        Severity.NOTE, "How often, or with which kwargs, a task runs depends on how much time passes between events."
+    ),
+    "unless-ends-task": Kind(Severity.NOTE, "In a task with `andEvery`, `unless` abandons every later instance, too."),
+    "forward-chain": Kind(
+        Severity.NOTE, "A forwarded event is forwarded again wherever the same rules are, up to eight times."
+    ),
     "unbounded-and-every": Kind(Severity.NOTE, "Nothing limits how many instances of the task a session can have."),
     "task-prefix": Kind(Severity.NOTE, "A task's name does not begin with `t_`."),
     "unused-trigger": Kind(Severity.NOTE, "No rule uses a declared trigger."),

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 Path = tuple[str, ...]
-"""(task), (task, directive), or (task, directive, trigger in its list)."""
+"""(task), (task, directive), or (task, directive, text in it): a trigger of its list or of a leaf, an expression."""
 
 _decode = json.JSONDecoder().raw_decode
 _space = re.compile(r"[ \t\n\r]*")
@@ -57,12 +57,19 @@ class Locations:
                 triggers: set[str] = set()
                 for trigger, item_start, item_end in _names(text, names):
                     self._add_location((task, directive, trigger), item_start, item_end, triggers)
+                for inner, inner_start, inner_end in _texts(text, names):
+                    self._note((task, directive, inner), inner_start, inner_end)
 
     def _add_location(self, path: Path, start: int, end: int, seen: set[str]) -> None:
         place = self._locations[path] = Location(*self._position(start), *self._position(end))
         if path[-1] in seen:
             self.repeated.append((path, place))
         seen.add(path[-1])
+
+    def _note(self, path: Path, start: int, end: int) -> None:
+        """Locates what is deeper than a list. Its first occurrence counts, and repetitions are no mistake."""
+        if path not in self._locations:
+            self._locations[path] = Location(*self._position(start), *self._position(end))
 
     def _position(self, offset: int) -> tuple[int, int]:
         line = bisect_right(self._lines, offset)
@@ -94,6 +101,21 @@ def _names(text: str, at: int) -> Iterator[tuple[str, int, int]]:
         if isinstance(item, str):
             yield item, at, end
         at = _next(text, at)
+
+
+def _texts(text: str, at: int) -> Iterator[tuple[str, int, int]]:
+    """Yields every text below `at`, at any depth, with its start and end; keys of objects are left out."""
+    if text.startswith('"', at):
+        item, end = _decode(text, at)
+        yield item, at, end
+    elif text.startswith("{", at):
+        for _, _, _, value in _members(text, at):
+            yield from _texts(text, value)
+    elif text.startswith("[", at):
+        at = _skip(text, at + 1)
+        while text[at] != "]":
+            yield from _texts(text, at)
+            at = _next(text, at)
 
 
 def _next(text: str, value: int) -> int:

@@ -6,11 +6,13 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from difflib import SequenceMatcher, get_close_matches
 
+from triggers.analysis.check.condition_lints import leaves_of
 from triggers.analysis.check.findings import Finding, finding
 from triggers.analysis.check.locations import START, Locations
 from triggers.analysis.check.validity import misspelt
 from triggers.core.kwargs import split_members
 from triggers.core.plan import Rule
+from triggers.core.rule_set import FORWARD, RuleSet, is_reserved
 
 PREFIX = "t_"
 """The conventional prefix of task names."""
@@ -22,11 +24,14 @@ _DIGITS = re.compile(r"\d+")
 class NameLints:
     """Checks the names of tasks, triggers and keys."""
 
-    def __init__(self, names: Collection[str], tasks: Mapping[str, Rule], places: Locations) -> None:
-        """`names` are those of all tasks; `tasks` has only those that the engine accepts."""
+    def __init__(
+        self, names: Collection[str], tasks: Mapping[str, Rule], places: Locations, rules: RuleSet | None = None
+    ) -> None:
+        """`names` are those of all tasks; `tasks` has only those that the engine accepts. `rules` are of edition 2."""
         self._names = names
         self._tasks = tasks
         self._locations = places
+        self._rules = rules
 
     def find(self, declared: Collection[str] | None) -> Iterator[Finding]:
         """Yields the findings. `declared` are the triggers that the application fires, or None if unknown."""
@@ -83,7 +88,7 @@ class NameLints:
     # -- keys and lists -----------------------------------------------------------------------------------------------
 
     def _keys(self, task: Rule) -> Iterator[Finding]:
-        for key in task.extra:
+        for key in task.extra if task.rule is None else ():  # edition 2 refuses unknown keys
             if meant := misspelt(key):
                 place = self._locations.find(task.name, key)
                 message = f"{task.name}: {key!r} is not a directive and is ignored; {meant!r} is one"
@@ -104,11 +109,17 @@ class NameLints:
                 message = f"{path[2]!r} is listed twice in {path[1]!r} of {task.name}"
                 yield finding("repeated-trigger", place, message, "delete one", task=task.name, directive=path[1])
         for trigger in task.unless:
-            if trigger in task.after_set and not task.unless_set <= task.after_set:
+            is_list = task.rule is None or task.rule.simple
+            if is_list and trigger in task.after_set and not task.unless_set <= task.after_set:
                 yield self._in_both(task.name, trigger)
         for directive, trigger in _listed(task):
-            if _LIKE_A_TASK.match(trigger) and trigger not in self._names:
+            if _LIKE_A_TASK.match(trigger) and not self._is_task(task, trigger):
                 yield self._unknown(task.name, directive, trigger)
+
+    def _is_task(self, task: Rule, trigger: str) -> bool:
+        """Returns whether a trigger is a task's name, or in edition 2 the outcome of one."""
+        name = trigger.rpartition(":")[0] if task.rule is not None and is_reserved(trigger) else trigger
+        return name in self._names
 
     def _in_both(self, task: str, trigger: str) -> Finding:
         message = f"{trigger!r} has always fired by the time {task} can run, so it has no effect in `unless`"
@@ -134,10 +145,16 @@ class NameLints:
     def _uses(self) -> Iterator[tuple[str, str, str]]:
         for task in self._tasks.values():
             for directive, trigger in _listed(task):
-                yield task.name, directive, trigger
+                if task.rule is None or not is_reserved(trigger):
+                    yield task.name, directive, trigger
+        for forward in () if self._rules is None else self._rules.forwards:
+            yield FORWARD, "on", forward.leaf.trigger
 
 
 def _listed(task: Rule) -> Iterator[tuple[str, str]]:
+    if task.rule is not None:
+        yield from ((directive, leaf.trigger) for directive, leaf in leaves_of(task.rule))
+        return
     for trigger in task.after:
         yield "andEvery" if trigger == task.and_every else "after", trigger
     for trigger in task.unless:

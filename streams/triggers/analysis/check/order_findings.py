@@ -16,22 +16,48 @@ _MAX_SHOWN = 3
 
 def order_findings(result: TaskOrders, task: Rule, places: Locations, *, everything: bool) -> Iterator[Finding]:
     """Yields the findings of a task. `everything` says that the events were all triggers that the application fires."""
-    if result.sensitive:
-        directive = "unless" if task.unless else None
-        place = places.find(task.name, directive)
+    directive = "unless" if task.unless else None
+    if result.sensitive and not _asks_for_order(task):
         yield finding(
             "order-sensitive",
-            place,
+            places.find(task.name, directive),
             _message(result, task),
             _fix(task),
             task=task.name,
             directive=directive,
             details=_details(result),
         )
-    elif everything and result.exhaustive and not any(outcome.runs for outcome in result.outcomes):
-        message = f"{task.name} runs in none of the {result.explored:,} orders in which its triggers can fire"
+    elif result.timed is not None and result.timed.sensitive and not result.sensitive:
+        yield _time_finding(result.timed, task, places)
+    elif everything and _is_exhaustive(result) and not result.has_run:
+        orders = (result.timed or result).explored
+        message = f"{task.name} runs in none of the {orders:,} orders in which its triggers can fire"
         fix = "check which triggers abandon it, and the tasks that it waits for"
         yield finding("never-runs", places.find(task.name), message, fix, task=task.name)
+
+
+def _asks_for_order(task: Rule) -> bool:
+    """Returns whether the rule has a `sequence`, so that its order is what it is about."""
+    return task.rule is not None and task.rule.conditions.sequences
+
+
+def _is_exhaustive(result: TaskOrders) -> bool:
+    return result.exhaustive and (result.timed is None or (result.timed.exhaustive and not result.timed.cut))
+
+
+def _time_finding(timed: TaskOrders, task: Rule, places: Locations) -> Finding:
+    directive = next((name for name in _TIMES if _has(task, name)), None)
+    message = f"{_message(timed, task)}: what comes first, an event or a timer, decides"
+    fix = "nothing, if this is what the rule is for; the two orders are a test of it"
+    place = places.find(task.name, directive)
+    return finding("time-sensitive", place, message, fix, task=task.name, directive=directive, details=_details(timed))
+
+
+_TIMES = ("delay", "deadline", "within")
+
+
+def _has(task: Rule, directive: str) -> bool:
+    return task.rule is not None and directive in task.extra
 
 
 def explored_words(orders: Sequence[TaskOrders]) -> str:
@@ -39,7 +65,13 @@ def explored_words(orders: Sequence[TaskOrders]) -> str:
     sampled = [result for result in orders if not result.exhaustive]
     whole = len(orders) - len(sampled)
     parts = [f"explored every order of arrival for {whole} of {len(orders)} tasks"] if whole else []
-    return "; ".join([*parts, *(_share(result) for result in sampled)])
+    timed = [result.timed for result in orders if result.timed is not None]
+    if timed:
+        complete = sum(result.exhaustive and not result.cut for result in timed)
+        parts.append(f"with timers, for {complete} of {len(timed)}")
+    sampled += [result for result in timed if not result.exhaustive]
+    cut = [f"not explored for {result.task}: {', '.join(result.cut)}" for result in (*orders, *timed) if result.cut]
+    return "; ".join([*parts, *(_share(result) for result in sampled), *cut])
 
 
 def _share(result: TaskOrders) -> str:

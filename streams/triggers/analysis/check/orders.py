@@ -7,22 +7,27 @@ for the same number of orders of all events.
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from math import factorial, prod
 from typing import Final
 
-from msgspec import Raw, Struct
+from msgspec import Raw, Struct, structs
 
-from triggers.analysis.check.exploration import AllOrders, Exploration, Reached, SampledOrders
-from triggers.analysis.check.worlds import FiredMove, Results, World, Worlds, runs_with
+from triggers.analysis.check.exploration import AllOrders, Exploration, Moves, Reached, SampledOrders
+from triggers.analysis.check.rule_worlds import MAX_WAITS, Pace, RuleWorlds
+from triggers.analysis.check.steps import Step, steps_of
+from triggers.analysis.check.worlds import FiredMove, Results, World, Worlds
+from triggers.core.config import compile_plan
 from triggers.core.kwargs import join_object, split_members
 from triggers.core.limits import LIMITS_NAME
 from triggers.core.plan import Plan, Rule
+from triggers.core.rule_set import EDITION, SESSION, is_reserved
 from triggers.core.statuses import Status
 
 MAX_WORLDS: Final = 20_000
 WALKS: Final = 2_000
+_WEIGHT: Final = 10
+"""Worlds and walks of edition 2 count tenfold, because time makes more of them, and each takes longer to compute."""
 
 
 class Budget(Struct, frozen=True):
@@ -38,13 +43,15 @@ class OrderOutcome(Struct, frozen=True, kw_only=True):
     """One outcome of a task, and the orders that lead to it."""
 
     runs: list[dict[str, Raw]]
-    """The kwargs of each run, without `withParams`."""
+    """The kwargs of each run, without `withParams` and `with`."""
     abandoned: int
     waiting: int
     """The number of instances that neither run nor are abandoned."""
     orders: int
     example: list[str]
     """One of these orders."""
+    expired: int = 0
+    cancelled: int = 0
 
 
 class Witness(Struct, frozen=True, kw_only=True):
@@ -52,6 +59,8 @@ class Witness(Struct, frozen=True, kw_only=True):
 
     order: list[str]
     runs: list[dict[str, Raw]]
+    steps: list[Step] = []
+    """Edition 2: the order for programs. A `LocalSession` that takes these steps has these runs."""
 
 
 class TaskOrders(Struct, frozen=True, kw_only=True):
@@ -75,70 +84,120 @@ class TaskOrders(Struct, frozen=True, kw_only=True):
     shortest: bool
     """True if no smaller set of events has different outcomes. Otherwise, no single event of the witnesses can be left
     out."""
+    timed: TaskOrders | None = None
+    """Edition 2, if time can make a difference: the orders of the same events and the timers that they set. The other
+    fields are about orders in which all events come before the first timer is due."""
+    cut: list[str] = []
+    """Edition 2: what was not explored."""
+
+    @property
+    def has_run(self) -> bool:
+        """True if the task runs in one of the orders, with time or without."""
+        return any(outcome.runs for outcome in self.outcomes) or (self.timed is not None and self.timed.has_run)
 
     @property
     def sensitive(self) -> bool:
         """True if the order decides how often the task runs, or with which kwargs."""
-        return len(self.outcomes) > 1
-
-
-def usual_events(plan: Plan, declared: Collection[str] | None = None) -> Counter[FiredMove]:
-    """Returns every trigger of the application that a rule uses, once, or twice if it is some task's `andEvery`."""
-    every = {task.and_every for task in plan.tasks.values()}
-    fired = [t for t in plan.by_trigger if (t not in plan.tasks if declared is None else t in declared)]
-    return Counter({FiredMove(trigger): 2 if trigger in every else 1 for trigger in fired})
+        return self.witnesses is not None
 
 
 def explore_orders(
     plan: Plan, task: Rule, events: Mapping[FiredMove, int], results: Results, budget: Budget
 ) -> TaskOrders:
     """Explores what the task does in different orders of the events. Raises EndlessCascade."""
-    used = _relevant_names(plan, task)
+    used = relevant_names(plan, task)
     kinds = sorted((kind, count) for kind, count in events.items() if kind.trigger in used)
     rules = join_object({name: directives for name, directives in split_members(plan.text).items() if name in used})
-    worlds = Worlds(rules, kinds, results)
+    if plan.rules is not None:
+        return explore_rules(compile_plan(rules), task.name, kinds, results, budget)
+    exploration = _explored(Worlds(rules, kinds, results), task.name, budget)
+    return summarize(task.name, kinds, exploration, count_orders(kinds, results))
 
+
+def explore_rules(
+    plan: Plan, task: str, kinds: Sequence[tuple[FiredMove, int]], results: Results, budget: Budget
+) -> TaskOrders:
+    """Explores a task of edition 2: first orders of events alone, then, if there are any, of events and timers.
+
+    A task that runs in none of them is looked at again, with other tasks that may fail.
+    """
+    budget = Budget(budget.worlds // _WEIGHT, budget.walks // _WEIGHT)
+    prompt = RuleWorlds(plan, kinds, results, Pace.NONE)
+    found = _report(prompt, task, kinds, budget)
+    if prompt.has_time:
+        found = structs.replace(found, timed=_report(RuleWorlds(plan, kinds, results, Pace.ANY), task, kinds, budget))
+    if found.has_run:
+        return found
+    failing = RuleWorlds(plan, kinds, results, Pace.ANY, plan.tasks.keys() - {task})
+    return structs.replace(found, timed=_report(failing, task, kinds, budget))
+
+
+def _report(worlds: RuleWorlds, task: str, kinds: Sequence[tuple[FiredMove, int]], budget: Budget) -> TaskOrders:
+    found = summarize(task, kinds, _explored(worlds, task, budget), None, worlds)
+    return structs.replace(found, cut=[f"more than {MAX_WAITS} moments for one event"]) if worlds.was_cut else found
+
+
+def _explored(worlds: Moves, task: str, budget: Budget) -> Exploration:
     def outcome(world: World) -> tuple[object, ...]:
-        return tuple(sorted(runs_with(i) for i in world.instances if _ran(task.name, i.task, i.status)))
+        return tuple(instance.kwargs for instance in world.instances if instance.task == task and instance.has_run)
 
-    exploration = AllOrders(worlds, outcome).explore(budget.worlds) or SampledOrders(worlds, outcome).explore(
-        budget.walks
-    )
-    return _summarize(task.name, kinds, exploration, results)
+    return AllOrders(worlds, outcome).explore(budget.worlds) or SampledOrders(worlds, outcome).explore(budget.walks)
 
 
-def _relevant_names(plan: Plan, task: Rule) -> set[str]:
-    """Returns the names of the task and its triggers and, if these are tasks, of their triggers, and so on."""
+def relevant_names(plan: Plan, task: Rule) -> set[str]:
+    """Returns the names of the task and its triggers and, if these are tasks, of their triggers, and so on.
+
+    In edition 2 an outcome trigger leads to its task, and the trigger at the end of a session to every task.
+    """
     names = {LIMITS_NAME}
+    finalize = None if plan.rules is None else plan.rules.finalize
     ahead = [task.name]
     while ahead:
         name = ahead.pop()
-        if name not in names:
-            names.add(name)
-            rule = plan.tasks.get(name)
-            ahead += (*rule.after, *rule.unless) if rule else ()
-    return names
+        if name in names:
+            continue
+        names.add(name)
+        rule = plan.tasks.get(name)
+        if rule is not None:
+            ahead += (*rule.after, *rule.unless, *_cancelling(rule))
+        elif plan.rules is not None and is_reserved(name):
+            ahead.append(name.rpartition(":")[0])
+        if name == finalize:
+            names.add(SESSION)
+            ahead += plan.tasks
+    return names if plan.rules is None else {*names, EDITION}
 
 
-def _summarize(
-    task: str, kinds: Sequence[tuple[FiredMove, int]], exploration: Exploration, results: Results
+def _cancelling(rule: Rule) -> tuple[str, ...]:
+    cancel_on = None if rule.rule is None else rule.rule.cancel_on
+    return () if cancel_on is None else tuple(leaf.trigger for leaf in cancel_on.leaves)
+
+
+def summarize(
+    task: str,
+    kinds: Sequence[tuple[FiredMove, int]],
+    exploration: Exploration,
+    orders: int | None,
+    worlds: RuleWorlds | None = None,
 ) -> TaskOrders:
+    """Returns the report of an exploration. `orders` is the number of all orders, if it is known beforehand."""
     ends = sorted(exploration.outcomes.values(), key=lambda reached: (-reached.orders, str(reached.example)))
-    witnesses = exploration.witnesses if len(ends) > 1 else None
+    pair = exploration.witnesses if len(ends) > 1 else None
+    witnesses = None if pair is None else (_witness(task, pair[0], worlds), _witness(task, pair[1], worlds))
     return TaskOrders(
         task=task,
         events={str(kind): count for kind, count in kinds},
         exhaustive=exploration.exhaustive,
         explored=exploration.orders,
-        orders=exploration.orders if exploration.exhaustive else _permutations(kinds, results),
+        orders=exploration.orders if exploration.exhaustive else orders,
         worlds=exploration.worlds,
         outcomes=[_outcome(task, reached) for reached in ends],
-        witnesses=None if witnesses is None else (_witness(task, witnesses[0]), _witness(task, witnesses[1])),
+        witnesses=witnesses,
         shortest=exploration.exhaustive,
     )
 
 
-def _permutations(kinds: Sequence[tuple[FiredMove, int]], results: Results) -> int | None:
+def count_orders(kinds: Sequence[tuple[FiredMove, int]], results: Results) -> int | None:
     """Returns the number of orders, or None if results come at any time: only walking them all could count those."""
     counts = [count for _, count in kinds]
     return factorial(sum(counts)) // prod(map(factorial, counts)) if results is Results.AT_ONCE else None
@@ -152,17 +211,16 @@ def _outcome(task: str, reached: Reached) -> OrderOutcome:
         waiting=statuses.count(Status.UNSTARTED),
         orders=reached.orders,
         example=[str(move) for move in reached.example],
+        expired=statuses.count("expired"),
+        cancelled=statuses.count("cancelled"),
     )
 
 
-def _witness(task: str, reached: Reached) -> Witness:
-    return Witness(order=[str(move) for move in reached.example], runs=_runs(task, reached.world))
+def _witness(task: str, reached: Reached, worlds: RuleWorlds | None) -> Witness:
+    steps = [] if worlds is None else list(steps_of(worlds, reached.example))
+    return Witness(order=[str(move) for move in reached.example], runs=_runs(task, reached.world), steps=steps)
 
 
 def _runs(task: str, world: World) -> list[dict[str, Raw]]:
-    runs = sorted(runs_with(i) for i in world.instances if _ran(task, i.task, i.status))
+    runs = sorted(instance.kwargs for instance in world.instances if instance.task == task and instance.has_run)
     return [{trigger: Raw(kwargs) for trigger, kwargs in run} for run in runs]
-
-
-def _ran(task: str, of: str, status: str) -> bool:
-    return of == task and status == Status.FINISHED

@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
+from triggers.analysis.check.condition_lints import ConditionLints, impossible_leaves
 from triggers.analysis.check.findings import Finding
+from triggers.analysis.check.forward_lints import forward_findings
 from triggers.analysis.check.liveness import Supply
 from triggers.analysis.check.name_lints import NameLints
 from triggers.analysis.check.order_findings import order_findings
-from triggers.analysis.check.orders import Budget, TaskOrders, explore_orders, usual_events
+from triggers.analysis.check.orders import Budget, TaskOrders, explore_orders
 from triggers.analysis.check.task_lints import TaskLints
+from triggers.analysis.check.time_lints import TimeLints
+from triggers.analysis.check.usual_events import UsualEvents, usual_events
 from triggers.analysis.check.validity import Reading
 from triggers.analysis.check.worlds import EndlessCascade, FiredMove, Results
 from triggers.core.config import compile_plan
@@ -45,25 +49,49 @@ def check_rules(text: bytes, declared: Collection[str] | None = None, arrivals: 
     refused.
     """
     reading = Reading(text)
-    refused = [name for name in reading.names if name not in reading.tasks]
-    lints = TaskLints(reading.tasks, reading.places, Supply(reading.tasks, declared, refused))
-    names = NameLints(reading.names, reading.tasks, reading.places)
-    findings = [*reading.findings, *names.find(declared), *lints.find()]
+    supply = _Supplies(reading, declared)
+    lints = TaskLints(reading.tasks, reading.places, supply.whole)
+    names = NameLints(reading.names, reading.tasks, reading.places, reading.rules)
+    findings = [*reading.findings, *names.find(declared), *lints.find(), *_of_edition_2(reading, supply)]
     orders: list[TaskOrders] = []
     if arrivals is not None and not reading.findings:
-        orders = list(_explored(compile_plan(text), declared, arrivals, lints.live))
+        plan = compile_plan(text)
+        usual = usual_events(plan, supply.whole) if arrivals.events is None else None
+        orders = list(_explored(plan, usual, arrivals, lints.live))
         for explored in orders:
             task = reading.tasks[explored.task]
-            findings += order_findings(explored, task, reading.places, everything=arrivals.events is None)
+            everything = usual is not None and not explored.cut
+            findings += order_findings(explored, task, reading.places, everything=everything)
     return Checked(findings=sorted(findings, key=lambda one: (one.place, one.rule, one.message)), orders=orders)
 
 
-def _explored(
-    plan: Plan, declared: Collection[str] | None, arrivals: Arrivals, live: Collection[str]
-) -> Iterator[TaskOrders]:
+class _Supplies:
+    """What can fire. The leaves that can never be true are found with the one, and known to the other."""
+
+    def __init__(self, reading: Reading, declared: Collection[str] | None) -> None:
+        refused = [name for name in reading.names if name not in reading.tasks]
+        finalize = None if reading.rules is None else reading.rules.finalize
+        first = Supply(reading.tasks, declared, refused, finalize)
+        self.rules = {name: task.rule for name, task in reading.tasks.items() if task.rule is not None}
+        self.impossible = impossible_leaves(self.rules, first)
+        self.whole = Supply(reading.tasks, declared, refused, finalize, self.impossible)
+
+
+def _of_edition_2(reading: Reading, supply: _Supplies) -> Iterator[Finding]:
+    conditions = ConditionLints(reading.places, supply.impossible, supply.whole)
+    times = TimeLints(supply.rules, reading.places, supply.whole)
+    for task in supply.rules.values():
+        yield from conditions.find(task)
+        yield from times.find(task)
+    if reading.rules is not None:
+        yield from forward_findings(reading.rules, reading.places, supply.whole)
+
+
+def _explored(plan: Plan, usual: UsualEvents | None, arrivals: Arrivals, live: Collection[str]) -> Iterator[TaskOrders]:
     """Explores each task, except those that never run or never end: other findings report these."""
-    events = usual_events(plan, declared) if arrivals.events is None else arrivals.events
+    events = usual.events if usual is not None else arrivals.events or {}
     for task in plan.tasks.values():
         if task.name in live or arrivals.events is not None:
             with suppress(EndlessCascade):
-                yield explore_orders(plan, task, events, arrivals.results, arrivals.budget)
+                found = explore_orders(plan, task, events, arrivals.results, arrivals.budget)
+                yield found if usual is None else structs.replace(found, cut=usual.cut_for(plan, task))

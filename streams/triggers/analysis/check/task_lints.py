@@ -7,6 +7,9 @@ from collections.abc import Iterator, Mapping
 from triggers.analysis.check.findings import Finding, finding
 from triggers.analysis.check.liveness import Supply, cycles
 from triggers.analysis.check.locations import Locations
+from triggers.analysis.check.needs import always_needed, is_met
+from triggers.analysis.check.rings import Ring, begin_rings, describe_ring
+from triggers.core.conditions.tree import Kind, Leaf, Node
 from triggers.core.plan import Rule
 
 
@@ -17,18 +20,19 @@ class TaskLints:
         self._tasks = tasks
         self._locations = places
         self._supply = supply
-        beaten = {name: supply.always_before(task) for name, task in tasks.items()}
-        self._beaten = {name for name, task in tasks.items() if task.unless and task.unless_set <= beaten[name]}
+        before = {name: supply.always_before(task) for name, task in tasks.items()}
+        self._beaten = {name for name, task in tasks.items() if task.unless and _is_surely_true(task, before[name])}
         self._idle = {name for name, task in tasks.items() if not task.after}
         self.live = supply.runnable(self._beaten | self._idle)
         """The tasks that run if every trigger fires that can."""
 
     def find(self) -> Iterator[Finding]:
         """Yields the findings, first those about rings of tasks, then task by task."""
-        endless = self._endless_rings()
+        rings = begin_rings(self._tasks, self._supply)
+        endless = [ring.names for ring in rings]
         locked = self._locked_rings({name for ring in endless for name in ring})
-        for ring in endless:
-            yield self._endless(ring)
+        for begun in rings:
+            yield self._endless(begun)
         for ring in locked:
             yield self._locked(ring)
         in_ring = {name for ring in (*endless, *locked) for name in ring}
@@ -55,24 +59,46 @@ class TaskLints:
         return finding("empty-after", self._locations.find(name, "after"), message, fix, task=name, directive="after")
 
     def _waits_for_nobody(self, name: str, task: Rule) -> Iterator[Finding]:
-        for trigger in task.after:
-            if trigger not in self._tasks and not self._supply.fired_by_hand(trigger):
-                message = f"nothing fires {trigger!r}, so {name} never runs"
+        for trigger in sorted(always_needed(self._supply.need_of(task))):
+            if why := self._supply.why_not(trigger):
+                message = f"{why}, so {name} never runs"
                 fix = f"declare {trigger!r}, or name a trigger that the application fires"
                 directive = "andEvery" if trigger == task.and_every else "after"
                 place = self._locations.find(name, directive, trigger)
                 yield finding("unproduced-trigger", place, message, fix, task=name, directive=directive)
 
     def _waits_for_the_dead(self, name: str, task: Rule) -> Iterator[Finding]:
-        dead = [t for t in task.after if t in self._tasks and t not in self.live and not self._supply.fired_by_hand(t)]
+        needed = sorted(always_needed(self._supply.need_of(task)))
+        dead = [t for t in needed if t in self._tasks and t not in self.live and not self._supply.fired_by_hand(t)]
         if dead:
             message = f"{name} waits for {dead[0]}, which never runs"
             place = self._locations.find(name, "after", dead[0])
             yield finding("never-runs", place, message, f"fix {dead[0]}", task=name, directive="after")
+        elif name not in self.live and not any(map(self._supply.why_not, needed)):
+            yield self._never_true(name, task)
+
+    def _never_true(self, name: str, task: Rule) -> Finding:
+        """Returns the finding for a task of edition 2 whose conditions cannot be met, whatever fires."""
+        message = f"{name} never runs, because what it waits for can never be true"
+        if is_met(self._supply.need_of(task), lambda _: True):
+            message = f"{name} never runs, because nothing fires enough of what it waits for"
+        fix = "correct the conditions of which a finding says that they are never true"
+        if task.rule is not None and all(leaf.correlated for leaf in task.rule.conditions.leaves):
+            message = (
+                f"every leaf of {name} has a `when` that reads `on`, so nothing begins an instance and it never runs"
+            )
+            fix = "add a leaf whose `when` does not read `on`"
+        return finding("never-runs", self._locations.find(name, "after"), message, fix, task=name, directive="after")
 
     def _locked_rings(self, endless: set[str]) -> list[list[str]]:
-        stuck = {n: t.after for n, t in self._tasks.items() if n not in self.live | self._idle | self._beaten}
-        return cycles({name: after for name, after in stuck.items() if name not in endless})
+        out = self.live | self._idle | self._beaten | endless
+        stuck = {name: self._waits_for(task) for name, task in self._tasks.items() if name not in out}
+        return cycles(stuck)
+
+    def _waits_for(self, task: Rule) -> list[str]:
+        """Returns the tasks that the task waits for. Those whose names are fired by the application are others."""
+        sources = [self._supply.producer(t) for t in task.after if not self._supply.fired_by_hand(t)]
+        return [source[0] for source in sources if source is not None]
 
     def _locked(self, ring: list[str]) -> Finding:
         chain = ", ".join(f"{name} waits for {of}" for name, of in _turns(ring))
@@ -83,17 +109,18 @@ class TaskLints:
 
     # -- never end ----------------------------------------------------------------------------------------------------
 
-    def _endless_rings(self) -> list[list[str]]:
-        return cycles({name: [task.and_every] for name, task in self._tasks.items() if task.and_every is not None})
-
-    def _endless(self, ring: list[str]) -> Finding:
-        chain = ", ".join(f"{name} runs each time that {of} finishes" for name, of in _turns(ring))
-        starts = any(name in self.live for name in ring)
+    def _endless(self, ring: Ring) -> Finding:
+        first, chain = ring.names[0], describe_ring(ring)
+        starts = any(name in self.live for name in ring.names)
         when = "once one of them runs," if starts else "no task starts unless you fire its name, and then"
+        place = self._locations.find(first, "andEvery")
+        if ring.filters:
+            message = f"{chain}, for as long as {' and '.join(ring.filters)}: only maxCascadeDepth stops it otherwise"
+            fix = "make sure that the filter becomes false, or add a `delay` and a trigger that ends it in `unless`"
+            return finding("conditional-cascade", place, message, fix, task=first, directive="andEvery")
         message = f"{chain}: {when} only maxCascadeDepth stops the cascade"
         fix = "move one of these triggers from `andEvery` to `after`, or use a trigger that the application fires"
-        place = self._locations.find(ring[0], "andEvery")
-        return finding("endless-cascade", place, message, fix, task=ring[0], directive="andEvery")
+        return finding("endless-cascade", place, message, fix, task=first, directive="andEvery")
 
     def _unbounded(self, name: str, task: Rule, in_ring: bool) -> Iterator[Finding]:
         root = self._root(task)
@@ -136,12 +163,32 @@ class TaskLints:
         """Says why a trigger cannot have fired before the task runs; empty if it can."""
         if self._supply.fired_by_hand(trigger):
             return ""
-        if trigger not in self._tasks:
-            return f"nothing fires {trigger!r}"
-        if trigger not in self.live:
+        if why := self._supply.why_not(trigger):
+            return why
+        source = self._supply.producer(trigger)
+        if source is None:
+            return ""
+        if trigger in self._tasks and trigger not in self.live:
             return f"{trigger} never runs"
-        after_it = trigger == name or name in self._supply.always_before(self._tasks[trigger])
+        after_it = source[0] == name or name in self._supply.always_before(self._tasks[source[0]])
         return f"{trigger} fires only after {name} has run" if after_it and task.and_every is None else ""
+
+
+def _is_surely_true(task: Rule, before: set[str]) -> bool:
+    """Returns whether `unless` is true as soon as these triggers have fired."""
+    if task.rule is None:
+        return task.unless_set <= before
+    unless = task.rule.conditions.unless
+    return unless is not None and _is_true_by(unless, before)
+
+
+def _is_true_by(node: Node, before: set[str]) -> bool:
+    if isinstance(node, Leaf):
+        return node.is_latest and node.trigger in before
+    true = sum(_is_true_by(child, before) for child in node.children)
+    if node.within or node.kind is Kind.SEQUENCE:
+        return False
+    return true >= {Kind.ANY: 1, Kind.AT_LEAST: node.need}.get(node.kind, len(node.children))
 
 
 def _turns(ring: list[str]) -> Iterator[tuple[str, str]]:

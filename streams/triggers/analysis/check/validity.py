@@ -9,12 +9,13 @@ from typing import Final
 
 from triggers.analysis.check.findings import Finding, finding
 from triggers.analysis.check.locations import START, Location, Locations, Path
-from triggers.analysis.editions import require_edition_1
+from triggers.analysis.check.refusals import block_refusals, refuse_directives
 from triggers.core.config import DIRECTIVES, MANAGER_NAME, compile_plan, validate_configuration
 from triggers.core.kwargs import join_object, split_members
 from triggers.core.limits import LIMITS_NAME
 from triggers.core.plan import Rule
-from triggers.core.rule_set import EDITION
+from triggers.core.rule_plans import compile_rules
+from triggers.core.rule_set import BLOCKS, EDITION, RuleSet, is_reserved
 from triggers.errors import CallError, InvalidConfiguration
 
 _LEAST: Final = {"after": b"[]", "run": b'"run"'}
@@ -31,6 +32,8 @@ class Reading:
         self.names: list[str] = []
         """The names of all tasks, accepted or not."""
         self.tasks: dict[str, Rule] = {}
+        self.rules: RuleSet | None = None
+        """The rules of edition 2, if that is their edition and nothing is refused."""
         try:
             decoded = text.decode()
             configuration = json.loads(decoded)
@@ -47,7 +50,7 @@ class Reading:
         self.findings += [_repeated(path, place) for path, place in self.places.repeated if len(path) < 3]
         members = _members(text)
         if members.get(EDITION) == b"2":
-            self._read_edition_2(text)
+            self._read_edition_2(text, members)
             return
         members.pop(EDITION, None)
         if message := _refusal({LIMITS_NAME: members.pop(LIMITS_NAME, b"{}")}):
@@ -63,11 +66,26 @@ class Reading:
         if not self.findings:
             self.findings += _otherwise(text)
 
-    def _read_edition_2(self, text: bytes) -> None:
-        """Says why the engine refuses the rules. Raises CallError if it accepts them."""
-        self.findings += _otherwise(text)
+    def _read_edition_2(self, text: bytes, members: dict[str, bytes]) -> None:
+        """Reads task by task, as in edition 1; what the engine accepts as a whole is compiled as a whole."""
+        for name, message in block_refusals(members):
+            self.findings.append(_invalid(self.places, name, None, message, "correct what the message names"))
+        tasks = {name: directives for name, directives in members.items() if name not in BLOCKS}
+        self.names = [name for name in tasks if not name.startswith("$") and not is_reserved(name)]
+        for name in self.names:
+            refused = list(refuse_directives(name, tasks[name]))
+            self.findings += [_invalid(self.places, name, key, text, _fix_2(text)) for key, text in refused]
+            if not refused:
+                self.tasks |= compile_rules(join_object({EDITION: b"2", name: tasks[name]})).tasks
         if not self.findings:
-            require_edition_1(compile_plan(text), "check")
+            self.findings += _otherwise(text)
+        if not self.findings:
+            plan = compile_rules(text)
+            self.tasks, self.rules = plan.tasks, plan.rules
+
+
+def _fix_2(message: str) -> str:
+    return "correct what the message names" if "; " not in message else message.partition("; ")[2]
 
 
 def _members(text: bytes) -> dict[str, bytes]:

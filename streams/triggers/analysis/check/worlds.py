@@ -8,12 +8,14 @@ from typing import Final
 
 from msgspec import Struct
 
-from triggers.core.commands import Decision, RunTask
+from triggers.analysis.times import duration_words
+from triggers.core.commands import Decision, RunTask, SetTimer
 from triggers.core.engine import apply
 from triggers.core.events import ConfigurationUpdated, Event, TaskFinished, TriggerFired
 from triggers.core.state.plans import Plans
 from triggers.core.state.rows import MemoryRows
 from triggers.core.state.session import Session
+from triggers.core.statuses import Status
 from triggers.core.view import InstanceView, view_session
 from triggers.errors import CallError
 
@@ -45,17 +47,54 @@ class FiredMove(Struct, frozen=True, order=True):
         return self.trigger if self.kwargs == b"{}" else f"{self.trigger} {self.kwargs.decode()}"
 
 
+class LaterMove(Struct, frozen=True, order=True):
+    """Edition 2: the move in which the application fires a trigger after some time in which nothing was due."""
+
+    fired: FiredMove
+    wait: int
+    """Milliseconds."""
+
+    def __str__(self) -> str:
+        is_just_after = self.wait % 10 == 1 and self.wait > 1
+        words = f"more than {duration_words(self.wait - 1)}" if is_just_after else duration_words(self.wait)
+        return f"{self.fired} ({words} later)"
+
+
 class FinishedMove(Struct, frozen=True, order=True):
-    """The move in which a task that ran with these kwargs finishes."""
+    """The move in which a task that ran with these kwargs comes to an end."""
 
     task: str
     kwargs: bytes
+    status: str = "finished"
+    """In edition 2 also `failed` or `skipped`."""
 
     def __str__(self) -> str:
-        return f"{self.task} finishes"
+        return f"{self.task} {_ENDS[self.status]}"
 
 
-Move = FiredMove | FinishedMove
+class TimerMove(Struct, frozen=True, order=True):
+    """Edition 2: the move in which time passes until the next timer is due."""
+
+    kind: str
+    task: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} of {self.task} is due"
+
+
+_ENDS: Final = {"finished": "finishes", "failed": "fails", "skipped": "skips itself"}
+
+Move = FiredMove | LaterMove | FinishedMove | TimerMove
+
+
+class SeenInstance(Struct, frozen=True, order=True):
+    """An instance, as far as an outcome says something about it."""
+
+    task: str
+    status: str
+    has_run: bool
+    kwargs: tuple[tuple[str, bytes], ...]
+    """What it holds or has received, sorted by name."""
 
 
 class World(Struct, frozen=True):
@@ -69,12 +108,22 @@ class World(Struct, frozen=True):
     key: tuple[object, ...]
     """Equal for worlds with equal futures. It leaves out numbers and times of instances, which make no difference, and
     abandon states and pending results, which follow from the rest."""
-    instances: tuple[InstanceView, ...]
+    instances: tuple[SeenInstance, ...]
+    timers: tuple[SetTimer, ...] = ()
+    """Edition 2: the timers that stand, by due time."""
+    failures: tuple[str, ...] = ()
+    """Edition 2: the results so far that were no success, sorted. Only worlds with equal ones are compared."""
+    clocks: frozenset[int] = frozenset()
+    """Edition 2: when the events came that a `within` may still drop."""
+    moves: int = 0
+    """Edition 2: the number of moves that led here."""
+    now: int = 0
+    """Edition 2: the session's clock, in milliseconds."""
 
     @property
     def quiet(self) -> bool:
-        """True if every task that was started has finished."""
-        return not self.pending
+        """True if every task that was started has come to an end and no timer stands."""
+        return not self.pending and not self.timers
 
 
 class Worlds:
@@ -111,6 +160,8 @@ class Worlds:
             instance = next(name for finished, name in world.pending if finished == move)
             rest = [one for one in world.pending if one[1] != instance]
             return self._world(rows, world.left, [*rest, *self._finish(rows, instance)])
+        if not isinstance(move, FiredMove):
+            raise TypeError(f"{move} is no move of edition 1")
         at = self._kinds.index(move)
         left = (*world.left[:at], world.left[at] - 1, *world.left[at + 1 :])
         started = self._apply(rows, TriggerFired(trigger=move.trigger, kwargs=move.kwargs))
@@ -137,8 +188,8 @@ class Worlds:
     def _world(self, rows: MemoryRows, left: tuple[int, ...], pending: Sequence[tuple[FinishedMove, str]]) -> World:
         shown = view_session(Session(_UID, rows, self._plans))
         latest = tuple(sorted((trigger, bytes(kwargs)) for trigger, kwargs in shown.latest_kwargs.items()))
-        instances = tuple(sorted((i.task, i.status, runs_with(i)) for i in shown.instances))
-        return World(rows, left, tuple(sorted(pending)), (left, instances, latest), tuple(shown.instances))
+        instances = tuple(sorted(_seen(instance) for instance in shown.instances))
+        return World(rows, left, tuple(sorted(pending)), (left, instances, latest), instances)
 
 
 def _started(decision: Decision) -> list[tuple[FinishedMove, str]]:
@@ -146,6 +197,6 @@ def _started(decision: Decision) -> list[tuple[FinishedMove, str]]:
     return [(FinishedMove(run.instance.rpartition("#")[0], run.kwargs), run.instance) for run in runs]
 
 
-def runs_with(instance: InstanceView) -> tuple[tuple[str, bytes], ...]:
-    """Returns the kwargs that an instance holds, sorted by trigger."""
-    return tuple(sorted((trigger, bytes(kwargs)) for trigger, kwargs in instance.kwargs.items()))
+def _seen(instance: InstanceView) -> SeenInstance:
+    kwargs = tuple(sorted((trigger, bytes(kwargs)) for trigger, kwargs in instance.kwargs.items()))
+    return SeenInstance(instance.task, instance.status, instance.status == Status.FINISHED, kwargs)

@@ -56,7 +56,7 @@ def references_of(text: str, text_of: Callable[[str], str]) -> References:
 
     `text_of` gives the value of a string literal.
     """
-    return _Scan(_tokens(text), text_of).run()
+    return _Scan(tokens_of(text), text_of).run()
 
 
 def with_calls_renamed(text: str, names: Mapping[str, str]) -> str:
@@ -73,7 +73,8 @@ def _is_called(matches: list[re.Match[str]], at: int) -> bool:
     return matches[at].lastgroup == "name" and following == "("
 
 
-def _tokens(text: str) -> list[Token]:
+def tokens_of(text: str) -> list[Token]:
+    """Returns the tokens of an expression, without white space and comments."""
     return [
         Token(match.lastgroup, match.group())
         for match in _TOKEN.finditer(text)

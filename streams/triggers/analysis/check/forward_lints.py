@@ -1,0 +1,42 @@
+"""Finds forwards of edition 2 that come back, or that never forward anything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from triggers.analysis.check.cel_syntax import syntax_of
+from triggers.analysis.check.filters import Filter
+from triggers.analysis.check.findings import Finding, finding
+from triggers.analysis.check.liveness import Supply
+from triggers.analysis.check.locations import Locations
+from triggers.analysis.check.rings import Loop, forward_loops
+from triggers.core.rule_set import FORWARD, Forward, RuleSet
+
+
+def forward_findings(rules: RuleSet, places: Locations, supply: Supply) -> Iterator[Finding]:
+    """Yields the findings about `$forward`."""
+    place = places.find(FORWARD)
+    for loop in forward_loops(rules):
+        name, message = _loop(loop, rules.forwards[loop.number])
+        fix = "give the forward a `when` that ends it, or forward it as a trigger that is not forwarded again"
+        yield finding(name, place, message, fix, task=FORWARD)
+    for forward in rules.forwards:
+        if why := _why_never(forward, supply):
+            message = f"{forward.leaf.trigger!r} is never forwarded: {why}"
+            yield finding("never-true", place, message, "correct the forward, or delete it", task=FORWARD)
+
+
+def _loop(loop: Loop, forward: Forward) -> tuple[str, str]:
+    way = " → ".join(map(repr, loop.way))
+    if loop.is_own_session:
+        begin = f"{forward.leaf.trigger!r} is forwarded to the session itself"
+        return "endless-forward", f"{begin} and comes back ({way}), until a dead letter ends it after eight times"
+    begin = f"{forward.leaf.trigger!r} is forwarded again by every session with the same rules"
+    return "forward-chain", f"{begin} ({way}); after eight times comes a dead letter"
+
+
+def _why_never(forward: Forward, supply: Supply) -> str:
+    leaf = forward.leaf
+    if leaf.when is not None and (why := Filter(syntax_of(leaf.when.text), leaf.trigger).why_never()):
+        return why
+    return supply.why_not(leaf.trigger)

@@ -1,0 +1,116 @@
+"""Finds rules that feed themselves: rings of tasks that make each other begin again, and forwards that come back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from math import prod
+from typing import NamedTuple
+
+from triggers.analysis.check.liveness import Supply, cycles
+from triggers.core.conditions.tree import Leaf
+from triggers.core.plan import Rule
+from triggers.core.rule_set import OUTCOMES, Forward, RuleSet
+from triggers.core.statuses import Status
+
+_VERBS: Mapping[str, str] = {
+    Status.FINISHED: "finishes",
+    "failed": "fails",
+    "expired": "expires",
+    "abandoned": "is abandoned",
+    "cancelled": "is cancelled",
+    "skipped": "is skipped",
+}
+
+
+class Ring(NamedTuple):
+    """Tasks of which each begins again when the next one has come to an end."""
+
+    names: list[str]
+    ends: list[str]
+    """For each task, the status of the next one that begins it again."""
+    filters: list[str]
+    """The `when` of their `andEvery`, for which the ring may come to an end."""
+
+
+def begin_rings(tasks: Mapping[str, Rule], supply: Supply) -> list[Ring]:
+    """Returns the rings that never die out by themselves. One that needs several events for an instance does."""
+    sources: dict[str, tuple[str, str]] = {}
+    for name, task in tasks.items():
+        source = None if task.and_every is None else supply.producer(task.and_every)
+        if source is not None and not _is_impossible(task, supply):
+            sources[name] = source
+    rings = [ring for ring in cycles({name: [source] for name, (source, _) in sources.items()}) if _grows(ring, tasks)]
+    return [Ring(ring, [sources[name][1] for name in ring], list(_filters(ring, tasks))) for ring in rings]
+
+
+def describe_ring(ring: Ring) -> str:
+    """Returns a sentence about the ring, without its end."""
+    following = (*ring.names[1:], ring.names[0])
+    parts = zip(ring.names, following, ring.ends, strict=True)
+    return ", ".join(f"{name} runs each time that {of} {_VERBS[status]}" for name, of, status in parts)
+
+
+def _is_impossible(task: Rule, supply: Supply) -> bool:
+    leaf = _every_leaf(task)
+    return leaf is not None and supply.is_impossible(task)(leaf)
+
+
+def _grows(ring: list[str], tasks: Mapping[str, Rule]) -> bool:
+    leaves = [_every_leaf(tasks[name]) for name in ring]
+    return prod(leaf.count for leaf in leaves if leaf is not None and isinstance(leaf.count, int)) <= 1
+
+
+def _filters(ring: list[str], tasks: Mapping[str, Rule]) -> Iterator[str]:
+    for name in ring:
+        leaf = _every_leaf(tasks[name])
+        if leaf is not None and leaf.when is not None:
+            yield f"`{leaf.when.text}`"
+
+
+def _every_leaf(task: Rule) -> Leaf | None:
+    return None if task.rule is None else task.rule.conditions.and_every
+
+
+class Loop(NamedTuple):
+    """A forward whose event leads to the same forward again, where the same rules are."""
+
+    number: int
+    """Number of the forward in `$forward`."""
+    way: list[str]
+    """The triggers on the way, from the forwarded one to the one that is forwarded again."""
+    is_own_session: bool
+    """True if it is the session itself that gets the event."""
+
+
+def forward_loops(rules: RuleSet) -> list[Loop]:
+    """Returns the forwards without a `when` that come back to themselves."""
+    loops = []
+    for number, forward in enumerate(rules.forwards):
+        if forward.leaf.when is None and (way := _way_back(rules, forward)):
+            loops.append(Loop(number, way, forward.to.text.strip() == "session.uid"))
+    return loops
+
+
+def _way_back(rules: RuleSet, forward: Forward) -> list[str]:
+    """Returns the shortest way from what is fired to the trigger of the forward's leaf; empty if there is none."""
+    begin = forward.trigger or forward.leaf.trigger
+    ways = {begin: [begin]}
+    ahead = [begin]
+    for trigger in ahead:
+        if trigger == forward.leaf.trigger:
+            return ways[trigger]
+        for following in _causes(rules, trigger):
+            if following not in ways:
+                ways[following] = [*ways[trigger], following]
+                ahead.append(following)
+    return []
+
+
+def _causes(rules: RuleSet, trigger: str) -> Iterator[str]:
+    """Yields the triggers that may be fired because this one is, here or by a forward of the same rules."""
+    for task in rules.by_trigger.get(trigger, ()):
+        yield task.name
+        yield from (f"{task.name}:{status}" for status in OUTCOMES)
+    for other in rules.forwards:
+        if other.leaf.trigger == trigger:
+            yield other.trigger or trigger

@@ -1,0 +1,40 @@
+"""Orders of edition 2 as steps that a program can take, in a `LocalSession` for instance."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from msgspec import Raw, Struct
+
+from triggers.analysis.check.rule_worlds import RuleWorlds
+from triggers.analysis.check.worlds import FinishedMove, FiredMove, LaterMove, Move, TimerMove
+
+
+class Step(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One step of an order. It first lets `wait` pass, and then fires a trigger or reports a result, if it says so."""
+
+    wait: int = 0
+    """Milliseconds. Timers that are due by then come at their own times."""
+    fire: str | None = None
+    kwargs: Raw | None = None
+    """The kwargs of the trigger."""
+    instance: str | None = None
+    """The instance that comes to an end."""
+    status: str | None = None
+    """`finished`, `failed` or `skipped`."""
+
+
+def steps_of(worlds: RuleWorlds, order: Iterable[Move]) -> Iterator[Step]:
+    """Yields the steps of an order. Results that have no alternative, and come at once, are no steps."""
+    world = worlds.first()
+    for move in order:
+        match move:
+            case FiredMove():
+                yield Step(fire=move.trigger, kwargs=Raw(move.kwargs))
+            case LaterMove():
+                yield Step(wait=move.wait, fire=move.fired.trigger, kwargs=Raw(move.fired.kwargs))
+            case TimerMove():
+                yield Step(wait=world.timers[0].due - world.now)
+            case FinishedMove():
+                yield Step(instance=worlds.instance_of(world, move), status=move.status)
+        world = worlds.after(world, move)

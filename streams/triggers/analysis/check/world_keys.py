@@ -1,0 +1,136 @@
+"""Tells states of a session of edition 2 apart by what matters for its future, not by numbers and absolute times."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from triggers.analysis.check.condition_lints import expressions_of
+from triggers.core.concern import latest_of
+from triggers.core.conditions.holding import Held
+from triggers.core.contribution import Contribution
+from triggers.core.plan import Plan
+from triggers.core.state.instance import Instance
+from triggers.core.state.loaded_instance import LoadedInstance
+from triggers.core.state.session import Session
+from triggers.core.state.waiting import of_member
+from triggers.core.statuses import WAITING
+from triggers.core.task_rules import TaskRule
+
+Key = tuple[object, ...]
+
+
+class WorldKeys:
+    """Computes keys of sessions under one plan."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        rules = [task.rule for task in plan.tasks.values() if task.rule is not None]
+        self.windows = sorted({node.within for rule in rules for node in rule.conditions.combinators if node.within})
+        """The lengths of all windows, in milliseconds."""
+        self._needs_order = not all(rule.conditions.steady for rule in rules)
+        self._needs_time = any(_reads_time(rule) for rule in rules)
+
+    def key(self, session: Session) -> Key:
+        """Returns a key that is equal for sessions with equal futures."""
+        return _Key(session, self).value(self._plan)
+
+    def clocks(self, session: Session) -> set[int]:
+        """Returns when the contributions came that a window may still drop."""
+        if not self.windows:
+            return set()
+        return {own.clock for own in _Key(session, self).contributions(self._plan)}
+
+    def age(self, own: Contribution, now: int) -> int:
+        """Returns how old a contribution is, as far as a window can tell."""
+        return min(now - own.clock, self.windows[-1] + 1) if self.windows else 0
+
+    def rank(self, own: Contribution, orders: list[int]) -> int:
+        """Returns the place of a contribution among all, if the order matters."""
+        return orders.index(own.order) if self._needs_order else 0
+
+    def time(self, own: Contribution) -> int:
+        """Returns the time of the event, if an expression reads it."""
+        return own.time if self._needs_time else 0
+
+
+def _reads_time(rule: TaskRule) -> bool:
+    return any("event" in expression.references.variables for expression in expressions_of(rule))
+
+
+class _Key:
+    def __init__(self, session: Session, keys: WorldKeys) -> None:
+        self._session = session
+        self._keys = keys
+        self._now = session.header.clock
+        self._stored = list(session.instances.scan())
+
+    def value(self, plan: Plan) -> Key:
+        orders = sorted({own.order for own in self.contributions(plan)})
+        instances = sorted(self._instance(plan, loaded, orders) for loaded in self._stored)
+        remembered = tuple(self._held(slots, orders) for slots in self._memories(plan))
+        latest = tuple(self._contribution(own, orders) for own in self._latest(plan))
+        return tuple(instances), remembered, latest, self._session.header.begin_edition_2().finalized
+
+    def contributions(self, plan: Plan) -> Iterator[Contribution]:
+        """Yields everything that is held or remembered."""
+        for loaded in self._stored:
+            for own in _held_by(self._session, loaded).slots.values():
+                yield from own
+            yield from _held_by(self._session, loaded).loose.values()
+        for slots in self._memories(plan):
+            for own in slots.values():
+                yield from own
+        yield from self._latest(plan)
+
+    def _memories(self, plan: Plan) -> Iterator[dict[str, list[Contribution]]]:
+        for name, task in plan.tasks.items():
+            if task.rule is not None and task.rule.remembers:
+                yield self._session.memories.get(name).slots
+
+    def _latest(self, plan: Plan) -> Iterator[Contribution]:
+        for trigger in sorted(plan.by_trigger):
+            if own := latest_of(self._session, trigger):
+                yield own
+
+    def _instance(self, plan: Plan, loaded: LoadedInstance, orders: list[int]) -> Key:
+        instance, held = loaded.instance, _held_by(self._session, loaded)
+        timers = sorted((str(kind), due - self._now) for kind, due in (instance.timers or {}).items())
+        rule = plan.tasks[loaded.task].rule
+        is_bounded = rule is not None and rule.delay is not None and rule.delay.at_most and instance.delayed_at
+        return (
+            loaded.task,
+            str(instance.status),
+            received(self._session, instance),
+            self._held(held.slots | {slot: [own] for slot, own in held.loose.items()}, orders),
+            tuple(sorted(held.true)),
+            held.begun,
+            tuple(timers),
+            self._now - instance.delayed_at if is_bounded else 0,
+            instance.attempt,
+            instance.attempt_closed,
+        )
+
+    def _held(self, slots: dict[str, list[Contribution]], orders: list[int]) -> Key:
+        return tuple(
+            (slot, tuple(self._contribution(one, orders) for one in own)) for slot, own in sorted(slots.items()) if own
+        )
+
+    def _contribution(self, own: Contribution, orders: list[int]) -> Key:
+        keys = self._keys
+        return own.kwargs, own.key, keys.age(own, self._now), keys.rank(own, orders), keys.time(own)
+
+
+def _held_by(session: Session, loaded: LoadedInstance) -> Held:
+    """Returns what an instance holds; nothing if it does not wait."""
+    if loaded.instance.status not in WAITING:
+        return Held()
+    group = session.waiting.get(loaded.task).group_of(loaded.number)
+    return Held() if group is None else of_member(group.held, loaded.instance.held)
+
+
+def received(session: Session, instance: Instance) -> tuple[tuple[str, bytes], ...]:
+    """Returns what an instance that no longer waits has received, sorted by alias."""
+    if instance.status in WAITING:
+        return ()
+    read = session.payloads.read
+    return tuple(sorted((alias, bytes(read(payload))) for alias, payload in instance.kwargs.items()))

@@ -1,0 +1,103 @@
+"""The exploration of orders with timers: its witnesses replay, and playing at random finds nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.property.timed_rules import TRIGGERS, Json, encoded, played, runs_in_report, runs_of, timed_rules
+
+from triggers.analysis.check.orders import Budget, TaskOrders, Witness, explore_orders
+from triggers.analysis.check.steps import Step
+from triggers.analysis.check.worlds import EndlessCascade, FiredMove, Results
+from triggers.core.config import compile_plan
+
+BUDGET = Budget(worlds=8_000, walks=300)
+EVENTS = st.lists(st.sampled_from(TRIGGERS), min_size=1, max_size=4)
+SLOW = [HealthCheck.too_slow, HealthCheck.filter_too_much]
+
+
+def explored(
+    rules: Json, events: list[str], results: Results = Results.AT_ONCE, budget: Budget = BUDGET
+) -> Iterator[TaskOrders]:
+    plan = compile_plan(encoded(rules))
+    moves = {FiredMove(trigger): events.count(trigger) for trigger in events}
+    for task in plan.tasks.values():
+        try:
+            yield explore_orders(plan, task, moves, results, budget)
+        except EndlessCascade:
+            continue
+
+
+def reports(found: TaskOrders) -> Iterator[TaskOrders]:
+    yield found
+    if found.timed is not None:
+        yield found.timed
+
+
+def check_witness(rules: Json, task: str, witness: Witness, results: Results) -> None:
+    """Takes the witness's steps in a real session, in which no other task finishes by itself."""
+    waiting = {step.instance.partition("#")[0] for step in witness.steps if step.instance is not None}
+    if results is Results.ANY_TIME:
+        waiting = {name for name in rules if not name.startswith("$")}
+    session = played(rules, witness.steps, waiting)
+
+    assert runs_of(session, task) == runs_in_report(witness.runs)
+
+
+@settings(max_examples=80, deadline=None, suppress_health_check=SLOW)
+@given(timed_rules(), EVENTS)
+def test_each_witness_replays_in_a_real_session(rules: Json, events: list[str]) -> None:
+    for found in explored(rules, events):
+        for report in reports(found):
+            if report.witnesses is not None:
+                one, other = report.witnesses
+                assert runs_in_report(one.runs) != runs_in_report(other.runs)
+                check_witness(rules, found.task, one, Results.AT_ONCE)
+                check_witness(rules, found.task, other, Results.AT_ONCE)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=SLOW)
+@given(timed_rules(), st.lists(st.sampled_from(TRIGGERS), min_size=1, max_size=3))
+def test_each_witness_with_results_at_any_time_replays_in_a_real_session(rules: Json, events: list[str]) -> None:
+    for found in explored(rules, events, Results.ANY_TIME):
+        for report in reports(found):
+            for witness in report.witnesses or ():
+                check_witness(rules, found.task, witness, Results.ANY_TIME)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=SLOW)
+@given(timed_rules(), EVENTS)
+def test_each_witness_of_a_sample_replays_in_a_real_session(rules: Json, events: list[str]) -> None:
+    for found in explored(rules, events, budget=Budget(worlds=0, walks=200)):
+        for report in reports(found):
+            assert not report.exhaustive
+            for witness in report.witnesses or ():
+                check_witness(rules, found.task, witness, Results.AT_ONCE)
+
+
+WAITS = st.sampled_from([0, 0, 1, 500, 999, 1_000, 1_001, 4_000, 5_000, 5_001, 6_999, 7_001, 13_000, 20_001, 60_000])
+
+
+@settings(max_examples=120, deadline=None, suppress_health_check=SLOW)
+@given(timed_rules(), st.lists(st.tuples(st.sampled_from(TRIGGERS), WAITS), min_size=1, max_size=4))
+def test_events_at_any_times_have_no_outcome_that_the_exploration_lacks(
+    rules: Json, events: list[tuple[str, int]]
+) -> None:
+    """Tasks finish at once, so reports in which results have a choice are left out."""
+    steps = [step for trigger, wait in events for step in (Step(wait=wait), Step(fire=trigger))]
+    session = played(rules, [*steps, Step(wait=10_000_000)])
+    for found in explored(rules, [trigger for trigger, _ in events]):
+        report = found if found.timed is None else found.timed
+        if report.exhaustive and not report.cut:
+            assert runs_of(session, found.task) in [runs_in_report(outcome.runs) for outcome in report.outcomes]
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=SLOW)
+@given(timed_rules(), EVENTS)
+def test_orders_without_time_have_only_outcomes_of_orders_with_time(rules: Json, events: list[str]) -> None:
+    for found in explored(rules, events):
+        if found.timed is not None and found.exhaustive and found.timed.exhaustive:
+            with_time = [runs_in_report(outcome.runs) for outcome in found.timed.outcomes]
+            assert [one.runs for one in found.outcomes if runs_in_report(one.runs) not in with_time] == []
