@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+from triggers.analysis.check.findings import Severity
+from triggers.analysis.check.rules import Arrivals, check_rules
 from triggers.core.conditions.grammar import COMBINATORS, LEAF_KEYS
 from triggers.core.directives import DIRECTIVES
 from triggers.core.rule_set import BLOCKS
 from triggers.storages.memory import MemoryStorage
-from triggers.testing import LocalSession
+from triggers.testing import NEVER_ENDS, LocalSession, in_turn, takes
 
 PAGE = Path(__file__).parents[2] / "docs" / "rules-reference.md"
 
@@ -43,6 +46,39 @@ def test_every_section_has_one_example_and_every_key_has_a_section() -> None:
     assert [section for section in sections if section.count("\ndef test_") != 1] == []
     keys = {*DIRECTIVES, *LEAF_KEYS, *COMBINATORS, *BLOCKS} - {"trigger", "$manager"}
     assert [key for key in sorted(keys) if f"`{key}`" not in headings] == []
+
+
+def test_check_finds_no_mistake_in_the_recipes() -> None:
+    """That the last cart comes before or after the checkout makes a difference, and is meant to."""
+    recipes = blocks(PAGE.read_text().partition("\n## Recipes")[2])
+
+    findings = [
+        (one.rule, one.task)
+        for recipe in recipes
+        for rules in _rules_in(recipe)
+        for one in check_rules(json.dumps(rules).encode(), arrivals=Arrivals()).findings
+        if one.severity is not Severity.NOTE
+    ]
+
+    assert len(recipes) == 9
+    assert findings == [("order-sensitive", "t_lure")]
+
+
+def _rules_in(code: str) -> list[dict[str, Any]]:
+    """Returns the rules with which the tests in the code begin sessions, each once."""
+    begun: list[dict[str, Any]] = []
+
+    class Recorded(LocalSession):
+        def __init__(self, rules: dict[str, Any], tasks: dict[str, Any] | None = None, uid: str = "local") -> None:
+            if rules not in begun:
+                begun.append(rules)
+            super().__init__(rules, tasks, uid=uid)
+
+    names: dict[str, Any] = {"LocalSession": Recorded, "NEVER_ENDS": NEVER_ENDS, "in_turn": in_turn, "takes": takes}
+    exec(code, names)  # noqa: S102  # it is our own page
+    for name in [name for name in names if name.startswith("test_")]:
+        names[name]()
+    return begun
 
 
 def test_the_forwards_of_the_examples_come_to_the_sessions_that_they_name() -> None:

@@ -6,6 +6,7 @@ calls; whatever it does not know, such as macros, is a node that may have any va
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -76,6 +77,19 @@ def syntax_of(text: str) -> Syntax:
         return tree if parser.is_at_end() else Unknown(text)
     except (_NotKnown, RecursionError, InvalidConfiguration):
         return Unknown(text)
+
+
+def paths_in(tree: Syntax) -> Iterator[Path]:
+    """Yields the paths in a tree."""
+    match tree:
+        case Path():
+            yield tree
+        case Call():
+            for argument in tree.arguments:
+                yield from paths_in(argument)
+        case Items():
+            for item in tree.items:
+                yield from paths_in(item)
 
 
 def _joined(tokens: list[Token]) -> list[Token]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from triggers.analysis.check.findings import Finding, finding
 from triggers.analysis.check.locations import Locations
 from triggers.analysis.check.orders import TaskOrders, Witness
+from triggers.core.conditions.tree import Kind
 from triggers.core.plan import Rule
 
 _MAX_SHOWN = 3
@@ -17,7 +18,7 @@ _MAX_SHOWN = 3
 def order_findings(result: TaskOrders, task: Rule, places: Locations, *, everything: bool) -> Iterator[Finding]:
     """Yields the findings of a task. `everything` says that the events were all triggers that the application fires."""
     directive = "unless" if task.unless else None
-    if result.sensitive and not _asks_for_order(task):
+    if result.sensitive and not _is_meant(result, task):
         yield finding(
             "order-sensitive",
             places.find(task.name, directive),
@@ -27,7 +28,7 @@ def order_findings(result: TaskOrders, task: Rule, places: Locations, *, everyth
             directive=directive,
             details=_details(result),
         )
-    elif result.timed is not None and result.timed.sensitive and not result.sensitive:
+    elif result.timed is not None and result.timed.sensitive and not _is_meant(result.timed, task):
         yield _time_finding(result.timed, task, places)
     elif everything and _is_exhaustive(result) and not result.has_run:
         orders = (result.timed or result).explored
@@ -36,9 +37,18 @@ def order_findings(result: TaskOrders, task: Rule, places: Locations, *, everyth
         yield finding("never-runs", places.find(task.name), message, fix, task=task.name)
 
 
-def _asks_for_order(task: Rule) -> bool:
-    """Returns whether the rule has a `sequence`, so that its order is what it is about."""
-    return task.rule is not None and task.rule.conditions.sequences
+def _is_meant(result: TaskOrders, task: Rule) -> bool:
+    """Returns whether the rule itself says that the order matters.
+
+    A `sequence` asks for an order. And a task with alternatives, or a list, has the kwargs of what came, as it came.
+    """
+    if task.rule is None:
+        return False
+    conditions = task.rule.conditions
+    has_choice = any(inner.kind in {Kind.ANY, Kind.AT_LEAST} for inner in conditions.combinators)
+    has_list = any(leaf.passes_list for leaf in conditions.root.leaves())
+    runs_equally = len({len(outcome.runs) for outcome in result.outcomes}) == 1
+    return conditions.sequences or (runs_equally and (has_choice or has_list))
 
 
 def _is_exhaustive(result: TaskOrders) -> bool:

@@ -102,34 +102,58 @@ class TaskOrders(Struct, frozen=True, kw_only=True):
 
 
 def explore_orders(
-    plan: Plan, task: Rule, events: Mapping[FiredMove, int], results: Results, budget: Budget
+    plan: Plan,
+    task: Rule,
+    events: Mapping[FiredMove, int],
+    results: Results,
+    budget: Budget,
+    *,
+    cut: Sequence[str] = (),
 ) -> TaskOrders:
-    """Explores what the task does in different orders of the events. Raises EndlessCascade."""
+    """Explores what the task does in different orders of the events. Raises EndlessCascade.
+
+    `cut` says what the events cannot show, in edition 2.
+    """
     used = relevant_names(plan, task)
     kinds = sorted((kind, count) for kind, count in events.items() if kind.trigger in used)
-    rules = join_object({name: directives for name, directives in split_members(plan.text).items() if name in used})
+    own = {name: directives for name, directives in split_members(plan.text).items() if name in used}
     if plan.rules is not None:
-        return explore_rules(compile_plan(rules), task.name, kinds, results, budget)
+        own = {name: _without_arguments(name, directives) for name, directives in own.items()}
+        return explore_rules(compile_plan(join_object(own)), task.name, kinds, results, budget, cut=cut)
+    rules = join_object(own)
     exploration = _explored(Worlds(rules, kinds, results), task.name, budget)
     return summarize(task.name, kinds, exploration, count_orders(kinds, results))
 
 
 def explore_rules(
-    plan: Plan, task: str, kinds: Sequence[tuple[FiredMove, int]], results: Results, budget: Budget
+    plan: Plan,
+    task: str,
+    kinds: Sequence[tuple[FiredMove, int]],
+    results: Results,
+    budget: Budget,
+    *,
+    cut: Sequence[str],
 ) -> TaskOrders:
     """Explores a task of edition 2: first orders of events alone, then, if there are any, of events and timers.
 
-    A task that runs in none of them is looked at again, with other tasks that may fail.
+    A task that runs in none of them is looked at again, with other tasks that may fail, unless something was cut.
     """
     budget = Budget(budget.worlds // _WEIGHT, budget.walks // _WEIGHT)
     prompt = RuleWorlds(plan, kinds, results, Pace.NONE)
-    found = _report(prompt, task, kinds, budget)
+    found = structs.replace(_report(prompt, task, kinds, budget), cut=list(cut))
     if prompt.has_time:
         found = structs.replace(found, timed=_report(RuleWorlds(plan, kinds, results, Pace.ANY), task, kinds, budget))
-    if found.has_run:
+    if found.has_run or cut:
         return found
     failing = RuleWorlds(plan, kinds, results, Pace.ANY, plan.tasks.keys() - {task})
     return structs.replace(found, timed=_report(failing, task, kinds, budget))
+
+
+def _without_arguments(name: str, directives: bytes) -> bytes:
+    """Leaves out `with`, which events that are made up might not suit, and which decides nothing."""
+    if name.startswith("$"):
+        return directives
+    return join_object({key: value for key, value in split_members(directives).items() if key != "with"})
 
 
 def _report(worlds: RuleWorlds, task: str, kinds: Sequence[tuple[FiredMove, int]], budget: Budget) -> TaskOrders:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 
-from msgspec import Struct, structs
+from msgspec import Struct
 
 from triggers.analysis.check.condition_lints import ConditionLints, impossible_leaves
 from triggers.analysis.check.findings import Finding
@@ -93,5 +93,5 @@ def _explored(plan: Plan, usual: UsualEvents | None, arrivals: Arrivals, live: C
     for task in plan.tasks.values():
         if task.name in live or arrivals.events is not None:
             with suppress(EndlessCascade):
-                found = explore_orders(plan, task, events, arrivals.results, arrivals.budget)
-                yield found if usual is None else structs.replace(found, cut=usual.cut_for(plan, task))
+                cut = [] if usual is None else usual.cut_for(plan, task)
+                yield explore_orders(plan, task, events, arrivals.results, arrivals.budget, cut=cut)

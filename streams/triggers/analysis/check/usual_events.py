@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct, field
 
-from triggers.analysis.check.cel_syntax import Path, syntax_of
+from triggers.analysis.check.cel_syntax import Path, paths_in, syntax_of
 from triggers.analysis.check.condition_lints import filter_of, leaves_of
 from triggers.analysis.check.liveness import Supply
 from triggers.analysis.check.orders import relevant_names
@@ -76,7 +76,19 @@ def _demands(leaves: list[tuple[TaskRule, Leaf]]) -> dict[str, Json]:
             if path.parts[0] == "on" and len(path.parts) > 2 and path.parts[1] in task.conditions.by_alias:
                 other = task.conditions.by_alias[path.parts[1]].trigger
                 _put(found.setdefault(other, {}), path.parts[2:], value)
+    for task in {task.name: task for task, _ in leaves}.values():
+        for path in _paths_of_arguments(task):
+            other = task.conditions.by_alias[path.parts[1]].trigger
+            _put(found.setdefault(other, {}), path.parts[2:], 1, is_default=True)
     return found
+
+
+def _paths_of_arguments(task: TaskRule) -> Iterator[Path]:
+    """Yields what `with` reads of the kwargs of a leaf."""
+    for expression in (task.arguments or {}).values():
+        for path in paths_in(syntax_of(expression.text)):
+            if path.parts[0] == "on" and len(path.parts) > 2 and path.parts[1] in task.conditions.by_alias:
+                yield path
 
 
 def _examples(task: TaskRule, leaf: Leaf) -> Iterator[dict[Path, object]]:
@@ -109,14 +121,15 @@ def _different(kwargs: Json, leaf: Leaf) -> Iterator[Json]:
         yield own
 
 
-def _put(kwargs: Json, members: tuple[str, ...], value: object) -> None:
+def _put(kwargs: Json, members: tuple[str, ...], value: object, *, is_default: bool = False) -> None:
     *outer, last = members
     for name in outer:
         inner = kwargs.setdefault(name, {})
         if not isinstance(inner, dict):
             return
         kwargs = inner
-    kwargs[last] = value
+    if not is_default or last not in kwargs:
+        kwargs[last] = value
 
 
 def _accepts(leaf: Leaf, kwargs: Json) -> bool:
