@@ -17,10 +17,12 @@ from triggers.client import SessionReader
 from triggers.codec import encode_key
 from triggers.core.exception_view import ExceptionView
 from triggers.core.statuses import Status
-from triggers.core.view import InstanceView, SessionView
+from triggers.core.view import InstanceView, SessionView, TaskView
 from triggers.kafka.sender import Coordinates
 
 _WIDEST = 60
+_BESIDE = ("within", "delay", "deadline", "cancelOn", "retry", "timeouts", "queue")
+"""The directives of edition 2 that are shown below the name of the Celery task."""
 _TRACEBACK_LINES = 12
 
 
@@ -104,8 +106,7 @@ def print_session(session: SessionView) -> None:
         pending = f"; {session.rules.pending}" if session.rules.pending else ""
         click.echo(f"published rules: {rules_words(session.rules)}{pending}")
     columns = ("task", "after", "andEvery", "unless", "run", "instances", "unresolved")
-    tasks = [(t.name, t.after, t.and_every, t.unless, t.run, t.instances, t.unresolved) for t in session.tasks]
-    print_table(columns, tasks, "Tasks")
+    print_table(columns, map(_task, session.tasks), "Tasks")
     print_table(("instance", "status", "kwargs", "result", "timestamps"), map(_row, session.instances), "Instances")
     print_table(("trigger", "kwargs"), [(t, _short(k)) for t, k in session.latest_kwargs.items()], "Latest kwargs")
     for instance in session.instances:
@@ -124,10 +125,25 @@ def _print_exception(name: str, exception: ExceptionView) -> None:
         print_line(f"  {line}")
 
 
+def _task(task: TaskView) -> tuple[object, ...]:
+    """Returns the row of a task. Conditions of edition 2 are shown as they are written, and times below the task."""
+    after, every, unless = (_written(task, name) for name in ("after", "andEvery", "unless"))
+    is_edition_2 = not task.extra.keys().isdisjoint(("after", "andEvery"))
+    times = [f"{name}: {_short(task.extra[name])}" for name in _BESIDE if is_edition_2 and name in task.extra]
+    conditions = (after or task.after, every or task.and_every, unless or task.unless)
+    return (task.name, *conditions, [task.run, *times], task.instances, task.unresolved)
+
+
+def _written(task: TaskView, directive: str) -> str:
+    """Returns a condition of edition 2 as JSON; empty if it is a list of triggers, or of edition 1."""
+    return _short(task.extra[directive]) if directive in task.extra else ""
+
+
 def _row(instance: InstanceView) -> tuple[object, ...]:
     kwargs = [f"{trigger}: {_short(value)}" for trigger, value in instance.kwargs.items()]
     stamps = sorted(instance.timestamps.items(), key=lambda stamp: stamp[1])
     times = [f"created {moment(instance.created)}", *(f"{name} {moment(at)}" for name, at in stamps)]
+    times += [f"{kind} due {moment(due)}" for kind, due in sorted(instance.timers.items(), key=lambda timer: timer[1])]
     return instance.name, instance.status, kwargs, _outcome(instance), times
 
 

@@ -81,7 +81,19 @@ def print_statistics(found: Statistics) -> None:
     if found.published:
         published = [(row.rules, row.version, row.sessions) for row in found.published]
         print_table(("rules", "version", "sessions"), published, "Published rules")
-    columns = ("task", "sessions", "instances", "runs", "finished", "failed", "failed now", "abandoned", "waiting")
+    columns = (
+        "task",
+        "sessions",
+        "instances",
+        "runs",
+        "finished",
+        "failed",
+        "failed now",
+        "abandoned",
+        "expired",
+        "cancelled",
+        "waiting",
+    )
     print_table((*columns, "wait p50", "p90", "p99", "longest"), map(_rule, found.rules), "Rules")
     print_line(f"Rules that never ran: {', '.join(row.task for row in found.rules if not row.runs) or 'none'}")
     _print_failures(found.failures)
@@ -115,7 +127,7 @@ def _print_any(columns: Sequence[str], rows: Sequence[Sequence[object]], title: 
 
 
 def _rule(row: RuleRow) -> tuple[object, ...]:
-    ends = (row.finished, row.failed, row.failed_now, row.abandoned, row.waiting)
+    ends = (row.finished, row.failed, row.failed_now, row.abandoned, row.expired, row.cancelled, row.waiting)
     waits = (row.wait_p50_ms, row.wait_p90_ms, row.wait_p99_ms, row.wait_longest_ms)
     return (row.task, row.sessions, row.instances, row.runs, *ends, *map(length_of_time, waits))
 

@@ -157,13 +157,18 @@ def _changes(before: SessionView, after: SessionView) -> list[Change]:
 def _row(instance: InstanceView) -> InstanceRow:
     outcome = {name: value for name, value in instance.metadata.items() if name not in _SHOWN_APART}
     stamps = sorted(instance.timestamps.items(), key=lambda stamp: stamp[1])
+    timers = sorted(instance.timers.items(), key=lambda timer: timer[1])
     return InstanceRow(
         name=instance.name,
         status=instance.status,
         kwargs=_texts(instance.kwargs),
         outcome=_texts(outcome),
         exception=None if instance.exception is None else _exception_text(instance.exception),
-        times=[("created", time_text(instance.created)), *((status, time_text(at)) for status, at in stamps)],
+        times=[
+            ("created", time_text(instance.created)),
+            *((status, time_text(at)) for status, at in stamps),
+            *((f"{kind} due", time_text(due)) for kind, due in timers),
+        ],
     )
 
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from msgspec.json import encode
 from msgspec.structs import replace
 from tests.property.test_replayed_logs import random_log
+from tests.support.memory_session import MemorySession
 
 from triggers.analysis.driver import MemoryDriver
 from triggers.analysis.stats.statistics import Counting, Period, Statistics
@@ -28,6 +29,7 @@ from triggers.core.events import (
     RulesPublished,
     TaskFailed,
     TaskFinished,
+    TimerFired,
     TriggerFired,
 )
 from triggers.core.view import SessionView
@@ -241,3 +243,54 @@ def test_an_invalid_time_is_refused(log: Path, since: str) -> None:
     result = CliRunner().invoke(main, ["stats", "--from", str(log), f"--since={since}"])
 
     assert result.exit_code == 2
+
+
+# -- edition 2 ---------------------------------------------------------------------------------------------------------
+
+
+def test_expired_and_cancelled_instances_are_counted() -> None:
+    session = MemorySession(
+        {
+            "$edition": 2,
+            "t_match": {"after": ["bid", "ask"], "deadline": "5s", "run": "app.match"},
+            "t_pack": {"after": ["bid"], "cancelOn": ["stop"], "run": "app.pack"},
+        }
+    )
+    session.fire("bid")
+    session.fire("stop")
+    session.apply_at(TimerFired(instance="t_match#0", attempt=0, due=7_000, kind="deadline"), 7_000)
+
+    rows = {row.task: row for row in counted({"s": session.log}).rules}
+
+    assert (rows["t_match"].expired, rows["t_match"].cancelled, rows["t_match"].runs) == (1, 0, 0)
+    assert (rows["t_pack"].expired, rows["t_pack"].cancelled, rows["t_pack"].runs) == (0, 1, 1)
+
+
+def test_an_attempt_that_waits_for_its_retry_is_no_run_yet() -> None:
+    retry = {"attempts": 3, "wait": "1s", "jitter": 0}
+    session = MemorySession({"$edition": 2, "t_a": {"after": ["x"], "retry": retry, "run": "app.a"}})
+    session.fire("x")
+    failed = TaskFailed(instance="t_a#0", attempt=1, exception_type="app.Away")
+    session.apply(failed)
+    waiting = counted({"s": session.log}).rules[0].runs
+    session.apply_at(TimerFired(instance="t_a#0", attempt=1, due=4_000, kind="retry"), 4_000)
+
+    (row,) = counted({"s": session.log}).rules
+
+    assert (waiting, row.runs, row.failed) == (1, 2, 0)
+
+
+def test_an_instance_that_waits_for_its_delay_is_not_stuck() -> None:
+    session = MemorySession(
+        {
+            "$edition": 2,
+            "t_late": {"after": ["x"], "delay": "30d", "run": "app.a"},
+            "t_stuck": {"after": ["x", "y"], "run": "app.b"},
+        }
+    )
+    session.fire("x")
+
+    found = counted({"s": session.log})
+
+    assert [(row.task, row.missing) for row in found.stuck] == [("t_stuck", ["y"])]
+    assert {row.task: row.waiting for row in found.rules} == {"t_late": 1, "t_stuck": 1}

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from triggers.analysis.stats.failures import Reason, reason_of
 from triggers.core.commands import Decision, Outcome
 from triggers.core.engine import apply
-from triggers.core.events import Event, ReplayRequested, RulesPublished, SessionImported, TaskRetried
+from triggers.core.events import Event, ReplayRequested, RulesPublished, SessionImported, TaskFailed, TaskRetried
 from triggers.core.exception_view import view_exception
 from triggers.core.instance_names import parse_instance_name
 from triggers.core.missing import Missing, missing_by_task, triggers_awaited
@@ -115,6 +115,8 @@ class _Fold:
             self._created = {}
         is_replay, counts = isinstance(event, ReplayRequested | TaskRetried), counts and not _is_import(event)
         for name, status in decision.changed:
+            if isinstance(event, TaskFailed) and (name, status) == (event.instance, Status.SCHEDULED):
+                continue  # it waits for its next attempt, which counts as a run when it is issued
             self._count_status(name, status, event.time, is_replay=is_replay, counts=counts)
             if status == Status.FAILED and counts:
                 self._totals.failures[_reason(self._session.instances.find(name))] += 1

@@ -56,6 +56,8 @@ class RuleRow(Struct, kw_only=True):
     failed_now: int = 0
     """The number of instances that are failed at the end."""
     abandoned: int = 0
+    expired: int = 0
+    cancelled: int = 0
     waiting: int = 0
     """The number of instances that wait at the end."""
     wait_p50_ms: int | None = None
@@ -227,7 +229,8 @@ class Counting:
 def _stuck_tasks(totals: SessionTotals, *, is_quiet: bool) -> list[_Stuck]:
     """Returns which tasks of a session are stuck: those behind a failure, and all that wait if the session is quiet."""
     failed = {task for task, _, _ in totals.failed_now}
-    waiting = [(task, missing, n) for task, groups in totals.waiting.items() for missing, n in groups.items()]
+    missing_by_task = totals.waiting.items()  # an instance that misses nothing waits for its delay, and is not stuck
+    waiting = [(task, missing, n) for task, groups in missing_by_task for missing, n in groups.items() if missing]
     begun = [(task, missing, 0) for task, missing in totals.not_begun.items() if not failed.isdisjoint(missing)]
     behind = [(task, missing, not failed.isdisjoint(missing), n) for task, missing, n in (*waiting, *begun)]
     return [each for each in behind if is_quiet or each[2]]
@@ -262,5 +265,9 @@ def _count_status(row: RuleRow, status: str) -> None:
             row.failed += 1
         case "abandoned":
             row.abandoned += 1
+        case "expired":
+            row.expired += 1
+        case "cancelled":
+            row.cancelled += 1
         case _:
             pass
