@@ -87,9 +87,23 @@ class RuleWorlds:
         named = frozenset() if plan.rules is None else plan.rules.named
         failing = {f"{task}:{Status.FAILED}" for task in failing}
         self._ends = {task: tuple(_ends(task, named | failing)) for task in plan.tasks}
-        self._durations = sorted(set(_durations(plan)))
+        self._durations = sorted(set(self._timer_durations()))
         self.was_cut = False
         """True if there were more moments than were tried."""
+
+    def _timer_durations(self) -> Iterator[int]:
+        """Yields the durations after which the timers that these worlds may have are due."""
+        for name, task in self._plan.tasks.items():
+            if (rule := task.rule) is None:
+                continue
+            if rule.delay is not None:
+                yield rule.delay.wait
+            if rule.deadline is not None:
+                yield rule.deadline.wait
+            if rule.retry is not None and Status.FAILED in self._ends[name]:
+                yield rule.retry.wait
+            if self._results is Results.ANY_TIME:
+                yield from (limit for limit in (task.timeouts.scheduled, task.timeouts.running) if limit)
 
     @property
     def has_time(self) -> bool:
@@ -261,17 +275,3 @@ def _result(instance: str, status: str) -> Event:
             return TaskFailed(instance=instance, exception_type="builtins.RuntimeError")
         case _:
             return TaskStatusChanged(instance=instance, status=status)
-
-
-def _durations(plan: Plan) -> Iterator[int]:
-    """Yields the durations after which the timers of the rules are due."""
-    for task in plan.tasks.values():
-        if (rule := task.rule) is None:
-            continue
-        if rule.delay is not None:
-            yield rule.delay.wait
-        if rule.deadline is not None:
-            yield rule.deadline.wait
-        if rule.retry is not None:
-            yield rule.retry.wait
-        yield from (limit for limit in (task.timeouts.scheduled, task.timeouts.running) if limit)

@@ -74,7 +74,7 @@ class Reading:
         self.names = [name for name in tasks if not name.startswith("$") and not is_reserved(name)]
         for name in self.names:
             refused = list(refuse_directives(name, tasks[name]))
-            self.findings += [_invalid(self.places, name, key, text, _fix_2(text)) for key, text in refused]
+            self.findings += [_invalid(self.places, name, key, text, _fix_of(text)) for key, text in refused]
             if not refused:
                 self.tasks |= compile_rules(join_object({EDITION: b"2", name: tasks[name]})).tasks
         if not self.findings:
@@ -84,7 +84,7 @@ class Reading:
             self.tasks, self.rules = plan.tasks, plan.rules
 
 
-def _fix_2(message: str) -> str:
+def _fix_of(message: str) -> str:
     return "correct what the message names" if "; " not in message else message.partition("; ")[2]
 
 
