@@ -17,7 +17,17 @@ from triggers.testing import NEVER_STARTS, LocalSession
 Json = dict[str, Any]
 TRIGGERS = ("a", "b", "c")
 TASKS = ("t_0", "t_1", "t_2")
-NAMES = (*TRIGGERS, *TRIGGERS, *TASKS, "t_0:expired", "t_1:abandoned", "t_2:cancelled", "t_0:failed")
+NAMES = (
+    *TRIGGERS,
+    *TRIGGERS,
+    *TRIGGERS,
+    *TRIGGERS,
+    *TASKS,
+    "t_0:expired",
+    "t_1:abandoned",
+    "t_2:cancelled",
+    "t_0:failed",
+)
 DURATIONS = ("1s", "5s", "7s", "20s")
 
 
