@@ -57,6 +57,8 @@ def holds(text: str, kwargs: dict[str, Any]) -> bool:
 @settings(max_examples=400, deadline=None)
 @example("!(session.uid > 3)", [{}])
 @example("kwargs.a != 'x' && kwargs.a > 3", [{"a": 4}])
+@example("kwargs.a > 0 && kwargs.a < 1 && kwargs.a != 0.5", [{"a": 0.25}])
+@example("kwargs.a > 'a' && kwargs.a < 'aa' && kwargs.a != 'a\\x00'", [{"a": "a\0\0"}])
 @given(FILTERS, st.lists(KWARGS, min_size=1, max_size=6))
 def test_a_filter_that_is_called_never_or_always_true_is_so(text: str, events: list[dict[str, Any]]) -> None:
     tree = syntax_of(text)

@@ -49,7 +49,11 @@ class _Demand:
             return exact
         limits = [value for sign, value in self.bounds if sign != "!="]
         others = [value for sign, value in self.bounds if sign == "!="]
-        return [*_around(limits), *("".join(self.parts) for _ in self.parts[:1]), *_default(self.kinds, others)]
+        return [
+            *_around(limits, len(others) + 1),
+            *("".join(self.parts) for _ in self.parts[:1]),
+            *_default(self.kinds, others),
+        ]
 
     def meets(self, value: object) -> bool:
         return all(_holds(sign, value, bound) for sign, bound in self.bounds) and all(
@@ -62,14 +66,16 @@ def _holds(sign: str, value: object, bound: object) -> bool:
     return result is True
 
 
-def _around(limits: list[object]) -> Iterator[object]:
-    """Yields the limits, and values beside and between them."""
+def _around(limits: list[object], count: int) -> Iterator[object]:
+    """Yields the limits, and so many values beside and between them, because some may be excluded."""
+    steps = range(1, count + 1)
     numbers = sorted(value for value in limits if isinstance(value, int | float) and not isinstance(value, bool))
     for number in numbers:
-        yield from (number, number + 1, number - 1)
-    yield from ((one + other) / 2 for one, other in pairwise(numbers))
+        yield from (number, *(number + step for step in steps), *(number - step for step in steps))
+    for one, other in pairwise(numbers):
+        yield from (one + (other - one) * step / (count + 1) for step in steps)
     for text in sorted(value for value in limits if isinstance(value, str)):
-        yield from (text, f"{text}a", "")
+        yield from (text, "", *(text + "\0" * step for step in steps))
 
 
 def _default(kinds: set[str], others: list[object]) -> Iterator[object]:
