@@ -106,7 +106,7 @@ def print_session(session: SessionView) -> None:
         pending = f"; {session.rules.pending}" if session.rules.pending else ""
         click.echo(f"published rules: {rules_words(session.rules)}{pending}")
     columns = ("task", "after", "andEvery", "unless", "run", "instances", "unresolved")
-    print_table(columns, map(_task, session.tasks), "Tasks")
+    print_table(columns, [_task(task, session.edition) for task in session.tasks], "Tasks")
     print_table(("instance", "status", "kwargs", "result", "timestamps"), map(_row, session.instances), "Instances")
     print_table(("trigger", "kwargs"), [(t, _short(k)) for t, k in session.latest_kwargs.items()], "Latest kwargs")
     for instance in session.instances:
@@ -125,11 +125,10 @@ def _print_exception(name: str, exception: ExceptionView) -> None:
         print_line(f"  {line}")
 
 
-def _task(task: TaskView) -> tuple[object, ...]:
+def _task(task: TaskView, edition: int) -> tuple[object, ...]:
     """Returns the row of a task. Conditions of edition 2 are shown as they are written, and times below the task."""
     after, every, unless = (_written(task, name) for name in ("after", "andEvery", "unless"))
-    is_edition_2 = not task.extra.keys().isdisjoint(("after", "andEvery"))
-    times = [f"{name}: {_short(task.extra[name])}" for name in _BESIDE if is_edition_2 and name in task.extra]
+    times = [f"{name}: {_short(task.extra[name])}" for name in _BESIDE if edition == 2 and name in task.extra]
     conditions = (after or task.after, every or task.and_every, unless or task.unless)
     return (task.name, *conditions, [task.run, *times], task.instances, task.unresolved)
 
