@@ -18,8 +18,8 @@ from triggers.core.published import ADOPT, KEEP
 from triggers.errors import TryAgain
 from triggers.settings import Settings
 
-_FIRST_PAUSE_S = 4.0
-_LONGEST_PAUSE_S = 14.0
+_SHORTEST_PAUSE_S = 2.0
+_LONGEST_PAUSE_S = 8.0
 _RETRY_PAUSE_S = 0.5
 _GIVE_UP_AFTER_S = 120.0
 
@@ -76,7 +76,7 @@ class Publications(threading.Thread):
 
     def run(self) -> None:
         for subject in self._turns():
-            if self._finishing.wait(self._chance.uniform(_FIRST_PAUSE_S, _LONGEST_PAUSE_S)):
+            if self._finishing.wait(self._chance.uniform(_SHORTEST_PAUSE_S, _LONGEST_PAUSE_S)):
                 return
             self._publish(subject, self._chance.choice((KEEP, ADOPT)))
 
