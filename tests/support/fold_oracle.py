@@ -43,6 +43,8 @@ class Fold:
     """UID of the session whose rules forward, and what they forward, in order."""
     timers: Counter[FiredTimer] = field(default_factory=Counter)
     """Timer -> number of its events that had an effect."""
+    fired_at: dict[FiredTimer, int] = field(default_factory=dict)
+    """Timer -> time of the record of its event that had an effect."""
     idle_timers: int = 0
     """Number of events of timers without an effect: too early, a second time, or of a timer that was stopped."""
     longest_wait_ms: int = 0
@@ -111,8 +113,10 @@ def _note_timer(result: Fold, uid: str, event: TimerFired, decision: Decision) -
     if decision.outcome is Outcome.STALE:
         result.idle_timers += 1
         return
-    result.timers[uid, event.instance, event.kind, event.attempt, event.due] += 1
-    result.longest_wait_ms = max(result.longest_wait_ms, (event.recorded or event.time) - event.due)
+    timer = uid, event.instance, event.kind, event.attempt, event.due
+    result.timers[timer] += 1
+    result.fired_at[timer] = event.recorded or event.time
+    result.longest_wait_ms = max(result.longest_wait_ms, result.fired_at[timer] - event.due)
 
 
 def _decoded(decoder: EventDecoder, message: Message) -> Event | None:

@@ -46,6 +46,7 @@ LOG = [
     event_record(6, {"trigger": "marked", "kwargs": {"n": 1}}, UID, DUE + 200),
     reported(7, finished("t_marked#0", "marked", "version"), DUE + 300),
 ]
+LATE = reported(3, TimerFired(instance="t_remind#0", attempt=0, due=DUE, kind="delay"), DUE + 30_500)
 VERSIONS = [("orders", 1), ("orders", 2)]
 
 
@@ -69,6 +70,11 @@ def test_a_session_that_took_and_adopted_published_rules_and_whose_timer_fired_i
 
 def test_a_timer_that_was_due_and_never_fired_is_lost() -> None:
     assert judged(part(LOG[:3], LOG[:3])).lost["timers"] == 1
+
+
+def test_a_timer_that_fired_only_when_the_workers_were_stopped_was_lost_until_then() -> None:
+    assert judged(replace(part(), now=DUE)).is_clean
+    assert judged(replace(part([*LOG[:3], LATE], [*LOG[:3], LATE]), now=DUE + 30_000)).lost["timers"] == 1
 
 
 def test_a_timer_that_is_not_due_yet_is_not_lost() -> None:
