@@ -257,6 +257,7 @@ def test_events_that_are_compared_have_equal_values() -> None:
         ({"when": "kwargs.n % 7 == 3"}, "x: no kwargs were found for its filter"),
         ({"count": 100}, f"x: it needs 100, and at most {MAX_EQUAL} were tried"),
         ({"count": "on.y.n"}, "x: its count depends on results"),
+        ({"trigger": "other:failed"}, "other:failed: its task is not among these rules"),
     ],
 )
 def test_what_cannot_be_explored_is_said_and_not_called_dead(leaf: Json, why: str) -> None:

@@ -9,7 +9,7 @@ from math import ceil, inf
 from triggers.analysis.check.needs import Need, always_needed, is_met, need_of_instance, need_of_node, need_of_task
 from triggers.core.conditions.tree import Leaf
 from triggers.core.plan import Rule
-from triggers.core.rule_set import OUTCOMES, is_reserved
+from triggers.core.rule_set import OUTCOMES
 from triggers.core.statuses import Status
 
 Tasks = Mapping[str, Rule]
@@ -51,12 +51,10 @@ class Supply:
         return self._needs[task.name]
 
     def fired_by_hand(self, trigger: str) -> bool:
-        """Returns whether the application fires the trigger."""
+        """Returns whether the application fires the trigger, or perhaps other rules of its session do."""
         if self._declared is not None:
             return trigger in self._declared
-        if self._is_edition_2 and (is_reserved(trigger) or trigger == self._finalize):
-            return False
-        return trigger not in self._tasks
+        return trigger != self._finalize and self.producer(trigger) is None
 
     def producer(self, trigger: str) -> tuple[str, str] | None:
         """Returns the task whose instances fire the trigger, with their status; None if no task does."""

@@ -19,6 +19,7 @@ from triggers.core.conditions.tree import Leaf
 from triggers.core.contribution import Contribution
 from triggers.core.expressions.program import Expression
 from triggers.core.plan import Plan, Rule
+from triggers.core.rule_set import is_reserved
 from triggers.core.task_rules import TaskRule
 
 MAX_EQUAL: Final = 8
@@ -48,7 +49,9 @@ def usual_events(plan: Plan, supply: Supply) -> UsualEvents:
     """
     found = UsualEvents()
     fired = [trigger for trigger in plan.by_trigger if supply.fired_by_hand(trigger)]
-    if plan.rules is None:
+    if plan.rules is not None:
+        fired = [trigger for trigger in fired if not is_reserved(trigger)]
+    else:
         every = {task.and_every for task in plan.tasks.values()}
         found.events = Counter({FiredMove(trigger): 2 if trigger in every else 1 for trigger in fired})
         return found
@@ -154,6 +157,8 @@ def _most(leaves: list[tuple[TaskRule, Leaf]]) -> int:
 
 def _why_unmet(leaf: Leaf, events: Counter[FiredMove], supply: Supply) -> str:
     """Says why the events may not make a leaf true; empty if they do."""
+    if is_reserved(leaf.trigger) and supply.fired_by_hand(leaf.trigger):
+        return f"{leaf.trigger}: its task is not among these rules"
     if isinstance(leaf.count, Expression):
         return f"{leaf.trigger}: its count depends on results"
     if (leaf.count or 1) > MAX_EQUAL:
