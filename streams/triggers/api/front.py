@@ -12,7 +12,7 @@ import time
 from typing import Final
 
 import structlog
-from starlette.datastructures import Headers, MutableHeaders
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from triggers.api.problems import Kind, ProblemError
@@ -20,12 +20,13 @@ from triggers.api.responses import problem_response
 
 API_PREFIX: Final = "/v1/"
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._:+/=@-]{1,128}")
-_HEADERS: Final = {
-    "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-}
+_HEADERS: Final = (
+    (b"cache-control", b"no-store"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"x-content-type-options", b"nosniff"),
+)
+"""Headers of responses that do not have them themselves."""
 
 _log: Final = structlog.get_logger(__name__)
 _stdlib_log: Final = logging.getLogger(__name__)
@@ -47,15 +48,15 @@ class Front:
         _take_path_as_sent(scope)
         response = _Response(send, request_id)
         started = time.perf_counter()
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
-            try:
-                await self._app(scope, receive, response.send)
-            except Exception:  # noqa: BLE001  # the last resort: whatever it is, the client gets a problem, and we the log
-                _log.exception("a request failed")
-                if not response.status:
-                    failure = problem_response(ProblemError(Kind.INTERNAL), request_id)
-                    await failure(scope, receive, response.send)
-            _log_request(scope, response.status, time.perf_counter() - started)
+        structlog.contextvars.bind_contextvars(request_id=request_id)  # a request is a task, with a context of its own
+        try:
+            await self._app(scope, receive, response.send)
+        except Exception:  # noqa: BLE001  # the last resort: whatever it is, the client gets a problem, and we the log
+            _log.exception("a request failed")
+            if not response.status:
+                failure = problem_response(ProblemError(Kind.INTERNAL), request_id)
+                await failure(scope, receive, response.send)
+        _log_request(scope, response.status, time.perf_counter() - started)
 
 
 class _Response:
@@ -70,10 +71,9 @@ class _Response:
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            headers = MutableHeaders(scope=message)
-            headers["X-Request-Id"] = self._request_id
-            for name, value in _HEADERS.items():
-                headers.setdefault(name, value)
+            headers = [*message.get("headers", ()), (b"x-request-id", self._request_id.encode())]
+            names = {name for name, _ in headers}
+            message["headers"] = [*headers, *(header for header in _HEADERS if header[0] not in names)]
         await self._send(message)
 
 

@@ -9,6 +9,8 @@ from collections.abc import AsyncIterator, Sequence
 from functools import partial
 from typing import Final, NamedTuple, TypeVar
 
+from confluent_kafka import Producer
+
 from triggers.client.circuit import Circuit
 from triggers.codec import check_event, encode_event, encode_key
 from triggers.core.events import Event
@@ -21,6 +23,8 @@ from triggers.topology import Topology
 _LINGER_MS: Final = 5
 """Time for which an event waits for others: concurrent requests share batches, and a single one takes this longer."""
 _POLL_S: Final = 0.1
+_SHORT_POLL_S: Final = 0.01
+"""Time for one of several producers: while one waits for a broker that is away, its successor may have reports."""
 MAX_EVENTS: Final = 20_000
 """Default of the maximum number of unacknowledged events, about as many as a busy broker acknowledges in a second."""
 MAX_BYTES: Final = 64 * 1024 * 1024
@@ -68,10 +72,11 @@ class AsyncPublisher:
         self._circuit = Circuit(lambda: check_reachable(settings))
         self._events = 0
         self._bytes = 0
-        self._pending: deque[Delivery] = deque()
+        self._producers: list[Producer] = []
+        """The producers that may have events in flight. Behind one that failed comes the one that replaced it."""
         self._reported: deque[tuple[asyncio.Future[Coordinates], int, Delivery]] = deque()
         self._is_waking = False
-        self._has_pending = threading.Event()
+        self._has_sent = threading.Event()
         self._is_closed = False
         self._thread: threading.Thread | None = None
 
@@ -112,7 +117,7 @@ class AsyncPublisher:
         """Waits until all events in flight are acknowledged, for at most `publish_timeout_s`. Ends the thread."""
         await asyncio.to_thread(self._sender.close)
         self._is_closed = True
-        self._has_pending.set()
+        self._has_sent.set()
         if self._thread is not None:
             await asyncio.to_thread(self._thread.join)
 
@@ -140,8 +145,9 @@ class AsyncPublisher:
             return future
         self._events += 1
         self._bytes += size
-        self._pending.append(delivery)
-        self._has_pending.set()
+        if not self._producers or self._producers[-1] is not delivery.producer:
+            self._producers.append(delivery.producer)
+        self._has_sent.set()
         if self._thread is None:
             self._thread = threading.Thread(target=self._poll, daemon=True, name="triggers-deliveries")
             self._thread.start()
@@ -176,18 +182,19 @@ class AsyncPublisher:
             else:
                 if not future.done():
                     future.set_result(coordinates)
+        if len(self._producers) > 1:
+            self._producers = [each for each in self._producers[:-1] if len(each)] + self._producers[-1:]
 
     def _note_failure(self, error: TriggersError) -> None:
         if isinstance(error, BrokerUnavailable) and not isinstance(error, TopicMissing):
             self._circuit.open()
 
     def _poll(self) -> None:
-        """Polls the producer of the oldest event in flight, until the publisher is closed. Runs in a thread."""
+        """Polls every producer with events in flight, until the publisher is closed. Runs in a thread."""
         while not self._is_closed:
-            if not self._pending:
-                self._has_pending.wait()
-                self._has_pending.clear()
-            elif self._pending[0].done:
-                self._pending.popleft()
-            else:
-                self._pending[0].producer.poll(_POLL_S)
+            busy = [producer for producer in self._producers if len(producer)]
+            if not busy:
+                self._has_sent.wait()
+                self._has_sent.clear()
+            for producer in busy:
+                producer.poll(_POLL_S if len(busy) == 1 else _SHORT_POLL_S)
