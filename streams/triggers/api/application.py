@@ -60,7 +60,7 @@ def application(
 
     app = Starlette(
         routes=[*_routes(operations, guard), _document_route(), *mounted],
-        exception_handlers={HTTPException: _no_route},
+        exception_handlers={HTTPException: _no_route, Exception: _failed},
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False
@@ -141,6 +141,11 @@ def _endpoint(methods: dict[str, Operation], guard: _Guard) -> Endpoint:
         return await guard.respond(request, methods[method])
 
     return respond
+
+
+async def _failed(request: Request, error: Exception) -> Response:
+    """Responds for a mounted page that has raised. Starlette raises the error again afterwards, and `Front` logs it."""
+    return problem_response(problem_of(error), request.scope["state"]["request_id"])
 
 
 async def _no_route(request: Request, error: Exception) -> Response:
