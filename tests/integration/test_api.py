@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,7 @@ from urllib.parse import quote
 import httpx
 import pytest
 from tests.support.api_server import api_server
-from tests.support.program import run, run_json
+from tests.support.program import Program, environment, run, run_json
 from tests.support.topic_reader import wait_until
 from tests.support.worker_process import WorkerProcess
 
@@ -131,6 +133,22 @@ def test_the_lag_and_the_readiness_are_told(installation: Settings, client: http
     assert client.get("/ready").status_code == 200
     topics = {row["topic"] for row in client.get("/v1/lag").json()["partitions"]}
     assert topics == {f"{installation.namespace}.events", f"{installation.namespace}.commands"}
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_server_that_is_stopped_ends_with_0_and_has_published_what_it_accepted(
+    installation: Settings, tmp_path: Path, number: int
+) -> None:
+    command = ("api", "serve", "--port", "0")
+    with Program(tmp_path, *command, env=environment(installation)) as program:
+        program.wait_for("API at ")
+        url = re.findall(r"http://\S+:\d+", program.text)[0]
+        uid = f"stopped-{number}"
+        assert httpx.post(f"{url}/v1/sessions/{uid}/triggers/t", timeout=60).status_code == 202
+
+        assert program.end(number) == 0
+
+    wait_until(lambda: run(installation, "show", uid).returncode == 0, "the fire is applied")
 
 
 def test_others_are_not_served_without_tokens(installation: Settings, tmp_path: Path) -> None:

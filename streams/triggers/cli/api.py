@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from triggers.api import authentication_of, listen, make_token, parse_scopes, serve, token_line
+from triggers.cli.interruption import stop_by_signals
 from triggers.cli.output import json_option, print_json
 from triggers.cli.settings_options import command_settings, require_kafka, setting
 from triggers.cli.suggesting_group import SuggestingGroup
@@ -32,6 +33,7 @@ def serve_api(ctx: click.Context) -> None:
 
     Without tokens, it listens to this machine only. docs/http-api.md describes it, and /openapi.json lists everything.
     """
+    stop_by_signals()
     settings = command_settings(ctx)
     configure_logging(settings)
     authentication = authentication_of(settings)

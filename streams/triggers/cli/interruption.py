@@ -1,8 +1,10 @@
-"""Signal handling for commands that start other programs."""
+"""Signal handling for commands that start other programs, or serve until they are stopped."""
 
 from __future__ import annotations
 
 import signal
+from types import FrameType
+from typing import NoReturn
 
 
 def end_by_signals() -> None:
@@ -13,3 +15,16 @@ def end_by_signals() -> None:
     """
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
+
+
+def stop_by_signals() -> None:
+    """Let SIGINT and SIGTERM end the program with the exit code 0, because a server that is stopped has not failed.
+
+    uvicorn handles the signals while it serves, and raises them again when it has stopped.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _stop)
+
+
+def _stop(_: int, __: FrameType | None) -> NoReturn:
+    raise SystemExit(0)
