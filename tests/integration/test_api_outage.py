@@ -39,6 +39,7 @@ def test_no_accepted_fire_is_lost_when_the_broker_is_killed(own_broker: Broker, 
                     accepted.append((response.json()["partition"], response.json()["offset"]))
                 else:
                     refusals.append(response)
+                    stop.wait(int(response.headers["retry-after"]))
 
     with api_server(settings, tmp_path) as (url, _), ThreadPoolExecutor(CLIENTS) as clients:
         running = [clients.submit(fire, number) for number in range(CLIENTS)]
