@@ -25,6 +25,7 @@ from tests.support.topic_reader import read_topic, stream_topic
 from triggers.client.session_reader import SessionReader
 from triggers.codec import decode_dead_letter
 from triggers.errors import SessionNotFound, TryAgain
+from triggers.kafka.range_reads import read_range
 from triggers.settings import Settings
 from triggers.table.partition_rows import StorageFailed
 from triggers.topology import Topology, partition_of
@@ -215,31 +216,45 @@ def _views(settings: Settings, sessions: Sequence[str]) -> dict[str, bytes]:
         return dict(zip(sessions, readers.map(ask, sessions), strict=True))
 
 
+class _Behind(Exception):
+    """A file lacks rows, because its worker met a corrupt file while it stopped, and ended without writing the rest."""
+
+
 def _files(world: World) -> Rows:
     """Reads the owners' rows. If a file is corrupt and no worker has read it yet, lets the workers rebuild it."""
     for _ in range(_REBUILDS):
+        files = _stop_and_find_files(world)
         try:
-            return _read_files(world)
-        except StorageFailed as error:
-            world.relay.write("chaos", f"corrupt file that no worker has read yet: {error}")
+            _check_reach(world.settings, files)
+            return {partition: read_rows(folder, partition) for partition, folder in files.items()}
+        except (StorageFailed, _Behind) as error:
+            world.relay.write("chaos", f"a corrupt file that no worker had read before the end: {error}")
             for agent in world.agents:
                 agent.up()
             world.wait_until_ready()
-    return _read_files(world)
+    return {partition: read_rows(folder, partition) for partition, folder in _stop_and_find_files(world).items()}
 
 
-def _read_files(world: World) -> Rows:
-    """Stops the agents and reads each partition from the file that has got furthest.
+def _stop_and_find_files(world: World) -> dict[int, Path]:
+    """Stops the agents. Returns, for each partition, the folder with the file that has got furthest.
 
     If work is left, a worker that stops hands its partitions to another one, which continues."""
     owned = [(agent.folder, agent.partitions() or []) for agent in world.agents]
     for agent in world.agents:
         agent.stop()
     return {
-        partition: read_rows(_latest([owner, *(folder for folder, _ in owned)], partition), partition)
+        partition: _latest([owner, *(folder for folder, _ in owned)], partition)
         for owner, partitions in owned
         for partition in partitions
     }
+
+
+def _check_reach(settings: Settings, files: Mapping[int, Path]) -> None:
+    """Raises _Behind if the changelog has rows that a file lacks."""
+    starts = {partition: read_reached_offset(folder, partition) + 1 for partition, folder in files.items()}
+    row = next(read_range(settings, Topology(settings.namespace).changelog, starts), None)
+    if row is not None:
+        raise _Behind(f"the file of partition {row.partition()} ends before offset {row.offset()} of the changelog")
 
 
 def _latest(folders: Sequence[Path], partition: int) -> Path:
