@@ -16,6 +16,7 @@ from triggers.api.identity import Principal
 from triggers.api.parameters import Parameter, QueryParameter
 from triggers.api.problems import Kind, ProblemError
 from triggers.codec.json_payloads import check_json
+from triggers.codec.typed_json import decode_typed
 from triggers.errors import Undecodable
 
 T = TypeVar("T")
@@ -141,7 +142,7 @@ class Call:
         body = await self.read_json()
         try:
             check_json(body, "the body")
-            return msgspec.json.decode(body, type=kind)
+            return decode_typed(body, kind)
         except Undecodable as error:
             raise ProblemError(Kind.INVALID_REQUEST, error.detail) from error
         except msgspec.ValidationError as error:

@@ -16,6 +16,7 @@ import msgspec
 from msgspec import Struct, field
 
 from triggers.codec import EventDecoder, Reason
+from triggers.codec.typed_json import decode_typed
 from triggers.errors import SettingsError, TryAgain, Undecodable
 from triggers.kafka.bounded_call import CallHung, call_within
 from triggers.redaction import without_secrets
@@ -86,7 +87,7 @@ class SchemaRegistry:
         request = urllib.request.Request(f"{self._url}/schemas/ids/{schema_id}", headers=self._headers)  # noqa: S310  # checked below
         try:
             with urllib.request.urlopen(request, timeout=self._timeout_s) as response:  # noqa: S310  # http or https
-                return msgspec.json.decode(response.read(), type=_Registered)
+                return decode_typed(response.read(), _Registered)
         except urllib.error.HTTPError as error:
             if _is_unknown_schema(error):
                 detail = f"schema registry {self._url} has no schema {schema_id}"
@@ -108,7 +109,7 @@ def _is_unknown_schema(error: urllib.error.HTTPError) -> bool:
     """
     with error:
         try:
-            problem = msgspec.json.decode(error.read(), type=_Problem)
+            problem = decode_typed(error.read(), _Problem)
         except (OSError, HTTPException, msgspec.DecodeError):
             return False
     return error.code == HTTPStatus.NOT_FOUND and problem.error_code == _UNKNOWN_SCHEMA

@@ -11,6 +11,7 @@ import msgspec
 from msgspec import Struct
 
 from triggers.client.read_tokens import token_headers
+from triggers.codec.typed_json import decode_typed
 from triggers.errors import CallError, NotPermitted, OwnerUnavailable, SessionNotFound
 from triggers.settings import Settings
 
@@ -57,8 +58,8 @@ def decode_answer(answer: Answer, url: str, kind: type[T]) -> T:
     """Returns what a worker has answered. Raises an error that says how to react to its status."""
     try:
         if answer.status == http.client.OK:
-            return msgspec.json.decode(answer.body, type=kind)
-        why = msgspec.json.decode(answer.body, type=_Refused).error
+            return decode_typed(answer.body, kind)
+        why = decode_typed(answer.body, _Refused).error
     except msgspec.DecodeError as error:
         raise OwnerUnavailable(f"{url} is not a worker of this version: HTTP {answer.status}, {error}") from error
     if answer.status == http.client.NOT_FOUND:

@@ -76,8 +76,11 @@ class SessionQuery(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid
     def from_json(cls, text: bytes | str) -> SessionQuery:
         """Returns the query of a JSON object. Raises CallError."""
         try:
-            query = msgspec.json.decode(text, type=cls)
+            query = _decode(text)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
             raise CallError(f"a query of sessions: {error}") from error
         query.check()
         return query
+
+
+_decode: Final = msgspec.json.Decoder(SessionQuery).decode  # prepared before several threads need it
