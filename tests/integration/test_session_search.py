@@ -213,21 +213,26 @@ def test_while_partitions_move_an_answer_names_those_that_it_lacks(shop: Shop) -
 
     searching = Thread(target=search)
     searching.start()
+    stale = SessionSearch(shop.settings)
+    assert stale.find(FAILED_QUERY).is_complete
     try:
-        wait_until(lambda: bool(pages), "a page")
         with WorkerProcess(shop.settings, "w1") as second:
             second.wait_ready()
             wait_until(lambda: owns_some(second), "partitions of the second worker")
+            pages.append(stale.find(FAILED_QUERY, limit=100, patience_s=0))
+            assert [each.partition for each in pages[-1].missing] == second.partitions()
+            assert stale.find(FAILED_QUERY, limit=100).is_complete, "the next search asks Kafka for the owners"
             second.kill()
+            pages.append(stale.find(FAILED_QUERY, limit=100, patience_s=0))
+            assert all("does not answer" in each.reason for each in pages[-1].missing)
             with pytest.raises(OwnerUnavailable, match=r"partitions \d.* do not answer"):
                 shop.search.find(FAILED_QUERY, patience_s=0, complete=True)
-        wait_until(lambda: any(page.missing for page in pages), "a page that lacks partitions")
-        began = len(pages)
-        wait_until(lambda: any(page.is_complete for page in pages[began:]), "a complete page again")
+        wait_until(lambda: stale.find(FAILED_QUERY, limit=100).is_complete, "the first worker has all partitions again")
     finally:
         enough.set()
         searching.join()
 
+    assert [bool(page.missing) for page in pages].count(True) >= 2
     for page in pages:
         lacking = {each.partition for each in page.missing}
         assert uids_of(page) == [uid for uid in UIDS[:FAILED] if partition_of_uid(shop, uid) not in lacking]

@@ -149,9 +149,11 @@ class SessionSearch:
             reasons: dict[int, str] = {}
             partitions = self._ask_owners(path, kind, answered, reasons)
             missing = missing_partitions(partitions, answered, reasons)
-            if not missing or time.monotonic() + _PAUSE_S > deadline:
+            if not missing:
                 break
             self._owners.forget_owners()
+            if time.monotonic() + _PAUSE_S > deadline:
+                break
             time.sleep(_PAUSE_S)
         if not answered:
             raise _incomplete(missing)
@@ -173,6 +175,8 @@ class SessionSearch:
         for answer in _in_threads(ask, sorted(asked)):
             answered |= {partition: each for partition, each in answer.partitions.items() if partition not in answered}
             reasons |= answer.refused
+        for partition, url in urls.items():
+            reasons.setdefault(partition, f"worker {url} does not own it any more")
         return partitions
 
 
