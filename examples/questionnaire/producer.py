@@ -3,12 +3,14 @@
     python -m questionnaire.producer BROKERS TOPIC COUNT SEED SHARE SHARES
 
 It publishes the questionnaires `SHARE` of `SHARES` with their events interleaved. It does not import `triggers`, and it
-knows no rules: those are published once, and each questionnaire takes them with its first event.
+knows no rules: those are published once, and each questionnaire takes them with its first event. `QUESTIONNAIRE_KAFKA`
+may have further properties of librdkafka in JSON, such as those of a secured cluster.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import random
 import sys
 from collections.abc import Iterator
@@ -20,7 +22,8 @@ from questionnaire.questionnaires import Questionnaire, questionnaires
 
 def main(brokers: str, topic: str, count: int, seed: int, *, share: int, shares: int) -> None:
     """Publishes the events, waits for every acknowledgement and prints the number of events."""
-    producer = Producer({"bootstrap.servers": brokers, "acks": "all", "partitioner": "murmur2_random", "linger.ms": 5})
+    options = {"bootstrap.servers": brokers, "acks": "all", "partitioner": "murmur2_random", "linger.ms": 5}
+    producer = Producer({**options, **json.loads(os.environ.get("QUESTIONNAIRE_KAFKA", "{}"))})
     published = 0
     for uid, event in interleaved(questionnaires(count, seed)[share::shares], random.Random(seed + share)):  # noqa: S311
         send(producer, topic, uid, event)

@@ -25,7 +25,8 @@
     │   └── EventsExpired                retention removed events that are needed for the answer
     ├── TryAgain                     the call is correct; repeat it later
     │   ├── BrokerUnavailable            an event may have been written; repeat it with the same `event_id`
-    │   │   └── TopicMissing                 create the topics, or wait until all brokers know them
+    │   │   ├── TopicMissing                 create the topics, or wait until all brokers know them
+    │   │   └── AccessDenied                 change the credentials or the ACLs; the message names the fix
     │   ├── OwnerUnavailable             the worker that owns the session is away or restoring it
     │   └── Overloaded                   too much is in progress already; nothing was done
     ├── MissingExtra                 install the extra that the message names; also an ImportError
@@ -146,6 +147,10 @@ class BrokerUnavailable(TryAgain):
 
 class TopicMissing(BrokerUnavailable):
     """The topics do not exist: run `triggers topics create`."""
+
+
+class AccessDenied(BrokerUnavailable):
+    """Kafka refuses the connection or does not permit the operation."""
 
 
 class OwnerUnavailable(TryAgain):

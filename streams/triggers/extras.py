@@ -13,6 +13,7 @@ LIBRARIES: Final = {
     "api": ("httptools", "jwt", "starlette", "uvicorn", "uvloop"),
     "celery": ("celery", "kombu", "billiard"),
     "console": ("aiohttp", "jinja2"),
+    "msk": ("aws_msk_iam_sasl_signer",),
 }
 """The modules of each extra."""
 _WITHOUT: Final = frozenset({"httptools", "uvloop"})

@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 
 from triggers.errors import SettingsError
-from triggers.redaction import without_secrets
+from triggers.redaction import shown_value, without_secrets
 
 PREFIX = "TRIGGERS_"
 
@@ -25,6 +25,36 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Kafka bootstrap servers, as comma-separated `host:port`."""
     namespace: str = "triggers"
     """Prefix of all topics, consumer groups and transactional ids of one installation."""
+
+    kafka_security_protocol: str = ""
+    """How clients connect to the brokers: PLAINTEXT (the default), SSL, SASL_PLAINTEXT or SASL_SSL."""
+    kafka_sasl_mechanism: str = ""
+    """Mechanism of the authentication: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER or AWS_MSK_IAM."""
+    kafka_username: str = ""
+    """User of PLAIN and SCRAM, or the client id of OAUTHBEARER."""
+    kafka_username_file: str = ""
+    """File that contains the user."""
+    kafka_password: str = ""
+    """Password of the user, or the client secret of OAUTHBEARER. A file is safer than a variable."""
+    kafka_password_file: str = ""
+    """File that contains the password."""
+    kafka_ca_file: str = ""
+    """File of the certificates, in PEM format, of the authorities that may sign the brokers' certificates. If empty,
+    these are the authorities of the operating system."""
+    kafka_certificate_file: str = ""
+    """File of the client's certificate in PEM format, for mutual TLS."""
+    kafka_key_file: str = ""
+    """File of the private key of the client's certificate in PEM format."""
+    kafka_key_password: str = ""
+    """Password of an encrypted private key."""
+    kafka_key_password_file: str = ""
+    """File that contains the password of the private key."""
+    kafka_aws_region: str = ""
+    """AWS region for AWS_MSK_IAM. If empty, it is taken from the name of the brokers."""
+    kafka_config_file: str = ""
+    """File of further properties of librdkafka, in the syntax of Java's properties (docs/security.md). A property with
+    the prefix `consumer.`, `producer.` or `admin.` is for these clients only."""
+
     partitions: int = 8
     """Number of partitions with which `topics create` creates the topics. It cannot be changed later."""
     replication_factor: int = 1
@@ -133,21 +163,28 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Lowest level that is logged: DEBUG, INFO, WARNING, ERROR or CRITICAL."""
 
     def __post_init__(self) -> None:
-        """Raises SettingsError for an address with a password in it, which other machines and log files would get."""
+        """Raises SettingsError for an address with a password in it, which other machines and log files would get.
+
+        Also raises it for a secret that is set twice, as a value and as a file.
+        """
         for name in ("brokers", "advertised_url"):
             value = str(getattr(self, name))
             if "@" in value or "?" in value:
                 shown = without_secrets(value)
                 raise SettingsError(f"{PREFIX}{name.upper()} is {shown!r}, but it must have no user, no @ and no ?")
 
+        for name in ("kafka_username", "kafka_password", "kafka_key_password"):
+            if getattr(self, name) and getattr(self, f"{name}_file"):
+                variable = PREFIX + name.upper()
+                raise SettingsError(f"{variable} and {variable}_FILE are both set; remove one of them")
+
     def __repr__(self) -> str:
-        """Returns all settings, without the token and the password of the schema registry."""
+        """Returns all settings, without tokens and passwords."""
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self.__rich_repr__())})"
 
     def __rich_repr__(self) -> list[tuple[str, object]]:
         """Returns the same for rich, which would otherwise read the fields themselves."""
-        values = [(name, getattr(self, name)) for name in self.__struct_fields__]
-        return [(name, _shown(name, value)) for name, value in values]
+        return [(name, shown_value(name, getattr(self, name))) for name in self.__struct_fields__]
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None, **overrides: object) -> Settings:
@@ -172,6 +209,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return without_secrets(self.brokers)
 
     @property
+    def is_secured(self) -> bool:
+        """True if something is set about how clients connect, so the brokers may have access control lists."""
+        return self != self.without_security()
+
+    def without_security(self) -> Settings:
+        """Returns the settings for a broker without security, such as one that `triggers dev` has started."""
+        names = [name for name in self.__struct_fields__ if name.startswith("kafka_")]
+        return msgspec.structs.replace(self, **dict.fromkeys(names, ""))
+
+    @property
     def queue_names(self) -> list[str]:
         """The names in `queues`."""
         return [name for written in self.queues.split(",") if (name := written.strip())]
@@ -190,12 +237,6 @@ def cache_dir(environ: Mapping[str, str] | None = None) -> Path:
     return Path(environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kafka-triggers"
 
 
-def _shown(name: str, value: object) -> object:
-    if name == "read_token" and value:
-        return "***"
-    return without_secrets(value) if isinstance(value, str) else value
-
-
 def _decode(kind: type, value: object) -> object:
     if kind is Path and isinstance(value, str):
         return Path(value)
@@ -209,6 +250,4 @@ def _explain(error: msgspec.ValidationError, values: Mapping[str, object]) -> st
     wanted = what.replace("Expected `", "a value of the type `").replace(", got `str`", "")
     if field not in values:
         return what
-    value = values[field]
-    shown = _shown(field, value)
-    return f"{PREFIX}{field.upper()} is {shown!r}, it must be {wanted}"
+    return f"{PREFIX}{field.upper()} is {shown_value(field, values[field])!r}, it must be {wanted}"

@@ -27,6 +27,7 @@ JSON_SHAPES = {
     " records, null if they are too many to count; `lag` is the distance in offsets. With `--watch`, lines"
     " of `{time, totals: [{group, topic, partitions, lag, records, largest, written_per_s, finished_per_s,"
     " seconds_left}], partitions: [as above]}`",
+    "doctor": "`[{check, verdict, detail, fix}]`; `verdict` is `ok`, `warning`, `problem` or `unknown`",
     "fire": "`{session, partition, offset}`; with `--from`: `{triggers, sessions, seconds, triggers_per_s}`",
     "configure": "`{session, partition, offset}`",
     "rules publish": "`{name, version, changed}`; `version` is null if nothing has changed. With `--dry-run` also"
@@ -82,7 +83,7 @@ Errors are one line on standard error. Exit codes:
 | code | meaning |
 |---|---|
 | 0 | done |
-| 1 | a check failed: `check`, `backtest`, `verify`, `topics check`, `demo`, `migrate` |
+| 1 | a check failed: `check`, `backtest`, `verify`, `topics check`, `doctor`, `demo`, `migrate` |
 | 2 | fix the call: an option, a setting, a configuration, the status of an instance |
 | 3 | not found: a session, an instance, a topic or a dead letter |
 | 4 | try again: a broker or the worker that owns the session does not answer |

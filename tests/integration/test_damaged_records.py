@@ -106,9 +106,9 @@ def test_a_restore_ends_and_takes_no_damaged_row(
 ) -> None:
     write_damaged(settings, directory, names.changelog)
     restorer = Restorer(
-        options=restore_options(settings),
-        second_options=second_restore_options(settings),
-        probe_options=probe_options(settings),
+        options=lambda: restore_options(settings),
+        second_options=lambda: second_restore_options(settings),
+        probe_options=lambda: probe_options(settings),
         topic=names.changelog,
         rows_of=lambda _: rows,
         metrics=Metrics(),

@@ -79,9 +79,9 @@ class Files:
         self.metrics = Metrics()
         self.rows: PartitionRows = open_rows(folder, "id", 0)
         self._restorer = Restorer(
-            options=restore_options(settings),
-            second_options=second_restore_options(settings),
-            probe_options=probe_options(settings),
+            options=lambda: restore_options(settings),
+            second_options=lambda: second_restore_options(settings),
+            probe_options=lambda: probe_options(settings),
             topic=names.changelog,
             rows_of=self._rows_of,
             metrics=self.metrics,

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from tests.support.connection import connection_variables
 from tests.support.topic_reader import PATIENCE_S, wait_until
 
 from triggers.settings import Settings
@@ -112,8 +113,7 @@ def dispatcher(settings: Settings, broker_url: str, name: str = "dispatcher", **
 
 def _environment(settings: Settings) -> dict[str, str]:
     variables = {
-        "TRIGGERS_BROKERS": settings.brokers,
-        "TRIGGERS_NAMESPACE": settings.namespace,
+        **connection_variables(settings),
         "TRIGGERS_DATA_DIR": str(settings.data_dir),
         "TRIGGERS_CELERY_SESSION_TIMEOUT_S": str(settings.celery_session_timeout_s),
         "TRIGGERS_MAX_PAYLOAD_BYTES": str(settings.max_payload_bytes),

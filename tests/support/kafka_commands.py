@@ -41,5 +41,5 @@ ON_BROKER: Final = ON_TOPICS | {"topics create": ["topics", "create"], "topics c
 SERVICES: Final = {"api", "worker", "dispatcher", "hooks", "dev", "demo", "console"}
 """They wait for a broker, or start one."""
 WITHOUT_KAFKA: Final = {"check", "verify", "completion", "init"}
-ELSEWHERE: Final = {"migrate"}
-"""It reads another storage first, and has tests of its own."""
+ELSEWHERE: Final = {"doctor", "migrate"}
+"""They check, or read another storage, first, and have tests of their own."""

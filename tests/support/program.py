@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from tests.support.connection import connection_variables
 from tests.support.topic_reader import wait_until
 from tests.support.warm_start import WARM
 
@@ -28,8 +29,7 @@ def environment(settings: Settings | None = None, **more: str) -> dict[str, str]
 
 def _of(settings: Settings) -> dict[str, str]:
     return {
-        "TRIGGERS_BROKERS": settings.brokers,
-        "TRIGGERS_NAMESPACE": settings.namespace,
+        **connection_variables(settings),
         "TRIGGERS_READ_TIMEOUT_S": str(settings.read_timeout_s),
         "TRIGGERS_PUBLISH_TIMEOUT_S": str(settings.publish_timeout_s),
     }

@@ -7,6 +7,7 @@ from xdist.scheduler import LoadScopeScheduling
 ONE_BY_ONE = ("tests/integration/", "tests/e2e/")
 """Where tests are spread one by one, because each waits for its own processes. Others are short."""
 TOGETHER = (
+    "tests/integration/secured/",
     "tests/integration/test_api.py",
     "tests/integration/test_api_access.py",
     "tests/integration/test_api_fuzzed.py",

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from triggers.cli.program import command_names, main
 
 INDEPENDENT = {
-    "": "brokers namespace",
+    "": "brokers kafka_config_file namespace",
     "api serve": "host port token_file",
     "api token": "name scopes rate path as_json",
     "backtest": "new_rules since sample added stubs reuse show out file rules as_json",
@@ -30,6 +30,7 @@ INDEPENDENT = {
     "demo": "sessions seed broker processes celery_workers kill keep partitions as_json",
     "dev": "broker processes celery_workers data rules partitions",
     "dispatcher": "app queues",
+    "doctor": "process retention_days as_json",
     "explain": "session task file as_json",
     "export": "sessions",
     "fire": "file as_json",
@@ -50,6 +51,7 @@ INDEPENDENT = {
     "skip": "session instance cascade result as_json",
     "stats": "since until stuck_after csv_into parquet file as_json",
     "status": "task as_json",
+    "topics acls": "principal process shape",
     "topics check": "queues replication_factor retention_days as_json",
     "topics create": "queues partitions replication_factor retention_days as_json",
     "topics lag": "watch as_json",
@@ -70,8 +72,10 @@ IGNORED = [
     ("check", "walks", "check FILE --no-orders --walks 7", "--walks does not go with --no-orders"),
     ("check", "worlds", "check FILE --no-orders --worlds 7", "--worlds does not go with --no-orders"),
     ("console", "rules", "console --rules {}", "--rules needs --from"),
+    ("demo", "kafka_config_file", "--kafka-config-file f demo", "--kafka-config-file needs demo --broker"),
     ("demo", "brokers", "--brokers b:1 demo", "--brokers does not go with demo"),
     ("dev", "apps", "dev --celery-workers 0 -A app", "-A needs a Celery worker"),
+    ("dev", "kafka_config_file", "--kafka-config-file f dev", "--kafka-config-file needs dev --broker"),
     ("dev", "brokers", "--brokers b:1 dev", "--brokers does not go with dev"),
     ("dead-letters redrive", "every", "dead-letters redrive --all --reason bad_json", "one of COORDINATES"),
     ("dead-letters redrive", "reason", "dead-letters redrive 0/7 --reason bad_json", "one of COORDINATES"),
@@ -100,6 +104,8 @@ IGNORED = [
     ("show", "file", "show s --after 0/7 --from FILE", "--from asks none"),
     ("show", "rules", "show s --rules {}", "--rules needs --from"),
     ("stats", "rules", "stats --rules {}", "--rules needs --from"),
+    ("topics acls", "authentication", "topics acls --principal U:x --authentication tls", "needs --format strimzi"),
+    ("topics acls", "queues", "topics acls --principal U:x --process agent --queue q", "needs --process celery"),
 ]
 """Command, parameter, a call in which the parameter would be ignored, and the beginning of the refusal."""
 
@@ -128,7 +134,7 @@ def parameters() -> set[tuple[str, str]]:
 
 def test_every_parameter_is_independent_or_has_a_call_in_which_it_would_be_ignored() -> None:
     independent = {(command, name) for command, names in INDEPENDENT.items() for name in names.split()}
-    dependent = {(command, name) for command, name, _, _ in IGNORED if name != "brokers"}
+    dependent = {(command, name) for command, name, _, _ in IGNORED if name not in {"brokers", "kafka_config_file"}}
 
     assert parameters() - independent - dependent == set()
     assert (independent | dependent) - parameters() == set()

@@ -16,7 +16,7 @@ from structlog.testing import capture_logs
 from triggers.cli import main
 from triggers.client.schema_registry import SchemaRegistry, event_decoder
 from triggers.errors import SettingsError, TriggersError
-from triggers.redaction import without_secrets
+from triggers.redaction import is_secret_name, without_secrets
 from triggers.settings import Settings
 
 SECRET = "s3cr3t"  # noqa: S105  # it opens nothing
@@ -89,6 +89,63 @@ def test_settings_are_shown_without_the_registry_s_password(url: str) -> None:
         assert SECRET not in shown
         assert shown.strip("[").startswith("Settings(")
     assert pickle.loads(pickle.dumps(settings)).schema_registry_url == url  # noqa: S301  # our own bytes
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"sasl.password={SECRET}",
+        f"sasl.password = '{SECRET} with spaces'",
+        f'sasl.jaas.config=x required username="u" password="{SECRET}";',
+        f"ssl.key.password={SECRET} ssl.ca.location=/ca.pem",
+        f"ssl.key.pem={SECRET}",
+        f"sasl.oauthbearer.client.secret={SECRET}",
+        f"sasl.oauthbearer.assertion.private.key.passphrase={SECRET}",
+        f"TRIGGERS_KAFKA_PASSWORD={SECRET}",
+        f"{{'sasl.username': 'u', 'sasl.password': '{SECRET} x'}}",
+        f'{{"kafka_key_password": "{SECRET} \\" x", "brokers": "b"}}',
+    ],
+)
+def test_a_text_with_a_property_is_kept_without_its_secret(text: str) -> None:
+    shown = without_secrets(text)
+
+    assert SECRET not in shown
+    assert "***" in shown
+
+
+@pytest.mark.parametrize(
+    ("name", "secret"),
+    [
+        ("kafka_password", True),
+        ("kafka_key_password", True),
+        ("sasl.password", True),
+        ("ssl.key.pem", True),
+        ("ssl.keystore.password", True),
+        ("sasl.oauthbearer.client.secret", True),
+        ("sasl.oauthbearer.assertion.private.key.passphrase", True),
+        ("sasl.oauthbearer.config", True),
+        ("sasl.jaas.config", True),
+        ("kafka_password_file", False),
+        ("kafka_username", False),
+        ("sasl.username", False),
+        ("ssl.ca.pem", False),
+        ("ssl.certificate.pem", False),
+        ("sasl.oauthbearer.token.endpoint.url", False),
+        ("sasl.oauthbearer.client.id", False),
+    ],
+)
+def test_the_end_of_a_name_says_whether_its_value_is_secret(name: str, secret: bool) -> None:
+    assert is_secret_name(name) is secret
+
+
+@pytest.mark.parametrize("name", ["kafka_password", "kafka_key_password"])
+def test_settings_are_shown_without_the_secrets_of_kafka(name: str) -> None:
+    settings = Settings.from_env({f"TRIGGERS_{name.upper()}": SECRET})
+
+    for shown in (repr(settings), str(settings), f"{settings}", pretty_repr(settings), repr({"a": settings})):
+        assert SECRET not in shown
+        assert f"{name}='***'" in shown
+    assert getattr(pickle.loads(pickle.dumps(settings)), name) == SECRET  # noqa: S301  # our own bytes
 
 
 def test_addresses_that_other_machines_get_must_have_no_password() -> None:

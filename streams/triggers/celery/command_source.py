@@ -17,7 +17,8 @@ from triggers.celery.gap_proofs import GapProofs
 from triggers.celery.ledger import Checkpoint, Ledger
 from triggers.core.commands import RunTask
 from triggers.kafka.connection import Options
-from triggers.kafka.error_codes import NO_SUCH_OFFSET, PARTITION_EOF, is_transient
+from triggers.kafka.connection_causes import explain_connection_error
+from triggers.kafka.error_codes import NO_CONNECTION, NO_SUCH_OFFSET, PARTITION_EOF, is_transient
 from triggers.kafka.reading_options import group_options
 from triggers.kafka.sparing_log import SparingLog
 from triggers.kafka.start_offsets import lost_position_error, read_again_from, starting_positions
@@ -63,6 +64,7 @@ class CommandSource:
     ) -> None:
         """`before_handover` is called before partitions are revoked, to settle what is finished."""
         names = Topology(settings.namespace)
+        self._settings = settings
         self._topic, self._group = names.commands_of(queue), names.executors_of(queue)
         self._before_handover = before_handover
         self._ledgers: dict[int, Ledger] = {}
@@ -71,7 +73,7 @@ class CommandSource:
         self._paused: bool | None = None
         self._proofs = GapProofs(settings, self._topic)
         options = _options(settings, self._group)
-        self._consumer = Consumer({**options, "on_commit": self._on_commit, "error_cb": _on_error})
+        self._consumer = Consumer({**options, "on_commit": self._on_commit, "error_cb": self._on_error})
 
     def join_group(self) -> None:
         """Joins the group. Partitions are assigned and revoked inside `poll`."""
@@ -235,6 +237,14 @@ class CommandSource:
         """Repeats an asynchronous commit that was refused in a rebalance, even if no ledger changes meanwhile."""
         self._mark_dirty([tp.partition for tp in partitions if error or tp.error])
 
+    def _on_error(self, error: KafkaError) -> None:
+        if error.fatal():
+            raise KafkaException(error)
+        if error.code() in NO_CONNECTION and (told := explain_connection_error(self._settings, error)) is not None:
+            outages.report(str(told))
+        else:
+            outages.report(f"Kafka: {error.str()}")
+
     def _mark_dirty(self, partitions: Collection[int]) -> None:
         for partition in partitions:
             if partition in self._ledgers:
@@ -242,15 +252,8 @@ class CommandSource:
 
 
 def _options(settings: Settings, group: str) -> Options:
-    return group_options(settings, group, settings.celery_session_timeout_s) | {
-        "queued.max.messages.kbytes": _FETCHED_KB
-    }
-
-
-def _on_error(error: KafkaError) -> None:
-    if error.fatal():
-        raise KafkaException(error)
-    outages.report(f"Kafka: {error.str()}")
+    queue: Options = {"queued.max.messages.kbytes": _FETCHED_KB}
+    return group_options(settings, group, settings.celery_session_timeout_s, queue)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

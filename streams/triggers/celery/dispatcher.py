@@ -23,6 +23,8 @@ from triggers.celery.command_source import CommandSource, Delivery
 from triggers.celery.result_publisher import ResultPublisher
 from triggers.celery.screening import Screening
 from triggers.core.commands import CancelTask, RunTask
+from triggers.kafka.denials import check_permissions
+from triggers.kafka.permissions import Process
 from triggers.settings import Settings
 from triggers.topology import Queue, Topology, parse_queues
 
@@ -75,6 +77,8 @@ class Dispatcher:
             self._settings.shown_brokers,
             self._app.connection_for_write().as_uri(),
         )
+        if self._settings.is_secured:
+            check_permissions(self._settings, Process.DISPATCHER)
         for line in self._lines:
             line.source.join_group()
         try:

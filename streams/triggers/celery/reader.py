@@ -9,11 +9,16 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
+import msgspec
+
 from triggers.celery.cancellations import Cancellations
 from triggers.celery.command_source import CommandInHand, CommandSource, Delivery
 from triggers.celery.screening import Screening
 from triggers.celery.suspects import Suspects
 from triggers.core.commands import CancelTask, RunTask
+from triggers.errors import AccessDenied
+from triggers.kafka.denials import check_permissions
+from triggers.kafka.permissions import Process
 from triggers.settings import Settings
 from triggers.topology import Queue, queue_title
 
@@ -47,6 +52,7 @@ class Reader(threading.Thread):
         """
         super().__init__(name=f"triggers-{queue_title(queue)}", daemon=True)
         self.queue = queue
+        self._settings = settings
         self._prefetch = max(1, settings.celery_prefetch // readers)
         self._max_bytes = _MAX_BYTES // readers
         self._screening = screening
@@ -92,6 +98,9 @@ class Reader(threading.Thread):
         """Runs in the thread until `stop` is called. An exception stops the Celery worker through `on_death`."""
         try:
             self._run_loop()
+        except AccessDenied as error:
+            log.critical("%s; the worker stops", error)
+            self._on_death()
         except BaseException:
             log.critical("the reader of the commands topic died; the worker stops", exc_info=True)
             self._on_death()
@@ -99,6 +108,8 @@ class Reader(threading.Thread):
             self._source.close()
 
     def _run_loop(self) -> None:
+        if self._settings.is_secured:
+            check_permissions(self._only_queue(), Process.CELERY)
         self._source.join_group()
         committed_at = 0.0
         while not self._stopping.is_set():
@@ -110,6 +121,10 @@ class Reader(threading.Thread):
             if since_s > _COMMIT_EVERY_S and (self._source.check_gaps() or since_s > _COMMIT_AT_LAST_S):
                 self._source.commit()
                 committed_at = time.monotonic()
+
+    def _only_queue(self) -> Settings:
+        """Returns the settings of a Celery worker that takes commands of this queue only."""
+        return msgspec.structs.replace(self._settings, queues=queue_title(self.queue))
 
     def _should_pause(self) -> bool:
         part = 2 if self._full else 1

@@ -11,7 +11,7 @@ import click
 from triggers.api import authentication_of, listen, make_token, parse_scopes, serve, token_line
 from triggers.cli.interruption import stop_by_signals
 from triggers.cli.output import json_option, print_json
-from triggers.cli.settings_options import command_settings, require_kafka, setting
+from triggers.cli.settings_options import command_settings, require_kafka, require_permissions, setting
 from triggers.cli.suggesting_group import SuggestingGroup
 from triggers.client.consumer_lag import Finished
 from triggers.errors import CallError, MissingExtra, TryAgain
@@ -40,6 +40,7 @@ def serve_api(ctx: click.Context) -> None:
     listening = listen(settings, authentication)
     try:
         require_kafka(settings)
+        require_permissions(settings, "api")
     except TryAgain as error:  # the API may start before its broker
         click.echo(f"Warning: {error}", err=True)
     host, port = listening.getsockname()[:2]

@@ -23,9 +23,16 @@ def is_given(ctx: click.Context, name: str) -> bool:
 
 
 def refuse_brokers(ctx: click.Context) -> None:
-    """Raise UsageError for `triggers --brokers … dev`: the command's own `--broker` decides whether one is started."""
+    """Raise UsageError for `triggers --brokers … dev`: the command's own `--broker` decides whether one is started.
+
+    Without it, properties of a secured cluster would be ignored.
+    """
     if ctx.parent is not None and is_given(ctx.parent, "brokers"):
         raise click.UsageError(f"--brokers does not go with {ctx.info_name}; give its own --broker")
+    if ctx.parent is not None and is_given(ctx.parent, "kafka_config_file") and not ctx.params["broker"]:
+        raise click.UsageError(
+            f"--kafka-config-file needs {ctx.info_name} --broker, because its own broker is not secured"
+        )
 
 
 def _shown(parameter: click.Parameter) -> str:

@@ -8,7 +8,7 @@ import click
 
 from triggers.analysis.input_file import InputFile
 from triggers.cli.log_options import every_event, log_options
-from triggers.cli.settings_options import command_settings, require_kafka
+from triggers.cli.settings_options import command_settings, require_kafka, require_permissions
 from triggers.console import FileSource, KafkaSource, Source, serve
 from triggers.errors import TryAgain
 from triggers.settings import Settings
@@ -41,6 +41,7 @@ def _source(settings: Settings, file: InputFile | None, rules: bytes | None) -> 
     if file is None and rules is None:
         try:
             require_kafka(settings)
+            require_permissions(settings, "console")
         except TryAgain as error:  # the console may start before its broker
             click.echo(f"Warning: {error}", err=True)
         return KafkaSource(settings)

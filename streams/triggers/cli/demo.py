@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import click
+import msgspec
 from rich.console import Console
 from rich.status import Status
 
@@ -75,13 +76,13 @@ def demo_command(
 
 
 def _prepare(ctx: click.Context, broker: str | None, folder: Path, cleanup: ExitStack, status: Status) -> Settings:
+    settings = command_settings(ctx, brokers=broker, data_dir=str(folder.resolve()))
     if broker is None:
         new = new_broker()
         cleanup.callback(new.stop)
         status.update(f"starting {new.kind}")
         new.start()
-        broker = new.address
-    settings = command_settings(ctx, brokers=broker, data_dir=str(folder.resolve()))
+        settings = msgspec.structs.replace(settings.without_security(), brokers=new.address)
     prefix = (ctx.obj or {}).get("namespace") or "demo"
     return cleanup.enter_context(own_namespace(settings, prefix))
 

@@ -83,6 +83,7 @@ def dev_command(
         folder = data or Path(cleanup.enter_context(tempfile.TemporaryDirectory(prefix="triggers-dev-")))
         own = None if broker else _start_broker(relay, cleanup, data)
         settings = service_settings(ctx, brokers=broker or (own and own.address), data_dir=str(folder))
+        settings = settings.without_security() if own else settings
         make_topics(settings, relay, rules)
         stack = Stack(relay)
         cleanup.callback(stack.stop)

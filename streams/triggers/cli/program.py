@@ -12,7 +12,7 @@ from typing_extensions import override
 
 from triggers.cli.printable import printable
 from triggers.cli.suggesting_group import SuggestingGroup
-from triggers.errors import CallError, MissingExtra, NotFound, TriggersError, TryAgain
+from triggers.errors import AccessDenied, CallError, MissingExtra, NotFound, TriggersError, TryAgain
 from triggers.settings import PREFIX
 
 
@@ -31,7 +31,8 @@ COMMANDS = {
     "worker": Entry("triggers.cli.worker", "Run agents: keep sessions, evaluate rules, issue commands."),
     "dispatcher": Entry("triggers.cli.dispatcher", "Move commands into a Celery app's own broker."),
     "hooks": Entry("triggers.cli.hooks", "Run managers' hooks for the decisions of the workers."),
-    "topics": Entry("triggers.cli.topics", "Create and check the topics, measure consumer lag."),
+    "topics": Entry("triggers.cli.topics", "Create and check topics, measure lag, print ACLs."),
+    "doctor": Entry("triggers.cli.doctor", "Check everything that a deployment needs."),
     "fire": Entry("triggers.cli.fire", "Fire a trigger, or every trigger of a file."),
     "configure": Entry("triggers.cli.configure", "Add rules to a session."),
     "rules": Entry("triggers.cli.rules", "Publish rules that sessions take by themselves."),
@@ -58,7 +59,7 @@ COMMANDS = {
 }
 """The commands in the order of `--help`. Listing them imports none of the modules."""
 
-EXIT_CODES = {CallError: 2, MissingExtra: 2, NotFound: 3, TryAgain: 4}
+EXIT_CODES = {AccessDenied: 2, CallError: 2, MissingExtra: 2, NotFound: 3, TryAgain: 4}
 """The exit code of each kind of error. Code 1 means that a check failed."""
 INTERRUPTED = 130
 """The exit code after Ctrl-C, as shells define it."""
@@ -128,9 +129,16 @@ def exit_code(error: TriggersError) -> int:
 )
 @click.option("--brokers", envvar="TRIGGERS_BROKERS", show_envvar=True, help="Kafka bootstrap servers, host:port,…")
 @click.option("--namespace", envvar="TRIGGERS_NAMESPACE", show_envvar=True, help="Prefix of all topics and groups.")
+@click.option(
+    "--kafka-config-file",
+    envvar="TRIGGERS_KAFKA_CONFIG_FILE",
+    show_envvar=True,
+    metavar="FILE",
+    help="Properties of librdkafka for all Kafka clients, such as those of a secured cluster.",
+)
 @click.version_option(package_name="kafka-triggers", prog_name="triggers", allow_from_autoenv=False)
 @click.pass_context
-def main(ctx: click.Context, brokers: str | None, namespace: str | None) -> None:
+def main(ctx: click.Context, brokers: str | None, namespace: str | None, kafka_config_file: str | None) -> None:
     """Run Celery tasks by session-scoped rules, on Kafka.
 
     Every setting has an environment variable TRIGGERS_*, which docs/settings.md lists. Every other option has one,
@@ -139,7 +147,7 @@ def main(ctx: click.Context, brokers: str | None, namespace: str | None) -> None
     \b
     Exit codes: 0 done, 1 a check failed, 2 fix the call, 3 not found, 4 try again, 130 Ctrl-C.
     """
-    ctx.obj = {"brokers": brokers, "namespace": namespace}
+    ctx.obj = {"brokers": brokers, "namespace": namespace, "kafka_config_file": kafka_config_file}
 
 
 def command_names() -> Sequence[str]:

@@ -57,3 +57,12 @@ def require_kafka(settings: Settings, *topics: str) -> None:
 
     names = Topology(settings.namespace)
     check_before_command(settings, *(getattr(names, topic) for topic in topics or ("events",)))
+
+
+def require_permissions(settings: Settings, process: str) -> None:
+    """Raise AccessDenied if a secured cluster does not permit what this kind of process needs. Blocks."""
+    if settings.is_secured:
+        from triggers.kafka.denials import check_permissions  # noqa: PLC0415  # the client takes a while to import
+        from triggers.kafka.permissions import Process  # noqa: PLC0415  # as above
+
+        check_permissions(settings, Process(process))

@@ -1,4 +1,4 @@
-"""`triggers topics` creates and checks the topics, and measures consumer lag."""
+"""`triggers topics` creates and checks the topics, measures consumer lag and prints access control lists."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from triggers.cli.option_types import Duration
 from triggers.cli.output import json_option, print_json, print_table
 from triggers.cli.settings_options import command_settings, kafka_settings, setting
 from triggers.cli.suggesting_group import SuggestingGroup
+from triggers.cli.topics_acls import acls
 from triggers.client.consumer_lag import Finished, measure_lag
 from triggers.client.lag_totals import total_lag
 from triggers.kafka.reachability import check_before_command
@@ -41,7 +42,7 @@ queue_option = click.option(
 
 @click.group("topics", cls=SuggestingGroup)
 def topics_command() -> None:
-    """Create and check the topics, and measure consumer lag."""
+    """Create and check the topics, measure consumer lag, print access control lists."""
 
 
 @topics_command.command("create")
@@ -120,6 +121,9 @@ def lag(ctx: click.Context, watch: bool, every: int | None, times: int | None, a
     print_table(columns, [(r.group, r.topic, r.partition, r.committed, r.end, r.lag, _known(r.records)) for r in rows])
     totals = [(t.group, t.topic, t.partitions, t.lag, t.largest, _known(t.records)) for t in total_lag(rows)]
     print_table(("group", "topic", "partitions", "lag in offsets", "largest", "unfinished records"), totals, "Totals")
+
+
+topics_command.add_command(acls)
 
 
 def _chosen(names: tuple[str, ...]) -> tuple[Queue, ...] | None:

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 
-from triggers.kafka.connection import admin_client, connection_options, unavailable
+from triggers.kafka.client_kind import ClientKind
+from triggers.kafka.connection import Options, admin_client, client_options, unavailable
 from triggers.kafka.elections import repeat_while_electing
 from triggers.kafka.range_reads import read_range, watermarks
 from triggers.kafka.topics import existing_partitions, existing_queues
@@ -143,7 +144,8 @@ def _committed_offsets(settings: Settings, group: str, topic: str, partitions: l
     if not partitions:
         return {}
     requested = [TopicPartition(topic, partition) for partition in partitions]
-    consumer = Consumer(connection_options(settings) | {"group.id": group, "enable.auto.commit": False})
+    ours: Options = {"group.id": group, "enable.auto.commit": False}
+    consumer = Consumer(client_options(settings, ClientKind.CONSUMER, ours))
     try:
         commits = repeat_while_electing(lambda: consumer.committed(requested, timeout=_TIMEOUT_S), _TIMEOUT_S)
         return {commit.partition: commit for commit in commits}

@@ -7,6 +7,7 @@ partitions that the worker no longer owns.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from typing import Protocol, TypeVar
@@ -23,12 +24,15 @@ from triggers.commit.standstill_watch import StandstillWatch
 from triggers.commit.transaction import Aborted
 from triggers.kafka.connection import Options
 from triggers.kafka.consumer_events import stop_unless_transient
-from triggers.kafka.error_codes import ALL_BROKERS_DOWN, NO_SUCH_OFFSET, PARTITION_EOF
+from triggers.kafka.error_codes import ALL_BROKERS_DOWN, AUTHENTICATION, NO_SUCH_OFFSET, PARTITION_EOF, SSL
 from triggers.kafka.group_metadata import UnknownMetadata, generation_of
 from triggers.kafka.records import Record, or_minus_one
+from triggers.kafka.sparing_log import SparingLog
 from triggers.process.exits import ExitCode, Stop
 
 log = structlog.get_logger(__name__)
+_refusals = SparingLog(logging.getLogger(__name__))
+"""librdkafka reports a refusal with each attempt to connect again."""
 T = TypeVar("T")
 
 
@@ -284,5 +288,7 @@ class Member:
 
 
 def _log_error(error: KafkaError) -> None:
-    if error.fatal() or error.code() == ALL_BROKERS_DOWN:
+    if error.code() in {AUTHENTICATION, SSL}:
+        _refusals.report(f"Kafka refuses a connection: {error.str()}")
+    elif error.fatal() or error.code() == ALL_BROKERS_DOWN:
         log.warning("the consumer lost its brokers", error=error.name(), detail=error.str())

@@ -13,6 +13,7 @@ from triggers.agent.batch import Batch
 from triggers.commit.sending import Report, send_outputs, send_rows
 from triggers.kafka.bounded_call import CallHung, call_within
 from triggers.kafka.connection import Options
+from triggers.kafka.consumer_events import hint_of_denial
 from triggers.kafka.error_codes import ALREADY_ABORTED, FENCING
 from triggers.kafka.patience import Patience
 from triggers.process.exits import ExitCode, Stop
@@ -149,4 +150,4 @@ def _error(exception: KafkaException) -> KafkaError:
 def _stop(action: str, exception: KafkaException) -> Stop:
     error = _error(exception)
     code = ExitCode.FENCED if error.code() in FENCING else ExitCode.BROKER
-    return Stop(code, f"cannot {action} a transaction: {error.name()}: {error.str()}")
+    return Stop(code, f"cannot {action} a transaction: {error.name()}: {error.str()}{hint_of_denial(error)}")

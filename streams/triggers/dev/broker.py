@@ -17,6 +17,7 @@ from confluent_kafka.admin import AdminClient
 
 from triggers.dev import child_process
 from triggers.dev.artifacts import KAFKA_VERSION, kafka_jars, kafka_jars_are_here
+from triggers.dev.broker_files import log4j_properties, server_properties
 from triggers.dev.kafka_storage import format_storage
 from triggers.dev.ports import free_ports
 from triggers.errors import BrokerUnavailable, SettingsError
@@ -25,37 +26,8 @@ _START_S = 180.0
 """The time until a broker must answer. It takes up to a minute on a busy machine; one that died is noticed at once."""
 _STOP_S = 30.0
 
-_PROPERTIES = """
-process.roles=broker,controller
-node.id=1
-controller.quorum.voters=1@{controller_host}:{controller}
-listeners=PLAINTEXT://{bind}:{port},CONTROLLER://{bind}:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}
-controller.listener.names=CONTROLLER
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
-log.dirs={data}
-auto.create.topics.enable=false
-offsets.topic.replication.factor=1
-offsets.topic.num.partitions=8
-transaction.state.log.replication.factor=1
-transaction.state.log.min.isr=1
-transaction.state.log.num.partitions=8
-group.initial.rebalance.delay.ms=0
-group.min.session.timeout.ms=1000
-broker.session.timeout.ms=5000
-broker.heartbeat.interval.ms=500
-"""
-
 SHORT_LIVED = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 """Java options that halve the CPU time of a start. A broker that works for hours is faster with Java's defaults."""
-
-_LOG4J = """
-appender.out.type=Console
-appender.out.name=out
-appender.out.layout.type=PatternLayout
-appender.out.layout.pattern=%d %p %c: %m%n
-rootLogger=WARN, out
-"""
 
 
 class Broker(Protocol):
@@ -95,17 +67,21 @@ class LocalKafka:
         properties: Mapping[str, str] | None = None,
         java_options: Sequence[str] = (),
         data: Path | None = None,
+        format_options: Sequence[str] = (),
+        loggers: Mapping[str, str] | None = None,
     ) -> None:
         """Configure a broker and format its storage. The first call downloads Kafka. Raises SettingsError.
 
         Without `log`, the log is removed with the broker. `ports` are those for clients and for the controller; free
         ones by default. `properties` are added to `server.properties`. `data` is a folder that is kept: another broker
-        of the same folder continues.
+        of the same folder continues. `format_options` are added to the command that formats the storage, and `loggers`
+        are levels of Kafka's loggers by name.
         """
         self._jars = kafka_jars()
         self._java_options = (f"-Xmx{heap}", *java_options)
         self._port, self._controller = ports or free_ports(2)
         self._more = dict(properties or {})
+        self._format_options, self._loggers = format_options, dict(loggers or {})
         self._home = Path(tempfile.mkdtemp(prefix="triggers-kafka-"))
         self._log = log or self._home / "broker.log"
         self._kept = data is not None
@@ -151,19 +127,11 @@ class LocalKafka:
         return self._home / "server.properties"
 
     def _configure(self) -> None:
-        properties = _PROPERTIES.format(
-            port=self._port,
-            controller=self._controller,
-            controller_host="127.0.0.1",
-            bind="127.0.0.1",
-            data=self._data,
-        )
-        more = "".join(f"{key}={value}\n" for key, value in self._more.items())
-        self._properties.write_text(properties + more)  # the last line with a key takes precedence
-        (self._home / "log4j2.properties").write_text(_LOG4J)
+        self._properties.write_text(server_properties(self._port, self._controller, data=self._data, more=self._more))
+        (self._home / "log4j2.properties").write_text(log4j_properties(self._loggers))
         if (self._data / "meta.properties").exists():
             return  # an earlier broker of this folder has formatted it
-        format_storage(self._data, properties + more, self._java)
+        format_storage(self._data, self._properties.read_text(), self._java, self._format_options)
 
     def _java(self, *arguments: str | Path) -> list[str | Path]:
         logging = f"-Dlog4j2.configurationFile={self._home / 'log4j2.properties'}"
@@ -222,12 +190,12 @@ class DockerKafka:
         return ["-v", f"{self._data.resolve()}:/tmp/kafka", "--user", user]
 
     def _environment(self) -> list[str]:
-        text = _PROPERTIES.format(
-            port=self._port,
-            controller=self._controller,
+        text = server_properties(
+            self._port,
+            self._controller,
+            data="/tmp/kafka",  # noqa: S108  # inside the container
             controller_host="localhost",
             bind="0.0.0.0",  # noqa: S104  # inside the container
-            data="/tmp/kafka",  # noqa: S108  # inside the container
         )
         settings = (line.split("=", 1) for line in text.split())
         named = [f"KAFKA_{key.upper().replace('.', '_')}={value}" for key, value in settings]

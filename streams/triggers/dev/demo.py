@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import msgspec
@@ -14,11 +15,12 @@ from msgspec import Struct
 from triggers.celery.ledger import finished_beyond
 from triggers.client.consumer_lag import measure_lag
 from triggers.dev import child_process
-from triggers.dev.example import APP, example_environment, example_rules, examples_folder
+from triggers.dev.example import APP, example_environment, example_rules, examples_folder, producer_environment
 from triggers.dev.ports import free_ports
 from triggers.dev.readiness import Readiness
 from triggers.dev.stack import Stack, celery_service, worker_service
 from triggers.errors import TriggersError, TryAgain
+from triggers.kafka.permissions import Process
 from triggers.settings import Settings
 from triggers.storages.published_rules import publish_rules
 from triggers.topology import Topology
@@ -94,8 +96,17 @@ class Progress(Struct):
 class Demo:
     """One run in a new namespace. Not thread-safe."""
 
-    def __init__(self, plan: Plan, settings: Settings, stack: Stack, browser_service: int) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        settings: Settings,
+        stack: Stack,
+        browser_service: int,
+        settings_of: Callable[[Process], Settings] | None = None,
+    ) -> None:
+        """`settings_of` returns the settings of other kinds of processes, if each has credentials of its own."""
         self.plan = plan
+        self._settings_of = settings_of or (lambda _: settings)
         self.progress = Progress()
         self._settings = settings
         self._stack = stack
@@ -110,9 +121,10 @@ class Demo:
         publish_rules("questionnaire", example_rules(), is_default=True, settings=self._settings)
         ports = free_ports(self.plan.processes)
         for slot, port in enumerate(ports):
-            self._stack.start(worker_service(self._settings, slot, port))
+            self._stack.start(worker_service(self._settings_of(Process.AGENT), slot, port))
         for number in range(self.plan.celery_workers):
-            self._stack.start(celery_service(self._settings, APP, f"celery-{number}", self._env, examples_folder()))
+            settings = self._settings_of(Process.CELERY)
+            self._stack.start(celery_service(settings, APP, f"celery-{number}", self._env, examples_folder()))
         self._wait_until_ready(Readiness(self._settings, ports, self.plan.celery_workers))
 
     def run(self, on_progress: Callable[[Progress], None]) -> None:
@@ -190,11 +202,15 @@ class Demo:
     def _producer(self, share: int) -> subprocess.Popen[bytes]:
         topic = Topology(self._settings.namespace).events
         numbers = (self.plan.sessions, self.plan.seed, share, self.plan.producers)
-        return self._python("questionnaire.producer", self._settings.brokers, topic, *map(str, numbers))
+        settings = self._settings_of(Process.CLIENT)
+        env = producer_environment(settings)
+        return self._python("questionnaire.producer", settings.brokers, topic, *map(str, numbers), env=env)
 
-    def _python(self, module: str, *arguments: str) -> subprocess.Popen[bytes]:
+    def _python(self, module: str, *arguments: str, env: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", module, *arguments]
-        return child_process.start(command, output=subprocess.PIPE, cwd=examples_folder())
+        return child_process.start(
+            command, output=subprocess.PIPE, env={**os.environ, **(env or {})}, cwd=examples_folder()
+        )
 
 
 def _published(producer: subprocess.Popen[bytes]) -> int:

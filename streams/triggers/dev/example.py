@@ -10,6 +10,9 @@ from pathlib import Path
 
 from triggers.dev import child_process
 from triggers.errors import SettingsError
+from triggers.kafka.client_kind import ClientKind
+from triggers.kafka.operator_properties import operator_properties
+from triggers.settings import Settings
 
 APP = "questionnaire.app"
 
@@ -37,6 +40,16 @@ def example_environment(data: Path, browser_service: int) -> dict[str, str]:
         "QUESTIONNAIRE_DATA": str(data),
         "BROWSER_SERVICE": f"http://127.0.0.1:{browser_service}",
     }
+
+
+def producer_environment(settings: Settings) -> dict[str, str]:
+    """Return the variable with which the example's producer connects to a secured cluster.
+
+    It has no callback, so the producer cannot use AWS_MSK_IAM.
+    """
+    properties = operator_properties(settings, ClientKind.PRODUCER)
+    texts = {name: value for name, value in properties.items() if isinstance(value, str)}
+    return {"QUESTIONNAIRE_KAFKA": json.dumps(texts)}
 
 
 class BrowserService:

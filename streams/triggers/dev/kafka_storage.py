@@ -18,11 +18,15 @@ _CLUSTER_ID = "MkU3OEVBNTcwNTJENDM2Qk"
 Command = Sequence[str | Path]
 
 
-def format_storage(folder: Path, properties: str, java: Callable[..., Command]) -> None:
+def format_storage(folder: Path, properties: str, java: Callable[..., Command], options: Sequence[str] = ()) -> None:
     """Format an empty or new folder for a broker with these properties, of which only the node's id matters.
 
-    `java` returns the command that runs a class of Kafka. Raises SettingsError.
+    `java` returns the command that runs a class of Kafka. `options` of the tool, such as users, are for this folder
+    only. Raises SettingsError.
     """
+    if options:
+        _run_tool(folder, properties, java, options)
+        return
     node = [line.partition("=")[2] for line in properties.splitlines() if line.startswith("node.id=")][-1]
     formatted = cache_dir() / f"kafka-{KAFKA_VERSION}-storage-of-node-{node}"
     if not formatted.exists():
@@ -30,12 +34,12 @@ def format_storage(folder: Path, properties: str, java: Callable[..., Command]) 
     shutil.copytree(formatted, folder, dirs_exist_ok=True)
 
 
-def _run_tool(formatted: Path, properties: str, java: Callable[..., Command]) -> None:
+def _run_tool(formatted: Path, properties: str, java: Callable[..., Command], options: Sequence[str] = ()) -> None:
     """Format a temporary folder and rename it. If two processes do so at the same time, the first one's stays."""
     with tempfile.TemporaryDirectory(dir=formatted.parent) as scratch:
         written, storage = Path(scratch, "server.properties"), Path(scratch, "storage")
         written.write_text(f"{properties}\nlog.dirs={storage}\n")  # the last line with a key takes precedence
-        command = java("kafka.tools.StorageTool", "format", "-t", _CLUSTER_ID, "-c", written)
+        command = java("kafka.tools.StorageTool", "format", "-t", _CLUSTER_ID, "-c", written, *options)
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             raise SettingsError(

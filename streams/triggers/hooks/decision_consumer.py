@@ -18,8 +18,10 @@ from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 from triggers.codec import DecisionRecord, decode_decision, encode_dead_letter
 from triggers.errors import TryAgain, Undecodable
 from triggers.kafka.connection import Options
+from triggers.kafka.denials import check_permissions
 from triggers.kafka.error_codes import NO_SUCH_OFFSET, PARTITION_EOF, is_transient
 from triggers.kafka.letters import letter_of
+from triggers.kafka.permissions import Process
 from triggers.kafka.reading_options import gap_reader_options, group_options
 from triggers.kafka.records import Record
 from triggers.kafka.sender import KafkaSender
@@ -75,8 +77,11 @@ class DecisionConsumer:
     def run(self, stopping: threading.Event) -> None:
         """Handles decisions until `stopping` is set, then commits the offsets and leaves the group. Blocks.
 
-        Raises KafkaException for errors that are not transient, and RecordsMissing if decisions cannot be read.
+        Raises KafkaException for errors that are not transient, RecordsMissing if decisions cannot be read, and
+        AccessDenied.
         """
+        if self._settings.is_secured and self._group == Topology(self._settings.namespace).reader_group("hooks"):
+            check_permissions(self._settings, Process.HOOKS)
         self._consumer.subscribe([self._topic], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost)
         try:
             while not stopping.is_set():
@@ -220,13 +225,14 @@ class DecisionConsumer:
 
 
 def _options(settings: Settings, group: str) -> Options:
-    return group_options(settings, group, settings.session_timeout_s) | {
+    ours: Options = {
         "enable.auto.commit": True,
         "auto.commit.interval.ms": 1000,
         "enable.auto.offset.store": False,
         "max.poll.interval.ms": max(_LONGEST_CALL_MS, int(settings.session_timeout_s * 1000)),
         "allow.auto.create.topics": False,
     }
+    return group_options(settings, group, settings.session_timeout_s, ours)
 
 
 def _describe_position(message: Message) -> str:

@@ -17,6 +17,19 @@ NO_TOPIC: Final = frozenset({KafkaError._UNKNOWN_TOPIC, KafkaError.UNKNOWN_TOPIC
 """The topic does not exist, or the broker does not know it yet."""
 TOO_LARGE: Final = frozenset({KafkaError.MSG_SIZE_TOO_LARGE, KafkaError.INVALID_MSG_SIZE})
 """The record is larger than the client or the topic accepts."""
+NOT_PERMITTED: Final = frozenset(
+    {
+        KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+        KafkaError.GROUP_AUTHORIZATION_FAILED,
+        KafkaError.TOPIC_AUTHORIZATION_FAILED,
+        KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+    }
+)
+"""The access control lists of the brokers do not permit the operation."""
+AUTHENTICATION: Final = KafkaError._AUTHENTICATION
+SSL: Final = KafkaError._SSL
+NO_CONNECTION: Final = (AUTHENTICATION, SSL, KafkaError._RESOLVE, KafkaError._TRANSPORT)
+"""Why there is no connection, the most informative code first."""
 ELECTING: Final = frozenset(
     {
         KafkaError._UNKNOWN_PARTITION,

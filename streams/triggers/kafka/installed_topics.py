@@ -9,9 +9,14 @@ import structlog
 from confluent_kafka import KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient
 
+from triggers.errors import AccessDenied
 from triggers.kafka.bounded_call import CallHung, call_within
+from triggers.kafka.connection import admin_client
+from triggers.kafka.connection_causes import ConnectionCauses
+from triggers.kafka.denials import check_permissions
+from triggers.kafka.permissions import Process
 from triggers.kafka.topic_configs import read_topic_configs
-from triggers.kafka.worker_options import base_options
+from triggers.kafka.worker_options import CRITICAL_LOG
 from triggers.process.exits import ExitCode, Stop
 from triggers.redaction import without_secrets
 from triggers.settings import Settings
@@ -80,15 +85,20 @@ async def wait_for_topics(settings: Settings) -> InstalledTopics:
 
 def _read_topics(settings: Settings) -> InstalledTopics:
     names = Topology(settings.namespace)
-    admin = AdminClient(base_options(settings))
+    causes = ConnectionCauses(settings)
+    admin = admin_client(settings, CRITICAL_LOG, causes.record)
     try:
+        if settings.is_secured:
+            check_permissions(settings, Process.AGENT)
         partitions = _partitions(admin, required_topics(settings))
         configs = read_topic_configs(admin, sorted(partitions), _TIMEOUT_S)
         described = admin.describe_topics(TopicCollection([names.changelog]), request_timeout=_TIMEOUT_S)
         changelog_id = str(described[names.changelog].result().topic_id)
     except KafkaException as error:
-        cause = without_secrets(error.args[0].str())
-        raise NotReady(f"no broker answers at {settings.shown_brokers}: {cause}") from error
+        admin.poll(0)  # it calls the callback
+        raise NotReady(_unreachable(settings, causes, error)) from error
+    except AccessDenied as error:
+        raise NotReady(str(error)) from error
     if partitions[names.events] != partitions[names.changelog]:
         raise Stop(ExitCode.MISFIT, _mismatch(names, partitions))
     if (found := configs[names.events]["message.timestamp.type"]) != "LogAppendTime":
@@ -99,6 +109,11 @@ def _read_topics(settings: Settings) -> InstalledTopics:
         changelog_retention_s=int(configs[names.changelog]["delete.retention.ms"]) / 1000,
         max_record_bytes={topic: int(each["max.message.bytes"]) - RECORD_OVERHEAD for topic, each in configs.items()},
     )
+
+
+def _unreachable(settings: Settings, causes: ConnectionCauses, error: KafkaException) -> str:
+    cause = without_secrets(error.args[0].str())
+    return str(causes.found_error() or f"no broker answers at {settings.shown_brokers}: {cause}")
 
 
 def required_topics(settings: Settings) -> list[str]:

@@ -10,7 +10,8 @@ from typing import Final, NamedTuple
 from confluent_kafka import KafkaError, KafkaException, Producer
 
 from triggers.errors import BrokerUnavailable, TooLarge, TriggersError, TryAgain
-from triggers.kafka.connection import connection_options, unavailable
+from triggers.kafka.client_kind import ClientKind
+from triggers.kafka.connection import Options, client_options, unavailable
 from triggers.kafka.error_codes import FENCING, NO_TOPIC, TOO_LARGE
 from triggers.kafka.record_limits import dead_letter_bytes
 from triggers.kafka.records import Header
@@ -71,18 +72,16 @@ def _send(producer: Producer, records: Sequence[JointRecord], patience_s: float)
 
 def _make_producer(settings: Settings, transactional_id: str) -> Producer:
     patience_ms = max(int(settings.publish_timeout_s * 1000), _SHORTEST_TRANSACTION_MS)
-    return Producer(
-        connection_options(settings)
-        | {
-            "transactional.id": transactional_id,
-            "transaction.timeout.ms": patience_ms,
-            "delivery.timeout.ms": patience_ms,
-            "partitioner": "murmur2_random",
-            "compression.type": "lz4",
-            "message.max.bytes": dead_letter_bytes(settings),
-            "allow.auto.create.topics": False,
-        }
-    )
+    ours: Options = {
+        "transactional.id": transactional_id,
+        "transaction.timeout.ms": patience_ms,
+        "delivery.timeout.ms": patience_ms,
+        "partitioner": "murmur2_random",
+        "compression.type": "lz4",
+        "message.max.bytes": dead_letter_bytes(settings),
+        "allow.auto.create.topics": False,
+    }
+    return Producer(client_options(settings, ClientKind.PRODUCER, ours))
 
 
 def _repeat(call: Callable[[float], None], patience_s: float) -> None:

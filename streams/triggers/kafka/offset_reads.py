@@ -132,6 +132,6 @@ def _describe_expired(clients: _Clients, offset: int) -> str:
 
 
 def _options(settings: Settings) -> Options:
-    small = {"fetch.message.max.bytes": _FETCH_BYTES, "queued.max.messages.kbytes": 2 * _FETCH_BYTES // 1024}
-    prompt = {"fetch.queue.backoff.ms": _BACKOFF_MS, "fetch.wait.max.ms": _FETCH_WAIT_MS}
-    return reader_options(settings) | small | prompt | {"enable.partition.eof": False}
+    small: Options = {"fetch.message.max.bytes": _FETCH_BYTES, "queued.max.messages.kbytes": 2 * _FETCH_BYTES // 1024}
+    prompt: Options = {"fetch.queue.backoff.ms": _BACKOFF_MS, "fetch.wait.max.ms": _FETCH_WAIT_MS}
+    return reader_options(settings, small | prompt | {"enable.partition.eof": False})

@@ -12,9 +12,10 @@ from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, Resourc
 
 from triggers.errors import TryAgain
 from triggers.kafka.bounded_call import CallHung, call_within
+from triggers.kafka.connection import admin_client
 from triggers.kafka.error_codes import NO_TOPIC, is_transient
 from triggers.kafka.installed_topics import RECORD_OVERHEAD
-from triggers.kafka.worker_options import base_options
+from triggers.kafka.worker_options import CRITICAL_LOG
 from triggers.settings import Settings
 from triggers.topology import Topology
 
@@ -83,7 +84,7 @@ class BrokerQueues:
         self._denied[queue] = self._now()
 
     def _ask(self, topic: str) -> int | None:
-        admin = self._admin = self._admin or AdminClient(base_options(self._settings))
+        admin = self._admin = self._admin or admin_client(self._settings, CRITICAL_LOG)
         resource = ConfigResource(ResourceType.TOPIC, topic)
         try:
             config = admin.describe_configs([resource], request_timeout=_TIMEOUT_S)[resource].result()

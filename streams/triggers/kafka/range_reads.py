@@ -30,7 +30,7 @@ def read_range(
     cannot read yet. Blocks. Raises BrokerUnavailable if nothing arrives for 20 s, RecordsRemoved if retention removed
     records before they were read, and RecordsSkipped if the Kafka client repeatedly skips records.
     """
-    consumer = Consumer(reader_options(settings) | _isolation(undecided))
+    consumer = Consumer(reader_options(settings, _isolation(undecided)))
     reading = _Reading(settings, consumer, topic)
     try:
         ends = {partition: _watermarks(consumer, TopicPartition(topic, partition))[1] for partition in starts}
@@ -60,7 +60,7 @@ def watermarks(
 
     The end is that of the committed records (Kafka's last stable offset); with `undecided`, that of all records.
     """
-    consumer = Consumer(reader_options(settings) | _isolation(undecided))
+    consumer = Consumer(reader_options(settings, _isolation(undecided)))
     try:
         return {partition: _watermarks(consumer, TopicPartition(topic, partition)) for partition in partitions}
     except KafkaException as error:

@@ -7,8 +7,10 @@ from typing import NamedTuple
 
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
-from triggers.errors import BrokerUnavailable, TooLarge, TopicMissing, TriggersError
-from triggers.kafka.connection import connection_options, unavailable
+from triggers.errors import AccessDenied, BrokerUnavailable, TooLarge, TopicMissing, TriggersError
+from triggers.kafka.client_kind import ClientKind
+from triggers.kafka.connection import Options, client_options, unavailable
+from triggers.kafka.connection_causes import ConnectionCauses
 from triggers.kafka.error_codes import MESSAGE_TIMED_OUT, NO_TOPIC, TOO_LARGE
 from triggers.kafka.per_process import PerProcess
 from triggers.kafka.record_limits import dead_letter_bytes
@@ -66,6 +68,7 @@ class KafkaSender:
         """`linger_ms` is the time for which a record waits for others of its partition, to be sent with them."""
         self._settings = settings
         self._linger_ms = linger_ms
+        self._causes = ConnectionCauses(settings)
         self._producers: PerProcess[Producer] = PerProcess(self._make_producer)
 
     def send(
@@ -116,20 +119,19 @@ class KafkaSender:
             producer.flush(self._settings.publish_timeout_s)
 
     def _make_producer(self) -> Producer:
-        return Producer(
-            connection_options(self._settings)
-            | {
-                "enable.idempotence": True,
-                "acks": "all",
-                "partitioner": "murmur2_random",
-                "linger.ms": self._linger_ms,
-                "compression.type": "lz4",
-                "delivery.timeout.ms": int(self._settings.publish_timeout_s * 1000),
-                "message.max.bytes": dead_letter_bytes(self._settings),
-                "allow.auto.create.topics": False,
-                "topic.metadata.propagation.max.ms": _TOPIC_APPEARS_MS,
-            }
-        )
+        ours: Options = {
+            "enable.idempotence": True,
+            "acks": "all",
+            "partitioner": "murmur2_random",
+            "linger.ms": self._linger_ms,
+            "compression.type": "lz4",
+            "delivery.timeout.ms": int(self._settings.publish_timeout_s * 1000),
+            "message.max.bytes": dead_letter_bytes(self._settings),
+            "allow.auto.create.topics": False,
+            "topic.metadata.propagation.max.ms": _TOPIC_APPEARS_MS,
+        }
+        options = client_options(self._settings, ClientKind.PRODUCER, ours)
+        return Producer({**options, "error_cb": self._causes.record})
 
     def _error_for(self, delivery: Delivery, error: KafkaError) -> TriggersError:
         if error.code() in TOO_LARGE:
@@ -138,8 +140,11 @@ class KafkaSender:
             self._producers.discard(delivery.producer)
         if error.code() in NO_TOPIC:
             return TopicMissing(f"there is no topic {delivery.topic}: run `triggers topics create`")
+        if error.code() == KafkaError.TOPIC_AUTHORIZATION_FAILED:
+            where = f"Kafka at {self._settings.shown_brokers}"
+            return AccessDenied(f"{where} does not permit Write on topic {delivery.topic}")
         if error.code() == MESSAGE_TIMED_OUT:
-            return BrokerUnavailable(
+            return self._causes.reported_error() or BrokerUnavailable(
                 f"Kafka at {self._settings.shown_brokers} has not acknowledged the record within"
                 f" {self._settings.publish_timeout_s:g} s: start it, or name yours with TRIGGERS_BROKERS"
             )

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from triggers.kafka.connection import Options, connection_options
+from typing import Final
+
+from triggers.kafka.client_kind import ClientKind
+from triggers.kafka.connection import Options, client_options
 from triggers.kafka.reading_options import RELIABLE
 from triggers.settings import Settings
 from triggers.topology import Topology
@@ -11,9 +14,13 @@ _HEARTBEATS = 12
 """Heartbeats per session timeout. A worker learns with its next heartbeat that it may take over partitions."""
 
 
-def base_options(settings: Settings) -> Options:
-    """Returns the options of all clients of a worker. librdkafka logs critical errors only; callbacks log others."""
-    return connection_options(settings) | {"log_level": 2}
+CRITICAL_LOG: Final[Options] = {"log_level": 2}
+"""The option of all clients of a worker. librdkafka logs critical errors only; callbacks log others."""
+
+
+def consumer_options(settings: Settings, ours: Options) -> Options:
+    """Returns the options of a consumer of a worker."""
+    return client_options(settings, ClientKind.CONSUMER, CRITICAL_LOG | ours)
 
 
 def member_options(settings: Settings, client_id: str) -> Options:
@@ -22,9 +29,9 @@ def member_options(settings: Settings, client_id: str) -> Options:
     With librdkafka's default `fetch.queue.backoff.ms`, a second, the consumer would fetch again only a second after its
     queue was full. This would limit a worker to about 30,000 events per second.
     """
-    return (
-        base_options(settings)
-        | RELIABLE
+    return consumer_options(
+        settings,
+        RELIABLE
         | {
             "client.id": client_id,
             "group.id": Topology(settings.namespace).agents,
@@ -36,7 +43,7 @@ def member_options(settings: Settings, client_id: str) -> Options:
             "queued.min.messages": 20_000,
             "queued.max.messages.kbytes": 32_768,
             "fetch.queue.backoff.ms": 5,
-        }
+        },
     )
 
 
@@ -48,7 +55,7 @@ def producer_options(settings: Settings, worker_id: str, smallest_limit: int, la
     transactions would take seconds. With a backoff of 2 ms, a transaction on two partitions takes 5.5 ms on a warm
     broker; with 5 ms it takes 7.8 ms.
     """
-    return base_options(settings) | {
+    ours: Options = {
         "client.id": worker_id,
         "transactional.id": f"{settings.namespace}-{worker_id}",
         "transaction.timeout.ms": int(settings.transaction_timeout_s * 1000),
@@ -61,17 +68,18 @@ def producer_options(settings: Settings, worker_id: str, smallest_limit: int, la
         "message.max.bytes": max(1_000_000, largest_limit + 1000),
         "queue.buffering.max.messages": 1_000_000,
     }
+    return client_options(settings, ClientKind.PRODUCER, CRITICAL_LOG | ours)
 
 
-def restore_options(settings: Settings) -> Options:
-    """Returns the options of the consumer of the changelog. It never commits and joins no group.
+def restore_options(settings: Settings, more: Options | None = None) -> Options:
+    """Returns the options of the consumer of the changelog, with `more`. It never commits and joins no group.
 
     Its queue is small: with librdkafka's defaults (100,000 messages per partition, 64 MB), a worker with 64 partitions
     used 1,320 MB of memory after a restore instead of 480 MB.
     """
-    return (
-        base_options(settings)
-        | RELIABLE
+    return consumer_options(
+        settings,
+        RELIABLE
         | {
             "group.id": f"{settings.namespace}.restore",
             "enable.auto.commit": False,
@@ -81,18 +89,18 @@ def restore_options(settings: Settings) -> Options:
             "fetch.queue.backoff.ms": 5,
             "fetch.wait.max.ms": 50,
         }
+        | (more or {}),
     )
 
 
 def second_restore_options(settings: Settings) -> Options:
     """Returns the options of the second reader of a restore, which keeps only offsets."""
-    return restore_options(settings) | {
-        "group.id": f"{settings.namespace}.gap-reader",
-        "queued.min.messages": 10_000,
-        "queued.max.messages.kbytes": 8_192,
-    }
+    small: Options = {"queued.min.messages": 10_000, "queued.max.messages.kbytes": 8_192}
+    return restore_options(settings, small | {"group.id": f"{settings.namespace}.gap-reader"})
 
 
 def probe_options(settings: Settings) -> Options:
     """Returns the options of the consumer that reads the end of a changelog partition, including open transactions."""
-    return base_options(settings) | {"group.id": f"{settings.namespace}.probe", "isolation.level": "read_uncommitted"}
+    return consumer_options(
+        settings, {"group.id": f"{settings.namespace}.probe", "isolation.level": "read_uncommitted"}
+    )

@@ -14,9 +14,9 @@ from threading import Event, Thread
 
 import structlog
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
-from confluent_kafka.admin import AdminClient
 
-from triggers.kafka.worker_options import base_options, producer_options
+from triggers.kafka.connection import Options, admin_client
+from triggers.kafka.worker_options import CRITICAL_LOG, consumer_options, producer_options
 from triggers.settings import Settings
 from triggers.topology import Topology
 
@@ -70,7 +70,7 @@ class OrphanedTransactions:
         the restore does not notice it. Until it is decided, an OffsetFetch returns no stable offsets, not even those of
         other partitions.
         """
-        consumer = Consumer({**base_options(self._settings), "group.id": self._names.agents})
+        consumer = Consumer(consumer_options(self._settings, {"group.id": self._names.agents}))
         asked = [TopicPartition(self._names.events, partition) for partition in partitions]
         try:
             for patience_s in _PATIENCE_S if asked else ():
@@ -85,7 +85,7 @@ class OrphanedTransactions:
         The group is queried last, so that a worker that has just come back counts as alive.
         """
         writers = self._last_writers(partitions)
-        admin, group = AdminClient(base_options(self._settings)), self._names.agents
+        admin, group = admin_client(self._settings, CRITICAL_LOG), self._names.agents
         described = admin.describe_consumer_groups([group], request_timeout=_ANSWER_S)[group]
         members = {member.client_id.partition("@")[0] for member in described.result().members}
         return sorted(writers - members - {self._worker_id, ""})
@@ -98,8 +98,8 @@ class OrphanedTransactions:
         group's coordinator loads or has just moved, which happens when brokers and workers have just died.
         """
         asked = [TopicPartition(self._names.events, partition) for partition in partitions]
-        options = {**base_options(self._settings), "group.id": self._names.agents}
-        with closing(Consumer({**options, "isolation.level": "read_uncommitted"})) as consumer:
+        ours: Options = {"group.id": self._names.agents, "isolation.level": "read_uncommitted"}
+        with closing(Consumer(consumer_options(self._settings, ours))) as consumer:
             committed = consumer.committed(asked, timeout=_ANSWER_S)
         for partition in committed:
             if partition.error is not None:

@@ -48,14 +48,15 @@ class Restorer:
     def __init__(
         self,
         *,
-        options: Options,
-        second_options: Options,
-        probe_options: Options,
+        options: Callable[[], Options],
+        second_options: Callable[[], Options],
+        probe_options: Callable[[], Options],
         topic: str,
         rows_of: Callable[[int], PartitionRows],
         metrics: Metrics,
         orphans: OrphanedTransactions,
     ) -> None:
+        """The options are made for each restore, because the files of secrets may have changed."""
         self._options = options
         self._second_options = second_options
         self._probe_options = probe_options
@@ -116,7 +117,7 @@ class Restorer:
         `commit_transaction` returns before its markers are on every partition, so the end of the *committed* rows may
         come before rows that are committed. The restore reads until its position has passed all rows.
         """
-        probe = Consumer(self._probe_options)
+        probe = Consumer(self._probe_options())
         try:
             with self._writing:
                 wanted = sorted(request.wanted)
@@ -173,7 +174,10 @@ class Restorer:
 
     def _restore(self, run: _RestoreRun, starts: dict[int, int], request: RestoreRequest) -> None:
         """Writes rows to RocksDB while both readers fetch the next ones."""
-        kafka, second = Consumer(self._options), SecondReader(self._second_options, self._topic, run.of_todo(starts))
+        kafka, second = (
+            Consumer(self._options()),
+            SecondReader(self._second_options(), self._topic, run.of_todo(starts)),
+        )
         leave = Event()
         with ThreadPoolExecutor(2, "restore") as threads, closing(kafka):
             reading = threads.submit(second.run, leave)

@@ -147,9 +147,9 @@ class Worker:
             self._app, names=self._names, ownership=self._ownership, new_pump=self._new_pump, on_lost=self._on_lost
         )
         self._restorer = Restorer(
-            options=restore_options(settings),
-            second_options=second_restore_options(settings),
-            probe_options=probe_options(settings),
+            options=lambda: restore_options(settings),
+            second_options=lambda: second_restore_options(settings),
+            probe_options=lambda: probe_options(settings),
             topic=self._names.changelog,
             rows_of=self._store.partition_rows,
             metrics=self._metrics,

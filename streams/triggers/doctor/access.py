@@ -1,0 +1,45 @@
+"""Checks the permissions of a process: what brokers tell by describing, and transactional ids by trying one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from confluent_kafka import KafkaException
+
+from triggers.doctor.findings import Finding, Verdict
+from triggers.kafka.connection import unavailable
+from triggers.kafka.denials import find_denied
+from triggers.kafka.error_codes import NOT_PERMITTED
+from triggers.kafka.permissions import Permission, Process, Resource, permissions_of
+from triggers.kafka.transactional_trial import start_and_end
+from triggers.settings import Settings
+
+_TIMEOUT_S: Final = 10.0
+_TRIED: Final = "doctor"
+"""The end of the transactional id that is tried. No process uses it, so none is fenced."""
+
+
+def check_access(settings: Settings, process: Process) -> Iterator[Finding]:
+    """Yields a problem for each missing permission. Blocks. Raises BrokerUnavailable."""
+    try:
+        denied = [*find_denied(settings, process), *_denied_transactions(settings, process)]
+    except KafkaException as error:
+        raise unavailable(settings, error) from error
+    principal = f"User:{settings.kafka_username or 'NAME'}"
+    fix = f"grant what `triggers topics acls --principal {principal} --process {process}` prints"
+    for permission in denied:
+        yield Finding("permissions", Verdict.PROBLEM, f"the {process} lacks {permission}", fix)
+    if not denied:
+        yield Finding("permissions", Verdict.OK, f"{process}: nothing is missing, as far as the brokers tell")
+
+
+def _denied_transactions(settings: Settings, process: Process) -> Iterator[Permission]:
+    for permission in permissions_of(process, settings):
+        if permission.resource is Resource.TRANSACTIONAL_ID and permission.is_prefix:
+            try:
+                start_and_end(settings, f"{permission.name}{_TRIED}", _TIMEOUT_S)
+            except KafkaException as error:
+                if error.args[0].code() not in NOT_PERMITTED:
+                    raise
+                yield permission
