@@ -168,3 +168,24 @@ def test_events_behind_an_open_transaction_are_unfinished(settings: Settings) ->
     assert (undecided.lag, undecided.records) == (4, 4)
     assert (aborted.lag, aborted.records) == (5, 3)
     assert group_lag(settings) == 5
+
+
+@pytest.mark.timeout(120)
+def test_markers_of_other_transactions_behind_an_open_transaction_do_not_hold_the_lag_up(settings: Settings) -> None:
+    names = create_topics(settings)
+    options = {"bootstrap.servers": settings.brokers}
+    opened, other = (Producer(options | {"transactional.id": f"{settings.namespace}-{n}"}) for n in range(2))
+    for producer in (opened, other):
+        producer.init_transactions(30)
+        producer.begin_transaction()
+        producer.produce(names.events, b'{"trigger": "a"}', b"s", partition=1)
+        producer.flush(30)
+    other.commit_transaction(30)
+    plain = Producer(options)
+    plain.produce(names.events, b'{"trigger": "a"}', b"s", partition=1)
+    plain.flush(30)
+
+    undecided = _rows(settings, names.events)[1]
+    opened.abort_transaction(30)
+
+    assert (undecided.lag, undecided.records) == (4, 3)

@@ -27,6 +27,7 @@ _OPTIONS: Final[Options] = READ_ONLY | {
     "fetch.wait.max.ms": 10,
     "fetch.queue.backoff.ms": 5,
 }
+_UNDECIDED: Final[Options] = {"isolation.level": "read_uncommitted"}
 _MAX_MESSAGES: Final = 500
 _POLL_S: Final = 0.1
 _OVERTIME_S: Final = 2.0
@@ -39,9 +40,12 @@ class GapReader:
     Its consumer is created on first use and kept, so later proofs take one fetch, which is some milliseconds.
     """
 
-    def __init__(self, options: Options, topic: str) -> None:
-        """`options` are how to connect, and a `group.id`. It neither joins this group nor commits offsets."""
-        self._options = {**options, **_OPTIONS}
+    def __init__(self, options: Options, topic: str, *, undecided: bool = False) -> None:
+        """`options` are how to connect, and a `group.id`. It neither joins this group nor commits offsets.
+
+        With `undecided` it also finds records of open and aborted transactions, as a first reader does that reads them.
+        """
+        self._options = {**options, **_OPTIONS, **(_UNDECIDED if undecided else {})}
         self._topic = topic
         self._consumer: Consumer | None = None
 

@@ -31,7 +31,7 @@ def read_range(
     records before they were read, and RecordsSkipped if the Kafka client repeatedly skips records.
     """
     consumer = Consumer(reader_options(settings, _isolation(undecided)))
-    reading = _Reading(settings, consumer, topic)
+    reading = _Reading(settings, consumer, topic, undecided=undecided)
     try:
         ends = {partition: _watermarks(consumer, TopicPartition(topic, partition))[1] for partition in starts}
         reading.start({p: (starts[p], end) for p, end in ends.items() if end > starts[p]})
@@ -72,11 +72,11 @@ def watermarks(
 class _Reading:
     """Reads partitions to their ends. It returns a record only when it is proved that none before it is missing."""
 
-    def __init__(self, settings: Settings, consumer: Consumer, topic: str) -> None:
+    def __init__(self, settings: Settings, consumer: Consumer, topic: str, *, undecided: bool) -> None:
         self._settings = settings
         self._consumer = consumer
         self._topic = topic
-        self._guard = SkipGuard(gap_reader_options(settings), topic)
+        self._guard = SkipGuard(gap_reader_options(settings), topic, undecided=undecided)
         self._ends: dict[int, int] = {}
 
     @property

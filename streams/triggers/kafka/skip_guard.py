@@ -42,10 +42,13 @@ class SkipGuard:
     Contiguous offsets cost one comparison. The gaps of all messages of a call are proved together. Not thread-safe.
     """
 
-    def __init__(self, options: Options, topic: str) -> None:
-        """`options` are those of the second reader: how to connect, and a `group.id`."""
+    def __init__(self, options: Options, topic: str, *, undecided: bool = False) -> None:
+        """`options` are those of the second reader: how to connect, and a `group.id`.
+
+        `undecided` is True if the first reader reads undecided records, so that the second one must find them, too.
+        """
         self._expected = ExpectedOffsets()
-        self._gap_reader = GapReader(options, topic)
+        self._gap_reader = GapReader(options, topic, undecided=undecided)
         self._topic = topic
         self._refuted: Counter[int] = Counter()
         self._unproven: Counter[int] = Counter()
