@@ -10,9 +10,9 @@ from triggers.errors import MissingExtra
 
 LIBRARIES: Final = {
     "agent": ("faust", "mode", "rocksdict", "aiohttp", "prometheus_client", "uvloop"),
-    "api": ("httptools", "jwt", "starlette", "uvicorn", "uvloop"),
-    "celery": ("celery", "kombu", "billiard"),
-    "console": ("aiohttp", "jinja2"),
+    "api": ("httptools", "jwt", "prometheus_client", "starlette", "uvicorn", "uvloop"),
+    "celery": ("celery", "kombu", "billiard", "prometheus_client"),
+    "console": ("aiohttp", "jinja2", "prometheus_client"),
     "msk": ("aws_msk_iam_sasl_signer",),
 }
 """The modules of each extra."""

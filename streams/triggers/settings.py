@@ -157,6 +157,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     read_timeout_s: float = 10.0
     """Time for which a read waits for the worker that owns the session before it raises `OwnerUnavailable`."""
 
+    metrics_port: int = 0
+    """Port on which a Celery worker, the dispatcher, hooks, the HTTP API or the console serves its metrics, at
+    `/metrics`. If 0, it serves none. Every process of a machine needs a different one. Workers serve theirs on
+    `web_port`."""
+    metrics_host: str = "0.0.0.0"  # noqa: S104  # the port is off unless someone sets it, for a Prometheus elsewhere
+    """Address on which these metrics are served. Everyone who reaches it can read them; they contain names of tasks and
+    exceptions, and no data of sessions."""
+
     log_format: str = "console"
     """Format of log lines: `console` for people, `json` for machines."""
     log_level: str = "INFO"

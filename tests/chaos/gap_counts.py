@@ -45,4 +45,5 @@ class GapCounts(threading.Thread):
         """Adds the increase since the last reading. A smaller value comes from a new process."""
         last = self._last.get((slot, outcome), 0)
         self._last[slot, outcome] = now
-        self.total[outcome] += now - last if now >= last else now
+        if increase := now - last if now >= last else now:
+            self.total[outcome] += increase

@@ -93,9 +93,9 @@ class EventReader:
         self.member.committed[partition] = offset
 
     def gaps(self) -> dict[str, int]:
-        """Returns how many gaps were counted, by outcome."""
+        """Returns how many gaps were counted, by outcome, without those that have not happened."""
         samples = next(iter(self.metrics.gaps.collect())).samples
-        return {s.labels["outcome"]: int(s.value) for s in samples if s.name.endswith("_total")}
+        return {s.labels["outcome"]: int(s.value) for s in samples if s.name.endswith("_total") and s.value}
 
     def standstills(self) -> int:
         """Returns how many standstills were counted."""

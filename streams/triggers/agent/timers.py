@@ -43,6 +43,10 @@ class Timers:
         self._published: dict[int, dict[SetTimer, float]] = {}
         """Partition -> published timer -> `time.monotonic()` from which it may be published again."""
         self._broker_clock = _BrokerClock()
+        self._waiting = 0
+        """Number of timers that were due at the last look."""
+        self._oldest = 0
+        """Due time of the oldest of them, in milliseconds."""
 
     def due(self, batch: Batch) -> list[Output]:
         """Returns the events of timers that are due. Looks for them every 200 ms at most."""
@@ -51,7 +55,11 @@ class Timers:
             return []
         self._checked_at = time.monotonic()
         now = max(time.time_ns() // 1_000_000, self._broker_clock.least_now())
-        return [output for partition in sorted(batch.ready) for output in self._publish_due(partition, now)]
+        self._waiting, self._oldest = 0, now
+        outputs = [output for partition in sorted(batch.ready) for output in self._publish_due(partition, now)]
+        self._metrics.due_timers.set(self._waiting)
+        self._metrics.timer_delay.set((now - self._oldest) / 1000)
+        return outputs
 
     def postpone(self, partition: int, timer: SetTimer, wait_ms: int) -> None:
         """Publishes a timer again after a while, because the broker appended its event that much too early."""
@@ -69,6 +77,8 @@ class Timers:
         self._published[partition] = {timer: before[timer] for timer in due if timer in before}
         self._published[partition].update(dict.fromkeys(fresh, inf))
         self._metrics.timers.inc(len(fresh))
+        if due:  # the oldest comes first
+            self._waiting, self._oldest = self._waiting + len(due), min(self._oldest, due[0].due)
         return [self._timer_event(partition, timer) for timer in fresh]
 
     def _timer_event(self, partition: int, timer: SetTimer) -> Output:

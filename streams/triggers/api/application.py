@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Final
@@ -31,6 +32,7 @@ from triggers.api.services import Services
 from triggers.api.sessions import Sessions
 from triggers.client.consumer_lag import Finished
 from triggers.codec.avro_records import schema_folder
+from triggers.telemetry.http_metrics import HttpMetrics
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -43,14 +45,15 @@ def application(
     *,
     finished: Callable[[int, str], Finished] | None = None,
     mounted: Sequence[BaseRoute] = (),
+    metrics: HttpMetrics | None = None,
 ) -> ASGIApp:
     """Returns the ASGI application of the API.
 
     `mounted` are routes beside the API, such as a console's pages and its static files. Each of them decides by itself
     who may see it, with `authentication`; request ids, log lines and the last resort for errors are theirs as well.
-    `finished` is that of `Monitoring`.
+    `finished` is that of `Monitoring`. `metrics` count the requests of operations, unless None.
     """
-    guard = _Guard(services, authentication)
+    guard = _Guard(services, authentication, metrics)
     operations = all_operations(services, finished)
 
     @asynccontextmanager
@@ -84,13 +87,23 @@ def all_operations(services: Services, finished: Callable[[int, str], Finished] 
 class _Guard:
     """Surrounds an operation: authentication, scope, rate, and problems instead of errors."""
 
-    def __init__(self, services: Services, authentication: Authentication) -> None:
+    def __init__(self, services: Services, authentication: Authentication, metrics: HttpMetrics | None) -> None:
         settings = services.settings
+        self._metrics = metrics
         self._authentication = authentication
         self._rates = RateLimits(settings.api_rate)
         self._limits = BodyLimits(settings.api_max_body_bytes, settings.api_body_timeout_s)
 
     async def respond(self, request: Request, operation: Operation) -> Response:
+        """Runs the operation and counts the request."""
+        if self._metrics is None:
+            return await self._respond(request, operation)
+        started = time.perf_counter()
+        response = await self._respond(request, operation)
+        self._metrics.record_request(operation.id, response.status_code, time.perf_counter() - started)
+        return response
+
+    async def _respond(self, request: Request, operation: Operation) -> Response:
         """Runs the operation. Returns a problem for every error, and logs those that are not expected."""
         request_id: str = request.scope["state"]["request_id"]
         call = Call(request, request_id, self._limits, lambda events: self._charge(call, events))

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib.util import find_spec
 from ipaddress import ip_address
 from typing import Literal
 
 import uvicorn
 from starlette.routing import BaseRoute
+from starlette.types import ASGIApp
 
+from triggers.api.api_metrics import ApiMetrics
 from triggers.api.application import application
 from triggers.api.authentication import Authentication
 from triggers.api.identity import Identifier
@@ -21,6 +24,8 @@ from triggers.api.tokens import TokenFile
 from triggers.client.consumer_lag import Finished
 from triggers.errors import SettingsError
 from triggers.settings import Settings
+from triggers.telemetry.exposition import serve_metrics
+from triggers.telemetry.http_metrics import HttpMetrics
 
 _KEEP_ALIVE_S = 75
 """Time for which an idle connection is kept. It is longer than load balancers keep theirs, which would otherwise send a
@@ -67,7 +72,29 @@ def serve(
     mounted: Sequence[BaseRoute] = (),
 ) -> None:
     """Serves on a listening socket until SIGINT or SIGTERM. Blocks."""
-    app = application(Services(settings), authentication, finished=finished, mounted=mounted)
+    services = Services(settings)
+    with _metrics_of(services) as metrics:
+        app = application(services, authentication, finished=finished, mounted=mounted, metrics=metrics)
+        _run(app, listening)
+
+
+@contextmanager
+def _metrics_of(services: Services) -> Iterator[HttpMetrics | None]:
+    """Serves the metrics if the settings name a port. Raises SettingsError if it is in use."""
+    if not services.settings.metrics_port:
+        yield None
+        return
+    metrics = ApiMetrics(services.settings, lambda: services.publisher.in_flight)
+    close = serve_metrics(services.settings, metrics.registry)
+    metrics.start_measuring_lag()
+    try:
+        yield metrics.requests
+    finally:
+        metrics.stop_measuring_lag()
+        close()
+
+
+def _run(app: ASGIApp, listening: socket.socket) -> None:
     config = uvicorn.Config(
         app,
         http=_protocol(),

@@ -6,11 +6,13 @@ import logging
 import os
 import time
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from typing import Any, ClassVar, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 
 from celery import bootsteps, signals
+from celery.exceptions import WorkerShutdown
 from celery.worker import state
 
 from triggers.celery.brokers import check_worker_broker
@@ -21,13 +23,18 @@ from triggers.celery.result_publisher import ResultPublisher
 from triggers.celery.routing import routing_check
 from triggers.celery.screening import Screening
 from triggers.core.commands import CancelTask
-from triggers.topology import Queue, Topology
+from triggers.errors import SettingsError
+from triggers.topology import Queue, Topology, queue_title
+
+if TYPE_CHECKING:
+    from triggers.celery.run_metrics import RunMetrics
 
 PER_SLOT: Final = 2
 """Number of commands that Celery gets per pool slot. The others wait in the reader, where a rebalance can revoke them
 before they run."""
 EXIT_READER_DIED: Final = 74
 """Exit code of a worker whose reader died (`os.EX_IOERR`)."""
+EXIT_WRONG_SETTINGS: Final = 2
 _HANDOVER_S: Final = 30.0
 
 log = logging.getLogger(__name__)
@@ -58,6 +65,8 @@ class CommandStep(bootsteps.StartStopStep):
         """The readers, the one whose turn it is first, so that no queue waits for the end of another one."""
         self._running: dict[CommandInHand, _Running] = {}
         self._wake_reader, self._wake_writer = -1, -1
+        self._metrics: RunMetrics | None = None
+        self._close_metrics: Callable[[], None] = lambda: None
         check_worker_broker(consumer.app, has_event_loop=consumer.hub is not None)
 
     def start(self, consumer: Any) -> None:
@@ -84,8 +93,28 @@ class CommandStep(bootsteps.StartStopStep):
             reader.request_stop()
         for reader in self._readers:
             reader.join(max(0.0, deadline - time.monotonic()))
+        self._close_metrics()
+
+    def _serve_metrics(self) -> None:
+        """Serves the metrics if the settings name a port. Ends the worker if the port is in use."""
+        if not self.publisher.settings.metrics_port:
+            return
+        # The library of the metrics takes a while to import, and programs that only send tasks import this module, too.
+        from triggers.celery.run_metrics import RunMetrics  # noqa: PLC0415
+        from triggers.telemetry.exposition import serve_metrics  # noqa: PLC0415
+
+        self._metrics = RunMetrics(self._count_in_hand, lambda: len(self._running))
+        try:
+            self._close_metrics = serve_metrics(self.publisher.settings, self._metrics.registry)
+        except SettingsError as error:
+            log.critical("%s", error)
+            raise WorkerShutdown(EXIT_WRONG_SETTINGS) from error
+
+    def _count_in_hand(self) -> list[tuple[str, int]]:
+        return [(queue_title(reader.queue), reader.in_hand) for reader in tuple(self._readers)]
 
     def _start_readers(self, consumer: Any) -> None:
+        self._serve_metrics()
         self._wake_reader, self._wake_writer = os.pipe()
         os.set_blocking(self._wake_reader, False)
         os.set_blocking(self._wake_writer, False)
@@ -151,7 +180,7 @@ class CommandStep(bootsteps.StartStopStep):
             return
         topic = self._names.commands_of(reader.queue)
         on_reported = partial(self._on_reported, reader)
-        request = request_for(command, topic, self._consumer, self.publisher, on_reported)
+        request = request_for(command, topic, self._consumer, self.publisher, on_reported, metrics=self._metrics)
         self._running[command] = _Running(reader, request)
         request.announce_received()
         signals.task_received.send(sender=self._consumer, request=request)

@@ -36,6 +36,7 @@ _NAMES: Final[dict[type | ModuleType, tuple[str, ...]]] = {
         "reject",
         "cancel",  # called when the connection to the Celery broker is lost
         "execute_using_pool",
+        "on_accepted",
         "on_success",
         "on_failure",
         "on_timeout",

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any
 
-import msgspec
 from billiard.common import TERM_SIGNAME
 from billiard.einfo import ExceptionInfo
 from billiard.exceptions import Terminated, TimeLimitExceeded, WorkerLostError
@@ -16,22 +16,21 @@ from celery import signals
 from celery.exceptions import Reject, TaskRevokedError
 from celery.platforms import signals as process_signals
 from celery.utils.imports import symbol_by_name
-from celery.utils.saferepr import saferepr
 from celery.worker import state
 from celery.worker.request import Request
 
 from triggers.celery.celery_private import can_terminate, exception_of, info_of
-from triggers.celery.command_headers import command_headers, command_name
+from triggers.celery.command_headers import command_name
+from triggers.celery.command_message import CommandMessage, message_of
 from triggers.celery.command_source import CommandInHand
 from triggers.celery.command_tracing import ESCAPED, TracedPool
 from triggers.celery.result_publisher import ResultPublisher
-from triggers.celery.routing import expiry_of
-from triggers.kafka.records import Record, timestamp_ms
 from triggers.results.outcomes import failed_event
 
-log = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from triggers.celery.run_metrics import RunMetrics
 
-_REPR_CHARACTERS: Final = 1024
+log = logging.getLogger(__name__)
 
 
 class CommandRequest(Request):
@@ -51,15 +50,20 @@ class CommandRequest(Request):
 
     def __init__(
         self,
-        message: _Message,
+        message: CommandMessage,
         *,
         command: CommandInHand,
         publisher: ResultPublisher,
         on_reported: Callable[[CommandInHand], None],
+        metrics: RunMetrics | None = None,
         **options: Any,
     ) -> None:
         """Calls `on_reported` once, in any thread of the pool, when the outcome is on Kafka. `options` are Celery's."""
         self.command, self._publisher, self._on_reported = command, publisher, on_reported
+        self._metrics = metrics
+        self._error: BaseException | None = None
+        self._began_at: float | None = None
+        """`time.monotonic()` of the start of the run."""
         super().__init__(message, **options)
 
     def announce_received(self) -> None:
@@ -112,6 +116,13 @@ class CommandRequest(Request):
         self.is_submitted = True
         return super().execute_using_pool(TracedPool(pool), **options)
 
+    def on_accepted(self, pid: int, time_accepted: float) -> None:
+        """Called when a slot of the pool begins the run, with its `time.monotonic()`."""
+        super().on_accepted(pid, time_accepted)
+        self._began_at = time_accepted
+        if self._metrics is not None and self.time_start:
+            self._metrics.record_start(self.command, self.time_start)
+
     def on_success(self, outcome: Any, **options: Any) -> Any:
         """Called when the pool has an outcome, also a failure. The child has already reported it."""
         if isinstance(outcome, ExceptionInfo):  # sys.exit in a pool without processes
@@ -125,7 +136,7 @@ class CommandRequest(Request):
 
     def on_failure(self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False) -> Any:
         """Reports a failure. A child that died in a shutdown is not a failure."""
-        error = exception_of(exc_info)
+        self._error = error = exception_of(exc_info)
         if self.is_reported or (self._is_stopping() and isinstance(error, WorkerLostError | Terminated | SystemExit)):
             return state.task_ready(self)
         with self._report_failures(error, exc_info.traceback):
@@ -167,12 +178,14 @@ class CommandRequest(Request):
         if soft:
             super().on_timeout(soft, timeout)
         elif not self.is_reported and not state.should_terminate:
-            with self._report_failures(TimeLimitExceeded(timeout)):
+            self._error = TimeLimitExceeded(timeout)
+            with self._report_failures(self._error):
                 super().on_timeout(soft, timeout)
 
     def _announce_revoked(self, *reason: Any) -> None:
         if not self.is_reported:
-            with self._report_failures(TaskRevokedError(str(reason[0]))):
+            self._error = TaskRevokedError(str(reason[0]))
+            with self._report_failures(self._error):
                 super()._announce_revoked(*reason)
 
     @contextmanager
@@ -209,22 +222,16 @@ class CommandRequest(Request):
         if not self.is_reported:
             self.is_reported = True
             self.acknowledged = True
+            if self._metrics is not None:
+                self._metrics.record_end(self.command, self._run_s(), self._error)
             self._on_reported(self.command)
+
+    def _run_s(self) -> float | None:
+        return None if self._began_at is None else time.monotonic() - self._began_at
 
 
 class _Unreportable(Exception):
     """Celery cannot report this failure."""
-
-
-class _Message:
-    """The attributes of a broker's message that Celery's `Request` reads."""
-
-    content_type = content_encoding = None
-
-    def __init__(self, headers: dict[str, Any], body: Any, topic: str) -> None:
-        self.headers, self.body, self.payload = headers, body, body
-        self.properties: dict[str, Any] = {}
-        self.delivery_info = {"routing_key": topic}
 
 
 def _request_class(task: Any) -> type[CommandRequest]:
@@ -244,44 +251,27 @@ def request_for(
     consumer: Any,
     publisher: ResultPublisher,
     on_reported: Callable[[CommandInHand], None],
+    *,
+    metrics: RunMetrics | None = None,
 ) -> CommandRequest:
-    """Returns the request of a command of a topic. `consumer` is Celery's.
+    """Returns the request of a command of a topic. `consumer` is Celery's. `metrics` count its run, unless None.
 
     The task's `expires` counts from the time of the command's record.
     """
     command = in_hand.command
     task = consumer.app.tasks[command.run]
-    kwargs = msgspec.json.decode(command.kwargs)
-    headers = _headers_of(in_hand, task, kwargs)
-    body = ((), kwargs, {"callbacks": None, "errbacks": None, "chain": None, "chord": None})
+    message = message_of(in_hand, task, topic)
     return _request_class(task)(
-        _Message(headers, body, topic),
+        message,
         command=in_hand,
         publisher=publisher,
         on_reported=on_reported,
+        metrics=metrics,
         app=consumer.app,
         hostname=consumer.hostname,
         eventer=consumer.event_dispatcher,
         task=task,
-        body=body,
-        headers=headers,
+        body=message.body,
+        headers=message.headers,
         decoded=True,
     )
-
-
-def _headers_of(in_hand: CommandInHand, task: Any, kwargs: object) -> dict[str, object]:
-    """Returns the headers of the message that Celery would have received from a broker of its own."""
-    command = in_hand.command
-    custom = command_headers(command)
-    return {
-        **custom,
-        "headers": custom,
-        "lang": "py",
-        "task": command.run,
-        "id": command.id,
-        "root_id": command.id,
-        "retries": command.depth,
-        "expires": expiry_of(task, timestamp_ms(cast("Record", in_hand.delivery.message))),
-        "argsrepr": "()",
-        "kwargsrepr": saferepr(kwargs, _REPR_CHARACTERS),
-    }

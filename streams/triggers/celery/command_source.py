@@ -57,7 +57,7 @@ class Delivery:
 
 
 class CommandSource:
-    """A consumer and the ledgers of its partitions. All methods except `owns` are called in one thread."""
+    """A consumer and the ledgers of its partitions. All methods are called in one thread, unless they say otherwise."""
 
     def __init__(
         self, settings: Settings, before_handover: Callable[[], None] = lambda: None, queue: Queue = None
@@ -81,8 +81,8 @@ class CommandSource:
 
     @property
     def unfinished_count(self) -> int:
-        """Number of commands that are delivered and not settled."""
-        return sum(len(ledger.pending) for ledger in self._ledgers.values())
+        """Number of commands that are delivered and not settled. Thread-safe, for metrics."""
+        return sum(len(ledger.pending) for ledger in tuple(self._ledgers.values()))
 
     @property
     def unfinished_bytes(self) -> int:

@@ -20,13 +20,15 @@ from triggers.celery.brokers import check_durable_broker
 from triggers.celery.celery_private import check_celery
 from triggers.celery.command_sender import CommandSender
 from triggers.celery.command_source import CommandSource, Delivery
+from triggers.celery.dispatch_metrics import DispatchMetrics
 from triggers.celery.result_publisher import ResultPublisher
 from triggers.celery.screening import Screening
 from triggers.core.commands import CancelTask, RunTask
 from triggers.kafka.denials import check_permissions
 from triggers.kafka.permissions import Process
 from triggers.settings import Settings
-from triggers.topology import Queue, Topology, parse_queues
+from triggers.telemetry.exposition import serve_metrics
+from triggers.topology import Queue, Topology, parse_queues, queue_title
 
 _POLL_S: Final = 0.1
 _COMMIT_EVERY_S: Final = 0.2
@@ -51,8 +53,11 @@ def run_dispatcher(app: Any, settings: Settings | None = None) -> int:
     check_durable_broker(app)
     _confirm_publishing(app)
     settings = settings or Settings.from_env()
+    dispatcher = Dispatcher(app, settings, parse_queues(settings.queue_names))
+    if settings.metrics_port:
+        serve_metrics(settings, dispatcher.metrics.registry)
     with _stop_signals() as stopping:
-        Dispatcher(app, settings, parse_queues(settings.queue_names)).run(stopping)
+        dispatcher.run(stopping)
     return 0
 
 
@@ -66,6 +71,7 @@ class Dispatcher:
         publisher = ResultPublisher(settings)
         self._sender = CommandSender(app, publisher)
         self._lines = [_Line(settings, publisher, queue, len(queues), self._send) for queue in queues]
+        self.metrics = DispatchMetrics(lambda: [(queue_title(line.queue), line.backlog) for line in self._lines])
         _register_tasks(app)
 
     def run(self, stopping: threading.Event) -> None:
@@ -89,9 +95,14 @@ class Dispatcher:
             for line in self._lines:
                 line.source.close()
 
-    def _send(self, command: RunTask | CancelTask) -> Exception | None:
+    def _send(self, delivery: Delivery, command: RunTask | CancelTask) -> Exception | None:
         """Sends a command as `delay` would. Returns the broker's error if it must be sent again later."""
-        return self._sender.send(command)
+        error = self._sender.send(command)
+        if error is None:
+            self.metrics.record_dispatch(delivery)
+        else:
+            self.metrics.faults.inc()
+        return error
 
 
 class _Line:
@@ -103,7 +114,7 @@ class _Line:
         publisher: ResultPublisher,
         queue: Queue,
         lines: int,
-        send: Callable[[RunTask | CancelTask], Exception | None],
+        send: Callable[[Delivery, RunTask | CancelTask], Exception | None],
     ) -> None:
         """`lines` share the limits of the dispatcher."""
         self._prefetch = max(1, settings.celery_prefetch // lines)
@@ -117,7 +128,13 @@ class _Line:
         self._resume_at = 0.0
         self._uncommitted = 0
         self._committed_at = 0.0
+        self.queue = queue
         self.source = CommandSource(settings, queue=queue)
+
+    @property
+    def backlog(self) -> int:
+        """Number of commands that are fetched and not dispatched."""
+        return len(self._backlog)
 
     def run_turn(self, stopping: threading.Event) -> None:
         """Takes commands, dispatches them and commits. Blocks for a poll, and while the app's broker accepts them."""
@@ -151,7 +168,7 @@ class _Line:
     def _dispatch(self, delivery: Delivery, command: RunTask | CancelTask) -> None:
         """Sends the oldest command. One that the broker does not accept goes behind the others and blocks none."""
         if self.source.owns(delivery):
-            error = self._send(command)
+            error = self._send(delivery, command)
             if error is not None:
                 self._backlog.append((delivery, command))
                 self._back_off(error)

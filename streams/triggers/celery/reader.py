@@ -69,6 +69,11 @@ class Reader(threading.Thread):
         self.ready: deque[CommandInHand] = deque()
         """Commands to run, the oldest first. They do not run if their partition is revoked before."""
 
+    @property
+    def in_hand(self) -> int:
+        """Number of commands that were fetched and are not settled. Thread-safe."""
+        return self._source.unfinished_count
+
     def owns(self, command: CommandInHand) -> bool:
         """Returns whether this worker still owns the command's partition. Thread-safe."""
         return self._source.owns(command.delivery)

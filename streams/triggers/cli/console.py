@@ -28,13 +28,14 @@ def console_command(ctx: click.Context, host: str, port: int, file: InputFile | 
 
     With --from, it shows the sessions of a recorded log or a capsule and needs no Kafka.
     """
-    source = _source(command_settings(ctx), file, rules)
+    settings = command_settings(ctx)
+    source = _source(settings, file, rules)
     try:
         listening = socket.create_server((host, port))
     except OSError as error:
         raise click.UsageError(f"cannot listen on {host}:{port}: {error.strerror}; choose another --port") from error
     click.echo(f"Console at http://{host}:{listening.getsockname()[1]}/ (press Ctrl-C to stop)")
-    serve(source, listening)
+    serve(source, listening, settings)
 
 
 def _source(settings: Settings, file: InputFile | None, rules: bytes | None) -> Source:

@@ -59,9 +59,10 @@ def measure_lag(
 ) -> list[PartitionLag]:
     """Returns the lag of the workers on the events and of the executors on each queue, by topic and partition.
 
-    If a partition's lag is at most `count_up_to`, its records are read and counted. `finished` receives the offset and
-    the metadata of a commit and returns the predicate for the records after it; without it, all of these count as
-    unfinished. Records after the start of an open transaction count as well, although no consumer can read them yet.
+    If a partition's lag is at most `count_up_to`, its records are read and counted; a negative number reads none.
+    `finished` receives the offset and the metadata of a commit and returns the predicate for the records after it;
+    without it, all of these count as unfinished. Records after the start of an open transaction count as well, although
+    no consumer can read them yet.
 
     Blocks. Raises BrokerUnavailable, also if a topic is missing.
     """
@@ -118,6 +119,8 @@ def _group_lag(reading: _Reading, group: str, topic: str) -> list[PartitionLag]:
 def _count_unfinished(
     reading: _Reading, topic: str, commits: dict[int, TopicPartition], decided: dict[int, tuple[int, int]]
 ) -> Counter[int]:
+    if not commits:
+        return Counter()
     starts = {p: max(commits[p].offset, decided[p][0]) for p in commits}  # retention may have removed earlier records
     finished = {p: _finished(reading, commits[p]) for p in commits}
     undecided = {p: max(decided[p][1], starts[p]) for p in commits}

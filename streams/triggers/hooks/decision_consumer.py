@@ -17,6 +17,7 @@ from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from triggers.codec import DecisionRecord, decode_decision, encode_dead_letter
 from triggers.errors import TryAgain, Undecodable
+from triggers.hooks.hook_metrics import HookMetrics
 from triggers.kafka.connection import Options
 from triggers.kafka.denials import check_permissions
 from triggers.kafka.error_codes import NO_SUCH_OFFSET, PARTITION_EOF, is_transient
@@ -57,8 +58,10 @@ class DecisionConsumer:
         *,
         group: str = "hooks",
         on_assigned: Callable[[], None] = lambda: None,
+        metrics: HookMetrics | None = None,
     ) -> None:
         """Every `group` reads every decision. `on_assigned` is called after partitions were assigned or revoked."""
+        self._metrics = metrics or HookMetrics()
         self._settings = settings
         self._handle = handle
         self._on_assigned = on_assigned
@@ -158,7 +161,9 @@ class DecisionConsumer:
                 if self._handle_once(message, failures):
                     return True
                 failures += 1
+                self._metrics.decisions.labels("failed").inc()
             except TryAgain as error:
+                self._metrics.decisions.labels("delayed").inc()
                 log.warning("%s cannot be handled yet: %s", _describe_position(message), error)
             if not self._pause_for(pause_s, message.partition() or 0, assignment, stopping):
                 return False
@@ -170,7 +175,9 @@ class DecisionConsumer:
         Publishes a dead letter if the decision cannot be decoded, or if `handle` raised too often.
         """
         try:
-            self._handle(decode_decision(message.value()))
+            with self._metrics.seconds.time():
+                self._handle(decode_decision(message.value()))
+            self._metrics.decisions.labels("done").inc()
         except TryAgain:
             raise
         except Undecodable as error:
@@ -186,6 +193,7 @@ class DecisionConsumer:
         return True
 
     def _publish_dead_letter(self, message: Message, reason: str, detail: str) -> None:
+        self._metrics.decisions.labels("dead_letter").inc()
         letter = letter_of(cast("Record", message), reason, detail)
         self._sender.wait_for(self._sender.send(self._dead_letters, message.key(), encode_dead_letter(letter)))
 

@@ -20,10 +20,12 @@ from triggers.codec import DecisionRecord, encode_event
 from triggers.core.events import Event
 from triggers.core.view import SessionView
 from triggers.hooks.decision_consumer import DecisionConsumer
+from triggers.hooks.hook_metrics import HookMetrics
 from triggers.kafka.range_reads import watermarks
 from triggers.manager import TriggerManager
 from triggers.settings import Settings
 from triggers.storages.stream import EventPublisher, SessionSource, StreamStorage
+from triggers.telemetry.exposition import serve_metrics
 from triggers.topology import Topology
 
 _SKIP: Final = "skip"
@@ -39,6 +41,7 @@ class HookRunner:
 
     def __init__(self, settings: Settings, make_manager: MakeManager, group: str = "hooks") -> None:
         """`group` is the consumer group. Every group runs the hooks of every decision."""
+        self._metrics = HookMetrics()
         self._settings = settings
         self._make_manager = make_manager
         self._group = group
@@ -47,8 +50,12 @@ class HookRunner:
 
     def run(self, stopping: threading.Event) -> None:
         """Runs hooks until `stopping` is set. Blocks. Raises KafkaException for errors that are not transient."""
+        if self._settings.metrics_port:
+            serve_metrics(self._settings, self._metrics.registry)
         forget = self._storages.forget_offsets
-        DecisionConsumer(self._settings, self.handle, group=self._group, on_assigned=forget).run(stopping)
+        DecisionConsumer(self._settings, self.handle, group=self._group, on_assigned=forget, metrics=self._metrics).run(
+            stopping
+        )
 
     def handle(self, record: DecisionRecord) -> None:
         """Runs the hooks of one decision. Raises what they raise, and TryAgain if the session cannot be read."""

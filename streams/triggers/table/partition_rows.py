@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from threading import Lock
-from typing import cast
+from typing import NamedTuple, cast
 
 import rocksdict
 import structlog
@@ -31,6 +31,16 @@ CONDEMNED = "CONDEMNED"
 _LOCKED = "/LOCK: "
 """Part of RocksDB's error for a file that is open elsewhere. "lock" alone also matches "block checksum mismatch"."""
 
+_FIGURES = (
+    "estimate-num-keys",
+    "total-sst-files-size",
+    "cur-size-all-mem-tables",
+    "estimate-table-readers-mem",
+    "estimate-pending-compaction-bytes",
+    "is-write-stopped",
+)
+"""RocksDB's names of the properties in `FileFigures`."""
+
 _SHARED_CACHE = 64 << 20
 _SHARED_WRITE_BUFFERS = 64 << 20
 
@@ -47,6 +57,18 @@ class StorageFailed(Stop):
 
 class PartitionClosed(Exception):
     """The partition is not open in this worker: it is recovering, or another worker owns it. Nothing is damaged."""
+
+
+class FileFigures(NamedTuple):
+    """What RocksDB says about the files of a partition. Sizes are in bytes."""
+
+    rows: int
+    file_bytes: int
+    buffer_bytes: int
+    reader_bytes: int
+    pending_compaction_bytes: int
+    is_stopped: bool
+    """True if RocksDB accepts no writes now."""
 
 
 class PartitionRows:
@@ -131,6 +153,14 @@ class PartitionRows:
             return self.changelog_offset() < 0
         topic_id, _, written = stamp.decode().rpartition(" ")
         return topic_id == self._topic_id and int(written) >= oldest_s
+
+    def figures(self) -> FileFigures:
+        """Returns RocksDB's figures, some of which are estimates. Raises PartitionClosed and StorageFailed."""
+        with self._condemning():
+            rows, files, buffers, readers, pending, stopped = (
+                self._db.property_int_value(f"rocksdb.{name}") or 0 for name in _FIGURES
+            )
+        return FileFigures(rows, files, buffers, readers, pending, stopped > 0)
 
     @contextmanager
     def _condemning(self) -> Iterator[None]:

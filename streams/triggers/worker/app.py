@@ -55,9 +55,11 @@ from triggers.telemetry.logs import configure_logging
 from triggers.telemetry.metrics import Metrics
 from triggers.topology import Topology
 from triggers.worker.access import Access
+from triggers.worker.counted_rebalances import CountedRebalances
 from triggers.worker.queries import Queries
 from triggers.worker.read_relay import ReadRelay
 from triggers.worker.search_everywhere import SearchEverywhere
+from triggers.worker.state_metrics import StateMetrics
 
 log = structlog.get_logger(__name__)
 
@@ -133,6 +135,7 @@ class Worker:
         self._app = _faust_app(settings, worker_id)
         self._table = session_table(self._app, self._names.table, self._names.changelog)
         self._store = cast("PartitionStore", self._table.data)
+        StateMetrics(self._progress, self._store.partition_rows, self._metrics.registry)
         self._queries = Queries(
             ownership=self._ownership,
             progress=self._progress,
@@ -213,7 +216,7 @@ class Worker:
             options,
             self._names.events,
             self._ownership,
-            consumer,
+            CountedRebalances(consumer, self._metrics),
             guard,
             standstills=StandstillWatch(guard, self._new_gap_reader()),
             is_empty=lambda partition: self._store.partition_rows(partition).changelog_offset() < 0,

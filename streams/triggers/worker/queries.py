@@ -131,7 +131,8 @@ class Queries:
     async def metrics(self, _: web.Request) -> web.Response:
         """Responds with the metrics in Prometheus' text format."""
         self._metrics.partitions.set(len(self._ownership.owned))
-        return web.Response(body=self._metrics.text(), headers={"Content-Type": CONTENT_TYPE_LATEST})
+        body = await run_off_loop(self._metrics.text)  # it reads the state from RocksDB
+        return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     def _partition_of(self, uid: str) -> int:
         if self.partitions is None:

@@ -43,9 +43,10 @@ class Guarded:
         self.guard.check_records({0: records(*offsets)})
 
     def counted(self) -> dict[str, float]:
-        """Returns the number of gaps by outcome."""
+        """Returns the number of gaps by outcome, without those that have not happened."""
         samples = next(iter(self.metrics.gaps.collect())).samples
-        return {sample.labels["outcome"]: sample.value for sample in samples if sample.name.endswith("_total")}
+        counts = {sample.labels["outcome"]: sample.value for sample in samples if sample.name.endswith("_total")}
+        return {outcome: number for outcome, number in counts.items() if number}
 
 
 def records(*offsets: int) -> list[Record]:

@@ -1,0 +1,64 @@
+"""Writes docs/metrics.md from the catalogue of metrics: python -m tests.docs.metrics_page."""
+
+from __future__ import annotations
+
+from tests.docs.reference_pages import DOCS
+
+from triggers.telemetry.catalogue import CATALOGUE, EVERYWHERE, Process
+from triggers.telemetry.families import CounterFamily, Family, HistogramFamily
+
+PAGE = DOCS / "metrics.md"
+
+_HEAD = """# Metrics
+
+<!-- Written by `python -m tests.docs.metrics_page`; do not edit. -->
+
+Every process can be scraped by Prometheus. An agent serves `/metrics` on its web port (`TRIGGERS_WEB_PORT`), always.
+The other processes serve it on a port of its own if `TRIGGERS_METRICS_PORT` is set.
+A port that is in use ends the process with one line that names it.
+[The runbook](runbook.md) says which figures to alert on, and `deploy/monitoring/` has the rules and a dashboard.
+
+- Counters begin at 0 when a process starts, so use `rate` and `increase`.
+- There are no `_created` series.
+- A histogram `x` has the series `x_bucket`, `x_sum` and `x_count`.
+- Labels with names that an application chooses are limited in number; the rest is `other`.
+- Gauges of the state, such as `triggers_instances`, cover the partitions of one agent. Sum them over all agents.
+- The main process of a Celery worker keeps its metrics, whatever its pool is, so there is nothing to set up for
+  prefork. They cover the commands that the worker reads from Kafka. Workers behind `triggers dispatcher` take
+  their tasks from the application's broker and expose none.
+- Times between processes use the clocks of both. One that would be negative counts as 0.
+"""
+
+_TITLES = {
+    Process.AGENT: "Agents (`triggers worker`)",
+    Process.CELERY_WORKER: "Celery workers",
+    Process.DISPATCHER: "The dispatcher (`triggers dispatcher`)",
+    Process.HOOKS: "Hooks (`triggers hooks`)",
+    Process.API: "The HTTP API (`triggers api serve`)",
+    Process.CONSOLE: "The console (`triggers console`)",
+}
+
+
+def metrics_page() -> str:
+    """Return the text of docs/metrics.md."""
+    parts = [_HEAD, *(_section(_TITLES[process], CATALOGUE[process]) for process in Process)]
+    return "\n".join([*parts, _section("All of them", EVERYWHERE)])
+
+
+def _section(title: str, families: tuple[Family, ...]) -> str:
+    rows = [_row(family) for family in families]
+    return "\n".join((f"## {title}\n", "| metric | kind | labels | unit | |", "|---|---|---|---|---|", *rows, ""))
+
+
+def _row(family: Family) -> str:
+    labels = ", ".join(f"`{label}`" for label in family.labels)
+    text = family.help
+    if isinstance(family, CounterFamily) and family.values:
+        text += f" Values: {', '.join(family.values)}."
+    if isinstance(family, HistogramFamily):
+        text += f" Buckets: {', '.join(f'{limit:g}' for limit in family.buckets)}."
+    return f"| `{family.name}` | {family.kind} | {labels} | {family.unit} | {text} |"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(metrics_page())
