@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
+import structlog
+
 from triggers.agent.batch import Batch
 from triggers.agent.dead_letters import DeadLetters
 from triggers.agent.index_reach import IndexReach
@@ -11,6 +13,10 @@ from triggers.agent.partition_turn import PartitionTurn, TurnContext
 from triggers.agent.timers import Timers
 from triggers.core.commands import Outcome
 from triggers.telemetry.metrics import Metrics
+
+log = structlog.get_logger(__name__)
+
+_SHOWN_CHARACTERS = 300
 
 
 class Agent:
@@ -46,6 +52,8 @@ class Agent:
         self._context.rows.replace_changes(batch.rows)
         self._context.cache.trim()
         self._count(batch, letters, outcomes)
+        if letters.first:
+            self._log_letters(letters)
         self._metrics.failures.count(failures)
 
     def _extend_indexes(self, batch: Batch) -> None:
@@ -62,6 +70,21 @@ class Agent:
         if partitions is None:
             self._context.queues.forget()
         self._timers.forget(partitions)
+
+    def _log_letters(self, letters: DeadLetters) -> None:
+        """Logs the dead letters of a batch. If the batch is aborted, they are logged again with the next attempt."""
+        for letter in letters.first:
+            log.warning(
+                "a record becomes a dead letter",
+                reason=letter.reason,
+                detail=letter.detail[:_SHOWN_CHARACTERS],
+                session=(letter.key or b"").decode(errors="replace")[:_SHOWN_CHARACTERS],
+                topic=letter.topic,
+                partition=letter.partition,
+                offset=letter.offset,
+            )
+        if (more := sum(letters.reasons.values()) - len(letters.first)) > 0:
+            log.warning("more records of the batch become dead letters", letters=more, reasons=dict(letters.reasons))
 
     def _count(self, batch: Batch, letters: DeadLetters, outcomes: Counter[Outcome]) -> None:
         for outcome, number in outcomes.items():

@@ -27,6 +27,10 @@ class Refusal(StrEnum):
     """A `$forward` came after eight others; the event that it would have fired was not published."""
 
 
+MAX_LOGGED = 5
+"""Number of dead letters of a batch that are logged one by one."""
+
+
 class DeadLetters:
     """Encodes the dead letters of one batch and counts them by reason."""
 
@@ -34,6 +38,8 @@ class DeadLetters:
         self._topic = topic
         self._largest = largest
         self.reasons: Counter[str] = Counter()
+        self.first: list[DeadLetter] = []
+        """The first letters of the batch, for the log."""
 
     def encode_letter(self, record: Record, reason: str, detail: str) -> Output:
         """Returns the record's dead letter. If it is too large for the topic, parts are cut, as its fields say."""
@@ -51,6 +57,8 @@ class DeadLetters:
 
     def _encode(self, letter: DeadLetter) -> Output:
         self.reasons[letter.reason] += 1
+        if len(self.first) < MAX_LOGGED:
+            self.first.append(letter)
         value = encode_dead_letter(letter)
         if len(value) > self._largest:
             value = encode_dead_letter(_truncate(letter, len(value) - self._largest))

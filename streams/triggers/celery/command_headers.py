@@ -26,14 +26,14 @@ def command_name(command: RunTask) -> CommandName:
     return CommandName(session=command.session, instance=command.instance, attempt=command.attempt)
 
 
-def command_headers(command: RunTask) -> dict[str, object]:
-    """Returns the message headers with which a result names its command."""
-    return header_of(command_name(command))
+def command_headers(command: RunTask, **place: int) -> dict[str, object]:
+    """Returns the message headers with which a result names its command. `place` is the record's, for log lines."""
+    return header_of(command_name(command), **place)
 
 
-def header_of(name: CommandName) -> dict[str, object]:
+def header_of(name: CommandName, **place: int) -> dict[str, object]:
     """Returns the message headers that name a command."""
-    return {HEADER: {"session": name.session, "instance": name.instance, "attempt": name.attempt}}
+    return {HEADER: {"session": name.session, "instance": name.instance, "attempt": name.attempt, **place}}
 
 
 def command_of(request: Request | None, task_id: str | None) -> CommandName | None:

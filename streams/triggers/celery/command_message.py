@@ -36,7 +36,7 @@ def message_of(in_hand: CommandInHand, task: Any, topic: str) -> CommandMessage:
 def _headers_of(in_hand: CommandInHand, task: Any, kwargs: object) -> dict[str, object]:
     """Returns the headers of the message that Celery would have received from a broker of its own."""
     command = in_hand.command
-    custom = command_headers(command)
+    custom = command_headers(command, partition=in_hand.delivery.partition, offset=in_hand.delivery.offset)
     return {
         **custom,
         "headers": custom,

@@ -12,6 +12,7 @@ from triggers.celery.bootstep import CommandStep
 from triggers.celery.celery_private import check_celery
 from triggers.celery.result_publisher import ResultPublisher
 from triggers.celery.result_signals import ResultSignals
+from triggers.celery.run_logging import use_json_logging
 from triggers.celery.task_registration import share_tasks_with_children
 from triggers.errors import CallError
 from triggers.settings import Settings
@@ -50,6 +51,8 @@ def install(
     `queues` names the queues whose commands the workers take, such as `["billing"]`; `"@default"` stands for the
     commands whose rules name no queue. The default is `TRIGGERS_QUEUES` or, if that is empty, only those commands.
 
+    If `log_format` is `json`, Celery's handlers write JSON, in which the lines of a run name its command.
+
     With `consume=False`, workers only publish results, and acknowledge late; use it if `triggers dispatcher` dispatches
     the commands. `manager` is the key in `trigger_managers` of the manager that tasks find as `context.manager`.
 
@@ -61,6 +64,8 @@ def install(
     publisher = _install_once(settings, manager).publisher
     taken = parse_queues(publisher.settings.queue_names if queues is None else queues)
     share_tasks_with_children(app)
+    if publisher.settings.log_format == "json":
+        use_json_logging()
     if not consume:
         app.add_defaults({"task_acks_late": True})
         return

@@ -12,6 +12,7 @@ from triggers.cli.settings_options import command_settings, require_kafka, requi
 from triggers.console import FileSource, KafkaSource, Source, serve
 from triggers.errors import TryAgain
 from triggers.settings import Settings
+from triggers.telemetry.logs import configure_logging
 
 
 @click.command("console")
@@ -29,6 +30,7 @@ def console_command(ctx: click.Context, host: str, port: int, file: InputFile | 
     With --from, it shows the sessions of a recorded log or a capsule and needs no Kafka.
     """
     settings = command_settings(ctx)
+    configure_logging(settings)
     source = _source(settings, file, rules)
     try:
         listening = socket.create_server((host, port))

@@ -11,6 +11,7 @@ import click
 from triggers.cli.celery_app import app_option, load_app
 from triggers.cli.settings_options import service_settings
 from triggers.registry import trigger_managers
+from triggers.telemetry.logs import configure_logging
 
 if TYPE_CHECKING:
     from triggers.hooks.runner import MakeManager
@@ -30,11 +31,13 @@ def hooks_command(ctx: click.Context, app: str, manager: str, group: str) -> Non
     """
     from triggers.hooks.runner import HookRunner
 
+    settings = service_settings(ctx)
+    configure_logging(settings)
     load_app(app).loader.import_default_modules()  # this sets up Django, too
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
-    HookRunner(service_settings(ctx), _maker(manager), group).run(stopping)
+    HookRunner(settings, _maker(manager), group).run(stopping)
 
 
 def _maker(default: str) -> MakeManager:

@@ -1,4 +1,4 @@
-"""Configures the log of a worker or dispatcher: text or JSON, with lines of libraries only from warnings up."""
+"""Configures the log of a process: text or JSON, with lines of libraries only from warnings up."""
 
 from __future__ import annotations
 
@@ -31,6 +31,22 @@ def configure_logging(settings: Settings, **context: object) -> None:
     logging.basicConfig(handlers=[handler], level=settings.log_level, force=True)
 
 
+def json_formatter(*processors: Processor) -> logging.Formatter:
+    """Returns a formatter that makes one JSON object of a record of the standard library, after these processors.
+
+    The object has the time, the level, the logger's name, the text as `event`, a traceback as `exception`, and the
+    `context` that a `ContextLogger` adds.
+    """
+    chain: list[Processor] = [
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.ExtraAdder(allow=["context"]),
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        *processors,
+    ]
+    return structlog.stdlib.ProcessorFormatter(processors=_json_rendering(), foreign_pre_chain=chain)
+
+
 def _with(context: Mapping[str, object]) -> Processor:
     def add(_logger: object, _method: str, event: EventDict) -> EventDict:
         return {**event, **context}
@@ -49,13 +65,20 @@ def _ours_or_serious(record: logging.LogRecord) -> bool:
 
 
 def _rendering(settings: Settings) -> list[Processor]:
-    strip = structlog.stdlib.ProcessorFormatter.remove_processors_meta
     if settings.log_format == "json":
-        return [strip, structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        return _json_rendering()
     return [
-        strip,
+        structlog.stdlib.ProcessorFormatter.remove_processors_meta,
         structlog.dev.ConsoleRenderer(
             colors=sys.stderr.isatty(),
             exception_formatter=structlog.dev.plain_traceback,  # the default one shows variables, and so payloads
         ),
+    ]
+
+
+def _json_rendering() -> list[Processor]:
+    return [
+        structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+        structlog.processors.format_exc_info,
+        structlog.processors.JSONRenderer(default=str),
     ]
