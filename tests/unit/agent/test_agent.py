@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 
 import pytest
+from structlog.testing import capture_logs
 from tests.support.listed_queues import ListedQueues
 from tests.support.questionnaires import CONFIGURATION
 from tests.support.records import PARTITIONS, fire, record
@@ -13,6 +14,7 @@ from tests.support.records import PARTITIONS, fire, record
 from triggers.agent import timers
 from triggers.agent.agent import Agent
 from triggers.agent.batch import MAX_OUTPUT_BYTES, Batch
+from triggers.agent.dead_letters import MAX_LOGGED
 from triggers.agent.overlay import Overlays
 from triggers.agent.partition_turn import TurnContext
 from triggers.agent.records import Output
@@ -297,3 +299,16 @@ async def test_a_timer_that_fires_before_the_broker_takes_it_for_due_changes_not
     assert late == [early]
     assert [decode_command(o.value).instance for o in to(NAMES.commands, acted)] == ["t#0"]
     assert bench.decide().outputs == []
+
+
+async def test_dead_letters_are_logged_the_first_ones_with_their_records(bench: Bench) -> None:
+    bad = [record(b"{", b"s1", offset=offset) for offset in range(MAX_LOGGED + 2)]
+
+    with capture_logs() as lines:
+        bench.decide(*bad)
+
+    assert [line["offset"] for line in lines if line["event"] == "a record becomes a dead letter"] == list(
+        range(MAX_LOGGED)
+    )
+    assert lines[0]["session"] == "s1"
+    assert (lines[-1]["letters"], lines[-1]["log_level"]) == (2, "warning")

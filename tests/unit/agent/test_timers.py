@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 from confluent_kafka import TIMESTAMP_CREATE_TIME, TIMESTAMP_LOG_APPEND_TIME
 from tests.support.records import record
+from tests.support.scraped import parse, value_of
 
 from triggers.agent import timers
 from triggers.agent.batch import Batch
@@ -154,3 +155,24 @@ async def test_the_timestamp_of_a_producer_makes_no_timer_due(rows: MemoryRows, 
 
     assert look(watch, 0, read=[record(time=ahead, time_kind=TIMESTAMP_CREATE_TIME)]) == []
     assert TIMESTAMP_LOG_APPEND_TIME == LOG_APPEND_TIME
+
+
+async def test_due_timers_and_the_delay_of_the_oldest_are_gauges(
+    rows: MemoryRows, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(timers, "_INTERVAL_S", 0)
+    metrics = Metrics()
+    watch = Timers("test.events", lambda partition: rows if partition == 3 else MemoryRows(), metrics)
+    now = time.time_ns() // 1_000_000
+    for number, age_ms in enumerate((90_000, 5_000, -60_000)):
+        set_timer(rows, now - age_ms, f"t#{number}")
+
+    look(watch, 2, 3)
+    before = parse(metrics.text().decode())
+    rows.clear()
+    look(watch, 2, 3)
+    after = parse(metrics.text().decode())
+
+    assert value_of(before, "triggers_due_timers") == 2
+    assert 90 <= value_of(before, "triggers_timer_delay_seconds") < 150
+    assert (value_of(after, "triggers_due_timers"), value_of(after, "triggers_timer_delay_seconds")) == (0, 0)
