@@ -12,6 +12,7 @@ timestamps of the records that it reads say so.
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from itertools import islice
 from math import inf
@@ -28,6 +29,8 @@ from triggers.telemetry.metrics import Metrics
 _INTERVAL_S = 0.2
 _MAX_PER_TURN = 1000
 """Maximum number of timers published in one batch for one partition. The others follow in later batches."""
+_BATCHES_IN_FLIGHT = 2
+"""One batch is decided while the one before it is committed."""
 _MAX_IN_FLIGHT = 10 * _MAX_PER_TURN
 """Maximum number of timers of a partition that are published and not applied; the others wait in their rows."""
 
@@ -42,6 +45,8 @@ class Timers:
         self._checked_at = 0.0
         self._published: dict[int, dict[SetTimer, float]] = {}
         """Partition -> published timer -> `time.monotonic()` from which it may be published again."""
+        self._undecided: deque[list[tuple[int, SetTimer]]] = deque(maxlen=_BATCHES_IN_FLIGHT)
+        """The timers, with their partitions, of the batches that may not be committed yet."""
         self._broker_clock = _BrokerClock()
         self._waiting = 0
         """Number of timers that were due at the last look."""
@@ -51,6 +56,7 @@ class Timers:
     def due(self, batch: Batch) -> list[Output]:
         """Returns the events of timers that are due. Looks for them every 200 ms at most."""
         self._broker_clock.read(batch.records.values())
+        self._undecided.append([])
         if time.monotonic() - self._checked_at < _INTERVAL_S:
             return []
         self._checked_at = time.monotonic()
@@ -66,8 +72,16 @@ class Timers:
         self._published.setdefault(partition, {})[timer] = time.monotonic() + wait_ms / 1000
 
     def forget(self, partitions: frozenset[int] | None = None) -> None:
-        """Forgets which timers were published, because the transaction was aborted or the partitions were revoked."""
-        for partition in list(self._published) if partitions is None else partitions:
+        """Forgets which timers were published, as partitions were revoked, or a transaction was aborted (None).
+
+        Timers of earlier transactions are on the topic. If they were published again after every abort, the log would
+        grow by all of them while a backlog keeps them from being applied.
+        """
+        if partitions is None:
+            for partition, timer in (each for batch in self._undecided for each in batch):
+                self._published.get(partition, {}).pop(timer, None)
+            self._undecided.clear()
+        for partition in partitions or ():
             self._published.pop(partition, None)
 
     def _publish_due(self, partition: int, now: int) -> list[Output]:
@@ -76,6 +90,7 @@ class Timers:
         fresh = [timer for timer in due if before.get(timer, 0.0) <= passed][:_MAX_PER_TURN]
         self._published[partition] = {timer: before[timer] for timer in due if timer in before}
         self._published[partition].update(dict.fromkeys(fresh, inf))
+        self._undecided[-1] += [(partition, timer) for timer in fresh]
         self._metrics.timers.inc(len(fresh))
         if due:  # the oldest comes first
             self._waiting, self._oldest = self._waiting + len(due), min(self._oldest, due[0].due)

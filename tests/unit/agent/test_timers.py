@@ -176,3 +176,19 @@ async def test_due_timers_and_the_delay_of_the_oldest_are_gauges(
     assert value_of(before, "triggers_due_timers") == 2
     assert 90 <= value_of(before, "triggers_timer_delay_seconds") < 150
     assert (value_of(after, "triggers_due_timers"), value_of(after, "triggers_timer_delay_seconds")) == (0, 0)
+
+
+async def test_an_abort_lets_only_timers_of_batches_in_flight_be_published_again(
+    rows: MemoryRows, watch: Timers
+) -> None:
+    set_timer(rows, PAST, "t#0")
+    look(watch, 0)
+    set_timer(rows, PAST, "t#1")
+    look(watch, 0)
+    set_timer(rows, PAST, "t#2")
+    look(watch, 0)  # the batch of the first one is committed by now
+
+    watch.forget()
+
+    assert len(look(watch, 0)) == 2
+    assert look(watch, 0) == []
