@@ -23,10 +23,10 @@ from triggers.api.repair_bodies import (
     SkipBody,
     StatusBody,
 )
-from triggers.api.repair_checks import Check, require_repairable, require_settable, require_unfinished
 from triggers.api.services import SOURCE, Services, json_response
 from triggers.api.sessions import find_instance
 from triggers.client.published_rules import StreamRules
+from triggers.client.repair_checks import Check, require_repairable, require_settable, require_unfinished
 from triggers.codec import encode_key
 from triggers.codec.json_payloads import check_payload
 from triggers.core.config import validate_configuration

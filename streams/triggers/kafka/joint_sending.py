@@ -5,9 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Final, NamedTuple
 
-from confluent_kafka import KafkaError, KafkaException, Producer
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from triggers.errors import BrokerUnavailable, TooLarge, TriggersError, TryAgain
 from triggers.kafka.client_kind import ClientKind
@@ -15,6 +16,7 @@ from triggers.kafka.connection import Options, client_options, unavailable
 from triggers.kafka.error_codes import FENCING, NO_TOPIC, TOO_LARGE
 from triggers.kafka.record_limits import dead_letter_bytes
 from triggers.kafka.records import Header
+from triggers.kafka.sender import Coordinates
 from triggers.settings import Settings
 
 _RETRY_PAUSE_S: Final = 0.1
@@ -39,8 +41,10 @@ class JointRecord(NamedTuple):
 
 def send_together(
     settings: Settings, transactional_id: str, prepare: Callable[[], Sequence[JointRecord]]
-) -> Sequence[JointRecord]:
-    """Sends what `prepare` returns, either all of it or nothing, and returns it. Blocks until it is committed.
+) -> list[Coordinates]:
+    """Sends what `prepare` returns, either all of it or nothing. Blocks until it is committed.
+
+    Returns the coordinates of the records, in their order.
 
     All senders with the same `transactional_id` come one after another: when `prepare` is called, the transactions of
     earlier ones are decided, and a later one fences this one. So records of several senders have the same order on
@@ -53,21 +57,34 @@ def send_together(
     try:
         _repeat(producer.init_transactions, settings.publish_timeout_s)
         records = prepare()
-        if records:
-            _send(producer, records, settings.publish_timeout_s)
+        return _send(producer, records, settings.publish_timeout_s) if records else []
     except KafkaException as error:
         with suppress(KafkaException):
             producer.abort_transaction(_ABORT_S)
         raise _error_for(settings, error) from error
-    return records
 
 
-def _send(producer: Producer, records: Sequence[JointRecord], patience_s: float) -> None:
+def _send(producer: Producer, records: Sequence[JointRecord], patience_s: float) -> list[Coordinates]:
     producer.begin_transaction()
-    for record in records:
+    delivered: dict[int, Coordinates] = {}
+    for number, record in enumerate(records):
         headers: list[tuple[str, str | bytes | None]] = [*record.headers]
-        producer.produce(record.topic, record.value, record.key, partition=record.partition, headers=headers)
+        producer.produce(
+            record.topic,
+            record.value,
+            record.key,
+            partition=record.partition,
+            headers=headers,
+            on_delivery=partial(_note_delivery, delivered, number),
+        )
     _repeat(producer.commit_transaction, patience_s)
+    return [delivered[number] for number in range(len(records))]
+
+
+def _note_delivery(delivered: dict[int, Coordinates], number: int, error: KafkaError | None, message: Message) -> None:
+    """Stores where a record is. If one has an error, the transaction cannot be committed."""
+    if error is None:
+        delivered[number] = Coordinates(message.partition() or 0, message.offset() or 0)
 
 
 def _make_producer(settings: Settings, transactional_id: str) -> Producer:

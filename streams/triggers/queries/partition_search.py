@@ -157,15 +157,7 @@ class PartitionSearch:
         return failures
 
     def _matches_failure(self, failure: FailedInstance) -> bool:
-        query = self._query
-        if query.task is not None and failure.task != query.task:
-            return False
-        if query.exception is not None and query.exception not in {
-            failure.exception,
-            failure.exception.rpartition(".")[2],
-        }:
-            return False
-        return query.message is None or query.message.casefold() in failure.message.casefold()
+        return self._query.admits_failure(failure.task, failure.exception, failure.message)
 
     def _needs_session(self, failures: list[FailedInstance]) -> bool:
         query = self._query

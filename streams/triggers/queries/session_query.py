@@ -57,6 +57,14 @@ class SessionQuery(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid
         """True if only sessions with a failed instance can match."""
         return self.status == Status.FAILED or self.exception is not None or self.message is not None
 
+    def admits_failure(self, task: str, exception: str, message: str) -> bool:
+        """Returns whether the query means a failed instance of this task, with this exception."""
+        if self.task is not None and task != self.task:
+            return False
+        if self.exception is not None and self.exception not in {exception, exception.rpartition(".")[2]}:
+            return False
+        return self.message is None or self.message.casefold() in message.casefold()
+
     def check(self) -> None:
         """Raises CallError if the query contradicts itself."""
         for name in self.__struct_fields__:
