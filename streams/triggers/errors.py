@@ -12,6 +12,7 @@
     │   ├── TooLarge                     the record would exceed the size limit of its topic
     │   │   └── TooManyCommands              one event would cause more commands than a worker can hold in memory
     │   ├── NotPermitted                 the token of a request is missing or wrong
+    │   ├── TooManyItems                 more items match than a bulk repair may have; narrow the filter
     │   ├── IncompleteLetter             a dead letter without the whole record cannot be redriven
     │   └── BeingDeleted                 the session is being deleted in steps; send the event again afterwards
     ├── RecordsMissing               a reader stopped, because it would skip records; the message names the fix
@@ -22,6 +23,7 @@
     │   ├── SessionNotFound
     │   ├── TaskNotFound
     │   ├── InstanceNotFound
+    │   ├── JobNotFound
     │   └── EventsExpired                retention removed events that are needed for the answer
     ├── TryAgain                     the call is correct; repeat it later
     │   ├── BrokerUnavailable            an event may have been written; repeat it with the same `event_id`
@@ -93,6 +95,10 @@ class IncompleteLetter(CallError):
     """The dead letter does not have the whole record, so it cannot be redriven."""
 
 
+class TooManyItems(CallError):
+    """More items match than the job may have."""
+
+
 class BeingDeleted(CallError):
     """The session is being deleted; send the event again when that is done."""
 
@@ -131,6 +137,10 @@ class InstanceNotFound(NotFound, KeyError):
     """The session has no instance of that name."""
 
     __str__ = Exception.__str__
+
+
+class JobNotFound(NotFound):
+    """There is no job with that id."""
 
 
 class EventsExpired(NotFound):

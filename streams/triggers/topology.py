@@ -64,6 +64,11 @@ class Topology:
         return f"{self.namespace}.dead-letters"
 
     @property
+    def jobs(self) -> str:
+        """Topic of the jobs with which operators repair many sessions. It has one partition."""
+        return f"{self.namespace}.jobs"
+
+    @property
     def decisions(self) -> str:
         """Topic of the decision feed, if it is enabled. Its keys are session UIDs."""
         return f"{self.namespace}.decisions"

@@ -18,6 +18,10 @@ from triggers.settings import PREFIX, Settings
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 WRITTEN_BY = "<!-- Written by `python -m tests.docs.reference_pages`; do not edit. -->"
 
+_WITH_WHERE = (
+    "; with `--where`: as `jobs resume` prints it, or null if nothing matches; with `--dry-run`: `{change, where,"
+    " items, sessions, groups: [{task, reason, items}], sample: [{session, instance, created, reason}]}`"
+)
 JSON_SHAPES = {
     "demo": "`{sessions, table: [{what, expected, found}], problems: [text], published, events, seconds, events_per_s,"
     " repeated, killed, lag: {before, largest, after: {events, commands}}, session}`; `session` as `show` prints it",
@@ -40,10 +44,14 @@ JSON_SHAPES = {
     "api token": "`{name, token, line}`; `line` is that of the file of tokens, with the token's hash",
     "show": "`schemas/session.schema.json`; with `--diff`: `[{place, before, after}]`",
     "list": "`schemas/page.schema.json`; `missing` has the partitions whose sessions the page lacks",
-    "replay": "`{instance, status, replays: [instance]}`",
-    "skip": "`{instance, status, replays: []}`",
-    "cancel": "`{instance, status, replays: []}`",
-    "delete": "`{session, partition, offset}`",
+    "replay": "`{instance, status, replays: [instance]}`" + _WITH_WHERE,
+    "skip": "`{instance, status, replays: []}`" + _WITH_WHERE,
+    "cancel": "`{instance, status, replays: []}`" + _WITH_WHERE,
+    "delete": "`{session, partition, offset}`" + _WITH_WHERE,
+    "jobs list": "a list of what `jobs resume` prints",
+    "jobs show": "`{job, items: [{item, session, instance, reason, state, detail, replays: [instance]}], next}`; `job`"
+    " as `jobs resume` prints it; `next` is the number for `--first`, or null after the last page",
+    "jobs resume": "`{id, change, where, actor, rate, created, changed, items, counts: {state: number}, is_finished}`",
     "migrate": "`[{session, result, instances, unresolved, detail}]`; `result` is `would be moved`, `moved`,"
     " `there already`, `there already, and has gone on`, `differs`, `in flight`, `refused` or `missing`",
     "dead-letters list": "`[{place, reason, detail, topic, partition, offset, time, key, value, headers: [[name,"

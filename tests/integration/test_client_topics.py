@@ -38,7 +38,7 @@ def test_topics_are_made_once_and_are_right(settings: Settings) -> None:
     names = Topology(settings.namespace)
 
     assert sorted(create_topics(settings)) == sorted(
-        [names.events, names.commands, names.dead_letters, names.changelog, names.rules]
+        [names.events, names.commands, names.dead_letters, names.changelog, names.rules, names.jobs]
     )
     assert create_topics(settings) == []
     assert check_topics(settings) == []
@@ -47,7 +47,7 @@ def test_topics_are_made_once_and_are_right(settings: Settings) -> None:
 def test_missing_topics_are_reported_with_the_command_that_makes_them(settings: Settings) -> None:
     problems = check_topics(settings)
 
-    assert len(problems) == 5
+    assert len(problems) == 6
     assert {(problem.problem, problem.fix) for problem in problems} == {("is missing", "triggers topics create")}
 
 

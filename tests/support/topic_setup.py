@@ -21,7 +21,7 @@ def create_topics(
     decisions: bool = False,
     has_append_times: bool = True,
 ) -> Topology:
-    """Creates the five topics and waits until they have leaders. `limits` maps topics to `max.message.bytes`.
+    """Creates the topics and waits until they have leaders. `limits` maps topics to `max.message.bytes`.
 
     `queues` get topics of commands of their own, and `decisions` creates the topic of the decision feed. Without append
     times, the producers of events say when these came into the log, however long ago that was.
@@ -33,6 +33,7 @@ def create_topics(
         names.dead_letters: 1,
         names.changelog: changelog_partitions or settings.partitions,
         names.rules: 1,
+        names.jobs: 1,
     }
     counts |= {names.commands_of(queue): settings.partitions for queue in queues}
     if decisions:

@@ -16,7 +16,7 @@ INDEPENDENT = {
     "api serve": "host port token_file",
     "api token": "name scopes rate path as_json",
     "backtest": "new_rules since sample added stubs reuse show out file rules as_json",
-    "cancel": "session instance terminate as_json",
+    "cancel": "session instance terminate where as_json",
     "capture": "sessions masked into file rules",
     "check": "files declarations ignored fail_on orders as_sarif",
     "completion": "shell",
@@ -26,7 +26,7 @@ INDEPENDENT = {
     "dead-letters list": "limit reason state as_json",
     "dead-letters redrive": "places every reason as_json",
     "dead-letters show": "place as_json",
-    "delete": "session yes as_json",
+    "delete": "session where yes as_json",
     "demo": "sessions seed broker processes celery_workers kill keep partitions as_json",
     "dev": "broker processes celery_workers data rules partitions",
     "dispatcher": "app queues",
@@ -37,10 +37,13 @@ INDEPENDENT = {
     "graph": "new_rules session as_json",
     "hooks": "app manager group",
     "init": "folder",
+    "jobs list": "limit as_json",
+    "jobs resume": "job as_json",
+    "jobs show": "job state first limit as_json",
     "list": "failed stuck status task exception message seen missing rules older_than unchanged_for prefix limit cursor"
     " as_json",
     "migrate": "sessions source storage really reissue as_json",
-    "replay": "session instance kwargs as_json",
+    "replay": "session instance kwargs where as_json",
     "rules diff": "name versions as_json",
     "rules history": "name as_json",
     "rules list": "as_json",
@@ -48,7 +51,7 @@ INDEPENDENT = {
     "rules retire": "name as_json",
     "rules show": "name as_json",
     "show": "session at diff as_json",
-    "skip": "session instance cascade result as_json",
+    "skip": "session instance cascade result where as_json",
     "stats": "since until stuck_after csv_into parquet file as_json",
     "status": "task as_json",
     "topics acls": "principal process shape",
@@ -61,7 +64,34 @@ INDEPENDENT = {
 }
 """The parameters of each command that have an effect whatever else is given."""
 
+FILTERS = {
+    "failed": "--failed",
+    "stuck": "--stuck 1h",
+    "status": "--status failed",
+    "task": "--task t",
+    "exception": "--exception E",
+    "message": "--message m",
+    "seen": "--trigger a",
+    "missing": "--missing a",
+    "rules": "--rules r",
+    "older_than": "--older-than 1h",
+    "unchanged_for": "--unchanged-for 1h",
+    "prefix": "--prefix p",
+    "rate": "--rate 5",
+    "dry_run": "--dry-run",
+    "yes": "--yes",
+}
+"""What changes all that match only with --where."""
+REPAIRS = ("replay s t#0", "skip s t#0", "cancel s t#0", "delete s")
+
 IGNORED = [
+    *(
+        (call.split()[0], name, f"{call} {option}", f"{option.split()[0]} needs --where")
+        for call in REPAIRS
+        for name, option in FILTERS.items()
+        if (call, name) != ("delete s", "yes")
+    ),
+    ("replay", "session", "replay s t#0 --where --failed", "SESSION does not go with --where"),
     ("topics lag", "every", "topics lag --every 3s", "--every needs --watch"),
     ("topics lag", "times", "topics lag --times 3", "--times needs --watch"),
     ("backtest", "rules", "backtest {} --rules {}", "--rules needs --from"),

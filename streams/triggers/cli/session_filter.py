@@ -37,6 +37,21 @@ _OPTIONS: Final = (
     click.option("--unchanged-for", type=Duration(), help="Only sessions that have not changed for so long."),
     click.option("--prefix", default="", help="Only sessions whose UID starts with this."),
 )
+FILTERS: Final = (
+    "failed",
+    "stuck",
+    "status",
+    "task",
+    "exception",
+    "message",
+    "seen",
+    "missing",
+    "rules",
+    "older_than",
+    "unchanged_for",
+    "prefix",
+)
+"""The names of the options in Python."""
 
 
 def session_filter(command: F) -> Callable[..., Any]:

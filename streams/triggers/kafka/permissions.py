@@ -133,25 +133,28 @@ def _of_client(settings: Settings) -> list[Permission]:
 
 
 def _of_api(settings: Settings) -> list[Permission]:
-    """Returns what the HTTP API needs: it fires, reads, repairs, redrives dead letters and publishes rules."""
+    """Returns what the HTTP API needs: it fires, reads, repairs, redrives and publishes rules."""
     names = Topology(settings.namespace)
     return [
         *(_topic(topic, READ, WRITE) for topic in (names.events, names.commands)),
         _topics(f"{names.commands}.", READ, WRITE),
-        *(_topic(topic, READ, WRITE) for topic in (names.dead_letters, names.rules)),
+        *(_topic(topic, READ, WRITE) for topic in (names.dead_letters, names.rules, names.jobs)),
         *([_topic(names.decisions, WRITE)] if settings.decisions else []),
         _group(names.agents, DESCRIBE),
         _group(names.executors, DESCRIBE),
         Permission(Resource.GROUP, f"{names.executors}.", (DESCRIBE,), is_prefix=True),
         *_readers(settings, "gap-reader", "readers"),
-        *(Permission(Resource.TRANSACTIONAL_ID, topic, (WRITE,)) for topic in (names.rules, names.dead_letters)),
+        *(
+            Permission(Resource.TRANSACTIONAL_ID, topic, (WRITE,))
+            for topic in (names.rules, names.dead_letters, names.jobs)
+        ),
     ]
 
 
 def _of_operator(settings: Settings) -> list[Permission]:
     """Returns what the API needs, and what it takes to create and check topics."""
     names = Topology(settings.namespace)
-    topics = [names.events, names.changelog, names.commands, names.dead_letters, names.rules]
+    topics = [names.events, names.changelog, names.commands, names.dead_letters, names.rules, names.jobs]
     topics += [names.decisions] if settings.decisions else []
     return merge_permissions(
         [

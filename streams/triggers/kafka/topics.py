@@ -21,6 +21,7 @@ from triggers.topology import Queue, Topology, parse_queues
 DAY_MS = 86_400_000
 DEFAULT_RETENTION_DAYS = 30
 _DEAD_LETTER_DAYS = 90
+_JOB_DAYS = 90
 _TIMEOUT_S = 20.0
 _ELECTION_PAUSE_S = 0.1
 _UNLIMITED = -1
@@ -68,6 +69,7 @@ def plan_topics(settings: Settings, retention_days: int = DEFAULT_RETENTION_DAYS
         names.dead_letters: _deleting(_DEAD_LETTER_DAYS) | _size(dead_letter_bytes(settings)),
         names.changelog: _CHANGELOG | _size(derived_bytes(settings)),
         names.rules: {"cleanup.policy": "compact"} | _size(event_bytes(settings)),
+        names.jobs: _deleting(_JOB_DAYS) | _size(event_bytes(settings)),
     }
     if settings.decisions:
         configs[names.decisions] = dict(configs[names.commands])
@@ -88,9 +90,10 @@ def plan_queues(
 
 
 def _plan(settings: Settings, name: str, config: dict[str, str], queue: Queue = None) -> TopicPlan:
+    names = Topology(settings.namespace)
     return TopicPlan(
         name=name,
-        partitions=1 if name == Topology(settings.namespace).rules else settings.partitions,
+        partitions=1 if name in {names.rules, names.jobs} else settings.partitions,
         replication_factor=settings.replication_factor,
         config=config | _durability(settings),
         queue=queue,

@@ -1,0 +1,87 @@
+"""`triggers jobs` shows the jobs of `--where`, and runs one on that has ended early."""
+
+from __future__ import annotations
+
+import click
+
+from triggers.analysis.times import moment
+from triggers.cli.bulk import counts_words, run_job
+from triggers.cli.output import json_option, print_json, print_line, print_table
+from triggers.cli.settings_options import kafka_settings
+from triggers.cli.suggesting_group import SuggestingGroup
+from triggers.client import SessionReader
+from triggers.jobs.job import Job
+from triggers.jobs.job_log import JobLog
+from triggers.jobs.records import ItemState
+from triggers.jobs.views import ItemView, summarize, view_job
+
+
+@click.group("jobs", cls=SuggestingGroup)
+def jobs_command() -> None:
+    """Show bulk repairs, and run those on that have ended early."""
+
+
+@jobs_command.command("list")
+@click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="Maximum number of jobs.")
+@json_option
+@click.pass_context
+def list_jobs(ctx: click.Context, limit: int, as_json: bool) -> None:
+    """List the newest jobs."""
+    jobs = JobLog(kafka_settings(ctx, "jobs")).read_jobs()[:limit]
+    if as_json:
+        print_json([summarize(job) for job in jobs])
+        return
+    columns = ("job", "action", "items", "results", "actor", "created (UTC)", "last change (UTC)")
+    print_table(columns, [_row(job) for job in jobs])
+
+
+@jobs_command.command("show")
+@click.argument("job")
+@click.option("--state", type=click.Choice([state.value for state in ItemState]), help="Only items in this state.")
+@click.option("--first", type=click.IntRange(0), default=0, help="Begin with the item of this number.")
+@click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="Maximum number of items.")
+@json_option
+@click.pass_context
+def show_job(ctx: click.Context, job: str, state: str | None, first: int, limit: int, as_json: bool) -> None:
+    """Show what has become of each item of JOB."""
+    found = JobLog(kafka_settings(ctx, "jobs")).find(job)
+    view = view_job(found, state=None if state is None else ItemState(state), first=first, limit=limit)
+    if as_json:
+        print_json(view)
+        return
+    title = f"{found.head.change.action} by {found.head.actor or 'unknown'}: {counts_words(found)}"
+    columns = ("number", "session", "instance", "reason", "state", "now", "runs again as")
+    print_table(columns, [_item_row(item) for item in view.items], title)
+    if view.next is not None:
+        print_line(f"There are more items: add --first {view.next}")
+
+
+@jobs_command.command("resume")
+@click.argument("job")
+@json_option
+@click.pass_context
+def resume_job(ctx: click.Context, job: str, as_json: bool) -> None:
+    """Run JOB on until every item has its result.
+
+    What was published before is not published again, even if the job still runs elsewhere.
+    """
+    settings = kafka_settings(ctx, "events", "jobs")
+    log = JobLog(settings)
+    run_job(ctx, settings, log, SessionReader(settings), log.find(job), as_json=as_json)
+
+
+def _row(job: Job) -> tuple[object, ...]:
+    head = job.head
+    return (
+        job.id,
+        head.change.action,
+        len(job.items),
+        counts_words(job),
+        head.actor,
+        moment(job.created),
+        moment(job.changed),
+    )
+
+
+def _item_row(item: ItemView) -> tuple[object, ...]:
+    return item.item, item.session, item.instance, item.reason, item.state, item.detail, item.replays

@@ -1,0 +1,87 @@
+"""What a job publishes for an item, whether it still should, and what the event did. Pure."""
+
+from __future__ import annotations
+
+from typing import Final, assert_never
+
+import msgspec
+
+from triggers.core.events import (
+    CancelRequested,
+    DeletionRequested,
+    ReplayRequested,
+    SkipRequested,
+)
+from triggers.core.statuses import CANCELLED, Status
+from triggers.core.view import InstanceView, SessionView
+from triggers.jobs.job import Job
+from triggers.jobs.records import Action, ItemResult, ItemState, JobItem
+from triggers.jobs.selection import obstacle_of_instance
+
+_GONE = "the session is gone"
+JobEvent = ReplayRequested | SkipRequested | CancelRequested | DeletionRequested
+
+
+def event_of(job: Job, item: JobItem) -> JobEvent:
+    """Returns the event of an item. Its id says which job caused it, and makes any copy of it a duplicate."""
+    change, actor, event_id = job.head.change, job.head.actor, f"{job.id}/{item.instance}"
+    match change.action:
+        case Action.REPLAY:
+            kwargs = None if change.kwargs is None else msgspec.json.encode(change.kwargs)
+            return ReplayRequested(instance=item.instance, replacement_kwargs=kwargs, actor=actor, id=event_id)
+        case Action.SKIP:
+            return SkipRequested(
+                instance=item.instance,
+                cascade=change.cascade,
+                result=bytes(change.result),
+                actor=actor,
+                id=event_id,
+            )
+        case Action.CANCEL:
+            return CancelRequested(instance=item.instance, terminate=change.terminate, actor=actor, id=event_id)
+        case Action.DELETE:
+            return DeletionRequested(actor=actor, id=event_id)
+        case _:
+            assert_never(change.action)
+
+
+def obstacle_to(action: Action, item: JobItem, session: SessionView | None) -> str:
+    """Returns why an item needs no event any more, or no text."""
+    if session is None or session.created != item.created:
+        return _GONE
+    if action is Action.DELETE:
+        return ""
+    instance = _find_instance(session, item)
+    if instance is None:
+        return "the session has no such instance any more"
+    return obstacle_of_instance(instance, action, session.edition)
+
+
+def result_of(action: Action, number: int, item: JobItem, session: SessionView | None) -> ItemResult:
+    """Returns what has become of an item, by its session after the event."""
+    obstacle = obstacle_to(action, item, session)
+    if action is Action.DELETE:
+        if obstacle:
+            return ItemResult(item=number, state=ItemState.APPLIED, detail="deleted")
+        return ItemResult(item=number, state=ItemState.REFUSED, detail="the session is still there")
+    instance = None if session is None else _find_instance(session, item)
+    if session is None or instance is None:
+        return ItemResult(item=number, state=ItemState.REFUSED, detail=obstacle or _GONE)
+    is_done = instance.status in _STATUSES_AFTER[action]
+    return ItemResult(
+        item=number,
+        state=ItemState.APPLIED if is_done else ItemState.REFUSED,
+        detail=instance.status,
+        replays=[each.name for each in session.instances if each.parent == item.instance] if is_done else [],
+    )
+
+
+_STATUSES_AFTER: Final[dict[Action, frozenset[str]]] = {
+    Action.REPLAY: frozenset({Status.REPLAYED}),
+    Action.SKIP: frozenset({Status.SKIPPED}),
+    Action.CANCEL: frozenset({CANCELLED, Status.ABANDONED, Status.SKIPPED}),
+}
+
+
+def _find_instance(session: SessionView, item: JobItem) -> InstanceView | None:
+    return next((each for each in session.instances if each.name == item.instance), None)

@@ -1,0 +1,91 @@
+"""`JobLog`: reads and writes the topic of the jobs."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from triggers.errors import JobNotFound, TopicMissing, TryAgain
+from triggers.jobs.job import Job
+from triggers.jobs.records import JobCreated, JobRecord, decode_job_record, encode_job_record
+from triggers.kafka.joint_sending import JointRecord, send_together
+from triggers.kafka.range_reads import partition_starts, read_range
+from triggers.kafka.sender import Coordinates
+from triggers.settings import Settings
+from triggers.topology import Topology
+
+_ATTEMPTS: Final = 6
+_PAUSE_S: Final = 0.05
+
+
+class JobLog:
+    """The jobs of a namespace. Thread-safe. All methods block and raise BrokerUnavailable.
+
+    Whoever writes comes after all earlier writers, of whichever job: they share one transactional id. So a writer knows
+    what has been done, and nothing is done twice.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._topic = Topology(settings.namespace).jobs
+        self._lock = threading.RLock()
+        self._jobs: dict[str, Job] = {}
+        self._next: int | None = None
+        """Offset of the first record that has not been read."""
+
+    def read_jobs(self) -> list[Job]:
+        """Returns all jobs, the newest first."""
+        with self._lock:
+            self._read_on()
+            return sorted(self._jobs.values(), key=lambda job: (job.created, job.id), reverse=True)
+
+    def find(self, job_id: str) -> Job:
+        """Returns a job. The object shows what later reads and writes of this log find. Raises JobNotFound."""
+        with self._lock:
+            self._read_on()
+            if job_id not in self._jobs:
+                raise JobNotFound(f"there is no job {job_id!r:.100}; `triggers jobs list` shows those of 90 days")
+            return self._jobs[job_id]
+
+    def write(self, prepare: Callable[[], Sequence[JobRecord | JointRecord]]) -> list[Coordinates]:
+        """Writes what `prepare` returns, all of it or nothing: records of jobs, and events. Returns the coordinates.
+
+        When `prepare` is called, `find` shows everything that was written before, and until the records are written
+        nobody else writes any. It is called again if another process was faster, or if a broker has not said whether
+        the records are written; if they are, the coordinates are those of the last call. Raises TooLarge and TryAgain.
+        """
+        with self._lock:
+            coordinates = self._send(prepare)
+            self._read_on()
+            return coordinates
+
+    def _send(self, prepare: Callable[[], Sequence[JobRecord | JointRecord]]) -> list[Coordinates]:
+        def prepare_after_earlier_writers() -> list[JointRecord]:
+            self._read_on()
+            return [each if isinstance(each, JointRecord) else self._record_of(each) for each in prepare()]
+
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                return send_together(self._settings, self._topic, prepare_after_earlier_writers)
+            except TryAgain as error:  # if it was written nevertheless, `prepare` sees that
+                if attempt == _ATTEMPTS or isinstance(error, TopicMissing):
+                    raise
+            time.sleep(_PAUSE_S * attempt)
+        raise AssertionError("the last attempt returns or raises")
+
+    def _record_of(self, record: JobRecord) -> JointRecord:
+        return JointRecord(self._topic, 0, record.job.encode(), encode_job_record(record))
+
+    def _read_on(self) -> None:
+        """Reads what has been written since the last call."""
+        if self._next is None:
+            self._next = partition_starts(self._settings, self._topic).get(0, 0)
+        for message in read_range(self._settings, self._topic, {0: self._next}):
+            record, written = decode_job_record(message.value()), message.timestamp()[1]
+            if isinstance(record, JobCreated):
+                self._jobs.setdefault(record.job, Job(record, written))
+            elif record is not None and record.job in self._jobs:
+                self._jobs[record.job].apply(record, written)
+            self._next = (message.offset() or 0) + 1

@@ -1,0 +1,127 @@
+"""The records of `<ns>.jobs`: what a job is to do with which items, and what has become of them. They are JSON."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+import msgspec
+from msgspec import Raw, Struct
+
+from triggers.queries import SessionQuery
+
+MAX_ITEMS: Final = 100_000
+"""Maximum number of items of a job. They are recorded in one transaction."""
+DEFAULT_RATE: Final = 50.0
+"""Items per second, if nobody says how many."""
+
+
+class Action(StrEnum):
+    """What a job does with each item."""
+
+    REPLAY = "replay"
+    SKIP = "skip"
+    CANCEL = "cancel"
+    DELETE = "delete"
+
+
+class ItemState(StrEnum):
+    """What has become of an item."""
+
+    PENDING = "pending"
+    """Nothing yet."""
+    PUBLISHED = "published"
+    """Its event is in the log, and nobody has looked yet what it did."""
+    APPLIED = "applied"
+    """Its event did what it should."""
+    REFUSED = "refused"
+    """Its event is in the log, and the session refused it: something else came first."""
+    OBSOLETE = "obsolete"
+    """Nothing was published, because the instance or the session was no longer as the action needs it."""
+
+
+class Change(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The action of a job and its options. They are those of the action on a single instance."""
+
+    action: Action
+    kwargs: dict[str, Raw] | None = None
+    """Replay: trigger -> kwargs that replaces all kwargs of each instance."""
+    cascade: bool = False
+    """Skip: whether the task's name is fired, as if the task had finished."""
+    result: Raw = msgspec.field(default_factory=lambda: Raw(b"{}"))
+    """Skip: JSON object with the simulated result."""
+    terminate: bool = False
+    """Cancel: whether running tasks are ended, too."""
+
+
+class JobItem(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
+    """A session, or one of its instances, that a job changes."""
+
+    session: str
+    instance: str = ""
+    """`<task>#<number>`, or empty if the job changes the whole session."""
+    created: int = 0
+    """When the session began. A session that begins later under the same UID is another one, and is left alone."""
+    reason: str = ""
+    """Why it was selected: its status, or its exception. Long texts are truncated."""
+
+
+class ItemResult(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What has become of an item."""
+
+    item: int
+    """Number of the item, counted from 0."""
+    state: ItemState
+    detail: str = ""
+    """The status that the instance has after the event, or why there was none."""
+    replays: list[str] = []
+    """Names of the instances that run again what the instance ran."""
+
+
+class JobCreated(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="created"):
+    """An operator has confirmed a job. Its items follow in the same transaction."""
+
+    job: str
+    change: Change
+    where: SessionQuery
+    """The filter that has selected the items. It is not evaluated again."""
+    items: int
+    rate: float
+    """Maximum number of items per second."""
+    actor: str | None = None
+
+
+class JobItems(Struct, frozen=True, kw_only=True, tag_field="type", tag="items"):
+    """Some of the items of a job."""
+
+    job: str
+    items: list[JobItem]
+
+
+class JobPublished(Struct, frozen=True, kw_only=True, tag_field="type", tag="published"):
+    """The events of these items are in the log: they are in the same transaction."""
+
+    job: str
+    items: list[int]
+
+
+class JobResults(Struct, frozen=True, kw_only=True, tag_field="type", tag="results"):
+    """What has become of these items."""
+
+    job: str
+    results: list[ItemResult]
+
+
+JobRecord = JobCreated | JobItems | JobPublished | JobResults
+
+encode_job_record: Final = msgspec.json.Encoder().encode
+_decode: Final = msgspec.json.Decoder(JobRecord)
+
+
+def decode_job_record(value: bytes | None) -> JobRecord | None:
+    """Decodes a record, or returns None for one that is of no class known here."""
+    try:
+        record: JobRecord = _decode.decode(value or b"")
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    return record

@@ -1,0 +1,127 @@
+"""Views of jobs for people and programs, as JSON shows them."""
+
+from __future__ import annotations
+
+from itertools import islice
+
+from msgspec import Struct
+
+from triggers.jobs.job import Job
+from triggers.jobs.planner import ItemGroup, Selection
+from triggers.jobs.records import Change, ItemState, JobItem
+from triggers.queries import SessionQuery
+
+SAMPLE = 10
+"""Number of items that a preview shows."""
+
+
+class JobPreview(Struct, frozen=True, kw_only=True):
+    """What a job would change, if it were created now."""
+
+    change: Change
+    where: SessionQuery
+    """The filter, with the status that the action implies."""
+    items: int
+    sessions: int
+    groups: list[ItemGroup]
+    """The items by task and reason, at most the ten largest groups."""
+    sample: list[JobItem]
+    """The first items, at most ten."""
+
+
+class JobSummary(Struct, frozen=True, kw_only=True):
+    """A job and how far it has come. Times are milliseconds since 1970-01-01 UTC."""
+
+    id: str
+    change: Change
+    where: SessionQuery
+    """The filter that has selected the items. It is not evaluated again."""
+    actor: str | None
+    rate: float
+    """Maximum number of items per second."""
+    created: int
+    changed: int
+    """When the last result was recorded."""
+    items: int
+    counts: dict[ItemState, int]
+    """State -> number of items."""
+    is_finished: bool
+    """Whether every item has its result. If not, and nothing changes, nobody runs the job: it can be resumed."""
+
+
+class ItemView(Struct, frozen=True, kw_only=True):
+    """An item and what has become of it."""
+
+    item: int
+    """Number of the item, counted from 0."""
+    session: str
+    instance: str
+    """`<task>#<number>`, or empty if the item is a whole session."""
+    reason: str
+    """Why it was selected: its status, or its exception."""
+    state: ItemState
+    detail: str
+    """The status of the instance after the event, or why there was none."""
+    replays: list[str]
+    """Names of the instances that run again what the instance ran."""
+
+
+class JobView(Struct, frozen=True, kw_only=True):
+    """A job with some of its items."""
+
+    job: JobSummary
+    items: list[ItemView]
+    next: int | None
+    """Number of the item with which the next page begins, or None after the last page."""
+
+
+def preview(selection: Selection) -> JobPreview:
+    """Returns what a job would change."""
+    return JobPreview(
+        change=selection.change,
+        where=selection.where,
+        items=len(selection.items),
+        sessions=selection.sessions,
+        groups=selection.groups(),
+        sample=selection.items[:SAMPLE],
+    )
+
+
+def summarize(job: Job) -> JobSummary:
+    """Returns how far a job has come."""
+    return JobSummary(
+        id=job.id,
+        change=job.head.change,
+        where=job.head.where,
+        actor=job.head.actor,
+        rate=job.head.rate,
+        created=job.created,
+        changed=job.changed,
+        items=len(job.items),
+        counts=job.counts(),
+        is_finished=job.is_finished,
+    )
+
+
+def view_job(job: Job, *, state: ItemState | None = None, first: int = 0, limit: int = 100) -> JobView:
+    """Returns a job with its items from a number on, optionally only those in a state."""
+    wanted = (n for n in range(first, len(job.items)) if state in {None, job.result_of(n).state})
+    numbers = list(islice(wanted, limit + 1))
+    return JobView(
+        job=summarize(job),
+        items=[_view_item(job, number) for number in numbers[:limit]],
+        next=numbers[limit] if len(numbers) > limit else None,
+    )
+
+
+def _view_item(job: Job, number: int) -> ItemView:
+    item, result = job.items[number], job.result_of(number)
+    return ItemView(
+        item=number,
+        session=item.session,
+        instance=item.instance,
+        reason=item.reason,
+        state=result.state,
+        detail=result.detail,
+        replays=result.replays,
+    )
