@@ -19,6 +19,7 @@ from triggers.api.authentication import Authentication, require_scope
 from triggers.api.call import BodyLimits, Call
 from triggers.api.front import Front
 from triggers.api.ingest import Ingest
+from triggers.api.jobs import Jobs
 from triggers.api.letters import Letters
 from triggers.api.monitoring import Monitoring
 from triggers.api.operations import JSON, Operation
@@ -77,6 +78,7 @@ def all_operations(services: Services, finished: Callable[[int, str], Finished] 
         Search(services),
         Sessions(services),
         Repairs(services),
+        Jobs(services),
         PublishedRules(services),
         Letters(services),
         Monitoring(services, finished),

@@ -35,6 +35,9 @@ OFFSET: Final = Parameter(
 RULES: Final = Parameter(
     "rules", "Name of the published rules." + _ENCODED, {"type": "string", "minLength": 1, "maxLength": 1024}, "orders"
 )
+JOB: Final = Parameter(
+    "job", "Id of the job.", {"type": "string", "minLength": 1, "maxLength": 64}, "20261130-120000-3fa9c1"
+)
 IDEMPOTENCY_KEY: Final = Parameter(
     "Idempotency-Key",
     "Id of the event, if the body has none. Repeating the request with the same key has no effect.",

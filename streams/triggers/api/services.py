@@ -8,6 +8,7 @@ import msgspec
 from starlette.responses import Response
 
 from triggers.api.blocking import BlockingCalls
+from triggers.api.job_threads import JobThreads
 from triggers.api.operations import JSON
 from triggers.client.async_publisher import AsyncPublisher
 from triggers.client.owners import Owners
@@ -30,10 +31,12 @@ class Services:
         self.reader: Final = SessionReader(settings, owners)
         self.search: Final = SessionSearch(settings, owners)
         self.events: Final = SessionEvents(settings, self.reader)
+        self.jobs: Final = JobThreads(settings, self.search, self.reader)
         self.blocking: Final = BlockingCalls()
 
     async def close(self) -> None:
         """Waits until what was fired is acknowledged, and ends the threads."""
+        self.jobs.close()
         await self.publisher.close()
         self.blocking.close()
 

@@ -1,0 +1,204 @@
+"""Repairs many sessions by jobs: shows what a filter finds, creates a job, shows its progress, and resumes it."""
+
+from __future__ import annotations
+
+from hashlib import blake2b
+from typing import Annotated, Final
+
+import msgspec
+from msgspec import Meta, Struct
+from starlette.responses import Response
+
+from triggers.api.authentication import require_scope
+from triggers.api.call import Call
+from triggers.api.identity import Scope
+from triggers.api.json_objects import JsonObject, no_members
+from triggers.api.names import IDEMPOTENCY_KEY, JOB
+from triggers.api.operations import JSON, Answer, Body, Media, Operation
+from triggers.api.parameters import choice, integer
+from triggers.api.problems import Kind, ProblemError
+from triggers.api.services import Services, json_response
+from triggers.codec.json_payloads import check_payload
+from triggers.jobs.job import Job
+from triggers.jobs.planner import MAX_RATE, Selection
+from triggers.jobs.records import DEFAULT_RATE, MAX_ITEMS, Action, Change, ItemState
+from triggers.jobs.views import JobPreview, JobSummary, JobView, preview, summarize, view_job
+from triggers.queries import SessionQuery
+
+_ANY: Final = "any"
+STATE: Final = choice("state", "Only items in this state.", *ItemState, _ANY, default=_ANY)
+FIRST: Final = integer("first", "Number of the first item.", default=0, minimum=0, maximum=MAX_ITEMS)
+LIMIT: Final = integer("limit", "Maximum number of items.", default=100, minimum=1, maximum=1000)
+JOBS: Final = integer("limit", "Maximum number of jobs.", default=50, minimum=1, maximum=1000)
+
+
+class JobBody(Struct, frozen=True, forbid_unknown_fields=True):
+    """A repair of all that a filter finds."""
+
+    action: Action
+    where: SessionQuery
+    """The filter; at least one of its members must be set. Those who replay or skip mean failed instances."""
+    kwargs: dict[str, JsonObject] | None = None
+    """Replay: trigger -> kwargs that replaces all kwargs of each instance."""
+    cascade: bool = False
+    """Skip: whether the task's name is fired, as if the task had finished."""
+    result: JsonObject = no_members()
+    """Skip: JSON object with the simulated result."""
+    terminate: bool = False
+    """Cancel: whether running tasks are ended, too. It needs rules of edition 2."""
+    rate: Annotated[float, Meta(gt=0, le=MAX_RATE)] = DEFAULT_RATE
+    """Maximum number of items per second."""
+    max_items: Annotated[int, Meta(ge=1, le=MAX_ITEMS)] = MAX_ITEMS
+    """If more items match, nothing is done. The number of a preview makes sure that a job has no more than that."""
+
+
+class JobList(Struct, frozen=True, kw_only=True):
+    """Jobs, the newest first."""
+
+    jobs: list[JobSummary]
+
+
+class Jobs:
+    """The operations on jobs."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    def operations(self) -> list[Operation]:
+        """Returns the operations of this class."""
+        away = (Kind.UNAVAILABLE, Kind.OVERLOADED)
+        refusals = (Kind.INVALID_EVENT, Kind.BODY_TIMEOUT, Kind.CONFLICT, Kind.TOO_LARGE, Kind.UNSUPPORTED_MEDIA_TYPE)
+        body = Body({JSON: Media(JobBody, _EXAMPLE)})
+        return [
+            Operation(
+                method="POST", path="/v1/jobs/preview", handler=self.preview_job, scope=Scope.OPERATE, tag="jobs",
+                summary="Count what a job would change, and show some of it. Nothing is changed.",
+                description=_DELETING, body=body, answers={200: Answer("What matches now.", JobPreview)},
+                problems=(*refusals, *away),
+            ),
+            Operation(
+                method="POST", path="/v1/jobs", handler=self.create_job, scope=Scope.OPERATE, tag="jobs",
+                summary="Replay, skip, cancel or delete all that a filter finds.",
+                description=_CREATING + " " + _DELETING, parameters=(IDEMPOTENCY_KEY,), body=body,
+                answers={202: Answer("The job is recorded, and runs.", JobSummary)}, problems=(*refusals, *away),
+            ),
+            Operation(
+                method="GET", path="/v1/jobs", handler=self.list_jobs, scope=Scope.READ, tag="jobs",
+                summary="List the newest jobs.", query=(JOBS,),
+                answers={200: Answer("The jobs.", JobList)}, problems=away,
+            ),
+            Operation(
+                method="GET", path="/v1/jobs/{job}", handler=self.show_job, scope=Scope.READ, tag="jobs",
+                summary="Show a job, its progress, and what has become of its items.",
+                parameters=(JOB,), query=(STATE, FIRST, LIMIT),
+                answers={200: Answer("The job and some of its items.", JobView)}, problems=(Kind.NOT_FOUND, *away),
+            ),
+            Operation(
+                method="POST", path="/v1/jobs/{job}/resume", handler=self.resume_job, scope=Scope.OPERATE, tag="jobs",
+                summary="Run a job on that has ended early. What was published is not published again.",
+                description=_DELETING, parameters=(JOB,),
+                answers={202: Answer("The job runs, unless it is finished.", JobSummary)},
+                problems=(Kind.NOT_FOUND, *away),
+            ),
+        ]  # fmt: skip
+
+    async def preview_job(self, call: Call) -> Response:
+        """Shows what a job would change."""
+        body = await self._read(call)
+        selection = await self._services.blocking.run(self._select, body)
+        return json_response(preview(selection))
+
+    async def create_job(self, call: Call) -> Response:
+        """Creates a job and runs it."""
+        body, principal = await self._read(call), call.principal.name
+        job_id = None if call.event_id is None else _id_of(principal, call.event_id)
+        job = await self._services.blocking.run(self._create, body, principal, job_id)
+        return json_response(summarize(job), 202)
+
+    async def list_jobs(self, call: Call) -> Response:
+        """Lists jobs."""
+        jobs = await self._services.blocking.run(self._services.jobs.log.read_jobs)
+        return json_response(JobList(jobs=[summarize(job) for job in jobs[: call.query(JOBS)]]))
+
+    async def show_job(self, call: Call) -> Response:
+        """Shows a job with its items."""
+        job, state = await self._find(call), call.query(STATE)
+        wanted = None if state == _ANY else ItemState(state)
+        return json_response(view_job(job, state=wanted, first=call.query(FIRST), limit=call.query(LIMIT)))
+
+    async def resume_job(self, call: Call) -> Response:
+        """Runs a job on."""
+        job = await self._find(call)
+        _require_scope_for(call, job.head.change.action)
+        if not job.is_finished:
+            self._services.jobs.start(job.id)
+        return json_response(summarize(job), 202)
+
+    async def _find(self, call: Call) -> Job:
+        return await self._services.blocking.run(self._services.jobs.log.find, call.name("job"))
+
+    async def _read(self, call: Call) -> JobBody:
+        body = await call.read(JobBody)
+        _require_scope_for(call, body.action)
+        return body
+
+    def _select(self, body: JobBody) -> Selection:
+        """Returns what a job would change. Blocks."""
+        return self._services.jobs.planner.select(_change_of(body), body.where, body.max_items)
+
+    def _create(self, body: JobBody, actor: str, job_id: str | None) -> Job:
+        """Records a job and begins to run it. A repeated request finds the job of the first one. Blocks."""
+        jobs = self._services.jobs
+        jobs.check_free()
+        job = None if job_id is None else jobs.planner.existing(job_id)
+        if job is None:
+            job = jobs.planner.create(self._select(body), actor=actor, rate=body.rate, job_id=job_id)
+        if not job.is_finished:
+            jobs.start(job.id)
+        return job
+
+
+def _require_scope_for(call: Call, action: Action) -> None:
+    """Raises a problem if the token does not allow the action on a single session either."""
+    require_scope(call.principal, Scope.ADMIN if action is Action.DELETE else Scope.OPERATE)
+
+
+def _change_of(body: JobBody) -> Change:
+    """Returns the action with its options. Raises a problem for an option of another action."""
+    change = Change(
+        action=body.action,
+        kwargs=body.kwargs,
+        cascade=body.cascade,
+        result=body.result,
+        terminate=body.terminate,
+    )
+    if body.kwargs is not None:
+        check_payload(msgspec.json.encode(body.kwargs), "kwargs")
+    check_payload(bytes(body.result), "result")
+    for name, action, is_set in (
+        ("kwargs", Action.REPLAY, change.kwargs is not None),
+        ("cascade", Action.SKIP, change.cascade),
+        ("result", Action.SKIP, bytes(change.result) != b"{}"),
+        ("terminate", Action.CANCEL, change.terminate),
+    ):
+        if is_set and body.action is not action:
+            detail = f"{name} is an option of {action}, not of {body.action}; remove it"
+            raise ProblemError(Kind.INVALID_REQUEST, detail)
+    return change
+
+
+def _id_of(principal: str, key: str) -> str:
+    """Returns the id of the job of an `Idempotency-Key`. Each principal has keys of its own."""
+    return "key-" + blake2b(f"{principal}\n{key}".encode(), digest_size=12).hexdigest()
+
+
+_EXAMPLE: Final = {
+    "action": "replay",
+    "where": {"status": "failed", "exception": "TimeoutError", "prefix": "order-"},
+    "max_items": 50,
+}
+_CREATING: Final = (
+    "The filter is evaluated once, when the job is created: its items are recorded, and each of them is changed once."
+    " `GET /v1/jobs/{job}` shows the progress. The job runs in this server; if that ends, the job can be resumed."
+)
+_DELETING: Final = "Jobs that delete sessions need the scope `admin`."
