@@ -23,6 +23,7 @@ from tests.support.commands import (
 )
 from tests.support.executors import executors_lag
 from tests.support.redis_server import RedisServer, queued_messages
+from tests.support.scraped import differences, scrape, value_of
 from tests.support.topic_reader import read_topic, wait_until
 from tests.support.topic_setup import create_topics
 
@@ -31,8 +32,10 @@ from triggers.celery.dispatcher import run_dispatcher
 from triggers.core.commands import RunTask
 from triggers.core.events import MetadataUpdated, TaskFailed, TaskFinished
 from triggers.dev.broker import Broker
+from triggers.dev.ports import free_ports
 from triggers.kafka.topics import create_topics as create_queues
 from triggers.settings import Settings
+from triggers.telemetry.catalogue import Process
 
 pytestmark = pytest.mark.broker
 
@@ -158,18 +161,24 @@ def test_the_dispatcher_moves_commands_into_the_app_s_broker(settings: Settings,
 
 def test_a_dispatcher_waits_for_its_broker_and_loses_nothing(settings: Settings, redis: RedisServer) -> None:
     create_topics(settings)
+    (port,) = free_ports(1)
     commands = [make_command(f"{TASKS}.echo", f"s{n}", n) for n in range(200)]
     redis.kill()
     issue_commands(settings, commands)
 
-    with dispatcher(settings, redis.url) as moving:
+    with dispatcher(settings, redis.url, TRIGGERS_METRICS_PORT=str(port)) as moving:
         wait_until(lambda: "the Celery broker does not answer" in moving.log_text(), "the dispatcher has noticed")
         redis.start()
         wait_until(lambda: executors_lag(settings) == 0, "all are in the broker")
+        families = scrape(port)
         with celery_worker(settings, "-c2", TEST_BROKER_URL=redis.url, TEST_DISPATCHED="1") as worker:
             results = wait_for_results(settings, commands, worker)
 
     assert all(isinstance(results[one.id][0], TaskFinished) for one in commands)
+    assert differences(Process.DISPATCHER, families) == []
+    assert value_of(families, "triggers_dispatched_commands_total") == len(commands)
+    assert value_of(families, "triggers_dispatch_faults_total") > 0
+    assert value_of(families, "triggers_dispatcher_backlog_commands", queue="@default") == 0
 
 
 def test_a_dispatcher_that_cannot_commit_dispatches_few_commands_twice(
