@@ -8,6 +8,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 from tests.chaos.campaign import Outcome
+from tests.chaos.verdict import Verdict
 
 
 def report_fields(outcome: Outcome) -> dict[str, Any]:
@@ -27,6 +28,23 @@ def report_fields(outcome: Outcome) -> dict[str, Any]:
         "answers": outcome.answers,
         "published": outcome.published,
         "repeated": outcome.repeated,
+        **_counts_of(verdict),
+        "drained": outcome.is_drained,
+        "drain_s": round(outcome.drain_s, 1),
+        "peak_mb": outcome.peak_mb,
+        "gaps": outcome.gaps,
+        "lags": [str(lag) for lag in outcome.lags],
+        "worker_exits": dict(outcome.ends),
+        "lost": dict(verdict.lost),
+        "wrong": dict(verdict.wrong),
+        "samples": verdict.samples,
+        "clean": outcome.is_clean,
+    }
+
+
+def _counts_of(verdict: Verdict) -> dict[str, Any]:
+    """Returns what was counted when the installation was judged."""
+    return {
         "events": verdict.events,
         "sessions": verdict.sessions,
         "rows": verdict.rows,
@@ -44,16 +62,6 @@ def report_fields(outcome: Outcome) -> dict[str, Any]:
         "longest_wait_s": round(verdict.longest_wait_s, 1),
         "cancelled": verdict.cancelled,
         "forwards": verdict.forwards,
-        "drained": outcome.is_drained,
-        "drain_s": round(outcome.drain_s, 1),
-        "peak_mb": outcome.peak_mb,
-        "gaps": outcome.gaps,
-        "lags": [str(lag) for lag in outcome.lags],
-        "worker_exits": dict(outcome.ends),
-        "lost": dict(verdict.lost),
-        "wrong": dict(verdict.wrong),
-        "samples": verdict.samples,
-        "clean": outcome.is_clean,
     }
 
 

@@ -62,7 +62,6 @@ def install(
     allow_any_argument()
     no_broker.register()
     publisher = _install_once(settings, manager).publisher
-    taken = parse_queues(publisher.settings.queue_names if queues is None else queues)
     share_tasks_with_children(app)
     if publisher.settings.log_format == "json":
         use_json_logging()
@@ -71,10 +70,17 @@ def install(
         return
     _default_to_no_broker(app)
     if not has_command_step(app):
-        # Celery creates the step from its class, without arguments of ours, so a subclass carries the publisher. An
-        # attribute of CommandStep itself would be shared by all apps of the process.
-        attributes = {"publisher": publisher, "queues": taken, "name": _STEP}
-        app.steps["consumer"].add(type("CommandStep", (CommandStep,), attributes))
+        _add_command_step(app, publisher, publisher.settings.queue_names if queues is None else queues)
+
+
+def _add_command_step(app: Any, publisher: ResultPublisher, queues: Sequence[str]) -> None:
+    """Adds the step of a class of its own.
+
+    Celery creates the step from its class, without arguments of ours, so a subclass carries the publisher. An attribute
+    of CommandStep itself would be shared by all apps of the process.
+    """
+    attributes = {"publisher": publisher, "queues": parse_queues(queues), "name": _STEP}
+    app.steps["consumer"].add(type("CommandStep", (CommandStep,), attributes))
 
 
 def has_command_step(app: Any) -> bool:

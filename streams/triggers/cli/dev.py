@@ -87,18 +87,14 @@ def dev_command(
         make_topics(settings, relay, rules)
         stack = Stack(relay)
         cleanup.callback(stack.stop)
-        wanted = (*range(_WORKER_PORT, _WORKER_PORT + processes), _CONSOLE_PORT, _API_PORT)
-        *ports, console, api = preferred_ports(*wanted)
+        workers = range(_WORKER_PORT, _WORKER_PORT + processes)
+        *ports, console, api = preferred_ports(*workers, _CONSOLE_PORT, _API_PORT)
         _start_services(stack, settings, ports, [console_service(settings, console), api_service(settings, api)], rules)
         celery = _celery_workers(stack, settings, apps, celery_workers, cleanup, relay)
         celery.start()
         readiness = Readiness(settings, [*ports, console, api], celery_workers, apps=max(len(apps), 1))
-        _watch(
-            relay,
-            [stack.watch, celery.reload, lambda: _restart_broker(own, relay)],
-            readiness,
-            lambda: _summarise(relay, settings, ports, console, api),
-        )
+        watches = [stack.watch, celery.reload, lambda: _restart_broker(own, relay)]
+        _watch(relay, watches, readiness, lambda: _summarise(relay, settings, ports, console, api))
 
 
 def _start_broker(relay: Relay, cleanup: ExitStack, data: Path | None) -> Broker:

@@ -97,11 +97,19 @@ def print_statistics(found: Statistics) -> None:
     print_table((*columns, "wait p50", "p90", "p99", "longest"), map(_rule, found.rules), "Rules")
     print_line(f"Rules that never ran: {', '.join(row.task for row in found.rules if not row.runs) or 'none'}")
     _print_failures(found.failures)
-    unused = [row for row in found.triggers if row.fires == row.unused and row.fires and not row.is_task]
+    _print_triggers(found.triggers)
+    _print_stuck(found)
+
+
+def _print_triggers(triggers: Sequence[TriggerRow]) -> None:
+    unused = [row for row in triggers if row.fires == row.unused and row.fires and not row.is_task]
     rows = [(row.trigger, row.fires, row.sessions) for row in unused[:_SHOWN]]
     _print_any(("trigger", "fires", "sessions"), rows, "Unused triggers", len(unused))
-    silent = [(row.trigger, ", ".join(row.used_by)) for row in found.triggers if not row.fires and not row.is_task]
+    silent = [(row.trigger, ", ".join(row.used_by)) for row in triggers if not row.fires and not row.is_task]
     _print_any(("trigger", "used by"), silent[:_SHOWN], "Triggers that never fired", len(silent))
+
+
+def _print_stuck(found: Statistics) -> None:
     stuck = [
         (
             row.task,

@@ -59,7 +59,9 @@ def explain_connection_error(settings: Settings, error: KafkaError) -> BrokerUna
     if error.code() == AUTHENTICATION:
         return _denied(settings, _authentication(settings, detail))
     if (host := _HOST.search(detail)) is not None:
-        return BrokerUnavailable(f"the host name of {host[1]!r} is unknown: check TRIGGERS_BROKERS")
+        return BrokerUnavailable(
+            f"Kafka at {settings.shown_brokers}: the host name of {host[1]!r} is unknown: check TRIGGERS_BROKERS"
+        )
     if "connecting to a PLAINTEXT broker listener" in detail:
         fix = "set TRIGGERS_KAFKA_SECURITY_PROTOCOL to PLAINTEXT or SASL_PLAINTEXT, or TRIGGERS_BROKERS to another port"
         return _denied(settings, f"the listener does not speak TLS: {fix}")
