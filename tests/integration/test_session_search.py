@@ -211,8 +211,7 @@ def test_while_partitions_move_an_answer_names_those_that_it_lacks(shop: Shop) -
             except OwnerUnavailable as error:
                 refused.append(str(error))
 
-    searching = Thread(target=search)
-    searching.start()
+    (searching := Thread(target=search)).start()
     stale = SessionSearch(shop.settings)
     assert stale.find(FAILED_QUERY).is_complete
     try:

@@ -16,7 +16,7 @@ from triggers.agent.decision_records import DecisionRecords, QueueTopics
 from triggers.agent.index_reach import IndexReach
 from triggers.agent.overlay import Overlay, Overlays
 from triggers.agent.partition_index import IndexUpdate
-from triggers.agent.records import Output
+from triggers.agent.records import Output, stop_for_bug
 from triggers.agent.routing import forward_record, is_misplaced, size_of, was_forwarded
 from triggers.agent.session_cache import SessionCache
 from triggers.agent.size_limits import SizeLimits, size_of_rows
@@ -30,7 +30,7 @@ from triggers.core.state.session import Session
 from triggers.errors import CallError, NotFound, TooManyCommands, TryAgain, Undecodable, UnknownRules
 from triggers.kafka.installed_topics import InstalledTopics
 from triggers.kafka.records import Record, headers_of, or_minus_one, timestamp_ms
-from triggers.process.exits import ExitCode, Stop
+from triggers.process.exits import Stop
 from triggers.telemetry.metrics import Metrics
 from triggers.topology import Topology
 
@@ -119,7 +119,7 @@ class PartitionTurn:
             except (Stop, TryAgain):
                 raise
             except Exception as error:
-                raise _stop_for_bug(record, error) from error
+                raise stop_for_bug(record, error) from error
         for session in touched.values():
             self._write_session(session)
         self._changes.update(self.index.changes(self._rows, self._changes))
@@ -295,8 +295,3 @@ class PartitionTurn:
 
 def _reason_of(error: CallError | NotFound) -> str:
     return Refusal.UNKNOWN_RULES if isinstance(error, UnknownRules) else type(error).__name__
-
-
-def _stop_for_bug(record: Record, error: Exception) -> Stop:
-    coordinates = f"{record.topic()} partition {record.partition()} offset {record.offset()}"
-    return Stop(ExitCode.ENGINE_BUG, f"{coordinates}: {type(error).__name__}: {error}")

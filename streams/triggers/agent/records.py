@@ -9,6 +9,7 @@ from typing import Final, cast
 from confluent_kafka import Message
 
 from triggers.kafka.records import Header, Record, or_minus_one
+from triggers.process.exits import ExitCode, Stop
 
 
 @dataclass(init=False, slots=True)
@@ -69,3 +70,9 @@ def next_offset(record: Record) -> int:
     """Returns the offset to commit once this record is processed."""
     offset = record.offset()
     return 0 if offset is None else offset + 1
+
+
+def stop_for_bug(record: Record, error: Exception) -> Stop:
+    """Returns the error that ends the worker because the core raised something that it never should."""
+    coordinates = f"{record.topic()} partition {record.partition()} offset {record.offset()}"
+    return Stop(ExitCode.ENGINE_BUG, f"{coordinates}: {type(error).__name__}: {error}")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
@@ -11,41 +10,27 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from click.testing import CliRunner, Result
-from confluent_kafka import Producer
 from tests.support import program
-from tests.support.celery_process import CeleryProcess, celery_worker, dispatcher
-from tests.support.program import environment
+from tests.support.celery_process import celery_worker, dispatcher
 from tests.support.redis_server import RedisServer
+from tests.support.secured_flow import NAMES, NAMESPACE, QUEUE, cli, do_the_rest
 from tests.support.secured_kafka import SecuredKafka, SettingsFor
 from tests.support.topic_reader import wait_until
 from tests.support.worker_process import WorkerProcess
 
-from triggers.cli import main
-from triggers.client import KafkaPublisher, SessionReader
-from triggers.core.events import ConfigurationUpdated, TriggerFired
+from triggers.client import KafkaPublisher
+from triggers.core.events import TriggerFired
 from triggers.dev.child_process import Relay
 from triggers.dev.demo import Demo, Plan, Report
 from triggers.dev.example import BrowserService
-from triggers.dev.ports import free_ports
-from triggers.dev.stack import Stack, console_service
+from triggers.dev.stack import Stack
 from triggers.errors import AccessDenied
 from triggers.kafka.denials import check_permissions, denied_error, find_denied
 from triggers.kafka.permissions import Permission, Process, Resource, permissions_of
 from triggers.settings import Settings
-from triggers.topology import Topology, partition_of
 
 pytestmark = [pytest.mark.broker, pytest.mark.timeout(400)]
 
-NAMESPACE = "secured"
-NAMES = Topology(NAMESPACE)
-QUEUE = "gpu"
-RULES = {
-    "$edition": 2,
-    "$manager": "noting",
-    "t_gpu": {"after": ["go"], "run": "app.gpu", "queue": QUEUE},
-    "t_lost": {"after": ["go"], "run": "app.lost", "queue": "nowhere"},
-}
 _OPERATIONS = {"Read": "READ", "Write": "WRITE", "Create": "CREATE", "Describe": "DESCRIBE"}
 _OPERATIONS["DescribeConfigs"] = "DESCRIBE_CONFIGS"
 _KINDS = {Resource.TOPIC: "Topic", Resource.GROUP: "Group", Resource.TRANSACTIONAL_ID: "TransactionalId"}
@@ -80,8 +65,8 @@ def run(secured: SecuredKafka, tmp_path_factory: pytest.TempPathFactory) -> Run:
     for process in Process:
         secured.allow(process, _of(process, settings_for(process)))
     operator = settings_for("operator")
-    assert _cli(operator, "topics", "create", "--partitions", "2").exit_code == 0
-    assert _cli(operator, "topics", "create", "--queue", QUEUE, "--partitions", "1").exit_code == 0
+    assert cli(operator, "topics", "create", "--partitions", "2").exit_code == 0
+    assert cli(operator, "topics", "create", "--queue", QUEUE, "--partitions", "1").exit_code == 0
     with ExitStack() as cleanup:
         log = cleanup.enter_context((folder / "demo.log").open("w"))
         stack, service = Stack(Relay(log)), BrowserService()
@@ -91,85 +76,10 @@ def run(secured: SecuredKafka, tmp_path_factory: pytest.TempPathFactory) -> Run:
         demo.start()
         demo.run(lambda _: None)
         report = demo.check()
-        _do_the_rest(secured, settings_for, stack)
+        do_the_rest(secured, settings_for, stack)
     mine = frozenset(map(str, Process))
     allowed, denied = ({each for each in secured.audited(said) if each[0] in mine} for said in ("Allowed", "Denied"))
     return Run(secured, settings_for, report, demo.progress.killed, frozenset(allowed), frozenset(denied))
-
-
-def _do_the_rest(kafka: SecuredKafka, settings_for: SettingsFor, stack: Stack) -> None:
-    """Causes forwards, dead letters and commands of queues, runs hooks and the console, and uses the command line."""
-    _send_bad_records(kafka)
-    publisher = KafkaPublisher(settings_for("client"))
-    publisher.publish("queued", ConfigurationUpdated(configuration=json.dumps(RULES).encode()))
-    for trigger in ("go", "echo", "bad"):
-        publisher.publish("queued", TriggerFired(trigger=trigger))
-    (port,) = free_ports(1)
-    stack.start(console_service(settings_for("console"), port))
-    hooks = CeleryProcess(settings_for("hooks"), "hooks", "tests.support.hook_program", TRIGGERS_HOOK_ATTEMPTS="2")
-    hooks.notes_file.touch()
-    with hooks:
-        wait_until(lambda: "queued noting fire back" in hooks.notes(), f"hooks have run; see {hooks.log}", 120)
-        wait_until(lambda: len(_letters(settings_for("operator"))) >= 3, "there are three dead letters", 120)
-    wait_until(lambda: "sessions" in _fetch(f"http://127.0.0.1:{port}/api/sessions"), "the console answers", 60)
-    assert SessionReader(settings_for("client")).read("queued").instances
-    assert "instances" in _fetch(f"http://127.0.0.1:{port}/api/sessions/queued")
-    assert _fetch(f"http://127.0.0.1:{port}/api/statistics")
-    _use_the_command_line(settings_for("operator"), NAMES.commands, ("topics", "check", "--json"))
-    _use_the_command_line(settings_for("api"), NAMES.decisions)
-
-
-def _send_bad_records(kafka: SecuredKafka) -> None:
-    producer = Producer({"bootstrap.servers": kafka.plain})
-    elsewhere = 1 - partition_of(b"moved", 2)
-    producer.produce(NAMES.events, b'{"trigger": "a"}', b"moved", partition=elsewhere)
-    producer.produce(NAMES.events, b"\xff", b"bad")
-    producer.produce(NAMES.commands, b"\xff", b"bad")
-    assert producer.flush(60) == 0
-
-
-COMMANDS = (
-    ("topics", "lag", "--json"),
-    ("list", "--json"),
-    ("explain", "queued", "--json"),
-    ("stats", "--json"),
-    ("rules", "list", "--json"),
-    ("fire", "queued", "more"),
-)
-
-
-def _use_the_command_line(settings: Settings, redriven: str, *more: tuple[str, ...]) -> None:
-    """Does what the command line does. The HTTP API does the same by the same functions, except for `more`."""
-    place = next(letter["place"] for letter in _letters(settings) if letter["topic"] == redriven)
-    publish = ("rules", "publish", f"of-{settings.kafka_username}", '{"t_a": {"after": ["a"], "run": "app.a"}}')
-    uid = f"of-{settings.kafka_username}"
-    fired = json.loads(_cli(settings, "fire", uid, "more", "--json").stdout)
-    job = (
-        ("show", uid, "--after", f"{fired['partition']}/{fired['offset']}"),
-        ("delete", "--where", "--prefix", uid, "--yes"),
-    )
-    for command in (*COMMANDS, publish, ("dead-letters", "redrive", place), *job, *more):
-        done = _cli(settings, *command)
-        assert done.exit_code in {0, 1 if "check" in command else 0}, f"{command}: {done.output}"
-
-
-def _letters(settings: Settings) -> list[dict[str, str]]:
-    done = _cli(settings, "dead-letters", "list", "--json")
-    assert done.exit_code == 0, done.output
-    letters: list[dict[str, str]] = json.loads(done.stdout)
-    return letters
-
-
-def _fetch(url: str) -> str:
-    try:
-        with urllib.request.urlopen(url, timeout=60) as answer:  # noqa: S310  # the URL is the console's
-            return str(answer.read().decode())
-    except OSError:
-        return ""
-
-
-def _cli(settings: Settings, *arguments: str) -> Result:
-    return CliRunner().invoke(main, arguments, env=environment(settings, TRIGGERS_DECISIONS="1"))
 
 
 def test_the_demo_and_a_killed_worker_need_no_other_permissions(run: Run) -> None:
@@ -218,7 +128,7 @@ def test_the_dispatcher_needs_no_other_permissions(run: Run, redis: RedisServer)
 
 
 def _unfinished(operator: Settings) -> int:
-    rows = json.loads(_cli(operator, "topics", "lag", "--json").stdout)
+    rows = json.loads(cli(operator, "topics", "lag", "--json").stdout)
     return sum(row["records"] for row in rows if row["topic"] == NAMES.commands_of(QUEUE))
 
 
@@ -330,7 +240,7 @@ def test_rules_cannot_be_published_without_their_transactional_id(run: Run, tmp_
     permission = Permission(Resource.TRANSACTIONAL_ID, NAMES.rules, ("Write",))
     (tmp_path / "rules.json").write_text('{"t_a": {"after": ["a"], "run": "app.a"}}')
     with _without(run, Process.OPERATOR, permission) as settings:
-        done = _cli(settings, "rules", "publish", "more", str(tmp_path / "rules.json"))
+        done = cli(settings, "rules", "publish", "more", str(tmp_path / "rules.json"))
 
     assert done.exit_code == 2, done.output
     assert "Transactional Id authorization failed" in done.stderr

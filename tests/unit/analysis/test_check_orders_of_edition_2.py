@@ -278,9 +278,6 @@ def test_a_task_of_edition_1_has_the_events_that_it_had() -> None:
     assert usual_events(plan, Supply(plan.tasks)).events == {FiredMove("x"): 1, FiredMove("p"): 2}
 
 
-# -- cost --------------------------------------------------------------------------------------------------------------
-
-
 def test_too_many_worlds_are_sampled_and_it_is_said() -> None:
     rules = {f"t_{n}": task(f"x{n}", f"y{n}", delay="1m", deadline="1h") for n in range(4)}
     rules |= {"t_a": task(*rules, deadline="1d")}

@@ -52,23 +52,27 @@ def _history() -> dict[str, Any]:
                 "expect": {"outcome": "refused", "error": "WrongStatus"},
             },
         ],
-        "final": {
-            "instances": {
-                "t_remind#0": {
-                    "task": "t_remind",
-                    "status": "scheduled",
-                    "attempt": 1,
-                    "kwargs": kwargs,
-                    "depth": 0,
-                    "parent": None,
-                }
-            },
-            "unresolvedTasks": ["t_remind"],
-            "timers": [],
-            "rules": {"name": "orders", "version": 1},
-            "clock": 901_500,
-        },
+        "final": _final(kwargs),
     } | {"run": run}
+
+
+def _final(kwargs: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "instances": {
+            "t_remind#0": {
+                "task": "t_remind",
+                "status": "scheduled",
+                "attempt": 1,
+                "kwargs": kwargs,
+                "depth": 0,
+                "parent": None,
+            }
+        },
+        "unresolvedTasks": ["t_remind"],
+        "timers": [],
+        "rules": {"name": "orders", "version": 1},
+        "clock": 901_500,
+    }
 
 
 def _right() -> dict[str, Any]:
