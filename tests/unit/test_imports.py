@@ -51,7 +51,7 @@ def test_a_library_that_is_not_installed_is_named_with_the_extra_that_brings_it(
 
 
 def test_the_api_is_served_without_celery() -> None:
-    served = "from triggers.cli.api import finished_of_executors; print(finished_of_executors())"
+    served = "from triggers.cli.finished_commands import finished_of_executors; print(finished_of_executors())"
     program = f"import sys; sys.modules['celery'] = None; {served}"
 
     finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 
 import click
 
 from triggers.api import authentication_of, listen, make_token, parse_scopes, serve, token_line
+from triggers.cli.finished_commands import finished_of_executors
 from triggers.cli.interruption import stop_by_signals
 from triggers.cli.output import json_option, print_json
 from triggers.cli.settings_options import command_settings, require_kafka, require_permissions, setting
 from triggers.cli.suggesting_group import SuggestingGroup
-from triggers.client.consumer_lag import Finished
-from triggers.errors import CallError, MissingExtra, TryAgain
+from triggers.errors import CallError, TryAgain
 from triggers.telemetry.logs import configure_logging
 
 
@@ -75,15 +74,6 @@ def make_api_token(name: str, scopes: tuple[str, ...], rate: float, path: Path |
         return
     click.echo(f"Token (it is shown only now): {token}")
     click.echo(f"Added to {path}." if path is not None else f"Line for TRIGGERS_API_TOKEN_FILE: {line}")
-
-
-def finished_of_executors() -> Callable[[int, str], Finished] | None:
-    """Return what reads the executors' ledger, or None without Celery: then the lag counts finished commands, too."""
-    try:
-        from triggers.celery.ledger import finished_beyond
-    except MissingExtra:
-        return None
-    return finished_beyond
 
 
 def _add_line(path: Path, name: str, line: str) -> None:
