@@ -83,8 +83,9 @@ def test_the_api_agrees_with_the_command_line(settings: Settings, console: str) 
 def test_a_session_is_found_and_followed_through_time(console: str, page: Page) -> None:
     complaints = Complaints(page)
     page.goto(console)
+    page.get_by_role("navigation", name="Pages", exact=True).get_by_role("link", name="Sessions").click()
     page.get_by_label("UID begins with").fill("s-d")
-    page.get_by_role("button", name="Find").click()
+    page.get_by_role("button", name="Search").click()
     page.get_by_role("link", name="s-done").click()
     expect(page.locator("#number")).to_have_text("7")
     expect(page.locator("#task-t_report")).to_contain_text("is scheduled, attempt 1")
@@ -102,6 +103,27 @@ def test_a_session_is_found_and_followed_through_time(console: str, page: Page) 
     slider.press("End")
     expect(page.locator("#number")).to_have_text("7")
     expect(page.locator("section.chosen")).to_contain_text("approved fired")
+    assert complaints.found == []
+
+
+def test_the_overview_of_an_installation_leads_to_a_search(settings: Settings, console: str, page: Page) -> None:
+    complaints = Complaints(page)
+    page.goto(console)
+    expect(page.get_by_role("row", name="t_report")).to_contain_text("1")
+    expect(page.get_by_role("link", name="0 dead letters")).to_be_visible()
+    expect(page.locator("section", has=page.get_by_role("heading", name="Workers"))).to_contain_text("http://")
+    expect(page.get_by_role("rowheader", name=f"{settings.namespace}.agents")).to_be_visible()
+    expect(page.locator(".finding")).to_have_count(0)
+
+    page.get_by_role("row", name="t_report").get_by_role("link").last.click()
+
+    expect(page.locator("#found").get_by_role("link")).to_have_text(["s-done"])
+    page.get_by_text("More filters").click()
+    page.get_by_label("Status now").fill("")
+    page.get_by_label("Task", exact=True).fill("")
+    page.get_by_label("Waits for trigger").fill("complete")
+    page.get_by_role("button", name="Search").click()
+    expect(page.locator("#found").get_by_role("link")).to_have_text([HOSTILE, "s-stuck"])
     assert complaints.found == []
 
 

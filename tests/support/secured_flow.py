@@ -49,8 +49,14 @@ def do_the_rest(kafka: SecuredKafka, settings_for: SettingsFor, stack: Stack) ->
     assert SessionReader(settings_for("client")).read("queued").instances
     assert "instances" in _fetch(f"http://127.0.0.1:{port}/api/sessions/queued")
     assert _fetch(f"http://127.0.0.1:{port}/api/statistics")
+    wait_until(lambda: _has_all_answers(_fetch(f"http://127.0.0.1:{port}/")), "the overview has all answers", 60)
+    assert "Dead letter" in _fetch(f"http://127.0.0.1:{port}/dead-letters?state=any")
     _use_the_command_line(settings_for("operator"), NAMES.commands, ("topics", "check", "--json"))
     _use_the_command_line(settings_for("api"), NAMES.decisions)
+
+
+def _has_all_answers(overview: str) -> bool:
+    return "Published rules" in overview and "Nobody knows this now" not in overview
 
 
 def _send_bad_records(kafka: SecuredKafka) -> None:

@@ -7,9 +7,10 @@ import socket
 import click
 
 from triggers.analysis.input_file import InputFile
+from triggers.cli.finished_commands import finished_of_executors
 from triggers.cli.log_options import every_event, log_options
 from triggers.cli.settings_options import command_settings, require_kafka, require_permissions
-from triggers.console import FileSource, KafkaSource, Source, serve
+from triggers.console import FileSource, InstallationReader, KafkaInstallation, KafkaSource, Source, serve
 from triggers.errors import TryAgain
 from triggers.settings import Settings
 from triggers.telemetry.logs import configure_logging
@@ -31,21 +32,23 @@ def console_command(ctx: click.Context, host: str, port: int, file: InputFile | 
     """
     settings = command_settings(ctx)
     configure_logging(settings)
-    source = _source(settings, file, rules)
+    source, installation = _opened(settings, file, rules)
     try:
         listening = socket.create_server((host, port))
     except OSError as error:
         raise click.UsageError(f"cannot listen on {host}:{port}: {error.strerror}; choose another --port") from error
     click.echo(f"Console at http://{host}:{listening.getsockname()[1]}/ (press Ctrl-C to stop)")
-    serve(source, listening, settings)
+    serve(source, listening, settings, installation)
 
 
-def _source(settings: Settings, file: InputFile | None, rules: bytes | None) -> Source:
-    if file is None and rules is None:
-        try:
-            require_kafka(settings)
-            require_permissions(settings, "console")
-        except TryAgain as error:  # the console may start before its broker
-            click.echo(f"Warning: {error}", err=True)
-        return KafkaSource(settings)
-    return FileSource(every_event(settings, file, rules))
+def _opened(
+    settings: Settings, file: InputFile | None, rules: bytes | None
+) -> tuple[Source, InstallationReader | None]:
+    if file is not None or rules is not None:
+        return FileSource(every_event(settings, file, rules)), None
+    try:
+        require_kafka(settings)
+        require_permissions(settings, "console")
+    except TryAgain as error:  # the console may start before its broker
+        click.echo(f"Warning: {error}", err=True)
+    return KafkaSource(settings), KafkaInstallation(settings, finished_of_executors())

@@ -3,9 +3,10 @@
 from triggers.extras import explain_missing
 
 try:
+    from triggers.console.installation import InstallationReader, KafkaInstallation
     from triggers.console.server import application, serve
     from triggers.console.sources import FileSource, KafkaSource, Source
 except ModuleNotFoundError as error:
     raise explain_missing(error, "triggers console", "console") from error
 
-__all__ = ["FileSource", "KafkaSource", "Source", "application", "serve"]
+__all__ = ["FileSource", "InstallationReader", "KafkaInstallation", "KafkaSource", "Source", "application", "serve"]

@@ -1,21 +1,17 @@
-"""The console's pages. The server renders them. They work without scripts; a script only makes the slider smooth."""
+"""The pages about sessions, rules and capsules. The server renders them.
+
+They work without scripts; a script only makes the slider smooth.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
 
-import msgspec
 from aiohttp import web
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from triggers.analysis.backtest.change_words import change_details, change_words, note_lines, sign_of
 from triggers.analysis.check.order_findings import explored_words
 from triggers.analysis.graph.svg import svg
-from triggers.analysis.times import length_of_time, moment
 from triggers.analysis.verify.capsules import Capsule, Replayed, decode_capsule, events_of_capsule, replay_capsule
-from triggers.analysis.view_changes import value_words
-from triggers.console.api import MAX_LISTED
 from triggers.console.parameters import (
     Given,
     arrivals_of,
@@ -23,8 +19,6 @@ from triggers.console.parameters import (
     lines_of,
     moment_of,
     needed_text,
-    number_of,
-    path_of,
     point_of,
     query_of,
     stuck_after,
@@ -33,43 +27,26 @@ from triggers.console.parameters import (
     uid_of,
 )
 from triggers.console.questions import Questions, check, picture_of
+from triggers.console.rendering import Renderer
 from triggers.console.session_page import SessionPage, session_page
 from triggers.errors import CallError
 
-_LISTED = 100
 _FIRST_TRIAL = {"since": ["30d"], "sample": ["1000"]}
 _FIRST_COUNT = {"since": ["7d"], "stuck_after": ["1d"]}
-
-
-def environment() -> Environment:
-    """Return the templates' environment. It escapes all values and raises for an undefined name."""
-    templates = Environment(
-        loader=PackageLoader("triggers.console"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
-        lstrip_blocks=True,
-    )  # fmt: skip
-    templates.filters.update(
-        moment=moment, as_json=_as_json, short=_short, length_of_time=length_of_time, in_path=path_of
-    )
-    templates.globals.update(
-        sign_of=sign_of, change_words=change_words, change_details=change_details, note_lines=note_lines,
-        value_words=value_words, text_of=text_of,
-    )  # fmt: skip
-    return templates
 
 
 class Pages:
     """Handlers of the pages. Each computes its page in a thread, so that none blocks the others."""
 
-    def __init__(self, questions: Questions, whole_log: asyncio.Lock, templates: Environment) -> None:
+    def __init__(self, questions: Questions, whole_log: asyncio.Lock, renderer: Renderer) -> None:
         """`whole_log` is the lock that `Api` holds, too, while it reads all events."""
         self._ask = questions
         self._whole_log = whole_log
-        self._templates = templates
+        self._renderer = renderer
 
     def routes(self) -> list[web.RouteDef]:
         """Return the routes of all handlers."""
         return [
-            web.get("/", self.sessions),
             web.get("/sessions/{uid:[^/]+}", self.session),
             web.get("/rules", self.rules),
             web.post("/rules", self.check_rules),
@@ -80,18 +57,11 @@ class Pages:
             web.post("/capsule", self.open_capsule),
         ]
 
-    async def sessions(self, request: web.Request) -> web.Response:
-        """Show sessions by UID: `?prefix=&limit=`."""
-        query = query_of(request)
-        prefix, limit = text_of(query, "prefix"), number_of(query, "limit", _LISTED, MAX_LISTED) or _LISTED
-        summaries = await asyncio.to_thread(self._ask.summaries, prefix, limit)
-        return self._page("sessions.html", {"sessions": summaries, "prefix": prefix, "limit": limit})
-
     async def session(self, request: web.Request) -> web.Response:
         """Show and explain a session after one of its events, and its changes since a moment: `?at=&from=`."""
         query = query_of(request)
         page = await asyncio.to_thread(self._session, uid_of(request), query)
-        return self._page("session.html", {"page": page, "since": text_of(query, "from")})
+        return self._renderer.page("session.html", {"page": page, "since": text_of(query, "from")})
 
     def _session(self, uid: str, query: Given) -> SessionPage:
         at = moment_of(query)
@@ -100,7 +70,7 @@ class Pages:
 
     async def rules(self, _: web.Request) -> web.Response:
         """Show the form for rules."""
-        return self._page("rules.html", {"given": {}, "checked": None, "explored": "", "picture": None})
+        return self._renderer.page("rules.html", {"given": {}, "checked": None, "explored": "", "picture": None})
 
     async def check_rules(self, request: web.Request) -> web.Response:
         """Check the rules of the form; show the findings and, if there is no error, a picture."""
@@ -110,22 +80,22 @@ class Pages:
         broken = any(finding.severity == "error" for finding in checked.findings)
         picture = None if broken else await asyncio.to_thread(lambda: svg(picture_of(rules)))
         values = {"given": given, "checked": checked, "explored": explored_words(checked.orders), "picture": picture}
-        return self._page("rules.html", values)
+        return self._renderer.page("rules.html", values)
 
     async def statistics(self, request: web.Request) -> web.Response:
         """Show the form for statistics; with `?since=`, which may be `all`, count and show the tables."""
         query = query_of(request)
         if not text_of(query, "since"):
-            return self._page("statistics.html", {"found": None, "given": _FIRST_COUNT})
+            return self._renderer.page("statistics.html", {"found": None, "given": _FIRST_COUNT})
         since = None if text_of(query, "since") == "all" else point_of(query, "since")
         period = since, point_of(query, "until"), stuck_after(query)
         async with self._whole_log:
             statistics = await asyncio.to_thread(self._ask.statistics, *period)
-        return self._page("statistics.html", {"found": statistics, "given": query})
+        return self._renderer.page("statistics.html", {"found": statistics, "given": query})
 
     async def backtest(self, _: web.Request) -> web.Response:
         """Show the form for a back-test."""
-        return self._page("backtest.html", {"report": None, "given": _FIRST_TRIAL})
+        return self._renderer.page("backtest.html", {"report": None, "given": _FIRST_TRIAL})
 
     async def run_backtest(self, request: web.Request) -> web.Response:
         """Run the back-test of the form and show its report."""
@@ -133,11 +103,11 @@ class Pages:
         trial = trial_of(given, needed_text(given, "rules").encode())
         async with self._whole_log:
             report = await asyncio.to_thread(self._ask.backtest, trial)
-        return self._page("backtest.html", {"report": report, "given": given})
+        return self._renderer.page("backtest.html", {"report": report, "given": given})
 
     async def capsule(self, _: web.Request) -> web.Response:
         """Show the form for a capsule."""
-        return self._page("capsule.html", {"capsule": None, "replayed": None, "page": None})
+        return self._renderer.page("capsule.html", {"capsule": None, "replayed": None, "page": None})
 
     async def open_capsule(self, request: web.Request) -> web.Response:
         """Replay the uploaded capsule; show its timeline and the differences."""
@@ -145,26 +115,10 @@ class Pages:
         if not isinstance(upload, web.FileField):
             raise CallError("capsule is missing: choose the file that `triggers capture` wrote")
         capsule, replayed, page = await asyncio.to_thread(_opened, upload.file.read(), upload.filename)
-        return self._page("capsule.html", {"capsule": capsule, "replayed": replayed, "page": page})
-
-    def problem(self, status: int, why: str) -> web.Response:
-        """Return a page for an error. Called by the middleware."""
-        return self._page("problem.html", {"why": why, "status": status}, status)
-
-    def _page(self, template: str, values: Mapping[str, object], status: int = 200) -> web.Response:
-        text = self._templates.get_template(template).render(values)
-        return web.Response(text=text, status=status, content_type="text/html")
+        return self._renderer.page("capsule.html", {"capsule": capsule, "replayed": replayed, "page": page})
 
 
 def _opened(body: bytes, name: str) -> tuple[Capsule, Replayed, SessionPage]:
     capsule = decode_capsule(body, name)
     events = [event for _, event in events_of_capsule(capsule)]
     return capsule, replay_capsule(capsule), session_page(capsule.session, events)
-
-
-def _as_json(value: object) -> str:
-    return msgspec.json.encode(value).decode()
-
-
-def _short(text: str, widest: int = 80) -> str:
-    return text if len(text) <= widest else text[: widest - 1] + "…"

@@ -76,7 +76,7 @@ def lines_of(given: Given, name: str) -> list[str]:
 
 def moment_of(given: Given, name: str = "at") -> Moment:
     """Return the moment, an offset or a time, that a parameter names. Without the parameter, it is now."""
-    return _parsed(given, name, parse_moment, NOW)
+    return parsed(given, name, parse_moment, NOW)
 
 
 def needed_moment(given: Given, name: str) -> Moment:
@@ -88,17 +88,17 @@ def needed_moment(given: Given, name: str) -> Moment:
 
 def point_of(given: Given, name: str) -> int | None:
     """Return a point in time as `times.point_in_time` does, or None if the parameter is missing."""
-    return _parsed(given, name, point_in_time, None)
+    return parsed(given, name, point_in_time, None)
 
 
 def stuck_after(given: Given) -> int:
     """Return the parameter `stuck_after` in milliseconds. Default: one day."""
-    return _parsed(given, "stuck_after", duration_ms, _DAY_MS)
+    return parsed(given, "stuck_after", duration_ms, _DAY_MS)
 
 
 def number_of(given: Given, name: str, default: int | None, most: int) -> int | None:
     """Return a number from 1 to `most`, or the default. Raises CallError for another one."""
-    number = _parsed(given, name, int, default)
+    number = parsed(given, name, int, default)
     if number is not None and not 1 <= number <= most:
         raise CallError(f"{name} is {number}; it must be from 1 to {most}")
     return number
@@ -124,7 +124,7 @@ def trial_of(given: Given, rules: bytes) -> Trial:
 def arrivals_of(given: Given) -> Arrivals:
     """Return the arrivals that the parameters `event` (repeatable) and `results` describe."""
     events = Counter(map(declared_event, lines_of(given, "event")))
-    return Arrivals(events=events or None, results=_parsed(given, "results", _results, Results.AT_ONCE))
+    return Arrivals(events=events or None, results=parsed(given, "results", _results, Results.AT_ONCE))
 
 
 def _results(text: str) -> Results:
@@ -133,7 +133,8 @@ def _results(text: str) -> Results:
     return Results(text)
 
 
-def _parsed(given: Given, name: str, parse: Callable[[str], T], default: T) -> T:
+def parsed(given: Given, name: str, parse: Callable[[str], T], default: T) -> T:
+    """Return the parsed value of a parameter, or the default if it is missing. Raises CallError."""
     text = text_of(given, name)
     if not text:
         return default

@@ -100,6 +100,7 @@ UNUSED = {
     (Process.OPERATOR, NAMES.decisions, "Write"),
     (Process.OPERATOR, f"{NAMES.commands}.", "Write"),
     (Process.API, NAMES.commands, "Read"),
+    (Process.CONSOLE, NAMES.commands, "Read"),
     (Process.API, NAMES.commands, "Write"),
     (Process.API, f"{NAMES.commands}.", "Write"),
 }

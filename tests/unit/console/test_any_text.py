@@ -56,7 +56,7 @@ async def _get(client: TestClient[Any, Any], path: str) -> str:
 
 
 async def test_every_link_of_the_list_leads_to_its_session(client: TestClient[Any, Any]) -> None:
-    links = [link for link in _Links(await _get(client, "/?limit=1000")).links if link.startswith("/sessions/")]
+    links = [link for link in _Links(await _get(client, "/sessions?limit=1000")).links if link.startswith("/sessions/")]
 
     opened = {json.loads(await _get(client, f"/api{link}"))["uid"] for link in links}
     for link in links:

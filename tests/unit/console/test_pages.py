@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Iterator, Sequence
-from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 from aiohttp import FormData
 from aiohttp.test_utils import TestClient, TestServer
+from msgspec.structs import replace
 from tests.support.console_log import HOSTILE, RULES, log_events
+from tests.support.html_text import HtmlText
 from tests.support.memory_session import MemorySession
 
 from triggers.analysis.explain.explanation_text import explanation_lines
 from triggers.analysis.explain.proofs import explain
 from triggers.analysis.verify.capsules import capture
 from triggers.console import FileSource, application
-from triggers.core.events import Event
+from triggers.core.events import ConfigurationUpdated, Event, TaskFailed, TriggerFired
 from triggers.core.view import SessionSummary
 from triggers.errors import OwnerUnavailable
 
@@ -29,51 +30,18 @@ async def client() -> AsyncIterator[TestClient[Any, Any]]:
         yield client
 
 
-class _Text(HTMLParser):
-    """The words, links and scripts of a page. It asserts that no element has an event handler."""
-
-    def __init__(self, page: str) -> None:
-        super().__init__()
-        self.words: list[str] = []
-        self.links: list[str] = []
-        self.scripts: list[str | None] = []
-        self.feed(page)
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        values = dict(attrs)
-        assert not any(name.startswith("on") for name in values), f"{tag} has a handler: {values}"
-        if tag == "script":
-            self.scripts.append(values.get("src"))
-        if tag == "a":
-            self.links.append(values["href"] or "")
-
-    def handle_data(self, data: str) -> None:
-        self.words.append(data.strip())
-
-    @property
-    def text(self) -> str:
-        return " ".join(" ".join(self.words).split())
-
-
-async def _page(client: TestClient[Any, Any], path: str, status: int = 200) -> _Text:
+async def _page(client: TestClient[Any, Any], path: str, status: int = 200) -> HtmlText:
     async with client.get(path) as response:
         assert response.status == status
         assert response.content_type == "text/html"
         assert "default-src 'none'" in response.headers["Content-Security-Policy"]
-        return _Text(await response.text())
+        return HtmlText(await response.text())
 
 
-async def _sent(client: TestClient[Any, Any], path: str, form: FormData | dict[str, str]) -> _Text:
+async def _sent(client: TestClient[Any, Any], path: str, form: FormData | dict[str, str]) -> HtmlText:
     async with client.post(path, data=form) as response:
         assert response.status == 200, await response.text()
-        return _Text(await response.text())
-
-
-async def test_a_session_is_found_by_the_beginning_of_its_name(client: TestClient[Any, Any]) -> None:
-    page = await _page(client, "/?prefix=s-")
-
-    assert [link for link in page.links if link.startswith("/sessions/")] == ["/sessions/s-done", "/sessions/s-stuck"]
-    assert "begins with “q-”" in (await _page(client, "/?prefix=q-")).text
+        return HtmlText(await response.text())
 
 
 @pytest.mark.parametrize("uid", ["s-done", "s-stuck", HOSTILE])
@@ -125,9 +93,9 @@ async def test_every_link_of_every_session_leads_somewhere(client: TestClient[An
         path = todo.pop()
         async with client.get(path) as response:
             assert response.status == 200, path
-            found = _Text(await response.text()).links if response.content_type == "text/html" else []
+            found = HtmlText(await response.text()).links if response.content_type == "text/html" else []
         seen.add(path)
-        todo += [link for link in found if link not in seen and link not in todo]
+        todo += [link for link in found if link not in seen and link not in todo and link != "#main"]
 
     assert sum(path.startswith("/sessions/") for path in seen) >= 3 + 12  # a page for each session and event
     assert f"/api/sessions/{quote(HOSTILE, safe='')}/causes?at=21" in seen
@@ -140,6 +108,25 @@ async def test_the_page_of_a_moment_shows_what_was_and_what_came_later(client: T
     assert "approved fired offset 16" in page.text, "what came later is named"
     assert "approved is missing: an application has to fire it" in page.text
     assert {"/sessions/s-done?at=12", "/sessions/s-done?at=14", "/sessions/s-done"} <= set(page.links)
+
+
+async def test_the_page_of_a_session_shows_the_message_and_the_traceback_of_an_exception() -> None:
+    raised = TaskFailed(
+        instance="t_charge#0",
+        attempt=1,
+        exception_type="shop.Declined",
+        exception_message="card <4242>\nwas declined",
+        exception_info='Traceback (most recent call last):\n  File "shop.py", line 7\nshop.Declined: card',
+    )
+    configured = ConfigurationUpdated(configuration=b'{"t_charge": {"after": ["paid"], "run": "shop.charge"}}')
+    events: list[Event] = [configured, TriggerFired(trigger="paid"), raised]
+    log = [("order-1", replace(event, position=number, time=number)) for number, event in enumerate(events, 1)]
+
+    async with TestClient(TestServer(application(FileSource(log)))) as client:
+        page = await _page(client, "/sessions/order-1")
+
+    assert "shop.Declined : card <4242> was declined" in page.text
+    assert 'File "shop.py", line 7' in page.lines
 
 
 async def test_two_moments_are_compared(client: TestClient[Any, Any]) -> None:
@@ -230,7 +217,7 @@ async def test_a_form_that_is_wrong_says_so(
 ) -> None:
     async with client.post(path, data=form) as response:
         assert response.status == 400
-        assert why in _Text(await response.text()).text
+        assert why in HtmlText(await response.text()).text
 
 
 class _Away:
@@ -248,7 +235,7 @@ class _Away:
 
 async def test_workers_that_are_away_are_worth_another_try() -> None:
     async with TestClient(TestServer(application(_Away()))) as client:
-        for path, kind in (("/", "text/html"), ("/api/sessions", "application/json")):
+        for path, kind in (("/sessions", "text/html"), ("/api/sessions", "application/json")):
             async with client.get(path) as response:
                 assert (response.status, response.content_type) == (503, kind)
                 assert response.headers["Retry-After"] == "1"

@@ -34,7 +34,8 @@ def test_names_are_below_the_namespace_and_those_who_use_all_queues_have_prefixe
     permissions = permissions_of(process, SETTINGS)
 
     assert all(each.name.startswith(("shop.", "shop-")) for each in permissions)
-    assert any(each.is_prefix for each in permissions) is (process in {Process.AGENT, Process.API, Process.OPERATOR})
+    users_of_all_queues = {Process.AGENT, Process.API, Process.CONSOLE, Process.OPERATOR}
+    assert any(each.is_prefix for each in permissions) is (process in users_of_all_queues)
 
 
 @pytest.mark.parametrize("process", Process)

@@ -1,0 +1,135 @@
+"""The contents of the first page: what the installation does now, and what is wrong with it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final, NamedTuple, TypeVar
+
+from triggers.analysis.times import DAY_MS
+from triggers.console.installation import InstallationReader, Lag, WorkerPartitions
+from triggers.console.remembered import Answer, RememberedAnswer
+from triggers.core.events import RulesPublished
+from triggers.queries import FailureGroups, FoundSession, Page, SessionQuery, StatusCounts
+
+T = TypeVar("T")
+
+STUCK_MS: Final = DAY_MS
+"""Time without a record after which an unresolved session is stuck, as for `triggers list --stuck`."""
+_STUCK_READ: Final = 200
+_STUCK_SHOWN: Final = 5
+_STUCK_PATIENCE_S: Final = 0.5
+_PATIENCE_S: Final = 5.0
+_KEEP_S: Final = 3.0
+_KEEP_LETTERS_S: Final = 15.0
+"""Counting dead letters reads their whole topic."""
+_FIRST: Final = ("unstarted", "delayed", "scheduled", "running", "finished", "failed")
+"""Statuses whose columns come first, in the order of an instance's life."""
+
+
+class StatusTable(NamedTuple):
+    """How many instances of each task have which status."""
+
+    statuses: list[str]
+    rows: list[tuple[str, list[int]]]
+    """Each task with a number for each status."""
+    totals: Counter[str]
+    missing: list[int]
+    """Partitions that the numbers lack."""
+    counting: list[int]
+    """Partitions whose older sessions are still being counted."""
+
+
+class Stuck(NamedTuple):
+    """Stuck sessions, those first in which nothing has happened for the longest time."""
+
+    oldest: list[FoundSession]
+    number: int
+    has_more: bool
+    """True if the search ended before it had seen all sessions; then these are the oldest of those that it found."""
+    missing: list[int]
+
+
+class Overview(NamedTuple):
+    """The values for the template."""
+
+    statuses: Answer[StatusTable]
+    failures: Answer[FailureGroups]
+    stuck: Answer[Stuck]
+    lag: Answer[Lag]
+    workers: Answer[WorkerPartitions]
+    letters: Answer[dict[str, int]]
+    rules: Answer[list[RulesPublished]]
+
+
+class OverviewReader:
+    """Asks everything that the overview shows at once. What does not answer in time is said to be missing."""
+
+    def __init__(self, installation: InstallationReader) -> None:
+        self._installation = installation
+        self._threads = ThreadPoolExecutor(len(Overview._fields), "overview")
+        self._statuses = self._remember(lambda: status_table(installation.count_statuses()))
+        self._failures = self._remember(installation.group_failures)
+        self._stuck = self._remember(self._find_stuck)
+        self._lag = self._remember(installation.measure_lag)
+        self._workers = self._remember(installation.list_workers)
+        self._letters = self._remember(installation.count_letters, _KEEP_LETTERS_S)
+        self._rules = self._remember(lambda: newest_versions(installation.list_rules()))
+
+    async def read(self) -> Overview:
+        """Return all answers, of which some may be a few seconds old."""
+        of_workers = asyncio.gather(
+            self._statuses.read(_PATIENCE_S),
+            self._failures.read(_PATIENCE_S),
+            self._stuck.read(_PATIENCE_S),
+            self._workers.read(_PATIENCE_S),
+        )
+        of_kafka = asyncio.gather(
+            self._lag.read(_PATIENCE_S), self._letters.read(_PATIENCE_S), self._rules.read(_PATIENCE_S)
+        )
+        statuses, failures, stuck, workers = await of_workers
+        lag, letters, rules = await of_kafka
+        return Overview(statuses, failures, stuck, lag, workers, letters, rules)
+
+    def close(self) -> None:
+        """End the threads. Questions that have begun are asked to their end."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def _remember(self, ask: Callable[[], T], keep_s: float = _KEEP_S) -> RememberedAnswer[T]:
+        return RememberedAnswer(ask, self._threads, keep_s)
+
+    def _find_stuck(self) -> Stuck:
+        query = SessionQuery(stuck_ms=STUCK_MS)
+        return oldest_stuck(self._installation.find(query, _STUCK_READ, None, _STUCK_PATIENCE_S))
+
+
+def status_table(found: StatusCounts) -> StatusTable:
+    """Return the counts as a table with a row for each task and a column for each status."""
+    known = {each.status for each in found.counts}
+    statuses = [*(status for status in _FIRST if status in known), *sorted(known.difference(_FIRST))]
+    numbers = {(each.task, each.status): each.instances for each in found.counts}
+    tasks = dict.fromkeys(each.task for each in found.counts)
+    totals: Counter[str] = Counter()
+    for each in found.counts:
+        totals[each.status] += each.instances
+    return StatusTable(
+        statuses,
+        [(task, [numbers.get((task, status), 0) for status in statuses]) for task in tasks],
+        totals,
+        [each.partition for each in found.missing],
+        found.counting,
+    )
+
+
+def oldest_stuck(page: Page) -> Stuck:
+    """Return the stuck sessions of a page, the oldest first."""
+    oldest = sorted(page.sessions, key=lambda session: session.last_record)[:_STUCK_SHOWN]
+    return Stuck(oldest, len(page.sessions), page.cursor is not None, [each.partition for each in page.missing])
+
+
+def newest_versions(publications: list[RulesPublished]) -> list[RulesPublished]:
+    """Return the newest version of all published rules, by name."""
+    newest = {event.name: event for event in sorted(publications, key=lambda event: event.version)}
+    return [newest[name] for name in sorted(newest)]

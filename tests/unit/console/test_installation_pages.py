@@ -1,0 +1,236 @@
+"""The pages about all sessions, as a browser without scripts receives them."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+from aiohttp.test_utils import TestClient, TestServer
+from tests.support.console_log import log_events
+from tests.support.html_text import HtmlText
+from tests.support.indexed_rows import IndexedRows
+from tests.support.running_installation import HOSTILE, RunningInstallation, shop, shop_letters
+
+from triggers.console import FileSource, InstallationReader, application
+from triggers.console.installation import Lag
+from triggers.console.remembered import RememberedAnswer
+from triggers.errors import BrokerUnavailable
+from triggers.queries import MissingPartition
+
+AWAY = [MissingPartition(1, "no worker owns it"), MissingPartition(4, "it moves <b>now</b>")]
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[TestClient[Any, Any]]:
+    rows = shop()
+    async with _console(RunningInstallation(rows, shop_letters(rows.now))) as client:
+        yield client
+
+
+def _console(installation: InstallationReader | None) -> TestClient[Any, Any]:
+    return TestClient(TestServer(application(FileSource(log_events()), installation)))
+
+
+async def _page(client: TestClient[Any, Any], path: str, status: int = 200) -> HtmlText:
+    async with client.get(path) as response:
+        assert response.status == status, await response.text()
+        assert "script-src 'self'" in response.headers["Content-Security-Policy"]
+        return HtmlText(await response.text())
+
+
+def _found(page: HtmlText) -> list[str]:
+    return [link.removeprefix("/sessions/") for link in page.links if link.startswith("/sessions/")]
+
+
+async def test_the_overview_counts_and_leads_on(client: TestClient[Any, Any]) -> None:
+    page = await _page(client, "/")
+
+    assert "20 failed" in page.text
+    assert "2 dead letters" in page.text
+    assert "shop.errors.Declined the card ending in 4242 was declined 12" in page.text
+    declined = urlencode(
+        {
+            "status": "failed",
+            "task": "t_charge",
+            "exception": "shop.errors.Declined",
+            "message": "the card ending in 4242 was declined",
+        }
+    )
+    assert f"/sessions?{declined}" in page.links
+    assert len(_found(await _page(client, f"/sessions?{declined}"))) == 12
+    assert "shop.agents shop.events 18 36 360.0 360.0" in page.text
+    assert "http://worker-1:6066 0 2" in page.text
+    assert "orders v2 order-*" in page.text
+    assert "v1" not in page.text
+
+
+async def test_every_link_of_the_overview_leads_somewhere(client: TestClient[Any, Any]) -> None:
+    links = {link for link in (await _page(client, "/")).links if link.startswith("/") and _is_of_all(link)}
+
+    assert len(links) > 20
+    for link in links:
+        await _page(client, link)
+
+
+def _is_of_all(link: str) -> bool:
+    """Returns whether a page is about all sessions; those of single ones come from another source."""
+    return not link.startswith("/sessions/")
+
+
+async def test_an_empty_installation_says_what_to_do() -> None:
+    async with _console(RunningInstallation(IndexedRows())) as client:
+        overview, search, letters = [await _page(client, path) for path in ("/", "/sessions", "/dead-letters")]
+
+    for words in ("There are no instances yet.", "Nothing is failed.", "No session is stuck.", "no open dead letters"):
+        assert words in overview.text
+    assert "There are no sessions yet." in search.text
+    assert "There are no open dead letters." in letters.text
+
+
+async def test_a_part_that_does_not_answer_leaves_the_others() -> None:
+    class LostKafka(RunningInstallation):
+        def measure_lag(self) -> Lag:
+            raise BrokerUnavailable("no broker at <kafka:9092> answers")
+
+    async with _console(LostKafka(shop())) as client:
+        page = await _page(client, "/")
+
+    assert "Nobody knows this now: no broker at <kafka:9092> answers" in page.text
+    assert "20 failed" in page.text
+
+
+async def test_the_overview_can_follow(client: TestClient[Any, Any]) -> None:
+    async with client.get("/?refresh=1") as response:
+        assert '<meta http-equiv="refresh" content="5">' in await response.text()
+    assert "refresh is 0; it must be from 1 to 3600" in (await _page(client, "/?refresh=0", 400)).text
+
+
+@pytest.mark.parametrize(
+    ("filters", "number"),
+    [
+        ({}, 61),
+        ({"prefix": "order-00"}, 10),
+        ({"status": "failed"}, 20),
+        ({"status": "failed", "task": "t_pack"}, 7),
+        ({"exception": "Declined"}, 12),
+        ({"message": "WAREHOUSE"}, 7),
+        ({"missing": "t_charge"}, 34),
+        ({"seen": "orderCancelled"}, 0),
+        ({"rules": "orders@2"}, 0),
+        ({"older_than": "1d"}, 61),
+        ({"unchanged_for": "1d", "status": "running"}, 0),
+    ],
+)
+async def test_filters_find_what_list_finds(client: TestClient[Any, Any], filters: dict[str, str], number: int) -> None:
+    page = await _page(client, f"/sessions?{urlencode({'limit': '1000'} | filters)}")
+
+    assert len(_found(page)) == number
+    assert number or "No session matches all of these filters." in page.text
+
+
+async def test_pages_follow_each_other_and_keep_the_filters(client: TestClient[Any, Any]) -> None:
+    found: list[str] = []
+    path = f"/sessions?{urlencode({'status': 'failed', 'older_than': '1h', 'limit': '8'})}"
+    for size in (8, 8, 4):
+        page = await _page(client, path)
+        found += _found(page)
+        assert len(_found(page)) == size
+        path = next((link for link in page.links if "cursor=" in link), "")
+
+    assert path == ""
+    assert len(set(found)) == 20
+    assert "This is the last page." in page.text
+
+
+@pytest.mark.parametrize(
+    ("query", "why"),
+    [
+        ("older_than=soon", "older_than: 'soon' is not a duration"),
+        ("rules=orders@new", "rules is 'orders@new'; the version must be a number"),
+        ("status=running&message=x", "only failed instances have an exception"),
+        ("limit=0", "limit is 0; it must be from 1"),
+        ("cursor=x", "is no cursor"),
+    ],
+)
+async def test_a_filter_that_is_wrong_says_so(client: TestClient[Any, Any], query: str, why: str) -> None:
+    assert why in (await _page(client, f"/sessions?{query}", 400)).text
+
+
+async def test_a_page_that_lacks_partitions_names_them() -> None:
+    async with _console(RunningInstallation(shop(), missing=AWAY)) as client:
+        search, overview = await _page(client, "/sessions"), await _page(client, "/")
+
+    assert "This page is not complete." in search.text
+    assert "partition 4: it moves <b>now</b>" in search.text
+    assert "Instances of the partitions 1, 4 are missing" in overview.text
+    assert "No worker owns the partitions 1, 4." in overview.text
+
+
+async def test_dead_letters_are_listed_and_opened(client: TestClient[Any, Any]) -> None:
+    page = await _page(client, "/dead-letters")
+    every = await _page(client, "/dead-letters?state=any")
+    one = await _page(client, "/dead-letters/0/1")
+
+    letters = [link for link in page.links if link.startswith("/dead-letters/")]
+    assert letters == ["/dead-letters/1/5", "/dead-letters/0/1"], "the newest comes first"
+    assert "redriven by ada@ops" in every.text
+    assert "the value ends at byte 17 State open Original record shop.events 1/41" in one.text
+    assert '{"trigger": "orde' in one.text
+    assert "there is no dead letter at 3/3" in (await _page(client, "/dead-letters/3/3", 404)).text
+    assert "state is 'x'; it must be one of open" in (await _page(client, "/dead-letters?state=x", 400)).text
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/sessions?limit=100", "/dead-letters", "/dead-letters/1/5", f"/sessions?{urlencode({'prefix': HOSTILE})}"],
+)
+async def test_what_users_and_events_write_is_text(client: TestClient[Any, Any], path: str) -> None:
+    page = await _page(client, path)
+
+    assert page.scripts == ["/static/console.js"]
+    assert page.images == ["/static/icon.svg"]
+    assert any(text in page.text for text in ("<script>alert(", "onerror=alert(2)")), "it is shown as it was written"
+    assert "49" not in page.text.split("order-<script>")[-1][:40], "templates in values are not rendered"
+
+
+async def test_a_recorded_log_is_searched_by_uid_and_says_what_needs_workers() -> None:
+    async with _console(None) as client:
+        overview, search = await _page(client, "/"), await _page(client, "/sessions?prefix=s-")
+        nothing, letters = await _page(client, "/sessions?prefix=q-"), await _page(client, "/dead-letters")
+        refused = await _page(client, "/sessions?status=failed", 400)
+
+    assert _found(search) == ["s-done", "s-stuck"]
+    assert len(_found(overview)) == 3
+    assert "This console shows a recorded log." in overview.text
+    assert "begins with “q-”" in nothing.text
+    assert "A recorded log has no dead letters." in letters.text
+    assert "a recorded log is searched by the beginning of the UID only" in refused.text
+
+
+async def test_the_old_name_of_the_icon_leads_to_it(client: TestClient[Any, Any]) -> None:
+    async with client.get("/favicon.ico") as response:
+        assert response.content_type == "image/svg+xml"
+
+
+async def test_a_slow_question_is_asked_once_at_a_time_and_its_answer_is_kept() -> None:
+    asked, may_answer = [0], threading.Event()
+
+    def ask() -> int:
+        asked[0] += 1
+        may_answer.wait(30)
+        return asked[0]
+
+    with ThreadPoolExecutor(1) as threads:
+        remembered = RememberedAnswer(ask, threads, keep_s=60)
+        first, second = await asyncio.gather(remembered.read(0.01), remembered.read(0.01))
+        may_answer.set()
+        third, fourth = await remembered.read(30), await remembered.read(30)
+
+    assert (first.value, second.value) == (None, None)
+    assert "there is no answer after" in first.problem
+    assert (third.value, fourth.value, asked[0]) == (1, 1, 1)
