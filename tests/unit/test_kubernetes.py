@@ -178,3 +178,16 @@ def test_the_topics_of_strimzi_are_those_that_the_command_creates() -> None:
         (plan.name, plan.partitions, plan.replication_factor) for plan in planned
     ]
     assert [each["spec"]["config"] for each in written] == [dict(plan.config) for plan in planned]
+
+
+def test_the_alerts_of_the_operator_are_those_of_the_file_of_rules() -> None:
+    (resource,) = (each for each in ALL if each["kind"] == "PrometheusRule")
+
+    assert resource["spec"] == yaml.safe_load((FOLDER.parent / "monitoring/rules.yml").read_text())
+
+
+@needs_kubectl
+def test_every_process_has_the_port_that_is_scraped() -> None:
+    for name, container in containers(rendered("example")):
+        ports = {port["name"] for port in container.get("ports", [])}
+        assert name in {"triggers-topics", "triggers-agents"} or "metrics" in ports, name
