@@ -7,7 +7,7 @@ import re
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import quote
 
 import pytest
@@ -198,6 +198,30 @@ def test_the_console_works_without_scripts(of_a_file: str, browser: Browser) -> 
     page.get_by_role("link", name="before").click()
 
     expect(page.locator("section.chosen")).to_contain_text("t_import#0 started")
+    page.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_pages_fit_a_telephone_and_are_used_by_keyboard(
+    of_a_file: str, browser: Browser, scheme: Literal["light", "dark"]
+) -> None:
+    page = browser.new_page(viewport={"width": 390, "height": 800}, color_scheme=scheme)
+    complaints = Complaints(page)
+    for path in ("/", "/sessions", "/sessions/s-done", f"/sessions/{quote(HOSTILE, safe='')}", "/dead-letters"):
+        page.goto(f"{of_a_file}{path}")
+        assert page.evaluate("document.documentElement.scrollWidth") == 390, path
+
+    page.goto(f"{of_a_file}/sessions")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_in_viewport()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    expect(page.get_by_label("UID begins with")).to_be_focused()
+    page.keyboard.type("s-d")
+    page.keyboard.press("Enter")
+    expect(page.locator("main td, main th[scope=row]").get_by_role("link")).to_have_text(["s-done"])
+    assert complaints.found == []
     page.close()
 
 
