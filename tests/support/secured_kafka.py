@@ -92,7 +92,8 @@ class SecuredKafka:
     def settings(self, user: str, namespace: str, folder: Path) -> Settings:
         """Returns the settings with which a user connects by SCRAM over TLS. `folder` gets a file of the password."""
         password = folder / "password"
-        password.write_text(PASSWORD)
+        if not password.exists():  # a process that reads it now would find it empty
+            password.write_text(PASSWORD)
         return Settings(
             brokers=self.sasl,
             namespace=namespace,

@@ -10,7 +10,7 @@ import structlog
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, ResourceType
 
-from triggers.errors import TryAgain
+from triggers.errors import SettingsError, TryAgain
 from triggers.kafka.bounded_call import CallHung, call_within
 from triggers.kafka.connection import admin_client
 from triggers.kafka.error_codes import NO_TOPIC, is_transient
@@ -84,7 +84,7 @@ class BrokerQueues:
         self._denied[queue] = self._now()
 
     def _ask(self, topic: str) -> int | None:
-        admin = self._admin = self._admin or admin_client(self._settings, CRITICAL_LOG)
+        admin = self._admin = self._admin or self._connect()
         resource = ConfigResource(ResourceType.TOPIC, topic)
         try:
             config = admin.describe_configs([resource], request_timeout=_TIMEOUT_S)[resource].result()
@@ -95,6 +95,13 @@ class BrokerQueues:
                 raise _not_now(topic, error.args[0]) from error
             return None  # missing, or this worker has no permission to see it
         return int(config["max.message.bytes"].value) - RECORD_OVERHEAD
+
+    def _connect(self) -> AdminClient:
+        """Returns a new client. A file of a secret that is just being replaced is no reason to refuse an event."""
+        try:
+            return admin_client(self._settings, CRITICAL_LOG)
+        except SettingsError as error:
+            raise TryAgain(str(error)) from error
 
     def _confirm_missing(self, admin: AdminClient, topic: str) -> None:
         """Asks the controller by a creation that it only validates. Raises TryAgain unless the topic is missing."""
