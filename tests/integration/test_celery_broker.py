@@ -27,8 +27,6 @@ from tests.support.scraped import differences, scrape, value_of
 from tests.support.topic_reader import read_topic, wait_until
 from tests.support.topic_setup import create_topics
 
-from triggers.celery.brokers import UnsuitableBroker
-from triggers.celery.dispatcher import run_dispatcher
 from triggers.core.commands import RunTask
 from triggers.core.events import MetadataUpdated, TaskFailed, TaskFinished
 from triggers.dev.broker import Broker
@@ -290,14 +288,6 @@ def test_a_cancelled_command_is_revoked_in_the_broker_that_it_was_dispatched_to(
         wait_until(lambda: executors_lag(settings) == 0, "the cancellations are settled")
 
     assert _begun(worker) == Counter([f"begin {running.id}"])
-
-
-@pytest.mark.parametrize("broker_url", ["none://", "memory://", "filesystem://"])
-def test_a_dispatcher_refuses_a_broker_that_loses_tasks(settings: Settings, broker_url: str) -> None:
-    app = Celery("refused", broker=broker_url, set_as_current=False)
-
-    with pytest.raises(UnsuitableBroker, match=broker_url):
-        run_dispatcher(app, settings)
 
 
 def _finished(event: object) -> TaskFinished:

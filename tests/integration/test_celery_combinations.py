@@ -16,6 +16,8 @@ from tests.support.topic_setup import create_topics
 from tests.support.worker_process import WorkerProcess
 
 from triggers import StreamStorage, TriggerManager
+from triggers.celery.brokers import UnsuitableBroker
+from triggers.celery.dispatcher import run_dispatcher
 from triggers.core.events import TaskFailed, TaskFinished, TaskRetried
 from triggers.errors import SessionNotFound, TryAgain
 from triggers.settings import Settings
@@ -159,3 +161,11 @@ def _succeeded(events: list[dict[str, Any]]) -> set[str]:
     """Returns the names of the tasks that have succeeded."""
     names = {event["uuid"]: event["name"] for event in events if event["type"] == "task-received"}
     return {names.get(event["uuid"], "") for event in events if event["type"] == "task-succeeded"}
+
+
+@pytest.mark.parametrize("broker_url", ["none://", "memory://", "filesystem://"])
+def test_a_dispatcher_refuses_a_broker_that_loses_tasks(settings: Settings, broker_url: str) -> None:
+    app = Celery("refused", broker=broker_url, set_as_current=False)
+
+    with pytest.raises(UnsuitableBroker, match=broker_url):
+        run_dispatcher(app, settings)
