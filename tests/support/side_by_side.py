@@ -11,6 +11,7 @@ TOGETHER = (
     "tests/integration/test_api.py",
     "tests/integration/test_api_access.py",
     "tests/integration/test_api_fuzzed.py",
+    "tests/integration/test_api_jobs.py",
     "tests/integration/test_api_repairs.py",
     "tests/integration/test_celery_runner.py",
     "tests/integration/test_chaos_doors.py",

@@ -73,7 +73,7 @@ def test_an_unknown_host_is_no_denial() -> None:
     )
 
     assert type(error) is BrokerUnavailable
-    assert str(error) == "the host name of 'kafka:9093' is unknown: check TRIGGERS_BROKERS"
+    assert str(error) == "Kafka at 127.0.0.1:1: the host name of 'kafka:9093' is unknown: check TRIGGERS_BROKERS"
 
 
 def test_a_broker_that_is_away_is_not_explained() -> None:
