@@ -86,16 +86,29 @@ def test_an_installation_that_works_has_no_problem(settings: Settings) -> None:
 def test_an_event_of_the_future_is_found(settings: Settings) -> None:
     create_topics(settings)
     _let_producers_stamp(settings)
-    producer = Producer({"bootstrap.servers": settings.brokers})
     ahead_ms = int(time.time() * 1000) + 1_800_000
-    producer.produce(Topology(settings.namespace).events, b'{"trigger": "a"}', b"s", timestamp=ahead_ms)
-    assert producer.flush(60) == 0
+    wait_until(lambda: _stamp_of_event(settings, ahead_ms) == ahead_ms, "the broker keeps the stamps of producers")
 
     (finding,) = _of(_examine(settings)[1], "time-stamps")
 
     assert finding["verdict"] == "warning"
     assert "s in the future" in finding["detail"]
     assert "a time service" in finding["fix"]
+
+
+def _stamp_of_event(settings: Settings, stamp: int) -> int:
+    """Publishes an event with a stamp and returns the one that it has on the topic."""
+    stamps: list[int] = []
+    producer = Producer({"bootstrap.servers": settings.brokers})
+    producer.produce(
+        Topology(settings.namespace).events,
+        b'{"trigger": "a"}',
+        b"s",
+        timestamp=stamp,
+        on_delivery=lambda _, message: stamps.append(message.timestamp()[1]),
+    )
+    assert producer.flush(60) == 0
+    return stamps[0]
 
 
 def _let_producers_stamp(settings: Settings) -> None:
