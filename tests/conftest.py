@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from celery import signals
+from celery.utils.dispatch import Signal
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from tests.support.histories import reproduced
@@ -19,6 +21,7 @@ from tests.support.redis_server import RedisServer
 from tests.support.shared_broker import shared_broker
 from tests.support.side_by_side import SideBySide
 
+from triggers.celery import installation
 from triggers.dev.broker import Broker, new_broker, running_broker
 from triggers.errors import SettingsError
 from triggers.settings import Settings
@@ -29,6 +32,8 @@ hypothesis_settings.register_profile(
     "triggers", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=bool(os.environ.get("CI"))
 )
 hypothesis_settings.load_profile("triggers")
+
+CELERY_SIGNALS = [signal for signal in vars(signals).values() if isinstance(signal, Signal)]
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -65,6 +70,20 @@ def _one_broker(tmp_path_factory: pytest.TempPathFactory, config: pytest.Config)
     """Returns the context of the run's broker. The folders of xdist's processes are below that of the run."""
     is_one_of_several = hasattr(config, "workerinput")
     return shared_broker(tmp_path_factory.getbasetemp().parent) if is_one_of_several else running_broker()
+
+
+@pytest.fixture(autouse=True)
+def celery_as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Undoes `install()`, which connects receivers to Celery's signals for all apps of the process.
+
+    Otherwise a later test that runs a task would publish its result, and would wait for a broker for ever.
+    """
+    monkeypatch.setattr(installation, "_installed", [])
+    receivers = [(signal, list(signal.receivers)) for signal in CELERY_SIGNALS]
+    yield
+    for signal, connected in receivers:
+        signal.receivers = connected
+        signal.sender_receivers_cache.clear()
 
 
 @pytest.fixture

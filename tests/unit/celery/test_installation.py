@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from celery import Celery
+from celery import Celery, signals
 from tests.unit.celery.test_no_broker import SETTINGS
 
 from triggers import TriggerManager, trigger_managers
-from triggers.celery import install, installation
+from triggers.celery import install
 from triggers.celery.installation import installed_settings
 from triggers.errors import CallError
 from triggers.task import TaskContext, TriggerTask
@@ -50,8 +50,7 @@ def test_two_apps_of_a_process_share_the_settings() -> None:
         install(Celery("unit", set_as_current=False), other)
 
 
-def test_a_task_finds_the_manager_that_was_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(installation, "_installed", [])
+def test_a_task_finds_the_manager_that_was_installed() -> None:
     install(Celery("unit", set_as_current=False), SETTINGS, manager="counting")
     task = Asking()
     task.bind(Celery("unit", set_as_current=False))
@@ -76,9 +75,8 @@ def test_workers_behind_a_dispatcher_read_nothing_and_acknowledge_late() -> None
     ("queues", "taken"), [(None, ("billing",)), (["gpu", "@default"], ("gpu", None)), ([], (None,))]
 )
 def test_a_worker_takes_the_queues_of_the_call_or_of_the_settings(
-    monkeypatch: pytest.MonkeyPatch, queues: list[str] | None, taken: tuple[str | None, ...]
+    queues: list[str] | None, taken: tuple[str | None, ...]
 ) -> None:
-    monkeypatch.setattr(installation, "_installed", [])
     app = Celery("unit", set_as_current=False)
 
     install(app, msgspec.structs.replace(SETTINGS, queues="billing"), queues=queues)
@@ -90,3 +88,12 @@ def test_a_worker_takes_the_queues_of_the_call_or_of_the_settings(
 def test_a_name_that_no_queue_can_have_is_refused() -> None:
     with pytest.raises(CallError, match=r"queue 'a\.b'"):
         install(Celery("unit", set_as_current=False), SETTINGS, queues=["a.b"])
+
+
+@pytest.mark.parametrize("_turn", [1, 2])
+def test_what_a_test_installs_is_gone_in_the_next(_turn: int) -> None:  # a parameter, not a fixture
+    assert not any(receiver for receiver in signals.task_success.receivers)
+
+    install(Celery("unit", set_as_current=False), SETTINGS)
+
+    assert len(signals.task_success.receivers) == 1
