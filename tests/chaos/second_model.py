@@ -7,8 +7,9 @@ with it. The model keeps plain objects, forgets nothing, and has timers, attempt
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -43,10 +44,11 @@ class Seen:
 
 def judge_by_model(part: Part, commands: Iterable[Message], expected: Fold, verdict: Verdict) -> None:
     """Folds the events of the sessions in the model and compares commands, cancellations, forwards and answers."""
-    world, wanted = World(), defaultdict[str, Seen](Seen)
+    world, wanted, steps = World(), defaultdict[str, Seen](Seen), list[Json]()
     for uid, event in _events(part):
         try:
-            made = world.apply(step_of(uid, event, world))
+            steps.append(step_of(uid, event, world))
+            made = world.apply(steps[-1])
         except Exception as error:  # noqa: BLE001  # a model that cannot go on says so in the verdict
             verdict.charge(verdict.wrong, "steps of the model", [f"{uid}: {event}: {error!r}"])
             continue
@@ -60,7 +62,7 @@ def judge_by_model(part: Part, commands: Iterable[Message], expected: Fold, verd
             have, want = getattr(actual[uid], name), getattr(wanted[uid], name)
             if have != want:
                 verdict.charge(verdict.wrong, f"{name} by the model", [_first_difference(uid, have, want)])
-    _check_answers(part, world, verdict)
+    _check_answers(part, world, steps, verdict)
 
 
 def _events(part: Part) -> Iterator[tuple[str, Event]]:
@@ -98,13 +100,16 @@ def _on_topics(commands: Iterable[Message], expected: Fold) -> defaultdict[str, 
     return seen
 
 
-def _check_answers(part: Part, world: World, verdict: Verdict) -> None:
+def _check_answers(part: Part, world: World, steps: Sequence[Json], verdict: Verdict) -> None:
     for uid, answer in part.views.items():
         if not uid.startswith(PREFIXES) or not answer.startswith(b"{"):
             continue
         have, want = final_of(msgspec.json.decode(answer, type=SessionView)), world.final(uid)
         wrong = [f"{uid}: {name}: {_apart(have[name], want[name])}" for name in have if have[name] != want[name]]
         verdict.charge(verdict.wrong, "answers by the model", wrong)
+        if wrong:  # a history that reproduces the difference
+            history = [step for step in steps if step["op"] == "publish" or step["session"] == uid]
+            verdict.samples[f"history of {uid}"] = [json.dumps(history)]
 
 
 def _apart(have: object, want: object) -> str:
