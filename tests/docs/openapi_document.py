@@ -122,7 +122,7 @@ def _operation(operation: Operation) -> Schema:
         *(
             {
                 "name": each.name,
-                "in": each.place,
+                "in": each.location,
                 "required": each.required,
                 "description": each.description,
                 "schema": each.schema,

@@ -39,10 +39,10 @@ JSON_SHAPES = {
     "rules list": "`[{name, version, configuration, match, is_default, existing, locked, time, source, actor}]`",
     "rules history": "as `rules list` prints it",
     "rules show": "one element of the list that `rules list` prints",
-    "rules diff": "`[{place, before, after}]`",
+    "rules diff": "`[{path, before, after}]`",
     "rules retire": "`{name, version, changed}`",
     "api token": "`{name, token, line}`; `line` is that of the file of tokens, with the token's hash",
-    "show": "`schemas/session.schema.json`; with `--diff`: `[{place, before, after}]`",
+    "show": "`schemas/session.schema.json`; with `--diff`: `[{path, before, after}]`",
     "list": "`schemas/page.schema.json`; `missing` has the partitions whose sessions the page lacks",
     "replay": "`{instance, status, replays: [instance]}`" + _WITH_WHERE,
     "skip": "`{instance, status, replays: []}`" + _WITH_WHERE,
@@ -54,13 +54,13 @@ JSON_SHAPES = {
     "jobs resume": "`{id, change, where, actor, rate, created, changed, items, counts: {state: number}, is_finished}`",
     "migrate": "`[{session, result, instances, unresolved, detail}]`; `result` is `would be moved`, `moved`,"
     " `there already`, `there already, and has gone on`, `differs`, `in flight`, `refused` or `missing`",
-    "dead-letters list": "`[{place, reason, detail, topic, partition, offset, time, key, value, headers: [[name,"
+    "dead-letters list": "`[{coordinates, reason, detail, topic, partition, offset, time, key, value, headers: [[name,"
     " value]], missing, state, actor}]`; `state` is `open`, or `redriven` or `discarded` by `actor`;"
-    " `place` is `<partition>/<offset>` of the dead letter, `topic`, `partition` and `offset` are"
+    " `coordinates` are `<partition>/<offset>` of the dead letter, `topic`, `partition` and `offset` are"
     " those of the original record",
     "dead-letters show": "one element of the list that `dead-letters list` prints",
-    "dead-letters redrive": "`{redriven: [place]}`, without those that were redriven or discarded before",
-    "dead-letters discard": "`{discarded: [place]}`, without those that were redriven or discarded before",
+    "dead-letters redrive": "`{redriven: [coordinates]}`, without those that were redriven or discarded before",
+    "dead-letters discard": "`{discarded: [coordinates]}`, without those that were redriven or discarded before",
     "check": "`[{file, findings, orders}]`; `findings` and `orders` as in `schemas/check.schema.json`; the number of"
     " `orders` is null if they are too many to count",
     "status": "`schemas/overview.schema.json`",

@@ -146,14 +146,14 @@ def test_a_dead_letter_is_listed_shown_and_redriven_once_its_cause_is_gone(insta
     (letter,) = run_json(settings, "dead-letters", "list")
     assert json.loads(letter["value"]) == event
     assert (letter["key"], letter["topic"]) == ("s1", Topology(settings.namespace).events)
-    assert run_json(settings, "dead-letters", "show", letter["place"]) == letter
+    assert run_json(settings, "dead-letters", "show", letter["coordinates"]) == letter
 
     run_json(settings, "configure", "s1", json.dumps(RULES))
     run_json(settings, "fire", "s1", "page")
     run_json(settings, "fire", "s1", "complete")
     _report(settings, "s1", type="failed", instance="t_import#0", attempt=1, exception_type="E")
     wait_until(lambda: _status(settings, "s1", "t_import#0") == "failed", "it has failed")
-    assert run_json(settings, "dead-letters", "redrive", letter["place"]) == {"redriven": [letter["place"]]}
+    assert run_json(settings, "dead-letters", "redrive", letter["coordinates"]) == {"redriven": [letter["coordinates"]]}
 
     wait_until(lambda: _status(settings, "s1", "t_import#0") == "replayed", "the redriven record is applied")
     assert run_json(settings, "dead-letters", "list") == [], "the letter is redriven, and no other has come"

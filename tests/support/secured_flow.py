@@ -80,7 +80,7 @@ COMMANDS = (
 
 def _use_the_command_line(settings: Settings, redriven: str, *more: tuple[str, ...]) -> None:
     """Does what the command line does. The HTTP API does the same by the same functions, except for `more`."""
-    place = next(letter["place"] for letter in _letters(settings) if letter["topic"] == redriven)
+    coordinates = next(letter["coordinates"] for letter in _letters(settings) if letter["topic"] == redriven)
     publish = ("rules", "publish", f"of-{settings.kafka_username}", '{"t_a": {"after": ["a"], "run": "app.a"}}')
     uid = f"of-{settings.kafka_username}"
     fired = json.loads(cli(settings, "fire", uid, "more", "--json").stdout)
@@ -88,7 +88,7 @@ def _use_the_command_line(settings: Settings, redriven: str, *more: tuple[str, .
         ("show", uid, "--after", f"{fired['partition']}/{fired['offset']}"),
         ("delete", "--where", "--prefix", uid, "--yes"),
     )
-    for command in (*COMMANDS, publish, ("dead-letters", "redrive", place), *job, *more):
+    for command in (*COMMANDS, publish, ("dead-letters", "redrive", coordinates), *job, *more):
         done = cli(settings, *command)
         assert done.exit_code in {0, 1 if "check" in command else 0}, f"{command}: {done.output}"
 

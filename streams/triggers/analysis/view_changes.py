@@ -19,7 +19,7 @@ _SHOWN_ELSEWHERE = re.compile(r"instances \S.* exception")
 class Change(Struct, frozen=True, kw_only=True):
     """One value that differs."""
 
-    place: str
+    path: str
     """The path to the value, such as `instances t_import#0 status`."""
     before: Any
     """None if there was no value."""
@@ -33,12 +33,12 @@ def changes_between(before: object, after: object) -> list[Change]:
     Objects are compared member by member, and so are lists of objects with a `name`. Other lists are compared whole.
     """
     changes = _changes("", _plain(before), _plain(after))
-    return [change for change in changes if not _SHOWN_ELSEWHERE.match(change.place)]
+    return [change for change in changes if not _SHOWN_ELSEWHERE.match(change.path)]
 
 
-def value_words(place: str, value: object) -> str:
+def value_words(path: str, value: object) -> str:
     """Formats the value at a path for people: times as `moment` does, anything else as JSON."""
-    is_time = place.rpartition(" ")[2] in _TIMES or " timestamps " in place
+    is_time = path.rpartition(" ")[2] in _TIMES or " timestamps " in path
     return moment(value) if is_time and isinstance(value, int) else msgspec.json.encode(value).decode()
 
 
@@ -46,21 +46,21 @@ def _plain(value: object) -> object:
     return msgspec.json.decode(msgspec.json.encode(value))
 
 
-def _changes(place: str, before: object, after: object) -> Iterator[Change]:
+def _changes(path: str, before: object, after: object) -> Iterator[Change]:
     if _is_named(before) and _is_named(after):
         before, after = _by_name(before), _by_name(after)
     if isinstance(before, dict) and isinstance(after, dict):
         for name in [*before, *(name for name in after if name not in before)]:
-            yield from _member(f"{place} {name}".lstrip(), name, before, after)
+            yield from _member(f"{path} {name}".lstrip(), name, before, after)
     elif _canonical(before) != _canonical(after):
-        yield Change(place=place, before=before, after=after)
+        yield Change(path=path, before=before, after=after)
 
 
-def _member(place: str, name: str, before: dict[str, Any], after: dict[str, Any]) -> Iterator[Change]:
+def _member(path: str, name: str, before: dict[str, Any], after: dict[str, Any]) -> Iterator[Change]:
     if name in before and name in after:
-        yield from _changes(place, before[name], after[name])
+        yield from _changes(path, before[name], after[name])
     else:
-        yield Change(place=place, before=before.get(name), after=after.get(name))
+        yield Change(path=path, before=before.get(name), after=after.get(name))
 
 
 def _is_named(value: object) -> TypeGuard[list[dict[str, Any]]]:

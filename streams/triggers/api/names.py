@@ -43,6 +43,6 @@ IDEMPOTENCY_KEY: Final = Parameter(
     "Id of the event, if the body has none. Repeating the request with the same key has no effect.",
     {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]+$"},
     "pay-4711",
-    place="header",
+    location="header",
     required=False,
 )

@@ -19,7 +19,7 @@ class Parameter:
     description: str
     schema: Schema
     example: object
-    place: str = "path"
+    location: str = "path"
     required: bool = True
 
 

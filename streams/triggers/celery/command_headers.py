@@ -26,14 +26,17 @@ def command_name(command: RunTask) -> CommandName:
     return CommandName(session=command.session, instance=command.instance, attempt=command.attempt)
 
 
-def command_headers(command: RunTask, **place: int) -> dict[str, object]:
-    """Returns the message headers with which a result names its command. `place` is the record's, for log lines."""
-    return header_of(command_name(command), **place)
+def command_headers(command: RunTask, **coordinates: int) -> dict[str, object]:
+    """Returns the message headers with which a result names its command.
+
+    `coordinates` are those of the command's record, for log lines.
+    """
+    return header_of(command_name(command), **coordinates)
 
 
-def header_of(name: CommandName, **place: int) -> dict[str, object]:
+def header_of(name: CommandName, **coordinates: int) -> dict[str, object]:
     """Returns the message headers that name a command."""
-    return {HEADER: {"session": name.session, "instance": name.instance, "attempt": name.attempt, **place}}
+    return {HEADER: {"session": name.session, "instance": name.instance, "attempt": name.attempt, **coordinates}}
 
 
 def command_of(request: Request | None, task_id: str | None) -> CommandName | None:

@@ -45,5 +45,5 @@ def _run_of(request: Any, task_id: str) -> dict[str, object]:
     fields: dict[str, object] = {"session": name.session, "instance": name.instance, "attempt": name.attempt}
     header = request.get(HEADER) if request is not None else None
     if isinstance(header, Mapping):
-        fields |= {place: header[place] for place in ("partition", "offset") if place in header}
+        fields |= {key: header[key] for key in ("partition", "offset") if key in header}
     return fields

@@ -154,7 +154,7 @@ def _print(by_file: dict[str, Checked]) -> None:
 
 
 def _print_finding(file: str, one: Finding) -> None:
-    where = click.style(f"{file}:{one.place.line}:{one.place.column}", bold=True)
+    where = click.style(f"{file}:{one.location.line}:{one.location.column}", bold=True)
     click.echo(f"{where}: {click.style(one.severity, fg=_COLOURS[one.severity])} {one.rule}")
     for line in (one.message, *(f"  {detail}" for detail in one.details), f"fix: {one.fix}"):
         print_line(f"  {line}")

@@ -13,6 +13,7 @@ from triggers.cli.suggesting_group import SuggestingGroup
 from triggers.client.dead_letters import OPEN, DeadLetters, StoredLetter
 from triggers.codec.letter_mark_codec import LetterAction
 from triggers.errors import CallError, IncompleteLetter
+from triggers.kafka.sender import Coordinates
 
 reason_option = click.option("--reason", help="Only dead letters with this reason.")
 _STATES = (OPEN, *(action.value for action in LetterAction))
@@ -50,12 +51,12 @@ def list_letters(ctx: click.Context, limit: int, reason: str | None, state: str,
 
 
 @dead_letters_command.command("show")
-@click.argument("place", type=CoordinatesType(), metavar="COORDINATES")
+@click.argument("coordinates", type=CoordinatesType(), metavar="COORDINATES")
 @json_option
 @click.pass_context
-def show_letter(ctx: click.Context, place: tuple[int, int], as_json: bool) -> None:
+def show_letter(ctx: click.Context, coordinates: Coordinates, as_json: bool) -> None:
     """Show a dead letter and its original record. `list` prints the COORDINATES: <partition>/<offset>."""
-    stored = DeadLetters(kafka_settings(ctx, "dead_letters")).read_letter(*place)
+    stored = DeadLetters(kafka_settings(ctx, "dead_letters")).read_letter(*coordinates)
     if as_json:
         print_json(_plain(stored))
         return
@@ -71,17 +72,17 @@ def show_letter(ctx: click.Context, place: tuple[int, int], as_json: bool) -> No
         *((f"header {name}", _text(value)) for name, value in letter.headers),
         *([("missing", letter.missing)] if letter.missing else []),
     ]
-    print_table(("", ""), rows, f"Dead letter {place[0]}/{place[1]}")
+    print_table(("", ""), rows, f"Dead letter {_coordinates(stored)}")
 
 
 @dead_letters_command.command("redrive")
-@click.argument("places", type=CoordinatesType(), nargs=-1, metavar="[COORDINATES]...")
+@click.argument("coordinates", type=CoordinatesType(), nargs=-1, metavar="[COORDINATES]...")
 @click.option("--all", "every", is_flag=True, help="Redrive all open dead letters.")
 @reason_option
 @json_option
 @click.pass_context
 def redrive(
-    ctx: click.Context, places: tuple[tuple[int, int], ...], every: bool, reason: str | None, as_json: bool
+    ctx: click.Context, coordinates: tuple[Coordinates, ...], every: bool, reason: str | None, as_json: bool
 ) -> None:
     """Publish the original records of dead letters again: those at COORDINATES, all of a --reason, or --all.
 
@@ -89,7 +90,7 @@ def redrive(
     that still cannot be applied becomes a new dead letter. A dead letter that does not have the whole record is
     refused, and the others are redriven.
     """
-    letters, chosen = _chosen(ctx, places, every=every, reason=reason)
+    letters, chosen = _chosen(ctx, coordinates, every=every, reason=reason)
     redriven = letters.redrive([stored for stored in chosen if not stored.letter.missing])
     if as_json:
         print_json({"redriven": [_coordinates(stored) for stored in redriven]})
@@ -100,19 +101,19 @@ def redrive(
 
 
 @dead_letters_command.command("discard")
-@click.argument("places", type=CoordinatesType(), nargs=-1, metavar="[COORDINATES]...")
+@click.argument("coordinates", type=CoordinatesType(), nargs=-1, metavar="[COORDINATES]...")
 @click.option("--all", "every", is_flag=True, help="Discard all open dead letters.")
 @reason_option
 @json_option
 @click.pass_context
 def discard(
-    ctx: click.Context, places: tuple[tuple[int, int], ...], every: bool, reason: str | None, as_json: bool
+    ctx: click.Context, coordinates: tuple[Coordinates, ...], every: bool, reason: str | None, as_json: bool
 ) -> None:
     """Mark dead letters as discarded: those at COORDINATES, all of a --reason, or --all.
 
     `list` shows only open ones. Nothing is removed from the topic, and a discarded letter cannot be redriven.
     """
-    letters, chosen = _chosen(ctx, places, every=every, reason=reason)
+    letters, chosen = _chosen(ctx, coordinates, every=every, reason=reason)
     discarded = letters.discard(chosen)
     if as_json:
         print_json({"discarded": [_coordinates(stored) for stored in discarded]})
@@ -121,15 +122,15 @@ def discard(
 
 
 def _chosen(
-    ctx: click.Context, places: tuple[tuple[int, int], ...], *, every: bool, reason: str | None
+    ctx: click.Context, coordinates: tuple[Coordinates, ...], *, every: bool, reason: str | None
 ) -> tuple[DeadLetters, list[StoredLetter]]:
     """Returns the client and the dead letters that the command names. Raises CallError, NotFound."""
-    if sum(map(bool, (places, every, reason))) != 1:
+    if sum(map(bool, (coordinates, every, reason))) != 1:
         raise CallError("name the dead letters by one of COORDINATES, --reason and --all")
     settings = kafka_settings(ctx, "dead_letters")
     letters = DeadLetters(settings, actor_name(settings))
-    if places:
-        return letters, [letters.read_letter(*place) for place in places]
+    if coordinates:
+        return letters, [letters.read_letter(*each) for each in coordinates]
     return letters, [each for each in letters.read_all() if reason in {None, each.letter.reason} and each.mark is None]
 
 
@@ -144,7 +145,7 @@ def _describe_incomplete(refused: list[StoredLetter]) -> str:
 def _plain(stored: StoredLetter) -> dict[str, object]:
     letter = stored.letter
     return {
-        "place": _coordinates(stored),
+        "coordinates": _coordinates(stored),
         "reason": letter.reason,
         "detail": letter.detail,
         "topic": letter.topic,

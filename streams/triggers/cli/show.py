@@ -89,10 +89,10 @@ def print_changes(changes: list[Change], as_json: bool) -> None:
 
 
 def _change(change: Change) -> str:
-    before, after = (_cut(value_words(change.place, value), 2 * _WIDEST) for value in (change.before, change.after))
+    before, after = (_cut(value_words(change.path, value), 2 * _WIDEST) for value in (change.before, change.after))
     if change.before is None:
-        return f"+ {change.place}: {after}"
-    return f"- {change.place}: {before}" if change.after is None else f"  {change.place}: {before} → {after}"
+        return f"+ {change.path}: {after}"
+    return f"- {change.path}: {before}" if change.after is None else f"  {change.path}: {before} → {after}"
 
 
 def print_session(session: SessionView) -> None:

@@ -151,7 +151,7 @@ def _last_changes(uid: str, past: list[Event], view: SessionView) -> list[Change
 
 def _changes(before: SessionView, after: SessionView) -> list[Change]:
     """Return the changes except those that every event makes."""
-    return [change for change in changes_between(before, after) if change.place not in _BESIDE_INSTANCES]
+    return [change for change in changes_between(before, after) if change.path not in _BESIDE_INSTANCES]
 
 
 def _row(instance: InstanceView) -> InstanceRow:

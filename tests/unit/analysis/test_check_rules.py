@@ -130,9 +130,11 @@ def test_a_finding_has_the_location_of_its_cause() -> None:
     lines = ['{"t_ü😀": {', '\t"after": ["x",', '  "x"], "run": "a",', '  "andevery": "p", "andevery": "q"}}']
     found = check_rules("\n".join(lines).encode()).findings
 
-    places = {(one.rule, lines[one.place.line - 1][one.place.column - 1 : one.place.end_column - 1]) for one in found}
+    locations = {
+        (one.rule, lines[one.location.line - 1][one.location.column - 1 : one.location.end_column - 1]) for one in found
+    }
 
-    assert places == {
+    assert locations == {
         ("repeated-trigger", '"x"'),
         ("misspelt-directive", '"andevery"'),
         ("duplicate-key", '"andevery"'),
@@ -143,7 +145,7 @@ def test_a_finding_has_the_location_of_its_cause() -> None:
 def test_invalid_json_is_reported_where_it_begins_to_be_invalid(text: bytes, line: int, column: int) -> None:
     (one,) = check_rules(text).findings
 
-    assert (one.rule, one.place.line, one.place.column) == ("invalid-json", line, column)
+    assert (one.rule, one.location.line, one.location.column) == ("invalid-json", line, column)
 
 
 def test_the_other_tasks_are_checked_although_one_is_refused() -> None:

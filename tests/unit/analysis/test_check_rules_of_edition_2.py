@@ -203,7 +203,10 @@ def test_a_finding_about_an_expression_is_located_at_the_expression() -> None:
 
     (one,) = [one for one in check_rules(text.encode()).findings if one.rule == "never-true"]
 
-    assert (one.place.line, text.splitlines()[2][one.place.column - 1 : one.place.end_column - 1]) == (3, '"false"')
+    assert (one.location.line, text.splitlines()[2][one.location.column - 1 : one.location.end_column - 1]) == (
+        3,
+        '"false"',
+    )
 
 
 @pytest.mark.parametrize(

@@ -24,4 +24,4 @@ from triggers.analysis.view_changes import Change, changes_between
     ],
 )
 def test_each_difference_has_its_path(before: Any, after: Any, changes: list[tuple[str, Any, Any]]) -> None:  # noqa: ANN401
-    assert changes_between(before, after) == [Change(place=p, before=b, after=a) for p, b, a in changes]
+    assert changes_between(before, after) == [Change(path=p, before=b, after=a) for p, b, a in changes]

@@ -80,14 +80,14 @@ def test_other_lines_have_the_context_of_their_logger_and_the_traceback(
     assert "session" not in line
 
 
-def _run_in_task(body: Callable[[], None], **place: int) -> None:
+def _run_in_task(body: Callable[[], None], **coordinates: int) -> None:
     app = Celery("shop", broker="memory://", set_as_current=False)
 
     def mail() -> None:  # Celery cannot wrap a lambda
         body()
 
     task = app.task(name=COMMAND.run, shared=False)(mail)
-    request = {"id": COMMAND.id, "task": COMMAND.run, **command_headers(COMMAND, **place)}
+    request = {"id": COMMAND.id, "task": COMMAND.run, **command_headers(COMMAND, **coordinates)}
     build_tracer(COMMAND.run, task, app=app, eager=True)(COMMAND.id, (), {}, request)
 
 

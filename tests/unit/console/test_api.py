@@ -75,8 +75,8 @@ async def test_the_past_is_the_fold_up_to_there(client: TestClient[Any, Any]) ->
 
     assert at_offset == _plain(view_at("s-done", log, Moment(offset=12)))
     assert at_time == _plain(view_at("s-done", log, Moment(time=MADE_MS + 12_000)))
-    status = next(change for change in changes if change["place"] == "instances t_import#0 status")
-    assert status == {"place": "instances t_import#0 status", "before": "unstarted", "after": "scheduled"}
+    status = next(change for change in changes if change["path"] == "instances t_import#0 status")
+    assert status == {"path": "instances t_import#0 status", "before": "unstarted", "after": "scheduled"}
 
 
 async def test_causes_are_returned_and_drawn(client: TestClient[Any, Any]) -> None:

@@ -63,9 +63,9 @@ def change_details(change: RunDifference) -> Iterator[str]:
     if change.change is Change.KWARGS and change.old is not None and change.new is not None:
         for one in changes_between(change.old.kwargs, change.new.kwargs):
             if one.before is None or one.after is None:
-                yield f"{'+' if one.before is None else '-'} {one.place}: {_short(one.after or one.before)}"
+                yield f"{'+' if one.before is None else '-'} {one.path}: {_short(one.after or one.before)}"
             else:
-                yield f"  {one.place}: {_short(one.before)} → {_short(one.after)}"
+                yield f"  {one.path}: {_short(one.before)} → {_short(one.after)}"
 
 
 def _run(run: ShownRun | None) -> str:

@@ -84,8 +84,8 @@ def unknown_aliases(task: TaskRule, expression: Expression) -> list[str]:
 class ConditionLints:
     """Checks the conditions of tasks of edition 2."""
 
-    def __init__(self, places: Locations, impossible: dict[tuple[str, str], str], supply: Supply) -> None:
-        self._locations = places
+    def __init__(self, locations: Locations, impossible: dict[tuple[str, str], str], supply: Supply) -> None:
+        self._locations = locations
         self._impossible = impossible
         self._supply = supply
 
@@ -99,19 +99,24 @@ class ConditionLints:
         yield from self._aliases(task)
 
     def _leaf(self, task: TaskRule, directive: str, leaf: Leaf) -> Iterator[Finding]:
-        place = self._locations.find(task.name, directive, _place_of(leaf))
+        location = self._locations.find(task.name, directive, _anchor_of(leaf))
         own = f"{leaf.trigger!r} in `{directive}` of {task.name}"
         why = self._impossible.get((task.name, leaf.slot), "") if directive != "cancelOn" else _why_no_event(task, leaf)
         nobody = "" if directive == "unless" else self._supply.why_not(leaf.trigger)
         if why or nobody:
             fix = "correct the expression or the number" if why else "name a trigger that can fire"
             yield finding(
-                "never-true", place, f"{own} is never true: {why or nobody}", fix, task=task.name, directive=directive
+                "never-true",
+                location,
+                f"{own} is never true: {why or nobody}",
+                fix,
+                task=task.name,
+                directive=directive,
             )
         elif leaf.when is not None and _is_always(task, leaf):
             message = f"the `when` of {own} is true of every event, so it filters nothing"
             yield finding(
-                "always-true", place, message, "delete it, or correct it", task=task.name, directive=directive
+                "always-true", location, message, "delete it, or correct it", task=task.name, directive=directive
             )
 
     def _branches(self, task: TaskRule, directive: str, node: Combinator) -> Iterator[Finding]:
@@ -124,9 +129,9 @@ class ConditionLints:
                 reported.add(number)
                 where = f"in `any` of `{directive}` of {task.name}"
                 message = f"{where}, {_words(one)} decides nothing: {_words(other)} is true, too"
-                place = self._locations.find(task.name, directive, _place_of(next(one.leaves())))
+                location = self._locations.find(task.name, directive, _anchor_of(next(one.leaves())))
                 fix = "delete the branch, or make the other one stricter"
-                yield finding("subsumed-branch", place, message, fix, task=task.name, directive=directive)
+                yield finding("subsumed-branch", location, message, fix, task=task.name, directive=directive)
 
     def _aliases(self, task: TaskRule) -> Iterator[Finding]:
         known = task.conditions.by_alias
@@ -134,8 +139,8 @@ class ConditionLints:
             for alias in unknown_aliases(task, expression):
                 message = f"{where} of {task.name} reads on.{alias}, but no leaf of the task has that name"
                 fix = suggestion(alias, known).lstrip("; ") or f"the names are {', '.join(known) or 'none'}"
-                place = self._locations.find(task.name, directive, expression.text)
-                yield finding("unknown-alias", place, message, fix, task=task.name, directive=directive)
+                location = self._locations.find(task.name, directive, expression.text)
+                yield finding("unknown-alias", location, message, fix, task=task.name, directive=directive)
 
 
 def _is_always(task: TaskRule, leaf: Leaf) -> bool:
@@ -178,7 +183,7 @@ def expressions_of(task: TaskRule) -> Iterator[Expression]:
     yield from (leaf.distinct for _, leaf in leaves_of(task) if leaf.distinct is not None)
 
 
-def _place_of(leaf: Leaf) -> str:
+def _anchor_of(leaf: Leaf) -> str:
     return leaf.trigger if leaf.when is None else leaf.when.text
 
 

@@ -95,7 +95,7 @@ class Finding(Struct, frozen=True, kw_only=True):
     severity: Severity
     task: str | None
     directive: str | None
-    place: Location
+    location: Location
     message: str
     fix: str
     """How to fix it."""
@@ -105,7 +105,7 @@ class Finding(Struct, frozen=True, kw_only=True):
 
 def finding(
     rule: str,
-    place: Location,
+    location: Location,
     message: str,
     fix: str,
     *,
@@ -119,7 +119,7 @@ def finding(
         severity=KINDS[rule].severity,
         task=task,
         directive=directive,
-        place=place,
+        location=location,
         message=message,
         fix=fix,
         details=details,

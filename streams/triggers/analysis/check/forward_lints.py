@@ -13,17 +13,17 @@ from triggers.analysis.check.rings import Loop, forward_loops
 from triggers.core.rule_set import FORWARD, Forward, RuleSet
 
 
-def forward_findings(rules: RuleSet, places: Locations, supply: Supply) -> Iterator[Finding]:
+def forward_findings(rules: RuleSet, locations: Locations, supply: Supply) -> Iterator[Finding]:
     """Yields the findings about `$forward`."""
-    place = places.find(FORWARD)
+    location = locations.find(FORWARD)
     for loop in forward_loops(rules):
         name, message = _loop(loop, rules.forwards[loop.number])
         fix = "give the forward a `when` that ends it, or forward it as a trigger that is not forwarded again"
-        yield finding(name, place, message, fix, task=FORWARD)
+        yield finding(name, location, message, fix, task=FORWARD)
     for forward in rules.forwards:
         if why := _why_never(forward, supply):
             message = f"{forward.leaf.trigger!r} is never forwarded: {why}"
-            yield finding("never-true", place, message, "correct the forward, or delete it", task=FORWARD)
+            yield finding("never-true", location, message, "correct the forward, or delete it", task=FORWARD)
 
 
 def _loop(loop: Loop, forward: Forward) -> tuple[str, str]:

@@ -61,9 +61,9 @@ class Locations:
                     self._note((task, directive, inner), inner_start, inner_end)
 
     def _add_location(self, path: Path, start: int, end: int, seen: set[str]) -> None:
-        place = self._locations[path] = Location(*self._position(start), *self._position(end))
+        location = self._locations[path] = Location(*self._position(start), *self._position(end))
         if path[-1] in seen:
-            self.repeated.append((path, place))
+            self.repeated.append((path, location))
         seen.add(path[-1])
 
     def _note(self, path: Path, start: int, end: int) -> None:

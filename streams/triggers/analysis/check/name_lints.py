@@ -25,12 +25,12 @@ class NameLints:
     """Checks the names of tasks, triggers and keys."""
 
     def __init__(
-        self, names: Collection[str], tasks: Mapping[str, Rule], places: Locations, rules: RuleSet | None = None
+        self, names: Collection[str], tasks: Mapping[str, Rule], locations: Locations, rules: RuleSet | None = None
     ) -> None:
         """`names` are those of all tasks; `tasks` has only those that the engine accepts. `rules` are of edition 2."""
         self._names = names
         self._tasks = tasks
-        self._locations = places
+        self._locations = locations
         self._rules = rules
 
     def find(self, declared: Collection[str] | None) -> Iterator[Finding]:
@@ -80,34 +80,36 @@ class NameLints:
                     yield self._misspelt_trigger(task, directive, trigger, other)
 
     def _misspelt_trigger(self, task: str, directive: str, trigger: str, other: str) -> Finding:
-        place = self._locations.find(task, directive, trigger)
+        location = self._locations.find(task, directive, trigger)
         message = f"the triggers {trigger!r} and {other!r} have nearly the same name"
         fix = f"if {trigger!r} is misspelt, write {other!r}"
-        return finding("similar-names", place, message, fix, task=task, directive=directive)
+        return finding("similar-names", location, message, fix, task=task, directive=directive)
 
     # -- keys and lists -----------------------------------------------------------------------------------------------
 
     def _keys(self, task: Rule) -> Iterator[Finding]:
         for key in task.extra if task.rule is None else ():  # edition 2 refuses unknown keys
             if meant := misspelt(key):
-                place = self._locations.find(task.name, key)
+                location = self._locations.find(task.name, key)
                 message = f"{task.name}: {key!r} is not a directive and is ignored; {meant!r} is one"
-                yield finding("misspelt-directive", place, message, f"write {meant!r}", task=task.name, directive=key)
+                yield finding(
+                    "misspelt-directive", location, message, f"write {meant!r}", task=task.name, directive=key
+                )
 
     def _params(self, task: Rule) -> Iterator[Finding]:
         for key in split_members(task.with_params):
             near = [trigger for trigger in task.after if key not in task.after and _alike(key, trigger)]
             if near:
-                place = self._locations.find(task.name, "withParams")
+                location = self._locations.find(task.name, "withParams")
                 message = f"{task.name}: withParams has {key!r}, but the task waits for {near[0]!r}"
                 fix = f"write {near[0]!r}; otherwise the task receives both"
-                yield finding("misspelt-param", place, message, fix, task=task.name, directive="withParams")
+                yield finding("misspelt-param", location, message, fix, task=task.name, directive="withParams")
 
     def _lists(self, task: Rule) -> Iterator[Finding]:
-        for path, place in self._locations.repeated:
+        for path, location in self._locations.repeated:
             if path[:1] == (task.name,) and path[1:2] in {("after",), ("unless",)} and len(path) == 3:
                 message = f"{path[2]!r} is listed twice in {path[1]!r} of {task.name}"
-                yield finding("repeated-trigger", place, message, "delete one", task=task.name, directive=path[1])
+                yield finding("repeated-trigger", location, message, "delete one", task=task.name, directive=path[1])
         for trigger in task.unless:
             is_list = task.rule is None or task.rule.simple
             if is_list and trigger in task.after_set and not task.unless_set <= task.after_set:
@@ -123,9 +125,9 @@ class NameLints:
 
     def _in_both(self, task: str, trigger: str) -> Finding:
         message = f"{trigger!r} has always fired by the time {task} can run, so it has no effect in `unless`"
-        place = self._locations.find(task, "unless", trigger)
+        location = self._locations.find(task, "unless", trigger)
         fix = f"remove {trigger!r} from `unless`"
-        return finding("unless-repeats-after", place, message, fix, task=task, directive="unless")
+        return finding("unless-repeats-after", location, message, fix, task=task, directive="unless")
 
     def _unknown(self, task: str, directive: str, trigger: str) -> Finding:
         near = get_close_matches(trigger, self._names, n=1)
@@ -134,8 +136,8 @@ class NameLints:
             message = f"{trigger!r} is an instance; when it finishes, it fires its task's name"
             near = [trigger.rpartition("#")[0]]
         fix = f"did you mean {near[0]!r}?" if near else "add the task, or give the trigger a name without 't_'"
-        place = self._locations.find(task, directive, trigger)
-        return finding("unknown-task", place, message, fix, task=task, directive=directive)
+        location = self._locations.find(task, directive, trigger)
+        return finding("unknown-task", location, message, fix, task=task, directive=directive)
 
     # -- uses ---------------------------------------------------------------------------------------------------------
 

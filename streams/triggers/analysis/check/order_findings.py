@@ -15,13 +15,13 @@ _MAX_SHOWN = 3
 """The number of outcomes in a message; the report has all of them."""
 
 
-def order_findings(result: TaskOrders, task: Rule, places: Locations, *, everything: bool) -> Iterator[Finding]:
+def order_findings(result: TaskOrders, task: Rule, locations: Locations, *, everything: bool) -> Iterator[Finding]:
     """Yields the findings of a task. `everything` says that the events were all triggers that the application fires."""
     directive = "unless" if task.unless else None
     if result.sensitive and not _is_meant(result, task):
         yield finding(
             "order-sensitive",
-            places.find(task.name, directive),
+            locations.find(task.name, directive),
             _message(result, task),
             _fix(task),
             task=task.name,
@@ -29,12 +29,12 @@ def order_findings(result: TaskOrders, task: Rule, places: Locations, *, everyth
             details=_details(result),
         )
     elif result.timed is not None and result.timed.sensitive and not _is_meant(result.timed, task):
-        yield _time_finding(result.timed, task, places)
+        yield _time_finding(result.timed, task, locations)
     elif everything and _is_exhaustive(result) and not result.has_run:
         orders = (result.timed or result).explored
         message = f"{task.name} runs in none of the {orders:,} orders in which its triggers can fire"
         fix = "check which triggers abandon it, and the tasks that it waits for"
-        yield finding("never-runs", places.find(task.name), message, fix, task=task.name)
+        yield finding("never-runs", locations.find(task.name), message, fix, task=task.name)
 
 
 def _is_meant(result: TaskOrders, task: Rule) -> bool:
@@ -55,12 +55,14 @@ def _is_exhaustive(result: TaskOrders) -> bool:
     return result.exhaustive and (result.timed is None or (result.timed.exhaustive and not result.timed.cut))
 
 
-def _time_finding(timed: TaskOrders, task: Rule, places: Locations) -> Finding:
+def _time_finding(timed: TaskOrders, task: Rule, locations: Locations) -> Finding:
     directive = next((name for name in _TIMES if _has(task, name)), None)
     message = f"{_message(timed, task)}: what comes first, an event or a timer, decides"
     fix = "nothing, if this is what the rule is for; the two orders are a test of it"
-    place = places.find(task.name, directive)
-    return finding("time-sensitive", place, message, fix, task=task.name, directive=directive, details=_details(timed))
+    location = locations.find(task.name, directive)
+    return finding(
+        "time-sensitive", location, message, fix, task=task.name, directive=directive, details=_details(timed)
+    )
 
 
 _TIMES = ("delay", "deadline", "within")

@@ -50,8 +50,8 @@ def check_rules(text: bytes, declared: Collection[str] | None = None, arrivals: 
     """
     reading = Reading(text)
     supply = _Supplies(reading, declared)
-    lints = TaskLints(reading.tasks, reading.places, supply.whole)
-    names = NameLints(reading.names, reading.tasks, reading.places, reading.rules)
+    lints = TaskLints(reading.tasks, reading.locations, supply.whole)
+    names = NameLints(reading.names, reading.tasks, reading.locations, reading.rules)
     findings = [*reading.findings, *names.find(declared), *lints.find(), *_of_edition_2(reading, supply)]
     orders: list[TaskOrders] = []
     if arrivals is not None and not reading.findings:
@@ -61,8 +61,8 @@ def check_rules(text: bytes, declared: Collection[str] | None = None, arrivals: 
         for explored in orders:
             task = reading.tasks[explored.task]
             everything = usual is not None and not explored.cut
-            findings += order_findings(explored, task, reading.places, everything=everything)
-    return Checked(findings=sorted(findings, key=lambda one: (one.place, one.rule, one.message)), orders=orders)
+            findings += order_findings(explored, task, reading.locations, everything=everything)
+    return Checked(findings=sorted(findings, key=lambda one: (one.location, one.rule, one.message)), orders=orders)
 
 
 class _Supplies:
@@ -78,13 +78,13 @@ class _Supplies:
 
 
 def _of_edition_2(reading: Reading, supply: _Supplies) -> Iterator[Finding]:
-    conditions = ConditionLints(reading.places, supply.impossible, supply.whole)
-    times = TimeLints(supply.rules, reading.places, supply.whole)
+    conditions = ConditionLints(reading.locations, supply.impossible, supply.whole)
+    times = TimeLints(supply.rules, reading.locations, supply.whole)
     for task in supply.rules.values():
         yield from conditions.find(task)
         yield from times.find(task)
     if reading.rules is not None:
-        yield from forward_findings(reading.rules, reading.places, supply.whole)
+        yield from forward_findings(reading.rules, reading.locations, supply.whole)
 
 
 def _explored(plan: Plan, usual: UsualEvents | None, arrivals: Arrivals, live: Collection[str]) -> Iterator[TaskOrders]:

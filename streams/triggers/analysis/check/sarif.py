@@ -32,12 +32,11 @@ def _rule(name: str) -> dict[str, object]:
 
 
 def _result(uri: str, one: Finding) -> dict[str, object]:
-    place = one.place
     region = {
-        "startLine": place.line,
-        "startColumn": place.column,
-        "endLine": place.end_line,
-        "endColumn": place.end_column,
+        "startLine": one.location.line,
+        "startColumn": one.location.column,
+        "endLine": one.location.end_line,
+        "endColumn": one.location.end_column,
     }
     location: dict[str, object] = {"physicalLocation": {"artifactLocation": {"uri": uri}, "region": region}}
     if one.task is not None:

@@ -16,9 +16,9 @@ from triggers.core.plan import Rule
 class TaskLints:
     """Checks each task alone, and how tasks wait for each other."""
 
-    def __init__(self, tasks: Mapping[str, Rule], places: Locations, supply: Supply) -> None:
+    def __init__(self, tasks: Mapping[str, Rule], locations: Locations, supply: Supply) -> None:
         self._tasks = tasks
-        self._locations = places
+        self._locations = locations
         self._supply = supply
         before = {name: supply.always_before(task) for name, task in tasks.items()}
         self._beaten = {name for name, task in tasks.items() if task.unless and _is_surely_true(task, before[name])}
@@ -64,16 +64,16 @@ class TaskLints:
                 message = f"{why}, so {name} never runs"
                 fix = f"declare {trigger!r}, or name a trigger that the application fires"
                 directive = "andEvery" if trigger == task.and_every else "after"
-                place = self._locations.find(name, directive, trigger)
-                yield finding("unproduced-trigger", place, message, fix, task=name, directive=directive)
+                location = self._locations.find(name, directive, trigger)
+                yield finding("unproduced-trigger", location, message, fix, task=name, directive=directive)
 
     def _waits_for_the_dead(self, name: str, task: Rule) -> Iterator[Finding]:
         needed = sorted(always_needed(self._supply.need_of(task)))
         dead = [t for t in needed if t in self._tasks and t not in self.live and not self._supply.fired_by_hand(t)]
         if dead:
             message = f"{name} waits for {dead[0]}, which never runs"
-            place = self._locations.find(name, "after", dead[0])
-            yield finding("never-runs", place, message, f"fix {dead[0]}", task=name, directive="after")
+            location = self._locations.find(name, "after", dead[0])
+            yield finding("never-runs", location, message, f"fix {dead[0]}", task=name, directive="after")
         elif name not in self.live and not any(map(self._supply.why_not, needed)):
             yield self._never_true(name, task)
 
@@ -104,8 +104,8 @@ class TaskLints:
         chain = ", ".join(f"{name} waits for {of}" for name, of in _turns(ring))
         message = f"{chain}, so none of them ever runs"
         fix = "remove one of these triggers from `after`"
-        place = self._locations.find(ring[0], "after", ring[1 % len(ring)])
-        return finding("deadlock", place, message, fix, task=ring[0], directive="after")
+        location = self._locations.find(ring[0], "after", ring[1 % len(ring)])
+        return finding("deadlock", location, message, fix, task=ring[0], directive="after")
 
     # -- never end ----------------------------------------------------------------------------------------------------
 
@@ -113,14 +113,14 @@ class TaskLints:
         first, chain = ring.names[0], describe_ring(ring)
         starts = any(name in self.live for name in ring.names)
         when = "once one of them runs," if starts else "no task starts unless you fire its name, and then"
-        place = self._locations.find(first, "andEvery")
+        location = self._locations.find(first, "andEvery")
         if ring.filters:
             message = f"{chain}, for as long as {' and '.join(ring.filters)}: only maxCascadeDepth stops it otherwise"
             fix = "make sure that the filter becomes false, or add a `delay` and a trigger that ends it in `unless`"
-            return finding("conditional-cascade", place, message, fix, task=first, directive="andEvery")
+            return finding("conditional-cascade", location, message, fix, task=first, directive="andEvery")
         message = f"{chain}: {when} only maxCascadeDepth stops the cascade"
         fix = "move one of these triggers from `andEvery` to `after`, or use a trigger that the application fires"
-        return finding("endless-cascade", place, message, fix, task=first, directive="andEvery")
+        return finding("endless-cascade", location, message, fix, task=first, directive="andEvery")
 
     def _unbounded(self, name: str, task: Rule, in_ring: bool) -> Iterator[Finding]:
         root = self._root(task)
@@ -128,8 +128,8 @@ class TaskLints:
             return
         message = f"every {root!r} creates another instance of {name}, and nothing limits their number in a session"
         fix = f"limit how often {root!r} is fired, or name in `unless` a trigger that ends it"
-        place = self._locations.find(name, "andEvery")
-        yield finding("unbounded-and-every", place, message, fix, task=name, directive="andEvery")
+        location = self._locations.find(name, "andEvery")
+        yield finding("unbounded-and-every", location, message, fix, task=name, directive="andEvery")
 
     def _root(self, task: Rule) -> str | None:
         """Returns the trigger at the head of a chain of `andEvery`, or None if the task runs once."""
@@ -148,16 +148,16 @@ class TaskLints:
         if task.unless == (task.and_every,):
             message = f"{names} is both `andEvery` and `unless`: each fire creates and abandons an instance of {name}"
         fix = "name a trigger in `unless` that may not have fired by then"
-        place = self._locations.find(name, "unless")
-        return finding("unless-always-wins", place, message, fix, task=name, directive="unless")
+        location = self._locations.find(name, "unless")
+        return finding("unless-always-wins", location, message, fix, task=name, directive="unless")
 
     def _never_wins(self, name: str, task: Rule) -> Iterator[Finding]:
         for trigger in task.unless:
             if why := self._comes_too_late(name, task, trigger):
                 message = f"`unless` of {name} is never satisfied: {why}"
-                place = self._locations.find(name, "unless", trigger)
+                location = self._locations.find(name, "unless", trigger)
                 fix = f"remove {trigger!r} from `unless`, or name a trigger that can fire before {name} runs"
-                yield finding("unless-never-wins", place, message, fix, task=name, directive="unless")
+                yield finding("unless-never-wins", location, message, fix, task=name, directive="unless")
 
     def _comes_too_late(self, name: str, task: Rule, trigger: str) -> str:
         """Says why a trigger cannot have fired before the task runs; empty if it can."""

@@ -18,9 +18,9 @@ from triggers.core.task_rules import TaskRule
 class TimeLints:
     """Checks the times of tasks of edition 2."""
 
-    def __init__(self, rules: Mapping[str, TaskRule], places: Locations, supply: Supply) -> None:
+    def __init__(self, rules: Mapping[str, TaskRule], locations: Locations, supply: Supply) -> None:
         self._rules = rules
-        self._locations = places
+        self._locations = locations
         self._supply = supply
 
     def find(self, task: TaskRule) -> Iterator[Finding]:
@@ -35,7 +35,7 @@ class TimeLints:
     def _deadline(self, task: TaskRule) -> Iterator[Finding]:
         if task.deadline is None or not beginners(task):
             return
-        deadline, place = task.deadline, self._locations.find(task.name, "deadline")
+        deadline, location = task.deadline, self._locations.find(task.name, "deadline")
         wait, delay = duration_words(deadline.wait), task.delay
         if delay is not None and deadline.wait < delay.wait:
             then = "runs without its delay" if deadline.runs else "expires before it can run"
@@ -43,14 +43,14 @@ class TimeLints:
             message = f"the deadline of {task.name} ({wait}) is over before its delay ({longer}): it always {then}"
             fix = "make the deadline longer than the delay, or delete one of them"
             rule = "delay-never-ends" if deadline.runs else "deadline-always-wins"
-            yield finding(rule, place, message, fix, task=task.name, directive="deadline")
+            yield finding(rule, location, message, fix, task=task.name, directive="deadline")
         elif _is_ready_at_once(task) and (latest := _starts_by(task)) is not None and latest <= deadline.wait:
             start = (
                 f"{duration_words(delay.wait)} after its first event" if delay is not None else "with its first event"
             )
             message = f"the deadline of {task.name} is never due: an instance starts {start}"
             fix = "delete the deadline, or let the task wait for more"
-            yield finding("deadline-never-due", place, message, fix, task=task.name, directive="deadline")
+            yield finding("deadline-never-due", location, message, fix, task=task.name, directive="deadline")
 
     # -- windows ------------------------------------------------------------------------------------------------------
 
@@ -72,9 +72,9 @@ class TimeLints:
                 words = f"{other!r} fires {duration_words(lag)} after {one!r} or later"
                 again = "" if self._supply.most(one) <= 1 else f", unless {one!r} fires again"
                 message = f"`within` {duration_words(node.within)} of {task.name} never holds{again}: {words}"
-                place = self._locations.find(task.name, "within" if node is task.conditions.root else directive)
+                location = self._locations.find(task.name, "within" if node is task.conditions.root else directive)
                 fix = f"make `within` longer than {duration_words(lag)}"
-                yield finding("within-too-short", place, message, fix, task=task.name, directive=directive)
+                yield finding("within-too-short", location, message, fix, task=task.name, directive=directive)
 
     def _lag(self, trigger: str, since: str, seen: frozenset[str] = frozenset()) -> int:
         """Returns the least time between two triggers if the first one leads to the other one; 0 if it does not."""
@@ -123,8 +123,8 @@ class TimeLints:
                         " starts; it then fails without an attempt"
                     )
                     fix = f"write has(on.{alias}) ? … : …, with what to pass instead"
-                    place = self._locations.find(task.name, "with", expression.text)
-                    yield finding("argument-may-fail", place, message, fix, task=task.name, directive="with")
+                    location = self._locations.find(task.name, "with", expression.text)
+                    yield finding("argument-may-fail", location, message, fix, task=task.name, directive="with")
 
     @staticmethod
     def _always_held(task: TaskRule) -> set[str]:

@@ -28,7 +28,7 @@ class Reading:
 
     def __init__(self, text: bytes) -> None:
         self.findings: list[Finding] = []
-        self.places = Locations("{}")
+        self.locations = Locations("{}")
         self.names: list[str] = []
         """The names of all tasks, accepted or not."""
         self.tasks: dict[str, Rule] = {}
@@ -43,23 +43,23 @@ class Reading:
         if not isinstance(configuration, dict):
             self.findings.append(_no_object(START))
             return
-        self.places = Locations(decoded)
+        self.locations = Locations(decoded)
         self._read(text)
 
     def _read(self, text: bytes) -> None:
-        self.findings += [_repeated(path, place) for path, place in self.places.repeated if len(path) < 3]
+        self.findings += [_repeated(path, location) for path, location in self.locations.repeated if len(path) < 3]
         members = _members(text)
         if members.get(EDITION) == b"2":
             self._read_edition_2(text, members)
             return
         members.pop(EDITION, None)
         if message := _refusal({LIMITS_NAME: members.pop(LIMITS_NAME, b"{}")}):
-            self.findings.append(_invalid(self.places, LIMITS_NAME, None, message, "correct or delete the limit"))
+            self.findings.append(_invalid(self.locations, LIMITS_NAME, None, message, "correct or delete the limit"))
         if message := _refusal({MANAGER_NAME: members.pop(MANAGER_NAME, b"null")}):
-            self.findings.append(_invalid(self.places, MANAGER_NAME, None, message, "write the key of a manager"))
+            self.findings.append(_invalid(self.locations, MANAGER_NAME, None, message, "write the key of a manager"))
         for name, directives in members.items():
             self.names.append(name)
-            refused = list(_refused(name, directives, self.places))
+            refused = list(_refused(name, directives, self.locations))
             self.findings += refused
             if not refused:
                 self.tasks |= compile_plan(join_object({name: directives})).tasks
@@ -69,12 +69,12 @@ class Reading:
     def _read_edition_2(self, text: bytes, members: dict[str, bytes]) -> None:
         """Reads task by task, as in edition 1; what the engine accepts as a whole is compiled as a whole."""
         for name, message in block_refusals(members):
-            self.findings.append(_invalid(self.places, name, None, message, "correct what the message names"))
+            self.findings.append(_invalid(self.locations, name, None, message, "correct what the message names"))
         tasks = {name: directives for name, directives in members.items() if name not in BLOCKS}
         self.names = [name for name in tasks if not name.startswith("$") and not is_reserved(name)]
         for name in self.names:
             refused = list(refuse_directives(name, tasks[name]))
-            self.findings += [_invalid(self.places, name, key, text, _fix_of(text)) for key, text in refused]
+            self.findings += [_invalid(self.locations, name, key, text, _fix_of(text)) for key, text in refused]
             if not refused:
                 self.tasks |= compile_rules(join_object({EDITION: b"2", name: tasks[name]})).tasks
         if not self.findings:
@@ -97,41 +97,43 @@ def _members(text: bytes) -> dict[str, bytes]:
 
 def _no_json(error: Exception) -> Finding:
     if isinstance(error, json.JSONDecodeError):
-        place = Location(error.lineno, error.colno, error.lineno, error.colno + 1)
-        return finding("invalid-json", place, f"this is not JSON: {error.msg}", "correct the JSON here")
+        location = Location(error.lineno, error.colno, error.lineno, error.colno + 1)
+        return finding("invalid-json", location, f"this is not JSON: {error.msg}", "correct the JSON here")
     return finding("invalid-json", START, f"this is not JSON: {error}", "save the rules as JSON in UTF-8")
 
 
-def _no_object(place: Location) -> Finding:
+def _no_object(location: Location) -> Finding:
     fix = 'write {"<task>": {"after": [...], "run": "..."}, ...}'
-    return finding("invalid-json", place, "a configuration must be a JSON object: task name -> directives", fix)
+    return finding("invalid-json", location, "a configuration must be a JSON object: task name -> directives", fix)
 
 
-def _repeated(path: Path, place: Location) -> Finding:
+def _repeated(path: Path, location: Location) -> Finding:
     task, directive = path[0], path[1] if len(path) > 1 else None
     message = f"the key {path[-1]!r} appears twice, and JSON parsers disagree about which one counts"
-    return finding("duplicate-key", place, message, "delete one of them", task=task, directive=directive)
+    return finding("duplicate-key", location, message, "delete one of them", task=task, directive=directive)
 
 
-def _refused(task: str, directives: bytes, places: Locations) -> Iterator[Finding]:
+def _refused(task: str, directives: bytes, locations: Locations) -> Iterator[Finding]:
     try:
         members = split_members(directives)
     except CallError as error:
-        yield _invalid(places, task, None, f"task {task!r}: its directives: {error}", "write an object of directives")
+        yield _invalid(
+            locations, task, None, f"task {task!r}: its directives: {error}", "write an object of directives"
+        )
         return
-    yield from _missing(task, members, places)
+    yield from _missing(task, members, locations)
     for key, value in members.items():
         if message := _refusal({task: join_object(_LEAST | {key: value})}):
-            yield _invalid(places, task, key, message, _fix(message, key))
+            yield _invalid(locations, task, key, message, _fix(message, key))
 
 
-def _missing(task: str, members: dict[str, bytes], places: Locations) -> Iterator[Finding]:
+def _missing(task: str, members: dict[str, bytes], locations: Locations) -> Iterator[Finding]:
     for key in _LEAST:
         if key not in members:
             message = _refusal({task: join_object({name: value for name, value in _LEAST.items() if name != key})})
             meant = get_close_matches(key, [name for name in members if name not in DIRECTIVES], n=1, cutoff=0.6)
             fix = f"rename {meant[0]!r} to {key!r}" if meant else f"add {key!r}"
-            yield _invalid(places, task, meant[0] if meant else None, message, fix)
+            yield _invalid(locations, task, meant[0] if meant else None, message, fix)
 
 
 def _refusal(configuration: dict[str, bytes]) -> str:
@@ -143,9 +145,9 @@ def _refusal(configuration: dict[str, bytes]) -> str:
     return ""
 
 
-def _invalid(places: Locations, task: str, directive: str | None, message: str, fix: str) -> Finding:
-    place = places.find(task, directive)
-    return finding("invalid-directive", place, message, fix, task=task, directive=directive)
+def _invalid(locations: Locations, task: str, directive: str | None, message: str, fix: str) -> Finding:
+    location = locations.find(task, directive)
+    return finding("invalid-directive", location, message, fix, task=task, directive=directive)
 
 
 def _fix(message: str, key: str) -> str:

@@ -45,7 +45,7 @@ class WorldKeys:
         return min(now - own.clock, self.windows[-1] + 1) if self.windows else 0
 
     def rank(self, own: Contribution, orders: list[int]) -> int:
-        """Returns the place of a contribution among all, if the order matters."""
+        """Returns the rank of a contribution among all, if the order matters."""
         return orders.index(own.order) if self._needs_order else 0
 
     def time(self, own: Contribution) -> int:

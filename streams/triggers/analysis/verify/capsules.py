@@ -219,7 +219,7 @@ def _known(expected: Mapping[str, Raw], view: SessionView) -> dict[str, Raw]:
 
 
 def _text(change: Change) -> str:
-    return f"{change.place}: expected {_show(change.before)}, got {_show(change.after)}"
+    return f"{change.path}: expected {_show(change.before)}, got {_show(change.after)}"
 
 
 def _show(value: object) -> str:
