@@ -53,7 +53,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """AWS region for AWS_MSK_IAM. If empty, it is taken from the name of the brokers."""
     kafka_config_file: str = ""
     """File of further properties of librdkafka, in the syntax of Java's properties (docs/security.md). A property with
-    the prefix `consumer.`, `producer.` or `admin.` is for these clients only."""
+    the prefix `consumer.`, `producer.` or `admin.` applies to clients of that kind only."""
 
     partitions: int = 8
     """Number of partitions with which `topics create` creates the topics. It cannot be changed later."""
@@ -64,7 +64,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Stable name of a worker's slot, unique in the namespace. If empty, it is `<host>-<slot>`. A worker that restarts
     under the same name immediately aborts the transaction that its predecessor left open."""
     data_dir: Path = Path(".triggers")
-    """Directory of the RocksDB files. Every worker slot uses a subdirectory."""
+    """Folder of the RocksDB files. Every worker slot uses a subfolder."""
     web_host: str = "127.0.0.1"
     """Address on which the worker's HTTP server listens."""
     web_port: int = 6066
@@ -75,8 +75,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Secret with which the processes of an installation read sessions from the workers over HTTP. It has at least 16
     characters, and all processes must have the same. A worker that other machines reach answers no reads without it."""
     read_token_file: Path | None = None
-    """File with such secrets, one a line, instead. All of them are accepted and the first one is sent, so that it can
-    be replaced while processes run."""
+    """File with such secrets, one a line, instead of `read_token`. Each of them is accepted, and the first one is sent,
+    so that a secret can be replaced while processes run."""
 
     max_batch_records: int = 4000
     """Maximum number of records in one transaction. A larger number increases the throughput, a smaller one reduces the
@@ -105,9 +105,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     queues: str = ""
     """Queues that a Celery worker or the dispatcher takes commands from, as comma-separated names; `@default` stands
-    for the commands whose rules name no queue. If empty, only these are taken. `topics create` creates their topics."""
+    for the commands whose rules name no queue, and is the default. `topics create` creates their topics."""
     celery_session_timeout_s: float = 15.0
-    """Time after which the commands partitions of a killed Celery worker are assigned to other Celery workers."""
+    """Time without a heartbeat after which the partitions of a Celery worker are assigned to other Celery workers."""
     celery_prefetch: int = 2000
     """Maximum number of commands that a Celery worker process keeps in memory."""
     celery_max_deliveries: int = 3
@@ -121,16 +121,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     api_port: int = 6090
     """Port of the HTTP API. If 0, a free port is chosen."""
     api_token_file: Path = Path()
-    """File with the tokens of the HTTP API, one per line, as `triggers api token` writes them. Tokens that are added or
-    removed take effect at once."""
+    """File with the tokens of the HTTP API, one a line, as `triggers api token` writes them. The API reads the file
+    again when it changes."""
     api_tokens: str = ""
-    """Lines of such a file, separated by semicolons, for deployments without files. They contain hashes, no tokens."""
+    """Lines of such a file, separated by semicolons, for deployments without files. They contain hashes, not tokens."""
     api_oidc_issuer: str = ""
     """Issuer of the OpenID Connect provider whose tokens the HTTP API accepts, too. If empty, it accepts none."""
     api_oidc_audience: str = ""
     """Audience (`aud`) that such a token must have."""
     api_oidc_jwks_url: str = ""
-    """URL of the provider's keys. If empty, the issuer is asked for it."""
+    """URL of the provider's keys. If empty, it is taken from the issuer's discovery document."""
     api_oidc_algorithms: str = "RS256,ES256"
     """Algorithms of signatures that are accepted, as comma-separated names."""
     api_oidc_scope_claim: str = "scope"
@@ -138,9 +138,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     api_oidc_scope_prefix: str = "triggers:"
     """Prefix of our scopes in that claim, such as `triggers:read`. Other scopes are ignored."""
     api_oidc_actor_claim: str = "sub"
-    """Claim with the name that operators' events record."""
+    """Claim with the name that is recorded as the actor."""
     api_rate: float = 0.0
-    """Number of requests and events per second that each token may send, if its line has no rate; 0: no limit."""
+    """Number of requests and events per second that each token may send, unless its line has a rate. If 0, there is
+    no limit."""
     api_max_body_bytes: int = 8_000_000
     """Maximum size of the body of a request."""
     api_body_timeout_s: float = 30.0
@@ -153,7 +154,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     publish_timeout_s: float = 10.0
     """Time for which `fire()` waits for the broker's acknowledgement before it raises `BrokerUnavailable`. It is
-    longer than a cluster takes to replace a killed broker. In a web request, choose less, such as 3."""
+    longer than a cluster takes to replace a killed broker. In a web request, choose a smaller value, such as 3."""
     read_timeout_s: float = 10.0
     """Time for which a read waits for the worker that owns the session before it raises `OwnerUnavailable`."""
 
@@ -162,8 +163,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     `/metrics`. If 0, it serves none. Every process of a machine needs a different one. Workers serve theirs on
     `web_port`."""
     metrics_host: str = "0.0.0.0"  # noqa: S104  # the port is off unless someone sets it, for a Prometheus elsewhere
-    """Address on which these metrics are served. Everyone who reaches it can read them; they contain names of tasks and
-    exceptions, and no data of sessions."""
+    """Address on which these metrics are served. Anyone who can reach it can read them. They contain names of tasks and
+    exceptions, but no data of sessions."""
 
     log_format: str = "console"
     """Format of log lines: `console` for people, `json` for machines."""

@@ -81,11 +81,11 @@ _CLI_HEAD = f"""# The command line
 
 {WRITTEN_BY}
 
-`triggers COMMAND --help` prints the same texts. Every option can also be set by an environment variable;
-the command line takes precedence. An option that would have no effect is refused.
+`triggers COMMAND --help` prints the same texts. Every option can also be set by an environment variable,
+over which the command line takes precedence. An option that would have no effect is refused.
 
-Every command that prints data has the option `--json`, for one JSON document on standard output.
-Its keys keep their names and meanings; new keys may be added.
+Every command that prints data has the option `--json`, which prints one JSON document on standard output.
+Keys keep their names and meanings; new keys may be added.
 Errors are one line on standard error. Exit codes:
 
 | code | meaning |
@@ -97,7 +97,7 @@ Errors are one line on standard error. Exit codes:
 | 4 | try again: a broker or the worker that owns the session does not answer |
 | 130 | Ctrl-C |
 
-Completion: `eval "$(triggers completion bash)"`, and the same for `zsh` and `fish`.
+`eval "$(triggers completion bash)"` enables completion; `zsh` and `fish` work in the same way.
 
 ## Global options
 """
@@ -106,8 +106,8 @@ _SETTINGS_HEAD = f"""# Settings
 
 {WRITTEN_BY}
 
-Every process reads these variables when it starts. A wrong value ends it with an error that names the variable.
-A variable whose name ends with `_S` is in seconds, with `_BYTES` in bytes.
+Every process reads these variables when it starts. An invalid value ends it with an error that names the variable.
+A value is in seconds if the name of the variable ends with `_S`, and in bytes if it ends with `_BYTES`.
 
 | variable | default | |
 |---|---|---|
@@ -116,7 +116,7 @@ A variable whose name ends with `_S` is in seconds, with `_BYTES` in bytes.
 
 def cli_page() -> str:
     """Return the text of docs/cli.md."""
-    parts = [_CLI_HEAD, _options(main, ())]
+    parts = [_CLI_HEAD, _options(main)]
     parts += [_section(command, path) for path, command in commands()]
     return "\n".join(parts)
 
@@ -142,16 +142,9 @@ def commands() -> Iterator[tuple[tuple[str, ...], click.Command]]:
     yield from _below(main, ())
 
 
-def variable(path: tuple[str, ...], option: click.Option) -> str:
-    """Return the environment variable of an option."""
-    if isinstance(option.envvar, str):
-        return option.envvar
-    return PREFIX + "_".join((*path, option.name or "")).upper().replace("-", "_")
-
-
 def options(command: click.Command) -> list[click.Option]:
-    """Return the command's options, except help and version, which have no variable."""
-    return [p for p in command.params if isinstance(p, click.Option) and p.name not in {"help", "version"}]
+    """Return the command's options, except those that print the help or the version of the program."""
+    return [option for option in command.params if isinstance(option, click.Option) and not option.is_eager]
 
 
 def setting_texts() -> dict[str, str]:
@@ -170,7 +163,9 @@ def _docstring(node: ast.stmt) -> str:
 
 def _default(name: str) -> str:
     value = getattr(Settings(), name)
-    return "(empty)" if value == "" else f"`{value}`"
+    if value in {"", Path(), None}:
+        return "(empty)"
+    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
 
 
 def _below(group: click.Group, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], click.Command]]:
@@ -188,11 +183,11 @@ def _section(command: click.Command, path: tuple[str, ...]) -> str:
     arguments = [p.make_metavar(click.Context(command)) for p in command.params if isinstance(p, click.Argument)]
     usage = " ".join(("triggers", name, *arguments))
     shape = f"\n`--json`: {JSON_SHAPES[name]}\n" if name in JSON_SHAPES else ""
-    return f"## {name}\n\n`{usage}`\n\n{cleandoc(command.help or '')}\n{shape}\n{_options(command, path)}"
+    return f"## {name}\n\n`{usage}`\n\n{cleandoc(command.help or '')}\n{shape}\n{_options(command)}"
 
 
-def _options(command: click.Command, path: tuple[str, ...]) -> str:
-    rows = [f"| {_flags(option)} | `{variable(path, option)}` | {_help(option)} |" for option in options(command)]
+def _options(command: click.Command) -> str:
+    rows = [f"| {_flags(option)} | `{option.envvar}` | {_help(option)} |" for option in options(command)]
     return "\n".join(("| option | variable | |", "|---|---|---|", *rows, "")) if rows else ""
 
 

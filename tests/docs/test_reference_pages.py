@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from click.testing import CliRunner
 from tests.docs.reference_pages import (
     DOCS,
     JSON_SHAPES,
@@ -13,7 +14,6 @@ from tests.docs.reference_pages import (
     options,
     setting_texts,
     settings_page,
-    variable,
 )
 
 from triggers.cli import main
@@ -51,14 +51,26 @@ def test_what_json_prints_is_written_down_for_every_command_that_has_it() -> Non
     assert speaking == set(JSON_SHAPES)
 
 
-def test_two_options_never_share_a_variable_unless_they_are_the_same_setting() -> None:
-    settings = {PREFIX + name.upper() for name in Settings.__struct_fields__}
-    derived = [
-        variable(path, option) for path, command in commands() for option in options(command) if option.envvar is None
+def test_the_variable_of_an_option_is_that_of_a_setting_or_is_named_after_the_command_and_the_option() -> None:
+    shared = {PREFIX + name.upper() for name in Settings.__struct_fields__} | {f"{PREFIX}JSON", f"{PREFIX}APP"}
+    shared |= {f"{PREFIX}RETENTION_DAYS"}
+    own = [
+        (option.envvar, PREFIX + "_".join((*path, option.opts[-1].lstrip("-"))).upper().replace("-", "_"))
+        for path, command in commands()
+        for option in options(command)
+        if option.envvar not in shared
     ]
 
-    assert len(derived) == len(set(derived))
-    assert not settings & set(derived)
+    assert [variable for variable, named in own if variable != named] == []
+    assert len(own) == len(set(own))
+
+
+def test_a_variable_sets_its_option() -> None:
+    rules = '{"t_a": {"after": ["a"], "run": "a"}}'
+
+    drawn = CliRunner(env={"TRIGGERS_GRAPH_FORMAT": "dot"}).invoke(main, ["graph", rules])
+
+    assert drawn.output.startswith("digraph")
 
 
 def test_no_page_names_a_file_that_is_missing() -> None:

@@ -1,4 +1,4 @@
-"""`triggers api` serves the HTTP API and makes its tokens."""
+"""`triggers api` serves the HTTP API and creates its tokens."""
 
 from __future__ import annotations
 
@@ -19,18 +19,19 @@ from triggers.telemetry.logs import configure_logging
 
 @click.group("api", cls=SuggestingGroup)
 def api_command() -> None:
-    """Serve the HTTP API, and make tokens for it."""
+    """Serve the HTTP API, and create tokens for it."""
 
 
 @api_command.command("serve")
 @setting("api_host", "Address to listen on.", flag="--host")
 @setting("api_port", "HTTP port; 0 takes a free port.", flag="--port")
-@setting("api_token_file", "File with tokens.", flag="--token-file")
+@setting("api_token_file", "File with tokens, as `api token` writes it. Default: no tokens.", flag="--token-file")
 @click.pass_context
 def serve_api(ctx: click.Context) -> None:
     """Serve the HTTP API until Ctrl-C: fire triggers, read, explain and repair sessions.
 
-    Without tokens, it listens to this machine only. docs/http-api.md describes it, and /openapi.json lists everything.
+    Without tokens, it accepts requests from this machine only. docs/http-api.md describes the API, and /openapi.json
+    lists all operations.
     """
     stop_by_signals()
     settings = command_settings(ctx)
@@ -51,19 +52,31 @@ def serve_api(ctx: click.Context) -> None:
 
 @api_command.command("token")
 @click.argument("name")
-@click.option("--scope", "scopes", multiple=True, required=True, help="ingest, read, operate or admin. Repeatable.")
 @click.option(
-    "--rate", type=click.FloatRange(0), default=0.0, help="Requests and events per second. Default: no limit."
+    "--scope",
+    "scopes",
+    multiple=True,
+    required=True,
+    help="Scope of the token: ingest, read, operate or admin. Repeatable.",
 )
 @click.option(
-    "--file", "path", type=click.Path(path_type=Path, dir_okay=False), help="File of tokens to which the line is added."
+    "--rate",
+    type=click.FloatRange(0),
+    default=0.0,
+    help="Maximum number of requests and events per second. Default: TRIGGERS_API_RATE.",
+)
+@click.option(
+    "--file",
+    "path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="File of tokens to which the line is added. Default: print the line.",
 )
 @json_option
 def make_api_token(name: str, scopes: tuple[str, ...], rate: float, path: Path | None, as_json: bool) -> None:
-    """Make a token for NAME, an application or a person, and print it once.
+    """Create a token for NAME, an application or a person, and print it once.
 
-    The line with its hash goes into the file of tokens: --file adds it. The NAME is the actor in the events of what
-    the token is used for. `operate` includes `read`, and `admin` includes everything.
+    The line with its hash belongs in the file of tokens; --file adds it. NAME is recorded as the actor of everything
+    that is done with the token. `operate` includes `read`, and `admin` includes everything.
     """
     token = make_token()
     line = token_line(name, parse_scopes(list(scopes), "--scope"), token, rate)

@@ -53,10 +53,13 @@ class Stub(click.ParamType):
 @click.option(
     "--since",
     type=PointInTime(),
-    help="Fold only sessions with an event since this time. A duration such as 30d counts back from the newest event.",
+    help="Fold only sessions with an event since this time. A duration such as 30d counts back from the newest event."
+    " Default: fold all sessions.",
 )
 @click.option(
-    "--sample", type=click.IntRange(1), help="Maximum number of sessions. The same log gives the same sample."
+    "--sample",
+    type=click.IntRange(1),
+    help="Maximum number of sessions to fold. The same log gives the same sample. Default: no limit.",
 )
 @click.option("--add", "added", is_flag=True, help="Add the rules to the recorded rules instead of replacing them.")
 @click.option("--stub", "stubs", multiple=True, type=Stub(), help="Result of runs that are not in the log. Repeatable.")

@@ -33,9 +33,11 @@ from triggers.settings import Settings
 F = TypeVar("F", bound=Callable[..., Any])
 
 _OPTIONS: Final = (
-    click.option("--where", is_flag=True, help="Instead of one: all that the options below find, as a job."),
+    click.option("--where", is_flag=True, help="Change everything that the options below find, as a job."),
     click.option("--yes", is_flag=True, help="Do not ask for confirmation."),
-    click.option("--dry-run", is_flag=True, help="With --where: only count them and show some."),
+    click.option(
+        "--dry-run", is_flag=True, help="With --where: change nothing. Count the items and show some of them."
+    ),
     click.option(
         "--rate",
         type=click.FloatRange(0, MAX_RATE, min_open=True),

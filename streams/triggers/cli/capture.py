@@ -15,7 +15,11 @@ from triggers.cli.settings_options import command_settings
 @click.command("capture")
 @click.argument("sessions", nargs=-1, required=True)
 @click.option("--mask", "masked", multiple=True, help="Key whose values are masked at any depth. Repeatable.")
-@click.option("--into", type=click.Path(path_type=Path, file_okay=False), help="Folder for one file per session.")
+@click.option(
+    "--into",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder into which one file per session is written. Default: print the capsule.",
+)
 @log_options
 @click.pass_context
 def capture_command(
@@ -26,7 +30,7 @@ def capture_command(
     file: InputFile | None,
     rules: bytes | None,
 ) -> None:
-    """Print SESSION as a capsule: its events and configurations, the decision of each event, and the final state.
+    """Print a session as a capsule: its events and configurations, the decision on each event, and the final state.
 
     `triggers verify` and pytest replay a capsule on any machine. The same session gives the same bytes.
     """

@@ -50,7 +50,7 @@ class Ignored(click.ParamType):
     help="Triggers that the application fires: a name, a file with a JSON list of names, or a log of events."
     " Repeatable.",
 )
-@click.option("--ignore", "ignored", multiple=True, type=Ignored(), help="Finding to leave out. Repeatable.")
+@click.option("--ignore", "ignored", multiple=True, type=Ignored(), help="Finding to ignore. Repeatable.")
 @click.option(
     "--fail-on",
     type=click.Choice([*(str(severity) for severity in Severity), "never"]),
@@ -76,7 +76,10 @@ class Ignored(click.ParamType):
     help="When tasks finish: before the next event (at-once), or between any two events (any-time).",
 )
 @click.option(
-    "--worlds", default=MAX_WORLDS, show_default=True, help="Number of states of a task to explore before sampling."
+    "--worlds",
+    default=MAX_WORLDS,
+    show_default=True,
+    help="Maximum number of states of a task to explore. Beyond it, orders are sampled.",
 )
 @click.option("--walks", default=WALKS, show_default=True, help="Number of orders in a sample.")
 @click.option("--sarif", "as_sarif", is_flag=True, help="Print SARIF 2.1.0, for code hosts and editors.")

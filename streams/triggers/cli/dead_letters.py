@@ -86,8 +86,8 @@ def redrive(
 ) -> None:
     """Publish the original records of dead letters again: those at COORDINATES, all of a --reason, or --all.
 
-    Each is redriven once: a letter that was redriven or discarded before is left out. Remove the cause first: a record
-    that still cannot be applied becomes a new dead letter. A dead letter that does not have the whole record is
+    Remove the cause first, because a record that still cannot be applied becomes a new dead letter. A letter that was
+    redriven or discarded before is not redriven again. A dead letter that does not have the whole record is
     refused, and the others are redriven.
     """
     letters, chosen = _chosen(ctx, coordinates, every=every, reason=reason)

@@ -25,7 +25,7 @@ def delete_command(ctx: click.Context, session: str, bulk: Bulk | None, as_json:
     Running tasks continue, but their results change nothing. Past events stay in the topic until its retention ends.
     A later event begins a new session with the same UID.
 
-    With --where: delete all sessions that the filter finds.
+    With --where, delete all sessions that the filter finds.
     """
     if bulk is not None:
         repair_many(ctx, Change(action=Action.DELETE), bulk, as_json=as_json)

@@ -33,13 +33,15 @@ _MAX_PROBLEMS = 20
 @click.command("demo")
 @click.option("--sessions", type=click.IntRange(1), default=200, show_default=True, help="Number of questionnaires.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Seed of the answers.")
-@click.option("--broker", metavar="HOST:PORT", help="Broker to use. Without it, a broker is started.")
+@click.option("--broker", metavar="HOST:PORT", help="Broker to use instead of starting one.")
 @click.option("--processes", type=click.IntRange(1), default=2, show_default=True, help="Number of workers.")
 @click.option(
     "--celery-workers", type=click.IntRange(1), default=1, show_default=True, help="Number of Celery workers."
 )
 @click.option("--kill", is_flag=True, help="Kill one of the workers (SIGKILL) during the run.")
-@click.option("--keep", type=click.Path(path_type=Path), help="Folder in which databases and logs are kept.")
+@click.option(
+    "--keep", type=click.Path(path_type=Path), help="Folder that keeps databases and logs. Default: a temporary folder."
+)
 @setting("partitions", "Number of partitions of each topic.")
 @json_option
 @click.pass_context

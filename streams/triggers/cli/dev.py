@@ -28,7 +28,7 @@ _KAFKA_PORT, _WORKER_PORT, _CONSOLE_PORT, _API_PORT = 9092, 6066, 6080, 6090
 
 
 @click.command("dev")
-@click.option("--broker", metavar="HOST:PORT", help="Broker to use. Without it, a broker is started.")
+@click.option("--broker", metavar="HOST:PORT", help="Broker to use instead of starting one.")
 @click.option("--processes", type=click.IntRange(1), default=1, show_default=True, help="Number of workers.")
 @click.option(
     "--celery-workers",
@@ -44,17 +44,17 @@ _KAFKA_PORT, _WORKER_PORT, _CONSOLE_PORT, _API_PORT = 9092, 6066, 6080, 6090
     multiple=True,
     envvar="TRIGGERS_APP",
     show_envvar=True,
-    help="Celery app. May be repeated. Default: the example's.",
+    help="Celery app: module or module:name. Repeatable. Default: that of the questionnaire example.",
 )
 @click.option(
     "--data",
     type=click.Path(path_type=Path, file_okay=False),
-    help="Folder in which everything is kept, Kafka's data too. Default: a temporary one.",
+    help="Folder that keeps all data, including Kafka's. Default: a temporary folder.",
 )
 @click.option(
     "--rules",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="Rules that all sessions take. They are published at the start, and again whenever the file changes.",
+    help="File of rules that all sessions take. They are published at the start, and again whenever the file changes.",
 )
 @setting("partitions", "Number of partitions of each topic.")
 @click.pass_context
@@ -67,10 +67,10 @@ def dev_command(
     data: Path | None,
     rules: Path | None,
 ) -> None:
-    """Run a broker, the topics, workers, Celery workers, the HTTP API and the console on this machine until Ctrl-C.
+    """Run a broker, workers, Celery workers, the HTTP API and the console on this machine until Ctrl-C.
 
-    Kafka listens on 9092, the workers from 6066 on, the console on 6080 and the API on 6090, if these ports are free.
-    Celery workers start again when their code changes.
+    Missing topics are created. Kafka listens on port 9092, the first worker on 6066, the console on 6080 and the API
+    on 6090; a port that is in use is replaced by a free one. Celery workers are restarted when their code changes.
     """
     refuse_brokers(ctx)
     if rules is not None:

@@ -16,7 +16,7 @@ def export_command(ctx: click.Context, sessions: tuple[str, ...]) -> None:
     """Print the events of SESSIONS as JSON lines; without SESSIONS, print all events on the topic.
 
     Each line has the session, the event, its offset and its time. The events of a session are in their order. Commands
-    with --from read such a file. It has no records that became dead letters.
+    with --from read such a file. Records that became dead letters are not included.
     """
     settings = kafka_settings(ctx, "events", "dead_letters")
     source, out = SessionEvents(settings), click.get_binary_stream("stdout")

@@ -23,9 +23,13 @@ _OF_ONE_EVENT = ("session", "trigger", "kwargs", "event_id", "time", "named")
 @click.command("fire")
 @click.argument("session", required=False)
 @click.argument("trigger", required=False)
-@click.option("--kwargs", type=JsonObject(), default=b"{}", help="The trigger's kwargs.")
-@click.option("--id", "event_id", help="ID of the event. An ID in the session's dedupe window makes it a duplicate.")
-@click.option("--time", type=click.DateTime(_RFC_3339), help="Time of the event.")
+@click.option("--kwargs", type=JsonObject(), default=b"{}", help="Kwargs of the trigger. Default: {}.")
+@click.option(
+    "--id", "event_id", help="Id of the event. If the session's dedupe window has it, the event is a duplicate."
+)
+@click.option(
+    "--time", type=click.DateTime(_RFC_3339), help="Time of the event (RFC 3339). Default: when Kafka receives it."
+)
 @click.option("--begin-with", "named", metavar="NAME", help="Published rules that the session takes if it is new.")
 @click.option(
     "--from",

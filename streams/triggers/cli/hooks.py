@@ -22,7 +22,12 @@ if TYPE_CHECKING:
 @click.option(
     "--manager", default="default", show_default=True, help="Manager of sessions whose rules have no $manager."
 )
-@click.option("--group", default="hooks", show_default=True, help="Consumer group; each group runs all hooks once.")
+@click.option(
+    "--group",
+    default="hooks",
+    show_default=True,
+    help="Consumer group `<namespace>.<group>`. Each group runs every hook once.",
+)
 @click.pass_context
 def hooks_command(ctx: click.Context, app: str, manager: str, group: str) -> None:
     """Run `_post_fire`, `_post_replay` and `_post_skip` of registered managers until SIGTERM.

@@ -1,4 +1,4 @@
-"""`triggers jobs` shows the jobs of `--where`, and runs one on that has ended early."""
+"""`triggers jobs` shows the jobs of `--where`, and resumes those that ended early."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from triggers.jobs.views import ItemView, summarize, view_job
 
 @click.group("jobs", cls=SuggestingGroup)
 def jobs_command() -> None:
-    """Show bulk repairs, and run those on that have ended early."""
+    """Show bulk repairs, and resume those that ended early."""
 
 
 @jobs_command.command("list")
@@ -38,12 +38,12 @@ def list_jobs(ctx: click.Context, limit: int, as_json: bool) -> None:
 @jobs_command.command("show")
 @click.argument("job")
 @click.option("--state", type=click.Choice([state.value for state in ItemState]), help="Only items in this state.")
-@click.option("--first", type=click.IntRange(0), default=0, help="Begin with the item of this number.")
+@click.option("--first", type=click.IntRange(0), default=0, show_default=True, help="Number of the first item.")
 @click.option("--limit", type=click.IntRange(1), default=100, show_default=True, help="Maximum number of items.")
 @json_option
 @click.pass_context
 def show_job(ctx: click.Context, job: str, state: str | None, first: int, limit: int, as_json: bool) -> None:
-    """Show what has become of each item of JOB."""
+    """Show the state of each item of JOB."""
     found = JobLog(kafka_settings(ctx, "jobs")).find(job)
     view = view_job(found, state=None if state is None else ItemState(state), first=first, limit=limit)
     if as_json:
@@ -61,9 +61,9 @@ def show_job(ctx: click.Context, job: str, state: str | None, first: int, limit:
 @json_option
 @click.pass_context
 def resume_job(ctx: click.Context, job: str, as_json: bool) -> None:
-    """Run JOB on until every item has its result.
+    """Continue JOB until every item has its result.
 
-    What was published before is not published again, even if the job still runs elsewhere.
+    What has been published is not published again, even if the job still runs elsewhere.
     """
     settings = kafka_settings(ctx, "events", "jobs")
     log = JobLog(settings)

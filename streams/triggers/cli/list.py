@@ -23,7 +23,7 @@ _GROUPS_SHOWN = 10
 @click.option(
     "--limit", type=click.IntRange(1, 1000), default=100, show_default=True, help="Maximum number of sessions."
 )
-@click.option("--cursor", help="Continue behind the page that printed this cursor.")
+@click.option("--cursor", help="Continue after the page that printed this cursor.")
 @json_option
 @click.pass_context
 def list_command(ctx: click.Context, query: SessionQuery, limit: int, cursor: str | None, as_json: bool) -> None:

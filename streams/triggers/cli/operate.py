@@ -23,7 +23,9 @@ from triggers.storages.stream import StreamStorage
 @click.argument("session", default="")
 @click.argument("instance", default="")
 @click.option(
-    "--kwargs", type=JsonObject(), help="Object of trigger -> kwargs that replaces all kwargs of the instance."
+    "--kwargs",
+    type=JsonObject(),
+    help="Object of trigger -> kwargs that replaces all kwargs of the instance. Default: keep them.",
 )
 @bulk_options
 @json_option
@@ -38,7 +40,7 @@ def replay_command(
 ) -> None:
     """Run a failed INSTANCE (task#n) of SESSION again, as a new instance.
 
-    With --where: run all failed instances again that the filter finds.
+    With --where, replay all failed instances that the filter finds.
     """
     if bulk is not None:
         given = None if kwargs is None else msgspec.json.decode(kwargs, type=dict[str, Raw])
@@ -54,7 +56,7 @@ def replay_command(
 @click.argument("session", default="")
 @click.argument("instance", default="")
 @click.option("--cascade", is_flag=True, help="Fire the task's name, as if the task had finished.")
-@click.option("--result", type=JsonObject(), default=b"{}", help="The simulated result.")
+@click.option("--result", type=JsonObject(), default=b"{}", help="Simulated result. Default: {}.")
 @bulk_options
 @json_option
 @click.pass_context
@@ -69,7 +71,7 @@ def skip_command(
 ) -> None:
     """Resolve a failed INSTANCE (task#n) of SESSION without running it.
 
-    With --where: skip all failed instances that the filter finds.
+    With --where, skip all failed instances that the filter finds.
     """
     if bulk is not None:
         change = Change(action=Action.SKIP, cascade=cascade, result=Raw(result))
@@ -83,7 +85,7 @@ def skip_command(
 @click.command("cancel")
 @click.argument("session", default="")
 @click.argument("instance", default="")
-@click.option("--terminate", is_flag=True, help="End a running task, too. Needs rules of edition 2.")
+@click.option("--terminate", is_flag=True, help="Also end a running task. This needs rules of edition 2.")
 @bulk_options
 @json_option
 @click.pass_context
@@ -95,12 +97,12 @@ def cancel_command(
     bulk: Bulk | None,
     as_json: bool,
 ) -> None:
-    """End an INSTANCE (task#n) of SESSION that waits or is on its way.
+    """End an INSTANCE (task#n) of SESSION that is neither failed nor resolved.
 
     With rules of edition 2 it becomes cancelled, and its command is withdrawn. With rules of edition 1 it becomes
-    abandoned if it waits, and skipped otherwise; a running task ends by itself, and its result has no effect.
+    abandoned if it waits, and skipped otherwise; a running task runs to its end, and its result has no effect.
 
-    With --where: end all such instances that the filter finds.
+    With --where, end all such instances that the filter finds.
     """
     if bulk is not None:
         repair_many(ctx, Change(action=Action.CANCEL, terminate=terminate), bulk, as_json=as_json)

@@ -10,10 +10,10 @@ from typing import Any
 import click
 from typing_extensions import override
 
+from triggers.cli.option_variables import name_variables
 from triggers.cli.printable import printable
 from triggers.cli.suggesting_group import SuggestingGroup
 from triggers.errors import AccessDenied, CallError, MissingExtra, NotFound, TriggersError, TryAgain
-from triggers.settings import PREFIX
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,13 +35,13 @@ COMMANDS = {
     "doctor": Entry("triggers.cli.doctor", "Check everything that a deployment needs."),
     "fire": Entry("triggers.cli.fire", "Fire a trigger, or every trigger of a file."),
     "configure": Entry("triggers.cli.configure", "Add rules to a session."),
-    "rules": Entry("triggers.cli.rules", "Publish rules that sessions take by themselves."),
+    "rules": Entry("triggers.cli.rules", "Publish rules that sessions take automatically."),
     "show": Entry("triggers.cli.show", "Show a session: tasks, instances, statuses, kwargs."),
     "list": Entry("triggers.cli.list", "Find sessions: failed, stuck, by task, exception or trigger."),
     "status": Entry("triggers.cli.status", "Count instances by task and status now, and say why some are failed."),
     "replay": Entry("triggers.cli.operate", "Run failed instances again, one or all that match."),
     "skip": Entry("triggers.cli.operate", "Resolve failed instances without running them."),
-    "cancel": Entry("triggers.cli.operate", "End instances that wait or are on their way."),
+    "cancel": Entry("triggers.cli.operate", "End instances that wait, are scheduled or run."),
     "delete": Entry("triggers.cli.delete", "Delete a session, or all that match."),
     "jobs": Entry("triggers.cli.jobs", "Show bulk repairs, and resume them."),
     "migrate": Entry("triggers.cli.migrate", "Move sessions from a Django cache into the stream."),
@@ -51,12 +51,12 @@ COMMANDS = {
     "export": Entry("triggers.cli.export", "Print events as JSON lines."),
     "check": Entry("triggers.cli.check", "Find mistakes in rules before anything runs."),
     "graph": Entry("triggers.cli.graph", "Draw rules, or the causes of a session's instances."),
-    "backtest": Entry("triggers.cli.backtest", "Compare recorded sessions with what other rules would do."),
+    "backtest": Entry("triggers.cli.backtest", "Fold recorded sessions with other rules, and compare."),
     "api": Entry("triggers.cli.api", "Serve the HTTP API, make its tokens."),
     "console": Entry("triggers.cli.console", "Serve sessions and analyses to a browser and over HTTP."),
     "capture": Entry("triggers.cli.capture", "Write sessions as files that replay anywhere."),
     "verify": Entry("triggers.cli.verify", "Replay capsules and recorded histories, print differences."),
-    "completion": Entry("triggers.cli.completion", "Print completion for bash, zsh or fish."),
+    "completion": Entry("triggers.cli.completion", "Print a completion script for bash, zsh or fish."),
 }
 """The commands in the order of `--help`. Listing them imports none of the modules."""
 
@@ -79,6 +79,7 @@ class Program(SuggestingGroup):
             return None
         module = importlib.import_module(COMMANDS[cmd_name].module)
         command: click.Command = getattr(module, cmd_name.replace("-", "_") + "_command")
+        name_variables(command, cmd_name)
         return command
 
     @override
@@ -122,25 +123,31 @@ def exit_code(error: TriggersError) -> int:
 
 @click.group(
     cls=Program,
-    context_settings={
-        "help_option_names": ["-h", "--help"],
-        "max_content_width": 100,
-        "auto_envvar_prefix": PREFIX.rstrip("_"),
-    },
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
-@click.option("--brokers", envvar="TRIGGERS_BROKERS", show_envvar=True, help="Kafka bootstrap servers, host:port,…")
-@click.option("--namespace", envvar="TRIGGERS_NAMESPACE", show_envvar=True, help="Prefix of all topics and groups.")
+@click.option(
+    "--brokers",
+    envvar="TRIGGERS_BROKERS",
+    show_envvar=True,
+    help="Kafka bootstrap servers, as comma-separated host:port. Default: localhost:9092.",
+)
+@click.option(
+    "--namespace",
+    envvar="TRIGGERS_NAMESPACE",
+    show_envvar=True,
+    help="Prefix of all topics and consumer groups. Default: triggers.",
+)
 @click.option(
     "--kafka-config-file",
     envvar="TRIGGERS_KAFKA_CONFIG_FILE",
     show_envvar=True,
     metavar="FILE",
-    help="Properties of librdkafka for all Kafka clients, such as those of a secured cluster.",
+    help="File of librdkafka properties for all Kafka clients, such as those of a secured cluster.",
 )
 @click.version_option(package_name="kafka-triggers", prog_name="triggers", allow_from_autoenv=False)
 @click.pass_context
 def main(ctx: click.Context, brokers: str | None, namespace: str | None, kafka_config_file: str | None) -> None:
-    """Run Celery tasks by session-scoped rules, on Kafka.
+    """Run Celery tasks according to session-scoped rules, on Kafka.
 
     Every setting has an environment variable TRIGGERS_*, which docs/settings.md lists. Every other option has one,
     too: TRIGGERS_<COMMAND>_<OPTION>, for example TRIGGERS_LIST_LIMIT.

@@ -26,7 +26,7 @@ from triggers.errors import NotFound
 
 @click.group("rules", cls=SuggestingGroup)
 def rules_command() -> None:
-    """Publish rules that sessions take by themselves, and show what has been published."""
+    """Publish rules that sessions take automatically, and show what has been published."""
 
 
 rules_command.add_command(publish)

@@ -41,9 +41,12 @@ class CheckFailed(TriggersError):
 @click.argument("name")
 @click.argument("rules", metavar="RULES.json")
 @click.option(
-    "--match", multiple=True, metavar="UID|PATTERN*", help="New sessions that take the rules by themselves. Repeatable."
+    "--match",
+    multiple=True,
+    metavar="UID|PATTERN*",
+    help="UID or pattern of the new sessions that take the rules. Repeatable.",
 )
-@click.option("--default", "is_default", is_flag=True, help="New sessions that nothing matches take the rules.")
+@click.option("--default", "is_default", is_flag=True, help="New sessions that match no other rules take these.")
 @click.option(
     "--existing",
     type=click.Choice([KEEP, ADOPT]),
@@ -51,7 +54,7 @@ class CheckFailed(TriggersError):
     show_default=True,
     help="Whether sessions with an earlier version keep it, or adopt this one at their next event.",
 )
-@click.option("--locked", is_flag=True, help="Sessions with the rules refuse updates of their configuration.")
+@click.option("--locked", is_flag=True, help="Refuse updates of the configuration of sessions with the rules.")
 @click.option(
     "--dry-run", is_flag=True, help="Publish nothing. Print the version and how many sessions would adopt it."
 )
@@ -82,7 +85,7 @@ def publish(
     watch: bool,
     as_json: bool,
 ) -> None:
-    """Publish RULES.json under NAME: new sessions take them by themselves, before their first event is applied.
+    """Publish RULES.json under NAME. New sessions take them before their first event is applied.
 
     The rules are checked first, as by `triggers check`; with an error, the exit code is 1 and nothing is published.
     One record goes to every partition of the events, all in one transaction. Publishing the same again changes nothing;

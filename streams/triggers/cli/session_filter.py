@@ -23,19 +23,28 @@ _OPTIONS: Final = (
         type=Duration(),
         is_flag=False,
         flag_value=DAY_MS,
-        help="Only unresolved sessions in which nothing has happened for so long, or which wait for the task of a"
-        " failed instance. Without a DURATION: 1d.",
+        help="Only unresolved sessions in which nothing has happened for this long, or which wait for the task of a"
+        " failed instance. Default of DURATION: 1d.",
     ),
     click.option("--status", help="Only sessions with an instance that has this status now."),
-    click.option("--task", help="Only sessions with an instance of this task; the other options are about it."),
-    click.option("--exception", help="Class of a failed instance's exception, with or without its module."),
-    click.option("--message", help="Part of the text of a failed instance's exception."),
-    click.option("--trigger", "seen", help="Only sessions in which this trigger has been fired."),
+    click.option(
+        "--task",
+        help="Only sessions with an instance of this task, to which --status, --exception and --message apply.",
+    ),
+    click.option(
+        "--exception",
+        help="Only sessions with a failed instance whose exception has this class, with or without its module.",
+    ),
+    click.option(
+        "--message",
+        help="Only sessions with a failed instance whose exception contains this text, in upper or lower case.",
+    ),
+    click.option("--trigger", "seen", help="Only sessions in which this trigger has fired."),
     click.option("--missing", help="Only sessions in which a task waits for this trigger."),
     click.option("--rules", metavar="NAME[@VERSION]", help="Only sessions with these published rules."),
-    click.option("--older-than", type=Duration(), help="Only sessions that began at least so long ago."),
-    click.option("--unchanged-for", type=Duration(), help="Only sessions that have not changed for so long."),
-    click.option("--prefix", default="", help="Only sessions whose UID starts with this."),
+    click.option("--older-than", type=Duration(), help="Only sessions that began at least this long ago."),
+    click.option("--unchanged-for", type=Duration(), help="Only sessions that have not changed for this long."),
+    click.option("--prefix", default="", help="Only sessions whose UID starts with this text."),
 )
 FILTERS: Final = (
     "failed",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -14,13 +15,19 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def setting(name: str, text: str, flag: str = "") -> Callable[[F], F]:
-    """Add the option `--a-b`, or `flag`, for the field `a_b`. The command gets its value from `command_settings`."""
+    """Add the option `--a-b`, or `flag`, for the field `a_b`. The command gets its value from `command_settings`.
+
+    The help text is `text`, followed by the default of the field unless that is empty.
+    """
 
     def keep(ctx: click.Context, _: click.Parameter, value: str | None) -> None:
         if value is not None:
             ctx.ensure_object(dict)[name] = value
 
     flag, variable = flag or f"--{name.replace('_', '-')}", PREFIX + name.upper()
+    default = getattr(Settings(), name)
+    if default not in {"", Path()}:
+        text = f"{text} Default: {default}."
     return click.option(
         flag, envvar=variable, show_envvar=True, help=text, callback=keep, expose_value=False, metavar="VALUE"
     )

@@ -25,16 +25,33 @@ _SHOWN = 20
 
 
 @click.command("stats")
-@click.option("--since", type=PointInTime(), help="Start of the period: a time, or a duration before the newest event.")
-@click.option("--until", type=PointInTime(), help="End of the period: a time, or a duration before the newest event.")
+@click.option(
+    "--since",
+    type=PointInTime(),
+    help="Start of the period: a time, or a duration before the newest event. Default: the first event.",
+)
+@click.option(
+    "--until",
+    type=PointInTime(),
+    help="End of the period: a time, or a duration before the newest event. Default: the newest event.",
+)
 @click.option(
     "--stuck-after",
     type=Duration(),
     default=DAY_MS,
     help="Time without an event after which an unresolved session is stuck. Default: 1d.",
 )
-@click.option("--csv", "csv_into", type=click.Path(path_type=Path, file_okay=False), help="Folder for CSV files.")
-@click.option("--parquet", type=click.Path(path_type=Path, file_okay=False), help="Folder for Parquet files.")
+@click.option(
+    "--csv",
+    "csv_into",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder into which the tables are written as CSV files.",
+)
+@click.option(
+    "--parquet",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder into which the tables are written as Parquet files.",
+)
 @log_options
 @json_option
 @click.pass_context

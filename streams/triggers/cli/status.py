@@ -29,7 +29,7 @@ class Overview(Struct, frozen=True):
 def status_command(ctx: click.Context, task: str | None, as_json: bool) -> None:
     """Print how many instances of each task have which status now, and why instances are failed.
 
-    The workers keep these counts, so the command is quick however many sessions there are. `stats` counts what happened
+    The workers keep these counts, so the command is quick with any number of sessions. `stats` counts what happened
     in a period.
     """
     search = SessionSearch(kafka_settings(ctx))

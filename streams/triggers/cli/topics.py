@@ -36,7 +36,7 @@ queue_option = click.option(
     "queues",
     multiple=True,
     metavar="NAME",
-    help="Only the topic of this queue of commands. May be repeated.",
+    help="Only the topic of this queue of commands. Repeatable.",
 )
 
 
@@ -47,7 +47,7 @@ def topics_command() -> None:
 
 @topics_command.command("create")
 @setting("partitions", "Number of partitions of each topic. It cannot be changed later.")
-@setting("replication_factor", "Replicas of each partition; 3 in production.")
+@setting("replication_factor", "Number of replicas of each partition. Use 3 in production.")
 @retention_option
 @queue_option
 @json_option
@@ -55,7 +55,7 @@ def topics_command() -> None:
 def create(ctx: click.Context, retention_days: int, queues: tuple[str, ...], as_json: bool) -> None:
     """Create missing topics. Existing topics are not changed.
 
-    Without --queue, these are all topics of the installation, with those of the queues in TRIGGERS_QUEUES.
+    Without --queue, all topics of the installation are created, including those of the queues in TRIGGERS_QUEUES.
     """
     settings, chosen = command_settings(ctx), _chosen(queues)
     check_before_command(settings)
@@ -69,7 +69,7 @@ def create(ctx: click.Context, retention_days: int, queues: tuple[str, ...], as_
 
 
 @topics_command.command("check")
-@setting("replication_factor", "Replicas that each partition should have.")
+@setting("replication_factor", "Number of replicas that each partition should have.")
 @retention_option
 @queue_option
 @json_option
@@ -77,7 +77,7 @@ def create(ctx: click.Context, retention_days: int, queues: tuple[str, ...], as_
 def check(ctx: click.Context, retention_days: int, queues: tuple[str, ...], as_json: bool) -> None:
     """Print what is wrong with the topics and how to fix it. The exit code is 1 if there is a problem.
 
-    Without --queue, every queue is checked, but not its retention, because each may have its own.
+    Without --queue, every queue is checked except for its retention, because each queue may have its own.
     """
     settings = command_settings(ctx)
     check_before_command(settings)
@@ -92,7 +92,9 @@ def check(ctx: click.Context, retention_days: int, queues: tuple[str, ...], as_j
 
 
 @topics_command.command("lag")
-@click.option("--watch", is_flag=True, help="Measure again and again: totals, rates, time until there is no lag.")
+@click.option(
+    "--watch", is_flag=True, help="Measure repeatedly, and print totals, rates and the time until there is no lag."
+)
 @click.option("--every", type=Duration(), help="With --watch: time between measurements. Default: 2s.")
 @click.option("--times", type=click.IntRange(1), help="With --watch: number of measurements. Default: until Ctrl-C.")
 @json_option

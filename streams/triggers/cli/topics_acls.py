@@ -41,7 +41,7 @@ process_option: Callable[[F], F] = click.option(
     show_default=True,
     help="With --format strimzi: how the user authenticates.",
 )
-@click.option("--queue", "queues", multiple=True, metavar="NAME", help="Queue of a Celery worker. May be repeated.")
+@click.option("--queue", "queues", multiple=True, metavar="NAME", help="Queue of a Celery worker. Repeatable.")
 @click.pass_context
 def acls(
     ctx: click.Context,
@@ -51,10 +51,10 @@ def acls(
     authentication: str,
     queues: tuple[str, ...],
 ) -> None:
-    """Print what a process must be allowed to do, with precise names and prefixes. Nothing is sent to Kafka.
+    """Print the permissions that a process needs, with exact names and prefixes. Nothing is sent to Kafka.
 
     Without --process, the principal gets the permissions of all processes. The namespace, TRIGGERS_QUEUES and
-    TRIGGERS_DECISIONS decide about the names.
+    TRIGGERS_DECISIONS determine the names.
     """
     if ":" not in principal:
         raise click.UsageError(f"--principal {principal!r} must have a type, such as User:{principal}")

@@ -21,9 +21,8 @@ from triggers.cli.output import json_option, print_json, print_line
 def verify_command(files: tuple[InputFile, ...], as_json: bool) -> None:
     """Replay capsules (of `triggers capture`) and recorded histories (JSON lines), and print all differences.
 
-    Histories of edition 2 have clocks and timers; a file may mix both formats.
-    Differences of a history that is not `firm` are printed, but they are no failure. The exit code is 1 if a capsule
-    or a firm history differs.
+    Histories of edition 2 have clocks and timers, and a file may mix both formats. Differences of a history that is
+    not `firm` are printed, but do not count as failures. The exit code is 1 if a capsule or a firm history differs.
     """
     passed: list[HistoryResult] = []
     failed: list[HistoryResult] = []
