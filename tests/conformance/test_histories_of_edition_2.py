@@ -20,8 +20,8 @@ from tests.support.storage_driver import StorageDriver
 
 from triggers import CacheStorageBackend, MemoryStorageBackend
 from triggers.analysis.driver import MemoryDriver
+from triggers.analysis.verify.edition_2_histories import Edition2Replay
 from triggers.analysis.verify.histories import verify_history
-from triggers.analysis.verify.timed_histories import TimedReplay
 from triggers.storages.base import BaseStorageBackend
 from triggers.storages.published_rules import use_rules
 
@@ -67,7 +67,7 @@ def _difference(history: Json, make: Callable[[str], BaseStorageBackend]) -> str
     import_module("django.core.cache").cache.clear()
     driver = StorageDriver(make)
     with use_rules(driver.registry):
-        return difference(history, TimedReplay(driver))
+        return difference(history, Edition2Replay(driver))
 
 
 @pytest.mark.parametrize(("file", "every", "least"), [(CURATED_1, 1, 210), (RANDOM_1, 10, 150)])

@@ -11,8 +11,8 @@ from typing import Final
 from tests.docs.schema_parts import Schema, duration, integer, number, or_null, record, ref, text
 
 from triggers.core.conditions.tree import MAX_HELD
-from triggers.core.directives import MAX_ATTEMPTS
-from triggers.core.rule_set import BLOCKS, EDITION, FORWARD, LIMITS, MANAGER, OUTCOMES, SESSION
+from triggers.core.edition_2_directives import MAX_ATTEMPTS
+from triggers.core.edition_2_plan import BLOCKS, EDITION, FORWARD, LIMITS, MANAGER, OUTCOMES, SESSION
 
 _RESERVED: Final = f":({'|'.join(OUTCOMES)})$"
 _SECONDS: Final[Schema] = {"type": "number", "exclusiveMinimum": 0, "maximum": 100 * 365 * 86_400}

@@ -12,8 +12,8 @@ from typing import Any
 from triggers.analysis.check.findings import Severity
 from triggers.analysis.check.rules import Arrivals, check_rules
 from triggers.core.conditions.grammar import COMBINATORS, LEAF_KEYS
-from triggers.core.directives import DIRECTIVES
-from triggers.core.rule_set import BLOCKS
+from triggers.core.edition_2_directives import DIRECTIVES
+from triggers.core.edition_2_plan import BLOCKS
 from triggers.storages.memory import MemoryStorage
 from triggers.testing import NEVER_ENDS, LocalSession, in_turn, takes
 

@@ -18,8 +18,8 @@ from tests.support.histories import DATA as DATA_1
 from triggers.core.conditions.grammar import LEAF_KEYS, MAX_LEAVES
 from triggers.core.config import DIRECTIVES as DIRECTIVES_1
 from triggers.core.config import validate_configuration
-from triggers.core.directives import DIRECTIVES
-from triggers.core.rule_set import BLOCKS
+from triggers.core.edition_2_directives import DIRECTIVES
+from triggers.core.edition_2_plan import BLOCKS
 from triggers.errors import InvalidConfiguration
 
 Json = dict[str, Any]

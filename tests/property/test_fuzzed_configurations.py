@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from tests.support.edition2.histories import CURATED, histories
 
 from triggers.core.durations import MAX_DURATION_MS, parse_duration
+from triggers.core.edition_2_plan import parse_edition_2_plan
 from triggers.core.expressions.failure import ExpressionFailed
 from triggers.core.expressions.program import parse_expression
 from triggers.core.expressions.values import encode_value
-from triggers.core.rule_set import parse_rule_set
 from triggers.errors import InvalidConfiguration
 
 Json = dict[str, object]
@@ -133,7 +133,7 @@ def test_anything_is_a_duration_within_the_limits_or_refused(value: object) -> N
 
 def _compile(configuration: Json) -> None:
     try:
-        rules = parse_rule_set(configuration)
+        rules = parse_edition_2_plan(configuration)
     except InvalidConfiguration as error:
         _assert_helpful(error, "")
         return

@@ -163,7 +163,7 @@ class PublishedRules(Struct, frozen=True):
 
 def _check(rules: bytes) -> None:
     """Raises InvalidConfiguration, or a problem that lists the errors that `triggers check` finds."""
-    if validate_configuration(rules).rules is not None:
+    if validate_configuration(rules).edition_2 is not None:
         return  # `check` does no more than validate rules of edition 2
     errors = [finding for finding in check_rules(rules).findings if finding.severity is Severity.ERROR]
     if errors:

@@ -29,7 +29,7 @@ def configure_command(ctx: click.Context, session: str, rules: bytes, if_absent:
 
     RULES is a JSON object that maps task names to directives, or a file with such an object.
     """
-    if validate_configuration(rules).rules is None:  # edition 2 refuses misspelt directives
+    if validate_configuration(rules).edition_2 is None:  # edition 2 refuses misspelt directives
         _warn_of_misspelt_directives(rules)
     event = ConfigurationUpdated(configuration=rules, if_absent=if_absent)
     encode_key(session)

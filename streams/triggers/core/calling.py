@@ -7,12 +7,12 @@ from collections.abc import Callable, Mapping
 from triggers.core.commands import ForwardTrigger
 from triggers.core.conditions.holding import Occurrence, Surroundings
 from triggers.core.conditions.offering import offered_to
+from triggers.core.edition_2_plan import Forward
 from triggers.core.expressions.failure import ExpressionFailed
 from triggers.core.expressions.names import Members
 from triggers.core.expressions.program import Expression
 from triggers.core.expressions.values import decode_members, decode_value, encode_value
 from triggers.core.kwargs import encoded_name, join_members
-from triggers.core.rule_set import Forward
 
 MAX_UID_BYTES = 1_024
 

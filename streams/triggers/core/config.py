@@ -9,13 +9,13 @@ from typing import Final, TypeVar
 
 import msgspec
 
+from triggers.core.edition_2_config import compile_edition_2
+from triggers.core.edition_2_plan import BLOCKS as BLOCKS_OF_EDITION_2
+from triggers.core.edition_2_plan import EDITION
 from triggers.core.kwargs import split_members
 from triggers.core.limits import LIMITS_NAME, parse_limits, parse_timeouts
 from triggers.core.nearest_name import suggestion
 from triggers.core.plan import DEFAULT_LIMITS, Plan, Rule, Timeouts
-from triggers.core.rule_plans import compile_rules
-from triggers.core.rule_set import BLOCKS as BLOCKS_OF_EDITION_2
-from triggers.core.rule_set import EDITION
 from triggers.errors import CallError, InvalidConfiguration
 
 T = TypeVar("T")
@@ -50,7 +50,7 @@ def compile_plan(text: bytes) -> Plan:
     directives = tasks_of(text)
     if edition := directives.pop(EDITION, None):
         if edition == b"2":
-            return compile_rules(text)
+            return compile_edition_2(text)
         if edition != b"1":
             raise InvalidConfiguration(f"{EDITION!r}: there are the editions 1 and 2, it is {edition[:80].decode()}")
     limits = parse_limits(directives.pop(LIMITS_NAME, b"{}"))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from triggers.core.edition_2_plan import FORWARD
 from triggers.core.plan import Plan
-from triggers.core.rule_set import FORWARD
 from triggers.errors import InvalidConfiguration
 
 
@@ -15,11 +15,11 @@ def check_embedded(plan: Plan) -> None:
     """Raises InvalidConfiguration for what an embedded storage cannot carry out: queues, triggers for other sessions,
     and the end of a running task. The routing of a runner's tasks is a matter of Celery's own settings.
     """
-    if plan.rules is None:
+    if plan.edition_2 is None:
         return
-    if plan.rules.forwards:
+    if plan.edition_2.forwards:
         raise InvalidConfiguration(f"{FORWARD!r}: an embedded storage reaches one session only; use the stream")
-    for name, task in plan.rules.tasks.items():
+    for name, task in plan.edition_2.tasks.items():
         if task.queue is not None:
             raise InvalidConfiguration(
                 f"task {name!r}: 'queue': {task.queue!r}: an embedded storage has no queues; use the stream,"

@@ -7,6 +7,8 @@ from typing import Final, assert_never
 from triggers.core import deletion, importing, operations, results
 from triggers.core.binding import decide_with_rules, publish
 from triggers.core.commands import Decision, Outcome
+from triggers.core.edition_2_plan import is_reserved
+from triggers.core.edition_2_timers import run_timer
 from triggers.core.events import (
     CancelRequested,
     CloneRequested,
@@ -29,8 +31,6 @@ from triggers.core.events import (
 )
 from triggers.core.finishing import finish
 from triggers.core.fired import FiredKwargs
-from triggers.core.instance_timers import run_timer
-from triggers.core.rule_set import is_reserved
 from triggers.core.rules import fire_trigger
 from triggers.core.state.session import Session
 from triggers.core.step import DecisionBuilder
@@ -115,7 +115,7 @@ def _decide(session: Session, event: Event) -> Decision:  # noqa: C901, PLR0911,
 
 def _fire_trigger(session: Session, event: TriggerFired) -> Decision:
     trigger = event.trigger
-    if session.plan.rules is not None:
+    if session.plan.edition_2 is not None:
         return _fire_rules(session, event)
     builder = DecisionBuilder(session, event, _APPLIED if trigger in session.plan.by_trigger else Outcome.UNUSED)
     fire_trigger(builder, FiredKwargs(session, trigger, event.kwargs))

@@ -7,6 +7,7 @@ from typing import Final
 import msgspec
 
 from triggers.core.commands import Decision, Outcome
+from triggers.core.edition_2_rule import Edition2Rule
 from triggers.core.fired import FiredKwargs
 from triggers.core.follow_ups import FollowUps, QueuedOutcome
 from triggers.core.instance_names import instance_name
@@ -15,7 +16,6 @@ from triggers.core.rules import fire_trigger
 from triggers.core.state.session import Session
 from triggers.core.statuses import Status
 from triggers.core.step import DecisionBuilder
-from triggers.core.task_rules import TaskRule
 
 MAX_CHAIN: Final = 64
 """Outcomes that may follow from one another within one step."""
@@ -71,7 +71,7 @@ def _finalize(builder: DecisionBuilder, follow: FollowUps) -> None:
         builder.outcome = outcome
 
 
-def _is_in_the_way(session: Session, rule: TaskRule, trigger: str) -> bool:
+def _is_in_the_way(session: Session, rule: Edition2Rule, trigger: str) -> bool:
     state = session.task_state(rule.name)
     if state.unresolved == 0 and (state.count > 0 or rule.optional):
         return False

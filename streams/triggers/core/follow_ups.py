@@ -9,7 +9,7 @@ from msgspec import Struct
 from triggers.core.commands import CancelTask, ForwardTrigger
 from triggers.core.conditions.holding import Occurrence, Surroundings
 from triggers.core.contribution import Contribution
-from triggers.core.rule_set import RuleSet
+from triggers.core.edition_2_plan import Edition2Plan
 from triggers.core.state.instance import Payload
 
 
@@ -40,7 +40,7 @@ class FollowUps:
         "surroundings",
     )
 
-    def __init__(self, rules: RuleSet, uid: str, rules_name: str | None) -> None:
+    def __init__(self, rules: Edition2Plan, uid: str, rules_name: str | None) -> None:
         self.rules = rules
         self.outcomes: deque[QueuedOutcome] = deque()
         self.cancels: list[CancelTask] = []

@@ -9,9 +9,9 @@ from triggers.core.conditions.holding import Held, Surroundings
 from triggers.core.conditions.receiving import received, seen
 from triggers.core.conditions.views import View
 from triggers.core.contribution import Contribution
+from triggers.core.edition_2_plan import OUTCOMES
 from triggers.core.follow_ups import FollowUps, QueuedOutcome
 from triggers.core.plan import Rule
-from triggers.core.rule_set import OUTCOMES
 from triggers.core.state.instance import Instance, Payload
 from triggers.core.state.loaded_instance import LoadedInstance
 from triggers.core.state.number_ranges import insert_number, remove_number
@@ -26,11 +26,11 @@ _OWN: Final = 512
 _IN_FLIGHT: Final = frozenset({SCHEDULED, Status.RUNNING})
 
 
-def join_group(builder: DecisionBuilder, config: Rule, loaded: LoadedInstance, held: Held) -> None:
+def join_group(builder: DecisionBuilder, rule: Rule, loaded: LoadedInstance, held: Held) -> None:
     """Lets an instance wait with what it holds."""
-    blind = config.rule is not None and config.rule.blind
+    blind = rule.edition_2 is not None and rule.edition_2.blind
     loaded.instance.held = private_of(held) if blind else None
-    builder.session.waiting.change(config.name).join(
+    builder.session.waiting.change(rule.name).join(
         loaded.number,
         shape_of(held) if blind else held,
         delayed=loaded.instance.status != UNSTARTED,
@@ -45,9 +45,9 @@ def leave_group(builder: DecisionBuilder, loaded: LoadedInstance) -> Group | Non
         return None
     waiting, follow = builder.session.waiting.change(loaded.task), builder.follow
     group = waiting.leave(loaded.number)
-    config = builder.session.plan.tasks.get(loaded.task)
-    if group is not None and follow is not None and config is not None and config.rule is not None:
-        view = View(config.rule.conditions, of_member(group.held, instance.held), follow.surroundings)
+    rule = builder.session.plan.tasks.get(loaded.task)
+    if group is not None and follow is not None and rule is not None and rule.edition_2 is not None:
+        view = View(rule.edition_2.conditions, of_member(group.held, instance.held), follow.surroundings)
         receive(builder.session, follow, instance, view, alone=not group.members)
     instance.held = None
     return group
@@ -68,13 +68,13 @@ def held_by(session: Session, loaded: LoadedInstance) -> tuple[dict[str, bytes],
 
     Returns None for an instance that does not wait, or waits under a rule of edition 1.
     """
-    config = session.plan.tasks.get(loaded.task)
-    if config is None or config.rule is None:
+    rule = session.plan.tasks.get(loaded.task)
+    if rule is None or rule.edition_2 is None:
         return None
     if (group := session.waiting.get(loaded.task).group_of(loaded.number)) is None:
         return None
     surroundings = Surroundings({"uid": session.uid, "rules": session.header.rules_name})
-    view = View(config.rule.conditions, of_member(group.held, loaded.instance.held), surroundings)
+    view = View(rule.edition_2.conditions, of_member(group.held, loaded.instance.held), surroundings)
     return received(view), seen(view)
 
 
@@ -89,14 +89,14 @@ def _payload(session: Session, follow: FollowUps, text: bytes, *, alone: bool) -
 def note_status(builder: DecisionBuilder, loaded: LoadedInstance) -> None:
     """Records whether the instance can be cancelled, and queues its outcome trigger if a leaf names it."""
     task, status = loaded.task, loaded.instance.status
-    config, follow = builder.session.plan.tasks.get(task), builder.follow
+    rule, follow = builder.session.plan.tasks.get(task), builder.follow
     if follow is None:
         return
-    if config is not None and config.rule is not None:
+    if rule is not None and rule.edition_2 is not None:
         if status == UNSTARTED:
             bound = {f"+{alias}": _bound(builder, payload) for alias, payload in loaded.instance.kwargs.items()}
-            join_group(builder, config, loaded, Held(loose=bound))
-        if config.rule.cancel_on is not None:
+            join_group(builder, rule, loaded, Held(loose=bound))
+        if rule.edition_2.cancel_on is not None:
             note_in_flight(builder.session, loaded)
     if status in OUTCOMES and f"{task}:{status}" in follow.rules.named:
         outcome = QueuedOutcome(task, loaded.number, status, builder.cascade_depth + 1, follow.chain + 1)

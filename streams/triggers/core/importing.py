@@ -16,11 +16,11 @@ import msgspec
 from msgspec import Meta, Raw, Struct
 
 from triggers.core.commands import Decision
+from triggers.core.edition_2_plan import EDITION
 from triggers.core.events import SessionImported
 from triggers.core.instance_names import instance_name, parse_instance_name
 from triggers.core.lifecycle import join_cohort, schedule_attempt, set_timer
 from triggers.core.plan import Plan
-from triggers.core.rule_set import EDITION
 from triggers.core.state.instance import Instance, Payload
 from triggers.core.state.session import Session
 from triggers.core.statuses import Status
@@ -73,7 +73,7 @@ def import_session(session: Session, event: SessionImported) -> Decision:
         raise SessionExists(f"session {session.uid!r} exists already; import it under a UID that is not in use")
     state = _decoded(event.state)
     plan = session.merge_configuration(bytes(state.configuration))
-    if plan.rules is not None:
+    if plan.edition_2 is not None:
         raise InvalidConfiguration(f"{EDITION!r}: 2: an imported session has rules of edition 1 only; remove it")
     _check_instances(state, plan)
     builder, payloads = DecisionBuilder(session, event), _DistinctPayloads(session)

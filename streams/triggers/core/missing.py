@@ -6,12 +6,12 @@ from collections import Counter
 
 from triggers.core.conditions.holding import Surroundings
 from triggers.core.conditions.views import View
+from triggers.core.edition_2_rule import Edition2Rule
 from triggers.core.plan import Rule
 from triggers.core.state.cohorts import members_of_cohort
 from triggers.core.state.header import TaskState
 from triggers.core.state.number_ranges import numbers_in
 from triggers.core.state.session import Session
-from triggers.core.task_rules import TaskRule
 
 Missing = dict[tuple[str, ...], int]
 """Missing triggers -> number of waiting instances."""
@@ -25,8 +25,8 @@ def missing_by_task(session: Session) -> dict[str, Missing]:
 
 def missing_of(session: Session, rule: Rule) -> Missing:
     """Returns what the waiting instances of a task lack; nothing if none waits."""
-    if rule.rule is not None:
-        return _missing_in_edition_2(session, rule.rule)
+    if rule.edition_2 is not None:
+        return _missing_in_edition_2(session, rule.edition_2)
     state = session.tasks.get(rule.name)
     return {} if state is None else _missing_in_cohorts(rule, state)
 
@@ -38,7 +38,7 @@ def triggers_awaited(session: Session, rule: Rule) -> set[str]:
     state = session.tasks.get(rule.name)
     if state is not None and state.count:
         return {trigger for missing in missing_of(session, rule) for trigger in missing}
-    if rule.rule is not None and rule.rule.optional:
+    if rule.edition_2 is not None and rule.edition_2.optional:
         return set()
     return {trigger for trigger in rule.after if session.latest.get(trigger) is None}
 
@@ -51,7 +51,7 @@ def _missing_in_cohorts(rule: Rule, state: TaskState) -> Missing:
     return dict(groups)
 
 
-def _missing_in_edition_2(session: Session, rule: TaskRule) -> Missing:
+def _missing_in_edition_2(session: Session, rule: Edition2Rule) -> Missing:
     """Returns the number of waiting instances by the triggers of the leaves that are not true."""
     found: Counter[tuple[str, ...]] = Counter()
     surroundings = Surroundings({"uid": session.uid, "rules": session.header.rules_name})

@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from triggers.core import attempts
+from triggers.core import edition_2_attempts
 from triggers.core.commands import Decision, Outcome
 from triggers.core.conditions.holding import Held
 from triggers.core.events import (
@@ -68,8 +68,8 @@ def update_configuration(session: Session, event: ConfigurationUpdated) -> Decis
     before = session.plan
     _note_replaced(session, event.configuration)
     session.configure(plan)
-    if plan.rules is not None:
-        take_over(session, before, plan.rules, event.recorded or event.time)
+    if plan.edition_2 is not None:
+        take_over(session, before, plan.edition_2, event.recorded or event.time)
     return Decision(outcome=Outcome.APPLIED)
 
 
@@ -99,7 +99,7 @@ def replay_failed(session: Session, event: ReplayRequested) -> Decision:
     if not may_be_replayed(status := loaded.instance.status, session.plan.edition):
         raise WrongStatus(describe_refusal(loaded.name, status, "replayed"))
     builder = DecisionBuilder(session, event)
-    again = replay_instance if builder.follow is None else attempts.replay
+    again = replay_instance if builder.follow is None else edition_2_attempts.replay
     again(builder, loaded, event.replacement_kwargs)
     return finish(builder)
 

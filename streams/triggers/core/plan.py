@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
-from triggers.core.rule_set import RuleSet
-from triggers.core.task_rules import TaskRule
+from triggers.core.edition_2_plan import Edition2Plan
+from triggers.core.edition_2_rule import Edition2Rule
 
 DEFAULT_CASCADE_DEPTH: Final = 1000
 DEFAULT_ATTEMPTS: Final = 3
@@ -57,8 +57,8 @@ class Rule:
     timeouts: Timeouts = DEFAULT_LIMITS.timeouts
     extra: dict[str, bytes] = field(default_factory=dict)
     """JSON values of the application's own keys."""
-    rule: TaskRule | None = None
-    """The task's rule of edition 2, or None in edition 1."""
+    edition_2: Edition2Rule | None = None
+    """The task's directives as edition 2 compiles them, or None in edition 1."""
     after_set: frozenset[str] = frozenset()
     unless_set: frozenset[str] = frozenset()
 
@@ -82,13 +82,13 @@ class Plan:
     limits: Limits = DEFAULT_LIMITS
     manager: str = ""
     """Key of the manager whose hooks run, or empty if the configuration names none."""
-    rules: RuleSet | None = None
-    """The rules of edition 2, or None in edition 1."""
+    edition_2: Edition2Plan | None = None
+    """The configuration as edition 2 compiles it, or None in edition 1."""
 
     @property
     def edition(self) -> int:
         """The edition of the rules' language."""
-        return 1 if self.rules is None else 2
+        return 1 if self.edition_2 is None else 2
 
 
 NO_CONFIGURATION: Final = Plan(b"", b"{}", {}, {})

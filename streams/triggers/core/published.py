@@ -13,9 +13,9 @@ from typing import Final, TypeVar
 import msgspec
 from msgspec import Struct
 
+from triggers.core.edition_2_plan import BLOCKS, EDITION
 from triggers.core.events import RulesPublished
 from triggers.core.kwargs import join_object, split_members
-from triggers.core.rule_set import BLOCKS, EDITION
 from triggers.errors import CallError, InvalidConfiguration
 
 T = TypeVar("T")

@@ -7,7 +7,7 @@ from typing import Final, assert_never
 
 import msgspec
 
-from triggers.core import attempts
+from triggers.core import edition_2_attempts
 from triggers.core.commands import Decision, Outcome
 from triggers.core.events import TaskFailed, TaskFinished, TaskRetried, TaskStarted, TaskStatusChanged, TimerFired
 from triggers.core.finishing import finish
@@ -78,7 +78,7 @@ def _metadata_of(event: TaskResult) -> dict[str, bytes]:
 def _watch(builder: DecisionBuilder, loaded: LoadedInstance) -> None:
     rule = rule_of(builder.session, loaded.task)
     if builder.follow is not None:
-        attempts.watch(builder, rule, loaded)
+        edition_2_attempts.watch(builder, rule, loaded)
     elif limit := rule.timeouts.running:
         set_deadline(builder, loaded, limit)
 
@@ -127,8 +127,8 @@ def _finish(builder: DecisionBuilder, loaded: LoadedInstance, event: TaskFinishe
 def _fail(builder: DecisionBuilder, loaded: LoadedInstance, event: TaskFailed) -> None:
     """Fails the instance, or lets it wait for its next attempt if the rule says so."""
     rule = builder.session.plan.tasks.get(loaded.task)
-    if rule is not None and attempts.retries(builder, rule, loaded.instance, event.exception_type):
-        attempts.wait_for_retry(builder, rule, loaded)
+    if rule is not None and edition_2_attempts.retries(builder, rule, loaded.instance, event.exception_type):
+        edition_2_attempts.wait_for_retry(builder, rule, loaded)
     else:
         change_status(builder, loaded, Status.FAILED)
     metadata = loaded.instance.metadata
@@ -150,7 +150,7 @@ def _retry_instance(
     failed.metadata |= metadata
     builder.cascade_depth = failed.cascade_depth
     failed.metadata["cooldown"] = _json(_seconds(event.cooldown_ms))
-    again = replay_instance if builder.follow is None else attempts.replay
+    again = replay_instance if builder.follow is None else edition_2_attempts.replay
     again(builder, loaded, event.replacement_kwargs, event.cooldown_ms)
 
 

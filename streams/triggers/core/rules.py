@@ -7,10 +7,10 @@ from operator import attrgetter
 from typing import Final
 
 from triggers.core.commands import FireRecord, Outcome
+from triggers.core.edition_2_fires import fire_in_edition_2
 from triggers.core.fired import FiredKwargs
 from triggers.core.lifecycle import change_status, start_instance, take_over_fills
 from triggers.core.plan import Rule
-from triggers.core.rule_fires import fire_rules
 from triggers.core.state.cohorts import add_to_cohort, members_of_cohort, only_member
 from triggers.core.state.header import Cohort, TaskState
 from triggers.core.state.instance import Instance, Payload
@@ -25,7 +25,7 @@ def fire_trigger(builder: DecisionBuilder, fired_kwargs: FiredKwargs) -> None:
     """Fires a trigger and starts the instances that become ready, by declaration order and then creation order."""
     session, trigger = builder.session, fired_kwargs.trigger
     if builder.follow is not None:
-        fire_rules(builder, builder.follow, fired_kwargs)
+        fire_in_edition_2(builder, builder.follow, fired_kwargs)
         return
     ready: list[LoadedInstance] = []
     for rule in session.plan.by_trigger.get(trigger, ()):

@@ -35,7 +35,7 @@ class DecisionBuilder:
         self.cascade_depth = 0
         """Number of results in a row that led to what this event schedules, or 0 if it comes from outside."""
         self._event = event
-        rules = session.plan.rules
+        rules = session.plan.edition_2
         self.follow = None if rules is None else FollowUps(rules, session.uid, session.header.rules_name)
         """What edition 2 keeps for the step; None: edition 1."""
 

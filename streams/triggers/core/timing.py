@@ -6,7 +6,7 @@ import math
 from hashlib import blake2b
 from typing import Final
 
-from triggers.core.task_rules import Delay, Retry
+from triggers.core.edition_2_rule import Delay, Retry
 
 _TWO_TO_THE_64: Final = 2.0**64
 

@@ -9,31 +9,31 @@ from triggers.core.conditions.seeding import begin_memory
 from triggers.core.conditions.tree import Conditions
 from triggers.core.conditions.updating import carry_memory_over, carry_over, same_slots
 from triggers.core.contribution import Contribution
+from triggers.core.edition_2_plan import Edition2Plan
+from triggers.core.edition_2_rule import Edition2Rule
 from triggers.core.groups import note_in_flight
 from triggers.core.lifecycle import take_over_fills
 from triggers.core.plan import Plan
-from triggers.core.rule_set import RuleSet
 from triggers.core.state.cohorts import members_of_cohort
 from triggers.core.state.header import Fact
 from triggers.core.state.loaded_instance import LoadedInstance
 from triggers.core.state.number_ranges import numbers_in
 from triggers.core.state.session import Session
 from triggers.core.state.waiting import Group, Waiting, of_member, private_of, shape_of
-from triggers.core.task_rules import TaskRule
 
 
-def take_over(session: Session, before: Plan, rules: RuleSet, now: int) -> None:
+def take_over(session: Session, before: Plan, rules: Edition2Plan, now: int) -> None:
     """Moves waiting instances and memories to the new rules. Only what is remembered is evaluated again."""
-    if before.rules is None:
+    if before.edition_2 is None:
         _begin(session, now)
     for name, rule in rules.tasks.items():
         old = before.tasks.get(name)
-        if before.rules is None:
+        if before.edition_2 is None:
             _wait_in_groups(session, rule, now)
-        elif old is not None and old.rule is not None and old.rule is not rule:
-            _carry_groups(session, old.rule, rule)
-        _carry_memory(session, None if old is None else old.rule, rule)
-        _find_in_flight(session, None if old is None else old.rule, rule)
+        elif old is not None and old.edition_2 is not None and old.edition_2 is not rule:
+            _carry_groups(session, old.edition_2, rule)
+        _carry_memory(session, None if old is None else old.edition_2, rule)
+        _find_in_flight(session, None if old is None else old.edition_2, rule)
 
 
 def _begin(session: Session, now: int) -> None:
@@ -45,7 +45,7 @@ def _begin(session: Session, now: int) -> None:
     session.facts.spill()
 
 
-def _wait_in_groups(session: Session, rule: TaskRule, now: int) -> None:
+def _wait_in_groups(session: Session, rule: Edition2Rule, now: int) -> None:
     """Moves instances that wait in cohorts into groups."""
     state, waiting = session.task_state(rule.name), session.waiting.change(rule.name)
     cohorts, state.cohorts = state.cohorts, []
@@ -81,7 +81,7 @@ def _held(conditions: Conditions, own: dict[str, Contribution], seen: list[Contr
     return held
 
 
-def _carry_groups(session: Session, old: TaskRule, new: TaskRule) -> None:
+def _carry_groups(session: Session, old: Edition2Rule, new: Edition2Rule) -> None:
     before = session.waiting.get(old.name)
     if not before.groups:
         return
@@ -95,12 +95,12 @@ def _carry_groups(session: Session, old: TaskRule, new: TaskRule) -> None:
     session.waiting.set(old.name, waiting)
 
 
-def _keeps_slots(old: TaskRule, new: TaskRule) -> bool:
+def _keeps_slots(old: Edition2Rule, new: Edition2Rule) -> bool:
     """Returns whether the contributions that members hold individually may stay in their rows."""
     return all(slot == kept for slot, kept in same_slots(old.conditions, new.conditions).items())
 
 
-def _carry_members(session: Session, waiting: Waiting, group: Group, rules: tuple[TaskRule, TaskRule]) -> None:
+def _carry_members(session: Session, waiting: Waiting, group: Group, rules: tuple[Edition2Rule, Edition2Rule]) -> None:
     """Carries each member over with what it holds, because clocks or contents matter to one of the rules."""
     old, new = rules
     for number in numbers_in(group.members):
@@ -111,14 +111,14 @@ def _carry_members(session: Session, waiting: Waiting, group: Group, rules: tupl
         _join(new, waiting, loaded, Group(held, [number], group.delayed, group.depth))
 
 
-def _join(rule: TaskRule, waiting: Waiting, loaded: LoadedInstance, one: Group) -> None:
+def _join(rule: Edition2Rule, waiting: Waiting, loaded: LoadedInstance, one: Group) -> None:
     """Lets one instance wait; `one` is a group of it alone."""
     held, blind = one.held, rule.blind
     loaded.instance.held = private_of(held) if blind else None
     waiting.join(loaded.number, shape_of(held) if blind else held, delayed=one.delayed, depth=one.depth)
 
 
-def _carry_memory(session: Session, old: TaskRule | None, new: TaskRule) -> None:
+def _carry_memory(session: Session, old: Edition2Rule | None, new: Edition2Rule) -> None:
     if old is new:
         return
     memory, begun = session.memories.change(new.name), list(new.conditions.leaves)
@@ -141,7 +141,7 @@ def _occurrence(session: Session, trigger: str) -> Occurrence | None:
     return None if own is None else Occurrence(trigger, own)
 
 
-def _find_in_flight(session: Session, old: TaskRule | None, new: TaskRule) -> None:
+def _find_in_flight(session: Session, old: Edition2Rule | None, new: Edition2Rule) -> None:
     """Records the instances in flight, because a rule that gets a `cancelOn` may cancel those, too."""
     if new.cancel_on is None or (old is not None and old.cancel_on is not None):
         return

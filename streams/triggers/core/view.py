@@ -197,7 +197,7 @@ def _task_view(task: Rule, state: TaskState | None) -> TaskView:
 
 def _unresolved(state: TaskState | None, task: Rule) -> bool:
     if state is None or state.count == 0:
-        return task.rule is None or not task.rule.optional
+        return task.edition_2 is None or not task.edition_2.optional
     return state.unresolved > 0
 
 

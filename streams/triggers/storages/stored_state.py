@@ -15,12 +15,12 @@ import msgspec
 from msgspec import structs
 
 from triggers.core.config import BLOCKS, compile_plan
+from triggers.core.edition_2_plan import BLOCKS as BLOCKS_OF_EDITION_2
+from triggers.core.edition_2_plan import EDITION
 from triggers.core.engine import apply
 from triggers.core.events import TimerFired
 from triggers.core.instance_names import parse_instance_name
 from triggers.core.plan import Plan
-from triggers.core.rule_set import BLOCKS as BLOCKS_OF_EDITION_2
-from triggers.core.rule_set import EDITION
 from triggers.core.state.cohorts import add_to_cohort
 from triggers.core.state.header import Header, TakenRules
 from triggers.core.state.header_codec import encode_header
@@ -93,7 +93,7 @@ def freeze(live: LiveSession) -> tuple[SessionObjects, dict[str, Any]]:
     """Returns the session's objects, and the state of the engine for the session's metadata."""
     session, rows = live.session, live.rows
     rows.write(session.changes())
-    if session.plan.rules is not None:
+    if session.plan.edition_2 is not None:
         return freeze_rows(live)
     objects = objects_of(view_session(session))
     if header_key(session.uid) not in rows:

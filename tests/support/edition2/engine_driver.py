@@ -6,7 +6,7 @@ from typing import Any
 
 from typing_extensions import override
 
-from triggers.analysis.verify.timed_histories import TimedReplay
+from triggers.analysis.verify.edition_2_histories import Edition2Replay
 from triggers.core.commands import Decision
 from triggers.core.engine import apply
 from triggers.core.events import Event, RulesPublished
@@ -47,7 +47,7 @@ class Partition:
         return view_session(Session(uid, self.rows, self._seen_plans))
 
 
-class EngineDriver(TimedReplay):
+class EngineDriver(Edition2Replay):
     """One history on one partition in memory."""
 
     def __init__(self) -> None:

@@ -12,7 +12,7 @@ from triggers.core.conditions.tree import Conditions
 from triggers.core.conditions.updating import carry_memory_over, carry_over
 from triggers.core.conditions.views import View
 from triggers.core.contribution import Contribution
-from triggers.core.directives import parse_task
+from triggers.core.edition_2_directives import parse_task
 
 
 class OneInstance:

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from tests.support.edition2.state import Instance, Json, Refused, Session
 from tests.support.edition2.step import Fire, Step, encode
 
+from triggers.core.edition_2_plan import is_reserved
+from triggers.core.edition_2_rule import Edition2Rule
 from triggers.core.kwargs import split_members
-from triggers.core.rule_set import is_reserved
-from triggers.core.task_rules import TaskRule
 from triggers.core.timer_kinds import TimerKind
 from triggers.core.timing import is_retried, retry_wait
 
@@ -104,14 +104,14 @@ def timer(step: Step, given: Json) -> None:
             _overdue(step, task, found)
 
 
-def _end_of_waiting(step: Step, task: TaskRule, found: Instance) -> None:
+def _end_of_waiting(step: Step, task: Edition2Rule, found: Instance) -> None:
     if task.deadline is not None and task.deadline.runs:
         step.start(task, found)
     elif task.deadline is not None:
         step.end(task, found, "expired")
 
 
-def _overdue(step: Step, task: TaskRule, found: Instance) -> None:
+def _overdue(step: Step, task: Edition2Rule, found: Instance) -> None:
     limits = step.session.rules.timeouts_of(task)
     if not (limits.scheduled if found.status == "scheduled" else limits.running):
         return
@@ -190,7 +190,7 @@ def find(session: Session, name: str) -> Instance:
     raise Refused("InstanceNotFound")
 
 
-def _task(step: Step, instance: Instance) -> TaskRule:
+def _task(step: Step, instance: Instance) -> Edition2Rule:
     return step.session.rules.tasks[instance.task]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from triggers.core.conditions.holding import Held
 from triggers.core.conditions.seeding import Memory
 from triggers.core.contribution import Contribution
-from triggers.core.rule_set import RuleSet
+from triggers.core.edition_2_plan import Edition2Plan
 from triggers.core.statuses import RESOLVED
 
 Json = dict[str, Any]
@@ -60,7 +60,7 @@ class Session:
     clock: int = 0
     edition: int = 1
     written: Json = field(default_factory=dict)
-    rules: RuleSet = field(default_factory=lambda: RuleSet(tasks={}, by_trigger={}))
+    rules: Edition2Plan = field(default_factory=lambda: Edition2Plan(tasks={}, by_trigger={}))
     instances: list[Instance] = field(default_factory=list)
     latest: dict[str, Contribution] = field(default_factory=dict)
     memory: dict[str, Memory] = field(default_factory=dict)

@@ -16,9 +16,9 @@ from triggers.core.conditions.seeding import Memory, remember, seeds
 from triggers.core.conditions.tree import Leaf
 from triggers.core.conditions.views import View
 from triggers.core.contribution import Contribution
+from triggers.core.edition_2_plan import OUTCOMES
+from triggers.core.edition_2_rule import Edition2Rule
 from triggers.core.kwargs import join_object, merge
-from triggers.core.rule_set import OUTCOMES
-from triggers.core.task_rules import TaskRule
 from triggers.core.timing import delay_due
 
 encode = msgspec.json.Encoder().encode
@@ -84,7 +84,7 @@ class Step:
             fire.source,
         )
         occurrence = Occurrence(fire.trigger, own)
-        ready: list[tuple[TaskRule, Instance]] = []
+        ready: list[tuple[Edition2Rule, Instance]] = []
         for task in session.rules.by_trigger.get(fire.trigger, ()):
             self._cancel(task, occurrence)
             ready += self._offer(task, occurrence)
@@ -93,7 +93,7 @@ class Step:
             self._ready(task, instance)
         self._forward(occurrence)
 
-    def _cancel(self, task: TaskRule, occurrence: Occurrence) -> None:
+    def _cancel(self, task: Edition2Rule, occurrence: Occurrence) -> None:
         if task.cancel_on is None:
             return
         surroundings = self.surroundings()
@@ -114,7 +114,7 @@ class Step:
                 self.end(task, instance, "cancelled")
 
     def _cancels(
-        self, task: TaskRule, leaf: Leaf, instance: Instance, occurrence: Occurrence, surroundings: Surroundings
+        self, task: Edition2Rule, leaf: Leaf, instance: Instance, occurrence: Occurrence, surroundings: Surroundings
     ) -> bool:
         if leaf.trigger != occurrence.trigger:
             return False
@@ -122,12 +122,12 @@ class Step:
             return True
         return surroundings.holds(leaf.when, occurrence, self._bound(task, instance, surroundings))
 
-    def _bound(self, task: TaskRule, instance: Instance, surroundings: Surroundings) -> Bound:
+    def _bound(self, task: Edition2Rule, instance: Instance, surroundings: Surroundings) -> Bound:
         if instance.status in WAITING:
             return View(task.conditions, instance.held, surroundings).bound
         return bound_by(join_object(instance.kwargs))
 
-    def _offer(self, task: TaskRule, occurrence: Occurrence) -> list[tuple[TaskRule, Instance]]:
+    def _offer(self, task: Edition2Rule, occurrence: Occurrence) -> list[tuple[Edition2Rule, Instance]]:
         surroundings, conditions = self.surroundings(), task.conditions
         leaves = conditions.by_trigger.get(occurrence.trigger, ())
         offered = offered_to(leaves, occurrence, surroundings)
@@ -144,13 +144,13 @@ class Step:
             self._create(task, memory, offered, surroundings)
         return self._look(task, surroundings)
 
-    def _creates(self, task: TaskRule, offered: Offered, *, took: bool) -> bool:
+    def _creates(self, task: Edition2Rule, offered: Offered, *, took: bool) -> bool:
         own = [leaf for leaf in task.conditions.leaves if leaf.slot in offered.keys and not leaf.correlated]
         if not self.session.of(task.name):
             return bool(own)
         return task.conditions.and_every in own and not took
 
-    def _give(self, task: TaskRule, instance: Instance, offered: Offered, surroundings: Surroundings) -> Taken:
+    def _give(self, task: Edition2Rule, instance: Instance, offered: Offered, surroundings: Surroundings) -> Taken:
         view = View(task.conditions, instance.held, surroundings)
         taken = offer(view, offered)
         clock = self.session.clock
@@ -162,7 +162,7 @@ class Step:
             instance.timers["delay"] = delay_due(task.delay, clock, instance.delayed_at)
         return taken
 
-    def _create(self, task: TaskRule, memory: Memory, offered: Offered, surroundings: Surroundings) -> None:
+    def _create(self, task: Edition2Rule, memory: Memory, offered: Offered, surroundings: Surroundings) -> None:
         session = self.session
         instance = Instance(task.name, len(session.of(task.name)), session.clock, depth=self.depth)
         session.instances.append(instance)
@@ -173,8 +173,8 @@ class Step:
         if begins_deadline(view) and task.deadline:
             instance.timers["deadline"] = session.clock + task.deadline.wait
 
-    def _look(self, task: TaskRule, surroundings: Surroundings) -> list[tuple[TaskRule, Instance]]:
-        ready: list[tuple[TaskRule, Instance]] = []
+    def _look(self, task: Edition2Rule, surroundings: Surroundings) -> list[tuple[Edition2Rule, Instance]]:
+        ready: list[tuple[Edition2Rule, Instance]] = []
         for instance in self.session.of(task.name):
             if instance.status not in WAITING:
                 continue
@@ -185,7 +185,7 @@ class Step:
                 ready.append((task, instance))
         return ready
 
-    def _ready(self, task: TaskRule, instance: Instance) -> None:
+    def _ready(self, task: Edition2Rule, instance: Instance) -> None:
         if task.delay is None:
             self.start(task, instance)
             return
@@ -203,13 +203,13 @@ class Step:
 
     # -- instances ----------------------------------------------------------------------------------------------------
 
-    def freeze(self, task: TaskRule, instance: Instance) -> None:
+    def freeze(self, task: Edition2Rule, instance: Instance) -> None:
         """Fix what the task receives: it waits no more."""
         if instance.status not in WAITING:
             return
         instance.kwargs = received(View(task.conditions, instance.held, self.surroundings()))
 
-    def end(self, task: TaskRule | None, instance: Instance, status: str, outcome_depth: int | None = None) -> None:
+    def end(self, task: Edition2Rule | None, instance: Instance, status: str, outcome_depth: int | None = None) -> None:
         """Give it a status in which nothing is to come of it by itself."""
         if task is not None:
             self.freeze(task, instance)
@@ -229,7 +229,7 @@ class Step:
             Fire(trigger, encode(kwargs), self.depth + 1 if depth is None else depth, chain=self.chain + 1)
         )
 
-    def start(self, task: TaskRule, instance: Instance) -> None:
+    def start(self, task: Edition2Rule, instance: Instance) -> None:
         """Issue the instance's next attempt, unless its cascade is too deep or its arguments cannot be evaluated."""
         self.freeze(task, instance)
         instance.timers.clear()
@@ -242,7 +242,7 @@ class Step:
             return
         self.issue(task, instance)
 
-    def issue(self, task: TaskRule, instance: Instance) -> None:
+    def issue(self, task: Edition2Rule, instance: Instance) -> None:
         arguments = self._arguments(task, instance)
         if arguments is None:
             self.end(None, instance, "failed")
@@ -260,13 +260,13 @@ class Step:
         )
         self.watch(task, instance)
 
-    def watch(self, task: TaskRule, instance: Instance) -> None:
+    def watch(self, task: Edition2Rule, instance: Instance) -> None:
         limits = self.session.rules.timeouts_of(task)
         limit = limits.scheduled if instance.status == "scheduled" else limits.running
         if limit:
             instance.timers[instance.status] = self.session.clock + limit
 
-    def _arguments(self, task: TaskRule, instance: Instance) -> bytes | None:
+    def _arguments(self, task: Edition2Rule, instance: Instance) -> bytes | None:
         fired = join_object(instance.kwargs)
         if task.arguments is None:
             return merge(encode(task.with_params), fired) if task.with_params else fired

@@ -21,9 +21,9 @@ from tests.support.edition2.state import Json
 from tests.support.topic_reader import read_topic
 from typing_extensions import override
 
-from triggers.analysis.verify.timed_histories import (
+from triggers.analysis.verify.edition_2_histories import (
     MAIN,
-    TimedReplay,
+    Edition2Replay,
     show_cancellation,
     show_command,
     show_session,
@@ -140,7 +140,7 @@ class StreamHistories:
         """Publishes a history and returns the differences of the engine, and of what the worker then answers."""
         self.count += 1
         own, sent = with_own_rules(history, f"h{self.count}-"), _Sent()
-        replay = TimedReplay(sent)
+        replay = Edition2Replay(sent)
         differences = replay.differences(own)
         steps = len(sent.sent)
         for (uid, event), offset in zip(sent.sent, self._produce(sent.sent), strict=True):

@@ -14,14 +14,14 @@ from triggers.core.conditions.holding import Occurrence
 from triggers.core.conditions.seeding import Memory, begin_memory
 from triggers.core.conditions.updating import carry_memory_over, carry_over
 from triggers.core.config import validate_configuration
-from triggers.core.directives import EDITION_1_DIRECTIVES, parse_task
+from triggers.core.edition_2_directives import EDITION_1_DIRECTIVES, parse_task
+from triggers.core.edition_2_plan import Edition2Plan, edition_of, parse_edition_2_plan
+from triggers.core.edition_2_rule import Edition2Rule
 from triggers.core.published import Catalog, PublishedRules, adopted
-from triggers.core.rule_set import RuleSet, edition_of, parse_rule_set
-from triggers.core.task_rules import TaskRule
 from triggers.errors import InvalidConfiguration
 
 _EDITION_1_BLOCKS = {"$limits", "$manager", "$edition"}
-_NO_RULES = RuleSet(tasks={}, by_trigger={})
+_NO_RULES = Edition2Plan(tasks={}, by_trigger={})
 
 
 @dataclass(frozen=True)
@@ -184,21 +184,21 @@ def _switch(session: Session, written: Json, edition: int) -> None:
         begin_memory(memory, begun, latest, surroundings)
 
 
-def _compiled(written: Json, edition: int) -> RuleSet:
+def _compiled(written: Json, edition: int) -> Edition2Plan:
     if edition == 2:
-        return parse_rule_set(written)
+        return parse_edition_2_plan(written)
     validate_configuration(encode({name: own for name, own in written.items() if name != "$edition"}))
     tasks = {
         name: parse_task(name, {key: own[key] for key in EDITION_1_DIRECTIVES if key in own})
         for name, own in written.items()
         if name not in _EDITION_1_BLOCKS
     }
-    by_trigger: dict[str, tuple[TaskRule, ...]] = {}
+    by_trigger: dict[str, tuple[Edition2Rule, ...]] = {}
     for task in tasks.values():
         for trigger in task.conditions.by_trigger:
             by_trigger[trigger] = (*by_trigger.get(trigger, ()), task)
-    limits = parse_rule_set({"$limits": written["$limits"]} if "$limits" in written else {}).limits
-    return RuleSet(tasks=tasks, by_trigger=by_trigger, limits=limits)
+    limits = parse_edition_2_plan({"$limits": written["$limits"]} if "$limits" in written else {}).limits
+    return Edition2Plan(tasks=tasks, by_trigger=by_trigger, limits=limits)
 
 
 def _text(version: Version) -> str:
@@ -225,7 +225,7 @@ def _sorted(timers: list[Json]) -> list[Json]:
     return sorted(timers, key=lambda timer: (timer["due"], timer["instance"], timer["kind"]))
 
 
-def _is_unresolved(session: Session, task: TaskRule) -> bool:
+def _is_unresolved(session: Session, task: Edition2Rule) -> bool:
     return session.is_unresolved(task.name) and not (task.optional and not session.of(task.name))
 
 

@@ -12,7 +12,7 @@ from tests.unit.analysis.test_check_rules_of_edition_2 import FINDINGS, Json, en
 from triggers.analysis.check.rules import check_rules
 from triggers.analysis.check.steps import Step
 from triggers.core.config import validate_configuration
-from triggers.core.directives import DIRECTIVES
+from triggers.core.edition_2_directives import DIRECTIVES
 from triggers.errors import InvalidConfiguration
 
 REFUSED = {"invalid-json", "duplicate-key", "invalid-directive"}

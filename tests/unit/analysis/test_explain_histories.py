@@ -16,8 +16,8 @@ from triggers.analysis.explain.explanation import (
 )
 from triggers.analysis.explain.explanation_text import explanation_lines
 from triggers.analysis.explain.proofs import explain
+from triggers.core.edition_2_plan import is_reserved
 from triggers.core.events import Event, TriggerFired
-from triggers.core.rule_set import is_reserved
 
 
 def folded(history: Json) -> Iterator[tuple[str, EngineDriver, list[Event]]]:

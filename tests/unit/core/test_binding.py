@@ -201,7 +201,7 @@ def test_an_imported_session_takes_its_rules_over_what_was_imported(partition: P
 
     assert commands(decision) == ["t_a#0"]
     assert list(partition.session("s").plan.tasks) == ["t_a", "t_own"]
-    assert partition.session("s").plan.rules is not None
+    assert partition.session("s").plan.edition_2 is not None
 
 
 @pytest.mark.parametrize(("file", "every"), [(CURATED, 1), (RANDOM, 8)])

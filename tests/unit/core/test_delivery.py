@@ -40,13 +40,13 @@ def test_what_the_drivers_deliver_is_accepted(case: str) -> None:
     text = encode_configuration({"$edition": 2, "t_a": TASK | DELIVERED[case]})
 
     validate_configuration(text)
-    assert Plans().merge(NO_CONFIGURATION, text).rules is not None
+    assert Plans().merge(NO_CONFIGURATION, text).edition_2 is not None
 
 
 def test_forwards_are_accepted() -> None:
     text = encode_configuration({"$edition": 2, "t_a": TASK, "$forward": [{"on": "go", "to": "'s'"}]})
 
-    assert Plans().merge(NO_CONFIGURATION, text).rules is not None
+    assert Plans().merge(NO_CONFIGURATION, text).edition_2 is not None
 
 
 def test_edition_1_keeps_such_keys_for_the_application() -> None:

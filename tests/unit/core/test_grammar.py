@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 
 from triggers.core.conditions.tree import Combinator, Kind, Leaf
-from triggers.core.directives import parse_task
-from triggers.core.rule_set import parse_rule_set
-from triggers.core.task_rules import CancelOn, Deadline, Delay, Retry, TaskRule, TimeLimits
+from triggers.core.edition_2_directives import parse_task
+from triggers.core.edition_2_plan import parse_edition_2_plan
+from triggers.core.edition_2_rule import CancelOn, Deadline, Delay, Edition2Rule, Retry, TimeLimits
 from triggers.errors import InvalidConfiguration
 
 
-def task(**directives: object) -> TaskRule:
+def task(**directives: object) -> Edition2Rule:
     return parse_task("t", {"after": ["a"], "run": "app.T"} | directives)
 
 
@@ -19,7 +19,7 @@ def leaf(**own: object) -> Leaf:
     return next(iter(task(after=[{"trigger": "a"} | own]).conditions.root.leaves()))
 
 
-def aliases(rule: TaskRule) -> list[str]:
+def aliases(rule: Edition2Rule) -> list[str]:
     return [found.alias for found in rule.conditions.root.leaves()]
 
 
@@ -194,11 +194,11 @@ def test_eight_levels_are_allowed_and_a_ninth_is_refused() -> None:
 )
 def test_a_block_that_is_wrong_is_refused_with_the_nearest_name(blocks: dict[str, object], message: str) -> None:
     with pytest.raises(InvalidConfiguration, match=message):
-        parse_rule_set(blocks)
+        parse_edition_2_plan(blocks)
 
 
 def test_a_rule_set_finds_its_tasks_by_trigger_in_declaration_order() -> None:
-    rules = parse_rule_set(
+    rules = parse_edition_2_plan(
         {
             "$edition": 2,
             "$limits": {"maxCascadeDepth": 5, "sessionTtl": "30d", "timeouts": {"running": "5m"}},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from triggers.core.task_rules import Delay, Retry
+from triggers.core.edition_2_rule import Delay, Retry
 from triggers.core.timer_kinds import TIMER_ORDER
 from triggers.core.timing import delay_due, is_retried, retry_wait
 

@@ -24,6 +24,7 @@ from triggers.analysis.backtest.recorded import (
 )
 from triggers.analysis.backtest.timers import NewTimers, Standing, Timer, timer_of
 from triggers.core.commands import RunTask
+from triggers.core.edition_2_plan import OUTCOMES
 from triggers.core.events import (
     CancelRequested,
     CloneRequested,
@@ -37,7 +38,6 @@ from triggers.core.events import (
 )
 from triggers.core.plan import Plan
 from triggers.core.results import TaskResult
-from triggers.core.rule_set import OUTCOMES
 from triggers.core.state.plans import Plans
 from triggers.core.timer_kinds import TimerKind
 
@@ -260,8 +260,8 @@ class Rerun:
 def tasks_after(plan: Plan, tasks: Collection[str]) -> set[str]:
     """Returns the tasks that wait, directly or indirectly, for what these tasks fire."""
     ahead, users = sorted(tasks), set[str]()
-    if ahead and plan.rules is not None and plan.rules.finalize:
-        ahead.append(plan.rules.finalize)
+    if ahead and plan.edition_2 is not None and plan.edition_2.finalize:
+        ahead.append(plan.edition_2.finalize)
     while ahead:
         name = ahead.pop()
         triggers = [name] if plan.edition == 1 else [name, *(f"{name}:{status}" for status in OUTCOMES)]

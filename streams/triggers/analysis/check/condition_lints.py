@@ -13,14 +13,14 @@ from triggers.analysis.check.liveness import Supply
 from triggers.analysis.check.locations import Locations
 from triggers.analysis.check.subsuming import implies
 from triggers.core.conditions.tree import MAX_HELD, Combinator, Kind, Leaf, Node, combinators
+from triggers.core.edition_2_rule import Edition2Rule
 from triggers.core.expressions.program import Expression, constant_of
 from triggers.core.nearest_name import suggestion
-from triggers.core.task_rules import TaskRule
 
 NO_EVENT_NAMES = frozenset({"kwargs", "event"})
 
 
-def impossible_leaves(rules: dict[str, TaskRule], supply: Supply) -> dict[tuple[str, str], str]:
+def impossible_leaves(rules: dict[str, Edition2Rule], supply: Supply) -> dict[tuple[str, str], str]:
     """Returns the leaves that can never be true, as task and slot, with the reason."""
     found: dict[tuple[str, str], str] = {}
     for task in rules.values():
@@ -30,12 +30,12 @@ def impossible_leaves(rules: dict[str, TaskRule], supply: Supply) -> dict[tuple[
     return found
 
 
-def why_never(task: TaskRule, leaf: Leaf, supply: Supply) -> str:
+def why_never(task: Edition2Rule, leaf: Leaf, supply: Supply) -> str:
     """Says why a leaf can never be true, whatever is fired; empty if it can."""
     return _why_no_event(task, leaf) or _why_not_enough(task, leaf, supply)
 
 
-def _why_no_event(task: TaskRule, leaf: Leaf) -> str:
+def _why_no_event(task: Edition2Rule, leaf: Leaf) -> str:
     if leaf.when is None:
         return ""
     if not leaf.when.references.variables:
@@ -44,12 +44,12 @@ def _why_no_event(task: TaskRule, leaf: Leaf) -> str:
     return filter_of(task, leaf).why_never()
 
 
-def filter_of(task: TaskRule, leaf: Leaf) -> Filter:
+def filter_of(task: Edition2Rule, leaf: Leaf) -> Filter:
     """Returns the filter of a leaf that has a `when`."""
     return Filter(syntax_of("" if leaf.when is None else leaf.when.text), leaf.trigger, task.conditions.by_alias)
 
 
-def _why_not_enough(task: TaskRule, leaf: Leaf, supply: Supply) -> str:
+def _why_not_enough(task: Edition2Rule, leaf: Leaf, supply: Supply) -> str:
     if isinstance(leaf.count, Expression):
         return _why_no_count(task, leaf.count)
     count = leaf.count or 1
@@ -61,7 +61,7 @@ def _why_not_enough(task: TaskRule, leaf: Leaf, supply: Supply) -> str:
     return ""
 
 
-def _why_no_count(task: TaskRule, count: Expression) -> str:
+def _why_no_count(task: Edition2Rule, count: Expression) -> str:
     unknown = unknown_aliases(task, count)
     if unknown:
         return f"its `count` reads on.{unknown[0]}, which there is not"
@@ -76,7 +76,7 @@ def _why_no_count(task: TaskRule, count: Expression) -> str:
     )
 
 
-def unknown_aliases(task: TaskRule, expression: Expression) -> list[str]:
+def unknown_aliases(task: Edition2Rule, expression: Expression) -> list[str]:
     """Returns the aliases that the expression reads and the task does not have."""
     return sorted(set(expression.aliases or ()) - task.conditions.by_alias.keys())
 
@@ -89,7 +89,7 @@ class ConditionLints:
         self._impossible = impossible
         self._supply = supply
 
-    def find(self, task: TaskRule) -> Iterator[Finding]:
+    def find(self, task: Edition2Rule) -> Iterator[Finding]:
         """Yields the findings of a task."""
         for directive, leaf in leaves_of(task):
             yield from self._leaf(task, directive, leaf)
@@ -98,7 +98,7 @@ class ConditionLints:
                 yield from self._branches(task, directive, inner)
         yield from self._aliases(task)
 
-    def _leaf(self, task: TaskRule, directive: str, leaf: Leaf) -> Iterator[Finding]:
+    def _leaf(self, task: Edition2Rule, directive: str, leaf: Leaf) -> Iterator[Finding]:
         location = self._locations.find(task.name, directive, _anchor_of(leaf))
         own = f"{leaf.trigger!r} in `{directive}` of {task.name}"
         why = self._impossible.get((task.name, leaf.slot), "") if directive != "cancelOn" else _why_no_event(task, leaf)
@@ -119,7 +119,7 @@ class ConditionLints:
                 "always-true", location, message, "delete it, or correct it", task=task.name, directive=directive
             )
 
-    def _branches(self, task: TaskRule, directive: str, node: Combinator) -> Iterator[Finding]:
+    def _branches(self, task: Edition2Rule, directive: str, node: Combinator) -> Iterator[Finding]:
         """Finds branches of `any` and `atLeast` whose truth follows from another branch, or from which one follows."""
         if node.kind is not Kind.ANY:
             return
@@ -133,7 +133,7 @@ class ConditionLints:
                 fix = "delete the branch, or make the other one stricter"
                 yield finding("subsumed-branch", location, message, fix, task=task.name, directive=directive)
 
-    def _aliases(self, task: TaskRule) -> Iterator[Finding]:
+    def _aliases(self, task: Edition2Rule) -> Iterator[Finding]:
         known = task.conditions.by_alias
         for directive, where, expression in _expressions(task):
             for alias in unknown_aliases(task, expression):
@@ -143,13 +143,13 @@ class ConditionLints:
                 yield finding("unknown-alias", location, message, fix, task=task.name, directive=directive)
 
 
-def _is_always(task: TaskRule, leaf: Leaf) -> bool:
+def _is_always(task: Edition2Rule, leaf: Leaf) -> bool:
     if leaf.when is None:
         return False
     return constant_of(leaf.when) is True or filter_of(task, leaf).is_always()
 
 
-def leaves_of(task: TaskRule) -> Iterator[tuple[str, Leaf]]:
+def leaves_of(task: Edition2Rule) -> Iterator[tuple[str, Leaf]]:
     """Yields all leaves of a task with their directives."""
     conditions = task.conditions
     for leaf in conditions.root.leaves():
@@ -160,13 +160,13 @@ def leaves_of(task: TaskRule) -> Iterator[tuple[str, Leaf]]:
         yield from (("cancelOn", leaf) for leaf in task.cancel_on.leaves)
 
 
-def _trees(task: TaskRule) -> Iterator[tuple[str, Node]]:
+def _trees(task: Edition2Rule) -> Iterator[tuple[str, Node]]:
     yield "after", task.conditions.root
     if task.conditions.unless is not None:
         yield "unless", task.conditions.unless
 
 
-def _expressions(task: TaskRule) -> Iterator[tuple[str, str, Expression]]:
+def _expressions(task: Edition2Rule) -> Iterator[tuple[str, str, Expression]]:
     """Yields the expressions of a task that may read `on`, with their directive and what they are."""
     for directive, leaf in leaves_of(task):
         if leaf.when is not None:
@@ -177,7 +177,7 @@ def _expressions(task: TaskRule) -> Iterator[tuple[str, str, Expression]]:
         yield "with", f"the argument {name!r}", expression
 
 
-def expressions_of(task: TaskRule) -> Iterator[Expression]:
+def expressions_of(task: Edition2Rule) -> Iterator[Expression]:
     """Yields every expression of a task."""
     yield from (expression for _, _, expression in _expressions(task))
     yield from (leaf.distinct for _, leaf in leaves_of(task) if leaf.distinct is not None)

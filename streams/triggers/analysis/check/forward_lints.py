@@ -10,10 +10,10 @@ from triggers.analysis.check.findings import Finding, finding
 from triggers.analysis.check.liveness import Supply
 from triggers.analysis.check.locations import Locations
 from triggers.analysis.check.rings import Loop, forward_loops
-from triggers.core.rule_set import FORWARD, Forward, RuleSet
+from triggers.core.edition_2_plan import FORWARD, Edition2Plan, Forward
 
 
-def forward_findings(rules: RuleSet, locations: Locations, supply: Supply) -> Iterator[Finding]:
+def forward_findings(rules: Edition2Plan, locations: Locations, supply: Supply) -> Iterator[Finding]:
     """Yields the findings about `$forward`."""
     location = locations.find(FORWARD)
     for loop in forward_loops(rules):

@@ -8,8 +8,8 @@ from math import ceil, inf
 
 from triggers.analysis.check.needs import Need, always_needed, is_met, need_of_instance, need_of_node, need_of_task
 from triggers.core.conditions.tree import Leaf
+from triggers.core.edition_2_plan import OUTCOMES
 from triggers.core.plan import Rule
-from triggers.core.rule_set import OUTCOMES
 from triggers.core.statuses import Status
 
 Tasks = Mapping[str, Rule]
@@ -39,7 +39,7 @@ class Supply:
         self._declared = None if declared is None else frozenset((*declared, *refused))
         self._finalize = finalize
         self._impossible = frozenset(impossible)
-        self._is_edition_2 = any(task.rule is not None for task in tasks.values())
+        self._is_edition_2 = any(task.edition_2 is not None for task in tasks.values())
         self._needs = {name: need_of_task(task, self.is_impossible(task)) for name, task in tasks.items()}
 
     def is_impossible(self, task: Rule) -> _Impossible:
@@ -70,7 +70,7 @@ class Supply:
         if (source := self.producer(trigger)) is None:
             return f"nothing fires {trigger!r}"
         task, status = source
-        rule = self._tasks[task].rule
+        rule = self._tasks[task].edition_2
         lacks = "" if rule is None else _LACKS[status] if not _can_become(self._tasks[task], status) else ""
         return f"nothing fires {trigger!r}, because {task} has no {lacks}" if lacks else ""
 
@@ -98,9 +98,9 @@ class Supply:
             live |= ready
 
     def _has_instance(self, task: Rule, fires: Callable[[str], bool]) -> bool:
-        if task.rule is None:
+        if task.edition_2 is None:
             return is_met(self._needs[task.name], fires)
-        return is_met(need_of_instance(task.rule, self.is_impossible(task)), fires)
+        return is_met(need_of_instance(task.edition_2, self.is_impossible(task)), fires)
 
     def always_before(self, task: Rule) -> set[str]:
         """Returns the triggers that must fire before the task runs: its own, and those of the tasks it waits for."""
@@ -119,9 +119,9 @@ class Supply:
         if self.fired_by_hand(trigger) or source is None:
             return set()
         task, status = self._tasks[source[0]], source[1]
-        if status == Status.FINISHED or status in _AFTER_A_RUN or task.rule is None:
+        if status == Status.FINISHED or status in _AFTER_A_RUN or task.edition_2 is None:
             return always_needed(self._needs[task.name])
-        return always_needed(need_of_instance(task.rule, self.is_impossible(task)))
+        return always_needed(need_of_instance(task.edition_2, self.is_impossible(task)))
 
     def most(self, trigger: str, seen: frozenset[str] = frozenset()) -> float:
         """Returns how often the trigger can fire in a session if no operator replays or skips anything."""
@@ -134,7 +134,7 @@ class Supply:
         if task.and_every is None:
             return 1
         events = self.most(task.and_every, seen | {trigger})
-        rule = task.rule
+        rule = task.edition_2
         every_leaf = None if rule is None else rule.conditions.and_every
         count = every_leaf.count if every_leaf is not None and isinstance(every_leaf.count, int) else 1
         whole = ceil(events / count) if events != inf else inf
@@ -165,7 +165,7 @@ _LACKS: Mapping[str, str] = {
 
 def _can_become(task: Rule, status: str) -> bool:
     """Returns whether the rule has the directive that gives an instance the status."""
-    rule = task.rule
+    rule = task.edition_2
     if rule is None:
         return True
     match status:

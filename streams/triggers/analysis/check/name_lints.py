@@ -10,9 +10,9 @@ from triggers.analysis.check.condition_lints import leaves_of
 from triggers.analysis.check.findings import Finding, finding
 from triggers.analysis.check.locations import START, Locations
 from triggers.analysis.check.validity import misspelt
+from triggers.core.edition_2_plan import FORWARD, Edition2Plan, is_reserved
 from triggers.core.kwargs import split_members
 from triggers.core.plan import Rule
-from triggers.core.rule_set import FORWARD, RuleSet, is_reserved
 
 PREFIX = "t_"
 """The conventional prefix of task names."""
@@ -25,7 +25,7 @@ class NameLints:
     """Checks the names of tasks, triggers and keys."""
 
     def __init__(
-        self, names: Collection[str], tasks: Mapping[str, Rule], locations: Locations, rules: RuleSet | None = None
+        self, names: Collection[str], tasks: Mapping[str, Rule], locations: Locations, rules: Edition2Plan | None = None
     ) -> None:
         """`names` are those of all tasks; `tasks` has only those that the engine accepts. `rules` are of edition 2."""
         self._names = names
@@ -88,7 +88,7 @@ class NameLints:
     # -- keys and lists -----------------------------------------------------------------------------------------------
 
     def _keys(self, task: Rule) -> Iterator[Finding]:
-        for key in task.extra if task.rule is None else ():  # edition 2 refuses unknown keys
+        for key in task.extra if task.edition_2 is None else ():  # edition 2 refuses unknown keys
             if meant := misspelt(key):
                 location = self._locations.find(task.name, key)
                 message = f"{task.name}: {key!r} is not a directive and is ignored; {meant!r} is one"
@@ -111,7 +111,7 @@ class NameLints:
                 message = f"{path[2]!r} is listed twice in {path[1]!r} of {task.name}"
                 yield finding("repeated-trigger", location, message, "delete one", task=task.name, directive=path[1])
         for trigger in task.unless:
-            is_list = task.rule is None or task.rule.simple
+            is_list = task.edition_2 is None or task.edition_2.simple
             if is_list and trigger in task.after_set and not task.unless_set <= task.after_set:
                 yield self._in_both(task.name, trigger)
         for directive, trigger in _listed(task):
@@ -120,7 +120,7 @@ class NameLints:
 
     def _is_task(self, task: Rule, trigger: str) -> bool:
         """Returns whether a trigger is a task's name, or in edition 2 the outcome of one."""
-        name = trigger.rpartition(":")[0] if task.rule is not None and is_reserved(trigger) else trigger
+        name = trigger.rpartition(":")[0] if task.edition_2 is not None and is_reserved(trigger) else trigger
         return name in self._names
 
     def _in_both(self, task: str, trigger: str) -> Finding:
@@ -147,15 +147,15 @@ class NameLints:
     def _uses(self) -> Iterator[tuple[str, str, str]]:
         for task in self._tasks.values():
             for directive, trigger in _listed(task):
-                if task.rule is None or not is_reserved(trigger):
+                if task.edition_2 is None or not is_reserved(trigger):
                     yield task.name, directive, trigger
         for forward in () if self._rules is None else self._rules.forwards:
             yield FORWARD, "on", forward.leaf.trigger
 
 
 def _listed(task: Rule) -> Iterator[tuple[str, str]]:
-    if task.rule is not None:
-        yield from ((directive, leaf.trigger) for directive, leaf in leaves_of(task.rule))
+    if task.edition_2 is not None:
+        yield from ((directive, leaf.trigger) for directive, leaf in leaves_of(task.edition_2))
         return
     for trigger in task.after:
         yield "andEvery" if trigger == task.and_every else "after", trigger

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from triggers.core.conditions.tree import Kind, Leaf, Node
+from triggers.core.edition_2_rule import Edition2Rule
 from triggers.core.expressions.program import Expression
 from triggers.core.plan import Rule
-from triggers.core.task_rules import TaskRule
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,25 +73,25 @@ def _at_least(least: int, parts: list[Need | str]) -> Need:
 
 def need_of_task(task: Rule, impossible: Impossible) -> Need:
     """Returns what must have fired before the task can run."""
-    if task.rule is None:
+    if task.edition_2 is None:
         return every(task.after)
-    return every([need_of_instance(task.rule, impossible), _need_to_start(task.rule, impossible)])
+    return every([need_of_instance(task.edition_2, impossible), _need_to_start(task.edition_2, impossible)])
 
 
-def need_of_instance(rule: TaskRule, impossible: Impossible) -> Need:
+def need_of_instance(rule: Edition2Rule, impossible: Impossible) -> Need:
     """Returns what must have fired before the task has an instance, which leaves with `on` alone do not begin."""
     makers = [leaf for leaf in rule.conditions.leaves if not leaf.correlated and not impossible(leaf)]
     return Need(1, tuple(leaf.trigger for leaf in makers))
 
 
-def _need_to_start(rule: TaskRule, impossible: Impossible) -> Need | str:
+def _need_to_start(rule: Edition2Rule, impossible: Impossible) -> Need | str:
     root = need_of_node(rule.conditions.root, impossible)
     if rule.deadline is None or not rule.deadline.runs:
         return root
     return Need(1, (root, *(leaf.trigger for leaf in beginners(rule) if not impossible(leaf))))
 
 
-def beginners(rule: TaskRule) -> list[Leaf]:
+def beginners(rule: Edition2Rule) -> list[Leaf]:
     """Returns the leaves whose first contribution begins the deadline."""
     every_leaf = rule.conditions.and_every
     leaves = [every_leaf] if every_leaf is not None else list(rule.conditions.after_leaves)

@@ -42,9 +42,9 @@ def _is_meant(result: TaskOrders, task: Rule) -> bool:
 
     A `sequence` asks for an order. And a task with alternatives, or a list, has the kwargs of what came, as it came.
     """
-    if task.rule is None:
+    if task.edition_2 is None:
         return False
-    conditions = task.rule.conditions
+    conditions = task.edition_2.conditions
     has_choice = any(inner.kind in {Kind.ANY, Kind.AT_LEAST} for inner in conditions.combinators)
     has_list = any(leaf.passes_list for leaf in conditions.root.leaves())
     runs_equally = len({len(outcome.runs) for outcome in result.outcomes}) == 1
@@ -69,7 +69,7 @@ _TIMES = ("delay", "deadline", "within")
 
 
 def _has(task: Rule, directive: str) -> bool:
-    return task.rule is not None and directive in task.extra
+    return task.edition_2 is not None and directive in task.extra
 
 
 def explored_words(orders: Sequence[TaskOrders]) -> str:

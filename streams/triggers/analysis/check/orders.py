@@ -13,15 +13,15 @@ from typing import Final
 
 from msgspec import Raw, Struct, structs
 
+from triggers.analysis.check.edition_2_worlds import MAX_WAITS, Edition2Worlds, Pace
 from triggers.analysis.check.exploration import AllOrders, Exploration, Moves, Reached, SampledOrders
-from triggers.analysis.check.rule_worlds import MAX_WAITS, Pace, RuleWorlds
 from triggers.analysis.check.steps import Step, steps_of
 from triggers.analysis.check.worlds import FiredMove, Results, World, Worlds
 from triggers.core.config import compile_plan
+from triggers.core.edition_2_plan import EDITION, SESSION, is_reserved
 from triggers.core.kwargs import join_object, split_members
 from triggers.core.limits import LIMITS_NAME
 from triggers.core.plan import Plan, Rule
-from triggers.core.rule_set import EDITION, SESSION, is_reserved
 from triggers.core.statuses import Status
 
 MAX_WORLDS: Final = 20_000
@@ -117,15 +117,15 @@ def explore_orders(
     used = relevant_names(plan, task)
     kinds = sorted((kind, count) for kind, count in events.items() if kind.trigger in used)
     own = {name: directives for name, directives in split_members(plan.text).items() if name in used}
-    if plan.rules is not None:
+    if plan.edition_2 is not None:
         own = {name: _without_arguments(name, directives) for name, directives in own.items()}
-        return explore_rules(compile_plan(join_object(own)), task.name, kinds, results, budget, cut=cut)
+        return explore_edition_2(compile_plan(join_object(own)), task.name, kinds, results, budget, cut=cut)
     rules = join_object(own)
     exploration = _explored(Worlds(rules, kinds, results), task.name, budget)
     return summarize(task.name, kinds, exploration, count_orders(kinds, results))
 
 
-def explore_rules(
+def explore_edition_2(
     plan: Plan,
     task: str,
     kinds: Sequence[tuple[FiredMove, int]],
@@ -139,13 +139,15 @@ def explore_rules(
     A task that runs in none of them is looked at again, with other tasks that may fail, unless something was cut.
     """
     budget = Budget(budget.worlds // _WEIGHT, budget.walks // _WEIGHT)
-    prompt = RuleWorlds(plan, kinds, results, Pace.NONE)
+    prompt = Edition2Worlds(plan, kinds, results, Pace.NONE)
     found = structs.replace(_report(prompt, task, kinds, budget), cut=list(cut))
     if prompt.has_time:
-        found = structs.replace(found, timed=_report(RuleWorlds(plan, kinds, results, Pace.ANY), task, kinds, budget))
+        found = structs.replace(
+            found, timed=_report(Edition2Worlds(plan, kinds, results, Pace.ANY), task, kinds, budget)
+        )
     if found.has_run or cut:
         return found
-    failing = RuleWorlds(plan, kinds, results, Pace.ANY, plan.tasks.keys() - {task})
+    failing = Edition2Worlds(plan, kinds, results, Pace.ANY, plan.tasks.keys() - {task})
     return structs.replace(found, timed=_report(failing, task, kinds, budget))
 
 
@@ -156,7 +158,7 @@ def _without_arguments(name: str, directives: bytes) -> bytes:
     return join_object({key: value for key, value in split_members(directives).items() if key != "with"})
 
 
-def _report(worlds: RuleWorlds, task: str, kinds: Sequence[tuple[FiredMove, int]], budget: Budget) -> TaskOrders:
+def _report(worlds: Edition2Worlds, task: str, kinds: Sequence[tuple[FiredMove, int]], budget: Budget) -> TaskOrders:
     found = summarize(task, kinds, _explored(worlds, task, budget), None, worlds)
     return structs.replace(found, cut=[f"more than {MAX_WAITS} moments for one event"]) if worlds.was_cut else found
 
@@ -174,7 +176,7 @@ def relevant_names(plan: Plan, task: Rule) -> set[str]:
     In edition 2 an outcome trigger leads to its task, and the trigger at the end of a session to every task.
     """
     names = {LIMITS_NAME}
-    finalize = None if plan.rules is None else plan.rules.finalize
+    finalize = None if plan.edition_2 is None else plan.edition_2.finalize
     ahead = [task.name]
     while ahead:
         name = ahead.pop()
@@ -184,16 +186,16 @@ def relevant_names(plan: Plan, task: Rule) -> set[str]:
         rule = plan.tasks.get(name)
         if rule is not None:
             ahead += (*rule.after, *rule.unless, *_cancelling(rule))
-        elif plan.rules is not None and is_reserved(name):
+        elif plan.edition_2 is not None and is_reserved(name):
             ahead.append(name.rpartition(":")[0])
         if name == finalize:
             names.add(SESSION)
             ahead += plan.tasks
-    return names if plan.rules is None else {*names, EDITION}
+    return names if plan.edition_2 is None else {*names, EDITION}
 
 
 def _cancelling(rule: Rule) -> tuple[str, ...]:
-    cancel_on = None if rule.rule is None else rule.rule.cancel_on
+    cancel_on = None if rule.edition_2 is None else rule.edition_2.cancel_on
     return () if cancel_on is None else tuple(leaf.trigger for leaf in cancel_on.leaves)
 
 
@@ -202,7 +204,7 @@ def summarize(
     kinds: Sequence[tuple[FiredMove, int]],
     exploration: Exploration,
     orders: int | None,
-    worlds: RuleWorlds | None = None,
+    worlds: Edition2Worlds | None = None,
 ) -> TaskOrders:
     """Returns the report of an exploration. `orders` is the number of all orders, if it is known beforehand."""
     ends = sorted(exploration.outcomes.values(), key=lambda reached: (-reached.orders, str(reached.example)))
@@ -240,7 +242,7 @@ def _outcome(task: str, reached: Reached) -> OrderOutcome:
     )
 
 
-def _witness(task: str, reached: Reached, worlds: RuleWorlds | None) -> Witness:
+def _witness(task: str, reached: Reached, worlds: Edition2Worlds | None) -> Witness:
     steps = [] if worlds is None else list(steps_of(worlds, reached.example))
     return Witness(order=[str(move) for move in reached.example], runs=_runs(task, reached.world), steps=steps)
 

@@ -6,9 +6,9 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from triggers.core.directives import parse_task
+from triggers.core.edition_2_directives import parse_task
+from triggers.core.edition_2_plan import BLOCKS, EDITION, is_reserved, parse_edition_2_plan
 from triggers.core.kwargs import join_object
-from triggers.core.rule_set import BLOCKS, EDITION, is_reserved, parse_rule_set
 from triggers.errors import InvalidConfiguration
 
 _LEAST: Final[Mapping[str, object]] = {"after": ["x"], "run": "run"}
@@ -21,7 +21,7 @@ def block_refusals(members: Mapping[str, bytes]) -> Iterator[tuple[str, str]]:
     for name, text in members.items():
         if (name in BLOCKS or name.startswith("$") or is_reserved(name)) and name != EDITION:
             try:
-                parse_rule_set(json.loads(join_object({EDITION: b"2", name: text})))
+                parse_edition_2_plan(json.loads(join_object({EDITION: b"2", name: text})))
             except InvalidConfiguration as error:
                 yield name, str(error)
 

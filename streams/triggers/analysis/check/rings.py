@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from triggers.analysis.check.liveness import Supply, cycles
 from triggers.core.conditions.tree import Leaf
+from triggers.core.edition_2_plan import OUTCOMES, Edition2Plan, Forward
 from triggers.core.plan import Rule
-from triggers.core.rule_set import OUTCOMES, Forward, RuleSet
 from triggers.core.statuses import Status
 
 _VERBS: Mapping[str, str] = {
@@ -68,7 +68,7 @@ def _filters(ring: list[str], tasks: Mapping[str, Rule]) -> Iterator[str]:
 
 
 def _every_leaf(task: Rule) -> Leaf | None:
-    return None if task.rule is None else task.rule.conditions.and_every
+    return None if task.edition_2 is None else task.edition_2.conditions.and_every
 
 
 class Loop(NamedTuple):
@@ -82,7 +82,7 @@ class Loop(NamedTuple):
     """True if it is the session itself that gets the event."""
 
 
-def forward_loops(rules: RuleSet) -> list[Loop]:
+def forward_loops(rules: Edition2Plan) -> list[Loop]:
     """Returns the forwards without a `when` that come back to themselves."""
     loops = []
     for number, forward in enumerate(rules.forwards):
@@ -91,7 +91,7 @@ def forward_loops(rules: RuleSet) -> list[Loop]:
     return loops
 
 
-def _way_back(rules: RuleSet, forward: Forward) -> list[str]:
+def _way_back(rules: Edition2Plan, forward: Forward) -> list[str]:
     """Returns the shortest way from what is fired to the trigger of the forward's leaf; empty if there is none."""
     begin = forward.trigger or forward.leaf.trigger
     ways = {begin: [begin]}
@@ -106,7 +106,7 @@ def _way_back(rules: RuleSet, forward: Forward) -> list[str]:
     return []
 
 
-def _causes(rules: RuleSet, trigger: str) -> Iterator[str]:
+def _causes(rules: Edition2Plan, trigger: str) -> Iterator[str]:
     """Yields the triggers that may be fired because this one is, here or by a forward of the same rules."""
     for task in rules.by_trigger.get(trigger, ()):
         yield task.name

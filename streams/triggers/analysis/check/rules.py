@@ -51,7 +51,7 @@ def check_rules(text: bytes, declared: Collection[str] | None = None, arrivals: 
     reading = Reading(text)
     supply = _Supplies(reading, declared)
     lints = TaskLints(reading.tasks, reading.locations, supply.whole)
-    names = NameLints(reading.names, reading.tasks, reading.locations, reading.rules)
+    names = NameLints(reading.names, reading.tasks, reading.locations, reading.edition_2)
     findings = [*reading.findings, *names.find(declared), *lints.find(), *_of_edition_2(reading, supply)]
     orders: list[TaskOrders] = []
     if arrivals is not None and not reading.findings:
@@ -70,9 +70,9 @@ class _Supplies:
 
     def __init__(self, reading: Reading, declared: Collection[str] | None) -> None:
         refused = [name for name in reading.names if name not in reading.tasks]
-        finalize = None if reading.rules is None else reading.rules.finalize
+        finalize = None if reading.edition_2 is None else reading.edition_2.finalize
         first = Supply(reading.tasks, declared, refused, finalize)
-        self.rules = {name: task.rule for name, task in reading.tasks.items() if task.rule is not None}
+        self.rules = {name: task.edition_2 for name, task in reading.tasks.items() if task.edition_2 is not None}
         self.impossible = impossible_leaves(self.rules, first)
         self.whole = Supply(reading.tasks, declared, refused, finalize, self.impossible)
 
@@ -83,8 +83,8 @@ def _of_edition_2(reading: Reading, supply: _Supplies) -> Iterator[Finding]:
     for task in supply.rules.values():
         yield from conditions.find(task)
         yield from times.find(task)
-    if reading.rules is not None:
-        yield from forward_findings(reading.rules, reading.locations, supply.whole)
+    if reading.edition_2 is not None:
+        yield from forward_findings(reading.edition_2, reading.locations, supply.whole)
 
 
 def _explored(plan: Plan, usual: UsualEvents | None, arrivals: Arrivals, live: Collection[str]) -> Iterator[TaskOrders]:

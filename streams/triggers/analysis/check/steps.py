@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from msgspec import Raw, Struct
 
-from triggers.analysis.check.rule_worlds import RuleWorlds
+from triggers.analysis.check.edition_2_worlds import Edition2Worlds
 from triggers.analysis.check.worlds import FinishedMove, FiredMove, LaterMove, Move, TimerMove
 
 
@@ -24,7 +24,7 @@ class Step(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """`finished`, `failed` or `skipped`."""
 
 
-def steps_of(worlds: RuleWorlds, order: Iterable[Move]) -> Iterator[Step]:
+def steps_of(worlds: Edition2Worlds, order: Iterable[Move]) -> Iterator[Step]:
     """Yields the steps of an order. Results that have no alternative, and come at once, are no steps."""
     world = worlds.first()
     for move in order:

@@ -83,7 +83,7 @@ class TaskLints:
         if is_met(self._supply.need_of(task), lambda _: True):
             message = f"{name} never runs, because nothing fires enough of what it waits for"
         fix = "correct the conditions of which a finding says that they are never true"
-        if task.rule is not None and all(leaf.correlated for leaf in task.rule.conditions.leaves):
+        if task.edition_2 is not None and all(leaf.correlated for leaf in task.edition_2.conditions.leaves):
             message = (
                 f"every leaf of {name} has a `when` that reads `on`, so nothing begins an instance and it never runs"
             )
@@ -176,9 +176,9 @@ class TaskLints:
 
 def _is_surely_true(task: Rule, before: set[str]) -> bool:
     """Returns whether `unless` is true as soon as these triggers have fired."""
-    if task.rule is None:
+    if task.edition_2 is None:
         return task.unless_set <= before
-    unless = task.rule.conditions.unless
+    unless = task.edition_2.conditions.unless
     return unless is not None and _is_true_by(unless, before)
 
 

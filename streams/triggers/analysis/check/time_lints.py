@@ -11,19 +11,19 @@ from triggers.analysis.check.locations import Locations
 from triggers.analysis.check.needs import FREE, always_needed, beginners, every, need_of_node
 from triggers.analysis.times import duration_words
 from triggers.core.conditions.tree import Combinator, Kind, Leaf, Node, combinators
+from triggers.core.edition_2_rule import Edition2Rule
 from triggers.core.expressions.program import Expression
-from triggers.core.task_rules import TaskRule
 
 
 class TimeLints:
     """Checks the times of tasks of edition 2."""
 
-    def __init__(self, rules: Mapping[str, TaskRule], locations: Locations, supply: Supply) -> None:
+    def __init__(self, rules: Mapping[str, Edition2Rule], locations: Locations, supply: Supply) -> None:
         self._rules = rules
         self._locations = locations
         self._supply = supply
 
-    def find(self, task: TaskRule) -> Iterator[Finding]:
+    def find(self, task: Edition2Rule) -> Iterator[Finding]:
         """Yields the findings of a task."""
         yield from self._deadline(task)
         yield from self._windows(task)
@@ -32,7 +32,7 @@ class TimeLints:
 
     # -- deadlines ----------------------------------------------------------------------------------------------------
 
-    def _deadline(self, task: TaskRule) -> Iterator[Finding]:
+    def _deadline(self, task: Edition2Rule) -> Iterator[Finding]:
         if task.deadline is None or not beginners(task):
             return
         deadline, location = task.deadline, self._locations.find(task.name, "deadline")
@@ -54,7 +54,7 @@ class TimeLints:
 
     # -- windows ------------------------------------------------------------------------------------------------------
 
-    def _windows(self, task: TaskRule) -> Iterator[Finding]:
+    def _windows(self, task: Edition2Rule) -> Iterator[Finding]:
         trees = [
             ("after", task.conditions.root),
             *([("unless", task.conditions.unless)] if task.conditions.unless else []),
@@ -64,7 +64,7 @@ class TimeLints:
                 if node.within:
                     yield from self._window(task, directive, node)
 
-    def _window(self, task: TaskRule, directive: str, node: Combinator) -> Iterator[Finding]:
+    def _window(self, task: Edition2Rule, directive: str, node: Combinator) -> Iterator[Finding]:
         needed = sorted(always_needed(need_of_node(node, lambda _: False)))
         for one, other in permutations(needed, 2):
             lag = self._lag(other, one)
@@ -93,12 +93,12 @@ class TimeLints:
         return delay + max(lags, default=0) if leads else 0
 
     @staticmethod
-    def _begins_with(task: TaskRule, since: str) -> bool:
+    def _begins_with(task: Edition2Rule, since: str) -> bool:
         return {leaf.trigger for leaf in beginners(task)} == {since}
 
     # -- memory -------------------------------------------------------------------------------------------------------
 
-    def _memory(self, task: TaskRule) -> Iterator[Finding]:
+    def _memory(self, task: Edition2Rule) -> Iterator[Finding]:
         """Finds a `unless` that, once true, abandons every later instance, too."""
         unless, name = task.conditions.unless, task.name
         if unless is None or task.conditions.and_every is None or any(leaf.correlated for leaf in unless.leaves()):
@@ -112,7 +112,7 @@ class TimeLints:
 
     # -- arguments ----------------------------------------------------------------------------------------------------
 
-    def _arguments(self, task: TaskRule) -> Iterator[Finding]:
+    def _arguments(self, task: Edition2Rule) -> Iterator[Finding]:
         """Finds arguments that read an alias which the instance need not have when it starts."""
         held = self._always_held(task)
         for name, expression in (task.arguments or {}).items():
@@ -127,7 +127,7 @@ class TimeLints:
                     yield finding("argument-may-fail", location, message, fix, task=task.name, directive="with")
 
     @staticmethod
-    def _always_held(task: TaskRule) -> set[str]:
+    def _always_held(task: Edition2Rule) -> set[str]:
         """Returns the aliases that every instance has when it starts."""
         if task.deadline is not None and task.deadline.runs:
             leaves = beginners(task)
@@ -137,7 +137,7 @@ class TimeLints:
         return always_needed(every([need_of_node(root, lambda _: False, lambda leaf: leaf.alias), FREE])) | zero
 
 
-def _is_ready_at_once(task: TaskRule) -> bool:
+def _is_ready_at_once(task: Edition2Rule) -> bool:
     """Returns whether an instance has all that it needs with the event that creates it."""
     conditions = task.conditions
     unless = 0 if conditions.unless is None else len(list(conditions.unless.leaves()))
@@ -158,7 +158,7 @@ def _is_true_by_one(node: Node) -> bool:
     return isinstance(node, Leaf) and node.count in {1, None} and not node.correlated
 
 
-def _starts_by(task: TaskRule) -> int | None:
+def _starts_by(task: Edition2Rule) -> int | None:
     """Returns the milliseconds between readiness and start; None if there is no limit."""
     if task.delay is None:
         return 0

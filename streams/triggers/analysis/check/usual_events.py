@@ -17,10 +17,10 @@ from triggers.analysis.check.worlds import FiredMove
 from triggers.core.conditions.holding import Occurrence, Surroundings
 from triggers.core.conditions.tree import Leaf
 from triggers.core.contribution import Contribution
+from triggers.core.edition_2_plan import is_reserved
+from triggers.core.edition_2_rule import Edition2Rule
 from triggers.core.expressions.program import Expression
 from triggers.core.plan import Plan, Rule
-from triggers.core.rule_set import is_reserved
-from triggers.core.task_rules import TaskRule
 
 MAX_EQUAL: Final = 8
 """The number of events that one leaf gets; a leaf that needs more is not explored."""
@@ -49,13 +49,13 @@ def usual_events(plan: Plan, supply: Supply) -> UsualEvents:
     """
     found = UsualEvents()
     fired = [trigger for trigger in plan.by_trigger if supply.fired_by_hand(trigger)]
-    if plan.rules is not None:
+    if plan.edition_2 is not None:
         fired = [trigger for trigger in fired if not is_reserved(trigger)]
     else:
         every = {task.and_every for task in plan.tasks.values()}
         found.events = Counter({FiredMove(trigger): 2 if trigger in every else 1 for trigger in fired})
         return found
-    leaves = [(task, leaf) for task in plan.rules.tasks.values() for _, leaf in leaves_of(task)]
+    leaves = [(task, leaf) for task in plan.edition_2.tasks.values() for _, leaf in leaves_of(task)]
     demands = _demands(leaves)
     for trigger in fired:
         own = [(task, leaf) for task, leaf in leaves if leaf.trigger == trigger]
@@ -71,7 +71,7 @@ def usual_events(plan: Plan, supply: Supply) -> UsualEvents:
     return found
 
 
-def _demands(leaves: list[tuple[TaskRule, Leaf]]) -> dict[str, Json]:
+def _demands(leaves: list[tuple[Edition2Rule, Leaf]]) -> dict[str, Json]:
     """Returns what filters with `on` demand of the kwargs of other triggers, by trigger."""
     found: dict[str, Json] = {}
     for task, leaf in leaves:
@@ -86,7 +86,7 @@ def _demands(leaves: list[tuple[TaskRule, Leaf]]) -> dict[str, Json]:
     return found
 
 
-def _paths_of_arguments(task: TaskRule) -> Iterator[Path]:
+def _paths_of_arguments(task: Edition2Rule) -> Iterator[Path]:
     """Yields what `with` reads of the kwargs of a leaf."""
     for expression in (task.arguments or {}).values():
         for path in paths_in(syntax_of(expression.text)):
@@ -94,11 +94,11 @@ def _paths_of_arguments(task: TaskRule) -> Iterator[Path]:
                 yield path
 
 
-def _examples(task: TaskRule, leaf: Leaf) -> Iterator[dict[Path, object]]:
+def _examples(task: Edition2Rule, leaf: Leaf) -> Iterator[dict[Path, object]]:
     return iter(()) if leaf.when is None else filter_of(task, leaf).examples()
 
 
-def _kinds(leaves: list[tuple[TaskRule, Leaf]], base: Json) -> list[Json]:
+def _kinds(leaves: list[tuple[Edition2Rule, Leaf]], base: Json) -> list[Json]:
     """Returns the different kwargs with which a trigger is fired."""
     kinds: list[Json] = []
     for task, leaf in leaves:
@@ -147,7 +147,7 @@ def _count(leaf: Leaf) -> int:
     return min(leaf.count, MAX_EQUAL) if isinstance(leaf.count, int) else 1
 
 
-def _most(leaves: list[tuple[TaskRule, Leaf]]) -> int:
+def _most(leaves: list[tuple[Edition2Rule, Leaf]]) -> int:
     """Returns how often an event comes: as often as a leaf needs it, and twice as often for an `andEvery`."""
     if any(leaf.distinct is not None for _, leaf in leaves):
         return 1

@@ -11,11 +11,11 @@ from triggers.analysis.check.findings import Finding, finding
 from triggers.analysis.check.locations import START, Location, Locations, Path
 from triggers.analysis.check.refusals import block_refusals, refuse_directives
 from triggers.core.config import DIRECTIVES, MANAGER_NAME, compile_plan, validate_configuration
+from triggers.core.edition_2_config import compile_edition_2
+from triggers.core.edition_2_plan import BLOCKS, EDITION, Edition2Plan, is_reserved
 from triggers.core.kwargs import join_object, split_members
 from triggers.core.limits import LIMITS_NAME
 from triggers.core.plan import Rule
-from triggers.core.rule_plans import compile_rules
-from triggers.core.rule_set import BLOCKS, EDITION, RuleSet, is_reserved
 from triggers.errors import CallError, InvalidConfiguration
 
 _LEAST: Final = {"after": b"[]", "run": b'"run"'}
@@ -32,7 +32,7 @@ class Reading:
         self.names: list[str] = []
         """The names of all tasks, accepted or not."""
         self.tasks: dict[str, Rule] = {}
-        self.rules: RuleSet | None = None
+        self.edition_2: Edition2Plan | None = None
         """The rules of edition 2, if that is their edition and nothing is refused."""
         try:
             decoded = text.decode()
@@ -76,12 +76,12 @@ class Reading:
             refused = list(refuse_directives(name, tasks[name]))
             self.findings += [_invalid(self.locations, name, key, text, _fix_of(text)) for key, text in refused]
             if not refused:
-                self.tasks |= compile_rules(join_object({EDITION: b"2", name: tasks[name]})).tasks
+                self.tasks |= compile_edition_2(join_object({EDITION: b"2", name: tasks[name]})).tasks
         if not self.findings:
             self.findings += _otherwise(text)
         if not self.findings:
-            plan = compile_rules(text)
-            self.tasks, self.rules = plan.tasks, plan.rules
+            plan = compile_edition_2(text)
+            self.tasks, self.edition_2 = plan.tasks, plan.edition_2
 
 
 def _fix_of(message: str) -> str:

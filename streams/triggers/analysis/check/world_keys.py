@@ -8,13 +8,13 @@ from triggers.analysis.check.condition_lints import expressions_of
 from triggers.core.concern import latest_of
 from triggers.core.conditions.holding import Held
 from triggers.core.contribution import Contribution
+from triggers.core.edition_2_rule import Edition2Rule
 from triggers.core.plan import Plan
 from triggers.core.state.instance import Instance
 from triggers.core.state.loaded_instance import LoadedInstance
 from triggers.core.state.session import Session
 from triggers.core.state.waiting import of_member
 from triggers.core.statuses import WAITING
-from triggers.core.task_rules import TaskRule
 
 Key = tuple[object, ...]
 
@@ -24,7 +24,7 @@ class WorldKeys:
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
-        rules = [task.rule for task in plan.tasks.values() if task.rule is not None]
+        rules = [task.edition_2 for task in plan.tasks.values() if task.edition_2 is not None]
         self.windows = sorted({node.within for rule in rules for node in rule.conditions.combinators if node.within})
         """The lengths of all windows, in milliseconds."""
         self._needs_order = not all(rule.conditions.steady for rule in rules)
@@ -53,7 +53,7 @@ class WorldKeys:
         return own.time if self._needs_time else 0
 
 
-def _reads_time(rule: TaskRule) -> bool:
+def _reads_time(rule: Edition2Rule) -> bool:
     return any("event" in expression.references.variables for expression in expressions_of(rule))
 
 
@@ -84,7 +84,7 @@ class _Key:
 
     def _memories(self, plan: Plan) -> Iterator[dict[str, list[Contribution]]]:
         for name, task in plan.tasks.items():
-            if task.rule is not None and task.rule.remembers:
+            if task.edition_2 is not None and task.edition_2.remembers:
                 yield self._session.memories.get(name).slots
 
     def _latest(self, plan: Plan) -> Iterator[Contribution]:
@@ -95,7 +95,7 @@ class _Key:
     def _instance(self, plan: Plan, loaded: LoadedInstance, orders: list[int]) -> Key:
         instance, held = loaded.instance, _held_by(self._session, loaded)
         timers = sorted((str(kind), due - self._now) for kind, due in (instance.timers or {}).items())
-        rule = plan.tasks[loaded.task].rule
+        rule = plan.tasks[loaded.task].edition_2
         is_bounded = rule is not None and rule.delay is not None and rule.delay.at_most and instance.delayed_at
         return (
             loaded.task,

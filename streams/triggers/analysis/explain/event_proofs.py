@@ -6,16 +6,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
-from triggers.analysis.explain.event_words import tasks_of, trigger_of
-from triggers.analysis.explain.explanation import Does, Effect, EventProof, EventRef, Idle, Reason
-from triggers.analysis.explain.rule_events import (
-    asked_by_rules,
+from triggers.analysis.explain.edition_2_events import (
+    find_requested,
+    find_taken,
     idle_rules,
     progress_of,
     stale_timer,
     stop_of,
-    taken_by_rules,
 )
+from triggers.analysis.explain.event_words import tasks_of, trigger_of
+from triggers.analysis.explain.explanation import Does, Effect, EventProof, EventRef, Idle, Reason
 from triggers.analysis.explain.trace import Trace
 from triggers.core.commands import Decision, Outcome, SetTimer
 from triggers.core.events import (
@@ -65,8 +65,8 @@ def prove_event(trace: Trace, event: Event) -> EventProof:
     except (CallError, NotFound) as error:
         refused = Idle(reason=Reason.REFUSED, detail=f"{type(error).__name__}: {error}")
         return EventProof(event=trace.refs[-1], outcome=None, fires=[], effects=[], idle=[refused])
-    if trace.session.plan.rules is not None:
-        return _prove_with_rules(trace, event, decision, stale)
+    if trace.session.plan.edition_2 is not None:
+        return _prove_in_edition_2(trace, event, decision, stale)
     offers = offers if decision.fires else []
     return EventProof(
         event=trace.refs[-1],
@@ -77,7 +77,7 @@ def prove_event(trace: Trace, event: Event) -> EventProof:
     )
 
 
-def _prove_with_rules(trace: Trace, event: Event, decision: Decision, stale: Idle | None) -> EventProof:
+def _prove_in_edition_2(trace: Trace, event: Event, decision: Decision, stale: Idle | None) -> EventProof:
     """Returns what an event of edition 2 did."""
     nothing, leaves = why_nothing(trace, event, decision.outcome, stale), trace.holdings.verdicts
     stood = [
@@ -89,9 +89,9 @@ def _prove_with_rules(trace: Trace, event: Event, decision: Decision, stale: Idl
         outcome=decision.outcome,
         fires=[fire.trigger for fire in decision.fires],
         effects=[
-            *taken_by_rules(trace, decision),
+            *find_taken(trace, decision),
             *_became(trace, event, decision),
-            *asked_by_rules(trace, decision),
+            *find_requested(trace, decision),
         ],
         idle=[*(idle for idle in nothing if idle.reason is not Reason.UNUSED or not leaves), *stood],
         leaves=leaves,
@@ -150,7 +150,7 @@ def _instance_of(event: Event) -> tuple[str, int]:
 
 def _progress_of(trace: Trace, task: str, number: int) -> str:
     """Says what a new instance waits for; empty if it did not have to wait."""
-    if trace.session.plan.rules is not None:
+    if trace.session.plan.edition_2 is not None:
         return progress_of(trace, task, number)
     state, rule = trace.session.tasks.get(task), trace.session.plan.tasks.get(task)
     cohort = None if state is None else find_cohort(state, number)
@@ -284,7 +284,7 @@ def _stale(trace: Trace, event: TaskEvent | TimerFired, task: str, instance: Ins
         return Idle(reason=Reason.SUPERSEDED, task=task, detail=f"{attempt}; {instance.attempt} is current")
     if isinstance(event, TimerFired):
         return Idle(reason=Reason.NO_TIMER, task=task, detail=f"it is {instance.status}")
-    if instance.status == CANCELLED and trace.session.plan.rules is not None:
+    if instance.status == CANCELLED and trace.session.plan.edition_2 is not None:
         return Idle(reason=Reason.WITHDRAWN, task=task, detail=attempt)
     if instance.attempt_closed:
         return Idle(reason=Reason.HAS_RESULT, task=task, by=settled, detail=f"{attempt}; it is {instance.status}")

@@ -6,6 +6,7 @@ from typing import assert_never
 
 from triggers.analysis.explain.explanation import EventRef, InstanceProof
 from triggers.core.config import MANAGER_NAME
+from triggers.core.edition_2_plan import BLOCKS
 from triggers.core.events import (
     CancelRequested,
     CloneRequested,
@@ -31,7 +32,6 @@ from triggers.core.exception_view import message_in
 from triggers.core.instance_names import parse_instance_name
 from triggers.core.kwargs import split_members
 from triggers.core.limits import LIMITS_NAME
-from triggers.core.rule_set import BLOCKS
 from triggers.errors import NotFound
 
 _Change = ReplayRequested | SkipRequested | StatusSet | MetadataUpdated | CancelRequested | CloneRequested

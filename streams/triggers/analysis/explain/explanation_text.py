@@ -6,6 +6,14 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby, islice
 from typing import NamedTuple
 
+from triggers.analysis.explain.edition_2_words import (
+    held_lines,
+    missing_lines,
+    timer_words,
+    unless_words,
+    verdict_words,
+    without_events,
+)
 from triggers.analysis.explain.event_words import failure_words
 from triggers.analysis.explain.explanation import (
     Cause,
@@ -21,14 +29,6 @@ from triggers.analysis.explain.explanation import (
     Outlook,
     Reason,
     TaskProof,
-)
-from triggers.analysis.explain.rule_words import (
-    held_lines,
-    missing_lines,
-    timer_words,
-    unless_words,
-    verdict_words,
-    without_events,
 )
 from triggers.analysis.times import moment
 from triggers.core.commands import Outcome

@@ -96,7 +96,7 @@ class Holdings:
             if getattr(event, "replacement_kwargs", None) is None:
                 self.held[name] = self.held.get(instance_name(rule.name, instance.parent), {})
             return
-        leaves = {} if rule.rule is None else rule.rule.conditions.by_alias
+        leaves = {} if rule.edition_2 is None else rule.edition_2.conditions.by_alias
         memory = moments.before.memories.get(rule.name).slots
         found: dict[str, list[int]] = {}
         for alias in leaves.keys() & instance.kwargs.keys():
@@ -117,7 +117,7 @@ class Holdings:
     def _why(self, event: Event, name: str, status: str, moments: Moments) -> str:
         task, _ = parse_instance_name(name)
         rule = moments.after.plan.tasks.get(task)
-        if rule is None or rule.rule is None:
+        if rule is None or rule.edition_2 is None:
             return ""
         match status:
             case "expired" if isinstance(event, TimerFired):
@@ -145,7 +145,7 @@ def _with_when(verdict: LeafVerdict) -> str:
 
 def _why_failed(event: Event, rule: Rule, metadata: Mapping[str, bytes]) -> str:
     """Says why an instance failed for good: the engine's own reason, or the exception that is not tried again."""
-    retry = None if rule.rule is None else rule.rule.retry
+    retry = None if rule.edition_2 is None else rule.edition_2.retry
     if not isinstance(event, TaskFailed):
         return str(msgspec.json.decode(metadata.get("exceptionInfo", b'""')))
     if retry is None:
@@ -180,10 +180,10 @@ def held_by_member(session: Session, task: str, group: Group, number: int) -> He
 
 def view_of(session: Session, rule: Rule, held: Held) -> View:
     """Returns a view of an instance under its rule, with expressions that are evaluated as the engine does."""
-    if rule.rule is None:
+    if rule.edition_2 is None:
         raise ValueError(f"{rule.name!r} is not a rule of edition 2")
     surroundings = Surroundings({"uid": session.uid, "rules": session.header.rules_name})
-    return View(rule.rule.conditions, held, surroundings)
+    return View(rule.edition_2.conditions, held, surroundings)
 
 
 def orders_by_alias(view: View) -> dict[str, list[int]]:

@@ -12,9 +12,9 @@ from triggers.core.conditions.offering import offered_to
 from triggers.core.conditions.tree import Leaf
 from triggers.core.conditions.views import View
 from triggers.core.contribution import Contribution
+from triggers.core.edition_2_rule import Edition2Rule
 from triggers.core.expressions.failure import ExpressionFailed
 from triggers.core.state.session import Session
-from triggers.core.task_rules import TaskRule
 
 
 class Fired(NamedTuple):
@@ -29,16 +29,16 @@ class Fired(NamedTuple):
 
 def verdicts(session: Session, fire: Fired) -> Iterator[LeafVerdict]:
     """Yields the verdict of every leaf that has the trigger. `session` is the one after the event."""
-    if session.plan.rules is None or fire.contribution is None:
+    if session.plan.edition_2 is None or fire.contribution is None:
         return
     occurrence = Occurrence(fire.trigger, fire.contribution)
-    for rule in session.plan.rules.by_trigger.get(fire.trigger, ()):
+    for rule in session.plan.edition_2.by_trigger.get(fire.trigger, ()):
         for directive, leaf in _leaves(rule):
             if leaf.trigger == fire.trigger:
                 yield _Question(session, rule, leaf, directive).verdict(occurrence)
 
 
-def _leaves(rule: TaskRule) -> Iterator[tuple[str, Leaf]]:
+def _leaves(rule: Edition2Rule) -> Iterator[tuple[str, Leaf]]:
     conditions = rule.conditions
     for leaf in conditions.leaves:
         in_after = leaf.slot[0] == "+"
@@ -50,7 +50,7 @@ def _leaves(rule: TaskRule) -> Iterator[tuple[str, Leaf]]:
 class _Question:
     """One leaf and one event."""
 
-    def __init__(self, session: Session, rule: TaskRule, leaf: Leaf, directive: str) -> None:
+    def __init__(self, session: Session, rule: Edition2Rule, leaf: Leaf, directive: str) -> None:
         self._session = session
         self._rule = rule
         self._leaf = leaf

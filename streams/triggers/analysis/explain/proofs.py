@@ -8,6 +8,7 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from triggers.analysis.explain.causes import Causes, Numbered
+from triggers.analysis.explain.edition_2_proofs import Edition2Prover
 from triggers.analysis.explain.event_proofs import prove_event
 from triggers.analysis.explain.explanation import (
     EventProof,
@@ -17,7 +18,6 @@ from triggers.analysis.explain.explanation import (
     Outlook,
     TaskProof,
 )
-from triggers.analysis.explain.rule_proofs import RuleProver
 from triggers.analysis.explain.trace import Trace
 from triggers.core.events import Event
 from triggers.core.exception_view import view_exception
@@ -41,7 +41,7 @@ def explain(uid: str, events: Iterable[Event], task: str | None = None) -> Expla
         names = ", ".join(trace.session.plan.tasks) or "none"
         raise TaskNotFound(f"session {uid!r} has no task {task!r}; it has {names}")
     chosen = proofs if task is None else list(_about(task, proofs))
-    rules = None if trace.session.plan.rules is None else view_session(trace.session).rules
+    rules = None if trace.session.plan.edition_2 is None else view_session(trace.session).rules
     return Explanation(session=uid, events=chosen, tasks=list(prove_tasks(trace, task)), rules=rules)
 
 
@@ -69,8 +69,8 @@ class _State(NamedTuple):
 
 def prove_tasks(trace: Trace, only: str | None = None) -> Iterator[TaskProof]:
     """Yields every task in declaration order, or only one, in its state after the last event."""
-    rules = trace.session.plan.rules
-    prover = _Prover(trace) if rules is None else RuleProver(trace, rules)
+    rules = trace.session.plan.edition_2
+    prover = _Prover(trace) if rules is None else Edition2Prover(trace, rules)
     for rule in trace.session.plan.tasks.values():
         if only in (None, rule.name):
             yield prover.task(rule)

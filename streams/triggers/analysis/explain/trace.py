@@ -85,7 +85,7 @@ class Trace:
             self.session = self._load()
             raise
         self._record(number, event, decision)
-        if self.session.plan.rules is not None:
+        if self.session.plan.edition_2 is not None:
             self.holdings.record(number, event, decision, Moments(self._load(), self.session))
         self._rows.write(self.session.changes())
         if isinstance(event, SessionImported):

@@ -10,8 +10,8 @@ from msgspec import Struct
 from triggers.analysis.explain.explanation import EventRef
 from triggers.analysis.explain.trace import Trace
 from triggers.analysis.graph.cause import By, Cause
+from triggers.analysis.graph.edition_2_causes import Edition2Causes
 from triggers.analysis.graph.picture import Edge, Line, Node, Picture, Shape
-from triggers.analysis.graph.rule_causes import RuleCauses
 from triggers.core.events import (
     CancelRequested,
     CloneRequested,
@@ -55,7 +55,7 @@ def causes_of(uid: str, events: Iterable[Event], instance: str | None = None) ->
         by_offset[event.position] = event
         _apply(trace, event)
     shown = view_session(trace.session).instances
-    of_rules = RuleCauses(trace, by_offset)
+    of_rules = Edition2Causes(trace, by_offset)
     direct = {one.name: _direct(trace, one, by_offset) + of_rules.causes_of(one) for one in shown}
     if instance is not None and instance not in direct:
         raise InstanceNotFound(f"session {uid!r} has no instance {instance!r}")
@@ -75,7 +75,7 @@ def _direct(trace: Trace, one: InstanceView, by_offset: Mapping[int, Event]) -> 
     number, _ = trace.history[one.name][0]
     born = trace.refs[number]
     causes = [] if one.parent is None else _birth(born, one.parent, by_offset[born.offset])
-    if trace.session.plan.rules is not None:
+    if trace.session.plan.edition_2 is not None:
         return causes
     triggers = [(trace.giver(one.name, trigger), False) for trigger in one.kwargs]
     triggers += [(trace.witness(one.name, trigger), True) for trigger in one.abandon_state]

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from triggers.analysis.graph.conditions import picture_of_rule_set
+from triggers.analysis.graph.edition_2_rules import picture_of_edition_2
 from triggers.analysis.graph.picture import Edge, Line, Node, Picture, Shape
 from triggers.core.plan import Plan, Rule
 
 
 def picture_of_rules(plan: Plan, title: str) -> Picture:
     """Returns a picture of all tasks and of the triggers that their rules use. A task's name is no separate node."""
-    if plan.rules is not None:
-        return picture_of_rule_set(plan.rules, title)
+    if plan.edition_2 is not None:
+        return picture_of_edition_2(plan.edition_2, title)
     used = dict.fromkeys(trigger for task in plan.tasks.values() for trigger in (*task.after, *task.unless))
     triggers = [trigger for trigger in used if trigger not in plan.tasks]
     return Picture(

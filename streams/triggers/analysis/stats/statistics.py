@@ -190,7 +190,9 @@ class Counting:
 
     def _rule(self, rule: Rule) -> RuleRow:
         row = self._rules.setdefault(rule.name, RuleRow(task=rule.name, run=rule.run))
-        cancelling = () if rule.rule is None or rule.rule.cancel_on is None else rule.rule.cancel_on.leaves
+        cancelling = (
+            () if rule.edition_2 is None or rule.edition_2.cancel_on is None else rule.edition_2.cancel_on.leaves
+        )
         for trigger in (*rule.after, *rule.unless, *(leaf.trigger for leaf in cancelling)):
             self._users[trigger].add(rule.name)
             self._triggers.setdefault(trigger, TriggerRow(trigger=trigger))

@@ -15,9 +15,9 @@ import msgspec
 
 from triggers.analysis.driver import HistoryDriver, MemoryDriver
 from triggers.analysis.input_file import InputFile
+from triggers.analysis.verify.edition_2_histories import MAIN, Edition2Replay, is_edition_2_history
 from triggers.analysis.verify.history_queries import answer, plain
 from triggers.analysis.verify.history_steps import Step, step_event
-from triggers.analysis.verify.timed_histories import MAIN, TimedReplay, is_timed
 from triggers.core.commands import Decision, RunTask, SetTimer
 from triggers.core.events import ConfigurationUpdated, Event, TimerFired
 from triggers.core.timer_kinds import TimerKind
@@ -62,8 +62,8 @@ def verify_files(
 
 
 def verify_history(history: Mapping[str, Any], driver: HistoryDriver) -> HistoryResult:
-    if is_timed(history):
-        differences = TimedReplay(driver).differences(history)
+    if is_edition_2_history(history):
+        differences = Edition2Replay(driver).differences(history)
     else:
         replay = _Replay(history, driver)
         replay.run()
@@ -89,7 +89,7 @@ def _history(line: bytes) -> dict[str, Any]:
         raise BadHistory(f"the line is not JSON ({error})") from error
     if not isinstance(history, dict):
         raise BadHistory("the line is not a JSON object")
-    needed = _NEEDED_IF_TIMED if is_timed(history) else _NEEDED
+    needed = _NEEDED_IF_TIMED if is_edition_2_history(history) else _NEEDED
     if absent := [name for name in needed if name not in history]:
         raise BadHistory(f"it has no {' and no '.join(absent)}")
     return history

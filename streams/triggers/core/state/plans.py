@@ -10,12 +10,12 @@ import msgspec
 
 from triggers.core.config import check_keys, compile_plan, tasks_of
 from triggers.core.delivery import accept_every_plan
+from triggers.core.edition_2_plan import EDITION
 from triggers.core.events import RulesPublished
 from triggers.core.kwargs import join_object, split_members
 from triggers.core.memo import remember_bounded
 from triggers.core.plan import NO_CONFIGURATION, Plan
 from triggers.core.published import EMPTY_CATALOG, Catalog, PublishedRules, adopted, check_publication, entry_of
-from triggers.core.rule_set import EDITION
 from triggers.core.state.rows import CATALOG, Changes, Rows, configuration_key, published_key
 from triggers.errors import InvalidConfiguration
 
@@ -112,7 +112,7 @@ class Plans:
         return catalog
 
     def _compile(self, base: Plan, merged: dict[str, bytes]) -> Plan:
-        if base.rules is not None and merged[EDITION] != b"2":
+        if base.edition_2 is not None and merged[EDITION] != b"2":
             raise InvalidConfiguration(f"{EDITION!r}: edition 2 is for ever; remove it, or write 2")
         plan = compile_plan(join_object(merged))
         self._check(plan)

@@ -65,7 +65,7 @@ class Pace(StrEnum):
     """Timers may be due before, between and after the events that follow."""
 
 
-class RuleWorlds:
+class Edition2Worlds:
     """The worlds of rules of edition 2 and some events."""
 
     def __init__(
@@ -84,7 +84,7 @@ class RuleWorlds:
         self._results = results
         self._pace = pace
         self._keys = WorldKeys(plan)
-        named = frozenset() if plan.rules is None else plan.rules.named
+        named = frozenset() if plan.edition_2 is None else plan.edition_2.named
         failing = {f"{task}:{Status.FAILED}" for task in failing}
         self._ends = {task: tuple(_ends(task, named | failing)) for task in plan.tasks}
         self._durations = sorted(set(self._timer_durations()))
@@ -94,7 +94,7 @@ class RuleWorlds:
     def _timer_durations(self) -> Iterator[int]:
         """Yields the durations after which the timers that these worlds may have are due."""
         for name, task in self._plan.tasks.items():
-            if (rule := task.rule) is None:
+            if (rule := task.edition_2) is None:
                 continue
             if rule.delay is not None:
                 yield rule.delay.wait

@@ -9,6 +9,8 @@ from triggers.analysis.explain.holdings import held_by_member, orders_by_alias, 
 from triggers.analysis.explain.trace import Trace
 from triggers.analysis.graph.cause import By, Cause
 from triggers.core.conditions.views import View
+from triggers.core.edition_2_plan import OUTCOMES
+from triggers.core.edition_2_timers import EXPIRED
 from triggers.core.events import (
     Event,
     TaskFailed,
@@ -19,15 +21,13 @@ from triggers.core.events import (
     TriggerFired,
 )
 from triggers.core.instance_names import parse_instance_name
-from triggers.core.instance_timers import EXPIRED
-from triggers.core.rule_set import OUTCOMES
 from triggers.core.statuses import CANCELLED, Status
 from triggers.core.view import InstanceView
 
 _STOPS = frozenset({CANCELLED, EXPIRED, Status.ABANDONED})
 
 
-class RuleCauses:
+class Edition2Causes:
     """Looks at the record of a session of edition 2. For one of edition 1 it finds nothing."""
 
     def __init__(self, trace: Trace, by_offset: Mapping[int, Event]) -> None:
@@ -41,7 +41,7 @@ class RuleCauses:
 
     def causes_of(self, one: InstanceView) -> list[Cause]:
         """Returns the causes of an instance, in the order of their events. Those of a parent are the parent's."""
-        if self._trace.session.plan.rules is None:
+        if self._trace.session.plan.edition_2 is None:
             return []
         born, _ = self._trace.history[one.name][0]
         found = [cause for cause in self._held(one) if one.parent is None or self._is_after(cause, born)]
@@ -73,7 +73,7 @@ class RuleCauses:
         """Returns the view of an instance that waits."""
         session, (task, number) = self._trace.session, parse_instance_name(one.name)
         rule, group = session.plan.tasks.get(task), session.waiting.get(task).group_of(number)
-        if rule is None or rule.rule is None or group is None:
+        if rule is None or rule.edition_2 is None or group is None:
             return None
         return view_of(session, rule, held_by_member(session, task, group, number))
 

@@ -40,13 +40,13 @@ _COMMAND_BYTES: Final = 512
 _json: Final = msgspec.json.Encoder().encode
 
 
-def start(builder: DecisionBuilder, config: Rule, loaded: LoadedInstance) -> None:
+def start(builder: DecisionBuilder, rule: Rule, loaded: LoadedInstance) -> None:
     """Issues the first attempt of an instance that no longer waits, unless its cascade is too deep."""
     limit = builder.session.plan.limits.max_cascade_depth
     stop_timers(builder.session, loaded)
     loaded.instance.cascade_depth = builder.cascade_depth
     if builder.cascade_depth <= limit:
-        issue(builder, config, loaded)
+        issue(builder, rule, loaded)
         return
     depth, builder.cascade_depth = builder.cascade_depth, limit - 1
     text = f"{limit} results in a row led to this instance without an event from outside (maxCascadeDepth)"
@@ -55,11 +55,11 @@ def start(builder: DecisionBuilder, config: Rule, loaded: LoadedInstance) -> Non
     builder.cascade_depth, builder.outcome = depth, Outcome.STOPPED
 
 
-def issue(builder: DecisionBuilder, config: Rule, loaded: LoadedInstance) -> None:
+def issue(builder: DecisionBuilder, rule: Rule, loaded: LoadedInstance) -> None:
     """Issues the next attempt, or lets the instance fail if its arguments have no value."""
     session, instance = builder.session, loaded.instance
     try:
-        kwargs = _kwargs_of(builder, config, instance)
+        kwargs = _kwargs_of(builder, rule, instance)
     except ArgumentFailed as failed:
         text = f"the expression of {str(failed)!r} has no value, or none that JSON has"
         instance.attempt_closed = True
@@ -72,22 +72,22 @@ def issue(builder: DecisionBuilder, config: Rule, loaded: LoadedInstance) -> Non
     instance.attempt = max(instance.attempt, session.header.past_attempts) + 1
     instance.attempt_closed = False
     instance.configuration = session.plan.digest
-    instance.queue = None if config.rule is None else config.rule.queue
-    _command(builder, config, loaded, kwargs)
-    if config.rule is not None and config.rule.cancel_on is not None:
+    instance.queue = None if rule.edition_2 is None else rule.edition_2.queue
+    _command(builder, rule, loaded, kwargs)
+    if rule.edition_2 is not None and rule.edition_2.cancel_on is not None:
         note_in_flight(session, loaded)
-    watch(builder, config, loaded)
+    watch(builder, rule, loaded)
 
 
-def _command(builder: DecisionBuilder, config: Rule, loaded: LoadedInstance, kwargs: bytes) -> None:
+def _command(builder: DecisionBuilder, rule: Rule, loaded: LoadedInstance, kwargs: bytes) -> None:
     instance = loaded.instance
     command = RunTask(
         session=builder.session.uid,
         instance=loaded.name,
         attempt=instance.attempt,
-        run=config.run,
+        run=rule.run,
         kwargs=kwargs,
-        using=config.using,
+        using=rule.using,
         depth=instance.depth,
         time=builder.time,
         queue=instance.queue,
@@ -98,49 +98,49 @@ def _command(builder: DecisionBuilder, config: Rule, loaded: LoadedInstance, kwa
         raise TooManyCommands(f"one event would cause more than {MAX_COMMAND_BYTES >> 20} MiB of commands")
 
 
-def _kwargs_of(builder: DecisionBuilder, config: Rule, instance: Instance) -> bytes:
-    arguments = None if config.rule is None else config.rule.arguments
+def _kwargs_of(builder: DecisionBuilder, rule: Rule, instance: Instance) -> bytes:
+    arguments = None if rule.edition_2 is None else rule.edition_2.arguments
     if arguments is None or builder.follow is None:
-        return task_kwargs(builder.session, config, instance)
+        return task_kwargs(builder.session, rule, instance)
     kwargs, read = instance.kwargs, builder.session.payloads.read
     fired = join_members([encoded_name(alias) + read(kwargs[alias]) for alias in sorted(kwargs)])
     return arguments_of(arguments, fired, builder.follow.surroundings)
 
 
-def watch(builder: DecisionBuilder, config: Rule, loaded: LoadedInstance) -> None:
+def watch(builder: DecisionBuilder, rule: Rule, loaded: LoadedInstance) -> None:
     """Sets the timer after which an attempt that still has the same status is overdue."""
-    limits, status = config.timeouts, loaded.instance.status
+    limits, status = rule.timeouts, loaded.instance.status
     if limit := limits.scheduled if status == SCHEDULED else limits.running:
         set_instance_timer(builder, loaded, status, builder.now + limit)
 
 
-def retries(builder: DecisionBuilder, config: Rule, instance: Instance, exception_type: str) -> bool:
+def retries(builder: DecisionBuilder, rule: Rule, instance: Instance, exception_type: str) -> bool:
     """Returns whether a failed attempt is tried again."""
-    retry = None if config.rule is None else config.rule.retry
+    retry = None if rule.edition_2 is None else rule.edition_2.retry
     if retry is None or exception_type == MAX_RETRIES_EXCEEDED:
         return False
     return _number_of(builder, instance) < retry.attempts and is_retried(retry, exception_type)
 
 
-def wait_for_retry(builder: DecisionBuilder, config: Rule, loaded: LoadedInstance) -> None:
+def wait_for_retry(builder: DecisionBuilder, rule: Rule, loaded: LoadedInstance) -> None:
     """Lets the same instance wait for its next attempt."""
     instance = loaded.instance
     change_status(builder, loaded, SCHEDULED)
     instance.attempt_closed = True
-    if config.rule is not None and config.rule.retry is not None:
-        wait = retry_wait(config.rule.retry, builder.session.uid, loaded.name, _number_of(builder, instance))
+    if rule.edition_2 is not None and rule.edition_2.retry is not None:
+        wait = retry_wait(rule.edition_2.retry, builder.session.uid, loaded.name, _number_of(builder, instance))
         set_instance_timer(builder, loaded, TimerKind.RETRY, builder.now + wait)
 
 
-def overdue(builder: DecisionBuilder, config: Rule, loaded: LoadedInstance) -> None:
+def overdue(builder: DecisionBuilder, rule: Rule, loaded: LoadedInstance) -> None:
     """Issues the next attempt at once, or lets the instance fail after the last one."""
-    limits, retry = config.timeouts, None if config.rule is None else config.rule.retry
+    limits, retry = rule.timeouts, None if rule.edition_2 is None else rule.edition_2.retry
     instance = loaded.instance
     if not (limits.scheduled if instance.status == SCHEDULED else limits.running):
         return
     attempts = limits.attempts if retry is None else retry.attempts
     if _number_of(builder, instance) < attempts:
-        issue(builder, config, loaded)
+        issue(builder, rule, loaded)
         return
     facts, text = {"status": instance.status, "attempts": attempts}, f"{instance.status} for too long, {attempts} times"
     instance.attempt_closed = True
@@ -158,7 +158,7 @@ def replay(builder: DecisionBuilder, loaded: LoadedInstance, kwargs: bytes | Non
     Raises TaskNotFound, or CallError for kwargs that are no JSON object, before anything is changed.
     """
     session = builder.session
-    config = rule_of(session, loaded.task)
+    rule = rule_of(session, loaded.task)
     replacement = None if kwargs is None else split_members(kwargs)
     change_status(builder, loaded, Status.REPLAYED)
     copy = copy_instance(builder, loaded)
@@ -167,11 +167,11 @@ def replay(builder: DecisionBuilder, loaded: LoadedInstance, kwargs: bytes | Non
         copy.kwargs = {alias: session.payloads.add(value) for alias, value in replacement.items()}
     clone = create_instance(builder, loaded.task, copy)
     if not cooldown:
-        start(builder, config, clone)
+        start(builder, rule, clone)
         return
     copy.cascade_depth = builder.cascade_depth
     copy.stamps[SCHEDULED] = builder.time
     builder.record_status(clone.name, SCHEDULED)
-    if config.rule is not None and config.rule.cancel_on is not None:
+    if rule.edition_2 is not None and rule.edition_2.cancel_on is not None:
         note_in_flight(session, clone)
     set_instance_timer(builder, clone, TimerKind.COOLDOWN, builder.now + cooldown)

@@ -7,12 +7,12 @@ from typing import Final
 
 from triggers.core.conditions.grammar import EVENT_NAMES, parse_leaf
 from triggers.core.conditions.tree import Leaf
-from triggers.core.directives import parse_task, parse_timeouts
 from triggers.core.durations import parse_duration
+from triggers.core.edition_2_directives import parse_task, parse_timeouts
+from triggers.core.edition_2_rule import NO_TIME_LIMITS, Edition2Rule, TimeLimits
 from triggers.core.expressions.program import Expression, parse_expression
 from triggers.core.json_checks import check_keys, require_integer, require_list, require_object, require_text
 from triggers.core.nearest_name import suggestion
-from triggers.core.task_rules import NO_TIME_LIMITS, TaskRule, TimeLimits
 from triggers.errors import InvalidConfiguration
 
 EDITION: Final = "$edition"
@@ -52,12 +52,12 @@ class SessionLimits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RuleSet:
+class Edition2Plan:
     """A compiled configuration of edition 2."""
 
-    tasks: dict[str, TaskRule]
+    tasks: dict[str, Edition2Rule]
     """The tasks in declaration order."""
-    by_trigger: dict[str, tuple[TaskRule, ...]]
+    by_trigger: dict[str, tuple[Edition2Rule, ...]]
     """Tasks that have a leaf for the trigger, one of `cancelOn` included, in declaration order."""
     forwards: tuple[Forward, ...] = ()
     finalize: str | None = None
@@ -66,7 +66,7 @@ class RuleSet:
     named: frozenset[str] = frozenset()
     """The triggers that leaves name, so that an outcome is only fired if a leaf waits for it."""
 
-    def timeouts_of(self, task: TaskRule) -> TimeLimits:
+    def timeouts_of(self, task: Edition2Rule) -> TimeLimits:
         """Returns the time-outs of the task, or those of the session if the task has none."""
         return task.timeouts or self.limits.timeouts
 
@@ -82,15 +82,15 @@ def edition_of(written: dict[str, object]) -> int | None:
     return None if value is None else require_integer(value, repr(EDITION), 1, 2)
 
 
-def parse_rule_set(written: dict[str, object]) -> RuleSet:
+def parse_edition_2_plan(written: dict[str, object]) -> Edition2Plan:
     """Compiles a whole configuration of edition 2. Raises InvalidConfiguration."""
     tasks = {name: parse_task(name, own) for name, own in written.items() if not _is_block(name)}
     forwards = _forwards(written.get(FORWARD))
-    by_trigger: dict[str, tuple[TaskRule, ...]] = {}
+    by_trigger: dict[str, tuple[Edition2Rule, ...]] = {}
     for task in tasks.values():
         for trigger in dict.fromkeys(leaf.trigger for leaf in _leaves(task)):
             by_trigger[trigger] = (*by_trigger.get(trigger, ()), task)
-    return RuleSet(
+    return Edition2Plan(
         tasks=tasks,
         by_trigger=by_trigger,
         forwards=forwards,
@@ -101,7 +101,7 @@ def parse_rule_set(written: dict[str, object]) -> RuleSet:
     )
 
 
-def _leaves(task: TaskRule) -> tuple[Leaf, ...]:
+def _leaves(task: Edition2Rule) -> tuple[Leaf, ...]:
     return (*task.conditions.leaves, *(task.cancel_on.leaves if task.cancel_on else ()))
 
 

@@ -12,6 +12,7 @@ from triggers.analysis.explain.condition_proofs import (
     missing_leaves,
     necessary_triggers,
 )
+from triggers.analysis.explain.edition_2_words import sentence_of, timer_proof
 from triggers.analysis.explain.explanation import (
     Cause,
     ConditionProof,
@@ -23,7 +24,6 @@ from triggers.analysis.explain.explanation import (
     TaskProof,
 )
 from triggers.analysis.explain.holdings import held_by_member, view_of
-from triggers.analysis.explain.rule_words import sentence_of, timer_proof
 from triggers.analysis.explain.trace import Trace
 from triggers.core.concern import DELAYED, latest_of
 from triggers.core.conditions.holding import Held
@@ -31,10 +31,10 @@ from triggers.core.conditions.offering import Offered, offer
 from triggers.core.conditions.seeding import Memory, seeds
 from triggers.core.conditions.views import View
 from triggers.core.contribution import Contribution
+from triggers.core.edition_2_plan import OUTCOMES, Edition2Plan
 from triggers.core.exception_view import view_exception
 from triggers.core.instance_names import instance_name
 from triggers.core.plan import Rule
-from triggers.core.rule_set import OUTCOMES, RuleSet
 from triggers.core.state.instance import Instance
 from triggers.core.state.session import Session
 from triggers.core.statuses import RESOLVED_IN_EDITION_2, WAITING
@@ -42,10 +42,10 @@ from triggers.core.statuses import RESOLVED_IN_EDITION_2, WAITING
 _NO_EVENT = Offered(Contribution(b"{}", 0, -1), {})
 
 
-class RuleProver:
+class Edition2Prover:
     """Explains tasks of edition 2. It reads the session's instances once."""
 
-    def __init__(self, trace: Trace, rules: RuleSet) -> None:
+    def __init__(self, trace: Trace, rules: Edition2Plan) -> None:
         self._trace = trace
         self._session = trace.session
         self._rules = rules
@@ -60,32 +60,32 @@ class RuleProver:
     def _read(self) -> None:
         """Reads the instances. Those that wait count as having the triggers of their leaves that are true."""
         for loaded in sorted(self._session.instances.scan(), key=lambda loaded: loaded.instance.sequence):
-            config = self._session.plan.tasks.get(loaded.task)
+            rule = self._session.plan.tasks.get(loaded.task)
             group = self._session.waiting.get(loaded.task).group_of(loaded.number)
-            if config is not None and group is not None and loaded.instance.status in WAITING:
+            if rule is not None and group is not None and loaded.instance.status in WAITING:
                 held = held_by_member(self._session, loaded.task, group, loaded.number)
-                view = self._views[loaded.name] = view_of(self._session, config, held)
+                view = self._views[loaded.name] = view_of(self._session, rule, held)
                 true = [leaf for leaf in view.conditions.by_alias.values() if view.is_true(leaf)]
                 loaded.instance.kwargs = {leaf.trigger: b"{}" for leaf in true}
             self._instances.setdefault(loaded.task, []).append((loaded.number, loaded.instance))
 
-    def task(self, config: Rule) -> TaskProof:
+    def task(self, rule: Rule) -> TaskProof:
         """Explains the rule's instances, or its next one if it has none."""
-        proofs = [self._instance(config, *one) for one in self._instances.get(config.name, ())]
+        proofs = [self._instance(rule, *one) for one in self._instances.get(rule.name, ())]
         return TaskProof(
-            name=config.name,
-            after=list(config.after),
-            and_every=config.and_every,
-            unless=list(config.unless),
-            run=config.run,
-            instances=proofs or [self._next(config)],
-            sentence=sentence_of(self._rules.tasks[config.name]),
+            name=rule.name,
+            after=list(rule.after),
+            and_every=rule.and_every,
+            unless=list(rule.unless),
+            run=rule.run,
+            instances=proofs or [self._next(rule)],
+            sentence=sentence_of(self._rules.tasks[rule.name]),
         )
 
-    def _instance(self, config: Rule, number: int, instance: Instance) -> InstanceProof:
-        name, trace = instance_name(config.name, number), self._trace
+    def _instance(self, rule: Rule, number: int, instance: Instance) -> InstanceProof:
+        name, trace = instance_name(rule.name, number), self._trace
         last, timers, view = trace.refs[trace.history[name][-1][0]], instance.timers or {}, self._views.get(name)
-        condition, unless = (None, None) if view is None else self._conditions(config, view)
+        condition, unless = (None, None) if view is None else self._conditions(rule, view)
         outlook = Outlook.STARTED if condition is None else _outlook(condition, unless)
         past = trace.session.header.past_attempts
         stop = trace.holdings.stops.get(name)
@@ -94,7 +94,7 @@ class RuleProver:
             status=instance.status,
             since=last.time,
             outlook=Outlook.DELAYED if instance.status == DELAYED else outlook,
-            satisfied=_held(condition) if condition else list(self._received(config, name, instance)),
+            satisfied=_held(condition) if condition else list(self._received(rule, name, instance)),
             missing=[] if condition is None else _missing(condition),
             unless_fired=_held(unless),
             unless_missing=[] if unless is None else _missing_names(unless),
@@ -105,15 +105,15 @@ class RuleProver:
             condition=condition,
             unless_condition=unless,
             timers=[
-                timer_proof(config, kind, due, max(instance.attempt, past), past)
+                timer_proof(rule, kind, due, max(instance.attempt, past), past)
                 for kind, due in sorted(timers.items(), key=lambda timer: timer[1])
             ],
             why=stop.why if stop is not None and stop.status == instance.status else "",
         )
 
-    def _next(self, config: Rule) -> InstanceProof:
+    def _next(self, rule: Rule) -> InstanceProof:
         """Explains the next instance of a task that has none: it will begin with what the session remembers."""
-        condition, unless = self._conditions(config, self._seeded(config))
+        condition, unless = self._conditions(rule, self._seeded(rule))
         return InstanceProof(
             name=None,
             status=None,
@@ -130,9 +130,9 @@ class RuleProver:
             unless_condition=unless,
         )
 
-    def _conditions(self, config: Rule, view: View) -> tuple[ConditionProof, ConditionProof | None]:
+    def _conditions(self, rule: Rule, view: View) -> tuple[ConditionProof, ConditionProof | None]:
         """Explains `after` with `andEvery`, and `unless` if it has a leaf."""
-        prover = ConditionProver(view, self._ref_of, lambda trigger: self._find(trigger, config.name))
+        prover = ConditionProver(view, self._ref_of, lambda trigger: self._find(trigger, rule.name))
         unless = view.conditions.unless
         has_leaf = unless is not None and next(unless.leaves(), None) is not None
         return prover.prove(view.conditions.root), prover.prove(unless) if unless is not None and has_leaf else None
@@ -146,32 +146,32 @@ class RuleProver:
         number = self._trace.holdings.event_of.get(order)
         return None if number is None else self._trace.refs[number]
 
-    def _received(self, config: Rule, name: str, instance: Instance) -> Iterator[HeldTrigger]:
+    def _received(self, rule: Rule, name: str, instance: Instance) -> Iterator[HeldTrigger]:
         """Yields the triggers that an instance had when it stopped waiting, with the newest event of each."""
-        held, leaves = self._trace.holdings.held.get(name, {}), self._rules.tasks[config.name].conditions.by_alias
+        held, leaves = self._trace.holdings.held.get(name, {}), self._rules.tasks[rule.name].conditions.by_alias
         for alias in sorted(instance.kwargs):
             orders = held.get(alias, [])
             trigger = leaves[alias].trigger if alias in leaves else alias
             yield HeldTrigger(trigger=trigger, by=self._ref_of(orders[-1]) if orders else None)
 
-    def _seeded(self, config: Rule) -> View:
+    def _seeded(self, rule: Rule) -> View:
         """Returns what an instance would begin with, as the engine seeds it."""
-        session, view = self._session, view_of(self._session, config, Held())
-        for seed in seeds(view.conditions, _remembered(session, config), _NO_EVENT):
+        session, view = self._session, view_of(self._session, rule, Held())
+        for seed in seeds(view.conditions, _remembered(session, rule), _NO_EVENT):
             offer(view, seed)
         return view
 
 
-def _remembered(session: Session, config: Rule) -> Memory:
-    rule = session.plan.tasks[config.name].rule
-    slots = dict(session.memories.get(config.name).slots) if rule is not None and rule.remembers else {}
-    for leaf in () if rule is None else rule.conditions.leaves:
+def _remembered(session: Session, rule: Rule) -> Memory:
+    edition_2 = rule.edition_2
+    slots = dict(session.memories.get(rule.name).slots) if edition_2 is not None and edition_2.remembers else {}
+    for leaf in () if edition_2 is None else edition_2.conditions.leaves:
         if leaf.is_latest and (own := latest_of(session, leaf.trigger)):
             slots[leaf.slot] = [own]
     return Memory(slots)
 
 
-def _fired_by_engine(rules: RuleSet) -> Iterator[tuple[str, str]]:
+def _fired_by_engine(rules: Edition2Plan) -> Iterator[tuple[str, str]]:
     """Yields the triggers that only the engine fires, and when it does."""
     for trigger in rules.named:
         task, _, status = trigger.rpartition(":")

@@ -66,7 +66,7 @@ NO_TIME_LIMITS: Final = TimeLimits()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TaskRule:
+class Edition2Rule:
     """A compiled task."""
 
     name: str

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from triggers.analysis.times import duration_words
 from triggers.core.conditions.tree import Leaf
+from triggers.core.edition_2_plan import Forward
+from triggers.core.edition_2_rule import Edition2Rule, TimeLimits
 from triggers.core.expressions.program import Expression
-from triggers.core.rule_set import Forward
-from triggers.core.task_rules import TaskRule, TimeLimits
 
 _WIDEST = 60
 
@@ -39,7 +39,7 @@ def _details(leaf: Leaf) -> Iterator[str]:
         yield "the latest"
 
 
-def task_lines(task: TaskRule) -> Iterator[str]:
+def task_lines(task: Edition2Rule) -> Iterator[str]:
     """Yields the times of a task, and how it is called."""
     if (delay := task.delay) is not None:
         restart = ", restarts" if delay.restart else ""

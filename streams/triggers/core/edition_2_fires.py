@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from triggers.core import attempts
+from triggers.core import edition_2_attempts
 from triggers.core.calling import forwarded
 from triggers.core.commands import FireRecord, Outcome
 from triggers.core.concern import Concern, delay_or_leave
@@ -16,13 +16,13 @@ from triggers.core.state.loaded_instance import LoadedInstance
 from triggers.core.step import DecisionBuilder
 
 
-def fire_rules(builder: DecisionBuilder, follow: FollowUps, fired: FiredKwargs) -> None:
+def fire_in_edition_2(builder: DecisionBuilder, follow: FollowUps, fired: FiredKwargs) -> None:
     """Fires a trigger, and starts or delays the instances that became ready."""
     _begin(builder, follow, fired)
     ready: list[LoadedInstance] = []
-    for config in builder.session.plan.by_trigger.get(fired.trigger, ()):
-        if config.rule is not None:
-            ready += Concern(builder, config, config.rule, follow).ready()
+    for rule in builder.session.plan.by_trigger.get(fired.trigger, ()):
+        if rule.edition_2 is not None:
+            ready += Concern(builder, rule, rule.edition_2, follow).ready()
     fired.store_latest()
     _note_fact(builder, follow, fired.trigger)
     rules = builder.session.plan.tasks
@@ -44,10 +44,10 @@ def _note_fact(builder: DecisionBuilder, follow: FollowUps, trigger: str) -> Non
     builder.session.facts.hot[trigger] = Fact(own.clock, own.order, own.time, own.id, own.source)
 
 
-def _start(builder: DecisionBuilder, config: Rule, loaded: LoadedInstance) -> bool:
-    if not delay_or_leave(builder, config, loaded):
+def _start(builder: DecisionBuilder, rule: Rule, loaded: LoadedInstance) -> bool:
+    if not delay_or_leave(builder, rule, loaded):
         return False
-    attempts.start(builder, config, loaded)
+    edition_2_attempts.start(builder, rule, loaded)
     return True
 
 

@@ -10,14 +10,14 @@ from triggers.analysis.explain.condition_proofs import leaves_of, missing_leaves
 from triggers.analysis.explain.explanation import Cause, ConditionProof, EventRef, LeafVerdict, TimerProof, Verdict
 from triggers.analysis.times import duration_words, moment
 from triggers.core.conditions.tree import Kind, Leaf, Node
+from triggers.core.edition_2_rule import Edition2Rule
 from triggers.core.expressions.program import Expression
 from triggers.core.plan import Rule
 from triggers.core.statuses import SCHEDULED
-from triggers.core.task_rules import TaskRule
 from triggers.core.timer_kinds import TimerKind
 
 
-def sentence_of(rule: TaskRule) -> str:
+def sentence_of(rule: Edition2Rule) -> str:
     """Returns the whole rule as a sentence."""
     conditions = rule.conditions
     children = [child for child in conditions.root.children if child is not conditions.and_every]
@@ -35,7 +35,7 @@ def _has_leaf(node: Node) -> bool:
     return next(node.leaves(), None) is not None
 
 
-def _extras(rule: TaskRule) -> Iterator[str]:
+def _extras(rule: Edition2Rule) -> Iterator[str]:
     if (delay := rule.delay) is not None:
         again = " (again with each event that it takes)" if delay.restart else ""
         yield f"it is delayed by {duration_words(delay.wait)}{again}"
@@ -81,12 +81,12 @@ def _leaf_words(leaf: Leaf) -> str:
     return f"{count}{leaf.trigger}{distinct}{when}"
 
 
-def timer_proof(config: Rule, kind: str, due: int, attempt: int, past: int) -> TimerProof:
+def timer_proof(rule: Rule, kind: str, due: int, attempt: int, past: int) -> TimerProof:
     """Explains a timer of an instance under its present rule. Attempts up to `past` are those of a deleted session."""
-    return TimerProof(kind=kind, due=due, then=_then(config, kind, attempt, past))
+    return TimerProof(kind=kind, due=due, then=_then(rule, kind, attempt, past))
 
 
-def _then(config: Rule, kind: str, attempt: int, past: int) -> str:
+def _then(rule: Rule, kind: str, attempt: int, past: int) -> str:
     match kind:
         case TimerKind.DELAY:
             return "it runs, whatever becomes of its after by then"
@@ -95,16 +95,16 @@ def _then(config: Rule, kind: str, attempt: int, past: int) -> str:
         case TimerKind.COOLDOWN:
             return "its command is issued"
         case TimerKind.DEADLINE:
-            deadline = None if config.rule is None else config.rule.deadline
+            deadline = None if rule.edition_2 is None else rule.edition_2.deadline
             if deadline is None:
                 return "nothing happens, because its rule has no deadline any more"
             return "it runs with what it holds by then" if deadline.runs else "it expires"
         case _:
-            return _overdue(config, kind, attempt, past)
+            return _overdue(rule, kind, attempt, past)
 
 
-def _overdue(config: Rule, status: str, attempt: int, past: int) -> str:
-    limits, retry = config.timeouts, None if config.rule is None else config.rule.retry
+def _overdue(rule: Rule, status: str, attempt: int, past: int) -> str:
+    limits, retry = rule.timeouts, None if rule.edition_2 is None else rule.edition_2.retry
     if not (limits.scheduled if status == SCHEDULED else limits.running):
         return "nothing happens, because its rule has no such time-out any more"
     attempts = limits.attempts if retry is None else retry.attempts

@@ -30,13 +30,13 @@ MAIN: Final = "main"
 Answer = dict[str, Any]
 
 
-def is_timed(history: Mapping[str, Any]) -> bool:
+def is_edition_2_history(history: Mapping[str, Any]) -> bool:
     """Returns whether the history has this format: its steps have times, and configure sessions themselves."""
     steps = history.get("steps")
     return "configuration" not in history and isinstance(steps, list) and all("at" in step for step in steps)
 
 
-class TimedReplay:
+class Edition2Replay:
     """The sessions of one history, all on one partition. Each step gets what its `expect` should contain."""
 
     def __init__(self, driver: HistoryDriver) -> None:

@@ -7,19 +7,19 @@ import json
 
 import msgspec
 
+from triggers.core.edition_2_plan import Edition2Plan, parse_edition_2_plan
+from triggers.core.edition_2_rule import Edition2Rule, TimeLimits
 from triggers.core.kwargs import split_members
 from triggers.core.plan import Limits, Plan, Rule, Timeouts
-from triggers.core.rule_set import RuleSet, parse_rule_set
-from triggers.core.task_rules import TaskRule, TimeLimits
 from triggers.errors import InvalidConfiguration
 
 _decode_text = msgspec.json.Decoder(str).decode
 
 
-def compile_rules(text: bytes) -> Plan:
+def compile_edition_2(text: bytes) -> Plan:
     """Compiles a whole configuration of edition 2. Raises InvalidConfiguration."""
     try:
-        rules = parse_rule_set(json.loads(text))
+        rules = parse_edition_2_plan(json.loads(text))
     except RecursionError as error:
         raise InvalidConfiguration("the configuration is nested too deep") from error
     written = split_members(text)
@@ -35,11 +35,11 @@ def compile_rules(text: bytes) -> Plan:
             timeouts=_timeouts(rules.limits.timeouts),
         ),
         manager=rules.manager,
-        rules=rules,
+        edition_2=rules,
     )
 
 
-def _task_config(rules: RuleSet, rule: TaskRule, written: bytes) -> Rule:
+def _task_config(rules: Edition2Plan, rule: Edition2Rule, written: bytes) -> Rule:
     own, conditions = split_members(written), rule.conditions
     after = frozenset(leaf.trigger for leaf in conditions.root.leaves())
     unless = frozenset(leaf.trigger for leaf in conditions.unless.leaves()) if conditions.unless else frozenset()
@@ -55,7 +55,7 @@ def _task_config(rules: RuleSet, rule: TaskRule, written: bytes) -> Rule:
         with_params=b"{}" if with_params == b"null" else with_params,
         timeouts=_timeouts(rules.timeouts_of(rule)),
         extra={key: value for key, value in own.items() if key not in named},
-        rule=rule,
+        edition_2=rule,
         after_set=after,
         unless_set=unless,
     )

@@ -9,6 +9,16 @@ from triggers.core.commands import QUEUE_NAME
 from triggers.core.conditions.grammar import MAX_LEAVES, STATE_NAMES, WrittenConditions, parse_conditions, parse_leaf
 from triggers.core.conditions.tree import Conditions, Leaf
 from triggers.core.durations import parse_duration
+from triggers.core.edition_2_rule import (
+    DEFAULT_MAX_WAIT_MS,
+    DEFAULT_WAIT_MS,
+    CancelOn,
+    Deadline,
+    Delay,
+    Edition2Rule,
+    Retry,
+    TimeLimits,
+)
 from triggers.core.expressions.program import Expression, parse_expression
 from triggers.core.json_checks import (
     check_keys,
@@ -18,16 +28,6 @@ from triggers.core.json_checks import (
     require_number,
     require_object,
     require_text,
-)
-from triggers.core.task_rules import (
-    DEFAULT_MAX_WAIT_MS,
-    DEFAULT_WAIT_MS,
-    CancelOn,
-    Deadline,
-    Delay,
-    Retry,
-    TaskRule,
-    TimeLimits,
 )
 from triggers.errors import InvalidConfiguration
 
@@ -44,7 +44,7 @@ _MAX_BACKOFF: Final = 1e6
 _ADVICE: Final = "; the application's own data goes under 'meta'"
 
 
-def parse_task(name: str, value: object) -> TaskRule:
+def parse_task(name: str, value: object) -> Edition2Rule:
     """Compiles one task. Raises InvalidConfiguration, which names the task, the key, the value and the fix."""
     where = f"task {name!r}"
     written = {key: own for key, own in require_object(value, where).items() if own is not None}
@@ -56,7 +56,7 @@ def parse_task(name: str, value: object) -> TaskRule:
     delay = _optional(written, "delay", where, parse_delay)
     conditions = parse_conditions(_conditions_of(written, restart=delay is not None and delay.restart), name)
     cancel_on = _optional(written, "cancelOn", where, _cancel_on)
-    rule = TaskRule(
+    rule = Edition2Rule(
         name=name,
         run=require_text(written["run"], f"{where}: 'run'"),
         conditions=conditions,
@@ -116,7 +116,7 @@ def _is_sequence_of_counts(conditions: Conditions) -> bool:
     )
 
 
-def _check_leaves(rule: TaskRule, where: str) -> None:
+def _check_leaves(rule: Edition2Rule, where: str) -> None:
     leaves = len(rule.conditions.leaves) + (len(rule.cancel_on.leaves) if rule.cancel_on else 0)
     if leaves > MAX_LEAVES and not rule.simple:
         raise InvalidConfiguration(

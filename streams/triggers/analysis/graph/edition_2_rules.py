@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from triggers.analysis.graph.edition_2_lines import forward_lines, leaf_lines, task_lines
 from triggers.analysis.graph.picture import Edge, Line, Node, Picture, Shape
-from triggers.analysis.graph.rule_lines import forward_lines, leaf_lines, task_lines
 from triggers.analysis.times import duration_words
 from triggers.core.conditions.tree import Combinator, Kind, Leaf
 from triggers.core.conditions.tree import Node as Condition
-from triggers.core.rule_set import OUTCOMES, RuleSet
-from triggers.core.task_rules import TaskRule
+from triggers.core.edition_2_plan import OUTCOMES, Edition2Plan
+from triggers.core.edition_2_rule import Edition2Rule
 
 
-def picture_of_rule_set(rules: RuleSet, title: str) -> Picture:
+def picture_of_edition_2(rules: Edition2Plan, title: str) -> Picture:
     """Returns a picture of all tasks, their conditions, the triggers that they use, and forwards to other sessions."""
     drawing = _Drawing(rules)
     for task in rules.tasks.values():
@@ -23,7 +23,7 @@ def picture_of_rule_set(rules: RuleSet, title: str) -> Picture:
 
 
 class _Drawing:
-    def __init__(self, rules: RuleSet) -> None:
+    def __init__(self, rules: Edition2Plan) -> None:
         self._rules = rules
         self._triggers: dict[str, Node] = {}
         self._conditions: list[Node] = []
@@ -37,7 +37,7 @@ class _Drawing:
         nodes = (*self._triggers.values(), *self._conditions, *self._tasks, *self._sessions)
         return Picture(title=title, nodes=nodes, edges=tuple(self._edges))
 
-    def add_task(self, task: TaskRule) -> None:
+    def add_task(self, task: Edition2Rule) -> None:
         """Adds a task, and what it waits for."""
         conditions, name = task.conditions, f"task {task.name}"
         self._tasks.append(Node(id=name, shape=Shape.TASK, lines=(task.name, task.run, *task_lines(task))))

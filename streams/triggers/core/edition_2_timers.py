@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from triggers.core import attempts
+from triggers.core import edition_2_attempts
 from triggers.core.commands import Decision, Outcome
 from triggers.core.events import TimerFired
 from triggers.core.finishing import finish
@@ -23,11 +23,11 @@ def run_timer(session: Session, event: TimerFired) -> Decision:
     loaded, builder = session.instances.find(event.instance), DecisionBuilder(session, event)
     if (loaded.instance.timers or {}).get(event.kind) != event.due or builder.now < event.due:
         return Decision(outcome=Outcome.STALE)
-    config = rule_of(session, loaded.task)
+    rule = rule_of(session, loaded.task)
     session.instances.mark_changed(loaded)
     builder.cascade_depth = _depth_of(session, loaded)
     stop_timers(session, loaded, only=event.kind)
-    _run(builder, config, loaded, TimerKind(event.kind))
+    _run(builder, rule, loaded, TimerKind(event.kind))
     return finish(builder)
 
 
@@ -38,25 +38,25 @@ def _depth_of(session: Session, loaded: LoadedInstance) -> int:
     return loaded.instance.cascade_depth
 
 
-def _run(builder: DecisionBuilder, config: Rule, loaded: LoadedInstance, kind: TimerKind) -> None:
+def _run(builder: DecisionBuilder, rule: Rule, loaded: LoadedInstance, kind: TimerKind) -> None:
     match kind:
         case TimerKind.DELAY:
             leave_group(builder, loaded)
-            attempts.start(builder, config, loaded)
+            edition_2_attempts.start(builder, rule, loaded)
         case TimerKind.RETRY | TimerKind.COOLDOWN:
-            attempts.issue(builder, config, loaded)
+            edition_2_attempts.issue(builder, rule, loaded)
         case TimerKind.SCHEDULED | TimerKind.RUNNING:
-            attempts.overdue(builder, config, loaded)
+            edition_2_attempts.overdue(builder, rule, loaded)
         case TimerKind.DEADLINE:
-            _end_waiting(builder, config, loaded)
+            _end_waiting(builder, rule, loaded)
 
 
-def _end_waiting(builder: DecisionBuilder, config: Rule, loaded: LoadedInstance) -> None:
-    deadline = None if config.rule is None else config.rule.deadline
+def _end_waiting(builder: DecisionBuilder, rule: Rule, loaded: LoadedInstance) -> None:
+    deadline = None if rule.edition_2 is None else rule.edition_2.deadline
     if deadline is None:
         return
     if not deadline.runs:
         change_status(builder, loaded, EXPIRED)
         return
     leave_group(builder, loaded)
-    attempts.start(builder, config, loaded)
+    edition_2_attempts.start(builder, rule, loaded)

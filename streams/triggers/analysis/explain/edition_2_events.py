@@ -10,9 +10,9 @@ from triggers.analysis.explain.holdings import held_by_member, view_of
 from triggers.analysis.explain.trace import Trace
 from triggers.core.commands import Decision, Outcome, SetTimer
 from triggers.core.conditions.views import View
+from triggers.core.edition_2_timers import EXPIRED
 from triggers.core.events import Event, StatusSet, TimerFired
 from triggers.core.instance_names import instance_name, parse_instance_name
-from triggers.core.instance_timers import EXPIRED
 from triggers.core.plan import Rule
 from triggers.core.state.loaded_instance import LoadedInstance
 from triggers.core.state.number_ranges import remove_number
@@ -22,7 +22,7 @@ _STOPPED = frozenset({CANCELLED, EXPIRED})
 _ACCEPTING = frozenset({Verdict.ACCEPTED, Verdict.CANDIDATE})
 
 
-def taken_by_rules(trace: Trace, decision: Decision) -> Iterator[Effect]:
+def find_taken(trace: Trace, decision: Decision) -> Iterator[Effect]:
     """Yields the instances that took a trigger, or counted it towards `unless`, and keep their status."""
     for verdict in trace.holdings.verdicts:
         edges = [edge for first, last in verdict.numbers for edge in (first, last + 1)]
@@ -39,11 +39,11 @@ def taken_by_rules(trace: Trace, decision: Decision) -> Iterator[Effect]:
 
 def progress_of(trace: Trace, task: str, number: int) -> str:
     """Says what a waiting instance lacks; empty if it does not wait, or lacks nothing."""
-    config, group = trace.session.plan.tasks.get(task), trace.session.waiting.get(task).group_of(number)
-    if config is None or config.rule is None or group is None or group.delayed:
+    rule, group = trace.session.plan.tasks.get(task), trace.session.waiting.get(task).group_of(number)
+    if rule is None or rule.edition_2 is None or group is None or group.delayed:
         return ""
-    view = view_of(trace.session, config, held_by_member(trace.session, task, group, number))
-    proof = ConditionProver(view, lambda _: None, lambda _: []).prove(config.rule.conditions.root)
+    view = view_of(trace.session, rule, held_by_member(trace.session, task, group, number))
+    proof = ConditionProver(view, lambda _: None, lambda _: []).prove(rule.edition_2.conditions.root)
     names = dict.fromkeys(_progress(leaf.trigger, leaf.have, leaf.need) for leaf in missing_leaves(proof))
     return f"still missing: {', '.join(names)}" if names else ""
 
@@ -58,7 +58,7 @@ def stop_of(trace: Trace, task: str, number: int, status: str) -> str:
     return "" if stop is None or stop.status != status else stop.why
 
 
-def asked_by_rules(trace: Trace, decision: Decision) -> Iterator[Effect]:
+def find_requested(trace: Trace, decision: Decision) -> Iterator[Effect]:
     """Yields the commands, timers, withdrawn commands and forwards of an event, except the session's own timer."""
     for cancel in decision.cancels:
         running = ", which is ended if it runs" if cancel.terminate else ""
@@ -113,8 +113,8 @@ def _why_idle(trace: Trace, task: str, verdicts: list[LeafVerdict]) -> Idle:
         empty = trace.session.task_state(task).count == 0
         reason = Reason.NOT_TAKEN if empty else Reason.STARTED
         return Idle(reason=reason, task=task, detail="a leaf that reads 'on' begins no instance" if empty else "")
-    config = trace.session.plan.tasks[task]
-    view = view_of(trace.session, config, groups[0].held)
+    rule = trace.session.plan.tasks[task]
+    view = view_of(trace.session, rule, groups[0].held)
     closed = [one.alias for one in accepting if one.directive != "cancelOn" and _is_closed(view, one)]
     full = f"they hold what they need of {', '.join(closed)}" if closed else "it is not its turn, or not true of them"
     return Idle(reason=Reason.NOT_TAKEN, task=task, detail=full)
