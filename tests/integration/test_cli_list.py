@@ -100,10 +100,19 @@ def test_a_cursor_continues_behind_its_page(shop: Settings) -> None:
     first = run(shop, "list", "--limit", "2")
     page = run_json(shop, "list", "--limit", "2")
 
-    assert f"--cursor {page['cursor']}" in first.stdout
+    assert page["cursor"].partition(".")[2] in first.stdout
     assert uids(shop, "--limit", "9", "--cursor", page["cursor"]) == [HOSTILE, "order 3", "order 4"]
     refused = run(shop, "list", "--failed", "--cursor", page["cursor"])
     assert (refused.returncode, "another query" in refused.stderr) == (2, True)
+    no_cursor = run(shop, "list", "--cursor", "b3JkZXItMTc")
+    assert (no_cursor.returncode, "'b3JkZXItMTc' is no cursor" in no_cursor.stderr) == (2, True)
+
+
+def test_durations_count_back_from_the_first_page(shop: Settings) -> None:
+    filters = ("--older-than", "0s", "--unchanged-for", "0s", "--limit", "2")
+    page = run_json(shop, "list", *filters)
+
+    assert uids(shop, *filters, "--cursor", page["cursor"]) == [HOSTILE, "order 3"]
 
 
 def test_a_session_is_shown_with_the_reason_of_its_failure(shop: Settings) -> None:

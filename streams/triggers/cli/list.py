@@ -7,8 +7,10 @@ import time
 from collections.abc import Iterable
 
 import click
+import msgspec
 
 from triggers.analysis.times import length_of_time, moment
+from triggers.cli.option_types import ListPosition, ListPositionType
 from triggers.cli.output import fits_terminal, json_option, print_json, print_line, print_table, rules_words, warn
 from triggers.cli.session_filter import session_filter
 from triggers.cli.settings_options import kafka_settings
@@ -23,25 +25,31 @@ _GROUPS_SHOWN = 10
 @click.option(
     "--limit", type=click.IntRange(1, 1000), default=100, show_default=True, help="Maximum number of sessions."
 )
-@click.option("--cursor", help="Continue after the page that printed this cursor.")
+@click.option(
+    "--cursor",
+    type=ListPositionType(),
+    default=lambda: ListPosition(time.time_ns() // 1_000_000),
+    help="Continue after the page that printed this cursor.",
+)
 @json_option
 @click.pass_context
-def list_command(ctx: click.Context, query: SessionQuery, limit: int, cursor: str | None, as_json: bool) -> None:
+def list_command(ctx: click.Context, query: SessionQuery, limit: int, cursor: ListPosition, as_json: bool) -> None:
     """Find sessions and list them in the order of their UIDs. The command asks all workers.
 
     With --failed, the reasons come first: the failed instances of all sessions by task, exception and message.
     """
     search = SessionSearch(kafka_settings(ctx))
-    page = search.find(query, limit=limit, cursor=cursor)
+    page = search.find(query, limit=limit, cursor=cursor.cursor)
+    further = cursor.after(page.cursor)
     if as_json:
-        print_json(page)
+        print_json(msgspec.structs.replace(page, cursor=further))
     else:
-        if query == SessionQuery(status="failed", task=query.task) and cursor is None:
+        if query == SessionQuery(status="failed", task=query.task) and cursor.cursor is None:
             print_groups(search.group_failures(query.task))
         _print_sessions(page, query)
     warn_about_missing(page.missing, "Sessions")
-    if page.cursor is not None and not as_json:
-        print_line(f"There are more sessions: add --cursor {shlex.quote(page.cursor)}")
+    if further is not None and not as_json:
+        print_line(f"There are more sessions: add --cursor {shlex.quote(further)}")
 
 
 def print_groups(groups: FailureGroups) -> None:

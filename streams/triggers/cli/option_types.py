@@ -1,9 +1,10 @@
-"""Types of options and arguments: lengths of time, moments, records, files to read, JSON."""
+"""Types of options and arguments: lengths of time, moments, cursors, records, files to read, JSON."""
 
 from __future__ import annotations
 
 import os
 import stat
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -29,6 +30,36 @@ class Duration(click.ParamType):
             return duration_ms(value)
         except ValueError as error:
             self.fail(str(error), param, ctx)
+
+
+@dataclass(frozen=True)
+class ListPosition:
+    """Where a list begins, or goes on after the page before."""
+
+    asked_at: int
+    """The time from which durations of the first page count back, in milliseconds since 1970."""
+    cursor: str | None = None
+    """The cursor of the page before, which belongs to that page's query alone."""
+
+    def after(self, cursor: str | None) -> str | None:
+        """Returns what `--cursor` must be for the next page, if there is one."""
+        return None if cursor is None else f"{self.asked_at}.{cursor}"
+
+
+class ListPositionType(click.ParamType):
+    """The position after a page of a list, as the page printed it."""
+
+    name = "CURSOR"
+
+    def convert(
+        self, value: str | ListPosition, param: click.Parameter | None, ctx: click.Context | None
+    ) -> ListPosition:
+        if isinstance(value, ListPosition):
+            return value
+        asked_at, _, cursor = value.partition(".")
+        if not (asked_at.isascii() and asked_at.isdecimal() and cursor):
+            self.fail(f"{value!r:.80} is no cursor; pass on what the page before has printed", param, ctx)
+        return ListPosition(int(asked_at), cursor)
 
 
 class PointInTime(click.ParamType):

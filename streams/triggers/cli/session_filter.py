@@ -11,7 +11,7 @@ import click
 import msgspec
 
 from triggers.analysis.times import DAY_MS
-from triggers.cli.option_types import Duration
+from triggers.cli.option_types import Duration, ListPosition
 from triggers.queries import SessionQuery
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -64,7 +64,10 @@ FILTERS: Final = (
 
 
 def session_filter(command: F) -> Callable[..., Any]:
-    """Add the options to a command, which receives them as `query`. All of them must hold."""
+    """Add the options to a command, which receives them as `query`. All of them must hold.
+
+    Durations count back from now, or from the first page of a list if the command has a `cursor`.
+    """
 
     @wraps(command)
     def with_query(
@@ -80,14 +83,16 @@ def session_filter(command: F) -> Callable[..., Any]:
         if failed and status not in {None, "failed"}:
             raise click.UsageError(f"--failed and --status {status} exclude each other")
         name, version = _rules_of(rules)
+        cursor = others.get("cursor")
+        now = cursor.asked_at if isinstance(cursor, ListPosition) else time.time_ns() // 1_000_000
         names = ("task", "exception", "message", "seen", "missing", "prefix")
         filters = {
             "status": "failed" if failed else status,
             "stuck_ms": stuck,
             "rules": name,
             "version": version,
-            "created_until": _before(older_than),
-            "changed_until": _before(unchanged_for),
+            "created_until": _before(older_than, now),
+            "changed_until": _before(unchanged_for, now),
         }
         query = msgspec.convert(filters | {name: others.pop(name) for name in names}, SessionQuery)
         query.check()
@@ -98,8 +103,8 @@ def session_filter(command: F) -> Callable[..., Any]:
     return with_query
 
 
-def _before(length: int | None) -> int | None:
-    return None if length is None else max(0, time.time_ns() // 1_000_000 - length)
+def _before(length: int | None, now: int) -> int | None:
+    return None if length is None else max(0, now - length)
 
 
 def _rules_of(text: str | None) -> tuple[str | None, int | None]:
