@@ -3,8 +3,8 @@
 Publishing a timer twice is harmless, because the second event changes nothing. Published timers are remembered only to
 keep the log short.
 
-The worker's clock proposes and the broker's clock decides: in edition 2 a timer acts only if the broker appended its
-event at its due time or later. If this worker's clock is ahead of the broker's, an event comes too early and changes
+The worker's clock proposes and the broker's clock decides: a timer acts only if the broker appended its event at its
+due time or later. If this worker's clock is ahead of the broker's, an event comes too early and changes
 nothing, and the timer is published again when it is due for the broker. If this worker's clock is behind, the
 timestamps of the records that it reads say so.
 """

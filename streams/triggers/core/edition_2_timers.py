@@ -19,9 +19,9 @@ EXPIRED = "expired"
 
 
 def run_timer(session: Session, event: TimerFired) -> Decision:
-    """Does what the timer was set for, if it still stands and is due; otherwise it is stale."""
+    """Does what a due timer was set for, if it still stands; otherwise it is stale."""
     loaded, builder = session.instances.find(event.instance), DecisionBuilder(session, event)
-    if (loaded.instance.timers or {}).get(event.kind) != event.due or builder.now < event.due:
+    if (loaded.instance.timers or {}).get(event.kind) != event.due:
         return Decision(outcome=Outcome.STALE)
     rule = rule_of(session, loaded.task)
     session.instances.mark_changed(loaded)

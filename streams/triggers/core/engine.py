@@ -134,6 +134,9 @@ def _fire_rules(session: Session, event: TriggerFired) -> Decision:
 
 
 def _wake(session: Session, event: TimerFired) -> Decision:
+    """Does what a timer was set for. One that a worker whose clock is ahead published too early is stale."""
+    if event.due > max(event.recorded or event.time, session.header.clock):
+        return Decision(outcome=Outcome.STALE)
     if not event.instance:
         return deletion.handle_session_timer(session, event)
     if not event.kind:

@@ -124,7 +124,8 @@ def delete_remaining_rows(live: LiveSession, now: int) -> None:
     """Deletes the remaining rows of a large session at once. On the stream a timer does it in steps."""
     while live.session.header.sweeping:
         live.rows.write(live.session.changes())
-        apply(live.session, TimerFired(instance="", attempt=0, due=live.session.header.wake, time=now))
+        due = live.session.header.wake
+        apply(live.session, TimerFired(instance="", attempt=0, due=due, time=max(now, due)))
 
 
 def _in_order(instances: Mapping[str, TaskInstance]) -> list[TaskInstance]:

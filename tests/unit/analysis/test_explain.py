@@ -260,7 +260,10 @@ def test_timers_of_attempts_and_of_the_session_are_distinguished() -> None:
     assert [effect.does for effect in last(found).effects] == [Does.CREATED, Does.BECAME, Does.ISSUED, Does.WATCHED]
     found.apply(TimerFired(instance="", attempt=0, due=1))
     assert why(found) == [(Reason.NO_TIMER, None)]
-    found.apply(TimerFired(instance="t_a#0", attempt=1, due=62_000))
+    overdue = TimerFired(instance="t_a#0", attempt=1, due=62_000)
+    found.apply(overdue)
+    assert [idle.detail for idle in last(found).idle] == ["it is not due yet"]
+    found.apply_at(overdue, now=62_000)
     assert [effect.status for effect in last(found).effects] == ["failed"]
 
     found.apply(TaskFinished(instance="t_a#0", attempt=1))

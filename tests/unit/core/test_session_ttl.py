@@ -32,6 +32,16 @@ def test_an_idle_session_is_deleted_and_an_active_one_is_not() -> None:
     assert not session.load().exists
 
 
+def test_a_timer_that_comes_too_early_deletes_nothing() -> None:
+    session = MemorySession({"$limits": {"sessionTtl": 100}})
+    (timer,) = _timers(session)
+    event = TimerFired(instance="", attempt=0, due=timer.due)
+
+    assert session.apply_at(event, now=timer.due - 1).outcome is Outcome.STALE
+    assert session.load().exists
+    assert _timers(session) == [timer]
+
+
 def test_an_active_session_has_one_timer_whatever_happens_in_it() -> None:
     session = MemorySession({"$limits": {"sessionTtl": 100}})
 

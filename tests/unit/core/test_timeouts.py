@@ -47,7 +47,9 @@ def _timers(session: MemorySession) -> list[SetTimer]:
 def _fire_next(session: MemorySession) -> list[str]:
     """Applies the earliest timer and returns the ids of the commands that it causes."""
     timer = _timers(session)[0]
-    decision = session.apply(TimerFired(instance=timer.instance, attempt=timer.attempt, due=timer.due))
+    decision = session.apply_at(
+        TimerFired(instance=timer.instance, attempt=timer.attempt, due=timer.due), now=timer.due
+    )
     assert decision.outcome is Outcome.APPLIED
     return [command.id for command in decision.commands if isinstance(command, RunTask)]
 
@@ -114,9 +116,21 @@ def test_a_timer_that_fires_twice_or_for_another_time_is_stale() -> None:
         TimerFired(instance="t_a#0", attempt=1),
         TimerFired(instance="t_a#0", attempt=2, due=timer.due),
     ):
-        assert session.apply(event).outcome is Outcome.STALE
+        assert session.apply_at(event, now=timer.due).outcome is Outcome.STALE
     assert session.apply(fired).outcome is Outcome.APPLIED
     assert session.apply(fired).outcome is Outcome.STALE
+
+
+@pytest.mark.parametrize("cooldown", [False, True])
+def test_a_timer_that_comes_too_early_is_stale(cooldown: bool) -> None:
+    """A worker whose clock is an hour ahead would otherwise use up all attempts before the first one can run."""
+    session = _session(*([TaskRetried(instance="t_a#0", cooldown_ms=5000)] if cooldown else []))
+    (timer,) = _timers(session)
+    fired = TimerFired(instance=timer.instance, attempt=timer.attempt, due=timer.due)
+
+    assert session.apply_at(fired, now=timer.due - 1).outcome is Outcome.STALE
+    assert _timers(session) == [timer]
+    assert session.apply_at(fired, now=timer.due).outcome is Outcome.APPLIED
 
 
 def test_the_time_after_a_cooldown_counts_from_the_command() -> None:
@@ -124,9 +138,9 @@ def test_the_time_after_a_cooldown_counts_from_the_command() -> None:
     (cooldown,) = _timers(session)
     over = TimerFired(instance="t_a#1", attempt=1, due=cooldown.due)
 
-    assert [name for name, _ in scheduled(session.apply(over))] == ["t_a#1"]
+    assert [name for name, _ in scheduled(session.apply_at(over, now=cooldown.due))] == ["t_a#1"]
 
-    assert [timer.due for timer in _timers(session)] == [len(session.log) * 1000 + 60_000]
+    assert [timer.due for timer in _timers(session)] == [cooldown.due + 60_000]
     assert session.apply(over).outcome is Outcome.STALE
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from triggers.analysis.explain.condition_proofs import ConditionProver, missing_leaves
 from triggers.analysis.explain.explanation import Does, Effect, Idle, LeafVerdict, Reason, Verdict
@@ -17,6 +18,8 @@ from triggers.core.plan import Rule
 from triggers.core.state.loaded_instance import LoadedInstance
 from triggers.core.state.number_ranges import remove_number
 from triggers.core.statuses import CANCELLED, Status
+
+NOT_DUE: Final = "it is not due yet"
 
 _STOPPED = frozenset({CANCELLED, EXPIRED})
 _ACCEPTING = frozenset({Verdict.ACCEPTED, Verdict.CANDIDATE})
@@ -133,5 +136,5 @@ def stale_timer(event: TimerFired, loaded: LoadedInstance) -> Idle:
     elif stands != event.due:
         detail = f"its {event.kind} timer was moved"
     else:
-        detail = "it is not due yet"
+        detail = NOT_DUE
     return Idle(reason=Reason.NO_TIMER, task=loaded.task, detail=detail)

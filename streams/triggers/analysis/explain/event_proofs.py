@@ -7,6 +7,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from triggers.analysis.explain.edition_2_events import (
+    NOT_DUE,
     find_requested,
     find_taken,
     idle_rules,
@@ -283,7 +284,8 @@ def _stale(trace: Trace, event: TaskEvent | TimerFired, task: str, instance: Ins
     if event.attempt not in (0, instance.attempt):
         return Idle(reason=Reason.SUPERSEDED, task=task, detail=f"{attempt}; {instance.attempt} is current")
     if isinstance(event, TimerFired):
-        return Idle(reason=Reason.NO_TIMER, task=task, detail=f"it is {instance.status}")
+        is_early = event.due and event.due in {instance.due, instance.deadline}
+        return Idle(reason=Reason.NO_TIMER, task=task, detail=NOT_DUE if is_early else f"it is {instance.status}")
     if instance.status == CANCELLED and trace.session.plan.edition_2 is not None:
         return Idle(reason=Reason.WITHDRAWN, task=task, detail=attempt)
     if instance.attempt_closed:
