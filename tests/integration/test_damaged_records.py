@@ -181,7 +181,7 @@ def test_hooks_end_before_the_damaged_decision(settings: Settings, directory: Pa
     assert len(seen) <= DAMAGED
 
 
-def test_reads_of_a_topic_and_of_places_are_refused(settings: Settings, names: Topology, directory: Path) -> None:
+def test_reads_of_a_topic_and_at_offsets_are_refused(settings: Settings, names: Topology, directory: Path) -> None:
     write_damaged(settings, directory, names.events)
 
     with pytest.raises(BrokerUnavailable, match="CRC32C"):
