@@ -226,14 +226,14 @@ MUTATIONS = (
         ruled=0.8,
     ),
     Mutation(
-        "assigned at the end, then set to a place; no guard",
+        "assigned at the end, then set to an offset; no guard",
         (*_ASSIGN_AT_THE_END, *_NO_GUARD),
         _LATE,
         light_per_s=3000,
         least_s=60,
     ),
     Mutation(
-        "assigned at the end, then set to a place; with the guard",
+        "assigned at the end, then set to an offset; with the guard",
         _ASSIGN_AT_THE_END,
         _LATE,
         light_per_s=3000,
