@@ -24,6 +24,7 @@ from tests.chaos.orders import (
 from tests.chaos.publications import SUBJECTS, Subject
 from tests.chaos.questionnaire import NO_LIMITS
 from tests.support.edition2.engine_driver import EngineDriver
+from tests.support.edition2.shapes import final_of
 from tests.support.edition2.state import Json
 from tests.support.edition2.world import World
 
@@ -50,7 +51,7 @@ class Story:
             if not subject.is_late:
                 self._publish(subject)
         for uid, burst in self._bursts():
-            self._now += self._chance.choice((10, 300, 1_500))
+            self._now += self._chance.choice((10, 300, 1_500, 2_500, 7_000))
             self._apply_what_is_due()
             for event in burst:
                 self._apply({"session": uid, "op": "configure" if "configuration" in event else "fire"} | event)
@@ -94,6 +95,10 @@ class Story:
         decided = json.loads(json.dumps(self._engine.apply(json.loads(text))))
 
         assert decided == json.loads(json.dumps(self._model.apply(json.loads(text)))), text
+        if uid := step.get("session"):
+            wanted = self._model.final(uid)
+            seen = final_of(self._engine.partition.view(uid))
+            assert seen == {name: wanted[name] for name in seen}, text
         for later in self._follow_ups(step.get("session", ""), decided):
             heapq.heappush(self._later, later)
 
@@ -127,7 +132,7 @@ class Story:
         return time, next(self._number), step
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(6))
 def test_engine_and_model_decide_every_step_of_the_campaigns_sessions_alike(seed: int) -> None:
     story = Story(seed)
 

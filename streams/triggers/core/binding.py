@@ -123,5 +123,5 @@ def _take(session: Session, rules: PublishedRules, plan: Plan, event: Event, *, 
     session.configure(plan)
     session.header.published = TakenRules(rules.name, rules.version)
     session.index_rules(rules.position)
-    if plan.edition_2 is not None and not fresh:
-        take_over(session, before, plan.edition_2, event.recorded or event.time)
+    if not fresh:
+        take_over(session, before, event.recorded or event.time)

@@ -34,6 +34,7 @@ from triggers.core.fired import FiredKwargs
 from triggers.core.rules import fire_trigger
 from triggers.core.state.session import Session
 from triggers.core.step import DecisionBuilder
+from triggers.core.updates import note_fire
 from triggers.errors import ReservedName
 
 _APPLIED: Final = Outcome.APPLIED  # looked up only once, because each look-up of an enumeration's member takes 0.1 µs
@@ -119,6 +120,8 @@ def _fire_trigger(session: Session, event: TriggerFired) -> Decision:
         return _fire_rules(session, event)
     builder = DecisionBuilder(session, event, _APPLIED if trigger in session.plan.by_trigger else Outcome.UNUSED)
     fire_trigger(builder, FiredKwargs(session, trigger, event.kwargs))
+    if not session.header.configuration:
+        note_fire(session, event)
     return builder.build()
 
 

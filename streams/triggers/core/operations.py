@@ -68,8 +68,7 @@ def update_configuration(session: Session, event: ConfigurationUpdated) -> Decis
     before = session.plan
     _note_replaced(session, event.configuration)
     session.configure(plan)
-    if plan.edition_2 is not None:
-        take_over(session, before, plan.edition_2, event.recorded or event.time)
+    take_over(session, before, event.recorded or event.time)
     return Decision(outcome=Outcome.APPLIED)
 
 

@@ -9,8 +9,8 @@ from triggers.core.conditions.seeding import begin_memory
 from triggers.core.conditions.tree import Conditions
 from triggers.core.conditions.updating import carry_memory_over, carry_over, same_slots
 from triggers.core.contribution import Contribution
-from triggers.core.edition_2_plan import Edition2Plan
 from triggers.core.edition_2_rule import Edition2Rule
+from triggers.core.events import TriggerFired
 from triggers.core.groups import note_in_flight
 from triggers.core.lifecycle import take_over_fills
 from triggers.core.plan import Plan
@@ -22,8 +22,13 @@ from triggers.core.state.session import Session
 from triggers.core.state.waiting import Group, Waiting, of_member, private_of, shape_of
 
 
-def take_over(session: Session, before: Plan, rules: Edition2Plan, now: int) -> None:
-    """Moves waiting instances and memories to the new rules. Only what is remembered is evaluated again."""
+def take_over(session: Session, before: Plan, now: int) -> None:
+    """Moves waiting instances and memories from the earlier rules to the session's. Only what is remembered is
+    evaluated again. Rules of edition 1 need none of it."""
+    rules = session.plan.edition_2
+    if rules is None:
+        session.forget_edition_2()
+        return
     if before.edition_2 is None:
         _begin(session, now)
     for name, rule in rules.tasks.items():
@@ -36,12 +41,20 @@ def take_over(session: Session, before: Plan, rules: Edition2Plan, now: int) -> 
         _find_in_flight(session, None if old is None else old.edition_2, rule)
 
 
+def note_fire(session: Session, event: TriggerFired) -> None:
+    """Notes when a trigger was fired in a session without rules, because those that it gets may ask for it."""
+    own, clock = session.header.begin_edition_2(), max(event.recorded or event.time, session.header.clock)
+    own.fires += 1
+    session.facts.hot[event.trigger] = Fact(clock, own.fires, event.time, event.id, event.source)
+
+
 def _begin(session: Session, now: int) -> None:
-    """Begins edition 2. Edition 1 keeps no times of triggers, so each counts as fired by its latest event."""
-    clock, own = session.header.modified or now, session.header.begin_edition_2()
+    """Begins edition 2. Rules of edition 1 keep no times of triggers, so each counts as fired by the latest event."""
+    clock, own = session.header.clock or now, session.header.begin_edition_2()
     for trigger in session.latest.all():
-        own.fires += 1
-        session.facts.hot[trigger] = Fact(clock, own.fires)
+        if session.facts.get(trigger) is None:
+            own.fires += 1
+            session.facts.hot[trigger] = Fact(clock, own.fires)
     session.facts.spill()
 
 
@@ -49,7 +62,7 @@ def _wait_in_groups(session: Session, rule: Edition2Rule, now: int) -> None:
     """Moves instances that wait in cohorts into groups."""
     state, waiting = session.task_state(rule.name), session.waiting.change(rule.name)
     cohorts, state.cohorts = state.cohorts, []
-    clock = session.header.modified or now
+    clock = session.header.clock or now
     for cohort in cohorts:
         for number in members_of_cohort(cohort):
             loaded = session.instances.get_to_change(rule.name, number)

@@ -189,6 +189,13 @@ class Session:
             state = self._edition_2 = Edition2State(self.header, self.rows)
         return state
 
+    def forget_edition_2(self) -> None:
+        """Deletes what the session kept because it had no rules, when it gets rules of edition 1."""
+        if self.header.edition_2 is not None:
+            for suffix in self.facts.rows():
+                self.rows.put(suffix, None)
+            self.header.edition_2 = self._edition_2 = None
+
     # -- configuration ------------------------------------------------------------------------------------------------
 
     def merge_configuration(self, configuration: bytes) -> Plan:

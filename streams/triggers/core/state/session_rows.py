@@ -36,18 +36,17 @@ class SessionRows:
         """Writes the row, or deletes it if it is None."""
         self._changes[self._prefix + suffix] = row
 
-    def scan(self, kind: bytes) -> Iterator[tuple[bytes, bytes]]:
-        """Yields (suffix, row) for all committed rows of a kind. Only for queries: it does not see changes."""
-        start = len(self._prefix)
-        for key, row in self._rows.scan(self._prefix + kind):
+    def scan(self, kind: bytes = b"") -> Iterator[tuple[bytes, bytes]]:
+        """Yields (suffix, row) for all rows of a kind, in the order of their suffixes. It includes changes."""
+        prefix, start, changes = self._prefix + kind, len(self._prefix), self._changes
+        committed = (item for item in self._rows.scan(prefix) if item[0] not in changes)
+        changed = sorted((key, row) for key, row in changes.items() if row is not None and key.startswith(prefix))
+        for key, row in merge(committed, changed):
             yield key[start:], row
 
     def first(self, limit: int) -> list[tuple[bytes, bytes]]:
         """Returns the first `limit` rows as (suffix, row), in the order of their suffixes. It includes changes."""
-        committed = (item for item in self._rows.scan(self._prefix) if item[0] not in self._changes)
-        changed = sorted((key, row) for key, row in self._changes.items() if row is not None)
-        start = len(self._prefix)
-        return [(key[start:], row) for key, row in islice(merge(committed, changed), limit)]
+        return list(islice(self.scan(), limit))
 
     def copy_changes(self) -> dict[bytes, bytes | None]:
         """Returns a copy of the changes, which `replace_changes` can bring back."""
@@ -110,10 +109,13 @@ class SpillingMap(Generic[T]):
             self.spilled = True
 
     def all(self) -> dict[str, T]:
-        """Returns all entries. Only for queries: changes must have been written."""
+        """Returns all entries."""
         start = len(self._kind.kind)
-        rows = self._rows.scan(self._kind.kind) if self.spilled else iter(())
-        return {suffix[start:].decode(): self._kind.decode(row) for suffix, row in rows} | self.hot
+        return {suffix[start:].decode(): self._kind.decode(row) for suffix, row in self.rows().items()} | self.hot
+
+    def rows(self) -> dict[bytes, bytes]:
+        """Returns the rows by their suffixes, those of hot entries included, which are older than the entries."""
+        return dict(self._rows.scan(self._kind.kind)) if self.spilled else {}
 
 
 class RowKind(Generic[T]):
