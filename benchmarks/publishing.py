@@ -26,7 +26,7 @@ from benchmarks.processes import Cost, Running, watch_costs
 from benchmarks.throughput import Rate, rate_of
 from benchmarks.workload import RULES, Workload, opening, pages
 from triggers.client.consumer_lag import measure_lag
-from triggers.core.published import ADOPT, KEEP
+from triggers.core.published_rules import ADOPT, KEEP
 from triggers.settings import Settings
 from triggers.storages.published_rules import publish_rules
 from triggers.topology import Topology

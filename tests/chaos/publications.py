@@ -14,7 +14,7 @@ from tests.chaos.questionnaire import NO_LIMITS, Fields
 
 from triggers import publish_rules
 from triggers.client.published_rules import StreamRules
-from triggers.core.published import ADOPT, KEEP
+from triggers.core.published_rules import ADOPT, KEEP
 from triggers.errors import TryAgain
 from triggers.settings import Settings
 

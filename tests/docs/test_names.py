@@ -14,8 +14,7 @@ from pathlib import Path
 from tests.docs.code_names import PACKAGE, ROOT, is_defined
 
 from triggers.agent.decision_records import UNKNOWN_QUEUE
-from triggers.core.lifecycle import CASCADE_TOO_DEEP
-from triggers.core.results import TIMED_OUT
+from triggers.core.lifecycle import CASCADE_TOO_DEEP, TIMED_OUT
 from triggers.registry import storage_backends, task_runners, trigger_managers
 from triggers.topology import Topology
 

@@ -10,9 +10,9 @@ from tests.support.edition2.engine_driver import EngineDriver
 from tests.support.edition2.histories import RANDOM, histories
 from tests.support.edition2.state import Json
 
-from triggers.core.delivery import accept_every_plan
 from triggers.core.engine import apply
 from triggers.core.events import Event
+from triggers.core.plan_checks import accept_every_plan
 from triggers.core.state.plans import Plans
 from triggers.core.state.rows import MemoryRows
 from triggers.core.state.session import Session

@@ -7,10 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.property.naive_conditions import Happening, NaiveCombinator, NaiveLeaf, naive_offer
 
+from triggers.core.conditions.condition_view import ConditionView
+from triggers.core.conditions.evaluator import Evaluator, Occurrence
 from triggers.core.conditions.grammar import WrittenConditions, parse_conditions
-from triggers.core.conditions.holding import Held, Occurrence, Surroundings
-from triggers.core.conditions.offering import offer, offered_to
-from triggers.core.conditions.views import View
+from triggers.core.conditions.held import Held
+from triggers.core.conditions.offering import match_leaves, offer
 from triggers.core.contribution import Contribution
 
 Json = dict[str, object]
@@ -100,10 +101,10 @@ def test_every_leaf_holds_what_the_naive_model_says_after_every_event(
         clock += seconds * 1_000
         naive_offer(naive, Happening(trigger, clock, value, number))
         text = msgspec.json.encode({"v": value})
-        surroundings = Surroundings({})
-        view = View(conditions, held, surroundings)
+        evaluator = Evaluator({})
+        view = ConditionView(conditions, held, evaluator)
         occurrence = Occurrence(trigger, Contribution(text, clock, number))
-        offer(view, offered_to(conditions.leaves, occurrence, surroundings))
+        offer(view, match_leaves(conditions.leaves, occurrence, evaluator))
         assert {leaf.alias: [own.number for own in leaf.held] for leaf in naive.leaves()} == {
             leaf.alias: [own.order for own in view.contributions(leaf)] for leaf in conditions.leaves
         }

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from triggers.analysis.check.cel_syntax import Unknown, syntax_of
 from triggers.analysis.check.filters import Filter
+from triggers.core.conditions.evaluator import Evaluator, Occurrence
 from triggers.core.conditions.grammar import EVENT_NAMES
-from triggers.core.conditions.holding import Occurrence, Surroundings
 from triggers.core.contribution import Contribution
 from triggers.core.expressions.program import parse_expression
 
@@ -51,7 +51,7 @@ KWARGS = st.fixed_dictionaries(
 
 def holds(text: str, kwargs: dict[str, Any]) -> bool:
     occurrence = Occurrence("x", Contribution(json.dumps(kwargs).encode(), 5, 1, b"", 5))
-    return Surroundings({"uid": "x", "rules": None}).holds(parse_expression(text, "a filter", EVENT_NAMES), occurrence)
+    return Evaluator({"uid": "x", "rules": None}).is_true(parse_expression(text, "a filter", EVENT_NAMES), occurrence)
 
 
 @settings(max_examples=400, deadline=None)

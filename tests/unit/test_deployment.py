@@ -126,7 +126,7 @@ def test_the_compiled_modules_exist_and_contain_the_path_of_every_event() -> Non
     modules = set(PROJECT["tool"]["hatch"]["build"]["targets"]["wheel"]["hooks"]["custom"]["modules"])
 
     assert {module for module in modules if not (ROOT / "streams" / module).is_file()} == set()
-    assert {f"triggers/core/{name}.py" for name in ("step", "engine", "state/session")} <= modules
+    assert {f"triggers/core/{name}.py" for name in ("decision_builder", "engine", "state/session")} <= modules
     assert "triggers/agent/partition_turn.py" in modules
 
 

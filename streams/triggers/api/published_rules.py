@@ -21,7 +21,7 @@ from triggers.client.published_rules import StreamRules
 from triggers.codec.json_payloads import check_payload
 from triggers.core.config import validate_configuration
 from triggers.core.events import RulesPublished
-from triggers.core.published import KEEP
+from triggers.core.published_rules import KEEP
 from triggers.errors import NotFound
 
 VERSION: Final = optional_integer("version", "Version to show. Default: the newest.", minimum=1, maximum=2**31 - 1)

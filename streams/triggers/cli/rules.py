@@ -20,7 +20,7 @@ from triggers.cli.suggesting_group import SuggestingGroup
 from triggers.client.published_rules import StreamRules, newest_of
 from triggers.core.events import RulesPublished
 from triggers.core.kwargs import split_members
-from triggers.core.published import KEEP
+from triggers.core.published_rules import KEEP
 from triggers.errors import NotFound
 
 

@@ -26,7 +26,7 @@ from triggers.client.session_events import SessionEvents
 from triggers.client.session_reader import SessionReader
 from triggers.core.config import validate_configuration
 from triggers.core.events import Event, RulesPublished
-from triggers.core.published import ADOPT, KEEP, Catalog, entry_of, next_version
+from triggers.core.published_rules import ADOPT, KEEP, Catalog, entry_of, next_version
 from triggers.errors import TriggersError
 from triggers.settings import Settings
 

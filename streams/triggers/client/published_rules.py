@@ -9,7 +9,7 @@ from confluent_kafka import KafkaException, Message
 from triggers.codec import NO_LIMIT, EventDecoder, check_event, encode_event
 from triggers.core.config import validate_configuration
 from triggers.core.events import RulesPublished
-from triggers.core.published import next_version
+from triggers.core.published_rules import next_version
 from triggers.kafka.connection import admin_client, unavailable
 from triggers.kafka.joint_sending import JointRecord, send_together
 from triggers.kafka.range_reads import partition_starts, read_range

@@ -1,8 +1,9 @@
 """Binds sessions to published rules: at a session's first event, and when it adopts a later version.
 
-Rules are taken before the event is decided, but only if that event is applied or unused. Whether it is may depend on
-the rules, so the session is rolled back if it is not. This costs something only at those two moments: a session that
-exists and has no published rules does not come here, and one that has them looks into a catalog in memory.
+A session takes rules before its event is decided, because the decision may depend on them. If the event then turns out
+to have no effect, because it is stale or deletes the session, the session is rolled back and has taken nothing.
+Only these two moments cost time: a session that exists and has no published rules never comes here, and one that has
+them looks into a catalog in memory.
 """
 
 from __future__ import annotations
@@ -14,28 +15,28 @@ from typing import Final
 from triggers.core.commands import BoundRules, Decision, Outcome
 from triggers.core.events import DeletionRequested, Event, RulesPublished, SessionImported, TimerFired
 from triggers.core.plan import Plan
-from triggers.core.published import PublishedRules
-from triggers.core.state.header import TakenRules
+from triggers.core.published_rules import PublishedRules
+from triggers.core.state.header import RuleBinding
 from triggers.core.state.session import Session
-from triggers.core.updates import take_over
+from triggers.core.updates import switch_rules
 from triggers.errors import InvalidConfiguration, UnknownRules
 
 _TAKES_NOTHING: Final = frozenset({Outcome.STALE, Outcome.DELETED})
 
 
 def publish(session: Session, event: RulesPublished) -> Decision:
-    """Adds published rules to the partition of the session, which is not changed.
+    """Adds published rules to the partition of the session. The session itself does not change.
 
-    A worker adds them to its partition itself. This is for drivers that fold the log of one session, which includes the
-    records of the rules that it took.
+    A worker does not need this, because it adds the rules to its partition itself. Drivers that fold the log of one
+    session do: such a log includes the records of the rules that the session took.
     """
     return Decision(outcome=Outcome.APPLIED if session.publish(event) else Outcome.UNUSED)
 
 
 def decide_with_rules(session: Session, event: Event, decide: Callable[[Session, Event], Decision]) -> Decision:
-    """Decides an event of a session that begins or has published rules, and takes rules that are waiting for it.
+    """Decides an event of a session that begins, or that has published rules, and takes the rules that apply to it.
 
-    Raises UnknownRules, InvalidConfiguration for rules that the caller cannot carry out, and what `decide` raises; the
+    Raises UnknownRules, InvalidConfiguration for rules that the caller cannot carry out, and what `decide` raises. The
     session is unchanged then.
     """
     rules = _rules_for(session, event)
@@ -44,11 +45,11 @@ def decide_with_rules(session: Session, event: Event, decide: Callable[[Session,
     if isinstance(event, SessionImported):
         return _import(session, event, rules, decide)
     try:
-        plan = session.plan_under(rules, _removable_tasks(session))
+        plan = session.plan_with(rules, _removable_tasks(session))
     except InvalidConfiguration:
         if not session.exists:
             raise  # otherwise the session would begin without its rules
-        return decide(session, event)  # it stays on its version; `pending_rules` says why
+        return decide(session, event)  # the session stays on its version; `pending_rules` says why
     savepoint = session.savepoint()
     try:
         _take(session, rules, plan, event, fresh=not session.exists)
@@ -70,7 +71,7 @@ def pending_rules(session: Session) -> tuple[PublishedRules, str] | None:
     if rules is None:
         return None
     try:
-        session.plan_under(rules, _removable_tasks(session))
+        session.plan_with(rules, _removable_tasks(session))
     except InvalidConfiguration as error:
         return rules, str(error)
     return None
@@ -93,12 +94,12 @@ def _rules_for(session: Session, event: Event) -> PublishedRules | None:
 
 
 def _takes_nothing(event: Event) -> bool:
-    """Returns whether the event ends the session, or only looks whether it must."""
+    """Returns whether the event cannot make a session take rules: it deletes the session, or is the session's timer."""
     return isinstance(event, DeletionRequested) or (isinstance(event, TimerFired) and not event.instance)
 
 
 def _removable_tasks(session: Session) -> list[str]:
-    """Returns the tasks that came from the session's rules, were not replaced since, and are not unresolved."""
+    """Returns the tasks of its published rules that a session has not replaced and has resolved all instances of."""
     taken = session.header.published
     rules = None if taken is None else session.catalog.version(taken.name, taken.version)
     if taken is None or rules is None:
@@ -113,7 +114,7 @@ def _import(
     """Imports a session and takes the rules over what was imported, if that is valid."""
     decision = decide(session, event)
     with suppress(InvalidConfiguration):
-        _take(session, rules, session.plan_under(rules, ()), event, fresh=False)
+        _take(session, rules, session.plan_with(rules, ()), event, fresh=False)
         decision.rules = BoundRules(rules.name, rules.version)
     return decision
 
@@ -121,7 +122,7 @@ def _import(
 def _take(session: Session, rules: PublishedRules, plan: Plan, event: Event, *, fresh: bool) -> None:
     before = session.plan
     session.configure(plan)
-    session.header.published = TakenRules(rules.name, rules.version)
+    session.header.published = RuleBinding(rules.name, rules.version)
     session.index_rules(rules.position)
     if not fresh:
-        take_over(session, before, event.recorded or event.time)
+        switch_rules(session, before, event.recorded or event.time)

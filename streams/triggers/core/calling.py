@@ -1,12 +1,12 @@
-"""Computes the arguments of a Celery task, and the kwargs of a forward."""
+"""Evaluates the expressions of `with`: the arguments of a Celery task, and the kwargs of a forward."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
 from triggers.core.commands import ForwardTrigger
-from triggers.core.conditions.holding import Occurrence, Surroundings
-from triggers.core.conditions.offering import offered_to
+from triggers.core.conditions.evaluator import Evaluator, Occurrence
+from triggers.core.conditions.offering import match_leaves
 from triggers.core.edition_2_plan import Forward
 from triggers.core.expressions.failure import ExpressionFailed
 from triggers.core.expressions.names import Members
@@ -21,8 +21,8 @@ class ArgumentFailed(Exception):
     """An argument has no value, or a value that JSON cannot express. The message is the parameter's name."""
 
 
-def bound_by(received: bytes) -> Callable[[Members], dict[str, object]]:
-    """Returns the variable `on` of an instance that no longer waits: the JSON object that its task received."""
+def bind_received(received: bytes) -> Callable[[Members], dict[str, object]]:
+    """Returns the variable `on` of an instance that no longer waits. `received` is what its task received."""
 
     def bound(aliases: Members) -> dict[str, object]:
         if aliases is not None:
@@ -33,27 +33,27 @@ def bound_by(received: bytes) -> Callable[[Members], dict[str, object]]:
     return bound
 
 
-def arguments_of(expressions: Mapping[str, Expression], received: bytes, surroundings: Surroundings) -> bytes:
-    """Returns the keyword arguments, a JSON object. Raises ArgumentFailed for the first that has no value."""
-    bound, members = bound_by(received), list[bytes]()
+def encode_arguments(expressions: Mapping[str, Expression], received: bytes, evaluator: Evaluator) -> bytes:
+    """Returns the keyword arguments as a JSON object. Raises ArgumentFailed for the first that has no value."""
+    bound, members = bind_received(received), list[bytes]()
     for name, expression in expressions.items():
         try:
-            members.append(encoded_name(name) + encode_value(surroundings.evaluate(expression, None, bound)))
+            members.append(encoded_name(name) + encode_value(evaluator.evaluate(expression, None, bound)))
         except ExpressionFailed as error:
             raise ArgumentFailed(name) from error
     return join_members(members)
 
 
-def forwarded(
-    forward: Forward, occurrence: Occurrence, surroundings: Surroundings, event_id: str
+def make_forward(
+    forward: Forward, occurrence: Occurrence, evaluator: Evaluator, event_id: str
 ) -> ForwardTrigger | None:
-    """Returns what a forward sends for an event, or None if its leaf refuses the event or an expression fails."""
-    if not offered_to((forward.leaf,), occurrence, surroundings).keys:
+    """Returns the trigger to fire in another session, or None if the leaf refuses the event or an expression fails."""
+    if not match_leaves((forward.leaf,), occurrence, evaluator).keys:
         return None
     try:
-        to, kwargs = surroundings.evaluate(forward.to, occurrence), occurrence.contribution.kwargs
+        to, kwargs = evaluator.evaluate(forward.to, occurrence), occurrence.contribution.kwargs
         if forward.arguments is not None:
-            values = {name: surroundings.evaluate(own, occurrence) for name, own in forward.arguments.items()}
+            values = {name: evaluator.evaluate(each, occurrence) for name, each in forward.arguments.items()}
             kwargs = join_members([encoded_name(name) + encode_value(value) for name, value in values.items()])
     except ExpressionFailed:
         return None

@@ -15,7 +15,8 @@ from triggers.core.edition_2_plan import EDITION
 from triggers.core.kwargs import split_members
 from triggers.core.limits import LIMITS_NAME, parse_limits, parse_timeouts
 from triggers.core.nearest_name import suggestion
-from triggers.core.plan import DEFAULT_LIMITS, Plan, Rule, Timeouts
+from triggers.core.plan import Plan, Rule
+from triggers.core.session_limits import DEFAULT_LIMITS, Timeouts
 from triggers.errors import CallError, InvalidConfiguration
 
 T = TypeVar("T")

@@ -13,11 +13,11 @@ from typing import Final
 
 from triggers.core.commands import Decision, Outcome, SetTimer
 from triggers.core.events import DeletionRequested, Event, SessionEvent, TaskEvent, TimerFired
-from triggers.core.lifecycle import stop_timer
 from triggers.core.state.header import Header
 from triggers.core.state.instances import load_instance
 from triggers.core.state.rows import TIMER_ROW, header_key, timer_key
 from triggers.core.state.session import Session
+from triggers.core.timer_rows import stop_timers
 from triggers.errors import BeingDeleted
 
 ROWS_AT_ONCE: Final = 256
@@ -108,7 +108,7 @@ def _delete_some_rows(session: Session, event: SessionEvent) -> Decision:
     for suffix, row in rows[:ROWS_AT_ONCE]:
         if suffix[:1] == b"i":
             removed = load_instance(suffix, row)
-            stop_timer(session, removed)
+            stop_timers(session, removed)
             session.record_removal(removed)
         session.rows.put(suffix, None)
     session.header.sweeping = len(rows) > ROWS_AT_ONCE

@@ -17,7 +17,6 @@ from triggers.core.edition_2_rule import (
     Delay,
     Edition2Rule,
     Retry,
-    TimeLimits,
 )
 from triggers.core.expressions.program import Expression, parse_expression
 from triggers.core.json_checks import (
@@ -29,6 +28,7 @@ from triggers.core.json_checks import (
     require_object,
     require_text,
 )
+from triggers.core.session_limits import Timeouts
 from triggers.errors import InvalidConfiguration
 
 T = TypeVar("T")
@@ -158,7 +158,7 @@ def parse_deadline(value: object, where: str) -> Deadline:
     return Deadline(wait=parse_duration(value["in"], f"{where}: 'in'"), runs=then == "run")
 
 
-def parse_timeouts(value: object, where: str) -> TimeLimits:
+def parse_timeouts(value: object, where: str) -> Timeouts:
     """Compiles `timeouts`, whose times are durations in edition 2. Raises InvalidConfiguration."""
     written = require_object(value, where)
     check_keys(written, ("scheduled", "running", "attempts"), where, "'timeouts'")
@@ -169,8 +169,8 @@ def parse_timeouts(value: object, where: str) -> TimeLimits:
     }
     attempts = written.get("attempts")
     if attempts is None:
-        return TimeLimits(**times)
-    return TimeLimits(**times, attempts=require_integer(attempts, f"{where}: 'attempts'", 1, _MAX_TIMEOUT_ATTEMPTS))
+        return Timeouts(**times)
+    return Timeouts(**times, attempts=require_integer(attempts, f"{where}: 'attempts'", 1, _MAX_TIMEOUT_ATTEMPTS))
 
 
 def parse_retry(value: object, where: str) -> Retry:

@@ -3,28 +3,29 @@
 from __future__ import annotations
 
 from triggers.core import edition_2_attempts
-from triggers.core.calling import forwarded
+from triggers.core.calling import make_forward
 from triggers.core.commands import FireRecord, Outcome
-from triggers.core.concern import Concern, delay_or_leave
-from triggers.core.conditions.holding import Occurrence
+from triggers.core.conditions.evaluator import Occurrence
 from triggers.core.contribution import Contribution
-from triggers.core.fired import FiredKwargs
+from triggers.core.decision_builder import DecisionBuilder
+from triggers.core.fired_kwargs import FiredKwargs
 from triggers.core.follow_ups import FollowUps
+from triggers.core.groups import remove_from_group
 from triggers.core.plan import Rule
-from triggers.core.state.header import Fact
+from triggers.core.state.header import LastFire
 from triggers.core.state.loaded_instance import LoadedInstance
-from triggers.core.step import DecisionBuilder
+from triggers.core.task_offer import TaskOffer, begin_delay
 
 
 def fire_in_edition_2(builder: DecisionBuilder, follow: FollowUps, fired: FiredKwargs) -> None:
-    """Fires a trigger, and starts or delays the instances that became ready."""
+    """Fires a trigger, then starts or delays the instances that became ready, and forwards the event."""
     _begin(builder, follow, fired)
     ready: list[LoadedInstance] = []
     for rule in builder.session.plan.by_trigger.get(fired.trigger, ()):
         if rule.edition_2 is not None:
-            ready += Concern(builder, rule, rule.edition_2, follow).ready()
+            ready += TaskOffer(builder, rule, rule.edition_2, follow).collect_ready()
     fired.store_latest()
-    _note_fact(builder, follow, fired.trigger)
+    _store_last_fire(builder, follow, fired.trigger)
     rules = builder.session.plan.tasks
     scheduled = [loaded.name for loaded in ready if _start(builder, rules[loaded.task], loaded)]
     builder.fires.append(FireRecord(fired.trigger, () if builder.outcome is Outcome.STOPPED else tuple(scheduled)))
@@ -34,27 +35,29 @@ def fire_in_edition_2(builder: DecisionBuilder, follow: FollowUps, fired: FiredK
 def _begin(builder: DecisionBuilder, follow: FollowUps, fired: FiredKwargs) -> None:
     header = builder.session.header.begin_edition_2()
     header.fires += 1
-    own = Contribution(fired.kwargs, builder.now, header.fires, b"", builder.time, follow.event_id, follow.source)
-    follow.occurrence = Occurrence(fired.trigger, own)
+    event = Contribution(fired.kwargs, builder.now, header.fires, b"", builder.time, follow.event_id, follow.source)
+    follow.occurrence = Occurrence(fired.trigger, event)
     follow.event_id = follow.source = None
 
 
-def _note_fact(builder: DecisionBuilder, follow: FollowUps, trigger: str) -> None:
-    own = follow.occurrence.contribution
-    builder.session.facts.hot[trigger] = Fact(own.clock, own.order, own.time, own.id, own.source)
+def _store_last_fire(builder: DecisionBuilder, follow: FollowUps, trigger: str) -> None:
+    event = follow.occurrence.contribution
+    builder.session.last_fires.hot[trigger] = LastFire(event.clock, event.order, event.time, event.id, event.source)
 
 
 def _start(builder: DecisionBuilder, rule: Rule, loaded: LoadedInstance) -> bool:
-    if not delay_or_leave(builder, rule, loaded):
+    """Starts an instance that became ready. Returns False if it waits for its delay instead."""
+    if begin_delay(builder, rule, loaded):
         return False
-    edition_2_attempts.start(builder, rule, loaded)
+    remove_from_group(builder, loaded)
+    edition_2_attempts.start_instance(builder, rule, loaded)
     return True
 
 
 def _forward(builder: DecisionBuilder, follow: FollowUps) -> None:
-    for forward in follow.rules.forwards:
+    for forward in follow.plan.forwards:
         event_id = f"forward:{builder.session.uid}:{builder.position}:{len(follow.forwards)}"
-        if sent := forwarded(forward, follow.occurrence, follow.surroundings, event_id):
+        if sent := make_forward(forward, follow.occurrence, follow.evaluator, event_id):
             follow.forwards.append(sent)
             if builder.outcome is Outcome.UNUSED:
                 builder.outcome = Outcome.APPLIED

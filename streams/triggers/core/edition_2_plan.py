@@ -1,4 +1,4 @@
-"""A configuration of edition 2: its tasks and its `$…` blocks, checked and compiled."""
+"""`Edition2Plan`: a configuration of edition 2, with its tasks and its `$…` blocks, checked and compiled."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from triggers.core.conditions.grammar import EVENT_NAMES, parse_leaf
 from triggers.core.conditions.tree import Leaf
 from triggers.core.durations import parse_duration
 from triggers.core.edition_2_directives import parse_task, parse_timeouts
-from triggers.core.edition_2_rule import NO_TIME_LIMITS, Edition2Rule, TimeLimits
+from triggers.core.edition_2_rule import Edition2Rule
 from triggers.core.expressions.program import Expression, parse_expression
 from triggers.core.json_checks import check_keys, require_integer, require_list, require_object, require_text
 from triggers.core.nearest_name import suggestion
+from triggers.core.session_limits import DEFAULT_CASCADE_DEPTH, DEFAULT_LIMITS, Limits, Timeouts
 from triggers.errors import InvalidConfiguration
 
 EDITION: Final = "$edition"
@@ -26,29 +27,19 @@ BLOCKS: Final = (EDITION, SESSION, FORWARD, LIMITS, MANAGER)
 OUTCOMES: Final = ("failed", "expired", "abandoned", "cancelled", "skipped")
 """Statuses that fire `<task>:<status>`."""
 _ENDINGS: Final = tuple(f":{status}" for status in OUTCOMES)
-_DEFAULT_DEPTH: Final = 1_000
 _MAX_DEPTH: Final = 1_000_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forward:
-    """An entry of `$forward`: a leaf, and what its events become in another session."""
+    """An entry of `$forward`: a leaf, and the trigger that its events fire in another session."""
 
     leaf: Leaf
     to: Expression
     trigger: str | None = None
-    """`as`; None: the event's own."""
+    """`as`, or None for the event's own trigger."""
     arguments: dict[str, Expression] | None = None
-    """`with`; None: the event's own kwargs."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SessionLimits:
-    """`$limits`, with times in milliseconds."""
-
-    max_cascade_depth: int = _DEFAULT_DEPTH
-    session_ttl: int = 0
-    timeouts: TimeLimits = NO_TIME_LIMITS
+    """`with`, or None for the event's own kwargs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,13 +52,13 @@ class Edition2Plan:
     """Tasks that have a leaf for the trigger, one of `cancelOn` included, in declaration order."""
     forwards: tuple[Forward, ...] = ()
     finalize: str | None = None
-    limits: SessionLimits = SessionLimits()
+    limits: Limits = DEFAULT_LIMITS
     manager: str = ""
     named: frozenset[str] = frozenset()
-    """The triggers that leaves name, so that an outcome is only fired if a leaf waits for it."""
+    """The triggers that leaves name. The engine fires only those outcome triggers that are among them."""
 
-    def timeouts_of(self, task: Edition2Rule) -> TimeLimits:
-        """Returns the time-outs of the task, or those of the session if the task has none."""
+    def timeouts_of(self, task: Edition2Rule) -> Timeouts:
+        """Returns the timeouts of the task, or those of the session if the task has none."""
         return task.timeouts or self.limits.timeouts
 
 
@@ -84,7 +75,7 @@ def edition_of(written: dict[str, object]) -> int | None:
 
 def parse_edition_2_plan(written: dict[str, object]) -> Edition2Plan:
     """Compiles a whole configuration of edition 2. Raises InvalidConfiguration."""
-    tasks = {name: parse_task(name, own) for name, own in written.items() if not _is_block(name)}
+    tasks = {name: parse_task(name, directives) for name, directives in written.items() if not _is_block(name)}
     forwards = _forwards(written.get(FORWARD))
     by_trigger: dict[str, tuple[Edition2Rule, ...]] = {}
     for task in tasks.values():
@@ -145,7 +136,7 @@ def _forwards(value: object) -> tuple[Forward, ...]:
 
 
 def _forward(value: object, where: str) -> Forward:
-    written = {key: own for key, own in require_object(value, where).items() if own is not None}
+    written = {key: item for key, item in require_object(value, where).items() if item is not None}
     check_keys(written, ("on", "to", "as", "with"), where, "a forward")
     for key, what in (("on", "a trigger name or a leaf"), ("to", "an expression that gives a session")):
         if key not in written:
@@ -158,24 +149,24 @@ def _forward(value: object, where: str) -> Forward:
         arguments=None
         if arguments is None
         else {
-            name: parse_expression(own, f"{where}: 'with': {name!r}", EVENT_NAMES) for name, own in arguments.items()
+            name: parse_expression(text, f"{where}: 'with': {name!r}", EVENT_NAMES) for name, text in arguments.items()
         },
     )
 
 
-def _limits(value: object) -> SessionLimits:
+def _limits(value: object) -> Limits:
     if value is None:
-        return SessionLimits()
+        return DEFAULT_LIMITS
     where = repr(LIMITS)
-    written = {key: own for key, own in require_object(value, where).items() if own is not None}
+    written = {key: item for key, item in require_object(value, where).items() if item is not None}
     check_keys(written, ("maxCascadeDepth", "sessionTtl", "timeouts"), where, "it")
     depth, ttl, timeouts = written.get("maxCascadeDepth"), written.get("sessionTtl"), written.get("timeouts")
-    return SessionLimits(
-        max_cascade_depth=_DEFAULT_DEPTH
+    return Limits(
+        max_cascade_depth=DEFAULT_CASCADE_DEPTH
         if depth is None
         else require_integer(depth, f"{where}: 'maxCascadeDepth'", 1, _MAX_DEPTH),
         session_ttl=0 if ttl is None else parse_duration(ttl, f"{where}: 'sessionTtl'"),
-        timeouts=NO_TIME_LIMITS if timeouts is None else parse_timeouts(timeouts, f"{where}: 'timeouts'"),
+        timeouts=DEFAULT_LIMITS.timeouts if timeouts is None else parse_timeouts(timeouts, f"{where}: 'timeouts'"),
     )
 
 

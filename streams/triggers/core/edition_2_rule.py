@@ -1,4 +1,4 @@
-"""A compiled task of edition 2: its conditions, its times, and how it is called (sections 3 to 9 of the rules)."""
+"""`Edition2Rule`: the compiled directives of one task of edition 2. Times are in milliseconds."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Final
 
 from triggers.core.conditions.tree import Conditions, Leaf
 from triggers.core.expressions.program import Expression
+from triggers.core.session_limits import Timeouts
 
 DEFAULT_WAIT_MS: Final = 10_000
 DEFAULT_MAX_WAIT_MS: Final = 3_600_000
@@ -14,26 +15,26 @@ DEFAULT_MAX_WAIT_MS: Final = 3_600_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delay:
-    """`delay`: how long an instance that is ready waits. Milliseconds."""
+    """`delay`: how long an instance that is ready waits."""
 
     wait: int
     restart: bool = False
     at_most: int = 0
-    """From the moment at which it became `delayed`; 0: without end."""
+    """Maximum time since it became `delayed`, however often the delay restarts; 0 means no limit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deadline:
-    """`deadline`: how long an instance may wait. Milliseconds."""
+    """`deadline`: how long an instance may wait."""
 
     wait: int
     runs: bool = False
-    """It starts with what it holds, instead of expiring."""
+    """True if the instance then runs with what it holds, instead of expiring."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retry:
-    """`retry`: when a failed attempt is tried again. Times are in milliseconds."""
+    """`retry`: when a failed attempt is tried again."""
 
     attempts: int
     wait: int = DEFAULT_WAIT_MS
@@ -41,33 +42,21 @@ class Retry:
     max_wait: int = DEFAULT_MAX_WAIT_MS
     jitter: float = 0.1
     on: tuple[str, ...] | None = None
-    """Types to retry; None: all."""
+    """Exception types that are retried, or None for all."""
     except_: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CancelOn:
-    """`cancelOn`: which event cancels an instance, and whether its running task is terminated."""
+    """`cancelOn`: which events cancel an instance, and whether its running task is terminated."""
 
     leaves: tuple[Leaf, ...]
     terminate: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TimeLimits:
-    """`timeouts`, in milliseconds; 0 means that there is no limit."""
-
-    scheduled: int = 0
-    running: int = 0
-    attempts: int = 3
-
-
-NO_TIME_LIMITS: Final = TimeLimits()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Edition2Rule:
-    """A compiled task."""
+    """The compiled directives of a task."""
 
     name: str
     run: str
@@ -79,15 +68,15 @@ class Edition2Rule:
     queue: str | None = None
     delay: Delay | None = None
     deadline: Deadline | None = None
-    timeouts: TimeLimits | None = None
-    """None for those of `$limits`."""
+    timeouts: Timeouts | None = None
+    """None if those of `$limits` apply."""
     retry: Retry | None = None
     cancel_on: CancelOn | None = None
     optional: bool = False
-    """`$session.finalize` does not wait for it while it has no instance."""
+    """True if `$session.finalize` does not wait for the task while it has no instance."""
     remembers: bool = True
-    """The session remembers more for it than the latest kwargs of its triggers."""
+    """True if the session remembers more for the task than the latest kwargs of its triggers."""
     blind: bool = False
-    """It looks at neither clocks nor contents of what an instance holds."""
+    """True if the rule reads neither the clocks nor the contents of what an instance holds, but only counts it."""
     simple: bool = False
-    """It has keys of edition 1 only, and means what it meant there."""
+    """True if the rule has only keys of edition 1, so that it means the same there."""

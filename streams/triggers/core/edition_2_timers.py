@@ -4,30 +4,29 @@ from __future__ import annotations
 
 from triggers.core import edition_2_attempts
 from triggers.core.commands import Decision, Outcome
+from triggers.core.decision_builder import DecisionBuilder
 from triggers.core.events import TimerFired
 from triggers.core.finishing import finish
-from triggers.core.groups import leave_group, stop_timers
+from triggers.core.groups import remove_from_group
 from triggers.core.lifecycle import change_status, rule_of
 from triggers.core.plan import Rule
 from triggers.core.state.loaded_instance import LoadedInstance
 from triggers.core.state.session import Session
-from triggers.core.statuses import WAITING
-from triggers.core.step import DecisionBuilder
+from triggers.core.statuses import EXPIRED, WAITING
 from triggers.core.timer_kinds import TimerKind
-
-EXPIRED = "expired"
+from triggers.core.timer_rows import stop_timers_of_kinds
 
 
 def run_timer(session: Session, event: TimerFired) -> Decision:
-    """Does what a due timer was set for, if it still stands; otherwise it is stale."""
+    """Does what the timer was set for. It is stale if it was stopped or moved."""
     loaded, builder = session.instances.find(event.instance), DecisionBuilder(session, event)
     if (loaded.instance.timers or {}).get(event.kind) != event.due:
         return Decision(outcome=Outcome.STALE)
     rule = rule_of(session, loaded.task)
     session.instances.mark_changed(loaded)
     builder.cascade_depth = _depth_of(session, loaded)
-    stop_timers(session, loaded, only=event.kind)
-    _run(builder, rule, loaded, TimerKind(event.kind))
+    stop_timers_of_kinds(session, loaded, only=event.kind)
+    _handle_due(builder, rule, loaded, TimerKind(event.kind))
     return finish(builder)
 
 
@@ -38,25 +37,25 @@ def _depth_of(session: Session, loaded: LoadedInstance) -> int:
     return loaded.instance.cascade_depth
 
 
-def _run(builder: DecisionBuilder, rule: Rule, loaded: LoadedInstance, kind: TimerKind) -> None:
+def _handle_due(builder: DecisionBuilder, rule: Rule, loaded: LoadedInstance, kind: TimerKind) -> None:
     match kind:
         case TimerKind.DELAY:
-            leave_group(builder, loaded)
-            edition_2_attempts.start(builder, rule, loaded)
+            remove_from_group(builder, loaded)
+            edition_2_attempts.start_instance(builder, rule, loaded)
         case TimerKind.RETRY | TimerKind.COOLDOWN:
-            edition_2_attempts.issue(builder, rule, loaded)
+            edition_2_attempts.issue_attempt(builder, rule, loaded)
         case TimerKind.SCHEDULED | TimerKind.RUNNING:
-            edition_2_attempts.overdue(builder, rule, loaded)
+            edition_2_attempts.handle_overdue(builder, rule, loaded)
         case TimerKind.DEADLINE:
-            _end_waiting(builder, rule, loaded)
+            _handle_deadline(builder, rule, loaded)
 
 
-def _end_waiting(builder: DecisionBuilder, rule: Rule, loaded: LoadedInstance) -> None:
+def _handle_deadline(builder: DecisionBuilder, rule: Rule, loaded: LoadedInstance) -> None:
     deadline = None if rule.edition_2 is None else rule.edition_2.deadline
     if deadline is None:
         return
     if not deadline.runs:
         change_status(builder, loaded, EXPIRED)
         return
-    leave_group(builder, loaded)
-    edition_2_attempts.start(builder, rule, loaded)
+    remove_from_group(builder, loaded)
+    edition_2_attempts.start_instance(builder, rule, loaded)

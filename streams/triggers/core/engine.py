@@ -7,6 +7,7 @@ from typing import Final, assert_never
 from triggers.core import deletion, importing, operations, results
 from triggers.core.binding import decide_with_rules, publish
 from triggers.core.commands import Decision, Outcome
+from triggers.core.decision_builder import DecisionBuilder
 from triggers.core.edition_2_plan import is_reserved
 from triggers.core.edition_2_timers import run_timer
 from triggers.core.events import (
@@ -30,11 +31,10 @@ from triggers.core.events import (
     TriggerFired,
 )
 from triggers.core.finishing import finish
-from triggers.core.fired import FiredKwargs
+from triggers.core.fired_kwargs import FiredKwargs
 from triggers.core.rules import fire_trigger
 from triggers.core.state.session import Session
-from triggers.core.step import DecisionBuilder
-from triggers.core.updates import note_fire
+from triggers.core.updates import record_fire
 from triggers.errors import ReservedName
 
 _APPLIED: Final = Outcome.APPLIED  # looked up only once, because each look-up of an enumeration's member takes 0.1 µs
@@ -121,7 +121,7 @@ def _fire_trigger(session: Session, event: TriggerFired) -> Decision:
     builder = DecisionBuilder(session, event, _APPLIED if trigger in session.plan.by_trigger else Outcome.UNUSED)
     fire_trigger(builder, FiredKwargs(session, trigger, event.kwargs))
     if not session.header.configuration:
-        note_fire(session, event)
+        record_fire(session, event)
     return builder.build()
 
 

@@ -1,13 +1,14 @@
-"""Collects what an event causes in edition 2 besides commands: outcome triggers, cancels and forwards."""
+"""`FollowUps`: what an event causes in edition 2 besides commands, such as outcome triggers, cancels and forwards."""
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 
 from msgspec import Struct
 
 from triggers.core.commands import CancelTask, ForwardTrigger
-from triggers.core.conditions.holding import Occurrence, Surroundings
+from triggers.core.conditions.evaluator import Evaluator, Occurrence
 from triggers.core.contribution import Contribution
 from triggers.core.edition_2_plan import Edition2Plan
 from triggers.core.state.instance import Payload
@@ -21,36 +22,38 @@ class QueuedOutcome(Struct, frozen=True, gc=False):
     status: str
     depth: int
     chain: int
-    """The number of consecutive outcome triggers that led to it within the step."""
+    """Number of consecutive outcome triggers of the same event that led to it."""
 
 
 class FollowUps:
-    """The collected effects of one step of a session with rules of edition 2."""
+    """The effects of one event on a session of edition 2, while they are collected."""
 
     __slots__ = (
         "cancels",
         "chain",
+        "evaluator",
         "event_id",
         "forwards",
         "occurrence",
         "outcomes",
         "payloads",
-        "rules",
+        "plan",
         "source",
-        "surroundings",
     )
 
-    def __init__(self, rules: Edition2Plan, uid: str, rules_name: str | None) -> None:
-        self.rules = rules
+    def __init__(self, plan: Edition2Plan, variables: Mapping[str, object]) -> None:
+        """`variables` is the variable `session` of expressions."""
+        self.plan = plan
         self.outcomes: deque[QueuedOutcome] = deque()
         self.cancels: list[CancelTask] = []
         self.forwards: list[ForwardTrigger] = []
-        self.surroundings = Surroundings({"uid": uid, "rules": rules_name})
+        self.evaluator = Evaluator(variables)
         self.occurrence = Occurrence("", Contribution(b"{}", 0, 0))
         """The trigger that is being fired."""
         self.chain = 0
+        """Number of consecutive outcome triggers that led to it."""
         self.event_id: str | None = None
         self.source: str | None = None
-        """Belongs to the event itself; what the event causes has neither."""
+        """The id and the source are those of the event. Triggers that the event causes have neither."""
         self.payloads: dict[bytes, Payload] = {}
-        """What several instances receive; it is stored once."""
+        """Payloads that several instances receive, so that each is stored only once."""

@@ -1,62 +1,63 @@
-"""Lets instances of edition 2 wait in groups and leave them, and records what follows from their statuses."""
+"""Adds instances of edition 2 to the groups in which they wait, and removes them."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from triggers.core.commands import SetTimer
-from triggers.core.conditions.holding import Held, Surroundings
+from triggers.core.conditions.condition_view import ConditionView
+from triggers.core.conditions.evaluator import Evaluator
+from triggers.core.conditions.held import Held
 from triggers.core.conditions.receiving import received, seen
-from triggers.core.conditions.views import View
 from triggers.core.contribution import Contribution
+from triggers.core.decision_builder import DecisionBuilder
 from triggers.core.edition_2_plan import OUTCOMES
 from triggers.core.follow_ups import FollowUps, QueuedOutcome
 from triggers.core.plan import Rule
 from triggers.core.state.instance import Instance, Payload
 from triggers.core.state.loaded_instance import LoadedInstance
 from triggers.core.state.number_ranges import insert_number, remove_number
-from triggers.core.state.rows import TIMER_ROW, timer_key
 from triggers.core.state.session import Session
-from triggers.core.state.waiting import Group, of_member, private_of, shape_of
+from triggers.core.state.waiting import Group, join_parts, private_part, shared_part
 from triggers.core.statuses import SCHEDULED, UNSTARTED, WAITING, Status
-from triggers.core.step import DecisionBuilder
 
-_OWN: Final = 512
-"""Bytes of kwargs that an instance may have in its row (see `fired`)."""
+_MAX_INLINE_BYTES: Final = 512
+"""Maximum size of kwargs in an instance's row, as in `fired_kwargs`."""
 _IN_FLIGHT: Final = frozenset({SCHEDULED, Status.RUNNING})
 
 
-def join_group(builder: DecisionBuilder, rule: Rule, loaded: LoadedInstance, held: Held) -> None:
-    """Lets an instance wait with what it holds."""
+def add_to_group(builder: DecisionBuilder, rule: Rule, loaded: LoadedInstance, held: Held) -> None:
+    """Lets an instance wait, in the group that holds the same."""
     blind = rule.edition_2 is not None and rule.edition_2.blind
-    loaded.instance.held = private_of(held) if blind else None
-    builder.session.waiting.change(rule.name).join(
+    loaded.instance.held = private_part(held) if blind else None
+    builder.session.waiting.change(rule.name).add_member(
         loaded.number,
-        shape_of(held) if blind else held,
+        shared_part(held) if blind else held,
         delayed=loaded.instance.status != UNSTARTED,
         depth=builder.cascade_depth,
     )
 
 
-def leave_group(builder: DecisionBuilder, loaded: LoadedInstance) -> Group | None:
-    """Ends the waiting of an instance and determines what its task receives. Returns where it has waited."""
+def remove_from_group(builder: DecisionBuilder, loaded: LoadedInstance) -> Group | None:
+    """Ends the waiting of an instance and determines what its task receives. Returns its group, if any."""
     instance = loaded.instance
     if instance.status not in WAITING:
         return None
     waiting, follow = builder.session.waiting.change(loaded.task), builder.follow
-    group = waiting.leave(loaded.number)
+    group = waiting.remove_member(loaded.number)
     rule = builder.session.plan.tasks.get(loaded.task)
     if group is not None and follow is not None and rule is not None and rule.edition_2 is not None:
-        view = View(rule.edition_2.conditions, of_member(group.held, instance.held), follow.surroundings)
-        receive(builder.session, follow, instance, view, alone=not group.members)
+        view = ConditionView(rule.edition_2.conditions, join_parts(group.held, instance.held), follow.evaluator)
+        receive_kwargs(builder.session, follow, instance, view, alone=not group.members)
     instance.held = None
     return group
 
 
-def receive(session: Session, follow: FollowUps, instance: Instance, view: View, *, alone: bool) -> None:
-    """Determines what the task of an instance receives, and what it has counted towards `unless`.
+def receive_kwargs(
+    session: Session, follow: FollowUps, instance: Instance, view: ConditionView, *, alone: bool
+) -> None:
+    """Stores in an instance what its task receives, and which triggers of `unless` it has counted.
 
-    `alone` means that no other instance receives the same.
+    `alone` says that no other instance receives the same, so that small kwargs can be in the instance's row.
     """
     instance.unless_seen = seen(view)
     texts = received(view)
@@ -64,30 +65,34 @@ def receive(session: Session, follow: FollowUps, instance: Instance, view: View,
 
 
 def held_by(session: Session, loaded: LoadedInstance) -> tuple[dict[str, bytes], list[str]] | None:
-    """Returns what a waiting instance's task would receive by now, and what counts towards its `unless`.
+    """Returns what the task of a waiting instance would receive now, and the triggers of `unless` that it has counted.
 
-    Returns None for an instance that does not wait, or waits under a rule of edition 1.
+    Returns None for an instance that does not wait, and for one whose rule is of edition 1.
     """
     rule = session.plan.tasks.get(loaded.task)
     if rule is None or rule.edition_2 is None:
         return None
     if (group := session.waiting.get(loaded.task).group_of(loaded.number)) is None:
         return None
-    surroundings = Surroundings({"uid": session.uid, "rules": session.header.rules_name})
-    view = View(rule.edition_2.conditions, of_member(group.held, loaded.instance.held), surroundings)
+    evaluator = Evaluator(session.variables())
+    view = ConditionView(rule.edition_2.conditions, join_parts(group.held, loaded.instance.held), evaluator)
     return received(view), seen(view)
 
 
 def _payload(session: Session, follow: FollowUps, text: bytes, *, alone: bool) -> Payload:
-    if alone and len(text) <= _OWN:
+    if alone and len(text) <= _MAX_INLINE_BYTES:
         return text
     if text not in follow.payloads:
         follow.payloads[text] = session.payloads.add(text)
     return follow.payloads[text]
 
 
-def note_status(builder: DecisionBuilder, loaded: LoadedInstance) -> None:
-    """Records whether the instance can be cancelled, and queues its outcome trigger if a leaf names it."""
+def handle_status(builder: DecisionBuilder, loaded: LoadedInstance) -> None:
+    """Handles a new status of an instance of edition 2.
+
+    The instance waits again if it is unstarted, is recorded as in flight or not, and fires its outcome trigger if a
+    leaf names it.
+    """
     task, status = loaded.task, loaded.instance.status
     rule, follow = builder.session.plan.tasks.get(task), builder.follow
     if follow is None:
@@ -95,10 +100,10 @@ def note_status(builder: DecisionBuilder, loaded: LoadedInstance) -> None:
     if rule is not None and rule.edition_2 is not None:
         if status == UNSTARTED:
             bound = {f"+{alias}": _bound(builder, payload) for alias, payload in loaded.instance.kwargs.items()}
-            join_group(builder, rule, loaded, Held(loose=bound))
+            add_to_group(builder, rule, loaded, Held(loose=bound))
         if rule.edition_2.cancel_on is not None:
-            note_in_flight(builder.session, loaded)
-    if status in OUTCOMES and f"{task}:{status}" in follow.rules.named:
+            update_in_flight(builder.session, loaded)
+    if status in OUTCOMES and f"{task}:{status}" in follow.plan.named:
         outcome = QueuedOutcome(task, loaded.number, status, builder.cascade_depth + 1, follow.chain + 1)
         follow.outcomes.append(outcome)
 
@@ -107,31 +112,9 @@ def _bound(builder: DecisionBuilder, payload: Payload) -> Contribution:
     return Contribution(builder.session.payloads.read(payload), builder.now, 0)
 
 
-def note_in_flight(session: Session, loaded: LoadedInstance) -> None:
-    """Records an instance that does not wait and that `cancelOn` may cancel."""
+def update_in_flight(session: Session, loaded: LoadedInstance) -> None:
+    """Records whether an instance is scheduled or running, so that `cancelOn` finds it."""
     edges = session.waiting.change(loaded.task).in_flight
     remove_number(edges, loaded.number)
     if loaded.instance.status in _IN_FLIGHT:
         insert_number(edges, loaded.number)
-
-
-def set_instance_timer(builder: DecisionBuilder, loaded: LoadedInstance, kind: str, due: int) -> None:
-    """Sets the instance's timer of that kind to `due`, or moves it."""
-    session, name, attempt = builder.session, loaded.name, loaded.instance.attempt
-    timers = dict(loaded.instance.timers or {})
-    if kind in timers:
-        session.write_shared(timer_key(timers[kind], session.uid, name, attempt, kind), None)
-    timers[kind] = due
-    loaded.instance.timers = timers
-    session.write_shared(timer_key(due, session.uid, name, attempt, kind), TIMER_ROW)
-    builder.commands.append(SetTimer(session=session.uid, instance=name, attempt=attempt, due=due, kind=kind))
-
-
-def stop_timers(session: Session, loaded: LoadedInstance, only: str = "") -> None:
-    """Deletes the timers of the instance, or only that of one kind."""
-    instance = loaded.instance
-    for kind, due in (instance.timers or {}).items():
-        if only in {"", kind}:
-            session.write_shared(timer_key(due, session.uid, loaded.name, instance.attempt, kind), None)
-    left = {kind: due for kind, due in (instance.timers or {}).items() if only and kind != only}
-    instance.timers = left or None

@@ -16,15 +16,16 @@ import msgspec
 from msgspec import Meta, Raw, Struct
 
 from triggers.core.commands import Decision
+from triggers.core.decision_builder import DecisionBuilder
 from triggers.core.edition_2_plan import EDITION
 from triggers.core.events import SessionImported
 from triggers.core.instance_names import instance_name, parse_instance_name
-from triggers.core.lifecycle import join_cohort, schedule_attempt, set_timer
+from triggers.core.lifecycle import join_cohort, schedule_attempt
 from triggers.core.plan import Plan
 from triggers.core.state.instance import Instance, Payload
 from triggers.core.state.session import Session
 from triggers.core.statuses import Status
-from triggers.core.step import DecisionBuilder
+from triggers.core.timer_rows import set_timer
 from triggers.errors import CallError, InstanceNotFound, InvalidConfiguration, SessionExists
 
 _Count = Annotated[int, Meta(ge=0, le=2**31 - 1)]

@@ -9,7 +9,7 @@ from triggers.errors import InvalidConfiguration
 
 
 def check_keys(written: dict[str, object], known: Iterable[str], where: str, whose: str, advice: str = "") -> None:
-    """Refuses a key that is not known, with the nearest one that is. Raises InvalidConfiguration."""
+    """Raises InvalidConfiguration for an unknown key. The message suggests the nearest known one."""
     names = tuple(known)
     for key in written:
         if key not in names:
@@ -41,22 +41,22 @@ def require_text(value: object, where: str) -> str:
 
 
 def require_bool(value: object, where: str) -> bool:
-    """Returns the truth value. Raises InvalidConfiguration."""
+    """Returns the boolean. Raises InvalidConfiguration."""
     if not isinstance(value, bool):
         raise InvalidConfiguration(f"{where}: it must be true or false, it is {value!r:.80}")
     return value
 
 
-def require_integer(value: object, where: str, least: int, most: int) -> int:
+def require_integer(value: object, where: str, minimum: int, maximum: int) -> int:
     """Returns the integer; `2.0` is one. Raises InvalidConfiguration."""
-    number = require_number(value, where, least, most)
+    number = require_number(value, where, minimum, maximum)
     if not number.is_integer():
         raise InvalidConfiguration(f"{where}: it must be an integer, it is {value!r:.80}")
     return int(number)
 
 
-def require_number(value: object, where: str, least: float, most: float) -> float:
+def require_number(value: object, where: str, minimum: float, maximum: float) -> float:
     """Returns the number. Raises InvalidConfiguration."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
-        raise InvalidConfiguration(f"{where}: it must be a number from {least:,} to {most:,}, it is {value!r:.80}")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not minimum <= value <= maximum:
+        raise InvalidConfiguration(f"{where}: it must be a number from {minimum:,} to {maximum:,}, it is {value!r:.80}")
     return float(value)

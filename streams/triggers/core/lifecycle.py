@@ -6,22 +6,24 @@ from typing import Final
 
 import msgspec
 
-from triggers.core.commands import CancelTask, Outcome, RunTask, SetTimer
-from triggers.core.groups import leave_group, note_status, stop_timers
+from triggers.core.commands import CancelTask, Outcome, RunTask
+from triggers.core.decision_builder import DecisionBuilder
+from triggers.core.groups import handle_status, remove_from_group
 from triggers.core.kwargs import encoded_name, join_members, merge, split_members
 from triggers.core.plan import Rule
 from triggers.core.state.cohorts import add_to_cohort, remove_from_cohort
 from triggers.core.state.header import Cohort
 from triggers.core.state.instance import Instance
 from triggers.core.state.loaded_instance import LoadedInstance
-from triggers.core.state.rows import TIMER_ROW, timer_key
 from triggers.core.state.session import Session
 from triggers.core.statuses import CANCELLED, RESOLVED, RESOLVED_IN_EDITION_2, SCHEDULED, UNSTARTED, Status
-from triggers.core.step import DecisionBuilder
+from triggers.core.timer_rows import set_timer, stop_timers
 from triggers.errors import TaskNotFound, TooManyCommands
 
 CASCADE_TOO_DEEP: Final = "triggers.CascadeTooDeep"
 """`exceptionType` of an instance that failed because a cascade was too deep to schedule it."""
+TIMED_OUT: Final = "triggers.TimedOut"
+"""`exceptionType` of an instance whose last attempt was overdue."""
 
 MAX_COMMAND_BYTES: Final = 32 << 20
 """Maximum size of all commands that one event causes. Without a limit, a large payload that thousands of instances wait
@@ -33,7 +35,7 @@ _json: Final = msgspec.json.Encoder().encode
 
 
 def create_instance(builder: DecisionBuilder, task: str, instance: Instance) -> LoadedInstance:
-    """Adds an unstarted instance and returns it. It waits in no cohort until `join_cohort` is called."""
+    """Adds an unstarted instance and returns it. It is in no cohort until `join_cohort` is called."""
     session = builder.session
     loaded = session.instances.add(task, session.task_state(task), instance)
     builder.record_status(loaded.name, UNSTARTED)
@@ -56,7 +58,7 @@ def change_status(builder: DecisionBuilder, loaded: LoadedInstance, status: str)
     session, task, instance = builder.session, loaded.task, loaded.instance
     session.instances.mark_changed(loaded)
     if builder.follow is not None:
-        leave_group(builder, loaded)
+        remove_from_group(builder, loaded)
         resolved = RESOLVED_IN_EDITION_2
     else:
         if instance.status == UNSTARTED and (cohort := remove_from_cohort(session.task_state(task), loaded.number)):
@@ -67,10 +69,10 @@ def change_status(builder: DecisionBuilder, loaded: LoadedInstance, status: str)
     if (status in resolved) != was_resolved:
         session.instances.count_resolved(session.task_state(task), -1 if was_resolved else 1)
     instance.modified = instance.stamps[status] = builder.time
-    stop_timer(session, loaded)
+    stop_timers(session, loaded)
     builder.record_status(loaded.name, status)
     if builder.follow is not None:
-        note_status(builder, loaded)
+        handle_status(builder, loaded)
     elif status == UNSTARTED:
         join_cohort(builder, loaded)
 
@@ -98,7 +100,7 @@ def start_instance(builder: DecisionBuilder, rule: Rule, loaded: LoadedInstance)
     This is the hot path of `schedule_attempt`. It saves 2 µs because it looks for neither a cohort nor a timer.
     """
     if builder.cascade_depth > builder.session.plan.limits.max_cascade_depth:
-        _fail_too_deep(builder, loaded)
+        fail_too_deep(builder, loaded)
         return
     instance = loaded.instance
     instance.status = SCHEDULED
@@ -116,7 +118,7 @@ def schedule_attempt(builder: DecisionBuilder, loaded: LoadedInstance, delay: in
     session = builder.session
     rule = rule_of(session, loaded.task)
     if builder.cascade_depth > session.plan.limits.max_cascade_depth:
-        _fail_too_deep(builder, loaded)
+        fail_too_deep(builder, loaded)
         return
     change_status(builder, loaded, SCHEDULED)
     _begin_attempt(builder, loaded.instance)
@@ -138,42 +140,48 @@ def _begin_attempt(builder: DecisionBuilder, instance: Instance) -> None:
 
 
 def issue_command(builder: DecisionBuilder, rule: Rule, loaded: LoadedInstance) -> None:
-    """Issues the command of the current attempt and sets the deadline for its start. Raises TooManyCommands."""
-    command = command_for(builder, rule, loaded)
+    """Issues the command of the current attempt and sets the timeout of its start. Raises TooManyCommands."""
+    add_command(builder, command_for(builder, rule, loaded))
+    if rule.timeouts.scheduled:
+        set_timeout(builder, loaded, rule.timeouts.scheduled)
+
+
+def add_command(builder: DecisionBuilder, command: RunTask) -> None:
+    """Adds a command to the decision. Raises TooManyCommands if the event causes more than fits into memory."""
     builder.commands.append(command)
     builder.command_bytes += len(command.kwargs) + _COMMAND_BYTES
     if builder.command_bytes > MAX_COMMAND_BYTES:
         raise TooManyCommands(f"one event would cause more than {MAX_COMMAND_BYTES >> 20} MiB of commands")
-    if rule.timeouts.scheduled:
-        set_deadline(builder, loaded, rule.timeouts.scheduled)
 
 
-def set_deadline(builder: DecisionBuilder, loaded: LoadedInstance, limit: int) -> None:
-    """Sets a timer: the attempt is overdue if it still has the same status after `limit` milliseconds."""
+def set_timeout(builder: DecisionBuilder, loaded: LoadedInstance, limit: int) -> None:
+    """Sets the timer after which the attempt is overdue if it still has the same status. `limit` is milliseconds."""
     loaded.instance.deadline = builder.now + limit
     set_timer(builder, loaded, loaded.instance.deadline)
 
 
-def set_timer(builder: DecisionBuilder, loaded: LoadedInstance, due: int) -> None:
-    """Sets a timer of the current attempt, so that a `TimerFired` for the instance is published at `due`."""
-    uid, attempt = builder.session.uid, loaded.instance.attempt
-    builder.session.write_shared(timer_key(due, uid, loaded.name, attempt), TIMER_ROW)
-    builder.commands.append(SetTimer(session=uid, instance=loaded.name, attempt=attempt, due=due))
-
-
-def _fail_too_deep(builder: DecisionBuilder, loaded: LoadedInstance) -> None:
-    """Fails the instance, because the rules seem to fire one another endlessly. An operator may replay or skip it."""
+def fail_too_deep(builder: DecisionBuilder, loaded: LoadedInstance) -> None:
+    """Lets the instance fail, because the rules seem to fire one another endlessly."""
     limit = builder.session.plan.limits.max_cascade_depth
     change_status(builder, loaded, Status.FAILED)
     text = f"{limit} results in a row led to this instance without an event from outside (maxCascadeDepth)"
-    note_exception(loaded.instance.metadata, CASCADE_TOO_DEEP, _json({"maxCascadeDepth": limit}), text)
+    store_exception(loaded.instance.metadata, CASCADE_TOO_DEEP, _json({"maxCascadeDepth": limit}), text)
     builder.outcome = Outcome.STOPPED
 
 
-def note_exception(metadata: dict[str, bytes], kind: str, context: bytes, info: str, message: str = "") -> None:
-    """Replaces what the metadata say about an exception, also the message of an earlier attempt.
+def fail_overdue(builder: DecisionBuilder, loaded: LoadedInstance, attempts: int) -> None:
+    """Lets the instance fail, because the last of its attempts is overdue."""
+    instance = loaded.instance
+    facts, text = {"status": instance.status, "attempts": attempts}, f"{instance.status} for too long, {attempts} times"
+    instance.attempt_closed = True
+    change_status(builder, loaded, Status.FAILED)
+    store_exception(instance.metadata, TIMED_OUT, _json(facts), text)
 
-    `kind` is `module.Class` and `context` is a JSON object. An empty message is left out, so that events of earlier
+
+def store_exception(metadata: dict[str, bytes], kind: str, context: bytes, info: str, message: str = "") -> None:
+    """Stores an exception in the metadata of an instance, in place of that of an earlier attempt.
+
+    `kind` is `module.Class` and `context` is a JSON object. An empty message is omitted, so that events of earlier
     releases lead to the same rows as before.
     """
     metadata |= {"exceptionType": _json(kind), "exceptionContext": context, "exceptionInfo": _json(info)}
@@ -231,16 +239,6 @@ def copy_instance(builder: DecisionBuilder, loaded: LoadedInstance) -> Instance:
         depth=parent.depth + 1,
         parent=loaded.number,
     )
-
-
-def stop_timer(session: Session, loaded: LoadedInstance) -> None:
-    """Deletes the instance's timers, if it has any."""
-    instance = loaded.instance
-    if instance.timers:
-        stop_timers(session, loaded)
-    if due := instance.due or instance.deadline:
-        session.write_shared(timer_key(due, session.uid, loaded.name, instance.attempt), None)
-        instance.due = instance.deadline = 0
 
 
 def rule_of(session: Session, task: str) -> Rule:

@@ -14,17 +14,17 @@ from typing import Annotated, Final, TypeVar
 import msgspec
 from msgspec import Meta, Struct
 
-from triggers.core.plan import DEFAULT_ATTEMPTS, DEFAULT_CASCADE_DEPTH, DEFAULT_LIMITS, Limits, Timeouts
+from triggers.core.session_limits import DEFAULT_ATTEMPTS, DEFAULT_CASCADE_DEPTH, DEFAULT_LIMITS, Limits, Timeouts
 from triggers.errors import InvalidConfiguration
 
 T = TypeVar("T")
 
 LIMITS_NAME: Final = "$limits"
 """No task can have this name."""
-_MOST: Final = 1_000_000
+_MAX_COUNT: Final = 1_000_000
 
 _Seconds = Annotated[float, Meta(gt=0, le=100 * 365 * 86_400)]
-_Count = Annotated[int, Meta(ge=1, le=_MOST)]
+_Count = Annotated[int, Meta(ge=1, le=_MAX_COUNT)]
 
 
 class _Timeouts(Struct, forbid_unknown_fields=True):

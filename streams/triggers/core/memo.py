@@ -8,9 +8,9 @@ K = TypeVar("K")
 V = TypeVar("V")
 
 
-def remember_bounded(known: dict[K, V], most: int, key: K, result: V) -> V:
-    """Stores a result and returns it. If the dictionary has `most` entries already, it is cleared first."""
-    if len(known) >= most:
+def remember_bounded(known: dict[K, V], limit: int, key: K, result: V) -> V:
+    """Stores a result and returns it. If the dictionary has `limit` entries already, it is cleared first."""
+    if len(known) >= limit:
         known.clear()
     known[key] = result
     return result

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
-from triggers.core.conditions.holding import Surroundings
-from triggers.core.conditions.views import View
+from triggers.core.conditions.condition_view import ConditionView
+from triggers.core.conditions.evaluator import Evaluator
 from triggers.core.edition_2_rule import Edition2Rule
 from triggers.core.plan import Rule
 from triggers.core.state.cohorts import members_of_cohort
@@ -54,9 +54,9 @@ def _missing_in_cohorts(rule: Rule, state: TaskState) -> Missing:
 def _missing_in_edition_2(session: Session, rule: Edition2Rule) -> Missing:
     """Returns the number of waiting instances by the triggers of the leaves that are not true."""
     found: Counter[tuple[str, ...]] = Counter()
-    surroundings = Surroundings({"uid": session.uid, "rules": session.header.rules_name})
+    evaluator = Evaluator(session.variables())
     for group in session.waiting.get(rule.name).groups:
-        view, root = View(rule.conditions, group.held, surroundings), rule.conditions.root
+        view, root = ConditionView(rule.conditions, group.held, evaluator), rule.conditions.root
         lacks = [] if group.delayed or view.is_true(root) else [one for one in root.leaves() if not view.is_true(one)]
         found[tuple(sorted({leaf.trigger for leaf in lacks}))] += len(numbers_in(group.members))
     return dict(found)

@@ -8,7 +8,8 @@ import msgspec
 
 from triggers.core import edition_2_attempts
 from triggers.core.commands import Decision, Outcome
-from triggers.core.conditions.holding import Held
+from triggers.core.conditions.held import Held
+from triggers.core.decision_builder import DecisionBuilder
 from triggers.core.events import (
     CancelRequested,
     CloneRequested,
@@ -19,8 +20,8 @@ from triggers.core.events import (
     StatusSet,
 )
 from triggers.core.finishing import finish
-from triggers.core.fired import FiredKwargs
-from triggers.core.groups import join_group
+from triggers.core.fired_kwargs import FiredKwargs
+from triggers.core.groups import add_to_group
 from triggers.core.kwargs import split_members
 from triggers.core.lifecycle import (
     cancel_instance,
@@ -37,7 +38,7 @@ from triggers.core.state.cohorts import find_cohort
 from triggers.core.state.instance import Instance
 from triggers.core.state.loaded_instance import LoadedInstance
 from triggers.core.state.session import Session
-from triggers.core.state.waiting import of_member
+from triggers.core.state.waiting import join_parts
 from triggers.core.statuses import (
     CLOSES_ATTEMPT,
     SKIPPABLE,
@@ -47,8 +48,7 @@ from triggers.core.statuses import (
     may_be_replayed,
     may_be_set,
 )
-from triggers.core.step import DecisionBuilder
-from triggers.core.updates import take_over
+from triggers.core.updates import switch_rules
 from triggers.errors import RulesLocked, WrongStatus
 
 _json: Final = msgspec.json.Encoder().encode
@@ -66,9 +66,9 @@ def update_configuration(session: Session, event: ConfigurationUpdated) -> Decis
     if is_ignored:
         return Decision(outcome=Outcome.UNUSED)
     before = session.plan
-    _note_replaced(session, event.configuration)
+    _record_replaced(session, event.configuration)
     session.configure(plan)
-    take_over(session, before, event.recorded or event.time)
+    switch_rules(session, before, event.recorded or event.time)
     return Decision(outcome=Outcome.APPLIED)
 
 
@@ -82,8 +82,8 @@ def _check_unlocked(session: Session) -> None:
         )
 
 
-def _note_replaced(session: Session, configuration: bytes) -> None:
-    """Remembers which tasks of its published rules a session has replaced; a later version does not remove them."""
+def _record_replaced(session: Session, configuration: bytes) -> None:
+    """Records which tasks of its published rules a session has replaced. A later version must not remove them."""
     taken = session.header.published
     rules = None if taken is None else session.catalog.version(taken.name, taken.version)
     if taken is not None and rules is not None:
@@ -92,14 +92,16 @@ def _note_replaced(session: Session, configuration: bytes) -> None:
 
 
 def replay_failed(session: Session, event: ReplayRequested) -> Decision:
-    """Schedules a copy of a failed instance at once, regardless of its conditions; in edition 2 also of an expired or
-    cancelled one."""
+    """Schedules a copy of a failed instance at once, regardless of its conditions.
+
+    In edition 2, an expired or cancelled instance can be replayed, too.
+    """
     loaded = session.instances.find(event.instance)
     if not may_be_replayed(status := loaded.instance.status, session.plan.edition):
         raise WrongStatus(describe_refusal(loaded.name, status, "replayed"))
     builder = DecisionBuilder(session, event)
-    again = replay_instance if builder.follow is None else edition_2_attempts.replay
-    again(builder, loaded, event.replacement_kwargs)
+    replay = replay_instance if builder.follow is None else edition_2_attempts.replay_instance
+    replay(builder, loaded, event.replacement_kwargs)
     return finish(builder)
 
 
@@ -121,8 +123,9 @@ def skip_failed(session: Session, event: SkipRequested) -> Decision:
 def cancel(session: Session, event: CancelRequested) -> Decision:
     """Ends an instance that is neither resolved nor failed.
 
-    In edition 2 it becomes cancelled, and the command of its attempt is withdrawn. Edition 1 knows neither: an instance
-    that waits is abandoned, and another one is skipped, without a cascade; the result of its attempt will be stale.
+    In edition 2 it becomes cancelled, and the command of its attempt is withdrawn. Edition 1 has no such status: an
+    instance that waits is abandoned, and any other one is skipped without a cascade, so that the result of its attempt
+    will be stale.
     """
     loaded = session.instances.find(event.instance)
     builder, status = DecisionBuilder(session, event), loaded.instance.status
@@ -175,9 +178,9 @@ def clone_instance(session: Session, event: CloneRequested) -> Decision:
 
 
 def _clone_waiting(builder: DecisionBuilder, loaded: LoadedInstance, copy: Instance) -> Decision:
-    """The copy waits for what the instance waits for, if that waits, else with what that has received."""
+    """Lets the copy wait. It holds what the instance holds, if the instance waits; otherwise it begins with nothing."""
     group = builder.session.waiting.get(loaded.task).group_of(loaded.number)
-    held = Held() if group is None else of_member(group.held, loaded.instance.held)
+    held = Held() if group is None else join_parts(group.held, loaded.instance.held)
     rule = rule_of(builder.session, loaded.task)
-    join_group(builder, rule, create_instance(builder, loaded.task, copy), msgspec.structs.replace(held))
+    add_to_group(builder, rule, create_instance(builder, loaded.task, copy), msgspec.structs.replace(held))
     return finish(builder)

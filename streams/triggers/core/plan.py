@@ -11,34 +11,7 @@ from typing import Final
 
 from triggers.core.edition_2_plan import Edition2Plan
 from triggers.core.edition_2_rule import Edition2Rule
-
-DEFAULT_CASCADE_DEPTH: Final = 1000
-DEFAULT_ATTEMPTS: Final = 3
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Timeouts:
-    """Milliseconds for which an attempt may be `scheduled` and `running`; 0 means no limit."""
-
-    scheduled: int = 0
-    running: int = 0
-    attempts: int = DEFAULT_ATTEMPTS
-    """Maximum number of attempts; when the last one is overdue, the instance fails."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """The limits of a session."""
-
-    max_cascade_depth: int = DEFAULT_CASCADE_DEPTH
-    """Maximum number of results in a row without an event from outside."""
-    session_ttl: int = 0
-    """Milliseconds without an event after which the session is deleted, or 0 to keep it forever."""
-    timeouts: Timeouts = Timeouts()
-    """Timeouts of tasks that do not set any."""
-
-
-DEFAULT_LIMITS: Final = Limits()
+from triggers.core.session_limits import DEFAULT_LIMITS, Limits, Timeouts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

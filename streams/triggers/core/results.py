@@ -9,36 +9,35 @@ import msgspec
 
 from triggers.core import edition_2_attempts
 from triggers.core.commands import Decision, Outcome
+from triggers.core.decision_builder import DecisionBuilder
 from triggers.core.events import TaskFailed, TaskFinished, TaskRetried, TaskStarted, TaskStatusChanged, TimerFired
 from triggers.core.finishing import finish
-from triggers.core.fired import FiredKwargs
+from triggers.core.fired_kwargs import FiredKwargs
 from triggers.core.kwargs import split_members
 from triggers.core.lifecycle import (
     change_status,
+    fail_overdue,
     issue_command,
-    note_exception,
     replay_instance,
     rule_of,
     schedule_attempt,
-    set_deadline,
-    stop_timer,
+    set_timeout,
+    store_exception,
 )
 from triggers.core.rules import fire_trigger
 from triggers.core.state.loaded_instance import LoadedInstance
 from triggers.core.state.session import Session
 from triggers.core.statuses import Status
-from triggers.core.step import DecisionBuilder
+from triggers.core.timer_rows import stop_timers
 
 TaskResult = TaskStarted | TaskFinished | TaskFailed | TaskStatusChanged | TaskRetried
 
-TIMED_OUT: Final = "triggers.TimedOut"
-"""`exceptionType` of an instance whose last attempt was overdue."""
 
 _json: Final = msgspec.json.Encoder().encode
 
 
 def apply_result(session: Session, event: TaskResult) -> Decision:
-    """Applies what a worker reports about an attempt; returns the decision `STALE` if it expects no such report."""
+    """Applies what a worker reports about an attempt. The decision is `STALE` if the instance awaits no such report."""
     loaded = session.instances.find(event.instance)
     instance = loaded.instance
     starts = type(event) is TaskStarted  # `type`, as in `engine.apply`
@@ -53,7 +52,7 @@ def apply_result(session: Session, event: TaskResult) -> Decision:
     match event:
         case TaskStarted():
             change_status(builder, loaded, Status.RUNNING)
-            _watch(builder, loaded)
+            _limit_running_time(builder, loaded)
         case TaskFinished():
             _finish(builder, loaded, event)
         case TaskFailed():
@@ -75,22 +74,22 @@ def _metadata_of(event: TaskResult) -> dict[str, bytes]:
     return {}
 
 
-def _watch(builder: DecisionBuilder, loaded: LoadedInstance) -> None:
+def _limit_running_time(builder: DecisionBuilder, loaded: LoadedInstance) -> None:
     rule = rule_of(builder.session, loaded.task)
     if builder.follow is not None:
-        edition_2_attempts.watch(builder, rule, loaded)
+        edition_2_attempts.set_timeout(builder, rule, loaded)
     elif limit := rule.timeouts.running:
-        set_deadline(builder, loaded, limit)
+        set_timeout(builder, loaded, limit)
 
 
 def handle_timer(session: Session, event: TimerFired) -> Decision:
-    """Handles a timer of an instance: issues its command after a cooldown, or gives an overdue attempt up."""
+    """Handles a timer of edition 1, which ends a cooldown or gives up an overdue attempt."""
     loaded, builder = session.instances.find(event.instance), DecisionBuilder(session, event)
     instance = loaded.instance
     current = event.attempt == instance.attempt
     if current and instance.due and event.due in {0, instance.due}:
         session.instances.mark_changed(loaded)
-        stop_timer(session, loaded)
+        stop_timers(session, loaded)
         instance.configuration = session.plan.digest
         issue_command(builder, rule_of(session, loaded.task), loaded)
     elif current and instance.deadline and event.due == instance.deadline:
@@ -101,17 +100,14 @@ def handle_timer(session: Session, event: TimerFired) -> Decision:
 
 
 def _handle_overdue(builder: DecisionBuilder, loaded: LoadedInstance) -> None:
-    """Schedules the next attempt after an overdue one, or fails the instance if it was the last."""
+    """Schedules the next attempt after an overdue one, or lets the instance fail if it was the last."""
     session, instance = builder.session, loaded.instance
     attempts = rule_of(session, loaded.task).timeouts.attempts
     if instance.attempt - session.header.past_attempts < attempts:
         builder.cascade_depth = instance.cascade_depth
         schedule_attempt(builder, loaded)
-        return
-    facts, text = {"status": instance.status, "attempts": attempts}, f"{instance.status} for too long, {attempts} times"
-    instance.attempt_closed = True
-    change_status(builder, loaded, Status.FAILED)
-    note_exception(instance.metadata, TIMED_OUT, _json(facts), text)
+    else:
+        fail_overdue(builder, loaded, attempts)
 
 
 def _finish(builder: DecisionBuilder, loaded: LoadedInstance, event: TaskFinished) -> None:
@@ -125,9 +121,9 @@ def _finish(builder: DecisionBuilder, loaded: LoadedInstance, event: TaskFinishe
 
 
 def _fail(builder: DecisionBuilder, loaded: LoadedInstance, event: TaskFailed) -> None:
-    """Fails the instance, or lets it wait for its next attempt if the rule says so."""
+    """Lets the instance fail, or wait for its next attempt if its rule retries this failure."""
     rule = builder.session.plan.tasks.get(loaded.task)
-    if rule is not None and edition_2_attempts.retries(builder, rule, loaded.instance, event.exception_type):
+    if rule is not None and edition_2_attempts.may_retry(builder, rule, loaded.instance, event.exception_type):
         edition_2_attempts.wait_for_retry(builder, rule, loaded)
     else:
         change_status(builder, loaded, Status.FAILED)
@@ -137,7 +133,7 @@ def _fail(builder: DecisionBuilder, loaded: LoadedInstance, event: TaskFailed) -
 
 
 def _set_exception(metadata: dict[str, bytes], kind: str, event: TaskFailed | TaskRetried) -> None:
-    note_exception(metadata, kind, event.exception_context, event.exception_info, event.exception_message)
+    store_exception(metadata, kind, event.exception_context, event.exception_info, event.exception_message)
 
 
 def _retry_instance(
@@ -150,8 +146,8 @@ def _retry_instance(
     failed.metadata |= metadata
     builder.cascade_depth = failed.cascade_depth
     failed.metadata["cooldown"] = _json(_seconds(event.cooldown_ms))
-    again = replay_instance if builder.follow is None else edition_2_attempts.replay
-    again(builder, loaded, event.replacement_kwargs, event.cooldown_ms)
+    replay = replay_instance if builder.follow is None else edition_2_attempts.replay_instance
+    replay(builder, loaded, event.replacement_kwargs, event.cooldown_ms)
 
 
 def _seconds(milliseconds: int) -> int | float:

@@ -7,8 +7,9 @@ from operator import attrgetter
 from typing import Final
 
 from triggers.core.commands import FireRecord, Outcome
+from triggers.core.decision_builder import DecisionBuilder
 from triggers.core.edition_2_fires import fire_in_edition_2
-from triggers.core.fired import FiredKwargs
+from triggers.core.fired_kwargs import FiredKwargs
 from triggers.core.lifecycle import change_status, start_instance, take_over_fills
 from triggers.core.plan import Rule
 from triggers.core.state.cohorts import add_to_cohort, members_of_cohort, only_member
@@ -16,7 +17,6 @@ from triggers.core.state.header import Cohort, TaskState
 from triggers.core.state.instance import Instance, Payload
 from triggers.core.state.loaded_instance import LoadedInstance
 from triggers.core.statuses import UNSTARTED, Status
-from triggers.core.step import DecisionBuilder
 
 _STOPPED: Final = Outcome.STOPPED  # looked up only once, because each look-up of an enumeration's member takes 0.1 µs
 
@@ -70,7 +70,7 @@ class _Offer:
     """One trigger offered to the waiting instances of one task that uses it."""
 
     def __init__(self, builder: DecisionBuilder, rule: Rule, state: TaskState, fired_kwargs: FiredKwargs) -> None:
-        self._step = builder
+        self._builder = builder
         self._rule = rule
         self._state = state
         self._fired_kwargs = fired_kwargs
@@ -115,14 +115,14 @@ class _Offer:
         """
         if can_abandon(self._rule, cohort.seen):
             for loaded in self._dissolve(cohort):
-                change_status(self._step, loaded, Status.ABANDONED)
+                change_status(self._builder, loaded, Status.ABANDONED)
         elif can_run(self._rule, cohort.have):
             self.ready += self._dissolve(cohort)
 
     def _dissolve(self, cohort: Cohort) -> list[LoadedInstance]:
         """Removes a cohort and copies its fills into the rows of its members, which it returns."""
         self._state.cohorts.remove(cohort)
-        instances, task = self._step.session.instances, self._rule.name
+        instances, task = self._builder.session.instances, self._rule.name
         members = [instances.get_to_change(task, number) for number in members_of_cohort(cohort)]
         for loaded in members:
             take_over_fills(loaded.instance, cohort)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from triggers.core.events import Event, RulesPublished
-from triggers.core.published import Catalog, entry_of
+from triggers.core.published_rules import Catalog, entry_of
 
 
 class RulesInLog:

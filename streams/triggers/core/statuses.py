@@ -32,19 +32,21 @@ FAILED: Final = "failed"
 RESOLVED = frozenset({Status.ABANDONED, Status.FINISHED, Status.SKIPPED, Status.REPLAYED})
 """Statuses that need no further action. A failed instance is unresolved because it must be replayed or skipped."""
 
-RESOLVED_IN_EDITION_2 = RESOLVED | {"expired", "cancelled"}
-"""Statuses of an application's own in edition 1; `delayed` is not resolved."""
+DELAYED: Final = "delayed"
+EXPIRED: Final = "expired"
 CANCELLED: Final = "cancelled"
-WAITING: Final = frozenset({"unstarted", "delayed"})
-"""Instances that are offered events."""
+"""The further statuses of edition 2. In edition 1, they are like any other of the application's own."""
+RESOLVED_IN_EDITION_2 = RESOLVED | {EXPIRED, CANCELLED}
+WAITING: Final = frozenset({UNSTARTED, DELAYED})
+"""Statuses in which an instance of edition 2 is offered events."""
 
 CLOSES_ATTEMPT = RESOLVED | {Status.FAILED, Status.UNSTARTED}
 """Statuses that close the current attempt when the application sets them, so that a later result is stale."""
 SKIPPABLE: Final = frozenset({Status.FAILED})
 REPLAYABLE: Final = SKIPPABLE
-REPLAYABLE_IN_EDITION_2: Final = REPLAYABLE | {"expired", "cancelled"}
+REPLAYABLE_IN_EDITION_2: Final = REPLAYABLE | {EXPIRED, CANCELLED}
 
-_BY_HAND = {
+_ALLOWED_BY_HAND = {
     Status.UNSTARTED: frozenset({Status.FINISHED, Status.FAILED, Status.SKIPPED, Status.ABANDONED}),
     Status.SCHEDULED: frozenset({Status.RUNNING, Status.FINISHED, Status.FAILED, Status.SKIPPED}),
     Status.RUNNING: frozenset({Status.FINISHED, Status.FAILED, Status.SKIPPED}),
@@ -61,8 +63,9 @@ _ENGINE_ONLY = frozenset({Status.UNSTARTED, Status.SCHEDULED, Status.REPLAYED})
 """Statuses that only the engine sets, because they imply a cohort, a command or another instance."""
 
 
-_ENGINE_ONLY_IN_EDITION_2 = _ENGINE_ONLY | {"delayed", "expired", "cancelled"}
-"""Timers and commands follow from them. An application that means to cancel fires a trigger of `cancelOn`."""
+_ENGINE_ONLY_IN_EDITION_2 = _ENGINE_ONLY | {DELAYED, EXPIRED, CANCELLED}
+"""In edition 2, `delayed`, `expired` and `cancelled` imply timers and commands, too. To cancel an instance, an
+application fires a trigger of `cancelOn`."""
 
 
 def is_resolved(status: str, edition: int) -> bool:
@@ -83,16 +86,16 @@ def may_be_set(old: str, new: str, edition: int = 1) -> bool:
     `expired` and `cancelled` are resolved.
     """
     if edition != 1:
-        if new in _ENGINE_ONLY_IN_EDITION_2 or old in {"expired", "cancelled"}:
+        if new in _ENGINE_ONLY_IN_EDITION_2 or old in {EXPIRED, CANCELLED}:
             return False
-        old = UNSTARTED if old == "delayed" else old
-    if old not in _BY_HAND:
+        old = UNSTARTED if old == DELAYED else old
+    if old not in _ALLOWED_BY_HAND:
         return new not in _ENGINE_ONLY
-    return new in _BY_HAND[Status(old)] or (old not in RESOLVED and new not in _BY_HAND)
+    return new in _ALLOWED_BY_HAND[Status(old)] or (old not in RESOLVED and new not in _ALLOWED_BY_HAND)
 
 
 def describe_refusal(instance: str, status: str, action: str) -> str:
-    """Returns the message of a WrongStatus: the instance `instance` has a status in which it cannot be `action`.
+    """Returns the message of a WrongStatus. `action` is a participle, such as "replayed".
 
     The manager refuses an action with it before it publishes an event, and the engine when it applies one.
     """

@@ -7,7 +7,7 @@ from typing import Final
 
 
 class TimerKind(StrEnum):
-    """`TimerKind`: why a timer of an instance was set."""
+    """Why a timer of an instance was set: a directive of its rule, a cooldown, or the status it may be overdue in."""
 
     DELAY = "delay"
     RETRY = "retry"
@@ -18,4 +18,4 @@ class TimerKind(StrEnum):
 
 
 TIMER_ORDER: Final = tuple(TimerKind)
-"""In which they come if they are due at the same time."""
+"""The order in which timers that are due at the same time fire."""

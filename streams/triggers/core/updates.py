@@ -1,61 +1,64 @@
-"""Carries waiting instances and memories over an update, and over the change from edition 1 to 2."""
+"""Carries waiting instances and memories over to updated rules, or from edition 1 to edition 2."""
 
 from __future__ import annotations
 
-from triggers.core.concern import latest_of
-from triggers.core.conditions.holding import Held, Occurrence, Surroundings
+from triggers.core.conditions.evaluator import Evaluator, Occurrence
+from triggers.core.conditions.held import Held
+from triggers.core.conditions.memory import begin_memory
 from triggers.core.conditions.receiving import begun_by
-from triggers.core.conditions.seeding import begin_memory
 from triggers.core.conditions.tree import Conditions
-from triggers.core.conditions.updating import carry_memory_over, carry_over, same_slots
+from triggers.core.conditions.updating import carry_memory_over, carry_over, match_slots
 from triggers.core.contribution import Contribution
 from triggers.core.edition_2_rule import Edition2Rule
 from triggers.core.events import TriggerFired
-from triggers.core.groups import note_in_flight
+from triggers.core.groups import update_in_flight
 from triggers.core.lifecycle import take_over_fills
 from triggers.core.plan import Plan
 from triggers.core.state.cohorts import members_of_cohort
-from triggers.core.state.header import Fact
+from triggers.core.state.header import LastFire
 from triggers.core.state.loaded_instance import LoadedInstance
 from triggers.core.state.number_ranges import numbers_in
 from triggers.core.state.session import Session
-from triggers.core.state.waiting import Group, Waiting, of_member, private_of, shape_of
+from triggers.core.state.waiting import Group, Waiting, join_parts, private_part, shared_part
+from triggers.core.task_offer import latest_of
 
 
-def take_over(session: Session, before: Plan, now: int) -> None:
-    """Moves waiting instances and memories from the earlier rules to the session's. Only what is remembered is
-    evaluated again. Rules of edition 1 need none of it."""
-    rules = session.plan.edition_2
-    if rules is None:
+def switch_rules(session: Session, before: Plan, now: int) -> None:
+    """Moves waiting instances and memories from the plan `before` to the session's. Rules of edition 1 need none of it.
+
+    What instances hold is kept without being evaluated. Only new leaves evaluate what the session remembers.
+    """
+    after = session.plan.edition_2
+    if after is None:
         session.forget_edition_2()
         return
     if before.edition_2 is None:
         _begin(session, now)
-    for name, rule in rules.tasks.items():
+    for name, rule in after.tasks.items():
         old = before.tasks.get(name)
         if before.edition_2 is None:
             _wait_in_groups(session, rule, now)
         elif old is not None and old.edition_2 is not None and old.edition_2 is not rule:
             _carry_groups(session, old.edition_2, rule)
         _carry_memory(session, None if old is None else old.edition_2, rule)
-        _find_in_flight(session, None if old is None else old.edition_2, rule)
+        _record_in_flight(session, None if old is None else old.edition_2, rule)
 
 
-def note_fire(session: Session, event: TriggerFired) -> None:
-    """Notes when a trigger was fired in a session without rules, because those that it gets may ask for it."""
-    own, clock = session.header.begin_edition_2(), max(event.recorded or event.time, session.header.clock)
-    own.fires += 1
-    session.facts.hot[event.trigger] = Fact(clock, own.fires, event.time, event.id, event.source)
+def record_fire(session: Session, event: TriggerFired) -> None:
+    """Records when a trigger was fired in a session without rules, because those that it gets may ask for it."""
+    header, clock = session.header.begin_edition_2(), max(event.recorded or event.time, session.header.clock)
+    header.fires += 1
+    session.last_fires.hot[event.trigger] = LastFire(clock, header.fires, event.time, event.id, event.source)
 
 
 def _begin(session: Session, now: int) -> None:
     """Begins edition 2. Rules of edition 1 keep no times of triggers, so each counts as fired by the latest event."""
-    clock, own = session.header.clock or now, session.header.begin_edition_2()
+    clock, header = session.header.clock or now, session.header.begin_edition_2()
     for trigger in session.latest.all():
-        if session.facts.get(trigger) is None:
-            own.fires += 1
-            session.facts.hot[trigger] = Fact(clock, own.fires)
-    session.facts.spill()
+        if session.last_fires.get(trigger) is None:
+            header.fires += 1
+            session.last_fires.hot[trigger] = LastFire(clock, header.fires)
+    session.last_fires.spill()
 
 
 def _wait_in_groups(session: Session, rule: Edition2Rule, now: int) -> None:
@@ -68,24 +71,25 @@ def _wait_in_groups(session: Session, rule: Edition2Rule, now: int) -> None:
             loaded = session.instances.get_to_change(rule.name, number)
             instance = loaded.instance
             take_over_fills(instance, cohort)
-            own = {
+            given = {
                 trigger: Contribution(session.payloads.read(held), clock, _order_of(session, trigger))
                 for trigger, held in instance.kwargs.items()
             }
             seen = [Contribution(b"{}", clock, _order_of(session, trigger)) for trigger in instance.unless_seen]
-            held = _held(rule.conditions, own, seen, instance.unless_seen)
+            held = _held(rule.conditions, given, dict(zip(instance.unless_seen, seen, strict=True)))
             instance.kwargs = {}
             _join(rule, waiting, loaded, Group(held, [number], depth=instance.cascade_depth))
 
 
 def _order_of(session: Session, trigger: str) -> int:
-    fact = session.facts.get(trigger)
+    fact = session.last_fires.get(trigger)
     return 0 if fact is None else fact.order
 
 
-def _held(conditions: Conditions, own: dict[str, Contribution], seen: list[Contribution], names: list[str]) -> Held:
-    held = Held(loose={f"+{trigger}": contribution for trigger, contribution in own.items()})
-    held.loose |= {f"-{trigger}": contribution for trigger, contribution in zip(names, seen, strict=True)}
+def _held(conditions: Conditions, after: dict[str, Contribution], unless: dict[str, Contribution]) -> Held:
+    """Returns what an instance of edition 1 holds in edition 2. `after` and `unless` are its triggers."""
+    held = Held(loose={f"+{trigger}": contribution for trigger, contribution in after.items()})
+    held.loose |= {f"-{trigger}": contribution for trigger, contribution in unless.items()}
     for leaf in conditions.leaves:
         loose = leaf.slot if leaf.slot[0] == "+" else f"-{leaf.trigger}"
         if loose in held.loose and leaf.plain:
@@ -110,53 +114,53 @@ def _carry_groups(session: Session, old: Edition2Rule, new: Edition2Rule) -> Non
 
 def _keeps_slots(old: Edition2Rule, new: Edition2Rule) -> bool:
     """Returns whether the contributions that members hold individually may stay in their rows."""
-    return all(slot == kept for slot, kept in same_slots(old.conditions, new.conditions).items())
+    return all(slot == kept for slot, kept in match_slots(old.conditions, new.conditions).items())
 
 
 def _carry_members(session: Session, waiting: Waiting, group: Group, rules: tuple[Edition2Rule, Edition2Rule]) -> None:
-    """Carries each member over with what it holds, because clocks or contents matter to one of the rules."""
+    """Carries each member over by itself, because clocks or contents matter to one of the rules."""
     old, new = rules
     for number in numbers_in(group.members):
         loaded = session.instances.get_to_change(old.name, number)
-        held = of_member(group.held, loaded.instance.held)
+        held = join_parts(group.held, loaded.instance.held)
         held = Held(dict(held.slots), list(held.true), dict(held.loose), held.begun)
         carry_over(held, old.conditions, new.conditions)
         _join(new, waiting, loaded, Group(held, [number], group.delayed, group.depth))
 
 
-def _join(rule: Edition2Rule, waiting: Waiting, loaded: LoadedInstance, one: Group) -> None:
-    """Lets one instance wait; `one` is a group of it alone."""
-    held, blind = one.held, rule.blind
-    loaded.instance.held = private_of(held) if blind else None
-    waiting.join(loaded.number, shape_of(held) if blind else held, delayed=one.delayed, depth=one.depth)
+def _join(rule: Edition2Rule, waiting: Waiting, loaded: LoadedInstance, alone: Group) -> None:
+    """Adds an instance to a group. `alone` is a group that has only this instance."""
+    held, blind = alone.held, rule.blind
+    loaded.instance.held = private_part(held) if blind else None
+    waiting.add_member(loaded.number, shared_part(held) if blind else held, delayed=alone.delayed, depth=alone.depth)
 
 
 def _carry_memory(session: Session, old: Edition2Rule | None, new: Edition2Rule) -> None:
     if old is new:
         return
-    memory, begun = session.memories.change(new.name), list(new.conditions.leaves)
+    memory, added = session.memories.change(new.name), list(new.conditions.leaves)
     if old is None:
         memory.slots = {}
     else:
         for leaf in old.conditions.leaves:
-            if leaf.is_latest and (own := latest_of(session, leaf.trigger)):
-                memory.slots[leaf.slot] = [own]
-        begun = carry_memory_over(memory, old.conditions, new.conditions)
-    surroundings = Surroundings({"uid": session.uid, "rules": session.header.rules_name})
-    begin_memory(memory, begun, lambda trigger: _occurrence(session, trigger), surroundings)
+            if leaf.is_latest and (latest := latest_of(session, leaf.trigger)):
+                memory.slots[leaf.slot] = [latest]
+        added = carry_memory_over(memory, old.conditions, new.conditions)
+    evaluator = Evaluator(session.variables())
+    begin_memory(memory, added, lambda trigger: _occurrence(session, trigger), evaluator)
     for leaf in new.conditions.leaves:
         if leaf.is_latest:
             memory.slots.pop(leaf.slot, None)
 
 
 def _occurrence(session: Session, trigger: str) -> Occurrence | None:
-    own = latest_of(session, trigger)
-    return None if own is None else Occurrence(trigger, own)
+    latest = latest_of(session, trigger)
+    return None if latest is None else Occurrence(trigger, latest)
 
 
-def _find_in_flight(session: Session, old: Edition2Rule | None, new: Edition2Rule) -> None:
-    """Records the instances in flight, because a rule that gets a `cancelOn` may cancel those, too."""
+def _record_in_flight(session: Session, old: Edition2Rule | None, new: Edition2Rule) -> None:
+    """Records the instances in flight if the rule gets a `cancelOn`, because it may cancel them, too."""
     if new.cancel_on is None or (old is not None and old.cancel_on is not None):
         return
     for number in range(session.task_state(new.name).count):
-        note_in_flight(session, session.instances.get(new.name, number))
+        update_in_flight(session, session.instances.get(new.name, number))

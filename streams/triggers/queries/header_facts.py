@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 from msgspec import Raw, Struct
 
-from triggers.core.state.header import TakenRules
+from triggers.core.state.header import RuleBinding
 from triggers.core.view import RulesView
 from triggers.queries.answers import FailedInstance, FoundSession
 
@@ -40,7 +40,7 @@ class HeaderFacts(Struct, array_like=True, frozen=True):
     past_attempts: int = 0
     clock: int = 0
     edition_2: Raw = Raw(b"\xc0")
-    published: TakenRules | None = None
+    published: RuleBinding | None = None
 
     def found(self, uid: str, failures: list[FailedInstance], waits_behind: list[str]) -> FoundSession:
         """Returns the session as queries return it."""

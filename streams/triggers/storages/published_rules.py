@@ -20,7 +20,7 @@ from triggers.codec import encode_configuration
 from triggers.codec.event_lines import decode_members, event_members
 from triggers.core.config import validate_configuration
 from triggers.core.events import RulesPublished
-from triggers.core.published import KEEP, next_version
+from triggers.core.published_rules import KEEP, next_version
 from triggers.core.state.plans import Plans
 from triggers.core.state.rows import MemoryRows
 from triggers.errors import CallError, NotSupported, Undecodable

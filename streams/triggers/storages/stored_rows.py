@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from triggers.core.delivery import check_embedded
+from triggers.core.plan_checks import check_embedded
 from triggers.core.state.plans import Plans
 from triggers.core.state.rows import TIMERS, MemoryRows, configuration_key, header_key, session_prefix
 from triggers.core.state.session import Session

@@ -22,7 +22,7 @@ from triggers.core.events import TimerFired
 from triggers.core.instance_names import parse_instance_name
 from triggers.core.plan import Plan
 from triggers.core.state.cohorts import add_to_cohort
-from triggers.core.state.header import Header, TakenRules
+from triggers.core.state.header import Header, RuleBinding
 from triggers.core.state.header_codec import encode_header
 from triggers.core.state.instance import Instance
 from triggers.core.state.rows import TIMER_ROW, configuration_key, header_key, session_prefix, timer_key
@@ -116,7 +116,7 @@ def freeze(live: LiveSession) -> tuple[SessionObjects, dict[str, Any]]:
 def _header(stored: Mapping[str, Any]) -> Header:
     known = {name: value for name, value in stored.items() if name in Header.__struct_fields__}
     if "published" in known:
-        known["published"] = msgspec.convert(known["published"], TakenRules)
+        known["published"] = msgspec.convert(known["published"], RuleBinding)
     return Header(**known | {"ids": bytes.fromhex(stored["ids"])})
 
 

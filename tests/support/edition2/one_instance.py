@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import msgspec
 
-from triggers.core.conditions.holding import Held, Occurrence, Surroundings
-from triggers.core.conditions.offering import Taken, offer, offered_to
+from triggers.core.conditions.condition_view import ConditionView
+from triggers.core.conditions.evaluator import Evaluator, Occurrence
+from triggers.core.conditions.held import Held
+from triggers.core.conditions.memory import Memory, remember, seeds
+from triggers.core.conditions.offering import Taken, match_leaves, offer
 from triggers.core.conditions.receiving import received
-from triggers.core.conditions.seeding import Memory, remember, seeds
 from triggers.core.conditions.tree import Conditions
 from triggers.core.conditions.updating import carry_memory_over, carry_over
-from triggers.core.conditions.views import View
 from triggers.core.contribution import Contribution
 from triggers.core.edition_2_directives import parse_task
 
@@ -24,7 +25,7 @@ class OneInstance:
         self.memory = Memory()
         self.fired = 0
         self.clock = 0
-        self.surroundings = Surroundings({"uid": "s", "rules": None})
+        self.evaluator = Evaluator({"uid": "s", "rules": None})
 
     def fire(self, trigger: str, at: float | None = None, **kwargs: object) -> Taken:
         """Offer an event that happens `at` seconds."""
@@ -33,7 +34,7 @@ class OneInstance:
         text = msgspec.json.encode(kwargs)
         own = Contribution(text, self.clock, self.fired)
         occurrence = Occurrence(trigger, own)
-        offered = offered_to(self.conditions.leaves, occurrence, self.surroundings)
+        offered = match_leaves(self.conditions.leaves, occurrence, self.evaluator)
         remember(self.memory, self.conditions.leaves, offered)
         self._offered = offered
         return offer(self.view, offered)
@@ -55,9 +56,9 @@ class OneInstance:
         self.conditions = conditions
 
     @property
-    def view(self) -> View:
+    def view(self) -> ConditionView:
         """What is true of it."""
-        return View(self.conditions, self.held, self.surroundings)
+        return ConditionView(self.conditions, self.held, self.evaluator)
 
     @property
     def ready(self) -> bool:

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 import msgspec
 from tests.support.edition2.state import WAITING, Instance, Json, Session
 
-from triggers.core.calling import ArgumentFailed, arguments_of, bound_by, forwarded
-from triggers.core.conditions.holding import Bound, Occurrence, Surroundings
-from triggers.core.conditions.offering import Offered, Taken, offer, offered_to
-from triggers.core.conditions.receiving import begins_deadline, received
-from triggers.core.conditions.seeding import Memory, remember, seeds
+from triggers.core.calling import ArgumentFailed, bind_received, encode_arguments, make_forward
+from triggers.core.conditions.condition_view import ConditionView
+from triggers.core.conditions.evaluator import Bound, Evaluator, Occurrence
+from triggers.core.conditions.memory import Memory, remember, seeds
+from triggers.core.conditions.offering import Offered, Taken, match_leaves, offer
+from triggers.core.conditions.receiving import mark_begun, received
 from triggers.core.conditions.tree import Leaf
-from triggers.core.conditions.views import View
 from triggers.core.contribution import Contribution
 from triggers.core.edition_2_plan import OUTCOMES
 from triggers.core.edition_2_rule import Edition2Rule
@@ -55,8 +55,8 @@ class Step:
     fired: list[str] = field(default_factory=list)
     forward: list[Json] = field(default_factory=list)
 
-    def surroundings(self) -> Surroundings:
-        return Surroundings(self.session.variables())
+    def evaluator(self) -> Evaluator:
+        return Evaluator(self.session.variables())
 
     # -- fires --------------------------------------------------------------------------------------------------------
 
@@ -96,11 +96,11 @@ class Step:
     def _cancel(self, task: Edition2Rule, occurrence: Occurrence) -> None:
         if task.cancel_on is None:
             return
-        surroundings = self.surroundings()
+        evaluator = self.evaluator()
         for instance in self.session.of(task.name):
             if instance.status not in WAITING | {"scheduled", "running"}:
                 continue
-            if any(self._cancels(task, leaf, instance, occurrence, surroundings) for leaf in task.cancel_on.leaves):
+            if any(self._cancels(task, leaf, instance, occurrence, evaluator) for leaf in task.cancel_on.leaves):
                 self.applied = True
                 if instance.attempt and not instance.settled:
                     self.cancel.append(
@@ -114,23 +114,23 @@ class Step:
                 self.end(task, instance, "cancelled")
 
     def _cancels(
-        self, task: Edition2Rule, leaf: Leaf, instance: Instance, occurrence: Occurrence, surroundings: Surroundings
+        self, task: Edition2Rule, leaf: Leaf, instance: Instance, occurrence: Occurrence, evaluator: Evaluator
     ) -> bool:
         if leaf.trigger != occurrence.trigger:
             return False
         if leaf.when is None:
             return True
-        return surroundings.holds(leaf.when, occurrence, self._bound(task, instance, surroundings))
+        return evaluator.is_true(leaf.when, occurrence, self._bound(task, instance, evaluator))
 
-    def _bound(self, task: Edition2Rule, instance: Instance, surroundings: Surroundings) -> Bound:
+    def _bound(self, task: Edition2Rule, instance: Instance, evaluator: Evaluator) -> Bound:
         if instance.status in WAITING:
-            return View(task.conditions, instance.held, surroundings).bound
-        return bound_by(join_object(instance.kwargs))
+            return ConditionView(task.conditions, instance.held, evaluator).bound
+        return bind_received(join_object(instance.kwargs))
 
     def _offer(self, task: Edition2Rule, occurrence: Occurrence) -> list[tuple[Edition2Rule, Instance]]:
-        surroundings, conditions = self.surroundings(), task.conditions
+        evaluator, conditions = self.evaluator(), task.conditions
         leaves = conditions.by_trigger.get(occurrence.trigger, ())
-        offered = offered_to(leaves, occurrence, surroundings)
+        offered = match_leaves(leaves, occurrence, evaluator)
         if not offered.keys:
             return []
         self.applied = True
@@ -139,10 +139,10 @@ class Step:
         took = False
         for instance in self.session.of(task.name):
             if instance.status in WAITING:
-                took = self._give(task, instance, offered, surroundings).took or took
+                took = self._give(task, instance, offered, evaluator).took or took
         if self._creates(task, offered, took=took):
-            self._create(task, memory, offered, surroundings)
-        return self._look(task, surroundings)
+            self._create(task, memory, offered, evaluator)
+        return self._look(task, evaluator)
 
     def _creates(self, task: Edition2Rule, offered: Offered, *, took: bool) -> bool:
         own = [leaf for leaf in task.conditions.leaves if leaf.slot in offered.keys and not leaf.correlated]
@@ -150,35 +150,35 @@ class Step:
             return bool(own)
         return task.conditions.and_every in own and not took
 
-    def _give(self, task: Edition2Rule, instance: Instance, offered: Offered, surroundings: Surroundings) -> Taken:
-        view = View(task.conditions, instance.held, surroundings)
+    def _give(self, task: Edition2Rule, instance: Instance, offered: Offered, evaluator: Evaluator) -> Taken:
+        view = ConditionView(task.conditions, instance.held, evaluator)
         taken = offer(view, offered)
         clock = self.session.clock
         if taken.took:
             instance.depth = self.depth
-        if begins_deadline(view, offered.contribution.order) and task.deadline:
+        if mark_begun(view, offered.contribution.order) and task.deadline:
             instance.timers["deadline"] = clock + task.deadline.wait
         if taken.in_after and instance.status == "delayed" and task.delay and task.delay.restart:
             instance.timers["delay"] = delay_due(task.delay, clock, instance.delayed_at)
         return taken
 
-    def _create(self, task: Edition2Rule, memory: Memory, offered: Offered, surroundings: Surroundings) -> None:
+    def _create(self, task: Edition2Rule, memory: Memory, offered: Offered, evaluator: Evaluator) -> None:
         session = self.session
         instance = Instance(task.name, len(session.of(task.name)), session.clock, depth=self.depth)
         session.instances.append(instance)
-        view = View(task.conditions, instance.held, surroundings)
+        view = ConditionView(task.conditions, instance.held, evaluator)
         for seed in seeds(task.conditions, memory, offered):
             offer(view, seed)
         offer(view, offered)
-        if begins_deadline(view) and task.deadline:
+        if mark_begun(view) and task.deadline:
             instance.timers["deadline"] = session.clock + task.deadline.wait
 
-    def _look(self, task: Edition2Rule, surroundings: Surroundings) -> list[tuple[Edition2Rule, Instance]]:
+    def _look(self, task: Edition2Rule, evaluator: Evaluator) -> list[tuple[Edition2Rule, Instance]]:
         ready: list[tuple[Edition2Rule, Instance]] = []
         for instance in self.session.of(task.name):
             if instance.status not in WAITING:
                 continue
-            view = View(task.conditions, instance.held, surroundings)
+            view = ConditionView(task.conditions, instance.held, evaluator)
             if task.conditions.unless is not None and view.is_true(task.conditions.unless):
                 self.end(task, instance, "abandoned")
             elif instance.status == "unstarted" and view.is_true(task.conditions.root):
@@ -196,7 +196,7 @@ class Step:
     def _forward(self, occurrence: Occurrence) -> None:
         for forward in self.session.rules.forwards:
             event_id = f"forward:{self.session.uid}:{self.position}:{len(self.forward)}"
-            if sent := forwarded(forward, occurrence, self.surroundings(), event_id):
+            if sent := make_forward(forward, occurrence, self.evaluator(), event_id):
                 self.applied = True
                 kwargs = msgspec.json.decode(sent.kwargs)
                 self.forward.append({"to": sent.session, "trigger": sent.trigger, "kwargs": kwargs, "id": sent.id})
@@ -207,7 +207,7 @@ class Step:
         """Fix what the task receives: it waits no more."""
         if instance.status not in WAITING:
             return
-        instance.kwargs = received(View(task.conditions, instance.held, self.surroundings()))
+        instance.kwargs = received(ConditionView(task.conditions, instance.held, self.evaluator()))
 
     def end(self, task: Edition2Rule | None, instance: Instance, status: str, outcome_depth: int | None = None) -> None:
         """Give it a status in which nothing is to come of it by itself."""
@@ -271,7 +271,7 @@ class Step:
         if task.arguments is None:
             return merge(encode(task.with_params), fired) if task.with_params else fired
         try:
-            return arguments_of(task.arguments, fired, self.surroundings())
+            return encode_arguments(task.arguments, fired, self.evaluator())
         except ArgumentFailed as failed:
             instance.exception = ("triggers.ExpressionError", encode({"parameter": str(failed)}))
             return None
@@ -281,5 +281,5 @@ def kwargs_of(session: Session, instance: Instance) -> Json:
     """What an instance has: alias -> value, without `withParams` and `with`."""
     own = instance.kwargs
     if instance.status in WAITING and (task := session.rules.tasks.get(instance.task)):
-        own = received(View(task.conditions, instance.held, Surroundings(session.variables())))
+        own = received(ConditionView(task.conditions, instance.held, Evaluator(session.variables())))
     return {alias: msgspec.json.decode(text) for alias, text in own.items()}

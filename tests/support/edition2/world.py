@@ -10,14 +10,14 @@ from tests.support.edition2.operations import OPERATIONS, RESULTS, is_stale
 from tests.support.edition2.state import WAITING, Instance, Json, Refused, Session
 from tests.support.edition2.step import Fire, Step, encode, kwargs_of
 
-from triggers.core.conditions.holding import Occurrence
-from triggers.core.conditions.seeding import Memory, begin_memory
+from triggers.core.conditions.evaluator import Occurrence
+from triggers.core.conditions.memory import Memory, begin_memory
 from triggers.core.conditions.updating import carry_memory_over, carry_over
 from triggers.core.config import validate_configuration
 from triggers.core.edition_2_directives import EDITION_1_DIRECTIVES, parse_task
 from triggers.core.edition_2_plan import Edition2Plan, edition_of, parse_edition_2_plan
 from triggers.core.edition_2_rule import Edition2Rule
-from triggers.core.published import Catalog, PublishedRules, adopted
+from triggers.core.published_rules import Catalog, PublishedRules, adopted
 from triggers.errors import InvalidConfiguration
 
 _EDITION_1_BLOCKS = {"$limits", "$manager", "$edition"}
@@ -171,7 +171,7 @@ def _switch(session: Session, written: Json, edition: int) -> None:
         own = session.latest.get(trigger)
         return None if own is None else Occurrence(trigger, own)
 
-    surroundings = Step(session, 0, 0).surroundings()
+    evaluator = Step(session, 0, 0).evaluator()
     for name, task in rules.tasks.items():
         before = old.tasks.get(name)
         memory = session.memory[name] = session.memory.get(name, Memory()) if before else Memory()
@@ -181,7 +181,7 @@ def _switch(session: Session, written: Json, edition: int) -> None:
             for instance in session.of(name):
                 if instance.status in WAITING:
                     carry_over(instance.held, before.conditions, task.conditions)
-        begin_memory(memory, begun, latest, surroundings)
+        begin_memory(memory, begun, latest, evaluator)
 
 
 def _compiled(written: Json, edition: int) -> Edition2Plan:

@@ -11,7 +11,6 @@ from tests.support.edition2.histories import CURATED, RANDOM, histories
 
 from triggers.core.binding import pending_rules
 from triggers.core.commands import BoundRules, Decision, Outcome, RunTask
-from triggers.core.delivery import accept_every_plan
 from triggers.core.engine import apply
 from triggers.core.events import (
     ConfigurationUpdated,
@@ -22,6 +21,7 @@ from triggers.core.events import (
     TaskFinished,
     TriggerFired,
 )
+from triggers.core.plan_checks import accept_every_plan
 from triggers.core.state.plans import Plans
 from triggers.core.state.rows import MemoryRows, header_key, session_prefix
 from triggers.core.state.session import Session

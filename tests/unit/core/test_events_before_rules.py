@@ -78,4 +78,4 @@ def test_the_rows_do_not_depend_on_how_the_events_are_batched() -> None:
     at_once.rows.write(session.changes())
 
     assert at_once.rows == one_by_one.rows
-    assert len(session.facts.all()) == OTHERS
+    assert len(session.last_fires.all()) == OTHERS

@@ -7,7 +7,8 @@ import pytest
 from triggers.core.conditions.tree import Combinator, Kind, Leaf
 from triggers.core.edition_2_directives import parse_task
 from triggers.core.edition_2_plan import parse_edition_2_plan
-from triggers.core.edition_2_rule import CancelOn, Deadline, Delay, Edition2Rule, Retry, TimeLimits
+from triggers.core.edition_2_rule import CancelOn, Deadline, Delay, Edition2Rule, Retry
+from triggers.core.session_limits import Timeouts
 from triggers.errors import InvalidConfiguration
 
 
@@ -100,7 +101,7 @@ def test_times_and_retries_are_read_once() -> None:
 
     assert rule.delay == Delay(wait=5_000, restart=True, at_most=60_000)
     assert rule.deadline == Deadline(wait=3_600_000, runs=True)
-    assert rule.timeouts == TimeLimits(running=120_000, attempts=5)
+    assert rule.timeouts == Timeouts(running=120_000, attempts=5)
     assert rule.retry == Retry(attempts=3, wait=10_000, backoff=2, max_wait=300_000, jitter=0.1, on=("ValueError",))
     assert isinstance(rule.cancel_on, CancelOn)
     assert [found.trigger for found in rule.cancel_on.leaves] == ["x", "y"]

@@ -9,11 +9,11 @@ from triggers.core.events import ConfigurationUpdated, TriggerFired
 from triggers.core.state.header import (
     Cohort,
     Edition2Header,
-    Fact,
     Header,
     HeldByInstance,
+    LastFire,
     Latest,
-    TakenRules,
+    RuleBinding,
     TaskState,
     UnsharedRow,
 )
@@ -51,9 +51,9 @@ def test_a_cohort_is_stored_with_ranges_of_its_members() -> None:
 
 
 def test_what_edition_2_adds_is_stored_at_the_end() -> None:
-    facts = {"a": Fact(5, 2, 4, "e-1", "shop"), "b": Fact(9, 3)}
+    fires = {"a": LastFire(5, 2, 4, "e-1", "shop"), "b": LastFire(9, 3)}
 
-    header = Header(clock=9, edition_2=Edition2Header(3, facts, facts_spilled=True, finalized=True))
+    header = Header(clock=9, edition_2=Edition2Header(3, fires, last_fires_spilled=True, finalized=True))
 
     encoded = encode_header(header)
 
@@ -62,7 +62,7 @@ def test_what_edition_2_adds_is_stored_at_the_end() -> None:
 
 
 def test_published_rules_are_stored_at_the_end() -> None:
-    header = Header(published=TakenRules("order", 3, ["t_a"]))
+    header = Header(published=RuleBinding("order", 3, ["t_a"]))
 
     encoded = encode_header(header)
 

@@ -11,7 +11,7 @@ from tests.support.memory_session import MemorySession, scheduled
 from triggers.core.commands import Decision, Outcome
 from triggers.core.config import compile_plan
 from triggers.core.events import ReplayRequested, SkipRequested, TaskFailed, TaskFinished, TaskRetried
-from triggers.core.plan import DEFAULT_LIMITS, Limits, Timeouts
+from triggers.core.session_limits import DEFAULT_LIMITS, Limits, Timeouts
 from triggers.errors import InvalidConfiguration
 
 Rules = Mapping[str, object]

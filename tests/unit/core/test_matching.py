@@ -20,7 +20,7 @@ def test_a_when_that_cannot_be_evaluated_is_false_and_told() -> None:
     instance = OneInstance(after=[{"trigger": "a", "when": "kwargs.missing > 5"}])
 
     assert not instance.fire("a").took
-    assert instance.surroundings.failures[0][0] == "kwargs.missing > 5"
+    assert instance.evaluator.failures[0][0] == "kwargs.missing > 5"
 
 
 def test_a_candidate_counts_when_what_it_refers_to_has_come() -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from triggers.core.conditions.holding import Held
+from triggers.core.conditions.held import Held
 from triggers.core.contribution import PRIVATE, Contribution
 from triggers.core.state.number_ranges import contains, insert_number, numbers_in, remove_number
-from triggers.core.state.waiting import Waiting, of_member, private_of, shape_of
+from triggers.core.state.waiting import Waiting, join_parts, private_part, shared_part
 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 12))))
@@ -34,26 +34,26 @@ def held(*orders: int) -> Held:
 def test_instances_that_hold_the_same_are_one_group() -> None:
     waiting = Waiting()
     for number in range(5_000):
-        waiting.join(number, shape_of(held(number)), delayed=False, depth=0)
-    waiting.join(5_000, shape_of(held(1, 2)), delayed=False, depth=0)
-    waiting.join(5_001, shape_of(held(3)), delayed=True, depth=0)
+        waiting.add_member(number, shared_part(held(number)), delayed=False, depth=0)
+    waiting.add_member(5_000, shared_part(held(1, 2)), delayed=False, depth=0)
+    waiting.add_member(5_001, shared_part(held(3)), delayed=True, depth=0)
 
     assert [group.members for group in waiting.groups] == [[0, 5_000], [5_000, 5_001], [5_001, 5_002]]
 
 
 def test_who_leaves_last_takes_the_group_along() -> None:
     waiting = Waiting()
-    waiting.join(7, held(1), delayed=False, depth=0)
+    waiting.add_member(7, held(1), delayed=False, depth=0)
 
-    assert waiting.leave(7) is not None
+    assert waiting.remove_member(7) is not None
     assert waiting.groups == []
-    assert waiting.leave(7) is None
+    assert waiting.remove_member(7) is None
 
 
 def test_a_member_holds_its_own_contributions_and_those_that_came_to_all() -> None:
     own = held(1, 2)
-    shared = shape_of(own)
+    shared = shared_part(own)
     assert shared.slots == {"+a": [PRIVATE, PRIVATE]}
     shared.slots["+a"] = [*shared.slots["+a"][1:], Contribution(b"{}", 9, 3)]
 
-    assert [found.order for found in of_member(shared, private_of(own)).slots["+a"]] == [2, 3]
+    assert [found.order for found in join_parts(shared, private_part(own)).slots["+a"]] == [2, 3]

@@ -14,7 +14,7 @@ from triggers.analysis.check.condition_lints import filter_of, leaves_of
 from triggers.analysis.check.liveness import Supply
 from triggers.analysis.check.orders import relevant_names
 from triggers.analysis.check.worlds import FiredMove
-from triggers.core.conditions.holding import Occurrence, Surroundings
+from triggers.core.conditions.evaluator import Evaluator, Occurrence
 from triggers.core.conditions.tree import Leaf
 from triggers.core.contribution import Contribution
 from triggers.core.edition_2_plan import is_reserved
@@ -140,7 +140,7 @@ def _accepts(leaf: Leaf, kwargs: Json) -> bool:
     if leaf.when is None or leaf.correlated:
         return True
     occurrence = Occurrence(leaf.trigger, Contribution(msgspec.json.encode(kwargs), 0, 0))
-    return Surroundings({"uid": "local", "rules": None}).holds(leaf.when, occurrence)
+    return Evaluator({"uid": "local", "rules": None}).is_true(leaf.when, occurrence)
 
 
 def _count(leaf: Leaf) -> int:

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from triggers.analysis.check.condition_lints import expressions_of
-from triggers.core.concern import latest_of
-from triggers.core.conditions.holding import Held
+from triggers.core.conditions.held import Held
 from triggers.core.contribution import Contribution
 from triggers.core.edition_2_rule import Edition2Rule
 from triggers.core.plan import Plan
 from triggers.core.state.instance import Instance
 from triggers.core.state.loaded_instance import LoadedInstance
 from triggers.core.state.session import Session
-from triggers.core.state.waiting import of_member
+from triggers.core.state.waiting import join_parts
 from triggers.core.statuses import WAITING
+from triggers.core.task_offer import latest_of
 
 Key = tuple[object, ...]
 
@@ -125,7 +125,7 @@ def _held_by(session: Session, loaded: LoadedInstance) -> Held:
     if loaded.instance.status not in WAITING:
         return Held()
     group = session.waiting.get(loaded.task).group_of(loaded.number)
-    return Held() if group is None else of_member(group.held, loaded.instance.held)
+    return Held() if group is None else join_parts(group.held, loaded.instance.held)
 
 
 def received(session: Session, instance: Instance) -> tuple[tuple[str, bytes], ...]:

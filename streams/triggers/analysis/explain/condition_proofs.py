@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from msgspec.structs import replace
 
 from triggers.analysis.explain.explanation import Cause, ConditionProof, EventRef
+from triggers.core.conditions.condition_view import ConditionView
 from triggers.core.conditions.tree import Combinator, Kind, Leaf, Node
-from triggers.core.conditions.views import View
 from triggers.core.contribution import Contribution
 
 _MAX_EVENTS = 10
@@ -22,7 +22,7 @@ CausesOf = Callable[[str], list[Cause]]
 class ConditionProver:
     """Explains conditions of one instance. The engine's view of the instance answers every question."""
 
-    def __init__(self, view: View, ref_of: RefOf, causes_of: CausesOf) -> None:
+    def __init__(self, view: ConditionView, ref_of: RefOf, causes_of: CausesOf) -> None:
         self._view = view
         self._ref_of = ref_of
         self._causes_of = causes_of
@@ -50,9 +50,9 @@ class ConditionProver:
 
     def _leaf(self, leaf: Leaf) -> ConditionProof:
         view = self._view
-        before = len(view.surroundings.failures)
+        before = len(view.evaluator.failures)
         is_true, held, need = view.is_true(leaf), view.contributions(leaf), view.count(leaf)
-        failures = dict.fromkeys(f"{text}: {why}" for text, why in view.surroundings.failures[before:])
+        failures = dict.fromkeys(f"{text}: {why}" for text, why in view.evaluator.failures[before:])
         return ConditionProof(
             kind="leaf",
             is_true=is_true,

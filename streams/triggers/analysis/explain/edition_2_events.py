@@ -10,14 +10,13 @@ from triggers.analysis.explain.explanation import Does, Effect, Idle, LeafVerdic
 from triggers.analysis.explain.holdings import held_by_member, view_of
 from triggers.analysis.explain.trace import Trace
 from triggers.core.commands import Decision, Outcome, SetTimer
-from triggers.core.conditions.views import View
-from triggers.core.edition_2_timers import EXPIRED
+from triggers.core.conditions.condition_view import ConditionView
 from triggers.core.events import Event, StatusSet, TimerFired
 from triggers.core.instance_names import instance_name, parse_instance_name
 from triggers.core.plan import Rule
 from triggers.core.state.loaded_instance import LoadedInstance
 from triggers.core.state.number_ranges import remove_number
-from triggers.core.statuses import CANCELLED, Status
+from triggers.core.statuses import CANCELLED, EXPIRED, Status
 
 NOT_DUE: Final = "it is not due yet"
 
@@ -123,7 +122,7 @@ def _why_idle(trace: Trace, task: str, verdicts: list[LeafVerdict]) -> Idle:
     return Idle(reason=Reason.NOT_TAKEN, task=task, detail=full)
 
 
-def _is_closed(view: View, verdict: LeafVerdict) -> bool:
+def _is_closed(view: ConditionView, verdict: LeafVerdict) -> bool:
     leaves = [leaf for leaf in view.conditions.leaves if (leaf.trigger, leaf.alias) == (verdict.trigger, verdict.alias)]
     return any(view.is_closed(leaf) for leaf in leaves)
 

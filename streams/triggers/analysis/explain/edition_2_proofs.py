@@ -25,19 +25,18 @@ from triggers.analysis.explain.explanation import (
 )
 from triggers.analysis.explain.holdings import held_by_member, view_of
 from triggers.analysis.explain.trace import Trace
-from triggers.core.concern import DELAYED, latest_of
-from triggers.core.conditions.holding import Held
+from triggers.core.conditions.condition_view import ConditionView
+from triggers.core.conditions.held import Held
+from triggers.core.conditions.memory import Memory, seeds
 from triggers.core.conditions.offering import Offered, offer
-from triggers.core.conditions.seeding import Memory, seeds
-from triggers.core.conditions.views import View
 from triggers.core.contribution import Contribution
 from triggers.core.edition_2_plan import OUTCOMES, Edition2Plan
 from triggers.core.exception_view import view_exception
 from triggers.core.instance_names import instance_name
 from triggers.core.plan import Rule
 from triggers.core.state.instance import Instance
-from triggers.core.state.session import Session
-from triggers.core.statuses import RESOLVED_IN_EDITION_2, WAITING
+from triggers.core.statuses import DELAYED, RESOLVED_IN_EDITION_2, WAITING
+from triggers.core.task_offer import recall
 
 _NO_EVENT = Offered(Contribution(b"{}", 0, -1), {})
 
@@ -50,7 +49,7 @@ class Edition2Prover:
         self._session = trace.session
         self._rules = rules
         self._instances: dict[str, list[Numbered]] = {}
-        self._views: dict[str, View] = {}
+        self._views: dict[str, ConditionView] = {}
         self._found: dict[tuple[str, str], list[Cause]] = {}
         self._read()
         tasks = trace.session.plan.tasks
@@ -130,7 +129,7 @@ class Edition2Prover:
             unless_condition=unless,
         )
 
-    def _conditions(self, rule: Rule, view: View) -> tuple[ConditionProof, ConditionProof | None]:
+    def _conditions(self, rule: Rule, view: ConditionView) -> tuple[ConditionProof, ConditionProof | None]:
         """Explains `after` with `andEvery`, and `unless` if it has a leaf."""
         prover = ConditionProver(view, self._ref_of, lambda trigger: self._find(trigger, rule.name))
         unless = view.conditions.unless
@@ -154,21 +153,13 @@ class Edition2Prover:
             trigger = leaves[alias].trigger if alias in leaves else alias
             yield HeldTrigger(trigger=trigger, by=self._ref_of(orders[-1]) if orders else None)
 
-    def _seeded(self, rule: Rule) -> View:
+    def _seeded(self, rule: Rule) -> ConditionView:
         """Returns what an instance would begin with, as the engine seeds it."""
         session, view = self._session, view_of(self._session, rule, Held())
-        for seed in seeds(view.conditions, _remembered(session, rule), _NO_EVENT):
+        memory = Memory({}) if rule.edition_2 is None else recall(session, rule.edition_2, _NO_EVENT)
+        for seed in seeds(view.conditions, memory, _NO_EVENT):
             offer(view, seed)
         return view
-
-
-def _remembered(session: Session, rule: Rule) -> Memory:
-    edition_2 = rule.edition_2
-    slots = dict(session.memories.get(rule.name).slots) if edition_2 is not None and edition_2.remembers else {}
-    for leaf in () if edition_2 is None else edition_2.conditions.leaves:
-        if leaf.is_latest and (own := latest_of(session, leaf.trigger)):
-            slots[leaf.slot] = [own]
-    return Memory(slots)
 
 
 def _fired_by_engine(rules: Edition2Plan) -> Iterator[tuple[str, str]]:

@@ -11,15 +11,16 @@ from triggers.analysis.explain.event_words import reason_of
 from triggers.analysis.explain.explanation import LeafVerdict, Verdict
 from triggers.analysis.explain.leaf_verdicts import Fired, verdicts
 from triggers.core.commands import Decision, Outcome
-from triggers.core.concern import latest_of
-from triggers.core.conditions.holding import Held, Surroundings
-from triggers.core.conditions.views import View
+from triggers.core.conditions.condition_view import ConditionView
+from triggers.core.conditions.evaluator import Evaluator
+from triggers.core.conditions.held import Held
 from triggers.core.contribution import Contribution
 from triggers.core.events import Event, StatusSet, TaskFailed, TaskStatusChanged, TimerFired
 from triggers.core.instance_names import instance_name, parse_instance_name
 from triggers.core.plan import Rule
 from triggers.core.state.session import Session
-from triggers.core.state.waiting import Group, of_member
+from triggers.core.state.waiting import Group, join_parts
+from triggers.core.task_offer import latest_of
 
 _ACCEPTING = frozenset({Verdict.ACCEPTED, Verdict.CANDIDATE})
 _NOTHING = frozenset({Outcome.DUPLICATE, Outcome.STALE, Outcome.DELETED})
@@ -175,18 +176,18 @@ def _fires(decision: Decision, moments: Moments) -> Iterator[Fired]:
 
 def held_by_member(session: Session, task: str, group: Group, number: int) -> Held:
     """Returns what one waiting instance holds."""
-    return of_member(group.held, session.instances.get(task, number).instance.held)
+    return join_parts(group.held, session.instances.get(task, number).instance.held)
 
 
-def view_of(session: Session, rule: Rule, held: Held) -> View:
+def view_of(session: Session, rule: Rule, held: Held) -> ConditionView:
     """Returns a view of an instance under its rule, with expressions that are evaluated as the engine does."""
     if rule.edition_2 is None:
         raise ValueError(f"{rule.name!r} is not a rule of edition 2")
-    surroundings = Surroundings({"uid": session.uid, "rules": session.header.rules_name})
-    return View(rule.edition_2.conditions, held, surroundings)
+    evaluator = Evaluator(session.variables())
+    return ConditionView(rule.edition_2.conditions, held, evaluator)
 
 
-def orders_by_alias(view: View) -> dict[str, list[int]]:
+def orders_by_alias(view: ConditionView) -> dict[str, list[int]]:
     """Returns the fires that each leaf of `after` and `andEvery` holds."""
     held = {alias: view.contributions(leaf) for alias, leaf in view.conditions.by_alias.items()}
     return {alias: [one.order for one in own] for alias, own in held.items() if own}

@@ -7,10 +7,10 @@ from contextlib import suppress
 from typing import Any, NamedTuple
 
 from triggers.analysis.explain.explanation import LeafVerdict, Verdict
-from triggers.core.conditions.holding import Occurrence, Surroundings
-from triggers.core.conditions.offering import offered_to
+from triggers.core.conditions.condition_view import ConditionView
+from triggers.core.conditions.evaluator import Evaluator, Occurrence
+from triggers.core.conditions.offering import match_leaves
 from triggers.core.conditions.tree import Leaf
-from triggers.core.conditions.views import View
 from triggers.core.contribution import Contribution
 from triggers.core.edition_2_rule import Edition2Rule
 from triggers.core.expressions.failure import ExpressionFailed
@@ -55,12 +55,12 @@ class _Question:
         self._rule = rule
         self._leaf = leaf
         self._directive = directive
-        self._surroundings = Surroundings({"uid": session.uid, "rules": session.header.rules_name})
+        self._evaluator = Evaluator(session.variables())
 
     def verdict(self, occurrence: Occurrence) -> LeafVerdict:
         leaf = self._leaf
-        accepts = bool(offered_to((leaf,), occurrence, self._surroundings).keys)
-        failures = "; ".join(f"{text}: {reason}" for text, reason in self._surroundings.failures)
+        accepts = bool(match_leaves((leaf,), occurrence, self._evaluator).keys)
+        failures = "; ".join(f"{text}: {reason}" for text, reason in self._evaluator.failures)
         return LeafVerdict(
             task=self._rule.name,
             directive=self._directive,
@@ -81,7 +81,7 @@ class _Question:
     def _holders(self, order: int) -> Iterator[tuple[int, int]]:
         """Yields the waiting instances whose leaf holds the event. The engine offers an event to a group as a whole."""
         for group in self._session.waiting.get(self._rule.name).groups:
-            found = View(self._rule.conditions, group.held, self._surroundings).contributions(self._leaf)
+            found = ConditionView(self._rule.conditions, group.held, self._evaluator).contributions(self._leaf)
             if any(own.order == order for own in found):
                 edges = group.members
                 yield from ((start, stop - 1) for start, stop in zip(edges[::2], edges[1::2], strict=True))

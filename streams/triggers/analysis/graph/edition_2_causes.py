@@ -8,9 +8,8 @@ from collections.abc import Iterator, Mapping
 from triggers.analysis.explain.holdings import held_by_member, orders_by_alias, view_of
 from triggers.analysis.explain.trace import Trace
 from triggers.analysis.graph.cause import By, Cause
-from triggers.core.conditions.views import View
+from triggers.core.conditions.condition_view import ConditionView
 from triggers.core.edition_2_plan import OUTCOMES
-from triggers.core.edition_2_timers import EXPIRED
 from triggers.core.events import (
     Event,
     TaskFailed,
@@ -21,7 +20,7 @@ from triggers.core.events import (
     TriggerFired,
 )
 from triggers.core.instance_names import parse_instance_name
-from triggers.core.statuses import CANCELLED, Status
+from triggers.core.statuses import CANCELLED, EXPIRED, Status
 from triggers.core.view import InstanceView
 
 _STOPS = frozenset({CANCELLED, EXPIRED, Status.ABANDONED})
@@ -69,7 +68,7 @@ class Edition2Causes:
         view = self._view(one)
         return self._trace.holdings.held.get(one.name, {}) if view is None else orders_by_alias(view)
 
-    def _view(self, one: InstanceView) -> View | None:
+    def _view(self, one: InstanceView) -> ConditionView | None:
         """Returns the view of an instance that waits."""
         session, (task, number) = self._trace.session, parse_instance_name(one.name)
         rule, group = session.plan.tasks.get(task), session.waiting.get(task).group_of(number)

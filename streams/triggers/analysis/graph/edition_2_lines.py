@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from triggers.analysis.times import duration_words
 from triggers.core.conditions.tree import Leaf
 from triggers.core.edition_2_plan import Forward
-from triggers.core.edition_2_rule import Edition2Rule, TimeLimits
+from triggers.core.edition_2_rule import Edition2Rule
 from triggers.core.expressions.program import Expression
+from triggers.core.session_limits import Timeouts
 
 _WIDEST = 60
 
@@ -59,7 +60,7 @@ def task_lines(task: Edition2Rule) -> Iterator[str]:
         yield "optional"
 
 
-def _time_outs(limits: TimeLimits) -> Iterator[str]:
+def _time_outs(limits: Timeouts) -> Iterator[str]:
     for status, limit in (("scheduled", limits.scheduled), ("running", limits.running)):
         if limit:
             yield f"{status} at most {duration_words(limit)}"

@@ -20,7 +20,7 @@ from triggers.analysis.driver import HistoryDriver
 from triggers.analysis.verify.history_steps import Step, step_event
 from triggers.core.commands import CancelTask, Decision, Outcome, RunTask
 from triggers.core.events import Event, RulesPublished
-from triggers.core.published import next_version
+from triggers.core.published_rules import next_version
 from triggers.core.view import InstanceView, SessionView
 from triggers.errors import CallError, InvalidConfiguration, NotFound
 

@@ -1,4 +1,4 @@
-"""Refuses conditions that are wrong as a whole: an alias twice, leaves that need each other, always true."""
+"""Refuses conditions with a mistake that no single leaf shows."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from triggers.errors import InvalidConfiguration
 
 
 def check_conditions(conditions: Conditions, where: str) -> None:
-    """Refuses mistakes that no single leaf shows. Raises InvalidConfiguration."""
+    """Raises InvalidConfiguration for an alias of two leaves, for leaves that need each other, and if always true."""
     _check_aliases(conditions, where)
     _check_circles(conditions, where)
     for node, directive in ((conditions.root, "after"), (conditions.unless, "unless")):
@@ -30,11 +30,11 @@ def _check_circles(conditions: Conditions, where: str) -> None:
     """Refuses leaves whose `when` depends on itself."""
     needs = {leaf.alias: _needs(leaf) for leaf in conditions.root.leaves() if leaf.correlated}
     for alias, needed in needs.items():
-        reached, left = set[str](), set(needed)
-        while left:
-            found = left.pop()
-            reached.add(found)
-            left |= needs.get(found, frozenset()) - reached
+        reached, ahead = set[str](), set(needed)
+        while ahead:
+            other = ahead.pop()
+            reached.add(other)
+            ahead |= needs.get(other, frozenset()) - reached
         if alias in reached:
             raise InvalidConfiguration(
                 f"{where}: the 'when' of {alias!r} needs {alias!r} itself, possibly through other leaves;"

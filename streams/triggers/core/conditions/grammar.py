@@ -43,7 +43,7 @@ _CONDITION_FORMS: Final = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Place:
+class _Scope:
     """The directive of a condition, and what it allows in its leaves."""
 
     where: str
@@ -59,7 +59,7 @@ class _Place:
     plain: set[str] = field(default_factory=set)
     """The triggers of the plain leaves without an alias so far."""
 
-    def inside(self, step: str, *, windowed: bool = False) -> _Place:
+    def inside(self, step: str, *, windowed: bool = False) -> _Scope:
         return replace(self, where=self.where + step, level=self.level + 1, windowed=self.windowed or windowed)
 
 
@@ -80,17 +80,17 @@ def parse_conditions(written: WrittenConditions, task: str) -> Conditions:
     if written.after is None and written.and_every is None:
         raise InvalidConfiguration(f"{where}: 'after' and 'andEvery' are missing; it must have one of them")
     within = 0 if written.within is None else parse_duration(written.within, f"{where}: 'within'")
-    place = _Place(where=f"{where}: 'after'", windowed=within > 0, restart=written.restart)
+    scope = _Scope(where=f"{where}: 'after'", windowed=within > 0, restart=written.restart)
     every = None
     if written.and_every is not None:
         every = _leaf(
-            written.and_every, _Place(where=f"{where}: 'andEvery'", level=2, restart=written.restart), LEAF_KEYS
+            written.and_every, _Scope(where=f"{where}: 'andEvery'", level=2, restart=written.restart), LEAF_KEYS
         )
-    after = _top(_without_repetitions(written.after, written.and_every), place)
+    after = _top(_without_repetitions(written.after, written.and_every), scope)
     children = (*([] if after is None else [after]), *([] if every is None else [every]))
     mark = _mark(within and [written.within, written.after, written.and_every])
     root = _combined(Kind.ALL, children, within=within, mark=mark)
-    unless = _top(written.unless, _Place(where=f"{where}: 'unless'", aliases=False))
+    unless = _top(written.unless, _Scope(where=f"{where}: 'unless'", aliases=False))
     conditions = _assembled(root, every, unless)
     check_conditions(conditions, where)
     return conditions
@@ -98,12 +98,12 @@ def parse_conditions(written: WrittenConditions, task: str) -> Conditions:
 
 def parse_leaf(value: object, where: str, *, names: tuple[str, ...] = _WHEN_NAMES) -> Leaf:
     """Compiles a leaf that has `trigger` and `when` only. Raises InvalidConfiguration."""
-    return _leaf(value, _Place(where=where), ("trigger", "when"), names)
+    return _leaf(value, _Scope(where=where), ("trigger", "when"), names)
 
 
-def _top(value: object, place: _Place) -> Node | None:
+def _top(value: object, scope: _Scope) -> Node | None:
     """Compiles a directive. Returns None for an absent directive and for an empty list, which are no condition."""
-    return None if value is None or value == [] else _condition(value, place)
+    return None if value is None or value == [] else _condition(value, scope)
 
 
 def _without_repetitions(after: object, and_every: object) -> object:
@@ -111,57 +111,57 @@ def _without_repetitions(after: object, and_every: object) -> object:
     if not isinstance(after, list):
         return [] if isinstance(after, str) and after == and_every else after
     seen: set[object] = {and_every} if isinstance(and_every, str) else set()
-    left: list[object] = []
+    distinct: list[object] = []
     for item in after:
         if not isinstance(item, str):
-            left.append(item)
+            distinct.append(item)
         elif item not in seen:
             seen.add(item)
-            left.append(item)
-    return left
+            distinct.append(item)
+    return distinct
 
 
-def _condition(value: object, place: _Place) -> Node:
-    if place.level > MAX_DEPTH:
-        raise InvalidConfiguration(f"{place.where}: it is deeper than {MAX_DEPTH} levels; make it flatter")
+def _condition(value: object, scope: _Scope) -> Node:
+    if scope.level > MAX_DEPTH:
+        raise InvalidConfiguration(f"{scope.where}: it is deeper than {MAX_DEPTH} levels; make it flatter")
     match value:
         case str():
-            return _leaf(value, place, LEAF_KEYS)
+            return _leaf(value, scope, LEAF_KEYS)
         case list():
-            return _combinator({"all": value}, place, step="")
+            return _combinator({"all": value}, scope, step="")
         case dict() if "trigger" in value:
-            return _leaf(value, place, LEAF_KEYS)
+            return _leaf(value, scope, LEAF_KEYS)
         case dict():
-            return _combinator(value, place)
+            return _combinator(value, scope)
         case _:
-            raise InvalidConfiguration(f"{place.where}: {value!r:.80} is not a condition; write {_CONDITION_FORMS}")
+            raise InvalidConfiguration(f"{scope.where}: {value!r:.80} is not a condition; write {_CONDITION_FORMS}")
 
 
-def _combinator(value: dict[str, object], place: _Place, step: str | None = None) -> Combinator:
-    check_keys(value, (*COMBINATORS, "of", "within"), place.where, "a condition")
+def _combinator(value: dict[str, object], scope: _Scope, step: str | None = None) -> Combinator:
+    check_keys(value, (*COMBINATORS, "of", "within"), scope.where, "a condition")
     found = [name for name in COMBINATORS if name in value]
     if len(found) != 1:
         raise InvalidConfiguration(
-            f"{place.where}: it has {' and '.join(found) or 'no combinator'}; write one of {_CONDITION_FORMS}"
+            f"{scope.where}: it has {' and '.join(found) or 'no combinator'}; write one of {_CONDITION_FORMS}"
         )
     kind = Kind(found[0])
     if ("of" in value) != (kind is Kind.AT_LEAST):
-        raise InvalidConfiguration(f"{place.where}: 'of' belongs to 'atLeast': {{\"atLeast\": 2, \"of\": […]}}")
-    within = parse_duration(value["within"], f"{place.where}: 'within'") if value.get("within") is not None else 0
+        raise InvalidConfiguration(f"{scope.where}: 'of' belongs to 'atLeast': {{\"atLeast\": 2, \"of\": […]}}")
+    within = parse_duration(value["within"], f"{scope.where}: 'within'") if value.get("within") is not None else 0
     key = "of" if kind is Kind.AT_LEAST else found[0]
     items, windowed = value[key], within > 0
     if not isinstance(items, list) or not items:
         raise InvalidConfiguration(
-            f"{place.where}: {key!r} must be a list of one condition or more, it is {items!r:.80}"
+            f"{scope.where}: {key!r} must be a list of one condition or more, it is {items!r:.80}"
         )
     inner = f".{key}" if step is None else step
     children = tuple(
-        [_condition(item, place.inside(f"{inner}[{at}]", windowed=windowed)) for at, item in enumerate(items)]
+        [_condition(item, scope.inside(f"{inner}[{at}]", windowed=windowed)) for at, item in enumerate(items)]
     )
     need = 0
     if kind is Kind.AT_LEAST:
-        need = require_integer(value["atLeast"], f"{place.where}: 'atLeast'", 1, len(children))
-    return _combined(kind, children, need=need, within=within, mark=_mark(within and [value, not place.aliases]))
+        need = require_integer(value["atLeast"], f"{scope.where}: 'atLeast'", 1, len(children))
+    return _combined(kind, children, need=need, within=within, mark=_mark(within and [value, not scope.aliases]))
 
 
 def _combined(
@@ -178,19 +178,19 @@ def _mark(written: object) -> bytes:
     return blake2b(json.dumps(written, sort_keys=True).encode(), digest_size=8).digest() if written else b""
 
 
-def _leaf(value: object, place: _Place, keys: tuple[str, ...], names: tuple[str, ...] = _WHEN_NAMES) -> Leaf:
+def _leaf(value: object, scope: _Scope, keys: tuple[str, ...], names: tuple[str, ...] = _WHEN_NAMES) -> Leaf:
     if isinstance(value, str):
         value = {"trigger": value}
-    written = require_object(value, place.where, 'a trigger name or {"trigger": …}')
-    check_keys(written, keys if place.aliases else tuple(key for key in keys if key != "as"), place.where, "a leaf")
+    written = require_object(value, scope.where, 'a trigger name or {"trigger": …}')
+    check_keys(written, keys if scope.aliases else tuple(key for key in keys if key != "as"), scope.where, "a leaf")
     if "trigger" not in written:
-        raise InvalidConfiguration(f"{place.where}: 'trigger' is missing; it must be the name of a trigger")
-    trigger = require_text(written["trigger"], f"{place.where}: 'trigger'")
-    alias = require_text(written.get("as", trigger), f"{place.where}: 'as'")
+        raise InvalidConfiguration(f"{scope.where}: 'trigger' is missing; it must be the name of a trigger")
+    trigger = require_text(written["trigger"], f"{scope.where}: 'trigger'")
+    alias = require_text(written.get("as", trigger), f"{scope.where}: 'as'")
     keep = written.get("keep")
     if keep not in (None, "first", "latest"):
-        raise InvalidConfiguration(f"{place.where}: 'keep' must be 'first' or 'latest', it is {keep!r:.80}")
-    when, count = _expression(written, "when", place, names), _count(written.get("count", 1), f"{place.where}: 'count'")
+        raise InvalidConfiguration(f"{scope.where}: 'keep' must be 'first' or 'latest', it is {keep!r:.80}")
+    when, count = _expression(written, "when", scope, names), _count(written.get("count", 1), f"{scope.where}: 'count'")
     return Leaf(
         trigger=trigger,
         alias=alias,
@@ -199,12 +199,12 @@ def _leaf(value: object, place: _Place, keys: tuple[str, ...], names: tuple[str,
         correlated=when is not None and when.uses("on"),
         passes_list=count != 1,
         need=_need(count, correlated=when is not None and when.uses("on")),
-        distinct=_expression(written, "distinct", place, EVENT_NAMES),
-        latest=keep == "latest" or (keep is None and (place.windowed or place.restart)),
-        goes_on=keep == "latest" or (keep is None and place.restart),
+        distinct=_expression(written, "distinct", scope, EVENT_NAMES),
+        latest=keep == "latest" or (keep is None and (scope.windowed or scope.restart)),
+        goes_on=keep == "latest" or (keep is None and scope.restart),
         plain=written.keys() == {"trigger"},
-        slot=_slot(place, trigger, alias, plain=written.keys() == {"trigger"}),
-        zero_is_true=place.aliases,
+        slot=_slot(scope, trigger, alias, plain=written.keys() == {"trigger"}),
+        zero_is_true=scope.aliases,
     )
 
 
@@ -214,19 +214,19 @@ def _need(count: int | Expression | None, *, correlated: bool) -> int:
     return 1 if count is None else count
 
 
-def _slot(place: _Place, trigger: str, alias: str, *, plain: bool) -> str:
+def _slot(scope: _Scope, trigger: str, alias: str, *, plain: bool) -> str:
     """Returns the slot of a leaf: its alias. In `unless`, it is the trigger of the first plain leaf, else a number."""
-    if place.aliases:
+    if scope.aliases:
         return f"+{alias}"
-    if plain and trigger not in place.plain:
-        place.plain.add(trigger)
+    if plain and trigger not in scope.plain:
+        scope.plain.add(trigger)
         return f"-{trigger}"
-    return f"~{next(place.numbers)}"
+    return f"~{next(scope.numbers)}"
 
 
-def _expression(written: dict[str, object], key: str, place: _Place, names: tuple[str, ...]) -> Expression | None:
+def _expression(written: dict[str, object], key: str, scope: _Scope, names: tuple[str, ...]) -> Expression | None:
     value = written.get(key)
-    return None if value is None else parse_expression(value, f"{place.where}: {key!r}", names)
+    return None if value is None else parse_expression(value, f"{scope.where}: {key!r}", names)
 
 
 def _count(value: object, where: str) -> int | Expression | None:

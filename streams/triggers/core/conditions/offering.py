@@ -6,10 +6,10 @@ from collections.abc import Iterable, Mapping
 
 from msgspec import Struct
 
-from triggers.core.conditions.holding import Occurrence, Surroundings
+from triggers.core.conditions.condition_view import ConditionView
+from triggers.core.conditions.evaluator import Evaluator, Occurrence
 from triggers.core.conditions.tree import MAX_HELD, Combinator, Kind, Leaf, Node
-from triggers.core.conditions.views import View
-from triggers.core.conditions.windows import drop_older, go_back, note_true
+from triggers.core.conditions.windows import drop_older, go_back, mark_true
 from triggers.core.contribution import Contribution
 from triggers.core.expressions.failure import ExpressionFailed
 
@@ -19,31 +19,32 @@ class Offered(Struct, frozen=True, gc=False):
 
     contribution: Contribution
     keys: Mapping[str, bytes]
-    """Slots of the leaves that accept it, of those with `on` of all that have its trigger -> what `distinct` gave."""
+    """Slot -> key of `distinct`, for each leaf that accepts the event. A leaf whose `when` reads `on` is always among
+    them, because it holds the event as a candidate."""
 
     def contribution_for(self, leaf: Leaf) -> Contribution:
         """Returns the contribution that the leaf would hold."""
-        own, key = self.contribution, self.keys[leaf.slot]
-        return (
-            own if own.key == key else Contribution(own.kwargs, own.clock, own.order, key, own.time, own.id, own.source)
-        )
+        event, key = self.contribution, self.keys[leaf.slot]
+        if event.key == key:
+            return event
+        return Contribution(event.kwargs, event.clock, event.order, key, event.time, event.id, event.source)
 
 
-def offered_to(leaves: Iterable[Leaf], occurrence: Occurrence, surroundings: Surroundings) -> Offered:
-    """Asks the leaves whether they accept the event; those with `on` hold it as a candidate in any case."""
+def match_leaves(leaves: Iterable[Leaf], occurrence: Occurrence, evaluator: Evaluator) -> Offered:
+    """Returns the event with the leaves that accept it. Leaves whose `when` reads `on` count as accepting it."""
     keys: dict[str, bytes] = {}
     for leaf in leaves:
-        if leaf.trigger == occurrence.trigger and (key := _key(leaf, occurrence, surroundings)) is not None:
+        if leaf.trigger == occurrence.trigger and (key := _key(leaf, occurrence, evaluator)) is not None:
             keys[leaf.slot] = key
     return Offered(occurrence.contribution, keys)
 
 
-def _key(leaf: Leaf, occurrence: Occurrence, surroundings: Surroundings) -> bytes | None:
+def _key(leaf: Leaf, occurrence: Occurrence, evaluator: Evaluator) -> bytes | None:
     """Returns the key of `distinct`, or None if the leaf does not accept the event."""
-    if leaf.when is not None and not leaf.correlated and not surroundings.holds(leaf.when, occurrence):
+    if leaf.when is not None and not leaf.correlated and not evaluator.is_true(leaf.when, occurrence):
         return None
     try:
-        return b"" if leaf.distinct is None else surroundings.key(leaf.distinct, occurrence)
+        return b"" if leaf.distinct is None else evaluator.key(leaf.distinct, occurrence)
     except ExpressionFailed:
         return None
 
@@ -52,12 +53,12 @@ class Taken(Struct, gc=False):
     """The effect of an offer."""
 
     took: bool = False
-    """A contribution came, replaced one, or was ignored as an equal `distinct` value."""
+    """True if a leaf took the event, also if it ignored the event because of an equal `distinct` value."""
     in_after: bool = False
-    """One came or replaced one in `after` or `andEvery`."""
+    """True if a leaf of `after` or `andEvery` holds the event now."""
 
 
-def offer(view: View, offered: Offered) -> Taken:
+def offer(view: ConditionView, offered: Offered) -> Taken:
     """Offers the event to every leaf that may take it. The state before the event decides which leaves may."""
     leaves = _open_leaves(view, offered) if view.conditions.steady else _Choice(view, offered).leaves()
     taken = Taken()
@@ -71,37 +72,37 @@ def offer(view: View, offered: Offered) -> Taken:
             _add_candidate(view, leaf, offered)
     view.forget()
     go_back(view)
-    note_true(view)
+    mark_true(view)
     for leaf in leaves:
         if leaf.correlated:
-            _look_at(view, leaf, offered, taken)
+            _check_candidate(view, leaf, offered, taken)
     return taken
 
 
-def _open_leaves(view: View, offered: Offered) -> list[Leaf]:
+def _open_leaves(view: ConditionView, offered: Offered) -> list[Leaf]:
     """Returns the open leaves of a task without windows, sequences and candidates."""
     by_slot = view.conditions.by_slot
     return [leaf for leaf in map(by_slot.__getitem__, offered.keys) if not view.is_closed(leaf)]
 
 
 class _Choice:
-    """Chooses the leaves that get the event. While it looks for them, it drops contributions that are too old."""
+    """Chooses the leaves that get the event, and drops contributions that the event makes too old."""
 
-    def __init__(self, view: View, offered: Offered) -> None:
+    def __init__(self, view: ConditionView, offered: Offered) -> None:
         self._view = view
         self._offered = offered
-        self._found: list[Leaf] = []
+        self._chosen: list[Leaf] = []
 
     def leaves(self) -> list[Leaf]:
         for tree in self._view.conditions.trees:
             self._offer(tree, goes_on=False)
-        return self._found
+        return self._chosen
 
     def _offer(self, node: Node, *, goes_on: bool) -> None:
-        """`goes_on`: a combinator above has become true within its time."""
+        """Offers the event below a node. `goes_on` says that a combinator around it has become true within its time."""
         if isinstance(node, Leaf):
             if node.slot in self._offered.keys and self._may_have_it(node, goes_on=goes_on):
-                self._found.append(node)
+                self._chosen.append(node)
             return
         marked = self._view.is_marked(node)
         if node.within and not marked and self._is_accepted_below(node):
@@ -119,7 +120,7 @@ class _Choice:
         return leaf.correlated or not self._view.is_closed(leaf)
 
     def _turn(self, sequence: Combinator) -> Node | None:
-        """Returns the child that is offered the event."""
+        """Returns the child of a sequence that gets the event, or None if none can use it."""
         view, children = self._view, sequence.children
         first = max((at for at, child in enumerate(children) if view.holds_anything(child)), default=0)
         last = next((at for at, child in enumerate(children) if not view.is_true(child)), len(children) - 1)
@@ -139,27 +140,27 @@ class _Choice:
         return not leaf.correlated or self._view.matches(leaf, self._offered.contribution)
 
 
-def _contribute(view: View, leaf: Leaf, offered: Offered, taken: Taken) -> None:
+def _contribute(view: ConditionView, leaf: Leaf, offered: Offered, taken: Taken) -> None:
     taken.took = True
-    own, held = offered.contribution_for(leaf), view.held.of(leaf.slot)
-    if leaf.distinct is not None and any(other.key == own.key for other in held):
+    contribution, held = offered.contribution_for(leaf), view.held.of(leaf.slot)
+    if leaf.distinct is not None and any(other.key == contribution.key for other in held):
         if not leaf.latest:
             return
-        held = [other for other in held if other.key != own.key]
+        held = [other for other in held if other.key != contribution.key]
     taken.in_after |= leaf.slot[0] == "+"
-    most = leaf.count if isinstance(leaf.count, int) and leaf.latest else MAX_HELD
-    view.held.slots[leaf.slot] = [*held, own][-most:]
+    limit = leaf.count if isinstance(leaf.count, int) and leaf.latest else MAX_HELD
+    view.held.slots[leaf.slot] = [*held, contribution][-limit:]
 
 
-def _add_candidate(view: View, leaf: Leaf, offered: Offered) -> None:
+def _add_candidate(view: ConditionView, leaf: Leaf, offered: Offered) -> None:
     view.held.slots[leaf.slot] = [*view.held.of(leaf.slot), offered.contribution_for(leaf)][-MAX_HELD:]
 
 
-def _look_at(view: View, leaf: Leaf, offered: Offered, taken: Taken) -> None:
+def _check_candidate(view: ConditionView, leaf: Leaf, offered: Offered, taken: Taken) -> None:
     """Counts a candidate as taken if its `when` is true after the event."""
-    own, found = offered.contribution_for(leaf), view.contributions(leaf)
-    if any(other.order == own.order for other in found):
+    candidate, contributions = offered.contribution_for(leaf), view.contributions(leaf)
+    if any(other.order == candidate.order for other in contributions):
         taken.took = True
         taken.in_after |= leaf.slot[0] == "+"
-    elif leaf.distinct is not None and any(other.key == own.key for other in found):
-        taken.took |= view.matches(leaf, own)
+    elif leaf.distinct is not None and any(other.key == candidate.key for other in contributions):
+        taken.took |= view.matches(leaf, candidate)

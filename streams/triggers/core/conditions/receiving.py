@@ -1,33 +1,33 @@
-"""Determines what a task receives from its instance's contributions, and when its deadline begins."""
+"""Determines what a task receives from the contributions of its instance, and when its deadline begins."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from triggers.core.conditions.holding import Held
+from triggers.core.conditions.condition_view import ConditionView
+from triggers.core.conditions.held import Held
 from triggers.core.conditions.tree import Conditions
-from triggers.core.conditions.views import View
 
 _IN_AFTER: Final = 1
 _IN_AND_EVERY: Final = 2
 
 
-def received(view: View) -> dict[str, bytes]:
+def received(view: ConditionView) -> dict[str, bytes]:
     """Returns the kwargs by alias. They are a JSON list if `count` is not the number 1.
 
     A leaf without contributions is left out, unless its `count` gives 0.
     """
-    found = {slot[1:]: own.kwargs for slot, own in view.held.loose.items() if slot[0] == "+"}
+    kwargs = {slot[1:]: contribution.kwargs for slot, contribution in view.held.loose.items() if slot[0] == "+"}
     for alias, leaf in view.conditions.by_alias.items():
         texts = [contribution.kwargs for contribution in view.passed(leaf)]
         if leaf.passes_list and (texts or view.count(leaf) == 0):
-            found[alias] = b"[" + b",".join(texts) + b"]"
+            kwargs[alias] = b"[" + b",".join(texts) + b"]"
         elif texts:
-            found[alias] = texts[-1 if leaf.latest else 0]
-    return found
+            kwargs[alias] = texts[-1 if leaf.latest else 0]
+    return kwargs
 
 
-def seen(view: View) -> list[str]:
+def seen(view: ConditionView) -> list[str]:
     """Returns the triggers of `unless` that an instance counts, sorted: its abandon state."""
     unless, loose = view.conditions.unless, view.held.loose
     if unless is None and not loose:
@@ -46,11 +46,12 @@ def begun_by(held: Held, conditions: Conditions) -> int:
     return (_IN_AFTER if in_after else 0) | (_IN_AND_EVERY if in_every else 0)
 
 
-def begins_deadline(view: View, order: int | None = None) -> bool:
-    """Notes what holds its first contribution now; whether a deadline counts from this event.
+def mark_begun(view: ConditionView, order: int | None = None) -> bool:
+    """Marks `after` and `andEvery` as begun if they hold a contribution now. Returns whether the deadline begins.
 
-    It does where `andEvery`, or `after` of a task without it, had never held any, and the event of that `order` is
-    among what it holds; None: whatever it holds, for the instance is new.
+    The deadline begins with the first contribution of `andEvery`, or of `after` if the task has no `andEvery`. With
+    `order`, it begins only if that contribution is the event of this order. A new instance passes None, because
+    whatever it holds begins its deadline.
     """
     every, begun = view.conditions.and_every, view.held.begun
     if begun & _IN_AFTER and (every is None or begun & _IN_AND_EVERY):
@@ -60,7 +61,7 @@ def begins_deadline(view: View, order: int | None = None) -> bool:
         scopes.append((_IN_AND_EVERY, [every]))
     begins = False
     for scope, leaves in scopes:
-        orders = [own.order for leaf in leaves for own in view.contributions(leaf)]
+        orders = [contribution.order for leaf in leaves for contribution in view.contributions(leaf)]
         if orders and not view.held.begun & scope:
             view.held.begun |= scope
             counts = scope == _IN_AND_EVERY or every is None

@@ -10,7 +10,7 @@ from typing import Final
 from triggers.core.expressions.program import Expression
 
 MAX_HELD: Final = 1_000
-"""Contributions that a leaf holds at most, and candidates."""
+"""Maximum number of contributions, or of candidates, that a leaf holds."""
 
 
 class Kind(StrEnum):
@@ -30,20 +30,20 @@ class Leaf:
     alias: str
     when: Expression | None = None
     count: int | Expression | None = 1
-    """A number, an expression over `on`, or None: "all"."""
+    """The number of contributions: an integer, an expression that reads `on`, or None for "all"."""
     distinct: Expression | None = None
     latest: bool = False
     """True for `keep: latest`: the leaf never closes, and holds the newest contributions."""
     goes_on: bool = False
-    """True for `keep: latest`, explicit or by `restart`: the leaf takes events below a `within` that is true."""
+    """True if the leaf takes events although a `within` around it is true: with `keep: latest`, or with `restart`."""
     plain: bool = False
     """True for a bare trigger, without further keys."""
     slot: str = ""
     """The key under which instances and sessions store the leaf's contributions."""
     need: int = 0
-    """The number of contributions that make it true, or 0 if an expression must be evaluated to know it."""
+    """The number of contributions that make the leaf true, or 0 if only an expression says it."""
     zero_is_true: bool = True
-    """True if a count of 0 makes the leaf true, which it does not in `unless`."""
+    """True if a count of 0 makes the leaf true. In `unless` it does not."""
 
     correlated: bool = False
     """True if `when` reads what the instance holds, so that the leaf holds candidates."""
@@ -52,22 +52,22 @@ class Leaf:
 
     @property
     def is_latest(self) -> bool:
-        """Returns whether it remembers no more than the latest kwargs of its trigger, which the session has anyway."""
+        """True if the leaf needs only the latest kwargs of its trigger, which the session stores in any case."""
         return self.count == 1 and self.when is None and self.distinct is None
 
     @property
     def remembered(self) -> int:
-        """Returns the number of contributions that the session remembers for the leaf."""
+        """The number of contributions that the session remembers for the leaf."""
         return self.count if isinstance(self.count, int) and not self.correlated else MAX_HELD
 
     @property
     def identity(self) -> tuple[str, ...]:
-        """Returns a value by which an update recognises the leaf. A leaf of `unless` is recognised without an alias."""
+        """What an update recognises the leaf by. In `unless`, which allows no alias, the alias is the trigger."""
         parts = (self.when, self.distinct)
         return self.trigger, self.alias, *["" if part is None else part.text for part in parts]
 
     def leaves(self) -> Iterator[Leaf]:
-        """Yields itself, as a combinator yields its leaves."""
+        """Yields the leaf itself, so that callers need not distinguish it from a combinator."""
         yield self
 
 
@@ -82,7 +82,7 @@ class Combinator:
     within: int = 0
     """Milliseconds within which it must become true, or 0 if there is no such limit."""
     mark: bytes = b""
-    """The mark that an instance stores when it has become true in time. Equal JSON has equal marks."""
+    """What an instance stores when the combinator has become true within its time. Equal JSON has equal marks."""
     triggers: frozenset[str] = frozenset()
 
     def leaves(self) -> Iterator[Leaf]:
@@ -109,7 +109,7 @@ class Conditions:
     by_alias: dict[str, Leaf]
     """The leaves of `after` and `andEvery` by alias."""
     before: dict[str, tuple[Node, ...]]
-    """Slot of a leaf -> the preceding children of the sequences around it, if there are any."""
+    """Slot of a leaf in a sequence -> the children of its sequences that come before it."""
 
     combinators: tuple[Combinator, ...] = ()
     """The combinators of both trees, the inner ones first."""
@@ -140,7 +140,7 @@ def combinators(node: Node) -> Iterator[Combinator]:
 
 
 def children_before(node: Node, before: tuple[Node, ...] = ()) -> Iterator[tuple[str, tuple[Node, ...]]]:
-    """Yields slot and preceding children of each leaf in a sequence, except for the leaves of its first child."""
+    """Yields, for each leaf in a sequence, its slot and the children before it. The first child's leaves have none."""
     if isinstance(node, Leaf):
         if before:
             yield node.slot, before

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from triggers.core.conditions.condition_view import ConditionView
 from triggers.core.conditions.tree import Combinator, Kind, Leaf, Node, combinators
-from triggers.core.conditions.views import View
 
 
-def drop_older(view: View, node: Combinator, oldest: int) -> None:
+def drop_older(view: ConditionView, node: Combinator, oldest: int) -> None:
     """Drops the contributions below the combinator whose clock is before `oldest`.
 
-    An inner combinator that has become true within its own time goes as a whole, or not at all.
+    Of an inner combinator that has become true within its own time, all contributions are dropped or none.
     """
     for child in node.children:
         if isinstance(child, Leaf):
@@ -21,7 +21,7 @@ def drop_older(view: View, node: Combinator, oldest: int) -> None:
     view.forget()
 
 
-def drop_all(view: View, node: Node) -> None:
+def drop_all(view: ConditionView, node: Node) -> None:
     """Drops everything that is held below the node."""
     for leaf in node.leaves():
         view.held.slots.pop(leaf.slot, None)
@@ -31,7 +31,7 @@ def drop_all(view: View, node: Node) -> None:
     view.forget()
 
 
-def go_back(view: View) -> None:
+def go_back(view: ConditionView) -> None:
     """Drops the contributions of those children of a sequence that come after one that is not true."""
     if view.conditions.sequences:
         for inner in view.conditions.combinators:
@@ -39,7 +39,7 @@ def go_back(view: View) -> None:
                 _go_back(view, inner)
 
 
-def _go_back(view: View, sequence: Combinator) -> None:
+def _go_back(view: ConditionView, sequence: Combinator) -> None:
     for at, child in enumerate(sequence.children):
         if not view.is_true(child):
             for later in sequence.children[at + 1 :]:
@@ -48,20 +48,20 @@ def _go_back(view: View, sequence: Combinator) -> None:
             return
 
 
-def note_true(view: View) -> None:
-    """Marks the combinators with `within` that have become true, because they stay true."""
+def mark_true(view: ConditionView) -> None:
+    """Marks the combinators with `within` that are true now. A marked one stays true."""
     if view.conditions.windows:
         for inner in view.conditions.combinators:
             if inner.within and not view.is_marked(inner) and view.is_true(inner):
                 view.held.true.append(inner.mark)
 
 
-def _keep_from(view: View, leaf: Leaf, oldest: int) -> None:
-    found = view.held.of(leaf.slot)
-    if found and any(own.clock < oldest for own in found):
-        view.held.slots[leaf.slot] = [own for own in found if own.clock >= oldest]
+def _keep_from(view: ConditionView, leaf: Leaf, oldest: int) -> None:
+    held = view.held.of(leaf.slot)
+    if any(contribution.clock < oldest for contribution in held):
+        view.held.slots[leaf.slot] = [contribution for contribution in held if contribution.clock >= oldest]
 
 
-def _oldest_clock(view: View, node: Node) -> int:
-    clocks = [own.clock for leaf in node.leaves() for own in view.contributions(leaf)]
+def _oldest_clock(view: ConditionView, node: Node) -> int:
+    clocks = [contribution.clock for leaf in node.leaves() for contribution in view.contributions(leaf)]
     return min(clocks, default=0)

@@ -125,7 +125,7 @@ class _Scan:
         elif called:
             self._functions.add(name)
         elif name not in self._scopes:
-            self._note_variable(at, name)
+            self._add_variable(at, name)
 
     def _is_member(self, at: int) -> bool:
         """Returns whether a dot selects the name from a value. `.kwargs` alone means the outermost variable."""
@@ -139,7 +139,7 @@ class _Scan:
             or before.text in {")", "]", "}"}
         )
 
-    def _note_variable(self, at: int, name: str) -> None:
+    def _add_variable(self, at: int, name: str) -> None:
         member = self._member_read(at)
         known = self._variables.get(name, frozenset())
         self._variables[name] = None if member is None or known is None else known | {member}

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from triggers.core.state.header import Header
-from triggers.core.state.row_kinds import FACTS, MEMORY, WAITING
+from triggers.core.state.row_kinds import LAST_FIRES, MEMORY, WAITING
 from triggers.core.state.session_rows import RowMap, SessionRows, SpillingMap
 
 
 class Edition2State:
     """The state of edition 2. A session of edition 1 has no such object, because making one takes a tenth of a load."""
 
-    __slots__ = ("facts", "memories", "waiting")
+    __slots__ = ("last_fires", "memories", "waiting")
 
     def __init__(self, header: Header, rows: SessionRows) -> None:
-        own = header.begin_edition_2()
-        self.facts = SpillingMap(own.facts, rows, FACTS, spilled=own.facts_spilled)
-        """When a trigger was last fired, by trigger."""
+        hot = header.begin_edition_2()
+        self.last_fires = SpillingMap(hot.last_fires, rows, LAST_FIRES, spilled=hot.last_fires_spilled)
+        """The last fire of each trigger."""
         self.waiting = RowMap(rows, WAITING)
         """Waiting instances, by task."""
         self.memories = RowMap(rows, MEMORY)

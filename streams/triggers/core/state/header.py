@@ -51,8 +51,8 @@ class TaskState(Struct, array_like=True, gc=False):
     cohorts: list[Cohort] = []
 
 
-class Fact(Struct, array_like=True, gc=False):
-    """When a trigger was last fired, and by which event. `Header.latest` has its latest kwargs."""
+class LastFire(Struct, array_like=True, gc=False):
+    """When a trigger was last fired, and by which event. Its latest kwargs are in `Header.latest`."""
 
     clock: int
     order: int
@@ -66,15 +66,15 @@ class Edition2Header(Struct, array_like=True, gc=False):
 
     fires: int = 0
     """Number of triggers that were fired. Contributions are ordered by it."""
-    facts: dict[str, Fact] = {}
-    """Hot entries by trigger: when it was last fired; the others are in rows."""
-    facts_spilled: bool = False
+    last_fires: dict[str, LastFire] = {}
+    """Hot entries of the last fires by trigger; the others are in rows."""
+    last_fires_spilled: bool = False
     finalized: bool = False
     """True if `$session.finalize` has been fired."""
 
 
-class TakenRules(Struct, array_like=True, gc=False):
-    """The published rules that a session took."""
+class RuleBinding(Struct, array_like=True, gc=False):
+    """Says which version of published rules a session is bound to."""
 
     name: str
     version: int
@@ -129,12 +129,12 @@ class Header(Struct, array_like=True, gc=False):
     """The largest log time of the session's records. It never runs backwards."""
     edition_2: Edition2Header | None = None
     """None until the session has rules of edition 2."""
-    published: TakenRules | None = None
-    """The published rules that the session took, or None if it took none."""
+    published: RuleBinding | None = None
+    """The published rules that the session is bound to, or None if it is bound to none."""
 
     @property
     def rules_name(self) -> str | None:
-        """Name of the published rules that the session took, or None."""
+        """Name of the published rules that the session is bound to, or None."""
         return None if self.published is None else self.published.name
 
     def begin_edition_2(self) -> Edition2Header:

@@ -9,13 +9,13 @@ from typing import Final
 import msgspec
 
 from triggers.core.config import check_keys, compile_plan, tasks_of
-from triggers.core.delivery import accept_every_plan
 from triggers.core.edition_2_plan import EDITION
 from triggers.core.events import RulesPublished
 from triggers.core.kwargs import join_object, split_members
 from triggers.core.memo import remember_bounded
 from triggers.core.plan import NO_CONFIGURATION, Plan
-from triggers.core.published import EMPTY_CATALOG, Catalog, PublishedRules, adopted, check_publication, entry_of
+from triggers.core.plan_checks import accept_every_plan
+from triggers.core.published_rules import EMPTY_CATALOG, Catalog, PublishedRules, adopted, check_publication, entry_of
 from triggers.core.state.rows import CATALOG, Changes, Rows, configuration_key, published_key
 from triggers.errors import InvalidConfiguration
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
-from triggers.core.conditions.seeding import Memory
+from triggers.core.conditions.memory import Memory
 from triggers.core.events import RulesPublished
 from triggers.core.plan import Plan, Rule
-from triggers.core.published import Catalog, PublishedRules
+from triggers.core.published_rules import Catalog, PublishedRules
 from triggers.core.state.dedupe_window import DedupeWindow
 from triggers.core.state.edition_2_state import Edition2State
 from triggers.core.state.event_index import append_position, read_positions
-from triggers.core.state.header import Fact, Header, TaskState
+from triggers.core.state.header import Header, LastFire, TaskState
 from triggers.core.state.header_codec import decode_header, encode_header, read_header
 from triggers.core.state.instance import StatusMove
 from triggers.core.state.instances import Instances
@@ -26,7 +26,7 @@ from triggers.core.state.waiting import Waiting
 
 
 class Savepoint(NamedTuple):
-    """What a session was before changes that may be undone."""
+    """The state to which `Session.roll_back` returns."""
 
     header: bytes
     exists: bool
@@ -169,9 +169,9 @@ class Session:
     # -- edition 2 ----------------------------------------------------------------------------------------------------
 
     @property
-    def facts(self) -> SpillingMap[Fact]:
-        """When each trigger was last fired."""
-        return self._edition_2_state().facts
+    def last_fires(self) -> SpillingMap[LastFire]:
+        """The last fire of each trigger."""
+        return self._edition_2_state().last_fires
 
     @property
     def waiting(self) -> RowMap[Waiting]:
@@ -192,7 +192,7 @@ class Session:
     def forget_edition_2(self) -> None:
         """Deletes what the session kept because it had no rules, when it gets rules of edition 1."""
         if self.header.edition_2 is not None:
-            for suffix in self.facts.rows():
+            for suffix in self.last_fires.rows():
                 self.rows.put(suffix, None)
             self.header.edition_2 = self._edition_2 = None
 
@@ -220,9 +220,16 @@ class Session:
         """Reads the published rules again when they are needed, because others have been published."""
         self._catalog = None
 
-    def plan_under(self, rules: PublishedRules, gone: Collection[str]) -> Plan:
-        """Returns the plan of the session's configuration under published rules. Raises InvalidConfiguration."""
-        return self._plans.adopt(self.plan, rules, gone, self._partition_rows)
+    def variables(self) -> dict[str, object]:
+        """Returns the variable `session` of the session's expressions."""
+        return {"uid": self.uid, "rules": self.header.rules_name}
+
+    def plan_with(self, rules: PublishedRules, removable: Collection[str]) -> Plan:
+        """Returns the plan of the session once it has taken published rules. Raises InvalidConfiguration.
+
+        `removable` are the tasks that `merge_adopted` may remove.
+        """
+        return self._plans.adopt(self.plan, rules, removable, self._partition_rows)
 
     def published_plan(self, rules: PublishedRules) -> Plan:
         """Returns the plan of published rules themselves."""
@@ -275,6 +282,6 @@ class Session:
         self.tasks.spill()
         self.latest.spill()
         self.header.tasks_spilled, self.header.latest_spilled = self.tasks.spilled, self.latest.spilled
-        if (own := self.header.edition_2) is not None:
-            self.facts.spill()
-            own.facts_spilled = self.facts.spilled
+        if (edition_2 := self.header.edition_2) is not None:
+            self.last_fires.spill()
+            edition_2.last_fires_spilled = self.last_fires.spilled

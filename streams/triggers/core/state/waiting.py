@@ -1,14 +1,15 @@
-"""Who waits for a task of edition 2, and for what. Rules with keys of edition 1 only have cohorts instead.
+"""The waiting instances of a task of edition 2, in groups. (Sessions of edition 1 have cohorts instead.)
 
-Instances that hold the same are one *group*. Where a rule looks at neither clocks nor contents, it is the number of
-contributions that must be the same: the group then holds `PRIVATE` for each that its members have in their own rows.
+The members of a *group* hold the same contributions, which are stored once, in the group. If the rule is blind, so that
+only the number of contributions matters, the members need only hold equally many. The group then has the placeholder
+`PRIVATE` for each contribution that differs, and every member has its own in its row.
 """
 
 from __future__ import annotations
 
 from msgspec import Struct, field
 
-from triggers.core.conditions.holding import Held
+from triggers.core.conditions.held import Held
 from triggers.core.contribution import PRIVATE, Contribution
 from triggers.core.state.number_ranges import contains, insert_number, remove_number
 
@@ -18,10 +19,10 @@ class Group(Struct, array_like=True, gc=False):
 
     held: Held
     members: list[int]
-    """Their numbers as ranges: start, stop, start, stop, …"""
+    """The members' numbers as half-open ranges: start, stop, start, stop, …"""
     delayed: bool = False
     depth: int = 0
-    """Cascade depth of what they took last."""
+    """Cascade depth of the last contribution that they took."""
 
 
 class Waiting(Struct, array_like=True, gc=False):
@@ -32,19 +33,19 @@ class Waiting(Struct, array_like=True, gc=False):
     """Numbers of scheduled and running instances as ranges, if the task has `cancelOn`."""
 
     def group_of(self, number: int) -> Group | None:
-        """Returns the group in which an instance waits; None: it waits in none."""
+        """Returns the group in which an instance waits, or None if it waits in none."""
         return next((group for group in self.groups if contains(group.members, number)), None)
 
-    def join(self, number: int, held: Held, *, delayed: bool, depth: int) -> None:
-        """Lets an instance wait, beside those that hold the same."""
+    def add_member(self, number: int, held: Held, *, delayed: bool, depth: int) -> None:
+        """Adds an instance to the group that holds the same. Creates the group if there is none."""
         for group in self.groups:
             if group.delayed == delayed and group.depth == depth and group.held == held:
                 insert_number(group.members, number)
                 return
         self.groups.append(Group(held, [number, number + 1], delayed, depth))
 
-    def leave(self, number: int) -> Group | None:
-        """Takes an instance out of its group, which is returned."""
+    def remove_member(self, number: int) -> Group | None:
+        """Removes an instance from its group, which is returned, or returns None."""
         group = self.group_of(number)
         if group is not None:
             remove_number(group.members, number)
@@ -53,33 +54,34 @@ class Waiting(Struct, array_like=True, gc=False):
         return group
 
 
-def shape_of(held: Held) -> Held:
-    """Returns what is the same for all that hold as many contributions."""
+def shared_part(held: Held) -> Held:
+    """Returns what the group of a blind rule stores: a placeholder for each contribution."""
     return Held(
-        {slot: [PRIVATE] * len(own) for slot, own in held.slots.items()},
+        {slot: [PRIVATE] * len(contributions) for slot, contributions in held.slots.items()},
         list(held.true),
         dict.fromkeys(held.loose, PRIVATE),
         held.begun,
     )
 
 
-def private_of(held: Held) -> dict[str, list[Contribution]]:
-    """Returns what a member keeps in its own row of what its group has the shape of."""
-    return held.slots | {slot: [own] for slot, own in held.loose.items()}
+def private_part(held: Held) -> dict[str, list[Contribution]]:
+    """Returns the contributions for which the group has placeholders; the member stores them in its row."""
+    return held.slots | {slot: [contribution] for slot, contribution in held.loose.items()}
 
 
-def of_member(held: Held, own: dict[str, list[Contribution]] | None) -> Held:
-    """Returns what a member holds of what its group holds; `own`: what it holds alone."""
-    if own is None:
-        return held
+def join_parts(shared: Held, private: dict[str, list[Contribution]] | None) -> Held:
+    """Returns what a member holds: the group's contributions, with its own instead of the placeholders."""
+    if private is None:
+        return shared
     return Held(
-        {slot: _filled(shared, own.get(slot, [])) for slot, shared in held.slots.items()},
-        held.true,
-        {slot: own[slot][-1] if shared.order < 0 and slot in own else shared for slot, shared in held.loose.items()},
-        held.begun,
+        {slot: _without_placeholders(group, private.get(slot, [])) for slot, group in shared.slots.items()},
+        shared.true,
+        {slot: private[slot][-1] if one.order < 0 and slot in private else one for slot, one in shared.loose.items()},
+        shared.begun,
     )
 
 
-def _filled(shared: list[Contribution], own: list[Contribution]) -> list[Contribution]:
-    private = sum(contribution.order < 0 for contribution in shared)
-    return [*own[len(own) - private :], *shared[private:]]
+def _without_placeholders(shared: list[Contribution], private: list[Contribution]) -> list[Contribution]:
+    """Replaces the placeholders, which come first. The member may hold more than the group has placeholders for."""
+    placeholders = sum(contribution.order < 0 for contribution in shared)
+    return [*private[len(private) - placeholders :], *shared[placeholders:]]

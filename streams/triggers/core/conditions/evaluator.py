@@ -1,33 +1,14 @@
-"""The contributions that instances hold, and the fires that are offered to them."""
+"""`Evaluator`: evaluates the expressions of conditions on a fire, on the session and on what an instance has bound."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-
-from msgspec import Struct, field
 
 from triggers.core.contribution import Contribution
 from triggers.core.expressions.failure import ExpressionFailed
 from triggers.core.expressions.names import Members
 from triggers.core.expressions.program import Expression
 from triggers.core.expressions.values import decode_members, decode_value, equality_key
-
-
-class Held(Struct, omit_defaults=True, gc=False):
-    """The contributions that a waiting instance holds."""
-
-    slots: dict[str, list[Contribution]] = field(default_factory=dict)
-    """Slot of a leaf -> its contributions or candidates, in order."""
-    true: list[bytes] = field(default_factory=list)
-    """Marks of combinators that have become true within their time."""
-    loose: dict[str, Contribution] = field(default_factory=dict)
-    """Contributions of plain leaves that an update has removed, by slot."""
-    begun: int = 0
-    """Bits of `after` and `andEvery`, set once they have held a contribution."""
-
-    def of(self, slot: str) -> list[Contribution]:
-        """Returns what the leaf of that slot holds. The caller must not change it."""
-        return self.slots.get(slot, [])
 
 
 class Occurrence:
@@ -42,14 +23,14 @@ class Occurrence:
 
     def variables(self, expression: Expression) -> dict[str, object]:
         """Returns those of `kwargs` and `event` that the expression names. Raises ExpressionFailed."""
-        found: dict[str, object] = {}
+        variables: dict[str, object] = {}
         named = expression.references.variables
         if "kwargs" in named:
-            found["kwargs"] = self.kwargs(named["kwargs"])
+            variables["kwargs"] = self.kwargs(named["kwargs"])
         if "event" in named:
-            own = self.contribution
-            found["event"] = {"trigger": self.trigger, "id": own.id, "time": own.time, "source": own.source}
-        return found
+            event = self.contribution
+            variables["event"] = {"trigger": self.trigger, "id": event.id, "time": event.time, "source": event.source}
+        return variables
 
     def kwargs(self, members: Members) -> object:
         """Returns these members of the kwargs, or all of them for None. Raises ExpressionFailed."""
@@ -64,13 +45,13 @@ Bound = Callable[[Members], dict[str, object]]
 """Returns what an instance has bound under these aliases, or under all of them for None."""
 
 
-class Surroundings:
-    """The variables that expressions have besides the event and the instance."""
+class Evaluator:
+    """Evaluates expressions of one session, and collects their failures."""
 
     __slots__ = ("_decoded", "failures", "session")
 
     def __init__(self, session: Mapping[str, object]) -> None:
-        """`session` is the variable of that name."""
+        """`session` is the variable of this name, which every expression may read."""
         self.session = session
         self.failures: list[tuple[str, str]] = []
         """Expression and reason of each failure: an error, or a value that is not a boolean where one is required."""
@@ -85,7 +66,7 @@ class Surroundings:
     def evaluate(self, expression: Expression, occurrence: Occurrence | None, bound: Bound | None = None) -> object:
         """Evaluates an expression, which may read the occurrence, the session and what an instance has bound.
 
-        Raises ExpressionFailed, and notes it.
+        Records an error in `failures` and raises it as ExpressionFailed.
         """
         try:
             variables = {} if occurrence is None else occurrence.variables(expression)
@@ -98,8 +79,8 @@ class Surroundings:
             self.failures.append((expression.text, str(error)))
             raise
 
-    def holds(self, expression: Expression, occurrence: Occurrence, bound: Bound | None = None) -> bool:
-        """Returns whether it is true. Records an error or a value that is not a boolean, and counts it as false."""
+    def is_true(self, expression: Expression, occurrence: Occurrence, bound: Bound | None = None) -> bool:
+        """Returns whether the expression is true. An error or any other value is recorded and counts as false."""
         try:
             result = self.evaluate(expression, occurrence, bound)
         except ExpressionFailed:

@@ -8,8 +8,8 @@ import pytest
 
 from triggers.codec import encode_configuration
 from triggers.core.config import validate_configuration
-from triggers.core.delivery import check_embedded
 from triggers.core.plan import NO_CONFIGURATION
+from triggers.core.plan_checks import check_embedded
 from triggers.core.state.plans import Plans
 from triggers.errors import InvalidConfiguration
 

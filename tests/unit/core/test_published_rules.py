@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from triggers.core.events import RulesPublished
-from triggers.core.published import Catalog, PublishedRules, adopted, check_publication, next_version
+from triggers.core.published_rules import Catalog, PublishedRules, adopted, check_publication, next_version
 from triggers.errors import CallError, InvalidConfiguration
 
 

@@ -1,4 +1,4 @@
-"""The state of a decision while it is made."""
+"""`DecisionBuilder`: a decision while it is made."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ class DecisionBuilder:
         self.cascade_depth = 0
         """Number of results in a row that led to what this event schedules, or 0 if it comes from outside."""
         self._event = event
-        rules = session.plan.edition_2
-        self.follow = None if rules is None else FollowUps(rules, session.uid, session.header.rules_name)
-        """What edition 2 keeps for the step; None: edition 1."""
+        plan = session.plan.edition_2
+        self.follow = None if plan is None else FollowUps(plan, session.variables())
+        """What the event causes besides commands in edition 2, or None in edition 1."""
 
     @property
     def now(self) -> int:
@@ -67,6 +67,6 @@ class DecisionBuilder:
                 fires=self.fires,
                 cancels=follow.cancels,
                 forwards=follow.forwards,
-                failures=follow.surroundings.failures,
+                failures=follow.evaluator.failures,
             )
         return Decision(outcome=self.outcome, commands=self.commands, changed=self.changed, fires=self.fires)

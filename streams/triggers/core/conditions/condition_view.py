@@ -1,10 +1,11 @@
-"""Evaluates the conditions of one waiting instance."""
+"""`ConditionView`: what the conditions of a rule say about one waiting instance."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from triggers.core.conditions.holding import Held, Occurrence, Surroundings
+from triggers.core.conditions.evaluator import Evaluator, Occurrence
+from triggers.core.conditions.held import Held
 from triggers.core.conditions.tree import MAX_HELD, Combinator, Conditions, Kind, Leaf, Node
 from triggers.core.contribution import Contribution
 from triggers.core.expressions.failure import ExpressionFailed
@@ -12,19 +13,22 @@ from triggers.core.expressions.names import Members
 from triggers.core.expressions.program import Expression
 
 
-class View:
-    """One instance under its rule. Its results are cached until `forget` is called."""
+class ConditionView:
+    """The conditions of one waiting instance: which are true, and which contributions count.
 
-    __slots__ = ("_contributions", "_counts", "_open", "conditions", "held", "surroundings")
+    Results are cached. Whoever changes `held` must call `forget` then.
+    """
 
-    def __init__(self, conditions: Conditions, held: Held, surroundings: Surroundings) -> None:
+    __slots__ = ("_contributions", "_counts", "_open", "conditions", "evaluator", "held")
+
+    def __init__(self, conditions: Conditions, held: Held, evaluator: Evaluator) -> None:
         self.conditions = conditions
         self.held = held
-        self.surroundings = surroundings
+        self.evaluator = evaluator
         self._contributions: dict[str, list[Contribution]] = {}
         self._counts: dict[str, int | None] = {}
         self._open: set[str] = set()
-        """The slots that are being evaluated. An expression that reads one of them meanwhile does not see it."""
+        """Slots whose `when` is being evaluated. For an expression that reads one of them meanwhile, it is empty."""
 
     def forget(self) -> None:
         """Discards the cached results, because the instance holds something else now."""
@@ -34,38 +38,37 @@ class View:
     # -- leaves -------------------------------------------------------------------------------------------------------
 
     def contributions(self, leaf: Leaf) -> list[Contribution]:
-        """Returns the contributions of the leaf that count: of its candidates, those for which `when` is true now."""
+        """Returns the contributions of the leaf. Candidates count only if `when` is true of them now."""
         if not leaf.correlated:
             return self.held.of(leaf.slot)
-        found = self._contributions.get(leaf.slot)
-        if found is None:
+        cached = self._contributions.get(leaf.slot)
+        if cached is None:
             if leaf.slot in self._open:
                 return []
             self._open.add(leaf.slot)
-            found = _kept(leaf, self._matching(leaf))
+            cached = _kept(leaf, self._matching(leaf))
             self._open.discard(leaf.slot)
-            self._contributions[leaf.slot] = found
-        return found
+            self._contributions[leaf.slot] = cached
+        return cached
 
     def matches(self, leaf: Leaf, candidate: Contribution) -> bool:
         """Returns whether the leaf's `when` is true of the candidate now."""
         if leaf.when is None:
             return True
         occurrence = Occurrence(leaf.trigger, candidate)
-        return self.surroundings.holds(leaf.when, occurrence, self.bound)
+        return self.evaluator.is_true(leaf.when, occurrence, self.bound)
 
     def _matching(self, leaf: Leaf) -> list[Contribution]:
         candidates = self.held.of(leaf.slot)
         if not candidates:
             return []
         floor = self.newest(self.conditions.before.get(leaf.slot, ()))
-        return [own for own in candidates if own.order > floor and self.matches(leaf, own)]
+        return [each for each in candidates if each.order > floor and self.matches(leaf, each)]
 
     def newest(self, nodes: Iterable[Node]) -> int:
-        """Returns the order of the newest contribution below the nodes, -1 if there is none."""
-        return max(
-            (own.order for node in nodes for leaf in node.leaves() for own in self.contributions(leaf)), default=-1
-        )
+        """Returns the order of the newest contribution below the nodes, or -1 if there is none."""
+        leaves = (leaf for node in nodes for leaf in node.leaves())
+        return max((each.order for leaf in leaves for each in self.contributions(leaf)), default=-1)
 
     def count(self, leaf: Leaf) -> int | None:
         """Returns the number of contributions that make the leaf true, or None if it is not known yet."""
@@ -77,7 +80,7 @@ class View:
 
     def _evaluated_count(self, expression: Expression) -> int | None:
         try:
-            value = self.surroundings.evaluate(expression, None, self.bound)
+            value = self.evaluator.evaluate(expression, None, self.bound)
         except ExpressionFailed:
             return None
         is_count = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_HELD
@@ -89,10 +92,10 @@ class View:
 
     def passed(self, leaf: Leaf) -> list[Contribution]:
         """Returns the contributions that the task receives."""
-        found = self.contributions(leaf)
+        held = self.contributions(leaf)
         if isinstance(leaf.count, Expression) and (count := self.count(leaf)) is not None:
-            return found[len(found) - count :] if leaf.latest and count < len(found) else found[:count]
-        return found
+            return held[len(held) - count :] if leaf.latest and count < len(held) else held[:count]
+        return held
 
     # -- conditions ---------------------------------------------------------------------------------------------------
 
@@ -124,26 +127,29 @@ class View:
     # -- aliases ------------------------------------------------------------------------------------------------------
 
     def bound(self, aliases: Members) -> dict[str, object]:
-        """Returns `on`: alias -> kwargs or a list of them, of those aliases; None: of all. Raises ExpressionFailed."""
-        found: dict[str, object] = {}
-        for slot, own in self.held.loose.items():
+        """Returns the variable `on`: alias -> kwargs, or a list of them. Raises ExpressionFailed.
+
+        It contains these aliases, or all of them if `aliases` is None.
+        """
+        on: dict[str, object] = {}
+        for slot, contribution in self.held.loose.items():
             if slot[0] == "+" and (aliases is None or slot[1:] in aliases):
-                found[slot[1:]] = self.surroundings.decoded(own.kwargs)
+                on[slot[1:]] = self.evaluator.decoded(contribution.kwargs)
         for alias, leaf in self.conditions.by_alias.items():
             if (aliases is None or alias in aliases) and (held := self.contributions(leaf)):
-                values = [self.surroundings.decoded(contribution.kwargs) for contribution in held]
-                found[alias] = values if leaf.passes_list else values[-1 if leaf.latest else 0]
-        return found
+                values = [self.evaluator.decoded(contribution.kwargs) for contribution in held]
+                on[alias] = values if leaf.passes_list else values[-1 if leaf.latest else 0]
+        return on
 
 
 def _kept(leaf: Leaf, matching: list[Contribution]) -> list[Contribution]:
     """Returns those of the matching candidates that the leaf holds as contributions."""
     if leaf.distinct is not None:
         by_key: dict[bytes, Contribution] = {}
-        for own in matching:
+        for contribution in matching:
             if leaf.latest:
-                by_key.pop(own.key, None)
-            by_key.setdefault(own.key, own)
+                by_key.pop(contribution.key, None)
+            by_key.setdefault(contribution.key, contribution)
         matching = list(by_key.values())
     if not isinstance(leaf.count, int):
         return matching[-MAX_HELD:]
