@@ -197,8 +197,8 @@ MUTATIONS = (
             ("agent/timers.py", "dict.fromkeys(fresh, inf)", "dict.fromkeys(fresh, 0.0)"),
             (
                 "core/edition_2_timers.py",
-                "if (loaded.instance.timers or {}).get(event.kind) != event.due or builder.now < event.due:",
-                "if builder.now < event.due:",
+                "if (loaded.instance.timers or {}).get(event.kind) != event.due:",
+                "if not event.kind:",
             ),
         ),
         ("agent killed",),
