@@ -14,6 +14,7 @@
     │   ├── NotPermitted                 the token of a request is missing or wrong
     │   ├── TooManyItems                 more items match than a bulk repair may have; narrow the filter
     │   ├── IncompleteLetter             a dead letter without the whole record cannot be redriven
+    │   ├── NotSupported                 the storage cannot do that; also a TypeError
     │   └── BeingDeleted                 the session is being deleted in steps; send the event again afterwards
     ├── RecordsMissing               a reader stopped, because it would skip records; the message names the fix
     │   ├── RecordsRemoved               retention removed records before they were read
@@ -30,7 +31,8 @@
     │   │   ├── TopicMissing                 create the topics, or wait until all brokers know them
     │   │   └── AccessDenied                 change the credentials or the ACLs; the message names the fix
     │   ├── OwnerUnavailable             the worker that owns the session is away or restoring it
-    │   └── Overloaded                   too much is in progress already; nothing was done
+    │   ├── Overloaded                   too much is in progress already; nothing was done
+    │   └── LockAcquisitionFailed        the lock of a storage is held by somebody else, or has expired
     ├── MissingExtra                 install the extra that the message names; also an ImportError
     └── Undecodable                  a record cannot be decoded; it becomes a dead letter
 

@@ -29,7 +29,6 @@ from triggers.types import TaskConfig, TaskInstance
 __all__ = ["TriggerManager", "trigger_managers"]
 
 Kwargs = Mapping[str, object]
-Name = str | None
 
 
 class Named(Protocol):
@@ -68,7 +67,12 @@ class TriggerManager:
         return default_runner_name()
 
     def fire(
-        self, trigger_name: str, trigger_kwargs: Kwargs | None = None, *, event_id: Name = None, rules: Name = None
+        self,
+        trigger_name: str,
+        trigger_kwargs: Kwargs | None = None,
+        *,
+        event_id: str | None = None,
+        rules: str | None = None,
     ) -> None:
         """Fires a trigger with optional kwargs, which the tasks that wait for it receive.
 
@@ -228,7 +232,7 @@ class TriggerManager:
     def run_due(self) -> int:
         """Carries out what is due in an embedded storage: delays, deadlines, retries and timeouts, then the hooks.
 
-        Call it for each session periodically (`triggers.running.due_sessions` does); nothing is due by itself. Returns
+        Call it for each session periodically, as `triggers.running.due_sessions` does: a storage has no clock. Returns
         the number of due timers. Does nothing on the stream, where a worker has a clock.
         """
         written = self.storage.write_due(self.record)

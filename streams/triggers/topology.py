@@ -15,7 +15,7 @@ from triggers.core.commands import QUEUE_NAME
 from triggers.errors import SettingsError
 
 DEFAULT_QUEUE: Final = "@default"
-"""Written name of the queue of the commands whose rules name none. No queue of a rule can have it."""
+"""Name in settings and messages for the queue of commands whose rules name none. No rule can name it."""
 
 Queue = str | None
 """Name of a queue, or None for the queue of the commands whose rules name none."""

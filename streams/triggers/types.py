@@ -1,4 +1,4 @@
-"""`Rule` and `TaskInstance`: the objects that applications inspect and that embedded storages save."""
+"""`TaskConfig` and `TaskInstance`: the objects that applications inspect and that embedded storages save."""
 
 from __future__ import annotations
 

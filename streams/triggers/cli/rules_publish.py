@@ -26,7 +26,7 @@ from triggers.client.session_events import SessionEvents
 from triggers.client.session_reader import SessionReader
 from triggers.core.config import validate_configuration
 from triggers.core.events import Event, RulesPublished
-from triggers.core.published_rules import ADOPT, KEEP, Catalog, entry_of, next_version
+from triggers.core.published_rules import ADOPT, KEEP, Catalog, catalog_entry, next_version
 from triggers.errors import TriggersError
 from triggers.settings import Settings
 
@@ -193,7 +193,7 @@ def _concerned(
     event: RulesPublished, others: Iterable[RulesPublished], events: Iterable[tuple[str, Event]]
 ) -> Iterator[tuple[str, Event]]:
     """Yields the events of sessions that have taken the rules, or would take them as new sessions."""
-    catalog = Catalog([entry_of(each, b"") for each in (*others, event)])
+    catalog = Catalog([catalog_entry(each, b"") for each in (*others, event)])
     taken: set[str] = set()
     for uid, each in events:
         if isinstance(each, RulesPublished) and each.name == event.name:

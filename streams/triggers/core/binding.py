@@ -1,7 +1,7 @@
 """Binds sessions to published rules: at a session's first event, and when it adopts a later version.
 
-A session takes rules before its event is decided, because the decision may depend on them. If the event then turns out
-to have no effect, because it is stale or deletes the session, the session is rolled back and has taken nothing.
+A session is bound before its event is decided, because the decision may depend on them. If the event then turns out
+to have no effect, because it is stale or deletes the session, the session is rolled back and stays as it was.
 Only these two moments cost time: a session that exists and has no published rules never comes here, and one that has
 them looks into a catalog in memory.
 """
@@ -21,20 +21,20 @@ from triggers.core.state.session import Session
 from triggers.core.updates import switch_rules
 from triggers.errors import InvalidConfiguration, UnknownRules
 
-_TAKES_NOTHING: Final = frozenset({Outcome.STALE, Outcome.DELETED})
+_BINDS_NOTHING: Final = frozenset({Outcome.STALE, Outcome.DELETED})
 
 
 def publish(session: Session, event: RulesPublished) -> Decision:
     """Adds published rules to the partition of the session. The session itself does not change.
 
     A worker does not need this, because it adds the rules to its partition itself. Drivers that fold the log of one
-    session do: such a log includes the records of the rules that the session took.
+    session do: such a log includes the records of the rules that the session is bound to.
     """
     return Decision(outcome=Outcome.APPLIED if session.publish(event) else Outcome.UNUSED)
 
 
 def decide_with_rules(session: Session, event: Event, decide: Callable[[Session, Event], Decision]) -> Decision:
-    """Decides an event of a session that begins, or that has published rules, and takes the rules that apply to it.
+    """Decides an event of a session that begins, or that has published rules, and binds it to the rules that apply.
 
     Raises UnknownRules, InvalidConfiguration for rules that the caller cannot carry out, and what `decide` raises. The
     session is unchanged then.
@@ -52,12 +52,12 @@ def decide_with_rules(session: Session, event: Event, decide: Callable[[Session,
         return decide(session, event)  # the session stays on its version; `pending_rules` says why
     savepoint = session.savepoint()
     try:
-        _take(session, rules, plan, event, fresh=not session.exists)
+        _bind(session, rules, plan, event, fresh=not session.exists)
         decision = decide(session, event)
     except BaseException:
         session.roll_back(savepoint)
         raise
-    if decision.outcome in _TAKES_NOTHING:
+    if decision.outcome in _BINDS_NOTHING:
         session.roll_back(savepoint)
     else:
         decision.rules = BoundRules(rules.name, rules.version)
@@ -66,8 +66,8 @@ def decide_with_rules(session: Session, event: Event, decide: Callable[[Session,
 
 def pending_rules(session: Session) -> tuple[PublishedRules, str] | None:
     """Returns the version that the session would adopt but cannot, with the reason. Otherwise returns None."""
-    taken = session.header.published
-    rules = None if taken is None else session.catalog.to_adopt(taken.name, taken.version)
+    bound = session.header.published
+    rules = None if bound is None else session.catalog.to_adopt(bound.name, bound.version)
     if rules is None:
         return None
     try:
@@ -78,12 +78,12 @@ def pending_rules(session: Session) -> tuple[PublishedRules, str] | None:
 
 
 def _rules_for(session: Session, event: Event) -> PublishedRules | None:
-    """Returns the rules that the session takes with this event, or None. Raises UnknownRules."""
-    catalog, taken = session.catalog, session.header.published
+    """Returns the rules that this event binds the session to, or None. Raises UnknownRules."""
+    catalog, bound = session.catalog, session.header.published
     if session.exists:
-        rules = None if taken is None else catalog.to_adopt(taken.name, taken.version)
-        return None if rules is None or _takes_nothing(event) else rules
-    if _takes_nothing(event):
+        rules = None if bound is None else catalog.to_adopt(bound.name, bound.version)
+        return None if rules is None or _cannot_bind(event) else rules
+    if _cannot_bind(event):
         return None
     if event.rules is None:
         return catalog.rules_for(session.uid)
@@ -93,33 +93,33 @@ def _rules_for(session: Session, event: Event) -> PublishedRules | None:
     return rules
 
 
-def _takes_nothing(event: Event) -> bool:
-    """Returns whether the event cannot make a session take rules: it deletes the session, or is the session's timer."""
+def _cannot_bind(event: Event) -> bool:
+    """Returns whether the event cannot bind a session: it deletes the session, or is the session's timer."""
     return isinstance(event, DeletionRequested) or (isinstance(event, TimerFired) and not event.instance)
 
 
 def _removable_tasks(session: Session) -> list[str]:
     """Returns the tasks of its published rules that a session has not replaced and has resolved all instances of."""
-    taken = session.header.published
-    rules = None if taken is None else session.catalog.version(taken.name, taken.version)
-    if taken is None or rules is None:
+    bound = session.header.published
+    rules = None if bound is None else session.catalog.version(bound.name, bound.version)
+    if bound is None or rules is None:
         return []
-    tasks = session.published_plan(rules).tasks.keys() - set(taken.replaced)
+    tasks = session.published_plan(rules).tasks.keys() - set(bound.replaced)
     return [task for task in tasks if (state := session.tasks.get(task)) is None or not state.unresolved]
 
 
 def _import(
     session: Session, event: SessionImported, rules: PublishedRules, decide: Callable[[Session, Event], Decision]
 ) -> Decision:
-    """Imports a session and takes the rules over what was imported, if that is valid."""
+    """Imports a session and adds the rules to what was imported, if that is valid."""
     decision = decide(session, event)
     with suppress(InvalidConfiguration):
-        _take(session, rules, session.plan_with(rules, ()), event, fresh=False)
+        _bind(session, rules, session.plan_with(rules, ()), event, fresh=False)
         decision.rules = BoundRules(rules.name, rules.version)
     return decision
 
 
-def _take(session: Session, rules: PublishedRules, plan: Plan, event: Event, *, fresh: bool) -> None:
+def _bind(session: Session, rules: PublishedRules, plan: Plan, event: Event, *, fresh: bool) -> None:
     before = session.plan
     session.configure(plan)
     session.header.published = RuleBinding(rules.name, rules.version)

@@ -134,6 +134,6 @@ class Decision(Struct, kw_only=True, gc=False):
     cancels: Sequence[CancelTask] = ()
     forwards: Sequence[ForwardTrigger] = ()
     rules: BoundRules | None = None
-    """The published rules that the session took with this event, or None."""
+    """The published rules that this event has bound the session to, or None."""
     failures: Sequence[tuple[str, str]] = ()
     """(expression, reason) of every evaluation without a usable result, which counted as false."""

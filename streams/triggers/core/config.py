@@ -56,7 +56,7 @@ def compile_plan(text: bytes) -> Plan:
             raise InvalidConfiguration(f"{EDITION!r}: there are the editions 1 and 2, it is {edition[:80].decode()}")
     limits = parse_limits(directives.pop(LIMITS_NAME, b"{}"))
     manager = _manager_of(directives.pop(MANAGER_NAME, b"null"))
-    tasks = {name: compile_rule(name, own, limits.timeouts) for name, own in directives.items()}
+    tasks = {name: compile_rule(name, each, limits.timeouts) for name, each in directives.items()}
     by_trigger: dict[str, list[Rule]] = {}
     for task in tasks.values():
         for trigger in dict.fromkeys((*task.after, *task.unless)):

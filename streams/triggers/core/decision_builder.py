@@ -54,7 +54,7 @@ class DecisionBuilder:
         return self._event.position
 
     def record_status(self, instance: str, status: str) -> None:
-        """Adds a status that an instance took."""
+        """Adds a status that an instance got."""
         self.changed.append((instance, status))
 
     def build(self) -> Decision:

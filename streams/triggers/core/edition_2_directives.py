@@ -212,7 +212,7 @@ def _cancelling(value: object, where: str) -> tuple[Leaf, ...]:
 
 def _arguments(value: object, where: str) -> dict[str, Expression]:
     written = require_object(value, where, "parameter -> expression")
-    return {name: parse_expression(own, f"{where}: {name!r}", STATE_NAMES) for name, own in written.items()}
+    return {name: parse_expression(text, f"{where}: {name!r}", STATE_NAMES) for name, text in written.items()}
 
 
 def _queue(value: object, where: str) -> str:

@@ -41,7 +41,7 @@ _APPLIED: Final = Outcome.APPLIED  # looked up only once, because each look-up o
 _STALE: Final = Outcome.STALE
 _DUPLICATE: Final = Outcome.DUPLICATE
 _RULES_PUBLISHED: Final = RulesPublished
-_BEGINNING_NOTHING: Final = frozenset({Outcome.STALE, Outcome.DELETED})
+_STARTS_NO_SESSION: Final = frozenset({Outcome.STALE, Outcome.DELETED})
 
 
 def apply(session: Session, event: Event) -> Decision:
@@ -66,7 +66,7 @@ def apply(session: Session, event: Event) -> Decision:
         else:
             decision = decide_with_rules(session, event, _decide)
         if not session.exists:
-            if decision.outcome in _BEGINNING_NOTHING:
+            if decision.outcome in _STARTS_NO_SESSION:
                 return decision  # a grave has no clock
             deletion.begin_again(session)
         header, recorded = session.header, event.recorded or time

@@ -98,7 +98,7 @@ class TaskStatusChanged(TaskEvent, frozen=True, kw_only=True, tag="status"):
 
 
 class TaskRetried(TaskEvent, frozen=True, kw_only=True, tag="retry"):
-    """The task raised `self.retry(…)`: the instance fails and is replayed at once, after `cooldown_ms`."""
+    """The task raised `self.retry(…)`: the instance fails and is replayed; the copy waits for `cooldown_ms`."""
 
     metadata: bytes = b"{}"
     exception_type: str | None = None

@@ -32,8 +32,10 @@ def missing_of(session: Session, rule: Rule) -> Missing:
 
 
 def triggers_awaited(session: Session, rule: Rule) -> set[str]:
-    """Returns the triggers that a task waits for: those that its waiting instances lack, or, if it has no instance yet,
-    those of its conditions that have not been fired.
+    """Returns the triggers that a task waits for.
+
+    They are those that its waiting instances lack, or, if it has no instance yet, those of its conditions that have
+    not been fired.
     """
     state = session.tasks.get(rule.name)
     if state is not None and state.count:
@@ -53,10 +55,11 @@ def _missing_in_cohorts(rule: Rule, state: TaskState) -> Missing:
 
 def _missing_in_edition_2(session: Session, rule: Edition2Rule) -> Missing:
     """Returns the number of waiting instances by the triggers of the leaves that are not true."""
-    found: Counter[tuple[str, ...]] = Counter()
+    groups: Counter[tuple[str, ...]] = Counter()
     evaluator = Evaluator(session.variables())
     for group in session.waiting.get(rule.name).groups:
         view, root = ConditionView(rule.conditions, group.held, evaluator), rule.conditions.root
-        lacks = [] if group.delayed or view.is_true(root) else [one for one in root.leaves() if not view.is_true(one)]
-        found[tuple(sorted({leaf.trigger for leaf in lacks}))] += len(numbers_in(group.members))
-    return dict(found)
+        is_ready = group.delayed or view.is_true(root)
+        leaves = () if is_ready else [leaf for leaf in root.leaves() if not view.is_true(leaf)]
+        groups[tuple(sorted({leaf.trigger for leaf in leaves}))] += len(numbers_in(group.members))
+    return dict(groups)

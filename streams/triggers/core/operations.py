@@ -73,8 +73,8 @@ def update_configuration(session: Session, event: ConfigurationUpdated) -> Decis
 
 
 def _check_unlocked(session: Session) -> None:
-    taken = session.header.published
-    rules = None if taken is None else session.catalog.version(taken.name, taken.version)
+    bound = session.header.published
+    rules = None if bound is None else session.catalog.version(bound.name, bound.version)
     if rules is not None and rules.locked:
         raise RulesLocked(
             f"session {session.uid!r:.300}: its rules {rules.name!r} (version {rules.version}) are locked;"
@@ -84,11 +84,11 @@ def _check_unlocked(session: Session) -> None:
 
 def _record_replaced(session: Session, configuration: bytes) -> None:
     """Records which tasks of its published rules a session has replaced. A later version must not remove them."""
-    taken = session.header.published
-    rules = None if taken is None else session.catalog.version(taken.name, taken.version)
-    if taken is not None and rules is not None:
+    bound = session.header.published
+    rules = None if bound is None else session.catalog.version(bound.name, bound.version)
+    if bound is not None and rules is not None:
         replaced = split_members(configuration).keys() & session.published_plan(rules).tasks.keys()
-        taken.replaced = sorted(replaced.union(taken.replaced))
+        bound.replaced = sorted(replaced.union(bound.replaced))
 
 
 def replay_failed(session: Session, event: ReplayRequested) -> Decision:

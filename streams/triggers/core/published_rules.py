@@ -24,6 +24,7 @@ KEEP: Final = "keep"
 ADOPT: Final = "adopt"
 MAX_NAME_CHARACTERS: Final = 256
 MAX_VERSION: Final = 2**31 - 1
+BACK_TO_EDITION_1: Final = f"{EDITION!r}: rules of edition 2 cannot go back to edition 1; remove the block, or write 2"
 _WILDCARD: Final = "*"
 
 
@@ -115,7 +116,7 @@ class Catalog:
 EMPTY_CATALOG: Final = Catalog()
 
 
-def entry_of(event: RulesPublished, digest: bytes) -> PublishedRules:
+def catalog_entry(event: RulesPublished, digest: bytes) -> PublishedRules:
     """Returns the catalog's entry for a publication, whose configuration has this hash."""
     return PublishedRules(
         name=event.name,
@@ -150,14 +151,14 @@ def _is_pattern(text: str) -> bool:
     return _WILDCARD not in text[:-1]
 
 
-def adopted(held: Mapping[str, T], configuration: Mapping[str, T], gone: Collection[str]) -> dict[str, T]:
-    """Returns the configuration of a session that takes a version over: by name, as JSON or as parsed values.
+def merge_adopted(current: Mapping[str, T], version: Mapping[str, T], removable: Collection[str]) -> dict[str, T]:
+    """Returns the configuration of a session that adopts a version. The values are JSON or parsed.
 
-    `gone` are its tasks that came from the rules, were not replaced since and have no unresolved instance. They are
-    removed if the version lacks them. Blocks that it lacks are removed in any case, except the edition.
+    `removable` are its tasks that came from the rules, were not replaced since and have no unresolved instance. They
+    are removed if the version lacks them. Blocks that it lacks are removed in any case, except the edition.
     """
-    removed = ({*gone, *BLOCKS} - {EDITION}) - configuration.keys()
-    return {name: own for name, own in held.items() if name not in removed} | dict(configuration)
+    removed = ({*removable, *BLOCKS} - {EDITION}) - version.keys()
+    return {name: value for name, value in current.items() if name not in removed} | dict(version)
 
 
 def next_version(newest: RulesPublished | None, event: RulesPublished) -> RulesPublished | None:
@@ -169,7 +170,7 @@ def next_version(newest: RulesPublished | None, event: RulesPublished) -> RulesP
     version = 1 if newest is None else newest.version + 1
     event = msgspec.structs.replace(event, version=version, configuration=_with_edition(newest, event))
     check_publication(event)
-    return None if newest is not None and _said(newest) == _said(event) else event
+    return None if newest is not None and _content_of(newest) == _content_of(event) else event
 
 
 def _with_edition(newest: RulesPublished | None, event: RulesPublished) -> bytes:
@@ -178,7 +179,7 @@ def _with_edition(newest: RulesPublished | None, event: RulesPublished) -> bytes
     if before != b"2":
         return event.configuration
     if written.setdefault(EDITION, b"2") != b"2":
-        raise InvalidConfiguration(f"{EDITION!r}: edition 2 is for ever; remove it, or write 2")
+        raise InvalidConfiguration(BACK_TO_EDITION_1)
     return join_object(written)
 
 
@@ -189,7 +190,7 @@ def _members_of(event: RulesPublished) -> dict[str, bytes]:
         raise InvalidConfiguration(f"rules {event.name!r:.80}: the configuration: {error}") from error
 
 
-def _said(event: RulesPublished) -> tuple[object, ...]:
+def _content_of(event: RulesPublished) -> tuple[object, ...]:
     """Returns everything in a publication that makes it differ from another one."""
     configuration = json.dumps(json.loads(event.configuration))
     return configuration, list(event.match), event.is_default, event.existing, event.locked

@@ -1,6 +1,6 @@
 """Finds, in a log of many sessions, the published rules that belong to the log of each session.
 
-Whoever folds one session needs the records of the rules that it took, in front of the event that took them. A reader
+Whoever folds one session needs the records of the rules that it is bound to, before the event that binds it. A reader
 that has the session's event index has their positions. A reader of a whole partition uses `RulesInLog`.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from triggers.core.events import Event, RulesPublished
-from triggers.core.published_rules import Catalog, entry_of
+from triggers.core.published_rules import Catalog, catalog_entry
 
 
 class RulesInLog:
@@ -31,7 +31,7 @@ class RulesInLog:
         newest = self._catalog.newest(event.name)
         if newest is None or newest.version < event.version:
             self._events[event.name, event.version] = event
-            self._catalog = Catalog([entry_of(each, b"") for each in self._events.values()])
+            self._catalog = Catalog([catalog_entry(each, b"") for each in self._events.values()])
 
     def before(self, uid: str, event: Event) -> Iterator[RulesPublished]:
         """Yields the rules that a fold of the session must have seen before this event, and has not seen yet."""

@@ -67,7 +67,7 @@ class InstanceView(Struct, frozen=True, kw_only=True):
 
 
 class RulesView(Struct, frozen=True, kw_only=True):
-    """The published rules that a session took."""
+    """The published rules that a session is bound to."""
 
     name: str
     version: int
@@ -92,7 +92,7 @@ class SessionView(Struct, frozen=True, kw_only=True):
     """Tasks with no instance yet or with an unresolved one, in declaration order."""
     unresolved_instances: list[str]
     rules: RulesView | None = None
-    """The published rules that it took, or None if it took none."""
+    """The published rules that it is bound to, or None."""
     edition: int = 1
     """The edition of its rules."""
     clock: int = 0
@@ -143,8 +143,8 @@ def _rules_of(session: Session) -> RulesView | None:
 
 
 def _rules_view(header: Header) -> RulesView | None:
-    taken = header.published
-    return None if taken is None else RulesView(name=taken.name, version=taken.version)
+    bound = header.published
+    return None if bound is None else RulesView(name=bound.name, version=bound.version)
 
 
 def importable_state(session: SessionView) -> bytes:

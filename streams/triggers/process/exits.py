@@ -87,7 +87,7 @@ def exit_now(code: ExitCode, why: str, error: BaseException | None = None) -> No
 
 @contextmanager
 def crash_only() -> Iterator[None]:
-    """Ends the process at once if the block raises, because clean-up could wait for ever for a call that hangs."""
+    """Ends the process at once if the block raises, because clean-up could wait forever for a call that hangs."""
     try:
         yield
     except Stop as stop:

@@ -78,9 +78,9 @@ def check_timeout(timeout: float | None, cache: BaseCache) -> None:
     if timeout is DEFAULT_TIMEOUT:
         if cache.default_timeout is not None and cache.default_timeout < 1:
             detail = f"TIMEOUT={cache.default_timeout!r} of the cache keeps no session"
-            raise CallError(f"{detail}; set it to seconds, or to None for ever")
+            raise CallError(f"{detail}; set it to seconds, or to None for no limit")
     elif timeout is not None and timeout < 1:
-        raise CallError(f"timeout={timeout!r} keeps no session; give 1 second or more, or None for ever")
+        raise CallError(f"timeout={timeout!r} keeps no session; give 1 second or more, or None for no limit")
 
 
 def _redis_of_django(cache: BaseCache) -> CheckedCache:

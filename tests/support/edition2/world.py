@@ -17,7 +17,7 @@ from triggers.core.config import validate_configuration
 from triggers.core.edition_2_directives import EDITION_1_DIRECTIVES, parse_task
 from triggers.core.edition_2_plan import Edition2Plan, edition_of, parse_edition_2_plan
 from triggers.core.edition_2_rule import Edition2Rule
-from triggers.core.published_rules import Catalog, PublishedRules, adopted
+from triggers.core.published_rules import Catalog, PublishedRules, merge_adopted
 from triggers.errors import InvalidConfiguration
 
 _EDITION_1_BLOCKS = {"$limits", "$manager", "$edition"}
@@ -122,7 +122,7 @@ class World:
     def _take_over(self, session: Session, rules: PublishedRules) -> Json:
         version = self.published[rules.name][rules.version - 1]
         unresolved = {instance.task for instance in session.instances if not instance.resolved}
-        written = adopted(session.written, version.configuration, session.from_rules - unresolved)
+        written = merge_adopted(session.written, version.configuration, session.from_rules - unresolved)
         _switch(session, written, max(session.edition, version.edition))
         session.bound = rules.name, rules.version
         session.from_rules = {name for name in session.rules.tasks if name in version.configuration}

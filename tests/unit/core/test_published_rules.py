@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from triggers.core.events import RulesPublished
-from triggers.core.published_rules import Catalog, PublishedRules, adopted, check_publication, next_version
+from triggers.core.published_rules import Catalog, PublishedRules, check_publication, merge_adopted, next_version
 from triggers.errors import CallError, InvalidConfiguration
 
 
@@ -66,7 +66,7 @@ def test_the_newest_version_that_says_adopt_is_taken_if_it_is_later() -> None:
 def test_what_a_version_lacks_goes_if_it_may_go_and_blocks_go_in_any_case() -> None:
     held: dict[str, object] = {"$edition": 2, "$limits": {}, "t_gone": 1, "t_busy": 2, "t_own": 3, "t_kept": 4}
 
-    left = adopted(held, {"t_kept": 5, "t_new": 6}, gone=["t_gone", "t_kept"])
+    left = merge_adopted(held, {"t_kept": 5, "t_new": 6}, removable=["t_gone", "t_kept"])
 
     assert left == {"$edition": 2, "t_busy": 2, "t_own": 3, "t_kept": 5, "t_new": 6}
     assert list(left) == ["$edition", "t_busy", "t_own", "t_kept", "t_new"]
@@ -95,7 +95,7 @@ def test_a_version_keeps_the_edition_of_the_one_before() -> None:
 
     assert second is not None
     assert second.configuration == b'{"t":1,"$edition":2}'
-    with pytest.raises(InvalidConfiguration, match="edition 2 is for ever; remove it, or write 2"):
+    with pytest.raises(InvalidConfiguration, match="cannot go back to edition 1; remove the block, or write 2"):
         next_version(first, publication(b'{"$edition": 1}'))
 
 

@@ -152,13 +152,13 @@ class _Scan:
         if sign.text == "[" and member.kind == "string" and end.text == "]":
             return self._literal(member.text)
         if self._at(at - 1).text == "in" and self._ends_here(at) and self._at(at - 2).kind == "string":
-            return self._literal(self._at(at - 2).text) if not self._adds(at - 3) else None
+            return self._literal(self._at(at - 2).text) if not self._is_concatenated(at - 3) else None
         return None
 
     def _ends_here(self, at: int) -> bool:
         return self._at(at + 1).text not in {".", "[", "("}
 
-    def _adds(self, at: int) -> bool:
+    def _is_concatenated(self, at: int) -> bool:
         """Returns whether the literal is part of a longer operand: `"a" + "b" in on`."""
         return self._at(at).text in {"+", "."}
 

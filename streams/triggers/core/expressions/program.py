@@ -21,14 +21,14 @@ MAX_CHARACTERS: Final = 4_096
 class Expression:
     """A compiled expression. Evaluating it changes nothing, so threads may share it."""
 
-    __slots__ = ("_own", "_program", "references", "text")
+    __slots__ = ("_functions", "_program", "references", "text")
 
     def __init__(self, text: str, program: cel.Program, references: References) -> None:
         self.text = text
         self.references = references
         self._program = program
         called = sorted((references.functions | references.methods) & OWN_FUNCTIONS.keys())
-        self._own = dict(OWN_FUNCTIONS[name] for name in called)
+        self._functions = dict(OWN_FUNCTIONS[name] for name in called)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Expression) and other.text == self.text
@@ -53,8 +53,8 @@ class Expression:
         import cel
 
         try:
-            if self._own:
-                return self._program.execute(cel.Context(dict(variables), self._own))
+            if self._functions:
+                return self._program.execute(cel.Context(dict(variables), self._functions))
             return self._program.execute(dict(variables))
         except Exception as error:  # the library raises what its functions raise
             raise ExpressionFailed(f"{type(error).__name__}: {error}"[:500]) from error
@@ -100,14 +100,14 @@ def _first_line(error: Exception) -> str:
 
 
 def _check_names(expression: Expression, where: str, names: list[str]) -> None:
-    found, text = expression.references, f"{expression.text!r:.200}"
-    for name in sorted(found.variables.keys() - set(names)):
+    references, text = expression.references, f"{expression.text!r:.200}"
+    for name in sorted(references.variables.keys() - set(names)):
         raise InvalidConfiguration(
             f"{where}: {text} uses the unknown name {name!r}{suggestion(name, names)}; the names are {', '.join(names)}"
         )
-    for name in sorted(found.functions - FUNCTIONS):
+    for name in sorted(references.functions - FUNCTIONS):
         raise InvalidConfiguration(f"{where}: {text} calls the unknown function {name}(){suggestion(name, FUNCTIONS)}")
-    for name in sorted(found.methods - METHODS):
+    for name in sorted(references.methods - METHODS):
         raise InvalidConfiguration(f"{where}: {text} calls the unknown method .{name}(){suggestion(name, METHODS)}")
 
 

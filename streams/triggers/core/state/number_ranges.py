@@ -22,8 +22,13 @@ def numbers_in(edges: list[int]) -> list[int]:
     return numbers
 
 
+def closed_ranges(edges: list[int]) -> list[tuple[int, int]]:
+    """Returns the first and the last number of each range."""
+    return [(edges[at], edges[at + 1] - 1) for at in range(0, len(edges), 2)]
+
+
 def append_number(edges: list[int], number: int) -> None:
-    """Adds a number behind the last range. The ranges keep the order in which numbers were added."""
+    """Adds a number after the last range. The ranges keep the order in which numbers were added."""
     if edges and edges[-1] == number:
         edges[-1] = number + 1
     else:

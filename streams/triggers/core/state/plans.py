@@ -15,7 +15,15 @@ from triggers.core.kwargs import join_object, split_members
 from triggers.core.memo import remember_bounded
 from triggers.core.plan import NO_CONFIGURATION, Plan
 from triggers.core.plan_checks import accept_every_plan
-from triggers.core.published_rules import EMPTY_CATALOG, Catalog, PublishedRules, adopted, check_publication, entry_of
+from triggers.core.published_rules import (
+    BACK_TO_EDITION_1,
+    EMPTY_CATALOG,
+    Catalog,
+    PublishedRules,
+    catalog_entry,
+    check_publication,
+    merge_adopted,
+)
 from triggers.core.state.rows import CATALOG, Changes, Rows, configuration_key, published_key
 from triggers.errors import InvalidConfiguration
 
@@ -59,8 +67,8 @@ class Plans:
             remember_bounded(self._merged, _KNOWN_PLANS, (base.digest, update), plan)
         return plan
 
-    def adopt(self, base: Plan, rules: PublishedRules, gone: Collection[str], rows: Rows) -> Plan:
-        """Returns the plan of a session that takes published rules over; `gone` is described at `adopted`.
+    def adopt(self, base: Plan, rules: PublishedRules, removable: Collection[str], rows: Rows) -> Plan:
+        """Returns the plan of a session that adopts published rules; `removable` is described at `merge_adopted`.
 
         Raises InvalidConfiguration. It is remembered as well, because a session that cannot adopt tries at every event.
         """
@@ -68,11 +76,11 @@ class Plans:
             fresh = self.load(rules.digest, rows)
             self._check(fresh)
             return fresh
-        key = base.digest, rules.digest, frozenset(gone)
+        key = base.digest, rules.digest, frozenset(removable)
         plan = self._adopted.get(key)
         if plan is None:
             version = self.load(rules.digest, rows)
-            merged = adopted(split_members(base.text), split_members(version.text), gone)
+            merged = merge_adopted(split_members(base.text), split_members(version.text), removable)
             try:
                 plan = self._compile(base, merged)
             except InvalidConfiguration as error:
@@ -92,7 +100,7 @@ class Plans:
         newest = self.load_catalog(rows).newest(event.name)
         if newest is not None and newest.version >= event.version:
             return {}
-        entry = _encode_entry(entry_of(event, plan.digest))
+        entry = _encode_entry(catalog_entry(event, plan.digest))
         state = hashlib.blake2b((rows.get(CATALOG) or b"") + entry, digest_size=16).digest()
         return {
             configuration_key(plan.digest): plan.text,
@@ -113,7 +121,7 @@ class Plans:
 
     def _compile(self, base: Plan, merged: dict[str, bytes]) -> Plan:
         if base.edition_2 is not None and merged[EDITION] != b"2":
-            raise InvalidConfiguration(f"{EDITION!r}: edition 2 is for ever; remove it, or write 2")
+            raise InvalidConfiguration(BACK_TO_EDITION_1)
         plan = compile_plan(join_object(merged))
         self._check(plan)
         return remember_bounded(self._plans, _KNOWN_PLANS, plan.digest, plan)

@@ -225,7 +225,7 @@ class Session:
         return {"uid": self.uid, "rules": self.header.rules_name}
 
     def plan_with(self, rules: PublishedRules, removable: Collection[str]) -> Plan:
-        """Returns the plan of the session once it has taken published rules. Raises InvalidConfiguration.
+        """Returns the plan of the session once it is bound to published rules. Raises InvalidConfiguration.
 
         `removable` are the tasks that `merge_adopted` may remove.
         """
@@ -272,7 +272,7 @@ class Session:
         append_position(self.header, self.rows, position)
 
     def positions(self) -> Iterator[int]:
-        """Yields the positions in the log of the session's events, and of the rules that it took, in their order.
+        """Yields the positions in the log of the session's events, and of the rules that bound it, in their order.
 
         Only for queries: changes must have been written.
         """

@@ -133,10 +133,10 @@ class RowKind(Generic[T]):
 class RowMap(Generic[T]):
     """A map from names to values, each in a row of its own that is read on demand and written if it has changed."""
 
-    __slots__ = ("_changed", "_kind", "_own", "_read")
+    __slots__ = ("_changed", "_kind", "_read", "_rows")
 
-    def __init__(self, own: SessionRows, kind: RowKind[T]) -> None:
-        self._own = own
+    def __init__(self, rows: SessionRows, kind: RowKind[T]) -> None:
+        self._rows = rows
         self._kind = kind
         self._read: dict[str, T] = {}
         self._changed: set[str] = set()
@@ -145,7 +145,7 @@ class RowMap(Generic[T]):
         """Returns the value, to read; an empty one if there is none."""
         value = self._read.get(name)
         if value is None:
-            row = self._own.get(self._kind.kind + name.encode())
+            row = self._rows.get(self._kind.kind + name.encode())
             value = self._read[name] = self._kind.empty() if row is None else self._kind.decode(row)
         return value
 
@@ -160,11 +160,11 @@ class RowMap(Generic[T]):
         self._changed.add(name)
 
     def write(self) -> None:
-        """Writes what has changed, delete what is empty now, and let go of all."""
+        """Writes the values that have changed, deletes the rows of those that are empty, and forgets all values."""
         if self._changed:
             kind, empty = self._kind, self._kind.empty()
             for name in sorted(self._changed):
                 value = self._read[name]
-                self._own.put(kind.kind + name.encode(), None if value == empty else kind.encode(value))
+                self._rows.put(kind.kind + name.encode(), None if value == empty else kind.encode(value))
             self._changed.clear()
         self._read.clear()
