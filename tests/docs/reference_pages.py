@@ -44,6 +44,8 @@ JSON_SHAPES = {
     "api token": "`{name, token, line}`; `line` is that of the file of tokens, with the token's hash",
     "show": "`schemas/session.schema.json`; with `--diff`: `[{path, before, after}]`",
     "list": "`schemas/page.schema.json`; `missing` has the partitions whose sessions the page lacks",
+    "top": "lines of `{time, statuses, failures, stuck, lag, workers, letters, rules, missing}`; what did not answer is"
+    " null, and `missing` says why; `lag` is `{totals, partitions}`, as `topics lag --watch` prints them",
     "replay": "`{instance, status, replays: [instance]}`" + _WITH_WHERE,
     "skip": "`{instance, status, replays: []}`" + _WITH_WHERE,
     "cancel": "`{instance, status, replays: []}`" + _WITH_WHERE,

@@ -96,6 +96,23 @@ def test_the_status_of_all_instances_is_counted_by_task(shop: Settings) -> None:
     assert [group["instances"] for group in overview["failures"]["groups"]] == [2]
 
 
+def test_top_shows_what_the_installation_does(shop: Settings) -> None:
+    shown = run(shop, "top", "--times", "1").stdout
+    polled = run(shop, "top", "--times", "2", "--every", "1s", "--json").stdout
+    lines = [json.loads(line) for line in polled.splitlines()]
+
+    words = " ".join(shown.split())
+    assert "all tasks" in words
+    assert "card 17 was declined" in words
+    assert "dead letters 0" in words
+    assert "stuck sessions 2, order" in words
+    assert r"order 2 <b>\x1b[31m'\n for" in words
+    assert [line["missing"] for line in lines] == [{}, {}]
+    assert lines[0]["statuses"]["totals"] == {"unstarted": 1, "scheduled": 3, "failed": 2}
+    assert [sum(map(len, line["workers"]["partitions"].values())) for line in lines] == [shop.partitions] * 2
+    assert lines[1]["lag"]["totals"][0]["written_per_s"] is not None
+
+
 def test_a_cursor_continues_behind_its_page(shop: Settings) -> None:
     first = run(shop, "list", "--limit", "2")
     page = run_json(shop, "list", "--limit", "2")

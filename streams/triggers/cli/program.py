@@ -39,6 +39,7 @@ COMMANDS = {
     "show": Entry("triggers.cli.show", "Show a session: tasks, instances, statuses, kwargs."),
     "list": Entry("triggers.cli.list", "Find sessions: failed, stuck, by task, exception or trigger."),
     "status": Entry("triggers.cli.status", "Count instances by task and status now, and say why some are failed."),
+    "top": Entry("triggers.cli.top", "Show live what the installation does, and what is wrong."),
     "replay": Entry("triggers.cli.operate", "Run failed instances again, one or all that match."),
     "skip": Entry("triggers.cli.operate", "Resolve failed instances without running them."),
     "cancel": Entry("triggers.cli.operate", "End instances that wait, are scheduled or run."),

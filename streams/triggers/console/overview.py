@@ -22,7 +22,6 @@ _STUCK_READ: Final = 200
 _STUCK_SHOWN: Final = 5
 _STUCK_PATIENCE_S: Final = 0.5
 _PATIENCE_S: Final = 5.0
-_KEEP_S: Final = 3.0
 _KEEP_LETTERS_S: Final = 15.0
 """Counting dead letters reads their whole topic."""
 _FIRST: Final = ("unstarted", "delayed", "scheduled", "running", "finished", "failed")
@@ -67,8 +66,10 @@ class Overview(NamedTuple):
 class OverviewReader:
     """Asks everything that the overview shows at once. What does not answer in time is said to be missing."""
 
-    def __init__(self, installation: InstallationReader) -> None:
+    def __init__(self, installation: InstallationReader, keep_s: float = 3.0) -> None:
+        """`keep_s` is the time for which an answer is kept; those about dead letters are kept longer."""
         self._installation = installation
+        self._keep_s = keep_s
         self._threads = ThreadPoolExecutor(len(Overview._fields), "overview")
         self._statuses = self._remember(lambda: status_table(installation.count_statuses()))
         self._failures = self._remember(installation.group_failures)
@@ -97,8 +98,8 @@ class OverviewReader:
         """End the threads. Questions that have begun are asked to their end."""
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    def _remember(self, ask: Callable[[], T], keep_s: float = _KEEP_S) -> RememberedAnswer[T]:
-        return RememberedAnswer(ask, self._threads, keep_s)
+    def _remember(self, ask: Callable[[], T], keep_s: float = 0.0) -> RememberedAnswer[T]:
+        return RememberedAnswer(ask, self._threads, max(keep_s, self._keep_s))
 
     def _find_stuck(self) -> Stuck:
         query = SessionQuery(stuck_ms=STUCK_MS)
