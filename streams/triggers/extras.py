@@ -12,7 +12,7 @@ LIBRARIES: Final = {
     "agent": ("faust", "mode", "rocksdict", "aiohttp", "prometheus_client", "uvloop"),
     "api": ("httptools", "jwt", "prometheus_client", "starlette", "uvicorn", "uvloop"),
     "celery": ("celery", "kombu", "billiard", "prometheus_client"),
-    "console": ("aiohttp", "jinja2", "prometheus_client"),
+    "console": ("jinja2", "httptools", "jwt", "prometheus_client", "starlette", "uvicorn", "uvloop"),
     "msk": ("aws_msk_iam_sasl_signer",),
 }
 """The modules of each extra."""

@@ -39,7 +39,7 @@ def do_the_rest(kafka: SecuredKafka, settings_for: SettingsFor, stack: Stack) ->
     for trigger in ("go", "echo", "bad"):
         publisher.publish("queued", TriggerFired(trigger=trigger))
     (port,) = free_ports(1)
-    stack.start(console_service(settings_for("console"), port))
+    stack.start(console_service(settings_for("console"), port, "--read-only"))
     hooks = CeleryProcess(settings_for("hooks"), "hooks", "tests.support.hook_program", TRIGGERS_HOOK_ATTEMPTS="2")
     hooks.notes_file.touch()
     with hooks:

@@ -16,6 +16,7 @@ TOGETHER = (
     "tests/integration/test_celery_runner.py",
     "tests/integration/test_chaos_doors.py",
     "tests/integration/test_console.py",
+    "tests/integration/test_console_actions.py",
     "tests/integration/test_damaged_records.py",
     "tests/integration/test_hostile_input.py",
     "tests/integration/test_installation.py",

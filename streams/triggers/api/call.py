@@ -109,24 +109,7 @@ class Call:
 
     async def read_body(self) -> bytes:
         """Reads the body within its limits, also if it is sent in chunks or slowly."""
-        limit = self._limits.max_bytes
-        length = self.headers.get("content-length", "0")
-        if not length.isdecimal() or int(length) > limit:
-            raise _too_large(limit)
-        chunks, size = [], 0
-        try:
-            async with asyncio.timeout(self._limits.timeout_s):
-                async for chunk in self._request.stream():
-                    size += len(chunk)
-                    if size > limit:
-                        raise _too_large(limit)
-                    chunks.append(chunk)
-        except TimeoutError as error:
-            detail = f"the body must arrive within {self._limits.timeout_s:g} s"
-            raise ProblemError(Kind.BODY_TIMEOUT, detail, headers=_CLOSE) from error
-        except ClientDisconnect as error:
-            raise ProblemError(Kind.INVALID_REQUEST, "the client went away before the end of the body") from error
-        return b"".join(chunks)
+        return await read_body(self._request, self._limits)
 
     async def read_json(self) -> bytes:
         """Reads a body that must be JSON. A body without content is an empty object."""
@@ -147,6 +130,27 @@ class Call:
             raise ProblemError(Kind.INVALID_REQUEST, error.detail) from error
         except msgspec.ValidationError as error:
             raise ProblemError(Kind.INVALID_REQUEST, f"the body: {error}") from error
+
+
+async def read_body(request: Request, limits: BodyLimits) -> bytes:
+    """Reads the body of a request within its limits. Raises a problem for one that is too large or too slow."""
+    length = request.headers.get("content-length", "0")
+    if not length.isdecimal() or int(length) > limits.max_bytes:
+        raise _too_large(limits.max_bytes)
+    chunks, size = [], 0
+    try:
+        async with asyncio.timeout(limits.timeout_s):
+            async for chunk in request.stream():
+                size += len(chunk)
+                if size > limits.max_bytes:
+                    raise _too_large(limits.max_bytes)
+                chunks.append(chunk)
+    except TimeoutError as error:
+        detail = f"the body must arrive within {limits.timeout_s:g} s"
+        raise ProblemError(Kind.BODY_TIMEOUT, detail, headers=_CLOSE) from error
+    except ClientDisconnect as error:
+        raise ProblemError(Kind.INVALID_REQUEST, "the client went away before the end of the body") from error
+    return b"".join(chunks)
 
 
 _CLOSE: Final = {"Connection": "close"}

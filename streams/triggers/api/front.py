@@ -35,8 +35,10 @@ _stdlib_log: Final = logging.getLogger(__name__)
 class Front:
     """An ASGI application before another one."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, raw_prefix: str = API_PREFIX) -> None:
+        """Paths that begin with `raw_prefix` are matched as they were sent, before they are percent-decoded."""
         self._app = app
+        self._raw_prefix = raw_prefix
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handles one request. Everything but HTTP is passed on."""
@@ -45,7 +47,7 @@ class Front:
             return
         request_id = _request_id(Headers(scope=scope))
         scope.setdefault("state", {})["request_id"] = request_id
-        _take_path_as_sent(scope)
+        _take_path_as_sent(scope, self._raw_prefix)
         response = _Response(send, request_id)
         started = time.perf_counter()
         structlog.contextvars.bind_contextvars(request_id=request_id)  # a request is a task, with a context of its own
@@ -83,11 +85,11 @@ def _request_id(headers: Headers) -> str:
     return given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(8)
 
 
-def _take_path_as_sent(scope: Scope) -> None:
-    """Lets the API's routes match the path before it is percent-decoded, because names in it may contain slashes."""
+def _take_path_as_sent(scope: Scope, prefix: str) -> None:
+    """Lets routes match the path before it is percent-decoded, because names in it may contain slashes."""
     raw = scope.get("raw_path") or b""
     path = raw.decode("ascii", errors="replace")
-    if path.startswith(API_PREFIX):
+    if path.startswith(prefix):
         scope["path"] = path
 
 

@@ -75,7 +75,7 @@ def serve(
     services = Services(settings)
     with _metrics_of(services) as metrics:
         app = application(services, authentication, finished=finished, mounted=mounted, metrics=metrics)
-        _run(app, listening)
+        run(app, listening)
 
 
 @contextmanager
@@ -94,7 +94,8 @@ def _metrics_of(services: Services) -> Iterator[HttpMetrics | None]:
         close()
 
 
-def _run(app: ASGIApp, listening: socket.socket) -> None:
+def run(app: ASGIApp, listening: socket.socket) -> None:
+    """Runs an application on a listening socket until SIGINT or SIGTERM. Blocks."""
     config = uvicorn.Config(
         app,
         http=_protocol(),

@@ -7,14 +7,15 @@ from typing import Final
 import msgspec
 from starlette.responses import Response
 
-from triggers.api.blocking import BlockingCalls
-from triggers.api.job_threads import JobThreads
 from triggers.api.operations import JSON
 from triggers.client.async_publisher import AsyncPublisher
+from triggers.client.blocking_calls import BlockingCalls
 from triggers.client.owners import Owners
 from triggers.client.session_events import SessionEvents
 from triggers.client.session_reader import SessionReader
+from triggers.client.session_repairs import SessionRepairs
 from triggers.client.session_search import SessionSearch
+from triggers.jobs.job_threads import JobThreads
 from triggers.settings import Settings
 
 SOURCE: Final = "api"
@@ -24,15 +25,19 @@ SOURCE: Final = "api"
 class Services:
     """The clients of one API."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, source: str = SOURCE) -> None:
+        """`source` names the process in the records of its events."""
         self.settings: Final = settings
-        self.publisher: Final = AsyncPublisher(settings, SOURCE, max_events=settings.api_max_in_flight)
+        self.publisher: Final = AsyncPublisher(settings, source, max_events=settings.api_max_in_flight)
         owners = Owners(settings)
         self.reader: Final = SessionReader(settings, owners)
         self.search: Final = SessionSearch(settings, owners)
         self.events: Final = SessionEvents(settings, self.reader)
         self.jobs: Final = JobThreads(settings, self.search, self.reader)
         self.blocking: Final = BlockingCalls()
+        self.repairs: Final = SessionRepairs(
+            settings, self.publisher, self.reader, self.events, self.blocking, source=source
+        )
 
     async def close(self) -> None:
         """Waits until what was fired is acknowledged, and ends the threads."""

@@ -18,8 +18,8 @@ from triggers.api.parameters import Parameter, QueryParameter, integer, parsed, 
 from triggers.api.problems import Kind
 from triggers.api.services import Services, json_response
 from triggers.api.timeline import Timeline, timeline_of
+from triggers.client.session_repairs import find_instance
 from triggers.core.view import InstanceView, SessionView
-from triggers.errors import InstanceNotFound
 
 AT: Final = parsed(
     "at",
@@ -127,14 +127,6 @@ class Sessions:
 
     def _explanation(self, uid: str, moment: Moment, task: str) -> Explanation:
         return explain(uid, list(until(self._services.events.read_session(uid), moment)), task or None)
-
-
-def find_instance(session: SessionView, name: str) -> InstanceView:
-    """Returns the instance of that name. Raises InstanceNotFound."""
-    for instance in session.instances:
-        if instance.name == name:
-            return instance
-    raise InstanceNotFound(f"session {session.uid!r:.300} has no instance {name!r:.300}")
 
 
 _MISSING: Final = (

@@ -1,54 +1,91 @@
-"""`triggers console` serves sessions and analyses to a browser."""
+"""`triggers console` serves sessions, analyses and repairs to a browser."""
 
 from __future__ import annotations
 
 import socket
+from ipaddress import ip_address
+from urllib.parse import urlsplit
 
 import click
 
 from triggers.analysis.input_file import InputFile
 from triggers.cli.finished_commands import finished_of_executors
 from triggers.cli.log_options import every_event, log_options
-from triggers.cli.settings_options import command_settings, require_kafka, require_permissions
-from triggers.console import FileSource, InstallationReader, KafkaInstallation, KafkaSource, Source, serve
+from triggers.cli.operator_events import actor_name
+from triggers.cli.settings_options import command_settings, require_kafka, require_permissions, setting
+from triggers.console import (
+    Access,
+    FileSource,
+    InstallationReader,
+    KafkaInstallation,
+    KafkaSource,
+    Source,
+    authentication_of,
+    serve,
+)
 from triggers.errors import TryAgain
 from triggers.settings import Settings
 from triggers.telemetry.logs import configure_logging
 
 
 @click.command("console")
-@click.option(
-    "--host", default="127.0.0.1", show_default=True, help="Address to listen on. There is no authentication."
-)
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=6080, show_default=True, help="HTTP port; 0 takes a free port."
 )
+@click.option("--read-only", is_flag=True, help="Show no buttons, and let nobody change anything.")
+@click.option("--url", default="", help="Address under which browsers reach it, such as https://triggers.example.")
+@setting("api_token_file", "File with the tokens of the HTTP API.", flag="--token-file")
 @log_options
 @click.pass_context
-def console_command(ctx: click.Context, host: str, port: int, file: InputFile | None, rules: bytes | None) -> None:
-    """Serve pages and an HTTP API about sessions and rules until Ctrl-C. The console only reads.
+def console_command(
+    ctx: click.Context, host: str, port: int, read_only: bool, url: str, file: InputFile | None, rules: bytes | None
+) -> None:
+    """Serve pages about sessions and rules until Ctrl-C, with buttons that repair sessions.
+
+    With tokens, as for the HTTP API, everybody logs in by one. Without tokens, the console of this machine lets
+    everybody act who reaches it; one on another address only shows. docs/console.md says more.
 
     With --from, it shows the sessions of a recorded log or a capsule and needs no Kafka.
     """
+    if url and (urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname):
+        raise click.UsageError(f"--url is {url!r}; it must be an address such as https://triggers.example")
     settings = command_settings(ctx)
     configure_logging(settings)
-    source, installation = _opened(settings, file, rules)
+    authentication = authentication_of(settings)
+    listening = _listen(host, port)
+    is_local = ip_address(listening.getsockname()[0]).is_loopback
+    access = Access(authentication, actor=actor_name(settings), is_local=is_local, read_only=read_only, url=url)
+    source, installation = _opened(settings, file, rules, read_only=access.is_read_only)
+    shown, how = (
+        url or f"http://{host}:{listening.getsockname()[1]}/",
+        _describe(access, is_recorded=installation is None),
+    )
+    click.echo(f"Console at {shown} ({how}; press Ctrl-C to stop)")
+    serve(source, listening, settings, access, installation)
+
+
+def _listen(host: str, port: int) -> socket.socket:
     try:
-        listening = socket.create_server((host, port))
+        return socket.create_server((host, port))
     except OSError as error:
         raise click.UsageError(f"cannot listen on {host}:{port}: {error.strerror}; choose another --port") from error
-    click.echo(f"Console at http://{host}:{listening.getsockname()[1]}/ (press Ctrl-C to stop)")
-    serve(source, listening, settings, installation)
 
 
 def _opened(
-    settings: Settings, file: InputFile | None, rules: bytes | None
+    settings: Settings, file: InputFile | None, rules: bytes | None, *, read_only: bool
 ) -> tuple[Source, InstallationReader | None]:
     if file is not None or rules is not None:
         return FileSource(every_event(settings, file, rules)), None
     try:
         require_kafka(settings)
-        require_permissions(settings, "console")
+        require_permissions(settings, "console" if read_only else "api")
     except TryAgain as error:  # the console may start before its broker
         click.echo(f"Warning: {error}", err=True)
     return KafkaSource(settings), KafkaInstallation(settings, finished_of_executors())
+
+
+def _describe(access: Access, *, is_recorded: bool) -> str:
+    """Returns who may do what, for the line that the command prints."""
+    who = "with tokens" if access.needs_login else "without tokens"
+    return f"{who}, read-only" if access.is_read_only or is_recorded else who

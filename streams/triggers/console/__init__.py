@@ -1,12 +1,18 @@
-"""The console: sessions and analyses in a browser and over HTTP. It only reads and cannot publish anything."""
+"""The console: sessions, analyses and repairs in a browser. It changes sessions only as the HTTP API does."""
 
-from triggers.extras import explain_missing
+from triggers.extras import explain_missing, require_extras
 
+require_extras("triggers console", "console")  # it stands on the API, which would name another extra
 try:
+    from triggers.api import authentication_of
+    from triggers.console.access import Access
     from triggers.console.installation import InstallationReader, KafkaInstallation
     from triggers.console.server import application, serve
     from triggers.console.sources import FileSource, KafkaSource, Source
 except ModuleNotFoundError as error:
     raise explain_missing(error, "triggers console", "console") from error
 
-__all__ = ["FileSource", "InstallationReader", "KafkaInstallation", "KafkaSource", "Source", "application", "serve"]
+__all__ = [
+    "Access", "FileSource", "InstallationReader", "KafkaInstallation", "KafkaSource", "Source", "application",
+    "authentication_of", "serve",
+]  # fmt: skip

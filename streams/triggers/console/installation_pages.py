@@ -8,16 +8,18 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
-from aiohttp import web
+from starlette.responses import Response
 
 from triggers.client.dead_letters import OPEN, StoredLetter
 from triggers.codec.letter_mark_codec import LetterAction
+from triggers.console.gate import PageRoute
 from triggers.console.installation import InstallationReader
 from triggers.console.overview import OverviewReader
-from triggers.console.parameters import number_of, query_of, text_of
+from triggers.console.parameters import number_of, text_of
 from triggers.console.questions import Questions
 from triggers.console.rendering import Renderer
 from triggers.console.search_form import FIELDS, SearchForm, search_form_of
+from triggers.console.visit import Visit
 from triggers.core.statuses import Status
 from triggers.errors import CallError, NotFound
 
@@ -26,6 +28,8 @@ _LETTERS: Final = 100
 _MAX_LETTERS: Final = 1_000
 _SEARCH_PATIENCE_S: Final = 2.0
 _SHORTEST_REFRESH_S: Final = 5
+_PARTITION_DIGITS: Final = 9
+_OFFSET_DIGITS: Final = 18
 _ANY: Final = "any"
 _LETTER_STATES: Final = (OPEN, *LetterAction, _ANY)
 _STATUSES: Final = (*Status, "delayed", "expired", "cancelled")
@@ -42,49 +46,49 @@ class InstallationPages:
         self._overview = None if installation is None else OverviewReader(installation)
         self._renderer = renderer
 
-    def routes(self) -> list[web.RouteDef]:
+    def routes(self) -> list[PageRoute]:
         """Return the routes of all handlers."""
         return [
-            web.get("/", self.overview),
-            web.get("/sessions", self.search),
-            web.get("/dead-letters", self.dead_letters),
-            web.get(r"/dead-letters/{partition:\d{1,9}}/{offset:\d{1,18}}", self.dead_letter),
+            PageRoute("GET", "/", self.overview),
+            PageRoute("GET", "/sessions", self.search),
+            PageRoute("GET", "/dead-letters", self.dead_letters),
+            PageRoute("GET", "/dead-letters/{partition}/{offset}", self.dead_letter),
         ]
 
-    async def close(self, _: web.Application) -> None:
+    def close(self) -> None:
         """End the threads. Called when the application ends."""
         if self._overview is not None:
             self._overview.close()
 
-    async def overview(self, request: web.Request) -> web.Response:
+    async def overview(self, visit: Visit) -> Response:
         """Show what the installation does now: `?refresh=`, the seconds after which the browser loads it again."""
         if self._overview is None:
             sessions = await asyncio.to_thread(self._ask.summaries, "", _FIRST_SESSIONS)
-            return self._renderer.page("recorded.html", {"sessions": sessions, "limit": _FIRST_SESSIONS})
-        refresh = number_of(query_of(request), "refresh", None, 3600)
+            return self._renderer.page(visit, "recorded.html", {"sessions": sessions, "limit": _FIRST_SESSIONS})
+        refresh = number_of(visit.query, "refresh", None, 3600)
         refresh = None if refresh is None else max(refresh, _SHORTEST_REFRESH_S)
         values = {"overview": await self._overview.read(), "refresh": refresh}
-        return self._renderer.page("overview.html", values)
+        return self._renderer.page(visit, "overview.html", values)
 
-    async def search(self, request: web.Request) -> web.Response:
+    async def search(self, visit: Visit) -> Response:
         """Show the sessions that match the form, which is in the parameters: `FIELDS`, `limit` and `cursor`."""
-        form = search_form_of(query_of(request))
+        form = search_form_of(visit.query)
         if self._installation is None:
-            return await self._search_recorded(form)
+            return await self._search_recorded(visit, form)
         patience = _SEARCH_PATIENCE_S
         page = await asyncio.to_thread(self._installation.find, form.query, form.limit, form.cursor, patience)
-        return self._renderer.page("search.html", {"form": form, "page": page, "statuses": _STATUSES})
+        return self._renderer.page(visit, "search.html", {"form": form, "page": page, "statuses": _STATUSES})
 
-    async def _search_recorded(self, form: SearchForm) -> web.Response:
+    async def _search_recorded(self, visit: Visit, form: SearchForm) -> Response:
         """Search by the UID alone. Raises CallError for other filters, because the index is the workers'."""
         if others := sorted(set(form.given) & set(FIELDS) - {"prefix"}):
             raise CallError(f"{', '.join(others)}: a recorded log is searched by the beginning of the UID only")
         sessions = await asyncio.to_thread(self._ask.summaries, form.query.prefix, form.limit)
-        return self._renderer.page("recorded_search.html", {"form": form, "sessions": sessions})
+        return self._renderer.page(visit, "recorded_search.html", {"form": form, "sessions": sessions})
 
-    async def dead_letters(self, request: web.Request) -> web.Response:
+    async def dead_letters(self, visit: Visit) -> Response:
         """Show the newest dead letters: `?state=&reason=&limit=`."""
-        query = query_of(request)
+        query = visit.query
         state, reason = text_of(query, "state") or OPEN, text_of(query, "reason")
         if state not in _LETTER_STATES:
             raise CallError(f"state is {state!r}; it must be one of {', '.join(_LETTER_STATES)}")
@@ -94,12 +98,20 @@ class InstallationPages:
             chosen = reason or None, None if state == _ANY else state
             letters = await asyncio.to_thread(self._installation.list_letters, limit, *chosen)
         values = {"letters": letters, "state": state, "reason": reason, "limit": limit, "states": _LETTER_STATES}
-        return self._renderer.page("dead_letters.html", values)
+        return self._renderer.page(visit, "dead_letters.html", values)
 
-    async def dead_letter(self, request: web.Request) -> web.Response:
+    async def dead_letter(self, visit: Visit) -> Response:
         """Show one dead letter with its record."""
         if self._installation is None:
             raise NotFound(_NO_LETTERS)
-        coordinates = int(request.match_info["partition"]), int(request.match_info["offset"])
-        stored = await asyncio.to_thread(self._installation.read_letter, *coordinates)
-        return self._renderer.page("dead_letter.html", {"stored": stored})
+        stored = await asyncio.to_thread(self._installation.read_letter, *coordinates_of(visit))
+        return self._renderer.page(visit, "dead_letter.html", {"stored": stored})
+
+
+def coordinates_of(visit: Visit) -> tuple[int, int]:
+    """Return the coordinates of the dead letter in the path. Raises NotFound for other text."""
+    partition, offset = visit.name("partition"), visit.name("offset")
+    for text, digits in ((partition, _PARTITION_DIGITS), (offset, _OFFSET_DIGITS)):
+        if not (text.isascii() and text.isdecimal() and len(text) <= digits):
+            raise NotFound(f"there is no dead letter at {partition:.100}/{offset:.100}: both must be numbers")
+    return int(partition), int(offset)

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from typing import TypeVar
-from urllib.parse import quote, unquote
-
-from aiohttp import web
 
 from triggers.analysis.backtest.assumptions import parse_stub
 from triggers.analysis.check.declared import declared_event
@@ -15,45 +12,14 @@ from triggers.analysis.check.rules import Arrivals
 from triggers.analysis.check.worlds import Results
 from triggers.analysis.time_travel import NOW, Moment, parse_moment
 from triggers.analysis.times import duration_ms, point_in_time
+from triggers.console.forms import Given
 from triggers.console.questions import Trial
 from triggers.errors import CallError
 
 T = TypeVar("T")
 
-Given = Mapping[str, Sequence[str]]
-"""The values of each parameter, in the order of the request."""
-
 MAX_SAMPLED = 1_000_000
 _DAY_MS = 86_400_000
-
-
-def query_of(request: web.Request) -> Given:
-    """Return the parameters in the URL."""
-    return {name: request.query.getall(name) for name in request.query}
-
-
-async def form_of(request: web.Request) -> Given:
-    """Return the text fields of the form in the body; uploaded files are left out."""
-    form = await request.post()
-    return {name: [value for value in form.getall(name) if isinstance(value, str)] for name in form}
-
-
-def path_of(uid: str) -> str:
-    """Return the UID as a segment of a path. `uid_of` is its inverse.
-
-    Browsers resolve the segments `.` and `..`, even if they are percent-encoded, so these end with an empty parameter.
-    """
-    return quote(uid, safe="") + (_PARAMETER if uid in {".", ".."} else "")
-
-
-_PARAMETER = ";"
-"""A semicolon of a UID is always percent-encoded."""
-
-
-def uid_of(request: web.Request) -> str:
-    """Return the UID of the session in the path. Any text can be one, so it is taken from the path as it was sent."""
-    segments = request.rel_url.raw_path.split("/")
-    return unquote(segments[segments.index("sessions") + 1].removesuffix(_PARAMETER))
 
 
 def text_of(given: Given, name: str) -> str:

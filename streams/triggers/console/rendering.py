@@ -6,14 +6,18 @@ import time
 from collections.abc import Mapping
 
 import msgspec
-from aiohttp import web
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
+from markupsafe import Markup
+from starlette.responses import Response
 
 from triggers.analysis.backtest.change_words import change_details, change_words, note_lines, sign_of
 from triggers.analysis.times import length_of_time, moment
 from triggers.analysis.view_changes import value_words
-from triggers.console.parameters import path_of, text_of
+from triggers.console.access import FORM_KEY
+from triggers.console.parameters import text_of
 from triggers.console.search_form import search_url
+from triggers.console.visit import Visit, Visitor, path_of
 
 
 class Renderer:
@@ -24,14 +28,17 @@ class Renderer:
         self._templates = _environment()
         self._templates.globals["is_recorded"] = is_recorded
 
-    def page(self, template: str, values: Mapping[str, object], status: int = 200) -> web.Response:
-        """Return a response with a page."""
-        text = self._templates.get_template(template).render(values)
-        return web.Response(text=text, status=status, content_type="text/html")
+    def page(self, visit: Visit, template: str, values: Mapping[str, object], status: int = 200) -> Response:
+        """Return a response with a page for a visitor."""
+        return self._render(visit.visitor, template, values, status)
 
-    def problem(self, status: int, why: str) -> web.Response:
-        """Return a page for an error. Called by the middleware."""
-        return self.page("problem.html", {"why": why, "status": status}, status)
+    def problem(self, visitor: Visitor | None, status: int, why: str) -> Response:
+        """Return a page for an error. Without a visitor, it has nothing that only visitors see."""
+        return self._render(visitor, "problem.html", {"why": why, "status": status}, status)
+
+    def _render(self, visitor: Visitor | None, template: str, values: Mapping[str, object], status: int) -> Response:
+        text = self._templates.get_template(template).render(values, visitor=visitor)
+        return Response(text, status, media_type="text/html")
 
 
 def _environment() -> Environment:
@@ -42,13 +49,20 @@ def _environment() -> Environment:
     )  # fmt: skip
     templates.filters.update(
         moment=moment, as_json=_as_json, short=_short, length_of_time=length_of_time, in_path=path_of, ago=_ago,
-        grouped=_grouped, text=_text,
+        grouped=_grouped, text=_text, pretty=_pretty,
     )  # fmt: skip
     templates.globals.update(
         sign_of=sign_of, change_words=change_words, change_details=change_details, note_lines=note_lines,
-        value_words=value_words, text_of=text_of, search_url=search_url,
+        value_words=value_words, text_of=text_of, search_url=search_url, form_key=_form_key,
     )  # fmt: skip
     return templates
+
+
+@pass_context
+def _form_key(context: Context) -> Markup:
+    """Return the field that every form has, without which it is refused."""
+    visitor: Visitor = context["visitor"]
+    return Markup('<input type="hidden" name="{}" value="{}">').format(FORM_KEY, visitor.form_key)
 
 
 def _as_json(value: object) -> str:
@@ -70,3 +84,8 @@ def _grouped(number: float) -> str:
 def _text(data: bytes | None, longest: int | None = None) -> str:
     """Decode bytes for display; escape those that are not UTF-8."""
     return "" if data is None else data.decode(errors="backslashreplace")[:longest]
+
+
+def _pretty(payload: bytes) -> str:
+    """Format JSON for people."""
+    return msgspec.json.format(payload, indent=2).decode(errors="backslashreplace")

@@ -10,7 +10,8 @@ from urllib.parse import urlencode
 import msgspec
 
 from triggers.analysis.times import duration_ms
-from triggers.console.parameters import Given, number_of, parsed, text_of
+from triggers.console.forms import Given
+from triggers.console.parameters import number_of, parsed, text_of
 from triggers.errors import CallError
 from triggers.queries import SessionQuery
 

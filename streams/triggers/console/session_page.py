@@ -15,6 +15,7 @@ from triggers.analysis.explain.proofs import explain
 from triggers.analysis.time_travel import NOW, Moment, until, view_at
 from triggers.analysis.times import moment as time_text
 from triggers.analysis.view_changes import Change, changes_between
+from triggers.console.repair_forms import Repair, repairs_of
 from triggers.core.events import Event, RulesPublished
 from triggers.core.exception_view import CONTEXT, INFO, MESSAGE, TYPE, ExceptionView
 from triggers.core.view import InstanceView, SessionView
@@ -70,6 +71,8 @@ class InstanceRow(NamedTuple):
     outcome: list[tuple[str, str]]
     exception: ExceptionText | None
     times: list[tuple[str, str]]
+    repairs: list[Repair]
+    """What can be done with it in its present status."""
 
 
 class SessionPage(NamedTuple):
@@ -92,6 +95,10 @@ class SessionPage(NamedTuple):
     timeline: list[TimelineRow]
     is_latest: bool
     is_drawn: bool
+
+    def row_at(self, offset: int) -> TimelineRow | None:
+        """Return the event at an offset, if it is in the timeline."""
+        return next((row for row in self.timeline if row.offset == offset), None)
 
     @property
     def before(self) -> int | None:
@@ -125,7 +132,7 @@ def session_page(uid: str, log: list[Event], moment: Moment = NOW, since: Moment
         created=time_text(view.created),
         modified=time_text(view.modified),
         tasks=[TaskCard(task.name, rule_sentence(task), list(paragraphs(task))) for task in proofs.tasks],
-        instances=[_row(instance) for instance in view.instances[-MAX_INSTANCES:]],
+        instances=[_row(instance, view.edition) for instance in view.instances[-MAX_INSTANCES:]],
         more_instances=max(len(view.instances) - MAX_INSTANCES, 0),
         latest=_texts(view.latest_kwargs),
         changes=_last_changes(uid, past if step else [], view)
@@ -154,7 +161,7 @@ def _changes(before: SessionView, after: SessionView) -> list[Change]:
     return [change for change in changes_between(before, after) if change.path not in _BESIDE_INSTANCES]
 
 
-def _row(instance: InstanceView) -> InstanceRow:
+def _row(instance: InstanceView, edition: int) -> InstanceRow:
     outcome = {name: value for name, value in instance.metadata.items() if name not in _SHOWN_APART}
     stamps = sorted(instance.timestamps.items(), key=lambda stamp: stamp[1])
     timers = sorted(instance.timers.items(), key=lambda timer: timer[1])
@@ -169,6 +176,7 @@ def _row(instance: InstanceView) -> InstanceRow:
             *((status, time_text(at)) for status, at in stamps),
             *((f"{kind} due", time_text(due)) for kind, due in timers),
         ],
+        repairs=repairs_of(instance, edition),
     )
 
 

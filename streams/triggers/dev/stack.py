@@ -127,11 +127,10 @@ def worker_service(settings: Settings, slot: int, port: int) -> Service:
     return Service(f"worker-{slot}", command, environment(settings) | env)
 
 
-def console_service(settings: Settings, port: int) -> Service:
+def console_service(settings: Settings, port: int, *options: str) -> Service:
     """Return the service of the console on a port of 127.0.0.1."""
-    return Service(
-        "console", [sys.executable, "-m", "triggers.cli", "console", "--port", str(port)], environment(settings)
-    )
+    command = [sys.executable, "-m", "triggers.cli", "console", "--port", str(port), *options]
+    return Service("console", command, environment(settings))
 
 
 def queues_of(rules: Path) -> list[str]:

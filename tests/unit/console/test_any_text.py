@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import AsyncIterator
 from html.parser import HTMLParser
-from typing import Any
 from urllib.parse import quote
 from xml.etree import ElementTree as ET
 
 import pytest
-from aiohttp.test_utils import TestClient, TestServer
+from starlette.types import Message
 from tests.support.any_text import ANY_TEXT, log_of
-from yarl import URL
+from tests.support.console_client import ConsoleClient, console
 
-from triggers.console import FileSource, application
+from triggers.console import FileSource
 
 
 @pytest.fixture
-async def client() -> AsyncIterator[TestClient[Any, Any]]:
+async def client() -> AsyncIterator[ConsoleClient]:
     log = [line for name in ANY_TEXT.values() for line in log_of(name)]
-    async with TestClient(TestServer(application(FileSource(log)))) as client:
+    async with console(FileSource(log)) as client:
         yield client
 
 
@@ -38,7 +36,7 @@ class _Links(HTMLParser):
             self.links.append(dict(attrs)["href"] or "")
 
 
-async def _get(client: TestClient[Any, Any], path: str) -> str:
+async def _get(client: ConsoleClient, path: str) -> str:
     """Gets the path as a browser does: it resolves dots, and sends what is encoded as it is."""
     resolved: list[str] = []
     for segment in path.split("/"):
@@ -49,13 +47,12 @@ async def _get(client: TestClient[Any, Any], path: str) -> str:
                 pass
             case _:
                 resolved.append(segment)
-    async with client.get(URL("/".join(resolved), encoded=True)) as response:
-        text = await response.text()
-        assert response.status == 200, f"{path}: {text[-500:]}"
-        return text
+    response = await client.get("/".join(resolved))
+    assert response.status_code == 200, f"{path}: {response.text[-500:]}"
+    return response.text
 
 
-async def test_every_link_of_the_list_leads_to_its_session(client: TestClient[Any, Any]) -> None:
+async def test_every_link_of_the_list_leads_to_its_session(client: ConsoleClient) -> None:
     links = [link for link in _Links(await _get(client, "/sessions?limit=1000")).links if link.startswith("/sessions/")]
 
     opened = {json.loads(await _get(client, f"/api{link}"))["uid"] for link in links}
@@ -66,7 +63,7 @@ async def test_every_link_of_the_list_leads_to_its_session(client: TestClient[An
 
 
 @pytest.mark.parametrize("name", ANY_TEXT)
-async def test_every_question_about_a_session_is_answered(client: TestClient[Any, Any], name: str) -> None:
+async def test_every_question_about_a_session_is_answered(client: ConsoleClient, name: str) -> None:
     uid = ANY_TEXT[name]
     path = f"/api/sessions/{quote(uid, safe='')}{';' if name in {'dot', 'two dots'} else ''}"
 
@@ -83,11 +80,21 @@ async def test_every_question_about_a_session_is_answered(client: TestClient[Any
 
 
 @pytest.mark.parametrize("uid", [".", ".."])
-async def test_a_client_that_does_not_resolve_dots_needs_no_semicolon(client: TestClient[Any, Any], uid: str) -> None:
-    reader, writer = await asyncio.open_connection(client.host, client.port)
-    writer.write(f"GET /api/sessions/{uid} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
-    answer = await reader.read()
-    writer.close()
+async def test_a_client_that_does_not_resolve_dots_needs_no_semicolon(client: ConsoleClient, uid: str) -> None:
+    app, sent = client.app, list[Message]()
 
-    head, _, body = answer.partition(b"\r\n\r\n")
-    assert (head.split()[1], json.loads(body)["uid"]) == (b"200", uid)
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    path = f"/api/sessions/{uid}"
+    scope = {
+        "type": "http", "http_version": "1.1", "method": "GET", "scheme": "http", "path": path, "query_string": b"",
+        "raw_path": path.encode(), "headers": [(b"host", b"localhost")], "server": ("127.0.0.1", 6080),
+    }  # fmt: skip
+    await app(scope, receive, send)
+
+    assert sent[0]["status"] == 200
+    assert json.loads(sent[1]["body"])["uid"] == uid

@@ -6,17 +6,17 @@ import asyncio
 import threading
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from contextlib import AbstractAsyncContextManager
 from urllib.parse import urlencode
 
 import pytest
-from aiohttp.test_utils import TestClient, TestServer
+from tests.support.console_client import ConsoleClient, console
 from tests.support.console_log import log_events
 from tests.support.html_text import HtmlText
 from tests.support.indexed_rows import IndexedRows
 from tests.support.running_installation import HOSTILE, RunningInstallation, shop, shop_letters
 
-from triggers.console import FileSource, InstallationReader, application
+from triggers.console import FileSource, InstallationReader
 from triggers.console.installation import Lag
 from triggers.console.remembered import RememberedAnswer
 from triggers.errors import BrokerUnavailable
@@ -26,28 +26,28 @@ AWAY = [MissingPartition(1, "no worker owns it"), MissingPartition(4, "it moves 
 
 
 @pytest.fixture
-async def client() -> AsyncIterator[TestClient[Any, Any]]:
+async def client() -> AsyncIterator[ConsoleClient]:
     rows = shop()
     async with _console(RunningInstallation(rows, shop_letters(rows.now))) as client:
         yield client
 
 
-def _console(installation: InstallationReader | None) -> TestClient[Any, Any]:
-    return TestClient(TestServer(application(FileSource(log_events()), installation)))
+def _console(installation: InstallationReader | None) -> AbstractAsyncContextManager[ConsoleClient]:
+    return console(FileSource(log_events()), installation)
 
 
-async def _page(client: TestClient[Any, Any], path: str, status: int = 200) -> HtmlText:
-    async with client.get(path) as response:
-        assert response.status == status, await response.text()
-        assert "script-src 'self'" in response.headers["Content-Security-Policy"]
-        return HtmlText(await response.text())
+async def _page(client: ConsoleClient, path: str, status: int = 200) -> HtmlText:
+    response = await client.get(path)
+    assert response.status_code == status, response.text
+    assert "script-src 'self'" in response.headers["Content-Security-Policy"]
+    return HtmlText(response.text)
 
 
 def _found(page: HtmlText) -> list[str]:
     return [link.removeprefix("/sessions/") for link in page.links if link.startswith("/sessions/")]
 
 
-async def test_the_overview_counts_and_leads_on(client: TestClient[Any, Any]) -> None:
+async def test_the_overview_counts_and_leads_on(client: ConsoleClient) -> None:
     page = await _page(client, "/")
 
     assert "20 failed" in page.text
@@ -69,7 +69,7 @@ async def test_the_overview_counts_and_leads_on(client: TestClient[Any, Any]) ->
     assert "v1" not in page.text
 
 
-async def test_every_link_of_the_overview_leads_somewhere(client: TestClient[Any, Any]) -> None:
+async def test_every_link_of_the_overview_leads_somewhere(client: ConsoleClient) -> None:
     links = {link for link in (await _page(client, "/")).links if link.startswith("/") and _is_of_all(link)}
 
     assert len(links) > 20
@@ -104,9 +104,9 @@ async def test_a_part_that_does_not_answer_leaves_the_others() -> None:
     assert "20 failed" in page.text
 
 
-async def test_the_overview_can_follow(client: TestClient[Any, Any]) -> None:
-    async with client.get("/?refresh=1") as response:
-        assert '<meta http-equiv="refresh" content="5">' in await response.text()
+async def test_the_overview_can_follow(client: ConsoleClient) -> None:
+    response = await client.get("/?refresh=1")
+    assert '<meta http-equiv="refresh" content="5">' in response.text
     assert "refresh is 0; it must be from 1 to 3600" in (await _page(client, "/?refresh=0", 400)).text
 
 
@@ -126,14 +126,14 @@ async def test_the_overview_can_follow(client: TestClient[Any, Any]) -> None:
         ({"unchanged_for": "1d", "status": "running"}, 0),
     ],
 )
-async def test_filters_find_what_list_finds(client: TestClient[Any, Any], filters: dict[str, str], number: int) -> None:
+async def test_filters_find_what_list_finds(client: ConsoleClient, filters: dict[str, str], number: int) -> None:
     page = await _page(client, f"/sessions?{urlencode({'limit': '1000'} | filters)}")
 
     assert len(_found(page)) == number
     assert number or "No session matches all of these filters." in page.text
 
 
-async def test_pages_follow_each_other_and_keep_the_filters(client: TestClient[Any, Any]) -> None:
+async def test_pages_follow_each_other_and_keep_the_filters(client: ConsoleClient) -> None:
     found: list[str] = []
     path = f"/sessions?{urlencode({'status': 'failed', 'older_than': '1h', 'limit': '8'})}"
     for size in (8, 8, 4):
@@ -157,7 +157,7 @@ async def test_pages_follow_each_other_and_keep_the_filters(client: TestClient[A
         ("cursor=x", "is no cursor"),
     ],
 )
-async def test_a_filter_that_is_wrong_says_so(client: TestClient[Any, Any], query: str, why: str) -> None:
+async def test_a_filter_that_is_wrong_says_so(client: ConsoleClient, query: str, why: str) -> None:
     assert why in (await _page(client, f"/sessions?{query}", 400)).text
 
 
@@ -171,7 +171,7 @@ async def test_a_page_that_lacks_partitions_names_them() -> None:
     assert "No worker owns the partitions 1, 4." in overview.text
 
 
-async def test_dead_letters_are_listed_and_opened(client: TestClient[Any, Any]) -> None:
+async def test_dead_letters_are_listed_and_opened(client: ConsoleClient) -> None:
     page = await _page(client, "/dead-letters")
     every = await _page(client, "/dead-letters?state=any")
     one = await _page(client, "/dead-letters/0/1")
@@ -189,7 +189,7 @@ async def test_dead_letters_are_listed_and_opened(client: TestClient[Any, Any]) 
     "path",
     ["/", "/sessions?limit=100", "/dead-letters", "/dead-letters/1/5", f"/sessions?{urlencode({'prefix': HOSTILE})}"],
 )
-async def test_what_users_and_events_write_is_text(client: TestClient[Any, Any], path: str) -> None:
+async def test_what_users_and_events_write_is_text(client: ConsoleClient, path: str) -> None:
     page = await _page(client, path)
 
     assert page.scripts == ["/static/console.js"]
@@ -212,9 +212,9 @@ async def test_a_recorded_log_is_searched_by_uid_and_says_what_needs_workers() -
     assert "a recorded log is searched by the beginning of the UID only" in refused.text
 
 
-async def test_the_old_name_of_the_icon_leads_to_it(client: TestClient[Any, Any]) -> None:
-    async with client.get("/favicon.ico") as response:
-        assert response.content_type == "image/svg+xml"
+async def test_the_old_name_of_the_icon_leads_to_it(client: ConsoleClient) -> None:
+    response = await client.get("/favicon.ico")
+    assert response.headers["location"] == "/static/icon.svg"
 
 
 async def test_a_slow_question_is_asked_once_at_a_time_and_its_answer_is_kept() -> None:

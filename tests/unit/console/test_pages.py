@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Iterator, Sequence
-from typing import Any
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from urllib.parse import quote
 
 import pytest
-from aiohttp import FormData
-from aiohttp.test_utils import TestClient, TestServer
+from httpx import Response
 from msgspec.structs import replace
+from tests.support.console_client import ConsoleClient, console
 from tests.support.console_log import HOSTILE, RULES, log_events
 from tests.support.html_text import HtmlText
 from tests.support.memory_session import MemorySession
@@ -18,34 +17,34 @@ from tests.support.memory_session import MemorySession
 from triggers.analysis.explain.explanation_text import explanation_lines
 from triggers.analysis.explain.proofs import explain
 from triggers.analysis.verify.capsules import capture
-from triggers.console import FileSource, application
+from triggers.console import FileSource
 from triggers.core.events import ConfigurationUpdated, Event, TaskFailed, TriggerFired
 from triggers.core.view import SessionSummary
 from triggers.errors import OwnerUnavailable
 
 
 @pytest.fixture
-async def client() -> AsyncIterator[TestClient[Any, Any]]:
-    async with TestClient(TestServer(application(FileSource(log_events())))) as client:
+async def client() -> AsyncIterator[ConsoleClient]:
+    async with console(FileSource(log_events())) as client:
         yield client
 
 
-async def _page(client: TestClient[Any, Any], path: str, status: int = 200) -> HtmlText:
-    async with client.get(path) as response:
-        assert response.status == status
-        assert response.content_type == "text/html"
-        assert "default-src 'none'" in response.headers["Content-Security-Policy"]
-        return HtmlText(await response.text())
+async def _page(client: ConsoleClient, path: str, status: int = 200) -> HtmlText:
+    response = await client.get(path)
+    assert response.status_code == status
+    assert response.headers["content-type"].startswith("text/html")
+    assert "default-src 'none'" in response.headers["Content-Security-Policy"]
+    return HtmlText(response.text)
 
 
-async def _sent(client: TestClient[Any, Any], path: str, form: FormData | dict[str, str]) -> HtmlText:
-    async with client.post(path, data=form) as response:
-        assert response.status == 200, await response.text()
-        return HtmlText(await response.text())
+async def _sent(client: ConsoleClient, path: str, form: Mapping[str, str]) -> HtmlText:
+    response = await client.send_form(path, form)
+    assert response.status_code == 200, response.text
+    return HtmlText(response.text)
 
 
 @pytest.mark.parametrize("uid", ["s-done", "s-stuck", HOSTILE])
-async def test_a_session_s_page_says_all_that_explain_says(client: TestClient[Any, Any], uid: str) -> None:
+async def test_a_session_s_page_says_all_that_explain_says(client: ConsoleClient, uid: str) -> None:
     page = await _page(client, f"/sessions/{quote(uid, safe='')}")
 
     assert [line for line in _said(uid) if line not in page.text] == []
@@ -68,10 +67,9 @@ async def test_the_page_of_a_session_of_edition_2_says_what_its_leaves_miss_and_
     session.fire("bill", age=5)
     log = [("kyc-1", event) for event in session.log]
 
-    async with TestClient(TestServer(application(FileSource(log)))) as client:
+    async with console(FileSource(log)) as client:
         page = await _page(client, "/sessions/kyc-1")
-        async with client.get("/api/sessions/kyc-1/graph") as graph:
-            drawn = await graph.text()
+        drawn = (await client.get("/api/sessions/kyc-1/graph")).text
 
     assert [line for line in _said("kyc-1", log) if line not in page.text] == []
     assert "At 1970-01-01 01:00:02.000 (deadline), it expires." in page.text
@@ -87,13 +85,13 @@ def _said(uid: str, log: Sequence[tuple[str, Event]] = ()) -> Iterator[str]:
             yield text
 
 
-async def test_every_link_of_every_session_leads_somewhere(client: TestClient[Any, Any]) -> None:
+async def test_every_link_of_every_session_leads_somewhere(client: ConsoleClient) -> None:
     todo, seen = ["/"], set[str]()
     while todo:
         path = todo.pop()
-        async with client.get(path) as response:
-            assert response.status == 200, path
-            found = HtmlText(await response.text()).links if response.content_type == "text/html" else []
+        response = await client.get(path)
+        assert response.status_code == 200, path
+        found = HtmlText(response.text).links if "text/html" in response.headers["content-type"] else []
         seen.add(path)
         todo += [link for link in found if link not in seen and link not in todo and link != "#main"]
 
@@ -101,7 +99,7 @@ async def test_every_link_of_every_session_leads_somewhere(client: TestClient[An
     assert f"/api/sessions/{quote(HOSTILE, safe='')}/causes?at=21" in seen
 
 
-async def test_the_page_of_a_moment_shows_what_was_and_what_came_later(client: TestClient[Any, Any]) -> None:
+async def test_the_page_of_a_moment_shows_what_was_and_what_came_later(client: ConsoleClient) -> None:
     page = await _page(client, "/sessions/s-done?at=13")
 
     assert "the command of t_import#0 is issued" in page.text
@@ -122,14 +120,14 @@ async def test_the_page_of_a_session_shows_the_message_and_the_traceback_of_an_e
     events: list[Event] = [configured, TriggerFired(trigger="paid"), raised]
     log = [("order-1", replace(event, position=number, time=number)) for number, event in enumerate(events, 1)]
 
-    async with TestClient(TestServer(application(FileSource(log)))) as client:
+    async with console(FileSource(log)) as client:
         page = await _page(client, "/sessions/order-1")
 
     assert "shop.Declined : card <4242> was declined" in page.text
     assert 'File "shop.py", line 7' in page.lines
 
 
-async def test_two_moments_are_compared(client: TestClient[Any, Any]) -> None:
+async def test_two_moments_are_compared(client: ConsoleClient) -> None:
     page = await _page(client, "/sessions/s-done?from=12&at=15")
 
     assert "values changed since 12" in page.text
@@ -139,7 +137,7 @@ async def test_two_moments_are_compared(client: TestClient[Any, Any]) -> None:
     assert "had no event at that moment" in (await _page(client, "/sessions/s-done?from=3", 404)).text
 
 
-async def test_rules_are_checked(client: TestClient[Any, Any]) -> None:
+async def test_rules_are_checked(client: ConsoleClient) -> None:
     wrong = await _sent(client, "/rules", {"rules": '{"t_a": {"afer": ["x"], "run": "app.A"}}'})
     right = await _sent(client, "/rules", {"rules": json.dumps({"t_a": {"after": ["x"], "run": "app.A"}})})
 
@@ -147,7 +145,7 @@ async def test_rules_are_checked(client: TestClient[Any, Any]) -> None:
     assert "Nothing is wrong with these rules. Explored every order of arrival for 1 of 1 tasks." in right.text
 
 
-async def test_rules_are_checked_beside_what_the_application_fires(client: TestClient[Any, Any]) -> None:
+async def test_rules_are_checked_beside_what_the_application_fires(client: ConsoleClient) -> None:
     page = await _sent(
         client, "/rules", {"rules": json.dumps(RULES), "trigger": "page\r\napproved", "results": "any-time"}
     )
@@ -156,13 +154,13 @@ async def test_rules_are_checked_beside_what_the_application_fires(client: TestC
     assert "'complete'" in page.text
 
 
-async def test_statistics_are_counted_only_on_request(client: TestClient[Any, Any]) -> None:
+async def test_statistics_are_counted_only_on_request(client: ConsoleClient) -> None:
     assert "sessions are stuck" not in (await _page(client, "/statistics")).text
     assert "12 events in 3 sessions" in (await _page(client, "/statistics?since=all")).text
     assert "nor a duration" in (await _page(client, "/statistics?since=x", 400)).text
 
 
-async def test_a_back_test_shows_what_would_change(client: TestClient[Any, Any]) -> None:
+async def test_a_back_test_shows_what_would_change(client: ConsoleClient) -> None:
     rules = json.dumps(RULES | {"t_import": {"after": ["page"], "run": "app.Import"}})
     page = await _sent(client, "/backtest", {"rules": rules, "since": "30d", "sample": "1000"})
 
@@ -170,7 +168,7 @@ async def test_a_back_test_shows_what_would_change(client: TestClient[Any, Any])
     assert "t_import#0 has different kwargs (result: unknown) - complete: {}" in page.text
 
 
-async def test_a_back_test_shows_how_each_result_is_known(client: TestClient[Any, Any]) -> None:
+async def test_a_back_test_shows_how_each_result_is_known(client: ConsoleClient) -> None:
     rules = json.dumps(RULES | {"t_import": {"after": ["page"], "run": "app.Import"}})
     page = await _sent(client, "/backtest", {"rules": rules, "stub": 't_import={"rows": 9}', "reuse": "on"})
 
@@ -178,28 +176,30 @@ async def test_a_back_test_shows_how_each_result_is_known(client: TestClient[Any
     assert "not judged" not in page.text
 
 
-async def test_a_capsule_is_a_timeline(client: TestClient[Any, Any]) -> None:
+async def test_a_capsule_is_a_timeline(client: ConsoleClient) -> None:
     events: list[Event] = [event for session, event in log_events() if session == "s-done"]
     body = capture("s-done", events)
 
-    good = await _sent(client, "/capsule", _upload(body))
-    bad = await _sent(client, "/capsule", _upload(body.replace(b'"outcome":"applied"', b'"outcome":"ignored"', 1)))
+    good = await _opened(client, body)
+    bad = await _opened(client, body.replace(b'"outcome":"applied"', b'"outcome":"ignored"', 1))
 
     assert "The replay gives the same result for each of the 7 events." in good.text
     assert "t_import#0 becomes finished" in good.text
     assert "1 difference" in bad.text
 
 
-async def test_a_capsule_without_steps_is_refused(client: TestClient[Any, Any]) -> None:
-    async with client.post("/capsule", data=_upload(capture("s", []))) as response:
-        assert response.status == 400
-        assert "s.capsule.json: the capsule has no steps" in await response.text()
+async def test_a_capsule_without_steps_is_refused(client: ConsoleClient) -> None:
+    response = await _upload(client, capture("s", []))
+    assert response.status_code == 400
+    assert "s.capsule.json: the capsule has no steps" in response.text
 
 
-def _upload(body: bytes) -> FormData:
-    form = FormData()
-    form.add_field("capsule", body, filename="s.capsule.json", content_type="application/json")
-    return form
+async def _opened(client: ConsoleClient, body: bytes) -> HtmlText:
+    return HtmlText((await _upload(client, body)).text)
+
+
+async def _upload(client: ConsoleClient, body: bytes) -> Response:
+    return await client.send_form("/capsule", {}, files={"capsule": ("s.capsule.json", body)})
 
 
 @pytest.mark.parametrize(
@@ -212,12 +212,10 @@ def _upload(body: bytes) -> FormData:
         ("/capsule", {"capsule": "text"}, "capsule is missing"),
     ],
 )
-async def test_a_form_that_is_wrong_says_so(
-    client: TestClient[Any, Any], path: str, form: dict[str, str], why: str
-) -> None:
-    async with client.post(path, data=form) as response:
-        assert response.status == 400
-        assert why in HtmlText(await response.text()).text
+async def test_a_form_that_is_wrong_says_so(client: ConsoleClient, path: str, form: dict[str, str], why: str) -> None:
+    response = await client.send_form(path, form)
+    assert response.status_code == 400
+    assert why in HtmlText(response.text).text
 
 
 class _Away:
@@ -234,9 +232,9 @@ class _Away:
 
 
 async def test_workers_that_are_away_are_worth_another_try() -> None:
-    async with TestClient(TestServer(application(_Away()))) as client:
+    async with console(_Away()) as client:
         for path, kind in (("/sessions", "text/html"), ("/api/sessions", "application/json")):
-            async with client.get(path) as response:
-                assert (response.status, response.content_type) == (503, kind)
-                assert response.headers["Retry-After"] == "1"
-                assert "worker http://w:1 does not answer" in await response.text()
+            response = await client.get(path)
+            assert (response.status_code, response.headers["content-type"].partition(";")[0]) == (503, kind)
+            assert response.headers["Retry-After"] == "1"
+            assert "worker http://w:1 does not answer" in response.text

@@ -23,7 +23,7 @@ class BlockingCalls:
     """Reads sessions, topics and groups. Fires do not pass through it, so slow reads do not delay them."""
 
     def __init__(self, threads: int = _THREADS, max_calls: int = _MAX_CALLS) -> None:
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="triggers-api")
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="blocking")
         self._max_calls = max_calls
         self._calls = 0
 

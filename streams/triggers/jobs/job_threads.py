@@ -1,4 +1,4 @@
-"""`JobThreads`: runs jobs in threads of the API's process."""
+"""`JobThreads`: runs jobs in threads of a process that serves others."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _log: Final = structlog.get_logger(__name__)
 
 
 class JobThreads:
-    """The jobs of one API. If its process ends, they can be resumed by any other. Thread-safe."""
+    """The jobs of one process. If it ends, they can be resumed by any other. Thread-safe."""
 
     def __init__(self, settings: Settings, search: SessionSearch, reader: SessionReader) -> None:
         self.log: Final = JobLog(settings)
