@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 from confluent_kafka.admin import AdminClient
@@ -41,6 +43,18 @@ def test_a_worker_killed_during_the_demo_loses_and_repeats_nothing(settings: Set
     assert report["lag"]["after"] == {"events": 0, "commands": 0}
 
 
+def test_the_demo_stays_with_failed_sessions_to_look_at(settings: Settings, tmp_path: Path) -> None:
+    env = environment(settings)
+    with Program(tmp_path, "demo", "--sessions", "3", "--broker", settings.brokers, "--stay", env=env) as demo:
+        demo.wait_for("Press Ctrl-C", timeout_s=250)
+        (url,) = re.findall(r"Console: (http://127\.0\.0\.1:\d+)", demo.text)
+        failed = f"{url}/sessions?status=failed"
+        wait_until(lambda: all(f"unreadable-{number}" in _page(failed) for number in range(3)), "three have failed")
+        assert demo.interrupt() == 0
+
+    assert _topics(settings) == []
+
+
 def test_ctrl_c_during_the_demo_leaves_nothing_behind(settings: Settings, tmp_path: Path) -> None:
     temporary = tmp_path / "temporary"
     temporary.mkdir()
@@ -54,6 +68,11 @@ def test_ctrl_c_during_the_demo_leaves_nothing_behind(settings: Settings, tmp_pa
     wait_until(lambda: not list(find_processes(mark)), "no process is left")
     assert list(temporary.iterdir()) == []
     assert _topics(settings) == []
+
+
+def _page(url: str) -> str:
+    with urlopen(url, timeout=30) as answer:  # noqa: S310  # it is http
+        return str(answer.read().decode())
 
 
 def _topics(settings: Settings) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import click
@@ -42,6 +42,9 @@ _MAX_PROBLEMS = 20
 @click.option(
     "--keep", type=click.Path(path_type=Path), help="Folder that keeps databases and logs. Default: a temporary folder."
 )
+@click.option(
+    "--stay", is_flag=True, help="After the check, go on until Ctrl-C with the console and some failed sessions."
+)
 @setting("partitions", "Number of partitions of each topic.")
 @json_option
 @click.pass_context
@@ -54,6 +57,7 @@ def demo_command(
     celery_workers: int,
     kill: bool,
     keep: Path | None,
+    stay: bool,
     as_json: bool,
 ) -> None:
     """Run the questionnaire application on a real Kafka and check its databases.
@@ -61,6 +65,8 @@ def demo_command(
     The exit code is 1 if the databases differ from what the rules say.
     """
     refuse_brokers(ctx)
+    if stay and as_json:
+        raise click.UsageError("--stay does not go with --json, which prints one document at the end")
     end_by_signals()
     plan = Plan(sessions=sessions, seed=seed, processes=processes, celery_workers=celery_workers, kill=kill)
     console = Console(stderr=True)
@@ -70,10 +76,13 @@ def demo_command(
         settings = _prepare(ctx, broker, folder, cleanup, status)
         demo, report = _run(plan, settings, folder, cleanup, status)
         session = SessionReader(settings).read(report.sample)
-    if as_json:
-        print_json(_plain(demo, report, session))
-    else:
-        _print(demo, report, session)
+        status.stop()
+        if as_json:
+            print_json(_plain(demo, report, session))
+        else:
+            _print(demo, report, session)
+        if stay:
+            _stay(demo, settings)
     sys.exit(1 if report.problems else 0)
 
 
@@ -100,6 +109,18 @@ def _run(plan: Plan, settings: Settings, folder: Path, cleanup: ExitStack, statu
     demo.start()
     demo.run(lambda progress: status.update(_text(progress)))
     return demo, demo.check()
+
+
+def _stay(demo: Demo, settings: Settings) -> None:
+    """Keep everything running until Ctrl-C, which does not change the exit code."""
+    url, failing = demo.open_to_visitors()
+    command = f"triggers --brokers {settings.brokers} --namespace {settings.namespace}"
+    click.echo(
+        f"Console: {url} ({failing} sessions have pages that no task can import: find out why, and replay them).\n"
+        f"In another terminal: {command} list --failed, or {command} top. Press Ctrl-C to stop everything."
+    )
+    with suppress(KeyboardInterrupt):
+        demo.keep_running()
 
 
 def _text(progress: Progress) -> str:

@@ -6,19 +6,23 @@ import os
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import NoReturn
 
 import msgspec
 from msgspec import Struct
 
 from triggers.celery.ledger import finished_beyond
 from triggers.client.consumer_lag import measure_lag
+from triggers.client.publisher import KafkaPublisher
+from triggers.core.events import TriggerFired
 from triggers.dev import child_process
 from triggers.dev.example import APP, example_environment, example_rules, examples_folder, producer_environment
-from triggers.dev.ports import free_ports
+from triggers.dev.ports import free_ports, preferred_ports
 from triggers.dev.readiness import Readiness
-from triggers.dev.stack import Stack, celery_service, worker_service
+from triggers.dev.stack import Stack, celery_service, console_service, worker_service
 from triggers.errors import TriggersError, TryAgain
 from triggers.kafka.permissions import Process
 from triggers.settings import Settings
@@ -30,6 +34,15 @@ _STARTED_WITHIN_S = 90.0
 _STALLED_S = 90.0
 _QUIET_LOOKS = 3
 _COUNT_UP_TO = 500
+_CONSOLE_PORT = 6080
+_FAILING = 3
+_UNREADABLE_PAGES = (
+    TriggerFired(trigger="firstPageReceived", kwargs=b'{"name":"Ann"}'),
+    TriggerFired(trigger="pageReceived", kwargs=b'{"responses":{"page":1}}'),
+    TriggerFired(trigger="pageReceived", kwargs=b'{"page":2}'),
+    TriggerFired(trigger="questionnaireComplete"),
+)
+"""The events of a session with a page that names no browser, and one without responses."""
 
 
 class DemoFailed(TriggersError):
@@ -156,6 +169,25 @@ class Demo:
         if self.plan.kill and not self.progress.killed:
             report.problems.append("no worker was killed because the run was too short: raise --sessions")
         return report
+
+    def open_to_visitors(self) -> tuple[str, int]:
+        """Start a console, and fire sessions whose tasks fail. Returns the console's URL and the number of sessions."""
+        (port,) = preferred_ports(_CONSOLE_PORT)
+        self._stack.start(console_service(self._settings, port))
+        publisher = KafkaPublisher(self._settings, source="demo")
+        fires = [(f"unreadable-{number}", event) for number in range(_FAILING) for event in _UNREADABLE_PAGES]
+        deque(publisher.publish_many(fires), maxlen=0)
+        readiness = Readiness(self._settings, [port], self.plan.celery_workers)
+        while not readiness.complete:
+            self._stack.watch()
+            time.sleep(LOOK_EVERY_S)
+        return f"http://127.0.0.1:{port}", _FAILING
+
+    def keep_running(self) -> NoReturn:
+        """Restart processes that end, until Ctrl-C."""
+        while True:
+            self._stack.watch()
+            time.sleep(LOOK_EVERY_S)
 
     def _wait_until_ready(self, readiness: Readiness) -> None:
         deadline = time.monotonic() + _STARTED_WITHIN_S
