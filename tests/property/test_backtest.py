@@ -104,7 +104,7 @@ def test_a_rerun_has_the_runs_of_the_naive_implementation(
     rerun = Rerun("s", recorded, Assumptions(stubs=assumed, reuse=reuse), Plans())
     rerun.fold(events, NewRules(rules=encode_rules(new)))
 
-    found = [(n.run.instance, json.loads(n.run.kwargs), n.run.time, str(n.known), n.same) for n in rerun.runs]
+    found = [(n.run.instance, json.loads(n.run.kwargs), n.run.time, str(n.source), n.same) for n in rerun.runs]
     assert found == [(ran.instance, ran.kwargs, ran.time, ran.known, ran.same) for ran in expected.runs]
 
 

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from triggers.analysis.backtest.assumptions import Assumptions, NewRules, parse_stub
-from triggers.analysis.backtest.change_words import change_details, change_words, note_lines, sign_of
+from triggers.analysis.backtest.change_words import change_details, change_words, remark_lines, sign_of
 from triggers.analysis.backtest.difference import Change, SessionDifference
 from triggers.analysis.backtest.report import SHOWN, Backtest, Report, scope_of
 from triggers.analysis.event_log import GroupedLog
@@ -186,5 +186,5 @@ def print_difference(difference: SessionDifference) -> None:
         click.secho(printable(text), fg=_COLOURS.get(change.change, "yellow"))
         for line in change_details(change):
             print_line(f"      {line}")
-    for line in note_lines(difference):
+    for line in remark_lines(difference):
         print_line(f"  {line}")

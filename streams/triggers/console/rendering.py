@@ -11,7 +11,7 @@ from jinja2.runtime import Context
 from markupsafe import Markup
 from starlette.responses import Response
 
-from triggers.analysis.backtest.change_words import change_details, change_words, note_lines, sign_of
+from triggers.analysis.backtest.change_words import change_details, change_words, remark_lines, sign_of
 from triggers.analysis.times import length_of_time, moment
 from triggers.analysis.view_changes import value_words
 from triggers.console.access import FORM_KEY
@@ -52,7 +52,7 @@ def _environment() -> Environment:
         grouped=_grouped, text=_text, pretty=_pretty,
     )  # fmt: skip
     templates.globals.update(
-        sign_of=sign_of, change_words=change_words, change_details=change_details, note_lines=note_lines,
+        sign_of=sign_of, change_words=change_words, change_details=change_details, remark_lines=remark_lines,
         value_words=value_words, text_of=text_of, search_url=search_url, form_key=_form_key,
     )  # fmt: skip
     return templates

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 from tests.unit.analysis.test_backtest import _changes, _compare, _finish, _fire, _log
 
-from triggers.analysis.backtest.change_words import change_words, note_lines
+from triggers.analysis.backtest.change_words import change_words, remark_lines
 from triggers.analysis.backtest.difference import Change, ForwardDifference, OpenTimer
 from triggers.cli import main
 from triggers.codec.event_lines import encode_line
@@ -90,7 +90,7 @@ def test_what_a_timer_after_the_last_event_does_is_not_known() -> None:
     assert _changes(found) == [(Change.REMOVED, "t_remind", False)]
     assert found.open == [OpenTimer(instance="t_remind#0", kind="delay", due=3_601_000)]
     assert found.unjudged == ["t_next", "t_remind"]
-    assert list(note_lines(found)) == [
+    assert list(remark_lines(found)) == [
         "not known: the delay of t_remind#0 is due at 1970-01-01 01:00:01.000, after the last event",
         "not judged because they wait for an unknown result or a later time: t_next, t_remind",
     ]

@@ -9,12 +9,12 @@ from msgspec.structs import replace
 from tests.support.memory_session import Json, MemorySession
 
 from triggers.analysis.explain.explanation import (
-    Cause,
     Does,
     EventProof,
     Explanation,
     Idle,
     InstanceProof,
+    MissingCause,
     Outlook,
     Reason,
 )
@@ -82,7 +82,7 @@ def test_a_missing_task_is_followed_to_the_trigger_that_it_waits_for() -> None:
     proof = instance(session(fire("page"), fire("address")), "t_mail")
 
     assert {m.trigger: m.causes for m in proof.missing} == {
-        "t_subject": [Cause(kind="fire", name="complete", why="an application has to fire it")]
+        "t_subject": [MissingCause(kind="fire", name="complete", why="an application has to fire it")]
     }
 
 
@@ -96,7 +96,7 @@ def test_a_missing_task_is_followed_to_the_trigger_that_it_waits_for() -> None:
 def test_a_missing_task_that_has_started_is_reported_with_its_state(event: Event, reason: str) -> None:
     proof = instance(session(fire("page"), fire("complete"), fire("address"), event), "t_mail")
 
-    assert proof.missing[0].causes == [Cause(kind="instance", name="t_subject#0", why=reason)]
+    assert proof.missing[0].causes == [MissingCause(kind="instance", name="t_subject#0", why=reason)]
 
 
 def test_tasks_that_wait_for_each_other_are_a_cycle() -> None:

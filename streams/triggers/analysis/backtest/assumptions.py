@@ -15,7 +15,7 @@ from triggers.core.events import ConfigurationUpdated, Event, RulesPublished, Se
 from triggers.errors import CallError, Undecodable
 
 
-class Known(StrEnum):
+class ResultSource(StrEnum):
     """The source of the result of a run under the new rules."""
 
     RECORDED = "recorded"
@@ -67,12 +67,11 @@ class NewRules(Struct, frozen=True, kw_only=True):
     added: bool = False
     """True if they are added to the recorded rules, as `update_configuration` does. Otherwise they replace them."""
 
-    def instead(self, events: list[Event]) -> Iterator[tuple[int, Event]]:
+    def substitute(self, events: list[Event]) -> Iterator[tuple[int, Event]]:
         """Yields the events with these rules, each with the number of the recorded event that it is or comes from.
 
         The rules come in place of the session's first configuration or published rules, or before all events if it
-        has neither. An imported
-        session brings its rules with it, so the new ones are added to those.
+        has neither. An imported session brings its rules with it, so the new ones are added to those.
         """
         configures = (ConfigurationUpdated, SessionImported, RulesPublished)
         configured = [number for number, event in enumerate(events) if isinstance(event, configures)]

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import msgspec
 
-from triggers.analysis.backtest.assumptions import Known
+from triggers.analysis.backtest.assumptions import ResultSource
 from triggers.analysis.backtest.difference import Change, RunDifference, SessionDifference, ShownRun
 from triggers.analysis.times import moment
 from triggers.analysis.view_changes import changes_between
@@ -43,7 +43,7 @@ def _words(change: RunDifference) -> str:
             return f"{new.instance} runs before a run that it followed"
 
 
-def note_lines(difference: SessionDifference) -> Iterator[str]:
+def remark_lines(difference: SessionDifference) -> Iterator[str]:
     """Yields a line for everything else that differs in a session, and for everything that is not known."""
     for forward in difference.forwards:
         sign = _SIGNS[forward.change]
@@ -73,7 +73,7 @@ def _run(run: ShownRun | None) -> str:
 
 
 def _known(run: ShownRun) -> str:
-    return "" if run.result in {None, Known.RECORDED} else f" (result: {run.result})"
+    return "" if run.result in {None, ResultSource.RECORDED} else f" (result: {run.result})"
 
 
 def _target(run: ShownRun) -> str:

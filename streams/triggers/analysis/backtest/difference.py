@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 from msgspec import Raw, Struct
 
-from triggers.analysis.backtest.assumptions import Assumptions, Known, NewRules
+from triggers.analysis.backtest.assumptions import Assumptions, NewRules, ResultSource
 from triggers.analysis.backtest.recorded import Attempt, Forwarded, Recorded, Run
 from triggers.analysis.backtest.rerun import ExpressionFailure, NewRun, Rerun
 from triggers.core.events import Event
@@ -42,7 +42,7 @@ class ShownRun(Struct, frozen=True, kw_only=True):
     time: int
     event: int | None
     """The offset or line of the event that caused it, or None if that event is assumed."""
-    result: Known | None
+    result: ResultSource | None
     """How its result is known, if it is a run under the new rules."""
     cancelled: int | None = None
     """When `cancelOn` cancelled it, if it did."""
@@ -86,7 +86,7 @@ class SessionDifference(Struct, frozen=True, kw_only=True):
     changes: list[RunDifference]
     """The differences by time; empty if there are none."""
     results: dict[str, int]
-    """The number of runs by how their result is known (`Known`)."""
+    """The number of runs by how their result is known (`ResultSource`)."""
     unjudged: list[str]
     """The tasks that depend on an unknown result."""
     refused: int
@@ -112,7 +112,7 @@ def compare(
             change=change,
             task=task,
             old=_shown(old, cancelled=recorded.cancelled),
-            new=None if new is None else _shown(new.run, new.known, rerun.cancelled),
+            new=None if new is None else _shown(new.run, new.source, rerun.cancelled),
             judged=task not in unjudged and not _repeats_unknown(old, new, lost),
         )
         for change, task, old, new in _changes(recorded, rerun)
@@ -203,7 +203,7 @@ def _reordered(old: Sequence[Run], new: Sequence[NewRun]) -> Iterator[Difference
 
 
 def _shown(
-    run: Run | None, known: Known | None = None, cancelled: Mapping[Attempt, int] = MappingProxyType({})
+    run: Run | None, source: ResultSource | None = None, cancelled: Mapping[Attempt, int] = MappingProxyType({})
 ) -> ShownRun | None:
     if run is None:
         return None
@@ -215,7 +215,7 @@ def _shown(
         kwargs=Raw(run.kwargs),
         time=run.time,
         event=run.position,
-        result=known,
+        result=source,
         cancelled=cancelled.get(run.key),
     )
 

@@ -78,7 +78,7 @@ class Fold:
     def _load(self) -> Session:
         return Session(self._uid, self._rows, self._plans)
 
-    def current(self, instance: str) -> int:
+    def current_attempt(self, instance: str) -> int:
         """Returns the instance's current attempt, or 0 if there is no such instance."""
         try:
             return self.session.instances.find(instance).instance.attempt
@@ -115,7 +115,7 @@ class Recorded:
     def _apply(self, number: int, event: Event) -> None:
         owner = self._owner(event)
         if isinstance(owner, Timer):
-            self.timers.note_record(number, owner, log_time(event))
+            self.timers.record_fired(number, owner, log_time(event))
         decision = self._fold.apply(event)
         counted = decision is not None and decision.outcome not in {Outcome.STALE, Outcome.DUPLICATE}
         late = isinstance(owner, Timer) and self.timers.fired_at.get(owner) == number
@@ -123,14 +123,14 @@ class Recorded:
         if decision is None:
             self.refused.add(number)
             return
-        self.timers.note_changes(number, event.position, self._fold.changes)
+        self.timers.record_changes(number, event.position, self._fold.changes)
         if counted and isinstance(owner, Attempt) and isinstance(event, TaskResult):
             self.results[owner].append(event)
         self._record(decision, event)
 
     def _owner(self, event: Event) -> Attempt | Timer | None:
         if isinstance(event, TaskResult):
-            return Attempt(event.instance, event.attempt or self._fold.current(event.instance))
+            return Attempt(event.instance, event.attempt or self._fold.current_attempt(event.instance))
         return timer_of(event) if isinstance(event, TimerFired) else None
 
     def _record(self, decision: Decision, event: Event) -> None:

@@ -91,7 +91,7 @@ class Backtest:
         self._shown = shown
         self._plans = Plans()
         self._newest = 0
-        self._sample = None if scope.sample is None else _Least(scope.sample)
+        self._sample = None if scope.sample is None else _SmallestHashes(scope.sample)
         self._changes: defaultdict[Change, ChangeCount] = defaultdict(ChangeCount)
         self._tasks: defaultdict[str, Counter[Change]] = defaultdict(Counter)
         self._results: Counter[str] = Counter()
@@ -107,7 +107,7 @@ class Backtest:
     def differences(
         self, log: GroupedLog, on_progress: Callable[[int], None] = lambda _: None
     ) -> Iterator[SessionDifference]:
-        """Yields the difference of each selected session. Calls `tell` with the number of events of every session."""
+        """Yields the difference of each selected session. `on_progress` gets the number of events of every session."""
         for uid, group in log.sessions():
             events = list(group)
             if self._wanted(uid, events):
@@ -164,7 +164,7 @@ class Backtest:
             report.samples.append(difference)
 
 
-class _Least:
+class _SmallestHashes:
     """Keeps the session UIDs with the smallest hashes, up to a maximum number."""
 
     def __init__(self, limit: int) -> None:

@@ -10,7 +10,7 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from triggers.analysis.backtest.assumptions import Assumptions, Known, NewRules
+from triggers.analysis.backtest.assumptions import Assumptions, NewRules, ResultSource
 from triggers.analysis.backtest.free_runs import FreeRuns
 from triggers.analysis.backtest.recorded import (
     Attempt,
@@ -22,7 +22,7 @@ from triggers.analysis.backtest.recorded import (
     log_time,
     run_of,
 )
-from triggers.analysis.backtest.timers import NewTimers, Standing, Timer, timer_of
+from triggers.analysis.backtest.timers import ActiveTimers, NewTimers, Timer, timer_of
 from triggers.core.commands import RunTask
 from triggers.core.edition_2_plan import OUTCOMES
 from triggers.core.events import (
@@ -60,7 +60,7 @@ class NewRun(Struct, frozen=True, kw_only=True):
     run: Run
     same: int | None
     """The number of the recorded run with the same task, target and kwargs, or None if there is none."""
-    known: Known
+    source: ResultSource
 
 
 class Rerun:
@@ -88,7 +88,7 @@ class Rerun:
         self._in_place: dict[Attempt, Attempt] = {}
         """The new attempt that takes a recorded attempt's results, by recorded attempt."""
         self._timers = NewTimers(recorded.timers)
-        self._standing = Standing()
+        self._active = ActiveTimers()
         self._unknown: set[Attempt] = set()
         """The attempts whose result is not known, so that nobody knows whether they are overdue."""
         self._names: dict[str, str] = {}
@@ -107,7 +107,7 @@ class Rerun:
 
     def fold(self, events: Sequence[Event], rules: NewRules) -> None:
         """Applies the recorded events under the new rules, and the assumed events between them."""
-        for number, event in rules.instead(list(events)):
+        for number, event in rules.substitute(list(events)):
             time = log_time(event)
             self._last = max(self._last, time)
             self._catch_up(time)
@@ -122,14 +122,14 @@ class Rerun:
 
     def unknown_attempts(self) -> set[Attempt]:
         """Returns the attempts whose result is not known."""
-        return {new.run.key for new in self.runs if new.known is Known.UNKNOWN}
+        return {new.run.key for new in self.runs if new.source is ResultSource.UNKNOWN}
 
     def open_timers(self) -> list[Timer]:
         """Returns the timers after which a run would begin or end to wait, and that are due after the last event.
 
         Those that stand at the end of the recorded session, too, are not among them.
         """
-        return [timer for timer in self._timers.open(self._standing.timers) if not self._watches(timer)]
+        return [timer for timer in self._timers.open(self._active.timers) if not self._watches(timer)]
 
     def unjudged(self) -> set[str]:
         """Returns the tasks that depend, directly or not, on an unknown result or on what comes after the log."""
@@ -138,7 +138,7 @@ class Rerun:
 
     def results(self) -> dict[str, int]:
         """Returns the number of runs by how their result is known."""
-        return dict(Counter(str(new.known) for new in self.runs))
+        return dict(Counter(str(new.source) for new in self.runs))
 
     # -- events -------------------------------------------------------------------------------------------------------
 
@@ -168,9 +168,9 @@ class Rerun:
         self.forwards += [forwarded(forward, time) for forward in decision.forwards]
         for expression, reason in decision.failures:
             self.failures.setdefault(expression, ExpressionFailure(expression, reason)).times += 1
-        came, _ = self._standing.note(self._fold.changes)
+        came, _ = self._active.note(self._fold.changes)
         for timer in came:
-            if not self._timers.place(timer, self._position):
+            if not self._timers.match(timer, self._position):
                 self._assume_timer(timer)
 
     def _catch_up(self, time: int | None) -> None:
@@ -190,7 +190,7 @@ class Rerun:
 
     def _comes(self, timer: Timer) -> bool:
         """Returns whether a due timer fires: it stands, and does not watch an attempt whose result is not known."""
-        return timer in self._standing.timers and not (self._watches(timer) and self._attempt(timer) in self._unknown)
+        return timer in self._active.timers and not (self._watches(timer) and self._attempt(timer) in self._unknown)
 
     def _watches(self, timer: Timer) -> bool:
         """Returns whether the timer is for an attempt that may be overdue."""
@@ -199,7 +199,7 @@ class Rerun:
         return self._fold.session.instances.find(timer.instance).instance.deadline == timer.due
 
     def _attempt(self, timer: Timer) -> Attempt:
-        return Attempt(timer.instance, self._fold.current(timer.instance))
+        return Attempt(timer.instance, self._fold.current_attempt(timer.instance))
 
     def _forget_uncancelled(self) -> None:
         """Takes the result of a run for unknown that was cancelled in the recorded session and is not cancelled now."""
@@ -207,7 +207,7 @@ class Rerun:
         for number, new in enumerate(self.runs):
             same = None if new.same is None else self._recorded.runs[new.same].key
             if same in cancelled and self._fold.awaits(new.run.key):
-                self.runs[number] = replace(new, known=Known.UNKNOWN)
+                self.runs[number] = replace(new, source=ResultSource.UNKNOWN)
 
     # -- commands -----------------------------------------------------------------------------------------------------
 
@@ -215,34 +215,34 @@ class Rerun:
         """Returns the timer that fires by a recorded event, or None. A second event of a timer does nothing."""
         if fired.due and self._recorded.timers.fired_at.get(fired, number) != number:
             return None
-        return self._recorded.timers.find(fired, self._timers.in_place)
+        return self._recorded.timers.find(fired, self._timers.by_recorded)
 
     def _run(self, command: RunTask, time: int) -> None:
         run = run_of(command, time, self._position)
         same = self._free.take(run)
         if same is not None:
             self._names[self._recorded.runs[same].instance] = run.instance
-        self.runs.append(NewRun(run=run, same=same, known=self._know(run, same)))
+        self.runs.append(NewRun(run=run, same=same, source=self._source_of(run, same)))
 
-    def _know(self, run: Run, same: int | None) -> Known:
+    def _source_of(self, run: Run, same: int | None) -> ResultSource:
         if same is not None:
             return self._as_recorded(run, self._recorded.runs[same])
         if (stub := self._assumptions.stubs.get(run.task)) is not None:
             done = TaskFinished(instance=run.instance, attempt=run.attempt, result=stub)
             self._assume(replace(done, time=run.time, position=-1))
-            return Known.STUB
+            return ResultSource.STUB
         if self._assumptions.reuse and (other := self._other(run)) is not None:
             self._as_long_after(run, other)
-            return Known.REUSED
+            return ResultSource.REUSED
         self._unknown.add(run.key)
-        return Known.UNKNOWN
+        return ResultSource.UNKNOWN
 
-    def _as_recorded(self, run: Run, same: Run) -> Known:
+    def _as_recorded(self, run: Run, same: Run) -> ResultSource:
         if run.position is not None and run.position == same.position:
             self._in_place[same.key] = run.key
-            return Known.RECORDED
+            return ResultSource.RECORDED
         self._as_long_after(run, same)
-        return Known.MOVED
+        return ResultSource.MOVED
 
     def _as_long_after(self, run: Run, of: Run) -> None:
         for event in self._recorded.results.get(of.key, ()):

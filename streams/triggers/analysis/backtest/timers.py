@@ -48,17 +48,15 @@ def timer_of(event: TimerFired) -> Timer:
     return Timer(event.instance, 0 if event.kind else event.attempt, event.due, event.kind)
 
 
-class Standing:
-    """The timers that stand in a session, as the timers' rows say."""
+class ActiveTimers:
+    """The timers that are set in a session, as the timers' rows say."""
 
     def __init__(self) -> None:
         self.timers: dict[Timer, None] = {}
         """In the order in which they were set."""
 
     def note(self, changes: Changes) -> tuple[list[Timer], list[Timer]]:
-        """Returns the timers that changes of rows have set and unset. One that is set again for the same time is
-        neither.
-        """
+        """Returns the timers that changes of rows have set and deleted; one that is set again at once is in neither."""
         came, gone = list[Timer](), list[Timer]()
         for key, row in changes.items():
             if key.startswith(TIMERS):
@@ -78,31 +76,31 @@ class RecordedTimers:
     """The timers of the recorded session: which event set them, and what became of them."""
 
     def __init__(self) -> None:
-        self.standing = Standing()
+        self.active = ActiveTimers()
         """Those at the end of the log."""
         self.set_by: defaultdict[int, list[Timer]] = defaultdict(list)
         """Timers by the position of the event that set them."""
         self.fired_at: dict[Timer, int] = {}
-        """The number of the record that fired a timer, even if the timer did not stand any more by then."""
+        """The number of the record that fired a timer, even if the timer was deleted by then."""
         self.gone_at: dict[Timer, int] = {}
-        """The number of the event that unset a timer before a record of it came."""
+        """The number of the event that deleted a timer before a record of it came."""
         self._known: set[Timer] = set()
 
-    def note_record(self, number: int, timer: Timer, time: int) -> None:
-        """Notes the record of a timer, before it is applied. One that came before its time did nothing."""
+    def record_fired(self, number: int, timer: Timer, time: int) -> None:
+        """Records that the log fired a timer, before the event is applied. One that came too early did nothing."""
         if timer in self._known and time >= timer.due:
             self.fired_at.setdefault(timer, number)
 
-    def note_changes(self, number: int, position: int, changes: Changes) -> None:
-        """Notes the timers that an event set and unset."""
-        came, gone = self.standing.note(changes)
+    def record_changes(self, number: int, position: int, changes: Changes) -> None:
+        """Records which timers an event set and deleted."""
+        came, gone = self.active.note(changes)
         self.set_by[position] += came
         self._known.update(came)
         for timer in gone:
             self.gone_at.setdefault(timer, number)
 
     def find(self, fired: Timer, known: Mapping[Timer, Timer]) -> Timer | None:
-        """Returns the timer that stands under the new rules for a recorded one, whose event may lack its due time."""
+        """Returns the new timer that matches a recorded one, whose event may lack its due time."""
         if fired.due:
             return known.get(fired)
         return next((new for old, new in known.items() if old[:2] == fired[:2]), None)
@@ -112,22 +110,22 @@ class NewTimers:
     """The timers of the session under the new rules."""
 
     def __init__(self, recorded: RecordedTimers) -> None:
-        self.in_place: dict[Timer, Timer] = {}
-        """The timer for which a recorded one stands, by that."""
+        self.by_recorded: dict[Timer, Timer] = {}
+        """The new timers by the recorded ones that they match."""
         self._recorded = recorded
         self._held: defaultdict[int, list[Timer]] = defaultdict(list)
 
-    def place(self, timer: Timer, position: int | None) -> bool:
+    def match(self, timer: Timer, position: int | None) -> bool:
         """Finds the recorded timer that the same event set. Returns False if there is none, so that it fires when due.
 
         `position` is that of the recorded event that set it, or None for an assumed event.
         """
         candidates = [] if position is None else self._recorded.set_by.get(position, [])
-        same = [old for old in candidates if _alike(old, timer) and old not in self.in_place]
+        same = [old for old in candidates if _alike(old, timer) and old not in self.by_recorded]
         if not same:
             return False
         old = timer if timer in same else same[0]
-        self.in_place[old] = timer
+        self.by_recorded[old] = timer
         if old not in self._recorded.fired_at and (number := self._recorded.gone_at.get(old)) is not None:
             self._held[number].append(timer)
         return True
@@ -136,10 +134,10 @@ class NewTimers:
         """Returns the timers that the event of that number unset in the recorded session; now they may fire."""
         return self._held.pop(number, [])
 
-    def open(self, standing: Iterable[Timer]) -> list[Timer]:
-        """Returns the standing timers for which no timer stands at the end of the recorded session."""
-        same = {self.in_place.get(old) for old in self._recorded.standing.timers}
-        return [timer for timer in standing if timer.instance and timer not in same]
+    def open(self, active: Iterable[Timer]) -> list[Timer]:
+        """Returns the active timers for which no timer stands at the end of the recorded session."""
+        same = {self.by_recorded.get(old) for old in self._recorded.active.timers}
+        return [timer for timer in active if timer.instance and timer not in same]
 
 
 def _alike(one: Timer, other: Timer) -> bool:

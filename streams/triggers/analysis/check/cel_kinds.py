@@ -6,7 +6,7 @@ import operator
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from triggers.analysis.check.cel_syntax import Call, Constant, Items, Path, Syntax, Unknown
+from triggers.analysis.check.cel_syntax import Call, Constant, Items, MemberPath, Syntax, Unknown
 
 MEMBERS: Final[Mapping[str, Mapping[str, str]]] = {
     "event": {"trigger": "text", "id": "text or null", "time": "number", "source": "text or null"},
@@ -46,7 +46,7 @@ def kind_of(tree: Syntax) -> str:
             return kind_of_value(tree.value)
         case Items():
             return "list"
-        case Path() if len(tree.parts) == 2 and tree.parts[0] in MEMBERS:
+        case MemberPath() if len(tree.parts) == 2 and tree.parts[0] in MEMBERS:
             kind = MEMBERS[tree.parts[0]].get(tree.parts[1], "")
             return "" if "or" in kind else kind
         case Call():
@@ -89,7 +89,7 @@ def words_of(tree: Syntax) -> str:
             return f"[{', '.join(map(words_of, tree.items))}]"
         case Call():
             return _words_of_call(tree.name, list(map(words_of, tree.arguments)))
-        case Path():
+        case MemberPath():
             return str(tree)
         case Unknown():
             return tree.text or "…"

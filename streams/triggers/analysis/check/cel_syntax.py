@@ -23,7 +23,7 @@ class Constant:
 
 
 @dataclass(frozen=True, slots=True)
-class Path:
+class MemberPath:
     """A variable and the members that are selected from it: `kwargs.order.id` is (kwargs, order, id)."""
 
     parts: tuple[str, ...]
@@ -54,7 +54,7 @@ class Unknown:
     text: str = ""
 
 
-Syntax = Constant | Path | Call | Items | Unknown
+Syntax = Constant | MemberPath | Call | Items | Unknown
 
 _MACROS: Final = frozenset({"all", "exists", "exists_one", "existsOne", "filter", "map"})
 _RELATIONS: Final = frozenset({"==", "!=", "<", "<=", ">", ">=", "in"})
@@ -79,10 +79,10 @@ def syntax_of(text: str) -> Syntax:
         return Unknown(text)
 
 
-def paths_in(tree: Syntax) -> Iterator[Path]:
+def paths_in(tree: Syntax) -> Iterator[MemberPath]:
     """Yields the paths in a tree."""
     match tree:
-        case Path():
+        case MemberPath():
             yield tree
         case Call():
             for argument in tree.arguments:
@@ -152,8 +152,8 @@ class _Parser:
             raise _NotKnown
         if not self._take("("):
             return (
-                Path((*tree.parts, name.text))
-                if isinstance(tree, Path)
+                MemberPath((*tree.parts, name.text))
+                if isinstance(tree, MemberPath)
                 else Call("select", (tree, Constant(name.text)))
             )
         if name.text in _MACROS:
@@ -163,8 +163,8 @@ class _Parser:
 
     def _indexed(self, tree: Syntax) -> Syntax:
         (index,) = self._until("]")
-        if isinstance(tree, Path) and isinstance(index, Constant) and isinstance(index.value, str):
-            return Path((*tree.parts, index.value))
+        if isinstance(tree, MemberPath) and isinstance(index, Constant) and isinstance(index.value, str):
+            return MemberPath((*tree.parts, index.value))
         return Call("index", (tree, index))
 
     def _primary(self) -> Syntax:
@@ -175,7 +175,7 @@ class _Parser:
             case "name" if token.text in _WORDS:
                 return Constant(_WORDS[token.text])
             case "name":
-                return Call(token.text, self._until(")")) if self._take("(") else Path((token.text,))
+                return Call(token.text, self._until(")")) if self._take("(") else MemberPath((token.text,))
         if token.text == "(":
             tree = self.ternary()
             self._require(")")

@@ -9,9 +9,9 @@ from itertools import permutations
 from triggers.analysis.check.cel_syntax import syntax_of
 from triggers.analysis.check.filters import Filter
 from triggers.analysis.check.findings import Finding, finding
+from triggers.analysis.check.implication import implies
 from triggers.analysis.check.liveness import Supply
 from triggers.analysis.check.locations import Locations
-from triggers.analysis.check.subsuming import implies
 from triggers.core.conditions.tree import MAX_HELD, Combinator, Kind, Leaf, Node, combinators
 from triggers.core.edition_2_rule import Edition2Rule
 from triggers.core.expressions.program import Expression, constant_of
@@ -55,7 +55,7 @@ def _why_not_enough(task: Edition2Rule, leaf: Leaf, supply: Supply) -> str:
     count = leaf.count or 1
     if leaf.distinct is not None and count > 1 and not NO_EVENT_NAMES & leaf.distinct.references.variables.keys():
         return f"it needs {count} different values, and its `distinct` is the same for every event"
-    most = supply.most(leaf.trigger)
+    most = supply.max_fires(leaf.trigger)
     if count > most:
         return f"it needs {count} x {leaf.trigger}, which fires at most {most:.0f} x in a session"
     return ""

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Final
 
 from triggers.analysis.check.cel_kinds import COMPARE, ON_TEXT, compared_constants, kind_of_value, words_of
-from triggers.analysis.check.cel_syntax import Call, Constant, Items, Path, Syntax
+from triggers.analysis.check.cel_syntax import Call, Constant, Items, MemberPath, Syntax
 
 _NEGATED: Final = {"==": "!=", "!=": "==", "<": ">=", "<=": ">", ">": "<=", ">=": "<"}
 _MIRRORED: Final = {"==": "==", "!=": "!=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
@@ -99,8 +99,8 @@ class Demands:
     """What a branch demands, path by path."""
 
     def __init__(self) -> None:
-        self._by_path: dict[Path, _Demand] = {}
-        self._equal: list[tuple[Path, Path]] = []
+        self._by_path: dict[MemberPath, _Demand] = {}
+        self._equal: list[tuple[MemberPath, MemberPath]] = []
 
     @classmethod
     def of(cls, branch: Branch) -> Demands:
@@ -120,9 +120,9 @@ class Demands:
                 return f"{' and '.join(demand.words)} exclude each other"
         return ""
 
-    def example(self) -> dict[Path, object]:
+    def example(self) -> dict[MemberPath, object]:
         """Returns a value for each path that is needed."""
-        found: dict[Path, object] = {}
+        found: dict[MemberPath, object] = {}
         for path, demand in self._by_path.items():
             if not demand.is_absent:
                 found[path] = next(filter(demand.meets, demand.candidates()), 1)
@@ -130,22 +130,22 @@ class Demands:
             found[one] = found[other] = found.get(one, found.get(other, 1))
         return found
 
-    def _demand(self, path: Path) -> _Demand:
+    def _demand(self, path: MemberPath) -> _Demand:
         return self._by_path.setdefault(path, _Demand())
 
     def _add(self, atom: Atom) -> None:
         match atom.tree:
-            case Path():
+            case MemberPath():
                 self._add_bound(atom.tree, "==", atom.is_true, words_of(atom.tree))
-            case Call("has", (Path() as path,)):
+            case Call("has", (MemberPath() as path,)):
                 demand = self._demand(path)
                 demand.is_absent |= not atom.is_true
-            case Call("in", (Path() as path, Items(items))) if atom.is_true:
+            case Call("in", (MemberPath() as path, Items(items))) if atom.is_true:
                 values = [item.value for item in items if isinstance(item, Constant)]
                 if len(values) == len(items):
                     self._demand(path).among.append(values)
                     self._demand(path).words.append(words_of(atom.tree))
-            case Call(name, (Path() as path, *rest)) if name in ON_TEXT:
+            case Call(name, (MemberPath() as path, *rest)) if name in ON_TEXT:
                 demand = self._demand(path)
                 demand.kinds.add("text")
                 if atom.is_true and name != "matches":
@@ -154,15 +154,15 @@ class Demands:
                 self._add_comparison(name if atom.is_true else _NEGATED[name], left, right)
 
     def _add_comparison(self, sign: str, left: Syntax, right: Syntax) -> None:
-        if isinstance(left, Path) and isinstance(right, Path):
+        if isinstance(left, MemberPath) and isinstance(right, MemberPath):
             if sign == "==":
                 self._equal.append((left, right))
-        elif isinstance(left, Path) and isinstance(right, Constant):
+        elif isinstance(left, MemberPath) and isinstance(right, Constant):
             self._add_bound(left, sign, right.value, f"{left} {sign} {words_of(right)}")
-        elif isinstance(right, Path) and isinstance(left, Constant):
+        elif isinstance(right, MemberPath) and isinstance(left, Constant):
             self._add_comparison(_MIRRORED[sign], right, left)
 
-    def _add_bound(self, path: Path, sign: str, value: object, words: str) -> None:
+    def _add_bound(self, path: MemberPath, sign: str, value: object, words: str) -> None:
         demand = self._demand(path)
         demand.bounds.append((sign, value))
         demand.words.append(words)

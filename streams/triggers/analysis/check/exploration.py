@@ -19,7 +19,7 @@ from triggers.analysis.check.worlds import FiredMove, LaterMove, Move, World
 Order = tuple[Move, ...]
 
 
-class Moves(Protocol):
+class WorldGraph(Protocol):
     """The worlds of some rules and some events, of either edition. `after` raises EndlessCascade, as may `moves`."""
 
     def first(self) -> World:
@@ -58,10 +58,10 @@ class Exploration(Struct):
     """Two orders of the same events with different outcomes, or None if none were found."""
 
 
-class Path(Struct):
+class MovePath(Struct):
     """The moves that lead to a world, as a linked list from the last move back."""
 
-    before: Path | None
+    before: MovePath | None
     move: Move
 
     def order(self) -> Order:
@@ -76,7 +76,7 @@ class Path(Struct):
 class _Node(Struct):
     world: World
     orders: int
-    path: Path | None
+    path: MovePath | None
 
     def reached(self) -> Reached:
         return Reached(self.world, self.orders, self.path.order() if self.path else ())
@@ -85,7 +85,7 @@ class _Node(Struct):
 class AllOrders:
     """Explores every order, unless there are too many worlds."""
 
-    def __init__(self, worlds: Moves, outcome: OutcomeOf) -> None:
+    def __init__(self, worlds: WorldGraph, outcome: OutcomeOf) -> None:
         self._worlds = worlds
         self._outcome = outcome
         self._seen = 0
@@ -94,7 +94,7 @@ class AllOrders:
         self._witnesses: tuple[Reached, Reached] | None = None
 
     def explore(self, max_worlds: int) -> Exploration | None:
-        """Returns None if there are more than `most` worlds. Raises EndlessCascade."""
+        """Returns None if there are more than `max_worlds` worlds. Raises EndlessCascade."""
         level = [_Node(self._worlds.first(), 1, None)]
         while level:
             self._visit(level)
@@ -110,7 +110,7 @@ class AllOrders:
         for node in level:
             for move, _ in self._worlds.moves(node.world):
                 world = self._worlds.after(node.world, move)
-                known = nodes.setdefault(world.key, _Node(world, 0, Path(node.path, move)))
+                known = nodes.setdefault(world.key, _Node(world, 0, MovePath(node.path, move)))
                 known.orders += node.orders
         return list(nodes.values())
 
@@ -139,7 +139,7 @@ class AllOrders:
 class SampledOrders:
     """Explores some orders: each kind of event last once and first once, then orders that a hash chooses."""
 
-    def __init__(self, worlds: Moves, outcome: OutcomeOf) -> None:
+    def __init__(self, worlds: WorldGraph, outcome: OutcomeOf) -> None:
         self._worlds = worlds
         self._outcome = outcome
         self._met: set[int] = set()

@@ -7,7 +7,7 @@ from itertools import product
 from typing import Final
 
 from triggers.analysis.check.cel_kinds import COMPARE, MEMBERS, compared_constants, kind_of, words_of
-from triggers.analysis.check.cel_syntax import Call, Constant, Path, Syntax
+from triggers.analysis.check.cel_syntax import Call, Constant, MemberPath, Syntax
 from triggers.analysis.check.demands import Atom, Branch, Demands
 
 _MAX_BRANCHES: Final = 64
@@ -38,7 +38,7 @@ class Filter:
         branches = self._branches
         return branches is not None and any(all(self._truth(atom) is True for atom in branch) for branch in branches)
 
-    def examples(self) -> Iterator[dict[Path, object]]:
+    def examples(self) -> Iterator[dict[MemberPath, object]]:
         """Yields values of paths that should make the filter true, one for each alternative that may be."""
         for branch in self._branches or ():
             if not self._why_not(branch):
@@ -69,12 +69,12 @@ class Filter:
         return None if result is None else result is atom.is_true
 
     def _known(self, tree: Syntax) -> Syntax:
-        return Constant(self._trigger) if tree == Path(("event", "trigger")) else tree
+        return Constant(self._trigger) if tree == MemberPath(("event", "trigger")) else tree
 
     def _missing(self, tree: Syntax) -> str:
         """Returns the first path in the tree that does not exist; empty if there is none."""
         match tree:
-            case Path():
+            case MemberPath():
                 variable, *members = tree.parts
                 if members and variable in MEMBERS and members[0] not in MEMBERS[variable]:
                     return str(tree)

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from triggers.analysis.check.cel_syntax import syntax_of
+from triggers.analysis.check.cycles import ForwardCycle, find_forward_cycles
 from triggers.analysis.check.filters import Filter
 from triggers.analysis.check.findings import Finding, finding
 from triggers.analysis.check.liveness import Supply
 from triggers.analysis.check.locations import Locations
-from triggers.analysis.check.rings import Loop, forward_loops
 from triggers.core.edition_2_plan import FORWARD, Edition2Plan, Forward
 
 
 def forward_findings(rules: Edition2Plan, locations: Locations, supply: Supply) -> Iterator[Finding]:
     """Yields the findings about `$forward`."""
     location = locations.find(FORWARD)
-    for loop in forward_loops(rules):
-        name, message = _loop(loop, rules.forwards[loop.number])
+    for cycle in find_forward_cycles(rules):
+        name, message = _forward_cycle(cycle, rules.forwards[cycle.number])
         fix = "give the forward a `when` that ends it, or forward it as a trigger that is not forwarded again"
         yield finding(name, location, message, fix, task=FORWARD)
     for forward in rules.forwards:
@@ -26,9 +26,9 @@ def forward_findings(rules: Edition2Plan, locations: Locations, supply: Supply) 
             yield finding("never-true", location, message, "correct the forward, or delete it", task=FORWARD)
 
 
-def _loop(loop: Loop, forward: Forward) -> tuple[str, str]:
-    way = " → ".join(map(repr, loop.way))
-    if loop.is_own_session:
+def _forward_cycle(cycle: ForwardCycle, forward: Forward) -> tuple[str, str]:
+    way = " → ".join(map(repr, cycle.way))
+    if cycle.is_own_session:
         begin = f"{forward.leaf.trigger!r} is forwarded to the session itself"
         return "endless-forward", f"{begin} and comes back ({way}), until a dead letter ends it after eight times"
     begin = f"{forward.leaf.trigger!r} is forwarded again by every session with the same rules"

@@ -50,7 +50,7 @@ class Supply:
         """Returns what must have fired before the task can run."""
         return self._needs[task.name]
 
-    def fired_by_hand(self, trigger: str) -> bool:
+    def is_fired_by_application(self, trigger: str) -> bool:
         """Returns whether the application fires the trigger, or perhaps other rules of its session do."""
         if self._declared is not None:
             return trigger in self._declared
@@ -65,7 +65,7 @@ class Supply:
 
     def why_not(self, trigger: str) -> str:
         """Says why nothing can fire the trigger; empty if something may."""
-        if self.fired_by_hand(trigger) or trigger == self._finalize:
+        if self.is_fired_by_application(trigger) or trigger == self._finalize:
             return ""
         if (source := self.producer(trigger)) is None:
             return f"nothing fires {trigger!r}"
@@ -74,13 +74,13 @@ class Supply:
         lacks = "" if rule is None else _LACKS[status] if not _can_become(self._tasks[task], status) else ""
         return f"nothing fires {trigger!r}, because {task} has no {lacks}" if lacks else ""
 
-    def runnable(self, hopeless: Collection[str]) -> set[str]:
-        """Returns the tasks that run if every trigger fires that can. `hopeless` tasks never run, whatever fires."""
+    def runnable(self, never_run: Collection[str]) -> set[str]:
+        """Returns the tasks that run if every trigger fires that can. `never_run` tasks never run, whatever fires."""
         live: set[str] = set()
         made: set[str] = set()
 
         def fires(trigger: str) -> bool:
-            if self.fired_by_hand(trigger) or (trigger == self._finalize and made):
+            if self.is_fired_by_application(trigger) or (trigger == self._finalize and made):
                 return True
             if (source := self.producer(trigger)) is None:
                 return False
@@ -91,7 +91,7 @@ class Supply:
 
         while True:
             more = {n for n, t in self._tasks.items() if n not in made and self._has_instance(t, fires)}
-            ready = {n for n, need in self._needs.items() if n not in live | {*hopeless} and is_met(need, fires)}
+            ready = {n for n, need in self._needs.items() if n not in live | {*never_run} and is_met(need, fires)}
             if not more and not ready:
                 return live
             made |= more
@@ -116,24 +116,24 @@ class Supply:
     def _before(self, trigger: str) -> set[str]:
         """Returns the triggers without which this one cannot fire."""
         source = self.producer(trigger)
-        if self.fired_by_hand(trigger) or source is None:
+        if self.is_fired_by_application(trigger) or source is None:
             return set()
         task, status = self._tasks[source[0]], source[1]
         if status == Status.FINISHED or status in _AFTER_A_RUN or task.edition_2 is None:
             return always_needed(self._needs[task.name])
         return always_needed(need_of_instance(task.edition_2, self.is_impossible(task)))
 
-    def most(self, trigger: str, seen: frozenset[str] = frozenset()) -> float:
+    def max_fires(self, trigger: str, seen: frozenset[str] = frozenset()) -> float:
         """Returns how often the trigger can fire in a session if no operator replays or skips anything."""
-        if trigger == self._finalize and not self.fired_by_hand(trigger):
+        if trigger == self._finalize and not self.is_fired_by_application(trigger):
             return 1
         source = self.producer(trigger)
-        if self.fired_by_hand(trigger) or source is None or trigger in seen:
+        if self.is_fired_by_application(trigger) or source is None or trigger in seen:
             return inf
         task = self._tasks[source[0]]
         if task.and_every is None:
             return 1
-        events = self.most(task.and_every, seen | {trigger})
+        events = self.max_fires(task.and_every, seen | {trigger})
         rule = task.edition_2
         every_leaf = None if rule is None else rule.conditions.and_every
         count = every_leaf.count if every_leaf is not None and isinstance(every_leaf.count, int) else 1
@@ -180,23 +180,23 @@ def _can_become(task: Rule, status: str) -> bool:
             return True
 
 
-def cycles(waits_for: Mapping[str, Collection[str]]) -> list[list[str]]:
-    """Returns rings of names in which each waits for the next. No name is in two rings."""
+def find_cycles(waits_for: Mapping[str, Collection[str]]) -> list[list[str]]:
+    """Returns cycles of names in which each waits for the next. No name is in two cycles."""
     remaining = {name: set(others) for name, others in waits_for.items()}
-    rings: list[list[str]] = []
-    while ring := _ring(remaining):
-        rings.append(ring)
-        remaining = {name: others for name, others in remaining.items() if name not in ring}
-    return rings
+    cycles: list[list[str]] = []
+    while cycle := _find_cycle(remaining):
+        cycles.append(cycle)
+        remaining = {name: others for name, others in remaining.items() if name not in cycle}
+    return cycles
 
 
-def _ring(waits_for: Mapping[str, Collection[str]]) -> list[str]:
-    """Returns one ring that begins with its least name, or an empty list if there is none."""
+def _find_cycle(waits_for: Mapping[str, Collection[str]]) -> list[str]:
+    """Returns one cycle from its alphabetically first name on, or an empty list if there is none."""
     inside = {name: sorted(other for other in others if other in waits_for) for name, others in waits_for.items()}
     try:
         TopologicalSorter(inside).prepare()
     except CycleError as error:
-        ring: list[str] = error.args[1][:0:-1]
-        first = ring.index(min(ring))
-        return ring[first:] + ring[:first]
+        cycle: list[str] = error.args[1][:0:-1]
+        first = cycle.index(min(cycle))
+        return cycle[first:] + cycle[:first]
     return []

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-Path = tuple[str, ...]
+JsonPath = tuple[str, ...]
 """(task), (task, directive), or (task, directive, text in it): a trigger of its list or of a leaf, an expression."""
 
 _decode = json.JSONDecoder().raw_decode
@@ -34,10 +34,10 @@ class Locations:
 
     def __init__(self, text: str) -> None:
         """`text` must be JSON that `json.loads` accepts."""
-        self.repeated: list[tuple[Path, Location]] = []
+        self.repeated: list[tuple[JsonPath, Location]] = []
         """The paths that occur again, with the location of the repetition."""
         self._lines = [0, *(match.end() for match in re.finditer("\n", text))]
-        self._locations: dict[Path, Location] = {}
+        self._locations: dict[JsonPath, Location] = {}
         self._scan(text)
 
     def find(self, *path: str | None) -> Location:
@@ -60,13 +60,13 @@ class Locations:
                 for inner, inner_start, inner_end in _texts(text, names):
                     self._note((task, directive, inner), inner_start, inner_end)
 
-    def _add_location(self, path: Path, start: int, end: int, seen: set[str]) -> None:
+    def _add_location(self, path: JsonPath, start: int, end: int, seen: set[str]) -> None:
         location = self._locations[path] = Location(*self._position(start), *self._position(end))
         if path[-1] in seen:
             self.repeated.append((path, location))
         seen.add(path[-1])
 
-    def _note(self, path: Path, start: int, end: int) -> None:
+    def _note(self, path: JsonPath, start: int, end: int) -> None:
         """Locates what is deeper than a list. Its first occurrence counts, and repetitions are no mistake."""
         if path not in self._locations:
             self._locations[path] = Location(*self._position(start), *self._position(end))

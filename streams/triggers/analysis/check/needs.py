@@ -17,7 +17,7 @@ from triggers.core.plan import Rule
 class Need:
     """At least so many of these must be met. A text is met when the trigger of that name has fired."""
 
-    least: int
+    at_least: int
     of: tuple[Need | str, ...]
 
 
@@ -39,7 +39,7 @@ def every(parts: Iterable[Need | str]) -> Need:
 
 def is_met(need: Need | str, fires: Callable[[str], bool]) -> bool:
     """Returns whether the need is met if those triggers fire for which `fires` is true."""
-    return fires(need) if isinstance(need, str) else sum(is_met(part, fires) for part in need.of) >= need.least
+    return fires(need) if isinstance(need, str) else sum(is_met(part, fires) for part in need.of) >= need.at_least
 
 
 def always_needed(need: Need | str) -> set[str]:
@@ -47,7 +47,7 @@ def always_needed(need: Need | str) -> set[str]:
     if isinstance(need, str):
         return {need}
     counts = Counter(name for part in need.of for name in always_needed(part))
-    return {name for name, count in counts.items() if need.least > len(need.of) - count}
+    return {name for name, count in counts.items() if need.at_least > len(need.of) - count}
 
 
 def need_of_node(node: Node, impossible: Impossible, name_of: NameOf = lambda leaf: leaf.trigger) -> Need | str:
@@ -88,10 +88,10 @@ def _need_to_start(rule: Edition2Rule, impossible: Impossible) -> Need | str:
     root = need_of_node(rule.conditions.root, impossible)
     if rule.deadline is None or not rule.deadline.runs:
         return root
-    return Need(1, (root, *(leaf.trigger for leaf in beginners(rule) if not impossible(leaf))))
+    return Need(1, (root, *(leaf.trigger for leaf in deadline_leaves(rule) if not impossible(leaf))))
 
 
-def beginners(rule: Edition2Rule) -> list[Leaf]:
+def deadline_leaves(rule: Edition2Rule) -> list[Leaf]:
     """Returns the leaves whose first contribution begins the deadline."""
     every_leaf = rule.conditions.and_every
     leaves = [every_leaf] if every_leaf is not None else list(rule.conditions.after_leaves)

@@ -14,7 +14,7 @@ from typing import Final
 from msgspec import Raw, Struct, structs
 
 from triggers.analysis.check.edition_2_worlds import MAX_WAITS, Edition2Worlds, Pace
-from triggers.analysis.check.exploration import AllOrders, Exploration, Moves, Reached, SampledOrders
+from triggers.analysis.check.exploration import AllOrders, Exploration, Reached, SampledOrders, WorldGraph
 from triggers.analysis.check.steps import Step, steps_of
 from triggers.analysis.check.worlds import FiredMove, Results, World, Worlds
 from triggers.core.config import compile_plan
@@ -163,7 +163,7 @@ def _report(worlds: Edition2Worlds, task: str, kinds: Sequence[tuple[FiredMove, 
     return structs.replace(found, cut=[f"more than {MAX_WAITS} moments for one event"]) if worlds.was_cut else found
 
 
-def _explored(worlds: Moves, task: str, budget: Budget) -> Exploration:
+def _explored(worlds: WorldGraph, task: str, budget: Budget) -> Exploration:
     def outcome(world: World) -> tuple[object, ...]:
         return tuple(instance.kwargs for instance in world.instances if instance.task == task and instance.has_run)
 

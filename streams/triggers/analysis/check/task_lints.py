@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from triggers.analysis.check.cycles import BeginCycle, describe_cycle, find_begin_cycles
 from triggers.analysis.check.findings import Finding, finding
-from triggers.analysis.check.liveness import Supply, cycles
+from triggers.analysis.check.liveness import Supply, find_cycles
 from triggers.analysis.check.locations import Locations
 from triggers.analysis.check.needs import always_needed, is_met
-from triggers.analysis.check.rings import Ring, begin_rings, describe_ring
 from triggers.core.conditions.tree import Kind, Leaf, Node
 from triggers.core.plan import Rule
 
@@ -27,29 +27,29 @@ class TaskLints:
         """The tasks that run if every trigger fires that can."""
 
     def find(self) -> Iterator[Finding]:
-        """Yields the findings, first those about rings of tasks, then task by task."""
-        rings = begin_rings(self._tasks, self._supply)
-        endless = [ring.names for ring in rings]
-        locked = self._locked_rings({name for ring in endless for name in ring})
-        for begun in rings:
+        """Yields the findings, first those about cycles of tasks, then task by task."""
+        cycles = find_begin_cycles(self._tasks, self._supply)
+        endless = [cycle.names for cycle in cycles]
+        locked = self._locked_cycles({name for cycle in endless for name in cycle})
+        for begun in cycles:
             yield self._endless(begun)
-        for ring in locked:
-            yield self._locked(ring)
-        in_ring = {name for ring in (*endless, *locked) for name in ring}
+        for cycle in locked:
+            yield self._locked(cycle)
+        in_cycle = {name for cycle in (*endless, *locked) for name in cycle}
         for name, task in self._tasks.items():
-            yield from self._of_task(name, task, name in in_ring)
+            yield from self._of_task(name, task, name in in_cycle)
 
-    def _of_task(self, name: str, task: Rule, in_ring: bool) -> Iterator[Finding]:
+    def _of_task(self, name: str, task: Rule, in_cycle: bool) -> Iterator[Finding]:
         if name in self._idle:
             yield self._empty_after(name)
         elif name in self._beaten:
             yield self._always_wins(name, task)
         else:
             yield from self._waits_for_nobody(name, task)
-            if not in_ring:
+            if not in_cycle:
                 yield from self._waits_for_the_dead(name, task)
             yield from self._never_wins(name, task)
-            yield from self._unbounded(name, task, in_ring)
+            yield from self._unbounded(name, task, in_cycle)
 
     # -- never run ----------------------------------------------------------------------------------------------------
 
@@ -69,7 +69,8 @@ class TaskLints:
 
     def _waits_for_the_dead(self, name: str, task: Rule) -> Iterator[Finding]:
         needed = sorted(always_needed(self._supply.need_of(task)))
-        dead = [t for t in needed if t in self._tasks and t not in self.live and not self._supply.fired_by_hand(t)]
+        not_live = [trigger for trigger in needed if trigger in self._tasks and trigger not in self.live]
+        dead = [trigger for trigger in not_live if not self._supply.is_fired_by_application(trigger)]
         if dead:
             message = f"{name} waits for {dead[0]}, which never runs"
             location = self._locations.find(name, "after", dead[0])
@@ -90,41 +91,41 @@ class TaskLints:
             fix = "add a leaf whose `when` does not read `on`"
         return finding("never-runs", self._locations.find(name, "after"), message, fix, task=name, directive="after")
 
-    def _locked_rings(self, endless: set[str]) -> list[list[str]]:
+    def _locked_cycles(self, endless: set[str]) -> list[list[str]]:
         out = self.live | self._idle | self._beaten | endless
         stuck = {name: self._waits_for(task) for name, task in self._tasks.items() if name not in out}
-        return cycles(stuck)
+        return find_cycles(stuck)
 
     def _waits_for(self, task: Rule) -> list[str]:
         """Returns the tasks that the task waits for. Those whose names are fired by the application are others."""
-        sources = [self._supply.producer(t) for t in task.after if not self._supply.fired_by_hand(t)]
+        sources = [self._supply.producer(t) for t in task.after if not self._supply.is_fired_by_application(t)]
         return [source[0] for source in sources if source is not None]
 
-    def _locked(self, ring: list[str]) -> Finding:
-        chain = ", ".join(f"{name} waits for {of}" for name, of in _turns(ring))
+    def _locked(self, cycle: list[str]) -> Finding:
+        chain = ", ".join(f"{name} waits for {of}" for name, of in _turns(cycle))
         message = f"{chain}, so none of them ever runs"
         fix = "remove one of these triggers from `after`"
-        location = self._locations.find(ring[0], "after", ring[1 % len(ring)])
-        return finding("deadlock", location, message, fix, task=ring[0], directive="after")
+        location = self._locations.find(cycle[0], "after", cycle[1 % len(cycle)])
+        return finding("deadlock", location, message, fix, task=cycle[0], directive="after")
 
     # -- never end ----------------------------------------------------------------------------------------------------
 
-    def _endless(self, ring: Ring) -> Finding:
-        first, chain = ring.names[0], describe_ring(ring)
-        starts = any(name in self.live for name in ring.names)
+    def _endless(self, cycle: BeginCycle) -> Finding:
+        first, chain = cycle.names[0], describe_cycle(cycle)
+        starts = any(name in self.live for name in cycle.names)
         when = "once one of them runs," if starts else "no task starts unless you fire its name, and then"
         location = self._locations.find(first, "andEvery")
-        if ring.filters:
-            message = f"{chain}, for as long as {' and '.join(ring.filters)}: only maxCascadeDepth stops it otherwise"
+        if cycle.filters:
+            message = f"{chain}, for as long as {' and '.join(cycle.filters)}: only maxCascadeDepth stops it otherwise"
             fix = "make sure that the filter becomes false, or add a `delay` and a trigger that ends it in `unless`"
             return finding("conditional-cascade", location, message, fix, task=first, directive="andEvery")
         message = f"{chain}: {when} only maxCascadeDepth stops the cascade"
         fix = "move one of these triggers from `andEvery` to `after`, or use a trigger that the application fires"
         return finding("endless-cascade", location, message, fix, task=first, directive="andEvery")
 
-    def _unbounded(self, name: str, task: Rule, in_ring: bool) -> Iterator[Finding]:
+    def _unbounded(self, name: str, task: Rule, in_cycle: bool) -> Iterator[Finding]:
         root = self._root(task)
-        if root is None or task.unless or in_ring:
+        if root is None or task.unless or in_cycle:
             return
         message = f"every {root!r} creates another instance of {name}, and nothing limits their number in a session"
         fix = f"limit how often {root!r} is fired, or name in `unless` a trigger that ends it"
@@ -161,7 +162,7 @@ class TaskLints:
 
     def _comes_too_late(self, name: str, task: Rule, trigger: str) -> str:
         """Says why a trigger cannot have fired before the task runs; empty if it can."""
-        if self._supply.fired_by_hand(trigger):
+        if self._supply.is_fired_by_application(trigger):
             return ""
         if why := self._supply.why_not(trigger):
             return why
@@ -191,9 +192,9 @@ def _is_true_by(node: Node, before: set[str]) -> bool:
     return true >= {Kind.ANY: 1, Kind.AT_LEAST: node.need}.get(node.kind, len(node.children))
 
 
-def _turns(ring: list[str]) -> Iterator[tuple[str, str]]:
-    """Yields each name with the next one in the ring."""
-    return zip(ring, (*ring[1:], ring[0]), strict=True)
+def _turns(cycle: list[str]) -> Iterator[tuple[str, str]]:
+    """Yields each name with the next one in the cycle."""
+    return zip(cycle, (*cycle[1:], cycle[0]), strict=True)
 
 
 def _listed(names: tuple[str, ...]) -> str:

@@ -8,7 +8,7 @@ from itertools import permutations
 from triggers.analysis.check.findings import Finding, finding
 from triggers.analysis.check.liveness import Supply
 from triggers.analysis.check.locations import Locations
-from triggers.analysis.check.needs import FREE, always_needed, beginners, every, need_of_node
+from triggers.analysis.check.needs import FREE, always_needed, deadline_leaves, every, need_of_node
 from triggers.analysis.times import duration_words
 from triggers.core.conditions.tree import Combinator, Kind, Leaf, Node, combinators
 from triggers.core.edition_2_rule import Edition2Rule
@@ -33,7 +33,7 @@ class TimeLints:
     # -- deadlines ----------------------------------------------------------------------------------------------------
 
     def _deadline(self, task: Edition2Rule) -> Iterator[Finding]:
-        if task.deadline is None or not beginners(task):
+        if task.deadline is None or not deadline_leaves(task):
             return
         deadline, location = task.deadline, self._locations.find(task.name, "deadline")
         wait, delay = duration_words(deadline.wait), task.delay
@@ -70,7 +70,7 @@ class TimeLints:
             lag = self._lag(other, one)
             if lag > node.within:
                 words = f"{other!r} fires {duration_words(lag)} after {one!r} or later"
-                again = "" if self._supply.most(one) <= 1 else f", unless {one!r} fires again"
+                again = "" if self._supply.max_fires(one) <= 1 else f", unless {one!r} fires again"
                 message = f"`within` {duration_words(node.within)} of {task.name} never holds{again}: {words}"
                 location = self._locations.find(task.name, "within" if node is task.conditions.root else directive)
                 fix = f"make `within` longer than {duration_words(lag)}"
@@ -80,7 +80,7 @@ class TimeLints:
         """Returns the least time between two triggers if the first one leads to the other one; 0 if it does not."""
         source = self._supply.producer(trigger)
         task = None if source is None else self._rules.get(source[0])
-        if source is None or task is None or trigger in seen or self._supply.fired_by_hand(trigger):
+        if source is None or task is None or trigger in seen or self._supply.is_fired_by_application(trigger):
             return 0
         if source[1] == "expired":
             return task.deadline.wait if task.deadline is not None and self._begins_with(task, since) else 0
@@ -94,7 +94,7 @@ class TimeLints:
 
     @staticmethod
     def _begins_with(task: Edition2Rule, since: str) -> bool:
-        return {leaf.trigger for leaf in beginners(task)} == {since}
+        return {leaf.trigger for leaf in deadline_leaves(task)} == {since}
 
     # -- memory -------------------------------------------------------------------------------------------------------
 
@@ -130,7 +130,7 @@ class TimeLints:
     def _always_held(task: Edition2Rule) -> set[str]:
         """Returns the aliases that every instance has when it starts."""
         if task.deadline is not None and task.deadline.runs:
-            leaves = beginners(task)
+            leaves = deadline_leaves(task)
             return {leaf.alias for leaf in leaves} if len(leaves) == 1 else set()
         root = task.conditions.root
         zero = {leaf.alias for leaf in root.leaves() if isinstance(leaf.count, Expression)}

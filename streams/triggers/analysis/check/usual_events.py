@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct, field
 
-from triggers.analysis.check.cel_syntax import Path, paths_in, syntax_of
+from triggers.analysis.check.cel_syntax import MemberPath, paths_in, syntax_of
 from triggers.analysis.check.condition_lints import filter_of, leaves_of
 from triggers.analysis.check.liveness import Supply
 from triggers.analysis.check.orders import relevant_names
@@ -48,7 +48,7 @@ def usual_events(plan: Plan, supply: Supply) -> UsualEvents:
     In edition 2, as often as a leaf needs it, with kwargs that its filter accepts.
     """
     found = UsualEvents()
-    fired = [trigger for trigger in plan.by_trigger if supply.fired_by_hand(trigger)]
+    fired = [trigger for trigger in plan.by_trigger if supply.is_fired_by_application(trigger)]
     if plan.edition_2 is not None:
         fired = [trigger for trigger in fired if not is_reserved(trigger)]
     else:
@@ -86,7 +86,7 @@ def _demands(leaves: list[tuple[Edition2Rule, Leaf]]) -> dict[str, Json]:
     return found
 
 
-def _paths_of_arguments(task: Edition2Rule) -> Iterator[Path]:
+def _paths_of_arguments(task: Edition2Rule) -> Iterator[MemberPath]:
     """Yields what `with` reads of the kwargs of a leaf."""
     for expression in (task.arguments or {}).values():
         for path in paths_in(syntax_of(expression.text)):
@@ -94,7 +94,7 @@ def _paths_of_arguments(task: Edition2Rule) -> Iterator[Path]:
                 yield path
 
 
-def _examples(task: Edition2Rule, leaf: Leaf) -> Iterator[dict[Path, object]]:
+def _examples(task: Edition2Rule, leaf: Leaf) -> Iterator[dict[MemberPath, object]]:
     return iter(()) if leaf.when is None else filter_of(task, leaf).examples()
 
 
@@ -119,7 +119,7 @@ def _different(kwargs: Json, leaf: Leaf) -> Iterator[Json]:
     path = None if leaf.distinct is None else syntax_of(leaf.distinct.text)
     for number in range(_count(leaf)):
         own: Json = msgspec.json.decode(msgspec.json.encode(kwargs))
-        if isinstance(path, Path) and path.parts[0] == "kwargs" and len(path.parts) > 1:
+        if isinstance(path, MemberPath) and path.parts[0] == "kwargs" and len(path.parts) > 1:
             _put(own, path.parts[1:], number + 1)
         yield own
 
@@ -157,7 +157,7 @@ def _most(leaves: list[tuple[Edition2Rule, Leaf]]) -> int:
 
 def _why_unmet(leaf: Leaf, events: Counter[FiredMove], supply: Supply) -> str:
     """Says why the events may not make a leaf true; empty if they do."""
-    if is_reserved(leaf.trigger) and supply.fired_by_hand(leaf.trigger):
+    if is_reserved(leaf.trigger) and supply.is_fired_by_application(leaf.trigger):
         return f"{leaf.trigger}: its task is not among these rules"
     if isinstance(leaf.count, Expression):
         return f"{leaf.trigger}: its count depends on results"
@@ -165,7 +165,7 @@ def _why_unmet(leaf: Leaf, events: Counter[FiredMove], supply: Supply) -> str:
         return f"{leaf.trigger}: it needs {leaf.count}, and at most {MAX_EQUAL} were tried"
     if leaf.when is None and leaf.distinct is None:
         return ""
-    if not supply.fired_by_hand(leaf.trigger):
+    if not supply.is_fired_by_application(leaf.trigger):
         return f"{leaf.trigger}: its filter reads a result"
     accepted = [
         move for move in events if move.trigger == leaf.trigger and _accepts(leaf, msgspec.json.decode(move.kwargs))

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from typing import Final
 
 from triggers.analysis.check.findings import Finding, finding
-from triggers.analysis.check.locations import START, Location, Locations, Path
+from triggers.analysis.check.locations import START, JsonPath, Location, Locations
 from triggers.analysis.check.refusals import block_refusals, refuse_directives
 from triggers.core.config import DIRECTIVES, MANAGER_NAME, compile_plan, validate_configuration
 from triggers.core.edition_2_config import compile_edition_2
@@ -64,7 +64,7 @@ class Reading:
             if not refused:
                 self.tasks |= compile_plan(join_object({name: directives})).tasks
         if not self.findings:
-            self.findings += _otherwise(text)
+            self.findings += _find_other_refusal(text)
 
     def _read_edition_2(self, text: bytes, members: dict[str, bytes]) -> None:
         """Reads task by task, as in edition 1; what the engine accepts as a whole is compiled as a whole."""
@@ -78,7 +78,7 @@ class Reading:
             if not refused:
                 self.tasks |= compile_edition_2(join_object({EDITION: b"2", name: tasks[name]})).tasks
         if not self.findings:
-            self.findings += _otherwise(text)
+            self.findings += _find_other_refusal(text)
         if not self.findings:
             plan = compile_edition_2(text)
             self.tasks, self.edition_2 = plan.tasks, plan.edition_2
@@ -107,7 +107,7 @@ def _no_object(location: Location) -> Finding:
     return finding("invalid-json", location, "a configuration must be a JSON object: task name -> directives", fix)
 
 
-def _repeated(path: Path, location: Location) -> Finding:
+def _repeated(path: JsonPath, location: Location) -> Finding:
     task, directive = path[0], path[1] if len(path) > 1 else None
     message = f"the key {path[-1]!r} appears twice, and JSON parsers disagree about which one counts"
     return finding("duplicate-key", location, message, "delete one of them", task=task, directive=directive)
@@ -155,7 +155,7 @@ def _fix(message: str, key: str) -> str:
     return f"make {key!r} {wanted}" if wanted else f"change or delete {key!r}"
 
 
-def _otherwise(text: bytes) -> Iterator[Finding]:
+def _find_other_refusal(text: bytes) -> Iterator[Finding]:
     """Finds a reason for refusal that no single directive has."""
     try:
         validate_configuration(text)

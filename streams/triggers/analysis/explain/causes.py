@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
-from triggers.analysis.explain.explanation import Cause
+from triggers.analysis.explain.explanation import MissingCause
 from triggers.core.instance_names import instance_name
 from triggers.core.plan import Rule
 from triggers.core.state.instance import Instance
@@ -49,26 +49,28 @@ class Causes:
         self._instances = instances
         self._fired = fired
 
-    def find(self, trigger: str, task: str) -> list[Cause]:
+    def find(self, trigger: str, task: str) -> list[MissingCause]:
         """Returns what has to happen before the trigger fires for the task, each cause once."""
         return list(dict.fromkeys(self._find(trigger, (task,))))
 
-    def _find(self, trigger: str, chain: tuple[str, ...]) -> Iterator[Cause]:
+    def _find(self, trigger: str, chain: tuple[str, ...]) -> Iterator[MissingCause]:
         rule = self._rules.get(trigger)
         if trigger in self._engine:
-            yield Cause(kind="outcome", name=trigger, why=self._engine[trigger])
+            yield MissingCause(kind="outcome", name=trigger, why=self._engine[trigger])
         elif rule is None:
-            yield Cause(kind="fire", name=trigger, why="an application has to fire it")
+            yield MissingCause(kind="fire", name=trigger, why="an application has to fire it")
         elif trigger in chain:
-            yield Cause(kind="cycle", name=trigger, why=f"{' → '.join((*chain, trigger))}: they wait for each other")
+            yield MissingCause(
+                kind="cycle", name=trigger, why=f"{' → '.join((*chain, trigger))}: they wait for each other"
+            )
         else:
             yield from self._find_for_task(rule, (*chain, trigger))
 
-    def _find_for_task(self, rule: Rule, chain: tuple[str, ...]) -> Iterator[Cause]:
+    def _find_for_task(self, rule: Rule, chain: tuple[str, ...]) -> Iterator[MissingCause]:
         number, instance = self._nearest(rule.name)
         if instance is not None and instance.status != Status.UNSTARTED:
             why = _WHY.get(Status(instance.status)) if instance.status in _WHY else f"is {instance.status}"
-            yield Cause(kind="instance", name=instance_name(rule.name, number), why=why or "")
+            yield MissingCause(kind="instance", name=instance_name(rule.name, number), why=why or "")
             return
         have = {trigger for trigger in rule.after if trigger in self._fired} if instance is None else instance.kwargs
         for trigger in rule.after:

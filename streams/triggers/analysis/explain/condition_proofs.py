@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from msgspec.structs import replace
 
-from triggers.analysis.explain.explanation import Cause, ConditionProof, EventRef
+from triggers.analysis.explain.explanation import ConditionProof, EventRef, MissingCause
 from triggers.core.conditions.condition_view import ConditionView
 from triggers.core.conditions.tree import Combinator, Kind, Leaf, Node
 from triggers.core.contribution import Contribution
@@ -15,7 +15,7 @@ _MAX_EVENTS = 10
 
 RefOf = Callable[[int], EventRef | None]
 """Returns the event behind a fire, by the number of the fire."""
-CausesOf = Callable[[str], list[Cause]]
+CausesOf = Callable[[str], list[MissingCause]]
 """Returns what has to happen before a trigger fires."""
 
 

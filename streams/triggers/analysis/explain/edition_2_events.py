@@ -15,7 +15,7 @@ from triggers.core.events import Event, StatusSet, TimerFired
 from triggers.core.instance_names import instance_name, parse_instance_name
 from triggers.core.plan import Rule
 from triggers.core.state.loaded_instance import LoadedInstance
-from triggers.core.state.number_ranges import remove_number
+from triggers.core.state.number_ranges import closed_ranges, remove_number
 from triggers.core.statuses import CANCELLED, EXPIRED, Status
 
 NOT_DUE: Final = "it is not due yet"
@@ -24,7 +24,7 @@ _STOPPED = frozenset({CANCELLED, EXPIRED})
 _ACCEPTING = frozenset({Verdict.ACCEPTED, Verdict.CANDIDATE})
 
 
-def find_taken(trace: Trace, decision: Decision) -> Iterator[Effect]:
+def effects_on_waiting(trace: Trace, decision: Decision) -> Iterator[Effect]:
     """Yields the instances that took a trigger, or counted it towards `unless`, and keep their status."""
     for verdict in trace.holdings.verdicts:
         edges = [edge for first, last in verdict.numbers for edge in (first, last + 1)]
@@ -33,7 +33,7 @@ def find_taken(trace: Trace, decision: Decision) -> Iterator[Effect]:
             if task == verdict.task:
                 remove_number(edges, number)
         if edges:
-            numbers = [(start, stop - 1) for start, stop in zip(edges[::2], edges[1::2], strict=True)]
+            numbers = closed_ranges(edges)
             does = Does.COUNTED if verdict.directive == "unless" else Does.TOOK
             detail = "" if does is Does.COUNTED else progress_of(trace, verdict.task, numbers[0][0])
             yield Effect(does=does, task=verdict.task, numbers=numbers, detail=detail)
@@ -60,7 +60,7 @@ def stop_of(trace: Trace, task: str, number: int, status: str) -> str:
     return "" if stop is None or stop.status != status else stop.why
 
 
-def find_requested(trace: Trace, decision: Decision) -> Iterator[Effect]:
+def effects_of_commands(trace: Trace, decision: Decision) -> Iterator[Effect]:
     """Yields the commands, timers, withdrawn commands and forwards of an event, except the session's own timer."""
     for cancel in decision.cancels:
         running = ", which is ended if it runs" if cancel.terminate else ""

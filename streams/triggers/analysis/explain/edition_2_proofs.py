@@ -12,16 +12,15 @@ from triggers.analysis.explain.condition_proofs import (
     missing_leaves,
     necessary_triggers,
 )
-from triggers.analysis.explain.edition_2_words import sentence_of, timer_proof
+from triggers.analysis.explain.edition_2_words import timer_proof
 from triggers.analysis.explain.explanation import (
-    Cause,
     ConditionProof,
     EventRef,
     HeldTrigger,
     InstanceProof,
     Missing,
+    MissingCause,
     Outlook,
-    TaskProof,
 )
 from triggers.analysis.explain.holdings import held_by_member, view_of
 from triggers.analysis.explain.trace import Trace
@@ -44,16 +43,16 @@ _NO_EVENT = Offered(Contribution(b"{}", 0, -1), {})
 class Edition2Prover:
     """Explains tasks of edition 2. It reads the session's instances once."""
 
-    def __init__(self, trace: Trace, rules: Edition2Plan) -> None:
+    def __init__(self, trace: Trace, plan: Edition2Plan) -> None:
         self._trace = trace
         self._session = trace.session
-        self._rules = rules
+        self._plan = plan
         self._instances: dict[str, list[Numbered]] = {}
         self._views: dict[str, ConditionView] = {}
-        self._found: dict[tuple[str, str], list[Cause]] = {}
+        self._found: dict[tuple[str, str], list[MissingCause]] = {}
         self._read()
         tasks = trace.session.plan.tasks
-        engine = dict(_fired_by_engine(rules))
+        engine = dict(_fired_by_engine(plan))
         self._causes = Causes(tasks, self._instances, trace.fired_triggers, engine, RESOLVED_IN_EDITION_2)
 
     def _read(self) -> None:
@@ -68,18 +67,9 @@ class Edition2Prover:
                 loaded.instance.kwargs = {leaf.trigger: b"{}" for leaf in true}
             self._instances.setdefault(loaded.task, []).append((loaded.number, loaded.instance))
 
-    def task(self, rule: Rule) -> TaskProof:
+    def prove(self, rule: Rule) -> list[InstanceProof]:
         """Explains the rule's instances, or its next one if it has none."""
-        proofs = [self._instance(rule, *one) for one in self._instances.get(rule.name, ())]
-        return TaskProof(
-            name=rule.name,
-            after=list(rule.after),
-            and_every=rule.and_every,
-            unless=list(rule.unless),
-            run=rule.run,
-            instances=proofs or [self._next(rule)],
-            sentence=sentence_of(self._rules.tasks[rule.name]),
-        )
+        return [self._instance(rule, *one) for one in self._instances.get(rule.name, ())] or [self._next(rule)]
 
     def _instance(self, rule: Rule, number: int, instance: Instance) -> InstanceProof:
         name, trace = instance_name(rule.name, number), self._trace
@@ -136,7 +126,7 @@ class Edition2Prover:
         has_leaf = unless is not None and next(unless.leaves(), None) is not None
         return prover.prove(view.conditions.root), prover.prove(unless) if unless is not None and has_leaf else None
 
-    def _find(self, trigger: str, task: str) -> list[Cause]:
+    def _find(self, trigger: str, task: str) -> list[MissingCause]:
         if (trigger, task) not in self._found:
             self._found[trigger, task] = self._causes.find(trigger, task)
         return self._found[trigger, task]
@@ -147,7 +137,7 @@ class Edition2Prover:
 
     def _received(self, rule: Rule, name: str, instance: Instance) -> Iterator[HeldTrigger]:
         """Yields the triggers that an instance had when it stopped waiting, with the newest event of each."""
-        held, leaves = self._trace.holdings.held.get(name, {}), self._rules.tasks[rule.name].conditions.by_alias
+        held, leaves = self._trace.holdings.held.get(name, {}), self._plan.tasks[rule.name].conditions.by_alias
         for alias in sorted(instance.kwargs):
             orders = held.get(alias, [])
             trigger = leaves[alias].trigger if alias in leaves else alias
@@ -162,14 +152,14 @@ class Edition2Prover:
         return view
 
 
-def _fired_by_engine(rules: Edition2Plan) -> Iterator[tuple[str, str]]:
+def _fired_by_engine(plan: Edition2Plan) -> Iterator[tuple[str, str]]:
     """Yields the triggers that only the engine fires, and when it does."""
-    for trigger in rules.named:
+    for trigger in plan.named:
         task, _, status = trigger.rpartition(":")
         if status in OUTCOMES and task:
             yield trigger, f"the engine fires it when an instance of {task} becomes {status}"
-    if rules.finalize is not None:
-        yield rules.finalize, "the engine fires it when no task is unresolved"
+    if plan.finalize is not None:
+        yield plan.finalize, "the engine fires it when no task is unresolved"
 
 
 def _held(proof: ConditionProof | None) -> list[HeldTrigger]:

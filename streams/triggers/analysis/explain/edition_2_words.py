@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import msgspec
 
 from triggers.analysis.explain.condition_proofs import leaves_of, missing_leaves, without_causes
-from triggers.analysis.explain.explanation import Cause, ConditionProof, EventRef, LeafVerdict, TimerProof, Verdict
+from triggers.analysis.explain.event_words import cause_words, ref_words
+from triggers.analysis.explain.explanation import ConditionProof, LeafVerdict, TimerProof, Verdict
 from triggers.analysis.times import duration_words, moment
 from triggers.core.conditions.tree import Kind, Leaf, Node
 from triggers.core.edition_2_rule import Edition2Rule
@@ -126,7 +127,7 @@ def held_lines(proof: ConditionProof | None) -> list[str]:
 def _held(proof: ConditionProof) -> str:
     if not proof.have:
         return f"{_named(proof)}: none is needed"
-    events = ", ".join(_event(ref) for ref in proof.by[-3:]) or "given when its status was set, or by an import"
+    events = ", ".join(ref_words(ref) for ref in proof.by[-3:]) or "given when its status was set, or by an import"
     more = f"{proof.have} events, the newest: " if proof.have > 1 else ""
     return f"{_named(proof)}: {more}{events}"
 
@@ -176,7 +177,7 @@ def _missing_leaf(proof: ConditionProof) -> str:
     progress = f" ({proof.have} of {count})" if proof.need != 1 else ""
     aside = f"; {proof.candidates} came of which it is not true" if proof.candidates else ""
     failures = "".join(f"; it cannot be evaluated: {failure}" for failure in proof.failures)
-    causes = "; ".join(_cause(proof.trigger, cause) for cause in proof.causes)
+    causes = "; ".join(cause_words(proof.trigger, cause) for cause in proof.causes)
     return f"{_named(proof)} is missing{progress}{aside}{failures}{f': {causes}' if causes else ''}"
 
 
@@ -184,19 +185,6 @@ def _named(proof: ConditionProof) -> str:
     alias = f" (as {proof.alias})" if proof.alias != proof.trigger else ""
     distinct = f" distinct by {proof.distinct}" if proof.distinct is not None else ""
     return f"{proof.trigger}{alias}{distinct}" + (f" where {proof.when}" if proof.when is not None else "")
-
-
-def _cause(trigger: str, cause: Cause) -> str:
-    if cause.kind in {"cycle", "outcome"} or cause.name == trigger:
-        return cause.why
-    if cause.name.rpartition("#")[0] == trigger:
-        return f"{cause.name} {cause.why}"
-    why = "an application has to fire" if cause.kind == "fire" else cause.why
-    return f"{trigger} ultimately waits for {cause.name}, which {why}"
-
-
-def _event(ref: EventRef) -> str:
-    return f"{ref.what} (offset {ref.offset}, {moment(ref.time)}{f', id {ref.id}' if ref.id else ''})"
 
 
 def verdict_words(verdict: LeafVerdict) -> str:

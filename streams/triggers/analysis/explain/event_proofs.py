@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from triggers.analysis.explain.edition_2_events import (
     NOT_DUE,
-    find_requested,
-    find_taken,
+    effects_of_commands,
+    effects_on_waiting,
     idle_rules,
     progress_of,
     stale_timer,
@@ -34,7 +34,7 @@ from triggers.core.plan import Rule
 from triggers.core.state.cohorts import find_cohort
 from triggers.core.state.header import Cohort
 from triggers.core.state.instance import Instance
-from triggers.core.state.number_ranges import remove_number
+from triggers.core.state.number_ranges import closed_ranges, remove_number
 from triggers.core.statuses import CANCELLED, Status
 from triggers.errors import CallError, NotFound
 
@@ -50,7 +50,7 @@ class _Group(NamedTuple):
     ranges: Ranges
 
 
-class _Offer(NamedTuple):
+class _WaitedBefore(NamedTuple):
     """A rule that uses the trigger, and its instances that waited before the event."""
 
     rule: Rule
@@ -59,7 +59,7 @@ class _Offer(NamedTuple):
 
 def prove_event(trace: Trace, event: Event) -> EventProof:
     """Applies the event to the trace and returns what it did, or why it did nothing."""
-    offers = [_Offer(rule, _groups(trace, event, rule.name)) for rule in _users(trace, event)]
+    before = [_WaitedBefore(rule, _groups(trace, event, rule.name)) for rule in _users(trace, event)]
     stale = why_stale(trace, event)
     try:
         decision = trace.apply(event)
@@ -68,20 +68,24 @@ def prove_event(trace: Trace, event: Event) -> EventProof:
         return EventProof(event=trace.refs[-1], outcome=None, fires=[], effects=[], idle=[refused])
     if trace.session.plan.edition_2 is not None:
         return _prove_in_edition_2(trace, event, decision, stale)
-    offers = offers if decision.fires else []
+    before = before if decision.fires else []
     return EventProof(
         event=trace.refs[-1],
         outcome=decision.outcome,
         fires=[fire.trigger for fire in decision.fires],
-        effects=[*_waits_on(trace, event, offers), *_became(trace, event, decision), *_asked(trace, event, decision)],
-        idle=[*why_nothing(trace, event, decision.outcome, stale), *_idle_rules(trace, event, decision, offers)],
+        effects=[
+            *_effects_on_waiting(trace, event, before),
+            *_effects_on_statuses(trace, event, decision),
+            *_effects_of_commands(trace, event, decision),
+        ],
+        idle=[*why_nothing(trace, event, decision.outcome, stale), *_idle_rules(trace, event, decision, before)],
     )
 
 
 def _prove_in_edition_2(trace: Trace, event: Event, decision: Decision, stale: Idle | None) -> EventProof:
     """Returns what an event of edition 2 did."""
     nothing, leaves = why_nothing(trace, event, decision.outcome, stale), trace.holdings.verdicts
-    stood = [
+    rules = [
         idle if idle.reason in _OF_LEAVES else why_rule_stood_still(trace, rule, trigger, waiting=False)
         for rule, trigger, idle in idle_rules(trace, event, decision)
     ]
@@ -90,11 +94,11 @@ def _prove_in_edition_2(trace: Trace, event: Event, decision: Decision, stale: I
         outcome=decision.outcome,
         fires=[fire.trigger for fire in decision.fires],
         effects=[
-            *find_taken(trace, decision),
-            *_became(trace, event, decision),
-            *find_requested(trace, decision),
+            *effects_on_waiting(trace, decision),
+            *_effects_on_statuses(trace, event, decision),
+            *effects_of_commands(trace, decision),
         ],
-        idle=[*(idle for idle in nothing if idle.reason is not Reason.UNUSED or not leaves), *stood],
+        idle=[*(idle for idle in nothing if idle.reason is not Reason.UNUSED or not leaves), *rules],
         leaves=leaves,
     )
 
@@ -111,20 +115,20 @@ def _groups(trace: Trace, event: Event, task: str) -> list[_Group]:
     """Returns what waits, without the instance that the event itself is about, which moves for another reason."""
     state, own = trace.session.tasks.get(task), _own_number(event, task)
     cohorts = [] if state is None else state.cohorts
-    groups = [_Group(frozenset(one.have), frozenset(one.seen), list(_ranges_of(one, own))) for one in cohorts]
+    groups = [_Group(frozenset(one.have), frozenset(one.seen), _ranges_of(one, own)) for one in cohorts]
     return [group for group in groups if group.ranges]
 
 
-def _ranges_of(cohort: Cohort, without: int) -> Iterator[tuple[int, int]]:
+def _ranges_of(cohort: Cohort, without: int) -> Ranges:
     edges = list(cohort.members)
     remove_number(edges, without)
-    return ((start, stop - 1) for start, stop in zip(edges[::2], edges[1::2], strict=True))
+    return closed_ranges(edges)
 
 
-def _waits_on(trace: Trace, event: Event, offers: Iterable[_Offer]) -> Iterator[Effect]:
+def _effects_on_waiting(trace: Trace, event: Event, before: Iterable[_WaitedBefore]) -> Iterator[Effect]:
     """Yields the instances that took the trigger, or counted it towards `unless`, and keep waiting."""
     trigger = trigger_of(event) or ""
-    for rule, groups in offers:
+    for rule, groups in before:
         for group in groups:
             now = _cohort_now(trace, rule.name, group)
             if now is not None and trigger in now.have and trigger not in group.have:
@@ -168,7 +172,7 @@ def _unless(rule: Rule, cohort: Cohort) -> str:
     return f"unless still missing: {', '.join(missing)}" if missing else ""
 
 
-def _became(trace: Trace, event: Event, decision: Decision) -> Iterator[Effect]:
+def _effects_on_statuses(trace: Trace, event: Event, decision: Decision) -> Iterator[Effect]:
     """Yields the new statuses in order, with consecutive instances of a task in one effect."""
     if decision.rules is not None:
         yield Effect(does=Does.BOUND, task="", detail=f"version {decision.rules.version} of {decision.rules.name!r}")
@@ -189,7 +193,7 @@ def _became(trace: Trace, event: Event, decision: Decision) -> Iterator[Effect]:
             yield Effect(does=Does.CONFIGURED, task=name)
 
 
-def _asked(trace: Trace, event: Event, decision: Decision) -> Iterator[Effect]:
+def _effects_of_commands(trace: Trace, event: Event, decision: Decision) -> Iterator[Effect]:
     """Yields commands and timers, except the session's own timer, which belongs to no task."""
     for command in decision.commands:
         if not command.instance:
@@ -208,12 +212,12 @@ def _wait(timer: SetTimer, event: Event) -> str:
     return f", in {(timer.due - (event.recorded or event.time)) / 1000:g} s"
 
 
-def _idle_rules(trace: Trace, event: Event, decision: Decision, offers: Iterable[_Offer]) -> Iterator[Idle]:
+def _idle_rules(trace: Trace, event: Event, decision: Decision, before: Iterable[_WaitedBefore]) -> Iterator[Idle]:
     """Yields the rules that use the trigger although it changed none of their instances."""
     own = None if _waits_again(event) else getattr(event, "instance", None)
     moved = {parse_instance_name(name)[0] for name, _ in decision.changed if name != own}
-    moved |= {effect.task for effect in _waits_on(trace, event, offers)}
-    for rule, groups in offers:
+    moved |= {effect.task for effect in _effects_on_waiting(trace, event, before)}
+    for rule, groups in before:
         if rule.name not in moved:
             yield why_rule_stood_still(trace, rule, trigger_of(event) or "", waiting=bool(groups))
 
@@ -278,7 +282,10 @@ def why_rule_stood_still(trace: Trace, rule: Rule, trigger: str, *, waiting: boo
 
 
 def _stale(trace: Trace, event: TaskEvent | TimerFired, task: str, instance: Instance) -> Idle:
-    settled, attempt = _ref(trace, trace.closed_by.get(event.instance)), f"attempt {event.attempt or instance.attempt}"
+    closed_by, attempt = (
+        _ref(trace, trace.closed_by.get(event.instance)),
+        f"attempt {event.attempt or instance.attempt}",
+    )
     if instance.attempt == 0:
         return Idle(reason=Reason.NOT_ISSUED, task=task, detail=f"it is {instance.status}")
     if event.attempt not in (0, instance.attempt):
@@ -289,7 +296,7 @@ def _stale(trace: Trace, event: TaskEvent | TimerFired, task: str, instance: Ins
     if instance.status == CANCELLED and trace.session.plan.edition_2 is not None:
         return Idle(reason=Reason.WITHDRAWN, task=task, detail=attempt)
     if instance.attempt_closed:
-        return Idle(reason=Reason.HAS_RESULT, task=task, by=settled, detail=f"{attempt}; it is {instance.status}")
+        return Idle(reason=Reason.HAS_RESULT, task=task, by=closed_by, detail=f"{attempt}; it is {instance.status}")
     return Idle(reason=Reason.RUNNING, task=task, detail=f"{attempt}; it is {instance.status}")
 
 

@@ -1,10 +1,11 @@
-"""Describes events in words, and returns what they carry."""
+"""Describes events and causes in words, and returns what events carry."""
 
 from __future__ import annotations
 
 from typing import assert_never
 
-from triggers.analysis.explain.explanation import EventRef, InstanceProof
+from triggers.analysis.explain.explanation import EventRef, InstanceProof, MissingCause
+from triggers.analysis.times import moment
 from triggers.core.config import MANAGER_NAME
 from triggers.core.edition_2_plan import BLOCKS
 from triggers.core.events import (
@@ -41,6 +42,29 @@ _Change = ReplayRequested | SkipRequested | StatusSet | MetadataUpdated | Cancel
 def refer_to(event: Event) -> EventRef:
     """Returns a reference to the event, with which a reader can look it up."""
     return EventRef(offset=event.position, time=event.time, id=event.id, what=words_of(event))
+
+
+def where(ref: EventRef) -> str:
+    """Returns the offset, the time and, if it has one, the id of an event."""
+    return f"offset {ref.offset}, {moment(ref.time)}{f', id {ref.id}' if ref.id else ''}"
+
+
+def ref_words(ref: EventRef) -> str:
+    """Returns what an event was, and where it is in the log."""
+    return f"{ref.what} ({where(ref)})"
+
+
+def cause_words(trigger: str, cause: MissingCause) -> str:
+    """Says what a trigger waits for.
+
+    A cause that is neither the trigger nor an instance of its task is named: the text so far is about another one.
+    """
+    if cause.kind in {"cycle", "outcome"} or cause.name == trigger:
+        return cause.why
+    if cause.name.rpartition("#")[0] == trigger:
+        return f"{cause.name} {cause.why}"
+    why = "an application has to fire" if cause.kind == "fire" else cause.why
+    return f"{trigger} ultimately waits for {cause.name}, which {why}"
 
 
 def reason_of(event: TaskFailed | TaskRetried) -> str:

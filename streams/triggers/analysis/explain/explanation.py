@@ -135,7 +135,7 @@ class HeldTrigger(Struct, frozen=True, kw_only=True):
     """None if no event fired the trigger, because a replay supplied its kwargs."""
 
 
-class Cause(Struct, frozen=True, kw_only=True):
+class MissingCause(Struct, frozen=True, kw_only=True):
     """An event or a task that has to come first, found at the end of a chain of tasks that wait for each other."""
 
     kind: str
@@ -150,7 +150,7 @@ class Missing(Struct, frozen=True, kw_only=True):
     """A trigger that has not fired, and the reasons."""
 
     trigger: str
-    causes: list[Cause]
+    causes: list[MissingCause]
 
 
 class ConditionProof(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -170,7 +170,7 @@ class ConditionProof(Struct, frozen=True, kw_only=True, omit_defaults=True):
     distinct: str | None = None
     by: list[EventRef] = []
     """The newest events that the leaf holds, at most ten."""
-    causes: list[Cause] = []
+    causes: list[MissingCause] = []
     """What has to happen before the trigger of a leaf that is not true fires."""
     candidates: int = 0
     """Events of the trigger that the leaf holds although its `when` is not true of them now."""

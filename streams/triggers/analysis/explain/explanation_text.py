@@ -14,9 +14,8 @@ from triggers.analysis.explain.edition_2_words import (
     verdict_words,
     without_events,
 )
-from triggers.analysis.explain.event_words import failure_words
+from triggers.analysis.explain.event_words import cause_words, failure_words, ref_words, where
 from triggers.analysis.explain.explanation import (
-    Cause,
     Does,
     Effect,
     EventProof,
@@ -149,11 +148,6 @@ def event_sentences(proof: EventProof) -> Iterator[str]:
         yield "nothing changes"
 
 
-def where(ref: EventRef) -> str:
-    """Returns the offset, the time and, if it has one, the id of an event."""
-    return f"offset {ref.offset}, {moment(ref.time)}{f', id {ref.id}' if ref.id else ''}"
-
-
 def _lines(paragraph: Paragraph) -> Iterator[str]:
     yield paragraph.subject
     if paragraph.example:
@@ -229,22 +223,14 @@ def _subject(task: TaskProof, alike: list[InstanceProof]) -> str:
 def _held(held: HeldTrigger) -> str:
     if held.by is None:
         return f"{held.trigger}, supplied by a replay"
-    return _event(held.by) if held.by.what == f"{held.trigger} fired" else f"{held.trigger}, when {_event(held.by)}"
+    return (
+        ref_words(held.by) if held.by.what == f"{held.trigger} fired" else f"{held.trigger}, when {ref_words(held.by)}"
+    )
 
 
 def _missing(missing: Missing) -> str:
-    causes = "; ".join(_cause(missing.trigger, cause) for cause in missing.causes)
+    causes = "; ".join(cause_words(missing.trigger, cause) for cause in missing.causes)
     return f"{missing.trigger} is missing: {causes}" if causes else f"{missing.trigger} is missing"
-
-
-def _cause(trigger: str, cause: Cause) -> str:
-    """Says what the trigger waits for. A cause behind further tasks is named: the text so far is about another one."""
-    if cause.kind == "cycle" or cause.name == trigger:
-        return cause.why
-    if cause.name.rpartition("#")[0] == trigger:
-        return f"{cause.name} {cause.why}"
-    why = "an application has to fire" if cause.kind == "fire" else cause.why
-    return f"{trigger} ultimately waits for {cause.name}, which {why}"
 
 
 def _end(proof: InstanceProof) -> str:
@@ -281,11 +267,7 @@ def _effect(effect: Effect) -> str:
 def _idle(idle: Idle) -> str:
     statuses = ", ".join(f"{count} {status}" for status, count in idle.statuses.items())
     why = _WHY[idle.reason].format(statuses=statuses, detail=idle.detail)
-    return why if idle.by is None else f"{why}; see {_event(idle.by)}"
-
-
-def _event(ref: EventRef) -> str:
-    return f"{ref.what} ({where(ref)})"
+    return why if idle.by is None else f"{why}; see {ref_words(idle.by)}"
 
 
 def _by(ref: EventRef | None) -> str:

@@ -26,7 +26,7 @@ _ACCEPTING = frozenset({Verdict.ACCEPTED, Verdict.CANDIDATE})
 _NOTHING = frozenset({Outcome.DUPLICATE, Outcome.STALE, Outcome.DELETED})
 
 
-class Moments(NamedTuple):
+class BeforeAndAfter(NamedTuple):
     """A session before an event and after it."""
 
     before: Session
@@ -55,33 +55,33 @@ class Holdings:
         """The fires that an instance held when it stopped waiting, by instance and alias."""
         self.stops: dict[str, Stop] = {}
 
-    def record(self, number: int, event: Event, decision: Decision, moments: Moments) -> None:
+    def record(self, number: int, event: Event, decision: Decision, sessions: BeforeAndAfter) -> None:
         """Records what the event with this number did."""
         self.verdicts, self.fired = [], []
         if decision.outcome in _NOTHING:
             return
-        self.fired = list(_fires(decision, moments))
+        self.fired = list(_fires(decision, sessions))
         self.event_of |= dict.fromkeys((fire.order for fire in self.fired), number)
         self.trigger_of |= {fire.order: fire.trigger for fire in self.fired}
-        self.verdicts = [verdict for fire in self.fired for verdict in verdicts(moments.after, fire)]
+        self.verdicts = [verdict for fire in self.fired for verdict in verdicts(sessions.after, fire)]
         for name, status in decision.changed:
-            self._record_status(event, name, status, moments)
+            self._record_status(event, name, status, sessions)
 
-    def _record_status(self, event: Event, name: str, status: str, moments: Moments) -> None:
+    def _record_status(self, event: Event, name: str, status: str, sessions: BeforeAndAfter) -> None:
         task, number = parse_instance_name(name)
-        rule, group = moments.after.plan.tasks.get(task), moments.before.waiting.get(task).group_of(number)
-        if rule is not None and moments.after.waiting.get(task).group_of(number) is None:
+        rule, group = sessions.after.plan.tasks.get(task), sessions.before.waiting.get(task).group_of(number)
+        if rule is not None and sessions.after.waiting.get(task).group_of(number) is None:
             if group is not None:
-                self.held[name] = self._at_the_end(rule, group, number, moments)
+                self.held[name] = self._at_the_end(rule, group, number, sessions)
             elif name not in self.held:
-                self._record_new(event, rule, name, moments)
+                self._record_new(event, rule, name, sessions)
         by_hand = isinstance(event, StatusSet | TaskStatusChanged) and event.instance == name
-        if why := "" if by_hand else self._why(event, name, status, moments):
+        if why := "" if by_hand else self._why(event, name, status, sessions):
             self.stops[name] = Stop(status, why)
 
-    def _at_the_end(self, rule: Rule, group: Group, number: int, moments: Moments) -> dict[str, list[int]]:
+    def _at_the_end(self, rule: Rule, group: Group, number: int, sessions: BeforeAndAfter) -> dict[str, list[int]]:
         """Returns what an instance held before the event, and what of the event its leaves accepted."""
-        session = moments.before
+        session = sessions.before
         view = view_of(session, rule, held_by_member(session, rule.name, group, number))
         found = orders_by_alias(view)
         for alias, leaf in view.conditions.by_alias.items():
@@ -90,21 +90,21 @@ class Holdings:
                 found[alias] = [*found.get(alias, []), *orders]
         return found
 
-    def _record_new(self, event: Event, rule: Rule, name: str, moments: Moments) -> None:
+    def _record_new(self, event: Event, rule: Rule, name: str, sessions: BeforeAndAfter) -> None:
         """Records what an instance holds that has not waited: it is a replay, or it was ready when it was created."""
-        instance = moments.after.instances.find(name).instance
+        instance = sessions.after.instances.find(name).instance
         if instance.parent >= 0:
             if getattr(event, "replacement_kwargs", None) is None:
                 self.held[name] = self.held.get(instance_name(rule.name, instance.parent), {})
             return
         leaves = {} if rule.edition_2 is None else rule.edition_2.conditions.by_alias
-        memory = moments.before.memories.get(rule.name).slots
+        memory = sessions.before.memories.get(rule.name).slots
         found: dict[str, list[int]] = {}
         for alias in leaves.keys() & instance.kwargs.keys():
-            latest = latest_of(moments.before, leaves[alias].trigger) if leaves[alias].is_latest else None
+            latest = latest_of(sessions.before, leaves[alias].trigger) if leaves[alias].is_latest else None
             known = list(memory.get(leaves[alias].slot, ())) if latest is None else [latest]
             known += [fire.contribution for fire in self._accepted_by(rule.name, alias) if fire.contribution]
-            text = moments.after.payloads.read(instance.kwargs[alias])
+            text = sessions.after.payloads.read(instance.kwargs[alias])
             found[alias] = _orders_of(text, known, is_list=leaves[alias].passes_list)
         self.held[name] = found
 
@@ -115,9 +115,9 @@ class Holdings:
         own = [one for one in self.verdicts if (one.task, one.alias, one.trigger) == (task, alias, trigger)]
         return any(one.verdict in _ACCEPTING and one.directive in {"after", "andEvery"} for one in own)
 
-    def _why(self, event: Event, name: str, status: str, moments: Moments) -> str:
+    def _why(self, event: Event, name: str, status: str, sessions: BeforeAndAfter) -> str:
         task, _ = parse_instance_name(name)
-        rule = moments.after.plan.tasks.get(task)
+        rule = sessions.after.plan.tasks.get(task)
         if rule is None or rule.edition_2 is None:
             return ""
         match status:
@@ -130,7 +130,7 @@ class Holdings:
                 names = self._accepted(task, "unless")
                 return f"its unless became true when {names} fired" if names else "its unless became true"
             case "failed":
-                return _why_failed(event, rule, moments.after.instances.find(name).instance.metadata)
+                return _why_failed(event, rule, sessions.after.instances.find(name).instance.metadata)
             case _:
                 return ""
 
@@ -165,12 +165,12 @@ def _orders_of(text: bytes, known: list[Contribution], *, is_list: bool) -> list
     return []
 
 
-def _fires(decision: Decision, moments: Moments) -> Iterator[Fired]:
+def _fires(decision: Decision, sessions: BeforeAndAfter) -> Iterator[Fired]:
     """Yields the triggers that fired, with what they were fired with. The last one of a name is known exactly."""
-    own = moments.before.header.edition_2
+    own = sessions.before.header.edition_2
     first = 0 if own is None else own.fires
     for order, fire in enumerate(decision.fires, first + 1):
-        latest = latest_of(moments.after, fire.trigger)
+        latest = latest_of(sessions.after, fire.trigger)
         yield Fired(fire.trigger, order, latest if latest is not None and latest.order == order else None)
 
 

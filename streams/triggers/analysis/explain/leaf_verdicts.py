@@ -14,6 +14,7 @@ from triggers.core.conditions.tree import Leaf
 from triggers.core.contribution import Contribution
 from triggers.core.edition_2_rule import Edition2Rule
 from triggers.core.expressions.failure import ExpressionFailed
+from triggers.core.state.number_ranges import closed_ranges
 from triggers.core.state.session import Session
 
 
@@ -81,10 +82,9 @@ class _Question:
     def _holders(self, order: int) -> Iterator[tuple[int, int]]:
         """Yields the waiting instances whose leaf holds the event. The engine offers an event to a group as a whole."""
         for group in self._session.waiting.get(self._rule.name).groups:
-            found = ConditionView(self._rule.conditions, group.held, self._evaluator).contributions(self._leaf)
-            if any(own.order == order for own in found):
-                edges = group.members
-                yield from ((start, stop - 1) for start, stop in zip(edges[::2], edges[1::2], strict=True))
+            view = ConditionView(self._rule.conditions, group.held, self._evaluator)
+            if any(each.order == order for each in view.contributions(self._leaf)):
+                yield from closed_ranges(group.members)
 
 
 def _values(leaf: Leaf, occurrence: Occurrence) -> dict[str, Any]:

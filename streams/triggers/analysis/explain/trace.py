@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from triggers.analysis.explain.event_words import refer_to, replaced_kwargs, trigger_of
 from triggers.analysis.explain.explanation import EventRef, HeldTrigger
-from triggers.analysis.explain.holdings import Holdings, Moments
+from triggers.analysis.explain.holdings import BeforeAndAfter, Holdings
 from triggers.core.commands import Decision, Outcome
 from triggers.core.engine import apply
 from triggers.core.events import (
@@ -86,7 +86,7 @@ class Trace:
             raise
         self._record(number, event, decision)
         if self.session.plan.edition_2 is not None:
-            self.holdings.record(number, event, decision, Moments(self._load(), self.session))
+            self.holdings.record(number, event, decision, BeforeAndAfter(self._load(), self.session))
         self._rows.write(self.session.changes())
         if isinstance(event, SessionImported):
             for trigger in self.session.latest.all():

@@ -1,4 +1,4 @@
-"""Finds rules that feed themselves: rings of tasks that make each other begin again, and forwards that come back."""
+"""Finds rules that feed themselves: cycles of tasks that make each other begin again, and forwards that come back."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from math import prod
 from typing import NamedTuple
 
-from triggers.analysis.check.liveness import Supply, cycles
+from triggers.analysis.check.liveness import Supply, find_cycles
 from triggers.core.conditions.tree import Leaf
 from triggers.core.edition_2_plan import OUTCOMES, Edition2Plan, Forward
 from triggers.core.plan import Rule
@@ -22,31 +22,32 @@ _VERBS: Mapping[str, str] = {
 }
 
 
-class Ring(NamedTuple):
+class BeginCycle(NamedTuple):
     """Tasks of which each begins again when the next one has come to an end."""
 
     names: list[str]
     ends: list[str]
     """For each task, the status of the next one that begins it again."""
     filters: list[str]
-    """The `when` of their `andEvery`, for which the ring may come to an end."""
+    """The `when` of their `andEvery`, for which the cycle may come to an end."""
 
 
-def begin_rings(tasks: Mapping[str, Rule], supply: Supply) -> list[Ring]:
-    """Returns the rings that never die out by themselves. One that needs several events for an instance does."""
+def find_begin_cycles(tasks: Mapping[str, Rule], supply: Supply) -> list[BeginCycle]:
+    """Returns the cycles that never die out by themselves. One that needs several events for an instance does."""
     sources: dict[str, tuple[str, str]] = {}
     for name, task in tasks.items():
         source = None if task.and_every is None else supply.producer(task.and_every)
         if source is not None and not _is_impossible(task, supply):
             sources[name] = source
-    rings = [ring for ring in cycles({name: [source] for name, (source, _) in sources.items()}) if _grows(ring, tasks)]
-    return [Ring(ring, [sources[name][1] for name in ring], list(_filters(ring, tasks))) for ring in rings]
+    begun_by = {name: [source] for name, (source, _) in sources.items()}
+    cycles = [cycle for cycle in find_cycles(begun_by) if _grows(cycle, tasks)]
+    return [BeginCycle(cycle, [sources[name][1] for name in cycle], list(_filters(cycle, tasks))) for cycle in cycles]
 
 
-def describe_ring(ring: Ring) -> str:
-    """Returns a sentence about the ring, without its end."""
-    following = (*ring.names[1:], ring.names[0])
-    parts = zip(ring.names, following, ring.ends, strict=True)
+def describe_cycle(cycle: BeginCycle) -> str:
+    """Returns a sentence about the cycle, without its end."""
+    following = (*cycle.names[1:], cycle.names[0])
+    parts = zip(cycle.names, following, cycle.ends, strict=True)
     return ", ".join(f"{name} runs each time that {of} {_VERBS[status]}" for name, of, status in parts)
 
 
@@ -55,13 +56,13 @@ def _is_impossible(task: Rule, supply: Supply) -> bool:
     return leaf is not None and supply.is_impossible(task)(leaf)
 
 
-def _grows(ring: list[str], tasks: Mapping[str, Rule]) -> bool:
-    leaves = [_every_leaf(tasks[name]) for name in ring]
+def _grows(cycle: list[str], tasks: Mapping[str, Rule]) -> bool:
+    leaves = [_every_leaf(tasks[name]) for name in cycle]
     return prod(leaf.count for leaf in leaves if leaf is not None and isinstance(leaf.count, int)) <= 1
 
 
-def _filters(ring: list[str], tasks: Mapping[str, Rule]) -> Iterator[str]:
-    for name in ring:
+def _filters(cycle: list[str], tasks: Mapping[str, Rule]) -> Iterator[str]:
+    for name in cycle:
         leaf = _every_leaf(tasks[name])
         if leaf is not None and leaf.when is not None:
             yield f"`{leaf.when.text}`"
@@ -71,7 +72,7 @@ def _every_leaf(task: Rule) -> Leaf | None:
     return None if task.edition_2 is None else task.edition_2.conditions.and_every
 
 
-class Loop(NamedTuple):
+class ForwardCycle(NamedTuple):
     """A forward whose event leads to the same forward again, where the same rules are."""
 
     number: int
@@ -82,13 +83,13 @@ class Loop(NamedTuple):
     """True if it is the session itself that gets the event."""
 
 
-def forward_loops(rules: Edition2Plan) -> list[Loop]:
+def find_forward_cycles(rules: Edition2Plan) -> list[ForwardCycle]:
     """Returns the forwards without a `when` that come back to themselves."""
-    loops = []
+    cycles = []
     for number, forward in enumerate(rules.forwards):
         if forward.leaf.when is None and (way := _way_back(rules, forward)):
-            loops.append(Loop(number, way, forward.to.text.strip() == "session.uid"))
-    return loops
+            cycles.append(ForwardCycle(number, way, forward.to.text.strip() == "session.uid"))
+    return cycles
 
 
 def _way_back(rules: Edition2Plan, forward: Forward) -> list[str]:
