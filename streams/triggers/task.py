@@ -33,7 +33,7 @@ from triggers.celery.run_reports import LOG_LEVEL, VERDICT
 from triggers.celery.task_registration import register_in_every_app
 from triggers.core.statuses import Status
 from triggers.exceptions import with_context
-from triggers.results.outcomes import CommandName, RetryAsked, StatusSetByTask, exception_metadata
+from triggers.results.result_events import CommandName, RetryAsked, StatusSetByTask, exception_metadata
 from triggers.running.context import TaskContext, command_of_thread
 from triggers.running.embedded import run_embedded
 

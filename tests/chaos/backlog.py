@@ -118,8 +118,8 @@ class _Backlog:
         measured.celery_mb[name] = max(executor.peak_mb for executor in world.executors)
         click.echo(f"{name}: {measured.seconds[name]} s", err=True)
 
-    def _until(self, is_over: Callable[[], bool], most_s: float = _WITHIN_S) -> None:
-        deadline = time.monotonic() + most_s
+    def _until(self, is_over: Callable[[], bool], max_s: float = _WITHIN_S) -> None:
+        deadline = time.monotonic() + max_s
         while not is_over() and time.monotonic() < deadline:
             self._world.tend()
             time.sleep(_LOOK_EVERY_S)

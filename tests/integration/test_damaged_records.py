@@ -20,7 +20,7 @@ from triggers.codec import DecisionRecord, encode_decision
 from triggers.dev.broker import SHORT_LIVED, LocalKafka
 from triggers.errors import BrokerUnavailable, SettingsError
 from triggers.hooks.decision_consumer import DecisionConsumer
-from triggers.kafka.continuity import Gap
+from triggers.kafka.expected_offsets import Gap
 from triggers.kafka.gap_reader import GapReader
 from triggers.kafka.offset_reads import read_offsets
 from triggers.kafka.pending_gaps import GapState

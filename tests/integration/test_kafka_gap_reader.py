@@ -12,7 +12,7 @@ from confluent_kafka.admin import AdminClient, NewTopic
 from tests.support.topic_reader import wait_until
 
 from triggers.dev.ports import free_ports
-from triggers.kafka.continuity import ExpectedOffsets, Gap
+from triggers.kafka.expected_offsets import ExpectedOffsets, Gap
 from triggers.kafka.gap_reader import GapReader
 from triggers.kafka.pending_gaps import ExaminedGap, GapState
 

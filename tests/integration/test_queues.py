@@ -19,7 +19,7 @@ from triggers.client.session_reader import SessionReader
 from triggers.codec import decode_command
 from triggers.core.events import TaskFailed, TaskFinished
 from triggers.errors import NotFound, TryAgain
-from triggers.kafka.queue_topics import DENIED_FOR_S, BrokerQueues
+from triggers.kafka.queue_topics import MISSING_FOR_S, BrokerQueues
 from triggers.kafka.topics import check_topics, create_topics
 from triggers.settings import Settings
 from triggers.topology import Topology
@@ -54,7 +54,7 @@ def test_the_topic_of_a_queue_is_found_as_soon_as_it_exists(settings: Settings) 
     create_topics(settings, 30, ["gpu"])
 
     assert queues.find_limit("gpu") is None, "a burst of commands does not ask again and again"
-    now = DENIED_FOR_S + 0.01
+    now = MISSING_FOR_S + 0.01
     limit = queues.find_limit("gpu")
 
     assert limit is not None
@@ -73,7 +73,7 @@ def test_a_command_without_a_topic_fails_until_the_topic_exists(settings: Settin
         wait_until(lambda: _status(reader) == "failed", "the instance has failed")
         (failed,) = reader.read("s1").instances
         create_topics(settings, 30, ["gpu"])
-        time.sleep(2 * DENIED_FOR_S)  # the worker may not ask again before
+        time.sleep(2 * MISSING_FOR_S)  # the worker may not ask again before
         application.fire("s1", {"type": "replay", "instance": "t_gpu#0"})
         application.flush()
         wait_until(lambda: len(read_topic(settings, names.commands_of("gpu"))) == 1, "the command is on its topic")

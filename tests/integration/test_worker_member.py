@@ -66,7 +66,7 @@ def member(settings: Settings, ownership: Ownership) -> Iterator[Member]:
 
 def recover(ownership: Ownership) -> None:
     """Marks all assigned partitions as recovered."""
-    ownership.mark_recovered(ownership.epochs_to_recover())
+    ownership.mark_restored(ownership.epochs_to_restore())
 
 
 def wait_until_owned(member: Member, ownership: Ownership, settings: Settings) -> None:

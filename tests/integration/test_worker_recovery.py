@@ -79,8 +79,8 @@ def test_a_worker_that_restores_is_not_ready_and_says_how_far_it_is(settings: Se
         wait_until(lambda: worker.get("/ready")[0] == 503, "the worker answers")
         wait_until(lambda: "partitions_left=1" in worker.log_text(), "it says how far it is")
         assert worker.metric("triggers_recovering_partitions") == 1
-        assert worker.get("/ready") == (503, {"error": "recovering partitions [0, 1, 2, 3]"})
-        assert worker.session(uid) == (503, {"error": f"partition {partition} is recovering"})
+        assert worker.get("/ready") == (503, {"error": "restoring partitions [0, 1, 2, 3]"})
+        assert worker.session(uid) == (503, {"error": f"partition {partition} is being restored"})
 
         stranger.abort_transaction(30)
 

@@ -21,7 +21,7 @@ from triggers.celery.result_publisher import ResultPublisher
 from triggers.celery.result_signals import ResultSignals
 from triggers.core.commands import RunTask
 from triggers.core.events import Event, TaskStarted
-from triggers.results.outcomes import CommandName
+from triggers.results.result_events import CommandName
 from triggers.settings import Settings
 
 _SIGNALS = (

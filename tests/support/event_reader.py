@@ -58,7 +58,7 @@ class EventReader:
     def on_gained(self, partitions: frozenset[int]) -> None:
         """Takes over the partitions at once, because there is nothing to restore."""
         assert partitions
-        self._ownership.mark_recovered(self._ownership.epochs_to_recover())
+        self._ownership.mark_restored(self._ownership.epochs_to_restore())
 
     def on_lost(self, partitions: frozenset[int]) -> None:
         """Does nothing, because no state belongs to a partition."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from confluent_kafka import Consumer, TopicPartition
 
-from triggers.kafka.elections import repeat_while_electing
+from triggers.kafka.repeated_calls import repeat_while_electing
 
 _ANSWER_S = 30.0
 _ELECTION_S = 90.0

@@ -17,7 +17,7 @@ from triggers.client.published_rules import StreamRules
 from triggers.client.publisher import KafkaPublisher
 from triggers.core.events import RulesPublished, TriggerFired
 from triggers.errors import TriggersError
-from triggers.kafka import installed_topics, joint_sending, queue_topics, range_reads
+from triggers.kafka import installed_topics, queue_topics, range_reads, transactional_sending
 from triggers.kafka.connection import unavailable
 from triggers.kafka.offset_reads import read_offsets
 from triggers.kafka.reachability import check_reachable, missing_topics
@@ -43,7 +43,7 @@ RAW = {
 
 
 def _missing_topic() -> TriggersError:
-    return joint_sending._error_for(SETTINGS, KafkaException(KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART)))
+    return transactional_sending._error_for(SETTINGS, KafkaException(KafkaError(KafkaError.UNKNOWN_TOPIC_OR_PART)))
 
 
 def _wait_for_topics() -> None:

@@ -63,7 +63,7 @@ class Batch:
         return sum(map(len, self.records.values()))
 
     @property
-    def empty(self) -> bool:
+    def is_empty(self) -> bool:
         """Returns whether there is nothing to commit."""
         return not (self.offsets or self.outputs or self.rows)
 

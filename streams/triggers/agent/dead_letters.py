@@ -34,9 +34,9 @@ MAX_LOGGED = 5
 class DeadLetters:
     """Encodes the dead letters of one batch and counts them by reason."""
 
-    def __init__(self, topic: str, largest: int) -> None:
+    def __init__(self, topic: str, max_bytes: int) -> None:
         self._topic = topic
-        self._largest = largest
+        self._max_bytes = max_bytes
         self.reasons: Counter[str] = Counter()
         self.first: list[DeadLetter] = []
         """The first letters of the batch, for the log."""
@@ -60,8 +60,8 @@ class DeadLetters:
         if len(self.first) < MAX_LOGGED:
             self.first.append(letter)
         value = encode_dead_letter(letter)
-        if len(value) > self._largest:
-            value = encode_dead_letter(_truncate(letter, len(value) - self._largest))
+        if len(value) > self._max_bytes:
+            value = encode_dead_letter(_truncate(letter, len(value) - self._max_bytes))
         return Output(self._topic, _truncate_key(letter.key), value)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from triggers.agent.records import Output
-from triggers.codec import describe, encode_decision
+from triggers.codec import decision_record, encode_decision
 from triggers.core.commands import CHANGING, Decision
 from triggers.core.events import Event
 from triggers.core.state.session import Session
@@ -19,5 +19,5 @@ class DecisionFeed:
         """Returns the decision's record, or no record if the event changed nothing."""
         if decision.outcome not in CHANGING:
             return []
-        record = describe(session.uid, partition, event, decision, session.plan.manager)
+        record = decision_record(session.uid, partition, event, decision, session.plan.manager)
         return [Output(self._topic, session.uid.encode(), encode_decision(record))]

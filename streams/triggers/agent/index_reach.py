@@ -29,7 +29,7 @@ class IndexStart(NamedTuple):
 
     @property
     def is_marker(self) -> bool:
-        """True if there is nothing to add, and only that is to be written."""
+        """True if there is no row to add, but only the fact that the index is complete."""
         return self.until is None and self.changes.keys() == {REACH}
 
 
@@ -71,7 +71,7 @@ class IndexReach:
 
 
 def _add_sessions(rows: Overlay, after: bytes) -> tuple[Changes, bytes | None]:
-    """Counts sessions behind the UID `after`. Returns the rows to write and the last session, or None at the end."""
+    """Counts sessions after the UID `after`. Returns the rows to write and the last session, or None at the end."""
     update, examined = IndexUpdate(), 0
     for key, _ in rows.scan(HEADERS, HEADERS + after):
         uid = key[len(HEADERS) :]

@@ -17,9 +17,9 @@ from triggers.agent.index_reach import IndexReach
 from triggers.agent.overlay import Overlay, Overlays
 from triggers.agent.partition_index import IndexUpdate
 from triggers.agent.records import Output, stop_for_bug
-from triggers.agent.routing import forward_record, is_misplaced, size_of, was_forwarded
+from triggers.agent.routing import forward_record, is_misplaced, was_forwarded
 from triggers.agent.session_cache import SessionCache
-from triggers.agent.size_limits import SizeLimits, size_of_rows
+from triggers.agent.size_limits import SizeLimits, size_of_output, size_of_rows
 from triggers.codec import EventDecoder, Reason, decode_key
 from triggers.core.commands import Outcome, SetTimer
 from triggers.core.engine import apply
@@ -192,7 +192,7 @@ class PartitionTurn:
     def _forward(self, record: Record, key: bytes) -> None:
         names, topics = self._context.names, self._context.topics
         output = forward_record(record, key, names.events, topics.partitions)
-        if was_forwarded(record) or size_of(output) > topics.limit_of(names.events):
+        if was_forwarded(record) or size_of_output(output) > topics.limit_of(names.events):
             self._dead_letter(record, Refusal.WRONG_PARTITION, f"its key belongs to partition {output.partition}")
         else:
             self._context.metrics.forwarded.inc()
@@ -224,7 +224,7 @@ class PartitionTurn:
             outputs = self._records.encode(touched.session, touched.key, record, event, decision)
             size = 0
             for output in outputs:
-                size += size_of(output)
+                size += size_of_output(output)
             touched.outputs += outputs
             touched.output_bytes += size
             self._batch.output_bytes += size
@@ -232,9 +232,9 @@ class PartitionTurn:
             self._context.metrics.expression_failures.inc(len(decision.failures))
         touched.outcomes.append(decision.outcome)
         if decision.outcome is _STALE and isinstance(event, TimerFired):
-            self._note_if_early(touched.uid, event)
+            self._collect_if_early(touched.uid, event)
 
-    def _note_if_early(self, uid: str, event: TimerFired) -> None:
+    def _collect_if_early(self, uid: str, event: TimerFired) -> None:
         early_ms = event.due - (event.recorded or event.time)
         if early_ms > 0:
             timer = SetTimer(

@@ -23,9 +23,3 @@ def forward_record(record: Record, key: bytes, topic: str, partitions: int) -> O
     mark = (FORWARDED, str(record.partition()).encode())
     headers = [*(headers_of(record) or ()), mark]
     return Output(topic, key, record.value(), partition_of(key, partitions), headers, timestamp_ms(record))
-
-
-def size_of(output: Output) -> int:
-    """Returns the number of bytes of key, value and headers."""
-    size = len(output.key or b"") + len(output.value or b"")
-    return size + sum(len(name) + len(value or b"") + 8 for name, value in output.headers) if output.headers else size

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from triggers.agent.records import Output
-from triggers.agent.routing import size_of
 from triggers.core.state.rows import Changes
 from triggers.kafka.installed_topics import InstalledTopics
 from triggers.topology import Topology
@@ -35,7 +34,7 @@ class SizeLimits:
             if row is not None and len(key) + len(row) > limit:
                 return f"a row of {len(key) + len(row)} bytes, but {self._names.changelog} accepts {limit}"
         for output in outputs:
-            if (size := size_of(output)) > (limit := self._limit_of(output.topic)):
+            if (size := size_of_output(output)) > (limit := self._limit_of(output.topic)):
                 return f"{self._kind_of(output)} of {size} bytes, but {output.topic} accepts {limit}"
         return ""
 
@@ -46,6 +45,12 @@ class SizeLimits:
         if output.topic.startswith(self._names.commands):
             return "a command"
         return "an event" if output.topic == self._names.events else "a decision"
+
+
+def size_of_output(output: Output) -> int:
+    """Returns the number of bytes of key, value and headers."""
+    size = len(output.key or b"") + len(output.value or b"")
+    return size + sum(len(name) + len(value or b"") + 8 for name, value in output.headers) if output.headers else size
 
 
 def size_of_rows(rows: Changes) -> int:

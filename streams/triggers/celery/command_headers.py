@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Final, Protocol
 
 from triggers.core.commands import RunTask
-from triggers.results.outcomes import CommandName
+from triggers.results.result_events import CommandName
 
 HEADER: Final = "triggers"
 """Name of the message header; Celery passes it on when a task retries itself through the application's own broker."""

@@ -25,7 +25,7 @@ from triggers.celery.command_message import CommandMessage, message_of
 from triggers.celery.command_source import CommandInHand
 from triggers.celery.command_tracing import ESCAPED, TracedPool
 from triggers.celery.result_publisher import ResultPublisher
-from triggers.results.outcomes import failed_event
+from triggers.results.result_events import failed_event
 
 if TYPE_CHECKING:
     from triggers.celery.run_metrics import RunMetrics

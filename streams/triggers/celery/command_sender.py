@@ -14,7 +14,7 @@ from triggers.celery.command_headers import command_headers, command_name
 from triggers.celery.result_publisher import ResultPublisher
 from triggers.celery.routing import execution_options
 from triggers.core.commands import CancelTask, RunTask
-from triggers.results.outcomes import failed_event
+from triggers.results.result_events import failed_event
 
 _MAX_REFUSALS: Final = 5
 """Number of times that the broker refuses a command, and accepts others in between, before the command fails."""

@@ -19,8 +19,8 @@ from triggers.core.commands import RunTask
 from triggers.kafka.connection import Options
 from triggers.kafka.connection_causes import explain_connection_error
 from triggers.kafka.error_codes import NO_CONNECTION, NO_SUCH_OFFSET, PARTITION_EOF, is_transient
+from triggers.kafka.rate_limited_log import RateLimitedLog
 from triggers.kafka.reading_options import group_options
-from triggers.kafka.sparing_log import SparingLog
 from triggers.kafka.start_offsets import lost_position_error, read_again_from, starting_positions
 from triggers.settings import Settings
 from triggers.topology import Queue, Topology
@@ -28,7 +28,7 @@ from triggers.topology import Queue, Topology
 _MAX_MESSAGES: Final = 500
 _FETCHED_KB: Final = 32_768
 
-outages = SparingLog(logging.getLogger(__name__))
+outages = RateLimitedLog(logging.getLogger(__name__))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

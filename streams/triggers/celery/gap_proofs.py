@@ -12,7 +12,7 @@ from triggers.celery.ledger import Ledger
 from triggers.celery.unproven_gaps import UnprovenGaps
 from triggers.errors import GapUnproven, RecordsRemoved, RecordsSkipped
 from triggers.kafka.background_gap_reader import BackgroundGapReader
-from triggers.kafka.continuity import Gap
+from triggers.kafka.expected_offsets import Gap
 from triggers.kafka.pending_gaps import ExaminedGap, GapState
 from triggers.kafka.reading_options import gap_reader_options
 from triggers.kafka.skip_guard import describe_removed, describe_skipped, describe_unproven

@@ -19,7 +19,7 @@ from celery.exceptions import Ignore, Retry
 from celery.utils.serialization import UnpickleableExceptionWrapper
 
 from triggers.celery.command_headers import Request, command_of, header_of, named_by
-from triggers.results.outcomes import CommandName, RetryAsked
+from triggers.results.result_events import CommandName, RetryAsked
 
 PART: Final = "triggers-part"
 """Name of the message header of a part. Its value is that of the command's header."""

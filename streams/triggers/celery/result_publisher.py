@@ -12,9 +12,9 @@ from celery.exceptions import SoftTimeLimitExceeded
 from triggers.codec import DeadLetter, encode_dead_letter, encode_event, encode_key
 from triggers.core.events import Event
 from triggers.errors import TooLarge, TryAgain
+from triggers.kafka.rate_limited_log import RateLimitedLog
 from triggers.kafka.sender import KafkaSender
-from triggers.kafka.sparing_log import SparingLog
-from triggers.results.outcomes import CommandName, failed_event
+from triggers.results.result_events import CommandName, failed_event
 from triggers.settings import Settings
 from triggers.topology import Topology
 
@@ -22,7 +22,7 @@ _PAUSE_S: Final = 1.0
 _SMALL_BYTES: Final = 1000
 
 log = logging.getLogger(__name__)
-_outages = SparingLog(log)
+_outages = RateLimitedLog(log)
 
 
 class ResultPublisher:

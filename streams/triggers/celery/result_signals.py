@@ -16,7 +16,7 @@ from triggers.celery.command_headers import command_of
 from triggers.celery.handovers import cause_of, mark_message, replacement_of, retry_asked
 from triggers.celery.result_publisher import ResultPublisher
 from triggers.celery.run_reports import RunReports, log_level, raised_exception
-from triggers.results.outcomes import class_name, noted_event, printable, started_event
+from triggers.results.result_events import class_name, metadata_event, printable, started_event
 
 
 class ResultSignals:
@@ -70,7 +70,7 @@ class ResultSignals:
             return
         cause = cause_of(reason)
         retry = {"retries": request.retries + 1, "exceptionType": None if cause is None else class_name(cause)}
-        self._publisher.publish(name, noted_event(name, {"celeryRetry": retry | {"reason": printable(str(reason))}}))
+        self._publisher.publish(name, metadata_event(name, {"celeryRetry": retry | {"reason": printable(str(reason))}}))
 
     def _on_postrun(self, sender: Any, task_id: str, retval: object, state: str, **_: object) -> None:
         """Reports tasks that raised Ignore or Reject, which Celery counts neither as successes nor as failures."""
@@ -81,7 +81,7 @@ class ResultSignals:
         if replacement is None:
             self._reports.report_failure(request, task_id, _reason(retval))
         elif name := command_of(request, task_id):
-            self._publisher.publish(name, noted_event(name, {"replacedBy": replacement}))
+            self._publisher.publish(name, metadata_event(name, {"replacedBy": replacement}))
 
     def _on_revoked(self, request: Any, *, expired: bool = False, **_: object) -> None:
         error = TaskRevokedError(f"{request.id} {'has expired' if expired else 'was revoked'}")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, cast
 from celery.exceptions import Ignore, Reject, Retry
 
 from triggers.kafka.records import Record, timestamp_ms
-from triggers.results.outcomes import class_name
+from triggers.results.result_events import class_name
 from triggers.telemetry import service_families as families
 from triggers.telemetry.bounded_counter import FailureCounter
 from triggers.telemetry.catalogue import Process

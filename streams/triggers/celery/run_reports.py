@@ -14,7 +14,7 @@ from triggers.celery.command_headers import Request, command_of
 from triggers.celery.handovers import part_of
 from triggers.celery.result_publisher import ResultPublisher
 from triggers.core.events import Event
-from triggers.results.outcomes import CommandName, Verdict, failed_event, finished_event, verdict_event
+from triggers.results.result_events import CommandName, Verdict, failed_event, finished_event, verdict_event
 
 VERDICT: Final = "triggers_verdict"
 """Key of the request under which a `TriggerTask` stores its `Verdict`."""

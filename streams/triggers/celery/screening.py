@@ -18,7 +18,7 @@ from triggers.core.commands import CancelTask, RunTask
 from triggers.errors import CallError, NotFound, Undecodable
 from triggers.kafka.letters import letter_of
 from triggers.kafka.records import Record
-from triggers.results.outcomes import failed_event
+from triggers.results.result_events import failed_event
 from triggers.topology import Queue, queue_title
 
 RUNNER: Final = "celery"

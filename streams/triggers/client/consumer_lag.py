@@ -16,8 +16,8 @@ from confluent_kafka.admin import AdminClient
 
 from triggers.kafka.client_kind import ClientKind
 from triggers.kafka.connection import Options, admin_client, client_options, unavailable
-from triggers.kafka.elections import repeat_while_electing
 from triggers.kafka.range_reads import read_range, watermarks
+from triggers.kafka.repeated_calls import repeat_while_electing
 from triggers.kafka.topics import existing_partitions, existing_queues
 from triggers.settings import Settings
 from triggers.topology import Queue, Topology

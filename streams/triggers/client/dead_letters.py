@@ -14,10 +14,10 @@ from typing import Final, NamedTuple
 from triggers.codec import DeadLetter, decode_dead_letter
 from triggers.codec.letter_mark_codec import LetterAction, LetterMark, decode_letter_mark, encode_letter_mark
 from triggers.errors import IncompleteLetter, NotFound, RecordsRemoved, Undecodable
-from triggers.kafka.joint_sending import ANY_PARTITION, JointRecord, send_together
 from triggers.kafka.own_headers import OWN_HEADERS, REDRIVES
 from triggers.kafka.range_reads import partition_starts, read_range
 from triggers.kafka.records import Header
+from triggers.kafka.transactional_sending import ANY_PARTITION, TransactionalRecord, send_in_transaction
 from triggers.settings import Settings
 from triggers.topology import Topology
 
@@ -36,7 +36,7 @@ Place = tuple[int, int]
 """The partition and offset of a dead letter in its topic."""
 
 
-_Original = Callable[[DeadLetter], JointRecord]
+_Original = Callable[[DeadLetter], TransactionalRecord]
 
 
 class StoredLetter(NamedTuple):
@@ -130,18 +130,18 @@ class DeadLetters:
     ) -> list[StoredLetter]:
         unmarked: list[StoredLetter] = []
 
-        def prepare() -> Sequence[JointRecord]:
+        def prepare() -> Sequence[TransactionalRecord]:
             marks = _read_marks(self._settings, _first_offsets(letters))
             unmarked[:] = [each for each in letters if (each.partition, each.offset) not in marks]
             originals = [] if original is None else [original(each.letter) for each in unmarked]
             return [*originals, *(self._mark_record(each, action) for each in unmarked)]
 
-        send_together(self._settings, self._topic, prepare)
+        send_in_transaction(self._settings, self._topic, prepare)
         return unmarked
 
-    def _mark_record(self, stored: StoredLetter, action: LetterAction) -> JointRecord:
+    def _mark_record(self, stored: StoredLetter, action: LetterAction) -> TransactionalRecord:
         mark = LetterMark(partition=stored.partition, offset=stored.offset, action=action, actor=self._actor)
-        return JointRecord(self._topic, stored.partition, stored.letter.key, encode_letter_mark(mark))
+        return TransactionalRecord(self._topic, stored.partition, stored.letter.key, encode_letter_mark(mark))
 
 
 def redrive_count(letter: DeadLetter) -> int:
@@ -182,8 +182,8 @@ def _first_offsets(letters: Sequence[StoredLetter]) -> dict[int, int]:
     return offsets
 
 
-def _original_record(letter: DeadLetter) -> JointRecord:
-    return JointRecord(letter.topic, ANY_PARTITION, letter.key, letter.value, _headers(letter))
+def _original_record(letter: DeadLetter) -> TransactionalRecord:
+    return TransactionalRecord(letter.topic, ANY_PARTITION, letter.key, letter.value, _headers(letter))
 
 
 def _headers(letter: DeadLetter) -> list[Header]:

@@ -11,9 +11,9 @@ from triggers.core.config import validate_configuration
 from triggers.core.events import RulesPublished
 from triggers.core.published_rules import next_version
 from triggers.kafka.connection import admin_client, unavailable
-from triggers.kafka.joint_sending import JointRecord, send_together
 from triggers.kafka.range_reads import partition_starts, read_range
 from triggers.kafka.topics import existing_partitions, partition_count
+from triggers.kafka.transactional_sending import TransactionalRecord, send_in_transaction
 from triggers.settings import Settings
 from triggers.topology import Topology
 
@@ -53,7 +53,7 @@ class StreamRules:
         """
         published: list[RulesPublished] = []
 
-        def prepare() -> Sequence[JointRecord]:
+        def prepare() -> Sequence[TransactionalRecord]:
             version = next_version(newest_of(self.publications(), event.name), event)
             if version is None:
                 return ()
@@ -62,7 +62,7 @@ class StreamRules:
             published.append(version)
             return self._records(version)
 
-        send_together(self._settings, self._names.rules, prepare)
+        send_in_transaction(self._settings, self._names.rules, prepare)
         return published[-1] if published else None
 
     def _has_topic(self) -> bool:
@@ -71,10 +71,10 @@ class StreamRules:
         except KafkaException as error:
             raise unavailable(self._settings, error) from error
 
-    def _records(self, event: RulesPublished) -> list[JointRecord]:
+    def _records(self, event: RulesPublished) -> list[TransactionalRecord]:
         value = encode_event(event, self._source)
-        copies = [JointRecord(self._names.events, partition, None, value) for partition in self._partitions()]
-        return [*copies, JointRecord(self._names.rules, 0, f"{event.name}/{event.version}".encode(), value)]
+        copies = [TransactionalRecord(self._names.events, partition, None, value) for partition in self._partitions()]
+        return [*copies, TransactionalRecord(self._names.rules, 0, f"{event.name}/{event.version}".encode(), value)]
 
     def _partitions(self) -> list[int]:
         try:

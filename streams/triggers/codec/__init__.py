@@ -11,7 +11,7 @@ from triggers.codec.command_codec import (
 )
 from triggers.codec.confluent_framing import SchemaSource
 from triggers.codec.dead_letter_codec import DeadLetter, decode_dead_letter, encode_dead_letter
-from triggers.codec.decision_codec import DecisionRecord, decode_decision, describe, encode_decision
+from triggers.codec.decision_codec import DecisionRecord, decision_record, decode_decision, encode_decision
 from triggers.codec.event_codec import NO_LIMIT, EventDecoder, check_event, encode_event
 from triggers.codec.json_encoding import encode_configuration, encode_object
 from triggers.codec.keys import check_trigger_name, decode_key, encode_key
@@ -26,12 +26,12 @@ __all__ = [
     "SchemaSource",
     "check_event",
     "check_trigger_name",
+    "decision_record",
     "decode_command",
     "decode_command_or_cancellation",
     "decode_dead_letter",
     "decode_decision",
     "decode_key",
-    "describe",
     "encode_cancellation",
     "encode_command",
     "encode_configuration",

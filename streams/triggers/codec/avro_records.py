@@ -91,7 +91,7 @@ def parsed(text: str) -> Schema:
     return schema
 
 
-def records_of(name: str) -> AvroRecords:
+def avro_codec(name: str) -> AvroRecords:
     """Returns the codec of a schema file, such as `decision`, and its earlier versions."""
     return AvroRecords(*schema_versions(name))
 

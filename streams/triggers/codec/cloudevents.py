@@ -34,7 +34,7 @@ Headers = Sequence[tuple[str, bytes | None]]
 
 _CONTENT_TYPE: Final = "content-type"
 _PREFIX: Final = "ce_"
-_PREFIX_OF_HTTP: Final = "ce-"
+_HTTP_PREFIX: Final = "ce-"
 _STRUCTURED: Final = b"application/cloudevents"
 _BATCH: Final = "application/cloudevents-batch"
 _UNICODE: Final = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})
@@ -72,13 +72,13 @@ def cloudevent_headers(headers: Headers) -> dict[str, bytes] | None:
     last: dict[str, bytes | None] = {}
     for header, value in headers:
         name = header.lower()
-        if name.startswith((_PREFIX, _PREFIX_OF_HTTP)) or name == _CONTENT_TYPE:
+        if name.startswith((_PREFIX, _HTTP_PREFIX)) or name == _CONTENT_TYPE:
             last[name] = value
     present = {name: value for name, value in last.items() if value is not None}
-    is_one = not present.keys().isdisjoint(("ce_specversion", "ce_type", "ce-specversion")) or present.get(
+    is_cloudevent = not present.keys().isdisjoint(("ce_specversion", "ce_type", "ce-specversion")) or present.get(
         _CONTENT_TYPE, b""
     ).strip().lower().startswith(_STRUCTURED)
-    return present if is_one else None
+    return present if is_cloudevent else None
 
 
 def decode_cloudevent(value: bytes | None, headers: Mapping[str, bytes], position: int, time: int) -> TriggerFired:

@@ -6,14 +6,14 @@ from typing import Final
 
 import msgspec
 
-from triggers.codec.avro_records import MARKER, records_of
+from triggers.codec.avro_records import MARKER, avro_codec
 from triggers.codec.hot_records import write_command
 from triggers.codec.reasons import Reason
 from triggers.core.commands import CancelTask, RunTask
 from triggers.errors import Undecodable
 
-_COMMANDS: Final = records_of("task_command")
-_CANCELLATIONS: Final = records_of("task_cancellation")
+_COMMANDS: Final = avro_codec("task_command")
+_CANCELLATIONS: Final = avro_codec("task_cancellation")
 _HEAD: Final = MARKER + _COMMANDS.fingerprint
 _CANCELLATION_HEAD: Final = MARKER + _CANCELLATIONS.fingerprint
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import msgspec
 from msgspec import Struct
 
-from triggers.codec.avro_records import MARKER, records_of
+from triggers.codec.avro_records import MARKER, avro_codec
 from triggers.codec.reasons import Reason
 from triggers.errors import Undecodable
 
 MAX_DETAIL_CHARACTERS = 4000
 
-_DEAD_LETTERS = records_of("dead_letter")
+_DEAD_LETTERS = avro_codec("dead_letter")
 
 
 class DeadLetter(Struct, frozen=True, kw_only=True):

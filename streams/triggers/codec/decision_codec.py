@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 from msgspec import Struct
 
-from triggers.codec.avro_records import MARKER, records_of
+from triggers.codec.avro_records import MARKER, avro_codec
 from triggers.codec.event_shapes import wire_name
 from triggers.codec.reasons import Reason
 from triggers.core.commands import Decision, FireRecord
@@ -13,7 +13,7 @@ from triggers.core.events import Event, ReplayRequested, SkipRequested, TaskRetr
 from triggers.core.statuses import Status
 from triggers.errors import Undecodable
 
-_DECISIONS = records_of("decision")
+_DECISIONS = avro_codec("decision")
 
 
 class DecisionRecord(Struct, frozen=True, kw_only=True):
@@ -41,7 +41,7 @@ class DecisionRecord(Struct, frozen=True, kw_only=True):
     """True if the event is a skip whose simulated result cascaded."""
 
 
-def describe(uid: str, partition: int, event: Event, decision: Decision, manager: str = "") -> DecisionRecord:
+def decision_record(uid: str, partition: int, event: Event, decision: Decision, manager: str = "") -> DecisionRecord:
     """Builds the record of a decision. The event was read from that partition."""
     return DecisionRecord(
         session=uid,

@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from triggers.codec.avro_records import HEADER_BYTES, MARKER, Record, records_of, schema_versions
+from triggers.codec.avro_records import HEADER_BYTES, MARKER, Record, avro_codec, schema_versions
 from triggers.codec.cloudevents import cloudevent_headers, decode_cloudevent
 from triggers.codec.confluent_framing import ConfluentRecords, SchemaSource
 from triggers.codec.event_shapes import SHAPES, check_limits, payloads
@@ -24,12 +24,12 @@ NO_LIMIT: Final = 1 << 30
 RULES_HEADER: Final = "triggers-rules"
 """Header that names the published rules of the session that an event begins, for records in any format."""
 _NAMESPACE: Final = "triggers."
-_PAYLOADS: Final = 4
+_MAX_PAYLOADS: Final = 4
 """Maximum size of a value, in multiples of `max_payload_bytes`. An event has at most three payloads, and text. Larger
 values, which a producer can send compressed, are refused without being decoded."""
 _SCHEMA_ID_HEADERS: Final = frozenset({"__value_schema_id"})
 """Header in which Confluent's serializers can be configured to write the schema's id. The value is bare Avro then."""
-_EVENTS: Final = records_of("trigger_event")
+_EVENTS: Final = avro_codec("trigger_event")
 _CLASSES: Final = {_NAMESPACE + event.__name__: event for event in SHAPES}
 _NAMES: Final = {event: name for name, event in _CLASSES.items()}
 _HEAD: Final = MARKER + _EVENTS.fingerprint
@@ -55,8 +55,8 @@ class EventDecoder:
         Raises Undecodable. Only a record in Confluent framing can block, or raise TryAgain if the registry does not
         answer.
         """
-        if value and len(value) > _PAYLOADS * self._max_payload_bytes:
-            detail = f"{len(value)} bytes, the limit is {_PAYLOADS} times max_payload_bytes"
+        if value and len(value) > _MAX_PAYLOADS * self._max_payload_bytes:
+            detail = f"{len(value)} bytes, the limit is {_MAX_PAYLOADS} times max_payload_bytes"
             raise Undecodable(Reason.TOO_LARGE, detail)
         time = max(time, 0)
         attributes = cloudevent_headers(headers) if headers else None

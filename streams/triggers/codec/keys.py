@@ -13,7 +13,7 @@ MAX_KEY_BYTES: Final = 1024
 def decode_key(key: bytes | None) -> str:
     """Returns the session's UID. Raises Undecodable."""
     if not key:
-        raise Undecodable(Reason.BAD_KEY, f"the key is {_nothing(key)}; it must be the session's UID")
+        raise Undecodable(Reason.BAD_KEY, f"the key is {_missing_or_empty(key)}; it must be the session's UID")
     if len(key) > MAX_KEY_BYTES:
         raise Undecodable(Reason.BAD_KEY, f"the key has {len(key)} bytes; the limit is {MAX_KEY_BYTES}")
     try:
@@ -43,5 +43,5 @@ def check_trigger_name(trigger: object) -> None:
         raise CallError("trigger: it is empty; give the name of a trigger")
 
 
-def _nothing(key: bytes | None) -> str:
+def _missing_or_empty(key: bytes | None) -> str:
     return "missing" if key is None else "empty"

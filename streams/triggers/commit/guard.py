@@ -15,7 +15,7 @@ import structlog
 
 from triggers.agent.records import offsets_of
 from triggers.commit.transaction import Aborted
-from triggers.kafka.continuity import ExpectedOffsets, Gap, OutOfOrder
+from triggers.kafka.expected_offsets import ExpectedOffsets, Gap, OutOfOrder
 from triggers.kafka.gap_reader import GapReader
 from triggers.kafka.pending_gaps import ExaminedGap, GapState
 from triggers.kafka.records import Record
@@ -92,7 +92,7 @@ class Guard:
                 self._metrics.gaps.labels(_REPEATED).inc()
                 self._refuse({partition: str(error)})
         if gaps:
-            self._refuse_unless_harmless(self.judge_gaps(gaps))
+            self._refuse_unless_harmless(self.examine_gaps(gaps))
         for partition in self._refusals.keys() & records.keys():
             del self._refusals[partition]
 
@@ -109,7 +109,7 @@ class Guard:
             for partition, position in positions.items()
             if position > self.next_of(partition)
         ]
-        examined = self.judge_gaps(gaps) if gaps else []
+        examined = self.examine_gaps(gaps) if gaps else []
         self._refuse_unless_harmless([each for each in examined if each.state is not GapState.UNPROVEN])
         unproven = {each.gap.partition for each in examined if each.state is GapState.UNPROVEN}
         if unproven:
@@ -118,14 +118,14 @@ class Guard:
             self._expected.advance_to(partition, positions[partition])
         return {partition: position for partition, position in positions.items() if partition not in unproven}
 
-    def judge_gaps(self, gaps: list[Gap]) -> list[ExaminedGap]:
+    def examine_gaps(self, gaps: list[Gap]) -> list[ExaminedGap]:
         """Lets the second reader examine these gaps, and counts their states. Blocks."""
         examined = self._gap_reader.prove(gaps, self._proof_s)
         for state, number in Counter(each.state for each in examined).items():
             self._metrics.gaps.labels(state.value).inc(number)
         return examined
 
-    def refuse(self, details: Mapping[int, str]) -> RecordsRefused:
+    def make_refusal(self, details: Mapping[int, str]) -> RecordsRefused:
         """Returns the error to raise for these partitions. Raises Stop if one was refused too often in a row."""
         for partition, detail in details.items():
             self._refusals[partition] += 1
@@ -135,10 +135,10 @@ class Guard:
                 raise Stop(ExitCode.SKIPPED, why)
         return RecordsRefused(frozenset(details))
 
-    def refuse_standstill(self, examined: ExaminedGap) -> RecordsRefused:
-        """Returns the error to raise for a partition that stands still at a record. Raises Stop as `refuse` does."""
+    def make_standstill_refusal(self, examined: ExaminedGap) -> RecordsRefused:
+        """Returns the error for a partition that stands still at a record. Raises Stop as `make_refusal` does."""
         self._metrics.standstills.inc()
-        return self.refuse({examined.gap.partition: f"the consumer stands still; {examined}"})
+        return self.make_refusal({examined.gap.partition: f"the consumer stands still; {examined}"})
 
     def close(self) -> None:
         """Closes the second reader's connections."""
@@ -150,7 +150,7 @@ class Guard:
             self._refuse(bad)
 
     def _refuse(self, details: Mapping[int, str]) -> None:
-        skipped = self.refuse(details)
+        skipped = self.make_refusal(details)
         if (again := max(self._refusals[partition] for partition in details) - 1) > 0:
             time.sleep(self._pause_s * 2 ** (again - 1))
         raise skipped

@@ -38,7 +38,7 @@ _COMMAND = (
 
 
 @dataclass(frozen=True, slots=True)
-class LostPlace:
+class LostOffset:
     """A committed offset that the broker does not have."""
 
     topic: str

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from typing import Protocol, TypeVar
+from typing import Final, Protocol, TypeVar
 
 import structlog
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
@@ -18,21 +18,23 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from triggers.agent.records import by_partition
 from triggers.commit.fetched_partitions import FetchedPartitions
 from triggers.commit.guard import Guard, RecordsRefused
-from triggers.commit.lost_offsets import OFFSET_LOST, OFFSET_MOVED, LostPlace
+from triggers.commit.lost_offsets import OFFSET_LOST, OFFSET_MOVED, LostOffset
 from triggers.commit.ownership import Ownership
 from triggers.commit.standstill_watch import StandstillWatch
 from triggers.commit.transaction import Aborted
 from triggers.kafka.connection import Options
-from triggers.kafka.consumer_events import stop_unless_transient
+from triggers.kafka.consumer_errors import stop_unless_transient
 from triggers.kafka.error_codes import ALL_BROKERS_DOWN, AUTHENTICATION, NO_SUCH_OFFSET, PARTITION_EOF, SSL
 from triggers.kafka.group_metadata import UnknownMetadata, generation_of
+from triggers.kafka.rate_limited_log import RateLimitedLog
 from triggers.kafka.records import Record, or_minus_one
-from triggers.kafka.sparing_log import SparingLog
+from triggers.kafka.start_offsets import committed_offsets
 from triggers.process.exits import ExitCode, Stop
 
 log = structlog.get_logger(__name__)
-_refusals = SparingLog(logging.getLogger(__name__))
+_refusals = RateLimitedLog(logging.getLogger(__name__))
 """librdkafka reports a refusal with each attempt to connect again."""
+_ANSWER_S: Final = 10.0
 T = TypeVar("T")
 
 
@@ -61,7 +63,7 @@ class Member:
         is_empty: Callable[[int], bool],
         patience_s: float,
     ) -> None:
-        """`is_empty` returns whether a recovered partition has no rows. `patience_s` limits each read of offsets."""
+        """`is_empty` returns whether a restored partition has no rows. `patience_s` limits each read of offsets."""
         self._topic = topic
         self._group = str(options["group.id"])
         self._worker_id = str(options["client.id"]).partition("@")[0]
@@ -72,7 +74,7 @@ class Member:
         self._is_empty = is_empty
         self._patience_s = patience_s
         self.consuming: frozenset[int] = frozenset()
-        """Partitions that are read: they are owned, recovered, and set to the group's committed offset."""
+        """Partitions that are read: they are owned, restored, and set to the group's committed offset."""
         self.committed: dict[int, int] = {}
         """The group's committed offset of each partition that is read."""
         self._kafka = Consumer({**options, "error_cb": _log_error})
@@ -94,7 +96,7 @@ class Member:
         `consume(max_records, timeout)` alone would wait its whole timeout for the last record of a batch.
         Raises RecordsRefused if records before these are missing.
         """
-        self._start_recovered()
+        self._start_restored()
         first = self._kafka.poll(idle_s)
         messages = [] if first is None else [first, *self._kafka.consume(max_records - 1, 0)]
         try:
@@ -155,7 +157,7 @@ class Member:
         self._guard.close()
 
     def _on_assign(self, _: Consumer, partitions: list[TopicPartition]) -> None:
-        """Accepts partitions without fetching them; `_start_recovered` fetches them once they are recovered."""
+        """Accepts partitions without fetching them; `_start_restored` fetches them once they are restored."""
         gained = frozenset(tp.partition for tp in partitions)
         self._fetched.accept_gained()
         self._ownership.assign(gained)
@@ -170,27 +172,16 @@ class Member:
         self._rebalances.on_lost(gone)
         self._fetched.accept_revoked(gone)
 
-    def _start_recovered(self) -> None:
+    def _start_restored(self) -> None:
         if fresh := self._ownership.ready - self.consuming:
             partitions = [TopicPartition(self._topic, p) for p in sorted(fresh)]
-            committed = self._retry(lambda: self._committed(partitions))
+            committed = self._retry(lambda: committed_offsets(self._kafka, partitions, _ANSWER_S))
             starts = [self._starting_offset(tp) for tp in committed]
             if self._claim_partitions(starts):
                 self._check_unmoved(committed)
                 for start in starts:
                     self._start_partition(start)
                 self.consuming |= fresh
-
-    def _committed(self, partitions: list[TopicPartition]) -> list[TopicPartition]:
-        """Returns the group's committed offsets. Raises KafkaException if the broker does not know one for sure.
-
-        If an error counted as "no offset", the partition would be read from the beginning and its events applied twice.
-        """
-        committed = self._kafka.committed(partitions, timeout=10)
-        for partition in committed:
-            if partition.error is not None:
-                raise KafkaException(partition.error)
-        return committed
 
     def _starting_offset(self, committed: TopicPartition) -> TopicPartition:
         """Returns the offset at which to start reading, with the partition's last writer as metadata.
@@ -210,7 +201,7 @@ class Member:
     def _first_offset(self, partition: int) -> int:
         if not self._is_empty(partition):  # rows and offsets are committed together, so the offset was removed
             raise Stop(ExitCode.MISFIT, OFFSET_LOST.format(topic=self._topic, partition=partition))
-        return self._retry(lambda: self._ask_ends(partition, 10))[0]
+        return self._retry(lambda: self._ask_ends(partition, _ANSWER_S))[0]
 
     def _claim_partitions(self, starts: list[TopicPartition]) -> bool:
         """Commits this worker's id as the last writer of partitions that had another. Returns False if that fails.
@@ -245,20 +236,20 @@ class Member:
     def _by_partition(self, messages: list[Message]) -> dict[int, list[Record]]:
         records, errors = by_partition(messages)
         for message in errors:
-            self._survive(message)
+            self._handle_error(message)
         # A poll that ran a rebalance may also return records of the assignment before it.
         return {p: fetched for p, fetched in records.items() if p in self.consuming}
 
-    def _survive(self, message: Message) -> None:
+    def _handle_error(self, message: Message) -> None:
         error = message.error()
         if error is None or error.code() == PARTITION_EOF:
             return
         if error.code() in NO_SUCH_OFFSET:
-            self._survive_lost_place(or_minus_one(message.partition()))
+            self._handle_lost_offset(or_minus_one(message.partition()))
         else:
             stop_unless_transient(message, error)
 
-    def _survive_lost_place(self, partition: int) -> None:
+    def _handle_lost_offset(self, partition: int) -> None:
         """Handles the error that the broker does not have an offset. librdkafka has stopped fetching the partition.
 
         Raises Stop if the committed offset is really lost, or RecordsRefused if the error may concern an older offset.
@@ -266,11 +257,12 @@ class Member:
         self._fetched.distrust([partition])
         if partition in self.consuming:
             committed = self.committed[partition]
-            first, end = self._retry(lambda: self._ask_ends(partition, 10))
-            lost = LostPlace(self._topic, self._group, partition, committed, first, end)
+            first, end = self._retry(lambda: self._ask_ends(partition, _ANSWER_S))
+            lost = LostOffset(self._topic, self._group, partition, committed, first, end)
             if lost.is_removed or (lost.is_truncated and self._guard.refusals(partition)):
                 raise Stop(ExitCode.EVENTS_GONE, str(lost))
-            raise self._guard.refuse({partition: f"partition {partition}: the broker did not find offset {committed}"})
+            detail = f"partition {partition}: the broker did not find offset {committed}"
+            raise self._guard.make_refusal({partition: detail})
 
     def _ask_ends(self, partition: int, within_s: float) -> tuple[int, int]:
         """Asks the broker for the partition's first offset and the end of its committed records. Blocks."""

@@ -8,14 +8,14 @@ from collections.abc import Iterable, Mapping
 class Ownership:
     """The owned partitions, each with the epoch of its latest assignment.
 
-    A partition is ready once it was recovered in the epoch of its latest assignment. A recovery of an earlier epoch
+    A partition is ready once it was restored in the epoch of its latest assignment. A restore of an earlier epoch
     does not count, because another worker may have owned the partition in between.
     """
 
     def __init__(self) -> None:
         self._epoch = 0
         self._assigned: dict[int, int] = {}
-        self._recovered: dict[int, int] = {}
+        self._restored: dict[int, int] = {}
         self.joined = False
         """True once the group has assigned partitions to this worker, or none."""
 
@@ -26,11 +26,11 @@ class Ownership:
 
     @property
     def ready(self) -> frozenset[int]:
-        """Returns the partitions that are recovered. They may be processed and queried."""
-        return frozenset(p for p, epoch in self._assigned.items() if self._recovered.get(p) == epoch)
+        """Returns the partitions that are restored. They may be processed and queried."""
+        return frozenset(p for p, epoch in self._assigned.items() if self._restored.get(p) == epoch)
 
     def assign(self, partitions: Iterable[int]) -> None:
-        """Adds newly assigned partitions. Each must be recovered before it is ready."""
+        """Adds newly assigned partitions. Each must be restored before it is ready."""
         self._epoch += 1
         self.joined = True
         self._assigned = self._assigned | dict.fromkeys(partitions, self._epoch)
@@ -40,10 +40,10 @@ class Ownership:
         gone = set(partitions)
         self._assigned = {p: epoch for p, epoch in self._assigned.items() if p not in gone}
 
-    def epochs_to_recover(self) -> dict[int, int]:
+    def epochs_to_restore(self) -> dict[int, int]:
         """Returns the owned partitions that are not ready, each with its epoch."""
-        return {p: epoch for p, epoch in self._assigned.items() if self._recovered.get(p) != epoch}
+        return {p: epoch for p, epoch in self._assigned.items() if self._restored.get(p) != epoch}
 
-    def mark_recovered(self, epochs: Mapping[int, int]) -> None:
-        """Marks partitions as recovered, each in the epoch in which its recovery began."""
-        self._recovered = self._recovered | dict(epochs)
+    def mark_restored(self, epochs: Mapping[int, int]) -> None:
+        """Marks partitions as restored, each in the epoch in which its restore began."""
+        self._restored = self._restored | dict(epochs)

@@ -13,16 +13,16 @@ class Progress:
     def __init__(self) -> None:
         self._next: dict[int, int] = {}
         self._waiters: set[asyncio.Event] = set()
-        self._turned_at = time.monotonic()
+        self._cycle_at = time.monotonic()
 
-    def record_turn(self) -> None:
-        """Records that the pump has begun a turn."""
-        self._turned_at = time.monotonic()
+    def record_cycle(self) -> None:
+        """Records that the pump has begun a cycle."""
+        self._cycle_at = time.monotonic()
 
     @property
     def idle_s(self) -> float:
-        """Returns the seconds since the pump began its last turn."""
-        return time.monotonic() - self._turned_at
+        """Returns the seconds since the pump began its last cycle."""
+        return time.monotonic() - self._cycle_at
 
     def replace_partitions(self, offsets: Mapping[int, int]) -> None:
         """Replaces all partitions by these, each with the offset of its next record."""

@@ -76,7 +76,7 @@ class Pump:
         await self._on_kafka_thread(self._member.join_group)
         await self._on_kafka_thread(self._transactions.fence_and_start)
         while not self._stopping:
-            await self._run_turn()
+            await self._run_cycle()
         await self._commit_last()
         await self._on_kafka_thread(self._member.leave_group)
         self._stopped.set()
@@ -86,7 +86,7 @@ class Pump:
         self._stopping = True
         await self._stopped.wait()
 
-    async def _run_turn(self) -> None:
+    async def _run_cycle(self) -> None:
         before, self._decided = self._decided, None
         try:
             decided = await self._decide_while_committing(before, await self._fetch(before))
@@ -130,7 +130,7 @@ class Pump:
                 await self._commit(self._decided)
 
     def _follow_assignment(self, ready: frozenset[int]) -> None:
-        self._progress.record_turn()
+        self._progress.record_cycle()
         if ready != self._ready:
             self._ready = ready
             self._progress.replace_partitions({p: self._member.committed[p] for p in ready})
@@ -140,7 +140,7 @@ class Pump:
         await batch.done
         if not batch.records:
             await self._add_idle_offsets(batch)
-        return None if batch.empty else batch
+        return None if batch.is_empty else batch
 
     async def _add_idle_offsets(self, batch: Batch) -> None:
         """Adds offsets to a batch without records. Every batch before it must be committed."""

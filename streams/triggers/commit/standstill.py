@@ -45,7 +45,7 @@ class Standstills:
         """Takes the offset that must come next in each partition that is read. Forgets all other partitions."""
         self._watched = {partition: self._at(partition, offset, now) for partition, offset in offsets.items()}
 
-    def note_delivered(self, records: int, *, drained: bool) -> None:
+    def count_delivered(self, records: int, *, drained: bool) -> None:
         """Counts delivered records. `drained` is True if librdkafka had no more of them at that time."""
         self._delivered += records
         self._drained += drained

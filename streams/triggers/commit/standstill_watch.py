@@ -11,7 +11,7 @@ from confluent_kafka import KafkaException
 
 from triggers.commit.guard import Guard
 from triggers.commit.standstill import Standstills
-from triggers.kafka.continuity import Gap
+from triggers.kafka.expected_offsets import Gap
 from triggers.kafka.gap_reader import GapReader
 from triggers.kafka.pending_gaps import GapState
 
@@ -45,7 +45,7 @@ class StandstillWatch:
         `delivered` is the number of records of this fetch. `drained` is True if librdkafka had no more of them. `lag`
         returns the known lags by partition. Raises RecordsRefused for a partition that stands still before a record.
         """
-        self._standstills.note_delivered(delivered, drained=drained)
+        self._standstills.count_delivered(delivered, drained=drained)
         now = time.monotonic()
         if now < self._look_at:
             return
@@ -82,7 +82,7 @@ class StandstillWatch:
         if not self._standstills.stands_still(partition, end, now, patience_s):
             return
         gap = Gap(partition, self._guard.next_of(partition), end, ends_at_record=False)
-        examined = self._guard.judge_gaps([gap])[0]
+        examined = self._guard.examine_gaps([gap])[0]
         if examined.state is GapState.SKIPPED:
-            raise self._guard.refuse_standstill(examined)
+            raise self._guard.make_standstill_refusal(examined)
         self._standstills.clear(partition)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping
-from typing import TypeVar
+from collections.abc import Mapping
 
 import structlog
 from confluent_kafka import KafkaError, KafkaException, Message, Producer, TopicPartition
@@ -13,21 +11,17 @@ from triggers.agent.batch import Batch
 from triggers.commit.sending import Report, send_outputs, send_rows
 from triggers.kafka.bounded_call import CallHung, call_within
 from triggers.kafka.connection import Options
-from triggers.kafka.consumer_events import hint_of_denial
+from triggers.kafka.consumer_errors import hint_of_denial
 from triggers.kafka.error_codes import ALREADY_ABORTED, FENCING
 from triggers.kafka.patience import Patience
+from triggers.kafka.repeated_calls import repeat_while_retriable
 from triggers.process.exits import ExitCode, Stop
 
 log = structlog.get_logger(__name__)
-T = TypeVar("T")
 
 
 class Aborted(Exception):
     """The transaction was refused and aborted. Nothing of the batch was written; its records must be read again."""
-
-
-_RETRY_PAUSE_S = 0.1
-"""Without a pause, a call that fails at once would be repeated endlessly, and every error allocates memory."""
 
 
 class Transactions:
@@ -52,7 +46,7 @@ class Transactions:
     def fence_and_start(self) -> None:
         """Fences earlier producers with this worker's id and aborts their open transaction. Blocks."""
         try:
-            self._retry(self._producer.init_transactions, self._patience.start_s)
+            repeat_while_retriable(self._producer.init_transactions, self._patience.start_s)
         except KafkaException as error:
             raise _stop("start", error) from error
 
@@ -75,7 +69,7 @@ class Transactions:
             self._send(batch, reached)
             if batch.offsets:
                 self._add_offsets(batch.offsets, group)
-            self._retry(self._producer.commit_transaction, self._patience.commit_s)
+            repeat_while_retriable(self._producer.commit_transaction, self._patience.commit_s)
         except KafkaException as error:
             self._abort_transaction(error)
         except CallHung:
@@ -113,22 +107,10 @@ class Transactions:
             raise _stop("commit", cause) from cause
         log.warning("transaction aborted", reason=error.name(), detail=error.str())
         try:
-            self._retry(self._producer.abort_transaction, self._patience.abort_s)
+            repeat_while_retriable(self._producer.abort_transaction, self._patience.abort_s)
         except KafkaException as again:
             raise _stop("abort", again) from again
         raise Aborted(error.name()) from cause
-
-    def _retry(self, call: Callable[[float], T], patience_s: float) -> T:
-        """Repeats a call while its error is retriable. After a timeout, only the next call reveals the outcome."""
-        deadline = time.monotonic() + patience_s
-        while True:
-            remaining = deadline - time.monotonic()
-            try:
-                return call(max(remaining, 1))
-            except KafkaException as error:
-                if not _error(error).retriable() or remaining <= 0:
-                    raise
-                time.sleep(_RETRY_PAUSE_S)
 
 
 def _offset_recorder(reached: dict[int, int], partition: int) -> Report:

@@ -54,7 +54,7 @@ class BulkRecovery(Recovery):
 
         The thread of Kafka waits meanwhile, so no later assignment is in `ownership` yet.
         """
-        self._opened = self.ownership.epochs_to_recover()
+        self._opened = self.ownership.epochs_to_restore()
         await super().on_rebalance(assigned, revoked, newly_assigned, generation_id)
 
     @Service.task
@@ -82,14 +82,14 @@ class BulkRecovery(Recovery):
                 done = await watch_restore(restoring, lambda: self.restorer.silent_s)
         finally:
             request.stop.set()  # a rebalance may have cancelled this; the thread must stop writing
-        self.ownership.mark_recovered({p: epochs[p] for p in done})
+        self.ownership.mark_restored({p: epochs[p] for p in done})
 
     def _epochs_to_restore(self) -> dict[int, int]:
-        """Returns the partitions that are not recovered and whose files are open, each with its epoch.
+        """Returns the partitions that are not restored and whose files are open, each with its epoch.
 
         The recovery of a rebalance may run while Faust opens the files of the next one. It leaves those to that one's.
         """
-        assigned = self.ownership.epochs_to_recover()
+        assigned = self.ownership.epochs_to_restore()
         return {p: epoch for p, epoch in self._opened.items() if assigned.get(p) == epoch}
 
 

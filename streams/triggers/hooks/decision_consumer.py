@@ -85,7 +85,9 @@ class DecisionConsumer:
         """
         if self._settings.is_secured and self._group == Topology(self._settings.namespace).reader_group("hooks"):
             check_permissions(self._settings, Process.HOOKS)
-        self._consumer.subscribe([self._topic], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost)
+        self._consumer.subscribe(
+            [self._topic], on_assign=self._on_assign, on_revoke=self._on_revoke, on_lost=self._on_lost
+        )
         try:
             while not stopping.is_set():
                 message = self._next()
@@ -211,7 +213,7 @@ class DecisionConsumer:
         self._consumer.resume(self._consumer.assignment())
         return not stopping.is_set() and self._owned.get(partition) is assignment
 
-    def _assigned(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+    def _on_assign(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
         positions = starting_positions(consumer, partitions)
         consumer.incremental_assign([TopicPartition(tp.topic, tp.partition, tp.offset) for tp in positions])
         # A pause outlives the assignment: without this, a partition that was revoked while paused is never read again.
@@ -221,11 +223,11 @@ class DecisionConsumer:
         self._owned |= {tp.partition: object() for tp in partitions}
         self._on_assigned()
 
-    def _revoked(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
-        self._lost(consumer, partitions)
+    def _on_revoke(self, consumer: Consumer, partitions: list[TopicPartition]) -> None:
+        self._on_lost(consumer, partitions)
         consumer.incremental_unassign(partitions)
 
-    def _lost(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
+    def _on_lost(self, _consumer: Consumer, partitions: list[TopicPartition]) -> None:
         for tp in partitions:
             self._owned.pop(tp.partition, None)
         self._guard.forget([tp.partition for tp in partitions])

@@ -10,9 +10,9 @@ from typing import Final
 from triggers.errors import JobNotFound, TopicMissing, TryAgain
 from triggers.jobs.job import Job
 from triggers.jobs.records import JobCreated, JobRecord, decode_job_record, encode_job_record
-from triggers.kafka.joint_sending import JointRecord, send_together
 from triggers.kafka.range_reads import partition_starts, read_range
 from triggers.kafka.sender import Coordinates
+from triggers.kafka.transactional_sending import TransactionalRecord, send_in_transaction
 from triggers.settings import Settings
 from triggers.topology import Topology
 
@@ -49,7 +49,7 @@ class JobLog:
                 raise JobNotFound(f"there is no job {job_id!r:.100}; `triggers jobs list` shows those of 90 days")
             return self._jobs[job_id]
 
-    def write(self, prepare: Callable[[], Sequence[JobRecord | JointRecord]]) -> list[Coordinates]:
+    def write(self, prepare: Callable[[], Sequence[JobRecord | TransactionalRecord]]) -> list[Coordinates]:
         """Writes what `prepare` returns, all of it or nothing: records of jobs, and events. Returns the coordinates.
 
         When `prepare` is called, `find` shows everything that was written before, and until the records are written
@@ -61,22 +61,22 @@ class JobLog:
             self._read_on()
             return coordinates
 
-    def _send(self, prepare: Callable[[], Sequence[JobRecord | JointRecord]]) -> list[Coordinates]:
-        def prepare_after_earlier_writers() -> list[JointRecord]:
+    def _send(self, prepare: Callable[[], Sequence[JobRecord | TransactionalRecord]]) -> list[Coordinates]:
+        def prepare_after_earlier_writers() -> list[TransactionalRecord]:
             self._read_on()
-            return [each if isinstance(each, JointRecord) else self._record_of(each) for each in prepare()]
+            return [each if isinstance(each, TransactionalRecord) else self._record_of(each) for each in prepare()]
 
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                return send_together(self._settings, self._topic, prepare_after_earlier_writers)
+                return send_in_transaction(self._settings, self._topic, prepare_after_earlier_writers)
             except TryAgain as error:  # if it was written nevertheless, `prepare` sees that
                 if attempt == _ATTEMPTS or isinstance(error, TopicMissing):
                     raise
             time.sleep(_PAUSE_S * attempt)
         raise AssertionError("the last attempt returns or raises")
 
-    def _record_of(self, record: JobRecord) -> JointRecord:
-        return JointRecord(self._topic, 0, record.job.encode(), encode_job_record(record))
+    def _record_of(self, record: JobRecord) -> TransactionalRecord:
+        return TransactionalRecord(self._topic, 0, record.job.encode(), encode_job_record(record))
 
     def _read_on(self) -> None:
         """Reads what has been written since the last call."""

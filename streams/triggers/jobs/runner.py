@@ -16,8 +16,8 @@ from triggers.jobs.changes import event_of, obstacle_to, result_of
 from triggers.jobs.job import Job
 from triggers.jobs.job_log import JobLog
 from triggers.jobs.records import ItemResult, ItemState, JobPublished, JobRecord, JobResults
-from triggers.kafka.joint_sending import ANY_PARTITION, JointRecord
 from triggers.kafka.sender import Coordinates
+from triggers.kafka.transactional_sending import ANY_PARTITION, TransactionalRecord
 from triggers.settings import Settings
 from triggers.topology import Topology
 
@@ -80,7 +80,7 @@ class JobRunner:
         """Publishes the events of the items that nobody has published meanwhile, and returns their coordinates."""
         chosen: list[int] = []
 
-        def prepare() -> Sequence[JobRecord | JointRecord]:
+        def prepare() -> Sequence[JobRecord | TransactionalRecord]:
             chosen[:] = [number for number in numbers if job.is_pending(number)]
             if not chosen:
                 return ()
@@ -88,10 +88,10 @@ class JobRunner:
 
         return dict(zip(chosen, self._log.write(prepare), strict=False))
 
-    def _event_record(self, job: Job, number: int) -> JointRecord:
+    def _event_record(self, job: Job, number: int) -> TransactionalRecord:
         item = job.items[number]
         value = encode_event(event_of(job, item), SOURCE)
-        return JointRecord(self._events, ANY_PARTITION, encode_key(item.session), value)
+        return TransactionalRecord(self._events, ANY_PARTITION, encode_key(item.session), value)
 
     def _results(
         self, threads: ThreadPoolExecutor, job: Job, published: Mapping[int, Coordinates | None]

@@ -15,8 +15,8 @@ from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from triggers.kafka.bounded_call import CallHung, call_within
 from triggers.kafka.connection import Options
-from triggers.kafka.continuity import Gap
 from triggers.kafka.error_codes import NO_SUCH_OFFSET, PARTITION_EOF, is_transient
+from triggers.kafka.expected_offsets import Gap
 from triggers.kafka.pending_gaps import ExaminedGap, GapState, PendingGaps
 from triggers.kafka.reading_options import READ_ONLY
 

@@ -10,8 +10,8 @@ from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from triggers.errors import BrokerUnavailable, EventsExpired, RecordsSkipped
 from triggers.kafka.connection import Options, unavailable
-from triggers.kafka.continuity import Gap
 from triggers.kafka.error_codes import NO_SUCH_OFFSET
+from triggers.kafka.expected_offsets import Gap
 from triggers.kafka.gap_reader import GapReader
 from triggers.kafka.pending_gaps import GapState
 from triggers.kafka.reading_options import gap_reader_options, reader_options

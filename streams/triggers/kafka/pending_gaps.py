@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from enum import Enum
 from typing import NamedTuple
 
-from triggers.kafka.continuity import Gap
+from triggers.kafka.expected_offsets import Gap
 
 
 class GapState(Enum):
@@ -62,9 +62,9 @@ class PendingGaps:
         while gaps and gaps[0].first_missing <= offset:
             gap = gaps.popleft()
             if offset < gap.next_seen:
-                self._judge(gap, GapState.SKIPPED, f"there is a committed record at offset {offset}")
+                self._conclude(gap, GapState.SKIPPED, f"there is a committed record at offset {offset}")
             elif offset > gap.next_seen and gap.ends_at_record:
-                self._judge(gap, GapState.UNPROVEN, f"no record is found at offset {gap.next_seen} any more")
+                self._conclude(gap, GapState.UNPROVEN, f"no record is found at offset {gap.next_seen} any more")
             else:
                 self._clear(gap)
 
@@ -74,7 +74,7 @@ class PendingGaps:
         while gaps and (gaps[0].next_seen < position or (not gaps[0].ends_at_record and gaps[0].next_seen == position)):
             gap = gaps.popleft()
             if gap.ends_at_record:
-                self._judge(gap, GapState.UNPROVEN, f"no record is found at offset {gap.next_seen} any more")
+                self._conclude(gap, GapState.UNPROVEN, f"no record is found at offset {gap.next_seen} any more")
             else:
                 self._clear(gap)
 
@@ -89,14 +89,14 @@ class PendingGaps:
         """Judges the pending gaps of one partition or of all as unproven."""
         for gaps in self._pending.values() if partition is None else [self._pending[partition]]:
             while gaps:
-                self._judge(gaps.popleft(), GapState.UNPROVEN, detail)
+                self._conclude(gaps.popleft(), GapState.UNPROVEN, detail)
 
     def _clear(self, gap: Gap) -> None:
         log_start = self._log_starts.get(gap.partition, 0)
         if log_start > gap.first_missing:
-            self._judge(gap, GapState.REMOVED, f"the partition's log begins at offset {log_start}")
+            self._conclude(gap, GapState.REMOVED, f"the partition's log begins at offset {log_start}")
         else:
-            self._judge(gap, GapState.HARMLESS, "there is no committed record")
+            self._conclude(gap, GapState.HARMLESS, "there is no committed record")
 
-    def _judge(self, gap: Gap, state: GapState, detail: str) -> None:
+    def _conclude(self, gap: Gap, state: GapState, detail: str) -> None:
         self.examined.append(ExaminedGap(gap, state, detail))

@@ -19,9 +19,9 @@ from triggers.kafka.worker_options import CRITICAL_LOG
 from triggers.settings import Settings
 from triggers.topology import Topology
 
-DENIED_FOR_S: Final = 0.1
+MISSING_FOR_S: Final = 0.1
 """Time for which a missing topic is not asked for again. A burst of commands to it costs ten questions per second."""
-_TOLD_FOR_S: Final = 60.0
+_SILENT_FOR_S: Final = 60.0
 """Time without a command to it after which a missing topic is logged again."""
 _TIMEOUT_S: Final = 5.0
 _HANGS_AFTER_S: Final = 12.0
@@ -46,7 +46,7 @@ class BrokerQueues:
         self._now = now
         self._admin: AdminClient | None = None
         self._found: dict[str, int] = {}
-        self._denied: dict[str, float] = {}
+        self._missing: dict[str, float] = {}
 
     def find_limit(self, queue: str) -> int | None:
         """Returns the maximum size of a record of the queue's topic, or None if the queue has no topic.
@@ -57,8 +57,8 @@ class BrokerQueues:
         limit = self._found.get(queue)
         if limit is not None:
             return limit
-        denied_at = self._denied.get(queue)
-        if denied_at is not None and self._now() < denied_at + DENIED_FOR_S:
+        missing_at = self._missing.get(queue)
+        if missing_at is not None and self._now() < missing_at + MISSING_FOR_S:
             return None
         topic = self._names.commands_of(queue)
         try:
@@ -76,12 +76,12 @@ class BrokerQueues:
     def _remember(self, queue: str, topic: str, limit: int | None) -> None:
         if limit is not None:
             self._found[queue] = limit
-            self._denied.pop(queue, None)
+            self._missing.pop(queue, None)
             return
-        if queue not in self._denied:
+        if queue not in self._missing:
             log.warning("a queue has no topic; its commands fail", queue=queue, topic=topic)
-        self._denied = {name: at for name, at in self._denied.items() if self._now() < at + _TOLD_FOR_S}
-        self._denied[queue] = self._now()
+        self._missing = {name: at for name, at in self._missing.items() if self._now() < at + _SILENT_FOR_S}
+        self._missing[queue] = self._now()
 
     def _ask(self, topic: str) -> int | None:
         admin = self._admin = self._admin or self._connect()

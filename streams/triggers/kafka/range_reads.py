@@ -8,9 +8,9 @@ from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from triggers.errors import BrokerUnavailable, RecordsRemoved
 from triggers.kafka.connection import Options, admin_client, unavailable
-from triggers.kafka.elections import repeat_while_electing
 from triggers.kafka.error_codes import NO_SUCH_OFFSET, PARTITION_EOF
 from triggers.kafka.reading_options import gap_reader_options, reader_options
+from triggers.kafka.repeated_calls import repeat_while_electing
 from triggers.kafka.skip_guard import SkipGuard
 from triggers.kafka.topics import existing_partitions
 from triggers.settings import Settings

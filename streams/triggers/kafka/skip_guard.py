@@ -12,7 +12,7 @@ from confluent_kafka import Message
 
 from triggers.errors import GapUnproven, RecordsRemoved, RecordsSkipped
 from triggers.kafka.connection import Options
-from triggers.kafka.continuity import ExpectedOffsets, Gap, OutOfOrder
+from triggers.kafka.expected_offsets import ExpectedOffsets, Gap, OutOfOrder
 from triggers.kafka.gap_reader import GapReader
 from triggers.kafka.pending_gaps import ExaminedGap, GapState
 

@@ -32,7 +32,7 @@ def starting_positions(consumer: Consumer, partitions: Sequence[TopicPartition])
     """
     return [
         tp if tp.offset >= 0 else TopicPartition(tp.topic, tp.partition, _first_offset(consumer, tp))
-        for tp in _repeat(lambda: _committed(consumer, list(partitions)), "the committed offsets")
+        for tp in _repeat(lambda: committed_offsets(consumer, partitions), "the committed offsets")
     ]
 
 
@@ -84,10 +84,16 @@ def _watermarks(consumer: Consumer, partition: TopicPartition) -> tuple[int, int
     return _repeat(lambda: consumer.get_watermark_offsets(partition, timeout=_ANSWER_S), "the ends of the log")
 
 
-def _committed(consumer: Consumer, partitions: list[TopicPartition]) -> list[TopicPartition]:
-    commits = consumer.committed(partitions, timeout=_ANSWER_S) if partitions else []
+def committed_offsets(
+    consumer: Consumer, partitions: Sequence[TopicPartition], timeout_s: float = _ANSWER_S
+) -> list[TopicPartition]:
+    """Returns the group's committed offsets. Blocks. Raises KafkaException if the broker does not know one for sure.
+
+    If an error counted as "no offset", the partition would be read from its beginning.
+    """
+    commits = consumer.committed(list(partitions), timeout=timeout_s) if partitions else []
     for commit in commits:
-        if commit.error is not None:  # an unknown offset must not be taken for a missing one
+        if commit.error is not None:
             raise KafkaException(commit.error)
     return commits
 

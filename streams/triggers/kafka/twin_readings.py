@@ -44,11 +44,11 @@ class TwinReading:
         """Number of records by which the second reader is ahead of the first one."""
         return len(self._ahead[_SECOND])
 
-    def tell_first(self, offsets: list[int]) -> None:
+    def add_first(self, offsets: list[int]) -> None:
         """Accepts the offsets of records that the first reader found. Raises ReadingsDiffer."""
         self._tell(_FIRST, offsets)
 
-    def tell_second(self, offsets: list[int]) -> None:
+    def add_second(self, offsets: list[int]) -> None:
         """Accepts the offsets of records that the second reader found. Raises ReadingsDiffer."""
         self._tell(_SECOND, offsets)
 

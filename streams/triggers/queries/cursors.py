@@ -15,7 +15,7 @@ _DIGEST_BYTES: Final = 6
 
 
 def encode_cursor(query: SessionQuery, after: str) -> str:
-    """Returns the cursor for the sessions behind this UID."""
+    """Returns the cursor for the sessions after this UID."""
     return urlsafe_b64encode(_digest(query) + after.encode()).decode().rstrip("=")
 
 

@@ -53,7 +53,7 @@ decode_reach: Final = msgspec.msgpack.Decoder(Reach).decode
 
 
 def failures_prefix(uid: bytes) -> bytes:
-    """Returns how the keys of a session's failed instances begin; of the sessions behind it, they are greater."""
+    """Returns how the keys of a session's failed instances begin; those of the sessions after it are greater."""
     return start_of_failures(uid) + _END
 
 

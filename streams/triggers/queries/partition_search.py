@@ -58,14 +58,14 @@ class PartitionSearch:
         self._next_failed: bytes | None = b""
 
     def find(self, after: str, limit: int, max_rows: int) -> PartitionPage:
-        """Returns the first `limit` sessions behind the UID `after`, or fewer after about `max_rows` rows."""
+        """Returns the first `limit` sessions after the UID `after`, or fewer after about `max_rows` rows."""
         found: list[FoundSession] = []
-        if self._is_hopeless():
+        if self._cannot_match():
             return PartitionPage(sessions=found, examined=self._examined)
-        reached = behind = after.encode()
-        self._failed = self._failed_sessions(behind)
-        for uid, row in self._with_headers(behind) if self._query.wants_failed else self._all_sessions(behind):
-            if reached != behind and (len(found) >= limit or self._examined > max_rows):
+        reached = start = after.encode()
+        self._failed = self._failed_sessions(start)
+        for uid, row in self._with_headers(start) if self._query.wants_failed else self._all_sessions(start):
+            if reached != start and (len(found) >= limit or self._examined > max_rows):
                 return PartitionPage(sessions=found, reached=reached.decode(), examined=self._examined)
             session = None if row is None else self._match(uid, row)
             if session is not None:
@@ -73,7 +73,7 @@ class PartitionSearch:
             reached = uid
         return PartitionPage(sessions=found, examined=self._examined)
 
-    def _is_hopeless(self) -> bool:
+    def _cannot_match(self) -> bool:
         """Returns whether the counts say that no instance has the status of the query."""
         status, task = self._query.status, self._query.task
         if status is None or not is_complete(self._rows):
@@ -83,19 +83,19 @@ class PartitionSearch:
         self._examined += len(by_status)
         return not any(status in each or OTHERS in each for each in by_status)
 
-    def _with_headers(self, behind: bytes) -> Iterator[tuple[bytes, bytes | None]]:
-        for uid in self._failed_sessions(behind):
+    def _with_headers(self, after: bytes) -> Iterator[tuple[bytes, bytes | None]]:
+        for uid in self._failed_sessions(after):
             yield uid, self._rows.get(HEADERS + uid)
 
-    def _all_sessions(self, behind: bytes) -> Iterator[tuple[bytes, bytes | None]]:
-        for key, row in self._rows.scan(HEADERS + self._query.prefix.encode(), HEADERS + behind):
+    def _all_sessions(self, after: bytes) -> Iterator[tuple[bytes, bytes | None]]:
+        for key, row in self._rows.scan(HEADERS + self._query.prefix.encode(), HEADERS + after):
             self._examined += 1
-            if (uid := key[len(HEADERS) :]) > behind:
+            if (uid := key[len(HEADERS) :]) > after:
                 yield uid, row
 
-    def _failed_sessions(self, behind: bytes) -> Iterator[bytes]:
-        last = behind
-        for key, _ in self._rows.scan(start_of_failures(self._query.prefix.encode()), start_of_failures(behind)):
+    def _failed_sessions(self, after: bytes) -> Iterator[bytes]:
+        last = after
+        for key, _ in self._rows.scan(start_of_failures(self._query.prefix.encode()), start_of_failures(after)):
             self._examined += 1
             if (uid := parse_failure_key(key)[0]) > last:
                 last = uid

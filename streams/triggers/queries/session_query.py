@@ -27,7 +27,7 @@ class SessionQuery(Struct, frozen=True, kw_only=True, omit_defaults=True, forbid
     task: str | None = None
     """There is an instance of this task. With `status`, `exception` or `message`, these hold for such an instance."""
     exception: str | None = None
-    """An instance is failed with this class of exception: `module.Class`, or the name behind the last dot."""
+    """An instance is failed with this class of exception: `module.Class`, or the name after the last dot."""
     message: str | None = None
     """An instance is failed, and the text of its exception contains this, in upper or lower case."""
     seen: str | None = None

@@ -12,7 +12,7 @@ from typing import Any
 from triggers.logging import ContextLogger, logging_to
 from triggers.manager import TriggerManager
 from triggers.registry import storage_backends, trigger_managers
-from triggers.results.outcomes import CommandName
+from triggers.results.result_events import CommandName
 from triggers.types import TaskInstance
 
 Kwargs = Mapping[str, Any]

@@ -9,7 +9,7 @@ from typing import Any
 from triggers.codec import NO_LIMIT, encode_object
 from triggers.core.commands import Decision, Outcome
 from triggers.core.events import Event
-from triggers.results.outcomes import (
+from triggers.results.result_events import (
     CommandName,
     RetryAsked,
     StatusSetByTask,

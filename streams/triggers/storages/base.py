@@ -25,7 +25,7 @@ from triggers.core.view import SessionView, view_session
 from triggers.errors import InstanceNotFound, InvalidConfiguration, NotSupported, SessionNotFound
 from triggers.registry import storage_backends, task_runners
 from triggers.storages.contract import Storage
-from triggers.storages.due_timers import Record, Written, timers_beside_cooldowns, write_due_events
+from triggers.storages.due_timers import Record, Written, timers_except_cooldowns, write_due_events
 from triggers.storages.lockable import Lockable
 from triggers.storages.outbox import Outbox, deliver_entries
 from triggers.storages.session_objects import SessionObjects, TaskInstanceCollection
@@ -81,8 +81,8 @@ class BaseStorageBackend(Lockable, Storage):
     def _note_due(self, due: int | None) -> None:
         """Stores when the session's first timer is due, for `due_sessions`; None: it has none. Does nothing by default.
 
-        Called with the lock held: before the session is saved with a timer that is due earlier than noted, and after
-        `write_due`. So what is noted may be too early, and never too late.
+        Called with the lock held: before the session is saved with a timer that is due earlier than stored, and after
+        `write_due`. So what is stored may be too early, and never too late.
         """
 
     @classmethod
@@ -134,9 +134,9 @@ class BaseStorageBackend(Lockable, Storage):
         """Applies an event to the loaded session, without saving it."""
         live = self._thaw()
         position = self._metas.get("events", live.session.header.events)
-        placed = structs.replace(event, position=position, time=event.time or self._now())
-        decision = apply(live.session, placed)
-        delete_remaining_rows(live, placed.time)
+        positioned = structs.replace(event, position=position, time=event.time or self._now())
+        decision = apply(live.session, positioned)
+        delete_remaining_rows(live, positioned.time)
         objects, engine = freeze(live)
         self._configs, self._instances = objects.tasks, objects.instances
         self._metas |= {"latest_kwargs": objects.latest_kwargs, "events": position + 1, ENGINE: engine}
@@ -145,14 +145,14 @@ class BaseStorageBackend(Lockable, Storage):
         return decision
 
     def _note_first_timer(self, live: LiveSession) -> None:
-        due = next((timer.due for timer in timers_beside_cooldowns(live.session, live.rows)), None)
+        due = next((timer.due for timer in timers_except_cooldowns(live.session, live.rows)), None)
         if due is not None and (self._metas.get("due") is None or due < self._metas["due"]):
             self._note_due(due)
             self._metas["due"] = due
 
     def _timers(self, *until: int) -> list[SetTimer]:
         live = self._thaw()
-        return list(timers_beside_cooldowns(live.session, live.rows, *until))
+        return list(timers_except_cooldowns(live.session, live.rows, *until))
 
     def _thaw(self) -> LiveSession:
         self._load()

@@ -100,7 +100,7 @@ class CacheStorageBackend(BaseStorageBackend):
 
     @override
     def _note_due(self, due: int | None) -> None:
-        DueIndex(self.cache).note(self.uid, due)
+        DueIndex(self.cache).store(self.uid, due)
 
     def _save(self) -> None:
         session = {

@@ -22,7 +22,7 @@ class DueIndex:
         self._cache = cache
         self._checked = checked_cache(cache)
 
-    def note(self, uid: str, due: int | None) -> None:
+    def store(self, uid: str, due: int | None) -> None:
         """Stores when the session's first timer is due, in milliseconds since 1970; None removes the session."""
         key = _key(crc32(uid.encode()) % _PARTS)
         if due is None and uid not in self._read(key):

@@ -88,8 +88,8 @@ def _redis_of_django(cache: BaseCache) -> CheckedCache:
         detail = "LOCATION names replicas, which are read and may be behind the primary"
         raise NotSupported(f"{type(cache).__name__} is not safe for sessions: {detail}; name the primary only")
     client = "django.core.cache.backends.redis.RedisCacheClient"
-    as_made = _inherits(type(cache), REDIS_OF_DJANGO) and _inherits(cache._class, client)
-    return _Plain(cache) if as_made else _Verified(cache)
+    is_unchanged = _inherits(type(cache), REDIS_OF_DJANGO) and _inherits(cache._class, client)
+    return _Plain(cache) if is_unchanged else _Verified(cache)
 
 
 def _django_redis(cache: BaseCache) -> CheckedCache:
@@ -97,10 +97,10 @@ def _django_redis(cache: BaseCache) -> CheckedCache:
     for kind in _UNFIT_CLIENTS.keys() & kinds_of(client):
         detail = f"CLIENT_CLASS {type(client).__name__} {_UNFIT_CLIENTS[kind]}"
         raise NotSupported(f"{type(cache).__name__} is not safe for sessions: {detail}; use DefaultClient")
-    as_made = _inherits(type(cache), DJANGO_REDIS) and _inherits(
+    is_unchanged = _inherits(type(cache), DJANGO_REDIS) and _inherits(
         type(client), "django_redis.client.default.DefaultClient"
     )
-    return _Primary(cache) if as_made else _Verified(cache)
+    return _Primary(cache) if is_unchanged else _Verified(cache)
 
 
 def _inherits(kind: type, made: str) -> bool:
@@ -131,18 +131,18 @@ class _Primary:
         self._client = cache.client
 
     def read(self, key: str) -> object:
-        with _own_errors():
+        with _raising_redis_errors():
             return self._client.get(key, client=self._client.get_client(write=True))
 
     def write(self, key: str, value: object, timeout: float | None) -> None:
-        with _own_errors():
+        with _raising_redis_errors():
             if not self._client.set(key, value, timeout, client=self._client.get_client(write=True)):
                 raise CacheUncertain(f"the Redis server did not write {key!r}")
         _warn_of_eviction(self._cache, str(self._client._server[0]))
 
 
 @contextmanager
-def _own_errors() -> Iterator[None]:
+def _raising_redis_errors() -> Iterator[None]:
     """Raises the errors of redis-py instead of the exception in which django-redis wraps them."""
     from django_redis.exceptions import ConnectionInterrupted
 
@@ -152,16 +152,16 @@ def _own_errors() -> Iterator[None]:
         raise error.__cause__ or error from None
 
 
-_asked: set[str] = set()
+_warned: set[str] = set()
 
 
 def _warn_of_eviction(cache: BaseCache, server: str) -> None:
     """Logs a warning if the server evicts sessions when its memory is full. Asks each server once per process."""
     from redis.exceptions import RedisError
 
-    if server in _asked or (client := redis_client(cache)) is None:
+    if server in _warned or (client := redis_client(cache)) is None:
         return
-    _asked.add(server)
+    _warned.add(server)
     try:
         memory = client.info("memory")
     except RedisError:  # some servers do not allow INFO

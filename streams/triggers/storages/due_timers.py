@@ -37,7 +37,7 @@ def next_due(rows: MemoryRows) -> int | None:
     return next((timer.due for timer in due_timers(rows, _LAST)), None)
 
 
-def timers_beside_cooldowns(session: Session, rows: MemoryRows, until: int = _LAST) -> Iterator[SetTimer]:
+def timers_except_cooldowns(session: Session, rows: MemoryRows, until: int = _LAST) -> Iterator[SetTimer]:
     """Yields the timers that are due at `until`, except for cooldowns of edition 1, for which a runner waits."""
     for timer in due_timers(rows, until):
         if not _is_cooldown(session, timer):

@@ -57,12 +57,12 @@ class MemoryStorage(ViewStorage):
     def write(self, event: Event) -> Decision:
         check_event(event, Settings().max_payload_bytes)
         encode_event(event)  # raises for an event that could not be published
-        placed = structs.replace(event, position=len(self.events), time=event.time or self._now())
+        positioned = structs.replace(event, position=len(self.events), time=event.time or self._now())
         self._rows.update(published_rows())
         session = Session(self.uid, self._rows, self._plans)
-        decision = apply(session, placed)
+        decision = apply(session, positioned)
         self._rows.write(session.changes())
-        self.events.append(placed)
+        self.events.append(positioned)
         self.commands += decision.commands
         self.invalidate_cache()
         return decision

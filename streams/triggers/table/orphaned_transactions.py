@@ -16,6 +16,7 @@ import structlog
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
 from triggers.kafka.connection import Options, admin_client
+from triggers.kafka.start_offsets import committed_offsets
 from triggers.kafka.worker_options import CRITICAL_LOG, consumer_options, producer_options
 from triggers.settings import Settings
 from triggers.topology import Topology
@@ -50,10 +51,10 @@ class OrphanedTransactions:
             return False
         for worker in gone:
             log.warning("a worker is gone; its open transaction, if any, is aborted", gone=worker)
-            Thread(target=self._abort_of, args=(worker,), name=f"abort-{worker}", daemon=True).start()
+            Thread(target=self._abort_transaction_of, args=(worker,), name=f"abort-{worker}", daemon=True).start()
         return True
 
-    def _abort_of(self, worker: str) -> None:
+    def _abort_transaction_of(self, worker: str) -> None:
         """Aborts the worker's transaction by fencing it. Blocks.
 
         The first request aborts the transaction. librdkafka repeats it half a second later and then gets the answer.
@@ -100,11 +101,7 @@ class OrphanedTransactions:
         asked = [TopicPartition(self._names.events, partition) for partition in partitions]
         ours: Options = {"group.id": self._names.agents, "isolation.level": "read_uncommitted"}
         with closing(Consumer(consumer_options(self._settings, ours))) as consumer:
-            committed = consumer.committed(asked, timeout=_ANSWER_S)
-        for partition in committed:
-            if partition.error is not None:
-                raise KafkaException(partition.error)
-        return {partition.metadata or "" for partition in committed}
+            return {each.metadata or "" for each in committed_offsets(consumer, asked, _ANSWER_S)}
 
 
 def _are_decided(consumer: Consumer, asked: list[TopicPartition], within_s: float) -> bool:

@@ -25,7 +25,7 @@ OFFSET_KEY = b"__faust\0offset__"
 """Key of the row that holds the last changelog offset in the file. Faust reads it."""
 STAMP_KEY = b"__triggers\0stamp__"
 """Key of the row that holds the changelog topic's id and the time of the last write."""
-CONDEMNED = "CONDEMNED"
+CORRUPT_MARK = "CONDEMNED"
 """Name of a file that marks a partition's folder as corrupt."""
 
 _LOCKED = "/LOCK: "
@@ -49,14 +49,14 @@ class StorageFailed(Stop):
     """A RocksDB file cannot be read or written. Its folder is marked as corrupt, unless the disk was full."""
 
     def __init__(self, path: Path, error: Exception) -> None:
-        if not _lacks_room(error):
+        if not _is_disk_full(error):
             with suppress(OSError):
-                (path / CONDEMNED).touch()
+                (path / CORRUPT_MARK).touch()
         super().__init__(ExitCode.STORAGE, f"{path}: {error}")
 
 
 class PartitionClosed(Exception):
-    """The partition is not open in this worker: it is recovering, or another worker owns it. Nothing is damaged."""
+    """The partition is not open in this worker: it is being restored, or another worker owns it. Nothing is damaged."""
 
 
 class FileFigures(NamedTuple):
@@ -82,7 +82,7 @@ class PartitionRows:
 
     def get(self, key: bytes) -> bytes | None:
         """Returns the row, or None. Raises PartitionClosed and StorageFailed."""
-        try:  # `_condemning` would take 1 µs, a quarter of the whole call
+        try:  # `_marking_corrupt` would take 1 µs, a quarter of the whole call
             row: bytes | None = self._db.get(key)
         except Exception as error:  # rocksdict raises plain Exceptions
             raise self._error_of(error) from error
@@ -94,7 +94,7 @@ class PartitionRows:
         Raises PartitionClosed and StorageFailed.
         """
         key = max(prefix, start)
-        with self._condemning():
+        with self._marking_corrupt():
             items = cast("Iterator[tuple[bytes, bytes]]", self._db.items(from_key=key))  # raw mode
             for key, row in items:
                 if not key.startswith(prefix):
@@ -124,7 +124,7 @@ class PartitionRows:
         if reached is not None:
             batch.put(OFFSET_KEY, b"%d" % reached)
         batch.put(STAMP_KEY, f"{self._topic_id} {int(time.time())}".encode())
-        with self._condemning(), self._batch_lock:
+        with self._marking_corrupt(), self._batch_lock:
             self._db.write(batch, _unlogged())
 
     def changelog_offset(self) -> int:
@@ -156,14 +156,14 @@ class PartitionRows:
 
     def figures(self) -> FileFigures:
         """Returns RocksDB's figures, some of which are estimates. Raises PartitionClosed and StorageFailed."""
-        with self._condemning():
+        with self._marking_corrupt():
             rows, files, buffers, readers, pending, stopped = (
                 self._db.property_int_value(f"rocksdb.{name}") or 0 for name in _FIGURES
             )
         return FileFigures(rows, files, buffers, readers, pending, stopped > 0)
 
     @contextmanager
-    def _condemning(self) -> Iterator[None]:
+    def _marking_corrupt(self) -> Iterator[None]:
         try:
             yield
         except Exception as error:  # rocksdict raises plain Exceptions
@@ -175,13 +175,13 @@ class PartitionRows:
             return PartitionClosed(f"{self._path} is closed")
         return StorageFailed(self._path, error)
 
-    def condemn(self, why: str) -> StorageFailed:
+    def mark_corrupt(self, why: str) -> StorageFailed:
         """Marks the file as corrupt, so that the restarted worker rebuilds it. Returns the error to raise."""
         return StorageFailed(self._path, ValueError(why))
 
     def close(self) -> None:
         """Closes the files; later reads and writes fail. Raises StorageFailed for an earlier background error."""
-        with self._condemning():
+        with self._marking_corrupt():
             self._db.close()
 
 
@@ -206,7 +206,7 @@ def open_rows(path: Path, topic_id: str, oldest_s: float) -> PartitionRows:
     While another process has the folder open, raises an exception with "lock" in its text, which makes Faust try again.
     Raises StorageFailed if the disk is full.
     """
-    if (path / CONDEMNED).exists():
+    if (path / CORRUPT_MARK).exists():
         _set_aside(path, "an earlier run of the worker marked it as corrupt")
     rows = _open_or_set_aside(path, topic_id)
     if rows.is_current(oldest_s):
@@ -223,13 +223,13 @@ def _open_or_set_aside(path: Path, topic_id: str) -> PartitionRows:
     except Exception as error:
         if _LOCKED in str(error):
             raise
-        if _lacks_room(error):
+        if _is_disk_full(error):
             raise StorageFailed(path, error) from error
         _set_aside(path, str(error))
     return PartitionRows(path, topic_id)
 
 
-def _lacks_room(error: Exception) -> bool:
+def _is_disk_full(error: Exception) -> bool:
     """Returns whether the disk is full. That corrupts no file, and setting the file aside would need more space."""
     return any(os.strerror(code) in str(error) for code in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG))
 

@@ -23,7 +23,7 @@ from triggers.process.footprint import trim_malloc
 from triggers.table.orphaned_transactions import OrphanedTransactions
 from triggers.table.partition_rows import PartitionRows
 from triggers.table.restore_request import RestoreRequest
-from triggers.table.restored_rows import offsets_of, rows_of, sorted_out
+from triggers.table.restored_rows import offsets_of, rows_of, split_messages
 from triggers.table.second_restore import SecondReader
 from triggers.telemetry.metrics import Metrics
 
@@ -142,11 +142,11 @@ class Restorer:
         rows = self._rows_of(partition)
         start = rows.changelog_offset() + 1
         if start > end:
-            raise rows.condemn(f"it is at offset {start} of {self._topic}/{partition}, which ends at {end}")
+            raise rows.mark_corrupt(f"it is at offset {start} of {self._topic}/{partition}, which ends at {end}")
         if start >= first:
             return start
         if start > 0:
-            raise rows.condemn(f"it is at offset {start} of {self._topic}/{partition}, which begins at {first}")
+            raise rows.mark_corrupt(f"it is at offset {start} of {self._topic}/{partition}, which begins at {first}")
         log.error(
             "rows are lost: the beginning of the changelog was removed",
             partition=partition,
@@ -253,7 +253,7 @@ class _RestoreRun:
         while second.chunks:
             chunk = second.chunks.popleft()
             for partition, offsets in chunk.offsets.items():
-                self._twins[partition].tell_second(offsets)
+                self._twins[partition].add_second(offsets)
             for partition, position in chunk.ends.items():
                 self._twins[partition].end_second(position)
         self.ends = {partition: end for partition, end in self.ends.items() if not self._twins[partition].is_complete}
@@ -261,9 +261,9 @@ class _RestoreRun:
 
     def sort_messages(self, messages: list[Message]) -> dict[int, list[Message]]:
         """Returns the messages of rows by partition. Raises ReadingsDiffer."""
-        rows, ends = sorted_out(messages)
+        rows, ends = split_messages(messages)
         for partition, fetched in rows.items():
-            self._twins[partition].tell_first(offsets_of(fetched))
+            self._twins[partition].add_first(offsets_of(fetched))
         for partition, position in ends.items():
             self._twins[partition].end_first(position)
         self._rows += sum(map(len, rows.values()))

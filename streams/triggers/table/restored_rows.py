@@ -9,12 +9,12 @@ from typing import cast
 from confluent_kafka import KafkaError, Message
 
 from triggers.core.state.rows import Changes
-from triggers.kafka.consumer_events import stop_unless_transient
+from triggers.kafka.consumer_errors import stop_unless_transient
 from triggers.kafka.error_codes import NO_SUCH_OFFSET, PARTITION_EOF
 from triggers.process.exits import ExitCode, Stop
 
 
-def sorted_out(messages: list[Message]) -> tuple[dict[int, list[Message]], dict[int, int]]:
+def split_messages(messages: list[Message]) -> tuple[dict[int, list[Message]], dict[int, int]]:
     """Returns the rows by partition, in order, and the end position of each partition whose end was reached.
 
     Raises Stop for an error that is not temporary.

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from confluent_kafka import Consumer, TopicPartition
 
 from triggers.kafka.connection import Options
-from triggers.table.restored_rows import offsets_of, sorted_out
+from triggers.table.restored_rows import offsets_of, split_messages
 
 _MAX_MESSAGES: Final = 5000
 _MAX_WAITING: Final = 20
@@ -46,5 +46,5 @@ class SecondReader:
                 if len(self.chunks) >= _MAX_WAITING:
                     stop.wait(_PAUSE_S)
                 elif messages := kafka.consume(_MAX_MESSAGES, 0.05):
-                    rows, ends = sorted_out(messages)
+                    rows, ends = split_messages(messages)
                     self.chunks.append(Chunk({p: offsets_of(fetched) for p, fetched in rows.items()}, ends))

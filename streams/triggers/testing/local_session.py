@@ -26,7 +26,7 @@ from triggers.core.instance_names import parse_instance_name
 from triggers.core.nearest_name import suggestion
 from triggers.errors import CallError, TaskNotFound
 from triggers.manager import TriggerManager
-from triggers.results.outcomes import (
+from triggers.results.result_events import (
     CommandName,
     RetryAsked,
     StatusSetByTask,

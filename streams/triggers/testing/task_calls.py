@@ -8,7 +8,7 @@ from typing import Any
 
 from triggers.core.commands import RunTask
 from triggers.manager import TriggerManager
-from triggers.results.outcomes import CommandName
+from triggers.results.result_events import CommandName
 from triggers.running.context import TaskContext, running_command
 from triggers.testing.played_tasks import TaskRun
 

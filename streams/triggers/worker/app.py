@@ -56,7 +56,7 @@ from triggers.telemetry.metrics import Metrics
 from triggers.topology import Topology
 from triggers.worker.access import Access
 from triggers.worker.counted_rebalances import CountedRebalances
-from triggers.worker.queries import Queries
+from triggers.worker.http_handlers import HttpHandlers
 from triggers.worker.read_relay import ReadRelay
 from triggers.worker.search_everywhere import SearchEverywhere
 from triggers.worker.state_metrics import StateMetrics
@@ -136,7 +136,7 @@ class Worker:
         self._table = session_table(self._app, self._names.table, self._names.changelog)
         self._store = cast("PartitionStore", self._table.data)
         StateMetrics(self._progress, self._store.partition_rows, self._metrics.registry)
-        self._queries = Queries(
+        self._queries = HttpHandlers(
             ownership=self._ownership,
             progress=self._progress,
             rows_of=self._store.partition_rows,

@@ -60,8 +60,8 @@ class Searches:
 
     async def _ask(self, ask: Callable[[PartitionRows], P]) -> web.Response:
         ready = self._progress.partitions
-        recovering = dict.fromkeys(self._ownership.owned - ready, "its worker is recovering it")
-        return json_response(await run_off_loop(lambda: self._answer(sorted(ready), recovering, ask)))
+        restoring = dict.fromkeys(self._ownership.owned - ready, "its worker is restoring it")
+        return json_response(await run_off_loop(lambda: self._answer(sorted(ready), restoring, ask)))
 
     def _answer(
         self, ready: list[int], refused: dict[int, str], ask: Callable[[PartitionRows], P]

@@ -34,13 +34,13 @@ class Backoff:
     """The pause before a restart. It doubles with every short life in a row."""
 
     first_s: float = 0.5
-    most_s: float = 30.0
+    max_s: float = 30.0
     healthy_s: float = 60.0
     """A longer life resets the count of short lives."""
 
     def pause_s(self, short_lives: int) -> float:
         """Returns the pause after this many short lives in a row."""
-        return min(self.first_s * 2.0 ** max(short_lives - 1, 0), self.most_s)
+        return min(self.first_s * 2.0 ** max(short_lives - 1, 0), self.max_s)
 
 
 @dataclass(slots=True)

@@ -14,8 +14,8 @@ from triggers.agent.batch import MAX_OUTPUT_BYTES, Batch
 from triggers.agent.overlay import Overlays
 from triggers.agent.partition_turn import TurnContext
 from triggers.agent.records import Output
-from triggers.agent.routing import size_of
 from triggers.agent.session_cache import SessionCache
+from triggers.agent.size_limits import size_of_output
 from triggers.agent.timers import Timers
 from triggers.codec import EventDecoder, decode_command, decode_dead_letter
 from triggers.codec.confluent_framing import SchemaSource
@@ -111,7 +111,7 @@ async def test_a_batch_is_truncated_where_its_commands_exceed_the_limit(bench: B
     )
 
     commands = to(NAMES.commands, batch)
-    sizes = [size_of(o) for o in commands]
+    sizes = [size_of_output(o) for o in commands]
     assert sum(sizes[:-1]) < 100 <= sum(sizes)
     assert batch.truncated
     assert batch.offsets == {HOME: len(commands) + 1}

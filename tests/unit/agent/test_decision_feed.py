@@ -13,8 +13,8 @@ from triggers.agent.decision_feed import DecisionFeed
 from triggers.agent.overlay import Overlays
 from triggers.agent.partition_turn import TurnContext
 from triggers.agent.records import Output
-from triggers.agent.routing import size_of
 from triggers.agent.session_cache import SessionCache
+from triggers.agent.size_limits import size_of_output
 from triggers.agent.timers import Timers
 from triggers.codec import EventDecoder, decode_decision
 from triggers.core.state.plans import Plans
@@ -88,7 +88,7 @@ async def test_without_the_feed_nothing_is_published() -> None:
 
 
 async def test_an_event_whose_decision_would_be_too_large_is_left_out_with_its_commands() -> None:
-    sizes = [size_of(output) for output in to(NAMES.decisions, decide(configure(), fire("go", offset=1)))]
+    sizes = [size_of_output(output) for output in to(NAMES.decisions, decide(configure(), fire("go", offset=1)))]
     assert sizes == sorted(sizes)
 
     batch = decide(configure(), fire("go", offset=1), largest=sizes[1] - 1)

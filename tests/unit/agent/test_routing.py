@@ -3,7 +3,8 @@ from __future__ import annotations
 from tests.support.records import PARTITIONS, record
 
 from triggers.agent.records import Output
-from triggers.agent.routing import forward_record, is_misplaced, size_of, was_forwarded
+from triggers.agent.routing import forward_record, is_misplaced, was_forwarded
+from triggers.agent.size_limits import size_of_output
 from triggers.kafka.own_headers import FORWARDED
 from triggers.kafka.records import Header
 from triggers.topology import partition_of
@@ -34,5 +35,5 @@ def test_a_forwarded_record_is_recognised() -> None:
 
 
 def test_the_size_of_an_output_counts_key_value_and_headers() -> None:
-    assert size_of(Output("t", b"ab", b"cde")) == 5
-    assert size_of(Output("t", None, None, headers=[("n", b"vv"), ("m", None)])) == 3 + 1 + 16
+    assert size_of_output(Output("t", b"ab", b"cde")) == 5
+    assert size_of_output(Output("t", None, None, headers=[("n", b"vv"), ("m", None)])) == 3 + 1 + 16

@@ -6,7 +6,7 @@ import pytest
 
 from triggers.celery.command_headers import command_headers, command_of
 from triggers.core.commands import RunTask
-from triggers.results.outcomes import CommandName
+from triggers.results.result_events import CommandName
 
 
 @pytest.mark.parametrize("session", ["s1", "a/b#1/2", "a b\nc", "über/#0/", "/"])

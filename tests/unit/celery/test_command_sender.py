@@ -12,7 +12,7 @@ from triggers.celery.command_sender import CommandSender
 from triggers.celery.result_publisher import ResultPublisher
 from triggers.core.commands import RunTask
 from triggers.core.events import Event, TaskFailed
-from triggers.results.outcomes import CommandName
+from triggers.results.result_events import CommandName
 from triggers.settings import Settings
 
 COMMAND = RunTask(session="s1", instance="t_x#0", attempt=1, run="shop.render", kwargs=b'{"page":{"n":1}}')

@@ -13,7 +13,7 @@ from tests.support.command_runs import CommandRuns, text_of
 
 from triggers.core.commands import RunTask
 from triggers.core.events import MetadataUpdated, TaskFailed, TaskFinished, TaskRetried
-from triggers.results.outcomes import CommandName
+from triggers.results.result_events import CommandName
 
 SESSION = "a/b#1/2 über"
 NAME = CommandName(session=SESSION, instance="t_x#0", attempt=2)

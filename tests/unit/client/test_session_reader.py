@@ -112,9 +112,9 @@ def test_the_owner_is_looked_up_again_when_a_worker_is_gone(site: Site) -> None:
 
 
 def test_a_read_that_never_succeeds_raises_the_reason_after_the_read_timeout(site: Site) -> None:
-    site.answer = lambda _: answer(503, {"error": "partition 3 is recovering"})
+    site.answer = lambda _: answer(503, {"error": "partition 3 is being restored"})
 
-    with pytest.raises(OwnerUnavailable, match="partition 3 is recovering"):
+    with pytest.raises(OwnerUnavailable, match="partition 3 is being restored"):
         reader_of([site.url]).read("s1")
     with pytest.raises(TryAgain, match="does not answer"):
         reader_of([NOBODY]).read("s1")

@@ -75,8 +75,8 @@ def test_a_partition_without_an_answer_is_missing_for_the_reason_that_is_known(f
     assert missing({0: first.url, 1: first.url}) == [
         MissingPartition(1, f"worker {first.url} does not own it any more")
     ]
-    first.answer = has(0, p1="its worker is recovering it")
-    assert missing({0: first.url, 1: first.url}) == [MissingPartition(1, "its worker is recovering it")]
+    first.answer = has(0, p1="its worker is restoring it")
+    assert missing({0: first.url, 1: first.url}) == [MissingPartition(1, "its worker is restoring it")]
 
 
 def test_after_an_answer_that_lacks_partitions_the_owners_are_looked_up_again(first: Site, second: Site) -> None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.support.memory_session import MemorySession
 
-from triggers.codec import DecisionRecord, decode_decision, describe, encode_decision
+from triggers.codec import DecisionRecord, decision_record, decode_decision, encode_decision
 from triggers.core.commands import FireRecord
 from triggers.core.events import Event, ReplayRequested, SkipRequested, TaskFailed, TaskRetried, TriggerFired
 from triggers.errors import Undecodable
@@ -51,7 +51,7 @@ def failing_session() -> MemorySession:
 
 def described(session: MemorySession, event: Event) -> DecisionRecord:
     decision = session.apply(event)
-    return describe(session.uid, 3, session.log[-1], decision, "audit")
+    return decision_record(session.uid, 3, session.log[-1], decision, "audit")
 
 
 def test_a_fire_record_names_the_instances_that_it_scheduled() -> None:

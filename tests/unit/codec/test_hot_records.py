@@ -5,13 +5,13 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from triggers.codec import EventDecoder, decode_command, encode_command, encode_event
-from triggers.codec.avro_records import HEADER_BYTES, records_of
+from triggers.codec.avro_records import HEADER_BYTES, avro_codec
 from triggers.codec.hot_records import read_trigger_fired
 from triggers.core.commands import RunTask
 from triggers.core.events import TaskStarted, TriggerFired
 from triggers.errors import Undecodable
 
-EVENTS = records_of("trigger_event")
+EVENTS = avro_codec("trigger_event")
 FIRES = st.builds(
     TriggerFired,
     trigger=st.text(max_size=100),
@@ -95,7 +95,7 @@ NUMBERS = st.integers(0, 2**31 - 1)
 def test_a_command_is_written_as_fastavro_writes_it(command: RunTask) -> None:
     fields = {name: getattr(command, name) for name in command.__struct_fields__}
 
-    assert encode_command(command) == records_of("task_command").encode(fields)
+    assert encode_command(command) == avro_codec("task_command").encode(fields)
     assert decode_command(encode_command(command)) == command
 
 

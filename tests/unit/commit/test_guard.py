@@ -9,7 +9,7 @@ import pytest
 from tests.support.records import record
 
 from triggers.commit.guard import Guard, RecordsRefused
-from triggers.kafka.continuity import Gap
+from triggers.kafka.expected_offsets import Gap
 from triggers.kafka.gap_reader import GapReader
 from triggers.kafka.pending_gaps import ExaminedGap, GapState
 from triggers.kafka.records import Record

@@ -55,7 +55,7 @@ class ProcessorSuite:
         process_batch(batch, processor)
 
         await batch.done
-        assert batch.empty
+        assert batch.is_empty
 
     async def test_what_is_forgotten_is_decided_again_in_the_same_way(self, processor: Processor) -> None:
         rows = []

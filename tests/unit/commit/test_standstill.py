@@ -37,7 +37,7 @@ def test_partitions_with_lag_are_checked_first() -> None:
 
 def test_a_partition_at_its_end_does_not_stand_still() -> None:
     standstills = watching(p0=5)
-    standstills.note_delivered(0, drained=True)
+    standstills.count_delivered(0, drained=True)
 
     assert not standstills.stands_still(0, 5, 10.0, PATIENCE_S)
     assert not standstills.stands_still(0, 5, 20.0, PATIENCE_S)
@@ -48,7 +48,7 @@ def test_a_partition_whose_next_record_is_not_delivered_although_no_other_waits_
 
     assert not standstills.stands_still(0, 6, 10.0, PATIENCE_S)
 
-    standstills.note_delivered(0, drained=True)
+    standstills.count_delivered(0, drained=True)
 
     assert not standstills.stands_still(0, 6, 14.0, PATIENCE_S)
     assert standstills.stands_still(0, 6, 15.0, PATIENCE_S)
@@ -57,11 +57,11 @@ def test_a_partition_whose_next_record_is_not_delivered_although_no_other_waits_
 def test_a_partition_whose_records_may_still_be_queued_does_not_stand_still_yet() -> None:
     standstills = watching(p0=5)
     standstills.stands_still(0, 6, 10.0, PATIENCE_S)
-    standstills.note_delivered(FETCHED_AHEAD - 1, drained=False)
+    standstills.count_delivered(FETCHED_AHEAD - 1, drained=False)
 
     assert not standstills.stands_still(0, 6, 60.0, PATIENCE_S)
 
-    standstills.note_delivered(1, drained=False)
+    standstills.count_delivered(1, drained=False)
 
     assert standstills.stands_still(0, 6, 61.0, PATIENCE_S)
 
@@ -69,7 +69,7 @@ def test_a_partition_whose_records_may_still_be_queued_does_not_stand_still_yet(
 def test_a_partition_that_has_moved_is_watched_afresh() -> None:
     standstills = watching(p0=5)
     standstills.stands_still(0, 6, 10.0, PATIENCE_S)
-    standstills.note_delivered(1, drained=True)
+    standstills.count_delivered(1, drained=True)
     standstills.observe({0: 6}, 11.0)
 
     assert standstills.to_ask(11.0) is None

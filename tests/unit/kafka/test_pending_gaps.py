@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from triggers.kafka.continuity import Gap
+from triggers.kafka.expected_offsets import Gap
 from triggers.kafka.pending_gaps import GapState, PendingGaps
 
 

@@ -22,7 +22,7 @@ def read(first: list[int], second: list[int], chance: random.Random) -> TwinRead
         size = chance.randint(1, 20)
         chunk, left[reader] = left[reader][:size], left[reader][size:]
         if chunk:
-            (twin.tell_second if reader else twin.tell_first)(chunk)
+            (twin.add_second if reader else twin.add_first)(chunk)
         elif not ended[reader]:
             ended[reader] = True
             (twin.end_second if reader else twin.end_first)(END)
@@ -59,8 +59,8 @@ def test_records_that_only_one_reader_has_read_are_noticed(
 def test_a_record_is_verified_only_when_both_readers_have_found_it() -> None:
     twin = TwinReading(0, END)
 
-    twin.tell_first([1, 2, 5, 9])
-    twin.tell_second([1, 2])
+    twin.add_first([1, 2, 5, 9])
+    twin.add_second([1, 2])
 
     assert twin.verified == 2
     assert not twin.is_complete
@@ -69,8 +69,8 @@ def test_a_record_is_verified_only_when_both_readers_have_found_it() -> None:
 def test_records_beyond_the_range_are_ignored() -> None:
     twin = TwinReading(0, END)
 
-    twin.tell_first([1, END + 1])
-    twin.tell_second([1])
+    twin.add_first([1, END + 1])
+    twin.add_second([1])
     twin.end_second(END)
 
     assert twin.is_complete

@@ -60,12 +60,12 @@ def test_a_page_says_where_it_ends_and_what_it_lacks() -> None:
     query = SessionQuery(status="failed")
     merged = merge_pages([PartitionPage(sessions=[found("a"), found("c")], reached="d", examined=4)], 1)
 
-    page = page_of(query, merged, missing_partitions(3, {0, 2}, {1: "it is recovering"}))
+    page = page_of(query, merged, missing_partitions(3, {0, 2}, {1: "it is being restored"}))
 
     assert [session.uid for session in page.sessions] == ["a"]
     assert page.cursor is not None
     assert decode_cursor(query, page.cursor) == "a"
-    assert page.missing == [MissingPartition(1, "it is recovering")]
+    assert page.missing == [MissingPartition(1, "it is being restored")]
     assert (page.is_complete, page.examined) == (False, 4)
 
 

@@ -15,7 +15,7 @@ from tests.support.partition_files import corrupt_file
 
 from triggers.core.state.rows import Changes
 from triggers.process.exits import ExitCode
-from triggers.table.partition_rows import CONDEMNED, PartitionClosed, PartitionRows, StorageFailed, open_rows
+from triggers.table.partition_rows import CORRUPT_MARK, PartitionClosed, PartitionRows, StorageFailed, open_rows
 
 SOME: Changes = {b"k%d" % n: bytes(1000) for n in range(100)}
 
@@ -49,7 +49,7 @@ def test_a_full_disk_ends_the_worker_and_does_not_mark_the_files_as_corrupt(tmp_
         rows.close()  # as the end of the process does
 
     assert failed.value.code == ExitCode.STORAGE
-    assert not (path / CONDEMNED).exists()
+    assert not (path / CORRUPT_MARK).exists()
     again = open_rows(path, "topic", 0)
     assert (again.get(b"k"), again.get(b"k1"), again.changelog_offset()) == (b"v", None, 7)
     again.close()
@@ -64,7 +64,7 @@ def test_a_closed_partition_says_so_and_is_not_marked_as_corrupt(tmp_path: Path)
         with pytest.raises(PartitionClosed, match=r"sessions-0\.db is closed"):
             use()
 
-    assert not (path / CONDEMNED).exists()
+    assert not (path / CORRUPT_MARK).exists()
 
 
 def test_a_crash_leaves_the_file_in_the_state_after_some_write(tmp_path: Path) -> None:
@@ -147,7 +147,7 @@ def test_a_scan_that_reads_a_corrupt_block_fails_and_marks_the_files_as_corrupt(
     with pytest.raises(StorageFailed):
         list(again.scan(b"k"))
 
-    assert (path / CONDEMNED).exists()
+    assert (path / CORRUPT_MARK).exists()
     again.close()
 
 

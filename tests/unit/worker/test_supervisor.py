@@ -7,7 +7,7 @@ from triggers.worker.supervisor import Backoff, Slot, slot_settings
 
 
 def test_the_pause_before_a_restart_doubles_up_to_a_limit() -> None:
-    backoff = Backoff(first_s=0.5, most_s=4)
+    backoff = Backoff(first_s=0.5, max_s=4)
 
     assert [backoff.pause_s(lives) for lives in (1, 2, 3, 4, 5)] == [0.5, 1, 2, 4, 4]
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from confluent_kafka import KafkaError, Message
 
-from triggers.kafka.consumer_events import stop_unless_transient
+from triggers.kafka.consumer_errors import stop_unless_transient
 from triggers.process.exits import ExitCode, Stop
-from triggers.table.restored_rows import sorted_out
+from triggers.table.restored_rows import split_messages
 
 UNREADABLE = ["_BAD_MSG", "_NOT_IMPLEMENTED", "_BAD_COMPRESSION", "MSG_SIZE_TOO_LARGE", "TOPIC_AUTHORIZATION_FAILED"]
 PASSING = ["_TRANSPORT", "_ALL_BROKERS_DOWN", "_TIMED_OUT", "NOT_COORDINATOR", "KAFKA_STORAGE_ERROR"]
@@ -54,7 +54,7 @@ def test_such_an_error_ends_a_restore_whatever_rows_are_fetched_with_it(name: st
     rows = [Message(topic="t", partition=3, offset=n, key=b"k", value=b"v") for n in (16, 18)]
 
     with pytest.raises(Stop) as stopped:
-        sorted_out([rows[0], event(name)[0], rows[1]])
+        split_messages([rows[0], event(name)[0], rows[1]])
 
     assert stopped.value.code == ExitCode.UNREADABLE
 
@@ -63,4 +63,4 @@ def test_such_an_error_ends_a_restore_whatever_rows_are_fetched_with_it(name: st
 def test_a_restore_keeps_the_rows_around_a_transient_error(name: str) -> None:
     rows = [Message(topic="t", partition=3, offset=n, key=b"k", value=b"v") for n in (16, 17)]
 
-    assert sorted_out([rows[0], event(name)[0], rows[1]]) == ({3: rows}, {})
+    assert split_messages([rows[0], event(name)[0], rows[1]]) == ({3: rows}, {})

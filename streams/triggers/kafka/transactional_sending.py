@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
@@ -16,10 +15,10 @@ from triggers.kafka.connection import Options, client_options, unavailable
 from triggers.kafka.error_codes import FENCING, NO_TOPIC, TOO_LARGE
 from triggers.kafka.record_limits import dead_letter_bytes
 from triggers.kafka.records import Header
+from triggers.kafka.repeated_calls import repeat_while_retriable
 from triggers.kafka.sender import Coordinates
 from triggers.settings import Settings
 
-_RETRY_PAUSE_S: Final = 0.1
 _ABORT_S: Final = 5.0
 _SHORTEST_TRANSACTION_MS: Final = 1000
 """Shortest transaction timeout that librdkafka accepts. Waits still end after `publish_timeout_s`."""
@@ -29,7 +28,7 @@ ANY_PARTITION: Final = -1
 """Partition of a record whose partition Java's partitioner chooses by the key."""
 
 
-class JointRecord(NamedTuple):
+class TransactionalRecord(NamedTuple):
     """A record of the transaction."""
 
     topic: str
@@ -39,8 +38,8 @@ class JointRecord(NamedTuple):
     headers: Sequence[Header] = ()
 
 
-def send_together(
-    settings: Settings, transactional_id: str, prepare: Callable[[], Sequence[JointRecord]]
+def send_in_transaction(
+    settings: Settings, transactional_id: str, prepare: Callable[[], Sequence[TransactionalRecord]]
 ) -> list[Coordinates]:
     """Sends what `prepare` returns, either all of it or nothing. Blocks until it is committed.
 
@@ -55,7 +54,7 @@ def send_together(
     """
     producer = _make_producer(settings, transactional_id)
     try:
-        _repeat(producer.init_transactions, settings.publish_timeout_s)
+        repeat_while_retriable(producer.init_transactions, settings.publish_timeout_s)
         records = prepare()
         return _send(producer, records, settings.publish_timeout_s) if records else []
     except KafkaException as error:
@@ -64,7 +63,7 @@ def send_together(
         raise _error_for(settings, error) from error
 
 
-def _send(producer: Producer, records: Sequence[JointRecord], patience_s: float) -> list[Coordinates]:
+def _send(producer: Producer, records: Sequence[TransactionalRecord], patience_s: float) -> list[Coordinates]:
     producer.begin_transaction()
     delivered: dict[int, Coordinates] = {}
     for number, record in enumerate(records):
@@ -75,13 +74,15 @@ def _send(producer: Producer, records: Sequence[JointRecord], patience_s: float)
             record.key,
             partition=record.partition,
             headers=headers,
-            on_delivery=partial(_note_delivery, delivered, number),
+            on_delivery=partial(_record_delivery, delivered, number),
         )
-    _repeat(producer.commit_transaction, patience_s)
+    repeat_while_retriable(producer.commit_transaction, patience_s)
     return [delivered[number] for number in range(len(records))]
 
 
-def _note_delivery(delivered: dict[int, Coordinates], number: int, error: KafkaError | None, message: Message) -> None:
+def _record_delivery(
+    delivered: dict[int, Coordinates], number: int, error: KafkaError | None, message: Message
+) -> None:
     """Stores where a record is. If one has an error, the transaction cannot be committed."""
     if error is None:
         delivered[number] = Coordinates(message.partition() or 0, message.offset() or 0)
@@ -99,19 +100,6 @@ def _make_producer(settings: Settings, transactional_id: str) -> Producer:
         "allow.auto.create.topics": False,
     }
     return Producer(client_options(settings, ClientKind.PRODUCER, ours))
-
-
-def _repeat(call: Callable[[float], None], patience_s: float) -> None:
-    """Repeats a call while its error is retriable, for `patience_s` at most."""
-    deadline = time.monotonic() + patience_s
-    while True:
-        remaining = deadline - time.monotonic()
-        try:
-            return call(max(remaining, 1))
-        except KafkaException as error:
-            if not error.args[0].retriable() or remaining <= 0:
-                raise
-            time.sleep(_RETRY_PAUSE_S)
 
 
 def _error_for(settings: Settings, exception: KafkaException) -> TriggersError:

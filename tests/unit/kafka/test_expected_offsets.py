@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from triggers.kafka.continuity import ExpectedOffsets, Gap, OutOfOrder
+from triggers.kafka.expected_offsets import ExpectedOffsets, Gap, OutOfOrder
 
 
 def started(**offsets: int) -> ExpectedOffsets:

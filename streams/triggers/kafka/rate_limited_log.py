@@ -1,4 +1,4 @@
-"""`SparingLog`: writes one line a minute while Kafka is away, instead of one for each attempt of each connection."""
+"""`RateLimitedLog`: writes one line a minute while Kafka is away, not one for each attempt of each connection."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Final
 _INTERVAL_S: Final = 60.0
 
 
-class SparingLog:
+class RateLimitedLog:
     """Logs a warning at once, and those of the following minute as a number in the next one. Thread-safe."""
 
     def __init__(self, log: logging.Logger, clock: Callable[[], float] = time.monotonic) -> None:

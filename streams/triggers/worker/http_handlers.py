@@ -31,7 +31,7 @@ _SILENT_S = 120.0
 _MAX_LISTED = 1000
 
 
-class Queries:
+class HttpHandlers:
     """The views. Reads of a session that another worker owns are relayed to it."""
 
     def __init__(
@@ -116,8 +116,8 @@ class Queries:
         """Responds with 200 if every owned partition can be processed and queried, else with 503."""
         if self.partitions is None:
             raise http_problem(web.HTTPServiceUnavailable, "waiting for the broker and the topics")
-        if recovering := sorted(self._ownership.owned - self._progress.partitions):
-            raise http_problem(web.HTTPServiceUnavailable, f"recovering partitions {recovering}")
+        if restoring := sorted(self._ownership.owned - self._progress.partitions):
+            raise http_problem(web.HTTPServiceUnavailable, f"restoring partitions {restoring}")
         if not self._ownership.joined:
             raise http_problem(web.HTTPServiceUnavailable, "joining the consumer group")
         return json_response({"partitions": sorted(self._ownership.owned)})
@@ -140,11 +140,11 @@ class Queries:
         return partition_of(uid.encode(), self.partitions)
 
     def _is_readable(self, partition: int) -> bool:
-        """Returns False if another worker owns the partition. Raises a 503 while this worker is recovering it."""
+        """Returns False if another worker owns the partition. Raises a 503 while this worker is restoring it."""
         if partition not in self._ownership.owned:
             return False
         if partition not in self._progress.partitions:
-            raise http_problem(web.HTTPServiceUnavailable, f"partition {partition} is recovering")
+            raise http_problem(web.HTTPServiceUnavailable, f"partition {partition} is being restored")
         return True
 
     async def _wait_for_offset(self, partition: int, request: web.Request) -> None:

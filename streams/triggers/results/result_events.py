@@ -93,7 +93,7 @@ def verdict_event(name: CommandName, verdict: Verdict, max_payload_bytes: int) -
         return failed_event(name, error, max_payload_bytes=max_payload_bytes)
 
 
-def noted_event(name: CommandName, metadata: Mapping[str, object]) -> MetadataUpdated:
+def metadata_event(name: CommandName, metadata: Mapping[str, object]) -> MetadataUpdated:
     """Returns the event that stores what happened to a run that has no outcome yet. `metadata` must be JSON."""
     return MetadataUpdated(instance=name.instance, metadata=encode_object(metadata, "metadata"))
 

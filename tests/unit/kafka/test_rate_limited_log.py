@@ -6,12 +6,12 @@ import logging
 
 import pytest
 
-from triggers.kafka.sparing_log import SparingLog
+from triggers.kafka.rate_limited_log import RateLimitedLog
 
 
 def test_one_line_a_minute_counts_the_others(caplog: pytest.LogCaptureFixture) -> None:
     now = 1000.0
-    log = SparingLog(logging.getLogger("test"), clock=lambda: now)
+    log = RateLimitedLog(logging.getLogger("test"), clock=lambda: now)
 
     for _ in range(20 * 180):  # twenty a second for three minutes
         log.report("Kafka: down")
@@ -24,7 +24,7 @@ def test_one_line_a_minute_counts_the_others(caplog: pytest.LogCaptureFixture) -
 
 def test_a_message_after_a_quiet_minute_is_logged_at_once(caplog: pytest.LogCaptureFixture) -> None:
     now = 1000.0
-    log = SparingLog(logging.getLogger("test"), clock=lambda: now)
+    log = RateLimitedLog(logging.getLogger("test"), clock=lambda: now)
 
     log.report("Kafka: down")
     now += 61

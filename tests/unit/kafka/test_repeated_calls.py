@@ -1,11 +1,11 @@
-"""Requests are repeated while Kafka elects a leader or a coordinator, and only then."""
+"""Calls are repeated while Kafka elects a leader or a coordinator, or while an error is retriable, and only then."""
 
 from __future__ import annotations
 
 import pytest
 from confluent_kafka import KafkaError, KafkaException
 
-from triggers.kafka.elections import repeat_while_electing
+from triggers.kafka.repeated_calls import repeat_while_electing, repeat_while_retriable
 
 
 class Request:
@@ -43,3 +43,16 @@ def test_another_error_is_raised_at_once() -> None:
         repeat_while_electing(request, timeout_s=60)
 
     assert request.calls == 1
+
+
+def test_a_call_that_is_refused_at_once_is_repeated_with_pauses() -> None:
+    calls = []
+
+    def refuse(timeout_s: float) -> None:
+        calls.append(timeout_s)
+        raise KafkaException(KafkaError(KafkaError._CONFLICT, "another call is in progress", retriable=True))
+
+    with pytest.raises(KafkaException, match="in progress"):
+        repeat_while_retriable(refuse, 0.5)
+
+    assert 1 < len(calls) < 10

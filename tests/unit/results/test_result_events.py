@@ -10,7 +10,7 @@ from types import MappingProxyType
 import pytest
 
 from triggers.core.events import TaskFailed, TaskFinished, TaskRetried, TaskStarted, TaskStatusChanged
-from triggers.results.outcomes import (
+from triggers.results.result_events import (
     MAX_TRACEBACK_CHARACTERS,
     CommandName,
     RetryAsked,
@@ -134,7 +134,7 @@ def test_a_failure_carries_type_context_and_traceback() -> None:
 
     assert event.exception_type == f"{__name__}.WithContext"
     assert json.loads(event.exception_context) == {"page": 7}
-    assert "test_outcomes.py" in event.exception_info
+    assert "test_result_events.py" in event.exception_info
     assert event.log_level == 40
 
 
