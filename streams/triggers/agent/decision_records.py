@@ -116,7 +116,7 @@ class DecisionRecords:
         return [self._letters.encode_forward(record, output, detail) for output in outputs]
 
     def _find_topic(self, queue: str) -> str | None:
-        """Returns the topic of a queue, or None if it has none. Notes the limit of its records."""
+        """Returns the topic of a queue, or None if it has none. `SizeLimits` learns the limit of its records."""
         limit = self._queues.find_limit(queue)
         if limit is None:
             return None

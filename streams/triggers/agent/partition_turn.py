@@ -120,8 +120,8 @@ class PartitionTurn:
                 raise
             except Exception as error:
                 raise stop_for_bug(record, error) from error
-        for session in touched.values():
-            self._write_session(session)
+        for session_turn in touched.values():
+            self._write_session(session_turn)
         self._changes.update(self.index.changes(self._rows, self._changes))
         if start.is_marker and len(self._changes) == 1:  # the records changed nothing, so it is written later
             self._reach.forget(frozenset((self._partition,)))
@@ -129,18 +129,18 @@ class PartitionTurn:
         return self._changes
 
     def _handle(self, record: Record, key: bytes | None, touched: dict[bytes | None, _SessionTurn]) -> None:
-        session = touched.get(key)
-        if session is None:
-            session = self._session_of(record, key)
-            if session is None:
+        session_turn = touched.get(key)
+        if session_turn is None:
+            session_turn = self._begin_session(record, key)
+            if session_turn is None:
                 return
-            touched[key] = session
-        self._apply_record(session, record)
+            touched[key] = session_turn
+        self._apply_record(session_turn, record)
 
-    def _session_of(self, record: Record, raw_key: bytes | None) -> _SessionTurn | None:
-        """Returns the session of a record, from the cache or from its rows.
+    def _begin_session(self, record: Record, raw_key: bytes | None) -> _SessionTurn | None:
+        """Begins the turn of a record's session, which comes from the cache or from its rows.
 
-        Returns None if the record was forwarded or became a dead letter.
+        Returns None if the record is done: it published rules, was forwarded, or became a dead letter.
         """
         if not raw_key and self._publish(record):
             return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from datetime import UTC, datetime
 from typing import Final
 
@@ -27,6 +28,11 @@ def length_of_time(milliseconds: int | None) -> str:
         return ""
     unit = next((name for name in "dhms" if milliseconds >= _UNITS[name]), None)
     return f"{milliseconds} ms" if unit is None else f"{milliseconds / _UNITS[unit]:.1f} {unit}"
+
+
+def time_ago(milliseconds: int) -> str:
+    """Returns how long ago a time was, by the clock of this machine: `2 min ago`."""
+    return f"{length_of_time(max(0, time.time_ns() // 1_000_000 - milliseconds))} ago"
 
 
 def duration_words(milliseconds: int) -> str:

@@ -52,7 +52,7 @@ def _changes(path: str, before: object, after: object) -> Iterator[Change]:
     if isinstance(before, dict) and isinstance(after, dict):
         for name in [*before, *(name for name in after if name not in before)]:
             yield from _member(f"{path} {name}".lstrip(), name, before, after)
-    elif _canonical(before) != _canonical(after):
+    elif canonical_json(before) != canonical_json(after):
         yield Change(path=path, before=before, after=after)
 
 
@@ -71,6 +71,6 @@ def _by_name(objects: list[dict[str, Any]]) -> dict[str, Any]:
     return {one["name"]: {key: member for key, member in one.items() if key != "name"} for one in objects}
 
 
-def _canonical(value: object) -> bytes:
+def canonical_json(value: object) -> bytes:
     """Returns bytes that are equal only for equal JSON. In Python, `True` equals 1."""
     return msgspec.json.encode(value, order="deterministic")

@@ -16,7 +16,8 @@ from triggers.celery.command_headers import command_of
 from triggers.celery.handovers import cause_of, mark_message, replacement_of, retry_asked
 from triggers.celery.result_publisher import ResultPublisher
 from triggers.celery.run_reports import RunReports, log_level, raised_exception
-from triggers.results.result_events import class_name, metadata_event, printable, started_event
+from triggers.codec.encodable_text import encodable
+from triggers.results.result_events import class_name, metadata_event, started_event
 
 
 class ResultSignals:
@@ -70,7 +71,7 @@ class ResultSignals:
             return
         cause = cause_of(reason)
         retry = {"retries": request.retries + 1, "exceptionType": None if cause is None else class_name(cause)}
-        self._publisher.publish(name, metadata_event(name, {"celeryRetry": retry | {"reason": printable(str(reason))}}))
+        self._publisher.publish(name, metadata_event(name, {"celeryRetry": retry | {"reason": encodable(str(reason))}}))
 
     def _on_postrun(self, sender: Any, task_id: str, retval: object, state: str, **_: object) -> None:
         """Reports tasks that raised Ignore or Reject, which Celery counts neither as successes nor as failures."""

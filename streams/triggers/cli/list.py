@@ -9,7 +9,7 @@ from collections.abc import Iterable
 import click
 import msgspec
 
-from triggers.analysis.times import length_of_time, moment
+from triggers.analysis.times import moment, time_ago
 from triggers.cli.option_types import ListPosition, ListPositionType
 from triggers.cli.output import fits_terminal, json_option, print_json, print_line, print_table, rules_words, warn
 from triggers.cli.session_filter import session_filter
@@ -57,7 +57,7 @@ def print_groups(groups: FailureGroups) -> None:
     shown = groups.groups[:_GROUPS_SHOWN]
     if shown:
         rows = [
-            (each.task, each.exception, _line(each.message), each.instances, each.sessions, _ago(each.newest))
+            (each.task, each.exception, _line(each.message), each.instances, each.sessions, time_ago(each.newest))
             for each in shown
         ]
         columns = ("task", "exception", "message", "failed", "sessions", "last")
@@ -81,7 +81,7 @@ def _reasons(sessions: Iterable[FoundSession]) -> tuple[tuple[str, ...], list[tu
     """Return columns and rows that say what is wrong with sessions."""
     columns = ("session", "unresolved", "failed", "what failed", "last change")
     return columns, [
-        (each.uid, each.unresolved, each.failed, _failure_lines(each), _ago(each.modified)) for each in sessions
+        (each.uid, each.unresolved, each.failed, _failure_lines(each), time_ago(each.modified)) for each in sessions
     ]
 
 
@@ -112,15 +112,11 @@ def _facts(sessions: Iterable[FoundSession]) -> tuple[tuple[str, ...], list[tupl
     if fits_terminal(columns, rows):
         return columns, rows
     narrow = ("session", "unresolved", "failed", "last change")
-    return narrow, [(each.uid, each.unresolved, each.failed, _ago(each.modified)) for each in sessions]
+    return narrow, [(each.uid, each.unresolved, each.failed, time_ago(each.modified)) for each in sessions]
 
 
 def _line(text: str) -> str:
     return " ".join(text.split())
-
-
-def _ago(milliseconds: int) -> str:
-    return f"{length_of_time(max(0, time.time_ns() // 1_000_000 - milliseconds))} ago"
 
 
 def warn_about_missing(missing: list[MissingPartition], what: str) -> None:

@@ -14,7 +14,14 @@ from msgspec import Struct
 from triggers.analysis.event_log import GroupedLog
 from triggers.analysis.input_file import InputFile
 from triggers.analysis.stats.failures import FailureRow
-from triggers.analysis.stats.statistics import PublishedRow, RuleRow, Statistics, StuckRow, TriggerRow, count
+from triggers.analysis.stats.statistics import (
+    PublishedRow,
+    RuleRow,
+    Statistics,
+    StuckRow,
+    TriggerRow,
+    compute_statistics,
+)
 from triggers.analysis.times import DAY_MS, length_of_time, moment
 from triggers.cli.log_options import every_event, log_options
 from triggers.cli.option_types import Duration, PointInTime
@@ -71,7 +78,7 @@ def stats_command(
     The command reads all events, sorts them by session in a temporary file, and folds one session after another.
     """
     with GroupedLog(every_event(command_settings(ctx), file, rules)) as log:
-        counted = count(log, since, until, stuck_after)
+        counted = compute_statistics(log, since, until, stuck_after)
     tables: Tables = {
         RuleRow: ("rules", counted.rules),
         TriggerRow: ("triggers", counted.triggers),

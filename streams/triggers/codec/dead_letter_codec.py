@@ -6,6 +6,7 @@ import msgspec
 from msgspec import Struct
 
 from triggers.codec.avro_records import MARKER, avro_codec
+from triggers.codec.encodable_text import encodable
 from triggers.codec.reasons import Reason
 from triggers.errors import Undecodable
 
@@ -36,7 +37,7 @@ class DeadLetter(Struct, frozen=True, kw_only=True):
 def encode_dead_letter(letter: DeadLetter) -> bytes:
     """Encodes a dead letter in Avro single-object encoding. Truncates a long detail and escapes surrogates in it."""
     record = msgspec.structs.asdict(letter)
-    record["detail"] = _printable(letter.detail)[:MAX_DETAIL_CHARACTERS]
+    record["detail"] = encodable(letter.detail)[:MAX_DETAIL_CHARACTERS]
     record["headers"] = [{"name": name, "value": value} for name, value in letter.headers]
     return _DEAD_LETTERS.encode(record)
 
@@ -48,7 +49,3 @@ def decode_dead_letter(value: bytes | None) -> DeadLetter:
     record = _DEAD_LETTERS.decode(value)
     headers = [(header["name"], header["value"]) for header in record.pop("headers")]
     return DeadLetter(**record, headers=headers)
-
-
-def _printable(text: str) -> str:
-    return text.encode(errors="backslashreplace").decode()

@@ -15,7 +15,7 @@ from triggers.analysis.explain.proofs import explain
 from triggers.analysis.graph.causes import CausedInstance, causes_of, picture_of_session
 from triggers.analysis.graph.picture import Picture
 from triggers.analysis.graph.rules import picture_of_rules
-from triggers.analysis.stats.statistics import Statistics, count
+from triggers.analysis.stats.statistics import Statistics, compute_statistics
 from triggers.analysis.time_travel import NOW, Moment, view_at
 from triggers.analysis.verify.capsules import capture
 from triggers.analysis.view_changes import Change, changes_between
@@ -85,7 +85,7 @@ class Questions:
     def statistics(self, since: int | None, until: int | None, stuck_after: int) -> Statistics:
         """Count over all sessions. Reads all events."""
         with GroupedLog(self._source.read_all()) as log:
-            return count(log, since, until, stuck_after)
+            return compute_statistics(log, since, until, stuck_after)
 
     def backtest(self, trial: Trial) -> Report:
         """Run a back-test. Reads all events and folds each chosen session twice."""

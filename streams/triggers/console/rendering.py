@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 
 import msgspec
@@ -12,7 +11,7 @@ from markupsafe import Markup
 from starlette.responses import Response
 
 from triggers.analysis.backtest.change_words import change_details, change_words, remark_lines, sign_of
-from triggers.analysis.times import length_of_time, moment
+from triggers.analysis.times import length_of_time, moment, time_ago
 from triggers.analysis.view_changes import value_words
 from triggers.console.access import FORM_KEY
 from triggers.console.parameters import text_of
@@ -48,7 +47,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )  # fmt: skip
     templates.filters.update(
-        moment=moment, as_json=_as_json, short=_short, length_of_time=length_of_time, in_path=path_of, ago=_ago,
+        moment=moment, as_json=_as_json, short=_short, length_of_time=length_of_time, in_path=path_of, ago=time_ago,
         grouped=_grouped, text=_text, pretty=_pretty,
     )  # fmt: skip
     templates.globals.update(
@@ -71,10 +70,6 @@ def _as_json(value: object) -> str:
 
 def _short(text: str, widest: int = 80) -> str:
     return text if len(text) <= widest else text[: widest - 1] + "…"
-
-
-def _ago(milliseconds: int) -> str:
-    return f"{length_of_time(max(0, time.time_ns() // 1_000_000 - milliseconds))} ago"
 
 
 def _grouped(number: float) -> str:

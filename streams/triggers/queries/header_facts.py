@@ -42,7 +42,7 @@ class HeaderFacts(Struct, array_like=True, frozen=True):
     edition_2: Raw = Raw(b"\xc0")
     published: RuleBinding | None = None
 
-    def found(self, uid: str, failures: list[FailedInstance], waits_behind: list[str]) -> FoundSession:
+    def as_found(self, uid: str, failures: list[FailedInstance], waits_behind: list[str]) -> FoundSession:
         """Returns the session as queries return it."""
         rules = self.published
         return FoundSession(

@@ -115,7 +115,7 @@ class PartitionSearch:
         waits_behind = [] if session is None or query.stuck_ms is None else _waits_behind(session, failures)
         if query.stuck_ms is not None and not waits_behind and facts.clock > self._now - query.stuck_ms:
             return None
-        return facts.found(uid.decode(), failures, waits_behind)
+        return facts.as_found(uid.decode(), failures, waits_behind)
 
     def _load(self, uid: bytes) -> Session:
         self._examined += SESSION_COST
@@ -178,10 +178,10 @@ class PartitionSearch:
 
     def _has_status(self, uid: bytes, status: str) -> bool:
         """Returns whether an instance of the session, or of the task that the query names, has this status."""
-        own = session_prefix(uid.decode())
-        for key, row in self._rows.scan(own + instances_prefix(self._query.task)):
+        prefix = session_prefix(uid.decode())
+        for key, row in self._rows.scan(prefix + instances_prefix(self._query.task)):
             self._examined += 1
-            if load_instance(key[len(own) :], row).instance.status == status:
+            if load_instance(key[len(prefix) :], row).instance.status == status:
                 return True
         return False
 

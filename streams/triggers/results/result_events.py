@@ -11,6 +11,7 @@ from typing import Final
 from msgspec import Struct
 
 from triggers.codec import check_event, encode_object
+from triggers.codec.encodable_text import encodable
 from triggers.codec.event_shapes import MAX_NAME_CHARACTERS
 from triggers.codec.json_payloads import check_payload
 from triggers.core.events import (
@@ -115,7 +116,7 @@ def failed_event(
         attempt=name.attempt,
         exception_type=class_name(error)[:MAX_NAME_CHARACTERS],
         exception_context=_encode_context(error, max_payload_bytes),
-        exception_info=_truncate(printable(info or traceback_of(error))),
+        exception_info=_truncate(encodable(info or traceback_of(error))),
         log_level=log_level,
         exception_message=message_of(error),
     )
@@ -124,7 +125,7 @@ def failed_event(
 def class_name(error: BaseException) -> str:
     """Returns the qualified name of the error's class, such as `app.errors.Busy`."""
     kind = type(error)
-    return printable(f"{kind.__module__}.{kind.__qualname__}")
+    return encodable(f"{kind.__module__}.{kind.__qualname__}")
 
 
 def message_of(error: BaseException) -> str:
@@ -133,18 +134,13 @@ def message_of(error: BaseException) -> str:
         text = str(error)
     except Exception:  # noqa: BLE001  # a method of the user's object raised, and the failure must be reported
         return ""
-    shown = printable(text)
+    shown = encodable(text)
     return shown if len(shown) <= MAX_MESSAGE_CHARACTERS else f"{shown[: MAX_MESSAGE_CHARACTERS - 1]}…"
 
 
 def traceback_of(error: BaseException) -> str:
     """Returns the traceback as Python prints it. An error whose `__str__` raises is shown without its message."""
     return "".join(traceback.format_exception(error))
-
-
-def printable(text: str) -> str:
-    """Returns the text with characters escaped that UTF-8 cannot encode."""
-    return text.encode(errors="backslashreplace").decode()
 
 
 def exception_metadata(error: BaseException) -> dict[str, object]:
@@ -177,7 +173,7 @@ def _retry_event(name: CommandName, verdict: RetryAsked, max_payload_bytes: int)
         metadata=encode_object(verdict.metadata, "metadata"),
         exception_type=None if cause is None else class_name(cause)[:MAX_NAME_CHARACTERS],
         exception_context=b"{}" if cause is None else _encode_context(cause, max_payload_bytes),
-        exception_info="" if cause is None else _truncate(printable(traceback_of(cause))),
+        exception_info="" if cause is None else _truncate(encodable(traceback_of(cause))),
         replacement_kwargs=None if kwargs is None else encode_object(kwargs, "replacement_kwargs"),
         cooldown_ms=verdict.cooldown_ms,
         log_level=verdict.log_level,
@@ -208,7 +204,7 @@ def _encode_context(error: BaseException, max_payload_bytes: int) -> bytes:
 def _describe_context(error: BaseException) -> bytes:
     """Encodes the context member by member, with the `repr` of values that are not JSON."""
     try:
-        context = {printable(str(key)): _encodable(value) for key, value in context_of(error).items()}
+        context = {encodable(str(key)): _encodable(value) for key, value in context_of(error).items()}
         payload = json.dumps(context).encode()
         check_payload(payload, "context")
     except Exception:  # noqa: BLE001  # methods of the user's object raised
@@ -220,7 +216,7 @@ def _encodable(value: object) -> object:
     try:
         return json.loads(encode_object({"value": value}, "value"))["value"]
     except CallError:
-        return printable(repr(value))[:_MAX_REPR_CHARACTERS]
+        return encodable(repr(value))[:_MAX_REPR_CHARACTERS]
 
 
 def _truncate(text: str) -> str:

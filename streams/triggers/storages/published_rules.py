@@ -51,7 +51,7 @@ class MemoryRules:
 
     def publish(self, event: RulesPublished) -> RulesPublished | None:
         with self._lock:
-            version = _next(self._publications, event)
+            version = _next_publication(self._publications, event)
             if version is not None:
                 self._publications.append(version)
         return version
@@ -84,7 +84,7 @@ class RulesFile:
     def publish(self, event: RulesPublished) -> RulesPublished | None:
         with self._lock:
             publications = self.publications()
-            version = _next(publications, event)
+            version = _next_publication(publications, event)
             if version is not None:
                 self._replace_file([*publications, version])
         return version
@@ -191,7 +191,7 @@ def published_rows() -> MemoryRows:
     return rows
 
 
-def _next(publications: Sequence[RulesPublished], event: RulesPublished) -> RulesPublished | None:
+def _next_publication(publications: Sequence[RulesPublished], event: RulesPublished) -> RulesPublished | None:
     version = next_version(newest_of(publications, event.name), event)
     if version is not None:
         validate_configuration(version.configuration)

@@ -23,7 +23,7 @@ from triggers.process.footprint import trim_malloc
 from triggers.table.orphaned_transactions import OrphanedTransactions
 from triggers.table.partition_rows import PartitionRows
 from triggers.table.restore_request import RestoreRequest
-from triggers.table.restored_rows import offsets_of, rows_of, split_messages
+from triggers.table.restored_rows import last_rows, offsets_of, split_messages
 from triggers.table.second_restore import SecondReader
 from triggers.telemetry.metrics import Metrics
 
@@ -176,11 +176,11 @@ class Restorer:
         """Writes rows to RocksDB while both readers fetch the next ones."""
         kafka, second = (
             Consumer(self._options()),
-            SecondReader(self._second_options(), self._topic, run.of_todo(starts)),
+            SecondReader(self._second_options(), self._topic, run.offsets_of_unrestored(starts)),
         )
-        leave = Event()
+        stop_second = Event()
         with ThreadPoolExecutor(2, "restore") as threads, closing(kafka):
-            reading = threads.submit(second.run, leave)
+            reading = threads.submit(second.run, stop_second)
             writing = threads.submit(self._write, {}, {}, request)
             try:
                 kafka.assign([TopicPartition(self._topic, p, starts[p]) for p in run.ends])
@@ -196,7 +196,7 @@ class Restorer:
                     if reading.done():
                         reading.result()
             finally:
-                leave.set()
+                stop_second.set()
                 writing.result()
                 self._write({}, run.verified, request)
 
@@ -215,7 +215,7 @@ class Restorer:
         """
         for partition in messages.keys() | verified.keys():
             fetched = messages.get(partition, [])
-            rows = rows_of(fetched)
+            rows = last_rows(fetched)
             with self._writing:
                 if partition in request.wanted and not request.stop.is_set():
                     self._rows_of(partition).write(rows, verified.get(partition))
@@ -239,7 +239,7 @@ class _RestoreRun:
         self.ends = dict(ends)
         self._twins = {partition: TwinReading(partition, end) for partition, end in ends.items()}
 
-    def of_todo(self, offsets: dict[int, int]) -> dict[int, int]:
+    def offsets_of_unrestored(self, offsets: dict[int, int]) -> dict[int, int]:
         """Returns the offsets of the partitions that are not restored yet."""
         return {partition: offsets[partition] for partition in self.ends}
 

@@ -23,7 +23,7 @@ def split_messages(messages: list[Message]) -> tuple[dict[int, list[Message]], d
     if any(map(Message.error, messages)):
         for message in messages:
             if (error := message.error()) is not None:
-                _note(error, message, ends)
+                _handle_error(error, message, ends)
         messages = [message for message in messages if message.error() is None]
     rows: defaultdict[int, list[Message]] = defaultdict(list)
     for partition, run in groupby(messages, Message.partition):
@@ -36,12 +36,12 @@ def offsets_of(messages: list[Message]) -> list[int]:
     return cast("list[int]", list(map(Message.offset, messages)))
 
 
-def rows_of(messages: list[Message]) -> Changes:
+def last_rows(messages: list[Message]) -> Changes:
     """Returns the last value of each key. None deletes the row."""
     return cast("Changes", dict(zip(map(Message.key, messages), map(Message.value, messages), strict=True)))
 
 
-def _note(error: KafkaError, message: Message, ends: dict[int, int]) -> None:
+def _handle_error(error: KafkaError, message: Message, ends: dict[int, int]) -> None:
     if error.code() == PARTITION_EOF:
         ends[message.partition() or 0] = message.offset() or 0
     elif error.code() in NO_SUCH_OFFSET:  # the restarted worker determines the new range

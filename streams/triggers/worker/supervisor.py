@@ -53,7 +53,7 @@ class Slot:
     short_lives: int = 0
     restart_at: float | None = None
 
-    def ended(self, now: float, backoff: Backoff) -> None:
+    def record_end(self, now: float, backoff: Backoff) -> None:
         """Records that the process has ended, and schedules its restart."""
         self.process = None
         self.short_lives = 1 if now - self.started_at > backoff.healthy_s else self.short_lives + 1
@@ -112,7 +112,7 @@ class Supervisor:
                 self._start(slot)
 
     def _handle_end(self, slot: Slot, code: int, now: float) -> None:
-        slot.ended(now, self.backoff)
+        slot.record_end(now, self.backoff)
         restarts = code < 0 or code not in set(ExitCode) or ExitCode(code).restarts
         if not restarts:
             log.error("worker ended and is not restarted", slot=slot.number, code=code, meaning=describe_exit(code))

@@ -17,7 +17,7 @@ from triggers.analysis.explain.explanation import (
 )
 from triggers.analysis.explain.explanation_text import explanation_lines
 from triggers.analysis.explain.proofs import explain
-from triggers.analysis.stats.statistics import count
+from triggers.analysis.stats.statistics import compute_statistics
 from triggers.analysis.verify.capsules import capture
 from triggers.console.session_page import session_page
 from triggers.core.events import Event, RulesPublished, TaskFailed, TaskStarted, TimerFired, TriggerFired
@@ -223,7 +223,7 @@ def test_the_other_analyses_of_a_session_know_what_waits() -> None:
 
     page = session_page(found.uid, found.log)
     with GroupedLog([(found.uid, event) for event in found.log]) as log:
-        statistics = count(log, None, None, 1)
+        statistics = compute_statistics(log, None, None, 1)
 
     assert [timer for card in page.tasks for proof in card.paragraphs for timer in proof.timers] == [
         "At 1970-01-01 01:00:02.000 (deadline), it expires."

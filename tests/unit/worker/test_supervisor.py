@@ -15,7 +15,7 @@ def test_the_pause_before_a_restart_doubles_up_to_a_limit() -> None:
 def test_a_long_run_resets_the_count_of_restarts() -> None:
     backoff, slot = Backoff(healthy_s=60), Slot(0, short_lives=5, started_at=100)
 
-    slot.ended(now=161, backoff=backoff)
+    slot.record_end(now=161, backoff=backoff)
 
     assert slot.short_lives == 1
     assert slot.restart_at == 161 + backoff.pause_s(1)
@@ -24,7 +24,7 @@ def test_a_long_run_resets_the_count_of_restarts() -> None:
 def test_consecutive_short_runs_are_counted() -> None:
     backoff, slot = Backoff(healthy_s=60), Slot(0, short_lives=2, started_at=100)
 
-    slot.ended(now=101, backoff=backoff)
+    slot.record_end(now=101, backoff=backoff)
 
     assert slot.restart_at == 101 + backoff.pause_s(3)
 

@@ -7,7 +7,7 @@ from typing import Final
 
 from msgspec import Struct
 
-Reason = tuple[str, str, str]
+FailureKey = tuple[str, str, str]
 """Task, class of the exception, and its text."""
 
 MAX_REASONS: Final = 1000
@@ -34,9 +34,9 @@ class Failures:
     """Adds the failures of sessions up. Beyond 1,000 reasons, those with different messages are counted together."""
 
     def __init__(self) -> None:
-        self._rows: dict[Reason, FailureRow] = {}
+        self._rows: dict[FailureKey, FailureRow] = {}
 
-    def add(self, session: str, ever: Mapping[Reason, int], now: Mapping[Reason, int]) -> None:
+    def add(self, session: str, ever: Mapping[FailureKey, int], now: Mapping[FailureKey, int]) -> None:
         """Adds the failures of a session."""
         for reason in {**ever, **now}:
             row = self._row(reason)
@@ -51,13 +51,13 @@ class Failures:
         """Returns the rows."""
         return sorted(self._rows.values(), key=lambda row: (-row.failed_now, -row.failed, row.task, row.message))
 
-    def _row(self, reason: Reason) -> FailureRow:
+    def _row(self, reason: FailureKey) -> FailureRow:
         if reason not in self._rows and len(self._rows) >= MAX_REASONS:
             reason = *reason[:2], _OTHERS
         task, exception, message = reason
         return self._rows.setdefault(reason, FailureRow(task=task, exception=exception, message=message))
 
 
-def reason_of(task: str, exception: str, message: str) -> Reason:
-    """Returns the reason of a failure, with the message on one line and truncated."""
+def failure_key(task: str, exception: str, message: str) -> FailureKey:
+    """Returns the key of a failure, with the message on one line and truncated."""
     return task, exception, " ".join(message.split())[:_MAX_MESSAGE]

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from triggers.analysis.stats.failures import Reason, reason_of
+from triggers.analysis.stats.failures import FailureKey, failure_key
 from triggers.core.commands import Decision, Outcome
 from triggers.core.engine import apply
 from triggers.core.events import Event, ReplayRequested, RulesPublished, SessionImported, TaskFailed, TaskRetried
@@ -42,9 +42,9 @@ class SessionTotals:
     """The number of instances that wait at the end, by task and missing triggers."""
     not_begun: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """The triggers that have not fired, of each task without an instance."""
-    failures: Counter[Reason] = field(default_factory=Counter)
+    failures: Counter[FailureKey] = field(default_factory=Counter)
     """Why instances failed."""
-    failed_now: Counter[Reason] = field(default_factory=Counter)
+    failed_now: Counter[FailureKey] = field(default_factory=Counter)
     """Why those instances failed that are failed at the end."""
     published: tuple[str, int] | None = None
     """Name and version of the published rules that the session has at the end."""
@@ -54,7 +54,7 @@ class SessionTotals:
         return sum(number for (own, _, _), number in self.failed_now.items() if own == task)
 
 
-def total(uid: str, events: Iterable[Event], plans: Plans, *, since: int, until: int) -> SessionTotals:
+def count_session(uid: str, events: Iterable[Event], plans: Plans, *, since: int, until: int) -> SessionTotals:
     """Folds the events up to `until` and counts those from `since` on. Both are milliseconds and inclusive."""
     fold = _Fold(uid, plans)
     for event in events:
@@ -138,10 +138,10 @@ class _Fold:
         return decision.outcome is Outcome.UNUSED or trigger not in self._session.plan.by_trigger
 
 
-def _reason(loaded: LoadedInstance) -> Reason:
+def _reason(loaded: LoadedInstance) -> FailureKey:
     exception = view_exception(loaded.instance.metadata)
     kind, message = ("", "") if exception is None else (exception.type, exception.message)
-    return reason_of(loaded.task, kind, message)
+    return failure_key(loaded.task, kind, message)
 
 
 def _is_import(event: Event) -> bool:

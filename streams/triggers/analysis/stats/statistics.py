@@ -13,7 +13,7 @@ from msgspec import Struct
 
 from triggers.analysis.event_log import GroupedLog
 from triggers.analysis.stats.failures import FailureRow, Failures
-from triggers.analysis.stats.session_totals import SessionTotals, total
+from triggers.analysis.stats.session_totals import SessionTotals, count_session
 from triggers.analysis.stats.wait_times import Durations
 from triggers.core.events import Event
 from triggers.core.plan import Rule
@@ -145,7 +145,7 @@ class Counting:
     def add(self, session: str, events: Iterable[Event]) -> None:
         """Counts a session. `events` are all its events, in order."""
         period = self._period
-        totals = total(session, events, self._plans, since=period.since, until=period.until)
+        totals = count_session(session, events, self._plans, since=period.since, until=period.until)
         if totals.events:
             self._counts.update(sessions=1, events=totals.events, refused=totals.refused)
             if totals.published is not None:
@@ -238,7 +238,7 @@ def _stuck_tasks(totals: SessionTotals, *, is_quiet: bool) -> list[_Stuck]:
     return [each for each in behind if is_quiet or each[2]]
 
 
-def count(log: GroupedLog, since: int | None, until: int | None, stuck_after: int) -> Statistics:
+def compute_statistics(log: GroupedLog, since: int | None, until: int | None, stuck_after: int) -> Statistics:
     """Returns the statistics of a log.
 
     All arguments are milliseconds. A negative time counts back from the newest event; `stuck_after` is a duration.

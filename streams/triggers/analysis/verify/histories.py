@@ -18,6 +18,7 @@ from triggers.analysis.input_file import InputFile
 from triggers.analysis.verify.edition_2_histories import MAIN, Edition2Replay, is_edition_2_history
 from triggers.analysis.verify.history_queries import answer, plain
 from triggers.analysis.verify.history_steps import Step, step_event
+from triggers.analysis.view_changes import canonical_json
 from triggers.core.commands import Decision, RunTask, SetTimer
 from triggers.core.events import ConfigurationUpdated, Event, TimerFired
 from triggers.core.timer_kinds import TimerKind
@@ -189,12 +190,7 @@ def _agrees(key: str, expected: object, actual: object) -> bool:
         return expected in {kind.__name__ for kind in type(actual).__mro__}
     if isinstance(expected, list) and isinstance(actual, list) and key in _WITHOUT_EXTRAS:
         actual = [_WITHOUT_EXTRAS[key](each, expected) for each in actual]
-    return _canonical(expected) == _canonical(actual)
-
-
-def _canonical(value: object) -> bytes:
-    """Returns bytes that are equal only for equal JSON. In Python, `True` equals 1."""
-    return msgspec.json.encode(value, order="deterministic")
+    return canonical_json(expected) == canonical_json(actual)
 
 
 def _without_optional(hook: list[Any], expected: list[list[Any]]) -> list[Any]:
