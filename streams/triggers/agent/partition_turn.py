@@ -105,7 +105,7 @@ class PartitionTurn:
         """
         if self._batch.is_full:
             return self._changes
-        touched: dict[bytes | None, _SessionTurn] = {}
+        session_turns: dict[bytes | None, _SessionTurn] = {}
         start = self._reach.extend(self._partition, is_idle=False)
         self.index.until = start.until
         self._changes.update(start.changes)
@@ -115,12 +115,12 @@ class PartitionTurn:
                 break
             self.decided += 1
             try:
-                self._handle(record, key, touched)
+                self._handle(record, key, session_turns)
             except (Stop, TryAgain):
                 raise
             except Exception as error:
                 raise stop_for_bug(record, error) from error
-        for session_turn in touched.values():
+        for session_turn in session_turns.values():
             self._write_session(session_turn)
         self._changes.update(self.index.changes(self._rows, self._changes))
         if start.is_marker and len(self._changes) == 1:  # the records changed nothing, so it is written later
@@ -128,13 +128,13 @@ class PartitionTurn:
             return {}
         return self._changes
 
-    def _handle(self, record: Record, key: bytes | None, touched: dict[bytes | None, _SessionTurn]) -> None:
-        session_turn = touched.get(key)
+    def _handle(self, record: Record, key: bytes | None, session_turns: dict[bytes | None, _SessionTurn]) -> None:
+        session_turn = session_turns.get(key)
         if session_turn is None:
             session_turn = self._begin_session(record, key)
             if session_turn is None:
                 return
-            touched[key] = session_turn
+            session_turns[key] = session_turn
         self._apply_record(session_turn, record)
 
     def _begin_session(self, record: Record, raw_key: bytes | None) -> _SessionTurn | None:
@@ -198,7 +198,7 @@ class PartitionTurn:
             self._context.metrics.forwarded.inc()
             self._batch.outputs.append(output)
 
-    def _apply_record(self, touched: _SessionTurn, record: Record) -> None:
+    def _apply_record(self, session_turn: _SessionTurn, record: Record) -> None:
         try:
             event = self._decode(record)
         except Undecodable as error:
@@ -208,31 +208,31 @@ class PartitionTurn:
             self._dead_letter(record, Reason.BAD_KEY, "rules are published without a key: use `triggers rules publish`")
             return
         try:
-            if not touched.must_redo:
-                self._apply(touched, record, event)
+            if not session_turn.must_redo:
+                self._apply(session_turn, record, event)
         except TooManyCommands:
-            touched.must_redo = True
+            session_turn.must_redo = True
             self._batch.take_no_more()  # its events are decided again
         except REFUSALS as error:
             self._dead_letter(record, _reason_of(error), str(error))
             return
-        touched.applied.append((record, event))
+        session_turn.applied.append((record, event))
 
-    def _apply(self, touched: _SessionTurn, record: Record, event: Event) -> None:
-        decision = apply(touched.session, event)
+    def _apply(self, session_turn: _SessionTurn, record: Record, event: Event) -> None:
+        decision = apply(session_turn.session, event)
         if self._records.are_caused_by(decision):
-            outputs = self._records.encode(touched.session, touched.key, record, event, decision)
+            outputs = self._records.encode(session_turn.session, session_turn.key, record, event, decision)
             size = 0
             for output in outputs:
                 size += size_of_output(output)
-            touched.outputs += outputs
-            touched.output_bytes += size
+            session_turn.outputs += outputs
+            session_turn.output_bytes += size
             self._batch.output_bytes += size
         if decision.failures:
             self._context.metrics.expression_failures.inc(len(decision.failures))
-        touched.outcomes.append(decision.outcome)
+        session_turn.outcomes.append(decision.outcome)
         if decision.outcome is _STALE and isinstance(event, TimerFired):
-            self._collect_if_early(touched.uid, event)
+            self._collect_if_early(session_turn.uid, event)
 
     def _collect_if_early(self, uid: str, event: TimerFired) -> None:
         early_ms = event.due - (event.recorded or event.time)
@@ -247,20 +247,20 @@ class PartitionTurn:
             record.value(), headers_of(record), or_minus_one(record.offset()), timestamp_ms(record)
         )
 
-    def _write_session(self, touched: _SessionTurn) -> None:
-        changes = {} if touched.must_redo else touched.session.changes()
-        if touched.must_redo or self._is_too_large(changes, touched):
-            self._decide_one_by_one(touched)
+    def _write_session(self, session_turn: _SessionTurn) -> None:
+        changes = {} if session_turn.must_redo else session_turn.session.changes()
+        if session_turn.must_redo or self._is_too_large(changes, session_turn):
+            self._decide_one_by_one(session_turn)
             return
-        self._stage(changes, touched.outputs, touched.session)
-        self.outcomes += touched.outcomes
-        self._context.cache.put(self._partition, touched.key, touched.session)
+        self._stage(changes, session_turn.outputs, session_turn.session)
+        self.outcomes += session_turn.outcomes
+        self._context.cache.put(self._partition, session_turn.key, session_turn.session)
 
-    def _is_too_large(self, changes: Changes, touched: _SessionTurn) -> bool:
+    def _is_too_large(self, changes: Changes, session_turn: _SessionTurn) -> bool:
         """Returns whether a row or an output is too large. A sum within the limit saves looking at each of them."""
-        if size_of_rows(changes) + touched.output_bytes <= self._limits.smallest:
+        if size_of_rows(changes) + session_turn.output_bytes <= self._limits.smallest:
             return False
-        return bool(self._limits.describe_excess(changes, touched.outputs))
+        return bool(self._limits.describe_excess(changes, session_turn.outputs))
 
     def _stage(self, changes: Changes, outputs: list[Output], session: Session) -> None:
         self._changes.update(changes)
@@ -268,10 +268,10 @@ class PartitionTurn:
             self.index.add(session.uid, session.moved)
         self._batch.outputs += outputs
 
-    def _decide_one_by_one(self, touched: _SessionTurn) -> None:
+    def _decide_one_by_one(self, session_turn: _SessionTurn) -> None:
         rows = Overlay(self._rows)
-        for record, event in touched.applied:
-            session = Session(touched.uid, rows, self._context.plans)
+        for record, event in session_turn.applied:
+            session = Session(session_turn.uid, rows, self._context.plans)
             try:
                 decision = apply(session, event)
             except TooManyCommands as error:
@@ -281,7 +281,7 @@ class PartitionTurn:
                 self._dead_letter(record, _reason_of(error), str(error))
                 continue
             changes = session.changes()
-            outputs = self._records.encode(session, touched.key, record, event, decision)
+            outputs = self._records.encode(session, session_turn.key, record, event, decision)
             if excess := self._limits.describe_excess(changes, outputs):
                 self._dead_letter(record, Refusal.RESULT_TOO_LARGE, f"applying it would write {excess}")
             else:

@@ -17,7 +17,7 @@ from triggers.core.timer_kinds import TimerKind
 from triggers.core.timer_rows import stop_timers_of_kinds
 
 
-def run_timer(session: Session, event: TimerFired) -> Decision:
+def handle_timer_of_kind(session: Session, event: TimerFired) -> Decision:
     """Does what the timer was set for. It is stale if it was stopped or moved."""
     loaded, builder = session.instances.find(event.instance), DecisionBuilder(session, event)
     if (loaded.instance.timers or {}).get(event.kind) != event.due:

@@ -9,7 +9,7 @@ from triggers.core.binding import decide_with_rules, publish
 from triggers.core.commands import Decision, Outcome
 from triggers.core.decision_builder import DecisionBuilder
 from triggers.core.edition_2_plan import is_reserved
-from triggers.core.edition_2_timers import run_timer
+from triggers.core.edition_2_timers import handle_timer_of_kind
 from triggers.core.events import (
     CancelRequested,
     CloneRequested,
@@ -103,7 +103,7 @@ def _decide(session: Session, event: Event) -> Decision:  # noqa: C901, PLR0911,
         case CloneRequested():
             return operations.clone_instance(session, event)
         case TimerFired():
-            return _wake(session, event)
+            return _handle_timer(session, event)
         case DeletionRequested():
             return deletion.delete_session(session, event)
         case SessionImported():
@@ -117,7 +117,7 @@ def _decide(session: Session, event: Event) -> Decision:  # noqa: C901, PLR0911,
 def _fire_trigger(session: Session, event: TriggerFired) -> Decision:
     trigger = event.trigger
     if session.plan.edition_2 is not None:
-        return _fire_rules(session, event)
+        return _fire_in_edition_2(session, event)
     builder = DecisionBuilder(session, event, _APPLIED if trigger in session.plan.by_trigger else Outcome.UNUSED)
     fire_trigger(builder, FiredKwargs(session, trigger, event.kwargs))
     if not session.header.configuration:
@@ -125,7 +125,7 @@ def _fire_trigger(session: Session, event: TriggerFired) -> Decision:
     return builder.build()
 
 
-def _fire_rules(session: Session, event: TriggerFired) -> Decision:
+def _fire_in_edition_2(session: Session, event: TriggerFired) -> Decision:
     """Fires a trigger in a session of edition 2. Raises ReservedName."""
     if is_reserved(event.trigger):
         raise ReservedName(f"only the engine fires {event.trigger!r:.200}; names that end like outcomes are reserved")
@@ -136,7 +136,7 @@ def _fire_rules(session: Session, event: TriggerFired) -> Decision:
     return finish(builder)
 
 
-def _wake(session: Session, event: TimerFired) -> Decision:
+def _handle_timer(session: Session, event: TimerFired) -> Decision:
     """Does what a timer was set for. One that a worker whose clock is ahead published too early is stale."""
     if event.due > max(event.recorded or event.time, session.header.clock):
         return Decision(outcome=Outcome.STALE)
@@ -144,4 +144,4 @@ def _wake(session: Session, event: TimerFired) -> Decision:
         return deletion.handle_session_timer(session, event)
     if not event.kind:
         return results.handle_timer(session, event)
-    return run_timer(session, event) if session.exists else Decision(outcome=Outcome.STALE)
+    return handle_timer_of_kind(session, event) if session.exists else Decision(outcome=Outcome.STALE)
