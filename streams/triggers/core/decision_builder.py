@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from triggers.core.commands import Command, Decision, FireRecord, Outcome
-from triggers.core.events import SessionEvent
+from triggers.core.events import SessionEvent, TriggerFired
 from triggers.core.follow_ups import FollowUps
 from triggers.core.state.session import Session
 
@@ -52,6 +52,13 @@ class DecisionBuilder:
     def position(self) -> int:
         """The event's position in the log."""
         return self._event.position
+
+    def origin_of(self, trigger: str) -> tuple[str | None, str | None]:
+        """Returns the id and the source of the event if it fires the trigger itself, rather than through a result."""
+        event = self._event
+        if type(event) is TriggerFired and event.trigger == trigger:
+            return event.id, event.source
+        return None, None
 
     def record_status(self, instance: str, status: str) -> None:
         """Adds a status that an instance got."""

@@ -34,7 +34,6 @@ from triggers.core.finishing import finish
 from triggers.core.fired_kwargs import FiredKwargs
 from triggers.core.rules import fire_trigger
 from triggers.core.state.session import Session
-from triggers.core.updates import record_fire
 from triggers.errors import ReservedName
 
 _APPLIED: Final = Outcome.APPLIED  # looked up only once, because each look-up of an enumeration's member takes 0.1 µs
@@ -120,8 +119,6 @@ def _fire_trigger(session: Session, event: TriggerFired) -> Decision:
         return _fire_in_edition_2(session, event)
     builder = DecisionBuilder(session, event, _APPLIED if trigger in session.plan.by_trigger else Outcome.UNUSED)
     fire_trigger(builder, FiredKwargs(session, trigger, event.kwargs))
-    if not session.header.configuration:
-        record_fire(session, event)
     return builder.build()
 
 

@@ -13,7 +13,7 @@ from triggers.core.fired_kwargs import FiredKwargs
 from triggers.core.lifecycle import change_status, start_instance, take_over_fills
 from triggers.core.plan import Rule
 from triggers.core.state.cohorts import add_to_cohort, members_of_cohort, only_member
-from triggers.core.state.header import Cohort, TaskState
+from triggers.core.state.header import Cohort, LastFire, TaskState
 from triggers.core.state.instance import Instance, Payload
 from triggers.core.state.loaded_instance import LoadedInstance
 from triggers.core.statuses import UNSTARTED, Status
@@ -38,11 +38,21 @@ def fire_trigger(builder: DecisionBuilder, fired_kwargs: FiredKwargs) -> None:
         if creates and (loaded := _create_instance(builder, rule, state, fired_kwargs)) is not None:
             ready.append(loaded)
     fired_kwargs.store_latest()
+    if session.records_fires:
+        _record_fire(builder, trigger)
     rules = session.plan.tasks
     for loaded in ready:
         start_instance(builder, rules[loaded.task], loaded)
     scheduled = () if builder.outcome is _STOPPED else tuple([loaded.name for loaded in ready])
     builder.fires.append(FireRecord(trigger, scheduled))
+
+
+def _record_fire(builder: DecisionBuilder, trigger: str) -> None:
+    header = builder.session.header
+    own, clock = header.begin_edition_2(), max(builder.now, header.clock)
+    own.fires += 1
+    event_id, source = builder.origin_of(trigger)
+    builder.session.last_fires.hot[trigger] = LastFire(clock, own.fires, builder.time, event_id, source)
 
 
 def can_run(rule: Rule, have: Collection[str]) -> bool:

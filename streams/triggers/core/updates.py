@@ -10,7 +10,6 @@ from triggers.core.conditions.tree import Conditions
 from triggers.core.conditions.updating import carry_memory_over, carry_over, match_slots
 from triggers.core.contribution import Contribution
 from triggers.core.edition_2_rule import Edition2Rule
-from triggers.core.events import TriggerFired
 from triggers.core.groups import update_in_flight
 from triggers.core.lifecycle import take_over_fills
 from triggers.core.plan import Plan
@@ -30,29 +29,23 @@ def switch_rules(session: Session, before: Plan, now: int) -> None:
     """
     after = session.plan.edition_2
     if after is None:
-        session.forget_edition_2()
+        if not session.records_fires:
+            session.forget_edition_2()
         return
     if before.edition_2 is None:
         _begin(session, now)
     for name, rule in after.tasks.items():
         old = before.tasks.get(name)
         if before.edition_2 is None:
-            _wait_in_groups(session, rule, now)
+            _wait_in_groups(session, rule)
         elif old is not None and old.edition_2 is not None and old.edition_2 is not rule:
             _carry_groups(session, old.edition_2, rule)
         _carry_memory(session, None if old is None else old.edition_2, rule)
         _record_in_flight(session, None if old is None else old.edition_2, rule)
 
 
-def record_fire(session: Session, event: TriggerFired) -> None:
-    """Records when a trigger was fired in a session without rules, because those that it gets may ask for it."""
-    header, clock = session.header.begin_edition_2(), max(event.recorded or event.time, session.header.clock)
-    header.fires += 1
-    session.last_fires.hot[event.trigger] = LastFire(clock, header.fires, event.time, event.id, event.source)
-
-
 def _begin(session: Session, now: int) -> None:
-    """Begins edition 2. Rules of edition 1 keep no times of triggers, so each counts as fired by the latest event."""
+    """Begins edition 2. A trigger whose fires were not recorded counts as fired by the latest event."""
     clock, header = session.header.clock or now, session.header.begin_edition_2()
     for trigger in session.latest.all():
         if session.last_fires.get(trigger) is None:
@@ -61,29 +54,31 @@ def _begin(session: Session, now: int) -> None:
     session.last_fires.spill()
 
 
-def _wait_in_groups(session: Session, rule: Edition2Rule, now: int) -> None:
+def _wait_in_groups(session: Session, rule: Edition2Rule) -> None:
     """Moves instances that wait in cohorts into groups."""
     state, waiting = session.task_state(rule.name), session.waiting.change(rule.name)
     cohorts, state.cohorts = state.cohorts, []
-    clock = session.header.clock or now
     for cohort in cohorts:
         for number in members_of_cohort(cohort):
             loaded = session.instances.get_to_change(rule.name, number)
             instance = loaded.instance
             take_over_fills(instance, cohort)
             given = {
-                trigger: Contribution(session.payloads.read(held), clock, _order_of(session, trigger))
+                trigger: _contribution(session, trigger, session.payloads.read(held))
                 for trigger, held in instance.kwargs.items()
             }
-            seen = [Contribution(b"{}", clock, _order_of(session, trigger)) for trigger in instance.unless_seen]
+            seen = [_contribution(session, trigger, b"{}") for trigger in instance.unless_seen]
             held = _held(rule.conditions, given, dict(zip(instance.unless_seen, seen, strict=True)))
             instance.kwargs = {}
             _join(rule, waiting, loaded, Group(held, [number], depth=instance.cascade_depth))
 
 
-def _order_of(session: Session, trigger: str) -> int:
-    fact = session.last_fires.get(trigger)
-    return 0 if fact is None else fact.order
+def _contribution(session: Session, trigger: str, kwargs: bytes) -> Contribution:
+    """Returns what an instance of edition 1 holds of a trigger, as if the trigger's last fire had given it."""
+    fire = session.last_fires.get(trigger)
+    if fire is None:
+        return Contribution(kwargs, session.header.clock, 0)
+    return Contribution(kwargs, fire.clock, fire.order, b"", fire.time, fire.id, fire.source)
 
 
 def _held(conditions: Conditions, after: dict[str, Contribution], unless: dict[str, Contribution]) -> Held:

@@ -1,4 +1,4 @@
-"""Triggers that are fired before a session has rules count with the times at which they were fired."""
+"""Triggers that are fired before a session gets rules of edition 2 count with the times at which they were fired."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import pytest
 from tests.support.memory_session import MemorySession
 
 from triggers.core.engine import apply
-from triggers.core.events import ConfigurationUpdated, TriggerFired
+from triggers.core.events import ConfigurationUpdated, RulesPublished, TriggerFired
+from triggers.core.state.plans import Plans
 from triggers.core.state.row_kinds import HOT_TRIGGERS
 
 SHIPS = {
@@ -41,6 +42,20 @@ def test_a_window_begins_when_its_first_trigger_was_fired(others: int, loaded: i
     assert _fire(session, "loaded", loaded) == [status]
 
 
+def test_so_does_one_of_a_session_with_published_rules_of_edition_1() -> None:
+    session = MemorySession()
+    noting = b'{"t_note":{"after":[],"andEvery":"packed","run":"app.note"}}'
+    published = RulesPublished(name="strays", version=1, configuration=noting, is_default=True)
+    session.rows.write(Plans().publish(published, session.rows))
+
+    _fire(session, "packed", 1_000)
+    _fire(session, "noticed", 5_000)
+    _configure(session, SHIPS, 6_000)
+
+    assert session.view().rules is not None
+    assert _fire(session, "loaded", 7_001)[-1] == "unstarted"
+
+
 def test_a_sequence_has_the_order_of_the_latest_fires() -> None:
     session = MemorySession()
     for trigger in ("packed", "loaded", "packed"):
@@ -52,7 +67,7 @@ def test_a_sequence_has_the_order_of_the_latest_fires() -> None:
     assert _fire(session, "loaded", 1_000) == ["scheduled"]
 
 
-def test_a_session_with_rules_of_edition_1_keeps_no_times() -> None:
+def test_a_session_with_its_own_rules_of_edition_1_keeps_no_times() -> None:
     session = MemorySession()
     for number in range(OTHERS):
         _fire(session, f"other {number}", 1_000)

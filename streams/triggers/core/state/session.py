@@ -189,6 +189,12 @@ class Session:
             state = self._edition_2 = Edition2State(self.header, self.rows)
         return state
 
+    @property
+    def records_fires(self) -> bool:
+        """True if a session of edition 1 records when its triggers were last fired, because it may get rules of edition
+        2 that ask for it: it has no rules, or published ones."""
+        return not self.header.configuration or self.header.published is not None
+
     def forget_edition_2(self) -> None:
         """Deletes what the session kept because it had no rules, when it gets rules of edition 1."""
         if self.header.edition_2 is not None:
