@@ -32,7 +32,7 @@ from triggers.topology import Topology
 
 POOLS = {"prefork -c 2": ("-c2",), "solo": ("--pool=solo",)}
 _TASK = "app.tasks.ImportResponses"
-_LOOK_EVERY_S = 0.02
+_POLL_INTERVAL_S = 0.02
 _STALLED_S = 120.0
 
 _decoder = EventDecoder(max_payload_bytes=900_000)
@@ -107,7 +107,7 @@ def _times_done(url: str, worker: Running, tasks: int) -> list[float]:
     deadline = time.monotonic() + _STALLED_S
     with redis.Redis.from_url(url) as server:
         while len(times) < tasks and time.monotonic() < deadline:
-            time.sleep(_LOOK_EVERY_S)
+            time.sleep(_POLL_INTERVAL_S)
             worker.check()
             remaining = int(server.llen("celery")) + int(server.hlen("unacked"))
             times += [time.time()] * (tasks - remaining - len(times))

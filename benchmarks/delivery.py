@@ -19,7 +19,7 @@ from triggers.settings import Settings
 from triggers.topology import Topology
 
 _STALLED_S = 240.0
-_LOOK_EVERY_S = 0.2
+_POLL_INTERVAL_S = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ def size_of(settings: Settings, topic: str) -> int:
 def _await_size(reader: Consumer, topic: str, partitions: int, program: Running, expected: int) -> None:
     size, grown_at = 0, time.monotonic()
     while size < expected:
-        time.sleep(_LOOK_EVERY_S)
+        time.sleep(_POLL_INTERVAL_S)
         program.check()
         now = sum(_end(reader, TopicPartition(topic, partition)) for partition in range(partitions))
         if now > size:

@@ -39,7 +39,7 @@ PHASES = (BEFORE, AFTER_KEEP, ADOPTING, AFTER_ADOPTING)
 
 _WINDOW_S = 3.0
 """Seconds over which the agent's CPU time is counted: once while it is idle, and once around a publication."""
-_LOOK_EVERY_S = 0.25
+_POLL_INTERVAL_S = 0.25
 _ENOUGH_S = 240.0
 _COUNTED = 50
 """Records of a partition that are counted to see whether the agent is done, rather than its transaction markers."""
@@ -149,7 +149,7 @@ class _Run:
             lags = measure_lag(self.settings, count_up_to=_COUNTED)
             if all(row.records == 0 for row in lags if row.topic == events):
                 return
-            time.sleep(_LOOK_EVERY_S)
+            time.sleep(_POLL_INTERVAL_S)
         raise RuntimeError(f"{self.agent.name} has not read all events within {_ENOUGH_S:g} s")
 
     def _rates(self, rounds: int) -> dict[str, list[Rate]]:

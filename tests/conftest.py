@@ -76,7 +76,7 @@ def _one_broker(tmp_path_factory: pytest.TempPathFactory, config: pytest.Config)
 def celery_as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Undoes `install()`, which connects receivers to Celery's signals for all apps of the process.
 
-    Otherwise a later test that runs a task would publish its result, and would wait for a broker for ever.
+    Otherwise a later test that runs a task would publish its result, and would wait for a broker forever.
     """
     monkeypatch.setattr(installation, "_installed", [])
     receivers = [(signal, list(signal.receivers)) for signal in CELERY_SIGNALS]

@@ -16,7 +16,7 @@ import click
 
 from triggers.dev import child_process
 
-LOOK_EVERY_S = 5.0
+POLL_INTERVAL_S = 5.0
 BUSY = "while True: pass"
 HEAD = "| run | seconds | load of the machine | result |\n|---|---|---|---|"
 
@@ -76,7 +76,7 @@ def run_once(number: int, target: str, log: Path) -> Run:
 def ended(process: subprocess.Popen[bytes]) -> int | None:
     """The exit code, or None after a while."""
     try:
-        return process.wait(LOOK_EVERY_S)
+        return process.wait(POLL_INTERVAL_S)
     except subprocess.TimeoutExpired:
         return None
 

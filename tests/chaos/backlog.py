@@ -28,7 +28,7 @@ from triggers.client.consumer_lag import measure_lag
 from triggers.errors import TryAgain
 from triggers.topology import Topology
 
-_LOOK_EVERY_S = 0.2
+_POLL_INTERVAL_S = 0.2
 _ASK_EVERY_S = 2.0
 _WITHIN_S = 1800.0
 
@@ -122,7 +122,7 @@ class _Backlog:
         deadline = time.monotonic() + max_s
         while not is_over() and time.monotonic() < deadline:
             self._world.tend()
-            time.sleep(_LOOK_EVERY_S)
+            time.sleep(_POLL_INTERVAL_S)
 
     def _until_done(self, is_done: Callable[[_Waiting], bool]) -> None:
         deadline = time.monotonic() + _WITHIN_S

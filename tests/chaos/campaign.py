@@ -23,7 +23,7 @@ from tests.chaos.world import LOG, World, start_world
 
 from triggers.process.exits import ExitCode
 
-_LOOK_EVERY_S = 0.2
+_POLL_INTERVAL_S = 0.2
 
 
 @dataclass
@@ -129,7 +129,7 @@ def _strike_all(world: World, outcome: Outcome) -> list[_Hit]:
         if not waiting and now - began >= world.plan.duration_s and all(hit.is_over for hit in hits):
             return hits
         world.tend()
-        time.sleep(_LOOK_EVERY_S)
+        time.sleep(_POLL_INTERVAL_S)
 
 
 def _begin(world: World, shot: Shot, now: float) -> _Hit:

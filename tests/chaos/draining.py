@@ -15,7 +15,7 @@ from triggers.errors import TryAgain
 from triggers.settings import Settings
 from triggers.topology import Topology
 
-_LOOK_EVERY_S = 0.2
+_POLL_INTERVAL_S = 0.2
 _STILL_S = 5.0
 _QUIET_S = LONGEST_WAIT_S + 4.0
 """Longer than any delay of the campaign's rules, so that no timer is left."""
@@ -34,7 +34,7 @@ def drain(world: World, watch: Watch, passer_by: PasserBy) -> bool:
     last_progress: tuple[int, ...] = ()
     while time.monotonic() - began < world.plan.drain_s:
         world.tend()
-        time.sleep(_LOOK_EVERY_S)
+        time.sleep(_POLL_INTERVAL_S)
         progress = (watch.events, watch.outstanding(), _lag(world.settings))
         moved = progress != last_progress
         last_progress = progress

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import msgspec
 from confluent_kafka import Consumer, Message, TopicPartition
-from tests.chaos.producers import Place, Published
+from tests.chaos.producers import Coordinates, Published
 from tests.chaos.tally import Tally
 from tests.chaos.world import World
 from tests.support.offsets import fetch_committed
@@ -103,7 +103,7 @@ class Evidence:
     done: Mapping[int, int]
     """Partition -> the agents' committed offset."""
     executors_done: Mapping[int, int]
-    letters: Counter[Place]
+    letters: Counter[Coordinates]
     """Partition and offset of an event -> number of its dead letters."""
     files: Rows
     """Rows of each partition, from its owner's RocksDB."""
@@ -185,7 +185,7 @@ def _sessions(settings: Settings) -> list[str]:
     return sorted({key.decode() for message in events if (key := message.key())})
 
 
-def _letters(settings: Settings) -> Counter[Place]:
+def _letters(settings: Settings) -> Counter[Coordinates]:
     letters = map(
         decode_dead_letter, (m.value() for m in read_topic(settings, Topology(settings.namespace).dead_letters))
     )

@@ -26,16 +26,16 @@ class GapCounts(threading.Thread):
 
     def run(self) -> None:
         while not self._ending.wait(_EVERY_S):
-            self.look()
+            self.read_metrics()
 
     def finish(self) -> Counter[str]:
         """Reads the metrics once more, stops, and returns the sums."""
         self._ending.set()
         self.join()
-        self.look()
+        self.read_metrics()
         return self.total
 
-    def look(self) -> None:
+    def read_metrics(self) -> None:
         """Reads every agent's metrics once."""
         for slot, agent in enumerate(self._agents):
             for outcome, figure in _GAPS.findall(agent.metrics()):

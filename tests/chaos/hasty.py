@@ -58,7 +58,7 @@ class Hasty(Service):
             self.published.failed.append(error.str())
             return
         coordinates = (message.partition() or 0, message.offset() or 0)
-        self.published.note(coordinates, crc32(message.value() or b""))
+        self.published.add(coordinates, crc32(message.value() or b""))
 
     def _interleaved(self) -> Iterator[tuple[str, Fields]]:
         """Interleaves the events of a hundred sessions at a time."""

@@ -27,7 +27,7 @@ from triggers.topology import Topology
 _SESSIONS = 12
 _PAGES = 50
 _WITHIN_S = 60.0
-_LOOK_EVERY_S = 0.05
+_POLL_INTERVAL_S = 0.05
 _STEADY_S = 1.0
 _GAUGE = re.compile(rb"^triggers_lag_events\{[^}]*\} ([0-9.e+]+)$", re.MULTILINE)
 
@@ -137,13 +137,13 @@ class _Census:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"not within {_WITHIN_S:.0f} s: {what}")
             self._world.tend()
-            time.sleep(_LOOK_EVERY_S)
+            time.sleep(_POLL_INTERVAL_S)
 
     def _steady(self, count: Callable[[], int]) -> int:
         """Returns the count once it has been stable for a second, so that records under way have arrived."""
         value, since = count(), time.monotonic()
         while time.monotonic() - since < _STEADY_S:
-            time.sleep(_LOOK_EVERY_S)
+            time.sleep(_POLL_INTERVAL_S)
             if (current := count()) != value:
                 value, since = current, time.monotonic()
         return value

@@ -124,7 +124,7 @@ _SKIP_SOME: Change = (
 
 MUTATIONS = (
     Mutation(
-        "offsets committed outside of the transaction",
+        "offsets committed outside the transaction",
         (
             ("commit/pump.py", _TRANSACTION, f"self._member.commit_alone(batch.offsets)\n        {_TRANSACTION}"),
             (

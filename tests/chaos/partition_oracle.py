@@ -105,7 +105,7 @@ class _Pass:
             verdict.events += 1
             offset, value = message.offset() or 0, message.value() or b""
             if self._seen is not None and offset <= self._seen.last:
-                self.tally.note(offset, value)
+                self.tally.add(offset, value)
             if not self._acknowledged(offset, crc32(value)):
                 self._look_at_other(message, value)
             if self._part.is_due(offset):
@@ -132,7 +132,7 @@ class _Pass:
 
     def _look_at_other(self, message: Message, value: bytes) -> None:
         """Checks a record whose offset no application knows: a result, a timer or a forwarded event."""
-        self._results.note(message)
+        self._results.add(message)
         headers = cast("list[Header]", message.headers() or [])
         if not message.key():
             self._note_publication(message, value)
@@ -168,7 +168,7 @@ def _tally(part: Part, commands: list[Message]) -> Tally:
     other, tally = part.tallies.get(Topology(part.settings.namespace).commands), Tally()
     for message in commands:
         if other is not None and (message.offset() or 0) <= other.last:
-            tally.note(message.offset() or 0, message.value() or b"")
+            tally.add(message.offset() or 0, message.value() or b"")
     return tally
 
 

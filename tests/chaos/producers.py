@@ -18,8 +18,8 @@ from tests.chaos.questionnaire import GARBAGE, NO_LIMITS, Fields, endless, light
 from triggers.settings import Settings
 from triggers.topology import Topology, partition_of
 
-Place = tuple[int, int]
-"""Partition and offset."""
+Coordinates = tuple[int, int]
+"""The partition and offset of a record."""
 
 _FLUSH_S = 120.0
 _OPEN_SESSIONS = 150
@@ -40,11 +40,11 @@ class Published:
         """Partition and checksum of acknowledged records with unknown offset.
 
         The broker had already written them when the producer sent them again."""
-        self.garbage: set[Place] = set()
+        self.garbage: set[Coordinates] = set()
         """Records that must become dead letters."""
         self.refused: set[int] = set()
         """Checksums of well-formed events that must become dead letters."""
-        self.misplaced: set[Place] = set()
+        self.misplaced: set[Coordinates] = set()
         self.repeated = 0
         """Number of records with the id of an earlier one."""
         self.failed: list[str] = []
@@ -53,10 +53,10 @@ class Published:
     def __len__(self) -> int:
         return sum(map(len, self._offsets.values()))
 
-    def note(self, place: Place, checksum: int) -> None:
+    def add(self, coordinates: Coordinates, checksum: int) -> None:
         """Adds an acknowledged record, with the checksum of its value."""
-        self._offsets[place[0]].append(place[1])
-        self._checksums[place[0]].append(checksum)
+        self._offsets[coordinates[0]].append(coordinates[1])
+        self._checksums[coordinates[0]].append(checksum)
 
     def on(self, partition: int) -> tuple[array[int], array[int]]:
         """Returns offsets and checksums of a partition's records, in the order of their acknowledgement."""
@@ -161,7 +161,7 @@ class Service(threading.Thread):
             self.published.repeated += 1
         self._send(key, value)
 
-    def _send(self, key: bytes, value: bytes, note: set[Place] | None = None, *, elsewhere: bool = False) -> None:
+    def _send(self, key: bytes, value: bytes, kind: set[Coordinates] | None = None, *, elsewhere: bool = False) -> None:
         checksum = crc32(value)
 
         def acknowledged(error: KafkaError | None, message: Message) -> None:
@@ -173,9 +173,9 @@ class Service(threading.Thread):
                 self.published.unplaced.append((message.partition() or 0, checksum))
                 return
             coordinates = (message.partition() or 0, offset)
-            self.published.note(coordinates, checksum)
-            if note is not None:
-                note.add(coordinates)
+            self.published.add(coordinates, checksum)
+            if kind is not None:
+                kind.add(coordinates)
 
         home = _partition_of(key, self._partitions)
         partition = (home + 1) % self._partitions if elsewhere else home

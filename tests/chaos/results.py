@@ -42,7 +42,7 @@ class ResultsOfAttempts:
             self.commands[command.id] = command
             self.offsets[command.id] = message.offset() or 0
 
-    def note(self, message: Message) -> None:
+    def add(self, message: Message) -> None:
         """Adds a record of the events topic, if it is a result."""
         value = message.value()
         if not value or value.startswith(_JSON):

@@ -17,7 +17,7 @@ class Tally:
     checksum: int = 0
     """Checksum of all values and their offsets."""
 
-    def note(self, offset: int, value: bytes) -> None:
+    def add(self, offset: int, value: bytes) -> None:
         """Adds a record. Offsets must be increasing."""
         self.last, self.count = offset, self.count + 1
         self.checksum = (self.checksum + crc32(value, offset & _WORD)) & _WORD

@@ -94,7 +94,7 @@ class Watch(threading.Thread):
 
     def _follow(self, message: Message, now: float) -> None:
         topic, partition, value = message.topic() or "", message.partition() or 0, message.value() or b""
-        self.tallies[topic, partition].note(message.offset() or 0, value)
+        self.tallies[topic, partition].add(message.offset() or 0, value)
         if topic == self._names.changelog:
             self._record_movement("state", partition, now)
         elif topic == self._names.commands:

@@ -32,7 +32,7 @@ _TAGS: Final = {
     "sessions": "Read sessions from the workers that own them, and from their events.",
     "operate": "Change sessions as an operator. Each change is an event with its actor.",
     "jobs": "Change many sessions as an operator: all that a filter finds.",
-    "rules": "Published rules, which sessions take by themselves.",
+    "rules": "Published rules, which sessions take automatically.",
     "dead letters": "Records that could not be decoded or applied.",
     "monitoring": "Health, readiness and lag.",
 }

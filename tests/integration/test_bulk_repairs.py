@@ -33,7 +33,7 @@ WHERE = ("--where", "--failed", "--exception", "Declined")
 
 @pytest.fixture
 def shop(settings: Settings) -> Iterator[Settings]:
-    """300 orders. 50 have failed because a card was declined, and 5 because of a time-out."""
+    """300 orders. 50 have failed because a card was declined, and 5 because of a timeout."""
     create_topics(settings)
     application = Application(settings)
     for number in range(ORDERS):

@@ -76,7 +76,7 @@ def test_an_installation_that_works_has_no_problem(settings: Settings) -> None:
     assert [each for each in findings if each["verdict"] == "problem"] == []
     assert code == 0
     verdicts = _verdicts(findings)
-    working = {"librdkafka", "connection", "broker version", "permissions", "topics", "time-stamps", "rules", "agents"}
+    working = {"librdkafka", "connection", "broker version", "permissions", "topics", "timestamps", "rules", "agents"}
     assert {check for check, found in verdicts.items() if found == {"ok"}} >= working | {"clocks", "executors"}
     assert verdicts["brokers"] == {"warning"}, "the tests have only one"
     assert _of(findings, "rules")[0]["detail"] == "published: small"
@@ -89,7 +89,7 @@ def test_an_event_of_the_future_is_found(settings: Settings) -> None:
     ahead_ms = int(time.time() * 1000) + 1_800_000
     wait_until(lambda: _stamp_of_event(settings, ahead_ms) == ahead_ms, "the broker keeps the stamps of producers")
 
-    (finding,) = _of(_examine(settings)[1], "time-stamps")
+    (finding,) = _of(_examine(settings)[1], "timestamps")
 
     assert finding["verdict"] == "warning"
     assert "s in the future" in finding["detail"]

@@ -72,7 +72,7 @@ MESSAGES: Mapping[str, Callable[[], object]] = {
 
 @pytest.fixture(autouse=True)
 def no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No broker will answer, so a short time-out shows the same message."""
+    """No broker will answer, so a short timeout shows the same message."""
     for module in ("topics", "range_reads", "offset_reads", "installed_topics", "queue_topics"):
         monkeypatch.setattr(f"triggers.kafka.{module}._TIMEOUT_S", 0.5)
     monkeypatch.setattr("triggers.kafka.reachability.ANSWER_S", 0.5)

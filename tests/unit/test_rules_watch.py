@@ -31,7 +31,7 @@ class Publisher:
 
 def look(watched: WatchedRules, times: int, capsys: pytest.CaptureFixture[str]) -> list[str]:
     for _ in range(times):
-        watched.look()
+        watched.check()
     return capsys.readouterr().err.splitlines()
 
 

@@ -1,6 +1,6 @@
 """The metrics of the HTTP API: its requests, and the lag of the consumer groups.
 
-The lag is measured here, because a group without members, whose workers are all dead, has nobody else to do it.
+The lag is measured here, because a consumer group whose workers are all dead has no member that could measure it.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class ApiMetrics:
         try:
             self._lag = measure_lag(self._settings, _COUNT_NONE)
         except TryAgain as error:
-            self._lag = []  # an old figure would hide that nobody knows the present one
+            self._lag = []  # an old figure would hide that the current one is unknown
             self._errors.inc()
             _log.warning("the lag cannot be measured", reason=str(error))
 

@@ -50,8 +50,8 @@ def application(
 ) -> ASGIApp:
     """Returns the ASGI application of the API.
 
-    `mounted` are routes beside the API, such as a console's pages and its static files. Each of them decides by itself
-    who may see it, with `authentication`; request ids, log lines and the last resort for errors are theirs as well.
+    `mounted` are routes beside the API, such as a console's pages and its static files. Each of them
+    decides itself who may see it, with `authentication`. They get request ids, log lines and error handling, too.
     `finished` is that of `Monitoring`. `metrics` count the requests of operations, unless None.
     """
     guard = _Guard(services, authentication, metrics)
@@ -117,7 +117,7 @@ class _Guard:
                 call.charge(1)
             call.read_query(operation.query)
             return await operation.handler(call)
-        except Exception as error:  # noqa: BLE001  # an unexpected one is logged with its traceback, and told without
+        except Exception as error:  # noqa: BLE001  # an unexpected error is logged with its traceback and reported without
             problem = problem_of(error)
             if problem.kind is Kind.INTERNAL:
                 _log.exception("an operation failed", operation=operation.id)
@@ -133,7 +133,7 @@ class _Guard:
 
 
 def _routes(operations: Sequence[Operation], guard: _Guard) -> list[Route]:
-    """Returns one route for each path, so that a wrong method is told which ones there are."""
+    """Returns one route for each path, so that the response to a wrong method lists the allowed ones."""
     by_path: dict[str, dict[str, Operation]] = {}
     for operation in operations:
         by_path.setdefault(operation.path, {})[operation.method] = operation

@@ -1,4 +1,4 @@
-"""Finds the principal of a request by its bearer token, or lets requests of this machine in if there are no tokens."""
+"""Finds the principal of a request by its bearer token, or admits requests from this machine if there are no tokens."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from triggers.api.problems import Kind, ProblemError
 
 _CHALLENGE: Final = 'Bearer realm="triggers"'
 _MAX_TOKEN: Final = 8192
-"""Maximum length of a token. A JSON web token with many claims is long, and longer ones are no tokens of ours."""
+"""Maximum length of a token. A JSON web token with many claims is long, and longer ones are not ours."""
 _LOCAL_NAMES: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _FOREIGN_SITES: Final = frozenset({"cross-site", "same-site"})
 
@@ -38,7 +38,7 @@ class Authentication:
         if principal is None:
             raise ProblemError(
                 Kind.UNAUTHENTICATED,
-                "the token is unknown or not valid any more",
+                "the token is unknown or no longer valid",
                 headers={"WWW-Authenticate": f'{_CHALLENGE}, error="invalid_token"'},
             )
         return principal
@@ -74,7 +74,7 @@ def _bearer(headers: Headers) -> str:
 
 
 def _check_local(headers: Headers) -> None:
-    """Raises a problem for a request that a web site of others has sent from a browser on this machine.
+    """Raises a problem for a request that another web site has sent from a browser on this machine.
 
     Another site could resolve its own name to this machine (DNS rebinding), or post a form here without reading the
     response.

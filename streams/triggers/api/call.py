@@ -1,4 +1,4 @@
-"""`Call`: a request as an operation sees it, with its principal. Its methods raise problems for what is wrong in it."""
+"""`Call`: a request as an operation sees it, with its principal. Its methods raise problems for invalid parts."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _NO_BODY: Final = b"{}"
 
 
 class BodyLimits(Struct, frozen=True):
-    """What a body may be."""
+    """The limits of a body."""
 
     max_bytes: int
     timeout_s: float
@@ -39,7 +39,7 @@ class Call:
     """One request. Not thread-safe."""
 
     def __init__(self, request: Request, request_id: str, limits: BodyLimits, charge: Callable[[int], None]) -> None:
-        """`charge` takes that many events from the rate of the principal. It raises a problem if they are too many."""
+        """`charge` counts that many events against the rate of the principal. It raises a problem beyond the rate."""
         self._request = request
         self._limits = limits
         self.charge: Final = charge
@@ -149,7 +149,7 @@ async def read_body(request: Request, limits: BodyLimits) -> bytes:
         detail = f"the body must arrive within {limits.timeout_s:g} s"
         raise ProblemError(Kind.BODY_TIMEOUT, detail, headers=_CLOSE) from error
     except ClientDisconnect as error:
-        raise ProblemError(Kind.INVALID_REQUEST, "the client went away before the end of the body") from error
+        raise ProblemError(Kind.INVALID_REQUEST, "the client disconnected before the end of the body") from error
     return b"".join(chunks)
 
 
@@ -158,7 +158,7 @@ _CLOSE: Final = {"Connection": "close"}
 
 
 def media_type(headers: Headers) -> str:
-    """Returns the media type of the body without parameters, in lower case, or no text."""
+    """Returns the media type of the body without parameters, in lower case, or empty text."""
     return headers.get("content-type", "").partition(";")[0].strip().lower()
 
 

@@ -1,4 +1,4 @@
-"""What every request passes first: its id, its log line, headers for browsers, and the last resort for errors.
+"""The outermost layer of every request: its id, its log line, headers for browsers, and the last error handler.
 
 It is plain ASGI, so that it also stands before what is mounted beside the API, such as a console.
 """
@@ -53,7 +53,7 @@ class Front:
         structlog.contextvars.bind_contextvars(request_id=request_id)  # a request is a task, with a context of its own
         try:
             await self._app(scope, receive, response.send)
-        except Exception:  # noqa: BLE001  # the last resort: whatever it is, the client gets a problem, and we the log
+        except Exception:  # noqa: BLE001  # whatever was raised, the client gets a problem, and the log the traceback
             _log.exception("a request failed")
             if not response.status:
                 failure = problem_response(ProblemError(Kind.INTERNAL), request_id)
@@ -104,6 +104,6 @@ def _log_request(scope: Scope, status: int, seconds: float) -> None:
     else:
         level = logging.INFO
     if not _stdlib_log.isEnabledFor(level):
-        return  # structlog asks last, after it has rendered the line, which every fire would pay for
+        return  # because structlog checks the level after rendering, which would cost every fire
     ms, principal = round(1000 * seconds, 1), scope["state"].get("principal")
     _log.log(level, "request", method=scope["method"], path=path, status=status, ms=ms, principal=principal)

@@ -48,7 +48,7 @@ ANYONE: Final = Principal(name="anonymous", scopes=frozenset(Scope))
 
 
 class Identifier(Protocol):
-    """Finds the principal of a token, such as `TokenFile` and `OpenIdTokens`."""
+    """Finds the principal of a token. `TokenFile` and `OpenIdTokens` do so."""
 
     async def identify(self, token: str) -> Principal | None:
         """Returns the principal, or None if the token is not one of these, or is not valid any more."""

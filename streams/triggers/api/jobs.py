@@ -33,11 +33,11 @@ JOBS: Final = integer("limit", "Maximum number of jobs.", default=50, minimum=1,
 
 
 class JobBody(Struct, frozen=True, forbid_unknown_fields=True):
-    """A repair of all that a filter finds."""
+    """A repair of everything that a filter finds."""
 
     action: Action
     where: SessionQuery
-    """The filter; at least one of its members must be set. Those who replay or skip mean failed instances."""
+    """The filter; at least one of its members must be set. Replay and skip apply to failed instances."""
     kwargs: dict[str, JsonObject] | None = None
     """Replay: trigger -> kwargs that replaces all kwargs of each instance."""
     cascade: bool = False
@@ -49,7 +49,7 @@ class JobBody(Struct, frozen=True, forbid_unknown_fields=True):
     rate: Annotated[float, Meta(gt=0, le=MAX_RATE)] = DEFAULT_RATE
     """Maximum number of items per second."""
     max_items: Annotated[int, Meta(ge=1, le=MAX_ITEMS)] = MAX_ITEMS
-    """If more items match, nothing is done. The number of a preview makes sure that a job has no more than that."""
+    """If more items match, nothing is done. Set it to the number of a preview to change no more than that."""
 
 
 class JobList(Struct, frozen=True, kw_only=True):
@@ -66,7 +66,7 @@ class Jobs:
 
     def operations(self) -> list[Operation]:
         """Returns the operations of this class."""
-        away = (Kind.UNAVAILABLE, Kind.OVERLOADED)
+        unavailable = (Kind.UNAVAILABLE, Kind.OVERLOADED)
         refusals = (Kind.INVALID_EVENT, Kind.BODY_TIMEOUT, Kind.CONFLICT, Kind.TOO_LARGE, Kind.UNSUPPORTED_MEDIA_TYPE)
         body = Body({JSON: Media(JobBody, _EXAMPLE)})
         return [
@@ -74,31 +74,32 @@ class Jobs:
                 method="POST", path="/v1/jobs/preview", handler=self.preview_job, scope=Scope.OPERATE, tag="jobs",
                 summary="Count what a job would change, and show some of it. Nothing is changed.",
                 description=_DELETING, body=body, answers={200: Answer("What matches now.", JobPreview)},
-                problems=(*refusals, *away),
+                problems=(*refusals, *unavailable),
             ),
             Operation(
                 method="POST", path="/v1/jobs", handler=self.create_job, scope=Scope.OPERATE, tag="jobs",
-                summary="Replay, skip, cancel or delete all that a filter finds.",
+                summary="Replay, skip, cancel or delete everything that a filter finds.",
                 description=_CREATING + " " + _DELETING, parameters=(IDEMPOTENCY_KEY,), body=body,
-                answers={202: Answer("The job is recorded, and runs.", JobSummary)}, problems=(*refusals, *away),
+                answers={202: Answer("The job is recorded, and runs.", JobSummary)}, problems=(*refusals, *unavailable),
             ),
             Operation(
                 method="GET", path="/v1/jobs", handler=self.list_jobs, scope=Scope.READ, tag="jobs",
                 summary="List the newest jobs.", query=(JOBS,),
-                answers={200: Answer("The jobs.", JobList)}, problems=away,
+                answers={200: Answer("The jobs.", JobList)}, problems=unavailable,
             ),
             Operation(
                 method="GET", path="/v1/jobs/{job}", handler=self.show_job, scope=Scope.READ, tag="jobs",
-                summary="Show a job, its progress, and what has become of its items.",
+                summary="Show a job, its progress and the state of its items.",
                 parameters=(JOB,), query=(STATE, FIRST, LIMIT),
-                answers={200: Answer("The job and some of its items.", JobView)}, problems=(Kind.NOT_FOUND, *away),
+                answers={200: Answer("The job and some of its items.", JobView)},
+                problems=(Kind.NOT_FOUND, *unavailable),
             ),
             Operation(
                 method="POST", path="/v1/jobs/{job}/resume", handler=self.resume_job, scope=Scope.OPERATE, tag="jobs",
-                summary="Run a job on that has ended early. What was published is not published again.",
+                summary="Resume a job that has ended early. What was published is not published again.",
                 description=_DELETING, parameters=(JOB,),
                 answers={202: Answer("The job runs, unless it is finished.", JobSummary)},
-                problems=(Kind.NOT_FOUND, *away),
+                problems=(Kind.NOT_FOUND, *unavailable),
             ),
         ]  # fmt: skip
 
@@ -127,7 +128,7 @@ class Jobs:
         return json_response(view_job(job, state=wanted, first=call.query(FIRST), limit=call.query(LIMIT)))
 
     async def resume_job(self, call: Call) -> Response:
-        """Runs a job on."""
+        """Resumes a job."""
         job = await self._find(call)
         _require_scope_for(call, job.head.change.action)
         if not job.is_finished:

@@ -67,7 +67,7 @@ class Monitoring:
                 scope=None,
                 tag="monitoring",
                 summary="Check that the API's process is alive.",
-                answers={200: Answer("It is alive. This says nothing of Kafka or the workers.", Health, _HEALTHY)},
+                answers={200: Answer("It is alive. This says nothing about Kafka or the workers.", Health, _HEALTHY)},
             ),
             Operation(
                 method="GET",
@@ -98,7 +98,7 @@ class Monitoring:
     async def check_readiness(self, _: Call) -> Response:
         """Checks the broker and the topic of the events."""
         publisher, settings = self._services.publisher, self._services.settings
-        if publisher.is_broker_away:
+        if publisher.is_broker_unavailable:
             raise BrokerUnavailable
         await self._services.blocking.run(check_reachable, settings, Topology(settings.namespace).events)
         return json_response(Health(status="ready", in_flight=publisher.in_flight))

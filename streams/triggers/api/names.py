@@ -7,7 +7,8 @@ from typing import Final
 from triggers.api.parameters import Parameter
 
 _ENCODED: Final = (
-    " Any text: it is percent-encoded as UTF-8, its slashes too. The names `.` and `..` are written `.;` and `..;`,"
+    " It may be any text, percent-encoded as UTF-8, including its slashes. The names `.` and `..` are written"
+    " `.;` and `..;`,"
     " because clients resolve them."
 )
 

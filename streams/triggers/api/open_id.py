@@ -19,7 +19,7 @@ from triggers.settings import Settings
 ALGORITHMS: Final = frozenset(
     {"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
 )
-"""Algorithms with a public key. With a shared secret, whoever can check a token could make one as well."""
+"""Algorithms with a public key. With a shared secret, anyone who can check a token could also create one."""
 _LEEWAY_S: Final = 30
 """How much the clocks of the provider and this machine may differ."""
 _KEYS_LIVE_S: Final = 300.0
@@ -103,7 +103,7 @@ class OpenIdTokens:
 
 
 class SigningKeys:
-    """The public keys of a provider, which are cached. A key that is unknown may be new, so it is asked for."""
+    """The public keys of a provider, which are cached. An unknown key may be new, so the keys are fetched again."""
 
     def __init__(self, provider: Provider, clock: Callable[[], float]) -> None:
         self._provider = provider
@@ -135,13 +135,15 @@ class SigningKeys:
             if not self._keys:
                 self._asked_at = None
                 raise TryAgain(f"the keys of {self._provider.issuer} cannot be fetched: {error}") from error
-            _log.error("the keys of the OpenID Connect provider cannot be fetched; old ones remain", error=str(error))
+            _log.error(
+                "the keys of the OpenID Connect provider cannot be fetched; the old ones remain valid", error=str(error)
+            )
         else:
             self._keys, self._fetched_at = keys, self._clock()
 
 
 def _fetch_keys(provider: Provider) -> dict[str | None, jwt.PyJWK]:
-    """Fetches the keys. Blocks. Keys for other uses, and of algorithms that are not known, are left out."""
+    """Fetches the keys. Blocks. Ignores keys for other uses, and keys of unknown algorithms."""
     url = provider.keys_url or _discover(provider.issuer)
     try:
         keys = jwt.PyJWKSet.from_dict(fetch_json(url)).keys

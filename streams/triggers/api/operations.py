@@ -1,6 +1,6 @@
-"""An operation of the API: its path, what it needs, what it responds. Routes and the document are made of these.
+"""An operation of the API: its path, what it needs, what it responds. Routes and the document are made from these.
 
-So a parameter that is not declared is refused, and the document cannot say anything else than the code does.
+So a parameter that is not declared is refused, and the document cannot differ from the code.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class Operation:
     body: Body | None = None
     answers: Mapping[int, Answer] = field(default_factory=dict)
     problems: tuple[Kind, ...] = ()
-    """Kinds of problems beside those that every operation may respond."""
+    """Kinds of problems besides those that every operation may return."""
 
     @property
     def id(self) -> str:

@@ -1,4 +1,4 @@
-"""Problem details (RFC 9457): what the API responds instead of an answer, without a word about its inside."""
+"""Problem details (RFC 9457): the responses to requests that fail, which disclose nothing about the server."""
 
 from __future__ import annotations
 
@@ -156,16 +156,16 @@ _KINDS: Final[dict[type[TriggersError], Kind]] = {
     TryAgain: Kind.UNAVAILABLE,
 }
 """The kind of each error. A subclass comes before its base class."""
-_AWAY: Final[dict[type[TriggersError], str]] = {
+_UNAVAILABLE: Final[dict[type[TriggersError], str]] = {
     BrokerUnavailable: "Kafka does not answer. Repeat the request; with an id or Idempotency-Key, that is harmless.",
     OwnerUnavailable: "The worker that owns the session does not answer. It may be starting. Repeat the request.",
     TryAgain: "Repeat the request.",
 }
-"""What clients are told instead of messages that name brokers and workers, whose addresses are not theirs to know."""
+"""Messages for clients instead of those that name brokers and workers, because clients must not learn addresses."""
 
 
 def problem_of(error: Exception) -> ProblemError:
-    """Returns the problem of an error. One of an unexpected class is internal, and its message is not told."""
+    """Returns the problem of an error. One of an unexpected class is internal, and its message is not disclosed."""
     if isinstance(error, ProblemError):
         return error
     kind = next((kind for cls, kind in _KINDS.items() if isinstance(error, cls)), Kind.INTERNAL)
@@ -174,7 +174,7 @@ def problem_of(error: Exception) -> ProblemError:
     if kind is Kind.OVERLOADED:
         return ProblemError(kind, str(error), headers=retry_after(_RETRY_S))
     if isinstance(error, TryAgain):
-        detail = next(detail for cls, detail in _AWAY.items() if isinstance(error, cls))
+        detail = next(detail for cls, detail in _UNAVAILABLE.items() if isinstance(error, cls))
         return ProblemError(kind, detail, headers=retry_after(_RETRY_S))
     if isinstance(error, Undecodable):
         return ProblemError(kind, error.detail or error.reason, reason=error.reason)

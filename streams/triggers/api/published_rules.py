@@ -82,7 +82,7 @@ class PublishedRules(Struct, frozen=True):
 
     def operations(self) -> list[Operation]:
         """Returns the operations of this class."""
-        away = (Kind.UNAVAILABLE, Kind.OVERLOADED)
+        unavailable = (Kind.UNAVAILABLE, Kind.OVERLOADED)
         return [
             Operation(
                 method="GET",
@@ -92,7 +92,7 @@ class PublishedRules(Struct, frozen=True):
                 tag="rules",
                 summary="List the newest version of all published rules.",
                 answers={200: Answer("The rules.", RulesList)},
-                problems=away,
+                problems=unavailable,
             ),
             Operation(
                 method="GET",
@@ -104,7 +104,7 @@ class PublishedRules(Struct, frozen=True):
                 parameters=(RULES,),
                 query=(VERSION,),
                 answers={200: Answer("The version.", RulesVersion)},
-                problems=(Kind.NOT_FOUND, *away),
+                problems=(Kind.NOT_FOUND, *unavailable),
             ),
             Operation(
                 method="POST",
@@ -112,7 +112,7 @@ class PublishedRules(Struct, frozen=True):
                 handler=self.publish_rules,
                 scope=Scope.ADMIN,
                 tag="rules",
-                summary="Publish rules under a name: new sessions take them by themselves.",
+                summary="Publish rules under a name, which new sessions take automatically.",
                 description=_PUBLISH_DESCRIPTION,
                 parameters=(RULES,),
                 body=Body({JSON: Media(PublishBody, {"configuration": _RULES, "match": ["order-*"]})}),
@@ -163,8 +163,7 @@ class PublishedRules(Struct, frozen=True):
 
 def _check(rules: bytes) -> None:
     """Raises InvalidConfiguration, or a problem that lists the errors that `triggers check` finds."""
-    if validate_configuration(rules).edition_2 is not None:
-        return  # `check` does no more than validate rules of edition 2
+    validate_configuration(rules)
     errors = [finding for finding in check_rules(rules).findings if finding.severity is Severity.ERROR]
     if errors:
         details = [f"{each.rule}: {each.message}; {each.fix}" for each in errors]

@@ -60,7 +60,7 @@ class StatusBody(Struct, frozen=True, forbid_unknown_fields=True):
     cascade_kwargs: JsonObject = no_members()
     """JSON object: the kwargs with which the task's name is fired."""
     force: bool = False
-    """Whether a change is allowed that is not in the table of transitions."""
+    """Whether to allow a change that the table of transitions does not have."""
 
 
 EXPLAINED: Final = (

@@ -1,4 +1,4 @@
-"""Changes sessions as an operator does, and by an event with its actor: rules, replay, skip, status, delete."""
+"""Changes sessions on behalf of an operator, by events with their actor: rules, replay, skip, status, delete."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Repairs:
             _repair(
                 f"{base}/instances/{{instance}}/cancel",
                 self.cancel_instance,
-                "End an instance that waits or is on its way: its task is not run, or its result is not wanted.",
+                "End an instance that is neither failed nor resolved. Its task does not run, or has no effect.",
                 Body({JSON: Media(CancelBody, {"terminate": True})}, required=False),
             ),
             _repair(

@@ -17,7 +17,9 @@ from triggers.client.session_search import MAX_LIMIT
 from triggers.queries import FailureGroups, Page, SessionQuery, StatusCounts
 
 _MAX_TIME: Final = 253_402_300_799_999
-_TASK: Final = optional_text("task", "There is an instance of this task. The other parameters are about it.", "t_ship")
+_TASK: Final = optional_text(
+    "task", "There is an instance of this task, to which `status`, `exception` and `message` apply.", "t_ship"
+)
 FILTERS: Final[tuple[QueryParameter[Any], ...]] = (
     text("prefix", "The UID starts with this.", "order-"),
     optional_text("status", "An instance has this status now.", "failed"),
@@ -39,14 +41,14 @@ FILTERS: Final[tuple[QueryParameter[Any], ...]] = (
     ),
     optional_integer(
         "stuck_ms",
-        "It is unresolved, and nothing has happened for so many milliseconds, or it waits for a failed instance.",
+        "It is unresolved, and nothing has happened for this many milliseconds, or it waits for a failed instance.",
         minimum=0,
         maximum=_MAX_TIME,
     ),
 )
 """The fields of `SessionQuery`, by their names."""
 LIMIT: Final = integer("limit", "Maximum number of sessions.", default=50, minimum=1, maximum=MAX_LIMIT)
-CURSOR: Final = optional_text("cursor", "`cursor` of the page before.", "b3JkZXItMTc")
+CURSOR: Final = optional_text("cursor", "`cursor` of the previous page.", "b3JkZXItMTc")
 
 
 class Search:
@@ -64,9 +66,9 @@ class Search:
                 "Find sessions, in the order of their UIDs. All parameters must hold.",
                 Answer("Some of the sessions that match.", Page),
                 query=(*FILTERS, LIMIT, CURSOR),
-                description="A page may be short, or empty, and have a `cursor` all the same, because each request"
-                " examines a limited number of rows. `missing` names partitions that move to another worker; the page"
-                " lacks their sessions.",
+                description="A page may be short, or empty, and still have a `cursor`, because each request"
+                " examines a limited number of rows. `missing` names partitions that are moving to another worker and"
+                " whose sessions the page lacks.",
             ),
             _read(
                 "/v1/counts",

@@ -1,4 +1,4 @@
-"""Runs the API on uvicorn, and refuses to serve others without tokens."""
+"""Runs the API on uvicorn, and refuses to serve other machines without tokens."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def listen(settings: Settings, authentication: Authentication) -> socket.socket:
     if not authentication.needs_tokens and not ip_address(listening.getsockname()[0]).is_loopback:
         listening.close()
         raise SettingsError(
-            f"the API would let everyone in who reaches {host}: configure tokens (`triggers api token` makes one, and"
+            f"the API would admit everyone who can reach {host}: configure tokens (`triggers api token` makes one, and"
             " TRIGGERS_API_TOKEN_FILE names their file), or OpenID Connect, or listen on 127.0.0.1"
         )
     return listening

@@ -23,8 +23,7 @@ from triggers.core.view import InstanceView, SessionView
 
 AT: Final = parsed(
     "at",
-    "The moment that is asked for: an offset, meaning just after that event, or a time such as 2024-03-01T10:20:30Z."
-    " Default: now.",
+    "The moment: an offset, meaning just after that event, or a time such as 2024-03-01T10:20:30Z. Default: now.",
     parse_moment,
     default=NOW,
     example="2024-03-01T10:20:30Z",
@@ -32,7 +31,7 @@ AT: Final = parsed(
 STATUS: Final = text("status", "Only instances with this status.", "failed")
 TASK: Final = text("task", "Only this task.", "t_ship")
 AFTER: Final = integer(
-    "after", "Only events behind this offset: `next` of the page before.", default=-1, minimum=-1, maximum=2**63 - 1
+    "after", "Only events behind this offset: `next` of the previous page.", default=-1, minimum=-1, maximum=2**63 - 1
 )
 EVENTS: Final = integer("limit", "Maximum number of events.", default=200, minimum=1, maximum=1000)
 
@@ -83,7 +82,7 @@ class Sessions:
             _read(
                 "/v1/sessions/{uid}/explanation",
                 self.explain_session,
-                "Explain why each instance is as it is, and what is missing.",
+                "Explain why each instance has its status, and what is missing.",
                 Answer("The explanation, as `triggers explain --json` prints it.", Explanation),
                 query=(AT, TASK),
             ),

@@ -29,9 +29,9 @@ class TimelineEvent(Struct, frozen=True, kw_only=True):
     actor: str | None
     """The operator who caused the event, or None if it is no operation."""
     outcome: Outcome | None
-    """What became of it, or None if the session refused it."""
+    """Its outcome, or None if the session refused it."""
     effects: list[str]
-    """What it did, or why it did nothing, in words."""
+    """What it did, or why it had no effect, in words."""
 
 
 class Timeline(Struct, frozen=True, kw_only=True):

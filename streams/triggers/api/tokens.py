@@ -24,7 +24,7 @@ _PREFIX: Final = "trg_"
 _HASH: Final = re.compile(r"sha256:([0-9a-f]{64})")
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]{0,99}")
 _RATE: Final = re.compile(r"rate=(\d+(?:\.\d+)?)")
-_LOOK_EVERY_S: Final = 1.0
+_POLL_INTERVAL_S: Final = 1.0
 _LINE: Final = "<name> <scope>,<scope>… sha256:<hash> [rate=<per second>]"
 
 _log: Final = structlog.get_logger(__name__)
@@ -95,23 +95,23 @@ def parse_scopes(names: list[str], where: str) -> frozenset[Scope]:
 class TokenFile:
     """The tokens of a file, which is read again when it changes, and of a text that does not change.
 
-    A file that becomes wrong is reported in the log, and its former tokens remain valid.
+    If the file becomes invalid, this is logged, and the previous tokens remain valid.
     """
 
     def __init__(self, path: Path | None, text: str = "") -> None:
         """Reads the file. Raises SettingsError if it cannot be read or has a wrong line."""
         self._path = path
         self._fixed = parse_tokens(text, "TRIGGERS_API_TOKENS")
-        self._stamp = self._look()
+        self._stamp = self._file_state()
         self._stored = self._read()
-        self._looked_at = time.monotonic()
+        self._checked_at = time.monotonic()
 
     def __len__(self) -> int:
         return len(self._fixed) + len(self._stored)
 
     async def identify(self, token: str) -> Principal | None:
         """Returns the principal of a token, or None. Compares it with all tokens, so that its time tells nothing."""
-        if time.monotonic() - self._looked_at > _LOOK_EVERY_S:
+        if time.monotonic() - self._checked_at > _POLL_INTERVAL_S:
             self._refresh()
         digest, principal = digest_of(token), None
         for stored in (*self._fixed, *self._stored):
@@ -120,16 +120,16 @@ class TokenFile:
         return principal
 
     def _refresh(self) -> None:
-        self._looked_at = time.monotonic()
+        self._checked_at = time.monotonic()
         try:
-            if (stamp := self._look()) != self._stamp:
+            if (stamp := self._file_state()) != self._stamp:
                 self._stored = self._read()
                 self._stamp = stamp
         except SettingsError as error:
-            _log.error("the file of tokens cannot be used; the former tokens remain valid", error=str(error))
+            _log.error("the file of tokens cannot be used; the previous tokens remain valid", error=str(error))
 
-    def _look(self) -> tuple[int, int]:
-        """Returns what changes when the file is written. The file is small and local, so this may block the loop."""
+    def _file_state(self) -> tuple[int, int]:
+        """Returns values that change with the file. The file is small and local, so this may block the loop."""
         if self._path is None:
             return (0, 0)
         try:

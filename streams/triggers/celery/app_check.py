@@ -1,4 +1,4 @@
-"""Says why a Celery app cannot run commands: python -m triggers.celery.app_check shop.app"""
+"""Reports why a Celery app cannot run commands: python -m triggers.celery.app_check shop.app"""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from triggers.celery.installation import has_command_step
 
 
 def describe_fault(name: str) -> str:
-    """Returns why the app of that name, as Celery's `-A` takes it, cannot run commands; empty: it can."""
+    """Returns why the app of that name, as Celery's `-A` accepts it, cannot run commands, or empty text if it can."""
     sys.path.insert(0, str(Path.cwd()))
     try:
         app = find_app(name)

@@ -1,4 +1,4 @@
-"""Lets tasks have arguments of any name, such as `self`: a trigger may be called so, and its kwargs are an argument.
+"""Allows arguments of any name, such as `self`, because a trigger may have that name and its kwargs are an argument.
 
 Some parameters would be in the way: `self` of `Task.__call__`, by which workers call every task, or of a `__call__` of
 the application's own task class, and the first parameter of a bound task (`bind=True`, or a method `run`), which is its

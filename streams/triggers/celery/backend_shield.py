@@ -1,4 +1,4 @@
-"""Shields commands from the application's result backend: their results travel through Kafka, whatever it does."""
+"""Shields commands from the application's result backend, whose failures must not affect results on Kafka."""
 
 from __future__ import annotations
 

@@ -62,7 +62,7 @@ class CommandStep(bootsteps.StartStopStep):
         self._consumer = consumer
         self._names = Topology(self.publisher.settings.namespace)
         self._readers: deque[Reader] = deque()
-        """The readers, the one whose turn it is first, so that no queue waits for the end of another one."""
+        """The readers. The next one in turn is first, so that no queue waits until another one is empty."""
         self._running: dict[CommandInHand, _Running] = {}
         self._wake_reader, self._wake_writer = -1, -1
         self._metrics: RunMetrics | None = None

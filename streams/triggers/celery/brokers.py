@@ -8,7 +8,7 @@ from triggers.celery.no_broker import URL
 from triggers.errors import CallError
 
 _LOSING: Final = {
-    "memory": "a child that is killed can stop the whole pool, and .delay() inside of a task is lost",
+    "memory": "a child that is killed can stop the whole pool, and .delay() inside a task is lost",
     "filesystem": "it loses the tasks of a killed worker",
     "sqlalchemy": "it loses the tasks of a killed worker",
     "sqla": "it loses the tasks of a killed worker",

@@ -1,4 +1,4 @@
-"""`Cancellations`: which commands of a reader are not wanted any more."""
+"""`Cancellations`: which commands of a reader have been cancelled."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from triggers.celery.command_source import CommandInHand, Delivery
 from triggers.core.commands import CancelTask
 
 _MAX_REMEMBERED: Final = 10_000
-"""Cancellations that are remembered for commands that come later: the Kafka client may leave a command out at first."""
+"""Maximum number of cancellations that are remembered for commands that come later.
+
+The Kafka client may leave a command out at first.
+"""
 
 
 class Cancellations:

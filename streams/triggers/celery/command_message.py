@@ -1,4 +1,4 @@
-"""The message that Celery would have received from a broker of its own, made of a command."""
+"""The message that Celery would have received from a broker of its own, built from a command."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ class CommandRequest(Request):
     """
 
     is_submitted = False
-    """True if the pool has it. Before, Celery's rate limit may hold it back."""
+    """True once the pool has it. Until then, Celery's rate limit may hold it back."""
     is_reported = False
     is_returned = False
     _is_rejected = False

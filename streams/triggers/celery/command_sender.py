@@ -61,7 +61,7 @@ class CommandSender:
         return None
 
     def _publish(self, command: RunTask, **options: Any) -> None:
-        """Sends as `delay` would, but without subscribing to the result, so that a backend may be away."""
+        """Sends as `delay` would, but without subscribing to the result, so that a backend may be unavailable."""
         with denied_join_result():
             self._app.send_task(
                 command.run,

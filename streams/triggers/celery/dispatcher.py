@@ -62,7 +62,7 @@ def run_dispatcher(app: Any, settings: Settings | None = None) -> int:
 
 
 class Dispatcher:
-    """Dispatches the commands of its queues in turns. It works in the thread that calls `run`."""
+    """Dispatches the commands of its queues, one queue after another. It works in the thread that calls `run`."""
 
     def __init__(self, app: Any, settings: Settings, queues: Sequence[Queue] = (None,)) -> None:
         self._app = app
@@ -70,8 +70,10 @@ class Dispatcher:
         self._queues = queues
         publisher = ResultPublisher(settings)
         self._sender = CommandSender(app, publisher)
-        self._lines = [_Line(settings, publisher, queue, len(queues), self._send) for queue in queues]
-        self.metrics = DispatchMetrics(lambda: [(queue_title(line.queue), line.backlog) for line in self._lines])
+        self._dispatchers = [_QueueDispatcher(settings, publisher, queue, len(queues), self._send) for queue in queues]
+        self.metrics = DispatchMetrics(
+            lambda: [(queue_title(dispatcher.queue), dispatcher.backlog) for dispatcher in self._dispatchers]
+        )
         _register_tasks(app)
 
     def run(self, stopping: threading.Event) -> None:
@@ -85,15 +87,15 @@ class Dispatcher:
         )
         if self._settings.is_secured:
             check_permissions(self._settings, Process.DISPATCHER)
-        for line in self._lines:
-            line.source.join_group()
+        for dispatcher in self._dispatchers:
+            dispatcher.source.join_group()
         try:
             while not stopping.is_set():
-                for line in self._lines:
-                    line.run_turn(stopping)
+                for dispatcher in self._dispatchers:
+                    dispatcher.run_turn(stopping)
         finally:
-            for line in self._lines:
-                line.source.close()
+            for dispatcher in self._dispatchers:
+                dispatcher.source.close()
 
     def _send(self, delivery: Delivery, command: RunTask | CancelTask) -> Exception | None:
         """Sends a command as `delay` would. Returns the broker's error if it must be sent again later."""
@@ -105,22 +107,22 @@ class Dispatcher:
         return error
 
 
-class _Line:
-    """The commands of one queue on their way. It is a member of the consumer group of the queue's executors."""
+class _QueueDispatcher:
+    """Dispatches the commands of one queue. It is a member of the consumer group of the queue's executors."""
 
     def __init__(
         self,
         settings: Settings,
         publisher: ResultPublisher,
         queue: Queue,
-        lines: int,
+        queue_count: int,
         send: Callable[[Delivery, RunTask | CancelTask], Exception | None],
     ) -> None:
-        """`lines` share the limits of the dispatcher."""
-        self._prefetch = max(1, settings.celery_prefetch // lines)
-        self._max_bytes = _MAX_BYTES // lines
-        self._max_uncommitted = max(1, _MAX_UNCOMMITTED // lines)
-        self._poll_s = _POLL_S / lines
+        """The limits of the dispatcher are divided among `queue_count` queues."""
+        self._prefetch = max(1, settings.celery_prefetch // queue_count)
+        self._max_bytes = _MAX_BYTES // queue_count
+        self._max_uncommitted = max(1, _MAX_UNCOMMITTED // queue_count)
+        self._poll_s = _POLL_S / queue_count
         self._send = send
         self._screening = Screening(publisher, tasks=None)
         self._backlog: deque[tuple[Delivery, RunTask | CancelTask]] = deque()

@@ -51,7 +51,7 @@ class GapProofs:
         examined = [each for each in self._gap_reader.take() if self._is_current(each, ledgers)]
         for each in examined:
             self._judge(each, ledgers[each.gap.partition])
-        self._note_unproven(examined)
+        self._record_unproven(examined)
         refuted = [each.gap for each in examined if each.state is GapState.SKIPPED]
         offsets = {gap.partition: gap.first_missing for gap in sorted(refuted, reverse=True)}
         for partition, offset in offsets.items():
@@ -69,7 +69,7 @@ class GapProofs:
 
     def pass_end(self, partition: int, position: int) -> None:
         """Accepts the position that the consumer has reached."""
-        self._unproven.note_served(partition)
+        self._unproven.record_delivery(partition)
         if position >= self._behind.get(partition, position + 1):
             del self._behind[partition]
 
@@ -98,14 +98,14 @@ class GapProofs:
         else:
             log.warning("a gap between commands could not be proved yet, and is proved again: %s", examined)
 
-    def _note_unproven(self, examined: Collection[ExaminedGap]) -> None:
+    def _record_unproven(self, examined: Collection[ExaminedGap]) -> None:
         """Counts the time for which partitions have unproven gaps. Raises GapUnproven if it is too long."""
         now = time.monotonic()
         unproven = {each.gap.partition: each for each in examined if each.state is GapState.UNPROVEN}
         for partition in {each.gap.partition for each in examined} - unproven.keys():
             self._unproven.forget(partition)
         for partition, each in unproven.items():
-            self._unproven.note_unproven(partition, now)
+            self._unproven.record_unproven(partition, now)
             if self._unproven.is_hopeless(partition, now):
                 raise GapUnproven(describe_unproven(self._topic, each))
 

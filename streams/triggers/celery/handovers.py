@@ -52,7 +52,7 @@ def part_of(request: Request | None) -> CommandName | None:
 
 
 def take_retry(headers: Mapping[str, Any], arguments: tuple[list[Any], dict[str, Any]]) -> bool:
-    """Lets the engine carry out Celery's retry of the running command. Returns False for any other message.
+    """Hands Celery's retry of the running command over to the engine. Returns False for any other message.
 
     A retry with other arguments is not taken, because the engine runs the next attempt with those of the rules.
     """

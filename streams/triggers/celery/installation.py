@@ -45,7 +45,7 @@ def install(
     """Makes the workers of a Celery app run the commands of their queues and publish their results.
 
     Call it in the module that creates the app, so that every worker and its children call it on import. It does not
-    connect to anything. The default for `settings` are those of the environment. An app without `broker_url` gets
+    connect to anything. `settings` are by default those of the environment. An app without `broker_url` gets
     `none://`, which means no broker; otherwise the app's own `.delay()` continues to use its broker.
 
     `queues` names the queues whose commands the workers take, such as `["billing"]`; `"@default"` stands for the

@@ -1,4 +1,4 @@
-"""What Celery's own options say about a task: where it belongs, and until when it may begin."""
+"""What Celery's own options say about a task: its queue, and when it expires."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class WrongQueue(CallError):
 def execution_options(app: Any, name: str) -> dict[str, Any]:
     """Returns the options of a registered task: queue, priority, expires, time limits, serializer and so on.
 
-    `task_routes` is not looked at. Returns no options for a task that is not registered.
+    Ignores `task_routes`. Returns no options for a task that is not registered.
     """
     task = app.tasks.get(name)
     if task is None:
@@ -31,7 +31,7 @@ def execution_options(app: Any, name: str) -> dict[str, Any]:
 def routing_check(app: Any) -> Callable[[RunTask], Exception | None]:
     """Returns a function that returns the exception of a command whose task belongs to another worker, or None.
 
-    Only a worker with `-Q` or `-X` has other workers beside it. The queue of a rule takes precedence over all of this.
+    Only with `-Q` or `-X` do some tasks belong to other workers. The queue of a rule takes precedence over Celery's.
     """
     if app.amqp.queues._consume_from is None:  # noqa: SLF001  # `consume_from` does not say whether -Q was given
         return lambda _: None

@@ -33,7 +33,7 @@ def _add_run(_logger: object, _method: str, event: EventDict) -> EventDict:
     request: Any = current_task.request if current_task else None
     if request is not None and request.id is not None:
         return {**event, **_run_of(request, request.id), "task": request.task}
-    data = getattr(event.get("_record"), "data", None)  # what Celery adds to its lines about a run, outside of the run
+    data = getattr(event.get("_record"), "data", None)  # what Celery adds to its lines about a run, outside the run
     task_id = data.get("id") if isinstance(data, Mapping) else None
     return {**event, **_run_of(None, task_id)} if isinstance(task_id, str) else event
 

@@ -13,16 +13,16 @@ _PAUSE_S: Final = 5.0
 
 @dataclass(slots=True)
 class _Unproven:
-    since: float
+    first_at: float
     """When a gap of the partition was unproven for the first time in a row."""
-    asked: float
+    last_at: float
     """When a gap of the partition was unproven for the last time."""
-    was_served: bool = False
-    """True if the broker has delivered something of the partition since then."""
+    has_delivered: bool = False
+    """True if the broker has delivered a record of the partition, or its end, since then."""
 
 
 class UnprovenGaps:
-    """Decides when partitions with unproven gaps are examined again, and when there is no point in it any more.
+    """Decides when partitions with unproven gaps are examined again, and when that would be pointless.
 
     While the broker does not answer, nothing can be proved, and waiting is right. A broker that delivers records of a
     partition answers, so a gap of it that stays unproven will never be proved by this process.
@@ -31,14 +31,14 @@ class UnprovenGaps:
     def __init__(self) -> None:
         self._unproven: dict[int, _Unproven] = {}
 
-    def note_unproven(self, partition: int, now: float) -> None:
-        """Accepts that a gap of the partition could not be proved."""
-        self._unproven.setdefault(partition, _Unproven(now, now)).asked = now
+    def record_unproven(self, partition: int, now: float) -> None:
+        """Records that a gap of the partition could not be proved."""
+        self._unproven.setdefault(partition, _Unproven(now, now)).last_at = now
 
-    def note_served(self, partition: int) -> None:
-        """Accepts that the broker has delivered a record of the partition, or its end."""
+    def record_delivery(self, partition: int) -> None:
+        """Records that the broker has delivered a record of the partition, or its end."""
         if unproven := self._unproven.get(partition):
-            unproven.was_served = True
+            unproven.has_delivered = True
 
     def forget(self, partition: int) -> None:
         """Forgets a partition: its gaps are proved, or it was revoked."""
@@ -47,9 +47,9 @@ class UnprovenGaps:
     def may_examine(self, partition: int, now: float) -> bool:
         """Returns whether the partition's gaps may be examined now."""
         unproven = self._unproven.get(partition)
-        return unproven is None or now - unproven.asked >= _PAUSE_S
+        return unproven is None or now - unproven.last_at >= _PAUSE_S
 
     def is_hopeless(self, partition: int, now: float) -> bool:
         """Returns whether a gap of the partition has been unproven for too long although the broker answers."""
         unproven = self._unproven.get(partition)
-        return unproven is not None and unproven.was_served and now - unproven.since > _PATIENCE_S
+        return unproven is not None and unproven.has_delivered and now - unproven.first_at > _PATIENCE_S

@@ -1,4 +1,4 @@
-"""`--where`: replays, skips, cancels or deletes all that a filter finds, as a job."""
+"""`--where`: replays, skips, cancels or deletes everything that a filter finds, as a job."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from msgspec import Struct
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from triggers.cli.companions import refuse_ignored
+from triggers.cli.ignored_options import refuse_ignored
 from triggers.cli.operator_events import actor_name
 from triggers.cli.output import print_json, print_line, print_table, warn
 from triggers.cli.session_filter import FILTERS, session_filter
@@ -55,7 +55,7 @@ _PARTICIPLES: Final = {
 
 
 class Bulk(Struct, frozen=True):
-    """What the options say about many sessions."""
+    """The options for many sessions."""
 
     query: SessionQuery
     rate: float
@@ -114,23 +114,23 @@ def repair_many(ctx: click.Context, change: Change, bulk: Bulk, *, as_json: bool
 def run_job(
     ctx: click.Context, settings: Settings, log: JobLog, reader: SessionReader, job: Job, *, as_json: bool
 ) -> None:
-    """Run a job until every item has its result. Ends with 1 if an event was refused, and with 4 if a result lacks."""
+    """Run a job until every item has its result. Ends with 1 if an event was refused, with 4 if a result is missing."""
     resume = f"triggers jobs resume {job.id}"
     if not as_json:
-        print_line(f"Job {job.id}. If this command ends early, go on with: {resume}")
+        print_line(f"Job {job.id}. If this command ends early, continue with: {resume}")
         sys.stdout.flush()
     try:
         with _progress_bar(job) as show_progress:
             JobRunner(settings, log, reader).run(job.id, stop=threading.Event(), on_progress=show_progress)
     except (KeyboardInterrupt, TryAgain):
-        warn(f"{job.finished} of {len(job.items)} items are done. Go on with: {resume}")
+        warn(f"{job.finished} of {len(job.items)} items are done. Continue with: {resume}")
         raise
     if as_json:
         print_json(summarize(job))
     else:
         print_line(f"Job {job.id}: {counts_words(job)}.")
     if not job.is_finished:
-        raise TryAgain(f"the workers have not applied all events yet. Go on with: {resume}")
+        raise TryAgain(f"the workers have not applied all events yet. Continue with: {resume}")
     if job.counts()[ItemState.REFUSED]:
         ctx.exit(1)
 

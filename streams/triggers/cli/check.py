@@ -17,7 +17,7 @@ from triggers.analysis.check.rules import Arrivals, Checked, check_rules
 from triggers.analysis.check.sarif import sarif
 from triggers.analysis.check.worlds import FiredMove, Results
 from triggers.analysis.input_file import InputFile
-from triggers.cli.companions import refuse_ignored
+from triggers.cli.ignored_options import refuse_ignored
 from triggers.cli.option_types import Input
 from triggers.cli.output import json_option, print_json, print_line
 

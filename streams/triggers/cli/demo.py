@@ -12,7 +12,7 @@ import msgspec
 from rich.console import Console
 from rich.status import Status
 
-from triggers.cli.companions import refuse_brokers
+from triggers.cli.ignored_options import refuse_brokers
 from triggers.cli.interruption import end_by_signals
 from triggers.cli.output import json_option, print_json, print_table
 from triggers.cli.settings_options import command_settings, setting
@@ -21,7 +21,7 @@ from triggers.client import SessionReader
 from triggers.core.view import SessionView
 from triggers.dev.broker import new_broker
 from triggers.dev.child_process import Relay
-from triggers.dev.demo import LOOK_EVERY_S, Demo, Plan, Progress, Report
+from triggers.dev.demo import POLL_INTERVAL_S, Demo, Plan, Progress, Report
 from triggers.dev.example import BrowserService
 from triggers.dev.own_namespace import own_namespace
 from triggers.dev.stack import Stack
@@ -144,7 +144,7 @@ def _facts(progress: Progress, report: Report) -> list[tuple[str, object]]:
     return [
         ("events published by the application", published),
         ("events published by the tasks (running, finished)", progress.events - published),
-        (f"seconds until everything was done (checked every {LOOK_EVERY_S} s)", f"{progress.seconds:.1f}"),
+        (f"seconds until everything was done (checked every {POLL_INTERVAL_S} s)", f"{progress.seconds:.1f}"),
         ("events per second, tasks included", f"{progress.events_per_s:,.0f}"),
         ("repeated task executions", report.repeated),
         ("killed workers", progress.killed),

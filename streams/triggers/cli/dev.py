@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 
-from triggers.cli.companions import refuse_brokers, refuse_ignored
+from triggers.cli.ignored_options import refuse_brokers, refuse_ignored
 from triggers.cli.interruption import end_by_signals
 from triggers.cli.rules_watch import check_watchable
 from triggers.cli.settings_options import service_settings, setting
@@ -23,7 +23,7 @@ from triggers.dev.readiness import Readiness
 from triggers.dev.stack import Service, Stack, api_service, console_service, make_topics, rules_service, worker_service
 from triggers.settings import Settings
 
-_LOOK_EVERY_S = 0.3
+_POLL_INTERVAL_S = 0.3
 _KAFKA_PORT, _WORKER_PORT, _CONSOLE_PORT, _API_PORT = 9092, 6066, 6080, 6090
 
 
@@ -158,6 +158,6 @@ def _watch(
             if not summarised and readiness.complete:
                 summarised = True
                 summarise()
-            time.sleep(_LOOK_EVERY_S)
+            time.sleep(_POLL_INTERVAL_S)
     except KeyboardInterrupt:
         relay.write("dev", "stopping")

@@ -1,4 +1,4 @@
-"""Which commands are finished, as far as this installation's packages can tell."""
+"""Finds out which commands are finished, if the installed packages include Celery."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from datetime import datetime
 import click
 
 from triggers.analysis.input_file import InputFile
-from triggers.cli.companions import refuse_ignored
+from triggers.cli.ignored_options import refuse_ignored
 from triggers.cli.option_types import Input, JsonObject
 from triggers.cli.output import json_option, print_json
 from triggers.cli.settings_options import command_settings, require_kafka

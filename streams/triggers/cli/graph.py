@@ -11,7 +11,7 @@ from triggers.analysis.graph.picture import Picture
 from triggers.analysis.graph.rules import picture_of_rules
 from triggers.analysis.graph.svg import svg
 from triggers.analysis.input_file import InputFile
-from triggers.cli.companions import is_given, refuse_ignored
+from triggers.cli.ignored_options import is_given, refuse_ignored
 from triggers.cli.log_options import log_options, session_events
 from triggers.cli.option_types import JsonObject
 from triggers.cli.output import json_option, print_json

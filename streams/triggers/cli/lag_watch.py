@@ -1,4 +1,4 @@
-"""Shows the lag again and again, with totals and rates."""
+"""Shows the lag repeatedly, with totals and rates."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Measured(Struct, frozen=True):
 
 
 def watch_lag(measure: Callable[[], list[PartitionLag]], every_s: float, times: int | None, *, as_json: bool) -> None:
-    """Show the totals every so many seconds, `times` times or until Ctrl-C.
+    """Show the totals every `every_s` seconds, `times` times or until Ctrl-C.
 
     On a terminal the table is replaced in place; in a pipe, each measurement is a table, or a line of JSON.
     """

@@ -1,4 +1,4 @@
-"""Options that let the commands of the analysis read events from a file instead of Kafka."""
+"""Options with which the commands of the analysis read events from a file instead of Kafka."""
 
 from __future__ import annotations
 

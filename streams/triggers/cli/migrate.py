@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from triggers.analysis.input_file import InputFile
-from triggers.cli.companions import refuse_ignored
+from triggers.cli.ignored_options import refuse_ignored
 from triggers.cli.operator_events import actor_name
 from triggers.cli.option_types import Input
 from triggers.cli.output import json_option, print_json, print_table

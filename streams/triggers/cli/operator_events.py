@@ -10,7 +10,7 @@ from triggers.settings import Settings
 
 
 def actor_name(settings: Settings) -> str:
-    """Returns who runs the command: TRIGGERS_ACTOR, or the user and the host."""
+    """Returns the name of the operator who runs the command: TRIGGERS_ACTOR, or the user and the host."""
     if settings.actor:
         return settings.actor
     try:

@@ -15,7 +15,7 @@ from triggers.analysis.backtest.report import Backtest, scope_of
 from triggers.analysis.check.findings import Finding, Severity
 from triggers.analysis.check.rules import check_rules
 from triggers.analysis.event_log import GroupedLog
-from triggers.cli.companions import refuse_ignored
+from triggers.cli.ignored_options import refuse_ignored
 from triggers.cli.operator_events import actor_name
 from triggers.cli.option_types import JsonObject, PointInTime
 from triggers.cli.output import json_option, print_json
@@ -30,7 +30,7 @@ from triggers.core.published_rules import ADOPT, KEEP, Catalog, catalog_entry, n
 from triggers.errors import TriggersError
 from triggers.settings import Settings
 
-_LOOK_EVERY_S: Final = 0.5
+_POLL_INTERVAL_S: Final = 0.5
 
 
 class CheckFailed(TriggersError):
@@ -136,8 +136,8 @@ def _watch(settings: Settings, event: RulesPublished, file: str, as_json: bool) 
     check_watchable(path)
     watched = WatchedRules(path, lambda rules: _publish(settings, _with_checked(event, rules), as_json))
     while True:
-        watched.look()
-        time.sleep(_LOOK_EVERY_S)
+        watched.check()
+        time.sleep(_POLL_INTERVAL_S)
 
 
 def _words(finding: Finding) -> str:

@@ -25,27 +25,27 @@ def check_watchable(path: Path) -> None:
 
 
 class WatchedRules:
-    """The file. Its rules are published once, or again and again while Kafka does not answer."""
+    """A file of rules. Each change is published once; publishing is repeated while Kafka does not answer."""
 
     def __init__(self, path: Path, publish: Callable[[bytes], None]) -> None:
         """`publish` checks the rules, too, and raises TriggersError."""
         self._path = path
         self._publish = publish
-        self._settled: bytes | None = None
-        self._said = ""
+        self._handled: bytes | None = None
+        self._reported = ""
 
-    def look(self) -> None:
+    def check(self) -> None:
         """Publish the rules if they have changed. Print why they cannot be published, each reason once."""
         problem = self._try()
-        if problem and problem != self._said:
+        if problem and problem != self._reported:
             click.echo(f"Error: {problem}", err=True)
-        self._said = problem
+        self._reported = problem
 
     def _try(self) -> str:
         try:
             rules = InputFile(self._path).read().strip()
-            if rules == self._settled:
-                return self._said
+            if rules == self._handled:
+                return self._reported
             self._publish_new(rules)
         except (TriggersError, ValueError) as error:
             return str(error)
@@ -58,6 +58,6 @@ class WatchedRules:
         except TryAgain:
             raise
         except (TriggersError, msgspec.DecodeError):
-            self._settled = rules
+            self._handled = rules
             raise
-        self._settled = rules
+        self._handled = rules

@@ -1,4 +1,4 @@
-"""Options that say which sessions a command is about."""
+"""Options that select the sessions of a command."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ def kafka_settings(ctx: click.Context, *topics: str) -> Settings:
 
 
 def require_kafka(settings: Settings, *topics: str) -> None:
-    """Check the same for given settings."""
+    """Check that a broker answers and that the topics exist. Blocks. Raises as `kafka_settings` does."""
     from triggers.kafka.reachability import check_before_command  # noqa: PLC0415  # the client takes a while to import
 
     names = Topology(settings.namespace)

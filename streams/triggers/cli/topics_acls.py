@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import click
 import msgspec
 
-from triggers.cli.companions import refuse_ignored
+from triggers.cli.ignored_options import refuse_ignored
 from triggers.cli.settings_options import command_settings
 from triggers.kafka.acl_formats import kafka_acls_commands, strimzi_user
 from triggers.kafka.permissions import Process, merge_permissions, permissions_of

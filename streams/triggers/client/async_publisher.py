@@ -21,10 +21,10 @@ from triggers.settings import Settings
 from triggers.topology import Topology
 
 _LINGER_MS: Final = 5
-"""Time for which an event waits for others: concurrent requests share batches, and a single one takes this longer."""
+"""Time for which an event waits for others. Concurrent requests share batches; a single one takes this much longer."""
 _POLL_S: Final = 0.1
 _SHORT_POLL_S: Final = 0.01
-"""Time for one of several producers: while one waits for a broker that is away, its successor may have reports."""
+"""Poll time if there are several producers: while one waits for a broker, its successor may have reports."""
 MAX_EVENTS: Final = 20_000
 """Default of the maximum number of unacknowledged events, about as many as a busy broker acknowledges in a second."""
 MAX_BYTES: Final = 64 * 1024 * 1024
@@ -45,7 +45,7 @@ class _Record(NamedTuple):
 
 
 async def _in_turns(items: Sequence[T]) -> AsyncIterator[T]:
-    """Yields the items, and lets other tasks of the loop run now and then, so that large batches do not stop them."""
+    """Yields the items, and lets other tasks of the loop run at intervals, so that large batches do not block them."""
     for number, item in enumerate(items, 1):
         yield item
         if number % _ITEMS_PER_TURN == 0:
@@ -73,7 +73,7 @@ class AsyncPublisher:
         self._events = 0
         self._bytes = 0
         self._producers: list[Producer] = []
-        """The producers that may have events in flight. Behind one that failed comes the one that replaced it."""
+        """The producers that may have events in flight. Each producer that failed is followed by its successor."""
         self._reported: deque[tuple[asyncio.Future[Coordinates], int, Delivery]] = deque()
         self._is_waking = False
         self._has_sent = threading.Event()
@@ -86,8 +86,8 @@ class AsyncPublisher:
         return self._events
 
     @property
-    def is_broker_away(self) -> bool:
-        """True while the broker is known to be away, so that nothing can be published."""
+    def is_broker_unavailable(self) -> bool:
+        """True while no broker is known to be available, so that nothing can be published."""
         return self._circuit.is_open
 
     async def publish(self, uid: str, event: Event, source: str = "") -> Coordinates:
@@ -98,9 +98,9 @@ class AsyncPublisher:
     async def publish_all(self, events: Sequence[Outgoing], source: str = "") -> list[Coordinates]:
         """Publishes events in order and returns their coordinates when all of them are acknowledged.
 
-        Raises CallError, TooLarge, Overloaded and, while the broker is known to be away, BrokerUnavailable before
+        Raises CallError, TooLarge, Overloaded and, while no broker is available, BrokerUnavailable before
         anything is sent. Raises BrokerUnavailable after `publish_timeout_s` if one of them was not acknowledged; each
-        of them may have been written nevertheless. If they have ids, publishing them again is harmless.
+        of them may still have been written. If they have ids, publishing them again is harmless.
         """
         self._circuit.check()
         records = [self._encode(*outgoing, source) async for outgoing in _in_turns(events)]
@@ -127,7 +127,7 @@ class AsyncPublisher:
         return _Record(key, encode_event(event, source or self._source))
 
     def _check_room(self, events: int, size: int) -> None:
-        """Raises Overloaded if so many more events would be too many. An idle publisher takes a batch of any size."""
+        """Raises Overloaded if this many more events exceed a limit. An idle publisher takes a batch of any size."""
         is_full = self._events + events > self._max_events or self._bytes + size > self._max_bytes
         if is_full and self._events:
             raise Overloaded(f"{self._events} events wait for the broker's acknowledgement; nothing was sent")
@@ -140,7 +140,7 @@ class AsyncPublisher:
         try:
             delivery = self._sender.send(self._topic, record.key, record.value, on_done=on_done)
         except TriggersError as error:
-            self._note_failure(error)
+            self._on_failure(error)
             future.set_exception(error)
             return future
         self._events += 1
@@ -176,7 +176,7 @@ class AsyncPublisher:
             try:
                 coordinates = self._sender.coordinates_of(delivery)
             except TriggersError as error:
-                self._note_failure(error)
+                self._on_failure(error)
                 if not future.done():
                     future.set_exception(error)
             else:
@@ -185,7 +185,7 @@ class AsyncPublisher:
         if len(self._producers) > 1:
             self._producers = [each for each in self._producers[:-1] if len(each)] + self._producers[-1:]
 
-    def _note_failure(self, error: TriggersError) -> None:
+    def _on_failure(self, error: TriggersError) -> None:
         if isinstance(error, BrokerUnavailable) and not isinstance(error, TopicMissing):
             self._circuit.open()
 

@@ -1,4 +1,4 @@
-"""`Circuit`: makes calls fail at once while the broker is known to be away, and finds out by itself when it is back."""
+"""`Circuit`: makes calls fail immediately while no broker is available, and finds out when one is again."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _PAUSE_S = 1.0
 
 
 class Circuit:
-    """Closed at first. `open` opens it; a thread then asks for the broker and closes it when it answers. Thread-safe.
+    """A circuit breaker, which is closed at first. `open` opens it; a thread then closes it when a broker answers.
 
-    A fork does not copy the thread, so the circuit of a child is closed.
+    Thread-safe. A fork does not copy the thread, so the circuit of a child process is closed.
     """
 
     def __init__(self, ask: Callable[[], None], pause_s: float = _PAUSE_S) -> None:
@@ -28,7 +28,7 @@ class Circuit:
 
     @property
     def is_open(self) -> bool:
-        """True while the broker is known to be away."""
+        """True while no broker is known to be available."""
         return self._opened_at is not None and self._process == os.getpid()
 
     def check(self) -> None:
@@ -39,7 +39,7 @@ class Circuit:
             raise BrokerUnavailable(f"no Kafka broker has answered for {away_s:.0f} s, so nothing was sent; try again")
 
     def open(self) -> None:
-        """Let calls fail until the broker answers. Idempotent."""
+        """Make calls fail until a broker answers. Idempotent."""
         with self._lock:
             if self.is_open:
                 return

@@ -2,7 +2,7 @@
 
 What an operator does with a dead letter is recorded on its topic by a mark. A redrive and its mark are in one
 transaction, and all redrives and discards of an installation come one after another. So a letter is redriven once,
-whoever asks for it again, and even if a redrive ends in the middle.
+even if several operators ask for it or a redrive ends in the middle.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _Original = Callable[[DeadLetter], TransactionalRecord]
 
 
 class StoredLetter(NamedTuple):
-    """A dead letter with its coordinates in the dead-letter topic, and with what an operator did with it."""
+    """A dead letter, its coordinates in the dead-letter topic, and the mark of an operator if it has one."""
 
     partition: int
     offset: int
@@ -58,7 +58,7 @@ OPEN: Final = "open"
 
 
 class DeadLetters:
-    """Reads dead letters and says what becomes of them. All methods block and raise BrokerUnavailable."""
+    """Reads, redrives and discards dead letters. All methods block and raise BrokerUnavailable."""
 
     def __init__(self, settings: Settings, actor: str = "") -> None:
         """`actor` is recorded as the operator who redrives or discards."""

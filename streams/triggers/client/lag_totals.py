@@ -1,4 +1,4 @@
-"""Adds the lag of partitions up, and says how fast it changes between two measurements."""
+"""Adds up the lag of partitions, and computes how fast it changes between two measurements."""
 
 from __future__ import annotations
 

@@ -22,8 +22,8 @@ class StreamRules:
     """The published rules of a namespace.
 
     Each version is one record on every partition of the events, and one on the topic of the rules, in one transaction.
-    Sessions take rules from their own partition only, whose order decides; the topic of the rules is for publishers and
-    people. All methods block and raise BrokerUnavailable; `publish` also does if the topic of the rules is missing.
+    Sessions take rules only from their own partition, because its order decides. The topic of the rules is for
+    publishers and people. All methods block and raise BrokerUnavailable; `publish` also does if that topic is missing.
     """
 
     def __init__(self, settings: Settings, source: str = "") -> None:

@@ -33,10 +33,10 @@ class KafkaPublisher:
     def publish(self, uid: str, event: Event) -> Coordinates:
         """Publishes an event and returns its coordinates. Blocks until it is acknowledged.
 
-        After a failure, further calls fail at once until a broker answers again, which a thread finds out.
+        After a failure, further calls fail immediately until a thread finds that a broker answers again.
 
         Raises CallError if the UID or a text cannot be encoded, and TooLarge. Raises BrokerUnavailable after
-        `publish_timeout_s`; the event may have been written nevertheless. If it has an `id`, publishing it again is
+        `publish_timeout_s`; the event may still have been written. If it has an `id`, publishing it again is
         harmless.
         """
         self._circuit.check()

@@ -1,4 +1,4 @@
-"""Checks before an operator's event is published, so that a wrong one is refused at once and makes no dead letter."""
+"""Checks an operator's event before it is published, so that an invalid one is refused instead of a dead letter."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def require_repairable(action: str, instance: InstanceView, edition: int) -> Non
 
 
 def require_unfinished(instance: InstanceView, edition: int) -> None:
-    """Raises WrongStatus unless the instance waits or is on its way, so that it can be cancelled."""
+    """Raises WrongStatus unless the instance can be cancelled: it must be neither failed nor resolved."""
     if is_resolved(instance.status, edition) or instance.status == Status.FAILED:
         raise WrongStatus(describe_refusal(instance.name, instance.status, "cancelled"))
 

@@ -107,8 +107,8 @@ class SessionEvents:
         return StreamRules(self._settings).publications()
 
     def _decode_log(self, messages: Iterable[Message]) -> Iterator[tuple[str, Event]]:
-        """Yields the events of whole partitions, with the published rules of each session in front of those they
-        concern. Rules that retention has removed from a partition come from the topic of the rules.
+        """Yields the events of whole partitions, and the published rules of each session before the events to which
+        they apply. Rules that retention has removed from a partition come from the topic of the rules.
         """
         published, logs = self._published(), dict[int, RulesInLog]()
         for message, uid, event in self._decoded(messages, self._dead_lettered()):

@@ -112,14 +112,14 @@ class SessionRepairs:
         return Repaired(uid=uid, coordinates=coordinates, id=event.id, is_applied=False)
 
     async def _read_after(self, uid: str, coordinates: Coordinates) -> SessionView | None:
-        """Returns the session with the event applied, or None if its worker does not answer: the event is safe."""
+        """Returns the session with the event applied, or None if its worker does not answer."""
         try:
             return await self._run(self._reader.read, uid, coordinates)
         except TryAgain:
             return None
 
     def _require_unlocked(self, uid: str) -> None:
-        """Raises RulesLocked if the session's published rules allow no update. Blocks.
+        """Raises RulesLocked if the session's published rules do not allow updates. Blocks.
 
         If no worker answers, the event is published nevertheless, and the engine decides.
         """

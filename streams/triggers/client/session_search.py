@@ -31,7 +31,7 @@ from triggers.settings import Settings
 P = TypeVar("P")
 
 MAX_LIMIT: Final = 1000
-"""Maximum number of sessions of a page."""
+"""Maximum number of sessions on a page."""
 PATIENCE_S: Final = 2.0
 """Time for which a search waits for partitions that move, and examines further rows until a page is full."""
 _PAUSE_S: Final = 0.1
@@ -39,7 +39,7 @@ _MAX_THREADS: Final = 16
 
 
 class PartitionAnswers(Struct, Generic[P], frozen=True):
-    """What one worker answers."""
+    """The response of one worker."""
 
     partitions: dict[int, P]
     refused: dict[int, str] = {}
@@ -69,7 +69,7 @@ class SessionSearch:
         patience_s: float = PATIENCE_S,
         complete: bool = False,
     ) -> Page:
-        """Returns the next sessions that match, in the order of their UIDs, and the cursor of the page behind them.
+        """Returns the next sessions that match, in the order of their UIDs, and the cursor of the next page.
 
         If partitions are still moving after `patience_s`, the page lacks their sessions and names the partitions.
         With `complete`, OwnerUnavailable is raised instead. A page is shorter than `limit`, although there are more,
@@ -98,7 +98,8 @@ class SessionSearch:
         """Yields complete pages until the last one, beginning at a cursor.
 
         Waits up to `patience_s` (default: `read_timeout_s`) for partitions that move. Blocks, and raises like `find`
-        with `complete`; whoever has stored the cursor of the page before can go on there.
+        with `complete`; a caller that has
+        stored the cursor of the previous page can continue there.
         """
         patience_s = self._timeout_s if patience_s is None else patience_s
         while True:
@@ -160,7 +161,7 @@ class SessionSearch:
         return _Gathered(answered, missing)
 
     def _ask_owners(self, path: str, kind: type[P], answered: dict[int, P], reasons: dict[int, str]) -> int:
-        """Adds the answers of partitions that have not answered yet, or why they do not. Returns how many there are."""
+        """Adds the answers of partitions that have not answered yet, or why not. Returns the number of partitions."""
         partitions, urls = self._owners.partition_count(), self._owners.urls_by_partition()
         asked = {url for partition, url in urls.items() if partition not in answered}
 

@@ -33,7 +33,7 @@ class _Refused(Struct):
 
 
 class WorkerRequests:
-    """Thread-safe. Every request has a connection of its own, without proxy or redirects."""
+    """Sends requests to workers. Thread-safe. Every request has its own connection, without proxy or redirects."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -55,7 +55,7 @@ class WorkerRequests:
 
 
 def decode_answer(answer: Answer, url: str, kind: type[T]) -> T:
-    """Returns what a worker has answered. Raises an error that says how to react to its status."""
+    """Returns the decoded body of a worker's response. Raises the error that corresponds to its status."""
     try:
         if answer.status == http.client.OK:
             return decode_typed(answer.body, kind)

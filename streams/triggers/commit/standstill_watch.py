@@ -15,7 +15,7 @@ from triggers.kafka.expected_offsets import Gap
 from triggers.kafka.gap_reader import GapReader
 from triggers.kafka.pending_gaps import GapState
 
-_LOOK_EVERY_S: Final = 1.0
+_POLL_INTERVAL_S: Final = 1.0
 _ANSWER_S: Final = 5.0
 _PATIENCE_S: Final = 5.0
 """Time limit for an available record to be fetched. It doubles with each refusal of the partition in a row."""
@@ -49,7 +49,7 @@ class StandstillWatch:
         now = time.monotonic()
         if now < self._look_at:
             return
-        self._look_at = now + _LOOK_EVERY_S
+        self._look_at = now + _POLL_INTERVAL_S
         self._standstills.observe({partition: self._guard.next_of(partition) for partition in running}, now)
         if self._asked is not None and self._asked.done():
             partition, end = self._asked.result()

@@ -54,7 +54,7 @@ def take_over_fills(instance: Instance, cohort: Cohort) -> None:
 
 
 def change_status(builder: DecisionBuilder, loaded: LoadedInstance, status: str) -> None:
-    """Sets an instance's status and updates its time stamp, cohort, timer and the count of unresolved instances."""
+    """Sets an instance's status and updates its timestamp, cohort, timer and the count of unresolved instances."""
     session, task, instance = builder.session, loaded.task, loaded.instance
     session.instances.mark_changed(loaded)
     if builder.follow is not None:

@@ -155,7 +155,7 @@ def set_status(session: Session, event: StatusSet) -> Decision:
 
 
 def set_metadata(session: Session, event: MetadataUpdated) -> Decision:
-    """Merges metadata into an instance. Its status and the status's time stamp do not change."""
+    """Merges metadata into an instance. Its status and the status's timestamp do not change."""
     loaded = session.instances.find(event.instance)
     metadata = split_members(event.metadata)
     session.instances.mark_changed(loaded)

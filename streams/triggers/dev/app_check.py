@@ -1,4 +1,4 @@
-"""Says in one line why a Celery app cannot run commands, in a process of its own, because an import has effects."""
+"""Finds out in a separate process why a Celery app cannot run commands, because an import has side effects."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ _PATIENCE_S = 60.0
 
 
 def find_fault(app: str, env: Mapping[str, str], folder: Path) -> str:
-    """Returns why workers of the app could not start or would get no commands, without passwords; empty: they can."""
+    """Returns why workers of the app could not start or would get no commands, without passwords, or empty text."""
     command, whole = [sys.executable, "-m", app_check.__name__, app], {**os.environ, **env}
     try:
         done = subprocess.run(
             command, cwd=folder, env=whole, capture_output=True, text=True, timeout=_PATIENCE_S, check=False
         )
-    except subprocess.TimeoutExpired:  # a slow import is not a wrong one; the workers will show
+    except subprocess.TimeoutExpired:  # a slow import is not a fault; the workers will show
         return ""
     if done.returncode == 0:
         return ""

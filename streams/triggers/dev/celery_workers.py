@@ -35,7 +35,7 @@ class CeleryWorkers:
         self._watch = CodeWatch(folder)
 
     def start(self) -> None:
-        """Start the workers of each app, or say in one line why they cannot run; then they start when it is mended."""
+        """Start the workers of each app, or report in one line why they cannot run; they start when it is corrected."""
         for app, names in self._names.items():
             if fault := find_fault(app, {**environment(self._settings), **self._env}, self._folder):
                 self._stack.replace(names, [])

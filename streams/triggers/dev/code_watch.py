@@ -9,7 +9,7 @@ from pathlib import Path
 
 _EVERY_S = 1.0
 _SHARE = 0.05
-"""Maximum share of the time in which it looks, however many files there are."""
+"""Maximum share of the time that it spends reading the times of files."""
 _NOT_CODE = frozenset({"__pycache__", "node_modules", "site-packages", "build", "dist"})
 
 
@@ -24,18 +24,18 @@ class CodeWatch:
         self._folder = folder
         self._every_s = every_s
         self._next_look = 0.0
-        self._seen = self._look()
+        self._seen = self._modification_times()
 
     def changed(self) -> list[str]:
         """Returns the files that were written, added or removed since the last call, as paths within the folder."""
         if time.monotonic() < self._next_look:
             return []
-        now = self._look()
+        now = self._modification_times()
         names = [path for path in {**self._seen, **now} if self._seen.get(path) != now.get(path)]
         self._seen = now
         return sorted(os.path.relpath(path, self._folder) for path in names)
 
-    def _look(self) -> dict[str, tuple[int, int]]:
+    def _modification_times(self) -> dict[str, tuple[int, int]]:
         began = time.monotonic()
         found = dict(_python_files(self._folder))
         ended = time.monotonic()

@@ -29,7 +29,7 @@ from triggers.settings import Settings
 from triggers.storages.published_rules import publish_rules
 from triggers.topology import Topology
 
-LOOK_EVERY_S = 0.5
+POLL_INTERVAL_S = 0.5
 _STARTED_WITHIN_S = 90.0
 _STALLED_S = 90.0
 _QUIET_LOOKS = 3
@@ -146,7 +146,7 @@ class Demo:
         producers = [self._producer(share) for share in range(self.plan.producers)]
         quiet, known = 0, self.progress.before
         while quiet < _QUIET_LOOKS:
-            time.sleep(LOOK_EVERY_S)
+            time.sleep(POLL_INTERVAL_S)
             self._check_progress(producers)
             on_progress(self.progress)
             now, lag = time.monotonic(), self.progress.lag
@@ -195,7 +195,7 @@ class Demo:
             self._stack.watch()
             if time.monotonic() > deadline:
                 raise DemoFailed(f"workers and Celery workers are not ready after {_STARTED_WITHIN_S:.0f} s")
-            time.sleep(LOOK_EVERY_S)
+            time.sleep(POLL_INTERVAL_S)
         self.progress.before = self.progress.lag
         self._earlier, self.progress.events = self.progress.events, 0
 

@@ -1,4 +1,4 @@
-"""Starts a project of one's own: the example of orders, under another name."""
+"""Creates a project: a copy of the order example under another name."""
 
 from __future__ import annotations
 

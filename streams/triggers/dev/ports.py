@@ -51,7 +51,7 @@ def _claim(port: int) -> bool:
 
 def _check_that_nobody_listens(port: int) -> None:
     with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a connection that has ended is in nobody's way
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # a closed connection does not block a port
         probe.bind(("127.0.0.1", port))
 
 

@@ -28,7 +28,7 @@ _SHORT_LIFE_S = 3.0
 _SHORT_LIVES = 5
 """Number of short lives in a row after which a process is not started again."""
 _NO_RESTART = frozenset({72, 78})
-"""Exit codes of a worker that a restart cannot help (docs/architecture.md)."""
+"""Exit codes of a worker for which a restart does not help (docs/architecture.md)."""
 _WITHOUT_ROOT_WARNING = ("-W", "ignore:You're running the worker with superuser privileges")
 
 
@@ -68,7 +68,7 @@ class Stack:
         for service in self.services:
             code = service.process.poll() if service.process else None
             if code is not None:
-                self._note_end(service, code, now)
+                self._on_end(service, code, now)
             if service.restart_at is not None and now >= service.restart_at:
                 self._launch(service)
 
@@ -85,12 +85,12 @@ class Stack:
         for service in services:
             self.start(service)
 
-    def _note_end(self, service: Service, code: int, now: float) -> None:
+    def _on_end(self, service: Service, code: int, now: float) -> None:
         is_short = now - service.started_at < _SHORT_LIFE_S
         service.short_lives = service.short_lives + 1 if is_short else 0
         service.process = None
         if code in _NO_RESTART:
-            self._relay.write(service.name, f"ended with code {code}, which a restart cannot help; it stays down")
+            self._relay.write(service.name, f"ended with code {code}, which a restart cannot fix; it stays down")
         elif service.short_lives >= _SHORT_LIVES:
             lives = f"{_SHORT_LIVES} times within {_SHORT_LIFE_S:.0f} s of its start"
             self._relay.write(service.name, f"ended with code {code}, {lives}; it stays down")
@@ -134,7 +134,7 @@ def console_service(settings: Settings, port: int, *options: str) -> Service:
 
 
 def queues_of(rules: Path) -> list[str]:
-    """Return the queues that the rules in a file name. A file that is not valid has none; its publication says why."""
+    """Return the queues that the rules in a file name. An invalid file has none; publishing it reports why."""
     try:
         tasks = json.loads(InputFile(rules).read()).values()
     except (CallError, ValueError, AttributeError):

@@ -6,7 +6,7 @@ from django.apps import AppConfig
 
 
 class TriggersConfig(AppConfig):
-    """It has commands only: no models, no URLs."""
+    """The Django application. It has only commands, no models and no URLs."""
 
     name = "triggers.django"
     label = "triggers"

@@ -1,4 +1,4 @@
-"""Checks the permissions of a process: what brokers tell by describing, and transactional ids by trying one."""
+"""Checks the permissions of a process: those that brokers describe, and that for transactional ids by using one."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def check_access(settings: Settings, process: Process) -> Iterator[Finding]:
     for permission in denied:
         yield Finding("permissions", Verdict.PROBLEM, f"the {process} lacks {permission}", fix)
     if not denied:
-        yield Finding("permissions", Verdict.OK, f"{process}: nothing is missing, as far as the brokers tell")
+        yield Finding("permissions", Verdict.OK, f"{process}: nothing is missing, as far as the brokers report")
 
 
 def _denied_transactions(settings: Settings, process: Process) -> Iterator[Permission]:

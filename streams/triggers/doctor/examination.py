@@ -34,7 +34,7 @@ def examine(settings: Settings, process: Process | None, retention_days: int) ->
         "brokers": lambda: check_brokers(settings),
         "permissions": lambda: check_access(settings, process or Process.OPERATOR),
         "topics": lambda: check_topic_configurations(settings, retention_days),
-        "time-stamps": lambda: check_timestamps(settings),
+        "timestamps": lambda: check_timestamps(settings),
         "rules": lambda: check_rules(settings),
         "agents": lambda: check_agents(settings),
         "clocks": lambda: check_clocks(settings),

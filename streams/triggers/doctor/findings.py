@@ -12,7 +12,7 @@ class Verdict(StrEnum):
 
     OK = "ok"
     WARNING = "warning"
-    """It works, and will not under load or after a failure."""
+    """It works now, but will not under load or after a failure."""
     PROBLEM = "problem"
     """It does not work."""
     UNKNOWN = "unknown"

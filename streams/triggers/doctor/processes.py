@@ -22,7 +22,7 @@ from triggers.topology import Queue, Topology, queue_title
 _TIMEOUT_S: Final = 10.0
 _ANSWER_S: Final = 3.0
 _SKEW_S: Final = 5.0
-"""Distance of two clocks that no time service leaves. HTTP tells the time in whole seconds."""
+"""Difference between two clocks that a time service never leaves. HTTP dates are in whole seconds."""
 
 
 def check_rules(settings: Settings) -> Iterator[Finding]:
@@ -90,4 +90,4 @@ def check_executors(settings: Settings) -> Iterator[Finding]:
             yield Finding("executors", Verdict.OK, f"queue {title}: {count} take its commands")
         else:
             fix = f"start `celery -A app worker` with TRIGGERS_QUEUES={title}, or `triggers dispatcher`"
-            yield Finding("executors", Verdict.PROBLEM, f"queue {title}: nobody takes its commands", fix)
+            yield Finding("executors", Verdict.PROBLEM, f"queue {title}: no process takes its commands", fix)

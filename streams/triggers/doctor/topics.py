@@ -1,4 +1,4 @@
-"""Checks the topics, their configurations and the time-stamps of their records."""
+"""Checks the topics, their configurations and the timestamps of their records."""
 
 from __future__ import annotations
 
@@ -19,13 +19,14 @@ from triggers.topology import Topology
 _TIMEOUT_S: Final = 10.0
 _TYPE: Final = "message.timestamp.type"
 _AHEAD_S: Final = 5.0
-"""Distance that clocks of machines with a time service never reach."""
+"""Difference that the clocks of machines with a time service never reach."""
 
 
 def check_topic_configurations(settings: Settings, retention_days: int) -> Iterator[Finding]:
-    """Yields a problem for whatever differs from what `triggers topics create` makes. Blocks. Raises BrokerUnavailable.
+    """Yields a problem for each difference from the topics of `triggers topics create`. Blocks.
 
-    This covers partitions, replicas, retention, compaction, size limits and `min.insync.replicas`.
+    This covers partitions, replicas, retention, compaction, size limits and `min.insync.replicas`. Raises
+    BrokerUnavailable.
     """
     problems = check_topics(settings, retention_days)
     for each in problems:
@@ -35,9 +36,9 @@ def check_topic_configurations(settings: Settings, retention_days: int) -> Itera
 
 
 def check_timestamps(settings: Settings) -> Iterator[Finding]:
-    """Checks who stamps events, and whether an event is stamped later than now. Blocks. Raises BrokerUnavailable.
+    """Checks whether producers set the timestamps of events, and whether one is in the future. Blocks.
 
-    Timers count from these stamps, so an event of the future delays them.
+    Timers count from these timestamps, so an event from the future delays them. Raises BrokerUnavailable.
     """
     names, admin = Topology(settings.namespace), admin_client(settings)
     try:
@@ -51,6 +52,6 @@ def check_timestamps(settings: Settings) -> Iterator[Finding]:
     who = "the brokers" if kind == "LogAppendTime" else "producers"
     if ahead_s > _AHEAD_S:
         fix = "set the clocks of producers and brokers by a time service; `triggers export` shows the event"
-        yield Finding("time-stamps", Verdict.WARNING, f"an event of {who} is {ahead_s:.0f} s in the future", fix)
+        yield Finding("timestamps", Verdict.WARNING, f"an event of {who} is {ahead_s:.0f} s in the future", fix)
     else:
-        yield Finding("time-stamps", Verdict.OK, f"{kind}: {who} stamp events, none in the future")
+        yield Finding("timestamps", Verdict.OK, f"{kind}: {who} stamp events, none in the future")

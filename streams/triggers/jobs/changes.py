@@ -46,19 +46,19 @@ def event_of(job: Job, item: JobItem) -> JobEvent:
 
 
 def obstacle_to(action: Action, item: JobItem, session: SessionView | None) -> str:
-    """Returns why an item needs no event any more, or no text."""
+    """Returns why an item no longer needs an event, or empty text."""
     if session is None or session.created != item.created:
         return _GONE
     if action is Action.DELETE:
         return ""
     instance = _find_instance(session, item)
     if instance is None:
-        return "the session has no such instance any more"
+        return "the session no longer has this instance"
     return obstacle_of_instance(instance, action, session.edition)
 
 
 def result_of(action: Action, number: int, item: JobItem, session: SessionView | None) -> ItemResult:
-    """Returns what has become of an item, by its session after the event."""
+    """Returns the result of an item, according to its session after the event."""
     obstacle = obstacle_to(action, item, session)
     if action is Action.DELETE:
         if obstacle:

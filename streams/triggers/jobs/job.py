@@ -19,7 +19,7 @@ from triggers.jobs.records import (
 
 
 class Job:
-    """A job with its items and what has become of each of them."""
+    """A job with its items and their results."""
 
     def __init__(self, created: JobCreated, time: int) -> None:
         """`time` is the timestamp of the record, in milliseconds since 1970-01-01 UTC."""
@@ -50,11 +50,11 @@ class Job:
                 pass  # the first one counts
 
     def result_of(self, number: int) -> ItemResult:
-        """Returns what has become of an item."""
+        """Returns the result of an item, which may be pending."""
         return self._results.get(number) or ItemResult(item=number, state=ItemState.PENDING)
 
     def is_pending(self, number: int) -> bool:
-        """Returns whether nothing has become of an item yet."""
+        """Returns whether an item is pending."""
         return number not in self._results
 
     def first_pending(self, limit: int) -> list[int]:
@@ -82,7 +82,7 @@ class Job:
         return self.finished == len(self.items)
 
     def _set(self, result: ItemResult) -> None:
-        """Sets the result of an item, unless it is there, or tells what cannot be."""
+        """Sets the result of an item, unless the item already has one or the state cannot follow."""
         before = self.result_of(result.item).state
         if 0 <= result.item < len(self.items) and result.state in _NEXT.get(before, ()):
             self._results[result.item] = result

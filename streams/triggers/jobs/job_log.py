@@ -23,8 +23,8 @@ _PAUSE_S: Final = 0.05
 class JobLog:
     """The jobs of a namespace. Thread-safe. All methods block and raise BrokerUnavailable.
 
-    Whoever writes comes after all earlier writers, of whichever job: they share one transactional id. So a writer knows
-    what has been done, and nothing is done twice.
+    Each write comes after all earlier ones, because the writers of all jobs share a transactional id. So a writer
+    knows what has been done, and nothing is done twice.
     """
 
     def __init__(self, settings: Settings) -> None:

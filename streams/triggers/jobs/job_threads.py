@@ -46,7 +46,7 @@ class JobThreads:
         threading.Thread(target=self._run, args=(job_id,), name=f"job-{job_id}", daemon=True).start()
 
     def close(self) -> None:
-        """Asks the jobs to stop after their present batch. Does not wait: wherever they end, they can be resumed."""
+        """Asks the jobs to stop after their current batch. Does not wait, because a job can be resumed at any point."""
         self._stop.set()
 
     def _run(self, job_id: str) -> None:

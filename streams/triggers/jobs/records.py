@@ -1,4 +1,4 @@
-"""The records of `<ns>.jobs`: what a job is to do with which items, and what has become of them. They are JSON."""
+"""The records of `<ns>.jobs`: the action, the items and the results of a job. They are JSON."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from triggers.queries import SessionQuery
 MAX_ITEMS: Final = 100_000
 """Maximum number of items of a job. They are recorded in one transaction."""
 DEFAULT_RATE: Final = 50.0
-"""Items per second, if nobody says how many."""
+"""Default number of items per second."""
 
 
 class Action(StrEnum):
@@ -26,18 +26,18 @@ class Action(StrEnum):
 
 
 class ItemState(StrEnum):
-    """What has become of an item."""
+    """The state of an item."""
 
     PENDING = "pending"
     """Nothing yet."""
     PUBLISHED = "published"
-    """Its event is in the log, and nobody has looked yet what it did."""
+    """Its event is in the log, and its effect has not been checked yet."""
     APPLIED = "applied"
-    """Its event did what it should."""
+    """Its event has had the intended effect."""
     REFUSED = "refused"
-    """Its event is in the log, and the session refused it: something else came first."""
+    """Its event is in the log, but the session refused it, because another event came first."""
     OBSOLETE = "obsolete"
-    """Nothing was published, because the instance or the session was no longer as the action needs it."""
+    """Nothing was published, because the instance or the session had changed, so that the action did not apply."""
 
 
 class Change(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -61,7 +61,7 @@ class JobItem(Struct, frozen=True, kw_only=True, gc=False, omit_defaults=True):
     instance: str = ""
     """`<task>#<number>`, or empty if the job changes the whole session."""
     created: int = 0
-    """When the session began. A session that begins later under the same UID is another one, and is left alone."""
+    """When the session began. A session that begins later under the same UID is a different one, and is not changed."""
     reason: str = ""
     """Why it was selected: its status, or its exception. Long texts are truncated."""
 

@@ -29,10 +29,10 @@ _PAUSE_S: Final = 0.1
 
 
 class JobRunner:
-    """Runs jobs. A run can end anywhere: the next one goes on with what the log lacks.
+    """Runs jobs. A run can end at any point; the next one continues with what the log lacks.
 
     The events of a batch and the record that they are published are in one transaction, so each event is in the log
-    once, whoever runs the job, how often, and even if several do at the same time.
+    once, even if the job is run repeatedly or by several processes at the same time.
     """
 
     def __init__(self, settings: Settings, log: JobLog, reader: SessionReader) -> None:
@@ -96,16 +96,16 @@ class JobRunner:
     def _results(
         self, threads: ThreadPoolExecutor, job: Job, published: Mapping[int, Coordinates | None]
     ) -> Iterator[ItemResult]:
-        """Yields what the events did, without those of which it is not known yet."""
+        """Yields the results of the events whose effects are known."""
         deadline = time.monotonic() + self._patience_s
         results = threads.map(lambda number: self._result(job, number, published[number], deadline), published)
         return (result for result in results if result is not None)
 
     def _result(self, job: Job, number: int, after: Coordinates | None, deadline: float) -> ItemResult | None:
-        """Returns what an event did.
+        """Returns the result of an item whose event is at the coordinates `after`.
 
-        A run that ended before it could say so has not left the coordinates. Then the item's status tells that the
-        event was applied, or that something else came first. If neither happens, None is returned.
+        These are None if an earlier run ended before it recorded the result. Then the status of the instance shows
+        whether the event was applied or another one came first. Returns None if neither has happened by the deadline.
         """
         item, action = job.items[number], job.head.change.action
         while True:

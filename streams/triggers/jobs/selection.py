@@ -19,7 +19,7 @@ _EMPTY: Final = "the filter is empty, so that every session would match: say whi
 
 
 def filter_for(action: Action, query: SessionQuery) -> SessionQuery:
-    """Returns the filter of a job. Those who replay or skip mean failed instances.
+    """Returns the filter of a job. Replay and skip apply to failed instances.
 
     Raises CallError for a filter that is empty, or whose status the action cannot start from.
     """
@@ -32,12 +32,12 @@ def filter_for(action: Action, query: SessionQuery) -> SessionQuery:
             raise CallError(f"status {query.status!r}: {action} needs one of {', '.join(sorted(allowed))}")
         return query if query.status is not None else msgspec.structs.replace(query, status=Status.FAILED.value)
     if action is Action.CANCEL and (query.wants_failed or query.status in RESOLVED):
-        raise CallError("cancel is for instances that wait or are on their way; skip or replay those that are failed")
+        raise CallError("cancel applies to instances that are neither failed nor resolved; skip or replay failed ones")
     return query
 
 
 def items_of_failures(session: FoundSession, query: SessionQuery) -> list[JobItem] | None:
-    """Returns the failed instances that the filter means, or None if the search does not say all of them."""
+    """Returns the failed instances that the filter means, or None if the search result does not have all of them."""
     if session.failed > len(session.failures):
         return None
     return [
@@ -71,7 +71,7 @@ def item_of_session(session: FoundSession) -> JobItem:
 
 
 def obstacle_of_instance(instance: InstanceView, action: Action, edition: int) -> str:
-    """Returns why an action cannot be done with an instance, or no text."""
+    """Returns why an action cannot be done with an instance, or empty text."""
     try:
         if action is Action.CANCEL:
             require_unfinished(instance, edition)

@@ -46,7 +46,7 @@ class JobSummary(Struct, frozen=True, kw_only=True):
     counts: dict[ItemState, int]
     """State -> number of items."""
     is_finished: bool
-    """Whether every item has its result. If not, and nothing changes, nobody runs the job: it can be resumed."""
+    """Whether every item has its result. If not, and nothing changes, no process runs the job; it can be resumed."""
 
 
 class ItemView(Struct, frozen=True, kw_only=True):

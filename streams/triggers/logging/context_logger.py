@@ -9,17 +9,17 @@ from typing import Any, TypeAlias
 
 from triggers.itertools import merge_dict_recursive
 
-Note: TypeAlias = Callable[[int], None]
+LevelCallback: TypeAlias = Callable[[int], None]
 """Callback that receives the level of every call."""
 
 
 class ContextLogger(logging.LoggerAdapter[logging.Logger]):
     """A logger that merges its `context` and that of each call, `extra={"context": …}`, into the record's `context`."""
 
-    def __init__(self, logger: logging.Logger, context: Mapping[str, Any], note: Note) -> None:
+    def __init__(self, logger: logging.Logger, context: Mapping[str, Any], on_level: LevelCallback) -> None:
         super().__init__(logger, {})
         self.context = dict(context)
-        self._on_level = note
+        self._on_level = on_level
 
     def __getattr__(self, name: str) -> Any:  # noqa: ANN401  # any attribute of the logger
         return getattr(self.logger, name)
@@ -42,12 +42,12 @@ class ContextLogger(logging.LoggerAdapter[logging.Logger]):
 
 
 @contextmanager
-def logging_to(logger: logging.Logger, context: Mapping[str, Any], note: Note) -> Iterator[ContextLogger]:
+def logging_to(logger: logging.Logger, context: Mapping[str, Any], on_level: LevelCallback) -> Iterator[ContextLogger]:
     """Returns a logger for a `with` block.
 
     An exception that leaves the block is logged with the exception's `context` and propagates.
     """
-    adapter = ContextLogger(logger, context, note)
+    adapter = ContextLogger(logger, context, on_level)
     try:
         yield adapter
     except Exception as error:

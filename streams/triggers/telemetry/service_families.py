@@ -106,7 +106,7 @@ DISPATCHER_FAMILIES: Final = (DISPATCHED, DISPATCH_FAULTS, DISPATCH_SECONDS, BAC
 HOOK_DECISIONS = CounterFamily(
     name="triggers_hook_decisions_total",
     help="Decisions handed to hooks, by outcome: done, failed (a hook raised and is run again), delayed (a worker or"
-    " broker is away) or dead_letter.",
+    " broker is unavailable) or dead_letter.",
     labels=("outcome",),
     values=("done", "failed", "delayed", "dead_letter"),
 )

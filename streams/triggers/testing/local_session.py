@@ -106,7 +106,7 @@ class LocalSession:
         self.run_tasks()
 
     def advance(self, duration: Duration) -> None:
-        """Lets time pass: whatever is due by then happens at its own time (delays, deadlines, retries, time-outs)."""
+        """Lets time pass. Everything that becomes due happens at its own time: delays, deadlines, retries, timeouts."""
         until = self.now + milliseconds_of(duration)
         while (due := self._next_moment()) is not None and due <= until:
             self.now = max(self.now, due)

@@ -16,7 +16,7 @@ Duration = str | float | timedelta
 
 
 def milliseconds_of(duration: Duration) -> int:
-    """Returns the duration in milliseconds. Raises InvalidConfiguration for what is no duration."""
+    """Returns the duration in milliseconds. Raises InvalidConfiguration for anything else."""
     return parse_duration(duration.total_seconds() if isinstance(duration, timedelta) else duration, "duration")
 
 
@@ -54,7 +54,7 @@ def in_turn(first: Any, *others: Any) -> InTurn:
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """A task of which nothing is heard any more."""
+    """A task that stops reporting."""
 
     begins: bool
 

@@ -44,7 +44,7 @@ class StorageSuite:
         assert (storage.tasks, storage.instances, storage.latest_kwargs) == ({}, {}, {})
 
     def test_what_one_object_saves_another_one_loads(self, uid: str) -> None:
-        """This holds for configuration, instances, latest kwargs and time stamps."""
+        """This holds for configuration, instances, latest kwargs and timestamps."""
         first = self.make_storage(uid)
         _configure(first)
         first.write(TriggerFired(trigger="a", kwargs=b'{"n": 1}'))
@@ -85,7 +85,7 @@ class StorageSuite:
         assert (instance.status, instance.kwargs) == ("scheduled", {"cash": {"amount": 3}})
 
     def test_payloads_come_back_unchanged(self, uid: str) -> None:
-        """The payloads have null, odd names, numbers, and empty values."""
+        """The payloads contain null, odd names, numbers and empty values."""
         manager = TriggerManager(self.make_storage(uid))
         manager.update_configuration({"t_a": {"after": ["", "b"], "run": "app.A", "ours": _ODD}})
 
@@ -153,7 +153,7 @@ class StorageSuite:
 
         assert (again["t_a#0"].kwargs, again.metadata["ours"]) == ({"a": {"n": 1}}, ["x"])
 
-    def test_a_held_lock_is_refused_to_who_does_not_want_to_wait(self, uid: str) -> None:
+    def test_a_held_lock_is_refused_to_a_caller_that_does_not_wait(self, uid: str) -> None:
         """The holder may acquire it again."""
         with self.make_storage(uid).acquire_lock() as holder:
             with pytest.raises(LockAcquisitionFailed), self.make_storage(uid).acquire_lock(block=False):

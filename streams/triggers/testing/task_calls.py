@@ -30,7 +30,7 @@ def call_task(task: Callable[..., Any], command: RunTask, run: TaskRun, manager:
 
 
 def _as_trigger_task(task: Any) -> Any:
-    """Returns the `TriggerTask`, or None for anything else. It imports no Celery: whoever has such a task did so."""
+    """Returns the `TriggerTask`, or None for anything else. Does not import Celery: code with such a task has."""
     module = sys.modules.get("triggers.task")
     if module is None:
         return None

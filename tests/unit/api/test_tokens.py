@@ -38,7 +38,7 @@ async def test_a_token_is_found_and_another_one_is_not(tmp_path: Path) -> None:
 async def test_a_token_that_is_removed_from_the_file_is_refused_without_a_restart(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("triggers.api.tokens._LOOK_EVERY_S", 0.0)
+    monkeypatch.setattr("triggers.api.tokens._POLL_INTERVAL_S", 0.0)
     token, path = make_token(), tmp_path / "tokens"
     path.write_text(token_line("jane", OPERATE, token))
     tokens = TokenFile(path)
@@ -52,7 +52,7 @@ async def test_a_token_that_is_removed_from_the_file_is_refused_without_a_restar
 async def test_a_file_that_becomes_wrong_keeps_the_former_tokens(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("triggers.api.tokens._LOOK_EVERY_S", 0.0)
+    monkeypatch.setattr("triggers.api.tokens._POLL_INTERVAL_S", 0.0)
     token, path = make_token(), tmp_path / "tokens"
     path.write_text(token_line("jane", OPERATE, token))
     tokens = TokenFile(path)

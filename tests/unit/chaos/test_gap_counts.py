@@ -42,6 +42,6 @@ def test_gaps_are_added_up_over_restarts(texts: list[bytes], total: dict[str, in
     counts = GapCounts([Scraped(iter(texts))])
 
     for _ in texts:
-        counts.look()
+        counts.read_metrics()
 
     assert counts.total == total

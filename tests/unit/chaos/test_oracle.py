@@ -101,7 +101,7 @@ def test_an_event_that_no_producer_acknowledged_is_wrong() -> None:
 def test_a_reader_that_saw_less_than_another_is_wrong() -> None:
     seen = Tally()
     for message in (*EVENTS[:2], *EVENTS[3:]):
-        seen.note(message.offset() or 0, message.value() or b"")
+        seen.add(message.offset() or 0, message.value() or b"")
 
     verdict = judged(replace(part(EVENTS, applied=EVENTS), tallies={"unit.events": seen}))
 
@@ -111,7 +111,7 @@ def test_a_reader_that_saw_less_than_another_is_wrong() -> None:
 def test_a_reader_that_stopped_early_agrees_about_what_it_saw() -> None:
     seen = Tally()
     for message in EVENTS[:3]:
-        seen.note(message.offset() or 0, message.value() or b"")
+        seen.add(message.offset() or 0, message.value() or b"")
 
     assert judged(replace(part(EVENTS, applied=EVENTS), tallies={"unit.events": seen})).is_clean
 

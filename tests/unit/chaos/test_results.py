@@ -25,7 +25,7 @@ def missing(*messages: Message) -> list[str]:
     results = ResultsOfAttempts((m for m in messages if m.topic() == "commands"), Settings().max_payload_bytes)
     for message in messages:
         if message.topic() == "events":
-            results.note(message)
+            results.add(message)
     return results.missing
 
 

@@ -65,7 +65,7 @@ def test_a_process_that_dies_at_once_again_and_again_stays_down(
 def test_an_exit_code_that_a_restart_cannot_help_ends_it_at_once(stack: Stack, out: io.StringIO) -> None:
     stack.start(python("worker-0", "raise SystemExit(78)"))
 
-    wait_until(watched(stack, lambda: "a restart cannot help" in out.getvalue()), "it is given up")
+    wait_until(watched(stack, lambda: "a restart cannot fix" in out.getvalue()), "it is given up")
 
     assert "restarting" not in out.getvalue()
 

@@ -107,7 +107,7 @@ def _then(rule: Rule, kind: str, attempt: int, past: int) -> str:
 def _overdue(rule: Rule, status: str, attempt: int, past: int) -> str:
     limits, retry = rule.timeouts, None if rule.edition_2 is None else rule.edition_2.retry
     if not (limits.scheduled if status == SCHEDULED else limits.running):
-        return "nothing happens, because its rule has no such time-out any more"
+        return "nothing happens, because its rule has no such timeout any more"
     attempts = limits.attempts if retry is None else retry.attempts
     if attempt - past < attempts:
         return f"attempt {attempt + 1} is issued, because attempt {attempt} is overdue"

@@ -11,15 +11,24 @@ from triggers.running.due_sessions import run_due_sessions
 
 
 class Command(BaseCommand):
-    """Runs once, for cron, or with `--every` until it is stopped."""
+    """Carries out what is due once, for cron, or repeatedly with `--every`."""
 
     help = "Carry out delays, deadlines, retries and timeouts that are due in embedded sessions."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--cache", default="default", help="name of the cache in CACHES")
-        parser.add_argument("--storage", default="cache", help="key of the storage in triggers.storages")
-        parser.add_argument("--manager", default="default", help="key of the manager in triggers.managers")
-        parser.add_argument("--every", type=float, metavar="SECONDS", help="repeat until Ctrl-C")
+        parser.add_argument("--cache", default="default", help="Name of the cache in CACHES. Default: default.")
+        parser.add_argument(
+            "--storage", default="cache", help="Key of the storage in triggers.storages. Default: cache."
+        )
+        parser.add_argument(
+            "--manager", default="default", help="Key of the manager in triggers.managers. Default: default."
+        )
+        parser.add_argument(
+            "--every",
+            type=float,
+            metavar="SECONDS",
+            help="Seconds between runs, which are repeated until Ctrl-C. Default: run once.",
+        )
 
     def handle(self, *_: object, **options: Any) -> None:
         every, stopped = options["every"], threading.Event()
