@@ -180,14 +180,14 @@ class Demo:
         readiness = Readiness(self._settings, [port], self.plan.celery_workers)
         while not readiness.complete:
             self._stack.watch()
-            time.sleep(LOOK_EVERY_S)
+            time.sleep(POLL_INTERVAL_S)
         return f"http://127.0.0.1:{port}", _FAILING
 
     def keep_running(self) -> NoReturn:
         """Restart processes that end, until Ctrl-C."""
         while True:
             self._stack.watch()
-            time.sleep(LOOK_EVERY_S)
+            time.sleep(POLL_INTERVAL_S)
 
     def _wait_until_ready(self, readiness: Readiness) -> None:
         deadline = time.monotonic() + _STARTED_WITHIN_S

@@ -124,7 +124,7 @@ async def test_a_token_that_is_removed_from_the_file_ends_its_sessions(tmp_path:
         await _log_in(client)
         assert (await client.get("/")).status_code == 200
         file.write_text("")
-        tokens._looked_at -= 10
+        tokens._checked_at -= 10
 
         assert (await client.get("/")).status_code == 303
 
