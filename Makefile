@@ -133,7 +133,7 @@ fuzz: setup  ## Feed mutated records and configurations to the codecs and the co
 
 lock: setup  ## Write the locks again from pyproject.toml (ARGS=--upgrade for newer versions)
 	@$(LOCK) pyproject.toml --extra all --group dev -o requirements.lock $(ARGS)
-	@$(LOCK) pyproject.toml --extra all -c requirements.lock -o deploy/requirements.lock
+	@$(LOCK) pyproject.toml --extra all --extra otel -c requirements.lock -o deploy/requirements.lock
 	@$(LOCK) --group build -c requirements.lock -o deploy/build.lock
 
 clean:  ## Remove everything that make has created

@@ -237,6 +237,38 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return self.worker_id or f"{socket.gethostname()}-{slot}"
 
 
+class TraceExport(msgspec.Struct, frozen=True, kw_only=True):
+    """What OpenTelemetry's own variables say about the export of spans. Its SDK reads the other ones itself."""
+
+    variable: str = ""
+    """The variable that names the endpoint, or empty if there is none."""
+    protocol: str = ""
+    has_service_name: bool = False
+    has_queue_size: bool = False
+    is_disabled: bool = False
+
+    @property
+    def is_on(self) -> bool:
+        """True if spans are to be exported."""
+        return bool(self.variable) and not self.is_disabled
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> TraceExport:
+        """Returns what the environment says. `environ` replaces the environment of the process."""
+        environ = os.environ if environ is None else environ
+        endpoints = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+        protocol = environ.get("OTEL_EXPORTER_OTLP_TRACES_PROTOCOL") or environ.get("OTEL_EXPORTER_OTLP_PROTOCOL", "")
+        is_other = environ.get("OTEL_TRACES_EXPORTER", "otlp").strip() not in {"", "otlp"}
+        return cls(
+            variable=next((name for name in endpoints if environ.get(name)), ""),
+            protocol=protocol,
+            has_service_name="OTEL_SERVICE_NAME" in environ
+            or "service.name" in environ.get("OTEL_RESOURCE_ATTRIBUTES", ""),
+            has_queue_size="OTEL_BSP_MAX_QUEUE_SIZE" in environ,
+            is_disabled=is_other or environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true",
+        )
+
+
 def cache_dir(environ: Mapping[str, str] | None = None) -> Path:
     """Returns the directory of downloads that are reused by later runs.
 

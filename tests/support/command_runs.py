@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
@@ -21,6 +21,7 @@ from triggers.celery.result_publisher import ResultPublisher
 from triggers.celery.result_signals import ResultSignals
 from triggers.core.commands import RunTask
 from triggers.core.events import Event, TaskStarted
+from triggers.kafka.records import Header
 from triggers.results.result_events import CommandName
 from triggers.settings import Settings
 
@@ -52,10 +53,14 @@ class RecordingPublisher(ResultPublisher):
 
 
 def request_of(
-    command: RunTask, consumer: object, publisher: ResultPublisher, note_end: Callable[[str], None] = lambda _: None
+    command: RunTask,
+    consumer: object,
+    publisher: ResultPublisher,
+    note_end: Callable[[str], None] = lambda _: None,
+    headers: Sequence[Header] = (),
 ) -> CommandRequest:
     """Returns Celery's request for a command of a record without a timestamp. Its end is noted with its id."""
-    in_hand = CommandInHand(Delivery(Ledger(), Message(), 0, 0, 1), command)
+    in_hand = CommandInHand(Delivery(Ledger(), Message(headers=list(headers)), 0, 0, 1), command)
     return request_for(in_hand, "topic", consumer, publisher, lambda reported: note_end(reported.command.id))
 
 
@@ -86,17 +91,18 @@ class CommandRuns:
         """The commands that events were published for."""
         return {name for name, _ in self._publisher.published}
 
-    def run(self, command: RunTask) -> None:
+    def run(self, command: RunTask, headers: Sequence[Header] = ()) -> None:
         """Runs a command as a pool child does."""
         consumer = SimpleNamespace(app=self.app, hostname="here", event_dispatcher=None)
         with self._receiving():
-            request_of(command, consumer, self._publisher).execute()
+            request_of(command, consumer, self._publisher, headers=headers).execute()
 
-    def lose(self, command: RunTask, error: BaseException) -> None:
+    def lose(self, command: RunTask, error: BaseException, headers: Sequence[Header] = ()) -> None:
         """Fails a command as the main process of a worker does whose pool child is gone."""
         consumer = SimpleNamespace(app=self.app, hostname="here", event_dispatcher=None)
         with self._receiving():
-            request_of(command, consumer, self._publisher, self.settled.append).on_failure(info_of(error))
+            request = request_of(command, consumer, self._publisher, self.settled.append, headers)
+            request.on_failure(info_of(error))
 
     def run_messages(self) -> list[str]:
         """Runs the messages of the app's broker until there are none, and returns the names of their tasks."""

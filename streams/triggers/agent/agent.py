@@ -13,6 +13,7 @@ from triggers.agent.partition_turn import PartitionTurn, TurnContext
 from triggers.agent.timers import Timers
 from triggers.core.commands import Outcome
 from triggers.telemetry.metrics import Metrics
+from triggers.telemetry.spans import SpanSink
 
 log = structlog.get_logger(__name__)
 
@@ -22,11 +23,13 @@ _SHOWN_CHARACTERS = 300
 class Agent:
     """The pump's `Processor`: decides batches with the core."""
 
-    def __init__(self, context: TurnContext, timers: Timers, metrics: Metrics) -> None:
+    def __init__(self, context: TurnContext, timers: Timers, metrics: Metrics, spans: SpanSink | None = None) -> None:
+        """`spans` exports the spans of decisions; None if nobody does."""
         self._context = context
         self._timers = timers
         self._reach = IndexReach(context.rows)
         self._metrics = metrics
+        self._spans = spans
         self._commands = context.names.commands
         self._letters = context.names.dead_letters
         self._letter_bytes = context.topics.limit_of(self._letters)
@@ -70,6 +73,10 @@ class Agent:
         if partitions is None:
             self._context.queues.forget()
         self._timers.forget(partitions)
+
+    def export_spans(self, batch: Batch) -> None:
+        if self._spans is not None:
+            self._spans.export(batch.spans)
 
     def _log_letters(self, letters: DeadLetters) -> None:
         """Logs the dead letters of a batch. If the batch is aborted, they are logged again with the next attempt."""

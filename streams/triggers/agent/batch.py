@@ -8,6 +8,7 @@ from typing import Final, Protocol
 from triggers.agent.records import Output, next_offset
 from triggers.core.state.rows import Changes
 from triggers.kafka.records import Record
+from triggers.telemetry.spans import Span
 
 MAX_OUTPUT_BYTES: Final = 64 << 20
 """A batch is truncated after the event whose outputs reach this size, so that large outputs fit into memory."""
@@ -19,7 +20,18 @@ class Batch:
     A batch without records lets the agent publish what is due.
     """
 
-    __slots__ = ("_full", "done", "offsets", "output_bytes", "outputs", "ready", "records", "rows", "truncated")
+    __slots__ = (
+        "_full",
+        "done",
+        "offsets",
+        "output_bytes",
+        "outputs",
+        "ready",
+        "records",
+        "rows",
+        "spans",
+        "truncated",
+    )
 
     def __init__(self, records: dict[int, list[Record]], ready: frozenset[int]) -> None:
         self.records = records
@@ -29,6 +41,8 @@ class Batch:
         """Partition -> offset of the next record to read."""
         self.rows: dict[int, Changes] = {}
         self.outputs: list[Output] = []
+        self.spans: list[Span] = []
+        """Spans to export after the commit."""
         self.output_bytes = 0
         """Bytes of the outputs that events have caused so far."""
         self.truncated = False
@@ -79,6 +93,9 @@ class Processor(Protocol):
 
     def forget(self, partitions: frozenset[int] | None = None) -> None:
         """Drops the state of revoked partitions, or of all partitions if None (the transaction was aborted)."""
+
+    def export_spans(self, batch: Batch) -> None:
+        """Exports the spans of a batch that is committed. Does not block."""
 
 
 def process_batch(batch: Batch, processor: Processor) -> None:

@@ -14,6 +14,7 @@ import msgspec
 
 from triggers.agent.dead_letters import DeadLetters
 from triggers.agent.decision_feed import DecisionFeed
+from triggers.agent.decision_traces import TracedDecision
 from triggers.agent.forwards import MAX_FORWARDS, count_forwards, encode_forward
 from triggers.agent.records import Output
 from triggers.agent.size_limits import SizeLimits
@@ -66,48 +67,77 @@ class DecisionRecords:
         """Returns whether a decision may have records."""
         return bool(decision.commands or decision.cancels or decision.forwards or self._feed is not None)
 
-    def encode(self, session: Session, key: bytes, record: Record, event: Event, decision: Decision) -> list[Output]:
+    def encode(  # noqa: PLR0917  # compiled code passes positional arguments fastest
+        self,
+        session: Session,
+        key: bytes,
+        record: Record,
+        event: Event,
+        decision: Decision,
+        traced: TracedDecision | None,
+    ) -> list[Output]:
         """Returns the records of the decision of a record's event. They contain no timers, because those are rows.
 
-        `key` is the record's key, which the caller has read already.
+        `key` is the record's key, which the caller has read already. `traced` gives the records their traces.
 
         Raises TryAgain if it is not known yet whether a queue has a topic.
         """
         topic = self._commands
         outputs = [
-            Output(topic, key, encode_command(command))
+            Output(
+                topic,
+                key,
+                encode_command(command),
+                -1,
+                None if traced is None else traced.command_headers(command, topic),
+            )
             if command.queue is None
-            else self._queued(command, command.queue, key, record)
+            else self._queued(command, command.queue, key, record, traced)
             for command in decision.commands
             if isinstance(command, RunTask)
         ]
         if decision.cancels:
-            outputs += self._cancellations(key, decision.cancels)
+            outputs += self._cancellations(key, decision.cancels, traced)
         if decision.forwards:
-            outputs += self._forwards(record, decision.forwards)
+            outputs += self._forwards(record, decision.forwards, traced)
         if self._feed is not None:
             outputs += self._feed.encode_outputs(session, or_minus_one(record.partition()), event, decision)
         return outputs
 
-    def _queued(self, command: RunTask, queue: str, key: bytes, record: Record) -> Output:
+    def _queued(
+        self, command: RunTask, queue: str, key: bytes, record: Record, traced: TracedDecision | None
+    ) -> Output:
         topic = self._find_topic(queue)
+        headers = None if traced is None else traced.command_headers(command, topic or self._names.events)
         if topic is not None:
-            return Output(topic, key, encode_command(command))
-        failure = _unknown_queue(command, queue, self._names.commands_of(queue))
-        return Output(self._names.events, key, encode_event(failure, source="worker"), or_minus_one(record.partition()))
+            return Output(topic, key, encode_command(command), -1, headers)
+        failure = encode_event(_unknown_queue(command, queue, self._names.commands_of(queue)), source="worker")
+        return Output(self._names.events, key, failure, or_minus_one(record.partition()), headers)
 
-    def _cancellations(self, key: bytes, cancels: Sequence[CancelTask]) -> list[Output]:
+    def _cancellations(self, key: bytes, cancels: Sequence[CancelTask], traced: TracedDecision | None) -> list[Output]:
         """Returns the records that follow the commands. A queue that has no topic has no command to cancel."""
         return [
-            Output(self._names.commands_of(cancel.queue), key, encode_cancellation(cancel))
+            Output(
+                self._names.commands_of(cancel.queue),
+                key,
+                encode_cancellation(cancel),
+                -1,
+                None if traced is None else traced.headers,
+            )
             for cancel in cancels
             if cancel.queue is None or self._find_topic(cancel.queue)
         ]
 
-    def _forwards(self, record: Record, forwards: Sequence[ForwardTrigger]) -> list[Output]:
+    def _forwards(
+        self, record: Record, forwards: Sequence[ForwardTrigger], traced: TracedDecision | None
+    ) -> list[Output]:
         """Returns the forwarded events, or their dead letters if too many forwards led to the record."""
         count = count_forwards(record) + 1
-        outputs = [encode_forward(forward, self._names.events, count) for forward in forwards]
+        topic = self._names.events
+        outputs = [
+            encode_forward(forward, topic, count, () if traced is None else traced.forward_headers(forward, topic))
+            for forward in forwards
+        ]
         if count <= MAX_FORWARDS:
             return outputs
         detail = (

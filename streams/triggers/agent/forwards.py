@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from triggers.agent.records import Output
@@ -24,8 +25,8 @@ def count_forwards(record: Record) -> int:
     return max((int(value[:_DIGITS]) for value in values if value.isdigit()), default=0)
 
 
-def encode_forward(forward: ForwardTrigger, topic: str, count: int) -> Output:
-    """Returns the record that fires the trigger; it is the `count`-th forward in a row."""
+def encode_forward(forward: ForwardTrigger, topic: str, count: int, trace: Sequence[Header] = ()) -> Output:
+    """Returns the record that fires the trigger, with the headers of its trace; it is the `count`-th in a row."""
     event = TriggerFired(trigger=forward.trigger, kwargs=forward.kwargs, id=forward.id)
-    headers: list[Header] = [(_FORWARDS, str(count).encode())]
+    headers: list[Header] = [(_FORWARDS, str(count).encode()), *trace]
     return Output(topic, encode_key(forward.session), encode_event(event, source="worker"), headers=headers)

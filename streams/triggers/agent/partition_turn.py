@@ -6,19 +6,21 @@ its topic, the session's events are decided again one by one, and the events tha
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from triggers.agent.batch import Batch
 from triggers.agent.dead_letters import DeadLetters, Refusal
 from triggers.agent.decision_feed import DecisionFeed
 from triggers.agent.decision_records import DecisionRecords, QueueTopics
+from triggers.agent.decision_traces import DecisionTracer
 from triggers.agent.index_reach import IndexReach
 from triggers.agent.overlay import Overlay, Overlays
 from triggers.agent.partition_index import IndexUpdate
 from triggers.agent.records import Output, stop_for_bug
 from triggers.agent.routing import forward_record, is_misplaced, was_forwarded
 from triggers.agent.session_cache import SessionCache
+from triggers.agent.session_turn import SessionTurn
 from triggers.agent.size_limits import SizeLimits, size_of_output, size_of_rows
 from triggers.codec import EventDecoder, Reason, decode_key
 from triggers.core.commands import Outcome, SetTimer
@@ -52,23 +54,7 @@ class TurnContext:
     queues: QueueTopics
     feed: DecisionFeed | None = None
     """None if decisions are not published."""
-
-
-class _SessionTurn:
-    """A session with its events and outputs of one batch."""
-
-    __slots__ = ("applied", "key", "must_redo", "outcomes", "output_bytes", "outputs", "session", "uid")
-
-    def __init__(self, uid: str, key: bytes, session: Session) -> None:
-        self.uid = uid
-        self.key = key
-        self.session = session
-        self.applied: list[tuple[Record, Event]] = []
-        self.outputs: list[Output] = []
-        self.output_bytes = 0
-        self.outcomes: list[Outcome] = []
-        self.must_redo = False
-        """True if the session object is inconsistent, so that its events must be decided again one by one."""
+    tracer: DecisionTracer = field(default_factory=DecisionTracer)
 
 
 class PartitionTurn:
@@ -105,7 +91,7 @@ class PartitionTurn:
         """
         if self._batch.is_full:
             return self._changes
-        session_turns: dict[bytes | None, _SessionTurn] = {}
+        session_turns: dict[bytes | None, SessionTurn] = {}
         start = self._reach.extend(self._partition, is_idle=False)
         self.index.until = start.until
         self._changes.update(start.changes)
@@ -128,7 +114,7 @@ class PartitionTurn:
             return {}
         return self._changes
 
-    def _handle(self, record: Record, key: bytes | None, session_turns: dict[bytes | None, _SessionTurn]) -> None:
+    def _handle(self, record: Record, key: bytes | None, session_turns: dict[bytes | None, SessionTurn]) -> None:
         session_turn = session_turns.get(key)
         if session_turn is None:
             session_turn = self._begin_session(record, key)
@@ -137,7 +123,7 @@ class PartitionTurn:
             session_turns[key] = session_turn
         self._apply_record(session_turn, record)
 
-    def _begin_session(self, record: Record, raw_key: bytes | None) -> _SessionTurn | None:
+    def _begin_session(self, record: Record, raw_key: bytes | None) -> SessionTurn | None:
         """Begins the turn of a record's session, which comes from the cache or from its rows.
 
         Returns None if the record is done: it published rules, was forwarded, or became a dead letter.
@@ -156,7 +142,7 @@ class PartitionTurn:
         except Undecodable as error:
             self._dead_letter(record, error.reason, error.detail)
             return None
-        return _SessionTurn(uid, key, session)
+        return SessionTurn(uid, key, session)
 
     def _publication(self, record: Record) -> RulesPublished | None:
         """Returns the rules that a record without a key publishes, or None if it publishes none."""
@@ -198,7 +184,7 @@ class PartitionTurn:
             self._context.metrics.forwarded.inc()
             self._batch.outputs.append(output)
 
-    def _apply_record(self, session_turn: _SessionTurn, record: Record) -> None:
+    def _apply_record(self, session_turn: SessionTurn, record: Record) -> None:
         try:
             event = self._decode(record)
         except Undecodable as error:
@@ -214,20 +200,25 @@ class PartitionTurn:
             session_turn.must_redo = True
             self._batch.take_no_more()  # its events are decided again
         except REFUSALS as error:
-            self._dead_letter(record, _reason_of(error), str(error))
+            self._refuse(session_turn, record, event, error)
             return
         session_turn.applied.append((record, event))
 
-    def _apply(self, session_turn: _SessionTurn, record: Record, event: Event) -> None:
+    def _apply(self, session_turn: SessionTurn, record: Record, event: Event) -> None:
         decision = apply(session_turn.session, event)
+        traced = None
+        if event.trace is not None or decision.commands:
+            traced = self._context.tracer.trace(session_turn.uid, record, event, decision)
         if self._records.are_caused_by(decision):
-            outputs = self._records.encode(session_turn.session, session_turn.key, record, event, decision)
+            outputs = self._records.encode(session_turn.session, session_turn.key, record, event, decision, traced)
             size = 0
             for output in outputs:
                 size += size_of_output(output)
             session_turn.outputs += outputs
             session_turn.output_bytes += size
             self._batch.output_bytes += size
+        if traced is not None:
+            session_turn.spans += traced.spans
         if decision.failures:
             self._context.metrics.expression_failures.inc(len(decision.failures))
         session_turn.outcomes.append(decision.outcome)
@@ -247,16 +238,17 @@ class PartitionTurn:
             record.value(), headers_of(record), or_minus_one(record.offset()), timestamp_ms(record)
         )
 
-    def _write_session(self, session_turn: _SessionTurn) -> None:
+    def _write_session(self, session_turn: SessionTurn) -> None:
         changes = {} if session_turn.must_redo else session_turn.session.changes()
         if session_turn.must_redo or self._is_too_large(changes, session_turn):
             self._decide_one_by_one(session_turn)
             return
         self._stage(changes, session_turn.outputs, session_turn.session)
+        self._batch.spans += session_turn.spans
         self.outcomes += session_turn.outcomes
         self._context.cache.put(self._partition, session_turn.key, session_turn.session)
 
-    def _is_too_large(self, changes: Changes, session_turn: _SessionTurn) -> bool:
+    def _is_too_large(self, changes: Changes, session_turn: SessionTurn) -> bool:
         """Returns whether a row or an output is too large. A sum within the limit saves looking at each of them."""
         if size_of_rows(changes) + session_turn.output_bytes <= self._limits.smallest:
             return False
@@ -268,7 +260,7 @@ class PartitionTurn:
             self.index.add(session.uid, session.moved)
         self._batch.outputs += outputs
 
-    def _decide_one_by_one(self, session_turn: _SessionTurn) -> None:
+    def _decide_one_by_one(self, session_turn: SessionTurn) -> None:
         rows = Overlay(self._rows)
         for record, event in session_turn.applied:
             session = Session(session_turn.uid, rows, self._context.plans)
@@ -281,13 +273,19 @@ class PartitionTurn:
                 self._dead_letter(record, _reason_of(error), str(error))
                 continue
             changes = session.changes()
-            outputs = self._records.encode(session, session_turn.key, record, event, decision)
+            traced = self._context.tracer.trace(session_turn.uid, record, event, decision)
+            outputs = self._records.encode(session, session_turn.key, record, event, decision, traced)
             if excess := self._limits.describe_excess(changes, outputs):
                 self._dead_letter(record, Refusal.RESULT_TOO_LARGE, f"applying it would write {excess}")
             else:
                 rows.write(changes)
                 self._stage(changes, outputs, session)
+                self._batch.spans += [] if traced is None else traced.spans
                 self.outcomes.append(decision.outcome)
+
+    def _refuse(self, session_turn: SessionTurn, record: Record, event: Event, error: CallError | NotFound) -> None:
+        self._dead_letter(record, _reason_of(error), str(error))
+        session_turn.spans += self._context.tracer.refused(session_turn.uid, record, event, str(error))
 
     def _dead_letter(self, record: Record, reason: str, detail: str) -> None:
         self._batch.outputs.append(self._letters.encode_letter(record, reason, detail))

@@ -33,6 +33,8 @@ from triggers.api.services import Services
 from triggers.api.sessions import Sessions
 from triggers.client.consumer_lag import Finished
 from triggers.codec.avro_records import schema_folder
+from triggers.codec.trace_headers import read_attributes
+from triggers.telemetry.current_trace import following
 from triggers.telemetry.http_metrics import HttpMetrics
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -116,7 +118,8 @@ class _Guard:
                 require_scope(call.principal, operation.scope)
                 call.charge(1)
             call.read_query(operation.query)
-            return await operation.handler(call)
+            with following(read_attributes(request.headers)):
+                return await operation.handler(call)
         except Exception as error:  # noqa: BLE001  # an unexpected error is logged with its traceback and reported without
             problem = problem_of(error)
             if problem.kind is Kind.INTERNAL:

@@ -9,6 +9,7 @@ from celery.utils.saferepr import saferepr
 
 from triggers.celery.command_headers import command_headers
 from triggers.celery.command_source import CommandInHand
+from triggers.celery.command_traces import message_headers
 from triggers.celery.routing import expiry_of
 from triggers.kafka.records import Record, timestamp_ms
 
@@ -36,7 +37,8 @@ def message_of(in_hand: CommandInHand, task: Any, topic: str) -> CommandMessage:
 def _headers_of(in_hand: CommandInHand, task: Any, kwargs: object) -> dict[str, object]:
     """Returns the headers of the message that Celery would have received from a broker of its own."""
     command = in_hand.command
-    custom = command_headers(command, partition=in_hand.delivery.partition, offset=in_hand.delivery.offset)
+    delivery = in_hand.delivery
+    custom = command_headers(command, partition=delivery.partition, offset=delivery.offset) | message_headers(delivery)
     return {
         **custom,
         "headers": custom,
@@ -45,7 +47,7 @@ def _headers_of(in_hand: CommandInHand, task: Any, kwargs: object) -> dict[str, 
         "id": command.id,
         "root_id": command.id,
         "retries": command.depth,
-        "expires": expiry_of(task, timestamp_ms(cast("Record", in_hand.delivery.message))),
+        "expires": expiry_of(task, timestamp_ms(cast("Record", delivery.message))),
         "argsrepr": "()",
         "kwargsrepr": saferepr(kwargs, _REPR_CHARACTERS),
     }

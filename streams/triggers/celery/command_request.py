@@ -23,8 +23,10 @@ from triggers.celery.celery_private import can_terminate, exception_of, info_of
 from triggers.celery.command_headers import command_name
 from triggers.celery.command_message import CommandMessage, message_of
 from triggers.celery.command_source import CommandInHand
+from triggers.celery.command_traces import command_trace
 from triggers.celery.command_tracing import ESCAPED, TracedPool
 from triggers.celery.result_publisher import ResultPublisher
+from triggers.core.events import with_trace
 from triggers.results.result_events import failed_event
 
 if TYPE_CHECKING:
@@ -216,7 +218,8 @@ class CommandRequest(Request):
     def _report(self, error: BaseException, info: str | None) -> None:
         name = command_name(self.command.command)
         limit = self._publisher.settings.max_payload_bytes
-        self._publisher.publish(name, failed_event(name, error, info, max_payload_bytes=limit))
+        failure = failed_event(name, error, info, max_payload_bytes=limit)
+        self._publisher.publish(name, with_trace(failure, command_trace(self.request_dict)))
 
     def _settle_once(self) -> None:
         if not self.is_reported:

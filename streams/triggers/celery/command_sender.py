@@ -11,10 +11,16 @@ from kombu import Connection
 
 from triggers.celery import no_broker
 from triggers.celery.command_headers import command_headers, command_name
+from triggers.celery.command_source import Delivery
+from triggers.celery.command_traces import trace_of_delivery
 from triggers.celery.result_publisher import ResultPublisher
 from triggers.celery.routing import execution_options
+from triggers.codec import trace_attributes
 from triggers.core.commands import CancelTask, RunTask
+from triggers.core.events import with_trace
 from triggers.results.result_events import failed_event
+from triggers.telemetry.spans import sending_attributes
+from triggers.telemetry.tracing import sending_span
 
 _MAX_REFUSALS: Final = 5
 """Number of times that the broker refuses a command, and accepts others in between, before the command fails."""
@@ -32,13 +38,13 @@ class CommandSender:
         self._refusals: dict[str, int] = {}
         self._is_accepting = True
 
-    def send(self, command: RunTask | CancelTask) -> Exception | None:
-        """Sends a command, or reports its failure. Returns the broker's error if it must be sent again later.
+    def send(self, delivery: Delivery, command: RunTask | CancelTask) -> Exception | None:
+        """Sends the command of a delivery, or reports its failure.
 
-        A cancellation is sent to all workers of the app. Blocks until the broker, or Kafka for a failure, has accepted
-        the command.
+        Returns the broker's error if it must be sent again later. A cancellation is sent to all workers of the app.
+        Blocks until the broker, or Kafka for a failure, has accepted the command.
         """
-        return self._revoke(command) if isinstance(command, CancelTask) else self._send(command)
+        return self._revoke(command) if isinstance(command, CancelTask) else self._send(delivery, command)
 
     def _revoke(self, command: CancelTask) -> Exception | None:
         try:
@@ -47,34 +53,42 @@ class CommandSender:
             return error
         return None
 
-    def _send(self, command: RunTask) -> Exception | None:
+    def _send(self, delivery: Delivery, command: RunTask) -> Exception | None:
+        trace = trace_of_delivery(delivery)
+        if trace is None:
+            return self._try_to_send(delivery, command, command_headers(command))
+        attributes = sending_attributes("dispatch", command.run, command.session)
+        with sending_span(f"dispatch {command.run}", trace, attributes | {"messaging.system": "celery"}) as sent:
+            return self._try_to_send(delivery, command, command_headers(command) | trace_attributes(sent))
+
+    def _try_to_send(self, delivery: Delivery, command: RunTask, headers: dict[str, object]) -> Exception | None:
         try:
-            self._publish(command)
+            self._publish(command, headers)
         except Exception as error:  # noqa: BLE001  # routers, serializers and transports raise anything
-            failure = self._rehearse(command) or self._refused_for_good(command, error)
+            failure = self._rehearse(command, headers) or self._refused_for_good(command, error)
             if failure is None:
                 return error
-            self._report(command, failure)
+            self._report(delivery, command, failure)
         else:
             self._is_accepting = True
         self._refusals.pop(command.id, None)
         return None
 
-    def _publish(self, command: RunTask, **options: Any) -> None:
+    def _publish(self, command: RunTask, headers: dict[str, object], **options: Any) -> None:
         """Sends as `delay` would, but without subscribing to the result, so that a backend may be unavailable."""
         with denied_join_result():
             self._app.send_task(
                 command.run,
                 kwargs=msgspec.json.decode(command.kwargs),
                 task_id=command.id,
-                headers=command_headers(command),
+                headers=headers,
                 retries=command.depth,
                 retry=False,
                 task_type=self._app.tasks.get(command.run),
                 **execution_options(self._app, command.run) | options,
             )
 
-    def _rehearse(self, command: RunTask) -> Exception | None:
+    def _rehearse(self, command: RunTask, headers: dict[str, object]) -> Exception | None:
         """Returns the exception with which the command fails on its way to any broker, or None if it has none.
 
         Routers, serializers and compressions run as for the real broker, and `none://` refuses the message in the end.
@@ -82,7 +96,7 @@ class CommandSender:
         """
         with Connection(no_broker.URL) as nowhere:
             try:
-                self._publish(command, producer=self._app.amqp.Producer(nowhere))
+                self._publish(command, headers, producer=self._app.amqp.Producer(nowhere))
             except no_broker.NoCeleryBroker:
                 return None
             except Exception as error:  # noqa: BLE001  # it is the command's failure
@@ -99,7 +113,8 @@ class CommandSender:
         self._is_accepting = False
         return error if self._refusals.get(command.id, 0) >= _MAX_REFUSALS else None
 
-    def _report(self, command: RunTask, failure: Exception) -> None:
+    def _report(self, delivery: Delivery, command: RunTask, failure: Exception) -> None:
         name, limit = command_name(command), self._publisher.settings.max_payload_bytes
         log.warning("%s cannot be sent to the Celery broker, so its instance fails: %s", command.id, failure)
-        self._publisher.publish(name, failed_event(name, failure, max_payload_bytes=limit))
+        event = failed_event(name, failure, max_payload_bytes=limit)
+        self._publisher.publish(name, with_trace(event, trace_of_delivery(delivery)))

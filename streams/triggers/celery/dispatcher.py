@@ -28,6 +28,7 @@ from triggers.kafka.denials import check_permissions
 from triggers.kafka.permissions import Process
 from triggers.settings import Settings
 from triggers.telemetry.exposition import serve_metrics
+from triggers.telemetry.tracing import export_spans
 from triggers.topology import Queue, Topology, parse_queues, queue_title
 
 _POLL_S: Final = 0.1
@@ -54,6 +55,7 @@ def run_dispatcher(app: Any, settings: Settings | None = None) -> int:
     _confirm_publishing(app)
     settings = settings or Settings.from_env()
     dispatcher = Dispatcher(app, settings, parse_queues(settings.queue_names))
+    export_spans("triggers-dispatcher")
     if settings.metrics_port:
         serve_metrics(settings, dispatcher.metrics.registry)
     with _stop_signals() as stopping:
@@ -99,7 +101,7 @@ class Dispatcher:
 
     def _send(self, delivery: Delivery, command: RunTask | CancelTask) -> Exception | None:
         """Sends a command as `delay` would. Returns the broker's error if it must be sent again later."""
-        error = self._sender.send(command)
+        error = self._sender.send(delivery, command)
         if error is None:
             self.metrics.record_dispatch(delivery)
         else:

@@ -19,6 +19,7 @@ from celery.exceptions import Ignore, Retry
 from celery.utils.serialization import UnpickleableExceptionWrapper
 
 from triggers.celery.command_headers import Request, command_of, header_of, named_by
+from triggers.celery.command_traces import continue_trace
 from triggers.results.result_events import CommandName, RetryAsked
 
 PART: Final = "triggers-part"
@@ -41,8 +42,10 @@ def mark_message(sender: str, headers: dict[str, Any] | None, **_: object) -> No
         running.update({_REPLACED_BY: sender})
     if headers.get("id") == name.task_id:
         headers.update(header_of(name))
+        continue_trace(running, headers)
     elif nesting > running.replaced_task_nesting or (nesting and part_of(running)):
         headers[PART] = next(iter(header_of(name).values()))
+        continue_trace(running, headers)
 
 
 def part_of(request: Request | None) -> CommandName | None:

@@ -13,6 +13,7 @@ from triggers.celery.celery_private import check_celery
 from triggers.celery.result_publisher import ResultPublisher
 from triggers.celery.result_signals import ResultSignals
 from triggers.celery.run_logging import use_json_logging
+from triggers.celery.run_tracing import export_spans_of_workers
 from triggers.celery.task_registration import share_tasks_with_children
 from triggers.errors import CallError
 from triggers.settings import Settings
@@ -63,6 +64,7 @@ def install(
     no_broker.register()
     publisher = _install_once(settings, manager).publisher
     share_tasks_with_children(app)
+    export_spans_of_workers()
     if publisher.settings.log_format == "json":
         use_json_logging()
     if not consume:

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
 from celery.exceptions import SoftTimeLimitExceeded
 
-from triggers.codec import DeadLetter, encode_dead_letter, encode_event, encode_key
+from triggers.codec import DeadLetter, encode_dead_letter, encode_event, encode_key, trace_headers
+from triggers.codec.event_shapes import wire_name
 from triggers.core.events import Event
+from triggers.core.trace_context import TraceContext
 from triggers.errors import TooLarge, TryAgain
 from triggers.kafka.rate_limited_log import RateLimitedLog
+from triggers.kafka.records import Header
 from triggers.kafka.sender import KafkaSender
 from triggers.results.result_events import CommandName, failed_event
 from triggers.settings import Settings
+from triggers.telemetry.spans import sending_attributes
+from triggers.telemetry.tracing import sending_span
 from triggers.topology import Topology
 
 _PAUSE_S: Final = 1.0
@@ -43,20 +49,19 @@ class ResultPublisher:
         timeout. A start that arrives after its result is stale.
         """
         try:
-            self._sender.send(self._names.events, encode_key(name.session), _encoded(event))
+            self._sender.send(self._names.events, encode_key(name.session), _encoded(event), trace_headers(event.trace))
         except TryAgain as error:
             _outages.report(f"the start of {name.instance} was not sent: {error}")
 
     def publish(self, name: CommandName, event: Event) -> None:
-        """Publishes a result. Blocks until it is acknowledged, without a time limit.
+        """Publishes a result, which continues its `trace`. Blocks until it is acknowledged, without a time limit.
 
         If the result is too large for the topic, a failure is published instead.
         """
         try:
-            self._publish_until_delivered(self._names.events, encode_key(name.session), _encoded(event))
+            self._publish_event(name, event, event.trace)
         except TooLarge as error:
-            replacement = failed_event(name, error, max_payload_bytes=_SMALL_BYTES)
-            self._publish_until_delivered(self._names.events, encode_key(name.session), _encoded(replacement))
+            self._publish_event(name, failed_event(name, error, max_payload_bytes=_SMALL_BYTES), event.trace)
 
     def publish_dead_letter(self, letter: DeadLetter) -> None:
         """Publishes a dead letter. Blocks like `publish`. If it is too large, its value is replaced by a note."""
@@ -67,10 +72,21 @@ class ResultPublisher:
             letter = msgspec.structs.replace(letter, value=None, headers=[], detail=note)
             self._publish_until_delivered(self._names.dead_letters, letter.key, encode_dead_letter(letter))
 
-    def _publish_until_delivered(self, topic: str, key: bytes | None, value: bytes) -> None:
+    def _publish_event(self, name: CommandName, event: Event, trace: TraceContext | None) -> None:
+        topic, key, value = self._names.events, encode_key(name.session), _encoded(event)
+        if trace is None:
+            self._publish_until_delivered(topic, key, value)
+            return
+        attributes = sending_attributes("report", topic, name.session) | {"triggers.instance": name.instance}
+        with sending_span(f"report {wire_name(type(event))}", trace, attributes) as sent:
+            self._publish_until_delivered(topic, key, value, trace_headers(sent))
+
+    def _publish_until_delivered(
+        self, topic: str, key: bytes | None, value: bytes, headers: Sequence[Header] = ()
+    ) -> None:
         while True:
             try:
-                self._sender.wait_for(self._sender.send(topic, key, value))
+                self._sender.wait_for(self._sender.send(topic, key, value, headers))
             except TryAgain as error:
                 _outages.report(f"a result could not be published yet; trying again: {error}")
                 time.sleep(_PAUSE_S)

@@ -13,10 +13,13 @@ from celery.exceptions import Ignore, NotRegistered, Reject, Retry, TaskRevokedE
 
 from triggers.celery.backend_shield import shield_backend
 from triggers.celery.command_headers import command_of
+from triggers.celery.command_traces import trace_of_request
 from triggers.celery.handovers import cause_of, mark_message, replacement_of, retry_asked
 from triggers.celery.result_publisher import ResultPublisher
 from triggers.celery.run_reports import RunReports, log_level, raised_exception
+from triggers.celery.run_tracing import begin_run, end_run, record_failure
 from triggers.codec.encodable_text import encodable
+from triggers.core.events import with_trace
 from triggers.results.result_events import class_name, metadata_event, started_event
 
 
@@ -46,7 +49,9 @@ class ResultSignals:
         if name := command_of(sender.request, task_id):
             self._reports.begin_run()
             shield_backend(sender.backend, self._reports.report_success)
-            self._publisher.send_unacknowledged(name, started_event(name))
+            begin_run(sender.request, name)
+            event = with_trace(started_event(name), trace_of_request(sender.request))
+            self._publisher.send_unacknowledged(name, event)
 
     def _on_success(self, sender: Any, result: object, **_: object) -> None:
         self._reports.report_success(sender.request, result)
@@ -54,7 +59,9 @@ class ResultSignals:
     def _on_failure(self, sender: Any, task_id: str, exception: Exception, einfo: Any = None, **_: object) -> None:
         if isinstance(exception, Reject):  # `_on_postrun` reports it
             return
-        self._reports.report_failure(sender.request, task_id, raised_exception(exception), _text(einfo))
+        raised = raised_exception(exception)
+        record_failure(task_id, raised)
+        self._reports.report_failure(sender.request, task_id, raised, _text(einfo))
 
     def _on_internal_error(self, sender: Any, task_id: str, exception: Exception, **options: Any) -> None:
         request = options.get("request") or sender.request  # the tracer has removed the latter already
@@ -75,6 +82,10 @@ class ResultSignals:
 
     def _on_postrun(self, sender: Any, task_id: str, retval: object, state: str, **_: object) -> None:
         """Reports tasks that raised Ignore or Reject, which Celery counts neither as successes nor as failures."""
+        self._report_ignored(sender, task_id, retval, state)
+        end_run(task_id, state)
+
+    def _report_ignored(self, sender: Any, task_id: str, retval: object, state: str) -> None:
         if state not in {states.IGNORED, states.REJECTED} or not isinstance(retval, Ignore | Reject):
             return
         request = sender.request

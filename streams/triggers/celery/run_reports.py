@@ -11,9 +11,11 @@ from celery.exceptions import SoftTimeLimitExceeded
 from celery.utils.serialization import UnpickleableExceptionWrapper
 
 from triggers.celery.command_headers import Request, command_of
+from triggers.celery.command_traces import trace_of_request
 from triggers.celery.handovers import part_of
 from triggers.celery.result_publisher import ResultPublisher
-from triggers.core.events import Event
+from triggers.core.events import Event, with_trace
+from triggers.core.trace_context import TraceContext
 from triggers.results.result_events import CommandName, Verdict, failed_event, finished_event, verdict_event
 
 VERDICT: Final = "triggers_verdict"
@@ -43,16 +45,19 @@ class RunReports:
 
     def report_success(self, request: Any, result: object) -> None:
         """Publishes what the task returned, or its verdict. Blocks until it is on Kafka."""
-        self._report(command_of(request, request.id), lambda name: self._success(name, request, result))
+        name, trace = command_of(request, request.id), trace_of_request(request)
+        self._report(name, trace, lambda name: self._success(name, request, result))
 
     def report_failure(self, request: Any, task_id: str, error: BaseException, info: str | None = None) -> None:
         """Publishes a failure, also that of a part of what replaced a command. Blocks until it is on Kafka."""
         name = command_of(request, task_id) or part_of(request)
-        self._report(name, lambda name: self._failure(name, error, info, log_level(request)))
+        trace = trace_of_request(request)
+        self._report(name, trace, lambda name: self._failure(name, error, info, log_level(request)))
 
     def report_verdict(self, request: Any, verdict: Verdict) -> None:
         """Publishes a retry. Blocks until it is on Kafka."""
-        self._report(command_of(request, request.id), lambda name: verdict_event(name, verdict, self._limit))
+        name, trace = command_of(request, request.id), trace_of_request(request)
+        self._report(name, trace, lambda name: verdict_event(name, verdict, self._limit))
 
     def _success(self, name: CommandName, request: Request, result: object) -> Event:
         verdict: Any = request.get(VERDICT)
@@ -63,15 +68,17 @@ class RunReports:
     def _failure(self, name: CommandName, error: BaseException, info: str | None, level: int) -> Event:
         return failed_event(name, error, info, log_level=level, max_payload_bytes=self._limit)
 
-    def _report(self, name: CommandName | None, outcome: Callable[[CommandName], Event]) -> None:
+    def _report(
+        self, name: CommandName | None, trace: TraceContext | None, outcome: Callable[[CommandName], Event]
+    ) -> None:
         if name is None or name == self._run.reported:
             return
         try:
-            self._publisher.publish(name, outcome(name))
+            self._publisher.publish(name, with_trace(outcome(name), trace))
         except SoftTimeLimitExceeded:  # it is raised once, at any line; the task itself has ended
-            self._publisher.publish(name, outcome(name))
+            self._publisher.publish(name, with_trace(outcome(name), trace))
         except Exception as error:  # noqa: BLE001  # methods of the result object raised
-            self._publisher.publish(name, self._failure(name, error, None, 0))
+            self._publisher.publish(name, with_trace(self._failure(name, error, None, 0), trace))
         self._run.reported = name
 
 

@@ -11,10 +11,12 @@ from celery.exceptions import NotRegistered
 
 from triggers.celery.command_headers import command_name
 from triggers.celery.command_source import Delivery
+from triggers.celery.command_traces import trace_of_delivery
 from triggers.celery.result_publisher import ResultPublisher
 from triggers.codec import DeadLetter, decode_command_or_cancellation, encode_key
 from triggers.codec.json_payloads import check_payload
 from triggers.core.commands import CancelTask, RunTask
+from triggers.core.events import with_trace
 from triggers.errors import CallError, NotFound, Undecodable
 from triggers.kafka.letters import letter_of
 from triggers.kafka.records import Record
@@ -68,10 +70,9 @@ class Screening:
         refusal = self._refuse(command, delivery)
         if refusal is None:
             return command
-        limit = self._publisher.settings.max_payload_bytes
-        self._publisher.publish(
-            command_name(command), failed_event(command_name(command), refusal, max_payload_bytes=limit)
-        )
+        name, limit = command_name(command), self._publisher.settings.max_payload_bytes
+        failure = failed_event(name, refusal, max_payload_bytes=limit)
+        self._publisher.publish(name, with_trace(failure, trace_of_delivery(delivery)))
         return None
 
     def _refuse(self, command: RunTask, delivery: Delivery) -> Any:

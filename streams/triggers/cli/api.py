@@ -15,6 +15,7 @@ from triggers.cli.settings_options import command_settings, require_kafka, requi
 from triggers.cli.suggesting_group import SuggestingGroup
 from triggers.errors import CallError, TryAgain
 from triggers.telemetry.logs import configure_logging
+from triggers.telemetry.tracing import export_spans
 
 
 @click.group("api", cls=SuggestingGroup)
@@ -36,6 +37,7 @@ def serve_api(ctx: click.Context) -> None:
     stop_by_signals()
     settings = command_settings(ctx)
     configure_logging(settings)
+    export_spans("triggers-api")
     authentication = authentication_of(settings)
     listening = listen(settings, authentication)
     try:

@@ -12,10 +12,12 @@ from typing import Final, NamedTuple, TypeVar
 from confluent_kafka import Producer
 
 from triggers.client.circuit import Circuit
-from triggers.codec import check_event, encode_event, encode_key
+from triggers.client.publishing_spans import publishing_span
+from triggers.codec import check_event, encode_event, encode_key, trace_headers
 from triggers.core.events import Event
 from triggers.errors import BrokerUnavailable, Overloaded, TopicMissing, TriggersError
 from triggers.kafka.reachability import check_reachable
+from triggers.kafka.records import Header
 from triggers.kafka.sender import Coordinates, Delivery, KafkaSender
 from triggers.settings import Settings
 from triggers.topology import Topology
@@ -42,6 +44,7 @@ Outgoing = tuple[str, Event]
 class _Record(NamedTuple):
     key: bytes
     value: bytes
+    headers: Sequence[Header]
 
 
 async def _in_turns(items: Sequence[T]) -> AsyncIterator[T]:
@@ -124,7 +127,9 @@ class AsyncPublisher:
     def _encode(self, uid: str, event: Event, source: str) -> _Record:
         key = encode_key(uid)
         check_event(event, self._settings.max_payload_bytes)
-        return _Record(key, encode_event(event, source or self._source))
+        value = encode_event(event, source or self._source)
+        with publishing_span(self._topic, uid, event) as trace:
+            return _Record(key, value, trace_headers(trace))
 
     def _check_room(self, events: int, size: int) -> None:
         """Raises Overloaded if this many more events exceed a limit. An idle publisher takes a batch of any size."""
@@ -138,7 +143,7 @@ class AsyncPublisher:
         size = len(record.value)
         on_done = partial(self._report, loop, future, size)
         try:
-            delivery = self._sender.send(self._topic, record.key, record.value, on_done=on_done)
+            delivery = self._sender.send(self._topic, record.key, record.value, record.headers, on_done)
         except TriggersError as error:
             self._on_failure(error)
             future.set_exception(error)

@@ -6,8 +6,10 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 
 from triggers.client.circuit import Circuit
-from triggers.codec import check_event, encode_event, encode_key
+from triggers.client.publishing_spans import publishing_span
+from triggers.codec import check_event, encode_event, encode_key, trace_headers
 from triggers.core.events import Event, with_actor
+from triggers.core.trace_context import TraceContext
 from triggers.errors import BrokerUnavailable, TopicMissing
 from triggers.kafka.reachability import check_reachable
 from triggers.kafka.sender import Coordinates, Delivery, KafkaSender
@@ -41,7 +43,8 @@ class KafkaPublisher:
         """
         self._circuit.check()
         try:
-            return self._sender.wait_for(self._send(uid, event))
+            with publishing_span(self._topic, uid, event) as trace:
+                return self._sender.wait_for(self._send(uid, event, trace))
         except TopicMissing:
             raise
         except BrokerUnavailable:
@@ -56,7 +59,7 @@ class KafkaPublisher:
         """
         pending: deque[Delivery] = deque()
         for uid, event in events:
-            pending.append(self._send(uid, event))
+            pending.append(self._send_traced(uid, event))
             while pending and (pending[0].done or len(pending) >= in_flight):
                 yield self._sender.wait_for(pending.popleft())
         while pending:
@@ -66,7 +69,12 @@ class KafkaPublisher:
         """Blocks until all events in flight are acknowledged. The publisher may be used again."""
         self._sender.close()
 
-    def _send(self, uid: str, event: Event) -> Delivery:
+    def _send_traced(self, uid: str, event: Event) -> Delivery:
+        with publishing_span(self._topic, uid, event) as trace:
+            return self._send(uid, event, trace)
+
+    def _send(self, uid: str, event: Event, trace: TraceContext | None) -> Delivery:
         key = encode_key(uid)
         check_event(event, self._settings.max_payload_bytes)
-        return self._sender.send(self._topic, key, encode_event(with_actor(event, self._actor), self._source))
+        value = encode_event(with_actor(event, self._actor), self._source)
+        return self._sender.send(self._topic, key, value, trace_headers(trace))

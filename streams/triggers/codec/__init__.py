@@ -16,6 +16,7 @@ from triggers.codec.event_codec import NO_LIMIT, EventDecoder, check_event, enco
 from triggers.codec.json_encoding import encode_configuration, encode_object
 from triggers.codec.keys import check_trigger_name, decode_key, encode_key
 from triggers.codec.reasons import Reason
+from triggers.codec.trace_headers import parse_trace, read_trace, trace_attributes, trace_headers
 
 __all__ = [
     "NO_LIMIT",
@@ -40,4 +41,8 @@ __all__ = [
     "encode_event",
     "encode_key",
     "encode_object",
+    "parse_trace",
+    "read_trace",
+    "trace_attributes",
+    "trace_headers",
 ]

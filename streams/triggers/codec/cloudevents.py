@@ -5,6 +5,7 @@
 - The id consists of `source` and `id`, because the specification makes that pair unique.
 - The time is `time`.
 - The extension attribute `triggersrules` names the published rules of a session that begins with the event.
+- The extension attributes `traceparent` and `tracestate` are the trace, unless the record has headers of these names.
 - The session is the record's key, as for every event. `subject`, `partitionkey` and other extensions are ignored.
 
 A null header, or a null in structured mode, means that the attribute is absent. Header names and media types are
@@ -27,6 +28,7 @@ from triggers.codec.event_times import event_times
 from triggers.codec.json_payloads import check_json, check_payload
 from triggers.codec.plain_json import payload
 from triggers.codec.reasons import Reason
+from triggers.codec.trace_headers import TRACEPARENT, TRACESTATE, read_attributes
 from triggers.core.events import TriggerFired
 from triggers.errors import Undecodable
 
@@ -51,6 +53,8 @@ class _Attributes(Struct, frozen=True):
     trigger: str | None = None
     triggersrules: str | None = None
     datacontenttype: str | None = None
+    traceparent: object = None
+    tracestate: object = None
 
 
 class _Structured(_Attributes, frozen=True):
@@ -143,6 +147,7 @@ def _trigger_fired(attributes: _Attributes, data: bytes, position: int, time: in
         rules=attributes.triggersrules or None,
         trigger=attributes.type if attributes.trigger is None else attributes.trigger,
         kwargs=_kwargs(data),
+        trace=read_attributes({TRACEPARENT: attributes.traceparent, TRACESTATE: attributes.tracestate}),
     )
     check_limits(event)
     return event

@@ -16,6 +16,7 @@ from triggers.codec.hot_records import read_trigger_fired
 from triggers.codec.json_payloads import check_payload
 from triggers.codec.plain_json import decode_json
 from triggers.codec.reasons import Reason
+from triggers.codec.trace_headers import read_trace
 from triggers.core.events import Event, TriggerFired
 from triggers.errors import CallError, TooLarge, Undecodable
 
@@ -66,7 +67,7 @@ class EventDecoder:
             event = self._sniff(value or b"", headers or (), position, time)
         if value and len(value) > self._max_payload_bytes:
             self._check_sizes(event)
-        return _with_rules(event, headers) if headers and event.rules is None else event
+        return _with_headers(event, headers) if headers else event
 
     def _sniff(self, value: bytes, headers: Sequence[tuple[str, bytes | None]], position: int, time: int) -> Event:
         start = value[:1]
@@ -146,6 +147,17 @@ def _decode_record(record: Record, position: int, time: int) -> Event:
             check_payload(payload, field)
     check_limits(event)
     return event
+
+
+def _with_headers(event: Event, headers: Sequence[tuple[str, bytes | None]]) -> Event:
+    """Returns the event with what the headers of its record add to any format: published rules, and a trace.
+
+    The trace of a header takes precedence over a CloudEvent's, because it is that of the later hop.
+    """
+    trace = read_trace(headers)
+    if trace is not None:
+        event = msgspec.structs.replace(event, trace=trace)
+    return _with_rules(event, headers) if event.rules is None else event
 
 
 def _with_rules(event: Event, headers: Sequence[tuple[str, bytes | None]]) -> Event:

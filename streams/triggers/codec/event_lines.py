@@ -27,6 +27,8 @@ T = TypeVar("T")
 
 _IMPLIED = (TriggerFired, ConfigurationUpdated)
 """Events whose lines need no `type`, because their fields identify them."""
+_UNWRITTEN = frozenset({"position", "trace"})
+"""Fields that a line does not have: the position is its `offset`, and a trace belongs to the record."""
 _members = msgspec.json.Decoder(dict[str, Raw]).decode
 _text = msgspec.json.Decoder(str).decode
 _number = msgspec.json.Decoder(int).decode
@@ -94,7 +96,8 @@ def _shape_of_line(kind: type[Event]) -> tuple[str | None, list[tuple[str, objec
 
     The default of a required field equals no value, so that such a field is always written.
     """
-    fields = [(field.name, _default_of(field)) for field in msgspec.structs.fields(kind) if field.name != "position"]
+    written = [field for field in msgspec.structs.fields(kind) if field.name not in _UNWRITTEN]
+    fields = [(field.name, _default_of(field)) for field in written]
     return None if kind in _IMPLIED else wire_name(kind), fields, SHAPES[kind].payloads
 
 

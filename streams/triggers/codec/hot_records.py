@@ -13,7 +13,7 @@ from msgspec.structs import astuple
 from triggers.core.commands import RunTask
 from triggers.core.memo import remember_bounded
 
-_Fields = tuple[str, str, int, str, bytes, str | None, int, int, str | None]
+_Fields = tuple[str, str, int, str, bytes, str | None, int, int, str | None, bytes]
 """The fields of a `RunTask` in their order. Reading all of them at once costs as much as reading two one by one."""
 
 _MORE: Final = 0x80
@@ -64,7 +64,7 @@ def _read_long(data: bytes, at: int) -> tuple[int, int]:
 
 def write_command(command: RunTask, head: bytes) -> bytes:
     """Encodes a command's record after the head. Raises UnicodeEncodeError or OverflowError."""
-    uid, name, attempt, task, kwargs, using, depth, time, queue = cast("_Fields", astuple(command))
+    uid, name, attempt, task, kwargs, using, depth, time, queue, _ = cast("_Fields", astuple(command))
     session, instance, run = uid.encode(), name.encode(), task.encode()
     return b"".join(
         (

@@ -165,6 +165,8 @@ class Pump:
         self._progress.advance(batch.offsets)
         if batch.records:
             self._metrics.batch_size.observe(batch.size)
+        if batch.spans:
+            self._processor.export_spans(batch)
 
     def _commit_and_write(self, batch: Batch) -> None:
         reached = self._transactions.commit(batch, self._member.group_metadata())

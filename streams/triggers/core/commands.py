@@ -33,6 +33,8 @@ class RunTask(Struct, frozen=True, kw_only=True, gc=False):
     """Time of the event that caused the command, in milliseconds since 1970-01-01 UTC."""
     queue: str | None = None
     """Queue that the rule names. The commands of a queue are on a topic of their own."""
+    spans: bytes = b""
+    """Spans of the events behind it, as `trace_context` joins them. They are not in the record's value."""
 
     @property
     def id(self) -> str:

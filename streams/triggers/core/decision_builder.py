@@ -6,6 +6,7 @@ from triggers.core.commands import Command, Decision, FireRecord, Outcome
 from triggers.core.events import SessionEvent, TriggerFired
 from triggers.core.follow_ups import FollowUps
 from triggers.core.state.session import Session
+from triggers.core.trace_context import sampled_span
 
 
 class DecisionBuilder:
@@ -21,6 +22,7 @@ class DecisionBuilder:
         "follow",
         "outcome",
         "session",
+        "span",
         "time",
     )
 
@@ -34,6 +36,8 @@ class DecisionBuilder:
         self.command_bytes = 0
         self.cascade_depth = 0
         """Number of results in a row that led to what this event schedules, or 0 if it comes from outside."""
+        self.span = b"" if event.trace is None else sampled_span(event.trace)
+        """The span of the event, or empty if its trace is not sampled."""
         self._event = event
         plan = session.plan.edition_2
         self.follow = None if plan is None else FollowUps(plan, session.variables())

@@ -87,6 +87,7 @@ def _command_for(builder: DecisionBuilder, rule: Rule, loaded: LoadedInstance, k
         depth=instance.depth,
         time=builder.time,
         queue=instance.queue,
+        spans=instance.spans,
     )
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from msgspec import Struct
 from msgspec.structs import replace
 
+from triggers.core.trace_context import TraceContext
+
 
 class SessionEvent(Struct, frozen=True, kw_only=True, gc=False):
     """Base of all events."""
@@ -26,6 +28,8 @@ class SessionEvent(Struct, frozen=True, kw_only=True, gc=False):
     """Producer of the event. Expressions of rules may read it."""
     rules: str | None = None
     """Name of the published rules that a session takes if this is its first event. Later it has no meaning."""
+    trace: TraceContext | None = None
+    """Where the event is in its producer's trace, or None. It changes nothing but which spans are stored."""
 
 
 class OperatorEvent(SessionEvent, frozen=True, kw_only=True):
@@ -232,6 +236,11 @@ def with_actor(event: Event, actor: str) -> Event:
     if not actor or not isinstance(event, OperatorEvent) or event.actor is not None:
         return event
     return replace(event, actor=actor)
+
+
+def with_trace(event: Event, trace: TraceContext | None) -> Event:
+    """Returns the event with its place in a trace, unless it has one or there is none."""
+    return event if trace is None or event.trace is not None else replace(event, trace=trace)
 
 
 def actor_of(event: Event) -> str | None:

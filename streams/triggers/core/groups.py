@@ -13,12 +13,14 @@ from triggers.core.decision_builder import DecisionBuilder
 from triggers.core.edition_2_plan import OUTCOMES
 from triggers.core.follow_ups import FollowUps, QueuedOutcome
 from triggers.core.plan import Rule
+from triggers.core.state.fire_spans import spans_of_fires
 from triggers.core.state.instance import Instance, Payload
 from triggers.core.state.loaded_instance import LoadedInstance
 from triggers.core.state.number_ranges import insert_number, remove_number
 from triggers.core.state.session import Session
 from triggers.core.state.waiting import Group, join_parts, private_part, shared_part
 from triggers.core.statuses import SCHEDULED, UNSTARTED, WAITING, Status
+from triggers.core.trace_context import add_spans
 
 _MAX_INLINE_BYTES: Final = 512
 """Maximum size of kwargs in an instance's row, as in `fired_kwargs`."""
@@ -60,8 +62,15 @@ def receive_kwargs(
     `alone` says that no other instance receives the same, so that small kwargs can be in the instance's row.
     """
     instance.unless_seen = seen(view)
+    if session.spans:
+        instance.spans = add_spans(spans_of_fires(session.spans, _fires_of(view.held)), instance.spans)
     texts = received(view)
     instance.kwargs = {alias: _payload(session, follow, text, alone=alone) for alias, text in texts.items()}
+
+
+def _fires_of(held: Held) -> set[int]:
+    """Returns the numbers of the fires that are held for `after` and `andEvery`."""
+    return {own.order for slot, held_there in held.slots.items() if slot[0] == "+" for own in held_there}
 
 
 def held_by(session: Session, loaded: LoadedInstance) -> tuple[dict[str, bytes], list[str]] | None:

@@ -12,12 +12,14 @@ from triggers.core.groups import handle_status, remove_from_group
 from triggers.core.kwargs import encoded_name, join_members, merge, split_members
 from triggers.core.plan import Rule
 from triggers.core.state.cohorts import add_to_cohort, remove_from_cohort
+from triggers.core.state.fire_spans import spans_of_instance
 from triggers.core.state.header import Cohort
 from triggers.core.state.instance import Instance
 from triggers.core.state.loaded_instance import LoadedInstance
 from triggers.core.state.session import Session
 from triggers.core.statuses import CANCELLED, RESOLVED, RESOLVED_IN_EDITION_2, SCHEDULED, UNSTARTED, Status
 from triggers.core.timer_rows import set_timer, stop_timers
+from triggers.core.trace_context import add_spans
 from triggers.errors import TaskNotFound, TooManyCommands
 
 CASCADE_TOO_DEEP: Final = "triggers.CascadeTooDeep"
@@ -131,6 +133,9 @@ def schedule_attempt(builder: DecisionBuilder, loaded: LoadedInstance, delay: in
 
 def _begin_attempt(builder: DecisionBuilder, instance: Instance) -> None:
     session = builder.session
+    if session.spans and not instance.attempt and instance.parent < 0:  # copies have the spans of their originals
+        held = spans_of_instance(session.spans, instance.sequence, instance.kwargs)
+        instance.spans = add_spans(held, instance.spans)
     if past := session.header.past_attempts:
         instance.attempt = max(instance.attempt, past)
     instance.attempt += 1
@@ -202,6 +207,7 @@ def command_for(builder: DecisionBuilder, rule: Rule, loaded: LoadedInstance) ->
         using=rule.using,
         depth=instance.depth,
         time=builder.time,
+        spans=instance.spans,
     )
 
 
@@ -238,6 +244,7 @@ def copy_instance(builder: DecisionBuilder, loaded: LoadedInstance) -> Instance:
         unless_seen=list(parent.unless_seen),
         depth=parent.depth + 1,
         parent=loaded.number,
+        spans=add_spans(parent.spans, builder.span),
     )
 
 

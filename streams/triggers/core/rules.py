@@ -27,6 +27,8 @@ def fire_trigger(builder: DecisionBuilder, fired_kwargs: FiredKwargs) -> None:
     if builder.follow is not None:
         fire_in_edition_2(builder, builder.follow, fired_kwargs)
         return
+    if builder.span or session.spans:
+        session.note_fire(trigger, session.header.instances, builder.span)
     ready: list[LoadedInstance] = []
     for rule in session.plan.by_trigger.get(trigger, ()):
         state = session.task_state(rule.name)
@@ -169,4 +171,7 @@ def _new_instance(builder: DecisionBuilder, rule: Rule, state: TaskState, fired_
             kwargs[name] = payload
     unless, latest = rule.unless, session.latest.get
     seen = [name for name in unless if name == trigger or latest(name) is not None] if unless else []
-    return Instance(sequence=session.header.instances, created=builder.time, kwargs=kwargs, unless_seen=seen)
+    instance = Instance(sequence=session.header.instances, created=builder.time, kwargs=kwargs, unless_seen=seen)
+    if builder.span and trigger in kwargs:
+        instance.spans = builder.span
+    return instance

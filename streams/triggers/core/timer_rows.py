@@ -7,11 +7,13 @@ from triggers.core.decision_builder import DecisionBuilder
 from triggers.core.state.loaded_instance import LoadedInstance
 from triggers.core.state.rows import TIMER_ROW, timer_key
 from triggers.core.state.session import Session
+from triggers.core.trace_context import add_spans
 
 
 def set_timer(builder: DecisionBuilder, loaded: LoadedInstance, due: int) -> None:
     """Sets the timer of the current attempt in edition 1. A `TimerFired` for the instance is published at `due`."""
     uid, attempt = builder.session.uid, loaded.instance.attempt
+    _add_span(builder, loaded)
     builder.session.write_shared(timer_key(due, uid, loaded.name, attempt), TIMER_ROW)
     builder.commands.append(SetTimer(session=uid, instance=loaded.name, attempt=attempt, due=due))
 
@@ -23,9 +25,16 @@ def set_timer_of_kind(builder: DecisionBuilder, loaded: LoadedInstance, kind: st
     if kind in timers:
         session.write_shared(timer_key(timers[kind], session.uid, name, attempt, kind), None)
     timers[kind] = due
+    _add_span(builder, loaded)
     loaded.instance.timers = timers
     session.write_shared(timer_key(due, session.uid, name, attempt, kind), TIMER_ROW)
     builder.commands.append(SetTimer(session=session.uid, instance=name, attempt=attempt, due=due, kind=kind))
+
+
+def _add_span(builder: DecisionBuilder, loaded: LoadedInstance) -> None:
+    """Adds the span of the event that sets the timer, because the timer's own event has none."""
+    if builder.span:
+        loaded.instance.spans = add_spans(loaded.instance.spans, builder.span)
 
 
 def stop_timers(session: Session, loaded: LoadedInstance) -> None:

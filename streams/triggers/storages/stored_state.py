@@ -42,9 +42,10 @@ SHADOWED: Final = "shadowed"
 """Key in an instance's `engine` of metadata whose names the stored object uses for something else."""
 _STAMPS_ONLY: Final = frozenset({"created", "lastModified"})
 _IN_OBJECTS: Final = frozenset(
-    {"status", "kwargs", "unless_seen", "stamps", "metadata", "result", "configuration", "sequence"}
+    {"status", "kwargs", "unless_seen", "stamps", "metadata", "result", "configuration", "sequence", "spans"}
 )
-"""Fields of the engine's instance that the object contains or that can be derived. The others are stored unchanged."""
+"""Fields of the engine's instance that the object contains or that can be derived, and the spans, of which embedded
+storages have none. The others are stored unchanged."""
 
 _DERIVED: Final = frozenset(
     {

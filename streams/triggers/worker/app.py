@@ -16,6 +16,7 @@ from triggers.agent import partition_turn
 from triggers.agent.agent import Agent
 from triggers.agent.batch import Batch, Processor, process_batch
 from triggers.agent.decision_feed import DecisionFeed
+from triggers.agent.decision_traces import DecisionTracer
 from triggers.agent.overlay import Overlays
 from triggers.agent.partition_turn import TurnContext
 from triggers.agent.session_cache import SessionCache
@@ -53,6 +54,7 @@ from triggers.table.orphaned_transactions import OrphanedTransactions
 from triggers.table.restore import Restorer
 from triggers.telemetry.logs import configure_logging
 from triggers.telemetry.metrics import Metrics
+from triggers.telemetry.tracing import open_sink
 from triggers.topology import Topology
 from triggers.worker.access import Access
 from triggers.worker.counted_rebalances import CountedRebalances
@@ -130,6 +132,7 @@ class Worker:
         self._names = Topology(settings.namespace)
         self._patience = Patience(settings.transaction_timeout_s)
         self._metrics = Metrics()
+        self._spans = open_sink("triggers-worker", worker_id)
         self._ownership = Ownership()
         self._progress = Progress()
         self._app = _faust_app(settings, worker_id)
@@ -180,6 +183,8 @@ class Worker:
         consumer = cast("AgentConsumer", self._app.consumer)
         await consumer.stop_pump()
         await self._app.stop()
+        if self._spans is not None:
+            await asyncio.to_thread(self._spans.close)
         if self._transactions is not None and self._transactions.has_hung_call:
             exit_now(ExitCode.OK, "stopped as requested, although a Kafka call hangs")
 
@@ -248,8 +253,10 @@ class Worker:
             metrics=self._metrics,
             queues=BrokerQueues(self._settings),
             feed=DecisionFeed(self._names.decisions) if self._settings.decisions else None,
+            tracer=DecisionTracer(exports=self._spans is not None),
         )
-        return Agent(context, Timers(self._names.events, context.rows.for_partition, self._metrics), self._metrics)
+        timers = Timers(self._names.events, context.rows.for_partition, self._metrics)
+        return Agent(context, timers, self._metrics, self._spans)
 
     async def _agent(self, batches: faust.StreamT[Batch]) -> None:
         """The Faust agent. It processes one batch at a time; the pump handles the errors."""

@@ -5,12 +5,14 @@ import json
 from collections.abc import Callable
 
 import pytest
+from tests.support.kept_spans import KeptSpans
 from tests.support.listed_queues import ListedQueues
 from tests.support.questionnaires import CONFIGURATION
 from tests.support.records import PARTITIONS, fire, record
 
 from triggers.agent.agent import Agent
 from triggers.agent.batch import MAX_OUTPUT_BYTES, Batch
+from triggers.agent.decision_traces import DecisionTracer
 from triggers.agent.overlay import Overlays
 from triggers.agent.partition_turn import TurnContext
 from triggers.agent.records import Output
@@ -35,12 +37,13 @@ HOME = partition_of(b"s1", PARTITIONS)
 class Bench:
     """An agent over rows in memory, whose batches the test commits."""
 
-    def __init__(self, *, largest_row: int = 10_000, largest_command: int = 10_000) -> None:
+    def __init__(self, *, largest_row: int = 10_000, largest_command: int = 10_000, exports: bool = False) -> None:
         largest = dict.fromkeys((NAMES.events, NAMES.dead_letters), 10_000)
         largest |= {NAMES.changelog: largest_row, NAMES.commands: largest_command}
         self.rows = {p: MemoryRows() for p in range(PARTITIONS)}
         self.metrics = Metrics()
         self.queues = ListedQueues()
+        self.spans = KeptSpans()
         self.cache = SessionCache(100)
         self.output_bytes = 0
         """Output of each batch before its first event."""
@@ -53,8 +56,10 @@ class Bench:
             rows=Overlays(self.rows.__getitem__),
             metrics=self.metrics,
             queues=self.queues,
+            tracer=DecisionTracer(exports=exports),
         )
-        self.agent = Agent(rules, Timers(NAMES.events, rules.rows.for_partition, self.metrics), self.metrics)
+        timers = Timers(NAMES.events, rules.rows.for_partition, self.metrics)
+        self.agent = Agent(rules, timers, self.metrics, self.spans)
 
     def decide(self, *records: Record) -> Batch:
         """Decides a batch without committing it."""

@@ -6,9 +6,12 @@ from typing import Any
 
 import pytest
 from celery import Celery
+from confluent_kafka import Message
 from kombu.exceptions import OperationalError
 
 from triggers.celery.command_sender import CommandSender
+from triggers.celery.command_source import Delivery
+from triggers.celery.ledger import Ledger
 from triggers.celery.result_publisher import ResultPublisher
 from triggers.core.commands import RunTask
 from triggers.core.events import Event, TaskFailed
@@ -16,6 +19,7 @@ from triggers.results.result_events import CommandName
 from triggers.settings import Settings
 
 COMMAND = RunTask(session="s1", instance="t_x#0", attempt=1, run="shop.render", kwargs=b'{"page":{"n":1}}')
+DELIVERY = Delivery(Ledger(), Message(), 0, 0, 1)
 AWAY = "redis://127.0.0.1:1"
 """A broker that nobody runs."""
 
@@ -43,7 +47,7 @@ def _send(broker: str, **configuration: object) -> tuple[Exception | None, list[
     app = Celery("unit", broker=broker, set_as_current=False)
     app.conf.update(**configuration)
     publisher = RecordingPublisher()
-    return CommandSender(app, publisher).send(COMMAND), publisher.published
+    return CommandSender(app, publisher).send(DELIVERY, COMMAND), publisher.published
 
 
 BAD = {

@@ -191,6 +191,7 @@ def decision_members(decision: Decision) -> dict[str, object]:
 
 def _command(command: Command | CancelTask | ForwardTrigger) -> dict[str, object]:
     fields = msgspec.structs.asdict(command)
+    fields.pop("spans", None)  # the events of a capsule have no traces
     members = {name: Raw(value) if isinstance(value, bytes) else value for name, value in fields.items()}
     return {"command": type(command).__name__} | members
 

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
+from triggers.core.state.fire_spans import FireSpans
 from triggers.core.state.header import VERSION, Header, HeldByInstance, Latest, UnsharedRow
 
 _BEFORE_EDITION_2: Final = 3
@@ -18,6 +19,12 @@ _decode_header: Final = msgspec.msgpack.Decoder(Header).decode
 _decode_latest: Final = msgspec.msgpack.Decoder(Latest).decode
 _decode_values: Final = msgspec.msgpack.Decoder(list[Any]).decode
 _decode_any: Final = msgspec.msgpack.Decoder().decode
+
+
+_FIELDS: Final = len(Header.__struct_fields__)
+_WITH_SPANS: Final = (_FIELDS + 1).to_bytes(2)
+_ARRAY_HEAD: Final = 3
+"""Bytes before the first field of a header: the mark of an array and the number of its elements."""
 
 
 class UnknownVersion(Exception):
@@ -68,6 +75,21 @@ def _typed(stored: Any) -> Any:  # noqa: ANN401  # what msgpack decodes
     if isinstance(stored, int) and stored < 0:
         return UnsharedRow(-stored)
     return HeldByInstance(*stored) if isinstance(stored, list) else stored
+
+
+def add_spans_to_header(row: bytes, spans: FireSpans) -> bytes:
+    """Returns an encoded header with the spans of the session's fires behind its fields.
+
+    They are no field, because every other session would pay for that. Releases that do not know them ignore them.
+    """
+    return row[:1] + _WITH_SPANS + row[_ARRAY_HEAD:] + encode_header(spans)
+
+
+def read_spans(row: bytes | None) -> FireSpans:
+    """Returns the spans of fires that are stored with a header."""
+    if row is None or row[1:_ARRAY_HEAD] != _WITH_SPANS:
+        return {}
+    return msgspec.convert(_decode_values(row)[_FIELDS], FireSpans)
 
 
 def read_header(uid: str, row: bytes | None) -> Header:

@@ -44,6 +44,7 @@ class Instance(
         "timers": "w",
         "delayed_at": "y",
         "queue": "z",
+        "spans": "b",
     },
 ):
     """The row of an instance. The key of the row holds its task and number."""
@@ -88,6 +89,9 @@ class Instance(
     """When it became `delayed`, or 0 if it never did."""
     queue: str | None = None
     """Queue of the command of its current attempt."""
+    spans: bytes = b""
+    """Spans of the events behind the instance whose traces are sampled, as `trace_context` joins them. While it waits,
+    its cohort or group may hold further ones."""
 
     @property
     def resolved(self) -> bool:

@@ -12,8 +12,15 @@ from triggers.core.published_rules import Catalog, PublishedRules
 from triggers.core.state.dedupe_window import DedupeWindow
 from triggers.core.state.edition_2_state import Edition2State
 from triggers.core.state.event_index import append_position, read_positions
+from triggers.core.state.fire_spans import note_fire
 from triggers.core.state.header import Header, LastFire, TaskState
-from triggers.core.state.header_codec import decode_header, encode_header, read_header
+from triggers.core.state.header_codec import (
+    add_spans_to_header,
+    decode_header,
+    encode_header,
+    read_header,
+    read_spans,
+)
 from triggers.core.state.instance import StatusMove
 from triggers.core.state.instances import Instances
 from triggers.core.state.loaded_instance import LoadedInstance
@@ -62,6 +69,7 @@ class Session:
         "payloads",
         "plan",
         "rows",
+        "spans",
         "tasks",
         "uid",
     )
@@ -80,6 +88,8 @@ class Session:
         self._catalog: Catalog | None = None
         stored = rows.get(self._key)
         self._use_header(read_header(uid, stored), there=stored is not None)
+        self.spans = read_spans(stored)
+        """The spans of its latest fires. Empty unless the trace of one of its events was sampled."""
 
     def _use_header(self, header: Header, *, there: bool, plan: Plan | None = None) -> None:
         self.header = header
@@ -98,13 +108,13 @@ class Session:
         """Continues with another header, as a session that does not exist. Changed rows are encoded first."""
         self._encode_rows()
         self._use_header(header, there=False)
+        self.spans = {}
 
     def savepoint(self) -> Savepoint:
         """Returns what `roll_back` needs to undo later changes. Changed rows are encoded first."""
         self._encode_rows()
-        header = encode_header(self.header)
         return Savepoint(
-            header=header,
+            header=self._header_row(),
             exists=self.exists,
             header_changed=self._header_changed,
             plan=self.plan,
@@ -120,6 +130,7 @@ class Session:
         self._shared = savepoint.shared
         self._moves[:] = savepoint.moves
         self._use_header(decode_header(savepoint.header), there=False, plan=savepoint.plan)
+        self.spans = read_spans(savepoint.header)
         self.exists, self._header_changed = savepoint.exists, savepoint.header_changed
 
     def mark_header_changed(self) -> None:
@@ -138,9 +149,13 @@ class Session:
             changes.update(self._shared)
             self._shared = {}
         if self._header_changed:
-            changes[self._key] = encode_header(self.header)
+            changes[self._key] = self._header_row()
             self._header_changed = False
         return changes
+
+    def _header_row(self) -> bytes:
+        row = encode_header(self.header)
+        return add_spans_to_header(row, self.spans) if self.spans else row
 
     def _encode_rows(self) -> None:
         self.instances.write_rows()
@@ -156,6 +171,10 @@ class Session:
     def write_shared(self, key: bytes, row: bytes | None) -> None:
         """Writes a row that does not belong to the session alone, such as a timer; None deletes it."""
         self._shared[key] = row
+
+    def note_fire(self, trigger: str, mark: int, span: bytes) -> None:
+        """Notes the span of a fire, or that it has none. Call it before its kwargs are stored, if there is any span."""
+        note_fire(self.spans, trigger, mark, span, was_fired=self.latest.get(trigger) is not None)
 
     # -- tasks --------------------------------------------------------------------------------------------------------
 

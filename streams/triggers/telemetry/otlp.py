@@ -1,0 +1,177 @@
+"""The home of OpenTelemetry: its SDK, its OTLP exporter and its API. Import it only if they are installed.
+
+OpenTelemetry's own variables configure the exporter: the endpoint, headers, certificates, batches and time limits.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from opentelemetry import context, trace
+from opentelemetry.context import Context
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace.id_generator import IdGenerator
+from opentelemetry.sdk.trace.sampling import ALWAYS_ON
+from opentelemetry.trace import (
+    Link,
+    NonRecordingSpan,
+    SpanContext,
+    SpanKind,
+    Status,
+    StatusCode,
+    TraceFlags,
+    TraceState,
+)
+from typing_extensions import override
+
+from triggers.core.trace_context import TraceContext
+from triggers.telemetry.current_trace import context_of, current_trace
+from triggers.telemetry.spans import Attributes, Kind, Span
+
+_SCOPE: Final = "triggers"
+_TRACE_ID_BYTES: Final = 16
+_FLUSH_MS: Final = 5000
+
+
+class OtlpSpans:
+    """Exports the spans of an agent: a `SpanSink`. A thread of the SDK sends them in batches."""
+
+    def __init__(self, resource: Mapping[str, str], max_queue_size: int | None) -> None:
+        """`max_queue_size` is the number of spans that may wait, or None for the SDK's own."""
+        self._ids = _KnownIds()
+        processor = BatchSpanProcessor(OTLPSpanExporter(), max_queue_size=max_queue_size)
+        self._provider = TracerProvider(ALWAYS_ON, Resource.create(dict(resource)), id_generator=self._ids)
+        self._provider.add_span_processor(processor)
+        self._tracer = self._provider.get_tracer(_SCOPE)
+
+    def export(self, spans: Sequence[Span]) -> None:
+        """Exports spans that end now. If too many wait already, the SDK drops the oldest and warns."""
+        now = time.time_ns()
+        for span in spans:
+            self._ids.span = span.trace
+            parent = Context() if span.parent is None else _under(span.parent, is_remote=span.is_parent_remote)
+            exported = self._tracer.start_span(
+                span.name,
+                parent,
+                SpanKind[span.kind.value],
+                span.attributes,
+                [Link(_span_context(TraceContext(each, TraceFlags.SAMPLED), is_remote=True)) for each in span.links],
+                span.started_ns,
+            )
+            if span.error:
+                exported.set_status(Status(StatusCode.ERROR, span.error))
+            exported.end(now)
+
+    def close(self) -> None:
+        """Exports what waits, and ends the thread."""
+        self._provider.force_flush(_FLUSH_MS)
+        self._provider.shutdown()
+
+
+class _KnownIds(IdGenerator):
+    """Gives a span the ids that the agent has derived."""
+
+    span: TraceContext
+
+    @override
+    def generate_span_id(self) -> int:
+        return int.from_bytes(self.span.span_id)
+
+    @override
+    def generate_trace_id(self) -> int:
+        return int.from_bytes(self.span.trace_id)
+
+
+class ActiveSpan:
+    """A span of the application's tracer provider that is the current one of its thread until `end`."""
+
+    def __init__(self, name: str, kind: Kind, parent: TraceContext | None, attributes: Attributes) -> None:
+        """Without a `parent`, the span continues the current one. The provider samples it as its parent is sampled."""
+        if parent is None and not trace.get_current_span().get_span_context().is_valid:
+            parent = current_trace()
+        above = None if parent is None else _under(parent, is_remote=True)
+        tracer = trace.get_tracer(_SCOPE)
+        self._span = tracer.start_span(name, above, SpanKind[kind.value], attributes)
+        self._token = context.attach(trace.set_span_in_context(self._span, above))
+
+    @property
+    def trace(self) -> TraceContext | None:
+        """Its context, which others continue."""
+        return context_of(self._span)
+
+    def set_attribute(self, name: str, value: str | int | bool) -> None:
+        """Adds an attribute, or replaces it."""
+        self._span.set_attribute(name, value)
+
+    def record_error(self, error: BaseException) -> None:
+        """Records the exception because of which the span fails."""
+        self._span.record_exception(error)
+        self._span.set_status(Status(StatusCode.ERROR, f"{type(error).__name__}: {error}"))
+
+    def end(self) -> None:
+        """Ends the span. Call it in the thread that started it."""
+        context.detach(self._token)
+        self._span.end()
+
+
+def provide_tracer(resource: Mapping[str, str]) -> None:
+    """Makes the process export the spans of OpenTelemetry's API, unless the application has a provider already."""
+    if isinstance(trace.get_tracer_provider(), TracerProvider):
+        return
+    provider = TracerProvider(resource=Resource.create(dict(resource)))
+    provider.add_span_processor(_SpansOfProcess())
+    trace.set_tracer_provider(provider)
+
+
+def flush_spans() -> None:
+    """Exports the spans that wait in this process. Blocks for some seconds at most."""
+    provider = trace.get_tracer_provider()
+    if isinstance(provider, TracerProvider):
+        provider.force_flush(_FLUSH_MS)
+
+
+class _SpansOfProcess(SpanProcessor):
+    """Exports over connections that belong to the process, so that a forked child does not write to its parent's."""
+
+    def __init__(self) -> None:
+        self._pid = 0
+        self._processors: list[SpanProcessor] = []
+        """Those of the processes from which this one was forked must not be destroyed, so all are kept."""
+
+    def _processor(self) -> SpanProcessor:
+        if self._pid != os.getpid():
+            self._pid = os.getpid()
+            self._processors.append(BatchSpanProcessor(OTLPSpanExporter()))
+        return self._processors[-1]
+
+    @override
+    def on_end(self, span: ReadableSpan) -> None:
+        self._processor().on_end(span)
+
+    @override
+    def shutdown(self) -> None:
+        self._processor().shutdown()
+
+    @override
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        return self._processor().force_flush(timeout_millis)
+
+
+def _under(parent: TraceContext, *, is_remote: bool) -> Context:
+    return trace.set_span_in_context(NonRecordingSpan(_span_context(parent, is_remote=is_remote)), Context())
+
+
+def _span_context(of: TraceContext, *, is_remote: bool) -> SpanContext:
+    return SpanContext(
+        int.from_bytes(of.trace_id),
+        int.from_bytes(of.span_id),
+        is_remote,
+        TraceFlags(of.flags),
+        TraceState.from_header([of.state.decode()]) if of.state else None,
+    )
