@@ -49,9 +49,13 @@ class CapsuleItem(pytest.Item):
 
         replay(self.path)
 
-    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: str | None = None) -> str:  # noqa: ARG002
+    def repr_failure(
+        self,
+        excinfo: pytest.ExceptionInfo[BaseException],
+        style: str | None = None,  # noqa: ARG002  # pytest's signature
+    ) -> str:
         """Returns the differences, or why the file is not a capsule. A traceback through the engine would not help."""
-        from triggers.errors import TriggersError  # noqa: PLC0415
+        from triggers.errors import TriggersError  # noqa: PLC0415  # only when there is a capsule
 
         known = isinstance(excinfo.value, AssertionError | TriggersError)
         return str(excinfo.value) if known else str(super().repr_failure(excinfo))

@@ -100,8 +100,8 @@ class CommandStep(bootsteps.StartStopStep):
         if not self.publisher.settings.metrics_port:
             return
         # The library of the metrics takes a while to import, and programs that only send tasks import this module, too.
-        from triggers.celery.run_metrics import RunMetrics  # noqa: PLC0415
-        from triggers.telemetry.exposition import serve_metrics  # noqa: PLC0415
+        from triggers.celery.run_metrics import RunMetrics  # noqa: PLC0415  # slow
+        from triggers.telemetry.exposition import serve_metrics  # noqa: PLC0415  # slow
 
         self._metrics = RunMetrics(self._count_in_hand, lambda: len(self._running))
         try:

@@ -47,7 +47,7 @@ _ADVICE: Final = "; the application's own data goes under 'meta'"
 def parse_task(name: str, value: object) -> Edition2Rule:
     """Compiles one task. Raises InvalidConfiguration, which names the task, the key, the value and the fix."""
     where = f"task {name!r}"
-    written = {key: own for key, own in require_object(value, where).items() if own is not None}
+    written = {key: item for key, item in require_object(value, where).items() if item is not None}
     check_keys(written, DIRECTIVES, where, "a task", _ADVICE)
     if "run" not in written:
         raise InvalidConfiguration(f"{where}: 'run' is missing; it must be the name of a Celery task")
@@ -175,7 +175,7 @@ def parse_timeouts(value: object, where: str) -> Timeouts:
 
 def parse_retry(value: object, where: str) -> Retry:
     """Compiles `retry`. Raises InvalidConfiguration."""
-    written = {key: own for key, own in require_object(value, where).items() if own is not None}
+    written = {key: item for key, item in require_object(value, where).items() if item is not None}
     check_keys(written, ("attempts", "wait", "backoff", "maxWait", "jitter", "on", "except"), where, "'retry'")
     if "attempts" not in written:
         raise InvalidConfiguration(f"{where}: 'attempts' is missing; it counts the first one")

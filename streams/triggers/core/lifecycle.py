@@ -177,10 +177,11 @@ def fail_too_deep(builder: DecisionBuilder, loaded: LoadedInstance) -> None:
 def fail_overdue(builder: DecisionBuilder, loaded: LoadedInstance, attempts: int) -> None:
     """Lets the instance fail, because the last of its attempts is overdue."""
     instance = loaded.instance
-    facts, text = {"status": instance.status, "attempts": attempts}, f"{instance.status} for too long, {attempts} times"
+    context = {"status": instance.status, "attempts": attempts}
+    text = f"{instance.status} for too long, {attempts} times"
     instance.attempt_closed = True
     change_status(builder, loaded, Status.FAILED)
-    store_exception(instance.metadata, TIMED_OUT, _json(facts), text)
+    store_exception(instance.metadata, TIMED_OUT, _json(context), text)
 
 
 def store_exception(metadata: dict[str, bytes], kind: str, context: bytes, info: str, message: str = "") -> None:

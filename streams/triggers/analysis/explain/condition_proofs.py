@@ -45,7 +45,7 @@ class ConditionProver:
 
     def _until(self, node: Combinator) -> int | None:
         """Returns the clock after which the oldest contribution is dropped by the next event that a leaf accepts."""
-        clocks = [own.clock for leaf in node.leaves() for own in self._view.contributions(leaf)]
+        clocks = [held.clock for leaf in node.leaves() for held in self._view.contributions(leaf)]
         return min(clocks) + node.within if clocks else None
 
     def _leaf(self, leaf: Leaf) -> ConditionProof:
@@ -69,8 +69,8 @@ class ConditionProver:
         )
 
     def _refs(self, held: list[Contribution]) -> Iterator[EventRef]:
-        for own in held[-_MAX_EVENTS:]:
-            if (ref := self._ref_of(own.order)) is not None:
+        for contribution in held[-_MAX_EVENTS:]:
+            if (ref := self._ref_of(contribution.order)) is not None:
                 yield ref
 
 

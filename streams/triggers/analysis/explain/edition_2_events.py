@@ -88,8 +88,8 @@ def idle_rules(trace: Trace, event: Event, decision: Decision) -> Iterator[tuple
 
     The idle has the reason `STARTED` if none of them waits, so that their statuses are the reason.
     """
-    own = None if isinstance(event, StatusSet) else getattr(event, "instance", None)
-    moved = {parse_instance_name(name)[0] for name, _ in decision.changed if name != own}
+    its_instance = None if isinstance(event, StatusSet) else getattr(event, "instance", None)
+    moved = {parse_instance_name(name)[0] for name, _ in decision.changed if name != its_instance}
     moved |= {verdict.task for verdict in trace.holdings.verdicts if verdict.numbers}
     moved |= {parse_instance_name(cancel.instance)[0] for cancel in decision.cancels}
     by_task: dict[str, list[LeafVerdict]] = {}

@@ -192,17 +192,17 @@ def verdict_words(verdict: LeafVerdict) -> str:
     if verdict.when is None and verdict.verdict is Verdict.ACCEPTED:
         return ""
     values = ", ".join(f"{name} = {_value(value)}" for name, value in verdict.values.items())
-    own = f"{verdict.directive} of {verdict.task}"
+    leaf = f"{verdict.directive} of {verdict.task}"
     seen = f" with {values}" if values else ""
     match verdict.verdict:
         case Verdict.ACCEPTED:
-            return f"{own} accepts {verdict.trigger}: {verdict.when} is true{seen}"
+            return f"{leaf} accepts {verdict.trigger}: {verdict.when} is true{seen}"
         case Verdict.REFUSED:
-            return f"{own} refuses {verdict.trigger}: {verdict.when} is false{seen}"
+            return f"{leaf} refuses {verdict.trigger}: {verdict.when} is false{seen}"
         case Verdict.FAILED:
-            return f"{own} refuses {verdict.trigger}, because this cannot be evaluated: {verdict.why}{seen}"
+            return f"{leaf} refuses {verdict.trigger}, because this cannot be evaluated: {verdict.why}{seen}"
         case Verdict.CANDIDATE:
-            return f"{own} asks each instance whether {verdict.when}{seen}{_takers(verdict)}"
+            return f"{leaf} asks each instance whether {verdict.when}{seen}{_takers(verdict)}"
 
 
 def _takers(verdict: LeafVerdict) -> str:

@@ -113,9 +113,9 @@ def _users(trace: Trace, event: Event) -> Sequence[Rule]:
 
 def _groups(trace: Trace, event: Event, task: str) -> list[_Group]:
     """Returns what waits, without the instance that the event itself is about, which moves for another reason."""
-    state, own = trace.session.tasks.get(task), _own_number(event, task)
+    state, moved = trace.session.tasks.get(task), _number_of(event, task)
     cohorts = [] if state is None else state.cohorts
-    groups = [_Group(frozenset(one.have), frozenset(one.seen), _ranges_of(one, own)) for one in cohorts]
+    groups = [_Group(frozenset(one.have), frozenset(one.seen), _ranges_of(one, moved)) for one in cohorts]
     return [group for group in groups if group.ranges]
 
 
@@ -143,9 +143,9 @@ def _cohort_now(trace: Trace, task: str, group: _Group) -> Cohort | None:
     return None if state is None else find_cohort(state, group.ranges[0][0])
 
 
-def _own_number(event: Event, task: str) -> int:
-    own, number = _instance_of(event)
-    return number if own == task else -1
+def _number_of(event: Event, task: str) -> int:
+    its_task, number = _instance_of(event)
+    return number if its_task == task else -1
 
 
 def _instance_of(event: Event) -> tuple[str, int]:
@@ -214,8 +214,8 @@ def _wait(timer: SetTimer, event: Event) -> str:
 
 def _idle_rules(trace: Trace, event: Event, decision: Decision, before: Iterable[_WaitedBefore]) -> Iterator[Idle]:
     """Yields the rules that use the trigger although it changed none of their instances."""
-    own = None if _waits_again(event) else getattr(event, "instance", None)
-    moved = {parse_instance_name(name)[0] for name, _ in decision.changed if name != own}
+    its_instance = None if _waits_again(event) else getattr(event, "instance", None)
+    moved = {parse_instance_name(name)[0] for name, _ in decision.changed if name != its_instance}
     moved |= {effect.task for effect in _effects_on_waiting(trace, event, before)}
     for rule, groups in before:
         if rule.name not in moved:

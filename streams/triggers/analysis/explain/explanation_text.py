@@ -163,9 +163,11 @@ def _lines(paragraph: Paragraph) -> Iterator[str]:
 
 
 def _likeness(proof: InstanceProof) -> tuple[object, ...]:
-    missing = tuple(missing.trigger for missing in proof.missing)
-    own = (without_events(proof.condition), without_events(proof.unless_condition), tuple(proof.timers), proof.why)
-    return proof.status, proof.outlook, missing, tuple(proof.unless_missing), proof.attempt, proof.due is None, own
+    """Returns what instances must have in common to share a paragraph."""
+    missing, unless_missing = tuple(each.trigger for each in proof.missing), tuple(proof.unless_missing)
+    conditions = without_events(proof.condition), without_events(proof.unless_condition)
+    state = proof.status, proof.outlook, proof.attempt, proof.due is None, tuple(proof.timers), proof.why
+    return state, missing, unless_missing, conditions
 
 
 def _paragraph(task: TaskProof, alike: list[InstanceProof]) -> Paragraph:

@@ -112,8 +112,8 @@ class Holdings:
         return [fire for fire in self.fired if self._accepts(task, alias, fire.trigger)]
 
     def _accepts(self, task: str, alias: str, trigger: str) -> bool:
-        own = [one for one in self.verdicts if (one.task, one.alias, one.trigger) == (task, alias, trigger)]
-        return any(one.verdict in _ACCEPTING and one.directive in {"after", "andEvery"} for one in own)
+        verdicts = [one for one in self.verdicts if (one.task, one.alias, one.trigger) == (task, alias, trigger)]
+        return any(one.verdict in _ACCEPTING and one.directive in {"after", "andEvery"} for one in verdicts)
 
     def _why(self, event: Event, name: str, status: str, sessions: BeforeAndAfter) -> str:
         task, _ = parse_instance_name(name)
@@ -135,8 +135,8 @@ class Holdings:
                 return ""
 
     def _accepted(self, task: str, directive: str) -> str:
-        own = [one for one in self.verdicts if (one.task, one.directive) == (task, directive)]
-        names = dict.fromkeys(_with_when(one) for one in own if one.verdict in _ACCEPTING)
+        verdicts = [one for one in self.verdicts if (one.task, one.directive) == (task, directive)]
+        names = dict.fromkeys(_with_when(one) for one in verdicts if one.verdict in _ACCEPTING)
         return " and ".join(names)
 
 
@@ -158,17 +158,17 @@ def _why_failed(event: Event, rule: Rule, metadata: Mapping[str, bytes]) -> str:
 def _orders_of(text: bytes, known: list[Contribution], *, is_list: bool) -> list[int]:
     """Returns the fires that gave an instance these kwargs; empty if they are not among the known ones."""
     if not is_list:
-        return [own.order for own in known if own.kwargs == text][-1:]
+        return [each.order for each in known if each.kwargs == text][-1:]
     for start in range(len(known)):
-        if b"[" + b",".join(own.kwargs for own in known[start:]) + b"]" == text:
-            return [own.order for own in known[start:]]
+        if b"[" + b",".join(each.kwargs for each in known[start:]) + b"]" == text:
+            return [each.order for each in known[start:]]
     return []
 
 
 def _fires(decision: Decision, sessions: BeforeAndAfter) -> Iterator[Fired]:
     """Yields the triggers that fired, with what they were fired with. The last one of a name is known exactly."""
-    own = sessions.before.header.edition_2
-    first = 0 if own is None else own.fires
+    header = sessions.before.header.edition_2
+    first = 0 if header is None else header.fires
     for order, fire in enumerate(decision.fires, first + 1):
         latest = latest_of(sessions.after, fire.trigger)
         yield Fired(fire.trigger, order, latest if latest is not None and latest.order == order else None)
@@ -190,4 +190,4 @@ def view_of(session: Session, rule: Rule, held: Held) -> ConditionView:
 def orders_by_alias(view: ConditionView) -> dict[str, list[int]]:
     """Returns the fires that each leaf of `after` and `andEvery` holds."""
     held = {alias: view.contributions(leaf) for alias, leaf in view.conditions.by_alias.items()}
-    return {alias: [one.order for one in own] for alias, own in held.items() if own}
+    return {alias: [one.order for one in contributions] for alias, contributions in held.items() if contributions}

@@ -60,8 +60,8 @@ class Edition2Causes:
                 yield from self._given_by(order)
         if (view := self._view(one)) is not None and view.conditions.unless is not None:
             for leaf in view.conditions.unless.leaves():
-                for own in view.contributions(leaf):
-                    yield from self._given_by(own.order, unless=True)
+                for contribution in view.contributions(leaf):
+                    yield from self._given_by(contribution.order, unless=True)
 
     def _orders(self, one: InstanceView) -> dict[str, list[int]]:
         """Returns the fires that an instance holds, or held when it stopped waiting, by alias."""

@@ -51,7 +51,7 @@ class SessionTotals:
 
     def failed_of(self, task: str) -> int:
         """Returns the number of the task's instances that are failed at the end."""
-        return sum(number for (own, _, _), number in self.failed_now.items() if own == task)
+        return sum(number for (failed, _, _), number in self.failed_now.items() if failed == task)
 
 
 def count_session(uid: str, events: Iterable[Event], plans: Plans, *, since: int, until: int) -> SessionTotals:

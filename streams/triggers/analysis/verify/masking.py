@@ -51,9 +51,11 @@ def _mask(text: bytes, names: Collection[str]) -> bytes:
 
 def _mask_configuration(text: bytes, names: Collection[str]) -> bytes:
     plan = compile_plan(text)
-    own = {name: () if plan.edition != 1 else rule.extra for name, rule in plan.tasks.items()}
+    extras = {name: () if plan.edition != 1 else rule.extra for name, rule in plan.tasks.items()}
     members = split_members(text).items()
-    return join_object({task: _mask_rule(value, names, own[task]) if task in own else value for task, value in members})
+    return join_object(
+        {task: _mask_rule(value, names, extras[task]) if task in extras else value for task, value in members}
+    )
 
 
 def _mask_rule(text: bytes, names: Collection[str], extra: Collection[str]) -> bytes:
