@@ -115,10 +115,8 @@ class TriggerManager:
     ) -> None:
         """Runs a failed instance again, as a new instance; the failed one becomes replayed.
 
-        In edition 2, it also runs an expired or a cancelled instance.
-
-        `replacement_kwargs` maps triggers to kwargs and replaces all kwargs of the instance, so `{}` runs the task
-        without any.
+        In edition 2, it also runs an expired or a cancelled instance. `replacement_kwargs` maps triggers to kwargs and
+        replaces all kwargs of the instance, so `{}` runs the task without any.
 
         Raises InstanceNotFound, and WrongStatus for another status, for example because it was replayed already.
         """

@@ -81,9 +81,8 @@ def test_a_waiting_instance_has_the_triggers_that_it_has_and_those_that_are_miss
 def test_a_missing_task_is_followed_to_the_trigger_that_it_waits_for() -> None:
     proof = instance(session(fire("page"), fire("address")), "t_mail")
 
-    assert {m.trigger: m.causes for m in proof.missing} == {
-        "t_subject": [MissingCause(kind="fire", name="complete", why="an application has to fire it")]
-    }
+    causes = [MissingCause(kind="fire", name="complete", why="an application has to fire it")]
+    assert {m.trigger: m.causes for m in proof.missing} == {"t_subject": causes}
 
 
 @pytest.mark.parametrize(
@@ -260,8 +259,7 @@ def test_timers_of_attempts_and_of_the_session_are_distinguished() -> None:
     assert [effect.does for effect in last(found).effects] == [Does.CREATED, Does.BECAME, Does.ISSUED, Does.WATCHED]
     found.apply(TimerFired(instance="", attempt=0, due=1))
     assert why(found) == [(Reason.NO_TIMER, None)]
-    overdue = TimerFired(instance="t_a#0", attempt=1, due=62_000)
-    found.apply(overdue)
+    found.apply(overdue := TimerFired(instance="t_a#0", attempt=1, due=62_000))
     assert [idle.detail for idle in last(found).idle] == ["it is not due yet"]
     found.apply_at(overdue, now=62_000)
     assert [effect.status for effect in last(found).effects] == ["failed"]
