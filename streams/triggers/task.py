@@ -114,12 +114,12 @@ class TriggerTask(celery.Task):
             return task_body(self._run_or_retry)(*args, **{"logger_name": self.name, **kwargs})
         context = _context_of_command(command, kwargs, self.name)
         try:
-            outcome = _run_task_body(self._run_or_retry, context)
+            returned = _run_task_body(self._run_or_retry, context)
         finally:
             request.update({LOG_LEVEL: context.log_level})
-        if isinstance(outcome, Mapping):
-            return outcome
-        request.update({VERDICT: outcome})
+        if isinstance(returned, Mapping):
+            return returned
+        request.update({VERDICT: returned})
         return None
 
     def _run(self, context: TaskContext) -> Kwargs | None:

@@ -74,6 +74,7 @@ class KafkaPublisher:
             return self._send(uid, event, trace)
 
     def _send(self, uid: str, event: Event, trace: TraceContext | None) -> Delivery:
+        """Queues an event to be sent. Does not wait for the broker."""
         key = encode_key(uid)
         check_event(event, self._settings.max_payload_bytes)
         value = encode_event(with_actor(event, self._actor), self._source)

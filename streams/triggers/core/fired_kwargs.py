@@ -33,7 +33,7 @@ class FiredKwargs:
         self._holder: HeldByInstance | None = None
 
     def payload_for_instance(self, task: str, number: int) -> Payload:
-        """Returns the payload for an instance of the task. The instance may have to store the kwargs in its row."""
+        """Returns what an instance stores: the kwargs if it is the first to hold them and they are small, or a row."""
         if self._shared is None and self._holder is None and len(self.kwargs) <= _MAX_INLINE_BYTES:
             self._holder = HeldByInstance(task, number)
             return self.kwargs
