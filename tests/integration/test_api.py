@@ -129,7 +129,7 @@ def test_an_explanation_is_that_of_the_command_line(installation: Settings, clie
     assert client.get("/v1/sessions/o-5/explanation").json() == run_json(installation, "explain", "o-5")
 
 
-def test_the_lag_and_the_readiness_are_told(installation: Settings, client: httpx.Client) -> None:
+def test_the_lag_and_the_readiness_are_reported(installation: Settings, client: httpx.Client) -> None:
     assert client.get("/ready").status_code == 200
     topics = {row["topic"] for row in client.get("/v1/lag").json()["partitions"]}
     assert topics == {f"{installation.namespace}.events", f"{installation.namespace}.commands"}

@@ -91,7 +91,7 @@ def test_what_a_client_sends_as_a_request_id_cannot_forge_headers_or_log_lines(c
     assert "<script>" not in str(response.headers)
 
 
-def test_a_token_beyond_its_rate_is_told_when_to_come_again(client: httpx.Client) -> None:
+def test_a_client_beyond_its_rate_learns_when_to_try_again(client: httpx.Client) -> None:
     call = next(call for call in CALLS if call.id.startswith("fire_trigger"))
 
     responses = [respond(client, call, "trg_limited") for _ in range(3)]

@@ -69,7 +69,7 @@ def finished_job(client: httpx.Client, job: str) -> Any:  # noqa: ANN401  # JSON
     return client.get(f"/v1/jobs/{job}").json()
 
 
-def test_a_job_replays_what_its_preview_has_counted(clients: dict[str, httpx.Client]) -> None:
+def test_a_job_replays_the_instances_that_its_preview_has_counted(clients: dict[str, httpx.Client]) -> None:
     jane = clients["jane"]
     body = body_of("replay", "replayed-", kwargs={"paid": {"amount": 4}}, max_items=SESSIONS)
 
@@ -105,7 +105,7 @@ def test_a_repeated_request_finds_the_job_of_the_first_one(clients: dict[str, ht
     assert first["id"] in [job["id"] for job in jane.get("/v1/jobs").json()["jobs"]]
 
 
-def test_deleting_many_needs_what_deleting_one_needs(clients: dict[str, httpx.Client]) -> None:
+def test_deleting_many_needs_the_same_scope_as_deleting_one(clients: dict[str, httpx.Client]) -> None:
     jane, root = clients["jane"], clients["root"]
     body = body_of("delete", "deleted-", rate=1)
 
@@ -128,7 +128,7 @@ def test_deleting_many_needs_what_deleting_one_needs(clients: dict[str, httpx.Cl
         (body_of("cancel", "replayed-"), 400, "skip or replay those that are failed"),
     ],
 )
-def test_what_cannot_be_meant_is_a_problem(
+def test_contradictory_options_of_a_job_are_a_problem(
     clients: dict[str, httpx.Client], body: dict[str, object], status: int, told: str
 ) -> None:
     response = clients["jane"].post("/v1/jobs", json=body)

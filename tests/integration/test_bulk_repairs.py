@@ -104,7 +104,7 @@ def finished(settings: Settings, job: str) -> int:
     return counts["applied"]
 
 
-def test_two_who_run_the_same_job_share_its_items(shop: Settings, tmp_path: Path) -> None:
+def test_two_processes_that_run_the_same_job_share_its_items(shop: Settings, tmp_path: Path) -> None:
     with Program(tmp_path, "replay", *WHERE, "--rate", "10", "--yes", env=environment(shop)) as program:
         program.wait_for("Job ")
         (started,) = run_json(shop, "jobs", "list")
@@ -144,7 +144,7 @@ def test_sessions_are_skipped_cancelled_and_deleted_by_filter(shop: Settings) ->
     assert [job["change"]["action"] for job in newest] == ["delete", "cancel", "skip"]
 
 
-def test_what_is_no_longer_as_it_was_is_left_alone(shop: Settings, tmp_path: Path) -> None:
+def test_an_instance_that_has_changed_since_the_preview_is_left_alone(shop: Settings, tmp_path: Path) -> None:
     with Program(tmp_path, "replay", *WHERE, "--rate", "3", "--yes", env=environment(shop)) as program:
         program.wait_for("Job ")
         program.end(signal.SIGKILL)
@@ -175,7 +175,7 @@ def test_what_is_no_longer_as_it_was_is_left_alone(shop: Settings, tmp_path: Pat
         (("delete", "--where", "--failed", "--json"), "add --yes"),
     ],
 )
-def test_what_cannot_be_meant_is_refused(settings: Settings, command: tuple[str, ...], told: str) -> None:
+def test_contradictory_options_of_a_job_are_refused(settings: Settings, command: tuple[str, ...], told: str) -> None:
     create_topics(settings)
 
     refused = run(settings, *command)

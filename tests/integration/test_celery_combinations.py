@@ -110,7 +110,9 @@ def test_monitors_see_a_command_as_they_see_an_ordinary_task(settings: Settings,
     assert any(f"{TASKS}.slow" in tasks for tasks in (inspected or {}).values())
 
 
-def test_a_pool_of_threads_revokes_what_waits_and_lets_end_what_runs(settings: Settings, redis: RedisServer) -> None:
+def test_a_pool_of_threads_revokes_waiting_tasks_and_finishes_running_ones(
+    settings: Settings, redis: RedisServer
+) -> None:
     create_topics(settings)
     running, waiting = (make_command(f"{TASKS}.slow", "s1", n, kwargs={"page": {"seconds": 5}}) for n in range(2))
     control = Celery(broker=redis.url, set_as_current=False).control

@@ -113,7 +113,7 @@ def test_top_shows_what_the_installation_does(shop: Settings) -> None:
     assert lines[1]["lag"]["totals"][0]["written_per_s"] is not None
 
 
-def test_a_cursor_continues_behind_its_page(shop: Settings) -> None:
+def test_a_cursor_continues_after_its_page(shop: Settings) -> None:
     first = run(shop, "list", "--limit", "2")
     page = run_json(shop, "list", "--limit", "2")
 

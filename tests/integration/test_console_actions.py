@@ -208,7 +208,7 @@ def test_the_status_of_an_instance_is_set(console: str, settings: Settings, page
     assert (found["status"], found["metadata"]["by"]) == ("finished", "hand")
 
 
-def test_scopes_decide_which_buttons_there_are_and_who_did_it_is_told(
+def test_scopes_decide_which_buttons_there_are_and_the_actor_is_recorded(
     shop: Application, settings: Settings, tmp_path: Path, browser: Browser
 ) -> None:
     assert shop

@@ -132,7 +132,7 @@ def test_the_second_reader_of_a_restore_ends_too(settings: Settings, names: Topo
     assert stopped.value.code == ExitCode.UNREADABLE
 
 
-def test_a_gap_with_a_damaged_record_is_not_taken_for_harmless(
+def test_a_gap_with_a_damaged_record_is_not_proved_harmless(
     settings: Settings, names: Topology, directory: Path
 ) -> None:
     write_damaged(settings, directory, names.events)

@@ -66,7 +66,7 @@ def _agree(settings: Settings) -> bool:
     return _shown(settings) == _without_result(settings)
 
 
-def test_the_lag_of_commands_counts_those_without_a_result_whatever_happens(quick_settings: Settings) -> None:
+def test_the_lag_of_commands_always_counts_those_without_a_result(quick_settings: Settings) -> None:
     settings = quick_settings
     names = create_topics(settings)
     long, quick = [_long(n) for n in range(3)], [_quick(n) for n in range(12)]

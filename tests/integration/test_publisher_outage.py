@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.broker, pytest.mark.timeout(240)]
 EVENT = TriggerFired(trigger="a", kwargs=b"{}")
 
 
-def test_only_the_first_call_waits_for_a_broker_that_is_away(own_broker: Broker, namespace: str) -> None:
+def test_only_the_first_call_waits_for_an_unavailable_broker(own_broker: Broker, namespace: str) -> None:
     settings = Settings(brokers=own_broker.address, namespace=namespace, partitions=1, publish_timeout_s=3.0)
     create_topics(settings)
     publisher = KafkaPublisher(settings)

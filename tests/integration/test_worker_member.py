@@ -251,7 +251,7 @@ class _RefusesCommits:
         return getattr(self._real, name)
 
 
-def test_an_offset_of_the_next_owner_is_left_alone_by_one_that_has_not_been_told_yet(
+def test_a_worker_that_does_not_know_its_loss_yet_leaves_the_offset_of_the_next_owner_alone(
     member: Member, ownership: Ownership, settings: Settings
 ) -> None:
     partition = read_first_record(member, ownership, settings)
@@ -285,7 +285,7 @@ class _Expelled:
         return getattr(self._real, name)
 
 
-def test_nothing_is_committed_by_who_is_no_member_any_more(
+def test_a_worker_that_is_no_longer_a_member_commits_nothing(
     member: Member, ownership: Ownership, settings: Settings
 ) -> None:
     read_first_record(member, ownership, settings)

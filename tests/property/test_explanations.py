@@ -40,7 +40,7 @@ def test_what_is_missing_once_fired_runs_the_task(random: Random) -> None:
 
 
 @pytest.mark.parametrize("seed", range(20))
-def test_an_event_that_comes_twice_is_a_duplicate_of_the_first_and_nothing_else_is_otherwise(seed: int) -> None:
+def test_an_event_that_comes_twice_is_a_duplicate_and_changes_no_other_explanation(seed: int) -> None:
     random = Random(seed)  # noqa: S311  # a repeatable script
     story = story_of(random, 40, TRIGGERS)
     log = [replace(event, position=2 * event.position) for event in story.log]

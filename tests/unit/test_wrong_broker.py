@@ -56,7 +56,7 @@ def test_a_wrong_broker_is_named_with_the_option(ended: dict[tuple[str, bool], E
     "address",
     ["", " ", ",", "a:9092,", "http://a:9092", "a:99999", "a:0", "a:port", "a:", ":9092", "a b", "a:1:2", "a:9092/b"],
 )
-def test_what_is_no_address_is_refused_at_once(address: str) -> None:
+def test_an_invalid_address_is_refused_immediately(address: str) -> None:
     done = CliRunner().invoke(main, ["--brokers", address, "list"])
 
     assert done.exit_code == 2, done.output
@@ -65,7 +65,7 @@ def test_what_is_no_address_is_refused_at_once(address: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["worker", "dispatcher", "hooks", "console", "dev"])
-def test_a_service_does_not_wait_for_what_is_no_address(name: str) -> None:
+def test_a_service_does_not_wait_for_an_invalid_address(name: str) -> None:
     wrong = "http://kafka:9092"
     chosen = {"dev": ["dev", "--broker", wrong], "worker": ["worker"], "console": ["console", "--port", "0"]}
     arguments = chosen.get(name, [name, "-A", "tests.support.celery_tasks"])

@@ -134,7 +134,7 @@ def _wrong(right: Settings, changes: dict[str, str], secured: SecuredKafka, fold
 
 
 @pytest.mark.parametrize("what", WRONG)
-def test_what_is_wrong_is_said_in_one_line_within_seconds(
+def test_a_wrong_connection_is_explained_in_one_line_within_seconds(
     what: str, secured: SecuredKafka, settings_for: SettingsFor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     changes, told = WRONG[what]

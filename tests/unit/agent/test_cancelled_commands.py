@@ -32,7 +32,7 @@ async def test_a_cancellation_follows_the_command_on_the_same_topic_under_the_sa
     assert decoded.id == decode_command_or_cancellation(command.value).id
 
 
-async def test_a_cancellation_goes_to_the_queue_of_its_command_whatever_the_rule_says_by_now() -> None:
+async def test_a_cancellation_goes_to_the_queue_of_its_command_even_if_the_rule_has_changed() -> None:
     bench = Bench()
     bench.queues.limits["gpu"] = 10_000
     bench.commit(rules(queue="gpu"), fire("go", offset=1), rules(offset=2))

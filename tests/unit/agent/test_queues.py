@@ -65,7 +65,7 @@ async def test_a_queue_without_a_topic_fails_the_attempt_by_a_record_of_the_same
     assert "triggers topics create --queue gpu" in str(metadata["exceptionInfo"])
 
 
-async def test_the_log_decides_whatever_topics_exist_when_it_is_read_again() -> None:
+async def test_the_log_decides_no_matter_which_topics_exist_when_it_is_read_again() -> None:
     first, second = Bench(), Bench()
     records = [rules(), fire("go", offset=1)]
     (failure,) = first.commit(*records).outputs

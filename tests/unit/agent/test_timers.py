@@ -136,7 +136,7 @@ async def test_a_timer_whose_event_came_too_early_is_published_again_when_it_is_
     assert look(watch, 0) == []
 
 
-async def test_records_tell_a_worker_whose_clock_is_behind_what_the_broker_takes_for_due(
+async def test_a_worker_whose_clock_is_behind_learns_from_records_which_timers_are_due(
     rows: MemoryRows, watch: Timers, passed_s: list[float]
 ) -> None:
     ahead = time.time_ns() // 1_000_000 + 3_600_000

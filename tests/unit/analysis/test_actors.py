@@ -31,7 +31,7 @@ EVENTS: list[tuple[Event, str]] = [
 
 
 @pytest.mark.parametrize(("event", "words"), EVENTS)
-def test_an_actor_is_recorded_and_told(event: Event, words: str) -> None:
+def test_an_actor_is_recorded_and_reported(event: Event, words: str) -> None:
     signed = with_actor(event, "jane")
 
     assert words_of(signed) == words

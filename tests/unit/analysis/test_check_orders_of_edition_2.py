@@ -260,7 +260,7 @@ def test_events_that_are_compared_have_equal_values() -> None:
         ({"trigger": "other:failed"}, "other:failed: its task is not among these rules"),
     ],
 )
-def test_what_cannot_be_explored_is_said_and_not_called_dead(leaf: Json, why: str) -> None:
+def test_a_task_that_cannot_be_explored_is_named_and_not_called_dead(leaf: Json, why: str) -> None:
     rules = {"t_a": task("y", {"trigger": "x"} | leaf)}
 
     found = checked(rules)
@@ -278,7 +278,7 @@ def test_a_task_of_edition_1_has_the_events_that_it_had() -> None:
     assert usual_events(plan, Supply(plan.tasks)).events == {FiredMove("x"): 1, FiredMove("p"): 2}
 
 
-def test_too_many_worlds_are_sampled_and_it_is_said() -> None:
+def test_too_many_states_are_sampled_and_the_report_says_so() -> None:
     rules = {f"t_{n}": task(f"x{n}", f"y{n}", delay="1m", deadline="1h") for n in range(4)}
     rules |= {"t_a": task(*rules, deadline="1d")}
 

@@ -55,7 +55,7 @@ def test_random_rules_are_reported_as_refused_exactly_if_the_engine_refuses_them
     timed_rules(),
     st.lists(st.tuples(st.sampled_from(TRIGGERS), st.sampled_from([0, 1_001, 5_001, 30_000])), max_size=8),
 )
-def test_a_task_that_never_runs_by_the_check_never_runs_whatever_the_application_fires(
+def test_a_task_that_never_runs_by_the_check_never_runs_for_any_events(
     rules: Json, events: list[tuple[str, int]]
 ) -> None:
     dead = {one.task for one in check_rules(rules_text(rules)).findings if one.rule in NEVER_RUN}

@@ -189,9 +189,7 @@ def test_any_text_is_refused_exactly_if_the_engine_refuses_it(text: str) -> None
 
 @settings(max_examples=150, deadline=None)
 @given(rules(), st.lists(triggers(), max_size=8))
-def test_a_task_that_never_runs_by_the_check_never_runs_whatever_the_application_fires(
-    configuration: Rules, order: list[str]
-) -> None:
+def test_a_task_that_never_runs_by_the_check_never_runs_for_any_events(configuration: Rules, order: list[str]) -> None:
     order = [trigger for trigger in order if trigger not in configuration]
     found = _found(encode_rules(configuration))
     dead = {one.task for one in found if one.rule in NEVER_RUN}

@@ -225,7 +225,7 @@ def test_the_explanation_of_one_task_has_only_events_about_it() -> None:
         explained(found, "t_mial")
 
 
-def test_a_cascade_that_is_stopped_fails_what_it_would_have_scheduled() -> None:
+def test_a_stopped_cascade_fails_the_instance_that_it_would_have_scheduled() -> None:
     rules: Json = {"$limits": {"maxCascadeDepth": 1}, "t_a": {"after": ["t_a"], "andEvery": "t_a", "run": "app.a"}}
     found = session(fire("t_a"), TaskFinished(instance="t_a#0"), TaskFinished(instance="t_a#1"), rules=rules)
 

@@ -76,7 +76,7 @@ def test_a_leaf_refuses_an_event_with_the_values_that_its_when_reads() -> None:
     assert "after of t_kyc refuses bill: kwargs.age < 3 is false with kwargs = " in text_of(found)
 
 
-def test_an_expression_that_cannot_be_evaluated_is_told_with_its_reason() -> None:
+def test_an_expression_that_cannot_be_evaluated_is_reported_with_its_reason() -> None:
     found = session()
     found.fire("bill")
 
@@ -86,7 +86,7 @@ def test_an_expression_that_cannot_be_evaluated_is_told_with_its_reason() -> Non
     assert verdict.why.startswith("kwargs.age < 3: ")
 
 
-def test_alternatives_are_told_with_how_many_of_them_are_missing() -> None:
+def test_alternatives_are_reported_with_the_number_that_is_missing() -> None:
     found = session()
     found.fire("passport")
 

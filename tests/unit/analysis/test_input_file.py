@@ -88,7 +88,7 @@ def test_the_name_does_not_say_what_the_file_is(tmp_path: Path, name: str) -> No
 
 
 @given(text=st.binary(max_size=300), count=st.integers(0, 400))
-def test_looking_at_the_first_bytes_takes_none_away(
+def test_peeking_at_the_first_bytes_consumes_none(
     tmp_path_factory: pytest.TempPathFactory, text: bytes, count: int
 ) -> None:
     path = tmp_path_factory.mktemp("peek") / "file"

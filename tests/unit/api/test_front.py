@@ -46,7 +46,7 @@ async def test_a_mounted_page_has_an_id_and_keeps_its_own_headers(client: httpx.
     assert response.headers["x-content-type-options"] == "nosniff"
 
 
-async def test_a_bug_is_logged_and_told_without_its_message(client: httpx.AsyncClient) -> None:
+async def test_a_bug_is_logged_and_reported_without_its_message(client: httpx.AsyncClient) -> None:
     with capture_logs() as lines:
         response = await client.get("/broken")
 

@@ -178,7 +178,7 @@ async def test_forged_key_ids_cause_few_fetches(provider: ProviderServer) -> Non
     assert provider.fetches == 1
 
 
-async def test_keys_remain_valid_while_the_provider_is_away(provider: ProviderServer) -> None:
+async def test_keys_remain_valid_while_the_provider_is_unavailable(provider: ProviderServer) -> None:
     clock = Clock()
     tokens = tokens_of(provider, clock)
     assert await tokens.identify(provider.token())

@@ -156,7 +156,7 @@ def test_the_request_class_of_a_task_is_kept() -> None:
 
 
 @pytest.mark.parametrize("how", [WorkerLostError("signal 9 (SIGKILL)"), SystemExit(7), TimeLimitExceeded(3)])
-def test_a_child_that_is_lost_is_one_failure_whatever_acks_late_says(how: BaseException) -> None:
+def test_a_lost_child_is_one_failure_with_or_without_acks_late(how: BaseException) -> None:
     """Celery would give the message back to its broker and report nothing, but a command has no message."""
     runs = _runs(result_backend="disabled://")
     runs.app.task(add, name="late", acks_late=True, reject_on_worker_lost=True, shared=False)
@@ -185,7 +185,7 @@ def test_a_lost_child_is_retried_by_celery_if_the_app_has_a_broker(has_broker: b
     assert runs.settled == [ID]
 
 
-def test_a_child_that_is_lost_is_a_failure_whatever_the_result_backend_says() -> None:
+def test_a_lost_child_is_a_failure_even_if_the_result_backend_has_a_success() -> None:
     """It may know a success of a deleted session, whose commands had the same ids."""
     _runs().run(_command("add", {"x": 1, "y": 2}))
     runs = _runs()
@@ -238,7 +238,7 @@ def test_without_a_broker_a_command_that_sends_tasks_fails_and_says_what_to_do()
         assert "Fire a trigger instead" in text_of(event)
 
 
-def test_with_task_always_eager_what_a_command_sends_runs_inside_of_it() -> None:
+def test_with_task_always_eager_tasks_that_a_command_sends_run_inside_it() -> None:
     runs = _runs(task_always_eager=True)
 
     runs.run(_command("sends", {"go": {"how": "chord"}}))

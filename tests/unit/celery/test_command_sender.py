@@ -75,14 +75,14 @@ def test_a_command_that_cannot_be_sent_fails(broker: str, configuration: dict[st
     assert text in str(published[0])
 
 
-def test_a_command_waits_for_a_broker_that_is_away() -> None:
+def test_a_command_waits_for_an_unavailable_broker() -> None:
     error, published = _send(AWAY)
 
     assert error is not None
     assert published == []
 
 
-def test_a_result_backend_that_is_away_fails_no_command() -> None:
+def test_an_unavailable_result_backend_fails_no_command() -> None:
     error, published = _send("memory://", result_backend=AWAY)
 
     assert (error, published) == (None, [])

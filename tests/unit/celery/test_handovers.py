@@ -183,7 +183,7 @@ def test_with_a_broker_celery_retries_and_the_session_shows_it() -> None:
         ("a task that is replaced", {"result": 3}, ["replaced", "add"]),
     ],
 )
-def test_a_replaced_task_ends_as_what_replaces_it(by: str, result: object, messages: list[str]) -> None:
+def test_a_replaced_task_ends_like_its_replacement(by: str, result: object, messages: list[str]) -> None:
     runs = _runs(has_broker=True)
 
     runs.run(_command("replaced", kwargs=json.dumps({"go": {"by": by}}).encode()))
@@ -199,7 +199,7 @@ def test_a_replaced_task_ends_as_what_replaces_it(by: str, result: object, messa
 
 
 @pytest.mark.parametrize("by", ["a chain that breaks", "a chord that breaks"])
-def test_a_replaced_task_fails_with_a_part_of_what_replaces_it(by: str) -> None:
+def test_a_replaced_task_fails_with_any_part_of_its_replacement(by: str) -> None:
     runs = _runs(has_broker=True)
 
     runs.run(_command("replaced", kwargs=json.dumps({"go": {"by": by}}).encode()))

@@ -91,7 +91,7 @@ def test_a_name_that_no_queue_can_have_is_refused() -> None:
 
 
 @pytest.mark.parametrize("_turn", [1, 2])
-def test_what_a_test_installs_is_gone_in_the_next(_turn: int) -> None:  # a parameter, not a fixture
+def test_an_installation_of_one_test_is_gone_in_the_next(_turn: int) -> None:  # a parameter, not a fixture
     assert not any(receiver for receiver in signals.task_success.receivers)
 
     install(Celery("unit", set_as_current=False), SETTINGS)

@@ -91,7 +91,7 @@ def test_a_registry_that_gives_no_answer_is_tried_again_later(site: Site, answer
         SchemaRegistry(site.url).schema(7)
 
 
-def test_a_registry_that_is_away_is_tried_again_later() -> None:
+def test_an_unavailable_registry_is_tried_again_later() -> None:
     with pytest.raises(TryAgain, match=r"127\.0\.0\.1:1"):
         SchemaRegistry("http://127.0.0.1:1", timeout_s=1).schema(7)
 

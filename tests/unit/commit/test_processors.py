@@ -57,7 +57,7 @@ class ProcessorSuite:
         await batch.done
         assert batch.is_empty
 
-    async def test_what_is_forgotten_is_decided_again_in_the_same_way(self, processor: Processor) -> None:
+    async def test_forgotten_decisions_are_made_again_in_the_same_way(self, processor: Processor) -> None:
         rows = []
         for forgotten in (None, frozenset({HOME}), frozenset({HOME})):
             batch = batch_of(fire("a", offset=3))

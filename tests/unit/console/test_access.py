@@ -69,7 +69,7 @@ async def test_a_log_in_never_leads_to_another_site(client: ConsoleClient, after
     assert (await _log_in(client, after=after)).headers["location"] == "/"
 
 
-async def test_a_log_out_ends_what_the_cookie_was_good_for(client: ConsoleClient) -> None:
+async def test_a_log_out_makes_the_cookie_useless(client: ConsoleClient) -> None:
     await _log_in(client)
     stolen = dict(client.client.cookies)
     assert (await client.get("/")).status_code == 200
@@ -175,7 +175,7 @@ async def test_programs_send_their_token(client: ConsoleClient) -> None:
 
 
 @pytest.mark.parametrize("path", ["/ready", "/static/console.css", "/login"])
-async def test_what_needs_no_token_tells_nothing_of_sessions(client: ConsoleClient, path: str) -> None:
+async def test_pages_without_a_token_reveal_nothing_about_sessions(client: ConsoleClient, path: str) -> None:
     response = await client.get(path)
 
     assert response.status_code == 200

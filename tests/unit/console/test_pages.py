@@ -145,7 +145,7 @@ async def test_rules_are_checked(client: ConsoleClient) -> None:
     assert "Nothing is wrong with these rules. Explored every order of arrival for 1 of 1 tasks." in right.text
 
 
-async def test_rules_are_checked_beside_what_the_application_fires(client: ConsoleClient) -> None:
+async def test_rules_are_checked_with_the_triggers_that_the_application_fires(client: ConsoleClient) -> None:
     page = await _sent(
         client, "/rules", {"rules": json.dumps(RULES), "trigger": "page\r\napproved", "results": "any-time"}
     )
@@ -231,7 +231,7 @@ class _Away:
         raise OwnerUnavailable
 
 
-async def test_workers_that_are_away_are_worth_another_try() -> None:
+async def test_a_page_says_to_try_again_while_workers_are_unavailable() -> None:
     async with console(_Away()) as client:
         for path, kind in (("/sessions", "text/html"), ("/api/sessions", "application/json")):
             response = await client.get(path)

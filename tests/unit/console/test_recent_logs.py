@@ -43,7 +43,7 @@ def test_the_past_is_read_once_and_the_present_every_time() -> None:
 
 
 @pytest.mark.parametrize("moment", [Moment(offset=21), Moment(time=2_000), NOW])
-def test_what_may_have_grown_is_read_again(moment: Moment) -> None:
+def test_a_log_that_may_have_grown_is_read_again(moment: Moment) -> None:
     source = _Growing()
     logs = RecentLogs(source)
     logs.events("s", NOW)

@@ -120,7 +120,7 @@ def test_a_version_to_adopt_waits_for_the_next_event_that_is_applied(partition: 
     assert list(partition.session("s").positions()) == [0, 1, 2, 3, 5, 4, 6]
 
 
-def test_publishing_writes_the_same_rows_however_many_sessions_wait(partition: Partition) -> None:
+def test_publishing_writes_the_same_rows_for_any_number_of_sessions(partition: Partition) -> None:
     partition.publish("order", {"t_a": rule("x", "y")}, is_default=True)
     for number in range(200):
         partition.apply(f"s{number}", TriggerFired(trigger="x"))
@@ -188,7 +188,7 @@ def test_a_deleted_session_begins_again_with_the_newest_rules(partition: Partiti
     assert list(partition.session("s").positions()) == [3, 2, 4]
 
 
-def test_an_imported_session_takes_its_rules_over_what_was_imported(partition: Partition) -> None:
+def test_the_rules_of_an_imported_session_replace_the_imported_ones(partition: Partition) -> None:
     partition.publish("order", {"$edition": 2, "t_a": rule("x", "y")}, is_default=True)
     state = {
         "configuration": {"t_a": rule("x"), "t_own": rule("z")},

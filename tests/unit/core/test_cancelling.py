@@ -17,7 +17,7 @@ def statuses(session: MemorySession) -> dict[str, str]:
     return {instance.name: instance.status for instance in session.view().instances}
 
 
-def test_what_waits_is_abandoned_and_does_not_run_any_more() -> None:
+def test_a_waiting_instance_is_abandoned_and_no_longer_runs() -> None:
     session = MemorySession(EDITION_1)
     session.fire("known")
 
@@ -27,7 +27,7 @@ def test_what_waits_is_abandoned_and_does_not_run_any_more() -> None:
     assert statuses(session) == {"t_thank#0": "abandoned"}
 
 
-def test_what_runs_is_skipped_without_a_cascade_and_its_result_is_stale() -> None:
+def test_a_running_instance_is_skipped_without_a_cascade_and_its_result_is_stale() -> None:
     session = MemorySession(EDITION_1)
     session.fire("paid")
 
@@ -50,7 +50,7 @@ def test_in_edition_2_the_command_is_withdrawn_and_the_outcome_fires(*, terminat
     assert session.apply(TaskFinished(instance="t_ship#0", attempt=1)).outcome is Outcome.STALE
 
 
-def test_in_edition_2_what_waits_is_cancelled_without_a_command() -> None:
+def test_in_edition_2_a_waiting_instance_is_cancelled_without_a_command() -> None:
     session = MemorySession(EDITION_2)
     session.fire("known")
 

@@ -86,7 +86,7 @@ def test_one_abandon_trigger_of_two_is_remembered_by_the_cohort() -> None:
     assert session.statuses() == {"t_page#0": "abandoned", "t_page#1": "abandoned"}
 
 
-def test_a_member_set_by_hand_leaves_with_what_the_cohort_held_for_it() -> None:
+def test_a_member_set_by_hand_takes_the_kwargs_of_its_cohort_along() -> None:
     session = MemorySession(PAGES)
     for _ in range(3):
         session.fire("page")

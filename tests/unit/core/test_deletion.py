@@ -96,7 +96,7 @@ def test_the_grave_is_removed_after_a_week() -> None:
         DeletionRequested(),
     ],
 )
-def test_what_comes_late_is_stale_and_brings_nothing_back(late: Event) -> None:
+def test_late_events_of_a_deleted_session_are_stale_and_bring_nothing_back(late: Event) -> None:
     session = _session()
     session.apply(DeletionRequested())
     rows = dict(session.rows)

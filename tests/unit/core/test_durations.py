@@ -38,7 +38,7 @@ def test_a_duration_is_whole_milliseconds_in_every_notation(written: object, mil
         *(True, None, [], {}, float("nan"), float("inf"), 0, -5, 0.0009, 1e300, 10**400, "3650d1ms", "9" * 30 + "s"),
     ],
 )
-def test_what_is_no_duration_is_refused_with_its_value_and_the_forms(written: object) -> None:
+def test_an_invalid_duration_is_refused_with_its_value_and_the_valid_forms(written: object) -> None:
     with pytest.raises(InvalidConfiguration, match=r"^task 't': 'delay': .*write a number of seconds") as refused:
         parse_duration(written, "task 't': 'delay'")
 

@@ -72,7 +72,7 @@ def test_what_is_promised_of_the_language_holds(text: str, result: object) -> No
         *("int('x')", "9223372036854775807 + 1", "size(1)", "string(null)", "bool('yes')", "'a'.matches('(')"),
     ],
 )
-def test_what_has_no_result_fails_and_says_so(text: str) -> None:
+def test_an_expression_without_a_result_fails_with_the_reason(text: str) -> None:
     with pytest.raises(ExpressionFailed, match=r".+"):
         evaluated(text, b'{"a": null}')
 

@@ -122,7 +122,7 @@ def test_a_session_of_another_version_is_refused_by_name(version: int) -> None:
         Session("s", rows, Plans())
 
 
-def test_a_session_of_edition_1_stores_nothing_of_edition_2_also_after_it_was_looked_at() -> None:
+def test_a_session_of_edition_1_stores_nothing_of_edition_2_even_after_it_was_viewed() -> None:
     rows = MemoryRows()
     session = Session("s", rows, Plans())
     rules = b'{"t_a": {"after": ["a", "b"], "run": "app.a"}}'

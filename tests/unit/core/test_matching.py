@@ -16,14 +16,14 @@ def test_an_event_contributes_to_every_leaf_that_accepts_it() -> None:
     assert instance.receives == {"a": {"n": 1}, "big": {"n": 9}}
 
 
-def test_a_when_that_cannot_be_evaluated_is_false_and_told() -> None:
+def test_a_when_that_cannot_be_evaluated_is_false_and_reported() -> None:
     instance = OneInstance(after=[{"trigger": "a", "when": "kwargs.missing > 5"}])
 
     assert not instance.fire("a").took
     assert instance.evaluator.failures[0][0] == "kwargs.missing > 5"
 
 
-def test_a_candidate_counts_when_what_it_refers_to_has_come() -> None:
+def test_a_candidate_counts_once_the_event_that_it_refers_to_has_come() -> None:
     instance = OneInstance(after=ORDER_AND_PAYMENT)
 
     assert not instance.fire("paid", id=1).took
@@ -55,7 +55,7 @@ def test_an_equal_value_is_ignored_or_replaces_and_counts_as_taken_both_ways() -
     assert latest.receives == {"a": [{"id": 1.0, "n": 2}]}
 
 
-def test_a_count_by_expression_is_looked_at_anew_each_time() -> None:
+def test_a_count_by_expression_is_evaluated_again_for_each_event() -> None:
     instance = OneInstance(after=["split", {"trigger": "part", "count": "on.split.parts"}])
 
     instance.fire("part", n=1)
@@ -89,7 +89,7 @@ def test_a_sequence_offers_an_event_to_the_last_child_that_may_have_it() -> None
     assert instance.receives == {"a": {"n": 1}, "again": {"n": 2}, "b": {}}
 
 
-def test_within_drops_what_is_too_old_before_an_event_is_offered() -> None:
+def test_within_drops_old_contributions_before_an_event_is_offered() -> None:
     instance = OneInstance(after=["a", "b"], within="10s")
 
     instance.fire("a", at=0, n=1)
@@ -109,7 +109,7 @@ def test_a_within_that_was_true_stays_true_and_takes_no_more() -> None:
     assert instance.receives == {"a": {"n": 1}, "b": {}, "c": {}}
 
 
-def test_a_new_instance_begins_with_what_is_remembered_but_for_what_the_event_displaced() -> None:
+def test_a_new_instance_begins_with_the_remembered_contributions_that_the_event_does_not_displace() -> None:
     instance = OneInstance(after=[{"trigger": "a", "count": 2}], andEvery="e")
     for number in (1, 2, 3):
         instance.fire("a", n=number)
@@ -120,7 +120,7 @@ def test_a_new_instance_begins_with_what_is_remembered_but_for_what_the_event_di
     assert instance.another().receives == {"a": [{"n": 3}, {"n": 4}], "e": {}}
 
 
-def test_an_update_keeps_what_is_held_for_leaves_that_are_the_same() -> None:
+def test_an_update_keeps_the_contributions_of_equal_leaves() -> None:
     instance = OneInstance(after=["a", {"trigger": "b", "when": "kwargs.n > 0"}, {"trigger": "c", "count": 2}])
     for trigger in ("a", "b", "c"):
         instance.fire(trigger, n=1)
@@ -131,7 +131,7 @@ def test_an_update_keeps_what_is_held_for_leaves_that_are_the_same() -> None:
     assert list(instance.memory.slots) == ["+c"]
 
 
-def test_a_plain_leaf_that_comes_back_has_what_it_held() -> None:
+def test_a_plain_leaf_that_is_added_again_has_its_old_contributions() -> None:
     instance = OneInstance(after=["a", "b"], unless=["x", "y"])
     instance.fire("a", n=1)
     instance.fire("x")

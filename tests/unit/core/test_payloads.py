@@ -155,7 +155,7 @@ def test_latest_kwargs_of_an_unused_trigger_seed_a_task_that_is_added_later() ->
     assert _rows_of(session, b"l") == 0
 
 
-def test_a_cascade_replaces_what_the_application_fired_under_the_same_name() -> None:
+def test_a_cascade_replaces_kwargs_that_the_application_fired_under_the_same_name() -> None:
     session = MemorySession({"t_a": {"after": ["a"], "run": "r"}})
     session.fire("t_a", n=1)
     session.fire("a")

@@ -56,7 +56,7 @@ def test_edition_1_keeps_such_keys_for_the_application() -> None:
 
 
 @pytest.mark.parametrize("case", NOT_EMBEDDED)
-def test_an_embedded_storage_refuses_what_leaves_the_session_with_its_key(case: str) -> None:
+def test_an_embedded_storage_refuses_rules_with_effects_outside_the_session(case: str) -> None:
     tasks, message = NOT_EMBEDDED[case]
 
     with pytest.raises(InvalidConfiguration, match=message + ".*; use the stream"):

@@ -42,7 +42,7 @@ def test_a_timer_that_comes_too_early_deletes_nothing() -> None:
     assert _timers(session) == [timer]
 
 
-def test_an_active_session_has_one_timer_whatever_happens_in_it() -> None:
+def test_an_active_session_has_one_timer_for_any_number_of_events() -> None:
     session = MemorySession({"$limits": {"sessionTtl": 100}})
 
     wrote = [session.fire("a").commands for _ in range(50)]

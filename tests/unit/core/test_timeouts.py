@@ -145,7 +145,7 @@ def test_the_time_after_a_cooldown_counts_from_the_command() -> None:
 
 
 @pytest.mark.parametrize("own_time", [1, 10**13])
-def test_timers_count_from_the_log_whatever_time_a_producer_claims(own_time: int) -> None:
+def test_timers_count_from_the_timestamps_of_records_not_of_producers(own_time: int) -> None:
     session = MemorySession(RULES)
 
     session.apply_at(TriggerFired(trigger="a", time=own_time), now=7_000)

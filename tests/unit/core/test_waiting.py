@@ -41,7 +41,7 @@ def test_instances_that_hold_the_same_are_one_group() -> None:
     assert [group.members for group in waiting.groups] == [[0, 5_000], [5_000, 5_001], [5_001, 5_002]]
 
 
-def test_who_leaves_last_takes_the_group_along() -> None:
+def test_the_last_instance_that_leaves_a_group_removes_it() -> None:
     waiting = Waiting()
     waiting.add_member(7, held(1), delayed=False, depth=0)
 

@@ -101,7 +101,7 @@ def test_an_app_that_cannot_run_commands_is_named_in_one_line(tmp_path: Path) ->
     assert not any("\n" in fault for fault in faults.values())
 
 
-def test_workers_start_when_the_app_is_mended(
+def test_workers_start_when_the_app_is_corrected(
     stack: Stack, out: io.StringIO, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The check of the app is this process's, and the worker only sleeps, because a real one needs a broker."""

@@ -89,7 +89,7 @@ def test_a_record_is_read_as_it_was_written(record: JobCreated | JobItems | JobP
 
 
 @pytest.mark.parametrize("value", [None, b"", b"{", b"\xff", b'{"type":"later","job":"j"}', b"[]"])
-def test_what_is_no_record_of_a_job_is_ignored(value: bytes | None) -> None:
+def test_other_records_than_those_of_jobs_are_ignored(value: bytes | None) -> None:
     assert decode_job_record(value) is None
 
 

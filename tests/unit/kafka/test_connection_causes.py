@@ -76,7 +76,7 @@ def test_an_unknown_host_is_no_denial() -> None:
     assert str(error) == "Kafka at 127.0.0.1:1: the host name of 'kafka:9093' is unknown: check TRIGGERS_BROKERS"
 
 
-def test_a_broker_that_is_away_is_not_explained() -> None:
+def test_a_refused_connection_has_no_special_explanation() -> None:
     refused = KafkaError(TRANSPORT, f"{BROKER}: Connect to ipv4#10.0.0.1:9093 failed: Connection refused")
 
     assert explain_connection_error(SETTINGS, refused) is None

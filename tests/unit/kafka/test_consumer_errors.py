@@ -50,7 +50,7 @@ def test_a_fatal_error_ends_the_worker_as_fenced() -> None:
 
 
 @pytest.mark.parametrize("name", UNREADABLE)
-def test_such_an_error_ends_a_restore_whatever_rows_are_fetched_with_it(name: str) -> None:
+def test_such_an_error_ends_a_restore_even_if_rows_are_fetched_with_it(name: str) -> None:
     rows = [Message(topic="t", partition=3, offset=n, key=b"k", value=b"v") for n in (16, 18)]
 
     with pytest.raises(Stop) as stopped:

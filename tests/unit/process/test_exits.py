@@ -30,7 +30,7 @@ def test_a_signal_and_an_unknown_exit_code_are_described_too() -> None:
         (ExitCode.BROKER, True),
     ],
 )
-def test_only_what_a_restart_may_cure_is_restarted(code: ExitCode, restarts: bool) -> None:
+def test_only_exits_that_a_restart_may_fix_are_restarted(code: ExitCode, restarts: bool) -> None:
     assert code.restarts is restarts
 
 

@@ -131,7 +131,7 @@ def test_a_query_that_is_none_is_refused_with_the_reason(text: bytes, why: str) 
         SessionQuery.from_json(text)
 
 
-def test_a_query_is_stored_as_what_is_set() -> None:
+def test_only_the_fields_that_are_set_are_stored_of_a_query() -> None:
     query = SessionQuery(task="t_bill", message="card 17", stuck_ms=5)
 
     assert query.to_json() == b'{"task":"t_bill","message":"card 17","stuck_ms":5}'

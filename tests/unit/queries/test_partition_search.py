@@ -98,7 +98,7 @@ def test_a_session_is_stuck_if_it_is_unresolved_and_quiet_or_waits_behind_a_fail
     assert uids(find(partition, short)) == ["a-billed", "b-failed", "c-behind"]
 
 
-def test_what_was_replayed_skipped_or_deleted_is_not_failed_any_more(partition: IndexedRows) -> None:
+def test_replayed_skipped_and_deleted_instances_are_no_longer_found_as_failed(partition: IndexedRows) -> None:
     partition.apply("b-failed", ReplayRequested(instance="t_bill#0"))
     partition.apply("c-behind", SkipRequested(instance="t_bill#0"))
     partition.fail("a-billed", "t_ship#0")

@@ -156,7 +156,7 @@ def test_a_context_above_the_limit_is_replaced_by_its_size() -> None:
 
 
 @pytest.mark.parametrize("error", [WithContext({"a": Hostile()}), WithContext({Hostile(): 1}), ValueError(Hostile())])
-def test_a_failure_is_reported_whatever_its_exception_does(error: Exception) -> None:
+def test_a_failure_is_reported_even_if_methods_of_its_exception_raise(error: Exception) -> None:
     event = failed_event(NAME, error, max_payload_bytes=LIMIT)
 
     assert type(error).__name__ in event.exception_type

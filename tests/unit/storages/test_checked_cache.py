@@ -62,7 +62,9 @@ def fire(cache: BaseCache, uid: str, trigger: str = "opened") -> None:
 
 @settings(max_examples=150, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from(["a", "b", "c"]), st.lists(st.booleans(), max_size=12)), max_size=8))
-def test_whatever_is_lost_a_call_that_returned_is_in_the_session(calls: list[tuple[str, list[bool]]]) -> None:
+def test_the_event_of_a_call_that_returned_is_in_the_session_whichever_response_was_lost(
+    calls: list[tuple[str, list[bool]]],
+) -> None:
     cache = LossyCache(losing())
     returned, called = set(), set()
     for trigger, losses in calls:

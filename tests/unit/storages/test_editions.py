@@ -78,7 +78,7 @@ def test_rules_are_compiled_once_for_all_events_of_all_sessions(clock: Clock, mo
     assert len(compiled) == 1
 
 
-def test_a_session_of_edition_1_goes_on_in_edition_2(clock: Clock) -> None:
+def test_a_session_of_edition_1_continues_in_edition_2(clock: Clock) -> None:
     clock.make().update_configuration({"t_old": {"after": ["card", "cash"], "run": "app.Old"}})
     clock.make().fire("card", {"n": 1})
 
