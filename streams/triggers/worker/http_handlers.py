@@ -27,7 +27,7 @@ from triggers.worker.search_everywhere import SearchEverywhere
 from triggers.worker.searches import Searches
 
 _SILENT_S = 120.0
-"""A pump without a turn for this long is stuck. Waiting for a broker to restart takes less."""
+"""A pump without a cycle for this long is stuck. Waiting for a broker to restart takes less."""
 _MAX_LISTED = 1000
 
 
@@ -123,7 +123,7 @@ class HttpHandlers:
         return json_response({"partitions": sorted(self._ownership.owned)})
 
     async def live(self, _: web.Request) -> web.Response:
-        """Responds with 200 while the pump makes turns, and before it starts. Responds with 503 if it is stuck."""
+        """Responds with 200 while the pump runs, and before it starts. Responds with 503 if it is stuck."""
         if self.partitions is not None and self._progress.idle_s > _SILENT_S:
             raise http_problem(web.HTTPServiceUnavailable, f"the pump has been stuck for {self._progress.idle_s:.0f} s")
         return json_response({})

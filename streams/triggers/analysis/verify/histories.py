@@ -2,7 +2,7 @@
 
 A history is a JSON object on one line: a configuration, steps with their expected effects, and the final state. If a
 step has `ours` beside `upstream`, this product differs on purpose and `ours` is expected; such a history gates only
-if it is `firm`. Histories of edition 2 have another format (`timed_histories`).
+if it is `firm`. Histories of edition 2 have another format (`edition_2_histories`).
 """
 
 from __future__ import annotations
