@@ -50,6 +50,7 @@ JSON_SHAPES = {
     "skip": "`{instance, status, replays: []}`" + _WITH_WHERE,
     "cancel": "`{instance, status, replays: []}`" + _WITH_WHERE,
     "delete": "`{session, partition, offset}`" + _WITH_WHERE,
+    "jobs cancel": "as `jobs resume` prints it",
     "jobs list": "a list of what `jobs resume` prints",
     "jobs show": "`{job, items: [{item, session, instance, reason, state, detail, replays: [instance]}], next}`; `job`"
     " as `jobs resume` prints it; `next` is the number for `--first`, or null after the last page",

@@ -24,6 +24,7 @@ pytestmark = pytest.mark.broker
 RULES = {"t_ship": {"after": ["paid"], "run": "ship"}}
 TOKENS = {"jane": Scope.OPERATE, "root": Scope.ADMIN}
 SESSIONS = 6
+GROUPS = ("replayed", "repeated", "deleted", "cancelled")
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +37,7 @@ def installation(broker: str, tmp_path_factory: pytest.TempPathFactory) -> Itera
     )  # fmt: skip
     assert run(settings, "topics", "create", "--partitions", "2").returncode == 0
     application = Application(settings)
-    for uid in (f"{group}-{number}" for group in ("replayed", "repeated", "deleted") for number in range(SESSIONS)):
+    for uid in (f"{group}-{number}" for group in GROUPS for number in range(SESSIONS)):
         application.fire(uid, {"configuration": RULES})
         application.fire(uid, {"trigger": "paid", "kwargs": {"amount": 3}})
         application.fire(uid, {"type": "failed", "instance": "t_ship#0", "exception_type": "shop.Declined"})
@@ -116,6 +117,23 @@ def test_deleting_many_needs_the_same_scope_as_deleting_one(clients: dict[str, h
     assert (refused, resumed) == ([403, 403], 403)
     assert finished_job(root, created["id"])["job"]["counts"]["applied"] == SESSIONS
     assert jane.get("/v1/sessions/deleted-2").status_code == 404
+
+
+def test_a_job_that_is_cancelled_says_what_it_has_not_done(clients: dict[str, httpx.Client]) -> None:
+    jane = clients["jane"]
+    created = jane.post("/v1/jobs", json=body_of("skip", "cancelled-", rate=0.01)).json()
+    job = f"/v1/jobs/{created['id']}"
+    wait_until(lambda: jane.get(job).json()["job"]["counts"]["applied"] == 1, "the first item is done")
+
+    cancelled = jane.post(f"{job}/cancel")
+    again = jane.post(f"{job}/cancel")
+
+    assert (cancelled.status_code, cancelled.json()["is_finished"]) == (200, True)
+    assert again.json() == cancelled.json()
+    items = jane.get(f"{job}?state=cancelled").json()["items"]
+    assert [each["detail"] for each in items] == ["the job was cancelled by jane"] * (SESSIONS - 1)
+    assert jane.get("/v1/sessions/cancelled-5/instances/t_ship%230").json()["status"] == "failed"
+    assert jane.post("/v1/jobs/none/cancel").status_code == 404
 
 
 @pytest.mark.parametrize(

@@ -80,7 +80,7 @@ def test_a_job_that_was_killed_is_resumed_and_replays_each_instance_once(shop: S
     resumed = resume(shop, left["id"])
     again = resume(shop, left["id"])
 
-    none = {"pending": 0, "published": 0, "refused": 0, "obsolete": 0}
+    none = {"pending": 0, "published": 0, "refused": 0, "obsolete": 0, "cancelled": 0}
     assert resumed["counts"] == again["counts"] == none | {"applied": FAILED}
     assert replays_in_log(shop) == {f"{left['id']}/t_bill#0": FAILED}
     assert statuses(shop) == {"scheduled": ORDERS - 5, "replayed": FAILED, "failed": 5}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 
 from msgspec.structs import replace
@@ -76,9 +77,13 @@ class RunningInstallation:
 
     def list_rules(self) -> list[RulesPublished]:
         return [
-            RulesPublished(name="orders", version=n, configuration=b"{}", match=["order-*"], time=self.now)
-            for n in (1, 2)
-        ]
+            RulesPublished(
+                name=name, version=version, configuration=json.dumps(rules).encode(), match=["order-*"], time=self.now,
+                actor="ada@ops",
+            )
+            for name, version, rules in (("orders", 1, {"t_charge": RULES["t_charge"]}), ("orders", 2, RULES),
+                                         (HOSTILE, 1, {"t_<b>": {"after": ["{{ 7*7 }}"], "run": "</pre><script>"}}))
+        ]  # fmt: skip
 
 
 def shop(orders: int = 60, start: int = 0) -> IndexedRows:

@@ -101,6 +101,13 @@ class Jobs:
                 answers={202: Answer("The job runs, unless it is finished.", JobSummary)},
                 problems=(Kind.NOT_FOUND, *unavailable),
             ),
+            Operation(
+                method="POST", path="/v1/jobs/{job}/cancel", handler=self.cancel_job, scope=Scope.OPERATE, tag="jobs",
+                summary="Cancel the items of a job that are pending, wherever it runs.",
+                description="What is published is done. A job without pending items stays as it is. " + _DELETING,
+                parameters=(JOB,), answers={200: Answer("The job afterwards.", JobSummary)},
+                problems=(Kind.NOT_FOUND, *unavailable),
+            ),
         ]  # fmt: skip
 
     async def preview_job(self, call: Call) -> Response:
@@ -134,6 +141,14 @@ class Jobs:
         if not job.is_finished:
             self._services.jobs.start(job.id)
         return json_response(summarize(job), 202)
+
+    async def cancel_job(self, call: Call) -> Response:
+        """Cancels what is pending in a job."""
+        _require_scope_for(call, (await self._find(call)).head.change.action)
+        cancel = self._services.jobs.log.cancel
+        return json_response(
+            summarize(await self._services.blocking.run(cancel, call.name("job"), call.principal.name))
+        )
 
     async def _find(self, call: Call) -> Job:
         return await self._services.blocking.run(self._services.jobs.log.find, call.name("job"))

@@ -6,6 +6,7 @@ import click
 
 from triggers.analysis.times import moment
 from triggers.cli.bulk import counts_words, run_job
+from triggers.cli.operator_events import actor_name
 from triggers.cli.output import json_option, print_json, print_line, print_table
 from triggers.cli.settings_options import kafka_settings
 from triggers.cli.suggesting_group import SuggestingGroup
@@ -68,6 +69,20 @@ def resume_job(ctx: click.Context, job: str, as_json: bool) -> None:
     settings = kafka_settings(ctx, "events", "jobs")
     log = JobLog(settings)
     run_job(ctx, settings, log, SessionReader(settings), log.find(job), as_json=as_json)
+
+
+@jobs_command.command("cancel")
+@click.argument("job")
+@json_option
+@click.pass_context
+def cancel_job(ctx: click.Context, job: str, as_json: bool) -> None:
+    """Cancel the items of JOB that are pending, wherever it runs. What is published is done."""
+    settings = kafka_settings(ctx, "jobs")
+    found = JobLog(settings).cancel(job, actor_name(settings))
+    if as_json:
+        print_json(summarize(found))
+    else:
+        print_line(f"Job {found.id}: {counts_words(found)}.")
 
 
 def _row(job: Job) -> tuple[object, ...]:

@@ -51,6 +51,7 @@ class Api:
             PageRoute("GET", "/api/sessions/{uid}/changes", self.changes),
             PageRoute("GET", "/api/sessions/{uid}/causes", self.causes),
             PageRoute("GET", "/api/sessions/{uid}/graph", self.graph),
+            PageRoute("GET", "/api/sessions/{uid}/rules-graph", self.rules_of_session),
             PageRoute("GET", "/api/sessions/{uid}/capsule", self.capsule),
             PageRoute("GET", "/api/statistics", self.statistics),
             PageRoute("POST", "/api/check", self.check),
@@ -94,6 +95,11 @@ class Api:
     async def graph(self, visit: Visit) -> Response:
         """Return the causes as a picture: `?at=&instance=&format=svg|mermaid|dot`."""
         return await _drawn(visit, await asyncio.to_thread(self._ask.picture, *_instance_or_none(visit)))
+
+    async def rules_of_session(self, visit: Visit) -> Response:
+        """Draw the session's rules, with what has fired and what is missing: `?at=&format=svg|mermaid|dot`."""
+        arguments = visit.name("uid"), moment_of(visit.query)
+        return await _drawn(visit, await asyncio.to_thread(self._ask.rules_picture, *arguments))
 
     async def capsule(self, visit: Visit) -> Response:
         """Return the session as a capsule: `?mask=`, repeatable."""

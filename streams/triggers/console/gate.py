@@ -14,7 +14,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from triggers.api.call import BodyLimits, read_body
-from triggers.api.identity import ANYONE, Scope
+from triggers.api.identity import Principal, Scope
 from triggers.api.problems import Kind, ProblemError
 from triggers.console.access import Access, Browser
 from triggers.console.forms import Form, parse_form
@@ -29,6 +29,8 @@ Handler = Callable[[Visit], Awaitable[Response]]
 _LIMITS: Final = BodyLimits(64 * 1024 * 1024, 60.0)
 """Of a capsule or of rules."""
 _NO_ROUTE: Final = "none"
+_NOBODY: Final = Principal(name="nobody", scopes=frozenset())
+"""Who has not logged in, on the pages that everybody sees."""
 
 _log: Final = structlog.get_logger(__name__)
 
@@ -104,7 +106,7 @@ class Gate:
                 return self._ask_to_log_in(request)
             request.scope["state"]["principal"] = visitor.principal.name
             self._require(visitor, page.scope)
-        visitor = visitor or Visitor(principal=ANYONE, form_key=self._access.form_key_of(browser))
+        visitor = visitor or Visitor(principal=_NOBODY, form_key=self._access.form_key_of(browser))
         body, form = b"", None
         if request.method == "POST":
             self._access.check_origin(request)

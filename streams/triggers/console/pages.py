@@ -38,14 +38,8 @@ _FIRST_COUNT = {"since": ["7d"], "stuck_after": ["1d"]}
 class Pages:
     """Handlers of the pages. Each computes its page in a thread, so that none blocks the others."""
 
-    def __init__(
-        self, questions: Questions, whole_log: asyncio.Lock, renderer: Renderer, *, can_act: bool = False
-    ) -> None:
-        """`whole_log` is the lock that `Api` holds, too, while it reads all events.
-
-        With `can_act`, sessions have buttons for those who may repair them.
-        """
-        self._can_act = can_act
+    def __init__(self, questions: Questions, whole_log: asyncio.Lock, renderer: Renderer) -> None:
+        """`whole_log` is the lock that `Api` holds, too, while it reads all events."""
         self._ask = questions
         self._whole_log = whole_log
         self._renderer = renderer
@@ -71,7 +65,6 @@ class Pages:
             "page": page,
             "since": text_of(query, "from"),
             "done": parsed(query, "done", int, None),
-            "can_act": self._can_act,
         }
         return self._renderer.page(visit, "session.html", values)
 

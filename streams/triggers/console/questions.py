@@ -15,6 +15,7 @@ from triggers.analysis.explain.proofs import explain
 from triggers.analysis.graph.causes import CausedInstance, causes_of, picture_of_session
 from triggers.analysis.graph.picture import Picture
 from triggers.analysis.graph.rules import picture_of_rules
+from triggers.analysis.graph.session_rules import picture_of_session_rules
 from triggers.analysis.stats.statistics import Statistics, compute_statistics
 from triggers.analysis.time_travel import NOW, Moment, view_at
 from triggers.analysis.verify.capsules import capture
@@ -77,6 +78,10 @@ class Questions:
     def picture(self, uid: str, moment: Moment = NOW, instance: str | None = None) -> Picture:
         """Draw the causes of each instance, or of one."""
         return picture_of_session(self.causes(uid, moment, instance), uid)
+
+    def rules_picture(self, uid: str, moment: Moment = NOW) -> Picture:
+        """Draw the session's rules, with what has fired and what is missing."""
+        return picture_of_session_rules(uid, self._logs.events(uid, moment))
 
     def capsule(self, uid: str, masked: Collection[str] = ()) -> bytes:
         """Return the session as a capsule, with masked values."""

@@ -14,18 +14,23 @@ from triggers.analysis.backtest.change_words import change_details, change_words
 from triggers.analysis.times import length_of_time, moment, time_ago
 from triggers.analysis.view_changes import value_words
 from triggers.console.access import FORM_KEY
+from triggers.console.job_forms import job_url
 from triggers.console.parameters import text_of
 from triggers.console.search_form import search_url
 from triggers.console.visit import Visit, Visitor, path_of
+from triggers.queries import SessionQuery
 
 
 class Renderer:
     """Renders the console's templates."""
 
-    def __init__(self, *, is_recorded: bool) -> None:
-        """`is_recorded` says that the console shows a recorded log, without workers."""
+    def __init__(self, *, is_recorded: bool, has_jobs: bool, can_act: bool) -> None:
+        """`is_recorded` says that the console shows a recorded log, without workers.
+
+        With `can_act`, pages have buttons for visitors who may repair.
+        """
         self._templates = _environment()
-        self._templates.globals["is_recorded"] = is_recorded
+        self._templates.globals.update(is_recorded=is_recorded, has_jobs=has_jobs, can_act=can_act)
 
     def page(self, visit: Visit, template: str, values: Mapping[str, object], status: int = 200) -> Response:
         """Return a response with a page for a visitor."""
@@ -48,11 +53,11 @@ def _environment() -> Environment:
     )  # fmt: skip
     templates.filters.update(
         moment=moment, as_json=_as_json, short=_short, length_of_time=length_of_time, in_path=path_of, ago=time_ago,
-        grouped=_grouped, text=_text, pretty=_pretty,
+        grouped=_grouped, text=_text, pretty=_pretty, members=_members, as_text=str,
     )  # fmt: skip
     templates.globals.update(
         sign_of=sign_of, change_words=change_words, change_details=change_details, remark_lines=remark_lines,
-        value_words=value_words, text_of=text_of, search_url=search_url, form_key=_form_key,
+        value_words=value_words, text_of=text_of, search_url=search_url, form_key=_form_key, job_url=job_url,
     )  # fmt: skip
     return templates
 
@@ -79,6 +84,12 @@ def _grouped(number: float) -> str:
 def _text(data: bytes | None, longest: int | None = None) -> str:
     """Decode bytes for display; escape those that are not UTF-8."""
     return "" if data is None else data.decode(errors="backslashreplace")[:longest]
+
+
+def _members(query: SessionQuery) -> dict[str, object]:
+    """Return what a filter asks for."""
+    asked: dict[str, object] = msgspec.json.decode(query.to_json())
+    return asked
 
 
 def _pretty(payload: bytes) -> str:

@@ -98,7 +98,7 @@ def event_of(repair: Repair, instance: InstanceView, form: Given, actor: str) ->
             kwargs = _changed_kwargs(instance, form)
             return ReplayRequested(instance=name, replacement_kwargs=kwargs, actor=actor, id=event_id)
         case Repair.SKIP:
-            cascade, result = flag_of(form, "cascade"), _object_of(form, "result")
+            cascade, result = flag_of(form, "cascade"), object_of(form, "result")
             return SkipRequested(instance=name, cascade=cascade, result=result, actor=actor, id=event_id)
         case Repair.CANCEL:
             return CancelRequested(instance=name, terminate=flag_of(form, "terminate"), actor=actor, id=event_id)
@@ -106,9 +106,9 @@ def event_of(repair: Repair, instance: InstanceView, form: Given, actor: str) ->
             return StatusSet(
                 instance=name,
                 status=needed_text(form, "status").strip(),
-                metadata=_object_of(form, "metadata"),
+                metadata=object_of(form, "metadata"),
                 cascade=flag_of(form, "cascade"),
-                cascade_kwargs=_object_of(form, "cascade_kwargs"),
+                cascade_kwargs=object_of(form, "cascade_kwargs"),
                 force=flag_of(form, "force"),
                 actor=actor,
                 id=event_id,
@@ -134,7 +134,7 @@ def preview_of(uid: str, log: list[Event], event: InstanceRepair) -> Preview:
 
 def _changed_kwargs(instance: InstanceView, form: Given) -> bytes | None:
     """Return the kwargs of the form, or None if they are those that the instance has."""
-    kwargs = _object_of(form, "kwargs")
+    kwargs = object_of(form, "kwargs")
     members = msgspec.json.decode(kwargs, type=dict[str, Any])
     for trigger, value in members.items():
         if not isinstance(value, dict):
@@ -143,7 +143,7 @@ def _changed_kwargs(instance: InstanceView, form: Given) -> bytes | None:
     return None if members == held else kwargs
 
 
-def _object_of(form: Given, name: str) -> bytes:
+def object_of(form: Given, name: str) -> bytes:
     """Return a field that is a JSON object, without the white space between its tokens."""
     written = (text_of(form, name).strip() or "{}").encode()
     try:

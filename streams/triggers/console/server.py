@@ -23,13 +23,17 @@ from triggers.console.api import Api
 from triggers.console.gate import Gate, PageRoute
 from triggers.console.installation import InstallationReader
 from triggers.console.installation_pages import InstallationPages
+from triggers.console.job_pages import JobActions, JobPages
+from triggers.console.letter_actions import LetterActions
 from triggers.console.login_pages import LoginPages
 from triggers.console.pages import Pages
+from triggers.console.published_pages import PublishedPages
 from triggers.console.questions import Questions
 from triggers.console.rendering import Renderer
 from triggers.console.session_actions import SessionActions
 from triggers.console.sources import Source
 from triggers.console.visit import Visit
+from triggers.jobs.job_log import JobLog
 from triggers.settings import Settings
 from triggers.telemetry.catalogue import Process
 from triggers.telemetry.exposition import new_registry, serve_metrics
@@ -41,6 +45,7 @@ def application(
     installation: InstallationReader | None,
     access: Access,
     *,
+    jobs: JobLog | None = None,
     services: Services | None = None,
     metrics: HttpMetrics | None = None,
 ) -> ASGIApp:
@@ -50,18 +55,24 @@ def application(
     change anything.
     """
     questions, whole_log = Questions(source), asyncio.Lock()
-    renderer = Renderer(is_recorded=installation is None)
+    renderer = Renderer(is_recorded=installation is None, has_jobs=jobs is not None, can_act=services is not None)
     about_all = InstallationPages(questions, installation, renderer)
     gate = Gate(access, renderer, metrics)
     pages = [
         *Api(questions, whole_log).routes(),
         *LoginPages(access, renderer).routes(),
         *about_all.routes(),
-        *Pages(questions, whole_log, renderer, can_act=services is not None).routes(),
+        *Pages(questions, whole_log, renderer).routes(),
         PageRoute("GET", "/favicon.ico", _icon, None),
     ]
     if services is not None:
         pages += SessionActions(questions, services, renderer).routes()
+        pages += LetterActions(services, renderer).routes()
+        pages += JobActions(services, renderer).routes()  # before those that read: /jobs/new is not the name of a job
+    if installation is not None:
+        pages += PublishedPages(installation, renderer).routes()
+    if jobs is not None:
+        pages += JobPages(jobs, renderer).routes()
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -97,8 +108,9 @@ def serve(
     Raises SettingsError if the port of the metrics is in use.
     """
     services = None if installation is None or access.is_read_only else Services(settings, "console")
+    jobs = None if installation is None else services.jobs.log if services is not None else JobLog(settings)
     with _served_metrics(settings) as metrics:
-        run(application(source, installation, access, services=services, metrics=metrics), listening)
+        run(application(source, installation, access, jobs=jobs, services=services, metrics=metrics), listening)
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 import msgspec
@@ -15,6 +15,7 @@ from triggers.analysis.explain.proofs import explain
 from triggers.analysis.time_travel import NOW, Moment, until, view_at
 from triggers.analysis.times import moment as time_text
 from triggers.analysis.view_changes import Change, changes_between
+from triggers.console.attempts import Attempt, ExceptionText, attempts_of
 from triggers.console.repair_forms import Repair, repairs_of
 from triggers.core.events import Event, RulesPublished
 from triggers.core.exception_view import CONTEXT, INFO, MESSAGE, TYPE, ExceptionView
@@ -26,6 +27,8 @@ MAX_EVENTS = 300
 MAX_DRAWN = 200
 """The maximum number of instances of which a picture is shown at once; a larger one is behind a link."""
 MAX_INSTANCES = 500
+MAX_IDLE = 50
+"""The number of events that are listed because nothing came of them."""
 _BESIDE_INSTANCES = {"modified", "events"}
 
 
@@ -39,6 +42,8 @@ class TimelineRow(NamedTuple):
     sentences: list[str]
     """The effects of the event. The list is empty if the event comes after the chosen one."""
     is_chosen: bool
+    is_idle: bool
+    """True if triggers were fired by it, and nothing came of that."""
 
 
 _SHOWN_APART = frozenset({"actualKwargs", CONTEXT, INFO, MESSAGE, TYPE})
@@ -52,16 +57,6 @@ class TaskCard(NamedTuple):
     paragraphs: list[Paragraph]
 
 
-class ExceptionText(NamedTuple):
-    """Why an instance has failed."""
-
-    type: str
-    message: str
-    context: str
-    """JSON, or empty if there is none."""
-    traceback: str
-
-
 class InstanceRow(NamedTuple):
     """An instance, as a row of a table."""
 
@@ -73,6 +68,7 @@ class InstanceRow(NamedTuple):
     times: list[tuple[str, str]]
     repairs: list[Repair]
     """What can be done with it in its present status."""
+    attempts: list[Attempt]
 
 
 class SessionPage(NamedTuple):
@@ -93,6 +89,8 @@ class SessionPage(NamedTuple):
     changes: list[Change]
     """The changes since the event before the chosen one, or since the requested moment."""
     timeline: list[TimelineRow]
+    idle: list[TimelineRow]
+    """The events up to the chosen one that fired something and changed nothing, the newest first."""
     is_latest: bool
     is_drawn: bool
 
@@ -122,7 +120,7 @@ def session_page(uid: str, log: list[Event], moment: Moment = NOW, since: Moment
         raise SessionNotFound(f"session {uid!r} had no event at that moment")
     view, proofs = view_at(uid, past), explain(uid, past)
     timeline = list(_timeline(log, proofs.events))[begin:]
-    step = len(past) - 1 - begin
+    step, attempts = len(past) - 1 - begin, attempts_of(past)
     return SessionPage(
         uid=uid,
         offsets=[event.position for event in log[begin:]],
@@ -132,13 +130,14 @@ def session_page(uid: str, log: list[Event], moment: Moment = NOW, since: Moment
         created=time_text(view.created),
         modified=time_text(view.modified),
         tasks=[TaskCard(task.name, rule_sentence(task), list(paragraphs(task))) for task in proofs.tasks],
-        instances=[_row(instance, view.edition) for instance in view.instances[-MAX_INSTANCES:]],
+        instances=[_row(instance, view.edition, attempts) for instance in view.instances[-MAX_INSTANCES:]],
         more_instances=max(len(view.instances) - MAX_INSTANCES, 0),
         latest=_texts(view.latest_kwargs),
         changes=_last_changes(uid, past if step else [], view)
         if since is None
         else _changes(view_at(uid, until(log, since)), view),
         timeline=timeline[max(step - MAX_EVENTS // 2, 0) : step + MAX_EVENTS // 2],
+        idle=[row for row in reversed(timeline) if row.is_idle][:MAX_IDLE],
         is_latest=len(past) == len(log),
         is_drawn=0 < len(view.instances) <= MAX_DRAWN,
     )
@@ -148,7 +147,12 @@ def _timeline(log: list[Event], proofs: list[EventProof]) -> Iterator[TimelineRo
     for number, event in enumerate(log):
         sentences = list(event_sentences(proofs[number])) if number < len(proofs) else []
         chosen = number == len(proofs) - 1
-        yield TimelineRow(event.position, time_text(event.time), event.id, words_of(event), sentences, chosen)
+        idle = number < len(proofs) and _is_idle(proofs[number])
+        yield TimelineRow(event.position, time_text(event.time), event.id, words_of(event), sentences, chosen, idle)
+
+
+def _is_idle(proof: EventProof) -> bool:
+    return bool(proof.fires) and not proof.effects
 
 
 def _last_changes(uid: str, past: list[Event], view: SessionView) -> list[Change]:
@@ -161,7 +165,7 @@ def _changes(before: SessionView, after: SessionView) -> list[Change]:
     return [change for change in changes_between(before, after) if change.path not in _BESIDE_INSTANCES]
 
 
-def _row(instance: InstanceView, edition: int) -> InstanceRow:
+def _row(instance: InstanceView, edition: int, attempts: Mapping[str, list[Attempt]]) -> InstanceRow:
     outcome = {name: value for name, value in instance.metadata.items() if name not in _SHOWN_APART}
     stamps = sorted(instance.timestamps.items(), key=lambda stamp: stamp[1])
     timers = sorted(instance.timers.items(), key=lambda timer: timer[1])
@@ -177,6 +181,7 @@ def _row(instance: InstanceView, edition: int) -> InstanceRow:
             *((f"{kind} due", time_text(due)) for kind, due in timers),
         ],
         repairs=repairs_of(instance, edition),
+        attempts=attempts.get(instance.name, []),
     )
 
 

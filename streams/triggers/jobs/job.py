@@ -9,6 +9,7 @@ from typing import Final
 from triggers.jobs.records import (
     ItemResult,
     ItemState,
+    JobCancelled,
     JobCreated,
     JobItem,
     JobItems,
@@ -46,6 +47,8 @@ class Job:
             case JobResults():
                 for result in record.results:
                     self._set(result)
+            case JobCancelled():
+                self._cancel_pending(record.actor)
             case JobCreated():
                 pass  # the first one counts
 
@@ -81,6 +84,11 @@ class Job:
         """True if every item has its result."""
         return self.finished == len(self.items)
 
+    def _cancel_pending(self, actor: str | None) -> None:
+        detail = f"the job was cancelled by {actor or 'somebody'}"
+        for number in filter(self.is_pending, range(len(self.items))):
+            self._set(ItemResult(item=number, state=ItemState.CANCELLED, detail=detail))
+
     def _set(self, result: ItemResult) -> None:
         """Sets the result of an item, unless the item already has one or the state cannot follow."""
         before = self.result_of(result.item).state
@@ -91,7 +99,7 @@ class Job:
 
 
 _NEXT: Final = {
-    ItemState.PENDING: frozenset({ItemState.PUBLISHED, ItemState.OBSOLETE}),
+    ItemState.PENDING: frozenset({ItemState.PUBLISHED, ItemState.OBSOLETE, ItemState.CANCELLED}),
     ItemState.PUBLISHED: frozenset({ItemState.APPLIED, ItemState.REFUSED}),
 }
 """State -> states that may follow. No state follows a result."""

@@ -9,7 +9,7 @@ from typing import Final
 
 from triggers.errors import JobNotFound, TopicMissing, TryAgain
 from triggers.jobs.job import Job
-from triggers.jobs.records import JobCreated, JobRecord, decode_job_record, encode_job_record
+from triggers.jobs.records import JobCancelled, JobCreated, JobRecord, decode_job_record, encode_job_record
 from triggers.kafka.range_reads import partition_starts, read_range
 from triggers.kafka.sender import Coordinates
 from triggers.kafka.transactional_sending import TransactionalRecord, send_in_transaction
@@ -60,6 +60,15 @@ class JobLog:
             coordinates = self._send(prepare)
             self._read_on()
             return coordinates
+
+    def cancel(self, job_id: str, actor: str | None) -> Job:
+        """Cancels the items of a job that are pending, wherever it runs, and returns the job. Raises JobNotFound.
+
+        What is published is done. A job without pending items stays as it is.
+        """
+        job = self.find(job_id)
+        self.write(lambda: [JobCancelled(job=job_id, actor=actor)] if job.first_pending(1) else [])
+        return job
 
     def _send(self, prepare: Callable[[], Sequence[JobRecord | TransactionalRecord]]) -> list[Coordinates]:
         def prepare_after_earlier_writers() -> list[TransactionalRecord]:

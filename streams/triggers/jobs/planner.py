@@ -101,7 +101,7 @@ class JobPlanner:
         if not 0 < rate <= MAX_RATE:
             raise CallError(f"rate is {rate:g}, it must be more than 0 and at most {MAX_RATE:g} items per second")
         created = JobCreated(
-            job=job_id or _new_id(),
+            job=job_id or new_job_id(),
             change=selection.change,
             where=selection.where,
             items=len(selection.items),
@@ -162,6 +162,6 @@ def _in_parts(items: Sequence[JobItem]) -> Iterator[list[JobItem]]:
         yield part
 
 
-def _new_id() -> str:
+def new_job_id() -> str:
     """Returns an id that sorts by time and that no other job has."""
     return f"{time.strftime('%Y%m%d-%H%M%S', time.gmtime())}-{secrets.token_hex(3)}"

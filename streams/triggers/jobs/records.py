@@ -38,6 +38,8 @@ class ItemState(StrEnum):
     """Its event is in the log, but the session refused it, because another event came first."""
     OBSOLETE = "obsolete"
     """Nothing was published, because the instance or the session had changed, so that the action did not apply."""
+    CANCELLED = "cancelled"
+    """Nothing was published, because an operator cancelled the job before."""
 
 
 class Change(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -112,7 +114,14 @@ class JobResults(Struct, frozen=True, kw_only=True, tag_field="type", tag="resul
     results: list[ItemResult]
 
 
-JobRecord = JobCreated | JobItems | JobPublished | JobResults
+class JobCancelled(Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="type", tag="cancelled"):
+    """An operator has cancelled the job: nothing is published any more for items that are pending here."""
+
+    job: str
+    actor: str | None = None
+
+
+JobRecord = JobCreated | JobItems | JobPublished | JobResults | JobCancelled
 
 encode_job_record: Final = msgspec.json.Encoder().encode
 _decode: Final = msgspec.json.Decoder(JobRecord)

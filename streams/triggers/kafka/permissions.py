@@ -122,7 +122,7 @@ def _of_console(settings: Settings) -> list[Permission]:
     """Returns what the console needs: it reads, and measures the lag of the workers and of the executors."""
     names = Topology(settings.namespace)
     return [
-        *(_topic(topic, READ) for topic in (names.events, names.commands, names.dead_letters, names.rules)),
+        *(_topic(topic, READ) for topic in (names.events, names.commands, names.dead_letters, names.rules, names.jobs)),
         _topics(f"{names.commands}.", READ),
         _group(names.agents, DESCRIBE),
         _group(names.executors, DESCRIBE),

@@ -66,7 +66,7 @@ async def test_the_overview_counts_and_leads_on(client: ConsoleClient) -> None:
     assert "shop.agents shop.events 18 36 360.0 360.0" in page.text
     assert "http://worker-1:6066 0 2" in page.text
     assert "orders v2 order-*" in page.text
-    assert "v1" not in page.text
+    assert "orders v1" not in page.text
 
 
 async def test_every_link_of_the_overview_leads_somewhere(client: ConsoleClient) -> None:
@@ -187,15 +187,38 @@ async def test_dead_letters_are_listed_and_opened(client: ConsoleClient) -> None
 
 @pytest.mark.parametrize(
     "path",
-    ["/", "/sessions?limit=100", "/dead-letters", "/dead-letters/1/5", f"/sessions?{urlencode({'prefix': HOSTILE})}"],
+    [
+        "/",
+        "/sessions?limit=100",
+        "/dead-letters",
+        "/dead-letters/1/5",
+        f"/sessions?{urlencode({'prefix': HOSTILE})}",
+        "/rules/published",
+    ],
 )
 async def test_what_users_and_events_write_is_text(client: ConsoleClient, path: str) -> None:
     page = await _page(client, path)
 
-    assert page.scripts == ["/static/console.js"]
+    assert page.scripts == ["/static/console.js", "/static/live.js"]
     assert page.images == ["/static/icon.svg"]
     assert any(text in page.text for text in ("<script>alert(", "onerror=alert(2)")), "it is shown as it was written"
     assert "49" not in page.text.split("order-<script>")[-1][:40], "templates in values are not rendered"
+
+
+async def test_published_rules_have_their_versions_and_what_changed(client: ConsoleClient) -> None:
+    every = await _page(client, "/rules/published")
+    newest = await _page(client, "/rules/published/orders")
+    first = await _page(client, "/rules/published/orders?from=1&to=1")
+
+    assert "orders v2 order-*" in every.text
+    assert "From version 1 to 2" in newest.text
+    changed = [line for line in newest.lines if line.startswith(("+", "-"))]
+    assert {"+  },", '+  "t_pack": {', '+      "t_charge",'} <= set(changed)
+    assert not any("shop.charge" in line for line in changed), "what stays the same is no change"
+    assert "ada@ops" in newest.text
+    assert '"run": "shop.charge"' in first.text
+    assert "have no version 7; the newest is 2" in (await _page(client, "/rules/published/orders?to=7", 404)).text
+    assert "there are no published rules 'x'" in (await _page(client, "/rules/published/x", 404)).text
 
 
 async def test_a_recorded_log_is_searched_by_uid_and_says_what_needs_workers() -> None:

@@ -18,7 +18,7 @@ from triggers.analysis.explain.explanation_text import explanation_lines
 from triggers.analysis.explain.proofs import explain
 from triggers.analysis.verify.capsules import capture
 from triggers.console import FileSource
-from triggers.core.events import ConfigurationUpdated, Event, TaskFailed, TriggerFired
+from triggers.core.events import ConfigurationUpdated, Event, TaskFailed, TaskStarted, TimerFired, TriggerFired
 from triggers.core.view import SessionSummary
 from triggers.errors import OwnerUnavailable
 
@@ -48,7 +48,7 @@ async def test_a_session_s_page_says_all_that_explain_says(client: ConsoleClient
     page = await _page(client, f"/sessions/{quote(uid, safe='')}")
 
     assert [line for line in _said(uid) if line not in page.text] == []
-    assert page.scripts == ["/static/console.js"]
+    assert page.scripts == ["/static/console.js", "/static/live.js"]
 
 
 async def test_the_page_of_a_session_of_edition_2_says_what_its_leaves_miss_and_its_timers_do() -> None:
@@ -125,6 +125,59 @@ async def test_the_page_of_a_session_shows_the_message_and_the_traceback_of_an_e
 
     assert "shop.Declined : card <4242> was declined" in page.text
     assert 'File "shop.py", line 7' in page.lines
+
+
+async def test_the_page_of_a_session_shows_all_attempts_with_their_exceptions() -> None:
+    retrying = {"after": ["paid"], "run": "shop.charge", "retry": {"attempts": 3, "wait": "1s", "jitter": 0}}
+    rules = json.dumps({"$edition": 2, "t_charge": retrying}).encode()
+    failed = [
+        TaskFailed(
+            instance="t_charge#0",
+            attempt=number,
+            exception_type="shop.Declined",
+            exception_message=f"card {number} <b>",
+            exception_info=f"Traceback\n  line {number}",
+        )
+        for number in (1, 2)
+    ]
+    timers = [TimerFired(instance="t_charge#0", attempt=1, due=2_000, kind="retry")]
+    events: list[Event] = [
+        ConfigurationUpdated(configuration=rules),
+        TriggerFired(trigger="paid"),
+        TaskStarted(instance="t_charge#0", attempt=1),
+        failed[0],
+        *timers,
+        failed[1],
+    ]
+    log = [("order-1", replace(event, position=number, time=1000 * number)) for number, event in enumerate(events, 1)]
+
+    async with console(FileSource(log)) as client:
+        page = await _page(client, "/sessions/order-1")
+
+    assert "2 attempts" in page.text
+    assert (
+        "failed attempt 1 from 1970-01-01 00:00:03.000 to 1970-01-01 00:00:04.000 shop.Declined : card 1 <b>"
+        in page.text
+    )
+    assert "line 1" in page.lines
+    assert "card 2 <b>" in page.text
+
+
+async def test_the_page_of_a_session_lists_the_events_that_changed_nothing(client: ConsoleClient) -> None:
+    page = await _page(client, f"/sessions/{quote(HOSTILE, safe='')}")
+
+    assert "Events that changed nothing (1)" in page.text
+    assert "unknown fired offset 21" in page.text
+    assert "no rule" in page.text
+
+
+async def test_the_rules_of_a_session_are_drawn_with_what_has_fired(client: ConsoleClient) -> None:
+    response = await client.get("/api/sessions/s-stuck/rules-graph")
+
+    assert response.headers["content-type"] == "image/svg+xml"
+    for words in (">page<", ">fired<", ">complete<", ">missing<", ">1 unstarted<"):
+        assert words in response.text
+    assert ">fired<" not in (await client.get("/api/sessions/s-stuck/rules-graph?at=17")).text
 
 
 async def test_two_moments_are_compared(client: ConsoleClient) -> None:

@@ -12,6 +12,7 @@ from triggers.jobs.records import (
     Change,
     ItemResult,
     ItemState,
+    JobCancelled,
     JobCreated,
     JobItem,
     JobItems,
@@ -59,7 +60,7 @@ def test_a_job_is_finished_when_every_item_has_its_result(job: Job) -> None:
         job.apply(each, 30)
 
     assert states(job) == ["applied", "refused", "obsolete"]
-    assert job.counts() == {"pending": 0, "published": 0, "applied": 1, "refused": 1, "obsolete": 1}
+    assert job.counts() == {"pending": 0, "published": 0, "applied": 1, "refused": 1, "obsolete": 1, "cancelled": 0}
     assert (job.is_finished, job.changed, job.first_pending(5)) == (True, 30, [])
 
 
@@ -112,3 +113,17 @@ def test_replaying_and_skipping_mean_failed_instances() -> None:
 def test_an_empty_filter_is_refused(action: Action) -> None:
     with pytest.raises(CallError, match="the filter is empty"):
         filter_for(action, SessionQuery())
+
+
+def test_a_cancellation_ends_what_is_pending_and_nothing_else(job: Job) -> None:
+    job.apply(JobPublished(job="j", items=[0]), 20)
+
+    job.apply(JobCancelled(job="j", actor="ada"), 30)
+    job.apply(JobPublished(job="j", items=[1]), 40)
+    job.apply(result(2, ItemState.OBSOLETE), 40)
+
+    assert states(job) == ["published", "cancelled", "cancelled"]
+    assert job.result_of(1).detail == "the job was cancelled by ada"
+    assert (job.first_pending(5), job.is_finished) == ([], False)
+    job.apply(result(0, ItemState.APPLIED), 50)
+    assert job.is_finished

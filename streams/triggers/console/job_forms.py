@@ -1,0 +1,98 @@
+"""The forms of jobs: the options of an action on many sessions, and the address of its preview."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+from urllib.parse import urlencode
+
+import msgspec
+from msgspec import Raw
+
+from triggers.api.identity import Scope
+from triggers.console.forms import Given
+from triggers.console.parameters import flag_of, number_of, parsed, text_of
+from triggers.console.repair_forms import object_of
+from triggers.console.search_form import SearchForm
+from triggers.errors import CallError
+from triggers.jobs.planner import MAX_ID, MAX_RATE
+from triggers.jobs.records import DEFAULT_RATE, MAX_ITEMS, Action, Change
+
+_ID: Final = re.compile(rf"[A-Za-z0-9-]{{1,{MAX_ID}}}")
+
+PARTICIPLES: Final[Mapping[Action, str]] = {
+    Action.REPLAY: "replayed",
+    Action.SKIP: "skipped",
+    Action.CANCEL: "cancelled",
+    Action.DELETE: "deleted",
+}
+
+
+def job_url(action: str, form: SearchForm) -> str:
+    """Return the address of the preview of a job for all that a search finds. Its durations count from the search."""
+    return f"/jobs/new?{urlencode({'action': action, **form.given, 'asked_at': str(form.asked_at)})}"
+
+
+def action_of(query: Given) -> Action:
+    """Return the action that an address names. Raises CallError."""
+    name = text_of(query, "action")
+    if name not in set(Action):
+        raise CallError(f"action is {name!r:.100}; it must be one of {', '.join(Action)}")
+    return Action(name)
+
+
+def scope_of(action: Action) -> Scope:
+    """Return what a visitor must be allowed to do for an action. It is the same for one session and for many."""
+    return Scope.ADMIN if action is Action.DELETE else Scope.OPERATE
+
+
+def change_of(action: Action, form: Given) -> Change:
+    """Return the action with the options of a form. Raises CallError for a wrong one."""
+    match action:
+        case Action.REPLAY:
+            if not text_of(form, "kwargs").strip():
+                return Change(action=action)
+            kwargs = msgspec.json.decode(object_of(form, "kwargs"), type=dict[str, Raw])
+            if wrong := [name for name, value in kwargs.items() if not bytes(value).startswith(b"{")]:
+                raise CallError(f"kwargs: the value of {wrong[0]!r:.100} must be a JSON object")
+            return Change(action=action, kwargs=kwargs)
+        case Action.SKIP:
+            return Change(action=action, cascade=flag_of(form, "cascade"), result=Raw(object_of(form, "result")))
+        case Action.CANCEL:
+            return Change(action=action, terminate=flag_of(form, "terminate"))
+        case Action.DELETE:
+            return Change(action=action)
+
+
+def job_id_of(form: Given) -> str:
+    """Return the id that the form gives its job, so that a form that is sent twice makes one job."""
+    if not _ID.fullmatch(job_id := text_of(form, "job")):
+        raise CallError(f"job is {job_id!r:.100}; it must be letters, digits and -, at most {MAX_ID}")
+    return job_id
+
+
+def rate_of(form: Given) -> float:
+    """Return the maximum number of items per second. Raises CallError."""
+    rate = parsed(form, "rate", float, DEFAULT_RATE)
+    if not 0 < rate <= MAX_RATE:
+        raise CallError(f"rate is {rate:g}; it must be more than 0 and at most {MAX_RATE:g} items per second")
+    return rate
+
+
+def counted_of(form: Given) -> int:
+    """Return how many items the preview has counted. More are not changed."""
+    return number_of(form, "counted", MAX_ITEMS, MAX_ITEMS) or MAX_ITEMS
+
+
+def options_of(change: Change) -> list[tuple[str, Any]]:
+    """Return the options of a change that are not the default, for people."""
+    options: list[tuple[str, Any]] = []
+    if change.kwargs is not None:
+        options.append(("kwargs", msgspec.json.encode(change.kwargs).decode()))
+    if bytes(change.result) != b"{}":
+        options.append(("result", bytes(change.result).decode()))
+    options += [
+        (name, "yes") for name, is_set in (("cascade", change.cascade), ("terminate", change.terminate)) if is_set
+    ]
+    return options

@@ -1,0 +1,167 @@
+"""Jobs: what one would change, the list of them, and one with its progress and the result of each item."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Final
+
+from starlette.responses import RedirectResponse, Response
+
+from triggers.api.identity import Scope
+from triggers.api.problems import Kind, ProblemError
+from triggers.api.services import Services
+from triggers.console.forms import Given
+from triggers.console.gate import PageRoute
+from triggers.console.job_forms import (
+    PARTICIPLES,
+    action_of,
+    change_of,
+    counted_of,
+    job_id_of,
+    options_of,
+    rate_of,
+    scope_of,
+)
+from triggers.console.parameters import number_of, text_of
+from triggers.console.rendering import Renderer
+from triggers.console.search_form import SearchForm, search_form_of
+from triggers.console.visit import Visit
+from triggers.errors import CallError
+from triggers.jobs.job import Job
+from triggers.jobs.job_log import JobLog
+from triggers.jobs.planner import Selection, new_job_id
+from triggers.jobs.records import DEFAULT_RATE, MAX_ITEMS, Action, Change, ItemState
+from triggers.jobs.views import SAMPLE, summarize, view_job
+
+_JOBS: Final = 100
+_ITEMS: Final = 100
+_MAX_ROWS: Final = 1_000
+
+
+class JobPages:
+    """Handlers of the pages that everybody sees who may read."""
+
+    def __init__(self, log: JobLog, renderer: Renderer) -> None:
+        self._log = log
+        self._renderer = renderer
+
+    def routes(self) -> list[PageRoute]:
+        """Return the routes of all handlers."""
+        return [PageRoute("GET", "/jobs", self.list_jobs), PageRoute("GET", "/jobs/{job}", self.show_job)]
+
+    async def list_jobs(self, visit: Visit) -> Response:
+        """Show the newest jobs: `?limit=`."""
+        limit = number_of(visit.query, "limit", _JOBS, _MAX_ROWS) or _JOBS
+        jobs = await asyncio.to_thread(self._log.read_jobs)
+        values = {"jobs": [summarize(job) for job in jobs[:limit]], "more": len(jobs) > limit, "limit": limit}
+        return self._renderer.page(visit, "jobs.html", values)
+
+    async def show_job(self, visit: Visit) -> Response:
+        """Show a job with its items: `?state=&first=`."""
+        job = await asyncio.to_thread(self._log.find, visit.name("job"))
+        state, first = text_of(visit.query, "state"), number_of(visit.query, "first", None, MAX_ITEMS) or 0
+        if state and state not in set(ItemState):
+            raise CallError(f"state is {state!r:.100}; it must be one of {', '.join(ItemState)}")
+        view = view_job(job, state=ItemState(state) if state else None, first=first, limit=_ITEMS)
+        values = {
+            "view": view, "job": view.job, "finished": job.finished, "state": state, "first": first,
+            "options": options_of(job.head.change), "may_act": _may_act(visit, job),
+        }  # fmt: skip
+        return self._renderer.page(visit, "job.html", values)
+
+
+class JobActions:
+    """Handlers of the pages that create, cancel and resume jobs."""
+
+    def __init__(self, services: Services, renderer: Renderer) -> None:
+        self._services = services
+        self._renderer = renderer
+
+    def routes(self) -> list[PageRoute]:
+        """Return the routes of all handlers."""
+        return [
+            PageRoute("GET", "/jobs/new", self.preview_job, Scope.OPERATE),
+            PageRoute("POST", "/jobs/new", self.create_job, Scope.OPERATE),
+            PageRoute("POST", "/jobs/{job}/cancel", self.cancel_job, Scope.OPERATE),
+            PageRoute("POST", "/jobs/{job}/resume", self.resume_job, Scope.OPERATE),
+        ]
+
+    async def preview_job(self, visit: Visit) -> Response:
+        """Show how many items a job would change, some of them, and its options: `?action=` and a search."""
+        action, search = _allowed_action(visit), search_form_of(visit.query)
+        selection = await self._services.blocking.run(self._select, Change(action=action), search, MAX_ITEMS)
+        fields = {"rate": [f"{DEFAULT_RATE:g}"], "result": ["{}"], "job": [new_job_id()]}
+        return self._preview(visit, search, selection, fields)
+
+    async def create_job(self, visit: Visit) -> Response:
+        """Record a job of at most as many items as the preview has counted, and begin to run it."""
+        action, search = _allowed_action(visit), search_form_of(visit.query)
+        try:
+            change = change_of(action, visit.form)
+            rate_of(visit.form)
+        except CallError as error:
+            selection = await self._services.blocking.run(self._select, Change(action=action), search, MAX_ITEMS)
+            return self._preview(visit, search, selection, visit.form, str(error))
+        job = await self._services.blocking.run(self._create, change, search, visit.form, visit.actor)
+        return RedirectResponse(f"/jobs/{job.id}", 303)
+
+    async def cancel_job(self, visit: Visit) -> Response:
+        """Cancel what is pending in a job."""
+        job = await self._find(visit)
+        await self._services.blocking.run(self._services.jobs.log.cancel, job.id, visit.actor)
+        return RedirectResponse(f"/jobs/{job.id}", 303)
+
+    async def resume_job(self, visit: Visit) -> Response:
+        """Run a job on that has ended early."""
+        job = await self._find(visit)
+        if not job.is_finished:
+            self._services.jobs.start(job.id)
+        return RedirectResponse(f"/jobs/{job.id}", 303)
+
+    async def _find(self, visit: Visit) -> Job:
+        job = await self._services.blocking.run(self._services.jobs.log.find, visit.name("job"))
+        _require(visit, job.head.change.action)
+        return job
+
+    def _select(self, change: Change, search: SearchForm, max_items: int) -> Selection:
+        """Return what a job would change. Blocks."""
+        return self._services.jobs.planner.select(change, search.query, max_items)
+
+    def _create(self, change: Change, search: SearchForm, form: Given, actor: str) -> Job:
+        """Record a job and begin to run it. A form that is sent again finds the job of the first time. Blocks."""
+        jobs, job_id = self._services.jobs, job_id_of(form)
+        jobs.check_free()
+        job = jobs.planner.existing(job_id)
+        if job is None:
+            selection = self._select(change, search, counted_of(form))
+            job = jobs.planner.create(selection, actor=actor, rate=rate_of(form), job_id=job_id)
+        if not job.is_finished:
+            jobs.start(job.id)
+        return job
+
+    def _preview(
+        self, visit: Visit, search: SearchForm, selection: Selection, fields: Given, why: str = ""
+    ) -> Response:
+        values: Mapping[str, object] = {
+            "search": search, "selection": selection, "action": selection.change.action, "fields": fields, "why": why,
+            "participle": PARTICIPLES[selection.change.action], "sample": selection.items[:SAMPLE],
+            "address": f"/jobs/new?{visit.request.url.query}",
+        }  # fmt: skip
+        return self._renderer.page(visit, "job_preview.html", values, 400 if why else 200)
+
+
+def _allowed_action(visit: Visit) -> Action:
+    """Return the action of the address. Raises a problem if the visitor may not do it with a single session either."""
+    action = action_of(visit.query)
+    _require(visit, action)
+    return action
+
+
+def _require(visit: Visit, action: Action) -> None:
+    if not visit.visitor.principal.may(scope_of(action)):
+        raise ProblemError(Kind.FORBIDDEN, f"jobs that {action} need the scope {scope_of(action)}")
+
+
+def _may_act(visit: Visit, job: Job) -> bool:
+    return visit.visitor.principal.may(scope_of(job.head.change.action))

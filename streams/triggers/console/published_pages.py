@@ -1,0 +1,110 @@
+"""Published rules: all of them with their versions, and what changed between two versions."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from difflib import unified_diff
+from typing import Final, NamedTuple
+
+import msgspec
+from starlette.responses import Response
+
+from triggers.analysis.graph.rules import picture_of_rules
+from triggers.analysis.graph.svg import svg
+from triggers.console.gate import PageRoute
+from triggers.console.installation import InstallationReader
+from triggers.console.parameters import number_of
+from triggers.console.rendering import Renderer
+from triggers.console.visit import Visit
+from triggers.core.config import compile_plan, validate_configuration
+from triggers.core.events import RulesPublished
+from triggers.errors import InvalidConfiguration, NotFound
+
+_MAX_VERSION: Final = 2**31 - 1
+_CONTEXT: Final = 3
+
+
+class DiffLine(NamedTuple):
+    """A line of a difference."""
+
+    kind: str
+    """`added`, `removed`, `place` for the heading of a part, or `same`."""
+    text: str
+
+
+class PublishedPages:
+    """Handlers of these pages."""
+
+    def __init__(self, installation: InstallationReader, renderer: Renderer) -> None:
+        self._installation = installation
+        self._renderer = renderer
+
+    def routes(self) -> list[PageRoute]:
+        """Return the routes of all handlers."""
+        return [
+            PageRoute("GET", "/rules/published", self.list_rules),
+            PageRoute("GET", "/rules/published/{name}", self.show_rules),
+        ]
+
+    async def list_rules(self, visit: Visit) -> Response:
+        """Show all published rules, each with its newest version."""
+        published = await asyncio.to_thread(self._installation.list_rules)
+        newest = {event.name: event for event in sorted(published, key=lambda event: event.version)}
+        return self._renderer.page(visit, "published.html", {"rules": [newest[name] for name in sorted(newest)]})
+
+    async def show_rules(self, visit: Visit) -> Response:
+        """Show the versions of rules, and what changed: `?from=&to=`, by default the two newest versions."""
+        name = visit.name("name")
+        versions = await asyncio.to_thread(self._versions, name)
+        last = number_of(visit.query, "to", versions[-1].version, _MAX_VERSION)
+        after = _version_of(versions, last)
+        first = number_of(visit.query, "from", max(after.version - 1, 1), _MAX_VERSION)
+        before = _version_of(versions, first)
+        values = {
+            "name": name, "versions": versions, "before": before, "after": after,
+            "lines": difference(before, after), "picture": await asyncio.to_thread(_drawn, after),
+        }  # fmt: skip
+        return self._renderer.page(visit, "published_rules.html", values)
+
+    def _versions(self, name: str) -> list[RulesPublished]:
+        versions = [event for event in self._installation.list_rules() if event.name == name]
+        if not versions:
+            raise NotFound(f"there are no published rules {name!r:.300}")
+        return sorted(versions, key=lambda event: event.version)
+
+
+def difference(before: RulesPublished, after: RulesPublished) -> list[DiffLine]:
+    """Return the lines that differ between two versions, with some lines around them."""
+    lines = unified_diff(_lines_of(before), _lines_of(after), lineterm="", n=_CONTEXT)
+    return [_diff_line(line) for line in list(lines)[2:]]  # without the heading, which names files
+
+
+def _lines_of(event: RulesPublished) -> list[str]:
+    """Return a version as lines: the sessions that begin with it, then its configuration."""
+    configuration = msgspec.json.format(event.configuration, indent=2).decode(errors="backslashreplace")
+    facts = {"match": event.match, "default": event.is_default, "existing": event.existing, "locked": event.locked}
+    heading = [f"{name}: {msgspec.json.encode(value).decode()}" for name, value in facts.items()]
+    return heading + configuration.splitlines()
+
+
+def _diff_line(line: str) -> DiffLine:
+    kinds = {"+": "added", "-": "removed", "@": "place"}
+    return DiffLine(kinds.get(line[:1], "same"), line)
+
+
+def _version_of(versions: Sequence[RulesPublished], version: int | None) -> RulesPublished:
+    for event in versions:
+        if event.version == version:
+            return event
+    newest = versions[-1]
+    raise NotFound(f"the rules {newest.name!r:.300} have no version {version}; the newest is {newest.version}")
+
+
+def _drawn(event: RulesPublished) -> str | None:
+    """Return a picture of the rules, or None if this release does not understand them. Blocks."""
+    try:
+        validate_configuration(event.configuration)
+    except InvalidConfiguration:
+        return None
+    return svg(picture_of_rules(compile_plan(event.configuration), event.name))
