@@ -44,15 +44,16 @@ def page(browser: Browser) -> Iterator[Page]:
 
 
 @pytest.fixture
-def shop(settings: Settings) -> Iterator[Settings]:
-    """A hundred orders of which forty have failed, one with a hostile name and message, and two bad records."""
+def shop(settings: Settings, request: pytest.FixtureRequest) -> Iterator[Settings]:
+    """Orders of which some have failed, one with a hostile name and message, and two bad records."""
+    orders, declined = getattr(request, "param", (ORDERS, DECLINED))
     create_topics(settings)
     application = Application(settings)
-    for number in range(ORDERS):
+    for number in range(orders):
         uid = HOSTILE if number == 0 else f"order-{number:03}"
         application.fire(uid, {"configuration": RULES})
         application.fire(uid, {"trigger": "orderPlaced", "kwargs": {"eur": number}})
-        if number < DECLINED:
+        if number < declined:
             message = f"{HOSTILE} was declined" if number == 0 else "card 4242 was declined"
             application.fire(
                 uid,
@@ -80,30 +81,31 @@ def _failed(settings: Settings) -> int:
     return sum(each["instances"] for each in run_json(settings, "status")["counts"] if each["status"] == "failed")
 
 
+@pytest.mark.parametrize("shop", [(600, 500)], indirect=True)
 def test_all_that_a_search_finds_is_counted_confirmed_replayed_and_seen_to_finish(
     console: str, settings: Settings, page: Page
 ) -> None:
     page.goto(f"{console}/sessions?status=failed&exception=Declined")
     page.get_by_role("link", name="Replay…").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text(f"Replay {DECLINED} instances?")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Replay 500 instances?")
     expect(page.get_by_role("region", name="What will happen")).to_contain_text("card 4242 was declined")
     page.get_by_label("Kwargs for all of them").fill("[1]")
-    page.get_by_role("button", name="Replay 40 instances").click()
+    page.get_by_role("button", name="Replay 500 instances").click()
     expect(page.get_by_role("alert")).to_contain_text("kwargs must be a JSON object")
     assert run_json(settings, "jobs", "list") == [], "nothing is done before it is confirmed"
     page.get_by_label("Kwargs for all of them").fill("")
     page.get_by_label("Items per second").fill("1000")
 
-    page.get_by_role("button", name="Replay 40 instances").click()
+    page.get_by_role("button", name="Replay 500 instances").click()
 
-    expect(page.locator("#progress")).to_have_text("40 of 40")
-    expect(page.get_by_role("link", name="40 applied")).to_be_visible()
-    expect(page.locator("#items tbody tr")).to_have_count(DECLINED)
+    expect(page.locator("#progress")).to_have_text("500 of 500")
+    expect(page.get_by_role("link", name="500 applied")).to_be_visible()
+    expect(page.locator("#items tbody tr")).to_have_count(100)
     expect(page.get_by_role("row", name="order-001")).to_contain_text("t_charge#1")
     (job,) = run_json(settings, "jobs", "list")
-    assert (job["actor"], job["counts"]["applied"]) == ("ada", DECLINED)
+    assert (job["actor"], job["counts"]["applied"]) == ("ada", 500)
     page.get_by_role("navigation", name="Pages", exact=True).get_by_role("link", name="Jobs").click()
-    expect(page.get_by_role("row", name=job["id"])).to_contain_text("40 applied")
+    expect(page.get_by_role("row", name=job["id"])).to_contain_text("500 applied")
     page.goto(f"{console}/sessions/{quote(HOSTILE, safe='')}")
     expect(page.locator("ol.timeline")).to_contain_text("ada replayed t_charge#0")
 

@@ -26,8 +26,13 @@ from triggers.telemetry.http_metrics import HttpMetrics
 
 Handler = Callable[[Visit], Awaitable[Response]]
 
-_LIMITS: Final = BodyLimits(64 * 1024 * 1024, 60.0)
-"""Of a capsule or of rules."""
+_LIMITS: Final[dict[Scope | None, BodyLimits]] = {
+    Scope.READ: BodyLimits(64 * 1024 * 1024, 60.0),  # a capsule
+    Scope.OPERATE: BodyLimits(16 * 1024 * 1024, 60.0),
+    Scope.ADMIN: BodyLimits(64 * 1024, 10.0),
+    None: BodyLimits(64 * 1024, 10.0),
+}
+"""What a body may be, by what the visitor must be allowed to do. Strangers send nothing large."""
 _NO_ROUTE: Final = "none"
 _NOBODY: Final = Principal(name="nobody", scopes=frozenset())
 """Who has not logged in, on the pages that everybody sees."""
@@ -110,7 +115,7 @@ class Gate:
         body, form = b"", None
         if request.method == "POST":
             self._access.check_origin(request)
-            body = await read_body(request, _LIMITS)
+            body = await read_body(request, _LIMITS[page.scope])
             form = self._checked_form(request, browser, body)
         return await page.handler(Visit(request, visitor, body, form))
 

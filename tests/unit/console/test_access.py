@@ -163,6 +163,13 @@ async def test_a_console_of_this_machine_needs_no_log_in_but_the_key_of_its_form
             assert "Log out" not in (await client.get(page)).text
 
 
+async def test_a_stranger_can_send_nothing_large(client: ConsoleClient) -> None:
+    refused = await client.send_form("/login", {"token": "x" * 100_000})
+
+    assert refused.status_code == 413
+    assert "the body must have at most 65536 bytes" in HtmlText(refused.text).text
+
+
 async def test_programs_send_their_token(client: ConsoleClient) -> None:
     authorization = {s: f"Bearer {TOKENS[s]}" for s in (Scope.READ, Scope.INGEST)}
     refused = await client.get("/api/sessions")
