@@ -197,3 +197,33 @@ def test_the_overview_follows_without_a_reload_and_keep_what_is_open(console: st
     expect(page.locator("details[open] summary")).to_have_text("By partition")
     expect(page.get_by_role("link", name="All sessions with a failed instance")).to_be_focused()
     assert page.evaluate("document.body.dataset.loaded") == "once"
+
+
+def test_every_form_fits_a_telephone_and_is_used_by_keyboard(console: str, browser: Browser) -> None:
+    context = browser.new_context(viewport={"width": 390, "height": 800})
+    page = context.new_page()
+    page.set_default_timeout(90_000)
+    hostile = f"/sessions/{quote(HOSTILE, safe='')}"
+    for path in (
+        hostile,
+        f"{hostile}/delete",
+        *(f"{hostile}/instances/t_charge%230/{repair}" for repair in ("replay", "skip", "cancel", "status")),
+        "/sessions?status=failed",
+        "/jobs",
+        "/jobs/new?action=skip&status=failed",
+        "/dead-letters/redrive",
+        "/rules/published",
+    ):
+        page.goto(f"{console}{path}")
+        assert page.evaluate("document.documentElement.scrollWidth") == 390, path
+
+    page.goto(f"{console}{hostile}/instances/t_charge%230/skip")
+    page.get_by_label("Fire t_charge").focus()
+    page.keyboard.press("Space")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Skip t_charge#0?")
+    page.get_by_role("button", name="Skip t_charge#0").press("Enter")
+    expect(page.get_by_role("status", name="Result")).to_contain_text("ada skipped t_charge#0")
+    context.close()
