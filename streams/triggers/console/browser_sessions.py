@@ -1,7 +1,7 @@
 """Sessions of browsers: who has logged in, and the keys of their forms.
 
 A browser has a random id in a cookie. The id alone allows nothing; the memory of this process knows which token has
-logged in with it. So a log-out, or the end of the process, ends what the cookie was good for.
+logged in with it. So a logout, or the end of the process, ends what the cookie was good for.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class _Login(NamedTuple):
 
 
 class BrowserSessions:
-    """The log-ins of one process, by a digest of the browser's id. Not thread-safe: used in the event loop."""
+    """The logins of one process, by a digest of the browser's id. Not thread-safe: used in the event loop."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -34,7 +34,7 @@ class BrowserSessions:
         self._logins: OrderedDict[bytes, _Login] = OrderedDict()
 
     def begin(self, token: str) -> str:
-        """Log a token in and return a new id. An id from before the log-in, which others may know, is not used."""
+        """Log a token in and return a new id. An id from before the login, which others may know, is not used."""
         browser_id = new_browser_id()
         self._logins[self._digest(browser_id)] = _Login(token, self._clock())
         while len(self._logins) > _MAX_LOGINS:

@@ -1,4 +1,4 @@
-"""Log-in by a token, and log-out."""
+"""Login by a token, and logout."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class LoginPages:
         browser = await self._access.log_in(text_of(visit.form, "token").strip())
         if browser is None:
             client = visit.request.client
-            _log.warning("a log-in was refused", client=None if client is None else client.host)
+            _log.warning("a login was refused", client=None if client is None else client.host)
             return self._renderer.page(visit, "login.html", {"next": after, "why": _WRONG}, 401)
         response = RedirectResponse(_local_address(after), 303)
         self._access.set_cookie(visit.request, response, browser)
