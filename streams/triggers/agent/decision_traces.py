@@ -17,11 +17,10 @@ from triggers.codec import trace_headers
 from triggers.codec.event_shapes import wire_name
 from triggers.core.commands import Decision, ForwardTrigger, RunTask
 from triggers.core.events import Event, TaskEvent, TimerFired, TriggerFired
-from triggers.core.trace_context import SPAN_BYTES, TraceContext, split_spans
+from triggers.core.trace_context import SAMPLED, SPAN_BYTES, TraceContext, split_spans
 from triggers.kafka.records import Header, Record, or_minus_one, timestamp_ms
 from triggers.telemetry.spans import Kind, Span, messaging_attributes, sending_attributes
 
-_SAMPLED: Final = 1
 _RANDOM_TRACE_ID: Final = 2
 """Flag of W3C's second level, which says that the bits of the trace's id are evenly distributed."""
 
@@ -65,7 +64,7 @@ class TracedDecision:
         return trace_headers(self.context)
 
     def command_headers(self, command: RunTask, topic: str) -> list[Header]:
-        """Returns the headers of a command. Its span has links to all events behind it."""
+        """Returns the headers of a command. Its span has links to all events that led to it."""
         if not self._is_exported:
             return self.headers
         span = self._span(f"issue {command.run}", Kind.PRODUCER, command.instance, self.context)
@@ -101,16 +100,16 @@ class DecisionTracer:
         self._exports = exports
 
     def trace(self, uid: str, record: Record, event: Event, decision: Decision) -> TracedDecision | None:
-        """Returns the trace of a decision, or None if neither its event nor anything behind its commands has one.
+        """Returns the trace of a decision, or None if neither its event nor any event that led to its commands has one.
 
         An event without a context, such as a timer, begins a trace of its own, with links to what it goes back to.
         """
         context = event.trace
         if context is None:
-            spans = _spans_behind(decision)
+            spans = _spans_of_commands(decision)
             if not spans:
                 return None
-            context = self._beginning(record) if self._exports else TraceContext(spans[-SPAN_BYTES:], _SAMPLED)
+            context = self._beginning(record) if self._exports else TraceContext(spans[-SPAN_BYTES:], SAMPLED)
         traced = TracedDecision(context, record, is_exported=self._exports and context.is_sampled)
         if self._exports and context.is_sampled:
             span = traced.add_decision(event.trace, uid, record, event)
@@ -132,10 +131,10 @@ class DecisionTracer:
         """Returns the context of a new trace. Its span is replaced by that of the decision."""
         key = (record.key() or b"").hex()
         where = f"{record.topic()}/{record.partition()}/{record.offset()}/{timestamp_ms(record)}"
-        return TraceContext(_digest(SPAN_BYTES, where, key), _SAMPLED | _RANDOM_TRACE_ID)
+        return TraceContext(_digest(SPAN_BYTES, where, key), SAMPLED | _RANDOM_TRACE_ID)
 
 
-def _spans_behind(decision: Decision) -> bytes:
+def _spans_of_commands(decision: Decision) -> bytes:
     spans = b""
     for command in decision.commands:
         if type(command) is RunTask and command.spans:  # `type`, as in `engine.apply`

@@ -82,11 +82,8 @@ def application(
             await services.close()
 
     static = StaticFiles(directory=str(files("triggers.console") / "static"))
-    app = Starlette(
-        routes=[*gate.routes(pages), Mount("/static", static)],
-        exception_handlers={HTTPException: gate.no_route},
-        lifespan=lifespan,
-    )
+    routes = [*gate.routes(pages), Mount("/static", static)]
+    app = Starlette(routes=routes, exception_handlers={HTTPException: gate.no_route}, lifespan=lifespan)
     app.router.redirect_slashes = False
     return Front(app, "/")
 

@@ -36,7 +36,7 @@ def _begin(builder: DecisionBuilder, follow: FollowUps, fired: FiredKwargs) -> N
     header = builder.session.header.begin_edition_2()
     header.fires += 1
     if builder.span or builder.session.spans:
-        builder.session.note_fire(fired.trigger, header.fires, builder.span)
+        builder.session.record_span(fired.trigger, header.fires, builder.span)
     event = Contribution(fired.kwargs, builder.now, header.fires, b"", builder.time, follow.event_id, follow.source)
     follow.occurrence = Occurrence(fired.trigger, event)
     follow.event_id = follow.source = None

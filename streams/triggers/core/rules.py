@@ -28,7 +28,7 @@ def fire_trigger(builder: DecisionBuilder, fired_kwargs: FiredKwargs) -> None:
         fire_in_edition_2(builder, builder.follow, fired_kwargs)
         return
     if builder.span or session.spans:
-        session.note_fire(trigger, session.header.instances, builder.span)
+        session.record_span(trigger, session.header.instances, builder.span)
     ready: list[LoadedInstance] = []
     for rule in session.plan.by_trigger.get(trigger, ()):
         state = session.task_state(rule.name)

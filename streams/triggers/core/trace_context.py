@@ -1,4 +1,4 @@
-"""The place of an event in its producer's trace. It is recorded beside the state, and no decision depends on it.
+"""The span in which an event was published. It is recorded beside the state, and no decision depends on it.
 
 A span is stored as 24 bytes: the id of its trace and its own. Spans that are stored together are joined to one value,
 so that what has none is one empty field, which rows leave out.
@@ -14,7 +14,7 @@ SPAN_BYTES: Final = 24
 _TRACE_ID_BYTES: Final = 16
 MAX_SPANS: Final = 16
 """Maximum number of spans that an instance keeps. The latest are kept."""
-_SAMPLED: Final = 1
+SAMPLED: Final = 1
 
 
 class TraceContext(Struct, frozen=True, gc=False):
@@ -29,7 +29,7 @@ class TraceContext(Struct, frozen=True, gc=False):
     @property
     def is_sampled(self) -> bool:
         """True if the producer records the trace. Everyone else follows its decision."""
-        return bool(self.flags & _SAMPLED)
+        return bool(self.flags & SAMPLED)
 
     @property
     def trace_id(self) -> bytes:

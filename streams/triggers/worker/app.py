@@ -127,8 +127,7 @@ class Worker:
 
     def __init__(self, settings: Settings, worker_id: str, url: str, listening: socket.socket) -> None:
         self._settings = settings
-        self._worker_id = worker_id
-        self._url = url
+        self._worker_id, self._url = worker_id, url
         self._names = Topology(settings.namespace)
         self._patience = Patience(settings.transaction_timeout_s)
         self._metrics = Metrics()

@@ -22,7 +22,7 @@ from triggers.core.events import (
     TimerFired,
     TriggerFired,
 )
-from triggers.core.state.fire_spans import MAX_FIRES, MAX_TRIGGERS, FireSpans, note_fire, spans_of_instance
+from triggers.core.state.fire_spans import MAX_FIRES, MAX_TRIGGERS, FireSpans, record_span, spans_of_instance
 from triggers.core.state.plans import Plans
 from triggers.core.state.rows import MemoryRows, header_key
 from triggers.core.state.session import Session
@@ -197,7 +197,7 @@ def test_an_instance_keeps_the_latest_of_too_many_spans() -> None:
 def noted(fires: Iterable[tuple[str, int]]) -> FireSpans:
     spans: FireSpans = {}
     for trigger, mark in fires:
-        note_fire(spans, trigger, mark, span_of(mark + 1), was_fired=False)
+        record_span(spans, trigger, mark, span_of(mark + 1), was_fired=False)
     return spans
 
 

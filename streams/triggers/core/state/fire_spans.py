@@ -1,6 +1,6 @@
-"""The spans of a session's latest fires, from which an instance learns which events are behind it.
+"""The spans of a session's latest fires, from which an instance learns which events led to it.
 
-Every fire of a session that has any spans is noted, also one without a span, so that an instance is never linked to
+Every fire of a session that has any spans is recorded, also one without a span, so that an instance is never linked to
 another fire than the one whose kwargs it holds. A fire has a *mark*. In edition 1 this is the number of instances that
 the session had before it; in edition 2 it is the fire's own number, which contributions have, too.
 """
@@ -11,9 +11,9 @@ from collections.abc import Collection, Iterable
 from typing import Final
 
 MAX_TRIGGERS: Final = 16
-"""Maximum number of triggers whose fires are noted. The one that was fired least recently is forgotten."""
+"""Maximum number of triggers whose fires are recorded. The one that was fired least recently is forgotten."""
 MAX_FIRES: Final = 4
-"""Maximum number of fires that are noted of a trigger."""
+"""Maximum number of fires that are recorded of a trigger."""
 
 Fires = list[tuple[int, bytes]]
 """Mark and span of each fire of a trigger, in order. The span is empty if the fire has none, or is forgotten."""
@@ -23,8 +23,8 @@ FireSpans = dict[str, Fires]
 _FORGOTTEN: Final = (-1, b"")
 
 
-def note_fire(spans: FireSpans, trigger: str, mark: int, span: bytes, *, was_fired: bool) -> None:
-    """Notes a fire. `was_fired` says whether the trigger was fired before, possibly when nothing was noted."""
+def record_span(spans: FireSpans, trigger: str, mark: int, span: bytes, *, was_fired: bool) -> None:
+    """Records a fire. `was_fired` says whether the trigger was fired before, possibly when nothing was recorded."""
     fires = spans.pop(trigger, None)
     if fires is None:
         fires = [_FORGOTTEN] if was_fired else []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from typing import NamedTuple
 
 from triggers.core.conditions.memory import Memory
 from triggers.core.events import RulesPublished
@@ -12,7 +11,7 @@ from triggers.core.published_rules import Catalog, PublishedRules
 from triggers.core.state.dedupe_window import DedupeWindow
 from triggers.core.state.edition_2_state import Edition2State
 from triggers.core.state.event_index import append_position, read_positions
-from triggers.core.state.fire_spans import note_fire
+from triggers.core.state.fire_spans import record_span
 from triggers.core.state.header import Header, LastFire, TaskState
 from triggers.core.state.header_codec import (
     add_spans_to_header,
@@ -27,21 +26,10 @@ from triggers.core.state.loaded_instance import LoadedInstance
 from triggers.core.state.payloads import Payloads
 from triggers.core.state.plans import Plans
 from triggers.core.state.row_kinds import HOT_TASKS, HOT_TRIGGERS, LATEST, TASKS
-from triggers.core.state.rows import Changes, Rows, configuration_key, header_key
+from triggers.core.state.rows import Rows, configuration_key, header_key
+from triggers.core.state.savepoint import Savepoint
 from triggers.core.state.session_rows import RowMap, SessionRows, SpillingMap
 from triggers.core.state.waiting import Waiting
-
-
-class Savepoint(NamedTuple):
-    """The state to which `Session.roll_back` returns."""
-
-    header: bytes
-    exists: bool
-    header_changed: bool
-    plan: Plan
-    rows: Changes
-    shared: Changes
-    moves: list[StatusMove]
 
 
 class Session:
@@ -172,9 +160,9 @@ class Session:
         """Writes a row that does not belong to the session alone, such as a timer; None deletes it."""
         self._shared[key] = row
 
-    def note_fire(self, trigger: str, mark: int, span: bytes) -> None:
-        """Notes the span of a fire, or that it has none. Call it before its kwargs are stored, if there is any span."""
-        note_fire(self.spans, trigger, mark, span, was_fired=self.latest.get(trigger) is not None)
+    def record_span(self, trigger: str, mark: int, span: bytes) -> None:
+        """Records the span of a fire, or that it has none. Call it before the kwargs are stored, if any span is."""
+        record_span(self.spans, trigger, mark, span, was_fired=self.latest.get(trigger) is not None)
 
     # -- tasks --------------------------------------------------------------------------------------------------------
 
@@ -210,8 +198,7 @@ class Session:
 
     @property
     def records_fires(self) -> bool:
-        """True if a session of edition 1 records when its triggers were last fired, because it may get rules of edition
-        2 that ask for it: it has no rules, or published ones."""
+        """True if the session may get rules of edition 2, which ask when triggers were last fired."""
         return not self.header.configuration or self.header.published is not None
 
     def forget_edition_2(self) -> None:
