@@ -69,6 +69,7 @@ def _wait_in_groups(session: Session, rule: Edition2Rule) -> None:
             }
             seen = [_contribution(session, trigger, b"{}") for trigger in instance.unless_seen]
             held = _held(rule.conditions, given, dict(zip(instance.unless_seen, seen, strict=True)))
+            session.payloads.release_latest(rule.name, number, instance.kwargs)
             instance.kwargs = {}
             _join(rule, waiting, loaded, Group(held, [number], depth=instance.cascade_depth))
 

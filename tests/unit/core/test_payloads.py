@@ -67,6 +67,17 @@ def test_kwargs_that_one_instance_holds_are_in_its_row() -> None:
     ]
 
 
+def test_kwargs_that_a_waiting_instance_holds_outlive_the_change_to_edition_2() -> None:
+    session = MemorySession(RULES)
+    session.fire("a", filler=MIDDLING)
+
+    session.configure({"$edition": 2, "t_next": {"after": [{"trigger": "a", "count": 1}, "b"], "run": "app.B"}})
+
+    assert session.latest() == {"a": {"filler": MIDDLING}}
+    received = {"a": {"filler": MIDDLING}, "b": {}}
+    assert scheduled(session.fire("b")) == [("t#0", received), ("t_next#0", received)]
+
+
 def test_kwargs_that_start_the_only_waiting_instance_are_in_its_row() -> None:
     session = MemorySession(RULES)
     session.fire("a")

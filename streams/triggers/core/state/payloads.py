@@ -75,6 +75,13 @@ class Payloads:
         self._latest.hot[trigger] = payload
         return payload
 
+    def release_latest(self, task: str, number: int, kwargs: dict[str, Payload]) -> None:
+        """Stores the latest kwargs that only this instance has in rows of their own, before its kwargs change."""
+        for trigger, payload in kwargs.items():
+            latest = self._latest.get(trigger)
+            if type(latest) is HeldByInstance and latest.number == number and latest.task == task:
+                self.set_latest(trigger, self.add(self.read(payload)), held=False)
+
     def read_latest(self, trigger: str) -> bytes | None:
         """Returns the JSON of the trigger's latest kwargs, or None if it has never fired."""
         latest = self._latest.get(trigger)
