@@ -37,6 +37,7 @@ from triggers.core.state.session import Session
 from triggers.errors import ReservedName
 
 _APPLIED: Final = Outcome.APPLIED  # looked up only once, because each look-up of an enumeration's member takes 0.1 µs
+_UNUSED: Final = Outcome.UNUSED
 _STALE: Final = Outcome.STALE
 _DUPLICATE: Final = Outcome.DUPLICATE
 _RULES_PUBLISHED: Final = RulesPublished
@@ -117,7 +118,7 @@ def _fire_trigger(session: Session, event: TriggerFired) -> Decision:
     trigger = event.trigger
     if session.plan.edition_2 is not None:
         return _fire_in_edition_2(session, event)
-    builder = DecisionBuilder(session, event, _APPLIED if trigger in session.plan.by_trigger else Outcome.UNUSED)
+    builder = DecisionBuilder(session, event, _APPLIED if trigger in session.plan.by_trigger else _UNUSED)
     fire_trigger(builder, FiredKwargs(session, trigger, event.kwargs))
     return builder.build()
 
@@ -126,7 +127,7 @@ def _fire_in_edition_2(session: Session, event: TriggerFired) -> Decision:
     """Fires a trigger in a session of edition 2. Raises ReservedName."""
     if is_reserved(event.trigger):
         raise ReservedName(f"only the engine fires {event.trigger!r:.200}; names that end like outcomes are reserved")
-    builder = DecisionBuilder(session, event, Outcome.UNUSED)
+    builder = DecisionBuilder(session, event, _UNUSED)
     if builder.follow is not None:
         builder.follow.event_id, builder.follow.source = event.id, event.source
     fire_trigger(builder, FiredKwargs(session, event.trigger, event.kwargs))

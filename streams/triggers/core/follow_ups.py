@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-
-from msgspec import Struct
+from dataclasses import dataclass
+from typing import Final
 
 from triggers.core.commands import CancelTask, ForwardTrigger
 from triggers.core.conditions.evaluator import Evaluator, Occurrence
@@ -13,8 +13,11 @@ from triggers.core.contribution import Contribution
 from triggers.core.edition_2_plan import Edition2Plan
 from triggers.core.state.instance import Payload
 
+_NO_OCCURRENCE: Final = Occurrence("", Contribution(b"{}", 0, 0))
 
-class QueuedOutcome(Struct, frozen=True, gc=False):
+
+@dataclass(frozen=True, slots=True)
+class QueuedOutcome:
     """An instance has taken a status that fires `<task>:<status>`."""
 
     task: str
@@ -48,7 +51,7 @@ class FollowUps:
         self.cancels: list[CancelTask] = []
         self.forwards: list[ForwardTrigger] = []
         self.evaluator = Evaluator(variables)
-        self.occurrence = Occurrence("", Contribution(b"{}", 0, 0))
+        self.occurrence = _NO_OCCURRENCE
         """The trigger that is being fired."""
         self.chain = 0
         """Number of consecutive outcome triggers that led to it."""

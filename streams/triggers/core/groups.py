@@ -14,11 +14,12 @@ from triggers.core.edition_2_plan import OUTCOMES
 from triggers.core.follow_ups import FollowUps, QueuedOutcome
 from triggers.core.plan import Rule
 from triggers.core.state.fire_spans import spans_of_fires
+from triggers.core.state.group_parts import join_parts, private_part, shared_part
 from triggers.core.state.instance import Instance, Payload
 from triggers.core.state.loaded_instance import LoadedInstance
 from triggers.core.state.number_ranges import insert_number, remove_number
 from triggers.core.state.session import Session
-from triggers.core.state.waiting import Group, join_parts, private_part, shared_part
+from triggers.core.state.waiting import Group
 from triggers.core.statuses import SCHEDULED, UNSTARTED, WAITING, Status
 from triggers.core.trace_context import add_spans
 
@@ -44,9 +45,10 @@ def remove_from_group(builder: DecisionBuilder, loaded: LoadedInstance) -> Group
     instance = loaded.instance
     if instance.status not in WAITING:
         return None
-    waiting, follow = builder.session.waiting.change(loaded.task), builder.follow
-    group = waiting.remove_member(loaded.number)
-    rule = builder.session.plan.tasks.get(loaded.task)
+    if builder.session.waiting.get(loaded.task).group_of(loaded.number) is None:
+        return None  # it starts as soon as it is created
+    follow, rule = builder.follow, builder.session.plan.tasks.get(loaded.task)
+    group = builder.session.waiting.change(loaded.task).remove_member(loaded.number)
     if group is not None and follow is not None and rule is not None and rule.edition_2 is not None:
         view = ConditionView(rule.edition_2.conditions, join_parts(group.held, instance.held), follow.evaluator)
         receive_kwargs(builder.session, follow, instance, view, alone=not group.members)
@@ -108,6 +110,7 @@ def handle_status(builder: DecisionBuilder, loaded: LoadedInstance) -> None:
         return
     if rule is not None and rule.edition_2 is not None:
         if status == UNSTARTED:
+            builder.session.payloads.release_latest(task, loaded.number, loaded.instance.kwargs)
             bound = {f"+{alias}": _bound(builder, payload) for alias, payload in loaded.instance.kwargs.items()}
             add_to_group(builder, rule, loaded, Held(loose=bound))
         if rule.edition_2.cancel_on is not None:

@@ -35,10 +35,10 @@ from triggers.core.lifecycle import (
 )
 from triggers.core.rules import fire_trigger
 from triggers.core.state.cohorts import find_cohort
+from triggers.core.state.group_parts import join_parts
 from triggers.core.state.instance import Instance
 from triggers.core.state.loaded_instance import LoadedInstance
 from triggers.core.state.session import Session
-from triggers.core.state.waiting import join_parts
 from triggers.core.statuses import (
     CLOSES_ATTEMPT,
     SKIPPABLE,

@@ -2,38 +2,50 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from triggers.core.calling import bind_received
 from triggers.core.commands import Outcome
 from triggers.core.conditions.condition_view import ConditionView
-from triggers.core.conditions.held import Held
-from triggers.core.conditions.memory import Memory, remember, seeds
+from triggers.core.conditions.held import Held, Memory
+from triggers.core.conditions.memory import remember, seeds
 from triggers.core.conditions.offering import Offered, match_leaves, offer
 from triggers.core.conditions.receiving import mark_begun
 from triggers.core.conditions.tree import Leaf
 from triggers.core.contribution import Contribution
 from triggers.core.decision_builder import DecisionBuilder
 from triggers.core.edition_2_rule import Edition2Rule
+from triggers.core.fired_kwargs import FiredKwargs
 from triggers.core.follow_ups import FollowUps
-from triggers.core.groups import add_to_group, receive_kwargs
+from triggers.core.groups import add_to_group, receive_kwargs, remove_from_group
 from triggers.core.kwargs import encoded_name, join_members
 from triggers.core.lifecycle import cancel_instance, change_status, create_instance
 from triggers.core.plan import Rule
+from triggers.core.state.group_parts import join_parts
 from triggers.core.state.instance import Instance
 from triggers.core.state.loaded_instance import LoadedInstance
 from triggers.core.state.number_ranges import numbers_in
 from triggers.core.state.session import Session
-from triggers.core.state.waiting import Group, join_parts
+from triggers.core.state.waiting import Group
 from triggers.core.statuses import DELAYED, WAITING, Status
 from triggers.core.timer_kinds import TimerKind
 from triggers.core.timer_rows import set_timer_of_kind
 from triggers.core.timing import delay_due
 
+_APPLIED: Final = Outcome.APPLIED  # looked up only once, because each look-up of an enumeration's member takes 0.1 µs
+_UNUSED: Final = Outcome.UNUSED
+_DELAY: Final = TimerKind.DELAY
+_DEADLINE: Final = TimerKind.DEADLINE
+
 
 class TaskOffer:
     """One fired trigger and one task with a leaf for it."""
 
-    def __init__(self, builder: DecisionBuilder, rule: Rule, edition_2: Edition2Rule, follow: FollowUps) -> None:
+    def __init__(
+        self, builder: DecisionBuilder, rule: Rule, edition_2: Edition2Rule, follow: FollowUps, fired: FiredKwargs
+    ) -> None:
         self._builder = builder
+        self._fired = fired
         self._rule = rule
         self._edition_2 = edition_2
         self._follow = follow
@@ -60,8 +72,8 @@ class TaskOffer:
         return [*self._abandon_or_collect(), *created] if self._waiting.groups else created
 
     def _mark_applied(self) -> None:
-        if self._builder.outcome is Outcome.UNUSED:
-            self._builder.outcome = Outcome.APPLIED
+        if self._builder.outcome is _UNUSED:
+            self._builder.outcome = _APPLIED
 
     # -- cancelling ---------------------------------------------------------------------------------------------------
 
@@ -101,9 +113,9 @@ class TaskOffer:
         if taken.took:
             group.depth = self._builder.cascade_depth
         if self._begins_deadline(view, offered.contribution.order) and self._edition_2.deadline:
-            self._set_timers(group, TimerKind.DEADLINE)
+            self._set_timers(group, _DEADLINE)
         if taken.in_after and group.delayed and self._edition_2.delay and self._edition_2.delay.restart:
-            self._set_timers(group, TimerKind.DELAY)
+            self._set_timers(group, _DELAY)
         return taken.took
 
     def _begins_deadline(self, view: ConditionView, order: int | None = None) -> bool:
@@ -117,7 +129,7 @@ class TaskOffer:
 
     def _set_timer(self, loaded: LoadedInstance, kind: TimerKind) -> None:
         now, directives = self._builder.now, self._edition_2
-        if kind is TimerKind.DELAY and directives.delay is not None:
+        if kind is _DELAY and directives.delay is not None:
             due = delay_due(directives.delay, now, loaded.instance.delayed_at)
         elif directives.deadline is not None:
             due = now + directives.deadline.wait
@@ -141,9 +153,10 @@ class TaskOffer:
         self._seed(view, offered)
         offer(view, offered)
         if self._begins_deadline(view) and self._edition_2.deadline:
-            self._set_timer(loaded, TimerKind.DEADLINE)
+            self._set_timer(loaded, _DEADLINE)
         if self._edition_2.delay is None and self._starts(view):
             receive_kwargs(session, self._follow, instance, view, alone=True)
+            self._hold_fired(loaded)
             return [loaded]
         add_to_group(builder, rule, loaded, view.held)
         return []
@@ -162,7 +175,7 @@ class TaskOffer:
         order, every = offered.contribution.order, view.conditions.and_every
         for slot, contributions in recalled.slots.items():
             if (every is None or slot != every.slot or slot not in offered.keys) and slot in view.conditions.by_slot:
-                view.held.slots[slot] = [contribution for contribution in contributions if contribution.order != order]
+                view.slots[slot] = [contribution for contribution in contributions if contribution.order != order]
 
     # -- abandoning ---------------------------------------------------------------------------------------------------
 
@@ -180,7 +193,19 @@ class TaskOffer:
         instances, task = self._session.instances, self._rule.name
         for number in sorted(abandoned):
             change_status(self._builder, instances.get(task, number), Status.ABANDONED)
-        return [instances.get_to_change(task, number) for number in sorted(ready)]
+        return [self._take_out(instances.get_to_change(task, number)) for number in sorted(ready)]
+
+    def _take_out(self, loaded: LoadedInstance) -> LoadedInstance:
+        """Ends the waiting of an instance that became ready, unless its rule has a delay."""
+        if self._edition_2.delay is None:
+            remove_from_group(self._builder, loaded)
+            self._hold_fired(loaded)
+        return loaded
+
+    def _hold_fired(self, loaded: LoadedInstance) -> None:
+        """Lets an instance that alone has received the fired kwargs hold them as the latest ones of their trigger."""
+        if loaded.instance.kwargs.get(self._fired.trigger) is self._fired.kwargs:
+            self._fired.payload_for_instance(loaded.task, loaded.number)
 
 
 def begin_delay(builder: DecisionBuilder, rule: Rule, loaded: LoadedInstance) -> bool:
@@ -194,7 +219,7 @@ def begin_delay(builder: DecisionBuilder, rule: Rule, loaded: LoadedInstance) ->
     instance.modified = instance.stamps[DELAYED] = builder.time
     instance.delayed_at = builder.now
     builder.record_status(loaded.name, DELAYED)
-    set_timer_of_kind(builder, loaded, TimerKind.DELAY, delay_due(rule.edition_2.delay, builder.now, builder.now))
+    set_timer_of_kind(builder, loaded, _DELAY, delay_due(rule.edition_2.delay, builder.now, builder.now))
     add_to_group(builder, rule, loaded, held)
     return True
 

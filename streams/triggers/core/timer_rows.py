@@ -49,9 +49,11 @@ def stop_timers(session: Session, loaded: LoadedInstance) -> None:
 
 def stop_timers_of_kinds(session: Session, loaded: LoadedInstance, only: str = "") -> None:
     """Deletes the timers of edition 2 of the instance, or only that of the kind `only`."""
-    instance = loaded.instance
-    for kind, due in (instance.timers or {}).items():
+    instance, timers = loaded.instance, loaded.instance.timers
+    if timers is None:
+        return
+    for kind, due in timers.items():
         if only in {"", kind}:
             session.write_shared(timer_key(due, session.uid, loaded.name, instance.attempt, kind), None)
-    remaining = {kind: due for kind, due in (instance.timers or {}).items() if only and kind != only}
+    remaining = {kind: due for kind, due in timers.items() if only and kind != only}
     instance.timers = remaining or None

@@ -14,11 +14,12 @@ from triggers.core.groups import update_in_flight
 from triggers.core.lifecycle import take_over_fills
 from triggers.core.plan import Plan
 from triggers.core.state.cohorts import members_of_cohort
+from triggers.core.state.group_parts import join_parts, private_part, shared_part
 from triggers.core.state.header import LastFire
 from triggers.core.state.loaded_instance import LoadedInstance
 from triggers.core.state.number_ranges import numbers_in
 from triggers.core.state.session import Session
-from triggers.core.state.waiting import Group, Waiting, join_parts, private_part, shared_part
+from triggers.core.state.waiting import Group, Waiting
 from triggers.core.task_offer import latest_of
 
 

@@ -6,8 +6,8 @@ import msgspec
 
 from triggers.core.conditions.condition_view import ConditionView
 from triggers.core.conditions.evaluator import Evaluator, Occurrence
-from triggers.core.conditions.held import Held
-from triggers.core.conditions.memory import Memory, remember, seeds
+from triggers.core.conditions.held import Held, Memory
+from triggers.core.conditions.memory import remember, seeds
 from triggers.core.conditions.offering import Taken, match_leaves, offer
 from triggers.core.conditions.receiving import received
 from triggers.core.conditions.tree import Conditions

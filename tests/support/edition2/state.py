@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from triggers.core.conditions.held import Held
-from triggers.core.conditions.memory import Memory
+from triggers.core.conditions.held import Held, Memory
 from triggers.core.contribution import Contribution
 from triggers.core.edition_2_plan import Edition2Plan
 from triggers.core.statuses import RESOLVED

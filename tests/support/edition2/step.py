@@ -11,7 +11,8 @@ from tests.support.edition2.state import WAITING, Instance, Json, Session
 from triggers.core.calling import ArgumentFailed, bind_received, encode_arguments, make_forward
 from triggers.core.conditions.condition_view import ConditionView
 from triggers.core.conditions.evaluator import Bound, Evaluator, Occurrence
-from triggers.core.conditions.memory import Memory, remember, seeds
+from triggers.core.conditions.held import Memory
+from triggers.core.conditions.memory import remember, seeds
 from triggers.core.conditions.offering import Offered, Taken, match_leaves, offer
 from triggers.core.conditions.receiving import mark_begun, received
 from triggers.core.conditions.tree import Leaf

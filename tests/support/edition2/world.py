@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import pickle
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields
 
 from tests.support.edition2.operations import OPERATIONS, RESULTS, is_stale
 from tests.support.edition2.state import WAITING, Instance, Json, Refused, Session
 from tests.support.edition2.step import Fire, Step, encode, kwargs_of
 
 from triggers.core.conditions.evaluator import Occurrence
-from triggers.core.conditions.memory import Memory, begin_memory
+from triggers.core.conditions.held import Memory
+from triggers.core.conditions.memory import begin_memory
 from triggers.core.conditions.updating import carry_memory_over, carry_over
 from triggers.core.config import validate_configuration
 from triggers.core.edition_2_directives import EDITION_1_DIRECTIVES, parse_task
@@ -21,7 +22,6 @@ from triggers.core.published_rules import Catalog, PublishedRules, merge_adopted
 from triggers.errors import InvalidConfiguration
 
 _EDITION_1_BLOCKS = {"$limits", "$manager", "$edition"}
-_NO_RULES = Edition2Plan(tasks={}, by_trigger={})
 
 
 @dataclass(frozen=True)
@@ -208,9 +208,8 @@ def _text(version: Version) -> str:
 
 def _copy(session: Session) -> Session:
     """Returns a deep copy, except for the rules, which never change. `copy.deepcopy` takes several times as long."""
-    copied: Session = pickle.loads(pickle.dumps(replace(session, rules=_NO_RULES)))  # noqa: S301  # from this very line
-    copied.rules = session.rules
-    return copied
+    own = {each.name: getattr(session, each.name) for each in fields(session) if each.name != "rules"}
+    return Session(**pickle.loads(pickle.dumps(own)), rules=session.rules)  # noqa: S301  # from this very line
 
 
 def _timers(session: Session) -> list[Json]:

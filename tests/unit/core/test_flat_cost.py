@@ -1,10 +1,13 @@
-"""An event writes the same number of bytes however many rules ignore it."""
+"""An event writes no more rows than it must, and the same number of bytes however many rules ignore it."""
 
 from __future__ import annotations
 
+import pytest
 from tests.support.memory_session import MemorySession
 
-from triggers.core.state.rows import header_key
+from triggers.core.engine import apply
+from triggers.core.events import TriggerFired
+from triggers.core.state.rows import header_key, instance_suffix, session_prefix
 
 OTHERS = {f"t_{n}": {"after": [f"x{n}", "never"], "run": "app.A"} for n in range(200)}
 RULES = {"t_page": {"after": ["subject"], "andEvery": "page", "run": "app.Page"}}
@@ -30,3 +33,16 @@ def test_rules_that_other_triggers_have_touched_do_not_make_the_header_grow() ->
         session.fire(f"x{number}")
 
     assert _header_bytes(session) < 2000
+
+
+@pytest.mark.parametrize("edition", [1, 2])
+def test_an_instance_that_starts_at_once_changes_its_row_and_the_header(edition: int) -> None:
+    session = MemorySession(RULES | {"$edition": edition})
+    session.fire("subject")
+    session.fire("page", filler=200 * "x")
+    loaded = session.load()
+
+    apply(loaded, TriggerFired(trigger="page", kwargs=b'{"filler":"%s"}' % (200 * b"x"), position=9, time=9000))
+
+    prefix = session_prefix(session.uid)
+    assert loaded.changes().keys() == {header_key(session.uid), prefix + instance_suffix("t_page", 1)}

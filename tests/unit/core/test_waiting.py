@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from triggers.core.conditions.held import Held
 from triggers.core.contribution import PRIVATE, Contribution
+from triggers.core.state.group_parts import join_parts, private_part, shared_part
 from triggers.core.state.number_ranges import contains, insert_number, numbers_in, remove_number
-from triggers.core.state.waiting import Waiting, join_parts, private_part, shared_part
+from triggers.core.state.waiting import Waiting
 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 12))))

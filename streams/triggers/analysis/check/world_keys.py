@@ -9,10 +9,10 @@ from triggers.core.conditions.held import Held
 from triggers.core.contribution import Contribution
 from triggers.core.edition_2_rule import Edition2Rule
 from triggers.core.plan import Plan
+from triggers.core.state.group_parts import join_parts
 from triggers.core.state.instance import Instance
 from triggers.core.state.loaded_instance import LoadedInstance
 from triggers.core.state.session import Session
-from triggers.core.state.waiting import join_parts
 from triggers.core.statuses import WAITING
 from triggers.core.task_offer import latest_of
 

@@ -25,8 +25,8 @@ from triggers.analysis.explain.explanation import (
 from triggers.analysis.explain.holdings import held_by_member, view_of
 from triggers.analysis.explain.trace import Trace
 from triggers.core.conditions.condition_view import ConditionView
-from triggers.core.conditions.held import Held
-from triggers.core.conditions.memory import Memory, seeds
+from triggers.core.conditions.held import Held, Memory
+from triggers.core.conditions.memory import seeds
 from triggers.core.conditions.offering import Offered, offer
 from triggers.core.contribution import Contribution
 from triggers.core.edition_2_plan import OUTCOMES, Edition2Plan

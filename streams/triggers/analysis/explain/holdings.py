@@ -18,8 +18,9 @@ from triggers.core.contribution import Contribution
 from triggers.core.events import Event, StatusSet, TaskFailed, TaskStatusChanged, TimerFired
 from triggers.core.instance_names import instance_name, parse_instance_name
 from triggers.core.plan import Rule
+from triggers.core.state.group_parts import join_parts
 from triggers.core.state.session import Session
-from triggers.core.state.waiting import Group, join_parts
+from triggers.core.state.waiting import Group
 from triggers.core.task_offer import latest_of
 
 _ACCEPTING = frozenset({Verdict.ACCEPTED, Verdict.CANDIDATE})

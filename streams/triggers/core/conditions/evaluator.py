@@ -24,10 +24,9 @@ class Occurrence:
     def variables(self, expression: Expression) -> dict[str, object]:
         """Returns those of `kwargs` and `event` that the expression names. Raises ExpressionFailed."""
         variables: dict[str, object] = {}
-        named = expression.references.variables
-        if "kwargs" in named:
-            variables["kwargs"] = self.kwargs(named["kwargs"])
-        if "event" in named:
+        if expression.uses("kwargs"):
+            variables["kwargs"] = self.kwargs(expression.members_of("kwargs"))
+        if expression.uses("event"):
             event = self.contribution
             variables["event"] = {"trigger": self.trigger, "id": event.id, "time": event.time, "source": event.source}
         return variables

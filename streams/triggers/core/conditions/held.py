@@ -1,4 +1,4 @@
-"""`Held`: the contributions that a waiting instance holds."""
+"""`Held` and `Memory`: the contributions that a waiting instance holds, and those that a session remembers."""
 
 from __future__ import annotations
 
@@ -22,3 +22,10 @@ class Held(Struct, omit_defaults=True, gc=False):
     def of(self, slot: str) -> list[Contribution]:
         """Returns what the leaf of that slot holds. The caller must not change it."""
         return self.slots.get(slot, [])
+
+
+class Memory(Struct, gc=False):
+    """The contributions that a session remembers for the leaves of one task."""
+
+    slots: dict[str, list[Contribution]] = field(default_factory=dict)
+    """Slot -> the latest contributions, or candidates."""

@@ -1,22 +1,14 @@
-"""`Memory`: the contributions that a session remembers for a task, so that new instances begin with them."""
+"""Remembers contributions for a task, and lets new instances begin with them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from msgspec import Struct, field
-
 from triggers.core.conditions.evaluator import Evaluator, Occurrence
+from triggers.core.conditions.held import Memory
 from triggers.core.conditions.offering import Offered, match_leaves
 from triggers.core.conditions.tree import Conditions, Leaf
 from triggers.core.contribution import Contribution
-
-
-class Memory(Struct, gc=False):
-    """The contributions that a session remembers for the leaves of one task."""
-
-    slots: dict[str, list[Contribution]] = field(default_factory=dict)
-    """Slot -> the latest contributions, or candidates."""
 
 
 def remember(memory: Memory, leaves: Iterable[Leaf], offered: Offered) -> None:

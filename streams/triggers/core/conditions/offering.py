@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-
-from msgspec import Struct
+from collections.abc import Iterable
+from typing import Final, final
 
 from triggers.core.conditions.condition_view import ConditionView
 from triggers.core.conditions.evaluator import Evaluator, Occurrence
@@ -13,14 +12,20 @@ from triggers.core.conditions.windows import drop_older, go_back, mark_true
 from triggers.core.contribution import Contribution
 from triggers.core.expressions.failure import ExpressionFailed
 
+_SEQUENCE: Final = Kind.SEQUENCE  # looked up only once, because each look-up of an enumeration's member takes 0.1 µs
 
-class Offered(Struct, frozen=True, gc=False):
+
+@final
+class Offered:
     """An event as it is offered to one task."""
 
-    contribution: Contribution
-    keys: Mapping[str, bytes]
-    """Slot -> key of `distinct`, for each leaf that accepts the event. A leaf whose `when` reads `on` is always among
-    them, because it holds the event as a candidate."""
+    __slots__ = ("contribution", "keys")
+
+    def __init__(self, contribution: Contribution, keys: dict[str, bytes]) -> None:
+        self.contribution = contribution
+        self.keys = keys
+        """Slot -> key of `distinct`, for each leaf that accepts the event. A leaf whose `when` reads `on` is always
+        among them, because it holds the event as a candidate."""
 
     def contribution_for(self, leaf: Leaf) -> Contribution:
         """Returns the contribution that the leaf would hold."""
@@ -49,13 +54,17 @@ def _key(leaf: Leaf, occurrence: Occurrence, evaluator: Evaluator) -> bytes | No
         return None
 
 
-class Taken(Struct, gc=False):
+@final
+class Taken:
     """The effect of an offer."""
 
-    took: bool = False
-    """True if a leaf took the event, also if it ignored the event because of an equal `distinct` value."""
-    in_after: bool = False
-    """True if a leaf of `after` or `andEvery` holds the event now."""
+    __slots__ = ("in_after", "took")
+
+    def __init__(self) -> None:
+        self.took = False
+        """True if a leaf took the event, also if it ignored the event because of an equal `distinct` value."""
+        self.in_after = False
+        """True if a leaf of `after` or `andEvery` holds the event now."""
 
 
 def offer(view: ConditionView, offered: Offered) -> Taken:
@@ -82,7 +91,7 @@ def offer(view: ConditionView, offered: Offered) -> Taken:
 def _open_leaves(view: ConditionView, offered: Offered) -> list[Leaf]:
     """Returns the open leaves of a task without windows, sequences and candidates."""
     by_slot = view.conditions.by_slot
-    return [leaf for leaf in map(by_slot.__getitem__, offered.keys) if not view.is_closed(leaf)]
+    return [leaf for slot in offered.keys if not view.is_closed(leaf := by_slot[slot])]
 
 
 class _Choice:
@@ -108,7 +117,7 @@ class _Choice:
         if node.within and not marked and self._is_accepted_below(node):
             drop_older(self._view, node, self._offered.contribution.clock - node.within)
             go_back(self._view)
-        if node.kind is not Kind.SEQUENCE:
+        if node.kind is not _SEQUENCE:
             for child in node.children:
                 self._offer(child, goes_on=goes_on or marked)
         elif (turn := self._turn(node)) is not None:
@@ -142,18 +151,18 @@ class _Choice:
 
 def _contribute(view: ConditionView, leaf: Leaf, offered: Offered, taken: Taken) -> None:
     taken.took = True
-    contribution, held = offered.contribution_for(leaf), view.held.of(leaf.slot)
+    contribution, held = offered.contribution_for(leaf), view.held_by(leaf)
     if leaf.distinct is not None and any(other.key == contribution.key for other in held):
         if not leaf.latest:
             return
         held = [other for other in held if other.key != contribution.key]
     taken.in_after |= leaf.slot[0] == "+"
     limit = leaf.count if isinstance(leaf.count, int) and leaf.latest else MAX_HELD
-    view.held.slots[leaf.slot] = [*held, contribution][-limit:]
+    view.slots[leaf.slot] = [*held, contribution][-limit:]
 
 
 def _add_candidate(view: ConditionView, leaf: Leaf, offered: Offered) -> None:
-    view.held.slots[leaf.slot] = [*view.held.of(leaf.slot), offered.contribution_for(leaf)][-MAX_HELD:]
+    view.slots[leaf.slot] = [*view.held_by(leaf), offered.contribution_for(leaf)][-MAX_HELD:]
 
 
 def _check_candidate(view: ConditionView, leaf: Leaf, offered: Offered, taken: Taken) -> None:

@@ -19,11 +19,11 @@ def received(view: ConditionView) -> dict[str, bytes]:
     """
     kwargs = {slot[1:]: contribution.kwargs for slot, contribution in view.held.loose.items() if slot[0] == "+"}
     for alias, leaf in view.conditions.by_alias.items():
-        texts = [contribution.kwargs for contribution in view.passed(leaf)]
-        if leaf.passes_list and (texts or view.count(leaf) == 0):
-            kwargs[alias] = b"[" + b",".join(texts) + b"]"
-        elif texts:
-            kwargs[alias] = texts[-1 if leaf.latest else 0]
+        passed = view.passed(leaf)
+        if leaf.passes_list and (passed or view.count(leaf) == 0):
+            kwargs[alias] = b"[" + b",".join([contribution.kwargs for contribution in passed]) + b"]"
+        elif passed:
+            kwargs[alias] = passed[-1 if leaf.latest else 0].kwargs
     return kwargs
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from triggers.core.conditions.held import Held
-from triggers.core.conditions.memory import Memory
+from triggers.core.conditions.held import Held, Memory
 from triggers.core.conditions.receiving import begun_by
 from triggers.core.conditions.tree import Conditions, Leaf, combinators
 

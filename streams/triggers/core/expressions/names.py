@@ -41,11 +41,16 @@ class Token:
 class References:
     """The variables, members and functions of an expression."""
 
-    variables: Mapping[str, Members]
+    variables: dict[str, Members]
     functions: frozenset[str]
     """The functions that are called as `f(x)`."""
     methods: frozenset[str]
     """Called as `x.f()`, macros included."""
+
+    @property
+    def called(self) -> frozenset[str]:
+        """Returns all functions that are called in either way."""
+        return self.functions | self.methods
 
 
 _END: Final = Token("end", "")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Final
 
 from triggers.core.expressions.failure import ExpressionFailed
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import cel
 
 MAX_CHARACTERS: Final = 4_096
+_NO_MEMBERS: Final[frozenset[str]] = frozenset()
 
 
 class Expression:
@@ -27,7 +28,7 @@ class Expression:
         self.text = text
         self.references = references
         self._program = program
-        called = sorted((references.functions | references.methods) & OWN_FUNCTIONS.keys())
+        called = sorted(references.called.intersection(OWN_FUNCTIONS))
         self._functions = dict(OWN_FUNCTIONS[name] for name in called)
 
     def __eq__(self, other: object) -> bool:
@@ -42,26 +43,32 @@ class Expression:
     @property
     def aliases(self) -> Members:
         """Returns the aliases that the expression names, or None if it reads `on` as a whole. Empty without `on`."""
-        return self.references.variables.get("on", frozenset())
+        return self.members_of("on")
+
+    def members_of(self, name: str) -> Members:
+        """Returns the members of the variable that it reads, or None for the whole of it."""
+        return self.references.variables.get(name, _NO_MEMBERS)
 
     def uses(self, name: str) -> bool:
         """Returns whether it refers to the variable."""
         return name in self.references.variables
 
-    def evaluate(self, variables: Mapping[str, object]) -> object:
+    def evaluate(self, variables: dict[str, object]) -> object:
         """Returns the result. Raises ExpressionFailed if there is none, whatever the reason."""
-        import cel
-
         try:
-            if self._functions:
-                return self._program.execute(cel.Context(dict(variables), self._functions))
-            return self._program.execute(dict(variables))
+            return self._program.execute(_context(variables, self._functions) if self._functions else variables)
         except Exception as error:  # the library raises what its functions raise
             raise ExpressionFailed(f"{type(error).__name__}: {error}"[:500]) from error
 
-    def key(self, variables: Mapping[str, object]) -> bytes:
+    def key(self, variables: dict[str, object]) -> bytes:
         """Returns a key of the result that equal results share. Raises ExpressionFailed."""
         return equality_key(self.evaluate(variables))
+
+
+def _context(variables: dict[str, object], functions: dict[str, Callable[..., object]]) -> cel.Context:
+    import cel
+
+    return cel.Context(variables, functions)
 
 
 def parse_expression(value: object, where: str, names: Iterable[str]) -> Expression:
@@ -74,7 +81,7 @@ def parse_expression(value: object, where: str, names: Iterable[str]) -> Express
     if len(value) > MAX_CHARACTERS:
         raise InvalidConfiguration(f"{where}: it has {len(value)} characters; at most {MAX_CHARACTERS} are allowed")
     program, references = _compiled(value, where), references_of(value, _text_of)
-    if (references.functions | references.methods) & RENAMED.keys():
+    if not references.called.isdisjoint(RENAMED):
         program = _compiled(with_calls_renamed(value, RENAMED), where)
     expression = Expression(value, program, references)
     _check_names(expression, where, sorted(names))

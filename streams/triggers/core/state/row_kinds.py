@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from triggers.core.conditions.memory import Memory
+from triggers.core.conditions.held import Memory
 from triggers.core.state.header import LastFire, TaskState
 from triggers.core.state.header_codec import decode_latest
 from triggers.core.state.session_rows import RowKind, SpillingKind

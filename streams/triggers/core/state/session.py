@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 
-from triggers.core.conditions.memory import Memory
+from triggers.core.conditions.held import Memory
 from triggers.core.events import RulesPublished
 from triggers.core.plan import Plan, Rule
 from triggers.core.published_rules import Catalog, PublishedRules
