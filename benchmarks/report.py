@@ -6,7 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from statistics import median
 
 from benchmarks.latency import Latency
+from benchmarks.micro.rule_cases import PLAIN, PLAIN_1
 from benchmarks.publishing import Publication
+from benchmarks.rule_costs import MemoryCost, RuleCost
 from benchmarks.soak import Soak
 from benchmarks.suite import Figures
 from benchmarks.summary import TARGETS, Summary
@@ -39,6 +41,10 @@ def _sections(figures: Figures, summary: Summary) -> Iterator[str]:
 def _costs(figures: Figures) -> Iterator[str]:
     if figures.publications:
         yield "### What a publication costs until a session's next event\n\n" + _publications(figures.publications)
+    if figures.rules:
+        yield "### Rules of edition 2: thousands of instructions for one event\n\n" + _rules(figures.rules)
+    for each in figures.remembering:
+        yield "### A session that remembers 1,000 contributions of 200 bytes, kB\n\n" + _memory(each)
     if figures.steps:
         rows = ((name, f"{step.min}", f"{step.median}", f"{step.max}") for name, step in figures.steps.items())
         yield "### Steps, µs of CPU for one event\n\n" + table(("", "minimum", "median", "maximum"), rows)
@@ -110,6 +116,28 @@ def _publications(publications: Sequence[Publication]) -> str:
     )
     header = ("live sessions", "existing", "the call, s", "agent's CPU, ms", "rows and markers in the changelog")
     return table(header, rows)
+
+
+def _rules(costs: Mapping[str, RuleCost]) -> str:
+    plain_1, plain = costs[PLAIN_1].instructions, costs[PLAIN].instructions
+    rows = (
+        (
+            name,
+            f"{cost.instructions:.1f}",
+            f"{cost.instructions / plain:.2f}",
+            f"{cost.instructions / plain_1:.2f}",
+            "" if cost.instructions_long is None else f"{cost.instructions_long / cost.instructions:.2f}",
+            f"{cost.rows:g}",
+        )
+        for name, cost in costs.items()
+    )
+    header = ("rule", "after 5 pages", "÷ plain", "÷ plain, edition 1", "5,000 pages ÷ 5", "rows")
+    return table(header, rows)
+
+
+def _memory(cost: MemoryCost) -> str:
+    values = (f"{cost.rows:.0f}", f"{cost.cached:.0f}", f"{cost.event:.0f}")
+    return table(("its rows", "in the cache of an agent", "while one of its events is decided"), [values])
 
 
 def _soaks(soaks: Sequence[Soak]) -> str:

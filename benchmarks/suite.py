@@ -31,6 +31,7 @@ from benchmarks.micro_level import Steps, measure_steps
 from benchmarks.old_framework import OldFramework
 from benchmarks.plan import Plan
 from benchmarks.publishing import Publication, measure_publishing
+from benchmarks.rule_costs import MemoryCost, RuleCost, measure_memory, measure_rules
 from benchmarks.soak import Soak, soak
 from benchmarks.takeover import measure_stall
 from benchmarks.throughput import Program, Rate, measure
@@ -68,6 +69,8 @@ class Figures(msgspec.Struct, kw_only=True):
     stall_s: list[float] = []
     soak: list[Soak] = []
     publications: list[Publication] = []
+    rules: dict[str, RuleCost] = {}
+    remembering: list[MemoryCost] = []
 
 
 @dataclass(slots=True)
@@ -97,6 +100,11 @@ class Suite:
         self.figures.steps = measure_steps()
         for name, step in self.figures.steps.items():
             self.say(f"{name}: {step.median} µs")
+
+    def rules(self) -> None:
+        """Counts the instructions of an event for each kind of rule."""
+        self.figures.rules = measure_rules(self.say)
+        self.figures.remembering = [measure_memory()]
 
     def throughput(self) -> None:
         """Measures pages at full speed."""
@@ -209,6 +217,7 @@ class Suite:
 
 SECTIONS: dict[str, Callable[[Suite], None]] = {
     "steps": Suite.steps,
+    "rules": Suite.rules,
     "throughput": Suite.throughput,
     "sessions": Suite.sessions,
     "publishing": Suite.publishing,
@@ -221,6 +230,7 @@ SECTIONS: dict[str, Callable[[Suite], None]] = {
 
 FIELDS = {
     "steps": ("steps",),
+    "rules": ("rules", "remembering"),
     "throughput": ("throughput",),
     "sessions": ("throughput",),
     "publishing": ("throughput", "publications"),

@@ -9,6 +9,7 @@ from statistics import median
 
 from benchmarks.contenders import AGENT, FAUST, FEW, LONG, LONGER, MANY, PASSTHROUGH, SHORT, TRANSACTIONAL, TWO_AGENTS
 from benchmarks.latency import PARTITIONS, latency_name
+from benchmarks.micro.rule_cases import PLAIN
 from benchmarks.old_framework import NAME as OLD
 from benchmarks.suite import Figures, Runs
 from benchmarks.throughput import Rate
@@ -31,7 +32,7 @@ def cpu_ratio(runs: Mapping[str, Sequence[Rate]], ours: str, theirs: str) -> flo
 def summarise(figures: Figures) -> Summary:
     """Returns the summary of all sections that were measured, rounded to three digits."""
     summary = _throughput(figures) | _steps(figures) | _latency(figures) | _celery(figures)
-    summary |= _worker(figures) | _soak(figures)
+    summary |= _worker(figures) | _soak(figures) | _rules(figures)
     return {name: float(f"{value:.3g}") for name, value in summary.items()}
 
 
@@ -62,6 +63,18 @@ def _throughput(figures: Figures) -> Summary:
         grown = [b.cpu_us_per_event / a.cpu_us_per_event for a, b in zip(short, long, strict=False)]
         summary["cpu_500_over_5_pages_on_kafka"] = median(grown)
     return summary
+
+
+def _rules(figures: Figures) -> Summary:
+    if not figures.rules:
+        return {}
+    plain = figures.rules[PLAIN].instructions
+    costs = figures.rules.values()
+    grown = [cost.instructions_long / cost.instructions for cost in costs if cost.instructions_long is not None]
+    return {
+        "cost_of_rules_over_plain": max(cost.instructions for cost in costs) / plain,
+        "cost_of_rules_5000_over_5_pages": max(grown),
+    }
 
 
 def _steps(figures: Figures) -> Summary:
@@ -150,6 +163,8 @@ TARGETS = (
     Target("ratio_to_old_framework_500_pages", "≥ 200 times the old framework, 500 pages a session", at_least(200)),
     Target("cost_500_over_5_pages", "≤ 1.5 times the cost of 5 pages at 500", at_most(1.5)),
     Target("cost_5000_over_5_pages", "≤ 1.5 times the cost of 5 pages at 5,000", at_most(1.5)),
+    Target("cost_of_rules_over_plain", "rules of edition 2 ≤ 2 times a plain one", at_most(2)),
+    Target("cost_of_rules_5000_over_5_pages", "… ≤ 1.5 times at 5,000 pages", at_most(1.5)),
     Target("cost_200_ignoring_rules", "≤ 1.2 times with 200 rules that ignore the trigger", at_most(1.2)),
     Target("cost_1m_over_10k_stored", "≤ 1.5 times with 1 M sessions stored instead of 10 k", at_most(1.5)),
     Target(

@@ -12,7 +12,8 @@ import msgspec
 from benchmarks.workload import RULES, opening_events, page_events
 from triggers.agent.overlay import Overlay
 from triggers.codec import encode_command
-from triggers.core.commands import Decision, RunTask
+from triggers.core.commands import RunTask
+from triggers.core.decision import Decision
 from triggers.core.engine import apply
 from triggers.core.events import ConfigurationUpdated, Event
 from triggers.core.state.plans import Plans

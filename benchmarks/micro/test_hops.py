@@ -9,7 +9,7 @@ from pytest_benchmark.fixture import BenchmarkFixture
 from benchmarks.micro.stored_session import encode, load, stored_session
 from benchmarks.workload import page_events, pages
 from triggers.codec import EventDecoder, encode_event
-from triggers.core.commands import Decision
+from triggers.core.decision import Decision
 from triggers.core.engine import apply
 from triggers.core.events import Event, TriggerFired
 from triggers.core.state.session import Session
