@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import ClassVar, Protocol
 
 from triggers.codec import check_trigger_name, encode_configuration, encode_object
-from triggers.core.commands import Decision
 from triggers.core.config import validate_configuration
+from triggers.core.decision import Decision
 from triggers.core.events import (
     ConfigurationUpdated,
     DeletionRequested,

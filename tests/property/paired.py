@@ -8,7 +8,8 @@ from typing import Any
 from tests.property.naive_model import RESOLVED, Instance, Kwargs, NaiveModel, Refused
 from tests.support.memory_session import MemorySession
 
-from triggers.core.commands import Decision, Outcome, RunTask
+from triggers.core.commands import Outcome, RunTask
+from triggers.core.decision import Decision
 from triggers.core.events import (
     CloneRequested,
     Event,

@@ -9,7 +9,8 @@ from msgspec.structs import replace
 from tests.property.scripts import Script
 from tests.support.memory_session import MemorySession
 
-from triggers.core.commands import Decision, RunTask
+from triggers.core.commands import RunTask
+from triggers.core.decision import Decision
 from triggers.core.events import Event, SessionImported, TaskEvent, TimerFired, TriggerFired
 from triggers.core.view import SessionView, importable_state
 

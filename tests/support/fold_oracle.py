@@ -12,7 +12,8 @@ from tests.support.topic_reader import read_topic
 
 from triggers.agent.partition_index import IndexUpdate
 from triggers.codec import EventDecoder, decode_key, encode_cancellation, encode_command
-from triggers.core.commands import Decision, ForwardTrigger, Outcome, RunTask
+from triggers.core.commands import ForwardTrigger, Outcome, RunTask
+from triggers.core.decision import Decision
 from triggers.core.engine import apply
 from triggers.core.events import Event, RulesPublished, TimerFired
 from triggers.core.state.plans import Plans

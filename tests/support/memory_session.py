@@ -7,7 +7,8 @@ from collections.abc import Mapping
 
 from msgspec.structs import replace
 
-from triggers.core.commands import Decision, RunTask
+from triggers.core.commands import RunTask
+from triggers.core.decision import Decision
 from triggers.core.engine import apply
 from triggers.core.events import ConfigurationUpdated, Event, TriggerFired
 from triggers.core.state.header import Header

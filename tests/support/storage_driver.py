@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from triggers.core.commands import Decision
+from triggers.core.decision import Decision
 from triggers.core.events import Event, RulesPublished
 from triggers.core.state.plans import Plans
 from triggers.core.state.rows import MemoryRows

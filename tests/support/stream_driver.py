@@ -15,7 +15,8 @@ from triggers import errors
 from triggers.client import Coordinates, KafkaPublisher, SessionReader
 from triggers.client.published_rules import StreamRules
 from triggers.codec import decode_command, decode_dead_letter
-from triggers.core.commands import Decision, Outcome, RunTask
+from triggers.core.commands import Outcome, RunTask
+from triggers.core.decision import Decision
 from triggers.core.events import Event, RulesPublished
 from triggers.core.state.plans import Plans
 from triggers.core.state.rows import MemoryRows

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from triggers.agent.records import Output
 from triggers.codec import decision_record, encode_decision
-from triggers.core.commands import CHANGING, Decision
+from triggers.core.commands import CHANGING
+from triggers.core.decision import Decision
 from triggers.core.events import Event
 from triggers.core.state.session import Session
 

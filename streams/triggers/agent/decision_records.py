@@ -19,7 +19,8 @@ from triggers.agent.forwards import MAX_FORWARDS, count_forwards, encode_forward
 from triggers.agent.records import Output
 from triggers.agent.size_limits import SizeLimits
 from triggers.codec import encode_cancellation, encode_command, encode_event
-from triggers.core.commands import CancelTask, Decision, ForwardTrigger, RunTask
+from triggers.core.commands import CancelTask, ForwardTrigger, RunTask
+from triggers.core.decision import Decision
 from triggers.core.events import Event, TaskFailed
 from triggers.core.state.session import Session
 from triggers.kafka.records import Record, or_minus_one

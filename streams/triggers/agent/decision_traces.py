@@ -15,7 +15,8 @@ from msgspec.structs import replace
 
 from triggers.codec import trace_headers
 from triggers.codec.event_shapes import wire_name
-from triggers.core.commands import Decision, ForwardTrigger, RunTask
+from triggers.core.commands import ForwardTrigger, RunTask
+from triggers.core.decision import Decision
 from triggers.core.events import Event, TaskEvent, TimerFired, TriggerFired
 from triggers.core.trace_context import SAMPLED, SPAN_BYTES, TraceContext, split_spans
 from triggers.kafka.records import Header, Record, or_minus_one, timestamp_ms

@@ -10,8 +10,8 @@ from typing import Final, NamedTuple
 
 from triggers.agent.overlay import Overlay, Overlays
 from triggers.agent.partition_index import IndexUpdate
-from triggers.core.state.instance import StatusMove
 from triggers.core.state.instances import load_instance
+from triggers.core.state.loaded_instance import StatusMove
 from triggers.core.state.rows import HEADERS, Changes, Rows, session_prefix
 from triggers.queries.index_rows import REACH, Reach, decode_reach, encode_row
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from triggers.core.state.instance import StatusMove
+from triggers.core.state.loaded_instance import StatusMove
 from triggers.core.state.rows import Changes, Rows
 from triggers.core.statuses import FAILED, Status
 from triggers.queries.index_rows import OTHERS, counts_key, decode_counts, encode_row, failure_key, failure_of
@@ -17,26 +17,34 @@ _KNOWN: Final = frozenset(map(str, Status))
 class IndexUpdate:
     """What the sessions of a turn change in the index of their partition."""
 
-    __slots__ = ("_failures", "_moves", "new_failures", "until")
+    __slots__ = ("_differences", "_failures", "new_failures", "until")
 
     def __init__(self) -> None:
         self.until: bytes | None = None
         """The last session that is counted, or None if all are."""
         self.new_failures: list[tuple[str, str]] = []
         """Task and class of the exception of every instance that has failed."""
-        self._moves: dict[tuple[str, str, str], int] = {}
-        """(task, status before, status after) -> number of instances."""
+        self._differences: dict[str, dict[str, int]] = {}
+        """By how much the number of instances has changed, by task and status."""
         self._failures: Changes = {}
 
     def add(self, uid: str, moves: list[StatusMove]) -> None:
         """Adds what a session has changed."""
-        is_counted, counted = self.until is None or uid.encode() <= self.until, self._moves
+        is_counted = self.until is None or uid.encode() <= self.until
         for move in moves:
-            key = move.task, move.before, move.after
             if is_counted:
-                counted[key] = counted.get(key, 0) + 1
-            if FAILED in key:
+                self._count(move)
+            if FAILED in (move.after, move.before):
                 self._move_failure(uid, move)
+
+    def _count(self, move: StatusMove) -> None:
+        difference = self._differences.get(move.task)
+        if difference is None:
+            difference = self._differences[move.task] = {}
+        if move.before:
+            difference[move.before] = difference.get(move.before, 0) - 1
+        if move.after:
+            difference[move.after] = difference.get(move.after, 0) + 1
 
     def _move_failure(self, uid: str, move: StatusMove) -> None:
         key = failure_key(uid.encode(), move.task, move.number)
@@ -52,22 +60,11 @@ class IndexUpdate:
     def changes(self, rows: Rows, over: Changes) -> Changes:
         """Returns the rows of the index to write. `rows` are those before the turn, and `over` the changes so far."""
         changes = self._failures
-        for task, difference in self._differences().items():
+        for task, difference in self._differences.items():
             if any(difference.values()):
                 key = counts_key(task)
                 changes[key] = _added(over[key] if key in over else rows.get(key), difference)
         return changes
-
-    def _differences(self) -> dict[str, dict[str, int]]:
-        """Returns by how much the number of instances has changed, by task and status."""
-        differences: dict[str, dict[str, int]] = {}
-        for (task, before, after), number in self._moves.items():
-            difference = differences.setdefault(task, {})
-            if before:
-                difference[before] = difference.get(before, 0) - number
-            if after:
-                difference[after] = difference.get(after, 0) + number
-        return differences
 
 
 def _added(row: bytes | None, difference: dict[str, int]) -> bytes | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Protocol
 
-from triggers.core.commands import Decision
+from triggers.core.decision import Decision
 from triggers.core.engine import apply
 from triggers.core.events import Event, RulesPublished
 from triggers.core.state.plans import Plans

@@ -12,7 +12,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
-from triggers.core.commands import BoundRules, Decision, Outcome
+from triggers.core.commands import BoundRules, Outcome
+from triggers.core.decision import Decision
 from triggers.core.events import DeletionRequested, Event, RulesPublished, SessionImported, TimerFired
 from triggers.core.plan import Plan
 from triggers.core.published_rules import PublishedRules

@@ -1,9 +1,8 @@
-"""The decision of one event, and the commands with which it asks the outside world to act."""
+"""The commands with which a decision asks the outside world to act, and the other parts of a decision."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from enum import StrEnum
 from typing import Final
 
@@ -122,20 +121,3 @@ class BoundRules(Struct, frozen=True, gc=False):
 
     name: str
     version: int
-
-
-class Decision(Struct, kw_only=True, gc=False):
-    """The effects of one event on its session."""
-
-    outcome: Outcome
-    commands: list[Command] = []
-    """Commands in the order in which they are issued."""
-    changed: list[tuple[str, str]] = []
-    """(instance, status) for every status that an instance took, in order; the last one of an instance is current."""
-    fires: list[FireRecord] = []
-    cancels: Sequence[CancelTask] = ()
-    forwards: Sequence[ForwardTrigger] = ()
-    rules: BoundRules | None = None
-    """The published rules that this event has bound the session to, or None."""
-    failures: Sequence[tuple[str, str]] = ()
-    """(expression, reason) of every evaluation without a usable result, which counted as false."""

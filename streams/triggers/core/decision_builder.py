@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from triggers.core.commands import Command, Decision, FireRecord, Outcome
+from triggers.core.commands import Command, FireRecord, Outcome
+from triggers.core.decision import Decision
 from triggers.core.events import SessionEvent, TriggerFired
 from triggers.core.follow_ups import FollowUps
 from triggers.core.state.session import Session

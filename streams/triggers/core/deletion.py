@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from triggers.core.commands import Decision, Outcome, SetTimer
+from triggers.core.commands import Outcome, SetTimer
+from triggers.core.decision import Decision
 from triggers.core.events import DeletionRequested, Event, SessionEvent, TaskEvent, TimerFired
 from triggers.core.state.header import Header
 from triggers.core.state.instances import load_instance

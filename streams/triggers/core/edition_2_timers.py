@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from triggers.core import edition_2_attempts
-from triggers.core.commands import Decision, Outcome
+from triggers.core.commands import Outcome
+from triggers.core.decision import Decision
 from triggers.core.decision_builder import DecisionBuilder
 from triggers.core.events import TimerFired
 from triggers.core.finishing import finish

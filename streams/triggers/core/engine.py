@@ -6,7 +6,8 @@ from typing import Final, assert_never
 
 from triggers.core import deletion, importing, operations, results
 from triggers.core.binding import decide_with_rules, publish
-from triggers.core.commands import Decision, Outcome
+from triggers.core.commands import Outcome
+from triggers.core.decision import Decision
 from triggers.core.decision_builder import DecisionBuilder
 from triggers.core.edition_2_plan import is_reserved
 from triggers.core.edition_2_timers import handle_timer_of_kind

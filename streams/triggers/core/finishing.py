@@ -6,7 +6,8 @@ from typing import Final
 
 import msgspec
 
-from triggers.core.commands import Decision, Outcome
+from triggers.core.commands import Outcome
+from triggers.core.decision import Decision
 from triggers.core.decision_builder import DecisionBuilder
 from triggers.core.edition_2_rule import Edition2Rule
 from triggers.core.fired_kwargs import FiredKwargs

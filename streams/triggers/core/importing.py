@@ -15,7 +15,7 @@ from typing import Annotated, Final
 import msgspec
 from msgspec import Meta, Raw, Struct
 
-from triggers.core.commands import Decision
+from triggers.core.decision import Decision
 from triggers.core.decision_builder import DecisionBuilder
 from triggers.core.edition_2_plan import EDITION
 from triggers.core.events import SessionImported

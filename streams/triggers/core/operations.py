@@ -7,8 +7,9 @@ from typing import Final
 import msgspec
 
 from triggers.core import edition_2_attempts
-from triggers.core.commands import Decision, Outcome
+from triggers.core.commands import Outcome
 from triggers.core.conditions.held import Held
+from triggers.core.decision import Decision
 from triggers.core.decision_builder import DecisionBuilder
 from triggers.core.events import (
     CancelRequested,

@@ -8,7 +8,8 @@ from typing import Final, assert_never
 import msgspec
 
 from triggers.core import edition_2_attempts
-from triggers.core.commands import Decision, Outcome
+from triggers.core.commands import Outcome
+from triggers.core.decision import Decision
 from triggers.core.decision_builder import DecisionBuilder
 from triggers.core.events import TaskFailed, TaskFinished, TaskRetried, TaskStarted, TaskStatusChanged, TimerFired
 from triggers.core.finishing import finish

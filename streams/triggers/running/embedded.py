@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from triggers.codec import NO_LIMIT, encode_object
-from triggers.core.commands import Decision, Outcome
+from triggers.core.commands import Outcome
+from triggers.core.decision import Decision
 from triggers.core.events import Event
 from triggers.results.result_events import (
     CommandName,

@@ -17,7 +17,8 @@ from msgspec import structs
 from typing_extensions import override
 
 from triggers.codec import NO_LIMIT, check_event, encode_configuration, encode_key
-from triggers.core.commands import Decision, SetTimer
+from triggers.core.commands import SetTimer
+from triggers.core.decision import Decision
 from triggers.core.engine import apply
 from triggers.core.events import CloneRequested, ConfigurationUpdated, Event
 from triggers.core.statuses import Status

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, Self
 
-from triggers.core.commands import Decision
+from triggers.core.decision import Decision
 from triggers.core.events import Event
 from triggers.core.view import SessionView
 from triggers.storages.due_timers import Record, Written

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
-from triggers.core.commands import Decision, SetTimer
+from triggers.core.commands import SetTimer
+from triggers.core.decision import Decision
 from triggers.core.events import Event, TimerFired
 from triggers.core.state.rows import MemoryRows, due_timers
 from triggers.core.state.session import Session

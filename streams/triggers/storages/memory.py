@@ -14,7 +14,8 @@ from msgspec import structs
 from typing_extensions import override
 
 from triggers.codec import check_event, encode_event, encode_key
-from triggers.core.commands import Command, Decision
+from triggers.core.commands import Command
+from triggers.core.decision import Decision
 from triggers.core.engine import apply
 from triggers.core.events import Event
 from triggers.core.state.plans import Plans

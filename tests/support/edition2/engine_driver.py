@@ -7,7 +7,7 @@ from typing import Any
 from typing_extensions import override
 
 from triggers.analysis.verify.edition_2_histories import Edition2Replay
-from triggers.core.commands import Decision
+from triggers.core.decision import Decision
 from triggers.core.engine import apply
 from triggers.core.events import Event, RulesPublished
 from triggers.core.state.plans import Plans

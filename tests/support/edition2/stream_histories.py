@@ -32,7 +32,8 @@ from triggers.client import Coordinates, SessionReader
 from triggers.codec import decode_dead_letter, encode_event, encode_key
 from triggers.codec.command_codec import decode_command_or_cancellation
 from triggers.codec.decision_codec import decode_decision
-from triggers.core.commands import CancelTask, Decision, RunTask
+from triggers.core.commands import CancelTask, RunTask
+from triggers.core.decision import Decision
 from triggers.core.events import DeletionRequested, Event, RulesPublished, TimerFired
 from triggers.core.state.header_codec import decode_header
 from triggers.core.state.rows import header_key

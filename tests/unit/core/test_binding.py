@@ -10,7 +10,8 @@ from tests.support.edition2.engine_driver import EngineDriver
 from tests.support.edition2.histories import CURATED, RANDOM, histories
 
 from triggers.core.binding import pending_rules
-from triggers.core.commands import BoundRules, Decision, Outcome, RunTask
+from triggers.core.commands import BoundRules, Outcome, RunTask
+from triggers.core.decision import Decision
 from triggers.core.engine import apply
 from triggers.core.events import (
     ConfigurationUpdated,

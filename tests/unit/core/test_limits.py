@@ -8,8 +8,9 @@ from collections.abc import Mapping
 import pytest
 from tests.support.memory_session import MemorySession, scheduled
 
-from triggers.core.commands import Decision, Outcome
+from triggers.core.commands import Outcome
 from triggers.core.config import compile_plan
+from triggers.core.decision import Decision
 from triggers.core.events import ReplayRequested, SkipRequested, TaskFailed, TaskFinished, TaskRetried
 from triggers.core.session_limits import DEFAULT_LIMITS, Limits, Timeouts
 from triggers.errors import InvalidConfiguration

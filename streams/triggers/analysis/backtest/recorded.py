@@ -10,7 +10,8 @@ import msgspec
 from msgspec import Struct
 
 from triggers.analysis.backtest.timers import RecordedTimers, Timer, timer_of
-from triggers.core.commands import Decision, ForwardTrigger, Outcome, RunTask
+from triggers.core.commands import ForwardTrigger, Outcome, RunTask
+from triggers.core.decision import Decision
 from triggers.core.engine import apply
 from triggers.core.events import Event, TimerFired
 from triggers.core.instance_names import parse_instance_name

@@ -9,7 +9,8 @@ from typing import Final
 from msgspec import Struct
 
 from triggers.analysis.times import duration_words
-from triggers.core.commands import Decision, RunTask, SetTimer
+from triggers.core.commands import RunTask, SetTimer
+from triggers.core.decision import Decision
 from triggers.core.engine import apply
 from triggers.core.events import ConfigurationUpdated, Event, TaskFinished, TriggerFired
 from triggers.core.state.plans import Plans

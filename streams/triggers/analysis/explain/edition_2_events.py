@@ -9,8 +9,9 @@ from triggers.analysis.explain.condition_proofs import ConditionProver, missing_
 from triggers.analysis.explain.explanation import Does, Effect, Idle, LeafVerdict, Reason, Verdict
 from triggers.analysis.explain.holdings import held_by_member, view_of
 from triggers.analysis.explain.trace import Trace
-from triggers.core.commands import Decision, Outcome, SetTimer
+from triggers.core.commands import Outcome, SetTimer
 from triggers.core.conditions.condition_view import ConditionView
+from triggers.core.decision import Decision
 from triggers.core.events import Event, StatusSet, TimerFired
 from triggers.core.instance_names import instance_name, parse_instance_name
 from triggers.core.plan import Rule

@@ -17,7 +17,8 @@ from triggers.analysis.explain.event_words import tasks_of, trigger_of
 from triggers.analysis.explain.explanation import Does, Effect, EventProof, Idle, Reason
 from triggers.analysis.explain.idle_reasons import why_nothing, why_rule_stood_still, why_stale
 from triggers.analysis.explain.trace import Trace
-from triggers.core.commands import Decision, Outcome, SetTimer
+from triggers.core.commands import Outcome, SetTimer
+from triggers.core.decision import Decision
 from triggers.core.events import (
     ConfigurationUpdated,
     Event,

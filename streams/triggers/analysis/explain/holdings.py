@@ -10,11 +10,12 @@ import msgspec
 from triggers.analysis.explain.event_words import reason_of
 from triggers.analysis.explain.explanation import LeafVerdict, Verdict
 from triggers.analysis.explain.leaf_verdicts import Fired, verdicts
-from triggers.core.commands import Decision, Outcome
+from triggers.core.commands import Outcome
 from triggers.core.conditions.condition_view import ConditionView
 from triggers.core.conditions.evaluator import Evaluator
 from triggers.core.conditions.held import Held
 from triggers.core.contribution import Contribution
+from triggers.core.decision import Decision
 from triggers.core.events import Event, StatusSet, TaskFailed, TaskStatusChanged, TimerFired
 from triggers.core.instance_names import instance_name, parse_instance_name
 from triggers.core.plan import Rule

@@ -10,7 +10,8 @@ from typing import NamedTuple
 from triggers.analysis.explain.event_words import refer_to, replaced_kwargs, trigger_of
 from triggers.analysis.explain.explanation import EventRef, HeldTrigger
 from triggers.analysis.explain.holdings import BeforeAndAfter, Holdings
-from triggers.core.commands import Decision, Outcome
+from triggers.core.commands import Outcome
+from triggers.core.decision import Decision
 from triggers.core.engine import apply
 from triggers.core.events import (
     Event,

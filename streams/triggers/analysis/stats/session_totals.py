@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from triggers.analysis.stats.failures import FailureKey, failure_key
-from triggers.core.commands import Decision, Outcome
+from triggers.core.commands import Outcome
+from triggers.core.decision import Decision
 from triggers.core.engine import apply
 from triggers.core.events import Event, ReplayRequested, RulesPublished, SessionImported, TaskFailed, TaskRetried
 from triggers.core.exception_view import view_exception

@@ -22,8 +22,9 @@ from triggers.analysis.input_file import InputFile
 from triggers.analysis.verify.masking import mask_event
 from triggers.analysis.view_changes import Change, changes_between
 from triggers.codec.event_lines import decode_members, event_members
-from triggers.core.commands import CancelTask, Command, Decision, ForwardTrigger
+from triggers.core.commands import CancelTask, Command, ForwardTrigger
 from triggers.core.config import validate_configuration
+from triggers.core.decision import Decision
 from triggers.core.events import ConfigurationUpdated, Event, RulesPublished
 from triggers.core.view import SessionView
 from triggers.errors import CallError, NotFound, TriggersError

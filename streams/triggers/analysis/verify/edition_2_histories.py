@@ -18,7 +18,8 @@ from msgspec.structs import replace
 
 from triggers.analysis.driver import HistoryDriver
 from triggers.analysis.verify.history_steps import Step, step_event
-from triggers.core.commands import CancelTask, Decision, Outcome, RunTask
+from triggers.core.commands import CancelTask, Outcome, RunTask
+from triggers.core.decision import Decision
 from triggers.core.events import Event, RulesPublished
 from triggers.core.published_rules import next_version
 from triggers.core.view import InstanceView, SessionView

@@ -19,7 +19,8 @@ from triggers.analysis.verify.edition_2_histories import MAIN, Edition2Replay, i
 from triggers.analysis.verify.history_queries import answer, plain
 from triggers.analysis.verify.history_steps import Step, step_event
 from triggers.analysis.view_changes import canonical_json
-from triggers.core.commands import Decision, RunTask, SetTimer
+from triggers.core.commands import RunTask, SetTimer
+from triggers.core.decision import Decision
 from triggers.core.events import ConfigurationUpdated, Event, TimerFired
 from triggers.core.timer_kinds import TimerKind
 from triggers.core.view import SessionView

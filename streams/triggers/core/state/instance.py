@@ -103,17 +103,5 @@ class Instance(
         return self.attempt > 0 and not self.attempt_closed and attempt in (0, self.attempt)
 
 
-class StatusMove(Struct, gc=False):
-    """Says that the row of an instance has another status than before. Counts and indexes follow from it."""
-
-    task: str
-    number: int
-    before: str
-    """Empty if the instance had no row."""
-    after: str
-    """Empty if its row is deleted."""
-    instance: Instance
-
-
 encode_instance = msgspec.msgpack.Encoder().encode
 decode_instance = msgspec.msgpack.Decoder(Instance).decode

@@ -1,4 +1,4 @@
-"""An instance in memory, as the parts of a decision pass it on."""
+"""An instance in memory, as the parts of a decision pass it on, and the change of its status."""
 
 from __future__ import annotations
 
@@ -28,3 +28,19 @@ class LoadedInstance:
         """True if the row will be written."""
         self.stored_status = stored_status
         """The status in its row, or empty if it has no row yet."""
+
+
+@final
+class StatusMove:
+    """Says that the row of an instance has another status than before. Counts and indexes follow from it."""
+
+    __slots__ = ("after", "before", "instance", "number", "task")
+
+    def __init__(self, task: str, number: int, before: str, after: str, instance: Instance) -> None:
+        self.task = task
+        self.number = number
+        self.before = before
+        """Empty if the instance had no row."""
+        self.after = after
+        """Empty if its row is deleted."""
+        self.instance = instance

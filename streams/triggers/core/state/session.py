@@ -20,9 +20,8 @@ from triggers.core.state.header_codec import (
     read_header,
     read_spans,
 )
-from triggers.core.state.instance import StatusMove
 from triggers.core.state.instances import Instances
-from triggers.core.state.loaded_instance import LoadedInstance
+from triggers.core.state.loaded_instance import LoadedInstance, StatusMove
 from triggers.core.state.payloads import Payloads
 from triggers.core.state.plans import Plans
 from triggers.core.state.row_kinds import HOT_TASKS, HOT_TRIGGERS, LATEST, TASKS

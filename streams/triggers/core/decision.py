@@ -1,0 +1,49 @@
+"""`Decision`: the effects of one event on its session."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from triggers.core.commands import BoundRules, CancelTask, Command, FireRecord, ForwardTrigger, Outcome
+
+
+@dataclass(init=False, slots=True)
+class Decision:
+    """The effects of one event on its session.
+
+    It is a data class, because compiled code reads the fields of a struct thirty times as slowly.
+    """
+
+    outcome: Outcome
+    commands: list[Command]
+    """Commands in the order in which they are issued."""
+    changed: list[tuple[str, str]]
+    """(instance, status) for every status that an instance took, in order; the last one of an instance is current."""
+    fires: list[FireRecord]
+    cancels: Sequence[CancelTask]
+    forwards: Sequence[ForwardTrigger]
+    rules: BoundRules | None
+    """The published rules that this event has bound the session to, or None."""
+    failures: Sequence[tuple[str, str]]
+    """(expression, reason) of every evaluation without a usable result, which counted as false."""
+
+    def __init__(
+        self,
+        outcome: Outcome,
+        *,
+        commands: list[Command] | None = None,
+        changed: list[tuple[str, str]] | None = None,
+        fires: list[FireRecord] | None = None,
+        cancels: Sequence[CancelTask] = (),
+        forwards: Sequence[ForwardTrigger] = (),
+        failures: Sequence[tuple[str, str]] = (),
+    ) -> None:
+        self.outcome = outcome
+        self.commands = [] if commands is None else commands
+        self.changed = [] if changed is None else changed
+        self.fires = [] if fires is None else fires
+        self.cancels = cancels
+        self.forwards = forwards
+        self.rules = None
+        self.failures = failures
