@@ -38,6 +38,7 @@ from triggers.topology import Topology
 
 REFUSALS = (CallError, NotFound)
 _STALE: Final = Outcome.STALE
+_RULES_PUBLISHED: Final = RulesPublished
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,17 +133,17 @@ class PartitionTurn:
             return None
         key = raw_key or b""
         session = self._context.cache.take(self._partition, key)
+        if session is not None:
+            return SessionTurn(session.uid, key, session)
         try:
             uid = decode_key(raw_key)
-            if session is None:
-                if is_misplaced(record, key, self._context.topics.partitions):
-                    self._forward(record, key)
-                    return None
-                session = self._load_session(uid)
+            if is_misplaced(record, key, self._context.topics.partitions):
+                self._forward(record, key)
+                return None
         except Undecodable as error:
             self._dead_letter(record, error.reason, error.detail)
             return None
-        return SessionTurn(uid, key, session)
+        return SessionTurn(uid, key, self._load_session(uid))
 
     def _publication(self, record: Record) -> RulesPublished | None:
         """Returns the rules that a record without a key publishes, or None if it publishes none."""
@@ -190,7 +191,7 @@ class PartitionTurn:
         except Undecodable as error:
             self._dead_letter(record, error.reason, error.detail)
             return
-        if type(event) is RulesPublished:
+        if type(event) is _RULES_PUBLISHED:
             self._dead_letter(record, Reason.BAD_KEY, "rules are published without a key: use `triggers rules publish`")
             return
         try:

