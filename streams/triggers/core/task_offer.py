@@ -154,9 +154,13 @@ class TaskOffer:
         offer(view, offered)
         if self._begins_deadline(view) and self._edition_2.deadline:
             self._set_timer(loaded, _DEADLINE)
-        if self._edition_2.delay is None and self._starts(view):
-            receive_kwargs(session, self._follow, instance, view, alone=True)
-            self._hold_fired(loaded)
+        if self._edition_2.delay is None:
+            if self._starts(view):
+                receive_kwargs(session, self._follow, instance, view, alone=True)
+                self._hold_fired(loaded)
+                return [loaded]
+        elif view.conditions.steady and self._starts(view):  # no expression would be evaluated twice
+            loaded.held = view.held
             return [loaded]
         add_to_group(builder, rule, loaded, view.held)
         return []
@@ -212,9 +216,11 @@ def begin_delay(builder: DecisionBuilder, rule: Rule, loaded: LoadedInstance) ->
     """Lets a ready instance wait for the delay of its rule. Returns False if the rule has none."""
     if rule.edition_2 is None or rule.edition_2.delay is None:
         return False
-    instance, waiting = loaded.instance, builder.session.waiting.change(rule.name)
-    group = waiting.remove_member(loaded.number)
-    held = Held() if group is None else join_parts(group.held, instance.held)
+    instance, held = loaded.instance, loaded.held
+    if held is None:
+        group = builder.session.waiting.change(rule.name).remove_member(loaded.number)
+        held = Held() if group is None else join_parts(group.held, instance.held)
+    loaded.held = None
     instance.status = DELAYED
     instance.modified = instance.stamps[DELAYED] = builder.time
     instance.delayed_at = builder.now

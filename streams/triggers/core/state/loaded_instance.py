@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import final
 
+from triggers.core.conditions.held import Held
 from triggers.core.state.instance import Instance
 
 
@@ -15,7 +16,7 @@ class LoadedInstance:
     row. It is a class rather than a tuple or a struct, because compiled code reads the attributes of a class fastest.
     """
 
-    __slots__ = ("changed", "instance", "name", "number", "stored_status", "task")
+    __slots__ = ("changed", "held", "instance", "name", "number", "stored_status", "task")
 
     def __init__(self, task: str, number: int, name: str, instance: Instance, stored_status: str = "") -> None:
         self.task = task
@@ -28,6 +29,8 @@ class LoadedInstance:
         """True if the row will be written."""
         self.stored_status = stored_status
         """The status in its row, or empty if it has no row yet."""
+        self.held: Held | None = None
+        """The contributions of a new instance of edition 2 whose delay is about to begin, as it is in no group yet."""
 
 
 @final

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from triggers.core.plan import Plan
-from triggers.core.state.instance import StatusMove
+from triggers.core.state.loaded_instance import StatusMove
 from triggers.core.state.rows import Changes
 
 

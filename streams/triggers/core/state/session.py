@@ -198,7 +198,7 @@ class Session:
     @property
     def records_fires(self) -> bool:
         """True if the session may get rules of edition 2, which ask when triggers were last fired."""
-        return not self.header.configuration or self.header.published is not None
+        return not self.plan.digest or self.header.published is not None
 
     def forget_edition_2(self) -> None:
         """Deletes what the session kept because it had no rules, when it gets rules of edition 1."""
