@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Annotated, Final
 
@@ -14,7 +15,7 @@ from triggers.api.call import Call
 from triggers.api.identity import Scope
 from triggers.api.json_objects import JsonObject, no_members
 from triggers.api.names import IDEMPOTENCY_KEY, JOB
-from triggers.api.operations import JSON, Answer, Body, Media, Operation
+from triggers.api.operations import JSON, Answer, Body, Handler, Media, Operation
 from triggers.api.parameters import choice, integer
 from triggers.api.problems import Kind, ProblemError
 from triggers.api.services import Services, json_response
@@ -66,7 +67,6 @@ class Jobs:
 
     def operations(self) -> list[Operation]:
         """Returns the operations of this class."""
-        unavailable = (Kind.UNAVAILABLE, Kind.OVERLOADED)
         refusals = (Kind.INVALID_EVENT, Kind.BODY_TIMEOUT, Kind.CONFLICT, Kind.TOO_LARGE, Kind.UNSUPPORTED_MEDIA_TYPE)
         body = Body({JSON: Media(JobBody, _EXAMPLE)})
         return [
@@ -74,39 +74,35 @@ class Jobs:
                 method="POST", path="/v1/jobs/preview", handler=self.preview_job, scope=Scope.OPERATE, tag="jobs",
                 summary="Count what a job would change, and show some of it. Nothing is changed.",
                 description=_DELETING, body=body, answers={200: Answer("What matches now.", JobPreview)},
-                problems=(*refusals, *unavailable),
+                problems=(*refusals, *_AWAY),
             ),
             Operation(
                 method="POST", path="/v1/jobs", handler=self.create_job, scope=Scope.OPERATE, tag="jobs",
                 summary="Replay, skip, cancel or delete everything that a filter finds.",
                 description=_CREATING + " " + _DELETING, parameters=(IDEMPOTENCY_KEY,), body=body,
-                answers={202: Answer("The job is recorded, and runs.", JobSummary)}, problems=(*refusals, *unavailable),
+                answers={202: Answer("The job is recorded, and runs.", JobSummary)}, problems=(*refusals, *_AWAY),
             ),
             Operation(
                 method="GET", path="/v1/jobs", handler=self.list_jobs, scope=Scope.READ, tag="jobs",
                 summary="List the newest jobs.", query=(JOBS,),
-                answers={200: Answer("The jobs.", JobList)}, problems=unavailable,
+                answers={200: Answer("The jobs.", JobList)}, problems=_AWAY,
             ),
             Operation(
                 method="GET", path="/v1/jobs/{job}", handler=self.show_job, scope=Scope.READ, tag="jobs",
                 summary="Show a job, its progress and the state of its items.",
                 parameters=(JOB,), query=(STATE, FIRST, LIMIT),
                 answers={200: Answer("The job and some of its items.", JobView)},
-                problems=(Kind.NOT_FOUND, *unavailable),
+                problems=(Kind.NOT_FOUND, *_AWAY),
             ),
-            Operation(
-                method="POST", path="/v1/jobs/{job}/resume", handler=self.resume_job, scope=Scope.OPERATE, tag="jobs",
-                summary="Resume a job that has ended early. What was published is not published again.",
-                description=_DELETING, parameters=(JOB,),
-                answers={202: Answer("The job runs, unless it is finished.", JobSummary)},
-                problems=(Kind.NOT_FOUND, *unavailable),
+            _continue(
+                "resume", self.resume_job,
+                "Resume a job that has ended early. What was published is not published again.",
+                {202: Answer("The job runs, unless it is finished.", JobSummary)},
             ),
-            Operation(
-                method="POST", path="/v1/jobs/{job}/cancel", handler=self.cancel_job, scope=Scope.OPERATE, tag="jobs",
-                summary="Cancel the items of a job that are pending, wherever it runs.",
-                description="What is published is done. A job without pending items stays as it is. " + _DELETING,
-                parameters=(JOB,), answers={200: Answer("The job afterwards.", JobSummary)},
-                problems=(Kind.NOT_FOUND, *unavailable),
+            _continue(
+                "cancel", self.cancel_job,
+                "Cancel the items of a job that are pending, wherever it runs. What is published is done.",
+                {200: Answer("The job afterwards.", JobSummary)},
             ),
         ]  # fmt: skip
 
@@ -174,6 +170,22 @@ class Jobs:
         return job
 
 
+def _continue(name: str, handler: Handler, summary: str, answers: Mapping[int, Answer]) -> Operation:
+    """Returns an operation that says how a job goes on."""
+    return Operation(
+        method="POST",
+        path=f"/v1/jobs/{{job}}/{name}",
+        handler=handler,
+        scope=Scope.OPERATE,
+        tag="jobs",
+        summary=summary,
+        description=_DELETING,
+        parameters=(JOB,),
+        answers=answers,
+        problems=(Kind.NOT_FOUND, *_AWAY),
+    )
+
+
 def _require_scope_for(call: Call, action: Action) -> None:
     """Raises a problem if the token does not allow the action on a single session either."""
     require_scope(call.principal, Scope.ADMIN if action is Action.DELETE else Scope.OPERATE)
@@ -208,6 +220,7 @@ def _id_of(principal: str, key: str) -> str:
     return "key-" + blake2b(f"{principal}\n{key}".encode(), digest_size=12).hexdigest()
 
 
+_AWAY: Final = (Kind.UNAVAILABLE, Kind.OVERLOADED)
 _EXAMPLE: Final = {
     "action": "replay",
     "where": {"status": "failed", "exception": "TimeoutError", "prefix": "order-"},

@@ -65,14 +65,10 @@ def application(
         *Pages(questions, whole_log, renderer).routes(),
         PageRoute("GET", "/favicon.ico", _icon, None),
     ]
-    if services is not None:
-        pages += SessionActions(questions, services, renderer).routes()
-        pages += LetterActions(services, renderer).routes()
-        pages += JobActions(services, renderer).routes()  # before those that read: /jobs/new is not the name of a job
-    if installation is not None:
-        pages += PublishedPages(installation, renderer).routes()
-    if jobs is not None:
-        pages += JobPages(jobs, renderer).routes()
+    # These come before those that read, because /jobs/new is not the name of a job.
+    pages += [] if services is None else _acting_pages(questions, services, renderer)
+    pages += [] if installation is None else PublishedPages(installation, renderer).routes()
+    pages += [] if jobs is None else JobPages(jobs, renderer).routes()
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -83,9 +79,22 @@ def application(
 
     static = StaticFiles(directory=str(files("triggers.console") / "static"))
     routes = [*gate.routes(pages), Mount("/static", static)]
-    app = Starlette(routes=routes, exception_handlers={HTTPException: gate.no_route}, lifespan=lifespan)
+    return _served(Starlette(routes=routes, exception_handlers={HTTPException: gate.no_route}, lifespan=lifespan))
+
+
+def _served(app: Starlette) -> ASGIApp:
+    """Return the application as it is served: names in its paths may contain slashes."""
     app.router.redirect_slashes = False
     return Front(app, "/")
+
+
+def _acting_pages(questions: Questions, services: Services, renderer: Renderer) -> list[PageRoute]:
+    """Return the routes of the pages that change something."""
+    return [
+        *SessionActions(questions, services, renderer).routes(),
+        *LetterActions(services, renderer).routes(),
+        *JobActions(services, renderer).routes(),
+    ]
 
 
 async def _icon(_: Visit) -> Response:
