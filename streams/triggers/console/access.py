@@ -140,11 +140,11 @@ class Access:
         """Return the name of the cookie. Ports share the cookies of a host, so the name has the port."""
         if self._is_secure(request):
             return "__Host-triggers"
-        return f"triggers-{request.url.port or 80}"
+        return f"triggers-{_port(request.headers.get('host', ''))}"
 
     def _is_secure(self, request: Request) -> bool:
         """Return whether the browser uses TLS. Who forges the header harms only the own cookie."""
-        return "https" in (self._url.scheme, request.url.scheme, request.headers.get("x-forwarded-proto", ""))
+        return "https" in (self._url.scheme, request.scope["scheme"], request.headers.get("x-forwarded-proto", ""))
 
 
 def _host_name(url: str) -> str | None:
@@ -152,6 +152,13 @@ def _host_name(url: str) -> str | None:
         return urlsplit(url).hostname
     except ValueError:
         return None
+
+
+def _port(host: str) -> int:
+    try:
+        return urlsplit(f"//{host}").port or 80
+    except ValueError:
+        return 80
 
 
 def _netloc(url: str) -> str | None:

@@ -121,7 +121,7 @@ class Gate:
 
     def _checked_form(self, request: Request, browser: Browser, body: bytes) -> Form | None:
         """Return the form of a page. What the HTTP API gets is no form, and changes nothing."""
-        if request.url.path.startswith(API):
+        if _path_of(request).startswith(API):
             return None
         form = parse_form(request.headers.get("content-type", ""), body)
         self._access.check_form(browser, form)
@@ -135,20 +135,27 @@ class Gate:
         raise ProblemError(Kind.FORBIDDEN, f"this needs the scope {scope}, which your token does not have")
 
     def _ask_to_log_in(self, request: Request) -> Response:
-        if request.url.path.startswith(API):
+        if _path_of(request).startswith(API):
             raise ProblemError(
                 Kind.UNAUTHENTICATED,
                 "log in, or send the header `Authorization: Bearer <token>`",
                 headers={"WWW-Authenticate": 'Bearer realm="triggers"'},
             )
-        address = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        query = request.scope["query_string"].decode("ascii", errors="replace")
+        address = _path_of(request) + (f"?{query}" if query else "")
         return RedirectResponse(f"/login?next={quote(address, safe='')}", 303)
 
     def _problem(self, request: Request, visitor: Visitor | None, status: int, why: str) -> Response:
-        if request.url.path.startswith(API):
+        if _path_of(request).startswith(API):
             return add_headers(as_problem(status, why))
         return add_headers(self._renderer.problem(visitor, status, why))
 
     def _count(self, operation: str, response: Response, started: float) -> None:
         if self._metrics is not None:
             self._metrics.record_request(operation, response.status_code, time.perf_counter() - started)
+
+
+def _path_of(request: Request) -> str:
+    """Return the path. It is not taken from the URL, which cannot be built if the Host header is malformed."""
+    path: str = request.scope["path"]
+    return path

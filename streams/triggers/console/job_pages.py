@@ -146,7 +146,7 @@ class JobActions:
         values: Mapping[str, object] = {
             "search": search, "selection": selection, "action": selection.change.action, "fields": fields, "why": why,
             "participle": PARTICIPLES[selection.change.action], "sample": selection.items[:SAMPLE],
-            "address": f"/jobs/new?{visit.request.url.query}",
+            "address": f"/jobs/new?{visit.request.scope['query_string'].decode('ascii')}",
         }  # fmt: skip
         return self._renderer.page(visit, "job_preview.html", values, 400 if why else 200)
 

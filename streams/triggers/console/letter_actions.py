@@ -85,7 +85,7 @@ class LetterActions:
         ready = [each for each in letters if each.state == OPEN and not (action == "redrive" and each.letter.missing)]
         values = {
             "action": action, "participle": _ACTIONS[action].value, "letters": ready,
-            "left_out": len(letters) - len(ready), "address": visit.request.url.path,
+            "left_out": len(letters) - len(ready), "address": visit.request.scope["path"],
             "reason": text_of(visit.query, "reason"),
         }  # fmt: skip
         return self._renderer.page(visit, "letter_confirmation.html", values)

@@ -16,7 +16,7 @@ from triggers.analysis.explain.proofs import explain
 from triggers.analysis.time_travel import view_at
 from triggers.analysis.view_changes import Change, changes_between
 from triggers.client.repair_checks import require_repairable, require_unfinished
-from triggers.client.session_repairs import InstanceRepair, check_of
+from triggers.client.session_repairs import InstanceRepair, check_of, find_instance
 from triggers.codec.json_payloads import check_payload
 from triggers.console.forms import Given
 from triggers.console.parameters import flag_of, needed_text, text_of
@@ -122,7 +122,7 @@ def preview_of(uid: str, log: list[Event], event: InstanceRepair) -> Preview:
     Raises WrongStatus if the session would refuse it.
     """
     before = view_at(uid, log)
-    check_of(event)(next(each for each in before.instances if each.name == event.instance), before.edition)
+    check_of(event)(find_instance(before, event.instance), before.edition)
     now = max(time.time_ns() // 1_000_000, log[-1].time)
     later = [*log, replace(event, position=log[-1].position + 1, time=now)]
     changes = changes_between(before, view_at(uid, later))

@@ -163,6 +163,12 @@ async def test_a_console_of_this_machine_needs_no_log_in_but_the_key_of_its_form
             assert "Log out" not in (await client.get(page)).text
 
 
+@pytest.mark.parametrize("host", ["[", "a:b", "", "x:99999"])
+async def test_a_malformed_host_is_no_error_of_the_console(client: ConsoleClient, host: str) -> None:
+    for path, status in (("/", 303), ("/login", 200), ("/api/sessions", 401), ("/nothing", 404)):
+        assert (await client.get(path, Host=host)).status_code == status
+
+
 async def test_a_stranger_can_send_nothing_large(client: ConsoleClient) -> None:
     refused = await client.send_form("/login", {"token": "x" * 100_000})
 
