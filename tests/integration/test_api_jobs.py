@@ -143,7 +143,7 @@ def test_a_job_that_is_cancelled_says_what_it_has_not_done(clients: dict[str, ht
         ({"action": "replay", "where": {}}, 400, "the filter is empty"),
         ({"action": "replay", "where": {"statos": "failed"}}, 400, "statos"),
         (body_of("replay", "replayed-", cascade=True), 400, "cascade is an option of skip"),
-        (body_of("cancel", "replayed-"), 400, "skip or replay those that are failed"),
+        (body_of("cancel", "replayed-"), 400, "skip or replay failed ones"),
     ],
 )
 def test_contradictory_options_of_a_job_are_a_problem(

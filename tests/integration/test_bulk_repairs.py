@@ -171,7 +171,7 @@ def test_an_instance_that_has_changed_since_the_preview_is_left_alone(shop: Sett
         (("replay", "order-1", "t_bill#0", "--where", "--failed"), "SESSION does not go with --where"),
         (("replay", "order-1"), "Missing argument 'INSTANCE'"),
         (("skip", "--where", "--status", "scheduled", "--yes"), "skip needs one of failed"),
-        (("cancel", "--where", "--failed", "--yes"), "skip or replay those that are failed"),
+        (("cancel", "--where", "--failed", "--yes"), "skip or replay failed ones"),
         (("delete", "--where", "--failed", "--json"), "add --yes"),
     ],
 )
