@@ -16,6 +16,7 @@ from typing import Any
 from celery import Celery
 from celery.exceptions import Ignore, Reject
 from kombu.exceptions import OperationalError
+from opentelemetry import trace
 
 from triggers.celery import install
 from triggers.task import StatusChange, TaskContext, TriggerTask, current_command
@@ -107,6 +108,13 @@ def limited() -> dict[str, float]:
 @app.task
 def quick(**triggers: object) -> None:
     """Does nothing."""
+
+
+@app.task
+def traced(**triggers: object) -> dict[str, list[str]]:
+    """Makes a span of the application's."""
+    with trace.get_tracer("shop").start_as_current_span("the task's own work"):
+        return {"triggers": sorted(triggers)}
 
 
 @app.task(bind=True)

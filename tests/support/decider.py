@@ -6,6 +6,7 @@ import asyncio
 
 from triggers.agent.batch import Batch
 from triggers.errors import BrokerUnavailable
+from triggers.telemetry.spans import Span
 
 
 class Decider:
@@ -18,6 +19,10 @@ class Decider:
         self.too_early: set[int] = set()
         """Number of batches that are decided before that call."""
         self.cut: set[int] = set()
+        self.spans: list[Span] = []
+        """The spans of each batch."""
+        self.exported: list[dict[int, int]] = []
+        """The offsets of each batch whose spans were to be exported."""
 
     def process(self, batch: Batch) -> None:
         if not batch.records:
@@ -28,11 +33,12 @@ class Decider:
         self.decided.append(batch.offsets)
         batch.truncated = number in self.cut
         batch.rows[0] = {b"k": b"v"}
+        batch.spans = self.spans
         if number == 1:
             self.twice.set()
 
     def export_spans(self, batch: Batch) -> None:
-        """Exports nothing, because the test looks at decisions."""
+        self.exported.append(batch.offsets)
 
     def forget(self, partitions: frozenset[int] | None = None) -> None:  # noqa: ARG002  # all are forgotten
         self.forgotten += 1

@@ -12,7 +12,9 @@ from triggers.agent.dead_letters import DeadLetters
 from triggers.agent.index_reach import IndexReach
 from triggers.agent.partition_turn import PartitionTurn, TurnContext
 from triggers.agent.timers import Timers
+from triggers.codec import read_trace
 from triggers.core.commands import Outcome
+from triggers.telemetry.logs import trace_fields
 from triggers.telemetry.metrics import Metrics
 from triggers.telemetry.spans import SpanSink
 
@@ -91,6 +93,7 @@ class Agent:
                 topic=letter.topic,
                 partition=letter.partition,
                 offset=letter.offset,
+                **({} if (trace := read_trace(letter.headers)) is None else trace_fields(trace)),
             )
         if (more := sum(letters.reasons.values()) - len(letters.first)) > 0:
             log.warning("more records of the batch become dead letters", letters=more, reasons=dict(letters.reasons))

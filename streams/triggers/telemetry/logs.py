@@ -9,7 +9,9 @@ from collections.abc import Mapping
 import structlog
 from structlog.typing import EventDict, Processor
 
+from triggers.core.trace_context import TraceContext
 from triggers.settings import Settings
+from triggers.telemetry.current_trace import current_trace
 
 
 def configure_logging(settings: Settings, **context: object) -> None:
@@ -17,6 +19,7 @@ def configure_logging(settings: Settings, **context: object) -> None:
     shared: list[Processor] = [
         _with(context),
         structlog.contextvars.merge_contextvars,
+        _add_trace,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
@@ -41,6 +44,7 @@ def json_formatter(*processors: Processor) -> logging.Formatter:
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.ExtraAdder(allow=["context"]),
+        _add_trace,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         *processors,
     ]
@@ -52,6 +56,17 @@ def _with(context: Mapping[str, object]) -> Processor:
         return {**event, **context}
 
     return add
+
+
+def _add_trace(_logger: object, _method: str, event: EventDict) -> EventDict:
+    """Adds the ids of the trace and of the span that the running code belongs to, if it belongs to one."""
+    trace = current_trace()
+    return event if trace is None else trace_fields(trace) | event
+
+
+def trace_fields(trace: TraceContext) -> EventDict:
+    """Returns the fields that name a trace in log lines, as OpenTelemetry's conventions for logs call them."""
+    return {"trace_id": trace.trace_id.hex(), "span_id": trace.span_id.hex()}
 
 
 def _ours_or_serious(record: logging.LogRecord) -> bool:

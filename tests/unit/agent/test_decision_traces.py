@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 
 import pytest
+from structlog.testing import capture_logs
 from tests.support.records import record
 from tests.unit.agent.test_agent import HOME, NAMES, Bench, to
 
@@ -182,8 +183,10 @@ async def test_the_events_of_a_batch_have_spans_of_their_own_in_several_partitio
 async def test_a_refused_event_has_a_span_with_the_error_and_its_dead_letter_the_context() -> None:
     bench = bench_of()
 
-    batch = bench.commit(event_record(TaskFinished(instance="t_none#0", attempt=1), 1, trace_of(6)))
+    with capture_logs() as lines:
+        batch = bench.commit(event_record(TaskFinished(instance="t_none#0", attempt=1), 1, trace_of(6)))
 
+    assert [line["trace_id"] for line in lines] == [trace_of(6).trace_id.hex()]
     (span,) = batch.spans
     (letter,) = to(NAMES.dead_letters, batch)
     assert "t_none#0" in span.error

@@ -13,7 +13,9 @@ from celery.app.trace import build_tracer
 from triggers.celery.command_headers import command_headers
 from triggers.celery.run_logging import _format_as_json
 from triggers.core.commands import RunTask
+from triggers.core.trace_context import TraceContext
 from triggers.logging import LocalLogger, logging_to
+from triggers.telemetry.current_trace import following
 
 COMMAND = RunTask(session="a/b", instance="t_mail#3", attempt=2, run="shop.mail")
 
@@ -45,6 +47,16 @@ def test_a_line_of_a_run_names_its_command_and_the_record(lines: tuple[logging.L
         "offset": 17,
         "task": "shop.mail",
     }
+
+
+def test_a_line_of_a_run_names_the_trace_of_its_command(lines: tuple[logging.Logger, io.StringIO]) -> None:
+    logger, text = lines
+
+    with following(TraceContext(bytes(range(24)), 1)):
+        _run_in_task(lambda: logger.warning("sent"))
+
+    (line,) = _objects(text)
+    assert (line["trace_id"], line["span_id"]) == (bytes(range(16)).hex(), bytes(range(16, 24)).hex())
 
 
 def test_a_dispatched_command_has_no_record(lines: tuple[logging.Logger, io.StringIO]) -> None:

@@ -17,9 +17,11 @@ from triggers.commit.member import Member
 from triggers.commit.progress import Progress
 from triggers.commit.pump import Pump
 from triggers.commit.transaction import Aborted, Transactions
+from triggers.core.trace_context import TraceContext
 from triggers.kafka.records import Record
 from triggers.table.partition_rows import PartitionRows, open_rows
 from triggers.telemetry.metrics import Metrics
+from triggers.telemetry.spans import Kind, Span
 
 WAIT_S = 10
 
@@ -145,6 +147,15 @@ async def test_decisions_that_follow_a_refused_transaction_are_discarded_with_it
     assert setting.decider.decided == [{0: 1}, {0: 2}, {0: 1}]
     assert setting.journal.committed == [{0: 1}]
     assert (setting.decider.forgotten, setting.feed.rewound) == (1, 1)
+
+
+async def test_the_spans_of_a_refused_transaction_are_not_exported(tmp_path: Path) -> None:
+    setting = Setting(Feed(at(0), at(1), at(0)), Journal(refused=1), tmp_path / "rows")
+    setting.decider.spans = [Span("decide a", Kind.CONSUMER, TraceContext(bytes(24), 1), None, 0)]
+
+    await setting.run()
+
+    assert setting.decider.exported == setting.journal.committed == [{0: 1}]
 
 
 async def test_decisions_of_a_lost_partition_are_never_committed(tmp_path: Path) -> None:
