@@ -15,7 +15,7 @@ from triggers.client import KafkaPublisher
 from triggers.codec import check_event, check_trigger_name, encode_event, encode_key
 from triggers.core.events import TriggerFired
 from triggers.settings import Settings
-from triggers.telemetry.tracing import export_spans
+from triggers.telemetry.tracing import export_spans, flush
 
 _RFC_3339 = ["%Y-%m-%dT%H:%M:%S%z", "%Y-%m-%dT%H:%M:%S.%f%z"]
 _OF_ONE_EVENT = ("session", "trigger", "kwargs", "event_id", "time", "named")
@@ -64,7 +64,8 @@ def fire_command(
     acknowledged everything.
     """
     settings = command_settings(ctx)
-    export_spans("triggers-cli")
+    if export_spans("triggers-cli"):
+        ctx.call_on_close(flush)
     if file is not None:
         refuse_ignored(
             ctx, "does not go with --from: each line of the file has its own", "session", "trigger", *_OF_ONE_EVENT

@@ -140,15 +140,19 @@ class _SpansOfProcess(SpanProcessor):
     """Exports over connections that belong to the process, so that a forked child does not write to its parent's."""
 
     def __init__(self) -> None:
-        self._pid = 0
-        self._processors: list[SpanProcessor] = []
-        """Those of the processes from which this one was forked must not be destroyed, so all are kept."""
+        self._processors: dict[int, SpanProcessor] = {}
+        """By process. Those of the processes from which this one was forked must not be destroyed, so all are kept."""
 
     def _processor(self) -> SpanProcessor:
-        if self._pid != os.getpid():
-            self._pid = os.getpid()
-            self._processors.append(BatchSpanProcessor(OTLPSpanExporter()))
-        return self._processors[-1]
+        """Returns the processor of this process. Two threads may both make one; a lock could be held during a fork."""
+        pid = os.getpid()
+        processor = self._processors.get(pid)
+        if processor is None:
+            made: SpanProcessor = BatchSpanProcessor(OTLPSpanExporter())
+            processor = self._processors.setdefault(pid, made)
+            if processor is not made:
+                made.shutdown()
+        return processor
 
     @override
     def on_end(self, span: ReadableSpan) -> None:
