@@ -38,14 +38,14 @@ fire packed [triggers-cli]
     issue {TASKS}.traced [triggers-worker] -> linked to fire paid
       run {TASKS}.traced [triggers-celery]
         decide running [triggers-worker]
-        the task's own work [triggers-celery]
         report finished [triggers-celery]
           decide finished [triggers-worker]
             issue {TASKS}.quick [triggers-worker] -> linked to fire paid
               run {TASKS}.quick [triggers-celery]
                 decide running [triggers-worker]
                 report finished [triggers-celery]
-                  decide finished [triggers-worker]"""
+                  decide finished [triggers-worker]
+        the task's own work [triggers-celery]"""
 TRACE = TraceContext(bytes(range(1, 25)), 1)
 
 

@@ -72,7 +72,10 @@ class Collector:
         return self.named(name)
 
     def tree(self) -> str:
-        """Returns all traces, each span below its parent, with its service and the names of the spans it links to."""
+        """Returns all traces, each span below its parent, with its service and the names of the spans it links to.
+
+        The traces are in the order of their starts, and spans with one parent in that of their names.
+        """
         spans = self.spans
         known = {span.span_id: span for span in spans}
         roots = [span for span in spans if span.parent_id not in known]
@@ -84,9 +87,9 @@ def _lines(span: Received, spans: Sequence[Received], known: dict[str, Received]
     linked = f" -> linked to {', '.join(links)}" if links else ""
     error = " !" if span.is_error else ""
     yield f"{'  ' * depth}{span.name} [{span.service}]{error}{linked}"
-    for below in spans:
-        if below.parent_id == span.span_id:
-            yield from _lines(below, spans, known, depth + 1)
+    below = [each for each in spans if each.parent_id == span.span_id]
+    for child in sorted(below, key=lambda each: each.name):
+        yield from _lines(child, spans, known, depth + 1)
 
 
 @contextmanager

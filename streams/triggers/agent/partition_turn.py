@@ -208,7 +208,7 @@ class PartitionTurn:
     def _apply(self, session_turn: SessionTurn, record: Record, event: Event) -> None:
         decision = apply(session_turn.session, event)
         traced = None
-        if event.trace is not None or decision.commands:
+        if event.trace is not None or session_turn.session.spans:
             traced = self._context.tracer.trace(session_turn.uid, record, event, decision)
         if self._records.are_caused_by(decision):
             outputs = self._records.encode(session_turn.session, session_turn.key, record, event, decision, traced)

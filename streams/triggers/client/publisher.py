@@ -14,6 +14,8 @@ from triggers.errors import BrokerUnavailable, TopicMissing
 from triggers.kafka.reachability import check_reachable
 from triggers.kafka.sender import Coordinates, Delivery, KafkaSender
 from triggers.settings import Settings
+from triggers.telemetry.current_trace import current_trace
+from triggers.telemetry.tracing import makes_spans
 from triggers.topology import Topology
 
 
@@ -70,6 +72,8 @@ class KafkaPublisher:
         self._sender.close()
 
     def _send_traced(self, uid: str, event: Event) -> Delivery:
+        if not makes_spans():  # this saves 2 µs of about 20, which is a lot for a file of events
+            return self._send(uid, event, event.trace or current_trace())
         with publishing_span(self._topic, uid, event) as trace:
             return self._send(uid, event, trace)
 
