@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import os
 from functools import partial
+from typing import cast
 
 import pytest
 from tests.support.celery_process import CeleryProcess, celery_worker, dispatcher
 from tests.support.commands import make_command, wait_for_results
 from tests.support.otlp_collector import Collector, collector
-from tests.support.program import run
+from tests.support.program import Run, run
 from tests.support.redis_server import RedisServer
 from tests.support.topic_reader import read_topic
 from tests.support.topic_setup import create_topics
@@ -19,6 +20,7 @@ from tests.support.worker_process import WorkerProcess
 from triggers.codec import encode_command, parse_trace, read_trace, trace_headers
 from triggers.core.commands import RunTask
 from triggers.core.trace_context import TraceContext
+from triggers.kafka.records import Record, headers_of
 from triggers.kafka.sender import KafkaSender
 from triggers.settings import Settings
 from triggers.topology import Topology
@@ -70,7 +72,8 @@ def issue(settings: Settings, *commands: RunTask, trace: TraceContext = TRACE) -
 
 def result_traces(settings: Settings) -> list[TraceContext | None]:
     """The contexts of the events that were published, in order."""
-    return [read_trace(m.headers() or []) for m in read_topic(settings, Topology(settings.namespace).events)]
+    messages = read_topic(settings, Topology(settings.namespace).events)
+    return [read_trace(headers_of(cast("Record", message)) or ()) for message in messages]
 
 
 def configure(settings: Settings) -> None:
@@ -78,8 +81,8 @@ def configure(settings: Settings) -> None:
     assert configured.returncode == 0, configured.stderr
 
 
-def fire(settings: Settings, trigger: str, **variables: str) -> None:
-    fired = run(settings, "fire", "order-1", trigger, **variables)
+def fire(settings: Settings, trigger: str, variables: dict[str, str]) -> None:
+    fired = Run(settings, "fire", "order-1", trigger, **variables).wait()
     assert fired.returncode == 0, fired.stderr
 
 
@@ -92,8 +95,8 @@ def test_a_session_is_traced_from_its_fires_to_the_tasks_and_into_the_cascade(se
         celery_worker(settings, "--pool=prefork", "-c1", **endpoint.variables),
     ):
         configure(settings)
-        fire(settings, "paid", **endpoint.variables)
-        fire(settings, "packed", **endpoint.variables)
+        fire(settings, "paid", endpoint.variables)
+        fire(settings, "packed", endpoint.variables)
         endpoint.wait_for("decide finished", 2)
 
     assert endpoint.tree() == TREE
@@ -112,10 +115,10 @@ def test_a_producer_that_does_not_sample_makes_no_span_anywhere(settings: Settin
         celery_worker(settings, "--pool=prefork", "-c1", **endpoint.variables) as celery,
     ):
         configure(settings)
-        fire(settings, "paid", **endpoint.variables, OTEL_TRACES_SAMPLER="always_off")
-        fire(settings, "packed", **endpoint.variables, OTEL_TRACES_SAMPLER="always_off")
+        fire(settings, "paid", endpoint.variables | {"OTEL_TRACES_SAMPLER": "always_off"})
+        fire(settings, "packed", endpoint.variables | {"OTEL_TRACES_SAMPLER": "always_off"})
         wait_for_results(settings, [RunTask(session="order-1", instance="t_mail#0", attempt=1, run="")], celery)
-        fire(settings, "other", **endpoint.variables)
+        fire(settings, "other", endpoint.variables)
         endpoint.wait_for("decide other")
 
     contexts = [trace for trace in result_traces(settings) if trace is not None]
@@ -133,8 +136,8 @@ def test_processes_without_an_exporter_pass_the_context_on(settings: Settings) -
         celery_worker(settings, "--pool=prefork", "-c1") as celery,
     ):
         configure(settings)
-        fire(settings, "paid", **endpoint.variables)
-        fire(settings, "packed", **endpoint.variables)
+        fire(settings, "paid", endpoint.variables)
+        fire(settings, "packed", endpoint.variables)
         wait_for_results(settings, [RunTask(session="order-1", instance="t_mail#0", attempt=1, run="")], celery)
 
     assert endpoint.tree() == "fire paid [triggers-cli]\nfire packed [triggers-cli]"

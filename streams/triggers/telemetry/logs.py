@@ -61,7 +61,7 @@ def _with(context: Mapping[str, object]) -> Processor:
 def _add_trace(_logger: object, _method: str, event: EventDict) -> EventDict:
     """Adds the ids of the trace and of the span that the running code belongs to, if it belongs to one."""
     trace = current_trace()
-    return event if trace is None else trace_fields(trace) | event
+    return event if trace is None else {**trace_fields(trace), **event}
 
 
 def trace_fields(trace: TraceContext) -> EventDict:
