@@ -31,7 +31,7 @@ _TAGS: Final = {
     "fire": "Fire triggers. The answer comes when Kafka has acknowledged the events.",
     "sessions": "Read sessions from the workers that own them, and from their events.",
     "operate": "Change sessions as an operator. Each change is an event with its actor.",
-    "jobs": "Change many sessions as an operator: all that a filter finds.",
+    "jobs": "Change many sessions as an operator: everything that a filter finds.",
     "rules": "Published rules, which sessions take automatically.",
     "dead letters": "Records that could not be decoded or applied.",
     "monitoring": "Health, readiness and lag.",

@@ -111,10 +111,15 @@ def _conditions() -> Schema:
     leaf: Schema = {
         "trigger": ref("trigger"),
         "as": text("Name under which the task gets the kwargs. Default: the trigger's."),
-        "when": ref("optionalExpression", "Only events for which this is true count; names: kwargs, event, on."),
+        "when": ref(
+            "optionalExpression", "Only events for which this is true count. It can read kwargs, event, session and on."
+        ),
         "count": count,
         "distinct": ref("optionalExpression", "Only one of the events with an equal value counts."),
-        "keep": {"enum": ["first", "latest", None], "description": "Which events are kept when there are more."},
+        "keep": {
+            "enum": ["first", "latest", None],
+            "description": "Which events are kept if there are more than needed.",
+        },
     }
     unnamed = {key: own for key, own in leaf.items() if key != "as"}
     short: Schema = {"trigger": leaf["trigger"], "when": leaf["when"]}
@@ -142,7 +147,7 @@ def _condition(name: str, leaf: str) -> Schema:
         "sequence": "All of these conditions, one after another.",
     }
     combinators = [record({way: children, "within": within}, description, way) for way, description in ways.items()]
-    at_least: Schema = {"type": "integer", "minimum": 1, "description": "How many of them."}
+    at_least: Schema = {"type": "integer", "minimum": 1, "description": "Number of conditions that must be true."}
     counted = record(
         {"atLeast": at_least, "of": children, "within": within},
         "This number of the conditions in `of`.",
@@ -157,9 +162,9 @@ def _condition(name: str, leaf: str) -> Schema:
 
 def _times() -> Schema:
     delay: Schema = {
-        "for": ref("duration", "How long an instance that is ready waits."),
+        "for": ref("duration", "How long a ready instance waits."),
         "restart": {"type": "boolean", "description": "Each further event restarts the delay (debounce)."},
-        "atMost": ref("optionalDuration", "The longest delay, however often it restarts."),
+        "atMost": ref("optionalDuration", "Maximum delay, including all restarts."),
     }
     bounded: Schema = {"required": ["atMost"], "properties": {"atMost": {"type": ["string", "number"]}}}
     restarts: Schema = {"required": ["restart"], "properties": {"restart": {"const": True}}}
@@ -167,7 +172,7 @@ def _times() -> Schema:
         "in": ref("duration", "How long an instance may wait."),
         "then": {
             "enum": ["expire", "run"],
-            "description": "It expires, or runs with what it has.",
+            "description": "Whether it expires or runs with what it holds.",
             "default": "expire",
         },
     }
@@ -177,11 +182,14 @@ def _times() -> Schema:
         "delay": {
             "anyOf": [
                 ref("duration"),
-                record(delay, "How long an instance that is ready waits.", "for") | {"if": bounded, "then": restarts},
+                record(delay, "How long a ready instance waits.", "for") | {"if": bounded, "then": restarts},
             ]
         },
         "deadline": {
-            "anyOf": [ref("duration"), record(deadline, "How long an instance may wait, and what happens then.", "in")]
+            "anyOf": [
+                ref("duration"),
+                record(deadline, "How long an instance may wait, and what happens afterwards.", "in"),
+            ]
         },
         "timeouts": record(
             or_null(
@@ -201,7 +209,7 @@ def _stopping() -> Schema:
     types: Schema = {"type": "array", "items": {"type": "string"}}
     cancel: Schema = {
         "on": leaves | {"description": "Events that cancel."},
-        "terminate": {"type": "boolean", "description": "A task that runs is ended."},
+        "terminate": {"type": "boolean", "description": "Whether running tasks are ended."},
     }
     attempts = integer(1, MAX_ATTEMPTS, "Attempts, the first one included.")
     optional: Schema = {
@@ -219,7 +227,9 @@ def _stopping() -> Schema:
 
 
 def _edition_2() -> Schema:
-    free = text("Name of a trigger that does not end like an outcome.") | {"not": {"pattern": _RESERVED}}
+    free = text("Name of a trigger that does not end like an outcome, such as :failed.") | {
+        "not": {"pattern": _RESERVED}
+    }
     forward: Schema = {
         "on": ref("plainLeaf", "The events to forward."),
         "to": ref("expression", "The UID of the other session."),
@@ -232,8 +242,8 @@ def _edition_2() -> Schema:
     }
     blocks: Schema = {
         SESSION: record(
-            or_null({"finalize": ref("free", "Trigger fired once, when all is resolved.")}),
-            "What happens in the life of the session.",
+            or_null({"finalize": ref("free", "Trigger that is fired once, when no task is unresolved.")}),
+            "Triggers that the engine fires for the session.",
         ),
         FORWARD: {
             "type": "array",
@@ -266,7 +276,7 @@ def _task() -> Schema:
         "withParams": ref("withParams"),
         "timeouts": ref("timeouts"),
         "within": ref("duration", "The events of `after` and `andEvery` must lie within this time."),
-        "delay": ref("delay", "How long an instance that is ready waits."),
+        "delay": ref("delay", "How long a ready instance waits."),
         "deadline": ref("deadline", "How long an instance may wait until it expires or runs."),
         "retry": ref("retry"),
         "cancelOn": ref("cancelOn", "Events that cancel the instances of the task."),

@@ -51,4 +51,4 @@ class Identifier(Protocol):
     """Finds the principal of a token. `TokenFile` and `OpenIdTokens` do so."""
 
     async def identify(self, token: str) -> Principal | None:
-        """Returns the principal, or None if the token is not one of these, or is not valid any more."""
+        """Returns the principal, or None if the token is not one of these, or is no longer valid."""

@@ -240,8 +240,8 @@ class CommandSource:
     def _on_error(self, error: KafkaError) -> None:
         if error.fatal():
             raise KafkaException(error)
-        if error.code() in NO_CONNECTION and (told := explain_connection_error(self._settings, error)) is not None:
-            outages.report(str(told))
+        if error.code() in NO_CONNECTION and (cause := explain_connection_error(self._settings, error)) is not None:
+            outages.report(str(cause))
         else:
             outages.report(f"Kafka: {error.str()}")
 

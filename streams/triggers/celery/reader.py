@@ -83,7 +83,7 @@ class Reader(threading.Thread):
         self._settled.append(command)
 
     def is_cancelled(self, command: CommandInHand) -> bool:
-        """Returns whether a command is not wanted any more, so that it must not begin. Thread-safe."""
+        """Returns whether a command has been cancelled, so that it must not begin. Thread-safe."""
         return self._cancellations.is_cancelled(command)
 
     def take_cancellation(self) -> CancelTask | None:

@@ -13,7 +13,7 @@ from triggers.errors import CallError
 
 
 class WrongQueue(CallError):
-    """Celery routes the task to a queue that this worker was told not to take (`-Q`, `-X`)."""
+    """Celery routes the task to a queue that this worker does not take (`-Q`, `-X`)."""
 
 
 def execution_options(app: Any, name: str) -> dict[str, Any]:

@@ -177,7 +177,7 @@ class SessionSearch:
             answered |= {partition: each for partition, each in answer.partitions.items() if partition not in answered}
             reasons |= answer.refused
         for partition, url in urls.items():
-            reasons.setdefault(partition, f"worker {url} does not own it any more")
+            reasons.setdefault(partition, f"worker {url} no longer owns it")
         return partitions
 
 

@@ -58,7 +58,7 @@ class SetTimer(Struct, frozen=True, kw_only=True, gc=False):
 
 
 class CancelTask(Struct, frozen=True, kw_only=True, gc=False):
-    """Says that an attempt is not wanted any more."""
+    """Withdraws an attempt."""
 
     session: str
     instance: str

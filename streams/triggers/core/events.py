@@ -199,7 +199,7 @@ class RulesPublished(OperatorEvent, frozen=True, kw_only=True, tag="publish"):
 
 
 class CancelRequested(OperatorEvent, frozen=True, kw_only=True, tag="cancel"):
-    """An operator ends an instance that waits or is on its way. Its task is not run, or its result is not wanted."""
+    """An operator ends an instance that is neither failed nor resolved. Its task does not run, or has no effect."""
 
     instance: str
     terminate: bool = False

@@ -48,7 +48,7 @@ class Broker(Protocol):
         """Kill the broker and start it again on the same port with the same data."""
 
     def has_died(self) -> bool:
-        """Return whether the broker was started and does not run any more."""
+        """Return whether the broker was started and no longer runs."""
 
     def stop(self) -> None:
         """Stop the broker, and remove its data unless they have a folder of their own."""

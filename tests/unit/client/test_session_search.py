@@ -72,9 +72,7 @@ def test_a_partition_without_an_answer_is_missing_for_the_reason_that_is_known(f
     (gone,) = missing({0: first.url, 1: NOBODY})
     assert (gone.partition, "does not answer" in gone.reason) == (1, True)
     assert missing({0: first.url}) == [MissingPartition(1, "no worker owns it")]
-    assert missing({0: first.url, 1: first.url}) == [
-        MissingPartition(1, f"worker {first.url} does not own it any more")
-    ]
+    assert missing({0: first.url, 1: first.url}) == [MissingPartition(1, f"worker {first.url} no longer owns it")]
     first.answer = has(0, p1="its worker is restoring it")
     assert missing({0: first.url, 1: first.url}) == [MissingPartition(1, "its worker is restoring it")]
 

@@ -1,4 +1,4 @@
-"""An operator cancels an instance: what waits never runs, and the result of what runs is not wanted."""
+"""An operator cancels an instance: a waiting one never runs, and the result of a running one has no effect."""
 
 from __future__ import annotations
 
