@@ -73,8 +73,9 @@ def _finalize(builder: DecisionBuilder, follow: FollowUps) -> None:
 
 
 def _blocks_finalize(session: Session, rule: Edition2Rule, trigger: str) -> bool:
-    state = session.task_state(rule.name)
-    if state.unresolved == 0 and (state.count > 0 or rule.optional):
+    state = session.tasks.get(rule.name)  # without adding one to the header
+    is_done = rule.optional if state is None or state.count == 0 else state.unresolved == 0
+    if is_done:
         return False
     cancelling = () if rule.cancel_on is None else rule.cancel_on.leaves
     return all(leaf.trigger != trigger for leaf in (*rule.conditions.leaves, *cancelling))

@@ -57,7 +57,10 @@ def _begin(session: Session, now: int) -> None:
 
 def _wait_in_groups(session: Session, rule: Edition2Rule) -> None:
     """Moves instances that wait in cohorts into groups."""
-    state, waiting = session.task_state(rule.name), session.waiting.change(rule.name)
+    state = session.tasks.get(rule.name)
+    if state is None or not state.cohorts:
+        return
+    waiting = session.waiting.change(rule.name)
     cohorts, state.cohorts = state.cohorts, []
     for cohort in cohorts:
         for number in members_of_cohort(cohort):

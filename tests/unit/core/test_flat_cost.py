@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from tests.support.memory_session import MemorySession
 
 from triggers.core.engine import apply
-from triggers.core.events import TriggerFired
-from triggers.core.state.rows import header_key, instance_suffix, session_prefix
+from triggers.core.events import ConfigurationUpdated, TriggerFired
+from triggers.core.state.rows import configuration_key, header_key, instance_suffix, session_prefix
 
 OTHERS = {f"t_{n}": {"after": [f"x{n}", "never"], "run": "app.A"} for n in range(200)}
 RULES = {"t_page": {"after": ["subject"], "andEvery": "page", "run": "app.Page"}}
@@ -17,8 +19,12 @@ def _header_bytes(session: MemorySession) -> int:
     return len(session.rows[header_key(session.uid)])
 
 
-def test_rules_that_nothing_has_touched_take_no_room_in_the_header() -> None:
-    with_others, alone = MemorySession(RULES | OTHERS), MemorySession(RULES)
+@pytest.mark.parametrize("edition", [1, 2])
+def test_rules_that_nothing_has_touched_take_no_room_in_the_header(edition: int) -> None:
+    with_others, alone = (
+        MemorySession(RULES | OTHERS | {"$edition": edition}),
+        MemorySession(RULES | {"$edition": edition}),
+    )
 
     with_others.fire("page")
     alone.fire("page")
@@ -33,6 +39,16 @@ def test_rules_that_other_triggers_have_touched_do_not_make_the_header_grow() ->
         session.fire(f"x{number}")
 
     assert _header_bytes(session) < 2000
+
+
+@pytest.mark.parametrize("edition", [1, 2])
+def test_rules_of_a_new_session_change_no_rows_of_theirs(edition: int) -> None:
+    session = MemorySession()
+    loaded, rules = session.load(), json.dumps(RULES | OTHERS | {"$edition": edition})
+
+    apply(loaded, ConfigurationUpdated(configuration=rules.encode(), position=1, time=1000))
+
+    assert loaded.changes().keys() == {header_key(session.uid), configuration_key(loaded.plan.digest)}
 
 
 @pytest.mark.parametrize("edition", [1, 2])

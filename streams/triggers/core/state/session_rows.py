@@ -133,19 +133,23 @@ class RowKind(Generic[T]):
 class RowMap(Generic[T]):
     """A map from names to values, each in a row of its own that is read on demand and written if it has changed."""
 
-    __slots__ = ("_changed", "_kind", "_read", "_rows")
+    __slots__ = ("_absent", "_changed", "_kind", "_read", "_rows")
 
     def __init__(self, rows: SessionRows, kind: RowKind[T]) -> None:
         self._rows = rows
         self._kind = kind
         self._read: dict[str, T] = {}
         self._changed: set[str] = set()
+        self._absent: set[str] = set()
+        """Names without a row, so that none has to be deleted."""
 
     def get(self, name: str) -> T:
         """Returns the value, to read; an empty one if there is none."""
         value = self._read.get(name)
         if value is None:
             row = self._rows.get(self._kind.kind + name.encode())
+            if row is None:
+                self._absent.add(name)
             value = self._read[name] = self._kind.empty() if row is None else self._kind.decode(row)
         return value
 
@@ -165,6 +169,10 @@ class RowMap(Generic[T]):
             kind, empty = self._kind, self._kind.empty()
             for name in sorted(self._changed):
                 value = self._read[name]
-                self._rows.put(kind.kind + name.encode(), None if value == empty else kind.encode(value))
+                if value != empty:
+                    self._rows.put(kind.kind + name.encode(), kind.encode(value))
+                elif name not in self._absent:
+                    self._rows.put(kind.kind + name.encode(), None)
             self._changed.clear()
         self._read.clear()
+        self._absent.clear()
