@@ -186,10 +186,7 @@ def _times() -> Schema:
             ]
         },
         "deadline": {
-            "anyOf": [
-                ref("duration"),
-                record(deadline, "How long an instance may wait, and what happens afterwards.", "in"),
-            ]
+            "anyOf": [ref("duration"), record(deadline, "How long an instance may wait, and what happens then.", "in")]
         },
         "timeouts": record(
             or_null(

@@ -33,7 +33,7 @@ from triggers.telemetry.logs import configure_logging
 @click.option(
     "--port", type=click.IntRange(0, 65535), default=6080, show_default=True, help="HTTP port; 0 takes a free port."
 )
-@click.option("--read-only", is_flag=True, help="Show no buttons, and let nobody change anything.")
+@click.option("--read-only", is_flag=True, help="Show no buttons, and refuse all changes.")
 @click.option("--url", default="", help="Address under which browsers reach it, such as https://triggers.example.")
 @setting("api_token_file", "File with the tokens of the HTTP API.", flag="--token-file")
 @log_options
@@ -43,8 +43,8 @@ def console_command(
 ) -> None:
     """Serve pages about sessions and rules until Ctrl-C, with buttons that repair sessions.
 
-    With tokens, as for the HTTP API, everybody logs in by one. Without tokens, the console of this machine lets
-    everybody act who reaches it; one on another address only shows. docs/console.md says more.
+    With tokens, as for the HTTP API, users log in with one. Without tokens, everybody who reaches a console on this
+    machine may change sessions, and a console on another address only reads. docs/console.md says more.
 
     With --from, it shows the sessions of a recorded log or a capsule and needs no Kafka.
     """
@@ -53,16 +53,16 @@ def console_command(
     settings = command_settings(ctx)
     configure_logging(settings)
     authentication = authentication_of(settings)
-    listening = _listen(host, port)
-    is_local = ip_address(listening.getsockname()[0]).is_loopback
-    access = Access(authentication, actor=actor_name(settings), is_local=is_local, read_only=read_only, url=url)
-    source, installation = _opened(settings, file, rules, read_only=access.is_read_only)
-    shown, how = (
-        url or f"http://{host}:{listening.getsockname()[1]}/",
-        _describe(access, is_recorded=installation is None),
-    )
-    click.echo(f"Console at {shown} ({how}; press Ctrl-C to stop)")
-    serve(source, listening, settings, access, installation)
+    with _listen(host, port) as listening:
+        is_local = ip_address(listening.getsockname()[0]).is_loopback
+        access = Access(authentication, actor=actor_name(settings), is_local=is_local, read_only=read_only, url=url)
+        source, installation = _opened(settings, file, rules, read_only=access.is_read_only)
+        shown, how = (
+            url or f"http://{host}:{listening.getsockname()[1]}/",
+            _describe(access, is_recorded=installation is None),
+        )
+        click.echo(f"Console at {shown} ({how}; press Ctrl-C to stop)")
+        serve(source, listening, settings, access, installation)
 
 
 def _listen(host: str, port: int) -> socket.socket:

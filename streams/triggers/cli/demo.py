@@ -43,7 +43,9 @@ _MAX_PROBLEMS = 20
     "--keep", type=click.Path(path_type=Path), help="Folder that keeps databases and logs. Default: a temporary folder."
 )
 @click.option(
-    "--stay", is_flag=True, help="After the check, go on until Ctrl-C with the console and some failed sessions."
+    "--stay",
+    is_flag=True,
+    help="After the check, keep running until Ctrl-C, with the console and some failed sessions.",
 )
 @setting("partitions", "Number of partitions of each topic.")
 @json_option

@@ -30,15 +30,15 @@ _FAILURES_SHOWN = 5
 
 
 @click.command("top")
-@click.option("--every", type=Duration(), default=_EVERY_MS, help="Time between two answers. Default: 3s.")
-@click.option("--times", type=click.IntRange(1), help="Number of answers. Default: until Ctrl-C.")
+@click.option("--every", type=Duration(), default=_EVERY_MS, help="Time between two measurements. Default: 3s.")
+@click.option("--times", type=click.IntRange(1), help="Number of measurements. Default: until Ctrl-C.")
 @json_option
 @click.pass_context
 def top_command(ctx: click.Context, every: int, times: int | None, as_json: bool) -> None:
     """Show live what the installation does: instances, failures, stuck sessions, lag, workers, dead letters.
 
-    On a terminal the answer is replaced in place; in a pipe, each is printed, or is a line of JSON. What does not
-    answer within five seconds is said to be missing, and the rest is shown.
+    On a terminal, each measurement replaces the previous one. In a pipe, each is printed, with --json as a line. A part
+    that does not answer within five seconds is reported as missing, and the others are shown.
     """
     installation = KafkaInstallation(kafka_settings(ctx, "events", "commands"), finished_of_executors())
     reader = OverviewReader(installation, keep_s=0.0)
