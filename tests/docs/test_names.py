@@ -36,8 +36,9 @@ NOT_IMPORTED = {
     CASCADE_TOO_DEEP,
     TIMED_OUT,
     UNKNOWN_QUEUE,
+    *(f"triggers.{attribute}" for attribute in ("session", "instance", "attempt", "outcome")),
 }
-"""Topics, groups of entry points, and types of failures: names that look like those of modules."""
+"""Topics, groups of entry points, types of failures, and attributes of spans: names that look like those of modules."""
 
 PATH = re.compile(
     r"(?:[\w.-]+/)+[\w.-]+\.(?:py|md|toml|ya?ml|jsonl?|avsc)|[\w-]+\.py|(?:tests|benchmarks|streams)(?:/[\w.-]+)+/?"
