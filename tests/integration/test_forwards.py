@@ -10,6 +10,7 @@ from tests.support.topic_reader import read_topic, wait_until
 from tests.support.topic_setup import create_topics
 from tests.support.worker_process import WorkerProcess
 
+from triggers.client.session_events import SessionEvents
 from triggers.client.session_reader import SessionReader
 from triggers.codec import decode_command, decode_dead_letter
 from triggers.settings import Settings
@@ -47,6 +48,8 @@ def test_an_order_fires_in_its_customer_s_session_and_circles_end(settings: Sett
     (command,) = (decode_command(message.value()) for message in read_topic(settings, names.commands))
     assert (command.session, command.kwargs) == ("customer-7", b'{"amount":30}')
     assert events == {"a": 6, "b": 5}, "the rules, one trigger from outside, and eight forwards"
+    logs = SessionEvents(settings).scan_partitions(["a", "b"])
+    assert {uid: len(log) for uid, log in logs.items()} == events, "the event behind the dead letter was applied"
     (letter,) = (decode_dead_letter(message.value()) for message in read_topic(settings, names.dead_letters))
     assert letter.reason == "forwarded too often"
     assert_equals_fold(settings)

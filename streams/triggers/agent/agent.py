@@ -87,7 +87,7 @@ class Agent:
         for letter in letters.first:
             log.warning(
                 "a record becomes a dead letter",
-                reason=letter.reason,
+                reason=str(letter.reason),
                 detail=letter.detail[:_SHOWN_CHARACTERS],
                 session=(letter.key or b"").decode(errors="replace")[:_SHOWN_CHARACTERS],
                 topic=letter.topic,

@@ -8,7 +8,7 @@ from enum import StrEnum
 from msgspec import structs
 
 from triggers.agent.records import Output
-from triggers.codec import DeadLetter, encode_dead_letter
+from triggers.codec import FORWARDED_TOO_OFTEN, DeadLetter, encode_dead_letter
 from triggers.codec.dead_letter_codec import MAX_DETAIL_CHARACTERS
 from triggers.kafka.letters import HEADERS, letter_of
 from triggers.kafka.records import Header, Record
@@ -23,7 +23,7 @@ class Refusal(StrEnum):
     """Applying the event would write a row or a command larger than its topic accepts; it was not applied."""
     UNKNOWN_RULES = "unknown rules"
     """The first event of a session names rules that nobody has published."""
-    FORWARDED_TOO_OFTEN = "forwarded too often"
+    FORWARDED_TOO_OFTEN = FORWARDED_TOO_OFTEN
     """A `$forward` came after eight others; the event that it would have fired was not published."""
 
 

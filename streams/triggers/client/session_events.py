@@ -14,7 +14,7 @@ from triggers.client.owners import Owners
 from triggers.client.published_rules import StreamRules
 from triggers.client.schema_registry import event_decoder
 from triggers.client.session_reader import EventOffsets, SessionReader
-from triggers.codec import Reason, decode_key, encode_key
+from triggers.codec import FORWARDED_TOO_OFTEN, Reason, decode_key, encode_key
 from triggers.codec.confluent_framing import is_framed
 from triggers.core.events import Event, RulesPublished
 from triggers.core.rules_in_log import RulesInLog
@@ -148,7 +148,8 @@ class SessionEvents:
 
     def _dead_lettered(self) -> set[PartitionOffset]:
         letters = (stored.letter for stored in read_letters(self._settings))
-        return {(letter.partition, letter.offset) for letter in letters if letter.topic == self._topic}
+        mine = (each for each in letters if each.topic == self._topic and each.reason != FORWARDED_TOO_OFTEN)
+        return {(letter.partition, letter.offset) for letter in mine}
 
 
 def _offsets_of_events(indexes: Iterable[EventOffsets]) -> dict[int, list[int]]:

@@ -15,10 +15,11 @@ from triggers.codec.decision_codec import DecisionRecord, decision_record, decod
 from triggers.codec.event_codec import NO_LIMIT, EventDecoder, check_event, encode_event
 from triggers.codec.json_encoding import encode_configuration, encode_object
 from triggers.codec.keys import check_trigger_name, decode_key, encode_key
-from triggers.codec.reasons import Reason
+from triggers.codec.reasons import FORWARDED_TOO_OFTEN, Reason
 from triggers.codec.trace_headers import parse_trace, read_trace, trace_attributes, trace_headers
 
 __all__ = [
+    "FORWARDED_TOO_OFTEN",
     "NO_LIMIT",
     "DeadLetter",
     "DecisionRecord",

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
+
+FORWARDED_TOO_OFTEN: Final = "forwarded too often"
+"""Reason of a dead letter that is not about the event at its coordinates, which was applied, but about what it would
+have forwarded."""
 
 
 class Reason(StrEnum):
