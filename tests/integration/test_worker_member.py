@@ -58,6 +58,7 @@ def member(settings: Settings, ownership: Ownership) -> Iterator[Member]:
         guard,
         standstills=StandstillWatch(guard, GapReader(gap_reader_options(settings), topic)),
         is_empty=lambda _: True,
+        keeps_rows=False,
         patience_s=30,
     )
     yield member

@@ -41,6 +41,7 @@ class EventReader:
             guard,
             standstills=StandstillWatch(guard, GapReader(gap_reader_options(settings), self._topic)),
             is_empty=lambda _: True,
+            keeps_rows=False,
             patience_s=30,
         )
 

@@ -62,8 +62,6 @@ class Fold:
         if session is not None:
             index.add(session.uid, session.moved)
         rows.write(changes | index.changes(rows, {}))
-        if changes:
-            rows[REACH] = encode_row(Reach(until=None))
 
 
 def fold(
@@ -73,6 +71,7 @@ def fold(
     result, decoder, plans = Fold(), EventDecoder(max_payload_bytes, None), Plans()
     for message in messages:
         partition, offset = message.partition() or 0, message.offset() or 0
+        result.rows[partition][REACH] = encode_row(Reach(until=None))
         if not message.key() and (event := _decoded(decoder, message)) and isinstance(event, RulesPublished):
             result.events += 1
             changes = plans.publish(event, result.published[partition])

@@ -2,6 +2,9 @@
 
 A partition whose index was never begun has its sessions counted in the order of their UIDs. How far that has come is a
 row of the index, in the same transaction. Until a session is reached, its changes are not counted.
+
+That row is written with the first records of a partition, even if they change nothing. So the changelog of a partition
+with applied events is never empty, and a worker notices if it was lost.
 """
 
 from __future__ import annotations
@@ -26,11 +29,6 @@ class IndexStart(NamedTuple):
     """Rows that add older sessions to the index."""
     until: bytes | None
     """The last session that is counted, or None if all are."""
-
-    @property
-    def is_marker(self) -> bool:
-        """True if there is no row to add, but only the fact that the index is complete."""
-        return self.until is None and self.changes.keys() == {REACH}
 
 
 _COMPLETE: Final = IndexStart({}, None)

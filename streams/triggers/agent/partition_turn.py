@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
+from triggers.agent.applied_events import check_not_applied
 from triggers.agent.batch import Batch
 from triggers.agent.dead_letters import DeadLetters, Refusal
 from triggers.agent.decision_feed import DecisionFeed
@@ -110,9 +111,6 @@ class PartitionTurn:
         for session_turn in session_turns.values():
             self._write_session(session_turn)
         self._changes.update(self.index.changes(self._rows, self._changes))
-        if start.is_marker and len(self._changes) == 1:  # the records changed nothing, so it is written later
-            self._reach.forget(frozenset((self._partition,)))
-            return {}
         return self._changes
 
     def _handle(self, record: Record, key: bytes | None, session_turns: dict[bytes | None, SessionTurn]) -> None:
@@ -143,7 +141,7 @@ class PartitionTurn:
         except Undecodable as error:
             self._dead_letter(record, error.reason, error.detail)
             return None
-        return SessionTurn(uid, key, self._load_session(uid))
+        return SessionTurn(uid, key, self._load_session(uid, record))
 
     def _publication(self, record: Record) -> RulesPublished | None:
         """Returns the rules that a record without a key publishes, or None if it publishes none."""
@@ -172,9 +170,11 @@ class PartitionTurn:
         self.outcomes.append(Outcome.APPLIED if changes else Outcome.UNUSED)
         return True
 
-    def _load_session(self, uid: str) -> Session:
+    def _load_session(self, uid: str, record: Record) -> Session:
         self.loaded += 1
-        return Session(uid, self._rows, self._context.plans)
+        session = Session(uid, self._rows, self._context.plans)
+        check_not_applied(session, record)
+        return session
 
     def _forward(self, record: Record, key: bytes) -> None:
         names, topics = self._context.names, self._context.topics

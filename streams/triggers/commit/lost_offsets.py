@@ -7,8 +7,15 @@ from dataclasses import dataclass
 OFFSET_LOST = (
     "the group has no committed offset for partition {partition} of {topic}, but the partition has sessions: reading it"
     " from the beginning would apply its events twice. Kafka deletes the offsets of a group that was empty for longer"
-    " than offsets.retention.minutes. Set the offset with kafka-consumer-groups.sh --reset-offsets to the first event"
-    " that was not applied"
+    " than offsets.retention.minutes, and those of a topic that is deleted. If {topic} was created anew, run `triggers"
+    " reserve-offsets`; if it was mirrored, `triggers copy --mirrored`. Otherwise set the offset with"
+    " kafka-consumer-groups.sh --reset-offsets to the first event that was not applied"
+)
+
+ROWS_LOST = (
+    "the events of partition {partition} of {topic} are applied up to offset {committed}, but the changelog has no rows"
+    " of it: the changelog was lost or created anew, and with it the sessions. Restore it from a backup, or stop all"
+    " workers and run `triggers rebuild`, which folds the events again"
 )
 
 OFFSET_MOVED = (

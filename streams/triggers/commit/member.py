@@ -18,7 +18,7 @@ from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Topic
 from triggers.agent.records import by_partition
 from triggers.commit.fetched_partitions import FetchedPartitions
 from triggers.commit.guard import Guard, RecordsRefused
-from triggers.commit.lost_offsets import OFFSET_LOST, OFFSET_MOVED, LostOffset
+from triggers.commit.lost_offsets import OFFSET_LOST, OFFSET_MOVED, ROWS_LOST, LostOffset
 from triggers.commit.ownership import Ownership
 from triggers.commit.standstill_watch import StandstillWatch
 from triggers.commit.transaction import Aborted
@@ -61,9 +61,12 @@ class Member:
         *,
         standstills: StandstillWatch,
         is_empty: Callable[[int], bool],
+        keeps_rows: bool,
         patience_s: float,
     ) -> None:
-        """`is_empty` returns whether a restored partition has no rows. `patience_s` limits each read of offsets."""
+        """`is_empty` returns whether a restored partition has no rows. With `keeps_rows`, rows are committed with the
+        offsets, so that a partition with applied events has some. `patience_s` limits each read of offsets.
+        """
         self._topic = topic
         self._group = str(options["group.id"])
         self._worker_id = str(options["client.id"]).partition("@")[0]
@@ -72,6 +75,7 @@ class Member:
         self._guard = guard
         self._standstills = standstills
         self._is_empty = is_empty
+        self._keeps_rows = keeps_rows
         self._patience_s = patience_s
         self.consuming: frozenset[int] = frozenset()
         """Partitions that are read: they are owned, restored, and set to the group's committed offset."""
@@ -195,8 +199,17 @@ class Member:
         if known != committed.offset:
             return TopicPartition(self._topic, committed.partition, known)
         if committed.offset >= 0:
+            self._check_rows(committed)
             return committed
         return TopicPartition(self._topic, committed.partition, self._first_offset(committed.partition))
+
+    def _check_rows(self, committed: TopicPartition) -> None:
+        """Raises Stop if events were applied but their rows are gone, because sessions would begin anew unnoticed."""
+        partition, offset = committed.partition, committed.offset
+        if self._keeps_rows and self._is_empty(partition):
+            first, _ = self._retry(lambda: self._ask_ends(partition, 10))
+            if offset > first:
+                raise Stop(ExitCode.MISFIT, ROWS_LOST.format(topic=self._topic, partition=partition, committed=offset))
 
     def _first_offset(self, partition: int) -> int:
         if not self._is_empty(partition):  # rows and offsets are committed together, so the offset was removed

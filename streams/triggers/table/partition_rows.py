@@ -201,7 +201,9 @@ class SessionSnapshot:
 
 
 def open_rows(path: Path, topic_id: str, oldest_s: float) -> PartitionRows:
-    """Opens a partition's folder. A corrupt one is set aside, an outdated one is removed, and a new one begun.
+    """Opens a partition's folder, and begins a new one if the changelog cannot bring it up to date.
+
+    A corrupt folder is set aside, and so is one of an earlier changelog; an outdated one is removed.
 
     While another process has the folder open, raises an exception with "lock" in its text, which makes Faust try again.
     Raises StorageFailed if the disk is full.
@@ -211,9 +213,13 @@ def open_rows(path: Path, topic_id: str, oldest_s: float) -> PartitionRows:
     rows = _open_or_set_aside(path, topic_id)
     if rows.is_current(oldest_s):
         return rows
-    log.warning("a RocksDB file is outdated and is rebuilt from the changelog", path=str(path))
+    is_foreign = not rows.is_current(0)
     rows.close()
-    shutil.rmtree(path)
+    if is_foreign:  # if the changelog was lost and created anew, the file may be the last copy of the rows
+        _set_aside(path, "it belongs to an earlier changelog of this name")
+    else:
+        log.warning("a RocksDB file is outdated and is rebuilt from the changelog", path=str(path))
+        shutil.rmtree(path)
     return PartitionRows(path, topic_id)
 
 
@@ -238,7 +244,7 @@ def _set_aside(path: Path, why: str) -> None:
     aside = path.with_name(f"{path.name}.broken")
     shutil.rmtree(aside, ignore_errors=True)
     path.rename(aside)
-    log.error("a RocksDB file is corrupt and is rebuilt from the changelog", why=why, kept=str(aside))
+    log.error("a RocksDB file cannot be used and is rebuilt from the changelog", why=why, kept=str(aside))
 
 
 @cache

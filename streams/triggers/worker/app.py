@@ -224,6 +224,7 @@ class Worker:
             guard,
             standstills=StandstillWatch(guard, self._new_gap_reader()),
             is_empty=lambda partition: self._store.partition_rows(partition).changelog_offset() < 0,
+            keeps_rows=True,
             patience_s=self._patience.group_offsets_s,
         )
 

@@ -27,6 +27,7 @@ from triggers.errors import BrokerUnavailable
 from triggers.kafka.installed_topics import InstalledTopics
 from triggers.kafka.records import Record
 from triggers.process.exits import ExitCode, Stop
+from triggers.queries.index_rows import REACH
 from triggers.telemetry.metrics import Metrics
 from triggers.topology import Topology, partition_of
 
@@ -213,7 +214,7 @@ async def test_a_record_on_the_wrong_partition_is_forwarded_and_not_applied(benc
 
     (forwarded,) = batch.outputs
     assert (forwarded.topic, forwarded.partition, forwarded.value) == (NAMES.events, HOME, b'{"trigger": "a"}')
-    assert not any(batch.rows.values())
+    assert [rows.keys() for rows in batch.rows.values()] == [{REACH}]
 
 
 async def test_a_record_on_the_wrong_partition_is_not_applied_even_if_the_session_has_rows_there(bench: Bench) -> None:

@@ -127,7 +127,7 @@ class Bench:
             queues=ListedQueues(),
         )
         self.agent = Agent(context, Timers(NAMES.events, context.rows.for_partition, self.metrics), self.metrics)
-        self._offset = 0
+        self._offset = 100  # behind the events of the sessions that are stored already
 
     def commit(self, *values: tuple[str, bytes]) -> None:
         records = []
@@ -163,14 +163,15 @@ async def test_sessions_of_an_earlier_release_are_counted_once_while_events_chan
     assert 'triggers_failures_total{exception="app.Broken",task="t_a"} 2.0' in text
 
 
-async def test_a_new_partition_begins_its_index_with_its_first_row() -> None:
+async def test_a_new_partition_begins_its_index_with_its_first_record() -> None:
     bench = Bench(MemoryRows())
     bench.commit()
-    bench.commit(("s", b"no event"))
     assert bench.rows == {}
 
+    bench.commit(("s", b"no event"))
+    assert bench.rows == {REACH: encode_row(Reach(until=None))}
+
     bench.commit(("s", b'{"configuration": {"t_a": {"after": ["go"], "run": "app.a"}}}'))
-    assert bench.rows[REACH] == encode_row(Reach(until=None))
     assert counts_of(bench.rows) == {}
 
     bench.commit(("s", b'{"trigger": "go"}'))

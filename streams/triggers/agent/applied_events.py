@@ -1,0 +1,32 @@
+"""Notices events that were applied before, so that no worker applies them twice.
+
+Offsets and rows are committed together, so an event behind the committed offset is behind all events of its session.
+That is not so if somebody sets the group's offset back, or if the topics are copies whose offsets have changed.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from triggers.core.state.session import Session
+from triggers.kafka.records import Record, or_minus_one
+from triggers.process.exits import ExitCode, Stop
+
+_APPLIED: Final = (
+    "the event at offset {offset} of {topic}/{partition} was applied before: session {uid!r} has one from offset {last}"
+    " already. The group's offset was set back, or the rows belong to another log, because the topics were mirrored,"
+    " which changes offsets, or created anew. Set the offset behind the applied events, or use `triggers copy`"
+)
+
+
+def check_not_applied(session: Session, record: Record) -> None:
+    """Raises Stop if an event at the record's offset or a later one was applied to the session, which was just loaded.
+
+    A session whose latest positions have just moved into a row is not checked; that is one load in 32.
+    """
+    tail = session.header.tail
+    if tail and tail[-1] >= or_minus_one(record.offset()):
+        text = _APPLIED.format(
+            offset=record.offset(), topic=record.topic(), partition=record.partition(), uid=session.uid, last=tail[-1]
+        )
+        raise Stop(ExitCode.MISFIT, text)
