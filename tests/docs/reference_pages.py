@@ -57,6 +57,10 @@ JSON_SHAPES = {
     "jobs resume": "`{id, change, where, actor, rate, created, changed, items, counts: {state: number}, is_finished}`",
     "migrate": "`[{session, result, instances, unresolved, detail}]`; `result` is `would be moved`, `moved`,"
     " `there already`, `there already, and has gone on`, `differs`, `in flight`, `refused` or `missing`",
+    "copy": "`{partitions, events, versions, sessions, rows, commands, late_events, left_out, refused, open_letters,"
+    " seconds}`",
+    "reserve-offsets": "`[{partition, sessions, first}]`; `first` is the offset of the next event",
+    "rebuild": "`{partitions: [{partition, events, sessions, rows, different, removed_before}], different, written}`",
     "dead-letters list": "`[{coordinates, reason, detail, topic, partition, offset, time, key, value, headers: [[name,"
     " value]], missing, state, actor}]`; `state` is `open`, or `redriven` or `discarded` by `actor`;"
     " `coordinates` are `<partition>/<offset>` of the dead letter, `topic`, `partition` and `offset` are"
@@ -94,7 +98,7 @@ Errors are one line on standard error. Exit codes:
 | code | meaning |
 |---|---|
 | 0 | done |
-| 1 | a check failed: `check`, `backtest`, `verify`, `topics check`, `doctor`, `demo`, `migrate` |
+| 1 | a check failed: `check`, `backtest`, `verify`, `topics check`, `doctor`, `demo`, `migrate`, `rebuild --check` |
 | 2 | fix the call: an option, a setting, a configuration, the status of an instance |
 | 3 | not found: a session, an instance, a topic or a dead letter |
 | 4 | try again: a broker or the worker that owns the session does not answer |

@@ -46,6 +46,11 @@ COMMANDS = {
     "delete": Entry("triggers.cli.delete", "Delete a session, or all that match."),
     "jobs": Entry("triggers.cli.jobs", "Show bulk repairs, and resume them."),
     "migrate": Entry("triggers.cli.migrate", "Move sessions from a Django cache into the stream."),
+    "copy": Entry("triggers.cli.copy", "Move an installation to another namespace, number of partitions or cluster."),
+    "rebuild": Entry("triggers.cli.rebuild", "Write the changelog again from the events, or compare them."),
+    "reserve-offsets": Entry(
+        "triggers.cli.reserve_offsets", "Go on after the events were lost and the changelog was not."
+    ),
     "dead-letters": Entry("triggers.cli.dead_letters", "List, redrive and discard records that could not be applied."),
     "explain": Entry("triggers.cli.explain", "Explain a session's state and what each event did."),
     "stats": Entry("triggers.cli.stats", "Count what rules and triggers did, find stuck sessions."),

@@ -31,6 +31,16 @@ _POSITIONS: Final = 2_000_000_000
 """Modulus of the positions, because an attempt must fit into 31 bits. Positions this far apart may share a number."""
 
 
+def attempts_before(position: int) -> int:
+    """Returns the number beyond which the attempts of a session count after its deletion at this position."""
+    return _NEVER_ISSUED + position % _POSITIONS
+
+
+def is_after_deletion(attempt: int) -> bool:
+    """Returns whether an attempt belongs to a session that began again after a deletion."""
+    return attempt > _NEVER_ISSUED
+
+
 def delete_session(session: Session, event: DeletionRequested) -> Decision:
     """Deletes the session, even while tasks run. A session that never existed leaves a grave as well."""
     return _begin_deletion(session, event)
@@ -99,7 +109,7 @@ def _check_idle_time(session: Session, event: TimerFired) -> Decision:
 
 def _begin_deletion(session: Session, event: SessionEvent) -> Decision:
     _stop_timer(session)
-    past = _NEVER_ISSUED + event.position % _POSITIONS
+    past = attempts_before(event.position)
     session.reopen(Header(deleted=True, past_attempts=past, tail=[event.position], events=1))
     return _delete_some_rows(session, event)
 

@@ -20,6 +20,19 @@ from triggers.core.task_offer import TaskOffer, begin_delay
 _APPLIED: Final = Outcome.APPLIED  # looked up only once, because each look-up of an enumeration's member takes 0.1 µs
 _UNUSED: Final = Outcome.UNUSED
 _STOPPED: Final = Outcome.STOPPED
+_FORWARD: Final = "forward:"
+
+
+def forward_id(uid: str, position: int, number: int) -> str:
+    """Returns the id of an event that a session forwards: the number-th one because of the event at the position."""
+    return f"{_FORWARD}{uid}:{position}:{number}"
+
+
+def parse_forward_id(event_id: str) -> tuple[str, int] | None:
+    """Returns the session that forwarded an event and the number of the forward, or None if nobody forwarded it."""
+    uid, _, rest = event_id.removeprefix(_FORWARD).rpartition(":")
+    uid = uid.rpartition(":")[0]
+    return (uid, int(rest)) if event_id.startswith(_FORWARD) and rest.isdigit() else None
 
 
 def fire_in_edition_2(builder: DecisionBuilder, follow: FollowUps, fired: FiredKwargs) -> None:
@@ -62,7 +75,7 @@ def _start(builder: DecisionBuilder, rule: Rule, loaded: LoadedInstance) -> bool
 
 def _forward(builder: DecisionBuilder, follow: FollowUps) -> None:
     for forward in follow.plan.forwards:
-        event_id = f"forward:{builder.session.uid}:{builder.position}:{len(follow.forwards)}"
+        event_id = forward_id(builder.session.uid, builder.position, len(follow.forwards))
         if sent := make_forward(forward, follow.occurrence, follow.evaluator, event_id):
             follow.forwards.append(sent)
             if builder.outcome is _UNUSED:

@@ -22,19 +22,26 @@ _MAX_PROVED_TOGETHER = 20_000
 
 
 def read_range(
-    settings: Settings, topic: str, starts: Mapping[int, int], *, undecided: bool = False
+    settings: Settings,
+    topic: str,
+    starts: Mapping[int, int],
+    *,
+    ends: Mapping[int, int] | None = None,
+    undecided: bool = False,
 ) -> Iterator[Message]:
     """Yields all committed records of the partitions in `starts`, from these offsets to the end of each partition now.
 
-    With `undecided`, also yields records after the start of an open transaction, which consumers of committed records
-    cannot read yet. Blocks. Raises BrokerUnavailable if nothing arrives for 20 s, RecordsRemoved if retention removed
-    records before they were read, and RecordsSkipped if the Kafka client repeatedly skips records.
+    With `ends`, stops before these offsets. With `undecided`, also yields records after the start of an open
+    transaction, which consumers of committed records cannot read yet. Blocks. Raises BrokerUnavailable if nothing
+    arrives for 20 s, RecordsRemoved if retention removed records before they were read, and RecordsSkipped if the Kafka
+    client repeatedly skips records.
     """
     consumer = Consumer(reader_options(settings, _isolation(undecided)))
     reading = _Reading(settings, consumer, topic, undecided=undecided)
     try:
-        ends = {partition: _watermarks(consumer, TopicPartition(topic, partition))[1] for partition in starts}
-        reading.start({p: (starts[p], end) for p, end in ends.items() if end > starts[p]})
+        limits = {partition: _watermarks(consumer, TopicPartition(topic, partition))[1] for partition in starts}
+        limits = {p: min(limit, (ends or limits).get(p, limit)) for p, limit in limits.items()}
+        reading.start({p: (starts[p], limit) for p, limit in limits.items() if limit > starts[p]})
         while reading.is_under_way:
             yield from reading.read_some()
     except KafkaException as error:

@@ -1,10 +1,10 @@
-"""Reads the configurations of topics."""
+"""Reads and changes the configurations of topics."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType
+from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource, ResourceType
 
 
 def read_topic_configs(admin: AdminClient, topics: Sequence[str], timeout_s: float) -> dict[str, dict[str, str]]:
@@ -18,3 +18,11 @@ def read_topic_configs(admin: AdminClient, topics: Sequence[str], timeout_s: flo
         resource.name: {name: entry.value or "" for name, entry in future.result().items()}
         for resource, future in described.items()
     }
+
+
+def set_topic_config(admin: AdminClient, topic: str, name: str, value: str, timeout_s: float) -> None:
+    """Changes one setting of a topic. Blocks. Raises KafkaException."""
+    entry = ConfigEntry(name, value, incremental_operation=AlterConfigOpType.SET)
+    resource = ConfigResource(ResourceType.TOPIC, topic, incremental_configs=[entry])
+    for future in admin.incremental_alter_configs([resource], request_timeout=timeout_s).values():
+        future.result()

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 import msgspec
 from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient, NewTopic, TopicMetadata
 
-from triggers.errors import BrokerUnavailable, TopicMissing
+from triggers.errors import TopicMissing
 from triggers.kafka.connection import admin_client, unavailable
 from triggers.kafka.reachability import missing_topics
 from triggers.kafka.record_limits import dead_letter_bytes, derived_bytes, event_bytes
 from triggers.kafka.topic_configs import read_topic_configs
+from triggers.kafka.topic_leaders import wait_for_leaders
 from triggers.settings import Settings
 from triggers.topology import Queue, Topology, parse_queues
 
@@ -23,7 +24,6 @@ DEFAULT_RETENTION_DAYS = 30
 _DEAD_LETTER_DAYS = 90
 _JOB_DAYS = 90
 _TIMEOUT_S = 20.0
-_ELECTION_PAUSE_S = 0.1
 _UNLIMITED = -1
 _AT_LEAST = {"max.message.bytes", "retention.ms", "min.insync.replicas", "delete.retention.ms"}
 """Configuration that may exceed the plan. The rest must be equal to it, except for `_ADVICE`, which is not checked."""
@@ -101,25 +101,29 @@ def _plan(settings: Settings, name: str, config: dict[str, str], queue: Queue = 
 
 
 def create_topics(
-    settings: Settings, retention_days: int = DEFAULT_RETENTION_DAYS, queues: Iterable[Queue] | None = None
+    settings: Settings,
+    retention_days: int = DEFAULT_RETENTION_DAYS,
+    queues: Iterable[Queue] | None = None,
+    configs: Mapping[str, Mapping[str, str]] = MappingProxyType({}),
 ) -> list[str]:
     """Creates the topics that are missing and returns their names. Existing topics are not changed.
 
-    With `queues`, only the topics of these queues are created. Blocks until every partition has a leader: a broker
-    confirms a topic before all brokers know it. Raises BrokerUnavailable, also with the brokers' reason if they refuse
-    to create a topic.
+    With `queues`, only the topics of these queues are created. `configs` overrides settings by topic. If the events or
+    the changelog is missing, it gets as many partitions as the other has. Blocks until every partition has a leader.
+    Raises BrokerUnavailable, also with the brokers' reason if they refuse to create a topic.
     """
+    admin = admin_client(settings)  # the futures do not keep it alive
     chosen = plan_topics(settings, retention_days) if queues is None else plan_queues(settings, queues, retention_days)
+    fitting = _fitting_partitions(settings, admin)
     plans = [
         NewTopic(
-            plan.name,
-            num_partitions=plan.partitions,
-            replication_factor=plan.replication_factor,
-            config=dict(plan.config),
+            each.name,
+            fitting.get(each.name, each.partitions),
+            each.replication_factor,
+            config={**each.config, **configs.get(each.name, {})},
         )
-        for plan in chosen
+        for each in chosen
     ]
-    admin = admin_client(settings)  # the futures do not keep it alive
     futures = admin.create_topics(plans, operation_timeout=_TIMEOUT_S, request_timeout=_TIMEOUT_S)
     created = []
     for name, future in futures.items():
@@ -129,32 +133,19 @@ def create_topics(
         except KafkaException as error:
             if error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
                 raise unavailable(settings, error) from error
-    _wait_for_leaders(settings, admin, plans)
+    wait_for_leaders(settings, admin, [plan.topic for plan in plans])
     return created
 
 
-def _wait_for_leaders(settings: Settings, admin: AdminClient, topics: Sequence[NewTopic]) -> None:
-    deadline = time.monotonic() + _TIMEOUT_S
+def _fitting_partitions(settings: Settings, admin: AdminClient) -> dict[str, int]:
+    """Returns the number of partitions that the changelog must have if the events exist, or the other way round."""
+    names = Topology(settings.namespace)
     try:
-        while without := _without_leaders(admin, topics):
-            if time.monotonic() > deadline:
-                raise BrokerUnavailable(
-                    f"Kafka at {settings.shown_brokers}: no leader of {', '.join(without)} is elected"
-                )
-            time.sleep(_ELECTION_PAUSE_S)
+        listed = admin.list_topics(timeout=_TIMEOUT_S).topics
     except KafkaException as error:
         raise unavailable(settings, error) from error
-
-
-def _without_leaders(admin: AdminClient, topics: Sequence[NewTopic]) -> list[str]:
-    known = admin.list_topics(timeout=_TIMEOUT_S).topics
-    return [
-        topic.topic
-        for topic in topics
-        if topic.topic not in known
-        or not known[topic.topic].partitions
-        or any(partition.leader < 0 for partition in known[topic.topic].partitions.values())
-    ]
+    pairs = ((names.events, names.changelog), (names.changelog, names.events))
+    return {missing: len(listed[there].partitions) for there, missing in pairs if there in listed}
 
 
 def check_topics(

@@ -1,0 +1,35 @@
+"""Temporary RocksDB files for the rows of a fold."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from triggers.core.state.plans import Plans
+from triggers.recovery.folded_partition import FoldedPartition
+from triggers.table.partition_rows import PartitionRows
+
+_NO_TOPIC = "fold"
+"""Stands in the files for the id of a changelog, which they have none of."""
+
+
+@contextmanager
+def temporary_rows(name: str) -> Iterator[PartitionRows]:
+    """Returns an empty file in the folder for temporary files (TMPDIR), and removes it at the end."""
+    with TemporaryDirectory(prefix="triggers-fold-") as folder:
+        rows = PartitionRows(Path(folder, name), _NO_TOPIC)
+        try:
+            yield rows
+        finally:
+            rows.close()
+
+
+@contextmanager
+def folded_partitions(partitions: int) -> Iterator[list[FoldedPartition]]:
+    """Returns that many empty partitions, and removes their files at the end."""
+    plans = Plans()
+    with ExitStack() as stack:
+        files = [stack.enter_context(temporary_rows(str(number))) for number in range(partitions)]
+        yield [FoldedPartition(rows, plans) for rows in files]

@@ -1,0 +1,50 @@
+"""`RefusedEvents`: the events that became dead letters, so that no fold applies them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from triggers.codec import FORWARDED_TOO_OFTEN, DeadLetter
+from triggers.errors import CallError
+from triggers.kafka.records import Record, or_minus_one
+
+Content = tuple[int, bytes | None, bytes | None]
+"""Partition, key and value of a record."""
+
+
+class RefusedEvents:
+    """Recognises the records of an events topic that its workers have refused."""
+
+    def __init__(self, letters: Iterable[DeadLetter], topic: str, *, is_mirror: bool = False) -> None:
+        """With `is_mirror`, the records have other offsets than their dead letters say, so their content decides."""
+        about = letters_about(letters, topic, is_mirror=is_mirror)
+        refused = [each for each in about if each.reason != FORWARDED_TOO_OFTEN]
+        self._is_mirror = is_mirror
+        self._places = {(each.partition, each.offset): each for each in refused}
+        self._contents = Counter((each.partition, each.key, each.value) for each in refused)
+
+    def take(self, record: Record) -> bool:
+        """Returns whether the record was refused. Each record may be passed once.
+
+        Raises CallError if another record is at the coordinates of a dead letter, so that the topic is a mirror.
+        """
+        partition = or_minus_one(record.partition())
+        if self._is_mirror:
+            content = partition, record.key(), record.value()
+            is_refused = self._contents[content] > 0
+            self._contents[content] -= is_refused
+            return is_refused
+        letter = self._places.get((partition, or_minus_one(record.offset())))
+        if letter is not None and not letter.missing and (letter.key, letter.value) != (record.key(), record.value()):
+            raise CallError(
+                f"{record.topic()} {partition}/{record.offset()} is not the record of the dead letter with these"
+                " coordinates: if the topic was written by a mirror, which changes offsets, add --mirrored"
+            )
+        return letter is not None
+
+
+def letters_about(letters: Iterable[DeadLetter], topic: str, *, is_mirror: bool) -> list[DeadLetter]:
+    """Returns the dead letters of an events topic. Those of a mirror name the topic of the original."""
+    kind = topic[topic.rindex(".") :]
+    return [each for each in letters if each.topic == topic or (is_mirror and each.topic.endswith(kind))]
