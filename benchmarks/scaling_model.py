@@ -1,7 +1,7 @@
 """Calculates the agents, partitions, brokers, executors and disks that a rate of events needs, from stated inputs.
 
-`python -m benchmarks.scaling_model` prints the table of docs/scaling.md. Inputs are measured (benchmarks/README.md)
-unless they say that they are assumed. Change an input and run it again.
+`python -m benchmarks.scaling_model` prints the table of docs/operations/sizing.md. Inputs are measured
+(benchmarks/README.md) unless they say that they are assumed. Change an input and run it again.
 """
 
 from __future__ import annotations
@@ -152,7 +152,7 @@ def table_rows(columns: Sequence[Needs]) -> Iterator[tuple[str, ...]]:
 
 
 def scaling_table(inputs: Inputs) -> str:
-    """Returns the table of docs/scaling.md."""
+    """Returns the table of docs/operations/sizing.md."""
     columns = [calculate_needs(rate, inputs) for rate in RATES]
     return table(("events/s", *(f"{n.events_per_s:,.0f}" for n in columns)), table_rows(columns))
 

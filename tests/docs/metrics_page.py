@@ -16,7 +16,7 @@ _HEAD = """# Metrics
 Every process can be scraped by Prometheus. An agent serves `/metrics` on its web port (`TRIGGERS_WEB_PORT`), always.
 The other processes serve it on a port of its own if `TRIGGERS_METRICS_PORT` is set.
 A port that is in use ends the process with one line that names it.
-[The runbook](runbook.md) says which figures to alert on, and `deploy/monitoring/` has the rules and a dashboard.
+[The runbook](operations/runbook.md) says which figures to alert on. `deploy/monitoring/` has the rules and a dashboard.
 
 - Counters begin at 0 when a process starts, so use `rate` and `increase`.
 - There are no `_created` series.

@@ -9,12 +9,13 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 FOLDERS = ("docs", "deploy", "examples", "schemas", "benchmarks")
 PAGES = [*ROOT.glob("*.md"), *chain.from_iterable((ROOT / folder).rglob("*.md") for folder in FOLDERS)]
+NAMED = [*(ROOT / "docs").glob("*.md"), *(ROOT / "docs" / "operations").glob("*.md")]
 
 
 def test_the_readme_names_every_page() -> None:
     readme = (ROOT / "README.md").read_text()
 
-    pages = [page.relative_to(ROOT).as_posix() for page in (ROOT / "docs").glob("*.md")]
+    pages = [page.relative_to(ROOT).as_posix() for page in NAMED]
 
     assert pages
     assert [page for page in pages if f"]({page})" not in readme] == []

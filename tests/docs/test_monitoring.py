@@ -51,14 +51,16 @@ def test_every_label_in_a_selector_is_one_of_the_family() -> None:
 
 def test_every_alert_has_a_section_of_the_runbook_and_a_test() -> None:
     alerts = [rule["alert"] for rule in rules()]
-    sections = re.findall(r"^## (Triggers\w+)$", (ROOT / "docs" / "runbook.md").read_text(), re.MULTILINE)
+    sections = re.findall(
+        r"^## (Triggers\w+)$", (ROOT / "docs" / "operations" / "runbook.md").read_text(), re.MULTILINE
+    )
     tested = [test["name"] for test in _load("rules_test.yml")["tests"]]
 
     assert len(alerts) > 10
     assert sections == alerts
     assert sorted(tested) == sorted(alerts)
     for rule in rules():
-        assert rule["annotations"]["runbook"] == f"docs/runbook.md#{rule['alert'].lower()}"
+        assert rule["annotations"]["runbook"] == f"docs/operations/runbook.md#{rule['alert'].lower()}"
         assert rule["labels"]["severity"] in {"critical", "warning"}
 
 

@@ -167,7 +167,7 @@ def test_poisoned_rules_are_rolled_back_and_what_failed_is_replayed(settings: Se
 
     assert {each["uid"] for each in failed["sessions"]} == {"order-1", "order-3"}
     assert (rolled_back["version"], rolled_back["changed"]) == (3, True)
-    assert job["counts"] == {"applied": 2}
+    assert {state: number for state, number in job["counts"].items() if number} == {"applied": 2}
     assert statuses == {
         "order-1": {"t_pick#0": "finished", "t_pick#1": "replayed", "t_pick#2": "finished"},
         "order-2": {"t_pick#0": "finished"},

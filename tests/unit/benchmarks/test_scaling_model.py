@@ -1,4 +1,4 @@
-"""The arithmetic of docs/scaling.md."""
+"""The arithmetic of docs/operations/sizing.md."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ INPUTS = Inputs()
 
 
 def test_the_document_has_the_model_s_table() -> None:
-    assert scaling_table(INPUTS) in (ROOT / "docs" / "scaling.md").read_text(), (
+    assert scaling_table(INPUTS) in (ROOT / "docs" / "operations" / "sizing.md").read_text(), (
         "write it again with: python -m benchmarks.scaling_model"
     )
 
