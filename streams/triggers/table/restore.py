@@ -17,13 +17,14 @@ import structlog
 from confluent_kafka import Consumer, KafkaException, Message, TopicPartition
 
 from triggers.kafka.connection import Options
-from triggers.kafka.twin_readings import ReadingsDiffer, TwinReading
+from triggers.kafka.twin_readings import ReadingsDiffer
 from triggers.process.exits import ExitCode, Stop
 from triggers.process.footprint import trim_malloc
 from triggers.table.orphaned_transactions import OrphanedTransactions
-from triggers.table.partition_rows import PartitionRows
+from triggers.table.partition_rows import PartitionRows, StorageFailed
 from triggers.table.restore_request import RestoreRequest
-from triggers.table.restored_rows import last_rows, offsets_of, split_messages
+from triggers.table.restore_run import RestoreRun
+from triggers.table.restored_rows import last_rows
 from triggers.table.second_restore import SecondReader
 from triggers.telemetry.metrics import Metrics
 
@@ -31,11 +32,7 @@ log = structlog.get_logger(__name__)
 
 _MAX_MESSAGES = 5000
 _MAX_REPEATS = 3
-_PROGRESS_S = 5.0
 _KEEP_CHANGELOG = "the changelog must have cleanup.policy=compact, and nobody may delete its records"
-_STUCK_AFTER_S = 0.1
-"""Seconds without a message after which an open transaction is suspected. Markers of a decided one arrive earlier."""
-_STUCK_AGAIN_AFTER_S = 1.5
 
 
 class Restorer:
@@ -92,10 +89,10 @@ class Restorer:
         stop = request.stop
         with self._one_at_a_time:
             self._alive_at = time.monotonic()
-            run = _RestoreRun(self._topic, self._metrics)
+            run = RestoreRun(self._topic, self._metrics)
             ranges = self._ranges(request)
             with self._writing:
-                starts = {p: self._start(p, *ranges[p]) for p in ranges if p in request.wanted}
+                starts = self._starts({p: ranges[p] for p in ranges if p in request.wanted})
             run.begin({p: ranges[p][1] for p, start in starts.items() if start < ranges[p][1]})
             self._read_all(run, starts, request)
             self._alive_at = time.monotonic()
@@ -137,6 +134,21 @@ class Restorer:
                 return int(first), int(end)
         return None
 
+    def _starts(self, ranges: dict[int, tuple[int, int]]) -> dict[int, int]:
+        """Returns the first offset to read of each partition. Raises StorageFailed after it has looked at all of them.
+
+        So all files that must be rebuilt are marked, and the agent ends once, not once for each of them.
+        """
+        starts, failures = {}, []
+        for partition, (first, end) in ranges.items():
+            try:
+                starts[partition] = self._start(partition, first, end)
+            except StorageFailed as failure:
+                failures.append(failure)
+        if failures:
+            raise failures[0]
+        return starts
+
     def _start(self, partition: int, first: int, end: int) -> int:
         """Returns the first offset to read. Raises StorageFailed if the changelog cannot bring the file up to date."""
         rows = self._rows_of(partition)
@@ -155,7 +167,7 @@ class Restorer:
         )
         return first
 
-    def _read_all(self, run: _RestoreRun, starts: dict[int, int], request: RestoreRequest) -> None:
+    def _read_all(self, run: RestoreRun, starts: dict[int, int], request: RestoreRequest) -> None:
         """Reads until both readers have found the same rows. Raises Stop if they repeatedly differ."""
         for _ in range(_MAX_REPEATS):
             if not run.ends or request.stop.is_set():
@@ -172,7 +184,7 @@ class Restorer:
                 return
         raise Stop(ExitCode.SKIPPED, f"{self._topic} cannot be restored: two readers find different rows repeatedly")
 
-    def _restore(self, run: _RestoreRun, starts: dict[int, int], request: RestoreRequest) -> None:
+    def _restore(self, run: RestoreRun, starts: dict[int, int], request: RestoreRequest) -> None:
         """Writes rows to RocksDB while both readers fetch the next ones."""
         kafka, second = (
             Consumer(self._options()),
@@ -220,79 +232,3 @@ class Restorer:
                 if partition in request.wanted and not request.stop.is_set():
                     self._rows_of(partition).write(rows, verified.get(partition))
                     self._metrics.restored_rows.inc(len(fetched))
-
-
-class _RestoreRun:
-    """The progress of one restore."""
-
-    def __init__(self, topic: str, metrics: Metrics) -> None:
-        self.ends: dict[int, int] = {}
-        self._twins: dict[int, TwinReading] = {}
-        self._topic = topic
-        self._metrics = metrics
-        self._rows = 0
-        self._started = self._logged_at = self._progressed_at = time.monotonic()
-        self._patience_s = _STUCK_AFTER_S
-
-    def begin(self, ends: dict[int, int]) -> None:
-        """Starts reading, or repeats it from the verified offsets. `ends` has the end of each partition to be read."""
-        self.ends = dict(ends)
-        self._twins = {partition: TwinReading(partition, end) for partition, end in ends.items()}
-
-    def offsets_of_unrestored(self, offsets: dict[int, int]) -> dict[int, int]:
-        """Returns the offsets of the partitions that are not restored yet."""
-        return {partition: offsets[partition] for partition in self.ends}
-
-    @property
-    def verified(self) -> dict[int, int]:
-        """Returns the last offset of each partition that both readers have found."""
-        return {p: twin.verified for p, twin in self._twins.items() if twin.verified is not None}
-
-    def compare(self, second: SecondReader) -> dict[int, int]:
-        """Compares the second reader's new chunks. Returns the verified offsets. Raises ReadingsDiffer."""
-        while second.chunks:
-            chunk = second.chunks.popleft()
-            for partition, offsets in chunk.offsets.items():
-                self._twins[partition].add_second(offsets)
-            for partition, position in chunk.ends.items():
-                self._twins[partition].end_second(position)
-        self.ends = {partition: end for partition, end in self.ends.items() if not self._twins[partition].is_complete}
-        return self.verified
-
-    def sort_messages(self, messages: list[Message]) -> dict[int, list[Message]]:
-        """Returns the messages of rows by partition. Raises ReadingsDiffer."""
-        rows, ends = split_messages(messages)
-        for partition, fetched in rows.items():
-            self._twins[partition].add_first(offsets_of(fetched))
-        for partition, position in ends.items():
-            self._twins[partition].end_first(position)
-        self._rows += sum(map(len, rows.values()))
-        if messages:
-            self._progressed_at = time.monotonic()
-        return rows
-
-    def is_stuck(self) -> bool:
-        """Returns whether no message has arrived for a while. Returns True only once in that time."""
-        if time.monotonic() - self._progressed_at < self._patience_s:
-            return False
-        self._progressed_at, self._patience_s = time.monotonic(), _STUCK_AGAIN_AFTER_S
-        return True
-
-    def log_progress(self) -> None:
-        """Logs the progress every few seconds."""
-        self._metrics.recovering_partitions.set(len(self.ends))
-        if time.monotonic() - self._logged_at > _PROGRESS_S:
-            self._logged_at = time.monotonic()
-            log.info("restoring", partitions_left=len(self.ends), rows=self._rows, rows_per_s=self._rate())
-
-    def log_result(self, done: frozenset[int]) -> None:
-        """Logs the result and observes the metrics."""
-        self._metrics.recovering_partitions.set(0)
-        seconds = time.monotonic() - self._started
-        self._metrics.restore_seconds.observe(seconds)
-        log.info(
-            "restored", partitions=sorted(done), rows=self._rows, seconds=round(seconds, 3), rows_per_s=self._rate()
-        )
-
-    def _rate(self) -> int:
-        return int(self._rows / max(time.monotonic() - self._started, 0.001))
