@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
+import subprocess
+import sys
 import tomllib
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -148,3 +152,34 @@ def test_a_lock_names_no_host(lock: str) -> None:
 def _accepted(arguments: list[str]) -> bool:
     """Returns whether command and options exist. Click parses all of them before it prints the help."""
     return CliRunner().invoke(main, [*arguments, "--help"]).exit_code == 0
+
+
+def test_our_containers_have_a_read_only_root_file_system_and_no_capabilities() -> None:
+    ours = {name: one for name, one in SERVICES.items() if one["image"].startswith("kafka-triggers")}
+
+    assert {"topics", "agent", "celery", "console", "api"} <= set(ours)
+    for service in ours.values():
+        assert service["read_only"] is True
+        assert service["tmpfs"] == ["/tmp"]  # noqa: S108  # inside the container
+        assert service["cap_drop"] == ["ALL"]
+        assert service["security_opt"] == ["no-new-privileges:true"]
+
+
+def test_the_image_runs_as_a_user_that_is_visibly_not_root() -> None:
+    users = re.findall(r"^USER (.*)$", DOCKERFILE, re.MULTILINE)
+
+    assert users == ["10001:10001"]
+    assert "--uid 10001" in DOCKERFILE
+
+
+def test_the_bill_of_materials_names_what_is_installed(tmp_path: Path) -> None:
+    file = tmp_path / "sbom.json"
+
+    subprocess.run([sys.executable, ROOT / "deploy" / "sbom.py", file], check=True)
+
+    document = json.loads(file.read_text())
+    components = {each["name"].lower(): each for each in document["components"]}
+    assert document["bomFormat"] == "CycloneDX"
+    assert components["faust-streaming"]["version"] == version("faust-streaming")
+    assert components["faust-streaming"]["purl"] == f"pkg:pypi/faust-streaming@{version('faust-streaming')}"
+    assert "kafka-triggers" in components
