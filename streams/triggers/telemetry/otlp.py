@@ -1,4 +1,4 @@
-"""The home of OpenTelemetry: its SDK, its OTLP exporter and its API. Import it only if they are installed.
+"""Exports spans with OpenTelemetry's SDK and its OTLP exporter. Import it only if they are installed.
 
 OpenTelemetry's own variables configure the exporter: the endpoint, headers, certificates, batches and time limits.
 """
@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from opentelemetry import context, trace
+from opentelemetry import trace
 from opentelemetry.context import Context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
@@ -20,22 +20,17 @@ from opentelemetry.sdk.trace.id_generator import IdGenerator
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON
 from opentelemetry.trace import (
     Link,
-    NonRecordingSpan,
-    SpanContext,
     SpanKind,
     Status,
     StatusCode,
     TraceFlags,
-    TraceState,
 )
 from typing_extensions import override
 
 from triggers.core.trace_context import TraceContext
-from triggers.telemetry.current_trace import context_of, current_trace
-from triggers.telemetry.spans import Attributes, Kind, Span
+from triggers.telemetry.active_span import SCOPE, context_under, span_context
+from triggers.telemetry.spans import Span
 
-_SCOPE: Final = "triggers"
-_TRACE_ID_BYTES: Final = 16
 _FLUSH_MS: Final = 5000
 
 
@@ -48,20 +43,20 @@ class OtlpSpans:
         processor = BatchSpanProcessor(OTLPSpanExporter(), max_queue_size=max_queue_size)
         self._provider = TracerProvider(ALWAYS_ON, Resource.create(dict(resource)), id_generator=self._ids)
         self._provider.add_span_processor(processor)
-        self._tracer = self._provider.get_tracer(_SCOPE)
+        self._tracer = self._provider.get_tracer(SCOPE)
 
     def export(self, spans: Sequence[Span]) -> None:
         """Exports spans that end now. If too many wait already, the SDK drops the oldest and warns."""
         now = time.time_ns()
         for span in spans:
             self._ids.span = span.trace
-            parent = Context() if span.parent is None else _under(span.parent, is_remote=span.is_parent_remote)
+            parent = Context() if span.parent is None else context_under(span.parent, is_remote=span.is_parent_remote)
             exported = self._tracer.start_span(
                 span.name,
                 parent,
                 SpanKind[span.kind.value],
                 span.attributes,
-                [Link(_span_context(TraceContext(each, TraceFlags.SAMPLED), is_remote=True)) for each in span.links],
+                [Link(span_context(TraceContext(each, TraceFlags.SAMPLED), is_remote=True)) for each in span.links],
                 span.started_ns,
             )
             if span.error:
@@ -86,38 +81,6 @@ class _KnownIds(IdGenerator):
     @override
     def generate_trace_id(self) -> int:
         return int.from_bytes(self.span.trace_id)
-
-
-class ActiveSpan:
-    """A span of the application's tracer provider that is the current one of its thread until `end`."""
-
-    def __init__(self, name: str, kind: Kind, parent: TraceContext | None, attributes: Attributes) -> None:
-        """Without a `parent`, the span continues the current one. The provider samples it as its parent is sampled."""
-        if parent is None and not trace.get_current_span().get_span_context().is_valid:
-            parent = current_trace()
-        above = None if parent is None else _under(parent, is_remote=True)
-        tracer = trace.get_tracer(_SCOPE)
-        self._span = tracer.start_span(name, above, SpanKind[kind.value], attributes)
-        self._token = context.attach(trace.set_span_in_context(self._span, above))
-
-    @property
-    def trace(self) -> TraceContext | None:
-        """Its context, which others continue."""
-        return context_of(self._span)
-
-    def set_attribute(self, name: str, value: str | int | bool) -> None:
-        """Adds an attribute, or replaces it."""
-        self._span.set_attribute(name, value)
-
-    def record_error(self, error: BaseException) -> None:
-        """Records the exception because of which the span fails."""
-        self._span.record_exception(error)
-        self._span.set_status(Status(StatusCode.ERROR, f"{type(error).__name__}: {error}"))
-
-    def end(self) -> None:
-        """Ends the span. Call it in the thread that started it."""
-        context.detach(self._token)
-        self._span.end()
 
 
 def provide_tracer(resource: Mapping[str, str]) -> None:
@@ -165,17 +128,3 @@ class _SpansOfProcess(SpanProcessor):
     @override
     def force_flush(self, timeout_millis: int = 30_000) -> bool:
         return self._processor().force_flush(timeout_millis)
-
-
-def _under(parent: TraceContext, *, is_remote: bool) -> Context:
-    return trace.set_span_in_context(NonRecordingSpan(_span_context(parent, is_remote=is_remote)), Context())
-
-
-def _span_context(of: TraceContext, *, is_remote: bool) -> SpanContext:
-    return SpanContext(
-        int.from_bytes(of.trace_id),
-        int.from_bytes(of.span_id),
-        is_remote,
-        TraceFlags(of.flags),
-        TraceState.from_header([of.state.decode()]) if of.state else None,
-    )

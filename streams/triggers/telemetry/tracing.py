@@ -17,7 +17,7 @@ from triggers.telemetry.current_trace import current_trace
 from triggers.telemetry.spans import Attributes, Kind, SpanSink
 
 if TYPE_CHECKING:
-    from triggers.telemetry.otlp import ActiveSpan
+    from triggers.telemetry.active_span import ActiveSpan
 
 _SDK: Final = "opentelemetry.sdk.trace"
 _AGENT_QUEUE: Final = 20_000
@@ -71,10 +71,8 @@ def begin_span(name: str, kind: Kind, parent: TraceContext | None, attributes: A
     """
     if not makes_spans():
         return None
-    try:
-        from triggers.telemetry.otlp import ActiveSpan
-    except ModuleNotFoundError:  # the application has an SDK, but no OTLP exporter
-        return None
+    from triggers.telemetry.active_span import ActiveSpan
+
     return ActiveSpan(name, kind, parent, attributes)
 
 
