@@ -108,10 +108,10 @@ def test_a_failed_order_is_found_understood_replayed_with_other_kwargs_and_seen_
     kwargs = page.get_by_label("Kwargs: trigger")
     assert json.loads(kwargs.input_value()) == {"orderPlaced": {"eur": 3}}
     kwargs.fill('{"orderPlaced": {"eur": ')
-    page.get_by_role("button", name="See what happens").click()
+    page.get_by_role("button", name="Preview").click()
     expect(page.get_by_role("alert")).to_contain_text("kwargs: ")
     kwargs.fill('{"orderPlaced": {"eur": 4}}')
-    page.get_by_role("button", name="See what happens").click()
+    page.get_by_role("button", name="Preview").click()
     expect(page.get_by_role("region", name="What will happen")).to_contain_text("t_charge#1")
     assert _operations(settings, "order-1") == [], "nothing is done before it is confirmed"
 
@@ -141,13 +141,13 @@ def test_names_and_kwargs_of_any_text_pass_through_every_form(console: str, sett
     assert json.loads(kwargs.input_value()) == {"orderPlaced": HOSTILE_KWARGS}
     other = {"orderPlaced": HOSTILE_KWARGS | {"more": "\u2028<img src=x onerror=alert(3)>"}}
     kwargs.fill(json.dumps(other))
-    page.get_by_role("button", name="See what happens").click()
+    page.get_by_role("button", name="Preview").click()
     page.get_by_role("button", name="Replay t_charge#0").click()
     expect(page.get_by_role("status", name="Result")).to_contain_text("ada replayed t_charge#0")
     assert _instance(settings, HOSTILE, "t_charge#1")["kwargs"] == other
 
     page.get_by_role("row", name="t_charge#1").get_by_role("link", name="Cancel").click()
-    page.get_by_role("button", name="See what happens").click()
+    page.get_by_role("button", name="Preview").click()
     page.get_by_role("button", name="Cancel t_charge#1").click()
     expect(page.get_by_role("row", name="t_charge#1")).to_contain_text("skipped")
     page.get_by_role("link", name="Delete…").click()
@@ -163,21 +163,21 @@ def test_a_failed_instance_is_skipped_with_a_result_and_without_scripts(
     page.goto(f"{console}/sessions/order-2/instances/t_charge%230/skip")
     page.get_by_label("Fire t_charge").check()
     page.get_by_label("Simulated result").fill('{"paid": true}')
-    page.get_by_role("button", name="See what happens").click()
+    page.get_by_role("button", name="Preview").click()
     expect(page.get_by_role("region", name="What will happen")).to_contain_text("t_ship#0")
     page.get_by_role("button", name="Skip t_charge#0").click()
 
     expect(page.get_by_role("row", name="t_charge#0")).to_contain_text("skipped")
     assert _instance(settings, "order-2", "t_ship#0")["kwargs"] == {"t_charge": {"paid": True}}
     page.goto(f"{console}/sessions/order-2/instances/t_charge%230/replay")
-    page.get_by_role("button", name="See what happens").click()
+    page.get_by_role("button", name="Preview").click()
     expect(page.get_by_role("alert")).to_contain_text("in skipped state cannot be replayed")
     page.close()
 
 
 def test_a_form_that_is_sent_twice_acts_once(console: str, settings: Settings, page: Page) -> None:
     page.goto(f"{console}/sessions/order-2/instances/t_charge%230/replay")
-    page.get_by_role("button", name="See what happens").click()
+    page.get_by_role("button", name="Preview").click()
     again = page.context.new_page()
     again.goto(f"{console}/sessions/order-2/instances/t_charge%230/replay")
     fields = page.locator("main form").evaluate("form => Object.fromEntries(new FormData(form))")
@@ -190,7 +190,7 @@ def test_a_form_that_is_sent_twice_acts_once(console: str, settings: Settings, p
 
     assert sent.status == 303
     assert len(_operations(settings, "order-2")) == 1
-    again.get_by_role("button", name="See what happens").click()
+    again.get_by_role("button", name="Preview").click()
     expect(again.get_by_role("alert")).to_contain_text("in replayed state cannot be replayed")
 
 
@@ -200,7 +200,7 @@ def test_the_status_of_an_instance_is_set(console: str, settings: Settings, page
     page.get_by_label("Status", exact=True).fill("finished")
     page.get_by_label("Metadata to add").fill('{"by": "hand"}')
     page.get_by_label("Fire t_charge").check()
-    page.get_by_role("button", name="See what happens").click()
+    page.get_by_role("button", name="Preview").click()
     page.get_by_role("button", name="Set the status of t_charge#0").click()
 
     expect(page.get_by_role("row", name="t_ship#0")).to_contain_text("scheduled")
@@ -236,7 +236,7 @@ def _visit(browser: Browser, url: str, token: str) -> list[str]:
     found = page.locator("main a.button").all_inner_texts()
     if "Replay" in found:
         page.get_by_role("link", name="Replay").click()
-        page.get_by_role("button", name="See what happens").click()
+        page.get_by_role("button", name="Preview").click()
         page.get_by_role("button", name="Replay t_charge#0").click()
         expect(page.get_by_role("status", name="Result")).to_contain_text("operate-jane replayed t_charge#0")
     form = page.context.request.get(f"{url}/sessions/order-1/delete")
