@@ -51,9 +51,9 @@ def do_the_rest(kafka: SecuredKafka, settings_for: SettingsFor, stack: Stack) ->
     assert _fetch(f"http://127.0.0.1:{port}/api/statistics")
     wait_until(lambda: _has_all_answers(_fetch(f"http://127.0.0.1:{port}/")), "the overview has all answers", 60)
     assert "Dead letter" in _fetch(f"http://127.0.0.1:{port}/dead-letters?state=any")
-    assert "There are no jobs yet" in _fetch(f"http://127.0.0.1:{port}/jobs")
     _use_the_command_line(settings_for("operator"), NAMES.commands, ("topics", "check", "--json"))
     _use_the_command_line(settings_for("api"), NAMES.decisions)
+    assert "Progress" in _fetch(f"http://127.0.0.1:{port}/jobs"), "the console reads the jobs of the command line"
 
 
 def _has_all_answers(overview: str) -> bool:
