@@ -52,7 +52,11 @@ async def test_everybody_has_to_log_in_and_is_led_to_the_page_that_was_asked_for
     assert "reader (reads only)" in HtmlText(page.text).text
 
 
-@pytest.mark.parametrize("token", ["", "trg_wrong", TOKENS[Scope.INGEST], "ü", "x" * 10_000])
+@pytest.mark.parametrize(
+    "token",
+    ["", "trg_wrong", TOKENS[Scope.INGEST], "ü", "x" * 10_000],
+    ids=["empty", "unknown", "may only ingest", "not ASCII", "long"],  # the same in every process of a run
+)
 async def test_a_token_that_is_wrong_or_may_not_read_is_refused(client: ConsoleClient, token: str) -> None:
     refused = await client.send_form("/login", {"token": token})
 
