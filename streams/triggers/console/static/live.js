@@ -37,23 +37,21 @@ if (live) {
   const note = document.createElement("p");
   note.className = "finding warning stale";
   note.setAttribute("role", "status");
-  note.hidden = true;
-  live.before(note);
   document.querySelectorAll("[data-live]").forEach((element) => { element.hidden = false; });
 
   const refresh = async () => {
     if (document.hidden) return wait();
     try {
-      const response = await fetch(location.href, { headers: { "X-Live": "1" } });
+      const response = await fetch(location.href);
       if (response.redirected) return location.reload(); // somebody has to log in again
       if (!response.ok) throw new Error(`the console answers ${response.status}`);
       const page = new DOMParser().parseFromString(await response.text(), "text/html");
       const fresh = page.getElementById("live");
       if (fresh) adopt(live, fresh);
-      note.hidden = true;
+      note.remove();
     } catch (error) {
       note.textContent = `This page is not up to date: ${error.message}.`;
-      note.hidden = false;
+      live.before(note);
     }
     return wait();
   };
