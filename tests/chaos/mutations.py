@@ -99,8 +99,8 @@ _NO_GUARD: tuple[Change, ...] = (
     ("commit/member.py", "return self._guard.check_positions(ahead) if ahead else {}", "return ahead"),
 )
 _RESTORE = 'return cast("Changes", dict(zip(map(Message.key, messages), map(Message.value, messages), strict=True)))'
-_SEND_CANCELS = "outputs += self._cancellations(key, decision.cancels)"
-_SEND_FORWARDS = "outputs += self._forwards(record, decision.forwards)"
+_SEND_CANCELS = "outputs += self._cancellations(key, decision.cancels, traced)"
+_SEND_FORWARDS = "outputs += self._forwards(record, decision.forwards, traced)"
 
 
 def _restore_without(prefix: str) -> Change:

@@ -122,60 +122,58 @@ GOOD = {"t_pick": {"after": [], "andEvery": "itemPicked", "run": "app.pick"}}
 POISONED = {"t_pick": {"after": [], "andEvery": "itemPicked", "run": "app.pcik"}}
 
 
+PUBLISH = ("rules", "publish", "order", "--match", "order-*", "--existing", "adopt")
+OF_POISONED = ("--exception", "NotRegistered", "--rules", "order@2")
+
+
 def test_poisoned_rules_are_rolled_back_and_what_failed_is_replayed(settings: Settings, tmp_path: Path) -> None:
     create_topics(settings)
-    files = {name: tmp_path / f"{name}.json" for name in ("good", "poisoned")}
-    files["good"].write_text(json.dumps(GOOD))
-    files["poisoned"].write_text(json.dumps(POISONED))
-    publish = ("rules", "publish", "order", "--match", "order-*", "--existing", "adopt")
+    good, poisoned, earlier = (tmp_path / f"{name}.json" for name in ("good", "poisoned", "earlier"))
+    good.write_text(json.dumps(GOOD))
+    poisoned.write_text(json.dumps(POISONED))
     application = Application(settings)
-
-    def pick(*sessions: str) -> None:
-        for session in sessions:
-            application.fire(session, {"trigger": "itemPicked"})
-        application.flush()
-        wait_until_processed(settings)
-
-    def answer() -> None:
-        """Reports what a Celery worker reports: the task of the poisoned rules is registered nowhere."""
-        for message in read_topic(settings, Topology(settings.namespace).commands):
-            command = decode_command(message.value())
-            result = {"type": "finished"} if command.run == "app.pick" else FAILURE
-            application.fire(command.session, result | {"instance": command.instance, "attempt": command.attempt})
-        application.flush()
-        wait_until_processed(settings)
-
     with WorkerProcess(settings, "w0"):
-        assert run(settings, *publish, str(files["good"])).returncode == 0
-        pick("order-1", "order-2")
-        assert run(settings, *publish, str(files["poisoned"])).returncode == 0
-        pick("order-1", "order-3")
-        answer()
-        failed = run_json(settings, "list", "--exception", "NotRegistered", "--rules", "order@2")
-        earlier = run(settings, "rules", "show", "order", "--version", "1")
-        files["earlier"] = tmp_path / "earlier.json"
-        files["earlier"].write_text(earlier.stdout)
+        assert run(settings, *PUBLISH, str(good)).returncode == 0
+        _pick(application, settings, "order-1", "order-2")
+        assert run(settings, *PUBLISH, str(poisoned)).returncode == 0
+        _pick(application, settings, "order-1", "order-3")
+        _answer(application, settings)
+        failed = run_json(settings, "list", *OF_POISONED)
+        earlier.write_text(run(settings, "rules", "show", "order", "--version", "1").stdout)
 
-        rolled_back = run_json(settings, *publish, str(files["earlier"]))
-        job = run_json(settings, "replay", "--where", "--exception", "NotRegistered", "--rules", "order@2", "--yes")
-        answer()
-        statuses = {
-            uid: {each.name: each.status for each in SessionReader(settings).read(uid).instances}
-            for uid in ("order-1", "order-2", "order-3")
-        }
-        versions = {uid: SessionReader(settings).read(uid).rules for uid in statuses}
+        rolled_back = run_json(settings, *PUBLISH, str(earlier))
+        job = run_json(settings, "replay", "--where", *OF_POISONED, "--yes")
+        _answer(application, settings)
+        views = {uid: SessionReader(settings).read(uid) for uid in ("order-1", "order-2", "order-3")}
 
     assert {each["uid"] for each in failed["sessions"]} == {"order-1", "order-3"}
     assert (rolled_back["version"], rolled_back["changed"]) == (3, True)
     assert {state: number for state, number in job["counts"].items() if number} == {"applied": 2}
-    assert statuses == {
+    assert {uid: {each.name: each.status for each in view.instances} for uid, view in views.items()} == {
         "order-1": {"t_pick#0": "finished", "t_pick#1": "replayed", "t_pick#2": "finished"},
         "order-2": {"t_pick#0": "finished"},
         "order-3": {"t_pick#0": "replayed", "t_pick#1": "finished"},
     }
-    adopted = {uid: rules and rules.version for uid, rules in versions.items()}
+    adopted = {uid: view.rules and view.rules.version for uid, view in views.items()}
     assert adopted == {"order-1": 3, "order-2": 2, "order-3": 3}, "order-2 has had no event since the rollback"
     assert_equals_fold(settings)
+
+
+def _pick(application: Application, settings: Settings, *sessions: str) -> None:
+    for session in sessions:
+        application.fire(session, {"trigger": "itemPicked"})
+    application.flush()
+    wait_until_processed(settings)
+
+
+def _answer(application: Application, settings: Settings) -> None:
+    """Reports what a Celery worker reports: the task of the poisoned rules is registered nowhere."""
+    for message in read_topic(settings, Topology(settings.namespace).commands):
+        command = decode_command(message.value())
+        result = {"type": "finished"} if command.run == "app.pick" else FAILURE
+        application.fire(command.session, result | {"instance": command.instance, "attempt": command.attempt})
+    application.flush()
+    wait_until_processed(settings)
 
 
 FAILURE = {

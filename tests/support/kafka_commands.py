@@ -12,6 +12,7 @@ ON_TOPICS: Final = {
     "show": ["show", "s"],
     "show --at": ["show", "s", "--at", "1"],
     "list": ["list"],
+    "top": ["top", "--times", "1"],
     "replay": ["replay", "s", "t_a#0"],
     "skip": ["skip", "s", "t_a#0"],
     "cancel": ["cancel", "s", "t_a#0"],
@@ -38,9 +39,15 @@ ON_TOPICS: Final = {
     "rules history": ["rules", "history", "order"],
     "rules diff": ["rules", "diff", "order"],
     "rules retire": ["rules", "retire", "order"],
+    "rebuild": ["rebuild"],
+    "reserve-offsets": ["reserve-offsets"],
 }
 """Name -> arguments of the commands that need the topics."""
-ON_BROKER: Final = ON_TOPICS | {"topics create": ["topics", "create"], "topics check": ["topics", "check"]}
+ON_BROKER: Final = ON_TOPICS | {
+    "topics create": ["topics", "create"],
+    "topics check": ["topics", "check"],
+    "copy": ["copy", "earlier", "--yes"],
+}
 """Name -> arguments of the commands that need a broker."""
 SERVICES: Final = {"api", "worker", "dispatcher", "hooks", "dev", "demo", "console"}
 """They wait for a broker, or start one."""

@@ -22,6 +22,8 @@ INDEPENDENT = {
     "completion": "shell",
     "configure": "session rules if_absent as_json",
     "console": "host port file read_only token_file url",
+    "copy": "namespace from_brokers from_kafka_config_file mirrored partitions replication_factor retention_days yes"
+    " as_json",
     "dead-letters discard": "coordinates every reason as_json",
     "dead-letters list": "limit reason state as_json",
     "dead-letters redrive": "coordinates every reason as_json",
@@ -44,7 +46,9 @@ INDEPENDENT = {
     "list": "failed stuck status task exception message seen missing rules older_than unchanged_for prefix limit cursor"
     " as_json",
     "migrate": "sessions source storage really reissue as_json",
+    "rebuild": "is_check accept_removed as_json",
     "replay": "session instance kwargs where as_json",
+    "reserve-offsets": "as_json",
     "rules diff": "name versions as_json",
     "rules history": "name as_json",
     "rules list": "as_json",

@@ -24,7 +24,7 @@ READ_RECORDS = {
     "table/restore.py",
     "table/second_restore.py",
 }
-READ_OFFSETS_ONLY = {"client/consumer_lag.py", "table/orphaned_transactions.py"}
+READ_OFFSETS_ONLY = {"client/consumer_lag.py", "kafka/group_offsets.py", "table/orphaned_transactions.py"}
 
 
 def sources() -> dict[str, str]:

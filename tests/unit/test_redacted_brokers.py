@@ -32,6 +32,7 @@ PACKAGE = Path(triggers.__file__).parent
 RAW = {
     "kafka/connection.py": 1,  # the option of every client
     "dev/demo.py": 1,  # an argument of the producer
+    "cli/demo.py": 1,  # a command to copy
     "cli/dev.py": 1,  # a command to copy
     "cli/topics_acls.py": 1,  # commands to run
     "kafka/msk_iam.py": 1,  # the region is in the name

@@ -95,7 +95,7 @@ _SLOW_MACHINE_S = 45
 
 
 def _help(name: str) -> str:
-    words = [word for word in ON_BROKER[name][:2] if word.isalpha() or word == "dead-letters"]
+    words = [word for word in ON_BROKER[name][:2] if word[0].isalpha() and word.replace("-", "").isalpha()]
     group = words[0] in {"topics", "dead-letters", "rules", "jobs"}
     return CliRunner().invoke(main, [*words[: 2 if group else 1], "--help"]).output
 
