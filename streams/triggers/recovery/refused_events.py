@@ -17,8 +17,16 @@ class RefusedEvents:
     """Recognises the records of an events topic that its workers have refused."""
 
     def __init__(self, letters: Iterable[DeadLetter], topic: str, *, is_mirror: bool = False) -> None:
-        """With `is_mirror`, the records have other offsets than their dead letters say, so their content decides."""
-        about = letters_about(letters, topic, is_mirror=is_mirror)
+        """With `is_mirror`, the records have other offsets than their dead letters say, so their content decides.
+
+        Raises CallError if the dead letters name another topic, so that this one is a mirror.
+        """
+        about = letters_about(letters, topic, is_mirror=True)
+        if not is_mirror and (others := {each.topic for each in about} - {topic}):
+            raise CallError(
+                f"the dead letters are about {min(others)}, not about {topic}: if a mirror has written the topics,"
+                " which changes offsets, add --mirrored"
+            )
         refused = [each for each in about if each.reason != FORWARDED_TOO_OFTEN]
         self._is_mirror = is_mirror
         self._places = {(each.partition, each.offset): each for each in refused}
