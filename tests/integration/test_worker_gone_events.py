@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from confluent_kafka import KafkaError, KafkaException, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from tests.support.one_session import commit_offset, fire_events
 from tests.support.settled import wait_until_processed
@@ -57,3 +57,20 @@ def test_a_log_that_ends_before_what_was_applied_ends_the_worker(settings: Setti
         assert worker.join() == ExitCode.EVENTS_GONE
 
         assert "the log ends at 11" in worker.log_text()
+
+
+def test_a_partition_whose_events_have_all_been_refused_has_no_rows_to_lose(settings: Settings) -> None:
+    names = create_topics(settings)
+    producer = Producer({"bootstrap.servers": settings.brokers})
+    producer.produce(names.events, b"no event", b"s", partition=0)
+    assert producer.flush(30) == 0
+
+    with WorkerProcess(settings, "w0") as worker:
+        worker.wait_ready()
+        wait_until_processed(settings)
+        assert worker.terminate() == 0
+    with WorkerProcess(settings, "w1") as another:
+        another.wait_ready()
+        fire_events(settings, 3)
+        wait_until_processed(settings)
+        assert another.terminate() == 0

@@ -207,8 +207,8 @@ class Member:
         """Raises Stop if events were applied but their rows are gone, because sessions would begin anew unnoticed."""
         partition, offset = committed.partition, committed.offset
         if self._keeps_rows and self._is_empty(partition):
-            first, _ = self._retry(lambda: self._ask_ends(partition, 10))
-            if offset > first:
+            first, end = self._retry(lambda: self._ask_ends(partition, _ANSWER_S))
+            if first < offset <= end:  # beyond the end, the events are gone, too
                 raise Stop(ExitCode.MISFIT, ROWS_LOST.format(topic=self._topic, partition=partition, committed=offset))
 
     def _first_offset(self, partition: int) -> int:
