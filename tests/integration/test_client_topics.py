@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 from confluent_kafka.admin import (
     AdminClient,
     AlterConfigOpType,
@@ -99,15 +99,31 @@ def test_topics_with_more_than_the_required_values_are_accepted(settings: Settin
 @pytest.mark.parametrize(("rows", "fix"), [(2, "--partitions 4"), (6, "new namespace")])
 def test_a_changelog_with_another_number_of_partitions_is_reported(settings: Settings, rows: int, fix: str) -> None:
     changelog = Topology(settings.namespace).changelog
-    made = NewTopic(changelog, rows, 1, config={"cleanup.policy": "compact", "max.message.bytes": "9000000"})
-    admin = AdminClient({"bootstrap.servers": settings.brokers})
-    admin.create_topics([made])[changelog].result(20)
     create_topics(settings)
+    admin = AdminClient({"bootstrap.servers": settings.brokers})
+    admin.delete_topics([changelog])[changelog].result(20)
+    made = NewTopic(changelog, rows, 1, config={"cleanup.policy": "compact", "max.message.bytes": "9000000"})
+    wait_until(lambda: _is_made(admin, made), "the deletion is over")
+    wait_until(lambda: _partitions(admin, changelog) == rows, "the broker knows the new topic")
 
     problems = [problem for problem in check_topics(settings) if "partitions" in problem.problem]
 
     assert [problem.topic for problem in problems] == [changelog]
     assert fix in problems[0].fix
+
+
+def _partitions(admin: AdminClient, topic: str) -> int:
+    found = admin.list_topics(timeout=10).topics.get(topic)
+    return 0 if found is None else len(found.partitions)
+
+
+def _is_made(admin: AdminClient, topic: NewTopic) -> bool:
+    """Tries to make the topic, which is not possible while one of its name is being deleted."""
+    try:
+        admin.create_topics([topic])[topic.topic].result(20)
+    except KafkaException:
+        return False
+    return True
 
 
 def test_too_few_replicas_are_reported(settings: Settings) -> None:

@@ -60,7 +60,7 @@ def test_a_namespace_without_topics_lacks_them_first(settings: Settings) -> None
     assert [each["fix"] for each in problems if each["detail"] == f"{names.events} is missing"] == [
         "triggers topics create"
     ]
-    assert _of(findings, "executors")[0]["detail"] == "queue @default: nobody takes its commands"
+    assert _of(findings, "executors")[0]["detail"] == "queue @default: no process takes its commands"
 
 
 def test_an_installation_that_works_has_no_problem(settings: Settings) -> None:
