@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
-from tests.support.browser import Complaints, run_browser
+from tests.support.browser import run_browser, strict_page
 from tests.support.console_server import console_server
 from tests.support.program import run_json
 from tests.support.questionnaires import Application
@@ -33,14 +33,8 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    page = browser.new_context().new_page()
-    page.set_default_timeout(90_000)
-    complaints = Complaints(page)
-    page.on("dialog", lambda dialog: complaints.found.append(f"dialog {dialog.message}"))
-    yield page
-    refused = "the server responded with a status of 400"  # what the browser says of a form with a wrong field
-    assert [each for each in complaints.found if refused not in each] == []
-    page.context.close()
+    with strict_page(browser) as page:
+        yield page
 
 
 @pytest.fixture

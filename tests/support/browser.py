@@ -40,3 +40,16 @@ class Complaints:
     def _note_failure(self, request: Request) -> None:
         if request.failure != "net::ERR_ABORTED":  # the browser itself aborts what the next page does not need
             self.found.append(f"{request.url}: {request.failure}")
+
+
+@contextmanager
+def strict_page(browser: Browser) -> Iterator[Page]:
+    """A page of a browser. Whatever it complains about, such as a script that runs, fails the test."""
+    page = browser.new_context().new_page()
+    page.set_default_timeout(90_000)
+    complaints = Complaints(page)
+    page.on("dialog", lambda dialog: complaints.found.append(f"dialog {dialog.message}"))
+    yield page
+    refused = "the server responded with a status of 400"  # what the browser says of a form with a wrong field
+    assert [each for each in complaints.found if refused not in each] == []
+    page.context.close()
