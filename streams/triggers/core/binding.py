@@ -1,8 +1,8 @@
-"""Binds sessions to published rules: at a session's first event, and when it adopts a later version.
+"""Binds sessions to published rules: at the first event, when a later version says so, and when an operator does.
 
 A session is bound before its event is decided, because the decision may depend on them. If the event then turns out
 to have no effect, because it is stale or deletes the session, the session is rolled back and stays as it was.
-Only these two moments cost time: a session that exists and has no published rules never comes here, and one that has
+Only these moments cost time: a session that exists and has no published rules never comes here, and one that has
 them looks into a catalog in memory.
 """
 
@@ -14,13 +14,20 @@ from typing import Final
 
 from triggers.core.commands import BoundRules, Outcome
 from triggers.core.decision import Decision
-from triggers.core.events import DeletionRequested, Event, RulesPublished, SessionImported, TimerFired
+from triggers.core.events import (
+    AdoptionRequested,
+    DeletionRequested,
+    Event,
+    RulesPublished,
+    SessionImported,
+    TimerFired,
+)
 from triggers.core.plan import Plan
 from triggers.core.published_rules import PublishedRules
 from triggers.core.state.header import RuleBinding
 from triggers.core.state.session import Session
 from triggers.core.updates import switch_rules
-from triggers.errors import InvalidConfiguration, UnknownRules
+from triggers.errors import CallError, InvalidConfiguration, SessionNotFound, UnknownRules
 
 _BINDS_NOTHING: Final = frozenset({Outcome.STALE, Outcome.DELETED})
 
@@ -32,6 +39,39 @@ def publish(session: Session, event: RulesPublished) -> Decision:
     session do: such a log includes the records of the rules that the session is bound to.
     """
     return Decision(outcome=Outcome.APPLIED if session.publish(event) else Outcome.UNUSED)
+
+
+def adopt_rules(session: Session, event: AdoptionRequested) -> Decision:
+    """Binds an existing session to the version that an operator asks for, as an adoption does.
+
+    The session may have another version, other published rules, or none. Raises SessionNotFound, UnknownRules,
+    InvalidConfiguration if the version and the session's own rules do not fit, and CallError for a version that the
+    session would leave again at its next event. The session is unchanged then.
+    """
+    if not session.exists:
+        raise SessionNotFound(f"session {session.uid!r:.300} does not exist, so it cannot adopt rules")
+    rules = session.catalog.version(event.name, event.version)
+    if rules is None:
+        raise UnknownRules(
+            f"nobody has published version {event.version} of rules with the name {event.name!r:.300};"
+            " run `triggers rules list`"
+        )
+    bound = session.header.published
+    if bound is not None and (bound.name, bound.version) == (rules.name, rules.version):
+        return Decision(outcome=Outcome.UNUSED)
+    if (later := session.catalog.to_adopt(rules.name, rules.version)) is not None:
+        raise CallError(
+            f"rules {rules.name!r:.300}: all sessions adopt version {later.version}, so none can adopt"
+            f" {rules.version}; publish the rules of version {rules.version} again, as a new version"
+        )
+    plan = session.plan_with(rules, _removable_tasks(session))
+    for other in session.catalog.versions(rules.name):
+        if other.version > rules.version:  # otherwise a fold could begin the session with a version that was not newest
+            session.index_rules(other.position)
+    _bind(session, rules, plan, event, fresh=False)
+    decision = Decision(outcome=Outcome.APPLIED)
+    decision.rules = BoundRules(rules.name, rules.version)
+    return decision
 
 
 def decide_with_rules(session: Session, event: Event, decide: Callable[[Session, Event], Decision]) -> Decision:
@@ -95,8 +135,12 @@ def _rules_for(session: Session, event: Event) -> PublishedRules | None:
 
 
 def _cannot_bind(event: Event) -> bool:
-    """Returns whether the event cannot bind a session: it deletes the session, or is the session's timer."""
-    return isinstance(event, DeletionRequested) or (isinstance(event, TimerFired) and not event.instance)
+    """Returns whether the event binds no session on the side: it deletes the session, says itself which rules the
+    session adopts, or is the session's timer.
+    """
+    if isinstance(event, TimerFired):
+        return not event.instance
+    return isinstance(event, DeletionRequested | AdoptionRequested)
 
 
 def _removable_tasks(session: Session) -> list[str]:

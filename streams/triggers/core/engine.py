@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Final, assert_never
 
 from triggers.core import deletion, importing, operations, results
-from triggers.core.binding import decide_with_rules, publish
+from triggers.core.binding import adopt_rules, decide_with_rules, publish
 from triggers.core.commands import Outcome
 from triggers.core.decision import Decision
 from triggers.core.decision_builder import DecisionBuilder
 from triggers.core.edition_2_plan import is_reserved
 from triggers.core.edition_2_timers import handle_timer_of_kind
 from triggers.core.events import (
+    AdoptionRequested,
     CancelRequested,
     CloneRequested,
     ConfigurationUpdated,
@@ -111,6 +112,8 @@ def _decide(session: Session, event: Event) -> Decision:  # noqa: C901, PLR0911,
             return importing.import_session(session, event)
         case RulesPublished():
             return publish(session, event)
+        case AdoptionRequested():
+            return adopt_rules(session, event)
         case _:
             assert_never(event)
 

@@ -206,6 +206,14 @@ class CancelRequested(OperatorEvent, frozen=True, kw_only=True, tag="cancel"):
     """True if a running task is to be ended, too; it has a meaning in edition 2 only."""
 
 
+class AdoptionRequested(OperatorEvent, frozen=True, kw_only=True, tag="adopt"):
+    """An operator binds an existing session to a version of published rules, whatever that says about existing ones."""
+
+    name: str
+    version: int
+    """Number of the version, counted from 1."""
+
+
 Event = (
     TriggerFired
     | ConfigurationUpdated
@@ -224,6 +232,7 @@ Event = (
     | SessionImported
     | RulesPublished
     | CancelRequested
+    | AdoptionRequested
 )
 """The closed union of everything that changes a session, and of what is published for many sessions.
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from triggers.core.events import Event, RulesPublished
-from triggers.core.published_rules import Catalog, catalog_entry
+from triggers.core.events import AdoptionRequested, Event, RulesPublished
+from triggers.core.published_rules import Catalog, PublishedRules, catalog_entry
 
 
 class RulesInLog:
@@ -38,17 +38,28 @@ class RulesInLog:
         if not self._events:
             return
         seen, delivered = self._delivered.get(uid, (0, frozenset()))
-        named = () if event.rules is None else ((event.rules, 0),)
-        if seen == len(self._events) and not named:
+        adopted = (event.name, event.version) if isinstance(event, AdoptionRequested) else None
+        if seen == len(self._events) and event.rules is None and adopted is None:
             return
-        wanted = self._wanted(uid, event.rules, {name for name, _ in delivered}) - delivered
+        wanted = self._wanted(uid, event.rules, adopted, {name for name, _ in delivered}) - delivered
         self._delivered[uid] = len(self._events), delivered | wanted
         yield from sorted(
             (self._events[key] for key in wanted), key=lambda each: (each.position, each.name, each.version)
         )
 
-    def _wanted(self, uid: str, named: str | None, names: set[str]) -> frozenset[tuple[str, int]]:
+    def _wanted(
+        self, uid: str, named: str | None, adopted: tuple[str, int] | None, names: set[str]
+    ) -> frozenset[tuple[str, int]]:
         chosen = self._catalog.rules_for(uid)
-        names |= {name for name in (named, chosen.name if chosen else None) if name is not None}
-        versions = [(self._catalog.newest(name), self._catalog.to_adopt(name, 0)) for name in sorted(names)]
-        return frozenset((rules.name, rules.version) for pair in versions for rules in pair if rules is not None)
+        others = (named, None if chosen is None else chosen.name, None if adopted is None else adopted[0])
+        names |= {name for name in others if name is not None}
+        versions = [rules for name in sorted(names) for rules in self._newest_of(name)]
+        wanted = {(rules.name, rules.version) for rules in versions if rules is not None}
+        if adopted is not None:  # the session indexes these as well
+            later = (rules for rules in self._catalog.versions(adopted[0]) if rules.version >= adopted[1])
+            wanted |= {(rules.name, rules.version) for rules in later}
+        return frozenset(wanted)
+
+    def _newest_of(self, name: str) -> tuple[PublishedRules | None, PublishedRules | None]:
+        """Returns the newest version of the rules, and the newest one that existing sessions adopt."""
+        return self._catalog.newest(name), self._catalog.to_adopt(name, 0)

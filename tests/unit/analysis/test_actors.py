@@ -8,6 +8,7 @@ from triggers.analysis.explain.event_words import words_of
 from triggers.codec import EventDecoder, encode_event
 from triggers.codec.event_lines import decode_line, encode_line
 from triggers.core.events import (
+    AdoptionRequested,
     CancelRequested,
     ConfigurationUpdated,
     DeletionRequested,
@@ -23,6 +24,7 @@ from triggers.core.events import (
 EVENTS: list[tuple[Event, str]] = [
     (ReplayRequested(instance="t#0"), "jane replayed t#0"),
     (CancelRequested(instance="t#0"), "jane cancelled t#0"),
+    (AdoptionRequested(name="order", version=3), "jane let the session adopt version 3 of 'order'"),
     (SkipRequested(instance="t#0"), "jane skipped t#0"),
     (StatusSet(instance="t#0", status="finished"), "jane set t#0 to finished"),
     (ConfigurationUpdated(configuration=b'{"t": {"run": "t"}}'), "rules were set for t by jane"),

@@ -73,7 +73,7 @@ class NewRules(Struct, frozen=True, kw_only=True):
         The rules come in place of the session's first configuration or published rules, or before all events if it
         has neither. An imported session brings its rules with it, so the new ones are added to those.
         """
-        configures = (ConfigurationUpdated, SessionImported, RulesPublished)
+        configures = (ConfigurationUpdated, SessionImported, RulesPublished, AdoptionRequested)
         configured = [number for number, event in enumerate(events) if isinstance(event, configures)]
         if not configured and events:
             yield 0, self._event(events[0])

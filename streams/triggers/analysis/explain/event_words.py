@@ -9,6 +9,7 @@ from triggers.analysis.times import moment
 from triggers.core.config import MANAGER_NAME
 from triggers.core.edition_2_plan import BLOCKS
 from triggers.core.events import (
+    AdoptionRequested,
     CancelRequested,
     CloneRequested,
     ConfigurationUpdated,
@@ -115,6 +116,8 @@ def words_of(event: Event) -> str:  # noqa: C901, PLR0911, PLR0912  # one line f
             return f"the session was imported{_by(event)}"
         case RulesPublished():
             return f"version {event.version} of the rules {event.name!r} was published{_by(event)}"
+        case AdoptionRequested():
+            return f"{event.actor or 'an operator'} let the session adopt version {event.version} of {event.name!r}"
         case _:
             assert_never(event)
 
